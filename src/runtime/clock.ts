@@ -1,0 +1,51 @@
+/** A limit on how long something may take. Dispose it when the work is done, so that its timer goes away. */
+export interface Deadline extends Disposable {
+  /** Aborts with a `TimeoutError` (DOMException) when the time has passed. */
+  readonly signal: AbortSignal;
+}
+
+/** Time as a parameter. Only this file calls `Date.now` and `setTimeout`; tests pass a clock that they move by hand. */
+export interface Clock {
+  now(): Date;
+  /**
+   * Resolves after `ms` milliseconds; 0 or less resolves on a later turn of the event loop.
+   * @throws the signal's reason, at once, when `signal` is aborted before or during the sleep.
+   */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Starts a deadline `ms` milliseconds from now. It does not keep the process alive. */
+  deadline(ms: number): Deadline;
+}
+
+/** The clock of the machine. */
+export const systemClock: Clock = {
+  now: () => new Date(),
+
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = () => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, ms);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    }),
+
+  deadline: (ms) => {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(timeoutError(ms)), ms);
+    timer.unref();
+    return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+  },
+};
+
+/** The reason with which a deadline aborts, the same as that of `AbortSignal.timeout`. */
+export function timeoutError(ms: number): DOMException {
+  return new DOMException(`The deadline of ${ms} ms has passed.`, 'TimeoutError');
+}

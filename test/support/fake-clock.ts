@@ -1,0 +1,107 @@
+import { type Clock, timeoutError } from '../../src/runtime/clock.ts';
+
+interface Timer {
+  readonly at: number;
+  readonly kind: 'sleep' | 'deadline';
+  fire(): void;
+}
+
+/**
+ * A clock that stands still until the test moves it.
+ *
+ * Work over real sockets takes real time that this clock does not see, so a test first waits until the code under test
+ * has gone to sleep (`sleeping`, `tick`) and only then moves on. Deadlines fire when time passes them, but nobody waits
+ * for them and `tick` never runs towards one.
+ */
+export class FakeClock implements Clock {
+  #now: number;
+  readonly #timers = new Set<Timer>();
+  readonly #waiters = new Set<{ readonly count: number; resolve(): void }>();
+
+  constructor(start: string | number | Date = '2030-01-01T00:00:00.000Z') {
+    this.#now = new Date(start).getTime();
+  }
+
+  now(): Date {
+    return new Date(this.#now);
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = () => {
+        this.#timers.delete(timer);
+        reject(signal?.reason);
+      };
+      const timer: Timer = {
+        at: this.#now + Math.max(0, ms),
+        kind: 'sleep',
+        fire: () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#timers.add(timer);
+      for (const waiter of this.#waiters) {
+        if (this.pending() >= waiter.count) {
+          this.#waiters.delete(waiter);
+          waiter.resolve();
+        }
+      }
+    });
+  }
+
+  deadline(ms: number): { signal: AbortSignal; [Symbol.dispose](): void } {
+    const controller = new AbortController();
+    const timer: Timer = { at: this.#now + ms, kind: 'deadline', fire: () => controller.abort(timeoutError(ms)) };
+    this.#timers.add(timer);
+    return { signal: controller.signal, [Symbol.dispose]: () => this.#timers.delete(timer) };
+  }
+
+  /** How many sleeps (or deadlines) have not ended. */
+  pending(kind: Timer['kind'] = 'sleep'): number {
+    return [...this.#timers].filter((timer) => timer.kind === kind).length;
+  }
+
+  /** Resolves as soon as at least `count` sleeps are pending. */
+  sleeping(count = 1): Promise<void> {
+    if (this.pending() >= count) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.add({ count, resolve }));
+  }
+
+  /** Moves time on, firing what becomes due in order, with a turn of the event loop after each. */
+  async advanceBy(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    for (;;) {
+      const next = this.#earliest();
+      if (next === undefined || next.at > end) break;
+      this.#fire(next);
+      await new Promise(setImmediate);
+    }
+    this.#now = end;
+    await new Promise(setImmediate);
+  }
+
+  /** Waits until something sleeps, then moves to the moment at which the earliest sleep ends. */
+  async tick(): Promise<void> {
+    await this.sleeping();
+    const next = this.#earliest('sleep');
+    if (next !== undefined) await this.advanceBy(next.at - this.#now);
+  }
+
+  #earliest(kind?: Timer['kind']): Timer | undefined {
+    return [...this.#timers]
+      .filter((timer) => kind === undefined || timer.kind === kind)
+      .reduce<Timer | undefined>((first, timer) => (first && first.at <= timer.at ? first : timer), undefined);
+  }
+
+  #fire(timer: Timer): void {
+    this.#timers.delete(timer);
+    this.#now = Math.max(this.#now, timer.at);
+    timer.fire();
+  }
+}

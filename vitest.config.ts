@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+const project = (name: string, include: string[], testTimeout: number) => ({
+  extends: true as const,
+  test: { name, include, testTimeout, hookTimeout: testTimeout },
+});
+
+export default defineConfig({
+  test: {
+    retry: 0,
+    restoreMocks: true,
+    projects: [
+      project('repository', ['test/repository/**/*.test.ts'], 20_000),
+      project('unit', ['test/unit/**/*.test.ts'], 10_000),
+      project('contract', ['test/contract/**/*.test.ts'], 30_000),
+      project('e2e', ['test/e2e/**/*.test.ts'], 30_000),
+    ],
+  },
+});
