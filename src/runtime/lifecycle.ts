@@ -3,10 +3,10 @@
  * when others fail, and runs only once: later calls wait for the first.
  */
 export class Lifecycle implements AsyncDisposable {
-  readonly #resources: { readonly name: string; readonly close: () => Promise<void> | void }[] = [];
+  readonly #resources: { readonly name: string; readonly close: () => PromiseLike<void> | void }[] = [];
   #closing: Promise<void> | undefined;
 
-  add(name: string, close: () => Promise<void> | void): void {
+  add(name: string, close: () => PromiseLike<void> | void): void {
     this.#resources.push({ name, close });
   }
 

@@ -1,0 +1,48 @@
+import type { BatchId, DataSetFileId, DatasetId } from './ids.ts';
+import type { JobError } from './job.ts';
+
+export const batchStatuses = [
+  'LOADING',
+  'LOADED',
+  'QUEUED',
+  'PROCESSING',
+  'STAGING',
+  'STAGED',
+  'RETRYING',
+  'STALLED',
+  'ACTIVE',
+  'SUCCESS',
+  'FAILED',
+  'ABORTED',
+  'ABANDONED',
+  'INACTIVE',
+  'ARCHIVED',
+  'RETAINED',
+  'DELETED',
+  'UNKNOWN',
+] as const;
+export type BatchStatus = (typeof batchStatuses)[number];
+
+/** A unit of data in a dataset: what an export has written, or is writing. */
+export interface Batch {
+  readonly id: BatchId;
+  readonly status: BatchStatus;
+  /** What the platform said, letter by letter. */
+  readonly rawStatus: string;
+  readonly datasetId: DatasetId | null;
+  readonly recordCount: number | null;
+  readonly failedRecordCount: number | null;
+  readonly sizeBytes: number | null;
+  readonly errors: readonly JobError[];
+  readonly startedAt: Date | null;
+  readonly completedAt: Date | null;
+  readonly createdAt: Date | null;
+  readonly updatedAt: Date | null;
+}
+
+/** One part of a batch: the bytes are read by file id and name together. */
+export interface BatchFile {
+  readonly fileId: DataSetFileId;
+  readonly name: string;
+  readonly sizeBytes: number | null;
+}

@@ -1,0 +1,31 @@
+import type { BatchId, DatasetId } from './ids.ts';
+
+/** The schema that a dataset must have before profiles can be exported into it. */
+export const unionProfileSchema = 'https://ns.adobe.com/xdm/context/profile__union';
+
+export interface Dataset {
+  readonly id: DatasetId;
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly schemaRef: { readonly id: string; readonly contentType: string | null } | null;
+  readonly fileFormat: string | null;
+  readonly version: string | null;
+  readonly state: string | null;
+  readonly tags: readonly { readonly name: string; readonly values: readonly string[] }[];
+  readonly lastBatchId: BatchId | null;
+  readonly lastSuccessfulBatchId: BatchId | null;
+  readonly createdAt: Date | null;
+  readonly updatedAt: Date | null;
+}
+
+/** Whether exports can be written into the dataset. */
+export const isUnionProfileDataset = ({ schemaRef }: Pick<Dataset, 'schemaRef'>): boolean =>
+  schemaRef?.id === unionProfileSchema;
+
+export interface NewDataset {
+  readonly name: string;
+  readonly description: string | null;
+  readonly schemaRef: { readonly id: string; readonly contentType: string };
+  readonly fileFormat: string;
+  readonly tags: Dataset['tags'];
+}

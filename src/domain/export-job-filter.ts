@@ -1,0 +1,22 @@
+import type { ExportJob, ExportJobStatus } from './export-job.ts';
+import type { DatasetId, SegmentId } from './ids.ts';
+
+export interface ExportJobFilter {
+  readonly statuses?: readonly ExportJobStatus[] | undefined;
+  readonly datasetId?: DatasetId | undefined;
+  readonly segmentId?: SegmentId | undefined;
+  readonly createdAfter?: Date | undefined;
+  readonly createdBefore?: Date | undefined;
+}
+
+/** Whether a job is one that a filter asks for; both times are exclusive. */
+export function matchesExportJobFilter(job: ExportJob, filter: ExportJobFilter): boolean {
+  const { statuses, datasetId, segmentId, createdAfter, createdBefore } = filter;
+  return (
+    (statuses === undefined || statuses.includes(job.status)) &&
+    (datasetId === undefined || job.destination.datasetId === datasetId) &&
+    (segmentId === undefined || (job.filter?.segments.some((segment) => segment.segmentId === segmentId) ?? false)) &&
+    (createdAfter === undefined || job.createdAt > createdAfter) &&
+    (createdBefore === undefined || job.createdAt < createdBefore)
+  );
+}

@@ -1,0 +1,122 @@
+import type { BatchId, DatasetId, ExportJobId, MergePolicyId, SegmentId } from './ids.ts';
+import type { JobError, NamespaceCount, TimeSpan } from './job.ts';
+
+export const exportJobStatuses = [
+  'NEW',
+  'QUEUED',
+  'PROCESSING',
+  'CANCELLING',
+  'CANCELLED',
+  'SUCCEEDED',
+  'FAILED',
+  'UNKNOWN',
+] as const;
+export type ExportJobStatus = (typeof exportJobStatuses)[number];
+
+export const jobTypes = ['BATCH', 'STREAMING', 'UNKNOWN'] as const;
+export type JobType = (typeof jobTypes)[number];
+
+export const segmentMembershipStatuses = ['REALIZED', 'EXISTING', 'EXITED', 'UNKNOWN'] as const;
+export type SegmentMembershipStatus = (typeof segmentMembershipStatuses)[number];
+
+/** A status that nothing leaves. An unknown status may still change, so it counts as not terminal. */
+export function isTerminalExportJobStatus(status: ExportJobStatus): boolean {
+  switch (status) {
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'CANCELLED':
+      return true;
+    case 'NEW':
+    case 'QUEUED':
+    case 'PROCESSING':
+    case 'CANCELLING':
+    case 'UNKNOWN':
+      return false;
+  }
+}
+
+/** One run of an export: what was asked for, where it goes, how far it is. */
+export interface ExportJob {
+  readonly id: ExportJobId;
+  readonly status: ExportJobStatus;
+  /** What the platform said, letter by letter. */
+  readonly rawStatus: string;
+  readonly jobType: JobType;
+  /** Dotted XDM paths; null means every field. */
+  readonly fields: readonly string[] | null;
+  readonly schemaName: string | null;
+  readonly mergePolicy: MergePolicyRef | null;
+  readonly filter: ExportFilter | null;
+  /** Null means that events are not exported. */
+  readonly eventList: EventListSelection | null;
+  readonly destination: ExportDestination;
+  readonly metrics: ExportMetrics;
+  /** May hold entries on a job that succeeded. */
+  readonly errors: readonly JobError[];
+  readonly computeJobs: { readonly exportJob: string | null; readonly pushJob: string | null } | null;
+  readonly profileInstanceId: string | null;
+  readonly requestId: string | null;
+  readonly organizationId: string | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  /** When the gateway read this state. */
+  readonly observedAt: Date;
+}
+
+export interface MergePolicyRef {
+  readonly id: MergePolicyId;
+  readonly version: number | null;
+}
+
+export interface ExportFilter {
+  readonly segments: readonly SegmentSelection[];
+  readonly segmentQualificationTime: { readonly startTime: Date | null; readonly endTime: Date | null } | null;
+  readonly fromIngestTimestamp: Date | null;
+  readonly emptyProfiles: boolean;
+}
+
+export interface SegmentSelection {
+  readonly segmentId: SegmentId;
+  /** `ups` where the platform named none. */
+  readonly segmentNs: string;
+  readonly statuses: readonly SegmentMembershipStatus[];
+}
+
+export interface EventListSelection {
+  readonly fields: readonly string[] | null;
+  readonly fromIngestTimestamp: Date | null;
+  readonly toIngestTimestamp: Date | null;
+}
+
+export interface ExportDestination {
+  readonly datasetId: DatasetId;
+  readonly segmentPerBatch: boolean;
+  /** One entry, one per segment, or none when the job failed before it had a batch. */
+  readonly batches: readonly { readonly batchId: BatchId; readonly segment: SegmentSelection | null }[];
+}
+
+export interface ExportMetrics {
+  readonly totalTime: TimeSpan | null;
+  readonly profileExportTime: TimeSpan | null;
+  readonly datasetWriteTime: TimeSpan | null;
+  readonly totalExportedProfiles: number | null;
+  readonly exportedProfilesByNamespace: readonly NamespaceCount[];
+}
+
+/** What a new export job is made of. Absent parts are left to the platform's defaults. */
+export interface NewExportJob {
+  readonly fields: readonly string[] | null;
+  readonly schemaName: string;
+  readonly mergePolicy: MergePolicyRef | null;
+  readonly filter: NewExportFilter | null;
+  readonly eventList: EventListSelection | null;
+  readonly datasetId: DatasetId;
+  readonly segmentPerBatch: boolean;
+  /** Run segmentation as part of the export. */
+  readonly evaluateSegments: boolean;
+}
+
+export interface NewExportFilter extends Omit<ExportFilter, 'segments'> {
+  /** Null means all profiles. */
+  readonly segments: readonly SegmentSelection[] | null;
+}

@@ -1,0 +1,163 @@
+/** Why something failed, in the closed vocabulary that clients switch on (`extensions.code`, `Error.code`). */
+export type GatewayErrorCode =
+  | 'INVALID_INPUT'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'TOKEN_EXPIRED'
+  | 'RATE_LIMITED'
+  | 'PLATFORM_ERROR'
+  | 'UPSTREAM_TIMEOUT'
+  | 'UPSTREAM_UNREACHABLE'
+  | 'UPSTREAM_UNREADABLE'
+  | 'OUTCOME_UNKNOWN'
+  | 'SHUTTING_DOWN';
+
+/** The HTTP status that goes with a code, where a whole request fails with it (a download, a refused request). */
+export const httpStatusByCode = {
+  INVALID_INPUT: 400,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  TOKEN_EXPIRED: 401,
+  RATE_LIMITED: 429,
+  PLATFORM_ERROR: 502,
+  UPSTREAM_TIMEOUT: 504,
+  UPSTREAM_UNREACHABLE: 502,
+  UPSTREAM_UNREADABLE: 502,
+  OUTCOME_UNKNOWN: 502,
+  SHUTTING_DOWN: 503,
+} as const satisfies Record<GatewayErrorCode, number>;
+
+/** Which call to the platform failed, and what the platform said about it. Holds no credential and no body. */
+export interface UpstreamFailure {
+  /** The platform API: `export`, `catalog`, `data-access`, `sandboxes`, `ims`, … */
+  readonly service: string;
+  /** HTTP status; null when no answer came. */
+  readonly status: number | null;
+  /** The `x-request-id` that the gateway sent, or the one that the platform named in its answer. */
+  readonly requestId: string | null;
+  /** The platform's own error code, where the answer held one. */
+  readonly code: string | null;
+  readonly title: string | null;
+}
+
+export interface GatewayErrorOptions {
+  /** Sent to clients as it is: must hold no secret and no internals. */
+  readonly message: string;
+  readonly upstream?: UpstreamFailure | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** Base of every failure that a client may see. Anything else is masked. */
+export abstract class GatewayError extends Error {
+  abstract readonly code: GatewayErrorCode;
+  /** Whether the same request may succeed later without a change. */
+  readonly retryable: boolean = false;
+  readonly upstream: UpstreamFailure | null;
+  readonly retryAfterMs: number | null;
+
+  constructor({ message, upstream, retryAfterMs, cause }: GatewayErrorOptions) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = new.target.name;
+    this.upstream = upstream ?? null;
+    this.retryAfterMs = retryAfterMs ?? null;
+  }
+}
+
+export interface InputIssue {
+  /** The argument path, joined by dots: `input.filter.segments.0.segmentId`. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Thrown when arguments cannot be right, before any call upstream, or when the platform found them wrong (400). */
+export class InvalidInputError extends GatewayError {
+  override readonly code = 'INVALID_INPUT';
+  readonly issues: readonly InputIssue[];
+
+  constructor(issues: readonly InputIssue[], options: Partial<GatewayErrorOptions> = {}) {
+    super({
+      ...options,
+      message: options.message ?? issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
+    });
+    this.issues = issues;
+  }
+}
+
+/** Thrown when a write names something that the platform does not know. Reads answer null instead. */
+export class NotFoundError extends GatewayError {
+  override readonly code = 'NOT_FOUND';
+  readonly id: string;
+
+  constructor(id: string, options: GatewayErrorOptions) {
+    super(options);
+    this.id = id;
+  }
+}
+
+/** Thrown when the present state forbids the change: a job that already ended, a version that moved on (409, 412). */
+export class ConflictError extends GatewayError {
+  override readonly code = 'CONFLICT';
+}
+
+/** Thrown when a request brings no credential where one is needed, or one that the platform does not accept. */
+export class UnauthenticatedError extends GatewayError {
+  override readonly code = 'UNAUTHENTICATED';
+}
+
+/** Thrown when the credential is good but does not allow this. */
+export class ForbiddenError extends GatewayError {
+  override readonly code = 'FORBIDDEN';
+}
+
+/** Thrown when the platform answers 429. */
+export class RateLimitedError extends GatewayError {
+  override readonly code = 'RATE_LIMITED';
+  override readonly retryable = true;
+}
+
+/** Thrown when the platform refused or failed with any other status. */
+export class PlatformError extends GatewayError {
+  override readonly code = 'PLATFORM_ERROR';
+  override readonly retryable: boolean;
+  readonly status: number;
+
+  constructor({ status, ...options }: GatewayErrorOptions & { readonly status: number }) {
+    super(options);
+    this.status = status;
+    this.retryable = status >= 500;
+  }
+}
+
+/** Thrown when the platform gave no answer within the deadline of the call. Reads may be repeated; a write may have happened. */
+export class UpstreamTimeoutError extends GatewayError {
+  override readonly code = 'UPSTREAM_TIMEOUT';
+  override readonly retryable = true;
+}
+
+/** Thrown when no connection could be made, or it broke before the answer was complete. */
+export class UpstreamUnreachableError extends GatewayError {
+  override readonly code = 'UPSTREAM_UNREACHABLE';
+  override readonly retryable = true;
+}
+
+/** Thrown when an answer came but is not what the API answers: no JSON, or without an id or status. */
+export class UpstreamUnreadableError extends GatewayError {
+  override readonly code = 'UPSTREAM_UNREADABLE';
+  override readonly retryable = true;
+}
+
+/** Thrown when a write got no answer, and looking for its result did not settle whether it happened. */
+export class OutcomeUnknownError extends GatewayError {
+  override readonly code = 'OUTCOME_UNKNOWN';
+}
+
+/** Thrown when the gateway is going down and takes no new work. Another replica, or this one after its restart, will. */
+export class ShuttingDownError extends GatewayError {
+  override readonly code = 'SHUTTING_DOWN';
+  override readonly retryable = true;
+}
