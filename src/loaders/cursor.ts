@@ -1,0 +1,30 @@
+import { InvalidInputError } from '../errors.ts';
+
+/**
+ * Cursors of connections are opaque to clients. Inside they hold the name of the list, so that a cursor of one list is
+ * refused by another, and a position in it.
+ */
+export function encodeCursor(list: string, position: readonly (string | number | readonly string[])[]): string {
+  return Buffer.from(JSON.stringify([list, ...position])).toString('base64url');
+}
+
+/**
+ * The position that a cursor holds, unchecked but for the list it belongs to.
+ * @throws {InvalidInputError} on the path `after` when it is not a cursor of this list
+ */
+export function decodeCursor(list: string, cursor: string): readonly unknown[] {
+  if (cursor.length <= maxCursorLength) {
+    try {
+      const [name, ...position]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+      if (name === list) return position;
+    } catch {
+      // Not JSON: refused below like every other text that is not a cursor of this list.
+    }
+  }
+  throw badCursor();
+}
+
+export const badCursor = (): InvalidInputError =>
+  new InvalidInputError([{ path: 'after', message: 'is not a cursor of this connection' }]);
+
+const maxCursorLength = 4_096;
