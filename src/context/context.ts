@@ -1,0 +1,26 @@
+import type { BatchFile } from '../domain/batch.ts';
+import type { ExportJob } from '../domain/export-job.ts';
+import type { Tenant } from '../domain/tenant.ts';
+import type { Watch } from '../events/watch.ts';
+import type { Loaders } from '../loaders/index.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { PlatformApi } from '../upstream/platform-api.ts';
+
+export type AuthMode = 'EMBEDDED' | 'PASSTHROUGH' | 'SERVICE';
+
+/** What a resolver may use: one operation of one caller, made once per operation, the same over every transport. */
+export interface GatewayContext {
+  readonly tenant: Tenant;
+  readonly authMode: AuthMode;
+  readonly canWrite: boolean;
+  /** Reads. They are given up when the caller leaves. */
+  readonly platform: PlatformApi;
+  /** Writes. They go on when the caller leaves: a create that is cut off may have happened all the same. */
+  readonly writes: Pick<PlatformApi, 'exportJobs' | 'datasets'>;
+  readonly loaders: Loaders;
+  readonly watch: { readonly exportJobs: Watch<ExportJob> };
+  readonly downloads: { linkTo(file: BatchFile): string };
+  /** Aborts when the caller leaves or the gateway shuts down. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+}

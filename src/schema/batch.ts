@@ -1,0 +1,98 @@
+import type { BatchFile, BatchStatus } from '../domain/batch.ts';
+import { type BatchId, platformId } from '../domain/ids.ts';
+import { builder } from './builder.ts';
+import { connectionArgs, connectionType, parsePage } from './connection.ts';
+import { describedEnum } from './enum.ts';
+import { globalId, parseId } from './global-id.ts';
+import { JobErrorRef } from './job.ts';
+import { Node, registerNode } from './node.ts';
+import { BatchRef, DatasetRef } from './refs.ts';
+
+const BatchStatusRef = describedEnum<BatchStatus>('BatchStatus', 'Where a batch is on its way into the data lake.', {
+  LOADING: 'Being written.',
+  LOADED: 'Written, waiting to be promoted.',
+  QUEUED: 'Waiting for a worker.',
+  PROCESSING: 'Being processed.',
+  STAGING: 'Being staged.',
+  STAGED: 'Staged, not yet visible.',
+  RETRYING: 'Promotion is being tried again.',
+  STALLED: 'Promotion was given up for now: stuck, not ended.',
+  ACTIVE: 'Its data can be read.',
+  SUCCESS: 'Its data can be read.',
+  FAILED: 'It failed; see its errors.',
+  ABORTED: 'Its writer stopped it.',
+  ABANDONED: 'Its writer never completed it.',
+  INACTIVE: 'It was active, and has been reverted or has expired.',
+  ARCHIVED: 'Moved to the archive.',
+  RETAINED: 'Kept after its end.',
+  DELETED: 'Deleted.',
+  UNKNOWN: 'A status that the gateway does not know; `rawStatus` holds it.',
+});
+
+const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
+  description: 'One file of a batch.',
+  fields: (t) => ({
+    platformId: t.exposeID('fileId', {
+      description: 'The platform’s id of the file; a file of several parts has one id.',
+    }),
+    name: t.exposeString('name', { description: 'File name, unique within `platformId`.' }),
+    sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', nullable: true, description: 'Length in bytes.' }),
+    downloadUrl: t.field({
+      type: 'URL',
+      description: 'Link on this gateway that streams the bytes; understands Range; expires.',
+      resolve: (file, _, ctx) => ctx.downloads.linkTo(file),
+    }),
+  }),
+});
+const BatchFileConnection = connectionType('BatchFile', BatchFileRef);
+
+BatchRef.implement({
+  description: 'A unit of data in a dataset: what an export has written, or is writing.',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ description: 'The global id.', resolve: (batch) => globalId('Batch', batch.id) }),
+    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
+    status: t.expose('status', { type: BatchStatusRef, description: 'Where it is.' }),
+    rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
+    dataset: t.field({
+      type: DatasetRef,
+      nullable: true,
+      description: 'The dataset that it belongs to.',
+      resolve: ({ datasetId }, _, ctx) => (datasetId === null ? null : ctx.loaders.dataset.load(datasetId)),
+    }),
+    recordCount: t.expose('recordCount', { type: 'SafeInt', nullable: true, description: 'Records written.' }),
+    failedRecordCount: t.expose('failedRecordCount', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Records that could not be written.',
+    }),
+    sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', nullable: true, description: 'Size of its data in bytes.' }),
+    errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong.' }),
+    files: t.field({
+      type: BatchFileConnection,
+      description: 'Its files. Readable once the batch is ACTIVE or SUCCESS.',
+      args: connectionArgs(t),
+      resolve: (batch, args, ctx) => ctx.loaders.files({ ...parsePage(args), batchId: batch.id }),
+    }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it began to be processed.',
+    }),
+    completedAt: t.expose('completedAt', { type: 'DateTime', nullable: true, description: 'When that ended.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
+  }),
+});
+
+registerNode('Batch', (id, ctx) => ctx.loaders.batch.load(platformId<BatchId>(id)));
+
+builder.queryField('batch', (t) =>
+  t.field({
+    type: BatchRef,
+    nullable: true,
+    description: 'A batch by its id; null when it does not exist.',
+    args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
+    resolve: (_, { id }, ctx) => ctx.loaders.batch.load(parseId<BatchId>('Batch', id)),
+  }),
+);

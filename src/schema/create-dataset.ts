@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { GatewayContext } from '../context/context.ts';
+import { type Dataset, type NewDataset, unionProfileSchema } from '../domain/dataset.ts';
+import { builder } from './builder.ts';
+import { nonEmpty, nullable, optional } from './input.ts';
+
+const schemaContentType = 'application/vnd.adobe.xed+json;version=1';
+
+const SchemaRefInput = builder.inputType('SchemaRefInput', {
+  description: 'An XDM schema.',
+  fields: (t) => ({
+    id: t.field({ type: 'URL', required: true, description: 'URI of the schema.' }),
+    contentType: t.string({ description: `\`${schemaContentType}\` by default.` }),
+  }),
+});
+
+const TagInput = builder.inputType('TagInput', {
+  description: 'A tag with its values.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: 'Name of the tag.' }),
+    values: t.stringList({ required: true, description: 'Its values, possibly none.' }),
+  }),
+});
+
+export const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
+  description:
+    'By default the dataset is set up so that an export can use it: union profile schema, persisted, parquet.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: 'Its name.' }),
+    description: t.string({ description: 'What it is for.' }),
+    schemaRef: t.field({ type: SchemaRefInput, description: 'The union profile schema by default.' }),
+    fileFormat: t.string({ description: '`parquet` by default.' }),
+    tags: t.field({ type: [TagInput], description: 'Tags, each name once.' }),
+  }),
+});
+
+/** What is checked before the platform is asked. */
+export const createDatasetInput = z.object({
+  name: nonEmpty(500),
+  description: nullable(z.string().max(4_000, 'must have at most 4000 characters')),
+  schemaRef: optional(z.object({ id: z.url('must be an absolute URI'), contentType: optional(nonEmpty(200)) })),
+  fileFormat: optional(nonEmpty(50)),
+  tags: optional(
+    z.array(z.object({ name: nonEmpty(200), values: z.array(z.string().max(1_000)) })).superRefine((tags, ctx) => {
+      for (const [index, { name }] of tags.entries()) {
+        if (tags.findIndex((tag) => tag.name === name) < index) {
+          ctx.addIssue({ code: 'custom', path: [index, 'name'], message: 'stands twice' });
+        }
+      }
+    }),
+  ),
+});
+
+/** Creates the dataset and reads back what the platform made of it: its answer to a create is the id alone. */
+export async function createDataset(
+  ctx: Pick<GatewayContext, 'writes' | 'loaders'>,
+  input: z.output<typeof createDatasetInput>,
+): Promise<Dataset> {
+  const dataset: NewDataset = {
+    name: input.name,
+    description: input.description,
+    schemaRef: {
+      id: input.schemaRef?.id ?? unionProfileSchema,
+      contentType: input.schemaRef?.contentType ?? schemaContentType,
+    },
+    fileFormat: input.fileFormat ?? 'parquet',
+    tags: input.tags ?? [],
+  };
+  const id = await ctx.writes.datasets.create(dataset);
+  const created = await ctx.loaders.dataset.load(id);
+  // A store that is read before it has caught up with the write: what was asked for is then all that is known.
+  return (
+    created ?? {
+      ...dataset,
+      id,
+      version: null,
+      state: null,
+      lastBatchId: null,
+      lastSuccessfulBatchId: null,
+      createdAt: null,
+      updatedAt: null,
+    }
+  );
+}

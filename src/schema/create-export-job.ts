@@ -1,0 +1,268 @@
+import { z } from 'zod';
+import type { GatewayContext } from '../context/context.ts';
+import { type ExportJob, type NewExportJob, segmentMembershipStatuses } from '../domain/export-job.ts';
+import type { DatasetId, MergePolicyId, SegmentId } from '../domain/ids.ts';
+import { GatewayError, InvalidInputError } from '../errors.ts';
+import { builder } from './builder.ts';
+import { CreateDatasetInput, createDataset, createDatasetInput } from './create-dataset.ts';
+import { mutationErrors } from './errors.ts';
+import { idInput } from './global-id.ts';
+import { dateInput, nonEmpty, nullable, optional, parseInput } from './input.ts';
+import { SegmentMembershipStatusRef } from './job.ts';
+import { ExportJobRef } from './refs.ts';
+
+const MergePolicyReferenceInput = builder.inputType('MergePolicyReferenceInput', {
+  description: 'A merge policy.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'Global id or platform id.' }),
+    version: t.int({ description: 'The latest by default.' }),
+  }),
+});
+
+const SegmentSelectionInput = builder.inputType('SegmentSelectionInput', {
+  description: 'Members of a segment.',
+  fields: (t) => ({
+    segmentId: t.id({ required: true, description: 'Global id or platform id of the segment.' }),
+    segmentNs: t.string({ description: '`ups` by default.' }),
+    statuses: t.field({
+      type: [SegmentMembershipStatusRef],
+      description: 'Members of which status; REALIZED and EXISTING by default: who is in the segment.',
+    }),
+  }),
+});
+
+const TimeWindowInput = builder.inputType('TimeWindowInput', {
+  description: 'A span of time. A missing end is open.',
+  fields: (t) => ({
+    startTime: t.field({ type: 'DateTime', description: 'Its beginning.' }),
+    endTime: t.field({ type: 'DateTime', description: 'Its end.' }),
+  }),
+});
+
+const ExportFilterInput = builder.inputType('ExportFilterInput', {
+  description: 'Which profiles to export.',
+  fields: (t) => ({
+    segments: t.field({ type: [SegmentSelectionInput], description: 'Members of these; everybody by default.' }),
+    segmentQualificationTime: t.field({
+      type: TimeWindowInput,
+      description: 'Only members who qualified in this time.',
+    }),
+    fromIngestTimestamp: t.field({ type: 'DateTime', description: 'Only profiles that changed later than this.' }),
+    emptyProfiles: t.boolean({
+      description: 'Include people who have events but no profile record; false by default.',
+    }),
+  }),
+});
+
+const EventListInput = builder.inputType('EventListInput', {
+  description: 'Which events to export with the profiles.',
+  fields: (t) => ({
+    fields: t.stringList({ description: 'Dotted XDM paths; every field by default.' }),
+    fromIngestTimestamp: t.field({ type: 'DateTime', description: 'Only events ingested later than this.' }),
+    toIngestTimestamp: t.field({ type: 'DateTime', description: 'Only events ingested before this.' }),
+  }),
+});
+
+const ExportTargetInput = builder.inputType('ExportTargetInput', {
+  description: 'An existing dataset, or a new one made for this export.',
+  isOneOf: true,
+  fields: (t) => ({
+    datasetId: t.id({ description: 'Global id or platform id of a dataset on the union profile schema.' }),
+    newDataset: t.field({ type: CreateDatasetInput, description: 'The dataset to create first.' }),
+  }),
+});
+
+const ExportDestinationInput = builder.inputType('ExportDestinationInput', {
+  description: 'Where the export goes.',
+  fields: (t) => ({
+    target: t.field({ type: ExportTargetInput, required: true, description: 'The dataset.' }),
+    segmentPerBatch: t.boolean({ description: 'A batch for each segment; false by default, which is faster.' }),
+  }),
+});
+
+const CreateExportJobInput = builder.inputType('CreateExportJobInput', {
+  description: 'What to export, and where to.',
+  fields: (t) => ({
+    fields: t.stringList({
+      description:
+        'Dotted XDM paths; every field by default. `identityMap` alone, with an event list, exports events only.',
+    }),
+    mergePolicy: t.field({
+      type: MergePolicyReferenceInput,
+      description: 'How fragments are merged. Name it when several segments are exported.',
+    }),
+    filter: t.field({ type: ExportFilterInput, description: 'Which profiles; all of them by default.' }),
+    eventList: t.field({ type: EventListInput, description: 'Leave out to export profiles without their events.' }),
+    destination: t.field({ type: ExportDestinationInput, required: true, description: 'Where to.' }),
+    schemaName: t.string({ description: '`_xdm.context.profile` by default.' }),
+    evaluateSegments: t.boolean({ description: 'Run segmentation as part of the export; false by default.' }),
+  }),
+});
+
+/** The platform takes field paths as one text with commas between them. */
+const fieldPaths = z
+  .array(
+    z
+      .string()
+      .trim()
+      .regex(/^[^\s,]+$/, 'must be a dotted path without spaces and commas')
+      .max(500),
+  )
+  .min(1, 'must name at least one field, or be left out to export every field');
+
+/** An end before its beginning selects nothing: certainly a mistake. */
+const ordered =
+  <Window extends object>(start: keyof Window & string, end: keyof Window & string) =>
+  (window: Window, ctx: z.core.$RefinementCtx): void => {
+    const [from, to] = [window[start], window[end]];
+    if (from instanceof Date && to instanceof Date && from >= to) {
+      ctx.addIssue({ code: 'custom', path: [end], message: `must be later than ${start}` });
+    }
+  };
+
+interface QualificationTime {
+  startTime: Date | null;
+  endTime: Date | null;
+}
+interface IngestWindow {
+  fields: string[] | null;
+  fromIngestTimestamp: Date | null;
+  toIngestTimestamp: Date | null;
+}
+
+const createExportJobInput = z.object({
+  fields: nullable(fieldPaths),
+  mergePolicy: nullable(
+    z.object({
+      id: idInput<MergePolicyId>('MergePolicy'),
+      version: nullable(z.number().int().min(0, 'must not be negative')),
+    }),
+  ),
+  filter: nullable(
+    z.object({
+      segments: nullable(
+        z
+          .array(
+            z.object({
+              segmentId: idInput<SegmentId>('SegmentDefinition'),
+              segmentNs: nullable(nonEmpty(100)).transform((namespace) => namespace ?? 'ups'),
+              statuses: optional(
+                z
+                  .array(z.enum(segmentMembershipStatuses).exclude(['UNKNOWN'], 'must be REALIZED, EXISTING or EXITED'))
+                  .min(1, 'must name at least one status, or be left out'),
+              ),
+            }),
+          )
+          .min(1, 'must name at least one segment, or be left out to export everybody'),
+      ),
+      segmentQualificationTime: nullable(
+        z
+          .object({ startTime: nullable(dateInput), endTime: nullable(dateInput) })
+          .superRefine(ordered<QualificationTime>('startTime', 'endTime')),
+      ),
+      fromIngestTimestamp: nullable(dateInput),
+      emptyProfiles: nullable(z.boolean()),
+    }),
+  ),
+  eventList: nullable(
+    z
+      .object({
+        fields: nullable(fieldPaths),
+        fromIngestTimestamp: nullable(dateInput),
+        toIngestTimestamp: nullable(dateInput),
+      })
+      .superRefine(ordered<IngestWindow>('fromIngestTimestamp', 'toIngestTimestamp')),
+  ),
+  destination: z.object({
+    target: z.object({
+      datasetId: optional(idInput<DatasetId>('Dataset')),
+      newDataset: optional(createDatasetInput),
+    }),
+    segmentPerBatch: nullable(z.boolean()),
+  }),
+  schemaName: nullable(nonEmpty(200)),
+  evaluateSegments: nullable(z.boolean()),
+});
+type CreateExportJob = z.output<typeof createExportJobInput>;
+
+const CreateExportJobPayload = builder.objectRef<{ exportJob: ExportJob }>('CreateExportJobPayload').implement({
+  description: 'The export job was accepted. Watch it with `exportJobChanged`.',
+  fields: (t) => ({ exportJob: t.expose('exportJob', { type: ExportJobRef, description: 'The job.' }) }),
+});
+
+builder.mutationField('createExportJob', (t) =>
+  t.field({
+    type: CreateExportJobPayload,
+    description: 'Starts an export into an existing dataset or a new one.',
+    errors: mutationErrors(),
+    args: { input: t.arg({ type: CreateExportJobInput, required: true, description: 'What to export.' }) },
+    resolve: async (_, args, ctx) => {
+      const input = parseInput(createExportJobInput, args.input, 'input');
+      return { exportJob: await createExportJob(ctx, input) };
+    },
+  }),
+);
+
+type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logger'>;
+
+async function createExportJob(ctx: WriteContext, input: CreateExportJob): Promise<ExportJob> {
+  const { datasetId, newDataset } = input.destination.target;
+  if (newDataset !== undefined) {
+    const dataset = await createDataset(ctx, newDataset);
+    try {
+      return await startExportJob(ctx, input, dataset.id);
+    } catch (error) {
+      await removeUnusedDataset(ctx, dataset.id, error);
+      throw error;
+    }
+  }
+  const dataset = datasetId === undefined ? null : await ctx.loaders.dataset.load(datasetId);
+  if (dataset === null) {
+    throw new InvalidInputError([
+      { path: 'input.destination.target.datasetId', message: 'is not a dataset of this sandbox' },
+    ]);
+  }
+  return startExportJob(ctx, input, dataset.id);
+}
+
+async function startExportJob(ctx: WriteContext, input: CreateExportJob, datasetId: DatasetId): Promise<ExportJob> {
+  const filter = input.filter;
+  const job: NewExportJob = {
+    fields: input.fields,
+    schemaName: input.schemaName ?? '_xdm.context.profile',
+    mergePolicy: input.mergePolicy,
+    filter:
+      filter === null
+        ? null
+        : {
+            // Said explicitly: the platform's own default has changed between its versions.
+            segments:
+              filter.segments?.map(({ statuses, ...segment }) => ({
+                ...segment,
+                statuses: statuses ?? ['REALIZED', 'EXISTING'],
+              })) ?? null,
+            segmentQualificationTime: filter.segmentQualificationTime,
+            fromIngestTimestamp: filter.fromIngestTimestamp,
+            emptyProfiles: filter.emptyProfiles ?? false,
+          },
+    eventList: input.eventList,
+    datasetId,
+    segmentPerBatch: input.destination.segmentPerBatch ?? false,
+    evaluateSegments: input.evaluateSegments ?? false,
+  };
+  const created = await ctx.writes.exportJobs.create(job);
+  ctx.watch.exportJobs.nudge();
+  ctx.loaders.exportJob.prime(created);
+  return created;
+}
+
+/** A dataset made for an export that the platform then refused is of no use. One that a job may be writing into stays. */
+async function removeUnusedDataset(ctx: WriteContext, id: DatasetId, reason: unknown): Promise<void> {
+  const refused = reason instanceof GatewayError && reason.code !== 'OUTCOME_UNKNOWN' && !reason.retryable;
+  if (!refused) return;
+  try {
+    await ctx.writes.datasets.delete(id);
+  } catch (error) {
+    ctx.logger.warn({ err: error, datasetId: id }, 'the dataset made for a refused export could not be removed');
+  }
+}

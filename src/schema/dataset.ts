@@ -1,0 +1,209 @@
+import { z } from 'zod';
+import { type Dataset, isUnionProfileDataset } from '../domain/dataset.ts';
+import { type DatasetId, platformId } from '../domain/ids.ts';
+import { NotFoundError } from '../errors.ts';
+import type { DatasetOrder } from '../loaders/dataset-connection.ts';
+import { builder } from './builder.ts';
+import { connectionArgs, parsePage } from './connection.ts';
+import { CreateDatasetInput, createDataset, createDatasetInput } from './create-dataset.ts';
+import { describedEnum } from './enum.ts';
+import { mutationErrors } from './errors.ts';
+import { ExportJobFilterInput, parseExportJobFilter } from './export-job-filter.ts';
+import { globalId, parseId } from './global-id.ts';
+import { dateInput, nonEmpty, optional, parseInput } from './input.ts';
+import { Node, registerNode } from './node.ts';
+import { BatchConnection, BatchRef, DatasetConnection, DatasetRef, ExportJobConnection } from './refs.ts';
+
+const SchemaRef = builder.objectRef<NonNullable<Dataset['schemaRef']>>('SchemaRef').implement({
+  description: 'The XDM schema of a dataset.',
+  fields: (t) => ({
+    id: t.expose('id', { type: 'URL', description: 'URI of the schema.' }),
+    contentType: t.exposeString('contentType', {
+      nullable: true,
+      description: 'Media type with the schema’s version.',
+    }),
+  }),
+});
+
+const TagRef = builder.objectRef<Dataset['tags'][number]>('Tag').implement({
+  description: 'A tag with its values.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Name of the tag.' }),
+    values: t.expose('values', { type: ['String'], description: 'Its values, possibly none.' }),
+  }),
+});
+
+DatasetRef.implement({
+  description: 'A place in the data lake that batches are written to.',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ description: 'The global id.', resolve: (dataset) => globalId('Dataset', dataset.id) }),
+    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
+    name: t.exposeString('name', { nullable: true, description: 'Its name.' }),
+    description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
+    schemaRef: t.expose('schemaRef', {
+      type: SchemaRef,
+      nullable: true,
+      description: 'The schema that its records follow.',
+    }),
+    fileFormat: t.exposeString('fileFormat', {
+      nullable: true,
+      description: 'Format of its files, `parquet` for exports.',
+    }),
+    isUnionProfileDataset: t.boolean({
+      description: 'Whether profiles can be exported into it: it follows the union profile schema.',
+      resolve: isUnionProfileDataset,
+    }),
+    version: t.exposeString('version', { nullable: true, description: 'Version of its description.' }),
+    state: t.exposeString('state', {
+      nullable: true,
+      description: 'The platform’s word for its state, such as `DRAFT`.',
+    }),
+    tags: t.expose('tags', { type: [TagRef], description: 'Its tags.' }),
+    lastBatch: t.field({
+      type: BatchRef,
+      nullable: true,
+      description: 'The batch written last, whatever became of it.',
+      resolve: ({ lastBatchId }, _, ctx) => (lastBatchId === null ? null : ctx.loaders.batch.load(lastBatchId)),
+    }),
+    lastSuccessfulBatch: t.field({
+      type: BatchRef,
+      nullable: true,
+      description: 'The batch written last with success.',
+      resolve: ({ lastSuccessfulBatchId }, _, ctx) =>
+        lastSuccessfulBatchId === null ? null : ctx.loaders.batch.load(lastSuccessfulBatchId),
+    }),
+    batches: t.field({
+      type: BatchConnection,
+      description: 'Its batches, newest first.',
+      args: connectionArgs(t),
+      resolve: (dataset, args, ctx) => ctx.loaders.batches({ ...parsePage(args), datasetId: dataset.id }),
+    }),
+    exportJobs: t.field({
+      type: ExportJobConnection,
+      description: 'The export jobs that write into it, newest first.',
+      args: {
+        ...connectionArgs(t),
+        filter: t.arg({ type: ExportJobFilterInput, description: 'Only these.' }),
+      },
+      resolve: (dataset, args, ctx) =>
+        ctx.loaders.exportJobs({
+          ...parsePage(args),
+          filter: { ...parseExportJobFilter(args.filter), datasetId: dataset.id },
+        }),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
+  }),
+});
+
+registerNode('Dataset', (id, ctx) => ctx.loaders.dataset.load(platformId<DatasetId>(id)));
+
+const DatasetFilterInput = builder.inputType('DatasetFilter', {
+  description: 'Which datasets. All conditions must hold.',
+  fields: (t) => ({
+    name: t.string({ description: 'Exactly this name.' }),
+    schemaId: t.field({ type: 'URL', description: 'Exactly this schema.' }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Created later than this.' }),
+    updatedAfter: t.field({ type: 'DateTime', description: 'Changed later than this.' }),
+  }),
+});
+
+const DatasetOrderFieldRef = describedEnum<'CREATED_AT' | 'UPDATED_AT' | 'NAME'>(
+  'DatasetOrderField',
+  'What datasets are ordered by.',
+  { CREATED_AT: 'Time of creation.', UPDATED_AT: 'Time of the last change.', NAME: 'Name.' },
+);
+
+export const OrderDirectionRef = describedEnum<'ASC' | 'DESC'>('OrderDirection', 'Which end comes first.', {
+  ASC: 'Smallest or oldest first.',
+  DESC: 'Greatest or newest first.',
+});
+
+const DatasetOrderInput = builder.inputType('DatasetOrder', {
+  description: 'Order of datasets.',
+  fields: (t) => ({
+    field: t.field({ type: DatasetOrderFieldRef, required: true, description: 'By what.' }),
+    direction: t.field({ type: OrderDirectionRef, required: true, description: 'Which end first.' }),
+  }),
+});
+
+const datasetsInput = z.object({
+  filter: z
+    .object({
+      name: optional(nonEmpty(500)),
+      schemaId: optional(z.url('must be an absolute URI')),
+      createdAfter: optional(dateInput),
+      updatedAfter: optional(dateInput),
+    })
+    .nullish()
+    .transform((filter) => filter ?? null),
+  orderBy: z
+    .object({
+      field: z
+        .enum(['CREATED_AT', 'UPDATED_AT', 'NAME'])
+        .transform((field): DatasetOrder['field'] =>
+          field === 'CREATED_AT' ? 'created' : field === 'UPDATED_AT' ? 'updated' : 'name',
+        ),
+      direction: z.enum(['ASC', 'DESC']).transform((direction) => (direction === 'ASC' ? 'asc' : 'desc')),
+    })
+    .nullish()
+    .transform((orderBy) => orderBy ?? null),
+});
+
+builder.queryFields((t) => ({
+  dataset: t.field({
+    type: DatasetRef,
+    nullable: true,
+    description: 'A dataset by its id; null when it does not exist.',
+    args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
+    resolve: (_, { id }, ctx) => ctx.loaders.dataset.load(parseId<DatasetId>('Dataset', id)),
+  }),
+  datasets: t.field({
+    type: DatasetConnection,
+    description: 'Datasets, newest first unless ordered otherwise.',
+    args: {
+      ...connectionArgs(t),
+      filter: t.arg({ type: DatasetFilterInput, description: 'Only these.' }),
+      orderBy: t.arg({ type: DatasetOrderInput, description: 'Newest first by default.' }),
+    },
+    resolve: (_, args, ctx) => ctx.loaders.datasets({ ...parsePage(args), ...parseInput(datasetsInput, args) }),
+  }),
+}));
+
+const CreateDatasetPayload = builder.objectRef<{ dataset: Dataset }>('CreateDatasetPayload').implement({
+  description: 'The dataset was created.',
+  fields: (t) => ({ dataset: t.expose('dataset', { type: DatasetRef, description: 'The new dataset.' }) }),
+});
+
+const DeleteDatasetPayload = builder.objectRef<{ deletedId: DatasetId }>('DeleteDatasetPayload').implement({
+  description: 'The dataset was deleted.',
+  fields: (t) => ({
+    deletedId: t.id({ description: 'Its global id.', resolve: ({ deletedId }) => globalId('Dataset', deletedId) }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  createDataset: t.field({
+    type: CreateDatasetPayload,
+    description: 'Creates a dataset that exports can be written into.',
+    errors: mutationErrors(),
+    args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'What to create.' }) },
+    resolve: async (_, { input }, ctx) => ({
+      dataset: await createDataset(ctx, parseInput(createDatasetInput, input, 'input')),
+    }),
+  }),
+  deleteDataset: t.field({
+    type: DeleteDatasetPayload,
+    description: 'Deletes a dataset. Jobs that still write into it will fail.',
+    errors: mutationErrors(NotFoundError),
+    args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
+    resolve: async (_, args, ctx) => {
+      const id = parseId<DatasetId>('Dataset', args.id);
+      if (!(await ctx.writes.datasets.delete(id))) {
+        throw new NotFoundError(args.id, { message: `There is no dataset ${id}.` });
+      }
+      return { deletedId: id };
+    },
+  }),
+}));

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { ExportJob } from '../domain/export-job.ts';
+import { matchesExportJobFilter } from '../domain/export-job-filter.ts';
+import type { ExportJobId } from '../domain/ids.ts';
+import type { WatchEvent } from '../events/watch.ts';
+import { builder } from './builder.ts';
+import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
+import { idInput } from './global-id.ts';
+import { optional, parseInput } from './input.ts';
+import { ExportJobRef } from './refs.ts';
+import { liveEvents, maxWatchedIds, WatchEventKindRef } from './watch.ts';
+
+const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent').implement({
+  description: 'What happened to an export job, or to the view as a whole.',
+  fields: (t) => ({
+    kind: t.expose('kind', { type: WatchEventKindRef, description: 'What happened.' }),
+    cursor: t.exposeString('cursor', { description: 'Resume behind this event with `after`.' }),
+    observedAt: t.expose('observedAt', { type: 'DateTime', description: 'When the gateway saw it.' }),
+    previousStatus: t.field({
+      type: ExportJobStatusRef,
+      nullable: true,
+      description: 'Status before the change; null where there was none.',
+      resolve: ({ previous }) => previous?.status ?? null,
+    }),
+    job: t.expose('entity', {
+      type: ExportJobRef,
+      nullable: true,
+      description: 'Null on STALE, RECOVERED and RESYNC.',
+    }),
+  }),
+});
+
+const watchInput = z.object({
+  ids: optional(
+    z
+      .array(idInput<ExportJobId>('ExportJob'))
+      .min(1, 'must name at least one job, or be left out')
+      .max(maxWatchedIds, `must be at most ${maxWatchedIds}`),
+  ),
+  after: optional(z.string().max(200)),
+});
+
+builder.subscriptionField('exportJobChanged', (t) =>
+  t.field({
+    type: ExportJobEvent,
+    description: [
+      'Starts with the present state (one SNAPSHOT event per job), then every change in order. With `ids`, the stream completes by itself',
+      'when all of them are terminal. With neither `ids` nor `filter` it watches the whole sandbox and starts with the jobs that are not terminal.',
+      'With `filter`, a job that leaves the filter is told once more.',
+      '`after` takes the cursor of the last event seen: what was missed is replayed; a cursor too old or unknown gives a RESYNC event',
+      'followed by SNAPSHOT events.',
+    ].join('\n'),
+    args: {
+      ids: t.arg.idList({ description: 'Only these jobs, global or platform ids.' }),
+      filter: t.arg({ type: ExportJobFilterInput, description: 'Only jobs that match.' }),
+      after: t.arg.string({ description: 'Cursor of the last event seen.' }),
+    },
+    subscribe: async (_, args, ctx) => {
+      const { ids, after } = parseInput(watchInput, args);
+      const filter = parseExportJobFilter(args.filter);
+      return liveEvents(
+        ctx,
+        await ctx.watch.exportJobs.subscribe({
+          ids: ids ?? null,
+          matches: filter === null ? null : (job) => matchesExportJobFilter(job, filter),
+          after,
+          signal: ctx.signal,
+        }),
+      );
+    },
+    resolve: (event) => event,
+  }),
+);

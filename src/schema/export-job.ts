@@ -1,0 +1,264 @@
+import {
+  type ExportDestination,
+  type ExportFilter,
+  type ExportJob,
+  type ExportMetrics,
+  isTerminalExportJobStatus,
+  type JobType,
+  type MergePolicyRef,
+  type SegmentSelection,
+} from '../domain/export-job.ts';
+import { type ExportJobId, platformId } from '../domain/ids.ts';
+import { builder } from './builder.ts';
+import { connectionArgs, parsePage } from './connection.ts';
+import { describedEnum } from './enum.ts';
+import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
+import { globalId, parseId } from './global-id.ts';
+import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from './job.ts';
+import { Node, registerNode } from './node.ts';
+import { BatchRef, DatasetRef, ExportJobConnection, ExportJobRef } from './refs.ts';
+
+const JobTypeRef = describedEnum<JobType>('JobType', 'How a job runs.', {
+  BATCH: 'Over a batch of data.',
+  STREAMING: 'Over a stream.',
+  UNKNOWN: 'A type that the gateway does not know.',
+});
+
+const SchemaName = builder.objectRef<{ name: string }>('SchemaName').implement({
+  description: 'A schema by its short name.',
+  fields: (t) => ({ name: t.exposeString('name', { description: '`_xdm.context.profile` for profiles.' }) }),
+});
+
+const MergePolicyReference = builder.objectRef<MergePolicyRef>('MergePolicyReference').implement({
+  description: 'The merge policy that a job was given.',
+  fields: (t) => ({
+    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
+    version: t.exposeInt('version', { nullable: true, description: 'Version of the policy; null when not said.' }),
+  }),
+});
+
+const SegmentSelectionRef = builder.objectRef<SegmentSelection>('SegmentSelection').implement({
+  description: 'Members of a segment.',
+  fields: (t) => ({
+    segmentId: t.exposeID('segmentId', { description: 'Id of the segment within its namespace.' }),
+    segmentNs: t.exposeString('segmentNs', { description: 'Namespace of the segment; `ups` for the platform’s own.' }),
+    statuses: t.expose('statuses', {
+      type: [SegmentMembershipStatusRef],
+      description: 'Members of which status. None means the platform’s default.',
+    }),
+  }),
+});
+
+const TimeWindow = builder.objectRef<NonNullable<ExportFilter['segmentQualificationTime']>>('TimeWindow').implement({
+  description: 'A span of time. A missing end is open.',
+  fields: (t) => ({
+    startTime: t.expose('startTime', { type: 'DateTime', nullable: true, description: 'Its beginning.' }),
+    endTime: t.expose('endTime', { type: 'DateTime', nullable: true, description: 'Its end.' }),
+  }),
+});
+
+const ExportFilterRef = builder.objectRef<ExportFilter>('ExportFilter').implement({
+  description: 'Which profiles are exported.',
+  fields: (t) => ({
+    segments: t.expose('segments', {
+      type: [SegmentSelectionRef],
+      description: 'Members of these; none means everybody.',
+    }),
+    segmentQualificationTime: t.expose('segmentQualificationTime', {
+      type: TimeWindow,
+      nullable: true,
+      description: 'Only members who qualified in this time.',
+    }),
+    fromIngestTimestamp: t.expose('fromIngestTimestamp', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Only profiles that changed later than this.',
+    }),
+    emptyProfiles: t.exposeBoolean('emptyProfiles', {
+      description: 'Whether people are included who have events but no profile record.',
+    }),
+  }),
+});
+
+const EventListSelectionRef = builder.objectRef<NonNullable<ExportJob['eventList']>>('EventListSelection').implement({
+  description: 'Which events are exported with their profiles.',
+  fields: (t) => ({
+    fields: t.expose('fields', {
+      type: ['String'],
+      nullable: true,
+      description: 'Dotted XDM paths; null means every field.',
+    }),
+    fromIngestTimestamp: t.expose('fromIngestTimestamp', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Only events ingested later than this.',
+    }),
+    toIngestTimestamp: t.expose('toIngestTimestamp', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Only events ingested before this.',
+    }),
+  }),
+});
+
+const ExportBatchRef = builder.objectRef<ExportDestination['batches'][number]>('ExportBatch').implement({
+  description: 'A batch that an export writes.',
+  fields: (t) => ({
+    batchId: t.exposeID('batchId', { description: 'The platform’s id of the batch.' }),
+    batch: t.field({
+      type: BatchRef,
+      nullable: true,
+      description: 'The batch; null while Catalog does not know it.',
+      resolve: ({ batchId }, _, ctx) => ctx.loaders.batch.load(batchId),
+    }),
+    segment: t.expose('segment', {
+      type: SegmentSelectionRef,
+      nullable: true,
+      description: 'Whose members it holds, when each segment has a batch of its own.',
+    }),
+  }),
+});
+
+const ExportDestinationRef = builder.objectRef<ExportDestination>('ExportDestination').implement({
+  description: 'Where an export goes.',
+  fields: (t) => ({
+    datasetId: t.exposeID('datasetId', { description: 'The platform’s id of the dataset.' }),
+    dataset: t.field({
+      type: DatasetRef,
+      nullable: true,
+      description: 'The dataset; null when it has been deleted.',
+      resolve: ({ datasetId }, _, ctx) => ctx.loaders.dataset.load(datasetId),
+    }),
+    segmentPerBatch: t.exposeBoolean('segmentPerBatch', {
+      description: 'Whether each segment has a batch of its own.',
+    }),
+    batches: t.expose('batches', {
+      type: [ExportBatchRef],
+      description:
+        'One entry, or one per segment when segmentPerBatch is true. Present before the job ends; their files are readable once it succeeded.',
+    }),
+  }),
+});
+
+const ExportMetricsRef = builder.objectRef<ExportMetrics>('ExportMetrics').implement({
+  description: 'How long an export took and how much it wrote, as far as it is known.',
+  fields: (t) => ({
+    totalTime: t.expose('totalTime', { type: TimeSpanRef, nullable: true, description: 'The whole job.' }),
+    profileExportTime: t.expose('profileExportTime', {
+      type: TimeSpanRef,
+      nullable: true,
+      description: 'Reading and selecting profiles.',
+    }),
+    datasetWriteTime: t.expose('datasetWriteTime', {
+      type: TimeSpanRef,
+      nullable: true,
+      description: 'Writing them into the dataset.',
+    }),
+    totalExportedProfiles: t.expose('totalExportedProfiles', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Profiles written, over all batches.',
+    }),
+    exportedProfilesByNamespace: t.expose('exportedProfilesByNamespace', {
+      type: [NamespaceCountRef],
+      description: 'Of those, how many have an identity in each namespace.',
+    }),
+  }),
+});
+
+const ComputeJobs = builder.objectRef<NonNullable<ExportJob['computeJobs']>>('ComputeJobs').implement({
+  description: 'The platform’s own compute jobs behind an export job, for support cases.',
+  fields: (t) => ({
+    exportJob: t.exposeString('exportJob', { nullable: true, description: 'Job that exports.' }),
+    pushJob: t.exposeString('pushJob', { nullable: true, description: 'Job that pushes the result.' }),
+  }),
+});
+
+ExportJobRef.implement({
+  description: 'One run of an export: what was asked for, where it goes, how far it is.',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ description: 'The global id.', resolve: (job) => globalId('ExportJob', job.id) }),
+    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
+    status: t.expose('status', { type: ExportJobStatusRef, description: 'How far it is.' }),
+    rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
+    isTerminal: t.boolean({
+      description: 'Whether it has ended: nothing about its status changes any more.',
+      resolve: (job) => isTerminalExportJobStatus(job.status),
+    }),
+    jobType: t.expose('jobType', { type: JobTypeRef, description: 'How it runs.' }),
+    fields: t.expose('fields', {
+      type: ['String'],
+      nullable: true,
+      description: 'Dotted XDM paths that are exported. Null means every field.',
+    }),
+    schema: t.field({
+      type: SchemaName,
+      nullable: true,
+      description: 'What is exported.',
+      resolve: ({ schemaName }) => (schemaName === null ? null : { name: schemaName }),
+    }),
+    mergePolicy: t.expose('mergePolicy', {
+      type: MergePolicyReference,
+      nullable: true,
+      description: 'How fragments of a profile are merged.',
+    }),
+    filter: t.expose('filter', {
+      type: ExportFilterRef,
+      nullable: true,
+      description: 'Which profiles; null means all of them, or that the platform did not say.',
+    }),
+    eventList: t.expose('eventList', {
+      type: EventListSelectionRef,
+      nullable: true,
+      description: 'What is exported of the profiles’ events; null means no events.',
+    }),
+    destination: t.expose('destination', { type: ExportDestinationRef, description: 'Where it goes.' }),
+    metrics: t.expose('metrics', { type: ExportMetricsRef, description: 'Times and counts.' }),
+    errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong. May hold entries on a success.' }),
+    computeJobs: t.expose('computeJobs', { type: ComputeJobs, nullable: true, description: 'For support cases.' }),
+    profileInstanceId: t.exposeString('profileInstanceId', {
+      nullable: true,
+      description: 'The profile store, `ups`.',
+    }),
+    requestId: t.exposeString('requestId', {
+      nullable: true,
+      description: 'The platform’s id of the request that made it.',
+    }),
+    organizationId: t.exposeString('organizationId', {
+      nullable: true,
+      description: 'The organization that it belongs to.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      description: 'When it last changed. The platform does not move it on every change.',
+    }),
+    observedAt: t.expose('observedAt', {
+      type: 'DateTime',
+      description: 'When the gateway read this state from the platform.',
+    }),
+  }),
+});
+
+registerNode('ExportJob', (id, ctx) => ctx.loaders.exportJob.load(platformId<ExportJobId>(id)));
+
+builder.queryFields((t) => ({
+  exportJob: t.field({
+    type: ExportJobRef,
+    nullable: true,
+    description: 'An export job by its id; null when it does not exist.',
+    args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
+    resolve: (_, { id }, ctx) => ctx.loaders.exportJob.load(parseId<ExportJobId>('ExportJob', id)),
+  }),
+  exportJobs: t.field({
+    type: ExportJobConnection,
+    description: 'Export jobs, newest first.',
+    args: {
+      ...connectionArgs(t),
+      filter: t.arg({ type: ExportJobFilterInput, description: 'Only these.' }),
+    },
+    resolve: (_, args, ctx) =>
+      ctx.loaders.exportJobs({ ...parsePage(args), filter: parseExportJobFilter(args.filter) }),
+  }),
+}));

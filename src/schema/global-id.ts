@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { platformId } from '../domain/ids.ts';
+import type { Branded } from '../domain/tenant.ts';
+import { InvalidInputError } from '../errors.ts';
+
+/** Every type that implements Node. A global id is one of these names, a colon, and the platform's id. */
+export const nodeTypenames = [
+  'ExportJob',
+  'Dataset',
+  'Schedule',
+  'SegmentJob',
+  'SegmentDefinition',
+  'MergePolicy',
+  'Batch',
+] as const;
+export type NodeTypename = (typeof nodeTypenames)[number];
+
+/** The Relay global id, readable: `ExportJob:24115`. */
+export const globalId = (typename: NodeTypename, id: string): string => `${typename}:${id}`;
+
+/** The two parts of a global id, or null when the text is not one. A platform id may hold colons itself. */
+export function splitGlobalId(text: string): { readonly typename: NodeTypename; readonly id: string } | null {
+  const colon = text.indexOf(':');
+  const typename = nodeTypenames.find((name) => name === text.slice(0, colon));
+  return typename === undefined || colon === text.length - 1 ? null : { typename, id: text.slice(colon + 1) };
+}
+
+/** An id argument: the global id of a type, or the platform's own id. */
+export const idInput = <Id extends Branded<string>>(typename: NodeTypename) =>
+  z.string().transform((text, ctx): Id => {
+    const global = splitGlobalId(text);
+    if (global !== null && global.typename !== typename) {
+      ctx.addIssue(`is the id of a ${global.typename}, not of a ${typename}`);
+    } else if (text === '' || text === `${typename}:`) {
+      ctx.addIssue('must not be empty');
+    }
+    return platformId<Id>(global?.id ?? text);
+  });
+
+/**
+ * The platform's id out of an id argument in either form.
+ * @throws {InvalidInputError} it is empty, or the global id of another type
+ */
+export function parseId<Id extends Branded<string>>(typename: NodeTypename, text: string, path = 'id'): Id {
+  const parsed = idInput<Id>(typename).safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new InvalidInputError(parsed.error.issues.map(({ message }) => ({ path, message })));
+}

@@ -1,0 +1,47 @@
+import type { SegmentMembershipStatus } from '../domain/export-job.ts';
+import type { JobError, NamespaceCount, TimeSpan } from '../domain/job.ts';
+import { builder } from './builder.ts';
+import { describedEnum } from './enum.ts';
+
+/** What export jobs, segment jobs and batches share. */
+
+export const JobErrorRef = builder.objectRef<JobError>('JobError').implement({
+  description: 'What the platform says went wrong in a job. May stand on a job that succeeded.',
+  fields: (t) => ({
+    code: t.exposeString('code', { description: 'The platform’s own code.' }),
+    message: t.exposeString('message', { description: 'The platform’s own words.' }),
+    callStack: t.exposeString('callStack', { nullable: true, description: 'Where in the platform, when it tells.' }),
+  }),
+});
+
+export const TimeSpanRef = builder.objectRef<TimeSpan>('TimeSpan').implement({
+  description: 'When a stage began and ended.',
+  fields: (t) => ({
+    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'Null before it began.' }),
+    endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'Null while it goes on.' }),
+    durationMs: t.expose('durationMs', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Milliseconds, once it ended.',
+    }),
+  }),
+});
+
+export const NamespaceCountRef = builder.objectRef<NamespaceCount>('NamespaceCount').implement({
+  description: 'How many profiles have an identity in a namespace.',
+  fields: (t) => ({
+    namespace: t.exposeString('namespace', { description: 'Identity namespace: `ECID`, `Email`, …' }),
+    count: t.expose('count', { type: 'SafeInt', description: 'Number of profiles.' }),
+  }),
+});
+
+export const SegmentMembershipStatusRef = describedEnum<SegmentMembershipStatus>(
+  'SegmentMembershipStatus',
+  'How a profile stands to a segment.',
+  {
+    REALIZED: 'Entered the segment, or is in it.',
+    EXISTING: 'Was in the segment before and still is. Newer platform versions say REALIZED instead.',
+    EXITED: 'Left the segment.',
+    UNKNOWN: 'A status that the gateway does not know.',
+  },
+);

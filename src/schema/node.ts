@@ -1,0 +1,55 @@
+import { brandWithType } from '@pothos/core';
+import type { GatewayContext } from '../context/context.ts';
+import { InvalidInputError } from '../errors.ts';
+import { builder } from './builder.ts';
+import { type NodeTypename, splitGlobalId } from './global-id.ts';
+
+export const Node = builder.interfaceRef<object>('Node').implement({
+  description: 'Something with an id that can be asked for again.',
+  fields: (t) => ({
+    // Each type answers with its own id: this resolver is never the one that runs.
+    id: t.id({ description: 'The global id, readable: `ExportJob:24115`.', resolve: () => '' }),
+  }),
+});
+
+/** Ids that one `nodes` may name. */
+const maxNodes = 100;
+
+type LoadNode = (id: string, ctx: GatewayContext) => Promise<object | null>;
+const loaders = new Map<NodeTypename, LoadNode>();
+
+/** Says how the nodes of a type are loaded. Each file of a Node type calls it once. */
+export function registerNode(typename: NodeTypename, load: LoadNode): void {
+  loaders.set(typename, load);
+}
+
+async function loadNode(text: string, path: string, ctx: GatewayContext): Promise<object | null> {
+  const global = splitGlobalId(text);
+  if (global === null)
+    throw new InvalidInputError([{ path, message: 'must be a global id, as the field `id` gives it' }]);
+  const node = await loaders.get(global.typename)?.(global.id, ctx);
+  if (node === null || node === undefined) return null;
+  // `as never`: the function is typed for the default schema types; a type name is one of the things it takes.
+  brandWithType(node, global.typename as never);
+  return node;
+}
+
+builder.queryFields((t) => ({
+  node: t.field({
+    type: Node,
+    nullable: true,
+    description: 'Anything by its global id; null when it does not exist.',
+    args: { id: t.arg.id({ required: true, description: 'A global id.' }) },
+    resolve: (_, { id }, ctx) => loadNode(id, 'id', ctx),
+  }),
+  nodes: t.field({
+    type: [Node],
+    nullable: { list: false, items: true },
+    description: 'Many by their global ids, in the order of `ids`; null where one does not exist.',
+    args: { ids: t.arg.idList({ required: true, description: `Global ids, ${maxNodes} at most.` }) },
+    resolve: (_, { ids }, ctx) => {
+      if (ids.length > maxNodes) throw new InvalidInputError([{ path: 'ids', message: `must be at most ${maxNodes}` }]);
+      return ids.map((id, index) => loadNode(id, `ids.${index}`, ctx));
+    },
+  }),
+}));

@@ -1,0 +1,18 @@
+import type { Batch } from '../domain/batch.ts';
+import type { Dataset } from '../domain/dataset.ts';
+import type { ExportJob } from '../domain/export-job.ts';
+import { builder } from './builder.ts';
+import { connectionType } from './connection.ts';
+
+/**
+ * The types that refer to each other, by name only: each is implemented in the file that is called after it. Together
+ * here so that those files need not import one another in circles.
+ */
+export const BatchRef = builder.objectRef<Batch>('Batch');
+export const BatchConnection = connectionType('Batch', BatchRef);
+
+export const DatasetRef = builder.objectRef<Dataset>('Dataset');
+export const DatasetConnection = connectionType('Dataset', DatasetRef);
+
+export const ExportJobRef = builder.objectRef<ExportJob>('ExportJob');
+export const ExportJobConnection = connectionType('ExportJob', ExportJobRef);

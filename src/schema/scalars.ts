@@ -1,0 +1,37 @@
+import { GraphQLError, Kind } from 'graphql';
+import { GraphQLSafeInt } from 'graphql-scalars';
+import { builder } from './builder.ts';
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
+
+/** A moment, or an Invalid Date for whatever is not one. Days that the calendar does not have are not moved to the next month. */
+function parseDateTime(value: unknown): Date {
+  const invalid = new Date(Number.NaN);
+  if (typeof value !== 'string' || !rfc3339.test(value)) return invalid;
+  const [year = 0, month = 0, day = 0] = value.slice(0, 10).split('-').map(Number);
+  const daysInMonth = new Date(Date.UTC(year, month, 0)).getUTCDate();
+  return day > daysInMonth ? invalid : new Date(value);
+}
+
+builder.scalarType('DateTime', {
+  description: 'A moment as RFC 3339 text. Answers are in UTC with milliseconds: `2030-01-31T23:59:59.000Z`.',
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time',
+  serialize: (value) => {
+    if (!(value instanceof Date)) throw new GraphQLError('DateTime cannot represent a value that is not a date.');
+    return value.toISOString();
+  },
+  // Text that is no date passes here as an Invalid Date. Input validation refuses it with the path of the argument, as
+  // it does every other wrong value, where a scalar could only fail the whole request.
+  parseValue: parseDateTime,
+  parseLiteral: (node) => parseDateTime(node.kind === Kind.STRING ? node.value : null),
+});
+
+builder.scalarType('URL', {
+  description: 'An absolute URL or URI as text.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc3986',
+  serialize: String,
+  // Checked with its path by input validation, like DateTime.
+  parseValue: String,
+});
+
+builder.addScalarType('SafeInt', GraphQLSafeInt);
