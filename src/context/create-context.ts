@@ -1,0 +1,54 @@
+import type { ExportJob } from '../domain/export-job.ts';
+import type { Watch } from '../events/watch.ts';
+import { createLoaders } from '../loaders/index.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Caller, Upstream } from '../upstream/platform-api.ts';
+import type { Authenticate } from './authenticate.ts';
+import type { AuthMode, GatewayContext } from './context.ts';
+import type { DownloadLinks } from './download-links.ts';
+import type { RequestHeaders } from './request-headers.ts';
+
+export interface ContextServices {
+  readonly authenticate: Authenticate;
+  readonly authMode: AuthMode;
+  readonly upstream: Upstream;
+  readonly watchExportJobs: (caller: Caller) => Watch<ExportJob>;
+  readonly downloads: DownloadLinks;
+  readonly logger: Logger;
+  /** Aborts when the gateway gives up what is still going on at its end. Bounds writes, which outlive their caller. */
+  readonly lifetime: AbortSignal;
+}
+
+/** One operation, as a transport knows it. */
+export interface OperationRequest {
+  readonly headers: RequestHeaders;
+  /** Aborts when the caller leaves. */
+  readonly signal: AbortSignal;
+}
+
+export type CreateContext = (request: OperationRequest) => GatewayContext;
+
+/**
+ * Makes the context of each operation, the same way for every transport.
+ * @throws what `authenticate` throws
+ */
+export function contextFactory(services: ContextServices): CreateContext {
+  const { authenticate, authMode, upstream, watchExportJobs, downloads, logger, lifetime } = services;
+  return ({ headers, signal }) => {
+    const caller = authenticate(headers);
+    const platform = upstream.connect(caller, { signal });
+    return {
+      tenant: caller.tenant,
+      authMode,
+      // Without roles of its own, the gateway lets the platform decide about each write.
+      canWrite: true,
+      platform,
+      writes: upstream.connect(caller, { signal: lifetime }),
+      loaders: createLoaders(platform),
+      watch: { exportJobs: watchExportJobs(caller) },
+      downloads: { linkTo: (file) => downloads.linkTo(caller, file) },
+      signal,
+      logger,
+    };
+  };
+}
