@@ -1,0 +1,154 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { Download } from '../context/download-links.ts';
+import { GatewayError, httpStatusByCode, NotFoundError } from '../errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { parseRange } from './byte-range.ts';
+import { extensionsOf } from './graphql-error.ts';
+
+/** One file of one caller, as far as a download needs it. Null: the platform does not know it. */
+export interface DownloadSource {
+  /** `totalBytes` is null when the platform does not say it up front. */
+  stat(): Promise<{ readonly contentType: string; readonly totalBytes: number | null } | null>;
+  /** Both ends inclusive. */
+  read(range: {
+    readonly first: number;
+    readonly last: number;
+  }): Promise<DownloadPiece | { readonly kind: 'unsatisfiable-range' } | null>;
+}
+
+export interface DownloadPiece {
+  readonly kind: 'bytes';
+  /** Offset of the first byte that came, which need not be the one asked for. */
+  readonly first: number;
+  readonly totalBytes: number | null;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export interface FileHandlerOptions {
+  /** @throws {GatewayError} the link is not good */
+  readonly open: (token: string) => Download;
+  readonly source: (download: Download, signal: AbortSignal) => DownloadSource;
+  readonly logger: Logger;
+}
+
+export const filesPath = '/files/';
+
+/**
+ * Bytes asked of the platform at a time. It cuts every answer off after a minute, so that a large file has to be read in
+ * pieces, each of which a slow reader can take within that time.
+ */
+const pieceBytes = 8 * 1024 * 1024;
+/** How often a piece is asked for again, from where it broke, before the download is given up. */
+const maxAttempts = 3;
+
+/** Answers `GET` and `HEAD` of `/files/{token}`: the file's bytes as the platform has them, ranges understood. */
+export function createFileHandler({ open, source, logger }: FileHandlerOptions) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      return;
+    }
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    try {
+      const token = (request.url ?? '').slice(filesPath.length).split('?', 1)[0] ?? '';
+      const download = open(token);
+      await send(request, response, download.file.name, source(download, gone.signal));
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      refuse(response, error, logger);
+    }
+  };
+}
+
+async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  name: string,
+  file: DownloadSource,
+): Promise<void> {
+  const info = await file.stat();
+  if (info === null) throw new NotFoundError(name, { message: 'The file does not exist any more.' });
+  const total = info.totalBytes ?? (await lengthByReading(file));
+
+  response.setHeader('accept-ranges', 'bytes');
+  response.setHeader('cache-control', 'private, no-store');
+  response.setHeader('x-content-type-options', 'nosniff');
+  // There is no validator to compare with, so a conditional range cannot be known to fit: the whole file is sent.
+  const range = parseRange(request.headers['if-range'] === undefined ? request.headers.range : undefined, total);
+  if (range.kind === 'unsatisfiable') {
+    response.writeHead(416, { 'content-range': `bytes */${total}` }).end();
+    return;
+  }
+
+  const [first, last] = range.kind === 'all' ? [0, total - 1] : [range.first, range.last];
+  if (range.kind === 'part') response.setHeader('content-range', `bytes ${first}-${last}/${total}`);
+  response.writeHead(range.kind === 'part' ? 206 : 200, {
+    'content-type': info.contentType,
+    'content-length': last - first + 1,
+    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
+  });
+  if (request.method === 'HEAD' || last < first) {
+    response.end();
+    return;
+  }
+  await pipeline(bytesOf(file, first, last), response);
+}
+
+/** A file whose length the platform does not say up front says it in the answer to a small range. */
+async function lengthByReading(file: DownloadSource): Promise<number> {
+  const probe = await file.read({ first: 0, last: 0 });
+  return probe?.kind === 'bytes' ? (probe.totalBytes ?? 0) : 0;
+}
+
+/** The bytes from `first` to `last`, piece by piece; as fast as they are taken, and going on where a connection broke. */
+async function* bytesOf(file: DownloadSource, first: number, last: number): AsyncGenerator<Uint8Array, void> {
+  let position = first;
+  let attempts = 0;
+  while (position <= last) {
+    const before = position;
+    try {
+      const piece = await file.read({ first: position, last: Math.min(last, position + pieceBytes - 1) });
+      if (piece?.kind !== 'bytes') throw new Error('The file went away, or became shorter, while it was read.');
+      for await (const chunk of wantedBytes(piece, position, last)) {
+        position += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      const again = error instanceof GatewayError && error.retryable && attempts + 1 < maxAttempts;
+      if (!again) throw error;
+    }
+    attempts = position > before ? 0 : attempts + 1;
+    if (attempts >= maxAttempts) throw new Error('The platform sends no more bytes of the file.');
+  }
+}
+
+/** The platform may answer with another range than the one asked for: what lies outside is left out. */
+async function* wantedBytes(piece: DownloadPiece, position: number, last: number): AsyncGenerator<Uint8Array, void> {
+  if (piece.first > position) return;
+  let offset = piece.first;
+  for await (const chunk of piece.body) {
+    const wanted = chunk.subarray(Math.max(0, position - offset), Math.max(0, last + 1 - offset));
+    offset += chunk.length;
+    if (wanted.length > 0) yield wanted;
+    if (offset > last) return;
+  }
+}
+
+function refuse(response: ServerResponse, error: unknown, logger: Logger): void {
+  if (response.headersSent) {
+    // Too late for a status: a connection that breaks off tells the reader that the file is not whole.
+    logger.warn({ err: error }, 'a download broke off');
+    response.destroy();
+    return;
+  }
+  const failure = error instanceof GatewayError ? error : null;
+  if (failure === null) logger.error({ err: error }, 'a download failed');
+  const status = failure === null ? 500 : httpStatusByCode[failure.code];
+  const body = failure === null ? { code: 'INTERNAL_SERVER_ERROR', retryable: false } : extensionsOf(failure);
+  const message = failure?.message ?? 'Internal error.';
+  response.removeHeader('accept-ranges');
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify({ message, ...body }));
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { GraphQLError } from 'graphql';
+import { GatewayError, httpStatusByCode, InvalidInputError } from '../errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+
+export type MaskError = (error: unknown) => GraphQLError;
+
+/**
+ * What a client is told of an error: the failures of the closed vocabulary with code and details, what graphql itself
+ * found wrong with the request as it is, and of anything else only an id that is also in the log.
+ */
+export function createErrorMask(logger: Logger): MaskError {
+  return (error) => {
+    const failure = findGatewayError(error);
+    if (failure !== null) return toGraphQLError(failure, error);
+    if (error instanceof GraphQLError && rootCause(error) instanceof GraphQLError) return error;
+
+    const errorId = randomUUID();
+    logger.error({ err: rootCause(error), errorId }, 'unexpected error');
+    return new GraphQLError('Internal error.', {
+      ...placeOf(error),
+      extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false, errorId, ...atRequest(error, 500) },
+    });
+  };
+}
+
+function toGraphQLError(failure: GatewayError, thrown: unknown): GraphQLError {
+  return new GraphQLError(failure.message, {
+    ...placeOf(thrown),
+    originalError: failure,
+    extensions: { ...extensionsOf(failure), ...atRequest(thrown, httpStatusByCode[failure.code]) },
+  });
+}
+
+/** The public form of a failure, the same over every transport and for downloads. */
+export function extensionsOf(failure: GatewayError): Record<string, unknown> {
+  return {
+    code: failure.code,
+    retryable: failure.retryable,
+    ...(failure.retryAfterMs === null ? {} : { retryAfterMs: failure.retryAfterMs }),
+    ...(failure.upstream === null ? {} : { upstream: failure.upstream }),
+    ...(failure instanceof InvalidInputError ? { issues: failure.issues } : {}),
+  };
+}
+
+/** An error that belongs to no field fails the whole request, which then has an HTTP status of its own. */
+const atRequest = (error: unknown, status: number) =>
+  error instanceof GraphQLError && error.path !== undefined ? {} : { http: { status } };
+
+const placeOf = (error: unknown) =>
+  error instanceof GraphQLError
+    ? {
+        nodes: error.nodes ?? null,
+        source: error.source ?? null,
+        positions: error.positions ?? null,
+        path: error.path ?? null,
+      }
+    : {};
+
+/** GraphQL errors wrap what a resolver threw, sometimes more than once. */
+function findGatewayError(error: unknown): GatewayError | null {
+  for (let current = error; current !== undefined; current = wrappedBy(current)) {
+    if (current instanceof GatewayError) return current;
+  }
+  return null;
+}
+
+function rootCause(error: unknown): unknown {
+  let current = error;
+  for (let next = wrappedBy(current); next !== undefined; next = wrappedBy(current)) current = next;
+  return current;
+}
+
+const wrappedBy = (error: unknown): Error | undefined =>
+  error instanceof GraphQLError ? error.originalError : undefined;

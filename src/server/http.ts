@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { filesPath } from './files.ts';
+import { BodyTooLargeError, type ReadBody, readBody } from './request-body.ts';
+import { graphqlPath } from './yoga.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+export interface HttpServerOptions {
+  readonly graphql: Handler;
+  readonly files: Handler;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  readonly maxBodyBytes: number;
+  readonly logger: Logger;
+}
+
+export interface HttpServer {
+  readonly server: Server;
+  /** @throws the error of `listen`, with its `code`: `EADDRINUSE`, `EACCES`, … */
+  listen(options: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly host: string; readonly port: number }>;
+  /** Says on `/readyz` that no new work should come here. */
+  startDraining(): void;
+  /**
+   * Stops listening and ends event streams, which would never end by themselves. Waits for requests in flight, until
+   * `drainMs` have passed; what is left then is cut off.
+   */
+  close(options: { readonly clock: Clock; readonly drainMs: number }): Promise<void>;
+}
+
+/** Time for a whole request to arrive. An answer may take longer. */
+const requestTimeoutMs = 30_000;
+
+/** The HTTP host: which path is answered by whom, and what holds for all of them. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { graphql, files, metrics, maxBodyBytes, logger } = options;
+  const active = new Set<ServerResponse>();
+  let draining = false;
+
+  const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    if (path === graphqlPath) {
+      if (request.method === 'POST') await attachBody(request, maxBodyBytes);
+      await graphql(request, response);
+    } else if (path.startsWith(filesPath)) {
+      await files(request, response);
+    } else if (path === '/healthz') {
+      sendText(response, 200, 'ok');
+    } else if (path === '/readyz') {
+      sendText(response, draining ? 503 : 200, draining ? 'shutting down' : 'ready');
+    } else if (path === '/metrics') {
+      const { contentType, body } = await metrics();
+      response.writeHead(200, { 'content-type': contentType }).end(body);
+    } else {
+      sendText(response, 404, 'not found');
+    }
+  };
+
+  const server = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
+    active.add(response);
+    response.on('close', () => active.delete(response));
+    response.setHeader('x-request-id', requestIdOf(request));
+    route(request, response).catch((error: unknown) => {
+      if (response.headersSent || response.destroyed) {
+        response.destroy();
+      } else if (error instanceof BodyTooLargeError) {
+        // The rest of the body is not read, so the connection cannot be used again.
+        response.setHeader('connection', 'close');
+        sendErrors(response, 413, `The body has more than ${maxBodyBytes} bytes.`, 'PAYLOAD_TOO_LARGE');
+      } else {
+        logger.error({ err: error }, 'a request failed');
+        sendErrors(response, 500, 'Internal error.', 'INTERNAL_SERVER_ERROR');
+      }
+    });
+  });
+
+  return {
+    server,
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ host, port }, () => {
+          server.off('error', reject);
+          // A server that listens on a port has an AddressInfo, never a pipe's name.
+          const address = server.address() as AddressInfo;
+          resolve({ host, port: address.port });
+        });
+      }),
+    startDraining: () => {
+      draining = true;
+    },
+    close: async ({ clock, drainMs }) => {
+      draining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const response of active) {
+        if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.destroy();
+        else if (!response.headersSent) response.setHeader('connection', 'close');
+      }
+      server.closeIdleConnections();
+      using deadline = clock.deadline(drainMs);
+      deadline.signal.addEventListener('abort', () => server.closeAllConnections());
+      await closed;
+    },
+  };
+}
+
+/** Yoga takes a body that was read before it from this member, as frameworks with body parsers leave it there. */
+async function attachBody(request: IncomingMessage & { body?: ReadBody }, maxBodyBytes: number): Promise<void> {
+  request.body = await readBody(request, maxBodyBytes);
+}
+
+/** The caller's request id where it is harmless, so that both sides' logs name the same one. */
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+  response.end(`${text}\n`);
+}
+
+function sendErrors(response: ServerResponse, status: number, message: string, code: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ errors: [{ message, extensions: { code, retryable: false } }] }));
+}

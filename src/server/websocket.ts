@@ -1,0 +1,159 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import { CloseCode } from 'graphql-ws';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocketServer } from 'ws';
+import { GatewayError } from '../errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { MaskError } from './graphql-error.ts';
+import { graphqlPath, type SocketOperation, type Yoga } from './yoga.ts';
+
+export interface WebSocketOptions {
+  readonly server: Server;
+  readonly yoga: Yoga;
+  /** Origins of browser apps that may connect, besides the gateway's own. */
+  readonly corsOrigins: readonly string[];
+  readonly maxMessageBytes: number;
+  readonly logger: Logger;
+  readonly maskError: MaskError;
+  /**
+   * Called when a socket has said who it is, before it may ask for anything.
+   * @throws {GatewayError} when it may not: the socket is closed
+   */
+  readonly authorize: (operation: SocketOperation) => void;
+}
+
+/** How long a socket may stay silent before it has sent `connection_init`. */
+const connectionInitTimeoutMs = 3_000;
+/** Pause between pings: under the 30 seconds after which proxies call a connection idle. */
+const pingIntervalMs = 12_000;
+
+/** What an operation's execution needs and `graphql-ws` only passes on. */
+interface PipelineArgs extends ExecutionArgs {
+  readonly execute: (args: ExecutionArgs) => unknown;
+  readonly subscribe: (args: ExecutionArgs) => unknown;
+}
+
+/**
+ * GraphQL over WebSocket (`graphql-transport-ws`) on `/graphql` of an HTTP server. Every operation passes the same
+ * pipeline as over HTTP. Disposing closes all sockets with 1001, after which clients connect again elsewhere.
+ */
+export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
+  const { server, yoga, corsOrigins, maxMessageBytes, logger, maskError, authorize } = options;
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
+  const operations = new WeakMap<object, Map<string, AbortController>>();
+
+  const operationOf = (
+    connection: { readonly connectionParams?: unknown; readonly extra: { readonly request: IncomingMessage } },
+    signal: AbortSignal,
+  ): SocketOperation => ({
+    connectionParams: connection.connectionParams,
+    upgradeHeaders: (name) => headerOf(connection.extra.request, name),
+    signal,
+  });
+
+  const graphqlWs = useServer(
+    {
+      connectionInitWaitTimeout: connectionInitTimeoutMs,
+      onConnect: (connection) => {
+        try {
+          authorize(operationOf(connection, new AbortController().signal));
+        } catch (error) {
+          if (!(error instanceof GatewayError)) throw error;
+          // 4403 is what clients retry, with new parameters.
+          connection.extra.socket.close(CloseCode.Forbidden, error.message.slice(0, maxCloseReasonLength));
+          return false;
+        }
+        operations.set(connection.extra.socket, new Map());
+        return true;
+      },
+      onSubscribe: async (connection, id, params) => {
+        const controller = new AbortController();
+        operations.get(connection.extra.socket)?.set(id, controller);
+        const pipeline = yoga.getEnveloped({
+          socketOperation: operationOf(connection, controller.signal),
+          params,
+        });
+        try {
+          const document = pipeline.parse(params.query);
+          const schema: GraphQLSchema = pipeline.schema;
+          const errors = pipeline.validate(schema, document);
+          if (errors.length > 0) return errors;
+          const args: PipelineArgs = {
+            schema,
+            document,
+            operationName: params.operationName ?? null,
+            variableValues: params.variables ?? null,
+            contextValue: await pipeline.contextFactory(),
+            execute: pipeline.execute,
+            subscribe: pipeline.subscribe,
+          };
+          return args;
+        } catch (error) {
+          return [maskError(error)];
+        }
+      },
+      execute: (args) => runWith(args, 'execute'),
+      subscribe: (args) => runWith(args, 'subscribe'),
+      onComplete: (connection, id) => {
+        const running = operations.get(connection.extra.socket);
+        running?.get(id)?.abort();
+        running?.delete(id);
+      },
+      onDisconnect: (connection) => {
+        for (const controller of operations.get(connection.extra.socket)?.values() ?? []) controller.abort();
+      },
+    },
+    sockets,
+    pingIntervalMs,
+  );
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const refusal = refusalOf(request, corsOrigins);
+    if (refusal !== null) {
+      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
+      sockets.emit('connection', webSocket, request);
+    });
+  };
+  server.on('upgrade', onUpgrade);
+
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.off('upgrade', onUpgrade);
+      await graphqlWs.dispose();
+    },
+  };
+}
+
+/** Bytes that a close frame holds beside its code. */
+const maxCloseReasonLength = 120;
+
+/**
+ * Which answer an upgrade request gets instead of a socket. A browser says from which page it comes, and pages of other
+ * origins must not use a gateway that only its user's machine can reach.
+ */
+function refusalOf(request: IncomingMessage, corsOrigins: readonly string[]): string | null {
+  const path = request.url?.split('?', 1)[0];
+  if (path !== graphqlPath) return '404 Not Found';
+  const origin = headerOf(request, 'origin');
+  if (origin === null || corsOrigins.includes(origin)) return null;
+  const own = URL.canParse(origin) && new URL(origin).host === headerOf(request, 'host');
+  return own ? null : '403 Forbidden';
+}
+
+const headerOf = (request: IncomingMessage, name: string): string | null => {
+  const value = request.headers[name];
+  return (Array.isArray(value) ? value[0] : value) ?? null;
+};
+
+/** `args` are those that `onSubscribe` returned: they carry the pipeline's own functions. */
+function runWith(args: ExecutionArgs, which: 'execute' | 'subscribe') {
+  // graphql-ws declares what it passes on as plain execution arguments.
+  const pipelineArgs = args as PipelineArgs;
+  return pipelineArgs[which](pipelineArgs) as never;
+}
