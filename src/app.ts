@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import type { AuthConfig, Config } from './config.ts';
+import { type Authenticate, embeddedAuthentication, passthroughAuthentication } from './context/authenticate.ts';
+import { contextFactory } from './context/create-context.ts';
+import { createDownloadLinks } from './context/download-links.ts';
+import { connectionHeaders } from './context/request-headers.ts';
+import { ShuttingDownError } from './errors.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { exportJobSource } from './poller/export-job-feed.ts';
+import { createWatchRegistry } from './poller/watch-registry.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
+import { Lifecycle } from './runtime/lifecycle.ts';
+import { createLogger, type Logger } from './runtime/logger.ts';
+import { schema } from './schema/index.ts';
+import { createFileHandler } from './server/files.ts';
+import { createErrorMask } from './server/graphql-error.ts';
+import { createHttpServer } from './server/http.ts';
+import { startWebSocketServer } from './server/websocket.ts';
+import { createYogaServer } from './server/yoga.ts';
+import { createClientCredential, createPassthroughCredential, createUpstream } from './upstream/index.ts';
+import type { Caller, Credential } from './upstream/platform-api.ts';
+
+export interface AppOptions {
+  readonly config: Config;
+  /** Where the platform is: the configured one, or the emulator started beside. */
+  readonly platform: { readonly baseUrl: string; readonly imsUrl: string };
+  /** @default the clock of the machine */
+  readonly clock?: Clock;
+  /** @default JSON lines on standard error */
+  readonly logger?: Logger;
+}
+
+/** A gateway that listens. Closing it ends everything that it started. */
+export interface App extends AsyncDisposable {
+  /** `http://HOST:PORT` */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the gateway and listens: the one place where its parts are put together.
+ * @throws the error of `listen`, with its `code`, after everything that had been started is closed again
+ */
+export async function startApp(options: AppOptions): Promise<App> {
+  const lifecycle = new Lifecycle();
+  try {
+    return await start(options, lifecycle);
+  } catch (error) {
+    await lifecycle.close();
+    throw error;
+  }
+}
+
+async function start(
+  { config, platform, clock = systemClock, logger }: AppOptions,
+  lifecycle: Lifecycle,
+): Promise<App> {
+  const log = logger ?? createLogger({ level: config.logLevel });
+  const metrics = createMetrics();
+
+  const lifetime = new AbortController();
+  const upstream = createUpstream({
+    baseUrl: platform.baseUrl,
+    clock,
+    metrics: metrics.upstream,
+    callTimeoutMs: config.platform.timeoutMs,
+    compression: config.platform.kind === 'remote',
+  });
+  lifecycle.add('upstream connections', () => upstream[Symbol.asyncDispose]());
+  lifecycle.add('calls upstream', () =>
+    lifetime.abort(new ShuttingDownError({ message: 'The gateway is going down.' })),
+  );
+
+  const { ownCredential, authenticate } = authentication(config.auth, { platform, clock, metrics, lifecycle });
+
+  const exportJobs = createWatchRegistry({
+    source: exportJobSource,
+    clock,
+    logger: log,
+    pollMinMs: config.polling.minMs,
+    pollMaxMs: config.polling.maxMs,
+  });
+  metrics.watch(exportJobSource.kind, () => exportJobs.stats());
+
+  let publicUrl = config.server.publicUrl ?? '';
+  const downloads = createDownloadLinks({
+    clock,
+    secret: config.downloads.secret ?? randomBytes(32),
+    ttlMs: config.downloads.linkTtlMs,
+    publicUrl: () => publicUrl,
+    ownCredential,
+  });
+
+  const maskError = createErrorMask(log);
+  const yoga = createYogaServer({
+    schema,
+    createContext: contextFactory({
+      authenticate,
+      authMode: config.auth.mode === 'embedded' ? 'EMBEDDED' : 'PASSTHROUGH',
+      upstream,
+      watchExportJobs: (caller) =>
+        exportJobs.connect(caller.tenant, {
+          exportJobs: (signal) => upstream.connect(caller, { signal, priority: 'poll' }).exportJobs,
+          prove: (signal) => prove(caller, signal),
+        }),
+      downloads,
+      logger: log,
+      lifetime: lifetime.signal,
+    }),
+    logger: log,
+    maskError,
+    corsOrigins: config.server.corsOrigins,
+    graphiql: config.server.graphiql,
+    introspection: config.server.introspection,
+  });
+
+  /** A right that the gateway's own credential gives needs no proof; one that the caller's gives is proved by using it. */
+  const prove = async (caller: Caller, signal: AbortSignal): Promise<void> => {
+    if (ownCredential !== null) return;
+    await upstream.connect(caller, { signal }).exportJobs.list({ limit: 1 });
+  };
+
+  const http = createHttpServer({
+    graphql: (request, response) => yoga(request, response),
+    files: createFileHandler({
+      open: downloads.open,
+      source: ({ caller, file }, signal) => {
+        const { files } = upstream.connect(caller, { signal });
+        return { stat: () => files.stat(file), read: (range) => files.read({ ...file, range }) };
+      },
+      logger: log,
+    }),
+    metrics: metrics.render,
+    maxBodyBytes: config.server.maxBodyBytes,
+    logger: log,
+  });
+  const address = await http.listen(config.server);
+  // Closing goes in the opposite order: sockets first, so that clients look for another replica at once.
+  lifecycle.add('HTTP server', () => http.close({ clock, drainMs: config.server.drainMs }));
+  lifecycle.add('watches', () => exportJobs.close());
+  const webSockets = startWebSocketServer({
+    server: http.server,
+    yoga,
+    corsOrigins: config.server.corsOrigins,
+    maxMessageBytes: config.server.maxBodyBytes,
+    logger: log,
+    maskError,
+    authorize: ({ connectionParams, upgradeHeaders }) => {
+      authenticate(connectionHeaders(connectionParams, upgradeHeaders));
+    },
+  });
+  lifecycle.add('WebSocket server', () => webSockets[Symbol.asyncDispose]());
+  lifecycle.add('readiness', () => http.startDraining());
+
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  const url = `http://${host}:${address.port}`;
+  if (publicUrl === '') publicUrl = url;
+  return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
+}
+
+interface AuthenticationDeps {
+  readonly platform: AppOptions['platform'];
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly lifecycle: Lifecycle;
+}
+
+function authentication(
+  auth: AuthConfig,
+  { platform, clock, metrics, lifecycle }: AuthenticationDeps,
+): { readonly ownCredential: Credential | null; readonly authenticate: Authenticate } {
+  switch (auth.mode) {
+    case 'embedded': {
+      const credential = createClientCredential({
+        imsUrl: platform.imsUrl,
+        clientId: auth.clientId,
+        clientSecret: auth.clientSecret,
+        scopes: ['openid'],
+        clock,
+        metrics: metrics.upstream,
+      });
+      lifecycle.add('platform credential', () => credential[Symbol.asyncDispose]());
+      return { ownCredential: credential, authenticate: embeddedAuthentication(credential, auth.defaultTenant) };
+    }
+    case 'passthrough':
+      return {
+        ownCredential: null,
+        authenticate: passthroughAuthentication({ ...auth, createCredential: createPassthroughCredential }),
+      };
+  }
+}
