@@ -8,13 +8,16 @@ export interface Deadline extends Disposable {
 export interface Clock {
   now(): Date;
   /**
-   * Resolves after `ms` milliseconds; 0 or less resolves on a later turn of the event loop.
+   * Resolves after `ms` milliseconds; 0 or less resolves on a later turn of the event loop, more than 24 days after 24.
    * @throws the signal's reason, at once, when `signal` is aborted before or during the sleep.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Starts a deadline `ms` milliseconds from now. It does not keep the process alive. */
   deadline(ms: number): Deadline;
 }
+
+/** What Node's timers can count, in milliseconds: nearly 25 days. A timer with more would fire at once. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /** The clock of the machine. */
 export const systemClock: Clock = {
@@ -30,16 +33,19 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      }, ms);
+      const timer = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        },
+        Math.min(ms, maxTimerMs),
+      );
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
 
   deadline: (ms) => {
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(timeoutError(ms)), ms);
+    const timer = setTimeout(() => controller.abort(timeoutError(ms)), Math.min(ms, maxTimerMs));
     timer.unref();
     return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
   },

@@ -24,16 +24,22 @@ export function createLogger({
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       // Errors are logged without what they carry along (requests, headers, configuration): that is where secrets hide.
-      serializers: { err: serializeError },
+      serializers: { err: (error: unknown) => serializeError(error, 0) },
     },
     destination,
   );
 }
 
-function serializeError(error: unknown): unknown {
+/** Causes of causes that are logged. They may go round in circles. */
+const maxDepth = 8;
+
+function serializeError(error: unknown, depth: number): unknown {
   if (!(error instanceof Error)) return { message: String(error) };
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
-  const cause = error.cause === undefined ? {} : { cause: serializeError(error.cause) };
-  const errors = error instanceof AggregateError ? { errors: error.errors.map(serializeError) } : {};
-  return { name: error.name, message: error.message, ...code, stack: error.stack, ...cause, ...errors };
+  const own = { name: error.name, message: error.message, ...code, stack: error.stack };
+  if (depth === maxDepth) return own;
+  const inner = (each: unknown) => serializeError(each, depth + 1);
+  const cause = error.cause === undefined ? {} : { cause: inner(error.cause) };
+  const errors = error instanceof AggregateError ? { errors: error.errors.map(inner) } : {};
+  return { ...own, ...cause, ...errors };
 }

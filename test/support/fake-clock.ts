@@ -93,6 +93,29 @@ export class FakeClock implements Clock {
     if (next !== undefined) await this.advanceBy(next.at - this.#now);
   }
 
+  /**
+   * Moves from the end of one sleep to the end of the next until `done` has settled, for work that takes several sleeps
+   * with real work between them.
+   * @throws what `done` rejects with
+   */
+  async runUntil<T>(done: Promise<T>): Promise<T> {
+    let settled = false;
+    const settling = done.then(
+      () => {
+        settled = true;
+      },
+      () => {
+        settled = true;
+      },
+    );
+    for (;;) {
+      await Promise.race([this.sleeping(), settling]);
+      if (settled) return await done;
+      const next = this.#earliest('sleep');
+      if (next !== undefined) await this.advanceBy(next.at - this.#now);
+    }
+  }
+
   #earliest(kind?: Timer['kind']): Timer | undefined {
     return [...this.#timers]
       .filter((timer) => kind === undefined || timer.kind === kind)

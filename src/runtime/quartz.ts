@@ -1,0 +1,191 @@
+/** A parsed Quartz cron expression, in UTC. */
+export interface QuartzCron {
+  /** How often it runs on a day on which it runs. */
+  readonly runsPerDay: number;
+  /** The next `count` runs later than `after`, in order; fewer when the expression ends (it never goes beyond 2099). */
+  nextRuns(after: Date, count: number): readonly Date[];
+}
+
+/** Thrown by `parseQuartz`; the message names the field and says what is wrong with it. */
+export class QuartzSyntaxError extends Error {
+  override readonly name = 'QuartzSyntaxError';
+}
+
+const lastYear = 2099;
+const monthNames = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
+const dayNames = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
+
+interface Field {
+  readonly name: string;
+  readonly minimum: number;
+  readonly maximum: number;
+  /** Names of the values from `minimum` on. */
+  readonly names?: readonly string[];
+}
+
+const fields = {
+  second: { name: 'second', minimum: 0, maximum: 59 },
+  minute: { name: 'minute', minimum: 0, maximum: 59 },
+  hour: { name: 'hour', minimum: 0, maximum: 23 },
+  dayOfMonth: { name: 'day of month', minimum: 1, maximum: 31 },
+  month: { name: 'month', minimum: 1, maximum: 12, names: monthNames },
+  dayOfWeek: { name: 'day of week', minimum: 1, maximum: 7, names: dayNames },
+  year: { name: 'year', minimum: 1970, maximum: lastYear },
+} as const satisfies Record<string, Field>;
+
+/** Whether a day of a month runs. `weekday` is 1 for Sunday to 7 for Saturday. */
+type DayRule = (day: { readonly day: number; readonly weekday: number; readonly daysInMonth: number }) => boolean;
+
+/**
+ * Parses the cron expressions of the Quartz scheduler: six fields (second, minute, hour, day of month, month, day of
+ * week) and an optional year. Understood are `*`, lists, ranges (also past the end: `22-2`), steps (`0/15`), names in any
+ * case, `L`, `L-3`, `LW`, `15W` in the day of month, `6L`, `L`, `6#3` in the day of week, and `?` in exactly one of those.
+ * @see https://www.quartz-scheduler.org/documentation/quartz-2.3.0/tutorials/crontrigger.html
+ * @throws {QuartzSyntaxError}
+ */
+export function parseQuartz(expression: string): QuartzCron {
+  const parts = expression.trim().toUpperCase().split(/\s+/);
+  const [second, minute, hour, dayOfMonth, month, dayOfWeek, year = '*'] = parts;
+  if (
+    second === undefined ||
+    minute === undefined ||
+    hour === undefined ||
+    dayOfMonth === undefined ||
+    month === undefined ||
+    dayOfWeek === undefined ||
+    parts.length > 7
+  ) {
+    throw new QuartzSyntaxError('must have six fields, or seven with a year');
+  }
+  if ((dayOfMonth === '?') === (dayOfWeek === '?')) {
+    throw new QuartzSyntaxError('must have ? in exactly one of day of month and day of week');
+  }
+
+  const times = timesOfDay(
+    parseSet(hour, fields.hour),
+    parseSet(minute, fields.minute),
+    parseSet(second, fields.second),
+  );
+  const months = new Set(parseSet(month, fields.month));
+  const years = new Set(parseSet(year, fields.year));
+  const runsOn = dayOfMonth === '?' ? parseDayOfWeek(dayOfWeek) : parseDayOfMonth(dayOfMonth);
+
+  return {
+    runsPerDay: times.length,
+    nextRuns: (after, count) => {
+      const runs: Date[] = [];
+      let [y, m] = [after.getUTCFullYear(), after.getUTCMonth() + 1];
+      while (runs.length < count && y <= lastYear) {
+        if (years.has(y) && months.has(m)) {
+          for (const run of runsOfMonth(y, m, runsOn, times)) {
+            if (run <= after.getTime()) continue;
+            runs.push(new Date(run));
+            if (runs.length === count) break;
+          }
+        }
+        [y, m] = m === 12 ? [y + 1, 1] : [y, m + 1];
+      }
+      return runs;
+    },
+  };
+}
+
+const msPerDay = 86_400_000;
+
+function* runsOfMonth(year: number, month: number, runsOn: DayRule, times: readonly number[]): Generator<number, void> {
+  const first = Date.UTC(year, month - 1, 1);
+  const daysInMonth = (Date.UTC(year, month, 1) - first) / msPerDay;
+  const firstWeekday = new Date(first).getUTCDay();
+  for (let day = 1; day <= daysInMonth; day += 1) {
+    const weekday = ((firstWeekday + day - 1) % 7) + 1;
+    if (!runsOn({ day, weekday, daysInMonth })) continue;
+    for (const time of times) yield first + (day - 1) * msPerDay + time;
+  }
+}
+
+/** Milliseconds from midnight, in order. */
+const timesOfDay = (hours: readonly number[], minutes: readonly number[], seconds: readonly number[]): number[] =>
+  hours.flatMap((h) => minutes.flatMap((m) => seconds.map((s) => ((h * 60 + m) * 60 + s) * 1_000)));
+
+function parseDayOfMonth(text: string): DayRule {
+  const fromEnd = /^L(?:-(\d{1,2}))?(W)?$/.exec(text);
+  if (fromEnd !== null) {
+    const [, offset = '0', weekdayOnly] = fromEnd;
+    if (Number(offset) > 30) throw wrong(fields.dayOfMonth, text, 'counts at most 30 days from the end');
+    const target = (daysInMonth: number) => daysInMonth - Number(offset);
+    return weekdayOnly === undefined
+      ? ({ day, daysInMonth }) => day === target(daysInMonth)
+      : (date) => isNearestWeekday(date, target(date.daysInMonth));
+  }
+  const nearest = /^(\d{1,2})W$/.exec(text);
+  if (nearest !== null) {
+    const target = parseValue(nearest[1] ?? '', fields.dayOfMonth);
+    return (date) => isNearestWeekday(date, target);
+  }
+  const days = new Set(parseSet(text, fields.dayOfMonth));
+  return ({ day }) => days.has(day);
+}
+
+/** Whether a day is the weekday (Monday to Friday) nearest to a day of its month, in the same month. */
+function isNearestWeekday({ day, weekday, daysInMonth }: Parameters<DayRule>[0], target: number): boolean {
+  if (target < 1 || target > daysInMonth) return false;
+  const targetWeekday = ((((weekday - 1 + target - day) % 7) + 7) % 7) + 1;
+  if (targetWeekday === 7) return day === (target === 1 ? target + 2 : target - 1);
+  if (targetWeekday === 1) return day === (target === daysInMonth ? target - 2 : target + 1);
+  return day === target;
+}
+
+function parseDayOfWeek(text: string): DayRule {
+  if (text === 'L') return ({ weekday }) => weekday === 7;
+  const last = /^([A-Z]{3}|\d)L$/.exec(text);
+  if (last !== null) {
+    const wanted = parseValue(last[1] ?? '', fields.dayOfWeek);
+    return ({ day, weekday, daysInMonth }) => weekday === wanted && day > daysInMonth - 7;
+  }
+  const nth = /^([A-Z]{3}|\d)#([1-5])$/.exec(text);
+  if (nth !== null) {
+    const [wanted, count] = [parseValue(nth[1] ?? '', fields.dayOfWeek), Number(nth[2])];
+    return ({ day, weekday }) => weekday === wanted && Math.ceil(day / 7) === count;
+  }
+  const weekdays = new Set(parseSet(text, fields.dayOfWeek));
+  return ({ weekday }) => weekdays.has(weekday);
+}
+
+/** The values of a list of single values, ranges and steps, in order. */
+function parseSet(text: string, field: Field): number[] {
+  const values = text.split(',').flatMap((item) => parseItem(item, field));
+  return [...new Set(values)].sort((a, b) => a - b);
+}
+
+function parseItem(item: string, field: Field): number[] {
+  const match = /^(\*|[A-Z0-9]+)?(?:-([A-Z0-9]+))?(?:\/(\d+))?$/.exec(item);
+  const [, from, to, stepText] = match ?? [];
+  if (match === null || item === '' || (from === undefined && to !== undefined) || (from === '*' && to !== undefined)) {
+    throw wrong(field, item, 'is not understood');
+  }
+  const step = Number(stepText ?? 1);
+  const size = field.maximum - field.minimum + 1;
+  if (step < 1 || step > size) throw wrong(field, item, `must have a step from 1 to ${size}`);
+
+  const all = from === undefined || from === '*';
+  const start = all ? field.minimum : parseValue(from, field);
+  const end = to !== undefined ? parseValue(to, field) : all || stepText !== undefined ? field.maximum : start;
+  if (end < start && field === fields.year) throw wrong(field, item, 'must not end before it begins');
+  // A range past the end goes on at the beginning: 22-2, FRI-MON.
+  const length = end >= start ? end - start : end - start + size;
+  const values: number[] = [];
+  for (let offset = 0; offset <= length; offset += step) {
+    values.push(field.minimum + ((start - field.minimum + offset) % size));
+  }
+  return values;
+}
+
+function parseValue(text: string, field: Field): number {
+  const named = field.names?.indexOf(text) ?? -1;
+  const value = named >= 0 ? field.minimum + named : /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= field.minimum && value <= field.maximum) return value;
+  throw wrong(field, text, `must be from ${field.minimum} to ${field.maximum}`);
+}
+
+const wrong = (field: Field, text: string, problem: string): QuartzSyntaxError =>
+  new QuartzSyntaxError(`${field.name} "${text.slice(0, 40)}" ${problem}`);

@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../../src/runtime/clock.ts';
+
+const day = 86_400_000;
+/** Whether a promise has been fulfilled by now. */
+function fulfilled(promise: Promise<unknown>): () => boolean {
+  let done = false;
+  promise.then(
+    () => {
+      done = true;
+    },
+    () => {},
+  );
+  return () => done;
+}
+
+describe('the clock of the machine', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000 });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('tells the time', () => {
+    expect(systemClock.now()).toEqual(new Date(1_000));
+  });
+
+  it('sleeps as long as it is told', async () => {
+    const awake = fulfilled(systemClock.sleep(50));
+    await vi.advanceTimersByTimeAsync(49);
+    expect(awake()).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(awake()).toBe(true);
+  });
+
+  it.each([0, -5])('takes a turn of the event loop for a sleep of %i', async (ms) => {
+    const awake = fulfilled(systemClock.sleep(ms));
+    expect(awake()).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(awake()).toBe(true);
+  });
+
+  it('wakes with the reason of the signal, at once, and leaves no timer behind', async () => {
+    const reason = new Error('enough');
+    const controller = new AbortController();
+    const sleep = systemClock.sleep(50, controller.signal);
+    controller.abort(reason);
+    await expect(sleep).rejects.toBe(reason);
+    await expect(systemClock.sleep(50, controller.signal)).rejects.toBe(reason);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('leaves no listener on the signal behind', async () => {
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, 'addEventListener');
+    const removed = vi.spyOn(signal, 'removeEventListener');
+    const sleep = systemClock.sleep(5, signal);
+    await vi.advanceTimersByTimeAsync(5);
+    await sleep;
+    expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(
+      added.mock.calls.map(([, listener]) => listener),
+    );
+  });
+
+  it('ends a deadline when its time has passed, as AbortSignal.timeout does', async () => {
+    using deadline = systemClock.deadline(100);
+    await vi.advanceTimersByTimeAsync(99);
+    expect(deadline.signal.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(deadline.signal.aborted).toBe(true);
+    expect(deadline.signal.reason).toBeInstanceOf(DOMException);
+    expect(deadline.signal.reason).toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('forgets a deadline that is disposed', async () => {
+    const deadline = systemClock.deadline(100);
+    deadline[Symbol.dispose]();
+    expect(vi.getTimerCount()).toBe(0);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(deadline.signal.aborted).toBe(false);
+  });
+
+  it('does not take a very long time for none, as timers do', async () => {
+    vi.useRealTimers();
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    const controller = new AbortController();
+    const sleep = systemClock.sleep(40 * day, controller.signal);
+    systemClock.deadline(Number.POSITIVE_INFINITY)[Symbol.dispose]();
+    expect(set.mock.calls.map(([, ms]) => ms)).toEqual([2 ** 31 - 1, 2 ** 31 - 1]);
+    controller.abort();
+    await expect(sleep).rejects.toThrow();
+  });
+});
+
+describe('a deadline', () => {
+  it('does not keep the process alive, as a sleep does', async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    using _deadline = systemClock.deadline(60_000);
+    expect(timers()).toBe(before);
+    const controller = new AbortController();
+    const sleep = systemClock.sleep(60_000, controller.signal);
+    expect(timers()).toBe(before + 1);
+    controller.abort();
+    await expect(sleep).rejects.toThrow();
+    expect(timers()).toBe(before);
+  });
+});

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { createLogger, type LogLevel, logLevels } from '../../../src/runtime/logger.ts';
+
+function setUp(level?: LogLevel) {
+  const lines: string[] = [];
+  const logger = createLogger({
+    ...(level === undefined ? {} : { level }),
+    destination: { write: (line) => void lines.push(line) },
+  });
+  return { logger, lines, entries: (): Record<string, unknown>[] => lines.map((line) => JSON.parse(line)) };
+}
+
+describe('the log', () => {
+  it('is one JSON object a line, with level, time and message', () => {
+    const { logger, lines, entries } = setUp();
+    logger.info({ port: 4000 }, 'two\nlines');
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^[^\n]+\n$/);
+    expect(entries()).toEqual([{ level: 'info', time: expect.any(String), port: 4000, msg: 'two\nlines' }]);
+    expect(new Date(String(entries()[0]?.['time'])).getTime()).not.toBeNaN();
+  });
+
+  it.each(logLevels)('of level %s leaves out what is less severe', (level) => {
+    const { logger, entries } = setUp(level);
+    for (const each of ['debug', 'info', 'warn', 'error'] as const) logger[each](each);
+    const severity = logLevels.indexOf(level);
+    const expected = (['error', 'warn', 'info', 'debug'] as const).filter((each) => {
+      return level !== 'silent' && logLevels.indexOf(each) <= severity;
+    });
+    expect(entries().map((entry) => entry['msg'])).toEqual(expected.toReversed());
+  });
+
+  it('says of an error what it is, where, and why, and nothing of what it carries along', () => {
+    const { logger, lines, entries } = setUp();
+    const cause = Object.assign(new TypeError('inner'), { code: 'ECONNRESET', headers: { authorization: 'secret' } });
+    const error = Object.assign(new AggregateError([new Error('part'), 'text'], 'outer', { cause }), {
+      request: { headers: 'secret' },
+      code: 5,
+    });
+    logger.error({ err: error }, 'failed');
+    expect(lines.join()).not.toContain('secret');
+    expect(entries()[0]?.['err']).toEqual({
+      name: 'AggregateError',
+      message: 'outer',
+      stack: error.stack,
+      cause: { name: 'TypeError', message: 'inner', code: 'ECONNRESET', stack: cause.stack },
+      errors: [{ name: 'Error', message: 'part', stack: expect.any(String) }, { message: 'text' }],
+    });
+  });
+
+  it.each(['text', null, undefined, 5])('takes %s in the place of an error', (value) => {
+    const { logger, entries } = setUp();
+    logger.error({ err: value }, 'failed');
+    expect(entries()).toMatchObject([{ msg: 'failed' }]);
+  });
+
+  it('ends where causes go round in circles', () => {
+    const { logger, entries } = setUp();
+    const error = new Error('outer');
+    error.cause = new AggregateError([error], 'inner', { cause: error });
+    logger.error({ err: error }, 'failed');
+    expect(entries()).toMatchObject([{ err: { message: 'outer', cause: { message: 'inner' } } }]);
+  });
+});

@@ -1,0 +1,128 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseQuartz, QuartzSyntaxError } from '../../../src/runtime/quartz.ts';
+
+const after = new Date('2026-11-22T12:00:00Z'); // a Sunday
+const runs = (expression: string, count = 3): string[] =>
+  parseQuartz(expression)
+    .nextRuns(after, count)
+    .map((date) => date.toISOString().slice(0, 19));
+
+describe('Quartz expressions', () => {
+  it.each([
+    // The examples of Quartz's own tutorial.
+    ['0 0 12 * * ?', ['2026-11-23T12:00:00', '2026-11-24T12:00:00']],
+    ['0 15 10 ? * *', ['2026-11-23T10:15:00', '2026-11-24T10:15:00']],
+    ['0 15 10 * * ?', ['2026-11-23T10:15:00', '2026-11-24T10:15:00']],
+    ['0 15 10 * * ? *', ['2026-11-23T10:15:00', '2026-11-24T10:15:00']],
+    ['0 15 10 * * ? 2027', ['2027-01-01T10:15:00', '2027-01-02T10:15:00']],
+    ['0 * 14 * * ?', ['2026-11-22T14:00:00', '2026-11-22T14:01:00']],
+    ['0 0/5 14 * * ?', ['2026-11-22T14:00:00', '2026-11-22T14:05:00']],
+    ['0 0/5 14,18 * * ?', ['2026-11-22T14:00:00', '2026-11-22T14:05:00']],
+    ['0 0-5 14 * * ?', ['2026-11-22T14:00:00', '2026-11-22T14:01:00']],
+    ['0 10,44 14 ? 3 WED', ['2027-03-03T14:10:00', '2027-03-03T14:44:00']],
+    ['0 15 10 ? * MON-FRI', ['2026-11-23T10:15:00', '2026-11-24T10:15:00']],
+    ['0 15 10 15 * ?', ['2026-12-15T10:15:00', '2027-01-15T10:15:00']],
+    ['0 15 10 L * ?', ['2026-11-30T10:15:00', '2026-12-31T10:15:00']],
+    ['0 15 10 L-2 * ?', ['2026-11-28T10:15:00', '2026-12-29T10:15:00']],
+    ['0 15 10 ? * 6L', ['2026-11-27T10:15:00', '2026-12-25T10:15:00']],
+    ['0 15 10 ? * 6L 2027-2029', ['2027-01-29T10:15:00', '2027-02-26T10:15:00']],
+    ['0 15 10 ? * 6#3', ['2026-12-18T10:15:00', '2027-01-15T10:15:00']],
+    ['0 0 12 1/5 * ?', ['2026-11-26T12:00:00', '2026-12-01T12:00:00']],
+    ['0 11 11 11 11 ?', ['2027-11-11T11:11:00', '2028-11-11T11:11:00']],
+    // What the tutorial says in words.
+    ['0 0 1 15W * ?', ['2026-12-15T01:00:00', '2027-01-15T01:00:00']],
+    ['0 0 1 1W 5 ?', ['2027-05-03T01:00:00', '2028-05-01T01:00:00']],
+    ['0 0 1 31W 1 ?', ['2027-01-29T01:00:00', '2028-01-31T01:00:00']],
+    ['0 0 1 LW * ?', ['2026-11-30T01:00:00', '2026-12-31T01:00:00']],
+    ['0 0 1 L-1W 2 ?', ['2027-02-26T01:00:00', '2028-02-28T01:00:00']],
+    ['0 0 1 ? * L', ['2026-11-28T01:00:00', '2026-12-05T01:00:00']],
+    ['0 0 1 ? * fri#2', ['2026-12-11T01:00:00', '2027-01-08T01:00:00']],
+    ['0 0 1 ? * FRI-MON', ['2026-11-23T01:00:00', '2026-11-27T01:00:00']],
+    ['0 0 22-2 * * ?', ['2026-11-22T22:00:00', '2026-11-22T23:00:00']],
+    ['0 0 1 29 FEB ?', ['2028-02-29T01:00:00', '2032-02-29T01:00:00']],
+    ['30/15 0 1 * * ?', ['2026-11-23T01:00:30', '2026-11-23T01:00:45']],
+  ])('%s', (expression, expected) => {
+    expect(runs(expression, expected.length)).toEqual(expected);
+  });
+
+  it('end with their years', () => {
+    expect(runs('0 0 1 1 1 ? 2028-2029', 10)).toEqual(['2028-01-01T01:00:00', '2029-01-01T01:00:00']);
+    expect(runs('0 0 1 30 2 ?', 1)).toEqual([]);
+  });
+
+  it.each([
+    ['0 0 1 * *', 'must have six fields, or seven with a year'],
+    ['0 0 1 * * ? * *', 'must have six fields, or seven with a year'],
+    ['0 0 1 * * *', 'must have ? in exactly one of day of month and day of week'],
+    ['0 0 1 ? * ?', 'must have ? in exactly one of day of month and day of week'],
+    ['60 0 1 * * ?', 'second "60" must be from 0 to 59'],
+    ['0 0 24 * * ?', 'hour "24" must be from 0 to 23'],
+    ['0 0 1 32 * ?', 'day of month "32" must be from 1 to 31'],
+    ['0 0 1 ? * 0', 'day of week "0" must be from 1 to 7'],
+    ['0 0 1 ? * 8', 'day of week "8" must be from 1 to 7'],
+    ['0 0 1 ? * MOO', 'day of week "MOO" must be from 1 to 7'],
+    ['0 0 1 ? * 6#6', 'day of week "6#6" is not understood'],
+    ['0 0 1 L,15 * ?', 'day of month "L" must be from 1 to 31'],
+    ['0 0 1 1-5W * ?', 'day of month "5W" must be from 1 to 31'],
+    ['0 0/0 1 * * ?', 'minute "0/0" must have a step from 1 to 60'],
+    ['0 0 1 * 13 ?', 'month "13" must be from 1 to 12'],
+    ['0 0 1 * * ? 2030-2027', 'year "2030-2027" must not end before it begins'],
+    ['0 0, 1 * * ?', 'minute "" is not understood'],
+    ['', 'must have six fields, or seven with a year'],
+  ])('refuses %s', (expression, message) => {
+    expect(() => parseQuartz(expression)).toThrow(new QuartzSyntaxError(message));
+  });
+
+  it('says how often a day they run', () => {
+    expect(parseQuartz('0 0 1 * * ?').runsPerDay).toBe(1);
+    expect(parseQuartz('0 0 1,13 * * ?').runsPerDay).toBe(2);
+    expect(parseQuartz('0 */15 1-2 * * ?').runsPerDay).toBe(8);
+  });
+
+  it('throw nothing but QuartzSyntaxError, whatever the text', () => {
+    const piece = fc.constantFrom(
+      '*',
+      '?',
+      '1',
+      '0',
+      '59',
+      'L',
+      'W',
+      '#',
+      '-',
+      '/',
+      ',',
+      'MON',
+      'JAN',
+      ' ',
+      '2027',
+      '6L',
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 24 }), (pieces) => {
+        try {
+          parseQuartz(pieces.join('')).nextRuns(after, 2);
+        } catch (error) {
+          expect(error).toBeInstanceOf(QuartzSyntaxError);
+        }
+      }),
+    );
+  });
+
+  it('give runs later than the time asked from, in order, whatever that time', () => {
+    fc.assert(
+      fc.property(
+        fc.date({ min: new Date('2000-01-01'), max: new Date('2090-01-01'), noInvalidDate: true }),
+        (from) => {
+          const next = parseQuartz('0 30 3 ? * MON,THU').nextRuns(from, 3);
+          expect(next).toHaveLength(3);
+          const times = [from, ...next].map((date) => date.getTime());
+          expect(times).toEqual([...times].sort((a, b) => a - b));
+          expect(new Set(times).size).toBe(4);
+          for (const run of next) expect([1, 4]).toContain(run.getUTCDay());
+        },
+      ),
+    );
+  });
+});
