@@ -40,6 +40,9 @@ export interface Batch {
   readonly updatedAt: Date | null;
 }
 
+/** What of a batch can be asked for on its own. Its id always comes, and `rawStatus` with `status`. */
+export type BatchField = Exclude<keyof Batch, 'id' | 'rawStatus'>;
+
 /** One part of a batch: the bytes are read by file id and name together. */
 export interface BatchFile {
   readonly fileId: DataSetFileId;

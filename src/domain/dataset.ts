@@ -18,6 +18,9 @@ export interface Dataset {
   readonly updatedAt: Date | null;
 }
 
+/** What of a dataset can be asked for on its own. Its id always comes. */
+export type DatasetField = Exclude<keyof Dataset, 'id'>;
+
 /** Whether exports can be written into the dataset. */
 export const isUnionProfileDataset = ({ schemaRef }: Pick<Dataset, 'schemaRef'>): boolean =>
   schemaRef?.id === unionProfileSchema;

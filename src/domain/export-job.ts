@@ -1,39 +1,14 @@
 import type { BatchId, DatasetId, ExportJobId, MergePolicyId, SegmentId } from './ids.ts';
-import type { JobError, NamespaceCount, TimeSpan } from './job.ts';
+import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
 
-export const exportJobStatuses = [
-  'NEW',
-  'QUEUED',
-  'PROCESSING',
-  'CANCELLING',
-  'CANCELLED',
-  'SUCCEEDED',
-  'FAILED',
-  'UNKNOWN',
-] as const;
-export type ExportJobStatus = (typeof exportJobStatuses)[number];
+export { isTerminalJobStatus as isTerminalExportJobStatus, jobStatuses as exportJobStatuses } from './job.ts';
+export type ExportJobStatus = JobStatus;
 
 export const jobTypes = ['BATCH', 'STREAMING', 'UNKNOWN'] as const;
 export type JobType = (typeof jobTypes)[number];
 
 export const segmentMembershipStatuses = ['REALIZED', 'EXISTING', 'EXITED', 'UNKNOWN'] as const;
 export type SegmentMembershipStatus = (typeof segmentMembershipStatuses)[number];
-
-/** A status that nothing leaves. An unknown status may still change, so it counts as not terminal. */
-export function isTerminalExportJobStatus(status: ExportJobStatus): boolean {
-  switch (status) {
-    case 'SUCCEEDED':
-    case 'FAILED':
-    case 'CANCELLED':
-      return true;
-    case 'NEW':
-    case 'QUEUED':
-    case 'PROCESSING':
-    case 'CANCELLING':
-    case 'UNKNOWN':
-      return false;
-  }
-}
 
 /** One run of an export: what was asked for, where it goes, how far it is. */
 export interface ExportJob {

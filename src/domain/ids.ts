@@ -7,6 +7,8 @@ export type BatchId = Branded<'BatchId'>;
 export type DataSetFileId = Branded<'DataSetFileId'>;
 export type MergePolicyId = Branded<'MergePolicyId'>;
 export type SegmentId = Branded<'SegmentId'>;
+export type ScheduleId = Branded<'ScheduleId'>;
+export type SegmentJobId = Branded<'SegmentJobId'>;
 
 /**
  * Gives a string the brand of the place it was found in (a decoded field, an id argument whose type was checked).

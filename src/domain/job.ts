@@ -1,5 +1,33 @@
 /** What export jobs, segment jobs and batches have in common. */
 
+export const jobStatuses = [
+  'NEW',
+  'QUEUED',
+  'PROCESSING',
+  'CANCELLING',
+  'CANCELLED',
+  'SUCCEEDED',
+  'FAILED',
+  'UNKNOWN',
+] as const;
+export type JobStatus = (typeof jobStatuses)[number];
+
+/** A status that nothing leaves. An unknown status may still change, so it counts as not terminal. */
+export function isTerminalJobStatus(status: JobStatus): boolean {
+  switch (status) {
+    case 'SUCCEEDED':
+    case 'FAILED':
+    case 'CANCELLED':
+      return true;
+    case 'NEW':
+    case 'QUEUED':
+    case 'PROCESSING':
+    case 'CANCELLING':
+    case 'UNKNOWN':
+      return false;
+  }
+}
+
 export interface TimeSpan {
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;

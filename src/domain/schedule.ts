@@ -1,0 +1,37 @@
+import type { ScheduleId, SegmentId } from './ids.ts';
+
+export const scheduleTypes = ['BATCH_SEGMENTATION', 'EXPORT', 'UNKNOWN'] as const;
+export type ScheduleType = (typeof scheduleTypes)[number];
+
+export const scheduleStates = ['ACTIVE', 'INACTIVE', 'UNKNOWN'] as const;
+export type ScheduleState = (typeof scheduleStates)[number];
+
+/** What is run again and again, and when. */
+export interface Schedule {
+  readonly id: ScheduleId;
+  readonly name: string | null;
+  readonly type: ScheduleType;
+  readonly state: ScheduleState;
+  /** Quartz cron expression, UTC. */
+  readonly schedule: string;
+  /** The single entry `*` stands for all segments. */
+  readonly segmentIds: readonly SegmentId[];
+  readonly createdAt: Date | null;
+  readonly updatedAt: Date | null;
+  /** When the gateway read this state. */
+  readonly observedAt: Date;
+}
+
+export interface NewSchedule {
+  readonly name: string;
+  readonly type: Exclude<ScheduleType, 'UNKNOWN'>;
+  readonly schedule: string;
+  readonly segmentIds: readonly SegmentId[];
+  readonly state: Exclude<ScheduleState, 'UNKNOWN'>;
+}
+
+/** What of a schedule can be changed; at least one of the two. */
+export interface ScheduleChange {
+  readonly state?: Exclude<ScheduleState, 'UNKNOWN'> | undefined;
+  readonly schedule?: string | undefined;
+}

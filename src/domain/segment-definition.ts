@@ -1,0 +1,18 @@
+import type { MergePolicyRef } from './export-job.ts';
+import type { SegmentId } from './ids.ts';
+
+export const evaluationMethods = ['BATCH', 'CONTINUOUS', 'SYNCHRONOUS'] as const;
+export type EvaluationMethod = (typeof evaluationMethods)[number];
+
+/** Who belongs to a segment, as an expression over profiles. */
+export interface SegmentDefinition {
+  readonly id: SegmentId;
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly expression: { readonly type: string; readonly format: string; readonly value: string } | null;
+  readonly mergePolicy: MergePolicyRef | null;
+  /** Those that are enabled. */
+  readonly evaluation: readonly EvaluationMethod[];
+  readonly createdAt: Date | null;
+  readonly updatedAt: Date | null;
+}

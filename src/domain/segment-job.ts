@@ -1,0 +1,43 @@
+import type { SegmentMembershipStatus } from './export-job.ts';
+import type { ScheduleId, SegmentId, SegmentJobId } from './ids.ts';
+import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
+
+export { isTerminalJobStatus as isTerminalSegmentJobStatus, jobStatuses as segmentJobStatuses } from './job.ts';
+export type SegmentJobStatus = JobStatus;
+
+/** One evaluation of segments: who is in, who has left. */
+export interface SegmentJob {
+  readonly id: SegmentJobId;
+  readonly status: SegmentJobStatus;
+  /** What the platform said, letter by letter. */
+  readonly rawStatus: string;
+  /** `api`, `scheduler`, or whatever the platform says. */
+  readonly source: string | null;
+  /** Of jobs that a schedule started. */
+  readonly scheduleId: ScheduleId | null;
+  readonly segments: readonly EvaluatedSegment[];
+  readonly metrics: SegmentJobMetrics | null;
+  readonly errors: readonly JobError[];
+  readonly requestId: string | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  /** When the gateway read this state. */
+  readonly observedAt: Date;
+}
+
+export interface EvaluatedSegment {
+  /** `*` stands for every segment. */
+  readonly segmentId: SegmentId;
+  readonly profileCount: number | null;
+  readonly profilesByNamespace: readonly NamespaceCount[];
+  readonly profilesByStatus: readonly { readonly status: SegmentMembershipStatus; readonly count: number }[];
+}
+
+export interface SegmentJobMetrics {
+  readonly totalTime: TimeSpan | null;
+  readonly profileSegmentationTime: TimeSpan | null;
+  readonly totalProfiles: number | null;
+}
+
+/** The id that stands for every segment. */
+export const everySegment = '*';
