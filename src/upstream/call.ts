@@ -1,0 +1,57 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Service } from './metrics.ts';
+import type { Caller } from './platform-api.ts';
+
+/** One call to a platform API, as a client of that API words it. */
+export interface PlatformRequest {
+  readonly service: Service;
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
+  /** Path and query below the base URL, beginning with `/`, with every value in it encoded. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /**
+   * What the call does there, whatever its method: some reads are POSTs. A `read`, an `update` (which sets a value) and
+   * a `delete` may be sent again; a `create` never, and when its answer is lost nobody knows whether it happened.
+   */
+  readonly effect: 'read' | 'create' | 'update' | 'delete';
+  /** The id that an answer of 404 is about, which then is a NotFoundError. Without it, a PlatformError. */
+  readonly subject?: string;
+  /** The argument that an answer of 400 or 422 is about, which then is an InvalidInputError. Without it, a PlatformError. */
+  readonly input?: string;
+  /** Whether the answer's body matters. @default 'json' */
+  readonly answer?: 'json' | 'ignored';
+  /** Whether to ask for a compressed answer. @default false */
+  readonly compressed?: boolean;
+  /** Whether the API takes the sandbox from a header. @default true */
+  readonly sandboxed?: boolean;
+}
+
+/** A call bound to who makes it and for how long. */
+export interface UpstreamRequest extends PlatformRequest {
+  readonly caller: Caller;
+  readonly priority: 'interactive' | 'poll';
+  /** Ends this call. Its reason is thrown as it is; it is an UpstreamTimeoutError when the deadline has passed. */
+  readonly signal: AbortSignal;
+  /** Ends what outlives the call: a body that is still being read. */
+  readonly lifetime: AbortSignal;
+}
+
+/** An answer with a 2xx status. Every other one is thrown as the GatewayError that it means. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** The decoded body; undefined when it was empty or does not matter. */
+  readonly json: unknown;
+  /** The request id that the platform named, else the one that was sent. */
+  readonly requestId: string;
+}
+
+/** Sends one request. Behaviour around it (deadline, token, and whatever comes later) wraps one of these into another. */
+export type UpstreamCall<Answer = UpstreamAnswer> = (request: UpstreamRequest) => Promise<Answer>;
+
+/** One behaviour around a call, indifferent to what the answer is. */
+export type CallLayer = <Answer>(next: UpstreamCall<Answer>) => UpstreamCall<Answer>;
+
+/** The platform's answer to a request of a bound client. */
+export type BoundCall = (request: PlatformRequest) => Promise<UpstreamAnswer>;

@@ -1,0 +1,24 @@
+import { getObjects, listObjects } from './catalog-objects.ts';
+import { catalogListQuery, newestFirst } from './catalog-query.ts';
+import type { BatchesApi } from './platform-api.ts';
+import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import { batchProperties, decodeBatch } from './wire/batch.ts';
+
+/** Batches in Catalog. */
+export function createBatchesApi({ call, metrics }: PlatformClient): BatchesApi {
+  const context = decodeContextOf(metrics, 'Batch');
+  const decode = (id: string, value: unknown) => decodeBatch(id, value, context);
+
+  return {
+    list: ({ datasetId, limit, start, created, fields }) => {
+      const orderBy = newestFirst;
+      const properties = batchProperties(fields && new Set([...fields, 'createdAt']));
+      const query = catalogListQuery({ limit, start, orderBy, properties, created });
+      query.set('dataSet', datasetId);
+      return listObjects({ call }, { type: 'batches', query, orderBy, decode });
+    },
+
+    getMany: (ids, fields) =>
+      getObjects({ call }, { type: 'batches', ids, properties: batchProperties(fields), decode }),
+  };
+}

@@ -1,0 +1,132 @@
+import type { PlatformRequest, UpstreamAnswer } from './call.ts';
+import type { CatalogOrder } from './catalog-query.ts';
+import { unreadable } from './errors.ts';
+import { mapBounded } from './map-bounded.ts';
+import { isPathSegment } from './path-segment.ts';
+import { orNull, type PlatformClient } from './platform-client.ts';
+import { asRecord } from './wire/readers.ts';
+
+const root = '/data/foundation/catalog';
+
+/** Ids that one path names at most: Catalog answers with no more objects than that. */
+const maxIdsPerCall = 100;
+/** Characters of all ids in one path at most, for ids that are longer than usual. */
+const maxIdCharactersPerCall = 4_000;
+/** Calls under way at a time, where several are needed for one question. */
+const concurrency = 4;
+
+type CatalogType = 'dataSets' | 'batches';
+
+interface CatalogObject {
+  readonly id: string;
+  readonly createdAt: Date | null;
+  readonly updatedAt: Date | null;
+  readonly name?: string | null;
+}
+
+/** Catalog answers every read with a map from id to object, a read of one object too. */
+type Decode<Value> = (id: string, value: unknown) => Value;
+
+/** One page of a list, in the order that was asked for. It has as many objects as the answer: none is left out. */
+export async function listObjects<Value extends CatalogObject>(
+  { call }: Pick<PlatformClient, 'call'>,
+  options: {
+    readonly type: CatalogType;
+    readonly query: URLSearchParams;
+    readonly orderBy: CatalogOrder;
+    /** The argument that a refusal of the query is about. */
+    readonly input?: string;
+    readonly decode: Decode<Value>;
+  },
+): Promise<readonly Value[]> {
+  const { type, query, orderBy, input, decode } = options;
+  const request = { ...readOf(`${root}/${type}?${query}`), ...(input === undefined ? {} : { input }) };
+  const map = mapIn(request, await call(request));
+  const values = Object.entries(map).map(([id, value]) => decode(id, value));
+  // The order is that of the keys, which an object keeps unless a key looks like an array index.
+  return Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
+}
+
+/** The objects that the platform knows, in any order. */
+export async function getObjects<Value extends CatalogObject>(
+  client: Pick<PlatformClient, 'call'>,
+  options: {
+    readonly type: CatalogType;
+    readonly ids: readonly string[];
+    readonly properties: readonly string[];
+    readonly decode: Decode<Value>;
+  },
+): Promise<readonly Value[]> {
+  const { type, ids, properties, decode } = options;
+  const read = async (chunk: readonly string[]): Promise<readonly Value[] | null> => {
+    const query = new URLSearchParams({ limit: String(chunk.length), properties: properties.join(',') });
+    const path = `${root}/${type}/${chunk.map(encodeURIComponent).join(',')}?${query}`;
+    const request = { ...readOf(path), subject: chunk.join(',') };
+    const answer = await orNull(client.call(request));
+    if (answer === null) return null;
+    const map = mapIn(request, answer);
+    // What was not asked for is not taken, whatever the answer holds.
+    return chunk.flatMap((id) => (Object.hasOwn(map, id) ? [decode(id, map[id])] : []));
+  };
+  const chunks = chunksOf(ids);
+  const found = await mapBounded(chunks, concurrency, read);
+  // One unknown id may turn the answer for all of them into a 404, so each is asked for on its own.
+  const unsettled = chunks.filter((chunk, index) => found[index] === null && chunk.length > 1).flat();
+  const foundAlone = await mapBounded(unsettled, concurrency, (id) => read([id]));
+  return [...found, ...foundAlone].flatMap((values) => values ?? []);
+}
+
+/** Distinct ids that can be sent, in chunks that fit into a path. */
+function chunksOf(ids: readonly string[]): string[][] {
+  const chunks: string[][] = [];
+  let current: string[] = [];
+  let characters = 0;
+  for (const id of new Set(ids.filter(isPathSegment))) {
+    const length = encodeURIComponent(id).length + 1;
+    if (current.length === maxIdsPerCall || (current.length > 0 && characters + length > maxIdCharactersPerCall)) {
+      chunks.push(current);
+      current = [];
+      characters = 0;
+    }
+    current.push(id);
+    characters += length;
+  }
+  if (current.length > 0) chunks.push(current);
+  return chunks;
+}
+
+/** Catalog offers compressed answers, and its objects compress well. */
+const readOf = (path: string) =>
+  ({ service: 'catalog', method: 'GET', path, effect: 'read', compressed: true }) as const satisfies PlatformRequest;
+
+function mapIn(request: PlatformRequest, answer: UpstreamAnswer): Readonly<Record<string, unknown>> {
+  // An empty list stands for an empty map.
+  if (Array.isArray(answer.json) && answer.json.length === 0) return {};
+  const map = asRecord(answer.json);
+  if (map === null) throw unreadable(request, answer, 'It is not a map of objects.');
+  return map;
+}
+
+const isArrayIndex = (key: string): boolean => /^(?:0|[1-9]\d{0,9})$/.test(key);
+
+/** Compares by the field of an order; objects without it come last. */
+function comparing({ field, direction }: CatalogOrder) {
+  const sign = direction === 'asc' ? 1 : -1;
+  const keyOf = (value: CatalogObject): string | number | null => {
+    switch (field) {
+      case 'created':
+        return value.createdAt?.getTime() ?? null;
+      case 'updated':
+        return value.updatedAt?.getTime() ?? null;
+      case 'name':
+        return value.name ?? null;
+    }
+  };
+  return (left: CatalogObject, right: CatalogObject): number => {
+    const [a, b] = [keyOf(left), keyOf(right)];
+    if (a === b) return 0;
+    if (a === null) return 1;
+    if (b === null) return -1;
+    return a < b ? -sign : sign;
+  };
+}

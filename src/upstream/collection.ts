@@ -1,0 +1,86 @@
+import type { PlatformRequest, UpstreamAnswer } from './call.ts';
+import { unreadable } from './errors.ts';
+import type { Service } from './metrics.ts';
+import { isPathSegment } from './path-segment.ts';
+import { orNull, type PlatformClient } from './platform-client.ts';
+
+/** Things of one kind that the platform keeps, each below a path of its own. */
+export interface Collection<Entity> {
+  readonly service: Service;
+  /** Where they are listed and created; the id of one follows behind a slash. */
+  readonly root: string;
+  /** Said of an answer that `decode` cannot use. */
+  readonly unusable: string;
+  /** Null when the value is none of them. */
+  decode(value: unknown, observedAt: Date): Entity | null;
+}
+
+type Client = Pick<PlatformClient, 'call' | 'clock'>;
+
+/**
+ * One of them; null when the platform does not know it.
+ * @throws {UpstreamUnreadableError} the answer is none of them
+ */
+export async function getOne<Entity>(client: Client, of: Collection<Entity>, id: string): Promise<Entity | null> {
+  if (!isPathSegment(id)) return null;
+  const request = { service: of.service, method: 'GET', path: pathOf(of, id), effect: 'read', subject: id } as const;
+  const answer = await orNull(client.call(request));
+  return answer === null ? null : decodeOne(client, of, request, answer);
+}
+
+/**
+ * Creates one and answers with it. Sent once.
+ * @param subject the id within the body that an answer of 404 is about
+ * @throws {OutcomeUnknownError} the answer is none of them, so nobody knows what was created
+ */
+export async function createOne<Entity>(
+  client: Client,
+  of: Collection<Entity>,
+  body: object,
+  subject?: string,
+): Promise<Entity> {
+  const request = {
+    service: of.service,
+    method: 'POST',
+    path: of.root,
+    body: JSON.stringify(body),
+    effect: 'create',
+    ...(subject === undefined ? {} : { subject }),
+    input: 'input',
+  } as const;
+  return decodeOne(client, of, request, await client.call(request));
+}
+
+/**
+ * Changes one of them by a JSON Patch. False when the platform does not know it.
+ * @throws {InvalidInputError} the platform refused the change
+ */
+export async function patchOne({ call }: Client, of: Collection<unknown>, id: string, patch: readonly object[]) {
+  if (!isPathSegment(id)) return false;
+  const body = JSON.stringify(patch);
+  const what = { service: of.service, path: pathOf(of, id), subject: id, input: 'input' } as const;
+  return (await orNull(call({ ...what, method: 'PATCH', body, effect: 'update', answer: 'ignored' }))) !== null;
+}
+
+/**
+ * Deletes one of them, which in the case of jobs marks it for cancelling. False when the platform does not know it. The
+ * answer's body differs from one revision of the APIs to the next; any 2xx means that it was done.
+ */
+export async function deleteOne({ call }: Client, of: Collection<unknown>, id: string): Promise<boolean> {
+  if (!isPathSegment(id)) return false;
+  const what = { service: of.service, path: pathOf(of, id), subject: id } as const;
+  return (await orNull(call({ ...what, method: 'DELETE', effect: 'delete', answer: 'ignored' }))) !== null;
+}
+
+function decodeOne<Entity>(
+  { clock }: Client,
+  of: Collection<Entity>,
+  request: PlatformRequest,
+  answer: UpstreamAnswer,
+): Entity {
+  const entity = of.decode(answer.json, clock.now());
+  if (entity === null) throw unreadable(request, answer, of.unusable);
+  return entity;
+}
+
+const pathOf = ({ root }: Collection<unknown>, id: string): string => `${root}/${encodeURIComponent(id)}`;

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { UnauthenticatedError } from '../errors.ts';
+import type { Credential } from './platform-api.ts';
+
+/** Characters that a header value from a caller may have at most: tokens with many claims reach a few thousand. */
+const maxHeaderValueLength = 16_384;
+/** Visible ASCII with spaces inside: no line break that could start another header. */
+const headerValuePattern = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+
+/** Whether a string can be sent as the value of a header. */
+export const isHeaderValue = (value: string): boolean =>
+  value.length <= maxHeaderValueLength && headerValuePattern.test(value);
+
+/** A digest that tells secrets apart and gives none of them away. */
+export const fingerprintOf = (...parts: readonly string[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+
+/**
+ * The credential that a caller brought along. It cannot be renewed: a refused one stays refused.
+ * @param options.authorization the whole header, `Bearer …`
+ * @throws {UnauthenticatedError} when either value cannot be sent as a header
+ */
+export function createPassthroughCredential(options: {
+  readonly authorization: string;
+  readonly apiKey: string;
+}): Credential {
+  const { authorization, apiKey } = options;
+  if (!isHeaderValue(authorization) || !isHeaderValue(apiKey)) {
+    throw new UnauthenticatedError({ message: 'The credential holds characters that no header can hold.' });
+  }
+  const headers = { authorization, 'x-api-key': apiKey };
+  return {
+    fingerprint: fingerprintOf('passthrough', authorization, apiKey),
+    headers: async (signal, rejected) => {
+      signal.throwIfAborted();
+      return rejected === undefined ? headers : null;
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import type { BatchFile } from '../domain/batch.ts';
+import { platformId } from '../domain/ids.ts';
+import type { PlatformRequest, UpstreamAnswer } from './call.ts';
+import { unreadable } from './errors.ts';
+import { mapBounded } from './map-bounded.ts';
+import { isPathSegment } from './path-segment.ts';
+import type { FileInfo, FilesApi } from './platform-api.ts';
+import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
+import { decodeFileEntries, type FileEntryPage } from './wire/batch-files.ts';
+import { parseContentLength, parseContentRange } from './wire/content-range.ts';
+
+const root = '/data/foundation/export';
+const service = 'data-access';
+
+/** Entries of one answer: the platform's default and its maximum. */
+const pageSize = 100;
+/** Directories within a file of a batch that are opened. */
+const maxDepth = 3;
+/** Parts of one file of a batch at most, those in its directories included. */
+const maxParts = 10_000;
+/** Files of a batch that are opened at a time. */
+const concurrency = 4;
+
+/** The files of batches, and their bytes. Links in the answers are read for their row offset alone and never followed. */
+export function createFilesApi({ call, open, metrics }: PlatformClient): FilesApi {
+  const context = decodeContextOf(metrics, 'BatchFile');
+
+  const readPage = async (path: string, subject: string, start: string, limit: number) => {
+    const query = new URLSearchParams({ start, limit: String(limit) });
+    const request = { service, method: 'GET', path: `${root}${path}?${query}`, effect: 'read', subject } as const;
+    const answer = await orNull(call(request));
+    if (answer === null) return null;
+    const page = decodeFileEntries(answer.json, context);
+    if (page === null) throw unreadable(request, answer, 'It holds no list of files.');
+    return { page, request, answer };
+  };
+
+  /** All parts of a file of a batch, all pages, its directories opened. Empty when it is gone. */
+  const partsOf = async (fileId: string, depth: number, found: BatchFile[]): Promise<BatchFile[]> => {
+    if (!isPathSegment(fileId)) return found;
+    const seen = new Set<string>();
+    let start: string | null = '0';
+    let row = 0;
+    while (start !== null && !seen.has(start)) {
+      seen.add(start);
+      const read = await readPage(`/files/${encodeURIComponent(fileId)}`, fileId, start, pageSize);
+      if (read === null) return found;
+      const { page, request, answer } = read;
+      for (const entry of page.entries) {
+        if (entry.kind === 'part')
+          found.push({ fileId: platformId(fileId), name: entry.name, sizeBytes: entry.sizeBytes });
+        else await openDirectory(entry.id, depth, found, request, answer);
+        if (found.length > maxParts) throw unreadable(request, answer, `A file has more than ${maxParts} parts.`);
+      }
+      row += page.rows;
+      // Here the platform may continue from a name as well as from a number.
+      start = hasNext(page, pageSize) ? (page.next?.start ?? String(row)) : null;
+    }
+    return found;
+  };
+
+  const openDirectory = async (
+    id: string,
+    depth: number,
+    found: BatchFile[],
+    request: PlatformRequest,
+    answer: UpstreamAnswer,
+  ) => {
+    if (depth >= maxDepth) throw unreadable(request, answer, `Directories are nested deeper than ${maxDepth}.`);
+    await partsOf(id, depth + 1, found);
+  };
+
+  return {
+    list: async ({ batchId, start, limit }) => {
+      if (!isPathSegment(batchId)) return { files: [], next: null };
+      const path = `/batches/${encodeURIComponent(batchId)}/files`;
+      const read = await readPage(path, batchId, String(start), limit);
+      if (read === null) return { files: [], next: null };
+      const { page } = read;
+      const files = await mapBounded(page.entries, concurrency, async (entry) =>
+        entry.kind === 'file' ? partsOf(entry.id, 0, []) : [],
+      );
+      return { files: files.flat(), next: nextRow(page, start, limit) };
+    },
+
+    read: async ({ fileId, name, range }) => {
+      if (!isPathSegment(fileId)) return null;
+      const headers = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
+      const request = { ...contentRequest('GET', fileId, name), headers } as const;
+      const answer = await orNull(open(request));
+      if (answer === null) return null;
+      const { status } = answer;
+      const contentRange = parseContentRange(answer.headers['content-range']);
+      if (status === 416) return { kind: 'unsatisfiable-range', totalBytes: contentRange?.totalBytes ?? null };
+
+      const contentType = contentTypeOf(answer.headers['content-type']);
+      const { body } = answer;
+      if (status !== 206) {
+        const totalBytes = parseContentLength(answer.headers['content-length']);
+        const last = totalBytes === null ? null : totalBytes - 1;
+        return { kind: 'bytes', contentType, totalBytes, first: 0, last, body };
+      }
+      // The range that came may differ from the one that was asked for, so it has to be named.
+      const bytes = contentRange?.bytes ?? null;
+      if (bytes === null) {
+        answer.cancel();
+        throw unreadable(request, answer, 'It is a part of the file, but does not say which.');
+      }
+      return { kind: 'bytes', contentType, totalBytes: contentRange?.totalBytes ?? null, ...bytes, body };
+    },
+
+    stat: async ({ fileId, name }): Promise<FileInfo | null> => {
+      if (!isPathSegment(fileId)) return null;
+      const answer = await orNull(call({ ...contentRequest('HEAD', fileId, name), answer: 'ignored' }));
+      if (answer === null) return null;
+      return {
+        contentType: contentTypeOf(answer.headers['content-type']),
+        totalBytes: parseContentLength(answer.headers['content-length']),
+      };
+    },
+  };
+}
+
+const contentRequest = <Method extends 'GET' | 'HEAD'>(method: Method, fileId: string, name: string) =>
+  ({
+    service,
+    method,
+    path: `${root}/files/${encodeURIComponent(fileId)}?${new URLSearchParams({ path: name })}`,
+    effect: 'read',
+    subject: fileId,
+    headers: { accept: '*/*' },
+  }) as const satisfies PlatformRequest;
+
+/** Whether a page has another behind it. A link that cannot be used counts only behind a full page. */
+const hasNext = ({ next, rows }: FileEntryPage, limit: number): boolean =>
+  next !== null && (next.start !== null || rows >= limit);
+
+/** The row offset behind a page: the one that the link names, where it is one and leads on. */
+function nextRow(page: FileEntryPage, start: number, limit: number): number | null {
+  if (!hasNext(page, limit)) return null;
+  const named = page.next?.start ?? '';
+  if (/^\d{1,9}$/.test(named) && Number(named) > start) return Number(named);
+  return page.rows === 0 ? null : start + page.rows;
+}
+
+const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[\w.+ -]*"))*$/;
+
+/** The media type of the file; bytes without a known one where the platform names none. */
+const contentTypeOf = (value: string | undefined): string =>
+  value !== undefined && mediaType.test(value) ? value : 'application/octet-stream';

@@ -1,0 +1,121 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+import { UpstreamUnreachableError } from '../errors.ts';
+import type { UpstreamRequest } from './call.ts';
+import { errorFromAnswer, errorFromFailure } from './errors.ts';
+import { ExchangeFailure } from './exchange.ts';
+import { requestHeaders, type SendOptions } from './send-once.ts';
+
+/** Bytes of an error's body that are read. */
+const maxErrorBytes = 64 * 1024;
+/** The status of an answer to a range that lies outside the file. It is an answer like any other here. */
+const rangeNotSatisfiable = 416;
+
+/** An answer whose body is still coming. */
+export interface Download {
+  /** 2xx or 416 */
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly requestId: string;
+  /** To be read once; who leaves the loop early ends the transfer. Throws the reason of the request's `lifetime`, or UpstreamUnreachableError. Empty with 416. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Gives up the body, for one who will not read it. */
+  cancel(): void;
+}
+
+/** Sends the request and waits for the headers; `signal` bounds that wait, `lifetime` the body. */
+export async function openDownload(
+  { dispatcher, basePath, clock, metrics }: SendOptions,
+  request: UpstreamRequest,
+): Promise<Download> {
+  const { service, method, signal, lifetime } = request;
+  const headers = requestHeaders(request);
+  const requestId = headers['x-request-id'];
+  const startedAt = clock.now().getTime();
+  const ended = (status: number | null) =>
+    metrics.callEnded({ service, method, status, seconds: (clock.now().getTime() - startedAt) / 1000 });
+
+  const controller = new AbortController();
+  const giveUp = () => controller.abort(signal.reason);
+  signal.addEventListener('abort', giveUp, { once: true });
+  if (signal.aborted) giveUp();
+  let answer: Dispatcher.ResponseData;
+  try {
+    answer = await dispatcher.request({
+      method,
+      path: basePath + request.path,
+      headers,
+      body: null,
+      signal: controller.signal,
+    });
+  } catch (error) {
+    ended(null);
+    const failure = signal.aborted
+      ? new ExchangeFailure('aborted', true, signal.reason)
+      : new ExchangeFailure('broken', true, error);
+    throw errorFromFailure(request, failure, requestId);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+
+  const { statusCode: status, headers: answerHeaders, body } = answer;
+  ended(status);
+  // An error that comes while nobody reads must not end the process: the reader gets it.
+  body.on('error', () => {});
+  const cancel = () => {
+    body.destroy();
+  };
+  if (status === rangeNotSatisfiable) {
+    cancel();
+    return { status, headers: answerHeaders, requestId, body: nothing(), cancel };
+  }
+  if (status < 200 || status > 299) {
+    const text = await readSome(body, signal);
+    throw errorFromAnswer(request, { status, headers: answerHeaders, text }, requestId, clock.now());
+  }
+  const leave = () => controller.abort(lifetime.reason);
+  lifetime.addEventListener('abort', leave, { once: true });
+  if (lifetime.aborted) leave();
+  body.once('close', () => lifetime.removeEventListener('abort', leave));
+  return { status, headers: answerHeaders, requestId, body: bytesOf(body, request, requestId), cancel };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function* bytesOf(
+  body: AsyncIterable<Uint8Array>,
+  { service, lifetime }: UpstreamRequest,
+  requestId: string,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    lifetime.throwIfAborted();
+    throw new UpstreamUnreachableError({
+      message: `The connection to the platform (${service}) broke before the file was complete.`,
+      upstream: { service, status: null, requestId, code: null, title: null },
+      cause: error,
+    });
+  }
+}
+
+/** The beginning of an error's body; less of it when the connection breaks or time is up. */
+async function readSome(body: Dispatcher.ResponseData['body'], signal: AbortSignal): Promise<string> {
+  const chunks: Buffer[] = [];
+  const stop = () => body.destroy();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    let length = 0;
+    for await (const chunk of body) {
+      const bytes = Buffer.from(chunk);
+      chunks.push(bytes);
+      length += bytes.length;
+      if (length >= maxErrorBytes) break;
+    }
+  } catch {
+    // The status already says what happened; the body would only have said why.
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,189 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import {
+  ConflictError,
+  ForbiddenError,
+  type GatewayError,
+  InvalidInputError,
+  NotFoundError,
+  OutcomeUnknownError,
+  PlatformError,
+  RateLimitedError,
+  UnauthenticatedError,
+  type UpstreamFailure,
+  UpstreamTimeoutError,
+  UpstreamUnreachableError,
+  UpstreamUnreadableError,
+} from '../errors.ts';
+import type { PlatformRequest } from './call.ts';
+import { type ErrorBody, readErrorBody, readErrorValue, requestIdFrom } from './error-body.ts';
+import type { ExchangeFailure } from './exchange.ts';
+import { readRetryAfterMs } from './retry-after.ts';
+import { safeText } from './safe-text.ts';
+import type { EntryError } from './wire/entry-error.ts';
+
+/** What the translation needs to know of a request. */
+export type FailedRequest = Pick<PlatformRequest, 'service' | 'effect' | 'subject' | 'input'>;
+
+/** The API gateway answers a missing or invalid credential with 403, told apart by these codes. */
+const credentialCodes: ReadonlySet<string> = new Set(['403010', '403000', '403003']);
+
+/** Statuses of a proxy that lost the service behind it: the request may have been carried out. */
+const lostAnswerStatuses: ReadonlySet<number> = new Set([502, 504]);
+
+/**
+ * What an answer with a status other than 2xx means. The status line decides, never the digits within a code.
+ * @param answer.text the body, decoded; may be empty or anything else
+ * @param sentRequestId the `x-request-id` of the request, used when the answer names none
+ */
+export function errorFromAnswer(
+  request: FailedRequest,
+  answer: { readonly status: number; readonly headers: IncomingHttpHeaders; readonly text: string },
+  sentRequestId: string,
+  now: Date,
+): GatewayError {
+  const { status, headers } = answer;
+  const body = readErrorBody(answer.text);
+  const requestId = body.requestId ?? requestIdOf(headers) ?? sentRequestId;
+  const retryAfterMs = readRetryAfterMs(headers['retry-after'] ?? null, body.retryAfterMs, now);
+  return errorOf(request, status, body, requestId, retryAfterMs);
+}
+
+/** The status of an error within an answer that names none. */
+const unnamedStatus = 500;
+
+/**
+ * What an error means that stands in the place of one thing within an answer about many (207): the status is the one
+ * that it names itself.
+ */
+export function errorFromEntry(
+  request: FailedRequest,
+  answer: { readonly requestId: string },
+  entry: EntryError,
+  now: Date,
+): GatewayError {
+  const body = readErrorValue(entry.error);
+  const retryAfterMs = readRetryAfterMs(null, body.retryAfterMs, now);
+  return errorOf(request, entry.status ?? unnamedStatus, body, body.requestId ?? answer.requestId, retryAfterMs);
+}
+
+function errorOf(
+  request: FailedRequest,
+  status: number,
+  body: ErrorBody,
+  requestId: string,
+  retryAfter: number | null,
+): GatewayError {
+  const { service } = request;
+  const upstream: UpstreamFailure = { service, status, requestId, code: body.code, title: body.title };
+  const message = messageOf(request, status, body);
+  const retryAfterMs = retryAfter ?? undefined;
+  const options = { message, upstream, retryAfterMs };
+
+  if (request.effect === 'create' && lostAnswerStatuses.has(status)) {
+    return new OutcomeUnknownError({ ...options, message: `${message} It may have been carried out all the same.` });
+  }
+  switch (status) {
+    case 400:
+    case 422:
+      // The API gateway complains of headers, which no argument made.
+      if (request.input === undefined || body.fromGateway) break;
+      return new InvalidInputError([{ path: request.input, message: reasonOf(body) ?? message }], {
+        message,
+        upstream,
+      });
+    case 401:
+      return new UnauthenticatedError(options);
+    case 403:
+      return body.fromGateway && body.code !== null && credentialCodes.has(body.code)
+        ? new UnauthenticatedError(options)
+        : new ForbiddenError(options);
+    case 404:
+      // From the API gateway it means that there is no such route, which tells nothing about the id.
+      if (request.subject === undefined || body.fromGateway) break;
+      return new NotFoundError(request.subject, options);
+    case 409:
+    case 412:
+      return new ConflictError(options);
+    case 429:
+      return new RateLimitedError(options);
+  }
+  return new PlatformError({ ...options, status });
+}
+
+/**
+ * What it means that no complete answer came.
+ * @returns the reason of the signal as it is, when that ended the call and is not the deadline
+ */
+export function errorFromFailure(request: FailedRequest, failure: ExchangeFailure, sentRequestId: string): unknown {
+  const { service } = request;
+  const upstream: UpstreamFailure = { service, status: null, requestId: sentRequestId, code: null, title: null };
+  const timedOut = failure.kind === 'aborted' && failure.cause instanceof UpstreamTimeoutError;
+  if (failure.kind === 'aborted' && !timedOut) return failure.cause;
+  if (request.effect === 'create' && failure.sent) {
+    return new OutcomeUnknownError({
+      message: `The platform (${service}) gave no answer. It may have been carried out all the same.`,
+      upstream,
+      cause: failure,
+    });
+  }
+  switch (failure.kind) {
+    case 'aborted':
+      return new UpstreamTimeoutError({
+        message: `The platform (${service}) did not answer in time.`,
+        upstream,
+        cause: failure.cause,
+      });
+    case 'broken':
+      return new UpstreamUnreachableError({
+        message: failure.sent
+          ? `The connection to the platform (${service}) broke before the answer was complete.`
+          : `The platform (${service}) could not be reached.`,
+        upstream,
+        cause: failure.cause,
+      });
+    case 'too-large':
+      return unreadable(request, { status: null, requestId: sentRequestId }, 'The answer is too large.', failure.cause);
+  }
+}
+
+/** An answer came, but it is not what the API answers. After a create this leaves open what was created. */
+export function unreadable(
+  request: FailedRequest,
+  answer: { readonly status: number | null; readonly requestId: string },
+  reason: string,
+  cause?: unknown,
+): UpstreamUnreadableError | OutcomeUnknownError {
+  const { service } = request;
+  const upstream: UpstreamFailure = {
+    service,
+    status: answer.status,
+    requestId: answer.requestId,
+    code: null,
+    title: null,
+  };
+  return request.effect === 'create'
+    ? new OutcomeUnknownError({
+        message: `The platform (${service}) gave an unreadable answer. It may have been carried out all the same.`,
+        upstream,
+        cause: cause ?? new Error(reason),
+      })
+    : new UpstreamUnreadableError({
+        message: `The platform (${service}) gave an unreadable answer. ${reason}`,
+        upstream,
+        cause,
+      });
+}
+
+/** The request id that the headers of an answer name. */
+export const requestIdOf = (headers: IncomingHttpHeaders): string | null => requestIdFrom(headers['x-request-id']);
+
+function messageOf(request: FailedRequest, status: number, body: ErrorBody): string {
+  const reason = reasonOf(body);
+  const start = `The platform (${request.service}) answered ${status}`;
+  return reason === null ? `${start}.` : safeText(`${start}: ${reason}`);
+}
+
+function reasonOf({ title, detail }: ErrorBody): string | null {
+  if (title === null || detail === null || title === detail) return title ?? detail;
+  return `${title}: ${detail}`;
+}

@@ -1,0 +1,87 @@
+import { setMaxListeners } from 'node:events';
+import { Pool } from 'undici';
+import type { Clock } from '../runtime/clock.ts';
+import type { PlatformRequest } from './call.ts';
+import { createBatchesApi } from './catalog-batches.ts';
+import { createDatasetsApi } from './catalog-datasets.ts';
+import { createFilesApi } from './data-access.ts';
+import { createExportJobsApi } from './export-jobs.ts';
+import { createHttpClient } from './http-client.ts';
+import { createMergePoliciesApi } from './merge-policies.ts';
+import type { UpstreamMetrics } from './metrics.ts';
+import type { PlatformApi, Upstream } from './platform-api.ts';
+import { poolOptions } from './pool-options.ts';
+import { createProfilesApi } from './profiles.ts';
+import { createSandboxesApi } from './sandboxes.ts';
+import { createSchedulesApi } from './schedules.ts';
+import { createSegmentDefinitionsApi } from './segment-definitions.ts';
+import { createSegmentJobsApi } from './segment-jobs.ts';
+
+export { createPassthroughCredential } from './credential.ts';
+export { type ClientCredential, createClientCredential } from './ims.ts';
+export type { AnomalyKind, UpstreamMetrics } from './metrics.ts';
+
+export interface UpstreamOptions {
+  /** Where the platform's APIs are: `https://platform.adobe.io`, or the address of an emulator. May have a path. */
+  readonly baseUrl: string | URL;
+  readonly clock: Clock;
+  readonly metrics: UpstreamMetrics;
+  /**
+   * How long a call may take, a repetition with a new token included. Of a download: until its headers are there.
+   * @default 30_000 // 30 seconds
+   */
+  readonly callTimeoutMs?: number;
+  /** Whether to ask Catalog for compressed answers. Over loopback they only cost. @default true */
+  readonly compression?: boolean;
+}
+
+/** Connections for calls; more of them wait their turn. */
+const maxCallConnections = 64;
+/** Connections for downloads, which last as long as their readers take. */
+const maxDownloadConnections = 32;
+
+/** The platform over HTTP. Dispose it to end all calls and close its connections. */
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const { clock, metrics, callTimeoutMs = 30_000, compression = true } = options;
+  const { origin, pathname } = new URL(options.baseUrl);
+  const calls = new Pool(origin, { ...poolOptions, connections: maxCallConnections });
+  const downloads = new Pool(origin, { ...poolOptions, connections: maxDownloadConnections });
+  const basePath = pathname.replace(/\/+$/, '');
+  const http = createHttpClient({ calls, downloads, basePath, clock, metrics, callTimeoutMs });
+
+  return {
+    connect: (caller, { signal, priority = 'interactive' }): PlatformApi => {
+      // One listener for each call in flight is no leak.
+      setMaxListeners(0, signal);
+      const bind = (request: PlatformRequest) => ({
+        ...request,
+        compressed: compression && request.compressed === true,
+        caller,
+        priority,
+        signal,
+        lifetime: signal,
+      });
+      const client = {
+        call: (request: PlatformRequest) => http.call(bind(request)),
+        open: (request: PlatformRequest) => http.open(bind(request)),
+        clock,
+        metrics,
+      };
+      return {
+        exportJobs: createExportJobsApi(client),
+        schedules: createSchedulesApi(client),
+        segmentJobs: createSegmentJobsApi(client),
+        segmentDefinitions: createSegmentDefinitionsApi(client),
+        mergePolicies: createMergePoliciesApi(client),
+        profiles: createProfilesApi(client),
+        datasets: createDatasetsApi(client),
+        batches: createBatchesApi(client),
+        files: createFilesApi(client),
+        sandboxes: createSandboxesApi(client),
+      };
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([calls.destroy(), downloads.destroy()]);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { bulkGet } from './bulk-get.ts';
+import { unreadable } from './errors.ts';
+import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import type { MergePoliciesApi } from './segmentation-api.ts';
+import { decodeMergePolicies, decodeMergePolicy, decodeNextPolicyStart } from './wire/merge-policy.ts';
+
+const root = '/data/core/ups/config/mergePolicies';
+const service = 'merge-policies';
+
+/** Merge policies, by name. In a list one without an id is left out and counted. */
+export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi {
+  const { call, metrics } = client;
+  const context = decodeContextOf(metrics, 'MergePolicy');
+
+  return {
+    list: async ({ limit, start }) => {
+      const query = new URLSearchParams({ limit: String(limit), orderBy: 'name' });
+      if (start !== undefined) query.set('start', start);
+      const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+      const answer = await call(request);
+      const page = decodeMergePolicies(answer.json, context);
+      if (page === null) throw unreadable(request, answer, 'It holds no list of merge policies.');
+      return { policies: page.entities, next: decodeNextPolicyStart(page, start) };
+    },
+
+    getMany: (ids) =>
+      bulkGet(client, {
+        service,
+        path: `${root}/bulk-get`,
+        ids,
+        unusable: 'It holds something that is not a merge policy.',
+        decode: (value) => decodeMergePolicy(value, context),
+      }),
+  };
+}

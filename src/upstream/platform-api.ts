@@ -1,0 +1,183 @@
+import type { Batch, BatchField, BatchFile } from '../domain/batch.ts';
+import type { Dataset, DatasetField, NewDataset } from '../domain/dataset.ts';
+import type { ExportJob, NewExportJob } from '../domain/export-job.ts';
+import type { BatchId, DataSetFileId, DatasetId, ExportJobId } from '../domain/ids.ts';
+import type { Sandbox } from '../domain/sandbox.ts';
+import type { Tenant } from '../domain/tenant.ts';
+import type {
+  MergePoliciesApi,
+  ProfilesApi,
+  SchedulesApi,
+  SegmentDefinitionsApi,
+  SegmentJobsApi,
+} from './segmentation-api.ts';
+
+/** What proves to the platform who calls. Its secrets stay inside: only `headers` ever gives them away. */
+export interface Credential {
+  /** Tells credentials apart without holding them: a digest. Part of every key under which fetched data is kept. */
+  readonly fingerprint: string;
+  /**
+   * The `Authorization` and `x-api-key` headers of one call.
+   * @param rejected the `Authorization` value that the platform has just refused with 401. A credential that can get a
+   *   new token gets one; one that cannot answers null, and the refusal stands.
+   */
+  headers(signal: AbortSignal, rejected?: string): Promise<Readonly<Record<string, string>> | null>;
+}
+
+/** On whose behalf a call is made. */
+export interface Caller {
+  readonly tenant: Tenant;
+  readonly credential: Credential;
+}
+
+/**
+ * The platform as one caller sees it. Every method may throw a GatewayError: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED,
+ * PLATFORM_ERROR, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UPSTREAM_UNREADABLE; writes also INVALID_INPUT, CONFLICT. When
+ * the signal given to `connect` aborts, it throws that signal's reason. An id that the platform does not know is null or
+ * missing from the answer, never an error.
+ */
+export interface PlatformApi {
+  readonly exportJobs: ExportJobsApi;
+  readonly schedules: SchedulesApi;
+  readonly segmentJobs: SegmentJobsApi;
+  readonly segmentDefinitions: SegmentDefinitionsApi;
+  readonly mergePolicies: MergePoliciesApi;
+  readonly profiles: ProfilesApi;
+  readonly datasets: DatasetsApi;
+  readonly batches: BatchesApi;
+  readonly files: FilesApi;
+  readonly sandboxes: SandboxesApi;
+}
+
+export interface ExportJobsApi {
+  /** One upstream call: newest first, `limit` 1 to 100. */
+  list(options: { readonly limit: number; readonly cursor?: ExportJobCursor | undefined }): Promise<ExportJobPage>;
+  /** One upstream call. */
+  get(id: ExportJobId): Promise<ExportJob | null>;
+  /** One upstream call; never sent twice. */
+  create(job: NewExportJob): Promise<ExportJob>;
+  /** Marks the job for cancelling, which takes effect later. False when the platform does not know it. */
+  cancel(id: ExportJobId): Promise<boolean>;
+}
+
+/** Creation time (ms) and id of a job: the list continues with what was created before it. */
+export interface ExportJobCursor {
+  readonly createdAtMs: number;
+  readonly id: ExportJobId;
+}
+
+export interface ExportJobPage {
+  readonly jobs: readonly ExportJob[];
+  /** Where the platform says that the list goes on; null at its end. */
+  readonly next: ExportJobCursor | null;
+}
+
+export interface DatasetsApi {
+  /** One upstream call. `limit` 1 to 100; a page shorter than `limit` is the last one. */
+  list(options: DatasetListOptions): Promise<readonly Dataset[]>;
+  /** Comma-separated ids, in chunks: one upstream call for each 100 ids of the usual length. */
+  getMany(ids: readonly DatasetId[], fields?: ReadonlySet<DatasetField>): Promise<readonly Dataset[]>;
+  /** Answers with the new id alone, which is all that the platform tells. */
+  create(dataset: NewDataset): Promise<DatasetId>;
+  /** False when the platform does not know the dataset. */
+  delete(id: DatasetId): Promise<boolean>;
+}
+
+/** No filter by schema: Catalog filters top-level fields only. Who wants that reads on and compares. */
+export interface DatasetListOptions {
+  readonly limit: number;
+  /** What to ask for; the field that the list is ordered by comes too. What is left out is null. @default every field */
+  readonly fields?: ReadonlySet<DatasetField> | undefined;
+  /** Row offset. @default 0 */
+  readonly start?: number;
+  readonly orderBy?: { readonly field: 'created' | 'updated' | 'name'; readonly direction: 'asc' | 'desc' };
+  readonly name?: string | undefined;
+  readonly created?: TimeBounds | undefined;
+  readonly updated?: TimeBounds | undefined;
+}
+
+/** Inclusive `from` and `to` stand for `>=` and `<=`; `after` for `>`. */
+export interface TimeBounds {
+  readonly after?: Date | undefined;
+  readonly from?: Date | undefined;
+  readonly to?: Date | undefined;
+}
+
+export interface BatchesApi {
+  /** One upstream call: the batches of a dataset, newest first. */
+  list(options: {
+    readonly datasetId: DatasetId;
+    readonly limit: number;
+    readonly start?: number;
+    readonly created?: TimeBounds | undefined;
+    /** What to ask for; `createdAt` comes too. What is left out is null. @default every field */
+    readonly fields?: ReadonlySet<BatchField> | undefined;
+  }): Promise<readonly Batch[]>;
+  /** Comma-separated ids, in chunks: one upstream call for each 100 ids of the usual length. */
+  getMany(ids: readonly BatchId[], fields?: ReadonlySet<BatchField>): Promise<readonly Batch[]>;
+}
+
+export interface FilesApi {
+  /**
+   * The files of a batch, directories opened: one upstream call for the list and one per entry of it.
+   * @param start row offset among the entries of the batch
+   */
+  list(options: { readonly batchId: BatchId; readonly start: number; readonly limit: number }): Promise<BatchFilePage>;
+  /**
+   * Bytes of one part. Null when the platform does not know the file. The body is read as fast as its reader takes it;
+   * it ends with an error when the connection breaks or the connect signal aborts. A body that nobody reads holds its
+   * connection until then, so read it, leave the loop, or abort.
+   */
+  read(options: {
+    readonly fileId: DataSetFileId;
+    readonly name: string;
+    /** First and last byte, both inclusive; `last` absent means the end of the file. Absent: the whole file. */
+    readonly range?: { readonly first: number; readonly last?: number | undefined } | undefined;
+  }): Promise<FileBytes | UnsatisfiableRange | null>;
+  /** What `read` would say of the whole file, without its bytes. */
+  stat(options: { readonly fileId: DataSetFileId; readonly name: string }): Promise<FileInfo | null>;
+}
+
+export interface BatchFilePage {
+  readonly files: readonly BatchFile[];
+  /** Row offset of the next entry; null at the end. */
+  readonly next: number | null;
+}
+
+export interface FileInfo {
+  readonly contentType: string;
+  /** Length of the whole file in bytes; null when the platform did not say. */
+  readonly totalBytes: number | null;
+}
+
+export interface FileBytes extends FileInfo {
+  readonly kind: 'bytes';
+  /** The bytes that came, which need not be those that were asked for. */
+  readonly first: number;
+  readonly last: number | null;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** The range lies outside the file (416). */
+export interface UnsatisfiableRange {
+  readonly kind: 'unsatisfiable-range';
+  /** Length of the whole file in bytes; null when the platform did not say. */
+  readonly totalBytes: number | null;
+}
+
+export interface SandboxesApi {
+  /** The sandboxes that the caller may use, all pages. */
+  available(): Promise<readonly Sandbox[]>;
+}
+
+/** The platform, before it is known who calls. */
+export interface Upstream extends AsyncDisposable {
+  /**
+   * Binds caller and lifetime: when `signal` aborts, calls in flight are given up and later ones are refused.
+   * `interactive` calls (the default) wait for a person; `poll` calls come from the watcher.
+   */
+  connect(
+    caller: Caller,
+    options: { readonly signal: AbortSignal; readonly priority?: 'interactive' | 'poll' },
+  ): PlatformApi;
+}

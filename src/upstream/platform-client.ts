@@ -1,0 +1,28 @@
+import { NotFoundError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { BoundCall, UpstreamCall } from './call.ts';
+import type { Download } from './download.ts';
+import type { UpstreamMetrics, WireResource } from './metrics.ts';
+import type { DecodeContext } from './wire/decode-context.ts';
+
+/** What the client of one platform API is given: calls bound to a caller, and what decoding needs. */
+export interface PlatformClient {
+  readonly call: BoundCall;
+  readonly open: (request: Parameters<BoundCall>[0]) => ReturnType<UpstreamCall<Download>>;
+  readonly clock: Clock;
+  readonly metrics: UpstreamMetrics;
+}
+
+export const decodeContextOf = (metrics: UpstreamMetrics, resource: WireResource): DecodeContext => ({
+  anomaly: (kind) => metrics.anomaly({ resource, kind }),
+});
+
+/** The answer, or null when the platform does not know what the call is about. */
+export async function orNull<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof NotFoundError) return null;
+    throw error;
+  }
+}

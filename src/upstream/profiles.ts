@@ -1,0 +1,112 @@
+import type { Profile, ProfileQuery } from '../domain/profile.ts';
+import { GatewayError, NotFoundError } from '../errors.ts';
+import { errorFromEntry, unreadable } from './errors.ts';
+import { inChunks } from './in-chunks.ts';
+import { mapBounded } from './map-bounded.ts';
+import { identityKey, type Match, matchProfiles } from './match-profiles.ts';
+import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import type { ProfilesApi } from './segmentation-api.ts';
+import { decodeProfileEntries } from './wire/profile.ts';
+
+const path = '/data/core/ups/access/entities';
+const service = 'profiles';
+const schemaName = '_xdm.context.profile';
+
+/** Identities that one call asks for. The platform does not say how many it takes. */
+const maxIdentitiesPerCall = 100;
+/** Calls under way at a time, where several are needed for one question. */
+const concurrency = 4;
+/** Somebody among those asked for has more identities than the platform follows, which fails the whole call. */
+const tooManyIdentities = 422;
+
+type Outcome = Profile | Error | null;
+
+/**
+ * Profile access: who is behind an identity. One call has one list of fields and one merge policy, and asks for many
+ * identities. Where its answer does not tell whom some of it is about, and where one person failed all, those that are
+ * open are asked for again, each alone. What fails is an error in the place of those whom it concerns.
+ */
+export function createProfilesApi(client: PlatformClient): ProfilesApi {
+  const { call, clock, metrics } = client;
+  const context = decodeContextOf(metrics, 'Profile');
+
+  /** @param queries of the same fields and merge policy */
+  const read = async (queries: readonly ProfileQuery[]): Promise<readonly (Outcome | 'unsettled')[]> => {
+    const request = {
+      service,
+      method: 'POST',
+      path,
+      body: JSON.stringify(encodeLookup(queries)),
+      effect: 'read',
+      // Not who was asked for: names of people have no place in an error.
+      subject: 'profile',
+    } as const;
+    try {
+      const answer = await call(request);
+      const entries = decodeProfileEntries(answer.json, context);
+      if (entries === null) throw unreadable(request, answer, 'It is neither a map of profiles nor a list.');
+      const outcomeOf = (match: Match): Outcome | 'unsettled' => {
+        if (match === 'unsettled') return match;
+        switch (match.kind) {
+          case 'profile':
+            return match.profile;
+          case 'nobody':
+            return null;
+          case 'failure': {
+            const error = errorFromEntry(request, answer, match.error, clock.now());
+            return error instanceof NotFoundError ? null : error;
+          }
+        }
+      };
+      return matchProfiles(queries, entries).map(outcomeOf);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      // None of them is known.
+      if (error instanceof NotFoundError) return queries.map(() => null);
+      const failsForOne = queries.length > 1 && error.upstream?.status === tooManyIdentities;
+      return queries.map(() => (failsForOne ? 'unsettled' : error));
+    }
+  };
+
+  return {
+    getMany: async (queries) => {
+      const outcomes = new Map<string, Outcome>();
+      const settle = (asked: readonly ProfileQuery[], answers: readonly (Outcome | 'unsettled')[]) => {
+        for (const [index, query] of asked.entries()) {
+          const outcome = answers[index] ?? null;
+          if (outcome === 'unsettled') unsettled.push(query);
+          else outcomes.set(queryKey(query), outcome);
+        }
+      };
+      const unsettled: ProfileQuery[] = [];
+      const chunks = groupsOf(queries).flatMap((group) => inChunks(group, maxIdentitiesPerCall));
+      await mapBounded(chunks, concurrency, async (chunk) => settle(chunk, await read(chunk)));
+      await mapBounded([...unsettled], concurrency, async (query) => settle([query], await read([query])));
+      return queries.map((query) => outcomes.get(queryKey(query)) ?? null);
+    },
+  };
+}
+
+/** What one call can ask for together: distinct identities with the same fields and the same merge policy. */
+function groupsOf(queries: readonly ProfileQuery[]): readonly (readonly ProfileQuery[])[] {
+  const groups = new Map<string, Map<string, ProfileQuery>>();
+  for (const query of queries) {
+    const group = groups.get(selectionKey(query)) ?? new Map<string, ProfileQuery>();
+    groups.set(selectionKey(query), group.set(identityKey(query), query));
+  }
+  return [...groups.values()].map((group) => [...group.values()]);
+}
+
+const selectionKey = ({ fields, mergePolicyId }: ProfileQuery): string => JSON.stringify([fields, mergePolicyId]);
+const queryKey = (query: ProfileQuery): string => selectionKey(query) + identityKey(query);
+
+/** The request body of a lookup; the fields are a list here, not a string. */
+function encodeLookup(queries: readonly ProfileQuery[]): object {
+  const [{ fields = null, mergePolicyId = null } = {}] = queries;
+  return {
+    schema: { name: schemaName },
+    ...(fields === null ? {} : { fields }),
+    ...(mergePolicyId === null ? {} : { mergePolicyId }),
+    identities: queries.map(({ namespace, value }) => ({ entityId: value, entityIdNS: { code: namespace } })),
+  };
+}

@@ -1,0 +1,54 @@
+import type { Schedule } from '../domain/schedule.ts';
+import { type Collection, createOne, deleteOne, getOne, patchOne } from './collection.ts';
+import { unreadable } from './errors.ts';
+import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import type { SchedulesApi } from './segmentation-api.ts';
+import { decodeChildren, nextStart } from './wire/children.ts';
+import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from './wire/schedule.ts';
+
+const root = '/data/core/ups/config/schedules';
+const service = 'schedules';
+
+/** The platform's own default. */
+const pageSize = 100;
+/** Pages that are read at most: 10,000 schedules, where an organization has one, or a few. */
+const maxPages = 100;
+
+/** Schedules. In a list one without an id is left out and counted; a single one is then an UpstreamUnreadableError. */
+export function createSchedulesApi(client: PlatformClient): SchedulesApi {
+  const { call, clock, metrics } = client;
+  const context = decodeContextOf(metrics, 'Schedule');
+  const schedules: Collection<Schedule> = {
+    service,
+    root,
+    unusable: 'It is not a schedule: its id is missing.',
+    decode: (value, observedAt) => decodeSchedule(value, context, observedAt),
+  };
+
+  return {
+    list: async () => {
+      const byId = new Map<string, Schedule>();
+      let start = 0;
+      for (let pages = 1; ; pages += 1) {
+        const query = new URLSearchParams({ start: String(start), limit: String(pageSize) });
+        const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+        const answer = await call(request);
+        const observedAt = clock.now();
+        const page = decodeChildren(answer.json, (value) => schedules.decode(value, observedAt));
+        if (page === null) throw unreadable(request, answer, 'It holds no list of schedules.');
+        const before = byId.size;
+        for (const schedule of page.entities) byId.set(schedule.id, schedule);
+        const next = nextStart(page, start, pageSize);
+        // A platform that ignores the start repeats itself for ever.
+        if (next === null || byId.size === before) return [...byId.values()];
+        if (pages === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
+        start = next;
+      }
+    },
+
+    get: (id) => getOne(client, schedules, id),
+    create: (schedule) => createOne(client, schedules, encodeNewSchedule(schedule)),
+    update: (id, change) => patchOne(client, schedules, id, encodeScheduleChange(change)),
+    delete: (id) => deleteOne(client, schedules, id),
+  };
+}

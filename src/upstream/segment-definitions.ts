@@ -1,0 +1,38 @@
+import { bulkGet } from './bulk-get.ts';
+import { unreadable } from './errors.ts';
+import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
+import type { SegmentDefinitionsApi } from './segmentation-api.ts';
+import { decodeSegmentDefinition, decodeSegmentDefinitions } from './wire/segment-definition.ts';
+
+const root = '/data/core/ups/segment/definitions';
+const service = 'segmentation';
+
+/** Segment definitions. In a list one without an id is left out and counted. */
+export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefinitionsApi {
+  const { call, metrics } = client;
+  const context = decodeContextOf(metrics, 'SegmentDefinition');
+
+  return {
+    list: async ({ limit, page = 0 }) => {
+      const query = new URLSearchParams({ limit: String(limit) });
+      if (page > 0) query.set('page', String(page));
+      const what = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+      // A page behind the last one may be empty, or not be there.
+      const request = page > 0 ? { ...what, subject: String(page) } : what;
+      const answer = await orNull(call(request));
+      if (answer === null) return { definitions: [], next: null };
+      const decoded = decodeSegmentDefinitions(answer.json, { page, limit }, context);
+      if (decoded === null) throw unreadable(request, answer, 'It holds no list of segment definitions.');
+      return decoded;
+    },
+
+    getMany: (ids) =>
+      bulkGet(client, {
+        service,
+        path: `${root}/bulk-get`,
+        ids,
+        unusable: 'It holds something that is not a segment definition.',
+        decode: (value) => decodeSegmentDefinition(value, context),
+      }),
+  };
+}

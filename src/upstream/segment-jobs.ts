@@ -1,0 +1,64 @@
+import type { SegmentJob } from '../domain/segment-job.ts';
+import { bulkGet } from './bulk-get.ts';
+import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
+import { unreadable } from './errors.ts';
+import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import type { SegmentJobListOptions, SegmentJobsApi } from './segmentation-api.ts';
+import { decodeChildren, nextStart } from './wire/children.ts';
+import { decodeSegmentJob, encodeNewSegmentJob } from './wire/segment-job.ts';
+
+const root = '/data/core/ups/segment/jobs';
+const service = 'segmentation';
+
+const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisfies SegmentJobListOptions['orderBy'];
+
+/**
+ * Segment jobs. In a list a record without id or status is left out and counted: one bad record must not hide the others.
+ * Of a single job it is an UpstreamUnreadableError.
+ */
+export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
+  const { call, clock, metrics } = client;
+  const context = decodeContextOf(metrics, 'SegmentJob');
+  const jobs: Collection<SegmentJob> = {
+    service,
+    root,
+    unusable: 'It is not a segment job: id or status is missing.',
+    decode: (value, observedAt) => decodeSegmentJob(value, context, observedAt),
+  };
+
+  return {
+    list: async (options) => {
+      const request = {
+        service,
+        method: 'GET',
+        path: `${root}?${listQuery(options)}`,
+        effect: 'read',
+        ...(options.status === undefined && options.segmentId === undefined ? {} : { input: 'filter' }),
+      } as const;
+      const answer = await call(request);
+      const observedAt = clock.now();
+      const page = decodeChildren(answer.json, (value) => jobs.decode(value, observedAt));
+      if (page === null) throw unreadable(request, answer, 'It holds no list of segment jobs.');
+      return { jobs: page.entities, next: nextStart(page, options.start ?? 0, options.limit) };
+    },
+
+    getMany: (ids) => bulkGet(client, { ...jobs, path: `${root}/bulk-get`, ids }),
+
+    get: (id) => getOne(client, jobs, id),
+
+    create: (segmentIds) => {
+      const [only, ...others] = segmentIds;
+      return createOne(client, jobs, encodeNewSegmentJob(segmentIds), others.length === 0 ? only : undefined);
+    },
+
+    cancel: (id) => deleteOne(client, jobs, id),
+  };
+}
+
+function listQuery({ limit, start = 0, status, segmentId, orderBy = newestFirst }: SegmentJobListOptions) {
+  const query = new URLSearchParams({ limit: String(limit), sort: `${orderBy.field}:${orderBy.direction}` });
+  if (start > 0) query.set('start', String(start));
+  if (status !== undefined) query.set('status', status);
+  if (segmentId !== undefined) query.set('property', `segments~segmentId==${segmentId}`);
+  return query;
+}

@@ -1,0 +1,73 @@
+import type { Dataset, DatasetField, NewDataset } from '../../domain/dataset.ts';
+import { type DatasetId, platformId } from '../../domain/ids.ts';
+import type { DecodeContext } from './decode-context.ts';
+import { propertiesOf } from './properties.ts';
+import { asList, asRecord, isText, readId, readMillis, readString, readText } from './readers.ts';
+
+/** The Catalog property that each field is decoded from. */
+const propertyOf = {
+  name: 'name',
+  description: 'description',
+  schemaRef: 'schemaRef',
+  fileFormat: 'fileDescription',
+  version: 'version',
+  state: 'state',
+  tags: 'tags',
+  lastBatchId: 'lastBatchId',
+  lastSuccessfulBatchId: 'lastSuccessfulBatch',
+  createdAt: 'created',
+  updatedAt: 'updated',
+} as const satisfies Record<DatasetField, string>;
+type DatasetProperty = (typeof propertyOf)[DatasetField];
+
+/** The Catalog properties to ask for: of some fields, or of all that `decodeDataset` reads. */
+export const datasetProperties = (fields?: ReadonlySet<DatasetField>): readonly DatasetProperty[] =>
+  propertiesOf(propertyOf, fields);
+
+/** A dataset under its key in the answer, which is the only place that names its id. Any property may be missing or `{}`. */
+export function decodeDataset(id: string, value: unknown, context: DecodeContext): Dataset {
+  const record = asRecord<DatasetProperty>(value);
+  if (record === null) context.anomaly('not-an-object');
+  const schema = asRecord<'id' | 'contentType'>(record?.schemaRef);
+  const schemaId = readText(schema?.id);
+  const file = asRecord<'format' | 'containerFormat'>(record?.fileDescription);
+  const lastBatchId = readId(record?.lastBatchId);
+  const lastSuccessfulBatchId = readId(record?.lastSuccessfulBatch);
+  return {
+    id: platformId(id),
+    name: readString(record?.name),
+    description: readString(record?.description),
+    schemaRef: schemaId === null ? null : { id: schemaId, contentType: readText(schema?.contentType) },
+    fileFormat: readText(file?.format) ?? readText(file?.containerFormat),
+    version: readId(record?.version),
+    state: readText(record?.state),
+    tags: decodeTags(record?.tags),
+    lastBatchId: lastBatchId === null ? null : platformId(lastBatchId),
+    lastSuccessfulBatchId: lastSuccessfulBatchId === null ? null : platformId(lastSuccessfulBatchId),
+    createdAt: readMillis(record?.created),
+    updatedAt: readMillis(record?.updated),
+  };
+}
+
+const decodeTags = (value: unknown): Dataset['tags'] =>
+  Object.entries(asRecord(value) ?? {}).map(([name, values]) => ({ name, values: asList(values).filter(isText) }));
+
+/** The request body that creates a dataset. `persisted` makes it one that profiles can be exported into. */
+export function encodeNewDataset({ name, description, schemaRef, fileFormat, tags }: NewDataset): object {
+  return {
+    name,
+    ...(description === null ? {} : { description }),
+    schemaRef,
+    fileDescription: { persisted: true, containerFormat: fileFormat, format: fileFormat },
+    ...(tags.length === 0 ? {} : { tags: Object.fromEntries(tags.map((tag) => [tag.name, tag.values])) }),
+  };
+}
+
+const reference = /^@\/datasets\/([^/?#\s]+)$/i;
+
+/** The id in the answer to a create: a list of one reference, `@/dataSets/{id}` or `@/datasets/{id}`. */
+export function decodeDatasetReference(value: unknown): DatasetId | null {
+  const [first] = asList(value);
+  const id = typeof first === 'string' ? reference.exec(first.trim())?.[1] : undefined;
+  return id === undefined ? null : platformId(id);
+}

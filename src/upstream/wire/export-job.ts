@@ -1,0 +1,133 @@
+import type { EventListSelection, ExportFilter, ExportJob } from '../../domain/export-job.ts';
+import { exportJobStatuses, jobTypes } from '../../domain/export-job.ts';
+import { platformId } from '../../domain/ids.ts';
+import type { DecodeContext } from './decode-context.ts';
+import { decodeExportDestination } from './export-destination.ts';
+import { decodeExportMetrics } from './export-metrics.ts';
+import { decodeJobErrors, jobStatusAliases, jobTimes } from './job.ts';
+import { decodeMergePolicyRef } from './merge-policy-ref.ts';
+import {
+  asList,
+  asRecord,
+  readBoolean,
+  readFieldList,
+  readId,
+  readMillis,
+  readRfc3339,
+  readString,
+  readText,
+} from './readers.ts';
+import { decodeSegmentSelection, type SegmentSelectionKey } from './segment-selection.ts';
+import { readStatus } from './status.ts';
+
+type ExportJobKey =
+  | 'id'
+  | 'status'
+  | 'jobType'
+  | 'fields'
+  | 'schema'
+  | 'mergePolicy'
+  | 'filter'
+  | 'additionalFields'
+  | 'destination'
+  | 'metrics'
+  | 'errors'
+  | 'computeGatewayJobId'
+  | 'profileInstanceId'
+  | 'requestId'
+  | 'imsOrgId'
+  | 'creationTime'
+  | 'updateTime';
+type FilterKey = 'segments' | 'segmentQualificationTime' | 'fromIngestTimestamp' | 'emptyProfiles';
+
+/** An export job. Null when the value has no id or no status, without which it is not one. */
+export function decodeExportJob(value: unknown, context: DecodeContext, observedAt: Date): ExportJob | null {
+  const record = asRecord<ExportJobKey>(value);
+  const id = decodeJobId(record?.id);
+  const rawStatus = readText(record?.status);
+  if (record === null || id === null || rawStatus === null) {
+    context.anomaly(record === null ? 'not-an-object' : id === null ? 'missing-id' : 'missing-status');
+    return null;
+  }
+  const metrics = decodeExportMetrics(record.metrics);
+  const times = {
+    createdAt: readMillis(record.creationTime),
+    startedAt: metrics.totalTime?.startedAt ?? null,
+    updatedAt: readMillis(record.updateTime),
+  };
+  return {
+    id: platformId(id),
+    status: readStatus(rawStatus, exportJobStatuses, context, jobStatusAliases),
+    rawStatus,
+    jobType: decodeJobType(record.jobType, context),
+    fields: readFieldList(record.fields),
+    schemaName: readText(asRecord<'name'>(record.schema)?.name),
+    mergePolicy: decodeMergePolicyRef(record.mergePolicy),
+    filter: decodeFilter(record.filter, context),
+    eventList: decodeEventList(asRecord<'eventList'>(record.additionalFields)?.eventList),
+    destination: decodeExportDestination(record.destination, context),
+    metrics,
+    errors: decodeJobErrors(record.errors),
+    computeJobs: decodeComputeJobs(record.computeGatewayJobId),
+    profileInstanceId: readText(record.profileInstanceId),
+    requestId: readText(record.requestId),
+    organizationId: readText(record.imsOrgId),
+    ...jobTimes(times, context),
+    observedAt,
+  };
+}
+
+const decimalId = /^(\d+)\.0+$/;
+
+/** Jobs have numbers for ids, which the API description shows as `100.0`. */
+function decodeJobId(value: unknown): string | null {
+  const id = readId(value)?.trim() ?? null;
+  return id === null ? null : (decimalId.exec(id)?.[1] ?? id);
+}
+
+function decodeJobType(value: unknown, context: DecodeContext): ExportJob['jobType'] {
+  const upper = readString(value)?.trim().toUpperCase();
+  const known = jobTypes.find((name) => name === upper);
+  if (known !== undefined) return known;
+  context.anomaly('unknown-value');
+  return 'UNKNOWN';
+}
+
+function decodeFilter(value: unknown, context: DecodeContext): ExportFilter | null {
+  const filter = asRecord<FilterKey>(value);
+  if (filter === null || Object.keys(filter).length === 0) return null;
+  const time = asRecord<'startTime' | 'endTime'>(filter.segmentQualificationTime);
+  const startTime = readRfc3339(time?.startTime);
+  const endTime = readRfc3339(time?.endTime);
+  return {
+    segments: asList(filter.segments).flatMap((entry) => {
+      const segment = asRecord<SegmentSelectionKey>(entry);
+      const selection = segment === null ? null : decodeSegmentSelection(segment, context);
+      if (selection === null) context.anomaly('missing-field');
+      return selection ?? [];
+    }),
+    segmentQualificationTime: startTime === null && endTime === null ? null : { startTime, endTime },
+    fromIngestTimestamp: readRfc3339(filter.fromIngestTimestamp),
+    emptyProfiles: readBoolean(filter.emptyProfiles) ?? false,
+  };
+}
+
+function decodeEventList(value: unknown): EventListSelection | null {
+  const list = asRecord<'fields' | 'filter'>(value);
+  if (list === null) return null;
+  const filter = asRecord<'fromIngestTimestamp' | 'fromTimestamp' | 'toIngestTimestamp'>(list.filter) ?? {};
+  return {
+    fields: readFieldList(list.fields),
+    // `fromTimestamp` is its older name.
+    fromIngestTimestamp: readRfc3339(filter.fromIngestTimestamp) ?? readRfc3339(filter.fromTimestamp),
+    toIngestTimestamp: readRfc3339(filter.toIngestTimestamp),
+  };
+}
+
+/** An object of two job ids, or a bare string for the first; `{}` and `""` on a job that has none yet. */
+function decodeComputeJobs(value: unknown): ExportJob['computeJobs'] {
+  const jobs = asRecord<'exportJob' | 'pushJob'>(value);
+  const exportJob = readId(jobs === null ? value : jobs.exportJob);
+  const pushJob = readId(jobs?.pushJob);
+  return exportJob === null && pushJob === null ? null : { exportJob, pushJob };
+}

@@ -1,0 +1,53 @@
+import { platformId } from '../../domain/ids.ts';
+import type { MergePolicy } from '../../domain/merge-policy.ts';
+import { type ChildrenPage, decodeChildren } from './children.ts';
+import type { DecodeContext } from './decode-context.ts';
+import {
+  asList,
+  asRecord,
+  readBoolean,
+  readEpochSeconds,
+  readId,
+  readInteger,
+  readString,
+  readText,
+} from './readers.ts';
+
+type MergePolicyKey = 'id' | 'name' | 'version' | 'default' | 'identityGraph' | 'attributeMerge' | 'updateEpoch';
+
+/** A merge policy. Null when the value has no id, without which it is not one. */
+export function decodeMergePolicy(value: unknown, context: DecodeContext): MergePolicy | null {
+  const record = asRecord<MergePolicyKey>(value);
+  const id = readId(record?.id);
+  if (record === null || id === null) {
+    context.anomaly(record === null ? 'not-an-object' : 'missing-id');
+    return null;
+  }
+  const attributeMerge = asRecord<'type' | 'order'>(record.attributeMerge);
+  const order = asList(attributeMerge?.order).flatMap((dataset) => readId(dataset) ?? []);
+  return {
+    id: platformId(id),
+    name: readString(record.name),
+    version: readInteger(record.version),
+    isDefault: readBoolean(record.default) ?? false,
+    identityGraph: readText(asRecord<'type'>(record.identityGraph)?.type),
+    attributeMerge: readText(attributeMerge?.type),
+    datasetPrecedence: order.length === 0 ? null : order.map((dataset) => platformId(dataset)),
+    updatedAt: readEpochSeconds(record.updateEpoch),
+  };
+}
+
+/**
+ * Where the list goes on after a page: the `start` of its link, `@/mergePolicies?start=…`, else the `next` that the page
+ * may have beside its count. Opaque text without blanks. Null on the last page, and where it would lead nowhere new.
+ */
+export function decodeNextPolicyStart(page: ChildrenPage<MergePolicy>, start: string | undefined): string | null {
+  // A plus that the platform left unencoded has become a blank.
+  const linked = readText(page.link?.query.get('start'))?.replaceAll(' ', '+');
+  const next = linked ?? page.pageNext;
+  return page.rows === 0 || next === start ? null : next;
+}
+
+/** A page of merge policies; null when the answer is no such list. */
+export const decodeMergePolicies = (json: unknown, context: DecodeContext): ChildrenPage<MergePolicy> | null =>
+  decodeChildren(json, (value) => decodeMergePolicy(value, context));

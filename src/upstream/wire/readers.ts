@@ -1,0 +1,84 @@
+/** An object of the platform's JSON. Of what stands under the keys that are read, nothing is known yet. */
+export type WireRecord<Keys extends string = string> = { readonly [Key in Keys]?: unknown };
+
+/** The value as an object of which `Keys` are going to be read; null for anything else, arrays included. */
+export const asRecord = <Keys extends string = string>(value: unknown): WireRecord<Keys> | null =>
+  isRecord<Keys>(value) ? value : null;
+
+const isRecord = <Keys extends string>(value: unknown): value is WireRecord<Keys> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The value as a list: what should be one but is a single value becomes a list of it; null and absent become empty. */
+export function asList(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  return value === undefined || value === null ? [] : [value];
+}
+
+/** Whether the value is a string with more than blanks in it. */
+export const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';
+
+/** The string as it is; null for anything else (a requested field may come as `{}`). */
+export const readString = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+/** A string that says something; null when it is blank or no string. */
+export const readText = (value: unknown): string | null => (isText(value) ? value : null);
+
+/** A truth value, also one in a string (`"true"`). */
+export function readBoolean(value: unknown): boolean | null {
+  if (value === true || value === 'true') return true;
+  return value === false || value === 'false' ? false : null;
+}
+
+/** An id: a non-blank string as it is, or an integer in decimal digits. `""` stands for no id. */
+export function readId(value: unknown): string | null {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : null;
+  return readText(value);
+}
+
+const decimalInteger = /^\s*(-?\d{1,16})(?:\.0+)?\s*$/;
+
+/** An integer, also one in a string (`"249058"`). Null when it is none, or is not exact as a number. */
+export function readInteger(value: unknown): number | null {
+  const digits = typeof value === 'string' ? decimalInteger.exec(value)?.[1] : undefined;
+  const number = digits === undefined ? value : Number(digits);
+  return typeof number === 'number' && Number.isSafeInteger(number) ? number : null;
+}
+
+/** An integer that is not negative. */
+export function readCount(value: unknown): number | null {
+  const number = readInteger(value);
+  return number === null || number < 0 ? null : number;
+}
+
+/** A time in milliseconds since 1970, as a number, as digits in a string, or written out (RFC 3339). */
+export function readMillis(value: unknown): Date | null {
+  const ms = readInteger(value);
+  return ms === null ? readRfc3339(value) : validDate(ms);
+}
+
+/** A time in whole seconds since 1970: `createEpoch`, `updateEpoch`. */
+export function readEpochSeconds(value: unknown): Date | null {
+  const seconds = readInteger(value);
+  return seconds === null ? null : validDate(seconds * 1000);
+}
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?$/i;
+
+/** A time written out (RFC 3339); one without a zone is taken as UTC. */
+export function readRfc3339(value: unknown): Date | null {
+  if (typeof value !== 'string' || !rfc3339.test(value)) return null;
+  const hasZone = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(value);
+  return validDate(Date.parse(hasZone ? value : `${value}Z`));
+}
+
+function validDate(ms: number): Date | null {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? null : date;
+}
+
+/** Field names: a comma-separated string (blanks around the commas do not count) or a list. Null when there are none. */
+export function readFieldList(value: unknown): readonly string[] | null {
+  const parts = typeof value === 'string' ? value.split(',') : asList(value);
+  const names = parts.filter(isText).map((name) => name.trim());
+  return names.length === 0 ? null : names;
+}

@@ -1,0 +1,72 @@
+import { platformId } from '../../domain/ids.ts';
+import type { NewSchedule, Schedule, ScheduleChange } from '../../domain/schedule.ts';
+import { scheduleStates, scheduleTypes } from '../../domain/schedule.ts';
+import type { DecodeContext } from './decode-context.ts';
+import { asList, asRecord, readEpochSeconds, readId, readString, readText } from './readers.ts';
+import { readStatus } from './status.ts';
+
+type ScheduleKey = 'id' | 'name' | 'type' | 'state' | 'schedule' | 'properties' | 'createEpoch' | 'updateEpoch';
+
+/**
+ * A schedule. Null when the value has no id, without which it is not one. One without a cron expression, which the
+ * platform may choose itself, has an empty one.
+ */
+export function decodeSchedule(value: unknown, context: DecodeContext, observedAt: Date): Schedule | null {
+  const record = asRecord<ScheduleKey>(value);
+  const id = readId(record?.id);
+  if (record === null || id === null) {
+    context.anomaly(record === null ? 'not-an-object' : 'missing-id');
+    return null;
+  }
+  const schedule = readText(record.schedule);
+  if (schedule === null) context.anomaly('missing-field');
+  const type = readText(record.type);
+  if (type === null) context.anomaly('missing-field');
+  const state = readText(record.state);
+  if (state === null) context.anomaly('missing-status');
+  const segments = asList(asRecord<'segments'>(record.properties)?.segments);
+  return {
+    id: platformId(id),
+    name: readString(record.name),
+    type: type === null ? 'UNKNOWN' : readStatus(type, scheduleTypes, context),
+    state: state === null ? 'UNKNOWN' : readStatus(state, scheduleStates, context),
+    schedule: schedule?.trim() ?? '',
+    segmentIds: [...new Set(segments.flatMap((segment) => readId(segment) ?? []))].map((id) => platformId(id)),
+    createdAt: readEpochSeconds(record.createEpoch),
+    updatedAt: readEpochSeconds(record.updateEpoch),
+    observedAt,
+  };
+}
+
+/** The request body that creates a schedule. */
+export const encodeNewSchedule = ({ name, type, schedule, segmentIds, state }: NewSchedule): object => ({
+  name,
+  type: encodeType(type),
+  properties: { segments: segmentIds },
+  schedule,
+  state: encodeState(state),
+});
+
+/** The JSON Patch that changes a schedule. The platform takes no other operation than `add`. */
+export const encodeScheduleChange = ({ state, schedule }: ScheduleChange): readonly object[] => [
+  ...(state === undefined ? [] : [{ op: 'add', path: '/state', value: encodeState(state) }]),
+  ...(schedule === undefined ? [] : [{ op: 'add', path: '/schedule', value: schedule }]),
+];
+
+function encodeType(type: NewSchedule['type']): string {
+  switch (type) {
+    case 'BATCH_SEGMENTATION':
+      return 'batch_segmentation';
+    case 'EXPORT':
+      return 'export';
+  }
+}
+
+function encodeState(state: NewSchedule['state']): string {
+  switch (state) {
+    case 'ACTIVE':
+      return 'active';
+    case 'INACTIVE':
+      return 'inactive';
+  }
+}

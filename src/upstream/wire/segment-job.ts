@@ -1,0 +1,67 @@
+import { platformId, type SegmentId } from '../../domain/ids.ts';
+import type { SegmentJob } from '../../domain/segment-job.ts';
+import { segmentJobStatuses } from '../../domain/segment-job.ts';
+import type { DecodeContext } from './decode-context.ts';
+import { decodeJobErrors, jobStatusAliases, jobTimes } from './job.ts';
+import { asRecord, readEpochSeconds, readId, readMillis, readText, type WireRecord } from './readers.ts';
+import { decodeEvaluatedSegments, decodeSegmentJobMetrics } from './segment-metrics.ts';
+import { readStatus } from './status.ts';
+
+type SegmentJobKey =
+  | 'id'
+  | 'status'
+  | 'source'
+  | 'segments'
+  | 'metrics'
+  | 'errors'
+  | 'requestId'
+  | 'properties'
+  | 'creationTime'
+  | 'createEpoch'
+  | 'updateTime'
+  | 'updateEpoch';
+
+/** A segment job. Null when the value has no id or no status, without which it is not one. */
+export function decodeSegmentJob(value: unknown, context: DecodeContext, observedAt: Date): SegmentJob | null {
+  const record = asRecord<SegmentJobKey>(value);
+  const id = readId(record?.id);
+  const rawStatus = readText(record?.status);
+  if (record === null || id === null || rawStatus === null) {
+    context.anomaly(record === null ? 'not-an-object' : id === null ? 'missing-id' : 'missing-status');
+    return null;
+  }
+  const metrics = decodeSegmentJobMetrics(record.metrics);
+  const times = {
+    createdAt: readMillis(record.creationTime) ?? readEpochSeconds(record.createEpoch),
+    startedAt: metrics?.totalTime?.startedAt ?? null,
+    updatedAt: readMillis(record.updateTime) ?? readEpochSeconds(record.updateEpoch),
+  };
+  const scheduleId = decodeScheduleId(record);
+  return {
+    id: platformId(id),
+    status: readStatus(rawStatus, segmentJobStatuses, context, jobStatusAliases),
+    rawStatus,
+    source: readText(record.source),
+    scheduleId: scheduleId === null ? null : platformId(scheduleId),
+    segments: decodeEvaluatedSegments(record.segments, record.metrics, context),
+    metrics,
+    errors: decodeJobErrors(record.errors),
+    requestId: readText(record.requestId),
+    ...jobTimes(times, context),
+    observedAt,
+  };
+}
+
+/** `{scheduleId}-{milliseconds since 1970}`, in a time that has 13 digits of them. */
+const scheduledRequest = /^(.+)-\d{13}$/s;
+
+/** The schedule that started a job: its properties name it, else its request id begins with it. */
+function decodeScheduleId({ properties, source, requestId }: WireRecord<SegmentJobKey>): string | null {
+  const named = readId(asRecord<'scheduleId'>(properties)?.scheduleId);
+  if (named !== null || readText(source)?.trim().toLowerCase() !== 'scheduler') return named;
+  return scheduledRequest.exec(readText(requestId) ?? '')?.[1] ?? null;
+}
+
+/** The request body that creates a segment job. */
+export const encodeNewSegmentJob = (segmentIds: readonly SegmentId[]): readonly object[] =>
+  segmentIds.map((segmentId) => ({ segmentId }));

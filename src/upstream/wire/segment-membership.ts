@@ -1,0 +1,35 @@
+import { platformId } from '../../domain/ids.ts';
+import type { SegmentMembership } from '../../domain/profile.ts';
+import type { DecodeContext } from './decode-context.ts';
+import { readMembershipStatus } from './membership-status.ts';
+import { asRecord, readRfc3339, readText, type WireRecord } from './readers.ts';
+
+/** The field under its name, which some documents write with a prefix. */
+const field = (record: WireRecord | null, name: string): unknown => record?.[name] ?? record?.[`xdm:${name}`];
+
+/**
+ * The memberships within a profile: `segmentMembership`, a map from namespace to segment id to what is known of it. The
+ * keys may be any strings. `timestamp` is another name of `lastQualificationTime`.
+ * @param entity the XDM object of the profile
+ */
+export function decodeSegmentMemberships(entity: WireRecord, context: DecodeContext): readonly SegmentMembership[] {
+  const byNamespace = asRecord(field(entity, 'segmentMembership')) ?? {};
+  return Object.entries(byNamespace).flatMap(([namespace, bySegment]) =>
+    Object.entries(asRecord(bySegment) ?? {}).flatMap(([segmentId, value]): SegmentMembership | SegmentMembership[] => {
+      const membership = asRecord(value);
+      if (membership === null) {
+        context.anomaly('not-an-object');
+        return [];
+      }
+      const status = readText(field(membership, 'status'));
+      if (status === null) context.anomaly('missing-status');
+      return {
+        namespace,
+        segmentId: platformId(segmentId),
+        status: status === null ? 'UNKNOWN' : readMembershipStatus(status, context),
+        lastQualificationTime:
+          readRfc3339(field(membership, 'lastQualificationTime')) ?? readRfc3339(field(membership, 'timestamp')),
+      };
+    }),
+  );
+}

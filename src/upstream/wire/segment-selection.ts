@@ -1,0 +1,26 @@
+import type { SegmentSelection } from '../../domain/export-job.ts';
+import { platformId } from '../../domain/ids.ts';
+import type { DecodeContext } from './decode-context.ts';
+import { readMembershipStatus } from './membership-status.ts';
+import { asList, isText, readId, readText, type WireRecord } from './readers.ts';
+
+const defaultNamespace = 'ups';
+
+export type SegmentSelectionKey = 'segmentId' | 'segmentNs' | 'status';
+
+/** A segment of an export, in its filter or beside one of its batches. Null without a segment id. */
+export function decodeSegmentSelection(
+  record: WireRecord<SegmentSelectionKey>,
+  context: DecodeContext,
+): SegmentSelection | null {
+  const id = readId(record.segmentId);
+  if (id === null) return null;
+  return {
+    segmentId: platformId(id),
+    segmentNs: readText(record.segmentNs) ?? defaultNamespace,
+    // A list, or a bare string.
+    statuses: asList(record.status)
+      .filter(isText)
+      .map((raw) => readMembershipStatus(raw, context)),
+  };
+}

@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { platformId, type ScheduleId, type SegmentId, type SegmentJobId } from '../../../src/domain/ids.ts';
+import { OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import { createMergePoliciesApi } from '../../../src/upstream/merge-policies.ts';
+import { createProfilesApi } from '../../../src/upstream/profiles.ts';
+import { createSchedulesApi } from '../../../src/upstream/schedules.ts';
+import { createSegmentDefinitionsApi } from '../../../src/upstream/segment-definitions.ts';
+import { createSegmentJobsApi } from '../../../src/upstream/segment-jobs.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { MetricsRecorder } from './platform-stub.ts';
+
+const anything = fc.jsonValue({ maxDepth: 4 });
+const rows = fc.oneof(anything, fc.array(fc.oneof(anything, fc.record({ id: anything, status: anything }))));
+const bulk = fc.dictionary(fc.constantFrom('a', 'b'), fc.oneof(anything, fc.record({ errors: anything })));
+const body = fc.oneof(
+  anything,
+  fc.record({ id: anything, status: anything }, { requiredKeys: [] }),
+  fc.record(
+    { children: rows, segments: rows, page: anything, _page: anything, _links: anything },
+    { requiredKeys: [] },
+  ),
+  fc.record({ results: fc.oneof(anything, bulk) }),
+);
+
+/** Every call to the platform has this success for an answer. */
+const answeredBy = (json: unknown) => ({
+  call: async () => ({ status: 200, headers: {}, json, requestId: 'r' }),
+  open: () => Promise.reject(new Error('Nothing is downloaded here.')),
+  clock: new FakeClock(),
+  metrics: new MetricsRecorder(),
+});
+
+it('an answer of any JSON at all is used, or unreadable, and after a create leaves the outcome unknown', async () => {
+  const ids = <Id extends ScheduleId | SegmentId | SegmentJobId>() => [platformId<Id>('a'), platformId<Id>('b')];
+  await fc.assert(
+    fc.asyncProperty(body, async (json) => {
+      const client = answeredBy(json);
+      const schedules = createSchedulesApi(client);
+      const segmentJobs = createSegmentJobsApi(client);
+      const definitions = createSegmentDefinitionsApi(client);
+      const policies = createMergePoliciesApi(client);
+      const reads = [
+        schedules.list(),
+        schedules.get(platformId('a')),
+        segmentJobs.list({ limit: 2 }),
+        segmentJobs.get(platformId('a')),
+        segmentJobs.getMany(ids<SegmentJobId>()),
+        definitions.list({ limit: 2 }),
+        definitions.getMany(ids<SegmentId>()),
+        policies.list({ limit: 2 }),
+        policies.getMany([platformId('a')]),
+        createProfilesApi(client).getMany([
+          { namespace: 'email', value: 'a', fields: null, mergePolicyId: null },
+          { namespace: 'email', value: 'b', fields: null, mergePolicyId: null },
+        ]),
+      ];
+      for (const outcome of await Promise.allSettled(reads)) {
+        if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(UpstreamUnreadableError);
+      }
+      const [created] = await Promise.allSettled([segmentJobs.create(ids<SegmentId>())]);
+      if (created.status === 'rejected') expect(created.reason).toBeInstanceOf(OutcomeUnknownError);
+    }),
+  );
+});

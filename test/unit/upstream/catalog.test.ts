@@ -1,0 +1,280 @@
+import { describe, expect, it } from 'vitest';
+import { type BatchId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
+import { OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import { type Answer, connectTo, sendJson, startStub } from './platform-stub.ts';
+
+const datasetId = (value: string) => platformId<DatasetId>(value);
+const batchId = (value: string) => platformId<BatchId>(value);
+const newDataset = {
+  name: 'Profiles',
+  description: null,
+  schemaRef: { id: 'https://ns.adobe.com/xdm/context/profile__union', contentType: 'application/xdm;version=1' },
+  fileFormat: 'parquet',
+  tags: [{ name: 'team', values: ['a', 'b'] }],
+};
+
+/** The ids that a request names in its path. */
+const idsIn = (path: string) => (path.split('/').at(-1) ?? '').split(',').map(decodeURIComponent);
+
+/** Knows these ids; one that it does not know is left out of the answer, or turns it into a 404. */
+const catalogOf =
+  (known: readonly string[], unknown: 'left out' | '404'): Answer =>
+  ({ path }, response) => {
+    const ids = idsIn(path);
+    const found = ids.filter((id) => known.includes(id));
+    if (found.length === 0 || (unknown === '404' && found.length < ids.length)) response.writeHead(404).end();
+    else sendJson(response, 200, Object.fromEntries(found.reverse().map((id) => [id, { status: 'active' }])));
+  };
+
+describe('list of datasets', () => {
+  it('always sends limit, order and properties, and every bound as a property of its own', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, {}));
+    await using client = connectTo(stub.url);
+    await client.api.datasets.list({ limit: 20 });
+    await client.api.datasets.list({
+      limit: 5,
+      start: 10,
+      orderBy: { field: 'updated', direction: 'asc' },
+      name: 'A & B',
+      created: { after: new Date(1), from: new Date(2), to: new Date(3) },
+      updated: { after: new Date(4) },
+    });
+    const properties =
+      'name,description,schemaRef,fileDescription,version,state,tags,lastBatchId,lastSuccessfulBatch,created,updated';
+    expect([...(stub.requests[0]?.query ?? [])]).toEqual([
+      ['limit', '20'],
+      ['orderBy', 'desc:created'],
+      ['properties', properties],
+    ]);
+    expect([...(stub.requests[1]?.query ?? [])]).toEqual([
+      ['limit', '5'],
+      ['orderBy', 'asc:updated'],
+      ['properties', properties],
+      ['start', '10'],
+      ['property', 'created>1'],
+      ['property', 'created>=2'],
+      ['property', 'created<=3'],
+      ['property', 'updated>4'],
+      ['name', 'A & B'],
+    ]);
+  });
+
+  it.each(['a,b', '!a'])(
+    'filters by the name %j as it is, although the simple filter would split or negate it',
+    async (name) => {
+      await using stub = await startStub((_request, response) => sendJson(response, 200, {}));
+      await using client = connectTo(stub.url);
+      await client.api.datasets.list({ limit: 1, name });
+      expect(stub.requests[0]?.query.get('name')).toBeNull();
+      expect(stub.requests[0]?.query.getAll('property')).toEqual([`name==${name}`]);
+    },
+  );
+
+  it('keeps the order of the answer, and restores it where keys look like array indexes', async () => {
+    const indexed = '{"7":{"created":1},"3":{"created":3},"x":{"created":2},"y":{}}';
+    const bodies = ['{"b":{"created":1},"a":{"created":2}}', indexed, indexed];
+    await using stub = await startStub((_request, response) => response.writeHead(200).end(bodies.shift()));
+    await using client = connectTo(stub.url);
+    const ids = async (direction: 'asc' | 'desc') => {
+      const found = await client.api.datasets.list({ limit: 4, orderBy: { field: 'created', direction } });
+      return found.map(({ id }) => id);
+    };
+    expect(await ids('desc')).toEqual(['b', 'a']);
+    expect(await ids('desc')).toEqual(['3', 'x', '7', 'y']);
+    expect(await ids('asc')).toEqual(['7', 'x', '3', 'y']);
+  });
+
+  it('takes an empty list for an empty map, and no other list', async () => {
+    const bodies: unknown[] = [[], [{ name: 'A' }]];
+    await using stub = await startStub((_request, response) => sendJson(response, 200, bodies.shift()));
+    await using client = connectTo(stub.url);
+    expect(await client.api.datasets.list({ limit: 1 })).toEqual([]);
+    await expect(client.api.datasets.list({ limit: 1 })).rejects.toBeInstanceOf(UpstreamUnreadableError);
+  });
+
+  it('blames a name that the platform refuses on the filter', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 400, { title: 'BadRequestError' }));
+    await using client = connectTo(stub.url);
+    await expect(client.api.datasets.list({ limit: 1, name: '*' })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      issues: [{ path: 'filter', message: 'BadRequestError' }],
+    });
+    await expect(client.api.datasets.list({ limit: 1 })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
+  });
+});
+
+describe('list of batches', () => {
+  it('asks for those of one dataset, newest first', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 200, { 'b-1': { status: 'success', created: 1 }, 'b-2': { status: 'odd' } }),
+    );
+    await using client = connectTo(stub.url);
+    const batches = await client.api.batches.list({
+      datasetId: datasetId('d-1'),
+      limit: 10,
+      created: { to: new Date(9) },
+    });
+    expect(batches.map(({ id, status }) => [id, status])).toEqual([
+      ['b-1', 'SUCCESS'],
+      ['b-2', 'UNKNOWN'],
+    ]);
+    expect([...(stub.requests[0]?.query ?? [])]).toEqual([
+      ['limit', '10'],
+      ['orderBy', 'desc:created'],
+      [
+        'properties',
+        'status,relatedObjects,recordCount,failedRecordCount,size,errors,started,completed,created,updated',
+      ],
+      ['property', 'created<=9'],
+      ['dataSet', 'd-1'],
+    ]);
+    expect(client.metrics.anomalies).toEqual([{ resource: 'Batch', kind: 'unknown-status' }]);
+  });
+});
+
+describe('many by id', () => {
+  const ids = Array.from({ length: 250 }, (_, index) => `id-${index}`);
+
+  it('takes one call for each 100 ids, which says how many it wants, and matches by id', async () => {
+    await using stub = await startStub(catalogOf(ids, 'left out'));
+    await using client = connectTo(stub.url);
+    const found = await client.api.batches.getMany([...ids, ...ids].map(batchId));
+    expect(new Set(found.map(({ id }) => id))).toEqual(new Set(ids));
+    expect(found).toHaveLength(250);
+    expect(stub.requests.map(({ path, query }) => [idsIn(path).length, query.get('limit')])).toEqual([
+      [100, '100'],
+      [100, '100'],
+      [50, '50'],
+    ]);
+  });
+
+  it('leaves out what the platform does not know', async () => {
+    await using stub = await startStub(catalogOf(['a', 'b'], 'left out'));
+    await using client = connectTo(stub.url);
+    const found = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
+    expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  it('asks one by one where an unknown id turned the answer for all into a 404', async () => {
+    await using stub = await startStub(catalogOf(['a', 'b'], '404'));
+    await using client = connectTo(stub.url);
+    const found = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
+    expect(found.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(stub.requests.map(({ path }) => idsIn(path).length)).toEqual([3, 1, 1, 1]);
+  });
+
+  it('asks once for a single id', async () => {
+    await using stub = await startStub(catalogOf([], '404'));
+    await using client = connectTo(stub.url);
+    expect(await client.api.datasets.getMany([datasetId('x')])).toEqual([]);
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  it('has four calls under way at a time, never more', async () => {
+    const answer = catalogOf([], '404');
+    let waiting: (() => void)[] = [];
+    let most = 0;
+    await using stub = await startStub(async (request, response) => {
+      const isChunk = idsIn(request.path).length > 1;
+      if (!isChunk) {
+        const released = new Promise<void>((resolve) => waiting.push(resolve));
+        most = Math.max(most, waiting.length);
+        if (waiting.length === 4) {
+          // Time for a fifth call to arrive, if there were one.
+          for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+          for (const release of waiting) release();
+          waiting = [];
+        }
+        await released;
+      }
+      await answer(request, response);
+    });
+    await using client = connectTo(stub.url);
+    await client.api.datasets.getMany(ids.slice(0, 40).map(datasetId));
+    expect(stub.requests).toHaveLength(41);
+    expect(most).toBe(4);
+  });
+
+  it('takes nothing that was not asked for, and asks for nothing that cannot be an id', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, { a: {}, other: {} }));
+    await using client = connectTo(stub.url);
+    expect(await client.api.datasets.getMany([datasetId('a,b'), datasetId('')])).toEqual([]);
+    expect(stub.requests).toHaveLength(0);
+    const found = await client.api.datasets.getMany(['a', 'toString', '__proto__'].map(datasetId));
+    expect(found.map(({ id }) => id)).toEqual(['a']);
+  });
+
+  it('keeps the path short when ids are long', async () => {
+    const long = Array.from({ length: 40 }, (_, index) => `${index}`.padStart(200, 'x'));
+    await using stub = await startStub(catalogOf(long, 'left out'));
+    await using client = connectTo(stub.url);
+    expect(await client.api.datasets.getMany(long.map(datasetId))).toHaveLength(40);
+    for (const { path } of stub.requests) expect(path.length).toBeLessThan(4_100);
+  });
+
+  it('fails as a whole when one of its calls fails', async () => {
+    await using stub = await startStub(({ path }, response) => {
+      if (idsIn(path).length < 100) response.writeHead(500).end();
+      else sendJson(response, 200, {});
+    });
+    await using client = connectTo(stub.url);
+    await expect(client.api.datasets.getMany(ids.map(datasetId))).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
+  });
+});
+
+describe('create of a dataset', () => {
+  it('sends a persisted dataset and reads the id out of the reference, in any spelling (#25)', async () => {
+    const bodies = [['@/dataSets/5c8c'], ['@/datasets/5c8d']];
+    await using stub = await startStub((_request, response) => sendJson(response, 201, bodies.shift()));
+    await using client = connectTo(stub.url);
+    expect(await client.api.datasets.create(newDataset)).toBe('5c8c');
+    expect(await client.api.datasets.create({ ...newDataset, description: 'D', tags: [] })).toBe('5c8d');
+    expect(stub.requests[0]).toMatchObject({ method: 'POST', path: '/data/foundation/catalog/dataSets' });
+    const common = {
+      name: 'Profiles',
+      schemaRef: newDataset.schemaRef,
+      fileDescription: { persisted: true, containerFormat: 'parquet', format: 'parquet' },
+    };
+    expect(stub.requests.map(({ body }) => JSON.parse(body))).toEqual([
+      { ...common, tags: { team: ['a', 'b'] } },
+      { ...common, description: 'D' },
+    ]);
+  });
+
+  it('has an unknown outcome when the answer names no dataset', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 201, []));
+    await using client = connectTo(stub.url);
+    await expect(client.api.datasets.create(newDataset)).rejects.toBeInstanceOf(OutcomeUnknownError);
+  });
+
+  it('is INVALID_INPUT when the platform refuses it', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 400, { title: 'BadRequestError', detail: 'name must be given' }),
+    );
+    await using client = connectTo(stub.url);
+    await expect(client.api.datasets.create(newDataset)).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      issues: [{ path: 'input', message: 'BadRequestError: name must be given' }],
+    });
+  });
+});
+
+describe('delete of a dataset', () => {
+  it.each([
+    { status: 200, body: ['@/dataSets/5c8c'], expected: true },
+    { status: 200, body: [], expected: false },
+    { status: 404, body: { title: 'NotFoundError' }, expected: false },
+  ])('is $expected after $status with $body (#24)', async ({ status, body, expected }) => {
+    await using stub = await startStub((_request, response) => sendJson(response, status, body));
+    await using client = connectTo(stub.url);
+    expect(await client.api.datasets.delete(datasetId('5c8c'))).toBe(expected);
+    expect(stub.requests[0]).toMatchObject({ method: 'DELETE', path: '/data/foundation/catalog/dataSets/5c8c' });
+  });
+
+  it('is true after an empty answer', async () => {
+    await using stub = await startStub((_request, response) => response.writeHead(204).end());
+    await using client = connectTo(stub.url);
+    expect(await client.api.datasets.delete(datasetId('5c8c'))).toBe(true);
+  });
+});

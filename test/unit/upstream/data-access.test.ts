@@ -1,0 +1,344 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { type BatchId, type DataSetFileId, platformId } from '../../../src/domain/ids.ts';
+import { UpstreamTimeoutError, UpstreamUnreachableError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import type { FileBytes } from '../../../src/upstream/platform-api.ts';
+import { type Answer, connectTo, countListeners, sendJson, silence, startStub } from './platform-stub.ts';
+
+const batchId = platformId<BatchId>('batch-1');
+const fileId = platformId<DataSetFileId>('file-1');
+const name = 'part-0.parquet';
+
+const entry = (id: string) => ({ dataSetFileId: id, isValid: false, created: '1558522305708', size: '12' });
+const part = (partName: string, length = '10') => ({ name: partName, length });
+
+/** Answers with one page for each path; what is missing is a 404. */
+const pages =
+  (byPath: Readonly<Record<string, readonly object[]>>): Answer =>
+  ({ path }, response) => {
+    const data = byPath[path.replace('/data/foundation/export', '')];
+    if (data === undefined) response.writeHead(404).end();
+    else sendJson(response, 200, { data, _page: { limit: 100, count: data.length } });
+  };
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function bytes(answer: unknown): FileBytes {
+  expect(answer).toMatchObject({ kind: 'bytes' });
+  // The line above has looked at what tells the variants apart.
+  return answer as FileBytes;
+}
+
+describe('files of a batch', () => {
+  it('are its parts: one call for the list and one for each entry (#26, #27)', async () => {
+    await using stub = await startStub(
+      pages({
+        '/batches/batch-1/files': [entry('file-1'), entry('file-2')],
+        '/files/file-1': [part(name, '249058'), part('part-1.parquet', 'many')],
+        '/files/file-2': [part('part-0.parquet')],
+      }),
+    );
+    await using client = connectTo(stub.url);
+    expect(await client.api.files.list({ batchId, start: 0, limit: 20 })).toEqual({
+      files: [
+        { fileId: 'file-1', name, sizeBytes: 249_058 },
+        { fileId: 'file-1', name: 'part-1.parquet', sizeBytes: null },
+        { fileId: 'file-2', name: 'part-0.parquet', sizeBytes: 10 },
+      ],
+      next: null,
+    });
+    expect(stub.requests).toHaveLength(3);
+    expect(stub.requests[0]?.query.toString()).toBe('start=0&limit=20');
+  });
+
+  it('within directories are found, three deep (#28)', async () => {
+    const directories = {
+      '/batches/batch-1/files': [entry('a')],
+      '/files/a': [entry('b'), part('top')],
+      '/files/b': [entry('c')],
+      '/files/c': [entry('d')],
+    };
+    await using stub = await startStub(pages({ ...directories, '/files/d': [part('deep')] }));
+    await using client = connectTo(stub.url);
+    expect((await client.api.files.list({ batchId, start: 0, limit: 20 })).files).toEqual([
+      { fileId: 'd', name: 'deep', sizeBytes: 10 },
+      { fileId: 'a', name: 'top', sizeBytes: 10 },
+    ]);
+
+    await using deeper = await startStub(
+      pages({ ...directories, '/files/d': [entry('e')], '/files/e': [part('deepest')] }),
+    );
+    await using other = connectTo(deeper.url);
+    await expect(other.api.files.list({ batchId, start: 0, limit: 20 })).rejects.toBeInstanceOf(
+      UpstreamUnreadableError,
+    );
+  });
+
+  it('are none when the platform does not know the batch, or a file has gone', async () => {
+    await using stub = await startStub(pages({ '/batches/batch-1/files': [entry('gone'), {}] }));
+    await using client = connectTo(stub.url);
+    const none = { files: [], next: null };
+    expect(await client.api.files.list({ batchId, start: 0, limit: 20 })).toEqual(none);
+    expect(await client.api.files.list({ batchId: platformId('other'), start: 0, limit: 20 })).toEqual(none);
+    expect(await client.api.files.list({ batchId: platformId('../x'), start: 0, limit: 20 })).toEqual(none);
+    expect(client.metrics.anomalies).toEqual([{ resource: 'BatchFile', kind: 'missing-id' }]);
+  });
+
+  it.each([
+    { next: undefined, expected: null },
+    { next: {}, expected: null },
+    { next: { href: '' }, expected: null },
+    { next: { href: 'https://platform.adobe.io:443/files?start=7&limit=2' }, expected: 7 },
+    { next: { href: '/files?start=name-of-a-file' }, expected: 6 },
+    { next: { href: '/files?start=3' }, expected: 6 },
+    { next: { href: '/files?start={start}', templated: true }, expected: 6 },
+    { next: { href: '/files?start={start}', templated: true }, limit: 3, expected: null },
+  ])(
+    'go on at $expected after the link $next, whatever the count (#15, #18)',
+    async ({ next, expected, limit = 2 }) => {
+      await using stub = await startStub(({ path }, response) =>
+        path.endsWith('/files')
+          ? sendJson(response, 200, { data: [entry('a'), entry('b')], _page: { count: 99 }, _links: { next } })
+          : sendJson(response, 200, { data: [] }),
+      );
+      await using client = connectTo(stub.url);
+      expect(await client.api.files.list({ batchId, start: 4, limit })).toMatchObject({ next: expected });
+    },
+  );
+
+  it('of one entry are read to the last page, by links that are never followed to another host (#17)', async () => {
+    await using elsewhere = await startStub(pages({}));
+    const next = (start: string) => ({
+      next: { href: `${elsewhere.url}/data/foundation/export/files/a?start=${start}` },
+    });
+    await using stub = await startStub(({ path, query }, response) => {
+      if (path.endsWith('/files')) return sendJson(response, 200, { data: [entry('a')] });
+      switch (query.get('start')) {
+        case '0':
+          return sendJson(response, 200, { data: [part('p-0')], _links: next('p-1') });
+        case 'p-1':
+          return sendJson(response, 200, { data: [part('p-1')], _links: next('2') });
+        default:
+          return sendJson(response, 200, { data: [part('p-2')], _links: next('2') });
+      }
+    });
+    await using client = connectTo(stub.url);
+    const { files } = await client.api.files.list({ batchId, start: 0, limit: 20 });
+    expect(files.map((file) => file.name)).toEqual(['p-0', 'p-1', 'p-2']);
+    expect(elsewhere.requests).toHaveLength(0);
+  });
+
+  it('of one entry are 10,000 at most', async () => {
+    const parts = (count: number) => Array.from({ length: count }, (_, index) => part(`p-${index}`));
+    await using stub = await startStub(
+      pages({
+        '/batches/large/files': [entry('large')],
+        '/files/large': parts(10_000),
+        '/batches/too-large/files': [entry('too-large')],
+        '/files/too-large': parts(10_001),
+      }),
+    );
+    await using client = connectTo(stub.url);
+    const list = (id: string) => client.api.files.list({ batchId: platformId(id), start: 0, limit: 20 });
+    expect((await list('large')).files).toHaveLength(10_000);
+    await expect(list('too-large')).rejects.toBeInstanceOf(UpstreamUnreadableError);
+  });
+});
+
+describe('bytes', () => {
+  it('come whole', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/parquet', 'content-length': 5 }).end('bytes');
+    });
+    await using client = connectTo(stub.url);
+    const answer = bytes(await client.api.files.read({ fileId, name: 'a b&c/d.parquet' }));
+    expect(answer).toMatchObject({ contentType: 'application/parquet', totalBytes: 5, first: 0, last: 4 });
+    expect(await textOf(answer.body)).toBe('bytes');
+    expect(stub.requests[0]).toMatchObject({ method: 'GET', path: '/data/foundation/export/files/file-1' });
+    expect(stub.requests[0]?.query.get('path')).toBe('a b&c/d.parquet');
+    expect(stub.requests[0]?.headers).not.toHaveProperty('range');
+    expect(stub.requests[0]?.headers['accept-encoding']).toBe('identity');
+  });
+
+  it('come in the range that the platform names, which need not be the one that was asked for (#29)', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(206, { 'content-range': 'bytes 10-14/249058', 'content-length': 5 }).end('bytes');
+    });
+    await using client = connectTo(stub.url);
+    const answer = bytes(await client.api.files.read({ fileId, name, range: { first: 10, last: 99 } }));
+    expect(answer).toMatchObject({ contentType: 'application/octet-stream', totalBytes: 249_058, first: 10, last: 14 });
+    expect(await textOf(answer.body)).toBe('bytes');
+    await client.api.files.read({ fileId, name, range: { first: 5 } });
+    expect(stub.requests.map(({ headers }) => headers.range)).toEqual(['bytes=10-99', 'bytes=5-']);
+  });
+
+  it.each([undefined, 'bytes */9', 'bytes 9-3/10', 'items 1-2/3'])(
+    'are unreadable when the part that came is named %j',
+    async (range) => {
+      await using stub = await startStub((_request, response) => {
+        response.writeHead(206, range === undefined ? {} : { 'content-range': range }).end('bytes');
+      });
+      await using client = connectTo(stub.url);
+      await expect(client.api.files.read({ fileId, name, range: { first: 0 } })).rejects.toBeInstanceOf(
+        UpstreamUnreadableError,
+      );
+    },
+  );
+
+  it.each([
+    { range: 'bytes */249058', totalBytes: 249_058 },
+    { range: undefined, totalBytes: null },
+  ])('outside the file are an unsatisfiable range of $totalBytes', async ({ range, totalBytes }) => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(416, range === undefined ? {} : { 'content-range': range }).end('{}');
+    });
+    await using client = connectTo(stub.url);
+    expect(await client.api.files.read({ fileId, name, range: { first: 999_999 } })).toEqual({
+      kind: 'unsatisfiable-range',
+      totalBytes,
+    });
+  });
+
+  it('are null for a file that the platform does not know', async () => {
+    await using stub = await startStub((_request, response) => response.writeHead(404).end());
+    await using client = connectTo(stub.url);
+    expect(await client.api.files.read({ fileId, name })).toBeNull();
+    expect(await client.api.files.stat({ fileId, name })).toBeNull();
+    expect(await client.api.files.read({ fileId: platformId('a/b'), name })).toBeNull();
+    expect(stub.requests).toHaveLength(2);
+  });
+
+  it('that are refused are the error that the answer means', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' }),
+    );
+    await using client = connectTo(stub.url);
+    await expect(client.api.files.read({ fileId, name })).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+      upstream: { service: 'data-access', status: 401, code: '401013' },
+    });
+  });
+
+  it('may take longer than a call, once their headers are there', async () => {
+    let finish = () => {};
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200).write('slow ');
+      finish = () => response.end('bytes');
+    });
+    await using client = connectTo(stub.url);
+    const answer = bytes(await client.api.files.read({ fileId, name }));
+    expect(client.clock.pending('deadline')).toBe(0);
+    await client.clock.advanceBy(600_000);
+    finish();
+    expect(await textOf(answer.body)).toBe('slow bytes');
+  });
+
+  it('have the time of a call until their headers are there', async () => {
+    await using stub = await startStub(silence);
+    await using client = connectTo(stub.url);
+    const failure = expect(client.api.files.read({ fileId, name })).rejects.toBeInstanceOf(UpstreamTimeoutError);
+    await stub.received(1);
+    await client.clock.advanceBy(30_000);
+    await failure;
+  });
+
+  it('end with the reason of the signal when it aborts', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200).write('some');
+    });
+    const leaving = new AbortController();
+    await using client = connectTo(stub.url, { signal: leaving.signal });
+    const answer = bytes(await client.api.files.read({ fileId, name }));
+    const reason = new Error('The caller left.');
+    const failure = expect(textOf(answer.body)).rejects.toBe(reason);
+    leaving.abort(reason);
+    await failure;
+  });
+
+  it('end with UPSTREAM_UNREACHABLE when the connection breaks', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200, { 'content-length': 1_000 });
+      response.write('some', () => response.socket?.destroy());
+    });
+    await using client = connectTo(stub.url);
+    const answer = bytes(await client.api.files.read({ fileId, name }));
+    await expect(textOf(answer.body)).rejects.toBeInstanceOf(UpstreamUnreachableError);
+  });
+
+  it('are fetched no faster than they are read', async () => {
+    const chunk = Buffer.alloc(64 * 1024);
+    const totalBytes = 48 * 1024 * 1024;
+    let sent = 0;
+    await using stub = await startStub(async (_request, response) => {
+      for (; sent < totalBytes; sent += chunk.length) {
+        if (!response.write(chunk)) await once(response, 'drain');
+      }
+      response.end();
+    });
+    await using client = connectTo(stub.url);
+    const answer = bytes(await client.api.files.read({ fileId, name }));
+    let read = 0;
+    let furthestAhead = 0;
+    for await (const { length } of answer.body) {
+      read += length;
+      furthestAhead = Math.max(furthestAhead, sent - read);
+      await new Promise(setImmediate);
+    }
+    expect(read).toBe(totalBytes);
+    // What the sockets of both sides hold, far from the whole.
+    expect(furthestAhead).toBeLessThan(totalBytes / 2);
+  });
+
+  it('leave no listener on a signal that lives on', async () => {
+    await using stub = await startStub((_request, response) => response.end('bytes'));
+    const { signal } = new AbortController();
+    const listeners = countListeners(signal);
+    await using client = connectTo(stub.url, { signal });
+    const answer = bytes(await client.api.files.read({ fileId, name }));
+    expect(listeners()).toBe(1);
+    expect(await textOf(answer.body)).toBe('bytes');
+    expect(listeners()).toBe(0);
+  });
+
+  it('stop coming when their reader leaves the loop', async () => {
+    let closed = () => {};
+    const transferEnded = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    await using stub = await startStub((_request, response) => {
+      response.on('close', closed);
+      response.writeHead(200).write('some');
+    });
+    await using client = connectTo(stub.url);
+    const answer = bytes(await client.api.files.read({ fileId, name }));
+    for await (const _chunk of answer.body) break;
+    await transferEnded;
+  });
+});
+
+describe('stat', () => {
+  it('says what a read would say, without bytes', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/csv', 'content-length': '249058' }).end();
+    });
+    await using client = connectTo(stub.url);
+    expect(await client.api.files.stat({ fileId, name })).toEqual({
+      contentType: 'application/csv',
+      totalBytes: 249_058,
+    });
+    expect(stub.requests[0]).toMatchObject({ method: 'HEAD' });
+    expect(stub.requests[0]?.query.get('path')).toBe(name);
+  });
+
+  it('takes a content type that is none for bytes of any kind', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/html; <script>' }).end();
+    });
+    await using client = connectTo(stub.url);
+    expect(await client.api.files.stat({ fileId, name })).toMatchObject({ contentType: 'application/octet-stream' });
+  });
+});

@@ -1,0 +1,11 @@
+import type { AnomalyKind } from '../../../src/upstream/index.ts';
+import type { DecodeContext } from '../../../src/upstream/wire/decode-context.ts';
+
+/** What a decoder made of a value, and what it found odd. */
+export function decoding<Value>(decode: (context: DecodeContext) => Value) {
+  const anomalies: AnomalyKind[] = [];
+  const value = decode({ anomaly: (kind) => anomalies.push(kind) });
+  return { value, anomalies };
+}
+
+export const observedAt = new Date('2030-01-01T00:00:00Z');

@@ -1,0 +1,60 @@
+import { Pool } from 'undici';
+import { describe, expect, it } from 'vitest';
+import { ExchangeFailure, exchange } from '../../../src/upstream/exchange.ts';
+import { sendJson, silence, startStub } from './platform-stub.ts';
+
+const request = { method: 'GET', path: '/', headers: {}, body: null, maxBodyBytes: 100 } as const;
+const { signal } = new AbortController();
+
+describe('an exchange', () => {
+  it('that is given up while it waits for a connection was not sent, and never is', async () => {
+    let answerFirst = () => {};
+    await using stub = await startStub((_request, response) => {
+      answerFirst = () => sendJson(response, 200, {});
+    });
+    const pool = new Pool(stub.url, { connections: 1 });
+    const first = exchange(pool, { ...request, signal });
+    await stub.received(1);
+
+    const leaving = new AbortController();
+    const second = exchange(pool, { ...request, signal: leaving.signal }).catch((error: unknown) => error);
+    leaving.abort(new Error('The caller left.'));
+    expect(await second).toMatchObject({ constructor: ExchangeFailure, kind: 'aborted', sent: false });
+
+    answerFirst();
+    expect(await first).toMatchObject({ status: 200 });
+    await pool.close();
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  it('that is given up while it waits for the answer was sent', async () => {
+    await using stub = await startStub(silence);
+    const pool = new Pool(stub.url);
+    const leaving = new AbortController();
+    const answer = exchange(pool, { ...request, signal: leaving.signal }).catch((error: unknown) => error);
+    await stub.received(1);
+    leaving.abort();
+    expect(await answer).toMatchObject({ kind: 'aborted', sent: true });
+    await pool.destroy();
+  });
+
+  it('takes a body of exactly the size that is allowed', async () => {
+    const sizes = [100, 101];
+    await using stub = await startStub((_request, response) => response.end('x'.repeat(sizes.shift() ?? 0)));
+    const pool = new Pool(stub.url);
+    expect((await exchange(pool, { ...request, signal })).body).toHaveLength(100);
+    await expect(exchange(pool, { ...request, signal })).rejects.toMatchObject({ kind: 'too-large', sent: true });
+    await pool.destroy();
+  });
+
+  it('that cannot be worded was not sent', async () => {
+    await using stub = await startStub(silence);
+    const pool = new Pool(stub.url);
+    await expect(exchange(pool, { ...request, signal, headers: { bad: 'a\r\nb' } })).rejects.toMatchObject({
+      kind: 'broken',
+      sent: false,
+    });
+    await pool.destroy();
+    expect(stub.requests).toHaveLength(0);
+  });
+});

@@ -1,0 +1,202 @@
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { UnauthenticatedError, UpstreamTimeoutError } from '../../../src/errors.ts';
+import { type ClientCredential, createClientCredential } from '../../../src/upstream/index.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { type Answer, MetricsRecorder, sendJson, silence, startStub } from './platform-stub.ts';
+
+const { signal } = new AbortController();
+const hourMs = 3_600_000;
+
+/** Gives out `token-1`, `token-2`, … */
+function tokens(expiresIn: unknown = 86_399): Answer {
+  let issued = 0;
+  return (_request, response) => {
+    issued += 1;
+    sendJson(response, 200, { access_token: `token-${issued}`, token_type: 'bearer', expires_in: expiresIn });
+  };
+}
+
+function credentialAt(imsUrl: string, clock: FakeClock, metrics = new MetricsRecorder()): ClientCredential {
+  return createClientCredential({
+    imsUrl,
+    clientId: 'client',
+    clientSecret: 's3cr3t-value',
+    scopes: ['openid', 'AdobeID'],
+    clock,
+    metrics,
+  });
+}
+
+const authorizations = async (answers: readonly ReturnType<ClientCredential['headers']>[]) =>
+  new Set((await Promise.all(answers)).map((headers) => new Headers(headers ?? {}).get('authorization')));
+
+describe('client credential', () => {
+  it('asks with the client credentials grant, and gives the token and the client id', async () => {
+    await using stub = await startStub(tokens());
+    await using credential = credentialAt(stub.url, new FakeClock());
+    expect(await credential.headers(signal)).toEqual({ authorization: 'Bearer token-1', 'x-api-key': 'client' });
+    const [request] = stub.requests;
+    expect(request).toMatchObject({ method: 'POST', path: '/ims/token/v3' });
+    expect(request?.headers['content-type']).toBe('application/x-www-form-urlencoded');
+    expect(Object.fromEntries(new URLSearchParams(request?.body))).toEqual({
+      grant_type: 'client_credentials',
+      client_id: 'client',
+      client_secret: 's3cr3t-value',
+      scope: 'openid,AdobeID',
+    });
+  });
+
+  it('asks once for any number of calls, at the same time or later', async () => {
+    await using stub = await startStub(tokens());
+    await using credential = credentialAt(stub.url, new FakeClock());
+    const calls = Array.from({ length: 50 }, () => credential.headers(new AbortController().signal));
+    expect(await authorizations(calls)).toEqual(new Set(['Bearer token-1']));
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  it('replaces a refused token once, whoever brings it', async () => {
+    await using stub = await startStub(tokens());
+    await using credential = credentialAt(stub.url, new FakeClock());
+    await credential.headers(signal);
+    const calls = Array.from({ length: 10 }, () => credential.headers(signal, 'Bearer token-1'));
+    expect(await authorizations(calls)).toEqual(new Set(['Bearer token-2']));
+    expect(await credential.headers(signal, 'Bearer token-1')).toMatchObject({ authorization: 'Bearer token-2' });
+    expect(stub.requests).toHaveLength(2);
+  });
+
+  it('renews in the background five minutes before the end, while the present token is used on', async () => {
+    await using stub = await startStub(tokens(3_600));
+    const clock = new FakeClock();
+    const metrics = new MetricsRecorder();
+    await using credential = credentialAt(stub.url, clock, metrics);
+    await credential.headers(signal);
+    await clock.advanceBy(hourMs - 300_001);
+    await credential.headers(signal);
+    expect(stub.requests).toHaveLength(1);
+    await clock.advanceBy(1);
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+    await metrics.ended(2);
+    // The end of the token that is replaced: by then the new one is needed, and there.
+    await clock.advanceBy(300_000);
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-2' });
+    expect(stub.requests).toHaveLength(2);
+  });
+
+  it('uses a token on when its early renewal fails, and tries again after a pause', async () => {
+    const answers = [tokens(3_600), (_: unknown, response: Parameters<Answer>[1]) => sendJson(response, 503, {})];
+    await using stub = await startStub((request, response) => (answers.shift() ?? tokens(3_600))(request, response));
+    const clock = new FakeClock();
+    const metrics = new MetricsRecorder();
+    await using credential = credentialAt(stub.url, clock, metrics);
+    await credential.headers(signal);
+    await clock.advanceBy(hourMs - 300_000);
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+    await metrics.ended(2);
+    await clock.advanceBy(9_999);
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+    // A renewal under way would have one.
+    expect(clock.pending('deadline')).toBe(0);
+    await clock.advanceBy(1);
+    await credential.headers(signal);
+    await stub.received(3);
+  });
+
+  it.each([
+    { expiresIn: 86_399, unit: 'seconds' },
+    { expiresIn: 86_399_992, unit: 'milliseconds' },
+    { expiresIn: '86399', unit: 'seconds in a string' },
+  ])('takes a lifetime of $expiresIn as $unit (#40)', async ({ expiresIn }) => {
+    await using stub = await startStub(tokens(expiresIn));
+    const clock = new FakeClock();
+    await using credential = credentialAt(stub.url, clock);
+    await credential.headers(signal);
+    await clock.advanceBy(23 * hourMs);
+    await credential.headers(signal);
+    expect(stub.requests).toHaveLength(1);
+    await clock.advanceBy(hourMs);
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-2' });
+  });
+
+  it('is UNAUTHENTICATED, without the secret, when the token service refuses the client', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 400, { error: 'invalid_client', error_description: 'invalid client_secret parameter' }),
+    );
+    await using credential = credentialAt(stub.url, new FakeClock());
+    const failure = await credential.headers(signal).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(UnauthenticatedError);
+    expect(failure).toMatchObject({ upstream: { service: 'ims', status: 400, code: 'invalid_client' } });
+    expect(inspect(failure, { depth: null })).not.toContain('s3cr3t');
+  });
+
+  it('forgets a failure: the next call asks again', async () => {
+    const answers: Answer[] = [
+      (_request, response) => sendJson(response, 429, {}, { 'retry-after': '3' }),
+      (_request, response) => sendJson(response, 200, { token_type: 'bearer' }),
+      (_request, response) => sendJson(response, 200, { access_token: 'broken\r\nx: y', expires_in: 1 }),
+      tokens(),
+    ];
+    await using stub = await startStub((request, response) => answers.shift()?.(request, response));
+    await using credential = credentialAt(stub.url, new FakeClock());
+    await expect(credential.headers(signal)).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 3_000 });
+    await expect(credential.headers(signal)).rejects.toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+    await expect(credential.headers(signal)).rejects.toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+  });
+
+  it('lets a caller leave without ending the request that others wait for', async () => {
+    let answerNow = () => {};
+    const give = tokens();
+    await using stub = await startStub((request, response) => {
+      answerNow = () => void give(request, response);
+    });
+    await using credential = credentialAt(stub.url, new FakeClock());
+    const leaving = new AbortController();
+    const reason = new Error('The caller left.');
+    const left = expect(credential.headers(leaving.signal)).rejects.toBe(reason);
+    const stayed = credential.headers(signal);
+    await stub.received(1);
+    leaving.abort(reason);
+    await left;
+    answerNow();
+    expect(await stayed).toMatchObject({ authorization: 'Bearer token-1' });
+    expect(stub.requests).toHaveLength(1);
+  });
+
+  it('waits ten seconds for a token at most', async () => {
+    await using stub = await startStub(silence);
+    const clock = new FakeClock();
+    await using credential = credentialAt(stub.url, clock);
+    const failure = expect(credential.headers(signal)).rejects.toBeInstanceOf(UpstreamTimeoutError);
+    await stub.received(1);
+    await clock.advanceBy(10_000);
+    await failure;
+  });
+
+  it('can be closed while a token is under way, and leaves no deadline', async () => {
+    await using stub = await startStub(silence);
+    const clock = new FakeClock();
+    const credential = credentialAt(stub.url, clock);
+    const failure = expect(credential.headers(signal)).rejects.toMatchObject({ code: 'SHUTTING_DOWN' });
+    await stub.received(1);
+    await credential[Symbol.asyncDispose]();
+    await failure;
+    expect(clock.pending('deadline')).toBe(0);
+  });
+
+  it('has a fingerprint that is the same for the same client and gives no secret away', () => {
+    const at = (clientSecret: string, clientId = 'client') =>
+      createClientCredential({
+        imsUrl: 'http://127.0.0.1:1',
+        clientId,
+        clientSecret,
+        scopes: [],
+        clock: new FakeClock(),
+        metrics: new MetricsRecorder(),
+      }).fingerprint;
+    expect(at('s3cr3t-value')).toBe(at('s3cr3t-value'));
+    expect(at('s3cr3t-value')).not.toBe(at('s3cr3t-value', 'other'));
+    expect(at('s3cr3t-value')).not.toContain('s3cr3t');
+  });
+});

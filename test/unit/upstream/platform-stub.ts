@@ -1,0 +1,142 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { parseTenant } from '../../../src/domain/tenant.ts';
+import { createPassthroughCredential, createUpstream, type UpstreamMetrics } from '../../../src/upstream/index.ts';
+import type { Caller, Credential, PlatformApi } from '../../../src/upstream/platform-api.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+export interface ReceivedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface PlatformStub extends AsyncDisposable {
+  readonly url: string;
+  /** All requests so far, in the order in which they were complete. */
+  readonly requests: readonly ReceivedRequest[];
+  /** Resolves when at least `count` requests have arrived. */
+  received(count: number): Promise<void>;
+}
+
+/** What it returns is awaited and otherwise ignored. */
+export type Answer = (request: ReceivedRequest, response: ServerResponse) => unknown;
+
+/** An HTTP server on loopback that answers as the test says, and remembers what it was asked. */
+export async function startStub(answer: Answer): Promise<PlatformStub> {
+  const requests: ReceivedRequest[] = [];
+  const waiters = new Set<() => void>();
+  const server = createServer(async (incoming, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://stub');
+    const request = {
+      method: incoming.method ?? '',
+      path: pathname,
+      query: searchParams,
+      headers: incoming.headers,
+      body: Buffer.concat(chunks).toString(),
+    };
+    requests.push(request);
+    for (const waiter of waiters) waiter();
+    await answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A server that listens on a port has an address of this form.
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    received: (count) =>
+      new Promise((resolve) => {
+        const check = () => {
+          if (requests.length < count) return;
+          waiters.delete(check);
+          resolve();
+        };
+        waiters.add(check);
+        check();
+      }),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+export function sendJson(response: ServerResponse, status: number, value: unknown, headers = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value));
+}
+
+/** Never answers. */
+export const silence: Answer = () => {};
+
+/** Remembers what was counted. */
+export class MetricsRecorder implements UpstreamMetrics {
+  readonly calls: Parameters<UpstreamMetrics['callEnded']>[0][] = [];
+  readonly anomalies: Parameters<UpstreamMetrics['anomaly']>[0][] = [];
+
+  readonly #waiters = new Set<{ readonly count: number; resolve(): void }>();
+
+  callEnded(call: Parameters<UpstreamMetrics['callEnded']>[0]): void {
+    this.calls.push(call);
+    for (const waiter of this.#waiters) if (this.calls.length >= waiter.count) waiter.resolve();
+  }
+
+  /** Resolves when at least `count` calls have ended, after what followed at once from the last one. */
+  async ended(count: number): Promise<void> {
+    if (this.calls.length < count) await new Promise<void>((resolve) => this.#waiters.add({ count, resolve }));
+    await new Promise(setImmediate);
+  }
+
+  anomaly(anomaly: Parameters<UpstreamMetrics['anomaly']>[0]): void {
+    this.anomalies.push(anomaly);
+  }
+}
+
+export const passthrough: Credential = createPassthroughCredential({ authorization: 'Bearer t-1', apiKey: 'key' });
+
+const tenant = parseTenant('0123456789ABCDEF01234567@AdobeOrg', 'prod');
+if (tenant === null) throw new Error('The tenant of the tests is none.');
+export const caller = (credential: Credential = passthrough): Caller => ({ tenant, credential });
+
+export interface TestClient extends AsyncDisposable {
+  readonly api: PlatformApi;
+  readonly metrics: MetricsRecorder;
+  readonly clock: FakeClock;
+}
+
+/** The clients under test, connected to a stub. */
+export function connectTo(
+  url: string,
+  options: { readonly credential?: Credential; readonly signal?: AbortSignal; readonly callTimeoutMs?: number } = {},
+): TestClient {
+  const clock = new FakeClock();
+  const metrics = new MetricsRecorder();
+  const { credential, signal = new AbortController().signal, ...rest } = options;
+  const upstream = createUpstream({ baseUrl: url, clock, metrics, ...rest });
+  return {
+    api: upstream.connect(caller(credential), { signal }),
+    metrics,
+    clock,
+    [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose](),
+  };
+}
+
+/** Counts the listeners that a signal has from now on. */
+export function countListeners(signal: AbortSignal): () => number {
+  let listeners = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...[type, listener, options]: Parameters<typeof add>) => {
+    listeners += 1;
+    add(type, listener, options);
+  };
+  signal.removeEventListener = (...[type, listener, options]: Parameters<typeof remove>) => {
+    listeners -= 1;
+    remove(type, listener, options);
+  };
+  return () => listeners;
+}

@@ -1,0 +1,233 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { platformId } from '../../../../src/domain/ids.ts';
+import { jsonOf } from '../../../../src/upstream/json-body.ts';
+import type { ExportJobCursor } from '../../../../src/upstream/platform-api.ts';
+import { decodeBatch } from '../../../../src/upstream/wire/batch.ts';
+import { decodeFileEntries } from '../../../../src/upstream/wire/batch-files.ts';
+import { decodeDataset, decodeDatasetReference } from '../../../../src/upstream/wire/dataset.ts';
+import { decodeExportJob } from '../../../../src/upstream/wire/export-job.ts';
+import {
+  decodeNextCursor,
+  encodeExportCursor,
+  parseExportCursor,
+} from '../../../../src/upstream/wire/export-job-page.ts';
+import { decodeMergePolicies, decodeNextPolicyStart } from '../../../../src/upstream/wire/merge-policy.ts';
+import { decodeProfileEntries } from '../../../../src/upstream/wire/profile.ts';
+import { decodeSandboxPage } from '../../../../src/upstream/wire/sandbox.ts';
+import { decodeSchedule } from '../../../../src/upstream/wire/schedule.ts';
+import { decodeSegmentDefinitions } from '../../../../src/upstream/wire/segment-definition.ts';
+import { decodeSegmentJob } from '../../../../src/upstream/wire/segment-job.ts';
+import { decodeToken } from '../../../../src/upstream/wire/token.ts';
+
+const silent = { anomaly: () => {} };
+const anything = fc.jsonValue({ maxDepth: 4 });
+
+/** Objects with the given keys, each of which may hold anything, so that generated values reach deep. */
+const objectOf = (...keys: string[]) =>
+  fc.record(Object.fromEntries(keys.map((key) => [key, anything])), { requiredKeys: [] });
+const orAnything = <Value>(value: fc.Arbitrary<Value>) => fc.oneof(value, anything);
+
+const segment = objectOf('segmentId', 'segmentNs', 'status', 'batchId');
+const exportJob = fc.record(
+  {
+    id: orAnything(fc.integer()),
+    status: orAnything(fc.constantFrom('NEW', 'SUCCESS', 'odd')),
+    jobType: anything,
+    fields: anything,
+    schema: orAnything(objectOf('name')),
+    mergePolicy: orAnything(objectOf('id', 'version')),
+    filter: orAnything(
+      fc.record({
+        segments: orAnything(fc.array(segment)),
+        segmentQualificationTime: anything,
+        emptyProfiles: anything,
+      }),
+    ),
+    additionalFields: orAnything(fc.record({ eventList: orAnything(objectOf('fields', 'filter')) })),
+    destination: orAnything(
+      fc.record({ datasetId: anything, batchId: anything, batches: orAnything(fc.array(segment)) }),
+    ),
+    metrics: orAnything(objectOf('totalTime', 'totalExportedProfileCounter', 'exportedProfileByNamespaceCounter')),
+    errors: orAnything(fc.array(objectOf('code', 'msg'))),
+    computeGatewayJobId: anything,
+    creationTime: orAnything(fc.double()),
+    updateTime: anything,
+  },
+  { requiredKeys: [] },
+);
+
+const counter = orAnything(fc.dictionary(fc.string(), orAnything(fc.nat())));
+const counterMap = orAnything(fc.dictionary(fc.string(), counter));
+const segmentJob = fc.record(
+  {
+    id: orAnything(fc.uuid()),
+    status: orAnything(fc.constantFrom('NEW', 'SUCCESS', 'odd')),
+    source: orAnything(fc.constantFrom('api', 'scheduler')),
+    properties: orAnything(objectOf('scheduleId')),
+    requestId: orAnything(fc.string()),
+    segments: orAnything(fc.array(orAnything(objectOf('segmentId', 'segment')))),
+    metrics: orAnything(
+      fc.record({
+        totalTime: orAnything(objectOf('startTimeInMs', 'totalTimeInMs')),
+        totalProfiles: anything,
+        segmentedProfileCounter: counter,
+        segmentedProfileByNamespaceCounter: counterMap,
+        segmentedProfileByStatusCounter: counterMap,
+      }),
+    ),
+    errors: orAnything(fc.array(objectOf('code', 'msg'))),
+    creationTime: orAnything(fc.double()),
+    updateEpoch: orAnything(fc.double()),
+  },
+  { requiredKeys: [] },
+);
+const schedule = objectOf('id', 'name', 'type', 'state', 'schedule', 'properties', 'createEpoch', 'updateEpoch');
+const definition = objectOf('id', 'expression', 'mergePolicy', 'mergePolicyId', 'evaluationInfo', 'creationTime');
+const policy = objectOf('id', 'name', 'version', 'default', 'identityGraph', 'attributeMerge', 'updateEpoch');
+const identity = orAnything(fc.record({ entityId: anything, entityIdNS: orAnything(objectOf('code')) }));
+const entity = fc.record(
+  {
+    identities: orAnything(fc.array(orAnything(objectOf('id', 'namespace')))),
+    identityMap: orAnything(fc.dictionary(fc.string(), orAnything(fc.array(objectOf('id'))))),
+    segmentMembership: orAnything(
+      fc.dictionary(fc.string(), orAnything(fc.dictionary(fc.string(), objectOf('status', 'timestamp', 'xdm:status')))),
+    ),
+  },
+  { requiredKeys: [] },
+);
+const profileEntry = fc.record(
+  {
+    requestedIdentity: identity,
+    entityId: anything,
+    entity: orAnything(entity),
+    sources: anything,
+    lastModifiedAt: anything,
+    error: orAnything(objectOf('message', 'statusCode')),
+  },
+  { requiredKeys: [] },
+);
+
+describe('decoding', () => {
+  it('of what is evaluated, scheduled and merged never throws either', () => {
+    const values = fc.tuple(segmentJob, schedule, definition, policy, profileEntry).map(Object.values);
+    fc.assert(
+      fc.property(orAnything(values), (rows: unknown) => {
+        for (const value of Array.isArray(rows) ? [rows, ...rows] : [rows]) {
+          decodeSegmentJob(value, silent, new Date(0));
+          decodeSchedule(value, silent, new Date(0));
+          decodeSegmentDefinitions({ segments: [value], page: value }, { page: 0, limit: 1 }, silent);
+          const page = decodeMergePolicies({ children: [value], _page: value, _links: { next: value } }, silent);
+          if (page !== null) decodeNextPolicyStart(page, undefined);
+          decodeProfileEntries(value, silent);
+          decodeProfileEntries({ xid: value }, silent);
+        }
+      }),
+    );
+  });
+
+  it('of a segment job gives valid dates, exact counts and each segment once', () => {
+    fc.assert(
+      fc.property(segmentJob, (value) => {
+        const job = decodeSegmentJob(value, silent, new Date(0));
+        if (job === null) return;
+        for (const date of [job.createdAt, job.updatedAt]) expect(date.getTime()).not.toBeNaN();
+        const ids = job.segments.map(({ segmentId }) => segmentId);
+        expect(new Set(ids).size).toBe(ids.length);
+        for (const { profileCount, profilesByStatus, profilesByNamespace } of job.segments) {
+          const counts = [...profilesByStatus, ...profilesByNamespace].map(({ count }) => count);
+          for (const count of [profileCount ?? 0, ...counts])
+            expect(Number.isSafeInteger(count) && count >= 0).toBe(true);
+          expect(new Set(profilesByStatus.map(({ status }) => status)).size).toBe(profilesByStatus.length);
+        }
+      }),
+    );
+  });
+
+  it('never throws, whatever JSON the platform answers with', () => {
+    fc.assert(
+      fc.property(orAnything(exportJob), anything, (job, other) => {
+        decodeExportJob(job, silent, new Date(0));
+        for (const value of [job, other]) {
+          decodeDataset('x', value, silent);
+          decodeBatch('x', value, silent);
+          decodeFileEntries({ data: [value, { name: 'n', length: value }], _links: { next: value } }, silent);
+          decodeFileEntries(value, silent);
+          decodeSandboxPage({ sandboxes: [value] }, silent);
+          decodeSandboxPage(value, silent);
+          decodeDatasetReference(value);
+          decodeNextCursor({ link: { next: value } }, []);
+          decodeNextCursor(value, []);
+          decodeToken(value);
+        }
+      }),
+    );
+  });
+
+  it('of an export job gives valid dates and exact numbers only', () => {
+    fc.assert(
+      fc.property(exportJob, (value) => {
+        const job = decodeExportJob(value, silent, new Date(0));
+        if (job === null) return;
+        for (const date of [job.createdAt, job.updatedAt]) expect(date.getTime()).not.toBeNaN();
+        expect(job.id).not.toBe('');
+        const counts = [job.metrics.totalExportedProfiles, job.metrics.totalTime?.durationMs ?? null];
+        for (const count of counts) expect(count === null || (Number.isSafeInteger(count) && count >= 0)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('the cursor of export jobs', () => {
+  it('survives the way to the platform and back', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.string({ minLength: 1 }), (createdAtMs, id) => {
+        const cursor: ExportJobCursor = { createdAtMs, id: platformId(id) };
+        expect(parseExportCursor(encodeExportCursor(cursor))).toEqual(cursor);
+      }),
+    );
+  });
+
+  it('is found in the link that holds it', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.string({ minLength: 1 }), (createdAtMs, id) => {
+        const cursor: ExportJobCursor = { createdAtMs, id: platformId(id) };
+        const query = new URLSearchParams({ limit: '2', offset: encodeExportCursor(cursor) });
+        expect(decodeNextCursor({ link: { next: `/export/jobs/?${query}` } }, [])).toEqual(cursor);
+      }),
+    );
+  });
+});
+
+/** What becomes of an integer that is no exact number; from 1e21 on JSON writes it as a fraction. */
+const unsafeAsText = (_key: string, value: unknown) =>
+  Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(Number(value)) < 1e21 ? String(value) : value;
+
+describe('JSON of the platform', () => {
+  it('is read like any JSON while its integers are exact', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.boolean(), (json, mark) => {
+        expect(jsonOf(mark ? `\uFEFF${json}` : json)).toEqual(JSON.parse(json, unsafeAsText));
+      }),
+    );
+  });
+
+  it('keeps longer integers as strings of their digits, and leaves strings and fractions alone (#41)', () => {
+    const digits = fc.stringMatching(/^-?[1-9]\d{16,20}$/);
+    fc.assert(
+      fc.property(digits, fc.string(), (integer, text) => {
+        const quoted = JSON.stringify(`${text} [${integer}]`);
+        const json = `{"a":${integer},"b":[ ${integer} ,1],"c":${quoted},"d":0.${integer.replace('-', '')},"e":${integer}.5}`;
+        expect(jsonOf(json)).toEqual({
+          a: integer,
+          b: [integer, 1],
+          c: `${text} [${integer}]`,
+          d: Number(`0.${integer.replace('-', '')}`),
+          e: Number(`${integer}.5`),
+        });
+      }),
+    );
+    expect(jsonOf('9223372036854775807')).toBe('9223372036854775807');
+    expect(jsonOf('  ')).toBeUndefined();
+  });
+});
