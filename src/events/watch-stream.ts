@@ -1,0 +1,263 @@
+import { type EventLog, type LogEntry, LogOverflowError, type LogSnapshot, type LogStart } from './event-log.ts';
+import { PendingEvents } from './pending-events.ts';
+import type { WatchEvent, WatchOptions } from './watch.ts';
+import { partialSnapshotCursor, snapshotIsPartial, toWatchEvent } from './watch-events.ts';
+
+export interface WatchStreamOptions<Entity> extends WatchOptions<Entity> {
+  readonly log: EventLog<Entity>;
+  readonly key: (entity: Entity) => string;
+  readonly isTerminal: (entity: Entity) => boolean;
+  readonly newestFirst: (a: Entity, b: Entity) => number;
+  /**
+   * How many events may wait for a slow subscriber after merging. Beyond it they are dropped, and a RESYNC with fresh
+   * snapshots takes their place.
+   * @default 1_000
+   */
+  readonly maxPendingEvents?: number | undefined;
+  /** Called once, when the stream has ended for whatever reason. */
+  readonly onEnd: () => void;
+}
+
+const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/**
+ * One subscriber's events: snapshots or what it missed, then every later change of the log. Ends by itself when all of
+ * its `ids` are terminal or gone. A log that drops entries before they were read costs the subscriber a RESYNC, not the
+ * stream.
+ */
+export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Entity>, undefined> {
+  readonly #options: WatchStreamOptions<Entity>;
+  readonly #ids: ReadonlySet<string> | null;
+  readonly #pending: PendingEvents<Entity>;
+  readonly #maxPending: number;
+  #start: LogStart<Entity>['kind'] = 'snapshot';
+  /** Snapshots or missed changes, made one by one as they are taken. */
+  #backlog: Iterator<WatchEvent<Entity>> = [][Symbol.iterator]();
+  /** The `ids` that still may change once the backlog is told. Null: the stream never completes by itself. */
+  #remaining: Set<string> | null = null;
+  #reading = new AbortController();
+  #lost = false;
+  #ended = false;
+  #failure: { readonly error: unknown } | null = null;
+  #wake: (() => void) | null = null;
+  #taking: Promise<unknown> = Promise.resolve();
+  readonly #onAbort = () => this.#end();
+
+  constructor(options: WatchStreamOptions<Entity>) {
+    this.#options = options;
+    this.#ids = options.ids === null ? null : new Set(options.ids);
+    this.#pending = new PendingEvents(options.key);
+    this.#maxPending = options.maxPendingEvents ?? 1_000;
+  }
+
+  /** How the log answered: with a snapshot, a replay after the given cursor, or a snapshot because it was not known. */
+  get start(): LogStart<Entity>['kind'] {
+    return this.#start;
+  }
+
+  /**
+   * Finds the beginning. To be called once, before anything is taken.
+   * @throws whatever opening the log throws, or the reason of the signal; `onEnd` is then not called.
+   */
+  async open(): Promise<void> {
+    const { signal, after } = this.#options;
+    signal.throwIfAborted();
+    await this.#read(after);
+    if (signal.aborted) this.#reading.abort();
+    signal.throwIfAborted();
+    if (!this.#ended) signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<WatchEvent<Entity>, undefined>> {
+    const taken = this.#taking.then(() => this.#take());
+    this.#taking = taken.catch(() => undefined);
+    return taken;
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#end();
+    return done;
+  }
+
+  /** Ends the stream with an error instead of completing it: nobody shall believe that the watched work is over. */
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#failure = { error };
+    this.#end();
+  }
+
+  async #take(): Promise<IteratorResult<WatchEvent<Entity>, undefined>> {
+    for (;;) {
+      if (this.#ended) return this.#conclude();
+      if (this.#lost) {
+        await this.#recover();
+        continue;
+      }
+      const told = this.#backlog.next();
+      if (told.done !== true) return { done: false, value: told.value };
+      const event = this.#pending.shift();
+      if (event !== undefined) {
+        this.#settle(event);
+        return { done: false, value: event };
+      }
+      if (this.#remaining?.size === 0) this.#end();
+      else await this.#somethingNew();
+    }
+  }
+
+  #conclude(): IteratorReturnResult<undefined> {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure.error;
+    return done;
+  }
+
+  #somethingNew(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  /** Completes the stream as soon as the event that ends the last of the `ids` is taken. */
+  #settle(event: WatchEvent<Entity>): void {
+    if (this.#remaining === null || event.entity === null) return;
+    if (event.kind !== 'REMOVED' && !this.#options.isTerminal(event.entity)) return;
+    this.#remaining.delete(this.#options.key(event.entity));
+    if (this.#remaining.size === 0) this.#end();
+  }
+
+  async #recover(): Promise<void> {
+    this.#lost = false;
+    try {
+      await this.#read(partialSnapshotCursor(''));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async #read(after: string | undefined): Promise<void> {
+    const { log } = this.#options;
+    const reading = new AbortController();
+    this.#reading = reading;
+    const restart = after !== undefined && snapshotIsPartial(after);
+    // Taken before the log is opened, so that whatever it does not show yet is among the missed changes.
+    const before = after !== undefined && !restart && this.#ids !== null ? await log.snapshot() : null;
+    const { start, tail } = await log.open({ after: restart ? undefined : after, signal: reading.signal });
+    // The stream may have ended while the log was being opened.
+    if (this.#ended) {
+      reading.abort();
+      return;
+    }
+    this.#start = restart ? 'resync' : start.kind;
+    if (start.kind === 'replay') this.#replay(start.missed, before);
+    else this.#tellSnapshot(start.snapshot);
+    void this.#pump(tail, reading.signal);
+  }
+
+  #replay(missed: readonly LogEntry<Entity>[], before: LogSnapshot<Entity> | null): void {
+    this.#backlog = missed
+      .filter(({ change }) => this.#isTold(change))
+      .map(toWatchEvent)
+      [Symbol.iterator]();
+    if (this.#ids === null || before === null) return;
+    const { key, isTerminal } = this.#options;
+    const running = new Set<string>();
+    for (const entity of before.entities) if (!isTerminal(entity)) running.add(key(entity));
+    for (const { change } of missed) {
+      if (!('entity' in change)) continue;
+      if (change.kind === 'REMOVED' || isTerminal(change.entity)) running.delete(key(change.entity));
+      else running.add(key(change.entity));
+    }
+    this.#remaining = new Set([...this.#ids].filter((id) => running.has(id)));
+  }
+
+  #tellSnapshot(snapshot: LogSnapshot<Entity>): void {
+    const entities = this.#select(snapshot.entities);
+    this.#backlog = snapshotEvents(snapshot, entities, this.#start === 'resync');
+    if (this.#ids === null) return;
+    const { key, isTerminal } = this.#options;
+    this.#remaining = new Set(entities.filter((entity) => !isTerminal(entity)).map(key));
+  }
+
+  #select(entities: readonly Entity[]): readonly Entity[] {
+    const { key, isTerminal, matches, newestFirst } = this.#options;
+    const wanted = matches === null ? entities : entities.filter(matches);
+    if (this.#ids !== null) {
+      const byKey = new Map(wanted.map((entity) => [key(entity), entity]));
+      return [...this.#ids].map((id) => byKey.get(id)).filter((entity) => entity !== undefined);
+    }
+    // After a RESYNC what ended in the meantime is told too: the subscriber may have seen it running.
+    const present = matches === null && this.#start === 'snapshot' ? wanted.filter((one) => !isTerminal(one)) : wanted;
+    return present.toSorted(newestFirst);
+  }
+
+  async #pump(tail: AsyncIterable<LogEntry<Entity>>, reading: AbortSignal): Promise<void> {
+    try {
+      for await (const entry of tail) {
+        if (reading.aborted) return;
+        if (!this.#isTold(entry.change)) continue;
+        this.#pending.push(toWatchEvent(entry));
+        if (this.#pending.size > this.#maxPending) this.#lose();
+        this.#notify();
+      }
+      if (!reading.aborted) this.#end();
+    } catch (error) {
+      if (reading.aborted) return;
+      if (!(error instanceof LogOverflowError)) {
+        this.fail(error);
+        return;
+      }
+      this.#lose();
+      this.#notify();
+    }
+  }
+
+  #isTold(change: LogEntry<Entity>['change']): boolean {
+    if (!('entity' in change)) return true;
+    const { key, matches } = this.#options;
+    if (this.#ids !== null && !this.#ids.has(key(change.entity))) return false;
+    if (matches === null || matches(change.entity)) return true;
+    return change.kind === 'CHANGED' && matches(change.previous);
+  }
+
+  #lose(): void {
+    this.#lost = true;
+    this.#pending.clear();
+    this.#reading.abort();
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#reading.abort();
+    this.#pending.clear();
+    this.#notify();
+    this.#options.onEnd();
+  }
+}
+
+function* snapshotEvents<Entity>(
+  { cursor, observedAt, stale }: LogSnapshot<Entity>,
+  entities: readonly Entity[],
+  resync: boolean,
+): Generator<WatchEvent<Entity>, void, void> {
+  const partial = partialSnapshotCursor(cursor);
+  const nothing = { observedAt, entity: null, previous: null };
+  if (resync) yield { kind: 'RESYNC', cursor: entities.length === 0 ? cursor : partial, ...nothing };
+  for (const [index, entity] of entities.entries()) {
+    const last = index === entities.length - 1;
+    yield { kind: 'SNAPSHOT', cursor: last ? cursor : partial, observedAt, entity, previous: null };
+  }
+  if (stale) yield { kind: 'STALE', cursor, ...nothing };
+}

@@ -1,0 +1,55 @@
+import type { Tenant } from '../domain/tenant.ts';
+
+/** What one subscriber is told. `kind` is the public `WatchEventKind`. */
+export type WatchEvent<Entity> =
+  | {
+      readonly kind: 'SNAPSHOT' | 'CREATED' | 'REMOVED';
+      readonly cursor: string;
+      readonly observedAt: Date;
+      readonly entity: Entity;
+      readonly previous: null;
+    }
+  | {
+      readonly kind: 'CHANGED';
+      readonly cursor: string;
+      readonly observedAt: Date;
+      readonly entity: Entity;
+      readonly previous: Entity;
+    }
+  | {
+      readonly kind: 'STALE' | 'RECOVERED' | 'RESYNC';
+      readonly cursor: string;
+      readonly observedAt: Date;
+      readonly entity: null;
+      readonly previous: null;
+    };
+
+export interface WatchOptions<Entity> {
+  /** Watch these alone, and complete when all of them are terminal. Null: the whole sandbox. */
+  readonly ids: readonly string[] | null;
+  /**
+   * Which entities the subscriber wants. A change is told when the entity matches before it or after it, so that a view
+   * sees what leaves it. Null: every entity, and in the first snapshot only those that are not terminal.
+   */
+  readonly matches: ((entity: Entity) => boolean) | null;
+  /** Cursor of the last event seen. */
+  readonly after?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Live views of one tenant's entities of one kind, as a subscription field asks for them. */
+export interface Watch<Entity> {
+  /**
+   * Begins with the present state, then every change in order.
+   * @throws {NotFoundError} one of `ids` is not known to the platform.
+   * @throws {GatewayError} the platform could not be read at all, so there is no present state to begin with.
+   */
+  subscribe(options: WatchOptions<Entity>): Promise<AsyncIterable<WatchEvent<Entity>>>;
+  /** Something was just changed here: look at the platform soon. Does nothing when nobody watches. */
+  nudge(): void;
+}
+
+/** Makes the watch of one caller; `Reader` is what the feed reads the platform through. */
+export interface WatchRegistry<Entity, Reader> {
+  connect(tenant: Tenant, reader: Reader): Watch<Entity>;
+}

@@ -1,0 +1,299 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type EventLog,
+  type FeedChange,
+  type LogEntry,
+  LogOverflowError,
+  type LogReader,
+} from '../../src/events/event-log.ts';
+
+export interface Item {
+  readonly id: string;
+  readonly version: number;
+}
+
+/** Makes an empty log of its own; `maxEntries` is how many entries it keeps. */
+export type MakeEventLog = (options: { readonly maxEntries: number }) => Promise<EventLog<Item>>;
+
+const at = new Date('2030-01-01T00:00:00Z');
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+const item = (id: string, version = 0): Item => ({ id, version });
+const created = (id: string, version = 0): FeedChange<Item> => ({ kind: 'CREATED', entity: item(id, version) });
+const changed = (id: string, version: number): FeedChange<Item> => ({
+  kind: 'CHANGED',
+  entity: item(id, version),
+  previous: item(id, version - 1),
+});
+const removed = (id: string, version = 0): FeedChange<Item> => ({ kind: 'REMOVED', entity: item(id, version) });
+
+/** What every event log must do, whatever it is made of. */
+export function eventLogContract(name: string, make: MakeEventLog): void {
+  describe(`${name} as an event log`, () => {
+    it('shows entities as they are after the last entry', async () => {
+      await using log = await make({ maxEntries: 100 });
+      await log.append([created('a'), created('b')], at);
+      await log.append([changed('a', 1), removed('b')], new Date(at.getTime() + 5));
+      const snapshot = await log.snapshot();
+      expect(snapshot.entities).toEqual([item('a', 1)]);
+      expect(snapshot.observedAt).toEqual(new Date(at.getTime() + 5));
+      expect(snapshot.stale).toBe(false);
+    });
+
+    it('is stale between a STALE and the next RECOVERED', async () => {
+      await using log = await make({ maxEntries: 100 });
+      await log.append([{ kind: 'STALE' }], at);
+      expect((await log.snapshot()).stale).toBe(true);
+      await log.append([{ kind: 'RECOVERED' }], at);
+      expect((await log.snapshot()).stale).toBe(false);
+    });
+
+    it('returns the cursor of the last entry, also when nothing is appended', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const cursor = await log.append([created('a'), created('b')], at);
+      expect(await log.append([], at)).toBe(cursor);
+      expect((await log.snapshot()).cursor).toBe(cursor);
+      expect(await missedAfter(log, cursor)).toEqual([]);
+    });
+
+    it('gives cursors that fit into a URL', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const cursor = await log.append([created('a')], at);
+      expect(cursor).toMatch(/^[\w-]{8,}\.1$/);
+    });
+
+    it('takes in learned entities without an entry and leaves alone what it holds', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const before = await log.append([created('a', 3)], at);
+      using reader = await read(log);
+      await log.learn([item('a', 9), item('b', 9)], at);
+      expect((await log.snapshot()).entities).toEqual([item('a', 3), item('b', 9)]);
+      expect((await log.snapshot()).cursor).toBe(before);
+      await log.append([changed('b', 10)], at);
+      await turn();
+      expect(reader.entries.map(({ change }) => change)).toEqual([changed('b', 10)]);
+    });
+
+    it('forgets entities without an entry', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const before = await log.append([created('a'), created('b')], at);
+      await log.forget(['a', 'unknown']);
+      expect(await log.snapshot()).toMatchObject({ cursor: before, entities: [item('b')] });
+      expect(await missedAfter(log, before)).toEqual([]);
+    });
+
+    it('replays exactly what came after a cursor, then goes on', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const cursor = await log.append([created('a')], at);
+      await log.append([changed('a', 1), changed('a', 2)], at);
+      using reader = await read(log, cursor);
+      await log.append([changed('a', 3)], at);
+      await turn();
+      expect(reader.start).toMatchObject({
+        kind: 'replay',
+        missed: [{ change: changed('a', 1) }, { change: changed('a', 2) }],
+      });
+      expect(reader.entries.map(({ change }) => change)).toEqual([changed('a', 3)]);
+    });
+
+    it('replays from every entry that it still has, and from no earlier one', async () => {
+      await using log = await make({ maxEntries: 3 });
+      const cursors = [(await log.snapshot()).cursor];
+      for (let version = 1; version <= 5; version += 1) cursors.push(await log.append([created('a', version)], at));
+      const starts = await Promise.all(cursors.map((after) => startOf(log, after)));
+      expect(starts.map(({ kind }) => kind)).toEqual(['resync', 'resync', 'replay', 'replay', 'replay', 'replay']);
+      expect(starts[2]).toMatchObject({ missed: [3, 4, 5].map((version) => ({ change: created('a', version) })) });
+    });
+
+    it('answers a cursor that is not its own with the present state', async () => {
+      await using log = await make({ maxEntries: 100 });
+      await using other = await make({ maxEntries: 100 });
+      const cursor = await log.append([created('a')], at);
+      const foreign = await other.append([created('a')], at);
+      const future = cursor.replace(/\d+$/, '2');
+      for (const after of [foreign, future, `${cursor}.partial`, `${cursor} `, '', 'nonsense', '.', '1']) {
+        expect(await startOf(log, after), after).toMatchObject({
+          kind: 'resync',
+          snapshot: { cursor, entities: [item('a')] },
+        });
+      }
+    });
+
+    it('appends several changes as one step', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const appending = log.append([created('a'), created('b'), created('c')], at);
+      const opening = Promise.all(Array.from({ length: 5 }, () => startOf(log)));
+      await appending;
+      for (const start of await opening) {
+        expect(start.kind === 'snapshot' && [0, 3].includes(start.snapshot.entities.length)).toBe(true);
+      }
+    });
+
+    it('ends a tail at once when its signal aborts, also when nothing was ever appended', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const controller = new AbortController();
+      const { tail } = await log.open({ signal: controller.signal });
+      const next = tail[Symbol.asyncIterator]().next();
+      controller.abort();
+      expect(await next).toEqual({ done: true, value: undefined });
+    });
+
+    it('gives nothing after the abort, although there is more to read', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const controller = new AbortController();
+      const { tail } = await log.open({ signal: controller.signal });
+      await log.append([created('a'), created('b')], at);
+      const seen: LogEntry<Item>[] = [];
+      for await (const entry of tail) {
+        seen.push(entry);
+        controller.abort();
+      }
+      expect(seen).toHaveLength(1);
+    });
+
+    it('ends its tails when it is closed', async () => {
+      const log = await make({ maxEntries: 100 });
+      const { tail } = await log.open({ signal: new AbortController().signal });
+      const next = tail[Symbol.asyncIterator]().next();
+      await log[Symbol.asyncDispose]();
+      expect((await next).done).toBe(true);
+    });
+
+    it('tells a reader that is further behind than the log reaches back, and lets it open again', async () => {
+      await using log = await make({ maxEntries: 3 });
+      const { tail } = await log.open({ signal: new AbortController().signal });
+      for (let version = 1; version <= 4; version += 1) await log.append([created('a', version)], at);
+      await expect(tail[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(LogOverflowError);
+      expect(await startOf(log)).toMatchObject({ snapshot: { entities: [item('a', 4)] } });
+    });
+
+    it('keeps a reader that is just as far behind as the log reaches back', async () => {
+      await using log = await make({ maxEntries: 3 });
+      using reader = await read(log);
+      for (let version = 1; version <= 3; version += 1) await log.append([created('a', version)], at);
+      await turn();
+      expect(reader.entries.map(({ change }) => change)).toEqual([1, 2, 3].map((version) => created('a', version)));
+    });
+
+    it('serves readers independently: one that stops or never reads holds nobody up', async () => {
+      await using log = await make({ maxEntries: 10 });
+      using one = await read(log);
+      using two = await read(log);
+      await log.open({ signal: new AbortController().signal });
+      await log.append([created('a')], at);
+      await turn();
+      one[Symbol.dispose]();
+      for (let version = 1; version <= 20; version += 1) {
+        await log.append([changed('a', version)], at);
+        await turn();
+      }
+      expect(one.entries).toHaveLength(1);
+      expect(two.entries.map(({ change }) => ('entity' in change ? change.entity.version : null))).toEqual(
+        Array.from({ length: 21 }, (_, version) => version),
+      );
+    });
+
+    it('shows every reader snapshot or replay and then the rest, with no gap and no double, whatever the timing', async () => {
+      const step = fc.oneof(
+        {
+          weight: 4,
+          arbitrary: fc.record({
+            do: fc.constant('append' as const),
+            ids: fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 3 }),
+          }),
+        },
+        {
+          weight: 3,
+          arbitrary: fc.record({ do: fc.constant('open' as const), resume: fc.option(fc.nat(30), { nil: null }) }),
+        },
+        { weight: 2, arbitrary: fc.record({ do: fc.constant('turn' as const) }) },
+      );
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+          await using log = await make({ maxEntries: 1_000 });
+          const versions = new Map<string, number>();
+          const appends: { readonly cursor: Promise<string>; readonly count: number }[] = [];
+          const readers: Promise<{ readonly reader: Follower; readonly from: number | null }>[] = [];
+          const expected: FeedChange<Item>[] = [];
+          for (const one of steps) {
+            if (one.do === 'append') {
+              const changes = one.ids.map((id) => {
+                const version = (versions.get(id) ?? -1) + 1;
+                versions.set(id, version);
+                return version === 0 ? created(id) : changed(id, version);
+              });
+              expected.push(...changes);
+              appends.push({ cursor: log.append(changes, at), count: expected.length });
+            } else if (one.do === 'open') {
+              const last = appends[one.resume ?? -1];
+              const open = async () => ({ reader: await read(log, await last?.cursor), from: last?.count ?? null });
+              readers.push(open());
+            } else await turn();
+          }
+          await Promise.all(appends.map(({ cursor }) => cursor));
+          const opened = await Promise.all(readers);
+          await turn();
+          const truth = new Map((await log.snapshot()).entities.map((entity) => [entity.id, entity]));
+          for (const { reader, from } of opened) {
+            using _ = reader;
+            const tail = reader.entries.map(({ change }) => change);
+            if (reader.start.kind === 'replay') {
+              const missed = reader.start.missed.map(({ change }) => change);
+              expect([...missed, ...tail]).toEqual(expected.slice(from ?? 0));
+            } else {
+              expect(from).toBe(null);
+              expect(tail).toEqual(expected.slice(expected.length - tail.length));
+              expect(stateAfter(reader.start.snapshot.entities, tail)).toEqual(truth);
+            }
+          }
+        }),
+        { numRuns: 200 },
+      );
+    });
+  });
+}
+
+interface Follower extends Disposable {
+  readonly start: LogReader<Item>['start'];
+  readonly entries: readonly LogEntry<Item>[];
+}
+
+async function read(log: EventLog<Item>, after?: string): Promise<Follower> {
+  const controller = new AbortController();
+  const { start, tail } = await log.open({ after, signal: controller.signal });
+  const entries: LogEntry<Item>[] = [];
+  const follow = async () => {
+    for await (const entry of tail) entries.push(entry);
+  };
+  follow().catch((error: unknown) => {
+    throw error;
+  });
+  return {
+    start,
+    entries,
+    [Symbol.dispose]: () => controller.abort(),
+  };
+}
+
+function stateAfter(entities: readonly Item[], changes: readonly FeedChange<Item>[]): ReadonlyMap<string, Item> {
+  const state = new Map(entities.map((entity) => [entity.id, entity]));
+  for (const change of changes) {
+    if (!('entity' in change)) continue;
+    if (change.kind === 'REMOVED') state.delete(change.entity.id);
+    else state.set(change.entity.id, change.entity);
+  }
+  return state;
+}
+
+async function startOf(log: EventLog<Item>, after?: string): Promise<LogReader<Item>['start']> {
+  const controller = new AbortController();
+  const { start } = await log.open({ after, signal: controller.signal });
+  controller.abort();
+  return start;
+}
+
+async function missedAfter(log: EventLog<Item>, after: string): Promise<readonly LogEntry<Item>[]> {
+  const start = await startOf(log, after);
+  if (start.kind !== 'replay') throw new Error(`The log does not know ${after}.`);
+  return start.missed;
+}

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { type EventLog, type LogEntry, LogOverflowError } from '../../../src/events/event-log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import { WatchStream, type WatchStreamOptions } from '../../../src/events/watch-stream.ts';
+
+interface Item {
+  readonly id: string;
+  readonly version: number;
+}
+
+const at = new Date('2030-01-01T00:00:00Z');
+const key = ({ id }: Item) => id;
+const item = (id: string, version = 0): Item => ({ id, version });
+
+async function open(log: EventLog<Item>, more: Partial<WatchStreamOptions<Item>> = {}): Promise<WatchStream<Item>> {
+  const stream = new WatchStream<Item>({
+    log,
+    key,
+    isTerminal: ({ version }) => version >= 9,
+    newestFirst: (a, b) => b.id.localeCompare(a.id),
+    ids: null,
+    matches: null,
+    signal: new AbortController().signal,
+    onEnd: () => undefined,
+    ...more,
+  });
+  await stream.open();
+  return stream;
+}
+
+/** A log whose tail fails once with the given error, as that of another process may. */
+function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
+  let failed = false;
+  return {
+    append: (changes, observedAt) => log.append(changes, observedAt),
+    learn: (entities, observedAt) => log.learn(entities, observedAt),
+    forget: (keys) => log.forget(keys),
+    snapshot: () => log.snapshot(),
+    async open(options) {
+      const reader = await log.open(options);
+      if (failed) return reader;
+      failed = true;
+      return { start: reader.start, tail: failing(error) };
+    },
+    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
+  };
+}
+
+// biome-ignore lint/correctness/useYield: a tail that fails before its first entry is the point.
+async function* failing(error: Error): AsyncGenerator<LogEntry<Item>, void, void> {
+  throw error;
+}
+
+describe('a watch stream', () => {
+  it('answers a log that dropped what it had not read with RESYNC and the present state', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.append([{ kind: 'CREATED', entity: item('a') }], at);
+    const stream = await open(failingOnce(memory, new LogOverflowError('dropped')));
+    const events = [(await stream.next()).value, (await stream.next()).value];
+    expect(events).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT', entity: item('a') }]);
+    await memory.append([{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }], at);
+    expect((await stream.next()).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
+  });
+
+  it('fails when the log fails, once, and is over then', async () => {
+    await using memory = createMemoryEventLog({ key });
+    let ends = 0;
+    const error = new Error('the log is out of reach');
+    const stream = await open(failingOnce(memory, error), { onEnd: () => (ends += 1) });
+    await expect(stream.next()).rejects.toBe(error);
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    expect(ends).toBe(1);
+  });
+
+  it('fails when the filter fails on an entry', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const error = new Error('no such field');
+    const matches = () => {
+      throw error;
+    };
+    const stream = await open(memory, { matches });
+    const next = stream.next();
+    await memory.append([{ kind: 'CREATED', entity: item('a') }], at);
+    await expect(next).rejects.toBe(error);
+  });
+
+  it('answers several requests for the next event one after the other', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const stream = await open(memory);
+    const nexts = [stream.next(), stream.next(), stream.next()];
+    await memory.append(
+      [
+        { kind: 'CREATED', entity: item('a') },
+        { kind: 'CREATED', entity: item('b') },
+      ],
+      at,
+    );
+    expect((await nexts[0])?.value).toMatchObject({ entity: item('a') });
+    expect((await nexts[1])?.value).toMatchObject({ entity: item('b') });
+    await stream.return();
+    expect((await nexts[2])?.done).toBe(true);
+  });
+
+  it('is released with the event that ends the last of its ids, not with the request after it', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.learn([item('a')], at);
+    let ended = false;
+    const stream = await open(memory, {
+      ids: ['a'],
+      onEnd: () => {
+        ended = true;
+      },
+    });
+    await stream.next();
+    const next = stream.next();
+    expect(ended).toBe(false);
+    await memory.append([{ kind: 'CHANGED', entity: item('a', 9), previous: item('a') }], at);
+    expect((await next).value).toMatchObject({ kind: 'CHANGED' });
+    expect(ended).toBe(true);
+    expect((await stream.next()).done).toBe(true);
+  });
+
+  it('does not begin when its signal has been aborted', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const reason = new Error('gone');
+    await expect(open(memory, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it('gives all subscribers the same event object for an entry, so that work on it can be shared', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const streams = await Promise.all([open(memory), open(memory)]);
+    await memory.append([{ kind: 'CREATED', entity: item('a') }], at);
+    const [one, two] = await Promise.all(streams.map(async (stream) => (await stream.next()).value));
+    expect(one).toBe(two);
+  });
+});
