@@ -1,0 +1,47 @@
+export interface CadenceBounds {
+  /** @default 2_000 */
+  readonly pollMinMs: number;
+  /** @default 30_000 */
+  readonly pollMaxMs: number;
+}
+
+/** What the next pause depends on. */
+export interface CadenceState {
+  /** Good rounds in a row in which nothing changed. */
+  readonly quietRounds: number;
+  /** Failed rounds in a row. */
+  readonly failures: number;
+  /** How long the platform asked to be left alone; null when it did not. */
+  readonly retryAfterMs: number | null;
+  /** Something that is watched has not ended. */
+  readonly running: boolean;
+  /** Somebody has just changed something here. */
+  readonly hurried: boolean;
+}
+
+/** How much longer each quiet round makes the pause while something runs, and while nothing does. */
+const growthWhileRunning = 1.5;
+const growthWhileIdle = 3;
+const growthPerFailure = 2;
+/** The share of a pause that chance adds, so that the feeds of many tenants do not fall into step. */
+const jitterShare = 0.2;
+/** A longer wish of the platform is cut: nobody would see a sandbox again today because of one odd header. */
+const maxRetryAfterMs = 300_000;
+
+/**
+ * How long to wait after a round, in milliseconds: between the bounds, longer only where the platform asked for it.
+ * @param random between 0 and 1
+ */
+export function pauseMs(state: CadenceState, { pollMinMs, pollMaxMs }: CadenceBounds, random: number): number {
+  const jitter = 1 + jitterShare * random;
+  const base = Math.max(pollMinMs, Math.min(unboundedPauseMs(state, pollMinMs), pollMaxMs / (1 + jitterShare)));
+  const pause = Math.min(base * jitter, pollMaxMs);
+  const asked = Math.min(state.retryAfterMs ?? 0, maxRetryAfterMs);
+  return Math.round(asked > pause ? asked * jitter : pause);
+}
+
+function unboundedPauseMs({ quietRounds, failures, running, hurried }: CadenceState, pollMinMs: number): number {
+  if (failures > 0) return pollMinMs * growthPerFailure ** failures;
+  if (hurried) return pollMinMs;
+  return pollMinMs * (running ? growthWhileRunning : growthWhileIdle) ** quietRounds;
+}

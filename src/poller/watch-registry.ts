@@ -1,0 +1,268 @@
+import { type Tenant, tenantKey } from '../domain/tenant.ts';
+import { NotFoundError, ShuttingDownError } from '../errors.ts';
+import type { EventLog } from '../events/event-log.ts';
+import { createMemoryEventLog } from '../events/memory-event-log.ts';
+import type { Watch, WatchEvent, WatchOptions, WatchRegistry } from '../events/watch.ts';
+import { WatchStream } from '../events/watch-stream.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
+import { Feed } from './feed.ts';
+import type { FeedMember } from './feed-members.ts';
+import type { FeedSource, Observed } from './feed-source.ts';
+
+/** What every subscriber brings, whatever the kind: polls are shared, rights are not. */
+export interface ProvenReader {
+  /**
+   * Proves with the subscriber's own credential that it may read. Asked at every subscription and resume, before anything
+   * is delivered.
+   * @throws {GatewayError} it may not, or this could not be found out: there is no subscription.
+   */
+  prove(signal: AbortSignal): Promise<void>;
+}
+
+export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
+  readonly source: FeedSource<Entity, Reader, Memory>;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'debug' | 'warn'>;
+  /** Makes the log of one feed. @default in the memory of this process */
+  readonly createLog?: (tenant: Tenant) => EventLog<Entity>;
+  /** Shortest pause between two rounds. @default 2_000 */
+  readonly pollMinMs?: number;
+  /** Longest pause between two rounds, unless the platform asks for more. @default 30_000 */
+  readonly pollMaxMs?: number;
+  /** How long a feed whose last subscriber left stays ready for the next one. @default 3_000 */
+  readonly lingerMs?: number;
+  /** How long the log of a feed that stopped can be resumed from. @default 600_000 // 10 minutes */
+  readonly retentionMs?: number;
+  /** How many logs of stopped feeds are kept at most; the longest unused goes first. @default 100 */
+  readonly maxIdleFeeds?: number;
+  /** Events that may wait for one slow subscriber. @default 1_000 */
+  readonly maxPendingEvents?: number;
+  /** Chance, between 0 and 1. @default Math.random */
+  readonly random?: () => number;
+}
+
+export interface WatchStats {
+  /** Feeds that are running, lingering ones included. */
+  readonly feeds: number;
+  /** Logs that are kept for clients to come back. */
+  readonly idleFeeds: number;
+  readonly subscribers: number;
+  /** Good rounds of all feeds since the start. */
+  readonly rounds: number;
+  /** When the last good round ended; null before the first. */
+  readonly lastRoundAt: Date | null;
+}
+
+/** The feeds of one kind, one per tenant, and everybody who watches them. */
+export interface FeedRegistry<Entity, Reader> extends WatchRegistry<Entity, Reader>, AsyncDisposable {
+  stats(): WatchStats;
+  /** Ends all streams with ShuttingDownError and all rounds. Resolves when nothing runs and no timer is left. */
+  close(): Promise<void>;
+}
+
+export function createWatchRegistry<Entity extends Observed, Reader extends ProvenReader, Memory>(
+  options: WatchRegistryOptions<Entity, Reader, Memory>,
+): FeedRegistry<Entity, Reader> {
+  return new Registry(options);
+}
+
+interface Slot<Entity extends Observed, Reader, Memory> {
+  readonly feed: Feed<Entity, Reader, Memory>;
+  /** Null while the feed runs. */
+  idleSinceMs: number | null;
+}
+
+class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> implements FeedRegistry<Entity, Reader> {
+  readonly #options: WatchRegistryOptions<Entity, Reader, Memory>;
+  readonly #retentionMs: number;
+  readonly #maxIdleFeeds: number;
+  /** Idle ones in the order in which they became idle. */
+  readonly #slots = new Map<string, Slot<Entity, Reader, Memory>>();
+  readonly #streams = new Set<WatchStream<Entity>>();
+  /** Subscriptions that have not begun to deliver. */
+  readonly #starting = new Set<AbortController>();
+  #closed: ShuttingDownError | null = null;
+  #roundsOfDropped = 0;
+  #lastRoundOfDropped: Date | null = null;
+
+  constructor(options: WatchRegistryOptions<Entity, Reader, Memory>) {
+    this.#options = options;
+    this.#retentionMs = options.retentionMs ?? 600_000;
+    this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
+  }
+
+  connect(tenant: Tenant, reader: Reader): Watch<Entity> {
+    return {
+      subscribe: (options) => this.#subscribe(tenant, reader, options),
+      nudge: () => this.#slots.get(tenantKey(tenant))?.feed.nudge(),
+    };
+  }
+
+  stats(): WatchStats {
+    const feeds = [...this.#slots.values()].map(({ feed }) => feed);
+    const running = feeds.filter((feed) => feed.running).length;
+    const times = [this.#lastRoundOfDropped, ...feeds.map((feed) => feed.lastRoundAt)].filter((time) => time !== null);
+    return {
+      feeds: running,
+      idleFeeds: feeds.length - running,
+      subscribers: feeds.reduce((sum, feed) => sum + feed.subscribers, 0),
+      rounds: feeds.reduce((sum, feed) => sum + feed.rounds, this.#roundsOfDropped),
+      lastRoundAt: times.reduce<Date | null>((last, time) => (last === null || time > last ? time : last), null),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= new ShuttingDownError({ message: 'The gateway is going down.' });
+    for (const controller of this.#starting) controller.abort(this.#closed);
+    for (const stream of this.#streams) stream.fail(this.#closed);
+    await Promise.all([...this.#slots.values()].map(({ feed }) => feed.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #subscribe(
+    tenant: Tenant,
+    reader: Reader,
+    options: WatchOptions<Entity>,
+  ): Promise<AsyncIterable<WatchEvent<Entity>>> {
+    using start = this.#abortable(options.signal);
+    const { signal } = start;
+    await untilAborted(reader.prove(signal), signal);
+    const feed = this.#acquire(tenant);
+    const member: FeedMember<Reader> = { reader, ids: options.ids === null ? null : new Set(options.ids) };
+    feed.join(member);
+    try {
+      await untilAborted(feed.ready(member), signal);
+      const unknown = await untilAborted(feed.find(member, signal), signal);
+      const stream = await this.#open(feed, member, options);
+      const [missing] = unknown;
+      // Who resumes has seen, or is about to be told, that it was removed. Nobody else may wait for what does not exist.
+      if (missing === undefined || stream.start === 'replay') return stream;
+      await stream.return();
+      throw new NotFoundError(missing, { message: `The platform does not know ${missing}.` });
+    } catch (error) {
+      feed.leave(member);
+      throw error;
+    }
+  }
+
+  /** The caller's signal, also aborted when the registry closes. Disposed of when the subscription has begun. */
+  #abortable(outer: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+    outer.throwIfAborted();
+    if (this.#closed !== null) throw this.#closed;
+    const controller = new AbortController();
+    const onAbort = () => controller.abort(outer.reason);
+    outer.addEventListener('abort', onAbort, { once: true });
+    this.#starting.add(controller);
+    return {
+      signal: controller.signal,
+      [Symbol.dispose]: () => {
+        outer.removeEventListener('abort', onAbort);
+        this.#starting.delete(controller);
+      },
+    };
+  }
+
+  async #open(
+    feed: Feed<Entity, Reader, Memory>,
+    member: FeedMember<Reader>,
+    options: WatchOptions<Entity>,
+  ): Promise<WatchStream<Entity>> {
+    const { key, isTerminal, newestFirst } = this.#options.source;
+    const stream = new WatchStream<Entity>({
+      ...options,
+      log: feed.log,
+      key,
+      isTerminal,
+      newestFirst,
+      maxPendingEvents: this.#options.maxPendingEvents,
+      onEnd: () => {
+        this.#streams.delete(stream);
+        feed.leave(member);
+      },
+    });
+    this.#streams.add(stream);
+    try {
+      await stream.open();
+      return stream;
+    } catch (error) {
+      this.#streams.delete(stream);
+      throw error;
+    }
+  }
+
+  #acquire(tenant: Tenant): Feed<Entity, Reader, Memory> {
+    this.#sweep();
+    const key = tenantKey(tenant);
+    const slot = this.#slots.get(key);
+    if (slot !== undefined) {
+      slot.idleSinceMs = null;
+      return slot.feed;
+    }
+    const feed = this.#createFeed(key, tenant);
+    this.#slots.set(key, { feed, idleSinceMs: null });
+    return feed;
+  }
+
+  #createFeed(key: string, tenant: Tenant): Feed<Entity, Reader, Memory> {
+    const {
+      source,
+      clock,
+      logger,
+      createLog = () => createMemoryEventLog({ key: source.key }),
+      pollMinMs = 2_000,
+      pollMaxMs = 30_000,
+      lingerMs = 3_000,
+      random = Math.random,
+    } = this.#options;
+    const onIdle = () => this.#idle(key);
+    return new Feed({
+      tenant,
+      source,
+      log: createLog(tenant),
+      clock,
+      logger,
+      pollMinMs,
+      pollMaxMs,
+      lingerMs,
+      random,
+      onIdle,
+    });
+  }
+
+  #idle(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return;
+    this.#slots.delete(key);
+    // A feed that never read anything has nothing to resume from.
+    if (slot.feed.rounds === 0) {
+      this.#drop(slot.feed);
+      return;
+    }
+    slot.idleSinceMs = this.#options.clock.now().getTime();
+    this.#slots.set(key, slot);
+    this.#sweep();
+  }
+
+  /** Lets go of the logs that nobody came back for. Done when feeds come and go, so that no timer is needed. */
+  #sweep(): void {
+    const nowMs = this.#options.clock.now().getTime();
+    const idle = [...this.#slots].filter(([, { idleSinceMs }]) => idleSinceMs !== null);
+    const excess = idle.length - this.#maxIdleFeeds;
+    for (const [index, [key, { feed, idleSinceMs }]] of idle.entries()) {
+      if (index >= excess && nowMs - (idleSinceMs ?? nowMs) < this.#retentionMs) continue;
+      this.#slots.delete(key);
+      this.#drop(feed);
+    }
+  }
+
+  #drop(feed: Feed<Entity, Reader, Memory>): void {
+    this.#roundsOfDropped += feed.rounds;
+    if (feed.lastRoundAt !== null) this.#lastRoundOfDropped = feed.lastRoundAt;
+    feed.close().catch((err: unknown) => this.#options.logger.warn({ err }, 'event log did not close'));
+  }
+}

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import type { ExportJob } from '../../../src/domain/export-job.ts';
+import { RateLimitedError } from '../../../src/errors.ts';
+import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
+import type { ExportJobMemory } from '../../../src/poller/export-job-plan.ts';
+import type { RoundResult } from '../../../src/poller/feed-source.ts';
+import { exportJob, FakePlatform } from './fake-platform.ts';
+
+type Result = RoundResult<ExportJob, ExportJobMemory>;
+
+/** Rounds one after the other, each on what the last one left, as a feed makes them. */
+class Rounds {
+  readonly platform = new FakePlatform();
+  known: ReadonlyMap<string, ExportJob> = new Map();
+  memory: ExportJobMemory | null = null;
+
+  async read(ids: readonly string[] | null = null, discover = false): Promise<Result> {
+    const { signal } = new AbortController();
+    const scope = { everything: ids === null, ids: new Set(ids) };
+    const { known, memory } = this;
+    this.platform.calls.length = 0;
+    const result = await exportJobSource.read(this.platform.reader(), { known, scope, discover, memory, signal });
+    const next = new Map(known);
+    for (const job of result.read) next.set(job.id, job);
+    for (const id of [...result.gone, ...result.forgotten]) next.delete(id);
+    this.known = next;
+    this.memory = result.memory;
+    return result;
+  }
+
+  get gets(): readonly (string | undefined)[] {
+    return this.platform.calls.filter(({ kind }) => kind === 'get').map(({ id }) => id);
+  }
+}
+
+const many = (name: string, count: number, fromMs: number, status: ExportJob['status']) =>
+  Array.from({ length: count }, (_, index) => exportJob(`${name}-${index}`, fromMs + index, status));
+const ids = (jobs: readonly ExportJob[]) => jobs.map(({ id }) => id);
+
+describe('a round over export jobs', () => {
+  it('reads one page of a long list when nothing further back is watched', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('ended', 500, 10, 'SUCCEEDED'));
+    const { calls, read } = await rounds.read();
+    expect(calls).toEqual({ pages: 1, gets: 0 });
+    expect(read).toHaveLength(100);
+  });
+
+  it('takes of deeper pages only what runs, and looks ten pages back for it', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(
+      exportJob('beyond', 1),
+      exportJob('running', 5_500),
+      ...many('ended', 1_500, 5_000, 'SUCCEEDED').filter(({ id }) => id !== 'ended-500'),
+    );
+    const { calls, read } = await rounds.read(null, true);
+    expect(calls).toEqual({ pages: 10, gets: 0 });
+    expect(read).toHaveLength(101);
+    expect(ids(read)).toContain('running');
+  });
+
+  it('stops at the end of the list', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('ended', 250, 10, 'SUCCEEDED'));
+    expect((await rounds.read(null, true)).calls).toEqual({ pages: 3, gets: 0 });
+  });
+
+  it('reads all that lie beyond the page bound in turn, a few in each round', async () => {
+    const rounds = new Rounds();
+    const running = many('running', 8, 1, 'PROCESSING');
+    rounds.platform.put(...running, ...many('ended', 1_200, 100, 'SUCCEEDED'));
+    rounds.known = new Map(running.map((job) => [job.id, job]));
+    const asked: (string | undefined)[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      expect((await rounds.read()).calls).toEqual({ pages: 10, gets: 5 });
+      asked.push(...rounds.gets);
+    }
+    expect(asked.slice(0, 8).toSorted()).toEqual(ids(running).toSorted());
+    expect(new Set(asked.slice(5, 13)).size).toBe(8);
+  });
+
+  it('forgets what ended and fell off the newest page, unless it is watched by name', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('ended', 100, 10, 'SUCCEEDED'));
+    await rounds.read(['ended-1']);
+    expect(rounds.known.size).toBe(100);
+    rounds.platform.put(...many('new', 100, 1_000, 'SUCCEEDED'));
+    await rounds.read(['ended-1']);
+    await rounds.read(['ended-1']);
+    expect(rounds.known.size).toBe(101);
+    expect(rounds.gets).toEqual([]);
+    await rounds.read(['other']);
+    expect(rounds.known.size).toBe(100);
+  });
+
+  it('finds out once about an ended job that the list leaves out, and does not take it for new when it is back', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(exportJob('hidden', 10, 'FAILED'), exportJob('other', 11, 'FAILED'));
+    await rounds.read();
+    rounds.platform.unlisted.add('hidden');
+    const { gone } = await rounds.read();
+    expect([rounds.gets, gone]).toEqual([['hidden'], []]);
+    await rounds.read();
+    await rounds.read();
+    expect(rounds.gets).toEqual([]);
+    expect(rounds.known.has('hidden')).toBe(true);
+  });
+
+  it('reports what is gone', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(exportJob('a', 10), exportJob('b', 11, 'FAILED'), exportJob('c', 12));
+    await rounds.read();
+    rounds.platform.delete('a');
+    rounds.platform.delete('b');
+    expect((await rounds.read()).gone).toEqual(['a', 'b']);
+  });
+
+  it('keeps what the list showed when calls by name are refused, and says so', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(exportJob('a', 1), exportJob('b', 2), ...many('ended', 150, 10, 'SUCCEEDED'));
+    rounds.known = new Map(rounds.platform.jobs.slice(0, 2).map((job) => [job.id, job]));
+    const error = new RateLimitedError({ message: 'slow down' });
+    rounds.platform.failure = ({ kind }) => (kind === 'get' ? error : null);
+    const result = await rounds.read();
+    expect(result.incomplete).toBe(error);
+    expect(result.calls).toEqual({ pages: 1, gets: 1 });
+    expect(result.read).toHaveLength(100);
+  });
+
+  it('ends with the reason of its signal as soon as that aborts', async () => {
+    const rounds = new Rounds();
+    rounds.platform.hold();
+    const controller = new AbortController();
+    const reading = exportJobSource.read(rounds.platform.reader(), {
+      known: new Map(),
+      scope: { everything: true, ids: new Set() },
+      discover: false,
+      memory: null,
+      signal: controller.signal,
+    });
+    const reason = new Error('the owner left');
+    controller.abort(reason);
+    await expect(reading).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,239 @@
+import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
+import { platformId } from '../../../src/domain/ids.ts';
+import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
+import type { GatewayError } from '../../../src/errors.ts';
+import type { WatchEvent, WatchOptions } from '../../../src/events/watch.ts';
+import type { ExportJobReader } from '../../../src/poller/export-job-feed.ts';
+import type { ExportJobPage, ExportJobsApi } from '../../../src/upstream/platform-api.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export function tenantOf(sandbox = 'prod'): Tenant {
+  const tenant = parseTenant('000000000000000000000000@AdobeOrg', sandbox);
+  if (tenant === null) throw new Error('not a tenant');
+  return tenant;
+}
+
+const nothingMeasured = {
+  totalTime: null,
+  profileExportTime: null,
+  datasetWriteTime: null,
+  totalExportedProfiles: null,
+  exportedProfilesByNamespace: [],
+} as const;
+
+/** A job; `createdAtMs` also makes its place in the list. */
+export function exportJob(
+  id: string,
+  createdAtMs: number,
+  status: ExportJobStatus = 'PROCESSING',
+  more: Partial<ExportJob> = {},
+): ExportJob {
+  return {
+    id: platformId(id),
+    status,
+    rawStatus: status,
+    jobType: 'BATCH',
+    fields: null,
+    schemaName: '_xdm.context.profile',
+    mergePolicy: null,
+    filter: null,
+    eventList: null,
+    destination: { datasetId: platformId('dataset'), segmentPerBatch: false, batches: [] },
+    metrics: nothingMeasured,
+    errors: [],
+    computeJobs: null,
+    profileInstanceId: 'ups',
+    requestId: null,
+    organizationId: null,
+    createdAt: new Date(createdAtMs),
+    updatedAt: new Date(createdAtMs),
+    observedAt: new Date(createdAtMs),
+    ...more,
+  };
+}
+
+export interface PlatformCall {
+  readonly kind: 'list' | 'get' | 'prove';
+  readonly by: string;
+  readonly id?: string;
+  readonly cursor?: number | undefined;
+}
+
+/** The export jobs of one sandbox, in memory. Notes every call and can be made to fail or to hold its answers. */
+export class FakePlatform {
+  readonly clock: FakeClock;
+  readonly calls: PlatformCall[] = [];
+  /** Thrown instead of an answer. */
+  failure: (call: PlatformCall) => GatewayError | null = () => null;
+  /** Ids that the list leaves out although they exist. */
+  readonly unlisted = new Set<string>();
+  readonly #jobs = new Map<string, ExportJob>();
+  #gate: Promise<void> | null = null;
+  inFlight = 0;
+  mostInFlight = 0;
+
+  constructor(clock = new FakeClock()) {
+    this.clock = clock;
+  }
+
+  put(...jobs: readonly ExportJob[]): void {
+    for (const job of jobs) this.#jobs.set(job.id, job);
+  }
+
+  set(id: string, status: ExportJobStatus, more: Partial<ExportJob> = {}): void {
+    const job = this.#jobs.get(id);
+    if (job === undefined) throw new Error(`no job ${id}`);
+    this.#jobs.set(id, { ...job, status, rawStatus: status, ...more });
+  }
+
+  delete(id: string): void {
+    this.#jobs.delete(id);
+  }
+
+  job(id: string): ExportJob | undefined {
+    return this.#jobs.get(id);
+  }
+
+  get jobs(): readonly ExportJob[] {
+    return [...this.#jobs.values()];
+  }
+
+  /** Answers to calls about jobs wait until the returned function is called. */
+  hold(): () => void {
+    let open = () => {};
+    this.#gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    return () => {
+      this.#gate = null;
+      open();
+    };
+  }
+
+  count(kind: PlatformCall['kind']): number {
+    return this.calls.filter((call) => call.kind === kind).length;
+  }
+
+  reader(by = 'someone'): ExportJobReader {
+    return {
+      prove: (signal) => this.#call({ kind: 'prove', by }, signal, () => undefined),
+      exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
+        list: ({ limit, cursor }) =>
+          this.#call({ kind: 'list', by, cursor: cursor?.createdAtMs }, signal, () => this.#page(limit, cursor)),
+        get: (id) => this.#call({ kind: 'get', by, id }, signal, () => this.#read(id)),
+      }),
+    };
+  }
+
+  async #call<Value>(call: PlatformCall, signal: AbortSignal, answer: () => Value): Promise<Value> {
+    signal.throwIfAborted();
+    this.calls.push(call);
+    this.inFlight += call.kind === 'list' ? 1 : 0;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    try {
+      const failure = this.failure(call);
+      // As on the wire: the state is that of the moment of the call, the answer comes later.
+      const value = failure === null ? answer() : null;
+      await untilEither((call.kind === 'prove' ? null : this.#gate) ?? turn(), signal);
+      signal.throwIfAborted();
+      if (failure !== null) throw failure;
+      // The answer was made above whenever there is no failure.
+      return value as Value;
+    } finally {
+      this.inFlight -= call.kind === 'list' ? 1 : 0;
+    }
+  }
+
+  #read(id: string): ExportJob | null {
+    const job = this.#jobs.get(id);
+    return job === undefined ? null : { ...job, observedAt: this.clock.now() };
+  }
+
+  #page(limit: number, cursor: { readonly createdAtMs: number; readonly id: string } | undefined): ExportJobPage {
+    const order = (a: { at: number; id: string }, b: { at: number; id: string }) =>
+      b.at - a.at || (a.id < b.id ? 1 : -1);
+    const place = (job: ExportJob) => ({ at: job.createdAt.getTime(), id: job.id });
+    const listed = this.jobs
+      .filter(({ id }) => !this.unlisted.has(id))
+      .toSorted((a, b) => order(place(a), place(b)))
+      .filter((job) => cursor === undefined || order(place(job), { at: cursor.createdAtMs, id: cursor.id }) > 0);
+    const jobs = listed.slice(0, limit).map((job) => ({ ...job, observedAt: this.clock.now() }));
+    const last = jobs.at(-1);
+    const goesOn = listed.length > limit && last !== undefined;
+    return { jobs, next: goesOn ? { createdAtMs: last.createdAt.getTime(), id: last.id } : null };
+  }
+}
+
+function untilEither(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    signal.addEventListener('abort', done, { once: true });
+    void work.then(done);
+  });
+}
+
+/** Takes everything from a stream as it comes. */
+export class Follower {
+  readonly events: WatchEvent<ExportJob>[] = [];
+  ended: 'completed' | { readonly error: unknown } | null = null;
+  readonly #controller: AbortController;
+
+  constructor(stream: AsyncIterable<WatchEvent<ExportJob>>, controller: AbortController) {
+    this.#controller = controller;
+    this.#follow(stream).then(
+      () => {
+        this.ended = 'completed';
+      },
+      (error: unknown) => {
+        this.ended = { error };
+      },
+    );
+  }
+
+  get kinds(): readonly string[] {
+    return this.events.map(({ kind, entity }) => (entity === null ? kind : `${kind} ${entity.id} ${entity.status}`));
+  }
+
+  get cursor(): string | undefined {
+    return this.events.at(-1)?.cursor;
+  }
+
+  /** What the events add up to. */
+  get view(): ReadonlyMap<string, ExportJob> {
+    return viewOf(this.events);
+  }
+
+  leave(): void {
+    this.#controller.abort();
+  }
+
+  async #follow(stream: AsyncIterable<WatchEvent<ExportJob>>): Promise<void> {
+    for await (const event of stream) this.events.push(event);
+  }
+}
+
+export function viewOf(
+  events: readonly WatchEvent<ExportJob>[],
+  before: ReadonlyMap<string, ExportJob> = new Map(),
+): ReadonlyMap<string, ExportJob> {
+  const view = new Map(before);
+  for (const { kind, entity } of events) {
+    if (kind === 'RESYNC') view.clear();
+    if (entity === null) continue;
+    if (kind === 'REMOVED') view.delete(entity.id);
+    else view.set(entity.id, entity);
+  }
+  return view;
+}
+
+export type Ask = Partial<Omit<WatchOptions<ExportJob>, 'signal'>>;
+
+/** Lets everything happen that needs no time. */
+export async function settle(): Promise<void> {
+  for (let count = 0; count < 40; count += 1) await turn();
+}

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { ExportJob } from '../../../src/domain/export-job.ts';
+import type { EventLog, FeedChange } from '../../../src/events/event-log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
+import { FeedState, type Reading } from '../../../src/poller/feed-state.ts';
+import { exportJob, turn } from './fake-platform.ts';
+
+const at = new Date('2030-01-01T00:00:00Z');
+const reading = (read: readonly ExportJob[], more: Partial<Reading<ExportJob>> = {}): Reading<ExportJob> => ({
+  read,
+  gone: [],
+  forgotten: [],
+  hasAppeared: () => true,
+  ...more,
+});
+const options = { recovered: true, at };
+
+/** A memory log whose appends can be slow or fail, and which notes what was appended. */
+function fakeLog() {
+  const memory = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
+  const appended: string[] = [];
+  const fake = { appended, appending: async () => {} };
+  const log: EventLog<ExportJob> = {
+    async append(changes: readonly FeedChange<ExportJob>[], observedAt: Date) {
+      await fake.appending();
+      for (const change of changes)
+        appended.push('entity' in change ? `${change.kind} ${change.entity.status}` : change.kind);
+      return memory.append(changes, observedAt);
+    },
+    learn: (entities, observedAt) => memory.learn(entities, observedAt),
+    forget: (keys) => memory.forget(keys),
+    snapshot: () => memory.snapshot(),
+    open: (start) => memory.open(start),
+    [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
+  };
+  return { ...fake, fake, log, state: new FeedState({ log, source: exportJobSource }) };
+}
+
+describe('FeedState', () => {
+  it('ignores what was read before the state that is known', async () => {
+    const { state, appended } = fakeLog();
+    const job = exportJob('a', 1, 'PROCESSING', { observedAt: new Date(20) });
+    await state.apply(reading([job]), options);
+    await state.apply(reading([{ ...job, status: 'NEW', observedAt: new Date(10) }]), options);
+    expect(appended).toEqual(['CREATED PROCESSING']);
+    await state.apply(reading([{ ...job, status: 'QUEUED', observedAt: new Date(20) }]), options);
+    expect(appended).toEqual(['CREATED PROCESSING', 'CHANGED QUEUED']);
+  });
+
+  it('applies readings one after the other, however long the log takes', async () => {
+    const { state, fake, appended } = fakeLog();
+    fake.appending = turn;
+    const job = exportJob('a', 1, 'NEW');
+    await Promise.all([
+      state.apply(reading([job]), options),
+      state.apply(reading([{ ...job, status: 'PROCESSING' }]), options),
+      state.apply(reading([{ ...job, status: 'FAILED' }]), options),
+    ]);
+    expect(appended).toEqual(['CREATED NEW', 'CHANGED PROCESSING', 'CHANGED FAILED']);
+  });
+
+  it('tells a change that the log failed to take with the next reading', async () => {
+    const { state, fake, appended } = fakeLog();
+    const job = exportJob('a', 1, 'NEW');
+    await state.apply(reading([job]), options);
+    fake.appending = () => Promise.reject(new Error('out of reach'));
+    const after = reading([{ ...job, status: 'FAILED' }]);
+    await expect(state.apply(after, options)).rejects.toThrow('out of reach');
+    fake.appending = async () => {};
+    await state.apply(after, options);
+    expect(appended).toEqual(['CREATED NEW', 'CHANGED FAILED']);
+  });
+
+  it('takes in silently what is not new, and lets go silently of what is forgotten', async () => {
+    const { state, log, appended } = fakeLog();
+    await state.apply(reading([exportJob('a', 1)], { hasAppeared: () => false }), options);
+    expect((await log.snapshot()).entities.map(({ id }) => id)).toEqual(['a']);
+    await state.apply(reading([], { forgotten: ['a'] }), options);
+    expect((await log.snapshot()).entities).toEqual([]);
+    expect((await state.known()).size).toBe(0);
+    expect(appended).toEqual([]);
+  });
+
+  it('tells the last change of what is forgotten with the same reading', async () => {
+    const { state, appended } = fakeLog();
+    const job = exportJob('a', 1, 'NEW');
+    await state.apply(reading([job]), options);
+    await state.apply(reading([{ ...job, status: 'FAILED' }], { forgotten: ['a'] }), options);
+    expect(appended).toEqual(['CREATED NEW', 'CHANGED FAILED']);
+  });
+
+  it('says STALE once, and RECOVERED ahead of what changed', async () => {
+    const { state, appended } = fakeLog();
+    await state.stale(at);
+    await state.stale(at);
+    await state.apply(reading([exportJob('a', 1, 'NEW')]), { recovered: false, at });
+    await state.apply(reading([exportJob('b', 2, 'NEW')]), options);
+    await state.apply(reading([]), options);
+    expect(appended).toEqual(['STALE', 'CREATED NEW', 'RECOVERED', 'CREATED NEW']);
+  });
+
+  it('goes on from what the log holds', async () => {
+    const { state, log } = fakeLog();
+    await state.apply(reading([exportJob('a', 1, 'NEW')]), options);
+    await state.stale(at);
+    const next = new FeedState({ log, source: exportJobSource });
+    await next.apply(reading([exportJob('a', 1, 'FAILED')]), options);
+    const { start } = await log.open({ signal: AbortSignal.abort() });
+    expect(start).toMatchObject({ snapshot: { stale: false, entities: [{ status: 'FAILED' }] } });
+  });
+});

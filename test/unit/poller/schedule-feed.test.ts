@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { platformId } from '../../../src/domain/ids.ts';
+import type { Schedule } from '../../../src/domain/schedule.ts';
+import { type ScheduleReader, scheduleSource } from '../../../src/poller/schedule-feed.ts';
+
+const schedule = (id: string, createdAtMs: number): Schedule => ({
+  id: platformId(id),
+  name: id,
+  type: 'BATCH_SEGMENTATION',
+  state: 'ACTIVE',
+  schedule: '0 0 1 * * ?',
+  segmentIds: [],
+  createdAt: new Date(createdAtMs),
+  updatedAt: null,
+  observedAt: new Date(0),
+});
+
+const readerOf = (schedules: readonly Schedule[]): ScheduleReader => ({
+  prove: async () => {},
+  schedules: () => ({
+    list: async () => schedules,
+    get: async (id) => schedules.find((each) => each.id === id) ?? null,
+  }),
+});
+
+const request = (known: readonly Schedule[]) => ({
+  known: new Map(known.map((each) => [each.id, each])),
+  scope: { everything: true, ids: new Set<string>() },
+  discover: false,
+  memory: null,
+  signal: new AbortController().signal,
+});
+
+describe('a round of schedules', () => {
+  it('reads them all, oldest first, and tells what is missing as gone', async () => {
+    const [a, b, c] = [schedule('a', 1), schedule('b', 2), schedule('c', 3)];
+    const round = await scheduleSource.read(readerOf([c, a]), request([a, b]));
+    expect(round.read).toEqual([a, c]);
+    expect(round.gone).toEqual(['b']);
+    expect(scheduleSource.hasAppeared(c, null)).toBe(false);
+    expect(scheduleSource.hasAppeared(c, round.memory)).toBe(true);
+  });
+
+  it('never ends a schedule', () => {
+    expect(scheduleSource.isTerminal(schedule('a', 1))).toBe(false);
+  });
+});

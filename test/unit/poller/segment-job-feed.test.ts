@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { platformId, type SegmentJobId } from '../../../src/domain/ids.ts';
+import { isTerminalSegmentJobStatus, type SegmentJob, type SegmentJobStatus } from '../../../src/domain/segment-job.ts';
+import { PlatformError } from '../../../src/errors.ts';
+import { type SegmentJobReader, segmentJobSource } from '../../../src/poller/segment-job-feed.ts';
+
+type Round = Awaited<ReturnType<typeof segmentJobSource.read>>;
+
+const job = (id: string, createdAtMs: number, status: SegmentJobStatus = 'SUCCEEDED'): SegmentJob => ({
+  id: platformId(id),
+  status,
+  rawStatus: status,
+  source: 'api',
+  scheduleId: null,
+  segments: [],
+  metrics: null,
+  errors: [],
+  requestId: null,
+  createdAt: new Date(createdAtMs),
+  updatedAt: new Date(createdAtMs),
+  observedAt: new Date(createdAtMs),
+});
+
+/** Jobs in memory, listed newest first; notes what was asked. */
+function platformOf(...jobs: readonly SegmentJob[]) {
+  const stored = new Map<string, SegmentJob>(jobs.map((each) => [each.id, each]));
+  const calls: string[] = [];
+  const unreadable = new Set<string>();
+  const reader: SegmentJobReader = {
+    prove: async () => {},
+    segmentJobs: () => ({
+      list: async ({ limit, status }) => {
+        calls.push(status === undefined ? 'list' : `list ${status}`);
+        const matching = [...stored.values()]
+          .filter((each) => status === undefined || each.status === status)
+          .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+        return { jobs: matching.slice(0, limit), next: matching.length > limit ? limit : null };
+      },
+      getMany: async (ids: readonly SegmentJobId[]) => {
+        calls.push(`bulk-get ${ids.toSorted().join(' ')}`);
+        return {
+          found: ids.flatMap((id) => (unreadable.has(id) ? [] : (stored.get(id) ?? []))),
+          failed: ids
+            .filter((id) => unreadable.has(id))
+            .map((id) => ({ id, error: new PlatformError({ message: 'broken', status: 500 }) })),
+        };
+      },
+      get: async (id) => stored.get(id) ?? null,
+    }),
+  };
+  return { stored, calls, unreadable, reader };
+}
+
+const read = (
+  platform: ReturnType<typeof platformOf>,
+  options: { before?: Round; discover?: boolean; ids?: readonly string[] } = {},
+): Promise<Round> => {
+  const { before, discover = false, ids } = options;
+  return segmentJobSource.read(platform.reader, {
+    known: new Map((before?.read ?? []).map((each) => [each.id, each])),
+    scope: { everything: ids === undefined, ids: new Set(ids) },
+    discover,
+    memory: before?.memory ?? null,
+    signal: new AbortController().signal,
+  });
+};
+
+/** A full newest page of ended jobs, all younger than time 1,000. */
+const fullPage = Array.from({ length: 100 }, (_, index) => job(`page-${index}`, 1_000 + index));
+const idsOf = (jobs: readonly SegmentJob[]): string[] => jobs.map(({ id }) => id);
+
+describe('a round of segment jobs', () => {
+  it('is one list call when everything that runs is on the newest page', async () => {
+    const platform = platformOf(job('a', 1, 'PROCESSING'), job('b', 2));
+    const round = await read(platform, { discover: true });
+    expect(idsOf(round.read)).toEqual(['a', 'b']);
+    await read(platform, { before: round });
+    expect(platform.calls).toEqual(['list', 'list']);
+  });
+
+  it('looks for what runs further back by its status, once', async () => {
+    const platform = platformOf(...fullPage, job('old', 5, 'PROCESSING'), job('queued', 6, 'QUEUED'), job('done', 7));
+    const round = await read(platform, { discover: true });
+    expect(platform.calls).toEqual(['list', 'list NEW', 'list QUEUED', 'list PROCESSING', 'list CANCELLING']);
+    expect(idsOf(round.read)).toEqual(expect.arrayContaining(['old', 'queued']));
+    expect(idsOf(round.read)).not.toContain('done');
+  });
+
+  it('reads everything that runs beyond the page by one bulk-get', async () => {
+    const platform = platformOf(...fullPage, job('x', 5, 'PROCESSING'), job('y', 6, 'QUEUED'));
+    const before = await read(platform, { discover: true });
+    platform.stored.set('x', job('x', 5, 'SUCCEEDED'));
+    platform.calls.length = 0;
+    const round = await read(platform, { before });
+    expect(platform.calls).toEqual(['list', 'bulk-get x y']);
+    expect(round.read.find(({ id }) => id === 'x')?.status).toBe('SUCCEEDED');
+    expect(round.forgotten).toEqual(['x']);
+  });
+
+  it('keeps a job that ended beyond the page when it is watched by name, and asks for it no more', async () => {
+    const platform = platformOf(...fullPage, job('x', 5, 'SUCCEEDED'));
+    const known = { ...(await read(platform)), read: [...platform.stored.values()] };
+    platform.calls.length = 0;
+    const round = await read(platform, { before: known, ids: ['x'] });
+    expect(platform.calls).toEqual(['list']);
+    expect(round.forgotten).not.toContain('x');
+  });
+
+  it('tells a job as gone only when the bulk-get does not know it', async () => {
+    const platform = platformOf(job('a', 1, 'PROCESSING'), job('b', 2), job('c', 3, 'NEW'));
+    const before = await read(platform);
+    platform.stored.delete('a');
+    platform.stored.delete('b');
+    const round = await read(platform, { before });
+    expect(round.gone.toSorted()).toEqual(['a', 'b']);
+    expect(platform.calls.at(-1)).toBe('bulk-get a b');
+  });
+
+  it('takes a job that cannot be read for neither gone nor changed', async () => {
+    const platform = platformOf(...fullPage, job('x', 5, 'PROCESSING'));
+    const before = await read(platform, { discover: true });
+    platform.unreadable.add('x');
+    const round = await read(platform, { before });
+    expect(round.gone).toEqual([]);
+    expect(idsOf(round.read)).not.toContain('x');
+    expect(round.incomplete).toBeInstanceOf(PlatformError);
+  });
+
+  it('says when more jobs came than a page holds', async () => {
+    const platform = platformOf(job('a', 1));
+    const before = await read(platform);
+    for (const each of fullPage) platform.stored.set(each.id, each);
+    expect((await read(platform, { before })).cutShort).toBe(true);
+    expect((await read(platform, { before: await read(platform) })).cutShort).toBe(false);
+  });
+
+  it('knows a new job from one that nobody had asked for', async () => {
+    const platform = platformOf(...fullPage, job('old', 5));
+    const { memory } = await read(platform);
+    expect(segmentJobSource.hasAppeared(job('new', 5_000), memory)).toBe(true);
+    expect(segmentJobSource.hasAppeared(job('old', 5), memory)).toBe(false);
+    expect(segmentJobSource.hasAppeared(job('new', 5_000), null)).toBe(false);
+  });
+
+  it('knows the same ends as the domain', () => {
+    for (const status of ['NEW', 'SUCCEEDED', 'UNKNOWN'] as const) {
+      expect(segmentJobSource.isTerminal(job('a', 1, status))).toBe(isTerminalSegmentJobStatus(status));
+    }
+  });
+});

@@ -1,0 +1,171 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type ExportJob, type ExportJobStatus, isTerminalExportJobStatus } from '../../../src/domain/export-job.ts';
+import { PlatformError, UnauthenticatedError } from '../../../src/errors.ts';
+import type { WatchEvent } from '../../../src/events/watch.ts';
+import { isSameState } from '../../../src/poller/diff.ts';
+import { type Ask, exportJob, type Follower, settle, viewOf } from './fake-platform.ts';
+import { WatchSetup } from './watch-setup.ts';
+
+const life: readonly ExportJobStatus[] = ['NEW', 'QUEUED', 'PROCESSING', 'SUCCEEDED'];
+const firstJobs = ['first-0', 'first-1', 'first-2', 'first-3', 'first-4'];
+
+const asks: readonly Ask[] = [
+  {},
+  {},
+  { matches: ({ status }) => status === 'QUEUED' || status === 'SUCCEEDED' },
+  { ids: firstJobs.slice(0, 2) },
+];
+
+const command = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 15_000 }) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('advance' as const), pick: fc.nat(20) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('create' as const), count: fc.constantFrom(1, 1, 2, 130) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('delete' as const), pick: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('nudge' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('leave' as const), pick: fc.nat(10) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('come' as const), pick: fc.nat(10) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('trouble' as const), kind: fc.constantFrom('outage', 'refusal', 'none') }),
+  },
+);
+
+/** One client, which may leave and come back with its cursor. */
+interface Client {
+  readonly ask: Ask;
+  readonly name: string;
+  readonly past: WatchEvent<ExportJob>[];
+  present: Follower | null;
+}
+
+it('every view ends in the truth, with no gap, no double and no step back, whatever happens in whatever order', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(command, { maxLength: 40 }), fc.boolean(), async (commands, manyPages) => {
+      await using setup = new WatchSetup();
+      const { platform, clock } = setup;
+      for (const [index, id] of firstJobs.entries()) platform.put(exportJob(id, 1 + index, 'NEW'));
+      if (manyPages) {
+        platform.put(
+          ...Array.from({ length: 230 }, (_, index) => exportJob(`past-${index}`, 100 + index, 'SUCCEEDED')),
+        );
+      }
+      const clients: Client[] = asks.map((ask, index) => ({ ask, name: `client ${index}`, past: [], present: null }));
+      for (const client of clients) await come(setup, client);
+
+      let created = 0;
+      const steerable = () => platform.jobs.filter(({ id }) => !id.startsWith('past') && !id.startsWith('bulk'));
+      for (const one of commands) {
+        switch (one.do) {
+          case 'pass':
+            await setup.pass(one.ms);
+            break;
+          case 'advance': {
+            const job = steerable()[one.pick % Math.max(1, steerable().length)];
+            if (job) platform.set(job.id, life[Math.min(life.indexOf(job.status) + 1, life.length - 1)] ?? 'NEW');
+            break;
+          }
+          case 'create':
+            for (let count = 0; count < one.count; count += 1) {
+              created += 1;
+              const id = one.count > 10 ? `bulk-${created}` : `new-${created}`;
+              platform.put(
+                exportJob(id, clock.now().getTime() + created / 1_000, one.count > 10 ? 'SUCCEEDED' : 'NEW'),
+              );
+            }
+            break;
+          case 'delete': {
+            const job = steerable()[one.pick % Math.max(1, steerable().length)];
+            // The client that names the first two is not to be told that they do not exist.
+            if (job && !asks[3]?.ids?.includes(job.id)) platform.delete(job.id);
+            break;
+          }
+          case 'nudge':
+            setup.nudge();
+            break;
+          case 'leave': {
+            const client = clients[one.pick % clients.length];
+            if (client) leave(client);
+            break;
+          }
+          case 'come': {
+            const client = clients[one.pick % clients.length];
+            if (client) await come(setup, client);
+            break;
+          }
+          case 'trouble':
+            platform.failure = ({ kind, by }) => {
+              if (kind === 'prove' || one.kind === 'none') return null;
+              if (one.kind === 'outage') return new PlatformError({ status: 503, message: 'out of order' });
+              return by === 'client 0' ? new UnauthenticatedError({ message: 'refused' }) : null;
+            };
+            break;
+        }
+      }
+      platform.failure = () => null;
+      for (const client of clients) await come(setup, client);
+      await setup.pass(70_000);
+      await settle();
+      for (const client of clients) {
+        const events = [...client.past, ...(client.present?.events ?? [])];
+        expectContinuity(events, client.ask);
+        expectTruth(viewOf(events), platform.jobs, client.ask);
+      }
+      expect(platform.mostInFlight).toBeLessThanOrEqual(1);
+      for (const client of clients) leave(client);
+      await setup.pass(5_000);
+      expect(clock.pending()).toBe(0);
+    }),
+    { numRuns: 60 },
+  );
+}, 60_000);
+
+function leave(client: Client): void {
+  if (client.present === null || client.present.ended === 'completed') return;
+  client.present.leave();
+  client.past.push(...client.present.events);
+  client.present = null;
+}
+
+/** Comes back with the cursor of the last event; stays away when the platform cannot be read at all. */
+async function come(setup: WatchSetup, client: Client): Promise<void> {
+  if (client.present !== null) return;
+  const after = client.past.at(-1)?.cursor;
+  try {
+    client.present = await setup.follow(after === undefined ? client.ask : { ...client.ask, after }, client.name);
+  } catch (error) {
+    if (!(error instanceof PlatformError || error instanceof UnauthenticatedError)) throw error;
+  }
+}
+
+function expectContinuity(events: readonly WatchEvent<ExportJob>[], { matches }: Ask): void {
+  const last = new Map<string, ExportJob>();
+  for (const event of events) {
+    if (event.kind === 'RESYNC') last.clear();
+    if (event.entity === null) continue;
+    const before = last.get(event.entity.id);
+    if (event.kind === 'CHANGED' && before !== undefined) {
+      expect(life.indexOf(event.entity.status)).toBeGreaterThan(life.indexOf(before.status));
+      if (!matches) expect(isSameState(before, event.previous), `gap before ${event.cursor}`).toBe(true);
+    }
+    if (event.kind === 'CREATED' || event.kind === 'SNAPSHOT') expect(before, `${event.kind} twice`).toBe(undefined);
+    if (event.kind === 'REMOVED') last.delete(event.entity.id);
+    else last.set(event.entity.id, event.entity);
+  }
+}
+
+function expectTruth(view: ReadonlyMap<string, ExportJob>, truth: readonly ExportJob[], { ids, matches }: Ask): void {
+  const jobs = new Map<string, ExportJob>(truth.map((job) => [job.id, job]));
+  for (const [id, seen] of view) {
+    const job = jobs.get(id);
+    // What left the filter is told once, when it leaves; what it does afterwards is not.
+    if (matches && !matches(seen)) continue;
+    expect(job && { id, status: job.status }).toEqual({ id, status: seen.status });
+  }
+  for (const job of truth) {
+    const wanted = matches
+      ? matches(job) && !isTerminalExportJobStatus(job.status)
+      : !isTerminalExportJobStatus(job.status);
+    if (wanted && (!ids || ids.includes(job.id))) expect([...view.keys()]).toContain(job.id);
+  }
+}

@@ -1,0 +1,77 @@
+import type { ExportJob } from '../../../src/domain/export-job.ts';
+import type { WatchEvent } from '../../../src/events/watch.ts';
+import { type ExportJobReader, exportJobSource } from '../../../src/poller/export-job-feed.ts';
+import {
+  createWatchRegistry,
+  type FeedRegistry,
+  type WatchRegistryOptions,
+} from '../../../src/poller/watch-registry.ts';
+import type { FakeClock } from '../../support/fake-clock.ts';
+import { type Ask, FakePlatform, Follower, settle, tenantOf } from './fake-platform.ts';
+
+const stepMs = 1_000;
+
+type Options = Partial<WatchRegistryOptions<ExportJob, ExportJobReader, unknown>>;
+
+/** A registry over a fake platform: no jitter, all other defaults. */
+export class WatchSetup implements AsyncDisposable {
+  readonly platform: FakePlatform;
+  readonly clock: FakeClock;
+  readonly registry: FeedRegistry<ExportJob, ExportJobReader>;
+  readonly warnings: unknown[] = [];
+
+  constructor({
+    platform = new FakePlatform(),
+    ...options
+  }: Omit<Options, 'source'> & { platform?: FakePlatform } = {}) {
+    this.platform = platform;
+    this.clock = platform.clock;
+    const logger = { debug: () => undefined, warn: (line: unknown) => this.warnings.push(line) };
+    this.registry = createWatchRegistry({
+      clock: this.clock,
+      logger,
+      random: () => 0,
+      ...options,
+      source: exportJobSource,
+    });
+  }
+
+  /** The stream itself, for those who take events one by one. */
+  subscribe(
+    ask: Ask = {},
+    by = 'someone',
+    controller = new AbortController(),
+  ): Promise<AsyncIterable<WatchEvent<ExportJob>>> {
+    const watch = this.registry.connect(tenantOf(), this.platform.reader(by));
+    return watch.subscribe({ ids: null, matches: null, ...ask, signal: controller.signal });
+  }
+
+  async follow(ask: Ask = {}, by = 'someone'): Promise<Follower> {
+    const controller = new AbortController();
+    const follower = new Follower(await this.subscribe(ask, by, controller), controller);
+    await settle();
+    return follower;
+  }
+
+  nudge(): void {
+    this.registry.connect(tenantOf(), this.platform.reader()).nudge();
+  }
+
+  /** In small steps, so that a round that takes several turns of the event loop is over before its time is. */
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= stepMs) {
+      await this.clock.advanceBy(Math.min(stepMs, left));
+      await settle();
+    }
+  }
+
+  /** Until the next round has been made. */
+  async nextRound(): Promise<void> {
+    await this.clock.tick();
+    await settle();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.registry.close();
+  }
+}
