@@ -1,9 +1,9 @@
-import type { Batch, BatchFile } from '../domain/batch.ts';
+import type { Batch, BatchField, BatchFile } from '../domain/batch.ts';
 import type { BatchId, DatasetId } from '../domain/ids.ts';
 import type { BatchesApi, FilesApi } from '../upstream/platform-api.ts';
 import { readCatalogConnection } from './catalog-connection.ts';
 import { type Connection, readConnection } from './connection.ts';
-import { badCursor, decodeCursor, encodeCursor } from './cursor.ts';
+import { badCursor, decodeCursor, encodeCursor, isCount } from './cursor.ts';
 
 export interface BatchConnectionOptions {
   readonly first: number;
@@ -18,6 +18,7 @@ export interface BatchConnectionOptions {
 export function readBatches(
   api: Pick<BatchesApi, 'list'>,
   options: BatchConnectionOptions,
+  fields?: ReadonlySet<BatchField>,
 ): Promise<Connection<Batch>> {
   const { first, after, datasetId } = options;
   return readCatalogConnection<Batch>({
@@ -27,7 +28,7 @@ export function readBatches(
     idOf: (batch) => batch.id,
     keyOf: (batch) => batch.createdAt,
     readRows: ({ from, start, limit }) =>
-      api.list({ datasetId, limit, start, created: from === null ? undefined : { to: from } }),
+      api.list({ datasetId, limit, start, fields, created: from === null ? undefined : { to: from } }),
   });
 }
 
@@ -43,7 +44,10 @@ const fileList = 'files';
  * The files of a batch, in the platform's order.
  * @throws {InvalidInputError} `after` is not a cursor of this connection
  */
-export function readFiles(api: Pick<FilesApi, 'list'>, options: FileConnectionOptions): Promise<Connection<BatchFile>> {
+export async function readFiles(
+  api: Pick<FilesApi, 'list'>,
+  options: FileConnectionOptions,
+): Promise<Connection<BatchFile>> {
   const { first, batchId } = options;
   return readConnection<BatchFile, FilePosition>({
     first,
@@ -55,8 +59,11 @@ export function readFiles(api: Pick<FilesApi, 'list'>, options: FileConnectionOp
       const entry = after?.entry ?? 0;
       const given = after?.part ?? 0;
       const { files, next } = await api.list({ batchId, start: entry, limit });
+      // Behind the last part of a page stands the next page, so that going on from there does not read this one again.
+      const behind = (part: number) =>
+        next !== null && part === files.length ? { entry: next, part: 0 } : { entry, part };
       return {
-        rows: files.map((node, index) => ({ node, position: { entry, part: index + 1 } })).slice(given),
+        rows: files.map((node, index) => ({ node, position: behind(index + 1) })).slice(given),
         // A smaller page than the one before it may end among parts that were given already.
         next: next === null ? null : { entry: next, part: Math.max(0, given - files.length) },
       };
@@ -73,9 +80,6 @@ interface FilePosition {
 
 function decodeFilePosition(cursor: string): FilePosition {
   const [entry, part] = decodeCursor(fileList, cursor);
-  if (!isOffset(entry) || !isOffset(part)) throw badCursor();
+  if (!isCount(entry) || !isCount(part)) throw badCursor();
   return { entry, part };
 }
-
-const isOffset = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;

@@ -1,10 +1,10 @@
 import { type Connection, readConnection, type UpstreamPage } from './connection.ts';
-import { badCursor, decodeCursor, encodeCursor } from './cursor.ts';
+import { badCursor, decodeCursor, encodeCursor, isCount, isIdList } from './cursor.ts';
 
 /**
  * A place in a Catalog list. Catalog pages by row offset only, under which rows shift while others are added or deleted.
  * So a list in order of time is read by its key instead: rows from `key` on, without those of the same key that were
- * given already. Where the order cannot be compared (`name`), the offset has to do.
+ * given already. The offset is for rows at the head that have no time.
  */
 type CatalogPosition =
   | {
@@ -23,8 +23,8 @@ export interface CatalogConnectionOptions<Node> {
   readonly first: number;
   readonly after: string | null;
   readonly idOf: (node: Node) => string;
-  /** The time that the list is ordered by; null when it is ordered by something that cannot be compared. */
-  readonly keyOf: ((node: Node) => Date | null) | null;
+  /** The time that the list is ordered by. */
+  readonly keyOf: (node: Node) => Date | null;
   /** One upstream page; `from` is a time of `keyOf`, inclusive, in the order of the list. */
   readonly readRows: (options: {
     readonly from: Date | null;
@@ -38,12 +38,14 @@ export interface CatalogConnectionOptions<Node> {
 const maxLimit = 100;
 /** Rows of one key that a cursor names. */
 const maxGiven = 40;
+/** The last moment that a Date can hold, in milliseconds. */
+const maxTime = 8.64e15;
 
 /**
  * A connection over a Catalog list.
  * @throws {InvalidInputError} `after` is not a cursor of this list in this order
  */
-export function readCatalogConnection<Node>(options: CatalogConnectionOptions<Node>): Promise<Connection<Node>> {
+export async function readCatalogConnection<Node>(options: CatalogConnectionOptions<Node>): Promise<Connection<Node>> {
   const { list, first, after, idOf, keyOf, readRows, matches } = options;
 
   const readPage = async (
@@ -60,8 +62,7 @@ export function readCatalogConnection<Node>(options: CatalogConnectionOptions<No
     let position = from;
     for (const [index, node] of answer.entries()) {
       if (given.includes(idOf(node))) continue;
-      position =
-        keyOf === null ? { by: 'offset', start: start + index + 1 } : following(position, keyOf(node), idOf(node));
+      position = following(position, keyOf(node), idOf(node), start + index + 1);
       rows.push({ node, position });
     }
     return { rows, next: answer.length < limit ? null : position };
@@ -79,10 +80,11 @@ export function readCatalogConnection<Node>(options: CatalogConnectionOptions<No
   });
 }
 
-/** The position behind a row. A row without a key stands where its neighbour stands. */
-function following(previous: CatalogPosition | null, rowKey: Date | null, id: string): CatalogPosition {
+/** The position behind a row. A row without a key stands where the one before it stands; `start` is for those at the head. */
+function following(previous: CatalogPosition | null, rowKey: Date | null, id: string, start: number): CatalogPosition {
   const last = previous?.by === 'key' ? previous : null;
-  const key = rowKey?.getTime() ?? last?.key ?? Number.MAX_SAFE_INTEGER;
+  const key = rowKey?.getTime() ?? last?.key;
+  if (key === undefined) return { by: 'offset', start };
   if (last?.key !== key) return { by: 'key', key, given: [id], skip: 0 };
   if (last.given.length < maxGiven) return { ...last, given: [...last.given, id] };
   return { by: 'key', key, given: [id], skip: last.skip + last.given.length };
@@ -92,16 +94,8 @@ function decode(list: string, cursor: string): CatalogPosition {
   const [place, given, skip] = decodeCursor(list, cursor);
   if (!isCount(place)) throw badCursor();
   if (given === undefined) return { by: 'offset', start: place };
-  if (
-    !Array.isArray(given) ||
-    given.length > maxGiven ||
-    !given.every((id) => typeof id === 'string') ||
-    !isCount(skip)
-  ) {
+  if (!isIdList(given, maxGiven) || !isCount(skip) || place > maxTime) {
     throw badCursor();
   }
   return { by: 'key', key: place, given, skip };
 }
-
-const isCount = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;

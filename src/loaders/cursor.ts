@@ -27,4 +27,13 @@ export function decodeCursor(list: string, cursor: string): readonly unknown[] {
 export const badCursor = (): InvalidInputError =>
   new InvalidInputError([{ path: 'after', message: 'is not a cursor of this connection' }]);
 
-const maxCursorLength = 4_096;
+/** Longer than any cursor that is made here: a hundred ids of the longest form. */
+const maxCursorLength = 8_192;
+
+/** Whether a part of a position is a number of rows, an offset or a time. */
+export const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+/** Whether a part of a position is a list of ids. */
+export const isIdList = (value: unknown, maximum: number): value is readonly string[] =>
+  Array.isArray(value) && value.length <= maximum && value.every((id) => typeof id === 'string');

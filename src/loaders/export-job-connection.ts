@@ -17,7 +17,7 @@ const list = 'exportJobs';
  * Export jobs, newest first, over the platform's keyset paging.
  * @throws {InvalidInputError} `after` is not a cursor of this connection
  */
-export function readExportJobs(
+export async function readExportJobs(
   api: Pick<ExportJobsApi, 'list'>,
   options: ExportJobConnectionOptions,
 ): Promise<Connection<ExportJob>> {

@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type DatasetId, platformId } from '../../../src/domain/ids.ts';
+import { InvalidInputError } from '../../../src/errors.ts';
+import { readBatches, readFiles } from '../../../src/loaders/batch-connection.ts';
+import { encodeCursor } from '../../../src/loaders/cursor.ts';
+import { readDatasets } from '../../../src/loaders/dataset-connection.ts';
+import { readExportJobs } from '../../../src/loaders/export-job-connection.ts';
+import { dataset } from './entities.ts';
+import { fakeBatches, fakeDatasets, fakeExportJobs, fakeFiles } from './fake-lists.ts';
+import { walk } from './walk.ts';
+
+/** Any character, lone surrogates included. */
+const codeUnit = fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code));
+
+const datasetId = platformId<DatasetId>('dataset');
+const batchId = platformId<never>('batch');
+
+describe('a cursor', () => {
+  const connections: Readonly<Record<string, (after: string) => Promise<unknown>>> = {
+    exportJobs: (after) => readExportJobs(fakeExportJobs([]).api, { first: 1, after, filter: null }),
+    'datasets:created:desc': (after) =>
+      readDatasets(fakeDatasets([]).api, { first: 1, after, filter: null, orderBy: null }),
+    'datasets:name:asc': (after) =>
+      readDatasets(fakeDatasets([]).api, {
+        first: 1,
+        after,
+        filter: null,
+        orderBy: { field: 'name', direction: 'asc' },
+      }),
+    batches: (after) => readBatches(fakeBatches([]).api, { first: 1, after, datasetId }),
+    files: (after) => readFiles(fakeFiles([]).api, { first: 1, after, batchId }),
+  };
+  const refused = { issues: [{ path: 'after', message: 'is not a cursor of this connection' }] };
+  const positions: Readonly<Record<string, Parameters<typeof encodeCursor>[1]>> = {
+    exportJobs: [1, 'job'],
+    'datasets:created:desc': [1, ['set'], 0],
+    'datasets:name:asc': [1, 'set'],
+    batches: [1, ['batch'], 0],
+    files: [1, 0],
+  };
+
+  it.each(Object.keys(connections))('of %s is refused by every other connection', async (list) => {
+    for (const [other, read] of Object.entries(connections)) {
+      const reading = read(encodeCursor(list, positions[list] ?? []));
+      if (other === list) await reading;
+      else await expect(reading).rejects.toMatchObject(refused);
+    }
+  });
+
+  it('that nobody gave out is refused as input, whatever it holds, and never sends nonsense to the platform', async () => {
+    const part = fc.oneof(
+      fc.nat(),
+      fc.double(),
+      fc.constantFrom(-1, 1.5, 8.64e15, 8.64e15 + 1, Number.MAX_SAFE_INTEGER),
+      fc.string(),
+      fc.array(fc.string(), { maxLength: 45 }),
+    );
+    const cursor = fc.oneof(
+      fc.string({ unit: codeUnit }),
+      fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
+      fc
+        .tuple(fc.constantFrom(...Object.keys(connections)), fc.array(part, { maxLength: 4 }))
+        .map(([list, position]) => encodeCursor(list, position)),
+    );
+    await fc.assert(
+      fc.asyncProperty(cursor, async (after) => {
+        for (const read of Object.values(connections)) {
+          try {
+            await read(after);
+          } catch (error) {
+            if (!(error instanceof InvalidInputError)) throw error;
+            expect(error.issues).toEqual(refused.issues);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('with a time that no calendar has is refused', async () => {
+    const read = (time: number) =>
+      readBatches(fakeBatches([]).api, { first: 1, after: encodeCursor('batches', [time, [], 0]), datasetId });
+    await read(8.64e15);
+    await expect(read(8.64e15 + 1)).rejects.toMatchObject(refused);
+  });
+
+  it('that is longer than any we give is refused without a look at it', async () => {
+    const read = (after: string) => readExportJobs(fakeExportJobs([]).api, { first: 1, after, filter: null });
+    const long = encodeCursor('exportJobs', [1, 'x'.repeat(10_000)]);
+    await expect(read(long)).rejects.toMatchObject(refused);
+  });
+
+  it('fits into the length that we take, even with forty long ids in it', async () => {
+    const sets = Array.from({ length: 80 }, (_, index) =>
+      dataset(`${'0123456789abcdef'.repeat(3)}-${index}`, { createdAt: new Date(1) }),
+    );
+    const { api } = fakeDatasets(sets);
+    const { ids } = await walk((after) => readDatasets(api, { first: 13, after, filter: null, orderBy: null }), String);
+    expect(ids).toHaveLength(80);
+  });
+});

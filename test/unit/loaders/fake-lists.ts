@@ -1,0 +1,127 @@
+import type { Batch, BatchFile } from '../../../src/domain/batch.ts';
+import type { Dataset } from '../../../src/domain/dataset.ts';
+import type { ExportJob } from '../../../src/domain/export-job.ts';
+import type {
+  BatchesApi,
+  DatasetListOptions,
+  DatasetsApi,
+  ExportJobsApi,
+  FilesApi,
+  TimeBounds,
+} from '../../../src/upstream/platform-api.ts';
+
+/** A list of the platform, as its rows are at the moment; tests change `rows` between calls. */
+interface FakeList<Row, Api, Call> {
+  rows: Row[];
+  readonly calls: Call[];
+  readonly api: Api;
+}
+
+type ExportJobsCall = Parameters<ExportJobsApi['list']>[0];
+
+/** Export jobs by keyset: newest first, and what is behind a cursor does not move when rows come or go. */
+export function fakeExportJobs(
+  rows: readonly ExportJob[],
+): FakeList<ExportJob, Pick<ExportJobsApi, 'list'>, ExportJobsCall> {
+  const list: ReturnType<typeof fakeExportJobs> = {
+    rows: [...rows],
+    calls: [],
+    api: {
+      list: async (options) => {
+        const { limit, cursor } = options;
+        list.calls.push(options);
+        const behind = list.rows
+          .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || compareText(b.id, a.id))
+          .filter(({ createdAt, id }) => {
+            const ms = createdAt.getTime();
+            return !cursor || ms < cursor.createdAtMs || (ms === cursor.createdAtMs && id < cursor.id);
+          });
+        const jobs = behind.slice(0, limit);
+        const last = jobs.at(-1);
+        const next = last && behind.length > limit ? { createdAtMs: last.createdAt.getTime(), id: last.id } : null;
+        return { jobs, next };
+      },
+    },
+  };
+  return list;
+}
+
+/** Datasets by row offset, in the order asked for; rows of the same key by id. */
+export function fakeDatasets(
+  rows: readonly Dataset[],
+): FakeList<Dataset, Pick<DatasetsApi, 'list'>, DatasetListOptions> {
+  const list: ReturnType<typeof fakeDatasets> = {
+    rows: [...rows],
+    calls: [],
+    api: {
+      list: async (options) => {
+        const { limit, start = 0, name, created, updated } = options;
+        const { field, direction } = options.orderBy ?? { field: 'created', direction: 'desc' };
+        list.calls.push(options);
+        const sign = direction === 'asc' ? 1 : -1;
+        const keyOf = (row: Dataset): string | number =>
+          field === 'name' ? (row.name ?? '') : ((field === 'created' ? row.createdAt : row.updatedAt)?.getTime() ?? 0);
+        return list.rows
+          .filter((row) => name === undefined || row.name === name)
+          .filter((row) => isWithin(row.createdAt, created) && isWithin(row.updatedAt, updated))
+          .toSorted((a, b) => sign * compare(keyOf(a), keyOf(b)) || compareText(a.id, b.id))
+          .slice(start, start + limit);
+      },
+    },
+  };
+  return list;
+}
+
+type BatchesCall = Parameters<BatchesApi['list']>[0];
+
+/** The batches of a dataset by row offset, newest first. */
+export function fakeBatches(rows: readonly Batch[]): FakeList<Batch, Pick<BatchesApi, 'list'>, BatchesCall> {
+  const list: ReturnType<typeof fakeBatches> = {
+    rows: [...rows],
+    calls: [],
+    api: {
+      list: async (options) => {
+        const { datasetId, limit, start = 0, created } = options;
+        list.calls.push(options);
+        return list.rows
+          .filter((row) => row.datasetId === datasetId && isWithin(row.createdAt, created))
+          .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || compareText(a.id, b.id))
+          .slice(start, start + limit);
+      },
+    },
+  };
+  return list;
+}
+
+type FilesCall = Parameters<FilesApi['list']>[0];
+
+/** The files of a batch: entries by row offset, each holding any number of parts. */
+export function fakeFiles(
+  rows: readonly (readonly BatchFile[])[],
+): FakeList<readonly BatchFile[], Pick<FilesApi, 'list'>, FilesCall> {
+  const list: ReturnType<typeof fakeFiles> = {
+    rows: [...rows],
+    calls: [],
+    api: {
+      list: async (options) => {
+        const { start, limit } = options;
+        list.calls.push(options);
+        const next = start + limit < list.rows.length ? start + limit : null;
+        return { files: list.rows.slice(start, start + limit).flat(), next };
+      },
+    },
+  };
+  return list;
+}
+
+function isWithin(time: Date | null, { after, from, to }: TimeBounds = {}): boolean {
+  for (const bound of [after, from, to]) {
+    if (bound !== undefined && Number.isNaN(bound.getTime()))
+      throw new Error('The platform was sent a time that is none.');
+  }
+  if (after === undefined && from === undefined && to === undefined) return true;
+  return time !== null && !(after && time <= after) && !(from && time < from) && !(to && time > to);
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+const compare = (a: string | number, b: string | number): number => (a < b ? -1 : a > b ? 1 : 0);
