@@ -1,18 +1,20 @@
-import type { ExportJob } from '../domain/export-job.ts';
-import type { Watch } from '../events/watch.ts';
 import { createLoaders } from '../loaders/index.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Caller, Upstream } from '../upstream/platform-api.ts';
 import type { Authenticate } from './authenticate.ts';
-import type { AuthMode, GatewayContext } from './context.ts';
+import type { AuthMode, GatewayContext, Watches } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
+import type { IdempotencyRecords } from './idempotency.ts';
 import type { RequestHeaders } from './request-headers.ts';
 
 export interface ContextServices {
   readonly authenticate: Authenticate;
   readonly authMode: AuthMode;
   readonly upstream: Upstream;
-  readonly watchExportJobs: (caller: Caller) => Watch<ExportJob>;
+  readonly watch: (caller: Caller) => Watches;
+  readonly clock: Clock;
+  readonly idempotency: IdempotencyRecords;
   readonly downloads: DownloadLinks;
   readonly logger: Logger;
   /** Aborts when the gateway gives up what is still going on at its end. Bounds writes, which outlive their caller. */
@@ -33,7 +35,7 @@ export type CreateContext = (request: OperationRequest) => GatewayContext;
  * @throws what `authenticate` throws
  */
 export function contextFactory(services: ContextServices): CreateContext {
-  const { authenticate, authMode, upstream, watchExportJobs, downloads, logger, lifetime } = services;
+  const { authenticate, authMode, upstream, watch, clock, idempotency, downloads, logger, lifetime } = services;
   return ({ headers, signal }) => {
     const caller = authenticate(headers);
     const platform = upstream.connect(caller, { signal });
@@ -45,7 +47,9 @@ export function contextFactory(services: ContextServices): CreateContext {
       platform,
       writes: upstream.connect(caller, { signal: lifetime }),
       loaders: createLoaders(platform),
-      watch: { exportJobs: watchExportJobs(caller) },
+      watch: watch(caller),
+      clock,
+      once: (request, create) => idempotency.run({ ...request, tenant: caller.tenant }, create),
       downloads: { linkTo: (file) => downloads.linkTo(caller, file) },
       signal,
       logger,

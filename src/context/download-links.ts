@@ -37,6 +37,8 @@ const maxTokenLength = 4_096;
 
 interface Ticket {
   readonly caller: Caller;
+  /** Under which `ticketIds` names it. */
+  readonly key: string;
   readonly expiresAt: number;
 }
 
@@ -59,7 +61,7 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
     if (known !== undefined && (tickets.get(known)?.expiresAt ?? 0) >= now + ttlMs) return known;
     forgetExpired(now);
     const id = randomBytes(18).toString('base64url');
-    tickets.set(id, { caller, expiresAt: now + 2 * ttlMs });
+    tickets.set(id, { caller, key, expiresAt: now + 2 * ttlMs });
     ticketIds.set(key, id);
     return id;
   };
@@ -70,9 +72,9 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
     for (const [id, ticket] of tickets) {
       if (index >= surplus && ticket.expiresAt > now) break;
       tickets.delete(id);
+      if (ticketIds.get(ticket.key) === id) ticketIds.delete(ticket.key);
       index += 1;
     }
-    for (const [key, id] of ticketIds) if (!tickets.has(id)) ticketIds.delete(key);
   };
 
   return {

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { connectionHeaders } from '../../../src/context/request-headers.ts';
+
+const upgrade = (name: string) => (name === 'x-sandbox-name' ? 'from-upgrade' : null);
+
+describe('the headers of a connection', () => {
+  it('are the members of connectionParams, in any case', () => {
+    const headers = connectionHeaders({ Authorization: 'Bearer a', 'X-API-Key': 'key' }, upgrade);
+    expect([headers('authorization'), headers('x-api-key')]).toEqual(['Bearer a', 'key']);
+  });
+
+  it('may be nested under "headers", as routers send them; the top wins', () => {
+    const params = {
+      headers: { Authorization: 'Bearer nested', 'X-Gw-Ims-Org-Id': 'org' },
+      authorization: 'Bearer top',
+    };
+    const headers = connectionHeaders(params, upgrade);
+    expect([headers('authorization'), headers('x-gw-ims-org-id')]).toEqual(['Bearer top', 'org']);
+  });
+
+  it('are looked up in the upgrade request where connectionParams has none', () => {
+    expect(connectionHeaders({}, upgrade)('x-sandbox-name')).toBe('from-upgrade');
+    expect(connectionHeaders({ 'x-sandbox-name': 'dev' }, upgrade)('x-sandbox-name')).toBe('dev');
+    expect(connectionHeaders({}, upgrade)('authorization')).toBeNull();
+  });
+
+  it('are those that say who calls, and no others', () => {
+    const headers = connectionHeaders({ cookie: 'x', headers: { host: 'y' } }, upgrade);
+    expect([headers('cookie'), headers('host'), headers('headers')]).toEqual([null, null, null]);
+  });
+
+  it('are texts: anything else counts as absent', () => {
+    const headers = connectionHeaders(
+      { authorization: { toString: 'x' }, 'x-sandbox-name': 5, 'x-api-key': null },
+      upgrade,
+    );
+    expect([headers('authorization'), headers('x-sandbox-name'), headers('x-api-key')]).toEqual([
+      null,
+      'from-upgrade',
+      null,
+    ]);
+  });
+
+  it.each([undefined, null, 'text', 5, [], { headers: null }, { headers: 'text' }])(
+    'are those of the upgrade request when connectionParams is %j',
+    (params) => {
+      const headers = connectionHeaders(params, upgrade);
+      expect([headers('x-sandbox-name'), headers('authorization')]).toEqual(['from-upgrade', null]);
+    },
+  );
+});
