@@ -53,8 +53,12 @@ BatchRef.implement({
     id: t.id({ description: 'The global id.', resolve: (batch) => globalId('Batch', batch.id) }),
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
     status: t.expose('status', { type: BatchStatusRef, description: 'Where it is.' }),
-    rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
+    rawStatus: t.exposeString('rawStatus', {
+      extensions: { reads: ['status'] },
+      description: 'What the platform said, letter by letter.',
+    }),
     dataset: t.field({
+      extensions: { reads: ['datasetId'] },
       type: DatasetRef,
       nullable: true,
       description: 'The dataset that it belongs to.',

@@ -1,7 +1,8 @@
-import { type ExportJob, isTerminalExportJobStatus } from '../domain/export-job.ts';
+import type { ExportJob } from '../domain/export-job.ts';
 import type { ExportJobId } from '../domain/ids.ts';
 import { ConflictError, NotFoundError } from '../errors.ts';
 import { builder } from './builder.ts';
+import { cancelJob } from './cancel-job.ts';
 import { mutationErrors } from './errors.ts';
 import { parseId } from './global-id.ts';
 import { ExportJobRef } from './refs.ts';
@@ -22,16 +23,14 @@ builder.mutationField('cancelExportJob', (t) =>
     description: 'Cancels an export job that has not ended.',
     errors: mutationErrors(NotFoundError, ConflictError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
-    resolve: async (_, args, { loaders, writes, watch }) => {
-      const id = parseId<ExportJobId>('ExportJob', args.id);
-      const job = await loaders.exportJob.load(id);
-      if (job === null) throw new NotFoundError(args.id, { message: `There is no export job ${id}.` });
-      if (isTerminalExportJobStatus(job.status)) {
-        throw new ConflictError({ message: `Export job ${id} has already ended: it is ${job.status}.` });
-      }
-      const known = await writes.exportJobs.cancel(id);
-      watch.exportJobs.nudge();
-      return { exportJob: (known ? await writes.exportJobs.get(id) : null) ?? job };
-    },
+    resolve: async (_, args, { loaders, writes, watch }) => ({
+      exportJob: await cancelJob({
+        id: parseId<ExportJobId>('ExportJob', args.id),
+        noun: 'export job',
+        load: loaders.exportJob.load,
+        writes: writes.exportJobs,
+        watch: watch.exportJobs,
+      }),
+    }),
   }),
 );

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
 import { type ExportJob, type NewExportJob, segmentMembershipStatuses } from '../domain/export-job.ts';
-import type { DatasetId, MergePolicyId, SegmentId } from '../domain/ids.ts';
-import { GatewayError, InvalidInputError } from '../errors.ts';
+import { type DatasetId, type ExportJobId, type MergePolicyId, platformId, type SegmentId } from '../domain/ids.ts';
+import { ConflictError, GatewayError, InvalidInputError } from '../errors.ts';
 import { builder } from './builder.ts';
 import { CreateDatasetInput, createDataset, createDatasetInput } from './create-dataset.ts';
 import { mutationErrors } from './errors.ts';
 import { idInput } from './global-id.ts';
-import { dateInput, nonEmpty, nullable, optional, parseInput } from './input.ts';
+import { createOnce, idempotencyKeyInput } from './idempotency.ts';
+import { dateInput, fieldPathsInput, nonEmpty, nullable, optional, parseInput } from './input.ts';
 import { SegmentMembershipStatusRef } from './job.ts';
 import { ExportJobRef } from './refs.ts';
 
@@ -96,19 +97,11 @@ const CreateExportJobInput = builder.inputType('CreateExportJobInput', {
     destination: t.field({ type: ExportDestinationInput, required: true, description: 'Where to.' }),
     schemaName: t.string({ description: '`_xdm.context.profile` by default.' }),
     evaluateSegments: t.boolean({ description: 'Run segmentation as part of the export; false by default.' }),
+    idempotencyKey: t.string({
+      description: 'The same key with the same input answers with the first job and creates nothing.',
+    }),
   }),
 });
-
-/** The platform takes field paths as one text with commas between them. */
-const fieldPaths = z
-  .array(
-    z
-      .string()
-      .trim()
-      .regex(/^[^\s,]+$/, 'must be a dotted path without spaces and commas')
-      .max(500),
-  )
-  .min(1, 'must name at least one field, or be left out to export every field');
 
 /** An end before its beginning selects nothing: certainly a mistake. */
 const ordered =
@@ -131,7 +124,7 @@ interface IngestWindow {
 }
 
 const createExportJobInput = z.object({
-  fields: nullable(fieldPaths),
+  fields: nullable(fieldPathsInput),
   mergePolicy: nullable(
     z.object({
       id: idInput<MergePolicyId>('MergePolicy'),
@@ -167,7 +160,7 @@ const createExportJobInput = z.object({
   eventList: nullable(
     z
       .object({
-        fields: nullable(fieldPaths),
+        fields: nullable(fieldPathsInput),
         fromIngestTimestamp: nullable(dateInput),
         toIngestTimestamp: nullable(dateInput),
       })
@@ -182,23 +175,37 @@ const createExportJobInput = z.object({
   }),
   schemaName: nullable(nonEmpty(200)),
   evaluateSegments: nullable(z.boolean()),
+  idempotencyKey: idempotencyKeyInput,
 });
-type CreateExportJob = z.output<typeof createExportJobInput>;
+type CreateExportJob = Omit<z.output<typeof createExportJobInput>, 'idempotencyKey'>;
 
-const CreateExportJobPayload = builder.objectRef<{ exportJob: ExportJob }>('CreateExportJobPayload').implement({
-  description: 'The export job was accepted. Watch it with `exportJobChanged`.',
-  fields: (t) => ({ exportJob: t.expose('exportJob', { type: ExportJobRef, description: 'The job.' }) }),
-});
+const CreateExportJobPayload = builder
+  .objectRef<{ readonly created: ExportJob; readonly replayed: boolean }>('CreateExportJobPayload')
+  .implement({
+    description: 'The export job was accepted. Watch it with `exportJobChanged`.',
+    fields: (t) => ({
+      exportJob: t.expose('created', { type: ExportJobRef, description: 'The job.' }),
+      replayed: t.exposeBoolean('replayed', {
+        description: 'True when the idempotency key had created this job before, and nothing was created now.',
+      }),
+    }),
+  });
 
 builder.mutationField('createExportJob', (t) =>
   t.field({
     type: CreateExportJobPayload,
     description: 'Starts an export into an existing dataset or a new one.',
-    errors: mutationErrors(),
+    errors: mutationErrors(ConflictError),
     args: { input: t.arg({ type: CreateExportJobInput, required: true, description: 'What to export.' }) },
-    resolve: async (_, args, ctx) => {
-      const input = parseInput(createExportJobInput, args.input, 'input');
-      return { exportJob: await createExportJob(ctx, input) };
+    resolve: (_, args, ctx) => {
+      const { idempotencyKey, ...input } = parseInput(createExportJobInput, args.input, 'input');
+      return createOnce(ctx, {
+        operation: 'createExportJob',
+        key: idempotencyKey,
+        input,
+        create: () => createExportJob(ctx, input),
+        find: (id) => ctx.loaders.exportJob.load(platformId<ExportJobId>(id)),
+      });
     },
   }),
 );

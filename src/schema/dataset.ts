@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { type Dataset, isUnionProfileDataset } from '../domain/dataset.ts';
 import { type DatasetId, platformId } from '../domain/ids.ts';
 import { NotFoundError } from '../errors.ts';
-import type { DatasetOrder } from '../loaders/dataset-connection.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { CreateDatasetInput, createDataset, createDatasetInput } from './create-dataset.ts';
@@ -10,8 +9,9 @@ import { describedEnum } from './enum.ts';
 import { mutationErrors } from './errors.ts';
 import { ExportJobFilterInput, parseExportJobFilter } from './export-job-filter.ts';
 import { globalId, parseId } from './global-id.ts';
-import { dateInput, nonEmpty, optional, parseInput } from './input.ts';
+import { dateInput, nonEmpty, nullable, optional, parseInput } from './input.ts';
 import { Node, registerNode } from './node.ts';
+import { OrderDirectionRef, orderDirectionInput } from './order-direction.ts';
 import { BatchConnection, BatchRef, DatasetConnection, DatasetRef, ExportJobConnection } from './refs.ts';
 
 const SchemaRef = builder.objectRef<NonNullable<Dataset['schemaRef']>>('SchemaRef').implement({
@@ -51,6 +51,7 @@ DatasetRef.implement({
       description: 'Format of its files, `parquet` for exports.',
     }),
     isUnionProfileDataset: t.boolean({
+      extensions: { reads: ['schemaRef'] },
       description: 'Whether profiles can be exported into it: it follows the union profile schema.',
       resolve: isUnionProfileDataset,
     }),
@@ -61,12 +62,14 @@ DatasetRef.implement({
     }),
     tags: t.expose('tags', { type: [TagRef], description: 'Its tags.' }),
     lastBatch: t.field({
+      extensions: { reads: ['lastBatchId'] },
       type: BatchRef,
       nullable: true,
       description: 'The batch written last, whatever became of it.',
       resolve: ({ lastBatchId }, _, ctx) => (lastBatchId === null ? null : ctx.loaders.batch.load(lastBatchId)),
     }),
     lastSuccessfulBatch: t.field({
+      extensions: { reads: ['lastSuccessfulBatchId'] },
       type: BatchRef,
       nullable: true,
       description: 'The batch written last with success.',
@@ -115,11 +118,6 @@ const DatasetOrderFieldRef = describedEnum<'CREATED_AT' | 'UPDATED_AT' | 'NAME'>
   { CREATED_AT: 'Time of creation.', UPDATED_AT: 'Time of the last change.', NAME: 'Name.' },
 );
 
-export const OrderDirectionRef = describedEnum<'ASC' | 'DESC'>('OrderDirection', 'Which end comes first.', {
-  ASC: 'Smallest or oldest first.',
-  DESC: 'Greatest or newest first.',
-});
-
 const DatasetOrderInput = builder.inputType('DatasetOrder', {
   description: 'Order of datasets.',
   fields: (t) => ({
@@ -128,27 +126,23 @@ const DatasetOrderInput = builder.inputType('DatasetOrder', {
   }),
 });
 
+const orderFields = { CREATED_AT: 'created', UPDATED_AT: 'updated', NAME: 'name' } as const;
+
 const datasetsInput = z.object({
-  filter: z
-    .object({
+  filter: nullable(
+    z.object({
       name: optional(nonEmpty(500)),
       schemaId: optional(z.url('must be an absolute URI')),
       createdAfter: optional(dateInput),
       updatedAfter: optional(dateInput),
-    })
-    .nullish()
-    .transform((filter) => filter ?? null),
-  orderBy: z
-    .object({
-      field: z
-        .enum(['CREATED_AT', 'UPDATED_AT', 'NAME'])
-        .transform((field): DatasetOrder['field'] =>
-          field === 'CREATED_AT' ? 'created' : field === 'UPDATED_AT' ? 'updated' : 'name',
-        ),
-      direction: z.enum(['ASC', 'DESC']).transform((direction) => (direction === 'ASC' ? 'asc' : 'desc')),
-    })
-    .nullish()
-    .transform((orderBy) => orderBy ?? null),
+    }),
+  ),
+  orderBy: nullable(
+    z.object({
+      field: z.enum(['CREATED_AT', 'UPDATED_AT', 'NAME']).transform((field) => orderFields[field]),
+      direction: orderDirectionInput,
+    }),
+  ),
 });
 
 builder.queryFields((t) => ({

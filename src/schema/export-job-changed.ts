@@ -1,14 +1,11 @@
-import { z } from 'zod';
 import type { ExportJob } from '../domain/export-job.ts';
 import { matchesExportJobFilter } from '../domain/export-job-filter.ts';
 import type { ExportJobId } from '../domain/ids.ts';
 import type { WatchEvent } from '../events/watch.ts';
 import { builder } from './builder.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
-import { idInput } from './global-id.ts';
-import { optional, parseInput } from './input.ts';
 import { ExportJobRef } from './refs.ts';
-import { liveEvents, maxWatchedIds, WatchEventKindRef } from './watch.ts';
+import { liveEvents, parseWatch, WatchEventKindRef } from './watch.ts';
 
 const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent').implement({
   description: 'What happened to an export job, or to the view as a whole.',
@@ -30,16 +27,6 @@ const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent'
   }),
 });
 
-const watchInput = z.object({
-  ids: optional(
-    z
-      .array(idInput<ExportJobId>('ExportJob'))
-      .min(1, 'must name at least one job, or be left out')
-      .max(maxWatchedIds, `must be at most ${maxWatchedIds}`),
-  ),
-  after: optional(z.string().max(200)),
-});
-
 builder.subscriptionField('exportJobChanged', (t) =>
   t.field({
     type: ExportJobEvent,
@@ -56,17 +43,10 @@ builder.subscriptionField('exportJobChanged', (t) =>
       after: t.arg.string({ description: 'Cursor of the last event seen.' }),
     },
     subscribe: async (_, args, ctx) => {
-      const { ids, after } = parseInput(watchInput, args);
+      const { ids, after } = parseWatch<ExportJobId>('ExportJob', args);
       const filter = parseExportJobFilter(args.filter);
-      return liveEvents(
-        ctx,
-        await ctx.watch.exportJobs.subscribe({
-          ids: ids ?? null,
-          matches: filter === null ? null : (job) => matchesExportJobFilter(job, filter),
-          after,
-          signal: ctx.signal,
-        }),
-      );
+      const matches = filter === null ? null : (job: ExportJob) => matchesExportJobFilter(job, filter);
+      return liveEvents(ctx, await ctx.watch.exportJobs.subscribe({ ids, matches, after, signal: ctx.signal }));
     },
     resolve: (event) => event,
   }),

@@ -5,7 +5,6 @@ import {
   type ExportMetrics,
   isTerminalExportJobStatus,
   type JobType,
-  type MergePolicyRef,
   type SegmentSelection,
 } from '../domain/export-job.ts';
 import { type ExportJobId, platformId } from '../domain/ids.ts';
@@ -15,8 +14,10 @@ import { describedEnum } from './enum.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
 import { globalId, parseId } from './global-id.ts';
 import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from './job.ts';
+import { MergePolicyReferenceRef } from './merge-policy-reference.ts';
 import { Node, registerNode } from './node.ts';
-import { BatchRef, DatasetRef, ExportJobConnection, ExportJobRef } from './refs.ts';
+import { BatchRef, DatasetRef, ExportJobConnection, ExportJobRef, SegmentDefinitionRef } from './refs.ts';
+import { isPlatformNamespace } from './segment-namespace.ts';
 
 const JobTypeRef = describedEnum<JobType>('JobType', 'How a job runs.', {
   BATCH: 'Over a batch of data.',
@@ -29,14 +30,6 @@ const SchemaName = builder.objectRef<{ name: string }>('SchemaName').implement({
   fields: (t) => ({ name: t.exposeString('name', { description: '`_xdm.context.profile` for profiles.' }) }),
 });
 
-const MergePolicyReference = builder.objectRef<MergePolicyRef>('MergePolicyReference').implement({
-  description: 'The merge policy that a job was given.',
-  fields: (t) => ({
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    version: t.exposeInt('version', { nullable: true, description: 'Version of the policy; null when not said.' }),
-  }),
-});
-
 const SegmentSelectionRef = builder.objectRef<SegmentSelection>('SegmentSelection').implement({
   description: 'Members of a segment.',
   fields: (t) => ({
@@ -45,6 +38,13 @@ const SegmentSelectionRef = builder.objectRef<SegmentSelection>('SegmentSelectio
     statuses: t.expose('statuses', {
       type: [SegmentMembershipStatusRef],
       description: 'Members of which status. None means the platform’s default.',
+    }),
+    definition: t.field({
+      type: SegmentDefinitionRef,
+      nullable: true,
+      description: 'The segment as it is now; null when it no longer exists, and for those of other namespaces.',
+      resolve: ({ segmentId, segmentNs }, _, ctx) =>
+        isPlatformNamespace(segmentNs) ? ctx.loaders.segmentDefinition.load(segmentId) : null,
     }),
   }),
 });
@@ -199,7 +199,7 @@ ExportJobRef.implement({
       resolve: ({ schemaName }) => (schemaName === null ? null : { name: schemaName }),
     }),
     mergePolicy: t.expose('mergePolicy', {
-      type: MergePolicyReference,
+      type: MergePolicyReferenceRef,
       nullable: true,
       description: 'How fragments of a profile are merged.',
     }),

@@ -21,6 +21,7 @@ export const globalId = (typename: NodeTypename, id: string): string => `${typen
 /** The two parts of a global id, or null when the text is not one. A platform id may hold colons itself. */
 export function splitGlobalId(text: string): { readonly typename: NodeTypename; readonly id: string } | null {
   const colon = text.indexOf(':');
+  if (colon < 0) return null;
   const typename = nodeTypenames.find((name) => name === text.slice(0, colon));
   return typename === undefined || colon === text.length - 1 ? null : { typename, id: text.slice(colon + 1) };
 }

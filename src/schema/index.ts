@@ -7,6 +7,16 @@ import './export-job.ts';
 import './create-export-job.ts';
 import './cancel-export-job.ts';
 import './export-job-changed.ts';
+import './schedule.ts';
+import './schedule-mutations.ts';
+import './schedule-changed.ts';
+import './segment-job.ts';
+import './create-segment-job.ts';
+import './cancel-segment-job.ts';
+import './segment-job-changed.ts';
+import './segment-definition.ts';
+import './merge-policy.ts';
+import './profile.ts';
 import './viewer.ts';
 import { builder } from './builder.ts';
 

@@ -17,14 +17,18 @@ export function parseInput<Schema extends z.ZodType>(schema: Schema, value: unkn
   );
 }
 
+/** A number of entries of a list that has no pages. */
+export const countInput = (byDefault: number) =>
+  z
+    .number()
+    .int()
+    .min(1, 'must be at least 1')
+    .max(100, 'must be at most 100')
+    .nullish()
+    .transform((count) => count ?? byDefault);
+
 /** The `first` of every connection. */
-export const firstInput = z
-  .number()
-  .int()
-  .min(1, 'must be at least 1')
-  .max(100, 'must be at most 100')
-  .nullish()
-  .transform((first) => first ?? 20);
+export const firstInput = countInput(20);
 
 export const afterInput = z
   .string()
@@ -43,3 +47,14 @@ export const nullable = <Schema extends z.ZodType>(schema: Schema) =>
 
 export const nonEmpty = (maximum: number) =>
   z.string().trim().min(1, 'must not be empty').max(maximum, `must have at most ${maximum} characters`);
+
+/** Dotted XDM paths. The platform takes them as one text with commas between them. */
+export const fieldPathsInput = z
+  .array(
+    z
+      .string()
+      .trim()
+      .regex(/^[^\s,]+$/, 'must be a dotted path without spaces and commas')
+      .max(500),
+  )
+  .min(1, 'must name at least one field, or be left out for every field');

@@ -1,10 +1,10 @@
 import { GraphQLError, Kind } from 'graphql';
-import { GraphQLSafeInt } from 'graphql-scalars';
+import { GraphQLJSONObject, GraphQLSafeInt } from 'graphql-scalars';
 import { builder } from './builder.ts';
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
 
-/** A moment, or an Invalid Date for whatever is not one. Days that the calendar does not have are not moved to the next month. */
+/** A moment, or an Invalid Date for whatever is not one. Days and hours that do not exist are not moved to the next ones. */
 function parseDateTime(value: unknown): Date {
   const invalid = new Date(Number.NaN);
   if (typeof value !== 'string' || !rfc3339.test(value)) return invalid;
@@ -35,3 +35,4 @@ builder.scalarType('URL', {
 });
 
 builder.addScalarType('SafeInt', GraphQLSafeInt);
+builder.addScalarType('JSONObject', GraphQLJSONObject);

@@ -1,6 +1,10 @@
+import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
+import type { Branded } from '../domain/tenant.ts';
 import type { WatchEvent } from '../events/watch.ts';
 import { describedEnum } from './enum.ts';
+import { idInput, type NodeTypename } from './global-id.ts';
+import { nullable, optional, parseInput } from './input.ts';
 
 export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
   'WatchEventKind',
@@ -17,7 +21,27 @@ export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
 );
 
 /** Ids that one subscription may name. */
-export const maxWatchedIds = 1_000;
+const maxWatchedIds = 1_000;
+
+/**
+ * The arguments that every live view has.
+ * @throws {InvalidInputError}
+ */
+export function parseWatch<Id extends Branded<string>>(
+  typename: NodeTypename,
+  args: { readonly ids?: readonly string[] | null | undefined; readonly after?: string | null | undefined },
+) {
+  const schema = z.object({
+    ids: nullable(
+      z
+        .array(idInput<Id>(typename))
+        .min(1, 'must name at least one, or be left out')
+        .max(maxWatchedIds, `must be at most ${maxWatchedIds}`),
+    ),
+    after: optional(z.string().max(200)),
+  });
+  return parseInput(schema, args);
+}
 
 /**
  * The events of a subscription field. The context of a subscription lives as long as it does, so what its loaders have

@@ -1,0 +1,37 @@
+import type { ScheduleId } from '../domain/ids.ts';
+import type { Schedule } from '../domain/schedule.ts';
+import type { WatchEvent } from '../events/watch.ts';
+import { builder } from './builder.ts';
+import { ScheduleRef } from './refs.ts';
+import { liveEvents, parseWatch, WatchEventKindRef } from './watch.ts';
+
+const ScheduleEvent = builder.objectRef<WatchEvent<Schedule>>('ScheduleEvent').implement({
+  description: 'What happened to a schedule, or to the view as a whole.',
+  fields: (t) => ({
+    kind: t.expose('kind', { type: WatchEventKindRef, description: 'What happened.' }),
+    cursor: t.exposeString('cursor', { description: 'Resume behind this event with `after`.' }),
+    observedAt: t.expose('observedAt', { type: 'DateTime', description: 'When the gateway saw it.' }),
+    schedule: t.expose('entity', {
+      type: ScheduleRef,
+      nullable: true,
+      description: 'Null on STALE, RECOVERED and RESYNC.',
+    }),
+  }),
+});
+
+builder.subscriptionField('scheduleChanged', (t) =>
+  t.field({
+    type: ScheduleEvent,
+    description:
+      'Like `exportJobChanged`, for schedules. A schedule never ends, so the stream completes only when all of `ids` are removed.',
+    args: {
+      ids: t.arg.idList({ description: 'Only these schedules, global or platform ids.' }),
+      after: t.arg.string({ description: 'Cursor of the last event seen.' }),
+    },
+    subscribe: async (_, args, ctx) => {
+      const { ids, after } = parseWatch<ScheduleId>('Schedule', args);
+      return liveEvents(ctx, await ctx.watch.schedules.subscribe({ ids, matches: null, after, signal: ctx.signal }));
+    },
+    resolve: (event) => event,
+  }),
+);

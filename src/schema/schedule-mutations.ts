@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import type { GatewayContext } from '../context/context.ts';
+import { platformId, type ScheduleId, type SegmentId } from '../domain/ids.ts';
+import { type Schedule, type ScheduleChange, scheduleStates, scheduleTypes } from '../domain/schedule.ts';
+import { everySegment } from '../domain/segment-job.ts';
+import { ConflictError, NotFoundError } from '../errors.ts';
+import { parseQuartz, QuartzSyntaxError } from '../runtime/quartz.ts';
+import { builder } from './builder.ts';
+import { mutationErrors } from './errors.ts';
+import { globalId, idInput, parseId } from './global-id.ts';
+import { nonEmpty, optional, parseInput } from './input.ts';
+import { ScheduleRef } from './refs.ts';
+import { ScheduleStateRef, ScheduleTypeRef } from './schedule.ts';
+
+const CreateScheduleInput = builder.inputType('CreateScheduleInput', {
+  description: 'What to run, and when. The platform takes one schedule for each organization.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: 'Its name.' }),
+    type: t.field({ type: ScheduleTypeRef, required: true, description: 'What it runs.' }),
+    schedule: t.string({ required: true, description: 'Quartz cron expression, UTC, at most one run a day.' }),
+    segmentIds: t.idList({
+      description: 'Global or platform ids, or the single entry `*` for all, which is the default.',
+    }),
+    state: t.field({ type: ScheduleStateRef, description: 'INACTIVE by default.' }),
+  }),
+});
+
+const UpdateScheduleInput = builder.inputType('UpdateScheduleInput', {
+  description: 'What to change; at least one of them. The platform takes up to half an hour to act on it.',
+  fields: (t) => ({
+    state: t.field({ type: ScheduleStateRef, description: 'Whether it runs.' }),
+    schedule: t.string({ description: 'Quartz cron expression, UTC, at most one run a day.' }),
+  }),
+});
+
+/** Explained here, before the platform is asked, which only says that it is wrong. */
+const cronInput = nonEmpty(200).superRefine((expression, ctx) => {
+  try {
+    const { runsPerDay } = parseQuartz(expression);
+    if (runsPerDay > 1) {
+      ctx.addIssue(
+        `would run ${runsPerDay} times a day; the platform allows one: name one second, one minute, one hour`,
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof QuartzSyntaxError)) throw error;
+    ctx.addIssue(`is not a Quartz cron expression: ${error.message}`);
+  }
+});
+
+const stateInput = z.enum(scheduleStates).exclude(['UNKNOWN'], 'must be ACTIVE or INACTIVE');
+
+const createScheduleInput = z.object({
+  name: nonEmpty(500),
+  type: z.enum(scheduleTypes).exclude(['UNKNOWN'], 'must be BATCH_SEGMENTATION or EXPORT'),
+  schedule: cronInput,
+  segmentIds: optional(
+    z
+      .array(idInput<SegmentId>('SegmentDefinition'))
+      .min(1, 'must name at least one segment, or be left out for all')
+      .refine((ids) => ids.length === 1 || !ids.includes(platformId(everySegment)), '* must stand alone'),
+  ),
+  state: optional(stateInput),
+});
+
+const updateScheduleInput = z
+  .object({ state: optional(stateInput), schedule: optional(cronInput) })
+  .refine(({ state, schedule }) => state !== undefined || schedule !== undefined, 'must change something');
+
+const payload = (name: string, description: string) =>
+  builder.objectRef<{ schedule: Schedule }>(name).implement({
+    description,
+    fields: (t) => ({ schedule: t.expose('schedule', { type: ScheduleRef, description: 'The schedule.' }) }),
+  });
+
+const CreateSchedulePayload = payload('CreateSchedulePayload', 'The schedule was created.');
+const UpdateSchedulePayload = payload('UpdateSchedulePayload', 'The schedule was changed.');
+
+const DeleteSchedulePayload = builder.objectRef<{ deletedId: ScheduleId }>('DeleteSchedulePayload').implement({
+  description: 'The schedule was deleted.',
+  fields: (t) => ({
+    deletedId: t.id({ description: 'Its global id.', resolve: ({ deletedId }) => globalId('Schedule', deletedId) }),
+  }),
+});
+
+const notFound = (id: string): NotFoundError => new NotFoundError(id, { message: `There is no schedule ${id}.` });
+
+builder.mutationFields((t) => ({
+  createSchedule: t.field({
+    type: CreateSchedulePayload,
+    description: 'Creates a schedule.',
+    errors: mutationErrors(ConflictError),
+    args: { input: t.arg({ type: CreateScheduleInput, required: true, description: 'What to create.' }) },
+    resolve: async (_, args, ctx) => {
+      const { segmentIds, state, ...input } = parseInput(createScheduleInput, args.input, 'input');
+      const schedule = await ctx.writes.schedules.create({
+        ...input,
+        segmentIds: segmentIds ?? [platformId<SegmentId>(everySegment)],
+        state: state ?? 'INACTIVE',
+      });
+      ctx.watch.schedules.nudge();
+      return { schedule };
+    },
+  }),
+  updateSchedule: t.field({
+    type: UpdateSchedulePayload,
+    description: 'Makes a schedule active or inactive, or gives it another time.',
+    errors: mutationErrors(NotFoundError, ConflictError),
+    args: {
+      id: t.arg.id({ required: true, description: 'Global id or platform id.' }),
+      input: t.arg({ type: UpdateScheduleInput, required: true, description: 'What to change.' }),
+    },
+    resolve: async (_, args, ctx) => {
+      const id = parseId<ScheduleId>('Schedule', args.id);
+      const change = parseInput(updateScheduleInput, args.input, 'input');
+      return { schedule: await updateSchedule(ctx, id, change) };
+    },
+  }),
+  deleteSchedule: t.field({
+    type: DeleteSchedulePayload,
+    description: 'Deletes a schedule. What it has started goes on.',
+    errors: mutationErrors(NotFoundError),
+    args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
+    resolve: async (_, args, ctx) => {
+      const id = parseId<ScheduleId>('Schedule', args.id);
+      if (!(await ctx.writes.schedules.delete(id))) throw notFound(id);
+      ctx.watch.schedules.nudge();
+      return { deletedId: id };
+    },
+  }),
+}));
+
+/** The platform answers an update with nothing, so the schedule is read again. */
+async function updateSchedule(
+  { writes, watch }: Pick<GatewayContext, 'writes' | 'watch'>,
+  id: ScheduleId,
+  change: ScheduleChange,
+): Promise<Schedule> {
+  if (!(await writes.schedules.update(id, change))) throw notFound(id);
+  watch.schedules.nudge();
+  const schedule = await writes.schedules.get(id);
+  if (schedule === null) throw notFound(id);
+  return schedule;
+}

@@ -1,0 +1,71 @@
+import { platformId, type SegmentId } from '../domain/ids.ts';
+import type { EvaluationMethod, SegmentDefinition } from '../domain/segment-definition.ts';
+import { builder } from './builder.ts';
+import { connectionArgs, parsePage } from './connection.ts';
+import { describedEnum } from './enum.ts';
+import { globalId, parseId } from './global-id.ts';
+import { MergePolicyReferenceRef } from './merge-policy-reference.ts';
+import { Node, registerNode } from './node.ts';
+import { SegmentDefinitionConnection, SegmentDefinitionRef, SegmentJobConnection } from './refs.ts';
+
+const EvaluationMethodRef = describedEnum<EvaluationMethod>('EvaluationMethod', 'When a segment is evaluated.', {
+  BATCH: 'By segment jobs.',
+  CONTINUOUS: 'As data streams in.',
+  SYNCHRONOUS: 'On the edge, as it is asked for.',
+});
+
+const SegmentExpression = builder
+  .objectRef<NonNullable<SegmentDefinition['expression']>>('SegmentExpression')
+  .implement({
+    description: 'Who belongs to a segment.',
+    fields: (t) => ({
+      type: t.exposeString('type', { description: 'Language: `PQL`.' }),
+      format: t.exposeString('format', { description: 'Form of the language: `pql/text` or `pql/json`.' }),
+      value: t.exposeString('value', { description: 'The expression itself.' }),
+    }),
+  });
+
+SegmentDefinitionRef.implement({
+  description: 'A segment: who belongs to it, as an expression over profiles.',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ description: 'The global id.', resolve: (segment) => globalId('SegmentDefinition', segment.id) }),
+    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
+    name: t.exposeString('name', { nullable: true, description: 'Its name.' }),
+    description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
+    expression: t.expose('expression', { type: SegmentExpression, nullable: true, description: 'Who belongs to it.' }),
+    mergePolicy: t.expose('mergePolicy', {
+      type: MergePolicyReferenceRef,
+      nullable: true,
+      description: 'How fragments are merged before they are compared.',
+    }),
+    evaluation: t.expose('evaluation', { type: [EvaluationMethodRef], description: 'When it is evaluated.' }),
+    jobs: t.field({
+      type: SegmentJobConnection,
+      description: 'The segment jobs that name it, newest first.',
+      args: connectionArgs(t),
+      resolve: ({ id }, args, ctx) =>
+        ctx.loaders.segmentJobs({ ...parsePage(args), filter: { segmentId: id }, orderBy: null }),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
+  }),
+});
+
+registerNode('SegmentDefinition', (id, ctx) => ctx.loaders.segmentDefinition.load(platformId<SegmentId>(id)));
+
+builder.queryFields((t) => ({
+  segmentDefinition: t.field({
+    type: SegmentDefinitionRef,
+    nullable: true,
+    description: 'A segment by its id; null when it does not exist.',
+    args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
+    resolve: (_, { id }, ctx) => ctx.loaders.segmentDefinition.load(parseId<SegmentId>('SegmentDefinition', id)),
+  }),
+  segmentDefinitions: t.field({
+    type: SegmentDefinitionConnection,
+    description: 'Segments, newest first.',
+    args: connectionArgs(t),
+    resolve: (_, args, ctx) => ctx.loaders.segmentDefinitions(parsePage(args)),
+  }),
+}));

@@ -1,0 +1,47 @@
+import type { SegmentJobId } from '../domain/ids.ts';
+import type { SegmentJob } from '../domain/segment-job.ts';
+import { matchesSegmentJobFilter } from '../domain/segment-job-filter.ts';
+import type { WatchEvent } from '../events/watch.ts';
+import { builder } from './builder.ts';
+import { SegmentJobRef } from './refs.ts';
+import { parseSegmentJobFilter, SegmentJobFilterInput, SegmentJobStatusRef } from './segment-job.ts';
+import { liveEvents, parseWatch, WatchEventKindRef } from './watch.ts';
+
+const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEvent').implement({
+  description: 'What happened to a segment job, or to the view as a whole.',
+  fields: (t) => ({
+    kind: t.expose('kind', { type: WatchEventKindRef, description: 'What happened.' }),
+    cursor: t.exposeString('cursor', { description: 'Resume behind this event with `after`.' }),
+    observedAt: t.expose('observedAt', { type: 'DateTime', description: 'When the gateway saw it.' }),
+    previousStatus: t.field({
+      type: SegmentJobStatusRef,
+      nullable: true,
+      description: 'Status before the change; null where there was none.',
+      resolve: ({ previous }) => previous?.status ?? null,
+    }),
+    job: t.expose('entity', {
+      type: SegmentJobRef,
+      nullable: true,
+      description: 'Null on STALE, RECOVERED and RESYNC.',
+    }),
+  }),
+});
+
+builder.subscriptionField('segmentJobChanged', (t) =>
+  t.field({
+    type: SegmentJobEvent,
+    description: 'Like `exportJobChanged`, for segment jobs.',
+    args: {
+      ids: t.arg.idList({ description: 'Only these jobs, global or platform ids.' }),
+      filter: t.arg({ type: SegmentJobFilterInput, description: 'Only jobs that match.' }),
+      after: t.arg.string({ description: 'Cursor of the last event seen.' }),
+    },
+    subscribe: async (_, args, ctx) => {
+      const { ids, after } = parseWatch<SegmentJobId>('SegmentJob', args);
+      const filter = parseSegmentJobFilter(args.filter);
+      const matches = filter === null ? null : (job: SegmentJob) => matchesSegmentJobFilter(job, filter);
+      return liveEvents(ctx, await ctx.watch.segmentJobs.subscribe({ ids, matches, after, signal: ctx.signal }));
+    },
+    resolve: (event) => event,
+  }),
+);
