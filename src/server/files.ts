@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Download } from '../context/download-links.ts';
-import { GatewayError, httpStatusByCode, NotFoundError } from '../errors.ts';
+import { GatewayError, httpStatusByCode, NotFoundError, UpstreamUnreadableError } from '../errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { parseRange } from './byte-range.ts';
 import { extensionsOf } from './graphql-error.ts';
@@ -69,8 +69,8 @@ async function send(
   file: DownloadSource,
 ): Promise<void> {
   const info = await file.stat();
-  if (info === null) throw new NotFoundError(name, { message: 'The file does not exist any more.' });
-  const total = info.totalBytes ?? (await lengthByReading(file));
+  if (info === null) throw notFound(name);
+  const total = info.totalBytes ?? (await lengthByReading(file, name));
 
   response.setHeader('accept-ranges', 'bytes');
   response.setHeader('cache-control', 'private, no-store');
@@ -96,10 +96,21 @@ async function send(
   await pipeline(bytesOf(file, first, last), response);
 }
 
-/** A file whose length the platform does not say up front says it in the answer to a small range. */
-async function lengthByReading(file: DownloadSource): Promise<number> {
+const notFound = (name: string) => new NotFoundError(name, { message: 'The file does not exist any more.' });
+
+/**
+ * A file whose length the platform does not say up front says it in the answer to a small range.
+ * @throws {UpstreamUnreadableError} not there either: without it, nobody could tell a whole file from a broken one
+ */
+async function lengthByReading(file: DownloadSource, name: string): Promise<number> {
   const probe = await file.read({ first: 0, last: 0 });
-  return probe?.kind === 'bytes' ? (probe.totalBytes ?? 0) : 0;
+  if (probe === null) throw notFound(name);
+  // A file without bytes has no first one.
+  if (probe.kind !== 'bytes') return 0;
+  // A body that nobody reads would hold its connection for as long as the download takes.
+  for await (const _ of probe.body) break;
+  if (probe.totalBytes !== null) return probe.totalBytes;
+  throw new UpstreamUnreadableError({ message: 'The platform does not say how long the file is.' });
 }
 
 /** The bytes from `first` to `last`, piece by piece; as fast as they are taken, and going on where a connection broke. */
@@ -108,6 +119,7 @@ async function* bytesOf(file: DownloadSource, first: number, last: number): Asyn
   let attempts = 0;
   while (position <= last) {
     const before = position;
+    let failure: Error | undefined;
     try {
       const piece = await file.read({ first: position, last: Math.min(last, position + pieceBytes - 1) });
       if (piece?.kind !== 'bytes') throw new Error('The file went away, or became shorter, while it was read.');
@@ -116,19 +128,20 @@ async function* bytesOf(file: DownloadSource, first: number, last: number): Asyn
         yield chunk;
       }
     } catch (error) {
-      const again = error instanceof GatewayError && error.retryable && attempts + 1 < maxAttempts;
-      if (!again) throw error;
+      if (!(error instanceof GatewayError) || !error.retryable) throw error;
+      failure = error;
     }
     attempts = position > before ? 0 : attempts + 1;
-    if (attempts >= maxAttempts) throw new Error('The platform sends no more bytes of the file.');
+    if (attempts >= maxAttempts) throw failure ?? new Error('The platform sends no more bytes of the file.');
   }
 }
 
 /** The platform may answer with another range than the one asked for: what lies outside is left out. */
 async function* wantedBytes(piece: DownloadPiece, position: number, last: number): AsyncGenerator<Uint8Array, void> {
-  if (piece.first > position) return;
   let offset = piece.first;
   for await (const chunk of piece.body) {
+    // What was asked for did not come. Leaving the loop lets go of the connection.
+    if (piece.first > position) return;
     const wanted = chunk.subarray(Math.max(0, position - offset), Math.max(0, last + 1 - offset));
     offset += chunk.length;
     if (wanted.length > 0) yield wanted;

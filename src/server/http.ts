@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { filesPath } from './files.ts';
@@ -40,6 +40,7 @@ const requestTimeoutMs = 30_000;
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { graphql, files, metrics, maxBodyBytes, logger } = options;
   const active = new Set<ServerResponse>();
+  const connections = new Set<Socket>();
   let draining = false;
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -63,7 +64,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const server = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
     active.add(response);
-    response.on('close', () => active.delete(response));
+    response.on('close', () => {
+      active.delete(response);
+      // An answer that had begun before could not announce that its connection ends with it.
+      if (draining) server.closeIdleConnections();
+    });
     response.setHeader('x-request-id', requestIdOf(request));
     route(request, response).catch((error: unknown) => {
       if (response.headersSent || response.destroyed) {
@@ -77,6 +82,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         sendErrors(response, 500, 'Internal error.', 'INTERNAL_SERVER_ERROR');
       }
     });
+  });
+
+  server.on('connection', (socket) => {
+    connections.add(socket);
+    socket.on('close', () => connections.delete(socket));
   });
 
   return {
@@ -102,6 +112,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         else if (!response.headersSent) response.setHeader('connection', 'close');
       }
       server.closeIdleConnections();
+      // Browsers open connections in advance. Node does not count one as idle before its first request.
+      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
       using deadline = clock.deadline(drainMs);
       deadline.signal.addEventListener('abort', () => server.closeAllConnections());
       await closed;

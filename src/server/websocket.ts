@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql';
 import { CloseCode } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
 import { GatewayError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { MaskError } from './graphql-error.ts';
 import { graphqlPath, type SocketOperation, type Yoga } from './yoga.ts';
@@ -15,6 +16,7 @@ export interface WebSocketOptions {
   /** Origins of browser apps that may connect, besides the gateway's own. */
   readonly corsOrigins: readonly string[];
   readonly maxMessageBytes: number;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly maskError: MaskError;
   /**
@@ -28,19 +30,24 @@ export interface WebSocketOptions {
 const connectionInitTimeoutMs = 3_000;
 /** Pause between pings: under the 30 seconds after which proxies call a connection idle. */
 const pingIntervalMs = 12_000;
+/** How long a client may take to answer the end of its socket, when the server goes down. */
+const closeTimeoutMs = 2_000;
 
 /** What an operation's execution needs and `graphql-ws` only passes on. */
 interface PipelineArgs extends ExecutionArgs {
   readonly execute: (args: ExecutionArgs) => unknown;
   readonly subscribe: (args: ExecutionArgs) => unknown;
+  /** Aborts the operation's signal. */
+  readonly controller: AbortController;
 }
 
 /**
  * GraphQL over WebSocket (`graphql-transport-ws`) on `/graphql` of an HTTP server. Every operation passes the same
- * pipeline as over HTTP. Disposing closes all sockets with 1001, after which clients connect again elsewhere.
+ * pipeline as over HTTP. Disposing closes all sockets with 1001, after which clients connect again elsewhere; one whose
+ * client does not answer is cut off.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
-  const { server, yoga, corsOrigins, maxMessageBytes, logger, maskError, authorize } = options;
+  const { server, yoga, corsOrigins, maxMessageBytes, clock, logger, maskError, authorize } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
   const operations = new WeakMap<object, Map<string, AbortController>>();
 
@@ -55,6 +62,8 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
 
   const graphqlWs = useServer(
     {
+      // Without it, clients are told the messages of internal errors.
+      isProd: true,
       connectionInitWaitTimeout: connectionInitTimeoutMs,
       onConnect: (connection) => {
         try {
@@ -70,7 +79,13 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       },
       onSubscribe: async (connection, id, params) => {
         const controller = new AbortController();
-        operations.get(connection.extra.socket)?.set(id, controller);
+        const running = operations.get(connection.extra.socket);
+        running?.set(id, controller);
+        const refuse = (errors: readonly GraphQLError[]) => {
+          // What never began is not completed either.
+          running?.delete(id);
+          return errors;
+        };
         const pipeline = yoga.getEnveloped({
           socketOperation: operationOf(connection, controller.signal),
           params,
@@ -79,7 +94,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
           const document = pipeline.parse(params.query);
           const schema: GraphQLSchema = pipeline.schema;
           const errors = pipeline.validate(schema, document);
-          if (errors.length > 0) return errors;
+          if (errors.length > 0) return refuse(errors);
           const args: PipelineArgs = {
             schema,
             document,
@@ -88,10 +103,11 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
             contextValue: await pipeline.contextFactory(),
             execute: pipeline.execute,
             subscribe: pipeline.subscribe,
+            controller,
           };
           return args;
         } catch (error) {
-          return [maskError(error)];
+          return refuse([maskError(error)]);
         }
       },
       execute: (args) => runWith(args, 'execute'),
@@ -116,8 +132,10 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       return;
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      webSocket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
       sockets.emit('connection', webSocket, request);
+      // graphql-ws would print them on the console. What a client sends wrongly, ws itself closes the socket for.
+      webSocket.removeAllListeners('error');
+      webSocket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
     });
   };
   server.on('upgrade', onUpgrade);
@@ -125,6 +143,10 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   return {
     [Symbol.asyncDispose]: async () => {
       server.off('upgrade', onUpgrade);
+      using deadline = clock.deadline(closeTimeoutMs);
+      deadline.signal.addEventListener('abort', () => {
+        for (const socket of sockets.clients) socket.terminate();
+      });
       await graphqlWs.dispose();
     },
   };
@@ -155,5 +177,29 @@ const headerOf = (request: IncomingMessage, name: string): string | null => {
 function runWith(args: ExecutionArgs, which: 'execute' | 'subscribe') {
   // graphql-ws declares what it passes on as plain execution arguments.
   const pipelineArgs = args as PipelineArgs;
-  return pipelineArgs[which](pipelineArgs) as never;
+  const result = pipelineArgs[which](pipelineArgs);
+  return endedByReturn(result, pipelineArgs.controller) as never;
 }
+
+/**
+ * When a client completes an operation or its socket is gone, graphql-ws first returns the stream and waits for that.
+ * A stream that waits for its next event would return with that event, which may never come: aborting ends it at once.
+ */
+async function endedByReturn(pending: unknown, controller: AbortController): Promise<unknown> {
+  const result = await pending;
+  if (!isAsyncGenerator(result)) return result;
+  return {
+    next: () => result.next(),
+    throw: (error) => result.throw(error),
+    return: (value) => {
+      controller.abort();
+      return result.return(value);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  } satisfies Required<AsyncIterator<unknown>> & AsyncIterable<unknown>;
+}
+
+const isAsyncGenerator = (value: unknown): value is AsyncGenerator =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value && 'return' in value;

@@ -7,6 +7,7 @@ import { connectionHeaders, type RequestHeaders } from '../context/request-heade
 import type { Logger } from '../runtime/logger.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import type { MaskError } from './graphql-error.ts';
+import { useSelection } from './plugins/use-selection.ts';
 
 /** An operation over a transport that is not HTTP. */
 export interface SocketOperation {
@@ -55,7 +56,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
             signal: initial.socketOperation.signal,
           }),
     maskedErrors: { maskError },
-    plugins: introspection ? [] : [withoutIntrospection],
+    plugins: [useSelection(), readableStreamFailure, ...(introspection ? [] : [withoutIntrospection])],
     cors:
       corsOrigins.length === 0 ? false : { origin: [...corsOrigins], exposedHeaders: ['x-request-id'], maxAge: 600 },
     graphiql: graphiql ? graphiqlOptions : false,
@@ -74,6 +75,20 @@ export function createYogaServer(options: YogaOptions): Yoga {
     },
   });
 }
+
+/**
+ * A subscription that could not begin is told in an event, as over WebSocket. Yoga would answer 500 with it, and clients
+ * of event streams read the events of no other status than 200.
+ */
+const readableStreamFailure: Plugin = {
+  onResultProcess: ({ request, result, setResult }) => {
+    if (!request.headers.get('accept')?.includes('text/event-stream') || !('errors' in result)) return;
+    const { errors = [], extensions } = result;
+    // One without a path failed the request before any field of it: that has a status of its own, 401 for example.
+    if (errors.length === 0 || errors.some(({ path }) => path === undefined)) return;
+    setResult({ ...result, extensions: { ...extensions, http: { status: 200 } } });
+  },
+};
 
 const withoutIntrospection: Plugin = {
   onValidate: ({ addValidationRule }) => addValidationRule(NoSchemaIntrospectionCustomRule),

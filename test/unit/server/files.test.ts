@@ -1,0 +1,367 @@
+import { describe, expect, it } from 'vitest';
+import type { Download } from '../../../src/context/download-links.ts';
+import { type DataSetFileId, platformId } from '../../../src/domain/ids.ts';
+import { parseTenant } from '../../../src/domain/tenant.ts';
+import { ForbiddenError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { createFileHandler, type DownloadPiece, type DownloadSource } from '../../../src/server/files.ts';
+import { exchangeBytes, type HttpHost, httpHost } from './http-host.ts';
+
+const mebibyte = 1024 * 1024;
+const pieceBytes = 8 * mebibyte;
+
+/** Bytes that tell their place: the pattern's length is a prime, so that no piece looks like another. */
+const pattern = Uint8Array.from({ length: 251 }, (_, index) => index);
+const bytesOf = (length: number) => Buffer.alloc(length, pattern);
+
+interface FakeSource extends DownloadSource {
+  readonly ranges: [first: number, last: number][];
+  /** Bodies that were begun, or never looked at, and not let go of. */
+  open: number;
+  /** Bytes that were taken from the bodies. */
+  taken: number;
+}
+
+interface FakeOptions {
+  readonly content: Buffer;
+  /** What `stat` says; null: it does not say. @default the length */
+  readonly stat?: number | null | 'missing';
+  /** What a read says; null: it does not say. @default the length */
+  readonly totalBytes?: number | null;
+  readonly chunkBytes?: number;
+  /** Breaks the read with this number (from 0) after so many bytes. */
+  readonly breakAfter?: (read: number) => number;
+  /** The range that comes for one that was asked for. */
+  readonly come?: (first: number, last: number, read: number) => readonly [first: number, last: number] | 'missing';
+}
+
+function fakeSource(options: FakeOptions): FakeSource {
+  const { content, stat = content.length, totalBytes = content.length, chunkBytes = 64 * 1024 } = options;
+  const source: FakeSource = {
+    ranges: [],
+    open: 0,
+    taken: 0,
+    stat: async () => (stat === 'missing' ? null : { contentType: 'application/parquet', totalBytes: stat }),
+    read: async ({ first, last }) => {
+      const read = source.ranges.push([first, last]) - 1;
+      const range = options.come?.(first, last, read) ?? [first, last];
+      if (range === 'missing') return null;
+      if (range[0] >= content.length) return { kind: 'unsatisfiable-range' };
+      source.open += 1;
+      const piece: DownloadPiece = { kind: 'bytes', first: range[0], totalBytes, body: body(range, read) };
+      return piece;
+    },
+  };
+  async function* body([first, last]: readonly [number, number], read: number): AsyncGenerator<Uint8Array, void> {
+    const end = Math.min(last + 1, content.length);
+    const limit = first + (options.breakAfter?.(read) ?? Number.POSITIVE_INFINITY);
+    try {
+      for (let at = first; at < end; at += chunkBytes) {
+        if (at >= limit) throw new UpstreamUnreachableError({ message: 'The connection broke.' });
+        const chunk = content.subarray(at, Math.min(end, limit, at + chunkBytes));
+        source.taken += chunk.length;
+        yield chunk;
+      }
+    } finally {
+      source.open -= 1;
+    }
+  }
+  return source;
+}
+
+const tenant = parseTenant('0123456789ABCDEF01234567@AdobeOrg', 'prod');
+if (tenant === null) throw new Error('not a tenant');
+const download: Download = {
+  caller: { tenant, credential: { fingerprint: '', headers: async () => ({}) } },
+  file: { fileId: platformId<DataSetFileId>('file'), name: 'part 0 – é.parquet' },
+};
+
+interface Gateway extends HttpHost {
+  readonly log: Record<string, unknown>[];
+}
+
+async function serve(source: DownloadSource): Promise<Gateway> {
+  const log: Record<string, unknown>[] = [];
+  const handler = createFileHandler({
+    open: (token) => {
+      if (token !== 'good') throw new ForbiddenError({ message: 'The link is not valid.' });
+      return download;
+    },
+    source: () => source,
+    logger: createLogger({ destination: { write: (line) => void log.push(JSON.parse(line)) } }),
+  });
+  return { ...(await httpHost(handler)), log };
+}
+
+const get = (gateway: HttpHost, headers: Record<string, string> = {}, method = 'GET') =>
+  fetch(`${gateway.url}/files/good?anything`, { method, headers });
+const bodyOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
+
+describe('a download', () => {
+  it('is the file, with its type, its length and its name', async () => {
+    const content = bytesOf(1_000);
+    await using gateway = await serve(fakeSource({ content }));
+    const response = await get(gateway);
+    expect(response.status).toBe(200);
+    expect(Object.fromEntries(response.headers)).toMatchObject({
+      'content-type': 'application/parquet',
+      'content-length': '1000',
+      'accept-ranges': 'bytes',
+      'cache-control': 'private, no-store',
+      'x-content-type-options': 'nosniff',
+      'content-disposition': "attachment; filename*=UTF-8''part%200%20%E2%80%93%20%C3%A9.parquet",
+    });
+    expect((await bodyOf(response)).equals(content)).toBe(true);
+  });
+
+  it('is read in pieces that follow each other without gap or overlap', async () => {
+    for (const length of [pieceBytes - 1, pieceBytes, pieceBytes + 1, 2 * pieceBytes + 5]) {
+      const source = fakeSource({ content: bytesOf(length), chunkBytes: mebibyte });
+      await using gateway = await serve(source);
+      const body = await bodyOf(await get(gateway));
+      expect(body.equals(bytesOf(length))).toBe(true);
+      const starts = Array.from({ length: Math.ceil(length / pieceBytes) }, (_, index) => index * pieceBytes);
+      expect(source.ranges).toEqual(starts.map((first) => [first, Math.min(length, first + pieceBytes) - 1]));
+      expect(source.open).toBe(0);
+    }
+  });
+
+  it.each([
+    ['bytes=10-19', 10, 19],
+    ['bytes=-5', 995, 999],
+    ['bytes=990-', 990, 999],
+  ])('of the range %s gives those bytes alone', async (range, first, last) => {
+    const content = bytesOf(1_000);
+    const source = fakeSource({ content });
+    await using gateway = await serve(source);
+    const response = await get(gateway, { range });
+    expect(response.status).toBe(206);
+    expect(response.headers.get('content-range')).toBe(`bytes ${first}-${last}/1000`);
+    expect((await bodyOf(response)).equals(content.subarray(first, last + 1))).toBe(true);
+    expect(source.ranges).toEqual([[first, last]]);
+  });
+
+  it('of a range outside the file is refused with its length', async () => {
+    await using gateway = await serve(fakeSource({ content: bytesOf(10) }));
+    const response = await get(gateway, { range: 'bytes=10-' });
+    expect([response.status, response.headers.get('content-range')]).toEqual([416, 'bytes */10']);
+  });
+
+  it('of a conditional range gives the whole file, as nothing tells whether the condition holds', async () => {
+    await using gateway = await serve(fakeSource({ content: bytesOf(10) }));
+    const response = await get(gateway, { range: 'bytes=0-1', 'if-range': '"etag"' });
+    expect([response.status, (await bodyOf(response)).length]).toEqual([200, 10]);
+  });
+
+  it('by HEAD tells everything and reads nothing', async () => {
+    const source = fakeSource({ content: bytesOf(10) });
+    await using gateway = await serve(source);
+    const response = await get(gateway, {}, 'HEAD');
+    expect([response.status, response.headers.get('content-length')]).toEqual([200, '10']);
+    expect((await get(gateway, { range: 'bytes=2-3' }, 'HEAD')).headers.get('content-range')).toBe('bytes 2-3/10');
+    expect(source.ranges).toEqual([]);
+  });
+
+  it('by another method is refused', async () => {
+    await using gateway = await serve(fakeSource({ content: bytesOf(10) }));
+    const response = await get(gateway, {}, 'POST');
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+
+  it('by a link that is not good is refused, and never kept', async () => {
+    await using gateway = await serve(fakeSource({ content: bytesOf(10) }));
+    const response = await fetch(`${gateway.url}/files/bad`);
+    expect([response.status, response.headers.get('cache-control')]).toEqual([403, 'no-store']);
+    expect(await response.json()).toEqual({ message: 'The link is not valid.', code: 'FORBIDDEN', retryable: false });
+  });
+});
+
+describe('a download from a platform that has bad days', () => {
+  const content = bytesOf(300_000);
+
+  it('goes on where a connection broke, and every byte comes once', async () => {
+    const source = fakeSource({ content, breakAfter: (read) => (read < 4 ? 70_000 : Number.POSITIVE_INFINITY) });
+    await using gateway = await serve(source);
+    expect((await bodyOf(await get(gateway))).equals(content)).toBe(true);
+    expect(source.ranges.map(([first]) => first)).toEqual([0, 70_000, 140_000, 210_000, 280_000]);
+    expect(source.open).toBe(0);
+  });
+
+  it('counts attempts anew after each byte that came', async () => {
+    // Two attempts without a byte, then one with some, again and again.
+    const breakAfter = (read: number) => (read % 3 === 2 ? 100_000 : 0);
+    const source = fakeSource({ content, breakAfter });
+    await using gateway = await serve(source);
+    expect((await bodyOf(await get(gateway))).equals(content)).toBe(true);
+    expect(source.ranges).toHaveLength(9);
+  });
+
+  it('breaks off, and does not end, after three attempts without a byte', async () => {
+    const source = fakeSource({ content, breakAfter: (read) => (read === 0 ? 100_000 : 0) });
+    await using gateway = await serve(source);
+    const response = await get(gateway);
+    expect(response.status).toBe(200);
+    await expect(bodyOf(response)).rejects.toThrow();
+    expect(source.ranges).toHaveLength(4);
+    expect(gateway.log).toMatchObject([{ level: 'warn', err: { name: 'UpstreamUnreachableError' } }]);
+  });
+
+  it('takes from another range than the one asked for only what is wanted', async () => {
+    const wider = fakeSource({ content, come: (first, last) => [Math.max(0, first - 1_000), last + 1_000] });
+    await using wide = await serve(wider);
+    const range = { range: 'bytes=100000-199999' };
+    expect((await bodyOf(await get(wide, range))).equals(content.subarray(100_000, 200_000))).toBe(true);
+
+    const whole = fakeSource({ content, come: () => [0, content.length - 1] });
+    await using all = await serve(whole);
+    expect((await bodyOf(await get(all, range))).equals(content.subarray(100_000, 200_000))).toBe(true);
+
+    const shorter = fakeSource({ content, come: (first, last) => [first, Math.min(last, first + 29_999)] });
+    await using short = await serve(shorter);
+    expect((await bodyOf(await get(short, range))).equals(content.subarray(100_000, 200_000))).toBe(true);
+    expect(shorter.ranges).toHaveLength(4);
+    expect([wider.open, whole.open, shorter.open]).toEqual([0, 0, 0]);
+    // Nothing is read behind the chunk that holds the last byte wanted.
+    expect(whole.taken).toBe(Math.ceil(200_000 / 65_536) * 65_536);
+  });
+
+  it('sends not one byte more than it has announced', async () => {
+    const source = fakeSource({ content, come: (first, last) => [first, last + 1_000] });
+    await using gateway = await serve(source);
+    const answer = await exchangeBytes(gateway, [
+      'GET /files/good HTTP/1.1',
+      'host: x',
+      'range: bytes=0-999',
+      'connection: close',
+    ]);
+    expect(answer.subarray(answer.indexOf('\r\n\r\n') + 4).equals(content.subarray(0, 1_000))).toBe(true);
+  });
+
+  it('breaks off when what comes begins behind what was asked for', async () => {
+    const source = fakeSource({ content, come: (first, last) => [first + 1, last] });
+    await using gateway = await serve(source);
+    await expect(get(gateway).then(bodyOf)).rejects.toThrow();
+    expect([source.ranges.length, source.open]).toEqual([3, 0]);
+  });
+
+  it('breaks off when the file vanishes, or becomes shorter, on the way', async () => {
+    const long = bytesOf(pieceBytes + 10);
+    const vanishing = fakeSource({
+      content: long,
+      chunkBytes: mebibyte,
+      come: (first, last) => (first === 0 ? [first, last] : 'missing'),
+    });
+    const shrinking = fakeSource({ content: long.subarray(0, pieceBytes), stat: long.length, chunkBytes: mebibyte });
+    for (const source of [vanishing, shrinking]) {
+      await using gateway = await serve(source);
+      await expect(get(gateway).then(bodyOf)).rejects.toThrow();
+      expect(source.ranges).toHaveLength(2);
+      expect(gateway.log).toMatchObject([{ level: 'warn' }]);
+    }
+  });
+
+  it('of a file that is not there any more is not found', async () => {
+    await using gateway = await serve(fakeSource({ content, stat: 'missing' }));
+    const response = await get(gateway);
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('that cannot be read at all says why', async () => {
+    const stat = () => Promise.reject(new UpstreamUnreachableError({ message: 'No connection.', retryAfterMs: 5 }));
+    await using gateway = await serve({ ...fakeSource({ content }), stat });
+    const response = await get(gateway);
+    expect([response.status, response.headers.get('accept-ranges')]).toEqual([502, null]);
+    expect(await response.json()).toEqual({
+      message: 'No connection.',
+      code: 'UPSTREAM_UNREACHABLE',
+      retryable: true,
+      retryAfterMs: 5,
+    });
+  });
+
+  it('that fails in an unforeseen way tells nothing of it but in the log', async () => {
+    await using gateway = await serve({ ...fakeSource({ content }), stat: () => Promise.reject(new Error('secret')) });
+    const response = await get(gateway);
+    expect(response.status).toBe(500);
+    expect(await response.text()).not.toContain('secret');
+    expect(gateway.log).toMatchObject([{ level: 'error', err: { message: 'secret' } }]);
+  });
+});
+
+describe('a download of a file whose length', () => {
+  const content = bytesOf(100);
+
+  it('is zero ends at once', async () => {
+    const empty = fakeSource({ content: bytesOf(0) });
+    await using gateway = await serve(empty);
+    const response = await get(gateway);
+    expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '0', '']);
+    expect((await get(gateway, { range: 'bytes=0-' })).status).toBe(416);
+    expect(empty.ranges).toEqual([]);
+  });
+
+  it('is said only with its bytes is asked for one byte first', async () => {
+    const source = fakeSource({ content, stat: null });
+    await using gateway = await serve(source);
+    const response = await get(gateway, { range: 'bytes=-10' });
+    expect(response.headers.get('content-range')).toBe('bytes 90-99/100');
+    expect((await bodyOf(response)).equals(content.subarray(90))).toBe(true);
+    expect(source.ranges).toEqual([
+      [0, 0],
+      [90, 99],
+    ]);
+    expect(source.open).toBe(0);
+  });
+
+  it('is said only with its bytes, and is zero, ends at once', async () => {
+    await using gateway = await serve(fakeSource({ content: bytesOf(0), stat: null }));
+    const response = await get(gateway);
+    expect([response.status, await response.text()]).toEqual([200, '']);
+  });
+
+  it('is never said is refused rather than sent as if it were empty', async () => {
+    const source = fakeSource({ content, stat: null, totalBytes: null });
+    await using gateway = await serve(source);
+    const response = await get(gateway);
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+    expect(source.open).toBe(0);
+  });
+
+  it('cannot be asked for because the file has just vanished is not found', async () => {
+    await using gateway = await serve(fakeSource({ content, stat: null, come: () => 'missing' }));
+    expect((await get(gateway)).status).toBe(404);
+  });
+});
+
+describe('a reader who goes away', () => {
+  it('ends the reading of the platform, without a line in the log', async () => {
+    const signals: AbortSignal[] = [];
+    const source = fakeSource({ content: bytesOf(64 * mebibyte) });
+    const log: string[] = [];
+    const handler = createFileHandler({
+      open: () => download,
+      source: (_, signal) => {
+        signals.push(signal);
+        return source;
+      },
+      logger: createLogger({ destination: { write: (line) => void log.push(line) } }),
+    });
+    let handled: Promise<void> | undefined;
+    await using host = await httpHost((request, response) => {
+      handled = handler(request, response);
+      return handled;
+    });
+    const leaving = new AbortController();
+    const response = await fetch(`${host.url}/files/good`, { signal: leaving.signal });
+    await response.body?.getReader().read();
+    leaving.abort();
+    await handled;
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    expect(source.open).toBe(0);
+    // Not read to its end: the socket's buffers bound what was taken in advance.
+    expect(source.ranges.length).toBeLessThan(8);
+    expect(log).toEqual([]);
+  });
+});
