@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { AuthConfig, Config } from './config.ts';
 import { type Authenticate, embeddedAuthentication, passthroughAuthentication } from './context/authenticate.ts';
+import type { Watches } from './context/context.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
+import { createMemoryIdempotencyRecords } from './context/idempotency.ts';
 import { connectionHeaders } from './context/request-headers.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { exportJobSource } from './poller/export-job-feed.ts';
+import { scheduleSource } from './poller/schedule-feed.ts';
+import { segmentJobSource } from './poller/segment-job-feed.ts';
 import { createWatchRegistry } from './poller/watch-registry.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
@@ -18,7 +22,7 @@ import { createHttpServer } from './server/http.ts';
 import { startWebSocketServer } from './server/websocket.ts';
 import { createYogaServer } from './server/yoga.ts';
 import { createClientCredential, createPassthroughCredential, createUpstream } from './upstream/index.ts';
-import type { Caller, Credential } from './upstream/platform-api.ts';
+import type { Caller, Credential, PlatformApi } from './upstream/platform-api.ts';
 
 export interface AppOptions {
   readonly config: Config;
@@ -73,14 +77,37 @@ async function start(
 
   const { ownCredential, authenticate } = authentication(config.auth, { platform, clock, metrics, lifecycle });
 
-  const exportJobs = createWatchRegistry({
-    source: exportJobSource,
-    clock,
-    logger: log,
-    pollMinMs: config.polling.minMs,
-    pollMaxMs: config.polling.maxMs,
-  });
-  metrics.watch(exportJobSource.kind, () => exportJobs.stats());
+  const watching = { clock, logger: log, pollMinMs: config.polling.minMs, pollMaxMs: config.polling.maxMs };
+  const feeds = {
+    exportJobs: createWatchRegistry({ ...watching, source: exportJobSource }),
+    segmentJobs: createWatchRegistry({ ...watching, source: segmentJobSource }),
+    schedules: createWatchRegistry({ ...watching, source: scheduleSource }),
+  };
+  metrics.watch(exportJobSource.kind, () => feeds.exportJobs.stats());
+  metrics.watch(segmentJobSource.kind, () => feeds.segmentJobs.stats());
+  metrics.watch(scheduleSource.kind, () => feeds.schedules.stats());
+
+  /** A right that the gateway's own credential gives needs no proof; one that the caller's gives is proved by using it. */
+  const proof = (caller: Caller, read: (api: PlatformApi) => Promise<unknown>) => async (signal: AbortSignal) => {
+    if (ownCredential === null) await read(upstream.connect(caller, { signal }));
+  };
+  const watch = (caller: Caller): Watches => {
+    const poll = (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll' });
+    return {
+      exportJobs: feeds.exportJobs.connect(caller.tenant, {
+        exportJobs: (signal) => poll(signal).exportJobs,
+        prove: proof(caller, (api) => api.exportJobs.list({ limit: 1 })),
+      }),
+      segmentJobs: feeds.segmentJobs.connect(caller.tenant, {
+        segmentJobs: (signal) => poll(signal).segmentJobs,
+        prove: proof(caller, (api) => api.segmentJobs.list({ limit: 1 })),
+      }),
+      schedules: feeds.schedules.connect(caller.tenant, {
+        schedules: (signal) => poll(signal).schedules,
+        prove: proof(caller, (api) => api.schedules.list()),
+      }),
+    };
+  };
 
   let publicUrl = config.server.publicUrl ?? '';
   const downloads = createDownloadLinks({
@@ -98,11 +125,9 @@ async function start(
       authenticate,
       authMode: config.auth.mode === 'embedded' ? 'EMBEDDED' : 'PASSTHROUGH',
       upstream,
-      watchExportJobs: (caller) =>
-        exportJobs.connect(caller.tenant, {
-          exportJobs: (signal) => upstream.connect(caller, { signal, priority: 'poll' }).exportJobs,
-          prove: (signal) => prove(caller, signal),
-        }),
+      watch,
+      clock,
+      idempotency: createMemoryIdempotencyRecords({ clock }),
       downloads,
       logger: log,
       lifetime: lifetime.signal,
@@ -113,12 +138,6 @@ async function start(
     graphiql: config.server.graphiql,
     introspection: config.server.introspection,
   });
-
-  /** A right that the gateway's own credential gives needs no proof; one that the caller's gives is proved by using it. */
-  const prove = async (caller: Caller, signal: AbortSignal): Promise<void> => {
-    if (ownCredential !== null) return;
-    await upstream.connect(caller, { signal }).exportJobs.list({ limit: 1 });
-  };
 
   const http = createHttpServer({
     graphql: (request, response) => yoga(request, response),
@@ -137,12 +156,13 @@ async function start(
   const address = await http.listen(config.server);
   // Closing goes in the opposite order: sockets first, so that clients look for another replica at once.
   lifecycle.add('HTTP server', () => http.close({ clock, drainMs: config.server.drainMs }));
-  lifecycle.add('watches', () => exportJobs.close());
+  for (const [kind, feed] of Object.entries(feeds)) lifecycle.add(`watches of ${kind}`, () => feed.close());
   const webSockets = startWebSocketServer({
     server: http.server,
     yoga,
     corsOrigins: config.server.corsOrigins,
     maxMessageBytes: config.server.maxBodyBytes,
+    clock,
     logger: log,
     maskError,
     authorize: ({ connectionParams, upgradeHeaders }) => {

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { parseTenant, type Tenant } from './domain/tenant.ts';
 import { type LogLevel, logLevels } from './runtime/logger.ts';
@@ -74,8 +75,9 @@ const flag = z
   .transform((value) => value === 'true' || value === '1');
 
 const baseUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-  .refine((value) => URL.canParse(value) && new URL(value).username === '', 'must not hold a credential')
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
+  .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential')
+  .refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment')
   .transform((value) => value.replace(/\/+$/, ''));
 
 const header = z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be printable ASCII without spaces');
@@ -161,18 +163,22 @@ const realIms = 'https://ims-na1.adobelogin.com';
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const parsed = variables.safeParse(present);
-  if (!parsed.success) {
-    throw new ConfigurationError(parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`));
-  }
-  const set = parsed.data;
   const issues: string[] = [];
+  for (const issue of variables.safeParse(present).error?.issues ?? []) {
+    issues.push(`${issue.path.join('.')} ${issue.message}`);
+    delete present[String(issue.path[0])];
+  }
+  const wrong = (...names: readonly (keyof typeof variables.shape)[]) =>
+    names.some((name) => env[name] && present[name] === undefined);
+  // Those that are right are compared with each other all the same, so that one start shows everything.
+  const set = variables.parse(present);
 
   const mode = set.AUTH_MODE ?? (set.AEP_BASE_URL === undefined ? 'embedded' : 'passthrough');
   const host = set.HOST ?? '127.0.0.1';
   const minMs = set.POLL_MIN_MS ?? 2_000;
   const maxMs = set.POLL_MAX_MS ?? Math.max(30_000, minMs);
-  if (minMs > maxMs) issues.push('POLL_MIN_MS must not be greater than POLL_MAX_MS');
+  if (minMs > maxMs && !wrong('POLL_MIN_MS', 'POLL_MAX_MS'))
+    issues.push('POLL_MIN_MS must not be greater than POLL_MAX_MS');
 
   const sandbox = set.AEP_SANDBOX ?? 'prod';
   const tenant = parseTenant(set.AEP_ORG_ID ?? emulatorCredential.org, sandbox);
@@ -180,14 +186,17 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 
   switch (mode) {
     case 'embedded':
+      if (wrong('AUTH_MODE', 'AEP_BASE_URL')) break;
       if (!isLoopback(host))
         issues.push('HOST must be a loopback address in embedded mode, which asks callers for no credential');
-      if (set.AEP_BASE_URL !== undefined && !isLoopback(new URL(set.AEP_BASE_URL).hostname)) {
-        issues.push('AEP_BASE_URL must be an emulator on loopback in embedded mode');
+      for (const name of ['AEP_BASE_URL', 'AEP_IMS_URL'] as const) {
+        if (set[name] !== undefined && !isLoopback(new URL(set[name]).hostname))
+          issues.push(`${name} must be an emulator on loopback in embedded mode`);
       }
       break;
     case 'passthrough':
-      if (set.AEP_BASE_URL === undefined) issues.push('AEP_BASE_URL must be set in passthrough mode');
+      if (set.AEP_BASE_URL === undefined && !wrong('AEP_BASE_URL'))
+        issues.push('AEP_BASE_URL must be set in passthrough mode');
       break;
   }
 
@@ -254,5 +263,5 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 /** Whether only this machine can reach an address. A name other than `localhost` is not looked up: it counts as outside. */
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
-  return bare === 'localhost' || bare === '::1' || /^127(\.\d{1,3}){3}$/.test(bare);
+  return bare === 'localhost' || bare === '::1' || (bare.startsWith('127.') && isIPv4(bare));
 }

@@ -1,0 +1,232 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError, isLoopback, loadConfig, variables } from '../../src/config.ts';
+
+/** Any character, lone surrogates included. */
+const codeUnit = fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code));
+
+const org = '0123456789ABCDEF01234567@AdobeOrg';
+const issuesOf = (env: Record<string, string | undefined>): readonly string[] => {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.issues;
+    throw error;
+  }
+  return [];
+};
+const named = (issues: readonly string[]) => issues.map((issue) => issue.split(' ', 1)[0]);
+
+describe('the configuration', () => {
+  it('of an empty environment is the embedded mode on loopback', () => {
+    expect(loadConfig({})).toEqual({
+      server: {
+        host: '127.0.0.1',
+        port: 4000,
+        publicUrl: null,
+        corsOrigins: [],
+        graphiql: true,
+        introspection: true,
+        maxBodyBytes: 1_000_000,
+        drainMs: 10_000,
+      },
+      platform: { kind: 'emulator', profiles: 10_000, directory: null, timeoutMs: 30_000 },
+      auth: {
+        mode: 'embedded',
+        defaultTenant: { org, sandbox: 'prod' },
+        clientId: 'emulator',
+        clientSecret: 'emulator',
+      },
+      polling: { minMs: 2_000, maxMs: 30_000 },
+      downloads: { linkTtlMs: 900_000, secret: null },
+      logLevel: 'info',
+    });
+  });
+
+  it('with a platform passes credentials through, shows no GraphiQL, and asks the real token host', () => {
+    const config = loadConfig({ AEP_BASE_URL: 'https://platform.adobe.io/', AEP_ORG_ID: org, AEP_API_KEY: 'key' });
+    expect(config.platform).toEqual({
+      kind: 'remote',
+      baseUrl: 'https://platform.adobe.io',
+      imsUrl: 'https://ims-na1.adobelogin.com',
+      timeoutMs: 30_000,
+    });
+    expect(config.auth).toEqual({
+      mode: 'passthrough',
+      defaultOrg: org,
+      defaultSandbox: 'prod',
+      defaultApiKey: 'key',
+    });
+    expect(config.server.graphiql).toBe(false);
+  });
+
+  it('asks an emulator elsewhere on loopback for tokens too', () => {
+    const config = loadConfig({ AUTH_MODE: 'embedded', AEP_BASE_URL: 'http://127.0.0.1:4010' });
+    expect(config.platform).toMatchObject({ kind: 'remote', imsUrl: 'http://127.0.0.1:4010' });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    const empty = Object.fromEntries(Object.keys(variables.shape).map((name) => [name, '']));
+    expect(loadConfig(empty)).toEqual(loadConfig({}));
+  });
+
+  it('takes everything that can be set', () => {
+    const config = loadConfig({
+      PORT: '0',
+      HOST: '::1',
+      PUBLIC_URL: 'https://exports.example.com/aep/',
+      AEP_SANDBOX: 'dev',
+      UPSTREAM_TIMEOUT_MS: '500',
+      POLL_MIN_MS: '100',
+      POLL_MAX_MS: '200',
+      CORS_ORIGINS: 'https://a.example, http://b.example:8080 ,',
+      GRAPHIQL: '0',
+      INTROSPECTION: 'false',
+      MAX_BODY_BYTES: '2048',
+      DRAIN_MS: '0',
+      DOWNLOAD_LINK_TTL_SECONDS: '60',
+      DOWNLOAD_LINK_SECRET: 's'.repeat(32),
+      LOG_LEVEL: 'silent',
+      EMULATOR_PROFILES: '5',
+      EMULATOR_DIR: '/tmp/emulator',
+    });
+    expect(config).toMatchObject({
+      server: {
+        host: '::1',
+        port: 0,
+        publicUrl: 'https://exports.example.com/aep',
+        corsOrigins: ['https://a.example', 'http://b.example:8080'],
+        graphiql: false,
+        introspection: false,
+        maxBodyBytes: 2_048,
+        drainMs: 0,
+      },
+      platform: { kind: 'emulator', profiles: 5, directory: '/tmp/emulator', timeoutMs: 500 },
+      auth: { defaultTenant: { org, sandbox: 'dev' } },
+      polling: { minMs: 100, maxMs: 200 },
+      downloads: { linkTtlMs: 60_000, secret: 's'.repeat(32) },
+      logLevel: 'silent',
+    });
+  });
+
+  it('stretches the longest pause when only a longer shortest one is set', () => {
+    expect(loadConfig({ POLL_MIN_MS: '60000' }).polling).toEqual({ minMs: 60_000, maxMs: 60_000 });
+  });
+
+  it('names every variable that is wrong, at once', () => {
+    const issues = issuesOf({
+      PORT: '65536',
+      HOST: '0.0.0.0',
+      PUBLIC_URL: 'ftp://host',
+      AEP_BASE_URL: 'nonsense',
+      AEP_SANDBOX: 'Not A Sandbox',
+      UPSTREAM_TIMEOUT_MS: '1.5',
+      POLL_MIN_MS: '5000',
+      POLL_MAX_MS: '4000',
+      CORS_ORIGINS: 'https://a.example/path',
+      GRAPHIQL: 'yes',
+      DOWNLOAD_LINK_SECRET: 'short',
+      LOG_LEVEL: 'loud',
+      EMULATOR_PROFILES: '-1',
+    });
+    expect(new Set(named(issues))).toEqual(
+      new Set([
+        'PORT',
+        'PUBLIC_URL',
+        'AEP_BASE_URL',
+        'AEP_ORG_ID',
+        'UPSTREAM_TIMEOUT_MS',
+        'POLL_MIN_MS',
+        'CORS_ORIGINS',
+        'GRAPHIQL',
+        'DOWNLOAD_LINK_SECRET',
+        'LOG_LEVEL',
+        'EMULATOR_PROFILES',
+      ]),
+    );
+  });
+
+  it('says of a wrong variable only what is wrong with it, not what would follow from it', () => {
+    expect(named(issuesOf({ AUTH_MODE: 'passthrough', AEP_BASE_URL: 'nonsense' }))).toEqual(['AEP_BASE_URL']);
+    expect(named(issuesOf({ AUTH_MODE: 'embeded', HOST: '0.0.0.0' }))).toEqual(['AUTH_MODE']);
+    expect(named(issuesOf({ POLL_MIN_MS: '99999', POLL_MAX_MS: 'x' }))).toEqual(['POLL_MAX_MS']);
+  });
+
+  it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.0.0.1.example.com'])(
+    'refuses to listen on %s without asking callers for a credential',
+    (host) => {
+      expect(named(issuesOf({ HOST: host }))).toEqual(['HOST']);
+      expect(issuesOf({ HOST: host, AEP_BASE_URL: 'https://platform.adobe.io' })).toEqual([]);
+    },
+  );
+
+  it('refuses to give its own credential to a platform that is not on loopback', () => {
+    expect(named(issuesOf({ AUTH_MODE: 'embedded', AEP_BASE_URL: 'https://platform.adobe.io' }))).toEqual([
+      'AEP_BASE_URL',
+    ]);
+    const elsewhere = { AEP_BASE_URL: 'http://127.0.0.1:1', AEP_IMS_URL: 'https://ims.example.com' };
+    expect(named(issuesOf({ AUTH_MODE: 'embedded', ...elsewhere }))).toEqual(['AEP_IMS_URL']);
+  });
+
+  it('wants a platform for credentials that are passed through', () => {
+    expect(named(issuesOf({ AUTH_MODE: 'passthrough' }))).toEqual(['AEP_BASE_URL']);
+  });
+
+  it.each([
+    'http://user@host',
+    'http://user:secret@host',
+    'http://:secret@host',
+    'http://host/?key=secret',
+    'http://host/#x',
+  ])('refuses the base URL %s', (url) => {
+    const issues = issuesOf({ AEP_BASE_URL: url });
+    expect(named(issues)).toEqual(['AEP_BASE_URL']);
+    expect(issues.join()).not.toContain('secret');
+  });
+
+  it('never repeats a value in an error', () => {
+    const value = 'Se cret\n';
+    const env = Object.fromEntries(Object.keys(variables.shape).map((name) => [name, value]));
+    const issues = issuesOf(env);
+    expect(issues.length).toBeGreaterThan(10);
+    expect(issues.join()).not.toContain('cret');
+    expect(new ConfigurationError(issues).message).not.toContain('cret');
+  });
+
+  it('throws nothing but a ConfigurationError, whatever the environment holds', () => {
+    const names = Object.keys(variables.shape);
+    const value = fc.oneof(
+      fc.string({ unit: codeUnit, maxLength: 20 }),
+      fc.constantFrom('embedded', 'passthrough', '0', '1', '100', 'http://[', 'http://127.0.0.1', '127.0.0.1', '::'),
+      fc.constantFrom(
+        'https://host.example/path/',
+        'http://user@host',
+        'http://host/?x',
+        'ftp://host',
+        'https://xn--0',
+      ),
+      fc.integer().map(String),
+    );
+    const env = fc.dictionary(fc.oneof(fc.constantFrom(...names), fc.string()), fc.option(value, { nil: undefined }));
+    fc.assert(
+      fc.property(env, (each) => {
+        const issues = issuesOf(each);
+        expect(named(issues).filter((name) => !names.includes(name ?? ''))).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+describe('loopback', () => {
+  it.each(['localhost', '127.0.0.1', '127.255.255.254', '::1', '[::1]'])('is %s', (host) => {
+    expect(isLoopback(host)).toBe(true);
+  });
+
+  it.each(['', '0.0.0.0', '::', '128.0.0.1', '127.0.0', '127.0.0.256', 'localhost.example.com', '1127.0.0.1'])(
+    'is not %s',
+    (host) => {
+      expect(isLoopback(host)).toBe(false);
+    },
+  );
+});
