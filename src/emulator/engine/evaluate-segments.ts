@@ -1,0 +1,158 @@
+import { PqlError } from '../pql/pql-error.ts';
+import type { SeededMergePolicy } from '../seed/population-catalog.ts';
+import type { Database, Session } from '../store/database.ts';
+import { Permits } from '../store/permits.ts';
+import { countMemberships, type SegmentCounts } from './evaluate-segments-counts.ts';
+import { compileMatches, type NumberedSegment } from './evaluate-segments-matches.ts';
+import { updateMemberships } from './evaluate-segments-memberships.ts';
+import { findMergePolicy } from './find-merge-policy.ts';
+import type { Statement } from './sql.ts';
+
+export type { SegmentCounts } from './evaluate-segments-counts.ts';
+
+/**
+ * What a member that stays a member is: `existing` (entering is told from staying), or `realized` as long as it is in,
+ * which is the platform's newer model.
+ */
+export type MembershipModel = 'three-state' | 'two-state';
+
+export interface EvaluatedSegment {
+  readonly id: string;
+  /** PQL text. */
+  readonly expression: string;
+  /** Instead of the evaluation's. */
+  readonly mergePolicyId?: string | null;
+}
+
+export interface SegmentEvaluation {
+  readonly sandbox: string;
+  /** Of the segments that name none; null = the sandbox's default policy. @default null */
+  readonly mergePolicyId?: string | null;
+  /** Of segments with the same id the last one counts. */
+  readonly segments: readonly EvaluatedSegment[];
+  /** What `now` is in the expressions, and the `lastQualificationTime` of whoever enters or leaves a segment. */
+  readonly now: Date;
+  /** @default 'three-state' */
+  readonly membershipModel?: MembershipModel;
+}
+
+export interface SegmentEvaluationResult {
+  /** Profiles that were evaluated; those of several merge policies are added up. */
+  readonly totalProfiles: number;
+  /** By merge policy id, for those of the segments. */
+  readonly totalProfilesByMergePolicy: Readonly<Record<string, number>>;
+  /** By segment id, for every segment that was evaluated. */
+  readonly bySegment: Readonly<Record<string, SegmentCounts>>;
+}
+
+/** Thrown when the expression of a segment cannot be evaluated; `cause` says why, and where in the text. */
+export class SegmentExpressionError extends Error {
+  override readonly name = 'SegmentExpressionError';
+  override readonly cause: PqlError;
+  readonly segmentId: string;
+
+  constructor(segmentId: string, cause: PqlError) {
+    super(`The expression of segment ${segmentId} cannot be evaluated: ${cause.message}`);
+    this.segmentId = segmentId;
+    this.cause = cause;
+  }
+}
+
+/** Two evaluations at once would both change the same memberships, and the database would refuse one of them. */
+const evaluations = new WeakMap<Database, Permits>();
+
+/**
+ * Evaluates segments over all profiles of a sandbox and brings their memberships up to date, all or nothing: who
+ * fulfils the expression and was not in becomes `realized`, who was in stays (see `MembershipModel`), who no longer
+ * fulfils it becomes `exited`, and who left more than `exitedLifetimeMs` ago is forgotten. Memberships of other
+ * segments stay as they are; `inSegment` in an expression sees those from before the evaluation.
+ * Evaluations of one database run one after the other.
+ * @throws {SegmentExpressionError} for the first expression that is not PQL of the supported subset.
+ * @throws {UnknownMergePolicyError} when the evaluation, or a segment, names one that does not exist.
+ * @throws the signal's reason when `signal` aborts before the changes were committed.
+ */
+export async function evaluateSegments(
+  db: Database,
+  evaluation: SegmentEvaluation,
+  signal?: AbortSignal,
+): Promise<SegmentEvaluationResult> {
+  const { membershipModel = 'three-state', sandbox, now } = evaluation;
+  const { ids, policies } = compileEvaluation(evaluation);
+  const permits = evaluations.get(db) ?? new Permits(1);
+  evaluations.set(db, permits);
+  return await permits.hold(
+    () =>
+      db.session(
+        (session) =>
+          session.transaction(async () => {
+            await createTables(session, ids);
+            const profiles: [policyId: string, count: number][] = [];
+            for (const { policy, matches } of policies) {
+              await session.run(`INSERT INTO segment_matches ${matches.sql}`, matches.parameters);
+              profiles.push([policy.id, await countProfiles(session, sandbox, policy)]);
+            }
+            await updateMemberships(session, {
+              sandbox,
+              now,
+              staying: membershipModel === 'two-state' ? 'realized' : 'existing',
+            });
+            return {
+              totalProfiles: profiles.reduce((sum, [, count]) => sum + count, 0),
+              totalProfilesByMergePolicy: Object.fromEntries(profiles),
+              bySegment: await countMemberships(session, sandbox, ids),
+            };
+          }),
+        signal,
+      ),
+    signal,
+  );
+}
+
+interface CompiledEvaluation {
+  /** By number. */
+  readonly ids: readonly string[];
+  readonly policies: readonly { readonly policy: SeededMergePolicy; readonly matches: Statement }[];
+}
+
+function compileEvaluation({ sandbox, segments, mergePolicyId = null, now }: SegmentEvaluation): CompiledEvaluation {
+  const byId = new Map(segments.map((segment) => [segment.id, segment]));
+  const ids = [...byId.keys()];
+  const byPolicy = new Map<SeededMergePolicy, NumberedSegment[]>();
+  for (const [number, segment] of [...byId.values()].entries()) {
+    const policy = findMergePolicy(segment.mergePolicyId ?? mergePolicyId);
+    const own = byPolicy.get(policy) ?? [];
+    own.push({ number, expression: segment.expression });
+    byPolicy.set(policy, own);
+  }
+  return {
+    ids,
+    policies: [...byPolicy].map(([policy, own]) => ({
+      policy,
+      matches: compileMatches(sandbox, policy, own, now, ({ number }, compile) => {
+        try {
+          return compile();
+        } catch (error) {
+          throw error instanceof PqlError ? new SegmentExpressionError(ids[number] ?? '', error) : error;
+        }
+      }),
+    })),
+  };
+}
+
+async function createTables(session: Session, ids: readonly string[]): Promise<void> {
+  await session.run('CREATE TEMP TABLE evaluated_segments (number INTEGER, segment_id VARCHAR)');
+  await session.run('INSERT INTO evaluated_segments SELECT unnest(range(len($1::VARCHAR[]))), unnest($1::VARCHAR[])', [
+    ids,
+  ]);
+  await session.run('CREATE TEMP TABLE segment_matches (person BIGINT, number INTEGER)');
+}
+
+/** Profiles under a merge policy: people when it stitches, fragments when it does not. */
+async function countProfiles(session: Session, sandbox: string, policy: SeededMergePolicy): Promise<number> {
+  const counted = policy.identityGraph.type === 'none' ? '*' : 'DISTINCT person';
+  const [row] = await session.all<{ profiles: number }>(
+    `SELECT count(${counted}) AS profiles FROM profile_fragments WHERE sandbox = $1`,
+    [sandbox],
+  );
+  return row?.profiles ?? 0;
+}

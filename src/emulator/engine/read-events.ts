@@ -1,0 +1,124 @@
+import type { SqlExecutor } from '../store/database.ts';
+import { findMergePolicy } from './find-merge-policy.ts';
+import { findProfiles, type IdentityReference, xidOf } from './find-profiles.ts';
+import { EventQueryError, readCursor, writeCursor } from './read-events-cursor.ts';
+import { compileProperty, type EventProperty } from './read-events-property.ts';
+import { Parameters } from './sql.ts';
+import { prune } from './xdm-field.ts';
+import { toXdmObject, type XdmObject } from './xdm-json.ts';
+import { eventSchema } from './xdm-schema.ts';
+import { renderStruct } from './xdm-sql.ts';
+
+export { EventQueryError } from './read-events-cursor.ts';
+export type { EventProperty } from './read-events-property.ts';
+
+/** Events on a page when the query does not say how many. */
+export const defaultEventLimit = 1000;
+/** Most conditions on properties of one query. */
+export const maximumProperties = 3;
+
+export interface EventQuery {
+  readonly sandbox: string;
+  /** An identity of the profile whose events are read. */
+  readonly identity: IdentityReference;
+  /** null = the sandbox's default policy. @default null */
+  readonly mergePolicyId?: string | null;
+  /** As of a profile; null = every field. */
+  readonly fields: readonly string[] | null;
+  /** Inclusive; null = from the first event. @default null */
+  readonly startTime?: Date | null;
+  /** Exclusive; null = to the last event. @default null */
+  readonly endTime?: Date | null;
+  /** At least 1. @default defaultEventLimit */
+  readonly limit?: number;
+  /** `next` of the page before; null = the first page. @default null */
+  readonly start?: string | null;
+  /** @default '+timestamp' */
+  readonly orderby?: '+timestamp' | '-timestamp';
+  /** All must hold; at most `maximumProperties`. @default [] */
+  readonly properties?: readonly EventProperty[];
+}
+
+export interface ProfileEvent {
+  /** The XID of the identity by which the profile was asked for. */
+  readonly relatedEntityId: string;
+  /** The id of the event. */
+  readonly entityId: string;
+  readonly timestamp: Date;
+  /** The asked fields. */
+  readonly entity: XdmObject;
+  readonly lastModifiedAt: Date;
+}
+
+export interface EventPage {
+  readonly events: readonly ProfileEvent[];
+  /** What the next page starts with; null on the last page. */
+  readonly next: string | null;
+}
+
+interface EventRow {
+  readonly id: string;
+  readonly micros: number;
+  readonly timestamp: Date;
+  readonly received: Date;
+  readonly entity: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads a page of a profile's events, in the order of their timestamps and, of equal ones, their ids.
+ * @returns null when nobody has the identity.
+ * @throws {EventQueryError} when `start` is not from a page of such a query, or a property cannot be compared.
+ * @throws {UnknownMergePolicyError}
+ */
+export async function readEvents(db: Pick<SqlExecutor, 'all'>, query: EventQuery): Promise<EventPage | null> {
+  const { sandbox, identity, mergePolicyId = null, limit = defaultEventLimit, orderby = '+timestamp' } = query;
+  const stitched = findMergePolicy(mergePolicyId).identityGraph.type === 'pdg';
+  const parameters = new Parameters(sandbox);
+  const conditions = [...compileConditions(query, orderby, parameters), 'sandbox = $1'];
+  const [key = null] = await findProfiles(db, sandbox, [identity], stitched);
+  if (key === null) return null;
+  conditions.push(`person = ${parameters.add(key.person)}`);
+  if (key.source !== null) conditions.push(`source = ${parameters.add(key.source)}::profile_source`);
+  const schema = prune(eventSchema, query.fields);
+  const entity = schema === null ? 'MAP {}' : renderStruct(schema, '', 'v', parameters);
+  const direction = orderby === '+timestamp' ? 'ASC' : 'DESC';
+  const rows = await db.all<EventRow>(
+    `SELECT v."_id" AS id, epoch_us(v."timestamp") AS micros, v."timestamp" AS timestamp, v."receivedTimestamp" AS received, ${entity} AS entity
+     FROM experience_events v WHERE ${conditions.join(' AND ')}
+     ORDER BY v."timestamp" ${direction}, v."_id" ${direction} LIMIT ${parameters.add(limit + 1)}`,
+    parameters.values,
+  );
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    events: page.map((row) => ({
+      relatedEntityId: xidOf(identity),
+      entityId: row.id,
+      timestamp: row.timestamp,
+      entity: toXdmObject(row.entity),
+      lastModifiedAt: row.received,
+    })),
+    next: rows.length > limit && last !== undefined ? writeCursor(last.micros, last.id) : null,
+  };
+}
+
+function compileConditions(
+  { startTime = null, endTime = null, start = null, properties = [] }: EventQuery,
+  orderby: '+timestamp' | '-timestamp',
+  parameters: Parameters,
+): readonly string[] {
+  if (properties.length > maximumProperties) {
+    throw new EventQueryError('INVALID_PROPERTY', `At most ${maximumProperties} properties can be filtered by.`);
+  }
+  const conditions = properties.map((property) => compileProperty(property, parameters));
+  if (startTime !== null) conditions.push(`v."timestamp" >= ${parameters.add(startTime)}::TIMESTAMPTZ`);
+  if (endTime !== null) conditions.push(`v."timestamp" < ${parameters.add(endTime)}::TIMESTAMPTZ`);
+  if (start !== null) {
+    const { micros, id } = readCursor(start);
+    const beyond = orderby === '+timestamp' ? '>' : '<';
+    conditions.push(
+      `(epoch_us(v."timestamp"), v."_id") ${beyond} (${parameters.add(micros)}::BIGINT, ${parameters.add(id)}::VARCHAR)`,
+    );
+  }
+  return conditions;
+}

@@ -1,0 +1,7 @@
+import { population } from './0001-population.ts';
+import { platformState } from './0002-platform-state.ts';
+import { segmentation } from './0003-segmentation.ts';
+import type { Migration } from './migration.ts';
+
+/** All steps, in the order in which they are applied. */
+export const migrations: readonly Migration[] = [population, platformState, segmentation];

@@ -1,0 +1,239 @@
+import { setMaxListeners } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { migrations } from '../migrations/index.ts';
+import { migrate } from './migrate.ts';
+import { Permits } from './permits.ts';
+import { Statements } from './statements.ts';
+import type { DuckDb, SqlValue } from './values.ts';
+
+export type { SqlValue } from './values.ts';
+
+/** Statements on one connection. Values travel as parameters (`$1`, `$2`, … or `?`), never inside the text. */
+export interface SqlExecutor {
+  /**
+   * The rows of a statement, as plain objects: integers are numbers while they are safe (bigint otherwise), timestamps
+   * `Date`, dates `YYYY-MM-DD`, lists arrays, structs and maps objects. `Row` is the caller's word for what the
+   * statement selects; it is not checked.
+   */
+  all<Row>(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]>;
+  /** One statement whose rows, if any, are of no interest. */
+  run(sql: string, parameters?: readonly SqlValue[]): Promise<void>;
+}
+
+/** A connection that belongs to one piece of long work, with its own temporary tables and transactions. */
+export interface Session extends SqlExecutor {
+  /** Runs `work` in a transaction: one snapshot for all its reads, and none of its writes when it throws. */
+  transaction<T>(work: () => Promise<T>): Promise<T>;
+}
+
+/** The platform's database. Dispose it to interrupt what runs, wait for it to end, and write everything to the file. */
+export interface Database extends AsyncDisposable, SqlExecutor {
+  /** A read. Reads run beside each other and beside writes, each on the last committed state. */
+  all<Row>(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]>;
+  /** One write, serialised with the other writes. It must not be awaited inside the `work` of a transaction. */
+  run(sql: string, parameters?: readonly SqlValue[]): Promise<void>;
+  /**
+   * Several statements as one write, serialised with the other writes and undone when `work` throws. Inside `work` use
+   * `tx`: `run` and `transaction` of the database itself would wait for this very transaction to end.
+   */
+  transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T>;
+  /**
+   * A connection of its own for long statements (seeding, exports); a few may be open at a time, others wait.
+   * @throws the signal's reason, after the running statement was interrupted, when `signal` aborts.
+   */
+  session<T>(work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T>;
+}
+
+export interface DatabaseOptions {
+  /** Holds `platform.duckdb`, its log and what does not fit into memory; made when it does not exist. */
+  readonly directory: string;
+  /** What DuckDB may keep in memory before it spills into the directory. @default 1024 */
+  readonly memoryLimitMiB?: number;
+  /** @default the number of cores, at most 4 */
+  readonly threads?: number;
+}
+
+/** Thrown when the database's package is missing: it is an optional dependency of which a gateway has no need. */
+export class EmulatorNotInstalledError extends Error {
+  override readonly name = 'EmulatorNotInstalledError';
+
+  constructor(cause: unknown) {
+    super(
+      'The platform emulator needs the optional dependency @duckdb/node-api, which is not installed. ' +
+        'Run `npm install --include=optional`, or set AEP_BASE_URL to use a real platform.',
+      { cause },
+    );
+  }
+}
+
+/** Thrown by every use of a database that is closing or closed. */
+export class DatabaseClosedError extends Error {
+  override readonly name = 'DatabaseClosedError';
+
+  constructor() {
+    super('The platform database is closed.');
+  }
+}
+
+const databaseFileName = 'platform.duckdb';
+const temporaryFolderName = 'platform.duckdb.tmp';
+const defaultMemoryLimitMiB = 1024;
+const maxDefaultThreads = 4;
+/** Each running statement holds a thread of Node's pool (4 by default), which the file system needs as well. */
+const maxConcurrentReads = 2;
+const maxConcurrentSessions = 2;
+
+/**
+ * Opens the database of a directory, replays what a killed process left in its log, and applies pending migrations.
+ * @throws {EmulatorNotInstalledError} when @duckdb/node-api is not installed.
+ */
+export async function openDatabase({
+  directory,
+  memoryLimitMiB = defaultMemoryLimitMiB,
+  threads = Math.min(availableParallelism(), maxDefaultThreads),
+}: DatabaseOptions): Promise<Database> {
+  const duckdb = await importDuckDb();
+  const temporaryFolder = join(directory, temporaryFolderName);
+  await mkdir(directory, { recursive: true });
+  await rm(temporaryFolder, { recursive: true, force: true });
+  const instance = await duckdb.DuckDBInstance.create(join(directory, databaseFileName), {
+    memory_limit: `${memoryLimitMiB}MiB`,
+    temp_directory: temporaryFolder,
+    threads: String(threads),
+    preserve_insertion_order: 'false',
+    autoinstall_known_extensions: 'false',
+  });
+  try {
+    const database = await DuckDbDatabase.connect(duckdb, instance);
+    await migrate(database, migrations);
+    return database;
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}
+
+async function importDuckDb(): Promise<DuckDb> {
+  try {
+    return await import('@duckdb/node-api');
+  } catch (error) {
+    throw new EmulatorNotInstalledError(error);
+  }
+}
+
+class DuckDbDatabase implements Database {
+  readonly #duckdb: DuckDb;
+  readonly #instance: DuckDBInstance;
+  readonly #writer: DuckDBConnection;
+  readonly #idleReaders: DuckDBConnection[];
+  readonly #reads = new Permits(maxConcurrentReads);
+  readonly #writes = new Permits(1);
+  readonly #sessions = new Permits(maxConcurrentSessions);
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
+
+  private constructor(
+    duckdb: DuckDb,
+    instance: DuckDBInstance,
+    writer: DuckDBConnection,
+    readers: readonly DuckDBConnection[],
+  ) {
+    this.#duckdb = duckdb;
+    this.#instance = instance;
+    this.#writer = writer;
+    this.#idleReaders = [...readers];
+    // Everything that waits or runs listens to it; Node would take more than ten for a leak.
+    setMaxListeners(0, this.#closing.signal);
+  }
+
+  static async connect(duckdb: DuckDb, instance: DuckDBInstance): Promise<DuckDbDatabase> {
+    const writer = await connect(instance);
+    const readers = await Promise.all(Array.from({ length: maxConcurrentReads }, () => connect(instance)));
+    return new DuckDbDatabase(duckdb, instance, writer, readers);
+  }
+
+  all<Row>(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]> {
+    return this.#track(() =>
+      this.#reads.hold(async () => {
+        const reader = this.#idleReaders.pop();
+        if (reader === undefined) throw new Error('There are more read permits than connections.');
+        try {
+          return await new Statements(this.#duckdb, reader, this.#closing.signal).all<Row>(sql, parameters);
+        } finally {
+          this.#idleReaders.push(reader);
+        }
+      }, this.#closing.signal),
+    );
+  }
+
+  run(sql: string, parameters?: readonly SqlValue[]): Promise<void> {
+    return this.#track(() =>
+      this.#writes.hold(() => this.#writeStatements().run(sql, parameters), this.#closing.signal),
+    );
+  }
+
+  transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T> {
+    return this.#track(() =>
+      this.#writes.hold(() => {
+        const statements = this.#writeStatements();
+        return statements.transaction(() => work(statements));
+      }, this.#closing.signal),
+    );
+  }
+
+  session<T>(work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const either = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    return this.#track(() =>
+      this.#sessions.hold(async () => {
+        const connection = await connect(this.#instance);
+        try {
+          return await work(new Statements(this.#duckdb, connection, either));
+        } finally {
+          connection.closeSync();
+        }
+      }, either),
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** Writes are short and are let finish; what reads or has a session is interrupted. */
+  async #close(): Promise<void> {
+    this.#closing.abort(new DatabaseClosedError());
+    await Promise.allSettled(this.#pending);
+    try {
+      await this.#writer.run('CHECKPOINT');
+    } finally {
+      for (const connection of [this.#writer, ...this.#idleReaders]) connection.closeSync();
+      this.#instance.closeSync();
+    }
+  }
+
+  #writeStatements(): Statements {
+    return new Statements(this.#duckdb, this.#writer);
+  }
+
+  async #track<T>(start: () => Promise<T>): Promise<T> {
+    this.#closing.signal.throwIfAborted();
+    const work = start();
+    this.#pending.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#pending.delete(work);
+    }
+  }
+}
+
+async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
+  const connection = await instance.connect();
+  await connection.run("SET TimeZone = 'UTC'");
+  return connection;
+}

@@ -1,0 +1,87 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { systemClock } from '../../runtime/clock.ts';
+import type { Session, SqlValue } from './database.ts';
+import { type DuckDb, toParameters, toPlainValue } from './values.ts';
+
+/** An interrupt that comes before a statement has begun is lost, so it is repeated this often until the statement has ended. */
+const interruptIntervalMs = 20;
+
+/** Statements on one connection, interrupted when the signal aborts. */
+export class Statements implements Session {
+  readonly #duckdb: DuckDb;
+  readonly #connection: DuckDBConnection;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(duckdb: DuckDb, connection: DuckDBConnection, signal?: AbortSignal) {
+    this.#duckdb = duckdb;
+    this.#connection = connection;
+    this.#signal = signal;
+  }
+
+  async all<Row>(sql: string, parameters: readonly SqlValue[] = []): Promise<Row[]> {
+    const result = await this.#execute(sql, parameters);
+    const rows = await result.getRowObjects();
+    const plain = rows.map((row) =>
+      Object.fromEntries(Object.entries(row).map(([column, value]) => [column, toPlainValue(this.#duckdb, value)])),
+    );
+    // The caller says what its statement selects; nothing here could check that.
+    return plain as Row[];
+  }
+
+  async run(sql: string, parameters: readonly SqlValue[] = []): Promise<void> {
+    await this.#execute(sql, parameters);
+  }
+
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    await this.run('BEGIN TRANSACTION');
+    try {
+      const result = await work();
+      await this.run('COMMIT');
+      return result;
+    } catch (error) {
+      await this.#rollback(error);
+      throw error;
+    }
+  }
+
+  async #rollback(cause: unknown): Promise<void> {
+    try {
+      await this.#connection.run('ROLLBACK');
+    } catch (error) {
+      // A failed COMMIT has ended the transaction already; then there is nothing left to undo.
+      if (error instanceof Error && error.message.includes('no transaction is active')) return;
+      throw new AggregateError([cause, error], 'A transaction failed and could not be rolled back.');
+    }
+  }
+
+  async #execute(sql: string, parameters: readonly SqlValue[]) {
+    this.#signal?.throwIfAborted();
+    const { values, types } = toParameters(this.#duckdb, parameters);
+    // Without values the text may hold no parameters, and DuckDB skips preparing it.
+    const running = values.length === 0 ? this.#connection.run(sql) : this.#connection.run(sql, values, types);
+    using _ = this.#interruptOnAbort();
+    try {
+      return await running;
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  #interruptOnAbort(): Disposable {
+    const settled = new AbortController();
+    const onAbort = async () => {
+      while (!settled.signal.aborted) {
+        this.#connection.interrupt();
+        await systemClock.sleep(interruptIntervalMs, settled.signal).catch(() => undefined);
+      }
+    };
+    this.#signal?.addEventListener('abort', onAbort, { once: true });
+    return {
+      [Symbol.dispose]: () => {
+        settled.abort();
+        this.#signal?.removeEventListener('abort', onAbort);
+      },
+    };
+  }
+}

@@ -1,0 +1,304 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Migration } from '../../../src/emulator/migrations/migration.ts';
+import { type Database, DatabaseClosedError, openDatabase } from '../../../src/emulator/store/database.ts';
+import { migrate } from '../../../src/emulator/store/migrate.ts';
+
+/** Runs for hours unless it is interrupted. */
+const endless = 'SELECT sum(sqrt(a.range + b.range)) AS s FROM range(10000000) a, range(10000000) b';
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'database-test-'));
+});
+
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+describe('values', () => {
+  it('come back as plain JavaScript', async () => {
+    await using db = await openDatabase({ directory });
+    const [row] = await db.all(`SELECT 42::BIGINT AS small, 9007199254740993::BIGINT AS big, 1.5::DOUBLE AS double,
+      12.25::DECIMAL(9, 2) AS decimal, TIMESTAMP '2030-01-02 03:04:05.678' AS time, TIMESTAMPTZ '2030-01-02 03:04:05+00' AS zoned,
+      DATE '1899-12-31' AS date, [1::BIGINT, NULL] AS list, {'a': {'b': [true]}} AS struct,
+      MAP {'ups': MAP {'s1': {'since': TIMESTAMP '2030-01-01'}}} AS map, 'crm'::profile_source AS enum, NULL AS nothing`);
+
+    expect(row).toEqual({
+      small: 42,
+      big: 9007199254740993n,
+      double: 1.5,
+      decimal: 12.25,
+      time: new Date('2030-01-02T03:04:05.678Z'),
+      zoned: new Date('2030-01-02T03:04:05.000Z'),
+      date: '1899-12-31',
+      list: [1, null],
+      struct: { a: { b: [true] } },
+      map: { ups: { s1: { since: new Date('2030-01-01T00:00:00.000Z') } } },
+      enum: 'crm',
+      nothing: null,
+    });
+  });
+
+  it('go in as parameters of the right type', async () => {
+    await using db = await openDatabase({ directory });
+    const parameters = [
+      "x' OR true --",
+      7,
+      0.5,
+      2 ** 40,
+      9007199254740993n,
+      true,
+      new Date('2030-01-01'),
+      null,
+      ['a'],
+      [],
+    ];
+    const columns = parameters.map((_, index) => `$${index + 1} AS p${index}, typeof($${index + 1}) AS t${index}`);
+    const [row] = await db.all<Record<string, unknown>>(`SELECT ${columns.join(', ')}`, parameters);
+
+    expect(parameters.map((_, index) => row?.[`p${index}`])).toEqual(parameters);
+    expect(parameters.map((_, index) => row?.[`t${index}`])).toEqual([
+      'VARCHAR',
+      'BIGINT',
+      'DOUBLE',
+      'BIGINT',
+      'BIGINT',
+      'BOOLEAN',
+      'TIMESTAMP',
+      '"NULL"',
+      'VARCHAR[]',
+      'VARCHAR[]',
+    ]);
+  });
+});
+
+describe('writes', () => {
+  it('are serialised, so that read-modify-write transactions lose nothing', async () => {
+    await using db = await openDatabase({ directory });
+    await db.run('CREATE TABLE counter (n INTEGER)');
+    await db.run('INSERT INTO counter VALUES (0)');
+    const increment = () =>
+      db.transaction(async (tx) => {
+        const [row] = await tx.all<{ n: number }>('SELECT n FROM counter');
+        await tx.run('UPDATE counter SET n = $1', [(row?.n ?? 0) + 1]);
+      });
+    await Promise.all(Array.from({ length: 20 }, increment));
+
+    expect(await db.all('SELECT n FROM counter')).toEqual([{ n: 20 }]);
+  });
+
+  it('of a transaction that throws are undone, and the next write goes through', async () => {
+    await using db = await openDatabase({ directory });
+    await db.run('CREATE TABLE notes (text VARCHAR)');
+    const failing = db.transaction(async (tx) => {
+      await tx.run('INSERT INTO notes VALUES ($1)', ['lost']);
+      throw new Error('changed my mind');
+    });
+    await expect(failing).rejects.toThrow('changed my mind');
+    const invalid = db.transaction(async (tx) => {
+      await tx.run('INSERT INTO notes VALUES ($1)', ['lost too']);
+      await tx.run('INSERT INTO no_such_table VALUES (1)');
+    });
+    await expect(invalid).rejects.toThrow('no_such_table');
+    await db.run('INSERT INTO notes VALUES ($1)', ['kept']);
+
+    expect(await db.all('SELECT text FROM notes')).toEqual([{ text: 'kept' }]);
+  });
+
+  it('of an open transaction are not seen by reads', async () => {
+    await using db = await openDatabase({ directory });
+    await db.run('CREATE TABLE notes (text VARCHAR)');
+    await db.transaction(async (tx) => {
+      await tx.run('INSERT INTO notes VALUES ($1)', ['draft']);
+      expect(await db.all('SELECT text FROM notes')).toEqual([]);
+      expect(await tx.all('SELECT text FROM notes')).toEqual([{ text: 'draft' }]);
+    });
+
+    expect(await db.all('SELECT text FROM notes')).toEqual([{ text: 'draft' }]);
+  });
+
+  it('survive the process being killed', async () => {
+    const child = spawn(
+      process.execPath,
+      [
+        ...['--import', 'tsx', '--input-type=module', '--eval'],
+        `import { openDatabase } from './src/emulator/store/database.ts';
+        const db = await openDatabase({ directory: ${JSON.stringify(directory)} });
+        await db.run('CREATE TABLE notes (text VARCHAR)');
+        await db.transaction((tx) => tx.run("INSERT INTO notes VALUES ('committed')"));
+        void db.transaction(async (tx) => {
+          await tx.run("INSERT INTO notes VALUES ('open')");
+          console.log('ready');
+          await new Promise((resolve) => setInterval(resolve, 2 ** 30));
+        });`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await using db = await openDatabase({ directory });
+
+    expect(await db.all('SELECT text FROM notes')).toEqual([{ text: 'committed' }]);
+  });
+});
+
+describe('a session', () => {
+  it('has temporary tables of its own, which end with it', async () => {
+    await using db = await openDatabase({ directory });
+    const create = () =>
+      db.session(async (session) => {
+        await session.run('CREATE TEMP TABLE mine AS SELECT 1 AS n');
+        return session.all('SELECT n FROM mine');
+      });
+
+    expect(await Promise.all([create(), create(), create()])).toEqual([[{ n: 1 }], [{ n: 1 }], [{ n: 1 }]]);
+    await expect(db.all('SELECT * FROM mine')).rejects.toThrow('mine');
+  });
+
+  it('is interrupted by its signal and rejects with its reason', async () => {
+    await using db = await openDatabase({ directory });
+    const abort = new AbortController();
+    const reason = new Error('cancelled');
+    const work = db.session(async (session) => {
+      await session.all('SELECT 1');
+      const running = session.all(endless);
+      abort.abort(reason);
+      return running;
+    }, abort.signal);
+
+    await expect(work).rejects.toBe(reason);
+    expect(await db.session((session) => session.all('SELECT 1 AS n'))).toEqual([{ n: 1 }]);
+  });
+
+  it('that waits for its turn gives up when its signal aborts', async () => {
+    await using db = await openDatabase({ directory });
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const busy = Array.from({ length: 8 }, () => db.session((session) => session.all(endless), stop.signal));
+    const abort = new AbortController();
+    const waiting = db.session(async () => 'never', abort.signal);
+    abort.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    stop.abort(reason);
+
+    expect(await Promise.allSettled(busy)).toEqual(busy.map(() => ({ status: 'rejected', reason })));
+  });
+
+  it('sees one state of the data throughout a transaction', async () => {
+    await using db = await openDatabase({ directory });
+    await db.run('CREATE TABLE notes (text VARCHAR)');
+    const seen = await db.session((session) =>
+      session.transaction(async () => {
+        const before = await session.all('SELECT text FROM notes');
+        await db.run('INSERT INTO notes VALUES ($1)', ['later']);
+        return [before, await session.all('SELECT text FROM notes')];
+      }),
+    );
+
+    expect(seen).toEqual([[], []]);
+  });
+});
+
+describe('closing', () => {
+  it('interrupts reads and sessions, lets a transaction finish, and refuses what comes after', async () => {
+    const db = await openDatabase({ directory });
+    await db.run('CREATE TABLE notes (text VARCHAR)');
+    const writing = db.transaction(async (tx) => {
+      await tx.run('INSERT INTO notes VALUES ($1)', ['finished']);
+    });
+    const interrupted = [db.all(endless), db.session((session) => session.all(endless))];
+    const closing = db[Symbol.asyncDispose]();
+
+    for (const each of interrupted) await expect(each).rejects.toThrow(DatabaseClosedError);
+    await writing;
+    await closing;
+    await expect(db.all('SELECT 1')).rejects.toThrow(DatabaseClosedError);
+    await using again = await openDatabase({ directory });
+    expect(await again.all('SELECT text FROM notes')).toEqual([{ text: 'finished' }]);
+  });
+
+  it('twice is the same as once', async () => {
+    const db = await openDatabase({ directory });
+
+    await Promise.all([db[Symbol.asyncDispose](), db[Symbol.asyncDispose]()]);
+  });
+});
+
+describe('opening', () => {
+  it('removes what a killed process had spilled', async () => {
+    const spilled = join(directory, 'platform.duckdb.tmp');
+    await mkdir(spilled);
+    await writeFile(join(spilled, 'duckdb_temp_block-1.block'), 'left behind');
+    await using db = await openDatabase({ directory });
+    await db.all('SELECT 1');
+
+    await expect(rm(join(spilled, 'duckdb_temp_block-1.block'))).rejects.toThrow('ENOENT');
+  });
+
+  it('says what to install when DuckDB is missing', async () => {
+    vi.resetModules();
+    vi.doMock('@duckdb/node-api', () => {
+      throw new Error("Cannot find package '@duckdb/node-api'");
+    });
+    try {
+      const fresh = await import('../../../src/emulator/store/database.ts');
+      await expect(fresh.openDatabase({ directory })).rejects.toThrow(fresh.EmulatorNotInstalledError);
+      await expect(fresh.openDatabase({ directory })).rejects.toThrow('@duckdb/node-api');
+    } finally {
+      vi.doUnmock('@duckdb/node-api');
+    }
+  });
+});
+
+describe('migrations', () => {
+  const first: Migration = {
+    id: '9001-first',
+    statements: ['CREATE TABLE one (n INTEGER)', 'INSERT INTO one VALUES (1)'],
+  };
+  const second: Migration = { id: '9002-second', statements: ['INSERT INTO one VALUES (2)'] };
+  const broken: Migration = {
+    id: '9002-broken',
+    statements: ['INSERT INTO one VALUES (3)', 'SELECT no_such_function()'],
+  };
+  const numbers = (db: Database) => db.all<{ n: number }>('SELECT n FROM one ORDER BY n');
+
+  async function known(db: Database): Promise<Migration[]> {
+    const rows = await db.all<{ id: string }>('SELECT id FROM schema_migrations ORDER BY id');
+    return rows.map(({ id }) => ({ id, statements: ['SELECT never_run()'] }));
+  }
+
+  it('are applied once each, in order', async () => {
+    await using db = await openDatabase({ directory });
+    const before = await known(db);
+    await migrate(db, [...before, first]);
+    await migrate(db, [...before, first, second]);
+    await migrate(db, [...before, first, second]);
+
+    expect(await numbers(db)).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('that fail leave the database as it was before them', async () => {
+    await using db = await openDatabase({ directory });
+    const before = await known(db);
+    await expect(migrate(db, [...before, first, broken])).rejects.toThrow('no_such_function');
+    expect(await numbers(db)).toEqual([{ n: 1 }]);
+    await migrate(db, [...before, first, second]);
+
+    expect(await numbers(db)).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('of a newer version are refused', async () => {
+    await using db = await openDatabase({ directory });
+    const before = await known(db);
+    await migrate(db, [...before, first]);
+
+    await expect(migrate(db, before)).rejects.toThrow('newer version of the emulator (9001-first)');
+  });
+});
