@@ -1,0 +1,165 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../runtime/clock.ts';
+import { Lifecycle } from '../runtime/lifecycle.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { RequestLog } from './http/request-log.ts';
+import { RequestRate } from './http/request-rate.ts';
+import { BatchFolders } from './jobs/batch-folder.ts';
+import { ExportJobRunner } from './jobs/export-job-runner.ts';
+import { PastBatchFiles } from './jobs/past-batch-files.ts';
+import { Scheduler } from './jobs/scheduler.ts';
+import { SegmentJobRunner } from './jobs/segment-job-runner.ts';
+import { defaultPace, defaultQuirks, type EmulatorOptions, type RecordedRequest } from './options.ts';
+import { seedPlatform } from './seed/platform-state.ts';
+import { createRequestListener } from './server.ts';
+import { openDatabase } from './store/database.ts';
+import { createPlatformStore } from './store/platform-store.ts';
+import { AccessTokens } from './store/platform-store-tokens.ts';
+
+/** A running stand-in for the platform. Closing it ends connections, interrupts running exports and closes the database. */
+export interface Emulator extends AsyncDisposable {
+  /** `http://HOST:PORT`, for the platform and for the token host. */
+  readonly url: string;
+  /** Requests answered since the start or the last `clearRequests`, newest last; the oldest of more than 10,000 are dropped. */
+  readonly requests: readonly RecordedRequest[];
+  clearRequests(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the emulator: listens, opens or seeds its state, and takes up jobs and schedules where they were. Until all of
+ * that is done, requests are answered with 503.
+ * @throws {EmulatorNotInstalledError} when the package of its database is missing
+ * @throws {Error} when it cannot listen (its `code` says why, e.g. `EADDRINUSE`) or its folder cannot be used
+ */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const lifecycle = new Lifecycle();
+  try {
+    return await start(options, lifecycle);
+  } catch (error) {
+    await lifecycle.close();
+    throw error;
+  }
+}
+
+async function start(
+  {
+    host = '127.0.0.1',
+    port = 0,
+    directory: keptDirectory,
+    profiles = 10_000,
+    seed = 1,
+    clock = systemClock,
+    logger = createLogger({ level: 'warn' }),
+    pace = {},
+    quirks = {},
+    concurrentExports = 2,
+    memoryLimitMiB = 1_024,
+  }: EmulatorOptions,
+  lifecycle: Lifecycle,
+): Promise<Emulator> {
+  // Before the state is touched: a port that is in use is noticed at once, not after a long seeding.
+  let answer: RequestListener = answerStarting;
+  const server = createServer((request, response) => answer(request, response));
+  const url = await listen(server, host, port);
+  lifecycle.add('HTTP server', () => stopListening(server));
+
+  const directory = keptDirectory ?? (await mkdtemp(join(tmpdir(), 'aep-emulator-')));
+  if (keptDirectory === undefined) {
+    lifecycle.add('temporary folder', () => rm(directory, { recursive: true, force: true }));
+  }
+  await mkdir(directory, { recursive: true });
+
+  const database = await openDatabase({ directory, memoryLimitMiB });
+  lifecycle.add('database', async () => database[Symbol.asyncDispose]());
+  const store = createPlatformStore(database);
+  await seedPlatform(database, store, { profiles, seed, now: clock.now() });
+
+  const folders = new BatchFolders(directory);
+  const shared = {
+    database,
+    store,
+    folders,
+    clock,
+    logger,
+    pace: { ...defaultPace, ...pace },
+    quirks: { ...defaultQuirks, ...quirks },
+  };
+  const runner = new ExportJobRunner({ ...shared, concurrentExports });
+  lifecycle.add('export jobs', () => runner[Symbol.asyncDispose]());
+  const segmentJobs = new SegmentJobRunner(shared);
+  lifecycle.add('segment jobs', () => segmentJobs[Symbol.asyncDispose]());
+  const scheduler = new Scheduler({ ...shared, exportJobs: runner, segmentJobs });
+  lifecycle.add('schedules', () => scheduler[Symbol.asyncDispose]());
+
+  const log = new RequestLog();
+  const platform = {
+    ...shared,
+    tokens: await AccessTokens.open(database, clock),
+    runner,
+    segmentJobs,
+    scheduler,
+    entityRequests: new RequestRate(clock, shared.quirks.entitiesPerSecond),
+    pastBatchFiles: new PastBatchFiles(database, store, folders, clock),
+  };
+  await runner.resume();
+  await segmentJobs.resume();
+  scheduler.start();
+  // Once more, so that requests end before what they need: the entry above is for a start that fails.
+  lifecycle.add('HTTP server', () => stopListening(server));
+  answer = createRequestListener(platform, (request) => log.add(request));
+  logger.info({ url, directory }, 'the platform emulator is listening');
+
+  const close = () => lifecycle.close();
+  return {
+    url,
+    get requests() {
+      return log.requests;
+    },
+    clearRequests: () => log.clear(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Seconds after which a request that came too early may be repeated. */
+const startingRetrySeconds = 1;
+
+const answerStarting: RequestListener = (_request, response) => {
+  const body = JSON.stringify({ status: 503, title: 'The platform emulator is starting.' });
+  response
+    .writeHead(503, {
+      'content-type': 'application/json',
+      'retry-after': String(startingRetrySeconds),
+      connection: 'close',
+    })
+    .end(body);
+};
+
+function listen(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve(urlOf(server));
+    });
+  });
+}
+
+function urlOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server does not listen on a port.');
+  const { address: host, family, port }: AddressInfo = address;
+  return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`;
+}
+
+function stopListening(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import { PlatformError, upsCodes } from '../errors.ts';
+import { isJsonObject, type JsonObject } from '../json.ts';
+import type { EmulatorQuirks } from '../options.ts';
+
+/** Members of a segment that an export takes. */
+export interface SegmentFilter {
+  readonly segmentId: string;
+  /** As the client wrote it; compared without regard to case. */
+  readonly segmentNs: string;
+  readonly statuses: readonly string[];
+}
+
+/** A checked request for an export job. Times are ISO 8601 text in UTC; null is what the client left out. */
+export interface ExportRequest {
+  readonly datasetId: string;
+  readonly segmentPerBatch: boolean;
+  readonly schemaName: string;
+  /** Comma-separated paths as sent; null means every field. */
+  readonly fields: string | null;
+  readonly mergePolicy: { readonly id: string; readonly version: number | null } | null;
+  readonly segments: readonly SegmentFilter[] | null;
+  readonly segmentQualificationTime: { readonly startTime: string | null; readonly endTime: string | null } | null;
+  readonly fromIngestTimestamp: string | null;
+  readonly emptyProfiles: boolean;
+  readonly events: {
+    readonly fields: string | null;
+    readonly fromIngestTimestamp: string | null;
+    readonly toIngestTimestamp: string | null;
+  } | null;
+  /** Whether segments are evaluated before profiles are selected. */
+  readonly segmentation: boolean;
+}
+
+/** A checked request together with what is shown again as the client sent it. */
+export interface ReceivedExportRequest {
+  readonly request: ExportRequest;
+  readonly sent: { readonly filter?: JsonObject; readonly additionalFields?: JsonObject };
+}
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+const timestamp = z
+  .string()
+  .refine((text) => rfc3339.test(text) && !Number.isNaN(Date.parse(text)), 'must be an RFC 3339 timestamp')
+  .transform((text) => new Date(text).toISOString());
+
+/** The statuses of the documentation; its prose once says `exiting` for `exited`. */
+const segmentStatus = z
+  .string()
+  .transform((text) => (text.toLowerCase() === 'exiting' ? 'exited' : text.toLowerCase()))
+  .pipe(z.enum(['realized', 'existing', 'exited']));
+
+const oneOrMore = <T extends z.ZodType>(item: T) =>
+  z.union([item.transform((one) => [one]), z.array(item).min(1, 'must name at least one status')]);
+
+const identifier = z.string().trim().min(1, 'must not be empty');
+
+const segment = z.looseObject({
+  segmentId: identifier,
+  segmentNs: identifier.optional(),
+  status: oneOrMore(segmentStatus).optional(),
+});
+
+const exportRequestBody = z.looseObject({
+  fields: z.string().nullish(),
+  mergePolicy: z.looseObject({ id: identifier, version: z.int().min(0).optional() }).nullish(),
+  filter: z
+    .looseObject({
+      segments: z.array(segment).min(1, 'must name at least one segment').nullish(),
+      segmentQualificationTime: z
+        .looseObject({ startTime: timestamp.nullish(), endTime: timestamp.nullish() })
+        .nullish(),
+      fromIngestTimestamp: timestamp.nullish(),
+      emptyProfiles: z.boolean().nullish(),
+    })
+    .nullish(),
+  additionalFields: z
+    .looseObject({
+      eventList: z
+        .looseObject({
+          fields: z.string().nullish(),
+          filter: z
+            .looseObject({
+              fromIngestTimestamp: timestamp.nullish(),
+              // The older tutorials call it so.
+              fromTimestamp: timestamp.nullish(),
+              toIngestTimestamp: timestamp.nullish(),
+            })
+            .nullish(),
+        })
+        .nullish(),
+    })
+    .nullish(),
+  destination: z
+    .looseObject({
+      datasetId: identifier.optional(),
+      // Samples spell it in both ways.
+      dataSetId: identifier.optional(),
+      segmentPerBatch: z.boolean().nullish(),
+    })
+    .refine((destination) => (destination.datasetId ?? destination.dataSetId) !== undefined, {
+      path: ['datasetId'],
+      message: 'is required',
+    }),
+  schema: z.looseObject({ name: identifier }),
+  evaluationInfo: z.looseObject({ segmentation: z.boolean().nullish() }).nullish(),
+});
+
+/**
+ * Checks the body of `POST /export/jobs`.
+ * @throws {PlatformError} 400, naming everything that is wrong
+ */
+export function parseExportRequest(
+  body: unknown,
+  { defaultSegmentStatus }: Pick<EmulatorQuirks, 'defaultSegmentStatus'>,
+): ReceivedExportRequest {
+  const parsed = exportRequestBody.safeParse(body);
+  if (!parsed.success) throw invalid(parsed.error.issues.map(describe).join('; '));
+  const { fields, mergePolicy, filter, additionalFields, destination, schema, evaluationInfo } = parsed.data;
+  const eventList = additionalFields?.eventList;
+  const segmentPerBatch = destination.segmentPerBatch ?? false;
+  if (segmentPerBatch && !filter?.segments) throw invalid('destination.segmentPerBatch needs filter.segments');
+
+  return {
+    request: {
+      datasetId: destination.datasetId ?? destination.dataSetId ?? '',
+      segmentPerBatch,
+      schemaName: schema.name,
+      fields: textOrNull(fields),
+      mergePolicy: mergePolicy ? { id: mergePolicy.id, version: mergePolicy.version ?? null } : null,
+      segments:
+        filter?.segments?.map(({ segmentId, segmentNs, status }) => ({
+          segmentId,
+          segmentNs: segmentNs ?? 'ups',
+          statuses: status ?? defaultSegmentStatus,
+        })) ?? null,
+      segmentQualificationTime: filter?.segmentQualificationTime
+        ? {
+            startTime: filter.segmentQualificationTime.startTime ?? null,
+            endTime: filter.segmentQualificationTime.endTime ?? null,
+          }
+        : null,
+      fromIngestTimestamp: filter?.fromIngestTimestamp ?? null,
+      emptyProfiles: filter?.emptyProfiles ?? false,
+      events: eventList
+        ? {
+            fields: textOrNull(eventList.fields),
+            fromIngestTimestamp: eventList.filter?.fromIngestTimestamp ?? eventList.filter?.fromTimestamp ?? null,
+            toIngestTimestamp: eventList.filter?.toIngestTimestamp ?? null,
+          }
+        : null,
+      segmentation: evaluationInfo?.segmentation ?? false,
+    },
+    sent: isJsonObject(body) ? { ...member(body, 'filter'), ...member(body, 'additionalFields') } : {},
+  };
+}
+
+/** The paths of a comma-separated list; null when it names none, which means every field. */
+export function fieldPaths(fields: string | null): readonly string[] | null {
+  const paths = (fields ?? '').split(',').map((path) => path.trim());
+  const named = paths.filter((path) => path !== '');
+  return named.length === 0 ? null : named;
+}
+
+function textOrNull(text: string | null | undefined): string | null {
+  return text === null || text === undefined || text.trim() === '' ? null : text;
+}
+
+function member(body: JsonObject, name: 'filter' | 'additionalFields'): { readonly [name: string]: JsonObject } {
+  const value = body[name];
+  return isJsonObject(value) ? { [name]: value } : {};
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const path = issue.path.join('.') || 'body';
+  return `${path}: ${issue.message}`;
+}
+
+function invalid(message: string): PlatformError {
+  return new PlatformError(400, upsCodes.invalidRequest, message);
+}

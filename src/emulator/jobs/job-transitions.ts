@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import type { ExportResult } from '../engine/export-profiles.ts';
+import type { JsonObject } from '../json.ts';
+import { changedBatch, changedDataset } from '../store/catalog-documents.ts';
+import type { PlatformRecords, PlatformStore } from '../store/platform-store.ts';
+import type { BatchFile } from '../store/platform-store-batch-files.ts';
+import type { BatchStatus } from '../store/platform-store-batches.ts';
+import {
+  batchIdsOf,
+  type ExportJob,
+  type ExportJobStatus,
+  type MetricSpan,
+} from '../store/platform-store-export-jobs.ts';
+
+/** What an export wrote into one batch. */
+export interface WrittenBatch {
+  readonly batchId: string;
+  readonly result: ExportResult;
+  readonly files: readonly BatchFile[];
+}
+
+export interface JobError {
+  readonly code: string;
+  readonly msg: string;
+  readonly callStack: string;
+}
+
+/**
+ * The steps in the life of an export job. Each one changes the job, its batches and its dataset together, and only when
+ * the job is still in a state that the step may begin in: otherwise it changes nothing and answers null.
+ */
+export class JobTransitions {
+  readonly #store: PlatformStore;
+  readonly #now: () => number;
+
+  /** @param now answers Unix epoch milliseconds */
+  constructor(store: PlatformStore, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** NEW → PROCESSING. A job that was already PROCESSING when the emulator stopped passes through here again. */
+  startExporting(id: number, sandbox: string): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['NEW', 'PROCESSING'], async (job, records, now) => {
+      await this.#changeBatches(job, records, now, { status: 'processing', started: now });
+      return {
+        ...job,
+        status: 'PROCESSING',
+        computeGatewayJobId: { exportJob: job.computeGatewayJobId.exportJob ?? randomUUID() },
+        metrics: {
+          ...job.metrics,
+          profileExportTime: { startTimeInMs: job.metrics.profileExportTime?.startTimeInMs ?? now },
+        },
+      };
+    });
+  }
+
+  /** PROCESSING: the segments are evaluated, the profiles are being exported. */
+  finishSegmentation(id: number, sandbox: string): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['PROCESSING'], (job, _records, now) =>
+      Promise.resolve({ ...job, segmentedAt: now }),
+    );
+  }
+
+  /** PROCESSING: the profiles are exported, the dataset is being written. */
+  startWriting(id: number, sandbox: string): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['PROCESSING'], (job, _records, now) =>
+      Promise.resolve({
+        ...job,
+        metrics: {
+          ...job.metrics,
+          ...(job.metrics.profileExportTime && { profileExportTime: ended(job.metrics.profileExportTime, now) }),
+          aCPDatasetWriteTime: { startTimeInMs: now },
+        },
+      }),
+    );
+  }
+
+  /** PROCESSING → SUCCEEDED, with the files registered and counted. */
+  succeed(id: number, sandbox: string, written: readonly WrittenBatch[]): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['PROCESSING'], async (job, records, now) => {
+      for (const batch of written) await this.#completeBatch(job, batch, records, now);
+      return {
+        ...job,
+        status: 'SUCCEEDED',
+        computeGatewayJobId: { ...job.computeGatewayJobId, pushJob: randomUUID() },
+        metrics: {
+          ...job.metrics,
+          totalTime: ended(job.metrics.totalTime, now),
+          ...(job.metrics.aCPDatasetWriteTime && { aCPDatasetWriteTime: ended(job.metrics.aCPDatasetWriteTime, now) }),
+          totalExportedProfileCounter: written.reduce((sum, { result }) => sum + result.profiles, 0),
+          exportedProfileByNamespaceCounter: sumByNamespace(written),
+        },
+      };
+    });
+  }
+
+  /** NEW or PROCESSING → FAILED. */
+  fail(id: number, sandbox: string, errors: readonly JobError[]): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['NEW', 'PROCESSING'], async (job, records, now) => {
+      await this.#changeBatches(job, records, now, {
+        status: 'failed',
+        completed: now,
+        errors: errors.map(({ code, msg }) => ({ code, description: msg, rows: [] })),
+      });
+      return {
+        ...job,
+        status: 'FAILED',
+        errors,
+        metrics: {
+          ...job.metrics,
+          totalTime: ended(job.metrics.totalTime, now),
+          ...(job.metrics.profileExportTime && { profileExportTime: ended(job.metrics.profileExportTime, now) }),
+        },
+      };
+    });
+  }
+
+  /** NEW or PROCESSING → CANCELLING. */
+  startCancelling(id: number, sandbox: string): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['NEW', 'PROCESSING'], (job) =>
+      Promise.resolve({ ...job, status: 'CANCELLING', hanging: false }),
+    );
+  }
+
+  /** CANCELLING → CANCELLED. */
+  cancel(id: number, sandbox: string): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['CANCELLING'], async (job, records, now) => {
+      await this.#changeBatches(job, records, now, { status: 'aborted', completed: now });
+      return {
+        ...job,
+        status: 'CANCELLED',
+        metrics: { ...job.metrics, totalTime: ended(job.metrics.totalTime, now) },
+      };
+    });
+  }
+
+  #step(
+    id: number,
+    sandbox: string,
+    from: readonly ExportJobStatus[],
+    change: (job: ExportJob, records: PlatformRecords, now: number) => Promise<ExportJob>,
+  ): Promise<ExportJob | null> {
+    return this.#store.transaction(async (records) => {
+      const job = await records.exportJobs.find(sandbox, id);
+      if (job === null || !from.includes(job.status)) return null;
+      const now = this.#now();
+      const changed = { ...(await change(job, records, now)), updateTime: now };
+      await records.exportJobs.update(changed);
+      return changed;
+    });
+  }
+
+  async #changeBatches(
+    job: ExportJob,
+    records: PlatformRecords,
+    now: number,
+    changes: JsonObject & { readonly status: BatchStatus },
+  ): Promise<void> {
+    for (const batchId of batchIdsOf(job)) await this.#changeBatch(job, batchId, records, now, changes);
+  }
+
+  async #completeBatch(job: ExportJob, written: WrittenBatch, records: PlatformRecords, now: number): Promise<void> {
+    const { batchId, result, files } = written;
+    await records.batchFiles.replace(job.sandbox, batchId, files);
+    const size = result.parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    await this.#changeBatch(job, batchId, records, now, {
+      status: 'success',
+      completed: now,
+      recordCount: result.profiles,
+      failedRecordCount: 0,
+      size,
+      availableDates: { startDate: Math.floor(now / 1_000) },
+      metrics: {
+        recordsRead: result.profiles,
+        recordsWritten: result.profiles,
+        recordsFailed: 0,
+        outputByteSize: size,
+        partitionCount: result.parts.length,
+        startTime: job.metrics.profileExportTime?.startTimeInMs ?? job.creationTime,
+        endTime: now,
+      },
+      relatedObjects: [
+        { type: 'dataSet', id: job.request.datasetId },
+        ...files.map(({ id }) => ({ type: 'dataSetFile', id })),
+      ],
+    });
+  }
+
+  async #changeBatch(
+    job: ExportJob,
+    batchId: string,
+    records: PlatformRecords,
+    now: number,
+    changes: JsonObject & { readonly status: BatchStatus },
+  ): Promise<void> {
+    const batch = await records.batches.find(job.sandbox, batchId);
+    if (batch === null) throw new Error(`Export job ${job.id} has lost its batch ${batchId}.`);
+    await records.batches.update(job.sandbox, batchId, changedBatch(batch.document, now, changes));
+
+    const dataset = await records.datasets.find(job.sandbox, job.request.datasetId);
+    // A dataset may be deleted while a job writes to it.
+    if (dataset === null) return;
+    const isLast = dataset.document['lastBatchId'] === batchId;
+    await records.datasets.update(
+      job.sandbox,
+      dataset.id,
+      changedDataset(dataset.document, now, {
+        ...(isLast && { lastBatchStatus: changes.status }),
+        ...(changes.status === 'success' && { lastSuccessfulBatch: batchId }),
+        ...(changes.status === 'failed' && { lastFailedBatch: batchId }),
+      }),
+    );
+  }
+}
+
+function ended({ startTimeInMs }: MetricSpan, endTimeInMs: number): MetricSpan {
+  return { startTimeInMs, endTimeInMs, totalTimeInMs: endTimeInMs - startTimeInMs };
+}
+
+function sumByNamespace(written: readonly WrittenBatch[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { result } of written) {
+    for (const [namespace, profiles] of Object.entries(result.profilesByNamespace)) {
+      sums[namespace] = (sums[namespace] ?? 0) + profiles;
+    }
+  }
+  return sums;
+}

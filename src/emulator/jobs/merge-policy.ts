@@ -1,0 +1,13 @@
+import { seededMergePolicies } from '../seed/population.ts';
+import type { ExportRequest } from './export-request.ts';
+
+/**
+ * The policy of a request, in its latest version when the request names none. Without one it is the default policy,
+ * which is also that of every seeded segment. A policy that does not exist is kept: the job that names it fails.
+ */
+export function mergePolicyFor({ mergePolicy }: Pick<ExportRequest, 'mergePolicy'>): { id: string; version: number } {
+  const known = seededMergePolicies.find((policy) => (mergePolicy ? policy.id === mergePolicy.id : policy.default));
+  const id = mergePolicy?.id ?? known?.id;
+  if (id === undefined) throw new Error('No merge policy is the default.');
+  return { id, version: mergePolicy?.version ?? known?.version ?? 1 };
+}

@@ -1,0 +1,134 @@
+import type { JsonObject, JsonValue } from '../json.ts';
+import { badRequest } from './catalog-errors.ts';
+import { type Predicate, parsePropertyExpression, parseSimpleFilter, parseTags } from './catalog-filter.ts';
+
+/** Objects on a page when `limit` is not given, and at most. */
+const defaultLimit = 20;
+const maximumLimit = 100;
+/** Most objects on a page when their observable schema is asked for. */
+const maximumLimitWithObservableSchema = 20;
+/** Most ids in one comma-separated path. */
+const maximumIds = 100;
+
+/** An object of Catalog; the id is not part of the document. */
+export interface CatalogObject {
+  readonly id: string;
+  readonly document: JsonObject;
+}
+
+export interface CatalogQuery {
+  readonly limit: number;
+  readonly start: number;
+  readonly orderBy: readonly { readonly field: string; readonly descending: boolean }[];
+  /** Top-level fields to show; null shows all. */
+  readonly properties: readonly string[] | null;
+  /** All of them must hold. */
+  readonly predicates: readonly Predicate[];
+}
+
+/** Parameters that are not simple filters. */
+const reserved = new Set(['limit', 'start', 'orderBy', 'sort', 'properties', 'property', 'tags', 'requestDataSource']);
+
+/**
+ * Reads the parameters that all Catalog lists share; `limit` and `start` may also come as headers.
+ * @param special parameters that the caller handles itself
+ * @throws {PlatformError} 400 when one is out of range or cannot be understood
+ */
+export function parseCatalogQuery(
+  query: URLSearchParams,
+  header: (name: string) => string | null,
+  special: readonly string[] = [],
+): CatalogQuery {
+  const properties = parseProperties(query);
+  const limit = integer('limit', query.get('limit') ?? header('limit')) ?? defaultLimit;
+  const maximum = properties?.includes('observableSchema') ? maximumLimitWithObservableSchema : maximumLimit;
+  if (limit < 1 || limit > maximum) throw badRequest(`limit must be between 1 and ${maximum}`);
+
+  const simple = [...query].filter(([name]) => !reserved.has(name) && !special.includes(name));
+  return {
+    limit,
+    start: integer('start', query.get('start') ?? header('start')) ?? 0,
+    orderBy: parseOrder(query.get('orderBy') ?? query.get('sort') ?? ''),
+    properties,
+    predicates: [
+      ...query.getAll('property').map(parsePropertyExpression),
+      ...query.getAll('tags').flatMap(parseTags),
+      ...simple.map(([name, value]) => parseSimpleFilter(name, value)),
+    ],
+  };
+}
+
+/** The top-level fields that `properties=` names; null when it names none. */
+export function parseProperties(query: URLSearchParams): readonly string[] | null {
+  const names = query
+    .getAll('properties')
+    .flatMap((list) => list.split(','))
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  return names.length === 0 ? null : names;
+}
+
+/** The page of a query, as Catalog answers it: a map from id to document, in order. */
+export function runCatalogQuery(objects: readonly CatalogObject[], query: CatalogQuery): JsonObject {
+  const matching = objects.filter(({ document }) => query.predicates.every((holds) => holds(document)));
+  const ordered = query.orderBy.length === 0 ? matching : matching.toSorted((a, b) => compare(a, b, query.orderBy));
+  return asMap(ordered.slice(query.start, query.start + query.limit), query.properties);
+}
+
+/** A map from id to document; with `properties`, documents have only those fields that they have among them. */
+export function asMap(objects: readonly CatalogObject[], properties: readonly string[] | null): JsonObject {
+  return Object.fromEntries(
+    objects.map(({ id, document }) => [id, properties === null ? document : pick(document, properties)]),
+  );
+}
+
+/**
+ * The ids of a comma-separated path.
+ * @throws {PlatformError} 400 when there are more than 100
+ */
+export function parseIds(path: string): readonly string[] {
+  const ids = [...new Set(path.split(',').map((id) => id.trim()))].filter((id) => id !== '');
+  if (ids.length > maximumIds) throw badRequest(`at most ${maximumIds} ids are allowed`);
+  return ids;
+}
+
+/** An integer that a parameter holds; null when it is absent. @throws {PlatformError} 400 when it is something else */
+export function integer(name: string, text: string | null): number | null {
+  if (text === null || text.trim() === '') return null;
+  if (!/^\d{1,15}$/.test(text.trim())) throw badRequest(`${name} must be an integer`);
+  return Number(text);
+}
+
+function pick(document: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(names.filter((name) => document[name] !== undefined).map((name) => [name, document[name]]));
+}
+
+/** `asc:created,updated` and `name,desc:updated`: a direction belongs to the field that it precedes; ascending is the default. */
+function parseOrder(text: string): CatalogQuery['orderBy'] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+    .map((item) => {
+      const [, direction = 'asc', field = item] = /^(asc|desc):(.+)$/i.exec(item) ?? [];
+      if (field.includes(':')) throw badRequest('orderBy must be a list of {field}, asc:{field} or desc:{field}');
+      return { field, descending: direction.toLowerCase() === 'desc' };
+    });
+}
+
+function compare(a: CatalogObject, b: CatalogObject, order: CatalogQuery['orderBy']): number {
+  for (const { field, descending } of order) {
+    const difference = compareValues(a.document[field], b.document[field]);
+    if (difference !== 0) return descending ? -difference : difference;
+  }
+  // Pages must not overlap, so that equal objects need an order of their own.
+  return a.id < b.id ? -1 : 1;
+}
+
+function compareValues(a: JsonValue | undefined, b: JsonValue | undefined): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
+  const [left, right] = [String(a), String(b)];
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}

@@ -1,0 +1,46 @@
+import type { JsonObject } from '../json.ts';
+import type { EmulatorQuirks } from '../options.ts';
+import { integer } from './ups-query.ts';
+
+/** The part of a list that a request asks for. */
+export interface ChildrenRange {
+  readonly start: number;
+  readonly limit: number;
+  /** Rows before the part. */
+  readonly skip: number;
+}
+
+/** @throws {PlatformError} 400 when `start` or `limit` is no integer that fits */
+export function childrenRange(
+  query: URLSearchParams,
+  limits: { readonly default: number; readonly maximum: number },
+  { childrenStart }: Pick<EmulatorQuirks, 'childrenStart'>,
+): ChildrenRange {
+  const limit = Math.min(integer(query, 'limit', 1) ?? limits.default, limits.maximum);
+  const start = integer(query, 'start', 0) ?? 0;
+  return { start, limit, skip: childrenStart === 'page' ? start * limit : start };
+}
+
+/**
+ * The list `{_page, children, _links}` of schedules and segment jobs.
+ * @param path relative to the base of the profile service, as in the link to the next page, which carries the other
+ *   parameters of the request as well
+ */
+export function childrenPage(
+  children: readonly JsonObject[],
+  totalCount: number,
+  { start, limit, skip }: ChildrenRange,
+  { path, query }: { readonly path: string; readonly query: URLSearchParams },
+  { childrenStart }: Pick<EmulatorQuirks, 'childrenStart'>,
+): JsonObject {
+  const hasMore = skip + children.length < totalCount && children.length > 0;
+  const next = String(childrenStart === 'page' ? start + 1 : start + children.length);
+  const link = new URLSearchParams(query);
+  link.set('start', next);
+  link.set('limit', String(limit));
+  return {
+    _page: { totalCount, pageSize: children.length, next: hasMore ? next : undefined },
+    children,
+    _links: { next: hasMore ? { href: `${path}?${link}` } : {} },
+  };
+}

@@ -1,0 +1,61 @@
+import { PlatformError } from '../errors.ts';
+import type { Call } from '../http/operation.ts';
+import type { JsonObject } from '../json.ts';
+import type { EmulatorQuirks } from '../options.ts';
+
+/** Entries on a page when `limit` is not given, and at most. */
+const maximumLimit = 100;
+
+/** An entry of a Data Access list and the name by which `start` may point at it. */
+export interface DataAccessEntry {
+  readonly name: string;
+  readonly entry: JsonObject;
+}
+
+/**
+ * One page of entries, with absolute links. `start` is a row offset, or the name of the first entry to show.
+ * @throws {PlatformError} 400 when `limit` or `start` cannot be understood
+ */
+export function dataAccessPage(
+  { query, origin, path }: Pick<Call, 'query' | 'origin' | 'path'>,
+  entries: readonly DataAccessEntry[],
+): JsonObject {
+  const limit = limitOf(query);
+  const start = startOf(query, entries);
+  const hasMore = start + limit < entries.length;
+  return {
+    data: entries.slice(start, start + limit).map(({ entry }) => entry),
+    _page: { limit, count: entries.length },
+    _links: {
+      next: hasMore ? { href: `${origin}${path}?start=${start + limit}&limit=${limit}` } : undefined,
+      page: { href: `${origin}${path}?start={start}&limit={limit}`, templated: true },
+    },
+  };
+}
+
+/** The origin of absolute links, e.g. `http://127.0.0.1:4010`; the platform writes its own with the port. */
+export function linkOrigin(requestOrigin: string, { linkOrigin }: Pick<EmulatorQuirks, 'linkOrigin'>): string {
+  return linkOrigin === 'platform' ? 'https://platform.adobe.io:443' : requestOrigin;
+}
+
+function limitOf(query: URLSearchParams): number {
+  const text = query.get('limit');
+  if (text === null || text === '') return maximumLimit;
+  if (!/^\d{1,9}$/.test(text) || Number(text) < 1 || Number(text) > maximumLimit) {
+    throw invalid(`limit must be between 1 and ${maximumLimit}`);
+  }
+  return Number(text);
+}
+
+function startOf(query: URLSearchParams, entries: readonly DataAccessEntry[]): number {
+  const text = query.get('start');
+  if (text === null || text === '') return 0;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  const index = entries.findIndex(({ name }) => name === text);
+  if (index < 0) throw invalid(`start names no entry: ${text}`);
+  return index;
+}
+
+function invalid(message: string): PlatformError {
+  return new PlatformError(400, 'DAS-1000-400', message);
+}

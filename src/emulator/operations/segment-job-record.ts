@@ -1,0 +1,60 @@
+import { everySegment } from '../jobs/segment-snapshots.ts';
+import type { JsonObject } from '../json.ts';
+import { credential } from '../options.ts';
+import type { SegmentJob, SegmentSnapshot } from '../store/platform-store-segment-jobs.ts';
+
+/** A segment job as the API shows it. */
+export function segmentJobRecord(job: SegmentJob, sandbox: JsonObject): JsonObject {
+  const href = `/segment/jobs/${job.id}`;
+  return {
+    id: job.id,
+    imsOrgId: credential.organization,
+    sandbox,
+    profileInstanceId: 'ups',
+    source: job.run === null ? 'api' : 'scheduler',
+    status: job.status,
+    batchId: job.batchId,
+    computeJobId: job.computeJobId,
+    computeGatewayJobId: job.computeGatewayJobId ?? undefined,
+    segments:
+      job.segments === null
+        ? [{ segmentId: everySegment }]
+        : job.segments.map(({ segmentId, segment }) => ({
+            segmentId,
+            segment: segment && snapshot(segmentId, segment),
+          })),
+    metrics: metricsOf(job),
+    errors: job.errors.map((error) => ({ ...error })),
+    requestId: job.requestId,
+    schema: { name: '_xdm.context.profile' },
+    properties: job.run === null ? undefined : { ...job.run },
+    _links: { cancel: { href, method: 'DELETE' }, checkStatus: { href, method: 'GET' } },
+    updateTime: job.updateTime,
+    creationTime: job.creationTime,
+    updateEpoch: Math.floor(job.updateTime / 1_000),
+  };
+}
+
+function snapshot(id: string, { expression, mergePolicy }: SegmentSnapshot): JsonObject {
+  return { id, expression: { ...expression }, mergePolicyId: mergePolicy.id, mergePolicy: { ...mergePolicy } };
+}
+
+function metricsOf({ metrics }: SegmentJob): JsonObject | undefined {
+  if (metrics === null) return undefined;
+  const { totalTime, profileSegmentationTime, counts } = metrics;
+  return {
+    totalTime: { ...totalTime },
+    profileSegmentationTime: { ...profileSegmentationTime },
+    ...(counts && {
+      totalProfiles: counts.totalProfiles,
+      totalProfilesByMergePolicy: { ...counts.totalProfilesByMergePolicy },
+      segmentedProfileCounter: { ...counts.segmentedProfileCounter },
+      segmentedProfileByNamespaceCounter: copied(counts.segmentedProfileByNamespaceCounter),
+      segmentedProfileByStatusCounter: copied(counts.segmentedProfileByStatusCounter),
+    }),
+  };
+}
+
+function copied(counters: Readonly<Record<string, Readonly<Record<string, number>>>>): JsonObject {
+  return Object.fromEntries(Object.entries(counters).map(([id, counter]) => [id, { ...counter }]));
+}

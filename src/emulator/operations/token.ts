@@ -1,0 +1,33 @@
+import { PlatformError } from '../errors.ts';
+import { type Call, json, type Operation } from '../http/operation.ts';
+import { credential } from '../options.ts';
+
+const millisecondsPerSecond = 1_000;
+
+/** `POST /ims/token/v3` and `/v2`: an access token for the client credentials in the form body, or in the query. */
+export const issueToken: Operation = async (call, { tokens, quirks }) => {
+  const grantType = field(call, 'grant_type');
+  if (grantType !== 'client_credentials') {
+    throw new PlatformError(400, 'unsupported_grant_type', `unsupported grant_type: ${grantType ?? 'none'}`);
+  }
+  if (field(call, 'client_id') !== credential.clientId) {
+    throw new PlatformError(400, 'invalid_client', 'invalid client_id parameter');
+  }
+  if (field(call, 'client_secret') !== credential.clientSecret) {
+    throw new PlatformError(400, 'invalid_client', 'invalid client_secret parameter');
+  }
+  if (!field(call, 'scope')) throw new PlatformError(400, 'invalid_scope', 'missing scope parameter');
+
+  return json(
+    {
+      access_token: await tokens.issue(quirks.tokenLifetimeSeconds),
+      token_type: 'bearer',
+      expires_in: quirks.tokenLifetimeSeconds * (quirks.expiresInUnit === 'milliseconds' ? millisecondsPerSecond : 1),
+    },
+    { 'cache-control': 'no-store' },
+  );
+};
+
+function field({ body, query }: Call, name: string): string | null {
+  return (body instanceof URLSearchParams ? body.get(name) : null) ?? query.get(name);
+}

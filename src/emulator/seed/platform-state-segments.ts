@@ -1,0 +1,56 @@
+import { findMergePolicy } from '../engine/find-merge-policy.ts';
+import { nextRunOf } from '../jobs/schedule-request.ts';
+import type { Schedule } from '../store/platform-store-schedules.ts';
+import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
+import type { SeededSandbox } from './platform-state-datasets.ts';
+import type { Draws } from './platform-state-draws.ts';
+import { seededSegments } from './population.ts';
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/** Every tenth day a segment was defined, the last one so many days ago. */
+const stepDays = 10;
+const newestDays = 20;
+
+/** The definitions of the platform's own segments, oldest first. */
+export function seededDefinitions(draws: Draws, now: Date): SegmentDefinition[] {
+  const mergePolicyId = findMergePolicy(null).id;
+  const own = seededSegments.flatMap((segment) =>
+    segment.expression === null ? [] : [{ ...segment, value: segment.expression }],
+  );
+  return own.map(({ id, name, description, value }, index) => {
+    const age = (newestDays + stepDays * (own.length - 1 - index)) * dayMs + draws.integer(`segment ${id}`, 0, dayMs);
+    const creationTime = now.getTime() - age;
+    return {
+      id,
+      name,
+      description,
+      expression: { type: 'PQL', format: 'pql/text', value },
+      mergePolicyId,
+      evaluation: { batch: true, continuous: index % 4 === 1, synchronous: false },
+      creationTime,
+      updateTime: creationTime + draws.integer(`segment update ${id}`, 0, 3 * dayMs),
+    };
+  });
+}
+
+/** The daily segmentation of `prod`; `dev` has no schedule, so that one can be created there. */
+export function seededSchedules(sandbox: SeededSandbox, draws: Draws, now: Date): Schedule[] {
+  if (sandbox !== 'prod') return [];
+  const created = now.getTime() - 120 * dayMs - draws.integer('schedule', 0, dayMs);
+  const schedule = { state: 'active', schedule: '0 30 23 * * ?' } as const;
+  return [
+    {
+      id: draws.uuid('schedule'),
+      sandbox,
+      name: 'Daily segmentation',
+      type: 'batch_segmentation',
+      ...schedule,
+      properties: { segments: ['*'] },
+      created,
+      updated: created,
+      nextRun: nextRunOf(schedule, now),
+    },
+  ];
+}

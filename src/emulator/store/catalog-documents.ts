@@ -1,0 +1,52 @@
+import { isJsonObject, type JsonObject } from '../json.ts';
+import { credential } from '../options.ts';
+import type { Batch, BatchStatus } from './platform-store-batches.ts';
+
+/** Who Catalog says made or changed an object. */
+export const exportServiceClient = 'acp_core_unifiedProfile_exports';
+export const exportServiceUser = 'export-service@techacct.adobe.com';
+
+/** The document of a batch whose export has been asked for. */
+export function newBatchDocument(datasetId: string, created: number): Batch['document'] {
+  return {
+    imsOrg: credential.organization,
+    created,
+    createdClient: exportServiceClient,
+    createdUser: exportServiceUser,
+    updatedUser: exportServiceUser,
+    updated: created,
+    status: 'loading',
+    version: '1.0.0',
+    relatedObjects: [{ type: 'dataSet', id: datasetId }],
+    tags: {},
+    metrics: {},
+  };
+}
+
+/** A batch document with changes, its version raised. */
+export function changedBatch(
+  document: Batch['document'],
+  updated: number,
+  changes: JsonObject & { readonly status: BatchStatus },
+): Batch['document'] {
+  return { ...document, ...changes, updated, version: nextVersion(document['version']) };
+}
+
+/** A dataset document with changes, its version raised. */
+export function changedDataset(document: JsonObject, updated: number, changes: JsonObject): JsonObject {
+  return { ...document, ...changes, updated, version: nextVersion(document['version']) };
+}
+
+/** `1.0.3` becomes `1.0.4`; anything that is not such a version starts again. */
+function nextVersion(version: unknown): string {
+  const [, prefix, patch] = /^(\d+\.\d+\.)(\d+)$/.exec(String(version)) ?? [];
+  return prefix === undefined ? '1.0.0' : `${prefix}${Number(patch) + 1}`;
+}
+
+/** The union view of XDM Individual Profile, which a dataset must be on to take exported profiles. */
+export const unionSchemaId = 'https://ns.adobe.com/xdm/context/profile__union';
+
+export function isOnUnionSchema(document: JsonObject): boolean {
+  const schemaRef = document['schemaRef'];
+  return isJsonObject(schemaRef) && schemaRef['id'] === unionSchemaId;
+}

@@ -1,0 +1,72 @@
+import type { Executor } from './platform-store.ts';
+
+/** One Parquet file of a dataset file. */
+export interface FilePart {
+  readonly name: string;
+  /** Where the bytes are, relative to the folder of the emulator. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly rows: number;
+}
+
+/** What Data Access calls a dataset file: a folder of parts that belongs to a batch. */
+export interface BatchFile {
+  /** `{batchId}-{n}`, counted from 1. */
+  readonly id: string;
+  readonly batchId: string;
+  readonly dataSetViewId: string;
+  /** Unix epoch milliseconds. */
+  readonly created: number;
+  readonly parts: readonly FilePart[];
+}
+
+export interface BatchFileStore {
+  /** The files of a batch, in their order. */
+  list(sandbox: string, batchId: string): Promise<BatchFile[]>;
+  find(sandbox: string, fileId: string): Promise<BatchFile | null>;
+  /** Puts these files in the place of those that the batch has. */
+  replace(sandbox: string, batchId: string, files: readonly BatchFile[]): Promise<void>;
+}
+
+interface Row {
+  readonly document: string;
+}
+
+export function createBatchFileStore(database: Executor): BatchFileStore {
+  return {
+    async list(sandbox, batchId) {
+      const rows = await database.all<Row>(
+        'SELECT document FROM batch_files WHERE sandbox = ? AND batch_id = ? ORDER BY position',
+        [sandbox, batchId],
+      );
+      return rows.map(parse);
+    },
+
+    async find(sandbox, fileId) {
+      const [row] = await database.all<Row>('SELECT document FROM batch_files WHERE sandbox = ? AND file_id = ?', [
+        sandbox,
+        fileId,
+      ]);
+      return row === undefined ? null : parse(row);
+    },
+
+    async replace(sandbox, batchId, files) {
+      await database.run('DELETE FROM batch_files WHERE sandbox = ? AND batch_id = ?', [sandbox, batchId]);
+      await database.run(
+        `INSERT INTO batch_files (sandbox, file_id, batch_id, position, document)
+         SELECT ?, unnest(?), ?, unnest(?)::INTEGER, unnest(?)`,
+        [
+          sandbox,
+          files.map(({ id }) => id),
+          batchId,
+          files.map((_, position) => String(position)),
+          files.map((file) => JSON.stringify(file)),
+        ],
+      );
+    },
+  };
+}
+
+function parse({ document }: Row): BatchFile {
+  return JSON.parse(document);
+}

@@ -1,0 +1,101 @@
+import type { JsonObject } from '../json.ts';
+import type { Executor } from './platform-store.ts';
+
+export type ScheduleState = 'active' | 'inactive';
+export type ScheduleType = 'batch_segmentation' | 'export';
+
+export interface Schedule {
+  readonly id: string;
+  readonly sandbox: string;
+  readonly name: string;
+  readonly type: ScheduleType;
+  readonly state: ScheduleState;
+  /** Quartz cron expression, UTC. */
+  readonly schedule: string;
+  /** As the client sent them. */
+  readonly properties: JsonObject;
+  /** Unix epoch milliseconds. */
+  readonly created: number;
+  /** Unix epoch milliseconds. */
+  readonly updated: number;
+  /** Unix epoch milliseconds; null while it is inactive, and when its expression has come to its end. */
+  readonly nextRun: number | null;
+}
+
+export interface ScheduleStore {
+  /** All of a sandbox, oldest first. */
+  list(sandbox: string): Promise<Schedule[]>;
+  find(sandbox: string, id: string): Promise<Schedule | null>;
+  /** How many there are: in a sandbox, or in all when it is null. */
+  count(sandbox: string | null): Promise<number>;
+  /** The active schedule of all sandboxes whose next run comes first; null when none is to run. */
+  next(): Promise<Schedule | null>;
+  insert(schedule: Schedule): Promise<void>;
+  /** Replaces the schedule of the same id. */
+  update(schedule: Schedule): Promise<void>;
+  delete(sandbox: string, id: string): Promise<void>;
+}
+
+interface Row {
+  readonly document: string;
+}
+
+export function createScheduleStore(database: Executor): ScheduleStore {
+  return {
+    async list(sandbox) {
+      const rows = await database.all<Row>('SELECT document FROM schedules WHERE sandbox = ? ORDER BY created, id', [
+        sandbox,
+      ]);
+      return rows.map(parse);
+    },
+
+    async find(sandbox, id) {
+      const [row] = await database.all<Row>('SELECT document FROM schedules WHERE sandbox = ? AND id = ?', [
+        sandbox,
+        id,
+      ]);
+      return row === undefined ? null : parse(row);
+    },
+
+    async count(sandbox) {
+      const rows = await database.all<{ schedules: number }>(
+        'SELECT count(*) AS schedules FROM schedules WHERE sandbox = ? OR ?',
+        [sandbox ?? '', sandbox === null],
+      );
+      return rows[0]?.schedules ?? 0;
+    },
+
+    async next() {
+      const [row] = await database.all<Row>(
+        'SELECT document FROM schedules WHERE next_run IS NOT NULL ORDER BY next_run, id LIMIT 1',
+      );
+      return row === undefined ? null : parse(row);
+    },
+
+    insert(schedule) {
+      const { sandbox, id, created, nextRun } = schedule;
+      return database.run(
+        'INSERT INTO schedules (sandbox, id, created, next_run, document) VALUES (?, ?, ?, ?::BIGINT, ?)',
+        [sandbox, id, created, nextRun, JSON.stringify(schedule)],
+      );
+    },
+
+    update(schedule) {
+      const { sandbox, id, nextRun } = schedule;
+      return database.run('UPDATE schedules SET next_run = ?::BIGINT, document = ? WHERE sandbox = ? AND id = ?', [
+        nextRun,
+        JSON.stringify(schedule),
+        sandbox,
+        id,
+      ]);
+    },
+
+    delete(sandbox, id) {
+      return database.run('DELETE FROM schedules WHERE sandbox = ? AND id = ?', [sandbox, id]);
+    },
+  };
+}
+
+function parse({ document }: Row): Schedule {
+  return JSON.parse(document);
+}

@@ -1,0 +1,55 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Database } from './database.ts';
+
+/** Random octets in an access token. */
+const tokenBytes = 96;
+const millisecondsPerSecond = 1_000;
+
+/** The access tokens that were handed out. The database keeps their digests only, so that they outlive a restart. */
+export class AccessTokens {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #expiryByDigest: Map<string, number>;
+
+  private constructor(database: Database, clock: Clock, expiryByDigest: Map<string, number>) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#expiryByDigest = expiryByDigest;
+  }
+
+  /** Reads the tokens of earlier runs. */
+  static async open(database: Database, clock: Clock): Promise<AccessTokens> {
+    const rows = await database.all<{ digest: string; expires_at: number }>(
+      'SELECT digest, expires_at FROM access_tokens',
+    );
+    return new AccessTokens(database, clock, new Map(rows.map((row) => [row.digest, row.expires_at])));
+  }
+
+  async issue(lifetimeSeconds: number): Promise<string> {
+    await this.#forgetExpired();
+    const token = randomBytes(tokenBytes).toString('base64url');
+    const digest = digestOf(token);
+    const expiresAt = this.#clock.now().getTime() + lifetimeSeconds * millisecondsPerSecond;
+    await this.#database.run('INSERT INTO access_tokens (digest, expires_at) VALUES (?, ?)', [digest, expiresAt]);
+    this.#expiryByDigest.set(digest, expiresAt);
+    return token;
+  }
+
+  async #forgetExpired(): Promise<void> {
+    const now = this.#clock.now().getTime();
+    await this.#database.run('DELETE FROM access_tokens WHERE expires_at <= ?', [now]);
+    for (const [digest, expiresAt] of this.#expiryByDigest) {
+      if (expiresAt <= now) this.#expiryByDigest.delete(digest);
+    }
+  }
+
+  isValid(token: string): boolean {
+    const expiresAt = this.#expiryByDigest.get(digestOf(token));
+    return expiresAt !== undefined && this.#clock.now().getTime() < expiresAt;
+  }
+}
+
+function digestOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}

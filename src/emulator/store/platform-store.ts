@@ -1,0 +1,49 @@
+import type { Database } from './database.ts';
+import { type BatchFileStore, createBatchFileStore } from './platform-store-batch-files.ts';
+import { type BatchStore, createBatchStore } from './platform-store-batches.ts';
+import { createDatasetStore, type DatasetStore } from './platform-store-datasets.ts';
+import { createExportJobStore, type ExportJobStore } from './platform-store-export-jobs.ts';
+import { createSandboxStore, type SandboxStore } from './platform-store-sandboxes.ts';
+import { createScheduleStore, type ScheduleStore } from './platform-store-schedules.ts';
+import { createSegmentDefinitionStore, type SegmentDefinitionStore } from './platform-store-segment-definitions.ts';
+import { createSegmentJobStore, type SegmentJobStore } from './platform-store-segment-jobs.ts';
+
+/** What the parts of the store need of the database, inside a transaction or outside. */
+export type Executor = Pick<Database, 'all' | 'run'>;
+
+/** The state of the platform apart from profiles. Every read and write names its sandbox. */
+export interface PlatformRecords {
+  readonly sandboxes: SandboxStore;
+  readonly datasets: DatasetStore;
+  readonly batches: BatchStore;
+  readonly batchFiles: BatchFileStore;
+  readonly exportJobs: ExportJobStore;
+  readonly segmentDefinitions: SegmentDefinitionStore;
+  readonly segmentJobs: SegmentJobStore;
+  readonly schedules: ScheduleStore;
+}
+
+export interface PlatformStore extends PlatformRecords {
+  /** Runs reads and writes that belong together; a throw undoes them all. Transactions run one after the other. */
+  transaction<T>(work: (records: PlatformRecords) => Promise<T>): Promise<T>;
+}
+
+export function createPlatformStore(database: Database): PlatformStore {
+  return {
+    ...recordsOver(database),
+    transaction: (work) => database.transaction((executor) => work(recordsOver(executor))),
+  };
+}
+
+function recordsOver(executor: Executor): PlatformRecords {
+  return {
+    sandboxes: createSandboxStore(executor),
+    datasets: createDatasetStore(executor),
+    batches: createBatchStore(executor),
+    batchFiles: createBatchFileStore(executor),
+    exportJobs: createExportJobStore(executor),
+    segmentDefinitions: createSegmentDefinitionStore(executor),
+    segmentJobs: createSegmentJobStore(executor),
+    schedules: createScheduleStore(executor),
+  };
+}
