@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const repository = resolve(import.meta.dirname, '../../..');
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The emulator as a process of its own, on any free port. Disposing it ends it. */
+export class EmulatorProcess implements AsyncDisposable {
+  readonly url: string;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<Exit>;
+
+  private constructor(url: string, child: ChildProcess, exit: Promise<Exit>) {
+    this.url = url;
+    this.#child = child;
+    this.#exit = exit;
+  }
+
+  static async start(environment: Readonly<Record<string, string>>): Promise<EmulatorProcess> {
+    const { child, exit } = launch({ EMULATOR_PORT: '0', LOG_LEVEL: 'error', ...environment });
+    const lines = createInterface({ input: child.stdout });
+    const ready = once(lines, 'line').then(([line]) => String(line));
+    const line = await Promise.race([ready, exit.then(({ stderr }) => Promise.reject(new Error(stderr)))]);
+    return new EmulatorProcess(line.replace('ready ', ''), child, exit);
+  }
+
+  /** Sends a signal and waits for the end. */
+  kill(signal: NodeJS.Signals): Promise<Exit> {
+    this.#child.kill(signal);
+    return this.#exit;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill('SIGKILL');
+  }
+}
+
+/** Runs the process to its end. */
+export function runEmulator(environment: Readonly<Record<string, string>>): Promise<Exit> {
+  return launch(environment).exit;
+}
+
+function launch(environment: Readonly<Record<string, string>>) {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/emulator/main.ts'], {
+    cwd: repository,
+    env: { PATH: process.env['PATH'], ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (chunk: Buffer) => {
+    output.stdout += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output.stderr += chunk.toString();
+  });
+  const exit = once(child, 'close').then(([code]): Exit => ({ code, ...output }));
+  return { child, exit };
+}

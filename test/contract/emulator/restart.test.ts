@@ -1,0 +1,105 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { EmulatorProcess } from './emulator-process.ts';
+import { connect, exportBody, type JobRecord, PlatformClient, runUntil } from './platform-client.ts';
+
+const jobs = '/data/core/ups/export/jobs';
+const catalog = '/data/foundation/catalog';
+
+describe('an emulator with a folder', () => {
+  const clock = new FakeClock('2026-11-02T08:00:00Z');
+  let directory: string;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'aep-restart-'));
+  });
+
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const start = (): Promise<Emulator> => startEmulator({ profiles: 100, clock, directory });
+
+  const stateOf = async (client: PlatformClient) => ({
+    jobs: (await client.get(`${jobs}?limit=1000`)).body,
+    datasets: (await client.get(`${catalog}/dataSets?limit=100`)).body,
+    batches: (await client.get(`${catalog}/batches?limit=100`)).body,
+    sandboxes: (await client.get('/data/foundation/sandbox-management/')).body,
+  });
+
+  it('keeps everything over a restart: jobs, datasets, batches, files and tokens', async () => {
+    const first = await start();
+    const client = await connect(first.url);
+    await client.send('POST', `${catalog}/dataSets`, { name: 'Made before the restart' });
+    const { id, destination } = await runUntil(client, clock, (await client.export()).id);
+    const before = await stateOf(client);
+    const path = `/data/foundation/export/files/${destination.batchId}-1?path=part-00000.parquet`;
+    const bytes = await (await client.fetch(path)).arrayBuffer();
+    await first.close();
+
+    await using second = await start();
+    const again = new PlatformClient(second.url, client.headers);
+    expect(await again.job(id)).toMatchObject({ status: 'SUCCEEDED' });
+    const withoutLinks = (state: unknown) => JSON.stringify(state).replaceAll(/127\.0\.0\.1:\d+/g, 'HOST');
+    expect(withoutLinks(await stateOf(again))).toBe(withoutLinks(before));
+    expect(await (await again.fetch(path)).arrayBuffer()).toEqual(bytes);
+  });
+
+  it.each(['NEW', 'PROCESSING', 'CANCELLING'])('takes up a job that was %s', async (status) => {
+    const first = await start();
+    const client = await connect(first.url);
+    const { id } = await client.export();
+    if (status === 'CANCELLING') await client.send('DELETE', `${jobs}/${id}`);
+    await runUntil(client, clock, id, [status]);
+    await first.close();
+
+    await using second = await start();
+    const again = new PlatformClient(second.url, client.headers);
+    expect(await again.job(id)).toMatchObject({ status });
+    const expected = status === 'CANCELLING' ? 'CANCELLED' : 'SUCCEEDED';
+    expect(await runUntil(again, clock, id)).toMatchObject({ status: expected });
+  });
+
+  it('takes up a job after the process was killed, and finishes it with all its files', async () => {
+    const environment = { EMULATOR_DIR: directory, EMULATOR_PROFILES: '2000' };
+    await using first = await EmulatorProcess.start(environment);
+    const client = await connect(first.url);
+    const answer = await client.send<JobRecord>('POST', jobs, exportBody());
+    const { id, destination } = answer.body;
+    while ((await client.job(id)).status === 'NEW');
+    await first.kill('SIGKILL');
+
+    await using second = await EmulatorProcess.start(environment);
+    const again = new PlatformClient(second.url, client.headers);
+    let job = await again.job(id);
+    expect(job.status).toBe('PROCESSING');
+    while (job.status === 'PROCESSING') job = await again.job(id);
+    expect(job).toMatchObject({ status: 'SUCCEEDED', metrics: { totalExportedProfileCounter: 2_000 } });
+    const files = await again.get(`/data/foundation/export/batches/${destination.batchId}/files`);
+    expect(files.body).toMatchObject({ data: [{ records: '2000' }] });
+    expect(await readdir(join(directory, 'batches'))).toEqual([destination.batchId]);
+  });
+
+  it('removes its temporary folder when it was given none', async () => {
+    vi.stubEnv('TMPDIR', directory);
+    const emulator = await startEmulator({ profiles: 20, clock });
+    expect(await readdir(directory)).toEqual([expect.stringMatching(/^aep-emulator-/)]);
+    await emulator.close();
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('closes while exports run, and closing twice is the same as once', async () => {
+    const emulator = await start();
+    const client = await connect(emulator.url);
+    const { id } = await client.export();
+    await runUntil(client, clock, id, ['PROCESSING']);
+    await Promise.all([emulator.close(), emulator.close()]);
+    await expect(client.job(id)).rejects.toThrow();
+    expect(clock.pending()).toBe(0);
+  });
+});

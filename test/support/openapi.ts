@@ -1,0 +1,103 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Ajv, type AnySchemaObject } from 'ajv';
+import addFormats from 'ajv-formats';
+import { parse } from 'yaml';
+
+/** Where the published API descriptions are: beside the repository, or in `AEP_OPENAPI_DIR`. They are not part of it. */
+export const openApiDirectory =
+  process.env['AEP_OPENAPI_DIR'] ?? resolve(import.meta.dirname, '../../../shared/upstream/openapi');
+
+export const openApiAvailable = existsSync(openApiDirectory);
+
+/** A response as it came, and where the API description has it. */
+export interface ObservedResponse {
+  /** File without `.yaml`. */
+  readonly api: string;
+  readonly method: string;
+  /** Path as the description has it, with its placeholders. */
+  readonly path: string;
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/**
+ * How a response differs from its description, one line each: `undocumented status`, `{pointer} {what is wrong}` or
+ * `{pointer} is undocumented`. Items of a list and keys of a map are written `*`. Empty when it agrees.
+ */
+export function deviations({ api, method, path, status, body }: ObservedResponse): readonly string[] {
+  const description = load(api);
+  const operation = at(description, ['paths', path, method.toLowerCase()]);
+  if (operation === undefined) return ['undocumented operation'];
+  const response = resolveRef(description, at(operation, ['responses', String(status)]));
+  if (response === undefined) return [`undocumented status ${status}`];
+  const schema = at(response, ['content', 'application/json', 'schema']);
+  // Nearly every error is documented without content.
+  if (schema === undefined) return [];
+  return [
+    ...new Set([...violations(description, schema, body), ...undocumented(description, schema, body, '')]),
+  ].sort();
+}
+
+const descriptions = new Map<string, AnySchemaObject>();
+
+function load(api: string): AnySchemaObject {
+  const known = descriptions.get(api);
+  if (known) return known;
+  const description: AnySchemaObject = parse(readFileSync(resolve(openApiDirectory, `${api}.yaml`), 'utf8'));
+  descriptions.set(api, description);
+  return description;
+}
+
+function violations(description: AnySchemaObject, schema: AnySchemaObject, body: unknown): string[] {
+  const ajv = new Ajv({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  const validate = ajv.compile({ ...schema, components: description['components'] });
+  validate(body);
+  return (validate.errors ?? []).map(({ instancePath, message }) => `${generic(instancePath)} ${message}`);
+}
+
+/** List positions and map keys (ids) become `*`. */
+function generic(pointer: string): string {
+  return pointer.replaceAll(/\/(\d+|[0-9a-f]{24,32})(?=\/|$)/g, '/*');
+}
+
+/** Members that a description with properties does not name. A description without properties allows anything. */
+function undocumented(
+  description: AnySchemaObject,
+  schema: AnySchemaObject,
+  value: unknown,
+  pointer: string,
+): string[] {
+  const resolved = resolveRef(description, schema) ?? {};
+  if (Array.isArray(value)) {
+    const items = at(resolved, ['items']);
+    return items === undefined ? [] : value.flatMap((item) => undocumented(description, items, item, `${pointer}/*`));
+  }
+  if (typeof value !== 'object' || value === null) return [];
+  const properties = at(resolved, ['properties']);
+  const additional = at(resolved, ['additionalProperties']);
+  return Object.entries(value).flatMap(([name, inner]) => {
+    const property = properties === undefined ? undefined : at(properties, [name]);
+    if (property !== undefined) return undocumented(description, property, inner, `${pointer}/${name}`);
+    if (additional !== undefined) return undocumented(description, additional, inner, `${pointer}/*`);
+    return properties === undefined || Object.keys(properties).length === 0
+      ? []
+      : [`${pointer}/${name} is undocumented`];
+  });
+}
+
+function resolveRef(description: AnySchemaObject, node: AnySchemaObject | undefined): AnySchemaObject | undefined {
+  const reference: unknown = node?.['$ref'];
+  if (typeof reference !== 'string') return node;
+  return resolveRef(description, at(description, reference.replace(/^#\//, '').split('/')));
+}
+
+function at(node: AnySchemaObject, keys: readonly string[]): AnySchemaObject | undefined {
+  let current: unknown = node;
+  for (const key of keys) {
+    if (typeof current !== 'object' || current === null) return undefined;
+    current = Object.entries(current).find(([name]) => name === key)?.[1];
+  }
+  return typeof current === 'object' && current !== null ? current : undefined;
+}

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { checkScheduleLimits, nextRunOf } from '../../../src/emulator/jobs/schedule-request.ts';
+
+describe('the limits of schedules', () => {
+  it('allow five merge policies and not six', () => {
+    expect(() => checkScheduleLimits({ mergePolicies: 5, hasSchedule: false })).not.toThrow();
+    expect(() => checkScheduleLimits({ mergePolicies: 6, hasSchedule: false })).toThrow(/at most 5/);
+  });
+
+  it('allow one schedule', () => {
+    expect(() => checkScheduleLimits({ mergePolicies: 1, hasSchedule: true })).toThrow(/already/);
+  });
+});
+
+describe('the next run of a schedule', () => {
+  const after = new Date('2026-11-02T09:00:00Z');
+
+  it('is later than the time it is asked for', () => {
+    const run = nextRunOf({ state: 'active', schedule: '0 0 9 * * ?' }, after);
+    expect(run).toBe(Date.UTC(2026, 10, 3, 9));
+  });
+
+  it('is none when it is inactive, or has come to its end', () => {
+    expect(nextRunOf({ state: 'inactive', schedule: '0 0 9 * * ?' }, after)).toBeNull();
+    expect(nextRunOf({ state: 'active', schedule: '0 0 9 * * ? 2026' }, new Date('2026-12-31T09:00:00Z'))).toBeNull();
+  });
+});
