@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const project = (name: string, include: string[], testTimeout: number) => ({
@@ -6,6 +7,10 @@ const project = (name: string, include: string[], testTimeout: number) => ({
 });
 
 export default defineConfig({
+  resolve: {
+    // Vite would take the package's `module` build and libraries its `main` build, and graphql refuses to meet itself.
+    alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }],
+  },
   test: {
     retry: 0,
     restoreMocks: true,

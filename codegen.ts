@@ -1,0 +1,70 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { codegen } from '@graphql-codegen/core';
+import * as typedDocumentNode from '@graphql-codegen/typed-document-node';
+import * as typescriptOperations from '@graphql-codegen/typescript-operations';
+import { parse, printSchema } from 'graphql';
+import { variables } from './src/config.ts';
+import { schema } from './src/schema/index.ts';
+
+/**
+ * Writes what is made from the source and checked in beside it: the SDL, the typed operations of the end-to-end tests,
+ * and the configuration table of the README. With `--check` it writes nothing and fails when one of them is out of date.
+ */
+const root = new URL('./', import.meta.url);
+const notice = 'Written by `npm run codegen`. Do not edit.';
+
+async function typedOperations(): Promise<string> {
+  const folder = new URL('test/e2e/operations/', root);
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.graphql')).sort();
+  const documents = await Promise.all(
+    names.map(async (name) => ({ location: name, document: parse(await readFile(new URL(name, folder), 'utf8')) })),
+  );
+  const generated = await codegen({
+    filename: 'operations.generated.ts',
+    schema: parse(printSchema(schema)),
+    documents,
+    config: {
+      scalars: { DateTime: 'string', SafeInt: 'number', URL: 'string', JSONObject: 'Record<string, unknown>' },
+      useTypeImports: true,
+      enumType: 'string-literal',
+      strictScalars: true,
+    },
+    plugins: [{ operations: {} }, { documents: {} }],
+    pluginMap: { operations: typescriptOperations, documents: typedDocumentNode },
+  });
+  return `// ${notice}\n${generated}`;
+}
+
+function configurationTable(readme: string): string {
+  const rows = Object.entries(variables.shape).map(([name, variable]) => {
+    const { description = '', shownDefault = '' } = variable.meta() ?? {};
+    return `| \`${name}\` | ${shownDefault} | ${description} |`;
+  });
+  const table = ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
+  return readme.replace(
+    /(<!-- configuration:begin[^>]*-->\n)[\s\S]*?(\n<!-- configuration:end -->)/,
+    (_, begin: string, end: string) => `${begin}${table}${end}`,
+  );
+}
+
+const outputs: Record<string, () => string | Promise<string>> = {
+  'schema/schema.graphql': () => `# ${notice}\n\n${printSchema(schema)}\n`,
+  'test/e2e/operations.generated.ts': typedOperations,
+  'README.md': () => configurationTable(readFileSync(new URL('README.md', root), 'utf8')),
+};
+
+const check = process.argv.includes('--check');
+const stale: string[] = [];
+for (const [path, make] of Object.entries(outputs)) {
+  const url = new URL(path, root);
+  const wanted = await make();
+  const present = await readFile(url, 'utf8').catch(() => null);
+  if (present === wanted) continue;
+  if (check) stale.push(path);
+  else writeFileSync(url, wanted);
+}
+if (stale.length > 0) {
+  process.stderr.write(`out of date, run \`npm run codegen\`: ${stale.join(', ')}\n`);
+  process.exitCode = 1;
+}
