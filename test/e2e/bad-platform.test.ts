@@ -1,0 +1,269 @@
+import type { ServerResponse } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { closedPort, profileDataset, type Stub, startPlatform, startProxy, startStub } from '../support/platform.ts';
+import {
+  CreateExportJobDocument,
+  ExportJobDocument,
+  ListDatasetsDocument,
+  ListExportJobsDocument,
+  WatchExportJobsDocument,
+} from './operations.generated.ts';
+
+/** A token as the platform gives them out; it must not be seen anywhere again. */
+const secretToken = 'eyJhbGciOiJSUzI1NiJ9.c2VjcmV0LXRva2Vu.bm9ib2R5LXNlZXM';
+
+/** A platform that gives out a token, and answers everything else in a bad way. */
+const startBadPlatform = (answer: (response: ServerResponse) => void): Promise<Stub> =>
+  startStub((request, response) => {
+    if (request.url?.startsWith('/ims/') === true) {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ access_token: secretToken, token_type: 'bearer', expires_in: 86_399 }));
+      return;
+    }
+    answer(response);
+  });
+
+const sending =
+  (status: number, body: string, headers: Record<string, string> = {}) =>
+  (response: ServerResponse) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(body);
+  };
+
+const stackTrace = 'java.lang.NullPointerException\n\tat com.adobe.Export.run(Export.java:42)';
+
+interface BadDay {
+  readonly what: string;
+  readonly answer: (response: ServerResponse) => void;
+  readonly extensions: Readonly<Record<string, unknown>>;
+}
+
+const badDays: readonly BadDay[] = [
+  {
+    what: 'answers 500 with a page of text',
+    answer: sending(500, `<html>${stackTrace}</html>`, { 'content-type': 'text/html' }),
+    extensions: { code: 'PLATFORM_ERROR', retryable: true, upstream: expect.objectContaining({ status: 500 }) },
+  },
+  {
+    what: 'answers 503 with nothing',
+    answer: sending(503, ''),
+    extensions: { code: 'PLATFORM_ERROR', retryable: true, upstream: expect.objectContaining({ status: 503 }) },
+  },
+  {
+    what: 'answers 429 and asks for seven seconds',
+    answer: sending(429, '{"error_code":"429050","message":"Too many requests"}', { 'retry-after': '7' }),
+    extensions: { code: 'RATE_LIMITED', retryable: true, retryAfterMs: 7_000 },
+  },
+  {
+    what: 'answers with text that is no JSON',
+    answer: sending(200, `{"records": [${stackTrace}`),
+    extensions: { code: 'UPSTREAM_UNREADABLE', retryable: true },
+  },
+  {
+    what: 'answers with JSON of another kind',
+    answer: sending(200, '"hello"'),
+    extensions: { code: 'UPSTREAM_UNREADABLE', retryable: true },
+  },
+  {
+    what: 'redirects to somewhere else',
+    answer: sending(302, '', { location: 'http://127.0.0.1:9/' }),
+    extensions: { code: 'PLATFORM_ERROR', upstream: expect.objectContaining({ status: 302 }) },
+  },
+  {
+    what: 'refuses the token and repeats it',
+    answer: sending(401, JSON.stringify({ error_code: '401013', message: `Oauth token ${secretToken} is not valid` })),
+    extensions: {
+      code: 'UNAUTHENTICATED',
+      retryable: false,
+      upstream: expect.objectContaining({ status: 401, code: '401013' }),
+    },
+  },
+  {
+    what: 'forbids it with nothing',
+    answer: sending(403, ''),
+    extensions: { code: 'FORBIDDEN', retryable: false, upstream: expect.objectContaining({ status: 403 }) },
+  },
+  {
+    what: 'breaks the connection before the answer',
+    answer: (response) => response.destroy(),
+    extensions: { code: 'UPSTREAM_UNREACHABLE', retryable: true },
+  },
+  {
+    what: 'breaks the connection in the middle of the answer',
+    answer: (response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
+      response.write('{"records":[', () => response.destroy());
+    },
+    extensions: { code: 'UPSTREAM_UNREACHABLE', retryable: true },
+  },
+];
+
+/** What every failed answer has, and what none may hold. */
+function expectPlainFailure(gateway: Gateway, text: string): void {
+  for (const seen of [text, ...gateway.logs]) {
+    expect(seen).not.toContain(secretToken);
+    expect(seen).not.toMatch(/bearer \S{8}/i);
+    expect(seen).not.toContain('client_secret');
+  }
+  expect(text).not.toMatch(/Unexpected error|Internal error/);
+  expect(text).not.toMatch(/\\n\s*(\\t)?at |node_modules|\.ts:\d|\.js:\d/);
+}
+
+const named = expect.objectContaining({ requestId: expect.stringMatching(/^[\w-]{16,}$/) });
+
+describe('when the platform', () => {
+  it.each(badDays)(
+    '$what, a query says so with a code, whether to try again, and the request id',
+    async ({ answer, extensions }) => {
+      await using platform = await startBadPlatform(answer);
+      await using gateway = await startGateway({ platform });
+      for (const { errors, text } of [
+        await gateway.execute(ListExportJobsDocument, {}),
+        await gateway.execute(ListDatasetsDocument, {}),
+        await gateway.execute(ExportJobDocument, { id: '24001' }),
+      ]) {
+        expect(errors, text).toHaveLength(1);
+        expect(errors[0]?.extensions).toMatchObject(extensions);
+        expect(errors[0]?.extensions).toMatchObject({ upstream: named });
+        expectPlainFailure(gateway, text);
+      }
+    },
+  );
+
+  it.each(badDays)('$what, a subscription ends with the same error', async ({ answer, extensions }) => {
+    await using platform = await startBadPlatform(answer);
+    await using gateway = await startGateway({ platform });
+    for (const transport of ['websocket', 'sse'] as const) {
+      await using events = gateway.subscribe(WatchExportJobsDocument, {}, { transport });
+      const errors = await events.failure();
+      expect(errors[0]?.extensions).toMatchObject(extensions);
+      expectPlainFailure(gateway, JSON.stringify(errors));
+    }
+  });
+
+  it('cannot be reached, every operation says so at once', async () => {
+    const url = `http://127.0.0.1:${await closedPort()}`;
+    await using gateway = await startGateway({ platform: { url } });
+    const { errors, text } = await gateway.execute(ListExportJobsDocument, {});
+    expect(errors[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true, upstream: named });
+    expectPlainFailure(gateway, text);
+    await using events = gateway.subscribe(WatchExportJobsDocument, {});
+    expect((await events.failure())[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+    const created = await gateway.execute(CreateExportJobDocument, {
+      input: { destination: { target: { datasetId: profileDataset } } },
+    });
+    expect(created.errors[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true });
+  });
+
+  it('never answers, a query ends at the deadline and not before', async () => {
+    await using platform = await startBadPlatform(() => {});
+    const clock = new FakeClock();
+    await using gateway = await startGateway({ platform, clock, env: { UPSTREAM_TIMEOUT_MS: '5000' } });
+    let ended = false;
+    const answer = gateway.execute(ListExportJobsDocument, {}).finally(() => {
+      ended = true;
+    });
+    await platform.asked('/export/jobs');
+    await clock.advanceBy(4_999);
+    await fetch(`${gateway.url}/healthz`);
+    expect(ended).toBe(false);
+    await clock.advanceBy(1);
+    const { errors, text } = await answer;
+    expect(errors[0]?.extensions).toMatchObject({ code: 'UPSTREAM_TIMEOUT', retryable: true, upstream: named });
+    expectPlainFailure(gateway, text);
+  });
+
+  it('gives no token, a query ends at the deadline', async () => {
+    await using platform = await startStub(() => {});
+    const clock = new FakeClock();
+    await using gateway = await startGateway({ platform, clock, env: { UPSTREAM_TIMEOUT_MS: '5000' } });
+    const answer = gateway.execute(ListExportJobsDocument, {});
+    await platform.asked('/ims/');
+    await clock.advanceBy(5_000);
+    const { errors } = await answer;
+    expect(errors[0]?.extensions).toMatchObject({ code: 'UPSTREAM_TIMEOUT', retryable: true });
+    await clock.advanceBy(10_000);
+  });
+
+  it('is slow, a caller who leaves gives up the call', async () => {
+    let given: () => void = () => {};
+    const givenUp = new Promise<void>((resolve) => {
+      given = resolve;
+    });
+    await using platform = await startBadPlatform((response) => void response.on('close', given));
+    await using gateway = await startGateway({ platform });
+    const leaving = new AbortController();
+    const answer = fetch(gateway.graphqlUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: '{ exportJobs { nodes { id } } }' }),
+      signal: leaving.signal,
+    });
+    const left = expect(answer).rejects.toThrow();
+    await platform.asked('/export/jobs');
+    leaving.abort();
+    await Promise.all([left, givenUp]);
+  });
+});
+
+describe('when the platform fails in the middle of a create', () => {
+  let healthy: Awaited<ReturnType<typeof startPlatform>>;
+  beforeAll(async () => {
+    healthy = await startPlatform();
+  });
+  afterAll(() => healthy.close());
+
+  const input = { destination: { target: { datasetId: profileDataset } } };
+  const startFailingCreate = (answer: (response: ServerResponse) => void) =>
+    startProxy(healthy, (request, response) => {
+      if (request.method !== 'POST' || request.url?.includes('/export/jobs') !== true) return false;
+      request.resume();
+      answer(response);
+      return true;
+    });
+
+  it.each([
+    ['500', sending(500, ''), { __typename: 'PlatformError', status: 500, retryable: true }],
+    ['429', sending(429, ''), { __typename: 'RateLimitedError', code: 'RATE_LIMITED' }],
+    ['403', sending(403, ''), { __typename: 'ForbiddenError', code: 'FORBIDDEN' }],
+    ['400', sending(400, ''), { __typename: 'InvalidInputError', code: 'INVALID_INPUT' }],
+    ['502', sending(502, ''), { __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN' }],
+    ['a broken connection', (response: ServerResponse) => response.destroy(), { __typename: 'OutcomeUnknownError' }],
+    ['an answer that cannot be read', sending(200, '{}'), { __typename: 'OutcomeUnknownError' }],
+  ])('with %s, the result says what is known, and the create was sent once', async (_, answer, expected) => {
+    await using platform = await startFailingCreate(answer);
+    await using gateway = await startGateway({ platform });
+    const { createExportJob } = await gateway.query(CreateExportJobDocument, { input });
+    expect(createExportJob).toMatchObject(expected);
+    expect(platform.requests.filter((request) => request.startsWith('POST /data/core'))).toHaveLength(1);
+  });
+
+  it('with silence, the outcome is unknown at the deadline', async () => {
+    await using platform = await startFailingCreate(() => {});
+    const clock = new FakeClock();
+    await using gateway = await startGateway({ platform, clock });
+    const answer = gateway.query(CreateExportJobDocument, { input });
+    await platform.asked('POST /data/core');
+    await clock.advanceBy(30_000);
+    expect((await answer).createExportJob).toMatchObject({
+      __typename: 'OutcomeUnknownError',
+      code: 'OUTCOME_UNKNOWN',
+    });
+  });
+
+  it('by refusing it, the dataset that was made for the export is removed again', async () => {
+    await using platform = await startFailingCreate(sending(403, ''));
+    await using gateway = await startGateway({ platform });
+    const { createExportJob } = await gateway.query(CreateExportJobDocument, {
+      input: { destination: { target: { newDataset: { name: 'Only for this export' } } } },
+    });
+    expect(createExportJob).toMatchObject({ __typename: 'ForbiddenError' });
+    const { datasets } = await gateway.query(ListDatasetsDocument, { filter: { name: 'Only for this export' } });
+    expect(datasets.nodes).toEqual([]);
+    expect(platform.requests.some((request) => request.startsWith('DELETE /data/foundation/catalog/dataSets/'))).toBe(
+      true,
+    );
+  });
+});

@@ -1,0 +1,356 @@
+import { type ClientRequest, get, type IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { startPlatform, startProxy } from '../support/platform.ts';
+import { ExportJobDocument, ListExportJobsDocument, LookupsDocument } from './operations.generated.ts';
+
+let platform: Awaited<ReturnType<typeof startPlatform>>;
+let gateway: Gateway;
+let link: string;
+/** The whole file behind `link`. */
+let whole: Buffer;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  gateway = await startGateway({ platform });
+  link = await linkFrom(gateway);
+  whole = await bytesOf(await fetch(link));
+});
+afterAll(async () => {
+  await gateway.close();
+  await platform.close();
+});
+
+/** A past job of `prod` whose batch still has its files. */
+const jobWithFiles = '24055';
+
+async function linkFrom(from: Gateway, job = jobWithFiles, headers = {}): Promise<string> {
+  const { exportJob } = await from.query(ExportJobDocument, { id: job }, headers);
+  const url = exportJob?.destination.batches[0]?.batch?.files.nodes[0]?.downloadUrl;
+  if (url === undefined) throw new Error(`Job ${job} has no file.`);
+  return url;
+}
+
+const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
+
+describe('a download link', () => {
+  it('gives the whole file, with its length, type and name', async () => {
+    const response = await fetch(link);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-length')).toBe(String(whole.length));
+    expect(response.headers.get('accept-ranges')).toBe('bytes');
+    expect(response.headers.get('content-type')).toMatch(/parquet|octet-stream/);
+    expect(response.headers.get('content-disposition')).toMatch(/^attachment; filename\*=UTF-8''.+\.parquet$/);
+    expect(response.headers.get('cache-control')).toContain('no-store');
+    expect((await bytesOf(response)).subarray(0, 4).toString()).toBe('PAR1');
+  });
+
+  it.each([
+    ['bytes=0-0', 0, 0],
+    ['bytes=4-99', 4, 99],
+    ['bytes=100-', 100, -1],
+    ['bytes=-8', -8, -1],
+    ['bytes=0-999999999', 0, -1],
+    ['bytes=-999999999', 0, -1],
+  ])('gives the part that %s names', async (range, from, to) => {
+    const first = from < 0 ? whole.length + from : from;
+    const last = to < 0 ? whole.length + to : to;
+    const response = await fetch(link, { headers: { range } });
+    expect(response.status).toBe(206);
+    expect(response.headers.get('content-range')).toBe(`bytes ${first}-${last}/${whole.length}`);
+    expect(response.headers.get('content-length')).toBe(String(last - first + 1));
+    expect((await bytesOf(response)).equals(whole.subarray(first, last + 1))).toBe(true);
+  });
+
+  it.each(['bytes=5-4', 'bytes=a-b', 'bytes=0-1,3-4', 'lines=0-1', 'bytes=-', ''])(
+    'gives the whole file for the range "%s", which means nothing',
+    async (range) => {
+      const response = await fetch(link, { headers: { range } });
+      expect(response.status).toBe(200);
+      expect((await bytesOf(response)).equals(whole)).toBe(true);
+    },
+  );
+
+  it('gives the whole file when a part was asked for on a condition that cannot be checked', async () => {
+    const response = await fetch(link, { headers: { range: 'bytes=0-3', 'if-range': '"etag"' } });
+    expect(response.status).toBe(200);
+    expect(await bytesOf(response)).toHaveLength(whole.length);
+  });
+
+  it.each(['bytes=-0', 'bytes=999999999-'])('answers 416 with the length for %s', async (range) => {
+    const response = await fetch(link, { headers: { range } });
+    expect(response.status).toBe(416);
+    expect(response.headers.get('content-range')).toBe(`bytes */${whole.length}`);
+    expect(await response.text()).toBe('');
+  });
+
+  it('answers HEAD as GET, without the bytes', async () => {
+    const response = await fetch(link, { method: 'HEAD' });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-length')).toBe(String(whole.length));
+    expect(await response.text()).toBe('');
+    const part = await fetch(link, { method: 'HEAD', headers: { range: 'bytes=2-5' } });
+    expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 2-5/${whole.length}`]);
+  });
+
+  it('allows GET and HEAD only', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE']) {
+      const response = await fetch(link, { method });
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    }
+  });
+
+  it('leads to the file of the sandbox that it was made in, whatever a request says', async () => {
+    const dev = { 'x-sandbox-name': 'dev' };
+    const { exportJobs } = await gateway.query(ListExportJobsDocument, { filter: { statuses: ['SUCCEEDED'] } }, dev);
+    const ofDev = await linkFrom(gateway, exportJobs.edges[0]?.node.id ?? '', dev);
+    const bytes = await bytesOf(await fetch(ofDev));
+    expect(bytes.subarray(0, 4).toString()).toBe('PAR1');
+    expect((await bytesOf(await fetch(ofDev, { headers: { 'x-sandbox-name': 'prod' } }))).equals(bytes)).toBe(true);
+    expect((await bytesOf(await fetch(link, { headers: dev }))).equals(whole)).toBe(true);
+
+    const { exportJob } = await gateway.query(ExportJobDocument, { id: jobWithFiles });
+    const ids = { job: jobWithFiles, batch: exportJob?.destination.batches[0]?.batchId ?? '' };
+    const seen = await gateway.query(
+      LookupsDocument,
+      { ...ids, dataset: exportJob?.destination.dataset?.id ?? '' },
+      dev,
+    );
+    expect(seen).toEqual({ exportJob: null, dataset: null, batch: null });
+  });
+});
+
+describe('a link that was not made like this', () => {
+  const tokenOf = (url: string) => url.slice(url.lastIndexOf('/') + 1);
+  const follow = (token: string) => fetch(`${gateway.url}/files/${token}`);
+
+  /** The text with the character at `index` replaced. */
+  const altered = (text: string, index: number, by: string) => {
+    const at = index < 0 ? text.length + index : index;
+    return text.slice(0, at) + by + text.slice(at + 1);
+  };
+
+  it('is refused when any character of it has changed, of whatever class', async () => {
+    const token = tokenOf(link);
+    const places = [0, 1, Math.floor(token.length / 4), token.indexOf('.') - 1, token.indexOf('.') + 1, -2, -1];
+    for (const place of places) {
+      for (const by of ['A', 'z', '0', '9', '-', '_', '.', '=', '+', '~', '%41']) {
+        const changed = altered(token, place, by);
+        if (changed === token) continue;
+        const response = await follow(changed);
+        expect(response.status, `${by} at ${place}`).toBe(403);
+        expect(await response.json()).toMatchObject({ code: 'FORBIDDEN', retryable: false });
+      }
+    }
+  });
+
+  it('is refused when it is cut, longer, in other cases, another link’s half, or nothing', async () => {
+    const token = tokenOf(link);
+    const [payload, signature] = token.split('.');
+    const other = tokenOf(await linkFrom(gateway, '24054'));
+    expect(other).not.toBe(token);
+    const wrong = [
+      token.slice(0, -1),
+      token.slice(1),
+      `${token}A`,
+      `${token}=`,
+      `${token}.`,
+      `${token}.${signature}`,
+      token.toUpperCase(),
+      token.toLowerCase(),
+      `${payload}.`,
+      `.${signature}`,
+      `${payload}`,
+      `${payload}.${other.split('.')[1]}`,
+      `${other.split('.')[0]}.${signature}`,
+      'x'.repeat(10_000),
+      '',
+      '..%2f..%2fetc%2fpasswd',
+    ];
+    const before = platform.requests.length;
+    for (const each of wrong) expect((await follow(each)).status, each).toBe(403);
+    expect(platform.requests.length).toBe(before);
+  });
+
+  it('is refused by another gateway, which does not know the secret', async () => {
+    await using stranger = await startGateway({ platform });
+    expect((await fetch(`${stranger.url}/files/${tokenOf(link)}`)).status).toBe(403);
+  });
+
+  it('is accepted by a gateway with the same secret, and refused from the moment on at which it expires', async () => {
+    const clock = new FakeClock();
+    const env = { DOWNLOAD_LINK_SECRET: 'x'.repeat(32), DOWNLOAD_LINK_TTL_SECONDS: '60' };
+    await using one = await startGateway({ platform, clock, env });
+    await using other = await startGateway({ platform, clock, env });
+    const token = tokenOf(await linkFrom(one));
+    expect((await fetch(`${other.url}/files/${token}`)).status).toBe(200);
+    await clock.advanceBy(59_999);
+    expect((await fetch(`${one.url}/files/${token}`)).status).toBe(200);
+    await clock.advanceBy(1);
+    for (const { url } of [one, other]) expect((await fetch(`${url}/files/${token}`)).status).toBe(403);
+  });
+});
+
+describe('a large download', () => {
+  const size = 256 * 1024 * 1024;
+  const chunk = Buffer.alloc(64 * 1024, 7);
+
+  /** A platform whose files are large. It counts what it has sent of them. */
+  async function startLargeFiles() {
+    const sent = { bytes: 0, closed: 0 };
+    const proxy = await startProxy(platform, (request, response) => {
+      if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
+      request.resume();
+      const [, first = '0', last = String(size - 1)] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
+      const length = Number(last) - Number(first) + 1;
+      response.on('close', () => {
+        sent.closed += 1;
+      });
+      if (request.method === 'HEAD') {
+        response.writeHead(200, { 'content-length': size }).end();
+        return true;
+      }
+      response.writeHead(206, { 'content-length': length, 'content-range': `bytes ${first}-${last}/${size}` });
+      let left = length;
+      const pump = () => {
+        while (left > 0) {
+          const piece = chunk.subarray(0, Math.min(chunk.length, left));
+          left -= piece.length;
+          sent.bytes += piece.length;
+          if (!response.write(piece)) {
+            response.once('drain', pump);
+            return;
+          }
+        }
+        response.end();
+      };
+      pump();
+      return true;
+    });
+    return { proxy, sent };
+  }
+
+  const open = (url: string): Promise<{ request: ClientRequest; response: IncomingMessage }> =>
+    new Promise((resolve, reject) => {
+      const request = get(url, { agent: false }, (response) => resolve({ request, response }));
+      request.on('error', reject);
+    });
+
+  it('goes only as fast as it is read, and ends upstream when its reader is gone, while others are served', async () => {
+    const { proxy, sent } = await startLargeFiles();
+    await using _ = proxy;
+    await using own = await startGateway({ platform: proxy });
+    const url = await linkFrom(own);
+    const { request, response } = await open(url);
+    response.once('error', () => {});
+    response.read();
+
+    // Nobody announces that nothing more is sent: it is so when requests beside it see no progress any more.
+    for (let before = -1, still = 0; still < 25; still = sent.bytes === before ? still + 1 : 0) {
+      before = sent.bytes;
+      expect((await fetch(`${own.url}/healthz`)).status).toBe(200);
+    }
+    expect(sent.bytes).toBeGreaterThan(0);
+    expect(sent.bytes).toBeLessThan(size / 8);
+
+    const closedBefore = sent.closed;
+    const left = new Promise((resolve) => response.once('close', resolve));
+    request.destroy();
+    await left;
+    await eventually(() => expect(sent.closed).toBeGreaterThan(closedBefore));
+    expect(sent.bytes).toBeLessThan(size / 8);
+
+    const part = await fetch(url, { headers: { range: 'bytes=0-9' } });
+    expect([part.status, (await bytesOf(part)).length]).toEqual([206, 10]);
+    expect(own.logs.filter((line) => line.includes('"level":"error"'))).toEqual([]);
+  });
+
+  it('is put together from pieces without losing or repeating a byte', async () => {
+    const { proxy } = await startLargeFiles();
+    await using _ = proxy;
+    await using own = await startGateway({ platform: proxy });
+    const length = 20 * 1024 * 1024 + 3;
+    const response = await fetch(await linkFrom(own), { headers: { range: `bytes=5-${length + 4}` } });
+    const bytes = await bytesOf(response);
+    expect(bytes.length).toBe(length);
+    expect(bytes.every((byte) => byte === 7)).toBe(true);
+    expect(proxy.requests.filter((request) => request.startsWith('GET') && request.includes('path='))).toHaveLength(3);
+  });
+});
+
+describe('when the platform stops in the middle of a file', () => {
+  it('a reader who leaves ends the transfer upstream too, although no byte comes any more', async () => {
+    let closed: () => void = () => {};
+    const endedUpstream = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    await using proxy = await startProxy(platform, (request, response) => {
+      if (request.method !== 'GET' || !/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
+      request.resume();
+      response.on('close', closed);
+      response.writeHead(206, {
+        'content-length': whole.length,
+        'content-range': `bytes 0-${whole.length - 1}/${whole.length}`,
+      });
+      response.write(whole.subarray(0, 4));
+      return true;
+    });
+    await using own = await startGateway({ platform: proxy });
+    const leaving = new AbortController();
+    const response = await fetch(await linkFrom(own), { signal: leaving.signal });
+    const reader = response.body?.getReader();
+    expect((await reader?.read())?.value).toHaveLength(4);
+    leaving.abort();
+    await endedUpstream;
+  });
+});
+
+describe('when the platform breaks off', () => {
+  it('the first time, the download goes on where it stopped', async () => {
+    let broken = 0;
+    await using proxy = await startProxy(platform, (request, response) => {
+      if (request.method !== 'GET' || !/\/export\/files\/.*path=/.test(request.url ?? '') || broken > 0) return false;
+      broken += 1;
+      request.resume();
+      const half = whole.subarray(0, Math.floor(whole.length / 2));
+      response.writeHead(206, {
+        'content-length': whole.length,
+        'content-range': `bytes 0-${whole.length - 1}/${whole.length}`,
+      });
+      response.write(half, () => response.destroy());
+      return true;
+    });
+    await using own = await startGateway({ platform: proxy });
+    const response = await fetch(await linkFrom(own));
+    expect((await bytesOf(response)).equals(whole)).toBe(true);
+    expect(broken).toBe(1);
+  });
+
+  it('again and again, the connection breaks rather than ending as if the file were whole', async () => {
+    await using proxy = await startProxy(platform, (request, response) => {
+      if (request.method !== 'GET' || !/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
+      request.resume();
+      response.destroy();
+      return true;
+    });
+    await using own = await startGateway({ platform: proxy });
+    const url = await linkFrom(own);
+    await expect(fetch(url).then(bytesOf)).rejects.toThrow();
+    expect(await own.metric('aep_upstream_requests_total{service="data-access",method="GET",status="none"}')).toBe(3);
+  });
+
+  it('with an error before the first byte, the answer has its code', async () => {
+    await using proxy = await startProxy(platform, (request, response) => {
+      if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
+      request.resume();
+      response.writeHead(503).end();
+      return true;
+    });
+    await using own = await startGateway({ platform: proxy });
+    const response = await fetch(await linkFrom(own));
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({ code: 'PLATFORM_ERROR', retryable: true, upstream: { status: 503 } });
+  });
+});

@@ -1,0 +1,171 @@
+import { request as httpRequest } from 'node:http';
+import { type DocumentNode, getOperationAST, parse } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { startPlatform } from '../support/platform.ts';
+import { ListExportJobsDocument } from './operations.generated.ts';
+
+let platform: Awaited<ReturnType<typeof startPlatform>>;
+let gateway: Gateway;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  gateway = await startGateway({ platform, env: { CORS_ORIGINS: 'https://app.example' } });
+});
+afterAll(async () => {
+  await gateway.close();
+  await platform.close();
+});
+
+const ask = '{"query":"{ viewer { authMode } }"}';
+const json = { 'content-type': 'application/json' };
+
+describe('the doors of the gateway', () => {
+  it('say that it lives, that it is ready, and what it has done', async () => {
+    await gateway.query(ListExportJobsDocument, {});
+    const [health, ready, metrics] = await Promise.all(
+      ['/healthz', '/readyz', '/metrics'].map((path) => fetch(gateway.url + path)),
+    );
+    expect([health?.status, await health?.text()]).toEqual([200, 'ok\n']);
+    expect([ready?.status, await ready?.text()]).toEqual([200, 'ready\n']);
+    expect(metrics?.headers.get('content-type')).toMatch(/^text\/plain/);
+    const text = await metrics?.text();
+    expect(text).toMatch(/^aep_upstream_requests_total\{service="export",method="GET",status="200"\} [1-9]/m);
+    expect(text).toMatch(/^aep_watch_subscribers\{kind="export-jobs"\} 0$/m);
+    expect(text).toMatch(/^process_cpu_seconds_total /m);
+  });
+
+  it.each(['/', '/graphqlx', '/graphql/', '/favicon.ico', '/files', '/..%2f'])('answer 404 at %s', async (path) => {
+    expect((await fetch(gateway.url + path)).status).toBe(404);
+  });
+
+  it('give every answer a request id, the caller’s own where it is harmless', async () => {
+    const [own, made, harmful] = await Promise.all(
+      ['abc-123', '', 'a b"<c>'].map((id) =>
+        fetch(`${gateway.url}/healthz`, { headers: id === '' ? {} : { 'x-request-id': id } }),
+      ),
+    );
+    expect(own?.headers.get('x-request-id')).toBe('abc-123');
+    expect(made?.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
+    expect(harmful?.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
+  });
+
+  it('are open to pages of allowed origins only', async () => {
+    const allowed = (origin: string) =>
+      fetch(gateway.graphqlUrl, { method: 'POST', headers: { ...json, origin }, body: ask }).then((response) =>
+        response.headers.get('access-control-allow-origin'),
+      );
+    expect(await allowed('https://app.example')).toBe('https://app.example');
+    expect(await allowed('https://evil.example')).not.toBe('https://evil.example');
+    expect(await allowed('https://evil.example')).not.toBe('*');
+  });
+});
+
+describe('a request body', () => {
+  const tooLarge = JSON.stringify({ query: '{ viewer { authMode } }', padding: 'x'.repeat(1_000_000) });
+
+  it('that is too large is refused with 413, by its announced length and by what comes', async () => {
+    const announced = await fetch(gateway.graphqlUrl, { method: 'POST', headers: json, body: tooLarge });
+    expect(announced.status).toBe(413);
+    expect(await announced.json()).toMatchObject({
+      errors: [{ extensions: { code: 'PAYLOAD_TOO_LARGE', retryable: false } }],
+    });
+
+    const status = await new Promise((resolve, reject) => {
+      const request = httpRequest(gateway.graphqlUrl, { method: 'POST', headers: json, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      // The gateway stops reading and closes, which the writer may notice as an error after it has the answer.
+      request.on('error', reject);
+      request.write(tooLarge.slice(0, 600_000));
+      request.write(tooLarge.slice(600_000));
+    });
+    expect(status).toBe(413);
+    expect((await gateway.send('{ viewer { authMode } }')).data).toEqual({ viewer: { authMode: 'EMBEDDED' } });
+  });
+
+  it('that just fits is read', async () => {
+    const comment = ` #${'x'.repeat(1_000_000 - ask.length - ' #'.length)}`;
+    const body = ask.replace(' }"}', ` }${comment}"}`);
+    expect(body.length).toBe(1_000_000);
+    const response = await fetch(gateway.graphqlUrl, { method: 'POST', headers: json, body });
+    expect(await response.json()).toEqual({ data: { viewer: { authMode: 'EMBEDDED' } } });
+  });
+
+  it.each(['', '{', 'null', '[]', '"text"', '{"query":1}', '{"query":"{ viewer { authMode } }","variables":1}'])(
+    'of %s is refused as such',
+    async (body) => {
+      const response = await fetch(gateway.graphqlUrl, { method: 'POST', headers: json, body });
+      expect(response.status).toBe(400);
+      expect(await response.text()).not.toMatch(/Internal error|Unexpected error|node_modules/);
+    },
+  );
+});
+
+describe('over GET', () => {
+  it('queries are answered and mutations are not', async () => {
+    const query = new URLSearchParams({ query: '{ viewer { authMode } }' });
+    const response = await fetch(`${gateway.graphqlUrl}?${query}`, { headers: { accept: 'application/json' } });
+    expect(await response.json()).toEqual({ data: { viewer: { authMode: 'EMBEDDED' } } });
+    const before = platform.requests.length;
+    const mutation = new URLSearchParams({ query: 'mutation { deleteDataset(id: "x") { __typename } }' });
+    expect((await fetch(`${gateway.graphqlUrl}?${mutation}`)).status).toBe(405);
+    expect(platform.requests.length).toBe(before);
+  });
+});
+
+describe('introspection', () => {
+  it('is answered unless it is turned off', async () => {
+    const query = '{ __schema { queryType { name } } }';
+    expect((await gateway.send(query)).data).toEqual({ __schema: { queryType: { name: 'Query' } } });
+    await using closed = await startGateway({ platform, env: { INTROSPECTION: 'false' } });
+    const { errors, data } = await closed.send(query);
+    expect([data, errors.length > 0]).toEqual([null, true]);
+    expect((await closed.send('{ viewer { authMode } }')).errors).toEqual([]);
+  });
+});
+
+describe('GraphiQL', () => {
+  const page = (from: Gateway) =>
+    fetch(from.graphqlUrl, { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
+
+  it('is given to browsers in one page that loads nothing from other hosts', async () => {
+    const response = await page(gateway);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(await response.text()).not.toMatch(/<(script|link)[^>]+(src|href)="?(https?:)?\/\//);
+  });
+
+  it('is not given where it is turned off', async () => {
+    await using closed = await startGateway({ platform, env: { GRAPHIQL: 'false' } });
+    expect((await page(closed)).headers.get('content-type')).not.toMatch(/html/);
+  });
+
+  it('opens with examples that run as they are, subscriptions included', async () => {
+    const html = await (await page(gateway)).text();
+    const examples = examplesIn(html);
+    expect(examples.length).toBeGreaterThanOrEqual(4);
+    const kinds: (string | undefined)[] = [];
+    for (const text of examples) {
+      const document: DocumentNode = parse(text);
+      kinds.push(getOperationAST(document)?.operation);
+      for (const transport of ['websocket', 'sse'] as const) {
+        await using answers = gateway.subscribe(document, {}, { transport });
+        const answer = JSON.stringify(await answers.take());
+        expect(answer).not.toMatch(/Error"/);
+        expect(answer.length).toBeGreaterThan(50);
+      }
+    }
+    expect(new Set(kinds)).toEqual(new Set(['query', 'mutation', 'subscription']));
+  });
+});
+
+/** The documents of the tabs that the page opens with. */
+function examplesIn(html: string): readonly string[] {
+  const options = html.slice(html.lastIndexOf('renderYogaGraphiQL('));
+  const found = /^\s*(\{"title".*\}),?$/m.exec(options)?.[1] ?? '{}';
+  // As the page's own script reads it.
+  const parsed = JSON.parse(found) as { readonly defaultTabs?: readonly { readonly query: string }[] };
+  return (parsed.defaultTabs ?? []).map(({ query }) => query);
+}

@@ -1,0 +1,187 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
+import { accessToken, organization, platformHeaders, startPlatform } from '../support/platform.ts';
+import {
+  CancelExportJobDocument,
+  ExportJobDocument,
+  ListExportJobsDocument,
+  ViewerDocument,
+  WatchExportJobsDocument,
+} from './operations.generated.ts';
+
+let platform: Awaited<ReturnType<typeof startPlatform>>;
+let gateway: Gateway;
+let good: Headers;
+let goodToken: string;
+const wrongToken = 'wrong-token-0123456789';
+let wrong: Headers;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  gateway = await startPassthrough();
+  goodToken = await accessToken(platform);
+  good = platformHeaders(goodToken);
+  wrong = { ...good, authorization: `Bearer ${wrongToken}` };
+});
+afterAll(async () => {
+  await gateway.close();
+  await platform.close();
+});
+
+const startPassthrough = (clock?: FakeClock) =>
+  startGateway({
+    platform,
+    env: { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url },
+    ...(clock === undefined ? {} : { clock }),
+  });
+
+const without = (name: string): Headers => Object.fromEntries(Object.entries(good).filter(([key]) => key !== name));
+
+describe('a caller without a platform credential', () => {
+  it.each([
+    ['no header at all', () => ({}), 'UNAUTHENTICATED'],
+    ['no token', () => without('authorization'), 'UNAUTHENTICATED'],
+    ['an empty token', () => ({ ...good, authorization: 'Bearer ' }), 'UNAUTHENTICATED'],
+    [
+      'another kind of credential',
+      () => ({ ...good, authorization: 'Basic ZW11bGF0b3I6ZW11bGF0b3I=' }),
+      'UNAUTHENTICATED',
+    ],
+    ['no api key', () => without('x-api-key'), 'UNAUTHENTICATED'],
+    ['no organization', () => without('x-gw-ims-org-id'), 'INVALID_INPUT'],
+    ['an organization that is none', () => ({ ...good, 'x-gw-ims-org-id': 'acme' }), 'INVALID_INPUT'],
+    ['a sandbox that is none', () => ({ ...good, 'x-sandbox-name': '../prod' }), 'INVALID_INPUT'],
+  ])('is told so before the platform is asked: %s', async (_, headers, code) => {
+    platform.clearRequests();
+    const answer = await gateway.execute(ListExportJobsDocument, {}, headers());
+    expect(answer.errors[0]?.extensions).toMatchObject({ code, retryable: false });
+    expect(answer.status).toBe(code === 'UNAUTHENTICATED' ? 401 : 400);
+    expect(answer.data).toBeNull();
+    // A socket is closed with 4403, which clients retry with new parameters.
+    await using events = gateway.subscribe(WatchExportJobsDocument, {}, { headers: headers() });
+    await expect(events.take()).rejects.toThrow('closed with 4403');
+    expect(platform.requests).toEqual([]);
+  });
+});
+
+describe('a caller with a token that the platform does not accept', () => {
+  it('is told so by the platform, and no other token is tried', async () => {
+    platform.clearRequests();
+    const { errors } = await gateway.execute(ListExportJobsDocument, {}, wrong);
+    expect(errors[0]?.extensions).toMatchObject({
+      code: 'UNAUTHENTICATED',
+      retryable: false,
+      upstream: { status: 401, code: '401013' },
+    });
+    expect(platform.requests.map(({ status }) => status)).toEqual([401]);
+    const cancelled = await gateway.execute(CancelExportJobDocument, { id: '24060' }, wrong);
+    expect(cancelled.errors[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('sees nothing of a feed of the same tenant that runs for another', async () => {
+    await using events = gateway.subscribe(WatchExportJobsDocument, {}, { headers: good });
+    expect((await events.take())?.exportJobChanged.kind).toBe('SNAPSHOT');
+    for (const transport of ['websocket', 'sse'] as const) {
+      await using refused = gateway.subscribe(WatchExportJobsDocument, {}, { headers: wrong, transport });
+      expect((await refused.failure())[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED' });
+    }
+    expect(await gateway.metric('aep_watch_subscribers')).toBe(1);
+  });
+
+  it('sees nothing of what another has just read', async () => {
+    await gateway.query(ExportJobDocument, { id: '24060' }, good);
+    const both = await Promise.all([
+      gateway.execute(ExportJobDocument, { id: '24060' }, good),
+      gateway.execute(ExportJobDocument, { id: '24060' }, wrong),
+    ]);
+    expect(both.map(({ errors }) => errors.map(({ extensions }) => extensions))).toEqual([
+      [],
+      [expect.objectContaining({ code: 'UNAUTHENTICATED' })],
+    ]);
+  });
+
+  it('of an organization that is not the token’s is refused by the platform', async () => {
+    const other = { ...good, 'x-gw-ims-org-id': organization.replace('0123', '9999') };
+    const { errors } = await gateway.execute(ListExportJobsDocument, {}, other);
+    expect(errors[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', upstream: { status: 403 } });
+  });
+});
+
+describe('a caller with a good token', () => {
+  it('reads, in the sandbox that the headers name', async () => {
+    const { viewer } = await gateway.query(ViewerDocument, {}, { ...good, 'x-sandbox-name': 'dev' });
+    expect(viewer).toMatchObject({ organizationId: organization, authMode: 'PASSTHROUGH', sandbox: { name: 'dev' } });
+    const { exportJobs } = await gateway.query(ListExportJobsDocument, { first: 5 }, good);
+    expect(exportJobs.edges).toHaveLength(5);
+  });
+
+  it('watches, with the credential in the connection parameters or in the headers of the upgrade', async () => {
+    for (const connectionParams of [good, { headers: good }]) {
+      await using events = gateway.subscribe(WatchExportJobsDocument, {}, { connectionParams });
+      expect((await events.take())?.exportJobChanged.kind).toBe('SNAPSHOT');
+    }
+    const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws', { headers: good });
+    try {
+      const acknowledged = new Promise((resolve) =>
+        socket.once('message', (data) => resolve(JSON.parse(String(data)))),
+      );
+      socket.once('open', () => socket.send('{"type":"connection_init"}'));
+      expect(await acknowledged).toEqual({ type: 'connection_ack' });
+    } finally {
+      socket.terminate();
+    }
+  });
+
+  it('keeps watching when another subscriber of the same tenant leaves, whose token the feed was read with', async () => {
+    const clock = new FakeClock();
+    await using own = await startPassthrough(clock);
+    const first = own.subscribe(WatchExportJobsDocument, {}, { headers: good });
+    await first.take();
+    const second = platformHeaders(await accessToken(platform));
+    await using staying = own.subscribe(WatchExportJobsDocument, {}, { headers: second });
+    await staying.take();
+    await first[Symbol.asyncDispose]();
+    await eventually(async () => expect(await own.metric('aep_watch_subscribers')).toBe(1));
+    platform.clearRequests();
+    await clock.tick();
+    await clock.sleeping();
+    expect(platform.requests.map(({ status }) => status)).toEqual([200]);
+  });
+
+  it('gets download links that work without the token and do not hold it', async () => {
+    const { exportJob } = await gateway.query(ExportJobDocument, { id: '24055' }, good);
+    const url = exportJob?.destination.batches[0]?.batch?.files.nodes[0]?.downloadUrl ?? '';
+    const held = Buffer.from(url.split('/').at(-1)?.split('.')[0] ?? '', 'base64url').toString();
+    expect(held).toContain('prod');
+    for (const text of [url, held]) expect(text).not.toContain(goodToken);
+    const response = await fetch(url);
+    expect(response.status).toBe(200);
+    expect(
+      Buffer.from(await response.arrayBuffer())
+        .subarray(0, 4)
+        .toString(),
+    ).toBe('PAR1');
+    // The credential stays in the memory of the gateway that made the link.
+    await using other = await startPassthrough();
+    expect((await fetch(url.replace(gateway.url, other.url))).status).toBe(403);
+  });
+});
+
+it('tokens are in no log line, no metric and no answer', async () => {
+  const tokens = [wrongToken, goodToken];
+  const texts: string[] = [];
+  for (const headers of [good, wrong]) {
+    texts.push((await gateway.execute(ListExportJobsDocument, { first: 1 }, headers)).text);
+    texts.push((await gateway.execute(ListExportJobsDocument, { first: 0 }, headers)).text);
+    for (const transport of ['websocket', 'sse'] as const) {
+      await using events = gateway.subscribe(WatchExportJobsDocument, {}, { headers, transport });
+      texts.push(JSON.stringify(await events.take().catch((error: unknown) => String(error))));
+    }
+  }
+  texts.push(await (await fetch(`${gateway.url}/metrics`)).text());
+  expect(gateway.logs.length).toBeGreaterThan(0);
+  for (const text of [...texts, ...gateway.logs]) for (const token of tokens) expect(text).not.toContain(token);
+});

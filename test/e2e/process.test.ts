@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { connectGateway } from '../support/gateway.ts';
+import { startProcess } from '../support/gateway-process.ts';
+import { profileDataset, startStub } from '../support/platform.ts';
+import {
+  CreateExportJobDocument,
+  ExportJobDocument,
+  ListExportJobsDocument,
+  WatchExportJobsDocument,
+} from './operations.generated.ts';
+
+const emptyList = JSON.stringify({ records: [], page: { pageSize: 0 }, link: { next: '' } });
+
+/** A platform that gives out tokens and empty lists, but holds back the answer to a list of `heldLimit` until it is released. */
+async function startHoldingPlatform() {
+  const heldLimit = 7;
+  let release: () => void = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const stub = await startStub((request, response) => {
+    request.resume();
+    response.setHeader('content-type', 'application/json');
+    if (request.url?.startsWith('/ims/') === true) {
+      response.end('{"access_token":"held-platform-token","token_type":"bearer","expires_in":86399}');
+    } else if (request.url?.includes(`limit=${heldLimit}`) === true) {
+      void released.then(() => response.end(emptyList));
+    } else {
+      response.end(emptyList);
+    }
+  });
+  return { ...stub, heldLimit, release };
+}
+
+const remote = (url: string) => ({ PORT: '0', AUTH_MODE: 'embedded', AEP_BASE_URL: url });
+
+describe.concurrent('the process', () => {
+  it.each(['info', 'silent'])(
+    'prints one ready line on standard output at log level %s, and its log as JSON on standard error',
+    async (level) => {
+      await using gateway = startProcess({ PORT: '0', LOG_LEVEL: level });
+      const url = await gateway.ready();
+      expect(url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d*$/);
+      const { exportJobs } = await connectGateway(url).query(ListExportJobsDocument, { first: 3 });
+      expect(exportJobs.edges).toHaveLength(3);
+      gateway.signal('SIGTERM');
+      expect(await gateway.ended()).toBe(0);
+      expect(gateway.stdout).toEqual([`ready ${url}/graphql`]);
+      for (const line of gateway.stderr) expect(JSON.parse(line)).toMatchObject({ level: expect.any(String) });
+      expect(gateway.stderr.length > 0).toBe(level === 'info');
+    },
+  );
+
+  it('ends with 1 and one line when its port is in use', async () => {
+    await using taken = await startStub(() => {});
+    const { port } = new URL(taken.url);
+    await using gateway = startProcess({ ...remote(taken.url), PORT: port });
+    expect(await gateway.ended()).toBe(1);
+    expect(gateway.stdout).toEqual([]);
+    expect(gateway.stderr).toHaveLength(1);
+    expect(gateway.stderr[0]).toContain(`127.0.0.1:${port}`);
+    expect(gateway.stderr[0]).toMatch(/port.*PORT/);
+  });
+
+  it('ends with 2 and one line that names every bad variable and no value of a secret', async () => {
+    await using gateway = startProcess({
+      PORT: '70000',
+      POLL_MIN_MS: 'soon',
+      AEP_BASE_URL: 'ftp://platform',
+      LOG_LEVEL: 'loud',
+      DOWNLOAD_LINK_SECRET: 'too-short-secret',
+      GRAPHIQL: 'maybe',
+    });
+    expect(await gateway.ended()).toBe(2);
+    expect(gateway.stdout).toEqual([]);
+    expect(gateway.stderr).toHaveLength(1);
+    const [line = ''] = gateway.stderr;
+    for (const name of ['PORT', 'POLL_MIN_MS', 'AEP_BASE_URL', 'LOG_LEVEL', 'DOWNLOAD_LINK_SECRET', 'GRAPHIQL']) {
+      expect(line).toContain(name);
+    }
+    expect(line).not.toContain('too-short-secret');
+  });
+
+  it('refuses to leave a port open to everyone without credentials', async () => {
+    await using gateway = startProcess({ PORT: '0', HOST: '0.0.0.0' });
+    expect(await gateway.ended()).toBe(2);
+    expect(gateway.stderr.join('\n')).toContain('HOST');
+  });
+});
+
+describe.concurrent('on SIGTERM', () => {
+  it('the process lets a request in flight complete, sends WebSocket clients away with 1001, and ends with 0', async () => {
+    await using platform = await startHoldingPlatform();
+    await using gateway = startProcess(remote(platform.url));
+    const url = await gateway.ready();
+    const client = connectGateway(url);
+
+    // A browser opens connections in advance, which never carry a request.
+    const advance = connect({ port: Number(new URL(url).port), host: '127.0.0.1' });
+    advance.on('error', () => {});
+    await once(advance, 'connect');
+    const idle = new WebSocket(client.webSocketUrl, 'graphql-transport-ws');
+    await once(idle, 'open');
+    idle.send('{"type":"connection_init"}');
+    await once(idle, 'message');
+    const closed = once(idle, 'close');
+    await using sse = client.subscribe(WatchExportJobsDocument, {}, { transport: 'sse' });
+    const streamEnds = sse.take().then(
+      () => 'completed',
+      () => 'broken',
+    );
+    const slow = client.execute(ListExportJobsDocument, { first: platform.heldLimit });
+    await Promise.all([platform.asked(`limit=${platform.heldLimit}`), platform.asked('limit=100')]);
+
+    gateway.signal('SIGTERM');
+    expect((await closed)[0]).toBe(1001);
+    // An event stream must not look as if what it watches were over.
+    expect(await streamEnds).toBe('broken');
+    // The drain goes on: nothing new is let in, and what was asked before is answered.
+    platform.release();
+    const { status, data, errors } = await slow;
+    expect({ status, data, errors }).toMatchObject({ status: 200, data: { exportJobs: { edges: [] } }, errors: [] });
+    expect(await gateway.ended()).toBe(0);
+    advance.destroy();
+  });
+
+  it('the process ends although a WebSocket client does not answer', async () => {
+    await using platform = await startHoldingPlatform();
+    await using gateway = startProcess({ ...remote(platform.url), DRAIN_MS: '1000' });
+    const { port } = new URL(await gateway.ready());
+    const deaf = connect({ port: Number(port), host: '127.0.0.1' });
+    deaf.on('error', () => {});
+    deaf.write(
+      [
+        'GET /graphql HTTP/1.1',
+        'Host: 127.0.0.1',
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+        'Sec-WebSocket-Protocol: graphql-transport-ws',
+        '\r\n',
+      ].join('\r\n'),
+    );
+    await once(deaf, 'data');
+    gateway.signal('SIGTERM');
+    expect(await gateway.ended()).toBe(0);
+    deaf.destroy();
+  });
+
+  it('the process gives up a request that is not answered within the drain', async () => {
+    await using platform = await startHoldingPlatform();
+    await using gateway = startProcess({ ...remote(platform.url), DRAIN_MS: '100' });
+    const client = connectGateway(await gateway.ready());
+    const slow = client.execute(ListExportJobsDocument, { first: platform.heldLimit });
+    const cut = expect(slow).rejects.toThrow();
+    await platform.asked(`limit=${platform.heldLimit}`);
+    gateway.signal('SIGTERM');
+    await cut;
+    expect(await gateway.ended()).toBe(0);
+  });
+});
+
+describe.concurrent('a second start in the same EMULATOR_DIR', () => {
+  it('has the jobs of the first, and takes up the one that had not ended', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aep-e2e-'));
+    const env = { PORT: '0', EMULATOR_DIR: directory, POLL_MIN_MS: '100', POLL_MAX_MS: '100' };
+    try {
+      let id = '';
+      {
+        await using first = startProcess(env);
+        const { createExportJob } = await connectGateway(await first.ready()).query(CreateExportJobDocument, {
+          input: { destination: { target: { datasetId: profileDataset } } },
+        });
+        id = createExportJob.__typename === 'CreateExportJobPayload' ? createExportJob.exportJob.id : '';
+        first.signal('SIGTERM');
+        expect(await first.ended()).toBe(0);
+      }
+      await using second = startProcess(env);
+      const client = connectGateway(await second.ready());
+      await using events = client.subscribe(WatchExportJobsDocument, { ids: [id] });
+      const seen = await events.rest();
+      expect(seen[0]?.exportJobChanged.job).toMatchObject({ id, isTerminal: false });
+      const { exportJob } = await client.query(ExportJobDocument, { id });
+      expect(exportJob).toMatchObject({ status: 'SUCCEEDED', errors: [] });
+      const { exportJobs } = await client.query(ListExportJobsDocument, { first: 100 });
+      expect(exportJobs.edges).toHaveLength(61);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+});

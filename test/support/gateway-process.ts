@@ -1,0 +1,61 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const { PATH, HOME } = process.env;
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** The gateway as a process of its own, as `npm start` starts it. */
+export interface GatewayProcess extends AsyncDisposable {
+  /** Every line of standard output so far. */
+  readonly stdout: readonly string[];
+  readonly stderr: readonly string[];
+  /**
+   * `http://HOST:PORT` out of the ready line.
+   * @throws when the process ends before it
+   */
+  ready(): Promise<string>;
+  signal(name: 'SIGTERM' | 'SIGINT'): void;
+  /** The exit code, when the process has ended and everything that it printed has been read. */
+  ended(): Promise<number | null>;
+}
+
+/** Starts the gateway with these variables and no others. Disposing kills it. */
+export function startProcess(env: Readonly<Record<string, string>>): GatewayProcess {
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+    cwd: root,
+    env: { PATH, HOME, EMULATOR_PROFILES: '50', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = once(child, 'close').then(([code]): number | null => code);
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const ready = new Promise<string>((resolve, reject) => {
+    readLines(child.stdout, (line) => {
+      stdout.push(line);
+      const url = /^ready (http:\/\/\S+)\/graphql$/.exec(line)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    ended.then((code) => reject(new Error(`The process ended with ${code}: ${stderr.join('\n')}`)), reject);
+  });
+  // Who never waits for it does not want to hear that it did not come.
+  ready.catch(() => {});
+  readLines(child.stderr, (line) => stderr.push(line));
+
+  return {
+    stdout,
+    stderr,
+    ready: () => ready,
+    signal: (name) => void child.kill(name),
+    ended: () => ended,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+function readLines(stream: ChildProcess['stdout'], take: (line: string) => void): void {
+  if (stream !== null) createInterface({ input: stream }).on('line', take);
+}

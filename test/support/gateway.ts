@@ -1,0 +1,153 @@
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { print } from 'graphql';
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient as createWebSocketClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { startApp } from '../../src/app.ts';
+import { loadConfig } from '../../src/config.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { EventStream, type GraphQLFailure } from './event-stream.ts';
+
+export interface GatewayOptions {
+  /** Where the platform is; its token host is the same unless `imsUrl` names another. */
+  readonly platform: { readonly url: string; readonly imsUrl?: string };
+  readonly clock?: Clock;
+  /** Environment variables, over those of `defaults`. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** One answer of `/graphql` over HTTP. */
+export interface Answer<Data> {
+  readonly status: number;
+  readonly headers: Response['headers'];
+  /** The body, letter by letter. */
+  readonly text: string;
+  readonly data: Data | null;
+  readonly errors: readonly GraphQLFailure[];
+}
+
+export type Transport = 'websocket' | 'sse';
+
+export interface SubscribeOptions {
+  /** @default 'websocket' */
+  readonly transport?: Transport;
+  /** Sent as headers over SSE, and in `connectionParams` over WebSocket. */
+  readonly headers?: Headers;
+  /** @default `headers`, flat */
+  readonly connectionParams?: Record<string, unknown>;
+}
+
+/** A gateway under test, spoken to over sockets with the reference clients. */
+export interface Gateway extends AsyncDisposable {
+  readonly url: string;
+  readonly graphqlUrl: string;
+  readonly webSocketUrl: string;
+  /** Everything that was logged, as JSON lines. */
+  readonly logs: readonly string[];
+  /** @throws when the answer holds an error */
+  query<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+    headers?: Headers,
+  ): Promise<Data>;
+  /** Like `query`, with the errors in the answer. */
+  execute<Data, Variables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+    headers?: Headers,
+  ): Promise<Answer<Data>>;
+  /** Sends a document as text, with whatever variables. */
+  send(
+    query: string,
+    variables?: Readonly<Record<string, unknown>>,
+    headers?: Headers,
+  ): Promise<Answer<Record<string, unknown>>>;
+  /** Any operation; a query or mutation is a stream of one event. */
+  subscribe<Data, Variables extends Record<string, unknown>>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+    options?: SubscribeOptions,
+  ): EventStream<Data>;
+  /** The sum of a metric over its labels, as `/metrics` shows it. */
+  metric(name: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Any free port; rounds as close together as the configuration allows; every line of the log. */
+const defaults = { PORT: '0', POLL_MIN_MS: '100', POLL_MAX_MS: '100', LOG_LEVEL: 'debug' };
+
+/** Starts a gateway on a free port of loopback. */
+export async function startGateway({ platform, clock, env = {} }: GatewayOptions): Promise<Gateway> {
+  const logs: string[] = [];
+  const app = await startApp({
+    config: loadConfig({ ...defaults, ...env }),
+    platform: { baseUrl: platform.url, imsUrl: platform.imsUrl ?? platform.url },
+    ...(clock === undefined ? {} : { clock }),
+    logger: createLogger({ level: 'debug', destination: { write: (line) => void logs.push(line) } }),
+  });
+  const client = connectGateway(app.url);
+  return { ...client, logs, close: () => app.close(), [Symbol.asyncDispose]: () => app.close() };
+}
+
+/** Speaks to a gateway that runs already, in this process or another. */
+export function connectGateway(url: string): Omit<Gateway, 'logs' | 'close' | typeof Symbol.asyncDispose> {
+  const graphqlUrl = `${url}/graphql`;
+  const webSocketUrl = graphqlUrl.replace(/^http/, 'ws');
+
+  const post = async <Data>(query: string, variables: unknown, headers: Headers = {}): Promise<Answer<Data>> => {
+    const response = await fetch(graphqlUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
+      body: JSON.stringify({ query, variables }),
+    });
+    const text = await response.text();
+    // What a GraphQL server answers has this shape; the tests look at what is in it.
+    const body = JSON.parse(text) as { data?: Data | null; errors?: readonly GraphQLFailure[] };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      data: body.data ?? null,
+      errors: body.errors ?? [],
+    };
+  };
+
+  return {
+    url,
+    graphqlUrl,
+    webSocketUrl,
+    send: (query, variables = {}, headers) => post(query, variables, headers),
+    execute: (document, variables, headers) => post(print(document), variables, headers),
+    query: async <Data, Variables>(
+      document: TypedDocumentNode<Data, Variables>,
+      variables: Variables,
+      headers?: Headers,
+    ) => {
+      const { data, errors, text } = await post<Data>(print(document), variables, headers);
+      if (data === null || errors.length > 0) throw new Error(`The query failed: ${text}`);
+      return data;
+    },
+    subscribe: <Data, Variables extends Record<string, unknown>>(
+      document: TypedDocumentNode<Data, Variables>,
+      variables: Variables,
+      { transport = 'websocket', headers = {}, connectionParams = headers }: SubscribeOptions = {},
+    ) => {
+      const payload = { query: print(document), variables };
+      if (transport === 'sse') {
+        const client = createSseClient({ url: graphqlUrl, headers, retryAttempts: 0 });
+        return new EventStream<Data>(client.iterate<Data>(payload), () => client.dispose());
+      }
+      const options = { url: webSocketUrl, webSocketImpl: WebSocket, connectionParams, retryAttempts: 0 };
+      const client = createWebSocketClient(options);
+      return new EventStream<Data>(client.iterate<Data>(payload), () => client.dispose());
+    },
+    metric: async (name) => {
+      const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
+      const values = lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+      return values.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    },
+  };
+}
