@@ -1,0 +1,393 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { type Rules, violations } from './boundaries.ts';
+import { scanModule } from './source-scan.ts';
+
+/** Who may import what. A layer that is not named in a row may not be imported there. */
+const rules: Rules = {
+  layers: [
+    {
+      area: 'src/main.ts',
+      values: ['src/app.ts', 'src/config.ts', 'src/runtime/', 'src/emulator/emulator.ts'],
+      types: [],
+      reason: 'the entry reads environment and signals, starts app and emulator, and knows nothing else of either',
+    },
+    {
+      area: 'src/app.ts',
+      values: [
+        'src/config.ts',
+        'src/errors.ts',
+        'src/metrics.ts',
+        'src/server/',
+        'src/context/',
+        'src/schema/index.ts',
+        'src/upstream/',
+        'src/poller/',
+        'src/events/',
+        'src/domain/',
+        'src/runtime/',
+      ],
+      types: [],
+      reason: 'the composition root puts the gateway together and reaches the emulator by URL alone',
+    },
+    {
+      area: 'src/config.ts',
+      values: ['src/domain/', 'src/runtime/'],
+      types: [],
+      reason: 'what can be configured does not depend on what is built from it',
+    },
+    {
+      area: 'src/errors.ts',
+      values: [],
+      types: [],
+      reason: 'the error vocabulary is below everything that throws',
+    },
+    {
+      area: 'src/metrics.ts',
+      values: [],
+      types: ['src/upstream/'],
+      reason: 'it counts what others report and knows only the form of the report; only app.ts imports it',
+    },
+    {
+      area: 'src/server/',
+      values: ['src/context/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: [],
+      reason: 'a transport is handed what it needs, and sees neither the platform nor the poller, not even their types',
+    },
+    {
+      area: 'src/context/',
+      values: ['src/loaders/index.ts', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: ['src/upstream/', 'src/events/'],
+      reason: 'the context of an operation is made of parts that the composition root has built',
+    },
+    {
+      area: 'src/schema/',
+      values: ['src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: ['src/context/', 'src/loaders/', 'src/upstream/', 'src/events/'],
+      reason: 'resolvers use what their context holds, so that a test can put anything there',
+    },
+    {
+      area: 'src/loaders/',
+      values: ['src/upstream/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: [],
+      reason: 'loaders stand on the platform clients and know nothing of GraphQL',
+    },
+    {
+      area: 'src/upstream/',
+      values: ['src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: [],
+      reason: 'the platform clients are the lowest layer of the gateway',
+    },
+    {
+      area: 'src/poller/',
+      values: ['src/upstream/', 'src/events/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      types: [],
+      reason: 'the poller reads the platform and writes the event log; who listens is not its business',
+    },
+    {
+      area: 'src/events/',
+      values: ['src/domain/', 'src/runtime/'],
+      types: [],
+      reason: 'the event log orders and replays what it is given, whatever it is',
+    },
+    {
+      area: 'src/domain/',
+      values: [],
+      types: [],
+      reason: 'plain types and pure functions need nothing',
+    },
+    {
+      area: 'src/runtime/',
+      values: [],
+      types: [],
+      reason: 'the emulator uses it too, so it is free of words of the gateway',
+    },
+    {
+      area: 'src/emulator/',
+      values: ['src/runtime/'],
+      types: [],
+      reason: 'a type shared with the gateway would repeat a mistake on both ends, and hide it',
+    },
+    {
+      area: 'test/e2e/',
+      values: ['test/support/', 'src/app.ts', 'src/config.ts', 'src/emulator/emulator.ts'],
+      types: [],
+      reason: 'end-to-end tests speak through the public door',
+    },
+  ],
+  packages: [
+    {
+      names: ['undici'],
+      within: 'src/',
+      where: { onlyIn: ['src/upstream/'] },
+      reason: 'one core sends every call, with its deadline, credential and decoding',
+    },
+    {
+      names: ['graphql*', '@pothos/*', '@graphql-yoga/*'],
+      within: 'src/',
+      where: {
+        notIn: [
+          'src/upstream/',
+          'src/poller/',
+          'src/events/',
+          'src/loaders/',
+          'src/domain/',
+          'src/context/',
+          'src/runtime/',
+          'src/emulator/',
+        ],
+      },
+      reason: 'below schema/ and server/ nobody knows that the door is GraphQL',
+    },
+    {
+      names: ['@duckdb/node-api'],
+      within: 'src/',
+      where: { onlyIn: ['src/emulator/store/'] },
+      reason: 'the database is optional, and only the emulator’s store knows which one it is',
+    },
+    {
+      names: ['node:timers'],
+      within: 'src/',
+      where: { onlyIn: ['src/runtime/clock.ts'] },
+      reason: 'time is a parameter',
+    },
+    {
+      names: ['node:process'],
+      within: 'src/',
+      where: { onlyIn: [] },
+      reason: 'the global is what the rule about process.env looks for',
+    },
+  ],
+  globals: [
+    {
+      names: ['Date.now', 'new Date()', 'setTimeout', 'setInterval', 'AbortSignal.timeout', 'performance.now'],
+      within: 'src/',
+      where: { onlyIn: ['src/runtime/clock.ts'] },
+      reason: 'time is a parameter: tests move it by hand',
+    },
+    {
+      names: ['process.env'],
+      within: 'src/',
+      where: { onlyIn: ['src/main.ts', 'src/emulator/main.ts'] },
+      reason: 'configuration is a value, read once by the entry',
+    },
+  ],
+};
+
+const root = join(import.meta.dirname, '../..');
+
+const sourcesIn = (folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
+    .sort();
+
+const check = (files: Readonly<Record<string, string>>): readonly string[] =>
+  violations(
+    Object.entries(files).map(([path, source]) => scanModule(path, source)),
+    rules,
+  );
+
+describe('the source', () => {
+  it('keeps the import table', () => {
+    const files = [...sourcesIn('src'), ...sourcesIn('test/e2e')];
+    expect(files.length).toBeGreaterThan(50);
+    expect(check(Object.fromEntries(files.map((path) => [path, readFileSync(join(root, path), 'utf8')])))).toEqual([]);
+  });
+
+  it('can be imported without any environment, says nothing, and leaves nothing running', async () => {
+    const entries = ['src/main.ts', 'src/emulator/main.ts'];
+    const modules = sourcesIn('src').filter((path) => !entries.includes(path));
+    const script = `for (const path of ${JSON.stringify(modules)}) await import('./' + path);`;
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: root, env: {} });
+    expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });
+  });
+});
+
+describe('the import table', () => {
+  // One module per row that breaks it, and one beside it that does not.
+  it.each<[path: string, bad: string, good: string]>([
+    ['src/main.ts', "import('./emulator/server.ts');", "import('./emulator/emulator.ts');"],
+    ['src/main.ts', "import { schema } from './schema/index.ts';", "import { startApp } from './app.ts';"],
+    ['src/app.ts', "import { startEmulator } from './emulator/emulator.ts';", "import { x } from './poller/feed.ts';"],
+    ['src/app.ts', "import type { E } from './emulator/emulator.ts';", "import type { C } from './config.ts';"],
+    ['src/app.ts', "import { builder } from './schema/builder.ts';", "import { schema } from './schema/index.ts';"],
+    ['src/config.ts', "import { startApp } from './app.ts';", "import { parseTenant } from './domain/tenant.ts';"],
+    ['src/errors.ts', "import type { Tenant } from './domain/tenant.ts';", "import { inspect } from 'node:util';"],
+    [
+      'src/metrics.ts',
+      "import { createUpstream } from './upstream/index.ts';",
+      "import type { UpstreamMetrics } from './upstream/index.ts';",
+    ],
+    ['src/server/http.ts', "import { createMetrics } from '../metrics.ts';", "import { x } from './yoga.ts';"],
+    ['src/server/http.ts', "import type { Caller } from '../upstream/platform-api.ts';", ''],
+    ['src/server/http.ts', "import type { Feed } from '../poller/feed.ts';", ''],
+    ['src/server/http.ts', "import type { E } from '../emulator/errors.ts';", ''],
+    [
+      'src/context/context.ts',
+      "import { createUpstream } from '../upstream/index.ts';",
+      "import type { PlatformApi } from '../upstream/platform-api.ts';",
+    ],
+    [
+      'src/context/context.ts',
+      "import { readBatches } from '../loaders/batch-connection.ts';",
+      "import { createLoaders } from '../loaders/index.ts';",
+    ],
+    ['src/context/context.ts', "import type { schema } from '../schema/index.ts';", ''],
+    ['src/context/context.ts', "import type { Feed } from '../poller/feed.ts';", ''],
+    [
+      'src/schema/node.ts',
+      "import { type Loaders, createLoaders } from '../loaders/index.ts';",
+      "import type { Loaders } from '../loaders/index.ts';",
+    ],
+    [
+      'src/schema/node.ts',
+      "import { type Caller } from '../upstream/platform-api.ts';",
+      "import type { Caller } from '../upstream/platform-api.ts';",
+    ],
+    ['src/schema/node.ts', "import type { Yoga } from '../server/yoga.ts';", ''],
+    ['src/loaders/index.ts', "import type { builder } from '../schema/builder.ts';", ''],
+    [
+      'src/upstream/index.ts',
+      "import type { GatewayContext } from '../context/context.ts';",
+      "import type { ExportJob } from '../domain/export-job.ts';",
+    ],
+    ['src/poller/feed.ts', "import type { GatewayContext } from '../context/context.ts';", ''],
+    ['src/events/watch.ts', "import { GatewayError } from '../errors.ts';", ''],
+    ['src/domain/job.ts', "import type { Clock } from '../runtime/clock.ts';", "import { x } from './ids.ts';"],
+    ['src/runtime/clock.ts', "import type { Tenant } from '../domain/tenant.ts';", ''],
+    [
+      'src/emulator/jobs/create-job.ts',
+      "import type { ExportJob } from '../../domain/export-job.ts';",
+      "import type { Clock } from '../../runtime/clock.ts';",
+    ],
+    ['src/emulator/server.ts', "export { GatewayError } from '../errors.ts';", "export { x } from './errors.ts';"],
+    ['src/server/http.ts', "import { main } from '../main.ts';", ''],
+    ['src/loaders/index.ts', "import { gateway } from '../../test/support/gateway.ts';", ''],
+    [
+      'test/e2e/jobs.test.ts',
+      "import { createUpstream } from '../../src/upstream/index.ts';",
+      "import { startApp } from '../../src/app.ts';",
+    ],
+    [
+      'test/e2e/jobs.test.ts',
+      "import { openDatabase } from '../../src/emulator/store/database.ts';",
+      "import { startEmulator } from '../../src/emulator/emulator.ts';",
+    ],
+  ])('%s may not say `%s`', (path, bad, good) => {
+    expect(check({ [path]: bad })).toHaveLength(1);
+    expect(check({ [path]: good })).toEqual([]);
+  });
+
+  it('has been seen to refuse something in each of its rows', () => {
+    const areas = rules.layers.map(({ area }) => area);
+    const stranger = "import type { x } from '../../../elsewhere.ts';";
+    const refused = areas.map((area) => check({ [area.endsWith('/') ? `${area}some.ts` : area]: stranger }));
+    expect(refused.filter((lines) => lines.length !== 1)).toEqual([]);
+    expect(rules.layers.filter(({ reason }) => reason === '')).toEqual([]);
+  });
+
+  it('wants a row for every folder', () => {
+    expect(check({ 'src/new-folder/thing.ts': '' })).toEqual(['src/new-folder/thing.ts has no row in the table']);
+  });
+
+  it('refuses an import whose module nobody can tell', () => {
+    expect(check({ 'src/server/http.ts': 'await import(name);' })).toHaveLength(1);
+    expect(check({ 'src/server/http.ts': `await import(\`../\${name}.ts\`);` })).toHaveLength(1);
+  });
+
+  it.each<[name: string, bad: string, good: string]>([
+    ['undici', 'src/app.ts', 'src/upstream/index.ts'],
+    ['undici', 'src/emulator/server.ts', 'src/upstream/wire/dataset.ts'],
+    ['graphql', 'src/loaders/index.ts', 'src/schema/scalars.ts'],
+    ['graphql', 'src/upstream/index.ts', 'src/server/yoga.ts'],
+    ['graphql', 'src/poller/feed.ts', 'src/schema/builder.ts'],
+    ['graphql-yoga', 'src/events/watch.ts', 'src/server/yoga.ts'],
+    ['graphql-scalars', 'src/domain/job.ts', 'src/schema/scalars.ts'],
+    ['@pothos/core', 'src/context/context.ts', 'src/schema/builder.ts'],
+    ['@duckdb/node-api', 'src/emulator/jobs/create-job.ts', 'src/emulator/store/database.ts'],
+    ['node:timers/promises', 'src/poller/feed.ts', 'src/runtime/clock.ts'],
+  ])('%s may not be used in %s', (name, bad, good) => {
+    for (const source of [`import { x } from '${name}';`, `type T = typeof import('${name}');`, `import '${name}';`]) {
+      expect(check({ [bad]: source })).toHaveLength(1);
+      expect(check({ [good]: source })).toEqual([]);
+    }
+  });
+
+  it('lets nobody take the process apart', () => {
+    expect(check({ 'src/main.ts': "import { env } from 'node:process';" })).toHaveLength(1);
+  });
+
+  it.each([
+    'const now = Date.now();',
+    'const now = new Date();',
+    'const now = new Date;',
+    'setTimeout(run, 5);',
+    'const timer = globalThis.setInterval(run, 5);',
+    'const signal = AbortSignal.timeout(5);',
+    'const started = performance.now();',
+    // In the hole of a template, and behind a pattern with a quote in it.
+    `const text = \`now \${Date.now()}\`;`,
+    "const clean = text.replace(/['\"]/g, ''); const now = Date.now(); const other = 'x';",
+  ])('time is read by the clock alone, not by `%s`', (source) => {
+    expect(check({ 'src/poller/feed.ts': source })).toHaveLength(1);
+    expect(check({ 'src/emulator/server.ts': source })).toHaveLength(1);
+    expect(check({ 'src/runtime/clock.ts': source })).toEqual([]);
+  });
+
+  it.each(['read(process.env);', "process['env']", 'const { env } = process;', 'process?.env'])(
+    'the environment is read by the entries alone, not by `%s`',
+    (source) => {
+      expect(check({ 'src/config.ts': source })).toHaveLength(1);
+      expect(check({ 'src/main.ts': source, 'src/emulator/main.ts': source })).toEqual([]);
+    },
+  );
+});
+
+describe('reading a source', () => {
+  it('finds every form of import', () => {
+    const source = [
+      "import 'side-effect';",
+      "import one from './one.ts';",
+      "import * as two from './two.ts';",
+      'import {',
+      '  type A,',
+      '  b,',
+      "} from '../three.ts';",
+      "import type { C } from './four.ts';",
+      "export * from './five.ts';",
+      "export type { D } from './six.ts';",
+      "type E = typeof import('@scope/seven/deep');",
+      "const f = await import('eight/deep');",
+      "import { fs } from 'node:fs/promises';",
+    ].join('\n');
+    expect(scanModule('src/a/b.ts', source).imports.toSorted((x, y) => x.target.localeCompare(y.target))).toEqual(
+      [
+        { target: 'side-effect', kind: 'value' },
+        { target: 'src/a/one.ts', kind: 'value' },
+        { target: 'src/a/two.ts', kind: 'value' },
+        { target: 'src/three.ts', kind: 'value' },
+        { target: 'src/a/four.ts', kind: 'type' },
+        { target: 'src/a/five.ts', kind: 'value' },
+        { target: 'src/a/six.ts', kind: 'type' },
+        { target: '@scope/seven', kind: 'type' },
+        { target: 'eight', kind: 'value' },
+        { target: 'node:fs', kind: 'value' },
+      ].toSorted((x, y) => x.target.localeCompare(y.target)),
+    );
+  });
+
+  it('takes comments and strings for what they are', () => {
+    const source = [
+      '// new Date() and process.env',
+      "/* import { x } from 'undici'; setTimeout() */",
+      "const advice = 'do not call Date.now()'; const url = 'http://host/'; const more = \"setTimeout\";",
+      'response.setTimeout(5); const date = new Date(0); const { timeZone } = options;',
+    ].join('\n');
+    expect(scanModule('src/a.ts', source)).toEqual({ path: 'src/a.ts', imports: [], uses: [] });
+  });
+});

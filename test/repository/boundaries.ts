@@ -1,0 +1,77 @@
+import { computedImport, type Import, type Module } from './source-scan.ts';
+
+/** A part of the repository, and all that it may import of the repository beside itself. */
+export interface Layer {
+  /** A folder with its slash, or a file. Where several match, the longest one holds. */
+  readonly area: string;
+  /** Folders and files that it may import in any way. */
+  readonly values: readonly string[];
+  /** Folders and files of which it may import types alone. */
+  readonly types: readonly string[];
+  readonly reason: string;
+}
+
+/** Something that only some places may use: a package (`undici`, `graphql*`) or a global. */
+export interface Restriction {
+  /** Names; one that ends with `*` stands for all that begin like it. */
+  readonly names: readonly string[];
+  /** Of the modules below here. */
+  readonly within: string;
+  /** The areas that may, or the areas that may not: whichever says it better. */
+  readonly where: { readonly onlyIn: readonly string[] } | { readonly notIn: readonly string[] };
+  readonly reason: string;
+}
+
+export interface Rules {
+  readonly layers: readonly Layer[];
+  readonly packages: readonly Restriction[];
+  readonly globals: readonly Restriction[];
+}
+
+/** What breaks the rules, one line each: the module, what it does, and why it may not. Empty when all is well. */
+export function violations(modules: readonly Module[], rules: Rules): readonly string[] {
+  return modules.flatMap((module) => [
+    ...forbiddenImports(module, rules.layers),
+    ...module.imports.flatMap(({ target }) => restricted(module, target, 'imports', rules.packages)),
+    ...module.uses.flatMap((use) => restricted(module, use, 'uses', rules.globals)),
+  ]);
+}
+
+function forbiddenImports({ path, imports }: Module, layers: readonly Layer[]): string[] {
+  const layer = layers
+    .filter(({ area }) => covers(area, path))
+    .toSorted((left, right) => right.area.length - left.area.length)[0];
+  if (layer === undefined) return [`${path} has no row in the table`];
+  const allowed = ({ target, kind }: Import): boolean =>
+    covers(layer.area, target) ||
+    layer.values.some((area) => covers(area, target)) ||
+    (kind === 'type' && layer.types.some((area) => covers(area, target)));
+  return imports.flatMap((each) => {
+    if (each.target === computedImport) return [`${path} imports a computed module: nobody can tell which`];
+    const isOfRepository = each.target.startsWith('..') || /^(?:src|test)\//.test(each.target);
+    if (!isOfRepository || allowed(each)) return [];
+    const what = each.kind === 'type' ? 'types of ' : '';
+    return [`${path} imports ${what}${each.target}: ${layer.reason}`];
+  });
+}
+
+function restricted(
+  { path }: Module,
+  name: string,
+  verb: 'imports' | 'uses',
+  restrictions: readonly Restriction[],
+): string[] {
+  return restrictions.flatMap(({ names, within, where, reason }) => {
+    if (!covers(within, path) || !names.some((pattern) => isNamed(name, pattern))) return [];
+    const may =
+      'onlyIn' in where
+        ? where.onlyIn.some((area) => covers(area, path))
+        : !where.notIn.some((area) => covers(area, path));
+    return may ? [] : [`${path} ${verb} ${name}: ${reason}`];
+  });
+}
+
+const covers = (area: string, path: string): boolean => (area.endsWith('/') ? path.startsWith(area) : path === area);
+
+const isNamed = (name: string, pattern: string): boolean =>
+  pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;

@@ -1,0 +1,102 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { namedScripts, rowsUnder } from './markdown.ts';
+
+const root = join(import.meta.dirname, '../..');
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+const names = z.record(z.string(), z.string()).default({});
+const manifest = z
+  .object({
+    scripts: names,
+    dependencies: names,
+    optionalDependencies: names,
+    devDependencies: names,
+    overrides: z.record(z.string(), z.unknown()).default({}),
+  })
+  .parse(JSON.parse(read('package.json')));
+
+describe('the README', () => {
+  const used = [
+    ...Object.keys(manifest.dependencies),
+    ...Object.keys(manifest.optionalDependencies),
+    ...Object.keys(manifest.devDependencies),
+    ...Object.keys(manifest.overrides),
+  ];
+  const rows = rowsUnder('Dependencies', read('README.md'));
+  // One row may stand for several packages that come together.
+  const explained = rows.flatMap(([packages = '', ...reason]) =>
+    [...packages.matchAll(/`([^`]+)`/g)].map(([, name = '']) => ({ name, reason: reason.join('').trim() })),
+  );
+
+  it('gives a reason for every dependency and override', () => {
+    const missing = used.filter((name) => !explained.some((row) => row.name === name && /\w{3}/.test(row.reason)));
+    expect(missing).toEqual([]);
+  });
+
+  it('names no dependency that is gone', () => {
+    expect(explained.map(({ name }) => name).filter((name) => !used.includes(name))).toEqual([]);
+  });
+
+  it('names only npm scripts that exist', () => {
+    expect(namedScripts(read('README.md')).filter((script) => !Object.hasOwn(manifest.scripts, script))).toEqual([]);
+  });
+
+  it('has the commands that a newcomer needs', () => {
+    expect(namedScripts(read('README.md'))).toEqual(expect.arrayContaining(['start', 'test', 'emulator']));
+  });
+});
+
+describe('the files of the repository', () => {
+  // In pieces, so that this file passes its own check.
+  const forbidden: readonly { readonly text: string; readonly reason: string; readonly except?: readonly string[] }[] =
+    [
+      { text: ['', 'work', ''].join('/'), reason: 'a path of one machine' },
+      { text: ['', 'root', ''].join('/'), reason: 'a path of one machine' },
+      { text: ['.', 'library'].join(''), reason: 'a path of one machine' },
+      { text: ['WIRE', 'md'].join('.'), reason: 'a file that readers do not have' },
+      {
+        text: ['shared', ''].join('/'),
+        reason: 'a folder that readers do not have',
+        // They say how to do without it, and the tests that use them skip.
+        except: ['test/support/openapi.ts', 'test/support/seed-samples.ts'],
+      },
+      ...['npmjs', 'yarnpkg', 'npmmirror'].map((host) => ({
+        text: ['registry', host].join('.'),
+        reason: 'the registry is the choice of whoever installs',
+      })),
+    ];
+
+  const files = filesBelow(root);
+
+  it('are all looked at', () => {
+    expect(files).toEqual(expect.arrayContaining(['README.md', 'package-lock.json', 'src/main.ts', 'biome.json']));
+    expect(files.filter((path) => path.startsWith('node_modules/') || path.startsWith('dist/'))).toEqual([]);
+  });
+
+  it.each(forbidden)('do not hold "$text", $reason', ({ text, except = [] }) => {
+    const lines = files
+      .filter((path) => !except.includes(path))
+      .flatMap((path) =>
+        read(path)
+          .split('\n')
+          .flatMap((line, index) => (line.includes(text) ? [`${path}:${index + 1}`] : [])),
+      );
+    expect(lines).toEqual([]);
+  });
+});
+
+/** Everything below a folder but what `.gitignore` leaves out, by path from the root. */
+function filesBelow(folder: string): string[] {
+  const ignored = read('.gitignore').split('\n').filter(Boolean);
+  const isIgnored = (name: string) =>
+    ignored.some((line) => (line.startsWith('*') ? name.endsWith(line.slice(1)) : name === line.replace(/\/$/, '')));
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.name === '.git' || isIgnored(entry.name)) return [];
+    if (entry.isDirectory()) return filesBelow(path);
+    return entry.isFile() ? [relative(root, path).replaceAll('\\', '/')] : [];
+  });
+}
