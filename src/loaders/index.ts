@@ -37,6 +37,8 @@ import {
 interface SelectedFields {
   readonly dataset?: ReadonlySet<DatasetField>;
   readonly batch?: ReadonlySet<BatchField>;
+  /** Whether the segment memberships of profiles are selected. */
+  readonly memberships?: boolean;
 }
 
 /** Loaders of one operation, bound to its tenant and credential. */
@@ -114,7 +116,8 @@ export function createLoaders(api: PlatformApi): Loaders {
     segmentJob,
     segmentDefinition,
     mergePolicy,
-    profile: profile.load,
+    profile: (query) =>
+      profile.load(fields.memberships === true ? { ...query, fields: withMemberships(query.fields) } : query),
     exportJobs: async (options) => primed(exportJob, await readExportJobs(api.exportJobs, options)),
     datasets: async (options) => primed(dataset, await readDatasets(api.datasets, options, fields.dataset)),
     batches: async (options) => primed(batch, await readBatches(api.batches, options, fields.batch)),
@@ -134,6 +137,7 @@ export function createLoaders(api: PlatformApi): Loaders {
         // Names that no field of the entity has are harmless: they choose nothing.
         dataset: (selection.get('Dataset') ?? new Set()) as ReadonlySet<DatasetField>,
         batch: (selection.get('Batch') ?? new Set()) as ReadonlySet<BatchField>,
+        memberships: selection.get('Profile')?.has('segmentMemberships') ?? false,
       };
     },
     clear: () => {
@@ -144,6 +148,12 @@ export function createLoaders(api: PlatformApi): Loaders {
     },
   };
 }
+
+/** Memberships are an attribute like others to the platform: it leaves them out where only others are asked for. */
+const withMemberships = (fields: ProfileQuery['fields']): ProfileQuery['fields'] =>
+  fields === null || fields.includes(membershipAttribute) ? fields : [...fields, membershipAttribute];
+
+const membershipAttribute = 'segmentMembership';
 
 /** What a list has given need not be read again by its id. */
 function primed<Id extends string, Entity>(loader: Loader<Id, Entity>, page: Connection<Entity>): Connection<Entity> {

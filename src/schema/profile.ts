@@ -36,7 +36,7 @@ const ProfileRef = builder.objectRef<Profile>('Profile').implement({
     attributes: t.expose('attributes', { type: 'JSONObject', description: 'The XDM object as the platform gives it.' }),
     segmentMemberships: t.expose('segmentMemberships', {
       type: [SegmentMembershipRef],
-      description: 'Segments that the person is in or has left. Empty when `fields` leaves `segmentMembership` out.',
+      description: 'Segments that the person is in or has left, whatever `fields` names.',
     }),
     lastModifiedAt: t.expose('lastModifiedAt', {
       type: 'DateTime',

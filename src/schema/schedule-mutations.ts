@@ -1,9 +1,15 @@
 import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
 import { platformId, type ScheduleId, type SegmentId } from '../domain/ids.ts';
-import { type Schedule, type ScheduleChange, scheduleStates, scheduleTypes } from '../domain/schedule.ts';
+import {
+  type NewSchedule,
+  type Schedule,
+  type ScheduleChange,
+  scheduleStates,
+  scheduleTypes,
+} from '../domain/schedule.ts';
 import { everySegment } from '../domain/segment-job.ts';
-import { ConflictError, NotFoundError } from '../errors.ts';
+import { ConflictError, InvalidInputError, NotFoundError } from '../errors.ts';
 import { parseQuartz, QuartzSyntaxError } from '../runtime/quartz.ts';
 import { builder } from './builder.ts';
 import { mutationErrors } from './errors.ts';
@@ -93,12 +99,11 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: CreateScheduleInput, required: true, description: 'What to create.' }) },
     resolve: async (_, args, ctx) => {
       const { segmentIds, state, ...input } = parseInput(createScheduleInput, args.input, 'input');
-      const schedule = await ctx.writes.schedules.create({
+      const schedule = await createSchedule(ctx, {
         ...input,
         segmentIds: segmentIds ?? [platformId<SegmentId>(everySegment)],
         state: state ?? 'INACTIVE',
       });
-      ctx.watch.schedules.nudge();
       return { schedule };
     },
   }),
@@ -129,6 +134,28 @@ builder.mutationFields((t) => ({
     },
   }),
 }));
+
+/**
+ * The platform refuses a second schedule as it refuses bad input, without saying which of the two it is. Input has been
+ * checked here, so where there is a schedule already, that is the reason.
+ */
+async function createSchedule(
+  { writes, watch }: Pick<GatewayContext, 'writes' | 'watch'>,
+  schedule: NewSchedule,
+): Promise<Schedule> {
+  try {
+    const created = await writes.schedules.create(schedule);
+    watch.schedules.nudge();
+    return created;
+  } catch (error) {
+    if (!(error instanceof InvalidInputError) || (await writes.schedules.list()).length === 0) throw error;
+    throw new ConflictError({
+      message: `The platform refuses another schedule beside the one that exists: ${error.message}`,
+      upstream: error.upstream ?? undefined,
+      cause: error,
+    });
+  }
+}
 
 /** The platform answers an update with nothing, so the schedule is read again. */
 async function updateSchedule(
