@@ -2,6 +2,7 @@ import { platformId } from '../../domain/ids.ts';
 import type { MergePolicy } from '../../domain/merge-policy.ts';
 import { type ChildrenPage, decodeChildren } from './children.ts';
 import type { DecodeContext } from './decode-context.ts';
+import { identified } from './identified.ts';
 import {
   asList,
   asRecord,
@@ -13,16 +14,13 @@ import {
   readText,
 } from './readers.ts';
 
-type MergePolicyKey = 'id' | 'name' | 'version' | 'default' | 'identityGraph' | 'attributeMerge' | 'updateEpoch';
+type MergePolicyKey = 'name' | 'version' | 'default' | 'identityGraph' | 'attributeMerge' | 'updateEpoch';
 
 /** A merge policy. Null when the value has no id, without which it is not one. */
 export function decodeMergePolicy(value: unknown, context: DecodeContext): MergePolicy | null {
-  const record = asRecord<MergePolicyKey>(value);
-  const id = readId(record?.id);
-  if (record === null || id === null) {
-    context.anomaly(record === null ? 'not-an-object' : 'missing-id');
-    return null;
-  }
+  const found = identified<MergePolicyKey>(value, context);
+  if (found === null) return null;
+  const { record, id } = found;
   const attributeMerge = asRecord<'type' | 'order'>(record.attributeMerge);
   const order = asList(attributeMerge?.order).flatMap((dataset) => readId(dataset) ?? []);
   return {

@@ -2,22 +2,20 @@ import { platformId } from '../../domain/ids.ts';
 import type { NewSchedule, Schedule, ScheduleChange } from '../../domain/schedule.ts';
 import { scheduleStates, scheduleTypes } from '../../domain/schedule.ts';
 import type { DecodeContext } from './decode-context.ts';
+import { identified } from './identified.ts';
 import { asList, asRecord, readEpochSeconds, readId, readString, readText } from './readers.ts';
 import { readStatus } from './status.ts';
 
-type ScheduleKey = 'id' | 'name' | 'type' | 'state' | 'schedule' | 'properties' | 'createEpoch' | 'updateEpoch';
+type ScheduleKey = 'name' | 'type' | 'state' | 'schedule' | 'properties' | 'createEpoch' | 'updateEpoch';
 
 /**
  * A schedule. Null when the value has no id, without which it is not one. One without a cron expression, which the
  * platform may choose itself, has an empty one.
  */
 export function decodeSchedule(value: unknown, context: DecodeContext, observedAt: Date): Schedule | null {
-  const record = asRecord<ScheduleKey>(value);
-  const id = readId(record?.id);
-  if (record === null || id === null) {
-    context.anomaly(record === null ? 'not-an-object' : 'missing-id');
-    return null;
-  }
+  const found = identified<ScheduleKey>(value, context);
+  if (found === null) return null;
+  const { record, id } = found;
   const schedule = readText(record.schedule);
   if (schedule === null) context.anomaly('missing-field');
   const type = readText(record.type);

@@ -3,6 +3,7 @@ import { platformId } from '../../domain/ids.ts';
 import type { EvaluationMethod, SegmentDefinition } from '../../domain/segment-definition.ts';
 import { evaluationMethods } from '../../domain/segment-definition.ts';
 import type { DecodeContext } from './decode-context.ts';
+import { identified } from './identified.ts';
 import { decodeMergePolicyRef } from './merge-policy-ref.ts';
 import {
   asRecord,
@@ -17,7 +18,6 @@ import {
 } from './readers.ts';
 
 type SegmentDefinitionKey =
-  | 'id'
   | 'name'
   | 'description'
   | 'expression'
@@ -31,12 +31,9 @@ type SegmentDefinitionKey =
 
 /** A segment definition. Null when the value has no id, without which it is not one. */
 export function decodeSegmentDefinition(value: unknown, context: DecodeContext): SegmentDefinition | null {
-  const record = asRecord<SegmentDefinitionKey>(value);
-  const id = readId(record?.id);
-  if (record === null || id === null) {
-    context.anomaly(record === null ? 'not-an-object' : 'missing-id');
-    return null;
-  }
+  const found = identified<SegmentDefinitionKey>(value, context);
+  if (found === null) return null;
+  const { record, id } = found;
   return {
     id: platformId(id),
     name: readString(record.name),

@@ -2,13 +2,13 @@ import { platformId, type SegmentId } from '../../domain/ids.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
 import { segmentJobStatuses } from '../../domain/segment-job.ts';
 import type { DecodeContext } from './decode-context.ts';
+import { identified } from './identified.ts';
 import { decodeJobErrors, jobStatusAliases, jobTimes } from './job.ts';
 import { asRecord, readEpochSeconds, readId, readMillis, readText, type WireRecord } from './readers.ts';
 import { decodeEvaluatedSegments, decodeSegmentJobMetrics } from './segment-metrics.ts';
 import { readStatus } from './status.ts';
 
 type SegmentJobKey =
-  | 'id'
   | 'status'
   | 'source'
   | 'segments'
@@ -23,11 +23,12 @@ type SegmentJobKey =
 
 /** A segment job. Null when the value has no id or no status, without which it is not one. */
 export function decodeSegmentJob(value: unknown, context: DecodeContext, observedAt: Date): SegmentJob | null {
-  const record = asRecord<SegmentJobKey>(value);
-  const id = readId(record?.id);
-  const rawStatus = readText(record?.status);
-  if (record === null || id === null || rawStatus === null) {
-    context.anomaly(record === null ? 'not-an-object' : id === null ? 'missing-id' : 'missing-status');
+  const found = identified<SegmentJobKey>(value, context);
+  if (found === null) return null;
+  const { record, id } = found;
+  const rawStatus = readText(record.status);
+  if (rawStatus === null) {
+    context.anomaly('missing-status');
     return null;
   }
   const metrics = decodeSegmentJobMetrics(record.metrics);

@@ -79,7 +79,7 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
   });
 
   it('are matched by their key alone, in whichever order, and what was not asked for is left (#22)', async () => {
-    const results = { c: entity, b: { ...entity, id: 'a' }, a: { ...entity, id: 'a', errors: [] } };
+    const results = { c: entity, b: { ...entity, id: 'a' }, a: { ...entity, id: 'a', errors: [], statusCode: 200 } };
     await using stub = await startStub((_request, response) => sendJson(response, 207, { results }));
     await using client = connectTo(stub.url);
     const result = await getMany(client.api, ['a', 'b', 'constructor']);

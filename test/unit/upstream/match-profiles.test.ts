@@ -41,6 +41,8 @@ describe('an identity', () => {
     const entries = [person('B', { identities: [john] }), person('A', { requested: jane, identities: [john, kim] })];
     expect(match([jane, john], entries)).toEqual(['A', 'B']);
     expect(match([kim, jane, john], entries)).toEqual(['A', 'A', 'B']);
+    const both = [person('B', { identities: [jane, john] }), person('A', { requested: jane })];
+    expect(match([jane, john], both)).toEqual(['A', 'B']);
   });
 
   it('is compared without regard to the case of its namespace, not of its value (#11)', () => {
@@ -60,6 +62,8 @@ describe('an identity', () => {
       'unsettled',
     ]);
     expect(match([jane, john], [person('A'), person('B')])).toEqual(['unsettled', 'unsettled']);
+    const two = [person('A', { identities: [jane] }), person('B'), person('C')];
+    expect(match([jane, john], two)).toEqual(['A', 'unsettled']);
     expect(match([jane, john], [person('A'), nobody()])).toEqual(['unsettled', 'unsettled']);
     expect(match([jane, john], [person('A', { requested: jane }), failure()])).toEqual(['A', 'failure']);
   });

@@ -102,6 +102,8 @@ describe('list', () => {
       constructor: InvalidInputError,
       issues: [{ path: 'filter' }],
     });
+    const segmentId = platformId<SegmentId>('s-1');
+    await expect(client.api.segmentJobs.list({ limit: 1, segmentId })).rejects.toBeInstanceOf(InvalidInputError);
     await expect(client.api.segmentJobs.list({ limit: 1 })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
   });
 });
