@@ -13,8 +13,18 @@ export interface Sample {
   readonly object: Readonly<Record<string, unknown>>;
 }
 
-/** The request bodies of the pages: those that create an export job, and those that create a dataset. */
-export function requestSamples(): { readonly exportJobs: readonly Sample[]; readonly datasets: readonly Sample[] } {
+/** The request bodies of the pages, by what they do. */
+export interface RequestSamples {
+  readonly exportJobs: readonly Sample[];
+  readonly datasets: readonly Sample[];
+  readonly schedules: readonly Sample[];
+  /** Single operations of the JSON Patches that change a schedule. */
+  readonly schedulePatches: readonly Sample[];
+  /** Single entries of the arrays that create a segment job. */
+  readonly segmentJobEntries: readonly Sample[];
+}
+
+export function requestSamples(): RequestSamples {
   const samples = readdirSync(samplesDirectory)
     .filter((file) => file.endsWith('.txt'))
     .sort()
@@ -23,6 +33,9 @@ export function requestSamples(): { readonly exportJobs: readonly Sample[]; read
   return {
     exportJobs: samples.filter((each) => has(each, 'destination') && has(each, 'schema') && !has(each, 'status')),
     datasets: samples.filter((each) => has(each, 'schemaRef') && has(each, 'name')),
+    schedules: samples.filter((each) => has(each, 'schedule') && has(each, 'type') && !has(each, 'id')),
+    schedulePatches: samples.filter((each) => has(each, 'op') && has(each, 'path')),
+    segmentJobEntries: samples.filter((each) => Object.keys(each.object).join() === 'segmentId'),
   };
 }
 

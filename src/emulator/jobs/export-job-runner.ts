@@ -12,6 +12,7 @@ import type { BatchFolders } from './batch-folder.ts';
 import { evaluateSnapshots } from './evaluate-snapshots.ts';
 import { planBatches } from './export-selection.ts';
 import { type JobError, JobTransitions, type WrittenBatch } from './job-transitions.ts';
+import { RunningJobs, sleepUntil } from './running-jobs.ts';
 import { allSnapshots, snapshotsOf } from './segment-snapshots.ts';
 import { stageDurationMs } from './stage-times.ts';
 
@@ -30,11 +31,6 @@ export interface ExportJobRunnerOptions {
   readonly concurrentExports: number;
 }
 
-interface RunningJob {
-  readonly cancellation: AbortController;
-  readonly done: Promise<void>;
-}
-
 /**
  * Carries export jobs from NEW to their end. Each job sleeps until its next stage is due, so nothing polls. Stages are
  * kept in the store before they begin: a job that was interrupted by the end of the process is taken up by `resume`.
@@ -43,13 +39,20 @@ export class ExportJobRunner implements AsyncDisposable {
   readonly #options: ExportJobRunnerOptions;
   readonly #transitions: JobTransitions;
   readonly #places: Permits;
-  readonly #running = new Map<number, RunningJob>();
-  readonly #stopping = new AbortController();
+  readonly #jobs: RunningJobs<ExportJob>;
 
   constructor(options: ExportJobRunnerOptions) {
     this.#options = options;
     this.#transitions = new JobTransitions(options.store, () => options.clock.now().getTime());
     this.#places = new Permits(options.concurrentExports);
+    this.#jobs = new RunningJobs<ExportJob>(
+      {
+        carryOut: (job, signal) => this.#export(job, signal),
+        fail: (job) => this.#fail(job),
+        finishCancelling: (job, signal) => this.#finishCancelling(job, signal),
+      },
+      options.logger,
+    );
   }
 
   /** Takes up the jobs that had not ended when the emulator last stopped. */
@@ -59,60 +62,39 @@ export class ExportJobRunner implements AsyncDisposable {
 
   /** Runs a job that is stored. A hanging job stays as it is. */
   start(job: ExportJob): void {
-    if (job.hanging || this.#running.has(job.id) || this.#stopping.signal.aborted) return;
-    const cancellation = new AbortController();
-    const done = this.#run(job, cancellation.signal).finally(() => this.#running.delete(job.id));
-    this.#running.set(job.id, { cancellation, done });
+    this.#jobs.start(job);
   }
 
   /** Marks a job for cancelling; one that has ended or is being cancelled stays as it is. Answers null when there is none. */
   async cancel(sandbox: string, id: number): Promise<ExportJob | null> {
     const marked = await this.#transitions.startCancelling(id, sandbox);
     if (marked === null) return this.#options.store.exportJobs.find(sandbox, id);
-    const running = this.#running.get(id);
-    if (running) running.cancellation.abort();
-    else this.start(marked);
+    this.#jobs.cancel(marked);
     return marked;
   }
 
   /** Interrupts what runs, leaving the jobs in the store as they are, and waits until nothing runs any more. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all([...this.#running.values()].map(({ done }) => done));
-  }
-
-  async #run(job: ExportJob, cancelled: AbortSignal): Promise<void> {
-    try {
-      if (job.status !== 'CANCELLING') await this.#export(job, AbortSignal.any([cancelled, this.#stopping.signal]));
-    } catch (error) {
-      if (this.#stopping.signal.aborted) return;
-      if (!cancelled.aborted) await this.#failUnexpectedly(job, error);
-    }
-    try {
-      await this.#finishCancelling(job);
-    } catch (error) {
-      if (this.#stopping.signal.aborted) return;
-      this.#options.logger.error({ err: error, jobId: job.id }, 'an export job could not be cancelled');
-    }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#jobs[Symbol.asyncDispose]();
   }
 
   async #export(job: ExportJob, signal: AbortSignal): Promise<void> {
-    const { pace } = this.#options;
-    await this.#sleepUntil(job.creationTime + stageDurationMs(pace, 'newMs', job.id), signal);
+    const { pace, clock } = this.#options;
+    await sleepUntil(clock, job.creationTime + stageDurationMs(pace, 'newMs', job.id), signal);
     await this.#places.hold(async () => {
       signal.throwIfAborted();
       const exporting = await this.#transitions.startExporting(job.id, job.sandbox);
       if (exporting === null) return;
       const outcome = await this.#writeBatches(exporting, signal);
       const exportingSince = exporting.metrics.profileExportTime?.startTimeInMs ?? exporting.updateTime;
-      await this.#sleepUntil(exportingSince + stageDurationMs(pace, 'exportingMs', job.id), signal);
+      await sleepUntil(clock, exportingSince + stageDurationMs(pace, 'exportingMs', job.id), signal);
       if (outcome.kind === 'failed') {
         await this.#transitions.fail(job.id, job.sandbox, [outcome.error]);
         return;
       }
       const writing = await this.#transitions.startWriting(job.id, job.sandbox);
       if (writing === null) return;
-      await this.#sleepUntil(writing.updateTime + stageDurationMs(pace, 'writingMs', job.id), signal);
+      await sleepUntil(clock, writing.updateTime + stageDurationMs(pace, 'writingMs', job.id), signal);
       await this.#transitions.succeed(job.id, job.sandbox, outcome.written);
     }, signal);
   }
@@ -173,30 +155,18 @@ export class ExportJobRunner implements AsyncDisposable {
     return null;
   }
 
-  async #failUnexpectedly(job: ExportJob, error: unknown): Promise<void> {
-    const { logger, folders } = this.#options;
-    logger.error({ err: error, jobId: job.id }, 'an export job failed unexpectedly');
-    try {
-      await folders.remove(batchIdsOf(job));
-      await this.#transitions.fail(job.id, job.sandbox, [failed('unknown', 'Job aborted.').error]);
-    } catch (failure) {
-      logger.error({ err: failure, jobId: job.id }, 'the failure of an export job could not be stored');
-    }
+  async #fail(job: ExportJob): Promise<void> {
+    await this.#options.folders.remove(batchIdsOf(job));
+    await this.#transitions.fail(job.id, job.sandbox, [failed('unknown', 'Job aborted.').error]);
   }
 
-  async #finishCancelling(job: ExportJob): Promise<void> {
-    const { store, folders, pace } = this.#options;
+  async #finishCancelling(job: ExportJob, signal: AbortSignal): Promise<void> {
+    const { store, folders, pace, clock } = this.#options;
     const current = await store.exportJobs.find(job.sandbox, job.id);
     if (current?.status !== 'CANCELLING') return;
     await folders.remove(batchIdsOf(job));
-    await this.#sleepUntil(current.updateTime + stageDurationMs(pace, 'cancellingMs', job.id), this.#stopping.signal);
+    await sleepUntil(clock, current.updateTime + stageDurationMs(pace, 'cancellingMs', job.id), signal);
     await this.#transitions.cancel(job.id, job.sandbox);
-  }
-
-  async #sleepUntil(time: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    const remainingMs = time - clock.now().getTime();
-    if (remainingMs > 0) await clock.sleep(remainingMs, signal);
   }
 }
 

@@ -6,6 +6,7 @@ import { Permits } from '../store/permits.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { SegmentJob } from '../store/platform-store-segment-jobs.ts';
 import { evaluateSnapshots } from './evaluate-snapshots.ts';
+import { RunningJobs, sleepUntil } from './running-jobs.ts';
 import { SegmentJobTransitions } from './segment-job-transitions.ts';
 import { allSnapshots } from './segment-snapshots.ts';
 import { stageDurationMs } from './stage-times.ts';
@@ -17,11 +18,6 @@ export interface SegmentJobRunnerOptions {
   readonly logger: Logger;
   readonly pace: EmulatorPace;
   readonly quirks: Pick<EmulatorQuirks, 'membershipModel'>;
-}
-
-interface RunningJob {
-  readonly cancellation: AbortController;
-  readonly done: Promise<void>;
 }
 
 /** Segment jobs that are PROCESSING at the same time; the others wait in QUEUED. Evaluations change the same memberships. */
@@ -36,12 +32,21 @@ export class SegmentJobRunner implements AsyncDisposable {
   readonly #options: SegmentJobRunnerOptions;
   readonly #transitions: SegmentJobTransitions;
   readonly #places = new Permits(concurrentSegmentJobs);
-  readonly #running = new Map<string, RunningJob>();
-  readonly #stopping = new AbortController();
+  readonly #jobs: RunningJobs<SegmentJob>;
 
   constructor(options: SegmentJobRunnerOptions) {
     this.#options = options;
     this.#transitions = new SegmentJobTransitions(options.store, () => options.clock.now().getTime());
+    this.#jobs = new RunningJobs<SegmentJob>(
+      {
+        carryOut: (job, signal) => this.#evaluate(job, signal),
+        fail: async (job) => {
+          await this.#transitions.fail(job, unexpected);
+        },
+        finishCancelling: (job, signal) => this.#finishCancelling(job, signal),
+      },
+      options.logger,
+    );
   }
 
   /** Takes up the jobs that had not ended when the emulator last stopped. */
@@ -51,60 +56,38 @@ export class SegmentJobRunner implements AsyncDisposable {
 
   /** Runs a job that is stored. A hanging job stays as it is. */
   start(job: SegmentJob): void {
-    if (job.hanging || this.#running.has(job.id) || this.#stopping.signal.aborted) return;
-    const cancellation = new AbortController();
-    const done = this.#run(job, cancellation.signal).finally(() => this.#running.delete(job.id));
-    this.#running.set(job.id, { cancellation, done });
+    this.#jobs.start(job);
   }
 
   /** Marks a job for cancelling; one that has ended or is being cancelled stays as it is. */
   async cancel(job: SegmentJob): Promise<void> {
     const marked = await this.#transitions.startCancelling(job);
-    if (marked === null) return;
-    const running = this.#running.get(job.id);
-    if (running) running.cancellation.abort();
-    else this.start(marked);
+    if (marked !== null) this.#jobs.cancel(marked);
   }
 
   /** Interrupts what runs, leaving the jobs in the store as they are, and waits until nothing runs any more. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopping.abort();
-    await Promise.all([...this.#running.values()].map(({ done }) => done));
-  }
-
-  async #run(job: SegmentJob, cancelled: AbortSignal): Promise<void> {
-    try {
-      if (job.status !== 'CANCELLING') await this.#evaluate(job, AbortSignal.any([cancelled, this.#stopping.signal]));
-    } catch (error) {
-      if (this.#stopping.signal.aborted) return;
-      if (!cancelled.aborted) await this.#failUnexpectedly(job, error);
-    }
-    try {
-      await this.#finishCancelling(job);
-    } catch (error) {
-      if (this.#stopping.signal.aborted) return;
-      this.#options.logger.error({ err: error, jobId: job.id }, 'a segment job could not be cancelled');
-    }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#jobs[Symbol.asyncDispose]();
   }
 
   async #evaluate(job: SegmentJob, signal: AbortSignal): Promise<void> {
     const { pace, database, clock, store, quirks } = this.#options;
     let current = job;
     if (current.status === 'NEW') {
-      await this.#sleepUntil(job.creationTime + stageDurationMs(pace, 'newMs', job.id), signal);
+      await sleepUntil(clock, job.creationTime + stageDurationMs(pace, 'newMs', job.id), signal);
       const queued = await this.#transitions.queue(job);
       if (queued === null) return;
       current = queued;
     }
     if (current.status === 'QUEUED') {
-      await this.#sleepUntil(current.updateTime + stageDurationMs(pace, 'queuedMs', job.id), signal);
+      await sleepUntil(clock, current.updateTime + stageDurationMs(pace, 'queuedMs', job.id), signal);
     }
     await this.#places.hold(async () => {
       signal.throwIfAborted();
       const processing = await this.#transitions.startProcessing(job);
       if (processing === null) return;
       const since = processing.metrics?.profileSegmentationTime.startTimeInMs ?? processing.updateTime;
-      await this.#sleepUntil(since + stageDurationMs(pace, 'segmentingMs', job.id), signal);
+      await sleepUntil(clock, since + stageDurationMs(pace, 'segmentingMs', job.id), signal);
       const segments = processing.segments ?? (await allSnapshots(store, job.sandbox));
       const settings = { now: clock.now(), membershipModel: quirks.membershipModel };
       const outcome = await evaluateSnapshots(database, job.sandbox, segments, settings, signal);
@@ -113,28 +96,17 @@ export class SegmentJobRunner implements AsyncDisposable {
     }, signal);
   }
 
-  async #failUnexpectedly(job: SegmentJob, error: unknown): Promise<void> {
-    const { logger } = this.#options;
-    logger.error({ err: error, jobId: job.id }, 'a segment job failed unexpectedly');
-    const callStack = 'com.adobe.aep.unifiedprofile.segmentation.SegmentJob';
-    try {
-      await this.#transitions.fail(job, { code: 'unknown', msg: 'Job aborted.', callStack });
-    } catch (failure) {
-      logger.error({ err: failure, jobId: job.id }, 'the failure of a segment job could not be stored');
-    }
-  }
-
-  async #finishCancelling(job: SegmentJob): Promise<void> {
-    const { store, pace } = this.#options;
+  async #finishCancelling(job: SegmentJob, signal: AbortSignal): Promise<void> {
+    const { store, pace, clock } = this.#options;
     const current = await store.segmentJobs.find(job.sandbox, job.id);
     if (current?.status !== 'CANCELLING') return;
-    await this.#sleepUntil(current.updateTime + stageDurationMs(pace, 'cancellingMs', job.id), this.#stopping.signal);
+    await sleepUntil(clock, current.updateTime + stageDurationMs(pace, 'cancellingMs', job.id), signal);
     await this.#transitions.cancel(job);
   }
-
-  async #sleepUntil(time: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
-    const remainingMs = time - clock.now().getTime();
-    if (remainingMs > 0) await clock.sleep(remainingMs, signal);
-  }
 }
+
+const unexpected = {
+  code: 'unknown',
+  msg: 'Job aborted.',
+  callStack: 'com.adobe.aep.unifiedprofile.segmentation.SegmentJob',
+};

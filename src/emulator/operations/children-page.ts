@@ -21,16 +21,21 @@ export function childrenRange(
   return { start, limit, skip: childrenStart === 'page' ? start * limit : start };
 }
 
-/**
- * The list `{_page, children, _links}` of schedules and segment jobs.
- * @param path relative to the base of the profile service, as in the link to the next page, which carries the other
- *   parameters of the request as well
- */
+export interface ChildrenList {
+  /** Relative to the base of the profile service, as in the link to the next page. */
+  readonly path: string;
+  /** Parameters of the request, which the link carries on. */
+  readonly query: URLSearchParams;
+  /** Whether `_page` says as well where the next page starts. */
+  readonly hasNextInPage: boolean;
+}
+
+/** The list `{_page, children, _links}` of schedules and segment jobs. */
 export function childrenPage(
   children: readonly JsonObject[],
   totalCount: number,
   { start, limit, skip }: ChildrenRange,
-  { path, query }: { readonly path: string; readonly query: URLSearchParams },
+  { path, query, hasNextInPage }: ChildrenList,
   { childrenStart }: Pick<EmulatorQuirks, 'childrenStart'>,
 ): JsonObject {
   const hasMore = skip + children.length < totalCount && children.length > 0;
@@ -39,7 +44,7 @@ export function childrenPage(
   link.set('start', next);
   link.set('limit', String(limit));
   return {
-    _page: { totalCount, pageSize: children.length, next: hasMore ? next : undefined },
+    _page: { totalCount, pageSize: children.length, next: hasMore && hasNextInPage ? next : undefined },
     children,
     _links: { next: hasMore ? { href: `${path}?${link}` } : {} },
   };

@@ -41,7 +41,7 @@ export const listSegmentJobs: Operation = async ({ query, sandbox }, { store, qu
     .filter((record) => filters.every(({ path, value }) => holds(record, path, value)));
   const total = filtered ? records.length : await store.segmentJobs.count(sandbox, status);
   const children = filtered ? records.slice(range.skip, range.skip + range.limit) : records;
-  return json(childrenPage(children, total, range, { path: '/segment/jobs', query }, quirks));
+  return json(childrenPage(children, total, range, { path: '/segment/jobs', query, hasNextInPage: false }, quirks));
 };
 
 function statusOf(query: URLSearchParams): SegmentJobStatus | null {

@@ -19,7 +19,9 @@ export const listSchedules: Operation = async ({ query, sandbox }, { store, quir
   const schedules = await store.schedules.list(sandbox);
   const embedded = await embeddedSandbox(sandbox, store);
   const children = schedules.slice(range.skip, range.skip + range.limit).map((each) => shown(each, embedded));
-  return json(childrenPage(children, schedules.length, range, { path: '/config/schedules', query }, quirks));
+  return json(
+    childrenPage(children, schedules.length, range, { path: '/config/schedules', query, hasNextInPage: true }, quirks),
+  );
 };
 
 /** `POST /config/schedules`. The reply is 200. */

@@ -3,8 +3,10 @@ import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts'
 import { FakeClock } from '../../support/fake-clock.ts';
 import { deviations, openApiAvailable, openApiDirectory } from '../../support/openapi.ts';
 import { connect, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
+import { segmentJobUntil } from './segmentation-client.ts';
 
 const ups = '/data/core/ups';
+const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 const catalog = '/data/foundation/catalog';
 const dataAccess = '/data/foundation/export';
 const sandboxes = '/data/foundation/sandbox-management';
@@ -44,6 +46,31 @@ const knownDeviations = {
   oneETag: '/eTag is undocumented',
   oneCreatedDate: '/createdDate must match format "date-time"',
   oneLastModifiedDate: '/lastModifiedDate must match format "date-time"',
+  // Every sample of a schedule and of a segment definition has these.
+  imsOrgId: '/imsOrgId is undocumented',
+  sandbox: '/sandbox is undocumented',
+  listedScheduleOrg: '/children/*/imsOrgId is undocumented',
+  listedScheduleSandbox: '/children/*/sandbox is undocumented',
+  // The samples of all lists of children have links; the description does not name them.
+  listLinks: '/_links is undocumented',
+  // A job of all segments has no definitions.
+  listSegment: "/children/*/segments/* must have required property 'segment'",
+  // The tutorial shows a new job without metrics.
+  metrics: " must have required property 'metrics'",
+  // The description has one definition where every sample has a list.
+  oneDefinition: " must have required property 'expression'",
+  oneName: " must have required property 'name'",
+  oneSchema: " must have required property 'schema'",
+  segments: '/segments is undocumented',
+  page: '/page is undocumented',
+  link: '/link is undocumented',
+  // The descriptions of bulk reads name the ids of their samples.
+  foundDefinition: `/results/${goldTier} is undocumented`,
+  foundPolicy: '/results/0bf16e61-90e9-4204-b8fa-ad250360957b is undocumented',
+  // The guide to merge policies has a total and a page size in the place of a count.
+  count: "/_page must have required property 'count'",
+  totalCount: '/_page/totalCount is undocumented',
+  pageSize: '/_page/pageSize is undocumented',
 } as const;
 
 type Known = keyof typeof knownDeviations;
@@ -67,6 +94,9 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
   });
 
   afterAll(() => emulator.close());
+
+  const send = async (method: string, request: string, body?: unknown) =>
+    (await client.send(method, request, body)).body;
 
   const expectAgreement = async (
     api: string,
@@ -210,5 +240,118 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
       },
     );
     await expectAgreement('sandbox', 'GET', '/sandbox-management/sandboxTypes', `${sandboxes}/sandboxTypes`);
+  });
+
+  it('lists, creates, shows, changes and deletes schedules', async () => {
+    const root = `${ups}/config/schedules`;
+    await expectAgreement('segmentation', 'GET', '/config/schedules', root, {
+      known: ['listedScheduleOrg', 'listedScheduleSandbox', 'listLinks'],
+    });
+    const [{ id }] = Object(await send('GET', root)).children;
+    const item = '/config/schedules/{SCHEDULE_ID}';
+    await expectAgreement('segmentation', 'GET', item, `${root}/${id}`, { known: ['imsOrgId', 'sandbox'] });
+    await expectAgreement('segmentation', 'GET', item, `${root}/nothing`);
+    const operations = [{ op: 'add', path: '/schedule', value: '0 0 22 * * ?' }];
+    await expectAgreement('segmentation', 'PATCH', item, `${root}/${id}`, { body: operations });
+    await expectAgreement('segmentation', 'PATCH', item, `${root}/${id}`, { body: [] });
+    await expectAgreement('segmentation', 'DELETE', item, `${root}/${id}`);
+    const body = { name: 'x', type: 'batch_segmentation', properties: { segments: ['*'] }, schedule: '0 0 1 * * ?' };
+    await expectAgreement('segmentation', 'POST', '/config/schedules', root, { body, known: ['imsOrgId', 'sandbox'] });
+    await expectAgreement('segmentation', 'POST', '/config/schedules', root, { body });
+  });
+
+  it('lists, creates, shows and cancels segment jobs', async () => {
+    const root = `${ups}/segment/jobs`;
+    await expectAgreement('segmentation', 'GET', '/segment/jobs', `${root}?status=SUCCEEDED&limit=100`, {
+      known: ['listLinks', 'listSegment'],
+    });
+    const body = [{ segmentId: goldTier }];
+    const created = await expectAgreement('segmentation', 'POST', '/segment/jobs', root, { body, known: ['metrics'] });
+    const { id } = Object(created);
+    const item = '/segment/jobs/{SEGMENT_JOB_ID}';
+    await segmentJobUntil(client, clock, id);
+    await expectAgreement('segmentation', 'GET', item, `${root}/${id}`);
+    await expectAgreement('segmentation', 'GET', item, `${root}/nothing`);
+    await expectAgreement('segmentation', 'DELETE', item, `${root}/${id}`);
+    await expectAgreement('segmentation', 'POST', '/segment/jobs', root, { body: [] });
+    const ids = [{ id }, { id: 'nothing' }];
+    await expectAgreement('segmentation', 'POST', '/segment/jobs/bulk-get', `${root}/bulk-get`, { body: { ids } });
+  });
+
+  it('reads and writes segment definitions', async () => {
+    const root = `${ups}/segment/definitions`;
+    await expectAgreement('segmentation', 'GET', '/segment/definitions', root, {
+      known: ['oneDefinition', 'oneName', 'oneSchema', 'segments', 'page', 'link'],
+    });
+    const item = '/segment/definitions/{SEGMENT_ID}';
+    await expectAgreement('segmentation', 'GET', item, `${root}/${goldTier}`, { known: ['sandbox'] });
+    await expectAgreement('segmentation', 'GET', item, `${root}/nothing`);
+    const ids = [{ id: goldTier }];
+    await expectAgreement('segmentation', 'POST', '/segment/definitions/bulk-get', `${root}/bulk-get`, {
+      body: { ids },
+      known: ['foundDefinition'],
+    });
+    const body = {
+      name: 'Made here',
+      schema: { name: '_xdm.context.profile' },
+      expression: { type: 'PQL', format: 'pql/text', value: 'loyalty.points > 1' },
+    };
+    const created = await expectAgreement('segmentation', 'POST', '/segment/definitions', root, {
+      body,
+      known: ['sandbox'],
+    });
+    const own = `${root}/${Object(created).id}`;
+    await expectAgreement('segmentation', 'PATCH', item, own, { body: { name: 'Changed' }, known: ['sandbox'] });
+    await expectAgreement('segmentation', 'DELETE', item, own);
+    await expectAgreement('segmentation', 'POST', '/segment/definitions', root, { body: {} });
+  });
+
+  it('reads merge policies', async () => {
+    const root = `${ups}/config/mergePolicies`;
+    await expectAgreement('profile', 'GET', '/ups/config/mergePolicies', root, {
+      known: ['count', 'totalCount', 'pageSize', 'listLinks'],
+    });
+    const id = '0bf16e61-90e9-4204-b8fa-ad250360957b';
+    await expectAgreement('profile', 'GET', '/ups/config/mergePolicies/{mergePolicyId}', `${root}/${id}`);
+    await expectAgreement('profile', 'GET', '/ups/config/mergePolicies/{mergePolicyId}', `${root}/nothing`);
+    await expectAgreement('profile', 'POST', '/ups/config/mergePolicies/bulk-get', `${root}/bulk-get`, {
+      body: { ids: [{ id }] },
+      known: ['foundPolicy'],
+    });
+  });
+
+  it('gives access to profiles, and says what is wrong as it is described', async () => {
+    const entities = '/ups/access/entities';
+    const one = (id: string) =>
+      `${ups}/access/entities?schema.name=_xdm.context.profile&entityIdNS=CRMID&entityId=${id}`;
+    await expectAgreement('profile', 'GET', entities, one('CRM-000000001'));
+    await expectAgreement('profile', 'GET', entities, one('nobody'));
+    await expectAgreement('profile', 'GET', entities, `${ups}/access/entities`);
+    const body = {
+      schema: { name: '_xdm.context.profile' },
+      identities: ['CRM-000000001', 'nobody'].map((entityId) => ({ entityId, entityIdNS: { code: 'CRMID' } })),
+    };
+    await expectAgreement('profile', 'POST', entities, `${ups}/access/entities`, { body });
+    await expectAgreement('profile', 'POST', entities, `${ups}/access/entities`, { body: {} });
+  });
+
+  it('answers 207, 422 and 429 to profile access as they are described', async () => {
+    const quirks = { maximumGraphIdentities: 0, entitiesPerSecond: 2 };
+    await using other = await startEmulator({ profiles: 20, clock, quirks });
+    const own = await connect(other.url);
+    const query = 'schema.name=_xdm.context.profile&entityIdNS=CRMID&entityId=CRM-000000001';
+    const identities = [{ entityId: 'CRM-000000001', entityIdNS: { code: 'CRMID' } }];
+    const answers = [
+      ['GET', await own.get(`${ups}/access/entities?${query}`)],
+      [
+        'POST',
+        await own.send('POST', `${ups}/access/entities`, { schema: { name: '_xdm.context.profile' }, identities }),
+      ],
+      ['GET', await own.get(`${ups}/access/entities?${query}`)],
+    ] as const;
+    expect(answers.map(([, { status }]) => status)).toEqual([422, 207, 429]);
+    for (const [method, { status, body }] of answers) {
+      expect(deviations({ api: 'profile', method, path: '/ups/access/entities', status, body })).toEqual([]);
+    }
   });
 });

@@ -122,9 +122,11 @@ export async function runUntil(
   statuses: readonly string[] = ['SUCCEEDED', 'FAILED', 'CANCELLED'],
 ): Promise<JobRecord> {
   for (;;) {
+    // Before the job is read: what sleeps by then has its status stored, and is not the next stage already.
+    const isSleeping = clock.pending() > 0;
     const job = await client.job(id);
     if (statuses.includes(job.status)) return job;
     // While nothing sleeps, work is being done in real time; asking again gives it that time.
-    if (clock.pending() > 0) await clock.tick();
+    if (isSleeping) await clock.tick();
   }
 }

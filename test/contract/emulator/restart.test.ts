@@ -6,6 +6,15 @@ import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts'
 import { FakeClock } from '../../support/fake-clock.ts';
 import { EmulatorProcess } from './emulator-process.ts';
 import { connect, exportBody, type JobRecord, PlatformClient, runUntil } from './platform-client.ts';
+import {
+  define,
+  evaluate,
+  mergePolicies,
+  schedules,
+  segmentDefinitions,
+  segmentJobs,
+  segmentJobUntil,
+} from './segmentation-client.ts';
 
 const jobs = '/data/core/ups/export/jobs';
 const catalog = '/data/foundation/catalog';
@@ -30,12 +39,17 @@ describe('an emulator with a folder', () => {
     datasets: (await client.get(`${catalog}/dataSets?limit=100`)).body,
     batches: (await client.get(`${catalog}/batches?limit=100`)).body,
     sandboxes: (await client.get('/data/foundation/sandbox-management/')).body,
+    segmentJobs: (await client.get(`${segmentJobs}?limit=100`)).body,
+    segmentDefinitions: (await client.get(segmentDefinitions)).body,
+    schedules: (await client.get(schedules)).body,
+    mergePolicies: (await client.get(mergePolicies)).body,
   });
 
-  it('keeps everything over a restart: jobs, datasets, batches, files and tokens', async () => {
+  it('keeps everything over a restart: jobs, datasets, batches, files, segments, schedules and tokens', async () => {
     const first = await start();
     const client = await connect(first.url);
     await client.send('POST', `${catalog}/dataSets`, { name: 'Made before the restart' });
+    await define(client, 'Made before the restart', 'loyalty.points > 1');
     const { id, destination } = await runUntil(client, clock, (await client.export()).id);
     const before = await stateOf(client);
     const path = `/data/foundation/export/files/${destination.batchId}-1?path=part-00000.parquet`;
@@ -63,6 +77,21 @@ describe('an emulator with a folder', () => {
     expect(await again.job(id)).toMatchObject({ status });
     const expected = status === 'CANCELLING' ? 'CANCELLED' : 'SUCCEEDED';
     expect(await runUntil(again, clock, id)).toMatchObject({ status: expected });
+  });
+
+  it.each(['NEW', 'QUEUED', 'PROCESSING', 'CANCELLING'])('takes up a segment job that was %s', async (status) => {
+    const first = await start();
+    const client = await connect(first.url);
+    const { id } = await evaluate(client, '*');
+    if (status === 'CANCELLING') await client.send('DELETE', `${segmentJobs}/${id}`);
+    await segmentJobUntil(client, clock, id, [status]);
+    await first.close();
+
+    await using second = await start();
+    const again = new PlatformClient(second.url, client.headers);
+    expect((await again.get(`${segmentJobs}/${id}`)).body).toMatchObject({ status });
+    const expected = status === 'CANCELLING' ? 'CANCELLED' : 'SUCCEEDED';
+    expect(await segmentJobUntil(again, clock, id)).toMatchObject({ status: expected });
   });
 
   it('takes up a job after the process was killed, and finishes it with all its files', async () => {

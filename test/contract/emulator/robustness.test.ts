@@ -9,13 +9,34 @@ import { connect, type PlatformClient, prodDataset } from './platform-client.ts'
 /** Names that the operations know, so that random requests reach further than the first check. */
 const parameters = [
   'limit start offset page sort status orderBy properties property tags name created createdAfter endBefore dataSet',
-  'batch dataSetId path',
+  'batch dataSetId path schema.name entityId entityIdNS relatedEntityId mergePolicyId fields startTime endTime orderby',
+  'snapshot.name evaluationInfo.continuous.enabled default version',
 ]
   .join(' ')
   .split(' ');
 
-const bodyMembers =
-  'destination schema filter fields additionalFields mergePolicy name schemaRef tags op path value'.split(' ');
+const bodyMembers = [
+  'destination schema filter fields additionalFields mergePolicy name schemaRef tags op path value',
+  'ids identities timeFilter limit segments type state schedule properties expression evaluationInfo',
+]
+  .join(' ')
+  .split(' ');
+
+/** Bodies that get past the first checks of what takes lists of objects, with anything for an id. */
+const lists = fc.string({ unit: 'binary' }).chain((id) =>
+  fc.constantFrom(
+    [{ segmentId: id }],
+    { ids: [{ id }] },
+    { schema: { name: '_xdm.context.profile' }, identities: [{ entityId: id, entityIdNS: { code: 'Email' } }] },
+    { schema: { name: '_xdm.context.experienceevent' }, identities: [{ relatedEntityId: id }], fields: [id] },
+    {
+      name: id,
+      schema: { name: '_xdm.context.profile' },
+      expression: { type: 'PQL', format: 'pql/text', value: id },
+    },
+    { name: id, type: 'export', properties: { segments: [id], fields: id }, schedule: '0 0 1 * * ?' },
+  ),
+);
 
 const query = fc
   .array(fc.tuple(fc.constantFrom(...parameters), fc.string({ unit: 'binary', maxLength: 12 })), { maxLength: 3 })
@@ -34,6 +55,7 @@ const target = fc
 
 const body = fc.oneof(
   fc.json(),
+  lists.map((value) => JSON.stringify(value)),
   fc.string(),
   fc.dictionary(fc.constantFrom(...bodyMembers), fc.jsonValue()).map((value) => JSON.stringify(value)),
   fc

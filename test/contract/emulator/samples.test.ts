@@ -3,8 +3,12 @@ import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts'
 import { FakeClock } from '../../support/fake-clock.ts';
 import { parseTolerantly, requestSamples, samplesAvailable, samplesDirectory } from '../../support/seed-samples.ts';
 import { connect, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
+import { type SegmentJobRecord, segmentJobs, segmentJobUntil } from './segmentation-client.ts';
 
-const { exportJobs, datasets } = samplesAvailable ? requestSamples() : { exportJobs: [], datasets: [] };
+const noSamples = { exportJobs: [], datasets: [], schedules: [], schedulePatches: [], segmentJobEntries: [] };
+const { exportJobs, datasets, schedules, schedulePatches, segmentJobEntries } = samplesAvailable
+  ? requestSamples()
+  : noSamples;
 
 describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${samplesDirectory}`, () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
@@ -12,7 +16,8 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
   let client: PlatformClient;
 
   beforeAll(async () => {
-    emulator = await startEmulator({ profiles: 100, clock, concurrentExports: 20 });
+    const quirks = { oneSchedulePer: 'nothing', postUpdatesSchedule: true } as const;
+    emulator = await startEmulator({ profiles: 100, clock, concurrentExports: 20, quirks });
     client = await connect(emulator.url);
   });
 
@@ -22,6 +27,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
     const pages = (samples: typeof exportJobs) => new Set(samples.map(({ source }) => source.split(':')[0])).size;
     expect(pages(exportJobs)).toBe(5);
     expect(pages(datasets)).toBe(4);
+    expect([schedules, schedulePatches, segmentJobEntries].map((samples) => samples.length)).toEqual([1, 2, 2]);
   });
 
   it.each(exportJobs)('accepts the export job of $source, which runs to an end', async ({ object }) => {
@@ -42,6 +48,39 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
     const datasetId = created.body[0]?.split('/').at(-1);
     const { id } = await client.export({ destination: { datasetId }, fields: 'person' });
     expect(await runUntil(client, clock, id)).toMatchObject({ status: 'SUCCEEDED' });
+  });
+
+  it.each(schedules)('creates the schedule of $source', async ({ object }) => {
+    const path = '/data/core/ups/config/schedules';
+    const created = await client.send<{ id: string }>('POST', path, object);
+    expect(created).toMatchObject({ status: 200, body: { ...object, state: 'inactive' } });
+    expect((await client.get(`${path}/${created.body.id}`)).body).toEqual(created.body);
+  });
+
+  it.each(schedulePatches)(
+    'changes a schedule as $source does, by PATCH and by the POST shown there',
+    async ({ object }) => {
+      const path = '/data/core/ups/config/schedules';
+      for (const method of ['PATCH', 'POST']) {
+        const { body } = await client.send<{ id: string }>('POST', path, {
+          name: 'To be changed',
+          type: 'batch_segmentation',
+          properties: { segments: ['*'] },
+          schedule: '0 0 1 * * ?',
+        });
+        expect((await client.send(method, `${path}/${body.id}`, [object])).status).toBe(204);
+        const name = String(object['path']).slice(1);
+        expect((await client.get(`${path}/${body.id}`)).body).toMatchObject({ [name]: object['value'] });
+      }
+    },
+  );
+
+  it('accepts the segment job of the pages, whose segments are not among those of the emulator', async () => {
+    const body = segmentJobEntries.map(({ object }) => object);
+    const created = await client.send<SegmentJobRecord>('POST', segmentJobs, body);
+    expect(created).toMatchObject({ status: 200, body: { status: 'NEW', segments: body } });
+    const job = await segmentJobUntil(client, clock, created.body.id);
+    expect(job).toMatchObject({ status: 'FAILED', errors: [{ msg: expect.stringContaining('does not exist') }] });
   });
 
   /** The dataset that a sample names, when it is one of the seeded ones. */

@@ -190,6 +190,15 @@ describe('schedules', () => {
   });
 });
 
+/** Resolves when the schedule of prod has had its run of a time. */
+const nightlyRun = async ({ url }: Emulator, due: number) => {
+  const prod = await connect(url);
+  await eventually(async () => {
+    const { body: jobs } = await prod.get<Children<SegmentJobRecord>>(`${segmentJobs}?limit=1`);
+    expect(jobs.children[0]?.requestId).toMatch(new RegExp(`-${due}$`));
+  });
+};
+
 describe('the time of schedules', () => {
   let clock: FakeClock;
   let directory: string;
@@ -232,9 +241,12 @@ describe('the time of schedules', () => {
     expect(second?.requestId).toBe(`${id}-${Date.UTC(2026, 10, 3, 10, 15)}`);
 
     await patch(client, id, '/state', 'inactive');
-    await clock.advanceBy(dayMs);
-    client = await connect(emulator.url, 'dev');
-    expect(await runsOf(client, id)).toHaveLength(2);
+    // Runs come one after the other, so that those before the nightly one of prod are there when that is.
+    for (const night of [Date.UTC(2026, 10, 3, 23, 30), Date.UTC(2026, 10, 4, 23, 30)]) {
+      await clock.advanceBy(night - clock.now().getTime());
+      await nightlyRun(emulator, night);
+    }
+    expect(await runsOf(await connect(emulator.url, 'dev'), id)).toHaveLength(2);
   });
 
   it('comes after a restart as well, and a run that was missed meanwhile is made up for once', async () => {
@@ -305,11 +317,7 @@ describe('the time of schedules', () => {
     await clock.advanceBy(hourMs);
     // The schedule after it, of the other sandbox, is run in its turn.
     await clock.advanceBy(14.5 * hourMs);
-    const prod = await connect(emulator.url);
-    await eventually(async () => {
-      const { body: jobs } = await prod.get<Children<SegmentJobRecord>>(`${segmentJobs}?limit=1`);
-      expect(jobs.children[0]?.requestId).toMatch(new RegExp(`-${Date.UTC(2026, 10, 2, 23, 30)}$`));
-    });
+    await nightlyRun(emulator, Date.UTC(2026, 10, 2, 23, 30));
     expect(await newest()).toBe(before);
     expect(lines).toEqual([expect.stringContaining(`Dataset ${prodDataset} is unknown`)]);
     expect((await client.get(`${schedules}/${id}`)).body).toMatchObject({ state: 'active' });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { connect, type PlatformClient } from './platform-client.ts';
+import { connect, type PlatformClient, runUntil } from './platform-client.ts';
 import {
   type Children,
   define,
@@ -117,7 +117,8 @@ describe('segment jobs', () => {
     });
 
     it('are cancelled before they change anything, over CANCELLING', async () => {
-      const { id } = await evaluate(client, spanishSpeakers);
+      const segment = await define(client, 'Everybody with points', 'loyalty.points >= 0');
+      const { id } = await evaluate(client, segment);
       await segmentJobUntil(client, clock, id, ['PROCESSING']);
       const answer = await client.send('DELETE', `${segmentJobs}/${id}`);
       expect(answer).toMatchObject({ status: 204, body: undefined });
@@ -125,6 +126,9 @@ describe('segment jobs', () => {
       const cancelled = await segmentJobUntil(client, clock, id);
       expect(cancelled.status).toBe('CANCELLED');
       expect(cancelled.metrics?.segmentedProfileCounter).toBeUndefined();
+      const members = await client.export({ fields: '_id', filter: { segments: [{ segmentId: segment }] } });
+      expect((await runUntil(client, clock, members.id)).metrics.totalExportedProfileCounter).toBe(0);
+      await client.send('DELETE', `/data/core/ups/segment/definitions/${segment}`);
     });
 
     it('stay as they are when they are cancelled after their end', async () => {
@@ -327,6 +331,6 @@ describe('segment jobs, with quirks', () => {
     const all = (await page('limit=100')).children.map((job) => job.id);
     const second = await page('limit=5&start=3');
     expect(second.children.map((job) => job.id)).toEqual(all.slice(3, 8));
-    expect(second._page.next).toBe('8');
+    expect(second._links.next.href).toBe('/segment/jobs?limit=5&start=8');
   });
 });

@@ -56,10 +56,12 @@ export async function segmentJobUntil(
   statuses: readonly string[] = ['SUCCEEDED', 'FAILED', 'CANCELLED'],
 ): Promise<SegmentJobRecord> {
   for (;;) {
+    // Before the job is read: what sleeps by then has its status stored, and is not the next stage already.
+    const isSleeping = clock.pending() > 0;
     const { body: job } = await client.get<SegmentJobRecord>(`${segmentJobs}/${id}`);
     if (statuses.includes(job.status)) return job;
     // While nothing sleeps, work is being done in real time; asking again gives it that time.
-    if (clock.pending() > 0) await clock.tick();
+    if (isSleeping) await clock.tick();
   }
 }
 

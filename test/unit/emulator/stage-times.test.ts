@@ -17,6 +17,16 @@ describe('the stages of an export job', () => {
     expect(new Set(totals).size).toBeGreaterThan(400);
   });
 
+  it('keep a segment job open between two and eight seconds', () => {
+    const stages = ['newMs', 'queuedMs', 'segmentingMs'] as const;
+    const totals = ids.map((id) =>
+      stages.reduce((sum, stage) => sum + stageDurationMs(defaultPace, stage, `job-${id}`), 0),
+    );
+    expect(Math.min(...totals)).toBeGreaterThanOrEqual(2_000);
+    expect(Math.max(...totals)).toBeLessThanOrEqual(8_000);
+    expect(new Set(totals).size).toBeGreaterThan(400);
+  });
+
   it('take as long for the same job every time', () => {
     for (const id of ids) {
       expect(stageDurationMs(defaultPace, 'newMs', id)).toBe(stageDurationMs(defaultPace, 'newMs', id));
