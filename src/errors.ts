@@ -109,12 +109,17 @@ export class UnauthenticatedError extends GatewayError {
   override readonly code = 'UNAUTHENTICATED';
 }
 
+/** Thrown when the caller's token was good and has run out: the same request with a new one may succeed. */
+export class TokenExpiredError extends GatewayError {
+  override readonly code = 'TOKEN_EXPIRED';
+}
+
 /** Thrown when the credential is good but does not allow this. */
 export class ForbiddenError extends GatewayError {
   override readonly code = 'FORBIDDEN';
 }
 
-/** Thrown when the platform answers 429. */
+/** Thrown when the platform answers 429, or when the caller asks more of the gateway than it may. */
 export class RateLimitedError extends GatewayError {
   override readonly code = 'RATE_LIMITED';
   override readonly retryable = true;
@@ -126,10 +131,15 @@ export class PlatformError extends GatewayError {
   override readonly retryable: boolean;
   readonly status: number;
 
-  constructor({ status, ...options }: GatewayErrorOptions & { readonly status: number }) {
+  /** @param options.retryable false where the request may have been carried out all the same. @default from 500 on */
+  constructor({
+    status,
+    retryable = status >= 500,
+    ...options
+  }: GatewayErrorOptions & { readonly status: number; readonly retryable?: boolean }) {
     super(options);
     this.status = status;
-    this.retryable = status >= 500;
+    this.retryable = retryable;
   }
 }
 
@@ -161,3 +171,7 @@ export class ShuttingDownError extends GatewayError {
   override readonly code = 'SHUTTING_DOWN';
   override readonly retryable = true;
 }
+
+/** Whether a write that failed like this may have been done all the same: nobody knows, so it must not be undone or repeated. */
+export const mayHaveHappened = (error: unknown): boolean =>
+  error instanceof OutcomeUnknownError || (error instanceof PlatformError && error.status >= 500);

@@ -36,6 +36,37 @@ export function createMetrics(): Metrics {
     labelNames: ['resource', 'kind'],
     registers,
   });
+  const retries = new Counter({
+    name: 'aep_upstream_retries_total',
+    help: 'Calls to the platform that were sent again, by why.',
+    labelNames: ['service', 'reason'],
+    registers,
+  });
+  const sharedCalls = new Counter({
+    name: 'aep_upstream_shared_calls_total',
+    help: 'Reads that did not go to the platform, because the same one was under way.',
+    labelNames: ['service'],
+    registers,
+  });
+  const openCircuits = new Gauge({
+    name: 'aep_upstream_circuit_open',
+    help: '1 while calls to a service of the platform are stopped because it keeps failing.',
+    labelNames: ['service'],
+    registers,
+  });
+  const budgetWaits = new Histogram({
+    name: 'aep_upstream_budget_wait_seconds',
+    help: 'How long calls waited for the budget of their tenant, of those that had to; outcome "refused" where in vain.',
+    labelNames: ['priority', 'outcome'],
+    buckets: [0.01, 0.05, 0.25, 1, 5, 30],
+    registers,
+  });
+  const lostCreates = new Counter({
+    name: 'aep_upstream_lost_creates_total',
+    help: 'Creates whose answer was lost; outcome "found" where their result was found, else "unknown".',
+    labelNames: ['service', 'outcome'],
+    registers,
+  });
   const watches = new Map<string, Parameters<Metrics['watch']>[1]>();
   const gauge = (name: string, help: string, read: (stats: ReturnType<Parameters<Metrics['watch']>[1]>) => number) =>
     new Gauge({
@@ -57,6 +88,12 @@ export function createMetrics(): Metrics {
         calls.inc({ service, method, status: status ?? 'none' });
         durations.observe({ service }, seconds);
       },
+      retried: ({ service, reason }) => retries.inc({ service, reason }),
+      shared: ({ service }) => sharedCalls.inc({ service }),
+      circuitChanged: ({ service, open }) => openCircuits.set({ service }, open ? 1 : 0),
+      budgetWaited: ({ priority, seconds, granted }) =>
+        budgetWaits.observe({ priority, outcome: granted ? 'granted' : 'refused' }, seconds),
+      createLost: ({ service, found }) => lostCreates.inc({ service, outcome: found ? 'found' : 'unknown' }),
       anomaly: ({ resource, kind }) => anomalies.inc({ resource, kind }),
     },
     watch: (kind, stats) => void watches.set(kind, stats),

@@ -38,11 +38,15 @@ function timeout(service: Service, timeoutMs: number): UpstreamTimeoutError {
   });
 }
 
-/** Gives a call, with everything inside this layer, `timeoutMs` milliseconds until its answer. */
+/**
+ * Gives a call, with everything inside this layer, `longestMs` milliseconds until its answer, or less where it asks for
+ * less. Repetitions, pauses between them and waiting for the budget are all within that time.
+ */
 export const withDeadline =
-  (clock: Clock, timeoutMs: number): CallLayer =>
+  (clock: Clock, longestMs: number): CallLayer =>
   (next) =>
   async (request) => {
+    const timeoutMs = Math.min(request.timeoutMs ?? longestMs, longestMs);
     using scope = openCallScope(clock, timeoutMs, request.service, request.signal);
-    return await next({ ...request, signal: scope.signal });
+    return await next({ ...request, signal: scope.signal, endsAtMs: clock.now().getTime() + timeoutMs });
   };

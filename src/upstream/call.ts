@@ -11,8 +11,9 @@ export interface PlatformRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /**
-   * What the call does there, whatever its method: some reads are POSTs. A `read`, an `update` (which sets a value) and
-   * a `delete` may be sent again; a `create` never, and when its answer is lost nobody knows whether it happened.
+   * What the call does there, whatever its method: some reads are POSTs. A `read` is sent again when it fails; a `delete`
+   * only when it surely had not been sent; an `update` and a `create` never. When the answer to a `create` is lost, nobody
+   * knows whether it happened.
    */
   readonly effect: 'read' | 'create' | 'update' | 'delete';
   /** The id that an answer of 404 is about, which then is a NotFoundError. Without it, a PlatformError. */
@@ -25,14 +26,23 @@ export interface PlatformRequest {
   readonly compressed?: boolean;
   /** Whether the API takes the sandbox from a header. @default true */
   readonly sandboxed?: boolean;
+  /** How long the call may take, in milliseconds, where that is less than usual. */
+  readonly timeoutMs?: number;
 }
+
+/** `interactive` calls wait for a person and go first; `poll` calls come from the watcher. */
+export type Priority = 'interactive' | 'poll';
 
 /** A call bound to who makes it and for how long. */
 export interface UpstreamRequest extends PlatformRequest {
   readonly caller: Caller;
-  readonly priority: 'interactive' | 'poll';
+  readonly priority: Priority;
+  /** Aborts when somebody for whom an interactive call would be made has come to wait for this poll. */
+  readonly hastened?: AbortSignal;
   /** Ends this call. Its reason is thrown as it is; it is an UpstreamTimeoutError when the deadline has passed. */
   readonly signal: AbortSignal;
+  /** When the deadline passes, in milliseconds since 1970. Set by the layer that keeps it. */
+  readonly endsAtMs?: number;
   /** Ends what outlives the call: a body that is still being read. */
   readonly lifetime: AbortSignal;
 }

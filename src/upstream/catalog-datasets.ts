@@ -1,47 +1,64 @@
+import type { Dataset } from '../domain/dataset.ts';
+import type { BoundCall } from './call.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, filterByName, newestFirst } from './catalog-query.ts';
+import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
 import { isPathSegment } from './path-segment.ts';
-import type { DatasetsApi } from './platform-api.ts';
+import type { DatasetListOptions, DatasetsApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from './wire/dataset.ts';
 import { asList } from './wire/readers.ts';
 
 const root = '/data/foundation/catalog/dataSets';
 const service = 'catalog';
+/** Datasets of one name among which the result of a lost create is looked for. */
+const newestPageSize = 100;
 
 /** What a list is ordered by, as a field: a list comes with it, to be ordered and paged by. */
 const orderFields = { created: 'createdAt', updated: 'updatedAt', name: 'name' } as const;
 
 /** Datasets in Catalog. */
-export function createDatasetsApi({ call, metrics }: PlatformClient): DatasetsApi {
+export function createDatasetsApi(client: PlatformClient): DatasetsApi {
+  const { call, metrics } = client;
   const context = decodeContextOf(metrics, 'Dataset');
   const decode = (id: string, value: unknown) => decodeDataset(id, value, context);
 
+  const list = (call: BoundCall, options: DatasetListOptions) => {
+    const { limit, start, orderBy = newestFirst, name, created, updated, fields } = options;
+    const properties = datasetProperties(fields && new Set([...fields, orderFields[orderBy.field]]));
+    const query = catalogListQuery({ limit, start, orderBy, properties, created, updated });
+    if (name !== undefined) filterByName(query, name);
+    const input = name === undefined ? {} : { input: 'filter' };
+    return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, ...input });
+  };
+
+  const send = async (body: object) => {
+    const what = { service, method: 'POST', path: root, effect: 'create', input: 'input' } as const;
+    const request = { ...what, body: JSON.stringify(body) };
+    const answer = await call(request);
+    const id = decodeDatasetReference(answer.json);
+    if (id === null) throw unreadable(request, answer, 'It names no dataset.');
+    return { id };
+  };
+
   return {
-    list: ({ limit, start, orderBy = newestFirst, name, created, updated, fields }) => {
-      const properties = datasetProperties(fields && new Set([...fields, orderFields[orderBy.field]]));
-      const query = catalogListQuery({ limit, start, orderBy, properties, created, updated });
-      if (name !== undefined) filterByName(query, name);
-      const input = name === undefined ? {} : { input: 'filter' };
-      return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, ...input });
-    },
+    list: (options) => list(call, options),
 
     getMany: (ids, fields) =>
       getObjects({ call }, { type: 'dataSets', ids, properties: datasetProperties(fields), decode }),
 
     create: async (dataset) => {
-      const request = {
+      const { name, schemaRef } = dataset;
+      const body = encodeNewDataset(dataset);
+      const { id } = await createOnce(client, {
         service,
-        method: 'POST',
-        path: root,
-        body: JSON.stringify(encodeNewDataset(dataset)),
-        effect: 'create',
-        input: 'input',
-      } as const;
-      const answer = await call(request);
-      const id = decodeDatasetReference(answer.json);
-      if (id === null) throw unreadable(request, answer, 'It names no dataset.');
+        group: name,
+        body,
+        send: () => send(body),
+        newest: (call) => list(call, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) }),
+        fits: (candidate: Dataset) => candidate.name === name && candidate.schemaRef?.id === schemaRef.id,
+      });
       return id;
     },
 

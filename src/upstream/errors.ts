@@ -107,7 +107,9 @@ function errorOf(
     case 429:
       return new RateLimitedError(options);
   }
-  return new PlatformError({ ...options, status });
+  // Nobody knows how far a create came before it failed: sent again, it might happen twice.
+  const repeatable = request.effect === 'create' ? { retryable: false } : {};
+  return new PlatformError({ ...options, status, ...repeatable });
 }
 
 /**
@@ -139,7 +141,8 @@ export function errorFromFailure(request: FailedRequest, failure: ExchangeFailur
           ? `The connection to the platform (${service}) broke before the answer was complete.`
           : `The platform (${service}) could not be reached.`,
         upstream,
-        cause: failure.cause,
+        // Not its cause alone: it tells whether anything had been sent.
+        cause: failure,
       });
     case 'too-large':
       return unreadable(request, { status: null, requestId: sentRequestId }, 'The answer is too large.', failure.cause);

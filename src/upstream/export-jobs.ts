@@ -1,8 +1,11 @@
 import type { ExportJob } from '../domain/export-job.ts';
+import type { BoundCall } from './call.ts';
 import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
+import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
 import type { ExportJobsApi } from './platform-api.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import { isExportJobOf } from './same-job.ts';
 import { decodeExportJob } from './wire/export-job.ts';
 import { decodeNextCursor, encodeExportCursor } from './wire/export-job-page.ts';
 import { encodeNewExportJob } from './wire/new-export-job.ts';
@@ -10,6 +13,8 @@ import { asRecord } from './wire/readers.ts';
 
 const root = '/data/core/ups/export/jobs';
 const service = 'export';
+/** Jobs among which the result of a lost create is looked for: the platform's largest page. */
+const newestPageSize = 100;
 
 /**
  * Export jobs, which the profile service keeps.
@@ -18,7 +23,7 @@ const service = 'export';
  * job it is an UpstreamUnreadableError.
  */
 export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
-  const { call, clock, metrics } = client;
+  const { clock, metrics } = client;
   const context = decodeContextOf(metrics, 'ExportJob');
 
   const collection: Collection<ExportJob> = {
@@ -28,21 +33,32 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     decode: (value, observedAt) => decodeExportJob(value, context, observedAt),
   };
 
-  return {
-    list: async ({ limit, cursor }) => {
-      const query = new URLSearchParams({ limit: String(limit) });
-      if (cursor !== undefined) query.set('offset', encodeExportCursor(cursor));
-      const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
-      const answer = await call(request);
-      const records = asRecord<'records'>(answer.json)?.records;
-      if (!Array.isArray(records)) throw unreadable(request, answer, 'It holds no list of export jobs.');
-      const observedAt = clock.now();
-      const jobs = records.flatMap((record: unknown) => collection.decode(record, observedAt) ?? []);
-      return { jobs, next: decodeNextCursor(answer.json, jobs) };
-    },
+  const list = async (call: BoundCall, { limit, cursor }: Parameters<ExportJobsApi['list']>[0]) => {
+    const query = new URLSearchParams({ limit: String(limit) });
+    if (cursor !== undefined) query.set('offset', encodeExportCursor(cursor));
+    const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+    const answer = await call(request);
+    const records = asRecord<'records'>(answer.json)?.records;
+    if (!Array.isArray(records)) throw unreadable(request, answer, 'It holds no list of export jobs.');
+    const observedAt = clock.now();
+    const jobs = records.flatMap((record: unknown) => collection.decode(record, observedAt) ?? []);
+    return { jobs, next: decodeNextCursor(answer.json, jobs) };
+  };
 
+  return {
+    list: (options) => list(client.call, options),
     get: (id) => getOne(client, collection, id),
-    create: (job) => createOne(client, collection, encodeNewExportJob(job), job.datasetId),
+    create: (job) => {
+      const body = encodeNewExportJob(job);
+      return createOnce(client, {
+        service,
+        group: job.datasetId,
+        body,
+        send: () => createOne(client, collection, body, job.datasetId),
+        newest: async (call) => (await list(call, { limit: newestPageSize })).jobs,
+        fits: (candidate: ExportJob) => isExportJobOf(job, candidate),
+      });
+    },
     cancel: (id) => deleteOne(client, collection, id),
   };
 }

@@ -1,16 +1,25 @@
 import type { Dispatcher } from 'undici';
 import { withAuthorization } from './authorization.ts';
+import { withBudget } from './budget.ts';
 import type { CallLayer, UpstreamCall } from './call.ts';
 import { withDeadline } from './call-scope.ts';
+import { withCircuit } from './circuit.ts';
 import { type Download, openDownload } from './download.ts';
+import { withRetry } from './retry.ts';
 import { type SendOptions, sendOnce } from './send-once.ts';
+import { withSingleFlight } from './single-flight.ts';
+import type { BucketOptions } from './token-bucket.ts';
 
-export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'> {
+export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'>, BucketOptions {
   readonly calls: Dispatcher;
   /** Apart from `calls`, because readers of downloads may be slow. */
   readonly downloads: Dispatcher;
-  /** How long a call may take, repetition after a 401 included; of a download, until its headers are there. */
+  /** How long a call may take, with its repetitions and all waiting; of a download, until its headers are there. */
   readonly callTimeoutMs: number;
+  /** How often a read is sent at most. */
+  readonly maxAttempts: number;
+  /** Chance, from 0 to below 1. */
+  readonly random: () => number;
 }
 
 /** The one HTTP client beneath all platform APIs. */
@@ -19,12 +28,30 @@ export interface HttpClient {
   readonly open: UpstreamCall<Download>;
 }
 
-export function createHttpClient({ calls, downloads, callTimeoutMs, ...options }: HttpClientOptions): HttpClient {
-  // From the outside in. What comes to hold for every call (retry, budget, circuit, …) takes its place in this chain.
-  const around: CallLayer = (send) => withDeadline(options.clock, callTimeoutMs)(withAuthorization(withTenant(send)));
+/**
+ * Puts the rules of all calls around the exchange, each a layer of its own. From the outside in:
+ * - single flight, which shares everything that follows;
+ * - the deadline, which bounds everything that follows;
+ * - retry, each attempt of which passes through all that follows;
+ * - authorization, whose own failures are no failures of the service;
+ * - circuit, before the budget, so that it fails at once and costs nothing of it;
+ * - budget, last, since it counts what really goes out.
+ *
+ * A download has neither of the first two kinds of help: its bytes cannot be shared, and who reads it goes on by itself
+ * where it broke off. undici has interceptors for repeating and sharing calls, but they stand behind the token, the
+ * request id and the deadline: they would never find two calls alike, and would sleep beyond the deadline.
+ */
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { calls, downloads, callTimeoutMs, clock } = options;
+  // Made once, for what both kinds of calls do counts for the same circuits and budgets.
+  const circuit = withCircuit(options);
+  const budget = withBudget(options);
+  const deadline = withDeadline(clock, callTimeoutMs);
+  const exchange: CallLayer = (send) => withAuthorization(circuit(budget(withTenant(send))));
+  const send: UpstreamCall = (request) => sendOnce({ ...options, dispatcher: calls }, request);
   return {
-    call: around((request) => sendOnce({ ...options, dispatcher: calls }, request)),
-    open: around((request) => openDownload({ ...options, dispatcher: downloads }, request)),
+    call: withSingleFlight(options)(deadline(withRetry(options)(exchange(send)))),
+    open: deadline(exchange((request) => openDownload({ ...options, dispatcher: downloads }, request))),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { PlatformRequest } from './call.ts';
 import { createBatchesApi } from './catalog-batches.ts';
 import { createDatasetsApi } from './catalog-datasets.ts';
+import { createLedger } from './create-ledger.ts';
 import { createFilesApi } from './data-access.ts';
 import { createExportJobsApi } from './export-jobs.ts';
 import { createHttpClient } from './http-client.ts';
@@ -27,10 +28,21 @@ export interface UpstreamOptions {
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
   /**
-   * How long a call may take, a repetition with a new token included. Of a download: until its headers are there.
+   * How long a call may take, with all its repetitions, the pauses between them and what it waits for the budget: there
+   * is no other limit for a single attempt. Of a download: until its headers are there.
    * @default 30_000 // 30 seconds
    */
   readonly callTimeoutMs?: number;
+  /** How often a read is sent at most; 1 for never again. @default 4 */
+  readonly maxAttempts?: number;
+  /**
+   * Calls per second that one tenant can make in the long run, until the platform answers 429: then half of those it
+   * made, and slowly more again. The platform publishes no figure, so the default stops only what runs away.
+   * @default 4_000
+   */
+  readonly callsPerSecond?: number;
+  /** Chance, from 0 to below 1. @default Math.random */
+  readonly random?: () => number;
   /** Whether to ask Catalog for compressed answers. Over loopback they only cost. @default true */
   readonly compression?: boolean;
 }
@@ -39,15 +51,30 @@ export interface UpstreamOptions {
 const maxCallConnections = 64;
 /** Connections for downloads, which last as long as their readers take. */
 const maxDownloadConnections = 32;
+/** What a tenant who was quiet can send at once, in seconds of its rate. */
+const burstSeconds = 1;
 
 /** The platform over HTTP. Dispose it to end all calls and close its connections. */
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { clock, metrics, callTimeoutMs = 30_000, compression = true } = options;
+  const { clock, metrics, compression = true } = options;
+  const { callTimeoutMs = 30_000, maxAttempts = 4, callsPerSecond = 4_000, random = Math.random } = options;
   const { origin, pathname } = new URL(options.baseUrl);
   const calls = new Pool(origin, { ...poolOptions, connections: maxCallConnections });
   const downloads = new Pool(origin, { ...poolOptions, connections: maxDownloadConnections });
   const basePath = pathname.replace(/\/+$/, '');
-  const http = createHttpClient({ calls, downloads, basePath, clock, metrics, callTimeoutMs });
+  const http = createHttpClient({
+    calls,
+    downloads,
+    basePath,
+    clock,
+    metrics,
+    callTimeoutMs,
+    maxAttempts,
+    ratePerSecond: callsPerSecond,
+    burst: Math.max(1, callsPerSecond * burstSeconds),
+    random,
+  });
+  const ledger = createLedger(clock);
 
   return {
     connect: (caller, { signal, priority = 'interactive' }): PlatformApi => {
@@ -66,6 +93,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
         open: (request: PlatformRequest) => http.open(bind(request)),
         clock,
         metrics,
+        tenant: caller.tenant,
+        ledger,
       };
       return {
         exportJobs: createExportJobsApi(client),

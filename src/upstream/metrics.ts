@@ -1,3 +1,5 @@
+import type { Priority } from './call.ts';
+
 /** The APIs of the platform, as they are named in errors and metrics. */
 export type Service =
   | 'export'
@@ -32,6 +34,9 @@ export type AnomalyKind =
   | 'missing-field'
   | 'not-an-object';
 
+/** Why a call is sent again. */
+export type RetryReason = 'rate-limited' | 'unavailable' | 'unreachable' | 'circuit-open';
+
 /** What the upstream layer counts. Labels come from closed vocabularies: no id, tenant or token is ever among them. */
 export interface UpstreamMetrics {
   /** One HTTP exchange is over. `status` is null when no answer came. */
@@ -41,6 +46,16 @@ export interface UpstreamMetrics {
     readonly status: number | null;
     readonly seconds: number;
   }): void;
+  /** A call is going to be sent again. */
+  retried(retry: { readonly service: Service; readonly reason: RetryReason }): void;
+  /** A call did not go out, because the same one was under way. */
+  shared(call: { readonly service: Service }): void;
+  /** The calls to a service are stopped, or let through again. */
+  circuitChanged(circuit: { readonly service: Service; readonly open: boolean }): void;
+  /** A call that had to wait for the budget of its tenant goes on, or is given up. */
+  budgetWaited(wait: { readonly priority: Priority; readonly seconds: number; readonly granted: boolean }): void;
+  /** The answer to a create was lost. */
+  createLost(create: { readonly service: Service; readonly found: boolean }): void;
   /** A decoded record was odd. */
   anomaly(anomaly: { readonly resource: WireResource; readonly kind: AnomalyKind }): void;
 }

@@ -1,6 +1,8 @@
+import type { Tenant } from '../domain/tenant.ts';
 import { NotFoundError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { BoundCall, UpstreamCall } from './call.ts';
+import type { CreateLedger } from './create-ledger.ts';
 import type { Download } from './download.ts';
 import type { UpstreamMetrics, WireResource } from './metrics.ts';
 import type { DecodeContext } from './wire/decode-context.ts';
@@ -11,6 +13,8 @@ export interface PlatformClient {
   readonly open: (request: Parameters<BoundCall>[0]) => ReturnType<UpstreamCall<Download>>;
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
+  readonly tenant: Tenant;
+  readonly ledger: CreateLedger;
 }
 
 export const decodeContextOf = (metrics: UpstreamMetrics, resource: WireResource): DecodeContext => ({

@@ -1,14 +1,19 @@
 import type { SegmentJob } from '../domain/segment-job.ts';
 import { bulkGet } from './bulk-get.ts';
+import type { BoundCall } from './call.ts';
 import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
+import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import { isSegmentJobOf } from './same-job.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from './segmentation-api.ts';
 import { decodeChildren, nextStart } from './wire/children.ts';
 import { decodeSegmentJob, encodeNewSegmentJob } from './wire/segment-job.ts';
 
 const root = '/data/core/ups/segment/jobs';
 const service = 'segmentation';
+/** Jobs among which the result of a lost create is looked for: the platform's largest page. */
+const newestPageSize = 100;
 
 const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisfies SegmentJobListOptions['orderBy'];
 
@@ -17,7 +22,7 @@ const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisf
  * Of a single job it is an UpstreamUnreadableError.
  */
 export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
-  const { call, clock, metrics } = client;
+  const { clock, metrics } = client;
   const context = decodeContextOf(metrics, 'SegmentJob');
   const jobs: Collection<SegmentJob> = {
     service,
@@ -26,21 +31,23 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
     decode: (value, observedAt) => decodeSegmentJob(value, context, observedAt),
   };
 
+  const list = async (call: BoundCall, options: SegmentJobListOptions) => {
+    const request = {
+      service,
+      method: 'GET',
+      path: `${root}?${listQuery(options)}`,
+      effect: 'read',
+      ...(options.status === undefined && options.segmentId === undefined ? {} : { input: 'filter' }),
+    } as const;
+    const answer = await call(request);
+    const observedAt = clock.now();
+    const page = decodeChildren(answer.json, (value) => jobs.decode(value, observedAt));
+    if (page === null) throw unreadable(request, answer, 'It holds no list of segment jobs.');
+    return { jobs: page.entities, next: nextStart(page, options.start ?? 0, options.limit) };
+  };
+
   return {
-    list: async (options) => {
-      const request = {
-        service,
-        method: 'GET',
-        path: `${root}?${listQuery(options)}`,
-        effect: 'read',
-        ...(options.status === undefined && options.segmentId === undefined ? {} : { input: 'filter' }),
-      } as const;
-      const answer = await call(request);
-      const observedAt = clock.now();
-      const page = decodeChildren(answer.json, (value) => jobs.decode(value, observedAt));
-      if (page === null) throw unreadable(request, answer, 'It holds no list of segment jobs.');
-      return { jobs: page.entities, next: nextStart(page, options.start ?? 0, options.limit) };
-    },
+    list: (options) => list(client.call, options),
 
     getMany: (ids) => bulkGet(client, { ...jobs, path: `${root}/bulk-get`, ids }),
 
@@ -48,7 +55,15 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
 
     create: (segmentIds) => {
       const [only, ...others] = segmentIds;
-      return createOne(client, jobs, encodeNewSegmentJob(segmentIds), others.length === 0 ? only : undefined);
+      const body = encodeNewSegmentJob(segmentIds);
+      return createOnce(client, {
+        service,
+        group: JSON.stringify(segmentIds.toSorted()),
+        body,
+        send: () => createOne(client, jobs, body, others.length === 0 ? only : undefined),
+        newest: async (call) => (await list(call, { limit: newestPageSize })).jobs,
+        fits: (candidate: SegmentJob) => isSegmentJobOf(segmentIds, candidate),
+      });
     },
 
     cancel: (id) => deleteOne(client, jobs, id),

@@ -42,7 +42,7 @@ export interface SegmentJobsApi {
   getMany(ids: readonly SegmentJobId[]): Promise<BulkResult<SegmentJobId, SegmentJob>>;
   /** One upstream call. */
   get(id: SegmentJobId): Promise<SegmentJob | null>;
-  /** One upstream call; never sent twice. */
+  /** One upstream call; never sent twice. When its answer is lost, one more to look for the job. */
   create(segmentIds: readonly SegmentId[]): Promise<SegmentJob>;
   /** Marks the job for cancelling, which takes effect later. False when the platform does not know it. */
   cancel(id: SegmentJobId): Promise<boolean>;

@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { platformId, type ScheduleId, type SegmentId, type SegmentJobId } from '../../../src/domain/ids.ts';
 import { OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import { createLedger } from '../../../src/upstream/create-ledger.ts';
 import { createMergePoliciesApi } from '../../../src/upstream/merge-policies.ts';
 import { createProfilesApi } from '../../../src/upstream/profiles.ts';
 import { createSchedulesApi } from '../../../src/upstream/schedules.ts';
 import { createSegmentDefinitionsApi } from '../../../src/upstream/segment-definitions.ts';
 import { createSegmentJobsApi } from '../../../src/upstream/segment-jobs.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { MetricsRecorder } from './platform-stub.ts';
+import { caller, MetricsRecorder } from './platform-stub.ts';
 
 const anything = fc.jsonValue({ maxDepth: 4 });
 const rows = fc.oneof(anything, fc.array(fc.oneof(anything, fc.record({ id: anything, status: anything }))));
@@ -24,12 +25,17 @@ const body = fc.oneof(
 );
 
 /** Every call to the platform has this success for an answer. */
-const answeredBy = (json: unknown) => ({
-  call: async () => ({ status: 200, headers: {}, json, requestId: 'r' }),
-  open: () => Promise.reject(new Error('Nothing is downloaded here.')),
-  clock: new FakeClock(),
-  metrics: new MetricsRecorder(),
-});
+const answeredBy = (json: unknown) => {
+  const clock = new FakeClock();
+  return {
+    call: async () => ({ status: 200, headers: {}, json, requestId: 'r' }),
+    open: () => Promise.reject(new Error('Nothing is downloaded here.')),
+    clock,
+    metrics: new MetricsRecorder(),
+    tenant: caller().tenant,
+    ledger: createLedger(clock),
+  };
+};
 
 it('an answer of any JSON at all is used, or unreadable, and after a create leaves the outcome unknown', async () => {
   const ids = <Id extends ScheduleId | SegmentId | SegmentJobId>() => [platformId<Id>('a'), platformId<Id>('b')];

@@ -179,6 +179,11 @@ describe('meaning of statuses', () => {
     expect(translate(request, status, '')).toMatchObject({ code });
   });
 
+  it.each([500, 501, 503])('%i may be tried again after a read, and not after a create: nobody knows', (status) => {
+    expect(translate(read, status, '')).toMatchObject({ code: 'PLATFORM_ERROR', retryable: true });
+    expect(translate(create, status, '')).toMatchObject({ code: 'PLATFORM_ERROR', retryable: false });
+  });
+
   it.each([
     { errorCode: '403010', code: 'UNAUTHENTICATED' },
     { errorCode: '403000', code: 'UNAUTHENTICATED' },

@@ -1,7 +1,12 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseTenant } from '../../../src/domain/tenant.ts';
-import { createPassthroughCredential, createUpstream, type UpstreamMetrics } from '../../../src/upstream/index.ts';
+import {
+  createPassthroughCredential,
+  createUpstream,
+  type UpstreamMetrics,
+  type UpstreamOptions,
+} from '../../../src/upstream/index.ts';
 import type { Caller, Credential, PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -94,6 +99,31 @@ export class MetricsRecorder implements UpstreamMetrics {
   anomaly(anomaly: Parameters<UpstreamMetrics['anomaly']>[0]): void {
     this.anomalies.push(anomaly);
   }
+
+  readonly retries: Parameters<UpstreamMetrics['retried']>[0][] = [];
+  retried(retry: Parameters<UpstreamMetrics['retried']>[0]): void {
+    this.retries.push(retry);
+  }
+
+  readonly sharedCalls: Parameters<UpstreamMetrics['shared']>[0][] = [];
+  shared(call: Parameters<UpstreamMetrics['shared']>[0]): void {
+    this.sharedCalls.push(call);
+  }
+
+  readonly circuitChanges: Parameters<UpstreamMetrics['circuitChanged']>[0][] = [];
+  circuitChanged(circuit: Parameters<UpstreamMetrics['circuitChanged']>[0]): void {
+    this.circuitChanges.push(circuit);
+  }
+
+  readonly budgetWaits: Parameters<UpstreamMetrics['budgetWaited']>[0][] = [];
+  budgetWaited(wait: Parameters<UpstreamMetrics['budgetWaited']>[0]): void {
+    this.budgetWaits.push(wait);
+  }
+
+  readonly lostCreates: Parameters<UpstreamMetrics['createLost']>[0][] = [];
+  createLost(create: Parameters<UpstreamMetrics['createLost']>[0]): void {
+    this.lostCreates.push(create);
+  }
 }
 
 export const passthrough: Credential = createPassthroughCredential({ authorization: 'Bearer t-1', apiKey: 'key' });
@@ -104,21 +134,27 @@ export const caller = (credential: Credential = passthrough): Caller => ({ tenan
 
 export interface TestClient extends AsyncDisposable {
   readonly api: PlatformApi;
+  /** The same, as the watcher has it. */
+  readonly poll: PlatformApi;
   readonly metrics: MetricsRecorder;
   readonly clock: FakeClock;
 }
 
-/** The clients under test, connected to a stub. */
-export function connectTo(
-  url: string,
-  options: { readonly credential?: Credential; readonly signal?: AbortSignal; readonly callTimeoutMs?: number } = {},
-): TestClient {
+export interface TestClientOptions
+  extends Partial<Pick<UpstreamOptions, 'callTimeoutMs' | 'maxAttempts' | 'callsPerSecond' | 'random'>> {
+  readonly credential?: Credential;
+  readonly signal?: AbortSignal;
+}
+
+/** The clients under test, connected to a stub. Nothing is sent twice unless the test says so. */
+export function connectTo(url: string, options: TestClientOptions = {}): TestClient {
   const clock = new FakeClock();
   const metrics = new MetricsRecorder();
-  const { credential, signal = new AbortController().signal, ...rest } = options;
-  const upstream = createUpstream({ baseUrl: url, clock, metrics, ...rest });
+  const { credential, signal = new AbortController().signal, maxAttempts = 1, ...rest } = options;
+  const upstream = createUpstream({ baseUrl: url, clock, metrics, maxAttempts, ...rest });
   return {
     api: upstream.connect(caller(credential), { signal }),
+    poll: upstream.connect(caller(credential), { signal, priority: 'poll' }),
     metrics,
     clock,
     [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose](),

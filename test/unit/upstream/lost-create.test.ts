@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import type { ExportJob } from '../../../src/domain/export-job.ts';
+import { platformId } from '../../../src/domain/ids.ts';
+import { OutcomeUnknownError } from '../../../src/errors.ts';
+import { newExportJob } from './fixtures.ts';
+import { type Answer, connectTo, sendJson, startStub } from './platform-stub.ts';
+
+/** Now, by the clock of the tests. */
+const nowMs = Date.parse('2030-01-01T00:00:00Z');
+const exportJobs = '/data/core/ups/export/jobs';
+
+/**
+ * A platform that keeps what is created, and answers a create by `loses`, if that does not leave it alone.
+ * @param creates whether a lost create happens all the same
+ */
+function startPlatform(loses: Answer, creates = true) {
+  const kept: Record<string, unknown>[] = [];
+  const answer: Answer = (request, response) => {
+    const { method, path, body } = request;
+    if (method === 'GET') {
+      const page =
+        path === exportJobs ? { records: kept } : path.includes('dataSets') ? datasets() : { children: kept };
+      sendJson(response, 200, page);
+      return;
+    }
+    const sent: unknown = JSON.parse(body);
+    const asked = Array.isArray(sent) ? { segments: sent } : (sent as Record<string, unknown>);
+    const id = kept.length + 1;
+    const created = { ...asked, id, status: 'NEW', creationTime: nowMs, created: nowMs, updateTime: nowMs };
+    if (creates) kept.unshift(path.includes('dataSets') ? { ...created, id: `d-${id}` } : created);
+    loses(request, response);
+  };
+  const datasets = () => Object.fromEntries(kept.map(({ id, ...dataset }) => [id, dataset]));
+  return { kept, start: () => startStub(answer) };
+}
+
+const breaks: Answer = (_request, response) => response.destroy();
+
+describe('a create whose answer is lost', () => {
+  it.each<[string, Answer]>([
+    ['the connection broke', breaks],
+    ['a proxy gave up', (_request, response) => response.writeHead(504).end()],
+    ['the answer cannot be read', (_request, response) => response.end('{"id":')],
+  ])('answers with the export job that it made, because %s', async (_, loses) => {
+    await using stub = await startPlatform(loses).start();
+    await using client = connectTo(stub.url);
+    expect(await client.api.exportJobs.create(newExportJob)).toMatchObject({ id: '1', status: 'NEW' });
+    expect(stub.requests.map(({ method }) => method)).toEqual(['POST', 'GET']);
+    expect(Object.fromEntries(stub.requests[1]?.query ?? [])).toEqual({ limit: '100' });
+    expect(client.metrics.lostCreates).toEqual([{ service: 'export', found: true }]);
+  });
+
+  it('answers with the segment job that it made', async () => {
+    await using stub = await startPlatform(breaks).start();
+    await using client = connectTo(stub.url);
+    const job = await client.api.segmentJobs.create([platformId('s-1'), platformId('s-2')]);
+    expect(job).toMatchObject({ id: '1', segments: [{ segmentId: 's-1' }, { segmentId: 's-2' }] });
+  });
+
+  it('answers with the dataset that it made, known by its name', async () => {
+    const platform = startPlatform(breaks);
+    platform.kept.push({ id: 'old', name: 'Mine', schemaRef: { id: 'schema' }, created: nowMs - 60_000 });
+    platform.kept.push({ id: 'x', name: 'Mine too', schemaRef: { id: 'schema' }, created: nowMs });
+    await using stub = await platform.start();
+    await using client = connectTo(stub.url);
+    const schemaRef = { id: 'schema', contentType: 'application/vnd.adobe.xed+json;version=1' };
+    const dataset = { name: 'Mine', description: null, schemaRef, fileFormat: 'parquet', tags: [] };
+    expect(await client.api.datasets.create(dataset)).toBe('d-3');
+    expect(stub.requests[1]?.query.get('name')).toBe('Mine');
+    // Now there are two new ones of that name, one of which is known to be the first one's.
+    expect(await client.api.datasets.create(dataset)).toBe('d-4');
+    expect(client.metrics.lostCreates).toHaveLength(2);
+  });
+
+  it('is told from one like it that was answered before', async () => {
+    let turn = 0;
+    const platform = startPlatform(({ body }, response) => {
+      turn += 1;
+      if (turn > 1) response.destroy();
+      else sendJson(response, 200, { ...JSON.parse(body), id: 1, status: 'NEW', creationTime: nowMs });
+    });
+    await using stub = await platform.start();
+    await using client = connectTo(stub.url);
+    expect(await client.api.exportJobs.create(newExportJob)).toMatchObject({ id: '1' });
+    expect(await client.api.exportJobs.create(newExportJob)).toMatchObject({ id: '2' });
+  });
+
+  it('stays unknown when it did not happen', async () => {
+    await using stub = await startPlatform(breaks, false).start();
+    await using client = connectTo(stub.url);
+    await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
+    expect(client.metrics.lostCreates).toEqual([{ service: 'export', found: false }]);
+  });
+
+  it('stays unknown when looking fails, with the failure of the create', async () => {
+    await using stub = await startStub(({ method }, response) =>
+      method === 'GET' ? response.writeHead(403).end() : response.writeHead(502).end(),
+    );
+    await using client = connectTo(stub.url);
+    await expect(client.api.exportJobs.create(newExportJob)).rejects.toMatchObject({
+      constructor: OutcomeUnknownError,
+      upstream: { status: 502 },
+    });
+  });
+
+  it('stays unknown when somebody else made the same at the same time', async () => {
+    const platform = startPlatform(breaks);
+    const destination = { datasetId: newExportJob.datasetId };
+    const schema = { name: newExportJob.schemaName };
+    platform.kept.push({ id: 99, status: 'NEW', destination, schema, creationTime: nowMs });
+    await using stub = await platform.start();
+    await using client = connectTo(stub.url);
+    await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
+  });
+
+  it('is not looked for when the platform refused it', async () => {
+    await using stub = await startPlatform((_request, response) => response.writeHead(403).end(), false).start();
+    await using client = connectTo(stub.url);
+    await expect(client.api.exportJobs.create(newExportJob)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    expect(stub.requests).toHaveLength(1);
+  });
+});
+
+describe('many creates that are alike, whose answers are lost now and then', () => {
+  it('never answer with the same job twice, nor with one fewer than there are answers', async () => {
+    // Every third answer is lost after the create happened, every fifth before.
+    for (let offset = 0; offset < 15; offset += 1) {
+      const kept: object[] = [];
+      let turn = offset;
+      await using stub = await startStub(({ method, body }, response) => {
+        if (method === 'GET') {
+          sendJson(response, 200, { records: kept });
+          return;
+        }
+        turn += 1;
+        const lostBefore = turn % 5 === 0;
+        if (lostBefore) {
+          response.destroy();
+          return;
+        }
+        const job = { ...JSON.parse(body), id: kept.length + 1, status: 'NEW', creationTime: nowMs };
+        kept.unshift(job);
+        if (turn % 3 === 0) response.destroy();
+        else sendJson(response, 200, job);
+      });
+      await using client = connectTo(stub.url);
+      const outcomes: PromiseSettledResult<ExportJob>[] = [];
+      for (let round = 0; round < 4; round += 1) {
+        outcomes.push(...(await Promise.allSettled([1, 2, 3].map(() => client.api.exportJobs.create(newExportJob)))));
+      }
+      const created = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value.id] : []));
+      const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+      expect(new Set(created).size).toBe(created.length);
+      expect(failures.every((failure) => failure instanceof OutcomeUnknownError)).toBe(true);
+      expect(stub.requests.filter(({ method }) => method === 'POST')).toHaveLength(12);
+      // What nobody was told of is at most as much as what nobody knows.
+      expect(kept.length - created.length).toBeLessThanOrEqual(failures.length);
+    }
+  });
+});

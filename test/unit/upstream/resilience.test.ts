@@ -1,0 +1,318 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type ExportJobId, platformId } from '../../../src/domain/ids.ts';
+import { GatewayError, RateLimitedError, UpstreamTimeoutError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import { createClientCredential } from '../../../src/upstream/index.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import {
+  type Answer,
+  connectTo,
+  MetricsRecorder,
+  sendJson,
+  silence,
+  startStub,
+  type TestClient,
+} from './platform-stub.ts';
+
+/** How the rules of single flight, deadline, retry, token, circuit and budget work together, over real connections. */
+
+const job = { id: 7, status: 'NEW', jobType: 'BATCH', creationTime: 1, updateTime: 1, destination: { datasetId: 'd' } };
+const id = platformId<ExportJobId>('7');
+const ids = (count: number) => Array.from({ length: count }, (_, index) => platformId<ExportJobId>(String(index)));
+
+const good: Answer = (_request, response) => sendJson(response, 200, job);
+const status =
+  (code: number, headers = {}): Answer =>
+  (_request, response) =>
+    sendJson(response, code, {}, headers);
+const broken: Answer = (_request, response) => response.destroy();
+
+/** Answers with one after the other; the last one stays. */
+function inTurn(...answers: readonly Answer[]): Answer {
+  let turn = 0;
+  return (request, response) => {
+    const answer = answers[Math.min(turn, answers.length - 1)] ?? good;
+    turn += 1;
+    return answer(request, response);
+  };
+}
+
+const resilient = { maxAttempts: 4, random: () => 0.5 };
+const elapsedMs = ({ clock }: TestClient) => clock.now().getTime() - new FakeClock().now().getTime();
+const nothingLeft = ({ clock }: TestClient) => {
+  expect(clock.pending()).toBe(0);
+  expect(clock.pending('deadline')).toBe(0);
+};
+
+describe('a read', () => {
+  it.each([
+    { what: 'one 429 with Retry-After', fault: status(429, { 'retry-after': '2' }), waits: 2_125 },
+    { what: 'one 503', fault: status(503), waits: 125 },
+    { what: 'one broken connection', fault: broken, waits: 125 },
+  ])('survives $what', async ({ fault, waits }) => {
+    await using stub = await startStub(inTurn(fault, good));
+    await using client = connectTo(stub.url, resilient);
+    expect(await client.clock.runUntil(client.api.exportJobs.get(id))).toMatchObject({ id: '7' });
+    expect(stub.requests).toHaveLength(2);
+    expect(elapsedMs(client)).toBe(waits);
+    nothingLeft(client);
+  });
+
+  it('has a request id of its own each time that it is sent', async () => {
+    await using stub = await startStub(inTurn(status(503), status(503), good));
+    await using client = connectTo(stub.url, resilient);
+    await client.clock.runUntil(client.api.exportJobs.get(id));
+    expect(new Set(stub.requests.map(({ headers }) => headers['x-request-id'])).size).toBe(3);
+  });
+
+  it('is answered whenever one of four attempts is, and ends by what was said last', async () => {
+    const faults = {
+      limited: status(429, { 'retry-after': '1' }),
+      down: status(503),
+      lost: status(504),
+      broken,
+      good,
+    } as const;
+    const script = fc.array(fc.constantFrom(...(Object.keys(faults) as (keyof typeof faults)[])), {
+      minLength: 4,
+      maxLength: 4,
+    });
+    await fc.assert(
+      fc.asyncProperty(script, async (names) => {
+        await using stub = await startStub(inTurn(...names.map((name) => faults[name])));
+        await using client = connectTo(stub.url, resilient);
+        const outcome = await client.clock.runUntil(client.api.exportJobs.get(id).catch((error: unknown) => error));
+        const attempts = names.includes('good') ? names.indexOf('good') + 1 : 4;
+        expect(stub.requests).toHaveLength(attempts);
+        const last = names.at(-1);
+        if (names.includes('good')) expect(outcome).toMatchObject({ id: '7' });
+        else if (last === 'limited') expect(outcome).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 1_000 });
+        else expect(outcome).toMatchObject({ code: last === 'broken' ? 'UPSTREAM_UNREACHABLE' : 'PLATFORM_ERROR' });
+        nothingLeft(client);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it.each([
+    ['silence', silence],
+    ['silence after a 503', inTurn(status(503), silence)],
+    ['a refused connection', null],
+    ['503 and nothing else', status(503)],
+    ['429 that always asks for eight seconds', status(429, { 'retry-after': '8' })],
+    ['a broken connection each time', broken],
+  ])('that only meets %s fails typed within its thirty seconds', async (_, answer) => {
+    await using stub = await startStub(answer ?? silence);
+    if (answer === null) await stub[Symbol.asyncDispose]();
+    await using client = connectTo(stub.url, resilient);
+    const failure = client.api.exportJobs.get(id).catch((error: unknown) => error);
+    const isSilent = answer !== null && answer !== broken && _.includes('silence');
+    if (isSilent) {
+      // Nothing sleeps while the platform is silent: only the deadline ends it.
+      if (_ !== 'silence') await client.clock.tick();
+      await stub.received(_ === 'silence' ? 1 : 2);
+      await client.clock.advanceBy(30_000 - elapsedMs(client));
+    }
+    const error = await client.clock.runUntil(failure);
+    expect(error).toBeInstanceOf(GatewayError);
+    expect(error).toMatchObject({ retryable: true, upstream: { service: 'export' } });
+    if (isSilent) expect(error).toBeInstanceOf(UpstreamTimeoutError);
+    expect(elapsedMs(client)).toBeLessThanOrEqual(30_000);
+    nothingLeft(client);
+  });
+
+  it('is told at once by a platform that asks to wait beyond the deadline', async () => {
+    await using stub = await startStub(inTurn(status(503), status(429, { 'retry-after': '30' })));
+    await using client = connectTo(stub.url, resilient);
+    await expect(client.clock.runUntil(client.api.exportJobs.get(id))).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterMs: 30_000,
+    });
+    expect(elapsedMs(client)).toBe(125);
+    nothingLeft(client);
+  });
+
+  it('gets a new token in the middle of its attempts, and survives a token service that is down for a moment', async () => {
+    let issued = 0;
+    const token: Answer = (_request, response) => {
+      issued += 1;
+      sendJson(response, 200, { access_token: `token-${issued}`, expires_in: 86_399 });
+    };
+    await using ims = await startStub(inTurn(status(503), token));
+    await using stub = await startStub(inTurn(status(503), status(401), status(503), good));
+    await using credential = createClientCredential({
+      imsUrl: ims.url,
+      clientId: 'client',
+      clientSecret: 'secret',
+      scopes: [],
+      clock: new FakeClock(),
+      metrics: new MetricsRecorder(),
+    });
+    await using client = connectTo(stub.url, { ...resilient, credential });
+    expect(await client.clock.runUntil(client.api.exportJobs.get(id))).toMatchObject({ id: '7' });
+    expect(stub.requests.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer token-1',
+      'Bearer token-1',
+      'Bearer token-2',
+      'Bearer token-2',
+    ]);
+  });
+});
+
+describe('reads that are alike', () => {
+  it('share one call with its repetitions, of a page and of a poll together', async () => {
+    await using stub = await startStub(inTurn(status(503), status(429), good));
+    await using client = connectTo(stub.url, resilient);
+    const reads = Array.from({ length: 50 }, (_, index) =>
+      (index % 2 === 0 ? client.api : client.poll).exportJobs.get(id),
+    );
+    const jobs = await client.clock.runUntil(Promise.all(reads));
+    expect(new Set(jobs.map((found) => found?.id))).toEqual(new Set(['7']));
+    expect(stub.requests).toHaveLength(3);
+    expect(client.metrics.sharedCalls).toHaveLength(49);
+  });
+
+  it('get one deadline together, which a caller who comes late does not put off', async () => {
+    await using stub = await startStub(inTurn(silence, good));
+    await using client = connectTo(stub.url, resilient);
+    const first = client.api.exportJobs.get(id).catch((error: unknown) => error);
+    await stub.received(1);
+    await client.clock.advanceBy(29_000);
+    const late = client.api.exportJobs.get(id).catch((error: unknown) => error);
+    await client.clock.advanceBy(1_000);
+    expect(await first).toBeInstanceOf(UpstreamTimeoutError);
+    expect(await late).toBeInstanceOf(UpstreamTimeoutError);
+    expect(await client.api.exportJobs.get(id)).toMatchObject({ id: '7' });
+    expect(stub.requests).toHaveLength(2);
+  });
+
+  it('are given up at the platform when the last caller leaves, and not before', async () => {
+    let givenUp = () => {};
+    const closed = new Promise<void>((resolve) => {
+      givenUp = resolve;
+    });
+    await using stub = await startStub((_request, response) => void response.on('close', givenUp));
+    const leaving = new AbortController();
+    await using client = connectTo(stub.url, { ...resilient, signal: leaving.signal });
+    const both = Promise.allSettled([client.api.exportJobs.get(id), client.poll.exportJobs.get(id)]);
+    await stub.received(1);
+    leaving.abort(new Error('Both left.'));
+    expect((await both).map(({ status: outcome }) => outcome)).toEqual(['rejected', 'rejected']);
+    await closed;
+    expect(stub.requests).toHaveLength(1);
+    nothingLeft(client);
+  });
+});
+
+describe('a service that keeps failing', () => {
+  it('is not asked again before the pause is over, other services are, and it is back with the first answer', async () => {
+    let down = true;
+    const answer: Answer = (request, response) => {
+      if (request.path.includes('catalog')) return sendJson(response, 200, {});
+      return down ? sendJson(response, 503, {}) : sendJson(response, 200, job);
+    };
+    await using stub = await startStub(answer);
+    await using client = connectTo(stub.url, resilient);
+    const read = (job: ExportJobId) => client.api.exportJobs.get(job).catch((error: unknown) => error);
+    // Three reads with four attempts each: the tenth failure opens the circuit.
+    await client.clock.runUntil(Promise.all(ids(3).map(read)));
+    const asked = stub.requests.length;
+    const refused = await read(id);
+    expect(refused).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true, upstream: { status: null } });
+    expect(refused).toBeInstanceOf(UpstreamUnreachableError);
+    expect(stub.requests).toHaveLength(asked);
+    expect(await client.api.datasets.list({ limit: 1 })).toEqual([]);
+
+    down = false;
+    await client.clock.advanceBy(8_000);
+    expect(await read(id)).toMatchObject({ id: '7' });
+    const results = await Promise.all(ids(20).map(read));
+    expect(results.every((result) => !(result instanceof Error))).toBe(true);
+    expect(client.metrics.circuitChanges).toEqual([
+      { service: 'export', open: true },
+      { service: 'export', open: false },
+    ]);
+  });
+
+  it('for a moment, while many ask, costs none of them its answer', async () => {
+    const failed = new Set<string>();
+    await using stub = await startStub(({ path }, response) => {
+      const first = !failed.has(path);
+      failed.add(path);
+      return first ? response.destroy() : sendJson(response, 200, job);
+    });
+    await using client = connectTo(stub.url, { ...resilient, random: Math.random });
+    const reads = Promise.all(ids(50).map((each) => client.api.exportJobs.get(each)));
+    expect((await client.clock.runUntil(reads)).every((found) => found !== null)).toBe(true);
+    nothingLeft(client);
+  });
+});
+
+describe('a tenant who asks a lot', () => {
+  it('is served at its rate, interactive calls first', async () => {
+    await using stub = await startStub(good);
+    await using client = connectTo(stub.url, { ...resilient, callsPerSecond: 5 });
+    const polls = ids(5).map((each) => client.poll.exportJobs.get(platformId(`poll-${each}`)));
+    const pages = ids(5).map((each) => client.api.exportJobs.get(platformId(`page-${each}`)));
+    await client.clock.runUntil(Promise.all([...polls, ...pages]));
+    expect(elapsedMs(client)).toBe(1_000);
+    // The polls found room at once; the pages came later and waited.
+    expect(client.metrics.budgetWaits).toEqual(
+      [0.2, 0.4, 0.6, 0.8, 1].map((seconds) => ({ priority: 'interactive', seconds, granted: true })),
+    );
+    const more = [client.poll.exportJobs.get(platformId('poll')), client.api.exportJobs.get(platformId('page'))];
+    await client.clock.runUntil(Promise.all(more));
+    expect(client.metrics.budgetWaits.slice(5).map(({ priority }) => priority)).toEqual(['interactive', 'poll']);
+    nothingLeft(client);
+  });
+
+  it('is told when there is no room before the deadline, and calls of other kinds are not harmed by it', async () => {
+    await using stub = await startStub(good);
+    await using client = connectTo(stub.url, { ...resilient, callsPerSecond: 1, callTimeoutMs: 1_500 });
+    const reads = ids(4).map((each) => client.api.exportJobs.get(each).catch((error: unknown) => error));
+    await client.clock.tick();
+    await client.clock.advanceBy(500);
+    const results = await Promise.all(reads);
+    expect(results.map((result) => result instanceof RateLimitedError)).toEqual([false, false, true, true]);
+    expect(results.at(-1)).toMatchObject({ retryable: true, upstream: { status: null } });
+    expect(stub.requests).toHaveLength(2);
+    nothingLeft(client);
+  });
+
+  it('too much for the platform slows down, and every call is answered in the end', async () => {
+    // The platform takes ten calls a second.
+    let windowAt = -1;
+    let taken = 0;
+    const clock: { current: FakeClock | null } = { current: null };
+    await using stub = await startStub((_request, response) => {
+      const second = Math.floor((clock.current?.now().getTime() ?? 0) / 1_000);
+      if (second !== windowAt) [windowAt, taken] = [second, 0];
+      taken += 1;
+      return taken > 10 ? sendJson(response, 429, {}, { 'retry-after': '1' }) : sendJson(response, 200, job);
+    });
+    await using client = connectTo(stub.url, { maxAttempts: 4, random: Math.random });
+    clock.current = client.clock;
+    const reads = Promise.all(ids(40).map((each) => client.api.exportJobs.get(each)));
+    expect((await client.clock.runUntil(reads)).every((found) => found !== null)).toBe(true);
+    expect(stub.requests.length).toBeLessThan(120);
+    nothingLeft(client);
+  });
+});
+
+describe('writes', () => {
+  it('are sent once whatever happens, and a cancel again only when it had not been sent', async () => {
+    for (const fault of [status(503), status(429), broken]) {
+      await using stub = await startStub(inTurn(fault, good));
+      await using client = connectTo(stub.url, resilient);
+      await expect(client.clock.runUntil(client.api.exportJobs.cancel(id))).rejects.toBeInstanceOf(GatewayError);
+      expect(stub.requests).toHaveLength(1);
+    }
+    const stub = await startStub(good);
+    await stub[Symbol.asyncDispose]();
+    await using client = connectTo(stub.url, resilient);
+    await expect(client.clock.runUntil(client.api.exportJobs.cancel(id))).rejects.toBeInstanceOf(
+      UpstreamUnreachableError,
+    );
+    expect(client.metrics.calls).toHaveLength(4);
+  });
+});

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import type { UpstreamRequest } from '../../../src/upstream/call.ts';
+import { createPassthroughCredential } from '../../../src/upstream/index.ts';
+import { withSingleFlight } from '../../../src/upstream/single-flight.ts';
+import { callerOf, failedWith, readRequest, settled } from './layers.ts';
+import { caller, countListeners, MetricsRecorder } from './platform-stub.ts';
+
+/** A platform that answers when the test says so. */
+function harness() {
+  const calls: { request: UpstreamRequest; resolve(value: string): void; reject(error: Error): void }[] = [];
+  const metrics = new MetricsRecorder();
+  const send = withSingleFlight({ metrics })(
+    (request) =>
+      new Promise<string>((resolve, reject) => {
+        request.signal.addEventListener('abort', () => reject(request.signal.reason), { once: true });
+        calls.push({ request, resolve, reject });
+      }),
+  );
+  return { calls, metrics, send };
+}
+
+describe('identical reads in flight', () => {
+  it('share one call and its answer', async () => {
+    const { calls, metrics, send } = harness();
+    const answers = Promise.all([send(readRequest()), send(readRequest()), send(readRequest({ priority: 'poll' }))]);
+    calls[0]?.resolve('answer');
+    expect(await answers).toEqual(['answer', 'answer', 'answer']);
+    expect(calls).toHaveLength(1);
+    expect(metrics.sharedCalls).toHaveLength(2);
+  });
+
+  it('share a failure, which is not remembered', async () => {
+    const { calls, send } = harness();
+    const failures = Promise.allSettled([send(readRequest()), send(readRequest())]);
+    const failure = failedWith(503);
+    calls[0]?.reject(failure);
+    expect(await failures).toEqual([
+      { status: 'rejected', reason: failure },
+      { status: 'rejected', reason: failure },
+    ]);
+    const again = send(readRequest());
+    calls[1]?.resolve('better');
+    expect(await again).toBe('better');
+  });
+
+  it('are answered anew once the call is over', async () => {
+    const { calls, send } = harness();
+    const first = send(readRequest());
+    calls[0]?.resolve('first');
+    await first;
+    const second = send(readRequest());
+    calls[1]?.resolve('second');
+    expect(await second).toBe('second');
+    // What is over is not given up as well.
+    expect(calls.map(({ request }) => request.signal.aborted)).toEqual([false, false]);
+  });
+
+  it.each<[string, Partial<UpstreamRequest>]>([
+    ['another path', { path: '/jobs?limit=2' }],
+    ['another service', { service: 'catalog' }],
+    ['another sandbox', { caller: callerOf('dev') }],
+    ['another credential', { caller: caller(createPassthroughCredential({ authorization: 'Bearer b', apiKey: 'k' })) }],
+    ['other headers', { headers: { range: 'bytes=0-1' } }],
+    ['another meaning of 404', { subject: '7' }],
+    ['another meaning of 400', { input: 'filter' }],
+    ['an answer that is not read', { answer: 'ignored' }],
+    ['less time', { timeoutMs: 1 }],
+  ])('do not share with one of %s', async (_, changes) => {
+    const { calls, send } = harness();
+    const answers = Promise.all([send(readRequest()), send(readRequest(changes))]);
+    calls[0]?.resolve('one');
+    calls[1]?.resolve('other');
+    expect(await answers).toEqual(['one', 'other']);
+  });
+
+  it.each<Partial<UpstreamRequest>>([
+    { method: 'POST', effect: 'read' },
+    { method: 'POST', effect: 'create' },
+    { method: 'DELETE', effect: 'delete' },
+    { method: 'HEAD' },
+  ])('are GETs alone, not %j', async (changes) => {
+    const { calls, send } = harness();
+    const answers = Promise.all([send(readRequest(changes)), send(readRequest(changes))]);
+    for (const { resolve } of calls) resolve('own');
+    expect(await answers).toEqual(['own', 'own']);
+    expect(calls).toHaveLength(2);
+  });
+});
+
+describe('a caller who leaves', () => {
+  it('gets the reason of its own signal, and the others get the answer', async () => {
+    const { calls, send } = harness();
+    const leaving = new AbortController();
+    const left = send(readRequest({ signal: leaving.signal }));
+    const staying = send(readRequest());
+    leaving.abort(new Error('I left.'));
+    await expect(left).rejects.toThrow('I left.');
+    expect(calls[0]?.request.signal.aborted).toBe(false);
+    calls[0]?.resolve('answer');
+    expect(await staying).toBe('answer');
+  });
+
+  it('as the last one gives up the call, and a new one begins another', async () => {
+    const { calls, send } = harness();
+    const [one, other] = [new AbortController(), new AbortController()];
+    const all = Promise.allSettled([
+      send(readRequest({ signal: one.signal })),
+      send(readRequest({ signal: other.signal })),
+    ]);
+    one.abort();
+    await settled();
+    expect(calls[0]?.request.signal.aborted).toBe(false);
+    other.abort(new Error('The last one left.'));
+    await all;
+    expect(calls[0]?.request.signal.reason).toEqual(new Error('The last one left.'));
+    const next = send(readRequest());
+    calls[1]?.resolve('fresh');
+    expect(await next).toBe('fresh');
+  });
+
+  it('before it came makes no call', async () => {
+    const { calls, send } = harness();
+    await expect(send(readRequest({ signal: AbortSignal.abort(new Error('gone')) }))).rejects.toThrow('gone');
+    expect(calls).toHaveLength(0);
+  });
+
+  it('leaves no listener behind', async () => {
+    const { calls, send } = harness();
+    const { signal } = new AbortController();
+    const listeners = countListeners(signal);
+    const answer = send(readRequest({ signal }));
+    expect(listeners()).toBe(1);
+    calls[0]?.resolve('answer');
+    await answer;
+    await settled();
+    expect(listeners()).toBe(0);
+  });
+});
+
+describe('a poll', () => {
+  it('is hastened when an interactive caller joins it, and not by another poll', async () => {
+    const { calls, send } = harness();
+    const first = send(readRequest({ priority: 'poll' }));
+    const second = send(readRequest({ priority: 'poll' }));
+    expect(calls[0]?.request).toMatchObject({ priority: 'poll', hastened: { aborted: false } });
+    const third = send(readRequest());
+    expect(calls[0]?.request.hastened?.aborted).toBe(true);
+    calls[0]?.resolve('answer');
+    expect(await Promise.all([first, second, third])).toEqual(['answer', 'answer', 'answer']);
+  });
+});
