@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
-import { ConflictError, OutcomeUnknownError } from '../errors.ts';
+import { ConflictError, mayHaveHappened } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** A create that must happen once, however often it is asked for. */
@@ -18,7 +18,8 @@ export interface IdempotentCreate {
 export interface IdempotencyRecords {
   /**
    * Creates, unless that was done before: then answers with the id of the first time. While the first one is under way,
-   * the others wait for it. A create that was refused leaves its key free; one whose outcome is unknown keeps it.
+   * the others wait for it. A create that was refused leaves its key free; one that may have
+   * happened keeps it.
    * @throws {ConflictError} the key was used with another input
    * @throws what `create` throws
    */
@@ -69,7 +70,7 @@ export function createMemoryIdempotencyRecords({ clock }: { readonly clock: Cloc
       try {
         return { id: await outcome, replayed: false };
       } catch (error) {
-        if (!(error instanceof OutcomeUnknownError)) records.delete(recordKey);
+        if (!mayHaveHappened(error)) records.delete(recordKey);
         throw error;
       }
     },

@@ -68,9 +68,17 @@ describe('idempotency records', () => {
 
   it('free the key when the create was refused', async () => {
     const { records, create } = setUp();
-    create.mockRejectedValueOnce(new PlatformError({ message: 'no', status: 500 }));
+    create.mockRejectedValueOnce(new PlatformError({ message: 'no', status: 409 }));
     await expect(records.run(request(), create)).rejects.toThrow(PlatformError);
     expect(await records.run(request(), create)).toMatchObject({ replayed: false });
+  });
+
+  it('keep the key when the platform broke while it created', async () => {
+    const { records, create } = setUp();
+    create.mockRejectedValueOnce(new PlatformError({ message: 'broken', status: 500 }));
+    await expect(records.run(request(), create)).rejects.toThrow(PlatformError);
+    await expect(records.run(request(), create)).rejects.toThrow(PlatformError);
+    expect(create).toHaveBeenCalledTimes(1);
   });
 
   it('keep the key when nobody knows whether the create happened', async () => {
