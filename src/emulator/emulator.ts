@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { systemClock } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { type FaultControl, Faults } from './faults/faults.ts';
 import { RequestLog } from './http/request-log.ts';
 import { RequestRate } from './http/request-rate.ts';
 import { BatchFolders } from './jobs/batch-folder.ts';
@@ -27,6 +28,8 @@ export interface Emulator extends AsyncDisposable {
   /** Requests answered since the start or the last `clearRequests`, newest last; the oldest of more than 10,000 are dropped. */
   readonly requests: readonly RecordedRequest[];
   clearRequests(): void;
+  /** Makes the platform misbehave as a script says; nothing is scripted at the start. */
+  readonly faults: FaultControl;
   close(): Promise<void>;
 }
 
@@ -97,6 +100,7 @@ async function start(
   lifecycle.add('schedules', () => scheduler[Symbol.asyncDispose]());
 
   const log = new RequestLog();
+  const faults = new Faults();
   const platform = {
     ...shared,
     tokens: await AccessTokens.open(database, clock),
@@ -104,6 +108,7 @@ async function start(
     segmentJobs,
     scheduler,
     entityRequests: new RequestRate(clock, shared.quirks.entitiesPerSecond),
+    faults,
     pastBatchFiles: new PastBatchFiles(database, store, folders, clock),
   };
   await runner.resume();
@@ -121,6 +126,7 @@ async function start(
       return log.requests;
     },
     clearRequests: () => log.clear(),
+    faults,
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -175,6 +175,9 @@ export const requestErrors = {
     of(service, 400, upsCodes.missingSandbox, 'BadRequestError', 'Header x-sandbox-name is required.'),
   unknownSandbox: (status: number, name: string) =>
     new PlatformError(status, `SMS-2074-${status}`, `The sandbox ${name} is unknown or you have no access to it.`),
+  /** An error that a fault script prescribes. */
+  scripted: (service: Service, status: number, message: string) =>
+    of(service, status, `UPAPI-113500-${status}`, `${message.replaceAll(/[^A-Za-z]/g, '')}Error`, message),
   internal: () => new PlatformError(500, upsCodes.internal, 'Internal server error.'),
 } as const;
 

@@ -168,6 +168,7 @@ export interface RecordedRequest {
   readonly method: string;
   /** Path with query, as sent. */
   readonly path: string;
+  /** 0 when a scripted fault ended the connection without an answer, or the caller left before one with a fault. */
   readonly status: number;
 }
 

@@ -1,5 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { errorBody, GatewayRejection, PlatformError, requestErrors, type Service } from './errors.ts';
+import { answerFaultAdmin, isFaultAdminPath } from './faults/admin.ts';
+import { alterJobs, checkVanished } from './faults/alter-jobs.ts';
+import { exchangeWithFaults } from './faults/exchange.ts';
+import type { Fault } from './faults/fault-script.ts';
 import { checkAccess } from './http/access.ts';
 import type { Call, Platform, Reply } from './http/operation.ts';
 import { contentTypeOf, hasBody, readBody } from './http/request-body.ts';
@@ -32,21 +36,61 @@ async function handle(
   onAnswer: (request: RecordedRequest) => void,
 ): Promise<void> {
   const requestId = newRequestId();
+  const method = request.method ?? '';
   const path = (request.url ?? '/').split('?')[0] ?? '/';
-  const reply = await answer(request, platform, requestId).catch((error: unknown) =>
-    errorReply(error, request, platform, requestId, serviceOf(match('', path))),
-  );
-  // Before the answer leaves, so that whoever has the answer finds it recorded.
-  onAnswer({ method: request.method ?? '', path: request.url ?? '', status: reply.status });
-  try {
-    await sendReply(response, reply, commonHeaders(request, requestId), acceptsGzip(request));
-  } catch (error) {
-    platform.logger.debug({ err: error, path }, 'an answer could not be sent to its end');
-    response.destroy();
+  const service = () => serviceOf(match('', path));
+  const send = async (reply: Reply) => {
+    try {
+      await sendReply(response, reply, commonHeaders(request, requestId), acceptsGzip(request));
+    } catch (error) {
+      platform.logger.debug({ err: error, path }, 'an answer could not be sent to its end');
+      response.destroy();
+    }
+  };
+  const fail = (error: unknown) => errorReply(error, request, platform, requestId, service());
+  // No request of the platform: it is neither recorded nor hit by a fault.
+  if (isFaultAdminPath(path)) return await send(await faultAdmin(request, platform).catch(fail));
+
+  const faults = platform.faults.next(() => ({ service: service(), method, path }));
+  const reply = () => answer(request, platform, requestId, faults).catch(fail);
+  const record = (status: number) => onAnswer({ method, path: request.url ?? '', status });
+  if (faults.length > 0) {
+    return await exchangeWithFaults(
+      {
+        faults,
+        response,
+        method,
+        service: service(),
+        sandbox: headerReader(request)('x-sandbox-name'),
+        requestId,
+        acceptsGzip: acceptsGzip(request),
+        answer: reply,
+        commonHeaders: () => commonHeaders(request, requestId),
+        onAnswer: record,
+      },
+      platform,
+    );
   }
+  const whole = await reply();
+  // Before the answer leaves, so that whoever has the answer finds it recorded.
+  record(whole.status);
+  await send(whole);
 }
 
-async function answer(request: IncomingMessage, platform: Platform, requestId: string): Promise<Reply> {
+function faultAdmin(request: IncomingMessage, { faults }: Platform): Promise<Reply> {
+  const { remoteAddress } = request.socket;
+  return answerFaultAdmin(
+    { method: request.method ?? '', remoteAddress, body: () => readBody(request, 'ups') },
+    faults,
+  );
+}
+
+async function answer(
+  request: IncomingMessage,
+  platform: Platform,
+  requestId: string,
+  faults: readonly Fault[],
+): Promise<Reply> {
   const method = request.method ?? '';
   const url = parseTarget(request.url ?? '/');
   const header = headerReader(request);
@@ -59,6 +103,7 @@ async function answer(request: IncomingMessage, platform: Platform, requestId: s
   if (found.kind === 'unknown') throw requestErrors.noSuchRoute(service, url.pathname);
   if (found.kind === 'wrong-method') throw requestErrors.methodNotAllowed(service, method, found.allowed);
 
+  checkVanished(faults, url.pathname);
   const call: Call = {
     method,
     parameters: found.parameters,
@@ -71,7 +116,7 @@ async function answer(request: IncomingMessage, platform: Platform, requestId: s
     path: url.pathname,
     requestId,
   };
-  return found.route.operation(call, platform);
+  return alterJobs(faults, url.pathname, await found.route.operation(call, platform));
 }
 
 /** @throws {PlatformError} 400 when the target of the request is not a path */

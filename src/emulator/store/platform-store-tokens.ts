@@ -44,6 +44,12 @@ export class AccessTokens {
     }
   }
 
+  /** Makes every token invalid that was handed out so far. */
+  async revokeAll(): Promise<void> {
+    this.#expiryByDigest.clear();
+    await this.#database.run('DELETE FROM access_tokens');
+  }
+
   isValid(token: string): boolean {
     const expiresAt = this.#expiryByDigest.get(digestOf(token));
     return expiresAt !== undefined && this.#clock.now().getTime() < expiresAt;

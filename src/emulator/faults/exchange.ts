@@ -1,0 +1,86 @@
+import type { ServerResponse } from 'node:http';
+import type { Service } from '../errors.ts';
+import type { Headers, Platform, Reply } from '../http/operation.ts';
+import { credential } from '../options.ts';
+import { deliver, reset } from './deliver.ts';
+import { isDelivery } from './fault-plan.ts';
+import type { Fault } from './fault-script.ts';
+import { scriptedStatus } from './scripted-status.ts';
+
+/** A request with faults. */
+export interface FaultyExchange {
+  readonly faults: readonly Fault[];
+  readonly response: ServerResponse;
+  readonly method: string;
+  readonly service: Service;
+  readonly sandbox: string | null;
+  readonly requestId: string;
+  readonly acceptsGzip: boolean;
+  /** Carries the request out; never throws. */
+  answer(): Promise<Reply>;
+  /** Headers of an answer that begins now. */
+  commonHeaders(): Headers;
+  /** Called once, before the answer leaves; status 0 when the connection ends without one. */
+  onAnswer(status: number): void;
+}
+
+/** Thrown within an exchange whose caller has gone. */
+class CallerGoneError extends Error {
+  override readonly name = 'CallerGoneError';
+}
+
+/** Answers one request with the faults that it has. It ends when the caller leaves or the server does, and never throws. */
+export async function exchangeWithFaults(exchange: FaultyExchange, platform: Platform): Promise<void> {
+  const { faults, response } = exchange;
+  const leaving = new AbortController();
+  response.once('close', () => leaving.abort(new CallerGoneError('The connection was closed.')));
+  const pause = async (when: 'before' | 'after-apply') => {
+    for (const fault of faults) {
+      if (fault.kind === 'latency' && fault.when === when) await platform.clock.sleep(fault.ms, leaving.signal);
+    }
+  };
+
+  let reply: Reply | null;
+  try {
+    if (faults.some(({ kind }) => kind === 'expireTokens')) await platform.tokens.revokeAll();
+    await pause('before');
+    reply = await replyTo(exchange, platform);
+    await pause('after-apply');
+  } catch (error) {
+    platform.logger.debug({ err: error }, 'a request with faults was not answered');
+    exchange.onAnswer(0);
+    reset(response);
+    return;
+  }
+  if (reply === null) {
+    exchange.onAnswer(0);
+    reset(response);
+    return;
+  }
+  exchange.onAnswer(reply.status);
+  try {
+    await deliver(reply, faults.find(isDelivery), {
+      response,
+      common: exchange.commonHeaders(),
+      acceptsGzip: exchange.acceptsGzip,
+      clock: platform.clock,
+      gone: leaving.signal,
+    });
+  } catch (error) {
+    platform.logger.debug({ err: error }, 'an answer with faults could not be sent to its end');
+    response.destroy();
+  }
+}
+
+/** Null when the connection breaks without an answer. */
+async function replyTo(exchange: FaultyExchange, { clock }: Platform): Promise<Reply | null> {
+  const { faults, method, service, requestId, sandbox } = exchange;
+  const delivery = faults.find(isDelivery);
+  if (delivery?.kind === 'reset' && delivery.when === 'before') return null;
+  if (delivery?.kind === 'status') {
+    const { organization } = credential;
+    return scriptedStatus(delivery, method, { service, requestId, organization, sandbox, now: clock.now() });
+  }
+  const reply = await exchange.answer();
+  return delivery?.kind === 'reset' && delivery.when === 'after-apply' ? null : reply;
+}

@@ -1,0 +1,193 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { answerFaultAdmin, isLoopback } from '../../../src/emulator/faults/admin.ts';
+import { FaultPlan, type FaultTarget } from '../../../src/emulator/faults/fault-plan.ts';
+import { type FaultScript, FaultScriptError, parseFaultScript } from '../../../src/emulator/faults/fault-script.ts';
+import { Faults } from '../../../src/emulator/faults/faults.ts';
+
+const jobs: FaultTarget = { service: 'ups', method: 'GET', path: '/data/core/ups/export/jobs' };
+const created: FaultTarget = { ...jobs, method: 'POST' };
+const dataset: FaultTarget = { service: 'catalog', method: 'GET', path: '/data/foundation/catalog/dataSets/x' };
+const bulk: FaultTarget = { ...created, path: '/data/core/ups/segment/jobs/bulk-get' };
+const token: FaultTarget = { service: 'ims', method: 'POST', path: '/ims/token/v3' };
+const entities: FaultTarget = { service: 'profile-access', method: 'POST', path: '/data/core/ups/access/entities' };
+
+const plan = (script: FaultScript) => new FaultPlan(parseFaultScript(script));
+
+/** Which of `count` equal requests have a fault, by position from 0. */
+const hitsOf = (script: FaultScript, count: number, target = jobs) => {
+  const running = plan(script);
+  return Array.from({ length: count }, (_, index) => (running.next(target).length > 0 ? [index] : [])).flat();
+};
+
+const fault = fc.constantFrom<FaultScript['rules'][number]['fault']>(
+  { kind: 'latency', ms: 5 },
+  { kind: 'status', status: 503 },
+  { kind: 'reset', when: 'before' },
+  { kind: 'truncate' },
+  { kind: 'expireTokens' },
+  { kind: 'vanish', id: 24_001 },
+);
+
+const rule = fc.record({
+  match: fc.constantFrom({}, { service: 'ups' as const }, { writesOnly: true }, { readsOnly: true }, { path: '/data' }),
+  after: fc.nat(5),
+  times: fc.option(fc.integer({ min: 1, max: 5 })),
+  probability: fc.double({ min: 0, max: 1, noNaN: true }),
+  fault,
+});
+
+const scripts = fc.record({ seed: fc.maxSafeInteger(), rules: fc.array(rule, { maxLength: 5 }) });
+const targets = fc.array(fc.constantFrom(jobs, created, dataset, bulk, token, entities), { maxLength: 60 });
+
+describe('a fault plan', () => {
+  it('gives the same requests in the same order the same faults', () => {
+    fc.assert(
+      fc.property(scripts, targets, (script, requests) => {
+        const first = plan(script);
+        const second = plan(script);
+        expect(requests.map((each) => first.next(each))).toEqual(requests.map((each) => second.next(each)));
+        expect(first.hits).toEqual(second.hits);
+      }),
+    );
+  });
+
+  it('leaves what the rules do as it was when one is added at the end', () => {
+    fc.assert(
+      fc.property(scripts, rule, targets, (script, added, requests) => {
+        const without = plan(script);
+        const withOne = plan({ ...script, rules: [...script.rules, added] });
+        for (const each of requests) {
+          without.next(each);
+          withOne.next(each);
+        }
+        expect(withOne.hits.slice(0, script.rules.length)).toEqual(without.hits);
+      }),
+    );
+  });
+
+  it('hits no more often than a rule says, and counts what it hits', () => {
+    fc.assert(
+      fc.property(scripts, targets, (script, requests) => {
+        const running = plan(script);
+        const count = requests.map((each) => running.next(each).length).reduce((sum, each) => sum + each, 0);
+        expect(running.hits.reduce((sum, each) => sum + each, 0)).toBe(count);
+        for (const [index, { times }] of script.rules.entries()) {
+          expect(running.hits[index]).toBeLessThanOrEqual(times ?? requests.length);
+        }
+      }),
+    );
+  });
+
+  it('skips the first matches, then hits as many as it should', () => {
+    const script: FaultScript = { rules: [{ after: 2, times: 3, fault: { kind: 'truncate' } }] };
+    expect(hitsOf(script, 10)).toEqual([2, 3, 4]);
+  });
+
+  it('hits about the share of requests that the probability says, others with another seed', () => {
+    const share = (seed: number) => hitsOf({ seed, rules: [{ probability: 0.3, fault: { kind: 'truncate' } }] }, 2_000);
+    expect(share(1).length).toBeGreaterThan(520);
+    expect(share(1).length).toBeLessThan(680);
+    expect(share(2)).not.toEqual(share(1));
+  });
+
+  it('draws for each rule on its own', () => {
+    const running = plan({
+      rules: [
+        { probability: 0.5, fault: { kind: 'latency', ms: 1 } },
+        { probability: 0.5, fault: { kind: 'expireTokens' } },
+      ],
+    });
+    const together = Array.from({ length: 400 }, () => running.next(jobs).length);
+    // Drawn in step, both or none would be hit each time.
+    expect(together.filter((count) => count === 1).length).toBeGreaterThan(100);
+  });
+
+  it.each([
+    ['service', { service: 'catalog' }, [dataset]],
+    ['method', { method: 'GET' }, [jobs, dataset]],
+    ['beginning of the path', { path: '/data/core/ups/export' }, [jobs, created]],
+    ['writes, which tokens and bulk reads are not', { writesOnly: true }, [created]],
+    ['reads', { readsOnly: true }, [jobs, dataset, bulk, token, entities]],
+    ['nothing at all', {}, [jobs, created, dataset, bulk, token, entities]],
+  ] as const)('matches by %s', (_, match, expected) => {
+    const running = plan({ rules: [{ match, fault: { kind: 'truncate' } }] });
+    const hit = [jobs, created, dataset, bulk, token, entities].filter((each) => running.next(each).length > 0);
+    expect(hit).toEqual(expected);
+  });
+
+  it('lets the first rule decide how the answer leaves, and spends no hit of the others', () => {
+    const running = plan({
+      rules: [
+        { fault: { kind: 'latency', ms: 1 } },
+        { times: 1, fault: { kind: 'status', status: 500 } },
+        { times: 1, fault: { kind: 'reset', when: 'before' } },
+        { fault: { kind: 'expireTokens' } },
+      ],
+    });
+    const kinds = () => running.next(jobs).map(({ kind }) => kind);
+    expect([kinds(), kinds(), kinds()]).toEqual([
+      ['latency', 'status', 'expireTokens'],
+      ['latency', 'reset', 'expireTokens'],
+      ['latency', 'expireTokens'],
+    ]);
+    expect(running.hits).toEqual([3, 1, 1, 3]);
+  });
+});
+
+describe('a fault script', () => {
+  it('is refused with the names of everything that is wrong', () => {
+    const wrong = {
+      rules: [
+        { match: { service: 'mail', writesOnly: true }, fault: { kind: 'latency', ms: -1 } },
+        { fault: { kind: 'meteor' } },
+        { match: { readsOnly: true, writesOnly: true }, fault: { kind: 'truncate' } },
+        { fault: { kind: 'truncate' }, often: true },
+      ],
+    };
+    expect(() => parseFaultScript(wrong)).toThrow(FaultScriptError);
+    expect(() => parseFaultScript(wrong)).toThrow(
+      /rules\.0\.match\.service: .*rules\.0\.fault\.ms: .*rules\.1\.fault\.kind: .*rules\.2\.match: .*rules\.3: .*often/,
+    );
+  });
+
+  it('stays when the next one is refused', () => {
+    const faults = new Faults();
+    faults.set({ rules: [{ fault: { kind: 'truncate' } }] });
+    faults.next(() => jobs);
+    expect(() => faults.replace({ rules: 1 })).toThrow(FaultScriptError);
+    expect(faults.hits).toEqual([1]);
+    faults.clear();
+    expect(faults.hits).toEqual([]);
+  });
+});
+
+describe('no fault script', () => {
+  it('means that requests are not even looked at', () => {
+    const faults = new Faults();
+    const describeNothing = () => {
+      throw new Error('looked at');
+    };
+    expect(faults.next(describeNothing)).toEqual([]);
+    faults.set({ rules: [] });
+    expect(() => faults.next(describeNothing)).toThrow('looked at');
+    faults.clear();
+    expect(faults.next(describeNothing)).toEqual([]);
+  });
+});
+
+describe('the admin door of faults', () => {
+  it.each(['192.0.2.7', '::ffff:192.0.2.7', '2001:db8::1', '12.7.0.1', '1270.0.0.1', undefined])(
+    'is closed to callers from %s, whose script is not read',
+    async (remoteAddress) => {
+      const faults = new Faults();
+      const body = () => Promise.reject(new Error('read'));
+      expect(await answerFaultAdmin({ method: 'PUT', remoteAddress, body }, faults)).toMatchObject({ status: 403 });
+      expect(await answerFaultAdmin({ method: 'GET', remoteAddress, body }, faults)).toMatchObject({ status: 403 });
+    },
+  );
+
+  it.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])('is open to %s', (address) => {
+    expect(isLoopback(address)).toBe(true);
+  });
+});
