@@ -1,0 +1,282 @@
+import {
+  type DocumentNode,
+  getNamedType,
+  isObjectType,
+  isSpecifiedScalarType,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ExpectedAnswers } from '../support/expected-answers.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { organization, startPlatform } from '../support/platform.ts';
+import { partPath, readParts, readPlatform, readProfile } from '../support/platform-reading.ts';
+import { writeAtRandom } from '../support/random-writes.ts';
+import { connectRest, type RestClient } from '../support/rest-client.ts';
+import { printedSchema } from '../support/sdl.ts';
+import { everyNode, readGateway } from './gateway-reading.ts';
+import {
+  ReadBatchesDocument,
+  ReadByIdDocument,
+  ReadDatasetsDocument,
+  ReadExportJobsDocument,
+  ReadFilesDocument,
+  ReadMergePoliciesDocument,
+  ReadProfileDocument,
+  ReadSchedulesDocument,
+  ReadSegmentDefinitionsDocument,
+  ReadSegmentJobsDocument,
+  ReadViewerDocument,
+  type SegmentJobFilter,
+  type SegmentJobOrder,
+} from './operations.generated.ts';
+
+/** Rows on a page, another number for each seed: none of the lists ends where a page does by design. */
+const runs = [
+  { seed: 11, first: 100, sandbox: 'prod' },
+  { seed: 12, first: 7, sandbox: 'prod' },
+  { seed: 13, first: 3, sandbox: 'dev' },
+] as const;
+const writes = 18;
+
+describe.each(runs)('with the data of seed $seed, read $first at a time in $sandbox', ({ seed, first, sandbox }) => {
+  const clock = new FakeClock('2026-11-02T08:00:00Z');
+  const headers = { 'x-sandbox-name': sandbox };
+  let platform: Awaited<ReturnType<typeof startPlatform>>;
+  let gateway: Gateway;
+  let asked: Pick<Gateway, 'query'>;
+  let rest: RestClient;
+
+  beforeAll(async () => {
+    // The emulator's own pace: when the last write is done, some of the jobs have ended and others stand in each stage.
+    platform = await startPlatform({ seed, clock, profiles: 80, pace: {} });
+    gateway = await startGateway({ platform, clock });
+    rest = await connectRest(platform, sandbox);
+    await writeAtRandom(rest, clock, { seed, writes });
+    asked = { query: (document, variables) => gateway.query(document, variables, headers) };
+  });
+  afterAll(async () => {
+    await gateway.close();
+    await platform.close();
+  });
+
+  /** What `read` gave while the platform stood still: work that a stage has begun may end without time passing. */
+  async function whileNothingChanges<T>(read: () => Promise<T>) {
+    for (let before = await readPlatform(rest); ; ) {
+      const answer = await read();
+      const after = await readPlatform(rest);
+      if (JSON.stringify(before) === JSON.stringify(after)) {
+        return { answer, platform: after, expected: new ExpectedAnswers(after, { now: clock.now() }) };
+      }
+      before = after;
+    }
+  }
+
+  it('every list has every row and every field as the platform has them', async () => {
+    const { answer, expected } = await whileNothingChanges(() => readGateway(asked, first));
+    expect(answer.exportJobs).toEqual(expected.exportJobs);
+    expect(answer.datasets).toEqual(expected.datasets);
+    for (const [index, { platformId }] of answer.datasets.entries())
+      expect(answer.batches[index]).toEqual(expected.batchesOf(platformId));
+    expect(answer.schedules).toEqual(expected.schedules);
+    expect(answer.segmentJobs).toEqual(expected.segmentJobs);
+    expect(answer.segmentDefinitions).toEqual(expected.segmentDefinitions);
+    expect(answer.mergePolicies).toEqual(expected.mergePolicies);
+
+    // Otherwise the comparison would say little.
+    for (const jobs of [answer.exportJobs, answer.segmentJobs])
+      expect(new Set(jobs.map(({ status }) => status)).size).toBeGreaterThanOrEqual(5);
+    expect(answer.batches.flat().length).toBeGreaterThan(10);
+  });
+
+  it('everything that is looked up by its id is what the lists have', async () => {
+    const { answer, expected } = await whileNothingChanges(async () => {
+      const all = await readPlatform(rest);
+      const at = <Item>(items: readonly Item[], index: number) => items[index % Math.max(1, items.length)];
+      return Promise.all(
+        Array.from({ length: 4 }, (_, index) =>
+          asked.query(ReadByIdDocument, {
+            exportJob: `ExportJob:${at(all.exportJobs, index * 7)?.id}`,
+            dataset: at(all.datasets, index)?.[0] ?? 'none',
+            batch: at(all.batches, index * 5)?.[0] ?? 'none',
+            schedule: at(all.schedules, index)?.id ?? 'none',
+            segmentJob: at(all.segmentJobs, index * 5)?.id ?? 'none',
+            segmentDefinition: at(all.segmentDefinitions, index)?.id ?? 'none',
+            mergePolicy: at(all.mergePolicies, index)?.id ?? 'none',
+          }),
+        ),
+      );
+    });
+    const lists = [
+      expected.exportJobs,
+      expected.datasets,
+      expected.batches,
+      expected.schedules,
+      expected.segmentJobs,
+      expected.segmentDefinitions,
+      expected.mergePolicies,
+    ];
+    const byId = new Map(lists.flat().map((each) => [each.id, each]));
+    const found = answer.flatMap((each) => Object.values(each)).filter((each) => each !== null);
+    expect(found.length).toBeGreaterThanOrEqual(4 * 6);
+    for (const each of found) expect(each).toEqual(byId.get(each.id));
+  });
+
+  const filters: readonly (readonly [SegmentJobFilter | null, SegmentJobOrder | null])[] = [
+    [{ statuses: ['SUCCEEDED'] }, null],
+    [{ statuses: ['NEW', 'QUEUED', 'PROCESSING', 'CANCELLING'] }, null],
+    [{ statuses: ['FAILED', 'CANCELLED'] }, { field: 'CREATED_AT', direction: 'ASC' }],
+    [null, { field: 'UPDATED_AT', direction: 'ASC' }],
+  ];
+  it.each(filters)('segment jobs with %j in the order of %j are those that match', async (filter, orderBy) => {
+    const { answer, expected } = await whileNothingChanges(() =>
+      everyNode(async (after) => (await asked.query(ReadSegmentJobsDocument, { first, after, filter, orderBy })).page),
+    );
+    const sign = orderBy?.direction === 'ASC' ? 1 : -1;
+    const key = orderBy?.field === 'UPDATED_AT' ? 'updatedAt' : 'createdAt';
+    const wanted = expected.segmentJobs
+      .filter(({ status }) => filter?.statuses?.some((each) => each === status) ?? true)
+      .toSorted((a, b) => sign * (Date.parse(a[key] ?? '') - Date.parse(b[key] ?? '')));
+    expect(answer.map((job) => job[key])).toEqual(wanted.map((job) => job[key]));
+    // Of the same moment, the platform may put either first.
+    expect(new Map(answer.map((job) => [job.id, job]))).toEqual(new Map(wanted.map((job) => [job.id, job])));
+  });
+
+  it('segment jobs and export jobs of a segment are those that name it', async () => {
+    const { answer, platform: all } = await whileNothingChanges(async () => {
+      const { segmentDefinitions } = await readPlatform(rest);
+      return Promise.all(
+        segmentDefinitions.slice(-3).map(async ({ id }) => {
+          const filter = { segmentId: id };
+          return {
+            id,
+            evaluated: await everyNode(
+              async (after) => (await asked.query(ReadSegmentJobsDocument, { first, after, filter })).page,
+            ),
+            exported: await everyNode(
+              async (after) => (await asked.query(ReadExportJobsDocument, { first, after, filter })).page,
+            ),
+          };
+        }),
+      );
+    });
+    for (const { id, evaluated, exported } of answer) {
+      const names = (segments: readonly { readonly segmentId: string }[] = []) =>
+        segments.some(({ segmentId }) => segmentId === id);
+      expect(evaluated.map((job) => job.platformId)).toEqual(
+        all.segmentJobs.filter(({ segments }) => names(segments)).map((job) => job.id),
+      );
+      expect(exported.map((job) => job.platformId)).toEqual(
+        all.exportJobs.filter(({ filter }) => names(filter?.segments)).map((job) => String(job.id)),
+      );
+    }
+  });
+
+  it('people have the attributes and memberships that the platform knows, and nobody is nobody', async () => {
+    const values = Array.from({ length: 5 }, (_, index) => `CRM-${String(index + 1).padStart(9, '0')}`);
+    const { answer, expected } = await whileNothingChanges(() =>
+      Promise.all(
+        [...values, 'CRM-nobody'].map(async (value, index) => {
+          const identity = { namespace: 'CRMID', value };
+          const mergePolicyId = index % 2 === 0 ? null : '49d86bf3-f0f9-4d0e-9d2a-2f3f1c4a8d15';
+          const { profile } = await asked.query(ReadProfileDocument, { identity, mergePolicyId });
+          const known = await readProfile(rest, identity, mergePolicyId === null ? {} : { mergePolicyId });
+          return { profile, known };
+        }),
+      ),
+    );
+    for (const { profile, known } of answer) expect(profile).toEqual(known && expected.profile(known));
+    expect(answer.filter(({ known }) => known !== null).length).toBeGreaterThan(2);
+    expect(answer.at(-1)).toEqual({ profile: null, known: null });
+  });
+
+  it('batches have the files that Data Access has, byte by byte', async () => {
+    const { batches } = await readPlatform(rest);
+    let compared = 0;
+    for (const [batch] of batches.slice(0, 6)) {
+      const parts = (await readParts(rest, batch)) ?? [];
+      const files = await everyNode(
+        async (after) => (await asked.query(ReadFilesDocument, { batch, first, after })).batch?.page,
+      );
+      expect(files).toEqual(
+        parts.map(({ fileId, name, length }) => ({
+          platformId: fileId,
+          name,
+          sizeBytes: Number(length),
+          downloadUrl: expect.stringContaining(`${gateway.url}/files/`),
+        })),
+      );
+      for (const [index, part] of parts.entries()) {
+        const response = await fetch(files[index]?.downloadUrl ?? '');
+        expect(Buffer.from(await response.arrayBuffer()).equals(await rest.bytes(partPath(part)))).toBe(true);
+        compared += 1;
+      }
+    }
+    expect(compared).toBeGreaterThan(0);
+  });
+
+  it('who asks, and for which sandbox, is what the platform has', async () => {
+    const { sandboxes } = await rest.get<{ sandboxes: readonly Readonly<Record<string, unknown>>[] }>(
+      '/data/foundation/sandbox-management/',
+    );
+    const expected = sandboxes.map(({ name, title, type, state, isDefault }) => ({
+      name,
+      title,
+      type,
+      state,
+      isDefault,
+    }));
+    expect((await asked.query(ReadViewerDocument, {})).viewer).toEqual({
+      organizationId: organization,
+      sandbox: expected.find(({ name }) => name === sandbox),
+      sandboxes: expected,
+      canWrite: true,
+      authMode: 'EMBEDDED',
+    });
+  });
+});
+
+describe('the comparison', () => {
+  const documents: readonly DocumentNode[] = [
+    ReadBatchesDocument,
+    ReadByIdDocument,
+    ReadDatasetsDocument,
+    ReadExportJobsDocument,
+    ReadFilesDocument,
+    ReadMergePoliciesDocument,
+    ReadProfileDocument,
+    ReadSchedulesDocument,
+    ReadSegmentDefinitionsDocument,
+    ReadSegmentJobsDocument,
+    ReadViewerDocument,
+  ];
+
+  it('reads every field of every type that a query can reach', () => {
+    const schema = printedSchema();
+    const read = new Set<string>();
+    for (const document of documents) {
+      const info = new TypeInfo(schema);
+      const enter = () =>
+        void read.add(`${getNamedType(info.getParentType() ?? undefined)?.name}.${info.getFieldDef()?.name}`);
+      visit(document, visitWithTypeInfo(info, { Field: { enter } }));
+    }
+    const reachable = new Set<string>();
+    const reach = (name: string): void => {
+      const type = schema.getType(name);
+      if (!isObjectType(type) || isSpecifiedScalarType(type) || reachable.has(name)) return;
+      reachable.add(name);
+      for (const field of Object.values(type.getFields())) reach(getNamedType(field.type).name);
+    };
+    reach('Query');
+    reachable.delete('Query');
+    const fields = [...reachable].flatMap((name) => {
+      const type = schema.getType(name);
+      return isObjectType(type) ? Object.keys(type.getFields()).map((field) => `${name}.${field}`) : [];
+    });
+    // Files and batches are read through connections of their own, below a batch and a dataset.
+    expect(fields.filter((field) => !read.has(field))).toEqual([]);
+    expect(fields.length).toBeGreaterThan(150);
+  });
+});

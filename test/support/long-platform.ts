@@ -1,0 +1,108 @@
+import type { ServerResponse } from 'node:http';
+import { type Stub, startStub } from './platform.ts';
+
+export interface LongPlatformOptions {
+  readonly exportJobs?: number;
+  readonly segmentJobs?: number;
+  /** What `start=` counts on segment jobs. @default 'page' */
+  readonly start?: 'page' | 'row';
+}
+
+/** A platform with nothing but two very long lists, made up as they are read. */
+export interface LongPlatform extends Pick<Stub, 'url' | 'requests'>, AsyncDisposable {
+  /** As many jobs of each kind are created, newer than all others. */
+  arrive(count: number): void;
+}
+
+/** The dataset that every 400th export job writes into; all others write into another. */
+export const rareDataset = 'rare';
+export const rareEvery = 400;
+/** Of the job with the number 0; each later one is a second younger. */
+const firstCreated = Date.parse('2026-01-01T00:00:00Z');
+const createdAt = (number: number): number => firstCreated + number * 1_000;
+
+const exportJob = (id: number) => ({
+  id,
+  jobType: 'BATCH',
+  status: 'SUCCEEDED',
+  schema: { name: '_xdm.context.profile' },
+  destination: { datasetId: id % rareEvery === 0 ? rareDataset : 'common', batchId: `batch-${id}` },
+  metrics: {},
+  creationTime: createdAt(id),
+  updateTime: createdAt(id),
+});
+
+/** Every 400th segment job has failed, and every 400th but one was cancelled. */
+const segmentJob = (number: number) => ({
+  id: `segment-job-${number}`,
+  status: number % rareEvery === 0 ? 'FAILED' : number % rareEvery === 1 ? 'CANCELLED' : 'SUCCEEDED',
+  source: 'api',
+  segments: [{ segmentId: '*' }],
+  errors: [],
+  creationTime: createdAt(number),
+  updateTime: createdAt(number),
+});
+
+/** The platform's largest page. */
+const maxLimit = 100;
+
+export async function startLongPlatform(options: LongPlatformOptions = {}): Promise<LongPlatform> {
+  const { start = 'page' } = options;
+  let [exportJobs, segmentJobs] = [options.exportJobs ?? 0, options.segmentJobs ?? 0];
+
+  /** By the cursor of the export jobs: creation time and id of the last one given. */
+  const listExportJobs = (query: URLSearchParams) => {
+    const limit = Math.min(Number(query.get('limit')), maxLimit);
+    const before = Number(query.get('offset')?.split('_')[1] ?? exportJobs + 1);
+    const records = descending(before - 1, limit).map(exportJob);
+    const last = records.at(-1);
+    const more = last !== undefined && last.id > 1;
+    return {
+      records,
+      page: { pageSize: records.length },
+      link: { next: more ? `/export/jobs/?limit=${limit}&offset=${last.creationTime}_${last.id}` : '' },
+    };
+  };
+
+  const listSegmentJobs = (query: URLSearchParams) => {
+    const limit = Math.min(Number(query.get('limit')), maxLimit);
+    const at = Number(query.get('start') ?? 0);
+    const skip = start === 'page' ? at * limit : at;
+    const children = descending(segmentJobs - skip, limit).map(segmentJob);
+    const more = skip + children.length < segmentJobs;
+    const next = start === 'page' ? at + 1 : at + children.length;
+    return {
+      children,
+      _page: { totalCount: segmentJobs, pageSize: children.length },
+      _links: { next: more ? { href: `/segment/jobs?start=${next}&limit=${limit}` } : {} },
+    };
+  };
+
+  const stub = await startStub((request, response) => {
+    request.resume();
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stub');
+    if (pathname.startsWith('/ims/'))
+      send(response, { access_token: 'token', token_type: 'bearer', expires_in: 86_399 });
+    else if (pathname.includes('/export/jobs')) send(response, listExportJobs(searchParams));
+    else if (pathname.includes('/segment/jobs')) send(response, listSegmentJobs(searchParams));
+    else response.writeHead(404).end();
+  });
+  return {
+    url: stub.url,
+    requests: stub.requests,
+    arrive: (count) => {
+      exportJobs += count;
+      segmentJobs += count;
+    },
+    [Symbol.asyncDispose]: () => stub[Symbol.asyncDispose](),
+  };
+}
+
+/** Numbers from one down, to 1 at the least. */
+const descending = (from: number, count: number): readonly number[] =>
+  Array.from({ length: Math.max(0, Math.min(count, from)) }, (_, index) => from - index);
+
+function send(response: ServerResponse, body: object): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
