@@ -116,8 +116,14 @@ export function createLoaders(api: PlatformApi): Loaders {
     segmentJob,
     segmentDefinition,
     mergePolicy,
-    profile: (query) =>
-      profile.load(fields.memberships === true ? { ...query, fields: withMemberships(query.fields) } : query),
+    profile: async (query) => {
+      const asked = fields.memberships === true ? withMemberships(query.fields) : query.fields;
+      const found = await profile.load({ ...query, fields: asked });
+      if (found === null || asked === query.fields) return found;
+      // It was asked for on behalf of the memberships: the attributes hold what the caller named.
+      const { [membershipAttribute]: _, ...attributes } = found.attributes;
+      return { ...found, attributes };
+    },
     exportJobs: async (options) => primed(exportJob, await readExportJobs(api.exportJobs, options)),
     datasets: async (options) => primed(dataset, await readDatasets(api.datasets, options, fields.dataset)),
     batches: async (options) => primed(batch, await readBatches(api.batches, options, fields.batch)),
@@ -151,7 +157,9 @@ export function createLoaders(api: PlatformApi): Loaders {
 
 /** Memberships are an attribute like others to the platform: it leaves them out where only others are asked for. */
 const withMemberships = (fields: ProfileQuery['fields']): ProfileQuery['fields'] =>
-  fields === null || fields.includes(membershipAttribute) ? fields : [...fields, membershipAttribute];
+  fields === null || fields.some((path) => path.split('.', 1)[0] === membershipAttribute)
+    ? fields
+    : [...fields, membershipAttribute];
 
 const membershipAttribute = 'segmentMembership';
 
