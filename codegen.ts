@@ -4,7 +4,7 @@ import { codegen } from '@graphql-codegen/core';
 import * as typedDocumentNode from '@graphql-codegen/typed-document-node';
 import * as typescriptOperations from '@graphql-codegen/typescript-operations';
 import { parse, printSchema } from 'graphql';
-import { variables } from './src/config.ts';
+import { variables } from './src/config-variables.ts';
 import { schema } from './src/schema/index.ts';
 
 /**
@@ -42,10 +42,9 @@ function configurationTable(readme: string): string {
     return `| \`${name}\` | ${shownDefault} | ${description} |`;
   });
   const table = ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
-  return readme.replace(
-    /(<!-- configuration:begin[^>]*-->\n)[\s\S]*?(\n<!-- configuration:end -->)/,
-    (_, begin: string, end: string) => `${begin}${table}${end}`,
-  );
+  const place = /(<!-- configuration:begin[^>]*-->\n)[\s\S]*?(<!-- configuration:end -->)/;
+  if (!place.test(readme)) throw new Error('The README has no place for the configuration table.');
+  return readme.replace(place, (_, begin: string, end: string) => `${begin}${table}\n${end}`);
 }
 
 const outputs: Record<string, () => string | Promise<string>> = {
