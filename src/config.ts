@@ -1,13 +1,16 @@
-import { isIPv4 } from 'node:net';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { isLoopback, variables } from './config-variables.ts';
 import { parseTenant, type Tenant } from './domain/tenant.ts';
-import { type LogLevel, logLevels } from './runtime/logger.ts';
+import type { LogLevel } from './runtime/logger.ts';
 
 /** Everything that can be set, checked and complete. Made once, at start, by `loadConfig`. */
 export interface Config {
   readonly server: ServerConfig;
   readonly platform: PlatformConfig;
   readonly auth: AuthConfig;
+  readonly limits: LimitsConfig;
+  /** Path of the only documents that are executed; null executes all, and remembers them by their hash. */
+  readonly trustedDocuments: string | null;
   readonly polling: { readonly minMs: number; readonly maxMs: number };
   readonly downloads: { readonly linkTtlMs: number; readonly secret: string | null };
   readonly logLevel: LogLevel;
@@ -24,6 +27,21 @@ export interface ServerConfig {
   readonly introspection: boolean;
   readonly maxBodyBytes: number;
   readonly drainMs: number;
+}
+
+/** How much one operation, one socket and one caller may ask for. */
+export interface LimitsConfig {
+  readonly operation: {
+    readonly maxTokens: number;
+    readonly maxDepth: number;
+    readonly maxAliases: number;
+    readonly maxDirectives: number;
+    /** Calls to the platform that answering one operation may take. */
+    readonly maxUpstreamCalls: number;
+  };
+  /** Operations of one caller; `perSecond` 0 means as many as it likes. */
+  readonly rate: { readonly perSecond: number; readonly burst: number };
+  readonly subscriptions: { readonly perSocket: number; readonly perPrincipal: number };
 }
 
 /** The platform itself, or the emulator that the gateway starts beside itself. */
@@ -50,6 +68,22 @@ export type AuthConfig =
       readonly defaultOrg: string | null;
       readonly defaultSandbox: string;
       readonly defaultApiKey: string | null;
+    }
+  /** The gateway's own credential for the platform; callers bring a token of an issuer. */
+  | {
+      readonly mode: 'service';
+      /** The only organization that is served; null serves whichever a token names. */
+      readonly onlyOrg: string | null;
+      readonly defaultSandbox: string;
+      readonly clientId: string;
+      readonly clientSecret: string;
+      readonly scopes: readonly string[];
+      readonly jwt: {
+        readonly jwksUrl: string;
+        readonly issuer: string;
+        readonly audience: string;
+        readonly claims: { readonly organization: string; readonly sandboxes: string; readonly scopes: string };
+      };
     };
 
 /** Thrown by `loadConfig`: every variable that is wrong, with what is wrong about it, and no value of a secret. */
@@ -63,98 +97,17 @@ export class ConfigurationError extends Error {
   }
 }
 
-const integer = (minimum: number, maximum: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, `must be a whole number from ${minimum} to ${maximum}`)
-    .transform(Number)
-    .pipe(z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`));
-
-const flag = z
-  .enum(['true', 'false', '1', '0'], 'must be true or false')
-  .transform((value) => value === 'true' || value === '1');
-
-const baseUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
-  .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential')
-  .refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment')
-  .transform((value) => value.replace(/\/+$/, ''));
-
-const header = z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be printable ASCII without spaces');
-
-const describe = <Schema extends z.ZodType>(schema: Schema, shownDefault: string, description: string) =>
-  schema.optional().meta({ description, shownDefault });
-
-/**
- * Every environment variable that the gateway reads. The table in the README is printed from this object, so each entry
- * says what it means and what holds when it is not set.
- */
-export const variables = z.object({
-  PORT: describe(integer(0, 65_535), '4000', 'Port to listen on; 0 takes any free one, named on the ready line.'),
-  HOST: describe(
-    z.string().min(1),
-    '127.0.0.1',
-    'Address to listen on. Other than loopback is refused in `embedded` mode.',
-  ),
-  PUBLIC_URL: describe(baseUrl, 'where it listens', 'Where clients reach the gateway; download links begin with it.'),
-  AEP_BASE_URL: describe(
-    baseUrl,
-    'the built-in emulator',
-    'The platform, `https://platform.adobe.io` for the real one.',
-  ),
-  AEP_IMS_URL: describe(
-    baseUrl,
-    '`AEP_BASE_URL` in `embedded` mode, else `https://ims-na1.adobelogin.com`',
-    'Where access tokens are asked for.',
-  ),
-  AUTH_MODE: describe(
-    z.enum(['embedded', 'passthrough'], 'must be embedded or passthrough'),
-    '`embedded` without `AEP_BASE_URL`, else `passthrough`',
-    '`embedded`: an emulator behind, no credential needed. `passthrough`: the caller’s own platform headers go upstream.',
-  ),
-  AEP_ORG_ID: describe(z.string(), 'the emulator’s, else none', 'Organization when a request names none.'),
-  AEP_SANDBOX: describe(z.string(), 'prod', 'Sandbox when a request names none.'),
-  AEP_API_KEY: describe(header, 'none', 'API key (`x-api-key`) when a request brings none.'),
-  UPSTREAM_TIMEOUT_MS: describe(
-    integer(100, 60_000),
-    '30000',
-    'Deadline of one call to the platform, in milliseconds.',
-  ),
-  POLL_MIN_MS: describe(
-    integer(100, 600_000),
-    '2000',
-    'Shortest pause between two looks at the platform, in milliseconds.',
-  ),
-  POLL_MAX_MS: describe(
-    integer(100, 3_600_000),
-    '30000',
-    'Longest pause between two looks at the platform, in milliseconds.',
-  ),
-  CORS_ORIGINS: describe(z.string(), 'none', 'Origins of browser apps that may call, separated by commas.'),
-  GRAPHIQL: describe(flag, 'true in `embedded` mode, else false', 'Serve GraphiQL to browsers at `/graphql`.'),
-  INTROSPECTION: describe(flag, 'true', 'Answer introspection queries.'),
-  MAX_BODY_BYTES: describe(integer(1_024, 100_000_000), '1000000', 'Largest request body, in bytes.'),
-  DRAIN_MS: describe(
-    integer(0, 600_000),
-    '10000',
-    'How long a shutdown waits for requests in flight, in milliseconds.',
-  ),
-  DOWNLOAD_LINK_TTL_SECONDS: describe(integer(1, 86_400), '900', 'How long a download link works, in seconds.'),
-  DOWNLOAD_LINK_SECRET: describe(
-    z.string().min(32, 'must have at least 32 characters'),
-    'random at each start',
-    'Signs download links. Set the same one on all replicas.',
-  ),
-  LOG_LEVEL: describe(
-    z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
-    'info',
-    'Least severe level that is logged.',
-  ),
-  EMULATOR_PROFILES: describe(integer(0, 10_000_000), '10000', 'Profiles that the built-in emulator makes up.'),
-  EMULATOR_DIR: describe(z.string().min(1), 'a temporary directory', 'Where the built-in emulator keeps its state.'),
-});
-
 const emulatorCredential = { clientId: 'emulator', clientSecret: 'emulator', org: '0123456789ABCDEF01234567@AdobeOrg' };
+/** What `service` mode cannot do without. */
+const serviceVariables = [
+  'AEP_BASE_URL',
+  'AEP_CLIENT_ID',
+  'AEP_CLIENT_SECRET',
+  'JWT_JWKS_URL',
+  'JWT_ISSUER',
+  'JWT_AUDIENCE',
+] as const;
+const serviceScopes = ['openid', 'AdobeID', 'read_organizations', 'additional_info.projectedProductContext'];
 const realIms = 'https://ims-na1.adobelogin.com';
 
 /**
@@ -198,6 +151,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       if (set.AEP_BASE_URL === undefined && !wrong('AEP_BASE_URL'))
         issues.push('AEP_BASE_URL must be set in passthrough mode');
       break;
+    case 'service':
+      for (const name of serviceVariables) {
+        if (set[name] === undefined && !wrong(name)) issues.push(`${name} must be set in service mode`);
+      }
+      break;
   }
 
   const corsOrigins = (set.CORS_ORIGINS ?? '')
@@ -219,7 +177,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       publicUrl: set.PUBLIC_URL ?? null,
       corsOrigins,
       graphiql: set.GRAPHIQL ?? mode === 'embedded',
-      introspection: set.INTROSPECTION ?? true,
+      introspection: set.INTROSPECTION ?? mode !== 'service',
       maxBodyBytes: set.MAX_BODY_BYTES ?? 1_000_000,
       drainMs: set.DRAIN_MS ?? 10_000,
     },
@@ -237,20 +195,22 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
             imsUrl: set.AEP_IMS_URL ?? (mode === 'embedded' ? set.AEP_BASE_URL : realIms),
             timeoutMs,
           },
-    auth:
-      mode === 'embedded'
-        ? {
-            mode,
-            defaultTenant: tenant,
-            clientId: emulatorCredential.clientId,
-            clientSecret: emulatorCredential.clientSecret,
-          }
-        : {
-            mode,
-            defaultOrg: set.AEP_ORG_ID ?? null,
-            defaultSandbox: sandbox,
-            defaultApiKey: set.AEP_API_KEY ?? null,
-          },
+    auth: authConfig(mode, set, tenant),
+    limits: {
+      operation: {
+        maxTokens: set.MAX_OPERATION_TOKENS ?? 5_000,
+        maxDepth: set.MAX_OPERATION_DEPTH ?? 20,
+        maxAliases: set.MAX_OPERATION_ALIASES ?? 100,
+        maxDirectives: set.MAX_OPERATION_DIRECTIVES ?? 100,
+        maxUpstreamCalls: set.MAX_OPERATION_CALLS ?? 1_000,
+      },
+      rate: { perSecond: set.RATE_LIMIT_PER_SECOND ?? 5_000, burst: set.RATE_LIMIT_BURST ?? 10_000 },
+      subscriptions: {
+        perSocket: set.MAX_SUBSCRIPTIONS_PER_SOCKET ?? 5_000,
+        perPrincipal: set.MAX_SUBSCRIPTIONS_PER_CALLER ?? 10_000,
+      },
+    },
+    trustedDocuments: set.TRUSTED_DOCUMENTS ?? null,
     polling: { minMs, maxMs },
     downloads: {
       linkTtlMs: (set.DOWNLOAD_LINK_TTL_SECONDS ?? 900) * 1_000,
@@ -260,8 +220,41 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   };
 }
 
-/** Whether only this machine can reach an address. A name other than `localhost` is not looked up: it counts as outside. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '');
-  return bare === 'localhost' || bare === '::1' || (bare.startsWith('127.') && isIPv4(bare));
+/** Called when everything that the mode needs is known to be set. */
+function authConfig(mode: AuthConfig['mode'], set: z.output<typeof variables>, defaultTenant: Tenant): AuthConfig {
+  switch (mode) {
+    case 'embedded':
+      return {
+        mode,
+        defaultTenant,
+        clientId: emulatorCredential.clientId,
+        clientSecret: emulatorCredential.clientSecret,
+      };
+    case 'passthrough':
+      return {
+        mode,
+        defaultOrg: set.AEP_ORG_ID ?? null,
+        defaultSandbox: defaultTenant.sandbox,
+        defaultApiKey: set.AEP_API_KEY ?? null,
+      };
+    case 'service':
+      return {
+        mode,
+        onlyOrg: set.AEP_ORG_ID ?? null,
+        defaultSandbox: defaultTenant.sandbox,
+        clientId: set.AEP_CLIENT_ID ?? '',
+        clientSecret: set.AEP_CLIENT_SECRET ?? '',
+        scopes: set.AEP_SCOPES ?? serviceScopes,
+        jwt: {
+          jwksUrl: set.JWT_JWKS_URL ?? '',
+          issuer: set.JWT_ISSUER ?? '',
+          audience: set.JWT_AUDIENCE ?? '',
+          claims: {
+            organization: set.JWT_ORGANIZATION_CLAIM ?? 'organization',
+            sandboxes: set.JWT_SANDBOXES_CLAIM ?? 'sandboxes',
+            scopes: set.JWT_SCOPES_CLAIM ?? 'scope',
+          },
+        },
+      };
+  }
 }

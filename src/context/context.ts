@@ -22,15 +22,22 @@ export interface Watches {
 /** What a resolver may use: one operation of one caller, made once per operation, the same over every transport. */
 export interface GatewayContext {
   readonly tenant: Tenant;
+  /** Whom limits count. See Session. */
+  readonly principal: string;
   readonly authMode: AuthMode;
+  /** See Session. */
+  readonly allowedSandboxes: readonly string[] | null;
+  readonly canRead: boolean;
   readonly canWrite: boolean;
+  /** When the caller's token runs out; null where the gateway does not know it. */
+  readonly expiresAt: Date | null;
   /** Reads. They are given up when the caller leaves. */
   readonly platform: PlatformApi;
   /** Writes. They go on when the caller leaves: a create that is cut off may have happened all the same. */
   readonly writes: Pick<PlatformApi, 'exportJobs' | 'datasets' | 'schedules' | 'segmentJobs'>;
   readonly loaders: Loaders;
   readonly watch: Watches;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'deadline'>;
   /** See IdempotencyRecords; the tenant is that of the request. */
   once(
     request: Omit<IdempotentCreate, 'tenant'>,

@@ -6,6 +6,7 @@ import type { Authenticate } from './authenticate.ts';
 import type { AuthMode, GatewayContext, Watches } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { IdempotencyRecords } from './idempotency.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import type { RequestHeaders } from './request-headers.ts';
 
 export interface ContextServices {
@@ -13,6 +14,7 @@ export interface ContextServices {
   readonly authMode: AuthMode;
   readonly upstream: Upstream;
   readonly watch: (caller: Caller) => Watches;
+  readonly rateLimiter: RateLimiter;
   readonly clock: Clock;
   readonly idempotency: IdempotencyRecords;
   readonly downloads: DownloadLinks;
@@ -28,28 +30,32 @@ export interface OperationRequest {
   readonly signal: AbortSignal;
 }
 
-export type CreateContext = (request: OperationRequest) => GatewayContext;
+export type CreateContext = (request: OperationRequest) => Promise<GatewayContext>;
 
 /**
  * Makes the context of each operation, the same way for every transport.
  * @throws what `authenticate` throws
+ * @throws {RateLimitedError} the caller has made too many operations lately
  */
 export function contextFactory(services: ContextServices): CreateContext {
-  const { authenticate, authMode, upstream, watch, clock, idempotency, downloads, logger, lifetime } = services;
-  return ({ headers, signal }) => {
-    const caller = authenticate(headers);
+  const { authenticate, authMode, upstream, watch, rateLimiter, clock, idempotency, downloads, logger, lifetime } =
+    services;
+  return async ({ headers, signal }) => {
+    const session = await authenticate(headers);
+    rateLimiter.take(session.principal);
+    const { tenant, credential, ...rights } = session;
+    const caller: Caller = { tenant, credential };
     const platform = upstream.connect(caller, { signal });
     return {
-      tenant: caller.tenant,
+      tenant,
+      ...rights,
       authMode,
-      // Without roles of its own, the gateway lets the platform decide about each write.
-      canWrite: true,
       platform,
       writes: upstream.connect(caller, { signal: lifetime }),
       loaders: createLoaders(platform),
       watch: watch(caller),
       clock,
-      once: (request, create) => idempotency.run({ ...request, tenant: caller.tenant }, create),
+      once: (request, create) => idempotency.run({ ...request, tenant }, create),
       downloads: { linkTo: (file) => downloads.linkTo(caller, file) },
       signal,
       logger,

@@ -5,20 +5,34 @@ export type RequestHeaders = (name: string) => string | null;
 const callerHeaders = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
 
 /**
- * Reads `connectionParams` as headers: the names of the HTTP headers in any case, at the top or under `headers`.
- * What is not there is looked up in the headers of the upgrade request.
+ * Members of `connectionParams` under which federation routers pass headers on: Apollo Router wraps what it was given in
+ * another `connectionParams`, Cosmo and Hive nest what the client sent or the headers of its upgrade request.
+ */
+const envelopes = ['headers', 'connectionParams', 'initialPayload', 'upgradeHeaders', 'extensions'];
+/** How deep envelopes may lie in each other. */
+const maxDepth = 4;
+
+/**
+ * Reads `connectionParams` as headers: the names of the HTTP headers in any case, at the top or in the envelopes of
+ * federation routers; the outermost counts. What is not there is looked up in the headers of the upgrade request.
  */
 export function connectionHeaders(connectionParams: unknown, upgrade: RequestHeaders): RequestHeaders {
   const found = new Map<string, string>();
-  for (const source of [member(connectionParams, 'headers'), connectionParams]) {
-    if (typeof source !== 'object' || source === null) continue;
-    for (const [name, value] of Object.entries(source)) {
-      const header = name.toLowerCase();
-      if (callerHeaders.includes(header) && typeof value === 'string') found.set(header, value);
-    }
-  }
+  collect(connectionParams, 1, found);
   return (name) => found.get(name) ?? upgrade(name);
 }
 
-const member = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? Object.entries(value).find(([key]) => key === name)?.[1] : undefined;
+function collect(source: unknown, depth: number, found: Map<string, string>): void {
+  if (typeof source !== 'object' || source === null || Array.isArray(source)) return;
+  const members = Object.entries(source);
+  for (const [name, value] of members) {
+    const header = name.toLowerCase();
+    // Routers in Go keep each header as a list.
+    const text: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
+    if (callerHeaders.includes(header) && typeof text === 'string' && !found.has(header)) found.set(header, text);
+  }
+  if (depth === maxDepth) return;
+  for (const envelope of envelopes) {
+    for (const [name, value] of members) if (name === envelope) collect(value, depth + 1, found);
+  }
+}

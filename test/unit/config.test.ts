@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError, isLoopback, loadConfig, variables } from '../../src/config.ts';
+import { ConfigurationError, loadConfig } from '../../src/config.ts';
+import { isLoopback, variables } from '../../src/config-variables.ts';
 
 /** Any character, lone surrogates included. */
 const codeUnit = fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code));
@@ -37,6 +38,18 @@ describe('the configuration', () => {
         clientId: 'emulator',
         clientSecret: 'emulator',
       },
+      limits: {
+        operation: {
+          maxTokens: 5_000,
+          maxDepth: 20,
+          maxAliases: 100,
+          maxDirectives: 100,
+          maxUpstreamCalls: 1_000,
+        },
+        rate: { perSecond: 5_000, burst: 10_000 },
+        subscriptions: { perSocket: 5_000, perPrincipal: 10_000 },
+      },
+      trustedDocuments: null,
       polling: { minMs: 2_000, maxMs: 30_000 },
       downloads: { linkTtlMs: 900_000, secret: null },
       logLevel: 'info',
@@ -84,6 +97,16 @@ describe('the configuration', () => {
       INTROSPECTION: 'false',
       MAX_BODY_BYTES: '2048',
       DRAIN_MS: '0',
+      TRUSTED_DOCUMENTS: 'documents.json',
+      MAX_OPERATION_TOKENS: '1000',
+      MAX_OPERATION_DEPTH: '2',
+      MAX_OPERATION_ALIASES: '3',
+      MAX_OPERATION_DIRECTIVES: '4',
+      MAX_OPERATION_CALLS: '5',
+      RATE_LIMIT_PER_SECOND: '0',
+      RATE_LIMIT_BURST: '6',
+      MAX_SUBSCRIPTIONS_PER_SOCKET: '7',
+      MAX_SUBSCRIPTIONS_PER_CALLER: '8',
       DOWNLOAD_LINK_TTL_SECONDS: '60',
       DOWNLOAD_LINK_SECRET: 's'.repeat(32),
       LOG_LEVEL: 'silent',
@@ -103,6 +126,12 @@ describe('the configuration', () => {
       },
       platform: { kind: 'emulator', profiles: 5, directory: '/tmp/emulator', timeoutMs: 500 },
       auth: { defaultTenant: { org, sandbox: 'dev' } },
+      limits: {
+        operation: { maxTokens: 1_000, maxDepth: 2, maxAliases: 3, maxDirectives: 4, maxUpstreamCalls: 5 },
+        rate: { perSecond: 0, burst: 6 },
+        subscriptions: { perSocket: 7, perPrincipal: 8 },
+      },
+      trustedDocuments: 'documents.json',
       polling: { minMs: 100, maxMs: 200 },
       downloads: { linkTtlMs: 60_000, secret: 's'.repeat(32) },
       logLevel: 'silent',
@@ -193,11 +222,90 @@ describe('the configuration', () => {
     expect(new ConfigurationError(issues).message).not.toContain('cret');
   });
 
+  describe('of the service mode', () => {
+    const complete = {
+      AUTH_MODE: 'service',
+      AEP_BASE_URL: 'https://platform.adobe.io',
+      AEP_CLIENT_ID: 'client',
+      AEP_CLIENT_SECRET: 'planted-secret',
+      JWT_JWKS_URL: 'https://issuer.example/keys?policy=a',
+      JWT_ISSUER: 'https://issuer.example',
+      JWT_AUDIENCE: 'exports',
+    };
+
+    it('is complete with a platform, a credential, and an issuer; it may listen anywhere and is not introspected', () => {
+      const config = loadConfig({ ...complete, HOST: '0.0.0.0' });
+      expect(config.auth).toEqual({
+        mode: 'service',
+        onlyOrg: null,
+        defaultSandbox: 'prod',
+        clientId: 'client',
+        clientSecret: 'planted-secret',
+        scopes: ['openid', 'AdobeID', 'read_organizations', 'additional_info.projectedProductContext'],
+        jwt: {
+          jwksUrl: 'https://issuer.example/keys?policy=a',
+          issuer: 'https://issuer.example',
+          audience: 'exports',
+          claims: { organization: 'organization', sandboxes: 'sandboxes', scopes: 'scope' },
+        },
+      });
+      expect(config.server).toMatchObject({ introspection: false, graphiql: false });
+      expect(loadConfig({ ...complete, INTROSPECTION: 'true' }).server.introspection).toBe(true);
+    });
+
+    it('takes the names of the claims, one organization, and the scopes of its own tokens', () => {
+      const { auth } = loadConfig({
+        ...complete,
+        AEP_ORG_ID: org,
+        AEP_SCOPES: 'openid, AdobeID',
+        JWT_ORGANIZATION_CLAIM: 'org',
+        JWT_SANDBOXES_CLAIM: 'https://example.com/sandboxes',
+        JWT_SCOPES_CLAIM: 'scp',
+      });
+      expect(auth).toMatchObject({
+        onlyOrg: org,
+        scopes: ['openid', 'AdobeID'],
+        jwt: { claims: { organization: 'org', sandboxes: 'https://example.com/sandboxes', scopes: 'scp' } },
+      });
+    });
+
+    it('names everything that is missing at once', () => {
+      expect(named(issuesOf({ AUTH_MODE: 'service' }))).toEqual(Object.keys(complete).slice(1));
+    });
+
+    it.each([
+      ['AEP_CLIENT_SECRET', 'two planted words'],
+      ['AEP_SCOPES', ' , '],
+      ['JWT_JWKS_URL', 'http://issuer.example/keys'],
+      ['JWT_JWKS_URL', 'https://user:planted@issuer.example/keys'],
+      ['JWT_JWKS_URL', 'keys'],
+    ])('refuses %s of %j without repeating it', (name, value) => {
+      const issues = issuesOf({ ...complete, [name]: value });
+      expect(named(issues)).toEqual([name]);
+      expect(issues.join()).not.toContain('planted');
+    });
+
+    it('reads keys without TLS from this machine alone', () => {
+      expect(issuesOf({ ...complete, JWT_JWKS_URL: 'http://127.0.0.1:8080/keys' })).toEqual([]);
+    });
+  });
+
   it('throws nothing but a ConfigurationError, whatever the environment holds', () => {
     const names = Object.keys(variables.shape);
     const value = fc.oneof(
       fc.string({ unit: codeUnit, maxLength: 20 }),
-      fc.constantFrom('embedded', 'passthrough', '0', '1', '100', 'http://[', 'http://127.0.0.1', '127.0.0.1', '::'),
+      fc.constantFrom(
+        'embedded',
+        'passthrough',
+        'service',
+        '0',
+        '1',
+        '100',
+        'http://[',
+        'http://127.0.0.1',
+        '127.0.0.1',
+        '::',
+      ),
       fc.constantFrom(
         'https://host.example/path/',
         'http://user@host',

@@ -14,27 +14,35 @@ describe('in embedded mode', () => {
   if (tenant === null) throw new Error('not a tenant');
   const authenticate = embeddedAuthentication(credential, tenant);
 
-  it('everybody uses the credential of the gateway', () => {
-    expect(authenticate(headersOf({ authorization: 'Bearer theirs' }))).toEqual({ tenant, credential });
+  it('everybody uses the credential of the gateway and may do everything', async () => {
+    expect(await authenticate(headersOf({ authorization: 'Bearer theirs' }))).toEqual({
+      tenant,
+      credential,
+      principal: 'embedded',
+      allowedSandboxes: null,
+      canRead: true,
+      canWrite: true,
+      expiresAt: null,
+    });
   });
 
-  it('a caller may choose organization and sandbox', () => {
+  it('a caller may choose organization and sandbox', async () => {
     const chosen = headersOf({ 'x-gw-ims-org-id': otherOrg, 'x-sandbox-name': 'dev' });
-    expect(authenticate(chosen).tenant).toEqual({ org: otherOrg, sandbox: 'dev' });
+    expect((await authenticate(chosen)).tenant).toEqual({ org: otherOrg, sandbox: 'dev' });
   });
 
-  it.each(['', 'Prod', 'dev/../prod', 'dev\r\nx-api-key: y', '-dev'])('%j is refused as a sandbox', (sandbox) => {
-    expect(() => authenticate(headersOf({ 'x-sandbox-name': sandbox }))).toThrow(InvalidInputError);
+  it.each(['', 'Prod', 'dev/../prod', 'dev\r\nx-api-key: y', '-dev'])('%j is refused as a sandbox', async (sandbox) => {
+    await expect(authenticate(headersOf({ 'x-sandbox-name': sandbox }))).rejects.toThrow(InvalidInputError);
   });
 });
 
 describe('in passthrough mode', () => {
-  const authenticate = (
+  const authenticate = async (
     headers: Readonly<Record<string, string>>,
     defaults: { readonly defaultOrg?: string | null; readonly defaultApiKey?: string | null } = {},
   ) => {
     const given: unknown[] = [];
-    const caller = passthroughAuthentication({
+    const caller = await passthroughAuthentication({
       defaultOrg: org,
       defaultSandbox: 'prod',
       defaultApiKey: null,
@@ -48,43 +56,51 @@ describe('in passthrough mode', () => {
   };
   const complete = { authorization: 'Bearer token', 'x-api-key': 'key' };
 
-  it('the credential of the caller is used, and nothing else', () => {
-    const { caller, given } = authenticate({ ...complete, 'x-sandbox-name': 'dev' }, { defaultApiKey: 'ours' });
+  it('the credential of the caller is used, and nothing else; the platform decides', async () => {
+    const { caller, given } = await authenticate({ ...complete, 'x-sandbox-name': 'dev' }, { defaultApiKey: 'ours' });
     expect(given).toEqual([{ authorization: 'Bearer token', apiKey: 'key' }]);
-    expect(caller).toEqual({ tenant: { org, sandbox: 'dev' }, credential });
+    expect(caller).toEqual({
+      tenant: { org, sandbox: 'dev' },
+      credential,
+      principal: credential.fingerprint,
+      allowedSandboxes: null,
+      canRead: true,
+      canWrite: true,
+      expiresAt: null,
+    });
   });
 
-  it('the configured API key stands in for one that is missing', () => {
-    expect(authenticate({ authorization: 'bearer  token' }, { defaultApiKey: 'ours' }).given).toEqual([
+  it('the configured API key stands in for one that is missing', async () => {
+    expect((await authenticate({ authorization: 'bearer  token' }, { defaultApiKey: 'ours' })).given).toEqual([
       { authorization: 'bearer  token', apiKey: 'ours' },
     ]);
   });
 
   it.each([undefined, '', 'token', 'Basic dXNlcg==', 'Bearer', 'Bearer ', 'xBearer token'])(
     'the Authorization header %j is no credential',
-    (authorization) => {
+    async (authorization) => {
       const headers = { 'x-api-key': 'key', ...(authorization === undefined ? {} : { authorization }) };
-      expect(() => authenticate(headers)).toThrow(UnauthenticatedError);
+      await expect(authenticate(headers)).rejects.toThrow(UnauthenticatedError);
     },
   );
 
-  it('a request without an API key is refused where none is configured', () => {
-    expect(() => authenticate({ authorization: 'Bearer token' })).toThrow(UnauthenticatedError);
+  it('a request without an API key is refused where none is configured', async () => {
+    await expect(authenticate({ authorization: 'Bearer token' })).rejects.toThrow(UnauthenticatedError);
   });
 
-  it('a request has to name its organization where none is configured', () => {
-    expect(() => authenticate(complete, { defaultOrg: null })).toThrow(InvalidInputError);
-    const named = authenticate({ ...complete, 'x-gw-ims-org-id': otherOrg }, { defaultOrg: null });
+  it('a request has to name its organization where none is configured', async () => {
+    await expect(authenticate(complete, { defaultOrg: null })).rejects.toThrow(InvalidInputError);
+    const named = await authenticate({ ...complete, 'x-gw-ims-org-id': otherOrg }, { defaultOrg: null });
     expect(named.caller.tenant).toEqual({ org: otherOrg, sandbox: 'prod' });
   });
 
-  it('who brings no credential learns nothing about the rest of the request', () => {
-    expect(() => authenticate({ 'x-gw-ims-org-id': 'nonsense' })).toThrow(UnauthenticatedError);
+  it('who brings no credential learns nothing about the rest of the request', async () => {
+    await expect(authenticate({ 'x-gw-ims-org-id': 'nonsense' })).rejects.toThrow(UnauthenticatedError);
   });
 
-  it('no error repeats what a header held', () => {
+  it('no error repeats what a header held', async () => {
     const secret = { authorization: 'Basic c2VjcmV0', 'x-gw-ims-org-id': 'secret' };
-    expect(() => authenticate(secret)).toThrow(/^(?!.*(secret|c2Vj))/);
-    expect(() => authenticate({ ...complete, 'x-gw-ims-org-id': 'secret' })).toThrow(/^(?!.*secret)/);
+    await expect(authenticate(secret)).rejects.toThrow(/^(?!.*(secret|c2Vj))/);
+    await expect(authenticate({ ...complete, 'x-gw-ims-org-id': 'secret' })).rejects.toThrow(/^(?!.*secret)/);
   });
 });

@@ -18,6 +18,32 @@ describe('the headers of a connection', () => {
     expect([headers('authorization'), headers('x-gw-ims-org-id')]).toEqual(['Bearer top', 'org']);
   });
 
+  it.each([
+    ['as Apollo Router wraps them', { connectionParams: { headers: { Authorization: 'Bearer a' } } }],
+    ['as Apollo Router wraps flat ones', { connectionParams: { authorization: 'Bearer a' } }],
+    ['as Cosmo passes on what a client sent', { extensions: { initialPayload: { Authorization: 'Bearer a' } } }],
+    ['as Cosmo passes on headers of the upgrade', { extensions: { upgradeHeaders: { Authorization: ['Bearer a'] } } }],
+  ])('are found in the envelopes of federation routers, %s', (_, params) => {
+    expect(connectionHeaders(params, upgrade)('authorization')).toBe('Bearer a');
+  });
+
+  it('are not looked for without end, nor where nobody puts them', () => {
+    const cyclic: Record<string, unknown> = {};
+    cyclic['headers'] = cyclic;
+    for (const params of [
+      cyclic,
+      { headers: { headers: { headers: { headers: { authorization: 'deep' } } } } },
+      { other: { authorization: 'elsewhere' } },
+      { authorization: ['two', 'values'] },
+      { authorization: 7, headers: null, connectionParams: 'text' },
+      [{ authorization: 'in a list' }],
+      'authorization',
+      null,
+    ]) {
+      expect(connectionHeaders(params, upgrade)('authorization')).toBeNull();
+    }
+  });
+
   it('are looked up in the upgrade request where connectionParams has none', () => {
     expect(connectionHeaders({}, upgrade)('x-sandbox-name')).toBe('from-upgrade');
     expect(connectionHeaders({ 'x-sandbox-name': 'dev' }, upgrade)('x-sandbox-name')).toBe('dev');

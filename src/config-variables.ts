@@ -1,0 +1,180 @@
+import { isIPv4 } from 'node:net';
+import { z } from 'zod';
+import { logLevels } from './runtime/logger.ts';
+
+const integer = (minimum: number, maximum: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${minimum} to ${maximum}`)
+    .transform(Number)
+    .pipe(z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`));
+
+const flag = z
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
+  .transform((value) => value === 'true' || value === '1');
+
+const baseUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
+  .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential')
+  .refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment')
+  .transform((value) => value.replace(/\/+$/, ''));
+
+const keysUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
+  .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential')
+  .refine(
+    (value) => new URL(value).protocol === 'https:' || isLoopback(new URL(value).hostname),
+    'must be https, unless it is on loopback: whoever can change the keys on their way can make tokens',
+  );
+
+const words = z
+  .string()
+  .regex(/^[\x20-\x7e]*[\x21-\x2b\x2d-\x7e][\x20-\x7e]*$/, 'must be names of printable ASCII, separated by commas')
+  .transform((value) => value.split(/[ ,]+/).filter((word) => word !== ''));
+
+const header = z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be printable ASCII without spaces');
+
+const describe = <Schema extends z.ZodType>(schema: Schema, shownDefault: string, description: string) =>
+  schema.optional().meta({ description, shownDefault });
+
+/**
+ * Every environment variable that the gateway reads. The table in the README is printed from this object, so each entry
+ * says what it means and what holds when it is not set.
+ */
+export const variables = z.object({
+  PORT: describe(integer(0, 65_535), '4000', 'Port to listen on; 0 takes any free one, named on the ready line.'),
+  HOST: describe(
+    z.string().min(1),
+    '127.0.0.1',
+    'Address to listen on. Other than loopback is refused in `embedded` mode.',
+  ),
+  PUBLIC_URL: describe(baseUrl, 'where it listens', 'Where clients reach the gateway; download links begin with it.'),
+  AEP_BASE_URL: describe(
+    baseUrl,
+    'the built-in emulator',
+    'The platform, `https://platform.adobe.io` for the real one.',
+  ),
+  AEP_IMS_URL: describe(
+    baseUrl,
+    '`AEP_BASE_URL` in `embedded` mode, else `https://ims-na1.adobelogin.com`',
+    'Where access tokens are asked for.',
+  ),
+  AUTH_MODE: describe(
+    z.enum(['embedded', 'passthrough', 'service'], 'must be embedded, passthrough or service'),
+    '`embedded` without `AEP_BASE_URL`, else `passthrough`',
+    '`embedded`: an emulator behind, no credential needed. `passthrough`: the caller’s own platform headers go upstream. `service`: callers bring a JWT, the gateway holds the platform credential.',
+  ),
+  AEP_ORG_ID: describe(
+    z.string(),
+    'the emulator’s, else none',
+    'Organization when a request names none; in `service` mode the only one that is served.',
+  ),
+  AEP_SANDBOX: describe(z.string(), 'prod', 'Sandbox when a request names none.'),
+  AEP_API_KEY: describe(header, 'none', 'API key (`x-api-key`) when a request brings none.'),
+  AEP_CLIENT_ID: describe(header, 'none', 'Client id of the gateway’s own platform credential. `service` mode only.'),
+  AEP_CLIENT_SECRET: describe(header, 'none', 'Its secret. `service` mode only.'),
+  AEP_SCOPES: describe(
+    words,
+    '`openid,AdobeID,read_organizations,additional_info.projectedProductContext`',
+    'Scopes of its tokens, separated by commas. `service` mode only.',
+  ),
+  JWT_JWKS_URL: describe(
+    keysUrl,
+    'none',
+    'Where the issuer of the callers’ tokens publishes its keys. `service` mode only.',
+  ),
+  JWT_ISSUER: describe(z.string().min(1), 'none', 'The `iss` that tokens must have. `service` mode only.'),
+  JWT_AUDIENCE: describe(z.string().min(1), 'none', 'The `aud` that tokens must have. `service` mode only.'),
+  JWT_ORGANIZATION_CLAIM: describe(
+    z.string().min(1),
+    '`organization`',
+    'Claim with the organization id. `service` mode only.',
+  ),
+  JWT_SANDBOXES_CLAIM: describe(
+    z.string().min(1),
+    '`sandboxes`',
+    'Claim with the names of the sandboxes, a list or a text with spaces. `service` mode only.',
+  ),
+  JWT_SCOPES_CLAIM: describe(
+    z.string().min(1),
+    '`scope`',
+    'Claim with `exports:read` and `exports:write`, a list or a text with spaces. `service` mode only.',
+  ),
+  UPSTREAM_TIMEOUT_MS: describe(
+    integer(100, 60_000),
+    '30000',
+    'Deadline of one call to the platform, in milliseconds.',
+  ),
+  POLL_MIN_MS: describe(
+    integer(100, 600_000),
+    '2000',
+    'Shortest pause between two looks at the platform, in milliseconds.',
+  ),
+  POLL_MAX_MS: describe(
+    integer(100, 3_600_000),
+    '30000',
+    'Longest pause between two looks at the platform, in milliseconds.',
+  ),
+  CORS_ORIGINS: describe(z.string(), 'none', 'Origins of browser apps that may call, separated by commas.'),
+  GRAPHIQL: describe(flag, 'true in `embedded` mode, else false', 'Serve GraphiQL to browsers at `/graphql`.'),
+  INTROSPECTION: describe(
+    flag,
+    'false in `service` mode, else true',
+    'Answer introspection queries, and name similar fields in messages about wrong ones.',
+  ),
+  TRUSTED_DOCUMENTS: describe(
+    z.string().min(1),
+    'none',
+    'Path of a JSON file of documents by id; then nothing else is executed. Without it, automatic persisted queries work.',
+  ),
+  MAX_OPERATION_TOKENS: describe(integer(100, 1_000_000), '5000', 'Words and signs that a document may have.'),
+  MAX_OPERATION_DEPTH: describe(integer(1, 1_000), '20', 'Fields in each other that an operation may have.'),
+  MAX_OPERATION_ALIASES: describe(integer(0, 100_000), '100', 'Aliases that an operation may have.'),
+  MAX_OPERATION_DIRECTIVES: describe(integer(0, 100_000), '100', 'Directives that an operation may have.'),
+  MAX_OPERATION_CALLS: describe(
+    integer(1, 1_000_000),
+    '1000',
+    'Calls to the platform that one operation may take, every list counted with its `first`.',
+  ),
+  RATE_LIMIT_PER_SECOND: describe(
+    integer(0, 1_000_000),
+    '5000',
+    'Operations that a caller may make each second in the long run; 0 for no limit.',
+  ),
+  RATE_LIMIT_BURST: describe(integer(1, 1_000_000), '10000', 'Operations that a caller may make at once after a rest.'),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: describe(
+    integer(1, 1_000_000),
+    '5000',
+    'Operations that may be under way on one WebSocket.',
+  ),
+  MAX_SUBSCRIPTIONS_PER_CALLER: describe(
+    integer(1, 1_000_000),
+    '10000',
+    'Subscriptions that a caller may have open, over WebSockets and event streams together.',
+  ),
+  MAX_BODY_BYTES: describe(integer(1_024, 100_000_000), '1000000', 'Largest request body, in bytes.'),
+  DRAIN_MS: describe(
+    integer(0, 600_000),
+    '10000',
+    'How long a shutdown waits for requests in flight, in milliseconds.',
+  ),
+  DOWNLOAD_LINK_TTL_SECONDS: describe(integer(1, 86_400), '900', 'How long a download link works, in seconds.'),
+  DOWNLOAD_LINK_SECRET: describe(
+    z.string().min(32, 'must have at least 32 characters'),
+    'random at each start',
+    'Signs download links. Set the same one on all replicas.',
+  ),
+  LOG_LEVEL: describe(
+    z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
+    'info',
+    'Least severe level that is logged.',
+  ),
+  EMULATOR_PROFILES: describe(integer(0, 10_000_000), '10000', 'Profiles that the built-in emulator makes up.'),
+  EMULATOR_DIR: describe(z.string().min(1), 'a temporary directory', 'Where the built-in emulator keeps its state.'),
+});
+
+/** Whether only this machine can reach an address. A name other than `localhost` is not looked up: it counts as outside. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  return bare === 'localhost' || bare === '::1' || (bare.startsWith('127.') && isIPv4(bare));
+}

@@ -1,0 +1,126 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+import type { Clock } from '../../src/runtime/clock.ts';
+import { organization } from './platform.ts';
+
+/** What a token says; a claim that is undefined is left out. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+export interface SignOptions {
+  /** @default 3_600 // an hour */
+  readonly expiresInSeconds?: number | null;
+  /** Which of the issuer's keys signs. @default the newest */
+  readonly keyId?: string;
+}
+
+/** An issuer of tokens with its own keys, which it publishes at `jwksUrl`. */
+export interface TokenIssuer extends AsyncDisposable {
+  readonly jwksUrl: string;
+  readonly issuer: string;
+  readonly audience: string;
+  /** How often the keys have been read. */
+  readonly reads: number;
+  /** Every token that was signed here. */
+  readonly tokens: readonly string[];
+  /** A token of a caller who may do everything in the sandboxes `prod` and `dev`, but for what `claims` say. */
+  sign(claims?: Claims, options?: SignOptions): Promise<string>;
+  /** Makes a new key, publishes it, and signs with it from now on. @returns its id */
+  addKey(): Promise<string>;
+  /** No longer publishes a key. */
+  withdrawKey(keyId: string): void;
+  /** From now on the keys cannot be read, or can again. */
+  setAvailable(available: boolean): void;
+  /** The variables of a gateway that trusts this issuer, in front of the emulator. */
+  env(platform: { readonly url: string }): Readonly<Record<string, string>>;
+}
+
+export const clientSecret = 'emulator';
+
+/** Starts an issuer on a free port of loopback. Times are those of the clock, the machine's by default. */
+export async function startTokenIssuer({ clock }: { readonly clock?: Pick<Clock, 'now'> } = {}): Promise<TokenIssuer> {
+  const keys = new Map<string, { readonly privateKey: CryptoKey; readonly publicJwk: JWK }>();
+  const published = new Set<string>();
+  const tokens: string[] = [];
+  let reads = 0;
+  let available = true;
+  let newest = '';
+  const server = createServer((_, response) => {
+    reads += 1;
+    if (!available) {
+      response.writeHead(503).end();
+      return;
+    }
+    const found = [...published].map((id) => keys.get(id)?.publicJwk);
+    response.writeHead(200, { 'content-type': 'application/jwk-set+json' }).end(JSON.stringify({ keys: found }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A server that listens on a port has an AddressInfo.
+  const { port } = server.address() as AddressInfo;
+  const issuer = `http://127.0.0.1:${port}`;
+  const audience = 'aep-export-gateway';
+
+  const addKey = async (): Promise<string> => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true });
+    newest = `key-${keys.size + 1}`;
+    keys.set(newest, {
+      privateKey,
+      publicJwk: { ...(await exportJWK(publicKey)), kid: newest, alg: 'ES256', use: 'sig' },
+    });
+    published.add(newest);
+    return newest;
+  };
+  await addKey();
+
+  return {
+    jwksUrl: `${issuer}/jwks`,
+    issuer,
+    audience,
+    tokens,
+    get reads() {
+      return reads;
+    },
+    sign: async (claims = {}, { expiresInSeconds = 3_600, keyId = newest } = {}) => {
+      const key = keys.get(keyId);
+      if (key === undefined) throw new Error(`There is no key ${keyId}.`);
+      const nowSeconds = Math.floor((clock?.now() ?? new Date()).getTime() / 1_000);
+      const payload = {
+        iss: issuer,
+        aud: audience,
+        sub: 'somebody',
+        iat: nowSeconds,
+        ...(expiresInSeconds === null ? {} : { exp: nowSeconds + expiresInSeconds }),
+        organization,
+        sandboxes: ['prod', 'dev'],
+        scope: 'exports:read exports:write',
+        ...claims,
+      };
+      const token = await new SignJWT(payload).setProtectedHeader({ alg: 'ES256', kid: keyId }).sign(key.privateKey);
+      tokens.push(token);
+      return token;
+    },
+    addKey,
+    withdrawKey: (keyId) => void published.delete(keyId),
+    setAvailable: (value) => {
+      available = value;
+    },
+    env: (platform) => ({
+      AUTH_MODE: 'service',
+      AEP_BASE_URL: platform.url,
+      AEP_IMS_URL: platform.url,
+      AEP_CLIENT_ID: 'emulator',
+      AEP_CLIENT_SECRET: clientSecret,
+      JWT_JWKS_URL: `${issuer}/jwks`,
+      JWT_ISSUER: issuer,
+      JWT_AUDIENCE: audience,
+    }),
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** The header with which a caller brings a token. */
+export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });

@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createRateLimiter } from '../../../src/context/rate-limiter.ts';
+import { RateLimitedError } from '../../../src/errors.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const refusal = (take: () => void): RateLimitedError | null => {
+  try {
+    take();
+  } catch (error) {
+    if (error instanceof RateLimitedError) return error;
+    throw error;
+  }
+  return null;
+};
+
+describe('a rate limit', () => {
+  it('lets a burst through, then says when the next operation may come, and keeps that promise', async () => {
+    const clock = new FakeClock();
+    const limiter = createRateLimiter({ clock, perSecond: 4, burst: 3 });
+    for (let index = 0; index < 3; index += 1) limiter.take('a');
+    expect(refusal(() => limiter.take('a'))?.retryAfterMs).toBe(250);
+    await clock.advanceBy(249);
+    expect(refusal(() => limiter.take('a'))?.retryAfterMs).toBe(1);
+    await clock.advanceBy(1);
+    limiter.take('a');
+    expect(refusal(() => limiter.take('a'))).not.toBeNull();
+  });
+
+  it('is one of each caller', () => {
+    const limiter = createRateLimiter({ clock: new FakeClock(), perSecond: 1, burst: 1 });
+    limiter.take('a');
+    limiter.take('b');
+    expect(refusal(() => limiter.take('a'))).not.toBeNull();
+  });
+
+  it('of zero is none', () => {
+    const limiter = createRateLimiter({ clock: new FakeClock(), perSecond: 0, burst: 1 });
+    for (let index = 0; index < 10; index += 1) limiter.take('a');
+  });
+
+  it('remembers those who called last', () => {
+    const limiter = createRateLimiter({ clock: new FakeClock(), perSecond: 1, burst: 1 });
+    limiter.take('a');
+    for (let index = 0; index < 9_999; index += 1) limiter.take(`caller-${index}`);
+    expect(refusal(() => limiter.take('a'))).not.toBeNull();
+    limiter.take('one more');
+    limiter.take('caller-0');
+  });
+
+  it('never lets more through than burst and rate allow, whatever the pauses', async () => {
+    const pauses = fc.array(fc.nat({ max: 400 }), { maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(
+        pauses,
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1, max: 10 }),
+        async (each, perSecond, burst) => {
+          const clock = new FakeClock();
+          const limiter = createRateLimiter({ clock, perSecond, burst });
+          let passed = 0;
+          let elapsedMs = 0;
+          for (const pause of each) {
+            await clock.advanceBy(pause);
+            elapsedMs += pause;
+            if (refusal(() => limiter.take('a')) === null) passed += 1;
+            expect(passed).toBeLessThanOrEqual(burst + (elapsedMs / 1_000) * perSecond + 1e-6);
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});
