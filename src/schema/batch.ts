@@ -58,7 +58,7 @@ BatchRef.implement({
       description: 'What the platform said, letter by letter.',
     }),
     dataset: t.field({
-      extensions: { reads: ['datasetId'] },
+      extensions: { upstreamCalls: 'batched', reads: ['datasetId'] },
       type: DatasetRef,
       nullable: true,
       description: 'The dataset that it belongs to.',
@@ -73,6 +73,7 @@ BatchRef.implement({
     sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', nullable: true, description: 'Size of its data in bytes.' }),
     errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong.' }),
     files: t.field({
+      extensions: { upstreamCalls: 'each' },
       type: BatchFileConnection,
       description: 'Its files. Readable once the batch is ACTIVE or SUCCESS.',
       args: connectionArgs(t),
@@ -93,6 +94,7 @@ registerNode('Batch', (id, ctx) => ctx.loaders.batch.load(platformId<BatchId>(id
 
 builder.queryField('batch', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'batched' },
     type: BatchRef,
     nullable: true,
     description: 'A batch by its id; null when it does not exist.',

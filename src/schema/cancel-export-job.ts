@@ -19,6 +19,7 @@ const CancelExportJobPayload = builder.objectRef<{ exportJob: ExportJob }>('Canc
 
 builder.mutationField('cancelExportJob', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'each' },
     type: CancelExportJobPayload,
     description: 'Cancels an export job that has not ended.',
     errors: mutationErrors(NotFoundError, ConflictError),

@@ -19,6 +19,7 @@ const CancelSegmentJobPayload = builder.objectRef<{ segmentJob: SegmentJob }>('C
 
 builder.mutationField('cancelSegmentJob', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'each' },
     type: CancelSegmentJobPayload,
     description: 'Cancels a segment job that has not ended.',
     errors: mutationErrors(NotFoundError, ConflictError),

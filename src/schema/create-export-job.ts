@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
 import { type ExportJob, type NewExportJob, segmentMembershipStatuses } from '../domain/export-job.ts';
 import { type DatasetId, type ExportJobId, type MergePolicyId, platformId, type SegmentId } from '../domain/ids.ts';
-import { ConflictError, GatewayError, InvalidInputError } from '../errors.ts';
+import { ConflictError, GatewayError, InvalidInputError, mayHaveHappened } from '../errors.ts';
 import { builder } from './builder.ts';
 import { CreateDatasetInput, createDataset, createDatasetInput } from './create-dataset.ts';
 import { mutationErrors } from './errors.ts';
@@ -193,6 +193,7 @@ const CreateExportJobPayload = builder
 
 builder.mutationField('createExportJob', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'each' },
     type: CreateExportJobPayload,
     description: 'Starts an export into an existing dataset or a new one.',
     errors: mutationErrors(ConflictError),
@@ -265,7 +266,7 @@ async function startExportJob(ctx: WriteContext, input: CreateExportJob, dataset
 
 /** A dataset made for an export that the platform then refused is of no use. One that a job may be writing into stays. */
 async function removeUnusedDataset(ctx: WriteContext, id: DatasetId, reason: unknown): Promise<void> {
-  const refused = reason instanceof GatewayError && reason.code !== 'OUTCOME_UNKNOWN' && !reason.retryable;
+  const refused = reason instanceof GatewayError && !reason.retryable && !mayHaveHappened(reason);
   if (!refused) return;
   try {
     await ctx.writes.datasets.delete(id);

@@ -52,6 +52,7 @@ const CreateSegmentJobPayload = builder
 
 builder.mutationField('createSegmentJob', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'each' },
     type: CreateSegmentJobPayload,
     description: 'Starts an evaluation of segments.',
     errors: mutationErrors(ConflictError),

@@ -62,14 +62,14 @@ DatasetRef.implement({
     }),
     tags: t.expose('tags', { type: [TagRef], description: 'Its tags.' }),
     lastBatch: t.field({
-      extensions: { reads: ['lastBatchId'] },
+      extensions: { upstreamCalls: 'batched', reads: ['lastBatchId'] },
       type: BatchRef,
       nullable: true,
       description: 'The batch written last, whatever became of it.',
       resolve: ({ lastBatchId }, _, ctx) => (lastBatchId === null ? null : ctx.loaders.batch.load(lastBatchId)),
     }),
     lastSuccessfulBatch: t.field({
-      extensions: { reads: ['lastSuccessfulBatchId'] },
+      extensions: { upstreamCalls: 'batched', reads: ['lastSuccessfulBatchId'] },
       type: BatchRef,
       nullable: true,
       description: 'The batch written last with success.',
@@ -77,12 +77,14 @@ DatasetRef.implement({
         lastSuccessfulBatchId === null ? null : ctx.loaders.batch.load(lastSuccessfulBatchId),
     }),
     batches: t.field({
+      extensions: { upstreamCalls: 'each' },
       type: BatchConnection,
       description: 'Its batches, newest first.',
       args: connectionArgs(t),
       resolve: (dataset, args, ctx) => ctx.loaders.batches({ ...parsePage(args), datasetId: dataset.id }),
     }),
     exportJobs: t.field({
+      extensions: { upstreamCalls: 'each' },
       type: ExportJobConnection,
       description: 'The export jobs that write into it, newest first.',
       args: {
@@ -147,6 +149,7 @@ const datasetsInput = z.object({
 
 builder.queryFields((t) => ({
   dataset: t.field({
+    extensions: { upstreamCalls: 'batched' },
     type: DatasetRef,
     nullable: true,
     description: 'A dataset by its id; null when it does not exist.',
@@ -154,6 +157,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => ctx.loaders.dataset.load(parseId<DatasetId>('Dataset', id)),
   }),
   datasets: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: DatasetConnection,
     description: 'Datasets, newest first unless ordered otherwise.',
     args: {
@@ -179,6 +183,7 @@ const DeleteDatasetPayload = builder.objectRef<{ deletedId: DatasetId }>('Delete
 
 builder.mutationFields((t) => ({
   createDataset: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: CreateDatasetPayload,
     description: 'Creates a dataset that exports can be written into.',
     errors: mutationErrors(),
@@ -188,6 +193,7 @@ builder.mutationFields((t) => ({
     }),
   }),
   deleteDataset: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: DeleteDatasetPayload,
     description: 'Deletes a dataset. Jobs that still write into it will fail.',
     errors: mutationErrors(NotFoundError),

@@ -29,6 +29,7 @@ const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent'
 
 builder.subscriptionField('exportJobChanged', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'each' },
     type: ExportJobEvent,
     description: [
       'Starts with the present state (one SNAPSHOT event per job), then every change in order. With `ids`, the stream completes by itself',

@@ -40,6 +40,7 @@ const SegmentSelectionRef = builder.objectRef<SegmentSelection>('SegmentSelectio
       description: 'Members of which status. None means the platform’s default.',
     }),
     definition: t.field({
+      extensions: { upstreamCalls: 'batched' },
       type: SegmentDefinitionRef,
       nullable: true,
       description: 'The segment as it is now; null when it no longer exists, and for those of other namespaces.',
@@ -106,6 +107,7 @@ const ExportBatchRef = builder.objectRef<ExportDestination['batches'][number]>('
   fields: (t) => ({
     batchId: t.exposeID('batchId', { description: 'The platform’s id of the batch.' }),
     batch: t.field({
+      extensions: { upstreamCalls: 'batched' },
       type: BatchRef,
       nullable: true,
       description: 'The batch; null while Catalog does not know it.',
@@ -124,6 +126,7 @@ const ExportDestinationRef = builder.objectRef<ExportDestination>('ExportDestina
   fields: (t) => ({
     datasetId: t.exposeID('datasetId', { description: 'The platform’s id of the dataset.' }),
     dataset: t.field({
+      extensions: { upstreamCalls: 'batched' },
       type: DatasetRef,
       nullable: true,
       description: 'The dataset; null when it has been deleted.',
@@ -245,6 +248,7 @@ registerNode('ExportJob', (id, ctx) => ctx.loaders.exportJob.load(platformId<Exp
 
 builder.queryFields((t) => ({
   exportJob: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: ExportJobRef,
     nullable: true,
     description: 'An export job by its id; null when it does not exist.',
@@ -252,6 +256,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => ctx.loaders.exportJob.load(parseId<ExportJobId>('ExportJob', id)),
   }),
   exportJobs: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: ExportJobConnection,
     description: 'Export jobs, newest first.',
     args: {

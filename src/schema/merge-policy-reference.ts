@@ -9,6 +9,7 @@ export const MergePolicyReferenceRef = builder.objectRef<MergePolicyReference>('
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
     version: t.exposeInt('version', { nullable: true, description: 'Version of the policy; null when not said.' }),
     policy: t.field({
+      extensions: { upstreamCalls: 'batched' },
       type: MergePolicyRef,
       nullable: true,
       description: 'The policy as it is now; null when it no longer exists.',

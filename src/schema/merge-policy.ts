@@ -23,6 +23,7 @@ MergePolicyRef.implement({
       description: 'Which value wins: `timestampOrdered` or `dataSetPrecedence`.',
     }),
     datasetPrecedence: t.field({
+      extensions: { upstreamCalls: 'batched' },
       type: [DatasetRef],
       nullable: true,
       description: 'Which dataset wins, the first one first; null where time decides. Deleted datasets are left out.',
@@ -40,6 +41,7 @@ registerNode('MergePolicy', (id, ctx) => ctx.loaders.mergePolicy.load(platformId
 
 builder.queryFields((t) => ({
   mergePolicy: t.field({
+    extensions: { upstreamCalls: 'batched' },
     type: MergePolicyRef,
     nullable: true,
     description: 'A merge policy by its id; null when it does not exist.',
@@ -47,6 +49,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => ctx.loaders.mergePolicy.load(parseId<MergePolicyId>('MergePolicy', id)),
   }),
   mergePolicies: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: MergePolicyConnection,
     description: 'Merge policies, by name.',
     args: connectionArgs(t),

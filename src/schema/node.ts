@@ -36,6 +36,7 @@ async function loadNode(text: string, path: string, ctx: GatewayContext): Promis
 
 builder.queryFields((t) => ({
   node: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: Node,
     nullable: true,
     description: 'Anything by its global id; null when it does not exist.',
@@ -43,6 +44,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => loadNode(id, 'id', ctx),
   }),
   nodes: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: [Node],
     nullable: { list: false, items: true },
     description: 'Many by their global ids, in the order of `ids`; null where one does not exist.',

@@ -14,6 +14,7 @@ const SegmentMembershipRef = builder.objectRef<SegmentMembership>('SegmentMember
     namespace: t.exposeString('namespace', { description: 'Namespace of the segment; `ups` for the platform’s own.' }),
     segmentId: t.exposeID('segmentId', { description: 'Id of the segment within its namespace.' }),
     definition: t.field({
+      extensions: { upstreamCalls: 'batched' },
       type: SegmentDefinitionRef,
       nullable: true,
       description: 'The segment; null for those of other namespaces.',
@@ -62,6 +63,7 @@ const profileInput = z.object({
 
 builder.queryField('profile', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'each' },
     type: ProfileRef,
     nullable: true,
     description: 'The person with an identity; null when nobody is known by it.',

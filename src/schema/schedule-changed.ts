@@ -21,6 +21,7 @@ const ScheduleEvent = builder.objectRef<WatchEvent<Schedule>>('ScheduleEvent').i
 
 builder.subscriptionField('scheduleChanged', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'each' },
     type: ScheduleEvent,
     description:
       'Like `exportJobChanged`, for schedules. A schedule never ends, so the stream completes only when all of `ids` are removed.',

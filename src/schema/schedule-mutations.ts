@@ -93,6 +93,7 @@ const notFound = (id: string): NotFoundError => new NotFoundError(id, { message:
 
 builder.mutationFields((t) => ({
   createSchedule: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: CreateSchedulePayload,
     description: 'Creates a schedule.',
     errors: mutationErrors(ConflictError),
@@ -108,6 +109,7 @@ builder.mutationFields((t) => ({
     },
   }),
   updateSchedule: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: UpdateSchedulePayload,
     description: 'Makes a schedule active or inactive, or gives it another time.',
     errors: mutationErrors(NotFoundError, ConflictError),
@@ -122,6 +124,7 @@ builder.mutationFields((t) => ({
     },
   }),
   deleteSchedule: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: DeleteSchedulePayload,
     description: 'Deletes a schedule. What it has started goes on.',
     errors: mutationErrors(NotFoundError),

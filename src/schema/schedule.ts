@@ -42,6 +42,7 @@ ScheduleRef.implement({
     }),
     segmentIds: t.exposeIDList('segmentIds', { description: 'Segment ids, or the single entry "*" for all.' }),
     recentRuns: t.field({
+      extensions: { upstreamCalls: 'each' },
       type: [SegmentJobRef],
       description: 'The newest segment jobs that it started, newest first.',
       args: { first: t.arg.int({ description: 'How many, 1 to 100; 5 by default.' }) },
@@ -66,6 +67,7 @@ registerNode('Schedule', (id, ctx) => ctx.loaders.schedule.load(platformId<Sched
 
 builder.queryFields((t) => ({
   schedule: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: ScheduleRef,
     nullable: true,
     description: 'A schedule by its id; null when it does not exist.',
@@ -73,6 +75,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => ctx.loaders.schedule.load(parseId<ScheduleId>('Schedule', id)),
   }),
   schedules: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: ScheduleConnection,
     description: 'Schedules, newest first.',
     args: connectionArgs(t),

@@ -41,6 +41,7 @@ SegmentDefinitionRef.implement({
     }),
     evaluation: t.expose('evaluation', { type: [EvaluationMethodRef], description: 'When it is evaluated.' }),
     jobs: t.field({
+      extensions: { upstreamCalls: 'each' },
       type: SegmentJobConnection,
       description: 'The segment jobs that name it, newest first.',
       args: connectionArgs(t),
@@ -56,6 +57,7 @@ registerNode('SegmentDefinition', (id, ctx) => ctx.loaders.segmentDefinition.loa
 
 builder.queryFields((t) => ({
   segmentDefinition: t.field({
+    extensions: { upstreamCalls: 'batched' },
     type: SegmentDefinitionRef,
     nullable: true,
     description: 'A segment by its id; null when it does not exist.',
@@ -63,6 +65,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => ctx.loaders.segmentDefinition.load(parseId<SegmentId>('SegmentDefinition', id)),
   }),
   segmentDefinitions: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: SegmentDefinitionConnection,
     description: 'Segments, newest first.',
     args: connectionArgs(t),

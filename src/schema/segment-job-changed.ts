@@ -29,6 +29,7 @@ const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEve
 
 builder.subscriptionField('segmentJobChanged', (t) =>
   t.field({
+    extensions: { upstreamCalls: 'each' },
     type: SegmentJobEvent,
     description: 'Like `exportJobChanged`, for segment jobs.',
     args: {

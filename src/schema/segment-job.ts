@@ -44,6 +44,7 @@ const EvaluatedSegmentRef = builder.objectRef<EvaluatedSegment>('EvaluatedSegmen
   fields: (t) => ({
     segmentId: t.exposeID('segmentId', { description: 'The platform’s id of the segment, or `*`.' }),
     definition: t.field({
+      extensions: { upstreamCalls: 'batched' },
       type: SegmentDefinitionRef,
       nullable: true,
       description: 'The segment as it is now; null when it no longer exists.',
@@ -97,6 +98,7 @@ SegmentJobRef.implement({
     }),
     source: t.exposeString('source', { nullable: true, description: 'Who started it: `api` or `scheduler`.' }),
     schedule: t.field({
+      extensions: { upstreamCalls: 'each' },
       type: ScheduleRef,
       nullable: true,
       description: 'The schedule that started it; null when none did, or it no longer exists.',
@@ -166,6 +168,7 @@ const segmentJobOrderInput = nullable(
 
 builder.queryFields((t) => ({
   segmentJob: t.field({
+    extensions: { upstreamCalls: 'batched' },
     type: SegmentJobRef,
     nullable: true,
     description: 'A segment job by its id; null when it does not exist.',
@@ -173,6 +176,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => ctx.loaders.segmentJob.load(parseId<SegmentJobId>('SegmentJob', id)),
   }),
   segmentJobs: t.field({
+    extensions: { upstreamCalls: 'each' },
     type: SegmentJobConnection,
     description: 'Segment jobs, newest first unless ordered otherwise.',
     args: {

@@ -28,6 +28,7 @@ const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'c
   fields: (t) => ({
     organizationId: t.id({ description: 'The organization.', resolve: ({ tenant }) => tenant.org }),
     sandbox: t.field({
+      extensions: { upstreamCalls: 'each' },
       type: SandboxRef,
       description: 'The sandbox of this request.',
       resolve: async ({ tenant }, _, ctx) => {
@@ -36,9 +37,14 @@ const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'c
       },
     }),
     sandboxes: t.field({
+      extensions: { upstreamCalls: 'each' },
       type: [SandboxRef],
       description: 'The sandboxes that the caller may use.',
-      resolve: (_, __, ctx) => ctx.loaders.sandboxes(),
+      resolve: async (_, __, { loaders, allowedSandboxes }) => {
+        const known = await loaders.sandboxes();
+        // The gateway's own credential sees more than the caller may.
+        return allowedSandboxes === null ? known : known.filter(({ name }) => allowedSandboxes.includes(name));
+      },
     }),
     canWrite: t.exposeBoolean('canWrite', { description: 'Whether mutations are allowed.' }),
     authMode: t.expose('authMode', { type: AuthModeRef, description: 'How the gateway tells who calls.' }),

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
 import type { Branded } from '../domain/tenant.ts';
+import { TokenExpiredError } from '../errors.ts';
 import type { WatchEvent } from '../events/watch.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { describedEnum } from './enum.ts';
 import { idInput, type NodeTypename } from './global-id.ts';
 import { nullable, optional, parseInput } from './input.ts';
@@ -46,13 +48,26 @@ export function parseWatch<Id extends Branded<string>>(
 /**
  * The events of a subscription field. The context of a subscription lives as long as it does, so what its loaders have
  * read for one event is forgotten before the next.
+ * @throws {TokenExpiredError} when the caller's token runs out: a right that has ended shows nothing more
  */
 export async function* liveEvents<Entity>(
-  { loaders }: Pick<GatewayContext, 'loaders'>,
+  { loaders, clock, expiresAt }: Pick<GatewayContext, 'loaders' | 'clock' | 'expiresAt'>,
   events: AsyncIterable<WatchEvent<Entity>>,
 ): AsyncGenerator<WatchEvent<Entity>, void> {
-  for await (const event of events) {
-    loaders.clear();
-    yield event;
+  using lease = expiresAt === null ? null : clock.deadline(expiresAt.getTime() - clock.now().getTime());
+  const source = events[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = source.next();
+      const { done, value } = await (lease === null ? next : untilAborted(next, lease.signal));
+      if (done === true) return;
+      loaders.clear();
+      yield value;
+    }
+  } catch (error) {
+    if (lease?.signal.aborted) throw new TokenExpiredError({ message: 'The token has expired.' });
+    throw error;
+  } finally {
+    await source.return?.();
   }
 }
