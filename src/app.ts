@@ -1,11 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import type { AuthConfig, Config } from './config.ts';
+import { readFile } from 'node:fs/promises';
+import { type AuthConfig, type Config, ConfigurationError } from './config.ts';
 import { type Authenticate, embeddedAuthentication, passthroughAuthentication } from './context/authenticate.ts';
-import type { Watches } from './context/context.ts';
+import type { AuthMode, Watches } from './context/context.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
 import { createMemoryIdempotencyRecords } from './context/idempotency.ts';
+import { createKeySet } from './context/key-set.ts';
+import { createRateLimiter } from './context/rate-limiter.ts';
 import { connectionHeaders } from './context/request-headers.ts';
+import { serviceAuthentication } from './context/service-authentication.ts';
+import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { exportJobSource } from './poller/export-job-feed.ts';
@@ -16,6 +21,12 @@ import { type Clock, systemClock } from './runtime/clock.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { schema } from './schema/index.ts';
+import {
+  createAutomaticDocuments,
+  createTrustedDocuments,
+  type FindDocument,
+  parseTrustedDocuments,
+} from './server/documents.ts';
 import { createFileHandler } from './server/files.ts';
 import { createErrorMask } from './server/graphql-error.ts';
 import { createHttpServer } from './server/http.ts';
@@ -43,6 +54,7 @@ export interface App extends AsyncDisposable {
 
 /**
  * Builds the gateway and listens: the one place where its parts are put together.
+ * @throws {ConfigurationError} the file of trusted documents cannot be read, or holds something else
  * @throws the error of `listen`, with its `code`, after everything that had been started is closed again
  */
 export async function startApp(options: AppOptions): Promise<App> {
@@ -61,6 +73,7 @@ async function start(
 ): Promise<App> {
   const log = logger ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics();
+  const findDocument = await documents(config.trustedDocuments);
 
   const lifetime = new AbortController();
   const upstream = createUpstream({
@@ -75,7 +88,7 @@ async function start(
     lifetime.abort(new ShuttingDownError({ message: 'The gateway is going down.' })),
   );
 
-  const { ownCredential, authenticate } = authentication(config.auth, { platform, clock, metrics, lifecycle });
+  const { ownCredential, authenticate } = authentication(config.auth, { platform, clock, metrics, lifecycle, log });
 
   const watching = { clock, logger: log, pollMinMs: config.polling.minMs, pollMaxMs: config.polling.maxMs };
   const feeds = {
@@ -118,15 +131,16 @@ async function start(
     ownCredential,
   });
 
-  const maskError = createErrorMask(log);
+  const maskError = createErrorMask(log, { suggestions: config.server.introspection });
   const yoga = createYogaServer({
     schema,
     createContext: contextFactory({
       authenticate,
-      authMode: config.auth.mode === 'embedded' ? 'EMBEDDED' : 'PASSTHROUGH',
+      authMode: authModes[config.auth.mode],
       upstream,
       watch,
       clock,
+      rateLimiter: createRateLimiter({ ...config.limits.rate, clock }),
       idempotency: createMemoryIdempotencyRecords({ clock }),
       downloads,
       logger: log,
@@ -137,6 +151,9 @@ async function start(
     corsOrigins: config.server.corsOrigins,
     graphiql: config.server.graphiql,
     introspection: config.server.introspection,
+    limits: config.limits.operation,
+    subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions.perPrincipal),
+    findDocument,
   });
 
   const http = createHttpServer({
@@ -162,11 +179,13 @@ async function start(
     yoga,
     corsOrigins: config.server.corsOrigins,
     maxMessageBytes: config.server.maxBodyBytes,
+    maxOperations: config.limits.subscriptions.perSocket,
+    findDocument,
     clock,
     logger: log,
     maskError,
-    authorize: ({ connectionParams, upgradeHeaders }) => {
-      authenticate(connectionHeaders(connectionParams, upgradeHeaders));
+    authorize: async ({ connectionParams, upgradeHeaders }) => {
+      await authenticate(connectionHeaders(connectionParams, upgradeHeaders));
     },
   });
   lifecycle.add('WebSocket server', () => webSockets[Symbol.asyncDispose]());
@@ -183,23 +202,26 @@ interface AuthenticationDeps {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly lifecycle: Lifecycle;
+  readonly log: Logger;
 }
+
+const authModes = { embedded: 'EMBEDDED', passthrough: 'PASSTHROUGH', service: 'SERVICE' } as const satisfies Record<
+  AuthConfig['mode'],
+  AuthMode
+>;
 
 function authentication(
   auth: AuthConfig,
-  { platform, clock, metrics, lifecycle }: AuthenticationDeps,
+  { platform, clock, metrics, lifecycle, log }: AuthenticationDeps,
 ): { readonly ownCredential: Credential | null; readonly authenticate: Authenticate } {
+  const clientCredential = (client: ClientIdentity): Credential => {
+    const credential = createClientCredential({ ...client, imsUrl: platform.imsUrl, clock, metrics: metrics.upstream });
+    lifecycle.add('platform credential', () => credential[Symbol.asyncDispose]());
+    return credential;
+  };
   switch (auth.mode) {
     case 'embedded': {
-      const credential = createClientCredential({
-        imsUrl: platform.imsUrl,
-        clientId: auth.clientId,
-        clientSecret: auth.clientSecret,
-        scopes: ['openid'],
-        clock,
-        metrics: metrics.upstream,
-      });
-      lifecycle.add('platform credential', () => credential[Symbol.asyncDispose]());
+      const credential = clientCredential({ ...auth, scopes: ['openid'] });
       return { ownCredential: credential, authenticate: embeddedAuthentication(credential, auth.defaultTenant) };
     }
     case 'passthrough':
@@ -207,5 +229,40 @@ function authentication(
         ownCredential: null,
         authenticate: passthroughAuthentication({ ...auth, createCredential: createPassthroughCredential }),
       };
+    case 'service': {
+      const credential = clientCredential(auth);
+      const { jwksUrl, issuer, audience, claims } = auth.jwt;
+      const { onlyOrg, defaultSandbox } = auth;
+      const keys = createKeySet({ url: jwksUrl, clock, logger: log });
+      return {
+        ownCredential: credential,
+        authenticate: serviceAuthentication({
+          credential,
+          keys,
+          issuer,
+          audience,
+          claims,
+          onlyOrg,
+          defaultSandbox,
+          clock,
+        }),
+      };
+    }
+  }
+}
+
+interface ClientIdentity {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scopes: readonly string[];
+}
+
+async function documents(path: string | null): Promise<FindDocument> {
+  if (path === null) return createAutomaticDocuments();
+  try {
+    return createTrustedDocuments(parseTrustedDocuments(await readFile(path, 'utf8')));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError([`TRUSTED_DOCUMENTS: ${reason}`]);
   }
 }

@@ -8,12 +8,18 @@ export type MaskError = (error: unknown) => GraphQLError;
 /**
  * What a client is told of an error: the failures of the closed vocabulary with code and details, what graphql itself
  * found wrong with the request as it is, and of anything else only an id that is also in the log.
+ * @param options.suggestions whether graphql may name what in the schema is spelt like a wrong name. @default true
  */
-export function createErrorMask(logger: Logger): MaskError {
+export function createErrorMask(
+  logger: Logger,
+  { suggestions = true }: { readonly suggestions?: boolean } = {},
+): MaskError {
   return (error) => {
     const failure = findGatewayError(error);
     if (failure !== null) return toGraphQLError(failure, error);
-    if (error instanceof GraphQLError && rootCause(error) instanceof GraphQLError) return error;
+    if (error instanceof GraphQLError && rootCause(error) instanceof GraphQLError) {
+      return suggestions ? error : withoutSuggestion(error);
+    }
 
     const errorId = randomUUID();
     logger.error({ err: rootCause(error), errorId }, 'unexpected error');
@@ -24,11 +30,21 @@ export function createErrorMask(logger: Logger): MaskError {
   };
 }
 
+/** Validation can be asked to make none; the coercion of variables cannot. */
+function withoutSuggestion(error: GraphQLError): GraphQLError {
+  const message = error.message.replace(/ Did you mean .*\?$/s, '');
+  if (message === error.message) return error;
+  return new GraphQLError(message, { ...placeOf(error), extensions: error.extensions });
+}
+
 function toGraphQLError(failure: GatewayError, thrown: unknown): GraphQLError {
   return new GraphQLError(failure.message, {
     ...placeOf(thrown),
     originalError: failure,
-    extensions: { ...extensionsOf(failure), ...atRequest(thrown, httpStatusByCode[failure.code]) },
+    extensions: {
+      ...extensionsOf(failure),
+      ...atRequest(thrown, httpStatusByCode[failure.code], failure.retryAfterMs),
+    },
   });
 }
 
@@ -44,8 +60,11 @@ export function extensionsOf(failure: GatewayError): Record<string, unknown> {
 }
 
 /** An error that belongs to no field fails the whole request, which then has an HTTP status of its own. */
-const atRequest = (error: unknown, status: number) =>
-  error instanceof GraphQLError && error.path !== undefined ? {} : { http: { status } };
+const atRequest = (error: unknown, status: number, retryAfterMs: number | null = null) => {
+  if (error instanceof GraphQLError && error.path !== undefined) return {};
+  const seconds = retryAfterMs === null ? null : Math.ceil(retryAfterMs / 1_000);
+  return { http: { status, ...(seconds === null ? {} : { headers: { 'retry-after': String(seconds) } }) } };
+};
 
 const placeOf = (error: unknown) =>
   error instanceof GraphQLError

@@ -1,12 +1,13 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql';
+import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql';
 import { CloseCode } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
 import { WebSocketServer } from 'ws';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { FindDocument } from './documents.ts';
 import type { MaskError } from './graphql-error.ts';
 import { graphqlPath, type SocketOperation, type Yoga } from './yoga.ts';
 
@@ -16,6 +17,9 @@ export interface WebSocketOptions {
   /** Origins of browser apps that may connect, besides the gateway's own. */
   readonly corsOrigins: readonly string[];
   readonly maxMessageBytes: number;
+  /** Operations that may be under way on one socket. */
+  readonly maxOperations: number;
+  readonly findDocument: FindDocument;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maskError: MaskError;
@@ -23,7 +27,7 @@ export interface WebSocketOptions {
    * Called when a socket has said who it is, before it may ask for anything.
    * @throws {GatewayError} when it may not: the socket is closed
    */
-  readonly authorize: (operation: SocketOperation) => void;
+  readonly authorize: (operation: SocketOperation) => Promise<void>;
 }
 
 /** How long a socket may stay silent before it has sent `connection_init`. */
@@ -47,7 +51,8 @@ interface PipelineArgs extends ExecutionArgs {
  * client does not answer is cut off.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
-  const { server, yoga, corsOrigins, maxMessageBytes, clock, logger, maskError, authorize } = options;
+  const { server, yoga, corsOrigins, maxMessageBytes, maxOperations, findDocument } = options;
+  const { clock, logger, maskError, authorize } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
   const operations = new WeakMap<object, Map<string, AbortController>>();
 
@@ -65,9 +70,9 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       // Without it, clients are told the messages of internal errors.
       isProd: true,
       connectionInitWaitTimeout: connectionInitTimeoutMs,
-      onConnect: (connection) => {
+      onConnect: async (connection) => {
         try {
-          authorize(operationOf(connection, new AbortController().signal));
+          await authorize(operationOf(connection, new AbortController().signal));
         } catch (error) {
           if (!(error instanceof GatewayError)) throw error;
           // 4403 is what clients retry, with new parameters.
@@ -80,18 +85,21 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       onSubscribe: async (connection, id, params) => {
         const controller = new AbortController();
         const running = operations.get(connection.extra.socket);
+        const full = running !== undefined && running.size >= maxOperations;
         running?.set(id, controller);
         const refuse = (errors: readonly GraphQLError[]) => {
           // What never began is not completed either.
           running?.delete(id);
-          return errors;
+          return errors.map(withoutStatus);
         };
-        const pipeline = yoga.getEnveloped({
-          socketOperation: operationOf(connection, controller.signal),
-          params,
-        });
         try {
-          const document = pipeline.parse(params.query);
+          if (full) throw tooManyOperations(maxOperations);
+          const query = findDocument(params) ?? params.query;
+          const pipeline = yoga.getEnveloped({
+            socketOperation: operationOf(connection, controller.signal),
+            params: { ...params, query },
+          });
+          const document = pipeline.parse(query);
           const schema: GraphQLSchema = pipeline.schema;
           const errors = pipeline.validate(schema, document);
           if (errors.length > 0) return refuse(errors);
@@ -110,8 +118,14 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
           return refuse([maskError(error)]);
         }
       },
-      execute: (args) => runWith(args, 'execute'),
-      subscribe: (args) => runWith(args, 'subscribe'),
+      execute: (args) => runWith(args, 'execute', maskError),
+      subscribe: (args) => runWith(args, 'subscribe', maskError),
+      onError: (connection, _id, _payload, errors) => {
+        if (errors.some(({ extensions }) => extensions['code'] === 'TOKEN_EXPIRED')) {
+          // After the error has been sent. 4403 is what clients retry, with a new token.
+          setImmediate(() => connection.extra.socket.close(CloseCode.Forbidden, 'The token has expired.'));
+        }
+      },
       onComplete: (connection, id) => {
         const running = operations.get(connection.extra.socket);
         running?.get(id)?.abort();
@@ -174,12 +188,37 @@ const headerOf = (request: IncomingMessage, name: string): string | null => {
 };
 
 /** `args` are those that `onSubscribe` returned: they carry the pipeline's own functions. */
-function runWith(args: ExecutionArgs, which: 'execute' | 'subscribe') {
+function runWith(args: ExecutionArgs, which: 'execute' | 'subscribe', maskError: MaskError) {
   // graphql-ws declares what it passes on as plain execution arguments.
   const pipelineArgs = args as PipelineArgs;
-  const result = pipelineArgs[which](pipelineArgs);
-  return endedByReturn(result, pipelineArgs.controller) as never;
+  return run(pipelineArgs, which, maskError) as never;
 }
+
+/** What the pipeline throws before it executes anything is this operation's answer, and not the end of its socket. */
+async function run(args: PipelineArgs, which: 'execute' | 'subscribe', maskError: MaskError): Promise<unknown> {
+  try {
+    return await endedByReturn(args[which](args), args.controller);
+  } catch (error) {
+    return { errors: [withoutStatus(maskError(error))] };
+  }
+}
+
+/** An error without its HTTP status, which is for the other transports. */
+function withoutStatus(error: GraphQLError): GraphQLError {
+  const { http, ...extensions } = error.extensions;
+  if (http === undefined) return error;
+  return new GraphQLError(error.message, {
+    nodes: error.nodes ?? null,
+    source: error.source ?? null,
+    positions: error.positions ?? null,
+    path: error.path ?? null,
+    originalError: error.originalError ?? null,
+    extensions,
+  });
+}
+
+const tooManyOperations = (most: number) =>
+  new RateLimitedError({ message: `At most ${most} operations may be under way on one socket.` });
 
 /**
  * When a client completes an operation or its socket is gone, graphql-ws first returns the stream and waits for that.

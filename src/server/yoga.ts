@@ -1,13 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type GraphQLSchema, NoSchemaIntrospectionCustomRule } from 'graphql';
+import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { GatewayContext } from '../context/context.ts';
 import type { CreateContext } from '../context/create-context.ts';
 import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
+import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { FindDocument } from './documents.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import type { MaskError } from './graphql-error.ts';
+import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
 import { useSelection } from './plugins/use-selection.ts';
+import { useSubscriptionQuota } from './plugins/use-subscription-quota.ts';
 
 /** An operation over a transport that is not HTTP. */
 export interface SocketOperation {
@@ -32,6 +36,10 @@ export interface YogaOptions {
   readonly corsOrigins: readonly string[];
   readonly graphiql: boolean;
   readonly introspection: boolean;
+  readonly limits: OperationLimits;
+  readonly subscriptionQuota: SubscriptionQuota;
+  /** WebSocket operations are looked up by whoever serves the socket: they come without parameters of HTTP. */
+  readonly findDocument: FindDocument;
 }
 
 export const graphqlPath = '/graphql';
@@ -39,6 +47,7 @@ export const graphqlPath = '/graphql';
 /** The one pipeline (parse, validate, context, execute, mask) of HTTP, SSE and WebSocket. */
 export function createYogaServer(options: YogaOptions): Yoga {
   const { schema, createContext, logger, maskError, corsOrigins, graphiql, introspection } = options;
+  const { limits, subscriptionQuota, findDocument } = options;
   return createYoga<ServerContext, GatewayContext>({
     schema,
     graphqlEndpoint: graphqlPath,
@@ -56,7 +65,16 @@ export function createYogaServer(options: YogaOptions): Yoga {
             signal: initial.socketOperation.signal,
           }),
     maskedErrors: { maskError },
-    plugins: [useSelection(), readableStreamFailure, ...(introspection ? [] : [withoutIntrospection])],
+    plugins: [
+      refuseForms,
+      useDocuments(findDocument),
+      // Limits first: what is refused is not looked at any further.
+      useOperationLimits(limits),
+      useSubscriptionQuota(subscriptionQuota),
+      useSelection(),
+      readableStreamFailure,
+      ...(introspection ? [] : [withoutIntrospection]),
+    ],
     cors:
       corsOrigins.length === 0 ? false : { origin: [...corsOrigins], exposedHeaders: ['x-request-id'], maxAge: 600 },
     graphiql: graphiql ? graphiqlOptions : false,
@@ -90,6 +108,33 @@ const readableStreamFailure: Plugin = {
   },
 };
 
-const withoutIntrospection: Plugin = {
-  onValidate: ({ addValidationRule }) => addValidationRule(NoSchemaIntrospectionCustomRule),
+/**
+ * A page of any origin can make a browser send a form, with whatever credentials the browser adds by itself. Every other
+ * type of body that is read here makes the browser ask first.
+ */
+const refuseForms: Plugin = {
+  onRequestParse: ({ request, endResponse, fetchAPI }) => {
+    if (!request.headers.get('content-type')?.startsWith('application/x-www-form-urlencoded')) return;
+    if (request.method === 'POST') endResponse(new fetchAPI.Response(null, { status: 415 }));
+  },
 };
+
+const useDocuments = (findDocument: FindDocument): Plugin => ({
+  onParams: ({ params, setParams }) => {
+    // What is no request at all is refused by the checks of Yoga, which come later.
+    if (typeof params !== 'object' || params === null) return;
+    const query = findDocument(params);
+    if (query !== null && query !== params.query) setParams({ ...params, query });
+  },
+});
+
+/** For a schema that is not to be looked at: messages about wrong names do not say the right ones either. */
+const withoutIntrospection: Plugin = {
+  onValidate: ({ addValidationRule, setValidationFn }) => {
+    addValidationRule(NoSchemaIntrospectionCustomRule);
+    setValidationFn(validateQuietly);
+  },
+};
+
+const validateQuietly = (...[schema, document, rules]: Parameters<typeof validate>) =>
+  validate(schema, document, rules, { hideSuggestions: true });

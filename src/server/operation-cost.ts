@@ -1,0 +1,149 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLField,
+  type GraphQLNamedType,
+  type GraphQLSchema,
+  getNamedType,
+  isCompositeType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  valueFromASTUntyped,
+} from 'graphql';
+
+/** What an operation asks for, as far as limits count it. */
+export interface OperationCost {
+  /** Fields in each other, the root field being the first. Introspection is not counted. */
+  readonly depth: number;
+  readonly aliases: number;
+  readonly directives: number;
+  /** Calls to the platform that answering may take, with every list as long as was asked for. */
+  readonly upstreamCalls: number;
+}
+
+/**
+ * How a field asks the platform, the member `upstreamCalls` of its extensions where it was defined: `each` is one call
+ * for each parent, `batched` one for each hundred parents. Without it, a field only shows what is already there.
+ */
+type CallPattern = 'each' | 'batched';
+
+/** Ids that go into one call at most. */
+const batchSize = 100;
+/** `first` of a connection where the operation does not say it. */
+const defaultPageSize = 20;
+/** Selections that are looked at, those in fragments once for each use: nested fragments can stand for billions. */
+const maxSelections = 20_000;
+
+/** Thrown while an operation is measured that cannot be measured in reasonable time. */
+export class UnmeasurableError extends Error {
+  override readonly name = 'UnmeasurableError';
+}
+
+/**
+ * Measures a valid operation before it is executed. Where only one of several branches will be taken (types of an
+ * interface, `@skip`), all of them count.
+ * @throws {UnmeasurableError} the fragments of the operation stand for too many selections
+ */
+export function measureOperation(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  variables: Readonly<Record<string, unknown>>,
+): OperationCost {
+  const fragments = new Map<string, FragmentDefinitionNode>();
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
+  }
+  let selections = 0;
+  let deepest = 0;
+  let aliases = 0;
+  let directives = operation.directives?.length ?? 0;
+  let upstreamCalls = 0;
+
+  const walk = (set: SelectionSetNode, parent: GraphQLNamedType | undefined, depth: number, parents: number): void => {
+    for (const selection of set.selections) {
+      selections += 1;
+      if (selections > maxSelections) throw new UnmeasurableError('The operation has too many selections.');
+      directives += selection.directives?.length ?? 0;
+      switch (selection.kind) {
+        case Kind.FIELD:
+          walkField(selection, parent, depth, parents);
+          break;
+        case Kind.INLINE_FRAGMENT: {
+          const name = selection.typeCondition?.name.value;
+          walk(selection.selectionSet, name === undefined ? parent : schema.getType(name), depth, parents);
+          break;
+        }
+        case Kind.FRAGMENT_SPREAD: {
+          const fragment = fragments.get(selection.name.value);
+          if (fragment === undefined) break;
+          walk(fragment.selectionSet, schema.getType(fragment.typeCondition.name.value), depth, parents);
+          break;
+        }
+      }
+    }
+  };
+
+  const walkField = (node: FieldNode, parent: GraphQLNamedType | undefined, depth: number, parents: number): void => {
+    if (node.alias !== undefined) aliases += 1;
+    const name = node.name.value;
+    // Introspection asks nobody, and graphql bounds its depth by itself.
+    if (name.startsWith('__')) return;
+    deepest = Math.max(deepest, depth);
+    const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
+    if (field === undefined) return;
+    const loadsByIds = parent === schema.getQueryType();
+    const { wanted, entries } = sizesOf(field, node, variables, loadsByIds);
+    upstreamCalls += callsOf(field, parents * wanted);
+    const type = getNamedType(field.type);
+    if (node.selectionSet !== undefined && isCompositeType(type)) {
+      walk(node.selectionSet, type, depth + 1, parents * wanted * entries);
+    }
+  };
+
+  walk(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, 1, 1);
+  return { depth: deepest, aliases, directives, upstreamCalls };
+}
+
+function callsOf(field: GraphQLField<unknown, unknown>, count: number): number {
+  const pattern = callPatternOf(field);
+  switch (pattern) {
+    case null:
+      return 0;
+    case 'each':
+      return count;
+    case 'batched':
+      return Math.ceil(count / batchSize);
+  }
+}
+
+const callPatternOf = ({ extensions }: GraphQLField<unknown, unknown>): CallPattern | null => {
+  const pattern = extensions['upstreamCalls'];
+  return pattern === 'each' || pattern === 'batched' ? pattern : null;
+};
+
+/** Arguments of queries that say which entities are loaded, one by one. A live view tells of one at a time. */
+const idLists = ['ids', 'representations'];
+
+/** How many entities a field asks for by their ids, and how many entries each answer has at most. */
+function sizesOf(
+  field: GraphQLField<unknown, unknown>,
+  node: FieldNode,
+  variables: Readonly<Record<string, unknown>>,
+  loadsByIds: boolean,
+): { readonly wanted: number; readonly entries: number } {
+  let wanted = 1;
+  let entries = 1;
+  for (const { name } of field.args) {
+    if (name !== 'first' && !(loadsByIds && idLists.includes(name))) continue;
+    const given = node.arguments?.find((argument) => argument.name.value === name)?.value;
+    const value: unknown = given === undefined ? undefined : valueFromASTUntyped(given, variables);
+    if (name === 'first') entries = typeof value === 'number' && value > 0 ? value : defaultPageSize;
+    else if (Array.isArray(value)) wanted = value.length;
+  }
+  return { wanted, entries };
+}

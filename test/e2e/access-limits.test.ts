@@ -1,0 +1,372 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery, parse, print } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { askAt, doors } from '../support/doors.ts';
+import type { EventStream } from '../support/event-stream.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { startPlatform } from '../support/platform.ts';
+import { bearer, startTokenIssuer } from '../support/token-issuer.ts';
+import { ViewerDocument, WatchExportJobsDocument, type WatchExportJobsSubscription } from './operations.generated.ts';
+
+let platform: Awaited<ReturnType<typeof startPlatform>>;
+beforeAll(async () => {
+  platform = await startPlatform();
+});
+afterAll(() => platform.close());
+
+const noPolling = { POLL_MIN_MS: '600000', POLL_MAX_MS: '3600000' };
+const start = (env: Readonly<Record<string, string>> = {}, clock?: FakeClock) =>
+  startGateway({ platform, env: { ...noPolling, ...env }, ...(clock === undefined ? {} : { clock }) });
+/** As clients print it, so that it is the same text over every transport. */
+const small = print(parse('{ viewer { canWrite } }'));
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+describe('an operation that asks for too much', () => {
+  let gateway: Gateway;
+  beforeAll(async () => {
+    gateway = await start({
+      MAX_OPERATION_TOKENS: '200',
+      MAX_OPERATION_DEPTH: '4',
+      MAX_OPERATION_ALIASES: '3',
+      MAX_OPERATION_DIRECTIVES: '3',
+      MAX_OPERATION_CALLS: '30',
+    });
+    await gateway.query(ViewerDocument, {});
+  });
+  afterAll(() => gateway.close());
+
+  const files = 'batches { nodes { files { nodes { name } } } }';
+  const rows: readonly (readonly [what: string, query: string, variables: Record<string, unknown>, message: RegExp])[] =
+    [
+      ['tokens', `{ viewer { ${'canWrite '.repeat(200)} } }`, {}, /more tha[nt] 200 tokens/],
+      ['depth', '{ exportJobs { nodes { destination { dataset { name } } } } }', {}, /5 fields in each other/],
+      ['aliases', '{ viewer { a: canWrite b: canWrite c: canWrite d: canWrite } }', {}, /4 aliases/],
+      [
+        'directives',
+        `{ viewer { canWrite ${'@skip(if: true) @include(if: true) '.repeat(1)} authMode @skip(if: true) @include(if: true) } }`,
+        {},
+        /4 directives/,
+      ],
+      ['calls', '{ datasets(first: 30) { nodes { batches { nodes { id } } } } }', {}, /31 calls to the platform/],
+      [
+        'calls by a variable',
+        'query ($first: Int) { datasets(first: $first) { nodes { batches { nodes { id } } } } }',
+        { first: 30 },
+        /31 calls to the platform/,
+      ],
+      [
+        'calls behind a fragment',
+        '{ datasets(first: 30) { ...page } } fragment page on DatasetConnection { nodes { batches { nodes { id } } } }',
+        {},
+        /31 calls to the platform/,
+      ],
+      [
+        'several things at once',
+        `{ datasets { nodes { ${files} } } }`,
+        {},
+        /fields in each other.*calls to the platform/,
+      ],
+    ];
+
+  it.each(doors.flatMap((door) => rows.map((row) => [door, ...row] as const)))(
+    'is refused over %s before the platform is asked: %s',
+    async (door, _, query, variables, message) => {
+      platform.clearRequests();
+      const { data, text } = await askAt(door, gateway, { query, variables });
+      expect(data).toBeNull();
+      expect(text).toMatch(message);
+      expect(platform.requests).toEqual([]);
+    },
+  );
+
+  it.each(doors)('is refused over %s with a code and the path of what is wrong', async (door) => {
+    const { code } = await askAt(door, gateway, { query: rows[1]?.[1] ?? '' });
+    expect(code).toBe('INVALID_INPUT');
+  });
+
+  it.each(doors)('does not stop others over %s', async (door) => {
+    expect((await askAt(door, gateway, { query: small })).data).toEqual({ viewer: { canWrite: true } });
+  });
+
+  it('is refused as a subscription too', async () => {
+    const query = 'subscription { exportJobChanged { job { destination { dataset { name } } } } }';
+    for (const door of ['SSE', 'WebSocket'] as const) {
+      const { data, code } = await askAt(door, gateway, { query });
+      expect([data, code]).toEqual([null, 'INVALID_INPUT']);
+    }
+    expect(await gateway.metric('aep_watch_subscribers')).toBe(0);
+  });
+});
+
+describe('the limits as they are by default', () => {
+  it('let everything through that applications ask for', async () => {
+    await using gateway = await start();
+    const { data } = await gateway.send(getIntrospectionQuery({ oneOf: true, specifiedByUrl: true }));
+    // What an introspection answers; building the schema checks that it is whole.
+    const schema = buildClientSchema(data as unknown as IntrospectionQuery);
+    expect(schema.getMutationType()).toBeDefined();
+    const everything = `{ exportJobs(first: 100) { nodes { id destination { dataset { name lastBatch { id } } batches { batch { status files { nodes { name downloadUrl } } } segment { definition { name mergePolicy { policy { name } } } } } } mergePolicy { policy { name datasetPrecedence { name } } } } } }`;
+    const { errors } = await gateway.send(everything);
+    expect(errors).toEqual([]);
+  });
+
+  it('let one caller make 24 queries at a time, again and again', async () => {
+    await using gateway = await start();
+    for (let round = 0; round < 10; round += 1) {
+      const answers = await Promise.all(Array.from({ length: 24 }, () => gateway.send(small)));
+      expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    }
+  });
+
+  it('let one caller have 2,500 sockets with a subscription each, opened 100 at a time', async () => {
+    await using gateway = await start();
+    await gateway.query(ViewerDocument, {});
+    const sockets: WebSocket[] = [];
+    const subscribed = async (): Promise<unknown> => {
+      const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws');
+      sockets.push(socket);
+      return await new Promise((resolve, reject) => {
+        socket.on('error', reject);
+        socket.on('close', (code) => reject(new Error(`closed with ${code}`)));
+        socket.on('open', () => socket.send('{"type":"connection_init"}'));
+        socket.on('message', (data) => {
+          const message: { readonly type?: string } = JSON.parse(String(data));
+          if (message.type !== 'connection_ack') resolve(message.type);
+          else
+            socket.send(
+              '{"id":"1","type":"subscribe","payload":{"query":"subscription { exportJobChanged { kind } }"}}',
+            );
+        });
+      });
+    };
+    try {
+      for (let batch = 0; batch < 25; batch += 1) {
+        const first = await Promise.all(Array.from({ length: 100 }, subscribed));
+        expect(new Set(first)).toEqual(new Set(['next']));
+      }
+      expect(await gateway.metric('aep_watch_subscribers')).toBe(2_500);
+    } finally {
+      for (const socket of sockets) {
+        socket.removeAllListeners('close');
+        socket.terminate();
+      }
+    }
+  });
+});
+
+describe('how often a caller may ask', () => {
+  it.each(doors)('is limited over %s, and said with when to come again', async (door) => {
+    const clock = new FakeClock();
+    await using gateway = await start({ RATE_LIMIT_PER_SECOND: '2', RATE_LIMIT_BURST: '3' }, clock);
+    const ask = () => askAt(door, gateway, { query: small });
+    for (let index = 0; index < 3; index += 1) expect((await ask()).code).toBeNull();
+    const refused = await ask();
+    expect(refused.code).toBe('RATE_LIMITED');
+    expect(refused.text).toContain('"retryAfterMs":500');
+    await clock.advanceBy(500);
+    expect((await ask()).code).toBeNull();
+    expect((await ask()).code).toBe('RATE_LIMITED');
+  });
+
+  it('is answered with 429 over HTTP', async () => {
+    await using gateway = await start({ RATE_LIMIT_PER_SECOND: '2', RATE_LIMIT_BURST: '1' }, new FakeClock());
+    await gateway.send(small);
+    const { status, headers, errors } = await gateway.send(small);
+    expect([status, headers.get('retry-after')]).toEqual([429, '1']);
+    expect(errors[0]?.extensions).toEqual({ code: 'RATE_LIMITED', retryable: true, retryAfterMs: 500 });
+  });
+
+  it('is counted for each caller by itself', async () => {
+    const clock = new FakeClock();
+    await using issuer = await startTokenIssuer({ clock });
+    await using gateway = await start(
+      { ...issuer.env(platform), RATE_LIMIT_PER_SECOND: '1', RATE_LIMIT_BURST: '1' },
+      clock,
+    );
+    const ask = async (sub: string) =>
+      (await askAt('POST', gateway, { query: small, headers: bearer(await issuer.sign({ sub })) })).code;
+    expect([await ask('a'), await ask('b'), await ask('a')]).toEqual([null, null, 'RATE_LIMITED']);
+    // Whoever is not let in costs nobody anything.
+    expect((await askAt('POST', gateway, { query: small })).code).toBe('UNAUTHENTICATED');
+  });
+});
+
+describe('how many subscriptions a caller may have', () => {
+  const open = async (gateway: Gateway, transport: 'websocket' | 'sse') => {
+    const events = gateway.subscribe(WatchExportJobsDocument, {}, { transport });
+    await events.take();
+    return events;
+  };
+
+  it('is limited over sockets and event streams together, and each that ends makes room', async () => {
+    await using gateway = await start({ MAX_SUBSCRIPTIONS_PER_CALLER: '2' });
+    const streams: EventStream<WatchExportJobsSubscription>[] = [];
+    try {
+      streams.push(await open(gateway, 'websocket'), await open(gateway, 'sse'));
+      for (const door of ['SSE', 'WebSocket'] as const) {
+        const { code } = await askAt(door, gateway, { query: 'subscription { exportJobChanged { kind } }' });
+        expect(code).toBe('RATE_LIMITED');
+      }
+      for (const [index, transport] of (['websocket', 'sse'] as const).entries()) {
+        await streams[index]?.[Symbol.asyncDispose]();
+        streams.push(await eventually(() => open(gateway, transport)));
+      }
+      // One that could not begin takes no room.
+      await streams[2]?.[Symbol.asyncDispose]();
+      await eventually(async () => {
+        await using missing = gateway.subscribe(WatchExportJobsDocument, { ids: ['99999999'] });
+        expect((await missing.failure())[0]?.extensions).toMatchObject({ code: 'NOT_FOUND' });
+      });
+      streams.push(await eventually(() => open(gateway, 'sse')));
+    } finally {
+      await Promise.all(streams.map((events) => events[Symbol.asyncDispose]()));
+    }
+  });
+
+  it('is limited on one socket, which goes on with the others', async () => {
+    await using gateway = await start({ MAX_SUBSCRIPTIONS_PER_SOCKET: '2' });
+    const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws');
+    const messages: { readonly id?: string; readonly type: string }[] = [];
+    socket.on('message', (data) => messages.push(JSON.parse(String(data))));
+    socket.once('open', () => socket.send('{"type":"connection_init"}'));
+    const has = (wanted: object) => eventually(() => expect(messages).toContainEqual(expect.objectContaining(wanted)));
+    const subscribe = (id: string) =>
+      socket.send(
+        JSON.stringify({ id, type: 'subscribe', payload: { query: 'subscription { exportJobChanged { kind } }' } }),
+      );
+    try {
+      await has({ type: 'connection_ack' });
+      subscribe('a');
+      subscribe('b');
+      await has({ id: 'a', type: 'next' });
+      await has({ id: 'b', type: 'next' });
+      subscribe('c');
+      const extensions = { code: 'RATE_LIMITED', retryable: true };
+      await has({
+        id: 'c',
+        type: 'error',
+        payload: [expect.objectContaining({ extensions: expect.objectContaining(extensions) })],
+      });
+      socket.send('{"id":"a","type":"complete"}');
+      await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(1));
+      subscribe('d');
+      await has({ id: 'd', type: 'next' });
+    } finally {
+      socket.terminate();
+    }
+  });
+});
+
+describe('documents', () => {
+  const hashed = (hash: string) => ({ persistedQuery: { version: 1, sha256Hash: hash } });
+  const post = async (gateway: Gateway, body: object) => {
+    const response = await fetch(gateway.graphqlUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, body: await response.json() };
+  };
+  const overWebSocket = async (gateway: Gateway, payload: object): Promise<unknown> => {
+    const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws');
+    try {
+      return await new Promise((resolve, reject) => {
+        socket.on('error', reject);
+        socket.on('close', (code) => reject(new Error(`closed with ${code}`)));
+        socket.on('open', () => socket.send('{"type":"connection_init"}'));
+        socket.on('message', (data) => {
+          const message: { readonly type?: string; readonly payload?: unknown } = JSON.parse(String(data));
+          if (message.type === 'connection_ack') socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
+          else resolve(message.payload);
+        });
+      });
+    } finally {
+      socket.removeAllListeners('close');
+      socket.terminate();
+    }
+  };
+  const answer = { data: { viewer: { canWrite: true } } };
+
+  it('may be named by their hash after they came once, over every transport', async () => {
+    await using gateway = await start();
+    const extensions = hashed(sha256(small));
+    const missing = {
+      message: 'PersistedQueryNotFound',
+      extensions: expect.objectContaining({ code: 'PERSISTED_QUERY_NOT_FOUND' }),
+    };
+    expect(await post(gateway, { extensions })).toEqual({ status: 200, body: { errors: [missing] } });
+    expect(await overWebSocket(gateway, { query: '', extensions })).toEqual([missing]);
+    expect((await post(gateway, { query: small, extensions })).body).toEqual(answer);
+    expect((await post(gateway, { extensions })).body).toEqual(answer);
+    expect(await overWebSocket(gateway, { query: '', extensions })).toEqual(answer);
+    const target = `${gateway.graphqlUrl}?${new URLSearchParams({ extensions: JSON.stringify(extensions) })}`;
+    expect(await (await fetch(target, { headers: { accept: 'application/json' } })).json()).toEqual(answer);
+    const wrong = await post(gateway, { query: '{ viewer { authMode } }', extensions });
+    expect(wrong.body).toMatchObject({ errors: [{ extensions: { code: 'PERSISTED_QUERY_HASH_MISMATCH' } }] });
+  });
+
+  it('are executed only when they are trusted, where a list of those is given', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'documents-'));
+    try {
+      const path = join(folder, 'documents.json');
+      await writeFile(path, JSON.stringify({ small, watch: 'subscription { exportJobChanged { kind } }' }));
+      await using gateway = await start({ TRUSTED_DOCUMENTS: path });
+      expect((await post(gateway, { extensions: hashed('small') })).body).toEqual(answer);
+      expect(await overWebSocket(gateway, { query: '', extensions: hashed('small') })).toEqual(answer);
+      expect(await overWebSocket(gateway, { query: '', extensions: hashed('watch') })).toEqual({
+        data: { exportJobChanged: { kind: 'SNAPSHOT' } },
+      });
+      platform.clearRequests();
+      for (const door of doors) {
+        expect((await askAt(door, gateway, { query: small })).data).toEqual(answer.data);
+        const { data, code } = await askAt(door, gateway, { query: '{ exportJobs { nodes { id } } }' });
+        expect([data, code]).toEqual([null, 'PERSISTED_QUERY_ONLY']);
+        const introspection = await askAt(door, gateway, { query: '{ __schema { queryType { name } } }' });
+        expect(introspection.code).toBe('PERSISTED_QUERY_ONLY');
+      }
+      expect(platform.requests).toEqual([]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('that cannot be read keep the gateway from starting', async () => {
+    await expect(start({ TRUSTED_DOCUMENTS: '/nowhere/documents.json' })).rejects.toThrow(/TRUSTED_DOCUMENTS.*ENOENT/);
+  });
+});
+
+describe('the schema', () => {
+  it('is not shown in service mode, neither by introspection nor by helpful messages, unless that is allowed', async () => {
+    await using issuer = await startTokenIssuer();
+    const headers = bearer(await issuer.sign());
+    const questions = [
+      ['{ __schema { queryType { name } } }', {}],
+      ['{ __type(name: "Query") { name } }', {}],
+      ['{ exportJob { id } }', {}],
+      ['{ exportJobz { id } }', {}],
+      ['{ exportJobs(fist: 1) { nodes { id } } }', {}],
+      ['{ exportJobs(filter: { statuses: [SUCCEDED] }) { nodes { id } } }', {}],
+      ['query ($f: ExportJobFilter) { exportJobs(filter: $f) { nodes { id } } }', { f: { statuses: ['SUCCEDED'] } }],
+      ['query ($f: ExportJobFilter) { exportJobs(filter: $f) { nodes { id } } }', { f: { status: [] } }],
+      ['query ($f: ExportJobFiltr) { exportJobs(filter: $f) { nodes { id } } }', {}],
+    ] as const;
+    const ask = async (gateway: Gateway) => {
+      const texts: string[] = [];
+      for (const [query, variables] of questions) {
+        for (const door of doors) texts.push((await askAt(door, gateway, { query, variables, headers })).text);
+      }
+      return texts.join('\n');
+    };
+    await using closed = await start(issuer.env(platform));
+    const quiet = await ask(closed);
+    expect(quiet).not.toMatch(/Did you mean|"__schema":|"__type":/);
+    await using open = await start({ ...issuer.env(platform), INTROSPECTION: 'true' });
+    expect(await ask(open)).toMatch(/"__schema".*Did you mean/s);
+  });
+});

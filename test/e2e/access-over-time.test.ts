@@ -1,0 +1,257 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { askAt, doors } from '../support/doors.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { accessToken, platformHeaders, startPlatform, startStub } from '../support/platform.ts';
+import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
+import { ExportJobDocument, WatchExportJobsDocument } from './operations.generated.ts';
+
+let platform: Awaited<ReturnType<typeof startPlatform>>;
+beforeAll(async () => {
+  platform = await startPlatform();
+});
+afterAll(() => platform.close());
+
+const read = '{ exportJobs(first: 1) { nodes { id } } }';
+/** Longer than anything below takes. */
+const noPolling = { POLL_MIN_MS: '600000', POLL_MAX_MS: '3600000' };
+
+const startService = async (env: Readonly<Record<string, string>> = {}) => {
+  const clock = new FakeClock();
+  const issuer = await startTokenIssuer({ clock });
+  const gateway = await startGateway({ platform, clock, env: { ...issuer.env(platform), ...noPolling, ...env } });
+  return {
+    clock,
+    issuer,
+    gateway,
+    [Symbol.asyncDispose]: async () => {
+      await gateway.close();
+      await issuer[Symbol.asyncDispose]();
+    },
+  };
+};
+
+it.each(['SSE', 'WebSocket'] as const)('a live view over %s that is not allowed never begins', async (door) => {
+  await using service = await startService();
+  const { gateway, issuer } = service;
+  platform.clearRequests();
+  const headers = bearer(await issuer.sign({ scope: 'exports:write' }));
+  const { code } = await askAt(door, gateway, { query: 'subscription { exportJobChanged { kind } }', headers });
+  expect(code).toBe('FORBIDDEN');
+  expect(platform.requests).toEqual([]);
+  expect(await gateway.metric('aep_watch_feeds')).toBe(0);
+});
+
+describe('a token that runs out', () => {
+  it.each(['websocket', 'sse'] as const)('ends a live view over %s, and nobody else’s', async (transport) => {
+    await using service = await startService();
+    const { gateway, issuer, clock } = service;
+    const short = bearer(await issuer.sign({}, { expiresInSeconds: 60 }));
+    const long = bearer(await issuer.sign({ sub: 'another' }));
+    await using staying = gateway.subscribe(WatchExportJobsDocument, {}, { headers: long, transport });
+    await using ending = gateway.subscribe(WatchExportJobsDocument, {}, { headers: short, transport });
+    await Promise.all([staying.take(), ending.take()]);
+    await clock.advanceBy(89_999);
+    expect(await gateway.metric('aep_watch_subscribers')).toBe(2);
+    await clock.advanceBy(1);
+    const [error] = await ending.failure();
+    expect(error?.extensions).toMatchObject({ code: 'TOKEN_EXPIRED', retryable: false });
+    await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(1));
+  });
+
+  it('ends its socket with 4403, which clients open again with a new one', async () => {
+    await using service = await startService();
+    const { gateway, issuer, clock } = service;
+    const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws');
+    const messages: unknown[] = [];
+    socket.on('message', (data) => messages.push(JSON.parse(String(data))));
+    const payload = bearer(await issuer.sign({}, { expiresInSeconds: 60 }));
+    socket.once('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload })));
+    await once(socket, 'message');
+    await clock.advanceBy(90_001);
+    const closed = once(socket, 'close');
+    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: read } }));
+    const [code] = await closed;
+    expect(code).toBe(4403);
+    expect(messages).toEqual([
+      { type: 'connection_ack' },
+      {
+        id: '1',
+        type: 'error',
+        payload: [expect.objectContaining({ extensions: expect.objectContaining({ code: 'TOKEN_EXPIRED' }) })],
+      },
+    ]);
+  });
+});
+
+describe('the keys of the issuer', () => {
+  it('may change at any time', async () => {
+    await using service = await startService();
+    const { gateway, issuer, clock } = service;
+    const ask = async () => (await askAt('POST', gateway, { query: read, headers: bearer(await issuer.sign()) })).code;
+    expect(await ask()).toBeNull();
+    await clock.advanceBy(60_000);
+    await issuer.addKey();
+    expect(await ask()).toBeNull();
+  });
+
+  it('are somebody else’s trouble when they cannot be read', async () => {
+    await using service = await startService();
+    const { gateway, issuer } = service;
+    issuer.setAvailable(false);
+    const headers = bearer(await issuer.sign());
+    platform.clearRequests();
+    for (const door of doors) {
+      const { code } = await askAt(door, gateway, { query: read, headers });
+      expect(code).toBe(door === 'WebSocket' ? 'closed with 4403' : 'UPSTREAM_UNREACHABLE');
+    }
+    expect(platform.requests).toEqual([]);
+  });
+});
+
+describe('a download link', () => {
+  const linkOf = async (gateway: Gateway, headers: Readonly<Record<string, string>>): Promise<string> => {
+    const { exportJob } = await gateway.query(ExportJobDocument, { id: '24055' }, headers);
+    return exportJob?.destination.batches[0]?.batch?.files.nodes[0]?.downloadUrl ?? '';
+  };
+  const modes = ['embedded', 'passthrough', 'service'] as const;
+  const ttl = { DOWNLOAD_LINK_TTL_SECONDS: '60' };
+
+  it.each(modes)('in %s mode needs nothing else, for a short time, and cannot be changed', async (mode) => {
+    await using issuer = await startTokenIssuer();
+    const remote = { AUTH_MODE: mode, AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
+    const envs = { embedded: remote, passthrough: remote, service: issuer.env(platform) };
+    const clock = new FakeClock(new Date());
+    await using gateway = await startGateway({ platform, clock, env: { ...envs[mode], ...ttl } });
+    const headers = {
+      embedded: {},
+      passthrough: platformHeaders(await accessToken(platform)),
+      service: bearer(await issuer.sign()),
+    }[mode];
+
+    const link = await linkOf(gateway, headers);
+    expect(link.startsWith(`${gateway.url}/files/`)).toBe(true);
+    const response = await fetch(link);
+    expect(response.status).toBe(200);
+    expect(
+      Buffer.from(await response.arrayBuffer())
+        .subarray(0, 4)
+        .toString(),
+    ).toBe('PAR1');
+    expect((await fetch(link, { method: 'POST' })).status).toBe(405);
+
+    const [payload = '', signature = ''] = link.slice(link.lastIndexOf('/') + 1).split('.');
+    const said: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
+    const changed = (change: (text: string) => string) =>
+      `${gateway.url}/files/${Buffer.from(change(JSON.stringify(said))).toString('base64url')}.${signature}`;
+    const bad = [
+      changed((text) => text.replace('"prod"', '"dev"')),
+      changed((text) => text.replace('0123456789ABCDEF', '9999999999ABCDEF')),
+      changed((text) => text.replace(/\d{13}/, '9999999999999')),
+      link.slice(0, -1),
+      `${gateway.url}/files/${payload}`,
+      `${gateway.url}/files/${payload}.`,
+      `${gateway.url}/files/https://evil.example/x`,
+      `${gateway.url}/files/..%2fgraphql`,
+    ];
+    platform.clearRequests();
+    for (const url of bad) expect((await fetch(url, { headers, redirect: 'manual' })).status).toBe(403);
+    await clock.advanceBy(60_000);
+    expect((await fetch(link, { headers })).status).toBe(403);
+    expect(platform.requests).toEqual([]);
+  });
+
+  it('is of its sandbox', async () => {
+    await using service = await startService();
+    const { gateway, issuer } = service;
+    const onlyDev = bearer(await issuer.sign({ sandboxes: ['dev'] }));
+    const { exportJob } = await gateway.query(ExportJobDocument, { id: '24055' }, onlyDev);
+    expect(exportJob).toBeNull();
+    const link = await linkOf(gateway, bearer(await issuer.sign({ sandboxes: ['prod'] })));
+    // It stands for the right of whoever made it, whoever follows it.
+    expect((await fetch(link, { headers: onlyDev })).status).toBe(200);
+  });
+
+  it('of one gateway is nothing to another with another secret', async () => {
+    await using one = await startService({ DOWNLOAD_LINK_SECRET: 'a'.repeat(32) });
+    await using same = await startService({ DOWNLOAD_LINK_SECRET: 'a'.repeat(32) });
+    await using other = await startService();
+    const link = await linkOf(one.gateway, bearer(await one.issuer.sign()));
+    expect((await fetch(link.replace(one.gateway.url, same.gateway.url))).status).toBe(200);
+    expect((await fetch(link.replace(one.gateway.url, other.gateway.url))).status).toBe(403);
+  });
+});
+
+describe('what is secret', () => {
+  /** Everything that a gateway tells, of requests good and bad over every door. */
+  const everythingSaid = async (gateway: Gateway, issuer: TokenIssuer, strange: TokenIssuer): Promise<string> => {
+    const texts: string[] = [];
+    const callers = [
+      bearer(await issuer.sign()),
+      bearer(await issuer.sign({ scope: '' })),
+      bearer(await issuer.sign({ organization: undefined })),
+      bearer(await issuer.sign({}, { expiresInSeconds: -3_600 })),
+      bearer(await strange.sign()),
+      { authorization: `Basic ${await issuer.sign()}` },
+    ];
+    const queries = [
+      read,
+      '{ exportJobs(first: 0) { nodes { id } } }',
+      '{ nope }',
+      'mutation { cancelExportJob(id: "1") { __typename } }',
+    ];
+    for (const headers of callers) {
+      for (const query of queries) {
+        for (const door of doors) texts.push((await askAt(door, gateway, { query, headers })).text);
+      }
+    }
+    texts.push(await (await fetch(`${gateway.url}/metrics`)).text(), ...gateway.logs);
+    return texts.join('\n');
+  };
+
+  it('is in no answer, no log line and no metric, whatever goes well or wrong', async () => {
+    const secret = 'planted-client-secret';
+    const platformToken = 'planted-platform-token';
+    // A platform that gives out a token, and then answers with every status and never with what it should.
+    let calls = 0;
+    await using stub = await startStub((request, response) => {
+      request.resume();
+      response.setHeader('content-type', 'application/json');
+      if (request.url?.startsWith('/ims/') === true) {
+        response.end(JSON.stringify({ access_token: platformToken, token_type: 'bearer', expires_in: 86_399 }));
+        return;
+      }
+      calls += 1;
+      response.writeHead([200, 400, 401, 403, 404][calls % 5] ?? 200).end('this is no JSON');
+    });
+    await using refusing = await startStub((request, response) => {
+      request.resume();
+      response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_client"}');
+    });
+    for (const upstream of [stub, refusing]) {
+      await using issuer = await startTokenIssuer();
+      await using strange = await startTokenIssuer();
+      await using gateway = await startGateway({
+        platform: upstream,
+        env: {
+          ...issuer.env(upstream),
+          AEP_CLIENT_SECRET: secret,
+          DOWNLOAD_LINK_SECRET: 'planted-link-secret'.repeat(2),
+        },
+      });
+      const said = await everythingSaid(gateway, issuer, strange);
+      issuer.setAvailable(false);
+      expect(said.length).toBeGreaterThan(1_000);
+      expect(issuer.tokens.length).toBeGreaterThan(4);
+      expect(upstream.requests.length).toBeGreaterThan(0);
+      for (const planted of [secret, platformToken, 'planted-link-secret', ...issuer.tokens, ...strange.tokens]) {
+        expect(said.includes(planted), planted).toBe(false);
+        // Nor its signature, by which a token could be found again.
+        expect(said.includes(planted.split('.')[2] ?? planted)).toBe(false);
+      }
+    }
+  });
+});

@@ -1,0 +1,250 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { askAt, type Door, doors } from '../support/doors.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
+import { accessToken, organization, platformHeaders, startPlatform } from '../support/platform.ts';
+import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
+
+type Mode = 'embedded' | 'passthrough' | 'service';
+
+let platform: Awaited<ReturnType<typeof startPlatform>>;
+let issuer: TokenIssuer;
+let stranger: TokenIssuer;
+let gateways: Readonly<Record<Mode, Gateway>>;
+let platformToken: string;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  // A clock that stands still: no feed looks at the platform by itself.
+  const clock = new FakeClock();
+  issuer = await startTokenIssuer({ clock });
+  stranger = await startTokenIssuer({ clock });
+  platformToken = await accessToken(platform);
+  const remote = { AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
+  gateways = {
+    embedded: await startGateway({ platform, clock }),
+    passthrough: await startGateway({ platform, clock, env: { ...remote, AUTH_MODE: 'passthrough' } }),
+    service: await startGateway({ platform, clock, env: issuer.env(platform) }),
+  };
+  // The tokens of the gateways’ own credentials are no calls of those who ask below.
+  await askAt('POST', gateways.embedded, { query: read });
+  await askAt('POST', gateways.service, { query: read, headers: bearer(await issuer.sign()) });
+});
+afterAll(async () => {
+  await Promise.all(Object.values(gateways).map((gateway) => gateway.close()));
+  await Promise.all([issuer[Symbol.asyncDispose](), stranger[Symbol.asyncDispose](), platform.close()]);
+});
+
+const read = '{ exportJobs(first: 1) { nodes { id } } }';
+const watch = 'subscription { exportJobChanged { job { id } } }';
+const write = 'mutation { result: deleteDataset(id: "ffffffffffffffffffffffff") { __typename ... on Error { code } } }';
+
+const ofPlatform = (changed: Headers = {}) => ({ ...platformHeaders(platformToken), ...changed });
+const token = async (claims = {}, options = {}) => bearer(await issuer.sign(claims, options));
+
+/**
+ * Who may read (and watch) and who may write. `yes`, or the code of the refusal; `platform` in front of a code says that
+ * it is the platform which refuses, so that it is asked.
+ */
+const rules: readonly (readonly [
+  mode: Mode,
+  who: string,
+  headers: () => Headers | Promise<Headers>,
+  reads: string,
+  writes: string,
+])[] = [
+  ['embedded', 'anybody', () => ({}), 'yes', 'yes'],
+  ['embedded', 'anybody, in another sandbox', () => ({ 'x-sandbox-name': 'dev' }), 'yes', 'yes'],
+  ['embedded', 'somebody who names no tenant', () => ({ 'x-sandbox-name': 'No!' }), 'INVALID_INPUT', 'INVALID_INPUT'],
+  ['passthrough', 'nobody', () => ({}), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ['passthrough', 'a bearer of a platform token', () => ofPlatform(), 'yes', 'yes'],
+  [
+    'passthrough',
+    'a bearer of a token that is none',
+    () => ofPlatform({ authorization: 'Bearer none' }),
+    'platform UNAUTHENTICATED',
+    'platform UNAUTHENTICATED',
+  ],
+  [
+    'passthrough',
+    'a bearer of a platform token for another organization',
+    () => ofPlatform({ 'x-gw-ims-org-id': organization.replace('0123', '9999') }),
+    'platform FORBIDDEN',
+    'platform FORBIDDEN',
+  ],
+  ['passthrough', 'a bearer of a JWT', () => token(), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ['service', 'nobody', () => ({}), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ['service', 'a bearer of a platform token', () => ofPlatform(), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ['service', 'one with both scopes', () => token(), 'yes', 'yes'],
+  ['service', 'a reader', () => token({ scope: 'exports:read' }), 'yes', 'FORBIDDEN'],
+  ['service', 'a writer', () => token({ scope: ['exports:write'] }), 'FORBIDDEN', 'yes'],
+  ['service', 'one without scopes', () => token({ scope: 'openid' }), 'FORBIDDEN', 'FORBIDDEN'],
+  ['service', 'one without an organization', () => token({ organization: undefined }), 'FORBIDDEN', 'FORBIDDEN'],
+  ['service', 'one without sandboxes', () => token({ sandboxes: undefined }), 'FORBIDDEN', 'FORBIDDEN'],
+  [
+    'service',
+    'one who asks for another sandbox',
+    async () => ({ ...(await token({ sandboxes: ['prod'] })), 'x-sandbox-name': 'dev' }),
+    'FORBIDDEN',
+    'FORBIDDEN',
+  ],
+  [
+    'service',
+    'one who asks for another organization',
+    async () => ({ ...(await token()), 'x-gw-ims-org-id': organization.replace('0123', '9999') }),
+    'FORBIDDEN',
+    'FORBIDDEN',
+  ],
+  [
+    'service',
+    'one whose token has run out',
+    () => token({}, { expiresInSeconds: -60 }),
+    'TOKEN_EXPIRED',
+    'TOKEN_EXPIRED',
+  ],
+  [
+    'service',
+    'one whose token never ends',
+    () => token({}, { expiresInSeconds: null }),
+    'UNAUTHENTICATED',
+    'UNAUTHENTICATED',
+  ],
+  ['service', 'one whose token is for others', () => token({ aud: 'others' }), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  [
+    'service',
+    'one with a token of another issuer',
+    async () => bearer(await stranger.sign()),
+    'UNAUTHENTICATED',
+    'UNAUTHENTICATED',
+  ],
+  [
+    'service',
+    'one with a token that another issuer signed in the name of ours',
+    async () => bearer(await stranger.sign({ iss: issuer.issuer, aud: issuer.audience })),
+    'UNAUTHENTICATED',
+    'UNAUTHENTICATED',
+  ],
+];
+
+/** A socket of a caller who may do nothing is closed before it can ask. A caller with a role is answered by the field. */
+const atSocket = (code: string, who: string) =>
+  /FORBIDDEN/.test(code) && /a reader|a writer|without scopes/.test(who) ? code : 'closed with 4403';
+
+describe.each(doors)('over %s', (door) => {
+  it.each(rules)('in %s mode %s', async (mode, who, headers, reads, writes) => {
+    const gateway = gateways[mode];
+    const caller = await headers();
+    const operations: (readonly [query: string, rule: string])[] = [
+      [read, reads],
+      [watch, reads],
+      [write, writes],
+    ];
+    for (const [query, rule] of operations.filter(([each]) => isPossible(door, each))) {
+      platform.clearRequests();
+      const { data, code, text } = await askAt(door, gateway, { query, headers: caller });
+      const [expected = '', byPlatform] = rule.split(' ').toReversed();
+      const refusal = refusedInUnion(data) ?? code;
+      if (expected === 'yes') {
+        expect(refusal, text).toBeNull();
+        expect(data, text).not.toBeNull();
+      } else if (byPlatform !== undefined) {
+        expect(refusal, text).toBe(expected);
+      } else {
+        expect(refusal, text).toBe(door === 'WebSocket' ? atSocket(expected, who) : expected);
+        expect(platform.requests).toEqual([]);
+        // Who is let in but may not write is told so as a form can show it.
+        if (query === write && reads === 'yes')
+          expect(data).toMatchObject({ result: { __typename: 'ForbiddenError' } });
+      }
+    }
+  });
+});
+
+/** A mutation that is not allowed is answered with a type; that what it names does not exist means that it was tried. */
+function refusedInUnion(data: Readonly<Record<string, unknown>> | null): string | null {
+  const result = data?.['result'];
+  if (typeof result !== 'object' || result === null || !('code' in result)) return null;
+  return result.code === 'NOT_FOUND' ? null : String(result.code);
+}
+
+/** A plain answer holds no stream, and a GET changes nothing, which is tried below. */
+function isPossible(door: Door, query: string): boolean {
+  if (query === watch) return door === 'SSE' || door === 'WebSocket';
+  return query === read || door !== 'GET';
+}
+
+describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mode) => {
+  const allowed = () => (mode === 'embedded' ? {} : mode === 'passthrough' ? ofPlatform() : token());
+
+  it.each([
+    ['a form', 'application/x-www-form-urlencoded', new URLSearchParams({ query: write }).toString()],
+    [
+      'a form with a charset',
+      'application/x-www-form-urlencoded; charset=utf-8',
+      new URLSearchParams({ query: write }).toString(),
+    ],
+    ['text', 'text/plain', JSON.stringify({ query: write })],
+    ['text that says it is JSON', 'text/plain; application/json', JSON.stringify({ query: write })],
+    [
+      'several parts',
+      'multipart/form-data; boundary=x',
+      `--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: write })}\r\n--x--`,
+    ],
+    ['nothing said', '', JSON.stringify({ query: write })],
+  ])('what a foreign page can make a browser send does nothing: %s', async (_, type, body) => {
+    platform.clearRequests();
+    const response = await fetch(gateways[mode].graphqlUrl, {
+      method: 'POST',
+      headers: { ...(await allowed()), ...(type === '' ? {} : { 'content-type': type }) },
+      // Bytes, so that nobody adds a type.
+      body: Buffer.from(body),
+    });
+    expect(response.status).toBe(415);
+    expect(platform.requests).toEqual([]);
+  });
+
+  it('nothing is changed over GET', async () => {
+    platform.clearRequests();
+    const response = await fetch(`${gateways[mode].graphqlUrl}?${new URLSearchParams({ query: write })}`, {
+      headers: { accept: 'application/json', ...(await allowed()) },
+    });
+    expect(response.status).toBe(405);
+    expect(platform.requests).toEqual([]);
+  });
+
+  it('a socket from a foreign page is not opened, whoever its user is', async () => {
+    const socket = new WebSocket(gateways[mode].webSocketUrl, 'graphql-transport-ws', {
+      origin: 'https://evil.example',
+      headers: await allowed(),
+    });
+    const status = await new Promise((resolve, reject) => {
+      socket.on('unexpected-response', (request, response) => {
+        resolve(response.statusCode);
+        request.destroy();
+      });
+      socket.on('open', () => reject(new Error('The socket was opened.')));
+      socket.on('error', () => {});
+    });
+    expect(status).toBe(403);
+  });
+
+  it('the viewer is told of the sandboxes that it may use, and of no others', async () => {
+    const query = '{ viewer { sandboxes { name } } }';
+    const names = async (headers: Headers) =>
+      (await askAt('POST', gateways[mode], { query, headers })).data?.['viewer'];
+    const [prod, dev] = [{ name: 'prod' }, { name: 'dev' }];
+    expect(await names(await allowed())).toEqual({ sandboxes: [prod, dev] });
+    if (mode !== 'service') return;
+    expect(await names(await token({ sandboxes: 'dev' }))).toEqual({ sandboxes: [dev] });
+  });
+
+  it('the viewer knows what the caller may do', async () => {
+    const query = '{ viewer { canWrite authMode } }';
+    const { data } = await askAt('POST', gateways[mode], { query, headers: await allowed() });
+    expect(data).toEqual({ viewer: { canWrite: true, authMode: mode.toUpperCase() } });
+    if (mode !== 'service') return;
+    const reader = await askAt('POST', gateways[mode], { query, headers: await token({ scope: 'exports:read' }) });
+    expect(reader.data).toEqual({ viewer: { canWrite: false, authMode: 'SERVICE' } });
+  });
+});

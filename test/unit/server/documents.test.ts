@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { GraphQLError } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import {
+  createAutomaticDocuments,
+  createTrustedDocuments,
+  type FindDocument,
+  parseTrustedDocuments,
+} from '../../../src/server/documents.ts';
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const named = (sha256Hash: string) => ({ persistedQuery: { version: 1, sha256Hash } });
+const text = '{ viewer { canWrite } }';
+const other = '{ viewer { authMode } }';
+
+const codeOf = (find: FindDocument, request: Parameters<FindDocument>[0]): unknown => {
+  try {
+    return find(request);
+  } catch (error) {
+    if (error instanceof GraphQLError) return error.extensions['code'];
+    throw error;
+  }
+};
+
+describe('automatic persisted queries', () => {
+  it('know a document by its hash after it has come once', () => {
+    const find = createAutomaticDocuments();
+    expect(codeOf(find, { extensions: named(sha256(text)) })).toBe('PERSISTED_QUERY_NOT_FOUND');
+    expect(find({ query: text, extensions: named(sha256(text)) })).toBe(text);
+    expect(find({ extensions: named(sha256(text)) })).toBe(text);
+    // Over a WebSocket, the member cannot be missing.
+    expect(find({ query: '', extensions: named(sha256(text)) })).toBe(text);
+  });
+
+  it('never take one document for another', () => {
+    const find = createAutomaticDocuments();
+    expect(codeOf(find, { query: other, extensions: named(sha256(text)) })).toBe('PERSISTED_QUERY_HASH_MISMATCH');
+    find({ query: text, extensions: named(sha256(text)) });
+    expect(codeOf(find, { query: other, extensions: named(sha256(text)) })).toBe('PERSISTED_QUERY_HASH_MISMATCH');
+    expect(find({ extensions: named(sha256(text)) })).toBe(text);
+  });
+
+  it('leave other requests alone', () => {
+    const find = createAutomaticDocuments();
+    for (const extensions of [null, undefined, {}, { persistedQuery: 1 }, { persistedQuery: { sha256Hash: 7 } }]) {
+      expect(find({ query: text, extensions })).toBe(text);
+      expect(find({ query: null, extensions })).toBeNull();
+    }
+  });
+
+  it('forget what was not used for the longest time, and never hold what is very long', () => {
+    const find = createAutomaticDocuments();
+    const documents = Array.from({ length: 1_001 }, (_, index) => `{ a${index}: viewer { canWrite } }`);
+    const [first = '', second = ''] = documents;
+    for (const [index, document] of documents.entries()) {
+      find({ query: document, extensions: named(sha256(document)) });
+      if (index === 999) find({ extensions: named(sha256(first)) });
+    }
+    expect(find({ extensions: named(sha256(first)) })).toBe(first);
+    expect(codeOf(find, { extensions: named(sha256(second)) })).toBe('PERSISTED_QUERY_NOT_FOUND');
+    const long = `${text}#${'x'.repeat(20_000)}`;
+    expect(find({ query: long, extensions: named(sha256(long)) })).toBe(long);
+    expect(codeOf(find, { extensions: named(sha256(long)) })).toBe('PERSISTED_QUERY_NOT_FOUND');
+  });
+});
+
+describe('trusted documents', () => {
+  const find = createTrustedDocuments(new Map([['viewer', text]]));
+
+  it('are executed by their id, or when they come word by word', () => {
+    expect(find({ extensions: named('viewer') })).toBe(text);
+    expect(find({ query: text })).toBe(text);
+    expect(find({ query: text, extensions: named('viewer') })).toBe(text);
+  });
+
+  it.each([
+    ['another text', { query: other }, 'PERSISTED_QUERY_ONLY'],
+    ['another text under a known id', { query: other, extensions: named('viewer') }, 'PERSISTED_QUERY_ONLY'],
+    ['an unknown id', { extensions: named('nobody') }, 'PERSISTED_QUERY_NOT_FOUND'],
+    ['a known text under an unknown id', { query: text, extensions: named('nobody') }, 'PERSISTED_QUERY_NOT_FOUND'],
+    ['a name that every object has', { extensions: named('constructor') }, 'PERSISTED_QUERY_NOT_FOUND'],
+    ['the text with a space more', { query: `${text} ` }, 'PERSISTED_QUERY_ONLY'],
+  ])('are the only ones: %s is refused', (_, request, code) => {
+    expect(codeOf(find, request)).toBe(code);
+  });
+
+  it('are read from a map and from a manifest of Apollo', () => {
+    expect([...parseTrustedDocuments(JSON.stringify({ viewer: text }))]).toEqual([['viewer', text]]);
+    const manifest = {
+      format: 'apollo-persisted-query-manifest',
+      version: 1,
+      operations: [{ id: 'viewer', name: 'Viewer', type: 'query', body: text }],
+    };
+    expect([...parseTrustedDocuments(JSON.stringify(manifest))]).toEqual([['viewer', text]]);
+  });
+
+  it.each(['', 'no json', '[]', '7', '{"viewer":1}', '{"viewer":""}'])('are not read from %j', (json) => {
+    expect(() => parseTrustedDocuments(json)).toThrow(/^is /);
+  });
+});
