@@ -13,6 +13,8 @@ export default defineConfig({
   },
   test: {
     retry: 0,
+    // Vitest leaves one core free by default; of two cores that would be half of them.
+    maxWorkers: 2,
     restoreMocks: true,
     projects: [
       project('repository', ['test/repository/**/*.test.ts'], 20_000),
