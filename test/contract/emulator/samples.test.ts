@@ -91,7 +91,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
   }
 });
 
-describe('parsing of samples', () => {
+describe('parsing of samples, which are not always valid JSON (#42)', () => {
   it('adds missing commas and drops those at the end', () => {
     expect(parseTolerantly('{\n "a": {\n "b": 1,\n }\n "c": [true\n ]\n "d": "x"\n}')).toEqual({
       a: { b: 1 },
