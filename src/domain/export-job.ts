@@ -1,7 +1,7 @@
 import type { BatchId, DatasetId, ExportJobId, MergePolicyId, SegmentId } from './ids.ts';
 import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
 
-export { isTerminalJobStatus as isTerminalExportJobStatus, jobStatuses as exportJobStatuses } from './job.ts';
+export { jobStatuses as exportJobStatuses } from './job.ts';
 export type ExportJobStatus = JobStatus;
 
 export const jobTypes = ['BATCH', 'STREAMING', 'UNKNOWN'] as const;

@@ -2,7 +2,7 @@ import type { SegmentMembershipStatus } from './export-job.ts';
 import type { ScheduleId, SegmentId, SegmentJobId } from './ids.ts';
 import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
 
-export { isTerminalJobStatus as isTerminalSegmentJobStatus, jobStatuses as segmentJobStatuses } from './job.ts';
+export { jobStatuses as segmentJobStatuses } from './job.ts';
 export type SegmentJobStatus = JobStatus;
 
 /** One evaluation of segments: who is in, who has left. */

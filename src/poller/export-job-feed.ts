@@ -1,5 +1,6 @@
-import { type ExportJob, isTerminalExportJobStatus } from '../domain/export-job.ts';
+import type { ExportJob } from '../domain/export-job.ts';
 import { platformId } from '../domain/ids.ts';
+import { isTerminalJobStatus } from '../domain/job.ts';
 import { GatewayError } from '../errors.ts';
 import type { ExportJobsApi } from '../upstream/platform-api.ts';
 import {
@@ -34,7 +35,7 @@ const pageSize = 100;
 export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobMemory> = {
   kind: 'export-jobs',
   key: ({ id }) => id,
-  isTerminal: ({ status }) => isTerminalExportJobStatus(status),
+  isTerminal: ({ status }) => isTerminalJobStatus(status),
   hasAppeared,
   newestFirst,
   find: (reader, id, signal) => reader.exportJobs(signal).get(platformId(id)),
@@ -118,7 +119,7 @@ function conclude(
   const read: ExportJob[] = [];
   for (const job of jobs.values()) {
     // Of what lies further back, only that matters which is known, new, watched or still running.
-    const matters = known.has(job.id) || scope.ids.has(job.id) || !isTerminalExportJobStatus(job.status);
+    const matters = known.has(job.id) || scope.ids.has(job.id) || !isTerminalJobStatus(job.status);
     if (matters || newestPage.has(job.id) || hasAppeared(job, memory)) read.push(job);
   }
   read.push(...found);
@@ -131,7 +132,7 @@ function conclude(
   const newestMs = listedMs.length === 0 ? null : Math.max(...listedMs);
   const follows = (id: string) => after.has(id) && !jobs.has(id);
   const names = [...(memory?.readByName ?? []), ...asked.map((id) => [id, round] as const)];
-  const hidden = found.filter((job) => isTerminalExportJobStatus(job.status) && isCovered(job, floorMs));
+  const hidden = found.filter((job) => isTerminalJobStatus(job.status) && isCovered(job, floorMs));
   const unlisted = [...(memory?.unlisted ?? []), ...hidden.map(({ id }) => id)];
   return {
     read: read.toSorted((a, b) => newestFirst(b, a)),

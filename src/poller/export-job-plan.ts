@@ -1,4 +1,5 @@
-import { type ExportJob, isTerminalExportJobStatus } from '../domain/export-job.ts';
+import type { ExportJob } from '../domain/export-job.ts';
+import { isTerminalJobStatus } from '../domain/job.ts';
 import type { WatchScope } from './feed-source.ts';
 
 /** List pages read in one round. */
@@ -52,7 +53,7 @@ export function nextStep(progress: RoundProgress): RoundStep {
   const beyond: ExportJob[] = [];
   for (const [id, job] of known) {
     if (listed.has(id)) continue;
-    const ended = isTerminalExportJobStatus(job.status);
+    const ended = isTerminalJobStatus(job.status);
     if (isCovered(job, floorMs)) {
       if (!(ended && memory?.unlisted.has(id))) missing.push(job);
     } else if (!ended && isWatched(job, progress.scope)) beyond.push(job);
@@ -104,7 +105,7 @@ export function forgettable(
   for (const [id, job] of known) {
     // What the page leaves out for a moment has not fallen off it: it would come back as new.
     if (newestPage.jobs.has(id) || isCovered(job, newestPage.floorMs) || scope.ids.has(id)) continue;
-    if (isTerminalExportJobStatus(job.status)) ended.push(id);
+    if (isTerminalJobStatus(job.status)) ended.push(id);
     else if (!scope.everything) unwatched.push(job);
   }
   const excess = unwatched.toSorted(newestFirst).slice(maxUnwatchedRunning);

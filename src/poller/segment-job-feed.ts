@@ -1,5 +1,6 @@
 import { platformId, type SegmentJobId } from '../domain/ids.ts';
-import { isTerminalSegmentJobStatus, type SegmentJob } from '../domain/segment-job.ts';
+import { isTerminalJobStatus } from '../domain/job.ts';
+import type { SegmentJob } from '../domain/segment-job.ts';
 import { GatewayError } from '../errors.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../upstream/segmentation-api.ts';
 import type { FeedSource, RoundRequest } from './feed-source.ts';
@@ -37,7 +38,7 @@ const runningStatuses = [
 export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJobMemory> = {
   kind: 'segment-jobs',
   key: ({ id }) => id,
-  isTerminal: ({ status }) => isTerminalSegmentJobStatus(status),
+  isTerminal: ({ status }) => isTerminalJobStatus(status),
   hasAppeared: (job, memory) => memory !== null && isCovered(job, memory.floorMs),
   newestFirst: (a, b) => b.createdAt.getTime() - a.createdAt.getTime(),
   find: (reader, id, signal) => reader.segmentJobs(signal).get(platformId<SegmentJobId>(id)),
@@ -62,7 +63,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
 
     const after = new Map([...known, ...jobs, ...found.map((job) => [job.id, job] as const)]);
     for (const id of gone) after.delete(id);
-    const ended = [...after.values()].filter(({ status }) => isTerminalSegmentJobStatus(status));
+    const ended = [...after.values()].filter(({ status }) => isTerminalJobStatus(status));
     const [failure] = failed;
     return {
       read: [...jobs.values(), ...found].toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()),
@@ -92,7 +93,7 @@ function idsToReadByName(
   return [...known.values()]
     .filter((job) => !listed.has(job.id))
     .filter((job) =>
-      isTerminalSegmentJobStatus(job.status) ? isCovered(job, floorMs) && !memory?.unlisted.has(job.id) : true,
+      isTerminalJobStatus(job.status) ? isCovered(job, floorMs) && !memory?.unlisted.has(job.id) : true,
     )
     .map(({ id }) => id);
 }

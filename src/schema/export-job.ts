@@ -1,13 +1,13 @@
-import {
-  type ExportDestination,
-  type ExportFilter,
-  type ExportJob,
-  type ExportMetrics,
-  isTerminalExportJobStatus,
-  type JobType,
-  type SegmentSelection,
+import type {
+  ExportDestination,
+  ExportFilter,
+  ExportJob,
+  ExportMetrics,
+  JobType,
+  SegmentSelection,
 } from '../domain/export-job.ts';
 import { type ExportJobId, platformId } from '../domain/ids.ts';
+import { isTerminalJobStatus } from '../domain/job.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
@@ -187,7 +187,7 @@ ExportJobRef.implement({
     rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
     isTerminal: t.boolean({
       description: 'Whether it has ended: nothing about its status changes any more.',
-      resolve: (job) => isTerminalExportJobStatus(job.status),
+      resolve: (job) => isTerminalJobStatus(job.status),
     }),
     jobType: t.expose('jobType', { type: JobTypeRef, description: 'How it runs.' }),
     fields: t.expose('fields', {

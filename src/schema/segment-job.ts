@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { platformId, type SegmentId, type SegmentJobId } from '../domain/ids.ts';
+import { isTerminalJobStatus } from '../domain/job.ts';
 import {
   type EvaluatedSegment,
   everySegment,
-  isTerminalSegmentJobStatus,
   type SegmentJobMetrics,
   type SegmentJobStatus,
   segmentJobStatuses,
@@ -94,7 +94,7 @@ SegmentJobRef.implement({
     rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
     isTerminal: t.boolean({
       description: 'Whether it has ended: nothing about its status changes any more.',
-      resolve: ({ status }) => isTerminalSegmentJobStatus(status),
+      resolve: ({ status }) => isTerminalJobStatus(status),
     }),
     source: t.exposeString('source', { nullable: true, description: 'Who started it: `api` or `scheduler`.' }),
     schedule: t.field({

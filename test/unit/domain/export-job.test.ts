@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exportJobStatuses, isTerminalExportJobStatus } from '../../../src/domain/export-job.ts';
+import { exportJobStatuses } from '../../../src/domain/export-job.ts';
 import { type ExportJobFilter, matchesExportJobFilter } from '../../../src/domain/export-job-filter.ts';
 import { type DatasetId, platformId, type SegmentId } from '../../../src/domain/ids.ts';
+import { isTerminalJobStatus } from '../../../src/domain/job.ts';
 import { exportJob } from '../loaders/entities.ts';
 
 describe('a status', () => {
   it('is terminal when nothing leaves it; an unknown one may still change', () => {
-    expect(exportJobStatuses.filter(isTerminalExportJobStatus)).toEqual(['CANCELLED', 'SUCCEEDED', 'FAILED']);
+    expect(exportJobStatuses.filter(isTerminalJobStatus)).toEqual(['CANCELLED', 'SUCCEEDED', 'FAILED']);
   });
 });
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type ExportJob, type ExportJobStatus, isTerminalExportJobStatus } from '../../../src/domain/export-job.ts';
+import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
+import { isTerminalJobStatus } from '../../../src/domain/job.ts';
 import { PlatformError, UnauthenticatedError } from '../../../src/errors.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
 import { isSameState } from '../../../src/poller/diff.ts';
@@ -163,9 +164,7 @@ function expectTruth(view: ReadonlyMap<string, ExportJob>, truth: readonly Expor
     expect(job && { id, status: job.status }).toEqual({ id, status: seen.status });
   }
   for (const job of truth) {
-    const wanted = matches
-      ? matches(job) && !isTerminalExportJobStatus(job.status)
-      : !isTerminalExportJobStatus(job.status);
+    const wanted = matches ? matches(job) && !isTerminalJobStatus(job.status) : !isTerminalJobStatus(job.status);
     if (wanted && (!ids || ids.includes(job.id))) expect([...view.keys()]).toContain(job.id);
   }
 }
