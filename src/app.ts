@@ -80,7 +80,8 @@ async function start(
     baseUrl: platform.baseUrl,
     clock,
     metrics: metrics.upstream,
-    callTimeoutMs: config.platform.timeoutMs,
+    callTimeoutMs: config.upstream.timeoutMs,
+    callsPerSecond: config.upstream.callsPerSecond,
     compression: config.platform.kind === 'remote',
   });
   lifecycle.add('upstream connections', () => upstream[Symbol.asyncDispose]());

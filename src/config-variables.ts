@@ -105,6 +105,11 @@ export const variables = z.object({
     '30000',
     'Deadline of one call to the platform, in milliseconds.',
   ),
+  UPSTREAM_CALLS_PER_SECOND: describe(
+    integer(1, 1_000_000),
+    '4000',
+    'Calls to the platform that one organization and sandbox may cause each second in the long run; after a 429 fewer.',
+  ),
   POLL_MIN_MS: describe(
     integer(100, 600_000),
     '2000',

@@ -7,6 +7,7 @@ import type { LogLevel } from './runtime/logger.ts';
 export interface Config {
   readonly server: ServerConfig;
   readonly platform: PlatformConfig;
+  readonly upstream: UpstreamConfig;
   readonly auth: AuthConfig;
   readonly limits: LimitsConfig;
   /** Path of the only documents that are executed; null executes all, and remembers them by their hash. */
@@ -50,9 +51,16 @@ export type PlatformConfig =
       readonly kind: 'emulator';
       readonly profiles: number;
       readonly directory: string | null;
-      readonly timeoutMs: number;
     }
-  | { readonly kind: 'remote'; readonly baseUrl: string; readonly imsUrl: string; readonly timeoutMs: number };
+  | { readonly kind: 'remote'; readonly baseUrl: string; readonly imsUrl: string };
+
+/** How the platform is called, whichever it is. */
+export interface UpstreamConfig {
+  /** Deadline of one call. */
+  readonly timeoutMs: number;
+  /** Calls of one tenant in the long run. */
+  readonly callsPerSecond: number;
+}
 
 export type AuthConfig =
   /** The gateway's own credential for an emulator on loopback; callers need none. */
@@ -169,7 +177,6 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
 
   if (issues.length > 0 || tenant === null) throw new ConfigurationError(issues);
 
-  const timeoutMs = set.UPSTREAM_TIMEOUT_MS ?? 30_000;
   return {
     server: {
       host,
@@ -187,14 +194,16 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
             kind: 'emulator',
             profiles: set.EMULATOR_PROFILES ?? 10_000,
             directory: set.EMULATOR_DIR ?? null,
-            timeoutMs,
           }
         : {
             kind: 'remote',
             baseUrl: set.AEP_BASE_URL,
             imsUrl: set.AEP_IMS_URL ?? (mode === 'embedded' ? set.AEP_BASE_URL : realIms),
-            timeoutMs,
           },
+    upstream: {
+      timeoutMs: set.UPSTREAM_TIMEOUT_MS ?? 30_000,
+      callsPerSecond: set.UPSTREAM_CALLS_PER_SECOND ?? 4_000,
+    },
     auth: authConfig(mode, set, tenant),
     limits: {
       operation: {

@@ -51,6 +51,20 @@ describe('calls to the platform', () => {
     ]);
   });
 
+  it('are no more in a second than the operator allows', async () => {
+    const slowClock = new FakeClock();
+    await using slow = await startGateway({ platform, clock: slowClock, env: { UPSTREAM_CALLS_PER_SECOND: '2' } });
+    const ask = () => slow.send('{ exportJobs(first: 1) { nodes { status } } }');
+    expect([(await ask()).errors, (await ask()).errors]).toEqual([[], []]);
+    platform.clearRequests();
+    const third = ask();
+    await slowClock.sleeping();
+    expect(platform.requests).toEqual([]);
+    await slowClock.advanceBy(500);
+    expect((await third).errors).toEqual([]);
+    expect(platform.requests).toHaveLength(1);
+  });
+
   it('are as many for fifty subscribers as for one', async () => {
     const callsFor = async (subscribers: number): Promise<readonly string[]> => {
       const ownClock = new FakeClock();

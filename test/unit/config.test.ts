@@ -31,7 +31,8 @@ describe('the configuration', () => {
         maxBodyBytes: 1_000_000,
         drainMs: 10_000,
       },
-      platform: { kind: 'emulator', profiles: 10_000, directory: null, timeoutMs: 30_000 },
+      platform: { kind: 'emulator', profiles: 10_000, directory: null },
+      upstream: { timeoutMs: 30_000, callsPerSecond: 4_000 },
       auth: {
         mode: 'embedded',
         defaultTenant: { org, sandbox: 'prod' },
@@ -62,7 +63,6 @@ describe('the configuration', () => {
       kind: 'remote',
       baseUrl: 'https://platform.adobe.io',
       imsUrl: 'https://ims-na1.adobelogin.com',
-      timeoutMs: 30_000,
     });
     expect(config.auth).toEqual({
       mode: 'passthrough',
@@ -90,6 +90,7 @@ describe('the configuration', () => {
       PUBLIC_URL: 'https://exports.example.com/aep/',
       AEP_SANDBOX: 'dev',
       UPSTREAM_TIMEOUT_MS: '500',
+      UPSTREAM_CALLS_PER_SECOND: '9',
       POLL_MIN_MS: '100',
       POLL_MAX_MS: '200',
       CORS_ORIGINS: 'https://a.example, http://b.example:8080 ,',
@@ -124,7 +125,8 @@ describe('the configuration', () => {
         maxBodyBytes: 2_048,
         drainMs: 0,
       },
-      platform: { kind: 'emulator', profiles: 5, directory: '/tmp/emulator', timeoutMs: 500 },
+      platform: { kind: 'emulator', profiles: 5, directory: '/tmp/emulator' },
+      upstream: { timeoutMs: 500, callsPerSecond: 9 },
       auth: { defaultTenant: { org, sandbox: 'dev' } },
       limits: {
         operation: { maxTokens: 1_000, maxDepth: 2, maxAliases: 3, maxDirectives: 4, maxUpstreamCalls: 5 },
