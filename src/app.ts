@@ -165,6 +165,7 @@ async function start(
         const { files } = upstream.connect(caller, { signal });
         return { stat: () => files.stat(file), read: (range) => files.read({ ...file, range }) };
       },
+      clock,
       logger: log,
     }),
     metrics: metrics.render,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Download } from '../context/download-links.ts';
 import { GatewayError, httpStatusByCode, NotFoundError, UpstreamUnreadableError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { parseRange } from './byte-range.ts';
 import { extensionsOf } from './graphql-error.ts';
@@ -29,6 +30,7 @@ export interface FileHandlerOptions {
   /** @throws {GatewayError} the link is not good */
   readonly open: (token: string) => Download;
   readonly source: (download: Download, signal: AbortSignal) => DownloadSource;
+  readonly clock: Pick<Clock, 'sleep'>;
   readonly logger: Logger;
 }
 
@@ -41,9 +43,13 @@ export const filesPath = '/files/';
 const pieceBytes = 8 * 1024 * 1024;
 /** How often a piece is asked for again, from where it broke, before the download is given up. */
 const maxAttempts = 3;
+/** Pause after an attempt that brought no byte, in milliseconds; it doubles with the next one. */
+const firstPauseMs = 500;
+/** The longest pause that is made because the platform asks for it, in milliseconds; beyond it the download is given up. */
+const longestPauseMs = 30_000;
 
 /** Answers `GET` and `HEAD` of `/files/{token}`: the file's bytes as the platform has them, ranges understood. */
-export function createFileHandler({ open, source, logger }: FileHandlerOptions) {
+export function createFileHandler({ open, source, clock, logger }: FileHandlerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { allow: 'GET, HEAD' }).end();
@@ -54,7 +60,8 @@ export function createFileHandler({ open, source, logger }: FileHandlerOptions) 
     try {
       const token = (request.url ?? '').slice(filesPath.length).split('?', 1)[0] ?? '';
       const download = open(token);
-      await send(request, response, download.file.name, source(download, gone.signal));
+      const pause = (ms: number) => clock.sleep(ms, gone.signal);
+      await send(request, response, { name: download.file.name, file: source(download, gone.signal), pause });
     } catch (error) {
       if (gone.signal.aborted) return;
       refuse(response, error, logger);
@@ -62,12 +69,14 @@ export function createFileHandler({ open, source, logger }: FileHandlerOptions) 
   };
 }
 
-async function send(
-  request: IncomingMessage,
-  response: ServerResponse,
-  name: string,
-  file: DownloadSource,
-): Promise<void> {
+/** What is sent, and how to wait for the platform while it is. */
+interface Sending {
+  readonly name: string;
+  readonly file: DownloadSource;
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+async function send(request: IncomingMessage, response: ServerResponse, { name, file, pause }: Sending): Promise<void> {
   const info = await file.stat();
   if (info === null) throw notFound(name);
   const total = info.totalBytes ?? (await lengthByReading(file, name));
@@ -93,7 +102,7 @@ async function send(
     response.end();
     return;
   }
-  await pipeline(bytesOf(file, first, last), response);
+  await pipeline(bytesOf({ file, pause }, first, last), response);
 }
 
 const notFound = (name: string) => new NotFoundError(name, { message: 'The file does not exist any more.' });
@@ -114,12 +123,16 @@ async function lengthByReading(file: DownloadSource, name: string): Promise<numb
 }
 
 /** The bytes from `first` to `last`, piece by piece; as fast as they are taken, and going on where a connection broke. */
-async function* bytesOf(file: DownloadSource, first: number, last: number): AsyncGenerator<Uint8Array, void> {
+async function* bytesOf(
+  { file, pause }: Pick<Sending, 'file' | 'pause'>,
+  first: number,
+  last: number,
+): AsyncGenerator<Uint8Array, void> {
   let position = first;
   let attempts = 0;
   while (position <= last) {
     const before = position;
-    let failure: Error | undefined;
+    let failure: GatewayError | undefined;
     try {
       const piece = await file.read({ first: position, last: Math.min(last, position + pieceBytes - 1) });
       if (piece?.kind !== 'bytes') throw new Error('The file went away, or became shorter, while it was read.');
@@ -132,7 +145,12 @@ async function* bytesOf(file: DownloadSource, first: number, last: number): Asyn
       failure = error;
     }
     attempts = position > before ? 0 : attempts + 1;
-    if (attempts >= maxAttempts) throw failure ?? new Error('The platform sends no more bytes of the file.');
+    if (attempts === 0) continue;
+    const pauseMs = Math.max(firstPauseMs * 2 ** (attempts - 1), failure?.retryAfterMs ?? 0);
+    if (attempts >= maxAttempts || pauseMs > longestPauseMs) {
+      throw failure ?? new Error('The platform sends no more bytes of the file.');
+    }
+    await pause(pauseMs);
   }
 }
 

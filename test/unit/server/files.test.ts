@@ -5,6 +5,7 @@ import { parseTenant } from '../../../src/domain/tenant.ts';
 import { ForbiddenError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createFileHandler, type DownloadPiece, type DownloadSource } from '../../../src/server/files.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { exchangeBytes, type HttpHost, httpHost } from './http-host.ts';
 
 const mebibyte = 1024 * 1024;
@@ -78,19 +79,23 @@ const download: Download = {
 
 interface Gateway extends HttpHost {
   readonly log: Record<string, unknown>[];
+  /** The pauses that were made, in milliseconds. */
+  readonly pauses: number[];
 }
 
 async function serve(source: DownloadSource): Promise<Gateway> {
   const log: Record<string, unknown>[] = [];
+  const pauses: number[] = [];
   const handler = createFileHandler({
     open: (token) => {
       if (token !== 'good') throw new ForbiddenError({ message: 'The link is not valid.' });
       return download;
     },
     source: () => source,
+    clock: { sleep: async (ms) => void pauses.push(ms) },
     logger: createLogger({ destination: { write: (line) => void log.push(JSON.parse(line)) } }),
   });
-  return { ...(await httpHost(handler)), log };
+  return { ...(await httpHost(handler)), log, pauses };
 }
 
 const get = (gateway: HttpHost, headers: Record<string, string> = {}, method = 'GET') =>
@@ -194,6 +199,26 @@ describe('a download from a platform that has bad days', () => {
     await using gateway = await serve(source);
     expect((await bodyOf(await get(gateway))).equals(content)).toBe(true);
     expect(source.ranges).toHaveLength(9);
+    expect(gateway.pauses).toEqual([500, 1_000, 500, 1_000, 500, 1_000]);
+  });
+
+  it('waits as long as the platform asks for, unless that is too long', async () => {
+    for (const [retryAfterMs, pauses] of [
+      [20_000, [20_000]],
+      [40_000, []],
+    ] as const) {
+      const source = fakeSource({ content });
+      let reads = 0;
+      const read: DownloadSource['read'] = async (range) => {
+        reads += 1;
+        if (reads > 1) return source.read(range);
+        throw new UpstreamUnreachableError({ message: 'Not now.', retryAfterMs });
+      };
+      await using gateway = await serve({ ...source, read });
+      const whole = await get(gateway).then(bodyOf, () => null);
+      expect(whole?.equals(content) ?? false).toBe(pauses.length > 0);
+      expect(gateway.pauses).toEqual(pauses);
+    }
   });
 
   it('breaks off, and does not end, after three attempts without a byte', async () => {
@@ -203,6 +228,7 @@ describe('a download from a platform that has bad days', () => {
     expect(response.status).toBe(200);
     await expect(bodyOf(response)).rejects.toThrow();
     expect(source.ranges).toHaveLength(4);
+    expect(gateway.pauses).toEqual([500, 1_000]);
     expect(gateway.log).toMatchObject([{ level: 'warn', err: { name: 'UpstreamUnreachableError' } }]);
   });
 
@@ -341,6 +367,7 @@ describe('a reader who goes away', () => {
     const source = fakeSource({ content: bytesOf(64 * mebibyte) });
     const log: string[] = [];
     const handler = createFileHandler({
+      clock: new FakeClock(),
       open: () => download,
       source: (_, signal) => {
         signals.push(signal);
