@@ -16,7 +16,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { exportJobSource } from './poller/export-job-feed.ts';
 import { scheduleSource } from './poller/schedule-feed.ts';
 import { segmentJobSource } from './poller/segment-job-feed.ts';
-import { createWatchRegistry } from './poller/watch-registry.ts';
+import { createWatchRegistry, type RightProof } from './poller/watch-registry.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
@@ -91,7 +91,13 @@ async function start(
 
   const { ownCredential, authenticate } = authentication(config.auth, { platform, clock, metrics, lifecycle, log });
 
-  const watching = { clock, logger: log, pollMinMs: config.polling.minMs, pollMaxMs: config.polling.maxMs };
+  const watching = {
+    clock,
+    logger: log,
+    pollMinMs: config.polling.minMs,
+    pollMaxMs: config.polling.maxMs,
+    authorizationLeaseMs: config.polling.authorizationLeaseMs,
+  };
   const feeds = {
     exportJobs: createWatchRegistry({ ...watching, source: exportJobSource }),
     segmentJobs: createWatchRegistry({ ...watching, source: segmentJobSource }),
@@ -102,23 +108,27 @@ async function start(
   metrics.watch(scheduleSource.kind, () => feeds.schedules.stats());
 
   /** A right that the gateway's own credential gives needs no proof; one that the caller's gives is proved by using it. */
-  const proof = (caller: Caller, read: (api: PlatformApi) => Promise<unknown>) => async (signal: AbortSignal) => {
-    if (ownCredential === null) await read(upstream.connect(caller, { signal }));
-  };
+  const proof = (caller: Caller, read: (api: PlatformApi) => Promise<unknown>): RightProof | null =>
+    ownCredential === null
+      ? {
+          credential: caller.credential.fingerprint,
+          prove: async (signal) => void (await read(upstream.connect(caller, { signal }))),
+        }
+      : null;
   const watch = (caller: Caller): Watches => {
     const poll = (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll' });
     return {
       exportJobs: feeds.exportJobs.connect(caller.tenant, {
         exportJobs: (signal) => poll(signal).exportJobs,
-        prove: proof(caller, (api) => api.exportJobs.list({ limit: 1 })),
+        proof: proof(caller, (api) => api.exportJobs.list({ limit: 1 })),
       }),
       segmentJobs: feeds.segmentJobs.connect(caller.tenant, {
         segmentJobs: (signal) => poll(signal).segmentJobs,
-        prove: proof(caller, (api) => api.segmentJobs.list({ limit: 1 })),
+        proof: proof(caller, (api) => api.segmentJobs.list({ limit: 1 })),
       }),
       schedules: feeds.schedules.connect(caller.tenant, {
         schedules: (signal) => poll(signal).schedules,
-        prove: proof(caller, (api) => api.schedules.list()),
+        proof: proof(caller, (api) => api.schedules.list()),
       }),
     };
   };

@@ -120,6 +120,11 @@ export const variables = z.object({
     '30000',
     'Longest pause between two looks at the platform, in milliseconds.',
   ),
+  AUTHORIZATION_LEASE_MS: describe(
+    integer(1_000, 3_600_000),
+    '300000',
+    'How often a subscriber’s own credential is checked again while it watches, in milliseconds. `passthrough` mode only.',
+  ),
   CORS_ORIGINS: describe(z.string(), 'none', 'Origins of browser apps that may call, separated by commas.'),
   GRAPHIQL: describe(flag, 'true in `embedded` mode, else false', 'Serve GraphiQL to browsers at `/graphql`.'),
   INTROSPECTION: describe(

@@ -12,7 +12,12 @@ export interface Config {
   readonly limits: LimitsConfig;
   /** Path of the only documents that are executed; null executes all, and remembers them by their hash. */
   readonly trustedDocuments: string | null;
-  readonly polling: { readonly minMs: number; readonly maxMs: number };
+  readonly polling: {
+    readonly minMs: number;
+    readonly maxMs: number;
+    /** How long the proof holds that a subscriber's own credential may read. */
+    readonly authorizationLeaseMs: number;
+  };
   readonly downloads: { readonly linkTtlMs: number; readonly secret: string | null };
   readonly logLevel: LogLevel;
 }
@@ -220,7 +225,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       },
     },
     trustedDocuments: set.TRUSTED_DOCUMENTS ?? null,
-    polling: { minMs, maxMs },
+    polling: { minMs, maxMs, authorizationLeaseMs: set.AUTHORIZATION_LEASE_MS ?? 300_000 },
     downloads: {
       linkTtlMs: (set.DOWNLOAD_LINK_TTL_SECONDS ?? 900) * 1_000,
       secret: set.DOWNLOAD_LINK_SECRET ?? null,

@@ -6,6 +6,8 @@ export interface FeedMember<Reader> {
   readonly reader: Reader;
   /** Null: the whole sandbox. */
   readonly ids: ReadonlySet<string> | null;
+  /** Called when the platform refuses the reader's credential in a round. */
+  onRefused(): void;
 }
 
 /** Who is present, what they watch, and whose reader polls. */

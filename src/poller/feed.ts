@@ -210,6 +210,7 @@ export class Feed<Entity extends Observed, Reader, Memory> {
       } catch (error) {
         if (signal.aborted) return null;
         if (!isRefusal(error)) throw error;
+        member.onRefused();
         if (!this.#members.refuse(member) || handOvers === maxHandOversPerRound) throw error;
       } finally {
         this.#inFlight = null;

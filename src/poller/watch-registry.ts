@@ -7,17 +7,25 @@ import { WatchStream } from '../events/watch-stream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
+import { AuthorizationLeases } from './authorization-leases.ts';
 import { Feed } from './feed.ts';
 import type { FeedMember } from './feed-members.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 
 /** What every subscriber brings, whatever the kind: polls are shared, rights are not. */
 export interface ProvenReader {
-  /**
-   * Proves with the subscriber's own credential that it may read. Asked at every subscription and resume, before anything
-   * is delivered.
-   * @throws {GatewayError} it may not, or this could not be found out: there is no subscription.
-   */
+  /** Null: the right comes from the gateway's own credential, which is not the subscriber's to lose. */
+  readonly proof: RightProof | null;
+}
+
+/**
+ * How a subscriber proves with its own credential that it may read: at every subscription and resume, before anything is
+ * delivered, and again from time to time for as long as it watches.
+ */
+export interface RightProof {
+  /** Names the credential without holding it: the same name, the same right. */
+  readonly credential: string;
+  /** @throws {GatewayError} there is no right, or this could not be found out */
   prove(signal: AbortSignal): Promise<void>;
 }
 
@@ -37,6 +45,8 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
   readonly retentionMs?: number;
   /** How many logs of stopped feeds are kept at most; the longest unused goes first. @default 100 */
   readonly maxIdleFeeds?: number;
+  /** How long the proof of a subscriber's right holds. @default 300_000 // 5 minutes */
+  readonly authorizationLeaseMs?: number;
   /** Events that may wait for one slow subscriber. @default 1_000 */
   readonly maxPendingEvents?: number;
   /** Chance, between 0 and 1. @default Math.random */
@@ -78,6 +88,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   readonly #options: WatchRegistryOptions<Entity, Reader, Memory>;
   readonly #retentionMs: number;
   readonly #maxIdleFeeds: number;
+  readonly #leases: AuthorizationLeases;
   /** Idle ones in the order in which they became idle. */
   readonly #slots = new Map<string, Slot<Entity, Reader, Memory>>();
   readonly #streams = new Set<WatchStream<Entity>>();
@@ -91,6 +102,8 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     this.#options = options;
     this.#retentionMs = options.retentionMs ?? 600_000;
     this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
+    const { clock, authorizationLeaseMs: leaseMs = 300_000, random = Math.random } = options;
+    this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
   }
 
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {
@@ -131,14 +144,23 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   ): Promise<AsyncIterable<WatchEvent<Entity>>> {
     using start = this.#abortable(options.signal);
     const { signal } = start;
-    await untilAborted(reader.prove(signal), signal);
+    const { proof } = reader;
+    if (proof !== null) await untilAborted(proof.prove(signal), signal);
     const feed = this.#acquire(tenant);
-    const member: FeedMember<Reader> = { reader, ids: options.ids === null ? null : new Set(options.ids) };
+    const holder =
+      proof === null ? null : { ...proof, credential: JSON.stringify([tenantKey(tenant), proof.credential]) };
+    const member: FeedMember<Reader> = {
+      reader,
+      ids: options.ids === null ? null : new Set(options.ids),
+      onRefused: () => {
+        if (holder !== null) this.#leases.doubt(holder.credential);
+      },
+    };
     feed.join(member);
     try {
       await untilAborted(feed.ready(member), signal);
       const unknown = await untilAborted(feed.find(member, signal), signal);
-      const stream = await this.#open(feed, member, options);
+      const stream = await this.#open(feed, member, holder, options);
       const [missing] = unknown;
       // Who resumes has seen, or is about to be told, that it was removed. Nobody else may wait for what does not exist.
       if (missing === undefined || stream.start === 'replay') return stream;
@@ -170,6 +192,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   async #open(
     feed: Feed<Entity, Reader, Memory>,
     member: FeedMember<Reader>,
+    holder: RightProof | null,
     options: WatchOptions<Entity>,
   ): Promise<WatchStream<Entity>> {
     const { key, isTerminal, newestFirst } = this.#options.source;
@@ -183,13 +206,17 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       onEnd: () => {
         this.#streams.delete(stream);
         feed.leave(member);
+        lease?.[Symbol.dispose]();
       },
     });
     this.#streams.add(stream);
+    const onLost = (error: Error) => stream.fail(error);
+    const lease = holder === null ? null : this.#leases.hold({ ...holder, onLost });
     try {
       await stream.open();
       return stream;
     } catch (error) {
+      lease?.[Symbol.dispose]();
       this.#streams.delete(stream);
       throw error;
     }

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
-import { accessToken, organization, platformHeaders, startPlatform } from '../support/platform.ts';
+import { type Gateway, type GatewayOptions, type Headers, startGateway } from '../support/gateway.ts';
+import { accessToken, organization, platformHeaders, startPlatform, startProxy } from '../support/platform.ts';
 import {
   CancelExportJobDocument,
   ExportJobDocument,
@@ -31,12 +31,14 @@ afterAll(async () => {
   await platform.close();
 });
 
-const startPassthrough = (clock?: FakeClock) =>
-  startGateway({
-    platform,
-    env: { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url },
+const startPassthrough = (clock?: FakeClock, options: Partial<Pick<GatewayOptions, 'platform' | 'env'>> = {}) => {
+  const { url } = options.platform ?? platform;
+  return startGateway({
+    platform: { url },
+    env: { AUTH_MODE: 'passthrough', AEP_BASE_URL: url, AEP_IMS_URL: url, ...options.env },
     ...(clock === undefined ? {} : { clock }),
   });
+};
 
 const without = (name: string): Headers => Object.fromEntries(Object.entries(good).filter(([key]) => key !== name));
 
@@ -147,9 +149,33 @@ describe('a caller with a good token', () => {
     await eventually(async () => expect(await own.metric('aep_watch_subscribers')).toBe(1));
     platform.clearRequests();
     await clock.tick();
-    await clock.sleeping();
+    // The next round, and the next proof of the right.
+    await clock.sleeping(2);
     expect(platform.requests.map(({ status }) => status)).toEqual([200]);
   });
+
+  it.each(['websocket', 'sse'] as const)(
+    'loses its view over %s when the token is withdrawn, and nobody else does',
+    async (transport) => {
+      const withdrawn = new Set<string | undefined>();
+      await using proxy = await startProxy(platform, ({ headers }, response) => {
+        if (!withdrawn.has(headers.authorization)) return false;
+        response.writeHead(401, { 'content-type': 'application/json' }).end('{"error_code":"401013"}');
+        return true;
+      });
+      const clock = new FakeClock();
+      const env = { AUTHORIZATION_LEASE_MS: '60000', POLL_MIN_MS: '600000', POLL_MAX_MS: '600000' };
+      await using own = await startPassthrough(clock, { platform: proxy, env });
+      const headers = platformHeaders(await accessToken(platform));
+      await using staying = own.subscribe(WatchExportJobsDocument, {}, { headers: good, transport });
+      await using losing = own.subscribe(WatchExportJobsDocument, {}, { headers, transport });
+      await Promise.all([staying.take(), losing.take()]);
+      withdrawn.add(headers.authorization);
+      await clock.advanceBy(60_000);
+      expect((await losing.failure())[0]?.extensions).toMatchObject({ code: 'TOKEN_EXPIRED', retryable: false });
+      await eventually(async () => expect(await own.metric('aep_watch_subscribers')).toBe(1));
+    },
+  );
 
   it('gets download links that work without the token and do not hold it', async () => {
     const { exportJob } = await gateway.query(ExportJobDocument, { id: '24055' }, good);

@@ -51,7 +51,7 @@ describe('the configuration', () => {
         subscriptions: { perSocket: 5_000, perPrincipal: 10_000 },
       },
       trustedDocuments: null,
-      polling: { minMs: 2_000, maxMs: 30_000 },
+      polling: { minMs: 2_000, maxMs: 30_000, authorizationLeaseMs: 300_000 },
       downloads: { linkTtlMs: 900_000, secret: null },
       logLevel: 'info',
     });
@@ -93,6 +93,7 @@ describe('the configuration', () => {
       UPSTREAM_CALLS_PER_SECOND: '9',
       POLL_MIN_MS: '100',
       POLL_MAX_MS: '200',
+      AUTHORIZATION_LEASE_MS: '1000',
       CORS_ORIGINS: 'https://a.example, http://b.example:8080 ,',
       GRAPHIQL: '0',
       INTROSPECTION: 'false',
@@ -134,14 +135,14 @@ describe('the configuration', () => {
         subscriptions: { perSocket: 7, perPrincipal: 8 },
       },
       trustedDocuments: 'documents.json',
-      polling: { minMs: 100, maxMs: 200 },
+      polling: { minMs: 100, maxMs: 200, authorizationLeaseMs: 1_000 },
       downloads: { linkTtlMs: 60_000, secret: 's'.repeat(32) },
       logLevel: 'silent',
     });
   });
 
   it('stretches the longest pause when only a longer shortest one is set', () => {
-    expect(loadConfig({ POLL_MIN_MS: '60000' }).polling).toEqual({ minMs: 60_000, maxMs: 60_000 });
+    expect(loadConfig({ POLL_MIN_MS: '60000' }).polling).toMatchObject({ minMs: 60_000, maxMs: 60_000 });
   });
 
   it('names every variable that is wrong, at once', () => {

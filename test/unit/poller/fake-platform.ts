@@ -118,7 +118,10 @@ export class FakePlatform {
 
   reader(by = 'someone'): ExportJobReader {
     return {
-      prove: (signal) => this.#call({ kind: 'prove', by }, signal, () => undefined),
+      proof: {
+        credential: by,
+        prove: (signal) => this.#call({ kind: 'prove', by }, signal, () => undefined),
+      },
       exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>
           this.#call({ kind: 'list', by, cursor: cursor?.createdAtMs }, signal, () => this.#page(limit, cursor)),

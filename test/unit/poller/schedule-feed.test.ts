@@ -16,7 +16,7 @@ const schedule = (id: string, createdAtMs: number): Schedule => ({
 });
 
 const readerOf = (schedules: readonly Schedule[]): ScheduleReader => ({
-  prove: async () => {},
+  proof: null,
   schedules: () => ({
     list: async () => schedules,
     get: async (id) => schedules.find((each) => each.id === id) ?? null,

@@ -28,7 +28,7 @@ function platformOf(...jobs: readonly SegmentJob[]) {
   const calls: string[] = [];
   const unreadable = new Set<string>();
   const reader: SegmentJobReader = {
-    prove: async () => {},
+    proof: null,
     segmentJobs: () => ({
       list: async ({ limit, status }) => {
         calls.push(status === undefined ? 'list' : `list ${status}`);

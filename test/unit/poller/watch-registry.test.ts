@@ -5,6 +5,7 @@ import {
   PlatformError,
   RateLimitedError,
   ShuttingDownError,
+  TokenExpiredError,
   UnauthenticatedError,
 } from '../../../src/errors.ts';
 import type { Ask } from './fake-platform.ts';
@@ -74,6 +75,32 @@ describe('a subscription that cannot begin', () => {
     setup.platform.failure = ({ kind }) => (kind === 'prove' ? new ForbiddenError({ message: 'no' }) : null);
     await expect(setup.subscribe()).rejects.toBeInstanceOf(ForbiddenError);
     expect(setup.platform.count('list')).toBe(0);
+  });
+
+  it('proves the right of a subscriber again for as long as it watches, and ends the stream of whoever has lost it', async () => {
+    await using setup = new WatchSetup({ pollMinMs: 600_000, pollMaxMs: 600_000, authorizationLeaseMs: 60_000 });
+    const first = await setup.follow({}, 'first');
+    const second = await setup.follow({}, 'second');
+    setup.platform.failure = ({ kind, by }) =>
+      kind === 'prove' && by === 'second' ? new ForbiddenError({ message: 'no' }) : null;
+    await setup.pass(59_000);
+    expect([first.ended, second.ended]).toEqual([null, null]);
+    await setup.pass(1_000);
+    expect([first.ended, second.ended]).toEqual([null, { error: expect.any(ForbiddenError) }]);
+    expect(setup.registry.stats().subscribers).toBe(1);
+  });
+
+  it('ends the stream of a subscriber whose credential is refused in a round, and goes on with another’s', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('a', 1, 'PROCESSING'));
+    const first = await setup.follow({}, 'first');
+    const second = await setup.follow({}, 'second');
+    setup.platform.failure = ({ by }) => (by === 'first' ? new UnauthenticatedError({ message: 'no' }) : null);
+    setup.platform.set('a', 'SUCCEEDED');
+    await setup.nextRound();
+    await settle();
+    expect(first.ended).toEqual({ error: expect.any(TokenExpiredError) });
+    expect([second.ended, second.kinds]).toEqual([null, ['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED']]);
   });
 
   it('proves the right of every subscriber, also when the feed runs already', async () => {
@@ -517,7 +544,10 @@ describe('closing', () => {
 
   it('does not wait for a proof that is under way', async () => {
     const setup = new WatchSetup();
-    const reader = { ...setup.platform.reader(), prove: () => new Promise<void>(() => undefined) };
+    const reader = {
+      ...setup.platform.reader(),
+      proof: { credential: 'someone', prove: () => new Promise<void>(() => undefined) },
+    };
     const { signal } = new AbortController();
     const subscribing = setup.registry.connect(tenantOf(), reader).subscribe({ ids: null, matches: null, signal });
     await setup.registry.close();

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import { ForbiddenError, UnauthenticatedError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import { AuthorizationLeases } from '../../../src/poller/authorization-leases.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const minute = 60_000;
+
+/** Subscribers with credentials whose proofs come out as the test says. */
+function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
+  const clock = new FakeClock();
+  const leases = new AuthorizationLeases({ clock, random });
+  const verdicts = new Map<string, Error>();
+  const proofs: string[] = [];
+  const losses: [name: string, error: Error][] = [];
+  const hold = (name: string, credential: string) =>
+    leases.hold({
+      credential,
+      prove: async () => {
+        proofs.push(name);
+        const verdict = verdicts.get(credential);
+        if (verdict !== undefined) throw verdict;
+      },
+      onLost: (error) => losses.push([name, error]),
+    });
+  return { clock, leases, verdicts, proofs, losses, hold };
+}
+
+const refused = new UnauthenticatedError({ message: 'no' });
+const forbidden = new ForbiddenError({ message: 'no' });
+const silent = new UpstreamUnreachableError({ message: 'nothing' });
+
+describe('a right to watch', () => {
+  it('is proved again every five minutes, once for all who hold it by the same credential', async () => {
+    const { clock, proofs, hold } = setUp();
+    using _a = hold('a', 'one');
+    using _b = hold('b', 'one');
+    using _c = hold('c', 'two');
+    await clock.advanceBy(5 * minute - 1);
+    expect(proofs).toEqual([]);
+    await clock.advanceBy(1);
+    expect(proofs).toEqual(['a', 'c']);
+    await clock.advanceBy(5 * minute);
+    expect(proofs).toEqual(['a', 'c', 'a', 'c']);
+  });
+
+  it('is proved at times that spread, and never later than that', async () => {
+    const { clock, proofs, hold } = setUp({ random: () => 0.5 });
+    using _a = hold('a', 'one');
+    await clock.advanceBy(4.5 * minute - 1);
+    expect(proofs).toEqual([]);
+    await clock.advanceBy(1);
+    expect(proofs).toEqual(['a']);
+  });
+
+  it('counts from the latest proof of the credential, also from that of another subscription', async () => {
+    const { clock, proofs, hold } = setUp();
+    using _a = hold('a', 'one');
+    await clock.advanceBy(4 * minute);
+    using _b = hold('b', 'one');
+    await clock.advanceBy(4 * minute);
+    expect(proofs).toEqual([]);
+    await clock.advanceBy(1 * minute);
+    expect(proofs).toEqual(['a']);
+  });
+
+  it.each([
+    ['TOKEN_EXPIRED', refused],
+    ['FORBIDDEN', forbidden],
+  ])(
+    'ends with %s for everybody with the credential that the platform refuses, and for nobody else',
+    async (code, verdict) => {
+      const { clock, verdicts, proofs, losses, hold } = setUp();
+      using _a = hold('a', 'one');
+      using _b = hold('b', 'one');
+      using _c = hold('c', 'two');
+      verdicts.set('one', verdict);
+      await clock.advanceBy(5 * minute);
+      expect(losses).toMatchObject([
+        ['a', { code }],
+        ['b', { code }],
+      ]);
+      await clock.advanceBy(5 * minute);
+      expect(proofs).toEqual(['a', 'c', 'c']);
+    },
+  );
+
+  it('that is doubted is proved at once', async () => {
+    const { clock, leases, verdicts, losses, hold } = setUp();
+    using _a = hold('a', 'one');
+    verdicts.set('one', refused);
+    await clock.advanceBy(1_000);
+    leases.doubt('one');
+    leases.doubt('two');
+    await clock.advanceBy(0);
+    expect(losses).toMatchObject([['a', { code: 'TOKEN_EXPIRED' }]]);
+  });
+
+  it('survives a platform that says nothing for a while', async () => {
+    const { clock, verdicts, proofs, losses, hold } = setUp();
+    using _a = hold('a', 'one');
+    verdicts.set('one', silent);
+    await clock.advanceBy(5 * minute + 30_000);
+    expect(proofs).toHaveLength(4);
+    verdicts.clear();
+    await clock.advanceBy(10_000);
+    await clock.advanceBy(5 * minute - 1);
+    expect([proofs.length, losses]).toEqual([5, []]);
+  });
+
+  it('ends when nobody could prove it for two leases', async () => {
+    const { clock, verdicts, losses, hold } = setUp();
+    using _a = hold('a', 'one');
+    verdicts.set('one', silent);
+    await clock.advanceBy(10 * minute - 1);
+    expect(losses).toEqual([]);
+    await clock.advanceBy(1);
+    expect(losses).toEqual([['a', silent]]);
+  });
+
+  it('is not proved any more when the last one who held it has left, and no timer stays behind', async () => {
+    const { clock, proofs, hold } = setUp();
+    const a = hold('a', 'one');
+    const b = hold('b', 'one');
+    await clock.advanceBy(minute);
+    a[Symbol.dispose]();
+    expect(clock.pending()).toBe(1);
+    b[Symbol.dispose]();
+    expect(clock.pending()).toBe(0);
+    await clock.advanceBy(10 * minute);
+    expect(proofs).toEqual([]);
+  });
+
+  it('given up while it is being proved is lost to nobody', async () => {
+    const clock = new FakeClock();
+    const leases = new AuthorizationLeases({ clock, random: () => 0 });
+    const losses: Error[] = [];
+    const signals: AbortSignal[] = [];
+    const held = leases.hold({
+      credential: 'one',
+      prove: (signal) => {
+        signals.push(signal);
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+      onLost: (error) => losses.push(error),
+    });
+    await clock.advanceBy(5 * minute);
+    held[Symbol.dispose]();
+    await clock.advanceBy(minute);
+    expect([signals.map(({ aborted }) => aborted), losses, clock.pending()]).toEqual([[true], [], 0]);
+  });
+});
