@@ -14,7 +14,7 @@ import { ExportJobRunner } from './jobs/export-job-runner.ts';
 import { PastBatchFiles } from './jobs/past-batch-files.ts';
 import { Scheduler } from './jobs/scheduler.ts';
 import { SegmentJobRunner } from './jobs/segment-job-runner.ts';
-import { defaultPace, defaultQuirks, type EmulatorOptions, type RecordedRequest } from './options.ts';
+import { credential, defaultPace, defaultQuirks, type EmulatorOptions, type RecordedRequest } from './options.ts';
 import { seedPlatform } from './seed/platform-state.ts';
 import { createRequestListener } from './server.ts';
 import { openDatabase } from './store/database.ts';
@@ -56,6 +56,7 @@ async function start(
     directory: keptDirectory,
     profiles = 10_000,
     seed = 1,
+    clientSecrets = [credential.clientSecret],
     clock = systemClock,
     logger = createLogger({ level: 'warn' }),
     pace = {},
@@ -104,6 +105,7 @@ async function start(
   const platform = {
     ...shared,
     tokens: await AccessTokens.open(database, clock),
+    clientSecrets,
     runner,
     segmentJobs,
     scheduler,

@@ -149,6 +149,11 @@ export interface EmulatorOptions {
   profiles?: number;
   /** Same seed, same data. Read only when the folder is new. @default 1 */
   seed?: number;
+  /**
+   * Secrets with which the one client may ask for tokens. The platform, too, takes several while one is being replaced.
+   * @default ['emulator']
+   */
+  clientSecrets?: readonly string[];
   /** @default the clock of the machine */
   clock?: Clock;
   /** @default a logger of level `warn` on standard error */

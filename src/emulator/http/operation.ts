@@ -38,6 +38,7 @@ export interface Call {
 export interface Platform {
   readonly store: PlatformStore;
   readonly tokens: AccessTokens;
+  readonly clientSecrets: readonly string[];
   readonly database: Database;
   readonly runner: ExportJobRunner;
   readonly segmentJobs: SegmentJobRunner;

@@ -5,7 +5,7 @@ import { credential } from '../options.ts';
 const millisecondsPerSecond = 1_000;
 
 /** `POST /ims/token/v3` and `/v2`: an access token for the client credentials in the form body, or in the query. */
-export const issueToken: Operation = async (call, { tokens, quirks }) => {
+export const issueToken: Operation = async (call, { tokens, clientSecrets, quirks }) => {
   const grantType = field(call, 'grant_type');
   if (grantType !== 'client_credentials') {
     throw new PlatformError(400, 'unsupported_grant_type', `unsupported grant_type: ${grantType ?? 'none'}`);
@@ -13,7 +13,7 @@ export const issueToken: Operation = async (call, { tokens, quirks }) => {
   if (field(call, 'client_id') !== credential.clientId) {
     throw new PlatformError(400, 'invalid_client', 'invalid client_id parameter');
   }
-  if (field(call, 'client_secret') !== credential.clientSecret) {
+  if (!clientSecrets.includes(field(call, 'client_secret') ?? '')) {
     throw new PlatformError(400, 'invalid_client', 'invalid client_secret parameter');
   }
   if (!field(call, 'scope')) throw new PlatformError(400, 'invalid_scope', 'missing scope parameter');

@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Database } from './database.ts';
 
+/** How an access token begins, so that whoever searches logs and answers for tokens finds it. */
+const tokenMark = 'emulator-token-';
 /** Random octets in an access token. */
 const tokenBytes = 96;
 const millisecondsPerSecond = 1_000;
@@ -28,7 +30,7 @@ export class AccessTokens {
 
   async issue(lifetimeSeconds: number): Promise<string> {
     await this.#forgetExpired();
-    const token = randomBytes(tokenBytes).toString('base64url');
+    const token = tokenMark + randomBytes(tokenBytes).toString('base64url');
     const digest = digestOf(token);
     const expiresAt = this.#clock.now().getTime() + lifetimeSeconds * millisecondsPerSecond;
     await this.#database.run('INSERT INTO access_tokens (digest, expires_at) VALUES (?, ?)', [digest, expiresAt]);
