@@ -1,10 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const project = (name: string, include: string[], testTimeout: number) => ({
+const project = (name: string, include: string[], testTimeout: number, setupFiles: string[] = []) => ({
   extends: true as const,
-  test: { name, include, testTimeout, hookTimeout: testTimeout },
+  test: { name, include, testTimeout, hookTimeout: testTimeout, setupFiles },
 });
+
+/** Whatever starts a gateway or an emulator is searched for secrets. */
+const searched = ['test/support/no-secrets.ts'];
 
 export default defineConfig({
   resolve: {
@@ -19,8 +22,8 @@ export default defineConfig({
     projects: [
       project('repository', ['test/repository/**/*.test.ts'], 20_000),
       project('unit', ['test/unit/**/*.test.ts'], 10_000),
-      project('contract', ['test/contract/**/*.test.ts'], 30_000),
-      project('e2e', ['test/e2e/**/*.test.ts'], 30_000),
+      project('contract', ['test/contract/**/*.test.ts'], 30_000, searched),
+      project('e2e', ['test/e2e/**/*.test.ts'], 30_000, searched),
     ],
   },
 });

@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { accessToken, platformHeaders, startPlatform, startStub } from '../support/platform.ts';
+import { plantedSecret } from '../support/secrets.ts';
 import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 import { ExportJobDocument, WatchExportJobsDocument } from './operations.generated.ts';
 
@@ -65,10 +66,10 @@ describe('a token that runs out', () => {
   it('ends its socket with 4403, which clients open again with a new one', async () => {
     await using service = await startService();
     const { gateway, issuer, clock } = service;
+    const payload = bearer(await issuer.sign({}, { expiresInSeconds: 60 }));
     const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws');
     const messages: unknown[] = [];
     socket.on('message', (data) => messages.push(JSON.parse(String(data))));
-    const payload = bearer(await issuer.sign({}, { expiresInSeconds: 60 }));
     socket.once('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload })));
     await once(socket, 'message');
     await clock.advanceBy(90_001);
@@ -176,8 +177,9 @@ describe('a download link', () => {
   });
 
   it('of one gateway is nothing to another with another secret', async () => {
-    await using one = await startService({ DOWNLOAD_LINK_SECRET: 'a'.repeat(32) });
-    await using same = await startService({ DOWNLOAD_LINK_SECRET: 'a'.repeat(32) });
+    const env = { DOWNLOAD_LINK_SECRET: plantedSecret('links') };
+    await using one = await startService(env);
+    await using same = await startService(env);
     await using other = await startService();
     const link = await linkOf(one.gateway, bearer(await one.issuer.sign()));
     expect((await fetch(link.replace(one.gateway.url, same.gateway.url))).status).toBe(200);
@@ -213,8 +215,9 @@ describe('what is secret', () => {
   };
 
   it('is in no answer, no log line and no metric, whatever goes well or wrong', async () => {
-    const secret = 'planted-client-secret';
-    const platformToken = 'planted-platform-token';
+    const secret = plantedSecret('client');
+    const linkSecret = plantedSecret('links');
+    const platformToken = plantedSecret('platform');
     // A platform that gives out a token, and then answers with every status and never with what it should.
     let calls = 0;
     await using stub = await startStub((request, response) => {
@@ -239,7 +242,7 @@ describe('what is secret', () => {
         env: {
           ...issuer.env(upstream),
           AEP_CLIENT_SECRET: secret,
-          DOWNLOAD_LINK_SECRET: 'planted-link-secret'.repeat(2),
+          DOWNLOAD_LINK_SECRET: linkSecret,
         },
       });
       const said = await everythingSaid(gateway, issuer, strange);
@@ -247,7 +250,7 @@ describe('what is secret', () => {
       expect(said.length).toBeGreaterThan(1_000);
       expect(issuer.tokens.length).toBeGreaterThan(4);
       expect(upstream.requests.length).toBeGreaterThan(0);
-      for (const planted of [secret, platformToken, 'planted-link-secret', ...issuer.tokens, ...strange.tokens]) {
+      for (const planted of [secret, platformToken, linkSecret, ...issuer.tokens, ...strange.tokens]) {
         expect(said.includes(planted), planted).toBe(false);
         // Nor its signature, by which a token could be found again.
         expect(said.includes(planted.split('.')[2] ?? planted)).toBe(false);

@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { startPlatform, startProxy } from '../support/platform.ts';
+import { plantedSecret } from '../support/secrets.ts';
 import { ExportJobDocument, ListExportJobsDocument, LookupsDocument } from './operations.generated.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
@@ -181,7 +182,7 @@ describe('a link that was not made like this', () => {
 
   it('is accepted by a gateway with the same secret, and refused from the moment on at which it expires', async () => {
     const clock = new FakeClock();
-    const env = { DOWNLOAD_LINK_SECRET: 'x'.repeat(32), DOWNLOAD_LINK_TTL_SECONDS: '60' };
+    const env = { DOWNLOAD_LINK_SECRET: plantedSecret('links'), DOWNLOAD_LINK_TTL_SECONDS: '60' };
     await using one = await startGateway({ platform, clock, env });
     await using other = await startGateway({ platform, clock, env });
     const token = tokenOf(await linkFrom(one));

@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, type GatewayOptions, type Headers, startGateway } from '../support/gateway.ts';
 import { accessToken, organization, platformHeaders, startPlatform, startProxy } from '../support/platform.ts';
+import { plantedSecret } from '../support/secrets.ts';
 import {
   CancelExportJobDocument,
   ExportJobDocument,
@@ -16,7 +17,7 @@ let platform: Awaited<ReturnType<typeof startPlatform>>;
 let gateway: Gateway;
 let good: Headers;
 let goodToken: string;
-const wrongToken = 'wrong-token-0123456789';
+const wrongToken = plantedSecret('wrong-token');
 let wrong: Headers;
 
 beforeAll(async () => {

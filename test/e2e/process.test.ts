@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import { connectGateway } from '../support/gateway.ts';
 import { startProcess } from '../support/gateway-process.ts';
 import { profileDataset, startStub } from '../support/platform.ts';
+import { plantedSecret } from '../support/secrets.ts';
 import {
   CreateExportJobDocument,
   ExportJobDocument,
@@ -28,7 +29,9 @@ async function startHoldingPlatform() {
     request.resume();
     response.setHeader('content-type', 'application/json');
     if (request.url?.startsWith('/ims/') === true) {
-      response.end('{"access_token":"held-platform-token","token_type":"bearer","expires_in":86399}');
+      response.end(
+        JSON.stringify({ access_token: plantedSecret('platform'), token_type: 'bearer', expires_in: 86_399 }),
+      );
     } else if (request.url?.includes(`limit=${heldLimit}`) === true) {
       void released.then(() => response.end(emptyList));
     } else {

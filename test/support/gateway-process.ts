@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { lookForSecrets } from './secrets.ts';
 
 const { PATH, HOME } = process.env;
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -21,11 +22,11 @@ export interface GatewayProcess extends AsyncDisposable {
   ended(): Promise<number | null>;
 }
 
-/** Starts the gateway with these variables and no others. Disposing kills it. */
+/** Starts the gateway with these variables and no others. What it prints is searched for secrets. Disposing kills it. */
 export function startProcess(env: Readonly<Record<string, string>>): GatewayProcess {
   const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
     cwd: root,
-    env: { PATH, HOME, EMULATOR_PROFILES: '50', ...env },
+    env: { PATH, HOME, EMULATOR_PROFILES: '50', LOG_LEVEL: 'debug', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = once(child, 'close').then(([code]): number | null => code);
@@ -57,5 +58,9 @@ export function startProcess(env: Readonly<Record<string, string>>): GatewayProc
 }
 
 function readLines(stream: ChildProcess['stdout'], take: (line: string) => void): void {
-  if (stream !== null) createInterface({ input: stream }).on('line', take);
+  if (stream === null) return;
+  createInterface({ input: stream }).on('line', (line) => {
+    lookForSecrets('the output of a process', line);
+    take(line);
+  });
 }

@@ -8,6 +8,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { EventStream, type GraphQLFailure } from './event-stream.ts';
+import { isRecognisable, lookForSecrets, searchAnswersOf } from './secrets.ts';
 
 export interface GatewayOptions {
   /** Where the platform is; its token host is the same unless `imsUrl` names another. */
@@ -79,17 +80,33 @@ export interface Gateway extends AsyncDisposable {
 /** Any free port; rounds as close together as the configuration allows; every line of the log. */
 const defaults = { PORT: '0', POLL_MIN_MS: '100', POLL_MAX_MS: '100', LOG_LEVEL: 'debug' };
 
-/** Starts a gateway on a free port of loopback. */
+/** Variables that hold a secret. */
+const secretVariables = ['AEP_CLIENT_SECRET', 'DOWNLOAD_LINK_SECRET'];
+
+/** Starts a gateway on a free port of loopback. Everything that it writes is searched for secrets. */
 export async function startGateway({ platform, clock, env = {} }: GatewayOptions): Promise<Gateway> {
+  const unplanted = secretVariables.filter((name) => env[name] && !isRecognisable(env[name]));
+  if (unplanted.length > 0) throw new Error(`No search would find ${unplanted.join(' or ')}.`);
   const logs: string[] = [];
+  const write = (line: string) => {
+    logs.push(line);
+    lookForSecrets('the log of the gateway', line);
+  };
   const app = await startApp({
     config: loadConfig({ ...defaults, ...env }),
     platform: { baseUrl: platform.url, imsUrl: platform.imsUrl ?? platform.url },
     ...(clock === undefined ? {} : { clock }),
-    logger: createLogger({ level: 'debug', destination: { write: (line) => void logs.push(line) } }),
+    logger: createLogger({ level: 'debug', destination: { write } }),
   });
+  searchAnswersOf({ name: 'the gateway', url: app.url });
   const client = connectGateway(app.url);
-  return { ...client, logs, close: () => app.close(), [Symbol.asyncDispose]: () => app.close() };
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    // What it has counted is searched as well, on its way to whoever asks for it.
+    closing ??= client.metric('aep_watch_feeds').then(() => app.close());
+    return closing;
+  };
+  return { ...client, logs, close, [Symbol.asyncDispose]: close };
 }
 
 /** Speaks to a gateway that runs already, in this process or another. */

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { type Stub, startStub } from './platform.ts';
+import { plantedSecret } from './secrets.ts';
 
 export interface LongPlatformOptions {
   readonly exportJobs?: number;
@@ -82,7 +83,7 @@ export async function startLongPlatform(options: LongPlatformOptions = {}): Prom
     request.resume();
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stub');
     if (pathname.startsWith('/ims/'))
-      send(response, { access_token: 'token', token_type: 'bearer', expires_in: 86_399 });
+      send(response, { access_token: plantedSecret('platform'), token_type: 'bearer', expires_in: 86_399 });
     else if (pathname.includes('/export/jobs')) send(response, listExportJobs(searchParams));
     else if (pathname.includes('/segment/jobs')) send(response, listSegmentJobs(searchParams));
     else response.writeHead(404).end();

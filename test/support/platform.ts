@@ -1,6 +1,8 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Emulator, startEmulator } from '../../src/emulator/emulator.ts';
+import { type Emulator, startEmulator as start } from '../../src/emulator/emulator.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { isRecognisable, lookForSecrets, plantedSecret, searchAnswersOf } from './secrets.ts';
 
 export const organization = '0123456789ABCDEF01234567@AdobeOrg';
 /** A dataset of the sandbox `prod` that profiles can be exported into. */
@@ -8,7 +10,24 @@ export const profileDataset = '5b020a27e7040801dedba61b';
 /** A dataset of the sandbox `prod` that is not on the union profile schema. */
 export const webEventsDataset = '5e3f0b7a9d1c2b00194f7d21';
 
-type EmulatorOptions = NonNullable<Parameters<typeof startEmulator>[0]>;
+export type { Emulator };
+
+type EmulatorOptions = NonNullable<Parameters<typeof start>[0]>;
+
+/** A secret of the emulator's client, besides the well-known one. */
+export const clientSecret = plantedSecret('client');
+
+/** An emulator of which everything that it writes is searched for secrets. Its log goes nowhere else. */
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const destination = { write: (line: string) => lookForSecrets('the log of the emulator', line) };
+  const emulator = await start({
+    clientSecrets: ['emulator', clientSecret],
+    logger: createLogger({ level: 'debug', destination }),
+    ...options,
+  });
+  searchAnswersOf({ name: 'the emulator', url: emulator.url, except: /"access_token":"[^"]*"/ });
+  return emulator;
+}
 
 /** Few enough to be made up quickly, many enough to have members in every segment. */
 const profiles = 200;
@@ -52,7 +71,9 @@ export async function accessToken({ url }: { readonly url: string }): Promise<st
   const answer: unknown = await response.json();
   if (typeof answer !== 'object' || answer === null || !('access_token' in answer))
     throw new Error('There is no token.');
-  return String(answer.access_token);
+  const token = String(answer.access_token);
+  if (!isRecognisable(token)) throw new Error('No search would find this token.');
+  return token;
 }
 
 /** The headers with which the platform lets a caller in. */

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import type { Clock } from '../../src/runtime/clock.ts';
-import { organization } from './platform.ts';
+import { clientSecret, organization } from './platform.ts';
 
 /** What a token says; a claim that is undefined is left out. */
 export type Claims = Readonly<Record<string, unknown>>;
@@ -34,8 +34,6 @@ export interface TokenIssuer extends AsyncDisposable {
   /** The variables of a gateway that trusts this issuer, in front of the emulator. */
   env(platform: { readonly url: string }): Readonly<Record<string, string>>;
 }
-
-export const clientSecret = 'emulator';
 
 /** Starts an issuer on a free port of loopback. Times are those of the clock, the machine's by default. */
 export async function startTokenIssuer({ clock }: { readonly clock?: Pick<Clock, 'now'> } = {}): Promise<TokenIssuer> {

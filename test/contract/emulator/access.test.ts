@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, exportBody, newToken, organization, PlatformClient } from './platform-client.ts';
 
 const jobs = '/data/core/ups/export/jobs';
@@ -112,10 +112,23 @@ describe('access to the platform', () => {
     it('is given for the credential, in the body or in the query', async () => {
       const expected = {
         status: 200,
-        body: { access_token: expect.any(String), token_type: 'bearer', expires_in: 86_399 },
+        body: {
+          access_token: expect.stringMatching(/^emulator-token-[\w-]{128}$/),
+          token_type: 'bearer',
+          expires_in: 86_399,
+        },
       };
       expect(await ask('/ims/token/v3', fields)).toEqual(expected);
       expect(await ask(`/ims/token/v2?${new URLSearchParams(fields)}`, {})).toEqual(expected);
+    });
+
+    it('is given for each of the secrets that the client has, and for no other', async () => {
+      await using rotating = await startEmulator({ profiles: 20, clock, clientSecrets: ['old one', 'new one'] });
+      const statusOf = async (secret: string) => {
+        const form = new URLSearchParams({ ...fields, client_secret: secret });
+        return (await fetch(new URL('/ims/token/v3', rotating.url), { method: 'POST', body: form })).status;
+      };
+      expect(await Promise.all(['old one', 'new one', 'emulator', ''].map(statusOf))).toEqual([200, 200, 400, 400]);
     });
 
     it.each([

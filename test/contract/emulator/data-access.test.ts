@@ -1,7 +1,7 @@
 import { parquetMetadata } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, type JobPage, type PlatformClient, runUntil } from './platform-client.ts';
 
 const dataAccess = '/data/foundation/export';

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { lookForSecrets } from '../../support/secrets.ts';
 
 const repository = resolve(import.meta.dirname, '../../..');
 
@@ -61,6 +62,9 @@ function launch(environment: Readonly<Record<string, string>>) {
   child.stderr.on('data', (chunk: Buffer) => {
     output.stderr += chunk.toString();
   });
-  const exit = once(child, 'close').then(([code]): Exit => ({ code, ...output }));
+  const exit = once(child, 'close').then(([code]): Exit => {
+    lookForSecrets('the output of a process', output.stdout + output.stderr);
+    return { code, ...output };
+  });
   return { child, exit };
 }

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetMetadata } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
 
 const jobs = '/data/core/ups/export/jobs';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, exportBody, type JobPage, type PlatformClient } from './platform-client.ts';
 
 const jobs = '/data/core/ups/export/jobs';

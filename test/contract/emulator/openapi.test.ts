@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { deviations, openApiAvailable, openApiDirectory } from '../../support/openapi.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
 import { segmentJobUntil } from './segmentation-client.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, exportBody, type JobPage, type PlatformClient, prodDataset } from './platform-client.ts';
 
 const jobs = '/data/core/ups/export/jobs';

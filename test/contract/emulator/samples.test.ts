@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { parseTolerantly, requestSamples, samplesAvailable, samplesDirectory } from '../../support/seed-samples.ts';
 import { connect, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
 import { type SegmentJobRecord, segmentJobs, segmentJobUntil } from './segmentation-client.ts';

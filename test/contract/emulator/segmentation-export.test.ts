@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Emulator, startEmulator } from '../../../src/emulator/emulator.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, PlatformClient, runUntil } from './platform-client.ts';
 import {
   define,

@@ -3,9 +3,8 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startEmulator } from '../../../src/emulator/emulator.ts';
 import { eventually } from '../../support/eventually.ts';
-import { closedPort } from '../../support/platform.ts';
+import { closedPort, startEmulator } from '../../support/platform.ts';
 
 describe('the start of the emulator', () => {
   let folder: string;

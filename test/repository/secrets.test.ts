@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { lookForSecrets, plantedSecret, SecretSearch, takeLeaks } from '../support/secrets.ts';
+
+/** Secrets of each kind that tests know. */
+const secrets: readonly (readonly [kind: string, secret: string])[] = [
+  ['a planted one', plantedSecret('some')],
+  ['a token of the emulator', `emulator-token-${'x'.repeat(128)}`],
+  ['a JWT', 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln'],
+];
+
+describe('the search for secrets', () => {
+  it.each(secrets)('finds %s wherever it stands, also in a header, in JSON, in a URL, and in base64', (_, secret) => {
+    const base64 = (before: string) => Buffer.from(`${before}${secret}`).toString('base64url');
+    const written = [
+      secret,
+      `Authorization: Bearer ${secret}\r\n`,
+      JSON.stringify({ text: JSON.stringify({ secret }) }),
+      new URLSearchParams({ secret }).toString(),
+      ...['', 'a', 'ab', 'abc', 'client:'].map(base64),
+    ];
+    for (const text of written) expect(new SecretSearch().look(`before ${text} after`), text).not.toBeNull();
+  });
+
+  it.each(secrets)('finds %s that is written in pieces, however they are cut', (_, secret) => {
+    fc.assert(
+      fc.property(fc.string(), fc.array(fc.nat({ max: 20 }), { minLength: 1 }), (before, lengths) => {
+        const text = before + secret;
+        const search = new SecretSearch();
+        let found: string | null = null;
+        for (let from = 0, piece = 0; from < text.length; piece += 1) {
+          const length = 1 + (lengths[piece % lengths.length] ?? 0);
+          found ??= search.look(text.slice(from, from + length));
+          from += length;
+        }
+        expect(found).not.toBeNull();
+      }),
+    );
+  });
+
+  it('finds nothing in what only looks like one', () => {
+    const innocent = 'planted-tree emulator-tokens eyJ client=emulator ZW11bGF0b3I6ZW11bGF0b3I= Bearer none';
+    expect(new SecretSearch().look(innocent)).toBeNull();
+  });
+
+  it('tells where a secret was written, once', () => {
+    lookForSecrets('a log', `{"token":"${plantedSecret('some')}"}`);
+    expect(takeLeaks()).toEqual([expect.stringMatching(/^a log: \{"token":"planted-secret-some-/)]);
+    expect(takeLeaks()).toEqual([]);
+  });
+});
