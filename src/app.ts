@@ -8,7 +8,7 @@ import { createDownloadLinks } from './context/download-links.ts';
 import { createMemoryIdempotencyRecords } from './context/idempotency.ts';
 import { createKeySet } from './context/key-set.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
-import { connectionHeaders } from './context/request-headers.ts';
+import type { RequestHeaders } from './context/request-headers.ts';
 import { serviceAuthentication } from './context/service-authentication.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
@@ -30,6 +30,7 @@ import {
 import { createFileHandler } from './server/files.ts';
 import { createErrorMask } from './server/graphql-error.ts';
 import { createHttpServer } from './server/http.ts';
+import { createLiveConnections } from './server/live-connections.ts';
 import { startWebSocketServer } from './server/websocket.ts';
 import { createYogaServer } from './server/yoga.ts';
 import { createClientCredential, createPassthroughCredential, createUpstream } from './upstream/index.ts';
@@ -41,6 +42,11 @@ export interface AppOptions {
   readonly platform: { readonly baseUrl: string; readonly imsUrl: string };
   /** @default the clock of the machine */
   readonly clock?: Clock;
+  /**
+   * Time on the connections to clients: pings, how long a client may be silent, the drain. A test that moves `clock` by
+   * minutes leaves clients behind which answer in real time. @default the clock of the machine, whatever `clock` is
+   */
+  readonly connectionClock?: Clock;
   /** @default JSON lines on standard error */
   readonly logger?: Logger;
 }
@@ -67,8 +73,14 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
+/**
+ * Sockets and event streams that one caller may open: all that it may have subscriptions for at once, as after the start
+ * of another version, and no more in the long run than clients need that come and go.
+ */
+const connectionRate = { perSecond: 500, burst: 10_000 };
+
 async function start(
-  { config, platform, clock = systemClock, logger }: AppOptions,
+  { config, platform, clock = systemClock, connectionClock = systemClock, logger }: AppOptions,
   lifecycle: Lifecycle,
 ): Promise<App> {
   const log = logger ?? createLogger({ level: config.logLevel });
@@ -142,6 +154,16 @@ async function start(
     ownCredential,
   });
 
+  const connections = createLiveConnections({ clock: connectionClock });
+  lifecycle.add('live connections', () => connections[Symbol.dispose]());
+  const connectionLimiter = createRateLimiter({ ...connectionRate, clock });
+  /** Called for each connection over which operations are to come. */
+  const authorize = async (headers: RequestHeaders) => {
+    const session = await authenticate(headers);
+    connectionLimiter.take(session.principal);
+    return session;
+  };
+
   const maskError = createErrorMask(log, { suggestions: config.server.introspection });
   const yoga = createYogaServer({
     schema,
@@ -165,6 +187,7 @@ async function start(
     limits: config.limits.operation,
     subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions.perPrincipal),
     findDocument,
+    connections,
   });
 
   const http = createHttpServer({
@@ -183,8 +206,7 @@ async function start(
     logger: log,
   });
   const address = await http.listen(config.server);
-  // Closing goes in the opposite order: sockets first, so that clients look for another replica at once.
-  lifecycle.add('HTTP server', () => http.close({ clock, drainMs: config.server.drainMs }));
+  // Closing goes in the opposite order: clients first, so that they are not told that what they watch has failed.
   for (const [kind, feed] of Object.entries(feeds)) lifecycle.add(`watches of ${kind}`, () => feed.close());
   const webSockets = startWebSocketServer({
     server: http.server,
@@ -192,15 +214,16 @@ async function start(
     corsOrigins: config.server.corsOrigins,
     maxMessageBytes: config.server.maxBodyBytes,
     maxOperations: config.limits.subscriptions.perSocket,
+    connections,
     findDocument,
-    clock,
+    clock: connectionClock,
     logger: log,
     maskError,
-    authorize: async ({ connectionParams, upgradeHeaders }) => {
-      await authenticate(connectionHeaders(connectionParams, upgradeHeaders));
-    },
+    authorize,
   });
   lifecycle.add('WebSocket server', () => webSockets[Symbol.asyncDispose]());
+  const { drainMs } = config.server;
+  lifecycle.add('connections', () => http.close({ clock: connectionClock, drainMs, connections }));
   lifecycle.add('readiness', () => http.startDraining());
 
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;

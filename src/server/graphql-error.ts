@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, httpStatusByCode, InvalidInputError } from '../errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -58,6 +58,21 @@ export function extensionsOf(failure: GatewayError): Record<string, unknown> {
     ...(failure instanceof InvalidInputError ? { issues: failure.issues } : {}),
   };
 }
+
+/** An error without its HTTP status, which is for the status line and not for the body. */
+export function publicError(error: GraphQLError): GraphQLError {
+  const { http, ...extensions } = error.extensions;
+  if (http === undefined) return error;
+  return new GraphQLError(error.message, {
+    ...placeOf(error),
+    originalError: error.originalError ?? null,
+    extensions,
+  });
+}
+
+/** A result as it is sent, with `publicError` for each of its errors. */
+export const publicResult = (result: ExecutionResult): ExecutionResult =>
+  result.errors === undefined ? result : { ...result, errors: result.errors.map(publicError) };
 
 /** An error that belongs to no field fails the whole request, which then has an HTTP status of its own. */
 const atRequest = (error: unknown, status: number, retryAfterMs: number | null = null) => {

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { filesPath } from './files.ts';
+import type { LiveConnections } from './live-connections.ts';
 import { BodyTooLargeError, type ReadBody, readBody } from './request-body.ts';
 import { graphqlPath } from './yoga.ts';
 
@@ -27,20 +28,27 @@ export interface HttpServer {
   /** Says on `/readyz` that no new work should come here. */
   startDraining(): void;
   /**
-   * Stops listening and ends event streams, which would never end by themselves. Waits for requests in flight, until
-   * `drainMs` have passed; what is left then is cut off.
+   * Stops listening, and sends away whoever has a connection that would never end by itself, in most of the time that
+   * there is. Waits for requests in flight, until `drainMs` have passed; what is left then is cut off.
    */
-  close(options: { readonly clock: Clock; readonly drainMs: number }): Promise<void>;
+  close(options: {
+    readonly clock: Clock;
+    readonly drainMs: number;
+    readonly connections: Pick<LiveConnections, 'drain'>;
+  }): Promise<void>;
 }
 
 /** Time for a whole request to arrive. An answer may take longer. */
 const requestTimeoutMs = 30_000;
+/** Which part of the drain clients are sent away in; the rest is for the last ones to finish. */
+const leavingShare = 0.8;
 
 /** The HTTP host: which path is answered by whom, and what holds for all of them. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { graphql, files, metrics, maxBodyBytes, logger } = options;
   const active = new Set<ServerResponse>();
-  const connections = new Set<Socket>();
+  /** Those of WebSockets too. */
+  const sockets = new Set<Socket>();
   let draining = false;
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -85,8 +93,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
 
   server.on('connection', (socket) => {
-    connections.add(socket);
-    socket.on('close', () => connections.delete(socket));
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
   });
 
   return {
@@ -104,19 +112,18 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     startDraining: () => {
       draining = true;
     },
-    close: async ({ clock, drainMs }) => {
+    close: async ({ clock, drainMs, connections }) => {
       draining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const response of active) {
-        if (String(response.getHeader('content-type')).startsWith('text/event-stream')) response.destroy();
-        else if (!response.headersSent) response.setHeader('connection', 'close');
-      }
+      for (const response of active) if (!response.headersSent) response.setHeader('connection', 'close');
       server.closeIdleConnections();
       // Browsers open connections in advance. Node does not count one as idle before its first request.
-      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
       using deadline = clock.deadline(drainMs);
-      deadline.signal.addEventListener('abort', () => server.closeAllConnections());
-      await closed;
+      deadline.signal.addEventListener('abort', () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await Promise.all([closed, connections.drain(drainMs * leavingShare)]);
     },
   };
 }

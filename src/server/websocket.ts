@@ -1,173 +1,210 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ExecutionArgs, GraphQLError, type GraphQLSchema } from 'graphql';
-import { CloseCode } from 'graphql-ws';
-import { useServer } from 'graphql-ws/use/ws';
-import { WebSocketServer } from 'ws';
-import { GatewayError, RateLimitedError } from '../errors.ts';
+import type { ExecutionArgs, GraphQLError } from 'graphql';
+import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { OperationRequest } from '../context/create-context.ts';
+import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
+import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { FindDocument } from './documents.ts';
-import type { MaskError } from './graphql-error.ts';
-import { graphqlPath, type SocketOperation, type Yoga } from './yoga.ts';
+import { publicError } from './graphql-error.ts';
+import type { LiveConnections } from './live-connections.ts';
+import { type OperationDeps, openOperation, type PipelineArgs, runOperation } from './operation.ts';
+import { attendSocket, type SocketSender, tryAgainLater } from './socket.ts';
+import { graphqlPath } from './yoga.ts';
 
-export interface WebSocketOptions {
+export interface WebSocketOptions extends OperationDeps {
   readonly server: Server;
-  readonly yoga: Yoga;
   /** Origins of browser apps that may connect, besides the gateway's own. */
   readonly corsOrigins: readonly string[];
   readonly maxMessageBytes: number;
   /** Operations that may be under way on one socket. */
   readonly maxOperations: number;
-  readonly findDocument: FindDocument;
+  readonly connections: LiveConnections;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly maskError: MaskError;
   /**
    * Called when a socket has said who it is, before it may ask for anything.
    * @throws {GatewayError} when it may not: the socket is closed
    */
-  readonly authorize: (operation: SocketOperation) => Promise<void>;
+  readonly authorize: (headers: RequestHeaders) => Promise<unknown>;
 }
 
-/** How long a socket may stay silent before it has sent `connection_init`. */
+/** How long a socket may stay silent before it has sent `connection_init`, in milliseconds. */
 const connectionInitTimeoutMs = 3_000;
-/** Pause between pings: under the 30 seconds after which proxies call a connection idle. */
-const pingIntervalMs = 12_000;
-/** How long a client may take to answer the end of its socket, when the server goes down. */
-const closeTimeoutMs = 2_000;
 
-/** What an operation's execution needs and `graphql-ws` only passes on. */
-interface PipelineArgs extends ExecutionArgs {
-  readonly execute: (args: ExecutionArgs) => unknown;
-  readonly subscribe: (args: ExecutionArgs) => unknown;
-  /** Aborts the operation's signal. */
+/** An operation that is under way on a socket. */
+interface RunningOperation {
+  /** The payload that it came with, by which it is told from a later one with the same id. */
+  readonly payload: unknown;
+  /** Aborts when the client completes it or the socket is gone. */
   readonly controller: AbortController;
+  /** Whether it has begun to answer as a stream. */
+  streaming: boolean;
+}
+
+/** What belongs to one socket. */
+interface Extra {
+  readonly headers: RequestHeaders;
+  readonly operations: Map<string, RunningOperation>;
+  readonly close: SocketSender['close'];
+}
+
+/** What `onSubscribe` returns, and `graphql-ws` passes on as plain execution arguments. */
+interface SocketArgs extends PipelineArgs {
+  readonly running: RunningOperation;
 }
 
 /**
+ * With these a stream ends whose caller has no right to it any more. All operations of a socket are the same caller's, so
+ * the socket ends with it.
+ */
+const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIRED', 'FORBIDDEN', 'UNAUTHENTICATED']);
+
+/**
  * GraphQL over WebSocket (`graphql-transport-ws`) on `/graphql` of an HTTP server. Every operation passes the same
- * pipeline as over HTTP. Disposing closes all sockets with 1001, after which clients connect again elsewhere; one whose
- * client does not answer is cut off.
+ * pipeline as over HTTP. Disposing cuts off the sockets that are left.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
-  const { server, yoga, corsOrigins, maxMessageBytes, maxOperations, findDocument } = options;
-  const { clock, logger, maskError, authorize } = options;
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes });
-  const operations = new WeakMap<object, Map<string, AbortController>>();
+  const { server, corsOrigins, maxMessageBytes, maxOperations, connections, clock, logger } = options;
+  const { maskError, authorize } = options;
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
 
-  const operationOf = (
-    connection: { readonly connectionParams?: unknown; readonly extra: { readonly request: IncomingMessage } },
+  const requestOf = (
+    connection: { readonly connectionParams?: unknown; readonly extra: Extra },
     signal: AbortSignal,
-  ): SocketOperation => ({
-    connectionParams: connection.connectionParams,
-    upgradeHeaders: (name) => headerOf(connection.extra.request, name),
+  ): OperationRequest => ({
+    headers: connectionHeaders(connection.connectionParams, connection.extra.headers),
     signal,
   });
 
-  const graphqlWs = useServer(
-    {
-      // Without it, clients are told the messages of internal errors.
-      isProd: true,
-      connectionInitWaitTimeout: connectionInitTimeoutMs,
-      onConnect: async (connection) => {
-        try {
-          await authorize(operationOf(connection, new AbortController().signal));
-        } catch (error) {
-          if (!(error instanceof GatewayError)) throw error;
-          // 4403 is what clients retry, with new parameters.
-          connection.extra.socket.close(CloseCode.Forbidden, error.message.slice(0, maxCloseReasonLength));
-          return false;
-        }
-        operations.set(connection.extra.socket, new Map());
+  const run = (args: ExecutionArgs, which: 'execute' | 'subscribe') => {
+    // They are those that `onSubscribe` returned.
+    const socketArgs = args as SocketArgs;
+    return runOperation(socketArgs, which, maskError).then((result) => {
+      if (Symbol.asyncIterator in result) socketArgs.running.streaming = true;
+      return result;
+    }) as never;
+  };
+
+  const graphqlWs = makeServer<Record<string, unknown>, Extra>({
+    connectionInitWaitTimeout: connectionInitTimeoutMs,
+    onConnect: async (connection) => {
+      try {
+        await authorize(connectionHeaders(connection.connectionParams, connection.extra.headers));
         return true;
-      },
-      onSubscribe: async (connection, id, params) => {
-        const controller = new AbortController();
-        const running = operations.get(connection.extra.socket);
-        const full = running !== undefined && running.size >= maxOperations;
-        running?.set(id, controller);
-        const refuse = (errors: readonly GraphQLError[]) => {
-          // What never began is not completed either.
-          running?.delete(id);
-          return errors.map(withoutStatus);
-        };
-        try {
-          if (full) throw tooManyOperations(maxOperations);
-          const query = findDocument(params) ?? params.query;
-          const pipeline = yoga.getEnveloped({
-            socketOperation: operationOf(connection, controller.signal),
-            params: { ...params, query },
-          });
-          const document = pipeline.parse(query);
-          const schema: GraphQLSchema = pipeline.schema;
-          const errors = pipeline.validate(schema, document);
-          if (errors.length > 0) return refuse(errors);
-          const args: PipelineArgs = {
-            schema,
-            document,
-            operationName: params.operationName ?? null,
-            variableValues: params.variables ?? null,
-            contextValue: await pipeline.contextFactory(),
-            execute: pipeline.execute,
-            subscribe: pipeline.subscribe,
-            controller,
-          };
-          return args;
-        } catch (error) {
-          return refuse([maskError(error)]);
-        }
-      },
-      execute: (args) => runWith(args, 'execute', maskError),
-      subscribe: (args) => runWith(args, 'subscribe', maskError),
-      onError: (connection, _id, _payload, errors) => {
-        if (errors.some(({ extensions }) => extensions['code'] === 'TOKEN_EXPIRED')) {
-          // After the error has been sent. 4403 is what clients retry, with a new token.
-          setImmediate(() => connection.extra.socket.close(CloseCode.Forbidden, 'The token has expired.'));
-        }
-      },
-      onComplete: (connection, id) => {
-        const running = operations.get(connection.extra.socket);
-        running?.get(id)?.abort();
-        running?.delete(id);
-      },
-      onDisconnect: (connection) => {
-        for (const controller of operations.get(connection.extra.socket)?.values() ?? []) controller.abort();
-      },
+      } catch (error) {
+        if (!(error instanceof GatewayError)) throw error;
+        // Both are what clients retry; 4403 with new parameters.
+        const code = error instanceof RateLimitedError ? tryAgainLater : CloseCode.Forbidden;
+        connection.extra.close(code, error.message.slice(0, maxCloseReasonLength));
+        return false;
+      }
     },
-    sockets,
-    pingIntervalMs,
-  );
+    onSubscribe: async (connection, id, payload) => {
+      const { operations } = connection.extra;
+      const full = operations.size >= maxOperations;
+      const running: RunningOperation = { payload, controller: new AbortController(), streaming: false };
+      operations.set(id, running);
+      const refuse = (errors: readonly GraphQLError[]) => {
+        // What never began is not completed either.
+        forget(operations, id, payload);
+        return errors;
+      };
+      try {
+        if (full) throw tooManyOperations(maxOperations);
+        const operation = await openOperation(options, payload, requestOf(connection, running.controller.signal));
+        const args = operation.prepare();
+        return 'document' in args ? ({ ...args, running } satisfies SocketArgs) : refuse(args);
+      } catch (error) {
+        return refuse([publicError(maskError(error))]);
+      }
+    },
+    execute: (args) => run(args, 'execute'),
+    subscribe: (args) => run(args, 'subscribe'),
+    onError: ({ extra }, id, _payload, errors) => {
+      const codes = errors.map(({ extensions }) => extensions['code']);
+      const streaming = extra.operations.get(id)?.streaming === true;
+      if (!codes.some((code) => code === 'TOKEN_EXPIRED' || (streaming && endsSocket.has(code)))) return;
+      // After the error has been sent. 4403 is what clients retry, with a new token.
+      const reason = errors[0]?.message.slice(0, maxCloseReasonLength) ?? '';
+      setImmediate(() => extra.close(CloseCode.Forbidden, reason));
+    },
+    onComplete: ({ extra }, id, payload) => forget(extra.operations, id, payload),
+  });
+
+  const serve = (socket: WebSocket, request: IncomingMessage): void => {
+    const { send, close } = attendSocket(socket, { connections, clock });
+    const operations = new Map<string, RunningOperation>();
+    const fail = (error: unknown) => {
+      logger.error({ err: error }, 'a socket failed');
+      close(CloseCode.InternalServerError, 'Internal server error');
+    };
+    const closed = graphqlWs.opened(
+      {
+        protocol: socket.protocol,
+        send,
+        close,
+        onMessage: (handle) => {
+          socket.on('message', (data) => {
+            const text = String(data);
+            // graphql-ws returns the stream of what is completed, and a stream that waits for its next event returns
+            // only with that. A query it lets go on.
+            const id = completedId(text);
+            if (id !== null) operations.get(id)?.controller.abort();
+            handle(text).catch(fail);
+          });
+        },
+      },
+      { headers: (name) => headerOf(request, name), operations, close },
+    );
+    // What a client sends wrongly, ws itself closes the socket for.
+    socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
+    socket.once('close', (code, reason) => {
+      for (const { controller } of operations.values()) controller.abort();
+      closed(code, String(reason)).catch((error: unknown) => logger.error({ err: error }, 'a socket did not end well'));
+    });
+  };
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const refusal = refusalOf(request, corsOrigins);
-    if (refusal !== null) {
-      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    if (refusal === null) {
+      sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, request));
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      sockets.emit('connection', webSocket, request);
-      // graphql-ws would print them on the console. What a client sends wrongly, ws itself closes the socket for.
-      webSocket.removeAllListeners('error');
-      webSocket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
-    });
+    socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   };
   server.on('upgrade', onUpgrade);
 
   return {
     [Symbol.asyncDispose]: async () => {
       server.off('upgrade', onUpgrade);
-      using deadline = clock.deadline(closeTimeoutMs);
-      deadline.signal.addEventListener('abort', () => {
-        for (const socket of sockets.clients) socket.terminate();
-      });
-      await graphqlWs.dispose();
+      for (const socket of sockets.clients) socket.terminate();
+      await new Promise<void>((resolve) => sockets.close(() => resolve()));
     },
   };
 }
 
 /** Bytes that a close frame holds beside its code. */
 const maxCloseReasonLength = 120;
+
+/** Takes an operation from those that are under way, unless another one has its id by now. */
+function forget(operations: Map<string, RunningOperation>, id: string, payload: unknown): void {
+  if (operations.get(id)?.payload === payload) operations.delete(id);
+}
+
+/** The id that a message completes; null when it is another message. */
+function completedId(text: string): string | null {
+  if (!text.includes(`"${MessageType.Complete}"`)) return null;
+  try {
+    const message = parseMessage(text);
+    return message.type === MessageType.Complete ? message.id : null;
+  } catch {
+    // graphql-ws closes the socket for it.
+    return null;
+  }
+}
 
 /**
  * Which answer an upgrade request gets instead of a socket. A browser says from which page it comes, and pages of other
@@ -187,58 +224,5 @@ const headerOf = (request: IncomingMessage, name: string): string | null => {
   return (Array.isArray(value) ? value[0] : value) ?? null;
 };
 
-/** `args` are those that `onSubscribe` returned: they carry the pipeline's own functions. */
-function runWith(args: ExecutionArgs, which: 'execute' | 'subscribe', maskError: MaskError) {
-  // graphql-ws declares what it passes on as plain execution arguments.
-  const pipelineArgs = args as PipelineArgs;
-  return run(pipelineArgs, which, maskError) as never;
-}
-
-/** What the pipeline throws before it executes anything is this operation's answer, and not the end of its socket. */
-async function run(args: PipelineArgs, which: 'execute' | 'subscribe', maskError: MaskError): Promise<unknown> {
-  try {
-    return await endedByReturn(args[which](args), args.controller);
-  } catch (error) {
-    return { errors: [withoutStatus(maskError(error))] };
-  }
-}
-
-/** An error without its HTTP status, which is for the other transports. */
-function withoutStatus(error: GraphQLError): GraphQLError {
-  const { http, ...extensions } = error.extensions;
-  if (http === undefined) return error;
-  return new GraphQLError(error.message, {
-    nodes: error.nodes ?? null,
-    source: error.source ?? null,
-    positions: error.positions ?? null,
-    path: error.path ?? null,
-    originalError: error.originalError ?? null,
-    extensions,
-  });
-}
-
 const tooManyOperations = (most: number) =>
   new RateLimitedError({ message: `At most ${most} operations may be under way on one socket.` });
-
-/**
- * When a client completes an operation or its socket is gone, graphql-ws first returns the stream and waits for that.
- * A stream that waits for its next event would return with that event, which may never come: aborting ends it at once.
- */
-async function endedByReturn(pending: unknown, controller: AbortController): Promise<unknown> {
-  const result = await pending;
-  if (!isAsyncGenerator(result)) return result;
-  return {
-    next: () => result.next(),
-    throw: (error) => result.throw(error),
-    return: (value) => {
-      controller.abort();
-      return result.return(value);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  } satisfies Required<AsyncIterator<unknown>> & AsyncIterable<unknown>;
-}
-
-const isAsyncGenerator = (value: unknown): value is AsyncGenerator =>
-  typeof value === 'object' && value !== null && Symbol.asyncIterator in value && 'return' in value;

@@ -2,29 +2,22 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { GatewayContext } from '../context/context.ts';
-import type { CreateContext } from '../context/create-context.ts';
-import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
+import type { CreateContext, OperationRequest } from '../context/create-context.ts';
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { FindDocument } from './documents.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import type { MaskError } from './graphql-error.ts';
+import type { LiveConnections } from './live-connections.ts';
+import { useLiveResults } from './plugins/use-live-results.ts';
 import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
 import { useSelection } from './plugins/use-selection.ts';
 import { useSubscriptionQuota } from './plugins/use-subscription-quota.ts';
 
-/** An operation over a transport that is not HTTP. */
-export interface SocketOperation {
-  readonly connectionParams: unknown;
-  readonly upgradeHeaders: RequestHeaders;
-  /** Aborts when the operation is completed by the client or its socket is gone. */
-  readonly signal: AbortSignal;
-}
-
-/** What Yoga is given with a request: Node's request over HTTP, the operation over a socket. */
+/** What Yoga is given: Node's request, or an operation that is not a request of its own. */
 export type ServerContext =
-  | { readonly req: IncomingMessage; readonly res: ServerResponse; readonly socketOperation?: never }
-  | { readonly socketOperation: SocketOperation };
+  | { readonly req: IncomingMessage; readonly res: ServerResponse; readonly operation?: never }
+  | { readonly operation: OperationRequest };
 
 export type Yoga = YogaServerInstance<ServerContext, GatewayContext>;
 
@@ -33,37 +26,26 @@ export interface YogaOptions {
   readonly createContext: CreateContext;
   readonly logger: Logger;
   readonly maskError: MaskError;
+  readonly findDocument: FindDocument;
+  readonly connections: LiveConnections;
   readonly corsOrigins: readonly string[];
   readonly graphiql: boolean;
   readonly introspection: boolean;
   readonly limits: OperationLimits;
   readonly subscriptionQuota: SubscriptionQuota;
-  /** WebSocket operations are looked up by whoever serves the socket: they come without parameters of HTTP. */
-  readonly findDocument: FindDocument;
 }
 
 export const graphqlPath = '/graphql';
 
-/** The one pipeline (parse, validate, context, execute, mask) of HTTP, SSE and WebSocket. */
+/** The one pipeline (parse, validate, context, execute, mask) of all transports. */
 export function createYogaServer(options: YogaOptions): Yoga {
   const { schema, createContext, logger, maskError, corsOrigins, graphiql, introspection } = options;
-  const { limits, subscriptionQuota, findDocument } = options;
+  const { limits, subscriptionQuota, findDocument, connections } = options;
   return createYoga<ServerContext, GatewayContext>({
     schema,
     graphqlEndpoint: graphqlPath,
-    context: (initial) =>
-      initial.socketOperation === undefined
-        ? createContext({
-            headers: (name) => initial.request.headers.get(name),
-            signal: initial.request.signal,
-          })
-        : createContext({
-            headers: connectionHeaders(
-              initial.socketOperation.connectionParams,
-              initial.socketOperation.upgradeHeaders,
-            ),
-            signal: initial.socketOperation.signal,
-          }),
+    context: ({ operation, request }) =>
+      createContext(operation ?? { headers: (name) => request.headers.get(name), signal: request.signal }),
     maskedErrors: { maskError },
     plugins: [
       refuseForms,
@@ -72,7 +54,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
       useOperationLimits(limits),
       useSubscriptionQuota(subscriptionQuota),
       useSelection(),
-      readableStreamFailure,
+      useLiveResults(connections),
       ...(introspection ? [] : [withoutIntrospection]),
     ],
     cors:
@@ -93,20 +75,6 @@ export function createYogaServer(options: YogaOptions): Yoga {
     },
   });
 }
-
-/**
- * A subscription that could not begin is told in an event, as over WebSocket. Yoga would answer 500 with it, and clients
- * of event streams read the events of no other status than 200.
- */
-const readableStreamFailure: Plugin = {
-  onResultProcess: ({ request, result, setResult }) => {
-    if (!request.headers.get('accept')?.includes('text/event-stream') || !('errors' in result)) return;
-    const { errors = [], extensions } = result;
-    // One without a path failed the request before any field of it: that has a status of its own, 401 for example.
-    if (errors.length === 0 || errors.some(({ path }) => path === undefined)) return;
-    setResult({ ...result, extensions: { ...extensions, http: { status: 200 } } });
-  },
-};
 
 /**
  * A page of any origin can make a browser send a form, with whatever credentials the browser adds by itself. Every other

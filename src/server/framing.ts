@@ -1,0 +1,49 @@
+import type { ExecutionResult } from 'graphql';
+import { print } from 'graphql-sse';
+import { publicResult } from './graphql-error.ts';
+
+/** How the results of one operation are written into one answer that goes on. */
+export interface Framing {
+  readonly contentType: string;
+  readonly opening: string;
+  readonly ping: string;
+  result(result: ExecutionResult): string;
+  /** Says that the operation is complete, and not only the connection at its end. */
+  readonly completion: string;
+}
+
+/** A comment, which clients of event streams skip. */
+export const eventStreamPing = ':\n\n';
+
+/** GraphQL over server-sent events, each operation in an event stream of its own ("distinct connections mode"). */
+export const eventStreamFraming: Framing = {
+  contentType: 'text/event-stream; charset=utf-8',
+  // Some browsers take an answer for begun only when something of its body has come.
+  opening: eventStreamPing,
+  ping: eventStreamPing,
+  result: (result) => print({ event: 'next', data: publicResult(result) }),
+  completion: print({ event: 'complete', data: null }),
+};
+
+/** JSON holds no line break, so that no part can hold the boundary. */
+const part = (content: unknown): string =>
+  `\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(content)}\r\n--graphql`;
+
+/**
+ * Multipart subscriptions over HTTP, version 1.0, as Apollo's clients and routers speak it. A boundary follows each part
+ * at once, so that the part can be read without the next one.
+ */
+export const multipartFraming: Framing = {
+  contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"',
+  opening: '\r\n--graphql',
+  ping: part({}),
+  result: (result) => {
+    const payload = publicResult(result);
+    // Without data, it is the subscription itself that has failed, and not the execution of one of its events.
+    return part('data' in payload ? { payload } : { payload: null, errors: payload.errors });
+  },
+  completion: '--\r\n',
+};
+
+/** Headers of every answer that goes on: it is kept by nobody, and passed on by proxies as it comes. */
+export const liveHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' } as const;

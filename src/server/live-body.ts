@@ -1,0 +1,97 @@
+import { Readable } from 'node:stream';
+import { afterReading, type LiveConnections } from './live-connections.ts';
+
+/** The body of an answer that goes on for as long as its client stays. */
+export interface LiveBody {
+  readonly stream: Readable;
+  /**
+   * Sends a frame. Resolves when the client has taken enough of what came before for the next one to be made, so that
+   * changes are merged while it is slow.
+   * @returns false when nothing more can be sent
+   */
+  write(frame: string): Promise<boolean>;
+  /** Sends a last frame, if there is one, and ends the answer. */
+  end(frame?: string): void;
+}
+
+export interface LiveBodyOptions {
+  readonly connections: LiveConnections;
+  /** A frame that says nothing. */
+  readonly ping: string;
+  /** Breaks the connection off: its client takes nothing, or not enough. It may connect again. */
+  readonly cut: () => void;
+  /** Called once, when nothing more can be sent, whoever ended it. */
+  readonly onEnd: () => void;
+}
+
+/**
+ * Bytes that may wait for a client that does not take them, over any transport: room for one event of each of the
+ * operations that a connection may have. What is more breaks the connection off, and the client resumes.
+ */
+export const maxBufferedBytes = 16 * 1024 * 1024;
+
+/**
+ * A body that sends pings while it lasts. When the gateway drains, it ends without the word that its protocol completes
+ * with, which clients take for a lost connection and come back.
+ */
+export function createLiveBody({ connections, ping, cut, onEnd }: LiveBodyOptions): LiveBody {
+  const waiting = new Set<() => void>();
+  let pushedBytes = 0;
+  let takenAtLastBeat = -1;
+  let over = false;
+
+  const proceed = () => {
+    for (const resume of waiting) resume();
+    waiting.clear();
+  };
+  const stream = new Readable({ read: proceed });
+  const push = (frame: string): boolean => {
+    const bytes = Buffer.from(frame);
+    pushedBytes += bytes.length;
+    return stream.push(bytes);
+  };
+  const taken = () => pushedBytes - stream.readableLength;
+  const finish = () => {
+    if (over) return;
+    over = true;
+    membership[Symbol.dispose]();
+    proceed();
+    onEnd();
+  };
+  const end = (frame?: string) => {
+    if (over) return;
+    if (frame !== undefined) push(frame);
+    stream.push(null);
+    finish();
+  };
+  stream.on('close', finish);
+
+  const membership = connections.add({
+    beat: () => {
+      const before = taken();
+      if (stream.readableLength === 0 || before !== takenAtLastBeat) {
+        takenAtLastBeat = before;
+        push(ping);
+        return;
+      }
+      afterReading(() => {
+        if (!over && taken() === before) cut();
+      });
+    },
+    goAway: () => end(),
+  });
+
+  return {
+    stream,
+    write: async (frame) => {
+      if (over) return false;
+      if (stream.readableLength > maxBufferedBytes) {
+        cut();
+        return false;
+      }
+      if (!push(frame)) await new Promise<void>((resolve) => waiting.add(resolve));
+      return !over;
+    },
+    end,
+  };
+}

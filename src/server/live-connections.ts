@@ -1,0 +1,101 @@
+import type { Clock, Deadline } from '../runtime/clock.ts';
+
+/** A connection that stays open until one side ends it: a socket, or the answer of an event stream. */
+export interface LiveConnection {
+  /** Called every `beatMs`: shows proxies that the connection is in use, and finds out whether its client still is there. */
+  beat(): void;
+  /** Ends the connection in a way after which its client connects again, elsewhere. The last thing that is called. */
+  goAway(): void;
+}
+
+/** All connections of the gateway that stay open, over every transport. */
+export interface LiveConnections extends Disposable {
+  /** Counts a connection in until what it returns is disposed of. One that comes during the drain is sent away soon. */
+  add(connection: LiveConnection): Disposable;
+  /**
+   * Sends everybody away, in no particular order and in waves: clients that all come back at the same moment would hit
+   * the next replica at once. Few connections take no time at all.
+   * @param windowMs the longest that it may take
+   */
+  drain(windowMs: number): Promise<void>;
+}
+
+export interface LiveConnectionsOptions {
+  readonly clock: Clock;
+  /** Numbers from 0 up to 1. @default Math.random */
+  readonly random?: () => number;
+}
+
+/** Pause between two beats in milliseconds: under the 30 seconds after which proxies call a connection idle. */
+const beatMs = 12_000;
+/** Average pause between two waves of the drain, in milliseconds. */
+const waveMs = 200;
+/** Connections of a wave, unless the window is too short for that many waves. */
+const minPerWave = 50;
+
+export function createLiveConnections({ clock, random = Math.random }: LiveConnectionsOptions): LiveConnections {
+  const connections = new Set<LiveConnection>();
+  let draining = false;
+  let next: Deadline | null = null;
+
+  const rest = () => {
+    next?.[Symbol.dispose]();
+    next = null;
+  };
+  const arm = () => {
+    next = clock.deadline(beatMs);
+    next.signal.addEventListener('abort', () => {
+      for (const connection of connections) connection.beat();
+      if (connections.size > 0) arm();
+      else rest();
+    });
+  };
+  const sendAway = (connection: LiveConnection) => {
+    if (connections.delete(connection)) connection.goAway();
+    if (connections.size === 0) rest();
+  };
+
+  return {
+    add: (connection) => {
+      connections.add(connection);
+      if (next === null) arm();
+      // Whoever adds it is still setting it up.
+      if (draining) setImmediate(() => sendAway(connection));
+      return {
+        [Symbol.dispose]: () => {
+          connections.delete(connection);
+          if (connections.size === 0) rest();
+        },
+      };
+    },
+    drain: async (windowMs) => {
+      draining = true;
+      const startedAtMs = clock.now().getTime();
+      const leaving = [...connections]
+        .map((connection) => ({ connection, place: random() }))
+        .toSorted((left, right) => left.place - right.place);
+      const waves = Math.max(1, Math.min(Math.ceil(leaving.length / minPerWave), Math.floor(windowMs / waveMs)));
+      const perWave = Math.ceil(leaving.length / waves);
+      for (let wave = 0; wave < waves; wave += 1) {
+        // Each wave but the first comes at some moment of its share of the window.
+        const dueMs = wave === 0 ? 0 : (wave - random()) * waveMs;
+        const waitMs = startedAtMs + dueMs - clock.now().getTime();
+        if (waitMs > 0) await clock.sleep(waitMs);
+        for (const { connection } of leaving.slice(wave * perWave, (wave + 1) * perWave)) sendAway(connection);
+      }
+    },
+    [Symbol.dispose]: rest,
+  };
+}
+
+/** Turns of the event loop in which everything is read that had arrived before. */
+const turnsToRead = 3;
+
+/**
+ * Calls back when what has arrived already is read. Timers run first after this process was held up, so that a client
+ * whose answer is waiting to be read would look as if it had not answered.
+ */
+export function afterReading(then: () => void, turns: number = turnsToRead): void {
+  if (turns === 0) then();
+  else setImmediate(() => afterReading(then, turns - 1));
+}
