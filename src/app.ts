@@ -188,6 +188,8 @@ async function start(
     subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions.perPrincipal),
     findDocument,
     connections,
+    maxOperations: config.limits.subscriptions.perSocket,
+    authorize,
   });
 
   const http = createHttpServer({

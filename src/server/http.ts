@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { filesPath } from './files.ts';
 import type { LiveConnections } from './live-connections.ts';
+import { eventStreamPath } from './plugins/use-single-connection.ts';
 import { BodyTooLargeError, type ReadBody, readBody } from './request-body.ts';
 import { graphqlPath } from './yoga.ts';
 
@@ -53,7 +54,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-    if (path === graphqlPath) {
+    if (path === graphqlPath || path === eventStreamPath) {
       if (request.method === 'POST') await attachBody(request, maxBodyBytes);
       await graphql(request, response);
     } else if (path.startsWith(filesPath)) {

@@ -7,11 +7,10 @@ import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { FindDocument } from './documents.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
-import type { MaskError } from './graphql-error.ts';
-import type { LiveConnections } from './live-connections.ts';
 import { useLiveResults } from './plugins/use-live-results.ts';
 import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
 import { useSelection } from './plugins/use-selection.ts';
+import { type SingleConnectionOptions, useSingleConnection } from './plugins/use-single-connection.ts';
 import { useSubscriptionQuota } from './plugins/use-subscription-quota.ts';
 
 /** What Yoga is given: Node's request, or an operation that is not a request of its own. */
@@ -21,13 +20,10 @@ export type ServerContext =
 
 export type Yoga = YogaServerInstance<ServerContext, GatewayContext>;
 
-export interface YogaOptions {
+export interface YogaOptions extends SingleConnectionOptions {
   readonly schema: GraphQLSchema;
   readonly createContext: CreateContext;
   readonly logger: Logger;
-  readonly maskError: MaskError;
-  readonly findDocument: FindDocument;
-  readonly connections: LiveConnections;
   readonly corsOrigins: readonly string[];
   readonly graphiql: boolean;
   readonly introspection: boolean;
@@ -54,6 +50,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
       useOperationLimits(limits),
       useSubscriptionQuota(subscriptionQuota),
       useSelection(),
+      useSingleConnection(options),
       useLiveResults(connections),
       ...(introspection ? [] : [withoutIntrospection]),
     ],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery, parse, print } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { askAt, doors } from '../support/doors.ts';
+import { askAt, doors, streamingDoors } from '../support/doors.ts';
 import type { EventStream } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -96,7 +96,7 @@ describe('an operation that asks for too much', () => {
 
   it('is refused as a subscription too', async () => {
     const query = 'subscription { exportJobChanged { job { destination { dataset { name } } } } }';
-    for (const door of ['SSE', 'WebSocket'] as const) {
+    for (const door of streamingDoors) {
       const { data, code } = await askAt(door, gateway, { query });
       expect([data, code]).toEqual([null, 'INVALID_INPUT']);
     }
@@ -209,7 +209,7 @@ describe('how many subscriptions a caller may have', () => {
     const streams: EventStream<WatchExportJobsSubscription>[] = [];
     try {
       streams.push(await open(gateway, 'websocket'), await open(gateway, 'sse'));
-      for (const door of ['SSE', 'WebSocket'] as const) {
+      for (const door of streamingDoors) {
         const { code } = await askAt(door, gateway, { query: 'subscription { exportJobChanged { kind } }' });
         expect(code).toBe('RATE_LIMITED');
       }

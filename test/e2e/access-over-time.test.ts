@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { askAt, doors } from '../support/doors.ts';
+import { askAt, doors, streamingDoors } from '../support/doors.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { accessToken, platformHeaders, startPlatform, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
+import { transports } from '../support/transports.ts';
 import { ExportJobDocument, WatchExportJobsDocument } from './operations.generated.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
@@ -35,7 +36,7 @@ const startService = async (env: Readonly<Record<string, string>> = {}) => {
   };
 };
 
-it.each(['SSE', 'WebSocket'] as const)('a live view over %s that is not allowed never begins', async (door) => {
+it.each(streamingDoors)('a live view over %s that is not allowed never begins', async (door) => {
   await using service = await startService();
   const { gateway, issuer } = service;
   platform.clearRequests();
@@ -47,7 +48,7 @@ it.each(['SSE', 'WebSocket'] as const)('a live view over %s that is not allowed 
 });
 
 describe('a token that runs out', () => {
-  it.each(['websocket', 'sse'] as const)('ends a live view over %s, and nobody else’s', async (transport) => {
+  it.each(transports)('ends a live view over %s, and nobody else’s', async (transport) => {
     await using service = await startService();
     const { gateway, issuer, clock } = service;
     const short = bearer(await issuer.sign({}, { expiresInSeconds: 60 }));

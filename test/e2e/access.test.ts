@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { askAt, type Door, doors } from '../support/doors.ts';
+import { askAt, type Door, doors, streamingDoors } from '../support/doors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
 import { accessToken, organization, platformHeaders, startPlatform } from '../support/platform.ts';
@@ -170,7 +170,7 @@ function refusedInUnion(data: Readonly<Record<string, unknown>> | null): string 
 
 /** A plain answer holds no stream, and a GET changes nothing, which is tried below. */
 function isPossible(door: Door, query: string): boolean {
-  if (query === watch) return door === 'SSE' || door === 'WebSocket';
+  if (query === watch) return streamingDoors.some((each) => each === door);
   return query === read || door !== 'GET';
 }
 

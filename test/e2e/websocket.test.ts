@@ -5,6 +5,7 @@ import { type ClientOptions, WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { profileDataset, startPlatform } from '../support/platform.ts';
+import { transports } from '../support/transports.ts';
 import {
   CreateExportJobDocument,
   ListExportJobsDocument,
@@ -117,7 +118,7 @@ describe('over a WebSocket', () => {
   });
 
   it('a subscription to a job that does not exist ends with NOT_FOUND', async () => {
-    for (const transport of ['websocket', 'sse'] as const) {
+    for (const transport of transports) {
       await using events = gateway.subscribe(WatchExportJobsDocument, { ids: ['99999999'] }, { transport });
       expect((await events.failure())[0]?.extensions).toMatchObject({ code: 'NOT_FOUND', retryable: false });
     }
@@ -150,7 +151,7 @@ describe('over a WebSocket', () => {
 });
 
 describe('a silent subscription', () => {
-  it.each(['websocket', 'sse'] as const)('over %s is released when its client completes it', async (transport) => {
+  it.each(transports)('over %s is released when its client completes it', async (transport) => {
     await nobodyWatches();
     await using events = gateway.subscribe(WatchExportJobsDocument, { ids: ['24058'] }, { transport });
     expect((await events.take())?.exportJobChanged).toMatchObject({ kind: 'SNAPSHOT', job: { status: 'PROCESSING' } });

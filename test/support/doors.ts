@@ -4,8 +4,10 @@ import { StreamFailure } from './event-stream.ts';
 import type { Gateway, Headers } from './gateway.ts';
 
 /** The ways in which an operation can reach the gateway. */
-export const doors = ['POST', 'GET', 'SSE', 'WebSocket'] as const;
+export const doors = ['POST', 'GET', 'SSE', 'single SSE connection', 'multipart', 'WebSocket'] as const;
 export type Door = (typeof doors)[number];
+/** Those that a subscription can be answered through. */
+export const streamingDoors = ['SSE', 'single SSE connection', 'multipart', 'WebSocket'] as const satisfies Door[];
 
 /** What came of an operation. */
 export interface Outcome {
@@ -27,25 +29,29 @@ export async function askAt(door: Door, gateway: Gateway, ask: Ask): Promise<Out
   const { query, variables = {}, headers = {} } = ask;
   switch (door) {
     case 'POST':
-      return ofBody(
-        await fetch(gateway.graphqlUrl, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
-          body: JSON.stringify({ query, variables }),
-        }),
-      );
+      return ofBody(await post(gateway.graphqlUrl, ask, 'application/json'));
     case 'GET': {
       const target = `${gateway.graphqlUrl}?${new URLSearchParams({ query, variables: JSON.stringify(variables) })}`;
       return ofBody(await fetch(target, { headers: { accept: 'application/json', ...headers } }));
     }
     case 'SSE':
-      return firstEvent(
-        await fetch(gateway.graphqlUrl, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
-          body: JSON.stringify({ query, variables }),
-        }),
-      );
+      return firstEvent(await post(gateway.graphqlUrl, ask, 'text/event-stream'), eventData);
+    case 'single SSE connection': {
+      const url = `${gateway.graphqlUrl}/stream`;
+      const reserved = await fetch(url, { method: 'PUT', headers });
+      if (reserved.status !== 201) return ofBody(reserved);
+      const ofStream = { ...headers, 'x-graphql-event-stream-token': await reserved.text() };
+      const stream = await fetch(url, { headers: { ...ofStream, accept: 'text/event-stream' } });
+      const accepted = await post(url, { ...ask, headers: ofStream }, '*/*');
+      if (accepted.status === 202) return firstEvent(stream, /^event: next\ndata: \{"id":"1","payload":(\{.*\})\}\n/m);
+      await stream.body?.cancel();
+      return ofBody(accepted);
+    }
+    case 'multipart': {
+      const accept = 'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json';
+      const response = await post(gateway.graphqlUrl, ask, accept);
+      return firstEvent(response, /^\{"payload":(?:null,)?(\{.*\}|"errors":.*)\}\r$/m);
+    }
     case 'WebSocket': {
       const document: TypedDocumentNode<Record<string, unknown>, Record<string, unknown>> = parse(query);
       await using answers = gateway.subscribe(document, variables, { headers });
@@ -60,15 +66,28 @@ export async function askAt(door: Door, gateway: Gateway, ask: Ask): Promise<Out
   }
 }
 
-/** Reads an event stream up to its first event. The reference client does not show what a refused request was answered. */
-async function firstEvent(response: Response): Promise<Outcome> {
+function post(url: string, { query, variables = {}, headers = {} }: Ask, accept: string): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept, ...headers },
+    body: JSON.stringify({ query, variables, extensions: { operationId: '1' } }),
+  });
+}
+
+const eventData = /^data: (\{.*\})\n/m;
+
+/**
+ * Reads an answer that goes on up to its first result, the first group of `result`. The reference clients do not show
+ * what a refused request was answered.
+ */
+async function firstEvent(response: Response, result: RegExp): Promise<Outcome> {
   let text = '';
   const decoder = new TextDecoder();
   // Leaving the loop cancels the request.
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
-    const data = /^data: (\{.*\})\n/m.exec(text)?.[1];
-    if (data !== undefined) return outcomeOf(data);
+    const data = result.exec(text)?.[1];
+    if (data !== undefined) return outcomeOf(data.startsWith('"errors"') ? `{${data}}` : data);
   }
   return outcomeOf(text);
 }

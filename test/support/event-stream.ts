@@ -18,7 +18,7 @@ export class StreamFailure extends Error {
 }
 
 /** What the reference clients give for one event, each in a type of its own. */
-interface Result<Data> {
+export interface Result<Data> {
   readonly data?: Data | null | undefined;
   readonly errors?: readonly GraphQLFailure[] | undefined;
 }

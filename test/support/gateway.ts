@@ -1,19 +1,19 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { print } from 'graphql';
-import { createClient as createSseClient } from 'graphql-sse';
-import { createClient as createWebSocketClient } from 'graphql-ws';
-import { WebSocket } from 'ws';
 import { startApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
-import { EventStream, type GraphQLFailure } from './event-stream.ts';
+import type { EventStream, GraphQLFailure } from './event-stream.ts';
 import { isRecognisable, lookForSecrets, searchAnswersOf } from './secrets.ts';
+import { type OpenOptions, openStream, type Transport } from './transports.ts';
 
 export interface GatewayOptions {
   /** Where the platform is; its token host is the same unless `imsUrl` names another. */
   readonly platform: { readonly url: string; readonly imsUrl?: string };
   readonly clock?: Clock;
+  /** @default the clock of the machine */
+  readonly connectionClock?: Clock;
   /** Environment variables, over those of `defaults`. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -30,15 +30,9 @@ export interface Answer<Data> {
   readonly errors: readonly GraphQLFailure[];
 }
 
-export type Transport = 'websocket' | 'sse';
-
-export interface SubscribeOptions {
+export interface SubscribeOptions extends OpenOptions {
   /** @default 'websocket' */
   readonly transport?: Transport;
-  /** Sent as headers over SSE, and in `connectionParams` over WebSocket. */
-  readonly headers?: Headers;
-  /** @default `headers`, flat */
-  readonly connectionParams?: Record<string, unknown>;
 }
 
 /** A gateway under test, spoken to over sockets with the reference clients. */
@@ -84,7 +78,7 @@ const defaults = { PORT: '0', POLL_MIN_MS: '100', POLL_MAX_MS: '100', LOG_LEVEL:
 const secretVariables = ['AEP_CLIENT_SECRET', 'DOWNLOAD_LINK_SECRET'];
 
 /** Starts a gateway on a free port of loopback. Everything that it writes is searched for secrets. */
-export async function startGateway({ platform, clock, env = {} }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({ platform, clock, connectionClock, env = {} }: GatewayOptions): Promise<Gateway> {
   const unplanted = secretVariables.filter((name) => env[name] && !isRecognisable(env[name]));
   if (unplanted.length > 0) throw new Error(`No search would find ${unplanted.join(' or ')}.`);
   const logs: string[] = [];
@@ -96,6 +90,7 @@ export async function startGateway({ platform, clock, env = {} }: GatewayOptions
     config: loadConfig({ ...defaults, ...env }),
     platform: { baseUrl: platform.url, imsUrl: platform.imsUrl ?? platform.url },
     ...(clock === undefined ? {} : { clock }),
+    ...(connectionClock === undefined ? {} : { connectionClock }),
     logger: createLogger({ level: 'debug', destination: { write } }),
   });
   searchAnswersOf({ name: 'the gateway', url: app.url });
@@ -150,17 +145,8 @@ export function connectGateway(url: string): Omit<Gateway, 'logs' | 'close' | ty
     subscribe: <Data, Variables extends Record<string, unknown>>(
       document: TypedDocumentNode<Data, Variables>,
       variables: Variables,
-      { transport = 'websocket', headers = {}, connectionParams = headers }: SubscribeOptions = {},
-    ) => {
-      const payload = { query: print(document), variables };
-      if (transport === 'sse') {
-        const client = createSseClient({ url: graphqlUrl, headers, retryAttempts: 0 });
-        return new EventStream<Data>(client.iterate<Data>(payload), () => client.dispose());
-      }
-      const options = { url: webSocketUrl, webSocketImpl: WebSocket, connectionParams, retryAttempts: 0 };
-      const client = createWebSocketClient(options);
-      return new EventStream<Data>(client.iterate<Data>(payload), () => client.dispose());
-    },
+      { transport = 'websocket', ...options }: SubscribeOptions = {},
+    ) => openStream(transport, () => graphqlUrl, document, variables, options),
     metric: async (name) => {
       const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
       const values = lines.filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));

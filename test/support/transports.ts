@@ -1,0 +1,132 @@
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client';
+import { graphQLResultHasProtocolErrors, PROTOCOL_ERRORS_SYMBOL } from '@apollo/client/errors';
+import { RetryLink } from '@apollo/client/link/retry';
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { type DocumentNode, print } from 'graphql';
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient as createWebSocketClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import { EventStream, type GraphQLFailure, type Result } from './event-stream.ts';
+
+/** The ways in which a subscription can be read, each with its reference client. */
+export const transports = ['websocket', 'sse', 'sse-single', 'multipart'] as const;
+export type Transport = (typeof transports)[number];
+
+export interface OpenOptions {
+  /** Sent as headers over HTTP, and in `connectionParams` over WebSocket. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** @default `headers`, flat */
+  readonly connectionParams?: Record<string, unknown>;
+  /** Tears the connection down when it aborts, without a word to the gateway. */
+  readonly signal?: AbortSignal;
+  /**
+   * How often the client connects again by itself after it lost its connection, each time to where `graphqlUrl` says and
+   * with the variables as they then are. @default 0
+   */
+  readonly retries?: number;
+}
+
+/** What a client sends. Its variables are read again each time that it connects. */
+interface Payload {
+  readonly document: DocumentNode;
+  readonly variables: Record<string, unknown>;
+}
+
+/** Opens a subscription; a query or mutation is a stream of one event. */
+export function openStream<Data, Variables extends Record<string, unknown>>(
+  transport: Transport,
+  graphqlUrl: () => string,
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+  options: OpenOptions = {},
+): EventStream<Data> {
+  return adapters[transport](graphqlUrl, { document, variables }, options);
+}
+
+type Adapter = <Data>(graphqlUrl: () => string, payload: Payload, options: OpenOptions) => EventStream<Data>;
+
+const noWait = async () => {};
+
+const overWebSocket: Adapter = <Data>(
+  graphqlUrl: () => string,
+  { document, variables }: Payload,
+  { headers = {}, connectionParams = headers, signal, retries = 0 }: OpenOptions,
+) => {
+  class VanishingWebSocket extends WebSocket {
+    constructor(url: string, protocol: string) {
+      super(url, protocol);
+      signal?.addEventListener('abort', () => this.terminate());
+    }
+  }
+  const client = createWebSocketClient({
+    url: () => graphqlUrl().replace(/^http/, 'ws'),
+    webSocketImpl: VanishingWebSocket,
+    connectionParams,
+    retryAttempts: retries,
+    retryWait: noWait,
+  });
+  return new EventStream<Data>(client.iterate<Data>({ query: print(document), variables }), () => client.dispose());
+};
+
+const overEventStreams =
+  (singleConnection: boolean): Adapter =>
+  <Data>(graphqlUrl: () => string, { document, variables }: Payload, options: OpenOptions) => {
+    const { headers = {}, signal, retries = 0 } = options;
+    const client = createSseClient({
+      singleConnection,
+      url: () => (singleConnection ? `${graphqlUrl()}/stream` : graphqlUrl()),
+      // The client adds members of its own.
+      headers: () => ({ ...headers }),
+      fetchFn: vanishingFetch(signal),
+      retryAttempts: retries,
+      retry: noWait,
+    });
+    return new EventStream<Data>(client.iterate<Data>({ query: print(document), variables }), () => client.dispose());
+  };
+
+const overMultipart: Adapter = <Data>(
+  graphqlUrl: () => string,
+  { document, variables }: Payload,
+  { headers = {}, signal, retries = 0 }: OpenOptions,
+) => {
+  const link = ApolloLink.from([
+    new RetryLink({ delay: () => 0, attempts: (count) => count <= retries }),
+    new HttpLink({ uri: graphqlUrl, headers, fetch: vanishingFetch(signal) }),
+  ]);
+  const client = new ApolloClient({ link, cache: new InMemoryCache() });
+  let close = () => {};
+  const results = new ReadableStream<Result<Data>>({
+    start: (controller) => {
+      const subscription = ApolloLink.execute(link, { query: document, variables }, { client }).subscribe({
+        // The link gives what came, whose type is that of the document.
+        next: (result) => controller.enqueue(withProtocolErrors(result as Result<Data>)),
+        error: (error) => controller.error(error),
+        complete: () => controller.close(),
+      });
+      close = () => subscription.unsubscribe();
+    },
+    cancel: () => close(),
+  });
+  return new EventStream<Data>(results, () => close());
+};
+
+const adapters: Readonly<Record<Transport, Adapter>> = {
+  websocket: overWebSocket,
+  sse: overEventStreams(false),
+  'sse-single': overEventStreams(true),
+  multipart: overMultipart,
+};
+
+/** What ended the subscription itself comes beside the results, in a member that only Apollo's own links read. */
+function withProtocolErrors<Data>(result: Result<Data>): Result<Data> {
+  if (!graphQLResultHasProtocolErrors(result)) return result;
+  const { errors }: { readonly errors: readonly GraphQLFailure[] } = result.extensions[PROTOCOL_ERRORS_SYMBOL];
+  return { errors };
+}
+
+const vanishingFetch =
+  (vanished: AbortSignal | undefined): typeof fetch =>
+  (input, init) => {
+    const signals = [init?.signal, vanished].filter((signal) => signal instanceof AbortSignal);
+    return fetch(input, { ...init, signal: AbortSignal.any(signals) });
+  };
