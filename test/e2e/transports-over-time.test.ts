@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { startGateway } from '../support/gateway.ts';
+import { startJobBoard } from '../support/job-board.ts';
+import { openRaw } from '../support/raw-stream.ts';
+import { transports } from '../support/transports.ts';
+
+const document = 'subscription { exportJobChanged { job { metrics { totalExportedProfiles } errors { message } } } }';
+/** The progress of the job in each event that has come. */
+const progressIn = (text: string): readonly number[] =>
+  [...text.matchAll(/"totalExportedProfiles":(\d+)/g)].map(([, progress]) => Number(progress));
+
+describe.each(transports)('over %s', (transport) => {
+  it('a client that reads slowly is told the newest state, and what lay between is kept nowhere', async () => {
+    const clock = new FakeClock();
+    const message = 'x'.repeat(256 * 1024);
+    await using board = await startJobBoard({ id: '1', progress: 0, message });
+    await using gateway = await startGateway({ platform: board, clock });
+    await using raw = await openRaw(transport, gateway, document);
+    raw.pause();
+    // More than the network holds by itself.
+    const changes = 80;
+    for (let progress = 1; progress <= changes; progress += 1) {
+      board.set({ id: '1', progress, message });
+      await clock.tick();
+    }
+    raw.resume();
+    await eventually(() => expect(progressIn(raw.text).at(-1)).toBe(changes));
+    const progress = progressIn(raw.text);
+    expect(progress).toEqual([...new Set(progress)].toSorted((left, right) => left - right));
+    expect(progress.length).toBeLessThan(changes / 2);
+  });
+
+  it('a silent subscription is kept alive by a ping every twelve seconds', async () => {
+    const connectionClock = new FakeClock();
+    await using board = await startJobBoard({ id: '1', progress: 0 });
+    await using gateway = await startGateway({ platform: board, clock: new FakeClock(), connectionClock });
+    await using raw = await openRaw(transport, gateway, document);
+    const pings = () => raw.text.slice(raw.text.indexOf('"data":')).match(/^(?:ping|:|\{\})\r?$/gm)?.length ?? 0;
+    for (let beat = 1; beat <= 3; beat += 1) {
+      await connectionClock.advanceBy(11_999);
+      await raw.settle();
+      expect(pings()).toBe(beat - 1);
+      await connectionClock.advanceBy(1);
+      await eventually(() => expect(pings()).toBe(beat));
+    }
+    expect(await gateway.metric('aep_watch_subscribers')).toBe(1);
+  });
+
+  it.skipIf(transport === 'websocket')('proxies are told to pass on what comes, and to keep nothing', async () => {
+    await using board = await startJobBoard({ id: '1', progress: 0 });
+    await using gateway = await startGateway({ platform: board, clock: new FakeClock() });
+    await using raw = await openRaw(transport, gateway, document);
+    expect(raw.headers).toMatchObject({ 'x-accel-buffering': 'no', 'cache-control': 'no-store' });
+  });
+});
+
+it('a WebSocket whose client answers no ping is cut off with the next one', async () => {
+  const connectionClock = new FakeClock();
+  await using board = await startJobBoard({ id: '1', progress: 0 });
+  await using gateway = await startGateway({ platform: board, clock: new FakeClock(), connectionClock });
+  const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws', { autoPong: false });
+  await once(socket, 'open');
+  const pinged = once(socket, 'ping');
+  await connectionClock.advanceBy(12_000);
+  await pinged;
+  const closed = once(socket, 'close');
+  await connectionClock.advanceBy(12_000);
+  expect((await closed)[0]).toBe(1006);
+});

@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EventStream } from '../support/event-stream.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { type JobBoard, startJobBoard } from '../support/job-board.ts';
+import { openStream, transports } from '../support/transports.ts';
+import { WatchExportJobsDocument, type WatchExportJobsSubscription } from './operations.generated.ts';
+
+let clock: FakeClock;
+let board: JobBoard;
+let gateway: Gateway;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  board = await startJobBoard({ id: '1', progress: 0 }, { id: '2', progress: 0 });
+  gateway = await startGateway({ platform: board, clock });
+});
+afterEach(async () => {
+  await gateway.close();
+  await board[Symbol.asyncDispose]();
+});
+
+type Events = EventStream<WatchExportJobsSubscription>;
+
+/** An event as kind, job and how far that has come. */
+const told = (data: WatchExportJobsSubscription | null) => {
+  const { kind, job } = data?.exportJobChanged ?? {};
+  return [kind, job?.platformId, job?.metrics?.totalExportedProfiles];
+};
+
+/** The job makes progress, and the gateway sees it. */
+async function advance(progress: number, status = 'PROCESSING', id = '1'): Promise<void> {
+  board.set({ id, progress, status });
+  await clock.tick();
+}
+
+const subscribers = (of: Gateway = gateway) => of.metric('aep_watch_subscribers');
+
+describe.each(transports)('a subscription over %s', (transport) => {
+  const watch = (variables: { ids?: string[]; after?: string }, options = {}): Events =>
+    gateway.subscribe(WatchExportJobsDocument, variables, { transport, ...options });
+
+  it('begins with the present state, tells each change in order, and completes when all jobs have ended', async () => {
+    await using events = watch({ ids: ['1', '2'] });
+    expect([told(await events.take()), told(await events.take())]).toEqual([
+      ['SNAPSHOT', '1', 0],
+      ['SNAPSHOT', '2', 0],
+    ]);
+    for (const progress of [10, 20, 30]) {
+      await advance(progress);
+      expect(told(await events.take())).toEqual(['CHANGED', '1', progress]);
+    }
+    await advance(40, 'SUCCEEDED');
+    await advance(50, 'FAILED', '2');
+    expect((await events.rest()).map(told)).toEqual([
+      ['CHANGED', '1', 40],
+      ['CHANGED', '2', 50],
+    ]);
+    await eventually(async () => expect(await subscribers()).toBe(0));
+  });
+
+  it('goes on behind the cursor that it names, and says when it cannot', async () => {
+    await using holding = watch({ ids: ['2'] });
+    await holding.take();
+    await using events = watch({ ids: ['1'] });
+    const cursor = (await events.take())?.exportJobChanged.cursor ?? '';
+    await advance(10);
+    await advance(20);
+    await events.until((data) => told(data)[2] === 20);
+    await events[Symbol.asyncDispose]();
+
+    await using resumed = watch({ ids: ['1'], after: cursor });
+    expect([told(await resumed.take()), told(await resumed.take())]).toEqual([
+      ['CHANGED', '1', 10],
+      ['CHANGED', '1', 20],
+    ]);
+    await using lost = watch({ ids: ['1'], after: 'no-such-epoch.7' });
+    expect([told(await lost.take()), told(await lost.take())]).toEqual([
+      ['RESYNC', undefined, undefined],
+      ['SNAPSHOT', '1', 20],
+    ]);
+  });
+
+  it('ends with the code of what is wrong with it', async () => {
+    await using empty = watch({ ids: [] });
+    expect((await empty.failure())[0]?.extensions).toMatchObject({ code: 'INVALID_INPUT', retryable: false });
+    await using unknown = watch({ ids: ['3'] });
+    expect((await unknown.failure())[0]?.extensions).toMatchObject({ code: 'NOT_FOUND', retryable: false });
+  });
+
+  it('is refused without a credential, before the platform is asked', async () => {
+    await using closed = await startGateway({
+      platform: board,
+      env: { AUTH_MODE: 'passthrough', AEP_BASE_URL: board.url },
+    });
+    const asked = board.requests.length;
+    await using events = closed.subscribe(WatchExportJobsDocument, {}, { transport });
+    const refusals = { websocket: /4403/, sse: /401/, 'sse-single': /401/, multipart: /bearer token/ };
+    await expect(events.take()).rejects.toThrow(refusals[transport]);
+    expect(board.requests.length).toBe(asked);
+  });
+
+  it('is released at once when its client vanishes, also when nothing happens', async () => {
+    const vanishing = new AbortController();
+    await using events = watch({ ids: ['1'] }, { signal: vanishing.signal });
+    await events.take();
+    expect(await subscribers()).toBe(1);
+    vanishing.abort();
+    await eventually(async () => expect(await subscribers()).toBe(0));
+  });
+
+  it('moves to another gateway when its own goes down, and misses nothing', async () => {
+    await using next = await startGateway({ platform: board, clock });
+    const variables: { ids: string[]; after?: string } = { ids: ['1'] };
+    let graphqlUrl = gateway.graphqlUrl;
+    await using events = openStream(transport, () => graphqlUrl, WatchExportJobsDocument, variables, { retries: 3 });
+    const take = async () => {
+      const data = await events.take();
+      variables.after = data?.exportJobChanged.cursor ?? '';
+      return told(data);
+    };
+    expect(await take()).toEqual(['SNAPSHOT', '1', 0]);
+    await advance(10);
+    expect(await take()).toEqual(['CHANGED', '1', 10]);
+
+    graphqlUrl = next.graphqlUrl;
+    board.set({ id: '1', progress: 20 });
+    await gateway.close();
+    // Each gateway has an event log of its own, and cannot replay that of the other.
+    expect([await take(), await take()]).toEqual([
+      ['RESYNC', undefined, undefined],
+      ['SNAPSHOT', '1', 20],
+    ]);
+    await advance(30, 'SUCCEEDED');
+    expect((await events.rest()).map(told)).toEqual([['CHANGED', '1', 30]]);
+    await eventually(async () => expect(await subscribers(next)).toBe(0));
+  });
+});

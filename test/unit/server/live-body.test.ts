@@ -1,0 +1,104 @@
+import { buffer, text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { createLiveBody, maxBufferedBytes } from '../../../src/server/live-body.ts';
+import { createLiveConnections } from '../../../src/server/live-connections.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const setup = () => {
+  const clock = new FakeClock();
+  const connections = createLiveConnections({ clock });
+  const calls: string[] = [];
+  const body = createLiveBody({
+    connections,
+    ping: '.',
+    cut: () => {
+      calls.push('cut');
+      body.stream.destroy();
+    },
+    onEnd: () => calls.push('end'),
+  });
+  return { clock, connections, calls, body };
+};
+
+/** More than a stream takes without asking whether somebody reads it. */
+const large = 'x'.repeat(64 * 1024);
+const settled = (promise: Promise<unknown>) =>
+  Promise.race([promise.then(() => true), new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))]);
+
+describe('a live body', () => {
+  it('holds what was written, and ends with a last frame', async () => {
+    const { body, calls } = setup();
+    const read = text(body.stream);
+    expect(await body.write('a')).toBe(true);
+    expect(await body.write('b')).toBe(true);
+    body.end('c');
+    expect(await read).toBe('abc');
+    expect(await body.write('d')).toBe(false);
+    body.end('e');
+    expect(calls).toEqual(['end']);
+  });
+
+  it('makes its writers wait until somebody reads', async () => {
+    const { body } = setup();
+    const [first, second] = [body.write(large), body.write(large)];
+    expect(await settled(first)).toBe(false);
+    const read = text(body.stream);
+    expect(await Promise.all([first, second])).toEqual([true, true]);
+    body.end();
+    expect(await read).toHaveLength(2 * large.length);
+  });
+
+  it('lets its writers go when it ends', async () => {
+    const { body, calls } = setup();
+    const written = body.write(large);
+    body.stream.destroy();
+    expect(await written).toBe(false);
+    expect(calls).toEqual(['end']);
+  });
+
+  it('is cut off when more waits than may', async () => {
+    const { body, calls } = setup();
+    const most = Math.ceil(maxBufferedBytes / large.length);
+    const written = Array.from({ length: most + 1 }, () => body.write(large));
+    expect(calls).toEqual([]);
+    expect(await body.write('one more')).toBe(false);
+    expect(new Set(await Promise.all(written))).toEqual(new Set([false]));
+    expect(calls).toEqual(['cut', 'end']);
+  });
+
+  it('takes one frame of any length', async () => {
+    const { body, calls } = setup();
+    const read = buffer(body.stream);
+    expect(await body.write('x'.repeat(maxBufferedBytes + 1))).toBe(true);
+    body.end();
+    expect((await read).length).toBe(maxBufferedBytes + 1);
+    expect(calls).toEqual(['end']);
+  });
+
+  it('is cut off when nobody has taken anything from one ping to the next', async () => {
+    const { clock, calls } = setup();
+    await clock.advanceBy(12_000);
+    await clock.advanceBy(12_000);
+    await eventually(() => expect(calls).toEqual(['cut', 'end']));
+  });
+
+  it('goes on while its pings are taken', async () => {
+    const { clock, body, calls } = setup();
+    const read = text(body.stream);
+    for (let beat = 0; beat < 5; beat += 1) await clock.advanceBy(12_000);
+    expect(calls).toEqual([]);
+    body.end();
+    expect(await read).toBe('.....');
+  });
+
+  it('ends without a word when its client is sent away, and beats no more', async () => {
+    const { clock, connections, calls, body } = setup();
+    const read = text(body.stream);
+    await body.write('a');
+    await connections.drain(0);
+    expect(await read).toBe('a');
+    expect(calls).toEqual(['end']);
+    expect(clock.pending('deadline')).toBe(0);
+  });
+});

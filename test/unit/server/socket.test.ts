@@ -1,0 +1,92 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { maxBufferedBytes } from '../../../src/server/live-body.ts';
+import { createLiveConnections, type LiveConnections } from '../../../src/server/live-connections.ts';
+import { attendSocket, type SocketSender } from '../../../src/server/socket.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+let server: WebSocketServer;
+let client: WebSocket;
+let served: WebSocket;
+let clock: FakeClock;
+let connections: LiveConnections;
+let sender: SocketSender;
+
+beforeEach(async () => {
+  server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  // A server that listens on a port has an AddressInfo.
+  const { port } = server.address() as AddressInfo;
+  const connected = once(server, 'connection');
+  client = new WebSocket(`ws://127.0.0.1:${port}`);
+  await once(client, 'open');
+  [served] = await connected;
+  clock = new FakeClock();
+  connections = createLiveConnections({ clock });
+  sender = attendSocket(served, { connections, clock });
+});
+afterEach(async () => {
+  client.terminate();
+  for (const socket of server.clients) socket.terminate();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const large = 'x'.repeat(1024 * 1024);
+/** More than the limit and the network hold together. */
+const tooMany = 2 * Math.ceil(maxBufferedBytes / large.length);
+const closed = (socket: WebSocket) => once(socket, 'close').then(([code]) => code);
+
+describe('a socket', () => {
+  it('makes who sends wait until the client reads', async () => {
+    client.pause();
+    let sent = 0;
+    const sending = (async () => {
+      for (; sent < tooMany; sent += 1) await sender.send(large);
+    })();
+    await eventually(() => expect(served.bufferedAmount).toBeGreaterThan(0));
+    expect(served.bufferedAmount).toBeLessThan(2 * large.length);
+    expect(sent).toBeLessThan(tooMany);
+    client.resume();
+    await sending;
+    expect(served.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it('is closed with a code that clients retry when too much waits to be read', async () => {
+    client.pause();
+    const sent = Promise.all(Array.from({ length: tooMany }, () => sender.send(large)));
+    expect(served.readyState).toBe(WebSocket.CLOSING);
+    expect(served.bufferedAmount).toBeLessThan(maxBufferedBytes + 2 * large.length);
+    const code = closed(client);
+    client.resume();
+    expect(await code).toBe(1013);
+    await sent;
+  });
+
+  it('is cut off when its client does not answer the close', async () => {
+    client.pause();
+    void sender.send(large.repeat(8));
+    sender.close(1001, 'Going away.');
+    await clock.advanceBy(1_999);
+    expect(served.readyState).toBe(WebSocket.CLOSING);
+    const code = closed(served);
+    await clock.advanceBy(1);
+    expect(await code).toBe(1006);
+    expect(clock.pending('deadline')).toBe(0);
+  });
+
+  it('is closed with 1001 by the drain', async () => {
+    const code = closed(client);
+    await connections.drain(0);
+    expect(await code).toBe(1001);
+  });
+
+  it('swallows what is sent after it was closed', async () => {
+    client.terminate();
+    await closed(served);
+    await sender.send('late');
+    sender.close(1000, '');
+  });
+});
