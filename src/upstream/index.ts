@@ -2,21 +2,12 @@ import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import type { PlatformRequest } from './call.ts';
-import { createBatchesApi } from './catalog-batches.ts';
-import { createDatasetsApi } from './catalog-datasets.ts';
 import { createLedger } from './create-ledger.ts';
-import { createFilesApi } from './data-access.ts';
-import { createExportJobsApi } from './export-jobs.ts';
 import { createHttpClient } from './http-client.ts';
-import { createMergePoliciesApi } from './merge-policies.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 import type { PlatformApi, Upstream } from './platform-api.ts';
+import { PlatformConnection } from './platform-connection.ts';
 import { poolOptions } from './pool-options.ts';
-import { createProfilesApi } from './profiles.ts';
-import { createSandboxesApi } from './sandboxes.ts';
-import { createSchedulesApi } from './schedules.ts';
-import { createSegmentDefinitionsApi } from './segment-definitions.ts';
-import { createSegmentJobsApi } from './segment-jobs.ts';
 
 export { createPassthroughCredential } from './credential.ts';
 export { type ClientCredential, createClientCredential } from './ims.ts';
@@ -77,38 +68,27 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const ledger = createLedger(clock);
 
   return {
-    connect: (caller, { signal, priority = 'interactive' }): PlatformApi => {
-      // One listener for each call in flight is no leak.
-      setMaxListeners(0, signal);
-      const bind = (request: PlatformRequest) => ({
-        ...request,
-        compressed: compression && request.compressed === true,
-        caller,
-        priority,
-        signal,
-        lifetime: signal,
-      });
-      const client = {
-        call: (request: PlatformRequest) => http.call(bind(request)),
-        open: (request: PlatformRequest) => http.open(bind(request)),
-        clock,
-        metrics,
-        tenant: caller.tenant,
-        ledger,
-      };
-      return {
-        exportJobs: createExportJobsApi(client),
-        schedules: createSchedulesApi(client),
-        segmentJobs: createSegmentJobsApi(client),
-        segmentDefinitions: createSegmentDefinitionsApi(client),
-        mergePolicies: createMergePoliciesApi(client),
-        profiles: createProfilesApi(client),
-        datasets: createDatasetsApi(client),
-        batches: createBatchesApi(client),
-        files: createFilesApi(client),
-        sandboxes: createSandboxesApi(client),
-      };
-    },
+    connect: (caller, { signal, priority = 'interactive' }): PlatformApi =>
+      new PlatformConnection(() => {
+        // One listener for each call in flight is no leak.
+        setMaxListeners(0, signal);
+        const bind = (request: PlatformRequest) => ({
+          ...request,
+          compressed: compression && request.compressed === true,
+          caller,
+          priority,
+          signal,
+          lifetime: signal,
+        });
+        return {
+          call: (request: PlatformRequest) => http.call(bind(request)),
+          open: (request: PlatformRequest) => http.open(bind(request)),
+          clock,
+          metrics,
+          tenant: caller.tenant,
+          ledger,
+        };
+      }),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([calls.destroy(), downloads.destroy()]);
     },
