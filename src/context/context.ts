@@ -24,6 +24,8 @@ export interface GatewayContext {
   readonly tenant: Tenant;
   /** Whom limits count. See Session. */
   readonly principal: string;
+  /** Tells the credential apart with which the platform is asked, and gives nothing of it away. */
+  readonly credentialFingerprint: string;
   readonly authMode: AuthMode;
   /** See Session. */
   readonly allowedSandboxes: readonly string[] | null;
@@ -31,10 +33,9 @@ export interface GatewayContext {
   readonly canWrite: boolean;
   /** When the caller's token runs out; null where the gateway does not know it. */
   readonly expiresAt: Date | null;
-  /** Reads. They are given up when the caller leaves. */
-  readonly platform: PlatformApi;
   /** Writes. They go on when the caller leaves: a create that is cut off may have happened all the same. */
   readonly writes: Pick<PlatformApi, 'exportJobs' | 'datasets' | 'schedules' | 'segmentJobs'>;
+  /** Reads. They are given up when the caller leaves. */
   readonly loaders: Loaders;
   readonly watch: Watches;
   readonly clock: Pick<Clock, 'now' | 'deadline'>;
@@ -47,4 +48,11 @@ export interface GatewayContext {
   /** Aborts when the caller leaves or the gateway shuts down. */
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  /**
+   * The context in which one event of a subscription is executed, once for all subscriptions that share it. Its loaders
+   * have read nothing yet.
+   * @param signal aborts when nobody waits for the result any more. Null where nothing is selected but what the event
+   *   holds: the result may then go to every caller of the tenant, so what would ask the platform throws.
+   */
+  forEvent(signal: AbortSignal | null): GatewayContext;
 }

@@ -1,8 +1,8 @@
 import { createLoaders } from '../loaders/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Caller, Upstream } from '../upstream/platform-api.ts';
-import type { Authenticate } from './authenticate.ts';
+import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
+import type { Authenticate, Session } from './authenticate.ts';
 import type { AuthMode, GatewayContext, Watches } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { IdempotencyRecords } from './idempotency.ts';
@@ -40,25 +40,43 @@ export type CreateContext = (request: OperationRequest) => Promise<GatewayContex
 export function contextFactory(services: ContextServices): CreateContext {
   const { authenticate, authMode, upstream, watch, rateLimiter, clock, idempotency, downloads, logger, lifetime } =
     services;
-  return async ({ headers, signal }) => {
-    const session = await authenticate(headers);
-    rateLimiter.take(session.principal);
-    const { tenant, credential, ...rights } = session;
+  const contextOf = (session: Session, signal: AbortSignal): GatewayContext => {
+    const { credential, ...known } = session;
+    const { tenant } = known;
     const caller: Caller = { tenant, credential };
-    const platform = upstream.connect(caller, { signal });
-    return {
-      tenant,
-      ...rights,
+    const context: GatewayContext = {
+      ...known,
+      credentialFingerprint: credential.fingerprint,
       authMode,
-      platform,
       writes: upstream.connect(caller, { signal: lifetime }),
-      loaders: createLoaders(platform),
+      loaders: createLoaders(upstream.connect(caller, { signal })),
       watch: watch(caller),
       clock,
       once: (request, create) => idempotency.run({ ...request, tenant }, create),
       downloads: { linkTo: (file) => downloads.linkTo(caller, file) },
       signal,
       logger,
+      forEvent: (eventSignal) =>
+        eventSignal === null
+          ? { ...context, loaders: context.loaders.fresh(nobody), writes: nobody, downloads: noLinks }
+          : {
+              ...context,
+              loaders: context.loaders.fresh(upstream.connect(caller, { signal: eventSignal })),
+              signal: eventSignal,
+            },
     };
+    return context;
+  };
+  return async ({ headers, signal }) => {
+    const session = await authenticate(headers);
+    rateLimiter.take(session.principal);
+    return contextOf(session, signal);
   };
 }
+
+const unmarked = (): never => {
+  throw new Error('A field that depends on the caller is not marked with `upstreamCalls` where it is defined.');
+};
+/** Stands where no caller is: what all subscribers of a tenant are told must not come from the rights of one. */
+const nobody: PlatformApi = new Proxy({} as PlatformApi, { get: unmarked });
+const noLinks: GatewayContext['downloads'] = { linkTo: unmarked };

@@ -5,8 +5,6 @@ export interface Loader<Id extends string, Entity> {
   load(id: Id): Promise<Entity | null>;
   /** Takes an entity that came by another way, so that it need not be read again. What is there already stays. */
   prime(entity: Entity): void;
-  /** Forgets everything: what is loaded next is read anew. */
-  clear(): void;
 }
 
 export interface LoaderOptions<Id extends string, Entity> {
@@ -45,7 +43,6 @@ export function createLoader<Id extends string, Entity>({
   return {
     load: (id) => loader.load(id),
     prime: (entity) => void loader.prime(idOf(entity), entity),
-    clear: () => void loader.clearAll(),
   };
 }
 

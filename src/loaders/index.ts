@@ -23,7 +23,7 @@ import type { Connection } from './connection.ts';
 import { createLoader, type Loader, LoadFailure, loadEach } from './create-loader.ts';
 import { type DatasetConnectionOptions, readDatasets } from './dataset-connection.ts';
 import { type ExportJobConnectionOptions, readExportJobs } from './export-job-connection.ts';
-import { createProfileLoader } from './profile-loader.ts';
+import { createProfileLoader, type ProfileLoader } from './profile-loader.ts';
 import {
   type PageOptions,
   readMergePolicies,
@@ -65,94 +65,155 @@ export interface Loaders {
   sandboxes(): Promise<readonly Sandbox[]>;
   /** What the operation selects, by type: no more is asked for. Before it is called, everything is. */
   select(selection: ReadonlyMap<string, ReadonlySet<string>>): void;
-  /** Forgets everything. Called before each event of a subscription, whose context lives as long as it does. */
-  clear(): void;
+  /** Loaders of the same selection that have read nothing yet, for one event of a subscription. */
+  fresh(api: PlatformApi): Loaders;
 }
 
-export function createLoaders(api: PlatformApi): Loaders {
-  let fields: SelectedFields = {};
+export const createLoaders = (api: PlatformApi): Loaders => new OperationLoaders(api, {});
 
-  // The platform has no call for many export jobs: each one costs a call of its own.
-  const exportJob = createLoader({
-    idOf: ({ id }: ExportJob) => id,
-    loadMany: loadEach((id) => api.exportJobs.get(id)),
-  });
-  const dataset = createLoader({
-    idOf: ({ id }: Dataset) => id,
-    loadMany: (ids) => api.datasets.getMany(ids, fields.dataset),
-  });
-  const batch = createLoader({
-    idOf: ({ id }: Batch) => id,
-    loadMany: (ids) => api.batches.getMany(ids, fields.batch),
-  });
-  const schedule = createLoader({
-    idOf: ({ id }: Schedule) => id,
-    // One list holds them all; there is usually one.
-    loadMany: ([first, ...others]) =>
-      others.length === 0 && first !== undefined
-        ? loadEach((id: ScheduleId) => api.schedules.get(id))([first])
-        : api.schedules.list(),
-  });
-  const segmentJob = createLoader({
-    idOf: ({ id }: SegmentJob) => id,
-    loadMany: async (ids) => bulk(await api.segmentJobs.getMany(ids)),
-  });
-  const segmentDefinition = createLoader({
-    idOf: ({ id }: SegmentDefinition) => id,
-    loadMany: async (ids) => bulk(await api.segmentDefinitions.getMany(ids)),
-  });
-  const mergePolicy = createLoader({
-    idOf: ({ id }: MergePolicy) => id,
-    loadMany: async (ids) => bulk(await api.mergePolicies.getMany(ids)),
-  });
-  const profile = createProfileLoader(api.profiles);
-  let sandboxes: Promise<readonly Sandbox[]> | undefined;
+/** Each loader is made when it is first asked for: an operation uses few of them, and a silent subscription none. */
+class OperationLoaders implements Loaders {
+  readonly #api: PlatformApi;
+  #fields: SelectedFields;
+  #exportJob: Loader<ExportJobId, ExportJob> | undefined;
+  #dataset: Loader<DatasetId, Dataset> | undefined;
+  #batch: Loader<BatchId, Batch> | undefined;
+  #schedule: Loader<ScheduleId, Schedule> | undefined;
+  #segmentJob: Loader<SegmentJobId, SegmentJob> | undefined;
+  #segmentDefinition: Loader<SegmentId, SegmentDefinition> | undefined;
+  #mergePolicy: Loader<MergePolicyId, MergePolicy> | undefined;
+  #profile: ProfileLoader | undefined;
+  #sandboxes: Promise<readonly Sandbox[]> | undefined;
 
-  return {
-    exportJob,
-    dataset,
-    batch,
-    schedule,
-    segmentJob,
-    segmentDefinition,
-    mergePolicy,
-    profile: async (query) => {
-      const asked = fields.memberships === true ? withMemberships(query.fields) : query.fields;
-      const found = await profile.load({ ...query, fields: asked });
-      if (found === null || asked === query.fields) return found;
-      // It was asked for on behalf of the memberships: the attributes hold what the caller named.
-      const { [membershipAttribute]: _, ...attributes } = found.attributes;
-      return { ...found, attributes };
-    },
-    exportJobs: async (options) => primed(exportJob, await readExportJobs(api.exportJobs, options)),
-    datasets: async (options) => primed(dataset, await readDatasets(api.datasets, options, fields.dataset)),
-    batches: async (options) => primed(batch, await readBatches(api.batches, options, fields.batch)),
-    files: (options) => readFiles(api.files, options),
-    schedules: async (options) => primed(schedule, await readSchedules(api.schedules, options)),
-    segmentJobs: async (options) => primed(segmentJob, await readSegmentJobs(api.segmentJobs, options)),
-    segmentDefinitions: async (options) =>
-      primed(segmentDefinition, await readSegmentDefinitions(api.segmentDefinitions, options)),
-    mergePolicies: async (options) => primed(mergePolicy, await readMergePolicies(api.mergePolicies, options)),
-    runsOfSchedule: (id, first) => readRunsOfSchedule(api.segmentJobs, id, first),
-    sandboxes: () => {
-      sandboxes ??= api.sandboxes.available();
-      return sandboxes;
-    },
-    select: (selection) => {
-      fields = {
-        // Names that no field of the entity has are harmless: they choose nothing.
-        dataset: (selection.get('Dataset') ?? new Set()) as ReadonlySet<DatasetField>,
-        batch: (selection.get('Batch') ?? new Set()) as ReadonlySet<BatchField>,
-        memberships: selection.get('Profile')?.has('segmentMemberships') ?? false,
-      };
-    },
-    clear: () => {
-      for (const loader of [exportJob, dataset, batch, schedule, segmentJob, segmentDefinition, mergePolicy, profile]) {
-        loader.clear();
-      }
-      sandboxes = undefined;
-    },
-  };
+  constructor(api: PlatformApi, fields: SelectedFields) {
+    this.#api = api;
+    this.#fields = fields;
+  }
+
+  get exportJob(): Loader<ExportJobId, ExportJob> {
+    // The platform has no call for many export jobs: each one costs a call of its own.
+    this.#exportJob ??= createLoader({
+      idOf: ({ id }) => id,
+      loadMany: loadEach((id) => this.#api.exportJobs.get(id)),
+    });
+    return this.#exportJob;
+  }
+
+  get dataset(): Loader<DatasetId, Dataset> {
+    this.#dataset ??= createLoader({
+      idOf: ({ id }) => id,
+      loadMany: (ids) => this.#api.datasets.getMany(ids, this.#fields.dataset),
+    });
+    return this.#dataset;
+  }
+
+  get batch(): Loader<BatchId, Batch> {
+    this.#batch ??= createLoader({
+      idOf: ({ id }) => id,
+      loadMany: (ids) => this.#api.batches.getMany(ids, this.#fields.batch),
+    });
+    return this.#batch;
+  }
+
+  get schedule(): Loader<ScheduleId, Schedule> {
+    this.#schedule ??= createLoader({
+      idOf: ({ id }) => id,
+      // One list holds them all; there is usually one.
+      loadMany: ([first, ...others]) =>
+        others.length === 0 && first !== undefined
+          ? loadEach((id: ScheduleId) => this.#api.schedules.get(id))([first])
+          : this.#api.schedules.list(),
+    });
+    return this.#schedule;
+  }
+
+  get segmentJob(): Loader<SegmentJobId, SegmentJob> {
+    this.#segmentJob ??= createLoader({
+      idOf: ({ id }) => id,
+      loadMany: async (ids) => bulk(await this.#api.segmentJobs.getMany(ids)),
+    });
+    return this.#segmentJob;
+  }
+
+  get segmentDefinition(): Loader<SegmentId, SegmentDefinition> {
+    this.#segmentDefinition ??= createLoader({
+      idOf: ({ id }) => id,
+      loadMany: async (ids) => bulk(await this.#api.segmentDefinitions.getMany(ids)),
+    });
+    return this.#segmentDefinition;
+  }
+
+  get mergePolicy(): Loader<MergePolicyId, MergePolicy> {
+    this.#mergePolicy ??= createLoader({
+      idOf: ({ id }) => id,
+      loadMany: async (ids) => bulk(await this.#api.mergePolicies.getMany(ids)),
+    });
+    return this.#mergePolicy;
+  }
+
+  async profile(query: ProfileQuery): Promise<Profile | null> {
+    this.#profile ??= createProfileLoader(this.#api.profiles);
+    const asked = this.#fields.memberships === true ? withMemberships(query.fields) : query.fields;
+    const found = await this.#profile({ ...query, fields: asked });
+    if (found === null || asked === query.fields) return found;
+    // It was asked for on behalf of the memberships: the attributes hold what the caller named.
+    const { [membershipAttribute]: _, ...attributes } = found.attributes;
+    return { ...found, attributes };
+  }
+
+  async exportJobs(options: ExportJobConnectionOptions): Promise<Connection<ExportJob>> {
+    return primed(this.exportJob, await readExportJobs(this.#api.exportJobs, options));
+  }
+
+  async datasets(options: DatasetConnectionOptions): Promise<Connection<Dataset>> {
+    return primed(this.dataset, await readDatasets(this.#api.datasets, options, this.#fields.dataset));
+  }
+
+  async batches(options: BatchConnectionOptions): Promise<Connection<Batch>> {
+    return primed(this.batch, await readBatches(this.#api.batches, options, this.#fields.batch));
+  }
+
+  files(options: FileConnectionOptions): Promise<Connection<BatchFile>> {
+    return readFiles(this.#api.files, options);
+  }
+
+  async schedules(options: PageOptions): Promise<Connection<Schedule>> {
+    return primed(this.schedule, await readSchedules(this.#api.schedules, options));
+  }
+
+  async segmentJobs(options: SegmentJobConnectionOptions): Promise<Connection<SegmentJob>> {
+    return primed(this.segmentJob, await readSegmentJobs(this.#api.segmentJobs, options));
+  }
+
+  async segmentDefinitions(options: PageOptions): Promise<Connection<SegmentDefinition>> {
+    return primed(this.segmentDefinition, await readSegmentDefinitions(this.#api.segmentDefinitions, options));
+  }
+
+  async mergePolicies(options: PageOptions): Promise<Connection<MergePolicy>> {
+    return primed(this.mergePolicy, await readMergePolicies(this.#api.mergePolicies, options));
+  }
+
+  runsOfSchedule(id: ScheduleId, first: number): Promise<readonly SegmentJob[]> {
+    return readRunsOfSchedule(this.#api.segmentJobs, id, first);
+  }
+
+  sandboxes(): Promise<readonly Sandbox[]> {
+    this.#sandboxes ??= this.#api.sandboxes.available();
+    return this.#sandboxes;
+  }
+
+  select(selection: ReadonlyMap<string, ReadonlySet<string>>): void {
+    this.#fields = {
+      // Names that no field of the entity has are harmless: they choose nothing.
+      dataset: (selection.get('Dataset') ?? new Set()) as ReadonlySet<DatasetField>,
+      batch: (selection.get('Batch') ?? new Set()) as ReadonlySet<BatchField>,
+      memberships: selection.get('Profile')?.has('segmentMemberships') ?? false,
+    };
+  }
+
+  fresh(api: PlatformApi): Loaders {
+    return new OperationLoaders(api, this.#fields);
+  }
 }
 
 /** Memberships are an attribute like others to the platform: it leaves them out where only others are asked for. */

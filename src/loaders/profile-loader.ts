@@ -8,8 +8,11 @@ interface Answer {
   readonly profile: Profile;
 }
 
+/** Null when the platform does not know anybody of that identity. */
+export type ProfileLoader = (query: ProfileQuery) => Promise<Profile | null>;
+
 /** People looked up in the same turn are asked for together. */
-export function createProfileLoader(api: ProfilesApi) {
+export function createProfileLoader(api: ProfilesApi): ProfileLoader {
   const questions = new Map<string, ProfileQuery>();
   const loader = createLoader<string, Answer>({
     idOf: ({ question }) => question,
@@ -26,15 +29,9 @@ export function createProfileLoader(api: ProfilesApi) {
       });
     },
   });
-  return {
-    load: async (query: ProfileQuery): Promise<Profile | null> => {
-      const question = JSON.stringify([query.namespace.toLowerCase(), query.value, query.fields, query.mergePolicyId]);
-      questions.set(question, query);
-      return (await loader.load(question))?.profile ?? null;
-    },
-    clear: () => {
-      questions.clear();
-      loader.clear();
-    },
+  return async (query) => {
+    const question = JSON.stringify([query.namespace.toLowerCase(), query.value, query.fields, query.mergePolicyId]);
+    questions.set(question, query);
+    return (await loader.load(question))?.profile ?? null;
   };
 }

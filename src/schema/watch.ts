@@ -46,26 +46,30 @@ export function parseWatch<Id extends Branded<string>>(
 }
 
 /**
- * The events of a subscription field. The context of a subscription lives as long as it does, so what its loaders have
- * read for one event is forgotten before the next.
- * @throws {TokenExpiredError} when the caller's token runs out: a right that has ended shows nothing more
+ * The events of a subscription field, until the caller's token runs out.
+ * @throws {TokenExpiredError} then: a right that has ended shows nothing more
  */
-export async function* liveEvents<Entity>(
-  { loaders, clock, expiresAt }: Pick<GatewayContext, 'loaders' | 'clock' | 'expiresAt'>,
+export const liveEvents = <Entity>(
+  { clock, expiresAt }: Pick<GatewayContext, 'clock' | 'expiresAt'>,
   events: AsyncIterable<WatchEvent<Entity>>,
+): AsyncIterable<WatchEvent<Entity>> =>
+  expiresAt === null ? events : untilExpired(events, clock, expiresAt.getTime() - clock.now().getTime());
+
+async function* untilExpired<Entity>(
+  events: AsyncIterable<WatchEvent<Entity>>,
+  clock: GatewayContext['clock'],
+  leftMs: number,
 ): AsyncGenerator<WatchEvent<Entity>, void> {
-  using lease = expiresAt === null ? null : clock.deadline(expiresAt.getTime() - clock.now().getTime());
+  using lease = clock.deadline(leftMs);
   const source = events[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = source.next();
-      const { done, value } = await (lease === null ? next : untilAborted(next, lease.signal));
+      const { done, value } = await untilAborted(source.next(), lease.signal);
       if (done === true) return;
-      loaders.clear();
       yield value;
     }
   } catch (error) {
-    if (lease?.signal.aborted) throw new TokenExpiredError({ message: 'The token has expired.' });
+    if (lease.signal.aborted) throw new TokenExpiredError({ message: 'The token has expired.' });
     throw error;
   } finally {
     await source.return?.();

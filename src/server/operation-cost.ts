@@ -121,7 +121,8 @@ function callsOf(field: GraphQLField<unknown, unknown>, count: number): number {
   }
 }
 
-const callPatternOf = ({ extensions }: GraphQLField<unknown, unknown>): CallPattern | null => {
+/** Null: the field shows what is already there. */
+export const callPatternOf = ({ extensions }: GraphQLField<unknown, unknown>): CallPattern | null => {
   const pattern = extensions['upstreamCalls'];
   return pattern === 'each' || pattern === 'batched' ? pattern : null;
 };

@@ -10,6 +10,7 @@ import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import { useLiveResults } from './plugins/use-live-results.ts';
 import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
 import { useSelection } from './plugins/use-selection.ts';
+import { useSharedExecution } from './plugins/use-shared-execution.ts';
 import { type SingleConnectionOptions, useSingleConnection } from './plugins/use-single-connection.ts';
 import { useSubscriptionQuota } from './plugins/use-subscription-quota.ts';
 
@@ -48,6 +49,8 @@ export function createYogaServer(options: YogaOptions): Yoga {
       useDocuments(findDocument),
       // Limits first: what is refused is not looked at any further.
       useOperationLimits(limits),
+      // What subscribes, before what counts it.
+      useSharedExecution({ maskError }),
       useSubscriptionQuota(subscriptionQuota),
       useSelection(),
       useSingleConnection(options),

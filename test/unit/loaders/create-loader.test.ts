@@ -57,19 +57,6 @@ describe('a loader', () => {
     expect(await Promise.all([loader.load('a'), loader.load('b')])).toEqual([thing('a'), thing('b', 7)]);
     expect(calls).toEqual([['a']]);
   });
-
-  it('reads anew what it was told to forget, failures included', async () => {
-    let failing = true;
-    const { loader, calls } = setUp(async (ids) => {
-      if (failing) throw new Error('unreachable');
-      return ids.map((id) => thing(id));
-    });
-    await expect(loader.load('a')).rejects.toThrow('unreachable');
-    failing = false;
-    loader.clear();
-    expect(await loader.load('a')).toEqual(thing('a'));
-    expect(calls).toEqual([['a'], ['a']]);
-  });
 });
 
 describe('reading each id by a call of its own', () => {

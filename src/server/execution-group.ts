@@ -1,0 +1,114 @@
+import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
+import type { GatewayContext } from '../context/context.ts';
+import type { EventAudience } from './event-audience.ts';
+import type { MaskError } from './graphql-error.ts';
+import { SharedResult } from './shared-result.ts';
+
+/** What a subscription is executed with. */
+export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'operationName' | 'variableValues'> & {
+  readonly contextValue: GatewayContext;
+};
+
+/**
+ * Results that a group keeps for members that have not come to the event yet. For a member that is further behind, the
+ * event is executed again.
+ */
+const maxKeptResults = 64;
+
+export interface ExecutionGroupOptions {
+  readonly scope: EventAudience['scope'];
+  readonly maskError: MaskError;
+  /** Called when the last member has left. */
+  readonly onEmpty: () => void;
+}
+
+/** Subscriptions that are told the same of the same event: it is executed once for all of them. */
+export class ExecutionGroup {
+  readonly #options: ExecutionGroupOptions;
+  /** By event, in the order of execution. */
+  readonly #results = new Map<unknown, ExecutionResult | PendingResult>();
+  #members = 0;
+
+  constructor(options: ExecutionGroupOptions) {
+    this.#options = options;
+  }
+
+  join(): void {
+    this.#members += 1;
+  }
+
+  leave(): void {
+    this.#members -= 1;
+    if (this.#members === 0) this.#options.onEmpty();
+  }
+
+  /**
+   * What the group is told of an event, with its errors masked.
+   * @param args those of any member
+   */
+  resultOf(event: unknown, args: SubscriptionArgs): ExecutionResult | PendingResult {
+    const known = this.#results.get(event);
+    if (known !== undefined) return known;
+    const result = this.#execute(event, args);
+    // Where nobody else is, nobody comes to the event later.
+    if (this.#members === 1) return result;
+    this.#results.set(event, result);
+    if (this.#results.size > maxKeptResults) this.#results.delete(this.#results.keys().next().value);
+    return result;
+  }
+
+  #execute(event: unknown, args: SubscriptionArgs): ExecutionResult | PendingResult {
+    const { schema, document, operationName, variableValues, contextValue } = args;
+    const wanted = this.#options.scope === 'tenant' ? null : new AbortController();
+    const result = execute({
+      schema,
+      document,
+      operationName,
+      variableValues,
+      rootValue: event,
+      contextValue: contextValue.forEvent(wanted === null ? null : wanted.signal),
+    });
+    if (!(result instanceof Promise)) return this.#finish(result);
+    const giveUp = () => {
+      this.#results.delete(event);
+      wanted?.abort();
+    };
+    const finished = result.then((found) => {
+      // Nobody is there any more to be told what was given up, and there is nothing to log about it.
+      if (wanted?.signal.aborted) return found;
+      const final = this.#finish(found);
+      if (this.#results.get(event) === pending) this.#results.set(event, final);
+      return final;
+    });
+    const pending = new PendingResult(finished, giveUp);
+    return pending;
+  }
+
+  #finish(result: ExecutionResult): ExecutionResult {
+    const { data = null, errors } = result;
+    return errors === undefined ? new SharedResult(data) : { ...result, errors: errors.map(this.#options.maskError) };
+  }
+}
+
+/** A result that takes its time. When the last of those who wait for it has left, it is given up. */
+export class PendingResult {
+  readonly #result: Promise<ExecutionResult>;
+  readonly #giveUp: () => void;
+  #waiting = 0;
+
+  constructor(result: Promise<ExecutionResult>, giveUp: () => void) {
+    this.#result = result;
+    this.#giveUp = giveUp;
+  }
+
+  wait(): Promise<ExecutionResult> {
+    this.#waiting += 1;
+    return this.#result;
+  }
+
+  /** To be called once for each `wait`, by who does not wait for the result any more. */
+  leave(): void {
+    this.#waiting -= 1;
+    if (this.#waiting === 0) this.#giveUp();
+  }
+}

@@ -1,0 +1,61 @@
+// biome-ignore lint/suspicious/noDeprecatedImports: only the form with positional arguments is deprecated.
+import { createSourceEventStream, type DocumentNode, type ExecutionResult } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { GatewayContext } from '../../context/context.ts';
+import { tenantKey } from '../../domain/tenant.ts';
+import { audienceOf, type EventAudience } from '../event-audience.ts';
+import { ExecutionGroup, type SubscriptionArgs } from '../execution-group.ts';
+import type { MaskError } from '../graphql-error.ts';
+import { SharedStream } from '../shared-stream.ts';
+
+/** The subscriptions of one document. */
+interface DocumentGroups {
+  readonly audience: EventAudience;
+  /** Those that have members, by what tells them apart. */
+  readonly groups: Map<string, ExecutionGroup>;
+}
+
+/**
+ * Executes each event of a subscription once for all who are told the same of it: subscriptions of one tenant with the
+ * same document, operation and variables, and of the same credential where a selected field asks the platform. Over
+ * every transport: it is part of the pipeline, and nothing of it shows to resolvers.
+ */
+export function useSharedExecution({ maskError }: { readonly maskError: MaskError }): Plugin<GatewayContext> {
+  const documents = new WeakMap<DocumentNode, DocumentGroups>();
+
+  const groupOf = (args: SubscriptionArgs): ExecutionGroup => {
+    const { schema, document } = args;
+    const known = documents.get(document) ?? { audience: audienceOf(schema, document), groups: new Map() };
+    documents.set(document, known);
+    const { audience, groups } = known;
+    const key = keyOf(audience, args);
+    const group =
+      groups.get(key) ??
+      new ExecutionGroup({ scope: audience.scope, maskError, onEmpty: () => void groups.delete(key) });
+    groups.set(key, group);
+    return group;
+  };
+
+  const subscribe = async (args: SubscriptionArgs): Promise<SharedStream | ExecutionResult> => {
+    const events = await createSourceEventStream(args);
+    if (!(Symbol.asyncIterator in events)) return events;
+    return new SharedStream(events[Symbol.asyncIterator](), groupOf(args), args);
+  };
+
+  return { onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args)) };
+}
+
+/** What tells groups of one document apart. */
+function keyOf(
+  { scope, variables }: EventAudience,
+  { operationName, variableValues, contextValue }: SubscriptionArgs,
+): string {
+  const given = variableValues ?? {};
+  return JSON.stringify([
+    tenantKey(contextValue.tenant),
+    scope === 'tenant' ? null : contextValue.credentialFingerprint,
+    operationName ?? null,
+    // One that is missing has its default, which null has not.
+    variables.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
+  ]);
+}

@@ -1,0 +1,17 @@
+import type { ExecutionResult } from 'graphql';
+
+/** A result without errors that many subscribers are sent: it becomes text once. */
+export class SharedResult implements ExecutionResult {
+  readonly data: NonNullable<ExecutionResult['data']> | null;
+  #text: string | undefined;
+
+  constructor(data: SharedResult['data']) {
+    this.data = data;
+  }
+
+  /** Called by Yoga in place of `JSON.stringify`, with the result itself and without `this`. */
+  stringify(result: SharedResult): string {
+    result.#text ??= JSON.stringify(result);
+    return result.#text;
+  }
+}
