@@ -22,7 +22,9 @@ export function createErrorMask(
     }
 
     const errorId = randomUUID();
-    logger.error({ err: rootCause(error), errorId }, 'unexpected error');
+    const cause = rootCause(error);
+    if (isAbort(cause)) logger.debug({ err: cause, errorId }, 'an operation was given up by its caller');
+    else logger.error({ err: cause, errorId }, 'unexpected error');
     return new GraphQLError('Internal error.', {
       ...placeOf(error),
       extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false, errorId, ...atRequest(error, 500) },
@@ -104,6 +106,9 @@ function rootCause(error: unknown): unknown {
   for (let next = wrappedBy(current); next !== undefined; next = wrappedBy(current)) current = next;
   return current;
 }
+
+/** The reason of a signal that nobody gave a reason to: a caller who has left, and whom no answer reaches. */
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
 
 const wrappedBy = (error: unknown): Error | undefined =>
   error instanceof GraphQLError ? error.originalError : undefined;

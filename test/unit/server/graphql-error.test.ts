@@ -32,6 +32,15 @@ const failures: readonly errors.GatewayError[] = [
   new errors.ShuttingDownError(options),
 ];
 
+describe('an operation whose caller has left', () => {
+  it('is no unexpected error of the gateway', () => {
+    const { mask, log } = setUp();
+    const left = new GraphQLError('wrapped', { originalError: new DOMException('aborted', 'AbortError') });
+    expect(mask(left).extensions).toMatchObject({ code: 'INTERNAL_SERVER_ERROR', retryable: false });
+    expect(log).toEqual([]);
+  });
+});
+
 describe('the vocabulary of failures', () => {
   it('is tried here in all its classes', () => {
     const classes = Object.values(errors).filter(
