@@ -51,7 +51,10 @@ export const createDatasetInput = z.object({
   ),
 });
 
-/** Creates the dataset and reads back what the platform made of it: its answer to a create is the id alone. */
+/**
+ * Creates the dataset and reads back what the platform made of it: its answer to a create is the id alone. Once there is
+ * an id, nothing that fails makes a failure of the create, which would be tried again.
+ */
 export async function createDataset(
   ctx: Pick<GatewayContext, 'writes' | 'loaders'>,
   input: z.output<typeof createDatasetInput>,
@@ -67,8 +70,8 @@ export async function createDataset(
     tags: input.tags ?? [],
   };
   const id = await ctx.writes.datasets.create(dataset);
-  const created = await ctx.loaders.dataset.load(id);
-  // A store that is read before it has caught up with the write: what was asked for is then all that is known.
+  // It cannot be read, or the store has not caught up with the write: what was asked for is then all that is known.
+  const created = await ctx.loaders.dataset.load(id).catch(() => null);
   return (
     created ?? {
       ...dataset,

@@ -264,9 +264,12 @@ async function startExportJob(ctx: WriteContext, input: CreateExportJob, dataset
   return created;
 }
 
-/** A dataset made for an export that the platform then refused is of no use. One that a job may be writing into stays. */
+/**
+ * A dataset made for an export that was then not created is of no use: who tries again makes another one. One that a job
+ * may be writing into stays.
+ */
 async function removeUnusedDataset(ctx: WriteContext, id: DatasetId, reason: unknown): Promise<void> {
-  const refused = reason instanceof GatewayError && !reason.retryable && !mayHaveHappened(reason);
+  const refused = reason instanceof GatewayError && !mayHaveHappened(reason);
   if (!refused) return;
   try {
     await ctx.writes.datasets.delete(id);

@@ -4,6 +4,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { closedPort, profileDataset, type Stub, startPlatform, startProxy, startStub } from '../support/platform.ts';
 import {
+  CreateDatasetDocument,
   CreateExportJobDocument,
   ExportJobDocument,
   ListDatasetsDocument,
@@ -256,17 +257,41 @@ describe('when the platform fails in the middle of a create', () => {
     });
   });
 
-  it('by refusing it, the dataset that was made for the export is removed again', async () => {
-    await using platform = await startFailingCreate(sending(403, ''));
+  it.each([
+    ['403', sending(403, ''), 'ForbiddenError'],
+    ['429', sending(429, ''), 'RateLimitedError'],
+  ])('with %s, the dataset that was made for the export is removed again', async (_, answer, expected) => {
+    await using platform = await startFailingCreate(answer);
     await using gateway = await startGateway({ platform });
     const { createExportJob } = await gateway.query(CreateExportJobDocument, {
       input: { destination: { target: { newDataset: { name: 'Only for this export' } } } },
     });
-    expect(createExportJob).toMatchObject({ __typename: 'ForbiddenError' });
+    expect(createExportJob).toMatchObject({ __typename: expected });
     const { datasets } = await gateway.query(ListDatasetsDocument, { filter: { name: 'Only for this export' } });
     expect(datasets.nodes).toEqual([]);
     expect(platform.requests.some((request) => request.startsWith('DELETE /data/foundation/catalog/dataSets/'))).toBe(
       true,
     );
+  });
+});
+
+describe('when a dataset is created and cannot be read then', () => {
+  it('it is answered all the same, and an export goes into it: who tried again would make another one', async () => {
+    await using healthy = await startPlatform();
+    await using platform = await startProxy(healthy, ({ method, url }, response) => {
+      if (method !== 'GET' || url?.includes('/catalog/dataSets/') !== true) return false;
+      sending(500, '')(response);
+      return true;
+    });
+    await using gateway = await startGateway({ platform });
+    const { data } = await gateway.execute(CreateDatasetDocument, { input: { name: 'Made and not seen' } });
+    expect(data?.createDataset).toMatchObject({
+      __typename: 'CreateDatasetPayload',
+      dataset: { name: 'Made and not seen', isUnionProfileDataset: true },
+    });
+    const target = { newDataset: { name: 'Made for an export' } };
+    const answer = await gateway.execute(CreateExportJobDocument, { input: { destination: { target } } });
+    expect(answer.data?.createExportJob).toMatchObject({ __typename: 'CreateExportJobPayload' });
+    expect(platform.requests.filter((request) => request.startsWith('POST /data/foundation'))).toHaveLength(2);
   });
 });
