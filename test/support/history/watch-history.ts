@@ -1,0 +1,104 @@
+import type { Violation } from './violation.ts';
+
+/** An entity as an event showed it. */
+export interface SeenEntity {
+  readonly id: string;
+  /** Null for a kind that has none. */
+  readonly status: string | null;
+  /** Everything of it that is compared with the truth, as one text. */
+  readonly state: string;
+}
+
+/** What the event of a live view says, of whatever kind of entity. */
+export interface SeenEvent {
+  readonly kind: 'SNAPSHOT' | 'CREATED' | 'CHANGED' | 'REMOVED' | 'STALE' | 'RECOVERED' | 'RESYNC';
+  readonly cursor: string;
+  readonly observedAt: string;
+  readonly previousStatus: string | null;
+  readonly entity: SeenEntity | null;
+}
+
+/** How the events of one subscription ended. */
+export type SessionEnd =
+  /** Not yet. */
+  | 'open'
+  /** The client unsubscribed, or its connection was cut on purpose. */
+  | 'left'
+  /** The gateway said that nothing more will come. */
+  | 'completed'
+  /** With GraphQL errors. */
+  | 'refused'
+  /** The connection ended, and nobody had cut it. */
+  | 'broken';
+
+/** One subscription, from its beginning to its end. */
+export interface WatchSession {
+  /** Cursor that it went on behind; null when it began anew. */
+  readonly after: string | null;
+  /** When the client asked for it. */
+  readonly openedAt: Date;
+  readonly events: readonly SeenEvent[];
+  readonly end: SessionEnd;
+}
+
+export type HistoryScope =
+  | { readonly kind: 'everything' }
+  /** Ids as the events show them. */
+  | { readonly kind: 'ids'; readonly ids: ReadonlySet<string> }
+  | { readonly kind: 'statuses'; readonly statuses: ReadonlySet<string> };
+
+/** Everything that one subscriber was told, over all its subscriptions. */
+export interface WatchHistory {
+  readonly name: string;
+  readonly scope: HistoryScope;
+  /** In the order in which they were opened; each but the first goes on behind the last event of those before it. */
+  readonly sessions: readonly WatchSession[];
+}
+
+/** A place in an event log. */
+export interface LogPlace {
+  readonly epoch: string;
+  readonly sequence: number;
+  /** Of a snapshot whose last event is still to come. */
+  readonly partial: boolean;
+}
+
+/** Null when the text is not a cursor. */
+export function parseCursor(cursor: string): LogPlace | null {
+  const [, epoch, digits, partial] = /^([\w-]+)\.(\d+)(\.partial)?$/.exec(cursor) ?? [];
+  if (epoch === undefined || digits === undefined) return null;
+  return { epoch, sequence: Number(digits), partial: partial !== undefined };
+}
+
+/** Stages of a job, from which it never goes back. What is not here (UNKNOWN) is nowhere in their order. */
+const stageOf: Readonly<Record<string, number>> = {
+  NEW: 0,
+  QUEUED: 1,
+  PROCESSING: 2,
+  CANCELLING: 3,
+  CANCELLED: 4,
+  SUCCEEDED: 4,
+  FAILED: 4,
+};
+const lastStage = 4;
+
+/** Whether nothing more happens to a job of this status; false where there are no statuses. */
+export const isLastStatus = (status: string | null): boolean => status !== null && stageOf[status] === lastStage;
+
+/** Whether a job may go from one status to another. */
+export function isForward(from: string | null, to: string | null): boolean {
+  if (from === null || to === null || from === to) return true;
+  if (isLastStatus(from)) return false;
+  const [before, after] = [stageOf[from], stageOf[to]];
+  return before === undefined || after === undefined || after > before;
+}
+
+/** Makes the violations of one history, and says in each of them whose they are. */
+export type Report = (rule: string, event: SeenEvent | null, detail: string) => void;
+
+export const reportInto =
+  (violations: Violation[], { name }: Pick<WatchHistory, 'name'>): Report =>
+  (rule, event, detail) => {
+    const place = event === null ? '' : `, ${event.kind} ${event.entity?.id ?? ''} at ${event.cursor}`;
+    violations.push({ rule, where: `${name}${place}`, detail });
+  };

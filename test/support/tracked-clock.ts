@@ -1,0 +1,42 @@
+import { type Clock, type Deadline, systemClock } from '../../src/runtime/clock.ts';
+
+/** The clock of the machine, which knows how many sleeps and deadlines have neither ended nor been given up. */
+export class TrackedClock implements Clock {
+  #pending = 0;
+
+  /** Timers that are left. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  now(): Date {
+    return systemClock.now();
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.#pending += 1;
+    try {
+      await systemClock.sleep(ms, signal);
+    } finally {
+      this.#pending -= 1;
+    }
+  }
+
+  deadline(ms: number): Deadline {
+    const deadline = systemClock.deadline(ms);
+    let ended = false;
+    this.#pending += 1;
+    const end = () => {
+      if (!ended) this.#pending -= 1;
+      ended = true;
+    };
+    deadline.signal.addEventListener('abort', end, { once: true });
+    return {
+      signal: deadline.signal,
+      [Symbol.dispose]: () => {
+        deadline[Symbol.dispose]();
+        end();
+      },
+    };
+  }
+}
