@@ -1,0 +1,158 @@
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import type { GraphQLFailure } from '../support/event-stream.ts';
+import type { Gateway } from '../support/gateway.ts';
+import type { ChangeAttempt } from '../support/history/check-changes.ts';
+import type { CreateAttempt, CreateOutcome } from '../support/history/check-creates.ts';
+import type { SeenError } from '../support/history/check-errors.ts';
+import type { Violation } from '../support/history/violation.ts';
+
+/** A member of a mutation's union that is no payload. */
+interface UnionError {
+  readonly __typename: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** What came of a mutation: its payload, or the code of the error. */
+export type Result<Payload> =
+  | { readonly kind: 'payload'; readonly payload: Payload }
+  | { readonly kind: 'error'; readonly code: string };
+
+/** What clients create. */
+export const createdKinds = ['exportJobs', 'segmentJobs', 'schedules', 'datasets'] as const;
+export type Created = (typeof createdKinds)[number];
+
+/** Everything that the clients of one run did and were answered. */
+export class Journal {
+  readonly errors: SeenError[] = [];
+  readonly scheduleChanges: ChangeAttempt[] = [];
+  readonly violations: Violation[] = [];
+  readonly #creates: Record<Created, CreateAttempt[]> = {
+    exportJobs: [],
+    segmentJobs: [],
+    schedules: [],
+    datasets: [],
+  };
+  readonly #waiting = new Set<{ readonly isDone: () => boolean; readonly resolve: () => void }>();
+  #operations = 0;
+  #closed = false;
+
+  get operations(): number {
+    return this.#operations;
+  }
+
+  creates(kind: Created): readonly CreateAttempt[] {
+    return this.#creates[kind];
+  }
+
+  /** Ids of what has been answered as created, in the order of the answers. */
+  created(kind: Created): readonly string[] {
+    const ids = this.#creates[kind].flatMap(({ outcome }) => (outcome.kind === 'created' ? [outcome.id] : []));
+    return [...new Set(ids)];
+  }
+
+  attempted(kind: Created, attempt: CreateAttempt): void {
+    this.#creates[kind].push(attempt);
+    this.#wake();
+  }
+
+  /** One more operation is asked for. */
+  begin(): void {
+    this.#operations += 1;
+    this.#wake();
+  }
+
+  /** No more operations will come. */
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  /** Resolves when something holds, which is asked after each operation, or when no more will come. */
+  until(isDone: () => boolean): Promise<void> {
+    if (this.#closed || isDone()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.add({ isDone, resolve }));
+  }
+
+  refused(where: string, errors: readonly GraphQLFailure[]): void {
+    for (const { message, extensions } of errors) {
+      this.errors.push({
+        where,
+        message,
+        code: extensions?.['code'],
+        retryable: extensions?.['retryable'],
+        from: 'graphql',
+      });
+    }
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiting) {
+      if (!this.#closed && !waiter.isDone()) continue;
+      this.#waiting.delete(waiter);
+      waiter.resolve();
+    }
+  }
+
+  /** Asks over HTTP, and keeps the errors. Null when there is no data. */
+  async ask<Data, Variables>(
+    gateway: Gateway,
+    where: string,
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<{ readonly data: Data | null; readonly code: string | null }> {
+    this.begin();
+    try {
+      const { data, errors } = await gateway.execute(document, variables);
+      this.refused(where, errors);
+      if (data === null && errors.length === 0) this.#unanswered(where, 'neither data nor errors');
+      const code = errors[0]?.extensions?.['code'];
+      return { data, code: errors.length === 0 ? null : String(code) };
+    } catch (error) {
+      this.#unanswered(where, String(error));
+      return { data: null, code: 'NO_ANSWER' };
+    }
+  }
+
+  /** A mutation whose result is a union. */
+  async mutate<Data, Variables, Member extends { readonly __typename: string }, Name extends Member['__typename']>(
+    gateway: Gateway,
+    where: string,
+    { document, variables, member, payload }: Mutation<Data, Variables, Member, Name>,
+  ): Promise<Result<Extract<Member, { readonly __typename: Name }>>> {
+    const { data, code } = await this.ask(gateway, where, document, variables);
+    if (data === null) return { kind: 'error', code: code ?? 'NO_ANSWER' };
+    const result = member(data);
+    if (isPayload(result, payload)) return { kind: 'payload', payload: result };
+    // Every other member of such a union implements the interface Error, which all operations here ask for.
+    const error = result as unknown as UnionError;
+    this.errors.push({ where, code: error.code, retryable: undefined, message: error.message, from: 'union' });
+    return { kind: 'error', code: error.code };
+  }
+
+  #unanswered(where: string, detail: string): void {
+    this.violations.push({ rule: 'every request is answered', where, detail });
+  }
+}
+
+export interface Mutation<Data, Variables, Member, Name> {
+  readonly document: TypedDocumentNode<Data, Variables>;
+  readonly variables: Variables;
+  readonly member: (data: Data) => Member;
+  /** Name of the type that means success. */
+  readonly payload: Name;
+}
+
+const isPayload = <Member extends { readonly __typename: string }, Name extends Member['__typename']>(
+  result: Member,
+  name: Name,
+): result is Extract<Member, { readonly __typename: Name }> => result.__typename === name;
+
+/** What a result says of something that was to be created. */
+export function createOutcome<Payload>(
+  result: Result<Payload>,
+  created: (payload: Payload) => { readonly id: string; readonly replayed: boolean },
+): CreateOutcome {
+  if (result.kind === 'payload') return { kind: 'created', ...created(result.payload) };
+  return result.code === 'OUTCOME_UNKNOWN' ? { kind: 'unknown' } : { kind: 'refused', code: result.code };
+}

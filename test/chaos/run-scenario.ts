@@ -1,0 +1,143 @@
+import { eventually } from '../support/eventually.ts';
+import type { Gateway } from '../support/gateway.ts';
+import { checkViews } from '../support/history/check-views.ts';
+import type { WatchHistory } from '../support/history/watch-history.ts';
+import type { startPlatform } from '../support/platform.ts';
+import { type PlatformReading, readPlatform } from '../support/platform-reading.ts';
+import { connectRest } from '../support/rest-client.ts';
+import { vanishingJobs } from './fault-scripts.ts';
+import type { Journal } from './journal.ts';
+import { runQuerier } from './querier.ts';
+import type { Scenario, SubscriberPlan } from './scenario.ts';
+import { Subscriber } from './subscriber.ts';
+import { type FinalTruth, runningJobs, truthOf } from './truth.ts';
+import { runExporter, runScheduler, runSegmenter, type WriterContext } from './writers.ts';
+
+/** Real time that the gateway may take to see again after the trouble, with its circuits and its budget, in milliseconds. */
+const recoveryMs = 15_000;
+
+export const watchedKinds = ['exportJobs', 'segmentJobs', 'schedules'] as const satisfies SubscriberPlan['watched'][];
+/** As the metrics of feeds name them. */
+const feedKinds = { exportJobs: 'export-jobs', segmentJobs: 'segment-jobs', schedules: 'schedules' } as const;
+
+/** What all clients of a run speak to. */
+export interface Stage {
+  readonly platform: Awaited<ReturnType<typeof startPlatform>>;
+  readonly gateway: Gateway;
+  readonly journal: Journal;
+}
+
+/** What is left of a run to be checked, besides its journal. */
+export interface Outcome {
+  readonly histories: readonly WatchedHistory[];
+  readonly truth: FinalTruth;
+  readonly faultsHit: number;
+}
+
+export type WatchedHistory = WatchHistory & Pick<SubscriberPlan, 'watched'>;
+
+/**
+ * Lets all clients do what they have planned while the platform fails as planned, then ends the trouble and waits until
+ * nothing changes any more and every subscriber has heard of it.
+ */
+export async function runScenario(scenario: Scenario, { platform, gateway, journal }: Stage): Promise<Outcome> {
+  const before = await readPlatform(await connectRest(platform));
+  const subscribers = scenario.subscribers.map(
+    (plan, index) => new Subscriber(plan, { gateway, journal, name: `subscriber ${index}` }),
+  );
+
+  platform.faults.set(scenario.faults);
+  const following = subscribers.map((subscriber) => subscriber.run());
+  const cuts = subscribers.map(async (subscriber) => {
+    const { cutAtOperation } = subscriber.plan;
+    if (cutAtOperation === null) return;
+    await journal.until(() => journal.operations >= cutAtOperation);
+    await subscriber.cut();
+  });
+  await Promise.all([
+    ...runQueriers(scenario, { gateway, journal, before }),
+    ...runWriters(scenario, { gateway, journal, before }),
+  ]);
+  journal.close();
+  await Promise.all(cuts);
+  const faultsHit = platform.faults.hits.reduce((sum, hits) => sum + hits, 0);
+  platform.faults.clear();
+
+  // Asked for now: the trouble may have made older tokens invalid.
+  const rest = await connectRest(platform);
+  const after = await eventually(
+    async () => {
+      const now = await readPlatform(rest);
+      const running = runningJobs(before, now);
+      if (running.length > 0) throw new Error(`These jobs do not end: ${running.map(({ id }) => id).join()}`);
+      return now;
+    },
+    { patienceMs: recoveryMs },
+  );
+  const truth = truthOf(before, after);
+  await roundsOf(gateway).catch((error: unknown) =>
+    journal.violations.push({ rule: 'feeds go on after the trouble', where: 'metrics', detail: String(error) }),
+  );
+  const histories = () => subscribers.map(({ plan: { watched }, history }) => ({ ...history, watched }));
+  const denied = vanishingJobs(scenario.faults);
+  await eventually(
+    () => {
+      const all = histories();
+      for (const kind of watchedKinds) {
+        const own = all.filter(({ watched }) => watched === kind);
+        const [wrong] = checkViews(own, { entities: truth.views[kind], denied });
+        if (wrong !== undefined) throw new Error(wrong.detail);
+      }
+    },
+    { patienceMs: recoveryMs },
+    // What is still wrong then is reported with everything else.
+  ).catch(() => undefined);
+  await Promise.all(subscribers.map((subscriber) => subscriber.stop()));
+  await Promise.all(following);
+  return { histories: histories(), truth, faultsHit };
+}
+
+interface Clients {
+  readonly gateway: Gateway;
+  readonly journal: Journal;
+  readonly before: PlatformReading;
+}
+
+function runQueriers({ queriers }: Scenario, { gateway, journal, before }: Clients): readonly Promise<void>[] {
+  const anyJob = `ExportJob:${before.exportJobs[0]?.id}`;
+  return queriers.map((steps, index) => runQuerier({ gateway, journal, name: `querier ${index}`, anyJob }, steps));
+}
+
+function runWriters(
+  { exporters, segmenters, schedulers }: Scenario,
+  { gateway, journal, before }: Clients,
+): readonly Promise<void>[] {
+  const segments = before.segmentDefinitions.map(({ id }) => id);
+  const context = (role: string, number: number): WriterContext => ({
+    gateway,
+    journal,
+    name: `${role} ${number}`,
+    number,
+    segments,
+  });
+  return [
+    ...exporters.map((steps, index) => runExporter(context('exporter', index), steps)),
+    ...segmenters.map((steps, index) => runSegmenter(context('segmenter', index), steps)),
+    ...schedulers.map((steps, index) => runScheduler(context('scheduler', index), steps)),
+  ];
+}
+
+/** Resolves when each feed has made two more good rounds: the second one began after the call. */
+async function roundsOf(gateway: Gateway): Promise<void> {
+  const read = () =>
+    Promise.all(watchedKinds.map((kind) => gateway.metric(`aep_watch_rounds{kind="${feedKinds[kind]}"}`)));
+  const first = await read();
+  await eventually(
+    async () => {
+      const now = await read();
+      if (now.some((rounds, index) => rounds < (first[index] ?? 0) + 2))
+        throw new Error(`A feed makes no rounds: ${first} and then ${now}.`);
+    },
+    { patienceMs: recoveryMs },
+  );
+}

@@ -1,0 +1,84 @@
+import { createLogger } from '../../src/runtime/logger.ts';
+import { startGateway } from '../support/gateway.ts';
+import type { Violation } from '../support/history/violation.ts';
+import { startPlatform } from '../support/platform.ts';
+import { TrackedClock } from '../support/tracked-clock.ts';
+import { checkFeeds, checkRun } from './check-run.ts';
+import { callTimeoutMs } from './fault-scripts.ts';
+import { createdKinds, Journal } from './journal.ts';
+import { activeResources, checkLeftovers } from './leftovers.ts';
+import { type Outcome, runScenario } from './run-scenario.ts';
+import { type Scenario, scenarioOf } from './scenario.ts';
+
+/** What one run did, and what was wrong with it. */
+export interface SeedReport {
+  readonly seed: number;
+  readonly operations: number;
+  readonly faultsHit: number;
+  readonly creates: number;
+  readonly unknownOutcomes: number;
+  readonly reconnects: number;
+  readonly events: number;
+  readonly durationMs: number;
+  readonly violations: readonly Violation[];
+}
+
+/** Jobs take long enough to be seen in each status, and no longer. */
+const pace = {
+  newMs: [0, 80],
+  queuedMs: [0, 60],
+  segmentingMs: [20, 100],
+  exportingMs: [20, 150],
+  writingMs: [0, 80],
+  cancellingMs: [10, 100],
+} as const;
+/** Few: what is exported does not matter here. */
+const profiles = 40;
+const concurrentExports = 6;
+
+/** Runs the scenario of a seed on a platform and a gateway of its own, and checks what everybody saw. */
+export async function runSeed(seed: number): Promise<SeedReport> {
+  const scenario = scenarioOf(seed);
+  const startedAt = performance.now();
+  const before = activeResources();
+  const clocks = { platform: new TrackedClock(), gateway: new TrackedClock() };
+  const journal = new Journal();
+  const { outcome, violations } = await runOnStage(scenario, journal, clocks);
+  const sessions = outcome.histories.flatMap((history) => history.sessions);
+  const creates = createdKinds.flatMap((kind) => journal.creates(kind));
+  return {
+    seed,
+    operations: journal.operations,
+    faultsHit: outcome.faultsHit,
+    creates: creates.length,
+    unknownOutcomes: creates.filter((attempt) => attempt.outcome.kind === 'unknown').length,
+    reconnects: sessions.filter(({ after }) => after !== null).length,
+    events: sessions.reduce((sum, { events }) => sum + events.length, 0),
+    durationMs: performance.now() - startedAt,
+    violations: [...violations, ...(await checkLeftovers(before, clocks))],
+  };
+}
+
+async function runOnStage(
+  scenario: Scenario,
+  journal: Journal,
+  clocks: Readonly<Record<'platform' | 'gateway', TrackedClock>>,
+): Promise<{ readonly outcome: Outcome; readonly violations: readonly Violation[] }> {
+  await using platform = await startPlatform({
+    profiles,
+    pace,
+    concurrentExports,
+    clock: clocks.platform,
+    // Several clients work on schedules.
+    quirks: { oneSchedulePer: 'nothing' },
+    logger: createLogger({ level: 'error' }),
+  });
+  await using gateway = await startGateway({
+    platform,
+    clock: clocks.gateway,
+    env: { UPSTREAM_TIMEOUT_MS: String(callTimeoutMs) },
+  });
+  const outcome = await runScenario(scenario, { platform, gateway, journal });
+  const feeds = await checkFeeds(gateway);
+  return { outcome, violations: [...feeds, ...checkRun(scenario, { journal, outcome, logs: gateway.logs })] };
+}

@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import type { Transport } from '../support/gateway.ts';
+import { type FaultScript, faultScript } from './fault-scripts.ts';
+
+/** What one run does: everything that chance decides follows from the seed. */
+export interface Scenario {
+  readonly faults: FaultScript;
+  readonly subscribers: readonly SubscriberPlan[];
+  readonly queriers: readonly (readonly QueryStep[])[];
+  readonly exporters: readonly (readonly ExportStep[])[];
+  readonly segmenters: readonly (readonly SegmentStep[])[];
+  readonly schedulers: readonly (readonly ScheduleStep[])[];
+}
+
+export interface SubscriberPlan {
+  readonly watched: 'exportJobs' | 'segmentJobs' | 'schedules';
+  readonly scope: 'everything' | 'ids' | 'statuses';
+  readonly transport: Transport;
+  /** Picks what is followed by id. */
+  readonly pick: number;
+  /** After how many events of each subscription the client leaves and comes back; the last one stays. */
+  readonly leavesAfter: readonly number[];
+  /** After how many operations of all clients its connection is cut in the middle of its waiting; null for never. */
+  readonly cutAtOperation: number | null;
+}
+
+export type QueryStep =
+  | { readonly kind: 'board' | 'segment-jobs' | 'schedules' | 'datasets'; readonly first: number }
+  | { readonly kind: 'pages'; readonly first: number; readonly pages: number }
+  | { readonly kind: 'nodes'; readonly picks: readonly number[] }
+  | { readonly kind: 'job'; readonly pick: number };
+
+/** How a create is asked for: alone, twins that ask for the same, or repetitions that name one key. */
+export type Repetition =
+  | { readonly kind: 'once' }
+  | { readonly kind: 'twins' }
+  | { readonly kind: 'key'; readonly together: number; readonly afterwards: number };
+
+export type ExportStep =
+  | { readonly kind: 'create'; readonly repetition: Repetition; readonly newDataset: boolean }
+  | { readonly kind: 'cancel'; readonly pick: number };
+
+export type SegmentStep =
+  | { readonly kind: 'create'; readonly repetition: Repetition }
+  | { readonly kind: 'cancel'; readonly pick: number };
+
+export type ScheduleStep =
+  | { readonly kind: 'create' }
+  | { readonly kind: 'update'; readonly hour: number; readonly active: boolean }
+  | { readonly kind: 'delete' };
+
+const pick = fc.nat(1_000);
+
+const subscriber = (watched: SubscriberPlan['watched'], scope: SubscriberPlan['scope']) =>
+  fc.record({
+    watched: fc.constant(watched),
+    scope: fc.constant(scope),
+    transport: fc.constantFrom<Transport>('websocket', 'sse'),
+    pick,
+    leavesAfter: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
+    cutAtOperation: fc.option(fc.integer({ min: 5, max: 150 })),
+  });
+
+const count = fc.integer({ min: 1, max: 20 });
+const queryStep: fc.Arbitrary<QueryStep> = fc.oneof(
+  fc.record({
+    kind: fc.constantFrom('board' as const, 'segment-jobs' as const, 'schedules' as const, 'datasets' as const),
+    first: count,
+  }),
+  fc.record({ kind: fc.constant('pages' as const), first: count, pages: fc.integer({ min: 2, max: 3 }) }),
+  fc.record({ kind: fc.constant('nodes' as const), picks: fc.array(pick, { minLength: 1, maxLength: 6 }) }),
+  fc.record({ kind: fc.constant('job' as const), pick }),
+);
+
+const repetition: fc.Arbitrary<Repetition> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant<Repetition>({ kind: 'once' }) },
+  { weight: 2, arbitrary: fc.constant<Repetition>({ kind: 'twins' }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('key' as const),
+      together: fc.integer({ min: 1, max: 3 }),
+      afterwards: fc.integer({ min: 0, max: 2 }),
+    }),
+  },
+);
+const cancel = fc.record({ kind: fc.constant('cancel' as const), pick });
+
+const exportStep: fc.Arbitrary<ExportStep> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('create' as const),
+      repetition,
+      newDataset: fc.constantFrom(true, false, false),
+    }),
+  },
+  { weight: 1, arbitrary: cancel },
+);
+const segmentStep: fc.Arbitrary<SegmentStep> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('create' as const), repetition }) },
+  { weight: 1, arbitrary: cancel },
+);
+const scheduleChange: fc.Arbitrary<ScheduleStep> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('update' as const), hour: fc.nat(23), active: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.constant<ScheduleStep>({ kind: 'delete' }) },
+  { weight: 1, arbitrary: fc.constant<ScheduleStep>({ kind: 'create' }) },
+);
+const scheduleSteps = fc
+  .array(scheduleChange, { minLength: 2, maxLength: 4 })
+  .map((steps): readonly ScheduleStep[] => [{ kind: 'create' }, ...steps]);
+
+const times = <Item>(length: number, item: fc.Arbitrary<Item>) =>
+  fc.array(item, { minLength: length, maxLength: length });
+const stepsOf = <Step>(step: fc.Arbitrary<Step>, min: number, max: number) =>
+  fc.array(step, { minLength: min, maxLength: max });
+
+/** 50 clients: 20 that subscribe, 15 that query, 15 that write. */
+const scenario: fc.Arbitrary<Scenario> = fc.record({
+  faults: faultScript,
+  subscribers: fc.tuple(
+    ...times3('exportJobs', 4, 4, 3),
+    ...times3('segmentJobs', 2, 2, 2),
+    ...times3('schedules', 2, 1, 0),
+  ),
+  queriers: times(15, stepsOf(queryStep, 2, 4)),
+  exporters: times(9, stepsOf(exportStep, 2, 3)),
+  segmenters: times(3, stepsOf(segmentStep, 2, 4)),
+  schedulers: times(3, scheduleSteps),
+});
+
+function times3(
+  watched: SubscriberPlan['watched'],
+  everything: number,
+  ids: number,
+  statuses: number,
+): fc.Arbitrary<SubscriberPlan>[] {
+  const of = (scope: SubscriberPlan['scope'], length: number) =>
+    Array.from({ length }, () => subscriber(watched, scope));
+  return [...of('everything', everything), ...of('ids', ids), ...of('statuses', statuses)];
+}
+
+/** The same scenario for the same seed. */
+export function scenarioOf(seed: number): Scenario {
+  const [made] = fc.sample(scenario, { seed, numRuns: 1 });
+  if (made === undefined) throw new Error('There is no scenario.');
+  return made;
+}

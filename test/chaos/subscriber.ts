@@ -1,0 +1,205 @@
+import { systemClock } from '../../src/runtime/clock.ts';
+import {
+  FollowSegmentJobsDocument,
+  type FollowSegmentJobsSubscription,
+  WatchExportJobsDocument,
+  type WatchExportJobsSubscription,
+  WatchSchedulesDocument,
+  type WatchSchedulesSubscription,
+} from '../e2e/operations.generated.ts';
+import { type EventStream, StreamFailure } from '../support/event-stream.ts';
+import type { Gateway } from '../support/gateway.ts';
+import type {
+  HistoryScope,
+  SeenEvent,
+  SessionEnd,
+  WatchHistory,
+  WatchSession,
+} from '../support/history/watch-history.ts';
+import type { Journal } from './journal.ts';
+import type { SubscriberPlan } from './scenario.ts';
+import { scheduleState } from './writers.ts';
+
+export interface SubscriberContext {
+  readonly gateway: Gateway;
+  readonly journal: Journal;
+  /** `subscriber 3` */
+  readonly name: string;
+}
+
+/** How long a client waits before it subscribes again after an error, in milliseconds. */
+const comeBackMs = 50;
+
+const watchedStatuses = { exportJobs: ['PROCESSING', 'SUCCEEDED'], segmentJobs: ['QUEUED', 'CANCELLED'] } as const;
+/** A subscriber by ids follows so many things. */
+const followed = 3;
+
+/** The events of one subscription, in the words of histories. */
+interface SeenStream extends AsyncDisposable {
+  take(): Promise<SeenEvent | null>;
+}
+
+/** A client that follows something, over one connection after the other. */
+export class Subscriber {
+  readonly plan: SubscriberPlan;
+  readonly #context: SubscriberContext;
+  readonly #sessions: (WatchSession & { events: SeenEvent[]; end: SessionEnd })[] = [];
+  #scope: HistoryScope = { kind: 'everything' };
+  #visit: { readonly stream: SeenStream; cut: boolean } | null = null;
+  #refusal: StreamFailure | null = null;
+  #stopped = false;
+
+  constructor(plan: SubscriberPlan, context: SubscriberContext) {
+    this.plan = plan;
+    this.#context = context;
+  }
+
+  get history(): WatchHistory {
+    const { watched, scope, transport } = this.plan;
+    const name = `${this.#context.name}: ${watched}, ${scope}, ${transport}`;
+    return { name, scope: this.#scope, sessions: this.#sessions };
+  }
+
+  /** Subscribes, leaves and comes back as planned, until its stream completes, is refused for good, or `stop`. */
+  async run(): Promise<void> {
+    this.#scope = await this.#chooseScope();
+    if (this.#scope.kind === 'ids' && this.#scope.ids.size === 0) return;
+    for (let visits = 0; !this.#stopped; visits += 1) {
+      const end = await this.#subscribe(this.plan.leavesAfter[visits] ?? null);
+      switch (end) {
+        case 'completed':
+        case 'broken':
+          return;
+        case 'refused':
+          if (this.#isOver()) return;
+          await systemClock.sleep(comeBackMs);
+          break;
+        case 'open':
+        case 'left':
+          break;
+      }
+    }
+  }
+
+  /** The connection ends in the middle of whatever it waits for; `run` comes back with another one. */
+  async cut(): Promise<void> {
+    if (this.#visit === null) return;
+    this.#visit.cut = true;
+    await this.#visit.stream[Symbol.asyncDispose]();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.cut();
+  }
+
+  async #subscribe(leavesAfter: number | null): Promise<SessionEnd> {
+    const { journal } = this.#context;
+    const after = this.#lastCursor();
+    const session = { after, openedAt: systemClock.now(), events: [] as SeenEvent[], end: 'open' as SessionEnd };
+    this.#sessions.push(session);
+    journal.begin();
+    await using stream = this.#open(after);
+    const visit = { stream, cut: this.#stopped };
+    this.#visit = visit;
+    try {
+      while (session.end === 'open') {
+        const event = await stream.take();
+        if (event !== null) session.events.push(event);
+        if (visit.cut) session.end = 'left';
+        else if (event === null) session.end = 'completed';
+        else if (session.events.length === leavesAfter) session.end = 'left';
+      }
+    } catch (error) {
+      if (!(error instanceof StreamFailure)) throw error;
+      journal.refused(this.history.name, error.errors);
+      this.#refusal = error;
+      if (visit.cut) session.end = 'left';
+      else session.end = error.errors.length > 0 ? 'refused' : 'broken';
+    }
+    this.#visit = null;
+    return session.end;
+  }
+
+  /** What is asked for does not exist. Anything else may be better another time. */
+  #isOver(): boolean {
+    return this.#refusal?.errors.some(({ extensions }) => extensions?.['code'] === 'NOT_FOUND') ?? false;
+  }
+
+  #lastCursor(): string | null {
+    return this.#sessions.flatMap(({ events }) => events).at(-1)?.cursor ?? null;
+  }
+
+  /** Whoever follows by id waits until there is something to follow, or until nothing more will be created. */
+  async #chooseScope(): Promise<HistoryScope> {
+    const { watched, scope, pick } = this.plan;
+    switch (scope) {
+      case 'everything':
+        return { kind: 'everything' };
+      case 'statuses':
+        return { kind: 'statuses', statuses: new Set(watched === 'schedules' ? [] : watchedStatuses[watched]) };
+      case 'ids': {
+        const { journal } = this.#context;
+        await journal.until(() => journal.created(watched).length >= followed);
+        const ids = journal.created(watched);
+        const first = pick % Math.max(1, ids.length);
+        return { kind: 'ids', ids: new Set([...ids, ...ids].slice(first, first + followed)) };
+      }
+    }
+  }
+
+  #open(after: string | null): SeenStream {
+    const { gateway } = this.#context;
+    const { watched, transport } = this.plan;
+    const scope = this.#scope;
+    const ids = scope.kind === 'ids' ? [...scope.ids] : null;
+    const options = { transport };
+    switch (watched) {
+      case 'exportJobs': {
+        const filter = scope.kind === 'statuses' ? { statuses: [...watchedStatuses.exportJobs] } : null;
+        return seen(gateway.subscribe(WatchExportJobsDocument, { ids, filter, after }, options), seenExportJob);
+      }
+      case 'segmentJobs': {
+        const filter = scope.kind === 'statuses' ? { statuses: [...watchedStatuses.segmentJobs] } : null;
+        return seen(gateway.subscribe(FollowSegmentJobsDocument, { ids, filter, after }, options), seenSegmentJob);
+      }
+      case 'schedules':
+        return seen(gateway.subscribe(WatchSchedulesDocument, { ids, after }, options), seenSchedule);
+    }
+  }
+}
+
+const seen = <Data>(stream: EventStream<Data>, toSeen: (data: Data) => SeenEvent): SeenStream => ({
+  take: async () => {
+    const data = await stream.take();
+    return data === null ? null : toSeen(data);
+  },
+  [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose](),
+});
+
+function seenExportJob({ exportJobChanged: { job, ...event } }: WatchExportJobsSubscription): SeenEvent {
+  const entity = job && {
+    id: job.id,
+    status: job.status,
+    state: jobState(job.status, job.metrics?.totalExportedProfiles),
+  };
+  return { ...event, entity };
+}
+
+function seenSegmentJob({ segmentJobChanged: { job, ...event } }: FollowSegmentJobsSubscription): SeenEvent {
+  const entity = job && { id: job.id, status: job.status, state: jobState(job.status, job.metrics?.totalProfiles) };
+  return { ...event, entity };
+}
+
+function seenSchedule({ scheduleChanged: { schedule, ...event } }: WatchSchedulesSubscription): SeenEvent {
+  const entity = schedule && {
+    id: schedule.id,
+    status: null,
+    state: scheduleState(schedule.state, schedule.schedule),
+  };
+  return { ...event, previousStatus: null, entity };
+}
+
+/** A job in the words of histories and of the truth. */
+export const jobState = (status: string, profiles: number | null | undefined): string =>
+  `${status} with ${profiles ?? 'no'} profiles`;

@@ -1,0 +1,76 @@
+import type { MadeEntity } from '../support/history/check-creates.ts';
+import type { TrueEntity } from '../support/history/check-views.ts';
+import { isLastStatus } from '../support/history/watch-history.ts';
+import type { PlatformReading, WireExportJob, WireSegmentJob } from '../support/platform-reading.ts';
+import type { Created } from './journal.ts';
+import { jobState } from './subscriber.ts';
+import { scheduleState, segmentMark } from './writers.ts';
+
+/** What the platform itself holds in the end, in the words of histories. */
+export interface FinalTruth {
+  readonly views: Readonly<Record<'exportJobs' | 'segmentJobs' | 'schedules', readonly TrueEntity[]>>;
+  /** What was not there before. */
+  readonly made: Readonly<Record<Created, readonly MadeEntity[]>>;
+}
+
+/** @param before what was there before anybody created anything */
+export function truthOf(before: PlatformReading, after: PlatformReading): FinalTruth {
+  const newOnes = <Wire extends { readonly id: string | number }>(was: readonly Wire[], is: readonly Wire[]) => {
+    const known = new Set(was.map(({ id }) => id));
+    return is.filter(({ id }) => !known.has(id));
+  };
+  const knownDatasets = new Set(before.datasets.map(([id]) => id));
+  return {
+    views: {
+      exportJobs: after.exportJobs.map((job) => ({
+        id: `ExportJob:${job.id}`,
+        status: job.status,
+        state: jobState(job.status, job.metrics.totalExportedProfileCounter),
+        createdAt: new Date(job.creationTime),
+      })),
+      segmentJobs: after.segmentJobs.map((job) => ({
+        id: `SegmentJob:${job.id}`,
+        status: job.status,
+        state: jobState(job.status, job.metrics?.totalProfiles),
+        createdAt: new Date(job.creationTime),
+      })),
+      schedules: after.schedules.map(({ id, state, schedule, createEpoch }) => ({
+        id: `Schedule:${id}`,
+        status: null,
+        state: scheduleState(state.toUpperCase(), schedule),
+        createdAt: new Date(createEpoch),
+      })),
+    },
+    made: {
+      exportJobs: newOnes(before.exportJobs, after.exportJobs).map((job) => ({
+        id: `ExportJob:${job.id}`,
+        mark: job.filter?.fromIngestTimestamp ?? 'no mark',
+      })),
+      segmentJobs: newOnes(before.segmentJobs, after.segmentJobs.filter(isAskedFor)).map((job) => ({
+        id: `SegmentJob:${job.id}`,
+        mark: segmentMark(job.segments.map(({ segmentId }) => segmentId)),
+      })),
+      schedules: newOnes(before.schedules, after.schedules).map(({ id, name }) => ({
+        id: `Schedule:${id}`,
+        mark: name,
+      })),
+      datasets: after.datasets.flatMap(([id, { name = 'no name' }]) =>
+        knownDatasets.has(id) ? [] : [{ id: `Dataset:${id}`, mark: name }],
+      ),
+    },
+  };
+}
+
+/** A schedule that is due while a run goes on makes a job that nobody asked for. */
+const isAskedFor = ({ source }: WireSegmentJob): boolean => source !== 'scheduler';
+
+/** Jobs that are still on their way, but for those that were there before and hang. */
+export function runningJobs(
+  before: PlatformReading,
+  now: Pick<PlatformReading, 'exportJobs' | 'segmentJobs'>,
+): readonly (WireExportJob | WireSegmentJob)[] {
+  const hanging = new Set(
+    [...before.exportJobs, ...before.segmentJobs].filter(({ status }) => !isLastStatus(status)).map(({ id }) => id),
+  );
+  return [...now.exportJobs, ...now.segmentJobs].filter(({ id, status }) => !isLastStatus(status) && !hanging.has(id));
+}
