@@ -1,0 +1,309 @@
+import { describe, expect, it } from 'vitest';
+import { checkViews, type Truth } from '../../support/history/check-views.ts';
+import { checkWatches } from '../../support/history/check-watches.ts';
+import type {
+  HistoryScope,
+  SeenEvent,
+  SessionEnd,
+  WatchHistory,
+  WatchSession,
+} from '../../support/history/watch-history.ts';
+
+const at = (second: number): Date => new Date(Date.UTC(2030, 0, 1, 0, 0, second));
+
+const about = (id: string, status: string) => ({ id, status, state: status });
+const event = (kind: SeenEvent['kind'], cursor: string, entity: SeenEvent['entity'] = null): SeenEvent => ({
+  kind,
+  cursor,
+  observedAt: at(0).toISOString(),
+  previousStatus: null,
+  entity,
+});
+const snapshot = (cursor: string, id: string, status: string) => event('SNAPSHOT', cursor, about(id, status));
+const created = (cursor: string, id: string, status: string) => event('CREATED', cursor, about(id, status));
+const removed = (cursor: string, id: string, status: string) => event('REMOVED', cursor, about(id, status));
+const changed = (cursor: string, id: string, from: string, to: string): SeenEvent => ({
+  ...event('CHANGED', cursor, about(id, to)),
+  previousStatus: from,
+});
+
+const session = (events: readonly SeenEvent[], options: Partial<WatchSession> = {}): WatchSession => ({
+  after: null,
+  openedAt: at(0),
+  end: 'left',
+  events,
+  ...options,
+});
+const history = (
+  sessions: readonly WatchSession[],
+  scope: HistoryScope = { kind: 'everything' },
+  name = 'ann',
+): WatchHistory => ({ name, scope, sessions });
+const once = (events: readonly SeenEvent[], scope?: HistoryScope, end: SessionEnd = 'left') => [
+  history([session(events, { end })], scope),
+];
+
+const byIds = (...ids: string[]): HistoryScope => ({ kind: 'ids', ids: new Set(ids) });
+const byStatuses = (...statuses: string[]): HistoryScope => ({ kind: 'statuses', statuses: new Set(statuses) });
+
+const rulesOf = (histories: readonly WatchHistory[]) => checkWatches(histories).map(({ rule }) => rule);
+
+const start = [snapshot('e.4.partial', 'a', 'NEW'), snapshot('e.4', 'b', 'PROCESSING')];
+
+describe('a history that is as it should be', () => {
+  it.each<[what: string, histories: readonly WatchHistory[]]>([
+    ['of nothing', [history([])]],
+    [
+      'of snapshots and changes',
+      once([
+        ...start,
+        changed('e.5', 'a', 'NEW', 'PROCESSING'),
+        created('e.6', 'c', 'NEW'),
+        changed('e.8', 'c', 'NEW', 'UNKNOWN'),
+        changed('e.9', 'c', 'UNKNOWN', 'QUEUED'),
+        removed('e.10', 'a', 'PROCESSING'),
+        created('e.11', 'a', 'SUCCEEDED'),
+      ]),
+    ],
+    ['of what had ended before and changes still', once([...start, changed('e.5', 'z', 'SUCCEEDED', 'SUCCEEDED')])],
+    [
+      'of trouble, which begins with the snapshot and ends',
+      once([...start, event('STALE', 'e.4'), event('RECOVERED', 'e.5'), event('STALE', 'e.6')]),
+    ],
+    [
+      'that goes on behind its last event',
+      [
+        history([
+          session([...start, changed('e.5', 'a', 'NEW', 'QUEUED')]),
+          session([changed('e.6', 'a', 'QUEUED', 'PROCESSING')], { after: 'e.5' }),
+        ]),
+      ],
+    ],
+    [
+      'that begins again with snapshots, in another life of the log',
+      [
+        history([
+          session(start),
+          session([event('RESYNC', 'f.2.partial'), snapshot('f.2', 'a', 'PROCESSING'), created('f.3', 'b', 'NEW')], {
+            after: 'e.4',
+          }),
+        ]),
+      ],
+    ],
+    [
+      'that was left in the middle of its snapshots',
+      [
+        history([
+          session(start.slice(0, 1)),
+          session([event('RESYNC', 'e.9.partial'), snapshot('e.9', 'a', 'QUEUED')], { after: 'e.4.partial' }),
+        ]),
+      ],
+    ],
+    [
+      'of ids, all of which have ended',
+      once(
+        [snapshot('e.4', 'a', 'NEW'), changed('e.5', 'a', 'NEW', 'FAILED'), removed('e.6', 'b', 'NEW')],
+        byIds('a', 'b'),
+        'completed',
+      ),
+    ],
+    [
+      'of statuses, which something enters and leaves',
+      once(
+        [
+          snapshot('e.4', 'b', 'PROCESSING'),
+          changed('e.5', 'a', 'NEW', 'PROCESSING'),
+          changed('e.6', 'a', 'PROCESSING', 'CANCELLING'),
+        ],
+        byStatuses('PROCESSING'),
+      ),
+    ],
+    [
+      'of a client that left before changes that were told as one',
+      [
+        history([
+          session([...start, created('e.6', 'c', 'NEW')]),
+          session([changed('e.7', 'a', 'QUEUED', 'PROCESSING')], { after: 'e.6' }),
+        ]),
+        history([session([...start, changed('e.5', 'a', 'NEW', 'QUEUED')])], undefined, 'bob'),
+      ],
+    ],
+  ])('%s', (_, histories) => {
+    expect(checkWatches(histories)).toEqual([]);
+  });
+});
+
+describe('a history breaks the rule', () => {
+  it.each<[rule: string, what: string, histories: readonly WatchHistory[]]>([
+    [
+      'each change begins where the last one ended',
+      'by a gap',
+      once([...start, changed('e.6', 'a', 'QUEUED', 'PROCESSING')]),
+    ],
+    [
+      'each change begins where the last one ended',
+      'by a gap over a reconnect',
+      [history([session(start), session([changed('e.6', 'a', 'QUEUED', 'PROCESSING')], { after: 'e.4' })])],
+    ],
+    [
+      'each change begins where the last one ended',
+      'by a lost entry that somebody else was told behind the cursor',
+      [
+        history([session(start), session([changed('e.6', 'a', 'QUEUED', 'PROCESSING')], { after: 'e.4' })]),
+        history([session([...start, changed('e.5', 'a', 'NEW', 'QUEUED')])], undefined, 'bob'),
+      ],
+    ],
+    [
+      'each change begins where the last one ended',
+      'by a change of what was never told',
+      once([...start, changed('e.5', 'z', 'NEW', 'QUEUED')]),
+    ],
+    [
+      'each change begins where the last one ended',
+      'by something that was within the filter and not told',
+      once([changed('e.5', 'a', 'PROCESSING', 'SUCCEEDED')], byStatuses('PROCESSING')),
+    ],
+    [
+      'cursors grow',
+      'by an entry told twice',
+      once([...start, created('e.5', 'c', 'NEW'), removed('e.5', 'c', 'NEW')]),
+    ],
+    [
+      'cursors grow',
+      'by an entry told again after a reconnect',
+      [history([session([...start, created('e.5', 'c', 'NEW')]), session([event('STALE', 'e.5')], { after: 'e.5' })])],
+    ],
+    [
+      'cursors grow',
+      'by a snapshot of the past',
+      [history([session([...start, created('e.5', 'c', 'NEW')]), session([event('RESYNC', 'e.4')], { after: 'e.5' })])],
+    ],
+    ['a cursor is an epoch and a number', 'by something else', once([event('STALE', 'somewhere')])],
+    [
+      'a cursor stands for one event',
+      'by two stories',
+      [
+        history([session([...start, created('e.5', 'c', 'NEW')])]),
+        history([session([...start, created('e.5', 'c', 'QUEUED')])], undefined, 'bob'),
+      ],
+    ],
+    [
+      'an epoch changes with a snapshot only',
+      'by another life in the middle',
+      once([...start, created('f.5', 'c', 'NEW')]),
+    ],
+    ['only snapshots have partial cursors', 'by a change', once([...start, created('e.5.partial', 'c', 'NEW')])],
+    [
+      'snapshots come first',
+      'by a late one',
+      once([...start, created('e.5', 'c', 'NEW'), snapshot('e.6', 'd', 'NEW')]),
+    ],
+    ['snapshots come first', 'by one after the last', once([...start, snapshot('e.4', 'd', 'NEW')])],
+    [
+      'snapshots come first',
+      'by one in a replay',
+      [history([session(start), session([snapshot('e.5', 'd', 'NEW')], { after: 'e.4' })])],
+    ],
+    [
+      'a snapshot is told to its end',
+      'by a change before that',
+      once([...start.slice(0, 1), created('e.5', 'c', 'NEW')]),
+    ],
+    [
+      'half a snapshot is told anew',
+      'by a replay behind it',
+      [history([session(start.slice(0, 1)), session([created('e.5', 'c', 'NEW')], { after: 'e.4.partial' })])],
+    ],
+    ['nothing is told as new twice', 'by a second creation', once([...start, created('e.5', 'a', 'NEW')])],
+    [
+      'nothing goes back',
+      'by an end that was none',
+      once([...start, changed('e.5', 'a', 'NEW', 'SUCCEEDED'), changed('e.6', 'a', 'SUCCEEDED', 'PROCESSING')]),
+    ],
+    [
+      'nothing goes back',
+      'by another end',
+      once([...start, changed('e.5', 'a', 'NEW', 'FAILED'), changed('e.6', 'a', 'FAILED', 'CANCELLED')]),
+    ],
+    ['nothing goes back', 'by an earlier stage', once([...start, changed('e.5', 'b', 'PROCESSING', 'NEW')])],
+    [
+      'STALE and RECOVERED take turns',
+      'by two of a kind',
+      once([...start, event('STALE', 'e.5'), event('STALE', 'e.6')]),
+    ],
+    ['STALE and RECOVERED take turns', 'by a recovery from nothing', once([...start, event('RECOVERED', 'e.5')])],
+    [
+      'STALE, RECOVERED and RESYNC are about no entity',
+      'by one',
+      once([...start, event('STALE', 'e.5', about('a', 'NEW'))]),
+    ],
+    ['what is told of is there', 'by nothing', once([...start, event('CREATED', 'e.5')])],
+    [
+      'only a change has a status before it',
+      'by a creation',
+      once([...start, { ...created('e.5', 'c', 'NEW'), previousStatus: 'NEW' }]),
+    ],
+    ['only what was asked for is told', 'by another id', once(start, byIds('a'))],
+    ['only what was asked for is told', 'by another status', once(start, byStatuses('NEW'))],
+    ['only a stream of ids completes', 'by completing', once(start, undefined, 'completed')],
+    ['a stream completes when all has ended', 'by completing earlier', once(start, byIds('a', 'b'), 'completed')],
+    ['a stream ends with a reason', 'by breaking', once(start, undefined, 'broken')],
+  ])('%s: %s', (rule, _, histories) => {
+    expect(rulesOf(histories)).toContain(rule);
+  });
+});
+
+describe('a view', () => {
+  const truthOf = (...entities: readonly [id: string, status: string, second: number][]): Truth => ({
+    entities: entities.map(([id, status, second]) => ({ ...about(id, status), createdAt: at(second) })),
+    denied: new Set(['denied']),
+  });
+  const told = [...start, changed('e.5', 'a', 'NEW', 'FAILED')];
+
+  it.each<[what: string, histories: readonly WatchHistory[], truth: Truth]>([
+    ['of everything', once(told), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9])],
+    [
+      'that began after an end',
+      once(told),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['old', 'FAILED', -9]),
+    ],
+    ['of ids', once(told, byIds('a', 'b')), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', 9])],
+    ['of an id that was denied', once([], byIds('denied'), 'completed'), truthOf(['denied', 'NEW', -9])],
+    [
+      'that was refused, because an id does not exist',
+      once(told, byIds('a', 'nothing'), 'refused'),
+      truthOf(['a', 'NEW', -9]),
+    ],
+    ['of statuses', once(told, byStatuses('NEW', 'PROCESSING')), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9])],
+  ])('%s ends in the truth', (_, histories, truth) => {
+    expect(checkViews(histories, truth)).toEqual([]);
+  });
+
+  it.each<[what: string, histories: readonly WatchHistory[], truth: Truth]>([
+    ['holds what has gone on', once(told), truthOf(['a', 'FAILED', -9], ['b', 'SUCCEEDED', -9])],
+    ['holds what does not exist', once(told), truthOf(['a', 'FAILED', -9])],
+    ['lacks what is running', once(told), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', -9])],
+    [
+      'lacks what came and ended',
+      once(told),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'FAILED', 9]),
+    ],
+    [
+      'lacks one of its ids',
+      once(told, byIds('a', 'b', 'c')),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', 9]),
+    ],
+    [
+      'lacks what came into its filter',
+      once(told, byStatuses('PROCESSING')),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'PROCESSING', 9]),
+    ],
+    [
+      'was refused for no reason',
+      once(told, undefined, 'refused'),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9]),
+    ],
+  ])('that %s does not', (_, histories, truth) => {
+    expect(checkViews(histories, truth)).not.toEqual([]);
+  });
+});
