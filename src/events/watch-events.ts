@@ -5,7 +5,8 @@ const partialSuffix = '.partial';
 
 /**
  * The cursor of every event of a snapshot but its last. Who resumes there has not seen the whole snapshot and gets a
- * new one, with a RESYNC ahead of it; only the cursor of the last SNAPSHOT continues in the log.
+ * new one, with a RESYNC ahead of it; only the cursor of the last event, a SNAPSHOT or the STALE behind it, continues in
+ * the log.
  */
 export const partialSnapshotCursor = (cursor: string): string => `${cursor}${partialSuffix}`;
 

@@ -254,9 +254,9 @@ function* snapshotEvents<Entity>(
 ): Generator<WatchEvent<Entity>, void, void> {
   const partial = partialSnapshotCursor(cursor);
   const nothing = { observedAt, entity: null, previous: null };
-  if (resync) yield { kind: 'RESYNC', cursor: entities.length === 0 ? cursor : partial, ...nothing };
+  if (resync) yield { kind: 'RESYNC', cursor: entities.length === 0 && !stale ? cursor : partial, ...nothing };
   for (const [index, entity] of entities.entries()) {
-    const last = index === entities.length - 1;
+    const last = index === entities.length - 1 && !stale;
     yield { kind: 'SNAPSHOT', cursor: last ? cursor : partial, observedAt, entity, previous: null };
   }
   if (stale) yield { kind: 'STALE', cursor, ...nothing };

@@ -62,6 +62,20 @@ describe('a watch stream', () => {
     expect((await stream.next()).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
   });
 
+  it('tells again that the state may be out of date when its reader left before it was told', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.append([{ kind: 'CREATED', entity: item('a') }, { kind: 'STALE' }], at);
+    const first = await open(memory);
+    const seen = (await first.next()).value;
+    expect(seen).toMatchObject({ kind: 'SNAPSHOT', entity: item('a') });
+    const resumed = await open(memory, { after: seen?.cursor });
+    const told = [(await resumed.next()).value, (await resumed.next()).value, (await resumed.next()).value];
+    expect(told).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT' }, { kind: 'STALE' }]);
+    await memory.append([{ kind: 'RECOVERED' }], at);
+    const after = told[2]?.cursor;
+    expect((await (await open(memory, { after })).next()).value).toMatchObject({ kind: 'RECOVERED' });
+  });
+
   it('fails when the log fails, once, and is over then', async () => {
     await using memory = createMemoryEventLog({ key });
     let ends = 0;
