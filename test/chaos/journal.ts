@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import type { GraphQLFailure } from '../support/event-stream.ts';
 import type { Gateway } from '../support/gateway.ts';
@@ -17,6 +18,12 @@ interface UnionError {
 export type Result<Payload> =
   | { readonly kind: 'payload'; readonly payload: Payload }
   | { readonly kind: 'error'; readonly code: string };
+
+/**
+ * Each request has a connection of its own: one that is kept may be closed by the gateway in the moment in which it is
+ * used again, which would say nothing about the gateway.
+ */
+const ownConnection = { connection: 'close' };
 
 /** What clients create. */
 export const createdKinds = ['exportJobs', 'segmentJobs', 'schedules', 'datasets'] as const;
@@ -103,13 +110,13 @@ export class Journal {
   ): Promise<{ readonly data: Data | null; readonly code: string | null }> {
     this.begin();
     try {
-      const { data, errors } = await gateway.execute(document, variables);
+      const { data, errors } = await gateway.execute(document, variables, ownConnection);
       this.refused(where, errors);
       if (data === null && errors.length === 0) this.#unanswered(where, 'neither data nor errors');
       const code = errors[0]?.extensions?.['code'];
       return { data, code: errors.length === 0 ? null : String(code) };
     } catch (error) {
-      this.#unanswered(where, String(error));
+      this.#unanswered(where, inspect(error));
       return { data: null, code: 'NO_ANSWER' };
     }
   }

@@ -13,8 +13,11 @@ import { Subscriber } from './subscriber.ts';
 import { type FinalTruth, runningJobs, truthOf } from './truth.ts';
 import { runExporter, runScheduler, runSegmenter, type WriterContext } from './writers.ts';
 
-/** Real time that the gateway may take to see again after the trouble, with its circuits and its budget, in milliseconds. */
-const recoveryMs = 15_000;
+/**
+ * Real time that everything may take to come to rest after the trouble, circuits and budget included, in milliseconds.
+ * It is far less on a machine that has nothing else to do.
+ */
+const recoveryMs = 60_000;
 
 export const watchedKinds = ['exportJobs', 'segmentJobs', 'schedules'] as const satisfies SubscriberPlan['watched'][];
 /** As the metrics of feeds name them. */

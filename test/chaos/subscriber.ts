@@ -39,11 +39,18 @@ interface SeenStream extends AsyncDisposable {
   take(): Promise<SeenEvent | null>;
 }
 
+/** A session while it is written. */
+type OpenSession = Omit<WatchSession, 'events' | 'end' | 'reason'> & {
+  readonly events: SeenEvent[];
+  end: SessionEnd;
+  reason?: string;
+};
+
 /** A client that follows something, over one connection after the other. */
 export class Subscriber {
   readonly plan: SubscriberPlan;
   readonly #context: SubscriberContext;
-  readonly #sessions: (WatchSession & { events: SeenEvent[]; end: SessionEnd })[] = [];
+  readonly #sessions: OpenSession[] = [];
   #scope: HistoryScope = { kind: 'everything' };
   #visit: { readonly stream: SeenStream; cut: boolean } | null = null;
   #refusal: StreamFailure | null = null;
@@ -96,7 +103,7 @@ export class Subscriber {
   async #subscribe(leavesAfter: number | null): Promise<SessionEnd> {
     const { journal } = this.#context;
     const after = this.#lastCursor();
-    const session = { after, openedAt: systemClock.now(), events: [] as SeenEvent[], end: 'open' as SessionEnd };
+    const session: OpenSession = { after, openedAt: systemClock.now(), events: [], end: 'open' };
     this.#sessions.push(session);
     journal.begin();
     await using stream = this.#open(after);
@@ -116,6 +123,7 @@ export class Subscriber {
       this.#refusal = error;
       if (visit.cut) session.end = 'left';
       else session.end = error.errors.length > 0 ? 'refused' : 'broken';
+      session.reason = error.message;
     }
     this.#visit = null;
     return session.end;

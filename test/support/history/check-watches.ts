@@ -64,7 +64,7 @@ class HistoryReader {
     for (const session of this.#history.sessions) this.#readSession(session);
   }
 
-  #readSession({ after, events, end }: WatchSession): void {
+  #readSession({ after, events, end, reason = 'its connection ended' }: WatchSession): void {
     this.#toldInSession = new Set();
     if (after === null) this.#beginAnew();
     else {
@@ -76,7 +76,7 @@ class HistoryReader {
       }
     }
     for (const event of events) this.#readEvent(event);
-    this.#checkEnd(end);
+    this.#checkEnd(end, reason);
   }
 
   #beginAnew(): void {
@@ -94,7 +94,7 @@ class HistoryReader {
       this.#report('a cursor is an epoch and a number', event, event.cursor);
       return;
     }
-    if (this.#snapshot === 'under way' && event.kind !== 'SNAPSHOT') {
+    if (this.#snapshot === 'under way' && event.kind !== 'SNAPSHOT' && event.kind !== 'STALE') {
       this.#report('a snapshot is told to its end', event, 'its last cursor was a partial one');
     }
     this.#checkPlace(event, place);
@@ -108,13 +108,9 @@ class HistoryReader {
         this.#snapshot = place.partial ? 'under way' : 'over';
         break;
       case 'STALE':
-        if (this.#stale) this.#report('STALE and RECOVERED take turns', event, 'it was stale already');
-        this.#stale = true;
-        this.#snapshot = 'over';
-        break;
       case 'RECOVERED':
-        if (!this.#stale) this.#report('STALE and RECOVERED take turns', event, 'it was not stale');
-        this.#stale = false;
+        this.#checkTurn(event.kind, event, place);
+        this.#stale = event.kind === 'STALE';
         this.#snapshot = 'over';
         break;
       case 'CREATED':
@@ -126,6 +122,14 @@ class HistoryReader {
     this.#readEntity(event, place);
     this.#inSnapshot = event.kind === 'SNAPSHOT' || event.kind === 'RESYNC';
     this.#last = place;
+  }
+
+  /** Of a STALE and a RECOVERED that wait for a slow client together, only the later one is told. */
+  #checkTurn(kind: 'STALE' | 'RECOVERED', event: SeenEvent, { epoch, sequence }: LogPlace): void {
+    if (this.#stale !== (kind === 'STALE')) return;
+    const untold = kind === 'STALE' ? 'RECOVERED' : 'STALE';
+    if (this.#told.became(untold, epoch, { from: this.#last?.sequence ?? 0, to: sequence })) return;
+    this.#report('STALE and RECOVERED take turns', event, `there was no ${untold} before it`);
   }
 
   /** Every entry of the log is told once, and a later one later. */
@@ -241,14 +245,14 @@ class HistoryReader {
     return this.#told.cameTo(status, { epoch, id }, { from: this.#lastOf.get(id) ?? 0, to: resumedAt.sequence });
   }
 
-  #checkEnd(end: WatchSession['end']): void {
+  #checkEnd(end: WatchSession['end'], reason: string): void {
     switch (end) {
       case 'open':
       case 'left':
       case 'refused':
         return;
       case 'broken':
-        this.#report('a stream ends with a reason', null, 'its connection ended');
+        this.#report('a stream ends with a reason', null, reason);
         return;
       case 'completed': {
         const { scope } = this.#history;

@@ -39,6 +39,8 @@ export interface WatchSession {
   readonly openedAt: Date;
   readonly events: readonly SeenEvent[];
   readonly end: SessionEnd;
+  /** Why it broke, for messages. */
+  readonly reason?: string;
 }
 
 export type HistoryScope =

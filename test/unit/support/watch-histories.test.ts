@@ -71,6 +71,17 @@ describe('a history that is as it should be', () => {
       once([...start, event('STALE', 'e.4'), event('RECOVERED', 'e.5'), event('STALE', 'e.6')]),
     ],
     [
+      'of trouble that ends the snapshot',
+      once([...start.slice(0, 1), event('STALE', 'e.4'), created('e.5', 'c', 'NEW')]),
+    ],
+    [
+      'of trouble that was over before a slow client took it',
+      [
+        history([session([...start, event('RECOVERED', 'e.6')])]),
+        history([session([...start, event('STALE', 'e.5'), event('RECOVERED', 'e.6')])], undefined, 'bob'),
+      ],
+    ],
+    [
       'that goes on behind its last event',
       [
         history([
@@ -230,6 +241,11 @@ describe('a history breaks the rule', () => {
       'STALE and RECOVERED take turns',
       'by two of a kind',
       once([...start, event('STALE', 'e.5'), event('STALE', 'e.6')]),
+    ],
+    [
+      'STALE and RECOVERED take turns',
+      'by a client that left before it was told',
+      [history([session(start), session([event('RECOVERED', 'e.5')], { after: 'e.4' })])],
     ],
     ['STALE and RECOVERED take turns', 'by a recovery from nothing', once([...start, event('RECOVERED', 'e.5')])],
     [
