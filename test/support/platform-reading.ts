@@ -184,13 +184,20 @@ const pageSize = 100;
 /** Reads everything of a sandbox, list by list, without batching or concurrency. */
 export async function readPlatform(rest: RestClient): Promise<PlatformReading> {
   return {
-    exportJobs: await readExportJobs(rest),
+    ...(await readJobs(rest)),
     datasets: await readCatalog<WireDataset>(rest, `${catalog}/dataSets`),
     batches: await readCatalog<WireBatch>(rest, `${catalog}/batches`),
     schedules: await readChildren<WireSchedule>(rest, `${ups}/config/schedules`),
-    segmentJobs: await readChildren<WireSegmentJob>(rest, `${ups}/segment/jobs`),
     segmentDefinitions: await readSegmentDefinitions(rest),
     mergePolicies: await readChildren<WireMergePolicy>(rest, `${ups}/config/mergePolicies`),
+  };
+}
+
+/** Only what may change by itself. */
+export async function readJobs(rest: RestClient): Promise<Pick<PlatformReading, 'exportJobs' | 'segmentJobs'>> {
+  return {
+    exportJobs: await readExportJobs(rest),
+    segmentJobs: await readChildren<WireSegmentJob>(rest, `${ups}/segment/jobs`),
   };
 }
 
