@@ -3,7 +3,7 @@ import type { Gateway } from '../support/gateway.ts';
 import { checkViews } from '../support/history/check-views.ts';
 import type { WatchHistory } from '../support/history/watch-history.ts';
 import type { startPlatform } from '../support/platform.ts';
-import { type PlatformReading, readPlatform } from '../support/platform-reading.ts';
+import { type PlatformReading, readJobs, readPlatform } from '../support/platform-reading.ts';
 import { connectRest } from '../support/rest-client.ts';
 import { vanishingJobs } from './fault-scripts.ts';
 import type { Journal } from './journal.ts';
@@ -68,16 +68,14 @@ export async function runScenario(scenario: Scenario, { platform, gateway, journ
 
   // Asked for now: the trouble may have made older tokens invalid.
   const rest = await connectRest(platform);
-  const after = await eventually(
+  await eventually(
     async () => {
-      const now = await readPlatform(rest);
-      const running = runningJobs(before, now);
+      const running = runningJobs(before, await readJobs(rest));
       if (running.length > 0) throw new Error(`These jobs do not end: ${running.map(({ id }) => id).join()}`);
-      return now;
     },
     { patienceMs: recoveryMs },
   );
-  const truth = truthOf(before, after);
+  const truth = truthOf(before, await readPlatform(rest));
   await roundsOf(gateway).catch((error: unknown) =>
     journal.violations.push({ rule: 'feeds go on after the trouble', where: 'metrics', detail: String(error) }),
   );
