@@ -55,6 +55,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     if (path === graphqlPath || path === eventStreamPath) {
+      // Yoga makes a URL of it, and answers with a stack trace where that cannot be done.
+      const { host } = request.headers;
+      if (host !== undefined && !isHost(host)) {
+        sendErrors(response, 400, 'The header Host does not name a host.', 'BAD_REQUEST');
+        return;
+      }
       if (request.method === 'POST') await attachBody(request, maxBodyBytes);
       await graphql(request, response);
     } else if (path.startsWith(filesPath)) {
@@ -128,6 +134,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   };
 }
+
+/** A name or an address, and a port where one is told: of anything else no URL can be made, or one of another host. */
+const isHost = (host: string): boolean =>
+  /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) && URL.canParse(`http://${host}`);
 
 /** Yoga takes a body that was read before it from this member, as frameworks with body parsers leave it there. */
 async function attachBody(request: IncomingMessage & { body?: ReadBody }, maxBodyBytes: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
+import { GraphQLError, type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { GatewayContext } from '../context/context.ts';
 import type { CreateContext, OperationRequest } from '../context/create-context.ts';
@@ -46,6 +46,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
     maskedErrors: { maskError },
     plugins: [
       refuseForms,
+      refuseUnreadableParameters,
       useDocuments(findDocument),
       // Limits first: what is refused is not looked at any further.
       useOperationLimits(limits),
@@ -84,6 +85,22 @@ const refuseForms: Plugin = {
   onRequestParse: ({ request, endResponse, fetchAPI }) => {
     if (!request.headers.get('content-type')?.startsWith('application/x-www-form-urlencoded')) return;
     if (request.method === 'POST') endResponse(new fetchAPI.Response(null, { status: 415 }));
+  },
+};
+
+/** Yoga takes JSON that cannot be read, in the parameters of a URL, for a failure of its own: it is one of the request. */
+const refuseUnreadableParameters: Plugin = {
+  onRequestParse: ({ request, requestParser, setRequestParser }) => {
+    if (request.method !== 'GET' || requestParser === undefined) return;
+    setRequestParser((toParse) => {
+      try {
+        return requestParser(toParse);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
+        throw new GraphQLError('The parameters variables and extensions must be JSON.', { extensions });
+      }
+    });
   },
 };
 

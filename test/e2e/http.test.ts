@@ -61,6 +61,38 @@ describe('the doors of the gateway', () => {
   });
 });
 
+describe('a request', () => {
+  it.each(['127.0.0.1:99999', '[::1', 'a b', '@', '\u00c4'])('for the host "%s" is refused as such', async (host) => {
+    const { status, text } = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
+      const headers = { ...json, host };
+      const request = httpRequest(gateway.graphqlUrl, { method: 'POST', headers, agent: false }, (response) => {
+        response.toArray().then((chunks) => {
+          resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() });
+        }, reject);
+      });
+      request.on('error', reject);
+      request.end(ask);
+    });
+    expect(status).toBe(400);
+    expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST', retryable: false } }] });
+  });
+
+  it('for a name or an address is answered', async () => {
+    for (const host of ['gateway.example:443', '[::1]:80', '10.0.0.1', 'my_service']) {
+      const status = await new Promise((resolve, reject) => {
+        const headers = { ...json, host };
+        const request = httpRequest(gateway.graphqlUrl, { method: 'POST', headers, agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.on('error', reject);
+        request.end(ask);
+      });
+      expect(status).toBe(200);
+    }
+  });
+});
+
 describe('a request body', () => {
   const tooLarge = JSON.stringify({ query: '{ viewer { authMode } }', padding: 'x'.repeat(1_000_000) });
 
@@ -112,6 +144,15 @@ describe('over GET', () => {
     const mutation = new URLSearchParams({ query: 'mutation { deleteDataset(id: "x") { __typename } }' });
     expect((await fetch(`${gateway.graphqlUrl}?${mutation}`)).status).toBe(405);
     expect(platform.requests.length).toBe(before);
+  });
+});
+
+describe('parameters of a URL', () => {
+  it.each(['variables', 'extensions'])('that are no JSON are refused as such: %s', async (name) => {
+    const query = new URLSearchParams({ query: '{ viewer { authMode } }', [name]: '{' });
+    const response = await fetch(`${gateway.graphqlUrl}?${query}`, { headers: { accept: 'application/json' } });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST' } }] });
   });
 });
 
