@@ -90,6 +90,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
 
   const graphqlWs = makeServer<Record<string, unknown>, Extra>({
     connectionInitWaitTimeout: connectionInitTimeoutMs,
+    jsonMessageReviver: refuseServerMessages,
     onConnect: async (connection) => {
       try {
         await authorize(connectionHeaders(connection.connectionParams, connection.extra.headers));
@@ -173,6 +174,10 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, request));
       return;
     }
+    // Node leaves the socket alone from here on: an error that nobody hears would end the process, and a client that does
+    // not close its end would hold it for ever.
+    socket.on('error', (error) => logger.debug({ err: error }, 'a refused socket failed'));
+    socket.once('finish', () => socket.destroy());
     socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   };
   server.on('upgrade', onUpgrade);
@@ -184,6 +189,24 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       await new Promise<void>((resolve) => sockets.close(() => resolve()));
     },
   };
+}
+
+/** Types of messages that only servers send. */
+const serverMessageTypes: readonly unknown[] = [
+  MessageType.ConnectionAck,
+  MessageType.Next,
+  MessageType.Error,
+] satisfies readonly MessageType[];
+
+/**
+ * graphql-ws takes a message that only servers send for a failure of its own. Like any other message that cannot be read,
+ * it closes the socket with 4400.
+ */
+function refuseServerMessages(key: string, value: unknown): unknown {
+  // Without a key, it is the message itself; any other value is part of one.
+  if (key !== '' || typeof value !== 'object' || value === null || !('type' in value)) return value;
+  if (serverMessageTypes.includes(value.type)) throw new Error(`A client does not send ${String(value.type)}.`);
+  return value;
 }
 
 /** Bytes that a close frame holds beside its code. */

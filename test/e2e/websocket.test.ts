@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
@@ -72,6 +73,15 @@ class RawSocket implements AsyncDisposable {
     this.socket.terminate();
     await closed;
   }
+}
+
+/** A client that asks for a socket where there is none, and never closes its end by itself. */
+function refusedClient(): Socket {
+  const { hostname, port } = new URL(gateway.url);
+  const client = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  client.on('error', () => {});
+  client.write('GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  return client;
 }
 
 const subscribers = () => gateway.metric('aep_watch_subscribers');
@@ -207,6 +217,18 @@ describe('a socket', () => {
     expect(await raw.closed()).toBe(4400);
   });
 
+  it.each(['next', 'error', 'connection_ack'])(
+    'that sends %s, which only servers do, is closed, and nothing is printed',
+    async (type) => {
+      const printed = vi.spyOn(console, 'error');
+      await using raw = new RawSocket();
+      await raw.opened();
+      raw.send({ id: '1', type, payload: type === 'error' ? [{ message: 'x' }] : {} });
+      expect(await raw.closed()).toBe(4400);
+      expect(printed).not.toHaveBeenCalled();
+    },
+  );
+
   it('that sends more than fits into a message is closed, and others go on', async () => {
     await using other = gateway.subscribe(WatchExportJobsDocument, {});
     await other.take();
@@ -247,5 +269,26 @@ describe('a socket', () => {
   it('at another path is refused with 404', async () => {
     await using raw = new RawSocket(protocol, {}, `${gateway.webSocketUrl}x`);
     expect(await raw.refused()).toBe(404);
+  });
+
+  it('that is refused is let go, although its client does not close its end', async () => {
+    const client = refusedClient();
+    await once(client.resume(), 'end');
+    // Whoever has let go of a connection resets it when more comes, which the write after that one shows.
+    await eventually(() => {
+      client.write('x');
+      expect(client.destroyed).toBe(true);
+    });
+  });
+
+  it('that is refused does no harm when its client breaks it off', async () => {
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      const client = refusedClient();
+      await once(client, 'connect');
+      const closed = once(client, 'close');
+      client.resetAndDestroy();
+      await closed;
+    }
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
   });
 });
