@@ -244,6 +244,8 @@ describe('a document that does not fit the schema', () => {
     ['a missing variable', job, {}],
     ['text that is no document', '{ exportJobs {', {}],
     ['nothing', '', {}],
+    ['fields in each other without end', '{ viewer '.repeat(2_000), {}],
+    ['lists in each other without end', `{ nodes(ids: ${'['.repeat(4_000)}`, {}],
   ])('is refused as such, before the platform is asked: %s', async (_, document, variables) => {
     const { errors, data, text } = await gateway.send(document, variables);
     expect(errors.length).toBeGreaterThan(0);

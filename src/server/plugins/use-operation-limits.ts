@@ -1,4 +1,14 @@
-import { type DocumentNode, type GraphQLSchema, getOperationAST, parse } from 'graphql';
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  getOperationAST,
+  Lexer,
+  parse,
+  Source,
+  syntaxError,
+  type Token,
+  TokenKind,
+} from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type InputIssue, InvalidInputError } from '../../errors.ts';
 import { measureOperation, type OperationCost, UnmeasurableError } from '../operation-cost.ts';
@@ -28,7 +38,7 @@ interface Execution {
  */
 export function useOperationLimits(limits: OperationLimits): Plugin {
   const parseBounded = (source: Parameters<typeof parse>[0], options?: Parameters<typeof parse>[1]) =>
-    parse(source, { ...options, maxTokens: limits.maxTokens });
+    parse(source, { ...options, maxTokens: limits.maxTokens, lexer: new BoundedLexer(source) });
   const check = ({ schema, document, operationName, variableValues }: Execution): void => {
     const operation = getOperationAST(document, operationName);
     // Whoever executes it says that there is none.
@@ -40,6 +50,30 @@ export function useOperationLimits(limits: OperationLimits): Plugin {
     onExecute: ({ args }) => check(args),
     onSubscribe: ({ args }) => check(args),
   };
+}
+
+/**
+ * Brackets in each other that a document may have, whatever they are for. Beyond every operation within the limits, and
+ * before the recursion of whoever parses and checks the document is too deep.
+ */
+const maxNesting = 500;
+const openings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
+const closings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
+
+class BoundedLexer extends Lexer {
+  #nesting = 0;
+
+  constructor(source: string | Source) {
+    super(typeof source === 'string' ? new Source(source) : source);
+  }
+
+  override advance(): Token {
+    const token = super.advance();
+    if (openings.has(token.kind)) this.#nesting += 1;
+    else if (closings.has(token.kind)) this.#nesting -= 1;
+    if (this.#nesting <= maxNesting) return token;
+    throw syntaxError(this.source, token.start, `Document has more than ${maxNesting} brackets in each other.`);
+  }
 }
 
 function issuesOf(measure: () => OperationCost, limits: OperationLimits): readonly InputIssue[] {
