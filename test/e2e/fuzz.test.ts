@@ -1,0 +1,257 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
+import fc from 'fast-check';
+import { type DocumentNode, getOperationAST, print } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { faultOfHttp } from '../fuzz/expectations.ts';
+import { type RawAnswer, readAnswers } from '../fuzz/http-answers.ts';
+import { bytesOf, type KnownRequests, rawRequest } from '../fuzz/http-requests.ts';
+import { converse } from '../fuzz/raw-connection.ts';
+import { faultOfSocket, isAnswered, piecesOf, socketScript, upgradeRequest } from '../fuzz/socket-scripts.ts';
+import { variablesOf } from '../fuzz/variables.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { accessToken, organization, profileDataset, startPlatform, webEventsDataset } from '../support/platform.ts';
+import { printedSchema } from '../support/sdl.ts';
+import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
+import * as operations from './operations.generated.ts';
+
+/**
+ * `FUZZ_CASES=100000 FUZZ_SEED=7 npx vitest run test/e2e/fuzz.test.ts` runs more cases, or others. A failure names seed,
+ * path and the shrunk case.
+ */
+const cases = Number(process.env['FUZZ_CASES'] ?? 10_000);
+const seed = Number(process.env['FUZZ_SEED'] ?? 1);
+
+/** How the cases are spread, and how many connections of each kind are busy at a time. */
+const strands = 8;
+
+let platform: Awaited<ReturnType<typeof startPlatform>>;
+let issuer: TokenIssuer;
+let gateways: Readonly<Record<'embedded' | 'passthrough' | 'service', Gateway>>;
+let known: KnownRequests;
+/** Connections that a server of this process has accepted and not let go, by the port of the server. */
+const accepted = new Map<string, Set<Socket>>();
+const failures: unknown[] = [];
+
+const onAccepted = (message: unknown) => {
+  // Documented: the message of this channel holds the socket that the server has accepted.
+  const { socket } = message as { readonly socket: Socket };
+  const port = String(socket.localPort);
+  const ofPort = accepted.get(port) ?? new Set();
+  accepted.set(port, ofPort.add(socket));
+  socket.on('close', () => ofPort.delete(socket));
+};
+const onFailure = (error: unknown) => void failures.push(error);
+
+beforeAll(async () => {
+  subscribe('net.server.socket', onAccepted);
+  process.on('uncaughtExceptionMonitor', onFailure);
+  // Jobs that are created stay as they are: the clock of the platform stands still.
+  platform = await startPlatform({ clock: new FakeClock() });
+  issuer = await startTokenIssuer();
+  const remote = { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
+  const polls = { POLL_MIN_MS: '1000', POLL_MAX_MS: '1000' };
+  gateways = {
+    // The page of GraphiQL is always the same, and long.
+    embedded: await startGateway({
+      platform,
+      env: { ...polls, CORS_ORIGINS: 'https://app.example', GRAPHIQL: 'false' },
+    }),
+    passthrough: await startGateway({ platform, env: { ...polls, ...remote } }),
+    service: await startGateway({ platform, env: { ...polls, ...issuer.env(platform) } }),
+  };
+  const { exportJob } = await gateways.embedded.query(operations.ExportJobDocument, { id: '24055' });
+  const link = exportJob?.destination.batches[0]?.batch?.files.nodes[0]?.downloadUrl ?? '';
+  known = { authorizations: await authorizations(), files: [new URL(link).pathname] };
+});
+afterAll(async () => {
+  for (const gateway of Object.values(gateways)) await gateway.close();
+  await issuer[Symbol.asyncDispose]();
+  await platform.close();
+  unsubscribe('net.server.socket', onAccepted);
+  process.off('uncaughtExceptionMonitor', onFailure);
+});
+
+async function authorizations(): Promise<readonly string[]> {
+  const good = await issuer.sign();
+  const [header = '', payload = '', signature = ''] = good.split('.');
+  const unsigned = Buffer.from('{"alg":"none"}').toString('base64url');
+  const tokens = [
+    good,
+    await accessToken(platform),
+    await issuer.sign({}, { expiresInSeconds: -60 }),
+    await issuer.sign({ sandboxes: 7, scope: { a: 1 }, organization: ['a'] }),
+    await issuer.sign({ organization: '\ud800', sandboxes: ['__proto__'] }),
+    `${unsigned}.${payload}.`,
+    `${header}.${payload}.${signature.slice(1)}`,
+    `${header}..${signature}`,
+    '..',
+    'x'.repeat(10_000),
+  ];
+  return [
+    ...tokens.map((token) => `Bearer ${token}`),
+    '',
+    'Bearer',
+    'Bearer ',
+    'bearer  a',
+    'Basic ZW11bGF0b3I6ZQ==',
+    'Digest a="b"',
+  ];
+}
+
+/** Runs a property in several strands at a time, each with cases of its own. */
+async function run<Case>(
+  count: number,
+  generator: fc.Arbitrary<Case>,
+  faultOf: (made: Case) => Promise<string | null>,
+) {
+  const property = fc.asyncProperty(generator, async (made) => {
+    const fault = await faultOf(made);
+    if (fault !== null) throw new Error(fault);
+  });
+  const runs = Array.from({ length: strands }, (_, strand) =>
+    fc.assert(property, {
+      seed: seed + strand,
+      numRuns: Math.ceil(count / strands),
+      interruptAfterTimeLimit: 60_000,
+      markInterruptAsFailure: true,
+    }),
+  );
+  // All of them end before the gateway does.
+  const results = await Promise.allSettled(runs);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** An answer has come that nothing more follows, or so much of a stream that its beginning is behind it. */
+function isAnswerEnough(received: Buffer): boolean {
+  const answer = readAnswers(received).at(-1);
+  if (answer === undefined || answer.status === 100) return false;
+  return (
+    answer.isWhole || (isEventStream(answer) && (/^data: .*\n/m.test(answer.body) || answer.body.includes(twoPings)))
+  );
+}
+
+const isEventStream = ({ headers }: RawAnswer) => headers.get('content-type')?.startsWith('text/event-stream') === true;
+/** A stream without events says that it lives. */
+const twoPings = ':\n\n:\n\n';
+
+const share = (part: number): number => Math.ceil(cases * part);
+const patience = 120_000;
+
+describe('whatever comes over', () => {
+  it.each([
+    ['embedded', 0.5],
+    ['passthrough', 0.1],
+    ['service', 0.1],
+  ] as const)('HTTP, in %s mode, is answered as the contract says', { timeout: patience }, async (mode, part) => {
+    const { url } = gateways[mode];
+    await run(share(part), rawRequest(known), async (request) =>
+      faultOfHttp(
+        await converse({ url, pieces: [bytesOf(request)], ending: request.ending, isEnough: isAnswerEnough }),
+      ),
+    );
+  });
+
+  it('an operation’s variables is answered as the contract says', { timeout: patience }, async () => {
+    const { url } = gateways.embedded;
+    const values = { ids: await knownIds(), cursors: await knownCursors() };
+    const schema = printedSchema();
+    const documents = Object.values<object>(operations).filter((value): value is DocumentNode => 'kind' in value);
+    const each = documents.map((document) =>
+      variablesOf(schema, document, values).map((variables) => ({
+        name: getOperationAST(document)?.name?.value,
+        document,
+        variables,
+      })),
+    );
+    expect(each.length).toBeGreaterThan(30);
+    await run(share(0.15), fc.oneof(...each), async ({ document, variables }) => {
+      const accept = getOperationAST(document)?.operation === 'subscription' ? 'text/event-stream' : 'application/json';
+      const request = bytesOf({
+        method: 'POST',
+        target: '/graphql',
+        headers: [
+          ['content-type', 'application/json'],
+          ['accept', accept],
+        ],
+        body: Buffer.from(JSON.stringify({ query: print(document), variables })),
+        length: 'right',
+        ending: 'wait',
+      });
+      return faultOfHttp(await converse({ url, pieces: [request], ending: 'wait', isEnough: isAnswerEnough }));
+    });
+  });
+
+  it('a WebSocket is answered or closed', { timeout: patience }, async () => {
+    const { url } = gateways.embedded;
+    await run(share(0.15), socketScript, async (script) =>
+      faultOfSocket(
+        await converse({
+          url,
+          pieces: [Buffer.from(upgradeRequest), ...piecesOf(script)],
+          ending: script.ending,
+          isEnough: isAnswered,
+        }),
+        script,
+      ),
+    );
+  });
+});
+
+describe('after all of that', () => {
+  it('nothing was thrown that nobody caught, and no error was logged', () => {
+    expect(failures).toEqual([]);
+    for (const { logs } of Object.values(gateways))
+      expect(logs.filter((line) => line.startsWith('{"level":"error"'))).toEqual([]);
+  });
+
+  it.each(['embedded', 'passthrough', 'service'] as const)(
+    'nothing is left over in %s mode, and it goes on',
+    async (mode) => {
+      const gateway = gateways[mode];
+      for (const name of ['aep_watch_subscribers', 'aep_watch_feeds']) {
+        await eventually(async () => expect(await gateway.metric(name)).toBe(0));
+      }
+      const port = new URL(gateway.url).port;
+      // The reference client keeps its own open.
+      await eventually(() => expect(accepted.get(port)?.size).toBeLessThanOrEqual(2));
+      expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+      const authorization =
+        { embedded: '', passthrough: known.authorizations[1], service: known.authorizations[0] }[mode] ?? '';
+      const headers = {
+        ...(authorization === '' ? {} : { authorization }),
+        'x-api-key': 'emulator',
+        'x-gw-ims-org-id': organization,
+        'x-sandbox-name': 'prod',
+      };
+      const { exportJobs } = await gateway.query(operations.ListExportJobsDocument, { first: 3 }, headers);
+      expect(exportJobs.edges).toHaveLength(3);
+    },
+  );
+});
+
+async function knownIds(): Promise<readonly string[]> {
+  const { data } = await gateways.embedded.send(`{
+    exportJobs(first: 2) { nodes { id destination { batches { batchId } } } }
+    datasets(first: 2) { nodes { id } }
+    schedules(first: 2) { nodes { id } }
+    segmentJobs(first: 2) { nodes { id } }
+    segmentDefinitions(first: 2) { nodes { id platformId } }
+    mergePolicies(first: 2) { nodes { id } }
+  }`);
+  const found = [...JSON.stringify(data).matchAll(/"(?:id|batchId|platformId)":"([^"]+)"/g)].map(([, id = '']) => id);
+  expect(found.length).toBeGreaterThan(8);
+  return [...found, profileDataset, webEventsDataset, '24060', '99999999', 'ExportJob:', '*'];
+}
+
+async function knownCursors(): Promise<readonly string[]> {
+  const connections = ['exportJobs', 'datasets', 'segmentJobs', 'segmentDefinitions'];
+  const { data } = await gateways.embedded.send(
+    `{ ${connections.map((name) => `${name}(first: 1) { pageInfo { endCursor } }`).join(' ')} }`,
+  );
+  const found = [...JSON.stringify(data).matchAll(/"endCursor":"([^"]+)"/g)].map(([, cursor = '']) => cursor);
+  expect(found).toHaveLength(connections.length);
+  return found;
+}

@@ -1,0 +1,93 @@
+import { readAnswers } from './http-answers.ts';
+
+/** Codes of errors that the public contract names. */
+const contractCodes = new Set([
+  'INVALID_INPUT',
+  'NOT_FOUND',
+  'CONFLICT',
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'TOKEN_EXPIRED',
+  'RATE_LIMITED',
+  'PLATFORM_ERROR',
+  'UPSTREAM_TIMEOUT',
+  'UPSTREAM_UNREACHABLE',
+  'UPSTREAM_UNREADABLE',
+  'OUTCOME_UNKNOWN',
+  'SHUTTING_DOWN',
+  'PAYLOAD_TOO_LARGE',
+  'PERSISTED_QUERY_NOT_FOUND',
+  'PERSISTED_QUERY_HASH_MISMATCH',
+]);
+
+/** Codes with which GraphQL servers say that a request is none, or does not fit the schema. */
+const requestCodes = new Set([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'BAD_USER_INPUT',
+  'BAD_REQUEST',
+  'OPERATION_RESOLUTION_FAILURE',
+]);
+
+/** What stands in a message only when a program did not expect what happened. */
+const internals =
+  /Internal error|Unexpected error|node_modules|\bat [\w.<>]+ \(|TypeError|RangeError|URIError|Cannot read prop/;
+
+/** What graphql ends a long list of errors with. */
+const tooManyErrors = 'Too many errors processing variables, error limit reached. Execution aborted.';
+
+const acceptable5xx = new Set([501, 502, 503, 504, 505]);
+
+/** @returns what is wrong with what came over a connection; null when nothing is */
+export function faultOfHttp(received: Buffer): string | null {
+  for (const { status, headers, body, isWhole } of readAnswers(received)) {
+    const said = `${status} ${body.slice(0, 1_000)}`;
+    if (status >= 500 && !acceptable5xx.has(status)) return said;
+    const type = headers.get('content-type') ?? '';
+    if (!isWhole || body === '') continue;
+    if (type.includes('text/event-stream')) {
+      for (const [, data = ''] of body.matchAll(/^data: (.+)$/gm)) {
+        const fault = faultOfResult(JSON.parse(data));
+        if (fault !== null) return `${fault} in ${said}`;
+      }
+    } else if (type.includes('json')) {
+      const fault = faultOfResult(JSON.parse(body));
+      if (fault !== null) return `${fault} in ${said}`;
+    }
+  }
+  return null;
+}
+
+/** @returns what is wrong with a result of GraphQL, a list of them, or a download's refusal; null when nothing is */
+export function faultOfResult(result: unknown): string | null {
+  const errors = memberOf(result, 'errors');
+  if (!Array.isArray(errors)) return null;
+  for (const error of errors) {
+    const fault = faultOfError(error);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+export function faultOfError(error: unknown): string | null {
+  const message = memberOf(error, 'message');
+  const code = memberOf(memberOf(error, 'extensions'), 'code');
+  if (typeof message !== 'string') return 'an error without a message';
+  if (code === undefined) {
+    if (message === tooManyErrors) return null;
+    // graphql itself found something wrong with the document or its variables.
+    return memberOf(error, 'locations') === undefined ? `an error without a code: ${message}` : null;
+  }
+  // The emulator has failed, which it should not either.
+  if (memberOf(memberOf(memberOf(error, 'extensions'), 'upstream'), 'status') === 500)
+    return `500 upstream: ${message}`;
+  if (contractCodes.has(String(code))) return null;
+  if (!requestCodes.has(String(code))) return `the code ${String(code)}`;
+  return internals.test(message) ? `a message with internals: ${message}` : null;
+}
+
+export function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null
+    ? Object.entries(value).find(([key]) => key === name)?.[1]
+    : undefined;
+}
