@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Transport } from '../support/gateway.ts';
+import { type Transport, transports } from '../support/transports.ts';
 import { type FaultScript, faultScript } from './fault-scripts.ts';
 
 /** What one run does: everything that chance decides follows from the seed. */
@@ -55,7 +55,7 @@ const subscriber = (watched: SubscriberPlan['watched'], scope: SubscriberPlan['s
   fc.record({
     watched: fc.constant(watched),
     scope: fc.constant(scope),
-    transport: fc.constantFrom<Transport>('websocket', 'sse'),
+    transport: fc.constantFrom<Transport>(...transports),
     pick,
     leavesAfter: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
     cutAtOperation: fc.option(fc.integer({ min: 5, max: 150 })),
