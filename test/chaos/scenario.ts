@@ -55,7 +55,7 @@ const subscriber = (watched: SubscriberPlan['watched'], scope: SubscriberPlan['s
   fc.record({
     watched: fc.constant(watched),
     scope: fc.constant(scope),
-    transport: fc.constantFrom<Transport>(...transports),
+    transport: fc.constantFrom(...transports),
     pick,
     leavesAfter: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
     cutAtOperation: fc.option(fc.integer({ min: 5, max: 150 })),

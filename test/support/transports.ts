@@ -94,6 +94,7 @@ const overMultipart: Adapter = <Data>(
     new HttpLink({ uri: graphqlUrl, headers, fetch: vanishingFetch(signal) }),
   ]);
   const client = new ApolloClient({ link, cache: new InMemoryCache() });
+  let leave = () => {};
   let close = () => {};
   const results = new ReadableStream<Result<Data>>({
     start: (controller) => {
@@ -103,9 +104,15 @@ const overMultipart: Adapter = <Data>(
         error: (error) => controller.error(error),
         complete: () => controller.close(),
       });
-      close = () => subscription.unsubscribe();
+      leave = () => subscription.unsubscribe();
+      close = () => {
+        if (subscription.closed) return;
+        leave();
+        // Ends the read that waits: whoever unsubscribes is told nothing more by the link.
+        controller.close();
+      };
     },
-    cancel: () => close(),
+    cancel: () => leave(),
   });
   return new EventStream<Data>(results, () => close());
 };
