@@ -155,7 +155,7 @@ export const variables = z.object({
   MAX_SUBSCRIPTIONS_PER_SOCKET: describe(
     integer(1, 1_000_000),
     '5000',
-    'Operations that may be under way on one WebSocket.',
+    'Operations that may be under way on one WebSocket, or on one event stream for several.',
   ),
   MAX_SUBSCRIPTIONS_PER_CALLER: describe(
     integer(1, 1_000_000),
@@ -166,7 +166,7 @@ export const variables = z.object({
   DRAIN_MS: describe(
     integer(0, 600_000),
     '10000',
-    'How long a shutdown waits for requests in flight, in milliseconds.',
+    'How long a shutdown may take to send clients away and finish requests, in milliseconds.',
   ),
   DOWNLOAD_LINK_TTL_SECONDS: describe(integer(1, 86_400), '900', 'How long a download link works, in seconds.'),
   DOWNLOAD_LINK_SECRET: describe(

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { profileDataset, startPlatform } from '../support/platform.ts';
+import { profileDataset, startPlatform, startStub } from '../support/platform.ts';
 import { transports } from '../support/transports.ts';
 import {
   CreateExportJobDocument,
@@ -168,6 +168,27 @@ describe('a silent subscription', () => {
     expect(await subscribers()).toBe(1);
     await events.complete();
     await nobodyWatches();
+  });
+
+  it('and a query that is completed is given up upstream, too', async () => {
+    await using stub = await startStub((request, response) => {
+      request.resume();
+      response.on('close', () => closed.push(request.url ?? ''));
+      if (request.url?.startsWith('/ims/') !== true) return;
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end('{"access_token":"token","token_type":"bearer","expires_in":86399}');
+    });
+    const closed: string[] = [];
+    await using slow = await startGateway({ platform: stub });
+    await using raw = new RawSocket(protocol, {}, slow.webSocketUrl);
+    await raw.opened();
+    raw.send({ type: 'connection_init' });
+    await raw.message();
+    raw.send({ id: '1', type: 'subscribe', payload: { query: '{ exportJobs { nodes { id } } }' } });
+    await stub.asked('/export/jobs');
+    raw.send({ id: '1', type: 'complete' });
+    await eventually(() => expect(closed.some((url) => url.includes('/export/jobs'))).toBe(true));
+    expect(slow.logs.filter((line) => line.includes('"level":"error"'))).toEqual([]);
   });
 
   it('is released when one of several on the same socket is completed, and all of them when the socket breaks', async () => {

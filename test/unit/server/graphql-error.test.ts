@@ -152,6 +152,17 @@ describe('an error that nobody foresaw', () => {
     expect(errorId).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it('is no error to look into when its caller has left', () => {
+    const { mask, log } = setUp();
+    const { reason } = AbortSignal.abort();
+    for (const error of [reason, new GraphQLError('x', { originalError: reason, path: ['a'] })]) {
+      expect(mask(error).extensions).toMatchObject({ code: 'INTERNAL_SERVER_ERROR' });
+    }
+    expect(log).toEqual([]);
+    mask(new DOMException('x', 'TimeoutError'));
+    expect(log).toMatchObject([{ level: 'error' }]);
+  });
+
   it.each([undefined, null, 0])('is hidden when it is %s', (error) => {
     expect(setUp().mask(error).message).toBe('Internal error.');
   });

@@ -1,0 +1,206 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createSchema, createYoga } from 'graphql-yoga';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import {
+  ForbiddenError,
+  type GatewayError,
+  NotFoundError,
+  RateLimitedError,
+  UnauthenticatedError,
+} from '../../../src/errors.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { createErrorMask } from '../../../src/server/graphql-error.ts';
+import { createLiveConnections } from '../../../src/server/live-connections.ts';
+import { startWebSocketServer } from '../../../src/server/websocket.ts';
+import type { Yoga } from '../../../src/server/yoga.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+interface OperationContext {
+  readonly operation: { readonly signal: AbortSignal };
+}
+
+let http: Server;
+let webSockets: AsyncDisposable;
+/** What `authorize` throws. */
+let refusal: Error | null;
+/** What a stream fails with after its first event. */
+let failure: GatewayError;
+/** Resolves when the signal of a query aborts. */
+let givenUp: Promise<void>;
+let asked: Promise<void>;
+
+beforeEach(async () => {
+  refusal = null;
+  let onAsked = () => {};
+  asked = new Promise((resolve) => {
+    onAsked = resolve;
+  });
+  let onGivenUp = () => {};
+  givenUp = new Promise((resolve) => {
+    onGivenUp = resolve;
+  });
+  const logger = createLogger({ level: 'silent' });
+  const maskError = createErrorMask(logger);
+  const yoga = createYoga<OperationContext, { readonly principal: string }>({
+    schema: createSchema<OperationContext & { readonly principal: string }>({
+      typeDefs: 'type Query { never: Int, gone: Int } type Subscription { count: Int }',
+      resolvers: {
+        Query: {
+          never: (_, __, { operation: { signal } }) =>
+            new Promise((_resolve, reject) => {
+              onAsked();
+              signal.addEventListener('abort', () => {
+                onGivenUp();
+                reject(signal.reason);
+              });
+            }),
+          gone: () => {
+            throw failure;
+          },
+        },
+        Subscription: {
+          count: {
+            subscribe: async function* () {
+              yield { count: 1 };
+              throw failure;
+            },
+          },
+        },
+      },
+    }),
+    context: { principal: 'somebody' },
+    maskedErrors: { maskError },
+    logging: false,
+    // Of the context of the gateway, only the principal is looked at here.
+  }) as unknown as Yoga;
+  http = createServer();
+  const clock = new FakeClock();
+  webSockets = startWebSocketServer({
+    server: http,
+    yoga,
+    corsOrigins: [],
+    maxMessageBytes: 10_000,
+    maxOperations: 10,
+    connections: createLiveConnections({ clock }),
+    findDocument: ({ query }) => query ?? null,
+    clock,
+    logger,
+    maskError,
+    authorize: async () => {
+      if (refusal !== null) throw refusal;
+    },
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+});
+afterEach(async () => {
+  await webSockets[Symbol.asyncDispose]();
+  await new Promise((resolve) => http.close(resolve));
+});
+
+/** A socket that has said who it is, with its messages in the order in which they come. */
+async function connect() {
+  // A server that listens on a port has an AddressInfo.
+  const { port } = http.address() as AddressInfo;
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/graphql`, 'graphql-transport-ws');
+  const closed = once(socket, 'close').then(([code, reason]) => [code, String(reason)]);
+  const messages: { readonly type: string; readonly payload?: unknown }[] = [];
+  const arrivals: (() => void)[] = [];
+  socket.on('message', (data) => {
+    messages.push(JSON.parse(String(data)));
+    for (const arrive of arrivals.splice(0)) arrive();
+  });
+  await once(socket, 'open');
+  const send = (message: object) => socket.send(JSON.stringify(message));
+  const has = async (count: number) => {
+    while (messages.length < count) await new Promise<void>((resolve) => arrivals.push(resolve));
+  };
+  send({ type: 'connection_init' });
+  // Who is refused gets no message.
+  await Promise.race([has(1), closed]);
+  return {
+    closed,
+    messages,
+    send,
+    has,
+    subscribe: (query: string, id = '1') => send({ id, type: 'subscribe', payload: { query } }),
+  };
+}
+
+describe('a caller', () => {
+  it.each([
+    ['who is not let in is told so with a code that clients retry', new UnauthenticatedError({ message: 'No.' }), 4403],
+    ['who connects too often, too', new RateLimitedError({ message: 'No.' }), 1013],
+  ])('%s', async (_, error, code) => {
+    refusal = error;
+    expect(await (await connect()).closed).toEqual([code, 'No.']);
+  });
+
+  it('is not told what went wrong inside', async () => {
+    refusal = new Error('secret');
+    expect(await (await connect()).closed).toEqual([4500, 'Internal server error']);
+  });
+});
+
+describe('a stream that fails', () => {
+  const next = { id: '1', type: 'next', payload: { data: { count: 1 } } };
+  const error = (code: string) => ({
+    id: '1',
+    type: 'error',
+    payload: [expect.objectContaining({ extensions: expect.objectContaining({ code }) })],
+  });
+
+  it.each([new ForbiddenError({ message: 'Not any more.' }), new UnauthenticatedError({ message: 'Not any more.' })])(
+    'because its caller has lost the right ends with its socket: $code',
+    async (lost) => {
+      failure = lost;
+      const { subscribe, closed, messages } = await connect();
+      subscribe('subscription { count }');
+      expect(await closed).toEqual([4403, 'Not any more.']);
+      expect(messages.slice(1)).toEqual([next, error(lost.code)]);
+    },
+  );
+
+  it('for another reason ends alone', async () => {
+    failure = new NotFoundError('1', { message: 'Gone.' });
+    const { subscribe, has, messages } = await connect();
+    subscribe('subscription { count }');
+    await has(3);
+    subscribe('{ __typename }', '2');
+    await has(5);
+    expect(messages.slice(1)).toEqual([
+      next,
+      error('NOT_FOUND'),
+      { id: '2', type: 'next', payload: { data: { __typename: 'Query' } } },
+      { id: '2', type: 'complete' },
+    ]);
+  });
+
+  it('is not what a refused query is', async () => {
+    failure = new ForbiddenError({ message: 'No.' });
+    const { subscribe, has, messages } = await connect();
+    subscribe('{ gone }');
+    await has(3);
+    subscribe('{ __typename }', '2');
+    await has(5);
+    expect(messages.map(({ type }) => type)).toEqual(['connection_ack', 'next', 'complete', 'next', 'complete']);
+  });
+});
+
+describe('a query that its client completes', () => {
+  it('is given up, and its id is free', async () => {
+    const { subscribe, send, has, messages } = await connect();
+    subscribe('{ never }');
+    await asked;
+    send({ id: '1', type: 'complete' });
+    await givenUp;
+    subscribe('{ __typename }');
+    await has(3);
+    expect(messages.slice(1)).toEqual([
+      { id: '1', type: 'next', payload: { data: { __typename: 'Query' } } },
+      { id: '1', type: 'complete' },
+    ]);
+  });
+});
