@@ -40,8 +40,6 @@ interface RunningOperation {
   readonly payload: unknown;
   /** Aborts when the client completes it or the socket is gone. */
   readonly controller: AbortController;
-  /** Whether it has begun to answer as a stream. */
-  streaming: boolean;
 }
 
 /** What belongs to one socket. */
@@ -51,14 +49,9 @@ interface Extra {
   readonly close: SocketSender['close'];
 }
 
-/** What `onSubscribe` returns, and `graphql-ws` passes on as plain execution arguments. */
-interface SocketArgs extends PipelineArgs {
-  readonly running: RunningOperation;
-}
-
 /**
- * With these a stream ends whose caller has no right to it any more. All operations of a socket are the same caller's, so
- * the socket ends with it.
+ * With these ends the stream of a caller who has no right to it any more, and the operation of one who is no longer let
+ * in. All operations of a socket are the same caller's, so the socket ends with it. A field that is refused is a result.
  */
 const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIRED', 'FORBIDDEN', 'UNAUTHENTICATED']);
 
@@ -80,12 +73,8 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   });
 
   const run = (args: ExecutionArgs, which: 'execute' | 'subscribe') => {
-    // They are those that `onSubscribe` returned.
-    const socketArgs = args as SocketArgs;
-    return runOperation(socketArgs, which, maskError).then((result) => {
-      if (Symbol.asyncIterator in result) socketArgs.running.streaming = true;
-      return result;
-    }) as never;
+    // They are those that `onSubscribe` returned, and graphql-ws passes on as plain execution arguments.
+    return runOperation(args as PipelineArgs, which, maskError) as never;
   };
 
   const graphqlWs = makeServer<Record<string, unknown>, Extra>({
@@ -106,7 +95,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     onSubscribe: async (connection, id, payload) => {
       const { operations } = connection.extra;
       const full = operations.size >= maxOperations;
-      const running: RunningOperation = { payload, controller: new AbortController(), streaming: false };
+      const running: RunningOperation = { payload, controller: new AbortController() };
       operations.set(id, running);
       const refuse = (errors: readonly GraphQLError[]) => {
         // What never began is not completed either.
@@ -117,20 +106,18 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
         if (full) throw tooManyOperations(maxOperations);
         const operation = await openOperation(options, payload, requestOf(connection, running.controller.signal));
         const args = operation.prepare();
-        return 'document' in args ? ({ ...args, running } satisfies SocketArgs) : refuse(args);
+        return 'document' in args ? args : refuse(args);
       } catch (error) {
         return refuse([publicError(maskError(error))]);
       }
     },
     execute: (args) => run(args, 'execute'),
     subscribe: (args) => run(args, 'subscribe'),
-    onError: ({ extra }, id, _payload, errors) => {
-      const codes = errors.map(({ extensions }) => extensions['code']);
-      const streaming = extra.operations.get(id)?.streaming === true;
-      if (!codes.some((code) => code === 'TOKEN_EXPIRED' || (streaming && endsSocket.has(code)))) return;
+    onError: ({ extra }, _id, _payload, errors) => {
+      const last = errors.find(({ extensions }) => endsSocket.has(extensions['code']));
+      if (last === undefined) return;
       // After the error has been sent. 4403 is what clients retry, with a new token.
-      const reason = errors[0]?.message.slice(0, maxCloseReasonLength) ?? '';
-      setImmediate(() => extra.close(CloseCode.Forbidden, reason));
+      setImmediate(() => extra.close(CloseCode.Forbidden, last.message.slice(0, maxCloseReasonLength)));
     },
     onComplete: ({ extra }, id, payload) => forget(extra.operations, id, payload),
   });
