@@ -12,16 +12,18 @@ export interface LiveBody {
   write(frame: string): Promise<boolean>;
   /** Sends a last frame, if there is one, and ends the answer. */
   end(frame?: string): void;
+  /** Breaks the answer off. Its client may connect again. */
+  cut(): void;
 }
 
 export interface LiveBodyOptions {
   readonly connections: LiveConnections;
   /** A frame that says nothing. */
   readonly ping: string;
-  /** Breaks the connection off: its client takes nothing, or not enough. It may connect again. */
-  readonly cut: () => void;
+  /** Ends the connection that the answer goes over, when its client takes nothing, or not enough. */
+  readonly disconnect: () => void;
   /** Called once, when nothing more can be sent, whoever ended it. */
-  readonly onEnd: () => void;
+  readonly onEnd?: () => void;
 }
 
 /**
@@ -34,7 +36,7 @@ export const maxBufferedBytes = 16 * 1024 * 1024;
  * A body that sends pings while it lasts. When the gateway drains, it ends without the word that its protocol completes
  * with, which clients take for a lost connection and come back.
  */
-export function createLiveBody({ connections, ping, cut, onEnd }: LiveBodyOptions): LiveBody {
+export function createLiveBody({ connections, ping, disconnect, onEnd }: LiveBodyOptions): LiveBody {
   const waiting = new Set<() => void>();
   let pushedBytes = 0;
   let takenAtLastBeat = -1;
@@ -56,13 +58,17 @@ export function createLiveBody({ connections, ping, cut, onEnd }: LiveBodyOption
     over = true;
     membership[Symbol.dispose]();
     proceed();
-    onEnd();
+    onEnd?.();
   };
   const end = (frame?: string) => {
     if (over) return;
     if (frame !== undefined) push(frame);
     stream.push(null);
     finish();
+  };
+  const cut = () => {
+    stream.destroy();
+    disconnect();
   };
   stream.on('close', finish);
 
@@ -93,5 +99,6 @@ export function createLiveBody({ connections, ping, cut, onEnd }: LiveBodyOption
       return !over;
     },
     end,
+    cut,
   };
 }

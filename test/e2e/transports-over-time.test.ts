@@ -49,14 +49,17 @@ describe.each(transports)('over %s', (transport) => {
     }
     expect(await gateway.metric('aep_watch_subscribers')).toBe(1);
   });
+});
 
-  it.skipIf(transport === 'websocket')('proxies are told to pass on what comes, and to keep nothing', async () => {
+it.each(['sse', 'sse-single', 'multipart'] as const)(
+  'over %s proxies are told to pass on what comes, and to keep nothing',
+  async (transport) => {
     await using board = await startJobBoard({ id: '1', progress: 0 });
     await using gateway = await startGateway({ platform: board, clock: new FakeClock() });
     await using raw = await openRaw(transport, gateway, document);
     expect(raw.headers).toMatchObject({ 'x-accel-buffering': 'no', 'cache-control': 'no-store' });
-  });
-});
+  },
+);
 
 it('a WebSocket whose client answers no ping is cut off with the next one', async () => {
   const connectionClock = new FakeClock();

@@ -22,8 +22,8 @@ export function useLiveResults(connections: LiveConnections): Plugin<object, Ser
       const framing = framingOf(parseAccept(request.headers.get('accept')), result as Result);
       if (framing === null) return;
       const process = (answer: Result, { Response }: { readonly Response: typeof globalThis.Response }) => {
-        const live = createLiveBody({ connections, ping: framing.ping, cut: () => res.destroy(), onEnd: () => {} });
-        pump(answer, live, framing).catch(() => res.destroy());
+        const live = createLiveBody({ connections, ping: framing.ping, disconnect: () => res.destroy() });
+        pump(answer, live, framing).catch(live.cut);
         // Yoga's Response takes a stream of Node, which its type does not say.
         const body = live.stream as unknown as ReadableStream;
         return new Response(body, { status: statusOf(answer), headers: headersOf(answer, framing) });

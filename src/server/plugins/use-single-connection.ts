@@ -32,8 +32,6 @@ interface EventStream {
   readonly principal: string;
   readonly body: LiveBody;
   readonly operations: Map<string, AbortController>;
-  /** Breaks it off, after which its client reserves another one. */
-  readonly cut: () => void;
   /** The answer that it is written into; null before anybody has opened it. */
   response: ServerResponse | null;
 }
@@ -53,20 +51,16 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
   const reserve = (principal: string): string => {
     const token = randomUUID();
     const operations = new Map<string, AbortController>();
-    const cut = () => {
-      stream.body.stream.destroy();
-      stream.response?.destroy();
-    };
     const body = createLiveBody({
       connections,
       ping: eventStreamFraming.ping,
-      cut,
+      disconnect: () => stream.response?.destroy(),
       onEnd: () => {
         streams.delete(token);
         for (const controller of operations.values()) controller.abort();
       },
     });
-    const stream: EventStream = { principal, body, operations, cut, response: null };
+    const stream: EventStream = { principal, body, operations, response: null };
     streams.set(token, stream);
     return token;
   };
@@ -85,7 +79,9 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     const deps = { yoga, findDocument, maskError };
     const headers: RequestHeaders = (name) => request.headers.get(name);
     const operation = await openOperation(deps, params, { headers, signal: controller.signal });
-    const { operations, body, cut } = find(request, operation.principal);
+    // Who has left before the answer believes that nothing was started, and will not complete it.
+    request.signal.throwIfAborted();
+    const { operations, body } = find(request, operation.principal);
     const id = params.extensions.operationId;
     if (operations.has(id)) throw new ConflictError({ message: 'An operation with this id is under way.' });
     if (operations.size >= maxOperations) {
@@ -93,7 +89,7 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     }
     operations.set(id, controller);
     send(operation, id, body, controller.signal)
-      .catch(cut)
+      .catch(body.cut)
       .finally(() => {
         if (operations.get(id) === controller) operations.delete(id);
       });

@@ -12,10 +12,7 @@ const setup = () => {
   const body = createLiveBody({
     connections,
     ping: '.',
-    cut: () => {
-      calls.push('cut');
-      body.stream.destroy();
-    },
+    disconnect: () => calls.push('cut'),
     onEnd: () => calls.push('end'),
   });
   return { clock, connections, calls, body };
