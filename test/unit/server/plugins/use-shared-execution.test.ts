@@ -1,0 +1,234 @@
+import { type ExecutionResult, type GraphQLObjectType, isObjectType } from 'graphql';
+import { createSchema, createYoga } from 'graphql-yoga';
+import { describe, expect, it } from 'vitest';
+import type { GatewayContext } from '../../../../src/context/context.ts';
+import { createErrorMask } from '../../../../src/server/graphql-error.ts';
+import { useSharedExecution } from '../../../../src/server/plugins/use-shared-execution.ts';
+import { tenantOf } from '../../poller/fake-platform.ts';
+
+const typeDefs = /* GraphQL */ `
+  type Query { ok: Boolean }
+  type Subscription { tick(from: Int): Tick! }
+  type Tick { number: Int! echo(text: String = "unsaid"): String! read: String broken: Int }
+`;
+
+interface Ask {
+  readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly operationName?: string;
+  readonly sandbox?: string;
+  readonly credential?: string;
+}
+
+/** A pipeline over events that all subscribers are given, with a field that asks somebody who may take his time. */
+function setUp() {
+  const executed: number[] = [];
+  const logged: unknown[] = [];
+  const asked: { readonly by: string; readonly signal: AbortSignal; readonly answer: (text: string) => void }[] = [];
+  const ticks = [1, 2, 3].map((number) => ({ number }));
+  const ended: number[] = [];
+
+  const schema = createSchema<GatewayContext>({
+    typeDefs,
+    resolvers: {
+      Subscription: {
+        tick: {
+          subscribe: async function* (_: unknown, { from = 1 }: { from?: number }) {
+            try {
+              yield* ticks.filter(({ number }) => number >= from);
+            } finally {
+              ended.push(from);
+            }
+          },
+          resolve: (tick: { readonly number: number }) => {
+            executed.push(tick.number);
+            return tick;
+          },
+        },
+      },
+      Tick: {
+        echo: (_: unknown, { text }: { text: string | null }) => text ?? 'null',
+        read: (_: unknown, __: unknown, { credentialFingerprint: by, signal }: GatewayContext) =>
+          new Promise<string>((answer, reject) => {
+            signal.addEventListener('abort', () => reject(signal.reason));
+            asked.push({ by, signal, answer });
+          }),
+        broken: () => {
+          throw new Error('a secret');
+        },
+      },
+    },
+  });
+  const tick = schema.getType('Tick');
+  if (!isObjectType(tick)) throw new Error('There is no type Tick.');
+  markAsAsking(tick, 'read');
+
+  const maskError = createErrorMask({
+    error: (line: unknown) => logged.push(line),
+    // The mask writes nothing else.
+  } as never);
+  const yoga = createYoga<GatewayContext>({
+    schema,
+    plugins: [useSharedExecution({ maskError })],
+    maskedErrors: { maskError },
+    logging: false,
+  });
+
+  const subscribe = async (ask: Ask): Promise<AsyncIterator<ExecutionResult>> => {
+    const context = contextOf(ask);
+    const pipeline = yoga.getEnveloped(context);
+    const stream: unknown = await pipeline.subscribe({
+      schema: pipeline.schema,
+      document: pipeline.parse(ask.query),
+      operationName: ask.operationName,
+      variableValues: ask.variables,
+      contextValue: await pipeline.contextFactory(),
+    });
+    if (typeof stream !== 'object' || stream === null || !(Symbol.asyncIterator in stream)) {
+      throw new Error(`no stream: ${JSON.stringify(stream)}`);
+    }
+    // A subscription gives execution results.
+    return (stream as AsyncIterable<ExecutionResult>)[Symbol.asyncIterator]();
+  };
+  return { subscribe, executed, logged, asked, ended };
+}
+
+function markAsAsking(type: GraphQLObjectType, name: string): void {
+  const field = type.getFields()[name];
+  if (field !== undefined) field.extensions = { upstreamCalls: 'each' };
+}
+
+/** What the plugin and these resolvers look at; the rest of a context is not there. */
+function contextOf({ sandbox = 'prod', credential = 'a' }: Ask): GatewayContext {
+  const context = {
+    tenant: tenantOf(sandbox),
+    credentialFingerprint: credential,
+    signal: new AbortController().signal,
+    forEvent: (signal: AbortSignal | null) => (signal === null ? context : { ...context, signal }),
+  } as GatewayContext;
+  return context;
+}
+
+const first = async (stream: AsyncIterator<ExecutionResult>): Promise<ExecutionResult> => {
+  const { done, value } = await stream.next();
+  if (done === true) throw new Error('The stream has ended.');
+  return value;
+};
+
+/** The last result before the stream ends. */
+async function last(stream: AsyncIterator<ExecutionResult>): Promise<ExecutionResult> {
+  let result = await first(stream);
+  for (let next = await stream.next(); next.done !== true; next = await stream.next()) result = next.value;
+  return result;
+}
+
+describe('two subscriptions to the same event', () => {
+  const echo = 'subscription ($from: Int, $text: String) { tick(from: $from) { number echo(text: $text) } }';
+  const read = 'subscription { tick { read } }';
+
+  it.each<[string, Ask, Ask]>([
+    ['that are the same', { query: echo }, { query: echo }],
+    ['with other events before it', { query: echo, variables: { from: 2 } }, { query: echo, variables: { from: 3 } }],
+    ['of two credentials', { query: echo, credential: 'a' }, { query: echo, credential: 'b' }],
+    ['with the same variables', { query: echo, variables: { text: 'x' } }, { query: echo, variables: { text: 'x' } }],
+  ])('are executed once: %s', async (_, one, other) => {
+    const { subscribe, executed } = setUp();
+    const [left, right] = [await subscribe(one), await subscribe(other)];
+    const told = [await last(left), await last(right)];
+    expect(told[0]).toBe(told[1]);
+    expect(executed.filter((number) => number === 3)).toEqual([3]);
+  });
+
+  it.each<[string, Ask, Ask]>([
+    ['of two tenants', { query: echo }, { query: echo, sandbox: 'dev' }],
+    ['with other variables', { query: echo, variables: { text: 'x' } }, { query: echo, variables: { text: 'y' } }],
+    ['with null in place of a default', { query: echo, variables: { text: null } }, { query: echo }],
+    ['of two credentials, when somebody is asked', { query: read, credential: 'a' }, { query: read, credential: 'b' }],
+    [
+      'with another operation of the document',
+      { query: `${read.replace('{', 'A {')} subscription B { tick { number } }`, operationName: 'A' },
+      { query: `${read.replace('{', 'A {')} subscription B { tick { number } }`, operationName: 'B' },
+    ],
+    ['with another text', { query: echo }, { query: `${echo} ` }],
+    [
+      'with another condition',
+      { query: 'subscription ($n: Boolean!) { tick { number @include(if: $n) __typename } }', variables: { n: true } },
+      { query: 'subscription ($n: Boolean!) { tick { number @include(if: $n) __typename } }', variables: { n: false } },
+    ],
+  ])('are executed each by itself: %s', async (_, one, other) => {
+    const { subscribe, executed, asked } = setUp();
+    const streams = [await subscribe(one), await subscribe(other)];
+    const results = Promise.all(streams.map(first));
+    await expect.poll(() => executed).toEqual([1, 1]);
+    for (const { by, answer } of asked) answer(`for ${by}`);
+    const [left, right] = await results;
+    expect(left).not.toBe(right);
+  });
+});
+
+describe('a field that asks somebody', () => {
+  const query = 'subscription { tick { number read } }';
+
+  it('is asked once for all', async () => {
+    const { subscribe, asked } = setUp();
+    const streams = await Promise.all(Array.from({ length: 5 }, () => subscribe({ query })));
+    const results = Promise.all(streams.map(first));
+    await expect.poll(() => asked.length).toBe(1);
+    asked[0]?.answer('once');
+    expect((await results).map(({ data }) => data)).toEqual(Array(5).fill({ tick: { number: 1, read: 'once' } }));
+  });
+
+  it('goes on when the subscriber leaves for whom it began, and is given up when all have left', async () => {
+    const { subscribe, asked, logged, ended } = setUp();
+    const [one, other] = [await subscribe({ query }), await subscribe({ query })];
+    const [gone, staying] = [one.next(), first(other)];
+    await expect.poll(() => asked.length).toBe(1);
+    await one.return?.();
+    expect(asked[0]?.signal.aborted).toBe(false);
+    asked[0]?.answer('for who stays');
+    expect((await staying).data).toEqual({ tick: { number: 1, read: 'for who stays' } });
+    // What was given to others is not delivered to who has left.
+    expect((await gone).done).toBe(true);
+
+    const pending = other.next();
+    await expect.poll(() => asked.length).toBe(2);
+    await other.return?.();
+    expect(asked[1]?.signal.aborted).toBe(true);
+    expect((await pending).done).toBe(true);
+    expect(ended).toEqual([1, 1]);
+    expect(logged).toEqual([]);
+  });
+
+  it('is asked again for one who comes to the event after it was given up', async () => {
+    const { subscribe, asked } = setUp();
+    const [one, late] = [await subscribe({ query }), await subscribe({ query })];
+    const pending = one.next();
+    await expect.poll(() => asked.length).toBe(1);
+    await one.return?.();
+    await pending;
+    const result = first(late);
+    await expect.poll(() => asked.length).toBe(2);
+    asked[1]?.answer('anew');
+    expect((await result).data).toEqual({ tick: { number: 1, read: 'anew' } });
+  });
+});
+
+it('an unexpected error is logged once, and all are told the same of it', async () => {
+  const { subscribe, logged } = setUp();
+  const query = 'subscription { tick { number broken } }';
+  const streams = await Promise.all(Array.from({ length: 3 }, () => subscribe({ query })));
+  const results = await Promise.all(streams.map(first));
+  const told = results.map(({ errors }) => errors?.[0]?.toJSON());
+  expect(told[0]).toMatchObject({ message: 'Internal error.', path: ['tick', 'broken'] });
+  expect(told[1]).toEqual(told[0]);
+  expect(told[2]).toEqual(told[0]);
+  expect(logged).toHaveLength(1);
+  expect(JSON.stringify(results)).not.toContain('a secret');
+});
+
+it('a subscription that cannot begin says why', async () => {
+  const { subscribe } = setUp();
+  await expect(subscribe({ query: 'subscription ($from: Int!) { tick(from: $from) { number } }' })).rejects.toThrow(
+    /no stream.*\$from/,
+  );
+});
