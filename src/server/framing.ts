@@ -1,6 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import { print } from 'graphql-sse';
 import { publicResult } from './graphql-error.ts';
+import { textOf } from './shared-result.ts';
 
 /** How the results of one operation are written into one answer that goes on. */
 export interface Framing {
@@ -21,13 +22,12 @@ export const eventStreamFraming: Framing = {
   // Some browsers take an answer for begun only when something of its body has come.
   opening: eventStreamPing,
   ping: eventStreamPing,
-  result: (result) => print({ event: 'next', data: publicResult(result) }),
+  result: (result) => `event: next\ndata: ${textOf(publicResult(result))}\n\n`,
   completion: print({ event: 'complete', data: null }),
 };
 
 /** JSON holds no line break, so that no part can hold the boundary. */
-const part = (content: unknown): string =>
-  `\r\ncontent-type: application/json\r\n\r\n${JSON.stringify(content)}\r\n--graphql`;
+const part = (json: string): string => `\r\ncontent-type: application/json\r\n\r\n${json}\r\n--graphql`;
 
 /**
  * Multipart subscriptions over HTTP, version 1.0, as Apollo's clients and routers speak it. A boundary follows each part
@@ -36,11 +36,13 @@ const part = (content: unknown): string =>
 export const multipartFraming: Framing = {
   contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"',
   opening: '\r\n--graphql',
-  ping: part({}),
+  ping: part('{}'),
   result: (result) => {
     const payload = publicResult(result);
     // Without data, it is the subscription itself that has failed, and not the execution of one of its events.
-    return part('data' in payload ? { payload } : { payload: null, errors: payload.errors });
+    return part(
+      'data' in payload ? `{"payload":${textOf(payload)}}` : JSON.stringify({ payload: null, errors: payload.errors }),
+    );
   },
   completion: '--\r\n',
 };

@@ -15,3 +15,7 @@ export class SharedResult implements ExecutionResult {
     return result.#text;
   }
 }
+
+/** A result as JSON; of one that many are sent, the text that was made for the first of them. */
+export const textOf = (result: ExecutionResult): string =>
+  result instanceof SharedResult ? result.stringify(result) : JSON.stringify(result);

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../runtime/clock.ts';
 import { maxBufferedBytes } from './live-body.ts';
@@ -5,13 +6,19 @@ import { afterReading, type LiveConnections } from './live-connections.ts';
 
 /** A socket as `graphql-ws` wants to send over it. */
 export interface SocketSender {
-  /** Resolves when the client's side has room again, so that what an operation tells next is made only then. */
-  send(data: string): Promise<void>;
+  /**
+   * What is returned resolves when the client's side has room again, so that what an operation tells next is made only
+   * then; undefined: there is room. What one turn of the event loop brings goes out in one write.
+   */
+  send(data: string): Promise<void> | undefined;
   close(code?: number, reason?: string): void;
 }
 
 /** How long a client may take to answer the end of its socket, in milliseconds. */
 const closeTimeoutMs = 2_000;
+
+/** Bytes that may wait in a socket before the next event is taken for it: what comes meanwhile is merged. */
+const maxWaitingBytes = 64 * 1_024;
 
 /** The gateway goes down. Clients of `graphql-transport-ws` connect again after this code and the next. */
 const goingAway = 1001;
@@ -21,13 +28,15 @@ export const tryAgainLater = 1013;
 export interface SocketDeps {
   readonly connections: LiveConnections;
   readonly clock: Pick<Clock, 'deadline'>;
+  /** What lies under the socket. */
+  readonly stream: Pick<Socket, 'cork' | 'uncork' | 'writableCorked'>;
 }
 
 /**
  * Keeps a socket alive with pings, and cuts it off when nobody answers them, or when its client does not read what it
  * asked for.
  */
-export function attendSocket(socket: WebSocket, { connections, clock }: SocketDeps): SocketSender {
+export function attendSocket(socket: WebSocket, { connections, clock, stream }: SocketDeps): SocketSender {
   let pings = 0;
   let answered = 0;
   const close = (code?: number, reason?: string) => {
@@ -65,11 +74,30 @@ export function attendSocket(socket: WebSocket, { connections, clock }: SocketDe
 
   return {
     close,
-    send: (data) =>
-      new Promise((resolve) => {
-        if (socket.readyState !== socket.OPEN || !hasRoom()) resolve();
-        // What cannot be sent any more is no failure: the socket is closed, which ends its operations.
-        else socket.send(data, () => resolve());
-      }),
+    send: (data) => {
+      // What cannot be sent any more is no failure: the socket is closed, which ends its operations.
+      if (socket.readyState !== socket.OPEN || !hasRoom()) return undefined;
+      writeTogether(stream);
+      if (socket.bufferedAmount + data.length > maxWaitingBytes) {
+        return new Promise((resolve) => socket.send(data, () => resolve()));
+      }
+      socket.send(data);
+      return undefined;
+    },
   };
+}
+
+/** Streams that hold back what is written to them until the turn of the event loop is over. */
+const corked: SocketDeps['stream'][] = [];
+
+/** Makes one write of everything that a socket is sent in one turn: a round of polling can bring many events at once. */
+function writeTogether(stream: SocketDeps['stream']): void {
+  if (stream.writableCorked > 0) return;
+  if (corked.length === 0) setImmediate(uncorkAll);
+  stream.cork();
+  corked.push(stream);
+}
+
+function uncorkAll(): void {
+  for (const stream of corked.splice(0)) stream.uncork();
 }

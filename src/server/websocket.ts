@@ -2,12 +2,14 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws';
+import { isAsyncIterable } from 'graphql-yoga';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { OperationRequest } from '../context/create-context.ts';
 import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { DirectDelivery } from './direct-delivery.ts';
 import { publicError } from './graphql-error.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { type OperationDeps, openOperation, type PipelineArgs, runOperation } from './operation.ts';
@@ -47,6 +49,7 @@ interface Extra {
   readonly headers: RequestHeaders;
   readonly operations: Map<string, RunningOperation>;
   readonly close: SocketSender['close'];
+  readonly send: SocketSender['send'];
 }
 
 /**
@@ -113,6 +116,8 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     },
     execute: (args) => run(args, 'execute'),
     subscribe: (args) => run(args, 'subscribe'),
+    onOperation: ({ extra }, id, _payload, _args, result) =>
+      isAsyncIterable(result) ? new DirectDelivery(result, id, extra.send) : undefined,
     onError: ({ extra }, _id, _payload, errors) => {
       const last = errors.find(({ extensions }) => endsSocket.has(extensions['code']));
       if (last === undefined) return;
@@ -123,7 +128,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   });
 
   const serve = (socket: WebSocket, request: IncomingMessage): void => {
-    const { send, close } = attendSocket(socket, { connections, clock });
+    const { send, close } = attendSocket(socket, { connections, clock, stream: request.socket });
     const operations = new Map<string, RunningOperation>();
     const fail = (error: unknown) => {
       logger.error({ err: error }, 'a socket failed');
@@ -145,7 +150,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
           });
         },
       },
-      { headers: (name) => headerOf(request, name), operations, close },
+      { headers: (name) => headerOf(request, name), operations, close, send },
     );
     // What a client sends wrongly, ws itself closes the socket for.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));

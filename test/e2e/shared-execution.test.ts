@@ -4,9 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventStream } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { type Gateway, type Headers, startGateway, type Transport } from '../support/gateway.ts';
+import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
 import { accessToken, platformHeaders, profileDataset, startSteppedPlatform } from '../support/platform.ts';
 import { connectRest, type RestClient } from '../support/rest-client.ts';
+import type { Transport } from '../support/transports.ts';
 
 interface Told {
   readonly exportJobChanged: {

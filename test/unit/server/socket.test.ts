@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { maxBufferedBytes } from '../../../src/server/live-body.ts';
@@ -11,6 +12,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 let server: WebSocketServer;
 let client: WebSocket;
 let served: WebSocket;
+let stream: Socket;
 let clock: FakeClock;
 let connections: LiveConnections;
 let sender: SocketSender;
@@ -23,10 +25,12 @@ beforeEach(async () => {
   const connected = once(server, 'connection');
   client = new WebSocket(`ws://127.0.0.1:${port}`);
   await once(client, 'open');
-  [served] = await connected;
+  const [socket, request] = await connected;
+  served = socket;
+  stream = request.socket;
   clock = new FakeClock();
   connections = createLiveConnections({ clock });
-  sender = attendSocket(served, { connections, clock });
+  sender = attendSocket(served, { connections, clock, stream });
 });
 afterEach(async () => {
   client.terminate();
@@ -52,6 +56,16 @@ describe('a socket', () => {
     client.resume();
     await sending;
     expect(served.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it('is sent in one write what one turn brings', async () => {
+    for (const text of ['a', 'b', 'c']) expect(sender.send(text)).toBeUndefined();
+    expect(stream.writableCorked).toBe(1);
+    const received: string[] = [];
+    client.on('message', (data) => received.push(String(data)));
+    await turn();
+    expect(stream.writableCorked).toBe(0);
+    await eventually(() => expect(received).toEqual(['a', 'b', 'c']));
   });
 
   it('is closed with a code that clients retry when too much waits to be read', async () => {
