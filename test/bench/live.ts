@@ -1,0 +1,56 @@
+/**
+ * Live views: what a message costs, what a silent subscriber holds, how soon the last one knows.
+ *
+ * Two servers, each in a process of its own and new for each number of subscribers: the gateway with its production
+ * configuration (limits on one caller apart) in front of the emulator, and graphql-ws as its documentation sets it up,
+ * which executes each event for each subscriber with the same schema, document and events, out of its own memory.
+ * Subscribers have one WebSocket each, in another process; the emulator is in this one. Export jobs are created straight
+ * on the platform; as many events are caused as a machine of two cores can take. The plain server tells what the gateway
+ * told, in as many bursts.
+ *
+ * CPU is user and system time of the server's process in the measured rounds, over the messages in them. Memory is what
+ * its resident set and heap grew by for each subscriber, after a full collection, once everybody has the snapshot.
+ * Delays run from `observedAt`, when the server learned of a change, to the arrival at each subscriber; of the gateway,
+ * the wait for the next poll comes before that. `LIVE_SUBSCRIBERS=1,100` measures other numbers.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { startEmulator } from '../../src/emulator/emulator.ts';
+import { measureGateway, measurePlain, type Row } from './live/measure.ts';
+import { plot, table } from './live/report.ts';
+
+const defaultCounts = '1,10,100,1000,5000,10000';
+const counts = (process.env['LIVE_SUBSCRIBERS'] ?? defaultCounts).split(',').map(Number);
+/** From the folder of the repository, where npm runs its scripts. */
+const results = 'test/bench/results';
+
+/** Each stage takes about one round, so that one job makes about one event in each. */
+const stage = [1_500, 2_500] as const;
+await using platform = await startEmulator({
+  profiles: 200,
+  pace: {
+    newMs: stage,
+    queuedMs: stage,
+    segmentingMs: stage,
+    exportingMs: stage,
+    writingMs: stage,
+    cancellingMs: stage,
+  },
+});
+
+const rows: Row[] = [];
+for (const count of counts) {
+  const [gateway, told] = await measureGateway(platform, count);
+  rows.push(gateway, await measurePlain(count, told));
+  process.stdout.write(`${count} subscribers: done\n`);
+}
+
+const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
+process.stdout.write(`\n${table(rows)}\n`);
+mkdirSync(results, { recursive: true });
+writeFileSync(
+  join(results, 'live.md'),
+  `# Live views\n\n${machine}\n\n${table(rows)}\n\n![CPU per message](live.svg)\n`,
+);
+writeFileSync(join(results, 'live.svg'), plot(rows));

@@ -1,0 +1,87 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** What another process does when it is asked, by name. Arguments and answers are JSON. */
+export type Handlers = Readonly<Record<string, (argument: never) => unknown>>;
+
+interface Question {
+  readonly id: number;
+  readonly name: string;
+  readonly argument: unknown;
+}
+
+interface Reply {
+  readonly id: number;
+  readonly answer?: unknown;
+  readonly error?: string;
+}
+
+/** Answers the questions of the parent process until it disconnects; the process then ends. */
+export function serve(handlers: Handlers): void {
+  process.on('message', async ({ id, name, argument }: Question) => {
+    try {
+      // The parent calls with what the handler's type asks for: both ends are in this folder.
+      const answer = await handlers[name]?.(argument as never);
+      process.send?.({ id, answer } satisfies Reply);
+    } catch (error) {
+      process.send?.({ id, error: String(error) } satisfies Reply);
+    }
+  });
+  process.on('disconnect', () => process.exit());
+}
+
+/** A process of its own, so that what it uses can be measured alone. Disposing ends it. */
+export interface Child<Served extends Handlers> extends AsyncDisposable {
+  ask<Name extends keyof Served & string>(
+    name: Name,
+    ...argument: Parameters<Served[Name]>
+  ): Promise<Awaited<ReturnType<Served[Name]>>>;
+}
+
+/** @param script a module of this folder that calls `serve` with the handlers of the given type */
+export function startChild<Served extends Handlers>(script: string): Child<Served> {
+  const child: ChildProcess = fork(fileURLToPath(new URL(script, import.meta.url)), {
+    execArgv: ['--expose-gc'],
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  const ended = once(child, 'exit');
+  child.on('message', ({ id, answer, error }: Reply) => {
+    const waiter = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) waiter?.resolve(answer);
+    else waiter?.reject(new Error(`${script}: ${error}`));
+  });
+  child.on('exit', (code) => {
+    for (const { reject } of waiting.values()) reject(new Error(`${script} ended with ${code}`));
+  });
+  let lastId = 0;
+  return {
+    ask: (name, ...[argument]) =>
+      new Promise<never>((resolve, reject) => {
+        lastId += 1;
+        // What comes back is what the handler of that name answers.
+        waiting.set(lastId, { resolve: resolve as (value: unknown) => void, reject });
+        child.send({ id: lastId, name, argument } satisfies Question);
+      }),
+    [Symbol.asyncDispose]: async () => {
+      if (child.connected) child.disconnect();
+      await ended;
+    },
+  };
+}
+
+/** What a process has used so far, and what it holds now, after a full garbage collection. */
+export interface Usage {
+  readonly cpuMicros: number;
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+}
+
+export function usage({ collect }: { readonly collect: boolean }): Usage {
+  if (collect) globalThis.gc?.();
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed } = process.memoryUsage();
+  return { cpuMicros: user + system, residentBytes: rss, heapBytes: heapUsed };
+}

@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { serve } from './channel.ts';
+import { subscription } from './subscription.ts';
+
+/** Sockets that are being opened at the same time: fewer than a server's backlog of connections. */
+const maxOpening = 100;
+
+const sockets: WebSocket[] = [];
+let messages = 0;
+/** Milliseconds between what the event says of when it was seen and its arrival. */
+let delaysMs: number[] = [];
+/** What the first subscriber was told, for the other server to tell it too. */
+let told: unknown[] = [];
+let measuring = false;
+
+async function open(url: string): Promise<void> {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws', {
+    perMessageDeflate: false,
+  });
+  await once(socket, 'open');
+  socket.send('{"type":"connection_init"}');
+  await once(socket, 'message');
+  const first = sockets.length === 0;
+  sockets.push(socket);
+  socket.on('message', (data: Buffer) => receive(data, first));
+  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: subscription } }));
+}
+
+const observedAt = /"observedAt":"([^"]+)"/;
+
+function receive(data: Buffer, first: boolean): void {
+  if (!measuring) return;
+  const text = data.toString('latin1');
+  const seen = observedAt.exec(text)?.[1];
+  if (seen === undefined) throw new Error(`Not an event: ${text}`);
+  messages += 1;
+  delaysMs.push(Date.now() - Date.parse(seen));
+  if (first) told.push(JSON.parse(String(data)).payload.data.exportJobChanged);
+}
+
+const handlers = {
+  open: async ({ url, count }: { readonly url: string; readonly count: number }): Promise<void> => {
+    let left = count;
+    const opener = async () => {
+      while (left > 0) {
+        left -= 1;
+        await open(url);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(maxOpening, count) }, opener));
+  },
+  measure: (): void => {
+    messages = 0;
+    delaysMs = [];
+    told = [];
+    measuring = true;
+  },
+  measured: () => {
+    measuring = false;
+    const sorted = delaysMs.toSorted((left, right) => left - right);
+    const quantile = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? null;
+    return { messages, p50Ms: quantile(0.5), p99Ms: quantile(0.99), told };
+  },
+  close: async (): Promise<void> => {
+    const closed = sockets.map((socket) => once(socket, 'close'));
+    for (const socket of sockets.splice(0)) socket.close();
+    await Promise.all(closed);
+  },
+};
+
+export type Clients = typeof handlers;
+serve(handlers);
