@@ -19,6 +19,7 @@ export interface WatchStreamOptions<Entity> extends WatchOptions<Entity> {
 }
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+const toldAlready: Iterator<never> = { next: () => done };
 
 /**
  * One subscriber's events: snapshots or what it missed, then every later change of the log. Ends by itself when all of
@@ -32,7 +33,7 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
   readonly #maxPending: number;
   #start: LogStart<Entity>['kind'] = 'snapshot';
   /** Snapshots or missed changes, made one by one as they are taken. */
-  #backlog: Iterator<WatchEvent<Entity>> = [][Symbol.iterator]();
+  #backlog: Iterator<WatchEvent<Entity>> = toldAlready;
   /** The `ids` that still may change once the backlog is told. Null: the stream never completes by itself. */
   #remaining: Set<string> | null = null;
   #reading = new AbortController();
@@ -99,6 +100,8 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
       }
       const told = this.#backlog.next();
       if (told.done !== true) return { done: false, value: told.value };
+      // A snapshot holds every entity: who waits in silence shall not hold it.
+      this.#backlog = toldAlready;
       const event = this.#pending.shift();
       if (event !== undefined) {
         this.#settle(event);
