@@ -11,7 +11,11 @@ import { createRateLimiter } from './context/rate-limiter.ts';
 import type { RequestHeaders } from './context/request-headers.ts';
 import { serviceAuthentication } from './context/service-authentication.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
+import type { ExportJob } from './domain/export-job.ts';
+import type { Schedule } from './domain/schedule.ts';
+import type { SegmentJob } from './domain/segment-job.ts';
 import { ShuttingDownError } from './errors.ts';
+import type { Watch } from './events/watch.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { exportJobSource } from './poller/export-job-feed.ts';
 import { scheduleSource } from './poller/schedule-feed.ts';
@@ -127,23 +131,39 @@ async function start(
           prove: async (signal) => void (await read(upstream.connect(caller, { signal }))),
         }
       : null;
-  const watch = (caller: Caller): Watches => {
-    const poll = (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll' });
-    return {
-      exportJobs: feeds.exportJobs.connect(caller.tenant, {
-        exportJobs: (signal) => poll(signal).exportJobs,
-        proof: proof(caller, (api) => api.exportJobs.list({ limit: 1 })),
-      }),
-      segmentJobs: feeds.segmentJobs.connect(caller.tenant, {
-        segmentJobs: (signal) => poll(signal).segmentJobs,
-        proof: proof(caller, (api) => api.segmentJobs.list({ limit: 1 })),
-      }),
-      schedules: feeds.schedules.connect(caller.tenant, {
-        schedules: (signal) => poll(signal).schedules,
-        proof: proof(caller, (api) => api.schedules.list()),
-      }),
-    };
-  };
+  const poll = (caller: Caller) => (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll' });
+  // An operation watches one kind at most, and most watch none.
+  class CallerWatches implements Watches {
+    readonly #caller: Caller;
+
+    constructor(caller: Caller) {
+      this.#caller = caller;
+    }
+
+    get exportJobs(): Watch<ExportJob> {
+      const api = poll(this.#caller);
+      return feeds.exportJobs.connect(this.#caller.tenant, {
+        exportJobs: (signal) => api(signal).exportJobs,
+        proof: proof(this.#caller, ({ exportJobs }) => exportJobs.list({ limit: 1 })),
+      });
+    }
+
+    get segmentJobs(): Watch<SegmentJob> {
+      const api = poll(this.#caller);
+      return feeds.segmentJobs.connect(this.#caller.tenant, {
+        segmentJobs: (signal) => api(signal).segmentJobs,
+        proof: proof(this.#caller, ({ segmentJobs }) => segmentJobs.list({ limit: 1 })),
+      });
+    }
+
+    get schedules(): Watch<Schedule> {
+      const api = poll(this.#caller);
+      return feeds.schedules.connect(this.#caller.tenant, {
+        schedules: (signal) => api(signal).schedules,
+        proof: proof(this.#caller, ({ schedules }) => schedules.list()),
+      });
+    }
+  }
 
   let publicUrl = config.server.publicUrl ?? '';
   const downloads = createDownloadLinks({
@@ -171,7 +191,7 @@ async function start(
       authenticate,
       authMode: authModes[config.auth.mode],
       upstream,
-      watch,
+      watch: (caller) => new CallerWatches(caller),
       clock,
       rateLimiter: createRateLimiter({ ...config.limits.rate, clock }),
       idempotency: createMemoryIdempotencyRecords({ clock }),

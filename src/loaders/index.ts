@@ -205,8 +205,8 @@ class OperationLoaders implements Loaders {
   select(selection: ReadonlyMap<string, ReadonlySet<string>>): void {
     this.#fields = {
       // Names that no field of the entity has are harmless: they choose nothing.
-      dataset: (selection.get('Dataset') ?? new Set()) as ReadonlySet<DatasetField>,
-      batch: (selection.get('Batch') ?? new Set()) as ReadonlySet<BatchField>,
+      dataset: (selection.get('Dataset') ?? nothing) as ReadonlySet<DatasetField>,
+      batch: (selection.get('Batch') ?? nothing) as ReadonlySet<BatchField>,
       memberships: selection.get('Profile')?.has('segmentMemberships') ?? false,
     };
   }
@@ -215,6 +215,8 @@ class OperationLoaders implements Loaders {
     return new OperationLoaders(api, this.#fields);
   }
 }
+
+const nothing: ReadonlySet<string> = new Set();
 
 /** Memberships are an attribute like others to the platform: it leaves them out where only others are asked for. */
 const withMemberships = (fields: ProfileQuery['fields']): ProfileQuery['fields'] =>

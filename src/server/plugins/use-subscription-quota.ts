@@ -15,7 +15,7 @@ export function useSubscriptionQuota(quota: SubscriptionQuota): Plugin<{ readonl
           // Refused, failed, or answered without a stream: nothing is open.
           if (!isStream(stream)) place[Symbol.dispose]();
         }
-        return isStream(stream) ? ending(stream, () => place[Symbol.dispose]()) : stream;
+        return isStream(stream) ? new CountedStream(stream, place) : stream;
       });
     },
   };
@@ -24,31 +24,39 @@ export function useSubscriptionQuota(quota: SubscriptionQuota): Plugin<{ readonl
 const isStream = (value: unknown): value is AsyncIterable<unknown> =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 
-/** The stream, with a word when it ends: completed, failed, or left by whoever read it. */
-function ending(stream: AsyncIterable<unknown>, onEnd: () => void): AsyncIterableIterator<unknown> {
-  const source = stream[Symbol.asyncIterator]();
-  return {
-    next: async () => {
-      try {
-        const result = await source.next();
-        if (result.done === true) onEnd();
-        return result;
-      } catch (error) {
-        onEnd();
-        throw error;
-      }
-    },
-    return: async (value) => {
-      onEnd();
-      return (await source.return?.(value)) ?? { done: true, value };
-    },
-    throw: async (error) => {
-      onEnd();
-      if (source.throw === undefined) throw error;
-      return source.throw(error);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+/** A stream that gives its place back when it ends: completed, failed, or left by whoever read it. */
+class CountedStream implements AsyncIterableIterator<unknown> {
+  readonly #source: AsyncIterator<unknown>;
+  readonly #place: Disposable;
+
+  constructor(stream: AsyncIterable<unknown>, place: Disposable) {
+    this.#source = stream[Symbol.asyncIterator]();
+    this.#place = place;
+  }
+
+  async next(): Promise<IteratorResult<unknown>> {
+    try {
+      const result = await this.#source.next();
+      if (result.done === true) this.#place[Symbol.dispose]();
+      return result;
+    } catch (error) {
+      this.#place[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async return(value?: unknown): Promise<IteratorResult<unknown>> {
+    this.#place[Symbol.dispose]();
+    return (await this.#source.return?.(value)) ?? { done: true, value };
+  }
+
+  async throw(error?: unknown): Promise<IteratorResult<unknown>> {
+    this.#place[Symbol.dispose]();
+    if (this.#source.throw === undefined) throw error;
+    return await this.#source.throw(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }
