@@ -70,7 +70,8 @@ export class ExecutionGroup {
     });
     if (!(result instanceof Promise)) return this.#finish(result);
     const giveUp = () => {
-      this.#results.delete(event);
+      // One who was alone when it began has not put it there.
+      if (this.#results.get(event) === pending) this.#results.delete(event);
       wanted?.abort();
     };
     const finished = result.then((found) => {
