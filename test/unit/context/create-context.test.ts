@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { type ContextServices, contextFactory } from '../../../src/context/create-context.ts';
+import { type DatasetId, platformId } from '../../../src/domain/ids.ts';
+import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
+import { tenantOf } from '../poller/fake-platform.ts';
+
+/** The context of one operation, over a platform that notes what it is asked, and until when. */
+async function setUp() {
+  const asked: { readonly fields: ReadonlySet<string> | undefined; readonly signal: AbortSignal }[] = [];
+  const connect = (_caller: unknown, { signal }: { readonly signal: AbortSignal }) => ({
+    datasets: {
+      getMany: async (_ids: unknown, fields?: ReadonlySet<string>) => {
+        asked.push({ fields, signal });
+        return [];
+      },
+    },
+  });
+  const credential = { fingerprint: 'print', headers: async () => ({}) };
+  const session = { tenant: tenantOf(), credential, principal: 'p', canRead: true, canWrite: true };
+  const services = {
+    authenticate: async () => ({ ...session, allowedSandboxes: null, expiresAt: null }),
+    upstream: { connect: (...args: Parameters<typeof connect>) => connect(...args) as unknown as PlatformApi },
+    watch: () => ({}),
+    rateLimiter: { take: () => undefined },
+    downloads: { linkTo: () => 'a link' },
+    lifetime: new AbortController().signal,
+    // What is left out is not used here.
+  } as unknown as ContextServices;
+  const signal = new AbortController().signal;
+  return { context: await contextFactory(services)({ headers: () => null, signal }), asked };
+}
+
+const id = platformId<DatasetId>('1');
+
+it('the context of an event reads anew, with the same selection, for as long as somebody waits', async () => {
+  const { context, asked } = await setUp();
+  context.loaders.select(new Map([['Dataset', new Set(['name'])]]));
+  await context.loaders.dataset.load(id);
+  const { signal } = new AbortController();
+  for (const event of [context.forEvent(signal), context.forEvent(signal)]) {
+    await event.loaders.dataset.load(id);
+    await event.loaders.dataset.load(id);
+    expect(event.signal).toBe(signal);
+  }
+  expect(asked).toEqual([context.signal, signal, signal].map((each) => ({ fields: new Set(['name']), signal: each })));
+});
+
+it('what is told to a whole tenant cannot come from the rights of one caller', async () => {
+  const { context, asked } = await setUp();
+  const event = context.forEvent(null);
+  await expect(event.loaders.dataset.load(id)).rejects.toThrow(/not marked/);
+  expect(() => event.downloads.linkTo({} as never)).toThrow(/not marked/);
+  expect(() => event.writes.datasets).toThrow(/not marked/);
+  expect(asked).toEqual([]);
+});
