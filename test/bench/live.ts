@@ -39,18 +39,18 @@ await using platform = await startEmulator({
   },
 });
 
+const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
+mkdirSync(results, { recursive: true });
 const rows: Row[] = [];
 for (const count of counts) {
   const [gateway, told] = await measureGateway(platform, count);
   rows.push(gateway, await measurePlain(count, told));
+  // After each, so that a run that is broken off leaves what it has found.
+  writeFileSync(
+    join(results, 'live.md'),
+    `# Live views\n\n${machine}\n\n${table(rows)}\n\n![CPU per message](live.svg)\n`,
+  );
+  writeFileSync(join(results, 'live.svg'), plot(rows));
   process.stdout.write(`${count} subscribers: done\n`);
 }
-
-const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`;
 process.stdout.write(`\n${table(rows)}\n`);
-mkdirSync(results, { recursive: true });
-writeFileSync(
-  join(results, 'live.md'),
-  `# Live views\n\n${machine}\n\n${table(rows)}\n\n![CPU per message](live.svg)\n`,
-);
-writeFileSync(join(results, 'live.svg'), plot(rows));
