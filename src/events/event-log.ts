@@ -20,6 +20,34 @@ export interface LogSnapshot<Entity> {
   readonly entities: readonly Entity[];
   /** True after a STALE that no RECOVERED has followed yet. */
   readonly stale: boolean;
+  /** The last note that was written; null when none was. */
+  readonly note: unknown;
+}
+
+/** One step of the writer. Its parts are applied in the order in which they stand here. */
+export interface LogWrite<Entity> {
+  /**
+   * Taken into the snapshot without an entry: they were not seen before because nobody had asked for them, so nothing
+   * happened to them. Entities that the snapshot holds already are left alone.
+   */
+  readonly learned?: readonly Entity[] | undefined;
+  readonly changes?: readonly FeedChange<Entity>[] | undefined;
+  /**
+   * Keys dropped from the snapshot without an entry: they still exist, but nobody follows them any more. This is what
+   * keeps the snapshot bounded. Keys that the snapshot does not hold are ignored.
+   */
+  readonly forgotten?: readonly string[] | undefined;
+  /**
+   * What the writer leaves for its successor: plain data, Dates, Maps and Sets, which nobody changes afterwards. Absent:
+   * the last note stays.
+   */
+  readonly note?: unknown;
+}
+
+export interface LogWriteOptions {
+  readonly observedAt: Date;
+  /** Number of the lease under which is written; a later holder's is greater. @default not fenced */
+  readonly term?: number | undefined;
 }
 
 /** Where a reader begins; what follows in `tail` continues exactly there, with no gap and no double. */
@@ -45,6 +73,11 @@ export class LogOverflowError extends Error {
   override readonly name = 'LogOverflowError';
 }
 
+/** Thrown to a writer whose lease has passed to another one. Nothing was written. */
+export class LogFencedError extends Error {
+  override readonly name = 'LogFencedError';
+}
+
 /**
  * The ordered, bounded history of one feed. One writer (the feed), any number of readers.
  *
@@ -52,20 +85,11 @@ export class LogOverflowError extends Error {
  */
 export interface EventLog<Entity> extends AsyncDisposable {
   /**
-   * Appends changes in order, as one step: a reader that opens sees all of them in its snapshot or none.
-   * @returns the cursor of the last entry (of the log's head when `changes` is empty)
+   * Writes everything as one step: a reader that opens sees all of it or nothing.
+   * @returns the cursor of the log's head, which is that of the last change
+   * @throws {LogFencedError} a writer with a greater term has written before.
    */
-  append(changes: readonly FeedChange<Entity>[], observedAt: Date): Promise<string>;
-  /**
-   * Takes entities into the snapshot without an entry: they were not seen before because nobody had asked for them, so
-   * nothing happened to them. Entities that the snapshot holds already are left alone.
-   */
-  learn(entities: readonly Entity[], observedAt: Date): Promise<void>;
-  /**
-   * Drops entities from the snapshot without an entry: they still exist, but nobody follows them any more. This is what
-   * keeps the snapshot bounded. Keys that the snapshot does not hold are ignored.
-   */
-  forget(keys: readonly string[]): Promise<void>;
+  write(write: LogWrite<Entity>, options: LogWriteOptions): Promise<string>;
   snapshot(): Promise<LogSnapshot<Entity>>;
   /** @param after cursor of the last entry that the reader has seen */
   open(options: { readonly after?: string | undefined; readonly signal: AbortSignal }): Promise<LogReader<Entity>>;

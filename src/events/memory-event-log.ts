@@ -3,9 +3,12 @@ import {
   type EventLog,
   type FeedChange,
   type LogEntry,
+  LogFencedError,
   LogOverflowError,
   type LogReader,
   type LogSnapshot,
+  type LogWrite,
+  type LogWriteOptions,
 } from './event-log.ts';
 
 export interface MemoryEventLogOptions<Entity> {
@@ -39,6 +42,9 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
   readonly #entities = new Map<string, Entity>();
   #observedAt = new Date(0);
   #stale = false;
+  #note: unknown = null;
+  /** The greatest that was written with. */
+  #term = 0;
   #closed = false;
   readonly #waiting = new Set<() => void>();
 
@@ -54,12 +60,21 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
 
   // No method awaits anything, so each of them is one step for everybody else.
 
-  async append(changes: readonly FeedChange<Entity>[], observedAt: Date): Promise<string> {
+  async write(write: LogWrite<Entity>, { observedAt, term = this.#term }: LogWriteOptions): Promise<string> {
+    const { learned = [], changes = [], forgotten = [], note } = write;
+    if (term < this.#term) throw new LogFencedError('Another writer has taken over.');
+    this.#term = term;
     this.#observedAt = observedAt;
+    for (const entity of learned) {
+      const key = this.#key(entity);
+      if (!this.#entities.has(key)) this.#entities.set(key, entity);
+    }
     for (const change of changes) {
       this.#apply(change);
       this.#entries.push({ cursor: this.#cursor(this.#head + 1), observedAt, change });
     }
+    for (const key of forgotten) this.#entities.delete(key);
+    if (note !== undefined) this.#note = note;
     const excess = this.#entries.length - this.#maxEntries;
     if (excess > 0) {
       this.#entries.splice(0, excess);
@@ -69,24 +84,13 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
     return this.#cursor(this.#head);
   }
 
-  async learn(entities: readonly Entity[], observedAt: Date): Promise<void> {
-    this.#observedAt = observedAt;
-    for (const entity of entities) {
-      const key = this.#key(entity);
-      if (!this.#entities.has(key)) this.#entities.set(key, entity);
-    }
-  }
-
-  async forget(keys: readonly string[]): Promise<void> {
-    for (const key of keys) this.#entities.delete(key);
-  }
-
   async snapshot(): Promise<LogSnapshot<Entity>> {
     return {
       cursor: this.#cursor(this.#head),
       observedAt: this.#observedAt,
       entities: [...this.#entities.values()],
       stale: this.#stale,
+      note: this.#note,
     };
   }
 

@@ -16,7 +16,7 @@ export interface FeedStateOptions<Entity extends Observed> {
   readonly source: Pick<FeedSource<Entity, unknown, unknown>, 'key' | 'isTerminal'>;
 }
 
-/** The one writer of an event log: compares what was read with what is known and appends the difference. */
+/** The one writer of an event log: compares what was read with what is known and writes the difference. */
 export class FeedState<Entity extends Observed> {
   readonly #log: EventLog<Entity>;
   readonly #source: FeedStateOptions<Entity>['source'];
@@ -65,9 +65,7 @@ export class FeedState<Entity extends Observed> {
 
       const recovered = options.recovered && this.#stale;
       const told: FeedChange<Entity>[] = recovered ? [{ kind: 'RECOVERED' }, ...changes] : [...changes];
-      if (learned.length > 0) await this.#log.learn(learned, options.at);
-      await this.#log.append(told, options.at);
-      if (reading.forgotten.length > 0) await this.#log.forget(reading.forgotten);
+      await this.#log.write({ learned, changes: told, forgotten: reading.forgotten }, { observedAt: options.at });
       this.#known = after;
       if (recovered) this.#stale = false;
       return changes.length;
@@ -79,7 +77,7 @@ export class FeedState<Entity extends Observed> {
     return this.#oneByOne(async () => {
       await this.known();
       if (this.#stale) return;
-      await this.#log.append([{ kind: 'STALE' }], at);
+      await this.#log.write({ changes: [{ kind: 'STALE' }] }, { observedAt: at });
       this.#stale = true;
     });
   }

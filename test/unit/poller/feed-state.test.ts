@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import type { EventLog, FeedChange } from '../../../src/events/event-log.ts';
+import type { EventLog } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
 import { FeedState, type Reading } from '../../../src/poller/feed-state.ts';
@@ -16,20 +16,18 @@ const reading = (read: readonly ExportJob[], more: Partial<Reading<ExportJob>> =
 });
 const options = { recovered: true, at };
 
-/** A memory log whose appends can be slow or fail, and which notes what was appended. */
+/** A memory log whose writes can be slow or fail, and which notes what was appended. */
 function fakeLog() {
   const memory = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
   const appended: string[] = [];
-  const fake = { appended, appending: async () => {} };
+  const fake = { appended, writing: async () => {} };
   const log: EventLog<ExportJob> = {
-    async append(changes: readonly FeedChange<ExportJob>[], observedAt: Date) {
-      await fake.appending();
-      for (const change of changes)
+    async write(write, options) {
+      await fake.writing();
+      for (const change of write.changes ?? [])
         appended.push('entity' in change ? `${change.kind} ${change.entity.status}` : change.kind);
-      return memory.append(changes, observedAt);
+      return memory.write(write, options);
     },
-    learn: (entities, observedAt) => memory.learn(entities, observedAt),
-    forget: (keys) => memory.forget(keys),
     snapshot: () => memory.snapshot(),
     open: (start) => memory.open(start),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
@@ -50,7 +48,7 @@ describe('FeedState', () => {
 
   it('applies readings one after the other, however long the log takes', async () => {
     const { state, fake, appended } = fakeLog();
-    fake.appending = turn;
+    fake.writing = turn;
     const job = exportJob('a', 1, 'NEW');
     await Promise.all([
       state.apply(reading([job]), options),
@@ -64,10 +62,10 @@ describe('FeedState', () => {
     const { state, fake, appended } = fakeLog();
     const job = exportJob('a', 1, 'NEW');
     await state.apply(reading([job]), options);
-    fake.appending = () => Promise.reject(new Error('out of reach'));
+    fake.writing = () => Promise.reject(new Error('out of reach'));
     const after = reading([{ ...job, status: 'FAILED' }]);
     await expect(state.apply(after, options)).rejects.toThrow('out of reach');
-    fake.appending = async () => {};
+    fake.writing = async () => {};
     await state.apply(after, options);
     expect(appended).toEqual(['CREATED NEW', 'CHANGED FAILED']);
   });
