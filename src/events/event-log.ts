@@ -93,4 +93,9 @@ export interface EventLog<Entity> extends AsyncDisposable {
   snapshot(): Promise<LogSnapshot<Entity>>;
   /** @param after cursor of the last entry that the reader has seen */
   open(options: { readonly after?: string | undefined; readonly signal: AbortSignal }): Promise<LogReader<Entity>>;
+  /**
+   * Calls the listener after each write, whoever made it, as soon as `snapshot` shows it; also after one without an
+   * entry, of which a tail does not tell.
+   */
+  watch(listener: () => void): Disposable;
 }

@@ -47,6 +47,7 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
   #term = 0;
   #closed = false;
   readonly #waiting = new Set<() => void>();
+  readonly #watchers = new Set<{ readonly listener: () => void }>();
 
   constructor({
     key,
@@ -81,6 +82,7 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
       this.#dropped += excess;
     }
     if (changes.length > 0) this.#wake();
+    for (const { listener } of this.#watchers) listener();
     return this.#cursor(this.#head);
   }
 
@@ -106,6 +108,12 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
     if (from !== null) return { start: { kind: 'replay', missed: this.#entries.slice(from - this.#dropped) }, tail };
     const snapshot = await this.snapshot();
     return { start: { kind: after === undefined ? 'snapshot' : 'resync', snapshot }, tail };
+  }
+
+  watch(listener: () => void): Disposable {
+    const watcher = { listener };
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

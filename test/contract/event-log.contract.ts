@@ -95,6 +95,23 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect((await log.snapshot()).entities).toEqual([item('b', 1)]);
     });
 
+    it('calls who watches it after every write that it shows, also one without an entry, until that is over', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const notes: unknown[] = [];
+      const listen = async () => notes.push((await log.snapshot()).note);
+      {
+        using _watch = log.watch(() => void listen());
+        await log.write({ note: 'alone' }, { observedAt: at });
+        await turn();
+        await log.write({ changes: [created('a')], note: 'with an entry' }, { observedAt: at });
+        await turn();
+        expect(notes).toEqual(['alone', 'with an entry']);
+      }
+      await append(log, [created('b')]);
+      await turn();
+      expect(notes).toHaveLength(2);
+    });
+
     it('keeps the last note, of whatever plain data it is made', async () => {
       await using log = await make({ maxEntries: 100 });
       expect((await log.snapshot()).note).toBe(null);

@@ -34,6 +34,7 @@ function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
   return {
     write: (write, options) => log.write(write, options),
     snapshot: () => log.snapshot(),
+    watch: (listener) => log.watch(listener),
     async open(options) {
       const reader = await log.open(options);
       if (failed) return reader;

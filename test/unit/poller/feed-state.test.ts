@@ -30,6 +30,7 @@ function fakeLog() {
     },
     snapshot: () => memory.snapshot(),
     open: (start) => memory.open(start),
+    watch: (listener) => memory.watch(listener),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
   };
   return { ...fake, fake, log, state: new FeedState({ log, source: exportJobSource }) };
