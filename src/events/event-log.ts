@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 /** What happened to one entity, or to the feed as a whole, between two rounds of reading. */
 export type FeedChange<Entity> =
   | { readonly kind: 'CREATED'; readonly entity: Entity }
@@ -48,6 +50,11 @@ export interface LogWriteOptions {
   readonly observedAt: Date;
   /** Number of the lease under which is written; a later holder's is greater. @default not fenced */
   readonly term?: number | undefined;
+  /**
+   * Cursor of the snapshot from which the write was made: it counts only while that is the present one. Whoever does not
+   * know whether its last write arrived is safe with it. @default whatever the present one is
+   */
+  readonly basis?: string | undefined;
 }
 
 /** Where a reader begins; what follows in `tail` continues exactly there, with no gap and no double. */
@@ -78,6 +85,19 @@ export class LogFencedError extends Error {
   override readonly name = 'LogFencedError';
 }
 
+/** Thrown to a writer whose write was made from a state that is not the present one any more. Nothing was written. */
+export class LogConflictError extends Error {
+  override readonly name = 'LogConflictError';
+}
+
+/** Entries that a log keeps for replay. */
+export const maxLogEntries = 10_000;
+/** Size of these entries, in bytes of their text: some thousands of changes of jobs with many batches. */
+export const maxLogBytes = 16 * 1024 * 1024;
+
+/** A name for one life of a log: 96 random bits. */
+export const newEpoch = (): string => randomBytes(12).toString('base64url');
+
 /**
  * The ordered, bounded history of one feed. One writer (the feed), any number of readers.
  *
@@ -88,10 +108,16 @@ export interface EventLog<Entity> extends AsyncDisposable {
    * Writes everything as one step: a reader that opens sees all of it or nothing.
    * @returns the cursor of the log's head, which is that of the last change
    * @throws {LogFencedError} a writer with a greater term has written before.
+   * @throws {LogConflictError} the log has gone on since `basis`, or has begun a new life.
+   * @throws {GatewayError} the log is out of reach. It may have been written all the same.
    */
   write(write: LogWrite<Entity>, options: LogWriteOptions): Promise<string>;
+  /** @throws {GatewayError} the log is out of reach. */
   snapshot(): Promise<LogSnapshot<Entity>>;
-  /** @param after cursor of the last entry that the reader has seen */
+  /**
+   * @param after cursor of the last entry that the reader has seen
+   * @throws {GatewayError} the log is out of reach.
+   */
   open(options: { readonly after?: string | undefined; readonly signal: AbortSignal }): Promise<LogReader<Entity>>;
   /**
    * Calls the listener after each write, whoever made it, as soon as `snapshot` shows it; also after one without an

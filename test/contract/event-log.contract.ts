@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type EventLog,
   type FeedChange,
+  LogConflictError,
   type LogEntry,
   LogFencedError,
   LogOverflowError,
@@ -14,8 +15,14 @@ export interface Item {
   readonly version: number;
 }
 
-/** Makes an empty log of its own; `maxEntries` is how many entries it keeps. */
-export type MakeEventLog = (options: { readonly maxEntries: number }) => Promise<EventLog<Item>>;
+/** How many entries a log keeps, and how large they may be together, in bytes. */
+export interface LogBounds {
+  readonly maxEntries: number;
+  readonly maxBytes?: number;
+}
+
+/** Makes an empty log of its own. */
+export type MakeEventLog = (bounds: LogBounds) => Promise<EventLog<Item>>;
 
 const at = new Date('2030-01-01T00:00:00Z');
 const append = (log: EventLog<Item>, changes: readonly FeedChange<Item>[]) =>
@@ -138,6 +145,33 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(await missedAfter(log, cursor)).toEqual([]);
       await log.write({ changes: [changed('a', 1)] }, { observedAt: at, term: 3 });
       expect((await log.snapshot()).entities).toEqual([item('a', 1)]);
+    });
+
+    it('takes a write only while the snapshot that it was made from is the present one, when it names one', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const { cursor } = await log.snapshot();
+      const basis = await log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
+      const again = log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
+      await expect(again).rejects.toBeInstanceOf(LogConflictError);
+      await log.write({ learned: [item('b')], note: 1 }, { observedAt: at, basis });
+      await log.write({ changes: [changed('a', 1)] }, { observedAt: at, basis });
+      expect((await log.snapshot()).entities).toEqual([item('a', 1), item('b')]);
+    });
+
+    it('keeps no more than its bytes, whatever the count, and always the last entry', async () => {
+      await using log = await make({ maxEntries: 100, maxBytes: 2_000 });
+      const cursors = [(await log.snapshot()).cursor];
+      const long = 'x'.repeat(500);
+      for (let version = 1; version <= 9; version += 1) cursors.push(await append(log, [created(long, version)]));
+      const kinds = await Promise.all(cursors.map(async (after) => (await startOf(log, after)).kind));
+      const replayed = kinds.filter((kind) => kind === 'replay').length;
+      expect(replayed).toBeGreaterThanOrEqual(3);
+      expect(replayed).toBeLessThanOrEqual(4);
+      expect(kinds.toSorted().toReversed()).toEqual(kinds);
+      const before = cursors.at(-1) ?? '';
+      await append(log, [created('y'.repeat(5_000))]);
+      expect(await missedAfter(log, before)).toHaveLength(1);
+      expect((await startOf(log, cursors.at(-2))).kind).toBe('resync');
     });
 
     it('replays exactly what came after a cursor, then goes on', async () => {

@@ -1,6 +1,6 @@
 import { createMemoryEventLog } from '../../src/events/memory-event-log.ts';
 import { eventLogContract, type Item } from './event-log.contract.ts';
 
-eventLogContract('createMemoryEventLog', async ({ maxEntries }) =>
-  createMemoryEventLog<Item>({ key: ({ id }) => id, maxEntries }),
+eventLogContract('createMemoryEventLog', async (bounds) =>
+  createMemoryEventLog<Item>({ key: ({ id }) => id, ...bounds }),
 );

@@ -269,7 +269,11 @@ describe('the import table', () => {
       "import type { ExportJob } from '../domain/export-job.ts';",
     ],
     ['src/poller/feed.ts', "import type { GatewayContext } from '../context/context.ts';", ''],
-    ['src/events/watch.ts', "import { GatewayError } from '../errors.ts';", ''],
+    [
+      'src/events/watch.ts',
+      "import type { Feed } from '../poller/feed.ts';",
+      "import { GatewayError } from '../errors.ts';",
+    ],
     ['src/domain/job.ts', "import type { Clock } from '../runtime/clock.ts';", "import { x } from './ids.ts';"],
     ['src/runtime/clock.ts', "import type { Tenant } from '../domain/tenant.ts';", ''],
     [
