@@ -121,7 +121,7 @@ export interface EventLog<Entity> extends AsyncDisposable {
   open(options: { readonly after?: string | undefined; readonly signal: AbortSignal }): Promise<LogReader<Entity>>;
   /**
    * Calls the listener after each write, whoever made it, as soon as `snapshot` shows it; also after one without an
-   * entry, of which a tail does not tell.
+   * entry, of which a tail does not tell. A log in another process may begin anew in between; that is told likewise.
    */
   watch(listener: () => void): Disposable;
 }

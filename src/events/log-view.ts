@@ -83,6 +83,10 @@ export class LogView<Entity> {
     return this.#epoch;
   }
 
+  get stale(): boolean {
+    return this.#stale;
+  }
+
   get state(): LogState<Entity> {
     return {
       epoch: this.#epoch,
@@ -155,7 +159,7 @@ export class LogView<Entity> {
    * none, or they would not help.
    */
   missing(cursor: string): { readonly after: number; readonly upTo: number } | null {
-    const after = this.#sequenceOf(cursor);
+    const after = this.sequenceOf(cursor);
     if (after === null || after >= this.#floor || this.#sequence - after > this.#options.maxEntries) return null;
     return { after, upTo: this.#floor };
   }
@@ -182,7 +186,7 @@ export class LogView<Entity> {
 
   open({ after, signal }: OpenOptions): LogReader<Entity> {
     const tail = this.#tail(this.#list, this.#first + this.#slots.length, signal);
-    const from = after === undefined ? null : this.#sequenceOf(after);
+    const from = after === undefined ? null : this.sequenceOf(after);
     if (from !== null && from >= this.#floor) {
       const begin = this.#slots.findLastIndex(({ sequence }) => sequence <= from) + 1;
       const missed = this.#slots.slice(begin).filter(({ toldHereAlone }) => !toldHereAlone);
@@ -209,7 +213,7 @@ export class LogView<Entity> {
   }
 
   /** Null when the cursor is not one of this life of the log. */
-  #sequenceOf(cursor: string): number | null {
+  sequenceOf(cursor: string): number | null {
     const [, epoch, digits] = cursorPattern.exec(cursor) ?? [];
     if (epoch !== this.#epoch) return null;
     const sequence = Number(digits);

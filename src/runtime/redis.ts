@@ -14,9 +14,11 @@ export interface RedisOptions {
   readonly random?: () => number;
 }
 
+export type RedisClient = RedisClientType;
+
 /** One connection, which comes back by itself for as long as it is not closed. */
 export interface RedisConnection {
-  readonly client: RedisClientType;
+  readonly client: RedisClient;
   /** Resolves when it is there. @throws the reason of the signal */
   ready(signal: AbortSignal): Promise<void>;
 }
@@ -31,7 +33,7 @@ export interface Redis extends AsyncDisposable {
    *   been carried out all the same.
    * @throws {ErrorReply} the command itself was wrong
    */
-  send<Reply>(commands: (client: RedisClientType) => Promise<Reply>): Promise<Reply>;
+  send<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply>;
 }
 
 /** Thrown when Redis could not be asked, or did not answer in time. */
@@ -52,7 +54,7 @@ export const redisScript = (source: string): RedisScript => ({
 
 /** Runs a script by its digest, with its text where the server does not know it (after a restart). */
 export async function runScript(
-  client: RedisClientType,
+  client: RedisClient,
   { source, sha1 }: RedisScript,
   keys: readonly string[],
   values: readonly string[],
@@ -97,7 +99,7 @@ class RedisServer implements Redis {
     this.blocking = this.#blocking;
   }
 
-  async send<Reply>(commands: (client: RedisClientType) => Promise<Reply>): Promise<Reply> {
+  async send<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
     using deadline = this.#clock.deadline(answerTimeoutMs);
     try {
       return await untilAborted(commands(this.#commands.client), deadline.signal);
@@ -114,11 +116,11 @@ class RedisServer implements Redis {
 }
 
 class Connection implements RedisConnection {
-  readonly client: RedisClientType;
+  readonly client: RedisClient;
   #away = false;
 
   constructor(purpose: string, { url, logger, random = Math.random }: RedisOptions) {
-    const client: RedisClientType = createClient({
+    const client: RedisClient = createClient({
       url,
       disableOfflineQueue: true,
       pingInterval: pingIntervalMs,
