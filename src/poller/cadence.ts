@@ -11,6 +11,8 @@ export interface CadenceState {
   readonly quietRounds: number;
   /** Failed rounds in a row. */
   readonly failures: number;
+  /** The platform said in the last round that it is called too often. */
+  readonly limited: boolean;
   /** How long the platform asked to be left alone; null when it did not. */
   readonly retryAfterMs: number | null;
   /** Something that is watched has not ended. */
@@ -40,7 +42,9 @@ export function pauseMs(state: CadenceState, { pollMinMs, pollMaxMs }: CadenceBo
   return Math.round(asked > pause ? asked * jitter : pause);
 }
 
-function unboundedPauseMs({ quietRounds, failures, running, hurried }: CadenceState, pollMinMs: number): number {
+function unboundedPauseMs(state: CadenceState, pollMinMs: number): number {
+  const { quietRounds, failures, limited, running, hurried } = state;
+  if (limited) return pollMinMs * growthPerFailure ** Math.max(1, failures);
   if (failures > 0) return pollMinMs * growthPerFailure ** failures;
   if (hurried) return pollMinMs;
   return pollMinMs * (running ? growthWhileRunning : growthWhileIdle) ** quietRounds;

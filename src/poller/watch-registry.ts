@@ -10,6 +10,9 @@ import { untilAborted } from '../runtime/until-aborted.ts';
 import { Feed } from './feed.ts';
 import type { FeedMember } from './feed-members.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
+import { createMemoryCoordinator } from './memory-coordinator.ts';
+import type { PollCoordinator } from './poll-coordinator.ts';
+import { noMetrics, type PollMetrics } from './poll-metrics.ts';
 
 /** What every subscriber brings, whatever the kind: polls are shared, rights are not. */
 export interface ProvenReader {
@@ -27,6 +30,10 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   /** Makes the log of one feed. @default in the memory of this process */
   readonly createLog?: (tenant: Tenant) => EventLog<Entity>;
+  /** Settles which replica polls. @default within this process */
+  readonly coordinator?: PollCoordinator;
+  /** @default nothing is counted */
+  readonly metrics?: PollMetrics;
   /** Shortest pause between two rounds. @default 2_000 */
   readonly pollMinMs?: number;
   /** Longest pause between two rounds, unless the platform asks for more. @default 30_000 */
@@ -46,6 +53,8 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
 export interface WatchStats {
   /** Feeds that are running, lingering ones included. */
   readonly feeds: number;
+  /** Those of them for which this replica polls; the others are polled by another one, or by none at this moment. */
+  readonly polling: number;
   /** Logs that are kept for clients to come back. */
   readonly idleFeeds: number;
   readonly subscribers: number;
@@ -76,6 +85,7 @@ interface Slot<Entity extends Observed, Reader, Memory> {
 
 class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> implements FeedRegistry<Entity, Reader> {
   readonly #options: WatchRegistryOptions<Entity, Reader, Memory>;
+  readonly #coordinator: PollCoordinator;
   readonly #retentionMs: number;
   readonly #maxIdleFeeds: number;
   /** Idle ones in the order in which they became idle. */
@@ -89,6 +99,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
 
   constructor(options: WatchRegistryOptions<Entity, Reader, Memory>) {
     this.#options = options;
+    this.#coordinator = options.coordinator ?? createMemoryCoordinator();
     this.#retentionMs = options.retentionMs ?? 600_000;
     this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
   }
@@ -96,8 +107,20 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {
     return {
       subscribe: (options) => this.#subscribe(tenant, reader, options),
-      nudge: () => this.#slots.get(tenantKey(tenant))?.feed.nudge(),
+      nudge: () => this.#nudge(tenant),
     };
+  }
+
+  #nudge(tenant: Tenant): void {
+    const slot = this.#slots.get(tenantKey(tenant));
+    if (slot !== undefined) {
+      slot.feed.nudge();
+      return;
+    }
+    const { source, logger } = this.#options;
+    this.#coordinator
+      .send({ tenant, kind: source.kind }, { kind: 'nudge' })
+      .catch((err: unknown) => logger.debug({ kind: source.kind, ...tenant, err }, 'other replicas not reached'));
   }
 
   stats(): WatchStats {
@@ -106,6 +129,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     const times = [this.#lastRoundOfDropped, ...feeds.map((feed) => feed.lastRoundAt)].filter((time) => time !== null);
     return {
       feeds: running,
+      polling: feeds.filter((feed) => feed.polls).length,
       idleFeeds: feeds.length - running,
       subscribers: feeds.reduce((sum, feed) => sum + feed.subscribers, 0),
       rounds: feeds.reduce((sum, feed) => sum + feed.rounds, this.#roundsOfDropped),
@@ -218,12 +242,15 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       pollMaxMs = 30_000,
       lingerMs = 3_000,
       random = Math.random,
+      metrics = noMetrics,
     } = this.#options;
     const onIdle = () => this.#idle(key);
     return new Feed({
       tenant,
       source,
       log: createLog(tenant),
+      coordinator: this.#coordinator,
+      metrics,
       clock,
       logger,
       pollMinMs,

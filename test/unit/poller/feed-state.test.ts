@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import type { EventLog } from '../../../src/events/event-log.ts';
+import { type EventLog, LogFencedError } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
 import { FeedState, type Reading } from '../../../src/poller/feed-state.ts';
+import { type FeedNote, FeedView } from '../../../src/poller/feed-view.ts';
 import { exportJob, turn } from './fake-platform.ts';
 
 const at = new Date('2030-01-01T00:00:00Z');
@@ -14,7 +15,14 @@ const reading = (read: readonly ExportJob[], more: Partial<Reading<ExportJob>> =
   hasAppeared: () => true,
   ...more,
 });
-const options = { recovered: true, at };
+const round: FeedNote<string> = { term: 1, round: 1, discovered: true, read: new Set(), memory: 'left' };
+const options = { at, term: 1, round };
+const byName = { at, term: 1 };
+
+function stateOf(log: EventLog<ExportJob>) {
+  const view = new FeedView<ExportJob, string>({ log, key: ({ id }) => id }, () => undefined);
+  return { view, state: new FeedState({ log, view, source: exportJobSource }) };
+}
 
 /** A memory log whose writes can be slow or fail, and which notes what was appended. */
 function fakeLog() {
@@ -24,16 +32,17 @@ function fakeLog() {
   const log: EventLog<ExportJob> = {
     async write(write, options) {
       await fake.writing();
+      const cursor = await memory.write(write, options);
       for (const change of write.changes ?? [])
         appended.push('entity' in change ? `${change.kind} ${change.entity.status}` : change.kind);
-      return memory.write(write, options);
+      return cursor;
     },
     snapshot: () => memory.snapshot(),
     open: (start) => memory.open(start),
     watch: (listener) => memory.watch(listener),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
   };
-  return { ...fake, fake, log, state: new FeedState({ log, source: exportJobSource }) };
+  return { ...fake, fake, log, ...stateOf(log) };
 }
 
 describe('FeedState', () => {
@@ -72,12 +81,12 @@ describe('FeedState', () => {
   });
 
   it('takes in silently what is not new, and lets go silently of what is forgotten', async () => {
-    const { state, log, appended } = fakeLog();
+    const { state, view, log, appended } = fakeLog();
     await state.apply(reading([exportJob('a', 1)], { hasAppeared: () => false }), options);
     expect((await log.snapshot()).entities.map(({ id }) => id)).toEqual(['a']);
     await state.apply(reading([], { forgotten: ['a'] }), options);
     expect((await log.snapshot()).entities).toEqual([]);
-    expect((await state.known()).size).toBe(0);
+    expect((await view.load()).known.size).toBe(0);
     expect(appended).toEqual([]);
   });
 
@@ -91,9 +100,9 @@ describe('FeedState', () => {
 
   it('says STALE once, and RECOVERED ahead of what changed', async () => {
     const { state, appended } = fakeLog();
-    await state.stale(at);
-    await state.stale(at);
-    await state.apply(reading([exportJob('a', 1, 'NEW')]), { recovered: false, at });
+    await state.stale(byName);
+    await state.stale(byName);
+    await state.apply(reading([exportJob('a', 1, 'NEW')]), byName);
     await state.apply(reading([exportJob('b', 2, 'NEW')]), options);
     await state.apply(reading([]), options);
     expect(appended).toEqual(['STALE', 'CREATED NEW', 'RECOVERED', 'CREATED NEW']);
@@ -102,10 +111,36 @@ describe('FeedState', () => {
   it('goes on from what the log holds', async () => {
     const { state, log } = fakeLog();
     await state.apply(reading([exportJob('a', 1, 'NEW')]), options);
-    await state.stale(at);
-    const next = new FeedState({ log, source: exportJobSource });
+    await state.stale(byName);
+    const next = stateOf(log).state;
     await next.apply(reading([exportJob('a', 1, 'FAILED')]), options);
     const { start } = await log.open({ signal: AbortSignal.abort() });
     expect(start).toMatchObject({ snapshot: { stale: false, entities: [{ status: 'FAILED' }] } });
+  });
+
+  it('leaves a note of each round in the log, in the same step, and none of what was found by name', async () => {
+    const { state, log } = fakeLog();
+    await state.apply(reading([exportJob('a', 1, 'NEW')]), options);
+    await state.apply(reading([exportJob('b', 2, 'NEW')]), byName);
+    expect(await log.snapshot()).toMatchObject({ note: round, entities: [{ id: 'a' }, { id: 'b' }] });
+  });
+
+  it('writes nothing once another one writes under a later lease', async () => {
+    const { state, log, appended } = fakeLog();
+    await state.apply(reading([exportJob('a', 1, 'NEW')]), options);
+    await stateOf(log).state.apply(reading([exportJob('b', 2, 'NEW')]), { at, term: 2 });
+    await expect(state.apply(reading([exportJob('a', 1, 'FAILED')]), options)).rejects.toBeInstanceOf(LogFencedError);
+    await expect(state.stale(byName)).rejects.toBeInstanceOf(LogFencedError);
+    expect(await log.snapshot()).toMatchObject({ stale: false, entities: [{ status: 'NEW' }, { status: 'NEW' }] });
+    expect(appended).toHaveLength(2);
+  });
+
+  it('tells a change from what others have written, not from what it wrote itself', async () => {
+    const { state, log, appended } = fakeLog();
+    const job = exportJob('a', 1, 'NEW');
+    await state.apply(reading([job]), options);
+    await stateOf(log).state.apply(reading([{ ...job, status: 'FAILED' }]), { at, term: 2 });
+    await state.apply(reading([{ ...job, status: 'FAILED' }]), { at, term: 3 });
+    expect(appended).toEqual(['CREATED NEW', 'CHANGED FAILED']);
   });
 });
