@@ -25,6 +25,12 @@ export interface CadenceState {
 const growthWhileRunning = 1.5;
 const growthWhileIdle = 3;
 const growthPerFailure = 2;
+/**
+ * The longest pause after a round in which the platform could not be read, in milliseconds, before chance adds to it:
+ * subscribers shall hear within 20 seconds that it is back, also when the circuit of its service still stops the first
+ * round (for at most another 8 seconds).
+ */
+const longestFailurePauseMs = 8_000;
 /** The share of a pause that chance adds, so that the feeds of many tenants do not fall into step. */
 const jitterShare = 0.2;
 /** A longer wish of the platform is cut: nobody would see a sandbox again today because of one odd header. */
@@ -45,7 +51,7 @@ export function pauseMs(state: CadenceState, { pollMinMs, pollMaxMs }: CadenceBo
 function unboundedPauseMs(state: CadenceState, pollMinMs: number): number {
   const { quietRounds, failures, limited, running, hurried } = state;
   if (limited) return pollMinMs * growthPerFailure ** Math.max(1, failures);
-  if (failures > 0) return pollMinMs * growthPerFailure ** failures;
+  if (failures > 0) return Math.min(pollMinMs * growthPerFailure ** failures, longestFailurePauseMs);
   if (hurried) return pollMinMs;
   return pollMinMs * (running ? growthWhileRunning : growthWhileIdle) ** quietRounds;
 }

@@ -35,8 +35,8 @@ describe('the pause between rounds', () => {
     ).toEqual([2_000, 8_000]);
   });
 
-  it('doubles with each failure', () => {
-    expect(pausesAfter([1, 2, 3, 60].map((failures) => ({ failures })))).toEqual([4_000, 8_000, 16_000, 25_000]);
+  it('doubles with each failure up to eight seconds, so that a platform that is back is noticed soon', () => {
+    expect(pausesAfter([1, 2, 3, 60].map((failures) => ({ failures })))).toEqual([4_000, 8_000, 8_000, 8_000]);
   });
 
   it('doubles with each round that was one too many, up to its longest', () => {

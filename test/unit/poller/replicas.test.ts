@@ -264,7 +264,7 @@ describe('taking over', () => {
     expect(setup.platform.count('list')).toBeLessThanOrEqual(20);
     expect(follower.kinds).toEqual(['SNAPSHOT a NEW', 'STALE']);
     setup.platform.failure = () => null;
-    await setup.pass(30_000);
+    await setup.pass(20_000);
     expect(follower.kinds).toEqual(['SNAPSHOT a NEW', 'STALE', 'RECOVERED']);
   });
 
