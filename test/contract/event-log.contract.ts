@@ -38,7 +38,7 @@ const changed = (id: string, version: number): FeedChange<Item> => ({
 const removed = (id: string, version = 0): FeedChange<Item> => ({ kind: 'REMOVED', entity: item(id, version) });
 
 /** What every event log must do, whatever it is made of. */
-export function eventLogContract(name: string, make: MakeEventLog, { runs = 200 } = {}): void {
+export function eventLogContract(name: string, make: MakeEventLog): void {
   describe(`${name} as an event log`, () => {
     it('shows entities as they are after the last entry', async () => {
       await using log = await make({ maxEntries: 100 });
@@ -340,7 +340,7 @@ export function eventLogContract(name: string, make: MakeEventLog, { runs = 200 
             }
           }
         }),
-        { numRuns: runs },
+        { numRuns: 200 },
       );
     });
   });
