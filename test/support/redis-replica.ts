@@ -1,7 +1,7 @@
 import type { EventLog } from '../../src/events/event-log.ts';
 import { createRedisEventLog, type RedisEventLogOptions } from '../../src/events/redis-event-log.ts';
 import { type FeedKeys, feedKeys } from '../../src/events/redis-keys.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { type Redis, startRedis } from '../../src/runtime/redis.ts';
 import { createRedisStreamReader, type RedisStreamReader } from '../../src/runtime/redis-stream-reader.ts';
@@ -20,16 +20,16 @@ export interface RedisReplica extends AsyncDisposable {
   ): EventLog<Entity>;
 }
 
-export function startReplica(url: string): RedisReplica {
+export function startReplica(url: string, clock: Clock = systemClock): RedisReplica {
   const logged: string[] = [];
   const logger = createLogger({ level: 'debug', destination: { write: (line) => void logged.push(line) } });
-  const redis = startRedis({ url, clock: systemClock, logger });
-  const reader = createRedisStreamReader({ redis, clock: systemClock, logger });
+  const redis = startRedis({ url, clock, logger });
+  const reader = createRedisStreamReader({ redis, clock, logger });
   return {
     redis,
     reader,
     logged,
-    createLog: (options) => createRedisEventLog({ ...options, redis, reader, clock: systemClock, logger }),
+    createLog: (options) => createRedisEventLog({ ...options, redis, reader, clock, logger }),
     [Symbol.asyncDispose]: async () => {
       const closing = reader[Symbol.asyncDispose]();
       await redis[Symbol.asyncDispose]();
