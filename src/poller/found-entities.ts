@@ -1,6 +1,7 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { LogConflictError, LogFencedError } from '../events/event-log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { eventOrTime } from '../runtime/event-or-time.ts';
 import type { FeedPoller } from './feed-poller.ts';
 import type { Observed } from './feed-source.ts';
 import type { PollLoop } from './poll-loop.ts';
@@ -62,19 +63,7 @@ export class FoundEntities<Entity extends Observed, Reader, Memory> {
     }
   }
 
-  async #newsOrLater(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const either = AbortSignal.any([signal, over.signal]);
-    const later = this.#options.clock.sleep(repeatAfterMs, either);
-    const news = once(this.#news, 'news', { signal: either });
-    try {
-      await Promise.race([later, news]);
-    } catch {
-      // Only the signal of the caller can have ended the race like this.
-      signal.throwIfAborted();
-    } finally {
-      over.abort();
-      await Promise.allSettled([later, news]);
-    }
+  #newsOrLater(signal: AbortSignal): Promise<void> {
+    return eventOrTime(this.#news, 'news', repeatAfterMs, { clock: this.#options.clock, signal });
   }
 }
