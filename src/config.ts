@@ -12,6 +12,8 @@ export interface Config {
   /** Path of the only documents that are executed; null executes all, and remembers them by their hash. */
   readonly trustedDocuments: string | null;
   readonly polling: { readonly minMs: number; readonly maxMs: number };
+  /** What replicas share; null: there is nothing to share. May hold a password. */
+  readonly redisUrl: string | null;
   readonly downloads: { readonly linkTtlMs: number; readonly secret: string | null };
   readonly logLevel: LogLevel;
 }
@@ -212,6 +214,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     trustedDocuments: set.TRUSTED_DOCUMENTS ?? null,
     polling: { minMs, maxMs },
+    redisUrl: set.REDIS_URL ?? null,
     downloads: {
       linkTtlMs: (set.DOWNLOAD_LINK_TTL_SECONDS ?? 900) * 1_000,
       secret: set.DOWNLOAD_LINK_SECRET ?? null,

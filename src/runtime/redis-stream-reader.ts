@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
 import type { Redis } from './redis.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export interface StreamRecord {
   readonly id: string;
@@ -112,7 +113,7 @@ class StreamReader implements RedisStreamReader {
       try {
         await blocking.ready(signal);
         const { socketEpoch } = blocking.client;
-        this.#connectionId = await blocking.client.clientId();
+        this.#connectionId = await untilAborted(blocking.client.clientId(), signal);
         for (const follower of this.#everybody()) follower.connected();
         while (!signal.aborted && blocking.client.socketEpoch === socketEpoch) await this.#read();
       } catch (err) {
@@ -141,7 +142,8 @@ class StreamReader implements RedisStreamReader {
     this.#waitsWith = known;
     try {
       const options = { BLOCK: blockMs, COUNT: maxRecordsPerCall };
-      const replies = (await this.#redis.blocking.client.xRead(streams, options)) ?? [];
+      const call = this.#redis.blocking.client.xRead(streams, options);
+      const replies = (await untilAborted(call, this.#closed.signal)) ?? [];
       for (const { name, messages } of replies) {
         const asked = streams.find(({ key }) => key === name)?.id ?? '';
         this.#hand(name, asked, messages);

@@ -31,9 +31,8 @@ export function startReplica(url: string, clock: Clock = systemClock): RedisRepl
     logged,
     createLog: (options) => createRedisEventLog({ ...options, redis, reader, clock, logger }),
     [Symbol.asyncDispose]: async () => {
-      const closing = reader[Symbol.asyncDispose]();
+      await reader[Symbol.asyncDispose]();
       await redis[Symbol.asyncDispose]();
-      await closing;
     },
   };
 }
