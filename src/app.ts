@@ -20,6 +20,8 @@ import { createRedisEventLog } from './events/redis-event-log.ts';
 import { feedKeys } from './events/redis-keys.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { exportJobSource } from './poller/export-job-feed.ts';
+import type { PollCoordinator } from './poller/poll-coordinator.ts';
+import { createRedisCoordinator, leaseMsFor } from './poller/redis-coordinator.ts';
 import { scheduleSource } from './poller/schedule-feed.ts';
 import { segmentJobSource } from './poller/segment-job-feed.ts';
 import { createWatchRegistry } from './poller/watch-registry.ts';
@@ -98,8 +100,14 @@ async function start(
 
   const { ownCredential, authenticate } = authentication(config.auth, { platform, clock, metrics, lifecycle, log });
 
-  const shared = shareState(config.redisUrl, { clock, lifecycle, log });
-  const watching = { clock, logger: log, pollMinMs: config.polling.minMs, pollMaxMs: config.polling.maxMs };
+  const shared = shareState(config, { clock, lifecycle, log });
+  const watching = {
+    clock,
+    logger: log,
+    metrics: metrics.polls,
+    pollMinMs: config.polling.minMs,
+    pollMaxMs: config.polling.maxMs,
+  };
   const feeds = {
     exportJobs: createWatchRegistry({ ...watching, ...shared.feeds(exportJobSource), source: exportJobSource }),
     segmentJobs: createWatchRegistry({ ...watching, ...shared.feeds(segmentJobSource), source: segmentJobSource }),
@@ -209,7 +217,13 @@ async function start(
 /** What outlives one request, and is the same for all replicas where they have a Redis. */
 interface SharedState {
   readonly idempotency: IdempotencyRecords;
-  feeds<Entity>(source: FeedIdentity<Entity>): { readonly createLog: (tenant: Tenant) => EventLog<Entity> };
+  feeds<Entity>(source: FeedIdentity<Entity>): SharedFeeds<Entity>;
+}
+
+interface SharedFeeds<Entity> {
+  readonly createLog: (tenant: Tenant) => EventLog<Entity>;
+  readonly coordinator?: PollCoordinator;
+  readonly retentionMs?: number;
 }
 
 interface FeedIdentity<Entity> {
@@ -218,7 +232,7 @@ interface FeedIdentity<Entity> {
 }
 
 function shareState(
-  url: string | null,
+  { redisUrl: url, polling }: Pick<Config, 'redisUrl' | 'polling'>,
   { clock, lifecycle, log }: Pick<AuthenticationDeps, 'clock' | 'lifecycle' | 'log'>,
 ): SharedState {
   if (url === null) {
@@ -231,11 +245,17 @@ function shareState(
   lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
   const reader = createRedisStreamReader({ redis, clock, logger: log });
   lifecycle.add('reader of Redis streams', () => reader[Symbol.asyncDispose]());
+  const leaseMs = leaseMsFor(polling.minMs);
+  const coordinator = createRedisCoordinator({ redis, clock, logger: log, leaseMs });
+  lifecycle.add('poll leases', () => coordinator[Symbol.asyncDispose]());
   return {
     idempotency: createRedisIdempotencyRecords({ redis, clock, logger: log }),
     feeds: ({ key, kind }) => ({
+      coordinator,
       createLog: (tenant) =>
         createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, reader, clock, logger: log }),
+      // Redis keeps it. What nobody here watches is not followed either.
+      retentionMs: 0,
     }),
   };
 }

@@ -40,7 +40,10 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
   readonly pollMaxMs?: number;
   /** How long a feed whose last subscriber left stays ready for the next one. @default 3_000 */
   readonly lingerMs?: number;
-  /** How long the log of a feed that stopped can be resumed from. @default 600_000 // 10 minutes */
+  /**
+   * How long the log of a feed that stopped is kept here to resume from; 0 where Redis keeps it.
+   * @default 600_000 // 10 minutes
+   */
   readonly retentionMs?: number;
   /** How many logs of stopped feeds are kept at most; the longest unused goes first. @default 100 */
   readonly maxIdleFeeds?: number;
@@ -196,14 +199,16 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     member: FeedMember<Reader>,
     options: WatchOptions<Entity>,
   ): Promise<WatchStream<Entity>> {
-    const { key, isTerminal, newestFirst } = this.#options.source;
+    const { source, metrics = noMetrics, maxPendingEvents } = this.#options;
+    const { key, isTerminal, newestFirst, kind } = source;
     const stream = new WatchStream<Entity>({
       ...options,
       log: feed.log,
       key,
       isTerminal,
       newestFirst,
-      maxPendingEvents: this.#options.maxPendingEvents,
+      maxPendingEvents,
+      onResync: () => metrics.resynced({ kind }),
       onEnd: () => {
         this.#streams.delete(stream);
         feed.leave(member);
