@@ -28,7 +28,7 @@ const graceMs = 2_000;
  * Pause between two looks at whether the log in Redis is still the one that is followed, in milliseconds. They also keep
  * it alive. A lost connection is noticed without them; a flushed database is not.
  */
-const checkIntervalMs = 10_000;
+const checkIntervalMs = 3_000;
 /** Pause before another attempt while Redis does not answer, in milliseconds. */
 const retryPauseMs = 200;
 /** How long a record may take from Redis to this replica, in milliseconds. */
