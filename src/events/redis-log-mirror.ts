@@ -206,6 +206,11 @@ export class RedisLogMirror<Entity> implements StreamFollower {
         if (record !== null) reject(outOfReach());
       });
     }
+    if (this.#link === 'away') {
+      // Readers begin anew at once, and may be before the connection over which the stream is read is back.
+      this.#link = 'behind';
+      void this.#giveGrace();
+    }
     view.reset(state);
     this.#record = head.record;
     this.#target = head.record;
