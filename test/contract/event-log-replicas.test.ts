@@ -104,11 +104,15 @@ describeWithRedis('an event log of two replicas', () => {
     };
     const [one, two] = [await start(), await start()];
     const admin = one.replica.redis;
-    /** Cuts all connections, and resolves when they have been made again. */
-    const reconnected = async () => {
+    /** Cuts all connections for a time, and resolves when they have been made again. */
+    const reconnected = async ({ afterMs }: { readonly afterMs: number }) => {
       const clients = [one, two].map(({ replica }) => replica.redis.blocking.client);
       const before = clients.map(({ socketEpoch }) => socketEpoch);
+      server.pause();
       server.cut();
+      await eventually(() => expect(clients.map(({ isReady }) => isReady)).toEqual([false, false]));
+      await clock.advanceBy(afterMs);
+      server.resume();
       await eventually(() => expect(clients.map(({ socketEpoch }) => socketEpoch - 1)).toEqual(before));
       for (const { replica } of [one, two]) await eventually(() => replica.redis.send((client) => client.ping()));
     };
@@ -230,7 +234,7 @@ describeWithRedis('an event log of two replicas', () => {
     const { a, b, clock, reconnected } = replicas;
     using reader = await follow(b);
     await append(a, created('x'));
-    await reconnected();
+    await reconnected({ afterMs: graceMs / 2 });
     await clock.advanceBy(retryMs);
     await Promise.all([a.snapshot(), b.snapshot()]);
     await clock.advanceBy(graceMs);
