@@ -118,9 +118,11 @@ export class RedisLogMirror<Entity> implements StreamFollower {
 
   async close(): Promise<void> {
     this.#closed.abort();
+    // What is on its way from Redis comes too late.
+    this.#doubts += 1;
     this.#running?.following[Symbol.dispose]();
     this.#grace?.abort();
-    this.#doubt();
+    this.#pause?.abort();
     this.#settle(({ reject }) => reject(outOfReach()));
     await this.#running?.checking;
   }
@@ -164,12 +166,14 @@ export class RedisLogMirror<Entity> implements StreamFollower {
 
   async #check(): Promise<void> {
     const { logger } = this.#options;
-    while (!this.#closed.signal.aborted) {
+    const { signal } = this.#closed;
+    while (!signal.aborted) {
       const doubts = this.#doubts;
       let pauseMs = checkIntervalMs;
       try {
-        await this.#locate();
+        await untilAborted(this.#locate(), signal);
       } catch (err) {
+        if (signal.aborted) return;
         // That Redis is away is said by its connection.
         if (!(err instanceof GatewayError)) logger.warn({ err }, 'event log not followed');
         pauseMs = retryPauseMs;
@@ -238,6 +242,7 @@ export class RedisLogMirror<Entity> implements StreamFollower {
     });
   }
 
+  /** What is known of the log may not be true any more: look again. */
   #doubt(): void {
     this.#doubts += 1;
     this.#target = null;

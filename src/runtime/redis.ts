@@ -118,6 +118,7 @@ class RedisServer implements Redis {
 class Connection implements RedisConnection {
   readonly client: RedisClient;
   #away = false;
+  #closed = false;
 
   constructor(purpose: string, { url, logger, random = Math.random }: RedisOptions) {
     const client: RedisClient = createClient({
@@ -138,6 +139,8 @@ class Connection implements RedisConnection {
       logger.warn({ err, purpose }, 'Redis is away');
     });
     client.on('ready', () => {
+      // The client does not give up a connection that was being made when it was closed.
+      if (this.#closed) client.destroy();
       this.#away = false;
       logger.info({ purpose }, 'Redis is there');
     });
@@ -155,6 +158,7 @@ class Connection implements RedisConnection {
   }
 
   close(): void {
+    this.#closed = true;
     this.client.destroy();
   }
 }

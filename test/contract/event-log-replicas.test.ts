@@ -330,6 +330,26 @@ describeWithRedis('an event log of two replicas', () => {
     expect(bytes).toBe(records.reduce((sum, { message }) => sum + (message['data'] ?? '').length, 0));
   });
 
+  it('leaves nothing running when it is closed, whether Redis is there or not', async () => {
+    const { clock } = await (async () => {
+      await using replicas = await startReplicas();
+      await Promise.all([replicas.a.snapshot(), replicas.b.snapshot()]);
+      return replicas;
+    })();
+    expect([clock.pending(), clock.pending('deadline')]).toEqual([0, 0]);
+    const { clock: other } = await (async () => {
+      await using replicas = await startReplicas();
+      await replicas.a.snapshot();
+      await goAway(replicas.a, replicas.clock);
+      const asked = replicas.b.snapshot().catch((error: unknown) => error);
+      await replicas.b[Symbol.asyncDispose]();
+      expect(await asked).toBeInstanceOf(UpstreamUnreachableError);
+      return replicas;
+    })();
+    server.resume();
+    expect(other.pending()).toBe(0);
+  });
+
   it('begins anew where it does not understand what it reads', async () => {
     await using replicas = await startReplicas();
     const { a, clock, admin, keys } = replicas;
