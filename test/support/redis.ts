@@ -101,6 +101,10 @@ function hold({ near, far }: { readonly near: Socket; readonly far: Socket }, on
 async function spawnRedis(directory: string, path: string): Promise<ChildProcess> {
   const options = ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no', '--dir', directory];
   const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // A test that runs out of time does not come to its end, and a server outlives its parent.
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   const lines = createInterface({ input: child.stdout });
   await new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {
