@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { describe } from 'vitest';
 
 /** A Redis server of a test's own, which keeps its address when it is killed and started again. */
@@ -67,7 +68,7 @@ export async function startRedisServer(): Promise<RedisUnderTest> {
   const kill = async () => {
     if (server.exitCode !== null || server.signalCode !== null) return;
     const ended = once(server, 'close');
-    server.kill('SIGKILL');
+    server.stdin.end();
     await ended;
     cut();
   };
@@ -98,13 +99,12 @@ function hold({ near, far }: { readonly near: Socket; readonly far: Socket }, on
   }
 }
 
-async function spawnRedis(directory: string, path: string): Promise<ChildProcess> {
+/** Kills the server when standard input ends: a test run that is killed itself must not leave it behind. */
+const underGuard = 'redis-server "$@" & cat > /dev/null; kill -9 $!';
+
+async function spawnRedis(directory: string, path: string): Promise<ChildProcessByStdio<Writable, Readable, null>> {
   const options = ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no', '--dir', directory];
-  const child = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'inherit'] });
-  // A test that runs out of time does not come to its end, and a server outlives its parent.
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
-  child.once('exit', () => process.off('exit', kill));
+  const child = spawn('sh', ['-c', underGuard, 'sh', ...options], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
   await new Promise<void>((resolve, reject) => {
     lines.on('line', (line) => {
