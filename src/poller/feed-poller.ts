@@ -39,6 +39,8 @@ const maxHandOversPerRound = 3;
 export class FeedPoller<Entity extends Observed, Reader, Memory> {
   readonly #options: FeedPollerOptions<Entity, Reader, Memory>;
   readonly #state: FeedState<Entity, Memory>;
+  /** That under which this replica has written last. */
+  #term: number | null = null;
   #inFlight: { readonly member: FeedMember<Reader>; readonly controller: AbortController } | null = null;
 
   constructor(options: FeedPollerOptions<Entity, Reader, Memory>) {
@@ -53,6 +55,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     try {
       others = await seat.others();
       const scope = unionOf([members.scope, others]) ?? members.scope;
+      if (this.#term !== lease.term) await this.#takeOver(lease);
       const { known, note } = await view.load();
       const discovered = note?.term === lease.term && note.discovered;
       const discover = scope.everything && !discovered;
@@ -65,6 +68,17 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       if (error instanceof LogConflictError) return { kind: 'interrupted' };
       return { kind: 'failed', error, watchedElsewhere: others !== null };
     }
+  }
+
+  /**
+   * Writes nothing, under the new term: what others wrote before has arrived here when this has, and what they still have
+   * on its way is refused. A round that begins afterwards is compared with the state that its end is written over.
+   */
+  async #takeOver({ term }: Lease): Promise<void> {
+    const { log, view } = this.#options;
+    const { observedAt } = await view.load();
+    await log.write({}, { observedAt, term });
+    this.#term = term;
   }
 
   /** Gives up the round that is being read with this member's reader; without a member, whichever is being read. */

@@ -18,6 +18,8 @@ export interface FeedNote<Memory> {
 /** The log as it is now. */
 export interface LoadedView<Entity, Memory> {
   readonly cursor: string;
+  /** When the last write was made. */
+  readonly observedAt: Date;
   readonly known: ReadonlyMap<string, Entity>;
   readonly stale: boolean;
   readonly note: FeedNote<Memory> | null;
@@ -70,9 +72,9 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
 
   async #read(): Promise<LoadedView<Entity, Memory>> {
     const { log, key } = this.#options;
-    const { cursor, entities, stale, note } = await log.snapshot();
+    const { cursor, observedAt, entities, stale, note } = await log.snapshot();
     const known = new Map(entities.map((one) => [key(one), one]));
     // Only FeedPoller writes notes, and replicas that write another kind of them have a log of their own.
-    return { cursor, known, stale, note: note as FeedNote<Memory> | null };
+    return { cursor, observedAt, known, stale, note: note as FeedNote<Memory> | null };
   }
 }

@@ -3,6 +3,7 @@ import type { EventLog, LogReader } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { createMemoryCoordinator } from '../../../src/poller/memory-coordinator.ts';
 import type { Lease, PollCoordinator, PollMessage } from '../../../src/poller/poll-coordinator.ts';
+import { noMetrics, type PollMetrics } from '../../../src/poller/poll-metrics.ts';
 import { FakePlatform, settle } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
@@ -16,25 +17,33 @@ export class ReplicaSetup implements AsyncDisposable {
   loses: (message: PollMessage) => boolean = () => false;
   readonly #coordinator = createMemoryCoordinator();
   #lease: Lease | null = null;
+  /** Of leases that have run out. */
+  readonly #unnoticed = new Set<AbortController>();
+  #lost = new AbortController();
 
-  constructor(retentionMs = 0) {
+  constructor(metrics: PollMetrics = noMetrics) {
     const replica = () =>
       new WatchSetup({
         platform: this.platform,
         coordinator: this.#observed(),
         createLog: () => ownEnd(this.log),
-        retentionMs,
+        retentionMs: 0,
+        metrics,
       });
     this.replicas = [replica(), replica()];
   }
 
-  get term(): number | null {
-    return this.#lease?.term ?? null;
-  }
-
   /** The lease runs out without its holder noticing, as after a long standstill of its process. */
   async expire(): Promise<void> {
+    this.#unnoticed.add(this.#lost);
     await this.#lease?.release();
+    await settle();
+  }
+
+  /** Whoever has let a lease run out notices, as it does when it renews it in vain. */
+  async notice(): Promise<void> {
+    for (const lost of this.#unnoticed) lost.abort();
+    this.#unnoticed.clear();
     await settle();
   }
 
@@ -64,8 +73,10 @@ export class ReplicaSetup implements AsyncDisposable {
           },
           elected: async (signal) => {
             const lease = await seat.elected(signal);
+            const lost = new AbortController();
             this.#lease = lease;
-            return lease;
+            this.#lost = lost;
+            return { term: lease.term, lost: lost.signal, release: () => lease.release() };
           },
           announce: (scope) => seat.announce(scope),
           others: () => seat.others(),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ForbiddenError, NotFoundError, PlatformError } from '../../../src/errors.ts';
+import type { PollMetrics } from '../../../src/poller/poll-metrics.ts';
 import { exportJob, settle } from './fake-platform.ts';
 import { ReplicaSetup } from './replica-setup.ts';
 
@@ -171,6 +172,38 @@ describe('a replica that does not poll', () => {
   });
 });
 
+describe('what is counted', () => {
+  it('is each round by its end, each event once, and who polls', async () => {
+    const counted: unknown[] = [];
+    const metrics: PollMetrics = {
+      roundEnded: ({ outcome }) => counted.push(outcome),
+      told: ({ events }) => counted.push(...events),
+      leaseChanged: ({ change }) => counted.push(change),
+      resynced: ({ kind }) => counted.push(`${kind} anew`),
+    };
+    await using setup = new ReplicaSetup(metrics);
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    await one.follow();
+    await other.follow();
+    setup.platform.set('a', 'SUCCEEDED');
+    await setup.nextRound();
+    await other.follow({ after: 'nonsense' });
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? outage() : null);
+    await setup.nextRound();
+    await setup.nextRound();
+    expect(counted).toEqual(['gained', 'good', 'good', 'CHANGED', 'export-jobs anew', 'failed', 'failed', 'STALE']);
+    counted.length = 0;
+    await setup.expire();
+    await setup.notice();
+    expect(counted).toEqual(['gained', 'failed', 'lost']);
+    expect([one, other].map(({ registry }) => registry.stats())).toMatchObject([
+      { feeds: 1, polling: 0 },
+      { feeds: 1, polling: 1 },
+    ]);
+  });
+});
+
 describe('taking over', () => {
   it('happens at once when the last subscriber of the one that polls leaves, with no event of its own', async () => {
     await using setup = new ReplicaSetup();
@@ -216,6 +249,25 @@ describe('taking over', () => {
     expect(followers.map(({ kinds }) => kinds)).toEqual([expected, expected]);
     expect(listedBy(setup)).toEqual(['one', 'one', 'other', 'other', 'other', 'other', 'other']);
     expect([one, other].map(({ registry }) => registry.stats().polling)).toEqual([0, 1]);
+  });
+
+  it('refuses from its first round on what the one before may still write: nothing is compared with what that changes', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(...manyEnded(150, 100));
+    const everything = await one.follow();
+    await other.follow();
+    setup.platform.put(exportJob('a', 1_000, 'NEW'), exportJob('b', 1_001, 'NEW'));
+    const releaseOne = setup.platform.hold();
+    await setup.nextRound();
+    const releaseOther = setup.platform.hold();
+    await setup.expire();
+    releaseOne();
+    await settle();
+    releaseOther();
+    await settle();
+    // What has fallen off the newest page in between is not new, though the last good round had seen it there.
+    expect(everything.kinds).toEqual(['CREATED a NEW', 'CREATED b NEW']);
   });
 
   it('is no reason to serve a subscriber with what nobody has confirmed since', async () => {
