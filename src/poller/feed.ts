@@ -69,9 +69,9 @@ export class Feed<Entity extends Observed, Reader, Memory> {
       interrupt: () => this.#poller.interrupt(),
       listener: {
         received: (message) => this.#received(message),
-        termChanged: () => this.#somethingNew(),
         unreachable: (error) => this.#waiters.reject(error),
       },
+      onHolder: () => this.#somethingNew(),
     });
     this.#found = new FoundEntities({ poller: this.#poller, clock, loop: this.#loop });
     this.#finder = new EntityFinder({

@@ -51,8 +51,8 @@ class Room {
     this.#nextTerm = nextTerm;
   }
 
-  get term(): number | null {
-    return this.#held?.term ?? null;
+  get held(): Held | null {
+    return this.#held;
   }
 
   join(listener: PollListener, onLeave: () => void): MemorySeat {
@@ -86,7 +86,7 @@ class Room {
 
   #hold(held: Held | null): void {
     this.#held = held;
-    for (const seat of this.seats) seat.listener.termChanged();
+    for (const seat of this.seats) seat.tellHolder(held);
   }
 }
 
@@ -96,6 +96,7 @@ class MemorySeat implements PollSeat {
   readonly #room: Room;
   readonly #onLeave: () => void;
   readonly #left = new AbortController();
+  #toldTerm: number | null = null;
 
   constructor(room: Room, listener: PollListener, onLeave: () => void) {
     this.#room = room;
@@ -108,7 +109,7 @@ class MemorySeat implements PollSeat {
   }
 
   get term(): number | null {
-    return this.#room.term;
+    return this.#room.held?.term ?? null;
   }
 
   elected(signal: AbortSignal): Promise<Lease> {
@@ -126,7 +127,17 @@ class MemorySeat implements PollSeat {
       signal.addEventListener('abort', onAbort, { once: true });
       this.#room.candidates.add(candidate);
       this.#room.elect();
+      this.tellHolder(this.#room.held);
     });
+  }
+
+  /** Once of each term. */
+  tellHolder(held: Held | null): void {
+    const term = held?.term ?? null;
+    if (this.#toldTerm === term) return;
+    this.#toldTerm = term;
+    if (held === null) this.listener.termChanged('nobody');
+    else this.listener.termChanged(held.seat === this ? 'here' : 'elsewhere');
   }
 
   async announce(scope: WatchScope | null): Promise<void> {

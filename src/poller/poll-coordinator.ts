@@ -35,8 +35,8 @@ export type PollMessage =
 export interface PollListener {
   /** A message of another replica. */
   received(message: PollMessage): void;
-  /** `PollSeat.term` is another one. */
-  termChanged(): void;
+  /** `PollSeat.term` is another one: that of a lease which this replica holds, or another, or nobody. */
+  termChanged(holder: 'here' | 'elsewhere' | 'nobody'): void;
   /** The coordination cannot be reached, so nobody knows who polls. Said again with each attempt. */
   unreachable(error: unknown): void;
 }

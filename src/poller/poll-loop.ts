@@ -21,7 +21,9 @@ export interface PollLoopOptions<Entity extends Observed, Reader, Memory> {
   readonly isReady: (term: number | null) => Promise<boolean>;
   /** Stops the round that is being read. */
   readonly interrupt: () => void;
-  readonly listener: PollListener;
+  readonly listener: Pick<PollListener, 'received' | 'unreachable'>;
+  /** Called when another replica polls, this one or none. */
+  readonly onHolder: () => void;
   readonly onIdle: () => void;
 }
 
@@ -117,7 +119,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
 
   #start(): void {
     const { coordinator, tenant, kind, listener, rounds } = this.#options;
-    const seat = coordinator.join({ tenant, kind }, listener);
+    const seat = coordinator.join({ tenant, kind }, { ...listener, termChanged: (holder) => this.#explain(holder) });
     this.#seat = seat;
     rounds.start();
     this.#running = this.#run(seat);
@@ -179,7 +181,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
       this.#leaseChanged('gained', { term: lease.term });
       lease.lost.addEventListener('abort', () => this.#lost(lease), { once: true });
       if (lease.lost.aborted) this.#lost(lease);
-      this.#options.listener.termChanged();
+      this.#options.onHolder();
     } catch (error) {
       if (!candidacy.signal.aborted) throw error;
     } finally {
@@ -214,7 +216,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     this.#lease = null;
     this.#leaseChanged('lost', { term: lease.term });
     this.#options.interrupt();
-    this.#options.listener.termChanged();
+    this.#options.onHolder();
     this.wake();
   }
 
@@ -225,6 +227,12 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     const { logger, metrics, kind } = this.#options;
     metrics.leaseChanged({ kind, change });
     logger.debug({ ...this.#where(), ...details }, `poll lease ${change}`);
+  }
+
+  #explain(holder: Parameters<PollListener['termChanged']>[0]): void {
+    const { logger, onHolder } = this.#options;
+    if (holder === 'elsewhere') logger.debug({ ...this.#where(), term: this.term }, 'polled by another replica');
+    onHolder();
   }
 
   async #isWatchedElsewhere(seat: PollSeat): Promise<boolean> {

@@ -197,7 +197,8 @@ class RedisPollSeat implements PollSeat {
   #setTerm(term: number | null): void {
     if (this.#term === term) return;
     this.#term = term;
-    this.#listener.termChanged();
+    if (term === null) this.#listener.termChanged('nobody');
+    else this.#listener.termChanged(this.#lease === null ? 'elsewhere' : 'here');
   }
 
   #received(text: string): void {

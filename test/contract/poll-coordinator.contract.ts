@@ -18,12 +18,16 @@ const ownFeed = (): FeedName => {
 function sit(coordinator: PollCoordinator, feed: FeedName) {
   const received: PollMessage[] = [];
   const terms: (number | null)[] = [];
+  const holders: string[] = [];
   const seat: PollSeat = coordinator.join(feed, {
     received: (message) => received.push(message),
-    termChanged: () => terms.push(seat.term),
+    termChanged: (holder) => {
+      terms.push(seat.term);
+      holders.push(holder);
+    },
     unreachable: () => undefined,
   });
-  return { seat, received, terms };
+  return { seat, received, terms, holders };
 }
 
 /** What every coordinator must do, wherever the replicas are. */
@@ -60,6 +64,9 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       await lease.release();
       const next = await taking;
       expect(other.terms.at(-1)).toBe(next.term);
+      expect([other.holders[0], other.holders.at(-1)]).toEqual(['elsewhere', 'here']);
+      await next.release();
+      expect([other.terms.at(-1), other.holders.at(-1)]).toEqual([null, 'nobody']);
     });
 
     it('gives the lease of a replica that leaves to the next one', async () => {

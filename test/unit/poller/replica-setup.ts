@@ -3,7 +3,6 @@ import type { EventLog, LogReader } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { createMemoryCoordinator } from '../../../src/poller/memory-coordinator.ts';
 import type { Lease, PollCoordinator, PollMessage } from '../../../src/poller/poll-coordinator.ts';
-import { noMetrics, type PollMetrics } from '../../../src/poller/poll-metrics.ts';
 import { FakePlatform, settle } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
@@ -21,14 +20,14 @@ export class ReplicaSetup implements AsyncDisposable {
   readonly #unnoticed = new Set<AbortController>();
   #lost = new AbortController();
 
-  constructor(metrics: PollMetrics = noMetrics) {
+  constructor(options: ConstructorParameters<typeof WatchSetup>[0] = {}) {
     const replica = () =>
       new WatchSetup({
+        ...options,
         platform: this.platform,
         coordinator: this.#observed(),
         createLog: () => ownEnd(this.log),
         retentionMs: 0,
-        metrics,
       });
     this.replicas = [replica(), replica()];
   }

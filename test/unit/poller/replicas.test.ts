@@ -172,6 +172,26 @@ describe('a replica that does not poll', () => {
   });
 });
 
+describe('what is logged', () => {
+  it('is who polls, and why a lease was given up', async () => {
+    const lines: (readonly [unknown, unknown])[] = [];
+    const debug = (details: unknown, message?: string) => void lines.push([message, details]);
+    await using setup = new ReplicaSetup({ logger: { debug, warn: () => undefined } });
+    const [one, other] = setup.replicas;
+    const first = await one.follow();
+    await other.follow();
+    first.leave();
+    await settle();
+    expect(lines.filter(([message]) => message !== 'poll round')).toMatchObject([
+      ['poll lease gained', { kind: 'export-jobs', sandbox: 'prod', term: 1 }],
+      ['polled by another replica', { term: 1 }],
+      ['poll lease released', { term: 1, why: 'watched elsewhere only' }],
+      ['polled by another replica', { term: 2 }],
+      ['poll lease gained', { term: 2 }],
+    ]);
+  });
+});
+
 describe('what is counted', () => {
   it('is each round by its end, each event once, and who polls', async () => {
     const counted: unknown[] = [];
@@ -181,7 +201,7 @@ describe('what is counted', () => {
       leaseChanged: ({ change }) => counted.push(change),
       resynced: ({ kind }) => counted.push(`${kind} anew`),
     };
-    await using setup = new ReplicaSetup(metrics);
+    await using setup = new ReplicaSetup({ metrics });
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
     await one.follow();
