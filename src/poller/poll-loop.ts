@@ -39,7 +39,9 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   #seat: PollSeat | null = null;
   #lease: Lease | null = null;
   #candidacy: AbortController | null = null;
-  #announcing: Promise<void> | null = null;
+  #announced: Promise<void> = Promise.resolve();
+  /** The next announcement has not been made yet: it will tell of every change until then. */
+  #announces = false;
   #sleep: AbortController | null = null;
   /** Something happened since the step under way began. */
   #woken = false;
@@ -68,7 +70,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
 
   /** Resolves when the other replicas know what is watched here; does not fail. */
   get announced(): Promise<void> {
-    return this.#announcing ?? Promise.resolve();
+    return this.#announced;
   }
 
   /** To be called when members come and go: begins or ends what that asks for. */
@@ -76,7 +78,9 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     if (this.#closed) return;
     if (this.#seat === null && this.#options.members.size > 0) this.#start();
     else this.wake();
-    this.#announcing ??= this.#announce();
+    if (this.#announces) return;
+    this.#announces = true;
+    this.#announced = this.#announce();
   }
 
   /** Looks anew at what is to be done next. */
@@ -135,8 +139,8 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     }
     this.#running = null;
     this.#seat = null;
+    if (this.#lease !== null) this.#leaseChanged('released', { term: this.#lease.term, why: 'watched by nobody' });
     this.#lease = null;
-    this.#announcing = null;
     const leaving = this.#leave(seat).finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
     if (!this.#closed) onIdle();
@@ -247,7 +251,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   /** Many changes of the members in one turn of the event loop are told once. */
   async #announce(): Promise<void> {
     await Promise.resolve();
-    this.#announcing = null;
+    this.#announces = false;
     const { members, logger } = this.#options;
     try {
       await this.#seat?.announce(members.size === 0 ? null : members.scope);

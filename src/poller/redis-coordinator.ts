@@ -95,7 +95,10 @@ class RedisPollSeat implements PollSeat {
   readonly #onMessage = (text: string) => this.#received(text);
   #lease: RedisLease | null = null;
   #term: number | null = null;
-  #scope: WatchScope | null = null;
+  /** What is watched here, as others read it. */
+  #scope: string | null = null;
+  /** What was said last of it; null when that did not arrive. */
+  #announced: { readonly scope: string | null; readonly done: Promise<void> } | null = null;
   #announces = false;
 
   constructor(options: RedisCoordinatorOptions, feed: FeedName, listener: PollListener, onLeave: () => void) {
@@ -135,10 +138,12 @@ class RedisPollSeat implements PollSeat {
     }
   }
 
-  async announce(scope: WatchScope | null): Promise<void> {
-    this.#scope = scope;
+  announce(scope: WatchScope | null): Promise<void> {
+    this.#scope = scope === null ? null : encodeScope(scope);
     if (scope !== null && !this.#announces) void this.#keepAnnouncing();
-    await this.#announce();
+    // Most subscribers that come and go change nothing in what is watched here.
+    if (this.#announced?.scope !== this.#scope) this.#announced = { scope: this.#scope, done: this.#announce() };
+    return this.#announced.done;
   }
 
   async others(): Promise<WatchScope | null> {
@@ -155,12 +160,15 @@ class RedisPollSeat implements PollSeat {
     if (this.#left.signal.aborted) return;
     this.#left.abort();
     this.#onLeave();
-    await this.#lease?.release();
-    try {
-      await this.announce(null);
-      await reach(this.#options.redis, (client) => client.unsubscribe(this.#channel, this.#onMessage));
-    } catch (err) {
-      this.#options.logger.debug({ err }, 'poll seat not given back: it runs out');
+    const { redis, logger } = this.#options;
+    // Side by side: where Redis hangs, each of them takes as long as an answer may.
+    const steps = [
+      this.#lease?.release(),
+      this.announce(null),
+      reach(redis, (client) => client.unsubscribe(this.#channel, this.#onMessage)),
+    ];
+    for (const step of await Promise.allSettled(steps)) {
+      if (step.status === 'rejected') logger.debug({ err: step.reason }, 'poll seat not given back: it runs out');
     }
   }
 
@@ -229,8 +237,13 @@ class RedisPollSeat implements PollSeat {
 
   async #announce(): Promise<void> {
     const { scopes, replicas } = this.#keys;
-    const scope = this.#scope === null ? [] : [encodeScope(this.#scope)];
-    await this.#run(announceScript, [scopes, replicas], [this.#id, `${scopeMs}`, ...scope]);
+    const scope = this.#scope === null ? [] : [this.#scope];
+    try {
+      await this.#run(announceScript, [scopes, replicas], [this.#id, `${scopeMs}`, ...scope]);
+    } catch (error) {
+      this.#announced = null;
+      throw error;
+    }
   }
 
   async #keepAnnouncing(): Promise<void> {

@@ -151,6 +151,24 @@ describeWithRedis('with a Redis server', () => {
       for (const key of keys) expect(await first.redis.send((client) => client.pTTL(key)), key).toBeGreaterThan(0);
     });
 
+    it('says what it watches when that changes, not whenever a subscriber comes', async () => {
+      let sent = 0;
+      const send: Redis['send'] = (commands) => {
+        sent += 1;
+        return first.redis.send(commands);
+      };
+      const counted = createRedisCoordinator({ redis: { send }, clock: systemClock, logger, leaseMs });
+      const feed = ownFeed();
+      await using one = counted.join(feed, listener());
+      await using other = second.coordinator.join(feed, listener());
+      const scope = (id: string) => ({ everything: false, ids: new Set([id]) });
+      await one.announce(scope('a'));
+      const before = sent;
+      await Promise.all([one.announce(scope('a')), one.announce(scope('b')), one.announce(scope('b'))]);
+      expect(sent).toBe(before + 1);
+      expect(await other.others()).toEqual(scope('b'));
+    });
+
     it('asks for everything in place of a thousand names', async () => {
       const feed = ownFeed();
       await using one = first.coordinator.join(feed, listener());

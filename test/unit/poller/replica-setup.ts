@@ -14,6 +14,8 @@ export class ReplicaSetup implements AsyncDisposable {
   readonly replicas: readonly [WatchSetup, WatchSetup];
   /** Messages between replicas that are lost. */
   loses: (message: PollMessage) => boolean = () => false;
+  /** Until when others do not know what is watched. */
+  announcing: Promise<void> = Promise.resolve();
   readonly #coordinator = createMemoryCoordinator();
   #lease: Lease | null = null;
   /** Of leases that have run out. */
@@ -77,7 +79,10 @@ export class ReplicaSetup implements AsyncDisposable {
             this.#lost = lost;
             return { term: lease.term, lost: lost.signal, release: () => lease.release() };
           },
-          announce: (scope) => seat.announce(scope),
+          announce: async (scope) => {
+            await this.announcing;
+            await seat.announce(scope);
+          },
           others: () => seat.others(),
           send: (message) => seat.send(message),
           [Symbol.asyncDispose]: () => seat[Symbol.asyncDispose](),

@@ -125,6 +125,23 @@ describe('a replica that does not poll', () => {
     expect(await known()).not.toContain('old');
   });
 
+  it('reads nothing by name before whoever polls knows that it is watched', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(...manyEnded(150, 100), exportJob('old', 1), exportJob('young', 1_000));
+    await one.follow({ ids: ['young'] });
+    let announced = () => {};
+    setup.announcing = new Promise((resolve) => {
+      announced = resolve;
+    });
+    const following = other.follow({ ids: ['old'] });
+    await settle();
+    expect(setup.platform.count('get')).toBe(0);
+    announced();
+    expect((await following).kinds).toEqual(['SNAPSHOT old PROCESSING']);
+    expect(setup.platform.count('get')).toBe(1);
+  });
+
   it('says again what was not heard', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
