@@ -5,25 +5,35 @@ import { type Authenticate, embeddedAuthentication, passthroughAuthentication } 
 import type { AuthMode, Watches } from './context/context.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
-import { createMemoryIdempotencyRecords } from './context/idempotency.ts';
+import { createMemoryIdempotencyRecords, type IdempotencyRecords } from './context/idempotency.ts';
 import { createKeySet } from './context/key-set.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
+import { createRedisIdempotencyRecords } from './context/redis-idempotency.ts';
 import type { RequestHeaders } from './context/request-headers.ts';
 import { serviceAuthentication } from './context/service-authentication.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import type { ExportJob } from './domain/export-job.ts';
 import type { Schedule } from './domain/schedule.ts';
 import type { SegmentJob } from './domain/segment-job.ts';
+import type { Tenant } from './domain/tenant.ts';
 import { ShuttingDownError } from './errors.ts';
+import type { EventLog } from './events/event-log.ts';
+import { createMemoryEventLog } from './events/memory-event-log.ts';
+import { createRedisEventLog } from './events/redis-event-log.ts';
+import { feedKeys } from './events/redis-keys.ts';
 import type { Watch } from './events/watch.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { exportJobSource } from './poller/export-job-feed.ts';
+import type { PollCoordinator } from './poller/poll-coordinator.ts';
+import { createRedisCoordinator, leaseMsFor } from './poller/redis-coordinator.ts';
 import { scheduleSource } from './poller/schedule-feed.ts';
 import { segmentJobSource } from './poller/segment-job-feed.ts';
 import { createWatchRegistry, type RightProof } from './poller/watch-registry.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
+import { startRedis } from './runtime/redis.ts';
+import { createRedisStreamReader } from './runtime/redis-stream-reader.ts';
 import { schema } from './schema/index.ts';
 import {
   createAutomaticDocuments,
@@ -107,17 +117,19 @@ async function start(
 
   const { ownCredential, authenticate } = authentication(config.auth, { platform, clock, metrics, lifecycle, log });
 
+  const shared = shareState(config, { clock, lifecycle, log });
   const watching = {
     clock,
     logger: log,
+    metrics: metrics.polls,
     pollMinMs: config.polling.minMs,
     pollMaxMs: config.polling.maxMs,
     authorizationLeaseMs: config.polling.authorizationLeaseMs,
   };
   const feeds = {
-    exportJobs: createWatchRegistry({ ...watching, source: exportJobSource }),
-    segmentJobs: createWatchRegistry({ ...watching, source: segmentJobSource }),
-    schedules: createWatchRegistry({ ...watching, source: scheduleSource }),
+    exportJobs: createWatchRegistry({ ...watching, ...shared.feeds(exportJobSource), source: exportJobSource }),
+    segmentJobs: createWatchRegistry({ ...watching, ...shared.feeds(segmentJobSource), source: segmentJobSource }),
+    schedules: createWatchRegistry({ ...watching, ...shared.feeds(scheduleSource), source: scheduleSource }),
   };
   metrics.watch(exportJobSource.kind, () => feeds.exportJobs.stats());
   metrics.watch(segmentJobSource.kind, () => feeds.segmentJobs.stats());
@@ -194,7 +206,7 @@ async function start(
       watch: (caller) => new CallerWatches(caller),
       clock,
       rateLimiter: createRateLimiter({ ...config.limits.rate, clock }),
-      idempotency: createMemoryIdempotencyRecords({ clock }),
+      idempotency: shared.idempotency,
       downloads,
       logger: log,
       lifetime: lifetime.signal,
@@ -252,6 +264,52 @@ async function start(
   const url = `http://${host}:${address.port}`;
   if (publicUrl === '') publicUrl = url;
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
+}
+
+/** What outlives one request, and is the same for all replicas where they have a Redis. */
+interface SharedState {
+  readonly idempotency: IdempotencyRecords;
+  feeds<Entity>(source: FeedIdentity<Entity>): SharedFeeds<Entity>;
+}
+
+interface SharedFeeds<Entity> {
+  readonly createLog: (tenant: Tenant) => EventLog<Entity>;
+  readonly coordinator?: PollCoordinator;
+  readonly retentionMs?: number;
+}
+
+interface FeedIdentity<Entity> {
+  readonly kind: string;
+  key(entity: Entity): string;
+}
+
+function shareState(
+  { redisUrl: url, polling }: Pick<Config, 'redisUrl' | 'polling'>,
+  { clock, lifecycle, log }: Pick<AuthenticationDeps, 'clock' | 'lifecycle' | 'log'>,
+): SharedState {
+  if (url === null) {
+    return {
+      idempotency: createMemoryIdempotencyRecords({ clock }),
+      feeds: ({ key }) => ({ createLog: () => createMemoryEventLog({ key }) }),
+    };
+  }
+  const redis = startRedis({ url, clock, logger: log });
+  lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
+  const reader = createRedisStreamReader({ redis, clock, logger: log });
+  lifecycle.add('reader of Redis streams', () => reader[Symbol.asyncDispose]());
+  const leaseMs = leaseMsFor(polling.minMs);
+  const coordinator = createRedisCoordinator({ redis, clock, logger: log, leaseMs });
+  lifecycle.add('poll leases', () => coordinator[Symbol.asyncDispose]());
+  return {
+    idempotency: createRedisIdempotencyRecords({ redis, clock, logger: log }),
+    feeds: ({ key, kind }) => ({
+      coordinator,
+      createLog: (tenant) =>
+        createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, reader, clock, logger: log }),
+      // Redis keeps it. What nobody here watches is not followed either.
+      retentionMs: 0,
+    }),
+  };
 }
 
 interface AuthenticationDeps {

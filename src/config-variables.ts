@@ -27,6 +27,17 @@ const keysUrl = z
     'must be https, unless it is on loopback: whoever can change the keys on their way can make tokens',
   );
 
+/** It may hold a password: messages about it never hold its value. */
+const redisUrl = z
+  .url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL', abort: true })
+  .refine((value) => new URL(value).hostname !== '', 'must name a host')
+  .refine((value) => /^\/?\d*$/.test(new URL(value).pathname), 'must have no path but the number of a database')
+  .refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment')
+  .refine(
+    (value) => isDecodable(`${new URL(value).username}${new URL(value).password}`),
+    'has a % that encodes nothing',
+  );
+
 const words = z
   .string()
   .regex(/^[\x20-\x7e]*[\x21-\x2b\x2d-\x7e][\x20-\x7e]*$/, 'must be names of printable ASCII, separated by commas')
@@ -110,6 +121,11 @@ export const variables = z.object({
     '4000',
     'Calls to the platform that one organization and sandbox may cause each second in the long run; after a 429 fewer.',
   ),
+  REDIS_URL: describe(
+    redisUrl,
+    'none',
+    'Redis 7 (`redis://` or `rediss://`) that all replicas share: event logs, who polls, idempotency keys. Without it each replica is on its own.',
+  ),
   POLL_MIN_MS: describe(
     integer(100, 600_000),
     '2000',
@@ -182,6 +198,15 @@ export const variables = z.object({
   EMULATOR_PROFILES: describe(integer(0, 10_000_000), '10000', 'Profiles that the built-in emulator makes up.'),
   EMULATOR_DIR: describe(z.string().min(1), 'a temporary directory', 'Where the built-in emulator keeps its state.'),
 });
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Whether only this machine can reach an address. A name other than `localhost` is not looked up: it counts as outside. */
 export function isLoopback(host: string): boolean {

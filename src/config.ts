@@ -18,6 +18,8 @@ export interface Config {
     /** How long the proof holds that a subscriber's own credential may read. */
     readonly authorizationLeaseMs: number;
   };
+  /** What replicas share; null: there is nothing to share. May hold a password. */
+  readonly redisUrl: string | null;
   readonly downloads: { readonly linkTtlMs: number; readonly secret: string | null };
   readonly logLevel: LogLevel;
 }
@@ -226,6 +228,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     },
     trustedDocuments: set.TRUSTED_DOCUMENTS ?? null,
     polling: { minMs, maxMs, authorizationLeaseMs: set.AUTHORIZATION_LEASE_MS ?? 300_000 },
+    redisUrl: set.REDIS_URL ?? null,
     downloads: {
       linkTtlMs: (set.DOWNLOAD_LINK_TTL_SECONDS ?? 900) * 1_000,
       secret: set.DOWNLOAD_LINK_SECRET ?? null,

@@ -1,15 +1,24 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { PollMetrics } from './poller/poll-metrics.ts';
 import type { UpstreamMetrics } from './upstream/index.ts';
 
 /** What is counted, in the text format of Prometheus. No label holds an id, a tenant or a token. */
 export interface Metrics {
   readonly upstream: UpstreamMetrics;
+  readonly polls: PollMetrics;
   /** Shows numbers that somebody else keeps, as they are when they are asked for. */
-  watch(
-    kind: string,
-    stats: () => { readonly feeds: number; readonly subscribers: number; readonly rounds: number },
-  ): void;
+  watch(kind: string, stats: () => WatchNumbers): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** The live views of one kind, in this replica. */
+export interface WatchNumbers {
+  /** Feeds that somebody watches here, or has just watched. */
+  readonly feeds: number;
+  /** Those of them that this replica polls for. */
+  readonly polling: number;
+  readonly subscribers: number;
+  readonly lastRoundAt: Date | null;
 }
 
 export function createMetrics(): Metrics {
@@ -67,20 +76,66 @@ export function createMetrics(): Metrics {
     labelNames: ['service', 'outcome'],
     registers,
   });
-  const watches = new Map<string, Parameters<Metrics['watch']>[1]>();
-  const gauge = (name: string, help: string, read: (stats: ReturnType<Parameters<Metrics['watch']>[1]>) => number) =>
+  const rounds = new Counter({
+    name: 'aep_watch_rounds_total',
+    help: 'Rounds of polling; "interrupted": the subscriber whose credential polled left, "lost": another replica took over.',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  const events = new Counter({
+    name: 'aep_watch_events_total',
+    help: 'Events that this replica has written into the logs from which all replicas serve their subscribers.',
+    labelNames: ['kind', 'event'],
+    registers,
+  });
+  const leaseChanges = new Counter({
+    name: 'aep_watch_lease_changes_total',
+    help: 'How often this replica began to poll a feed for all, gave that up, or lost it.',
+    labelNames: ['kind', 'change'],
+    registers,
+  });
+  const resyncs = new Counter({
+    name: 'aep_watch_resyncs_total',
+    help: 'Subscribers that had to begin anew: too slow, away for too long, or with a log that is gone.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const watches = new Map<string, () => WatchNumbers>();
+  const gauge = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    read: (numbers: WatchNumbers) => readonly { readonly labels: Record<Label, string>; readonly value: number }[],
+  ) =>
     new Gauge({
       name,
       help,
-      labelNames: ['kind'],
+      labelNames: ['kind', ...labelNames],
       registers,
       collect() {
-        for (const [kind, stats] of watches) this.set({ kind }, read(stats()));
+        this.reset();
+        for (const [kind, numbers] of watches)
+          for (const { labels, value } of read(numbers())) this.set({ kind, ...labels }, value);
       },
     });
-  gauge('aep_watch_feeds', 'Feeds that poll the platform.', ({ feeds }) => feeds);
-  gauge('aep_watch_subscribers', 'Subscribers of all feeds.', ({ subscribers }) => subscribers);
-  gauge('aep_watch_rounds', 'Good rounds of polling since the start.', ({ rounds }) => rounds);
+  gauge(
+    'aep_watch_feeds',
+    'Feeds that are watched here; role "polling" where this replica asks the platform, else "following".',
+    ['role'],
+    ({ feeds, polling }) => [
+      { labels: { role: 'polling' }, value: polling },
+      { labels: { role: 'following' }, value: feeds - polling },
+    ],
+  );
+  gauge('aep_watch_subscribers', 'Subscribers of all feeds.', [], ({ subscribers }) => [
+    { labels: {}, value: subscribers },
+  ]);
+  gauge(
+    'aep_watch_last_round_timestamp_seconds',
+    'When the last good round of this replica ended, in seconds since 1970.',
+    [],
+    ({ lastRoundAt }) => (lastRoundAt === null ? [] : [{ labels: {}, value: lastRoundAt.getTime() / 1_000 }]),
+  );
 
   return {
     upstream: {
@@ -95,6 +150,14 @@ export function createMetrics(): Metrics {
         budgetWaits.observe({ priority, outcome: granted ? 'granted' : 'refused' }, seconds),
       createLost: ({ service, found }) => lostCreates.inc({ service, outcome: found ? 'found' : 'unknown' }),
       anomaly: ({ resource, kind }) => anomalies.inc({ resource, kind }),
+    },
+    polls: {
+      roundEnded: ({ kind, outcome }) => rounds.inc({ kind, outcome }),
+      told: ({ kind, events: told }) => {
+        for (const event of told) events.inc({ kind, event });
+      },
+      leaseChanged: ({ kind, change }) => leaseChanges.inc({ kind, change }),
+      resynced: ({ kind }) => resyncs.inc({ kind }),
     },
     watch: (kind, stats) => void watches.set(kind, stats),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),

@@ -21,6 +21,7 @@ export interface IdempotencyRecords {
    * the others wait for it. A create that was refused leaves its key free; one that may have
    * happened keeps it.
    * @throws {ConflictError} the key was used with another input
+   * @throws {GatewayError} an earlier create may have happened or not, or that cannot be found out now. Nothing was created.
    * @throws what `create` throws
    */
   run(
@@ -29,10 +30,15 @@ export interface IdempotencyRecords {
   ): Promise<{ readonly id: string; readonly replayed: boolean }>;
 }
 
-/** How long a key is remembered. */
-const lifetimeMs = 24 * 60 * 60 * 1_000;
+/** How long a key is remembered, in milliseconds. */
+export const keyLifetimeMs = 24 * 60 * 60 * 1_000;
 /** Keys kept in memory; beyond that the oldest are forgotten first. */
 const maxRecords = 100_000;
+
+export const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');
+
+export const otherInput = (): ConflictError =>
+  new ConflictError({ message: 'The idempotency key was used before, with another input.' });
 
 interface IdempotencyRecord {
   readonly inputDigest: string;
@@ -56,17 +62,17 @@ export function createMemoryIdempotencyRecords({ clock }: { readonly clock: Cloc
       const nowMs = clock.now().getTime();
       forgetOld(nowMs);
       const recordKey = JSON.stringify([tenantKey(tenant), operation, key]);
-      const inputDigest = createHash('sha256').update(JSON.stringify(input)).digest('base64');
+      const inputDigest = digest(JSON.stringify(input));
       const known = records.get(recordKey);
       if (known !== undefined) {
         if (known.inputDigest !== inputDigest) {
-          throw new ConflictError({ message: 'The idempotency key was used before, with another input.' });
+          throw otherInput();
         }
         return { id: await known.outcome, replayed: true };
       }
 
       const outcome = create();
-      records.set(recordKey, { inputDigest, outcome, expiresAtMs: nowMs + lifetimeMs });
+      records.set(recordKey, { inputDigest, outcome, expiresAtMs: nowMs + keyLifetimeMs });
       try {
         return { id: await outcome, replayed: false };
       } catch (error) {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 /** What happened to one entity, or to the feed as a whole, between two rounds of reading. */
 export type FeedChange<Entity> =
   | { readonly kind: 'CREATED'; readonly entity: Entity }
@@ -20,6 +22,39 @@ export interface LogSnapshot<Entity> {
   readonly entities: readonly Entity[];
   /** True after a STALE that no RECOVERED has followed yet. */
   readonly stale: boolean;
+  /** The last note that was written; null when none was. */
+  readonly note: unknown;
+}
+
+/** One step of the writer. Its parts are applied in the order in which they stand here. */
+export interface LogWrite<Entity> {
+  /**
+   * Taken into the snapshot without an entry: they were not seen before because nobody had asked for them, so nothing
+   * happened to them. Entities that the snapshot holds already are left alone.
+   */
+  readonly learned?: readonly Entity[] | undefined;
+  readonly changes?: readonly FeedChange<Entity>[] | undefined;
+  /**
+   * Keys dropped from the snapshot without an entry: they still exist, but nobody follows them any more. This is what
+   * keeps the snapshot bounded. Keys that the snapshot does not hold are ignored.
+   */
+  readonly forgotten?: readonly string[] | undefined;
+  /**
+   * What the writer leaves for its successor: plain data, Dates, Maps and Sets, which nobody changes afterwards. Absent:
+   * the last note stays.
+   */
+  readonly note?: unknown;
+}
+
+export interface LogWriteOptions {
+  readonly observedAt: Date;
+  /** Number of the lease under which is written; a later holder's is greater. @default not fenced */
+  readonly term?: number | undefined;
+  /**
+   * Cursor of the snapshot from which the write was made: it counts only while that is the present one. Whoever does not
+   * know whether its last write arrived is safe with it. @default whatever the present one is
+   */
+  readonly basis?: string | undefined;
 }
 
 /** Where a reader begins; what follows in `tail` continues exactly there, with no gap and no double. */
@@ -45,6 +80,24 @@ export class LogOverflowError extends Error {
   override readonly name = 'LogOverflowError';
 }
 
+/** Thrown to a writer whose lease has passed to another one. Nothing was written. */
+export class LogFencedError extends Error {
+  override readonly name = 'LogFencedError';
+}
+
+/** Thrown to a writer whose write was made from a state that is not the present one any more. Nothing was written. */
+export class LogConflictError extends Error {
+  override readonly name = 'LogConflictError';
+}
+
+/** Entries that a log keeps for replay. */
+export const maxLogEntries = 10_000;
+/** Size of these entries, in bytes of their text: some thousands of changes of jobs with many batches. */
+export const maxLogBytes = 16 * 1024 * 1024;
+
+/** A name for one life of a log: 96 random bits. */
+export const newEpoch = (): string => randomBytes(12).toString('base64url');
+
 /**
  * The ordered, bounded history of one feed. One writer (the feed), any number of readers.
  *
@@ -52,21 +105,23 @@ export class LogOverflowError extends Error {
  */
 export interface EventLog<Entity> extends AsyncDisposable {
   /**
-   * Appends changes in order, as one step: a reader that opens sees all of them in its snapshot or none.
-   * @returns the cursor of the last entry (of the log's head when `changes` is empty)
+   * Writes everything as one step: a reader that opens sees all of it or nothing.
+   * @returns the cursor of the log's head, which is that of the last change
+   * @throws {LogFencedError} a writer with a greater term has written before.
+   * @throws {LogConflictError} the log has gone on since `basis`, or has begun a new life.
+   * @throws {GatewayError} the log is out of reach. It may have been written all the same.
    */
-  append(changes: readonly FeedChange<Entity>[], observedAt: Date): Promise<string>;
-  /**
-   * Takes entities into the snapshot without an entry: they were not seen before because nobody had asked for them, so
-   * nothing happened to them. Entities that the snapshot holds already are left alone.
-   */
-  learn(entities: readonly Entity[], observedAt: Date): Promise<void>;
-  /**
-   * Drops entities from the snapshot without an entry: they still exist, but nobody follows them any more. This is what
-   * keeps the snapshot bounded. Keys that the snapshot does not hold are ignored.
-   */
-  forget(keys: readonly string[]): Promise<void>;
+  write(write: LogWrite<Entity>, options: LogWriteOptions): Promise<string>;
+  /** @throws {GatewayError} the log is out of reach. */
   snapshot(): Promise<LogSnapshot<Entity>>;
-  /** @param after cursor of the last entry that the reader has seen */
+  /**
+   * @param after cursor of the last entry that the reader has seen
+   * @throws {GatewayError} the log is out of reach.
+   */
   open(options: { readonly after?: string | undefined; readonly signal: AbortSignal }): Promise<LogReader<Entity>>;
+  /**
+   * Calls the listener after each write, whoever made it, as soon as `snapshot` shows it; also after one without an
+   * entry, of which a tail does not tell. A log in another process may begin anew in between; that is told likewise.
+   */
+  watch(listener: () => void): Disposable;
 }

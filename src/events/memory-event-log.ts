@@ -1,28 +1,28 @@
-import { randomBytes } from 'node:crypto';
+import { stringify } from 'devalue';
 import {
   type EventLog,
-  type FeedChange,
-  type LogEntry,
-  LogOverflowError,
+  LogConflictError,
+  LogFencedError,
   type LogReader,
   type LogSnapshot,
+  type LogWrite,
+  type LogWriteOptions,
+  maxLogBytes,
+  maxLogEntries,
+  newEpoch,
 } from './event-log.ts';
+import { LogView, type OpenOptions } from './log-view.ts';
 
 export interface MemoryEventLogOptions<Entity> {
   /** What tells entities apart. */
   readonly key: (entity: Entity) => string;
-  /**
-   * How many entries are kept for replay. It is also how far a reader may fall behind: readers hold a place in the one
-   * shared list and no entries of their own.
-   * @default 10_000
-   */
+  /** How many entries are kept for replay. @default maxLogEntries */
   readonly maxEntries?: number;
+  /** How large they may be together, in bytes of their text. @default maxLogBytes */
+  readonly maxBytes?: number;
   /** Names this life of the log: letters, digits, `-` and `_`. @default 96 random bits */
   readonly epoch?: string;
 }
-
-const epochBytes = 12;
-const cursorPattern = /^([\w-]+)\.(0|[1-9]\d{0,14})$/;
 
 /** An event log that lives as long as this process. */
 export function createMemoryEventLog<Entity>(options: MemoryEventLogOptions<Entity>): EventLog<Entity> {
@@ -30,147 +30,47 @@ export function createMemoryEventLog<Entity>(options: MemoryEventLogOptions<Enti
 }
 
 class MemoryEventLog<Entity> implements EventLog<Entity> {
-  readonly #key: (entity: Entity) => string;
-  readonly #maxEntries: number;
-  readonly #epoch: string;
-  /** The entry with sequence `n` is at index `n - #dropped - 1`. */
-  readonly #entries: LogEntry<Entity>[] = [];
-  #dropped = 0;
-  readonly #entities = new Map<string, Entity>();
-  #observedAt = new Date(0);
-  #stale = false;
-  #closed = false;
-  readonly #waiting = new Set<() => void>();
+  readonly #view: LogView<Entity>;
+  /** The greatest that was written with. */
+  #term = 0;
 
   constructor({
     key,
-    maxEntries = 10_000,
-    epoch = randomBytes(epochBytes).toString('base64url'),
+    maxEntries = maxLogEntries,
+    maxBytes = maxLogBytes,
+    epoch = newEpoch(),
   }: MemoryEventLogOptions<Entity>) {
-    this.#key = key;
-    this.#maxEntries = maxEntries;
-    this.#epoch = epoch;
+    this.#view = new LogView({ key, maxEntries, maxBytes });
+    this.#view.reset({ epoch, sequence: 0, observedAt: new Date(0), entities: [], stale: false, note: null });
   }
 
   // No method awaits anything, so each of them is one step for everybody else.
 
-  async append(changes: readonly FeedChange<Entity>[], observedAt: Date): Promise<string> {
-    this.#observedAt = observedAt;
-    for (const change of changes) {
-      this.#apply(change);
-      this.#entries.push({ cursor: this.#cursor(this.#head + 1), observedAt, change });
-    }
-    const excess = this.#entries.length - this.#maxEntries;
-    if (excess > 0) {
-      this.#entries.splice(0, excess);
-      this.#dropped += excess;
-    }
-    if (changes.length > 0) this.#wake();
-    return this.#cursor(this.#head);
-  }
-
-  async learn(entities: readonly Entity[], observedAt: Date): Promise<void> {
-    this.#observedAt = observedAt;
-    for (const entity of entities) {
-      const key = this.#key(entity);
-      if (!this.#entities.has(key)) this.#entities.set(key, entity);
-    }
-  }
-
-  async forget(keys: readonly string[]): Promise<void> {
-    for (const key of keys) this.#entities.delete(key);
+  async write(
+    write: LogWrite<Entity>,
+    { observedAt, term = this.#term, basis = this.#view.cursor }: LogWriteOptions,
+  ): Promise<string> {
+    if (term < this.#term) throw new LogFencedError('Another writer has taken over.');
+    if (basis !== this.#view.cursor) throw new LogConflictError('The log has gone on since.');
+    this.#term = term;
+    const { changes = [] } = write;
+    this.#view.apply(write, observedAt, changes.length === 0 ? 0 : stringify(changes).length);
+    return this.#view.cursor;
   }
 
   async snapshot(): Promise<LogSnapshot<Entity>> {
-    return {
-      cursor: this.#cursor(this.#head),
-      observedAt: this.#observedAt,
-      entities: [...this.#entities.values()],
-      stale: this.#stale,
-    };
+    return this.#view.snapshot;
   }
 
-  async open({
-    after,
-    signal,
-  }: {
-    readonly after?: string | undefined;
-    readonly signal: AbortSignal;
-  }): Promise<LogReader<Entity>> {
-    const tail = this.#tail(this.#head, signal);
-    const from = after === undefined ? null : this.#replayableSequence(after);
-    if (from !== null) return { start: { kind: 'replay', missed: this.#entries.slice(from - this.#dropped) }, tail };
-    const snapshot = await this.snapshot();
-    return { start: { kind: after === undefined ? 'snapshot' : 'resync', snapshot }, tail };
+  async open(options: OpenOptions): Promise<LogReader<Entity>> {
+    return this.#view.open(options);
+  }
+
+  watch(listener: () => void): Disposable {
+    return this.#view.watch(listener);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    this.#wake();
-  }
-
-  get #head(): number {
-    return this.#dropped + this.#entries.length;
-  }
-
-  #cursor(sequence: number): string {
-    return `${this.#epoch}.${sequence}`;
-  }
-
-  /** Null when the cursor is not one of this log, or when entries after it are gone. */
-  #replayableSequence(cursor: string): number | null {
-    const [, epoch, digits] = cursorPattern.exec(cursor) ?? [];
-    if (epoch !== this.#epoch) return null;
-    const sequence = Number(digits);
-    return sequence >= this.#dropped && sequence <= this.#head ? sequence : null;
-  }
-
-  #apply(change: FeedChange<Entity>): void {
-    switch (change.kind) {
-      case 'CREATED':
-      case 'CHANGED':
-        this.#entities.set(this.#key(change.entity), change.entity);
-        return;
-      case 'REMOVED':
-        this.#entities.delete(this.#key(change.entity));
-        return;
-      case 'STALE':
-        this.#stale = true;
-        return;
-      case 'RECOVERED':
-        this.#stale = false;
-        return;
-    }
-  }
-
-  async *#tail(position: number, signal: AbortSignal): AsyncGenerator<LogEntry<Entity>, void, void> {
-    let read = position;
-    while (!signal.aborted && !this.#closed) {
-      if (read < this.#dropped) throw new LogOverflowError('Entries that were not read yet have been dropped.');
-      const entry = this.#entries[read - this.#dropped];
-      if (entry === undefined) {
-        await this.#growth(signal);
-      } else {
-        read += 1;
-        yield entry;
-      }
-    }
-  }
-
-  /** Resolves when there may be something to do: entries, an abort, the end of the log. */
-  #growth(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
-  }
-
-  #wake(): void {
-    for (const done of this.#waiting) done();
+    this.#view.close();
   }
 }

@@ -14,6 +14,8 @@ export interface WatchStreamOptions<Entity> extends WatchOptions<Entity> {
    * @default 1_000
    */
   readonly maxPendingEvents?: number | undefined;
+  /** Called whenever the subscriber is told to begin anew. */
+  readonly onResync?: (() => void) | undefined;
   /** Called once, when the stream has ended for whatever reason. */
   readonly onEnd: () => void;
 }
@@ -181,6 +183,7 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
   #tellSnapshot(snapshot: LogSnapshot<Entity>): void {
     const entities = this.#select(snapshot.entities);
     this.#backlog = snapshotEvents(snapshot, entities, this.#start === 'resync');
+    if (this.#start === 'resync') this.#options.onResync?.();
     if (this.#ids === null) return;
     const { key, isTerminal } = this.#options;
     this.#remaining = new Set(entities.filter((entity) => !isTerminal(entity)).map(key));

@@ -11,6 +11,8 @@ export interface CadenceState {
   readonly quietRounds: number;
   /** Failed rounds in a row. */
   readonly failures: number;
+  /** The platform said in the last round that it is called too often. */
+  readonly limited: boolean;
   /** How long the platform asked to be left alone; null when it did not. */
   readonly retryAfterMs: number | null;
   /** Something that is watched has not ended. */
@@ -23,6 +25,12 @@ export interface CadenceState {
 const growthWhileRunning = 1.5;
 const growthWhileIdle = 3;
 const growthPerFailure = 2;
+/**
+ * The longest pause after a round in which the platform could not be read, in milliseconds, before chance adds to it:
+ * subscribers shall hear within 20 seconds that it is back, also when the circuit of its service still stops the first
+ * round (for at most another 8 seconds).
+ */
+const longestFailurePauseMs = 8_000;
 /** The share of a pause that chance adds, so that the feeds of many tenants do not fall into step. */
 const jitterShare = 0.2;
 /** A longer wish of the platform is cut: nobody would see a sandbox again today because of one odd header. */
@@ -40,8 +48,10 @@ export function pauseMs(state: CadenceState, { pollMinMs, pollMaxMs }: CadenceBo
   return Math.round(asked > pause ? asked * jitter : pause);
 }
 
-function unboundedPauseMs({ quietRounds, failures, running, hurried }: CadenceState, pollMinMs: number): number {
-  if (failures > 0) return pollMinMs * growthPerFailure ** failures;
+function unboundedPauseMs(state: CadenceState, pollMinMs: number): number {
+  const { quietRounds, failures, limited, running, hurried } = state;
+  if (limited) return pollMinMs * growthPerFailure ** Math.max(1, failures);
+  if (failures > 0) return Math.min(pollMinMs * growthPerFailure ** failures, longestFailurePauseMs);
   if (hurried) return pollMinMs;
   return pollMinMs * (running ? growthWhileRunning : growthWhileIdle) ** quietRounds;
 }

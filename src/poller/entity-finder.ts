@@ -1,8 +1,7 @@
 import { GatewayError } from '../errors.ts';
-import type { Clock } from '../runtime/clock.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
-import type { FeedState } from './feed-state.ts';
+import type { FeedView, LoadedView } from './feed-view.ts';
 import { isRefusal } from './refusal.ts';
 
 /** Entities read by name at the same time for one subscriber. */
@@ -10,26 +9,21 @@ const concurrency = 5;
 
 export interface EntityFinderOptions<Entity extends Observed, Reader, Memory> {
   readonly source: FeedSource<Entity, Reader, Memory>;
-  readonly state: FeedState<Entity>;
-  readonly clock: Pick<Clock, 'now'>;
-  /** What the last good round left. */
-  readonly memory: () => Memory | null;
+  readonly view: FeedView<Entity, Memory>;
+  /** Brings what was found into the log; null: the platform does not know it. Resolves when the log shows it here. */
+  readonly record: (id: string, entity: Entity | null, signal: AbortSignal) => Promise<void>;
 }
 
 /** Reads entities by name that a subscriber asks for and no round has read. Many who ask for the same share one call. */
 export class EntityFinder<Entity extends Observed, Reader, Memory> {
   readonly #options: EntityFinderOptions<Entity, Reader, Memory>;
   readonly #underWay = new Map<string, Promise<boolean>>();
-  /** Read in the last round or since. */
-  #fresh = new Set<string>();
+  /** Found here since a round. */
+  readonly #found = new Set<string>();
+  #foundSince: string | null = null;
 
   constructor(options: EntityFinderOptions<Entity, Reader, Memory>) {
     this.#options = options;
-  }
-
-  /** A round has just read these. */
-  refreshed(entities: readonly Entity[]): void {
-    this.#fresh = new Set(entities.map((entity) => this.#options.source.key(entity)));
   }
 
   /**
@@ -39,12 +33,8 @@ export class EntityFinder<Entity extends Observed, Reader, Memory> {
    * @throws the reason of the signal
    */
   async find(ids: Iterable<string>, reader: Reader, signal: AbortSignal): Promise<readonly string[]> {
-    const { source, state } = this.#options;
-    const known = await state.known();
-    const open = [...ids].filter((id) => {
-      const entity = known.get(id);
-      return entity === undefined || !(this.#fresh.has(id) || source.isTerminal(entity));
-    });
+    const view = await this.#options.view.load();
+    const open = [...ids].filter((id) => !this.#isUpToDate(id, view));
     const unknown: string[] = [];
     for (let from = 0; from < open.length; from += concurrency) {
       const chunk = open.slice(from, from + concurrency);
@@ -52,6 +42,20 @@ export class EntityFinder<Entity extends Observed, Reader, Memory> {
       unknown.push(...chunk.filter((_, index) => found[index] === false));
     }
     return unknown;
+  }
+
+  /** It has ended, or was read in the last round or since. */
+  #isUpToDate(id: string, view: LoadedView<Entity, Memory>): boolean {
+    const entity = view.known.get(id);
+    if (entity === undefined) return false;
+    return this.#options.source.isTerminal(entity) || view.note?.read.has(id) || this.#foundAfter(view).has(id);
+  }
+
+  #foundAfter({ note }: LoadedView<Entity, Memory>): Set<string> {
+    const round = `${note?.term} ${note?.round}`;
+    if (this.#foundSince !== round) this.#found.clear();
+    this.#foundSince = round;
+    return this.#found;
   }
 
   async #shared(id: string, reader: Reader, signal: AbortSignal): Promise<boolean> {
@@ -72,17 +76,10 @@ export class EntityFinder<Entity extends Observed, Reader, Memory> {
   }
 
   async #read(id: string, reader: Reader, signal: AbortSignal): Promise<boolean> {
-    const { source, state, clock, memory } = this.#options;
+    const { source, view, record } = this.#options;
     const entity = await source.find(reader, id, signal);
-    const reading = {
-      read: entity === null ? [] : [entity],
-      gone: entity === null ? [id] : [],
-      forgotten: [],
-      // What another subscriber asks for by name may be news to those who watch everything.
-      hasAppeared: (one: Entity) => source.hasAppeared(one, memory()),
-    };
-    await state.apply(reading, { recovered: false, at: clock.now() });
-    if (entity !== null) this.#fresh.add(id);
+    await record(id, entity, signal);
+    if (entity !== null) this.#foundAfter(await view.load()).add(id);
     return entity !== null;
   }
 }

@@ -1,6 +1,6 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import { isTerminalJobStatus } from '../domain/job.ts';
-import type { WatchScope } from './feed-source.ts';
+import type { WatchScope } from './watch-scope.ts';
 
 /** List pages read in one round. */
 export const maxPagesPerRound = 10;

@@ -1,4 +1,4 @@
-import type { WatchScope } from './feed-source.ts';
+import type { WatchScope } from './watch-scope.ts';
 
 /** One subscriber as its feed sees it. */
 export interface FeedMember<Reader> {
@@ -24,6 +24,10 @@ export class FeedMembers<Reader> {
 
   get scope(): WatchScope {
     return { everything: this.#watchersOfEverything > 0, ids: new Set(this.#watchersById.keys()) };
+  }
+
+  has(member: FeedMember<Reader>): boolean {
+    return this.#members.has(member);
   }
 
   add(member: FeedMember<Reader>): void {

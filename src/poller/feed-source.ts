@@ -1,17 +1,10 @@
 import type { GatewayError } from '../errors.ts';
+import type { WatchScope } from './watch-scope.ts';
 
 /** What every watched entity carries. */
 export interface Observed {
   /** When the gateway read this state. */
   readonly observedAt: Date;
-}
-
-/** Which entities somebody waits for. */
-export interface WatchScope {
-  /** Somebody watches the whole sandbox, by a filter or without one. */
-  readonly everything: boolean;
-  /** Watched by name. */
-  readonly ids: ReadonlySet<string>;
 }
 
 export interface RoundRequest<Entity, Memory> {
@@ -38,7 +31,10 @@ export interface RoundResult<Entity, Memory> {
   readonly cutShort: boolean;
   /** Calls to the platform, for the log. */
   readonly calls: Readonly<Record<string, number>>;
-  /** Handed to the next round once this one is in the event log. */
+  /**
+   * Handed to the next round once this one is in the event log, in which it is kept: plain data, Dates, Maps and Sets.
+   * The next round may be that of another replica.
+   */
   readonly memory: Memory;
 }
 

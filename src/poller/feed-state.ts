@@ -1,6 +1,7 @@
 import type { EventLog, FeedChange } from '../events/event-log.ts';
 import { diffSnapshots, isSameState } from './diff.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
+import type { FeedNote, FeedView } from './feed-view.ts';
 
 /** What a reading says about the entities. */
 export interface Reading<Entity> {
@@ -11,93 +12,99 @@ export interface Reading<Entity> {
   readonly forgotten: readonly string[];
 }
 
-export interface FeedStateOptions<Entity extends Observed> {
+export interface ApplyOptions<Memory> {
+  readonly at: Date;
+  /** That of the lease under which is written. */
+  readonly term: number;
+  /** The reading is a whole round: what was stale is so no more, and this is left for the next one. */
+  readonly round?: FeedNote<Memory> | undefined;
+}
+
+export interface FeedStateOptions<Entity extends Observed, Memory> {
   readonly log: EventLog<Entity>;
+  readonly view: FeedView<Entity, Memory>;
   readonly source: Pick<FeedSource<Entity, unknown, unknown>, 'key' | 'isTerminal'>;
 }
 
-/** The one writer of an event log: compares what was read with what is known and appends the difference. */
-export class FeedState<Entity extends Observed> {
-  readonly #log: EventLog<Entity>;
-  readonly #source: FeedStateOptions<Entity>['source'];
-  /** The log's snapshot. Null: not loaded yet, or the log failed and must be asked again. */
-  #known: ReadonlyMap<string, Entity> | null = null;
-  #stale = false;
+/** The one writer of an event log: compares what was read with what is known and writes the difference. */
+export class FeedState<Entity extends Observed, Memory> {
+  readonly #options: FeedStateOptions<Entity, Memory>;
   #writing: Promise<unknown> = Promise.resolve();
 
-  constructor({ log, source }: FeedStateOptions<Entity>) {
-    this.#log = log;
-    this.#source = source;
-  }
-
-  async known(): Promise<ReadonlyMap<string, Entity>> {
-    if (this.#known !== null) return this.#known;
-    const { entities, stale } = await this.#log.snapshot();
-    this.#stale = stale;
-    this.#known ??= new Map(entities.map((entity) => [this.#source.key(entity), entity]));
-    return this.#known;
+  constructor(options: FeedStateOptions<Entity, Memory>) {
+    this.#options = options;
   }
 
   /**
    * Brings a reading into the log. Readings are applied one after the other; one that was made before what is known
    * already changes nothing.
-   * @returns how many entities changed, came or went
+   * @returns what was told
+   * @throws {LogFencedError} another replica has taken over. Nothing was written.
+   * @throws {LogConflictError} the last write arrived although it seemed to fail. Nothing was written, and the next
+   *   attempt will know.
    */
-  apply(reading: Reading<Entity>, options: { readonly recovered: boolean; readonly at: Date }): Promise<number> {
+  apply(
+    reading: Reading<Entity>,
+    { at, term, round }: ApplyOptions<Memory>,
+  ): Promise<readonly FeedChange<Entity>['kind'][]> {
     return this.#oneByOne(async () => {
-      const before = await this.known();
+      const { log, view, source } = this.#options;
+      const { cursor: basis, known: before, stale } = await view.load();
       const learned: Entity[] = [];
       const after = new Map(before);
       for (const entity of reading.read) {
-        const key = this.#source.key(entity);
-        const previous = before.get(key);
-        if (previous === undefined) {
-          if (!reading.hasAppeared(entity)) learned.push(entity);
-          after.set(key, entity);
-        } else if (this.#isNews(previous, entity)) after.set(key, entity);
+        const key = source.key(entity);
+        if (!this.#isNews(before.get(key), entity)) continue;
+        if (!before.has(key) && !reading.hasAppeared(entity)) learned.push(entity);
+        after.set(key, entity);
       }
       for (const key of reading.gone) after.delete(key);
       const changes = diffSnapshots(
-        new Map([...before, ...learned.map((one) => [this.#source.key(one), one] as const)]),
+        new Map([...before, ...learned.map((one) => [source.key(one), one] as const)]),
         after,
       );
-      for (const key of reading.forgotten) after.delete(key);
-
-      const recovered = options.recovered && this.#stale;
+      const recovered = round !== undefined && stale;
       const told: FeedChange<Entity>[] = recovered ? [{ kind: 'RECOVERED' }, ...changes] : [...changes];
-      if (learned.length > 0) await this.#log.learn(learned, options.at);
-      await this.#log.append(told, options.at);
-      if (reading.forgotten.length > 0) await this.#log.forget(reading.forgotten);
-      this.#known = after;
-      if (recovered) this.#stale = false;
-      return changes.length;
+      const { forgotten } = reading;
+      await log.write({ learned, changes: told, forgotten, note: round }, { observedAt: at, term, basis });
+      return told.map(({ kind }) => kind);
     });
   }
 
-  /** Tells that what is known may be out of date, once until the next `apply` that recovers. */
-  stale(at: Date): Promise<void> {
+  /**
+   * Tells that what is known may be out of date, once until the next round that is applied.
+   * @returns whether it is told now
+   * @throws {LogFencedError} another replica has taken over. Nothing was written.
+   * @throws {LogConflictError} the last write arrived although it seemed to fail. Nothing was written, and the next
+   *   attempt will know.
+   */
+  stale({ at, term }: Pick<ApplyOptions<Memory>, 'at' | 'term'>): Promise<boolean> {
     return this.#oneByOne(async () => {
-      await this.known();
-      if (this.#stale) return;
-      await this.#log.append([{ kind: 'STALE' }], at);
-      this.#stale = true;
+      const { log, view } = this.#options;
+      const { cursor: basis, stale } = await view.load();
+      if (stale) return false;
+      await log.write({ changes: [{ kind: 'STALE' }] }, { observedAt: at, term, basis });
+      return true;
     });
+  }
+
+  /** Whether the log shows already what was found by name, or something later. */
+  async shows(id: string, entity: Entity | null): Promise<boolean> {
+    const { known } = await this.#options.view.load();
+    return entity === null ? !known.has(id) : !this.#isNews(known.get(id), entity);
   }
 
   /** Replicas behind the platform's API may lag: a state is news when it was read later and does not undo an end. */
-  #isNews(previous: Entity, entity: Entity): boolean {
+  #isNews(previous: Entity | undefined, entity: Entity): boolean {
+    if (previous === undefined) return true;
     if (entity.observedAt < previous.observedAt || isSameState(previous, entity)) return false;
-    return this.#source.isTerminal(entity) || !this.#source.isTerminal(previous);
+    const { isTerminal } = this.#options.source;
+    return isTerminal(entity) || !isTerminal(previous);
   }
 
-  async #oneByOne<Value>(work: () => Promise<Value>): Promise<Value> {
+  #oneByOne<Value>(work: () => Promise<Value>): Promise<Value> {
     const turn = this.#writing.then(work);
     this.#writing = turn.catch(() => undefined);
-    try {
-      return await turn;
-    } catch (error) {
-      this.#known = null;
-      throw error;
-    }
+    return turn;
   }
 }

@@ -1,4 +1,4 @@
-import { type CadenceBounds, pauseMs } from './cadence.ts';
+import { type CadenceBounds, type CadenceState, pauseMs } from './cadence.ts';
 
 /** How long the fast cadence lasts after a nudge. */
 const hurryMs = 30_000;
@@ -6,6 +6,23 @@ const hurryMs = 30_000;
 export interface PaceOptions extends CadenceBounds {
   /** Between 0 and 1. */
   readonly random: () => number;
+}
+
+/** Why the pause is as long as it is. */
+export type PaceReason =
+  | 'changed'
+  | 'nudged'
+  /** Nothing changes, but something runs. */
+  | 'quiet'
+  /** Nothing changes, and nothing runs. */
+  | 'idle'
+  | 'failed'
+  /** The platform is called too often. */
+  | 'rate limited';
+
+export interface NextRound {
+  readonly nextInMs: number;
+  readonly why: PaceReason;
 }
 
 /** When the next round of a feed is due. All times are milliseconds of the clock. */
@@ -31,10 +48,15 @@ export class Pace {
 
   /** The feed begins, or begins again: its first round is due at once. */
   start(): void {
+    this.takeOver();
+    this.#failures = 0;
+  }
+
+  /** From now on the rounds are made here: the first one is due at once. */
+  takeOver(): void {
     this.#nextMs = 0;
     this.#heldUntilMs = 0;
     this.#quietRounds = 0;
-    this.#failures = 0;
     this.#interruptions = 0;
   }
 
@@ -60,7 +82,6 @@ export class Pace {
     this.#hurriedUntilMs = nowMs + hurryMs;
   }
 
-  /** @returns the pause that follows */
   succeeded(
     round: {
       readonly changed: boolean;
@@ -70,18 +91,17 @@ export class Pace {
       readonly retryAfterMs: number | null;
     },
     nowMs: number,
-  ): number {
+  ): NextRound {
     this.#quietRounds = round.changed ? 0 : this.#quietRounds + 1;
     this.#failures = 0;
     this.#interruptions = 0;
-    return this.#pause({ ...round, failures: round.limited ? 1 : 0 }, nowMs);
+    return this.#pause({ ...round, failures: 0 }, nowMs);
   }
 
-  /** @returns the pause that follows */
-  failed(retryAfterMs: number | null, nowMs: number): number {
+  failed(round: { readonly limited: boolean; readonly retryAfterMs: number | null }, nowMs: number): NextRound {
     this.#failures += 1;
     this.#interruptions = 0;
-    return this.#pause({ failures: this.#failures, retryAfterMs, running: true }, nowMs);
+    return this.#pause({ ...round, failures: this.#failures, running: true }, nowMs);
   }
 
   /** The round was given up because the owner of its reader left. The next one follows at once, but not again and again. */
@@ -90,19 +110,19 @@ export class Pace {
     this.#nextMs = this.#interruptions > 1 ? nowMs + this.#options.pollMinMs : nowMs;
   }
 
-  #pause(
-    state: { readonly failures: number; readonly retryAfterMs: number | null; readonly running: boolean },
-    nowMs: number,
-  ): number {
-    const { failures, retryAfterMs, running } = state;
-    const hurried = nowMs < this.#hurriedUntilMs;
-    const pause = pauseMs(
-      { failures, retryAfterMs, running, hurried, quietRounds: this.#quietRounds },
-      this.#options,
-      this.#options.random(),
-    );
-    this.#nextMs = nowMs + pause;
-    this.#heldUntilMs = retryAfterMs === null ? 0 : this.#nextMs;
-    return pause;
+  #pause(round: Omit<CadenceState, 'quietRounds' | 'hurried'>, nowMs: number): NextRound {
+    const state: CadenceState = { ...round, quietRounds: this.#quietRounds, hurried: nowMs < this.#hurriedUntilMs };
+    const nextInMs = pauseMs(state, this.#options, this.#options.random());
+    this.#nextMs = nowMs + nextInMs;
+    this.#heldUntilMs = round.retryAfterMs === null ? 0 : this.#nextMs;
+    return { nextInMs, why: reasonOf(state) };
   }
+}
+
+function reasonOf({ limited, failures, hurried, quietRounds, running }: CadenceState): PaceReason {
+  if (limited) return 'rate limited';
+  if (failures > 0) return 'failed';
+  if (hurried) return 'nudged';
+  if (quietRounds === 0) return 'changed';
+  return running ? 'quiet' : 'idle';
 }

@@ -11,6 +11,9 @@ import { AuthorizationLeases } from './authorization-leases.ts';
 import { Feed } from './feed.ts';
 import type { FeedMember } from './feed-members.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
+import { createMemoryCoordinator } from './memory-coordinator.ts';
+import type { PollCoordinator } from './poll-coordinator.ts';
+import { noMetrics, type PollMetrics } from './poll-metrics.ts';
 
 /** What every subscriber brings, whatever the kind: polls are shared, rights are not. */
 export interface ProvenReader {
@@ -35,13 +38,20 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   /** Makes the log of one feed. @default in the memory of this process */
   readonly createLog?: (tenant: Tenant) => EventLog<Entity>;
+  /** Settles which replica polls. @default within this process */
+  readonly coordinator?: PollCoordinator;
+  /** @default nothing is counted */
+  readonly metrics?: PollMetrics;
   /** Shortest pause between two rounds. @default 2_000 */
   readonly pollMinMs?: number;
   /** Longest pause between two rounds, unless the platform asks for more. @default 30_000 */
   readonly pollMaxMs?: number;
   /** How long a feed whose last subscriber left stays ready for the next one. @default 3_000 */
   readonly lingerMs?: number;
-  /** How long the log of a feed that stopped can be resumed from. @default 600_000 // 10 minutes */
+  /**
+   * How long the log of a feed that stopped is kept here to resume from; 0 where Redis keeps it.
+   * @default 600_000 // 10 minutes
+   */
   readonly retentionMs?: number;
   /** How many logs of stopped feeds are kept at most; the longest unused goes first. @default 100 */
   readonly maxIdleFeeds?: number;
@@ -56,6 +66,8 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
 export interface WatchStats {
   /** Feeds that are running, lingering ones included. */
   readonly feeds: number;
+  /** Those of them for which this replica polls; the others are polled by another one, or by none at this moment. */
+  readonly polling: number;
   /** Logs that are kept for clients to come back. */
   readonly idleFeeds: number;
   readonly subscribers: number;
@@ -86,6 +98,7 @@ interface Slot<Entity extends Observed, Reader, Memory> {
 
 class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> implements FeedRegistry<Entity, Reader> {
   readonly #options: WatchRegistryOptions<Entity, Reader, Memory>;
+  readonly #coordinator: PollCoordinator;
   readonly #retentionMs: number;
   readonly #maxIdleFeeds: number;
   readonly #leases: AuthorizationLeases;
@@ -100,6 +113,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
 
   constructor(options: WatchRegistryOptions<Entity, Reader, Memory>) {
     this.#options = options;
+    this.#coordinator = options.coordinator ?? createMemoryCoordinator();
     this.#retentionMs = options.retentionMs ?? 600_000;
     this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
     const { clock, authorizationLeaseMs: leaseMs = 300_000, random = Math.random } = options;
@@ -109,8 +123,20 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {
     return {
       subscribe: (options) => this.#subscribe(tenant, reader, options),
-      nudge: () => this.#slots.get(tenantKey(tenant))?.feed.nudge(),
+      nudge: () => this.#nudge(tenant),
     };
+  }
+
+  #nudge(tenant: Tenant): void {
+    const slot = this.#slots.get(tenantKey(tenant));
+    if (slot !== undefined) {
+      slot.feed.nudge();
+      return;
+    }
+    const { source, logger } = this.#options;
+    this.#coordinator
+      .send({ tenant, kind: source.kind }, { kind: 'nudge' })
+      .catch((err: unknown) => logger.debug({ kind: source.kind, ...tenant, err }, 'other replicas not reached'));
   }
 
   stats(): WatchStats {
@@ -119,6 +145,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     const times = [this.#lastRoundOfDropped, ...feeds.map((feed) => feed.lastRoundAt)].filter((time) => time !== null);
     return {
       feeds: running,
+      polling: feeds.filter((feed) => feed.polls).length,
       idleFeeds: feeds.length - running,
       subscribers: feeds.reduce((sum, feed) => sum + feed.subscribers, 0),
       rounds: feeds.reduce((sum, feed) => sum + feed.rounds, this.#roundsOfDropped),
@@ -195,14 +222,16 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     holder: RightProof | null,
     options: WatchOptions<Entity>,
   ): Promise<WatchStream<Entity>> {
-    const { key, isTerminal, newestFirst } = this.#options.source;
+    const { source, metrics = noMetrics, maxPendingEvents } = this.#options;
+    const { key, isTerminal, newestFirst, kind } = source;
     const stream = new WatchStream<Entity>({
       ...options,
       log: feed.log,
       key,
       isTerminal,
       newestFirst,
-      maxPendingEvents: this.#options.maxPendingEvents,
+      maxPendingEvents,
+      onResync: () => metrics.resynced({ kind }),
       onEnd: () => {
         this.#streams.delete(stream);
         feed.leave(member);
@@ -245,12 +274,15 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       pollMaxMs = 30_000,
       lingerMs = 3_000,
       random = Math.random,
+      metrics = noMetrics,
     } = this.#options;
     const onIdle = () => this.#idle(key);
     return new Feed({
       tenant,
       source,
       log: createLog(tenant),
+      coordinator: this.#coordinator,
+      metrics,
       clock,
       logger,
       pollMinMs,

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   type EventLog,
   type FeedChange,
+  LogConflictError,
   type LogEntry,
+  LogFencedError,
   LogOverflowError,
   type LogReader,
 } from '../../src/events/event-log.ts';
@@ -13,10 +15,18 @@ export interface Item {
   readonly version: number;
 }
 
-/** Makes an empty log of its own; `maxEntries` is how many entries it keeps. */
-export type MakeEventLog = (options: { readonly maxEntries: number }) => Promise<EventLog<Item>>;
+/** How many entries a log keeps, and how large they may be together, in bytes. */
+export interface LogBounds {
+  readonly maxEntries: number;
+  readonly maxBytes?: number;
+}
+
+/** Makes an empty log of its own. */
+export type MakeEventLog = (bounds: LogBounds) => Promise<EventLog<Item>>;
 
 const at = new Date('2030-01-01T00:00:00Z');
+const append = (log: EventLog<Item>, changes: readonly FeedChange<Item>[]) =>
+  log.write({ changes }, { observedAt: at });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const item = (id: string, version = 0): Item => ({ id, version });
 const created = (id: string, version = 0): FeedChange<Item> => ({ kind: 'CREATED', entity: item(id, version) });
@@ -32,8 +42,8 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
   describe(`${name} as an event log`, () => {
     it('shows entities as they are after the last entry', async () => {
       await using log = await make({ maxEntries: 100 });
-      await log.append([created('a'), created('b')], at);
-      await log.append([changed('a', 1), removed('b')], new Date(at.getTime() + 5));
+      await append(log, [created('a'), created('b')]);
+      await log.write({ changes: [changed('a', 1), removed('b')] }, { observedAt: new Date(at.getTime() + 5) });
       const snapshot = await log.snapshot();
       expect(snapshot.entities).toEqual([item('a', 1)]);
       expect(snapshot.observedAt).toEqual(new Date(at.getTime() + 5));
@@ -42,52 +52,135 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
 
     it('is stale between a STALE and the next RECOVERED', async () => {
       await using log = await make({ maxEntries: 100 });
-      await log.append([{ kind: 'STALE' }], at);
+      await append(log, [{ kind: 'STALE' }]);
       expect((await log.snapshot()).stale).toBe(true);
-      await log.append([{ kind: 'RECOVERED' }], at);
+      await append(log, [{ kind: 'RECOVERED' }]);
       expect((await log.snapshot()).stale).toBe(false);
     });
 
     it('returns the cursor of the last entry, also when nothing is appended', async () => {
       await using log = await make({ maxEntries: 100 });
-      const cursor = await log.append([created('a'), created('b')], at);
-      expect(await log.append([], at)).toBe(cursor);
+      const cursor = await append(log, [created('a'), created('b')]);
+      expect(await append(log, [])).toBe(cursor);
       expect((await log.snapshot()).cursor).toBe(cursor);
       expect(await missedAfter(log, cursor)).toEqual([]);
     });
 
     it('gives cursors that fit into a URL', async () => {
       await using log = await make({ maxEntries: 100 });
-      const cursor = await log.append([created('a')], at);
+      const cursor = await append(log, [created('a')]);
       expect(cursor).toMatch(/^[\w-]{8,}\.1$/);
     });
 
     it('takes in learned entities without an entry and leaves alone what it holds', async () => {
       await using log = await make({ maxEntries: 100 });
-      const before = await log.append([created('a', 3)], at);
+      const before = await append(log, [created('a', 3)]);
       using reader = await read(log);
-      await log.learn([item('a', 9), item('b', 9)], at);
+      await log.write({ learned: [item('a', 9), item('b', 9)] }, { observedAt: at });
       expect((await log.snapshot()).entities).toEqual([item('a', 3), item('b', 9)]);
       expect((await log.snapshot()).cursor).toBe(before);
-      await log.append([changed('b', 10)], at);
+      await append(log, [changed('b', 10)]);
       await turn();
       expect(reader.entries.map(({ change }) => change)).toEqual([changed('b', 10)]);
     });
 
     it('forgets entities without an entry', async () => {
       await using log = await make({ maxEntries: 100 });
-      const before = await log.append([created('a'), created('b')], at);
-      await log.forget(['a', 'unknown']);
+      const before = await append(log, [created('a'), created('b')]);
+      await log.write({ forgotten: ['a', 'unknown'] }, { observedAt: at });
       expect(await log.snapshot()).toMatchObject({ cursor: before, entities: [item('b')] });
       expect(await missedAfter(log, before)).toEqual([]);
     });
 
+    it('takes in, changes and forgets in one write, in this order', async () => {
+      await using log = await make({ maxEntries: 100 });
+      await append(log, [created('a')]);
+      await log.write(
+        { learned: [item('b'), item('c')], changes: [changed('b', 1), removed('a')], forgotten: ['c'] },
+        { observedAt: at },
+      );
+      expect((await log.snapshot()).entities).toEqual([item('b', 1)]);
+    });
+
+    it('calls who watches it after every write that it shows, also one without an entry, until that is over', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const notes: unknown[] = [];
+      const listen = async () => notes.push((await log.snapshot()).note);
+      await log.snapshot();
+      {
+        using _watch = log.watch(() => void listen());
+        await log.write({ note: 'alone' }, { observedAt: at });
+        await turn();
+        await log.write({ changes: [created('a')], note: 'with an entry' }, { observedAt: at });
+        await turn();
+        expect(notes).toEqual(['alone', 'with an entry']);
+      }
+      await append(log, [created('b')]);
+      await turn();
+      expect(notes).toHaveLength(2);
+    });
+
+    it('keeps the last note, of whatever plain data it is made', async () => {
+      await using log = await make({ maxEntries: 100 });
+      expect((await log.snapshot()).note).toBe(null);
+      const note = { round: 3, at, seen: new Map([['a', new Set([1, 2])]]), none: null, gone: undefined };
+      const before = await log.write({ note }, { observedAt: at });
+      expect(await append(log, [created('a')])).not.toBe(before);
+      expect((await log.snapshot()).note).toEqual(note);
+      await log.write({ note: null }, { observedAt: at });
+      expect((await log.snapshot()).note).toBe(null);
+    });
+
+    it('refuses a writer whose term is over, and leaves no trace of what it wrote', async () => {
+      await using log = await make({ maxEntries: 100 });
+      await log.write({ changes: [created('a')] }, { observedAt: at, term: 2 });
+      const cursor = await log.write({ note: 'of the second' }, { observedAt: at, term: 2 });
+      const late = { learned: [item('b')], changes: [changed('a', 9)], forgotten: ['a'], note: 'of the first' };
+      await expect(log.write(late, { observedAt: new Date(0), term: 1 })).rejects.toBeInstanceOf(LogFencedError);
+      expect(await log.snapshot()).toMatchObject({
+        cursor,
+        observedAt: at,
+        entities: [item('a')],
+        note: 'of the second',
+      });
+      expect(await missedAfter(log, cursor)).toEqual([]);
+      await log.write({ changes: [changed('a', 1)] }, { observedAt: at, term: 3 });
+      expect((await log.snapshot()).entities).toEqual([item('a', 1)]);
+    });
+
+    it('takes a write only while the snapshot that it was made from is the present one, when it names one', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const { cursor } = await log.snapshot();
+      const basis = await log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
+      const again = log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
+      await expect(again).rejects.toBeInstanceOf(LogConflictError);
+      await log.write({ learned: [item('b')], note: 1 }, { observedAt: at, basis });
+      await log.write({ changes: [changed('a', 1)] }, { observedAt: at, basis });
+      expect((await log.snapshot()).entities).toEqual([item('a', 1), item('b')]);
+    });
+
+    it('keeps no more than its bytes, whatever the count, and always the last entry', async () => {
+      await using log = await make({ maxEntries: 100, maxBytes: 2_000 });
+      const cursors = [(await log.snapshot()).cursor];
+      const long = 'x'.repeat(500);
+      for (let version = 1; version <= 9; version += 1) cursors.push(await append(log, [created(long, version)]));
+      const kinds = await Promise.all(cursors.map(async (after) => (await startOf(log, after)).kind));
+      const replayed = kinds.filter((kind) => kind === 'replay').length;
+      expect(replayed).toBeGreaterThanOrEqual(3);
+      expect(replayed).toBeLessThanOrEqual(4);
+      expect(kinds.toSorted().toReversed()).toEqual(kinds);
+      const before = cursors.at(-1) ?? '';
+      await append(log, [created('y'.repeat(5_000))]);
+      expect(await missedAfter(log, before)).toHaveLength(1);
+      expect((await startOf(log, cursors.at(-2))).kind).toBe('resync');
+    });
+
     it('replays exactly what came after a cursor, then goes on', async () => {
       await using log = await make({ maxEntries: 100 });
-      const cursor = await log.append([created('a')], at);
-      await log.append([changed('a', 1), changed('a', 2)], at);
+      const cursor = await append(log, [created('a')]);
+      await append(log, [changed('a', 1), changed('a', 2)]);
       using reader = await read(log, cursor);
-      await log.append([changed('a', 3)], at);
+      await append(log, [changed('a', 3)]);
       await turn();
       expect(reader.start).toMatchObject({
         kind: 'replay',
@@ -99,7 +192,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('replays from every entry that it still has, and from no earlier one', async () => {
       await using log = await make({ maxEntries: 3 });
       const cursors = [(await log.snapshot()).cursor];
-      for (let version = 1; version <= 5; version += 1) cursors.push(await log.append([created('a', version)], at));
+      for (let version = 1; version <= 5; version += 1) cursors.push(await append(log, [created('a', version)]));
       const starts = await Promise.all(cursors.map((after) => startOf(log, after)));
       expect(starts.map(({ kind }) => kind)).toEqual(['resync', 'resync', 'replay', 'replay', 'replay', 'replay']);
       expect(starts[2]).toMatchObject({ missed: [3, 4, 5].map((version) => ({ change: created('a', version) })) });
@@ -108,8 +201,8 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('answers a cursor that is not its own with the present state', async () => {
       await using log = await make({ maxEntries: 100 });
       await using other = await make({ maxEntries: 100 });
-      const cursor = await log.append([created('a')], at);
-      const foreign = await other.append([created('a')], at);
+      const cursor = await append(log, [created('a')]);
+      const foreign = await append(other, [created('a')]);
       const future = cursor.replace(/\d+$/, '2');
       for (const after of [foreign, future, `${cursor}.partial`, `${cursor} `, '', 'nonsense', '.', '1']) {
         expect(await startOf(log, after), after).toMatchObject({
@@ -121,7 +214,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
 
     it('appends several changes as one step', async () => {
       await using log = await make({ maxEntries: 100 });
-      const appending = log.append([created('a'), created('b'), created('c')], at);
+      const appending = append(log, [created('a'), created('b'), created('c')]);
       const opening = Promise.all(Array.from({ length: 5 }, () => startOf(log)));
       await appending;
       for (const start of await opening) {
@@ -142,7 +235,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using log = await make({ maxEntries: 100 });
       const controller = new AbortController();
       const { tail } = await log.open({ signal: controller.signal });
-      await log.append([created('a'), created('b')], at);
+      await append(log, [created('a'), created('b')]);
       const seen: LogEntry<Item>[] = [];
       for await (const entry of tail) {
         seen.push(entry);
@@ -162,7 +255,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('tells a reader that is further behind than the log reaches back, and lets it open again', async () => {
       await using log = await make({ maxEntries: 3 });
       const { tail } = await log.open({ signal: new AbortController().signal });
-      for (let version = 1; version <= 4; version += 1) await log.append([created('a', version)], at);
+      for (let version = 1; version <= 4; version += 1) await append(log, [created('a', version)]);
       await expect(tail[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(LogOverflowError);
       expect(await startOf(log)).toMatchObject({ snapshot: { entities: [item('a', 4)] } });
     });
@@ -170,7 +263,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('keeps a reader that is just as far behind as the log reaches back', async () => {
       await using log = await make({ maxEntries: 3 });
       using reader = await read(log);
-      for (let version = 1; version <= 3; version += 1) await log.append([created('a', version)], at);
+      for (let version = 1; version <= 3; version += 1) await append(log, [created('a', version)]);
       await turn();
       expect(reader.entries.map(({ change }) => change)).toEqual([1, 2, 3].map((version) => created('a', version)));
     });
@@ -180,11 +273,11 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       using one = await read(log);
       using two = await read(log);
       await log.open({ signal: new AbortController().signal });
-      await log.append([created('a')], at);
+      await append(log, [created('a')]);
       await turn();
       one[Symbol.dispose]();
       for (let version = 1; version <= 20; version += 1) {
-        await log.append([changed('a', version)], at);
+        await append(log, [changed('a', version)]);
         await turn();
       }
       expect(one.entries).toHaveLength(1);
@@ -223,7 +316,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
                 return version === 0 ? created(id) : changed(id, version);
               });
               expected.push(...changes);
-              appends.push({ cursor: log.append(changes, at), count: expected.length });
+              appends.push({ cursor: append(log, changes), count: expected.length });
             } else if (one.do === 'open') {
               const last = appends[one.resume ?? -1];
               const open = async () => ({ reader: await read(log, await last?.cursor), from: last?.count ?? null });

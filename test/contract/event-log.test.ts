@@ -1,6 +1,26 @@
+import { afterAll, beforeAll } from 'vitest';
 import { createMemoryEventLog } from '../../src/events/memory-event-log.ts';
-import { eventLogContract, type Item } from './event-log.contract.ts';
+import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { ownKeys, type RedisReplica, startReplica } from '../support/redis-replica.ts';
+import { eventLogContract, type Item, type LogBounds } from './event-log.contract.ts';
 
-eventLogContract('createMemoryEventLog', async ({ maxEntries }) =>
-  createMemoryEventLog<Item>({ key: ({ id }) => id, maxEntries }),
-);
+const key = ({ id }: Item) => id;
+
+eventLogContract('createMemoryEventLog', async (bounds) => createMemoryEventLog<Item>({ key, ...bounds }));
+
+describeWithRedis('with a Redis server', () => {
+  let server: RedisUnderTest;
+  let replica: RedisReplica;
+
+  beforeAll(async () => {
+    server = await startRedisServer();
+    replica = startReplica(server.url);
+  });
+  afterAll(async () => {
+    await replica[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  const make = async (bounds: LogBounds) => replica.createLog<Item>({ key, keys: ownKeys(), ...bounds });
+  eventLogContract('createRedisEventLog', make);
+});

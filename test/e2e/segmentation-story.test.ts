@@ -67,7 +67,7 @@ describe('a schedule', () => {
     await using jobs = running.subscribe(WatchSegmentJobsDocument, {}, { headers, transport: 'sse' });
     // A sandbox without schedules has nothing to tell at first, but what is created before it was looked at is no news.
     const firstEvent = schedules.take();
-    await eventually(async () => expect(await running.metric('aep_watch_rounds')).toBeGreaterThanOrEqual(2));
+    await eventually(async () => expect(await running.metric('aep_watch_rounds_total')).toBeGreaterThanOrEqual(2));
 
     const created = await createSchedule(gateway, {
       name: 'Every morning',

@@ -121,7 +121,7 @@ describe('calls to the platform', () => {
     await using events = standing.subscribe(WatchExportJobsDocument, { filter: { datasetId: profileDataset } });
     // Every past job of the dataset is told first; a job that comes to be is not a snapshot.
     const snapshots = events.until(({ exportJobChanged }) => exportJobChanged.kind !== 'SNAPSHOT');
-    await eventually(async () => expect(await standing.metric('aep_watch_rounds')).toBe(1));
+    await eventually(async () => expect(await standing.metric('aep_watch_rounds_total')).toBe(1));
 
     const { createExportJob } = await standing.query(CreateExportJobDocument, {
       input: { destination: { target: { datasetId: profileDataset } } },

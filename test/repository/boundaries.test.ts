@@ -54,7 +54,7 @@ const rules: Rules = {
     {
       area: 'src/metrics.ts',
       values: [],
-      types: ['src/upstream/'],
+      types: ['src/upstream/', 'src/poller/'],
       reason: 'it counts what others report and knows only the form of the report; only app.ts imports it',
     },
     {
@@ -95,9 +95,9 @@ const rules: Rules = {
     },
     {
       area: 'src/events/',
-      values: ['src/domain/', 'src/runtime/'],
+      values: ['src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: [],
-      reason: 'the event log orders and replays what it is given, whatever it is',
+      reason: 'the event log orders and replays what it is given, whatever it is, and says when it is out of reach',
     },
     {
       area: 'src/domain/',
@@ -153,6 +153,12 @@ const rules: Rules = {
       within: 'src/',
       where: { onlyIn: ['src/emulator/store/'] },
       reason: 'the database is optional, and only the emulator’s store knows which one it is',
+    },
+    {
+      names: ['@redis/client'],
+      within: 'src/',
+      where: { onlyIn: ['src/runtime/redis.ts'] },
+      reason: 'one place connects, and says what it means that Redis is away',
     },
     {
       names: ['node:timers'],
@@ -263,7 +269,11 @@ describe('the import table', () => {
       "import type { ExportJob } from '../domain/export-job.ts';",
     ],
     ['src/poller/feed.ts', "import type { GatewayContext } from '../context/context.ts';", ''],
-    ['src/events/watch.ts', "import { GatewayError } from '../errors.ts';", ''],
+    [
+      'src/events/watch.ts',
+      "import type { Feed } from '../poller/feed.ts';",
+      "import { GatewayError } from '../errors.ts';",
+    ],
     ['src/domain/job.ts', "import type { Clock } from '../runtime/clock.ts';", "import { x } from './ids.ts';"],
     ['src/runtime/clock.ts', "import type { Tenant } from '../domain/tenant.ts';", ''],
     [
@@ -316,6 +326,7 @@ describe('the import table', () => {
     ['graphql-scalars', 'src/domain/job.ts', 'src/schema/scalars.ts'],
     ['@pothos/core', 'src/context/context.ts', 'src/schema/builder.ts'],
     ['@duckdb/node-api', 'src/emulator/jobs/create-job.ts', 'src/emulator/store/database.ts'],
+    ['@redis/client', 'src/events/redis-event-log.ts', 'src/runtime/redis.ts'],
     ['node:timers/promises', 'src/poller/feed.ts', 'src/runtime/clock.ts'],
   ])('%s may not be used in %s', (name, bad, good) => {
     for (const source of [`import { x } from '${name}';`, `type T = typeof import('${name}');`, `import '${name}';`]) {

@@ -17,7 +17,7 @@ export interface GatewayProcess extends AsyncDisposable {
    * @throws when the process ends before it
    */
   ready(): Promise<string>;
-  signal(name: 'SIGTERM' | 'SIGINT'): void;
+  signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void;
   /** The exit code, when the process has ended and everything that it printed has been read. */
   ended(): Promise<number | null>;
 }

@@ -52,6 +52,7 @@ describe('the configuration', () => {
       },
       trustedDocuments: null,
       polling: { minMs: 2_000, maxMs: 30_000, authorizationLeaseMs: 300_000 },
+      redisUrl: null,
       downloads: { linkTtlMs: 900_000, secret: null },
       logLevel: 'info',
     });
@@ -111,6 +112,7 @@ describe('the configuration', () => {
       MAX_SUBSCRIPTIONS_PER_CALLER: '8',
       DOWNLOAD_LINK_TTL_SECONDS: '60',
       DOWNLOAD_LINK_SECRET: 's'.repeat(32),
+      REDIS_URL: 'rediss://user:p%40ss@redis.example.com:6380/2',
       LOG_LEVEL: 'silent',
       EMULATOR_PROFILES: '5',
       EMULATOR_DIR: '/tmp/emulator',
@@ -136,6 +138,7 @@ describe('the configuration', () => {
       },
       trustedDocuments: 'documents.json',
       polling: { minMs: 100, maxMs: 200, authorizationLeaseMs: 1_000 },
+      redisUrl: 'rediss://user:p%40ss@redis.example.com:6380/2',
       downloads: { linkTtlMs: 60_000, secret: 's'.repeat(32) },
       logLevel: 'silent',
     });
@@ -213,6 +216,18 @@ describe('the configuration', () => {
   ])('refuses the base URL %s', (url) => {
     const issues = issuesOf({ AEP_BASE_URL: url });
     expect(named(issues)).toEqual(['AEP_BASE_URL']);
+    expect(issues.join()).not.toContain('secret');
+  });
+
+  it.each([
+    'http://:secret@host',
+    'redis://:secret@',
+    'redis://:secret@host/secret',
+    'redis://:secret@host?key=secret',
+    'redis://:secret%@host',
+  ])('refuses %s for Redis', (url) => {
+    const issues = issuesOf({ REDIS_URL: url });
+    expect(named(issues)).toEqual(['REDIS_URL']);
     expect(issues.join()).not.toContain('secret');
   });
 

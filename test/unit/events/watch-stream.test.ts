@@ -32,10 +32,9 @@ async function open(log: EventLog<Item>, more: Partial<WatchStreamOptions<Item>>
 function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
   let failed = false;
   return {
-    append: (changes, observedAt) => log.append(changes, observedAt),
-    learn: (entities, observedAt) => log.learn(entities, observedAt),
-    forget: (keys) => log.forget(keys),
+    write: (write, options) => log.write(write, options),
     snapshot: () => log.snapshot(),
+    watch: (listener) => log.watch(listener),
     async open(options) {
       const reader = await log.open(options);
       if (failed) return reader;
@@ -54,24 +53,27 @@ async function* failing(error: Error): AsyncGenerator<LogEntry<Item>, void, void
 describe('a watch stream', () => {
   it('answers a log that dropped what it had not read with RESYNC and the present state', async () => {
     await using memory = createMemoryEventLog({ key });
-    await memory.append([{ kind: 'CREATED', entity: item('a') }], at);
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     const stream = await open(failingOnce(memory, new LogOverflowError('dropped')));
     const events = [(await stream.next()).value, (await stream.next()).value];
     expect(events).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT', entity: item('a') }]);
-    await memory.append([{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }], at);
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
+      { observedAt: at },
+    );
     expect((await stream.next()).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
   });
 
   it('tells again that the state may be out of date when its reader left before it was told', async () => {
     await using memory = createMemoryEventLog({ key });
-    await memory.append([{ kind: 'CREATED', entity: item('a') }, { kind: 'STALE' }], at);
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }, { kind: 'STALE' }] }, { observedAt: at });
     const first = await open(memory);
     const seen = (await first.next()).value;
     expect(seen).toMatchObject({ kind: 'SNAPSHOT', entity: item('a') });
     const resumed = await open(memory, { after: seen?.cursor });
     const told = [(await resumed.next()).value, (await resumed.next()).value, (await resumed.next()).value];
     expect(told).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT' }, { kind: 'STALE' }]);
-    await memory.append([{ kind: 'RECOVERED' }], at);
+    await memory.write({ changes: [{ kind: 'RECOVERED' }] }, { observedAt: at });
     const after = told[2]?.cursor;
     expect((await (await open(memory, { after })).next()).value).toMatchObject({ kind: 'RECOVERED' });
   });
@@ -94,7 +96,7 @@ describe('a watch stream', () => {
     };
     const stream = await open(memory, { matches });
     const next = stream.next();
-    await memory.append([{ kind: 'CREATED', entity: item('a') }], at);
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     await expect(next).rejects.toBe(error);
   });
 
@@ -102,12 +104,14 @@ describe('a watch stream', () => {
     await using memory = createMemoryEventLog({ key });
     const stream = await open(memory);
     const nexts = [stream.next(), stream.next(), stream.next()];
-    await memory.append(
-      [
-        { kind: 'CREATED', entity: item('a') },
-        { kind: 'CREATED', entity: item('b') },
-      ],
-      at,
+    await memory.write(
+      {
+        changes: [
+          { kind: 'CREATED', entity: item('a') },
+          { kind: 'CREATED', entity: item('b') },
+        ],
+      },
+      { observedAt: at },
     );
     expect((await nexts[0])?.value).toMatchObject({ entity: item('a') });
     expect((await nexts[1])?.value).toMatchObject({ entity: item('b') });
@@ -117,7 +121,7 @@ describe('a watch stream', () => {
 
   it('is released with the event that ends the last of its ids, not with the request after it', async () => {
     await using memory = createMemoryEventLog({ key });
-    await memory.learn([item('a')], at);
+    await memory.write({ learned: [item('a')] }, { observedAt: at });
     let ended = false;
     const stream = await open(memory, {
       ids: ['a'],
@@ -128,7 +132,10 @@ describe('a watch stream', () => {
     await stream.next();
     const next = stream.next();
     expect(ended).toBe(false);
-    await memory.append([{ kind: 'CHANGED', entity: item('a', 9), previous: item('a') }], at);
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 9), previous: item('a') }] },
+      { observedAt: at },
+    );
     expect((await next).value).toMatchObject({ kind: 'CHANGED' });
     expect(ended).toBe(true);
     expect((await stream.next()).done).toBe(true);
@@ -143,7 +150,7 @@ describe('a watch stream', () => {
   it('gives all subscribers the same event object for an entry, so that work on it can be shared', async () => {
     await using memory = createMemoryEventLog({ key });
     const streams = await Promise.all([open(memory), open(memory)]);
-    await memory.append([{ kind: 'CREATED', entity: item('a') }], at);
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     const [one, two] = await Promise.all(streams.map(async (stream) => (await stream.next()).value));
     expect(one).toBe(two);
   });

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { type CadenceState, pauseMs } from '../../../src/poller/cadence.ts';
 
 const bounds = { pollMinMs: 2_000, pollMaxMs: 30_000 };
-const calm: CadenceState = { quietRounds: 0, failures: 0, retryAfterMs: null, running: true, hurried: false };
+const calm: CadenceState = {
+  quietRounds: 0,
+  failures: 0,
+  limited: false,
+  retryAfterMs: null,
+  running: true,
+  hurried: false,
+};
 const pausesAfter = (states: readonly Partial<CadenceState>[]) =>
   states.map((state) => pauseMs({ ...calm, ...state }, bounds, 0));
 
@@ -28,8 +35,14 @@ describe('the pause between rounds', () => {
     ).toEqual([2_000, 8_000]);
   });
 
-  it('doubles with each failure', () => {
-    expect(pausesAfter([1, 2, 3, 60].map((failures) => ({ failures })))).toEqual([4_000, 8_000, 16_000, 25_000]);
+  it('doubles with each failure up to eight seconds, so that a platform that is back is noticed soon', () => {
+    expect(pausesAfter([1, 2, 3, 60].map((failures) => ({ failures })))).toEqual([4_000, 8_000, 8_000, 8_000]);
+  });
+
+  it('doubles with each round that was one too many, up to its longest', () => {
+    expect(pausesAfter([0, 1, 2, 3, 60].map((failures) => ({ failures, limited: true })))).toEqual([
+      4_000, 4_000, 8_000, 16_000, 25_000,
+    ]);
   });
 
   it('is as long as the platform asks for, within reason', () => {
@@ -41,6 +54,7 @@ describe('the pause between rounds', () => {
     const state = fc.record({
       quietRounds: fc.nat(2_000),
       failures: fc.nat(2_000),
+      limited: fc.boolean(),
       running: fc.boolean(),
       hurried: fc.boolean(),
     });

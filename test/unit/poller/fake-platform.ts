@@ -67,6 +67,8 @@ export class FakePlatform {
   readonly calls: PlatformCall[] = [];
   /** Thrown instead of an answer. */
   failure: (call: PlatformCall) => GatewayError | null = () => null;
+  /** What every call about jobs goes through. */
+  through: <Value>(call: () => Promise<Value>) => Promise<Value> = (call) => call();
   /** Ids that the list leaves out although they exist. */
   readonly unlisted = new Set<string>();
   readonly #jobs = new Map<string, ExportJob>();
@@ -124,8 +126,10 @@ export class FakePlatform {
       },
       exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>
-          this.#call({ kind: 'list', by, cursor: cursor?.createdAtMs }, signal, () => this.#page(limit, cursor)),
-        get: (id) => this.#call({ kind: 'get', by, id }, signal, () => this.#read(id)),
+          this.through(() =>
+            this.#call({ kind: 'list', by, cursor: cursor?.createdAtMs }, signal, () => this.#page(limit, cursor)),
+          ),
+        get: (id) => this.through(() => this.#call({ kind: 'get', by, id }, signal, () => this.#read(id))),
       }),
     };
   }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import type { EventLog, FeedChange } from '../../../src/events/event-log.ts';
+import { type EventLog, LogFencedError } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
 import { FeedState, type Reading } from '../../../src/poller/feed-state.ts';
+import { type FeedNote, FeedView } from '../../../src/poller/feed-view.ts';
 import { exportJob, turn } from './fake-platform.ts';
 
 const at = new Date('2030-01-01T00:00:00Z');
@@ -14,27 +15,34 @@ const reading = (read: readonly ExportJob[], more: Partial<Reading<ExportJob>> =
   hasAppeared: () => true,
   ...more,
 });
-const options = { recovered: true, at };
+const round: FeedNote<string> = { term: 1, round: 1, discovered: true, read: new Set(), memory: 'left' };
+const options = { at, term: 1, round };
+const byName = { at, term: 1 };
 
-/** A memory log whose appends can be slow or fail, and which notes what was appended. */
+function stateOf(log: EventLog<ExportJob>) {
+  const view = new FeedView<ExportJob, string>({ log, key: ({ id }) => id }, () => undefined);
+  return { view, state: new FeedState({ log, view, source: exportJobSource }) };
+}
+
+/** A memory log whose writes can be slow or fail, and which notes what was appended. */
 function fakeLog() {
   const memory = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
   const appended: string[] = [];
-  const fake = { appended, appending: async () => {} };
+  const fake = { appended, writing: async () => {} };
   const log: EventLog<ExportJob> = {
-    async append(changes: readonly FeedChange<ExportJob>[], observedAt: Date) {
-      await fake.appending();
-      for (const change of changes)
+    async write(write, options) {
+      await fake.writing();
+      const cursor = await memory.write(write, options);
+      for (const change of write.changes ?? [])
         appended.push('entity' in change ? `${change.kind} ${change.entity.status}` : change.kind);
-      return memory.append(changes, observedAt);
+      return cursor;
     },
-    learn: (entities, observedAt) => memory.learn(entities, observedAt),
-    forget: (keys) => memory.forget(keys),
     snapshot: () => memory.snapshot(),
     open: (start) => memory.open(start),
+    watch: (listener) => memory.watch(listener),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
   };
-  return { ...fake, fake, log, state: new FeedState({ log, source: exportJobSource }) };
+  return { ...fake, fake, log, ...stateOf(log) };
 }
 
 describe('FeedState', () => {
@@ -50,7 +58,7 @@ describe('FeedState', () => {
 
   it('applies readings one after the other, however long the log takes', async () => {
     const { state, fake, appended } = fakeLog();
-    fake.appending = turn;
+    fake.writing = turn;
     const job = exportJob('a', 1, 'NEW');
     await Promise.all([
       state.apply(reading([job]), options),
@@ -64,21 +72,21 @@ describe('FeedState', () => {
     const { state, fake, appended } = fakeLog();
     const job = exportJob('a', 1, 'NEW');
     await state.apply(reading([job]), options);
-    fake.appending = () => Promise.reject(new Error('out of reach'));
+    fake.writing = () => Promise.reject(new Error('out of reach'));
     const after = reading([{ ...job, status: 'FAILED' }]);
     await expect(state.apply(after, options)).rejects.toThrow('out of reach');
-    fake.appending = async () => {};
+    fake.writing = async () => {};
     await state.apply(after, options);
     expect(appended).toEqual(['CREATED NEW', 'CHANGED FAILED']);
   });
 
   it('takes in silently what is not new, and lets go silently of what is forgotten', async () => {
-    const { state, log, appended } = fakeLog();
+    const { state, view, log, appended } = fakeLog();
     await state.apply(reading([exportJob('a', 1)], { hasAppeared: () => false }), options);
     expect((await log.snapshot()).entities.map(({ id }) => id)).toEqual(['a']);
     await state.apply(reading([], { forgotten: ['a'] }), options);
     expect((await log.snapshot()).entities).toEqual([]);
-    expect((await state.known()).size).toBe(0);
+    expect((await view.load()).known.size).toBe(0);
     expect(appended).toEqual([]);
   });
 
@@ -92,9 +100,9 @@ describe('FeedState', () => {
 
   it('says STALE once, and RECOVERED ahead of what changed', async () => {
     const { state, appended } = fakeLog();
-    await state.stale(at);
-    await state.stale(at);
-    await state.apply(reading([exportJob('a', 1, 'NEW')]), { recovered: false, at });
+    await state.stale(byName);
+    await state.stale(byName);
+    await state.apply(reading([exportJob('a', 1, 'NEW')]), byName);
     await state.apply(reading([exportJob('b', 2, 'NEW')]), options);
     await state.apply(reading([]), options);
     expect(appended).toEqual(['STALE', 'CREATED NEW', 'RECOVERED', 'CREATED NEW']);
@@ -103,10 +111,36 @@ describe('FeedState', () => {
   it('goes on from what the log holds', async () => {
     const { state, log } = fakeLog();
     await state.apply(reading([exportJob('a', 1, 'NEW')]), options);
-    await state.stale(at);
-    const next = new FeedState({ log, source: exportJobSource });
+    await state.stale(byName);
+    const next = stateOf(log).state;
     await next.apply(reading([exportJob('a', 1, 'FAILED')]), options);
     const { start } = await log.open({ signal: AbortSignal.abort() });
     expect(start).toMatchObject({ snapshot: { stale: false, entities: [{ status: 'FAILED' }] } });
+  });
+
+  it('leaves a note of each round in the log, in the same step, and none of what was found by name', async () => {
+    const { state, log } = fakeLog();
+    await state.apply(reading([exportJob('a', 1, 'NEW')]), options);
+    await state.apply(reading([exportJob('b', 2, 'NEW')]), byName);
+    expect(await log.snapshot()).toMatchObject({ note: round, entities: [{ id: 'a' }, { id: 'b' }] });
+  });
+
+  it('writes nothing once another one writes under a later lease', async () => {
+    const { state, log, appended } = fakeLog();
+    await state.apply(reading([exportJob('a', 1, 'NEW')]), options);
+    await stateOf(log).state.apply(reading([exportJob('b', 2, 'NEW')]), { at, term: 2 });
+    await expect(state.apply(reading([exportJob('a', 1, 'FAILED')]), options)).rejects.toBeInstanceOf(LogFencedError);
+    await expect(state.stale(byName)).rejects.toBeInstanceOf(LogFencedError);
+    expect(await log.snapshot()).toMatchObject({ stale: false, entities: [{ status: 'NEW' }, { status: 'NEW' }] });
+    expect(appended).toHaveLength(2);
+  });
+
+  it('tells a change from what others have written, not from what it wrote itself', async () => {
+    const { state, log, appended } = fakeLog();
+    const job = exportJob('a', 1, 'NEW');
+    await state.apply(reading([job]), options);
+    await stateOf(log).state.apply(reading([{ ...job, status: 'FAILED' }]), { at, term: 2 });
+    await state.apply(reading([{ ...job, status: 'FAILED' }]), { at, term: 3 });
+    expect(appended).toEqual(['CREATED NEW', 'CHANGED FAILED']);
   });
 });

@@ -385,7 +385,7 @@ describe('what is logged', () => {
     expect(setup.warnings).toHaveLength(1);
   });
 
-  it('is every round, with its calls and the pause that follows', async () => {
+  it('is who polls, and every round with its calls, the pause that follows and why', async () => {
     const lines: unknown[] = [];
     const logger = { debug: (line: unknown) => lines.push(line), warn: () => undefined };
     await using setup = new WatchSetup({ logger });
@@ -394,8 +394,9 @@ describe('what is logged', () => {
     setup.platform.failure = ({ kind }) => (kind === 'list' ? outage() : null);
     await setup.nextRound();
     expect(lines).toMatchObject([
-      { kind: 'export-jobs', sandbox: 'prod', pages: 1, gets: 0, changes: 0, nextInMs: 3_000 },
-      { kind: 'export-jobs', sandbox: 'prod', failures: 1, code: 'PLATFORM_ERROR', nextInMs: 4_000 },
+      { kind: 'export-jobs', sandbox: 'prod', term: 1 },
+      { kind: 'export-jobs', sandbox: 'prod', pages: 1, gets: 0, changes: 0, nextInMs: 3_000, why: 'quiet' },
+      { kind: 'export-jobs', sandbox: 'prod', failures: 1, code: 'PLATFORM_ERROR', nextInMs: 4_000, why: 'failed' },
     ]);
   });
 });

@@ -1,0 +1,296 @@
+import {
+  type FeedChange,
+  type LogEntry,
+  LogOverflowError,
+  type LogReader,
+  type LogSnapshot,
+  type LogWrite,
+} from './event-log.ts';
+import { partialSnapshotCursor } from './watch-events.ts';
+
+export interface LogViewOptions<Entity> {
+  /** What tells entities apart. */
+  readonly key: (entity: Entity) => string;
+  /**
+   * How many entries are kept for replay. It is also how far a reader may fall behind: readers hold a place in the one
+   * shared list and no entries of their own.
+   */
+  readonly maxEntries: number;
+  /** How large these entries may be together, in bytes of their text. The newest is always kept. */
+  readonly maxBytes: number;
+}
+
+/** A log as it stands at one moment. */
+export interface LogState<Entity> {
+  /** Names this life of the log: letters, digits, `-` and `_`. */
+  readonly epoch: string;
+  /** That of the last entry; 0 before the first. */
+  readonly sequence: number;
+  readonly observedAt: Date;
+  readonly entities: readonly Entity[];
+  readonly stale: boolean;
+  readonly note: unknown;
+}
+
+export interface OpenOptions {
+  readonly after?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+interface Slot<Entity> {
+  readonly entry: LogEntry<Entity>;
+  /** That of the entry; of the last one before it where it is told here alone. */
+  readonly sequence: number;
+  readonly toldHereAlone: boolean;
+  readonly bytes: number;
+}
+
+const cursorPattern = /^([\w-]+)\.(0|[1-9]\d{0,14})$/;
+
+/**
+ * What a process knows of one log: the present state, the newest entries, and who reads them. Everything that one method
+ * does is one step for all readers.
+ */
+export class LogView<Entity> {
+  readonly #options: LogViewOptions<Entity>;
+  #epoch = '';
+  #sequence = 0;
+  /** The sequence after which every entry is held. */
+  #floor = 0;
+  #observedAt = new Date(0);
+  readonly #entities = new Map<string, Entity>();
+  #stale = false;
+  #note: unknown = null;
+  #slots: Slot<Entity>[] = [];
+  #bytes = 0;
+  /** Place of the first slot, in the order of telling. */
+  #first = 0;
+  /** Changes when the list is begun anew: whoever reads the old one has lost something. */
+  #list = Symbol();
+  #closed = false;
+  readonly #waiting = new Set<() => void>();
+  readonly #watchers = new Set<{ readonly listener: () => void }>();
+
+  constructor(options: LogViewOptions<Entity>) {
+    this.#options = options;
+  }
+
+  get cursor(): string {
+    return this.#cursor(this.#sequence);
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  get stale(): boolean {
+    return this.#stale;
+  }
+
+  get state(): LogState<Entity> {
+    return {
+      epoch: this.#epoch,
+      sequence: this.#sequence,
+      observedAt: this.#observedAt,
+      entities: [...this.#entities.values()],
+      stale: this.#stale,
+      note: this.#note,
+    };
+  }
+
+  get snapshot(): LogSnapshot<Entity> {
+    const { observedAt, entities, stale, note } = this.state;
+    return { cursor: this.cursor, observedAt, entities, stale, note };
+  }
+
+  /** Puts another state in place of what is known. Readers go on only where no entry lies between the two. */
+  reset(state: LogState<Entity>): void {
+    const lostNothing = state.epoch === this.#epoch && state.sequence === this.#sequence;
+    this.#entities.clear();
+    for (const entity of state.entities) this.#entities.set(this.#options.key(entity), entity);
+    this.#observedAt = state.observedAt;
+    this.#stale = state.stale;
+    this.#note = state.note;
+    if (!lostNothing) {
+      this.#epoch = state.epoch;
+      this.#sequence = state.sequence;
+      this.#floor = state.sequence;
+      this.#slots = [];
+      this.#bytes = 0;
+      this.#list = Symbol();
+      this.#wake();
+    }
+    this.#notify();
+  }
+
+  /** @param bytes size of the changes, as text */
+  apply(write: LogWrite<Entity>, observedAt: Date, bytes: number): void {
+    const { key } = this.#options;
+    const { learned = [], changes = [], forgotten = [], note } = write;
+    this.#observedAt = observedAt;
+    for (const entity of learned) if (!this.#entities.has(key(entity))) this.#entities.set(key(entity), entity);
+    for (const change of changes) {
+      this.#change(change);
+      this.#sequence += 1;
+      const entry = { cursor: this.cursor, observedAt, change };
+      this.#push({ entry, sequence: this.#sequence, toldHereAlone: false, bytes: bytes / changes.length });
+    }
+    for (const one of forgotten) this.#entities.delete(one);
+    if (note !== undefined) this.#note = note;
+    this.#trim();
+    if (changes.length > 0) this.#wake();
+    this.#notify();
+  }
+
+  /**
+   * Tells the readers of this process alone, in no log. Who resumes at STALE gets a new snapshot: the log could not tell
+   * it of the end of that.
+   */
+  tell(kind: 'STALE' | 'RECOVERED', observedAt: Date): void {
+    const cursor = kind === 'STALE' ? partialSnapshotCursor(this.cursor) : this.cursor;
+    const entry: LogEntry<Entity> = { cursor, observedAt, change: { kind } };
+    this.#push({ entry, sequence: this.#sequence, toldHereAlone: true, bytes: 0 });
+    this.#trim();
+    this.#wake();
+  }
+
+  /**
+   * Which entries a replay after this cursor needs beyond those that are held: those after `after`, up to `upTo`. Null:
+   * none, or they would not help.
+   */
+  missing(cursor: string): { readonly after: number; readonly upTo: number } | null {
+    const after = this.sequenceOf(cursor);
+    if (after === null || after >= this.#floor || this.#sequence - after > this.#options.maxEntries) return null;
+    return { after, upTo: this.#floor };
+  }
+
+  /** Takes in older entries. Does nothing unless they end where those that are held begin. */
+  prepend(
+    entries: readonly { readonly change: FeedChange<Entity>; readonly observedAt: Date }[],
+    upTo: number,
+    bytes: number,
+  ): void {
+    if (upTo !== this.#floor) return;
+    const from = upTo - entries.length;
+    const slots = entries.map(({ change, observedAt }, index): Slot<Entity> => {
+      const sequence = from + index + 1;
+      const entry = { cursor: this.#cursor(sequence), observedAt, change };
+      return { entry, sequence, toldHereAlone: false, bytes: bytes / entries.length };
+    });
+    this.#slots = [...slots, ...this.#slots];
+    this.#first -= slots.length;
+    this.#floor = from;
+    this.#bytes += bytes;
+    this.#trim();
+  }
+
+  open({ after, signal }: OpenOptions): LogReader<Entity> {
+    const tail = this.#tail(this.#list, this.#first + this.#slots.length, signal);
+    const from = after === undefined ? null : this.sequenceOf(after);
+    if (from !== null && from >= this.#floor) {
+      const begin = this.#slots.findLastIndex(({ sequence }) => sequence <= from) + 1;
+      const missed = this.#slots.slice(begin).filter(({ toldHereAlone }) => !toldHereAlone);
+      return { start: { kind: 'replay', missed: missed.map(({ entry }) => entry) }, tail };
+    }
+    return { start: { kind: after === undefined ? 'snapshot' : 'resync', snapshot: this.snapshot }, tail };
+  }
+
+  /** Calls the listener after everything that changes the snapshot. */
+  watch(listener: () => void): Disposable {
+    const watcher = { listener };
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
+  /** Ends all tails. */
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  #cursor(sequence: number): string {
+    return `${this.#epoch}.${sequence}`;
+  }
+
+  /** Null when the cursor is not one of this life of the log. */
+  sequenceOf(cursor: string): number | null {
+    const [, epoch, digits] = cursorPattern.exec(cursor) ?? [];
+    if (epoch !== this.#epoch) return null;
+    const sequence = Number(digits);
+    return sequence <= this.#sequence ? sequence : null;
+  }
+
+  #change(change: FeedChange<Entity>): void {
+    switch (change.kind) {
+      case 'CREATED':
+      case 'CHANGED':
+        this.#entities.set(this.#options.key(change.entity), change.entity);
+        return;
+      case 'REMOVED':
+        this.#entities.delete(this.#options.key(change.entity));
+        return;
+      case 'STALE':
+        this.#stale = true;
+        return;
+      case 'RECOVERED':
+        this.#stale = false;
+        return;
+    }
+  }
+
+  #push(slot: Slot<Entity>): void {
+    this.#slots.push(slot);
+    this.#bytes += slot.bytes;
+  }
+
+  #trim(): void {
+    const { maxEntries, maxBytes } = this.#options;
+    let excess = 0;
+    for (const { sequence, bytes } of this.#slots) {
+      const kept = this.#slots.length - excess;
+      if (kept <= maxEntries && (this.#bytes <= maxBytes || kept === 1)) break;
+      excess += 1;
+      this.#bytes -= bytes;
+      this.#floor = sequence;
+    }
+    this.#slots.splice(0, excess);
+    this.#first += excess;
+  }
+
+  async *#tail(list: symbol, position: number, signal: AbortSignal): AsyncGenerator<LogEntry<Entity>, void, void> {
+    let read = position;
+    while (!signal.aborted && !this.#closed) {
+      if (list !== this.#list || read < this.#first) {
+        throw new LogOverflowError('Entries that were not read yet have been dropped.');
+      }
+      const slot = this.#slots[read - this.#first];
+      if (slot === undefined) {
+        await this.#growth(signal);
+      } else {
+        read += 1;
+        yield slot.entry;
+      }
+    }
+  }
+
+  /** Resolves when there may be something to do: entries, an abort, the end of the log. */
+  #growth(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  #wake(): void {
+    for (const done of this.#waiting) done();
+  }
+
+  #notify(): void {
+    for (const { listener } of this.#watchers) listener();
+  }
+}

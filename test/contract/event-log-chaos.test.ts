@@ -1,0 +1,205 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { GatewayError } from '../../src/errors.ts';
+import {
+  type EventLog,
+  type FeedChange,
+  LogConflictError,
+  type LogEntry,
+  LogFencedError,
+  LogOverflowError,
+} from '../../src/events/event-log.ts';
+import { Lifecycle } from '../../src/runtime/lifecycle.ts';
+import { eventually } from '../support/eventually.ts';
+import { describeWithRedis, startRedisServer } from '../support/redis.ts';
+import { ownKeys, startReplica } from '../support/redis-replica.ts';
+
+interface Item {
+  readonly id: string;
+  readonly version: number;
+}
+
+const ids = ['a', 'b', 'c', 'd'];
+const stepsPerRun = 150;
+
+/** Numbers that are the same in every run (mulberry32). */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** What is true, whatever the log says: the version of each item that exists. */
+type Truth = Map<string, number>;
+
+/** The whole difference between what the log says and what is true, as a poller writes it. */
+function difference(said: ReadonlyMap<string, number>, truth: Truth): readonly FeedChange<Item>[] {
+  const gone = [...said].filter(([id]) => !truth.has(id));
+  return [
+    ...gone.map(([id, version]) => ({ kind: 'REMOVED' as const, entity: { id, version } })),
+    ...[...truth].flatMap(([id, version]): FeedChange<Item>[] => {
+      const previous = said.get(id);
+      if (previous === version) return [];
+      const entity = { id, version };
+      return [
+        previous === undefined
+          ? { kind: 'CREATED', entity }
+          : { kind: 'CHANGED', entity, previous: { id, version: previous } },
+      ];
+    }),
+  ];
+}
+
+const versionsOf = (entities: readonly Item[]) => new Map(entities.map(({ id, version }) => [id, version]));
+
+/** Reads a log as a subscriber does, and notes everything that contradicts what it was told before. */
+function startSubscriber(logs: readonly EventLog<Item>[]) {
+  let at = 0;
+  let ended = false;
+  let reading = new AbortController();
+  const complaints: string[] = [];
+  let state = new Map<string, number>();
+  let cursor: string | undefined;
+  const told = { entries: 0, replays: 0, snapshots: 0, overflows: 0 };
+
+  const take = ({ cursor: next, change }: LogEntry<Item>) => {
+    told.entries += 1;
+    if (!('entity' in change)) return;
+    const [epoch, sequence] = (cursor ?? '').split('.');
+    if (next !== `${epoch}.${Number(sequence) + 1}`) complaints.push(`${next} after ${cursor}`);
+    cursor = next;
+    const { id, version } = change.entity;
+    const known = state.get(id);
+    const expected =
+      change.kind === 'CREATED' ? undefined : change.kind === 'CHANGED' ? change.previous.version : version;
+    if (known !== expected) complaints.push(`${next}: ${change.kind} of ${id} from ${expected}, which was ${known}`);
+    if (change.kind === 'REMOVED') state.delete(id);
+    else state.set(id, version);
+  };
+
+  const read = async (log: EventLog<Item>) => {
+    reading = new AbortController();
+    const { start, tail } = await log.open({ after: cursor, signal: reading.signal });
+    if (start.kind === 'replay') {
+      told.replays += 1;
+      for (const entry of start.missed) take(entry);
+    } else {
+      told.snapshots += 1;
+      state = versionsOf(start.snapshot.entities);
+      cursor = start.snapshot.cursor;
+    }
+    for await (const entry of tail) take(entry);
+  };
+  const running = (async () => {
+    for (;;) {
+      const log = logs[at % logs.length];
+      if (ended || log === undefined) return;
+      try {
+        await read(log);
+      } catch (error) {
+        if (error instanceof LogOverflowError) told.overflows += 1;
+        else if (!(error instanceof GatewayError)) complaints.push(String(error));
+        await turn();
+      }
+    }
+  })();
+
+  return {
+    complaints,
+    told,
+    state: () => state,
+    /** Loses its connection and comes back to the other replica. */
+    move: () => {
+      at += 1;
+      reading.abort();
+    },
+    end: async () => {
+      ended = true;
+      reading.abort();
+      await running;
+    },
+  };
+}
+
+describeWithRedis('event logs of two replicas under chaos', () => {
+  it.each([1, 2])('tell everybody everything once and in order, and end in the truth (seed %i)', async (seed) => {
+    await using server = await startRedisServer();
+    await using lifecycle = new Lifecycle();
+    const random = randomNumbers(seed);
+    const pick = <One>(from: readonly One[]): One => {
+      const one = from[Math.floor(random() * from.length)];
+      if (one === undefined) throw new Error('Nothing to pick from.');
+      return one;
+    };
+    const keys = ownKeys();
+    const replicas = [0, 1].map(() => {
+      const replica = startReplica(server.url);
+      lifecycle.add('replica', () => replica[Symbol.asyncDispose]());
+      const log = replica.createLog<Item>({ key: ({ id }) => id, keys, maxEntries: 50 });
+      lifecycle.add('log', () => log[Symbol.asyncDispose]());
+      return { replica, log };
+    });
+    const logs = replicas.map(({ log }) => log);
+    const subscribers = [startSubscriber(logs), startSubscriber(logs.toReversed())];
+    for (const { end } of subscribers) lifecycle.add('subscriber', end);
+
+    const truth: Truth = new Map();
+    let version = 0;
+    let term = 1;
+    let holder = pick(replicas);
+    const outcomes = { written: 0, fenced: 0, conflicts: 0, unreachable: 0 };
+    const poll = async (writer: (typeof replicas)[number], underTerm: number): Promise<void> => {
+      try {
+        const { entities, cursor } = await writer.log.snapshot();
+        const changes = difference(versionsOf(entities), truth);
+        await writer.log.write(
+          { changes, note: { term } },
+          { observedAt: new Date(version), term: underTerm, basis: cursor },
+        );
+        outcomes.written += 1;
+      } catch (error) {
+        if (error instanceof LogFencedError) outcomes.fenced += 1;
+        else if (error instanceof LogConflictError) outcomes.conflicts += 1;
+        else if (error instanceof GatewayError) {
+          outcomes.unreachable += 1;
+          await eventually(() => writer.replica.redis.send((client) => client.ping()));
+        } else throw error;
+      }
+    };
+    const disturb = [
+      () => pick(subscribers).move(),
+      () => server.cut(),
+      () => replicas[0]?.replica.redis.send((client) => client.sendCommand(['CLIENT', 'KILL', 'SKIPME', 'no'])),
+      () => server.start(),
+      // The former holder does not know yet that it was followed by another one.
+      () => poll(pick(replicas), term - 1),
+      () => {
+        holder = pick(replicas);
+        term += 1;
+      },
+    ];
+
+    for (let step = 0; step < stepsPerRun; step += 1) {
+      const id = pick(ids);
+      version += 1;
+      if (random() < 0.2) truth.delete(id);
+      else truth.set(id, version);
+      const disturbance = random() < 0.15 ? Promise.resolve(pick(disturb)()).catch(() => undefined) : null;
+      await poll(holder, term);
+      await disturbance;
+    }
+
+    await eventually(async () => {
+      await poll(holder, term);
+      for (const { log } of replicas) expect(versionsOf((await log.snapshot()).entities)).toEqual(truth);
+      for (const { state } of subscribers) expect(state()).toEqual(truth);
+    });
+    expect(subscribers.flatMap(({ complaints }) => complaints)).toEqual([]);
+    expect(outcomes.written).toBeGreaterThan(stepsPerRun / 2);
+    for (const { told } of subscribers) expect(told.entries).toBeGreaterThan(stepsPerRun / 2);
+  });
+});

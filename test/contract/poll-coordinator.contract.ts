@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import type { FeedName, PollCoordinator, PollMessage, PollSeat } from '../../src/poller/poll-coordinator.ts';
+import { eventually } from '../support/eventually.ts';
+import { tenantOf } from '../support/tenants.ts';
+
+/** Makes a coordinator for each of several replicas, which share everything but the process. */
+export type MakeCoordinators = () => { replica(): PollCoordinator } & AsyncDisposable;
+
+const { signal: never } = new AbortController();
+let feeds = 0;
+/** A feed that no other test uses. */
+const ownFeed = (): FeedName => {
+  feeds += 1;
+  return { tenant: tenantOf('prod'), kind: `feed-${feeds}` };
+};
+
+/** A seat that notes what it is told. */
+function sit(coordinator: PollCoordinator, feed: FeedName) {
+  const received: PollMessage[] = [];
+  const terms: (number | null)[] = [];
+  const holders: string[] = [];
+  const seat: PollSeat = coordinator.join(feed, {
+    received: (message) => received.push(message),
+    termChanged: (holder) => {
+      terms.push(seat.term);
+      holders.push(holder);
+    },
+    unreachable: () => undefined,
+  });
+  return { seat, received, terms, holders };
+}
+
+/** What every coordinator must do, wherever the replicas are. */
+export function pollCoordinatorContract(name: string, make: MakeCoordinators): void {
+  describe(`${name} as a coordinator of polls`, () => {
+    it('lets one replica poll at a time, under terms that grow', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      await using first = sit(coordinators.replica(), feed).seat;
+      await using second = sit(coordinators.replica(), feed).seat;
+      const lease = await first.elected(never);
+      let took = false;
+      const taking = second.elected(never).then((next) => {
+        took = true;
+        return next;
+      });
+      await eventually(() => expect(second.term).toBe(lease.term));
+      expect([took, first.term]).toEqual([false, lease.term]);
+      await lease.release();
+      const next = await taking;
+      expect(next.term).toBeGreaterThan(lease.term);
+      expect([lease.lost.aborted, next.lost.aborted]).toEqual([false, false]);
+    });
+
+    it('tells those who stand for it whose turn it is', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      await using first = sit(coordinators.replica(), feed).seat;
+      const other = sit(coordinators.replica(), feed);
+      await using second = other.seat;
+      const lease = await first.elected(never);
+      const taking = second.elected(never);
+      await eventually(() => expect(other.terms.at(-1)).toBe(lease.term));
+      await lease.release();
+      const next = await taking;
+      expect(other.terms.at(-1)).toBe(next.term);
+      expect([other.holders[0], other.holders.at(-1)]).toEqual(['elsewhere', 'here']);
+      await next.release();
+      expect([other.terms.at(-1), other.holders.at(-1)]).toEqual([null, 'nobody']);
+    });
+
+    it('gives the lease of a replica that leaves to the next one', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      const first = sit(coordinators.replica(), feed).seat;
+      await using second = sit(coordinators.replica(), feed).seat;
+      const lease = await first.elected(never);
+      const taking = second.elected(never);
+      await first[Symbol.asyncDispose]();
+      expect((await taking).term).toBeGreaterThan(lease.term);
+    });
+
+    it('elects nobody who does not want it any more', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      await using first = sit(coordinators.replica(), feed).seat;
+      await using second = sit(coordinators.replica(), feed).seat;
+      await using third = sit(coordinators.replica(), feed).seat;
+      const lease = await first.elected(never);
+      const controller = new AbortController();
+      const given = expect(second.elected(controller.signal)).rejects.toThrow('enough');
+      controller.abort(new Error('enough'));
+      await given;
+      await expect(second.elected(controller.signal)).rejects.toThrow('enough');
+      await lease.release();
+      expect((await third.elected(never)).term).toBeGreaterThan(lease.term);
+    });
+
+    it('settles each feed for itself, whether tenant or kind differ', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      const feeds: readonly FeedName[] = [
+        feed,
+        { ...feed, tenant: tenantOf('dev') },
+        { ...feed, kind: `${feed.kind}-too` },
+      ];
+      const seats = feeds.map((each) => sit(coordinators.replica(), each).seat);
+      for (const seat of seats) await seat.elected(never);
+      for (const [index, seat] of seats.entries()) {
+        await seat.announce({ everything: false, ids: new Set([`${index}`]) });
+        expect(await seat.others()).toBe(null);
+      }
+      for (const seat of seats) await seat[Symbol.asyncDispose]();
+    });
+
+    it('carries messages to all others of the feed, and to nobody else', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      const speaker = sit(coordinators.replica(), feed);
+      const listeners = [sit(coordinators.replica(), feed), sit(coordinators.replica(), feed)];
+      const stranger = sit(coordinators.replica(), { ...feed, tenant: tenantOf('dev') });
+      const at = new Date('2030-01-01T00:00:00Z');
+      const found: PollMessage = { kind: 'found', id: 'a', entity: { id: 'a', createdAt: at, next: undefined }, at };
+      await eventually(async () => {
+        await speaker.seat.send(found);
+        for (const { received } of listeners) expect(received.at(-1)).toEqual(found);
+      });
+      expect([speaker.received, stranger.received]).toEqual([[], []]);
+      for (const { seat } of [speaker, ...listeners, stranger]) await seat[Symbol.asyncDispose]();
+    });
+
+    it('carries messages of one that has no seat', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      const listener = sit(coordinators.replica(), feed);
+      await using _seat = listener.seat;
+      const outside = coordinators.replica();
+      await eventually(async () => {
+        await outside.send(feed, { kind: 'nudge' });
+        expect(listener.received.at(-1)).toEqual({ kind: 'nudge' });
+      });
+    });
+
+    it('tells each what all others watch, as long as they do', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      await using one = sit(coordinators.replica(), feed).seat;
+      await using other = sit(coordinators.replica(), feed).seat;
+      const third = sit(coordinators.replica(), feed).seat;
+      expect(await one.others()).toBe(null);
+      await one.announce({ everything: true, ids: new Set(['own']) });
+      expect(await one.others()).toBe(null);
+      await other.announce({ everything: false, ids: new Set(['a']) });
+      expect(await one.others()).toEqual({ everything: false, ids: new Set(['a']) });
+      await third.announce({ everything: false, ids: new Set(['b']) });
+      expect(await one.others()).toEqual({ everything: false, ids: new Set(['a', 'b']) });
+      await other.announce({ everything: true, ids: new Set() });
+      expect(await one.others()).toEqual({ everything: true, ids: new Set(['b']) });
+      await other.announce(null);
+      await third[Symbol.asyncDispose]();
+      expect(await one.others()).toBe(null);
+    });
+  });
+}

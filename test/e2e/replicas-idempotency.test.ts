@@ -1,0 +1,58 @@
+import { beforeEach, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { profileDataset, startPlatform, startProxy } from '../support/platform.ts';
+import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { CreateExportJobDocument, ListExportJobsDocument } from './operations.generated.ts';
+
+const creates = 'POST /data/core/ups/export/jobs';
+const destination = { target: { datasetId: profileDataset } };
+
+/** The id of the job, or the code of the error. */
+async function create(gateway: Gateway, input: { readonly idempotencyKey?: string }): Promise<unknown> {
+  const { data, errors } = await gateway.execute(CreateExportJobDocument, { input: { destination, ...input } });
+  if (data === null) return errors[0]?.extensions?.['code'];
+  return 'exportJob' in data.createExportJob ? data.createExportJob.exportJob.id : data.createExportJob.code;
+}
+
+const isJob = expect.stringMatching(/^ExportJob:/);
+
+describeWithRedis('an idempotency key at two replicas with one Redis', () => {
+  let redis: RedisUnderTest;
+  beforeEach(async () => {
+    redis = await startRedisServer();
+    return () => redis[Symbol.asyncDispose]();
+  });
+
+  it('creates once, however many ask at the same time and wherever', async () => {
+    await using platform = await startPlatform();
+    await using door = await startProxy(platform, () => false);
+    const env = { REDIS_URL: redis.url };
+    await using one = await startGateway({ platform: door, env });
+    await using other = await startGateway({ platform: door, env });
+    const first = await eventually(async () => {
+      const id = await create(one, { idempotencyKey: 'first' });
+      expect(id).toEqual(isJob);
+      return id;
+    });
+    expect(await create(other, { idempotencyKey: 'first' })).toBe(first);
+    const ids = await Promise.all([one, other, one, other].map((gateway) => create(gateway, { idempotencyKey: 'k' })));
+    expect(new Set(ids)).toEqual(new Set([isJob]));
+    expect(new Set([...ids, first]).size).toBe(2);
+    expect(door.requests.filter((request) => request === creates)).toHaveLength(2);
+  });
+
+  it('is refused while Redis is away, when everything without one goes on', async () => {
+    await redis.kill();
+    await using platform = await startPlatform();
+    await using door = await startProxy(platform, () => false);
+    await using gateway = await startGateway({ platform: door, env: { REDIS_URL: redis.url } });
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
+    expect(await create(gateway, { idempotencyKey: 'k' })).toBe('UPSTREAM_UNREACHABLE');
+    expect(await create(gateway, {})).toEqual(isJob);
+    expect((await gateway.query(ListExportJobsDocument, { first: 1 })).exportJobs.edges).toHaveLength(1);
+    expect(door.requests.filter((request) => request === creates)).toHaveLength(1);
+    await redis.start();
+    await eventually(async () => expect(await create(gateway, { idempotencyKey: 'k' })).toEqual(isJob));
+  });
+});

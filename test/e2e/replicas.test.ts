@@ -1,0 +1,208 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { beforeEach, expect, it } from 'vitest';
+import type { EventStream } from '../support/event-stream.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { connectGateway, type Gateway, startGateway } from '../support/gateway.ts';
+import { type GatewayProcess, startProcess } from '../support/gateway-process.ts';
+import { profileDataset, startProxy, startSteppedPlatform } from '../support/platform.ts';
+import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import {
+  CreateExportJobDocument,
+  ListExportJobsDocument,
+  WatchExportJobsDocument,
+  type WatchExportJobsSubscription,
+} from './operations.generated.ts';
+
+type Client = Pick<Gateway, 'query' | 'subscribe'>;
+type Told = WatchExportJobsSubscription['exportJobChanged'];
+
+/** Of the rounds, and of nothing else that is asked here. */
+const round = 'GET /data/core/ups/export/jobs?limit=100';
+/** Long enough that a lease depends on it and not on its shortest time. */
+const pollMs = 800;
+
+/** The platform behind a door for each replica, which notes who asks and can hold an answer back for ever. */
+async function startDoors(count: number) {
+  const clock = new FakeClock();
+  const platform = await startSteppedPlatform({ clock });
+  const doors = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const door = { holds: false };
+      const intercept = ({ method, url }: IncomingMessage, _: ServerResponse) =>
+        door.holds && `${method} ${url}`.startsWith(round);
+      return Object.assign(door, await startProxy(platform, intercept));
+    }),
+  );
+  return {
+    doors,
+    clock,
+    [Symbol.asyncDispose]: async () => {
+      for (const door of doors) await door[Symbol.asyncDispose]();
+      await platform.close();
+    },
+  };
+}
+
+const rounds = ({ requests }: { readonly requests: readonly string[] }) =>
+  requests.filter((target) => target.startsWith(round)).length;
+
+async function createJob(client: Client): Promise<string> {
+  const { createExportJob } = await client.query(CreateExportJobDocument, {
+    input: { destination: { target: { datasetId: profileDataset } } },
+  });
+  if (createExportJob.__typename !== 'CreateExportJobPayload') throw new Error('The job was not created.');
+  return createExportJob.exportJob.id;
+}
+
+/** What one client has been told of one job, with everything that tells events apart. */
+class History {
+  readonly told: Told[] = [];
+  readonly #id: string;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  async follow(events: EventStream<WatchExportJobsSubscription>, status: string): Promise<void> {
+    const reached = ({ exportJobChanged: { job } }: WatchExportJobsSubscription) =>
+      job?.id === this.#id && job.status === status;
+    const taken = await events.until(reached);
+    this.told.push(...taken.map(({ exportJobChanged }) => exportJobChanged).filter(({ job }) => job?.id === this.#id));
+  }
+
+  get cursor(): string {
+    return this.told.at(-1)?.cursor ?? '';
+  }
+
+  /** Names the life of the log. */
+  get epoch(): string {
+    return this.cursor.slice(0, this.cursor.indexOf('.'));
+  }
+
+  get steps(): readonly string[] {
+    return this.told.map(({ kind, cursor, previousStatus, job }) =>
+      [kind, cursor, previousStatus, job?.status].join(' '),
+    );
+  }
+}
+
+describeWithRedis('two replicas with one Redis', () => {
+  let redis: RedisUnderTest;
+  beforeEach(async () => {
+    redis = await startRedisServer();
+    return () => redis[Symbol.asyncDispose]();
+  });
+
+  it('lose and double nothing when the one that polls is killed in the middle of a round', async () => {
+    await using platform = await startDoors(2);
+    const env = { AUTH_MODE: 'embedded', PORT: '0', REDIS_URL: redis.url, LOG_LEVEL: 'debug' };
+    const polling = { POLL_MIN_MS: `${pollMs}`, POLL_MAX_MS: `${pollMs}` };
+    const start = (index: number): GatewayProcess =>
+      startProcess({ ...env, ...polling, AEP_BASE_URL: platform.doors[index]?.url ?? '' });
+    await using first = start(0);
+    await using second = start(1);
+    const [one, other] = await Promise.all([first.ready(), second.ready()]).then((urls) => urls.map(connectGateway));
+    const [oneDoor, otherDoor] = platform.doors;
+    if (!one || !other || !oneDoor || !otherDoor) throw new Error('There are two of each.');
+
+    await using doomed = one.subscribe(WatchExportJobsDocument, {});
+    await doomed.take();
+    await using lasting = other.subscribe(WatchExportJobsDocument, {});
+    await lasting.take();
+    // Created through the one that does not poll: all are told at once.
+    const id = await createJob(other);
+    const killed = new History(id);
+    const survivor = new History(id);
+    await Promise.all([killed.follow(doomed, 'NEW'), survivor.follow(lasting, 'NEW')]);
+    expect(survivor.steps).toEqual(killed.steps);
+    expect([rounds(oneDoor) > 0, rounds(otherDoor)]).toEqual([true, 0]);
+
+    oneDoor.holds = true;
+    const before = rounds(oneDoor);
+    await platform.clock.tick();
+    await eventually(() => expect(rounds(oneDoor)).toBeGreaterThan(before));
+    expect(rounds(otherDoor)).toBe(0);
+    first.signal('SIGKILL');
+    const killedAt = performance.now();
+    await otherDoor.asked(round);
+    expect(performance.now() - killedAt).toBeLessThan(2 * pollMs);
+    await doomed.failure();
+
+    await survivor.follow(lasting, 'PROCESSING');
+    await using resumed = other.subscribe(WatchExportJobsDocument, { after: killed.cursor });
+    await killed.follow(resumed, 'PROCESSING');
+    await platform.clock.runUntil(
+      Promise.all([killed.follow(resumed, 'SUCCEEDED'), survivor.follow(lasting, 'SUCCEEDED')]),
+    );
+    expect(killed.steps).toEqual(survivor.steps);
+    expect(new Set(survivor.told.map(({ kind, previousStatus, job }) => [kind, previousStatus, job?.status]))).toEqual(
+      new Set([
+        ['CREATED', null, 'NEW'],
+        ['CHANGED', 'NEW', 'PROCESSING'],
+        ['CHANGED', 'PROCESSING', 'SUCCEEDED'],
+      ]),
+    );
+  });
+
+  it('pass polling on at once when one of them stops as it should', async () => {
+    await using platform = await startDoors(2);
+    const [oneDoor, otherDoor] = platform.doors;
+    if (!oneDoor || !otherDoor) throw new Error('There are two of them.');
+    // A lease that no test waits for the end of.
+    const env = { REDIS_URL: redis.url, POLL_MIN_MS: '60000', POLL_MAX_MS: '60000' };
+    await using one = await startGateway({ platform: oneDoor, env });
+    await using other = await startGateway({ platform: otherDoor, env });
+    await using first = one.subscribe(WatchExportJobsDocument, {});
+    const id = await createJob(one);
+    const leaver = new History(id);
+    await leaver.follow(first, 'NEW');
+    await using second = other.subscribe(WatchExportJobsDocument, {});
+    const stayer = new History(id);
+    await stayer.follow(second, 'NEW');
+    expect([rounds(oneDoor) > 0, rounds(otherDoor)]).toEqual([true, 0]);
+    await platform.clock.tick();
+    await one.close();
+    await stayer.follow(second, 'PROCESSING');
+    expect(stayer.told.map(({ kind }) => kind)).toEqual(['SNAPSHOT', 'CHANGED']);
+    expect(await other.metric('aep_watch_lease_changes_total')).toBe(1);
+  });
+
+  it('tell subscribers that Redis is away and when it is back, and answer queries meanwhile', async () => {
+    await using platform = await startDoors(2);
+    const gateways = await Promise.all(
+      platform.doors.map((door) => startGateway({ platform: door, env: { REDIS_URL: redis.url } })),
+    );
+    const streams: EventStream<WatchExportJobsSubscription>[] = [];
+    try {
+      const [creator] = gateways;
+      if (!creator) throw new Error('There are two of them.');
+      const id = await createJob(creator);
+      const histories = gateways.map(() => new History(id));
+      for (const [index, gateway] of gateways.entries()) {
+        const events = gateway.subscribe(WatchExportJobsDocument, {});
+        streams.push(events);
+        await histories[index]?.follow(events, 'NEW');
+      }
+      await redis.kill();
+      const isKind = (kind: string) => (event: WatchExportJobsSubscription) => event.exportJobChanged.kind === kind;
+      for (const events of streams) await events.until(isKind('STALE'));
+      for (const gateway of gateways) {
+        const { exportJobs } = await gateway.query(ListExportJobsDocument, { first: 1 });
+        expect(exportJobs.edges[0]?.node.id).toBe(id);
+      }
+      await platform.clock.tick();
+      await redis.start();
+      for (const [index, events] of streams.entries()) await histories[index]?.follow(events, 'PROCESSING');
+      const [one, other] = histories;
+      expect(one?.told.map(({ job }) => job?.status).filter((status) => status !== 'NEW')).toEqual(['PROCESSING']);
+      // One may be told the new state, the other that it changed; both read the same log again.
+      expect(other?.epoch).toBe(one?.epoch);
+      const polling = await Promise.all(gateways.map((gateway) => gateway.metric('aep_watch_feeds')));
+      expect(polling).toEqual([1, 1]);
+    } finally {
+      for (const events of streams) await events[Symbol.asyncDispose]();
+      for (const gateway of gateways) await gateway.close();
+    }
+  });
+});

@@ -1,0 +1,46 @@
+import type { EventLog } from '../../src/events/event-log.ts';
+import { createRedisEventLog, type RedisEventLogOptions } from '../../src/events/redis-event-log.ts';
+import { type FeedKeys, feedKeys } from '../../src/events/redis-keys.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { type Redis, startRedis } from '../../src/runtime/redis.ts';
+import { createRedisStreamReader, type RedisStreamReader } from '../../src/runtime/redis-stream-reader.ts';
+import { tenantOf } from './tenants.ts';
+
+/** What one gateway process has of Redis: its connections and its one reader. */
+export interface RedisReplica extends AsyncDisposable {
+  readonly redis: Redis;
+  readonly reader: RedisStreamReader;
+  /** Everything that was logged, as JSON lines. */
+  readonly logged: readonly string[];
+  createLog<Entity>(
+    options: Pick<RedisEventLogOptions<Entity>, 'key' | 'maxEntries' | 'maxBytes' | 'retentionMs'> & {
+      readonly keys: FeedKeys;
+    },
+  ): EventLog<Entity>;
+}
+
+export function startReplica(url: string, clock: Clock = systemClock): RedisReplica {
+  const logged: string[] = [];
+  const logger = createLogger({ level: 'debug', destination: { write: (line) => void logged.push(line) } });
+  const redis = startRedis({ url, clock, logger });
+  const reader = createRedisStreamReader({ redis, clock, logger });
+  return {
+    redis,
+    reader,
+    logged,
+    createLog: (options) => createRedisEventLog({ ...options, redis, reader, clock, logger }),
+    [Symbol.asyncDispose]: async () => {
+      await reader[Symbol.asyncDispose]();
+      await redis[Symbol.asyncDispose]();
+    },
+  };
+}
+
+let feeds = 0;
+
+/** The keys of a feed that no other test uses. */
+export function ownKeys(): FeedKeys {
+  feeds += 1;
+  return feedKeys(tenantOf('prod'), `feed-${feeds}`);
+}

@@ -1,0 +1,108 @@
+import type { ExportJob } from '../../../src/domain/export-job.ts';
+import type { EventLog, LogReader } from '../../../src/events/event-log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import { createMemoryCoordinator } from '../../../src/poller/memory-coordinator.ts';
+import type { Lease, PollCoordinator, PollMessage } from '../../../src/poller/poll-coordinator.ts';
+import { FakePlatform, settle } from './fake-platform.ts';
+import { WatchSetup } from './watch-setup.ts';
+
+/** Several replicas on one platform, one log and one clock; which of them polls is settled between them. */
+export class ReplicaSetup implements AsyncDisposable {
+  readonly platform = new FakePlatform();
+  readonly clock = this.platform.clock;
+  readonly log: EventLog<ExportJob> = createMemoryEventLog({ key: ({ id }) => id });
+  readonly replicas: readonly [WatchSetup, WatchSetup];
+  /** Messages between replicas that are lost. */
+  loses: (message: PollMessage) => boolean = () => false;
+  /** Until when others do not know what is watched. */
+  announcing: Promise<void> = Promise.resolve();
+  readonly #coordinator = createMemoryCoordinator();
+  #lease: Lease | null = null;
+  /** Of leases that have run out. */
+  readonly #unnoticed = new Set<AbortController>();
+  #lost = new AbortController();
+
+  constructor(options: ConstructorParameters<typeof WatchSetup>[0] = {}) {
+    const replica = () =>
+      new WatchSetup({
+        ...options,
+        platform: this.platform,
+        coordinator: this.#observed(),
+        createLog: () => ownEnd(this.log),
+        retentionMs: 0,
+      });
+    this.replicas = [replica(), replica()];
+  }
+
+  /** The lease runs out without its holder noticing, as after a long standstill of its process. */
+  async expire(): Promise<void> {
+    this.#unnoticed.add(this.#lost);
+    await this.#lease?.release();
+    await settle();
+  }
+
+  /** Whoever has let a lease run out notices, as it does when it renews it in vain. */
+  async notice(): Promise<void> {
+    for (const lost of this.#unnoticed) lost.abort();
+    this.#unnoticed.clear();
+    await settle();
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.replicas[0].pass(ms);
+  }
+
+  async nextRound(): Promise<void> {
+    await this.replicas[0].nextRound();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const replica of this.replicas) await replica[Symbol.asyncDispose]();
+  }
+
+  #observed(): PollCoordinator {
+    const coordinator = this.#coordinator;
+    return {
+      join: (feed, listener) => {
+        const received = (message: PollMessage) => {
+          if (!this.loses(message)) listener.received(message);
+        };
+        const seat = coordinator.join(feed, { ...listener, received });
+        return {
+          get term() {
+            return seat.term;
+          },
+          elected: async (signal) => {
+            const lease = await seat.elected(signal);
+            const lost = new AbortController();
+            this.#lease = lease;
+            this.#lost = lost;
+            return { term: lease.term, lost: lost.signal, release: () => lease.release() };
+          },
+          announce: async (scope) => {
+            await this.announcing;
+            await seat.announce(scope);
+          },
+          others: () => seat.others(),
+          send: (message) => seat.send(message),
+          [Symbol.asyncDispose]: () => seat[Symbol.asyncDispose](),
+        };
+      },
+      send: (feed, message) => coordinator.send(feed, message),
+      [Symbol.asyncDispose]: () => coordinator[Symbol.asyncDispose](),
+    };
+  }
+}
+
+/** A log of which each replica may dispose for itself. */
+function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
+  const closed = new AbortController();
+  return {
+    write: (write, options) => log.write(write, options),
+    snapshot: () => log.snapshot(),
+    watch: (listener) => log.watch(listener),
+    open: ({ after, signal }): Promise<LogReader<ExportJob>> =>
+      log.open({ after, signal: AbortSignal.any([signal, closed.signal]) }),
+    [Symbol.asyncDispose]: async () => closed.abort(),
+  };
+}

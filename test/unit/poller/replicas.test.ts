@@ -1,0 +1,382 @@
+import { describe, expect, it } from 'vitest';
+import { ForbiddenError, NotFoundError, PlatformError } from '../../../src/errors.ts';
+import type { PollMetrics } from '../../../src/poller/poll-metrics.ts';
+import { exportJob, settle } from './fake-platform.ts';
+import { ReplicaSetup } from './replica-setup.ts';
+
+const outage = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
+const refused = () => new ForbiddenError({ message: 'The platform refuses the token.' });
+
+describe('replicas that watch the same', () => {
+  it('ask the platform once for all of them, and tell all subscribers the same events with the same cursors', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const followers = [await one.follow({}, 'one'), await other.follow({}, 'other')];
+    for (const status of ['QUEUED', 'PROCESSING', 'SUCCEEDED'] as const) {
+      setup.platform.set('a', status);
+      await setup.nextRound();
+    }
+    const expected = ['SNAPSHOT a NEW', 'CHANGED a QUEUED', 'CHANGED a PROCESSING', 'CHANGED a SUCCEEDED'];
+    expect(followers.map(({ kinds }) => kinds)).toEqual([expected, expected]);
+    expect(followers[1]?.events.map(({ cursor }) => cursor)).toEqual(followers[0]?.events.map(({ cursor }) => cursor));
+    expect(listedBy(setup)).toEqual(['one', 'one', 'one', 'one']);
+    expect(setup.platform.mostInFlight).toBe(1);
+  });
+
+  it('look as far back as the subscribers of all of them need, at once', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(...manyEnded(150, 100), exportJob('old', 1, 'NEW'), exportJob('young', 1_000, 'NEW'));
+    await one.follow({ ids: ['young'] });
+    expect((await other.follow()).kinds).toEqual(['SNAPSHOT young NEW', 'SNAPSHOT old NEW']);
+  });
+
+  it('follow by name what only another one watches by name', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(...manyEnded(150, 100), exportJob('old', 1, 'NEW'), exportJob('young', 1_000, 'NEW'));
+    await one.follow({ ids: ['young'] }, 'one');
+    const follower = await other.follow({ ids: ['old'] }, 'other');
+    setup.platform.set('old', 'SUCCEEDED');
+    await setup.nextRound();
+    expect(follower.kinds).toEqual(['SNAPSHOT old NEW', 'CHANGED old SUCCEEDED']);
+    expect(setup.platform.calls.filter(({ kind }) => kind === 'get').map(({ by }) => by)).toEqual(['other', 'one']);
+  });
+
+  it('end all polling within five seconds after the last subscriber of all of them has left', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    const first = await one.follow();
+    const second = await other.follow();
+    second.leave();
+    await setup.pass(5_000);
+    expect(other.registry.stats()).toMatchObject({ feeds: 0, idleFeeds: 0 });
+    first.leave();
+    await settle();
+    setup.platform.calls.length = 0;
+    await setup.pass(5_000);
+    expect(one.registry.stats()).toMatchObject({ feeds: 0, idleFeeds: 0 });
+    expect(setup.platform.calls).toEqual([]);
+    expect(setup.clock.pending()).toBe(0);
+  });
+
+  it('make a round at once for a change that was made in one that has no subscriber', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    await one.follow();
+    await setup.pass(300_000);
+    const calls = setup.platform.count('list');
+    other.nudge();
+    await settle();
+    expect(setup.platform.count('list')).toBe(calls + 1);
+  });
+});
+
+describe('a replica that does not poll', () => {
+  it('lets a subscriber begin with what is there, without a call for it', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    await one.follow({}, 'one');
+    setup.platform.calls.length = 0;
+    expect((await other.follow({ ids: ['a'] }, 'other')).kinds).toEqual(['SNAPSHOT a PROCESSING']);
+    expect(setup.platform.calls).toEqual([{ kind: 'prove', by: 'other' }]);
+  });
+
+  it('tells a subscriber that the round it waited for failed elsewhere, as if it had been its own', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    await one.follow({ ids: ['a'] });
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? outage() : null);
+    await expect(other.subscribe()).rejects.toMatchObject({
+      code: 'PLATFORM_ERROR',
+      retryable: true,
+      message: outage().message,
+    });
+  });
+
+  it('has what its subscriber reads by name told as new to all who watch everything', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    const everything = await one.follow();
+    setup.platform.put(exportJob('new', 5, 'NEW'));
+    expect((await other.follow({ ids: ['new'] })).kinds).toEqual(['SNAPSHOT new NEW']);
+    expect(everything.kinds.slice(1)).toEqual(['CREATED new NEW']);
+    await setup.nextRound();
+    expect(everything.kinds.slice(1)).toEqual(['CREATED new NEW']);
+  });
+
+  it('has what its subscriber found to be gone removed for all', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('old', 1), exportJob('other', 2), ...manyEnded(98, 10));
+    await one.follow({ ids: ['other'] });
+    setup.platform.put(exportJob('young', 1_000));
+    await setup.nextRound();
+    setup.platform.delete('old');
+    const known = async () => (await setup.log.snapshot()).entities.map(({ id }) => id);
+    expect(await known()).toContain('old');
+    await expect(other.subscribe({ ids: ['old'] })).rejects.toBeInstanceOf(NotFoundError);
+    expect(await known()).not.toContain('old');
+  });
+
+  it('reads nothing by name before whoever polls knows that it is watched', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(...manyEnded(150, 100), exportJob('old', 1), exportJob('young', 1_000));
+    await one.follow({ ids: ['young'] });
+    let announced = () => {};
+    setup.announcing = new Promise((resolve) => {
+      announced = resolve;
+    });
+    const following = other.follow({ ids: ['old'] });
+    await settle();
+    expect(setup.platform.count('get')).toBe(0);
+    announced();
+    expect((await following).kinds).toEqual(['SNAPSHOT old PROCESSING']);
+    expect(setup.platform.count('get')).toBe(1);
+  });
+
+  it('says again what was not heard', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    const everything = await one.follow();
+    setup.platform.put(exportJob('new', 5, 'NEW'));
+    setup.loses = ({ kind }) => kind === 'found';
+    const following = other.follow({ ids: ['new'] });
+    await settle();
+    expect(everything.kinds).toHaveLength(1);
+    setup.loses = () => false;
+    await setup.pass(1_000);
+    expect((await following).kinds).toEqual(['SNAPSHOT new NEW']);
+    expect(everything.kinds.slice(1)).toEqual(['CREATED new NEW']);
+  });
+
+  it('brings in itself what was not heard by one that is gone', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    await one.follow();
+    const everything = await other.follow();
+    setup.platform.put(exportJob('new', 5, 'NEW'));
+    setup.loses = ({ kind }) => kind === 'found';
+    const following = other.follow({ ids: ['new'] });
+    await settle();
+    setup.platform.hold();
+    await setup.expire();
+    expect((await following).kinds).toEqual(['SNAPSHOT new NEW']);
+    expect(everything.kinds.slice(1)).toEqual(['CREATED new NEW']);
+  });
+
+  it('takes over at once from one that only lingers', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    (await one.follow({}, 'one')).leave();
+    await setup.pass(1_000);
+    const follower = await other.follow({}, 'other');
+    expect(listedBy(setup)).toEqual(['one', 'other']);
+    setup.platform.set('a', 'SUCCEEDED');
+    await setup.pass(3_000);
+    expect(follower.kinds).toEqual(['SNAPSHOT a NEW', 'CHANGED a SUCCEEDED']);
+    expect(listedBy(setup)).toEqual(['one', 'other', 'other']);
+  });
+});
+
+describe('what is logged', () => {
+  it('is who polls, and why a lease was given up', async () => {
+    const lines: (readonly [unknown, unknown])[] = [];
+    const debug = (details: unknown, message?: string) => void lines.push([message, details]);
+    await using setup = new ReplicaSetup({ logger: { debug, warn: () => undefined } });
+    const [one, other] = setup.replicas;
+    const first = await one.follow();
+    await other.follow();
+    first.leave();
+    await settle();
+    expect(lines.filter(([message]) => message !== 'poll round')).toMatchObject([
+      ['poll lease gained', { kind: 'export-jobs', sandbox: 'prod', term: 1 }],
+      ['polled by another replica', { term: 1 }],
+      ['poll lease released', { term: 1, why: 'watched elsewhere only' }],
+      ['polled by another replica', { term: 2 }],
+      ['poll lease gained', { term: 2 }],
+    ]);
+  });
+});
+
+describe('what is counted', () => {
+  it('is each round by its end, each event once, and who polls', async () => {
+    const counted: unknown[] = [];
+    const metrics: PollMetrics = {
+      roundEnded: ({ outcome }) => counted.push(outcome),
+      told: ({ events }) => counted.push(...events),
+      leaseChanged: ({ change }) => counted.push(change),
+      resynced: ({ kind }) => counted.push(`${kind} anew`),
+    };
+    await using setup = new ReplicaSetup({ metrics });
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    await one.follow();
+    await other.follow();
+    setup.platform.set('a', 'SUCCEEDED');
+    await setup.nextRound();
+    await other.follow({ after: 'nonsense' });
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? outage() : null);
+    await setup.nextRound();
+    await setup.nextRound();
+    expect(counted).toEqual(['gained', 'good', 'good', 'CHANGED', 'export-jobs anew', 'failed', 'failed', 'STALE']);
+    counted.length = 0;
+    await setup.expire();
+    await setup.notice();
+    expect(counted).toEqual(['gained', 'failed', 'lost']);
+    expect([one, other].map(({ registry }) => registry.stats())).toMatchObject([
+      { feeds: 1, polling: 0 },
+      { feeds: 1, polling: 1 },
+    ]);
+  });
+});
+
+describe('taking over', () => {
+  it('happens at once when the last subscriber of the one that polls leaves, with no event of its own', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const first = await one.follow({}, 'one');
+    const second = await other.follow({}, 'other');
+    first.leave();
+    await settle();
+    expect(listedBy(setup)).toEqual(['one', 'other']);
+    setup.platform.set('a', 'SUCCEEDED');
+    await setup.nextRound();
+    expect(second.kinds).toEqual(['SNAPSHOT a NEW', 'CHANGED a SUCCEEDED']);
+  });
+
+  it('tells as new what came into being between the rounds of the two', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const first = await one.follow();
+    const second = await other.follow();
+    setup.platform.put(exportJob('b', 2, 'NEW'));
+    first.leave();
+    await settle();
+    expect(second.kinds).toEqual(['SNAPSHOT a NEW', 'CREATED b NEW']);
+  });
+
+  it('discards the round of one that did not notice it, which then follows, without STALE', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const followers = [await one.follow({}, 'one'), await other.follow({}, 'other')];
+    setup.platform.set('a', 'QUEUED');
+    const release = setup.platform.hold();
+    await setup.nextRound();
+    setup.platform.hold()();
+    setup.platform.set('a', 'PROCESSING');
+    await setup.expire();
+    release();
+    await settle();
+    for (let round = 0; round < 4; round += 1) await setup.nextRound();
+    const expected = ['SNAPSHOT a NEW', 'CHANGED a PROCESSING'];
+    expect(followers.map(({ kinds }) => kinds)).toEqual([expected, expected]);
+    expect(listedBy(setup)).toEqual(['one', 'one', 'other', 'other', 'other', 'other', 'other']);
+    expect([one, other].map(({ registry }) => registry.stats().polling)).toEqual([0, 1]);
+  });
+
+  it('refuses from its first round on what the one before may still write: nothing is compared with what that changes', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(...manyEnded(150, 100));
+    const everything = await one.follow();
+    await other.follow();
+    setup.platform.put(exportJob('a', 1_000, 'NEW'), exportJob('b', 1_001, 'NEW'));
+    const releaseOne = setup.platform.hold();
+    await setup.nextRound();
+    const releaseOther = setup.platform.hold();
+    await setup.expire();
+    releaseOne();
+    await settle();
+    releaseOther();
+    await settle();
+    // What has fallen off the newest page in between is not new, though the last good round had seen it there.
+    expect(everything.kinds).toEqual(['CREATED a NEW', 'CREATED b NEW']);
+  });
+
+  it('is no reason to serve a subscriber with what nobody has confirmed since', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    await one.follow({}, 'one');
+    await other.follow({}, 'other');
+    const release = setup.platform.hold();
+    setup.platform.set('a', 'QUEUED');
+    await setup.expire();
+    let begun = false;
+    const following = other.follow().then((follower) => {
+      begun = true;
+      return follower;
+    });
+    await settle();
+    expect(begun).toBe(false);
+    release();
+    expect((await following).kinds).toEqual(['SNAPSHOT a QUEUED']);
+  });
+
+  it('happens when the platform refuses all subscribers of the one that polls, and turns nobody away', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const first = await one.follow({}, 'one');
+    await other.follow({}, 'other');
+    setup.platform.failure = ({ kind, by }) => (kind === 'list' && by === 'one' ? refused() : null);
+    await setup.nextRound();
+    setup.platform.set('a', 'SUCCEEDED');
+    await setup.nextRound();
+    expect(listedBy(setup)).toEqual(['one', 'one', 'other', 'other']);
+    expect(first.kinds).toEqual(['SNAPSHOT a NEW', 'CHANGED a SUCCEEDED']);
+  });
+
+  it('goes to and fro in no storm when the platform refuses everybody, and is told as STALE', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const follower = await one.follow();
+    await other.follow();
+    setup.platform.calls.length = 0;
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? refused() : null);
+    await setup.pass(60_000);
+    expect(setup.platform.count('list')).toBeLessThanOrEqual(20);
+    expect(follower.kinds).toEqual(['SNAPSHOT a NEW', 'STALE']);
+    setup.platform.failure = () => null;
+    await setup.pass(20_000);
+    expect(follower.kinds).toEqual(['SNAPSHOT a NEW', 'STALE', 'RECOVERED']);
+  });
+
+  it('goes on with a feed that is stale', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const first = await one.follow();
+    const second = await other.follow();
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? outage() : null);
+    await setup.nextRound();
+    await setup.nextRound();
+    first.leave();
+    setup.platform.failure = () => null;
+    await settle();
+    expect(second.kinds).toEqual(['SNAPSHOT a NEW', 'STALE', 'RECOVERED']);
+  });
+});
+
+function listedBy({ platform }: ReplicaSetup): readonly string[] {
+  return platform.calls.filter(({ kind }) => kind === 'list').map(({ by }) => by);
+}
+
+function manyEnded(count: number, fromMs: number) {
+  return Array.from({ length: count }, (_, index) => exportJob(`ended-${fromMs + index}`, fromMs + index, 'SUCCEEDED'));
+}
