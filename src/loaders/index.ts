@@ -23,6 +23,7 @@ import type { Connection } from './connection.ts';
 import { createLoader, type Loader, LoadFailure, loadEach } from './create-loader.ts';
 import { type DatasetConnectionOptions, readDatasets } from './dataset-connection.ts';
 import { type ExportJobConnectionOptions, readExportJobs } from './export-job-connection.ts';
+import { createExportJobLoader } from './export-job-loader.ts';
 import { createProfileLoader } from './profile-loader.ts';
 import {
   type PageOptions,
@@ -72,11 +73,7 @@ export interface Loaders {
 export function createLoaders(api: PlatformApi): Loaders {
   let fields: SelectedFields = {};
 
-  // The platform has no call for many export jobs: each one costs a call of its own.
-  const exportJob = createLoader({
-    idOf: ({ id }: ExportJob) => id,
-    loadMany: loadEach((id) => api.exportJobs.get(id)),
-  });
+  const exportJob = createExportJobLoader(api.exportJobs);
   const dataset = createLoader({
     idOf: ({ id }: Dataset) => id,
     loadMany: (ids) => api.datasets.getMany(ids, fields.dataset),
