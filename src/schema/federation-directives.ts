@@ -3,8 +3,8 @@
  * subgraph-sdl.ts prints them.
  */
 
-/** The version of the specification that is linked: the lowest that has all that is used, so every composer knows it. */
-const specification = 'https://specs.apollo.dev/federation/v2.3';
+/** The version of the specification that is linked: the lowest that allows subscriptions, so every composer knows it. */
+const specification = 'https://specs.apollo.dev/federation/v2.4';
 
 /** Of the schema. */
 export const federationLink = {
