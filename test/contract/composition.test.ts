@@ -62,6 +62,23 @@ describe.each(Object.entries(composers))('composed by %s', (_, compose) => {
     expect(fieldsOf(schema, 'Query')).toEqual(expect.arrayContaining(['exportJob', 'campaigns', 'viewer']));
   });
 
+  it('leaves room for the node of a graph that takes this one’s out', () => {
+    const takeOut = ({ name, fields, ...type }: ObjectTypeDefinitionNode) =>
+      name.value === 'Query'
+        ? { ...type, name, fields: fields?.filter((field) => !['node', 'nodes'].includes(field.name.value)) }
+        : undefined;
+    const without = visit(parse(sdl), { ObjectTypeDefinition: takeOut });
+    const own = marketingSdl.replaceAll(/(nodes?\(.*) @shareable/g, '$1');
+    expect(own).not.toBe(marketingSdl);
+    const composed = compose([
+      { ...exports, sdl: print(without) },
+      { ...marketing, sdl: own },
+    ]);
+    expect(composed.errors).toEqual([]);
+    expect(fieldsOf(publicSchema(composed.supergraph), 'Query')).toEqual(expect.arrayContaining(['node', 'nodes']));
+    expect(compose([exports, { ...marketing, sdl: own }]).errors.length).toBeGreaterThan(0);
+  });
+
   it('takes nothing from clients but node and nodes', () => {
     const alone = compose([exports]);
     expect(alone.errors).toEqual([]);
