@@ -6,6 +6,7 @@ import * as typescriptOperations from '@graphql-codegen/typescript-operations';
 import { parse, printSchema } from 'graphql';
 import { variables } from './src/config-variables.ts';
 import { schema } from './src/schema/index.ts';
+import { printSubgraph } from './src/schema/subgraph-sdl.ts';
 
 /**
  * Writes what is made from the source and checked in beside it: the SDL, the typed operations of the end-to-end tests,
@@ -25,7 +26,13 @@ async function typedOperations(): Promise<string> {
     schema: parse(printSchema(schema)),
     documents,
     config: {
-      scalars: { DateTime: 'string', SafeInt: 'number', URL: 'string', JSONObject: 'Record<string, unknown>' },
+      scalars: {
+        DateTime: 'string',
+        SafeInt: 'number',
+        URL: 'string',
+        JSONObject: 'Record<string, unknown>',
+        _Any: 'unknown',
+      },
       useTypeImports: true,
       enumType: 'string-literal',
       strictScalars: true,
@@ -48,7 +55,7 @@ function configurationTable(readme: string): string {
 }
 
 const outputs: Record<string, () => string | Promise<string>> = {
-  'schema/schema.graphql': () => `# ${notice}\n\n${printSchema(schema)}\n`,
+  'schema/schema.graphql': () => printSubgraph(schema),
   'test/e2e/operations.generated.ts': typedOperations,
   'README.md': () => configurationTable(readFileSync(new URL('README.md', root), 'utf8')),
 };

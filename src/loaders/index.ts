@@ -23,6 +23,7 @@ import type { Connection } from './connection.ts';
 import { createLoader, type Loader, LoadFailure, loadEach } from './create-loader.ts';
 import { type DatasetConnectionOptions, readDatasets } from './dataset-connection.ts';
 import { type ExportJobConnectionOptions, readExportJobs } from './export-job-connection.ts';
+import { createExportJobLoader } from './export-job-loader.ts';
 import { createProfileLoader, type ProfileLoader } from './profile-loader.ts';
 import {
   type PageOptions,
@@ -91,11 +92,7 @@ class OperationLoaders implements Loaders {
   }
 
   get exportJob(): Loader<ExportJobId, ExportJob> {
-    // The platform has no call for many export jobs: each one costs a call of its own.
-    this.#exportJob ??= createLoader({
-      idOf: ({ id }) => id,
-      loadMany: loadEach((id) => this.#api.exportJobs.get(id)),
-    });
+    this.#exportJob ??= createExportJobLoader(this.#api.exportJobs);
     return this.#exportJob;
   }
 

@@ -3,6 +3,7 @@ import { type BatchId, platformId } from '../domain/ids.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, connectionType, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
+import { entityKeys } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
 import { JobErrorRef } from './job.ts';
 import { Node, registerNode } from './node.ts';
@@ -49,6 +50,7 @@ const BatchFileConnection = connectionType('BatchFile', BatchFileRef);
 BatchRef.implement({
   description: 'A unit of data in a dataset: what an export has written, or is writing.',
   interfaces: [Node],
+  extensions: entityKeys,
   fields: (t) => ({
     id: t.id({ description: 'The global id.', resolve: (batch) => globalId('Batch', batch.id) }),
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),

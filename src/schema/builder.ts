@@ -15,6 +15,8 @@ export const builder = new SchemaBuilder<{
     DateTime: { Input: Date; Output: Date };
     SafeInt: { Input: number; Output: number };
     URL: { Input: string; Output: string };
+    /** Whatever a router sends: the resolver checks it. */
+    _Any: { Input: unknown; Output: unknown };
     JSONObject: { Input: Readonly<Record<string, unknown>>; Output: Readonly<Record<string, unknown>> };
   };
 }>({

@@ -2,10 +2,12 @@ import type { ArgBuilder, ObjectRef } from '@pothos/core';
 import { z } from 'zod';
 import type { Connection, Edge } from '../loaders/connection.ts';
 import { builder } from './builder.ts';
+import { shareable } from './federation-directives.ts';
 import { afterInput, firstInput, parseInput } from './input.ts';
 
 const PageInfo = builder.objectRef<Connection<unknown>['pageInfo']>('PageInfo').implement({
   description: 'Where a page of a connection stands.',
+  extensions: shareable,
   fields: (t) => ({
     hasNextPage: t.exposeBoolean('hasNextPage', {
       description: 'Whether asking with `after: endCursor` may give more.',

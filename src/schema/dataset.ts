@@ -8,6 +8,7 @@ import { CreateDatasetInput, createDataset, createDatasetInput } from './create-
 import { describedEnum } from './enum.ts';
 import { mutationErrors } from './errors.ts';
 import { ExportJobFilterInput, parseExportJobFilter } from './export-job-filter.ts';
+import { entityKeys, operational } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
 import { dateInput, nonEmpty, nullable, optional, parseInput } from './input.ts';
 import { Node, registerNode } from './node.ts';
@@ -36,6 +37,7 @@ const TagRef = builder.objectRef<Dataset['tags'][number]>('Tag').implement({
 DatasetRef.implement({
   description: 'A place in the data lake that batches are written to.',
   interfaces: [Node],
+  extensions: entityKeys,
   fields: (t) => ({
     id: t.id({ description: 'The global id.', resolve: (dataset) => globalId('Dataset', dataset.id) }),
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
@@ -55,7 +57,11 @@ DatasetRef.implement({
       description: 'Whether profiles can be exported into it: it follows the union profile schema.',
       resolve: isUnionProfileDataset,
     }),
-    version: t.exposeString('version', { nullable: true, description: 'Version of its description.' }),
+    version: t.exposeString('version', {
+      extensions: operational,
+      nullable: true,
+      description: 'Version of its description.',
+    }),
     state: t.exposeString('state', {
       nullable: true,
       description: 'The platform’s word for its state, such as `DRAFT`.',

@@ -9,6 +9,7 @@ import {
   RateLimitedError,
 } from '../errors.ts';
 import { builder } from './builder.ts';
+import { operational, shareable } from './federation-directives.ts';
 
 const ErrorInterface = builder.interfaceRef<GatewayError>('Error').implement({
   description:
@@ -21,6 +22,7 @@ const ErrorInterface = builder.interfaceRef<GatewayError>('Error').implement({
 
 const InputIssue = builder.objectRef<InvalidInputError['issues'][number]>('InputIssue').implement({
   description: 'One thing that is wrong with the input.',
+  extensions: shareable,
   fields: (t) => ({
     path: t.exposeString('path', { description: 'The argument path: `input.filter.segments.0.segmentId`.' }),
     message: t.exposeString('message', { description: 'What is wrong there.' }),
@@ -32,6 +34,7 @@ builder.objectType(InvalidInputError, {
   description:
     'The input cannot be right. Nothing was done. Each entry names the argument path, so a form can mark the field.',
   interfaces: [ErrorInterface],
+  extensions: shareable,
   fields: (t) => ({
     issues: t.expose('issues', { type: [InputIssue], description: 'Everything that is wrong, not only the first.' }),
   }),
@@ -41,6 +44,7 @@ builder.objectType(NotFoundError, {
   name: 'NotFoundError',
   description: 'The platform does not know what the input names.',
   interfaces: [ErrorInterface],
+  extensions: shareable,
   fields: (t) => ({ id: t.exposeID('id', { description: 'The id that is not known.' }) }),
 });
 
@@ -48,18 +52,21 @@ builder.objectType(ConflictError, {
   name: 'ConflictError',
   description: 'The present state forbids it: the job has already ended, or another change came first.',
   interfaces: [ErrorInterface],
+  extensions: shareable,
 });
 
 builder.objectType(ForbiddenError, {
   name: 'ForbiddenError',
   description: 'The caller may not do this.',
   interfaces: [ErrorInterface],
+  extensions: shareable,
 });
 
 builder.objectType(RateLimitedError, {
   name: 'RateLimitedError',
   description: 'Too many requests at this moment.',
   interfaces: [ErrorInterface],
+  extensions: shareable,
   fields: (t) => ({
     retryAfterMs: t.expose('retryAfterMs', {
       type: 'SafeInt',
@@ -73,9 +80,11 @@ builder.objectType(PlatformError, {
   name: 'PlatformError',
   description: 'The platform refused or failed.',
   interfaces: [ErrorInterface],
+  extensions: shareable,
   fields: (t) => ({
     status: t.exposeInt('status', { description: 'The HTTP status of its answer.' }),
     requestId: t.string({
+      extensions: operational,
       nullable: true,
       description: 'The request id under which the platform knows the call.',
       resolve: (error) => error.upstream?.requestId ?? null,
@@ -88,6 +97,7 @@ builder.objectType(OutcomeUnknownError, {
   name: 'OutcomeUnknownError',
   description: 'The platform may or may not have done it: no answer came. Look for the result before trying again.',
   interfaces: [ErrorInterface],
+  extensions: shareable,
 });
 
 /** The error types of a mutation's result union: those of every mutation, and those named here. */

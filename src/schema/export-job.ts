@@ -12,6 +12,7 @@ import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
+import { entityKeys, operational } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
 import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from './job.ts';
 import { MergePolicyReferenceRef } from './merge-policy-reference.ts';
@@ -171,6 +172,7 @@ const ExportMetricsRef = builder.objectRef<ExportMetrics>('ExportMetrics').imple
 
 const ComputeJobs = builder.objectRef<NonNullable<ExportJob['computeJobs']>>('ComputeJobs').implement({
   description: 'The platform’s own compute jobs behind an export job, for support cases.',
+  extensions: operational,
   fields: (t) => ({
     exportJob: t.exposeString('exportJob', { nullable: true, description: 'Job that exports.' }),
     pushJob: t.exposeString('pushJob', { nullable: true, description: 'Job that pushes the result.' }),
@@ -180,6 +182,7 @@ const ComputeJobs = builder.objectRef<NonNullable<ExportJob['computeJobs']>>('Co
 ExportJobRef.implement({
   description: 'One run of an export: what was asked for, where it goes, how far it is.',
   interfaces: [Node],
+  extensions: entityKeys,
   fields: (t) => ({
     id: t.id({ description: 'The global id.', resolve: (job) => globalId('ExportJob', job.id) }),
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
@@ -219,12 +222,19 @@ ExportJobRef.implement({
     destination: t.expose('destination', { type: ExportDestinationRef, description: 'Where it goes.' }),
     metrics: t.expose('metrics', { type: ExportMetricsRef, description: 'Times and counts.' }),
     errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong. May hold entries on a success.' }),
-    computeJobs: t.expose('computeJobs', { type: ComputeJobs, nullable: true, description: 'For support cases.' }),
+    computeJobs: t.expose('computeJobs', {
+      extensions: operational,
+      type: ComputeJobs,
+      nullable: true,
+      description: 'For support cases.',
+    }),
     profileInstanceId: t.exposeString('profileInstanceId', {
+      extensions: operational,
       nullable: true,
       description: 'The profile store, `ups`.',
     }),
     requestId: t.exposeString('requestId', {
+      extensions: operational,
       nullable: true,
       description: 'The platform’s id of the request that made it.',
     }),

@@ -18,7 +18,9 @@ import './segment-definition.ts';
 import './merge-policy.ts';
 import './profile.ts';
 import './viewer.ts';
+import './federation.ts';
 import { builder } from './builder.ts';
+import { federationLink } from './federation-directives.ts';
 
 /** The executable schema: the public contract in code. */
-export const schema = builder.toSchema();
+export const schema = builder.toSchema({ extensions: federationLink });

@@ -2,6 +2,7 @@ import type { SegmentMembershipStatus } from '../domain/export-job.ts';
 import type { JobError, NamespaceCount, TimeSpan } from '../domain/job.ts';
 import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';
+import { operational } from './federation-directives.ts';
 
 /** What export jobs, segment jobs and batches share. */
 
@@ -10,7 +11,11 @@ export const JobErrorRef = builder.objectRef<JobError>('JobError').implement({
   fields: (t) => ({
     code: t.exposeString('code', { description: 'The platform’s own code.' }),
     message: t.exposeString('message', { description: 'The platform’s own words.' }),
-    callStack: t.exposeString('callStack', { nullable: true, description: 'Where in the platform, when it tells.' }),
+    callStack: t.exposeString('callStack', {
+      extensions: operational,
+      nullable: true,
+      description: 'Where in the platform, when it tells.',
+    }),
   }),
 });
 

@@ -1,6 +1,7 @@
 import { type MergePolicyId, platformId } from '../domain/ids.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
+import { entityKeys } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
 import { Node, registerNode } from './node.ts';
 import { DatasetRef, MergePolicyConnection, MergePolicyRef } from './refs.ts';
@@ -8,6 +9,7 @@ import { DatasetRef, MergePolicyConnection, MergePolicyRef } from './refs.ts';
 MergePolicyRef.implement({
   description: 'How the fragments of a person become one profile.',
   interfaces: [Node],
+  extensions: entityKeys,
   fields: (t) => ({
     id: t.id({ description: 'The global id.', resolve: (policy) => globalId('MergePolicy', policy.id) }),
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),

@@ -2,7 +2,9 @@ import { brandWithType } from '@pothos/core';
 import type { GatewayContext } from '../context/context.ts';
 import { InvalidInputError } from '../errors.ts';
 import { builder } from './builder.ts';
+import { hidden } from './federation-directives.ts';
 import { type NodeTypename, splitGlobalId } from './global-id.ts';
+import type { Entity } from './refs.ts';
 
 export const Node = builder.interfaceRef<object>('Node').implement({
   description: 'Something with an id that can be asked for again.',
@@ -15,7 +17,7 @@ export const Node = builder.interfaceRef<object>('Node').implement({
 /** Ids that one `nodes` may name. */
 const maxNodes = 100;
 
-type LoadNode = (id: string, ctx: GatewayContext) => Promise<object | null>;
+type LoadNode = (id: string, ctx: GatewayContext) => Promise<Entity | null>;
 const loaders = new Map<NodeTypename, LoadNode>();
 
 /** Says how the nodes of a type are loaded. Each file of a Node type calls it once. */
@@ -23,20 +25,25 @@ export function registerNode(typename: NodeTypename, load: LoadNode): void {
   loaders.set(typename, load);
 }
 
-async function loadNode(text: string, path: string, ctx: GatewayContext): Promise<object | null> {
+/** Something by its type and the platform's id, ready for a field of an abstract type; null when it does not exist. */
+export async function loadEntity(typename: NodeTypename, id: string, ctx: GatewayContext): Promise<Entity | null> {
+  const node = await loaders.get(typename)?.(id, ctx);
+  if (node === null || node === undefined) return null;
+  // `as never`: the function is typed for the default schema types; a type name is one of the things it takes.
+  brandWithType(node, typename as never);
+  return node;
+}
+
+async function loadNode(text: string, path: string, ctx: GatewayContext): Promise<Entity | null> {
   const global = splitGlobalId(text);
   if (global === null)
     throw new InvalidInputError([{ path, message: 'must be a global id, as the field `id` gives it' }]);
-  const node = await loaders.get(global.typename)?.(global.id, ctx);
-  if (node === null || node === undefined) return null;
-  // `as never`: the function is typed for the default schema types; a type name is one of the things it takes.
-  brandWithType(node, global.typename as never);
-  return node;
+  return loadEntity(global.typename, global.id, ctx);
 }
 
 builder.queryFields((t) => ({
   node: t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { upstreamCalls: 'each', ...hidden },
     type: Node,
     nullable: true,
     description: 'Anything by its global id; null when it does not exist.',
@@ -44,7 +51,7 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => loadNode(id, 'id', ctx),
   }),
   nodes: t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { upstreamCalls: 'each', ...hidden },
     type: [Node],
     nullable: { list: false, items: true },
     description: 'Many by their global ids, in the order of `ids`; null where one does not exist.',

@@ -32,3 +32,6 @@ export const SegmentDefinitionConnection = connectionType('SegmentDefinition', S
 
 export const SegmentJobRef = builder.objectRef<SegmentJob>('SegmentJob');
 export const SegmentJobConnection = connectionType('SegmentJob', SegmentJobRef);
+
+/** Whatever implements Node. */
+export type Entity = Batch | Dataset | ExportJob | MergePolicy | Schedule | SegmentDefinition | SegmentJob;

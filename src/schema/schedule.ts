@@ -4,6 +4,7 @@ import { parseQuartz, QuartzSyntaxError } from '../runtime/quartz.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
+import { entityKeys } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
 import { countInput, parseInput } from './input.ts';
 import { Node, registerNode } from './node.ts';
@@ -24,6 +25,7 @@ export const ScheduleStateRef = describedEnum<ScheduleState>('ScheduleState', 'W
 ScheduleRef.implement({
   description: 'What is run again and again, and when. An inactive schedule keeps its expression.',
   interfaces: [Node],
+  extensions: entityKeys,
   fields: (t) => ({
     id: t.id({ description: 'The global id.', resolve: (schedule) => globalId('Schedule', schedule.id) }),
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),

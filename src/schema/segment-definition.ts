@@ -3,6 +3,7 @@ import type { EvaluationMethod, SegmentDefinition } from '../domain/segment-defi
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
+import { entityKeys } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
 import { MergePolicyReferenceRef } from './merge-policy-reference.ts';
 import { Node, registerNode } from './node.ts';
@@ -28,6 +29,7 @@ const SegmentExpression = builder
 SegmentDefinitionRef.implement({
   description: 'A segment: who belongs to it, as an expression over profiles.',
   interfaces: [Node],
+  extensions: entityKeys,
   fields: (t) => ({
     id: t.id({ description: 'The global id.', resolve: (segment) => globalId('SegmentDefinition', segment.id) }),
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),

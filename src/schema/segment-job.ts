@@ -13,6 +13,7 @@ import type { SegmentJobOrder } from '../loaders/segmentation-connection.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
+import { entityKeys, operational } from './federation-directives.ts';
 import { globalId, idInput, parseId } from './global-id.ts';
 import { nullable, optional, parseInput } from './input.ts';
 import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from './job.ts';
@@ -87,6 +88,7 @@ const SegmentJobMetricsRef = builder.objectRef<SegmentJobMetrics>('SegmentJobMet
 SegmentJobRef.implement({
   description: 'One evaluation of segments: who is in, who has left.',
   interfaces: [Node],
+  extensions: entityKeys,
   fields: (t) => ({
     id: t.id({ description: 'The global id.', resolve: (job) => globalId('SegmentJob', job.id) }),
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
@@ -108,6 +110,7 @@ SegmentJobRef.implement({
     metrics: t.expose('metrics', { type: SegmentJobMetricsRef, nullable: true, description: 'Null before it runs.' }),
     errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong.' }),
     requestId: t.exposeString('requestId', {
+      extensions: operational,
       nullable: true,
       description: 'The platform’s id of the request that made it.',
     }),

@@ -2,6 +2,7 @@ import type { AuthMode, GatewayContext } from '../context/context.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';
+import { operational, shareable } from './federation-directives.ts';
 
 const AuthModeRef = describedEnum<AuthMode>('AuthMode', 'How the gateway tells who calls.', {
   EMBEDDED: 'An emulator is behind it; nobody is asked for a credential.',
@@ -47,12 +48,17 @@ const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'c
       },
     }),
     canWrite: t.exposeBoolean('canWrite', { description: 'Whether mutations are allowed.' }),
-    authMode: t.expose('authMode', { type: AuthModeRef, description: 'How the gateway tells who calls.' }),
+    authMode: t.expose('authMode', {
+      extensions: operational,
+      type: AuthModeRef,
+      description: 'How the gateway tells who calls.',
+    }),
   }),
 });
 
 builder.queryField('viewer', (t) =>
   t.field({
+    extensions: shareable,
     type: Viewer,
     description: 'Who asks, for which organization and sandbox, and what they may do.',
     resolve: (_, __, ctx) => ctx,

@@ -79,12 +79,18 @@ export async function startLongPlatform(options: LongPlatformOptions = {}): Prom
     };
   };
 
+  const sendExportJob = (response: ServerResponse, id: number): void => {
+    if (id >= 1 && id <= exportJobs) send(response, exportJob(id));
+    else response.writeHead(404).end();
+  };
+
   const stub = await startStub((request, response) => {
     request.resume();
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stub');
     if (pathname.startsWith('/ims/'))
       send(response, { access_token: plantedSecret('platform'), token_type: 'bearer', expires_in: 86_399 });
-    else if (pathname.includes('/export/jobs')) send(response, listExportJobs(searchParams));
+    else if (pathname.endsWith('/export/jobs')) send(response, listExportJobs(searchParams));
+    else if (pathname.includes('/export/jobs/')) sendExportJob(response, Number(pathname.split('/').at(-1)));
     else if (pathname.includes('/segment/jobs')) send(response, listSegmentJobs(searchParams));
     else response.writeHead(404).end();
   });

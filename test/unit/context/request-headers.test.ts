@@ -21,6 +21,8 @@ describe('the headers of a connection', () => {
   it.each([
     ['as Apollo Router wraps them', { connectionParams: { headers: { Authorization: 'Bearer a' } } }],
     ['as Apollo Router wraps flat ones', { connectionParams: { authorization: 'Bearer a' } }],
+    ['as Hive Router copies headers', { 'user-agent': 'hive', authorization: 'Bearer a', 'x-request-id': '1' }],
+    ['as Hive Gateway is told to fill them in', { authorization: 'Bearer a', 'x-sandbox-name': '' }],
     ['as Cosmo passes on what a client sent', { extensions: { initialPayload: { Authorization: 'Bearer a' } } }],
     ['as Cosmo passes on headers of the upgrade', { extensions: { upgradeHeaders: { Authorization: ['Bearer a'] } } }],
   ])('are found in the envelopes of federation routers, %s', (_, params) => {

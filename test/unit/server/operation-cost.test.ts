@@ -36,6 +36,11 @@ describe('the calls to the platform that an operation may take', () => {
     ['lists of the default length', '{ datasets { nodes { exportJobs { nodes { id } } } } }', 21],
     ['edges as much as nodes', '{ datasets(first: 3) { edges { node { exportJobs { nodes { id } } } } } }', 4],
     ['ids, one by one', '{ nodes(ids: ["ExportJob:1", "ExportJob:2", "ExportJob:3"]) { id } }', 3],
+    [
+      'references, and what hangs off each',
+      '{ _entities(representations: [{ __typename: "Dataset", id: "1" }, { __typename: "Batch", id: "2" }]) { ... on Dataset { exportJobs { nodes { id } } } } }',
+      2 + 2,
+    ],
     ['aliases', '{ a: exportJob(id: "1") { id } b: exportJob(id: "2") { id } }', 2],
     ['a mutation', 'mutation { deleteDataset(id: "1") { __typename } }', 1],
     [
@@ -93,5 +98,5 @@ it('every field of Query, Mutation and Subscription says whether it asks the pla
       : [],
   );
   // What it says is already there when the request begins.
-  expect(silent).toEqual(['viewer']);
+  expect(silent).toEqual(['_service', 'viewer']);
 });

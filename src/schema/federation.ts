@@ -1,0 +1,77 @@
+import type { GraphQLSchema } from 'graphql';
+import { z } from 'zod';
+import type { GatewayContext } from '../context/context.ts';
+import { builder } from './builder.ts';
+import { nodeTypenames, parseId } from './global-id.ts';
+import { optional, parseInput } from './input.ts';
+import { loadEntity } from './node.ts';
+import {
+  BatchRef,
+  DatasetRef,
+  type Entity,
+  ExportJobRef,
+  MergePolicyRef,
+  ScheduleRef,
+  SegmentDefinitionRef,
+  SegmentJobRef,
+} from './refs.ts';
+import { printSubgraph } from './subgraph-sdl.ts';
+
+/** What a router asks a subgraph for. The names are those of the specification of subgraphs. */
+
+builder.scalarType('_Any', {
+  description: 'A representation: `__typename`, and the fields of one of the keys of that type.',
+  serialize: (value) => value,
+});
+
+const EntityRef = builder.unionType('_Entity', {
+  description: 'Everything that other subgraphs may refer to.',
+  types: [BatchRef, DatasetRef, ExportJobRef, MergePolicyRef, ScheduleRef, SegmentDefinitionRef, SegmentJobRef],
+});
+
+const Service = builder.objectRef<{ sdl: string }>('_Service').implement({
+  description: 'This gateway as a subgraph.',
+  fields: (t) => ({ sdl: t.exposeString('sdl', { description: 'The schema with its federation directives.' }) }),
+});
+
+const representationInput = z
+  .object({
+    __typename: z.enum(nodeTypenames, 'must be a type that has a key'),
+    id: optional(z.string('must be text')),
+    platformId: optional(z.string('must be text').min(1, 'must not be empty')),
+  })
+  .refine(({ id, platformId }) => id !== undefined || platformId !== undefined, 'must have id or platformId');
+
+/** @throws {InvalidInputError} it is not a representation, or its id is that of another type */
+function loadReference(representation: unknown, path: string, ctx: GatewayContext): Promise<Entity | null> {
+  const { __typename, id, platformId } = parseInput(representationInput, representation, path);
+  const key = platformId ?? parseId(__typename, id ?? '', `${path}.id`);
+  return loadEntity(__typename, key, ctx);
+}
+
+/** Printing takes milliseconds, and the schema never changes. */
+const printed = new WeakMap<GraphQLSchema, string>();
+
+function sdlOf(schema: GraphQLSchema): string {
+  const sdl = printed.get(schema) ?? printSubgraph(schema);
+  printed.set(schema, sdl);
+  return sdl;
+}
+
+builder.queryFields((t) => ({
+  _entities: t.field({
+    extensions: { upstreamCalls: 'each' },
+    type: [EntityRef],
+    nullable: { list: false, items: true },
+    description: 'Entities by their representations, in the same order; null where one does not exist.',
+    args: { representations: t.arg({ type: ['_Any'], required: true, description: 'Which ones.' }) },
+    resolve: (_, { representations }, ctx) =>
+      // Each by itself: one that is wrong or cannot be read takes nothing from the others.
+      representations.map(async (each, index) => loadReference(each, `representations.${index}`, ctx)),
+  }),
+  _service: t.field({
+    type: Service,
+    description: 'This gateway as a subgraph.',
+    resolve: (_, __, ___, { schema }) => ({ sdl: sdlOf(schema) }),
+  }),
+}));

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EventStream } from '../support/event-stream.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
+import { accessToken, platformHeaders, profileDataset, startSteppedPlatform } from '../support/platform.ts';
+import {
+  CreateExportJobDocument,
+  WatchExportJobsDocument,
+  type WatchExportJobsSubscription,
+} from './operations.generated.ts';
+
+/** Clients whose subscriptions a router holds, each on a socket of its own, as routers do. */
+const clients = 40;
+
+/** No round of a feed is due while the clients are away. */
+const slowRounds = { POLL_MIN_MS: '30000', POLL_MAX_MS: '30000' };
+
+let platform: Awaited<ReturnType<typeof startSteppedPlatform>>;
+beforeAll(async () => {
+  platform = await startSteppedPlatform({ clock: new FakeClock() });
+});
+afterAll(() => platform.close());
+
+describe('when a router in front reloads its schema', () => {
+  it('all its subscriptions come back without a call to the platform', async () => {
+    const clock = new FakeClock();
+    await using gateway = await startGateway({ platform, clock, env: slowRounds });
+    expect(await callsOfReload(gateway, clock, {})).toEqual([]);
+  });
+
+  it('callers with their own credentials prove their right, and nothing else is asked', async () => {
+    const env = { ...slowRounds, AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
+    const clock = new FakeClock();
+    await using gateway = await startGateway({ platform, clock, env });
+    const calls = await callsOfReload(gateway, clock, platformHeaders(await accessToken(platform)));
+    expect(new Set(calls)).toEqual(new Set(['/data/core/ups/export/jobs?limit=1']));
+    // Those who come together are proved together.
+    expect(calls.length).toBeLessThan(clients);
+  });
+});
+
+/** How long clients need to come back, in milliseconds: less than a feed stays without subscribers. */
+const absenceMs = 2_500;
+
+/** What the platform is asked for while all subscriptions end and begin again. */
+async function callsOfReload(gateway: Gateway, clock: FakeClock, headers: Headers): Promise<readonly string[]> {
+  const input = { destination: { target: { datasetId: profileDataset } } };
+  await gateway.query(CreateExportJobDocument, { input }, headers);
+  const before = await subscribeAll(gateway, headers);
+  await Promise.all(before.map((events) => events[Symbol.asyncDispose]()));
+  await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(0));
+  platform.clearRequests();
+  await clock.advanceBy(absenceMs);
+
+  const after = await subscribeAll(gateway, headers);
+  const calls = platform.requests.map(({ path }) => path);
+  await Promise.all(after.map((events) => events[Symbol.asyncDispose]()));
+  return calls;
+}
+
+/** Subscribes for each client, and waits until each has been told of the job that runs. */
+async function subscribeAll(
+  gateway: Gateway,
+  headers: Headers,
+): Promise<readonly EventStream<WatchExportJobsSubscription>[]> {
+  // As Apollo Router wraps what it passes on.
+  const connectionParams = { connectionParams: headers };
+  const streams = Array.from({ length: clients }, () =>
+    gateway.subscribe(WatchExportJobsDocument, {}, { connectionParams }),
+  );
+  const first = await Promise.all(streams.map((events) => events.take()));
+  for (const event of first) expect(event?.exportJobChanged.kind).toBe('SNAPSHOT');
+  return streams;
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs';
+import { Lifecycle } from '../../src/runtime/lifecycle.ts';
+import { composers } from '../support/compose.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { type Marketing, marketingSdl, startMarketing } from '../support/marketing.ts';
+import {
+  accessToken,
+  platformHeaders,
+  profileDataset,
+  startSteppedPlatform,
+  webEventsDataset,
+} from '../support/platform.ts';
+
+/** What a router passes on: the names by which the platform knows a caller. */
+export const propagatedHeaders = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'] as const;
+
+export const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
+/** A past job of the emulator that failed. */
+export const pastJob = 'ExportJob:24050';
+/** The first job that somebody starts in a new emulator. */
+export const nextJob = 'ExportJob:24073';
+
+/** Who answers for the dataset of the tests, by the second subgraph. */
+export const owner = 'Customer data team';
+
+/** Both subgraphs, and the supergraph that is made of them. */
+export interface Graph extends AsyncDisposable {
+  readonly platform: Awaited<ReturnType<typeof startSteppedPlatform>>;
+  readonly exports: Gateway;
+  readonly marketing: Marketing;
+  readonly supergraph: string;
+  /** Of a caller of the platform. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const sdl = readFileSync(new URL('../../schema/schema.graphql', import.meta.url), 'utf8');
+
+/**
+ * Starts an emulator, this gateway in `passthrough` mode in front of it, and the second subgraph; composes them.
+ * @param clock of the emulator, whose jobs stay in each stage until it is moved
+ */
+export async function startGraph({ clock }: Pick<Parameters<typeof startSteppedPlatform>[0], 'clock'>): Promise<Graph> {
+  const lifecycle = new Lifecycle();
+  const started = <Each extends AsyncDisposable>(name: string, each: Each): Each => {
+    lifecycle.add(name, () => each[Symbol.asyncDispose]());
+    return each;
+  };
+  const platform = started('platform', await startSteppedPlatform({ clock }));
+  const env = { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
+  const exports = started('gateway', await startGateway({ platform, env }));
+  const marketing = started(
+    'marketing',
+    await startMarketing({
+      campaigns: [
+        { id: 'spring', name: 'Spring sale', exportJobId: pastJob, segmentId: goldTier },
+        { id: 'autumn', name: 'Autumn sale', exportJobId: nextJob, segmentId: goldTier },
+      ],
+      owners: { [profileDataset]: owner, [webEventsDataset]: 'Web team' },
+    }),
+  );
+  const { supergraph, errors } = composers.Apollo([
+    { name: 'exports', sdl, url: exports.graphqlUrl },
+    { name: 'marketing', sdl: marketingSdl, url: marketing.url },
+  ]);
+  if (supergraph === null) throw new Error(`The subgraphs do not compose: ${errors.join('; ')}`);
+  const headers = platformHeaders(await accessToken(platform));
+  return { platform, exports, marketing, supergraph, headers, [Symbol.asyncDispose]: () => lifecycle.close() };
+}
