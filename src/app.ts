@@ -32,6 +32,7 @@ import { createWatchRegistry, type RightProof } from './poller/watch-registry.ts
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
+import { isLoopback } from './runtime/loopback.ts';
 import { startRedis } from './runtime/redis.ts';
 import { createRedisStreamReader } from './runtime/redis-stream-reader.ts';
 import { schema } from './schema/index.ts';
@@ -43,6 +44,7 @@ import {
 } from './server/documents.ts';
 import { createFileHandler } from './server/files.ts';
 import { createErrorMask } from './server/graphql-error.ts';
+import type { ServesHost } from './server/host.ts';
 import { createHttpServer } from './server/http.ts';
 import { createLiveConnections } from './server/live-connections.ts';
 import { startWebSocketServer } from './server/websocket.ts';
@@ -224,6 +226,11 @@ async function start(
     authorize,
   });
 
+  // Elsewhere callers bring a credential, which no page has that only made its own name lead here.
+  const publicHost = config.server.publicUrl === null ? null : new URL(config.server.publicUrl).host;
+  const servesHost: ServesHost = ({ hostname, host }) =>
+    config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
+
   const http = createHttpServer({
     graphql: (request, response) => yoga(request, response),
     files: createFileHandler({
@@ -237,6 +244,7 @@ async function start(
     }),
     metrics: metrics.render,
     maxBodyBytes: config.server.maxBodyBytes,
+    servesHost,
     logger: log,
   });
   const address = await http.listen(config.server);
@@ -246,6 +254,7 @@ async function start(
     server: http.server,
     yoga,
     corsOrigins: config.server.corsOrigins,
+    servesHost,
     maxMessageBytes: config.server.maxBodyBytes,
     maxOperations: config.limits.subscriptions.perSocket,
     connections,

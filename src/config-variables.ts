@@ -1,6 +1,6 @@
-import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 import { logLevels } from './runtime/logger.ts';
+import { isLoopback } from './runtime/loopback.ts';
 
 const integer = (minimum: number, maximum: number) =>
   z
@@ -206,10 +206,4 @@ function isDecodable(text: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Whether only this machine can reach an address. A name other than `localhost` is not looked up: it counts as outside. */
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '');
-  return bare === 'localhost' || bare === '::1' || (bare.startsWith('127.') && isIPv4(bare));
 }

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import { isLoopback, variables } from './config-variables.ts';
+import { variables } from './config-variables.ts';
 import { parseTenant, type Tenant } from './domain/tenant.ts';
 import type { LogLevel } from './runtime/logger.ts';
+import { isLoopback } from './runtime/loopback.ts';
 
 /** Everything that can be set, checked and complete. Made once, at start, by `loadConfig`. */
 export interface Config {

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { filesPath } from './files.ts';
+import { refusalOfHost, type ServesHost } from './host.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { eventStreamPath } from './plugins/use-single-connection.ts';
 import { BodyTooLargeError, type ReadBody, readBody } from './request-body.ts';
@@ -16,6 +17,7 @@ export interface HttpServerOptions {
   readonly files: Handler;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly maxBodyBytes: number;
+  readonly servesHost: ServesHost;
   readonly logger: Logger;
 }
 
@@ -46,7 +48,7 @@ const leavingShare = 0.8;
 
 /** The HTTP host: which path is answered by whom, and what holds for all of them. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { graphql, files, metrics, maxBodyBytes, logger } = options;
+  const { graphql, files, metrics, maxBodyBytes, servesHost, logger } = options;
   const active = new Set<ServerResponse>();
   /** Those of WebSockets too. */
   const sockets = new Set<Socket>();
@@ -54,13 +56,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-    if (path === graphqlPath || path === eventStreamPath) {
-      // Yoga makes a URL of it, and answers with a stack trace where that cannot be done.
-      const { host } = request.headers;
-      if (host !== undefined && !isHost(host)) {
-        sendErrors(response, 400, 'The header Host does not name a host.', 'BAD_REQUEST');
-        return;
-      }
+    const refusal = refusalOfHost(request.headers.host, servesHost);
+    if (refusal !== null) {
+      sendErrors(response, refusal.status, refusal.message, 'BAD_REQUEST');
+    } else if (path === graphqlPath || path === eventStreamPath) {
       if (request.method === 'POST') await attachBody(request, maxBodyBytes);
       await graphql(request, response);
     } else if (path.startsWith(filesPath)) {
@@ -134,10 +133,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   };
 }
-
-/** A name or an address, and a port where one is told: of anything else no URL can be made, or one of another host. */
-const isHost = (host: string): boolean =>
-  /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i.test(host) && URL.canParse(`http://${host}`);
 
 /** Yoga takes a body that was read before it from this member, as frameworks with body parsers leave it there. */
 async function attachBody(request: IncomingMessage & { body?: ReadBody }, maxBodyBytes: number): Promise<void> {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws';
@@ -11,6 +11,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { DirectDelivery } from './direct-delivery.ts';
 import { publicError } from './graphql-error.ts';
+import { refusalOfHost, type ServesHost } from './host.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { type OperationDeps, openOperation, type PipelineArgs, runOperation } from './operation.ts';
 import { attendSocket, type SocketSender, tryAgainLater } from './socket.ts';
@@ -20,6 +21,7 @@ export interface WebSocketOptions extends OperationDeps {
   readonly server: Server;
   /** Origins of browser apps that may connect, besides the gateway's own. */
   readonly corsOrigins: readonly string[];
+  readonly servesHost: ServesHost;
   readonly maxMessageBytes: number;
   /** Operations that may be under way on one socket. */
   readonly maxOperations: number;
@@ -63,7 +65,7 @@ const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIR
  * pipeline as over HTTP. Disposing cuts off the sockets that are left.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
-  const { server, corsOrigins, maxMessageBytes, maxOperations, connections, clock, logger } = options;
+  const { server, maxMessageBytes, maxOperations, connections, clock, logger } = options;
   const { maskError, authorize } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
 
@@ -161,7 +163,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   };
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const refusal = refusalOf(request, corsOrigins);
+    const refusal = refusalOf(request, options);
     if (refusal === null) {
       sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, request));
       return;
@@ -225,9 +227,14 @@ function completedId(text: string): string | null {
  * Which answer an upgrade request gets instead of a socket. A browser says from which page it comes, and pages of other
  * origins must not use a gateway that only its user's machine can reach.
  */
-function refusalOf(request: IncomingMessage, corsOrigins: readonly string[]): string | null {
+function refusalOf(
+  request: IncomingMessage,
+  { corsOrigins, servesHost }: Pick<WebSocketOptions, 'corsOrigins' | 'servesHost'>,
+): string | null {
   const path = request.url?.split('?', 1)[0];
   if (path !== graphqlPath) return '404 Not Found';
+  const refused = refusalOfHost(request.headers.host, servesHost);
+  if (refused !== null) return `${refused.status} ${STATUS_CODES[refused.status]}`;
   const origin = headerOf(request, 'origin');
   if (origin === null || corsOrigins.includes(origin)) return null;
   const own = URL.canParse(origin) && new URL(origin).host === headerOf(request, 'host');

@@ -61,34 +61,50 @@ describe('the doors of the gateway', () => {
   });
 });
 
+/** Asks with a header Host of the test's own, which `fetch` does not let through. */
+const askHost = (url: string, host: string, more: Readonly<Record<string, string>> = json) =>
+  new Promise<{ readonly status: number | undefined; readonly text: string }>((resolve, reject) => {
+    const headers = { ...more, host };
+    const request = httpRequest(url, { method: 'POST', headers, agent: false }, (response) => {
+      response.toArray().then((chunks) => {
+        resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() });
+      }, reject);
+    });
+    request.on('error', reject);
+    request.end(ask);
+  });
+
 describe('a request', () => {
   it.each(['127.0.0.1:99999', '[::1', 'a b', '@', '\u00c4'])('for the host "%s" is refused as such', async (host) => {
-    const { status, text } = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
-      const headers = { ...json, host };
-      const request = httpRequest(gateway.graphqlUrl, { method: 'POST', headers, agent: false }, (response) => {
-        response.toArray().then((chunks) => {
-          resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() });
-        }, reject);
-      });
-      request.on('error', reject);
-      request.end(ask);
-    });
+    const { status, text } = await askHost(gateway.graphqlUrl, host);
     expect(status).toBe(400);
     expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST', retryable: false } }] });
   });
 
-  it('for a name or an address is answered', async () => {
-    for (const host of ['gateway.example:443', '[::1]:80', '10.0.0.1', 'my_service']) {
-      const status = await new Promise((resolve, reject) => {
-        const headers = { ...json, host };
-        const request = httpRequest(gateway.graphqlUrl, { method: 'POST', headers, agent: false }, (response) => {
-          response.resume();
-          resolve(response.statusCode);
-        });
-        request.on('error', reject);
-        request.end(ask);
-      });
-      expect(status).toBe(200);
+  it('for a name of this machine, or the public one, is answered', async () => {
+    await using named = await startGateway({ platform, env: { PUBLIC_URL: 'https://gateway.example/exports' } });
+    for (const host of ['localhost', '[::1]:80', '127.0.0.2:4000', 'gateway.example', 'GATEWAY.example']) {
+      expect((await askHost(named.graphqlUrl, host)).status).toBe(200);
+    }
+  });
+
+  it.each(['evil.example', 'evil.example:4000', '10.0.0.1', 'localhost.evil.example', '127.0.0.1.evil.example'])(
+    'for %s, which a page has made lead here, is refused where nobody needs a credential',
+    async (host) => {
+      for (const path of ['/graphql', '/graphql/stream', '/files/x', '/metrics', '/healthz']) {
+        const { status, text } = await askHost(gateway.url + path, host);
+        expect([path, status, text]).toEqual([path, 421, expect.stringContaining('not served here')]);
+      }
+      const upgrade = { connection: 'Upgrade', upgrade: 'websocket', origin: `http://${host}` };
+      expect((await askHost(gateway.graphqlUrl, host, upgrade)).status).toBe(421);
+    },
+  );
+
+  it('for any name is answered where callers bring a credential', async () => {
+    const env = { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
+    await using open = await startGateway({ platform, env });
+    for (const host of ['gateway.example:443', '10.0.0.1', 'my_service']) {
+      expect((await askHost(open.graphqlUrl, host)).status).toBe(401);
     }
   });
 });

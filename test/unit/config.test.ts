@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConfigurationError, loadConfig } from '../../src/config.ts';
-import { isLoopback, variables } from '../../src/config-variables.ts';
+import { variables } from '../../src/config-variables.ts';
 
 /** Any character, lone surrogates included. */
 const codeUnit = fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code));
@@ -342,17 +342,4 @@ describe('the configuration', () => {
       { numRuns: 150 },
     );
   });
-});
-
-describe('loopback', () => {
-  it.each(['localhost', '127.0.0.1', '127.255.255.254', '::1', '[::1]'])('is %s', (host) => {
-    expect(isLoopback(host)).toBe(true);
-  });
-
-  it.each(['', '0.0.0.0', '::', '128.0.0.1', '127.0.0', '127.0.0.256', 'localhost.example.com', '1127.0.0.1'])(
-    'is not %s',
-    (host) => {
-      expect(isLoopback(host)).toBe(false);
-    },
-  );
 });

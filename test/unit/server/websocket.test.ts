@@ -82,6 +82,7 @@ beforeEach(async () => {
     server: http,
     yoga,
     corsOrigins: [],
+    servesHost: () => true,
     maxMessageBytes: 10_000,
     maxOperations: 10,
     connections: createLiveConnections({ clock }),
