@@ -131,7 +131,9 @@ function runWriters(
 /** Resolves when each feed has made two more good rounds: the second one began after the call. */
 async function roundsOf(gateway: Gateway): Promise<void> {
   const read = () =>
-    Promise.all(watchedKinds.map((kind) => gateway.metric(`aep_watch_rounds{kind="${feedKinds[kind]}"}`)));
+    Promise.all(
+      watchedKinds.map((kind) => gateway.metric(`aep_watch_rounds_total{kind="${feedKinds[kind]}",outcome="good"}`)),
+    );
   const first = await read();
   await eventually(
     async () => {
