@@ -1,5 +1,6 @@
 import type { BatchId, DatasetId, ExportJobId, MergePolicyId, SegmentId } from './ids.ts';
 import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
+import type { ReadingTimes } from './reading-times.ts';
 
 export { jobStatuses as exportJobStatuses } from './job.ts';
 export type ExportJobStatus = JobStatus;
@@ -11,7 +12,7 @@ export const segmentMembershipStatuses = ['REALIZED', 'EXISTING', 'EXITED', 'UNK
 export type SegmentMembershipStatus = (typeof segmentMembershipStatuses)[number];
 
 /** One run of an export: what was asked for, where it goes, how far it is. */
-export interface ExportJob {
+export interface ExportJob extends ReadingTimes {
   readonly id: ExportJobId;
   readonly status: ExportJobStatus;
   /** What the platform said, letter by letter. */
@@ -34,8 +35,6 @@ export interface ExportJob {
   readonly organizationId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-  /** When the gateway read this state. */
-  readonly observedAt: Date;
 }
 
 export interface MergePolicyRef {

@@ -1,4 +1,5 @@
 import type { ScheduleId, SegmentId } from './ids.ts';
+import type { ReadingTimes } from './reading-times.ts';
 
 export const scheduleTypes = ['BATCH_SEGMENTATION', 'EXPORT', 'UNKNOWN'] as const;
 export type ScheduleType = (typeof scheduleTypes)[number];
@@ -7,7 +8,7 @@ export const scheduleStates = ['ACTIVE', 'INACTIVE', 'UNKNOWN'] as const;
 export type ScheduleState = (typeof scheduleStates)[number];
 
 /** What is run again and again, and when. */
-export interface Schedule {
+export interface Schedule extends ReadingTimes {
   readonly id: ScheduleId;
   readonly name: string | null;
   readonly type: ScheduleType;
@@ -18,8 +19,6 @@ export interface Schedule {
   readonly segmentIds: readonly SegmentId[];
   readonly createdAt: Date | null;
   readonly updatedAt: Date | null;
-  /** When the gateway read this state. */
-  readonly observedAt: Date;
 }
 
 export interface NewSchedule {

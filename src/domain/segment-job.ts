@@ -1,12 +1,13 @@
 import type { SegmentMembershipStatus } from './export-job.ts';
 import type { ScheduleId, SegmentId, SegmentJobId } from './ids.ts';
 import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
+import type { ReadingTimes } from './reading-times.ts';
 
 export { jobStatuses as segmentJobStatuses } from './job.ts';
 export type SegmentJobStatus = JobStatus;
 
 /** One evaluation of segments: who is in, who has left. */
-export interface SegmentJob {
+export interface SegmentJob extends ReadingTimes {
   readonly id: SegmentJobId;
   readonly status: SegmentJobStatus;
   /** What the platform said, letter by letter. */
@@ -21,8 +22,6 @@ export interface SegmentJob {
   readonly requestId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-  /** When the gateway read this state. */
-  readonly observedAt: Date;
 }
 
 export interface EvaluatedSegment {

@@ -5,7 +5,7 @@ import type { Observed } from './feed-source.ts';
 /**
  * What happened between two snapshots, keyed alike: removals, then changes and creations in the order of `after`.
  *
- * Every field counts except `observedAt`, which moves with each reading. A time of update alone would not do: the
+ * Every field counts except the times of the reading, which move with each. A time of update alone would not do: the
  * platform's samples show jobs that ended without it moving.
  */
 export function diffSnapshots<Entity extends Observed>(
@@ -22,7 +22,9 @@ export function diffSnapshots<Entity extends Observed>(
   return changes;
 }
 
+const noTimes = { requestedAt: null, observedAt: null };
+
 /** Whether two readings show the same, whenever they were made. */
 export function isSameState<Entity extends Observed>(a: Entity, b: Entity): boolean {
-  return a === b || isDeepStrictEqual({ ...a, observedAt: null }, { ...b, observedAt: null });
+  return a === b || isDeepStrictEqual({ ...a, ...noTimes }, { ...b, ...noTimes });
 }

@@ -1,11 +1,9 @@
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { GatewayError } from '../errors.ts';
 import type { WatchScope } from './watch-scope.ts';
 
 /** What every watched entity carries. */
-export interface Observed {
-  /** When the gateway read this state. */
-  readonly observedAt: Date;
-}
+export type Observed = ReadingTimes;
 
 export interface RoundRequest<Entity, Memory> {
   /** What the last rounds found; the basis on which the next state is told. */

@@ -88,16 +88,20 @@ export class FeedState<Entity extends Observed, Memory> {
     });
   }
 
-  /** Whether the log shows already what was found by name, or something later. */
+  /** Whether the log shows already what was found by name, or something that may be later. */
   async shows(id: string, entity: Entity | null): Promise<boolean> {
     const { known } = await this.#options.view.load();
     return entity === null ? !known.has(id) : !this.#isNews(known.get(id), entity);
   }
 
-  /** Replicas behind the platform's API may lag: a state is news when it was read later and does not undo an end. */
+  /**
+   * A state is news when it was asked for after the one that is known had come, and does not undo an end. Of two readings
+   * that overlap nobody can tell which is the older one, so that the first to arrive stands until the next one. (Replicas
+   * behind the platform's API may lag.)
+   */
   #isNews(previous: Entity | undefined, entity: Entity): boolean {
     if (previous === undefined) return true;
-    if (entity.observedAt < previous.observedAt || isSameState(previous, entity)) return false;
+    if (entity.requestedAt < previous.observedAt || isSameState(previous, entity)) return false;
     const { isTerminal } = this.#options.source;
     return isTerminal(entity) || !isTerminal(previous);
   }

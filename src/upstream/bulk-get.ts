@@ -1,3 +1,4 @@
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import { NotFoundError } from '../errors.ts';
 import { errorFromEntry, unreadable } from './errors.ts';
 import { inChunks } from './in-chunks.ts';
@@ -20,7 +21,7 @@ export interface BulkGetOptions<Id extends string, Entity> {
   /** Said of an entry that `decode` cannot use. */
   readonly unusable: string;
   /** Null when the value is not what was asked for. */
-  decode(value: unknown, observedAt: Date): Entity | null;
+  decode(value: unknown, reading: ReadingTimes): Entity | null;
 }
 
 /**
@@ -29,7 +30,7 @@ export interface BulkGetOptions<Id extends string, Entity> {
  * so are all of them when the whole is a 404. An entry is about the id that it stands under, whatever it says itself.
  */
 export async function bulkGet<Id extends string, Entity>(
-  { call, clock }: Pick<PlatformClient, 'call' | 'clock'>,
+  { call }: Pick<PlatformClient, 'call'>,
   { service, path, ids, unusable, decode }: BulkGetOptions<Id, Entity>,
 ): Promise<BulkResult<Id, Entity>> {
   const found: Entity[] = [];
@@ -45,18 +46,17 @@ export async function bulkGet<Id extends string, Entity>(
     if (answer === null) return;
     const results = asRecord(asRecord<'results'>(answer.json)?.results);
     if (results === null) throw unreadable(request, answer, 'It holds no map of results.');
-    const now = clock.now();
     for (const id of chunk) {
       const entry = Object.hasOwn(results, id) ? (results[id] ?? null) : null;
       if (entry === null) continue;
       const failure = readEntryError(entry);
       if (failure !== null) {
-        const error = errorFromEntry({ ...request, subject: id }, answer, failure, now);
+        const error = errorFromEntry({ ...request, subject: id }, answer, failure, answer.reading.observedAt);
         if (!(error instanceof NotFoundError)) failed.push({ id, error });
         continue;
       }
       const record = asRecord(entry);
-      const entity = decode(record === null ? entry : { ...record, id }, now);
+      const entity = decode(record === null ? entry : { ...record, id }, answer.reading);
       if (entity === null) failed.push({ id, error: unreadable(request, answer, unusable) });
       else found.push(entity);
     }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Service } from './metrics.ts';
 import type { Caller } from './platform-api.ts';
 
@@ -55,6 +56,8 @@ export interface UpstreamAnswer {
   readonly json: unknown;
   /** The request id that the platform named, else the one that was sent. */
   readonly requestId: string;
+  /** Of the attempt that was answered: several calls may share it, and earlier ones may have failed. */
+  readonly reading: ReadingTimes;
 }
 
 /** Sends one request. Behaviour around it (deadline, token, and whatever comes later) wraps one of these into another. */

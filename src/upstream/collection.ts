@@ -1,3 +1,4 @@
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { PlatformRequest, UpstreamAnswer } from './call.ts';
 import { unreadable } from './errors.ts';
 import type { Service } from './metrics.ts';
@@ -12,10 +13,10 @@ export interface Collection<Entity> {
   /** Said of an answer that `decode` cannot use. */
   readonly unusable: string;
   /** Null when the value is none of them. */
-  decode(value: unknown, observedAt: Date): Entity | null;
+  decode(value: unknown, reading: ReadingTimes): Entity | null;
 }
 
-type Client = Pick<PlatformClient, 'call' | 'clock'>;
+type Client = Pick<PlatformClient, 'call'>;
 
 /**
  * One of them; null when the platform does not know it.
@@ -25,7 +26,7 @@ export async function getOne<Entity>(client: Client, of: Collection<Entity>, id:
   if (!isPathSegment(id)) return null;
   const request = { service: of.service, method: 'GET', path: pathOf(of, id), effect: 'read', subject: id } as const;
   const answer = await orNull(client.call(request));
-  return answer === null ? null : decodeOne(client, of, request, answer);
+  return answer === null ? null : decodeOne(of, request, answer);
 }
 
 /**
@@ -48,7 +49,7 @@ export async function createOne<Entity>(
     ...(subject === undefined ? {} : { subject }),
     input: 'input',
   } as const;
-  return decodeOne(client, of, request, await client.call(request));
+  return decodeOne(of, request, await client.call(request));
 }
 
 /**
@@ -72,13 +73,8 @@ export async function deleteOne({ call }: Client, of: Collection<unknown>, id: s
   return (await orNull(call({ ...what, method: 'DELETE', effect: 'delete', answer: 'ignored' }))) !== null;
 }
 
-function decodeOne<Entity>(
-  { clock }: Client,
-  of: Collection<Entity>,
-  request: PlatformRequest,
-  answer: UpstreamAnswer,
-): Entity {
-  const entity = of.decode(answer.json, clock.now());
+function decodeOne<Entity>(of: Collection<Entity>, request: PlatformRequest, answer: UpstreamAnswer): Entity {
+  const entity = of.decode(answer.json, answer.reading);
   if (entity === null) throw unreadable(request, answer, of.unusable);
   return entity;
 }

@@ -23,14 +23,14 @@ const newestPageSize = 100;
  * job it is an UpstreamUnreadableError.
  */
 export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
-  const { clock, metrics } = client;
+  const { metrics } = client;
   const context = decodeContextOf(metrics, 'ExportJob');
 
   const collection: Collection<ExportJob> = {
     service,
     root,
     unusable: 'It is not an export job: id or status is missing.',
-    decode: (value, observedAt) => decodeExportJob(value, context, observedAt),
+    decode: (value, reading) => decodeExportJob(value, context, reading),
   };
 
   const list = async (call: BoundCall, { limit, cursor }: Parameters<ExportJobsApi['list']>[0]) => {
@@ -40,8 +40,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     const answer = await call(request);
     const records = asRecord<'records'>(answer.json)?.records;
     if (!Array.isArray(records)) throw unreadable(request, answer, 'It holds no list of export jobs.');
-    const observedAt = clock.now();
-    const jobs = records.flatMap((record: unknown) => collection.decode(record, observedAt) ?? []);
+    const jobs = records.flatMap((record: unknown) => collection.decode(record, answer.reading) ?? []);
     return { jobs, next: decodeNextCursor(answer.json, jobs) };
   };
 

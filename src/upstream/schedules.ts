@@ -16,13 +16,13 @@ const maxPages = 100;
 
 /** Schedules. In a list one without an id is left out and counted; a single one is then an UpstreamUnreadableError. */
 export function createSchedulesApi(client: PlatformClient): SchedulesApi {
-  const { call, clock, metrics } = client;
+  const { call, metrics } = client;
   const context = decodeContextOf(metrics, 'Schedule');
   const schedules: Collection<Schedule> = {
     service,
     root,
     unusable: 'It is not a schedule: its id is missing.',
-    decode: (value, observedAt) => decodeSchedule(value, context, observedAt),
+    decode: (value, reading) => decodeSchedule(value, context, reading),
   };
 
   return {
@@ -33,8 +33,7 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
         const query = new URLSearchParams({ start: String(start), limit: String(pageSize) });
         const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
         const answer = await call(request);
-        const observedAt = clock.now();
-        const page = decodeChildren(answer.json, (value) => schedules.decode(value, observedAt));
+        const page = decodeChildren(answer.json, (value) => schedules.decode(value, answer.reading));
         if (page === null) throw unreadable(request, answer, 'It holds no list of schedules.');
         const before = byId.size;
         for (const schedule of page.entities) byId.set(schedule.id, schedule);

@@ -22,13 +22,13 @@ const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisf
  * Of a single job it is an UpstreamUnreadableError.
  */
 export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
-  const { clock, metrics } = client;
+  const { metrics } = client;
   const context = decodeContextOf(metrics, 'SegmentJob');
   const jobs: Collection<SegmentJob> = {
     service,
     root,
     unusable: 'It is not a segment job: id or status is missing.',
-    decode: (value, observedAt) => decodeSegmentJob(value, context, observedAt),
+    decode: (value, reading) => decodeSegmentJob(value, context, reading),
   };
 
   const list = async (call: BoundCall, options: SegmentJobListOptions) => {
@@ -40,8 +40,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
       ...(options.status === undefined && options.segmentId === undefined ? {} : { input: 'filter' }),
     } as const;
     const answer = await call(request);
-    const observedAt = clock.now();
-    const page = decodeChildren(answer.json, (value) => jobs.decode(value, observedAt));
+    const page = decodeChildren(answer.json, (value) => jobs.decode(value, answer.reading));
     if (page === null) throw unreadable(request, answer, 'It holds no list of segment jobs.');
     return { jobs: page.entities, next: nextStart(page, options.start ?? 0, options.limit) };
   };

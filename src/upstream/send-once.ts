@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Dispatcher } from 'undici';
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { PlatformRequest, UpstreamAnswer } from './call.ts';
 import { errorFromAnswer, errorFromFailure, requestIdOf, unreadable } from './errors.ts';
@@ -24,9 +25,9 @@ export async function sendOnce(
   const { service, method, signal } = request;
   const headers = requestHeaders(request);
   const sentRequestId = headers['x-request-id'];
-  const startedAt = clock.now().getTime();
+  const requestedAt = clock.now();
   const ended = (status: number | null) =>
-    metrics.callEnded({ service, method, status, seconds: (clock.now().getTime() - startedAt) / 1000 });
+    metrics.callEnded({ service, method, status, seconds: (clock.now().getTime() - requestedAt.getTime()) / 1000 });
 
   let answer: ExchangeAnswer;
   try {
@@ -37,18 +38,18 @@ export async function sendOnce(
     throw error instanceof ExchangeFailure ? errorFromFailure(request, error, sentRequestId) : error;
   }
   ended(answer.status);
-  return await readAnswer(request, answer, sentRequestId, clock.now());
+  return await readAnswer(request, answer, sentRequestId, { requestedAt, observedAt: clock.now() });
 }
 
 async function readAnswer(
   request: PlatformRequest,
   { status, headers, body }: ExchangeAnswer,
   sentRequestId: string,
-  now: Date,
+  reading: ReadingTimes,
 ): Promise<UpstreamAnswer> {
   const requestId = requestIdOf(headers) ?? sentRequestId;
   const succeeded = status >= 200 && status < 300;
-  if (succeeded && request.answer === 'ignored') return { status, headers, json: undefined, requestId };
+  if (succeeded && request.answer === 'ignored') return { status, headers, json: undefined, requestId, reading };
 
   let text: string;
   try {
@@ -57,9 +58,9 @@ async function readAnswer(
     if (succeeded) throw unreadable(request, { status, requestId }, 'Its encoding is broken.', error);
     text = '';
   }
-  if (!succeeded) throw errorFromAnswer(request, { status, headers, text }, sentRequestId, now);
+  if (!succeeded) throw errorFromAnswer(request, { status, headers, text }, sentRequestId, reading.observedAt);
   try {
-    return { status, headers, json: jsonOf(text), requestId };
+    return { status, headers, json: jsonOf(text), requestId, reading };
   } catch {
     // The syntax error is not kept: its message quotes the body.
     throw unreadable(request, { status, requestId }, 'It is not JSON.');

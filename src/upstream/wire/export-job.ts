@@ -1,6 +1,7 @@
 import type { EventListSelection, ExportFilter, ExportJob } from '../../domain/export-job.ts';
 import { exportJobStatuses, jobTypes } from '../../domain/export-job.ts';
 import { platformId } from '../../domain/ids.ts';
+import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { decodeExportDestination } from './export-destination.ts';
 import { decodeExportMetrics } from './export-metrics.ts';
@@ -41,7 +42,7 @@ type ExportJobKey =
 type FilterKey = 'segments' | 'segmentQualificationTime' | 'fromIngestTimestamp' | 'emptyProfiles';
 
 /** An export job. Null when the value has no id or no status, without which it is not one. */
-export function decodeExportJob(value: unknown, context: DecodeContext, observedAt: Date): ExportJob | null {
+export function decodeExportJob(value: unknown, context: DecodeContext, reading: ReadingTimes): ExportJob | null {
   const record = asRecord<ExportJobKey>(value);
   const id = decodeJobId(record?.id);
   const rawStatus = readText(record?.status);
@@ -73,7 +74,7 @@ export function decodeExportJob(value: unknown, context: DecodeContext, observed
     requestId: readText(record.requestId),
     organizationId: readText(record.imsOrgId),
     ...jobTimes(times, context),
-    observedAt,
+    ...reading,
   };
 }
 

@@ -1,4 +1,5 @@
 import { platformId } from '../../domain/ids.ts';
+import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { NewSchedule, Schedule, ScheduleChange } from '../../domain/schedule.ts';
 import { scheduleStates, scheduleTypes } from '../../domain/schedule.ts';
 import type { DecodeContext } from './decode-context.ts';
@@ -12,7 +13,7 @@ type ScheduleKey = 'name' | 'type' | 'state' | 'schedule' | 'properties' | 'crea
  * A schedule. Null when the value has no id, without which it is not one. One without a cron expression, which the
  * platform may choose itself, has an empty one.
  */
-export function decodeSchedule(value: unknown, context: DecodeContext, observedAt: Date): Schedule | null {
+export function decodeSchedule(value: unknown, context: DecodeContext, reading: ReadingTimes): Schedule | null {
   const found = identified<ScheduleKey>(value, context);
   if (found === null) return null;
   const { record, id } = found;
@@ -32,7 +33,7 @@ export function decodeSchedule(value: unknown, context: DecodeContext, observedA
     segmentIds: [...new Set(segments.flatMap((segment) => readId(segment) ?? []))].map((id) => platformId(id)),
     createdAt: readEpochSeconds(record.createEpoch),
     updatedAt: readEpochSeconds(record.updateEpoch),
-    observedAt,
+    ...reading,
   };
 }
 

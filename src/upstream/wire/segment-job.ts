@@ -1,4 +1,5 @@
 import { platformId, type SegmentId } from '../../domain/ids.ts';
+import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { SegmentJob } from '../../domain/segment-job.ts';
 import { segmentJobStatuses } from '../../domain/segment-job.ts';
 import type { DecodeContext } from './decode-context.ts';
@@ -22,7 +23,7 @@ type SegmentJobKey =
   | 'updateEpoch';
 
 /** A segment job. Null when the value has no id or no status, without which it is not one. */
-export function decodeSegmentJob(value: unknown, context: DecodeContext, observedAt: Date): SegmentJob | null {
+export function decodeSegmentJob(value: unknown, context: DecodeContext, reading: ReadingTimes): SegmentJob | null {
   const found = identified<SegmentJobKey>(value, context);
   if (found === null) return null;
   const { record, id } = found;
@@ -49,7 +50,7 @@ export function decodeSegmentJob(value: unknown, context: DecodeContext, observe
     errors: decodeJobErrors(record.errors),
     requestId: readText(record.requestId),
     ...jobTimes(times, context),
-    observedAt,
+    ...reading,
   };
 }
 

@@ -30,6 +30,7 @@ export function exportJob(id: string, createdAtMs: number, more: Partial<ExportJ
     organizationId: null,
     createdAt: at,
     updatedAt: at,
+    requestedAt: at,
     observedAt: at,
     ...more,
   };

@@ -12,6 +12,7 @@ const job = fc
     id: fc.constantFrom('a', 'b', 'c', 'd'),
     status: fc.constantFrom(...exportJobStatuses),
     updatedAt: fc.constantFrom(new Date(1), new Date(2)),
+    requestedAt: fc.constantFrom(new Date(0), new Date(1)),
     observedAt: fc.constantFrom(new Date(1), new Date(2)),
     errors: fc.array(
       fc.record({ code: fc.constantFrom('x', 'y'), message: fc.constant(''), callStack: fc.constant(null) }),
@@ -39,7 +40,7 @@ describe('diffSnapshots', () => {
           else result.set(id, change.entity);
         }
         const withoutTime = (jobs: ReadonlyMap<string, ExportJob>) =>
-          new Map([...jobs].map(([id, one]) => [id, { ...one, observedAt: null }]));
+          new Map([...jobs].map(([id, one]) => [id, { ...one, requestedAt: null, observedAt: null }]));
         expect(withoutTime(result)).toEqual(withoutTime(after));
         expect(new Set(changes.map((change) => 'entity' in change && change.entity.id)).size).toBe(changes.length);
       }),
@@ -48,7 +49,7 @@ describe('diffSnapshots', () => {
 
   it('sees nothing in a snapshot that was only read again', () => {
     const before = exportJob('a', 1);
-    const again = { ...exportJob('a', 1), observedAt: new Date(99_000) };
+    const again = { ...exportJob('a', 1), requestedAt: new Date(98_000), observedAt: new Date(99_000) };
     expect(diffSnapshots(snapshotOf(before), snapshotOf(again))).toEqual([]);
   });
 

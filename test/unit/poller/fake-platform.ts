@@ -1,5 +1,6 @@
 import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
 import { platformId } from '../../../src/domain/ids.ts';
+import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
 import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
 import type { GatewayError } from '../../../src/errors.ts';
 import type { WatchEvent, WatchOptions } from '../../../src/events/watch.ts';
@@ -49,6 +50,7 @@ export function exportJob(
     organizationId: null,
     createdAt: new Date(createdAtMs),
     updatedAt: new Date(createdAtMs),
+    requestedAt: new Date(createdAtMs),
     observedAt: new Date(createdAtMs),
     ...more,
   };
@@ -60,6 +62,9 @@ export interface PlatformCall {
   readonly id?: string;
   readonly cursor?: number | undefined;
 }
+
+/** What was true at one moment, with the times of its reading, which end later. */
+type Shown<Value> = (reading: ReadingTimes) => Value;
 
 /** The export jobs of one sandbox, in memory. Notes every call and can be made to fail or to hold its answers. */
 export class FakePlatform {
@@ -122,7 +127,7 @@ export class FakePlatform {
     return {
       proof: {
         credential: by,
-        prove: (signal) => this.#call({ kind: 'prove', by }, signal, () => undefined),
+        prove: (signal) => this.#call({ kind: 'prove', by }, signal, () => () => undefined),
       },
       exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>
@@ -134,31 +139,34 @@ export class FakePlatform {
     };
   }
 
-  async #call<Value>(call: PlatformCall, signal: AbortSignal, answer: () => Value): Promise<Value> {
+  async #call<Value>(call: PlatformCall, signal: AbortSignal, answer: () => Shown<Value>): Promise<Value> {
     signal.throwIfAborted();
+    const requestedAt = this.clock.now();
     this.calls.push(call);
     this.inFlight += call.kind === 'list' ? 1 : 0;
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
     try {
       const failure = this.failure(call);
       // As on the wire: the state is that of the moment of the call, the answer comes later.
-      const value = failure === null ? answer() : null;
+      const shown = failure === null ? answer() : null;
       await untilEither((call.kind === 'prove' ? null : this.#gate) ?? turn(), signal);
       signal.throwIfAborted();
-      if (failure !== null) throw failure;
-      // The answer was made above whenever there is no failure.
-      return value as Value;
+      if (shown === null) throw failure;
+      return shown({ requestedAt, observedAt: this.clock.now() });
     } finally {
       this.inFlight -= call.kind === 'list' ? 1 : 0;
     }
   }
 
-  #read(id: string): ExportJob | null {
+  #read(id: string): Shown<ExportJob | null> {
     const job = this.#jobs.get(id);
-    return job === undefined ? null : { ...job, observedAt: this.clock.now() };
+    return (reading) => (job === undefined ? null : { ...job, ...reading });
   }
 
-  #page(limit: number, cursor: { readonly createdAtMs: number; readonly id: string } | undefined): ExportJobPage {
+  #page(
+    limit: number,
+    cursor: { readonly createdAtMs: number; readonly id: string } | undefined,
+  ): Shown<ExportJobPage> {
     const order = (a: { at: number; id: string }, b: { at: number; id: string }) =>
       b.at - a.at || (a.id < b.id ? 1 : -1);
     const place = (job: ExportJob) => ({ at: job.createdAt.getTime(), id: job.id });
@@ -166,10 +174,11 @@ export class FakePlatform {
       .filter(({ id }) => !this.unlisted.has(id))
       .toSorted((a, b) => order(place(a), place(b)))
       .filter((job) => cursor === undefined || order(place(job), { at: cursor.createdAtMs, id: cursor.id }) > 0);
-    const jobs = listed.slice(0, limit).map((job) => ({ ...job, observedAt: this.clock.now() }));
+    const jobs = listed.slice(0, limit);
     const last = jobs.at(-1);
     const goesOn = listed.length > limit && last !== undefined;
-    return { jobs, next: goesOn ? { createdAtMs: last.createdAt.getTime(), id: last.id } : null };
+    const next = goesOn ? { createdAtMs: last.createdAt.getTime(), id: last.id } : null;
+    return (reading) => ({ jobs: jobs.map((job) => ({ ...job, ...reading })), next });
   }
 }
 

@@ -46,14 +46,26 @@ function fakeLog() {
 }
 
 describe('FeedState', () => {
-  it('ignores what was read before the state that is known', async () => {
+  it.each([
+    { what: 'was read before it', requestedAt: 5, observedAt: 9, isNews: false },
+    { what: 'was asked for before it, and came later', requestedAt: 5, observedAt: 30, isNews: false },
+    { what: 'was asked for before it had come', requestedAt: 19, observedAt: 30, isNews: false },
+    { what: 'was asked for when it came', requestedAt: 20, observedAt: 30, isNews: true },
+    { what: 'came at once, when it came', requestedAt: 20, observedAt: 20, isNews: true },
+    { what: 'was asked for later', requestedAt: 21, observedAt: 30, isNews: true },
+  ])('knows a state; to one that $what it changes: $isNews', async ({ requestedAt, observedAt, isNews }) => {
     const { state, appended } = fakeLog();
-    const job = exportJob('a', 1, 'PROCESSING', { observedAt: new Date(20) });
+    const job = exportJob('a', 1, 'PROCESSING', { requestedAt: new Date(10), observedAt: new Date(20) });
     await state.apply(reading([job]), options);
-    await state.apply(reading([{ ...job, status: 'NEW', observedAt: new Date(10) }]), options);
-    expect(appended).toEqual(['CREATED PROCESSING']);
-    await state.apply(reading([{ ...job, status: 'QUEUED', observedAt: new Date(20) }]), options);
-    expect(appended).toEqual(['CREATED PROCESSING', 'CHANGED QUEUED']);
+    const other = {
+      ...job,
+      status: 'NEW',
+      requestedAt: new Date(requestedAt),
+      observedAt: new Date(observedAt),
+    } as const;
+    expect(await state.shows('a', other)).toBe(!isNews);
+    await state.apply(reading([other]), options);
+    expect(appended).toEqual(['CREATED PROCESSING', ...(isNews ? ['CHANGED NEW'] : [])]);
   });
 
   it('applies readings one after the other, however long the log takes', async () => {

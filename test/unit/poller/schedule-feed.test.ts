@@ -12,6 +12,7 @@ const schedule = (id: string, createdAtMs: number): Schedule => ({
   segmentIds: [],
   createdAt: new Date(createdAtMs),
   updatedAt: null,
+  requestedAt: new Date(0),
   observedAt: new Date(0),
 });
 

@@ -19,6 +19,7 @@ const job = (id: string, createdAtMs: number, status: SegmentJobStatus = 'SUCCEE
   requestId: null,
   createdAt: new Date(createdAtMs),
   updatedAt: new Date(createdAtMs),
+  requestedAt: new Date(createdAtMs),
   observedAt: new Date(createdAtMs),
 });
 

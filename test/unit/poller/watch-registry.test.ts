@@ -664,6 +664,45 @@ describe('whose credential polls', () => {
   });
 });
 
+describe('a round and a look by name that overlap', () => {
+  it('tell what the look found, also when the round began before it and ends after it', async () => {
+    await using setup = new WatchSetup();
+    const follower = await setup.follow();
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const release = setup.platform.hold();
+    await setup.nextRound();
+    // What is asked from now on is answered.
+    setup.platform.hold()();
+    await setup.clock.advanceBy(10);
+    setup.platform.set('a', 'PROCESSING');
+    await setup.follow({ ids: ['a'] }, 'second');
+    await setup.clock.advanceBy(10);
+    release();
+    await settle();
+    await setup.nextRound();
+    expect(follower.kinds).toEqual(['CREATED a PROCESSING']);
+  });
+
+  it('tell what the round found, also when the look began before it and ends after it', async () => {
+    await using setup = new WatchSetup();
+    const follower = await setup.follow();
+    setup.platform.put(exportJob('a', 1, 'NEW'));
+    const release = setup.platform.hold();
+    const looking = setup.follow({ ids: ['a'] }, 'second');
+    await settle();
+    setup.platform.hold()();
+    await setup.clock.advanceBy(10);
+    setup.platform.set('a', 'PROCESSING');
+    await setup.nextRound();
+    await setup.clock.advanceBy(10);
+    release();
+    const second = await looking;
+    await setup.nextRound();
+    expect(follower.kinds).toEqual(['CREATED a PROCESSING']);
+    expect(second.kinds).toEqual(['SNAPSHOT a PROCESSING']);
+  });
+});
+
 function listedBy({ platform }: WatchSetup): readonly string[] {
   return platform.calls.filter(({ kind }) => kind === 'list').map(({ by }) => by);
 }

@@ -9,6 +9,7 @@ import { createSchedulesApi } from '../../../src/upstream/schedules.ts';
 import { createSegmentDefinitionsApi } from '../../../src/upstream/segment-definitions.ts';
 import { createSegmentJobsApi } from '../../../src/upstream/segment-jobs.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { reading } from './decoding.ts';
 import { caller, MetricsRecorder } from './platform-stub.ts';
 
 const anything = fc.jsonValue({ maxDepth: 4 });
@@ -28,7 +29,7 @@ const body = fc.oneof(
 const answeredBy = (json: unknown) => {
   const clock = new FakeClock();
   return {
-    call: async () => ({ status: 200, headers: {}, json, requestId: 'r' }),
+    call: async () => ({ status: 200, headers: {}, json, requestId: 'r', reading }),
     open: () => Promise.reject(new Error('Nothing is downloaded here.')),
     clock,
     metrics: new MetricsRecorder(),

@@ -1,3 +1,4 @@
+import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
 import type { AnomalyKind } from '../../../src/upstream/index.ts';
 import type { DecodeContext } from '../../../src/upstream/wire/decode-context.ts';
 
@@ -8,4 +9,7 @@ export function decoding<Value>(decode: (context: DecodeContext) => Value) {
   return { value, anomalies };
 }
 
-export const observedAt = new Date('2030-01-01T00:00:00Z');
+export const reading: ReadingTimes = {
+  requestedAt: new Date('2030-01-01T00:00:00Z'),
+  observedAt: new Date('2030-01-01T00:00:01Z'),
+};

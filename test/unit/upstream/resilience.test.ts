@@ -58,6 +58,28 @@ describe('a read', () => {
     nothingLeft(client);
   });
 
+  it('shows the time at which the attempt was sent that was answered, whoever else came to wait for it', async () => {
+    let answer = () => {};
+    const later: Answer = (request, response) => {
+      answer = () => void good(request, response);
+    };
+    await using stub = await startStub(inTurn(status(503), later));
+    await using client = connectTo(stub.url, resilient);
+    const { clock } = client;
+    const first = client.api.exportJobs.get(id);
+    await clock.tick();
+    await stub.received(2);
+    const sentMs = elapsedMs(client);
+    expect(sentMs).toBeGreaterThan(0);
+    await clock.advanceBy(1_000);
+    const second = client.api.exportJobs.get(id);
+    await clock.advanceBy(1_000);
+    answer();
+    const times = { requestedAt: new Date(clock.now().getTime() - 2_000), observedAt: clock.now() };
+    expect(await Promise.all([first, second])).toMatchObject([times, times]);
+    expect(stub.requests).toHaveLength(2);
+  });
+
   it('has a request id of its own each time that it is sent', async () => {
     await using stub = await startStub(inTurn(status(503), status(503), good));
     await using client = connectTo(stub.url, resilient);

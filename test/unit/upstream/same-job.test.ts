@@ -6,7 +6,7 @@ import { isExportJobOf, isSegmentJobOf } from '../../../src/upstream/same-job.ts
 import { decodeExportJob } from '../../../src/upstream/wire/export-job.ts';
 import { encodeNewExportJob } from '../../../src/upstream/wire/new-export-job.ts';
 import { decodeSegmentJob } from '../../../src/upstream/wire/segment-job.ts';
-import { decoding, observedAt } from './decoding.ts';
+import { decoding, reading } from './decoding.ts';
 import { newExportJob } from './fixtures.ts';
 
 const head = { id: 1, status: 'NEW', jobType: 'BATCH', creationTime: 1, updateTime: 1 };
@@ -14,7 +14,7 @@ const head = { id: 1, status: 'NEW', jobType: 'BATCH', creationTime: 1, updateTi
 /** The job as a record of it would say, made of `wire`. */
 function exportJob(wire: object): ExportJob {
   const record: unknown = JSON.parse(JSON.stringify({ ...head, ...wire }));
-  const { value } = decoding((context) => decodeExportJob(record, context, observedAt));
+  const { value } = decoding((context) => decodeExportJob(record, context, reading));
   if (value === null) throw new Error('This is no export job.');
   return value;
 }
@@ -132,11 +132,7 @@ describe('an export job', () => {
 describe('a segment job', () => {
   function segmentJob(wire: object): SegmentJob {
     const { value } = decoding((context) =>
-      decodeSegmentJob(
-        { ...head, segments: [{ segmentId: 's-1' }, { segmentId: 's-2' }], ...wire },
-        context,
-        observedAt,
-      ),
+      decodeSegmentJob({ ...head, segments: [{ segmentId: 's-1' }, { segmentId: 's-2' }], ...wire }, context, reading),
     );
     if (value === null) throw new Error('This is no segment job.');
     return value;

@@ -19,6 +19,7 @@ import { decodeSchedule } from '../../../../src/upstream/wire/schedule.ts';
 import { decodeSegmentDefinitions } from '../../../../src/upstream/wire/segment-definition.ts';
 import { decodeSegmentJob } from '../../../../src/upstream/wire/segment-job.ts';
 import { decodeToken } from '../../../../src/upstream/wire/token.ts';
+import { reading } from '../decoding.ts';
 
 const silent = { anomaly: () => {} };
 const anything = fc.jsonValue({ maxDepth: 4 });
@@ -114,8 +115,8 @@ describe('decoding', () => {
     fc.assert(
       fc.property(orAnything(values), (rows: unknown) => {
         for (const value of Array.isArray(rows) ? [rows, ...rows] : [rows]) {
-          decodeSegmentJob(value, silent, new Date(0));
-          decodeSchedule(value, silent, new Date(0));
+          decodeSegmentJob(value, silent, reading);
+          decodeSchedule(value, silent, reading);
           decodeSegmentDefinitions({ segments: [value], page: value }, { page: 0, limit: 1 }, silent);
           const page = decodeMergePolicies({ children: [value], _page: value, _links: { next: value } }, silent);
           if (page !== null) decodeNextPolicyStart(page, undefined);
@@ -129,7 +130,7 @@ describe('decoding', () => {
   it('of a segment job gives valid dates, exact counts and each segment once', () => {
     fc.assert(
       fc.property(segmentJob, (value) => {
-        const job = decodeSegmentJob(value, silent, new Date(0));
+        const job = decodeSegmentJob(value, silent, reading);
         if (job === null) return;
         for (const date of [job.createdAt, job.updatedAt]) expect(date.getTime()).not.toBeNaN();
         const ids = job.segments.map(({ segmentId }) => segmentId);
@@ -147,7 +148,7 @@ describe('decoding', () => {
   it('never throws, whatever JSON the platform answers with', () => {
     fc.assert(
       fc.property(orAnything(exportJob), anything, (job, other) => {
-        decodeExportJob(job, silent, new Date(0));
+        decodeExportJob(job, silent, reading);
         for (const value of [job, other]) {
           decodeDataset('x', value, silent);
           decodeBatch('x', value, silent);
@@ -167,7 +168,7 @@ describe('decoding', () => {
   it('of an export job gives valid dates and exact numbers only', () => {
     fc.assert(
       fc.property(exportJob, (value) => {
-        const job = decodeExportJob(value, silent, new Date(0));
+        const job = decodeExportJob(value, silent, reading);
         if (job === null) return;
         for (const date of [job.createdAt, job.updatedAt]) expect(date.getTime()).not.toBeNaN();
         expect(job.id).not.toBe('');

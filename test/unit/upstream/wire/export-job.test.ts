@@ -3,8 +3,8 @@ import { platformId } from '../../../../src/domain/ids.ts';
 import type { AnomalyKind } from '../../../../src/upstream/index.ts';
 import { decodeExportJob } from '../../../../src/upstream/wire/export-job.ts';
 import { decodeNextCursor } from '../../../../src/upstream/wire/export-job-page.ts';
+import { reading } from '../decoding.ts';
 
-const observedAt = new Date('2030-01-01T00:00:00Z');
 const minimal = {
   id: 24115,
   jobType: 'BATCH',
@@ -17,7 +17,7 @@ const minimal = {
 
 function decode(value: unknown) {
   const anomalies: AnomalyKind[] = [];
-  const job = decodeExportJob(value, { anomaly: (kind) => anomalies.push(kind) }, observedAt);
+  const job = decodeExportJob(value, { anomaly: (kind) => anomalies.push(kind) }, reading);
   return { job, anomalies };
 }
 
@@ -110,7 +110,7 @@ describe('an export job', () => {
       organizationId: 'org',
       createdAt: new Date(1_559_674_261_657),
       updatedAt: new Date(1_559_674_261_868),
-      observedAt,
+      ...reading,
     });
   });
 

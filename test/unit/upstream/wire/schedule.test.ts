@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../../src/domain/ids.ts';
 import type { NewSchedule } from '../../../../src/domain/schedule.ts';
 import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from '../../../../src/upstream/wire/schedule.ts';
-import { decoding, observedAt } from '../decoding.ts';
+import { decoding, reading } from '../decoding.ts';
 
 const daily = {
   id: '4e538382-dbd8-449e-988a-4ac639ebe72b',
@@ -14,7 +14,7 @@ const daily = {
   createEpoch: 1_568_267_948,
   updateEpoch: 1_568_267_949,
 };
-const decode = (value: unknown) => decoding((context) => decodeSchedule(value, context, observedAt));
+const decode = (value: unknown) => decoding((context) => decodeSchedule(value, context, reading));
 
 describe('a schedule', () => {
   it('is decoded whole, fields of tomorrow left alone (#38, #41)', () => {
@@ -28,7 +28,7 @@ describe('a schedule', () => {
         segmentIds: ['*'],
         createdAt: new Date(1_568_267_948_000),
         updatedAt: new Date(1_568_267_949_000),
-        observedAt,
+        ...reading,
       },
       anomalies: [],
     });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../../src/domain/ids.ts';
 import { decodeSegmentJob, encodeNewSegmentJob } from '../../../../src/upstream/wire/segment-job.ts';
-import { decoding, observedAt } from '../decoding.ts';
+import { decoding, reading } from '../decoding.ts';
 
 const minimal = {
   id: 'd3b4a50d-dfea-43eb-9fca-557ea53771fd',
@@ -11,7 +11,7 @@ const minimal = {
   updateTime: 1_568_267_949_000,
 };
 
-const decode = (value: unknown) => decoding((context) => decodeSegmentJob(value, context, observedAt));
+const decode = (value: unknown) => decoding((context) => decodeSegmentJob(value, context, reading));
 
 /** The job that the minimal one becomes with these fields. */
 function job(fields: object) {
@@ -80,7 +80,7 @@ describe('a segment job', () => {
       requestId: 'request-1',
       createdAt: new Date(1_568_267_948_000),
       updatedAt: new Date(1_568_267_949_000),
-      observedAt,
+      ...reading,
     });
   });
 
