@@ -65,14 +65,33 @@ export type LogStart<Entity> =
   /** The cursor was too old or of another life of the log. */
   | { readonly kind: 'resync'; readonly snapshot: LogSnapshot<Entity> };
 
-export interface LogReader<Entity> {
-  readonly start: LogStart<Entity>;
+/**
+ * Every later entry, in order. It is a place in the log that holds no entries itself. To be disposed of by who does not
+ * read on.
+ */
+export interface LogTail<Entity> extends Disposable {
+  /** No entry ever comes any more: the log is closed. */
+  readonly ended: boolean;
   /**
-   * Every later entry, in order; ends when the signal given to `open` aborts, at once, also when no entry ever comes.
-   * May be iterated once.
+   * The next entry; null where there is none yet.
    * @throws {LogOverflowError} the reader was so slow that entries it had not read were dropped.
    */
-  readonly tail: AsyncIterable<LogEntry<Entity>>;
+  take(): LogEntry<Entity> | null;
+}
+
+export interface LogReader<Entity> {
+  readonly start: LogStart<Entity>;
+  readonly tail: LogTail<Entity>;
+}
+
+export interface LogOpenOptions {
+  /** Cursor of the last entry that the reader has seen. */
+  readonly after?: string | undefined;
+  /**
+   * Called when there may be something to take, soon after it is there: entries, their loss, or the end. Not called any
+   * more once the tail is disposed of. May not throw.
+   */
+  readonly onGrowth: () => void;
 }
 
 /** Thrown to a reader that fell further behind than the log reaches back. It may open again, with its last cursor. */
@@ -114,11 +133,8 @@ export interface EventLog<Entity> extends AsyncDisposable {
   write(write: LogWrite<Entity>, options: LogWriteOptions): Promise<string>;
   /** @throws {GatewayError} the log is out of reach. */
   snapshot(): Promise<LogSnapshot<Entity>>;
-  /**
-   * @param after cursor of the last entry that the reader has seen
-   * @throws {GatewayError} the log is out of reach.
-   */
-  open(options: { readonly after?: string | undefined; readonly signal: AbortSignal }): Promise<LogReader<Entity>>;
+  /** @throws {GatewayError} the log is out of reach. */
+  open(options: LogOpenOptions): Promise<LogReader<Entity>>;
   /**
    * Calls the listener after each write, whoever made it, as soon as `snapshot` shows it; also after one without an
    * entry, of which a tail does not tell. A log in another process may begin anew in between; that is told likewise.

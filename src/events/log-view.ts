@@ -1,9 +1,11 @@
 import {
   type FeedChange,
   type LogEntry,
+  type LogOpenOptions,
   LogOverflowError,
   type LogReader,
   type LogSnapshot,
+  type LogTail,
   type LogWrite,
 } from './event-log.ts';
 import { partialSnapshotCursor } from './watch-events.ts';
@@ -30,11 +32,6 @@ export interface LogState<Entity> {
   readonly entities: readonly Entity[];
   readonly stale: boolean;
   readonly note: unknown;
-}
-
-export interface OpenOptions {
-  readonly after?: string | undefined;
-  readonly signal: AbortSignal;
 }
 
 interface Slot<Entity> {
@@ -68,7 +65,8 @@ export class LogView<Entity> {
   /** Changes when the list is begun anew: whoever reads the old one has lost something. */
   #list = Symbol();
   #closed = false;
-  readonly #waiting = new Set<() => void>();
+  readonly #tails = new Set<Tail<Entity>>();
+  #waking = false;
   readonly #watchers = new Set<{ readonly listener: () => void }>();
 
   constructor(options: LogViewOptions<Entity>) {
@@ -184,8 +182,9 @@ export class LogView<Entity> {
     this.#trim();
   }
 
-  open({ after, signal }: OpenOptions): LogReader<Entity> {
-    const tail = this.#tail(this.#list, this.#first + this.#slots.length, signal);
+  open({ after, onGrowth }: LogOpenOptions): LogReader<Entity> {
+    const tail = new Tail(this, { list: this.#list, position: this.#first + this.#slots.length, onGrowth });
+    this.#tails.add(tail);
     const from = after === undefined ? null : this.sequenceOf(after);
     if (from !== null && from >= this.#floor) {
       const begin = this.#slots.findLastIndex(({ sequence }) => sequence <= from) + 1;
@@ -200,6 +199,25 @@ export class LogView<Entity> {
     const watcher = { listener };
     this.#watchers.add(watcher);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * The entry at a place in the order of telling; null when there is none yet.
+   * @throws {LogOverflowError} it has been dropped, or the list is not the present one any more
+   */
+  entryAt(list: symbol, position: number): LogEntry<Entity> | null {
+    if (list !== this.#list || position < this.#first) {
+      throw new LogOverflowError('Entries that were not read yet have been dropped.');
+    }
+    return this.#slots[position - this.#first]?.entry ?? null;
+  }
+
+  leave(tail: Tail<Entity>): void {
+    this.#tails.delete(tail);
   }
 
   /** Ends all tails. */
@@ -257,40 +275,52 @@ export class LogView<Entity> {
     this.#first += excess;
   }
 
-  async *#tail(list: symbol, position: number, signal: AbortSignal): AsyncGenerator<LogEntry<Entity>, void, void> {
-    let read = position;
-    while (!signal.aborted && !this.#closed) {
-      if (list !== this.#list || read < this.#first) {
-        throw new LogOverflowError('Entries that were not read yet have been dropped.');
-      }
-      const slot = this.#slots[read - this.#first];
-      if (slot === undefined) {
-        await this.#growth(signal);
-      } else {
-        read += 1;
-        yield slot.entry;
-      }
-    }
-  }
-
-  /** Resolves when there may be something to do: entries, an abort, the end of the log. */
-  #growth(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
-  }
-
+  /** Readers go on when the step that brought them something is done, all of them in one turn. */
   #wake(): void {
-    for (const done of this.#waiting) done();
+    if (this.#waking) return;
+    this.#waking = true;
+    queueMicrotask(() => {
+      this.#waking = false;
+      for (const tail of this.#tails) tail.onGrowth();
+    });
   }
 
   #notify(): void {
     for (const { listener } of this.#watchers) listener();
+  }
+}
+
+interface TailOptions {
+  readonly list: symbol;
+  readonly position: number;
+  readonly onGrowth: () => void;
+}
+
+class Tail<Entity> implements LogTail<Entity> {
+  readonly onGrowth: () => void;
+  readonly #view: LogView<Entity>;
+  readonly #list: symbol;
+  #position: number;
+
+  constructor(view: LogView<Entity>, { list, position, onGrowth }: TailOptions) {
+    this.onGrowth = onGrowth;
+    this.#view = view;
+    this.#list = list;
+    this.#position = position;
+  }
+
+  get ended(): boolean {
+    return this.#view.closed;
+  }
+
+  take(): LogEntry<Entity> | null {
+    if (this.ended) return null;
+    const entry = this.#view.entryAt(this.#list, this.#position);
+    if (entry !== null) this.#position += 1;
+    return entry;
+  }
+
+  [Symbol.dispose](): void {
+    this.#view.leave(this);
   }
 }

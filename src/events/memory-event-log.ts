@@ -3,6 +3,7 @@ import {
   type EventLog,
   LogConflictError,
   LogFencedError,
+  type LogOpenOptions,
   type LogReader,
   type LogSnapshot,
   type LogWrite,
@@ -11,7 +12,7 @@ import {
   maxLogEntries,
   newEpoch,
 } from './event-log.ts';
-import { LogView, type OpenOptions } from './log-view.ts';
+import { LogView } from './log-view.ts';
 
 export interface MemoryEventLogOptions<Entity> {
   /** What tells entities apart. */
@@ -62,7 +63,7 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
     return this.#view.snapshot;
   }
 
-  async open(options: OpenOptions): Promise<LogReader<Entity>> {
+  async open(options: LogOpenOptions): Promise<LogReader<Entity>> {
     return this.#view.open(options);
   }
 

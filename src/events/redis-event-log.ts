@@ -6,6 +6,7 @@ import {
   type EventLog,
   LogConflictError,
   LogFencedError,
+  type LogOpenOptions,
   type LogReader,
   type LogSnapshot,
   type LogWrite,
@@ -13,7 +14,7 @@ import {
   maxLogBytes,
   maxLogEntries,
 } from './event-log.ts';
-import { LogView, type OpenOptions } from './log-view.ts';
+import { LogView } from './log-view.ts';
 import type { FeedKeys } from './redis-keys.ts';
 import { type LogRecord, sequenceOf } from './redis-log-codec.ts';
 import { RedisLogMirror } from './redis-log-mirror.ts';
@@ -92,7 +93,7 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
     return this.#view.snapshot;
   }
 
-  async open(options: OpenOptions): Promise<LogReader<Entity>> {
+  async open(options: LogOpenOptions): Promise<LogReader<Entity>> {
     await this.#mirror.inStep();
     if (options.after !== undefined) await this.#prepareReplay(options.after);
     return this.#view.open(options);

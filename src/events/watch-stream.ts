@@ -1,4 +1,11 @@
-import { type EventLog, type LogEntry, LogOverflowError, type LogSnapshot, type LogStart } from './event-log.ts';
+import {
+  type EventLog,
+  type LogEntry,
+  LogOverflowError,
+  type LogSnapshot,
+  type LogStart,
+  type LogTail,
+} from './event-log.ts';
 import { PendingEvents } from './pending-events.ts';
 import type { WatchEvent, WatchOptions } from './watch.ts';
 import { partialSnapshotCursor, snapshotIsPartial, toWatchEvent } from './watch-events.ts';
@@ -20,6 +27,14 @@ export interface WatchStreamOptions<Entity> extends WatchOptions<Entity> {
   readonly onEnd: () => void;
 }
 
+type Taken<Entity> = IteratorResult<WatchEvent<Entity>, undefined>;
+
+/** Who waits for the next event. */
+interface Taker<Entity> {
+  resolve(taken: Taken<Entity>): void;
+  reject(error: unknown): void;
+}
+
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 const toldAlready: Iterator<never> = { next: () => done };
 
@@ -38,13 +53,14 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
   #backlog: Iterator<WatchEvent<Entity>> = toldAlready;
   /** The `ids` that still may change once the backlog is told. Null: the stream never completes by itself. */
   #remaining: Set<string> | null = null;
-  #reading = new AbortController();
-  #lost = false;
+  #tail: LogTail<Entity> | null = null;
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
-  #wake: (() => void) | null = null;
-  #taking: Promise<unknown> = Promise.resolve();
+  #taker: Taker<Entity> | null = null;
+  /** What the taker was given. */
+  #taking: Promise<unknown> | null = null;
   readonly #onAbort = () => this.#end();
+  readonly #onGrowth = () => this.#serve();
 
   constructor(options: WatchStreamOptions<Entity>) {
     this.#options = options;
@@ -66,7 +82,7 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     const { signal, after } = this.#options;
     signal.throwIfAborted();
     await this.#read(after);
-    if (signal.aborted) this.#reading.abort();
+    if (signal.aborted) this.#leaveLog();
     signal.throwIfAborted();
     if (!this.#ended) signal.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -75,10 +91,19 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     return this;
   }
 
-  next(): Promise<IteratorResult<WatchEvent<Entity>, undefined>> {
-    const taken = this.#taking.then(() => this.#take());
-    this.#taking = taken.catch(() => undefined);
-    return taken;
+  next(): Promise<Taken<Entity>> {
+    if (this.#taking !== null) {
+      // One after the other: an error is the answer to one of them alone.
+      const next = () => this.next();
+      return this.#taking.then(next, next);
+    }
+    const taking = new Promise<Taken<Entity>>((resolve, reject) => {
+      this.#taker = { resolve, reject };
+      this.#serve();
+    });
+    // What was there already is no reason to wait.
+    if (this.#taker !== null) this.#taking = taking;
+    return taking;
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
@@ -93,25 +118,58 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     this.#end();
   }
 
-  async #take(): Promise<IteratorResult<WatchEvent<Entity>, undefined>> {
-    for (;;) {
-      if (this.#ended) return this.#conclude();
-      if (this.#lost) {
-        await this.#recover();
-        continue;
+  /** Gives the taker, if there is one, what there is for it. */
+  #serve(): void {
+    const taker = this.#taker;
+    if (taker === null) return;
+    // Whatever ends the stream on the way comes after what is taken here.
+    this.#taker = null;
+    try {
+      const taken = this.#take();
+      if (taken === null) {
+        this.#taker = taker;
+        return;
       }
-      const told = this.#backlog.next();
-      if (told.done !== true) return { done: false, value: told.value };
-      // A snapshot holds every entity: who waits in silence shall not hold it.
-      this.#backlog = toldAlready;
-      const event = this.#pending.shift();
-      if (event !== undefined) {
-        this.#settle(event);
-        return { done: false, value: event };
-      }
-      if (this.#remaining?.size === 0) this.#end();
-      else await this.#somethingNew();
+      this.#taking = null;
+      taker.resolve(taken);
+    } catch (error) {
+      this.#taking = null;
+      taker.reject(error);
     }
+  }
+
+  /** The next event or the end; null when there is none yet. */
+  #take(): Taken<Entity> | null {
+    this.#collect();
+    if (this.#ended) return this.#conclude();
+    const told = this.#backlog.next();
+    if (told.done !== true) return { done: false, value: told.value };
+    // A snapshot holds every entity: who waits in silence shall not hold it.
+    this.#backlog = toldAlready;
+    const event = this.#pending.shift();
+    if (event !== undefined) {
+      this.#settle(event);
+      return { done: false, value: event };
+    }
+    if (this.#remaining?.size === 0) this.#end();
+    return this.#ended ? this.#conclude() : null;
+  }
+
+  /** Takes in what the log has told since. */
+  #collect(): void {
+    const tail = this.#tail;
+    if (tail === null) return;
+    try {
+      for (let entry = tail.take(); entry !== null; entry = tail.take()) {
+        if (this.#isTold(entry.change)) this.#pending.push(toWatchEvent(entry));
+      }
+    } catch (error) {
+      if (error instanceof LogOverflowError) void this.#recover();
+      else this.fail(error);
+      return;
+    }
+    if (this.#pending.size > this.#maxPending) void this.#recover();
+    else if (tail.ended) this.#end();
   }
 
   #conclude(): IteratorReturnResult<undefined> {
@@ -119,12 +177,6 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     this.#failure = null;
     if (failure !== null) throw failure.error;
     return done;
-  }
-
-  #somethingNew(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
   }
 
   /** Completes the stream as soon as the event that ends the last of the `ids` is taken. */
@@ -135,32 +187,39 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     if (this.#remaining.size === 0) this.#end();
   }
 
+  /** Begins anew: the log, or the line of what waits here, was not long enough. */
   async #recover(): Promise<void> {
-    this.#lost = false;
+    this.#leaveLog();
+    this.#backlog = toldAlready;
+    this.#pending.clear();
     try {
       await this.#read(partialSnapshotCursor(''));
     } catch (error) {
       this.fail(error);
     }
+    this.#serve();
   }
 
   async #read(after: string | undefined): Promise<void> {
     const { log } = this.#options;
-    const reading = new AbortController();
-    this.#reading = reading;
     const restart = after !== undefined && snapshotIsPartial(after);
     // Taken before the log is opened, so that whatever it does not show yet is among the missed changes.
     const before = after !== undefined && !restart && this.#ids !== null ? await log.snapshot() : null;
-    const { start, tail } = await log.open({ after: restart ? undefined : after, signal: reading.signal });
+    const { start, tail } = await log.open({ after: restart ? undefined : after, onGrowth: this.#onGrowth });
     // The stream may have ended while the log was being opened.
     if (this.#ended) {
-      reading.abort();
+      tail[Symbol.dispose]();
       return;
     }
+    this.#tail = tail;
     this.#start = restart ? 'resync' : start.kind;
     if (start.kind === 'replay') this.#replay(start.missed, before);
     else this.#tellSnapshot(start.snapshot);
-    void this.#pump(tail, reading.signal);
+  }
+
+  #leaveLog(): void {
+    this.#tail?.[Symbol.dispose]();
+    this.#tail = null;
   }
 
   #replay(missed: readonly LogEntry<Entity>[], before: LogSnapshot<Entity> | null): void {
@@ -201,27 +260,6 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     return present.toSorted(newestFirst);
   }
 
-  async #pump(tail: AsyncIterable<LogEntry<Entity>>, reading: AbortSignal): Promise<void> {
-    try {
-      for await (const entry of tail) {
-        if (reading.aborted) return;
-        if (!this.#isTold(entry.change)) continue;
-        this.#pending.push(toWatchEvent(entry));
-        if (this.#pending.size > this.#maxPending) this.#lose();
-        this.#notify();
-      }
-      if (!reading.aborted) this.#end();
-    } catch (error) {
-      if (reading.aborted) return;
-      if (!(error instanceof LogOverflowError)) {
-        this.fail(error);
-        return;
-      }
-      this.#lose();
-      this.#notify();
-    }
-  }
-
   #isTold(change: LogEntry<Entity>['change']): boolean {
     if (!('entity' in change)) return true;
     const { key, matches } = this.#options;
@@ -230,26 +268,14 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     return change.kind === 'CHANGED' && matches(change.previous);
   }
 
-  #lose(): void {
-    this.#lost = true;
-    this.#pending.clear();
-    this.#reading.abort();
-  }
-
-  #notify(): void {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
-  }
-
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#options.signal.removeEventListener('abort', this.#onAbort);
-    this.#reading.abort();
+    this.#leaveLog();
     this.#pending.clear();
-    this.#notify();
     this.#options.onEnd();
+    this.#serve();
   }
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../../src/events/event-log.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { eventually } from '../support/eventually.ts';
+import { openLog } from '../support/open-log.ts';
 import { describeWithRedis, startRedisServer } from '../support/redis.ts';
 import { ownKeys, startReplica } from '../support/redis-replica.ts';
 
@@ -83,7 +84,7 @@ function startSubscriber(logs: readonly EventLog<Item>[]) {
 
   const read = async (log: EventLog<Item>) => {
     reading = new AbortController();
-    const { start, tail } = await log.open({ after: cursor, signal: reading.signal });
+    const { start, entries } = await openLog(log, { after: cursor, signal: reading.signal });
     if (start.kind === 'replay') {
       told.replays += 1;
       for (const entry of start.missed) take(entry);
@@ -92,7 +93,7 @@ function startSubscriber(logs: readonly EventLog<Item>[]) {
       state = versionsOf(start.snapshot.entities);
       cursor = start.snapshot.cursor;
     }
-    for await (const entry of tail) take(entry);
+    for await (const entry of entries) take(entry);
   };
   const running = (async () => {
     for (;;) {

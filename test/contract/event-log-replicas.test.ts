@@ -13,6 +13,7 @@ import {
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { openLog } from '../support/open-log.ts';
 import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
 import { ownKeys, startReplica } from '../support/redis-replica.ts';
 import type { LogBounds } from './event-log.contract.ts';
@@ -47,11 +48,11 @@ interface Tail extends Disposable {
 
 async function follow(log: EventLog<Item>, after?: string): Promise<Tail> {
   const controller = new AbortController();
-  const { start, tail } = await log.open({ after, signal: controller.signal });
+  const { start, entries: told } = await openLog(log, { after, signal: controller.signal });
   const entries: LogEntry<Item>[] = start.kind === 'replay' ? [...start.missed] : [];
   const failure = (async () => {
     try {
-      for await (const entry of tail) entries.push(entry);
+      for await (const entry of told) entries.push(entry);
       return null;
     } catch (error) {
       return error;
@@ -62,7 +63,8 @@ async function follow(log: EventLog<Item>, after?: string): Promise<Tail> {
 
 /** What a resume after the cursor replays; null when it does not. */
 async function missedAfter(log: EventLog<Item>, after = ''): Promise<readonly LogEntry<Item>[] | null> {
-  const { start } = await log.open({ after, signal: AbortSignal.abort() });
+  const { start, tail } = await log.open({ after, onGrowth: () => undefined });
+  tail[Symbol.dispose]();
   return start.kind === 'replay' ? start.missed : null;
 }
 

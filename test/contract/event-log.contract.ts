@@ -9,6 +9,7 @@ import {
   LogOverflowError,
   type LogReader,
 } from '../../src/events/event-log.ts';
+import { openLog } from '../support/open-log.ts';
 
 export interface Item {
   readonly id: string;
@@ -222,41 +223,33 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       }
     });
 
-    it('ends a tail at once when its signal aborts, also when nothing was ever appended', async () => {
+    it('calls a reader when there is something to take, and no more once it has left', async () => {
       await using log = await make({ maxEntries: 100 });
-      const controller = new AbortController();
-      const { tail } = await log.open({ signal: controller.signal });
-      const next = tail[Symbol.asyncIterator]().next();
-      controller.abort();
-      expect(await next).toEqual({ done: true, value: undefined });
-    });
-
-    it('gives nothing after the abort, although there is more to read', async () => {
-      await using log = await make({ maxEntries: 100 });
-      const controller = new AbortController();
-      const { tail } = await log.open({ signal: controller.signal });
+      let calls = 0;
+      const { tail } = await log.open({ onGrowth: () => (calls += 1) });
       await append(log, [created('a'), created('b')]);
-      const seen: LogEntry<Item>[] = [];
-      for await (const entry of tail) {
-        seen.push(entry);
-        controller.abort();
-      }
-      expect(seen).toHaveLength(1);
+      await turn();
+      expect([calls, tail.take()?.change, tail.take()?.change]).toEqual([1, created('a'), created('b')]);
+      expect(tail.take()).toBe(null);
+      tail[Symbol.dispose]();
+      await append(log, [created('c')]);
+      await turn();
+      expect(calls).toBe(1);
     });
 
     it('ends its tails when it is closed', async () => {
       const log = await make({ maxEntries: 100 });
-      const { tail } = await log.open({ signal: new AbortController().signal });
-      const next = tail[Symbol.asyncIterator]().next();
+      const { entries } = await openLog(log, { signal: new AbortController().signal });
+      const next = entries.next();
       await log[Symbol.asyncDispose]();
       expect((await next).done).toBe(true);
     });
 
     it('tells a reader that is further behind than the log reaches back, and lets it open again', async () => {
       await using log = await make({ maxEntries: 3 });
-      const { tail } = await log.open({ signal: new AbortController().signal });
+      const { entries } = await openLog(log, { signal: new AbortController().signal });
       for (let version = 1; version <= 4; version += 1) await append(log, [created('a', version)]);
-      await expect(tail[Symbol.asyncIterator]().next()).rejects.toBeInstanceOf(LogOverflowError);
+      await expect(entries.next()).rejects.toBeInstanceOf(LogOverflowError);
       expect(await startOf(log)).toMatchObject({ snapshot: { entities: [item('a', 4)] } });
     });
 
@@ -272,7 +265,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using log = await make({ maxEntries: 10 });
       using one = await read(log);
       using two = await read(log);
-      await log.open({ signal: new AbortController().signal });
+      await log.open({ onGrowth: () => undefined });
       await append(log, [created('a')]);
       await turn();
       one[Symbol.dispose]();
@@ -353,10 +346,10 @@ interface Follower extends Disposable {
 
 async function read(log: EventLog<Item>, after?: string): Promise<Follower> {
   const controller = new AbortController();
-  const { start, tail } = await log.open({ after, signal: controller.signal });
+  const { start, entries: told } = await openLog(log, { after, signal: controller.signal });
   const entries: LogEntry<Item>[] = [];
   const follow = async () => {
-    for await (const entry of tail) entries.push(entry);
+    for await (const entry of told) entries.push(entry);
   };
   follow().catch((error: unknown) => {
     throw error;
@@ -379,9 +372,8 @@ function stateAfter(entities: readonly Item[], changes: readonly FeedChange<Item
 }
 
 async function startOf(log: EventLog<Item>, after?: string): Promise<LogReader<Item>['start']> {
-  const controller = new AbortController();
-  const { start } = await log.open({ after, signal: controller.signal });
-  controller.abort();
+  const { start, tail } = await log.open({ after, onGrowth: () => undefined });
+  tail[Symbol.dispose]();
   return start;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type EventLog, type LogEntry, LogOverflowError } from '../../../src/events/event-log.ts';
+import { type EventLog, LogOverflowError, type LogTail } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { WatchStream, type WatchStreamOptions } from '../../../src/events/watch-stream.ts';
 
@@ -39,15 +39,25 @@ function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
       const reader = await log.open(options);
       if (failed) return reader;
       failed = true;
-      return { start: reader.start, tail: failing(error) };
+      return { start: reader.start, tail: new FailingTail(error) };
     },
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
   };
 }
 
-// biome-ignore lint/correctness/useYield: a tail that fails before its first entry is the point.
-async function* failing(error: Error): AsyncGenerator<LogEntry<Item>, void, void> {
-  throw error;
+class FailingTail implements LogTail<Item> {
+  readonly ended = false;
+  readonly #error: Error;
+
+  constructor(error: Error) {
+    this.#error = error;
+  }
+
+  take(): never {
+    throw this.#error;
+  }
+
+  [Symbol.dispose](): void {}
 }
 
 describe('a watch stream', () => {

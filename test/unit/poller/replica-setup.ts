@@ -101,8 +101,23 @@ function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
     write: (write, options) => log.write(write, options),
     snapshot: () => log.snapshot(),
     watch: (listener) => log.watch(listener),
-    open: ({ after, signal }): Promise<LogReader<ExportJob>> =>
-      log.open({ after, signal: AbortSignal.any([signal, closed.signal]) }),
+    open: async ({ after, onGrowth }): Promise<LogReader<ExportJob>> => {
+      const { start, tail } = await log.open({ after, onGrowth });
+      closed.signal.addEventListener('abort', onGrowth);
+      return {
+        start,
+        tail: {
+          get ended() {
+            return closed.signal.aborted || tail.ended;
+          },
+          take: () => (closed.signal.aborted ? null : tail.take()),
+          [Symbol.dispose]: () => {
+            closed.signal.removeEventListener('abort', onGrowth);
+            tail[Symbol.dispose]();
+          },
+        },
+      };
+    },
     [Symbol.asyncDispose]: async () => closed.abort(),
   };
 }

@@ -1,0 +1,30 @@
+import type { EventLog, LogEntry, LogStart } from '../../src/events/event-log.ts';
+
+export interface OpenedLog<Entity> {
+  readonly start: LogStart<Entity>;
+  /** Every later entry, until the signal aborts or the log is closed. */
+  readonly entries: AsyncGenerator<LogEntry<Entity>, void, void>;
+}
+
+/** Opens a log as somebody who reads each entry as it comes. */
+export async function openLog<Entity>(
+  log: EventLog<Entity>,
+  { after, signal }: { readonly after?: string | undefined; readonly signal: AbortSignal },
+): Promise<OpenedLog<Entity>> {
+  let grown = () => {};
+  const { start, tail } = await log.open({ after, onGrowth: () => grown() });
+  signal.addEventListener('abort', () => grown(), { once: true });
+  async function* read(): AsyncGenerator<LogEntry<Entity>, void, void> {
+    using _ = tail;
+    while (!signal.aborted && !tail.ended) {
+      const entry = tail.take();
+      if (entry !== null) yield entry;
+      else {
+        await new Promise<void>((resolve) => {
+          grown = resolve;
+        });
+      }
+    }
+  }
+  return { start, entries: read() };
+}
