@@ -1,38 +1,14 @@
-import type { ExecutionResult } from 'graphql-ws';
-import { SharedResult } from './shared-result.ts';
+import type { SharedResult } from './shared-result.ts';
 import type { SocketSender } from './socket.ts';
 
 /**
- * Sends the shared results of a stream past `graphql-ws`, which would make text of each of them anew. What is left for
- * it to send are errors, and the end. For its hook `onOperation`.
+ * Sends a result to one subscriber, past everything that stands between the stream and its transport. What is returned
+ * resolves when there is room for the next one; undefined: there is.
  */
-export class DirectDelivery implements AsyncIterableIterator<ExecutionResult> {
-  readonly #results: AsyncIterator<ExecutionResult>;
-  /** The message up to its payload. */
-  readonly #head: string;
-  readonly #send: SocketSender['send'];
+export type DirectDelivery = (result: SharedResult) => Promise<void> | undefined;
 
-  constructor(results: AsyncIterable<ExecutionResult>, id: string, send: SocketSender['send']) {
-    this.#results = results[Symbol.asyncIterator]();
-    this.#head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
-    this.#send = send;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** The next result that `graphql-ws` has to send itself. */
-  async next(): Promise<IteratorResult<ExecutionResult>> {
-    for (;;) {
-      const next = await this.#results.next();
-      if (next.done === true || !(next.value instanceof SharedResult)) return next;
-      const full = this.#send(`${this.#head}${next.value.stringify(next.value)}}`);
-      if (full !== undefined) await full;
-    }
-  }
-
-  async return(): Promise<IteratorResult<ExecutionResult>> {
-    return (await this.#results.return?.()) ?? { done: true, value: undefined };
-  }
+/** Sends shared results as the messages that `graphql-ws` would send, which would make text of each of them anew. */
+export function deliverOver(send: SocketSender['send'], id: string): DirectDelivery {
+  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`;
+  return (result) => send(`${head}${result.stringify(result)}}`);
 }

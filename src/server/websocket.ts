@@ -2,14 +2,13 @@ import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws';
-import { isAsyncIterable } from 'graphql-yoga';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { OperationRequest } from '../context/create-context.ts';
 import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { DirectDelivery } from './direct-delivery.ts';
+import { deliverOver } from './direct-delivery.ts';
 import { publicError } from './graphql-error.ts';
 import { refusalOfHost, type ServesHost } from './host.ts';
 import type { LiveConnections } from './live-connections.ts';
@@ -109,7 +108,8 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       };
       try {
         if (full) throw tooManyOperations(maxOperations);
-        const operation = await openOperation(options, payload, requestOf(connection, running.controller.signal));
+        const request = requestOf(connection, running.controller.signal);
+        const operation = await openOperation(options, payload, request, deliverOver(connection.extra.send, id));
         const args = operation.prepare();
         return 'document' in args ? args : refuse(args);
       } catch (error) {
@@ -118,8 +118,6 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     },
     execute: (args) => run(args, 'execute'),
     subscribe: (args) => run(args, 'subscribe'),
-    onOperation: ({ extra }, id, _payload, _args, result) =>
-      isAsyncIterable(result) ? new DirectDelivery(result, id, extra.send) : undefined,
     onError: ({ extra }, _id, _payload, errors) => {
       const last = errors.find(({ extensions }) => endsSocket.has(extensions['code']));
       if (last === undefined) return;

@@ -5,6 +5,7 @@ import type { GatewayContext } from '../context/context.ts';
 import type { CreateContext, OperationRequest } from '../context/create-context.ts';
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { DirectDelivery } from './direct-delivery.ts';
 import type { FindDocument } from './documents.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import { useLiveResults } from './plugins/use-live-results.ts';
@@ -17,7 +18,7 @@ import { useSubscriptionQuota } from './plugins/use-subscription-quota.ts';
 /** What Yoga is given: Node's request, or an operation that is not a request of its own. */
 export type ServerContext =
   | { readonly req: IncomingMessage; readonly res: ServerResponse; readonly operation?: never }
-  | { readonly operation: OperationRequest };
+  | { readonly operation: OperationRequest; readonly deliver?: DirectDelivery | undefined };
 
 export type Yoga = YogaServerInstance<ServerContext, GatewayContext>;
 

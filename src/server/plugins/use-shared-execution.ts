@@ -3,10 +3,14 @@ import { createSourceEventStream, type DocumentNode, type ExecutionResult } from
 import type { Plugin } from 'graphql-yoga';
 import type { GatewayContext } from '../../context/context.ts';
 import { tenantKey } from '../../domain/tenant.ts';
+import type { DirectDelivery } from '../direct-delivery.ts';
 import { audienceOf, type EventAudience } from '../event-audience.ts';
 import { ExecutionGroup, type SubscriptionArgs } from '../execution-group.ts';
 import type { MaskError } from '../graphql-error.ts';
 import { SharedStream } from '../shared-stream.ts';
+
+/** The context as it comes from a transport that may take results past the pipeline. */
+type Delivered = GatewayContext & { readonly deliver?: DirectDelivery | undefined };
 
 /** The subscriptions of one document. */
 interface DocumentGroups {
@@ -20,7 +24,7 @@ interface DocumentGroups {
  * same document, operation and variables, and of the same credential where a selected field asks the platform. Over
  * every transport: it is part of the pipeline, and nothing of it shows to resolvers.
  */
-export function useSharedExecution({ maskError }: { readonly maskError: MaskError }): Plugin<GatewayContext> {
+export function useSharedExecution({ maskError }: { readonly maskError: MaskError }): Plugin<Delivered> {
   const documents = new WeakMap<DocumentNode, DocumentGroups>();
 
   const groupOf = (args: SubscriptionArgs): ExecutionGroup => {
@@ -36,13 +40,18 @@ export function useSharedExecution({ maskError }: { readonly maskError: MaskErro
     return group;
   };
 
-  const subscribe = async (args: SubscriptionArgs): Promise<SharedStream | ExecutionResult> => {
+  const subscribe = async (
+    args: SubscriptionArgs,
+    deliver: DirectDelivery | null,
+  ): Promise<SharedStream | ExecutionResult> => {
     const events = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in events)) return events;
-    return new SharedStream(events[Symbol.asyncIterator](), groupOf(args), args);
+    return new SharedStream({ events: events[Symbol.asyncIterator](), group: groupOf(args), args, deliver });
   };
 
-  return { onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args)) };
+  return {
+    onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args, args.contextValue.deliver ?? null)),
+  };
 }
 
 /** What tells groups of one document apart. */
