@@ -127,6 +127,7 @@ async function start(
     pollMinMs: config.polling.minMs,
     pollMaxMs: config.polling.maxMs,
     authorizationLeaseMs: config.polling.authorizationLeaseMs,
+    confirmStateMs: config.polling.confirmStateMs,
   };
   const feeds = {
     exportJobs: createWatchRegistry({ ...watching, ...shared.feeds(exportJobSource), source: exportJobSource }),

@@ -141,6 +141,11 @@ export const variables = z.object({
     '300000',
     'How often a subscriber’s own credential is checked again while it watches, in milliseconds. `passthrough` mode only.',
   ),
+  CONFIRM_STATE_MS: describe(
+    integer(0, 3_600_000),
+    '0',
+    'How often live views tell their present state again, in milliseconds, for routers that let late subscribers join a stream; 0 for never.',
+  ),
   CORS_ORIGINS: describe(z.string(), 'none', 'Origins of browser apps that may call, separated by commas.'),
   GRAPHIQL: describe(flag, 'true in `embedded` mode, else false', 'Serve GraphiQL to browsers at `/graphql`.'),
   INTROSPECTION: describe(

@@ -18,6 +18,8 @@ export interface Config {
     readonly maxMs: number;
     /** How long the proof holds that a subscriber's own credential may read. */
     readonly authorizationLeaseMs: number;
+    /** How often a live view tells its state again; null for never. */
+    readonly confirmStateMs: number | null;
   };
   /** What replicas share; null: there is nothing to share. May hold a password. */
   readonly redisUrl: string | null;
@@ -228,7 +230,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       },
     },
     trustedDocuments: set.TRUSTED_DOCUMENTS ?? null,
-    polling: { minMs, maxMs, authorizationLeaseMs: set.AUTHORIZATION_LEASE_MS ?? 300_000 },
+    polling: {
+      minMs,
+      maxMs,
+      authorizationLeaseMs: set.AUTHORIZATION_LEASE_MS ?? 300_000,
+      confirmStateMs: set.CONFIRM_STATE_MS || null,
+    },
     redisUrl: set.REDIS_URL ?? null,
     downloads: {
       linkTtlMs: (set.DOWNLOAD_LINK_TTL_SECONDS ?? 900) * 1_000,

@@ -2,6 +2,7 @@ import {
   type EventLog,
   type LogEntry,
   LogOverflowError,
+  type LogReader,
   type LogSnapshot,
   type LogStart,
   type LogTail,
@@ -116,6 +117,31 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     if (this.#ended) return;
     this.#failure = { error };
     this.#end();
+  }
+
+  /** Tells the present state again, unless the subscriber still takes what it was told, or there is something new. */
+  confirm(): void {
+    if (this.#taker !== null) void this.#confirm();
+  }
+
+  async #confirm(): Promise<void> {
+    let reader: LogReader<Entity>;
+    try {
+      reader = await this.#options.log.open({ onGrowth: this.#onGrowth });
+    } catch {
+      // A log that is out of reach says so itself, and the next confirmation comes.
+      return;
+    }
+    this.#serve();
+    if (this.#taker === null || reader.start.kind === 'replay') {
+      reader.tail[Symbol.dispose]();
+      return;
+    }
+    this.#leaveLog();
+    this.#tail = reader.tail;
+    this.#start = 'snapshot';
+    this.#tellSnapshot(reader.start.snapshot);
+    this.#serve();
   }
 
   /** Gives the taker, if there is one, what there is for it. */

@@ -2,6 +2,7 @@ import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { NotFoundError, ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/event-log.ts';
 import { createMemoryEventLog } from '../events/memory-event-log.ts';
+import { StateConfirmations } from '../events/state-confirmations.ts';
 import type { Watch, WatchEvent, WatchOptions, WatchRegistry } from '../events/watch.ts';
 import { WatchStream } from '../events/watch-stream.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -57,6 +58,11 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
   readonly maxIdleFeeds?: number;
   /** How long the proof of a subscriber's right holds. @default 300_000 // 5 minutes */
   readonly authorizationLeaseMs?: number;
+  /**
+   * How often subscribers are told the present state again, in milliseconds; null for never.
+   * @default null
+   */
+  readonly confirmStateMs?: number | null;
   /** Events that may wait for one slow subscriber. @default 1_000 */
   readonly maxPendingEvents?: number;
   /** Chance, between 0 and 1. @default Math.random */
@@ -105,6 +111,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   /** Idle ones in the order in which they became idle. */
   readonly #slots = new Map<string, Slot<Entity, Reader, Memory>>();
   readonly #streams = new Set<WatchStream<Entity>>();
+  readonly #confirmations: StateConfirmations;
   /** Subscriptions that have not begun to deliver. */
   readonly #starting = new Set<AbortController>();
   #closed: ShuttingDownError | null = null;
@@ -118,6 +125,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
     const { clock, authorizationLeaseMs: leaseMs = 300_000, random = Math.random } = options;
     this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
+    this.#confirmations = new StateConfirmations({ clock, intervalMs: options.confirmStateMs ?? null });
   }
 
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {
@@ -233,12 +241,13 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       maxPendingEvents,
       onResync: () => metrics.resynced({ kind }),
       onEnd: () => {
-        this.#streams.delete(stream);
+        this.#forget(stream);
         feed.leave(member);
         lease?.[Symbol.dispose]();
       },
     });
     this.#streams.add(stream);
+    this.#confirmations.add(stream);
     const onLost = (error: Error) => stream.fail(error);
     const lease = holder === null ? null : this.#leases.hold({ ...holder, onLost });
     try {
@@ -246,9 +255,14 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       return stream;
     } catch (error) {
       lease?.[Symbol.dispose]();
-      this.#streams.delete(stream);
+      this.#forget(stream);
       throw error;
     }
+  }
+
+  #forget(stream: WatchStream<Entity>): void {
+    this.#streams.delete(stream);
+    this.#confirmations.delete(stream);
   }
 
   #acquire(tenant: Tenant): Feed<Entity, Reader, Memory> {

@@ -12,7 +12,7 @@ export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
   'WatchEventKind',
   'What an event of a live view says.',
   {
-    SNAPSHOT: 'The state as the view begins.',
+    SNAPSHOT: 'The state as the view begins, or as it is told again.',
     CREATED: 'New since the view began.',
     CHANGED: 'Different from what was sent before.',
     REMOVED: 'The platform no longer knows it; the event holds its last state.',

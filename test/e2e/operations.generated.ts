@@ -373,7 +373,7 @@ export type WatchEventKind =
   | 'REMOVED'
   /** Events were lost to this subscriber; snapshots follow. */
   | 'RESYNC'
-  /** The state as the view begins. */
+  /** The state as the view begins, or as it is told again. */
   | 'SNAPSHOT'
   /** The platform could not be read for a while: what was sent last may be out of date. */
   | 'STALE';

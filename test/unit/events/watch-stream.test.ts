@@ -88,6 +88,63 @@ describe('a watch stream', () => {
     expect((await (await open(memory, { after })).next()).value).toMatchObject({ kind: 'RECOVERED' });
   });
 
+  it('tells its state again when it is asked to and nothing else is to be told', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const stream = await open(memory);
+    stream.confirm();
+    expect((await stream.next()).value).toMatchObject({ kind: 'SNAPSHOT', entity: item('a') });
+    const again = stream.next();
+    stream.confirm();
+    const told = (await again).value;
+    expect(told).toMatchObject({ kind: 'SNAPSHOT', entity: item('a'), cursor: expect.stringMatching(/\.1$/) });
+    const next = stream.next();
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
+      { observedAt: at },
+    );
+    expect((await next).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
+  });
+
+  it('is told what is new, and not its state again, when both come at once', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const stream = await open(memory);
+    await stream.next();
+    const next = stream.next();
+    stream.confirm();
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
+      { observedAt: at },
+    );
+    expect((await next).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
+    const last = stream.next();
+    await stream.return();
+    expect(await last).toEqual({ done: true, value: undefined });
+  });
+
+  it('goes on when its state cannot be told again because the log is out of reach', async () => {
+    await using memory = createMemoryEventLog({ key });
+    let opened = 0;
+    const log: EventLog<Item> = {
+      write: (write, options) => memory.write(write, options),
+      snapshot: () => memory.snapshot(),
+      watch: (listener) => memory.watch(listener),
+      open: (options) => {
+        opened += 1;
+        return opened === 2 ? Promise.reject(new Error('out of reach')) : memory.open(options);
+      },
+      [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
+    };
+    const stream = await open(log);
+    const next = stream.next();
+    stream.confirm();
+    await new Promise(setImmediate);
+    expect(opened).toBe(2);
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    expect((await next).value).toMatchObject({ kind: 'CREATED', entity: item('a') });
+  });
+
   it('fails when the log fails, once, and is over then', async () => {
     await using memory = createMemoryEventLog({ key });
     let ends = 0;

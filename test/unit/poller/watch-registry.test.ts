@@ -77,6 +77,24 @@ describe('a subscription that cannot begin', () => {
     expect(setup.platform.count('list')).toBe(0);
   });
 
+  it('tells every subscriber its state again as often as the operator wants, without asking the platform for it', async () => {
+    await using setup = new WatchSetup({ pollMinMs: 600_000, pollMaxMs: 600_000, confirmStateMs: 30_000 });
+    setup.platform.put(exportJob('a', 1, 'PROCESSING'), exportJob('b', 2, 'PROCESSING'));
+    const everything = await setup.follow();
+    const named = await setup.follow({ ids: ['a'] });
+    const asked = setup.platform.calls.length;
+    await setup.pass(30_000);
+    expect(everything.kinds.slice(2)).toEqual(['SNAPSHOT b PROCESSING', 'SNAPSHOT a PROCESSING']);
+    expect(named.kinds).toEqual(['SNAPSHOT a PROCESSING', 'SNAPSHOT a PROCESSING']);
+    everything.leave();
+    await setup.pass(30_000);
+    expect([everything.kinds.length, named.kinds.length]).toEqual([4, 3]);
+    expect(setup.platform.calls.length).toBe(asked);
+    named.leave();
+    await setup.pass(5_000);
+    expect(setup.clock.pending()).toBe(0);
+  });
+
   it('proves the right of a subscriber again for as long as it watches, and ends the stream of whoever has lost it', async () => {
     await using setup = new WatchSetup({ pollMinMs: 600_000, pollMaxMs: 600_000, authorizationLeaseMs: 60_000 });
     const first = await setup.follow({}, 'first');

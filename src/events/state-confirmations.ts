@@ -1,0 +1,52 @@
+import type { Clock } from '../runtime/clock.ts';
+
+/** A live view that can tell its present state again. */
+export interface Confirmable {
+  /** Does so unless something else is to be told first. */
+  confirm(): void;
+}
+
+export interface StateConfirmationsOptions {
+  readonly clock: Pick<Clock, 'sleep'>;
+  /** Pause between two confirmations, in milliseconds; null: there are none. */
+  readonly intervalMs: number | null;
+}
+
+/**
+ * Lets live views tell their state again from time to time: for those behind a router that joined a stream after its
+ * beginning. One timer serves all of them, and none is left when there are none.
+ */
+export class StateConfirmations {
+  readonly #options: StateConfirmationsOptions;
+  readonly #views = new Set<Confirmable>();
+  #waiting = new AbortController();
+
+  constructor(options: StateConfirmationsOptions) {
+    this.#options = options;
+  }
+
+  add(view: Confirmable): void {
+    this.#views.add(view);
+    const { intervalMs } = this.#options;
+    if (intervalMs !== null && this.#views.size === 1) void this.#run(intervalMs);
+  }
+
+  delete(view: Confirmable): void {
+    this.#views.delete(view);
+    if (this.#views.size === 0) this.#waiting.abort();
+  }
+
+  async #run(intervalMs: number): Promise<void> {
+    const waiting = new AbortController();
+    this.#waiting = waiting;
+    for (;;) {
+      try {
+        await this.#options.clock.sleep(intervalMs, waiting.signal);
+      } catch (error) {
+        if (waiting.signal.aborted) return;
+        throw error;
+      }
+      for (const view of this.#views) view.confirm();
+    }
+  }
+}
