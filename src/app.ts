@@ -36,6 +36,7 @@ import { isLoopback } from './runtime/loopback.ts';
 import { startRedis } from './runtime/redis.ts';
 import { createRedisStreamReader } from './runtime/redis-stream-reader.ts';
 import { schema } from './schema/index.ts';
+import { createCallbacks } from './server/callbacks.ts';
 import {
   createAutomaticDocuments,
   createTrustedDocuments,
@@ -200,6 +201,13 @@ async function start(
   };
 
   const maskError = createErrorMask(log, { suggestions: config.server.introspection });
+  const callbacks = createCallbacks({
+    config: config.callbacks,
+    clock: connectionClock,
+    connections,
+    logger: log,
+    maskError,
+  });
   const yoga = createYogaServer({
     schema,
     createContext: contextFactory({
@@ -223,6 +231,7 @@ async function start(
     subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions.perPrincipal),
     findDocument,
     connections,
+    callbacks,
     maxOperations: config.limits.subscriptions.perSocket,
     authorize,
   });
@@ -266,6 +275,7 @@ async function start(
     authorize,
   });
   lifecycle.add('WebSocket server', () => webSockets[Symbol.asyncDispose]());
+  if (callbacks !== null) lifecycle.add('callbacks', () => callbacks[Symbol.asyncDispose]());
   const { drainMs } = config.server;
   lifecycle.add('connections', () => http.close({ clock: connectionClock, drainMs, connections }));
   lifecycle.add('readiness', () => http.startDraining());

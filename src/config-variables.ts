@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { logLevels } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
@@ -42,6 +43,40 @@ const words = z
   .string()
   .regex(/^[\x20-\x7e]*[\x21-\x2b\x2d-\x7e][\x20-\x7e]*$/, 'must be names of printable ASCII, separated by commas')
   .transform((value) => value.split(/[ ,]+/).filter((word) => word !== ''));
+
+const callbackUrl = z
+  .url({ protocol: /^https?$/, error: 'must be http or https URLs, separated by commas', abort: true })
+  .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential')
+  .refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment')
+  .refine(
+    (value) => /^(?:\*$|(?:\*\.)?[^*]+$)/.test(new URL(value).hostname),
+    'must have * only in place of a host, or of the first labels of its name',
+  );
+
+/** A block of addresses, as CIDR writes it. */
+const network = z
+  .string()
+  .transform((value) => {
+    const [, address = '', prefix = ''] = /^(.+)\/(\d{1,3})$/.exec(value) ?? [];
+    const family = isIP(address);
+    return { address, prefix: Number(prefix), family };
+  })
+  .refine(
+    ({ prefix, family }) => family !== 0 && prefix <= (family === 4 ? 32 : 128),
+    'must be blocks of addresses like 10.0.0.0/8, separated by commas',
+  )
+  .transform(({ address, prefix, family }) => ({
+    address,
+    prefix,
+    family: family === 4 ? ('ipv4' as const) : ('ipv6' as const),
+  }));
+
+const listOf = <Output>(item: z.ZodType<Output, string>) =>
+  z
+    .string()
+    .transform((value) => value.split(',').map((each) => each.trim()))
+    .transform((values) => values.filter((each) => each !== ''))
+    .pipe(z.array(item));
 
 const header = z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be printable ASCII without spaces');
 
@@ -182,6 +217,16 @@ export const variables = z.object({
     integer(1, 1_000_000),
     '10000',
     'Subscriptions that a caller may have open, over WebSockets and event streams together.',
+  ),
+  SUBSCRIPTION_CALLBACK_URLS: describe(
+    listOf(callbackUrl),
+    'none',
+    'How URLs begin that federation routers may be called back at, separated by commas; without any, there are no callbacks. `*.` stands for the first labels of a name, `*` for any address of `SUBSCRIPTION_CALLBACK_NETWORKS`.',
+  ),
+  SUBSCRIPTION_CALLBACK_NETWORKS: describe(
+    listOf(network),
+    'none',
+    'Blocks of private addresses (`10.0.0.0/8`) that the names in those URLs may have, separated by commas.',
   ),
   MAX_BODY_BYTES: describe(integer(1_024, 100_000_000), '1000000', 'Largest request body, in bytes.'),
   DRAIN_MS: describe(

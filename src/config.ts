@@ -21,6 +21,8 @@ export interface Config {
     /** How often a live view tells its state again; null for never. */
     readonly confirmStateMs: number | null;
   };
+  /** Where subscriptions may be answered by callbacks. */
+  readonly callbacks: CallbackConfig;
   /** What replicas share; null: there is nothing to share. May hold a password. */
   readonly redisUrl: string | null;
   readonly downloads: { readonly linkTtlMs: number; readonly secret: string | null };
@@ -38,6 +40,13 @@ export interface ServerConfig {
   readonly introspection: boolean;
   readonly maxBodyBytes: number;
   readonly drainMs: number;
+}
+
+export interface CallbackConfig {
+  /** How URLs begin that may be called; none: there are no callbacks. */
+  readonly urls: readonly string[];
+  /** Addresses that are not public and may be connected to all the same. */
+  readonly networks: readonly { readonly address: string; readonly prefix: number; readonly family: 'ipv4' | 'ipv6' }[];
 }
 
 /** How much one operation, one socket and one caller may ask for. */
@@ -136,7 +145,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const issues: string[] = [];
   for (const issue of variables.safeParse(present).error?.issues ?? []) {
-    issues.push(`${issue.path.join('.')} ${issue.message}`);
+    issues.push(`${String(issue.path[0])} ${issue.message}`);
     delete present[String(issue.path[0])];
   }
   const wrong = (...names: readonly (keyof typeof variables.shape)[]) =>
@@ -236,6 +245,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       authorizationLeaseMs: set.AUTHORIZATION_LEASE_MS ?? 300_000,
       confirmStateMs: set.CONFIRM_STATE_MS || null,
     },
+    callbacks: { urls: set.SUBSCRIPTION_CALLBACK_URLS ?? [], networks: set.SUBSCRIPTION_CALLBACK_NETWORKS ?? [] },
     redisUrl: set.REDIS_URL ?? null,
     downloads: {
       linkTtlMs: (set.DOWNLOAD_LINK_TTL_SECONDS ?? 900) * 1_000,

@@ -5,9 +5,11 @@ import type { GatewayContext } from '../context/context.ts';
 import type { CreateContext, OperationRequest } from '../context/create-context.ts';
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { Callbacks } from './callbacks.ts';
 import type { DirectDelivery } from './direct-delivery.ts';
 import type { FindDocument } from './documents.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
+import { useCallbacks } from './plugins/use-callbacks.ts';
 import { useLiveResults } from './plugins/use-live-results.ts';
 import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
 import { useSelection } from './plugins/use-selection.ts';
@@ -31,6 +33,8 @@ export interface YogaOptions extends SingleConnectionOptions {
   readonly introspection: boolean;
   readonly limits: OperationLimits;
   readonly subscriptionQuota: SubscriptionQuota;
+  /** null: there are none. */
+  readonly callbacks: Callbacks | null;
 }
 
 export const graphqlPath = '/graphql';
@@ -56,6 +60,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
       useSubscriptionQuota(subscriptionQuota),
       useSelection(),
       useSingleConnection(options),
+      useCallbacks(options),
       useLiveResults(connections),
       ...(introspection ? [] : [withoutIntrospection]),
     ],

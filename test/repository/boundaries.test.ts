@@ -128,8 +128,8 @@ const rules: Rules = {
     {
       names: ['undici'],
       within: 'src/',
-      where: { onlyIn: ['src/upstream/'] },
-      reason: 'one core sends every call, with its deadline, credential and decoding',
+      where: { onlyIn: ['src/upstream/', 'src/server/callback-client.ts'] },
+      reason: 'one core sends every call to the platform, another every callback to a router, each with its deadline',
     },
     {
       names: ['graphql*', '@pothos/*', '@graphql-yoga/*'],

@@ -52,6 +52,7 @@ describe('the configuration', () => {
       },
       trustedDocuments: null,
       polling: { minMs: 2_000, maxMs: 30_000, authorizationLeaseMs: 300_000, confirmStateMs: null },
+      callbacks: { urls: [], networks: [] },
       redisUrl: null,
       downloads: { linkTtlMs: 900_000, secret: null },
       logLevel: 'info',
@@ -113,6 +114,8 @@ describe('the configuration', () => {
       MAX_SUBSCRIPTIONS_PER_CALLER: '8',
       DOWNLOAD_LINK_TTL_SECONDS: '60',
       DOWNLOAD_LINK_SECRET: 's'.repeat(32),
+      SUBSCRIPTION_CALLBACK_URLS: 'https://router.example.com/callback, http://*.router.svc:4000,http://*:4000 ,',
+      SUBSCRIPTION_CALLBACK_NETWORKS: '10.0.0.0/8, fd00::/8',
       REDIS_URL: 'rediss://user:p%40ss@redis.example.com:6380/2',
       LOG_LEVEL: 'silent',
       EMULATOR_PROFILES: '5',
@@ -139,6 +142,13 @@ describe('the configuration', () => {
       },
       trustedDocuments: 'documents.json',
       polling: { minMs: 100, maxMs: 200, authorizationLeaseMs: 1_000, confirmStateMs: 15_000 },
+      callbacks: {
+        urls: ['https://router.example.com/callback', 'http://*.router.svc:4000', 'http://*:4000'],
+        networks: [
+          { address: '10.0.0.0', prefix: 8, family: 'ipv4' },
+          { address: 'fd00::', prefix: 8, family: 'ipv6' },
+        ],
+      },
       redisUrl: 'rediss://user:p%40ss@redis.example.com:6380/2',
       downloads: { linkTtlMs: 60_000, secret: 's'.repeat(32) },
       logLevel: 'silent',
@@ -231,6 +241,29 @@ describe('the configuration', () => {
     expect(named(issues)).toEqual(['REDIS_URL']);
     expect(issues.join()).not.toContain('secret');
   });
+
+  it.each([
+    'router.example.com',
+    'ftp://router.example.com',
+    'https://user:secret@router.example.com',
+    'https://router.example.com/?secret',
+    'https://router.example.com/#secret',
+    'https://router*.example.com',
+    'https://*example.com',
+    'https://*.*.example.com',
+    'https://router.example.com, secret',
+  ])('refuses %s for callbacks', (urls) => {
+    const issues = issuesOf({ SUBSCRIPTION_CALLBACK_URLS: urls });
+    expect(named(issues)).toEqual(['SUBSCRIPTION_CALLBACK_URLS']);
+    expect(issues.join()).not.toContain('secret');
+  });
+
+  it.each(['10.0.0.0', '10.0.0.0/33', '10.0.0/8', 'fd00::/129', 'router.example.com/8', '10.0.0.0/8,x'])(
+    'refuses the network %s for callbacks',
+    (networks) => {
+      expect(named(issuesOf({ SUBSCRIPTION_CALLBACK_NETWORKS: networks }))).toEqual(['SUBSCRIPTION_CALLBACK_NETWORKS']);
+    },
+  );
 
   it('never repeats a value in an error', () => {
     const value = 'Se cret\n';

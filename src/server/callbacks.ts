@@ -1,0 +1,76 @@
+import type { ExecutionResult } from 'graphql';
+import type { CallbackConfig } from '../config.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { type CallbackClientOptions, createCallbackClient } from './callback-client.ts';
+import { type CallbackTarget, confirm, type DeliveryOptions, deliver, goingDown } from './callback-delivery.ts';
+import { createCallbackPolicy } from './callback-policy.ts';
+
+/** All subscriptions that are answered by callbacks. Disposing ends them. */
+export interface Callbacks extends AsyncDisposable {
+  allows(url: URL): boolean;
+  /** Whether the router says that the subscription is its own. */
+  confirm(target: CallbackTarget, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Sends the results from now on. A subscription of the same caller that calls the same router under the same id has
+   * been left behind by a client that has gone: it ends without a word, or the router would be told everything twice.
+   * @param operation ends it
+   */
+  start(
+    results: AsyncIterable<ExecutionResult>,
+    subscriber: { readonly principal: string; readonly target: CallbackTarget; readonly operation: AbortController },
+  ): void;
+}
+
+export interface CallbacksOptions
+  extends Pick<CallbackClientOptions, 'lookup'>,
+    Omit<DeliveryOptions, 'send' | 'clock'> {
+  readonly config: CallbackConfig;
+  readonly clock: Pick<Clock, 'sleep' | 'deadline'>;
+  readonly logger: Logger;
+}
+
+/** A subscription that is under way. */
+interface Delivery {
+  readonly operation: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** How long routers may take, at the end of the gateway, to be told that their subscriptions have ended, in milliseconds. */
+const farewellMs = 2_000;
+
+/** @returns null when there is no URL that may be called */
+export function createCallbacks({ config, clock, logger, ...options }: CallbacksOptions): Callbacks | null {
+  if (config.urls.length === 0) return null;
+  const policy = createCallbackPolicy(config);
+  const { lookup } = options;
+  const client = createCallbackClient({ policy, clock, logger, ...(lookup === undefined ? {} : { lookup }) });
+  const running = new Map<string, Delivery>();
+
+  return {
+    allows: policy.allowsUrl,
+    confirm: async (target, signal) => (await confirm(target, client.send, signal)) === 'taken',
+    start: (results, { principal, target, operation }) => {
+      const key = JSON.stringify([principal, target.url.href, target.id, target.verifier]);
+      const before = running.get(key);
+      before?.operation.abort();
+      const run = async () => {
+        await before?.ended;
+        await deliver(results, target, operation, { ...options, clock, send: client.send });
+        if (running.get(key) === delivery) running.delete(key);
+      };
+      const delivery: Delivery = { operation, ended: run() };
+      running.set(key, delivery);
+    },
+    [Symbol.asyncDispose]: async () => {
+      const deliveries = [...running.values()];
+      for (const { operation } of deliveries) operation.abort(goingDown());
+      const ended = Promise.all(deliveries.map((delivery) => delivery.ended));
+      using deadline = clock.deadline(farewellMs);
+      const late = new Promise<void>((resolve) => deadline.signal.addEventListener('abort', () => resolve()));
+      await Promise.race([ended, late]);
+      await client[Symbol.asyncDispose]();
+      await ended;
+    },
+  };
+}
