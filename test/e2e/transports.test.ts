@@ -1,25 +1,31 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
 import type { EventStream } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { type JobBoard, startJobBoard } from '../support/job-board.ts';
-import { openStream, transports } from '../support/transports.ts';
+import { allTransports, openStream } from '../support/transports.ts';
 import { WatchExportJobsDocument, type WatchExportJobsSubscription } from './operations.generated.ts';
 
 let clock: FakeClock;
 let board: JobBoard;
+let callbackRouter: CallbackRouter;
 let gateway: Gateway;
 
 beforeEach(async () => {
   clock = new FakeClock();
   board = await startJobBoard({ id: '1', progress: 0 }, { id: '2', progress: 0 });
-  gateway = await startGateway({ platform: board, clock });
+  callbackRouter = await startCallbackRouter({ heartbeatIntervalMs: 1_000 });
+  gateway = await startGateway({ platform: board, clock, env: callbacks() });
 });
 afterEach(async () => {
   await gateway.close();
+  await callbackRouter[Symbol.asyncDispose]();
   await board[Symbol.asyncDispose]();
 });
+
+const callbacks = () => ({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
 
 type Events = EventStream<WatchExportJobsSubscription>;
 
@@ -37,9 +43,9 @@ async function advance(progress: number, status = 'PROCESSING', id = '1'): Promi
 
 const subscribers = (of: Gateway = gateway) => of.metric('aep_watch_subscribers');
 
-describe.each(transports)('a subscription over %s', (transport) => {
+describe.each(allTransports)('a subscription over %s', (transport) => {
   const watch = (variables: { ids?: string[]; after?: string }, options = {}): Events =>
-    gateway.subscribe(WatchExportJobsDocument, variables, { transport, ...options });
+    gateway.subscribe(WatchExportJobsDocument, variables, { transport, callbackRouter, ...options });
 
   it('begins with the present state, tells each change in order, and completes when all jobs have ended', async () => {
     await using events = watch({ ids: ['1', '2'] });
@@ -92,16 +98,17 @@ describe.each(transports)('a subscription over %s', (transport) => {
   it('is refused without a credential, before the platform is asked', async () => {
     await using closed = await startGateway({
       platform: board,
-      env: { AUTH_MODE: 'passthrough', AEP_BASE_URL: board.url },
+      env: { ...callbacks(), AUTH_MODE: 'passthrough', AEP_BASE_URL: board.url },
     });
     const asked = board.requests.length;
-    await using events = closed.subscribe(WatchExportJobsDocument, {}, { transport });
-    const refusals = { websocket: /4403/, sse: /401/, 'sse-single': /401/, multipart: /bearer token/ };
+    await using events = closed.subscribe(WatchExportJobsDocument, {}, { transport, callbackRouter });
+    const bearer = /bearer token/;
+    const refusals = { websocket: /4403/, sse: /401/, 'sse-single': /401/, multipart: bearer, callback: bearer };
     await expect(events.take()).rejects.toThrow(refusals[transport]);
     expect(board.requests.length).toBe(asked);
   });
 
-  it('is released at once when its client vanishes, also when nothing happens', async () => {
+  it('is released when its client has vanished, also when nothing happens', async () => {
     const vanishing = new AbortController();
     await using events = watch({ ids: ['1'] }, { signal: vanishing.signal });
     await events.take();
@@ -111,10 +118,11 @@ describe.each(transports)('a subscription over %s', (transport) => {
   });
 
   it('moves to another gateway when its own goes down, and misses nothing', async () => {
-    await using next = await startGateway({ platform: board, clock });
+    await using next = await startGateway({ platform: board, clock, env: callbacks() });
     const variables: { ids: string[]; after?: string } = { ids: ['1'] };
     let graphqlUrl = gateway.graphqlUrl;
-    await using events = openStream(transport, () => graphqlUrl, WatchExportJobsDocument, variables, { retries: 3 });
+    const options = { retries: 3, callbackRouter };
+    await using events = openStream(transport, () => graphqlUrl, WatchExportJobsDocument, variables, options);
     const take = async () => {
       const data = await events.take();
       variables.after = data?.exportJobChanged.cursor ?? '';

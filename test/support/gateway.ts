@@ -6,7 +6,7 @@ import type { Clock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import type { EventStream, GraphQLFailure } from './event-stream.ts';
 import { isRecognisable, lookForSecrets, searchAnswersOf } from './secrets.ts';
-import { type OpenOptions, openStream, type Transport } from './transports.ts';
+import { type AnyTransport, type OpenOptions, openStream } from './transports.ts';
 
 export interface GatewayOptions {
   /** Where the platform is; its token host is the same unless `imsUrl` names another. */
@@ -32,7 +32,7 @@ export interface Answer<Data> {
 
 export interface SubscribeOptions extends OpenOptions {
   /** @default 'websocket' */
-  readonly transport?: Transport;
+  readonly transport?: AnyTransport;
 }
 
 /** A gateway under test, spoken to over sockets with the reference clients. */

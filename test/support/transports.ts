@@ -6,11 +6,15 @@ import { type DocumentNode, print } from 'graphql';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWebSocketClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import type { CallbackRouter } from './callback-router.ts';
 import { EventStream, type GraphQLFailure, type Result } from './event-stream.ts';
 
 /** The ways in which a subscription can be read, each with its reference client. */
 export const transports = ['websocket', 'sse', 'sse-single', 'multipart'] as const;
 export type Transport = (typeof transports)[number];
+/** And the one without a connection: a router is called back. */
+export const allTransports = [...transports, 'callback'] as const;
+export type AnyTransport = (typeof allTransports)[number];
 
 export interface OpenOptions {
   /** Sent as headers over HTTP, and in `connectionParams` over WebSocket. */
@@ -24,6 +28,8 @@ export interface OpenOptions {
    * with the variables as they then are. @default 0
    */
   readonly retries?: number;
+  /** Who is called back. Without one there are no callbacks. */
+  readonly callbackRouter?: CallbackRouter;
 }
 
 /** What a client sends. Its variables are read again each time that it connects. */
@@ -34,7 +40,7 @@ interface Payload {
 
 /** Opens a subscription; a query or mutation is a stream of one event. */
 export function openStream<Data, Variables extends Record<string, unknown>>(
-  transport: Transport,
+  transport: AnyTransport,
   graphqlUrl: () => string,
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
@@ -117,11 +123,40 @@ const overMultipart: Adapter = <Data>(
   return new EventStream<Data>(results, () => close());
 };
 
-const adapters: Readonly<Record<Transport, Adapter>> = {
+/** A router whose client subscribes again after what it may take for temporary. */
+const overCallbacks: Adapter = <Data>(
+  graphqlUrl: () => string,
+  { document, variables }: Payload,
+  { headers = {}, signal, retries = 0, callbackRouter }: OpenOptions,
+) => {
+  if (callbackRouter === undefined) throw new Error('There is no router that could be called back.');
+  let forget = () => {};
+  signal?.addEventListener('abort', () => forget());
+  async function* read(router: CallbackRouter): AsyncGenerator<Result<Data>, void> {
+    for (let left = retries; ; left -= 1) {
+      const subscription = router.subscribe({ graphqlUrl: graphqlUrl(), query: print(document), variables, headers });
+      forget = subscription.forget;
+      try {
+        // The router gives what came, whose type is that of the document.
+        for await (const result of subscription.results) yield result as Result<Data>;
+        return;
+      } catch (error) {
+        if (left === 0 || !isTemporary(error)) throw error;
+      }
+    }
+  }
+  return new EventStream<Data>(read(callbackRouter), () => forget());
+};
+
+const isTemporary = (error: unknown): boolean =>
+  Array.isArray(error) && error.every(({ extensions }: GraphQLFailure) => extensions?.['retryable'] === true);
+
+const adapters: Readonly<Record<AnyTransport, Adapter>> = {
   websocket: overWebSocket,
   sse: overEventStreams(false),
   'sse-single': overEventStreams(true),
   multipart: overMultipart,
+  callback: overCallbacks,
 };
 
 /** What ended the subscription itself comes beside the results, in a member that only Apollo's own links read. */

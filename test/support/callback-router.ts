@@ -1,0 +1,202 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import type { GraphQLFailure, Result } from './event-stream.ts';
+import { plantedSecret } from './secrets.ts';
+
+/** What a router is called back with. */
+export interface CallbackMessage {
+  readonly kind: string;
+  readonly action: string;
+  readonly id: string;
+  readonly verifier: string;
+  readonly payload?: Result<unknown>;
+  readonly errors?: readonly GraphQLFailure[];
+}
+
+/** How a callback is answered: as the protocol says, with another status, never, or by a broken connection. */
+export type Reply = 'by the protocol' | number | 'hang' | 'drop';
+
+export interface SubscribeRequest {
+  readonly graphqlUrl: string;
+  readonly query: string;
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Members of `extensions.subscription`, over those of the router. */
+  readonly extension?: Readonly<Record<string, unknown>>;
+}
+
+/** A subscription of the router at the gateway. */
+export interface RouterSubscription {
+  readonly id: string;
+  /** How the gateway has answered the request. */
+  readonly answer: Promise<{ readonly status: number; readonly headers: Headers; readonly text: string }>;
+  /** Fails with the errors of the answer, or of the last callback. */
+  readonly results: ReadableStream<Result<unknown>>;
+  /** Its client has gone: from now on it is not known any more. */
+  forget(): void;
+}
+
+/**
+ * The router's side of HTTP callbacks 1.0, by the protocol's own words. What breaks it fails the test when the router is
+ * disposed.
+ */
+export interface CallbackRouter extends AsyncDisposable {
+  /** How all its callback URLs begin. */
+  readonly url: string;
+  /** Everything that it was called back with, in the order in which it came. */
+  readonly messages: readonly CallbackMessage[];
+  /** Called for every callback that is not wrong. @default always by the protocol */
+  reply: (message: CallbackMessage) => Reply | Promise<Reply>;
+  subscribe(request: SubscribeRequest): RouterSubscription;
+}
+
+/** One subscription, as the router keeps it. */
+interface Topic {
+  readonly verifier: string;
+  readonly results: ReadableStreamDefaultController<Result<unknown>>;
+  confirmed: boolean;
+  /** Answers to `next` that have not been given. */
+  readonly underWay: Set<ServerResponse>;
+}
+
+const members: Readonly<Record<string, readonly string[]>> = {
+  check: [],
+  next: ['payload'],
+  complete: ['errors'],
+};
+const protocolHeader = { 'subscription-protocol': 'callback/1.0' };
+
+export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Promise<CallbackRouter> {
+  const topics = new Map<string, Topic>();
+  const messages: CallbackMessage[] = [];
+  const violations: string[] = [];
+
+  /** @returns the status with which a message is refused; null: it is right */
+  const judge = (headers: IncomingHttpHeaders, path: string | undefined, message: CallbackMessage): number | null => {
+    const { kind, action, id, verifier, ...rest } = message;
+    const wrong = (what: string) => {
+      violations.push(`${what}: ${path} ${JSON.stringify({ ...message, verifier: undefined })}`);
+      return 400;
+    };
+    if (headers['content-type'] !== 'application/json') return wrong('the type of the body');
+    if (headers['subscription-protocol'] !== 'callback/1.0') return wrong('the header subscription-protocol');
+    if (kind !== 'subscription') return wrong('kind');
+    if (path !== `/callback/${id}`) return wrong('the id is not that of the path');
+    const allowed = members[action];
+    if (allowed === undefined) return wrong('action');
+    if (Object.keys(rest).some((name) => !allowed.includes(name))) return wrong('members');
+    const topic = topics.get(id);
+    if (topic === undefined) return 404;
+    if (topic.verifier !== verifier) return wrong('verifier');
+    if (action !== 'check' && !topic.confirmed) return wrong('before the first check');
+    if (action === 'next' && topic.underWay.size > 0) return wrong('before the last one was answered');
+    return null;
+  };
+
+  const take = (topic: Topic, { action, id, payload, errors = [] }: CallbackMessage): number => {
+    switch (action) {
+      case 'check':
+        topic.confirmed = true;
+        return 204;
+      case 'next':
+        topic.results.enqueue(payload ?? {});
+        return 200;
+      default:
+        topics.delete(id);
+        if (errors.length > 0) topic.results.error(errors);
+        else topic.results.close();
+        return 202;
+    }
+  };
+
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    // A body that is something else is found to be wrong.
+    const message = (await json(request)) as CallbackMessage;
+    const refusal = judge(request.headers, request.url, message);
+    messages.push(message);
+    const topic = topics.get(message.id);
+    if (refusal !== null || topic === undefined) {
+      response.writeHead(refusal ?? 404, protocolHeader).end();
+      return;
+    }
+    // An answer that is not given is under way until its connection ends.
+    if (message.action === 'next') topic.underWay.add(response.once('close', () => topic.underWay.delete(response)));
+    const reply = await router.reply(message);
+    if (reply !== 'hang') topic.underWay.delete(response);
+    if (reply === 'drop') response.destroy();
+    else if (typeof reply === 'number') response.writeHead(reply, { location: 'http://127.0.0.1:9/' }).end('secret');
+    else if (reply === 'by the protocol') {
+      // It may have gone while the answer was awaited.
+      const status = topics.get(message.id) === topic ? take(topic, message) : 404;
+      response.writeHead(status, protocolHeader).end();
+    }
+  };
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      violations.push(String(error));
+      response.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A server that listens on a port has an AddressInfo, never a pipe's name.
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`;
+
+  const router: CallbackRouter = {
+    url,
+    messages,
+    reply: () => 'by the protocol',
+    subscribe: ({ graphqlUrl, query, variables = {}, headers = {}, extension = {} }) => {
+      const id = randomUUID();
+      const verifier = plantedSecret(`verifier-${randomBytes(4).toString('hex')}`);
+      const forget = () => {
+        const topic = topics.get(id);
+        topics.delete(id);
+        topic?.results.close();
+      };
+      let answered: RouterSubscription['answer'] | undefined;
+      const results = new ReadableStream<Result<unknown>>({
+        start: (controller) => {
+          topics.set(id, { verifier, results: controller, confirmed: false, underWay: new Set() });
+          const subscription = { callbackUrl: `${url}/${id}`, subscriptionId: id, verifier, heartbeatIntervalMs };
+          answered = fetch(graphqlUrl, {
+            method: 'POST',
+            headers: {
+              'content-type': 'application/json',
+              accept: 'application/json, application/json;callbackSpec=1.0',
+              ...headers,
+            },
+            body: JSON.stringify({
+              query,
+              variables,
+              extensions: { subscription: { ...subscription, ...extension } },
+            }),
+          }).then(async (response) => ({
+            status: response.status,
+            headers: response.headers,
+            text: await response.text(),
+          }));
+          answered
+            .then(({ status, text }) => {
+              const { errors }: { readonly errors?: readonly GraphQLFailure[] } = JSON.parse(text);
+              if (errors === undefined && status === 200) return;
+              topics.delete(id);
+              controller.error(errors ?? new Error(`The gateway answers with ${status}.`));
+            })
+            .catch((error: unknown) => controller.error(error));
+        },
+        cancel: () => void topics.delete(id),
+      });
+      if (answered === undefined) throw new Error('A stream starts when it is made.');
+      return { id, answer: answered, results, forget };
+    },
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      if (violations.length > 0) throw new Error(`The gateway breaks the protocol: ${violations.join('; ')}`);
+    },
+  };
+  return router;
+}
