@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { startCallbackRouter } from '../support/callback-router.ts';
 import { askAt, doors, streamingDoors } from '../support/doors.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -8,7 +9,7 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 import { accessToken, platformHeaders, startPlatform, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
-import { transports } from '../support/transports.ts';
+import { allTransports } from '../support/transports.ts';
 import { ExportJobDocument, WatchExportJobsDocument } from './operations.generated.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
@@ -48,13 +49,15 @@ it.each(streamingDoors)('a live view over %s that is not allowed never begins', 
 });
 
 describe('a token that runs out', () => {
-  it.each(transports)('ends a live view over %s, and nobody else’s', async (transport) => {
-    await using service = await startService();
+  it.each(allTransports)('ends a live view over %s, and nobody else’s', async (transport) => {
+    await using callbackRouter = await startCallbackRouter();
+    await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
     const { gateway, issuer, clock } = service;
     const short = bearer(await issuer.sign({}, { expiresInSeconds: 60 }));
     const long = bearer(await issuer.sign({ sub: 'another' }));
-    await using staying = gateway.subscribe(WatchExportJobsDocument, {}, { headers: long, transport });
-    await using ending = gateway.subscribe(WatchExportJobsDocument, {}, { headers: short, transport });
+    const over = { transport, callbackRouter };
+    await using staying = gateway.subscribe(WatchExportJobsDocument, {}, { headers: long, ...over });
+    await using ending = gateway.subscribe(WatchExportJobsDocument, {}, { headers: short, ...over });
     await Promise.all([staying.take(), ending.take()]);
     await clock.advanceBy(89_999);
     expect(await gateway.metric('aep_watch_subscribers')).toBe(2);

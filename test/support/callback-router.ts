@@ -30,6 +30,8 @@ export interface SubscribeRequest {
 /** A subscription of the router at the gateway. */
 export interface RouterSubscription {
   readonly id: string;
+  /** What the router has told the gateway of it. */
+  readonly extension: Readonly<Record<string, unknown>>;
   /** How the gateway has answered the request. */
   readonly answer: Promise<{ readonly status: number; readonly headers: Headers; readonly text: string }>;
   /** Fails with the errors of the answer, or of the last callback. */
@@ -156,11 +158,17 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
         topics.delete(id);
         topic?.results.close();
       };
+      const subscription = {
+        callbackUrl: `${url}/${id}`,
+        subscriptionId: id,
+        verifier,
+        heartbeatIntervalMs,
+        ...extension,
+      };
       let answered: RouterSubscription['answer'] | undefined;
       const results = new ReadableStream<Result<unknown>>({
         start: (controller) => {
           topics.set(id, { verifier, results: controller, confirmed: false, underWay: new Set() });
-          const subscription = { callbackUrl: `${url}/${id}`, subscriptionId: id, verifier, heartbeatIntervalMs };
           answered = fetch(graphqlUrl, {
             method: 'POST',
             headers: {
@@ -171,7 +179,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
             body: JSON.stringify({
               query,
               variables,
-              extensions: { subscription: { ...subscription, ...extension } },
+              extensions: { subscription },
             }),
           }).then(async (response) => ({
             status: response.status,
@@ -190,7 +198,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
         cancel: () => void topics.delete(id),
       });
       if (answered === undefined) throw new Error('A stream starts when it is made.');
-      return { id, answer: answered, results, forget };
+      return { id, extension: subscription, answer: answered, results, forget };
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

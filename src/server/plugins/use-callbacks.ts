@@ -1,5 +1,5 @@
 import { finished } from 'node:stream/promises';
-import { type ExecutionResult, getOperationAST } from 'graphql';
+import { type ExecutionResult, type GraphQLError, getOperationAST } from 'graphql';
 import { type GraphQLParams, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { z } from 'zod';
 import type { RequestHeaders } from '../../context/request-headers.ts';
@@ -48,7 +48,7 @@ export function useCallbacks({
         throw new ForbiddenError({ message: 'The callback URL is not one of those that may be called.' });
       }
       const args = opened.prepare();
-      if (!('document' in args)) return { errors: args };
+      if (!('document' in args)) return refused(args);
       if (getOperationAST(args.document, args.operationName)?.operation !== 'subscription') {
         throw unusable('', 'only a subscription can be answered by callbacks');
       }
@@ -56,7 +56,7 @@ export function useCallbacks({
         throw unusable('callbackUrl', 'who is called there does not confirm the subscription');
       }
       const results = await runOperation(args, 'subscribe', maskError);
-      if (!isAsyncIterable(results)) return results;
+      if (!isAsyncIterable(results)) return refused(results.errors ?? []);
       // The answer says that the subscription has begun, and no callback comes before it.
       finished(context.res)
         .catch(leave)
@@ -69,6 +69,12 @@ export function useCallbacks({
       request.signal.removeEventListener('abort', leave);
     }
   };
+
+  /** The status is that of the request, as over HTTP; a field that failed is no failure of the request. */
+  const refused = (errors: readonly GraphQLError[]): ExecutionResult => ({
+    errors: errors.map(maskError),
+    extensions: { http: { status: 200 } },
+  });
 
   return {
     onYogaInit: (init) => {

@@ -1,0 +1,320 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  type CallbackRouter,
+  type Reply,
+  type SubscribeRequest,
+  startCallbackRouter,
+} from '../support/callback-router.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { type JobBoard, startJobBoard } from '../support/job-board.ts';
+
+const query = 'subscription { exportJobChanged(ids: ["1"]) { kind job { metrics { totalExportedProfiles } } } }';
+const heartbeatIntervalMs = 6_000;
+
+let clock: FakeClock;
+let connectionClock: FakeClock;
+let board: JobBoard;
+let router: CallbackRouter;
+let gateway: Gateway;
+
+const start = (env: Readonly<Record<string, string>> = {}) =>
+  startGateway({ platform: board, clock, connectionClock, env: { SUBSCRIPTION_CALLBACK_URLS: router.url, ...env } });
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  connectionClock = new FakeClock();
+  board = await startJobBoard({ id: '1', progress: 0 });
+  router = await startCallbackRouter({ heartbeatIntervalMs });
+  gateway = await start();
+});
+afterEach(async () => {
+  await gateway.close();
+  await router[Symbol.asyncDispose]();
+  await board[Symbol.asyncDispose]();
+});
+
+const subscribe = (request: Partial<SubscribeRequest> = {}) =>
+  router.subscribe({ graphqlUrl: gateway.graphqlUrl, query, ...request });
+const actions = () => router.messages.map(({ action }) => action);
+/** How far the job has come, in each event that was sent. */
+const told = () =>
+  router.messages
+    .flatMap(({ payload }) => payload?.data ?? [])
+    .map((data) => /Profiles":(\d+)/.exec(JSON.stringify(data))?.[1]);
+const subscribers = () => gateway.metric('aep_watch_subscribers');
+const untilReleased = () => eventually(async () => expect(await subscribers()).toBe(0));
+
+async function advance(progress: number, status = 'PROCESSING'): Promise<void> {
+  board.set({ id: '1', progress, status });
+  await clock.tick();
+}
+
+describe('a subscription by callbacks', () => {
+  it('is confirmed by its router before it is answered, and ends with a word', async () => {
+    let answered = false;
+    const answeredAt: boolean[] = [];
+    router.reply = () => {
+      answeredAt.push(answered);
+      return 'by the protocol';
+    };
+    const subscription = subscribe();
+    const { status, headers, text } = await subscription.answer;
+    answered = true;
+    expect([status, headers.get('subscription-protocol'), text]).toEqual([200, 'callback/1.0', '{"data":null}']);
+    await eventually(() => expect(told()).toEqual(['0']));
+    await advance(10, 'SUCCEEDED');
+    await eventually(() => expect(actions()).toEqual(['check', 'next', 'next', 'complete']));
+    expect(answeredAt[0]).toBe(false);
+    expect(router.messages.at(-1)).not.toHaveProperty('errors');
+    await untilReleased();
+  });
+
+  it('may be asked for in the words of the preview', async () => {
+    const { extension } = subscribe({ extension: { callbackUrl: '' } });
+    const subscription = subscribe();
+    const { callbackUrl, subscriptionId, heartbeatIntervalMs: interval, verifier } = subscription.extension;
+    const answer = await fetch(gateway.graphqlUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        query,
+        extensions: {
+          subscription: {
+            callback_url: callbackUrl,
+            subscription_id: subscriptionId,
+            heartbeat_interval_ms: interval,
+            verifier,
+          },
+        },
+      }),
+    });
+    expect(await answer.text()).toBe('{"data":null}');
+    expect(extension['callbackUrl']).toBe('');
+  });
+
+  it('is answered with the errors that keep it from beginning', async () => {
+    const refused = subscribe({ query: 'subscription { exportJobChanged(ids: ["404"]) { kind } }' });
+    await expect(refused.results.getReader().read()).rejects.toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
+    expect(await refused.answer).toMatchObject({ status: 200, text: expect.not.stringContaining('"http"') });
+    const wrong = subscribe({ query: 'subscription { nope }' });
+    await expect(wrong.results.getReader().read()).rejects.toMatchObject([
+      { message: expect.stringContaining('nope') },
+    ]);
+    expect(actions()).toEqual(['check']);
+    expect(await subscribers()).toBe(0);
+  });
+
+  it.each<[Reply]>([[400], [401], [404], [302]])('does not begin where a check is answered with %s', async (reply) => {
+    router.reply = () => reply;
+    const { answer, results } = subscribe();
+    await expect(results.getReader().read()).rejects.toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
+    const { status, text } = await answer;
+    expect(status).toBe(400);
+    expect(text).not.toContain('secret');
+    expect(actions()).toEqual(['check']);
+    expect(await subscribers()).toBe(0);
+  });
+
+  it.each<[Reply]>([[500], [429], ['drop']])('does not begin where every check is answered with %s', async (reply) => {
+    router.reply = () => reply;
+    const { answer, results } = subscribe();
+    const failed = expect(results.getReader().read()).rejects.toMatchObject([
+      { extensions: { code: 'INVALID_INPUT' } },
+    ]);
+    expect((await connectionClock.runUntil(answer)).status).toBe(400);
+    await failed;
+    expect(actions()).toEqual(['check', 'check', 'check', 'check']);
+  });
+
+  it('ends when its router answers with 404, without another word', async () => {
+    const subscription = subscribe();
+    await eventually(() => expect(told()).toEqual(['0']));
+    subscription.forget();
+    await advance(10);
+    await untilReleased();
+    expect(actions()).toEqual(['check', 'next', 'next']);
+  });
+
+  it('ends when an event is refused', async () => {
+    subscribe();
+    await eventually(() => expect(told()).toEqual(['0']));
+    router.reply = () => 413;
+    await advance(10);
+    await untilReleased();
+    expect(actions()).toEqual(['check', 'next', 'next']);
+  });
+
+  it.each<[Reply]>([[503], ['drop']])(
+    'sends an event again that was answered with %s, and then the next one',
+    async (bad) => {
+      subscribe();
+      await eventually(() => expect(told()).toEqual(['0']));
+      let left = 2;
+      router.reply = () => {
+        left -= 1;
+        return left < 0 ? 'by the protocol' : bad;
+      };
+      await advance(10);
+      const sent = eventually(() => expect(told()).toEqual(['0', '10', '10', '10']));
+      await connectionClock.advanceBy(0);
+      for (let attempt = 1; attempt <= 2; attempt += 1) {
+        // Besides the next heartbeat.
+        await connectionClock.sleeping(2);
+        await connectionClock.tick();
+      }
+      await sent;
+      await advance(20);
+      await eventually(() => expect(told()).toEqual(['0', '10', '10', '10', '20']));
+    },
+  );
+
+  it('ends when its router does not answer within twelve seconds', async () => {
+    const without = { heartbeatIntervalMs: 0 };
+    subscribe({ extension: without });
+    await eventually(() => expect(told()).toEqual(['0']));
+    router.reply = () => 'hang';
+    await advance(10);
+    await eventually(() => expect(told()).toEqual(['0', '10']));
+    await connectionClock.advanceBy(11_999);
+    expect(await subscribers()).toBe(1);
+    await connectionClock.advanceBy(1);
+    await untilReleased();
+    expect(actions()).toEqual(['check', 'next', 'next']);
+  });
+
+  it('tells a slow router the newest state, one event at a time, and nothing older afterwards', async () => {
+    let take = (_reply: Reply) => {};
+    const taken = new Promise<Reply>((resolve) => {
+      take = resolve;
+    });
+    router.reply = ({ action }) => (action === 'next' ? taken : 'by the protocol');
+    subscribe();
+    await eventually(() => expect(told()).toEqual(['0']));
+    for (let progress = 1; progress <= 20; progress += 1) await advance(progress);
+    expect(told()).toEqual(['0']);
+    take('by the protocol');
+    await eventually(() => expect(told()).toEqual(['0', '20']));
+  });
+
+  it('is not told twice to a router that subscribes again under the same id', async () => {
+    const first = subscribe();
+    await eventually(() => expect(told()).toEqual(['0']));
+    subscribe({ extension: first.extension });
+    await eventually(() => expect(told()).toEqual(['0', '0']));
+    expect(await subscribers()).toBe(1);
+    await advance(10);
+    await eventually(() => expect(told()).toEqual(['0', '0', '10']));
+    expect(actions().filter((action) => action === 'complete')).toEqual([]);
+  });
+
+  it('counts as one that its caller has open, until it has ended', async () => {
+    await using small = await start({ MAX_SUBSCRIPTIONS_PER_CALLER: '1' });
+    const first = subscribe({ graphqlUrl: small.graphqlUrl });
+    await eventually(() => expect(told()).toEqual(['0']));
+    const second = await subscribe({ graphqlUrl: small.graphqlUrl }).answer;
+    expect([second.status, second.text]).toEqual([429, expect.stringContaining('RATE_LIMITED')]);
+    first.forget();
+    await connectionClock.advanceBy(heartbeatIntervalMs);
+    await eventually(async () => expect((await subscribe({ graphqlUrl: small.graphqlUrl }).answer).status).toBe(200));
+  });
+
+  it('is told to subscribe again when the gateway goes down', async () => {
+    const { results } = subscribe();
+    await eventually(() => expect(told()).toEqual(['0']));
+    const reader = results.getReader();
+    await reader.read();
+    const ended = expect(reader.read()).rejects.toMatchObject([
+      { extensions: { code: 'SHUTTING_DOWN', retryable: true } },
+    ]);
+    await gateway.close();
+    await ended;
+  });
+});
+
+describe('heartbeats', () => {
+  const checks = () => actions().filter((action) => action === 'check').length - 1;
+
+  it('go out within each interval, also while an event waits for its answer, and notice that the router has gone', async () => {
+    router.reply = ({ action }) => (action === 'next' ? 'hang' : 'by the protocol');
+    const subscription = subscribe({ extension: { heartbeatIntervalMs: 3_000 } });
+    await eventually(() => expect(told()).toEqual(['0']));
+    for (const beat of [1, 2]) {
+      await connectionClock.sleeping();
+      await connectionClock.advanceBy(1_999);
+      expect(checks()).toBe(beat - 1);
+      await connectionClock.advanceBy(1);
+      await eventually(() => expect(checks()).toBe(beat));
+    }
+    router.reply = () => 'by the protocol';
+    subscription.forget();
+    await connectionClock.tick();
+    await eventually(() => expect(checks()).toBe(3));
+    await connectionClock.advanceBy(12_000);
+    await untilReleased();
+    expect(connectionClock.pending()).toBe(0);
+  });
+
+  it('are those of every five seconds when the router does not say it, and none where it wants none', async () => {
+    subscribe({ extension: { heartbeatIntervalMs: undefined } });
+    await eventually(() => expect(told()).toEqual(['0']));
+    await connectionClock.sleeping();
+    await connectionClock.advanceBy(3_334);
+    await eventually(() => expect(checks()).toBe(1));
+    subscribe({ extension: { heartbeatIntervalMs: 0 } });
+    await eventually(() => expect(told()).toEqual(['0', '0']));
+    expect(connectionClock.pending()).toBe(1);
+  });
+});
+
+describe('a request for callbacks is refused', () => {
+  it.each<[string, Record<string, unknown>, number]>([
+    ['to another path', { callbackUrl: 'http://127.0.0.1:1/admin' }, 403],
+    ['to another port', { callbackUrl: 'http://127.0.0.1:1/callback' }, 403],
+    ['to the link-local address of metadata', { callbackUrl: 'http://169.254.169.254/callback' }, 403],
+    ['to a file', { callbackUrl: 'file:///etc/passwd' }, 400],
+    ['to no URL', { callbackUrl: 'callback' }, 400],
+    ['to a URL without end', { callbackUrl: `http://a/${'x'.repeat(2_048)}` }, 400],
+    ['without an id', { subscriptionId: '' }, 400],
+    ['with an id that is no text', { subscriptionId: 7 }, 400],
+    ['with an id without end', { subscriptionId: 'x'.repeat(513) }, 400],
+    ['with a verifier without end', { verifier: 'x'.repeat(513) }, 400],
+    ['with heartbeats that flood', { heartbeatIntervalMs: 999 }, 400],
+    ['with heartbeats that never come', { heartbeatIntervalMs: 86_400_001 }, 400],
+    ['with heartbeats between', { heartbeatIntervalMs: 1_000.5 }, 400],
+  ])('%s', async (_, extension, status) => {
+    const { answer } = subscribe({ extension });
+    expect((await answer).status).toBe(status);
+    expect(router.messages).toEqual([]);
+  });
+
+  it('for anything but a subscription', async () => {
+    const { answer } = subscribe({ query: '{ viewer { canWrite } }' });
+    expect(await answer).toMatchObject({ status: 400, text: expect.stringContaining('only a subscription') });
+    expect(router.messages).toEqual([]);
+  });
+
+  it('where there are none', async () => {
+    await using closed = await start({ SUBSCRIPTION_CALLBACK_URLS: '' });
+    const { answer } = subscribe({ graphqlUrl: closed.graphqlUrl });
+    expect(await answer).toMatchObject({ status: 400, text: expect.stringContaining('SUBSCRIPTION_CALLBACK_URLS') });
+  });
+
+  it('of nobody, before anything is looked at', async () => {
+    await using closed = await start({ AUTH_MODE: 'passthrough', AEP_BASE_URL: board.url });
+    const { answer } = subscribe({ graphqlUrl: closed.graphqlUrl, extension: { callbackUrl: 'file:///etc/passwd' } });
+    expect(await answer).toMatchObject({ status: 401, text: expect.stringContaining('UNAUTHENTICATED') });
+  });
+});
+
+it('an answer that itself is to go on is not given by callbacks', async () => {
+  const { extension } = subscribe({ extension: { callbackUrl: '' } });
+  const answer = await fetch(gateway.graphqlUrl, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+    body: JSON.stringify({ query, extensions: { subscription: extension } }),
+  });
+  expect(answer.headers.get('content-type')).toContain('text/event-stream');
+  await answer.body?.cancel();
+});
