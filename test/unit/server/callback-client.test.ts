@@ -1,0 +1,212 @@
+import type { LookupAddress } from 'node:dns';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { type CallbackClientOptions, createCallbackClient, type Lookup } from '../../../src/server/callback-client.ts';
+import { createCallbackPolicy } from '../../../src/server/callback-policy.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { httpHost } from './http-host.ts';
+
+const never = new AbortController().signal;
+const loopback = { address: '127.0.0.1', prefix: 32, family: 'ipv4' } as const;
+
+/** Answers look-ups with one list of addresses after the other, the last one again and again. */
+function fakeLookup(...answers: readonly (readonly string[])[]): Lookup & { readonly names: string[] } {
+  const names: string[] = [];
+  const lookup: Lookup = (hostname, _options, callback) => {
+    const addresses = answers[Math.min(names.length, answers.length - 1)] ?? [];
+    names.push(hostname);
+    callback(
+      null,
+      addresses.map((address): LookupAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
+    );
+  };
+  return Object.assign(lookup, { names });
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+/** A router that answers as it is told, and a client that may call it by its address and as `router.example`. */
+async function setup(handler: Handler, options: Partial<CallbackClientOptions> & { readonly named?: boolean } = {}) {
+  const requests: { readonly body: string; readonly headers: IncomingMessage['headers'] }[] = [];
+  const host = await httpHost(async (request, response) => {
+    requests.push({ body: await text(request), headers: request.headers });
+    await handler(request, response);
+  });
+  const clock = new FakeClock();
+  const warnings: string[] = [];
+  const { port } = new URL(host.url);
+  const client = createCallbackClient({
+    policy: createCallbackPolicy({ urls: [host.url], networks: options.named === false ? [] : [loopback] }),
+    clock,
+    logger: { debug: () => {}, warn: (fields: unknown) => void warnings.push(JSON.stringify(fields)) },
+    random: () => 0.5,
+    ...options,
+  });
+  return {
+    clock,
+    client,
+    requests,
+    warnings,
+    url: new URL(`${host.url}/callback/1?x=1`),
+    namedUrl: new URL(`http://router.example:${port}/callback/1`),
+    [Symbol.asyncDispose]: async () => {
+      await client[Symbol.asyncDispose]();
+      await host[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const status =
+  (code: number): Handler =>
+  (_request, response) =>
+    void response.writeHead(code).end();
+
+describe('a callback', () => {
+  it('is a POST in the words of the protocol, without a credential', async () => {
+    await using router = await setup(status(204));
+    expect(await router.client.send(router.url, '{"a":1}', never)).toBe('taken');
+    expect(router.requests).toMatchObject([
+      {
+        body: '{"a":1}',
+        headers: { 'content-type': 'application/json', 'subscription-protocol': 'callback/1.0' },
+      },
+    ]);
+    expect(Object.keys(router.requests[0]?.headers ?? {})).not.toContain('authorization');
+  });
+
+  it.each([
+    [200, 'taken'],
+    [202, 'taken'],
+    [404, 'gone'],
+    [302, 'failed'],
+    [400, 'failed'],
+    [401, 'failed'],
+    [410, 'failed'],
+  ])('that is answered with %i is %s, and not sent again', async (code, outcome) => {
+    await using router = await setup(status(code));
+    expect(await router.client.send(router.url, '', never)).toBe(outcome);
+    expect(router.requests).toHaveLength(1);
+  });
+
+  it('does not go where an answer sends it', async () => {
+    await using other = await setup(status(204));
+    await using router = await setup((_request, response) => {
+      response.writeHead(307, { location: other.url.href }).end();
+    });
+    expect(await router.client.send(router.url, '', never)).toBe('failed');
+    expect(other.requests).toEqual([]);
+  });
+
+  it.each<[string, Handler]>([
+    ['answered with 503', status(503)],
+    ['answered with 429', status(429)],
+    ['not answered, its connection being broken', (_request, response) => void response.destroy()],
+  ])('that is %s is sent four times, with longer and longer pauses', async (_, handler) => {
+    await using router = await setup(handler);
+    const outcome = router.client.send(router.url, 'same', never);
+    for (const [attempt, pauseMs] of [125, 250, 500].entries()) {
+      await router.clock.sleeping();
+      await router.clock.advanceBy(pauseMs - 1);
+      expect(router.clock.pending()).toBe(1);
+      expect(router.requests).toHaveLength(attempt + 1);
+      await router.clock.advanceBy(1);
+    }
+    expect(await outcome).toBe('failed');
+    expect(router.requests.map(({ body }) => body)).toEqual(['same', 'same', 'same', 'same']);
+    expect(router.clock.pending('deadline')).toBe(0);
+  });
+
+  it('is not sent again when nobody wants it any more', async () => {
+    await using router = await setup(status(503));
+    const unwanted = new AbortController();
+    const outcome = router.client.send(router.url, '', unwanted.signal);
+    await router.clock.sleeping();
+    unwanted.abort();
+    expect(await outcome).toBe('failed');
+    expect(router.requests).toHaveLength(1);
+  });
+
+  it('that is not answered is given up after twelve seconds, and not sent again', async () => {
+    await using router = await setup(() => {});
+    const outcome = router.client.send(router.url, '', never);
+    await eventually(() => expect(router.requests).toHaveLength(1));
+    await router.clock.advanceBy(12_000);
+    expect(await outcome).toBe('failed');
+    expect(router.clock.pending()).toBe(0);
+  });
+
+  it('is taken when its status says so, however long the rest of the answer is', async () => {
+    await using router = await setup((_request, response) => {
+      const write = () => {
+        while (!response.destroyed && response.write('x'.repeat(8 * 1_024)));
+      };
+      response.on('drain', write);
+      write();
+    });
+    expect(await router.client.send(router.url, '', never)).toBe('taken');
+    expect(router.clock.pending('deadline')).toBe(0);
+  });
+
+  it('waits while 64 others are under way to the same router', async () => {
+    const waiting: (() => void)[] = [];
+    await using router = await setup((_request, response) => void waiting.push(() => response.writeHead(204).end()));
+    const outcomes = Array.from({ length: 70 }, () => router.client.send(router.url, '', never));
+    await eventually(() => expect(waiting).toHaveLength(64));
+    for (const answer of waiting) answer();
+    await eventually(() => expect(waiting).toHaveLength(70));
+    for (const answer of waiting.slice(64)) answer();
+    expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['taken']));
+  });
+
+  it('is broken off at the end', async () => {
+    await using router = await setup(() => {});
+    const outcome = router.client.send(router.url, '', never);
+    await eventually(() => expect(router.requests).toHaveLength(1));
+    await router.client[Symbol.asyncDispose]();
+    expect(await outcome).toBe('failed');
+    expect([router.clock.pending(), router.clock.pending('deadline')]).toEqual([0, 0]);
+  });
+});
+
+describe('a name', () => {
+  it('is connected to at the address that was found to be allowed', async () => {
+    const lookup = fakeLookup(['10.0.0.1', '::1', '127.0.0.1']);
+    await using router = await setup(status(204), { lookup });
+    expect(await router.client.send(router.namedUrl, '', never)).toBe('taken');
+    expect(router.requests[0]?.headers.host).toBe(router.namedUrl.host);
+    expect(lookup.names).toEqual(['router.example']);
+  });
+
+  it.each(['127.0.0.1', '169.254.169.254', '10.0.0.1', '::1', '::ffff:127.0.0.1', 'fd00::1', '0.0.0.0'])(
+    'with the address %s alone is not called, which the log says',
+    async (address) => {
+      const lookup = fakeLookup([address]);
+      await using router = await setup(status(204), { lookup, named: false });
+      expect(await router.client.send(router.namedUrl, 'body', never)).toBe('failed');
+      expect([router.requests.length, lookup.names.length]).toEqual([0, 1]);
+      expect(router.warnings).toEqual([expect.not.stringContaining('body')]);
+    },
+  );
+
+  it('is checked for each connection: it cannot change its address in between', async () => {
+    const lookup = fakeLookup(['127.0.0.1'], ['10.0.0.1']);
+    const closing: Handler = (_request, response) => void response.writeHead(204, { connection: 'close' }).end();
+    await using router = await setup(closing, { lookup });
+    expect(await router.client.send(router.namedUrl, '', never)).toBe('taken');
+    expect(await router.client.send(router.namedUrl, '', never)).toBe('failed');
+    expect([router.requests.length, lookup.names.length]).toEqual([1, 2]);
+  });
+
+  it('that is not found is looked for again', async () => {
+    let left = 1;
+    const lookup: Lookup = (_hostname, _options, callback) => {
+      left -= 1;
+      if (left >= 0) callback(new Error('not found'), []);
+      else callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    };
+    await using router = await setup(status(204), { lookup });
+    expect(await router.clock.runUntil(router.client.send(router.namedUrl, '', never))).toBe('taken');
+  });
+});
