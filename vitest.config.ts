@@ -25,6 +25,7 @@ export default defineConfig({
       project('contract', ['test/contract/**/*.test.ts'], 30_000, searched),
       project('e2e', ['test/e2e/**/*.test.ts'], 30_000, searched),
       project('chaos', ['test/chaos/**/*.test.ts'], 120_000, searched),
+      project('soak', ['test/soak/**/*.test.ts'], 60_000, searched),
     ],
   },
 });

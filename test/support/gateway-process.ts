@@ -18,27 +18,39 @@ export interface GatewayProcess extends AsyncDisposable {
    */
   ready(): Promise<string>;
   signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void;
+  /** Sends a message to what a process was started with besides the gateway, and answers with the next one from there. */
+  ask(message: string): Promise<unknown>;
   /** The exit code, when the process has ended and everything that it printed has been read. */
   ended(): Promise<number | null>;
 }
 
-/** Starts the gateway with these variables and no others. What it prints is searched for secrets. Disposing kills it. */
-export function startProcess(env: Readonly<Record<string, string>>): GatewayProcess {
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], {
+/** Node's arguments, from the folder of the repository: the sources as they are. */
+const fromSources = ['--import', 'tsx', 'src/main.ts'];
+
+/**
+ * Starts the gateway with these variables and no others. What it prints is searched for secrets. Disposing kills it.
+ * @param args those of Node. @default the sources, without anything besides
+ */
+export function startProcess(
+  env: Readonly<Record<string, string>>,
+  args: readonly string[] = fromSources,
+): GatewayProcess {
+  const child: ChildProcess = spawn(process.execPath, args, {
     cwd: root,
     env: { PATH, HOME, EMULATOR_PROFILES: '50', LOG_LEVEL: 'debug', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const ended = once(child, 'close').then(([code]): number | null => code);
   const stdout: string[] = [];
   const stderr: string[] = [];
+  const gone = (code: number | null) => new Error(`The process ended with ${code}: ${stderr.join('\n')}`);
   const ready = new Promise<string>((resolve, reject) => {
     readLines(child.stdout, (line) => {
       stdout.push(line);
       const url = /^ready (http:\/\/\S+)\/graphql$/.exec(line)?.[1];
       if (url !== undefined) resolve(url);
     });
-    ended.then((code) => reject(new Error(`The process ended with ${code}: ${stderr.join('\n')}`)), reject);
+    ended.then((code) => reject(gone(code)), reject);
   });
   // Who never waits for it does not want to hear that it did not come.
   ready.catch(() => {});
@@ -48,6 +60,12 @@ export function startProcess(env: Readonly<Record<string, string>>): GatewayProc
     stdout,
     stderr,
     ready: () => ready,
+    ask: async (message) => {
+      const answered = once(child, 'message');
+      child.send(message);
+      const [answer] = await Promise.race([answered, ended.then((code) => Promise.reject(gone(code)))]);
+      return answer;
+    },
     signal: (name) => void child.kill(name),
     ended: () => ended,
     [Symbol.asyncDispose]: async () => {

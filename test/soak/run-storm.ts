@@ -1,0 +1,130 @@
+import { isDeepStrictEqual } from 'node:util';
+import { CreateExportJobDocument } from '../e2e/operations.generated.ts';
+import type { Gateway, Headers } from '../support/gateway.ts';
+import { checkWatches } from '../support/history/check-watches.ts';
+import { describeViolation } from '../support/history/violation.ts';
+import type { SeenEvent } from '../support/history/watch-history.ts';
+import { accessToken, type Emulator, platformHeaders, profileDataset } from '../support/platform.ts';
+import { StormSubscriber } from './storm-subscriber.ts';
+
+type Client = Pick<Gateway, 'webSocketUrl' | 'query'>;
+
+export interface StormOptions {
+  readonly platform: Pick<Emulator, 'url' | 'requests' | 'clearRequests'>;
+  readonly subscribers: number;
+  /** How many credentials they share; none where the gateway asks for none. */
+  readonly credentials: number;
+  /** The gateway that they are on at first. */
+  readonly from: Client;
+  /** The one that they come back to. */
+  readonly to: Client;
+  /** Sends away whoever is on the first one. @default each client breaks its connection off */
+  readonly sendAway?: () => Promise<void>;
+}
+
+export interface StormReport {
+  /** From the first connection that is opened again until everybody was told what it missed. */
+  readonly servedMs: number;
+  /** Methods and paths of what the platform was asked meanwhile. */
+  readonly calls: readonly string[];
+  readonly violations: readonly string[];
+}
+
+/** Variables of the gateways: rounds are made after creates alone. */
+export const stormEnv = { POLL_MIN_MS: '60000', POLL_MAX_MS: '60000' };
+
+/** Jobs that are created while the subscribers drop off, some behind each. */
+const missedJobs = 5;
+/** Sockets that are being opened at the same time: fewer than the backlog of connections that systems allow. */
+const maxOpening = 100;
+
+/**
+ * Subscribes many clients, lets them lose their connections, and come back all at once with their cursors. The gateways
+ * must poll so rarely that only creates cause rounds.
+ */
+export async function runStorm(options: StormOptions): Promise<StormReport> {
+  const { platform, from, to, sendAway } = options;
+  const headers = await credentialsOf(options);
+  const subscribers = Array.from(
+    { length: options.subscribers },
+    (_, index) => new StormSubscriber(`subscriber ${index}`, headers[index % headers.length] ?? {}),
+  );
+  // One stays throughout: what it is told is what all others must have been told in the end.
+  const witness = new StormSubscriber('witness', headers[0] ?? {});
+  await witness.connect(to.webSocketUrl);
+  const create = async (): Promise<string> => {
+    const id = await createJob(to, headers[0]);
+    return await witness.toldOf(id);
+  };
+  await openAll(subscribers, from);
+  const first = await create();
+  await Promise.all(subscribers.map((subscriber) => subscriber.reached(first)));
+
+  if (sendAway !== undefined) {
+    const dismissed = subscribers.map((subscriber) => subscriber.dismissed());
+    await sendAway();
+    await Promise.all(dismissed);
+  }
+  let last = first;
+  for (let missed = 0; missed < missedJobs; missed += 1) {
+    if (sendAway === undefined) {
+      const leaving = subscribers.filter((_, index) => index % missedJobs === missed);
+      await Promise.all(leaving.map((subscriber) => subscriber.reached(last)));
+      await Promise.all(leaving.map((subscriber) => subscriber.drop()));
+    }
+    last = await create();
+  }
+
+  platform.clearRequests();
+  const startedAt = performance.now();
+  const served = Promise.all(subscribers.map((subscriber) => subscriber.reached(last)));
+  await openAll(subscribers, to);
+  await served;
+  const servedMs = performance.now() - startedAt;
+  const calls = platform.requests.map(({ method, path }) => `${method} ${path}`);
+  const all = [witness, ...subscribers];
+  await Promise.all(all.map((subscriber) => subscriber.drop()));
+  return { servedMs, calls, violations: [...checkStorm(witness, subscribers), ...checkTold(all)] };
+}
+
+/** Whether each was replayed exactly what it missed. */
+function checkStorm(witness: StormSubscriber, subscribers: readonly StormSubscriber[]): readonly string[] {
+  const cursors = (events: readonly SeenEvent[]) => events.map(({ cursor }) => cursor);
+  const everything = cursors(witness.told);
+  return subscribers.flatMap(({ history: { name, sessions } }) => {
+    const [, resumed] = sessions;
+    const missed = everything.slice(everything.lastIndexOf(resumed?.after ?? '') + 1);
+    const told = cursors(resumed?.events ?? []);
+    if (missed.length > 0 && isDeepStrictEqual(told, missed)) return [];
+    return [`${name} missed ${missed.join()}, and was told ${told.join()}`];
+  });
+}
+
+const checkTold = (all: readonly StormSubscriber[]): readonly string[] =>
+  checkWatches(all.map(({ history }) => history)).map(describeViolation);
+
+/** Headers of each credential; those of nobody where the gateway asks for none. */
+async function credentialsOf({ platform, credentials }: StormOptions): Promise<readonly Headers[]> {
+  if (credentials === 0) return [{}];
+  const tokens = await Promise.all(Array.from({ length: credentials }, () => accessToken(platform)));
+  return tokens.map(platformHeaders);
+}
+
+async function createJob({ query }: Client, headers: Headers = {}): Promise<string> {
+  const { createExportJob } = await query(
+    CreateExportJobDocument,
+    { input: { destination: { target: { datasetId: profileDataset } } } },
+    headers,
+  );
+  if (createExportJob.__typename !== 'CreateExportJobPayload') throw new Error('The job was not created.');
+  return createExportJob.exportJob.id;
+}
+
+async function openAll(subscribers: readonly StormSubscriber[], { webSocketUrl }: Client): Promise<void> {
+  const left = subscribers.values();
+  const opener = async () => {
+    // All openers take from the one iterator.
+    for (const subscriber of left) await subscriber.connect(webSocketUrl);
+  };
+  await Promise.all(Array.from({ length: maxOpening }, opener));
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../support/fake-clock.ts';
+import { startGateway } from '../support/gateway.ts';
+import { startSteppedPlatform } from '../support/platform.ts';
+import { describeWithRedis, startRedisServer } from '../support/redis.ts';
+import { runSoak } from './run-soak.ts';
+import { runStorm, stormEnv } from './run-storm.ts';
+
+const subscribers = 300;
+const env = { ...stormEnv, MAX_SUBSCRIPTIONS_PER_CALLER: '1000' };
+
+it('clients that are killed at any moment of their lives leave nothing behind', async () => {
+  const { violations } = await runSoak({ warmUp: 60, cycles: 240, seed: 1, gateway: ['src/main.ts'] });
+  expect(violations).toEqual([]);
+});
+
+describe('many subscribers that come back at once', () => {
+  it('are replayed what they missed, and the platform is asked nothing', async () => {
+    await using platform = await startSteppedPlatform({ clock: new FakeClock() });
+    await using gateway = await startGateway({ platform, env });
+    const report = await runStorm({ platform, subscribers, credentials: 0, from: gateway, to: gateway });
+    expect(report).toMatchObject({ calls: [], violations: [] });
+  });
+
+  it('prove their rights with their own credentials, and ask nothing else', async () => {
+    await using platform = await startSteppedPlatform({ clock: new FakeClock() });
+    await using gateway = await startGateway({
+      platform,
+      env: { ...env, AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url },
+    });
+    const report = await runStorm({ platform, subscribers, credentials: 5, from: gateway, to: gateway });
+    expect(report.violations).toEqual([]);
+    expect(new Set(report.calls)).toEqual(new Set(['GET /data/core/ups/export/jobs?limit=1']));
+    // Those that come while one is under way share it.
+    expect(report.calls.length).toBeLessThan(subscribers / 2);
+  });
+});
+
+describeWithRedis('many subscribers that a gateway sends away', () => {
+  it('are replayed what they missed by another one, and the platform is asked nothing', async () => {
+    await using redis = await startRedisServer();
+    await using platform = await startSteppedPlatform({ clock: new FakeClock() });
+    const shared = { ...env, REDIS_URL: redis.url, DRAIN_MS: '1000' };
+    await using from = await startGateway({ platform, env: shared });
+    await using to = await startGateway({ platform, env: shared });
+    const sendAway = () => from.close();
+    const report = await runStorm({ platform, subscribers, credentials: 0, from, to, sendAway });
+    expect(report).toMatchObject({ calls: [], violations: [] });
+  });
+});

@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import type { Headers } from '../support/gateway.ts';
+import type { SeenEvent, SessionEnd, WatchHistory, WatchSession } from '../support/history/watch-history.ts';
+
+/** A session while it is written. */
+interface OpenSession extends Pick<WatchSession, 'after' | 'openedAt'> {
+  readonly events: SeenEvent[];
+  end: SessionEnd;
+}
+
+/** What a message of `graphql-transport-ws` says, as far as it is read here. */
+interface Message {
+  readonly type: string;
+  readonly payload?: { readonly data?: { readonly exportJobChanged: ToldEvent } };
+}
+
+type ToldEvent = Omit<SeenEvent, 'entity'> & { readonly job: { readonly id: string; readonly status: string } | null };
+
+interface Waiter {
+  readonly isWanted: (event: SeenEvent) => boolean;
+  readonly resolve: (event: SeenEvent) => void;
+}
+
+const query = `subscription ($after: String) {
+  exportJobChanged(after: $after) { kind cursor observedAt previousStatus job { id status } }
+}`;
+
+/** A client that is cheap enough for thousands of them: one WebSocket, one subscription, and everything that it was told. */
+export class StormSubscriber {
+  readonly headers: Headers;
+  readonly #name: string;
+  readonly #sessions: OpenSession[] = [];
+  readonly #waiting = new Set<Waiter>();
+  #socket: WebSocket | null = null;
+
+  constructor(name: string, headers: Headers) {
+    this.#name = name;
+    this.headers = headers;
+  }
+
+  get history(): WatchHistory {
+    return { name: this.#name, scope: { kind: 'everything' }, sessions: this.#sessions };
+  }
+
+  /** What the present subscription has told. */
+  get told(): readonly SeenEvent[] {
+    return this.#sessions.at(-1)?.events ?? [];
+  }
+
+  /** Subscribes behind the last event that it was told. Resolves when the operation has been sent. */
+  async connect(webSocketUrl: string): Promise<void> {
+    const socket = new WebSocket(webSocketUrl, 'graphql-transport-ws', { perMessageDeflate: false });
+    this.#socket = socket;
+    await once(socket, 'open');
+    socket.send(JSON.stringify({ type: 'connection_init', payload: this.headers }));
+    await once(socket, 'message');
+    const after = this.#sessions.flatMap(({ events }) => events).at(-1)?.cursor ?? null;
+    const session: OpenSession = { after, openedAt: new Date(), events: [], end: 'open' };
+    this.#sessions.push(session);
+    socket.on('message', (data: Buffer) => this.#receive(session, JSON.parse(data.toString())));
+    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables: { after } } }));
+  }
+
+  /** Resolves when an event with this cursor has come. */
+  async reached(cursor: string): Promise<void> {
+    await this.#event((event) => event.cursor === cursor);
+  }
+
+  /** Resolves with the cursor of the first event about a job. */
+  async toldOf(id: string): Promise<string> {
+    return (await this.#event(({ entity }) => entity?.id === id)).cursor;
+  }
+
+  #event(isWanted: (event: SeenEvent) => boolean): Promise<SeenEvent> {
+    const come = this.told.find(isWanted);
+    if (come !== undefined) return Promise.resolve(come);
+    return new Promise((resolve) => this.#waiting.add({ isWanted, resolve }));
+  }
+
+  /** Resolves with the close code when the gateway has closed the socket. */
+  async dismissed(): Promise<number> {
+    const [code]: unknown[] = await once(this.#openSocket(), 'close');
+    this.#end('left');
+    return Number(code);
+  }
+
+  /** The connection is gone, without a word to the gateway. */
+  async drop(): Promise<void> {
+    const socket = this.#openSocket();
+    const closed = once(socket, 'close');
+    socket.terminate();
+    await closed;
+    this.#end('left');
+  }
+
+  #openSocket(): WebSocket {
+    if (this.#socket === null) throw new Error(`${this.#name} has not connected.`);
+    return this.#socket;
+  }
+
+  #receive(session: OpenSession, { type, payload }: Message): void {
+    if (type === 'error' || type === 'complete') {
+      session.end = type === 'error' ? 'refused' : 'completed';
+      return;
+    }
+    const told = payload?.data?.exportJobChanged;
+    if (type !== 'next' || told === undefined) throw new Error(`${this.#name} was sent ${type}`);
+    const { job, ...event } = told;
+    const seen: SeenEvent = { ...event, entity: job && { ...job, state: job.status } };
+    session.events.push(seen);
+    for (const waiter of this.#waiting) {
+      if (!waiter.isWanted(seen)) continue;
+      this.#waiting.delete(waiter);
+      waiter.resolve(seen);
+    }
+  }
+
+  #end(end: SessionEnd): void {
+    const session = this.#sessions.at(-1);
+    if (session?.end === 'open') session.end = end;
+    this.#socket = null;
+  }
+}
