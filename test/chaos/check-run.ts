@@ -8,6 +8,7 @@ import { checkWatches } from '../support/history/check-watches.ts';
 import type { Violation } from '../support/history/violation.ts';
 import { vanishingJobs } from './fault-scripts.ts';
 import { type Created, createdKinds, type Journal } from './journal.ts';
+import type { Replicas } from './replicas.ts';
 import { type Outcome, watchedKinds } from './run-scenario.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -67,10 +68,10 @@ function madeEntities(kind: Created, { journal, outcome, logs }: Run): readonly 
 const unremovedDataset = 'the dataset made for a refused export could not be removed';
 
 /** When nobody subscribes any more, no feed has a subscriber. */
-export async function checkFeeds(gateway: Gateway): Promise<readonly Violation[]> {
+export async function checkFeeds(gateways: Replicas): Promise<readonly Violation[]> {
   try {
     await eventually(async () => {
-      const subscribers = await gateway.metric('aep_watch_subscribers');
+      const subscribers = await gateways.metric('aep_watch_subscribers');
       if (subscribers > 0) throw new Error(`${subscribers} subscribers are left.`);
     });
     return [];

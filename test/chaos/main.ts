@@ -8,10 +8,15 @@ const minuteMs = 60_000;
 
 /**
  * `npm run chaos -- --seed N --seeds K --minutes M`: K seeds from N on (20 from 1; one where only `--seed` is given), or
- * as many as fit into M minutes. Ends with 1 when a history is wrong.
+ * as many as fit into M minutes; with `--replicas 2`, over two gateways and a Redis. Ends with 1 when a history is wrong.
  */
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, seeds: { type: 'string' }, minutes: { type: 'string' } },
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    minutes: { type: 'string' },
+    replicas: { type: 'string' },
+  },
 });
 
 const numberOf = (name: keyof typeof values, fallback: number): number => {
@@ -22,6 +27,7 @@ const numberOf = (name: keyof typeof values, fallback: number): number => {
 };
 
 const first = numberOf('seed', 1);
+const replicas = numberOf('replicas', 1);
 const endsAt = performance.now() + numberOf('minutes', 0) * minuteMs;
 const byTime = values.minutes !== undefined;
 const count = byTime ? Number.POSITIVE_INFINITY : numberOf('seeds', values.seed === undefined ? usualSeeds : 1);
@@ -29,7 +35,7 @@ const count = byTime ? Number.POSITIVE_INFINITY : numberOf('seeds', values.seed 
 const wrong: number[] = [];
 for (let seed = first; seed < first + count; seed += 1) {
   if (byTime && seed > first && performance.now() >= endsAt) break;
-  const report = await runSeed(seed);
+  const report = await runSeed(seed, { replicas });
   process.stdout.write(`${lineOf(report)}\n`);
   for (const violation of report.violations) process.stdout.write(`  ${describeViolation(violation)}\n`);
   if (report.violations.length > 0) wrong.push(seed);

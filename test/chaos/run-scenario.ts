@@ -8,6 +8,7 @@ import { connectRest } from '../support/rest-client.ts';
 import { vanishingJobs } from './fault-scripts.ts';
 import type { Journal } from './journal.ts';
 import { runQuerier } from './querier.ts';
+import type { Replicas } from './replicas.ts';
 import type { Scenario, SubscriberPlan } from './scenario.ts';
 import { Subscriber } from './subscriber.ts';
 import { type FinalTruth, runningJobs, truthOf } from './truth.ts';
@@ -23,10 +24,13 @@ export const watchedKinds = ['exportJobs', 'segmentJobs', 'schedules'] as const 
 /** As the metrics of feeds name them. */
 const feedKinds = { exportJobs: 'export-jobs', segmentJobs: 'segment-jobs', schedules: 'schedules' } as const;
 
+/** After so many operations of all clients one of several gateways is restarted: about midway. */
+const restartAtOperation = 80;
+
 /** What all clients of a run speak to. */
 export interface Stage {
   readonly platform: Awaited<ReturnType<typeof startPlatform>>;
-  readonly gateway: Gateway;
+  readonly gateways: Replicas;
   readonly journal: Journal;
 }
 
@@ -43,10 +47,10 @@ export type WatchedHistory = WatchHistory & Pick<SubscriberPlan, 'watched'>;
  * Lets all clients do what they have planned while the platform fails as planned, then ends the trouble and waits until
  * nothing changes any more and every subscriber has heard of it.
  */
-export async function runScenario(scenario: Scenario, { platform, gateway, journal }: Stage): Promise<Outcome> {
+export async function runScenario(scenario: Scenario, { platform, gateways, journal }: Stage): Promise<Outcome> {
   const before = await readPlatform(await connectRest(platform));
   const subscribers = scenario.subscribers.map(
-    (plan, index) => new Subscriber(plan, { gateway, journal, name: `subscriber ${index}` }),
+    (plan, index) => new Subscriber(plan, { gateways, journal, name: `subscriber ${index}` }),
   );
 
   platform.faults.set(scenario.faults);
@@ -57,12 +61,14 @@ export async function runScenario(scenario: Scenario, { platform, gateway, journ
     await journal.until(() => journal.operations >= cutAtOperation);
     await subscriber.cut();
   });
+  const gateway = gateways.first;
+  const restarted = journal.until(() => journal.operations >= restartAtOperation).then(() => gateways.restart());
   await Promise.all([
     ...runQueriers(scenario, { gateway, journal, before }),
     ...runWriters(scenario, { gateway, journal, before }),
   ]);
   journal.close();
-  await Promise.all(cuts);
+  await Promise.all([...cuts, restarted]);
   const faultsHit = platform.faults.hits.reduce((sum, hits) => sum + hits, 0);
   platform.faults.clear();
 
@@ -76,7 +82,7 @@ export async function runScenario(scenario: Scenario, { platform, gateway, journ
     { patienceMs: recoveryMs },
   );
   const truth = truthOf(before, await readPlatform(rest));
-  await roundsOf(gateway).catch((error: unknown) =>
+  await roundsOf(gateways).catch((error: unknown) =>
     journal.violations.push({ rule: 'feeds go on after the trouble', where: 'metrics', detail: String(error) }),
   );
   const histories = () => subscribers.map(({ plan: { watched }, history }) => ({ ...history, watched }));
@@ -129,10 +135,10 @@ function runWriters(
 }
 
 /** Resolves when each feed has made two more good rounds: the second one began after the call. */
-async function roundsOf(gateway: Gateway): Promise<void> {
+async function roundsOf(gateways: Replicas): Promise<void> {
   const read = () =>
     Promise.all(
-      watchedKinds.map((kind) => gateway.metric(`aep_watch_rounds_total{kind="${feedKinds[kind]}",outcome="good"}`)),
+      watchedKinds.map((kind) => gateways.metric(`aep_watch_rounds_total{kind="${feedKinds[kind]}",outcome="good"}`)),
     );
   const first = await read();
   await eventually(

@@ -2,13 +2,23 @@ import { createLogger } from '../../src/runtime/logger.ts';
 import { startGateway } from '../support/gateway.ts';
 import type { Violation } from '../support/history/violation.ts';
 import { startPlatform } from '../support/platform.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { TrackedClock } from '../support/tracked-clock.ts';
+import type { Transport } from '../support/transports.ts';
 import { checkFeeds, checkRun } from './check-run.ts';
 import { callTimeoutMs } from './fault-scripts.ts';
 import { createdKinds, Journal } from './journal.ts';
 import { activeResources, checkLeftovers } from './leftovers.ts';
+import { Replicas } from './replicas.ts';
 import { type Outcome, runScenario } from './run-scenario.ts';
 import { type Scenario, scenarioOf } from './scenario.ts';
+
+export interface SeedOptions {
+  /** Gateways that share a Redis, where there are several. @default 1 */
+  readonly replicas?: number;
+  /** How everybody subscribes. @default whatever the seed says for each */
+  readonly transport?: Transport;
+}
 
 /** What one run did, and what was wrong with it. */
 export interface SeedReport {
@@ -37,13 +47,13 @@ const profiles = 40;
 const concurrentExports = 6;
 
 /** Runs the scenario of a seed on a platform and a gateway of its own, and checks what everybody saw. */
-export async function runSeed(seed: number): Promise<SeedReport> {
-  const scenario = scenarioOf(seed);
+export async function runSeed(seed: number, { replicas = 1, transport }: SeedOptions = {}): Promise<SeedReport> {
+  const scenario = over(transport, scenarioOf(seed));
   const startedAt = performance.now();
   const before = activeResources();
   const clocks = { platform: new TrackedClock(), gateway: new TrackedClock() };
   const journal = new Journal();
-  const { outcome, violations } = await runOnStage(scenario, journal, clocks);
+  const { outcome, violations } = await runOnStage(scenario, journal, { clocks, replicas });
   const sessions = outcome.histories.flatMap((history) => history.sessions);
   const creates = createdKinds.flatMap((kind) => journal.creates(kind));
   return {
@@ -59,10 +69,18 @@ export async function runSeed(seed: number): Promise<SeedReport> {
   };
 }
 
+const over = (transport: Transport | undefined, scenario: Scenario): Scenario =>
+  transport === undefined
+    ? scenario
+    : { ...scenario, subscribers: scenario.subscribers.map((plan) => ({ ...plan, transport })) };
+
 async function runOnStage(
   scenario: Scenario,
   journal: Journal,
-  clocks: Readonly<Record<'platform' | 'gateway', TrackedClock>>,
+  {
+    clocks,
+    replicas,
+  }: { readonly clocks: Readonly<Record<'platform' | 'gateway', TrackedClock>>; readonly replicas: number },
 ): Promise<{ readonly outcome: Outcome; readonly violations: readonly Violation[] }> {
   await using platform = await startPlatform({
     profiles,
@@ -73,12 +91,10 @@ async function runOnStage(
     quirks: { oneSchedulePer: 'nothing' },
     logger: createLogger({ level: 'error' }),
   });
-  await using gateway = await startGateway({
-    platform,
-    clock: clocks.gateway,
-    env: { UPSTREAM_TIMEOUT_MS: String(callTimeoutMs) },
-  });
-  const outcome = await runScenario(scenario, { platform, gateway, journal });
-  const feeds = await checkFeeds(gateway);
-  return { outcome, violations: [...feeds, ...checkRun(scenario, { journal, outcome, logs: gateway.logs })] };
+  await using redis = replicas === 1 ? null : await startRedisServer();
+  const env = { UPSTREAM_TIMEOUT_MS: String(callTimeoutMs), ...(redis === null ? {} : { REDIS_URL: redis.url }) };
+  await using gateways = await Replicas.start(replicas, () => startGateway({ platform, clock: clocks.gateway, env }));
+  const outcome = await runScenario(scenario, { platform, gateways, journal });
+  const feeds = await checkFeeds(gateways);
+  return { outcome, violations: [...feeds, ...checkRun(scenario, { journal, outcome, logs: gateways.logs })] };
 }

@@ -17,11 +17,12 @@ import type {
   WatchSession,
 } from '../support/history/watch-history.ts';
 import type { Journal } from './journal.ts';
+import type { Replicas } from './replicas.ts';
 import type { SubscriberPlan } from './scenario.ts';
 import { scheduleState } from './writers.ts';
 
 export interface SubscriberContext {
-  readonly gateway: Gateway;
+  readonly gateways: Replicas;
   readonly journal: Journal;
   /** `subscriber 3` */
   readonly name: string;
@@ -106,7 +107,8 @@ export class Subscriber {
     const session: OpenSession = { after, openedAt: systemClock.now(), events: [], end: 'open' };
     this.#sessions.push(session);
     journal.begin();
-    await using stream = this.#open(after);
+    const gateway = this.#context.gateways.pick(this.plan.pick);
+    await using stream = this.#open(gateway, after);
     const visit = { stream, cut: this.#stopped };
     this.#visit = visit;
     try {
@@ -121,7 +123,8 @@ export class Subscriber {
       if (!(error instanceof StreamFailure)) throw error;
       journal.refused(this.history.name, error.errors);
       this.#refusal = error;
-      if (visit.cut) session.end = 'left';
+      const isSentAway = error.errors.length === 0 && this.#context.gateways.isLeaving(gateway);
+      if (visit.cut || isSentAway) session.end = 'left';
       else session.end = error.errors.length > 0 ? 'refused' : 'broken';
       session.reason = error.message;
     }
@@ -156,8 +159,7 @@ export class Subscriber {
     }
   }
 
-  #open(after: string | null): SeenStream {
-    const { gateway } = this.#context;
+  #open(gateway: Gateway, after: string | null): SeenStream {
     const { watched, transport } = this.plan;
     const scope = this.#scope;
     const ids = scope.kind === 'ids' ? [...scope.ids] : null;

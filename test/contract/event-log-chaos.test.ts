@@ -12,8 +12,9 @@ import {
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { eventually } from '../support/eventually.ts';
 import { openLog } from '../support/open-log.ts';
-import { describeWithRedis, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
 import { ownKeys, startReplica } from '../support/redis-replica.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 
 interface Item {
   readonly id: string;

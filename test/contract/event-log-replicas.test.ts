@@ -14,8 +14,9 @@ import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { openLog } from '../support/open-log.ts';
-import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
 import { ownKeys, startReplica } from '../support/redis-replica.ts';
+import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import type { LogBounds } from './event-log.contract.ts';
 
 interface Item {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll } from 'vitest';
 import { createMemoryEventLog } from '../../src/events/memory-event-log.ts';
-import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
 import { ownKeys, type RedisReplica, startReplica } from '../support/redis-replica.ts';
+import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { eventLogContract, type Item, type LogBounds } from './event-log.contract.ts';
 
 const key = ({ id }: Item) => id;

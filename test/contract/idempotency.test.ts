@@ -5,8 +5,9 @@ import { OutcomeUnknownError } from '../../src/errors.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
 import { type RedisReplica, startReplica } from '../support/redis-replica.ts';
+import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { createRequest, idempotencyContract } from './idempotency.contract.ts';
 
 const dayMs = 24 * 60 * 60 * 1_000;

@@ -8,8 +8,9 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import type { Redis } from '../../src/runtime/redis.ts';
 import { eventually } from '../support/eventually.ts';
-import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
 import { type RedisReplica, startReplica } from '../support/redis-replica.ts';
+import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { tenantOf } from '../support/tenants.ts';
 import { pollCoordinatorContract } from './poll-coordinator.contract.ts';
 

@@ -8,7 +8,8 @@ import {
 } from '../../src/runtime/redis-stream-reader.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
+import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 
 describeWithRedis('a connection to Redis', () => {
   let server: RedisUnderTest;

@@ -2,7 +2,8 @@ import { beforeEach, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { profileDataset, startPlatform, startProxy } from '../support/platform.ts';
-import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
+import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { CreateExportJobDocument, ListExportJobsDocument } from './operations.generated.ts';
 
 const creates = 'POST /data/core/ups/export/jobs';

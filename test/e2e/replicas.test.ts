@@ -6,7 +6,8 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { connectGateway, type Gateway, startGateway } from '../support/gateway.ts';
 import { type GatewayProcess, startProcess } from '../support/gateway-process.ts';
 import { profileDataset, startProxy, startSteppedPlatform } from '../support/platform.ts';
-import { describeWithRedis, type RedisUnderTest, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
+import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import {
   CreateExportJobDocument,
   ListExportJobsDocument,

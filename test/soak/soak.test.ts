@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
 import { startGateway } from '../support/gateway.ts';
 import { startSteppedPlatform } from '../support/platform.ts';
-import { describeWithRedis, startRedisServer } from '../support/redis.ts';
+import { describeWithRedis } from '../support/redis.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { runSoak } from './run-soak.ts';
 import { runStorm, stormEnv } from './run-storm.ts';
 
