@@ -4,6 +4,19 @@ export type RequestHeaders = (name: string) => string | null;
 /** The headers that say who calls, over HTTP and as members of `connectionParams` over WebSocket. */
 const callerHeaders = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
 
+const none: RequestHeaders = () => null;
+
+/** The headers that say who calls, without the request that they came with: for connections that outlive it by far. */
+export function callerHeadersOf(headers: RequestHeaders): RequestHeaders {
+  const found = callerHeaders.flatMap((name) => {
+    const value = headers(name);
+    return value === null ? [] : [[name, value] as const];
+  });
+  if (found.length === 0) return none;
+  const kept = new Map(found);
+  return (name) => kept.get(name) ?? null;
+}
+
 /**
  * Members of `connectionParams` under which federation routers pass headers on: Apollo Router wraps what it was given in
  * another `connectionParams`, Cosmo and Hive nest what the client sent or the headers of its upgrade request.
@@ -19,7 +32,7 @@ const maxDepth = 4;
 export function connectionHeaders(connectionParams: unknown, upgrade: RequestHeaders): RequestHeaders {
   const found = new Map<string, string>();
   collect(connectionParams, 1, found);
-  return (name) => found.get(name) ?? upgrade(name);
+  return found.size === 0 ? upgrade : (name) => found.get(name) ?? upgrade(name);
 }
 
 function collect(source: unknown, depth: number, found: Map<string, string>): void {

@@ -1,10 +1,11 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ExecutionArgs, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, MessageType, makeServer, parseMessage } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { OperationRequest } from '../context/create-context.ts';
-import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
+import { callerHeadersOf, connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -127,8 +128,8 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     onComplete: ({ extra }, id, payload) => forget(extra.operations, id, payload),
   });
 
-  const serve = (socket: WebSocket, request: IncomingMessage): void => {
-    const { send, close } = attendSocket(socket, { connections, clock, stream: request.socket });
+  const serve = (socket: WebSocket, { stream, headers }: Upgrade): void => {
+    const { send, close } = attendSocket(socket, { connections, clock, stream });
     const operations = new Map<string, RunningOperation>();
     const fail = (error: unknown) => {
       logger.error({ err: error }, 'a socket failed');
@@ -150,7 +151,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
           });
         },
       },
-      { headers: (name) => headerOf(request, name), operations, close, send },
+      { headers, operations, close, send },
     );
     // What a client sends wrongly, ws itself closes the socket for.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
@@ -163,7 +164,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const refusal = refusalOf(request, options);
     if (refusal === null) {
-      sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, request));
+      sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, upgradeOf(request)));
       return;
     }
     // Node leaves the socket alone from here on: an error that nobody hears would end the process, and a client that does
@@ -182,6 +183,17 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     },
   };
 }
+
+/** What a socket keeps of the request that it came with, which is far larger. */
+interface Upgrade {
+  readonly stream: Socket;
+  readonly headers: RequestHeaders;
+}
+
+const upgradeOf = (request: IncomingMessage): Upgrade => ({
+  stream: request.socket,
+  headers: callerHeadersOf((name) => headerOf(request, name)),
+});
 
 /** Types of messages that only servers send. */
 const serverMessageTypes: readonly unknown[] = [

@@ -44,7 +44,8 @@ export function useSharedExecution({ maskError }: { readonly maskError: MaskErro
     args: SubscriptionArgs,
     deliver: DirectDelivery | null,
   ): Promise<SharedStream | ExecutionResult> => {
-    const events = await createSourceEventStream(args);
+    // With a context of its own: what plugins keep by the context of who subscribes goes once the stream has begun.
+    const events = await createSourceEventStream({ ...args, contextValue: { ...args.contextValue } });
     if (!(Symbol.asyncIterator in events)) return events;
     return new SharedStream({ events: events[Symbol.asyncIterator](), group: groupOf(args), args, deliver });
   };

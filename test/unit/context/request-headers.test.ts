@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { connectionHeaders } from '../../../src/context/request-headers.ts';
+import { callerHeadersOf, connectionHeaders } from '../../../src/context/request-headers.ts';
 
 const upgrade = (name: string) => (name === 'x-sandbox-name' ? 'from-upgrade' : null);
 
@@ -76,4 +76,20 @@ describe('the headers of a connection', () => {
       expect([headers('x-sandbox-name'), headers('authorization')]).toEqual(['from-upgrade', null]);
     },
   );
+});
+
+describe('the headers that say who calls', () => {
+  it('are kept as they were, without the others', () => {
+    const sent = new Map([
+      ['authorization', 'Bearer a'],
+      ['cookie', 'session'],
+    ]);
+    const headers = callerHeadersOf((name) => sent.get(name) ?? null);
+    sent.set('authorization', 'Bearer b');
+    expect(['authorization', 'x-api-key', 'cookie'].map(headers)).toEqual(['Bearer a', null, null]);
+  });
+
+  it('are none where none were sent', () => {
+    expect(callerHeadersOf(() => null)('authorization')).toBe(null);
+  });
 });
