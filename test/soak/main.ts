@@ -6,8 +6,8 @@ import type { Holdings } from './probe.ts';
 import { runSoak } from './run-soak.ts';
 import { runStorm, type StormReport, stormEnv } from './run-storm.ts';
 
-/** Clients that come and go before anything is measured. */
-const warmUp = 500;
+/** Clients that come and go before anything is measured: so many compile all code, and fill the logs of the feeds. */
+const warmUp = 3_000;
 const usualCycles = 10_000;
 const usualSubscribers = 5_000;
 /** Callers' credentials that the subscribers of a storm share. */

@@ -26,6 +26,9 @@ export interface Holdings {
 /** Collections in a row: what finalizers let go of is only found by the next one. */
 const collections = 4;
 
+/** Ends by itself in the same turn of the event loop. */
+const ephemeral = 'Immediate';
+
 const servers = new Set<Server>();
 const warnings: string[] = [];
 
@@ -49,7 +52,7 @@ async function answer(): Promise<void> {
   }
   const holdings: Holdings = {
     heapBytes: process.memoryUsage().heapUsed,
-    resources: countEach(process.getActiveResourcesInfo()),
+    resources: countEach(process.getActiveResourcesInfo().filter((kind) => kind !== ephemeral)),
     listeners: [process, ...servers].reduce((sum, emitter) => sum + listenersOf(emitter), 0),
     warnings,
     emitters: queryObjects(EventEmitter, { format: 'count' }),
