@@ -23,6 +23,8 @@ export interface SubscribeRequest {
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Gives the request up. */
+  readonly signal?: AbortSignal;
   /** Members of `extensions.subscription`, over those of the router. */
   readonly extension?: Readonly<Record<string, unknown>>;
 }
@@ -150,7 +152,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
     url,
     messages,
     reply: () => 'by the protocol',
-    subscribe: ({ graphqlUrl, query, variables = {}, headers = {}, extension = {} }) => {
+    subscribe: ({ graphqlUrl, query, variables = {}, headers = {}, extension = {}, signal = null }) => {
       const id = randomUUID();
       const verifier = plantedSecret(`verifier-${randomBytes(4).toString('hex')}`);
       const forget = () => {
@@ -171,6 +173,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
           topics.set(id, { verifier, results: controller, confirmed: false, underWay: new Set() });
           answered = fetch(graphqlUrl, {
             method: 'POST',
+            signal,
             headers: {
               'content-type': 'application/json',
               accept: 'application/json, application/json;callbackSpec=1.0',

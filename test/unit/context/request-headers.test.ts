@@ -18,15 +18,37 @@ describe('the headers of a connection', () => {
     expect([headers('authorization'), headers('x-gw-ims-org-id')]).toEqual(['Bearer top', 'org']);
   });
 
-  it.each([
-    ['as Apollo Router wraps them', { connectionParams: { headers: { Authorization: 'Bearer a' } } }],
-    ['as Apollo Router wraps flat ones', { connectionParams: { authorization: 'Bearer a' } }],
-    ['as Hive Router copies headers', { 'user-agent': 'hive', authorization: 'Bearer a', 'x-request-id': '1' }],
-    ['as Hive Gateway is told to fill them in', { authorization: 'Bearer a', 'x-sandbox-name': '' }],
-    ['as Cosmo passes on what a client sent', { extensions: { initialPayload: { Authorization: 'Bearer a' } } }],
-    ['as Cosmo passes on headers of the upgrade', { extensions: { upgradeHeaders: { Authorization: ['Bearer a'] } } }],
-  ])('are found in the envelopes of federation routers, %s', (_, params) => {
-    expect(connectionHeaders(params, upgrade)('authorization')).toBe('Bearer a');
+  const none = {};
+  const bearer = { Authorization: 'Bearer a' };
+  it.each<[router: string, params: unknown, upgraded: Readonly<Record<string, string>>]>([
+    // Without custom parameters: what it may pass on of the header, under a name of its own, and the header itself.
+    ['Apollo Router', { connectionParams: { token: 'Bearer a' } }, { authorization: 'Bearer a' }],
+    ['Apollo Router with parameters of a plugin', { connectionParams: { authorization: 'Bearer a' } }, none],
+    ['Apollo Router with headers of a plugin', { connectionParams: { headers: bearer } }, none],
+    [
+      'Cosmo, for a client that sent it in its own connection_init',
+      {
+        ...bearer,
+        extensions: { upgradeHeaders: {}, upgradeQueryParams: {}, initialPayload: bearer },
+      },
+      none,
+    ],
+    [
+      'Cosmo, for a client that sent it as a header of its upgrade request',
+      {
+        extensions: { upgradeHeaders: bearer, upgradeQueryParams: { token: 'x' } },
+      },
+      none,
+    ],
+    ['Cosmo, where its headers are lists', { extensions: { upgradeHeaders: { Authorization: ['Bearer a'] } } }, none],
+    ['Cosmo, where only the extensions hold it', { extensions: { initialPayload: bearer } }, none],
+    ['Hive Gateway with connectionParams', bearer, none],
+    ['Hive Gateway that is told to fill them in', { authorization: 'Bearer a', 'x-sandbox-name': '' }, none],
+    ['Hive Router that copies headers', { 'user-agent': 'hive', authorization: 'Bearer a', 'x-request-id': '1' }, none],
+    ['Hive Gateway with headers in them', { headers: bearer }, none],
+    ['Hive Router, which propagates headers', none, { authorization: 'Bearer a' }],
+  ])('are found as %s sends them', (_, params, upgraded) => {
+    expect(connectionHeaders(params, (name) => upgraded[name] ?? null)('authorization')).toBe('Bearer a');
   });
 
   it('are not looked for without end, nor where nobody puts them', () => {
