@@ -68,7 +68,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
   /** @returns null: it may be sent again */
   const sendOnce = async ({ origin, pathname, search }: URL, body: string): Promise<CallbackOutcome | null> => {
     using deadline = clock.deadline(callbackTimeoutMs);
-    const signal = AbortSignal.any([deadline.signal, closing.signal]);
+    const { signal } = deadline;
     try {
       const answer = await agent.request({
         origin,
@@ -88,7 +88,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
       }
       logger.debug({ err: error, router: origin }, 'a callback was not answered');
       // After a silence it may still be taken at some time, and must not come after what follows.
-      return signal.aborted ? 'failed' : null;
+      return signal.aborted || closing.signal.aborted ? 'failed' : null;
     }
   };
 
