@@ -216,7 +216,7 @@ export const variables = z.object({
   MAX_SUBSCRIPTIONS_PER_CALLER: describe(
     integer(1, 1_000_000),
     '10000',
-    'Subscriptions that a caller may have open, over WebSockets and event streams together.',
+    'Subscriptions that a caller may have open, over all transports together.',
   ),
   SUBSCRIPTION_CALLBACK_URLS: describe(
     listOf(callbackUrl),
