@@ -330,6 +330,7 @@ describe('the import table', () => {
 
   it.each<[name: string, bad: string, good: string]>([
     ['undici', 'src/app.ts', 'src/upstream/index.ts'],
+    ['undici', 'src/server/yoga.ts', 'src/server/callback-client.ts'],
     ['undici', 'src/emulator/server.ts', 'src/upstream/wire/dataset.ts'],
     ['graphql', 'src/loaders/index.ts', 'src/schema/scalars.ts'],
     ['graphql', 'src/upstream/index.ts', 'src/server/yoga.ts'],
