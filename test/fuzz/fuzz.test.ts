@@ -5,19 +5,19 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { type DocumentNode, getOperationAST, print } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { faultOfHttp } from '../fuzz/expectations.ts';
-import { type RawAnswer, readAnswers } from '../fuzz/http-answers.ts';
-import { bytesOf, type KnownRequests, rawRequest } from '../fuzz/http-requests.ts';
-import { converse } from '../fuzz/raw-connection.ts';
-import { faultOfSocket, isAnswered, piecesOf, socketScript, upgradeRequest } from '../fuzz/socket-scripts.ts';
-import { variablesOf } from '../fuzz/variables.ts';
+import * as operations from '../e2e/operations.generated.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { accessToken, organization, profileDataset, startPlatform, webEventsDataset } from '../support/platform.ts';
 import { printedSchema } from '../support/sdl.ts';
 import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
-import * as operations from './operations.generated.ts';
+import { faultOfHttp } from './expectations.ts';
+import { type RawAnswer, readAnswers } from './http-answers.ts';
+import { bytesOf, type KnownRequests, rawRequest } from './http-requests.ts';
+import { converse } from './raw-connection.ts';
+import { faultOfSocket, isAnswered, piecesOf, socketScript, upgradeRequest } from './socket-scripts.ts';
+import { variablesOf } from './variables.ts';
 
 /**
  * `FUZZ_CASES=100000 FUZZ_SEED=7 npx vitest run test/e2e/fuzz.test.ts` runs more cases, or others. A failure names seed,
