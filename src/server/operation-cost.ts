@@ -58,6 +58,7 @@ export function measureOperation(
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   }
+  const values = { ...defaultsOf(operation), ...variables };
   let selections = 0;
   let deepest = 0;
   let aliases = 0;
@@ -97,7 +98,7 @@ export function measureOperation(
     const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
     if (field === undefined) return;
     const loadsByIds = parent === schema.getQueryType();
-    const { wanted, entries } = sizesOf(field, node, variables, loadsByIds);
+    const { wanted, entries } = sizesOf(field, node, values, loadsByIds);
     upstreamCalls += callsOf(field, parents * wanted);
     const type = getNamedType(field.type);
     if (node.selectionSet !== undefined && isCompositeType(type)) {
@@ -107,6 +108,15 @@ export function measureOperation(
 
   walk(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, 1, 1);
   return { depth: deepest, aliases, directives, upstreamCalls };
+}
+
+/** What variables stand for that are not given. */
+function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    variableDefinitions.flatMap(({ variable, defaultValue }) =>
+      defaultValue === undefined ? [] : [[variable.name.value, valueFromASTUntyped(defaultValue)]],
+    ),
+  );
 }
 
 function callsOf(field: GraphQLField<unknown, unknown>, count: number): number {

@@ -62,6 +62,14 @@ describe('the calls to the platform that an operation may take', () => {
     expect(calls(text, { first: -100, ids: [] })).toBe(1 + 20);
   });
 
+  it('follow the defaults of variables that are not given', () => {
+    const text =
+      'query ($first: Int = 100, $ids: [ID!]! = ["a", "b"]) { datasets(first: $first) { nodes { exportJobs { nodes { id } } } } nodes(ids: $ids) { id } }';
+    expect(calls(text)).toBe(1 + 100 + 2);
+    expect(calls(text, { first: 7, ids: ['a'] })).toBe(1 + 7 + 1);
+    expect(calls(text, { first: null })).toBe(1 + 20 + 2);
+  });
+
   it('are those of fragments as well, in each place', () => {
     const text = `{ a: datasets(first: 2) { ...page } b: datasets(first: 3) { ...page } }
       fragment page on DatasetConnection { nodes { ... on Dataset { batches { nodes { id } } } } }`;
