@@ -172,6 +172,9 @@ export class ShuttingDownError extends GatewayError {
   override readonly retryable = true;
 }
 
-/** Whether a write that failed like this may have been done all the same: nobody knows, so it must not be undone or repeated. */
+/**
+ * Whether a create that failed like this may have happened all the same: nobody knows, so it must not be undone or repeated.
+ * A failure of the platform that may be tried again is that of something else on the way: a token, a read.
+ */
 export const mayHaveHappened = (error: unknown): boolean =>
-  error instanceof OutcomeUnknownError || (error instanceof PlatformError && error.status >= 500);
+  error instanceof OutcomeUnknownError || (error instanceof PlatformError && error.status >= 500 && !error.retryable);

@@ -1,4 +1,4 @@
-import { GatewayError, OutcomeUnknownError } from '../errors.ts';
+import { GatewayError, mayHaveHappened, OutcomeUnknownError, ShuttingDownError } from '../errors.ts';
 import type { BoundCall } from './call.ts';
 import type { CreateAttempt } from './create-ledger.ts';
 import { findLostJob, type LostCandidate } from './find-lost-job.ts';
@@ -57,8 +57,7 @@ export async function createOnce<Created extends Pick<LostCandidate, 'id'>, Cand
 
 /** A create that failed in another way: refused before it did anything, or nobody knows. */
 function settle(attempt: CreateAttempt, error: unknown): void {
-  const status = error instanceof GatewayError ? (error.upstream?.status ?? null) : null;
-  const refused = error instanceof GatewayError && error.code !== 'SHUTTING_DOWN' && (status === null || status < 500);
+  const refused = error instanceof GatewayError && !(error instanceof ShuttingDownError) && !mayHaveHappened(error);
   if (refused) attempt.refused();
   else attempt.lost();
 }

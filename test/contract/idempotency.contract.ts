@@ -77,10 +77,17 @@ export function idempotencyContract(name: string, make: MakeIdempotencyRecords):
 
     it('keep the key when the platform broke while it created', async () => {
       const { records, create } = await setUp();
-      create.mockRejectedValueOnce(new PlatformError({ message: 'broken', status: 500 }));
+      create.mockRejectedValueOnce(new PlatformError({ message: 'broken', status: 500, retryable: false }));
       await expect(records.run(request(), create)).rejects.toThrow(PlatformError);
       await expect(records.run(request(), create)).rejects.toSatisfy(mayHaveHappened);
       expect(create).toHaveBeenCalledTimes(1);
+    });
+
+    it('free the key when the platform broke before anything was created', async () => {
+      const { records, create } = await setUp();
+      create.mockRejectedValueOnce(new PlatformError({ message: 'not read', status: 503 }));
+      await expect(records.run(request(), create)).rejects.toThrow(PlatformError);
+      expect(await records.run(request(), create)).toMatchObject({ replayed: false });
     });
 
     it('keep the key when nobody knows whether the create happened', async () => {

@@ -258,6 +258,26 @@ describe('when the platform fails in the middle of a create', () => {
   });
 
   it.each([
+    ['its dataset cannot be read', '/catalog/dataSets/'],
+    ['there is no token', '/ims/token/'],
+  ])('and had not been sent because %s, its idempotency key can be used again', async (_, path) => {
+    let fails = true;
+    await using platform = await startProxy(healthy, (request, response) => {
+      if (!fails || request.url?.includes(path) !== true) return false;
+      request.resume();
+      sending(500, '')(response);
+      return true;
+    });
+    await using gateway = await startGateway({ platform });
+    const variables = { input: { ...input, idempotencyKey: 'again' } };
+    const { createExportJob } = await gateway.query(CreateExportJobDocument, variables);
+    expect(createExportJob).toMatchObject({ __typename: 'PlatformError', status: 500, retryable: true });
+    fails = false;
+    const again = await gateway.query(CreateExportJobDocument, variables);
+    expect(again.createExportJob).toMatchObject({ __typename: 'CreateExportJobPayload' });
+  });
+
+  it.each([
     ['403', sending(403, ''), 'ForbiddenError'],
     ['429', sending(429, ''), 'RateLimitedError'],
   ])('with %s, the dataset that was made for the export is removed again', async (_, answer, expected) => {
