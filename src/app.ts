@@ -1,48 +1,25 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { type AuthConfig, type Config, ConfigurationError } from './config.ts';
-import { type Authenticate, embeddedAuthentication, passthroughAuthentication } from './context/authenticate.ts';
-import type { AuthMode, Watches } from './context/context.ts';
+import type { Config } from './config.ts';
+import { createAuthentication } from './context/authentication.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
-import { createMemoryIdempotencyRecords, type IdempotencyRecords } from './context/idempotency.ts';
-import { createKeySet } from './context/key-set.ts';
+import { createMemoryIdempotencyRecords } from './context/idempotency.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
 import { createRedisIdempotencyRecords } from './context/redis-idempotency.ts';
 import type { RequestHeaders } from './context/request-headers.ts';
-import { serviceAuthentication } from './context/service-authentication.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
-import type { ExportJob } from './domain/export-job.ts';
-import type { Schedule } from './domain/schedule.ts';
-import type { SegmentJob } from './domain/segment-job.ts';
-import type { Tenant } from './domain/tenant.ts';
 import { ShuttingDownError } from './errors.ts';
-import type { EventLog } from './events/event-log.ts';
-import { createMemoryEventLog } from './events/memory-event-log.ts';
-import { createRedisEventLog } from './events/redis-event-log.ts';
-import { feedKeys } from './events/redis-keys.ts';
-import type { Watch } from './events/watch.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
-import { exportJobSource } from './poller/export-job-feed.ts';
-import type { PollCoordinator } from './poller/poll-coordinator.ts';
-import { createRedisCoordinator, leaseMsFor } from './poller/redis-coordinator.ts';
-import { scheduleSource } from './poller/schedule-feed.ts';
-import { segmentJobSource } from './poller/segment-job-feed.ts';
-import { createWatchRegistry, type RightProof } from './poller/watch-registry.ts';
+import { createMetrics } from './metrics.ts';
+import { shareByRedis, unshared } from './poller/feed-sharing.ts';
+import { createLiveViews } from './poller/live-views.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
 import { startRedis } from './runtime/redis.ts';
-import { createRedisStreamReader } from './runtime/redis-stream-reader.ts';
 import { schema } from './schema/index.ts';
 import { createCallbacks } from './server/callbacks.ts';
-import {
-  createAutomaticDocuments,
-  createTrustedDocuments,
-  type FindDocument,
-  parseTrustedDocuments,
-} from './server/documents.ts';
+import { createDocuments } from './server/documents.ts';
 import { createFileHandler } from './server/files.ts';
 import { createErrorMask } from './server/graphql-error.ts';
 import type { ServesHost } from './server/host.ts';
@@ -51,7 +28,6 @@ import { createLiveConnections } from './server/live-connections.ts';
 import { startWebSocketServer } from './server/websocket.ts';
 import { createYogaServer } from './server/yoga.ts';
 import { createClientCredential, createPassthroughCredential, createUpstream } from './upstream/index.ts';
-import type { Caller, Credential, PlatformApi } from './upstream/platform-api.ts';
 
 export interface AppOptions {
   readonly config: Config;
@@ -102,7 +78,7 @@ async function start(
 ): Promise<App> {
   const log = logger ?? createLogger({ level: config.logLevel });
   const metrics = createMetrics();
-  const findDocument = await documents(config.trustedDocuments);
+  const findDocument = await createDocuments(config.trustedDocuments);
 
   const lifetime = new AbortController();
   const upstream = createUpstream({
@@ -118,68 +94,32 @@ async function start(
     lifetime.abort(new ShuttingDownError({ message: 'The gateway is going down.' })),
   );
 
-  const { ownCredential, authenticate } = authentication(config.auth, { platform, clock, metrics, lifecycle, log });
+  const { mode, ownCredential, authenticate } = createAuthentication({
+    auth: config.auth,
+    createOwnCredential: (client) => {
+      const { imsUrl } = platform;
+      const credential = createClientCredential({ ...client, imsUrl, clock, metrics: metrics.upstream });
+      lifecycle.add('platform credential', () => credential[Symbol.asyncDispose]());
+      return credential;
+    },
+    createCallerCredential: createPassthroughCredential,
+    clock,
+    logger: log,
+  });
 
-  const shared = shareState(config, { clock, lifecycle, log });
-  const watching = {
+  const redis = config.redisUrl === null ? null : startRedis({ url: config.redisUrl, clock, logger: log });
+  if (redis !== null) lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
+  const pollMinMs = config.polling.minMs;
+  const views = createLiveViews({
+    upstream,
+    ownRights: ownCredential === null,
+    sharing: redis === null ? unshared : shareByRedis({ redis, clock, logger: log, pollMinMs, lifecycle }),
+    polling: config.polling,
     clock,
     logger: log,
     metrics: metrics.polls,
-    pollMinMs: config.polling.minMs,
-    pollMaxMs: config.polling.maxMs,
-    authorizationLeaseMs: config.polling.authorizationLeaseMs,
-    confirmStateMs: config.polling.confirmStateMs,
-  };
-  const feeds = {
-    exportJobs: createWatchRegistry({ ...watching, ...shared.feeds(exportJobSource), source: exportJobSource }),
-    segmentJobs: createWatchRegistry({ ...watching, ...shared.feeds(segmentJobSource), source: segmentJobSource }),
-    schedules: createWatchRegistry({ ...watching, ...shared.feeds(scheduleSource), source: scheduleSource }),
-  };
-  metrics.watch(exportJobSource.kind, () => feeds.exportJobs.stats());
-  metrics.watch(segmentJobSource.kind, () => feeds.segmentJobs.stats());
-  metrics.watch(scheduleSource.kind, () => feeds.schedules.stats());
-
-  /** A right that the gateway's own credential gives needs no proof; one that the caller's gives is proved by using it. */
-  const proof = (caller: Caller, read: (api: PlatformApi) => Promise<unknown>): RightProof | null =>
-    ownCredential === null
-      ? {
-          credential: caller.credential.fingerprint,
-          prove: async (signal) => void (await read(upstream.connect(caller, { signal }))),
-        }
-      : null;
-  const poll = (caller: Caller) => (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll' });
-  // An operation watches one kind at most, and most watch none.
-  class CallerWatches implements Watches {
-    readonly #caller: Caller;
-
-    constructor(caller: Caller) {
-      this.#caller = caller;
-    }
-
-    get exportJobs(): Watch<ExportJob> {
-      const api = poll(this.#caller);
-      return feeds.exportJobs.connect(this.#caller.tenant, {
-        exportJobs: (signal) => api(signal).exportJobs,
-        proof: proof(this.#caller, ({ exportJobs }) => exportJobs.list({ limit: 1 })),
-      });
-    }
-
-    get segmentJobs(): Watch<SegmentJob> {
-      const api = poll(this.#caller);
-      return feeds.segmentJobs.connect(this.#caller.tenant, {
-        segmentJobs: (signal) => api(signal).segmentJobs,
-        proof: proof(this.#caller, ({ segmentJobs }) => segmentJobs.list({ limit: 1 })),
-      });
-    }
-
-    get schedules(): Watch<Schedule> {
-      const api = poll(this.#caller);
-      return feeds.schedules.connect(this.#caller.tenant, {
-        schedules: (signal) => api(signal).schedules,
-        proof: proof(this.#caller, ({ schedules }) => schedules.list()),
-      });
-    }
-  }
+  });
+  for (const [kind, feeds] of views.feeds) metrics.watch(kind, () => feeds.stats());
 
   let publicUrl = config.server.publicUrl ?? '';
   const downloads = createDownloadLinks({
@@ -212,12 +152,15 @@ async function start(
     schema,
     createContext: contextFactory({
       authenticate,
-      authMode: authModes[config.auth.mode],
+      authMode: mode,
       upstream,
-      watch: (caller) => new CallerWatches(caller),
+      watch: views.of,
       clock,
       rateLimiter: createRateLimiter({ ...config.limits.rate, clock }),
-      idempotency: shared.idempotency,
+      idempotency:
+        redis === null
+          ? createMemoryIdempotencyRecords({ clock })
+          : createRedisIdempotencyRecords({ redis, clock, logger: log }),
       downloads,
       logger: log,
       lifetime: lifetime.signal,
@@ -259,7 +202,7 @@ async function start(
   });
   const address = await http.listen(config.server);
   // Closing goes in the opposite order: clients first, so that they are not told that what they watch has failed.
-  for (const [kind, feed] of Object.entries(feeds)) lifecycle.add(`watches of ${kind}`, () => feed.close());
+  for (const [kind, feeds] of views.feeds) lifecycle.add(`watches of ${kind}`, () => feeds.close());
   const webSockets = startWebSocketServer({
     server: http.server,
     yoga,
@@ -284,120 +227,4 @@ async function start(
   const url = `http://${host}:${address.port}`;
   if (publicUrl === '') publicUrl = url;
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
-}
-
-/** What outlives one request, and is the same for all replicas where they have a Redis. */
-interface SharedState {
-  readonly idempotency: IdempotencyRecords;
-  feeds<Entity>(source: FeedIdentity<Entity>): SharedFeeds<Entity>;
-}
-
-interface SharedFeeds<Entity> {
-  readonly createLog: (tenant: Tenant) => EventLog<Entity>;
-  readonly coordinator?: PollCoordinator;
-  readonly retentionMs?: number;
-}
-
-interface FeedIdentity<Entity> {
-  readonly kind: string;
-  key(entity: Entity): string;
-}
-
-function shareState(
-  { redisUrl: url, polling }: Pick<Config, 'redisUrl' | 'polling'>,
-  { clock, lifecycle, log }: Pick<AuthenticationDeps, 'clock' | 'lifecycle' | 'log'>,
-): SharedState {
-  if (url === null) {
-    return {
-      idempotency: createMemoryIdempotencyRecords({ clock }),
-      feeds: ({ key }) => ({ createLog: () => createMemoryEventLog({ key }) }),
-    };
-  }
-  const redis = startRedis({ url, clock, logger: log });
-  lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
-  const reader = createRedisStreamReader({ redis, clock, logger: log });
-  lifecycle.add('reader of Redis streams', () => reader[Symbol.asyncDispose]());
-  const leaseMs = leaseMsFor(polling.minMs);
-  const coordinator = createRedisCoordinator({ redis, clock, logger: log, leaseMs });
-  lifecycle.add('poll leases', () => coordinator[Symbol.asyncDispose]());
-  return {
-    idempotency: createRedisIdempotencyRecords({ redis, clock, logger: log }),
-    feeds: ({ key, kind }) => ({
-      coordinator,
-      createLog: (tenant) =>
-        createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, reader, clock, logger: log }),
-      // Redis keeps it. What nobody here watches is not followed either.
-      retentionMs: 0,
-    }),
-  };
-}
-
-interface AuthenticationDeps {
-  readonly platform: AppOptions['platform'];
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly lifecycle: Lifecycle;
-  readonly log: Logger;
-}
-
-const authModes = { embedded: 'EMBEDDED', passthrough: 'PASSTHROUGH', service: 'SERVICE' } as const satisfies Record<
-  AuthConfig['mode'],
-  AuthMode
->;
-
-function authentication(
-  auth: AuthConfig,
-  { platform, clock, metrics, lifecycle, log }: AuthenticationDeps,
-): { readonly ownCredential: Credential | null; readonly authenticate: Authenticate } {
-  const clientCredential = (client: ClientIdentity): Credential => {
-    const credential = createClientCredential({ ...client, imsUrl: platform.imsUrl, clock, metrics: metrics.upstream });
-    lifecycle.add('platform credential', () => credential[Symbol.asyncDispose]());
-    return credential;
-  };
-  switch (auth.mode) {
-    case 'embedded': {
-      const credential = clientCredential({ ...auth, scopes: ['openid'] });
-      return { ownCredential: credential, authenticate: embeddedAuthentication(credential, auth.defaultTenant) };
-    }
-    case 'passthrough':
-      return {
-        ownCredential: null,
-        authenticate: passthroughAuthentication({ ...auth, createCredential: createPassthroughCredential }),
-      };
-    case 'service': {
-      const credential = clientCredential(auth);
-      const { jwksUrl, issuer, audience, claims } = auth.jwt;
-      const { onlyOrg, defaultSandbox } = auth;
-      const keys = createKeySet({ url: jwksUrl, clock, logger: log });
-      return {
-        ownCredential: credential,
-        authenticate: serviceAuthentication({
-          credential,
-          keys,
-          issuer,
-          audience,
-          claims,
-          onlyOrg,
-          defaultSandbox,
-          clock,
-        }),
-      };
-    }
-  }
-}
-
-interface ClientIdentity {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly scopes: readonly string[];
-}
-
-async function documents(path: string | null): Promise<FindDocument> {
-  if (path === null) return createAutomaticDocuments();
-  try {
-    return createTrustedDocuments(parseTrustedDocuments(await readFile(path, 'utf8')));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigurationError([`TRUSTED_DOCUMENTS: ${reason}`]);
-  }
 }

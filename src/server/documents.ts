@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { GraphQLError } from 'graphql';
 import { z } from 'zod';
+import { ConfigurationError } from '../config.ts';
 
 /** What of a request says which document is to be executed. */
 export interface DocumentRequest {
@@ -14,6 +16,21 @@ export interface DocumentRequest {
  * @throws {GraphQLError} the document is not known, or not allowed, with `extensions.code`
  */
 export type FindDocument = (request: DocumentRequest) => string | null;
+
+/**
+ * What documents are executed.
+ * @param path of the file of trusted documents; null executes all, and remembers them by their hash
+ * @throws {ConfigurationError} the file cannot be read, or holds something else
+ */
+export async function createDocuments(path: string | null): Promise<FindDocument> {
+  if (path === null) return createAutomaticDocuments();
+  try {
+    return createTrustedDocuments(parseTrustedDocuments(await readFile(path, 'utf8')));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigurationError([`TRUSTED_DOCUMENTS: ${reason}`]);
+  }
+}
 
 /** Documents that are remembered by their hash, the one that was not used for the longest time going first. */
 const maxRemembered = 1_000;

@@ -1,0 +1,64 @@
+import type { AuthConfig } from '../config.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Credential } from '../upstream/platform-api.ts';
+import {
+  type Authenticate,
+  embeddedAuthentication,
+  type PassthroughOptions,
+  passthroughAuthentication,
+} from './authenticate.ts';
+import type { AuthMode } from './context.ts';
+import { createKeySet } from './key-set.ts';
+import { serviceAuthentication } from './service-authentication.ts';
+
+/** How callers are known, and with whose credential the platform is asked. */
+export interface Authentication {
+  readonly mode: AuthMode;
+  /** The gateway's own; null where callers bring theirs. */
+  readonly ownCredential: Credential | null;
+  readonly authenticate: Authenticate;
+}
+
+export interface AuthenticationOptions {
+  readonly auth: AuthConfig;
+  /** Makes the gateway's own credential. Called once, in the modes that have one. */
+  readonly createOwnCredential: (client: ClientIdentity) => Credential;
+  /** Makes that of a caller, in the mode in which callers bring theirs. */
+  readonly createCallerCredential: PassthroughOptions['createCredential'];
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'warn'>;
+}
+
+/** As whom the gateway asks for tokens. */
+export interface ClientIdentity {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scopes: readonly string[];
+}
+
+/** The authentication of the mode that is configured. */
+export function createAuthentication(options: AuthenticationOptions): Authentication {
+  const { auth, createOwnCredential, createCallerCredential: createCredential, clock, logger } = options;
+  switch (auth.mode) {
+    case 'embedded': {
+      const { clientId, clientSecret, defaultTenant } = auth;
+      const credential = createOwnCredential({ clientId, clientSecret, scopes: ['openid'] });
+      const authenticate = embeddedAuthentication(credential, defaultTenant);
+      return { mode: 'EMBEDDED', ownCredential: credential, authenticate };
+    }
+    case 'passthrough': {
+      const authenticate = passthroughAuthentication({ ...auth, createCredential });
+      return { mode: 'PASSTHROUGH', ownCredential: null, authenticate };
+    }
+    case 'service': {
+      const { clientId, clientSecret, scopes, jwt, onlyOrg, defaultSandbox } = auth;
+      const { jwksUrl, issuer, audience, claims } = jwt;
+      const credential = createOwnCredential({ clientId, clientSecret, scopes });
+      const keys = createKeySet({ url: jwksUrl, clock, logger });
+      const trusted = { keys, issuer, audience, claims };
+      const authenticate = serviceAuthentication({ ...trusted, credential, onlyOrg, defaultSandbox, clock });
+      return { mode: 'SERVICE', ownCredential: credential, authenticate };
+    }
+  }
+}

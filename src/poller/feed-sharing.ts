@@ -1,0 +1,42 @@
+import { createRedisEventLog } from '../events/redis-event-log.ts';
+import { feedKeys } from '../events/redis-keys.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Lifecycle } from '../runtime/lifecycle.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Redis } from '../runtime/redis.ts';
+import { createRedisStreamReader } from '../runtime/redis-stream-reader.ts';
+import type { FeedSource, Observed } from './feed-source.ts';
+import { createRedisCoordinator, leaseMsFor } from './redis-coordinator.ts';
+import type { WatchRegistryOptions } from './watch-registry.ts';
+
+/** What feeds of one kind have in common with those of other replicas. */
+export type FeedSharing = <Entity extends Observed>(
+  source: Pick<FeedSource<Entity, never, never>, 'kind' | 'key'>,
+) => Pick<WatchRegistryOptions<Entity, never, never>, 'createLog' | 'coordinator' | 'retentionMs'>;
+
+/** Each replica is on its own. */
+export const unshared: FeedSharing = () => ({});
+
+export interface RedisSharingOptions {
+  readonly redis: Redis;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Shortest pause between two rounds, in milliseconds. */
+  readonly pollMinMs: number;
+  /** Is told of what is to be closed before Redis is. */
+  readonly lifecycle: Pick<Lifecycle, 'add'>;
+}
+
+/** All replicas with the same Redis have the same logs, and one of them polls. */
+export function shareByRedis({ redis, clock, logger, pollMinMs, lifecycle }: RedisSharingOptions): FeedSharing {
+  const reader = createRedisStreamReader({ redis, clock, logger });
+  lifecycle.add('reader of Redis streams', () => reader[Symbol.asyncDispose]());
+  const coordinator = createRedisCoordinator({ redis, clock, logger, leaseMs: leaseMsFor(pollMinMs) });
+  lifecycle.add('poll leases', () => coordinator[Symbol.asyncDispose]());
+  return ({ key, kind }) => ({
+    coordinator,
+    createLog: (tenant) => createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, reader, clock, logger }),
+    // Redis keeps it. What nobody here watches is not followed either.
+    retentionMs: 0,
+  });
+}

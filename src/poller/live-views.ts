@@ -1,0 +1,110 @@
+import type { Config } from '../config.ts';
+import type { ExportJob } from '../domain/export-job.ts';
+import type { Schedule } from '../domain/schedule.ts';
+import type { SegmentJob } from '../domain/segment-job.ts';
+import type { Watch } from '../events/watch.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
+import { type ExportJobReader, exportJobSource } from './export-job-feed.ts';
+import type { FeedSharing } from './feed-sharing.ts';
+import type { PollMetrics } from './poll-metrics.ts';
+import { type ScheduleReader, scheduleSource } from './schedule-feed.ts';
+import { type SegmentJobReader, segmentJobSource } from './segment-job-feed.ts';
+import { createWatchRegistry, type FeedRegistry, type RightProof } from './watch-registry.ts';
+
+export interface LiveViewsOptions {
+  readonly upstream: Pick<Upstream, 'connect'>;
+  /** Whether callers read by a right of their own, and not by that of the gateway's own credential. */
+  readonly ownRights: boolean;
+  readonly sharing: FeedSharing;
+  readonly polling: Config['polling'];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: PollMetrics;
+}
+
+/** Live views of everything that can be watched. */
+export interface LiveViews {
+  /** Those of one caller. */
+  of(caller: Caller): CallerViews;
+  /** What is behind them, by kind. */
+  readonly feeds: ReadonlyMap<string, Feeds>;
+}
+
+type Feeds = Pick<FeedRegistry<never, never>, 'stats' | 'close'>;
+
+export function createLiveViews(options: LiveViewsOptions): LiveViews {
+  const { upstream, ownRights, sharing, polling, clock, logger, metrics } = options;
+  const { minMs: pollMinMs, maxMs: pollMaxMs, authorizationLeaseMs, confirmStateMs } = polling;
+  const common = { clock, logger, metrics, pollMinMs, pollMaxMs, authorizationLeaseMs, confirmStateMs };
+  const registries: Registries = {
+    exportJobs: createWatchRegistry({ ...common, ...sharing(exportJobSource), source: exportJobSource }),
+    segmentJobs: createWatchRegistry({ ...common, ...sharing(segmentJobSource), source: segmentJobSource }),
+    schedules: createWatchRegistry({ ...common, ...sharing(scheduleSource), source: scheduleSource }),
+  };
+  const services = { registries, upstream, ownRights };
+  return {
+    of: (caller) => new CallerViews(caller, services),
+    feeds: new Map<string, Feeds>([
+      [exportJobSource.kind, registries.exportJobs],
+      [segmentJobSource.kind, registries.segmentJobs],
+      [scheduleSource.kind, registries.schedules],
+    ]),
+  };
+}
+
+interface Services extends Pick<LiveViewsOptions, 'upstream' | 'ownRights'> {
+  readonly registries: Registries;
+}
+
+interface Registries {
+  readonly exportJobs: FeedRegistry<ExportJob, ExportJobReader>;
+  readonly segmentJobs: FeedRegistry<SegmentJob, SegmentJobReader>;
+  readonly schedules: FeedRegistry<Schedule, ScheduleReader>;
+}
+
+/** An operation watches one kind at most, and most watch none: each is made when it is asked for. */
+class CallerViews {
+  readonly #caller: Caller;
+  readonly #services: Services;
+
+  constructor(caller: Caller, services: Services) {
+    this.#caller = caller;
+    this.#services = services;
+  }
+
+  get exportJobs(): Watch<ExportJob> {
+    return this.#services.registries.exportJobs.connect(this.#caller.tenant, {
+      exportJobs: (signal) => this.#poll(signal).exportJobs,
+      proof: this.#proof(({ exportJobs }) => exportJobs.list({ limit: 1 })),
+    });
+  }
+
+  get segmentJobs(): Watch<SegmentJob> {
+    return this.#services.registries.segmentJobs.connect(this.#caller.tenant, {
+      segmentJobs: (signal) => this.#poll(signal).segmentJobs,
+      proof: this.#proof(({ segmentJobs }) => segmentJobs.list({ limit: 1 })),
+    });
+  }
+
+  get schedules(): Watch<Schedule> {
+    return this.#services.registries.schedules.connect(this.#caller.tenant, {
+      schedules: (signal) => this.#poll(signal).schedules,
+      proof: this.#proof(({ schedules }) => schedules.list()),
+    });
+  }
+
+  #poll(signal: AbortSignal): PlatformApi {
+    return this.#services.upstream.connect(this.#caller, { signal, priority: 'poll' });
+  }
+
+  /** A right that the gateway's own credential gives needs no proof; one that the caller's gives is proved by using it. */
+  #proof(read: (api: PlatformApi) => Promise<unknown>): RightProof | null {
+    if (!this.#services.ownRights) return null;
+    return {
+      credential: this.#caller.credential.fingerprint,
+      prove: async (signal) => void (await read(this.#services.upstream.connect(this.#caller, { signal }))),
+    };
+  }
+}
