@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PollMetrics } from './poller/poll-metrics.ts';
+import type { WatchStats } from './poller/watch-registry.ts';
 import type { UpstreamMetrics } from './upstream/index.ts';
 
 /** What is counted, in the text format of Prometheus. No label holds an id, a tenant or a token. */
@@ -11,15 +12,8 @@ export interface Metrics {
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
-/** The live views of one kind, in this replica. */
-export interface WatchNumbers {
-  /** Feeds that somebody watches here, or has just watched. */
-  readonly feeds: number;
-  /** Those of them that this replica polls for. */
-  readonly polling: number;
-  readonly subscribers: number;
-  readonly lastRoundAt: Date | null;
-}
+/** Of the live views of one kind, in this replica. */
+type WatchNumbers = Pick<WatchStats, 'feeds' | 'polling' | 'subscribers' | 'lastRoundAt'>;
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
