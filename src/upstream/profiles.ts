@@ -75,14 +75,14 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
         for (const [index, query] of asked.entries()) {
           const outcome = answers[index] ?? null;
           if (outcome === 'unsettled') unsettled.push(query);
-          else outcomes.set(queryKey(query), outcome);
+          else outcomes.set(profileQueryKey(query), outcome);
         }
       };
       const unsettled: ProfileQuery[] = [];
       const chunks = groupsOf(queries).flatMap((group) => inChunks(group, maxIdentitiesPerCall));
       await mapBounded(chunks, concurrency, async (chunk) => settle(chunk, await read(chunk)));
       await mapBounded([...unsettled], concurrency, async (query) => settle([query], await read([query])));
-      return queries.map((query) => outcomes.get(queryKey(query)) ?? null);
+      return queries.map((query) => outcomes.get(profileQueryKey(query)) ?? null);
     },
   };
 }
@@ -98,7 +98,9 @@ function groupsOf(queries: readonly ProfileQuery[]): readonly (readonly ProfileQ
 }
 
 const selectionKey = ({ fields, mergePolicyId }: ProfileQuery): string => JSON.stringify([fields, mergePolicyId]);
-const queryKey = (query: ProfileQuery): string => selectionKey(query) + identityKey(query);
+
+/** Queries with the same key have the same answer. */
+export const profileQueryKey = (query: ProfileQuery): string => selectionKey(query) + identityKey(query);
 
 /** The request body of a lookup; the fields are a list here, not a string. */
 function encodeLookup(queries: readonly ProfileQuery[]): object {
