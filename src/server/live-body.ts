@@ -16,6 +16,9 @@ export interface LiveBody {
   cut(): void;
 }
 
+/** The body as an answer of Yoga takes it: as a stream of Node, which the type of its Response does not say. */
+export const responseBodyOf = ({ stream }: LiveBody): ReadableStream => stream as unknown as ReadableStream;
+
 export interface LiveBodyOptions {
   readonly connections: LiveConnections;
   /** A frame that says nothing. */

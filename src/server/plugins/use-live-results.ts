@@ -2,7 +2,7 @@ import type { ExecutionResult } from 'graphql';
 import { type GraphQLHTTPExtensions, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { type AcceptedTypes, includesType, parseAccept } from '../accept.ts';
 import { eventStreamFraming, type Framing, liveHeaders, multipartFraming } from '../framing.ts';
-import { createLiveBody, type LiveBody } from '../live-body.ts';
+import { createLiveBody, type LiveBody, responseBodyOf } from '../live-body.ts';
 import type { LiveConnections } from '../live-connections.ts';
 import type { ServerContext } from '../yoga.ts';
 
@@ -24,9 +24,7 @@ export function useLiveResults(connections: LiveConnections): Plugin<object, Ser
       const process = (answer: Result, { Response }: { readonly Response: typeof globalThis.Response }) => {
         const live = createLiveBody({ connections, ping: framing.ping, disconnect: () => res.destroy() });
         pump(answer, live, framing).catch(live.cut);
-        // Yoga's Response takes a stream of Node, which its type does not say.
-        const body = live.stream as unknown as ReadableStream;
-        return new Response(body, { status: statusOf(answer), headers: headersOf(answer, framing) });
+        return new Response(responseBodyOf(live), { status: statusOf(answer), headers: headersOf(answer, framing) });
       };
       setResultProcessor((answer, fetchAPI) => process(answer as Result, fetchAPI), framing.contentType);
     },

@@ -9,7 +9,7 @@ import { ConflictError, InvalidInputError, NotFoundError, RateLimitedError } fro
 import { includesType, parseAccept } from '../accept.ts';
 import { eventStreamFraming, liveHeaders } from '../framing.ts';
 import { publicResult } from '../graphql-error.ts';
-import { createLiveBody, type LiveBody } from '../live-body.ts';
+import { createLiveBody, type LiveBody, responseBodyOf } from '../live-body.ts';
 import type { LiveConnections } from '../live-connections.ts';
 import { type Operation, type OperationDeps, openOperation, runOperation } from '../operation.ts';
 import type { ServerContext, Yoga } from '../yoga.ts';
@@ -142,8 +142,7 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
         return {
           status: 200,
           headers: { 'content-type': eventStreamFraming.contentType, ...liveHeaders },
-          // Yoga's Response takes a stream of Node, which its type does not say.
-          body: stream.body.stream as unknown as ReadableStream,
+          body: responseBodyOf(stream.body),
         };
       }
       case 'POST':
