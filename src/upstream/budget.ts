@@ -2,6 +2,7 @@ import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError, UpstreamTimeoutError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
+import { unanswered } from './errors.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 import { type BucketOptions, TokenBucket } from './token-bucket.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -162,7 +163,7 @@ class TenantBudget {
   #noRoom({ service }: UpstreamRequest): RateLimitedError {
     return new RateLimitedError({
       message: 'More calls to the platform are waiting for this sandbox than its budget lets through.',
-      upstream: { service, status: null, requestId: null, code: null, title: null },
+      upstream: unanswered(service),
       retryAfterMs: this.#bucket.msUntil(this.#line.size + 1, this.#nowMs()),
     });
   }

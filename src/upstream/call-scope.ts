@@ -1,6 +1,7 @@
 import { UpstreamTimeoutError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CallLayer } from './call.ts';
+import { unanswered } from './errors.ts';
 import type { Service } from './metrics.ts';
 
 /** The time that one call has, together with the signal of who asked for it. */
@@ -34,7 +35,7 @@ export function openCallScope(clock: Clock, timeoutMs: number, service: Service,
 function timeout(service: Service, timeoutMs: number): UpstreamTimeoutError {
   return new UpstreamTimeoutError({
     message: `The platform (${service}) did not answer within ${timeoutMs} ms.`,
-    upstream: { service, status: null, requestId: null, code: null, title: null },
+    upstream: unanswered(service),
   });
 }
 

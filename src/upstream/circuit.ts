@@ -1,6 +1,7 @@
 import { GatewayError, UpstreamTimeoutError, UpstreamUnreachableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CallLayer } from './call.ts';
+import { unanswered } from './errors.ts';
 import type { Service, UpstreamMetrics } from './metrics.ts';
 
 /** Failures in a row that stop the calls to a service. Above what one unlucky call makes with all its repetitions. */
@@ -79,7 +80,7 @@ class Circuit {
     if (waitMs > 0) {
       throw new CircuitOpenError({
         message: `The platform (${this.#service}) keeps failing, so it is not asked for a moment.`,
-        upstream: { service: this.#service, status: null, requestId: null, code: null, title: null },
+        upstream: unanswered(this.#service),
         retryAfterMs: waitMs,
       });
     }

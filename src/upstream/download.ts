@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { UpstreamUnreachableError } from '../errors.ts';
 import type { UpstreamRequest } from './call.ts';
-import { errorFromAnswer, errorFromFailure } from './errors.ts';
+import { errorFromAnswer, errorFromFailure, unanswered } from './errors.ts';
 import { ExchangeFailure } from './exchange.ts';
 import { requestHeaders, type SendOptions } from './send-once.ts';
 
@@ -93,7 +93,7 @@ async function* bytesOf(
     lifetime.throwIfAborted();
     throw new UpstreamUnreachableError({
       message: `The connection to the platform (${service}) broke before the file was complete.`,
-      upstream: { service, status: null, requestId, code: null, title: null },
+      upstream: unanswered(service, requestId),
       cause: error,
     });
   }

@@ -17,6 +17,7 @@ import {
 import type { PlatformRequest } from './call.ts';
 import { type ErrorBody, readErrorBody, readErrorValue, requestIdFrom } from './error-body.ts';
 import type { ExchangeFailure } from './exchange.ts';
+import type { Service } from './metrics.ts';
 import { readRetryAfterMs } from './retry-after.ts';
 import { safeText } from './safe-text.ts';
 import type { EntryError } from './wire/entry-error.ts';
@@ -113,12 +114,24 @@ function errorOf(
 }
 
 /**
+ * A call that the platform said nothing about.
+ * @param requestId the `x-request-id` that was sent; null where nothing was
+ */
+export const unanswered = (service: Service, requestId: string | null = null): UpstreamFailure => ({
+  service,
+  status: null,
+  requestId,
+  code: null,
+  title: null,
+});
+
+/**
  * What it means that no complete answer came.
  * @returns the reason of the signal as it is, when that ended the call and is not the deadline
  */
 export function errorFromFailure(request: FailedRequest, failure: ExchangeFailure, sentRequestId: string): unknown {
   const { service } = request;
-  const upstream: UpstreamFailure = { service, status: null, requestId: sentRequestId, code: null, title: null };
+  const upstream = unanswered(service, sentRequestId);
   const timedOut = failure.kind === 'aborted' && failure.cause instanceof UpstreamTimeoutError;
   if (failure.kind === 'aborted' && !timedOut) return failure.cause;
   if (request.effect === 'create' && failure.sent) {
