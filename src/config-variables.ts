@@ -14,19 +14,20 @@ const flag = z
   .enum(['true', 'false', '1', '0'], 'must be true or false')
   .transform((value) => value === 'true' || value === '1');
 
-const baseUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
-  .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential')
-  .refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment')
-  .transform((value) => value.replace(/\/+$/, ''));
+const webUrl = (form: string) =>
+  z
+    .url({ protocol: /^https?$/, error: form, abort: true })
+    .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential');
 
-const keysUrl = z
-  .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
-  .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential')
-  .refine(
-    (value) => new URL(value).protocol === 'https:' || isLoopback(new URL(value).hostname),
-    'must be https, unless it is on loopback: whoever can change the keys on their way can make tokens',
-  );
+const webUrlWithoutQuery = (form: string) =>
+  webUrl(form).refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment');
+
+const baseUrl = webUrlWithoutQuery('must be an http or https URL').transform((value) => value.replace(/\/+$/, ''));
+
+const keysUrl = webUrl('must be an http or https URL').refine(
+  (value) => new URL(value).protocol === 'https:' || isLoopback(new URL(value).hostname),
+  'must be https, unless it is on loopback: whoever can change the keys on their way can make tokens',
+);
 
 /** It may hold a password: messages about it never hold its value. */
 const redisUrl = z
@@ -44,13 +45,16 @@ const words = z
   .regex(/^[\x20-\x7e]*[\x21-\x2b\x2d-\x7e][\x20-\x7e]*$/, 'must be names of printable ASCII, separated by commas')
   .transform((value) => value.split(/[ ,]+/).filter((word) => word !== ''));
 
-const callbackUrl = z
-  .url({ protocol: /^https?$/, error: 'must be http or https URLs, separated by commas', abort: true })
-  .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential')
-  .refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment')
+const callbackUrl = webUrlWithoutQuery('must be http or https URLs, separated by commas').refine(
+  (value) => /^(?:\*$|(?:\*\.)?[^*]+$)/.test(new URL(value).hostname),
+  'must have * only in place of a host, or of the first labels of its name',
+);
+
+const origin = z
+  .string()
   .refine(
-    (value) => /^(?:\*$|(?:\*\.)?[^*]+$)/.test(new URL(value).hostname),
-    'must have * only in place of a host, or of the first labels of its name',
+    (value) => URL.canParse(value) && new URL(value).origin === value,
+    'must be origins like https://app.example.com, separated by commas',
   );
 
 /** A block of addresses, as CIDR writes it. */
@@ -181,7 +185,7 @@ export const variables = z.object({
     '0',
     'How often live views tell their present state again, in milliseconds, for routers that let late subscribers join a stream; 0 for never.',
   ),
-  CORS_ORIGINS: describe(z.string(), 'none', 'Origins of browser apps that may call, separated by commas.'),
+  CORS_ORIGINS: describe(listOf(origin), 'none', 'Origins of browser apps that may call, separated by commas.'),
   GRAPHIQL: describe(flag, 'true in `embedded` mode, else false', 'Serve GraphiQL to browsers at `/graphql`.'),
   INTROSPECTION: describe(
     flag,
