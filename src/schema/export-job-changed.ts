@@ -4,8 +4,9 @@ import type { ExportJobId } from '../domain/ids.ts';
 import type { WatchEvent } from '../events/watch.ts';
 import { builder } from './builder.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
+import { parseInput } from './input.ts';
 import { ExportJobRef } from './refs.ts';
-import { liveEvents, parseWatch, WatchEventKindRef } from './watch.ts';
+import { liveEvents, WatchEventKindRef, watchInput } from './watch.ts';
 
 const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent').implement({
   description: 'What happened to an export job, or to the view as a whole.',
@@ -27,6 +28,8 @@ const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent'
   }),
 });
 
+const watchArgs = watchInput<ExportJobId>('ExportJob');
+
 builder.subscriptionField('exportJobChanged', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
@@ -44,7 +47,7 @@ builder.subscriptionField('exportJobChanged', (t) =>
       after: t.arg.string({ description: 'Cursor of the last event seen.' }),
     },
     subscribe: async (_, args, ctx) => {
-      const { ids, after } = parseWatch<ExportJobId>('ExportJob', args);
+      const { ids, after } = parseInput(watchArgs, args);
       const filter = parseExportJobFilter(args.filter);
       const matches = filter === null ? null : (job: ExportJob) => matchesExportJobFilter(job, filter);
       return liveEvents(ctx, await ctx.watch.exportJobs.subscribe({ ids, matches, after, signal: ctx.signal }));

@@ -26,16 +26,22 @@ export function splitGlobalId(text: string): { readonly typename: NodeTypename; 
   return typename === undefined || colon === text.length - 1 ? null : { typename, id: text.slice(colon + 1) };
 }
 
+/** What is wrong with an id argument; null: nothing. */
+function faultOf(typename: NodeTypename, text: string): string | null {
+  const global = splitGlobalId(text);
+  if (global !== null && global.typename !== typename) return `is the id of a ${global.typename}, not of a ${typename}`;
+  return text === '' || text === `${typename}:` ? 'must not be empty' : null;
+}
+
+/** The platform's id out of an id argument with which nothing is wrong. */
+const unwrap = <Id extends Branded<string>>(text: string): Id => platformId<Id>(splitGlobalId(text)?.id ?? text);
+
 /** An id argument: the global id of a type, or the platform's own id. */
 export const idInput = <Id extends Branded<string>>(typename: NodeTypename) =>
   z.string().transform((text, ctx): Id => {
-    const global = splitGlobalId(text);
-    if (global !== null && global.typename !== typename) {
-      ctx.addIssue(`is the id of a ${global.typename}, not of a ${typename}`);
-    } else if (text === '' || text === `${typename}:`) {
-      ctx.addIssue('must not be empty');
-    }
-    return platformId<Id>(global?.id ?? text);
+    const fault = faultOf(typename, text);
+    if (fault !== null) ctx.addIssue(fault);
+    return unwrap(text);
   });
 
 /**
@@ -43,7 +49,7 @@ export const idInput = <Id extends Branded<string>>(typename: NodeTypename) =>
  * @throws {InvalidInputError} it is empty, or the global id of another type
  */
 export function parseId<Id extends Branded<string>>(typename: NodeTypename, text: string, path = 'id'): Id {
-  const parsed = idInput<Id>(typename).safeParse(text);
-  if (parsed.success) return parsed.data;
-  throw new InvalidInputError(parsed.error.issues.map(({ message }) => ({ path, message })));
+  const fault = faultOf(typename, text);
+  if (fault !== null) throw new InvalidInputError([{ path, message: fault }]);
+  return unwrap(text);
 }

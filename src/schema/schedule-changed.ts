@@ -2,8 +2,9 @@ import type { ScheduleId } from '../domain/ids.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { WatchEvent } from '../events/watch.ts';
 import { builder } from './builder.ts';
+import { parseInput } from './input.ts';
 import { ScheduleRef } from './refs.ts';
-import { liveEvents, parseWatch, WatchEventKindRef } from './watch.ts';
+import { liveEvents, WatchEventKindRef, watchInput } from './watch.ts';
 
 const ScheduleEvent = builder.objectRef<WatchEvent<Schedule>>('ScheduleEvent').implement({
   description: 'What happened to a schedule, or to the view as a whole.',
@@ -19,6 +20,8 @@ const ScheduleEvent = builder.objectRef<WatchEvent<Schedule>>('ScheduleEvent').i
   }),
 });
 
+const watchArgs = watchInput<ScheduleId>('Schedule');
+
 builder.subscriptionField('scheduleChanged', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
@@ -30,7 +33,7 @@ builder.subscriptionField('scheduleChanged', (t) =>
       after: t.arg.string({ description: 'Cursor of the last event seen.' }),
     },
     subscribe: async (_, args, ctx) => {
-      const { ids, after } = parseWatch<ScheduleId>('Schedule', args);
+      const { ids, after } = parseInput(watchArgs, args);
       return liveEvents(ctx, await ctx.watch.schedules.subscribe({ ids, matches: null, after, signal: ctx.signal }));
     },
     resolve: (event) => event,

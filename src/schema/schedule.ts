@@ -22,6 +22,9 @@ export const ScheduleStateRef = describedEnum<ScheduleState>('ScheduleState', 'W
   UNKNOWN: 'A state that the gateway does not know.',
 });
 
+/** How many runs of a schedule are told. */
+const runsInput = countInput(5);
+
 ScheduleRef.implement({
   description: 'What is run again and again, and when. An inactive schedule keeps its expression.',
   interfaces: [Node],
@@ -38,7 +41,7 @@ ScheduleRef.implement({
       description: 'Next runs computed from `schedule`; empty while inactive.',
       args: { count: t.arg.int({ description: 'How many, 1 to 100; 5 by default.' }) },
       resolve: ({ state, schedule }, args, ctx) => {
-        const count = parseInput(countInput(5), args.count, 'count');
+        const count = parseInput(runsInput, args.count, 'count');
         return state === 'ACTIVE' ? nextRuns(schedule, ctx.clock.now(), count) : [];
       },
     }),
@@ -48,7 +51,7 @@ ScheduleRef.implement({
       type: [SegmentJobRef],
       description: 'The newest segment jobs that it started, newest first.',
       args: { first: t.arg.int({ description: 'How many, 1 to 100; 5 by default.' }) },
-      resolve: ({ id }, args, ctx) => ctx.loaders.runsOfSchedule(id, parseInput(countInput(5), args.first, 'first')),
+      resolve: ({ id }, args, ctx) => ctx.loaders.runsOfSchedule(id, parseInput(runsInput, args.first, 'first')),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),

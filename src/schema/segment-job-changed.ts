@@ -3,9 +3,10 @@ import type { SegmentJob } from '../domain/segment-job.ts';
 import { matchesSegmentJobFilter } from '../domain/segment-job-filter.ts';
 import type { WatchEvent } from '../events/watch.ts';
 import { builder } from './builder.ts';
+import { parseInput } from './input.ts';
 import { SegmentJobRef } from './refs.ts';
 import { parseSegmentJobFilter, SegmentJobFilterInput, SegmentJobStatusRef } from './segment-job.ts';
-import { liveEvents, parseWatch, WatchEventKindRef } from './watch.ts';
+import { liveEvents, WatchEventKindRef, watchInput } from './watch.ts';
 
 const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEvent').implement({
   description: 'What happened to a segment job, or to the view as a whole.',
@@ -27,6 +28,8 @@ const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEve
   }),
 });
 
+const watchArgs = watchInput<SegmentJobId>('SegmentJob');
+
 builder.subscriptionField('segmentJobChanged', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
@@ -38,7 +41,7 @@ builder.subscriptionField('segmentJobChanged', (t) =>
       after: t.arg.string({ description: 'Cursor of the last event seen.' }),
     },
     subscribe: async (_, args, ctx) => {
-      const { ids, after } = parseWatch<SegmentJobId>('SegmentJob', args);
+      const { ids, after } = parseInput(watchArgs, args);
       const filter = parseSegmentJobFilter(args.filter);
       const matches = filter === null ? null : (job: SegmentJob) => matchesSegmentJobFilter(job, filter);
       return liveEvents(ctx, await ctx.watch.segmentJobs.subscribe({ ids, matches, after, signal: ctx.signal }));
