@@ -1,9 +1,10 @@
 import type { Dataset } from '../domain/dataset.ts';
+import type { DatasetId } from '../domain/ids.ts';
 import type { BoundCall } from './call.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, filterByName, newestFirst } from './catalog-query.ts';
+import { type Collection, createOne } from './collection.ts';
 import { createOnce } from './create-once.ts';
-import { unreadable } from './errors.ts';
 import { isPathSegment } from './path-segment.ts';
 import type { DatasetListOptions, DatasetsApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
@@ -17,6 +18,17 @@ const newestPageSize = 100;
 
 /** What a list is ordered by, as a field: a list comes with it, to be ordered and paged by. */
 const orderFields = { created: 'createdAt', updated: 'updatedAt', name: 'name' } as const;
+
+/** Datasets as the answer to a create tells of them: by their id alone. */
+const references: Collection<{ readonly id: DatasetId }> = {
+  service,
+  root,
+  unusable: 'It names no dataset.',
+  decode: (value) => {
+    const id = decodeDatasetReference(value);
+    return id === null ? null : { id };
+  },
+};
 
 /** Datasets in Catalog. */
 export function createDatasetsApi(client: PlatformClient): DatasetsApi {
@@ -33,15 +45,6 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
     return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, ...input });
   };
 
-  const send = async (body: object) => {
-    const what = { service, method: 'POST', path: root, effect: 'create', input: 'input' } as const;
-    const request = { ...what, body: JSON.stringify(body) };
-    const answer = await call(request);
-    const id = decodeDatasetReference(answer.json);
-    if (id === null) throw unreadable(request, answer, 'It names no dataset.');
-    return { id };
-  };
-
   return {
     list: (options) => list(call, options),
 
@@ -55,7 +58,7 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
         service,
         group: name,
         body,
-        send: () => send(body),
+        send: () => createOne(client, references, body),
         newest: (call) => list(call, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) }),
         fits: (candidate: Dataset) => candidate.name === name && candidate.schemaRef?.id === schemaRef.id,
       });
