@@ -1,7 +1,7 @@
-import { startApp } from './app.ts';
+import { type AppOptions, startApp } from './app.ts';
 import { type Config, ConfigurationError, loadConfig } from './config.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
-import { createLogger } from './runtime/logger.ts';
+import { createLogger, type Logger } from './runtime/logger.ts';
 
 /** Runs until a signal. The exit code is 2 when the configuration is wrong, 1 when something else keeps it from running. */
 async function main(): Promise<void> {
@@ -13,7 +13,7 @@ async function main(): Promise<void> {
   try {
     const config = loadConfig(process.env);
     const logger = createLogger({ level: config.logLevel });
-    const platform = await findPlatform(config, lifecycle);
+    const platform = await findPlatform(config, logger, lifecycle);
     const app = await startApp({ config, platform, logger });
     lifecycle.add('gateway', () => app.close());
     process.stdout.write(`ready ${app.url}/graphql\n`);
@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function findPlatform(config: Config, lifecycle: Lifecycle): Promise<{ baseUrl: string; imsUrl: string }> {
+async function findPlatform(config: Config, logger: Logger, lifecycle: Lifecycle): Promise<AppOptions['platform']> {
   switch (config.platform.kind) {
     case 'remote':
       return config.platform;
@@ -36,7 +36,7 @@ async function findPlatform(config: Config, lifecycle: Lifecycle): Promise<{ bas
       const emulator = await startEmulator({
         profiles,
         ...(directory === null ? {} : { directory }),
-        logger: createLogger({ level: config.logLevel }),
+        logger,
       });
       lifecycle.add('emulator', () => emulator.close());
       return { baseUrl: emulator.url, imsUrl: emulator.url };

@@ -26,8 +26,6 @@ const rules: Rules = {
         'src/schema/index.ts',
         'src/upstream/',
         'src/poller/',
-        'src/events/',
-        'src/domain/',
         'src/runtime/',
       ],
       types: [],
