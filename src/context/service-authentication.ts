@@ -1,7 +1,7 @@
 import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { parseTenant } from '../domain/tenant.ts';
 import { ForbiddenError, GatewayError, InvalidInputError, TokenExpiredError, UnauthenticatedError } from '../errors.ts';
-import type { Clock } from '../runtime/clock.ts';
+import { type Clock, lastMomentMs } from '../runtime/clock.ts';
 import type { Credential } from '../upstream/platform-api.ts';
 import type { Authenticate } from './authenticate.ts';
 import type { RequestHeaders } from './request-headers.ts';
@@ -92,8 +92,8 @@ export function serviceAuthentication(options: ServiceOptions): Authenticate {
       allowedSandboxes: sandboxes,
       canRead: scopes.includes(readScope),
       canWrite: scopes.includes(writeScope),
-      // `exp` is required, so it is there; a token without it would be good for ever.
-      expiresAt: new Date(((payload.exp ?? 0) + clockToleranceSeconds) * 1_000),
+      // `exp` is required, so it is there; a token without it would be good for ever. One that shall be may name any number.
+      expiresAt: new Date(Math.min(((payload.exp ?? 0) + clockToleranceSeconds) * 1_000, lastMomentMs)),
     };
   };
 }

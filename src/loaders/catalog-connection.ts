@@ -1,3 +1,4 @@
+import { lastMomentMs } from '../runtime/clock.ts';
 import { type Connection, readConnection, type UpstreamPage } from './connection.ts';
 import { badCursor, decodeCursor, encodeCursor, isCount, isIdList } from './cursor.ts';
 
@@ -38,8 +39,6 @@ export interface CatalogConnectionOptions<Node> {
 const maxLimit = 100;
 /** Rows of one key that a cursor names. */
 const maxGiven = 40;
-/** The last moment that a Date can hold, in milliseconds. */
-const maxTime = 8.64e15;
 
 /**
  * A connection over a Catalog list.
@@ -94,7 +93,7 @@ function decode(list: string, cursor: string): CatalogPosition {
   const [place, given, skip] = decodeCursor(list, cursor);
   if (!isCount(place)) throw badCursor();
   if (given === undefined) return { by: 'offset', start: place };
-  if (!isIdList(given, maxGiven) || !isCount(skip) || place > maxTime) {
+  if (!isIdList(given, maxGiven) || !isCount(skip) || place > lastMomentMs) {
     throw badCursor();
   }
   return { by: 'key', key: place, given, skip };

@@ -19,6 +19,9 @@ export interface Clock {
 /** What Node's timers can count, in milliseconds: nearly 25 days. A timer with more would fire at once. */
 const maxTimerMs = 2 ** 31 - 1;
 
+/** The last moment that a Date can hold, in milliseconds since 1970. */
+export const lastMomentMs = 8.64e15;
+
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => new Date(),

@@ -74,6 +74,11 @@ describe('a token', () => {
     });
   });
 
+  it('may be good for longer than a Date can say', async () => {
+    const { expiresAt } = await authenticate(await sign({ exp: Number.MAX_SAFE_INTEGER }));
+    expect(expiresAt?.getTime()).toBeGreaterThan(Date.parse('+200000-01-01T00:00:00Z'));
+  });
+
   const secretOf = (text: string) => new TextEncoder().encode(text);
   const rows: readonly (readonly [what: string, make: () => string | Promise<string>])[] = [
     ['of another issuer', () => sign({ iss: 'https://evil.example' })],
