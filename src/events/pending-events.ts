@@ -10,57 +10,78 @@ import type { WatchEvent } from './watch.ts';
  */
 export class PendingEvents<Entity> {
   readonly #key: (entity: Entity) => string;
-  /** In the order of delivery. */
-  readonly #line = new Map<string, WatchEvent<Entity>>();
+  /** The one event, where no other waits: most subscribers have taken each before the next one comes. */
+  #only: WatchEvent<Entity> | null = null;
+  /** Several, in the order of delivery. */
+  #line: Map<string, WatchEvent<Entity>> | null = null;
 
   constructor(key: (entity: Entity) => string) {
     this.#key = key;
   }
 
   get size(): number {
-    return this.#line.size;
+    return this.#line?.size ?? (this.#only === null ? 0 : 1);
   }
 
   push(event: WatchEvent<Entity>): void {
-    switch (event.kind) {
-      case 'SNAPSHOT':
-      case 'CREATED':
-      case 'CHANGED': {
-        const place = `change ${this.#key(event.entity)}`;
-        const earlier = this.#line.get(place);
-        this.#moveToEnd(place, earlier === undefined ? event : merge(earlier, event));
-        return;
-      }
-      case 'REMOVED': {
-        const key = this.#key(event.entity);
-        this.#line.delete(`change ${key}`);
-        this.#moveToEnd(`removal ${key}`, event);
-        return;
-      }
-      case 'STALE':
-      case 'RECOVERED':
-      case 'RESYNC':
-        this.#moveToEnd('feed', event);
-        return;
+    if (this.size === 0) {
+      this.#only = event;
+      return;
     }
+    const line = this.#line ?? new Map<string, WatchEvent<Entity>>();
+    this.#line = line;
+    if (this.#only !== null) this.#add(this.#only, line);
+    this.#only = null;
+    this.#add(event, line);
   }
 
   shift(): WatchEvent<Entity> | undefined {
-    for (const [place, event] of this.#line) {
-      this.#line.delete(place);
+    const only = this.#only;
+    if (only !== null) {
+      this.#only = null;
+      return only;
+    }
+    for (const [place, event] of this.#line ?? []) {
+      this.#line?.delete(place);
+      if (this.#line?.size === 0) this.#line = null;
       return event;
     }
     return undefined;
   }
 
   clear(): void {
-    this.#line.clear();
+    this.#only = null;
+    this.#line = null;
   }
 
-  #moveToEnd(place: string, event: WatchEvent<Entity>): void {
-    this.#line.delete(place);
-    this.#line.set(place, event);
+  #add(event: WatchEvent<Entity>, line: Map<string, WatchEvent<Entity>>): void {
+    switch (event.kind) {
+      case 'SNAPSHOT':
+      case 'CREATED':
+      case 'CHANGED': {
+        const place = `change ${this.#key(event.entity)}`;
+        const earlier = line.get(place);
+        moveToEnd(line, place, earlier === undefined ? event : merge(earlier, event));
+        return;
+      }
+      case 'REMOVED': {
+        const key = this.#key(event.entity);
+        line.delete(`change ${key}`);
+        moveToEnd(line, `removal ${key}`, event);
+        return;
+      }
+      case 'STALE':
+      case 'RECOVERED':
+      case 'RESYNC':
+        moveToEnd(line, 'feed', event);
+        return;
+    }
   }
+}
+
+function moveToEnd<Value>(line: Map<string, Value>, place: string, value: Value): void {
+  line.delete(place);
+  line.set(place, value);
 }
 
 /** The newest state, told as what it is to somebody who has not seen the earlier event. */

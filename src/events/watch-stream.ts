@@ -1,3 +1,4 @@
+import { QuietIterator, type QuietListener, type QuietStream } from '../runtime/quiet-stream.ts';
 import {
   type EventLog,
   type LogEntry,
@@ -11,7 +12,7 @@ import { PendingEvents } from './pending-events.ts';
 import type { WatchEvent, WatchOptions } from './watch.ts';
 import { partialSnapshotCursor, snapshotIsPartial, toWatchEvent } from './watch-events.ts';
 
-export interface WatchStreamOptions<Entity> extends WatchOptions<Entity> {
+export interface WatchStreamOptions<Entity> extends Pick<WatchOptions<Entity>, 'ids' | 'matches'> {
   readonly log: EventLog<Entity>;
   readonly key: (entity: Entity) => string;
   readonly isTerminal: (entity: Entity) => boolean;
@@ -30,12 +31,6 @@ export interface WatchStreamOptions<Entity> extends WatchOptions<Entity> {
 
 type Taken<Entity> = IteratorResult<WatchEvent<Entity>, undefined>;
 
-/** Who waits for the next event. */
-interface Taker<Entity> {
-  resolve(taken: Taken<Entity>): void;
-  reject(error: unknown): void;
-}
-
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
 const toldAlready: Iterator<never> = { next: () => done };
 
@@ -44,7 +39,7 @@ const toldAlready: Iterator<never> = { next: () => done };
  * its `ids` are terminal or gone. A log that drops entries before they were read costs the subscriber a RESYNC, not the
  * stream.
  */
-export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Entity>, undefined> {
+export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   readonly #options: WatchStreamOptions<Entity>;
   readonly #ids: ReadonlySet<string> | null;
   readonly #pending: PendingEvents<Entity>;
@@ -57,11 +52,12 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
   #tail: LogTail<Entity> | null = null;
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
-  #taker: Taker<Entity> | null = null;
-  /** What the taker was given. */
-  #taking: Promise<unknown> | null = null;
-  readonly #onAbort = () => this.#end();
-  readonly #onGrowth = () => this.#serve();
+  #listener: QuietListener | null = null;
+  /** Whether the reader was told that there is nothing. */
+  #silent = false;
+  /** Ends the stream with the signal that it was opened with. */
+  #untilAbort: Disposable | null = null;
+  readonly #onGrowth = () => this.#tell();
 
   constructor(options: WatchStreamOptions<Entity>) {
     this.#options = options;
@@ -79,32 +75,35 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
    * Finds the beginning. To be called once, before anything is taken.
    * @throws whatever opening the log throws, or the reason of the signal; `onEnd` is then not called.
    */
-  async open(): Promise<void> {
-    const { signal, after } = this.#options;
+  async open({ after, signal }: Pick<WatchOptions<Entity>, 'after' | 'signal'>): Promise<void> {
     signal.throwIfAborted();
     await this.#read(after);
     if (signal.aborted) this.#leaveLog();
     signal.throwIfAborted();
-    if (!this.#ended) signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#ended) return;
+    const onAbort = () => this.#end();
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#untilAbort = { [Symbol.dispose]: () => signal.removeEventListener('abort', onAbort) };
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
+  /** To be called once, by who iterates. */
+  [Symbol.asyncIterator](): QuietIterator<WatchEvent<Entity>> {
+    const iterator = new QuietIterator(this);
+    this.#listener = iterator;
+    return iterator;
   }
 
-  next(): Promise<Taken<Entity>> {
-    if (this.#taking !== null) {
-      // One after the other: an error is the answer to one of them alone.
-      const next = () => this.next();
-      return this.#taking.then(next, next);
-    }
-    const taking = new Promise<Taken<Entity>>((resolve, reject) => {
-      this.#taker = { resolve, reject };
-      this.#serve();
-    });
-    // What was there already is no reason to wait.
-    if (this.#taker !== null) this.#taking = taking;
-    return taking;
+  listen(listener: QuietListener): void {
+    this.#forgetSignal();
+    this.#listener = listener;
+  }
+
+  take(): Taken<Entity> | null {
+    // Whatever ends the stream on the way comes after what is taken here.
+    this.#silent = false;
+    const taken = this.#take();
+    this.#silent = taken === null;
+    return taken;
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
@@ -121,7 +120,7 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
 
   /** Tells the present state again, unless the subscriber still takes what it was told, or there is something new. */
   confirm(): void {
-    if (this.#taker !== null) void this.#confirm();
+    if (this.#silent) void this.#confirm();
   }
 
   async #confirm(): Promise<void> {
@@ -132,8 +131,8 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
       // A log that is out of reach says so itself, and the next confirmation comes.
       return;
     }
-    this.#serve();
-    if (this.#taker === null || reader.start.kind === 'replay') {
+    this.#tell();
+    if (!this.#silent || reader.start.kind === 'replay') {
       reader.tail[Symbol.dispose]();
       return;
     }
@@ -141,27 +140,11 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     this.#tail = reader.tail;
     this.#start = 'snapshot';
     this.#tellSnapshot(reader.start.snapshot);
-    this.#serve();
+    this.#tell();
   }
 
-  /** Gives the taker, if there is one, what there is for it. */
-  #serve(): void {
-    const taker = this.#taker;
-    if (taker === null) return;
-    // Whatever ends the stream on the way comes after what is taken here.
-    this.#taker = null;
-    try {
-      const taken = this.#take();
-      if (taken === null) {
-        this.#taker = taker;
-        return;
-      }
-      this.#taking = null;
-      taker.resolve(taken);
-    } catch (error) {
-      this.#taking = null;
-      taker.reject(error);
-    }
+  #tell(): void {
+    if (this.#silent) this.#listener?.onValues();
   }
 
   /** The next event or the end; null when there is none yet. */
@@ -223,7 +206,7 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     } catch (error) {
       this.fail(error);
     }
-    this.#serve();
+    this.#tell();
   }
 
   async #read(after: string | undefined): Promise<void> {
@@ -241,6 +224,11 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
     this.#start = restart ? 'resync' : start.kind;
     if (start.kind === 'replay') this.#replay(start.missed, before);
     else this.#tellSnapshot(start.snapshot);
+  }
+
+  #forgetSignal(): void {
+    this.#untilAbort?.[Symbol.dispose]();
+    this.#untilAbort = null;
   }
 
   #leaveLog(): void {
@@ -297,11 +285,11 @@ export class WatchStream<Entity> implements AsyncIterableIterator<WatchEvent<Ent
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#forgetSignal();
     this.#leaveLog();
     this.#pending.clear();
     this.#options.onEnd();
-    this.#serve();
+    this.#tell();
   }
 }
 

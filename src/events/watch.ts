@@ -1,4 +1,5 @@
 import type { Tenant } from '../domain/tenant.ts';
+import type { QuietStream } from '../runtime/quiet-stream.ts';
 
 /** What one subscriber is told. `kind` is the public `WatchEventKind`. */
 export type WatchEvent<Entity> =
@@ -44,7 +45,7 @@ export interface Watch<Entity> {
    * @throws {NotFoundError} one of `ids` is not known to the platform.
    * @throws {GatewayError} the platform could not be read at all, so there is no present state to begin with.
    */
-  subscribe(options: WatchOptions<Entity>): Promise<AsyncIterable<WatchEvent<Entity>>>;
+  subscribe(options: WatchOptions<Entity>): Promise<QuietStream<WatchEvent<Entity>>>;
   /** Something was just changed here: look at the platform soon. Does nothing when nobody watches. */
   nudge(): void;
 }

@@ -7,6 +7,7 @@ import type { Watch, WatchEvent, WatchOptions, WatchRegistry } from '../events/w
 import { WatchStream } from '../events/watch-stream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { QuietStream } from '../runtime/quiet-stream.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { AuthorizationLeases } from './authorization-leases.ts';
 import { Feed } from './feed.ts';
@@ -176,7 +177,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     tenant: Tenant,
     reader: Reader,
     options: WatchOptions<Entity>,
-  ): Promise<AsyncIterable<WatchEvent<Entity>>> {
+  ): Promise<QuietStream<WatchEvent<Entity>>> {
     using start = this.#abortable(options.signal);
     const { signal } = start;
     const { proof } = reader;
@@ -232,8 +233,10 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   ): Promise<WatchStream<Entity>> {
     const { source, metrics = noMetrics, maxPendingEvents } = this.#options;
     const { key, isTerminal, newestFirst, kind } = source;
+    const { ids, matches } = options;
     const stream = new WatchStream<Entity>({
-      ...options,
+      ids,
+      matches,
       log: feed.log,
       key,
       isTerminal,
@@ -251,7 +254,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     const onLost = (error: Error) => stream.fail(error);
     const lease = holder === null ? null : this.#leases.hold({ ...holder, onLost });
     try {
-      await stream.open();
+      await stream.open(options);
       return stream;
     } catch (error) {
       lease?.[Symbol.dispose]();

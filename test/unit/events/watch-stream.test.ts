@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EventLog, LogOverflowError, type LogTail } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import type { WatchOptions } from '../../../src/events/watch.ts';
 import { WatchStream, type WatchStreamOptions } from '../../../src/events/watch-stream.ts';
 
 interface Item {
@@ -12,7 +13,12 @@ const at = new Date('2030-01-01T00:00:00Z');
 const key = ({ id }: Item) => id;
 const item = (id: string, version = 0): Item => ({ id, version });
 
-async function open(log: EventLog<Item>, more: Partial<WatchStreamOptions<Item>> = {}): Promise<WatchStream<Item>> {
+interface OpenOptions
+  extends Partial<WatchStreamOptions<Item>>,
+    Partial<Pick<WatchOptions<Item>, 'after' | 'signal'>> {}
+
+/** A stream, and the iterator of who reads it. */
+async function open(log: EventLog<Item>, { after, signal, ...more }: OpenOptions = {}) {
   const stream = new WatchStream<Item>({
     log,
     key,
@@ -20,12 +26,17 @@ async function open(log: EventLog<Item>, more: Partial<WatchStreamOptions<Item>>
     newestFirst: (a, b) => b.id.localeCompare(a.id),
     ids: null,
     matches: null,
-    signal: new AbortController().signal,
     onEnd: () => undefined,
     ...more,
   });
-  await stream.open();
-  return stream;
+  await stream.open({ after, signal: signal ?? new AbortController().signal });
+  const events = stream[Symbol.asyncIterator]();
+  return {
+    next: () => events.next(),
+    return: () => events.return(),
+    fail: (error: unknown) => stream.fail(error),
+    confirm: () => stream.confirm(),
+  };
 }
 
 /** A log whose tail fails once with the given error, as that of another process may. */
