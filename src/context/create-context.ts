@@ -58,7 +58,7 @@ export function contextFactory(services: ContextServices): CreateContext {
       logger,
       forEvent: (eventSignal) =>
         eventSignal === null
-          ? { ...context, loaders: context.loaders.fresh(nobody), writes: nobody, downloads: noLinks }
+          ? { ...context, loaders: context.loaders.fresh(nobody), writes: nobody, downloads: noLinks, signal: lifetime }
           : {
               ...context,
               loaders: context.loaders.fresh(upstream.connect(caller, { signal: eventSignal })),

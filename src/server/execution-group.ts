@@ -16,6 +16,8 @@ export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'oper
 const maxKeptResults = 64;
 
 export interface ExecutionGroupOptions {
+  /** Those of the first member: whichever member's they are, the results are the same. */
+  readonly args: SubscriptionArgs;
   readonly scope: EventAudience['scope'];
   readonly maskError: MaskError;
   /** Called when the last member has left. */
@@ -42,14 +44,11 @@ export class ExecutionGroup {
     if (this.#members === 0) this.#options.onEmpty();
   }
 
-  /**
-   * What the group is told of an event, with its errors masked.
-   * @param args those of any member
-   */
-  resultOf(event: unknown, args: SubscriptionArgs): ExecutionResult | PendingResult {
+  /** What the group is told of an event, with its errors masked. */
+  resultOf(event: unknown): ExecutionResult | PendingResult {
     const known = this.#results.get(event);
     if (known !== undefined) return known;
-    const result = this.#execute(event, args);
+    const result = this.#execute(event);
     // Where nobody else is, nobody comes to the event later.
     if (this.#members === 1) return result;
     this.#results.set(event, result);
@@ -57,9 +56,10 @@ export class ExecutionGroup {
     return result;
   }
 
-  #execute(event: unknown, args: SubscriptionArgs): ExecutionResult | PendingResult {
+  #execute(event: unknown): ExecutionResult | PendingResult {
+    const { args, scope } = this.#options;
     const { schema, document, operationName, variableValues, contextValue } = args;
-    const wanted = this.#options.scope === 'tenant' ? null : new AbortController();
+    const wanted = scope === 'tenant' ? null : new AbortController();
     const result = execute({
       schema,
       document,

@@ -1,6 +1,6 @@
 import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
 import type { OperationRequest } from '../context/create-context.ts';
-import type { DirectDelivery } from './direct-delivery.ts';
+import type { DirectResults } from './direct-results.ts';
 import type { FindDocument } from './documents.ts';
 import { type MaskError, publicError } from './graphql-error.ts';
 import type { Yoga } from './yoga.ts';
@@ -34,17 +34,17 @@ export interface PipelineArgs extends ExecutionArgs {
 
 /**
  * Lets an operation into the pipeline, the same as over HTTP.
- * @param deliver takes the results of a subscription that others get too
+ * @param direct where the transport looks for the results of a subscription
  * @throws {GraphQLError} its caller is not let in; as the caller may be told it, with the HTTP status in `extensions.http`
  */
 export async function openOperation(
   { yoga, findDocument, maskError }: OperationDeps,
   params: OperationParams,
   request: OperationRequest,
-  deliver?: DirectDelivery,
+  direct?: DirectResults,
 ): Promise<Operation> {
   try {
-    const pipeline = yoga.getEnveloped({ operation: request, deliver });
+    const pipeline = yoga.getEnveloped({ operation: request, direct });
     const contextValue = await pipeline.contextFactory();
     const prepare = (): PipelineArgs | readonly GraphQLError[] => {
       try {

@@ -1,32 +1,27 @@
 import type { ExecutionResult } from 'graphql';
-import type { DirectDelivery } from './direct-delivery.ts';
-import { type ExecutionGroup, PendingResult, type SubscriptionArgs } from './execution-group.ts';
-import { SharedResult } from './shared-result.ts';
+import { type ExecutionGroup, PendingResult } from './execution-group.ts';
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export interface SharedStreamOptions {
   readonly events: AsyncIterator<unknown>;
   readonly group: ExecutionGroup;
-  readonly args: SubscriptionArgs;
-  /** Takes the shared results; whoever reads the stream then gets what is left: errors, and the end. */
-  readonly deliver: DirectDelivery | null;
+  /** Disposed of when the subscription has ended, whoever ended it. */
+  readonly place: Disposable;
 }
 
 /** What one subscriber is told: the results of its group for the events of its own source. Read one after the other. */
 export class SharedStream implements AsyncIterableIterator<ExecutionResult, undefined> {
   readonly #events: AsyncIterator<unknown>;
   readonly #group: ExecutionGroup;
-  readonly #args: SubscriptionArgs;
-  readonly #deliver: DirectDelivery | null;
+  readonly #place: Disposable;
   #pending: PendingResult | null = null;
   #left = false;
 
-  constructor({ events, group, args, deliver }: SharedStreamOptions) {
+  constructor({ events, group, place }: SharedStreamOptions) {
     this.#events = events;
     this.#group = group;
-    this.#args = args;
-    this.#deliver = deliver;
+    this.#place = place;
     group.join();
   }
 
@@ -36,17 +31,12 @@ export class SharedStream implements AsyncIterableIterator<ExecutionResult, unde
 
   async next(): Promise<IteratorResult<ExecutionResult, undefined>> {
     try {
-      for (;;) {
-        const { done, value: event } = await this.#events.next();
-        if (done === true) this.#leave();
-        if (this.#left) return end;
-        const result = this.#group.resultOf(event, this.#args);
-        const value = result instanceof PendingResult ? await this.#wait(result) : result;
-        if (this.#left) return end;
-        if (this.#deliver === null || !(value instanceof SharedResult)) return { done: false, value };
-        const full = this.#deliver(value);
-        if (full !== undefined) await full;
-      }
+      const { done, value: event } = await this.#events.next();
+      if (done === true) this.#leave();
+      if (this.#left) return end;
+      const result = this.#group.resultOf(event);
+      const value = result instanceof PendingResult ? await this.#wait(result) : result;
+      return this.#left ? end : { done: false, value };
     } catch (error) {
       await this.return();
       throw error;
@@ -73,5 +63,6 @@ export class SharedStream implements AsyncIterableIterator<ExecutionResult, unde
     this.#left = true;
     this.#group.leave();
     this.#pending?.leave();
+    this.#place[Symbol.dispose]();
   }
 }

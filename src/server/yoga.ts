@@ -6,7 +6,7 @@ import type { CreateContext, OperationRequest } from '../context/create-context.
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Callbacks } from './callbacks.ts';
-import type { DirectDelivery } from './direct-delivery.ts';
+import type { DirectResults } from './direct-results.ts';
 import type { FindDocument } from './documents.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import { useCallbacks } from './plugins/use-callbacks.ts';
@@ -15,12 +15,11 @@ import { type OperationLimits, useOperationLimits } from './plugins/use-operatio
 import { useSelection } from './plugins/use-selection.ts';
 import { useSharedExecution } from './plugins/use-shared-execution.ts';
 import { type SingleConnectionOptions, useSingleConnection } from './plugins/use-single-connection.ts';
-import { useSubscriptionQuota } from './plugins/use-subscription-quota.ts';
 
 /** What Yoga is given: Node's request, or an operation that is not a request of its own. */
 export type ServerContext =
   | { readonly req: IncomingMessage; readonly res: ServerResponse; readonly operation?: never }
-  | { readonly operation: OperationRequest; readonly deliver?: DirectDelivery | undefined };
+  | { readonly operation: OperationRequest; readonly direct?: DirectResults | undefined };
 
 export type Yoga = YogaServerInstance<ServerContext, GatewayContext>;
 
@@ -55,9 +54,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
       useDocuments(findDocument),
       // Limits first: what is refused is not looked at any further.
       useOperationLimits(limits),
-      // What subscribes, before what counts it.
-      useSharedExecution({ maskError }),
-      useSubscriptionQuota(subscriptionQuota),
+      useSharedExecution({ maskError, quota: subscriptionQuota }),
       useSelection(),
       useSingleConnection(options),
       useCallbacks(options),

@@ -67,6 +67,8 @@ it('a WebSocket whose client answers no ping is cut off with the next one', asyn
   await using gateway = await startGateway({ platform: board, clock: new FakeClock(), connectionClock });
   const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws', { autoPong: false });
   await once(socket, 'open');
+  socket.send('{"type":"connection_init"}');
+  await once(socket, 'message');
   const pinged = once(socket, 'ping');
   await connectionClock.advanceBy(12_000);
   await pinged;

@@ -2,15 +2,24 @@
 import { createSourceEventStream, type DocumentNode, type ExecutionResult } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { GatewayContext } from '../../context/context.ts';
+import type { SubscriptionQuota } from '../../context/subscription-quota.ts';
 import { tenantKey } from '../../domain/tenant.ts';
-import type { DirectDelivery } from '../direct-delivery.ts';
+import { isQuietStream } from '../../runtime/quiet-stream.ts';
+import type { DirectResults } from '../direct-results.ts';
 import { audienceOf, type EventAudience } from '../event-audience.ts';
 import { ExecutionGroup, type SubscriptionArgs } from '../execution-group.ts';
 import type { MaskError } from '../graphql-error.ts';
+import { SharedFlow } from '../shared-flow.ts';
 import { SharedStream } from '../shared-stream.ts';
 
+export interface SharedExecutionOptions {
+  readonly maskError: MaskError;
+  /** Counts each subscription of a principal for as long as it lasts. */
+  readonly quota: SubscriptionQuota;
+}
+
 /** The context as it comes from a transport that may take results past the pipeline. */
-type Delivered = GatewayContext & { readonly deliver?: DirectDelivery | undefined };
+type Delivered = GatewayContext & { readonly direct?: DirectResults | undefined };
 
 /** The subscriptions of one document. */
 interface DocumentGroups {
@@ -24,7 +33,7 @@ interface DocumentGroups {
  * same document, operation and variables, and of the same credential where a selected field asks the platform. Over
  * every transport: it is part of the pipeline, and nothing of it shows to resolvers.
  */
-export function useSharedExecution({ maskError }: { readonly maskError: MaskError }): Plugin<Delivered> {
+export function useSharedExecution({ maskError, quota }: SharedExecutionOptions): Plugin<Delivered> {
   const documents = new WeakMap<DocumentNode, DocumentGroups>();
 
   const groupOf = (args: SubscriptionArgs): ExecutionGroup => {
@@ -35,25 +44,43 @@ export function useSharedExecution({ maskError }: { readonly maskError: MaskErro
     const key = keyOf(audience, args);
     const group =
       groups.get(key) ??
-      new ExecutionGroup({ scope: audience.scope, maskError, onEmpty: () => void groups.delete(key) });
+      new ExecutionGroup({ args, scope: audience.scope, maskError, onEmpty: () => void groups.delete(key) });
     groups.set(key, group);
     return group;
   };
 
-  const subscribe = async (
-    args: SubscriptionArgs,
-    deliver: DirectDelivery | null,
-  ): Promise<SharedStream | ExecutionResult> => {
+  const begin = async (args: SubscriptionArgs & { readonly contextValue: Delivered }, place: Disposable) => {
     // With a context of its own: what plugins keep by the context of who subscribes goes once the stream has begun.
     const events = await createSourceEventStream({ ...args, contextValue: { ...args.contextValue } });
     if (!(Symbol.asyncIterator in events)) return events;
-    return new SharedStream({ events: events[Symbol.asyncIterator](), group: groupOf(args), args, deliver });
+    const group = groupOf(args);
+    const { direct } = args.contextValue;
+    if (direct === undefined || !isQuietStream(events)) {
+      return new SharedStream({ events: events[Symbol.asyncIterator](), group, place });
+    }
+    direct.offer(new SharedFlow({ events, group, place }));
+    return elsewhere;
   };
 
-  return {
-    onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args, args.contextValue.deliver ?? null)),
+  const subscribe = async (args: SubscriptionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
+    const place = quota.open(args.contextValue.principal);
+    let begun: AsyncIterable<ExecutionResult> | ExecutionResult | null = null;
+    try {
+      begun = await begin(args, place);
+      return begun;
+    } finally {
+      // Refused, failed, or answered without a stream: nothing is open.
+      if (begun === null || !(Symbol.asyncIterator in begun)) place[Symbol.dispose]();
+    }
   };
+
+  return { onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args)) };
 }
+
+/** The results of a subscription whose transport has them already. */
+const elsewhere: AsyncIterable<never> = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+};
 
 /** What tells groups of one document apart. */
 function keyOf(

@@ -12,6 +12,7 @@ import {
 import { createYoga } from 'graphql-yoga';
 import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../src/context/context.ts';
+import { createSubscriptionQuota } from '../../../src/context/subscription-quota.ts';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { schema } from '../../../src/schema/index.ts';
 import { callPatternOf } from '../../../src/server/operation-cost.ts';
@@ -68,6 +69,7 @@ function richer(): Partial<ExportJob> {
 function contextOf(): GatewayContext {
   const context = {
     tenant: tenantOf(),
+    principal: 'somebody',
     credentialFingerprint: 'x',
     canRead: true,
     expiresAt: null,
@@ -99,7 +101,8 @@ it('subscribers who share are told what graphql would tell each of them alone', 
   const maskError = (error: unknown) => {
     throw error;
   };
-  const yoga = createYoga<GatewayContext>({ schema, plugins: [useSharedExecution({ maskError })], logging: false });
+  const plugins = [useSharedExecution({ maskError, quota: createSubscriptionQuota(2) })];
+  const yoga = createYoga<GatewayContext>({ schema, plugins, logging: false });
 
   await fc.assert(
     fc.asyncProperty(selectionOf(eventType, 1), fc.boolean(), async (selection, yes) => {

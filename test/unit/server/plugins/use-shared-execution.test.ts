@@ -2,6 +2,7 @@ import { type ExecutionResult, type GraphQLObjectType, isObjectType } from 'grap
 import { createSchema, createYoga } from 'graphql-yoga';
 import { describe, expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
+import { createSubscriptionQuota } from '../../../../src/context/subscription-quota.ts';
 import { createErrorMask } from '../../../../src/server/graphql-error.ts';
 import { useSharedExecution } from '../../../../src/server/plugins/use-shared-execution.ts';
 import { tenantOf } from '../../poller/fake-platform.ts';
@@ -21,24 +22,29 @@ interface Ask {
 }
 
 /** A pipeline over events that all subscribers are given, with a field that asks somebody who may take his time. */
-function setUp() {
+function setUp({ most = 100 } = {}) {
   const executed: number[] = [];
   const logged: unknown[] = [];
   const asked: { readonly by: string; readonly signal: AbortSignal; readonly answer: (text: string) => void }[] = [];
   const ticks = [1, 2, 3].map((number) => ({ number }));
   const ended: number[] = [];
 
+  async function* ticksFrom(from: number) {
+    try {
+      yield* ticks.filter(({ number }) => number >= from);
+    } finally {
+      ended.push(from);
+    }
+  }
+
   const schema = createSchema<GatewayContext>({
     typeDefs,
     resolvers: {
       Subscription: {
         tick: {
-          subscribe: async function* (_: unknown, { from = 1 }: { from?: number }) {
-            try {
-              yield* ticks.filter(({ number }) => number >= from);
-            } finally {
-              ended.push(from);
-            }
+          subscribe: (_: unknown, { from = 1 }: { from?: number }) => {
+            if (from === 0) throw new Error('a secret');
+            return ticksFrom(from);
           },
           resolve: (tick: { readonly number: number }) => {
             executed.push(tick.number);
@@ -67,9 +73,18 @@ function setUp() {
     error: (line: unknown) => logged.push(line),
     // The mask writes nothing else.
   } as never);
+  const quota = createSubscriptionQuota(most);
+  const hasRoom = () => {
+    try {
+      quota.open(principal)[Symbol.dispose]();
+      return true;
+    } catch {
+      return false;
+    }
+  };
   const yoga = createYoga<GatewayContext>({
     schema,
-    plugins: [useSharedExecution({ maskError })],
+    plugins: [useSharedExecution({ maskError, quota })],
     maskedErrors: { maskError },
     logging: false,
   });
@@ -90,7 +105,7 @@ function setUp() {
     // A subscription gives execution results.
     return (stream as AsyncIterable<ExecutionResult>)[Symbol.asyncIterator]();
   };
-  return { subscribe, executed, logged, asked, ended };
+  return { subscribe, executed, logged, asked, ended, hasRoom };
 }
 
 function markAsAsking(type: GraphQLObjectType, name: string): void {
@@ -98,10 +113,13 @@ function markAsAsking(type: GraphQLObjectType, name: string): void {
   if (field !== undefined) field.extensions = { upstreamCalls: 'each' };
 }
 
+const principal = 'somebody';
+
 /** What the plugin and these resolvers look at; the rest of a context is not there. */
 function contextOf({ sandbox = 'prod', credential = 'a' }: Ask): GatewayContext {
   const context = {
     tenant: tenantOf(sandbox),
+    principal,
     credentialFingerprint: credential,
     signal: new AbortController().signal,
     forEvent: (signal: AbortSignal | null) => (signal === null ? context : { ...context, signal }),
@@ -231,4 +249,32 @@ it('a subscription that cannot begin says why', async () => {
   await expect(subscribe({ query: 'subscription ($from: Int!) { tick(from: $from) { number } }' })).rejects.toThrow(
     /no stream.*\$from/,
   );
+});
+
+describe('the place of a subscription', () => {
+  it.each([
+    ['is left between two events', (stream: AsyncIterator<unknown>) => stream.return?.()],
+    [
+      'is read to its end',
+      async (stream: AsyncIterator<unknown>) => {
+        while ((await stream.next()).done !== true);
+      },
+    ],
+  ])('is free again when it %s', async (_, end) => {
+    const { subscribe, hasRoom } = setUp({ most: 1 });
+    const stream = await subscribe({ query: 'subscription { tick { number } }' });
+    await stream.next();
+    expect(hasRoom()).toBe(false);
+    await end(stream);
+    expect(hasRoom()).toBe(true);
+  });
+
+  it.each([
+    ['it cannot begin', 'subscription { tick(from: 0) { number } }', 'no stream'],
+    ['there is none', 'subscription { tick { number } }', 'A caller may have 0 subscriptions'],
+  ])('is not taken when %s', async (_, query, message) => {
+    const { subscribe, hasRoom } = setUp({ most: message === 'no stream' ? 1 : 0 });
+    await expect(subscribe({ query })).rejects.toThrow(message);
+    expect(hasRoom()).toBe(message === 'no stream');
+  });
 });

@@ -1,0 +1,166 @@
+import type { GraphQLError } from 'graphql';
+import { CloseCode, type Message, MessageType, parseMessage, type SubscribeMessage } from 'graphql-ws';
+import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
+import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../errors.ts';
+import type { Clock, Deadline } from '../runtime/clock.ts';
+import type { OperationDeps } from './operation.ts';
+import { type SocketSender, tryAgainLater } from './socket.ts';
+import { type OperationSocket, SocketOperation } from './socket-operation.ts';
+
+export interface GraphqlSocketOptions extends OperationDeps {
+  /** Operations that may be under way on one socket. */
+  readonly maxOperations: number;
+  readonly clock: Pick<Clock, 'deadline'>;
+  /**
+   * Called when a socket has said who it is, before it may ask for anything.
+   * @throws {GatewayError} when it may not: the socket is closed
+   */
+  readonly authorize: (headers: RequestHeaders) => Promise<unknown>;
+}
+
+/** How long a socket may stay silent before it has sent `connection_init`, in milliseconds. */
+const connectionInitTimeoutMs = 3_000;
+
+/** Bytes that a close frame holds beside its code. */
+const maxCloseReasonLength = 120;
+
+/**
+ * With these ends the stream of a caller who has no right to it any more, and the operation of one who is no longer let
+ * in. All operations of a socket are the same caller's, so the socket ends with it. A field that is refused is a result.
+ */
+const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIRED', 'FORBIDDEN', 'UNAUTHENTICATED']);
+
+/**
+ * One socket, in the protocol `graphql-transport-ws`. The server of graphql-ws keeps a suspended call with the message,
+ * and all that is layered above a stream, for as long as a subscription is silent; here that is an operation and its flow.
+ */
+export class GraphqlSocket implements OperationSocket {
+  readonly #options: GraphqlSocketOptions;
+  readonly #sender: SocketSender;
+  /** Those of the upgrade request, and then what the client added to them. */
+  #headers: RequestHeaders;
+  /** Until `connection_init`. */
+  #initDeadline: Deadline | null;
+  #acknowledged = false;
+  /** A list takes a quarter of the memory of a map, and most sockets have one. */
+  #operations: readonly SocketOperation[] = [];
+
+  constructor(options: GraphqlSocketOptions, sender: SocketSender, headers: RequestHeaders) {
+    this.#options = options;
+    this.#sender = sender;
+    this.#headers = headers;
+    this.#initDeadline = options.clock.deadline(connectionInitTimeoutMs);
+    this.#initDeadline.signal.addEventListener('abort', () =>
+      sender.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
+    );
+  }
+
+  /**
+   * Takes a message of the client.
+   * @throws what is wrong here, and not with the message
+   */
+  async receive(text: string): Promise<void> {
+    let message: Message;
+    try {
+      message = parseMessage(text);
+    } catch {
+      this.#refuseMessage();
+      return;
+    }
+    switch (message.type) {
+      case MessageType.ConnectionInit:
+        await this.#init(message.payload);
+        return;
+      case MessageType.Ping: {
+        const { payload } = message;
+        void this.send(JSON.stringify({ type: MessageType.Pong, ...(payload === undefined ? {} : { payload }) }));
+        return;
+      }
+      case MessageType.Pong:
+        return;
+      case MessageType.Subscribe:
+        await this.#subscribe(message);
+        return;
+      case MessageType.Complete:
+        this.#find(message.id)?.cancel();
+        return;
+      case MessageType.ConnectionAck:
+      case MessageType.Next:
+      case MessageType.Error:
+        this.#refuseMessage();
+        return;
+    }
+  }
+
+  /** The socket is closed. */
+  closed(): void {
+    this.#initDeadline?.[Symbol.dispose]();
+    for (const operation of this.#operations) operation.cancel();
+  }
+
+  send(message: string): Promise<void> | undefined {
+    return this.#sender.send(message);
+  }
+
+  ended(operation: SocketOperation): void {
+    this.#operations = this.#operations.filter((each) => each !== operation);
+  }
+
+  failed(errors: readonly GraphQLError[]): void {
+    const last = errors.find(({ extensions }) => endsSocket.has(extensions['code']));
+    // 4403 is what clients retry, with a new token.
+    if (last !== undefined) this.#close(CloseCode.Forbidden, last.message);
+  }
+
+  async #init(params: unknown): Promise<void> {
+    if (this.#initDeadline === null) {
+      this.#close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
+      return;
+    }
+    this.#initDeadline[Symbol.dispose]();
+    this.#initDeadline = null;
+    this.#headers = connectionHeaders(params, this.#headers);
+    try {
+      await this.#options.authorize(this.#headers);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      // Both are what clients retry; 4403 with new parameters.
+      this.#close(error instanceof RateLimitedError ? tryAgainLater : CloseCode.Forbidden, error.message);
+      return;
+    }
+    this.#acknowledged = true;
+    void this.send(JSON.stringify({ type: MessageType.ConnectionAck }));
+  }
+
+  async #subscribe({ id, payload }: SubscribeMessage): Promise<void> {
+    if (!this.#acknowledged) {
+      this.#close(CloseCode.Unauthorized, 'Unauthorized');
+      return;
+    }
+    if (this.#find(id) !== undefined) {
+      this.#close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
+      return;
+    }
+    const { maxOperations } = this.#options;
+    const full = this.#operations.length >= maxOperations;
+    const operation = new SocketOperation(id, this, this.#options);
+    this.#operations = [...this.#operations, operation];
+    if (full) operation.fail(tooManyOperations(maxOperations));
+    else await operation.run(payload, this.#headers);
+  }
+
+  #find(id: string): SocketOperation | undefined {
+    return this.#operations.find((operation) => operation.id === id);
+  }
+
+  #refuseMessage(): void {
+    this.#close(CloseCode.BadRequest, 'Invalid message received');
+  }
+
+  #close(code: number, reason: string): void {
+    this.#sender.close(code, reason.slice(0, maxCloseReasonLength));
+  }
+}
+
+const tooManyOperations = (most: number) =>
+  new RateLimitedError({ message: `At most ${most} operations may be under way on one socket.` });

@@ -1,0 +1,112 @@
+import { type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
+import { MessageType, type SubscribePayload } from 'graphql-ws';
+import { isAsyncIterable } from 'graphql-yoga';
+import type { RequestHeaders } from '../context/request-headers.ts';
+import { DirectResults, type ResultReceiver } from './direct-results.ts';
+import { publicError, publicResult } from './graphql-error.ts';
+import { type OperationDeps, openOperation, runOperation } from './operation.ts';
+import type { SharedFlow } from './shared-flow.ts';
+import { textOf } from './shared-result.ts';
+
+/** The socket of an operation, as far as the operation uses it. */
+export interface OperationSocket {
+  /** @returns resolves when there is room for the next message; undefined: there is */
+  send(message: string): Promise<void> | undefined;
+  /** Called once, when the operation is over. */
+  ended(operation: SocketOperation): void;
+  /** Called after the operation has told its client these errors as its last word. */
+  failed(errors: readonly GraphQLError[]): void;
+}
+
+/** An operation that is under way on a socket, in the messages of `graphql-transport-ws`. */
+export class SocketOperation implements ResultReceiver {
+  readonly id: string;
+  readonly #socket: OperationSocket;
+  readonly #deps: OperationDeps;
+  /** Null once its results flow: it is then the flow that is stopped. */
+  #request: AbortController | null = new AbortController();
+  #flow: SharedFlow | null = null;
+  #over = false;
+
+  constructor(id: string, socket: OperationSocket, deps: OperationDeps) {
+    this.id = id;
+    this.#socket = socket;
+    this.#deps = deps;
+  }
+
+  /** Resolves when the operation is over, or its results flow. */
+  async run(payload: SubscribePayload, headers: RequestHeaders): Promise<void> {
+    try {
+      const result = await this.#start(payload, headers);
+      if (result === null) return;
+      if (isAsyncIterable(result)) for await (const each of result) await this.next(each);
+      else await this.next(result);
+      this.complete();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends it without another word: its client has completed it, or is gone. */
+  cancel(): void {
+    if (!this.#finish()) return;
+    this.#request?.abort();
+    this.#flow?.stop();
+  }
+
+  next(result: ExecutionResult): Promise<void> | undefined {
+    if (this.#over) return undefined;
+    const { id } = this;
+    return this.#socket.send(
+      `{"id":${JSON.stringify(id)},"type":"${MessageType.Next}","payload":${textOf(publicResult(result))}}`,
+    );
+  }
+
+  complete(): void {
+    if (this.#finish()) void this.#socket.send(JSON.stringify({ id: this.id, type: MessageType.Complete }));
+  }
+
+  fail(...errors: readonly unknown[]): void {
+    if (!this.#finish()) return;
+    const payload = errors.map((error) => publicError(this.#deps.maskError(error)));
+    void this.#socket.send(JSON.stringify({ id: this.id, type: MessageType.Error, payload }));
+    this.#socket.failed(payload);
+  }
+
+  /** @returns null when there is nothing to wait for: its results flow, or it is over */
+  async #start(
+    payload: SubscribePayload,
+    headers: RequestHeaders,
+  ): Promise<ExecutionResult | AsyncIterable<ExecutionResult> | null> {
+    const request = this.#request;
+    if (request === null) throw new Error('An operation runs once.');
+    const direct = new DirectResults();
+    const operation = await openOperation(this.#deps, payload, { headers, signal: request.signal }, direct);
+    const args = operation.prepare();
+    if (!('document' in args)) {
+      this.fail(...args);
+      return null;
+    }
+    const kind = getOperationAST(args.document, args.operationName)?.operation;
+    if (kind === undefined) throw new GraphQLError('The document has no such operation, or several and none is named.');
+    const result = await runOperation(args, kind === 'subscription' ? 'subscribe' : 'execute', this.#deps.maskError);
+    const flow = direct.take();
+    if (flow === null) return result;
+    if (this.#over) {
+      flow.stop();
+      return null;
+    }
+    this.#flow = flow;
+    this.#request = null;
+    flow.start(this);
+    return null;
+  }
+
+  /** @returns false when it was over already */
+  #finish(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#socket.ended(this);
+    return true;
+  }
+}

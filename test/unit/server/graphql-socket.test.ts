@@ -1,0 +1,252 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { GRAPHQL_TRANSPORT_WS_PROTOCOL, makeServer } from 'graphql-ws';
+import { createSchema, createYoga, type YogaInitialContext } from 'graphql-yoga';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { createErrorMask } from '../../../src/server/graphql-error.ts';
+import { GraphqlSocket } from '../../../src/server/graphql-socket.ts';
+import type { Yoga } from '../../../src/server/yoga.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const schema = createSchema<YogaInitialContext & { readonly principal: string }>({
+  typeDefs: /* GraphQL */ `
+    type Query { hello: String, broken: Int, slow: Int }
+    type Mutation { set(to: Int!): Int }
+    type Subscription { count(to: Int = 2): Int, silent: Int, failing: Int, refused: Int }
+  `,
+  resolvers: {
+    Query: {
+      hello: () => 'you',
+      broken: (_, __, ___, { path }) => {
+        throw new Error(`no ${path.key}`);
+      },
+      slow: () => new Promise(() => {}),
+    },
+    Mutation: { set: (_: unknown, { to }: { to: number }) => to },
+    Subscription: {
+      count: {
+        subscribe: async function* (_: unknown, { to }: { to: number }) {
+          for (let count = 1; count <= to; count += 1) yield { count };
+        },
+      },
+      silent: {
+        // biome-ignore lint/correctness/useYield: it never says anything.
+        subscribe: async function* () {
+          await new Promise(() => {});
+        },
+      },
+      failing: {
+        subscribe: async function* () {
+          yield { failing: 1 };
+          throw new Error('lost');
+        },
+      },
+      refused: {
+        subscribe: () => {
+          throw new Error('no');
+        },
+      },
+    },
+  },
+});
+
+/** What a client hears, as far as it does not depend on the words of errors. */
+interface Heard {
+  readonly messages: unknown[];
+  closed: number | null;
+}
+
+interface Side {
+  readonly heard: Heard;
+  say(text: string): void;
+}
+
+let clock: FakeClock;
+beforeEach(() => {
+  clock = new FakeClock();
+});
+
+const formOf = (text: string): unknown => {
+  const message = JSON.parse(text);
+  if (message.type === 'error') return { ...message, payload: message.payload.length };
+  if (message.type !== 'next') return message;
+  const { data, errors } = message.payload;
+  return { ...message, payload: { data, errors: errors?.map(({ path }: { path: unknown }) => path) } };
+};
+
+function listen(): Heard & { send(text: string): undefined; close(code?: number): void } {
+  const heard = {
+    messages: [] as unknown[],
+    closed: null as number | null,
+    send: (text: string): undefined => {
+      if (heard.closed === null) heard.messages.push(formOf(text));
+    },
+    close: (code?: number) => {
+      heard.closed ??= code ?? 1005;
+    },
+  };
+  return heard;
+}
+
+function ours({ maxOperations = 10 } = {}): Side {
+  const maskError = createErrorMask(createLogger({ level: 'silent' }));
+  const heard = listen();
+  // Of the context of the gateway, only the principal is looked at here.
+  const yoga = createYoga({ schema, context: { principal: 'x' }, logging: false }) as unknown as Yoga;
+  const socket = new GraphqlSocket(
+    { yoga, findDocument: ({ query }) => query ?? null, maskError, maxOperations, clock, authorize: async () => {} },
+    heard,
+    () => null,
+  );
+  return {
+    heard,
+    say: (text) => {
+      if (heard.closed === null) void socket.receive(text);
+    },
+  };
+}
+
+/** The server of graphql-ws itself. */
+function reference(): Side {
+  const heard = listen();
+  let take = async (_: string): Promise<void> => {};
+  makeServer({ schema }).opened(
+    {
+      protocol: GRAPHQL_TRANSPORT_WS_PROTOCOL,
+      send: heard.send,
+      close: heard.close,
+      onMessage: (handle) => {
+        take = handle;
+      },
+    },
+    {},
+  );
+  return {
+    heard,
+    say: (text) => {
+      if (heard.closed === null) void take(text);
+    },
+  };
+}
+
+/** Turns of the event loop after which everything is said. */
+const enoughTurns = 5;
+const settle = async () => {
+  for (let count = 0; count < enoughTurns; count += 1) await turn();
+};
+
+async function play({ heard, say }: Side, script: readonly (string | object)[]): Promise<Heard> {
+  for (const message of script) {
+    say(typeof message === 'string' ? message : JSON.stringify(message));
+    await settle();
+  }
+  return { messages: heard.messages, closed: heard.closed };
+}
+
+const init = { type: 'connection_init' };
+const subscribe = (query: unknown, id: unknown = '1', more: object = {}) => ({
+  id,
+  type: 'subscribe',
+  payload: { query, ...more },
+});
+const complete = (id = '1') => ({ id, type: 'complete' });
+
+describe('a socket speaks as the server of graphql-ws does', () => {
+  it.each<[string, readonly (string | object)[]]>([
+    ['being greeted', [init]],
+    ['being greeted with parameters', [{ ...init, payload: { 'x-sandbox-name': 'dev' } }]],
+    ['being greeted twice', [init, init]],
+    ['being pinged before it is greeted', [{ type: 'ping' }, init]],
+    ['being pinged with a payload', [init, { type: 'ping', payload: { at: 1 } }]],
+    ['hearing a pong', [init, { type: 'pong' }, { type: 'pong', payload: { at: 1 } }]],
+    ['being asked before it is greeted', [subscribe('{ hello }')]],
+    ['a query', [init, subscribe('{ hello }')]],
+    ['a query with a field that fails', [init, subscribe('{ hello broken }')]],
+    [
+      'a mutation with variables',
+      [init, subscribe('mutation ($to: Int!) { set(to: $to) }', '1', { variables: { to: 3 } })],
+    ],
+    ['variables that do not fit', [init, subscribe('query ($to: Int!) { hello }', '1', { variables: {} })]],
+    ['a subscription that ends', [init, subscribe('subscription { count(to: 3) }')]],
+    ['a subscription that ends at once', [init, subscribe('subscription { count(to: 0) }')]],
+    ['a subscription that fails', [init, subscribe('subscription { failing }')]],
+    ['a subscription that cannot begin', [init, subscribe('subscription { refused }')]],
+    ['a document that is not valid', [init, subscribe('{ missing }')]],
+    [
+      'an operation by its name',
+      [init, subscribe('query A { hello } query B { broken }', '1', { operationName: 'A' })],
+    ],
+    ['an operation that is not there', [init, subscribe('query A { hello }', '1', { operationName: 'C' })]],
+    ['one of several without a name', [init, subscribe('query A { hello } query B { broken }')]],
+    ['an id that is taken', [init, subscribe('subscription { silent }'), subscribe('{ hello }')]],
+    ['an id that is free again', [init, subscribe('{ hello }'), subscribe('{ hello }')]],
+    ['an id that was refused', [init, subscribe('{ missing }'), subscribe('{ hello }')]],
+    ['several operations', [init, subscribe('subscription { silent }', 'a'), subscribe('{ hello }', 'b')]],
+    ['the end of an operation that is not there', [init, complete()]],
+    ['an id with quotes', [init, subscribe('{ hello }', '"\\"')]],
+    ['what is not JSON', [init, 'nonsense']],
+    ['what is no message', [init, '[]']],
+    ['a message of no type', [init, {}]],
+    ['a message of an unknown type', [init, { type: 'shout' }]],
+    ['a subscription without an id', [init, { type: 'subscribe', payload: { query: '{ hello }' } }]],
+    ['a subscription with an empty id', [init, subscribe('{ hello }', '')]],
+    ['a subscription with an id that is no text', [init, subscribe('{ hello }', 1)]],
+    ['a subscription without a document', [init, { id: '1', type: 'subscribe', payload: {} }]],
+    ['variables that are no object', [init, subscribe('{ hello }', '1', { variables: 'x' })]],
+    ['a payload of connection_init that is no object', [{ ...init, payload: 'x' }]],
+  ])('%s', async (_, script) => {
+    const theirs = await play(reference(), script);
+    expect(await play(ours(), script)).toEqual(theirs);
+    expect(theirs.messages.length + Number(theirs.closed !== null)).toBeGreaterThan(0);
+  });
+});
+
+describe('a socket', () => {
+  it('that does not say who it is within three seconds is closed', async () => {
+    const { heard } = ours();
+    await clock.advanceBy(2_999);
+    expect(heard.closed).toBeNull();
+    await clock.advanceBy(1);
+    expect(heard.closed).toBe(4408);
+  });
+
+  it('that has said so stays open', async () => {
+    const side = ours();
+    await play(side, [init]);
+    await clock.advanceBy(60_000);
+    expect(side.heard.closed).toBeNull();
+  });
+
+  it.each(['subscription { silent }', '{ slow }'])('hears no more of what it has completed: %s', async (query) => {
+    const { messages, closed } = await play(ours(), [init, subscribe(query), complete(), subscribe('{ hello }')]);
+    expect(messages).toEqual([
+      { type: 'connection_ack' },
+      { id: '1', type: 'next', payload: { data: { hello: 'you' } } },
+      complete(),
+    ]);
+    expect(closed).toBeNull();
+  });
+
+  it.each(['connection_ack', 'next', 'error'])('that says what only servers say is closed: %s', async (type) => {
+    const payload = type === 'error' ? [{ message: 'x' }] : { data: {} };
+    expect((await play(ours(), [init, { id: '1', type, payload }])).closed).toBe(4400);
+  });
+
+  it('with a document that is none says so, and goes on', async () => {
+    const { messages, closed } = await play(ours(), [init, subscribe('{'), subscribe('{ hello }')]);
+    expect(messages.slice(1)).toEqual([
+      { id: '1', type: 'error', payload: 1 },
+      { id: '1', type: 'next', payload: { data: { hello: 'you' } } },
+      complete(),
+    ]);
+    expect(closed).toBeNull();
+  });
+
+  it('with as many operations as it may have is refused one more, and no other', async () => {
+    const silent = (id: string) => subscribe('subscription { silent }', id);
+    const side = ours({ maxOperations: 2 });
+    const { messages } = await play(side, [init, silent('a'), silent('b'), silent('c'), complete('a'), silent('d')]);
+    expect(messages).toEqual([{ type: 'connection_ack' }, { id: 'c', type: 'error', payload: 1 }]);
+    expect(side.heard.closed).toBeNull();
+  });
+});
