@@ -9,25 +9,42 @@ export interface SubscriptionQuota {
   open(principal: string): Disposable;
 }
 
-export function createSubscriptionQuota(mostPerPrincipal: number): SubscriptionQuota {
-  const counts = new Map<string, number>();
-  return {
-    open: (principal) => {
-      const count = counts.get(principal) ?? 0;
-      if (count >= mostPerPrincipal) {
-        throw new RateLimitedError({ message: `A caller may have ${mostPerPrincipal} subscriptions open at a time.` });
-      }
-      counts.set(principal, count + 1);
-      let open = true;
-      return {
-        [Symbol.dispose]: () => {
-          if (!open) return;
-          open = false;
-          const left = (counts.get(principal) ?? 1) - 1;
-          if (left === 0) counts.delete(principal);
-          else counts.set(principal, left);
-        },
-      };
-    },
-  };
+export const createSubscriptionQuota = (mostPerPrincipal: number): SubscriptionQuota => new Quota(mostPerPrincipal);
+
+class Quota implements SubscriptionQuota {
+  readonly #most: number;
+  readonly #counts = new Map<string, number>();
+
+  constructor(mostPerPrincipal: number) {
+    this.#most = mostPerPrincipal;
+  }
+
+  open(principal: string): Disposable {
+    const count = this.#counts.get(principal) ?? 0;
+    if (count >= this.#most) {
+      throw new RateLimitedError({ message: `A caller may have ${this.#most} subscriptions open at a time.` });
+    }
+    this.#counts.set(principal, count + 1);
+    return new Place(this.#counts, principal);
+  }
+}
+
+/** One subscription that is counted. An object of a class, because thousands are held by subscribers who are silent. */
+class Place implements Disposable {
+  readonly #counts: Map<string, number>;
+  readonly #principal: string;
+  #open = true;
+
+  constructor(counts: Map<string, number>, principal: string) {
+    this.#counts = counts;
+    this.#principal = principal;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    const left = (this.#counts.get(this.#principal) ?? 1) - 1;
+    if (left === 0) this.#counts.delete(this.#principal);
+    else this.#counts.set(this.#principal, left);
+  }
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../runtime/clock.ts';
 import { maxBufferedBytes } from './live-body.ts';
-import { afterReading, type LiveConnections } from './live-connections.ts';
+import { afterReading, type LiveConnection, type LiveConnections } from './live-connections.ts';
 
 /** A socket as `graphql-ws` wants to send over it. */
 export interface SocketSender {
@@ -36,55 +36,68 @@ export interface SocketDeps {
  * Keeps a socket alive with pings, and cuts it off when nobody answers them, or when its client does not read what it
  * asked for.
  */
-export function attendSocket(socket: WebSocket, { connections, clock, stream }: SocketDeps): SocketSender {
-  let pings = 0;
-  let answered = 0;
-  const close = (code?: number, reason?: string) => {
+export class AttendedSocket implements SocketSender, LiveConnection {
+  readonly #socket: WebSocket;
+  readonly #clock: SocketDeps['clock'];
+  readonly #stream: SocketDeps['stream'];
+  #pings = 0;
+  #answered = 0;
+
+  constructor(socket: WebSocket, { connections, clock, stream }: SocketDeps) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#stream = stream;
+    const membership = connections.add(this);
+    socket.on('pong', () => {
+      this.#answered = this.#pings;
+    });
+    // ws answers pings by itself, also those of a client that reads no answers.
+    socket.on('ping', () => this.#hasRoom());
+    socket.on('close', () => membership[Symbol.dispose]());
+  }
+
+  send(data: string): Promise<void> | undefined {
+    const socket = this.#socket;
+    // What cannot be sent any more is no failure: the socket is closed, which ends its operations.
+    if (socket.readyState !== socket.OPEN || !this.#hasRoom()) return undefined;
+    writeTogether(this.#stream);
+    if (socket.bufferedAmount + data.length > maxWaitingBytes) {
+      return new Promise((resolve) => socket.send(data, () => resolve()));
+    }
+    socket.send(data);
+    return undefined;
+  }
+
+  close(code?: number, reason?: string): void {
+    const socket = this.#socket;
     if (socket.readyState >= socket.CLOSING) return;
-    const deadline = clock.deadline(closeTimeoutMs);
+    const deadline = this.#clock.deadline(closeTimeoutMs);
     deadline.signal.addEventListener('abort', () => socket.terminate());
     socket.once('close', () => deadline[Symbol.dispose]());
     socket.close(code, reason);
-  };
-  const hasRoom = (): boolean => {
-    if (socket.bufferedAmount <= maxBufferedBytes) return true;
-    close(tryAgainLater, 'Too much is waiting to be read.');
-    return false;
-  };
-  const membership = connections.add({
-    beat: () => {
-      if (answered === pings) {
-        pings += 1;
-        socket.ping();
-        return;
-      }
-      const last = pings;
-      afterReading(() => {
-        if (answered < last) socket.terminate();
-      });
-    },
-    goAway: () => close(goingAway, 'Going away.'),
-  });
-  socket.on('pong', () => {
-    answered = pings;
-  });
-  // ws answers pings by itself, also those of a client that reads no answers.
-  socket.on('ping', hasRoom);
-  socket.once('close', () => membership[Symbol.dispose]());
+  }
 
-  return {
-    close,
-    send: (data) => {
-      // What cannot be sent any more is no failure: the socket is closed, which ends its operations.
-      if (socket.readyState !== socket.OPEN || !hasRoom()) return undefined;
-      writeTogether(stream);
-      if (socket.bufferedAmount + data.length > maxWaitingBytes) {
-        return new Promise((resolve) => socket.send(data, () => resolve()));
-      }
-      socket.send(data);
-      return undefined;
-    },
-  };
+  beat(): void {
+    if (this.#answered === this.#pings) {
+      this.#pings += 1;
+      this.#socket.ping();
+      return;
+    }
+    const last = this.#pings;
+    afterReading(() => {
+      if (this.#answered < last) this.#socket.terminate();
+    });
+  }
+
+  goAway(): void {
+    this.close(goingAway, 'Going away.');
+  }
+
+  #hasRoom(): boolean {
+    if (this.#socket.bufferedAmount <= maxBufferedBytes) return true;
+    this.close(tryAgainLater, 'Too much is waiting to be read.');
+    return false;
+  }
 }
 
 /** Streams that hold back what is written to them until the turn of the event loop is over. */

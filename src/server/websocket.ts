@@ -9,7 +9,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { GraphqlSocket, type GraphqlSocketOptions } from './graphql-socket.ts';
 import { refusalOfHost, type ServesHost } from './host.ts';
 import type { LiveConnections } from './live-connections.ts';
-import { attendSocket } from './socket.ts';
+import { AttendedSocket } from './socket.ts';
 import { graphqlPath } from './yoga.ts';
 
 export interface WebSocketOptions extends GraphqlSocketOptions {
@@ -32,7 +32,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
 
   const serve = (socket: WebSocket, { stream, headers }: Upgrade): void => {
-    const sender = attendSocket(socket, { connections, clock, stream });
+    const sender = new AttendedSocket(socket, { connections, clock, stream });
     // What a client sends wrongly, ws itself closes the socket for.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
@@ -48,7 +48,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
         sender.close(CloseCode.InternalServerError, 'Internal server error');
       });
     });
-    socket.once('close', () => served.closed());
+    socket.on('close', () => served.closed());
   };
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {

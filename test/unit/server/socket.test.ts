@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { maxBufferedBytes } from '../../../src/server/live-body.ts';
 import { createLiveConnections, type LiveConnections } from '../../../src/server/live-connections.ts';
-import { attendSocket, type SocketSender } from '../../../src/server/socket.ts';
+import { AttendedSocket } from '../../../src/server/socket.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -15,7 +15,7 @@ let served: WebSocket;
 let stream: Socket;
 let clock: FakeClock;
 let connections: LiveConnections;
-let sender: SocketSender;
+let sender: AttendedSocket;
 
 beforeEach(async () => {
   server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
@@ -30,7 +30,7 @@ beforeEach(async () => {
   stream = request.socket;
   clock = new FakeClock();
   connections = createLiveConnections({ clock });
-  sender = attendSocket(served, { connections, clock, stream });
+  sender = new AttendedSocket(served, { connections, clock, stream });
 });
 afterEach(async () => {
   client.terminate();
