@@ -58,6 +58,8 @@ export class LogView<Entity> {
   readonly #entities = new Map<string, Entity>();
   #stale = false;
   #note: unknown = null;
+  /** Null: something of it has changed since it was last made. */
+  #snapshot: LogSnapshot<Entity> | null = null;
   #slots: Slot<Entity>[] = [];
   #bytes = 0;
   /** Place of the first slot, in the order of telling. */
@@ -96,9 +98,13 @@ export class LogView<Entity> {
     };
   }
 
+  /** The same object until something changes, so that those who begin together can share what is made of it. */
   get snapshot(): LogSnapshot<Entity> {
-    const { observedAt, entities, stale, note } = this.state;
-    return { cursor: this.cursor, observedAt, entities, stale, note };
+    if (this.#snapshot === null) {
+      const { observedAt, entities, stale, note } = this.state;
+      this.#snapshot = { cursor: this.cursor, observedAt, entities, stale, note };
+    }
+    return this.#snapshot;
   }
 
   /** Puts another state in place of what is known. Readers go on only where no entry lies between the two. */
@@ -286,6 +292,7 @@ export class LogView<Entity> {
   }
 
   #notify(): void {
+    this.#snapshot = null;
     for (const { listener } of this.#watchers) listener();
   }
 }

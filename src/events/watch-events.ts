@@ -1,4 +1,4 @@
-import type { LogEntry } from './event-log.ts';
+import type { LogEntry, LogSnapshot } from './event-log.ts';
 import type { WatchEvent } from './watch.ts';
 
 const partialSuffix = '.partial';
@@ -21,6 +21,20 @@ export function toWatchEvent<Entity>(entry: LogEntry<Entity>): WatchEvent<Entity
   if (known !== undefined) return known;
   const event = describe(entry);
   events.set(entry, event);
+  return event;
+}
+
+const told = new WeakMap<LogSnapshot<unknown>, Map<unknown, WatchEvent<unknown>>>();
+
+/** An event that tells something of a snapshot: the one that others were told, where it is the same. */
+export function toldOnce<Entity>(snapshot: LogSnapshot<Entity>, event: WatchEvent<Entity>): WatchEvent<Entity> {
+  const events = told.get(snapshot) ?? new Map<unknown, WatchEvent<unknown>>();
+  told.set(snapshot, events);
+  const subject = event.entity ?? event.kind;
+  // What is kept for a snapshot was made from that snapshot, so it has the same type of entity.
+  const known = events.get(subject) as WatchEvent<Entity> | undefined;
+  if (known?.cursor === event.cursor) return known;
+  events.set(subject, event);
   return event;
 }
 

@@ -10,7 +10,7 @@ import {
 } from './event-log.ts';
 import { PendingEvents } from './pending-events.ts';
 import type { WatchEvent, WatchOptions } from './watch.ts';
-import { partialSnapshotCursor, snapshotIsPartial, toWatchEvent } from './watch-events.ts';
+import { partialSnapshotCursor, snapshotIsPartial, toldOnce, toWatchEvent } from './watch-events.ts';
 
 export interface WatchStreamOptions<Entity> extends Pick<WatchOptions<Entity>, 'ids' | 'matches'> {
   readonly log: EventLog<Entity>;
@@ -294,16 +294,24 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
 }
 
 function* snapshotEvents<Entity>(
-  { cursor, observedAt, stale }: LogSnapshot<Entity>,
+  snapshot: LogSnapshot<Entity>,
   entities: readonly Entity[],
   resync: boolean,
 ): Generator<WatchEvent<Entity>, void, void> {
+  const { cursor, observedAt, stale } = snapshot;
   const partial = partialSnapshotCursor(cursor);
   const nothing = { observedAt, entity: null, previous: null };
-  if (resync) yield { kind: 'RESYNC', cursor: entities.length === 0 && !stale ? cursor : partial, ...nothing };
+  if (resync) {
+    yield toldOnce<Entity>(snapshot, {
+      kind: 'RESYNC',
+      cursor: entities.length === 0 && !stale ? cursor : partial,
+      ...nothing,
+    });
+  }
   for (const [index, entity] of entities.entries()) {
     const last = index === entities.length - 1 && !stale;
-    yield { kind: 'SNAPSHOT', cursor: last ? cursor : partial, observedAt, entity, previous: null };
+    const event = { kind: 'SNAPSHOT', cursor: last ? cursor : partial, observedAt, entity, previous: null } as const;
+    yield toldOnce<Entity>(snapshot, event);
   }
-  if (stale) yield { kind: 'STALE', cursor, ...nothing };
+  if (stale) yield toldOnce<Entity>(snapshot, { kind: 'STALE', cursor, ...nothing });
 }

@@ -10,10 +10,10 @@ export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'oper
 };
 
 /**
- * Results that a group keeps for members that have not come to the event yet. For a member that is further behind, the
- * event is executed again.
+ * Results that a group keeps for members that have not come to the event yet: as many as a large snapshot has, which
+ * those who come back together are told. For a member that is further behind, the event is executed again.
  */
-const maxKeptResults = 64;
+const maxKeptResults = 256;
 
 export interface ExecutionGroupOptions {
   /** Those of the first member: whichever member's they are, the results are the same. */

@@ -232,4 +232,22 @@ describe('a watch stream', () => {
     const [one, two] = await Promise.all(streams.map(async (stream) => (await stream.next()).value));
     expect(one).toBe(two);
   });
+
+  it('gives all who begin at the same state the same event objects, and others once it has changed', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ learned: [item('a'), item('b')] }, { observedAt: at });
+    const begin = async (more: OpenOptions = {}) => {
+      const stream = await open(memory, more);
+      return [(await stream.next()).value, (await stream.next()).value];
+    };
+    const first = await begin();
+    expect((await begin()).map((event, index) => event === first[index])).toEqual([true, true]);
+    const resync = await begin({ after: 'unknown.1' });
+    expect((await begin({ after: 'unknown.1' })).map((event, index) => event === resync[index])).toEqual([true, true]);
+    // The cursor of a snapshot's last event is another one than that of those before.
+    const { value: alone } = await (await open(memory, { ids: ['b'] })).next();
+    expect([alone === first[0], alone?.cursor === first[1]?.cursor]).toEqual([false, true]);
+    await memory.write({ forgotten: ['nobody'] }, { observedAt: new Date('2030-01-01T00:00:02Z') });
+    expect((await begin()).map((event, index) => event === first[index])).toEqual([false, false]);
+  });
 });
