@@ -30,7 +30,6 @@ const schema = createSchema<YogaInitialContext & { readonly principal: string }>
         },
       },
       silent: {
-        // biome-ignore lint/correctness/useYield: it never says anything.
         subscribe: async function* () {
           await new Promise(() => {});
         },

@@ -31,7 +31,9 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
     newestFirst: (a, b) => b.id.localeCompare(a.id),
     ids,
     matches: null,
-    onEnd: () => void (seen.streamEnded += 1),
+    onEnd: () => {
+      seen.streamEnded += 1;
+    },
   });
   const operation = new AbortController();
   await stream.open({ signal: operation.signal });
@@ -45,9 +47,15 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
     },
     scope: 'credential',
     maskError: (error) => publicError(error as never),
-    onEmpty: () => void (seen.emptied += 1),
+    onEmpty: () => {
+      seen.emptied += 1;
+    },
   });
-  const place = { [Symbol.dispose]: () => void (seen.freed += 1) };
+  const place = {
+    [Symbol.dispose]: () => {
+      seen.freed += 1;
+    },
+  };
   const flow = new SharedFlow({ events: rootsOf(stream, slow), group, place });
   const receiver = {
     next: ({ data, errors }: ExecutionResult): Promise<void> | undefined => {
@@ -79,13 +87,13 @@ function rootsOf(stream: WatchStream<Item>, slow: Promise<number>) {
       const { number } = taken.value.entity ?? { number: 'broken' };
       return {
         done: false,
-        value: { ...taken.value, number: () => (number === 'slow' ? slow : valueOf(number)) },
+        value: { ...taken.value, number: () => (number === 'slow' ? slow : numberOf(number)) },
       } as const;
     },
   };
 }
 
-function valueOf(number: number | 'broken'): number {
+function numberOf(number: number | 'broken'): number {
   if (number === 'broken') throw new Error('no number');
   return number;
 }

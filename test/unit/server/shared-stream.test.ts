@@ -32,7 +32,11 @@ function setUp(events: readonly unknown[]) {
       seen.emptied = true;
     },
   });
-  const place = { [Symbol.dispose]: () => void (seen.freed += 1) };
+  const place = {
+    [Symbol.dispose]: () => {
+      seen.freed += 1;
+    },
+  };
   return { stream: new SharedStream({ events: source(), group, place }), seen };
 }
 
