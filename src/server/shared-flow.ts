@@ -20,8 +20,6 @@ export class SharedFlow implements QuietListener {
   #receiver: ResultReceiver | null = null;
   /** A result that is waited for. */
   #pending: PendingResult | null = null;
-  /** Whether a result, or room for the next one, is waited for. */
-  #waits = false;
   #ended = false;
 
   constructor({ events, group, place }: SharedFlowOptions) {
@@ -50,7 +48,7 @@ export class SharedFlow implements QuietListener {
 
   onValues(): void {
     const receiver = this.#receiver;
-    if (receiver === null || this.#waits) return;
+    if (receiver === null) return;
     try {
       while (!this.#ended) {
         const taken = this.#events.take();
@@ -82,13 +80,11 @@ export class SharedFlow implements QuietListener {
   }
 
   async #goOnAfter(wait: Promise<void>, receiver: ResultReceiver): Promise<void> {
-    this.#waits = true;
     try {
       await wait;
     } catch (error) {
       this.#fail(error, receiver);
     }
-    this.#waits = false;
     this.onValues();
   }
 

@@ -197,6 +197,16 @@ describe('a watch stream', () => {
     expect((await nexts[2])?.done).toBe(true);
   });
 
+  it('answers one of several requests with what it fails with, and the others with the end', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const stream = await open(memory);
+    const [first, second] = [stream.next(), stream.next()];
+    const error = new Error('lost');
+    stream.fail(error);
+    await expect(first).rejects.toBe(error);
+    expect((await second).done).toBe(true);
+  });
+
   it('is released with the event that ends the last of its ids, not with the request after it', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ learned: [item('a')] }, { observedAt: at });
