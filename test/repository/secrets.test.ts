@@ -1,6 +1,8 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { lookForSecrets, plantedSecret, SecretSearch, takeLeaks } from '../support/secrets.ts';
+import { lookForSecrets, plantedSecret, SecretSearch, searchAnswersOf, takeLeaks } from '../support/secrets.ts';
 
 /** Secrets of each kind that tests know. */
 const secrets: readonly (readonly [kind: string, secret: string])[] = [
@@ -47,5 +49,20 @@ describe('the search for secrets', () => {
     lookForSecrets('a log', `{"token":"${plantedSecret('some')}"}`);
     expect(takeLeaks()).toEqual([expect.stringMatching(/^a log: \{"token":"planted-secret-some-/)]);
     expect(takeLeaks()).toEqual([]);
+  });
+
+  it('reads the answers of a server until it is told to stop: its port may be given to another one', async () => {
+    const server = createServer((_request, response) => response.end(plantedSecret('some')));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    // A server that listens on a port has an AddressInfo.
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const search = searchAnswersOf({ name: 'a server', url });
+    await (await fetch(url)).text();
+    expect(takeLeaks()).toEqual([expect.stringMatching(/^an answer of a server: /)]);
+    search[Symbol.dispose]();
+    await (await fetch(url)).text();
+    expect(takeLeaks()).toEqual([]);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
   });
 });

@@ -93,12 +93,15 @@ export async function startGateway({ platform, clock, connectionClock, env = {} 
     ...(connectionClock === undefined ? {} : { connectionClock }),
     logger: createLogger({ level: 'debug', destination: { write } }),
   });
-  searchAnswersOf({ name: 'the gateway', url: app.url });
+  const search = searchAnswersOf({ name: 'the gateway', url: app.url });
   const client = connectGateway(app.url);
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
     // What it has counted is searched as well, on its way to whoever asks for it.
-    closing ??= client.metric('aep_watch_feeds').then(() => app.close());
+    closing ??= client
+      .metric('aep_watch_feeds')
+      .then(() => app.close())
+      .finally(() => search[Symbol.dispose]());
     return closing;
   };
   return { ...client, logs, close, [Symbol.asyncDispose]: close };

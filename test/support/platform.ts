@@ -25,8 +25,18 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     logger: createLogger({ level: 'debug', destination }),
     ...options,
   });
-  searchAnswersOf({ name: 'the emulator', url: emulator.url, except: /"access_token":"[^"]*"/ });
-  return emulator;
+  const search = searchAnswersOf({ name: 'the emulator', url: emulator.url, except: /"access_token":"[^"]*"/ });
+  const close = () => emulator.close().finally(() => search[Symbol.dispose]());
+  return {
+    url: emulator.url,
+    get requests() {
+      return emulator.requests;
+    },
+    clearRequests: () => emulator.clearRequests(),
+    faults: emulator.faults,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
 }
 
 /** Few enough to be made up quickly, many enough to have members in every segment. */

@@ -68,9 +68,18 @@ export interface SearchedServer {
 /** Servers by their port. */
 const servers = new Map<string, SearchedServer>();
 
-/** From now on, everything that the server writes to any client is searched. */
-export function searchAnswersOf(server: SearchedServer): void {
-  servers.set(new URL(server.url).port, server);
+/**
+ * Searches everything that the server writes to any client, until the result is disposed. A server that has been closed
+ * gives its port back, and the next one on it may be a platform that writes secrets on purpose.
+ */
+export function searchAnswersOf(server: SearchedServer): Disposable {
+  const { port } = new URL(server.url);
+  servers.set(port, server);
+  return {
+    [Symbol.dispose]: () => {
+      if (servers.get(port) === server) servers.delete(port);
+    },
+  };
 }
 
 subscribe('net.server.socket', (message) => {
