@@ -18,6 +18,8 @@ export default defineConfig({
     retry: 0,
     // Vitest leaves one core free by default; of two cores that would be half of them.
     maxWorkers: 2,
+    // Importing the gateway and the emulator takes longer than the tests of most files: a worker does it once for a project.
+    isolate: false,
     restoreMocks: true,
     projects: [
       project('repository', ['test/repository/**/*.test.ts'], 20_000),

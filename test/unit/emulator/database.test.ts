@@ -253,6 +253,7 @@ describe('opening', () => {
       await expect(fresh.openDatabase({ directory })).rejects.toThrow('@duckdb/node-api');
     } finally {
       vi.doUnmock('@duckdb/node-api');
+      vi.resetModules();
     }
   });
 });
