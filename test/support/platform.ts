@@ -1,8 +1,12 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Emulator, startEmulator as start } from '../../src/emulator/emulator.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { isRecognisable, lookForSecrets, plantedSecret, searchAnswersOf } from './secrets.ts';
+import { putSeededPlatform } from './seeded-platform.ts';
 
 export const organization = '0123456789ABCDEF01234567@AdobeOrg';
 /** A dataset of the sandbox `prod` that profiles can be exported into. */
@@ -17,8 +21,35 @@ type EmulatorOptions = NonNullable<Parameters<typeof start>[0]>;
 /** A secret of the emulator's client, besides the well-known one. */
 export const clientSecret = plantedSecret('client');
 
-/** An emulator of which everything that it writes is searched for secrets. Its log goes nowhere else. */
+/** An emulator that seeds its state itself. Everything that it writes is searched for secrets; its log goes nowhere else. */
+export const startSeedingEmulator = (options: EmulatorOptions = {}): Promise<Emulator> =>
+  startSearched(options, async () => {});
+
+/** Few enough to be made up quickly, many enough to have members in every segment. */
+const fewProfiles = 200;
+
+/**
+ * Like `startSeedingEmulator`, with a copy of what it would seed, in a folder of its own or in an empty one that it is
+ * given: the state is the same, and the start takes a tenth of the time.
+ */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const { directory = await mkdtemp(join(tmpdir(), 'aep-platform-')), profiles = fewProfiles, seed = 1 } = options;
+  const release = async () => {
+    if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    if ((await readdir(directory)).length === 0) {
+      await putSeededPlatform(directory, { profiles, seed, now: options.clock?.now() });
+    }
+    return await startSearched({ ...options, directory, profiles, seed }, release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** @param release what follows the end of the emulator */
+async function startSearched(options: EmulatorOptions, release: () => Promise<void>): Promise<Emulator> {
   const destination = { write: (line: string) => lookForSecrets('the log of the emulator', line) };
   const emulator = await start({
     clientSecrets: ['emulator', clientSecret],
@@ -26,7 +57,11 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     ...options,
   });
   const search = searchAnswersOf({ name: 'the emulator', url: emulator.url, except: /"access_token":"[^"]*"/ });
-  const close = () => emulator.close().finally(() => search[Symbol.dispose]());
+  const close = async () => {
+    await emulator.close();
+    search[Symbol.dispose]();
+    await release();
+  };
   return {
     url: emulator.url,
     get requests() {
@@ -39,8 +74,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
 }
 
-/** Few enough to be made up quickly, many enough to have members in every segment. */
-const profiles = 200;
 /** Every stage takes as long as its work and no longer. */
 const noWaiting = {
   newMs: [0, 0],
@@ -53,7 +86,7 @@ const noWaiting = {
 
 /** An emulator with little data whose jobs run as fast as they can. */
 export function startPlatform(options: EmulatorOptions = {}): Promise<Emulator> {
-  return startEmulator({ profiles, pace: noWaiting, ...options });
+  return startEmulator({ pace: noWaiting, ...options });
 }
 
 /** An emulator whose jobs stay in each stage until its clock is moved: `await clock.tick()` ends the next stage. */

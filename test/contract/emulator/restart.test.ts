@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { type Emulator, startEmulator } from '../../support/platform.ts';
+import { type Emulator, startEmulator, startSeedingEmulator } from '../../support/platform.ts';
 import { EmulatorProcess } from './emulator-process.ts';
 import { connect, exportBody, type JobRecord, PlatformClient, runUntil } from './platform-client.ts';
 import {
@@ -116,7 +116,7 @@ describe('an emulator with a folder', () => {
 
   it('removes its temporary folder when it was given none', async () => {
     vi.stubEnv('TMPDIR', directory);
-    const emulator = await startEmulator({ profiles: 20, clock });
+    const emulator = await startSeedingEmulator({ profiles: 20, clock });
     expect(await readdir(directory)).toEqual([expect.stringMatching(/^aep-emulator-/)]);
     await emulator.close();
     expect(await readdir(directory)).toEqual([]);

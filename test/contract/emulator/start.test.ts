@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { closedPort, startEmulator } from '../../support/platform.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { closedPort, startEmulator, startSeedingEmulator } from '../../support/platform.ts';
+import { connect } from './platform-client.ts';
 
 describe('the start of the emulator', () => {
   let folder: string;
@@ -20,7 +22,7 @@ describe('the start of the emulator', () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve));
     const directory = join(folder, 'state');
-    await expect(startEmulator({ port, directory, profiles: 20 })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await expect(startSeedingEmulator({ port, directory, profiles: 20 })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     expect(await readdir(folder)).toEqual([]);
     await new Promise((resolve) => taken.close(resolve));
   });
@@ -28,7 +30,7 @@ describe('the start of the emulator', () => {
   it('answers 503 until everything is there', async () => {
     const port = await closedPort();
     const url = `http://127.0.0.1:${port}/data/core/ups/segment/jobs`;
-    const starting = startEmulator({ port, profiles: 2_000 });
+    const starting = startSeedingEmulator({ port, profiles: 2_000 });
     const early = await eventually(() => fetch(url));
     expect(early.status).toBe(503);
     expect(early.headers.get('retry-after')).toBe('1');
@@ -42,7 +44,28 @@ describe('the start of the emulator', () => {
     const port = await closedPort();
     const file = join(folder, 'file');
     await writeFile(file, '');
-    await expect(startEmulator({ port, directory: join(file, 'state') })).rejects.toThrow(/ENOTDIR|EEXIST/);
+    await expect(startSeedingEmulator({ port, directory: join(file, 'state') })).rejects.toThrow(/ENOTDIR|EEXIST/);
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+  });
+
+  it('seeds what the copies hold with which other tests start', async () => {
+    const options = { profiles: 20, seed: 7, clock: new FakeClock('2026-11-02T08:00:00Z') };
+    await using seeding = await startSeedingEmulator(options);
+    await using copied = await startEmulator(options);
+    for (const sandbox of ['prod', 'dev']) {
+      const [seeded, copy] = await Promise.all([connect(seeding.url, sandbox), connect(copied.url, sandbox)]);
+      for (const path of [
+        '/data/core/ups/export/jobs?limit=1000',
+        '/data/core/ups/segment/jobs?limit=100',
+        '/data/core/ups/segment/definitions',
+        '/data/core/ups/config/schedules',
+        '/data/foundation/catalog/dataSets?limit=100',
+        '/data/foundation/catalog/batches?limit=100',
+      ]) {
+        const { status, body } = await seeded.get(path);
+        expect(status, path).toBe(200);
+        expect((await copy.get(path)).body, path).toEqual(body);
+      }
+    }
   });
 });

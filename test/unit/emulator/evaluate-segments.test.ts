@@ -14,6 +14,7 @@ import { type ExportSelection, exportProfiles } from '../../../src/emulator/engi
 import { UnknownMergePolicyError } from '../../../src/emulator/engine/find-merge-policy.ts';
 import { seededMergePolicies, seededSegments, seedPopulation } from '../../../src/emulator/seed/population.ts';
 import { type Database, openDatabase, type Session } from '../../../src/emulator/store/database.ts';
+import { putSeeded } from '../../support/seeded-folder.ts';
 import { readPeople } from './pql-people.ts';
 
 const seeded = new Date('2030-01-01T00:00:00Z');
@@ -29,8 +30,9 @@ interface Membership {
 /** A small population, and its directory. */
 async function openPopulation(profiles = 120) {
   const directory = await mkdtemp(join(tmpdir(), 'evaluate-segments-test-'));
+  const options = { sandbox: 'prod', profiles, seed: 5, now: seeded };
+  await putSeeded(directory, JSON.stringify(options), (database) => seedPopulation(database, options));
   const db = await openDatabase({ directory, threads: 1 });
-  await seedPopulation(db, { sandbox: 'prod', profiles, seed: 5, now: seeded });
   return {
     directory,
     db,

@@ -1,0 +1,22 @@
+import { seedPlatform } from '../../src/emulator/seed/platform-state.ts';
+import { createPlatformStore } from '../../src/emulator/store/platform-store.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { putSeeded } from './seeded-folder.ts';
+
+export interface SeededPlatform {
+  readonly profiles: number;
+  readonly seed: number;
+  /** What the seeded times lead up to. @default the present, or a moment ago */
+  readonly now: Date | undefined;
+}
+
+/** How old a platform may be that leads up to the present, in milliseconds: runs of its schedules that are due are made up for. */
+const maxAgeMs = 60_000;
+
+/** Puts into an empty folder what the emulator would seed there. */
+export function putSeededPlatform(directory: string, { profiles, seed, now }: SeededPlatform): Promise<void> {
+  const seededAt = now ?? new Date(Math.floor(systemClock.now().getTime() / maxAgeMs) * maxAgeMs);
+  return putSeeded(directory, JSON.stringify({ profiles, seed, seededAt }), (database) =>
+    seedPlatform(database, createPlatformStore(database), { profiles, seed, now: seededAt }),
+  );
+}
