@@ -1,13 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const project = (name: string, include: string[], testTimeout: number, setupFiles: string[] = []) => ({
+interface Setup {
+  readonly setupFiles?: string[];
+  readonly globalSetup?: string[];
+}
+
+const project = (name: string, include: string[], testTimeout: number, setup: Setup = {}) => ({
   extends: true as const,
-  test: { name, include, testTimeout, hookTimeout: testTimeout, setupFiles },
+  test: { name, include, testTimeout, hookTimeout: testTimeout, ...setup },
 });
 
 /** Whatever starts a gateway or an emulator is searched for secrets. */
-const searched = ['test/support/no-secrets.ts'];
+const searched = { setupFiles: ['test/support/no-secrets.ts'] };
+/** Processes start from what is compiled once: compiling while they start took most of their time. */
+const withProcesses = { ...searched, globalSetup: ['test/support/compile.ts'] };
 
 export default defineConfig({
   resolve: {
@@ -24,8 +31,8 @@ export default defineConfig({
     projects: [
       project('repository', ['test/repository/**/*.test.ts'], 20_000),
       project('unit', ['test/unit/**/*.test.ts'], 10_000),
-      project('contract', ['test/contract/**/*.test.ts'], 30_000, searched),
-      project('e2e', ['test/e2e/**/*.test.ts'], 30_000, searched),
+      project('contract', ['test/contract/**/*.test.ts'], 30_000, withProcesses),
+      project('e2e', ['test/e2e/**/*.test.ts'], 30_000, withProcesses),
       project('fuzz', ['test/fuzz/**/*.test.ts'], 120_000, searched),
       project('chaos', ['test/chaos/**/*.test.ts'], 120_000, searched),
       project('soak', ['test/soak/**/*.test.ts'], 60_000, searched),

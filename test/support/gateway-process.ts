@@ -24,16 +24,16 @@ export interface GatewayProcess extends AsyncDisposable {
   ended(): Promise<number | null>;
 }
 
-/** Node's arguments, from the folder of the repository: the sources as they are. */
-const fromSources = ['--import', 'tsx', 'src/main.ts'];
+/** Node's arguments, from the folder of the repository: what `compile.ts` has compiled. */
+const compiled = ['dist/main.js'];
 
 /**
  * Starts the gateway with these variables and no others. What it prints is searched for secrets. Disposing kills it.
- * @param args those of Node. @default the sources, without anything besides
+ * @param args those of Node. @default the compiled gateway, without anything besides
  */
 export function startProcess(
   env: Readonly<Record<string, string>>,
-  args: readonly string[] = fromSources,
+  args: readonly string[] = compiled,
 ): GatewayProcess {
   const child: ChildProcess = spawn(process.execPath, args, {
     cwd: root,

@@ -50,7 +50,7 @@ export function runEmulator(environment: Readonly<Record<string, string>>): Prom
 }
 
 function launch(environment: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/emulator/main.ts'], {
+  const child = spawn(process.execPath, ['dist/emulator/main.js'], {
     cwd: repository,
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
