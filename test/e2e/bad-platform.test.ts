@@ -122,11 +122,12 @@ describe('when the platform', () => {
     '$what, a query says so with a code, whether to try again, and the request id',
     async ({ answer, extensions }) => {
       await using platform = await startBadPlatform(answer);
-      await using gateway = await startGateway({ platform, env: shortDeadline });
+      const clock = new FakeClock();
+      await using gateway = await startGateway({ platform, clock, env: shortDeadline });
       for (const { errors, text } of [
-        await gateway.execute(ListExportJobsDocument, {}),
-        await gateway.execute(ListDatasetsDocument, {}),
-        await gateway.execute(ExportJobDocument, { id: '24001' }),
+        await clock.runUntil(gateway.execute(ListExportJobsDocument, {})),
+        await clock.runUntil(gateway.execute(ListDatasetsDocument, {})),
+        await clock.runUntil(gateway.execute(ExportJobDocument, { id: '24001' })),
       ]) {
         expect(errors, text).toHaveLength(1);
         expect(errors[0]?.extensions).toMatchObject(extensions);
@@ -138,10 +139,11 @@ describe('when the platform', () => {
 
   it.each(badDays)('$what, a subscription ends with the same error', async ({ answer, extensions }) => {
     await using platform = await startBadPlatform(answer);
-    await using gateway = await startGateway({ platform, env: shortDeadline });
+    const clock = new FakeClock();
+    await using gateway = await startGateway({ platform, clock, env: shortDeadline });
     for (const transport of ['websocket', 'sse'] as const) {
       await using events = gateway.subscribe(WatchExportJobsDocument, {}, { transport });
-      const errors = await events.failure();
+      const errors = await clock.runUntil(events.failure());
       expect(errors[0]?.extensions).toMatchObject(extensions);
       expectPlainFailure(gateway, JSON.stringify(errors));
     }
@@ -149,16 +151,20 @@ describe('when the platform', () => {
 
   it('cannot be reached, every operation says so at once', async () => {
     const url = `http://127.0.0.1:${await closedPort()}`;
-    await using gateway = await startGateway({ platform: { url } });
-    const { errors, text } = await gateway.execute(ListExportJobsDocument, {});
+    const clock = new FakeClock();
+    const startedAt = clock.now().getTime();
+    await using gateway = await startGateway({ platform: { url }, clock });
+    const { errors, text } = await clock.runUntil(gateway.execute(ListExportJobsDocument, {}));
     expect(errors[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true, upstream: named });
     expectPlainFailure(gateway, text);
     await using events = gateway.subscribe(WatchExportJobsDocument, {});
-    expect((await events.failure())[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
-    const created = await gateway.execute(CreateExportJobDocument, {
-      input: { destination: { target: { datasetId: profileDataset } } },
-    });
+    expect((await clock.runUntil(events.failure()))[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
+    const created = await clock.runUntil(
+      gateway.execute(CreateExportJobDocument, { input: { destination: { target: { datasetId: profileDataset } } } }),
+    );
     expect(created.errors[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true });
+    // Not even together have the three waited until the deadline of one.
+    expect(clock.now().getTime() - startedAt).toBeLessThan(30_000);
   });
 
   it('never answers, a query ends at the deadline and not before', async () => {

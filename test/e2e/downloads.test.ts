@@ -337,9 +337,10 @@ describe('when the platform breaks off', () => {
       response.destroy();
       return true;
     });
-    await using own = await startGateway({ platform: proxy });
+    const clock = new FakeClock();
+    await using own = await startGateway({ platform: proxy, clock });
     const url = await linkFrom(own);
-    await expect(fetch(url).then(bytesOf)).rejects.toThrow();
+    await clock.runUntil(expect(fetch(url).then(bytesOf)).rejects.toThrow());
     expect(await own.metric('aep_upstream_requests_total{service="data-access",method="GET",status="none"}')).toBe(3);
   });
 
@@ -350,8 +351,9 @@ describe('when the platform breaks off', () => {
       response.writeHead(503).end();
       return true;
     });
-    await using own = await startGateway({ platform: proxy });
-    const response = await fetch(await linkFrom(own));
+    const clock = new FakeClock();
+    await using own = await startGateway({ platform: proxy, clock });
+    const response = await clock.runUntil(fetch(await linkFrom(own)));
     expect(response.status).toBe(502);
     expect(await response.json()).toMatchObject({ code: 'PLATFORM_ERROR', retryable: true, upstream: { status: 503 } });
   });
