@@ -17,6 +17,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { startEmulator } from '../../src/emulator/emulator.ts';
+import { everyStage } from '../support/pace.ts';
 import { measureGateway, measurePlain, type Row } from './live/measure.ts';
 import { plot, table } from './live/report.ts';
 
@@ -26,18 +27,8 @@ const counts = (process.env['LIVE_SUBSCRIBERS'] ?? defaultCounts).split(',').map
 const results = 'test/bench/results';
 
 /** Each stage takes about one round, so that one job makes about one event in each. */
-const stage = [1_500, 2_500] as const;
-await using platform = await startEmulator({
-  profiles: 200,
-  pace: {
-    newMs: stage,
-    queuedMs: stage,
-    segmentingMs: stage,
-    exportingMs: stage,
-    writingMs: stage,
-    cancellingMs: stage,
-  },
-});
+const pace = everyStage([1_500, 2_500]);
+await using platform = await startEmulator({ profiles: 200, pace });
 
 const machine = `${cpus().length} cores, Node ${process.version}`;
 mkdirSync(results, { recursive: true });

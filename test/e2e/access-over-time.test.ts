@@ -6,6 +6,7 @@ import { askAt, doors, streamingDoors } from '../support/doors.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
+import { markOf, parquetMark } from '../support/parquet.ts';
 import { accessToken, platformHeaders, startPlatform, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
@@ -141,11 +142,7 @@ describe('a download link', () => {
     expect(link.startsWith(`${gateway.url}/files/`)).toBe(true);
     const response = await fetch(link);
     expect(response.status).toBe(200);
-    expect(
-      Buffer.from(await response.arrayBuffer())
-        .subarray(0, 4)
-        .toString(),
-    ).toBe('PAR1');
+    expect(await markOf(response)).toBe(parquetMark);
     expect((await fetch(link, { method: 'POST' })).status).toBe(405);
 
     const [payload = '', signature = ''] = link.slice(link.lastIndexOf('/') + 1).split('.');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
+import { markOf, parquetMark } from '../support/parquet.ts';
 import { startPlatform, startProxy } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import { ExportJobDocument, ListExportJobsDocument, LookupsDocument } from './operations.generated.ts';
@@ -45,7 +46,7 @@ describe('a download link', () => {
     expect(response.headers.get('content-type')).toMatch(/parquet|octet-stream/);
     expect(response.headers.get('content-disposition')).toMatch(/^attachment; filename\*=UTF-8''.+\.parquet$/);
     expect(response.headers.get('cache-control')).toContain('no-store');
-    expect((await bytesOf(response)).subarray(0, 4).toString()).toBe('PAR1');
+    expect(await markOf(response)).toBe(parquetMark);
   });
 
   it.each([
@@ -108,7 +109,7 @@ describe('a download link', () => {
     const { exportJobs } = await gateway.query(ListExportJobsDocument, { filter: { statuses: ['SUCCEEDED'] } }, dev);
     const ofDev = await linkFrom(gateway, exportJobs.edges[0]?.node.id ?? '', dev);
     const bytes = await bytesOf(await fetch(ofDev));
-    expect(bytes.subarray(0, 4).toString()).toBe('PAR1');
+    expect(bytes.subarray(0, parquetMark.length).toString()).toBe(parquetMark);
     expect((await bytesOf(await fetch(ofDev, { headers: { 'x-sandbox-name': 'prod' } }))).equals(bytes)).toBe(true);
     expect((await bytesOf(await fetch(link, { headers: dev }))).equals(whole)).toBe(true);
 

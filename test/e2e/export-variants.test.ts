@@ -1,7 +1,7 @@
 import { parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { profileDataset, startPlatform } from '../support/platform.ts';
+import { goldTier, profileDataset, startPlatform } from '../support/platform.ts';
 import type { WireExportJob } from '../support/platform-reading.ts';
 import { connectRest, type RestClient } from '../support/rest-client.ts';
 import {
@@ -11,7 +11,6 @@ import {
   WatchExportJobsDocument,
 } from './operations.generated.ts';
 
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 const emailOptIn = '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb04';
 const noStitching = '2b43d78d-0ad4-4c1e-ac2d-574c09b01119';
 const destination = { target: { datasetId: profileDataset } };

@@ -3,6 +3,7 @@ import { WebSocket } from 'ws';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, type GatewayOptions, type Headers, startGateway } from '../support/gateway.ts';
+import { markOf, parquetMark } from '../support/parquet.ts';
 import { accessToken, organization, platformHeaders, startPlatform, startProxy } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import {
@@ -186,11 +187,7 @@ describe('a caller with a good token', () => {
     for (const text of [url, held]) expect(text).not.toContain(goodToken);
     const response = await fetch(url);
     expect(response.status).toBe(200);
-    expect(
-      Buffer.from(await response.arrayBuffer())
-        .subarray(0, 4)
-        .toString(),
-    ).toBe('PAR1');
+    expect(await markOf(response)).toBe(parquetMark);
     // The credential stays in the memory of the gateway that made the link.
     await using other = await startPassthrough();
     expect((await fetch(url.replace(gateway.url, other.url))).status).toBe(403);

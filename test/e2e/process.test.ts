@@ -9,6 +9,7 @@ import { connectGateway } from '../support/gateway.ts';
 import { startProcess } from '../support/gateway-process.ts';
 import { profileDataset, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
+import { upgradeRequest } from '../support/upgrade-request.ts';
 import {
   CreateExportJobDocument,
   ExportJobDocument,
@@ -139,18 +140,7 @@ describe.concurrent('on SIGTERM', () => {
     const { port } = new URL(await gateway.ready());
     const deaf = connect({ port: Number(port), host: '127.0.0.1' });
     deaf.on('error', () => {});
-    deaf.write(
-      [
-        'GET /graphql HTTP/1.1',
-        'Host: 127.0.0.1',
-        'Connection: Upgrade',
-        'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-        'Sec-WebSocket-Protocol: graphql-transport-ws',
-        '\r\n',
-      ].join('\r\n'),
-    );
+    deaf.write(upgradeRequest);
     await once(deaf, 'data');
     gateway.signal('SIGTERM');
     expect(await gateway.ended()).toBe(0);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { profileDataset, startSteppedPlatform } from '../support/platform.ts';
+import { goldTier, profileDataset, startSteppedPlatform } from '../support/platform.ts';
 import { everyNode, readGateway } from './gateway-reading.ts';
 import {
   CancelExportJobDocument,
@@ -154,7 +154,7 @@ async function refusals(gateway: Gateway) {
 }
 
 async function segmentation(gateway: Gateway) {
-  const input = { segmentIds: ['7c9e6679-7425-40de-944b-e07fc1f90a02'] };
+  const input = { segmentIds: [goldTier] };
   const created = await gateway.query(CreateSegmentJobDocument, { input });
   const { createSegmentJob } = created;
   const id = createSegmentJob.__typename === 'CreateSegmentJobPayload' ? createSegmentJob.segmentJob.id : '';

@@ -5,7 +5,7 @@ import type { EventStream } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { profileDataset, startPlatform, startProxy } from '../support/platform.ts';
+import { goldTier, profileDataset, startPlatform, startProxy } from '../support/platform.ts';
 import {
   BoardDocument,
   ReadSegmentDefinitionsDocument,
@@ -13,8 +13,6 @@ import {
   WatchSchedulesDocument,
   WatchSegmentJobsDocument,
 } from './operations.generated.ts';
-
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { startSteppedPlatform } from '../support/platform.ts';
+import { goldTier, startSteppedPlatform } from '../support/platform.ts';
 import {
   CreateScheduleDocument,
   CreateSegmentJobDocument,
@@ -15,7 +15,6 @@ import {
   type WatchSegmentJobsSubscription,
 } from './operations.generated.ts';
 
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 const emailOptIn = '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb04';
 const stages = new FakeClock('2026-11-02T08:00:00Z');
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { startPlatform, startSteppedPlatform } from '../support/platform.ts';
+import { goldTier, startPlatform, startSteppedPlatform } from '../support/platform.ts';
 import { readProfile } from '../support/platform-reading.ts';
 import { connectRest, type RestClient } from '../support/rest-client.ts';
 import {
@@ -21,8 +21,6 @@ import {
   type WatchSegmentJobsSubscription,
 } from './operations.generated.ts';
 
-/** A segment that is there from the beginning. */
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 const start = '2026-11-02T08:00:00Z';
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

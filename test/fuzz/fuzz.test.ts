@@ -12,11 +12,12 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 import { accessToken, organization, profileDataset, startPlatform, webEventsDataset } from '../support/platform.ts';
 import { printedSchema } from '../support/sdl.ts';
 import { startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
+import { upgradeRequest } from '../support/upgrade-request.ts';
 import { faultOfHttp } from './expectations.ts';
 import { type RawAnswer, readAnswers } from './http-answers.ts';
 import { bytesOf, type KnownRequests, rawRequest } from './http-requests.ts';
 import { converse } from './raw-connection.ts';
-import { faultOfSocket, isAnswered, piecesOf, socketScript, upgradeRequest } from './socket-scripts.ts';
+import { faultOfSocket, isAnswered, piecesOf, socketScript } from './socket-scripts.ts';
 import { variablesOf } from './variables.ts';
 
 /**

@@ -180,17 +180,6 @@ export const socketScript: fc.Arbitrary<SocketScript> = fc
     ending: cut > 0 && ending === 'wait' ? 'half-close' : ending,
   }));
 
-export const upgradeRequest = [
-  'GET /graphql HTTP/1.1',
-  'Host: 127.0.0.1',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Protocol: graphql-transport-ws',
-  '\r\n',
-].join('\r\n');
-
 /** The operation that each socket asks for at its end, which must be answered unless the gateway has closed the socket. */
 const last = { id: 'the-last-one', type: 'subscribe', payload: { query: '{ __typename }' } };
 

@@ -2,8 +2,8 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { encodeFrame, textFrame } from '../fuzz/frames.ts';
-import { upgradeRequest } from '../fuzz/socket-scripts.ts';
 import { type Transport, transports } from '../support/transports.ts';
+import { upgradeRequest } from '../support/upgrade-request.ts';
 
 /** The moments of its life at which a client goes away. */
 export const moments = [

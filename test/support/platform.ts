@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Emulator, startEmulator as start } from '../../src/emulator/emulator.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
+import { everyStage } from './pace.ts';
 import { isRecognisable, lookForSecrets, plantedSecret, searchAnswersOf } from './secrets.ts';
 import { putSeededPlatform } from './seeded-platform.ts';
 
@@ -13,6 +14,8 @@ export const organization = '0123456789ABCDEF01234567@AdobeOrg';
 export const profileDataset = '5b020a27e7040801dedba61b';
 /** A dataset of the sandbox `prod` that is not on the union profile schema. */
 export const webEventsDataset = '5e3f0b7a9d1c2b00194f7d21';
+/** A segment of the sandbox `prod` that is there from the beginning, and has members. */
+export const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 
 export type { Emulator };
 
@@ -75,14 +78,7 @@ async function startSearched(options: EmulatorOptions, release: () => Promise<vo
 }
 
 /** Every stage takes as long as its work and no longer. */
-const noWaiting = {
-  newMs: [0, 0],
-  queuedMs: [0, 0],
-  segmentingMs: [0, 0],
-  exportingMs: [0, 0],
-  writingMs: [0, 0],
-  cancellingMs: [0, 0],
-} as const;
+const noWaiting = everyStage([0, 0]);
 
 /** An emulator with little data whose jobs run as fast as they can. */
 export function startPlatform(options: EmulatorOptions = {}): Promise<Emulator> {
@@ -93,18 +89,7 @@ export function startPlatform(options: EmulatorOptions = {}): Promise<Emulator> 
 export function startSteppedPlatform(
   options: EmulatorOptions & Required<Pick<EmulatorOptions, 'clock'>>,
 ): Promise<Emulator> {
-  const stage = [1_000, 1_000] as const;
-  return startPlatform({
-    ...options,
-    pace: {
-      newMs: stage,
-      queuedMs: stage,
-      segmentingMs: stage,
-      exportingMs: stage,
-      writingMs: stage,
-      cancellingMs: stage,
-    },
-  });
+  return startPlatform({ ...options, pace: everyStage([1_000, 1_000]) });
 }
 
 /** An access token of the emulator, as its client would get one. */

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { parquetMetadata } from 'hyparquet';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { type Emulator, startEmulator } from '../../support/platform.ts';
+import { type Emulator, goldTier, startEmulator } from '../../support/platform.ts';
 import { connect, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
 
 const jobs = '/data/core/ups/export/jobs';
 const catalog = '/data/foundation/catalog';
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 const travelIntenders = '10329485';
 const webEvents = '5e3f0b7a9d1c2b00194f7d21';
 

@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { deviations, openApiAvailable, openApiDirectory } from '../../support/openapi.ts';
-import { type Emulator, startEmulator } from '../../support/platform.ts';
+import { type Emulator, goldTier, startEmulator } from '../../support/platform.ts';
 import { connect, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
 import { segmentJobUntil } from './segmentation-client.ts';
 
 const ups = '/data/core/ups';
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 const catalog = '/data/foundation/catalog';
 const dataAccess = '/data/foundation/export';
 const sandboxes = '/data/foundation/sandbox-management';
@@ -84,7 +83,7 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
   beforeAll(async () => {
     emulator = await startEmulator({ profiles: 200, clock });
     client = await connect(emulator.url);
-    const filter = { segments: [{ segmentId: '7c9e6679-7425-40de-944b-e07fc1f90a02' }] };
+    const filter = { segments: [{ segmentId: goldTier }] };
     const { id } = await client.export({
       filter,
       fields: 'person',

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { type Emulator, startEmulator } from '../../support/platform.ts';
+import { type Emulator, goldTier, startEmulator } from '../../support/platform.ts';
 import { connect, type JobPage, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
 import {
   type Children,
@@ -16,7 +16,6 @@ import {
   upsError,
 } from './segmentation-client.ts';
 
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 const devDataset = '5d8a1b6e2f9c4e0018a7c301';
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { type Emulator, startEmulator } from '../../support/platform.ts';
+import { type Emulator, goldTier, startEmulator } from '../../support/platform.ts';
 import { connect, type PlatformClient } from './platform-client.ts';
 import { define, segmentDefinitions, upsError } from './segmentation-client.ts';
-
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 
 interface DefinitionRecord {
   readonly id: string;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { type Emulator, startEmulator } from '../../support/platform.ts';
+import { type Emulator, goldTier, startEmulator } from '../../support/platform.ts';
 import { connect, type PlatformClient, runUntil } from './platform-client.ts';
 import {
   type Children,
@@ -12,7 +12,6 @@ import {
   upsError,
 } from './segmentation-client.ts';
 
-const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 const spanishSpeakers = 'f47ac10b-58cc-4372-a567-0e02b2c3d406';
 
 describe('segment jobs', () => {

@@ -10,15 +10,13 @@ import {
   UpstreamUnreachableError,
   UpstreamUnreadableError,
 } from '../../../src/errors.ts';
-import { createClientCredential } from '../../../src/upstream/index.ts';
 import type { Credential } from '../../../src/upstream/platform-api.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
 import { newExportJob } from './fixtures.ts';
 import {
   type Answer,
+  clientCredential,
   connectTo,
   countListeners,
-  MetricsRecorder,
   passthrough,
   sendJson,
   silence,
@@ -314,14 +312,7 @@ describe('a refused token', () => {
     await using stub = await startStub(({ headers }, response) =>
       headers.authorization === 'Bearer token-1' ? response.writeHead(401).end() : sendJson(response, 200, job),
     );
-    await using credential = createClientCredential({
-      imsUrl: ims.url,
-      clientId: 'client',
-      clientSecret: 'secret',
-      scopes: [],
-      clock: new FakeClock(),
-      metrics: new MetricsRecorder(),
-    });
+    await using credential = clientCredential(ims.url);
     await using client = connectTo(stub.url, { credential });
     const ids = Array.from({ length: 20 }, (_, index) => platformId<ExportJobId>(String(index)));
     const jobs = await Promise.all(ids.map((id) => client.api.exportJobs.get(id)));

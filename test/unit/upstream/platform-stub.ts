@@ -2,6 +2,8 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import {
+  type ClientCredential,
+  createClientCredential,
   createPassthroughCredential,
   createUpstream,
   type UpstreamMetrics,
@@ -127,6 +129,17 @@ export class MetricsRecorder implements UpstreamMetrics {
 }
 
 export const passthrough: Credential = createPassthroughCredential({ authorization: 'Bearer t-1', apiKey: 'key' });
+
+/** A credential of the gateway's own, of a token host. */
+export const clientCredential = (imsUrl: string): ClientCredential =>
+  createClientCredential({
+    imsUrl,
+    clientId: 'client',
+    clientSecret: 'secret',
+    scopes: [],
+    clock: new FakeClock(),
+    metrics: new MetricsRecorder(),
+  });
 
 const tenant = parseTenant('0123456789ABCDEF01234567@AdobeOrg', 'prod');
 if (tenant === null) throw new Error('The tenant of the tests is none.');

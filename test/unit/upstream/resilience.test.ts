@@ -2,12 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ExportJobId, platformId } from '../../../src/domain/ids.ts';
 import { GatewayError, RateLimitedError, UpstreamTimeoutError, UpstreamUnreachableError } from '../../../src/errors.ts';
-import { createClientCredential } from '../../../src/upstream/index.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import {
   type Answer,
+  clientCredential,
   connectTo,
-  MetricsRecorder,
   sendJson,
   silence,
   startStub,
@@ -162,14 +161,7 @@ describe('a read', () => {
     };
     await using ims = await startStub(inTurn(status(503), token));
     await using stub = await startStub(inTurn(status(503), status(401), status(503), good));
-    await using credential = createClientCredential({
-      imsUrl: ims.url,
-      clientId: 'client',
-      clientSecret: 'secret',
-      scopes: [],
-      clock: new FakeClock(),
-      metrics: new MetricsRecorder(),
-    });
+    await using credential = clientCredential(ims.url);
     await using client = connectTo(stub.url, { ...resilient, credential });
     expect(await client.clock.runUntil(client.api.exportJobs.get(id))).toMatchObject({ id: '7' });
     expect(stub.requests.map(({ headers }) => headers.authorization)).toEqual([
