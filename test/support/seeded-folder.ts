@@ -25,6 +25,8 @@ export async function putSeeded(
   const files = remembered.get(key) ?? make(seed);
   remembered.delete(key);
   remembered.set(key, files);
+  // A seeding that failed is tried again by who comes next.
+  files.catch(() => remembered.delete(key));
   for (const oldest of [...remembered.keys()].slice(0, -maxRemembered)) remembered.delete(oldest);
   for (const [name, bytes] of await files) await writeFile(join(directory, name), bytes);
 }
