@@ -1,5 +1,6 @@
 import { ForbiddenError, TokenExpiredError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
 
 export interface AuthorizationLeasesOptions {
@@ -35,20 +36,30 @@ const leasesWithoutVerdict = 2;
 
 interface Lease {
   readonly holders: Set<LeaseHolder>;
+  /** Subscribers who wait for the proof of their right. */
+  newcomers: number;
+  /** When the last proof was asked for. */
   provedAtMs: number;
   dueAtMs: number;
+  /** Refusals so far: a proof that was asked for before one of them says nothing. */
+  doubts: number;
+  /** Whether somebody takes care of the next proof. */
+  kept: boolean;
   /** Ends the pause before the next proof. */
-  wake: AbortController;
+  pause: AbortController | null;
+  /** Ends the proof that is being made for all holders. */
+  proof: AbortController | null;
 }
 
 /**
- * The rights of those who watch what others' credentials read. Each right was proved when its subscription began; here
- * it is proved again for as long as anybody holds it, once per credential.
+ * The rights of those who watch what others' credentials read. Each right is proved when its subscription begins, and
+ * again for as long as anybody holds it, once per credential.
  */
 export class AuthorizationLeases {
   readonly #clock: AuthorizationLeasesOptions['clock'];
   readonly #leaseMs: number;
   readonly #random: () => number;
+  /** By credential. */
   readonly #leases = new Map<string, Lease>();
 
   constructor({ clock, leaseMs = 300_000, random = Math.random }: AuthorizationLeasesOptions) {
@@ -57,20 +68,30 @@ export class AuthorizationLeases {
     this.#random = random;
   }
 
-  /** To be called when the subscriber has just proved its right; what it returns, when its subscription ends. */
-  hold(holder: LeaseHolder): Disposable {
-    const known = this.#leases.get(holder.credential);
-    const lease = known ?? { holders: new Set(), provedAtMs: 0, dueAtMs: 0, wake: new AbortController() };
-    lease.holders.add(holder);
-    this.#proved(lease);
-    if (known === undefined) {
-      this.#leases.set(holder.credential, lease);
-      void this.#keep(holder.credential, lease);
+  /**
+   * Proves the right, and goes on to do so until what is returned is disposed of.
+   * @throws {GatewayError} there is no right, or this could not be found out
+   * @throws the reason of the signal
+   */
+  async hold(holder: LeaseHolder, signal: AbortSignal): Promise<Disposable> {
+    const { credential } = holder;
+    const lease = this.#leaseOf(credential);
+    lease.newcomers += 1;
+    try {
+      await this.#prove(holder, lease, signal);
+      lease.holders.add(holder);
+    } catch (error) {
+      if (isRefusal(error)) this.doubt(credential);
+      throw error;
+    } finally {
+      lease.newcomers -= 1;
+      this.#tidy(credential, lease);
     }
+    if (!lease.kept) void this.#keep(credential, lease);
     return {
       [Symbol.dispose]: () => {
         lease.holders.delete(holder);
-        if (lease.holders.size === 0) this.#end(holder.credential, lease);
+        this.#tidy(credential, lease);
       },
     };
   }
@@ -79,11 +100,30 @@ export class AuthorizationLeases {
   doubt(credential: string): void {
     const lease = this.#leases.get(credential);
     if (lease === undefined) return;
+    lease.doubts += 1;
     lease.dueAtMs = this.#nowMs();
-    lease.wake.abort();
+    lease.pause?.abort();
+  }
+
+  #leaseOf(credential: string): Lease {
+    const known = this.#leases.get(credential);
+    if (known !== undefined) return known;
+    const lease: Lease = {
+      holders: new Set(),
+      newcomers: 0,
+      provedAtMs: 0,
+      dueAtMs: 0,
+      doubts: 0,
+      kept: false,
+      pause: null,
+      proof: null,
+    };
+    this.#leases.set(credential, lease);
+    return lease;
   }
 
   async #keep(credential: string, lease: Lease): Promise<void> {
+    lease.kept = true;
     while (lease.holders.size > 0) {
       const pauseMs = lease.dueAtMs - this.#nowMs();
       if (pauseMs > 0) {
@@ -93,48 +133,62 @@ export class AuthorizationLeases {
       const lost = await this.#renew(lease);
       if (lost === null) continue;
       const holders = [...lease.holders];
-      this.#end(credential, lease);
+      lease.holders.clear();
+      this.doubt(credential);
+      this.#tidy(credential, lease);
       for (const holder of holders) holder.onLost(lost);
     }
+    lease.kept = false;
   }
 
   /** @returns what the holders are told when the right is lost; null when it holds, or may hold */
   async #renew(lease: Lease): Promise<Error | null> {
     const [holder] = lease.holders;
     if (holder === undefined) return null;
-    lease.wake = new AbortController();
-    const { signal } = lease.wake;
+    const proof = new AbortController();
+    lease.proof = proof;
     try {
-      await holder.prove(signal);
-      this.#proved(lease);
+      await this.#prove(holder, lease, proof.signal);
       return null;
     } catch (error) {
-      if (signal.aborted) return null;
+      if (proof.signal.aborted) return null;
       if (isRefusal(error)) return asLoss(error);
       lease.dueAtMs = this.#nowMs() + Math.min(retryMs, this.#leaseMs);
       const overdue = this.#nowMs() - lease.provedAtMs >= leasesWithoutVerdict * this.#leaseMs;
       return overdue && error instanceof Error ? error : null;
+    } finally {
+      lease.proof = null;
     }
   }
 
-  #proved(lease: Lease): void {
-    lease.provedAtMs = this.#nowMs();
+  async #prove(holder: LeaseHolder, lease: Lease, signal: AbortSignal): Promise<void> {
+    const { doubts } = lease;
+    const askedAtMs = this.#nowMs();
+    await untilAborted(holder.prove(signal), signal);
+    lease.provedAtMs = Math.max(lease.provedAtMs, askedAtMs);
+    // The platform may have answered this before it refused the credential elsewhere: the next proof stays due.
+    if (lease.doubts !== doubts) return;
     lease.dueAtMs = lease.provedAtMs + this.#leaseMs * (1 - jitter * this.#random());
   }
 
   async #pause(lease: Lease, ms: number): Promise<void> {
-    lease.wake = new AbortController();
+    const pause = new AbortController();
+    lease.pause = pause;
     try {
-      await this.#clock.sleep(ms, lease.wake.signal);
+      await this.#clock.sleep(ms, pause.signal);
     } catch (error) {
-      if (!lease.wake.signal.aborted) throw error;
+      if (!pause.signal.aborted) throw error;
+    } finally {
+      lease.pause = null;
     }
   }
 
-  #end(credential: string, lease: Lease): void {
-    lease.holders.clear();
-    if (this.#leases.get(credential) === lease) this.#leases.delete(credential);
-    lease.wake.abort();
+  /** Ends what is done for holders when there are none, and forgets the lease when nobody waits for it either. */
+  #tidy(credential: string, lease: Lease): void {
+    if (lease.holders.size > 0) return;
+    lease.pause?.abort();
+    lease.proof?.abort();
+    if (lease.newcomers === 0 && this.#leases.get(credential) === lease) this.#leases.delete(credential);
   }
 
   #nowMs(): number {

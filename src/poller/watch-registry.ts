@@ -180,36 +180,48 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   ): Promise<QuietStream<WatchEvent<Entity>>> {
     using start = this.#abortable(options.signal);
     const { signal } = start;
-    const { proof } = reader;
-    if (proof !== null) await untilAborted(proof.prove(signal), signal);
-    const feed = this.#acquire(tenant);
-    const holder =
-      proof === null ? null : { ...proof, credential: JSON.stringify([tenantKey(tenant), proof.credential]) };
-    const member: FeedMember<Reader> = {
-      reader,
-      ids: options.ids === null ? null : new Set(options.ids),
-      onRefused: () => {
-        if (holder !== null) this.#leases.doubt(holder.credential);
-      },
-    };
-    feed.join(member);
+    const right = rightOf(tenant, reader);
+    let lose = start.abort;
+    const onLost = (error: Error) => lose(error);
+    const lease = right === null ? null : await this.#leases.hold({ ...right, onLost }, signal);
+    let undo = () => lease?.[Symbol.dispose]();
     try {
+      signal.throwIfAborted();
+      const feed = this.#acquire(tenant);
+      const member: FeedMember<Reader> = {
+        reader,
+        ids: options.ids === null ? null : new Set(options.ids),
+        onRefused: () => {
+          if (right !== null) this.#leases.doubt(right.credential);
+        },
+      };
+      const leave = () => {
+        feed.leave(member);
+        lease?.[Symbol.dispose]();
+      };
+      undo = leave;
+      feed.join(member);
       await untilAborted(feed.ready(member), signal);
       const unknown = await untilAborted(feed.find(member, signal), signal);
-      const stream = await this.#open(feed, member, holder, options);
+      signal.throwIfAborted();
+      const stream = this.#createStream(feed.log, leave, options);
+      lose = (error) => stream.fail(error);
+      undo = () => void stream.return();
+      await stream.open(options);
       const [missing] = unknown;
       // Who resumes has seen, or is about to be told, that it was removed. Nobody else may wait for what does not exist.
       if (missing === undefined || stream.start === 'replay') return stream;
-      await stream.return();
       throw new NotFoundError(missing, { message: `The platform does not know ${missing}.` });
     } catch (error) {
-      feed.leave(member);
+      undo();
       throw error;
     }
   }
 
-  /** The caller's signal, also aborted when the registry closes. Disposed of when the subscription has begun. */
-  #abortable(outer: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+  /** The caller's signal, which also ends when the registry closes. Disposed of when the subscription has begun. */
+  #abortable(
+    outer: AbortSignal,
+  ): Disposable & { readonly signal: AbortSignal; readonly abort: (reason: unknown) => void } {
     outer.throwIfAborted();
     if (this.#closed !== null) throw this.#closed;
     const controller = new AbortController();
@@ -218,6 +230,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     this.#starting.add(controller);
     return {
       signal: controller.signal,
+      abort: (reason) => controller.abort(reason),
       [Symbol.dispose]: () => {
         outer.removeEventListener('abort', onAbort);
         this.#starting.delete(controller);
@@ -225,19 +238,15 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     };
   }
 
-  async #open(
-    feed: Feed<Entity, Reader, Memory>,
-    member: FeedMember<Reader>,
-    holder: RightProof | null,
-    options: WatchOptions<Entity>,
-  ): Promise<WatchStream<Entity>> {
+  /** @param leave called when the stream has ended */
+  #createStream(log: EventLog<Entity>, leave: () => void, options: WatchOptions<Entity>): WatchStream<Entity> {
     const { source, metrics = noMetrics, maxPendingEvents } = this.#options;
     const { key, isTerminal, newestFirst, kind } = source;
     const { ids, matches } = options;
     const stream = new WatchStream<Entity>({
       ids,
       matches,
-      log: feed.log,
+      log,
       key,
       isTerminal,
       newestFirst,
@@ -245,22 +254,12 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       onResync: () => metrics.resynced({ kind }),
       onEnd: () => {
         this.#forget(stream);
-        feed.leave(member);
-        lease?.[Symbol.dispose]();
+        leave();
       },
     });
     this.#streams.add(stream);
     this.#confirmations.add(stream);
-    const onLost = (error: Error) => stream.fail(error);
-    const lease = holder === null ? null : this.#leases.hold({ ...holder, onLost });
-    try {
-      await stream.open(options);
-      return stream;
-    } catch (error) {
-      lease?.[Symbol.dispose]();
-      this.#forget(stream);
-      throw error;
-    }
+    return stream;
   }
 
   #forget(stream: WatchStream<Entity>): void {
@@ -341,4 +340,9 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     if (feed.lastRoundAt !== null) this.#lastRoundOfDropped = feed.lastRoundAt;
     feed.close().catch((err: unknown) => this.#options.logger.warn({ err }, 'event log did not close'));
   }
+}
+
+/** Null where there is nothing to prove. A credential has other rights in another tenant. */
+function rightOf(tenant: Tenant, { proof }: ProvenReader): RightProof | null {
+  return proof === null ? null : { ...proof, credential: JSON.stringify([tenantKey(tenant), proof.credential]) };
 }

@@ -12,17 +12,32 @@ function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
   const verdicts = new Map<string, Error>();
   const proofs: string[] = [];
   const losses: [name: string, error: Error][] = [];
+  /** What is told to a proof that waits. */
+  const answers: (() => void)[] = [];
+  let held = false;
   const hold = (name: string, credential: string) =>
-    leases.hold({
-      credential,
-      prove: async () => {
-        proofs.push(name);
-        const verdict = verdicts.get(credential);
-        if (verdict !== undefined) throw verdict;
+    leases.hold(
+      {
+        credential,
+        prove: async () => {
+          proofs.push(name);
+          const verdict = verdicts.get(credential);
+          if (held) await new Promise<void>((resolve) => answers.push(resolve));
+          if (verdict !== undefined) throw verdict;
+        },
+        onLost: (error) => losses.push([name, error]),
       },
-      onLost: (error) => losses.push([name, error]),
-    });
-  return { clock, leases, verdicts, proofs, losses, hold };
+      new AbortController().signal,
+    );
+  /** Proofs get no answer until the returned function is called. */
+  const holdAnswers = () => {
+    held = true;
+    return () => {
+      held = false;
+      for (const answer of answers.splice(0)) answer();
+    };
+  };
+  return { clock, leases, verdicts, proofs, losses, hold, holdAnswers };
 }
 
 const refused = new UnauthenticatedError({ message: 'no' });
@@ -32,9 +47,10 @@ const silent = new UpstreamUnreachableError({ message: 'nothing' });
 describe('a right to watch', () => {
   it('is proved again every five minutes, once for all who hold it by the same credential', async () => {
     const { clock, proofs, hold } = setUp();
-    using _a = hold('a', 'one');
-    using _b = hold('b', 'one');
-    using _c = hold('c', 'two');
+    using _a = await hold('a', 'one');
+    using _b = await hold('b', 'one');
+    using _c = await hold('c', 'two');
+    proofs.length = 0;
     await clock.advanceBy(5 * minute - 1);
     expect(proofs).toEqual([]);
     await clock.advanceBy(1);
@@ -45,22 +61,22 @@ describe('a right to watch', () => {
 
   it('is proved at times that spread, and never later than that', async () => {
     const { clock, proofs, hold } = setUp({ random: () => 0.5 });
-    using _a = hold('a', 'one');
+    using _a = await hold('a', 'one');
     await clock.advanceBy(4.5 * minute - 1);
-    expect(proofs).toEqual([]);
-    await clock.advanceBy(1);
     expect(proofs).toEqual(['a']);
+    await clock.advanceBy(1);
+    expect(proofs).toEqual(['a', 'a']);
   });
 
   it('counts from the latest proof of the credential, also from that of another subscription', async () => {
     const { clock, proofs, hold } = setUp();
-    using _a = hold('a', 'one');
+    using _a = await hold('a', 'one');
     await clock.advanceBy(4 * minute);
-    using _b = hold('b', 'one');
+    using _b = await hold('b', 'one');
     await clock.advanceBy(4 * minute);
-    expect(proofs).toEqual([]);
+    expect(proofs).toEqual(['a', 'b']);
     await clock.advanceBy(1 * minute);
-    expect(proofs).toEqual(['a']);
+    expect(proofs).toEqual(['a', 'b', 'a']);
   });
 
   it.each([
@@ -70,10 +86,11 @@ describe('a right to watch', () => {
     'ends with %s for everybody with the credential that the platform refuses, and for nobody else',
     async (code, verdict) => {
       const { clock, verdicts, proofs, losses, hold } = setUp();
-      using _a = hold('a', 'one');
-      using _b = hold('b', 'one');
-      using _c = hold('c', 'two');
+      using _a = await hold('a', 'one');
+      using _b = await hold('b', 'one');
+      using _c = await hold('c', 'two');
       verdicts.set('one', verdict);
+      proofs.length = 0;
       await clock.advanceBy(5 * minute);
       expect(losses).toMatchObject([
         ['a', { code }],
@@ -86,7 +103,7 @@ describe('a right to watch', () => {
 
   it('that is doubted is proved at once', async () => {
     const { clock, leases, verdicts, losses, hold } = setUp();
-    using _a = hold('a', 'one');
+    using _a = await hold('a', 'one');
     verdicts.set('one', refused);
     await clock.advanceBy(1_000);
     leases.doubt('one');
@@ -97,19 +114,19 @@ describe('a right to watch', () => {
 
   it('survives a platform that says nothing for a while', async () => {
     const { clock, verdicts, proofs, losses, hold } = setUp();
-    using _a = hold('a', 'one');
+    using _a = await hold('a', 'one');
     verdicts.set('one', silent);
     await clock.advanceBy(5 * minute + 30_000);
-    expect(proofs).toHaveLength(4);
+    expect(proofs).toHaveLength(1 + 4);
     verdicts.clear();
     await clock.advanceBy(10_000);
     await clock.advanceBy(5 * minute - 1);
-    expect([proofs.length, losses]).toEqual([5, []]);
+    expect([proofs.length, losses]).toEqual([1 + 5, []]);
   });
 
   it('ends when nobody could prove it for two leases', async () => {
     const { clock, verdicts, losses, hold } = setUp();
-    using _a = hold('a', 'one');
+    using _a = await hold('a', 'one');
     verdicts.set('one', silent);
     await clock.advanceBy(10 * minute - 1);
     expect(losses).toEqual([]);
@@ -119,33 +136,51 @@ describe('a right to watch', () => {
 
   it('is not proved any more when the last one who held it has left, and no timer stays behind', async () => {
     const { clock, proofs, hold } = setUp();
-    const a = hold('a', 'one');
-    const b = hold('b', 'one');
+    const a = await hold('a', 'one');
+    const b = await hold('b', 'one');
     await clock.advanceBy(minute);
     a[Symbol.dispose]();
     expect(clock.pending()).toBe(1);
     b[Symbol.dispose]();
     expect(clock.pending()).toBe(0);
+    proofs.length = 0;
     await clock.advanceBy(10 * minute);
     expect(proofs).toEqual([]);
   });
 
   it('given up while it is being proved is lost to nobody', async () => {
-    const clock = new FakeClock();
-    const leases = new AuthorizationLeases({ clock, random: () => 0 });
-    const losses: Error[] = [];
-    const signals: AbortSignal[] = [];
-    const held = leases.hold({
-      credential: 'one',
-      prove: (signal) => {
-        signals.push(signal);
-        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-      },
-      onLost: (error) => losses.push(error),
-    });
+    const { clock, proofs, losses, hold, holdAnswers } = setUp();
+    const held = await hold('a', 'one');
+    holdAnswers();
     await clock.advanceBy(5 * minute);
+    expect(proofs).toEqual(['a', 'a']);
     held[Symbol.dispose]();
     await clock.advanceBy(minute);
-    expect([signals.map(({ aborted }) => aborted), losses, clock.pending()]).toEqual([[true], [], 0]);
+    expect([losses, clock.pending()]).toEqual([[], 0]);
+  });
+
+  it('that is refused to one who comes is proved at once for those who hold it', async () => {
+    const { clock, verdicts, losses, hold } = setUp();
+    using _a = await hold('a', 'one');
+    using _c = await hold('c', 'two');
+    await clock.advanceBy(minute);
+    verdicts.set('one', refused);
+    await expect(hold('b', 'one')).rejects.toBe(refused);
+    await clock.advanceBy(0);
+    expect(losses).toMatchObject([['a', { code: 'TOKEN_EXPIRED' }]]);
+  });
+});
+
+describe('a proof', () => {
+  it('is made again at once when its credential was refused while it was made', async () => {
+    const { clock, leases, proofs, hold, holdAnswers } = setUp();
+    const answer = holdAnswers();
+    const coming = hold('a', 'one');
+    leases.doubt('one');
+    answer();
+    using _a = await coming;
+    expect(proofs).toEqual(['a', 'a']);
+    await clock.advanceBy(minute);
+    expect(proofs).toEqual(['a', 'a']);
   });
 });

@@ -121,6 +121,31 @@ describe('a subscription that cannot begin', () => {
     expect([second.ended, second.kinds]).toEqual([null, ['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED']]);
   });
 
+  it('ends for a subscriber whose credential is refused in the round it begins with, and goes on for another', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.failure = ({ by }) =>
+      by === 'first' && setup.platform.count('list') > 0 ? new UnauthenticatedError({ message: 'no' }) : null;
+    const [first, second] = await Promise.all([setup.follow({}, 'first'), setup.follow({}, 'second')]);
+    expect([first.ended, second.ended]).toEqual([{ error: expect.any(TokenExpiredError) }, null]);
+    expect(setup.registry.stats().subscribers).toBe(1);
+  });
+
+  it('fails at once when its credential is refused elsewhere while it waits for a round', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.hold();
+    const waiting = setup.subscribe();
+    await settle();
+    await setup.pass(5_000);
+    setup.platform.failure = () => new UnauthenticatedError({ message: 'no' });
+    await Promise.all([
+      expect(setup.subscribe()).rejects.toBeInstanceOf(UnauthenticatedError),
+      expect(waiting).rejects.toBeInstanceOf(TokenExpiredError),
+    ]);
+    await settle();
+    expect(setup.registry.stats()).toMatchObject({ feeds: 0, subscribers: 0 });
+    expect(setup.clock.pending()).toBe(0);
+  });
+
   it('proves the right of every subscriber, also when the feed runs already', async () => {
     await using setup = new WatchSetup();
     await setup.follow({}, 'first');
