@@ -33,6 +33,13 @@ const jitter = 0.2;
 const retryMs = 10_000;
 /** So many leases may pass without a verdict before the right counts as lost: nobody watches on for ever unproved. */
 const leasesWithoutVerdict = 2;
+/**
+ * How long a proof serves others who come with the same credential, in milliseconds from the moment it was asked for:
+ * those who come back all at once cost the platform one call for each credential.
+ */
+const proofSharedMs = 5_000;
+/** Proofs that are kept for others; the oldest goes first. */
+const maxSharedProofs = 10_000;
 
 interface Lease {
   readonly holders: Set<LeaseHolder>;
@@ -61,6 +68,8 @@ export class AuthorizationLeases {
   readonly #random: () => number;
   /** By credential. */
   readonly #leases = new Map<string, Lease>();
+  /** When the proofs that others may share were asked for, by credential, the oldest first. */
+  readonly #sharedProofs = new Map<string, number>();
 
   constructor({ clock, leaseMs = 300_000, random = Math.random }: AuthorizationLeasesOptions) {
     this.#clock = clock;
@@ -69,7 +78,7 @@ export class AuthorizationLeases {
   }
 
   /**
-   * Proves the right, and goes on to do so until what is returned is disposed of.
+   * Proves the right, unless that was done a moment ago, and goes on to do so until what is returned is disposed of.
    * @throws {GatewayError} there is no right, or this could not be found out
    * @throws the reason of the signal
    */
@@ -78,7 +87,9 @@ export class AuthorizationLeases {
     const lease = this.#leaseOf(credential);
     lease.newcomers += 1;
     try {
-      await this.#prove(holder, lease, signal);
+      const sharedAtMs = this.#sharedProof(credential);
+      if (sharedAtMs === null) await this.#prove(holder, lease, signal);
+      else if (lease.holders.size === 0) this.#proved(lease, sharedAtMs);
       lease.holders.add(holder);
     } catch (error) {
       if (isRefusal(error)) this.doubt(credential);
@@ -98,6 +109,7 @@ export class AuthorizationLeases {
 
   /** The platform has just refused the credential elsewhere: where anybody holds a lease by it, it is proved at once. */
   doubt(credential: string): void {
+    this.#sharedProofs.delete(credential);
     const lease = this.#leases.get(credential);
     if (lease === undefined) return;
     lease.doubts += 1;
@@ -168,7 +180,37 @@ export class AuthorizationLeases {
     lease.provedAtMs = Math.max(lease.provedAtMs, askedAtMs);
     // The platform may have answered this before it refused the credential elsewhere: the next proof stays due.
     if (lease.doubts !== doubts) return;
-    lease.dueAtMs = lease.provedAtMs + this.#leaseMs * (1 - jitter * this.#random());
+    this.#proved(lease, lease.provedAtMs);
+    this.#share(holder.credential, lease.provedAtMs);
+  }
+
+  #proved(lease: Lease, askedAtMs: number): void {
+    lease.provedAtMs = askedAtMs;
+    lease.dueAtMs = askedAtMs + this.#leaseMs * (1 - jitter * this.#random());
+  }
+
+  /** When the proof was asked for that a newcomer may share; null: there is none. */
+  #sharedProof(credential: string): number | null {
+    const askedAtMs = this.#sharedProofs.get(credential);
+    return askedAtMs === undefined || this.#isOld(askedAtMs) ? null : askedAtMs;
+  }
+
+  #share(credential: string, askedAtMs: number): void {
+    this.#sharedProofs.delete(credential);
+    this.#sharedProofs.set(credential, askedAtMs);
+    this.#sweep();
+  }
+
+  /** Lets go of what nobody may share any more. Done when proofs come and leases go, so that no timer is needed. */
+  #sweep(): void {
+    for (const [oldest, atMs] of this.#sharedProofs) {
+      if (!this.#isOld(atMs) && this.#sharedProofs.size <= maxSharedProofs) break;
+      this.#sharedProofs.delete(oldest);
+    }
+  }
+
+  #isOld(askedAtMs: number): boolean {
+    return this.#nowMs() - askedAtMs >= Math.min(proofSharedMs, this.#leaseMs);
   }
 
   async #pause(lease: Lease, ms: number): Promise<void> {
@@ -189,6 +231,7 @@ export class AuthorizationLeases {
     lease.pause?.abort();
     lease.proof?.abort();
     if (lease.newcomers === 0 && this.#leases.get(credential) === lease) this.#leases.delete(credential);
+    this.#sweep();
   }
 
   #nowMs(): number {

@@ -4,7 +4,7 @@ import { groupBy } from '../support/group-by.ts';
 import { startPlatform } from '../support/platform.ts';
 import type { Holdings } from './probe.ts';
 import { runSoak } from './run-soak.ts';
-import { runStorm, type StormReport, stormEnv } from './run-storm.ts';
+import { runStorm, type StormReport, sharedProofMs, stormEnv } from './run-storm.ts';
 
 /** Clients that come and go before anything is measured: so many compile all code, and fill the logs of the feeds. */
 const warmUp = 3_000;
@@ -86,6 +86,9 @@ if (subscribers > 0) {
     });
     row(mode, subscribers, `${(report.servedMs / 1_000).toFixed(1)} s`, callsOf(report));
     say(report.violations);
-    say(report.calls.filter((call) => !(isBrought && call.endsWith('?limit=1'))));
+    const proofs = report.calls.filter((call) => isBrought && call.endsWith('?limit=1'));
+    say(report.calls.filter((call) => !proofs.includes(call)));
+    const maxProofs = credentials * (1 + Math.floor(report.servedMs / sharedProofMs));
+    say(proofs.length > maxProofs ? [`${proofs.length} proofs, ${maxProofs} would have done`] : []);
   }
 }

@@ -20,6 +20,8 @@ export interface StormOptions {
   readonly to: Client;
   /** Sends away whoever is on the first one. @default each client breaks its connection off */
   readonly sendAway?: () => Promise<void>;
+  /** Called when all of them are away. */
+  readonly whileAway?: () => Promise<void>;
 }
 
 export interface StormReport {
@@ -32,6 +34,9 @@ export interface StormReport {
 
 /** Variables of the gateways: rounds are made after creates alone. */
 export const stormEnv = { POLL_MIN_MS: '60000', POLL_MAX_MS: '60000' };
+
+/** How long one proof of a credential does for all who come with it, in milliseconds. */
+export const sharedProofMs = 5_000;
 
 /** Jobs that are created while the subscribers drop off, some behind each. */
 const missedJobs = 5;
@@ -75,6 +80,7 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
     last = await create();
   }
 
+  await options.whileAway?.();
   platform.clearRequests();
   const startedAt = performance.now();
   const served = Promise.all(subscribers.map((subscriber) => subscriber.reached(last)));

@@ -172,7 +172,49 @@ describe('a right to watch', () => {
 });
 
 describe('a proof', () => {
-  it('is made again at once when its credential was refused while it was made', async () => {
+  it('serves all who come with the same credential within five seconds, and nobody else', async () => {
+    const { clock, proofs, hold } = setUp();
+    using _a = await hold('a', 'one');
+    await clock.advanceBy(4_999);
+    using _b = await hold('b', 'one');
+    using _c = await hold('c', 'two');
+    expect(proofs).toEqual(['a', 'c']);
+    await clock.advanceBy(1);
+    using _d = await hold('d', 'one');
+    expect(proofs).toEqual(['a', 'c', 'd']);
+  });
+
+  it('serves those who come back, and is made again when it is old', async () => {
+    const { clock, proofs, hold } = setUp();
+    (await hold('a', 'one'))[Symbol.dispose]();
+    await clock.advanceBy(4_000);
+    using _b = await hold('b', 'one');
+    await clock.advanceBy(5 * minute - 4_001);
+    expect(proofs).toEqual(['a']);
+    await clock.advanceBy(1);
+    expect(proofs).toEqual(['a', 'b']);
+  });
+
+  it.each([refused, silent])('that fails is asked for again by each who comes: $message', async (verdict) => {
+    const { clock, verdicts, proofs, hold } = setUp();
+    verdicts.set('one', verdict);
+    for (const name of ['a', 'b']) await expect(hold(name, 'one')).rejects.toBe(verdict);
+    verdicts.clear();
+    using _c = await hold('c', 'one');
+    expect(proofs).toEqual(['a', 'b', 'c']);
+    await clock.advanceBy(0);
+    expect(proofs).toEqual(['a', 'b', 'c']);
+  });
+
+  it('serves nobody any more once its credential is refused', async () => {
+    const { leases, proofs, hold } = setUp();
+    (await hold('a', 'one'))[Symbol.dispose]();
+    leases.doubt('one');
+    using _b = await hold('b', 'one');
+    expect(proofs).toEqual(['a', 'b']);
+  });
+
+  it('serves nobody when its credential was refused while it was made', async () => {
     const { clock, leases, proofs, hold, holdAnswers } = setUp();
     const answer = holdAnswers();
     const coming = hold('a', 'one');
@@ -180,7 +222,17 @@ describe('a proof', () => {
     answer();
     using _a = await coming;
     expect(proofs).toEqual(['a', 'a']);
-    await clock.advanceBy(minute);
+    await clock.advanceBy(0);
+    using _b = await hold('b', 'one');
     expect(proofs).toEqual(['a', 'a']);
+  });
+
+  it('is not kept for others beyond ten thousand credentials', async () => {
+    const { proofs, hold } = setUp();
+    for (let count = 0; count <= 10_000; count += 1) (await hold('a', `number ${count}`))[Symbol.dispose]();
+    proofs.length = 0;
+    using _second = await hold('second', 'number 1');
+    using _first = await hold('first', 'number 0');
+    expect(proofs).toEqual(['first']);
   });
 });

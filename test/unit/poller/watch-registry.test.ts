@@ -146,6 +146,14 @@ describe('a subscription that cannot begin', () => {
     expect(setup.clock.pending()).toBe(0);
   });
 
+  it('asks the platform once for all who come with the same credential at about the same time', async () => {
+    await using setup = new WatchSetup();
+    const [first, second] = [await setup.follow(), await setup.follow()];
+    for (const follower of [first, second]) follower.leave();
+    await setup.follow();
+    expect(setup.platform.count('prove')).toBe(1);
+  });
+
   it('proves the right of every subscriber, also when the feed runs already', async () => {
     await using setup = new WatchSetup();
     await setup.follow({}, 'first');
