@@ -38,7 +38,7 @@ export interface GatewayContext {
   /** Reads. They are given up when the caller leaves. */
   readonly loaders: Loaders;
   readonly watch: Watches;
-  readonly clock: Pick<Clock, 'now' | 'deadline'>;
+  readonly clock: Pick<Clock, 'now'>;
   /** See IdempotencyRecords; the tenant is that of the request. */
   once(
     request: Omit<IdempotentCreate, 'tenant'>,

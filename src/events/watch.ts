@@ -35,6 +35,8 @@ export interface WatchOptions<Entity> {
   readonly matches: ((entity: Entity) => boolean) | null;
   /** Cursor of the last event seen. */
   readonly after?: string | undefined;
+  /** When the token runs out by which the subscriber may watch: its events then end with TokenExpiredError. @default null */
+  readonly expiresAt?: Date | null;
   readonly signal: AbortSignal;
 }
 

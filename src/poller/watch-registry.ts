@@ -1,6 +1,7 @@
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { NotFoundError, ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/event-log.ts';
+import { Expiries } from '../events/expiries.ts';
 import { createMemoryEventLog } from '../events/memory-event-log.ts';
 import { StateConfirmations } from '../events/state-confirmations.ts';
 import type { Watch, WatchEvent, WatchOptions, WatchRegistry } from '../events/watch.ts';
@@ -113,6 +114,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   readonly #slots = new Map<string, Slot<Entity, Reader, Memory>>();
   readonly #streams = new Set<WatchStream<Entity>>();
   readonly #confirmations: StateConfirmations;
+  readonly #expiries: Expiries;
   /** Subscriptions that have not begun to deliver. */
   readonly #starting = new Set<AbortController>();
   #closed: ShuttingDownError | null = null;
@@ -127,6 +129,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     const { clock, authorizationLeaseMs: leaseMs = 300_000, random = Math.random } = options;
     this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
     this.#confirmations = new StateConfirmations({ clock, intervalMs: options.confirmStateMs ?? null });
+    this.#expiries = new Expiries(clock);
   }
 
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {
@@ -240,6 +243,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
 
   /** @param leave called when the stream has ended */
   #createStream(log: EventLog<Entity>, leave: () => void, options: WatchOptions<Entity>): WatchStream<Entity> {
+    const { expiresAt = null } = options;
     const { source, metrics = noMetrics, maxPendingEvents } = this.#options;
     const { key, isTerminal, newestFirst, kind } = source;
     const { ids, matches } = options;
@@ -253,18 +257,16 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       maxPendingEvents,
       onResync: () => metrics.resynced({ kind }),
       onEnd: () => {
-        this.#forget(stream);
+        this.#streams.delete(stream);
+        this.#confirmations.delete(stream);
+        if (expiresAt !== null) this.#expiries.delete(stream, expiresAt);
         leave();
       },
     });
     this.#streams.add(stream);
     this.#confirmations.add(stream);
+    if (expiresAt !== null) this.#expiries.add(stream, expiresAt);
     return stream;
-  }
-
-  #forget(stream: WatchStream<Entity>): void {
-    this.#streams.delete(stream);
-    this.#confirmations.delete(stream);
   }
 
   #acquire(tenant: Tenant): Feed<Entity, Reader, Memory> {

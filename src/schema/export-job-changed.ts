@@ -6,7 +6,7 @@ import { builder } from './builder.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
 import { parseInput } from './input.ts';
 import { ExportJobRef } from './refs.ts';
-import { liveEvents, WatchEventKindRef, watchInput } from './watch.ts';
+import { WatchEventKindRef, watchInput } from './watch.ts';
 
 const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent').implement({
   description: 'What happened to an export job, or to the view as a whole.',
@@ -50,7 +50,8 @@ builder.subscriptionField('exportJobChanged', (t) =>
       const { ids, after } = parseInput(watchArgs, args);
       const filter = parseExportJobFilter(args.filter);
       const matches = filter === null ? null : (job: ExportJob) => matchesExportJobFilter(job, filter);
-      return liveEvents(ctx, await ctx.watch.exportJobs.subscribe({ ids, matches, after, signal: ctx.signal }));
+      const { signal, expiresAt } = ctx;
+      return ctx.watch.exportJobs.subscribe({ ids, matches, after, signal, expiresAt });
     },
     resolve: (event) => event,
   }),

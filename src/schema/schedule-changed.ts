@@ -4,7 +4,7 @@ import type { WatchEvent } from '../events/watch.ts';
 import { builder } from './builder.ts';
 import { parseInput } from './input.ts';
 import { ScheduleRef } from './refs.ts';
-import { liveEvents, WatchEventKindRef, watchInput } from './watch.ts';
+import { WatchEventKindRef, watchInput } from './watch.ts';
 
 const ScheduleEvent = builder.objectRef<WatchEvent<Schedule>>('ScheduleEvent').implement({
   description: 'What happened to a schedule, or to the view as a whole.',
@@ -34,7 +34,8 @@ builder.subscriptionField('scheduleChanged', (t) =>
     },
     subscribe: async (_, args, ctx) => {
       const { ids, after } = parseInput(watchArgs, args);
-      return liveEvents(ctx, await ctx.watch.schedules.subscribe({ ids, matches: null, after, signal: ctx.signal }));
+      const { signal, expiresAt } = ctx;
+      return ctx.watch.schedules.subscribe({ ids, matches: null, after, signal, expiresAt });
     },
     resolve: (event) => event,
   }),

@@ -6,7 +6,7 @@ import { builder } from './builder.ts';
 import { parseInput } from './input.ts';
 import { SegmentJobRef } from './refs.ts';
 import { parseSegmentJobFilter, SegmentJobFilterInput, SegmentJobStatusRef } from './segment-job.ts';
-import { liveEvents, WatchEventKindRef, watchInput } from './watch.ts';
+import { WatchEventKindRef, watchInput } from './watch.ts';
 
 const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEvent').implement({
   description: 'What happened to a segment job, or to the view as a whole.',
@@ -44,7 +44,8 @@ builder.subscriptionField('segmentJobChanged', (t) =>
       const { ids, after } = parseInput(watchArgs, args);
       const filter = parseSegmentJobFilter(args.filter);
       const matches = filter === null ? null : (job: SegmentJob) => matchesSegmentJobFilter(job, filter);
-      return liveEvents(ctx, await ctx.watch.segmentJobs.subscribe({ ids, matches, after, signal: ctx.signal }));
+      const { signal, expiresAt } = ctx;
+      return ctx.watch.segmentJobs.subscribe({ ids, matches, after, signal, expiresAt });
     },
     resolve: (event) => event,
   }),

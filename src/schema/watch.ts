@@ -1,9 +1,6 @@
 import { z } from 'zod';
-import type { GatewayContext } from '../context/context.ts';
 import type { Branded } from '../domain/tenant.ts';
-import { TokenExpiredError } from '../errors.ts';
 import type { WatchEvent } from '../events/watch.ts';
-import { untilAborted } from '../runtime/until-aborted.ts';
 import { describedEnum } from './enum.ts';
 import { idInput, type NodeTypename } from './global-id.ts';
 import { nullable, optional } from './input.ts';
@@ -36,34 +33,3 @@ export const watchInput = <Id extends Branded<string>>(typename: NodeTypename) =
     ),
     after: optional(z.string().max(200)),
   });
-
-/**
- * The events of a subscription field, until the caller's token runs out.
- * @throws {TokenExpiredError} then: a right that has ended shows nothing more
- */
-export const liveEvents = <Entity>(
-  { clock, expiresAt }: Pick<GatewayContext, 'clock' | 'expiresAt'>,
-  events: AsyncIterable<WatchEvent<Entity>>,
-): AsyncIterable<WatchEvent<Entity>> =>
-  expiresAt === null ? events : untilExpired(events, clock, expiresAt.getTime() - clock.now().getTime());
-
-async function* untilExpired<Entity>(
-  events: AsyncIterable<WatchEvent<Entity>>,
-  clock: GatewayContext['clock'],
-  leftMs: number,
-): AsyncGenerator<WatchEvent<Entity>, void> {
-  using lease = clock.deadline(leftMs);
-  const source = events[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const { done, value } = await untilAborted(source.next(), lease.signal);
-      if (done === true) return;
-      yield value;
-    }
-  } catch (error) {
-    if (lease.signal.aborted) throw new TokenExpiredError({ message: 'The token has expired.' });
-    throw error;
-  } finally {
-    await source.return?.();
-  }
-}

@@ -554,6 +554,29 @@ describe('a feed that stopped', () => {
 });
 
 describe('leaving', () => {
+  it('ends a stream when its token runs out, also in silence, and leaves no timer', async () => {
+    await using setup = new WatchSetup();
+    const expiresAt = new Date(setup.clock.now().getTime() + 60_000);
+    const ending = [await setup.follow({ expiresAt }), await setup.follow({ expiresAt })];
+    const staying = await setup.follow();
+    expect(setup.clock.pending('deadline')).toBe(1);
+    await setup.pass(59_999);
+    expect(ending.map(({ ended }) => ended)).toEqual([null, null]);
+    await setup.pass(1);
+    const expired = { error: expect.any(TokenExpiredError) };
+    expect([...ending, staying].map(({ ended }) => ended)).toEqual([expired, expired, null]);
+    expect(setup.clock.pending('deadline')).toBe(0);
+    expect(setup.registry.stats().subscribers).toBe(1);
+  });
+
+  it('frees the timer of a token whose subscriber has left', async () => {
+    await using setup = new WatchSetup();
+    const expiresAt = new Date(setup.clock.now().getTime() + 60_000);
+    const follower = await setup.follow({ expiresAt });
+    follower.leave();
+    expect(setup.clock.pending('deadline')).toBe(0);
+  });
+
   it('ends a silent stream at once, by signal or by return', async () => {
     await using setup = new WatchSetup();
     const controller = new AbortController();
