@@ -220,6 +220,8 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
       tail[Symbol.dispose]();
       return;
     }
+    // A confirmation may have come in between.
+    this.#leaveLog();
     this.#tail = tail;
     this.#start = restart ? 'resync' : start.kind;
     if (start.kind === 'replay') this.#replay(start.missed, before);

@@ -39,21 +39,24 @@ async function open(log: EventLog<Item>, { after, signal, ...more }: OpenOptions
   };
 }
 
+/** A log that is opened as the test says. */
+const openedBy = (log: EventLog<Item>, open: EventLog<Item>['open']): EventLog<Item> => ({
+  write: (write, options) => log.write(write, options),
+  snapshot: () => log.snapshot(),
+  watch: (listener) => log.watch(listener),
+  open,
+  [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
+});
+
 /** A log whose tail fails once with the given error, as that of another process may. */
 function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
   let failed = false;
-  return {
-    write: (write, options) => log.write(write, options),
-    snapshot: () => log.snapshot(),
-    watch: (listener) => log.watch(listener),
-    async open(options) {
-      const reader = await log.open(options);
-      if (failed) return reader;
-      failed = true;
-      return { start: reader.start, tail: new FailingTail(error) };
-    },
-    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
-  };
+  return openedBy(log, async (options) => {
+    const reader = await log.open(options);
+    if (failed) return reader;
+    failed = true;
+    return { start: reader.start, tail: new FailingTail(error) };
+  });
 }
 
 class FailingTail implements LogTail<Item> {
@@ -137,16 +140,10 @@ describe('a watch stream', () => {
   it('goes on when its state cannot be told again because the log is out of reach', async () => {
     await using memory = createMemoryEventLog({ key });
     let opened = 0;
-    const log: EventLog<Item> = {
-      write: (write, options) => memory.write(write, options),
-      snapshot: () => memory.snapshot(),
-      watch: (listener) => memory.watch(listener),
-      open: (options) => {
-        opened += 1;
-        return opened === 2 ? Promise.reject(new Error('out of reach')) : memory.open(options);
-      },
-      [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
-    };
+    const log = openedBy(memory, (options) => {
+      opened += 1;
+      return opened === 2 ? Promise.reject(new Error('out of reach')) : memory.open(options);
+    });
     const stream = await open(log);
     const next = stream.next();
     stream.confirm();
@@ -154,6 +151,38 @@ describe('a watch stream', () => {
     expect(opened).toBe(2);
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     expect((await next).value).toMatchObject({ kind: 'CREATED', entity: item('a') });
+  });
+
+  it('leaves no place behind in a log that it began anew while its state was to be told again', async () => {
+    await using memory = createMemoryEventLog({ key, maxEntries: 1 });
+    const places = new Set<LogTail<Item>>();
+    let reached = Promise.resolve();
+    const log = openedBy(memory, async (options) => {
+      await reached;
+      const { start, tail } = await memory.open(options);
+      const place: LogTail<Item> = {
+        ended: false,
+        take: () => tail.take(),
+        [Symbol.dispose]: () => void places.delete(place),
+      };
+      places.add(place);
+      return { start, tail: place };
+    });
+    const stream = await open(log);
+    const next = stream.next();
+    let reach = () => {};
+    reached = new Promise((resolve) => {
+      reach = resolve;
+    });
+    stream.confirm();
+    const changes = [item('a'), item('b')].map((entity) => ({ kind: 'CREATED', entity }) as const);
+    await memory.write({ changes }, { observedAt: at });
+    reach();
+    expect((await next).value).toMatchObject({ kind: 'SNAPSHOT' });
+    await new Promise(setImmediate);
+    expect(places.size).toBe(1);
+    await stream.return();
+    expect(places.size).toBe(0);
   });
 
   it('fails when the log fails, once, and is over then', async () => {
