@@ -109,10 +109,18 @@ export class LogConflictError extends Error {
   override readonly name = 'LogConflictError';
 }
 
-/** Entries that a log keeps for replay. */
-export const maxLogEntries = 10_000;
-/** Size of these entries, in bytes of their text: some thousands of changes of jobs with many batches. */
-export const maxLogBytes = 16 * 1024 * 1024;
+/** What a log keeps for replay. */
+export interface LogBounds {
+  /** How many entries. @default 10_000 */
+  readonly maxEntries: number;
+  /**
+   * How large they may be together, in bytes of their text. The newest is always kept.
+   * @default 16 MiB: some thousands of changes of jobs with many batches
+   */
+  readonly maxBytes: number;
+}
+
+export const defaultBounds: LogBounds = { maxEntries: 10_000, maxBytes: 16 * 1024 * 1024 };
 
 /** A name for one life of a log: 96 random bits. */
 export const newEpoch = (): string => randomBytes(12).toString('base64url');

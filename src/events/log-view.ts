@@ -1,5 +1,6 @@
 import {
   type FeedChange,
+  type LogBounds,
   type LogEntry,
   type LogOpenOptions,
   LogOverflowError,
@@ -10,16 +11,10 @@ import {
 } from './event-log.ts';
 import { partialSnapshotCursor } from './watch-events.ts';
 
-export interface LogViewOptions<Entity> {
+/** The bounds are also how far a reader may fall behind: it holds a place in the one list and no entries of its own. */
+export interface LogViewOptions<Entity> extends LogBounds {
   /** What tells entities apart. */
   readonly key: (entity: Entity) => string;
-  /**
-   * How many entries are kept for replay. It is also how far a reader may fall behind: readers hold a place in the one
-   * shared list and no entries of their own.
-   */
-  readonly maxEntries: number;
-  /** How large these entries may be together, in bytes of their text. The newest is always kept. */
-  readonly maxBytes: number;
 }
 
 /** A log as it stands at one moment. */

@@ -1,6 +1,8 @@
 import { stringify } from 'devalue';
 import {
+  defaultBounds,
   type EventLog,
+  type LogBounds,
   LogConflictError,
   LogFencedError,
   type LogOpenOptions,
@@ -8,19 +10,13 @@ import {
   type LogSnapshot,
   type LogWrite,
   type LogWriteOptions,
-  maxLogBytes,
-  maxLogEntries,
   newEpoch,
 } from './event-log.ts';
 import { LogView } from './log-view.ts';
 
-export interface MemoryEventLogOptions<Entity> {
+export interface MemoryEventLogOptions<Entity> extends Partial<LogBounds> {
   /** What tells entities apart. */
   readonly key: (entity: Entity) => string;
-  /** How many entries are kept for replay. @default maxLogEntries */
-  readonly maxEntries?: number;
-  /** How large they may be together, in bytes of their text. @default maxLogBytes */
-  readonly maxBytes?: number;
   /** Names this life of the log: letters, digits, `-` and `_`. @default 96 random bits */
   readonly epoch?: string;
 }
@@ -35,13 +31,8 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
   /** The greatest that was written with. */
   #term = 0;
 
-  constructor({
-    key,
-    maxEntries = maxLogEntries,
-    maxBytes = maxLogBytes,
-    epoch = newEpoch(),
-  }: MemoryEventLogOptions<Entity>) {
-    this.#view = new LogView({ key, maxEntries, maxBytes });
+  constructor({ epoch = newEpoch(), ...options }: MemoryEventLogOptions<Entity>) {
+    this.#view = new LogView({ ...defaultBounds, ...options });
     this.#view.reset({ epoch, sequence: 0, observedAt: new Date(0), entities: [], stale: false, note: null });
   }
 

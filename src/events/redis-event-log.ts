@@ -3,7 +3,9 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Redis } from '../runtime/redis.ts';
 import type { RedisStreamReader } from '../runtime/redis-stream-reader.ts';
 import {
+  defaultBounds,
   type EventLog,
+  type LogBounds,
   LogConflictError,
   LogFencedError,
   type LogOpenOptions,
@@ -11,8 +13,6 @@ import {
   type LogSnapshot,
   type LogWrite,
   type LogWriteOptions,
-  maxLogBytes,
-  maxLogEntries,
 } from './event-log.ts';
 import { LogView } from './log-view.ts';
 import type { FeedKeys } from './redis-keys.ts';
@@ -20,7 +20,7 @@ import { type LogRecord, sequenceOf } from './redis-log-codec.ts';
 import { RedisLogMirror } from './redis-log-mirror.ts';
 import { RedisLogStore } from './redis-log-store.ts';
 
-export interface RedisEventLogOptions<Entity> {
+export interface RedisEventLogOptions<Entity> extends Partial<LogBounds> {
   /** What tells entities apart. */
   readonly key: (entity: Entity) => string;
   readonly keys: FeedKeys;
@@ -28,10 +28,6 @@ export interface RedisEventLogOptions<Entity> {
   readonly reader: Pick<RedisStreamReader, 'follow' | 'moved'>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'warn'>;
-  /** How many entries are kept for replay. @default maxLogEntries */
-  readonly maxEntries?: number;
-  /** How large they may be together, in bytes of their text. @default maxLogBytes */
-  readonly maxBytes?: number;
   /** How long the log stays in Redis when no replica follows it any more, in milliseconds. @default 600_000 */
   readonly retentionMs?: number;
 }
@@ -50,15 +46,9 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
   readonly #mirror: RedisLogMirror<Entity>;
   #fetching: Promise<unknown> = Promise.resolve();
 
-  constructor({
-    maxEntries = maxLogEntries,
-    maxBytes = maxLogBytes,
-    retentionMs = 600_000,
-    ...options
-  }: RedisEventLogOptions<Entity>) {
-    const bounds = { maxEntries, maxBytes };
-    this.#view = new LogView({ ...options, ...bounds });
-    this.#store = new RedisLogStore({ ...options, ...bounds, retentionMs });
+  constructor({ retentionMs = 600_000, ...options }: RedisEventLogOptions<Entity>) {
+    this.#view = new LogView({ ...defaultBounds, ...options });
+    this.#store = new RedisLogStore({ ...defaultBounds, ...options, retentionMs });
     this.#mirror = new RedisLogMirror({
       ...options,
       view: this.#view,

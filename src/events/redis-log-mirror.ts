@@ -10,7 +10,8 @@ import {
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { LogView } from './log-view.ts';
 import { decodeRecord } from './redis-log-codec.ts';
-import { type LogHead, outOfReach, type RedisLogStore, type StoredLog } from './redis-log-store.ts';
+import type { LogHead, RedisLogStore, StoredLog } from './redis-log-store.ts';
+import { outOfReach } from './redis-reach.ts';
 
 export interface RedisLogMirrorOptions<Entity> {
   readonly view: LogView<Entity>;

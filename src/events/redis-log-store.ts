@@ -1,6 +1,5 @@
-import { UpstreamUnreachableError } from '../errors.ts';
-import { type Redis, type RedisClient, type RedisScript, RedisUnavailableError, runScript } from '../runtime/redis.ts';
-import { type FeedChange, type LogWrite, newEpoch } from './event-log.ts';
+import { type Redis, type RedisClient, type RedisScript, runScript } from '../runtime/redis.ts';
+import { type FeedChange, type LogBounds, type LogWrite, newEpoch } from './event-log.ts';
 import type { LogState } from './log-view.ts';
 import type { FeedKeys } from './redis-keys.ts';
 import {
@@ -25,14 +24,13 @@ import {
   writeReply,
   writeScript,
 } from './redis-log-scripts.ts';
+import { reachRedis } from './redis-reach.ts';
 
-export interface RedisLogStoreOptions<Entity> {
+export interface RedisLogStoreOptions<Entity> extends LogBounds {
   readonly key: (entity: Entity) => string;
   readonly keys: FeedKeys;
   readonly redis: Pick<Redis, 'send'>;
   readonly retentionMs: number;
-  readonly maxEntries: number;
-  readonly maxBytes: number;
 }
 
 /** A place in the log: one of its lives, and the last record. */
@@ -199,19 +197,10 @@ export class RedisLogStore<Entity> {
     return this.#ask((client) => runScript(client, script, [keys.events, keys.snapshot, keys.meta], [text, ...values]));
   }
 
-  async #ask<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
-    try {
-      return await this.#options.redis.send(commands);
-    } catch (error) {
-      if (error instanceof RedisUnavailableError) throw outOfReach(error);
-      throw error;
-    }
+  #ask<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
+    return reachRedis(this.#options.redis, commands);
   }
 }
-
-/** What those are told who cannot wait until Redis is back. */
-export const outOfReach = (cause?: unknown): UpstreamUnreachableError =>
-  new UpstreamUnreachableError({ message: 'Live views are out of reach at this moment.', cause });
 
 /** Whether the feed is stale after these changes; undefined when they say nothing about it. */
 function staleAfter(changes: readonly FeedChange<unknown>[]): boolean | undefined {

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { UpstreamUnreachableError } from '../errors.ts';
 import { feedKeys } from '../events/redis-keys.ts';
+import { reachRedis } from '../events/redis-reach.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { eventOrTime } from '../runtime/event-or-time.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Redis, type RedisClient, type RedisScript, RedisUnavailableError, runScript } from '../runtime/redis.ts';
+import { type Redis, type RedisScript, runScript } from '../runtime/redis.ts';
 import type { FeedName, Lease, PollCoordinator, PollListener, PollMessage, PollSeat } from './poll-coordinator.ts';
 import { RedisLease } from './redis-lease.ts';
 import { decodeEnvelope, decodeScope, encodeEnvelope, encodeScope, type PollEnvelope } from './redis-poll-messages.ts';
@@ -68,20 +69,8 @@ export function createRedisCoordinator(options: RedisCoordinatorOptions): PollCo
 const channelOf = ({ tenant, kind }: FeedName): string => `${feedKeys(tenant, kind).prefix}:polls`;
 
 const publish = async (redis: Pick<Redis, 'send'>, channel: string, envelope: PollEnvelope): Promise<void> => {
-  await reach(redis, (client) => client.publish(channel, encodeEnvelope(envelope)));
+  await reachRedis(redis, (client) => client.publish(channel, encodeEnvelope(envelope)));
 };
-
-async function reach<Reply>(
-  redis: Pick<Redis, 'send'>,
-  commands: (client: RedisClient) => Promise<Reply>,
-): Promise<Reply> {
-  try {
-    return await redis.send(commands);
-  } catch (cause) {
-    if (!(cause instanceof RedisUnavailableError)) throw cause;
-    throw new UpstreamUnreachableError({ message: 'Live views are out of reach at this moment.', cause });
-  }
-}
 
 class RedisPollSeat implements PollSeat {
   readonly #options: RedisCoordinatorOptions;
@@ -165,7 +154,7 @@ class RedisPollSeat implements PollSeat {
     const steps = [
       this.#lease?.release(),
       this.announce(null),
-      reach(redis, (client) => client.unsubscribe(this.#channel, this.#onMessage)),
+      reachRedis(redis, (client) => client.unsubscribe(this.#channel, this.#onMessage)),
     ];
     for (const step of await Promise.allSettled(steps)) {
       if (step.status === 'rejected') logger.debug({ err: step.reason }, 'poll seat not given back: it runs out');
@@ -226,7 +215,7 @@ class RedisPollSeat implements PollSeat {
     const { redis, clock, logger } = this.#options;
     while (!this.#left.signal.aborted) {
       try {
-        await reach(redis, (client) => client.subscribe(this.#channel, this.#onMessage));
+        await reachRedis(redis, (client) => client.subscribe(this.#channel, this.#onMessage));
         return;
       } catch (err) {
         logger.debug({ err }, 'messages of other replicas not subscribed to');
@@ -258,6 +247,6 @@ class RedisPollSeat implements PollSeat {
   }
 
   #run(script: RedisScript, keys: readonly string[], values: readonly string[]): Promise<unknown> {
-    return reach(this.#options.redis, (client) => runScript(client, script, keys, values));
+    return reachRedis(this.#options.redis, (client) => runScript(client, script, keys, values));
   }
 }
