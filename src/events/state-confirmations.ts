@@ -19,7 +19,8 @@ export interface StateConfirmationsOptions {
 export class StateConfirmations {
   readonly #options: StateConfirmationsOptions;
   readonly #views = new Set<Confirmable>();
-  #waiting = new AbortController();
+  /** Null while nobody waits: the reason of an abort would keep alive whoever left last. */
+  #waiting: AbortController | null = null;
 
   constructor(options: StateConfirmationsOptions) {
     this.#options = options;
@@ -33,7 +34,9 @@ export class StateConfirmations {
 
   delete(view: Confirmable): void {
     this.#views.delete(view);
-    if (this.#views.size === 0) this.#waiting.abort();
+    if (this.#views.size > 0) return;
+    this.#waiting?.abort();
+    this.#waiting = null;
   }
 
   async #run(intervalMs: number): Promise<void> {
