@@ -6,8 +6,8 @@ import type { Holdings } from './probe.ts';
 import { runSoak } from './run-soak.ts';
 import { runStorm, type StormReport, sharedProofMs, stormEnv } from './run-storm.ts';
 
-/** Clients that come and go before anything is measured: so many compile all code, and fill the logs of the feeds. */
-const warmUp = 3_000;
+/** Clients that come and go before anything is measured: so many run all code that there is. */
+const warmUp = 500;
 const usualCycles = 10_000;
 const usualSubscribers = 5_000;
 /** Callers' credentials that the subscribers of a storm share. */
@@ -43,6 +43,8 @@ const figures: Readonly<Record<string, (holdings: Holdings) => string | number>>
   listeners: ({ listeners }) => listeners,
   emitters: ({ emitters }) => emitters,
   signals: ({ signals }) => signals,
+  'timers of any kind': ({ timers }) => timers,
+  functions: ({ functions }) => functions,
 };
 /** How often each thing was asked for. */
 const callsOf = ({ calls }: StormReport): string =>

@@ -21,6 +21,10 @@ export interface Holdings {
   /** Objects that can have listeners, by what they are: sockets, requests, signals, … */
   readonly emitters: number;
   readonly signals: number;
+  /** Timers, also those that do not keep the process alive, and those that are over and still held. */
+  readonly timers: number;
+  /** Whatever listens, waits or cleans up holds one. */
+  readonly functions: number;
 }
 
 /** Collections in a row: what finalizers let go of is only found by the next one. */
@@ -29,6 +33,8 @@ const collections = 4;
 /** Ends by itself in the same turn of the event loop. */
 const ephemeral = 'Immediate';
 
+/** What timers are, which Node does not export. */
+const Timeout = timerClass();
 const servers = new Set<Server>();
 const warnings: string[] = [];
 
@@ -44,6 +50,12 @@ process.on('message', () => void answer());
 // Whoever asks must not keep the gateway from ending.
 process.channel?.unref();
 
+function timerClass() {
+  const timer = setTimeout(() => {}, 0);
+  clearTimeout(timer);
+  return timer.constructor;
+}
+
 async function answer(): Promise<void> {
   if (globalThis.gc === undefined) throw new Error('The gateway was started without --expose-gc.');
   for (let count = 0; count < collections; count += 1) {
@@ -57,6 +69,8 @@ async function answer(): Promise<void> {
     warnings,
     emitters: queryObjects(EventEmitter, { format: 'count' }),
     signals: queryObjects(AbortSignal, { format: 'count' }),
+    timers: queryObjects(Timeout, { format: 'count' }),
+    functions: queryObjects(Function, { format: 'count' }),
   };
   process.send?.(holdings);
 }
