@@ -1,5 +1,5 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import { ShuttingDownError } from '../errors.ts';
+import { GatewayError, ShuttingDownError, UpstreamUnreachableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CallbackClient, CallbackOutcome } from './callback-client.ts';
 import { type MaskError, publicError, publicResult } from './graphql-error.ts';
@@ -52,22 +52,35 @@ export async function deliver(
   // How often it wants to hear of it, the router says itself.
   using _ = connections.add({ beat: () => {}, goAway });
 
-  const beat = async () => {
-    if (target.heartbeatMs === 0) return;
-    for (;;) {
-      await clock.sleep(target.heartbeatMs * heartbeatShare, signal);
-      if ((await confirm(target, send, signal)) !== 'taken') operation.abort();
+  const endAfter = (outcome: CallbackOutcome) => {
+    switch (outcome) {
+      case 'taken':
+        return;
+      case 'gone':
+        operation.abort();
+        return;
+      case 'failed':
+        operation.abort(notTaken());
     }
   };
-  /** @returns the errors that the subscription has ended with; null: nobody is there to be told */
-  const pump = async (): Promise<readonly GraphQLError[] | null> => {
+
+  const beat = async () => {
+    if (target.heartbeatMs === 0) return;
+    const pauseMs = target.heartbeatMs * heartbeatShare;
+    await clock.sleep(pauseMs, signal);
+    for (;;) {
+      // The pause does not wait for the answer: a router that is slow to answer would hear of it too late.
+      await Promise.all([clock.sleep(pauseMs, signal), confirm(target, send, signal).then(endAfter)]);
+    }
+  };
+  /** @returns the errors that the subscription has ended with */
+  const pump = async (): Promise<readonly GraphQLError[]> => {
     for await (const result of results) {
       if (signal.aborted) break;
       const payload = publicResult(result);
       // Without data, it is the subscription itself that has failed, and not the execution of one of its events.
       if (!('data' in payload)) return payload.errors ?? [];
-      const body = message('next', target, `,"payload":${textOf(payload)}`);
-      if ((await send(target.url, body, signal)) !== 'taken') return null;
+      endAfter(await send(target.url, message('next', target, `,"payload":${textOf(payload)}`), signal));
     }
     return [];
   };
@@ -86,9 +99,15 @@ export async function deliver(
 /** Why operations end with the gateway. */
 export const goingDown = () => new ShuttingDownError({ message: 'The gateway is going down.' });
 
-/** What is told of an operation that was broken off. Clients subscribe again after the one error that may be. */
+/** Without a word of it, a client would be told by its router that all is complete, or wait for ever. */
+const notTaken = () =>
+  new UpstreamUnreachableError({ message: 'The router did not take what it was called back with.' });
+
+/**
+ * What is told of an operation that was broken off, after which clients subscribe again; null: nobody is there to be told.
+ */
 const lastWords = (reason: unknown, maskError: MaskError): readonly GraphQLError[] | null =>
-  reason instanceof ShuttingDownError ? [publicError(maskError(reason))] : null;
+  reason instanceof GatewayError ? [publicError(maskError(reason))] : null;
 
 /** @param rest members of the action, as they stand in the text */
 const message = (

@@ -143,13 +143,30 @@ describe('a subscription by callbacks', () => {
     expect(actions()).toEqual(['check', 'next', 'next']);
   });
 
-  it('ends when an event is refused', async () => {
-    subscribe();
+  it('ends when an event is refused, and says that it was not taken', async () => {
+    const reader = subscribe().results.getReader();
     await eventually(() => expect(told()).toEqual(['0']));
-    router.reply = () => 413;
+    await reader.read();
+    router.reply = ({ action }) => (action === 'next' ? 413 : 'by the protocol');
     await advance(10);
+    await expect(reader.read()).rejects.toMatchObject([
+      { extensions: { code: 'UPSTREAM_UNREACHABLE', retryable: true } },
+    ]);
     await untilReleased();
-    expect(actions()).toEqual(['check', 'next', 'next']);
+    expect(actions()).toEqual(['check', 'next', 'next', 'complete']);
+  });
+
+  it('ends when a heartbeat is refused, and says so', async () => {
+    const reader = subscribe().results.getReader();
+    await eventually(() => expect(told()).toEqual(['0']));
+    await reader.read();
+    router.reply = ({ action }) => (action === 'check' ? 401 : 'by the protocol');
+    await connectionClock.advanceBy(heartbeatIntervalMs);
+    await expect(reader.read()).rejects.toMatchObject([
+      { extensions: { code: 'UPSTREAM_UNREACHABLE', retryable: true } },
+    ]);
+    await untilReleased();
+    expect(actions()).toEqual(['check', 'next', 'check', 'complete']);
   });
 
   it.each<[Reply]>([[503], ['drop']])(
@@ -187,7 +204,9 @@ describe('a subscription by callbacks', () => {
     expect(await subscribers()).toBe(1);
     await connectionClock.advanceBy(1);
     await untilReleased();
-    expect(actions()).toEqual(['check', 'next', 'next']);
+    await eventually(() => expect(actions()).toEqual(['check', 'next', 'next', 'complete']));
+    await connectionClock.advanceBy(12_000);
+    expect(connectionClock.pending('deadline')).toBe(0);
   });
 
   it('tells a slow router the newest state, one event at a time, and nothing older afterwards', async () => {
@@ -291,6 +310,28 @@ describe('heartbeats', () => {
     await connectionClock.advanceBy(12_000);
     await untilReleased();
     expect(connectionClock.pending()).toBe(0);
+  });
+
+  it('go out as often when the router takes its time to answer them', async () => {
+    subscribe({ extension: { heartbeatIntervalMs: 3_000 } });
+    await eventually(() => expect(told()).toEqual(['0']));
+    let take = (_reply: Reply) => {};
+    router.reply = () =>
+      new Promise((resolve) => {
+        take = resolve;
+      });
+    await connectionClock.sleeping();
+    await connectionClock.advanceBy(2_000);
+    await eventually(() => expect(checks()).toBe(1));
+    await connectionClock.advanceBy(1_500);
+    router.reply = () => 'by the protocol';
+    take('by the protocol');
+    // The deadline of the one that was answered.
+    await eventually(() => expect(connectionClock.pending('deadline')).toBe(1));
+    await connectionClock.advanceBy(499);
+    expect(checks()).toBe(1);
+    await connectionClock.advanceBy(1);
+    await eventually(() => expect(checks()).toBe(2));
   });
 
   it('are those of every five seconds when the router does not say it, and none where it wants none', async () => {
