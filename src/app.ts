@@ -146,6 +146,7 @@ async function start(
     clock: connectionClock,
     connections,
     logger: log,
+    metrics: metrics.callbacks,
     maskError,
   });
   const yoga = createYogaServer({

@@ -1,12 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PollMetrics } from './poller/poll-metrics.ts';
 import type { WatchStats } from './poller/watch-registry.ts';
+import type { CallbackMetrics } from './server/callback-metrics.ts';
 import type { UpstreamMetrics } from './upstream/index.ts';
 
 /** What is counted, in the text format of Prometheus. No label holds an id, a tenant or a token. */
 export interface Metrics {
   readonly upstream: UpstreamMetrics;
   readonly polls: PollMetrics;
+  readonly callbacks: CallbackMetrics;
   /** Shows numbers that somebody else keeps, as they are when they are asked for. */
   watch(kind: string, stats: () => WatchNumbers): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
@@ -94,6 +96,17 @@ export function createMetrics(): Metrics {
     labelNames: ['kind'],
     registers,
   });
+  const callbackSubscriptions = new Gauge({
+    name: 'aep_watch_callback_subscriptions',
+    help: 'Subscriptions that this replica answers by HTTP callbacks.',
+    registers,
+  });
+  const callbacks = new Counter({
+    name: 'aep_watch_callbacks_total',
+    help: 'HTTP callbacks to federation routers; "retried" each time that one is sent again, "gone": answered with 404.',
+    labelNames: ['outcome'],
+    registers,
+  });
   const watches = new Map<string, () => WatchNumbers>();
   const gauge = <Label extends string>(
     name: string,
@@ -152,6 +165,11 @@ export function createMetrics(): Metrics {
       },
       leaseChanged: ({ kind, change }) => leaseChanges.inc({ kind, change }),
       resynced: ({ kind }) => resyncs.inc({ kind }),
+    },
+    callbacks: {
+      began: () => callbackSubscriptions.inc(),
+      ended: () => callbackSubscriptions.dec(),
+      sent: ({ outcome }) => callbacks.inc({ outcome }),
     },
     watch: (kind, stats) => void watches.set(kind, stats),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),

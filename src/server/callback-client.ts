@@ -3,6 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { Agent } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { CallbackMetrics } from './callback-metrics.ts';
 import type { CallbackPolicy } from './callback-policy.ts';
 
 /** What became of a callback. After anything but the first there is nobody to be told more. */
@@ -23,6 +24,7 @@ export interface CallbackClientOptions {
   readonly policy: CallbackPolicy;
   readonly clock: Pick<Clock, 'deadline' | 'sleep'>;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
+  readonly metrics: Pick<CallbackMetrics, 'sent'>;
   /** Numbers from 0 up to 1. @default Math.random */
   readonly random?: () => number;
   /** Finds all addresses of a name. @default that of the machine */
@@ -54,7 +56,7 @@ const maxAnswerBytes = 16 * 1_024;
 export const callbackProtocol = { 'subscription-protocol': 'callback/1.0' } as const;
 
 export function createCallbackClient(options: CallbackClientOptions): CallbackClient {
-  const { policy, clock, logger, random = Math.random, lookup = systemLookup } = options;
+  const { policy, clock, logger, metrics, random = Math.random, lookup = systemLookup } = options;
   const closing = new AbortController();
   const agent = new Agent({
     connections: maxInFlightPerRouter,
@@ -92,19 +94,26 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
     }
   };
 
-  return {
-    send: async (url, body, signal) => {
-      for (let attempt = 1; ; attempt += 1) {
-        const outcome = await sendOnce(url, body);
-        if (outcome !== null) return outcome;
-        if (attempt === maxAttempts) return 'failed';
-        try {
-          const pauseMs = random() * firstPauseMs * 2 ** (attempt - 1);
-          await clock.sleep(pauseMs, AbortSignal.any([signal, closing.signal]));
-        } catch {
-          return 'failed';
-        }
+  const sendAgain: CallbackClient['send'] = async (url, body, signal) => {
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await sendOnce(url, body);
+      if (outcome !== null) return outcome;
+      if (attempt === maxAttempts) return 'failed';
+      try {
+        const pauseMs = random() * firstPauseMs * 2 ** (attempt - 1);
+        await clock.sleep(pauseMs, AbortSignal.any([signal, closing.signal]));
+      } catch {
+        return 'failed';
       }
+      metrics.sent({ outcome: 'retried' });
+    }
+  };
+
+  return {
+    send: async (...callback) => {
+      const outcome = await sendAgain(...callback);
+      metrics.sent({ outcome });
+      return outcome;
     },
     [Symbol.asyncDispose]: async () => {
       closing.abort();

@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { type CallbackClientOptions, createCallbackClient } from './callback-client.ts';
 import { type CallbackTarget, confirm, type DeliveryOptions, deliver, goingDown } from './callback-delivery.ts';
+import type { CallbackMetrics } from './callback-metrics.ts';
 import { createCallbackPolicy } from './callback-policy.ts';
 
 /** All subscriptions that are answered by callbacks. Disposing ends them. */
@@ -28,6 +29,7 @@ export interface CallbacksOptions
   readonly config: CallbackConfig;
   readonly clock: Pick<Clock, 'sleep' | 'deadline'>;
   readonly logger: Logger;
+  readonly metrics: CallbackMetrics;
 }
 
 /** A subscription that is under way. */
@@ -40,11 +42,11 @@ interface Delivery {
 const farewellMs = 2_000;
 
 /** @returns null when there is no URL that may be called */
-export function createCallbacks({ config, clock, logger, ...options }: CallbacksOptions): Callbacks | null {
+export function createCallbacks({ config, clock, logger, metrics, ...options }: CallbacksOptions): Callbacks | null {
   if (config.urls.length === 0) return null;
   const policy = createCallbackPolicy(config);
   const { lookup } = options;
-  const client = createCallbackClient({ policy, clock, logger, ...(lookup === undefined ? {} : { lookup }) });
+  const client = createCallbackClient({ policy, clock, logger, metrics, ...(lookup === undefined ? {} : { lookup }) });
   const running = new Map<string, Delivery>();
 
   return {
@@ -55,8 +57,10 @@ export function createCallbacks({ config, clock, logger, ...options }: Callbacks
       const before = running.get(key);
       before?.operation.abort();
       const run = async () => {
+        metrics.began();
         await before?.ended;
         await deliver(results, target, operation, { ...options, clock, send: client.send });
+        metrics.ended();
         if (running.get(key) === delivery) running.delete(key);
       };
       const delivery: Delivery = { operation, ended: run() };

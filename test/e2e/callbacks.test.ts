@@ -276,6 +276,28 @@ describe('a subscription by callbacks', () => {
     await eventually(async () => expect((await subscribe({ graphqlUrl: small.graphqlUrl }).answer).status).toBe(200));
   });
 
+  it('is counted while it is open, and so are its callbacks by what became of them', async () => {
+    const open = () => gateway.metric('aep_watch_callback_subscriptions');
+    const withoutHeartbeats = { extension: { heartbeatIntervalMs: 0 } };
+    const first = subscribe(withoutHeartbeats);
+    subscribe(withoutHeartbeats);
+    await eventually(() => expect(told()).toEqual(['0', '0']));
+    expect(await open()).toBe(2);
+    first.forget();
+    let left = 1;
+    router.reply = () => {
+      left -= 1;
+      return left < 0 ? 'by the protocol' : 503;
+    };
+    await advance(10);
+    await connectionClock.tick();
+    await eventually(async () => expect(await open()).toBe(1));
+    const counted = (outcome: string) => gateway.metric(`aep_watch_callbacks_total{outcome="${outcome}"}`);
+    // Two checks, two first events, and the one that was sent again.
+    await eventually(async () => expect(await counted('taken')).toBe(5));
+    expect(await Promise.all(['gone', 'retried', 'failed'].map(counted))).toEqual([1, 1, 0]);
+  });
+
   it('is told to subscribe again when the gateway goes down', async () => {
     const { results } = subscribe();
     await eventually(() => expect(told()).toEqual(['0']));

@@ -36,11 +36,13 @@ async function setup(handler: Handler, options: Partial<CallbackClientOptions> &
   });
   const clock = new FakeClock();
   const warnings: string[] = [];
+  const outcomes: string[] = [];
   const { port } = new URL(host.url);
   const client = createCallbackClient({
     policy: createCallbackPolicy({ urls: [host.url], networks: options.named === false ? [] : [loopback] }),
     clock,
     logger: { debug: () => {}, warn: (fields: unknown) => void warnings.push(JSON.stringify(fields)) },
+    metrics: { sent: ({ outcome }) => void outcomes.push(outcome) },
     random: () => 0.5,
     ...options,
   });
@@ -49,6 +51,8 @@ async function setup(handler: Handler, options: Partial<CallbackClientOptions> &
     client,
     requests,
     warnings,
+    /** What was counted. */
+    outcomes,
     url: new URL(`${host.url}/callback/1?x=1`),
     namedUrl: new URL(`http://router.example:${port}/callback/1`),
     [Symbol.asyncDispose]: async () => {
@@ -88,6 +92,7 @@ describe('a callback', () => {
     await using router = await setup(status(code));
     expect(await router.client.send(router.url, '', never)).toBe(outcome);
     expect(router.requests).toHaveLength(1);
+    expect(router.outcomes).toEqual([outcome]);
   });
 
   it('does not go where an answer sends it', async () => {
@@ -115,6 +120,7 @@ describe('a callback', () => {
     }
     expect(await outcome).toBe('failed');
     expect(router.requests.map(({ body }) => body)).toEqual(['same', 'same', 'same', 'same']);
+    expect(router.outcomes).toEqual(['retried', 'retried', 'retried', 'failed']);
     expect(router.clock.pending('deadline')).toBe(0);
   });
 
