@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery, parse, print } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
 import { askAt, doors, streamingDoors } from '../support/doors.ts';
 import type { EventStream } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
@@ -15,14 +16,23 @@ import { bearer, startTokenIssuer } from '../support/token-issuer.ts';
 import { ViewerDocument, WatchExportJobsDocument, type WatchExportJobsSubscription } from './operations.generated.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
+let callbackRouter: CallbackRouter;
 beforeAll(async () => {
   platform = await startPlatform();
+  callbackRouter = await startCallbackRouter();
 });
-afterAll(() => platform.close());
+afterAll(async () => {
+  await callbackRouter[Symbol.asyncDispose]();
+  await platform.close();
+});
 
 const noPolling = { POLL_MIN_MS: '600000', POLL_MAX_MS: '3600000' };
 const start = (env: Readonly<Record<string, string>> = {}, clock?: FakeClock) =>
-  startGateway({ platform, env: { ...noPolling, ...env }, ...(clock === undefined ? {} : { clock }) });
+  startGateway({
+    platform,
+    env: { ...noPolling, SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url, ...env },
+    ...(clock === undefined ? {} : { clock }),
+  });
 /** As clients print it, so that it is the same text over every transport. */
 const small = print(parse('{ viewer { canWrite } }'));
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -97,7 +107,7 @@ describe('an operation that asks for too much', () => {
   it('is refused as a subscription too', async () => {
     const query = 'subscription { exportJobChanged { job { destination { dataset { name } } } } }';
     for (const door of streamingDoors) {
-      const { data, code } = await askAt(door, gateway, { query });
+      const { data, code } = await askAt(door, gateway, { query, callbackRouter });
       expect([data, code]).toEqual([null, 'INVALID_INPUT']);
     }
     expect(await gateway.metric('aep_watch_subscribers')).toBe(0);
@@ -210,7 +220,8 @@ describe('how many subscriptions a caller may have', () => {
     try {
       streams.push(await open(gateway, 'websocket'), await open(gateway, 'sse'));
       for (const door of streamingDoors) {
-        const { code } = await askAt(door, gateway, { query: 'subscription { exportJobChanged { kind } }' });
+        const query = 'subscription { exportJobChanged { kind } }';
+        const { code } = await askAt(door, gateway, { query, callbackRouter });
         expect(code).toBe('RATE_LIMITED');
       }
       for (const [index, transport] of (['websocket', 'sse'] as const).entries()) {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startCallbackRouter } from '../support/callback-router.ts';
-import { askAt, doors, streamingDoors } from '../support/doors.ts';
+import { allDoors, askAt, doors, streamingDoors } from '../support/doors.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -39,11 +39,13 @@ const startService = async (env: Readonly<Record<string, string>> = {}) => {
 };
 
 it.each(streamingDoors)('a live view over %s that is not allowed never begins', async (door) => {
-  await using service = await startService();
+  await using callbackRouter = await startCallbackRouter();
+  await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
   const { gateway, issuer } = service;
   platform.clearRequests();
   const headers = bearer(await issuer.sign({ scope: 'exports:write' }));
-  const { code } = await askAt(door, gateway, { query: 'subscription { exportJobChanged { kind } }', headers });
+  const query = 'subscription { exportJobChanged { kind } }';
+  const { code } = await askAt(door, gateway, { query, headers, callbackRouter });
   expect(code).toBe('FORBIDDEN');
   expect(platform.requests).toEqual([]);
   expect(await gateway.metric('aep_watch_feeds')).toBe(0);
@@ -105,13 +107,14 @@ describe('the keys of the issuer', () => {
   });
 
   it('are somebody else’s trouble when they cannot be read', async () => {
-    await using service = await startService();
+    await using callbackRouter = await startCallbackRouter();
+    await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
     const { gateway, issuer } = service;
     issuer.setAvailable(false);
     const headers = bearer(await issuer.sign());
     platform.clearRequests();
-    for (const door of doors) {
-      const { code } = await askAt(door, gateway, { query: read, headers });
+    for (const door of allDoors) {
+      const { code } = await askAt(door, gateway, { query: read, headers, callbackRouter });
       expect(code).toBe(door === 'WebSocket' ? 'closed with 4403' : 'UPSTREAM_UNREACHABLE');
     }
     expect(platform.requests).toEqual([]);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { askAt, type Door, doors, streamingDoors } from '../support/doors.ts';
+import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
+import { allDoors, askAt, type Door, streamingDoors } from '../support/doors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
 import { accessToken, organization, platformHeaders, startPlatform } from '../support/platform.ts';
@@ -13,6 +14,7 @@ let issuer: TokenIssuer;
 let stranger: TokenIssuer;
 let gateways: Readonly<Record<Mode, Gateway>>;
 let platformToken: string;
+let callbackRouter: CallbackRouter;
 
 beforeAll(async () => {
   platform = await startPlatform();
@@ -21,11 +23,14 @@ beforeAll(async () => {
   issuer = await startTokenIssuer({ clock });
   stranger = await startTokenIssuer({ clock });
   platformToken = await accessToken(platform);
-  const remote = { AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
+  // Who has been forgotten is soon noticed to be gone.
+  callbackRouter = await startCallbackRouter({ heartbeatIntervalMs: 1_000 });
+  const callbacks = { SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url };
+  const remote = { AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url, ...callbacks };
   gateways = {
-    embedded: await startGateway({ platform, clock }),
+    embedded: await startGateway({ platform, clock, env: callbacks }),
     passthrough: await startGateway({ platform, clock, env: { ...remote, AUTH_MODE: 'passthrough' } }),
-    service: await startGateway({ platform, clock, env: issuer.env(platform) }),
+    service: await startGateway({ platform, clock, env: { ...issuer.env(platform), ...callbacks } }),
   };
   // The tokens of the gateways’ own credentials are no calls of those who ask below.
   await askAt('POST', gateways.embedded, { query: read });
@@ -33,7 +38,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all(Object.values(gateways).map((gateway) => gateway.close()));
-  await Promise.all([issuer[Symbol.asyncDispose](), stranger[Symbol.asyncDispose](), platform.close()]);
+  await Promise.all([issuer, stranger, callbackRouter].map((each) => each[Symbol.asyncDispose]()));
+  await platform.close();
 });
 
 const read = '{ exportJobs(first: 1) { nodes { id } } }';
@@ -131,7 +137,7 @@ const rules: readonly (readonly [
 const atSocket = (code: string, who: string) =>
   /FORBIDDEN/.test(code) && /a reader|a writer|without scopes/.test(who) ? code : 'closed with 4403';
 
-describe.each(doors)('over %s', (door) => {
+describe.each(allDoors)('over %s', (door) => {
   it.each(rules)('in %s mode %s', async (mode, who, headers, reads, writes) => {
     const gateway = gateways[mode];
     const caller = await headers();
@@ -142,7 +148,7 @@ describe.each(doors)('over %s', (door) => {
     ];
     for (const [query, rule] of operations.filter(([each]) => isPossible(door, each))) {
       platform.clearRequests();
-      const { data, code, text } = await askAt(door, gateway, { query, headers: caller });
+      const { data, code, text } = await askAt(door, gateway, { query, headers: caller, callbackRouter });
       const [expected = '', byPlatform] = rule.split(' ').toReversed();
       const refusal = refusedInUnion(data) ?? code;
       if (expected === 'yes') {
@@ -168,10 +174,10 @@ function refusedInUnion(data: Readonly<Record<string, unknown>> | null): string 
   return result.code === 'NOT_FOUND' ? null : String(result.code);
 }
 
-/** A plain answer holds no stream, and a GET changes nothing, which is tried below. */
+/** A plain answer holds no stream, callbacks nothing else, and a GET changes nothing, which is tried below. */
 function isPossible(door: Door, query: string): boolean {
   if (query === watch) return streamingDoors.some((each) => each === door);
-  return query === read || door !== 'GET';
+  return door !== 'HTTP callbacks' && (query === read || door !== 'GET');
 }
 
 describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mode) => {

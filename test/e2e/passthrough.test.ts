@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { startCallbackRouter } from '../support/callback-router.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, type GatewayOptions, type Headers, startGateway } from '../support/gateway.ts';
 import { markOf, parquetMark } from '../support/parquet.ts';
 import { accessToken, organization, platformHeaders, startPlatform, startProxy } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
+import { allTransports } from '../support/transports.ts';
 import {
   CancelExportJobDocument,
   ExportJobDocument,
@@ -156,7 +158,7 @@ describe('a caller with a good token', () => {
     expect(platform.requests.map(({ status }) => status)).toEqual([200]);
   });
 
-  it.each(['websocket', 'sse'] as const)(
+  it.each(allTransports)(
     'loses its view over %s when the token is withdrawn, and nobody else does',
     async (transport) => {
       const withdrawn = new Set<string | undefined>();
@@ -165,12 +167,15 @@ describe('a caller with a good token', () => {
         response.writeHead(401, { 'content-type': 'application/json' }).end('{"error_code":"401013"}');
         return true;
       });
+      await using callbackRouter = await startCallbackRouter();
       const clock = new FakeClock();
-      const env = { AUTHORIZATION_LEASE_MS: '60000', POLL_MIN_MS: '600000', POLL_MAX_MS: '600000' };
+      const polling = { AUTHORIZATION_LEASE_MS: '60000', POLL_MIN_MS: '600000', POLL_MAX_MS: '600000' };
+      const env = { ...polling, SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url };
       await using own = await startPassthrough(clock, { platform: proxy, env });
       const headers = platformHeaders(await accessToken(platform));
-      await using staying = own.subscribe(WatchExportJobsDocument, {}, { headers: good, transport });
-      await using losing = own.subscribe(WatchExportJobsDocument, {}, { headers, transport });
+      const over = { transport, callbackRouter };
+      await using staying = own.subscribe(WatchExportJobsDocument, {}, { headers: good, ...over });
+      await using losing = own.subscribe(WatchExportJobsDocument, {}, { headers, ...over });
       await Promise.all([staying.take(), losing.take()]);
       withdrawn.add(headers.authorization);
       await clock.advanceBy(60_000);

@@ -1,13 +1,22 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { parse } from 'graphql';
+import type { CallbackRouter } from './callback-router.ts';
 import { StreamFailure } from './event-stream.ts';
 import type { Gateway, Headers } from './gateway.ts';
 
-/** The ways in which an operation can reach the gateway. */
+/** The ways in which any operation can reach the gateway. */
 export const doors = ['POST', 'GET', 'SSE', 'single SSE connection', 'multipart', 'WebSocket'] as const;
-export type Door = (typeof doors)[number];
+/** And the one of federation routers, for subscriptions alone. */
+export const allDoors = [...doors, 'HTTP callbacks'] as const;
+export type Door = (typeof allDoors)[number];
 /** Those that a subscription can be answered through. */
-export const streamingDoors = ['SSE', 'single SSE connection', 'multipart', 'WebSocket'] as const satisfies Door[];
+export const streamingDoors = [
+  'SSE',
+  'single SSE connection',
+  'multipart',
+  'WebSocket',
+  'HTTP callbacks',
+] as const satisfies Door[];
 
 /** What came of an operation. */
 export interface Outcome {
@@ -22,11 +31,13 @@ export interface Ask {
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly headers?: Headers;
+  /** Who is called back. Without one there are no callbacks. */
+  readonly callbackRouter?: CallbackRouter;
 }
 
 /** Asks through one of the doors, and takes the first answer. Headers become connection parameters over a WebSocket. */
 export async function askAt(door: Door, gateway: Gateway, ask: Ask): Promise<Outcome> {
-  const { query, variables = {}, headers = {} } = ask;
+  const { query, variables = {}, headers = {}, callbackRouter } = ask;
   switch (door) {
     case 'POST':
       return ofBody(await post(gateway.graphqlUrl, ask, 'application/json'));
@@ -61,6 +72,19 @@ export async function askAt(door: Door, gateway: Gateway, ask: Ask): Promise<Out
       } catch (error) {
         if (!(error instanceof StreamFailure)) throw error;
         return { data: null, code: codeOf(error), text: `${error.message} ${JSON.stringify(error.errors)}` };
+      }
+    }
+    case 'HTTP callbacks': {
+      if (callbackRouter === undefined) throw new Error('There is no router that could be called back.');
+      const subscription = callbackRouter.subscribe({ graphqlUrl: gateway.graphqlUrl, query, variables, headers });
+      try {
+        const { value } = await subscription.results.getReader().read();
+        return outcomeOf(JSON.stringify(value));
+      } catch (error) {
+        if (!Array.isArray(error)) throw error;
+        return outcomeOf(JSON.stringify({ errors: error }));
+      } finally {
+        subscription.forget();
       }
     }
   }
