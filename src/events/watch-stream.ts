@@ -155,13 +155,20 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     if (told.done !== true) return { done: false, value: told.value };
     // A snapshot holds every entity: who waits in silence shall not hold it.
     this.#backlog = toldAlready;
-    const event = this.#pending.shift();
+    const event = this.#shift();
     if (event !== undefined) {
       this.#settle(event);
       return { done: false, value: event };
     }
     if (this.#remaining?.size === 0) this.#end();
     return this.#ended ? this.#conclude() : null;
+  }
+
+  /** What waits next. Of what came into the filter and left it again while it waited, nothing was told or need be. */
+  #shift(): WatchEvent<Entity> | undefined {
+    let event = this.#pending.shift();
+    while (event !== undefined && !this.#isTold(event)) event = this.#pending.shift();
+    return event;
   }
 
   /** Takes in what the log has told since. */
@@ -276,8 +283,8 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return present.toSorted(newestFirst);
   }
 
-  #isTold(change: LogEntry<Entity>['change']): boolean {
-    if (!('entity' in change)) return true;
+  #isTold(change: LogEntry<Entity>['change'] | WatchEvent<Entity>): boolean {
+    if (!('entity' in change) || change.entity === null) return true;
     const { key, matches } = this.#options;
     if (this.#ids !== null && !this.#ids.has(key(change.entity))) return false;
     if (matches === null || matches(change.entity)) return true;

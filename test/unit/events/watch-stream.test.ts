@@ -102,6 +102,34 @@ describe('a watch stream', () => {
     expect((await (await open(memory, { after })).next()).value).toMatchObject({ kind: 'RECOVERED' });
   });
 
+  it('does not tell of what came into the filter and left it again before it was taken', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const stream = await open(memory, { matches: ({ version }) => version === 1 });
+    const change = (id: string, from: number, to: number) =>
+      ({ kind: 'CHANGED', entity: item(id, to), previous: item(id, from) }) as const;
+    await memory.write(
+      {
+        changes: [
+          change('a', 0, 1),
+          change('a', 1, 2),
+          { kind: 'CREATED', entity: item('b', 1) },
+          change('b', 1, 2),
+          change('c', 0, 1),
+        ],
+      },
+      { observedAt: at },
+    );
+    expect((await stream.next()).value).toMatchObject({ kind: 'CHANGED', entity: item('c', 1) });
+    await memory.write({ changes: [change('c', 1, 2)] }, { observedAt: at });
+    // Who was told that it came is told that it left.
+    expect((await stream.next()).value).toMatchObject({
+      kind: 'CHANGED',
+      entity: item('c', 2),
+      previous: item('c', 1),
+    });
+  });
+
   it('tells its state again when it is asked to and nothing else is to be told', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
