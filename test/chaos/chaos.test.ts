@@ -7,6 +7,7 @@ it('whatever goes wrong, nobody is told anything wrong, as `npm run chaos` tries
   expect(report.violations.map(describeViolation)).toEqual([]);
   // A run in which nothing happened would show nothing.
   expect(report.faultsHit).toBeGreaterThan(5);
+  expect(report.routerTroubles).toBeGreaterThan(5);
   expect(report.creates).toBeGreaterThan(20);
   expect(report.events).toBeGreaterThan(100);
   expect(report.reconnects).toBeGreaterThan(0);

@@ -46,8 +46,17 @@ if (wrong.length > 0) {
 }
 
 function lineOf(report: SeedReport): string {
-  const { seed, operations, faultsHit, creates, unknownOutcomes, reconnects, events, durationMs } = report;
-  const figures = { operations, faults: faultsHit, creates, unknown: unknownOutcomes, reconnects, events };
+  const { seed, operations, faultsHit, routerTroubles, creates, unknownOutcomes, reconnects, events, durationMs } =
+    report;
+  const figures = {
+    operations,
+    faults: faultsHit,
+    router: routerTroubles,
+    creates,
+    unknown: unknownOutcomes,
+    reconnects,
+    events,
+  };
   const shown = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
   return `seed ${seed}: ${shown.join(', ')}, ${(durationMs / 1_000).toFixed(1)} s`;
 }

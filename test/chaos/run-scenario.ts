@@ -11,6 +11,7 @@ import { runQuerier } from './querier.ts';
 import type { Replicas } from './replicas.ts';
 import type { Scenario, SubscriberPlan } from './scenario.ts';
 import { Subscriber } from './subscriber.ts';
+import type { TroubledRouter } from './troubled-router.ts';
 import { type FinalTruth, runningJobs, truthOf } from './truth.ts';
 import { runExporter, runScheduler, runSegmenter, type WriterContext } from './writers.ts';
 
@@ -31,6 +32,7 @@ const restartAtOperation = 80;
 export interface Stage {
   readonly platform: Awaited<ReturnType<typeof startPlatform>>;
   readonly gateways: Replicas;
+  readonly troubled: TroubledRouter;
   readonly journal: Journal;
 }
 
@@ -39,6 +41,7 @@ export interface Outcome {
   readonly histories: readonly WatchedHistory[];
   readonly truth: FinalTruth;
   readonly faultsHit: number;
+  readonly routerTroubles: number;
 }
 
 export type WatchedHistory = WatchHistory & Pick<SubscriberPlan, 'watched'>;
@@ -47,10 +50,12 @@ export type WatchedHistory = WatchHistory & Pick<SubscriberPlan, 'watched'>;
  * Lets all clients do what they have planned while the platform fails as planned, then ends the trouble and waits until
  * nothing changes any more and every subscriber has heard of it.
  */
-export async function runScenario(scenario: Scenario, { platform, gateways, journal }: Stage): Promise<Outcome> {
+export async function runScenario(scenario: Scenario, stage: Stage): Promise<Outcome> {
+  const { platform, gateways, troubled, journal } = stage;
   const before = await readPlatform(await connectRest(platform));
   const subscribers = scenario.subscribers.map(
-    (plan, index) => new Subscriber(plan, { gateways, journal, name: `subscriber ${index}` }),
+    (plan, index) =>
+      new Subscriber(plan, { gateways, callbackRouter: troubled.router, journal, name: `subscriber ${index}` }),
   );
 
   platform.faults.set(scenario.faults);
@@ -101,7 +106,7 @@ export async function runScenario(scenario: Scenario, { platform, gateways, jour
   ).catch(() => undefined);
   await Promise.all(subscribers.map((subscriber) => subscriber.stop()));
   await Promise.all(following);
-  return { histories: histories(), truth, faultsHit };
+  return { histories: histories(), truth, faultsHit, routerTroubles: troubled.hits };
 }
 
 interface Clients {

@@ -4,7 +4,7 @@ import type { Violation } from '../support/history/violation.ts';
 import { startPlatform } from '../support/platform.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { TrackedClock } from '../support/tracked-clock.ts';
-import type { Transport } from '../support/transports.ts';
+import type { AnyTransport } from '../support/transports.ts';
 import { checkFeeds, checkRun } from './check-run.ts';
 import { callTimeoutMs } from './fault-scripts.ts';
 import { createdKinds, Journal } from './journal.ts';
@@ -12,12 +12,13 @@ import { activeResources, checkLeftovers } from './leftovers.ts';
 import { Replicas } from './replicas.ts';
 import { type Outcome, runScenario } from './run-scenario.ts';
 import { type Scenario, scenarioOf } from './scenario.ts';
+import { startTroubledRouter } from './troubled-router.ts';
 
 export interface SeedOptions {
   /** Gateways that share a Redis, where there are several. @default 1 */
   readonly replicas?: number;
   /** How everybody subscribes. @default whatever the seed says for each */
-  readonly transport?: Transport;
+  readonly transport?: AnyTransport;
 }
 
 /** What one run did, and what was wrong with it. */
@@ -25,6 +26,7 @@ export interface SeedReport {
   readonly seed: number;
   readonly operations: number;
   readonly faultsHit: number;
+  readonly routerTroubles: number;
   readonly creates: number;
   readonly unknownOutcomes: number;
   readonly reconnects: number;
@@ -60,6 +62,7 @@ export async function runSeed(seed: number, { replicas = 1, transport }: SeedOpt
     seed,
     operations: journal.operations,
     faultsHit: outcome.faultsHit,
+    routerTroubles: outcome.routerTroubles,
     creates: creates.length,
     unknownOutcomes: creates.filter((attempt) => attempt.outcome.kind === 'unknown').length,
     reconnects: sessions.filter(({ after }) => after !== null).length,
@@ -69,7 +72,7 @@ export async function runSeed(seed: number, { replicas = 1, transport }: SeedOpt
   };
 }
 
-const over = (transport: Transport | undefined, scenario: Scenario): Scenario =>
+const over = (transport: AnyTransport | undefined, scenario: Scenario): Scenario =>
   transport === undefined
     ? scenario
     : { ...scenario, subscribers: scenario.subscribers.map((plan) => ({ ...plan, transport })) };
@@ -92,9 +95,14 @@ async function runOnStage(
     logger: createLogger({ level: 'error' }),
   });
   await using redis = replicas === 1 ? null : await startRedisServer();
-  const env = { UPSTREAM_TIMEOUT_MS: String(callTimeoutMs), ...(redis === null ? {} : { REDIS_URL: redis.url }) };
+  await using troubled = await startTroubledRouter(scenario.routerTroubles);
+  const env = {
+    UPSTREAM_TIMEOUT_MS: String(callTimeoutMs),
+    SUBSCRIPTION_CALLBACK_URLS: troubled.router.url,
+    ...(redis === null ? {} : { REDIS_URL: redis.url }),
+  };
   await using gateways = await Replicas.start(replicas, () => startGateway({ platform, clock: clocks.gateway, env }));
-  const outcome = await runScenario(scenario, { platform, gateways, journal });
+  const outcome = await runScenario(scenario, { platform, gateways, troubled, journal });
   const feeds = await checkFeeds(gateways);
   return { outcome, violations: [...feeds, ...checkRun(scenario, { journal, outcome, logs: gateways.logs })] };
 }

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
-import { type Transport, transports } from '../support/transports.ts';
+import { type AnyTransport, allTransports } from '../support/transports.ts';
 import { type FaultScript, faultScript } from './fault-scripts.ts';
+import { type RouterTrouble, routerTroubles } from './troubled-router.ts';
 
 /** What one run does: everything that chance decides follows from the seed. */
 export interface Scenario {
   readonly faults: FaultScript;
+  readonly routerTroubles: readonly RouterTrouble[];
   readonly subscribers: readonly SubscriberPlan[];
   readonly queriers: readonly (readonly QueryStep[])[];
   readonly exporters: readonly (readonly ExportStep[])[];
@@ -15,7 +17,7 @@ export interface Scenario {
 export interface SubscriberPlan {
   readonly watched: 'exportJobs' | 'segmentJobs' | 'schedules';
   readonly scope: 'everything' | 'ids' | 'statuses';
-  readonly transport: Transport;
+  readonly transport: AnyTransport;
   /** Picks what is followed by id. */
   readonly pick: number;
   /** After how many events of each subscription the client leaves and comes back; the last one stays. */
@@ -55,7 +57,7 @@ const subscriber = (watched: SubscriberPlan['watched'], scope: SubscriberPlan['s
   fc.record({
     watched: fc.constant(watched),
     scope: fc.constant(scope),
-    transport: fc.constantFrom(...transports),
+    transport: fc.constantFrom(...allTransports),
     pick,
     leavesAfter: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
     cutAtOperation: fc.option(fc.integer({ min: 5, max: 150 })),
@@ -121,6 +123,7 @@ const stepsOf = <Step>(step: fc.Arbitrary<Step>, min: number, max: number) =>
 /** 50 clients: 20 that subscribe, 15 that query, 15 that write. */
 const scenario: fc.Arbitrary<Scenario> = fc.record({
   faults: faultScript,
+  routerTroubles,
   subscribers: fc.tuple(
     ...times3('exportJobs', 4, 4, 3),
     ...times3('segmentJobs', 2, 2, 2),

@@ -15,8 +15,11 @@ export interface CallbackMessage {
   readonly errors?: readonly GraphQLFailure[];
 }
 
-/** How a callback is answered: as the protocol says, with another status, never, or by a broken connection. */
-export type Reply = 'by the protocol' | number | 'hang' | 'drop';
+/**
+ * How a callback is answered: as the protocol says, with another status, never, or by a broken connection, after it was
+ * taken or before.
+ */
+export type Reply = 'by the protocol' | number | 'hang' | 'drop' | 'take and drop';
 
 export interface SubscribeRequest {
   readonly graphqlUrl: string;
@@ -131,10 +134,11 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
     if (reply !== 'hang') topic.underWay.delete(response);
     if (reply === 'drop') response.destroy();
     else if (typeof reply === 'number') response.writeHead(reply, { location: 'http://127.0.0.1:9/' }).end('secret');
-    else if (reply === 'by the protocol') {
+    else if (reply !== 'hang') {
       // It may have gone while the answer was awaited.
       const status = topics.get(message.id) === topic ? take(topic, message) : 404;
-      response.writeHead(status, protocolHeader).end();
+      if (reply === 'take and drop') response.destroy();
+      else response.writeHead(status, protocolHeader).end();
     }
   };
 
@@ -177,6 +181,8 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
             headers: {
               'content-type': 'application/json',
               accept: 'application/json, application/json;callbackSpec=1.0',
+              // One that is kept may be closed by the gateway in the moment in which it is used again.
+              connection: 'close',
               ...headers,
             },
             body: JSON.stringify({
