@@ -19,7 +19,10 @@ export function callerHeadersOf(headers: RequestHeaders): RequestHeaders {
 
 /**
  * Members of `connectionParams` under which federation routers pass headers on: Apollo Router wraps what it was given in
- * another `connectionParams`, Cosmo and Hive nest what the client sent or the headers of its upgrade request.
+ * another `connectionParams`, others nest it under `headers`. Cosmo put there what its client had sent as `extensions`,
+ * with the headers of that client's upgrade, until it moved them to each operation:
+ * https://cosmo-docs.wundergraph.com/router/subscriptions-migration. Of an operation they are not read: what its router
+ * propagates comes with the upgrade, other callers over other sockets, and `extensions` are whatever a client writes.
  */
 const envelopes = ['headers', 'connectionParams', 'initialPayload', 'upgradeHeaders', 'extensions'];
 /** How deep envelopes may lie in each other. */

@@ -13,8 +13,10 @@ export interface Callbacks extends AsyncDisposable {
   /** Whether the router says that the subscription is its own. */
   confirm(target: CallbackTarget, signal: AbortSignal): Promise<boolean>;
   /**
-   * Sends the results from now on. A subscription of the same caller that calls the same router under the same id has
-   * been left behind by a client that has gone: it ends without a word, or the router would be told everything twice.
+   * Sends the results from now on. By the protocol a router makes an id for each operation, and none comes twice. Where
+   * something between the router and here sends a request again, the subscription of the same caller, router and id that
+   * is under way ends without a word, or the router would be told everything twice. Other replicas are not asked: they
+   * would tell it the same, under the same cursors.
    * @param operation ends it
    */
   start(

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { type CallbackRouter, startCallbackRouter } from '../support/callback-router.ts';
@@ -179,6 +180,29 @@ function isPossible(door: Door, query: string): boolean {
   if (query === watch) return streamingDoors.some((each) => each === door);
   return door !== 'HTTP callbacks' && (query === read || door !== 'GET');
 }
+
+it('an operation on a socket is that of the caller of the socket, whatever credential its extensions hold', async () => {
+  const other = await token({ sandboxes: ['prod', 'dev'] });
+  const extensions = { ...other, upgradeHeaders: other, initialPayload: other, headers: other };
+  const socket = new WebSocket(gateways.service.webSocketUrl, 'graphql-transport-ws');
+  const next = async (): Promise<unknown> => JSON.parse(String((await once(socket, 'message'))[0]));
+  const send = (message: object) => socket.send(JSON.stringify(message));
+  try {
+    await once(socket, 'open');
+    const acknowledged = next();
+    send({ type: 'connection_init', payload: await token({ sandboxes: ['prod'], scope: 'exports:read' }) });
+    expect(await acknowledged).toEqual({ type: 'connection_ack' });
+    const answered = next();
+    const query = '{ viewer { canWrite sandboxes { name } } }';
+    send({ id: '1', type: 'subscribe', payload: { query, extensions } });
+    expect(await answered).toMatchObject({
+      type: 'next',
+      payload: { data: { viewer: { canWrite: false, sandboxes: [{ name: 'prod' }] } } },
+    });
+  } finally {
+    socket.terminate();
+  }
+});
 
 describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mode) => {
   const allowed = () => (mode === 'embedded' ? {} : mode === 'passthrough' ? ofPlatform() : token());

@@ -169,7 +169,7 @@ describe('a subscription by callbacks', () => {
     expect(actions()).toEqual(['check', 'next', 'check', 'complete']);
   });
 
-  it.each<[Reply]>([[503], ['drop']])(
+  it.each<[Reply]>([[503], ['drop'], ['take and drop']])(
     'sends an event again that was answered with %s, and then the next one',
     async (bad) => {
       subscribe();

@@ -25,8 +25,10 @@ describe('the headers of a connection', () => {
     ['Apollo Router', { connectionParams: { token: 'Bearer a' } }, { authorization: 'Bearer a' }],
     ['Apollo Router with parameters of a plugin', { connectionParams: { authorization: 'Bearer a' } }, none],
     ['Apollo Router with headers of a plugin', { connectionParams: { headers: bearer } }, none],
+    ['Cosmo, which propagates headers', {}, { authorization: 'Bearer a' }],
+    ['Cosmo, for a client that sent it in its own connection_init', bearer, none],
     [
-      'Cosmo, for a client that sent it in its own connection_init',
+      'Cosmo before its overhaul of subscriptions, for a client that sent it in its own connection_init',
       {
         ...bearer,
         extensions: { upgradeHeaders: {}, upgradeQueryParams: {}, initialPayload: bearer },
@@ -34,14 +36,18 @@ describe('the headers of a connection', () => {
       none,
     ],
     [
-      'Cosmo, for a client that sent it as a header of its upgrade request',
+      'Cosmo before its overhaul, for a client that sent it as a header of its upgrade request',
       {
         extensions: { upgradeHeaders: bearer, upgradeQueryParams: { token: 'x' } },
       },
       none,
     ],
-    ['Cosmo, where its headers are lists', { extensions: { upgradeHeaders: { Authorization: ['Bearer a'] } } }, none],
-    ['Cosmo, where only the extensions hold it', { extensions: { initialPayload: bearer } }, none],
+    [
+      'Cosmo of then, its headers being lists',
+      { extensions: { upgradeHeaders: { Authorization: ['Bearer a'] } } },
+      none,
+    ],
+    ['Cosmo of then, where only the extensions hold it', { extensions: { initialPayload: bearer } }, none],
     ['Hive Gateway with connectionParams', bearer, none],
     ['Hive Gateway that is told to fill them in', { authorization: 'Bearer a', 'x-sandbox-name': '' }, none],
     ['Hive Router that copies headers', { 'user-agent': 'hive', authorization: 'Bearer a', 'x-request-id': '1' }, none],
