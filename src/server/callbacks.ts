@@ -2,7 +2,7 @@ import type { ExecutionResult } from 'graphql';
 import type { CallbackConfig } from '../config.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type CallbackClientOptions, createCallbackClient } from './callback-client.ts';
+import { createCallbackClient } from './callback-client.ts';
 import { type CallbackTarget, confirm, type DeliveryOptions, deliver, goingDown } from './callback-delivery.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { createCallbackPolicy } from './callback-policy.ts';
@@ -25,9 +25,7 @@ export interface Callbacks extends AsyncDisposable {
   ): void;
 }
 
-export interface CallbacksOptions
-  extends Pick<CallbackClientOptions, 'lookup'>,
-    Omit<DeliveryOptions, 'send' | 'clock'> {
+export interface CallbacksOptions extends Omit<DeliveryOptions, 'send' | 'clock'> {
   readonly config: CallbackConfig;
   readonly clock: Pick<Clock, 'sleep' | 'deadline'>;
   readonly logger: Logger;
@@ -47,8 +45,7 @@ const farewellMs = 2_000;
 export function createCallbacks({ config, clock, logger, metrics, ...options }: CallbacksOptions): Callbacks | null {
   if (config.urls.length === 0) return null;
   const policy = createCallbackPolicy(config);
-  const { lookup } = options;
-  const client = createCallbackClient({ policy, clock, logger, metrics, ...(lookup === undefined ? {} : { lookup }) });
+  const client = createCallbackClient({ policy, clock, logger, metrics });
   const running = new Map<string, Delivery>();
 
   return {
