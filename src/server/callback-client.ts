@@ -57,7 +57,7 @@ export const callbackProtocol = { 'subscription-protocol': 'callback/1.0' } as c
 
 export function createCallbackClient(options: CallbackClientOptions): CallbackClient {
   const { policy, clock, logger, metrics, random = Math.random, lookup = systemLookup } = options;
-  const closing = new AbortController();
+  let closed = false;
   const agent = new Agent({
     connections: maxInFlightPerRouter,
     maxOrigins: maxRouters,
@@ -90,7 +90,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
       }
       logger.debug({ err: error, router: origin }, 'a callback was not answered');
       // After a silence it may still be taken at some time, and must not come after what follows.
-      return signal.aborted || closing.signal.aborted ? 'failed' : null;
+      return signal.aborted || closed ? 'failed' : null;
     }
   };
 
@@ -101,7 +101,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
       if (attempt === maxAttempts) return 'failed';
       try {
         const pauseMs = random() * firstPauseMs * 2 ** (attempt - 1);
-        await clock.sleep(pauseMs, AbortSignal.any([signal, closing.signal]));
+        await clock.sleep(pauseMs, signal);
       } catch {
         return 'failed';
       }
@@ -116,7 +116,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
       return outcome;
     },
     [Symbol.asyncDispose]: async () => {
-      closing.abort();
+      closed = true;
       await agent.destroy();
     },
   };

@@ -21,12 +21,12 @@ export interface DeliveryOptions {
   readonly clock: Pick<Clock, 'sleep'>;
   readonly connections: Pick<LiveConnections, 'add'>;
   readonly maskError: MaskError;
+  /** Aborts when there is no time left for last words. */
+  readonly closing: AbortSignal;
 }
 
 /** Which part of the heartbeat's interval passes before the next one is sent; the rest is for its way. */
 const heartbeatShare = 2 / 3;
-
-const never = new AbortController().signal;
 
 /** Asks a router whether it is the one that has subscribed, and still is. */
 export const confirm = (
@@ -44,7 +44,7 @@ export async function deliver(
   results: AsyncIterable<ExecutionResult>,
   target: CallbackTarget,
   operation: AbortController,
-  { send, clock, connections, maskError }: DeliveryOptions,
+  { send, clock, connections, maskError, closing }: DeliveryOptions,
 ): Promise<void> {
   const { signal } = operation;
   // A router would wait for the next heartbeat in vain, and its client would be told that all is complete.
@@ -90,7 +90,7 @@ export async function deliver(
   const errors = signal.aborted ? lastWords(signal.reason, maskError) : ended;
   if (errors !== null) {
     const rest = errors.length === 0 ? '' : `,"errors":${JSON.stringify(errors)}`;
-    await send(target.url, message('complete', target, rest), never);
+    await send(target.url, message('complete', target, rest), closing);
   }
   operation.abort();
   await beating;

@@ -25,7 +25,7 @@ export interface Callbacks extends AsyncDisposable {
   ): void;
 }
 
-export interface CallbacksOptions extends Omit<DeliveryOptions, 'send' | 'clock'> {
+export interface CallbacksOptions extends Pick<DeliveryOptions, 'connections' | 'maskError'> {
   readonly config: CallbackConfig;
   readonly clock: Pick<Clock, 'sleep' | 'deadline'>;
   readonly logger: Logger;
@@ -46,6 +46,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
   if (config.urls.length === 0) return null;
   const policy = createCallbackPolicy(config);
   const client = createCallbackClient({ policy, clock, logger, metrics });
+  const closing = new AbortController();
   const running = new Map<string, Delivery>();
 
   return {
@@ -58,7 +59,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
       const run = async () => {
         metrics.began();
         await before?.ended;
-        await deliver(results, target, operation, { ...options, clock, send: client.send });
+        await deliver(results, target, operation, { ...options, clock, send: client.send, closing: closing.signal });
         metrics.ended();
         if (running.get(key) === delivery) running.delete(key);
       };
@@ -72,6 +73,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
       using deadline = clock.deadline(farewellMs);
       const late = new Promise<void>((resolve) => deadline.signal.addEventListener('abort', () => resolve()));
       await Promise.race([ended, late]);
+      closing.abort();
       await client[Symbol.asyncDispose]();
       await ended;
     },

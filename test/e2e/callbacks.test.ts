@@ -311,6 +311,22 @@ describe('a subscription by callbacks', () => {
   });
 });
 
+it('a router that does not answer keeps the gateway from going down for two seconds', async () => {
+  subscribe();
+  await eventually(() => expect(told()).toEqual(['0']));
+  router.reply = () => 'hang';
+  let closed = false;
+  const closing = gateway.close().then(() => {
+    closed = true;
+  });
+  await eventually(() => expect(actions().at(-1)).toBe('complete'));
+  await connectionClock.advanceBy(1_999);
+  expect(closed).toBe(false);
+  await connectionClock.advanceBy(1);
+  await closing;
+  expect([connectionClock.pending(), connectionClock.pending('deadline')]).toEqual([0, 0]);
+});
+
 describe('heartbeats', () => {
   const checks = () => actions().filter((action) => action === 'check').length - 1;
 
