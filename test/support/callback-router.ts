@@ -202,7 +202,10 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
               topics.delete(id);
               controller.error(errors ?? new Error(`The gateway answers with ${status}.`));
             })
-            .catch((error: unknown) => controller.error(error));
+            .catch((error: unknown) => {
+              topics.delete(id);
+              controller.error(error);
+            });
         },
         cancel: () => void topics.delete(id),
       });
