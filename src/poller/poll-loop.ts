@@ -41,6 +41,8 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   #candidacy: AbortController | null = null;
   #announced: Promise<void> = Promise.resolve();
   /** The next announcement has not been made yet: it will tell of every change until then. */
+  /** Whether there were members when it was last looked at. */
+  #watched = false;
   #announces = false;
   #sleep: AbortController | null = null;
   /** Something happened since the step under way began. */
@@ -76,8 +78,11 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   /** To be called when members come and go: begins or ends what that asks for. */
   membersChanged(): void {
     if (this.#closed) return;
-    if (this.#seat === null && this.#options.members.size > 0) this.#start();
-    else this.wake();
+    const watched = this.#options.members.size > 0;
+    if (this.#seat === null && watched) this.#start();
+    // Only who comes first, or leaves last, changes what is to be done next: the others need not pay for a look at it.
+    else if (watched !== this.#watched) this.wake();
+    this.#watched = watched;
     if (this.#announces) return;
     this.#announces = true;
     this.#announced = this.#announce();
