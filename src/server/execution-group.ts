@@ -14,6 +14,16 @@ export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'oper
  * those who come back together are told. For a member that is further behind, the event is executed again.
  */
 const maxKeptResults = 256;
+/**
+ * How long a result is told to who comes to the event later, in milliseconds. The snapshot of a quiet feed is the same
+ * event for hours, while what the platform says of its jobs, and which runs of a schedule are next, is not.
+ */
+const maxResultAgeMs = 5_000;
+
+interface KeptResult {
+  result: ExecutionResult | PendingResult;
+  readonly executedAtMs: number;
+}
 
 export interface ExecutionGroupOptions {
   /** Those of the first member: whichever member's they are, the results are the same. */
@@ -28,7 +38,7 @@ export interface ExecutionGroupOptions {
 export class ExecutionGroup {
   readonly #options: ExecutionGroupOptions;
   /** By event, in the order of execution. */
-  readonly #results = new Map<unknown, ExecutionResult | PendingResult>();
+  readonly #results = new Map<unknown, KeptResult>();
   #members = 0;
 
   constructor(options: ExecutionGroupOptions) {
@@ -46,14 +56,23 @@ export class ExecutionGroup {
 
   /** What the group is told of an event, with its errors masked. */
   resultOf(event: unknown): ExecutionResult | PendingResult {
+    const executedAtMs = this.#options.args.contextValue.clock.now().getTime();
+    this.#forgetBefore(executedAtMs - maxResultAgeMs);
     const known = this.#results.get(event);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.result;
     const result = this.#execute(event);
     // Where nobody else is, nobody comes to the event later.
     if (this.#members === 1) return result;
-    this.#results.set(event, result);
+    this.#results.set(event, { result, executedAtMs });
     if (this.#results.size > maxKeptResults) this.#results.delete(this.#results.keys().next().value);
     return result;
+  }
+
+  #forgetBefore(timeMs: number): void {
+    for (const [event, { executedAtMs }] of this.#results) {
+      if (executedAtMs > timeMs) return;
+      this.#results.delete(event);
+    }
   }
 
   #execute(event: unknown): ExecutionResult | PendingResult {
@@ -71,14 +90,18 @@ export class ExecutionGroup {
     if (!(result instanceof Promise)) return this.#finish(result);
     const giveUp = () => {
       // One who was alone when it began has not put it there.
-      if (this.#results.get(event) === pending) this.#results.delete(event);
+      if (this.#results.get(event)?.result === pending) this.#results.delete(event);
       wanted?.abort();
     };
     const finished = result.then((found) => {
       // Nobody is there any more to be told what was given up, and there is nothing to log about it.
       if (wanted?.signal.aborted) return found;
       const final = this.#finish(found);
-      if (this.#results.get(event) === pending) this.#results.set(event, final);
+      const kept = this.#results.get(event);
+      if (kept?.result !== pending) return final;
+      // What the platform could not be asked is asked again for who comes later.
+      if (final instanceof SharedResult) kept.result = final;
+      else this.#results.delete(event);
       return final;
     });
     const pending = new PendingResult(finished, giveUp);

@@ -17,6 +17,7 @@ import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { schema } from '../../../src/schema/index.ts';
 import { callPatternOf } from '../../../src/server/operation-cost.ts';
 import { useSharedExecution } from '../../../src/server/plugins/use-shared-execution.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { exportJob, tenantOf } from '../poller/fake-platform.ts';
 
 /** How deep a random selection goes. */
@@ -74,6 +75,7 @@ function contextOf(): GatewayContext {
     canRead: true,
     expiresAt: null,
     signal: new AbortController().signal,
+    clock: new FakeClock(),
     watch: {
       exportJobs: {
         subscribe: async () =>

@@ -7,6 +7,7 @@ import { WatchStream } from '../../../src/events/watch-stream.ts';
 import { ExecutionGroup } from '../../../src/server/execution-group.ts';
 import { publicError } from '../../../src/server/graphql-error.ts';
 import { SharedFlow } from '../../../src/server/shared-flow.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 interface Item {
   readonly id: string;
@@ -38,7 +39,7 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
   const operation = new AbortController();
   await stream.open({ signal: operation.signal });
   // What an execution of this schema may use of a context.
-  const contextValue = { forEvent: () => contextValue } as unknown as GatewayContext;
+  const contextValue = { clock: new FakeClock(), forEvent: () => contextValue } as unknown as GatewayContext;
   const group = new ExecutionGroup({
     args: {
       schema,

@@ -4,6 +4,7 @@ import type { GatewayContext } from '../../../src/context/context.ts';
 import { ExecutionGroup } from '../../../src/server/execution-group.ts';
 import { publicError } from '../../../src/server/graphql-error.ts';
 import { SharedStream } from '../../../src/server/shared-stream.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 const schema = buildSchema('type Query { number: Int } type Subscription { number: Int! }');
 const failing = {
@@ -23,7 +24,7 @@ function setUp(events: readonly unknown[]) {
     }
   }
   // What an execution of this schema may use of a context.
-  const contextValue = { forEvent: () => contextValue } as unknown as GatewayContext;
+  const contextValue = { clock: new FakeClock(), forEvent: () => contextValue } as unknown as GatewayContext;
   const group = new ExecutionGroup({
     args: { schema, document: parse('subscription { number }'), contextValue },
     scope: 'tenant',

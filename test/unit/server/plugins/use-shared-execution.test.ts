@@ -1,10 +1,11 @@
 import { type ExecutionResult, type GraphQLObjectType, isObjectType } from 'graphql';
 import { createSchema, createYoga } from 'graphql-yoga';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
 import { createSubscriptionQuota } from '../../../../src/context/subscription-quota.ts';
 import { createErrorMask } from '../../../../src/server/graphql-error.ts';
 import { useSharedExecution } from '../../../../src/server/plugins/use-shared-execution.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 import { tenantOf } from '../../poller/fake-platform.ts';
 
 const typeDefs = /* GraphQL */ `
@@ -21,11 +22,24 @@ interface Ask {
   readonly credential?: string;
 }
 
+/** A question to somebody who may take his time. */
+interface Asked {
+  readonly by: string;
+  readonly signal: AbortSignal;
+  readonly answer: (text: string) => void;
+  readonly fail: (error: Error) => void;
+}
+
+let clock: FakeClock;
+beforeEach(() => {
+  clock = new FakeClock();
+});
+
 /** A pipeline over events that all subscribers are given, with a field that asks somebody who may take his time. */
 function setUp({ most = 100 } = {}) {
   const executed: number[] = [];
   const logged: unknown[] = [];
-  const asked: { readonly by: string; readonly signal: AbortSignal; readonly answer: (text: string) => void }[] = [];
+  const asked: Asked[] = [];
   const ticks = [1, 2, 3].map((number) => ({ number }));
   const ended: number[] = [];
 
@@ -57,7 +71,7 @@ function setUp({ most = 100 } = {}) {
         read: (_: unknown, __: unknown, { credentialFingerprint: by, signal }: GatewayContext) =>
           new Promise<string>((answer, reject) => {
             signal.addEventListener('abort', () => reject(signal.reason));
-            asked.push({ by, signal, answer });
+            asked.push({ by, signal, answer, fail: reject });
           }),
         broken: () => {
           throw new Error('a secret');
@@ -117,13 +131,14 @@ const principal = 'somebody';
 
 /** What the plugin and these resolvers look at; the rest of a context is not there. */
 function contextOf({ sandbox = 'prod', credential = 'a' }: Ask): GatewayContext {
-  const context = {
+  const context: GatewayContext = {
     tenant: tenantOf(sandbox),
     principal,
     credentialFingerprint: credential,
     signal: new AbortController().signal,
+    clock,
     forEvent: (signal: AbortSignal | null) => (signal === null ? context : { ...context, signal }),
-  } as GatewayContext;
+  } as unknown as GatewayContext;
   return context;
 }
 
@@ -228,6 +243,35 @@ describe('a field that asks somebody', () => {
     await expect.poll(() => asked.length).toBe(2);
     asked[1]?.answer('anew');
     expect((await result).data).toEqual({ tick: { number: 1, read: 'anew' } });
+  });
+
+  it('is asked again for one who comes to the event long after it was answered', async () => {
+    const { subscribe, asked } = setUp();
+    const [one, soon, late] = [await subscribe({ query }), await subscribe({ query }), await subscribe({ query })];
+    const early = first(one);
+    await expect.poll(() => asked.length).toBe(1);
+    asked[0]?.answer('then');
+    const told = await early;
+    await clock.advanceBy(4_999);
+    expect(await first(soon)).toBe(told);
+    await clock.advanceBy(1);
+    const result = first(late);
+    await expect.poll(() => asked.length).toBe(2);
+    asked[1]?.answer('now');
+    expect((await result).data).toEqual({ tick: { number: 1, read: 'now' } });
+  });
+
+  it('is asked again for one who comes to the event after it failed', async () => {
+    const { subscribe, asked } = setUp();
+    const [one, late] = [await subscribe({ query }), await subscribe({ query })];
+    const early = first(one);
+    await expect.poll(() => asked.length).toBe(1);
+    asked[0]?.fail(new Error('out of reach'));
+    expect((await early).errors).toHaveLength(1);
+    const result = first(late);
+    await expect.poll(() => asked.length).toBe(2);
+    asked[1]?.answer('again');
+    expect((await result).data).toEqual({ tick: { number: 1, read: 'again' } });
   });
 });
 
