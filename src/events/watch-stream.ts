@@ -55,6 +55,8 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   #listener: QuietListener | null = null;
   /** Whether the reader was told that there is nothing. */
   #silent = false;
+  /** Whether the state is to be told again, with nothing taken since. */
+  #confirming = false;
   /** Ends the stream with the signal that it was opened with. */
   #untilAbort: Disposable | null = null;
   readonly #onGrowth = () => this.#tell();
@@ -103,6 +105,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#silent = false;
     const taken = this.#take();
     this.#silent = taken === null;
+    if (!this.#silent) this.#confirming = false;
     return taken;
   }
 
@@ -120,7 +123,9 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
 
   /** Tells the present state again, unless the subscriber still takes what it was told, or there is something new. */
   confirm(): void {
-    if (this.#silent) void this.#confirm();
+    if (!this.#silent) return;
+    this.#confirming = true;
+    void this.#confirm();
   }
 
   async #confirm(): Promise<void> {
@@ -132,7 +137,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
       return;
     }
     this.#tell();
-    if (!this.#silent || reader.start.kind === 'replay') {
+    if (!this.#confirming || reader.start.kind === 'replay') {
       reader.tail[Symbol.dispose]();
       return;
     }
@@ -294,6 +299,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#confirming = false;
     this.#forgetSignal();
     this.#leaveLog();
     this.#pending.clear();

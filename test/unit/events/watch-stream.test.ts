@@ -1,7 +1,8 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type EventLog, LogOverflowError, type LogTail } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
-import type { WatchOptions } from '../../../src/events/watch.ts';
+import type { WatchEvent, WatchOptions } from '../../../src/events/watch.ts';
 import { WatchStream, type WatchStreamOptions } from '../../../src/events/watch-stream.ts';
 
 interface Item {
@@ -17,8 +18,7 @@ interface OpenOptions
   extends Partial<WatchStreamOptions<Item>>,
     Partial<Pick<WatchOptions<Item>, 'after' | 'signal'>> {}
 
-/** A stream, and the iterator of who reads it. */
-async function open(log: EventLog<Item>, { after, signal, ...more }: OpenOptions = {}) {
+async function openStream(log: EventLog<Item>, { after, signal, ...more }: OpenOptions = {}) {
   const stream = new WatchStream<Item>({
     log,
     key,
@@ -30,12 +30,36 @@ async function open(log: EventLog<Item>, { after, signal, ...more }: OpenOptions
     ...more,
   });
   await stream.open({ after, signal: signal ?? new AbortController().signal });
+  return stream;
+}
+
+/** A stream, and the iterator of who reads it. */
+async function open(log: EventLog<Item>, options: OpenOptions = {}) {
+  const stream = await openStream(log, options);
   const events = stream[Symbol.asyncIterator]();
   return {
     next: () => events.next(),
     return: () => events.return(),
     fail: (error: unknown) => stream.fail(error),
     confirm: () => stream.confirm(),
+  };
+}
+
+/** A stream whose reader takes all there is whenever it is told of something. */
+async function listening(log: EventLog<Item>, onEvent: (event: WatchEvent<Item>) => void) {
+  const stream = await openStream(log);
+  let left = false;
+  const onValues = () => {
+    for (let taken = left ? null : stream.take(); taken?.done === false; taken = stream.take()) onEvent(taken.value);
+  };
+  stream.listen({ onValues });
+  onValues();
+  return {
+    confirm: () => stream.confirm(),
+    return: () => {
+      left = true;
+      return stream.return();
+    },
   };
 }
 
@@ -47,6 +71,23 @@ const openedBy = (log: EventLog<Item>, open: EventLog<Item>['open']): EventLog<I
   open,
   [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
 });
+
+/** A log that takes its time to open, and the places in it that are held. */
+function withPlaces(memory: EventLog<Item>, reached: () => Promise<void> = async () => undefined) {
+  const places = new Set<LogTail<Item>>();
+  const log = openedBy(memory, async (options) => {
+    await reached();
+    const { start, tail } = await memory.open(options);
+    const place: LogTail<Item> = {
+      ended: false,
+      take: () => tail.take(),
+      [Symbol.dispose]: () => void places.delete(place),
+    };
+    places.add(place);
+    return { start, tail: place };
+  });
+  return { log, places };
+}
 
 /** A log whose tail fails once with the given error, as that of another process may. */
 function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
@@ -175,7 +216,7 @@ describe('a watch stream', () => {
     const stream = await open(log);
     const next = stream.next();
     stream.confirm();
-    await new Promise(setImmediate);
+    await turn();
     expect(opened).toBe(2);
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     expect((await next).value).toMatchObject({ kind: 'CREATED', entity: item('a') });
@@ -183,19 +224,8 @@ describe('a watch stream', () => {
 
   it('leaves no place behind in a log that it began anew while its state was to be told again', async () => {
     await using memory = createMemoryEventLog({ key, maxEntries: 1 });
-    const places = new Set<LogTail<Item>>();
     let reached = Promise.resolve();
-    const log = openedBy(memory, async (options) => {
-      await reached;
-      const { start, tail } = await memory.open(options);
-      const place: LogTail<Item> = {
-        ended: false,
-        take: () => tail.take(),
-        [Symbol.dispose]: () => void places.delete(place),
-      };
-      places.add(place);
-      return { start, tail: place };
-    });
+    const { log, places } = withPlaces(memory, () => reached);
     const stream = await open(log);
     const next = stream.next();
     let reach = () => {};
@@ -207,10 +237,51 @@ describe('a watch stream', () => {
     await memory.write({ changes }, { observedAt: at });
     reach();
     expect((await next).value).toMatchObject({ kind: 'SNAPSHOT' });
-    await new Promise(setImmediate);
+    await turn();
     expect(places.size).toBe(1);
     await stream.return();
     expect(places.size).toBe(0);
+  });
+
+  it('leaves no place behind when its listener leaves while its state was to be told again', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const { log, places } = withPlaces(memory);
+    const stream = await listening(log, () => undefined);
+    expect(places.size).toBe(1);
+    stream.confirm();
+    await stream.return();
+    await turn();
+    expect(places.size).toBe(0);
+  });
+
+  it('tells a listener what came while its state was to be told again, and not what was before that', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    let reached = Promise.resolve();
+    const log = openedBy(memory, async (options) => {
+      const reader = await memory.open(options);
+      await reached;
+      return reader;
+    });
+    const told: unknown[] = [];
+    const stream = await listening(log, (event) => told.push([event.kind, event.entity?.version]));
+    let reach = () => {};
+    reached = new Promise((resolve) => {
+      reach = resolve;
+    });
+    stream.confirm();
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
+      { observedAt: at },
+    );
+    await turn();
+    reach();
+    await turn();
+    expect(told).toEqual([
+      ['SNAPSHOT', 0],
+      ['CHANGED', 1],
+    ]);
+    await stream.return();
   });
 
   it('fails when the log fails, once, and is over then', async () => {
