@@ -21,8 +21,8 @@ export interface GraphqlSocketOptions extends OperationDeps {
 /** How long a socket may stay silent before it has sent `connection_init`, in milliseconds. */
 const connectionInitTimeoutMs = 3_000;
 
-/** Bytes that a close frame holds beside its code. */
-const maxCloseReasonLength = 120;
+/** Bytes that a close frame holds beside its code. Of more, ws makes no frame, but throws. */
+const maxCloseReasonBytes = 123;
 
 /**
  * With these ends the stream of a caller who has no right to it any more, and the operation of one who is no longer let
@@ -158,7 +158,8 @@ export class GraphqlSocket implements OperationSocket {
   }
 
   #close(code: number, reason: string): void {
-    this.#sender.close(code, reason.slice(0, maxCloseReasonLength));
+    const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(maxCloseReasonBytes));
+    this.#sender.close(code, reason.slice(0, read));
   }
 }
 

@@ -73,14 +73,18 @@ const formOf = (text: string): unknown => {
   return { ...message, payload: { data, errors: errors?.map(({ path }: { path: unknown }) => path) } };
 };
 
-function listen(): Heard & { send(text: string): undefined; close(code?: number): void } {
+/** Bytes of a reason that ws takes; of one more, it throws. */
+const maxReasonBytes = 123;
+
+function listen(): Heard & { send(text: string): undefined; close(code?: number, reason?: string): void } {
   const heard = {
     messages: [] as unknown[],
     closed: null as number | null,
     send: (text: string): undefined => {
       if (heard.closed === null) heard.messages.push(formOf(text));
     },
-    close: (code?: number) => {
+    close: (code?: number, reason = '') => {
+      if (Buffer.byteLength(reason) > maxReasonBytes) throw new RangeError('The reason is too long.');
       heard.closed ??= code ?? 1005;
     },
   };
@@ -229,6 +233,11 @@ describe('a socket', () => {
   it.each(['connection_ack', 'next', 'error'])('that says what only servers say is closed: %s', async (type) => {
     const payload = type === 'error' ? [{ message: 'x' }] : { data: {} };
     expect((await play(ours(), [init, { id: '1', type, payload }])).closed).toBe(4400);
+  });
+
+  it.each(['x', 'é', '€', '😀', 'x😀'])('is closed for an id that is taken, however long it is: %s', async (sign) => {
+    const silent = subscribe('subscription { silent }', sign.repeat(200));
+    expect((await play(ours(), [init, silent, silent])).closed).toBe(4409);
   });
 
   it('with a document that is none says so, and goes on', async () => {
