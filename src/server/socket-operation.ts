@@ -82,6 +82,7 @@ export class SocketOperation implements ResultReceiver {
     if (request === null) throw new Error('An operation runs once.');
     const direct = new DirectResults();
     const operation = await openOperation(this.#deps, payload, { headers, signal: request.signal }, direct);
+    if (this.#over) return null;
     const args = operation.prepare();
     if (!('document' in args)) {
       this.fail(...args);

@@ -1,0 +1,169 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { createSchema, createYoga } from 'graphql-yoga';
+import { expect, it } from 'vitest';
+import type { GatewayContext } from '../../../src/context/context.ts';
+import { createSubscriptionQuota } from '../../../src/context/subscription-quota.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import { WatchStream } from '../../../src/events/watch-stream.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { createErrorMask } from '../../../src/server/graphql-error.ts';
+import { useSharedExecution } from '../../../src/server/plugins/use-shared-execution.ts';
+import { SocketOperation } from '../../../src/server/socket-operation.ts';
+import type { Yoga } from '../../../src/server/yoga.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { tenantOf } from '../poller/fake-platform.ts';
+
+interface Item {
+  readonly id: string;
+}
+
+const observedAt = new Date('2030-01-01T00:00:00Z');
+const principal = 'somebody';
+
+/** A step of the pipeline that goes on when the test says so. */
+interface Gate {
+  readonly passed: Promise<void>;
+  open(): void;
+}
+
+function closedGate(): Gate {
+  let open = () => {};
+  const passed = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { passed, open: () => open() };
+}
+
+/** An operation on a socket, behind whose pipeline there is a log of one item. */
+async function setUp() {
+  const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
+  await log.write({ learned: [{ id: 'a' }] }, { observedAt });
+
+  const seen = { created: 0, executed: 0, watching: 0 };
+  const known = closedGate();
+  const begun = closedGate();
+  const watch = async (signal: AbortSignal) => {
+    const stream = new WatchStream<Item>({
+      log,
+      key: ({ id }) => id,
+      isTerminal: () => false,
+      newestFirst: (a, b) => a.id.localeCompare(b.id),
+      ids: null,
+      matches: null,
+      onEnd: () => {
+        seen.watching -= 1;
+      },
+    });
+    await stream.open({ signal });
+    seen.watching += 1;
+    await begun.passed;
+    return stream;
+  };
+  const schema = createSchema<GatewayContext>({
+    typeDefs: /* GraphQL */ `
+      type Query { ok: Boolean }
+      type Mutation { create: Int! }
+      type Subscription { items: Item! }
+      type Item { cursor: String! }
+    `,
+    resolvers: {
+      Mutation: {
+        create: () => {
+          seen.created += 1;
+          return seen.created;
+        },
+      },
+      Subscription: {
+        items: {
+          subscribe: (_: unknown, __: unknown, { signal }: GatewayContext) => watch(signal),
+          resolve: (event: unknown) => {
+            seen.executed += 1;
+            return event;
+          },
+        },
+      },
+    },
+  });
+
+  const maskError = createErrorMask(createLogger({ level: 'silent' }));
+  const quota = createSubscriptionQuota(1);
+  const yoga = createYoga({
+    schema,
+    context: async ({ operation }: Parameters<Yoga['getEnveloped']>[0] & object) => {
+      await known.passed;
+      return contextOf(operation?.signal);
+    },
+    plugins: [useSharedExecution({ maskError, quota })],
+    logging: false,
+    // Of the context of the gateway, there is what these resolvers look at.
+  }) as unknown as Yoga;
+
+  const messages: string[] = [];
+  const socket = {
+    send: (message: string): undefined => void messages.push(JSON.parse(message).type),
+    ended: () => undefined,
+    failed: () => undefined,
+  };
+  const operation = new SocketOperation('1', socket, {
+    yoga,
+    findDocument: ({ query }) => query ?? null,
+    maskError,
+  });
+  const run = (query: string) => operation.run({ query }, () => null);
+  const isFree = () => {
+    try {
+      quota.open(principal)[Symbol.dispose]();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return { operation, run, messages, seen, known, begun, isFree };
+}
+
+function contextOf(signal: AbortSignal | undefined): GatewayContext {
+  const context = {
+    tenant: tenantOf(),
+    principal,
+    credentialFingerprint: 'x',
+    clock: new FakeClock(),
+    signal,
+    forEvent: () => context,
+  } as unknown as GatewayContext;
+  return context;
+}
+
+const subscription = 'subscription { items { cursor } }';
+
+it('an operation whose client leaves before its caller is known is not executed', async () => {
+  const { operation, run, messages, seen, known } = await setUp();
+  const running = run('mutation { create }');
+  operation.cancel();
+  known.open();
+  await running;
+  expect(seen.created).toBe(0);
+  expect(messages).toEqual([]);
+});
+
+it.each<[string, (gates: { readonly known: Gate; readonly begun: Gate }) => void]>([
+  ['before its caller is known', () => {}],
+  ['while it begins', ({ known }) => known.open()],
+  [
+    'when it has begun',
+    ({ known, begun }) => {
+      known.open();
+      begun.open();
+    },
+  ],
+])('a subscription whose client leaves %s leaves nothing behind', async (_, goOn) => {
+  const { operation, run, seen, known, begun, isFree } = await setUp();
+  const running = run(subscription);
+  goOn({ known, begun });
+  await turn();
+  operation.cancel();
+  known.open();
+  begun.open();
+  await running;
+  expect(isFree()).toBe(true);
+  expect(seen.watching).toBe(0);
+});
