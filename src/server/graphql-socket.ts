@@ -98,6 +98,10 @@ export class GraphqlSocket implements OperationSocket {
     for (const operation of this.#operations) operation.cancel();
   }
 
+  get open(): boolean {
+    return this.#sender.open;
+  }
+
   send(message: string): Promise<void> | undefined {
     return this.#sender.send(message);
   }

@@ -10,6 +10,8 @@ import { textOf } from './shared-result.ts';
 
 /** The socket of an operation, as far as the operation uses it. */
 export interface OperationSocket {
+  /** Whether what is sent may arrive. */
+  readonly open: boolean;
   /** @returns resolves when there is room for the next message; undefined: there is */
   send(message: string): Promise<void> | undefined;
   /** Called once, when the operation is over. */
@@ -55,6 +57,8 @@ export class SocketOperation implements ResultReceiver {
   }
 
   next(result: ExecutionResult): Promise<void> | undefined {
+    // It is a while until a socket that closes is closed, and a snapshot is long.
+    if (!this.#socket.open) this.cancel();
     if (this.#over) return undefined;
     const { id } = this;
     return this.#socket.send(

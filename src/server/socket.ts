@@ -4,8 +4,10 @@ import type { Clock } from '../runtime/clock.ts';
 import { maxBufferedBytes } from './live-body.ts';
 import { afterReading, type LiveConnection, type LiveConnections } from './live-connections.ts';
 
-/** A socket as `graphql-ws` wants to send over it. */
+/** A socket as far as something is told over it. */
 export interface SocketSender {
+  /** Whether it is neither closed nor being closed: what is sent over another one does not arrive. */
+  readonly open: boolean;
   /**
    * What is returned resolves when the client's side has room again, so that what an operation tells next is made only
    * then; undefined: there is room. What one turn of the event loop brings goes out in one write.
@@ -29,7 +31,7 @@ export interface SocketDeps {
   readonly connections: LiveConnections;
   readonly clock: Pick<Clock, 'deadline'>;
   /** What lies under the socket. */
-  readonly stream: Pick<Socket, 'cork' | 'uncork' | 'writableCorked'>;
+  readonly stream: Pick<Socket, 'cork' | 'uncork' | 'writable' | 'writableCorked'>;
 }
 
 /**
@@ -56,10 +58,15 @@ export class AttendedSocket implements SocketSender, LiveConnection {
     socket.on('close', () => membership[Symbol.dispose]());
   }
 
+  get open(): boolean {
+    // ws hears that its connection is lost later than those who wait to have sent something over it.
+    return this.#socket.readyState === this.#socket.OPEN && this.#stream.writable;
+  }
+
   send(data: string): Promise<void> | undefined {
     const socket = this.#socket;
     // What cannot be sent any more is no failure: the socket is closed, which ends its operations.
-    if (socket.readyState !== socket.OPEN || !this.#hasRoom()) return undefined;
+    if (!this.open || !this.#hasRoom()) return undefined;
     writeTogether(this.#stream);
     if (socket.bufferedAmount + data.length > maxWaitingBytes) {
       return new Promise((resolve) => socket.send(data, () => resolve()));

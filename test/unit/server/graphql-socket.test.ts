@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { GraphqlSocket } from '../../../src/server/graphql-socket.ts';
+import type { SocketSender } from '../../../src/server/socket.ts';
 import type { Yoga } from '../../../src/server/yoga.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -76,8 +77,11 @@ const formOf = (text: string): unknown => {
 /** Bytes of a reason that ws takes; of one more, it throws. */
 const maxReasonBytes = 123;
 
-function listen(): Heard & { send(text: string): undefined; close(code?: number, reason?: string): void } {
+function listen(): Heard & SocketSender & { send(text: string): undefined } {
   const heard = {
+    get open() {
+      return heard.closed === null;
+    },
     messages: [] as unknown[],
     closed: null as number | null,
     send: (text: string): undefined => {

@@ -34,10 +34,11 @@ function closedGate(): Gate {
   return { passed, open: () => open() };
 }
 
-/** An operation on a socket, behind whose pipeline there is a log of one item. */
-async function setUp() {
+/** An operation on a socket, behind whose pipeline there is a log of as many items as the test says. */
+async function setUp({ items = 1 } = {}) {
   const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
-  await log.write({ learned: [{ id: 'a' }] }, { observedAt });
+  const learned = Array.from({ length: items }, (_, index) => ({ id: String(index) }));
+  await log.write({ learned }, { observedAt });
 
   const seen = { created: 0, executed: 0, watching: 0 };
   const known = closedGate();
@@ -100,6 +101,7 @@ async function setUp() {
 
   const messages: string[] = [];
   const socket = {
+    open: true,
     send: (message: string): undefined => void messages.push(JSON.parse(message).type),
     ended: () => undefined,
     failed: () => undefined,
@@ -118,7 +120,7 @@ async function setUp() {
       return false;
     }
   };
-  return { operation, run, messages, seen, known, begun, isFree };
+  return { operation, socket, run, messages, seen, known, begun, isFree };
 }
 
 function contextOf(signal: AbortSignal | undefined): GatewayContext {
@@ -164,6 +166,22 @@ it.each<[string, (gates: { readonly known: Gate; readonly begun: Gate }) => void
   known.open();
   begun.open();
   await running;
+  expect(isFree()).toBe(true);
+  expect(seen.watching).toBe(0);
+});
+
+it('a subscription ends with its socket, and executes nothing more for it', async () => {
+  const { socket, run, messages, seen, known, begun, isFree } = await setUp({ items: 100 });
+  socket.send = (message) => {
+    messages.push(JSON.parse(message).type);
+    if (messages.length === 2) socket.open = false;
+  };
+  known.open();
+  begun.open();
+  await run(subscription);
+  expect(messages).toEqual(['next', 'next']);
+  // The one that finds it closed is the last.
+  expect(seen.executed).toBe(3);
   expect(isFree()).toBe(true);
   expect(seen.watching).toBe(0);
 });

@@ -44,6 +44,16 @@ const tooMany = 2 * Math.ceil(maxBufferedBytes / large.length);
 const closed = (socket: WebSocket) => once(socket, 'close').then(([code]) => code);
 
 describe('a socket', () => {
+  it.each<[string, () => void]>([
+    ['is being closed', () => sender.close(1000)],
+    ['has lost its connection', () => stream.destroy()],
+  ])('that %s is not open any more, before it is closed', (_, end) => {
+    expect(sender.open).toBe(true);
+    end();
+    expect(served.readyState).not.toBe(WebSocket.CLOSED);
+    expect(sender.open).toBe(false);
+  });
+
   it('makes who sends wait until the client reads', async () => {
     client.pause();
     let sent = 0;
