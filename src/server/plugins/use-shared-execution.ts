@@ -93,6 +93,6 @@ function keyOf(
     scope === 'tenant' ? null : contextValue.credentialFingerprint,
     operationName ?? null,
     // One that is missing has its default, which null has not.
-    variables.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
+    variables.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),
   ]);
 }

@@ -176,6 +176,11 @@ describe('two subscriptions to the same event', () => {
     ['of two tenants', { query: echo }, { query: echo, sandbox: 'dev' }],
     ['with other variables', { query: echo, variables: { text: 'x' } }, { query: echo, variables: { text: 'y' } }],
     ['with null in place of a default', { query: echo, variables: { text: null } }, { query: echo }],
+    [
+      'with null for a variable that is named as what every object has',
+      { query: echo.replaceAll('$text', '$toString'), variables: { toString: null } },
+      { query: echo.replaceAll('$text', '$toString') },
+    ],
     ['of two credentials, when somebody is asked', { query: read, credential: 'a' }, { query: read, credential: 'b' }],
     [
       'with another operation of the document',
