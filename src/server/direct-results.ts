@@ -23,7 +23,7 @@ export class DirectResults {
   /** Null: there are none, and what the pipeline answers is all. */
   take(): SharedFlow | null {
     const flow = this.#flow;
-    // The group of the subscriptions keeps the context in which this stands.
+    // Whoever still holds the context in which this stands shall not hold the flow with it.
     this.#flow = null;
     return flow;
   }

@@ -26,8 +26,10 @@ interface KeptResult {
 }
 
 export interface ExecutionGroupOptions {
-  /** Those of the first member: whichever member's they are, the results are the same. */
-  readonly args: SubscriptionArgs;
+  /** That of the first member: whichever member's it is, the results are the same. */
+  readonly operation: Omit<SubscriptionArgs, 'contextValue'>;
+  /** Of the first member, too. No more of its context: the group outlives it, and its request with it. */
+  readonly context: Pick<GatewayContext, 'forEvent' | 'clock'>;
   readonly scope: EventAudience['scope'];
   readonly maskError: MaskError;
   /** Called when the last member has left. */
@@ -56,7 +58,7 @@ export class ExecutionGroup {
 
   /** What the group is told of an event, with its errors masked. */
   resultOf(event: unknown): ExecutionResult | PendingResult {
-    const executedAtMs = this.#options.args.contextValue.clock.now().getTime();
+    const executedAtMs = this.#options.context.clock.now().getTime();
     this.#forgetBefore(executedAtMs - maxResultAgeMs);
     const known = this.#results.get(event);
     if (known !== undefined) return known.result;
@@ -76,16 +78,12 @@ export class ExecutionGroup {
   }
 
   #execute(event: unknown): ExecutionResult | PendingResult {
-    const { args, scope } = this.#options;
-    const { schema, document, operationName, variableValues, contextValue } = args;
+    const { operation, context, scope } = this.#options;
     const wanted = scope === 'tenant' ? null : new AbortController();
     const result = execute({
-      schema,
-      document,
-      operationName,
-      variableValues,
+      ...operation,
       rootValue: event,
-      contextValue: contextValue.forEvent(wanted === null ? null : wanted.signal),
+      contextValue: context.forEvent(wanted === null ? null : wanted.signal),
     });
     if (!(result instanceof Promise)) return this.#finish(result);
     const giveUp = () => {

@@ -37,14 +37,21 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
   const documents = new WeakMap<DocumentNode, DocumentGroups>();
 
   const groupOf = (args: SubscriptionArgs): ExecutionGroup => {
-    const { schema, document } = args;
+    const { schema, document, operationName, variableValues, contextValue } = args;
     const known = documents.get(document) ?? { audience: audienceOf(schema, document), groups: new Map() };
     documents.set(document, known);
     const { audience, groups } = known;
     const key = keyOf(audience, args);
-    const group =
-      groups.get(key) ??
-      new ExecutionGroup({ args, scope: audience.scope, maskError, onEmpty: () => void groups.delete(key) });
+    const present = groups.get(key);
+    if (present !== undefined) return present;
+    const { forEvent, clock } = contextValue;
+    const group = new ExecutionGroup({
+      operation: { schema, document, operationName, variableValues },
+      context: { forEvent, clock },
+      scope: audience.scope,
+      maskError,
+      onEmpty: () => void groups.delete(key),
+    });
     groups.set(key, group);
     return group;
   };

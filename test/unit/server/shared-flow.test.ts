@@ -41,11 +41,8 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
   // What an execution of this schema may use of a context.
   const contextValue = { clock: new FakeClock(), forEvent: () => contextValue } as unknown as GatewayContext;
   const group = new ExecutionGroup({
-    args: {
-      schema,
-      document: parse('subscription { number }'),
-      contextValue,
-    },
+    operation: { schema, document: parse('subscription { number }') },
+    context: contextValue,
     scope: 'credential',
     maskError: (error) => publicError(error as never),
     onEmpty: () => {

@@ -26,7 +26,8 @@ function setUp(events: readonly unknown[]) {
   // What an execution of this schema may use of a context.
   const contextValue = { clock: new FakeClock(), forEvent: () => contextValue } as unknown as GatewayContext;
   const group = new ExecutionGroup({
-    args: { schema, document: parse('subscription { number }'), contextValue },
+    operation: { schema, document: parse('subscription { number }') },
+    context: contextValue,
     scope: 'tenant',
     maskError: (error) => publicError(error as never),
     onEmpty: () => {
