@@ -90,9 +90,7 @@ async function start(
     compression: config.platform.kind === 'remote',
   });
   lifecycle.add('upstream connections', () => upstream[Symbol.asyncDispose]());
-  lifecycle.add('calls upstream', () =>
-    lifetime.abort(new ShuttingDownError({ message: 'The gateway is going down.' })),
-  );
+  lifecycle.add('calls upstream', () => lifetime.abort(new ShuttingDownError()));
 
   const { mode, ownCredential, authenticate } = createAuthentication({
     auth: config.auth,

@@ -170,6 +170,10 @@ export class OutcomeUnknownError extends GatewayError {
 export class ShuttingDownError extends GatewayError {
   override readonly code = 'SHUTTING_DOWN';
   override readonly retryable = true;
+
+  constructor(options: Partial<GatewayErrorOptions> = {}) {
+    super({ message: 'The gateway is going down.', ...options });
+  }
 }
 
 /**

@@ -159,7 +159,7 @@ export class Feed<Entity extends Observed, Reader, Memory> {
   /** Ends the rounds and the log. Resolves when nothing runs any more. */
   async close(): Promise<void> {
     if (!this.#closed.signal.aborted) {
-      this.#closed.abort(new ShuttingDownError({ message: 'The gateway is going down.' }));
+      this.#closed.abort(new ShuttingDownError());
       this.#waiters.reject(this.#closed.signal.reason);
     }
     await this.#loop.close();

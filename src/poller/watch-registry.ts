@@ -166,7 +166,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   }
 
   async close(): Promise<void> {
-    this.#closed ??= new ShuttingDownError({ message: 'The gateway is going down.' });
+    this.#closed ??= new ShuttingDownError();
     for (const controller of this.#starting) controller.abort(this.#closed);
     for (const stream of this.#streams) stream.fail(this.#closed);
     await Promise.all([...this.#slots.values()].map(({ feed }) => feed.close()));

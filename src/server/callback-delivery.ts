@@ -48,7 +48,7 @@ export async function deliver(
 ): Promise<void> {
   const { signal } = operation;
   // A router would wait for the next heartbeat in vain, and its client would be told that all is complete.
-  const goAway = () => operation.abort(goingDown());
+  const goAway = () => operation.abort(new ShuttingDownError());
   // How often it wants to hear of it, the router says itself.
   using _ = connections.add({ beat: () => {}, goAway });
 
@@ -95,9 +95,6 @@ export async function deliver(
   operation.abort();
   await beating;
 }
-
-/** Why operations end with the gateway. */
-export const goingDown = () => new ShuttingDownError({ message: 'The gateway is going down.' });
 
 /** Without a word of it, a client would be told by its router that all is complete, or wait for ever. */
 const notTaken = () =>

@@ -1,9 +1,10 @@
 import type { ExecutionResult } from 'graphql';
 import type { CallbackConfig } from '../config.ts';
+import { ShuttingDownError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createCallbackClient } from './callback-client.ts';
-import { type CallbackTarget, confirm, type DeliveryOptions, deliver, goingDown } from './callback-delivery.ts';
+import { type CallbackTarget, confirm, type DeliveryOptions, deliver } from './callback-delivery.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { createCallbackPolicy } from './callback-policy.ts';
 
@@ -68,7 +69,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
     },
     [Symbol.asyncDispose]: async () => {
       const deliveries = [...running.values()];
-      for (const { operation } of deliveries) operation.abort(goingDown());
+      for (const { operation } of deliveries) operation.abort(new ShuttingDownError());
       const ended = Promise.all(deliveries.map((delivery) => delivery.ended));
       using deadline = clock.deadline(farewellMs);
       const late = new Promise<void>((resolve) => deadline.signal.addEventListener('abort', () => resolve()));

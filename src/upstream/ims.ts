@@ -113,7 +113,7 @@ export function createClientCredential(options: ClientCredentialOptions): Client
       return { authorization, 'x-api-key': clientId };
     },
     [Symbol.asyncDispose]: async () => {
-      closing.abort(new ShuttingDownError({ message: 'The gateway is going down.' }));
+      closing.abort(new ShuttingDownError());
       await renewal?.catch(() => {});
       await dispatcher.destroy();
     },
