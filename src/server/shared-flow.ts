@@ -71,12 +71,10 @@ export class SharedFlow implements QuietListener {
 
   async #tell(pending: PendingResult, receiver: ResultReceiver): Promise<void> {
     this.#pending = pending;
-    try {
-      const result = await pending.wait();
-      if (!this.#ended) await receiver.next(result);
-    } finally {
+    const result = await pending.wait().finally(() => {
       this.#pending = null;
-    }
+    });
+    if (!this.#ended) await receiver.next(result);
   }
 
   async #goOnAfter(wait: Promise<void>, receiver: ResultReceiver): Promise<void> {
