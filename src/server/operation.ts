@@ -1,4 +1,11 @@
-import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  type OperationTypeNode,
+} from 'graphql';
 import type { OperationRequest } from '../context/create-context.ts';
 import type { DirectResults } from './direct-results.ts';
 import type { FindDocument } from './documents.ts';
@@ -28,6 +35,8 @@ export interface Operation {
 
 /** An operation that can be executed, by the pipeline's own functions. */
 export interface PipelineArgs extends ExecutionArgs {
+  /** Null: the document has no operation of that name, or several and none is named. */
+  readonly kind: `${OperationTypeNode}` | null;
   readonly execute: (args: ExecutionArgs) => unknown;
   readonly subscribe: (args: ExecutionArgs) => unknown;
 }
@@ -52,10 +61,12 @@ export async function openOperation(
         const schema: GraphQLSchema = pipeline.schema;
         const errors = pipeline.validate(schema, document);
         if (errors.length > 0) return errors.map(publicError);
+        const operationName = params.operationName ?? null;
         return {
           schema,
           document,
-          operationName: params.operationName ?? null,
+          operationName,
+          kind: getOperationAST(document, operationName)?.operation ?? null,
           variableValues: params.variables ?? null,
           contextValue,
           execute: pipeline.execute,
@@ -74,12 +85,12 @@ export async function openOperation(
 /** Executes an operation. What the pipeline throws before it executes anything is the answer, too. */
 export async function runOperation(
   args: PipelineArgs,
-  which: 'execute' | 'subscribe',
   maskError: MaskError,
 ): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
   try {
+    const pipeline = args.kind === 'subscription' ? args.subscribe : args.execute;
     // Envelop says of neither function what it answers. It is what graphql's own function of that name does.
-    return (await args[which](args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
+    return (await pipeline(args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
   } catch (error) {
     return { errors: [publicError(maskError(error))] };
   }

@@ -1,4 +1,4 @@
-import { type ExecutionResult, GraphQLError, getOperationAST } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { MessageType, type SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { RequestHeaders } from '../context/request-headers.ts';
@@ -92,9 +92,8 @@ export class SocketOperation implements ResultReceiver {
       this.fail(...args);
       return null;
     }
-    const kind = getOperationAST(args.document, args.operationName)?.operation;
-    if (kind === undefined) throw new GraphQLError('The document has no such operation, or several and none is named.');
-    const result = await runOperation(args, kind === 'subscription' ? 'subscribe' : 'execute', this.#deps.maskError);
+    if (args.kind === null) throw new GraphQLError('The document has no such operation, or several and none is named.');
+    const result = await runOperation(args, this.#deps.maskError);
     const flow = direct.take();
     if (flow === null) return result;
     if (this.#over) {

@@ -1,5 +1,5 @@
 import { finished } from 'node:stream/promises';
-import { type ExecutionResult, type GraphQLError, getOperationAST } from 'graphql';
+import type { ExecutionResult, GraphQLError } from 'graphql';
 import { type GraphQLParams, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { z } from 'zod';
 import type { RequestHeaders } from '../../context/request-headers.ts';
@@ -49,13 +49,13 @@ export function useCallbacks({
       }
       const args = opened.prepare();
       if (!('document' in args)) return refused(args);
-      if (getOperationAST(args.document, args.operationName)?.operation !== 'subscription') {
+      if (args.kind !== 'subscription') {
         throw unusable('', 'only a subscription can be answered by callbacks');
       }
       if (!(await callbacks.confirm(target, signal))) {
         throw unusable('callbackUrl', 'who is called there does not confirm the subscription');
       }
-      const results = await runOperation(args, 'subscribe', maskError);
+      const results = await runOperation(args, maskError);
       if (!isAsyncIterable(results)) return refused(results.errors ?? []);
       // The answer says that the subscription has begun, and no callback comes before it.
       finished(context.res)

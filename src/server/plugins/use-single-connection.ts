@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { type ExecutionResult, getOperationAST } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import { print, TOKEN_HEADER_KEY, TOKEN_QUERY_KEY } from 'graphql-sse';
 import { isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga';
 import { z } from 'zod';
@@ -102,8 +102,7 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
       yield { errors: args };
       return;
     }
-    const kind = getOperationAST(args.document, args.operationName)?.operation;
-    const result = await runOperation(args, kind === 'subscription' ? 'subscribe' : 'execute', maskError);
+    const result = await runOperation(args, maskError);
     if (!isAsyncIterable(result)) {
       yield result;
       return;
