@@ -28,13 +28,13 @@ const told = new WeakMap<LogSnapshot<unknown>, Map<unknown, WatchEvent<unknown>>
 
 /** An event that tells something of a snapshot: the one that others were told, where it is the same. */
 export function toldOnce<Entity>(snapshot: LogSnapshot<Entity>, event: WatchEvent<Entity>): WatchEvent<Entity> {
-  const events = told.get(snapshot) ?? new Map<unknown, WatchEvent<unknown>>();
-  told.set(snapshot, events);
+  const shared = told.get(snapshot) ?? new Map<unknown, WatchEvent<unknown>>();
+  told.set(snapshot, shared);
   const subject = event.entity ?? event.kind;
   // What is kept for a snapshot was made from that snapshot, so it has the same type of entity.
-  const known = events.get(subject) as WatchEvent<Entity> | undefined;
+  const known = shared.get(subject) as WatchEvent<Entity> | undefined;
   if (known?.cursor === event.cursor) return known;
-  events.set(subject, event);
+  shared.set(subject, event);
   return event;
 }
 
