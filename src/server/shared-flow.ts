@@ -1,12 +1,10 @@
+import type { ExecutionResult } from 'graphql';
 import type { QuietListener, QuietStream } from '../runtime/quiet-stream.ts';
 import type { ResultReceiver } from './direct-results.ts';
-import { type ExecutionGroup, PendingResult } from './execution-group.ts';
+import { GroupMember, type GroupMemberOptions } from './group-member.ts';
 
-export interface SharedFlowOptions {
+export interface SharedFlowOptions extends GroupMemberOptions {
   readonly events: QuietStream<unknown>;
-  readonly group: ExecutionGroup;
-  /** Disposed of when the subscription has ended, whoever ended it. */
-  readonly place: Disposable;
 }
 
 /**
@@ -15,18 +13,12 @@ export interface SharedFlowOptions {
  */
 export class SharedFlow implements QuietListener {
   readonly #events: QuietStream<unknown>;
-  readonly #group: ExecutionGroup;
-  readonly #place: Disposable;
+  readonly #member: GroupMember;
   #receiver: ResultReceiver | null = null;
-  /** A result that is waited for. */
-  #pending: PendingResult | null = null;
-  #ended = false;
 
-  constructor({ events, group, place }: SharedFlowOptions) {
+  constructor({ events, ...options }: SharedFlowOptions) {
     this.#events = events;
-    this.#group = group;
-    this.#place = place;
-    group.join();
+    this.#member = new GroupMember(options);
   }
 
   /** To be called once. */
@@ -38,11 +30,8 @@ export class SharedFlow implements QuietListener {
 
   /** Ends the subscription; its receiver hears no more. */
   stop(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#group.leave();
-    this.#pending?.leave();
-    this.#place[Symbol.dispose]();
+    if (this.#member.left) return;
+    this.#member.leave();
     void this.#events.return();
   }
 
@@ -50,7 +39,7 @@ export class SharedFlow implements QuietListener {
     const receiver = this.#receiver;
     if (receiver === null) return;
     try {
-      while (!this.#ended) {
+      while (!this.#member.left) {
         const taken = this.#events.take();
         if (taken === null) return;
         if (taken.done === true) {
@@ -58,8 +47,8 @@ export class SharedFlow implements QuietListener {
           receiver.complete();
           return;
         }
-        const result = this.#group.resultOf(taken.value);
-        const wait = result instanceof PendingResult ? this.#tell(result, receiver) : receiver.next(result);
+        const result = this.#member.resultOf(taken.value);
+        const wait = result instanceof Promise ? this.#tell(result, receiver) : receiver.next(result);
         if (wait === undefined) continue;
         void this.#goOnAfter(wait, receiver);
         return;
@@ -69,12 +58,9 @@ export class SharedFlow implements QuietListener {
     }
   }
 
-  async #tell(pending: PendingResult, receiver: ResultReceiver): Promise<void> {
-    this.#pending = pending;
-    const result = await pending.wait().finally(() => {
-      this.#pending = null;
-    });
-    if (!this.#ended) await receiver.next(result);
+  async #tell(pending: Promise<ExecutionResult>, receiver: ResultReceiver): Promise<void> {
+    const result = await pending;
+    if (!this.#member.left) await receiver.next(result);
   }
 
   async #goOnAfter(wait: Promise<void>, receiver: ResultReceiver): Promise<void> {
@@ -87,7 +73,7 @@ export class SharedFlow implements QuietListener {
   }
 
   #fail(error: unknown, receiver: ResultReceiver): void {
-    if (this.#ended) return;
+    if (this.#member.left) return;
     this.stop();
     receiver.fail(error);
   }

@@ -1,28 +1,20 @@
 import type { ExecutionResult } from 'graphql';
-import { type ExecutionGroup, PendingResult } from './execution-group.ts';
+import { GroupMember, type GroupMemberOptions } from './group-member.ts';
 
 const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-export interface SharedStreamOptions {
+export interface SharedStreamOptions extends GroupMemberOptions {
   readonly events: AsyncIterator<unknown>;
-  readonly group: ExecutionGroup;
-  /** Disposed of when the subscription has ended, whoever ended it. */
-  readonly place: Disposable;
 }
 
 /** What one subscriber is told: the results of its group for the events of its own source. Read one after the other. */
 export class SharedStream implements AsyncIterableIterator<ExecutionResult, undefined> {
   readonly #events: AsyncIterator<unknown>;
-  readonly #group: ExecutionGroup;
-  readonly #place: Disposable;
-  #pending: PendingResult | null = null;
-  #left = false;
+  readonly #member: GroupMember;
 
-  constructor({ events, group, place }: SharedStreamOptions) {
+  constructor({ events, ...options }: SharedStreamOptions) {
     this.#events = events;
-    this.#group = group;
-    this.#place = place;
-    group.join();
+    this.#member = new GroupMember(options);
   }
 
   [Symbol.asyncIterator](): this {
@@ -30,13 +22,13 @@ export class SharedStream implements AsyncIterableIterator<ExecutionResult, unde
   }
 
   async next(): Promise<IteratorResult<ExecutionResult, undefined>> {
+    const member = this.#member;
     try {
       const { done, value: event } = await this.#events.next();
-      if (done === true) this.#leave();
-      if (this.#left) return end;
-      const result = this.#group.resultOf(event);
-      const value = result instanceof PendingResult ? await this.#wait(result) : result;
-      return this.#left ? end : { done: false, value };
+      if (done === true) member.leave();
+      if (member.left) return end;
+      const value = await member.resultOf(event);
+      return member.left ? end : { done: false, value };
     } catch (error) {
       await this.return();
       throw error;
@@ -44,25 +36,8 @@ export class SharedStream implements AsyncIterableIterator<ExecutionResult, unde
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
-    this.#leave();
+    this.#member.leave();
     await this.#events.return?.();
     return end;
-  }
-
-  async #wait(result: PendingResult): Promise<ExecutionResult> {
-    this.#pending = result;
-    try {
-      return await result.wait();
-    } finally {
-      this.#pending = null;
-    }
-  }
-
-  #leave(): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#group.leave();
-    this.#pending?.leave();
-    this.#place[Symbol.dispose]();
   }
 }
