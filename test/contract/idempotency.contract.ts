@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { IdempotencyRecords, IdempotentCreate } from '../../src/context/idempotency.ts';
 import { ConflictError, mayHaveHappened, OutcomeUnknownError, PlatformError } from '../../src/errors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { tenantOf } from '../support/tenants.ts';
+import { otherOrganization, tenantOf } from '../support/tenants.ts';
 
 /** Makes records that hold nothing yet. */
 export type MakeIdempotencyRecords = (clock: FakeClock) => Promise<IdempotencyRecords>;
@@ -58,14 +58,16 @@ export function idempotencyContract(name: string, make: MakeIdempotencyRecords):
       expect(create).toHaveBeenCalledTimes(1);
     });
 
-    it('keep tenants and operations apart', async () => {
+    it.each<[string, Partial<IdempotentCreate>]>([
+      ['sandboxes of one organization', { tenant: tenantOf('dev') }],
+      ['organizations with equal sandbox names', { tenant: tenantOf('prod', otherOrganization) }],
+      ['operations', { operation: 'createSegmentJob' }],
+    ])('keep %s apart', async (_, other) => {
       const { records, create } = await setUp();
       await records.run(request(), create);
-      expect(await records.run(request({ tenant: tenantOf('dev') }), create)).toEqual({ id: 'job-2', replayed: false });
-      expect(await records.run(request({ operation: 'createSegmentJob' }), create)).toEqual({
-        id: 'job-3',
-        replayed: false,
-      });
+      expect(await records.run(request(other), create)).toEqual({ id: 'job-2', replayed: false });
+      expect(await records.run(request(), create)).toEqual({ id: 'job-1', replayed: true });
+      expect(await records.run(request(other), create)).toEqual({ id: 'job-2', replayed: true });
     });
 
     it('free the key when the create was refused', async () => {

@@ -1,8 +1,13 @@
 import { parseTenant, type Tenant } from '../../src/domain/tenant.ts';
 
-/** The tenant of one organization with this sandbox. */
-export function tenantOf(sandbox: string): Tenant {
-  const tenant = parseTenant('0123456789ABCDEF01234567@AdobeOrg', sandbox);
-  if (tenant === null) throw new Error(`${sandbox} cannot be the name of a sandbox.`);
+/** The organization of every tenant that a test does not place elsewhere. */
+const firstOrganization = '0123456789ABCDEF01234567@AdobeOrg';
+/** A second organization. Its sandboxes may have the same names as those of the first. */
+export const otherOrganization = '89ABCDEF0123456789ABCDEF@AdobeOrg';
+
+/** The tenant of an organization with this sandbox. */
+export function tenantOf(sandbox: string, organization: string = firstOrganization): Tenant {
+  const tenant = parseTenant(organization, sandbox);
+  if (tenant === null) throw new Error(`${organization} with the sandbox ${sandbox} is not a tenant.`);
   return tenant;
 }
