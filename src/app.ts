@@ -19,6 +19,7 @@ import { isLoopback } from './runtime/loopback.ts';
 import { startRedis } from './runtime/redis.ts';
 import { schema } from './schema/index.ts';
 import { createCallbacks } from './server/callbacks.ts';
+import { createCors } from './server/cors.ts';
 import { createDocuments } from './server/documents.ts';
 import { createFileHandler } from './server/files.ts';
 import { createErrorMask } from './server/graphql-error.ts';
@@ -183,6 +184,7 @@ async function start(
   const servesHost: ServesHost = ({ hostname, host }) =>
     config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
 
+  const cors = createCors(config.server.corsOrigins);
   const http = createHttpServer({
     graphql: (request, response) => yoga(request, response),
     files: createFileHandler({
@@ -191,6 +193,7 @@ async function start(
         const { files } = upstream.connect(caller, { signal });
         return { stat: () => files.stat(file), read: (range) => files.read({ ...file, range }) };
       },
+      cors,
       clock,
       logger: log,
     }),

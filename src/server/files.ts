@@ -5,6 +5,7 @@ import { GatewayError, httpStatusByCode, NotFoundError, UpstreamUnreadableError 
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { parseRange } from './byte-range.ts';
+import type { Cors } from './cors.ts';
 import { extensionsOf } from './graphql-error.ts';
 
 /** One file of one caller, as far as a download needs it. Null: the platform does not know it. */
@@ -30,6 +31,7 @@ export interface FileHandlerOptions {
   /** @throws {GatewayError} the link is not good */
   readonly open: (token: string) => Download;
   readonly source: (download: Download, signal: AbortSignal) => DownloadSource;
+  readonly cors: Cors;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly logger: Logger;
 }
@@ -48,11 +50,17 @@ const firstPauseMs = 500;
 /** The longest pause that is made because the platform asks for it, in milliseconds; beyond it the download is given up. */
 const longestPauseMs = 30_000;
 
-/** Answers `GET` and `HEAD` of `/files/{token}`: the file's bytes as the platform has them, ranges understood. */
-export function createFileHandler({ open, source, clock, logger }: FileHandlerOptions) {
+const methods = ['GET', 'HEAD'] as const;
+/** Request headers that make a browser send a preflight and that a download understands. */
+const conditionalHeaders = ['range', 'if-match', 'if-none-match', 'if-range'] as const;
+
+/** Serves `GET` and `HEAD` of `/files/{token}`: the file's bytes as the platform has them, also in ranges. */
+export function createFileHandler({ open, source, cors, clock, logger }: FileHandlerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (cors.preflight(request, response, { methods, headers: conditionalHeaders })) return;
+    cors.allow(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { allow: 'GET, HEAD' }).end();
+      response.writeHead(405, { allow: methods.join(', ') }).end();
       return;
     }
     const gone = new AbortController();

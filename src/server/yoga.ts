@@ -6,6 +6,7 @@ import type { CreateContext, OperationRequest } from '../context/create-context.
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Callbacks } from './callbacks.ts';
+import { exposedHeaders, preflightSeconds } from './cors.ts';
 import type { DirectResults } from './direct-results.ts';
 import type { FindDocument } from './documents.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
@@ -62,7 +63,9 @@ export function createYogaServer(options: YogaOptions): Yoga {
       ...(introspection ? [] : [withoutIntrospection]),
     ],
     cors:
-      corsOrigins.length === 0 ? false : { origin: [...corsOrigins], exposedHeaders: ['x-request-id'], maxAge: 600 },
+      corsOrigins.length === 0
+        ? false
+        : { origin: [...corsOrigins], exposedHeaders: [...exposedHeaders], maxAge: preflightSeconds },
     graphiql: graphiql ? graphiqlOptions : false,
     renderGraphiQL,
     landingPage: false,

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { Download } from '../../../src/context/download-links.ts';
 import { type DataSetFileId, platformId } from '../../../src/domain/ids.ts';
 import { parseTenant } from '../../../src/domain/tenant.ts';
-import { ForbiddenError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import { ForbiddenError, RateLimitedError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
+import { createCors } from '../../../src/server/cors.ts';
 import { createFileHandler, type DownloadPiece, type DownloadSource } from '../../../src/server/files.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { exchangeBytes, type HttpHost, httpHost } from './http-host.ts';
@@ -77,6 +78,9 @@ const download: Download = {
   file: { fileId: platformId<DataSetFileId>('file'), name: 'part 0 – é.parquet' },
 };
 
+/** The browser app that may read responses. */
+const origin = 'https://app.example';
+
 interface Gateway extends HttpHost {
   readonly log: Record<string, unknown>[];
   /** The pauses that were made, in milliseconds. */
@@ -92,6 +96,7 @@ async function serve(source: DownloadSource): Promise<Gateway> {
       return download;
     },
     source: () => source,
+    cors: createCors([origin]),
     clock: { sleep: async (ms) => void pauses.push(ms) },
     logger: createLogger({ destination: { write: (line) => void log.push(JSON.parse(line)) } }),
   });
@@ -178,6 +183,55 @@ describe('a download', () => {
     const response = await fetch(`${gateway.url}/files/bad`);
     expect([response.status, response.headers.get('cache-control')]).toEqual([403, 'no-store']);
     expect(await response.json()).toEqual({ message: 'The link is not valid.', code: 'FORBIDDEN', retryable: false });
+  });
+});
+
+describe('a script of a configured origin', () => {
+  const content = bytesOf(1_000);
+  const permitted = ({ headers }: Response) => [headers.get('access-control-allow-origin'), headers.get('vary')];
+
+  it('may read every response to a download, whatever its status', async () => {
+    const failing = (error: Error) => ({ ...fakeSource({ content }), stat: () => Promise.reject(error) });
+    const cases: readonly (readonly [number, DownloadSource, Record<string, string>?, string?, string?])[] = [
+      [200, fakeSource({ content })],
+      [200, fakeSource({ content }), {}, 'HEAD'],
+      [206, fakeSource({ content }), { range: 'bytes=0-9' }],
+      [416, fakeSource({ content }), { range: 'bytes=1000-' }],
+      [403, fakeSource({ content }), {}, 'GET', 'bad'],
+      [404, fakeSource({ content, stat: 'missing' })],
+      [405, fakeSource({ content }), {}, 'POST'],
+      [429, failing(new RateLimitedError({ message: 'Later.', retryAfterMs: 1_000 }))],
+      [500, failing(new Error('unforeseen'))],
+      [502, failing(new UpstreamUnreachableError({ message: 'No connection.' }))],
+    ];
+    for (const [status, source, headers = {}, method = 'GET', token = 'good'] of cases) {
+      await using gateway = await serve(source);
+      const response = await fetch(`${gateway.url}/files/${token}`, { method, headers: { ...headers, origin } });
+      expect([response.status, ...permitted(response)]).toEqual([status, origin, 'Origin']);
+      expect(response.headers.get('access-control-expose-headers')).toContain('content-range');
+      await response.arrayBuffer();
+    }
+  });
+
+  it('may send ranges and conditions, after a preflight for which the platform gets no request', async () => {
+    const source = { stat: () => Promise.reject(new Error('called')), read: () => Promise.reject(new Error('called')) };
+    await using gateway = await serve(source);
+    const response = await get(
+      gateway,
+      { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': 'if-match,range' },
+      'OPTIONS',
+    );
+    expect([response.status, ...permitted(response)]).toEqual([204, origin, 'Origin, Access-Control-Request-Headers']);
+    expect(response.headers.get('access-control-allow-headers')).toBe('if-match,range');
+    expect(response.headers.get('access-control-allow-methods')).toBe('GET, HEAD');
+    expect(gateway.log).toEqual([]);
+  });
+
+  it('of another origin may not', async () => {
+    await using gateway = await serve(fakeSource({ content }));
+    const response = await get(gateway, { origin: 'https://evil.example' });
+    expect([response.status, ...permitted(response)]).toEqual([200, null, 'Origin']);
+    await response.arrayBuffer();
   });
 });
 
@@ -368,6 +422,7 @@ describe('a reader who goes away', () => {
     const log: string[] = [];
     const handler = createFileHandler({
       clock: new FakeClock(),
+      cors: createCors([]),
       open: () => download,
       source: (_, signal) => {
         signals.push(signal);
