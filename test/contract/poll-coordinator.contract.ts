@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FeedName, PollCoordinator, PollMessage, PollSeat } from '../../src/poller/poll-coordinator.ts';
 import { eventually } from '../support/eventually.ts';
-import { tenantOf } from '../support/tenants.ts';
+import { namesakeOf, tenantOf } from '../support/tenants.ts';
 
 /** Makes a coordinator for each of several replicas, which share everything but the process. */
 export type MakeCoordinators = () => { replica(): PollCoordinator } & AsyncDisposable;
@@ -96,12 +96,13 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       expect((await third.elected(never)).term).toBeGreaterThan(lease.term);
     });
 
-    it('settles each feed for itself, whether tenant or kind differ', async () => {
+    it('keeps feeds apart whose organization, sandbox or kind differs', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const feeds: readonly FeedName[] = [
         feed,
         { ...feed, tenant: tenantOf('dev') },
+        { ...feed, tenant: namesakeOf(feed.tenant) },
         { ...feed, kind: `${feed.kind}-too` },
       ];
       const seats = feeds.map((each) => sit(coordinators.replica(), each).seat);
@@ -118,15 +119,17 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       const feed = ownFeed();
       const speaker = sit(coordinators.replica(), feed);
       const listeners = [sit(coordinators.replica(), feed), sit(coordinators.replica(), feed)];
-      const stranger = sit(coordinators.replica(), { ...feed, tenant: tenantOf('dev') });
+      const strangers = [tenantOf('dev'), namesakeOf(feed.tenant)].map((tenant) =>
+        sit(coordinators.replica(), { ...feed, tenant }),
+      );
       const at = new Date('2030-01-01T00:00:00Z');
       const found: PollMessage = { kind: 'found', id: 'a', entity: { id: 'a', createdAt: at, next: undefined }, at };
       await eventually(async () => {
         await speaker.seat.send(found);
         for (const { received } of listeners) expect(received.at(-1)).toEqual(found);
       });
-      expect([speaker.received, stranger.received]).toEqual([[], []]);
-      for (const { seat } of [speaker, ...listeners, stranger]) await seat[Symbol.asyncDispose]();
+      expect([speaker, ...strangers].map(({ received }) => received)).toEqual([[], [], []]);
+      for (const { seat } of [speaker, ...listeners, ...strangers]) await seat[Symbol.asyncDispose]();
     });
 
     it('carries messages of one that has no seat', async () => {

@@ -11,3 +11,6 @@ export function tenantOf(sandbox: string, organization: string = firstOrganizati
   if (tenant === null) throw new Error(`${organization} with the sandbox ${sandbox} is not a tenant.`);
   return tenant;
 }
+
+/** The sandbox of the same name in the second organization. A key without the organization is the same for both. */
+export const namesakeOf = ({ sandbox }: Tenant): Tenant => tenantOf(sandbox, otherOrganization);
