@@ -77,6 +77,7 @@ BatchRef.implement({
     files: t.field({
       extensions: { upstreamCalls: 'each' },
       type: BatchFileConnection,
+      nullable: true,
       description: 'Its files. Readable once the batch is ACTIVE or SUCCESS.',
       args: connectionArgs(t),
       resolve: (batch, args, ctx) => ctx.loaders.files({ ...parsePage(args), batchId: batch.id }),

@@ -4,6 +4,10 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { GatewayContext } from '../context/context.ts';
 import { ForbiddenError } from '../errors.ts';
 
+/** The error of every read by a caller without read access. */
+export const readingNotAllowed = (): ForbiddenError =>
+  new ForbiddenError({ message: 'The token does not allow reading.' });
+
 export const builder = new SchemaBuilder<{
   Context: GatewayContext;
   DefaultFieldNullability: false;
@@ -27,9 +31,9 @@ export const builder = new SchemaBuilder<{
     // Before the stream begins, and not again for each event.
     authorizeOnSubscribe: true,
     unauthorizedError: (_, __, { parentType }) =>
-      new ForbiddenError({
-        message: `The token does not allow ${parentType.name === 'Mutation' ? 'changes' : 'reading'}.`,
-      }),
+      parentType.name === 'Mutation'
+        ? new ForbiddenError({ message: 'The token does not allow changes.' })
+        : readingNotAllowed(),
   },
   defaultFieldNullability: false,
   errors: {

@@ -21,6 +21,7 @@ builder.mutationField('cancelExportJob', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
     type: CancelExportJobPayload,
+    nullable: true,
     description: 'Cancels an export job that has not ended.',
     errors: mutationErrors(NotFoundError, ConflictError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },

@@ -21,6 +21,7 @@ builder.mutationField('cancelSegmentJob', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
     type: CancelSegmentJobPayload,
+    nullable: true,
     description: 'Cancels a segment job that has not ended.',
     errors: mutationErrors(NotFoundError, ConflictError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },

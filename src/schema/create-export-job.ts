@@ -195,6 +195,7 @@ builder.mutationField('createExportJob', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
     type: CreateExportJobPayload,
+    nullable: true,
     description: 'Starts an export into an existing dataset or a new one.',
     errors: mutationErrors(ConflictError),
     args: { input: t.arg({ type: CreateExportJobInput, required: true, description: 'What to export.' }) },

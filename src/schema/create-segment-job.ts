@@ -54,6 +54,7 @@ builder.mutationField('createSegmentJob', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
     type: CreateSegmentJobPayload,
+    nullable: true,
     description: 'Starts an evaluation of segments.',
     errors: mutationErrors(ConflictError),
     args: { input: t.arg({ type: CreateSegmentJobInput, required: true, description: 'What to evaluate.' }) },

@@ -85,6 +85,7 @@ DatasetRef.implement({
     batches: t.field({
       extensions: { upstreamCalls: 'each' },
       type: BatchConnection,
+      nullable: true,
       description: 'Its batches, newest first.',
       args: connectionArgs(t),
       resolve: (dataset, args, ctx) => ctx.loaders.batches({ ...parsePage(args), datasetId: dataset.id }),
@@ -92,6 +93,7 @@ DatasetRef.implement({
     exportJobs: t.field({
       extensions: { upstreamCalls: 'each' },
       type: ExportJobConnection,
+      nullable: true,
       description: 'The export jobs that write into it, newest first.',
       args: {
         ...connectionArgs(t),
@@ -165,6 +167,7 @@ builder.queryFields((t) => ({
   datasets: t.field({
     extensions: { upstreamCalls: 'each' },
     type: DatasetConnection,
+    nullable: true,
     description: 'Datasets, newest first unless ordered otherwise.',
     args: {
       ...connectionArgs(t),
@@ -191,6 +194,7 @@ builder.mutationFields((t) => ({
   createDataset: t.field({
     extensions: { upstreamCalls: 'each' },
     type: CreateDatasetPayload,
+    nullable: true,
     description: 'Creates a dataset that exports can be written into.',
     errors: mutationErrors(),
     args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'What to create.' }) },
@@ -201,6 +205,7 @@ builder.mutationFields((t) => ({
   deleteDataset: t.field({
     extensions: { upstreamCalls: 'each' },
     type: DeleteDatasetPayload,
+    nullable: true,
     description: 'Deletes a dataset. Jobs that still write into it will fail.',
     errors: mutationErrors(NotFoundError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },

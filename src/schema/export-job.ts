@@ -268,6 +268,7 @@ builder.queryFields((t) => ({
   exportJobs: t.field({
     extensions: { upstreamCalls: 'each' },
     type: ExportJobConnection,
+    nullable: true,
     description: 'Export jobs, newest first.',
     args: {
       ...connectionArgs(t),

@@ -61,6 +61,8 @@ function sdlOf(schema: GraphQLSchema): string {
 builder.queryFields((t) => ({
   _entities: t.field({
     extensions: { upstreamCalls: 'each' },
+    // Like `nodes`: each entry is checked.
+    skipTypeScopes: true,
     type: [EntityRef],
     nullable: { list: false, items: true },
     description: 'Entities by their representations, in the same order; null where one does not exist.',

@@ -53,6 +53,7 @@ builder.queryFields((t) => ({
   mergePolicies: t.field({
     extensions: { upstreamCalls: 'each' },
     type: MergePolicyConnection,
+    nullable: true,
     description: 'Merge policies, by name.',
     args: connectionArgs(t),
     resolve: (_, args, ctx) => ctx.loaders.mergePolicies(parsePage(args)),

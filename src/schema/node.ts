@@ -1,7 +1,7 @@
 import { brandWithType } from '@pothos/core';
 import type { GatewayContext } from '../context/context.ts';
 import { InvalidInputError } from '../errors.ts';
-import { builder } from './builder.ts';
+import { builder, readingNotAllowed } from './builder.ts';
 import { hidden } from './federation-directives.ts';
 import { type NodeTypename, splitGlobalId } from './global-id.ts';
 import type { Entity } from './refs.ts';
@@ -25,8 +25,12 @@ export function registerNode(typename: NodeTypename, load: LoadNode): void {
   loaders.set(typename, load);
 }
 
-/** Something by its type and the platform's id, ready for a field of an abstract type; null when it does not exist. */
+/**
+ * Loads an entity for a field of an abstract type; null if it does not exist.
+ * @throws {ForbiddenError} the caller may not read
+ */
 export async function loadEntity(typename: NodeTypename, id: string, ctx: GatewayContext): Promise<Entity | null> {
+  if (!ctx.canRead) throw readingNotAllowed();
   const node = await loaders.get(typename)?.(id, ctx);
   if (node === null || node === undefined) return null;
   // `as never`: the function is typed for the default schema types; a type name is one of the things it takes.
@@ -52,6 +56,8 @@ builder.queryFields((t) => ({
   }),
   nodes: t.field({
     extensions: { upstreamCalls: 'each', ...hidden },
+    // The list is not nullable. Each entry is checked instead, so that a refusal does not null the rest of the response.
+    skipTypeScopes: true,
     type: [Node],
     nullable: { list: false, items: true },
     description: 'Many by their global ids, in the order of `ids`; null where one does not exist.',

@@ -95,6 +95,7 @@ builder.mutationFields((t) => ({
   createSchedule: t.field({
     extensions: { upstreamCalls: 'each' },
     type: CreateSchedulePayload,
+    nullable: true,
     description: 'Creates a schedule.',
     errors: mutationErrors(ConflictError),
     args: { input: t.arg({ type: CreateScheduleInput, required: true, description: 'What to create.' }) },
@@ -111,6 +112,7 @@ builder.mutationFields((t) => ({
   updateSchedule: t.field({
     extensions: { upstreamCalls: 'each' },
     type: UpdateSchedulePayload,
+    nullable: true,
     description: 'Makes a schedule active or inactive, or gives it another time.',
     errors: mutationErrors(NotFoundError, ConflictError),
     args: {
@@ -126,6 +128,7 @@ builder.mutationFields((t) => ({
   deleteSchedule: t.field({
     extensions: { upstreamCalls: 'each' },
     type: DeleteSchedulePayload,
+    nullable: true,
     description: 'Deletes a schedule. What it has started goes on.',
     errors: mutationErrors(NotFoundError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },

@@ -49,6 +49,7 @@ ScheduleRef.implement({
     recentRuns: t.field({
       extensions: { upstreamCalls: 'each' },
       type: [SegmentJobRef],
+      nullable: true,
       description: 'The newest segment jobs that it started, newest first.',
       args: { first: t.arg.int({ description: 'How many, 1 to 100; 5 by default.' }) },
       resolve: ({ id }, args, ctx) => ctx.loaders.runsOfSchedule(id, parseInput(runsInput, args.first, 'first')),
@@ -82,6 +83,7 @@ builder.queryFields((t) => ({
   schedules: t.field({
     extensions: { upstreamCalls: 'each' },
     type: ScheduleConnection,
+    nullable: true,
     description: 'Schedules, newest first.',
     args: connectionArgs(t),
     resolve: (_, args, ctx) => ctx.loaders.schedules(parsePage(args)),

@@ -45,6 +45,7 @@ SegmentDefinitionRef.implement({
     jobs: t.field({
       extensions: { upstreamCalls: 'each' },
       type: SegmentJobConnection,
+      nullable: true,
       description: 'The segment jobs that name it, newest first.',
       args: connectionArgs(t),
       resolve: ({ id }, args, ctx) =>
@@ -69,6 +70,7 @@ builder.queryFields((t) => ({
   segmentDefinitions: t.field({
     extensions: { upstreamCalls: 'each' },
     type: SegmentDefinitionConnection,
+    nullable: true,
     description: 'Segments, newest first.',
     args: connectionArgs(t),
     resolve: (_, args, ctx) => ctx.loaders.segmentDefinitions(parsePage(args)),

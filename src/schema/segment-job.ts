@@ -181,6 +181,7 @@ builder.queryFields((t) => ({
   segmentJobs: t.field({
     extensions: { upstreamCalls: 'each' },
     type: SegmentJobConnection,
+    nullable: true,
     description: 'Segment jobs, newest first unless ordered otherwise.',
     args: {
       ...connectionArgs(t),

@@ -25,22 +25,27 @@ const SandboxRef = builder.objectRef<Sandbox>('Sandbox').implement({
 });
 
 const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'canWrite'>>('Viewer').implement({
-  description: 'Who asks, for which organization and sandbox, and what they may do.',
+  description: 'The caller: its organization, sandbox and permissions.',
   fields: (t) => ({
     organizationId: t.id({ description: 'The organization.', resolve: ({ tenant }) => tenant.org }),
     sandbox: t.field({
       extensions: { upstreamCalls: 'each' },
       type: SandboxRef,
-      description: 'The sandbox of this request.',
-      resolve: async ({ tenant }, _, ctx) => {
-        const known = (await ctx.loaders.sandboxes()).find(({ name }) => name === tenant.sandbox);
+      description:
+        'The sandbox of this request. Only its name is known if the caller may not read, or if the platform’s list of sandboxes is not readable.',
+      resolve: async ({ tenant }, _, { canRead, loaders }) => {
+        // The name comes from the request itself, so that no failure of the platform fails the viewer.
+        const listed = canRead ? await loaders.sandboxes().catch(() => []) : [];
+        const known = listed.find(({ name }) => name === tenant.sandbox);
         return known ?? { name: tenant.sandbox, title: null, type: null, state: null, isDefault: null };
       },
     }),
     sandboxes: t.field({
       extensions: { upstreamCalls: 'each' },
       type: [SandboxRef],
-      description: 'The sandboxes that the caller may use.',
+      nullable: true,
+      authScopes: { read: true },
+      description: 'The sandboxes that the caller may use. Null, with an error, if they are not readable.',
       resolve: async (_, __, { loaders, allowedSandboxes }) => {
         const known = await loaders.sandboxes();
         // The gateway's own credential sees more than the caller may.
@@ -60,7 +65,9 @@ builder.queryField('viewer', (t) =>
   t.field({
     extensions: shareable,
     type: Viewer,
-    description: 'Who asks, for which organization and sandbox, and what they may do.',
+    // Every authenticated caller may read its own rights, so that a client without them can say so.
+    skipTypeScopes: true,
+    description: 'The caller: its organization, sandbox and permissions. Never fails for an authenticated caller.',
     resolve: (_, __, ctx) => ctx,
   }),
 );

@@ -196,7 +196,8 @@ describe('the subgraph', () => {
       await ask(dataset, {}, service),
       await ask(dataset, writer, service),
     ]) {
-      expect(data).toBeNull();
+      expect(data?.['_entities'] ?? [null]).toEqual([null]);
+      expect(data?.['_service']).toBeUndefined();
       expect(errors[0]?.extensions?.['code']).toMatch(/^(UNAUTHENTICATED|FORBIDDEN)$/);
     }
   });
