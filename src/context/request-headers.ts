@@ -29,13 +29,17 @@ const envelopes = ['headers', 'connectionParams', 'initialPayload', 'upgradeHead
 const maxDepth = 4;
 
 /**
- * Reads `connectionParams` as headers: the names of the HTTP headers in any case, at the top or in the envelopes of
- * federation routers; the outermost counts. What is not there is looked up in the headers of the upgrade request.
+ * Headers of a WebSocket connection. A header of the upgrade request wins over the same name in `connectionParams`,
+ * because a router sets the former while its client writes the latter: a router that pins the sandbox, the organization
+ * or the credential must not be overridden by its client. Browsers cannot set headers of the upgrade request.
+ *
+ * `connectionParams` names headers in any case, at the top or in the envelopes of federation routers; the outermost
+ * name counts.
  */
 export function connectionHeaders(connectionParams: unknown, upgrade: RequestHeaders): RequestHeaders {
   const found = new Map<string, string>();
   collect(connectionParams, 1, found);
-  return found.size === 0 ? upgrade : (name) => found.get(name) ?? upgrade(name);
+  return found.size === 0 ? upgrade : (name) => upgrade(name) ?? found.get(name) ?? null;
 }
 
 function collect(source: unknown, depth: number, found: Map<string, string>): void {

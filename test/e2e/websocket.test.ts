@@ -104,6 +104,19 @@ describe('over a WebSocket', () => {
     expect(dev.exportJobs.edges.map(({ node }) => node.id)).toContain(watched);
   });
 
+  it.each([
+    ['flat', { 'x-sandbox-name': 'prod' }],
+    ['under headers', { headers: { 'X-Sandbox-Name': 'prod' } }],
+    ['in the envelope of Cosmo', { extensions: { initialPayload: { 'x-sandbox-name': 'prod' } } }],
+  ])('a sandbox in the headers of the upgrade request wins over connection_init, %s', async (_, payload) => {
+    await using raw = new RawSocket(protocol, { headers: { 'x-sandbox-name': 'dev' } });
+    await raw.opened();
+    raw.send({ type: 'connection_init', payload });
+    expect(await raw.message()).toEqual({ type: 'connection_ack' });
+    raw.send({ id: '1', type: 'subscribe', payload: { query: '{ viewer { sandbox { name } } }' } });
+    expect(await raw.message()).toMatchObject({ payload: { data: { viewer: { sandbox: { name: 'dev' } } } } });
+  });
+
   it('queries and mutations are answered, and then complete', async () => {
     await using viewer = gateway.subscribe(ViewerDocument, {});
     expect(await viewer.rest()).toEqual([await gateway.query(ViewerDocument, {})]);

@@ -74,9 +74,29 @@ describe('the headers of a connection', () => {
     }
   });
 
-  it('are looked up in the upgrade request where connectionParams has none', () => {
+  const everyHeader = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
+  const sentByClient = Object.fromEntries(everyHeader.map((name) => [name.toUpperCase(), 'from-client']));
+  it.each<[place: string, params: unknown]>([
+    ['at the top', sentByClient],
+    ['under headers', { headers: sentByClient }],
+    ['in the envelope of Apollo Router', { connectionParams: sentByClient }],
+    ['in the envelope of Apollo Router, under headers', { connectionParams: { headers: sentByClient } }],
+    ['in the envelope of Cosmo', { extensions: { initialPayload: sentByClient } }],
+    ['as the upgrade headers that Cosmo reports', { extensions: { upgradeHeaders: sentByClient } }],
+    ['everywhere', { ...sentByClient, headers: sentByClient, extensions: { initialPayload: sentByClient } }],
+  ])('of the upgrade request win over those that the client names %s', (_, params) => {
+    const pinned = (name: string) => `pinned ${name}`;
+    const headers = connectionHeaders(params, pinned);
+    expect(everyHeader.map(headers)).toEqual(everyHeader.map(pinned));
+    for (const name of everyHeader) {
+      const onlyOne = connectionHeaders(params, (asked) => (asked === name ? 'pinned' : null));
+      expect(everyHeader.map(onlyOne)).toEqual(everyHeader.map((asked) => (asked === name ? 'pinned' : 'from-client')));
+    }
+  });
+
+  it('are those of connectionParams where the upgrade request has none', () => {
     expect(connectionHeaders({}, upgrade)('x-sandbox-name')).toBe('from-upgrade');
-    expect(connectionHeaders({ 'x-sandbox-name': 'dev' }, upgrade)('x-sandbox-name')).toBe('dev');
+    expect(connectionHeaders({ authorization: 'Bearer a' }, upgrade)('authorization')).toBe('Bearer a');
     expect(connectionHeaders({}, upgrade)('authorization')).toBeNull();
   });
 
