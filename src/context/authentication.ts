@@ -11,6 +11,7 @@ import {
 import type { AuthMode } from './context.ts';
 import { createKeySet } from './key-set.ts';
 import { serviceAuthentication } from './service-authentication.ts';
+import { createTokenRejections } from './token-rejections.ts';
 
 /** How callers are known, and with whose credential the platform is asked. */
 export interface Authentication {
@@ -27,7 +28,7 @@ export interface AuthenticationOptions {
   /** Makes that of a caller, in the mode in which callers bring theirs. */
   readonly createCallerCredential: PassthroughOptions['createCredential'];
   readonly clock: Clock;
-  readonly logger: Pick<Logger, 'warn'>;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
 /** As whom the gateway asks for tokens. */
@@ -55,9 +56,10 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
       const { clientId, clientSecret, scopes, jwt, onlyOrg, defaultSandbox } = auth;
       const { jwksUrl, issuer, audience, claims } = jwt;
       const credential = createOwnCredential({ clientId, clientSecret, scopes });
-      const keys = createKeySet({ url: jwksUrl, clock, logger });
-      const trusted = { keys, issuer, audience, claims };
-      const authenticate = serviceAuthentication({ ...trusted, credential, onlyOrg, defaultSandbox, clock });
+      const trusted = { keys: createKeySet({ url: jwksUrl, clock, logger }), issuer, audience };
+      const rejections = createTokenRejections({ clock, logger });
+      const rights = { claims, onlyOrg, defaultSandbox };
+      const authenticate = serviceAuthentication({ ...rights, trusted, credential, clock, rejections });
       return { mode: 'SERVICE', ownCredential: credential, authenticate };
     }
   }

@@ -4,50 +4,77 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 export interface KeySetOptions {
-  /** Where the issuer publishes its keys. */
+  /** Address at which the issuer publishes its keys. */
   readonly url: string;
   readonly clock: Clock;
-  readonly logger: Pick<Logger, 'warn'>;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** How old keys may become before they are read again. */
+/** The keys of one issuer. */
+export interface KeySet {
+  /**
+   * Finds the key of a token. A key that is not among those in memory is looked for in a new reading.
+   * @throws {errors.JWKSNoMatchingKey} no key fits
+   * @throws {errors.JWKSMultipleMatchingKeys} several keys fit, because the token names none; iterates over them
+   * @throws {UpstreamUnreachableError} the keys cannot be read, and none that are young enough are in memory
+   */
+  readonly find: JWTVerifyGetKey;
+  /**
+   * Reads the keys again, unless they were read a moment ago.
+   * @returns whether they were read
+   * @throws {UpstreamUnreachableError} the keys cannot be read
+   */
+  refresh(): Promise<boolean>;
+}
+
+/** Age at which keys are read again, in milliseconds. */
 const maxAgeMs = 10 * 60_000;
-/** For how long keys are used on that cannot be read again; a key that was withdrawn stops working at the latest then. */
+/** Age up to which keys stay in use while they cannot be read again. A withdrawn key stops working then at the latest. */
 const maxStaleMs = 24 * 60 * 60_000;
-/** Pause after a reading before a token that names an unknown key leads to another: anybody can send such tokens. */
+/** Pause between two readings while there are keys. It bounds readings, because anybody can send tokens of unknown keys. */
 const cooldownMs = 30_000;
+/** Pause between two readings while there are no keys. It is shorter, because the gateway rejects all callers meanwhile. */
+const cooldownWithoutKeysMs = 5_000;
 /** Deadline of one reading. */
 const readTimeoutMs = 5_000;
+/** Size of the largest key set that is read. Sets of large issuers have about 20 KiB. */
+const maxBodyBytes = 512 * 1_024;
 
 /**
- * The issuer's keys, read when the first token comes and kept in memory. They are read again when a token names a key
- * that is not among them, so that the issuer can rotate its keys at any time, and when they are old. One reading is
- * under way at most, whoever waits for it.
+ * Reads the issuer's keys when the first token arrives and keeps them in memory. The keys are read again when they are
+ * old, and when a token names an unknown key, so that the issuer can rotate its keys at any time. All callers share one
+ * reading. The first failure after a success is logged; the following ones are not.
  *
- * The returned function throws what `createLocalJWKSet` of jose throws when no key fits, and UpstreamUnreachableError
- * while there are no keys because they could not be read.
+ * `createRemoteJWKSet` of jose does not fit, because it reads the clock of the machine, drops keys that are old although
+ * no newer ones can be read, and has no pause between readings that fail.
  */
-export function createKeySet({ url, clock, logger }: KeySetOptions): JWTVerifyGetKey {
+export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
   let keys: { readonly find: JWTVerifyGetKey; readonly readAtMs: number } | null = null;
   let triedAtMs = Number.NEGATIVE_INFINITY;
   let reading: Promise<void> | null = null;
+  let failing = false;
+
+  const ageMs = () => (keys === null ? Number.POSITIVE_INFINITY : clock.now().getTime() - keys.readAtMs);
+  /** The rest of the pause after the last reading, in milliseconds; 0 or less when it is over. */
+  const pauseMs = () => triedAtMs + (ageMs() < maxStaleMs ? cooldownMs : cooldownWithoutKeysMs) - clock.now().getTime();
+  const unreadable = () =>
+    new UpstreamUnreachableError({
+      message: 'The keys that tokens are checked with cannot be read.',
+      retryAfterMs: Math.max(0, pauseMs()),
+    });
 
   const read = async (): Promise<void> => {
     using deadline = clock.deadline(readTimeoutMs);
     triedAtMs = clock.now().getTime();
     try {
-      const answer = await fetch(url, {
-        headers: { accept: 'application/jwk-set+json, application/json' },
-        // A redirect could lead to keys of anybody.
-        redirect: 'error',
-        signal: deadline.signal,
-      });
-      if (!answer.ok) throw new Error(`the answer has status ${answer.status}`);
-      const found: unknown = await answer.json();
-      // jose checks the form of the set itself, and throws JWKSInvalid.
+      const found = await readJson(url, deadline.signal);
+      // jose checks the form of the set, and throws JWKSInvalid.
       keys = { find: createLocalJWKSet(found as JSONWebKeySet), readAtMs: triedAtMs };
+      if (failing) logger.info('the keys that tokens are checked with can be read again');
+      failing = false;
     } catch (error) {
-      logger.warn({ err: error }, 'the keys that tokens are checked with could not be read');
+      if (!failing) logger.warn({ err: error }, 'the keys that tokens are checked with cannot be read');
+      failing = true;
       throw unreadable();
     }
   };
@@ -59,32 +86,57 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): JWTVerifyGe
     return reading;
   };
 
-  const cooledDown = () => clock.now().getTime() - triedAtMs >= cooldownMs;
-
   const current = async (): Promise<JWTVerifyGetKey> => {
-    const ageMs = keys === null ? Number.POSITIVE_INFINITY : clock.now().getTime() - keys.readAtMs;
-    if (keys !== null && (ageMs < maxAgeMs || (ageMs < maxStaleMs && !cooledDown()))) return keys.find;
+    const isStale = ageMs() >= maxStaleMs;
+    if (keys !== null && (ageMs() < maxAgeMs || (!isStale && pauseMs() > 0))) return keys.find;
+    if (isStale && reading === null && pauseMs() > 0) throw unreadable();
     try {
       await readOnce();
     } catch (error) {
-      if (ageMs >= maxStaleMs) throw error;
+      if (isStale) throw error;
     }
     if (keys === null) throw unreadable();
     return keys.find;
   };
 
-  return async (header, token) => {
-    const find = await current();
+  const refresh = async (): Promise<boolean> => {
+    if (reading === null && pauseMs() > 0) return false;
+    await readOnce();
+    return true;
+  };
+
+  const find: JWTVerifyGetKey = async (header, token) => {
+    const known = await current();
     try {
-      return await find(header, token);
+      return await known(header, token);
     } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-      if (reading === null && !cooledDown()) throw error;
-      await readOnce();
-      return await (keys?.find ?? find)(header, token);
+      if (!(error instanceof errors.JWKSNoMatchingKey) || !(await refresh())) throw error;
+      return await (keys?.find ?? known)(header, token);
     }
   };
+
+  return { find, refresh };
 }
 
-const unreadable = () =>
-  new UpstreamUnreachableError({ message: 'The keys that tokens are checked with cannot be read.' });
+/** @throws {Error} when the response is not JSON of status 200 and of bounded size */
+async function readJson(url: string, signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(url, {
+    headers: { accept: 'application/jwk-set+json, application/json' },
+    // A redirect could lead to the keys of another issuer.
+    redirect: 'error',
+    signal,
+  });
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Error(`The response has status ${response.status}.`);
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.byteLength;
+    // Leaving the loop cancels the body.
+    if (size > maxBodyBytes) throw new Error(`The response has more than ${maxBodyBytes} bytes.`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(Buffer.concat(chunks).toString());
+}

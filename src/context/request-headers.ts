@@ -1,12 +1,12 @@
 /** Looks up a header of the caller, by its lower-case name; null when it is absent or is not text. */
 export type RequestHeaders = (name: string) => string | null;
 
-/** The headers that say who calls, over HTTP and as members of `connectionParams` over WebSocket. */
+/** Headers that identify the caller, over HTTP and as members of `connectionParams` over WebSocket. */
 const callerHeaders = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
 
 const none: RequestHeaders = () => null;
 
-/** The headers that say who calls, without the request that they came with: for connections that outlive it by far. */
+/** Copies the headers that identify the caller, so that a long connection does not keep its request in memory. */
 export function callerHeadersOf(headers: RequestHeaders): RequestHeaders {
   const found = callerHeaders.flatMap((name) => {
     const value = headers(name);
@@ -18,11 +18,11 @@ export function callerHeadersOf(headers: RequestHeaders): RequestHeaders {
 }
 
 /**
- * Members of `connectionParams` under which federation routers pass headers on: Apollo Router wraps what it was given in
- * another `connectionParams`, others nest it under `headers`. Cosmo put there what its client had sent as `extensions`,
- * with the headers of that client's upgrade, until it moved them to each operation:
- * https://cosmo-docs.wundergraph.com/router/subscriptions-migration. Of an operation they are not read: what its router
- * propagates comes with the upgrade, other callers over other sockets, and `extensions` are whatever a client writes.
+ * Members of `connectionParams` in which federation routers pass headers on. Apollo Router wraps its parameters in another
+ * `connectionParams`; others use `headers`. Cosmo put what its client had sent into `extensions`, until it moved these
+ * members to each operation: https://cosmo-docs.wundergraph.com/router/subscriptions-migration. The gateway does not read
+ * them from an operation, because a client can write anything there. Headers that Cosmo propagates arrive with the upgrade
+ * request, and callers with other headers have sockets of their own.
  */
 const envelopes = ['headers', 'connectionParams', 'initialPayload', 'upgradeHeaders', 'extensions'];
 /** How deep envelopes may lie in each other. */

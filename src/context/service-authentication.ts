@@ -1,81 +1,69 @@
-import { errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createHash } from 'node:crypto';
+import { errors, type JWTPayload } from 'jose';
 import { parseTenant } from '../domain/tenant.ts';
 import { ForbiddenError, GatewayError, InvalidInputError, TokenExpiredError, UnauthenticatedError } from '../errors.ts';
 import { type Clock, lastMomentMs } from '../runtime/clock.ts';
 import type { Credential } from '../upstream/platform-api.ts';
 import type { Authenticate } from './authenticate.ts';
+import { claimAt, namesIn } from './claims.ts';
 import type { RequestHeaders } from './request-headers.ts';
+import { type TokenRejections, tokenRejectionOf } from './token-rejections.ts';
+import { clockToleranceSeconds, type TrustedIssuer, verifyToken } from './verify-token.ts';
 
-/** Under which names a token's claims say what its bearer may do. */
+/** Claims of a token that state its rights, each as a name or as a path (see `claimAt`). */
 export interface ClaimNames {
   /** One organization id: `0123456789ABCDEF01234567@AdobeOrg`. */
   readonly organization: string;
-  /** A list of sandbox names, as an array or as a text with spaces between them. */
+  /** Sandbox names (see `namesIn`). */
   readonly sandboxes: string;
-  /** A list of scopes in either form, of which `exports:read` and `exports:write` count. */
+  /** Scopes (see `namesIn`), of which `exports:read` and `exports:write` count. */
   readonly scopes: string;
 }
 
 export interface ServiceOptions {
-  /** The gateway's own credential, with which everything is asked of the platform. */
+  /** The gateway's own credential, used for all calls to the platform. */
   readonly credential: Credential;
-  readonly keys: JWTVerifyGetKey;
-  readonly issuer: string;
-  readonly audience: string;
+  readonly trusted: TrustedIssuer;
   readonly claims: ClaimNames;
-  /** The only organization that is served; null serves whichever the token names. */
+  /** The only organization that is served; null serves the organization of each token. */
   readonly onlyOrg: string | null;
-  /** Taken when neither the request nor the token leaves one sandbox alone, provided that the token names it. */
+  /** Sandbox of requests that name none, when their token names several and this one is among them. */
   readonly defaultSandbox: string;
   readonly clock: Pick<Clock, 'now'>;
+  readonly rejections: TokenRejections;
 }
 
 export const readScope = 'exports:read';
 export const writeScope = 'exports:write';
 
-/**
- * What a token may be signed with. Signatures by a shared secret are not among them: with them, everybody who can check
- * a token could make one, and a public key could be passed off as the secret.
- */
-const algorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-];
-
-/** How far the clocks of issuer and gateway may be apart. */
-const clockToleranceSeconds = 30;
-/** Characters that a token may have. Those with many claims reach a few thousand. */
+/** Longest token, in characters. Tokens with many claims have a few thousand. */
 const maxTokenLength = 16_384;
+/** Longest principal, in characters, that is kept as it is. Limits keep thousands of principals in memory. */
+const maxPrincipalLength = 512;
 
 /**
- * Callers bring a JWT of the configured issuer. Its claims name the organization, the sandboxes and the scopes; what
- * they do not name is not allowed.
+ * Authenticates callers by a JWT of the configured issuer. Its claims name the organization, the sandboxes and the scopes;
+ * everything else is not allowed.
  */
 export function serviceAuthentication(options: ServiceOptions): Authenticate {
-  const { credential, claims, onlyOrg, defaultSandbox } = options;
+  const { credential, claims, onlyOrg, defaultSandbox, rejections } = options;
   return async (headers) => {
-    const payload = await verify(bearerToken(headers), options);
-    const org = payload[claims.organization];
-    const sandboxes = namesIn(payload[claims.sandboxes]);
+    const payload = await verify(bearerToken(headers, rejections), options);
+    const org = claimAt(payload, claims.organization);
+    const sandboxes = namesIn(claimAt(payload, claims.sandboxes));
     if (typeof org !== 'string' || (onlyOrg !== null && org !== onlyOrg)) {
+      rejections.add('organization');
       throw new ForbiddenError({ message: 'The token names no organization that is served here.' });
     }
-    const askedOrg = headers('x-gw-ims-org-id');
-    if (askedOrg !== null && askedOrg !== org) {
+    const requestedOrg = headers('x-gw-ims-org-id');
+    if (requestedOrg !== null && requestedOrg !== org) {
+      rejections.add('organization');
       throw new ForbiddenError({ message: 'The token is not for the organization that the request names.' });
     }
     const [only = null, ...more] = sandboxes;
     const sandbox = headers('x-sandbox-name') ?? (more.length === 0 ? only : defaultSandbox);
     if (sandbox === null || !sandboxes.includes(sandbox)) {
+      rejections.add('sandbox');
       throw new ForbiddenError({ message: 'The token does not name the sandbox of the request.' });
     }
     const tenant = parseTenant(org, sandbox);
@@ -84,47 +72,41 @@ export function serviceAuthentication(options: ServiceOptions): Authenticate {
         { path: 'authorization', message: 'the token’s claims do not name an organization and a sandbox' },
       ]);
     }
-    const scopes = namesIn(payload[claims.scopes]);
+    const scopes = namesIn(claimAt(payload, claims.scopes));
     return {
       tenant,
       credential,
-      principal: JSON.stringify(['jwt', payload.iss, payload.sub ?? null, org]),
+      principal: principalOf(payload, org),
       allowedSandboxes: sandboxes,
       canRead: scopes.includes(readScope),
       canWrite: scopes.includes(writeScope),
-      // `exp` is required, so it is there; a token without it would be good for ever. One that shall be may name any number.
+      // `exp` is present because it is required. It may be any number, so that a Date could not hold it.
       expiresAt: new Date(Math.min(((payload.exp ?? 0) + clockToleranceSeconds) * 1_000, lastMomentMs)),
     };
   };
 }
 
-function bearerToken(headers: RequestHeaders): string {
+function principalOf({ iss, sub }: JWTPayload, org: string): string {
+  const principal = JSON.stringify(['jwt', iss, sub ?? null, org]);
+  if (principal.length <= maxPrincipalLength) return principal;
+  return JSON.stringify(['jwt', createHash('sha256').update(principal).digest('base64url')]);
+}
+
+function bearerToken(headers: RequestHeaders, rejections: TokenRejections): string {
   const token = /^bearer +(\S+)$/i.exec(headers('authorization') ?? '')?.[1];
   if (token !== undefined && token.length <= maxTokenLength) return token;
+  if (token !== undefined) rejections.add('too long');
   throw new UnauthenticatedError({ message: 'The header Authorization must hold a bearer token of the issuer.' });
 }
 
-async function verify(token: string, { keys, issuer, audience, clock }: ServiceOptions): Promise<JWTPayload> {
+async function verify(token: string, { trusted, clock, rejections }: ServiceOptions): Promise<JWTPayload> {
   try {
-    const { payload } = await jwtVerify(token, keys, {
-      algorithms,
-      issuer,
-      audience,
-      requiredClaims: ['exp'],
-      clockTolerance: clockToleranceSeconds,
-      currentDate: clock.now(),
-    });
-    return payload;
+    return await verifyToken(token, trusted, clock);
   } catch (error) {
     if (error instanceof GatewayError) throw error;
+    rejections.add(tokenRejectionOf(error));
     if (error instanceof errors.JWTExpired) throw new TokenExpiredError({ message: 'The token has expired.' });
-    // Which check failed is of use to whoever made the token up, too: it is told to nobody.
+    // The client does not receive the reason, because it would help to forge a token.
     throw new UnauthenticatedError({ message: 'The token is not valid.', cause: error });
   }
-}
-
-/** The names in a claim that is a list of texts, or one text with spaces between them; of anything else, none. */
-function namesIn(claim: unknown): readonly string[] {
-  if (typeof claim === 'string') return claim.split(/\s+/).filter((name) => name !== '');
-  return Array.isArray(claim) ? claim.filter((name) => typeof name === 'string') : [];
 }

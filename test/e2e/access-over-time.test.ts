@@ -7,11 +7,11 @@ import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { markOf, parquetMark } from '../support/parquet.ts';
-import { accessToken, platformHeaders, startPlatform, startStub } from '../support/platform.ts';
+import { accessToken, organization, platformHeaders, startPlatform, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 import { allTransports } from '../support/transports.ts';
-import { ExportJobDocument, WatchExportJobsDocument } from './operations.generated.ts';
+import { ExportJobDocument, ViewerDocument, WatchExportJobsDocument } from './operations.generated.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
 beforeAll(async () => {
@@ -106,6 +106,18 @@ describe('the keys of the issuer', () => {
     expect(await ask()).toBeNull();
   });
 
+  it('are all tried for tokens that name none, so that a rotation rejects no caller', async () => {
+    await using service = await startService();
+    const { gateway, issuer } = service;
+    await issuer.addKey();
+    for (const keyId of ['key-1', 'key-2']) {
+      const headers = bearer(await issuer.sign({}, { keyId, namesKey: false }));
+      for (const door of ['POST', 'WebSocket'] as const) {
+        expect((await askAt(door, gateway, { query: read, headers })).code).toBeNull();
+      }
+    }
+  });
+
   it('are somebody else’s trouble when they cannot be read', async () => {
     await using callbackRouter = await startCallbackRouter();
     await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
@@ -118,6 +130,40 @@ describe('the keys of the issuer', () => {
       expect(code).toBe(door === 'WebSocket' ? 'closed with 4403' : 'UPSTREAM_UNREACHABLE');
     }
     expect(platform.requests).toEqual([]);
+  });
+});
+
+describe('a token', () => {
+  it('may state its rights inside other claims', async () => {
+    await using service = await startService({
+      JWT_ORGANIZATION_CLAIM: 'aep.organization',
+      JWT_SANDBOXES_CLAIM: 'aep.sandboxes',
+      JWT_SCOPES_CLAIM: 'realm_access.roles',
+    });
+    const { gateway, issuer } = service;
+    const aep = { organization, sandboxes: ['dev', 'dev'] };
+    const headers = bearer(await issuer.sign({ aep, realm_access: { roles: ['exports:read other'] } }));
+    const { viewer } = await gateway.query(ViewerDocument, {}, headers);
+    expect(viewer.sandbox.name).toBe('dev');
+    const unnamed = bearer(await issuer.sign({ aep: {}, realm_access: { roles: ['exports:read'] } }));
+    expect((await askAt('POST', gateway, { query: read, headers: unnamed })).code).toBe('FORBIDDEN');
+  });
+
+  it('that is rejected has its reason in the log, once for many, and not in the response', async () => {
+    await using service = await startService();
+    const { gateway, issuer } = service;
+    const wrong = bearer(await issuer.sign({ aud: 'others', sub: 'claim-of-the-token' }));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => askAt('POST', gateway, { query: read, headers: wrong })),
+    );
+    expect(new Set(answers.map(({ code }) => code))).toEqual(new Set(['UNAUTHENTICATED']));
+    const { text } = await gateway.send(read, {}, wrong);
+    expect(text).not.toMatch(/aud/i);
+    const rejections = gateway.logs.filter((line) => line.includes('were rejected'));
+    expect(rejections.map((line): unknown => JSON.parse(line))).toEqual([
+      expect.objectContaining({ level: 'warn', reason: 'audience', count: 1 }),
+    ]);
+    expect(gateway.logs.join()).not.toContain('claim-of-the-token');
   });
 });
 

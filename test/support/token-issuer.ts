@@ -12,6 +12,8 @@ export interface SignOptions {
   readonly expiresInSeconds?: number | null;
   /** Which of the issuer's keys signs. @default the newest */
   readonly keyId?: string;
+  /** Whether the token names its key by `kid`. @default true */
+  readonly namesKey?: boolean;
 }
 
 /** An issuer of tokens with its own keys, which it publishes at `jwksUrl`. */
@@ -78,7 +80,7 @@ export async function startTokenIssuer({ clock }: { readonly clock?: Pick<Clock,
     get reads() {
       return reads;
     },
-    sign: async (claims = {}, { expiresInSeconds = 3_600, keyId = newest } = {}) => {
+    sign: async (claims = {}, { expiresInSeconds = 3_600, keyId = newest, namesKey = true } = {}) => {
       const key = keys.get(keyId);
       if (key === undefined) throw new Error(`There is no key ${keyId}.`);
       const nowSeconds = Math.floor((clock?.now() ?? new Date()).getTime() / 1_000);
@@ -93,7 +95,8 @@ export async function startTokenIssuer({ clock }: { readonly clock?: Pick<Clock,
         scope: 'exports:read exports:write',
         ...claims,
       };
-      const token = await new SignJWT(payload).setProtectedHeader({ alg: 'ES256', kid: keyId }).sign(key.privateKey);
+      const header = { alg: 'ES256', ...(namesKey && { kid: keyId }) };
+      const token = await new SignJWT(payload).setProtectedHeader(header).sign(key.privateKey);
       tokens.push(token);
       return token;
     },

@@ -1,33 +1,43 @@
 import { decodeProtectedHeader, type FlattenedJWSInput, type JWTHeaderParameters } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createKeySet } from '../../../src/context/key-set.ts';
+import { createKeySet, type KeySet } from '../../../src/context/key-set.ts';
 import { UpstreamUnreachableError } from '../../../src/errors.ts';
+import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { startStub } from '../../support/platform.ts';
 import { startTokenIssuer, type TokenIssuer } from '../../support/token-issuer.ts';
 
 let issuer: TokenIssuer;
 let clock: FakeClock;
-let warnings: unknown[];
+let logged: unknown[];
+let keys: KeySet;
 let find: (token: string) => Promise<unknown>;
 
 beforeEach(async () => {
   clock = new FakeClock();
   issuer = await startTokenIssuer({ clock });
-  warnings = [];
-  const keys = createKeySet({
-    url: issuer.jwksUrl,
-    clock,
-    logger: { warn: (...values: unknown[]) => void warnings.push(values) },
-  });
-  find = async (token) => {
-    const [protectedHeader = '', payload = '', signature = ''] = token.split('.');
-    const jws: FlattenedJWSInput = { protected: protectedHeader, payload, signature };
-    // The issuer signs with an `alg`, which is all that the type asks for.
-    return await keys(decodeProtectedHeader(token) as JWTHeaderParameters, jws);
-  };
+  logged = [];
+  keys = keysAt(issuer.jwksUrl);
+  find = (token) => findIn(keys, token);
 });
 afterEach(() => issuer[Symbol.asyncDispose]());
+
+const keysAt = (url: string): KeySet =>
+  createKeySet({
+    url,
+    clock,
+    logger: {
+      warn: (_: unknown, message?: string) => void logged.push(`warn ${message}`),
+      info: (message: unknown) => void logged.push(`info ${message}`),
+    },
+  });
+
+async function findIn(set: KeySet, token: string): Promise<unknown> {
+  const [protectedHeader = '', payload = '', signature = ''] = token.split('.');
+  const jws: FlattenedJWSInput = { protected: protectedHeader, payload, signature };
+  // The issuer signs with an `alg`, which is all that the type requires.
+  return await set.find(decodeProtectedHeader(token) as JWTHeaderParameters, jws);
+}
 
 const minutes = (count: number) => count * 60_000;
 
@@ -82,12 +92,12 @@ describe('the keys of an issuer', () => {
     await find(token);
     await find(token);
     expect(issuer.reads).toBe(2);
-    expect(warnings).toHaveLength(1);
     await clock.advanceBy(minutes(24 * 60 - 10) - 1);
     await find(token);
     await clock.advanceBy(1);
     await expect(find(token)).rejects.toBeInstanceOf(UpstreamUnreachableError);
     issuer.setAvailable(true);
+    await clock.advanceBy(5_000);
     await find(token);
   });
 
@@ -95,19 +105,97 @@ describe('the keys of an issuer', () => {
     await using redirecting = await startStub((_, response) => {
       response.writeHead(302, { location: issuer.jwksUrl }).end();
     });
-    const keys = createKeySet({ url: redirecting.url, clock, logger: { warn: () => {} } });
-    const [protectedHeader = '', payload = '', signature = ''] = (await issuer.sign()).split('.');
-    const found = keys({ alg: 'ES256', kid: 'key-1' }, { protected: protectedHeader, payload, signature });
-    await expect(found).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    await expect(findIn(keysAt(redirecting.url), await issuer.sign())).rejects.toBeInstanceOf(UpstreamUnreachableError);
     expect(issuer.reads).toBe(0);
   });
 
-  it('that could not be read at all are read when the next token comes', async () => {
+  it('that could not be read at all are read again after a pause of 5 seconds, whatever tokens come', async () => {
     issuer.setAvailable(false);
     const token = await issuer.sign();
-    await expect(find(token)).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    const read = () => find(token).catch((error: unknown) => error);
+    expect(await read()).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryAfterMs: 5_000 });
+    issuer.setAvailable(true);
+    await clock.advanceBy(4_999);
+    const refusals = await Promise.all(Array.from({ length: 1_000 }, read));
+    expect(new Set(refusals.map((refusal) => refusal instanceof UpstreamUnreachableError))).toEqual(new Set([true]));
+    expect(refusals[0]).toMatchObject({ retryAfterMs: 1 });
+    expect(issuer.reads).toBe(1);
+    await clock.advanceBy(1);
+    await find(token);
+    expect(issuer.reads).toBe(2);
+  });
+
+  it('that fail for long are logged once, and once more when they can be read again', async () => {
+    const token = await issuer.sign();
+    issuer.setAvailable(false);
+    for (let count = 0; count < 3; count += 1) {
+      await expect(find(token)).rejects.toBeInstanceOf(UpstreamUnreachableError);
+      await clock.advanceBy(5_000);
+    }
+    expect(issuer.reads).toBe(3);
+    expect(logged).toEqual(['warn the keys that tokens are checked with cannot be read']);
     issuer.setAvailable(true);
     await find(token);
+    await clock.advanceBy(minutes(10));
+    await find(token);
+    expect(logged).toEqual([
+      'warn the keys that tokens are checked with cannot be read',
+      'info the keys that tokens are checked with can be read again',
+    ]);
+    issuer.setAvailable(false);
+    await clock.advanceBy(minutes(10));
+    await find(token);
+    expect(logged).toHaveLength(3);
+  });
+
+  it('are not read to the end of a response that is too long', async () => {
+    let ended = false;
+    await using endless = await startStub((_, response) => {
+      response.on('close', () => {
+        ended = true;
+      });
+      const write = () => {
+        while (!response.destroyed && response.write(' '.repeat(65_536)));
+      };
+      response.writeHead(200, { 'content-type': 'application/json' }).on('drain', write);
+      write();
+    });
+    await expect(findIn(keysAt(endless.url), await issuer.sign())).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    await eventually(() => expect(ended).toBe(true));
+  });
+
+  it('may fill 512 KiB', async () => {
+    const padding = ' '.repeat(512 * 1_024 - 2 - '{"keys":[]}'.length);
+    let body = '';
+    await using stub = await startStub((_, response) => response.end(body));
+    const token = await issuer.sign();
+    body = `{"keys":[]${padding}  }`;
+    await expect(findIn(keysAt(stub.url), token)).rejects.toThrow(/no applicable key/);
+    body = `{"keys":[]${padding}   }`;
+    await expect(findIn(keysAt(stub.url), token)).rejects.toBeInstanceOf(UpstreamUnreachableError);
+  });
+
+  it.each(['', '[]', '{"keys":1}', 'null', '<html>'])('are not found in the response %j', async (body) => {
+    await using stub = await startStub((_, response) => response.end(body));
+    await expect(findIn(keysAt(stub.url), await issuer.sign())).rejects.toBeInstanceOf(UpstreamUnreachableError);
+  });
+
+  it('are given up when they do not arrive within 5 seconds', async () => {
+    await using silent = await startStub(() => {});
+    const found = findIn(keysAt(silent.url), await issuer.sign());
+    const refused = expect(found).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    await silent.asked('/');
+    await clock.advanceBy(5_000);
+    await refused;
+  });
+
+  it('are refreshed on demand, but not twice within 30 seconds', async () => {
+    await find(await issuer.sign());
+    expect(await keys.refresh()).toBe(false);
+    await clock.advanceBy(29_999);
+    expect(await keys.refresh()).toBe(false);
+    await clock.advanceBy(1);
+    expect(await Promise.all([keys.refresh(), keys.refresh()])).toEqual([true, true]);
     expect(issuer.reads).toBe(2);
   });
 });

@@ -1,6 +1,7 @@
 import { createLocalJWKSet, exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Session } from '../../../src/context/authenticate.ts';
+import type { KeySet } from '../../../src/context/key-set.ts';
 import { type ServiceOptions, serviceAuthentication } from '../../../src/context/service-authentication.ts';
 import {
   ForbiddenError,
@@ -23,6 +24,7 @@ const nowSeconds = Math.floor(clock.now().getTime() / 1_000);
 let keys: Awaited<ReturnType<typeof generateKeyPair>>;
 let strange: typeof keys;
 let options: ServiceOptions;
+let rejected: string[];
 
 beforeAll(async () => {
   keys = await generateKeyPair('RS256', { extractable: true });
@@ -30,15 +32,20 @@ beforeAll(async () => {
   const jwk = await exportJWK(keys.publicKey);
   options = {
     credential,
-    keys: createLocalJWKSet({ keys: [{ ...jwk, kid: 'k', use: 'sig' }] }),
-    issuer,
-    audience,
+    trusted: { keys: keySetOf(createLocalJWKSet({ keys: [{ ...jwk, kid: 'k', use: 'sig' }] })), issuer, audience },
     claims: { organization: 'organization', sandboxes: 'sandboxes', scopes: 'scope' },
     onlyOrg: null,
     defaultSandbox: 'prod',
     clock,
+    rejections: { add: (reason) => void rejected.push(reason) },
   };
 });
+beforeEach(() => {
+  rejected = [];
+});
+
+/** Keys that never change. */
+const keySetOf = (find: KeySet['find']): KeySet => ({ find, refresh: async () => false });
 
 const good = {
   iss: issuer,
@@ -80,16 +87,17 @@ describe('a token', () => {
   });
 
   const secretOf = (text: string) => new TextEncoder().encode(text);
-  const rows: readonly (readonly [what: string, make: () => string | Promise<string>])[] = [
-    ['of another issuer', () => sign({ iss: 'https://evil.example' })],
-    ['for another audience', () => sign({ aud: 'other' })],
-    ['for several audiences without this one', () => sign({ aud: ['a', 'b'] })],
-    ['without an end', () => sign({ exp: undefined })],
-    ['that begins later', () => sign({ nbf: nowSeconds + 60 })],
-    ['signed by somebody else', () => sign({}, strange.privateKey)],
-    ['without a signature', () => new UnsecuredJWT(good).encode()],
+  const rows: readonly (readonly [what: string, reason: string, make: () => string | Promise<string>])[] = [
+    ['of another issuer', 'issuer', () => sign({ iss: 'https://evil.example' })],
+    ['for another audience', 'audience', () => sign({ aud: 'other' })],
+    ['for several audiences without this one', 'audience', () => sign({ aud: ['a', 'b'] })],
+    ['without an end', 'no expiry', () => sign({ exp: undefined })],
+    ['that begins later', 'not valid yet', () => sign({ nbf: nowSeconds + 60 })],
+    ['signed by somebody else', 'signature', () => sign({}, strange.privateKey)],
+    ['without a signature', 'algorithm', () => new UnsecuredJWT(good).encode()],
     [
       'signed with the public key as a secret',
+      'algorithm',
       async () =>
         new SignJWT(good)
           .setProtectedHeader({ alg: 'HS256', kid: 'k' })
@@ -97,26 +105,29 @@ describe('a token', () => {
     ],
     [
       'signed with the secret of a guess',
+      'algorithm',
       () => new SignJWT(good).setProtectedHeader({ alg: 'HS256' }).sign(secretOf('x'.repeat(32))),
     ],
     [
       'with other claims under the same signature',
+      'signature',
       async () => {
         const [header, , signature] = (await sign()).split('.');
         const claims = Buffer.from(JSON.stringify({ ...good, organization: otherOrg })).toString('base64url');
         return `${header}.${claims}.${signature}`;
       },
     ],
-    ['that is none', () => 'a.b.c'],
-    ['that is a word', () => 'secret'],
-    ['that is endless', () => 'x'.repeat(20_000)],
+    ['that is none', 'malformed', () => 'a.b.c'],
+    ['that is a word', 'malformed', () => 'secret'],
+    ['that is endless', 'too long', () => 'x'.repeat(20_000)],
   ];
-  it.each(rows)('is refused %s, without a word about it', async (_, make) => {
+  it.each(rows)('is rejected %s, and only the log has the reason: %s', async (_, reason, make) => {
     const token = await make();
     const refused = await authenticate(token).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(UnauthenticatedError);
     expect(String(refused)).not.toContain(token);
     expect(String(refused)).toMatch(/is not valid|must hold a bearer token/);
+    expect(rejected).toEqual([reason]);
   });
 
   it.each([undefined, '', 'Basic x', 'Bearer', 'Bearer a b'])(
@@ -138,7 +149,9 @@ describe('a token', () => {
     const unreadable = async () => {
       throw new UpstreamUnreachableError({ message: 'No keys.' });
     };
-    await expect(authenticate(await sign(), {}, { keys: unreadable })).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    const trusted = { ...options.trusted, keys: keySetOf(unreadable) };
+    await expect(authenticate(await sign(), {}, { trusted })).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    expect(rejected).toEqual([]);
   });
 });
 
@@ -156,6 +169,7 @@ describe('what a token does not allow', () => {
     ['another organization than the request', {}, { 'x-gw-ims-org-id': otherOrg }],
   ])('is forbidden: %s', async (_, claims, headers) => {
     await expect(authenticate(await sign(claims), headers)).rejects.toBeInstanceOf(ForbiddenError);
+    expect(rejected).toEqual([expect.stringMatching(/^(?:organization|sandbox)$/)]);
   });
 
   it('is every organization but the one that is served, where there is one', async () => {
@@ -176,6 +190,8 @@ describe('what a token does not allow', () => {
     ['exports:write', false, true],
     ['openid exports:read  exports:write', true, true],
     [['exports:read', 7], true, false],
+    [['exports:read exports:write'], true, true],
+    [['openid', ' exports:write  exports:write '], false, true],
     ['', false, false],
     [undefined, false, false],
     ['EXPORTS:READ exports:readonly exports', false, false],
@@ -191,6 +207,9 @@ describe('the sandbox of a request', () => {
     ['the only one of the token', ['dev'], {}, 'dev'],
     ['the default one of several', ['dev', 'prod'], {}, 'prod'],
     ['one of a text with spaces', 'dev  prod', { 'x-sandbox-name': 'dev' }, 'dev'],
+    ['the only one that the token names twice', ['dev', 'dev'], {}, 'dev'],
+    ['the only one of a text that names it twice', 'dev dev', {}, 'dev'],
+    ['the default one of several in one element', ['dev prod'], {}, 'prod'],
   ])('is %s', async (_, sandboxes, headers, sandbox) => {
     const { tenant } = await authenticate(await sign({ sandboxes }), headers);
     expect(tenant).toEqual({ org, sandbox });
@@ -211,5 +230,34 @@ describe('the sandbox of a request', () => {
       canRead: true,
       canWrite: false,
     });
+  });
+
+  it('comes from claims inside other claims', async () => {
+    const claims = {
+      organization: 'https://example\\.com/aep.organization',
+      sandboxes: 'resource_access.exports.sandboxes',
+      scopes: 'realm_access.roles',
+    };
+    const token = await sign({
+      'https://example.com/aep': { organization: otherOrg },
+      resource_access: { exports: { sandboxes: ['dev'] } },
+      realm_access: { roles: ['offline_access', 'exports:read'] },
+    });
+    expect(await authenticate(token, {}, { claims })).toMatchObject({
+      tenant: { org: otherOrg, sandbox: 'dev' },
+      allowedSandboxes: ['dev'],
+      canRead: true,
+      canWrite: false,
+    });
+  });
+});
+
+describe('a caller', () => {
+  it('with a long name has a principal of bounded length, which differs from that of others', async () => {
+    const principals = await Promise.all(
+      ['a', 'b'].map(async (end) => (await authenticate(await sign({ sub: `${'x'.repeat(4_000)}${end}` }))).principal),
+    );
+    expect(new Set(principals).size).toBe(2);
+    for (const principal of principals) expect(principal.length).toBeLessThan(100);
   });
 });

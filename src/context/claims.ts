@@ -1,0 +1,28 @@
+/**
+ * The value of a claim. `path` is the name of a claim at the top of the payload, or else a path into nested objects with
+ * dots between the names (`realm_access.roles`); a backslash in front of a dot makes the dot part of a name.
+ * @returns undefined where the payload has no such claim
+ */
+export function claimAt(payload: object, path: string): unknown {
+  const whole = memberOf(payload, path);
+  if (whole !== undefined) return whole;
+  let value: unknown = payload;
+  for (const name of path.split(/(?<!\\)\./)) value = memberOf(value, name.replaceAll('\\.', '.'));
+  return value;
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return;
+  const member: unknown = Reflect.get(value, name);
+  return member;
+}
+
+/**
+ * The names in a claim that is an array of strings or one string. Each string may hold several names, with spaces between
+ * them. Every name is returned once; a claim of another type has no names.
+ */
+export function namesIn(claim: unknown): readonly string[] {
+  const texts: readonly unknown[] = Array.isArray(claim) ? claim : [claim];
+  const names = texts.flatMap((text) => (typeof text === 'string' ? text.split(/\s+/) : []));
+  return [...new Set(names)].filter((name) => name !== '');
+}
