@@ -6,6 +6,7 @@ export type GatewayErrorCode =
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'TOKEN_EXPIRED'
+  | 'GATEWAY_CREDENTIAL'
   | 'RATE_LIMITED'
   | 'PLATFORM_ERROR'
   | 'UPSTREAM_TIMEOUT'
@@ -22,6 +23,7 @@ export const httpStatusByCode = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   TOKEN_EXPIRED: 401,
+  GATEWAY_CREDENTIAL: 503,
   RATE_LIMITED: 429,
   PLATFORM_ERROR: 502,
   UPSTREAM_TIMEOUT: 504,
@@ -112,6 +114,15 @@ export class UnauthenticatedError extends GatewayError {
 /** Thrown when the caller's token was good and has run out: the same request with a new one may succeed. */
 export class TokenExpiredError extends GatewayError {
   override readonly code = 'TOKEN_EXPIRED';
+}
+
+/**
+ * Thrown when the platform or its token service rejects the gateway's own credential. No caller can correct this; the
+ * operator can. The same request succeeds afterwards.
+ */
+export class GatewayCredentialError extends GatewayError {
+  override readonly code = 'GATEWAY_CREDENTIAL';
+  override readonly retryable = true;
 }
 
 /** Thrown when the credential is good but does not allow this. */

@@ -30,6 +30,7 @@ export function createPassthroughCredential(options: {
   }
   const headers = { authorization, 'x-api-key': apiKey };
   return {
+    owner: 'caller',
     fingerprint: fingerprintOf('passthrough', authorization, apiKey),
     headers: async (signal, rejected) => {
       signal.throwIfAborted();

@@ -1,5 +1,11 @@
 import { Pool } from 'undici';
-import { ForbiddenError, InvalidInputError, ShuttingDownError, UnauthenticatedError } from '../errors.ts';
+import {
+  ForbiddenError,
+  GatewayCredentialError,
+  InvalidInputError,
+  ShuttingDownError,
+  UnauthenticatedError,
+} from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { PlatformRequest } from './call.ts';
@@ -46,7 +52,7 @@ interface Token {
  * first call that needs it, renewed in the background a while before it ends, and replaced when the platform refuses it.
  * However many calls wait, one request for a token is under way at most.
  *
- * `headers` throws UnauthenticatedError when the token service refuses the client, and the errors of any other call
+ * `headers` throws GatewayCredentialError when the token service rejects the client, and the errors of any other call
  * (RATE_LIMITED, PLATFORM_ERROR, UPSTREAM_…) when it fails; nothing is remembered of a failure.
  */
 export function createClientCredential(options: ClientCredentialOptions): ClientCredential {
@@ -86,7 +92,7 @@ export function createClientCredential(options: ClientCredentialOptions): Client
         },
         (error: unknown) => {
           renewNotBeforeMs = clock.now().getTime() + renewalPauseMs;
-          throw asRefusal(error);
+          throw asRejection(error);
         },
       )
       .finally(() => {
@@ -104,6 +110,7 @@ export function createClientCredential(options: ClientCredentialOptions): Client
   };
 
   return {
+    owner: 'gateway',
     fingerprint: fingerprintOf('client', origin + basePath, clientId, scope, clientSecret),
     headers: async (signal, rejected) => {
       signal.throwIfAborted();
@@ -139,8 +146,14 @@ function tokenRequest(client: { readonly clientId: string; readonly clientSecret
   } as const satisfies PlatformRequest;
 }
 
-/** The token service refuses a client with 400 (`invalid_client`), 401 or 403: for all of them the credential is wrong. */
-function asRefusal(error: unknown): unknown {
-  if (!(error instanceof InvalidInputError || error instanceof ForbiddenError)) return error;
-  return new UnauthenticatedError({ message: error.message, upstream: error.upstream ?? undefined, cause: error });
+/** The token service rejects a client with 400 (`invalid_client`), 401 or 403. Each means that the credential is wrong. */
+function asRejection(error: unknown): unknown {
+  const isRejection =
+    error instanceof InvalidInputError || error instanceof UnauthenticatedError || error instanceof ForbiddenError;
+  if (!isRejection) return error;
+  return new GatewayCredentialError({
+    message: 'The token service rejects the credential of the gateway. Its operator must correct this.',
+    upstream: error.upstream ?? undefined,
+    cause: error,
+  });
 }

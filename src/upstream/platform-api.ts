@@ -4,6 +4,8 @@ import type { ExportJob, NewExportJob } from '../domain/export-job.ts';
 import type { BatchId, DataSetFileId, DatasetId, ExportJobId } from '../domain/ids.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import type { Tenant } from '../domain/tenant.ts';
+import type { Priority } from './call.ts';
+import type { OperationCalls } from './operation-calls.ts';
 import type {
   MergePoliciesApi,
   ProfilesApi,
@@ -16,6 +18,8 @@ import type {
 export interface Credential {
   /** Tells credentials apart without holding them: a digest. Part of every key under which fetched data is kept. */
   readonly fingerprint: string;
+  /** Whose credential it is, which decides who can correct a rejection: the caller, or the operator of the gateway. */
+  readonly owner: 'caller' | 'gateway';
   /**
    * The `Authorization` and `x-api-key` headers of one call.
    * @param rejected the `Authorization` value that the platform has just refused with 401. A credential that can get a
@@ -170,14 +174,31 @@ export interface SandboxesApi {
   available(): Promise<readonly Sandbox[]>;
 }
 
+export interface ConnectOptions {
+  readonly signal: AbortSignal;
+  readonly priority?: Priority;
+  readonly calls?: OperationCalls | undefined;
+}
+
 /** The platform, before it is known who calls. */
 export interface Upstream extends AsyncDisposable {
   /**
    * Binds caller and lifetime: when `signal` aborts, calls in flight are given up and later ones are refused.
-   * `interactive` calls (the default) wait for a person; `poll` calls come from the watcher.
+   * `interactive` calls (the default) wait for a person; `poll` calls come from the watcher. Each call sent counts
+   * against `calls`, and fails with its InvalidInputError once the limit is reached; without `calls` nothing is counted.
    */
-  connect(
-    caller: Caller,
-    options: { readonly signal: AbortSignal; readonly priority?: 'interactive' | 'poll' },
-  ): PlatformApi;
+  connect(caller: Caller, options: ConnectOptions): PlatformApi;
+  /**
+   * Whether the platform has returned a successful response to this credential for this organization, and no rejection
+   * since. Always true for the gateway's own credential.
+   */
+  isAccepted(caller: Caller): boolean;
+  /**
+   * Resolves when the platform accepts the credential: without a call when `isAccepted`, else after one read (at most
+   * four, where the platform forbids the first ones). These calls count against no operation.
+   * @throws {UnauthenticatedError} the platform rejects the credential
+   * @throws {ForbiddenError} the platform forbids all of these reads
+   * @throws {GatewayError} the platform could not be reached or failed; `signal`'s reason when it aborts
+   */
+  prove(caller: Caller, signal: AbortSignal): Promise<void>;
 }

@@ -76,8 +76,8 @@ const badDays: readonly BadDay[] = [
     what: 'refuses the token and repeats it',
     answer: sending(401, JSON.stringify({ error_code: '401013', message: `Oauth token ${secretToken} is not valid` })),
     extensions: {
-      code: 'UNAUTHENTICATED',
-      retryable: false,
+      code: 'GATEWAY_CREDENTIAL',
+      retryable: true,
       upstream: expect.objectContaining({ status: 401, code: '401013' }),
     },
   },

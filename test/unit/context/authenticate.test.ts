@@ -7,7 +7,7 @@ import type { Credential } from '../../../src/upstream/platform-api.ts';
 const org = '0123456789ABCDEF01234567@AdobeOrg';
 const otherOrg = 'FFFFFFFFFFFFFFFFFFFFFFFF@AdobeOrg';
 const headersOf = (headers: Readonly<Record<string, string>>) => (name: string) => headers[name] ?? null;
-const credential: Credential = { fingerprint: 'own', headers: async () => ({}) };
+const credential: Credential = { fingerprint: 'own', owner: 'gateway', headers: async () => ({}) };
 
 describe('in embedded mode', () => {
   const tenant = parseTenant(org, 'prod');

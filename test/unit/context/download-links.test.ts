@@ -16,6 +16,7 @@ const file = { fileId: platformId<never>('file-1'), name: 'part-0.parquet', size
 
 const credentialOf = (secret: string): Credential => ({
   fingerprint: `digest-${secret.length}-${secret.at(-1)}`,
+  owner: 'caller',
   headers: async () => ({ authorization: `Bearer ${secret}` }),
 });
 const callerOf = (credential: Credential, sandbox = 'prod'): Caller => {

@@ -17,7 +17,7 @@ const org = '0123456789ABCDEF01234567@AdobeOrg';
 const otherOrg = 'FFFFFFFFFFFFFFFFFFFFFFFF@AdobeOrg';
 const issuer = 'https://issuer.example';
 const audience = 'exports';
-const credential: Credential = { fingerprint: 'own', headers: async () => ({}) };
+const credential: Credential = { fingerprint: 'own', owner: 'gateway', headers: async () => ({}) };
 const clock = new FakeClock();
 const nowSeconds = Math.floor(clock.now().getTime() / 1_000);
 

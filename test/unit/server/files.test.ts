@@ -74,7 +74,7 @@ function fakeSource(options: FakeOptions): FakeSource {
 const tenant = parseTenant('0123456789ABCDEF01234567@AdobeOrg', 'prod');
 if (tenant === null) throw new Error('not a tenant');
 const download: Download = {
-  caller: { tenant, credential: { fingerprint: '', headers: async () => ({}) } },
+  caller: { tenant, credential: { fingerprint: '', owner: 'gateway', headers: async () => ({}) } },
   file: { fileId: platformId<DataSetFileId>('file'), name: 'part 0 – é.parquet' },
 };
 

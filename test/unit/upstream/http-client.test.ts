@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type ExportJobId, platformId } from '../../../src/domain/ids.ts';
 import {
+  GatewayCredentialError,
   OutcomeUnknownError,
   UnauthenticatedError,
   UpstreamTimeoutError,
@@ -32,6 +33,7 @@ function renewable(): Credential & { readonly rejected: string[] } {
   return {
     rejected,
     fingerprint: 'renewable',
+    owner: 'gateway',
     headers: async (_signal, refused) => {
       if (refused !== undefined) rejected.push(refused);
       return { authorization: rejected.length > 0 ? 'Bearer new' : 'Bearer old', 'x-api-key': 'key' };
@@ -321,16 +323,27 @@ describe('a refused token', () => {
     expect(stub.requests).toHaveLength(40);
   });
 
-  it('that stays refused is UNAUTHENTICATED after the second time', async () => {
+  it('of the gateway that stays refused is GATEWAY_CREDENTIAL after the second time', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' }),
     );
     await using client = connectTo(stub.url, { credential: renewable() });
     await expect(client.api.exportJobs.get(platformId('7'))).rejects.toMatchObject({
-      constructor: UnauthenticatedError,
+      constructor: GatewayCredentialError,
       upstream: { status: 401, code: '401013', title: 'Oauth token is not valid' },
     });
     expect(stub.requests).toHaveLength(2);
+  });
+
+  it('of the gateway without the header that names it is GATEWAY_CREDENTIAL, and not renewed', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 403, { error_code: '403003', message: 'Api Key is invalid' }),
+    );
+    const credential = renewable();
+    await using client = connectTo(stub.url, { credential });
+    await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(GatewayCredentialError);
+    expect(credential.rejected).toEqual([]);
+    expect(stub.requests).toHaveLength(1);
   });
 
   it('that came from the caller is UNAUTHENTICATED at once', async () => {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { UnauthenticatedError, UpstreamTimeoutError } from '../../../src/errors.ts';
+import { GatewayCredentialError, UpstreamTimeoutError } from '../../../src/errors.ts';
 import { type ClientCredential, createClientCredential } from '../../../src/upstream/index.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type Answer, MetricsRecorder, sendJson, silence, startStub } from './platform-stub.ts';
@@ -119,16 +119,19 @@ describe('client credential', () => {
     expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-2' });
   });
 
-  it('is UNAUTHENTICATED, without the secret, when the token service refuses the client', async () => {
-    await using stub = await startStub((_request, response) =>
-      sendJson(response, 400, { error: 'invalid_client', error_description: 'invalid client_secret parameter' }),
-    );
-    await using credential = credentialAt(stub.url, new FakeClock());
-    const failure = await credential.headers(signal).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(UnauthenticatedError);
-    expect(failure).toMatchObject({ upstream: { service: 'ims', status: 400, code: 'invalid_client' } });
-    expect(inspect(failure, { depth: null })).not.toContain('s3cr3t');
-  });
+  it.each([400, 401, 403])(
+    'is GATEWAY_CREDENTIAL, without the secret, when the token service answers %i',
+    async (status) => {
+      await using stub = await startStub((_request, response) =>
+        sendJson(response, status, { error: 'invalid_client', error_description: 'invalid client_secret parameter' }),
+      );
+      await using credential = credentialAt(stub.url, new FakeClock());
+      const failure = await credential.headers(signal).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(GatewayCredentialError);
+      expect(failure).toMatchObject({ retryable: true, upstream: { service: 'ims', status, code: 'invalid_client' } });
+      expect(inspect(failure, { depth: null })).not.toContain('s3cr3t');
+    },
+  );
 
   it('forgets a failure: the next call asks again', async () => {
     const answers: Answer[] = [
