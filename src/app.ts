@@ -28,7 +28,12 @@ import { createHttpServer } from './server/http.ts';
 import { createLiveConnections } from './server/live-connections.ts';
 import { startWebSocketServer } from './server/websocket.ts';
 import { createYogaServer } from './server/yoga.ts';
-import { createClientCredential, createPassthroughCredential, createUpstream } from './upstream/index.ts';
+import {
+  createClientCredential,
+  createOperationCalls,
+  createPassthroughCredential,
+  createUpstream,
+} from './upstream/index.ts';
 
 export interface AppOptions {
   readonly config: Config;
@@ -154,6 +159,7 @@ async function start(
       authenticate,
       authMode: mode,
       upstream,
+      countCalls: () => createOperationCalls(config.limits.operation.maxUpstreamCalls),
       watch: views.of,
       clock,
       rateLimiter: createRateLimiter({ ...config.limits.rate, clock }),

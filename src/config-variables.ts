@@ -204,7 +204,7 @@ export const variables = z.object({
   MAX_OPERATION_CALLS: describe(
     integer(1, 1_000_000),
     '1000',
-    'Calls to the platform that one operation may take, every list counted with its `first`.',
+    'Calls to the platform that one operation, or one event of a subscription, may cause. Repeated calls count; token requests do not.',
   ),
   RATE_LIMIT_PER_SECOND: describe(
     integer(0, 1_000_000),

@@ -1,6 +1,7 @@
 import { createLoaders } from '../loaders/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { OperationCalls } from '../upstream/operation-calls.ts';
 import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { Authenticate, Session } from './authenticate.ts';
 import type { AuthMode, GatewayContext, Watches } from './context.ts';
@@ -12,7 +13,9 @@ import type { RequestHeaders } from './request-headers.ts';
 export interface ContextServices {
   readonly authenticate: Authenticate;
   readonly authMode: AuthMode;
-  readonly upstream: Upstream;
+  readonly upstream: Pick<Upstream, 'connect'>;
+  /** Creates the counter of one operation, or of one event of a subscription. */
+  readonly countCalls: () => OperationCalls;
   readonly watch: (caller: Caller) => Watches;
   readonly rateLimiter: RateLimiter;
   readonly clock: Clock;
@@ -38,18 +41,30 @@ export type CreateContext = (request: OperationRequest) => Promise<GatewayContex
  * @throws {RateLimitedError} the caller has made too many operations lately
  */
 export function contextFactory(services: ContextServices): CreateContext {
-  const { authenticate, authMode, upstream, watch, rateLimiter, clock, idempotency, downloads, logger, lifetime } =
-    services;
+  const {
+    authenticate,
+    authMode,
+    upstream,
+    countCalls,
+    watch,
+    rateLimiter,
+    clock,
+    idempotency,
+    downloads,
+    logger,
+    lifetime,
+  } = services;
   const contextOf = (session: Session, signal: AbortSignal): GatewayContext => {
     const { credential, ...known } = session;
     const { tenant } = known;
     const caller: Caller = { tenant, credential };
+    const calls = countCalls();
     const context: GatewayContext = {
       ...known,
       credentialFingerprint: credential.fingerprint,
       authMode,
-      writes: upstream.connect(caller, { signal: lifetime }),
-      loaders: createLoaders(upstream.connect(caller, { signal })),
+      writes: upstream.connect(caller, { signal: lifetime, calls }),
+      loaders: createLoaders(upstream.connect(caller, { signal, calls })),
       watch: watch(caller),
       clock,
       once: (request, create) => idempotency.run({ ...request, tenant }, create),
@@ -61,7 +76,7 @@ export function contextFactory(services: ContextServices): CreateContext {
           ? { ...context, loaders: context.loaders.fresh(nobody), writes: nobody, downloads: noLinks, signal: lifetime }
           : {
               ...context,
-              loaders: context.loaders.fresh(upstream.connect(caller, { signal: eventSignal })),
+              loaders: context.loaders.fresh(upstream.connect(caller, { signal: eventSignal, calls: countCalls() })),
               signal: eventSignal,
             },
     };

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Service } from './metrics.ts';
+import type { OperationCalls } from './operation-calls.ts';
 import type { Caller } from './platform-api.ts';
 
 /** One call to a platform API, as a client of that API words it. */
@@ -38,6 +39,8 @@ export type Priority = 'interactive' | 'poll';
 export interface UpstreamRequest extends PlatformRequest {
   readonly caller: Caller;
   readonly priority: Priority;
+  /** Counts what the operation sends. Polls and downloads have none, because other limits bound them. */
+  readonly calls?: OperationCalls | undefined;
   /** Aborts when somebody for whom an interactive call would be made has come to wait for this poll. */
   readonly hastened?: AbortSignal;
   /** Ends this call. Its reason is thrown as it is; it is an UpstreamTimeoutError when the deadline has passed. */

@@ -1,10 +1,12 @@
 import type { Dispatcher } from 'undici';
+import { type AcceptedCredentials, withAcceptance } from './accepted-credentials.ts';
 import { withAuthorization } from './authorization.ts';
 import { withBudget } from './budget.ts';
 import type { CallLayer, UpstreamCall } from './call.ts';
 import { withDeadline } from './call-scope.ts';
 import { withCircuit } from './circuit.ts';
 import { type Download, openDownload } from './download.ts';
+import { withOperationCalls } from './operation-calls.ts';
 import { withRetry } from './retry.ts';
 import { type SendOptions, sendOnce } from './send-once.ts';
 import { withSingleFlight } from './single-flight.ts';
@@ -20,6 +22,7 @@ export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'>, Buck
   readonly maxAttempts: number;
   /** Chance, from 0 to below 1. */
   readonly random: () => number;
+  readonly accepted: AcceptedCredentials;
 }
 
 /** The one HTTP client beneath all platform APIs. */
@@ -35,6 +38,7 @@ export interface HttpClient {
  * - retry, each attempt of which passes through all that follows;
  * - authorization, whose own failures are no failures of the service;
  * - circuit, before the budget, so that it fails at once and costs nothing of it;
+ * - the operation's limit of calls, before the budget, so that calls beyond the limit never wait in its queue;
  * - budget, last, since it counts what really goes out.
  *
  * A download has neither of the first two kinds of help: its bytes cannot be shared, and who reads it goes on by itself
@@ -46,8 +50,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   // Made once, for what both kinds of calls do counts for the same circuits and budgets.
   const circuit = withCircuit(options);
   const budget = withBudget(options);
+  const acceptance = withAcceptance(options.accepted);
   const deadline = withDeadline(clock, callTimeoutMs);
-  const exchange: CallLayer = (send) => withAuthorization(circuit(budget(withTenant(send))));
+  const exchange: CallLayer = (send) =>
+    withAuthorization(circuit(withOperationCalls(budget(acceptance(withTenant(send))))));
   const send: UpstreamCall = (request) => sendOnce({ ...options, dispatcher: calls }, request);
   return {
     call: withSingleFlight(options)(deadline(withRetry(options)(exchange(send)))),

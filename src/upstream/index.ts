@@ -1,17 +1,20 @@
 import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
+import { AcceptedCredentials } from './accepted-credentials.ts';
 import type { PlatformRequest } from './call.ts';
 import { createLedger } from './create-ledger.ts';
 import { createHttpClient } from './http-client.ts';
 import type { UpstreamMetrics } from './metrics.ts';
-import type { PlatformApi, Upstream } from './platform-api.ts';
+import type { Upstream } from './platform-api.ts';
 import { PlatformConnection } from './platform-connection.ts';
 import { poolOptions } from './pool-options.ts';
+import { proveCredential } from './prove-credential.ts';
 
 export { createPassthroughCredential } from './credential.ts';
 export { type ClientCredential, createClientCredential } from './ims.ts';
 export type { AnomalyKind, UpstreamMetrics } from './metrics.ts';
+export { createOperationCalls } from './operation-calls.ts';
 
 export interface UpstreamOptions {
   /** Where the platform's APIs are: `https://platform.adobe.io`, or the address of an emulator. May have a path. */
@@ -50,12 +53,13 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const { clock, metrics, compression = true } = options;
   const { callTimeoutMs = 30_000, maxAttempts = 4, callsPerSecond = 4_000, random = Math.random } = options;
   const { origin, pathname } = new URL(options.baseUrl);
-  const calls = new Pool(origin, { ...poolOptions, connections: maxCallConnections });
-  const downloads = new Pool(origin, { ...poolOptions, connections: maxDownloadConnections });
+  const callPool = new Pool(origin, { ...poolOptions, connections: maxCallConnections });
+  const downloadPool = new Pool(origin, { ...poolOptions, connections: maxDownloadConnections });
   const basePath = pathname.replace(/\/+$/, '');
+  const accepted = new AcceptedCredentials();
   const http = createHttpClient({
-    calls,
-    downloads,
+    calls: callPool,
+    downloads: downloadPool,
     basePath,
     clock,
     metrics,
@@ -64,33 +68,39 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     ratePerSecond: callsPerSecond,
     burst: Math.max(1, callsPerSecond * burstSeconds),
     random,
+    accepted,
   });
   const ledger = createLedger(clock);
 
+  const connect: Upstream['connect'] = (caller, { signal, priority = 'interactive', calls }) =>
+    new PlatformConnection(() => {
+      // One listener for each call in flight is no leak.
+      setMaxListeners(0, signal);
+      const bind = (request: PlatformRequest) => ({
+        ...request,
+        compressed: compression && request.compressed === true,
+        caller,
+        priority,
+        calls,
+        signal,
+        lifetime: signal,
+      });
+      return {
+        call: (request: PlatformRequest) => http.call(bind(request)),
+        open: (request: PlatformRequest) => http.open(bind(request)),
+        clock,
+        metrics,
+        tenant: caller.tenant,
+        ledger,
+      };
+    });
+
   return {
-    connect: (caller, { signal, priority = 'interactive' }): PlatformApi =>
-      new PlatformConnection(() => {
-        // One listener for each call in flight is no leak.
-        setMaxListeners(0, signal);
-        const bind = (request: PlatformRequest) => ({
-          ...request,
-          compressed: compression && request.compressed === true,
-          caller,
-          priority,
-          signal,
-          lifetime: signal,
-        });
-        return {
-          call: (request: PlatformRequest) => http.call(bind(request)),
-          open: (request: PlatformRequest) => http.open(bind(request)),
-          clock,
-          metrics,
-          tenant: caller.tenant,
-          ledger,
-        };
-      }),
+    connect,
+    isAccepted: (caller) => accepted.has(caller),
+    prove: (caller, signal) => proveCredential(accepted, caller, connect(caller, { signal })),
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([calls.destroy(), downloads.destroy()]);
+      await Promise.all([callPool.destroy(), downloadPool.destroy()]);
     },
   };
 }

@@ -1,16 +1,19 @@
 import { expect, it } from 'vitest';
 import { type ContextServices, contextFactory } from '../../../src/context/create-context.ts';
 import { type DatasetId, platformId } from '../../../src/domain/ids.ts';
-import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
+import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { tenantOf } from '../poller/fake-platform.ts';
 
 /** The context of one operation, over a platform that notes what it is asked, and until when. */
 async function setUp() {
   const asked: { readonly fields: ReadonlySet<string> | undefined; readonly signal: AbortSignal }[] = [];
-  const connect = (_caller: unknown, { signal }: { readonly signal: AbortSignal }) => ({
+  const counters: unknown[] = [];
+  const counting: unknown[] = [];
+  const connect = (_caller: unknown, { signal, calls }: ConnectOptions) => ({
     datasets: {
       getMany: async (_ids: unknown, fields?: ReadonlySet<string>) => {
         asked.push({ fields, signal });
+        counting.push(calls);
         return [];
       },
     },
@@ -24,10 +27,15 @@ async function setUp() {
     rateLimiter: { take: () => undefined },
     downloads: { linkTo: () => 'a link' },
     lifetime: new AbortController().signal,
+    countCalls: () => {
+      const counter = { count: () => undefined };
+      counters.push(counter);
+      return counter;
+    },
     // What is left out is not used here.
   } as unknown as ContextServices;
   const signal = new AbortController().signal;
-  return { context: await contextFactory(services)({ headers: () => null, signal }), asked };
+  return { context: await contextFactory(services)({ headers: () => null, signal }), asked, counters, counting };
 }
 
 const id = platformId<DatasetId>('1');
@@ -52,4 +60,15 @@ it('what is told to a whole tenant cannot come from the rights of one caller', a
   expect(() => event.downloads.linkTo({} as never)).toThrow(/not marked/);
   expect(() => event.writes.datasets).toThrow(/not marked/);
   expect(asked).toEqual([]);
+});
+
+it('counts the calls of an operation, reads and writes together, and those of each event apart', async () => {
+  const { context, counters, counting } = await setUp();
+  await context.loaders.dataset.load(id);
+  // The platform of this test has one method for reads and writes.
+  await (context.writes.datasets as PlatformApi['datasets']).getMany([id]);
+  for (const _ of [1, 2]) await context.forEvent(new AbortController().signal).loaders.dataset.load(id);
+  expect(counters).toHaveLength(3);
+  expect(counting).toEqual([counters[0], counters[0], counters[1], counters[2]]);
+  expect(new Set(counting).size).toBe(3);
 });

@@ -9,7 +9,8 @@ import {
   type UpstreamMetrics,
   type UpstreamOptions,
 } from '../../../src/upstream/index.ts';
-import type { Caller, Credential, PlatformApi } from '../../../src/upstream/platform-api.ts';
+import type { OperationCalls } from '../../../src/upstream/operation-calls.ts';
+import type { Caller, Credential, PlatformApi, Upstream } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 export interface ReceivedRequest {
@@ -146,6 +147,7 @@ if (tenant === null) throw new Error('The tenant of the tests is none.');
 export const caller = (credential: Credential = passthrough): Caller => ({ tenant, credential });
 
 export interface TestClient extends AsyncDisposable {
+  readonly upstream: Upstream;
   readonly api: PlatformApi;
   /** The same, as the watcher has it. */
   readonly poll: PlatformApi;
@@ -157,16 +159,19 @@ export interface TestClientOptions
   extends Partial<Pick<UpstreamOptions, 'callTimeoutMs' | 'maxAttempts' | 'callsPerSecond' | 'random'>> {
   readonly credential?: Credential;
   readonly signal?: AbortSignal;
+  /** What `api` counts its calls against. */
+  readonly calls?: OperationCalls;
 }
 
 /** The clients under test, connected to a stub. Nothing is sent twice unless the test says so. */
 export function connectTo(url: string, options: TestClientOptions = {}): TestClient {
   const clock = new FakeClock();
   const metrics = new MetricsRecorder();
-  const { credential, signal = new AbortController().signal, maxAttempts = 1, ...rest } = options;
+  const { credential, signal = new AbortController().signal, maxAttempts = 1, calls, ...rest } = options;
   const upstream = createUpstream({ baseUrl: url, clock, metrics, maxAttempts, ...rest });
   return {
-    api: upstream.connect(caller(credential), { signal }),
+    upstream,
+    api: upstream.connect(caller(credential), { signal, calls }),
     poll: upstream.connect(caller(credential), { signal, priority: 'poll' }),
     metrics,
     clock,

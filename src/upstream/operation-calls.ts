@@ -1,0 +1,35 @@
+import { InvalidInputError } from '../errors.ts';
+import type { CallLayer } from './call.ts';
+
+/** How many calls to the platform one operation has caused. Its reads and its writes share one counter. */
+export interface OperationCalls {
+  /**
+   * Counts one call.
+   * @throws {InvalidInputError} the operation has reached its limit; the call must not be sent
+   */
+  count(): void;
+}
+
+/** @param max calls that the operation may cause, as `MAX_OPERATION_CALLS` sets it */
+export function createOperationCalls(max: number): OperationCalls {
+  let made = 0;
+  return {
+    count: () => {
+      if (made >= max) {
+        const message = `needs more calls to the platform than the ${max} that MAX_OPERATION_CALLS allows`;
+        throw new InvalidInputError([{ path: 'query', message }]);
+      }
+      made += 1;
+    },
+  };
+}
+
+/**
+ * Counts each call before it is sent: first attempts, repetitions, and the second attempt with a renewed token. A call
+ * that an open circuit rejects is not counted, because it is never sent. Token requests are not counted either, because
+ * one token serves every operation.
+ */
+export const withOperationCalls: CallLayer = (next) => async (request) => {
+  request.calls?.count();
+  return await next(request);
+};
