@@ -22,6 +22,7 @@ const failures: readonly errors.GatewayError[] = [
   new errors.ConflictError(options),
   new errors.UnauthenticatedError(options),
   new errors.TokenExpiredError(options),
+  new errors.GatewayCredentialError(options),
   new errors.ForbiddenError(options),
   new errors.RateLimitedError(options),
   new errors.PlatformError({ ...options, status: 500 }),
