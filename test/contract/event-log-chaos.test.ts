@@ -137,9 +137,9 @@ describeWithRedis('event logs of two replicas under chaos', () => {
       if (one === undefined) throw new Error('Nothing to pick from.');
       return one;
     };
-    const keys = ownKeys();
-    const replicas = [0, 1].map(() => {
-      const replica = startReplica(server.url);
+    const connections = [startReplica(server.url), startReplica(server.url)] as const;
+    const keys = await ownKeys(connections[0]);
+    const replicas = connections.map((replica) => {
       lifecycle.add('replica', () => replica[Symbol.asyncDispose]());
       const log = replica.createLog<Item>({ key: ({ id }) => id, keys, maxEntries: 50 });
       lifecycle.add('log', () => log[Symbol.asyncDispose]());

@@ -10,6 +10,7 @@ import {
   LogOverflowError,
   type LogSnapshot,
 } from '../../src/events/event-log.ts';
+import type { FeedKeys } from '../../src/events/redis-keys.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -91,9 +92,14 @@ describeWithRedis('an event log of two replicas', () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
+  async function keysOfOwnFeed(): Promise<FeedKeys> {
+    await using visitor = startReplica(server.url);
+    return await ownKeys(visitor);
+  }
+
   /** Two replicas with a log each of the same feed, and a clock that stands still. */
   async function startReplicas(bounds: Partial<LogBounds> = {}) {
-    const keys = ownKeys();
+    const keys = await keysOfOwnFeed();
     const clock = new FakeClock();
     const lifecycle = new Lifecycle();
     const start = async () => {

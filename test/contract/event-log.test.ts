@@ -22,6 +22,6 @@ describeWithRedis('with a Redis server', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  const make = async (bounds: LogBounds) => replica.createLog<Item>({ key, keys: ownKeys(), ...bounds });
+  const make = async (bounds: LogBounds) => replica.createLog<Item>({ key, keys: await ownKeys(replica), ...bounds });
   eventLogContract('createRedisEventLog', make);
 });

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { type Redis, startRedis } from '../../src/runtime/redis.ts';
 import { createRedisStreamReader, type RedisStreamReader } from '../../src/runtime/redis-stream-reader.ts';
-import { tenantOf } from './tenants.ts';
+import { namesakeOf, tenantOf } from './tenants.ts';
 
 /** What one gateway process has of Redis: its connections and its one reader. */
 export interface RedisReplica extends AsyncDisposable {
@@ -39,8 +39,19 @@ export function startReplica(url: string, clock: Clock = systemClock): RedisRepl
 
 let feeds = 0;
 
-/** The keys of a feed that no other test uses. */
-export function ownKeys(): FeedKeys {
+/**
+ * The keys of a feed that no other test uses. The feed of the same names in another organization holds an entity, a note
+ * and a later term, so that every test fails whose log reads or writes the keys of that organization.
+ */
+export async function ownKeys(replica: Pick<RedisReplica, 'createLog'>): Promise<FeedKeys> {
   feeds += 1;
-  return feedKeys(tenantOf('prod'), `feed-${feeds}`);
+  const kind = `feed-${feeds}`;
+  const tenant = tenantOf('prod');
+  await using namesake = replica.createLog<{ readonly id: string }>({
+    key: ({ id }) => id,
+    keys: feedKeys(namesakeOf(tenant), kind),
+  });
+  const changes = [{ kind: 'CREATED', entity: { id: 'of the other organization' } }] as const;
+  await namesake.write({ changes, note: 'of the other organization' }, { observedAt: new Date(0), term: 1_000_000 });
+  return feedKeys(tenant, kind);
 }
