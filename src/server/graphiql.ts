@@ -1,6 +1,6 @@
 import type { GraphiQLOptions } from 'graphql-yoga';
 
-const recentJobs = `# What is going on: the newest export jobs, where they go, what they wrote.
+const recentJobs = `# The newest export jobs: destination, batches, metrics.
 query RecentExportJobs {
   viewer {
     organizationId
@@ -23,7 +23,10 @@ query RecentExportJobs {
 }
 `;
 
-const createExport = `# Starts an export into a new dataset. Run the tab "Watch" first to see it go by.
+const createExport = `# Starts an export into a new dataset.
+# GraphiQL ends a subscription when you change the tab.
+# To see this job live, first run WatchExportJobs
+# in a second browser window.
 mutation CreateExport {
   createExportJob(
     input: {
@@ -41,7 +44,8 @@ mutation CreateExport {
 }
 `;
 
-const watch = `# Every job of the sandbox that has not ended, then every change, as it happens.
+const watch = `# Each unfinished job, then each change as it happens.
+# Keep this tab open. Create a job in a second window.
 subscription WatchExportJobs {
   exportJobChanged {
     kind
@@ -57,7 +61,8 @@ subscription WatchExportJobs {
 }
 `;
 
-const files = `# The files that the last successful exports wrote. A downloadUrl works in the browser.
+const files = `# Files of the last successful exports.
+# Open a downloadUrl in the browser to save the file.
 query ExportedFiles {
   exportJobs(first: 3, filter: { statuses: [SUCCEEDED] }) {
     nodes {
@@ -76,7 +81,7 @@ query ExportedFiles {
 }
 `;
 
-/** The documents that GraphiQL opens with. Each runs as it is, against an emulator. */
+/** The documents that GraphiQL opens with. Each runs unchanged against the emulator. */
 export const exampleOperations: readonly string[] = [recentJobs, watch, createExport, files];
 
 export const graphiqlOptions: GraphiQLOptions = {
@@ -87,9 +92,12 @@ export const graphiqlOptions: GraphiQLOptions = {
   subscriptionsProtocol: 'WS',
 };
 
-/** GraphiQL with everything it needs in one page: no script from another host ever sees a token typed into it. */
+/** Without it, phones lay the page out 980 pixels wide. The renderer sends none. */
+const viewport = '<meta name="viewport" content="width=device-width, initial-scale=1" />';
+
+/** Renders GraphiQL in one page without scripts from other hosts, so that no other host reads a token typed into it. */
 export async function renderGraphiQL(options: GraphiQLOptions): Promise<string> {
-  // Nine megabytes, wanted only where a browser opens the page.
+  // Nine megabytes, which are loaded when a browser first opens the page.
   const page = await import('@graphql-yoga/render-graphiql');
-  return page.renderGraphiQL(options);
+  return page.renderGraphiQL(options).replace('<head>', (head) => `${head}${viewport}`);
 }

@@ -194,9 +194,26 @@ describe('GraphiQL', () => {
     expect(await response.text()).not.toMatch(/<(script|link)[^>]+(src|href)="?(https?:)?\/\//);
   });
 
+  it('fits the screen of a phone', async () => {
+    const html = await (await page(gateway)).text();
+    const [head] = html.split('</head>', 1);
+    expect(head).toMatch(/<meta name="viewport" content="width=device-width[^"]*"/);
+  });
+
   it('is not given where it is turned off', async () => {
     await using closed = await startGateway({ platform, env: { GRAPHIQL: 'false' } });
     expect((await page(closed)).headers.get('content-type')).not.toMatch(/html/);
+  });
+
+  it('explains each example in lines that fit beside the response, with names of tabs that exist', async () => {
+    const examples = examplesIn(await (await page(gateway)).text());
+    const comments = examples.map((text) => text.split('\n').filter((line) => line.startsWith('#')));
+    for (const lines of comments) expect(lines.length).toBeGreaterThan(0);
+    expect(comments.flat().filter((line) => line.length > 60)).toEqual([]);
+    // GraphiQL names a tab after its operation, and ends the subscription of a tab that is left.
+    const mutation = examples.findIndex((text) => text.includes('mutation CreateExport'));
+    expect(comments[mutation]?.join(' ')).toMatch(/WatchExportJobs.* second browser window/);
+    expect(examples.some((text) => text.includes('subscription WatchExportJobs'))).toBe(true);
   });
 
   it('opens with examples that run as they are, subscriptions included', async () => {
