@@ -5,9 +5,9 @@ import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols } from 'graph
 import { type WebSocket, WebSocketServer } from 'ws';
 import { callerHeadersOf, type RequestHeaders } from '../context/request-headers.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { refusalOfHost, type ServesHost } from '../runtime/host.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { GraphqlSocket, type GraphqlSocketOptions } from './graphql-socket.ts';
-import { refusalOfHost, type ServesHost } from './host.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { AttendedSocket } from './socket.ts';
 import { graphqlPath } from './yoga.ts';
