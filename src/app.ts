@@ -13,7 +13,7 @@ import { createMetrics } from './metrics.ts';
 import { shareByRedis, unshared } from './poller/feed-sharing.ts';
 import { createLiveViews } from './poller/live-views.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
-import type { ServesHost } from './runtime/host.ts';
+import { type ServesHost, urlForCaller } from './runtime/host.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
@@ -125,14 +125,15 @@ async function start(
   });
   for (const [kind, feeds] of views.feeds) metrics.watch(kind, () => feeds.stats());
 
-  let publicUrl = config.server.publicUrl ?? '';
   const downloads = createDownloadLinks({
     clock,
     secret: config.downloads.secret ?? randomBytes(32),
     ttlMs: config.downloads.linkTtlMs,
-    publicUrl: () => publicUrl,
     ownCredential,
+    createCallerCredential: createPassthroughCredential,
   });
+  /** Known once the gateway listens, which is before the first caller. */
+  let url = '';
 
   const connections = createLiveConnections({ clock: connectionClock });
   lifecycle.add('live connections', () => connections[Symbol.dispose]());
@@ -168,6 +169,7 @@ async function start(
           ? createMemoryIdempotencyRecords({ clock })
           : createRedisIdempotencyRecords({ redis, clock, logger: log }),
       downloads,
+      publicUrl: (host) => urlForCaller(host, { configured: config.server.publicUrl, listening: url }),
       logger: log,
       lifetime: lifetime.signal,
     }),
@@ -209,6 +211,7 @@ async function start(
     logger: log,
   });
   const address = await http.listen(config.server);
+  url = `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
   // Closing goes in the opposite order: clients first, so that they are not told that what they watch has failed.
   for (const [kind, feeds] of views.feeds) lifecycle.add(`watches of ${kind}`, () => feeds.close());
   const webSockets = startWebSocketServer({
@@ -231,8 +234,5 @@ async function start(
   lifecycle.add('connections', () => http.close({ clock: connectionClock, drainMs, connections }));
   lifecycle.add('readiness', () => http.startDraining());
 
-  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  const url = `http://${host}:${address.port}`;
-  if (publicUrl === '') publicUrl = url;
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
 }

@@ -98,7 +98,11 @@ export const variables = z.object({
     '127.0.0.1',
     'Address to listen on. Other than loopback is refused in `embedded` mode.',
   ),
-  PUBLIC_URL: describe(baseUrl, 'where it listens', 'Where clients reach the gateway; download links begin with it.'),
+  PUBLIC_URL: describe(
+    baseUrl,
+    'where it listens; on `0.0.0.0` or `::` the `Host` of each request',
+    'Where clients reach the gateway; download links begin with it. Set it behind a router, or a proxy that ends TLS.',
+  ),
   AEP_BASE_URL: describe(
     baseUrl,
     'the built-in emulator',
@@ -242,7 +246,7 @@ export const variables = z.object({
   DOWNLOAD_LINK_SECRET: describe(
     z.string().min(32, 'must have at least 32 characters'),
     'random at each start',
-    'Signs download links. Set the same one on all replicas.',
+    'Encrypts download links. Set the same one on all replicas; without it, links end with a restart.',
   ),
   LOG_LEVEL: describe(
     z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),

@@ -8,6 +8,7 @@ import type { Loaders } from '../loaders/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PlatformApi } from '../upstream/platform-api.ts';
+import type { DownloadLink } from './download-links.ts';
 import type { IdempotentCreate } from './idempotency.ts';
 
 export type AuthMode = 'EMBEDDED' | 'PASSTHROUGH' | 'SERVICE';
@@ -44,7 +45,10 @@ export interface GatewayContext {
     request: Omit<IdempotentCreate, 'tenant'>,
     create: () => Promise<string>,
   ): Promise<{ readonly id: string; readonly replayed: boolean }>;
-  readonly downloads: { linkTo(file: BatchFile): string };
+  /** Where the caller reaches the gateway, without a trailing slash: links begin with it. */
+  readonly publicUrl: string;
+  /** See DownloadLinks. The same file gets the same link, so that its URL and its expiry fit. */
+  readonly downloads: { linkTo(file: BatchFile): DownloadLink };
   /** Aborts when the caller leaves or the gateway shuts down. */
   readonly signal: AbortSignal;
   readonly logger: Logger;

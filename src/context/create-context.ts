@@ -1,3 +1,4 @@
+import type { BatchFile } from '../domain/batch.ts';
 import { createLoaders } from '../loaders/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -21,6 +22,11 @@ export interface ContextServices {
   readonly clock: Clock;
   readonly idempotency: IdempotencyRecords;
   readonly downloads: DownloadLinks;
+  /**
+   * Where a caller reaches the gateway, without a trailing slash.
+   * @param host the header `Host` of the caller's request; null when it had none
+   */
+  readonly publicUrl: (host: string | null) => string;
   readonly logger: Logger;
   /** Aborts when the gateway gives up what is still going on at its end. Bounds writes, which outlive their caller. */
   readonly lifetime: AbortSignal;
@@ -51,10 +57,11 @@ export function contextFactory(services: ContextServices): CreateContext {
     clock,
     idempotency,
     downloads,
+    publicUrl: publicUrlOf,
     logger,
     lifetime,
   } = services;
-  const contextOf = (session: Session, signal: AbortSignal): GatewayContext => {
+  const contextOf = (session: Session, signal: AbortSignal, publicUrl: string): GatewayContext => {
     const { credential, ...known } = session;
     const { tenant } = known;
     const caller: Caller = { tenant, credential };
@@ -68,7 +75,8 @@ export function contextFactory(services: ContextServices): CreateContext {
       watch: watch(caller),
       clock,
       once: (request, create) => idempotency.run({ ...request, tenant }, create),
-      downloads: { linkTo: (file) => downloads.linkTo(caller, file) },
+      publicUrl,
+      downloads: { linkTo: oncePer((file: BatchFile) => downloads.linkTo(caller, file, publicUrl)) },
       signal,
       logger,
       forEvent: (eventSignal) =>
@@ -85,7 +93,19 @@ export function contextFactory(services: ContextServices): CreateContext {
   return async ({ headers, signal }) => {
     const session = await authenticate(headers);
     rateLimiter.take(session.principal);
-    return contextOf(session, signal);
+    return contextOf(session, signal, publicUrlOf(headers('host')));
+  };
+}
+
+/** Calls a function once for each object, for as long as the object is in use. */
+function oncePer<Subject extends object, Result>(make: (subject: Subject) => Result): (subject: Subject) => Result {
+  const made = new WeakMap<Subject, Result>();
+  return (subject) => {
+    const known = made.get(subject);
+    if (known !== undefined) return known;
+    const result = make(subject);
+    made.set(subject, result);
+    return result;
   };
 }
 

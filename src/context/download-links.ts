@@ -1,114 +1,172 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hkdfSync, webcrypto } from 'node:crypto';
+import { EncryptJWT, errors, jwtDecrypt } from 'jose';
+import { z } from 'zod';
 import type { BatchFile } from '../domain/batch.ts';
+import { encodeName, fileNameOf } from '../domain/file-name.ts';
 import { type DataSetFileId, platformId } from '../domain/ids.ts';
-import { parseTenant, tenantKey } from '../domain/tenant.ts';
-import { ForbiddenError } from '../errors.ts';
+import { parseTenant } from '../domain/tenant.ts';
+import { ForbiddenError, InvalidInputError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Caller, Credential } from '../upstream/platform-api.ts';
+import type { PassthroughOptions } from './authenticate.ts';
 
 export interface DownloadLinksOptions {
-  readonly clock: Clock;
-  /** Signs the links; everybody who knows it can make them. */
+  readonly clock: Pick<Clock, 'now'>;
+  /** Encrypts the links. Every gateway with the same secret opens them, and so does everyone else who knows it. */
   readonly secret: string | Uint8Array;
   readonly ttlMs: number;
-  /** Where the gateway is reached, without a trailing slash. Asked for each link: it is known only once it listens. */
-  readonly publicUrl: () => string;
-  /** The gateway's own credential. Null when callers bring theirs: a link then names a ticket that stands for it. */
+  /** The gateway's own credential. Null when callers bring theirs: a link then holds it, encrypted. */
   readonly ownCredential: Credential | null;
+  /** Makes the credential of a caller from the headers that a link holds. */
+  readonly createCallerCredential: PassthroughOptions['createCredential'];
 }
 
-/** What a link stands for. */
+/** The caller, the file and the expiry that a link contains. */
 export interface Download {
+  /** Different for each link, and no secret. */
+  readonly id: string;
   readonly caller: Caller;
   readonly file: Pick<BatchFile, 'fileId' | 'name'>;
+  readonly expiresAt: Date;
 }
 
-/** Links to files of the platform that anybody who has one may follow, for a short time, and for nothing else. */
+export interface DownloadLink {
+  /** The moment from which the link is rejected. */
+  readonly expiresAt: Date;
+  /** @throws {InvalidInputError} the caller's credential is too long to be part of a URL */
+  url(): Promise<string>;
+}
+
+/** Links to files of the platform that everyone who has one may follow, for a limited time, and for nothing else. */
 export interface DownloadLinks {
-  linkTo(caller: Caller, file: BatchFile): string;
-  /** @throws {ForbiddenError} the token was not made here, was changed, or has expired */
-  open(token: string): Download;
-}
-
-/** Tickets kept at the same time; the oldest go first. */
-const maxTickets = 10_000;
-/** Far above what a link needs, and little enough to be checked without care. */
-const maxTokenLength = 4_096;
-
-interface Ticket {
-  readonly caller: Caller;
-  /** Under which `ticketIds` names it. */
-  readonly key: string;
-  readonly expiresAt: number;
+  /** @param publicUrl where the caller reaches the gateway, without a trailing slash */
+  linkTo(caller: Caller, file: BatchFile, publicUrl: string): DownloadLink;
+  /**
+   * @param path what follows `/files/`, without a query
+   * @throws {ForbiddenError} the link was not made with this secret, was changed, or has expired
+   */
+  open(path: string): Promise<Download>;
 }
 
 /**
- * A link holds tenant, file and time of expiry in the clear, signed. It never holds a credential: when callers bring
- * their own, it names a ticket, and the credential stays in memory here.
+ * Characters of a token. Node rejects a request whose line and headers together have more than 16 KiB, and a client needs
+ * a part of them for its headers.
+ */
+const maxTokenLength = 12_288;
+
+/**
+ * The protected header of every link. It is the same for all, so that URLs do not carry it, and a link cannot choose how
+ * it is opened.
+ */
+const header = { enc: 'A256GCM', alg: 'dir' } as const;
+const encodedHeader = Buffer.from(JSON.stringify(header)).toString('base64url');
+/** Nonce, ciphertext, authentication tag. */
+const tokenPattern = /^([\w-]{16})\.([\w-]+)\.([\w-]{22})$/;
+
+const claims = z.object({
+  exp: z.number(),
+  org: z.string(),
+  sandbox: z.string(),
+  file: z.string(),
+  name: z.string(),
+  /** The headers of the caller's credential, where callers bring theirs. */
+  auth: z.string().optional(),
+  key: z.string().optional(),
+});
+
+/**
+ * A link is a JWE (RFC 7516) that holds everything needed to follow it, so that every replica with the same secret opens
+ * it, also after a restart. Its last segment is the name of the file, because many clients save a download under it.
  */
 export function createDownloadLinks(options: DownloadLinksOptions): DownloadLinks {
-  const { clock, secret, ttlMs, publicUrl, ownCredential } = options;
-  const tickets = new Map<string, Ticket>();
-  const ticketIds = new Map<string, string>();
+  const { clock, secret, ttlMs, ownCredential, createCallerCredential } = options;
+  const key = importKey(secret);
 
-  const sign = (payload: string): string => createHmac('sha256', secret).update(payload).digest('base64url');
-
-  /** One ticket serves all links of a caller until less than a link's life is left of it. */
-  const ticketOf = (caller: Caller): string => {
-    const now = clock.now().getTime();
-    const key = JSON.stringify([tenantKey(caller.tenant), caller.credential.fingerprint]);
-    const known = ticketIds.get(key);
-    if (known !== undefined && (tickets.get(known)?.expiresAt ?? 0) >= now + ttlMs) return known;
-    forgetExpired(now);
-    const id = randomBytes(18).toString('base64url');
-    tickets.set(id, { caller, key, expiresAt: now + 2 * ttlMs });
-    ticketIds.set(key, id);
-    return id;
+  const encrypt = async ({ tenant, credential }: Caller, file: BatchFile, expiresAt: Date): Promise<string> => {
+    const own = ownCredential === null ? await credential.headers(new AbortController().signal) : null;
+    const jwe = await new EncryptJWT({
+      org: tenant.org,
+      sandbox: tenant.sandbox,
+      file: file.fileId,
+      name: file.name,
+      ...(own === null ? {} : { auth: own['authorization'], key: own['x-api-key'] }),
+    })
+      .setProtectedHeader(header)
+      .setExpirationTime(expiresAt.getTime() / 1_000)
+      .encrypt(await key);
+    const token = jwe.slice(`${encodedHeader}..`.length);
+    if (token.length <= maxTokenLength) return token;
+    throw new InvalidInputError([{ path: 'authorization', message: 'the token is too long for a download link' }]);
   };
 
-  const forgetExpired = (now: number): void => {
-    const surplus = tickets.size - maxTickets + 1;
-    let index = 0;
-    for (const [id, ticket] of tickets) {
-      if (index >= surplus && ticket.expiresAt > now) break;
-      tickets.delete(id);
-      if (ticketIds.get(ticket.key) === id) ticketIds.delete(ticket.key);
-      index += 1;
-    }
+  const decrypt = async (token: string) => {
+    const currentDate = clock.now();
+    const { payload } = await jwtDecrypt(`${encodedHeader}..${token}`, await key, { currentDate });
+    // Another version of the gateway may have made it from other claims.
+    const found = claims.safeParse(payload).data;
+    if (found === undefined) return null;
+    const expiresAt = new Date(Math.round(found.exp * 1_000));
+    // The library compares whole seconds.
+    return expiresAt <= currentDate ? null : { ...found, expiresAt };
+  };
+
+  const credentialOf = ({ auth, key: apiKey }: z.output<typeof claims>): Credential | null => {
+    if (ownCredential !== null) return ownCredential;
+    return auth === undefined || apiKey === undefined ? null : createCallerCredential({ authorization: auth, apiKey });
   };
 
   return {
-    linkTo: (caller, { fileId, name }) => {
-      const { org, sandbox } = caller.tenant;
-      const expiresAt = clock.now().getTime() + ttlMs;
-      const ticket = ownCredential === null ? ticketOf(caller) : '';
-      const payload = Buffer.from(JSON.stringify([org, sandbox, fileId, name, expiresAt, ticket])).toString(
-        'base64url',
-      );
-      return `${publicUrl()}/files/${payload}.${sign(payload)}`;
+    linkTo: (caller, file, publicUrl) => {
+      const expiresAt = new Date(clock.now().getTime() + ttlMs);
+      return {
+        expiresAt,
+        url: async () => {
+          const token = await encrypt(caller, file, expiresAt);
+          return `${publicUrl}/files/${token}/${encodeName(fileNameOf(file.name))}`;
+        },
+      };
     },
 
-    open: (token) => {
-      const refused = () => new ForbiddenError({ message: 'The link is not valid, or has expired.' });
-      const [payload, signature, ...rest] = token.length <= maxTokenLength ? token.split('.') : [];
-      if (payload === undefined || signature === undefined || rest.length > 0) throw refused();
-      // Compared as text: two texts can decode to the same bytes, and only one of them was made here.
-      const expected = Buffer.from(sign(payload));
-      const given = Buffer.from(signature);
-      if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw refused();
+    open: async (path) => {
+      const rejected = () => new ForbiddenError({ message: 'The link is not valid, or has expired.' });
+      const [token = '', segment, ...rest] = path.length <= 2 * maxTokenLength ? path.split('/') : [];
+      const parts = token.length <= maxTokenLength ? tokenPattern.exec(token) : null;
+      if (parts === null || rest.length > 0) throw rejected();
+      const [, nonce = '', ciphertext = '', tag = ''] = parts;
+      if (![nonce, ciphertext, tag].every(isCanonical)) throw rejected();
 
-      // Signed by us, so it is what `linkTo` wrote; the checks below only give the parts their types.
-      const parts: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
-      if (!Array.isArray(parts)) throw refused();
-      const [org, sandbox, fileId, name, expiresAt, ticketId]: unknown[] = parts;
-      const tenant = parseTenant(String(org), String(sandbox));
-      if (tenant === null || typeof expiresAt !== 'number' || expiresAt <= clock.now().getTime()) throw refused();
-      const credential = ownCredential ?? tickets.get(String(ticketId))?.caller.credential;
-      if (credential === undefined) throw refused();
+      const found = await decrypt(token).catch((error: unknown) => {
+        if (error instanceof errors.JOSEError) return null;
+        throw error;
+      });
+      if (found === null) throw rejected();
+      const tenant = parseTenant(found.org, found.sandbox);
+      const credential = credentialOf(found);
+      if (tenant === null || credential === null) throw rejected();
+      if (segment !== undefined && decoded(segment) !== fileNameOf(found.name)) throw rejected();
       return {
+        id: tag,
         caller: { tenant, credential },
-        file: { fileId: platformId<DataSetFileId>(String(fileId)), name: String(name) },
+        file: { fileId: platformId<DataSetFileId>(found.file), name: found.name },
+        expiresAt: found.expiresAt,
       };
     },
   };
+}
+
+/** The key of all links: derived, because a secret may be short or be used for something else too. */
+function importKey(secret: string | Uint8Array): Promise<webcrypto.CryptoKey> {
+  const bytes = hkdfSync('sha256', secret, '', 'aep-export-gateway download links', 32);
+  return webcrypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']);
+}
+
+/** Whether this is how the bytes are encoded. Several texts decode to the same bytes, and only one of them was made here. */
+const isCanonical = (part: string): boolean => Buffer.from(part, 'base64url').toString('base64url') === part;
+
+function decoded(segment: string): string | null {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
 }

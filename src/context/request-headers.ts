@@ -4,11 +4,14 @@ export type RequestHeaders = (name: string) => string | null;
 /** Headers that identify the caller, over HTTP and as members of `connectionParams` over WebSocket. */
 const callerHeaders = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
 
+/** Those, and the name that the caller has for this gateway: links begin with it. A client cannot send it as a member. */
+const keptHeaders = [...callerHeaders, 'host'];
+
 const none: RequestHeaders = () => null;
 
 /** Copies the headers that identify the caller, so that a long connection does not keep its request in memory. */
 export function callerHeadersOf(headers: RequestHeaders): RequestHeaders {
-  const found = callerHeaders.flatMap((name) => {
+  const found = keptHeaders.flatMap((name) => {
     const value = headers(name);
     return value === null ? [] : [[name, value] as const];
   });

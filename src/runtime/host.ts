@@ -33,3 +33,23 @@ function parseHost(header: string): NamedHost | null {
   const { hostname, host } = new URL(url);
   return { hostname, host };
 }
+
+/** Hosts of a URL that stand for every address of a machine. Another machine cannot connect to them. */
+const unspecifiedHosts: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);
+
+/**
+ * Where a caller reaches this server, without a trailing slash: the configured URL, else the address on which the server
+ * listens. A server that listens on every address, as in a container, takes the host that the caller's request names,
+ * which is the only address that is known to work for that caller.
+ * @param header the header `Host` of the request; null when it had none
+ * @param listening `http://HOST:PORT`
+ */
+export function urlForCaller(
+  header: string | null,
+  { configured, listening }: { readonly configured: string | null; readonly listening: string },
+): string {
+  if (configured !== null) return configured;
+  if (!unspecifiedHosts.has(new URL(listening).hostname)) return listening;
+  const named = header === null ? null : parseHost(header);
+  return named === null ? listening : `http://${named.host}`;
+}

@@ -36,12 +36,21 @@ const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
     platformId: t.exposeID('fileId', {
       description: 'The platform’s id of the file; a file of several parts has one id.',
     }),
-    name: t.exposeString('name', { description: 'File name, unique within `platformId`.' }),
+    name: t.exposeString('name', {
+      description:
+        'Name within `platformId`, unique there. It may be a path; a client saves the file under its last part.',
+    }),
     sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', nullable: true, description: 'Length in bytes.' }),
     downloadUrl: t.field({
       type: 'URL',
-      description: 'Link on this gateway that streams the bytes; understands Range; expires.',
-      resolve: (file, _, ctx) => ctx.downloads.linkTo(file),
+      description:
+        'Link on this gateway that streams the bytes and supports Range. It needs no credential and expires at `downloadUrlExpiresAt`. INVALID_INPUT when the caller’s token is too long to be part of a URL (about 9,000 characters).',
+      resolve: (file, _, ctx) => ctx.downloads.linkTo(file).url(),
+    }),
+    downloadUrlExpiresAt: t.field({
+      type: 'DateTime',
+      description: 'When `downloadUrl` stops working. Read the file again for a new link.',
+      resolve: (file, _, ctx) => ctx.downloads.linkTo(file).expiresAt,
     }),
   }),
 });

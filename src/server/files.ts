@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Download } from '../context/download-links.ts';
+import { fileNameOf } from '../domain/file-name.ts';
 import { GatewayError, httpStatusByCode, NotFoundError, UpstreamUnreadableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { parseRange } from './byte-range.ts';
+import { contentDisposition } from './content-disposition.ts';
 import type { Cors } from './cors.ts';
 import { extensionsOf } from './graphql-error.ts';
 
@@ -28,8 +30,11 @@ export interface DownloadPiece {
 }
 
 export interface FileHandlerOptions {
-  /** @throws {GatewayError} the link is not good */
-  readonly open: (token: string) => Download;
+  /**
+   * @param path what follows `/files/`, without a query
+   * @throws {GatewayError} the link is not good
+   */
+  readonly open: (path: string) => Promise<Download>;
   readonly source: (download: Download, signal: AbortSignal) => DownloadSource;
   readonly cors: Cors;
   readonly clock: Pick<Clock, 'sleep'>;
@@ -54,7 +59,7 @@ const methods = ['GET', 'HEAD'] as const;
 /** Request headers that make a browser send a preflight and that a download understands. */
 const conditionalHeaders = ['range', 'if-match', 'if-none-match', 'if-range'] as const;
 
-/** Serves `GET` and `HEAD` of `/files/{token}`: the file's bytes as the platform has them, also in ranges. */
+/** Serves `GET` and `HEAD` of `/files/{token}/{name}`: the file's bytes as the platform has them, also in ranges. */
 export function createFileHandler({ open, source, cors, clock, logger }: FileHandlerOptions) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (cors.preflight(request, response, { methods, headers: conditionalHeaders })) return;
@@ -66,8 +71,8 @@ export function createFileHandler({ open, source, cors, clock, logger }: FileHan
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     try {
-      const token = (request.url ?? '').slice(filesPath.length).split('?', 1)[0] ?? '';
-      const download = open(token);
+      const path = (request.url ?? '').slice(filesPath.length).split('?', 1)[0] ?? '';
+      const download = await open(path);
       const pause = (ms: number) => clock.sleep(ms, gone.signal);
       await send(request, response, { name: download.file.name, file: source(download, gone.signal), pause });
     } catch (error) {
@@ -104,7 +109,7 @@ async function send(request: IncomingMessage, response: ServerResponse, { name, 
   response.writeHead(range.kind === 'part' ? 206 : 200, {
     'content-type': info.contentType,
     'content-length': last - first + 1,
-    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}`,
+    'content-disposition': contentDisposition(fileNameOf(name)),
   });
   if (request.method === 'HEAD' || last < first) {
     response.end();

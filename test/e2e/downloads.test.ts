@@ -44,7 +44,11 @@ describe('a download link', () => {
     expect(response.headers.get('content-length')).toBe(String(whole.length));
     expect(response.headers.get('accept-ranges')).toBe('bytes');
     expect(response.headers.get('content-type')).toMatch(/parquet|octet-stream/);
-    expect(response.headers.get('content-disposition')).toMatch(/^attachment; filename\*=UTF-8''.+\.parquet$/);
+    const [, name = '', full = ''] =
+      /^attachment; filename="(.+\.parquet)"; filename\*=UTF-8''(.+)$/.exec(
+        response.headers.get('content-disposition') ?? '',
+      ) ?? [];
+    expect([decodeURIComponent(full), link.split('/').at(-1)]).toEqual([name, full]);
     expect(response.headers.get('cache-control')).toContain('no-store');
     expect(await markOf(response)).toBe(parquetMark);
   });
@@ -125,8 +129,8 @@ describe('a download link', () => {
 });
 
 describe('a link that was not made like this', () => {
-  const tokenOf = (url: string) => url.slice(url.lastIndexOf('/') + 1);
-  const follow = (token: string) => fetch(`${gateway.url}/files/${token}`);
+  const pathOf = (url: string) => url.slice(url.indexOf('/files/') + '/files/'.length);
+  const follow = (path: string) => fetch(`${gateway.url}/files/${path}`);
 
   /** The text with the character at `index` replaced. */
   const altered = (text: string, index: number, by: string) => {
@@ -134,13 +138,15 @@ describe('a link that was not made like this', () => {
     return text.slice(0, at) + by + text.slice(at + 1);
   };
 
-  it('is refused when any character of it has changed, of whatever class', async () => {
-    const token = tokenOf(link);
-    const places = [0, 1, Math.floor(token.length / 4), token.indexOf('.') - 1, token.indexOf('.') + 1, -2, -1];
+  it('is rejected when any character of it has changed, of whatever class', async () => {
+    const path = pathOf(link);
+    const [nonce = '', ciphertext = '', tag = ''] = path.split('/')[0]?.split('.') ?? [];
+    const tagStart = nonce.length + ciphertext.length + 2;
+    const places = [0, 1, nonce.length, nonce.length + 1, tagStart - 2, tagStart, tagStart + tag.length - 1, -2, -1];
     for (const place of places) {
       for (const by of ['A', 'z', '0', '9', '-', '_', '.', '=', '+', '~', '%41']) {
-        const changed = altered(token, place, by);
-        if (changed === token) continue;
+        const changed = altered(path, place, by);
+        if (changed === path) continue;
         const response = await follow(changed);
         expect(response.status, `${by} at ${place}`).toBe(403);
         expect(await response.json()).toMatchObject({ code: 'FORBIDDEN', retryable: false });
@@ -148,25 +154,29 @@ describe('a link that was not made like this', () => {
     }
   });
 
-  it('is refused when it is cut, longer, in other cases, another link’s half, or nothing', async () => {
-    const token = tokenOf(link);
-    const [payload, signature] = token.split('.');
-    const other = tokenOf(await linkFrom(gateway, '24054'));
-    expect(other).not.toBe(token);
+  it('is rejected when it is cut, longer, in other cases, another link’s part, or nothing', async () => {
+    const path = pathOf(link);
+    const [token = '', name = ''] = path.split('/');
+    const [nonce, ciphertext, tag] = token.split('.');
+    const other = pathOf(await linkFrom(gateway, '24054'));
+    const [otherToken = '', otherName = ''] = other.split('/');
+    expect([otherToken, otherName]).not.toEqual([token, name]);
     const wrong = [
       token.slice(0, -1),
       token.slice(1),
       `${token}A`,
       `${token}=`,
       `${token}.`,
-      `${token}.${signature}`,
+      `${token}.${tag}`,
       token.toUpperCase(),
       token.toLowerCase(),
-      `${payload}.`,
-      `.${signature}`,
-      `${payload}`,
-      `${payload}.${other.split('.')[1]}`,
-      `${other.split('.')[0]}.${signature}`,
+      `${nonce}.${ciphertext}`,
+      `${nonce}..${tag}`,
+      `${nonce}.${otherToken.split('.')[1]}.${tag}`,
+      `${otherToken.split('.')[0]}.${ciphertext}.${tag}`,
+      `${token}/other.parquet`,
+      `${path}/`,
+      `/${path}`,
       'x'.repeat(10_000),
       '',
       '..%2f..%2fetc%2fpasswd',
@@ -174,11 +184,12 @@ describe('a link that was not made like this', () => {
     const before = platform.requests.length;
     for (const each of wrong) expect((await follow(each)).status, each).toBe(403);
     expect(platform.requests.length).toBe(before);
+    expect((await follow(token)).status).toBe(200);
   });
 
   it('is refused by another gateway, which does not know the secret', async () => {
     await using stranger = await startGateway({ platform });
-    expect((await fetch(`${stranger.url}/files/${tokenOf(link)}`)).status).toBe(403);
+    expect((await fetch(`${stranger.url}/files/${pathOf(link)}`)).status).toBe(403);
   });
 
   it('is accepted by a gateway with the same secret, and refused from the moment on at which it expires', async () => {
@@ -186,12 +197,12 @@ describe('a link that was not made like this', () => {
     const env = { DOWNLOAD_LINK_SECRET: plantedSecret('links'), DOWNLOAD_LINK_TTL_SECONDS: '60' };
     await using one = await startGateway({ platform, clock, env });
     await using other = await startGateway({ platform, clock, env });
-    const token = tokenOf(await linkFrom(one));
-    expect((await fetch(`${other.url}/files/${token}`)).status).toBe(200);
+    const path = pathOf(await linkFrom(one));
+    expect((await fetch(`${other.url}/files/${path}`)).status).toBe(200);
     await clock.advanceBy(59_999);
-    expect((await fetch(`${one.url}/files/${token}`)).status).toBe(200);
+    expect((await fetch(`${one.url}/files/${path}`)).status).toBe(200);
     await clock.advanceBy(1);
-    for (const { url } of [one, other]) expect((await fetch(`${url}/files/${token}`)).status).toBe(403);
+    for (const { url } of [one, other]) expect((await fetch(`${url}/files/${path}`)).status).toBe(403);
   });
 });
 

@@ -34,7 +34,6 @@ const planned: readonly string[] = [
   'BatchFailures',
   'BatchFile.columns',
   'BatchFile.downloadUrl: format',
-  'BatchFile.downloadUrlExpiresAt',
   'BatchFile.rowCount',
   'BatchFilter',
   'BatchPreview',

@@ -97,7 +97,8 @@ function keyOf(
   const given = variableValues ?? {};
   return JSON.stringify([
     tenantKey(contextValue.tenant),
-    scope === 'tenant' ? null : contextValue.credentialFingerprint,
+    // Links to downloads, which are in no event itself, begin with the URL that their caller uses.
+    scope === 'tenant' ? null : [contextValue.credentialFingerprint, contextValue.publicUrl],
     operationName ?? null,
     // One that is missing has its default, which null has not.
     variables.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest';
 import { type ContextServices, contextFactory } from '../../../src/context/create-context.ts';
-import { type DatasetId, platformId } from '../../../src/domain/ids.ts';
+
+import { type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
 import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform-api.ts';
+
 import { tenantOf } from '../poller/fake-platform.ts';
 
 /** The context of one operation, over a platform that notes what it is asked, and until when. */
@@ -25,7 +27,8 @@ async function setUp() {
     upstream: { connect: (...args: Parameters<typeof connect>) => connect(...args) as unknown as PlatformApi },
     watch: () => ({}),
     rateLimiter: { take: () => undefined },
-    downloads: { linkTo: () => 'a link' },
+    publicUrl: (host: string | null) => `http://${host}`,
+    downloads: { linkTo: (...parts: readonly unknown[]) => ({ parts }) },
     lifetime: new AbortController().signal,
     countCalls: () => {
       const counter = { count: () => undefined };
@@ -35,7 +38,8 @@ async function setUp() {
     // What is left out is not used here.
   } as unknown as ContextServices;
   const signal = new AbortController().signal;
-  return { context: await contextFactory(services)({ headers: () => null, signal }), asked, counters, counting };
+  const headers = (name: string) => (name === 'host' ? 'gateway.test:4000' : null);
+  return { context: await contextFactory(services)({ headers, signal }), asked, counters, counting };
 }
 
 const id = platformId<DatasetId>('1');
@@ -71,4 +75,15 @@ it('counts the calls of an operation, reads and writes together, and those of ea
   expect(counters).toHaveLength(3);
   expect(counting).toEqual([counters[0], counters[0], counters[1], counters[2]]);
   expect(new Set(counting).size).toBe(3);
+});
+
+it('a link begins with the URL that its caller uses, and is made once per file', async () => {
+  const { context } = await setUp();
+  const file = { fileId: platformId<DataSetFileId>('1'), name: 'a', sizeBytes: null };
+  const link = context.downloads.linkTo(file);
+  expect(link).toMatchObject({ parts: [{ tenant: context.tenant }, file, 'http://gateway.test:4000'] });
+  expect(context.publicUrl).toBe('http://gateway.test:4000');
+  expect(context.downloads.linkTo(file)).toBe(link);
+  expect(context.downloads.linkTo({ ...file })).not.toBe(link);
+  expect(context.forEvent(context.signal).downloads.linkTo(file)).toBe(link);
 });

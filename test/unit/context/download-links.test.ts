@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { createDownloadLinks, type DownloadLinks } from '../../../src/context/download-links.ts';
 import { platformId } from '../../../src/domain/ids.ts';
 import { parseTenant } from '../../../src/domain/tenant.ts';
-import { ForbiddenError } from '../../../src/errors.ts';
+import { ForbiddenError, InvalidInputError } from '../../../src/errors.ts';
+import { createPassthroughCredential } from '../../../src/upstream/index.ts';
 import type { Caller, Credential } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -11,163 +12,223 @@ import { FakeClock } from '../../support/fake-clock.ts';
 const codeUnit = fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code));
 
 const ttlMs = 60_000;
-const publicUrl = 'http://gateway.test';
+const publicUrl = 'http://gateway.test/base';
 const file = { fileId: platformId<never>('file-1'), name: 'part-0.parquet', sizeBytes: 10 };
 
-const credentialOf = (secret: string): Credential => ({
-  fingerprint: `digest-${secret.length}-${secret.at(-1)}`,
-  owner: 'caller',
-  headers: async () => ({ authorization: `Bearer ${secret}` }),
-});
-const callerOf = (credential: Credential, sandbox = 'prod'): Caller => {
-  const tenant = parseTenant('0123456789ABCDEF01234567@AdobeOrg', sandbox);
-  if (tenant === null) throw new Error(`not a sandbox: ${sandbox}`);
+const own: Credential = {
+  fingerprint: 'own',
+  owner: 'gateway',
+  headers: async () => ({ authorization: 'Bearer own' }),
+};
+const ofCaller = (secret: string): Credential =>
+  createPassthroughCredential({ authorization: `Bearer ${secret}`, apiKey: 'key-of-client' });
+const callerOf = (
+  credential: Credential,
+  { org = '0123456789ABCDEF01234567@AdobeOrg', sandbox = 'prod' } = {},
+): Caller => {
+  const tenant = parseTenant(org, sandbox);
+  if (tenant === null) throw new Error(`not a tenant: ${org} ${sandbox}`);
   return { tenant, credential };
 };
-const linksWith = (ownCredential: Credential | null, clock = new FakeClock(), secret = 'k'.repeat(32)) =>
-  createDownloadLinks({ clock, secret, ttlMs, publicUrl: () => publicUrl, ownCredential });
+const linksWith = (
+  ownCredential: Credential | null,
+  clock = new FakeClock(),
+  secret: string | Uint8Array = 'k'.repeat(32),
+) => createDownloadLinks({ clock, secret, ttlMs, ownCredential, createCallerCredential: createPassthroughCredential });
 
-const tokenOf = (link: string): string => {
+/** What follows `/files/` in a new link. */
+async function pathOf(links: DownloadLinks, caller: Caller, of: typeof file = file): Promise<string> {
+  const url = await links.linkTo(caller, of, publicUrl).url();
   const prefix = `${publicUrl}/files/`;
-  expect(link.startsWith(prefix)).toBe(true);
-  return link.slice(prefix.length);
-};
-const ticketIn = (token: string): unknown =>
-  JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).at(-1);
-const opens = (links: DownloadLinks, token: string): boolean => {
+  expect(url.startsWith(prefix)).toBe(true);
+  return url.slice(prefix.length);
+}
+const tokenIn = (path: string) => path.split('/')[0] ?? '';
+const nameIn = (path: string) => path.slice(path.indexOf('/'));
+
+async function opens(links: DownloadLinks, path: string): Promise<boolean> {
   try {
-    links.open(token);
+    await links.open(path);
     return true;
   } catch (error) {
     if (error instanceof ForbiddenError) return false;
     throw error;
   }
-};
+}
 
 describe('a download link', () => {
-  const own = credentialOf('own');
+  it.each([
+    ['the gateway', own, own],
+    ['the caller', null, ofCaller('secret')],
+  ] as const)(
+    'stands for file, tenant and credential of %s, whatever the names hold',
+    async (_, ownCredential, used) => {
+      const text = fc.string({ unit: codeUnit });
+      const links = linksWith(ownCredential);
+      const caller = callerOf(used, { sandbox: 'dev' });
+      await fc.assert(
+        fc.asyncProperty(text, text, async (fileId, name) => {
+          const path = await pathOf(links, caller, { fileId: platformId(fileId), name, sizeBytes: 10 });
+          expect(new URL(`${publicUrl}/files/${path}`).href).toBe(`${publicUrl}/files/${path}`);
+          const opened = await links.open(path);
+          expect([opened.file, opened.caller.tenant]).toEqual([{ fileId, name }, caller.tenant]);
+          expect(opened.caller.credential.fingerprint).toBe(used.fingerprint);
+        }),
+      );
+    },
+  );
 
-  it('stands for the file, the tenant and the credential that it was made with, whatever the names hold', () => {
+  it('ends with the name of the file, so that clients save it under that name', async () => {
     const links = linksWith(own);
-    fc.assert(
-      fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), fc.string({ unit: 'grapheme' }), (fileId, name) => {
-        const caller = callerOf(own, 'dev');
-        const token = tokenOf(links.linkTo(caller, { fileId: platformId(fileId), name, sizeBytes: null }));
-        expect(token).toMatch(/^[\w.-]+$/);
-        expect(links.open(token)).toEqual({ caller, file: { fileId, name } });
-      }),
-    );
-  });
-
-  it('is refused when any one of its characters is another', () => {
-    const links = linksWith(own);
-    const token = tokenOf(links.linkTo(callerOf(own), file));
-    const alphabet = [...'ABCabc019-_.=%é'];
-    fc.assert(
-      fc.property(fc.nat({ max: token.length - 1 }), fc.constantFrom(...alphabet), (position, character) => {
-        fc.pre(token[position] !== character);
-        expect(opens(links, token.slice(0, position) + character + token.slice(position + 1))).toBe(false);
-      }),
-      { numRuns: 1_000 },
-    );
-    // The last character has bits that decoding ignores, so another one can stand for the same bytes.
-    for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
-      expect(opens(links, token.slice(0, -1) + last)).toBe(last === token.at(-1));
+    const names = [
+      ['part-0.parquet', 'part-0.parquet'],
+      ['folder/a/part 1.parquet', 'part%201.parquet'],
+      ["it's (1)*.parquet", 'it%27s%20%281%29%2A.parquet'],
+      ['é.parquet', '%C3%A9.parquet'],
+      ['..', 'file'],
+      ['', 'file'],
+      ['\ud800.csv', '_.csv'],
+    ] as const;
+    for (const [name, last] of names) {
+      const path = await pathOf(links, callerOf(own), { ...file, name });
+      expect(nameIn(path)).toBe(`/${last}`);
+      expect(await links.open(path)).toMatchObject({ file: { name } });
     }
   });
 
-  it('is refused when it is cut, lengthened or made up', () => {
+  it('is rejected when any one of its characters is another', async () => {
     const links = linksWith(own);
-    const token = tokenOf(links.linkTo(callerOf(own), file));
-    const made = ['', '.', '..', 'a.b', `${token}.`, `${token}=`, `.${token}`, token.repeat(2), 'x'.repeat(10_000)];
+    const path = await pathOf(links, callerOf(own));
+    const alphabet = [...'ABCabc019-_.=/é'];
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: path.length - 1 }), fc.constantFrom(...alphabet), async (position, character) => {
+        fc.pre(path[position] !== character);
+        expect(await opens(links, path.slice(0, position) + character + path.slice(position + 1))).toBe(false);
+      }),
+      { numRuns: 1_000 },
+    );
+    // The last character of each part has bits that decoding ignores, so another one can stand for the same bytes.
+    const parts = tokenIn(path).split('.');
+    for (const [index, part] of parts.entries()) {
+      for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
+        const token = parts.with(index, part.slice(0, -1) + last).join('.');
+        expect(await opens(links, token)).toBe(last === part.at(-1));
+      }
+    }
+  });
+
+  it('is rejected when it is cut, lengthened, mixed with another or made up', async () => {
+    const links = linksWith(own);
+    const path = await pathOf(links, callerOf(own));
+    const token = tokenIn(path);
+    const other = tokenIn(await pathOf(links, callerOf(own)));
+    const parts = token.split('.');
+    const mixed = parts.map((_, index) => parts.with(index, other.split('.')[index] ?? '').join('.'));
+    const made = [
+      '',
+      '.',
+      '..',
+      'a.b',
+      '/',
+      `${token}.`,
+      `${token}=`,
+      `.${token}`,
+      `${token}${token}`,
+      'x'.repeat(50_000),
+    ];
+    const named = [`${token}/`, `${token}/other.parquet`, `${path}/`, `${path}/x`, `${token}/%E0%A4%A`, `/${path}`];
+    const wholeJwe = [`${Buffer.from('{"enc":"A256GCM","alg":"dir"}').toString('base64url')}..${token}`];
     const cut = Array.from({ length: token.length }, (_, length) => token.slice(0, length));
-    expect([...made, ...cut].filter((each) => opens(links, each))).toEqual([]);
-    fc.assert(fc.property(fc.string({ unit: codeUnit }), (text) => !opens(links, text)));
+    for (const each of [...mixed, ...made, ...named, ...wholeJwe, ...cut])
+      expect(await opens(links, each), each).toBe(false);
+    await fc.assert(fc.asyncProperty(fc.string({ unit: codeUnit }), async (text) => !(await opens(links, text))));
+    for (const each of [path, token]) expect(await opens(links, each)).toBe(true);
   });
 
-  it('is refused by a gateway with another secret, and accepted by one with the same', () => {
+  it('is rejected by a gateway with another secret, and accepted by every one with the same', async () => {
     const clock = new FakeClock();
-    const token = tokenOf(linksWith(own, clock, 'a'.repeat(32)).linkTo(callerOf(own), file));
-    expect(opens(linksWith(own, clock, 'b'.repeat(32)), token)).toBe(false);
-    expect(opens(linksWith(own, clock, 'a'.repeat(32)), token)).toBe(true);
+    const path = await pathOf(linksWith(own, clock, 'a'.repeat(32)), callerOf(own));
+    expect(await opens(linksWith(own, clock, 'b'.repeat(32)), path)).toBe(false);
+    expect(await opens(linksWith(own, clock, new Uint8Array(32)), path)).toBe(false);
+    expect(await opens(linksWith(own, clock, 'a'.repeat(32)), path)).toBe(true);
   });
 
-  it('works until its time is over and not a millisecond longer', async () => {
-    const clock = new FakeClock();
-    const links = linksWith(own, clock);
-    const token = tokenOf(links.linkTo(callerOf(own), file));
-    await clock.advanceBy(ttlMs - 1);
-    expect(opens(links, token)).toBe(true);
-    await clock.advanceBy(1);
-    expect(opens(links, token)).toBe(false);
+  it('works until its expiry and not a millisecond longer', async () => {
+    for (const start of ['2030-01-01T00:00:00.000Z', '2030-01-01T00:00:00.001Z', '2030-01-01T00:00:00.999Z']) {
+      const clock = new FakeClock(start);
+      const links = linksWith(own, clock);
+      const link = links.linkTo(callerOf(own), file, publicUrl);
+      // A moment later: the expiry is that of the link, and not of the time at which its URL is read.
+      await clock.advanceBy(7);
+      const path = (await link.url()).slice(`${publicUrl}/files/`.length);
+      expect(link.expiresAt.getTime()).toBe(new Date(start).getTime() + ttlMs);
+      expect((await links.open(path)).expiresAt).toEqual(link.expiresAt);
+      await clock.advanceBy(ttlMs - 8);
+      expect(await opens(links, path)).toBe(true);
+      await clock.advanceBy(1);
+      expect(await opens(links, path)).toBe(false);
+    }
+  });
+
+  it('has an id of its own', async () => {
+    const links = linksWith(own);
+    const paths = await Promise.all(Array.from({ length: 20 }, () => pathOf(links, callerOf(own))));
+    const ids = await Promise.all(paths.map(async (path) => (await links.open(path)).id));
+    expect(new Set(ids).size).toBe(20);
+    expect((await links.open(paths[0] ?? '')).id).toBe(ids[0]);
   });
 });
 
 describe('a download link of a caller with a credential of their own', () => {
-  const alice = credentialOf('secret-of-alice');
-  const bob = credentialOf('the-secret-of-bob');
+  const alice = ofCaller('secret-of-alice');
+  const bob = ofCaller('the-secret-of-bob');
 
-  it('gives the credential back and never holds it', () => {
+  it('gives the credential back, on every gateway with the same secret, and hides everything in it', async () => {
+    const clock = new FakeClock();
+    const path = await pathOf(linksWith(null, clock), callerOf(alice));
+    const readable = tokenIn(path)
+      .split('.')
+      .map((part) => Buffer.from(part, 'base64url').toString());
+    for (const hidden of ['secret', 'Bearer', 'key-of-client', alice.fingerprint, 'prod', 'AdobeOrg', 'file-1']) {
+      expect([path, ...readable].join()).not.toContain(hidden);
+    }
+    const { caller } = await linksWith(null, clock).open(path);
+    expect(caller.tenant).toEqual(callerOf(alice).tenant);
+    expect(caller.credential.fingerprint).toBe(alice.fingerprint);
+    const { signal } = new AbortController();
+    expect(await caller.credential.headers(signal)).toEqual(await alice.headers(signal));
+  });
+
+  it('keeps callers, organizations and sandboxes apart', async () => {
     const links = linksWith(null);
-    const link = links.linkTo(callerOf(alice), file);
-    const [payload = '', signature = ''] = tokenOf(link).split('.');
-    const clear = [link, Buffer.from(payload, 'base64url').toString(), Buffer.from(signature, 'base64url').toString()];
-    expect(clear.join()).not.toContain('secret');
-    expect(clear.join()).not.toContain(alice.fingerprint);
-    expect(links.open(tokenOf(link)).caller.credential).toBe(alice);
-  });
-
-  it('keeps callers and tenants apart', () => {
-    const links = linksWith(null);
-    const callers = [callerOf(alice), callerOf(bob), callerOf(alice, 'dev')];
-    const tokens = callers.map((caller) => tokenOf(links.linkTo(caller, file)));
-    expect(tokens.map((token) => links.open(token).caller)).toEqual(callers);
-    const tickets = tokens.map(ticketIn);
-    expect(new Set(tickets).size).toBe(3);
-  });
-
-  it('shares one ticket with the others of the same caller, as long as it lasts', async () => {
-    const clock = new FakeClock();
-    const links = linksWith(null, clock);
-    const ticket = () => ticketIn(tokenOf(links.linkTo(callerOf(alice), file)));
-    const first = ticket();
-    await clock.advanceBy(ttlMs);
-    expect(ticket()).toBe(first);
-    await clock.advanceBy(1);
-    expect(ticket()).not.toBe(first);
-  });
-
-  it('is unknown to another gateway, which does not have the credential', () => {
-    const clock = new FakeClock();
-    const token = tokenOf(linksWith(null, clock).linkTo(callerOf(alice), file));
-    expect(opens(linksWith(null, clock), token)).toBe(false);
-  });
-
-  it('works for its whole life, also when it was made late in the life of a ticket', async () => {
-    const clock = new FakeClock();
-    const links = linksWith(null, clock);
-    for (let step = 0; step < 10; step += 1) {
-      const token = tokenOf(links.linkTo(callerOf(alice), file));
-      await clock.advanceBy(ttlMs * 0.4);
-      // Somebody else's ticket is what makes old ones go.
-      links.linkTo(callerOf(credentialOf(`x${step}`)), file);
-      await clock.advanceBy(ttlMs * 0.59);
-      expect(opens(links, token)).toBe(true);
-      await clock.advanceBy(ttlMs * 0.01);
-      expect(opens(links, token)).toBe(false);
+    const callers = [
+      callerOf(alice),
+      callerOf(bob),
+      callerOf(alice, { sandbox: 'dev' }),
+      callerOf(alice, { org: '999999999999999999999999@AdobeOrg' }),
+    ];
+    for (const caller of callers) {
+      const opened = await links.open(await pathOf(links, caller));
+      expect(opened.caller.tenant).toEqual(caller.tenant);
+      expect(opened.caller.credential.fingerprint).toBe(caller.credential.fingerprint);
     }
   });
 
-  it('is given up, the oldest first, when 10,000 callers have come after it', () => {
+  it('is rejected by a gateway that needs the credential and finds none in it', async () => {
+    const clock = new FakeClock();
+    expect(await opens(linksWith(null, clock), await pathOf(linksWith(own, clock), callerOf(own)))).toBe(false);
+    // The other way round, the gateway uses its own.
+    const { caller } = await linksWith(own, clock).open(await pathOf(linksWith(null, clock), callerOf(alice)));
+    expect(caller.credential).toBe(own);
+  });
+
+  it('is refused when the token is longer than a URL can carry', async () => {
     const links = linksWith(null);
-    const caller = (index: number) => callerOf({ ...alice, fingerprint: String(index) });
-    const token = (index: number) => tokenOf(links.linkTo(caller(index), file));
-    const [first, second] = [token(0), token(1)];
-    for (let index = 2; index < 10_000; index += 1) links.linkTo(caller(index), file);
-    expect(opens(links, first)).toBe(true);
-    const newest = token(10_000);
-    expect([first, second, newest].map((each) => opens(links, each))).toEqual([false, true, true]);
-    // Who comes back gets a new ticket.
-    expect(opens(links, token(0))).toBe(true);
+    const long = await pathOf(links, callerOf(ofCaller('x'.repeat(8_500))));
+    expect(long.length).toBeLessThan(12_500);
+    expect((await links.open(long)).caller.credential.fingerprint).toBe(ofCaller('x'.repeat(8_500)).fingerprint);
+    const { url, expiresAt } = links.linkTo(callerOf(ofCaller('x'.repeat(10_000))), file, publicUrl);
+    await expect(url()).rejects.toBeInstanceOf(InvalidInputError);
+    expect(expiresAt).toBeInstanceOf(Date);
   });
 });

@@ -74,6 +74,8 @@ function fakeSource(options: FakeOptions): FakeSource {
 const tenant = parseTenant('0123456789ABCDEF01234567@AdobeOrg', 'prod');
 if (tenant === null) throw new Error('not a tenant');
 const download: Download = {
+  id: 'good',
+  expiresAt: new Date('2030-01-01T00:15:00Z'),
   caller: { tenant, credential: { fingerprint: '', owner: 'gateway', headers: async () => ({}) } },
   file: { fileId: platformId<DataSetFileId>('file'), name: 'part 0 – é.parquet' },
 };
@@ -91,7 +93,7 @@ async function serve(source: DownloadSource): Promise<Gateway> {
   const log: Record<string, unknown>[] = [];
   const pauses: number[] = [];
   const handler = createFileHandler({
-    open: (token) => {
+    open: async (token) => {
       if (token !== 'good') throw new ForbiddenError({ message: 'The link is not valid.' });
       return download;
     },
@@ -119,7 +121,8 @@ describe('a download', () => {
       'accept-ranges': 'bytes',
       'cache-control': 'private, no-store',
       'x-content-type-options': 'nosniff',
-      'content-disposition': "attachment; filename*=UTF-8''part%200%20%E2%80%93%20%C3%A9.parquet",
+      'content-disposition':
+        'attachment; filename="part 0 _ _.parquet"; filename*=UTF-8\'\'part%200%20%E2%80%93%20%C3%A9.parquet',
     });
     expect((await bodyOf(response)).equals(content)).toBe(true);
   });
@@ -423,7 +426,7 @@ describe('a reader who goes away', () => {
     const handler = createFileHandler({
       clock: new FakeClock(),
       cors: createCors([]),
-      open: () => download,
+      open: async () => download,
       source: (_, signal) => {
         signals.push(signal);
         return source;

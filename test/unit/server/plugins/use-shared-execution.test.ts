@@ -20,6 +20,7 @@ interface Ask {
   readonly operationName?: string;
   readonly sandbox?: string;
   readonly credential?: string;
+  readonly publicUrl?: string;
 }
 
 /** A question to somebody who may take his time. */
@@ -130,11 +131,12 @@ function markAsAsking(type: GraphQLObjectType, name: string): void {
 const principal = 'somebody';
 
 /** What the plugin and these resolvers look at; the rest of a context is not there. */
-function contextOf({ sandbox = 'prod', credential = 'a' }: Ask): GatewayContext {
+function contextOf({ sandbox = 'prod', credential = 'a', publicUrl = 'http://gateway' }: Ask): GatewayContext {
   const context: GatewayContext = {
     tenant: tenantOf(sandbox),
     principal,
     credentialFingerprint: credential,
+    publicUrl,
     signal: new AbortController().signal,
     clock,
     forEvent: (signal: AbortSignal | null) => (signal === null ? context : { ...context, signal }),
@@ -162,6 +164,11 @@ describe('two subscriptions to the same event', () => {
   it.each<[string, Ask, Ask]>([
     ['that are the same', { query: echo }, { query: echo }],
     ['with other events before it', { query: echo, variables: { from: 2 } }, { query: echo, variables: { from: 3 } }],
+    [
+      'that reach the gateway by two names',
+      { query: echo, publicUrl: 'http://one' },
+      { query: echo, publicUrl: 'http://other' },
+    ],
     ['of two credentials', { query: echo, credential: 'a' }, { query: echo, credential: 'b' }],
     ['with the same variables', { query: echo, variables: { text: 'x' } }, { query: echo, variables: { text: 'x' } }],
   ])('are executed once: %s', async (_, one, other) => {
@@ -180,6 +187,11 @@ describe('two subscriptions to the same event', () => {
       'with null for a variable that is named as what every object has',
       { query: echo.replaceAll('$text', '$toString'), variables: { toString: null } },
       { query: echo.replaceAll('$text', '$toString') },
+    ],
+    [
+      'that reach the gateway by two names, when a result may hold a link',
+      { query: read, publicUrl: 'http://one' },
+      { query: read, publicUrl: 'http://other' },
     ],
     ['of two credentials, when somebody is asked', { query: read, credential: 'a' }, { query: read, credential: 'b' }],
     [

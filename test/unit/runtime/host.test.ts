@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { urlForCaller } from '../../../src/runtime/host.ts';
+
+describe('the URL under which a caller reaches the gateway', () => {
+  it('is the configured one, whatever a request names', () => {
+    const urls = { configured: 'https://gateway.example/exports', listening: 'http://0.0.0.0:4000' };
+    expect(urlForCaller('other.example', urls)).toBe('https://gateway.example/exports');
+    expect(urlForCaller(null, urls)).toBe('https://gateway.example/exports');
+  });
+
+  it.each(['http://127.0.0.1:4000', 'http://[::1]:4000', 'http://10.0.0.7:4000', 'http://gateway:4000'])(
+    'is %s where the gateway listens there alone',
+    (listening) => {
+      expect(urlForCaller('other.example', { configured: null, listening })).toBe(listening);
+    },
+  );
+
+  it.each(['http://0.0.0.0:4000', 'http://0:4000', 'http://[::]:4000', 'http://[0:0:0:0:0:0:0:0]:4000'])(
+    'is the host of the request where the gateway listens on every address (%s)',
+    (listening) => {
+      const of = (host: string | null) => urlForCaller(host, { configured: null, listening });
+      expect(of('gateway.example:8443')).toBe('http://gateway.example:8443');
+      expect(of('GATEWAY.example')).toBe('http://gateway.example');
+      expect(of('[2001:db8::1]:4000')).toBe('http://[2001:db8::1]:4000');
+      for (const useless of [null, '', 'a b', '@evil.example', 'x/y', 'x?y', '127.0.0.1:99999']) {
+        expect(of(useless)).toBe(listening);
+      }
+    },
+  );
+});
