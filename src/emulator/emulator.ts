@@ -7,6 +7,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/logger.ts';
 import { type FaultControl, Faults } from './faults/faults.ts';
+import { createGuard, sendRejection } from './http/guard.ts';
 import { RequestLog } from './http/request-log.ts';
 import { RequestRate } from './http/request-rate.ts';
 import { BatchFolders } from './jobs/batch-folder.ts';
@@ -68,7 +69,12 @@ async function start(
 ): Promise<Emulator> {
   // Before the state is touched: a port that is in use is noticed at once, not after a long seeding.
   let answer: RequestListener = answerStarting;
-  const server = createServer((request, response) => answer(request, response));
+  const guard = createGuard(host);
+  const server = createServer((request, response) => {
+    const rejection = guard(request);
+    if (rejection === null) answer(request, response);
+    else sendRejection(response, rejection);
+  });
   const url = await listen(server, host, port);
   lifecycle.add('HTTP server', () => stopListening(server));
 

@@ -5,6 +5,7 @@ import { alterJobs, checkVanished } from './faults/alter-jobs.ts';
 import { exchangeWithFaults } from './faults/exchange.ts';
 import type { Fault } from './faults/fault-script.ts';
 import { checkAccess } from './http/access.ts';
+import { pathOf } from './http/guard.ts';
 import type { Call, Platform, Reply } from './http/operation.ts';
 import { contentTypeOf, hasBody, readBody } from './http/request-body.ts';
 import { newRequestId } from './http/request-id.ts';
@@ -37,7 +38,7 @@ async function handle(
 ): Promise<void> {
   const requestId = newRequestId();
   const method = request.method ?? '';
-  const path = (request.url ?? '/').split('?')[0] ?? '/';
+  const path = pathOf(request.url ?? '/');
   const service = () => serviceOf(match('', path));
   const send = async (reply: Reply) => {
     try {
@@ -48,7 +49,8 @@ async function handle(
     }
   };
   const fail = (error: unknown) => errorReply(error, request, platform, requestId, service());
-  // No request of the platform: it is neither recorded nor hit by a fault.
+  // Requests outside the platform's API are neither recorded nor hit by a fault.
+  if (path === '/' && (method === 'GET' || method === 'HEAD')) return welcome(response);
   if (isFaultAdminPath(path)) return await send(await faultAdmin(request, platform).catch(fail));
 
   const faults = platform.faults.next(() => ({ service: service(), method, path }));
@@ -75,6 +77,13 @@ async function handle(
   // Before the answer leaves, so that whoever has the answer finds it recorded.
   record(whole.status);
   await send(whole);
+}
+
+/** The response to a reader who opens the address of the emulator. */
+function welcome(response: ServerResponse): void {
+  response
+    .writeHead(200, { 'content-type': 'text/plain; charset=utf-8' })
+    .end('This is the platform emulator of aep-export-gateway. Its documentation is in src/emulator/README.md.\n');
 }
 
 function faultAdmin(request: IncomingMessage, { faults }: Platform): Promise<Reply> {

@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { refusalOfHost, type ServesHost } from '../../runtime/host.ts';
+import { isLoopback } from '../../runtime/loopback.ts';
+import { isFromForeignPage } from '../../runtime/origin.ts';
+import { isFaultAdminPath } from '../faults/admin.ts';
+
+/** Why a request is rejected before the emulator reads it. */
+export interface Rejection {
+  readonly status: number;
+  readonly message: string;
+}
+
+export type Guard = (request: Pick<IncomingMessage, 'headers' | 'url'>) => Rejection | null;
+
+/**
+ * Rejects requests that a browser sends for a page of another origin. The emulator's credential is public, so that
+ * without the guard any page could read its data and script its faults: directly, or under a name of its own that leads
+ * to this machine (DNS rebinding). Pages of this machine, such as those of a development server, may use it.
+ * @param listeningHost on loopback, requests must name loopback in their header Host. On another address, as in a
+ *   container, the names that lead to the emulator are unknown, so that only the admin door keeps this check: its callers
+ *   are on this machine.
+ */
+export function createGuard(listeningHost: string): Guard {
+  const isLocal = isLoopback(listeningHost);
+  const servesLoopback: ServesHost = ({ hostname }) => isLoopback(hostname);
+  const servesAll: ServesHost = () => true;
+  return ({ headers, url = '/' }) => {
+    const servesHost = isLocal || isFaultAdminPath(pathOf(url)) ? servesLoopback : servesAll;
+    const rejection = refusalOfHost(headers.host, servesHost);
+    if (rejection !== null) return rejection;
+    if (!isFromForeignPage(headers, isOriginOfThisMachine)) return null;
+    return { status: 403, message: 'The origin of this page may not use the emulator.' };
+  };
+}
+
+/** Ends the connection after the response, because the body of the request is not read. */
+export function sendRejection(response: ServerResponse, { status, message }: Rejection): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json', connection: 'close' })
+    .end(JSON.stringify({ status, title: message }));
+}
+
+/** The path of a request target, without the query. */
+export const pathOf = (target: string): string => target.split('?', 1)[0] ?? '/';
+
+const isOriginOfThisMachine = (origin: string): boolean => URL.canParse(origin) && isLoopback(new URL(origin).hostname);
