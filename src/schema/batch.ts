@@ -84,7 +84,7 @@ BatchRef.implement({
     sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', nullable: true, description: 'Size of its data in bytes.' }),
     errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong.' }),
     files: t.field({
-      extensions: { upstreamCalls: 'each' },
+      extensions: { upstreamCalls: 'each', opensEntries: true, entries: 1 },
       type: BatchFileConnection,
       nullable: true,
       description: 'Its files. Readable once the batch is ACTIVE or SUCCESS.',

@@ -64,6 +64,7 @@ const ExportFilterRef = builder.objectRef<ExportFilter>('ExportFilter').implemen
   fields: (t) => ({
     segments: t.expose('segments', {
       type: [SegmentSelectionRef],
+      extensions: { entries: 10 },
       description: 'Members of these; none means everybody.',
     }),
     segmentQualificationTime: t.expose('segmentQualificationTime', {
@@ -138,6 +139,7 @@ const ExportDestinationRef = builder.objectRef<ExportDestination>('ExportDestina
     }),
     batches: t.expose('batches', {
       type: [ExportBatchRef],
+      extensions: { entries: 1 },
       description:
         'One entry, or one per segment when segmentPerBatch is true. Present before the job ends; their files are readable once it succeeded.',
     }),

@@ -106,7 +106,11 @@ SegmentJobRef.implement({
       description: 'The schedule that started it; null when none did, or it no longer exists.',
       resolve: ({ scheduleId }, _, ctx) => (scheduleId === null ? null : ctx.loaders.schedule.load(scheduleId)),
     }),
-    segments: t.expose('segments', { type: [EvaluatedSegmentRef], description: 'The segments with their counts.' }),
+    segments: t.expose('segments', {
+      type: [EvaluatedSegmentRef],
+      extensions: { entries: 10 },
+      description: 'The segments with their counts.',
+    }),
     metrics: t.expose('metrics', { type: SegmentJobMetricsRef, nullable: true, description: 'Null before it runs.' }),
     errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong.' }),
     requestId: t.exposeString('requestId', {

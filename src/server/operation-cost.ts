@@ -26,8 +26,11 @@ export interface OperationCost {
 }
 
 /**
- * How a field asks the platform, the member `upstreamCalls` of its extensions where it was defined: `each` is one call
- * for each parent, `batched` one for each hundred parents. Without it, a field only shows what is already there.
+ * How a field calls the platform, the member `upstreamCalls` of its extensions where it is defined: `each` is one call
+ * for each parent, `batched` one for each hundred parents. A field without it returns what is already there. With the
+ * member `opensEntries`, each entry of the field's list takes one more call.
+ *
+ * These calls are an estimate, which rejects an operation early. OperationCalls enforces the limit.
  */
 type CallPattern = 'each' | 'batched';
 
@@ -99,7 +102,7 @@ export function measureOperation(
     if (field === undefined) return;
     const loadsByIds = parent === schema.getQueryType();
     const { wanted, entries } = sizesOf(field, node, values, loadsByIds);
-    upstreamCalls += callsOf(field, parents * wanted);
+    upstreamCalls += callsOf(field, parents * wanted, entries);
     const type = getNamedType(field.type);
     if (node.selectionSet !== undefined && isCompositeType(type)) {
       walk(node.selectionSet, type, depth + 1, parents * wanted * entries);
@@ -119,13 +122,13 @@ function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Read
   );
 }
 
-function callsOf(field: GraphQLField<unknown, unknown>, count: number): number {
+function callsOf(field: GraphQLField<unknown, unknown>, count: number, entries: number): number {
   const pattern = callPatternOf(field);
   switch (pattern) {
     case null:
       return 0;
     case 'each':
-      return count;
+      return field.extensions['opensEntries'] === true ? count * (1 + entries) : count;
     case 'batched':
       return Math.ceil(count / batchSize);
   }
@@ -140,7 +143,10 @@ export const callPatternOf = ({ extensions }: GraphQLField<unknown, unknown>): C
 /** Arguments of queries that say which entities are loaded, one by one. A live view tells of one at a time. */
 const idLists = ['ids', 'representations'];
 
-/** How many entities a field asks for by their ids, and how many entries each answer has at most. */
+/**
+ * How many entities a field requests by their ids, and how many entries each list has: its `first`, else its usual length,
+ * which is the member `entries` of the field's extensions.
+ */
 function sizesOf(
   field: GraphQLField<unknown, unknown>,
   node: FieldNode,
@@ -148,13 +154,19 @@ function sizesOf(
   loadsByIds: boolean,
 ): { readonly wanted: number; readonly entries: number } {
   let wanted = 1;
-  let entries = 1;
+  const usual = usualEntriesOf(field);
+  let entries = usual ?? 1;
   for (const { name } of field.args) {
     if (name !== 'first' && !(loadsByIds && idLists.includes(name))) continue;
     const given = node.arguments?.find((argument) => argument.name.value === name)?.value;
     const value: unknown = given === undefined ? undefined : valueFromASTUntyped(given, variables);
-    if (name === 'first') entries = typeof value === 'number' && value > 0 ? value : defaultPageSize;
+    if (name === 'first') entries = typeof value === 'number' && value > 0 ? value : (usual ?? defaultPageSize);
     else if (Array.isArray(value)) wanted = value.length;
   }
   return { wanted, entries };
 }
+
+const usualEntriesOf = ({ extensions }: GraphQLField<unknown, unknown>): number | null => {
+  const { entries } = extensions;
+  return typeof entries === 'number' ? entries : null;
+};

@@ -25,13 +25,28 @@ describe('the calls to the platform that an operation may take', () => {
     [
       'batches of a hundred',
       '{ segmentJobs(first: 100) { nodes { segments { definition { mergePolicy { policy { id } } } } } } }',
-      3,
+      1 + 10 + 10,
     ],
     ['a call for each entry', '{ datasets(first: 30) { nodes { batches(first: 5) { nodes { id } } } } }', 31],
     [
       'a call for each entry of each entry',
       '{ datasets(first: 30) { nodes { batches(first: 5) { nodes { files { nodes { name } } } } } } }',
-      1 + 30 + 150,
+      1 + 30 + 150 * (1 + 1),
+    ],
+    [
+      'a list of files, and a call for each of them',
+      '{ batch(id: "1") { files(first: 100) { nodes { name } } } }',
+      1 + 101,
+    ],
+    [
+      'a list without `first`, by its usual length',
+      '{ segmentJob(id: "1") { segments { definition { jobs(first: 1) { nodes { id } } } } } }',
+      1 + 1 + 10,
+    ],
+    [
+      'the batches of an export by their usual number',
+      '{ exportJob(id: "1") { destination { batches { batch { files(first: 10) { nodes { name } } } } } } }',
+      1 + 1 + (1 + 10),
     ],
     ['lists of the default length', '{ datasets { nodes { exportJobs { nodes { id } } } } }', 21],
     ['edges as much as nodes', '{ datasets(first: 3) { edges { node { exportJobs { nodes { id } } } } } }', 4],
