@@ -2,13 +2,13 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { logLevels } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
+import type { VariableNames } from './runtime/unknown-variables.ts';
 
 const integer = (minimum: number, maximum: number) =>
   z
     .string()
-    .regex(/^\d+$/, `must be a whole number from ${minimum} to ${maximum}`)
-    .transform(Number)
-    .pipe(z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`));
+    .transform((value) => (/^\d+$/.test(value) ? Number(value) : Number.NaN))
+    .refine((value) => value >= minimum && value <= maximum, `must be a whole number from ${minimum} to ${maximum}`);
 
 const flag = z
   .enum(['true', 'false', '1', '0'], 'must be true or false')
@@ -22,11 +22,24 @@ const webUrl = (form: string) =>
 const webUrlWithoutQuery = (form: string) =>
   webUrl(form).refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment');
 
-const baseUrl = webUrlWithoutQuery('must be an http or https URL').transform((value) => value.replace(/\/+$/, ''));
+const withoutSlash = (value: string): string => value.replace(/\/+$/, '');
 
-const keysUrl = webUrl('must be an http or https URL').refine(
-  (value) => new URL(value).protocol === 'https:' || isLoopback(new URL(value).hostname),
-  'must be https, unless it is on loopback: whoever can change the keys on their way can make tokens',
+const baseUrl = webUrlWithoutQuery('must be an http or https URL').transform(withoutSlash);
+
+const isEncrypted = (value: string): boolean =>
+  new URL(value).protocol === 'https:' || isLoopback(new URL(value).hostname);
+
+/** A host that credentials are sent to. */
+const platformUrl = webUrlWithoutQuery('must be an https URL')
+  .refine(
+    isEncrypted,
+    'must be an https URL unless its host is on loopback, because http sends credentials in clear text',
+  )
+  .transform(withoutSlash);
+
+const keysUrl = webUrl('must be an https URL').refine(
+  isEncrypted,
+  'must be an https URL unless its host is on loopback, because an attacker on the way could replace the keys',
 );
 
 /** It may hold a password: messages about it never hold its value. */
@@ -45,16 +58,21 @@ const words = z
   .regex(/^[\x20-\x7e]*[\x21-\x2b\x2d-\x7e][\x20-\x7e]*$/, 'must be names of printable ASCII, separated by commas')
   .transform((value) => value.split(/[ ,]+/).filter((word) => word !== ''));
 
-const callbackUrl = webUrlWithoutQuery('must be http or https URLs, separated by commas').refine(
-  (value) => /^(?:\*$|(?:\*\.)?[^*]+$)/.test(new URL(value).hostname),
-  'must have * only in place of a host, or of the first labels of its name',
-);
+const callbackUrl = webUrlWithoutQuery('must be http or https URLs, separated by commas')
+  .refine(
+    (value) => /^(?:\*$|(?:\*\.)?[^*]+$)/.test(new URL(value).hostname) && !new URL(value).pathname.includes('*'),
+    'must have * only in place of a host, or of the first labels of its name; every path that begins like the URL matches',
+  )
+  .refine(
+    (value) => !/%2f|%5c/i.test(new URL(value).pathname),
+    'must have no encoded slash, because no callback URL with one is allowed',
+  );
 
 const origin = z
   .string()
   .refine(
     (value) => URL.canParse(value) && new URL(value).origin === value,
-    'must be origins like https://app.example.com, separated by commas',
+    'must be origins like https://app.example.com, without a slash at the end and without *, separated by commas',
   );
 
 /** A block of addresses, as CIDR writes it. */
@@ -88,11 +106,11 @@ const describe = <Schema extends z.ZodType>(schema: Schema, shownDefault: string
   schema.optional().meta({ description, shownDefault });
 
 /**
- * Every environment variable that the gateway reads. The table in the README is printed from this object, so each entry
- * says what it means and what holds when it is not set.
+ * Every environment variable that the gateway reads. The table in the README and the output of `--help` are made from this
+ * object, so each entry describes its meaning and its default.
  */
 export const variables = z.object({
-  PORT: describe(integer(0, 65_535), '4000', 'Port to listen on; 0 takes any free one, named on the ready line.'),
+  PORT: describe(integer(0, 65_535), '4000', 'Port to listen on; 0 takes any free port, which the ready line shows.'),
   HOST: describe(
     z.string().min(1),
     '127.0.0.1',
@@ -100,18 +118,18 @@ export const variables = z.object({
   ),
   PUBLIC_URL: describe(
     baseUrl,
-    'where it listens; on `0.0.0.0` or `::` the `Host` of each request',
-    'Where clients reach the gateway; download links begin with it. Set it behind a router, or a proxy that ends TLS.',
+    'the address it listens on; on `0.0.0.0` or `::` the `Host` of each request',
+    'URL at which clients reach the gateway. Download links begin with it. Set it behind a router, or a proxy that ends TLS.',
   ),
   AEP_BASE_URL: describe(
-    baseUrl,
+    platformUrl,
     'the built-in emulator',
-    'The platform, `https://platform.adobe.io` for the real one.',
+    'The platform, `https://platform.adobe.io` for the real one. `http` on loopback only.',
   ),
   AEP_IMS_URL: describe(
-    baseUrl,
+    platformUrl,
     '`AEP_BASE_URL` in `embedded` mode, else `https://ims-na1.adobelogin.com`',
-    'Where access tokens are asked for.',
+    'Host that issues access tokens. `http` on loopback only.',
   ),
   AUTH_MODE: describe(
     z.enum(['embedded', 'passthrough', 'service'], 'must be embedded, passthrough or service'),
@@ -124,7 +142,7 @@ export const variables = z.object({
     'Organization when a request names none; in `service` mode the only one that is served.',
   ),
   AEP_SANDBOX: describe(z.string(), 'prod', 'Sandbox when a request names none.'),
-  AEP_API_KEY: describe(header, 'none', 'API key (`x-api-key`) when a request brings none.'),
+  AEP_API_KEY: describe(header, 'none', 'API key (`x-api-key`) when a request brings none. `passthrough` mode only.'),
   AEP_CLIENT_ID: describe(header, 'none', 'Client id of the gateway’s own platform credential. `service` mode only.'),
   AEP_CLIENT_SECRET: describe(header, 'none', 'Its secret. `service` mode only.'),
   AEP_SCOPES: describe(
@@ -135,24 +153,24 @@ export const variables = z.object({
   JWT_JWKS_URL: describe(
     keysUrl,
     'none',
-    'Where the issuer of the callers’ tokens publishes its keys. `service` mode only.',
+    'Address at which the issuer of the callers’ tokens publishes its keys. `http` on loopback only. `service` mode only.',
   ),
   JWT_ISSUER: describe(z.string().min(1), 'none', 'The `iss` that tokens must have. `service` mode only.'),
   JWT_AUDIENCE: describe(z.string().min(1), 'none', 'The `aud` that tokens must have. `service` mode only.'),
   JWT_ORGANIZATION_CLAIM: describe(
     z.string().min(1),
     '`organization`',
-    'Claim with the organization id. `service` mode only.',
+    'Name or path of the claim with the organization id. `service` mode only.',
   ),
   JWT_SANDBOXES_CLAIM: describe(
     z.string().min(1),
     '`sandboxes`',
-    'Claim with the names of the sandboxes, a list or a text with spaces. `service` mode only.',
+    'Name or path of the claim with the names of the sandboxes. `service` mode only.',
   ),
   JWT_SCOPES_CLAIM: describe(
     z.string().min(1),
     '`scope`',
-    'Claim with `exports:read` and `exports:write`, a list or a text with spaces. `service` mode only.',
+    'Name or path of the claim with `exports:read` and `exports:write`. `service` mode only.',
   ),
   UPSTREAM_TIMEOUT_MS: describe(
     integer(100, 60_000),
@@ -162,7 +180,7 @@ export const variables = z.object({
   UPSTREAM_CALLS_PER_SECOND: describe(
     integer(1, 1_000_000),
     '4000',
-    'Calls to the platform that one organization and sandbox may cause each second in the long run; after a 429 fewer.',
+    'Sustained rate of platform calls per organization and sandbox and second; lower after a 429.',
   ),
   REDIS_URL: describe(
     redisUrl,
@@ -172,37 +190,41 @@ export const variables = z.object({
   POLL_MIN_MS: describe(
     integer(100, 600_000),
     '2000',
-    'Shortest pause between two looks at the platform, in milliseconds.',
+    'Shortest pause between two polls of the platform, in milliseconds. Not above `POLL_MAX_MS`.',
   ),
   POLL_MAX_MS: describe(
     integer(100, 3_600_000),
     '30000',
-    'Longest pause between two looks at the platform, in milliseconds.',
+    'Longest pause between two polls of the platform, in milliseconds.',
   ),
   AUTHORIZATION_LEASE_MS: describe(
     integer(1_000, 3_600_000),
     '300000',
-    'How often a subscriber’s own credential is checked again while it watches, in milliseconds. `passthrough` mode only.',
+    'Interval at which the credential of each subscriber is checked again, in milliseconds. Used in `passthrough` mode.',
   ),
   CONFIRM_STATE_MS: describe(
     integer(0, 3_600_000),
     '0',
-    'How often live views tell their present state again, in milliseconds, for routers that let late subscribers join a stream; 0 for never.',
+    'Interval at which live views emit their state again, in milliseconds, for routers that let late subscribers join a stream; 0 for never.',
   ),
-  CORS_ORIGINS: describe(listOf(origin), 'none', 'Origins of browser apps that may call, separated by commas.'),
+  CORS_ORIGINS: describe(
+    listOf(origin),
+    'none',
+    'Origins of browser apps that may call (`https://app.example.com`), separated by commas. `*` is not accepted.',
+  ),
   GRAPHIQL: describe(flag, 'true in `embedded` mode, else false', 'Serve GraphiQL to browsers at `/graphql`.'),
   INTROSPECTION: describe(
     flag,
     'false in `service` mode, else true',
-    'Answer introspection queries, and name similar fields in messages about wrong ones.',
+    'Answer introspection queries, and suggest similar fields in messages about unknown fields.',
   ),
   TRUSTED_DOCUMENTS: describe(
     z.string().min(1),
     'none',
-    'Path of a JSON file of documents by id; then nothing else is executed. Without it, automatic persisted queries work.',
+    'Path of a JSON file of documents by id. The gateway then executes no other documents. Without it, automatic persisted queries work.',
   ),
-  MAX_OPERATION_TOKENS: describe(integer(100, 1_000_000), '5000', 'Words and signs that a document may have.'),
-  MAX_OPERATION_DEPTH: describe(integer(1, 1_000), '20', 'Fields in each other that an operation may have.'),
+  MAX_OPERATION_TOKENS: describe(integer(100, 1_000_000), '5000', 'Tokens that a document may have.'),
+  MAX_OPERATION_DEPTH: describe(integer(1, 1_000), '20', 'Depth of nested fields that an operation may have.'),
   MAX_OPERATION_ALIASES: describe(integer(0, 100_000), '100', 'Aliases that an operation may have.'),
   MAX_OPERATION_DIRECTIVES: describe(integer(0, 100_000), '100', 'Directives that an operation may have.'),
   MAX_OPERATION_CALLS: describe(
@@ -213,13 +235,17 @@ export const variables = z.object({
   RATE_LIMIT_PER_SECOND: describe(
     integer(0, 1_000_000),
     '5000',
-    'Operations that a caller may make each second in the long run; 0 for no limit.',
+    'Sustained rate of operations per caller and second; 0 for no limit.',
   ),
-  RATE_LIMIT_BURST: describe(integer(1, 1_000_000), '10000', 'Operations that a caller may make at once after a rest.'),
+  RATE_LIMIT_BURST: describe(
+    integer(1, 1_000_000),
+    '10000',
+    'Operations that a caller may send at once after a pause.',
+  ),
   MAX_SUBSCRIPTIONS_PER_SOCKET: describe(
     integer(1, 1_000_000),
     '5000',
-    'Operations that may be under way on one WebSocket, or on one event stream for several.',
+    'Operations that may run at a time on one WebSocket, or on one event stream of several operations.',
   ),
   MAX_SUBSCRIPTIONS_PER_CALLER: describe(
     integer(1, 1_000_000),
@@ -229,33 +255,47 @@ export const variables = z.object({
   SUBSCRIPTION_CALLBACK_URLS: describe(
     listOf(callbackUrl),
     'none',
-    'How URLs begin that federation routers may be called back at, separated by commas; without any, there are no callbacks. `*.` stands for the first labels of a name, `*` for any address of `SUBSCRIPTION_CALLBACK_NETWORKS`.',
+    'Beginnings of the URLs at which federation routers may receive callbacks, separated by commas; without any, there are no callbacks. `*.` stands for the first labels of a name, `*` for any address of `SUBSCRIPTION_CALLBACK_NETWORKS`.',
   ),
   SUBSCRIPTION_CALLBACK_NETWORKS: describe(
     listOf(network),
     'none',
-    'Blocks of private addresses (`10.0.0.0/8`) that the names in those URLs may have, separated by commas.',
+    'Blocks of private addresses (`10.0.0.0/8`) that the hosts of callback URLs may have, separated by commas.',
   ),
   MAX_BODY_BYTES: describe(integer(1_024, 100_000_000), '1000000', 'Largest request body, in bytes.'),
   DRAIN_MS: describe(
     integer(0, 600_000),
     '10000',
-    'How long a shutdown may take to send clients away and finish requests, in milliseconds.',
+    'Time that a shutdown may take to disconnect clients and finish requests, in milliseconds.',
   ),
-  DOWNLOAD_LINK_TTL_SECONDS: describe(integer(1, 86_400), '900', 'How long a download link works, in seconds.'),
+  DOWNLOAD_LINK_TTL_SECONDS: describe(integer(1, 86_400), '900', 'Lifetime of a download link, in seconds.'),
   DOWNLOAD_LINK_SECRET: describe(
     z.string().min(32, 'must have at least 32 characters'),
     'random at each start',
-    'Encrypts download links. Set the same one on all replicas; without it, links end with a restart.',
+    'Encrypts download links; at least 32 characters. Set the same one on all replicas; without it, links end with a restart.',
   ),
   LOG_LEVEL: describe(
     z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
     'info',
     'Least severe level that is logged.',
   ),
-  EMULATOR_PROFILES: describe(integer(0, 10_000_000), '10000', 'Profiles that the built-in emulator makes up.'),
-  EMULATOR_DIR: describe(z.string().min(1), 'a temporary directory', 'Where the built-in emulator keeps its state.'),
+  EMULATOR_PROFILES: describe(integer(0, 10_000_000), '10000', 'Profiles that the built-in emulator generates.'),
+  EMULATOR_DIR: describe(
+    z.string().min(1),
+    'a temporary directory',
+    'Directory in which the built-in emulator keeps its state.',
+  ),
 });
+
+/**
+ * Names that the gateway knows, and beginnings of names that only it reads: a variable with such a beginning and another
+ * name is a spelling mistake.
+ */
+export const variableNames = {
+  // The last two are those of the emulator's own process, which may be set for both.
+  known: [...Object.keys(variables.shape), 'EMULATOR_HOST', 'EMULATOR_PORT'],
+  prefixes: ['AEP_', 'JWT_', 'POLL_', 'MAX_', 'EMULATOR_', 'SUBSCRIPTION_', 'DOWNLOAD_'],
+} as const satisfies VariableNames;
 
 function isDecodable(text: string): boolean {
   try {

@@ -1,8 +1,9 @@
-import type { z } from 'zod';
-import { variables } from './config-variables.ts';
+import { z } from 'zod';
+import { contradictions } from './config-contradictions.ts';
+import { variableNames, variables } from './config-variables.ts';
 import { parseTenant, type Tenant } from './domain/tenant.ts';
 import type { LogLevel } from './runtime/logger.ts';
-import { isLoopback } from './runtime/loopback.ts';
+import { unknownVariables } from './runtime/unknown-variables.ts';
 
 /** Everything that can be set, checked and complete. Made once, at start, by `loadConfig`. */
 export interface Config {
@@ -18,12 +19,12 @@ export interface Config {
     readonly maxMs: number;
     /** How long the proof holds that a subscriber's own credential may read. */
     readonly authorizationLeaseMs: number;
-    /** How often a live view tells its state again; null for never. */
+    /** Interval at which live views emit their state again; null for never. */
     readonly confirmStateMs: number | null;
   };
-  /** Where subscriptions may be answered by callbacks. */
+  /** URLs to which the gateway may send events of subscriptions. */
   readonly callbacks: CallbackConfig;
-  /** What replicas share; null: there is nothing to share. May hold a password. */
+  /** The Redis that replicas share; null when this replica is on its own. May hold a password. */
   readonly redisUrl: string | null;
   readonly downloads: { readonly linkTtlMs: number; readonly secret: string | null };
   readonly logLevel: LogLevel;
@@ -33,7 +34,7 @@ export interface ServerConfig {
   readonly host: string;
   /** 0 means any free port. */
   readonly port: number;
-  /** Where clients reach the gateway, without a trailing slash; null means where it listens. */
+  /** URL at which clients reach the gateway, without a trailing slash; null stands for the address it listens on. */
   readonly publicUrl: string | null;
   readonly corsOrigins: readonly string[];
   readonly graphiql: boolean;
@@ -43,9 +44,9 @@ export interface ServerConfig {
 }
 
 export interface CallbackConfig {
-  /** How URLs begin that may be called; none: there are no callbacks. */
+  /** Beginnings of the URLs that callbacks may go to. Without any there are no callbacks. */
   readonly urls: readonly string[];
-  /** Addresses that are not public and may be connected to all the same. */
+  /** Private addresses that callbacks may go to. */
   readonly networks: readonly { readonly address: string; readonly prefix: number; readonly family: 'ipv4' | 'ipv6' }[];
 }
 
@@ -64,7 +65,7 @@ export interface LimitsConfig {
   readonly subscriptions: { readonly perSocket: number; readonly perPrincipal: number };
 }
 
-/** The platform itself, or the emulator that the gateway starts beside itself. */
+/** The platform itself, or the emulator that the gateway starts in its own process. */
 export type PlatformConfig =
   | {
       readonly kind: 'emulator';
@@ -113,7 +114,7 @@ export type AuthConfig =
       };
     };
 
-/** Thrown by `loadConfig`: every variable that is wrong, with what is wrong about it, and no value of a secret. */
+/** Thrown when variables are wrong. Names each of them with its problem, and repeats no value. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly issues: readonly string[];
@@ -125,66 +126,35 @@ export class ConfigurationError extends Error {
 }
 
 const emulatorCredential = { clientId: 'emulator', clientSecret: 'emulator', org: '0123456789ABCDEF01234567@AdobeOrg' };
-/** What `service` mode cannot do without. */
-const serviceVariables = [
-  'AEP_BASE_URL',
-  'AEP_CLIENT_ID',
-  'AEP_CLIENT_SECRET',
-  'JWT_JWKS_URL',
-  'JWT_ISSUER',
-  'JWT_AUDIENCE',
-] as const;
 const serviceScopes = ['openid', 'AdobeID', 'read_organizations', 'additional_info.projectedProductContext'];
 const realIms = 'https://ims-na1.adobelogin.com';
 
 /**
  * Reads the configuration from an environment. Pure: it looks at nothing else. An empty variable counts as not set.
- * @throws {ConfigurationError} naming every variable that is wrong
+ * @throws {ConfigurationError} naming every variable that is wrong, unknown or in contradiction with another
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
-  const issues: string[] = [];
-  for (const issue of variables.safeParse(present).error?.issues ?? []) {
-    issues.push(`${String(issue.path[0])} ${issue.message}`);
-    delete present[String(issue.path[0])];
+  const issues: string[] = [...unknownVariables(present, variableNames)];
+  const { error } = variables.safeParse(present);
+  for (const [name, messages] of Object.entries(error === undefined ? {} : z.flattenError(error).fieldErrors)) {
+    issues.push(`${name} ${[...new Set(messages)].join(', and ')}`);
+    delete present[name];
   }
-  const wrong = (...names: readonly (keyof typeof variables.shape)[]) =>
-    names.some((name) => env[name] && present[name] === undefined);
-  // Those that are right are compared with each other all the same, so that one start shows everything.
+  // The other variables are compared with each other nevertheless, so that one start shows every problem.
   const set = variables.parse(present);
 
   const mode = set.AUTH_MODE ?? (set.AEP_BASE_URL === undefined ? 'embedded' : 'passthrough');
   const host = set.HOST ?? '127.0.0.1';
   const minMs = set.POLL_MIN_MS ?? 2_000;
-  const maxMs = set.POLL_MAX_MS ?? Math.max(30_000, minMs);
-  if (minMs > maxMs && !wrong('POLL_MIN_MS', 'POLL_MAX_MS'))
-    issues.push('POLL_MIN_MS must not be greater than POLL_MAX_MS');
+  const maxMs = set.POLL_MAX_MS ?? 30_000;
+  const isWrong = (...names: readonly (keyof typeof set)[]) =>
+    names.some((name) => env[name] && present[name] === undefined);
+  issues.push(...contradictions({ set, mode, host, polling: { minMs, maxMs }, isWrong }));
 
   const sandbox = set.AEP_SANDBOX ?? 'prod';
   const tenant = parseTenant(set.AEP_ORG_ID ?? emulatorCredential.org, sandbox);
   if (tenant === null) issues.push('AEP_ORG_ID must look like 0123…@AdobeOrg and AEP_SANDBOX like a sandbox name');
-
-  switch (mode) {
-    case 'embedded':
-      if (wrong('AUTH_MODE', 'AEP_BASE_URL')) break;
-      if (!isLoopback(host))
-        issues.push('HOST must be a loopback address in embedded mode, which asks callers for no credential');
-      for (const name of ['AEP_BASE_URL', 'AEP_IMS_URL'] as const) {
-        if (set[name] !== undefined && !isLoopback(new URL(set[name]).hostname))
-          issues.push(`${name} must be an emulator on loopback in embedded mode`);
-      }
-      break;
-    case 'passthrough':
-      if (set.AEP_BASE_URL === undefined && !wrong('AEP_BASE_URL'))
-        issues.push('AEP_BASE_URL must be set in passthrough mode');
-      break;
-    case 'service':
-      for (const name of serviceVariables) {
-        if (set[name] === undefined && !wrong(name)) issues.push(`${name} must be set in service mode`);
-      }
-      break;
-  }
-
   if (issues.length > 0 || tenant === null) throw new ConfigurationError(issues);
 
   return {

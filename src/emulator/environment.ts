@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { logLevels } from '../runtime/logger.ts';
+import { unknownVariables } from '../runtime/unknown-variables.ts';
 import type { EmulatorOptions } from './options.ts';
 
 /** Most profiles that can be asked for. */
@@ -21,7 +22,7 @@ const variables = z.object({
   LOG_LEVEL: z.enum(logLevels).default('info'),
 });
 
-/** Thrown when environment variables have values that cannot be used; the message names all of them. */
+/** Thrown when environment variables are unknown or have values that cannot be used; the message names all of them. */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError';
 }
@@ -33,10 +34,11 @@ export class EnvironmentError extends Error {
 export function readEnvironment(environment: Readonly<Record<string, string | undefined>>) {
   const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = variables.safeParse(present);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
-    throw new EnvironmentError(`Bad configuration: ${issues.join('; ')}`);
-  }
+  const issues = [
+    ...unknownVariables(present, { known: Object.keys(variables.shape), prefixes: ['EMULATOR_'] }),
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.')} ${message}`),
+  ];
+  if (!parsed.success || issues.length > 0) throw new EnvironmentError(`Bad configuration: ${issues.join('; ')}`);
   const { EMULATOR_PORT, EMULATOR_HOST, EMULATOR_PROFILES, EMULATOR_DIR, LOG_LEVEL } = parsed.data;
   const options: EmulatorOptions = {
     port: EMULATOR_PORT,

@@ -38,8 +38,14 @@ const rules: Rules = {
       reason: 'what a variable may hold is said without knowing what it is for',
     },
     {
+      area: 'src/config-contradictions.ts',
+      values: ['src/runtime/'],
+      types: ['src/config-variables.ts'],
+      reason: 'variables are compared as they were read, before a configuration is made of them',
+    },
+    {
       area: 'src/config.ts',
-      values: ['src/config-variables.ts', 'src/domain/', 'src/runtime/'],
+      values: ['src/config-contradictions.ts', 'src/config-variables.ts', 'src/domain/', 'src/runtime/'],
       types: [],
       reason: 'what can be configured does not depend on what is built from it',
     },

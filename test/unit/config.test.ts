@@ -155,9 +155,148 @@ describe('the configuration', () => {
     });
   });
 
-  it('stretches the longest pause when only a longer shortest one is set', () => {
-    expect(loadConfig({ POLL_MIN_MS: '60000' }).polling).toMatchObject({ minMs: 60_000, maxMs: 60_000 });
+  it.each([{ POLL_MIN_MS: '30001' }, { POLL_MAX_MS: '1999' }, { POLL_MIN_MS: '5000', POLL_MAX_MS: '4999' }])(
+    'rejects the pauses %j, of which the shortest is longer than the longest',
+    (pauses) => {
+      const [issue = '', ...more] = issuesOf(pauses);
+      expect(more).toEqual([]);
+      expect(issue).toMatch(/POLL_MIN_MS.*POLL_MAX_MS/);
+    },
+  );
+
+  it.each([{ POLL_MIN_MS: '30000' }, { POLL_MAX_MS: '2000' }, { POLL_MIN_MS: '5000', POLL_MAX_MS: '5000' }])(
+    'accepts the pauses %j',
+    (pauses) => {
+      expect(issuesOf(pauses)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['AEP_CLIENTID', 'AEP_CLIENT_ID'],
+    ['AEP_NOTHING_LIKE_THIS', null],
+    ['JWT_ISUER', 'JWT_ISSUER'],
+    ['JWT_SCOPE_CLAIM', 'JWT_SCOPES_CLAIM'],
+    ['POLL_MIN', 'POLL_MIN_MS'],
+    ['MAX_OPERATION_ALIAS', 'MAX_OPERATION_ALIASES'],
+    ['MAX_SUBSCRIPTIONS', 'MAX_SUBSCRIPTIONS_PER_SOCKET'],
+    ['EMULATOR_DIRECTORY', 'EMULATOR_DIR'],
+    ['SUBSCRIPTION_CALLBACK_URL', 'SUBSCRIPTION_CALLBACK_URLS'],
+    ['DOWNLOAD_LINK_TTL', 'DOWNLOAD_LINK_TTL_SECONDS'],
+    ['DOWNLOAD_SECRET', 'DOWNLOAD_LINK_SECRET'],
+  ])('rejects the unknown variable %s and suggests %s', (name, similar) => {
+    const issues = issuesOf({ [name]: 'planted-secret', PORT: 'x' });
+    expect(named(issues)).toEqual([name, 'PORT']);
+    expect(issues[0]).toContain(similar === null ? '--help' : `did you mean ${similar}?`);
+    expect(issues.join()).not.toContain('planted');
+    expect(issuesOf({ [name]: '' })).toEqual([]);
   });
+
+  it('leaves alone what is not its own: other names, the emulator’s process, and services of Kubernetes', () => {
+    const others = {
+      PROT: '4999',
+      PATH: '/bin',
+      aep_base_url: 'x',
+      MY_AEP_ORG: 'x',
+      EMULATOR_HOST: '0.0.0.0',
+      EMULATOR_PORT: '4010',
+      AEP_EXPORT_GATEWAY_SERVICE_HOST: '10.0.0.1',
+      AEP_EXPORT_GATEWAY_SERVICE_PORT: '4000',
+      AEP_EXPORT_GATEWAY_SERVICE_PORT_HTTP: '4000',
+      AEP_EXPORT_GATEWAY_PORT: 'tcp://10.0.0.1:4000',
+      AEP_EXPORT_GATEWAY_PORT_4000_TCP: 'tcp://10.0.0.1:4000',
+      AEP_EXPORT_GATEWAY_PORT_4000_TCP_PROTO: 'tcp',
+      AEP_EXPORT_GATEWAY_PORT_4000_TCP_PORT: '4000',
+      AEP_EXPORT_GATEWAY_PORT_4000_TCP_ADDR: '10.0.0.1',
+    };
+    expect(loadConfig(others)).toEqual(loadConfig({}));
+    expect(named(issuesOf({ AEP_EXPORT_GATEWAY_PORT: '4000' }))).toEqual(['AEP_EXPORT_GATEWAY_PORT']);
+  });
+
+  const remote = { AEP_BASE_URL: 'https://platform.adobe.io' };
+  it.each([
+    ['JWT_JWKS_URL', 'https://issuer.example/keys', 'service'],
+    ['JWT_ISSUER', 'x', 'service'],
+    ['JWT_AUDIENCE', 'x', 'service'],
+    ['JWT_ORGANIZATION_CLAIM', 'x', 'service'],
+    ['JWT_SANDBOXES_CLAIM', 'x', 'service'],
+    ['JWT_SCOPES_CLAIM', 'x', 'service'],
+    ['AEP_CLIENT_ID', 'x', 'service'],
+    ['AEP_CLIENT_SECRET', 'planted', 'service'],
+    ['AEP_SCOPES', 'openid', 'service'],
+    ['AEP_API_KEY', 'planted', 'passthrough'],
+  ])('rejects %s outside of its mode, and names the mode', (name, value, mode) => {
+    const others = [{}, remote, { ...remote, AUTH_MODE: 'passthrough' }].slice(0, mode === 'service' ? 3 : 1);
+    for (const env of others) {
+      const issues = issuesOf({ ...env, [name]: value });
+      expect(named(issues)).toEqual([name]);
+      expect(issues[0]).toContain(`AUTH_MODE=${mode}`);
+      expect(issues.join()).not.toContain('planted');
+    }
+    // What follows from a mode that is not known is not reported.
+    expect(named(issuesOf({ AUTH_MODE: 'nonsense', [name]: value }))).toEqual(['AUTH_MODE']);
+  });
+
+  it('rejects a token host for the built-in emulator, which issues its own tokens', () => {
+    const [issue = '', ...more] = issuesOf({ AEP_IMS_URL: 'http://127.0.0.1:1' });
+    expect(more).toEqual([]);
+    expect(issue).toMatch(/^AEP_IMS_URL .*AEP_BASE_URL/);
+  });
+
+  it.each(['AEP_BASE_URL', 'AEP_IMS_URL', 'JWT_JWKS_URL'])('rejects http to another host in %s', (name) => {
+    const complete = {
+      ...remote,
+      AUTH_MODE: 'service',
+      AEP_CLIENT_ID: 'x',
+      AEP_CLIENT_SECRET: 'x',
+      JWT_JWKS_URL: 'https://issuer.example/keys',
+      JWT_ISSUER: 'x',
+      JWT_AUDIENCE: 'x',
+    };
+    const hosts = ['platform.adobe.io', 'platform', '10.0.0.1', '[fd00::1]', '127.0.0.1.example.com'];
+    for (const host of hosts) {
+      const issues = issuesOf({ ...complete, [name]: `http://${host}/x` });
+      expect(named(issues)).toEqual([name]);
+      expect(issues[0]).toContain('https');
+    }
+    for (const host of ['127.0.0.1:1', 'localhost', '[::1]:1']) {
+      expect(issuesOf({ ...complete, [name]: `http://${host}/x` })).toEqual([]);
+    }
+  });
+
+  it.each([
+    'http://*',
+    'https://*:4000/callback',
+    'https://router.example.com/callback,http://*:4000',
+    'http://router.ns.svc.cluster.local:4000/callback',
+    'http://*.internal',
+  ])('rejects the callback URLs %s without networks, because no URL matches', (urls) => {
+    const [issue = '', ...more] = issuesOf({ SUBSCRIPTION_CALLBACK_URLS: urls });
+    expect(more).toEqual([]);
+    expect(issue).toMatch(/^SUBSCRIPTION_CALLBACK_URLS .*SUBSCRIPTION_CALLBACK_NETWORKS/);
+    expect(issuesOf({ SUBSCRIPTION_CALLBACK_URLS: urls, SUBSCRIPTION_CALLBACK_NETWORKS: '10.0.0.0/8' })).toEqual([]);
+    expect(named(issuesOf({ SUBSCRIPTION_CALLBACK_URLS: urls, SUBSCRIPTION_CALLBACK_NETWORKS: 'x' }))).toEqual([
+      'SUBSCRIPTION_CALLBACK_NETWORKS',
+    ]);
+  });
+
+  it('rejects networks of callbacks without URLs', () => {
+    const [issue = '', ...more] = issuesOf({ SUBSCRIPTION_CALLBACK_NETWORKS: '10.0.0.0/8' });
+    expect(more).toEqual([]);
+    expect(issue).toMatch(/^SUBSCRIPTION_CALLBACK_NETWORKS .*SUBSCRIPTION_CALLBACK_URLS/);
+  });
+
+  it.each(['*', 'https://a.example/'])('says of the origin %s what is accepted', (origins) => {
+    expect(issuesOf({ CORS_ORIGINS: `https://b.example,${origins},${origins}` })).toEqual([
+      'CORS_ORIGINS must be origins like https://app.example.com, without a slash at the end and without *, separated by commas',
+    ]);
+  });
+
+  it.each(['abc', '-1', '65536', '1e3', '4000.5', ' 1', '99999999999999999999'])(
+    'says of the port %j which numbers there are',
+    (port) => {
+      expect(issuesOf({ PORT: port })).toEqual(['PORT must be a whole number from 0 to 65535']);
+    },
+  );
 
   it('names every variable that is wrong, at once', () => {
     const issues = issuesOf({
@@ -251,6 +390,9 @@ describe('the configuration', () => {
     'https://router*.example.com',
     'https://*example.com',
     'https://*.*.example.com',
+    'https://router.example.com/callback/*',
+    'https://router.example.com/a%2Fb',
+    'https://router.example.com/a%5cb',
     'https://router.example.com, secret',
   ])('refuses %s for callbacks', (urls) => {
     const issues = issuesOf({ SUBSCRIPTION_CALLBACK_URLS: urls });

@@ -31,6 +31,7 @@ describe('the variables of the emulator', () => {
     { EMULATOR_PROFILES: '0' },
     { EMULATOR_PROFILES: '1e6' },
     { LOG_LEVEL: 'loud' },
+    { EMULATOR_DIRECTORY: 'state' },
   ])('are refused as in %j', (environment) => {
     const [name = ''] = Object.keys(environment);
     expect(() => readEnvironment(environment)).toThrow(EnvironmentError);

@@ -1,0 +1,98 @@
+import type { z } from 'zod';
+import type { variables } from './config-variables.ts';
+import { isLoopback } from './runtime/loopback.ts';
+
+type Variables = z.output<typeof variables>;
+type VariableName = keyof Variables;
+
+export interface Settings {
+  /** Variables that are set and valid, each on its own. */
+  readonly set: Variables;
+  readonly mode: NonNullable<Variables['AUTH_MODE']>;
+  readonly host: string;
+  readonly polling: { readonly minMs: number; readonly maxMs: number };
+  /** Whether one of these variables is set and not valid, so that nothing follows from its absence in `set`. */
+  isWrong(...names: readonly VariableName[]): boolean;
+}
+
+/** Variables that have an effect in one mode only. Set in another mode, they show that the mode is a mistake. */
+const modeOfVariable = {
+  AEP_API_KEY: 'passthrough',
+  AEP_CLIENT_ID: 'service',
+  AEP_CLIENT_SECRET: 'service',
+  AEP_SCOPES: 'service',
+  JWT_JWKS_URL: 'service',
+  JWT_ISSUER: 'service',
+  JWT_AUDIENCE: 'service',
+  JWT_ORGANIZATION_CLAIM: 'service',
+  JWT_SANDBOXES_CLAIM: 'service',
+  JWT_SCOPES_CLAIM: 'service',
+} as const satisfies Partial<Record<VariableName, Settings['mode']>>;
+
+const requiredInServiceMode = [
+  'AEP_BASE_URL',
+  'AEP_CLIENT_ID',
+  'AEP_CLIENT_SECRET',
+  'JWT_JWKS_URL',
+  'JWT_ISSUER',
+  'JWT_AUDIENCE',
+] as const satisfies VariableName[];
+
+/** Ends of names that only hosts of private networks have. */
+const privateNames = /\.(?:internal|local|localhost)$/;
+
+/** Problems that no variable has alone. Each names the variables and what to change. */
+export function contradictions(settings: Settings): readonly string[] {
+  return [...aboutPolling(settings), ...aboutMode(settings), ...aboutCallbacks(settings)];
+}
+
+function* aboutPolling({ polling, isWrong }: Settings): Iterable<string> {
+  if (polling.minMs > polling.maxMs && !isWrong('POLL_MIN_MS', 'POLL_MAX_MS'))
+    yield 'POLL_MIN_MS (2000 by default) must not be greater than POLL_MAX_MS (30000 by default): change one of them';
+}
+
+function* aboutMode(settings: Settings): Iterable<string> {
+  const { set, mode, isWrong } = settings;
+  if (isWrong('AUTH_MODE')) return;
+  switch (mode) {
+    case 'embedded':
+      if (!isWrong('AEP_BASE_URL')) yield* aboutEmbeddedMode(settings);
+      break;
+    case 'passthrough':
+      if (set.AEP_BASE_URL === undefined && !isWrong('AEP_BASE_URL'))
+        yield 'AEP_BASE_URL must be set in passthrough mode';
+      break;
+    case 'service':
+      for (const name of requiredInServiceMode) {
+        if (set[name] === undefined && !isWrong(name)) yield `${name} must be set in service mode`;
+      }
+      break;
+  }
+  for (const [name, needed] of Object.entries(modeOfVariable)) {
+    // A base URL that is wrong leaves open whether the mode is embedded or passthrough; service mode is always named.
+    if (set[name as keyof typeof modeOfVariable] === undefined || needed === mode) continue;
+    if (needed === 'passthrough' && isWrong('AEP_BASE_URL')) continue;
+    yield `${name} is used in ${needed} mode only: set AUTH_MODE=${needed}, or unset ${name}`;
+  }
+}
+
+function* aboutEmbeddedMode({ set, host, isWrong }: Settings): Iterable<string> {
+  if (!isLoopback(host) && !isWrong('HOST'))
+    yield 'HOST must be a loopback address in embedded mode, which asks callers for no credential';
+  for (const name of ['AEP_BASE_URL', 'AEP_IMS_URL'] as const) {
+    if (set[name] !== undefined && !isLoopback(new URL(set[name]).hostname))
+      yield `${name} must be an emulator on loopback in embedded mode`;
+  }
+  if (set.AEP_IMS_URL !== undefined && set.AEP_BASE_URL === undefined)
+    yield 'AEP_IMS_URL has no effect without AEP_BASE_URL: set AEP_BASE_URL, or unset AEP_IMS_URL';
+}
+
+function* aboutCallbacks({ set, isWrong }: Settings): Iterable<string> {
+  const { SUBSCRIPTION_CALLBACK_URLS: urls = [], SUBSCRIPTION_CALLBACK_NETWORKS: networks = [] } = set;
+  if (isWrong('SUBSCRIPTION_CALLBACK_URLS', 'SUBSCRIPTION_CALLBACK_NETWORKS')) return;
+  const hosts = urls.map((url) => new URL(url).hostname);
+  if (networks.length === 0 && hosts.some((host) => host === '*' || privateNames.test(host)))
+    yield 'SUBSCRIPTION_CALLBACK_URLS has a host (* or a private name) whose addresses SUBSCRIPTION_CALLBACK_NETWORKS must hold: set SUBSCRIPTION_CALLBACK_NETWORKS';
+  if (networks.length > 0 && urls.length === 0)
+    yield 'SUBSCRIPTION_CALLBACK_NETWORKS has no effect without SUBSCRIPTION_CALLBACK_URLS: set SUBSCRIPTION_CALLBACK_URLS, or unset SUBSCRIPTION_CALLBACK_NETWORKS';
+}
