@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Config } from './config.ts';
+import type { Authenticate } from './context/authenticate.ts';
 import { createAuthentication } from './context/authentication.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
@@ -138,10 +139,18 @@ async function start(
   const connections = createLiveConnections({ clock: connectionClock });
   lifecycle.add('live connections', () => connections[Symbol.dispose]());
   const connectionLimiter = createRateLimiter({ ...connectionRate, clock });
-  /** Called for each connection over which operations are to come. */
+  const countConnection = (principal: string): void => connectionLimiter.take(principal);
+  /** Called for each WebSocket. */
   const authorize = async (headers: RequestHeaders) => {
     const session = await authenticate(headers);
-    connectionLimiter.take(session.principal);
+    countConnection(session.principal);
+    return session;
+  };
+  const rateLimiter = createRateLimiter({ ...config.limits.rate, clock });
+  /** Called for each HTTP request and for each operation on a socket. */
+  const admit: Authenticate = async (headers) => {
+    const session = await authenticate(headers);
+    rateLimiter.take(session.principal);
     return session;
   };
 
@@ -157,13 +166,11 @@ async function start(
   const yoga = createYogaServer({
     schema,
     createContext: contextFactory({
-      authenticate,
       authMode: mode,
       upstream,
       countCalls: () => createOperationCalls(config.limits.operation.maxUpstreamCalls),
       watch: views.of,
       clock,
-      rateLimiter: createRateLimiter({ ...config.limits.rate, clock }),
       idempotency:
         redis === null
           ? createMemoryIdempotencyRecords({ clock })
@@ -184,7 +191,10 @@ async function start(
     connections,
     callbacks,
     maxOperations: config.limits.subscriptions.perSocket,
-    authorize,
+    maxBodyBytes: config.server.maxBodyBytes,
+    authenticate,
+    admit,
+    countConnection,
   });
 
   // Elsewhere callers bring a credential, which no page has that only made its own name lead here.
@@ -206,7 +216,6 @@ async function start(
       logger: log,
     }),
     metrics: metrics.render,
-    maxBodyBytes: config.server.maxBodyBytes,
     servesHost,
     logger: log,
   });
@@ -226,6 +235,7 @@ async function start(
     clock: connectionClock,
     logger: log,
     maskError,
+    admit,
     authorize,
   });
   lifecycle.add('WebSocket server', () => webSockets[Symbol.asyncDispose]());

@@ -32,6 +32,12 @@ export interface GatewayContext {
   readonly allowedSandboxes: readonly string[] | null;
   readonly canRead: boolean;
   readonly canWrite: boolean;
+  /**
+   * Checks that the caller may read, for data that no platform call protects: the schema.
+   * @throws {ForbiddenError} the caller's token does not allow reading
+   * @throws {GatewayError} the platform has not accepted the caller's own credential
+   */
+  assertReader(): Promise<void>;
   /** When the caller's token runs out; null where the gateway does not know it. */
   readonly expiresAt: Date | null;
   /** Writes. They go on when the caller leaves: a create that is cut off may have happened all the same. */

@@ -1,24 +1,21 @@
 import type { BatchFile } from '../domain/batch.ts';
+import { ForbiddenError } from '../errors.ts';
 import { createLoaders } from '../loaders/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { OperationCalls } from '../upstream/operation-calls.ts';
 import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
-import type { Authenticate, Session } from './authenticate.ts';
+import type { Session } from './authenticate.ts';
 import type { AuthMode, GatewayContext, Watches } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
 import type { IdempotencyRecords } from './idempotency.ts';
-import type { RateLimiter } from './rate-limiter.ts';
-import type { RequestHeaders } from './request-headers.ts';
 
 export interface ContextServices {
-  readonly authenticate: Authenticate;
   readonly authMode: AuthMode;
-  readonly upstream: Pick<Upstream, 'connect'>;
+  readonly upstream: Pick<Upstream, 'connect' | 'prove'>;
   /** Creates the counter of one operation, or of one event of a subscription. */
   readonly countCalls: () => OperationCalls;
   readonly watch: (caller: Caller) => Watches;
-  readonly rateLimiter: RateLimiter;
   readonly clock: Clock;
   readonly idempotency: IdempotencyRecords;
   readonly downloads: DownloadLinks;
@@ -32,36 +29,23 @@ export interface ContextServices {
   readonly lifetime: AbortSignal;
 }
 
-/** One operation, as a transport knows it. */
+/** One operation of an authenticated caller. */
 export interface OperationRequest {
-  readonly headers: RequestHeaders;
-  /** Aborts when the caller leaves. */
+  readonly session: Session;
+  /** Header Host of the client's request; null if it has none. */
+  readonly host: string | null;
+  /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
 }
 
-export type CreateContext = (request: OperationRequest) => Promise<GatewayContext>;
+export type CreateContext = (request: OperationRequest) => GatewayContext;
 
-/**
- * Makes the context of each operation, the same way for every transport.
- * @throws what `authenticate` throws
- * @throws {RateLimitedError} the caller has made too many operations lately
- */
+/** Makes the context of each operation, the same way for every transport. */
 export function contextFactory(services: ContextServices): CreateContext {
-  const {
-    authenticate,
-    authMode,
-    upstream,
-    countCalls,
-    watch,
-    rateLimiter,
-    clock,
-    idempotency,
-    downloads,
-    publicUrl: publicUrlOf,
-    logger,
-    lifetime,
-  } = services;
-  const contextOf = (session: Session, signal: AbortSignal, publicUrl: string): GatewayContext => {
+  const { authMode, upstream, countCalls, watch, clock, idempotency, downloads, publicUrl: publicUrlOf } = services;
+  const { logger, lifetime } = services;
+  return ({ session, host, signal }) => {
+    const publicUrl = publicUrlOf(host);
     const { credential, ...known } = session;
     const { tenant } = known;
     const caller: Caller = { tenant, credential };
@@ -70,6 +54,11 @@ export function contextFactory(services: ContextServices): CreateContext {
       ...known,
       credentialFingerprint: credential.fingerprint,
       authMode,
+      assertReader: async () => {
+        if (!session.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
+        // In the other modes the platform has no credential of the caller.
+        if (authMode === 'PASSTHROUGH') await upstream.prove(caller, signal);
+      },
       writes: upstream.connect(caller, { signal: lifetime, calls }),
       loaders: createLoaders(upstream.connect(caller, { signal, calls })),
       watch: watch(caller),
@@ -89,11 +78,6 @@ export function contextFactory(services: ContextServices): CreateContext {
             },
     };
     return context;
-  };
-  return async ({ headers, signal }) => {
-    const session = await authenticate(headers);
-    rateLimiter.take(session.principal);
-    return contextOf(session, signal, publicUrlOf(headers('host')));
   };
 }
 

@@ -1,24 +1,59 @@
 import { MIMEType } from 'node:util';
 
-/** What a client can read, in its own order; weights are not looked at. */
+/** The media types that a client can read, the preferred ones first. */
 export type AcceptedTypes = readonly MIMEType[];
 
-/** Reads an `Accept` header. What is not understood is left out. @param header null: everything is accepted */
+/**
+ * Reads an `Accept` header. Types with a higher weight come first; types with weight 0 and types that cannot be read are
+ * left out. Types in a character set other than UTF-8 are left out too, because every response is UTF-8.
+ * @param header null accepts everything
+ */
 export function parseAccept(header: string | null): AcceptedTypes {
-  return (header ?? '*/*').split(',').flatMap((text) => {
+  const types = (header ?? '*/*').split(',').flatMap((text) => {
     try {
       return [new MIMEType(text.trim())];
     } catch {
       return [];
     }
   });
+  return types
+    .filter((type) => weightOf(type) > 0 && /^utf-?8$/i.test(type.params.get('charset') ?? 'utf-8'))
+    .toSorted((one, other) => weightOf(other) - weightOf(one));
 }
 
-/** Whether one of the types that a client accepts stands for an offered one: by its name, or as a group of types. */
-export const includesType = (accepted: AcceptedTypes, offered: string): boolean =>
-  accepted.some((each) => stands(each, offered));
+/** RFC 9110, section 12.4.2: from 0 to 1, and 1 by default. */
+function weightOf({ params }: MIMEType): number {
+  const weight = Number(params.get('q') ?? 1);
+  return Number.isNaN(weight) ? 1 : weight;
+}
 
-const stands = ({ type, subtype }: MIMEType, offered: string): boolean => {
+/** Whether one of the types that a client accepts includes an offered one, by its name or as a range of types. */
+export const includesType = (accepted: AcceptedTypes, offered: string): boolean =>
+  accepted.some((each) => includes(each, offered));
+
+const includes = ({ type, subtype }: MIMEType, offered: string): boolean => {
   const [offeredType, offeredSubtype] = offered.split('/');
   return (type === '*' || type === offeredType) && (subtype === '*' || subtype === offeredSubtype);
 };
+
+export const eventStreamType = 'text/event-stream';
+
+/** Multipart subscriptions over HTTP, version 1.0, of Apollo's clients and routers. */
+export const isMultipartSubscription = ({ essence, params }: MIMEType): boolean =>
+  essence === 'multipart/mixed' && params.get('subscriptionspec') === '1.0';
+
+/** Whether a client can read the results of a subscription over HTTP. */
+export const acceptsStream = (accepted: AcceptedTypes): boolean =>
+  includesType(accepted, eventStreamType) || accepted.some(isMultipartSubscription);
+
+export const jsonType = 'application/json';
+export const graphqlResponseType = 'application/graphql-response+json';
+
+/** Media type of a JSON response. A range of types stands for `application/json`, which every client can read. Null: the client reads neither. */
+export function jsonTypeOf(accepted: AcceptedTypes): typeof jsonType | typeof graphqlResponseType | null {
+  for (const each of accepted) {
+    if (includes(each, jsonType)) return jsonType;
+    if (each.essence === graphqlResponseType) return graphqlResponseType;
+  }
+  return null;
+}

@@ -1,21 +1,22 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { GraphQLError } from 'graphql';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { ConfigurationError } from '../config.ts';
+import { requestError } from './request-error.ts';
 
-/** What of a request says which document is to be executed. */
+/** Members of a request that name its document: by its text, by its id, or by its hash. */
 export interface DocumentRequest {
   readonly query?: string | null | undefined;
+  readonly documentId?: string | null | undefined;
   readonly extensions?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
 /**
  * Finds the text of a request's document.
- * @returns the text; null when the request names none, which whoever parses it reports
- * @throws {GraphQLError} the document is not known, or not allowed, with `extensions.code`
+ * @throws {GraphQLError} the request names no document; the document is not known, or not allowed
  */
-export type FindDocument = (request: DocumentRequest) => string | null;
+export type FindDocument = (request: DocumentRequest) => string;
 
 /**
  * What documents are executed.
@@ -32,46 +33,44 @@ export async function createDocuments(path: string | null): Promise<FindDocument
   }
 }
 
-/** Documents that are remembered by their hash, the one that was not used for the longest time going first. */
-const maxRemembered = 1_000;
+/** Bytes of the documents that are remembered by their hash. The least recently used ones are discarded first. */
+const maxRememberedBytes = 16 * 1024 * 1024;
 /** Characters of a document that is remembered; a longer one is sent in full each time. */
 const maxRememberedLength = 20_000;
 
 /**
- * Automatic persisted queries: a client names a document by its SHA-256 and sends the text only when the gateway asks for
- * it. A text counts under a hash only when it has that hash, so nobody can put another in its place.
+ * Automatic persisted queries: a client names a document by its SHA-256 and sends the text only when the gateway does
+ * not know it. A text is remembered only under its own hash, so that no client can replace the document of another.
  */
 export function createAutomaticDocuments(): FindDocument {
-  const known = new Map<string, string>();
-  return ({ query, extensions }) => {
-    const hash = hashIn(extensions);
-    if (hash === null) return given(query);
-    const text = given(query) ?? known.get(hash);
+  const known = new LRUCache<string, string>({
+    maxSize: maxRememberedBytes,
+    sizeCalculation: (text, hash) => 2 * (text.length + hash.length),
+  });
+  return (request) => {
+    const sent = given(request.query);
+    const hash = idOf(request)?.replace(hashPrefix, '') ?? null;
+    if (hash === null) return sent ?? noDocument();
+    const text = sent ?? known.get(hash);
     if (text === undefined) throw notFound();
     if (text !== known.get(hash) && sha256(text) !== hash) {
-      throw refusal('The hash is not that of the query.', 'PERSISTED_QUERY_HASH_MISMATCH', 400);
+      throw requestError('PERSISTED_QUERY_HASH_MISMATCH', 'The hash is not that of the query.');
     }
-    if (text.length <= maxRememberedLength) {
-      known.delete(hash);
-      known.set(hash, text);
-      const [oldest] = known.size > maxRemembered ? known.keys() : [];
-      if (oldest !== undefined) known.delete(oldest);
-    }
+    if (text.length <= maxRememberedLength) known.set(hash, text);
     return text;
   };
 }
 
-/** Executes the given documents and no others, whether they are named by their id or sent as text. */
+/** Executes only the given documents, whether a request names them by their id or sends their text. */
 export function createTrustedDocuments(textById: ReadonlyMap<string, string>): FindDocument {
   const texts = new Set(textById.values());
-  return ({ query, extensions }) => {
-    const sent = given(query);
-    const id = hashIn(extensions);
-    const text = id === null ? sent : textById.get(id);
+  return (request) => {
+    const sent = given(request.query);
+    const id = idOf(request);
+    const text = id === null ? (sent ?? noDocument()) : (textById.get(id) ?? textById.get(id.replace(hashPrefix, '')));
     if (text === undefined) throw notFound();
-    if (text === null) return null;
     if (texts.has(text) && (sent === null || sent === text)) return text;
-    throw refusal('Only documents that are known beforehand are executed.', 'PERSISTED_QUERY_ONLY', 403);
+    throw requestError('PERSISTED_QUERY_ONLY', 'Only trusted documents are executed.');
   };
 }
 
@@ -100,19 +99,29 @@ export function parseTrustedDocuments(json: string): ReadonlyMap<string, string>
   throw new Error('is neither an object from id to document nor a persisted query manifest');
 }
 
-const persistedQuery = z.object({ persistedQuery: z.object({ sha256Hash: z.string().min(1).max(200) }) });
+const persistedQuery = z.object({ persistedQuery: z.object({ sha256Hash: z.string() }) });
 
-const hashIn = (extensions: DocumentRequest['extensions']): string | null =>
-  persistedQuery.safeParse(extensions).data?.persistedQuery.sha256Hash ?? null;
+/** Characters of the id of a document. */
+const maxIdLength = 200;
 
-/** Over a WebSocket the member `query` may not be missing: a client that sends an id alone leaves it empty. */
+/** A document id that is a hash can name its algorithm: https://github.com/graphql/graphql-over-http, persisted documents. */
+const hashPrefix = /^sha256:/;
+
+/** Id of the document: the member `documentId` of a persisted document request, or the hash of Apollo's protocol. */
+function idOf({ documentId, extensions }: DocumentRequest): string | null {
+  const id = documentId ?? persistedQuery.safeParse(extensions).data?.persistedQuery.sha256Hash ?? '';
+  return id === '' || id.length > maxIdLength ? null : id;
+}
+
+/** Over a WebSocket the member `query` is required, so that a client which sends only an id leaves it empty. */
 const given = (query: string | null | undefined): string | null =>
   typeof query === 'string' && query !== '' ? query : null;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** Message and code are those that clients of automatic persisted queries wait for. */
-const notFound = () => refusal('PersistedQueryNotFound', 'PERSISTED_QUERY_NOT_FOUND', 200);
+const noDocument = (): never => {
+  throw requestError('BAD_REQUEST', 'The request has no query.', { http: { headers: { allow: 'GET, POST' } } });
+};
 
-const refusal = (message: string, code: string, status: number): GraphQLError =>
-  new GraphQLError(message, { extensions: { code, retryable: false, http: { status } } });
+/** Clients of automatic persisted queries test for this message and code. */
+const notFound = () => requestError('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound');

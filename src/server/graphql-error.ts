@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError, Kind } from 'graphql';
 import { GatewayError, httpStatusByCode, InvalidInputError } from '../errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { httpOf, type RequestErrorCode } from './request-error.ts';
 
 export type MaskError = (error: unknown) => GraphQLError;
 
@@ -61,15 +62,37 @@ export function extensionsOf(failure: GatewayError): Record<string, unknown> {
   };
 }
 
-/** An error without its HTTP status, which is for the status line and not for the body. */
+/**
+ * Makes the form of an error that clients receive, the same on every transport: with `code` and `retryable`, without the
+ * HTTP response, and with a message of bounded length.
+ */
 export function publicError(error: GraphQLError): GraphQLError {
-  const { http, ...extensions } = error.extensions;
-  if (http === undefined) return error;
-  return new GraphQLError(error.message, {
+  const { http, unexpected, ...extensions } = error.extensions;
+  const complete = typeof extensions['code'] === 'string' && typeof extensions['retryable'] === 'boolean';
+  if (complete && http === undefined && unexpected === undefined && error.message.length <= maxMessageLength)
+    return error;
+  return new GraphQLError(bounded(error.message), {
     ...placeOf(error),
     originalError: error.originalError ?? null,
-    extensions,
+    extensions: {
+      ...extensions,
+      code: extensions['code'] ?? codeOf(error),
+      retryable: extensions['retryable'] === true,
+    },
   });
+}
+
+/** Characters of a message. Messages of graphql repeat the value of a variable, which can be as long as the request. */
+const maxMessageLength = 2_000;
+
+const bounded = (message: string): string =>
+  message.length <= maxMessageLength ? message : `${message.slice(0, maxMessageLength)}…`;
+
+/** Code of an error that graphql itself made while it executed the operation. */
+function codeOf({ path, nodes }: GraphQLError): RequestErrorCode {
+  const isVariable = nodes?.[0]?.kind === Kind.VARIABLE_DEFINITION;
+  // An error with a path concerns an argument whose variable has no value.
+  return isVariable || path !== undefined ? 'BAD_USER_INPUT' : 'BAD_REQUEST';
 }
 
 /** A result as it is sent, with `publicError` for each of its errors. */
@@ -78,7 +101,11 @@ export const publicResult = (result: ExecutionResult): ExecutionResult =>
 
 /** An error that belongs to no field fails the whole request, which then has an HTTP status of its own. */
 const atRequest = (error: unknown, status: number, retryAfterMs: number | null = null) => {
-  if (error instanceof GraphQLError && error.path !== undefined) return {};
+  if (error instanceof GraphQLError) {
+    if (error.path !== undefined) return {};
+    const http = httpOf(error);
+    if (http !== null) return { http };
+  }
   const seconds = retryAfterMs === null ? null : Math.ceil(retryAfterMs / 1_000);
   return { http: { status, ...(seconds === null ? {} : { headers: { 'retry-after': String(seconds) } }) } };
 };

@@ -3,11 +3,10 @@ import { CloseCode, type Message, MessageType, parseMessage, type SubscribeMessa
 import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../errors.ts';
 import type { Clock, Deadline } from '../runtime/clock.ts';
-import type { OperationDeps } from './operation.ts';
 import { type SocketSender, tryAgainLater } from './socket.ts';
-import { type OperationSocket, SocketOperation } from './socket-operation.ts';
+import { type OperationSocket, SocketOperation, type SocketOperationDeps } from './socket-operation.ts';
 
-export interface GraphqlSocketOptions extends OperationDeps {
+export interface GraphqlSocketOptions extends SocketOperationDeps {
   /** Operations that may be under way on one socket. */
   readonly maxOperations: number;
   readonly clock: Pick<Clock, 'deadline'>;

@@ -7,8 +7,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { filesPath } from './files.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { eventStreamPath } from './plugins/use-single-connection.ts';
-import { BodyTooLargeError, type ReadBody, readBody } from './request-body.ts';
-import { graphqlPath } from './yoga.ts';
+import { graphqlPath } from './server-context.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -16,7 +15,6 @@ export interface HttpServerOptions {
   readonly graphql: Handler;
   readonly files: Handler;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
-  readonly maxBodyBytes: number;
   readonly servesHost: ServesHost;
   readonly logger: Logger;
 }
@@ -48,7 +46,7 @@ const leavingShare = 0.8;
 
 /** The HTTP host: which path is answered by whom, and what holds for all of them. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { graphql, files, metrics, maxBodyBytes, servesHost, logger } = options;
+  const { graphql, files, metrics, servesHost, logger } = options;
   const active = new Set<ServerResponse>();
   /** Those of WebSockets too. */
   const sockets = new Set<Socket>();
@@ -60,7 +58,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     if (refusal !== null) {
       sendErrors(response, refusal.status, refusal.message, 'BAD_REQUEST');
     } else if (path === graphqlPath || path === eventStreamPath) {
-      if (request.method === 'POST') await attachBody(request, maxBodyBytes);
       await graphql(request, response);
     } else if (path.startsWith(filesPath)) {
       await files(request, response);
@@ -87,10 +84,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     route(request, response).catch((error: unknown) => {
       if (response.headersSent || response.destroyed) {
         response.destroy();
-      } else if (error instanceof BodyTooLargeError) {
-        // The rest of the body is not read, so the connection cannot be used again.
-        response.setHeader('connection', 'close');
-        sendErrors(response, 413, `The body has more than ${maxBodyBytes} bytes.`, 'PAYLOAD_TOO_LARGE');
       } else {
         logger.error({ err: error }, 'a request failed');
         sendErrors(response, 500, 'Internal error.', 'INTERNAL_SERVER_ERROR');
@@ -132,11 +125,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await Promise.all([closed, connections.drain(drainMs * leavingShare)]);
     },
   };
-}
-
-/** Yoga takes a body that was read before it from this member, as frameworks with body parsers leave it there. */
-async function attachBody(request: IncomingMessage & { body?: ReadBody }, maxBodyBytes: number): Promise<void> {
-  request.body = await readBody(request, maxBodyBytes);
 }
 
 /** The caller's request id where it is harmless, so that both sides' logs name the same one. */

@@ -14,15 +14,18 @@ import {
   type SelectionSetNode,
   valueFromASTUntyped,
 } from 'graphql';
+import { introspectionFields, measureIntrospection } from './introspection.ts';
 
 /** What an operation asks for, as far as limits count it. */
 export interface OperationCost {
-  /** Fields in each other, the root field being the first. Introspection is not counted. */
+  /** Nesting of fields; a root field has depth 1. */
   readonly depth: number;
   readonly aliases: number;
   readonly directives: number;
   /** Calls to the platform that answering may take, with every list as long as was asked for. */
   readonly upstreamCalls: number;
+  /** Characters of the introspection results, counted only until they exceed `maxIntrospectionCharacters`. */
+  readonly introspectionCharacters: number;
 }
 
 /**
@@ -38,8 +41,13 @@ type CallPattern = 'each' | 'batched';
 const batchSize = 100;
 /** `first` of a connection where the operation does not say it. */
 const defaultPageSize = 20;
-/** Selections that are looked at, those in fragments once for each use: nested fragments can stand for billions. */
+/** Selections that are measured. A fragment counts once for each use, because nested fragments multiply to billions. */
 const maxSelections = 20_000;
+/**
+ * Characters of the results of introspection in one operation: more than three times those of the complete standard
+ * introspection query, which has 155,000.
+ */
+export const maxIntrospectionCharacters = 500_000;
 
 /** Thrown while an operation is measured that cannot be measured in reasonable time. */
 export class UnmeasurableError extends Error {
@@ -67,6 +75,7 @@ export function measureOperation(
   let aliases = 0;
   let directives = operation.directives?.length ?? 0;
   let upstreamCalls = 0;
+  let introspectionCharacters = 0;
 
   const walk = (set: SelectionSetNode, parent: GraphQLNamedType | undefined, depth: number, parents: number): void => {
     for (const selection of set.selections) {
@@ -95,10 +104,14 @@ export function measureOperation(
   const walkField = (node: FieldNode, parent: GraphQLNamedType | undefined, depth: number, parents: number): void => {
     if (node.alias !== undefined) aliases += 1;
     const name = node.name.value;
-    // Introspection asks nobody, and graphql bounds its depth by itself.
-    if (name.startsWith('__')) return;
     deepest = Math.max(deepest, depth);
-    const field = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
+    const introspection = introspectionFields.get(name);
+    if (introspection !== undefined && introspectionCharacters <= maxIntrospectionCharacters) {
+      const left = maxIntrospectionCharacters - introspectionCharacters;
+      introspectionCharacters += measureIntrospection({ schema, fragments, variables: values }, node, left);
+    }
+    const declared = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
+    const field = introspection ?? declared;
     if (field === undefined) return;
     const loadsByIds = parent === schema.getQueryType();
     const { wanted, entries } = sizesOf(field, node, values, loadsByIds);
@@ -110,7 +123,7 @@ export function measureOperation(
   };
 
   walk(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, 1, 1);
-  return { depth: deepest, aliases, directives, upstreamCalls };
+  return { depth: deepest, aliases, directives, upstreamCalls, introspectionCharacters };
 }
 
 /** What variables stand for that are not given. */

@@ -1,20 +1,28 @@
 import {
+  type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
   type GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
   type OperationTypeNode,
 } from 'graphql';
+import type { GatewayContext } from '../context/context.ts';
 import type { OperationRequest } from '../context/create-context.ts';
 import type { DirectResults } from './direct-results.ts';
 import type { FindDocument } from './documents.ts';
 import { type MaskError, publicError } from './graphql-error.ts';
-import type { Yoga } from './yoga.ts';
+import { selectsIntrospection } from './introspection.ts';
+import { requestError } from './request-error.ts';
+import type { Yoga } from './server-context.ts';
 
-/** What a client asks to have executed, over a transport where an operation is not an HTTP request of its own. */
+/** A GraphQL request, as every transport carries it. */
 export interface OperationParams {
   readonly query?: string | null | undefined;
+  /** Id of a persisted document. */
+  readonly documentId?: string | null | undefined;
   readonly operationName?: string | null | undefined;
   readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
   readonly extensions?: Readonly<Record<string, unknown>> | null | undefined;
@@ -26,72 +34,101 @@ export interface OperationDeps {
   readonly maskError: MaskError;
 }
 
-/** An operation of a caller who was let in. */
-export interface Operation {
-  readonly principal: string;
-  /** Finds, parses and validates its document. @returns what is wrong with it, or what `runOperation` wants */
-  prepare(): PipelineArgs | readonly GraphQLError[];
-}
-
 /** An operation that can be executed, by the pipeline's own functions. */
 export interface PipelineArgs extends ExecutionArgs {
-  /** Null: the document has no operation of that name, or several and none is named. */
-  readonly kind: `${OperationTypeNode}` | null;
+  readonly kind: `${OperationTypeNode}`;
+  readonly contextValue: GatewayContext;
   readonly execute: (args: ExecutionArgs) => unknown;
   readonly subscribe: (args: ExecutionArgs) => unknown;
 }
 
 /**
- * Lets an operation into the pipeline, the same as over HTTP.
- * @param direct where the transport looks for the results of a subscription
- * @throws {GraphQLError} its caller is not let in; as the caller may be told it, with the HTTP status in `extensions.http`
+ * Prepares an operation for its execution, the same way for every transport: finds its document, parses it, determines
+ * the operation and validates it. The caller is already authenticated.
+ * @param direct where the transport receives the results of a subscription
+ * @returns the arguments for `runOperation`, or the errors of the request as clients receive them
  */
 export async function openOperation(
   { yoga, findDocument, maskError }: OperationDeps,
   params: OperationParams,
   request: OperationRequest,
   direct?: DirectResults,
-): Promise<Operation> {
+): Promise<PipelineArgs | readonly GraphQLError[]> {
   try {
     const pipeline = yoga.getEnveloped({ operation: request, direct });
-    const contextValue = await pipeline.contextFactory();
-    const prepare = (): PipelineArgs | readonly GraphQLError[] => {
-      try {
-        const document = pipeline.parse(findDocument(params) ?? '');
-        const schema: GraphQLSchema = pipeline.schema;
-        const errors = pipeline.validate(schema, document);
-        if (errors.length > 0) return errors.map(publicError);
-        const operationName = params.operationName ?? null;
-        return {
-          schema,
-          document,
-          operationName,
-          kind: getOperationAST(document, operationName)?.operation ?? null,
-          variableValues: params.variables ?? null,
-          contextValue,
-          execute: pipeline.execute,
-          subscribe: pipeline.subscribe,
-        };
-      } catch (error) {
-        return [publicError(maskError(error))];
-      }
+    const contextValue: GatewayContext = await pipeline.contextFactory();
+    const document: DocumentNode = pipeline.parse(findDocument(params));
+    // Some clients send an empty name for an anonymous operation.
+    const operationName = params.operationName || null;
+    const operation = findOperation(document, operationName);
+    const schema: GraphQLSchema = pipeline.schema;
+    const errors = pipeline.validate(schema, document);
+    if (errors.length > 0) return (await mayRead(contextValue)) ? errors : [hiddenErrors()];
+    if (selectsIntrospection(document)) await contextValue.assertReader();
+    return {
+      schema,
+      document,
+      operationName,
+      kind: operation.operation,
+      variableValues: params.variables ?? null,
+      contextValue,
+      execute: pipeline.execute,
+      subscribe: pipeline.subscribe,
     };
-    return { principal: contextValue.principal, prepare };
   } catch (error) {
-    throw maskError(error);
+    return [maskError(error)];
   }
 }
 
-/** Executes an operation. What the pipeline throws before it executes anything is the answer, too. */
+/** @throws {GraphQLError} `OPERATION_RESOLUTION_FAILURE` */
+function findOperation(document: DocumentNode, name: string | null): OperationDefinitionNode {
+  const operation = getOperationAST(document, name);
+  if (operation !== null && operation !== undefined) return operation;
+  const count = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length;
+  throw requestError('OPERATION_RESOLUTION_FAILURE', messageFor(name, count));
+}
+
+function messageFor(name: string | null, count: number): string {
+  if (name !== null) return `Unknown operation named ${JSON.stringify(name)}.`;
+  if (count === 0) return 'The document has no operation.';
+  return 'Specify operationName, because the document has several operations.';
+}
+
+/** Messages of validation describe the schema, so that only callers who may read receive them. */
+const hiddenErrors = () =>
+  requestError(
+    'GRAPHQL_VALIDATION_FAILED',
+    'The document is not valid. Only callers with read access receive details.',
+  );
+
+async function mayRead(context: GatewayContext): Promise<boolean> {
+  if (!context.canRead) return false;
+  await context.assertReader();
+  return true;
+}
+
+/** Executes an operation. Failures before its first field are returned as a result too. */
 export async function runOperation(
   args: PipelineArgs,
   maskError: MaskError,
 ): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
   try {
     const pipeline = args.kind === 'subscription' ? args.subscribe : args.execute;
-    // Envelop says of neither function what it answers. It is what graphql's own function of that name does.
+    // Envelop types the result of neither function. It is that of graphql's own function of the same name.
     return (await pipeline(args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
   } catch (error) {
-    return { errors: [publicError(maskError(error))] };
+    return { errors: [maskError(error)] };
+  }
+}
+
+/** The results of a subscription, with its failure as the last result. */
+export async function* resultsUntilFailure(
+  results: AsyncIterable<ExecutionResult>,
+  maskError: MaskError,
+): AsyncGenerator<ExecutionResult, void> {
+  try {
+    yield* results;
+  } catch (error) {
+    yield { errors: [publicError(maskError(error))] };
   }
 }

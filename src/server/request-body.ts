@@ -1,22 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Thrown while a body is read that is longer than it may be. What is left of it is not read. */
+/** Thrown while reading a body that is longer than its limit. The rest of the body is not read. */
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
 }
 
-/** A body in memory, in the form in which Yoga takes one that was read before it. */
-export interface ReadBody {
-  readonly bytes: Buffer;
-  [Symbol.asyncIterator](): AsyncGenerator<Buffer, void>;
-}
-
 /**
- * Reads a request's body up to a limit, which is enforced on the bytes that come, whatever their announced length.
+ * Reads a request's body up to a limit. The limit is enforced on the received bytes, whatever length was announced.
  * @throws {BodyTooLargeError}
  * @throws the connection's error when the client goes away
  */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<ReadBody> {
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length']) > maxBytes) throw new BodyTooLargeError('The body is too large.');
   const chunks: Buffer[] = [];
   let length = 0;
@@ -25,11 +19,5 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     if (length > maxBytes) throw new BodyTooLargeError('The body is too large.');
     chunks.push(chunk);
   }
-  const bytes = Buffer.concat(chunks);
-  return {
-    bytes,
-    async *[Symbol.asyncIterator]() {
-      yield bytes;
-    },
-  };
+  return Buffer.concat(chunks);
 }

@@ -1,6 +1,7 @@
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import type { ExecutionResult, GraphQLError } from 'graphql';
 import { MessageType, type SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
+import type { Authenticate } from '../context/authenticate.ts';
 import type { RequestHeaders } from '../context/request-headers.ts';
 import { DirectResults, type ResultReceiver } from './direct-results.ts';
 import { publicError, publicResult } from './graphql-error.ts';
@@ -20,17 +21,22 @@ export interface OperationSocket {
   failed(errors: readonly GraphQLError[]): void;
 }
 
+export interface SocketOperationDeps extends OperationDeps {
+  /** Called for each operation, because the caller's token can have expired since the socket was opened. */
+  readonly admit: Authenticate;
+}
+
 /** An operation that is under way on a socket, in the messages of `graphql-transport-ws`. */
 export class SocketOperation implements ResultReceiver {
   readonly id: string;
   readonly #socket: OperationSocket;
-  readonly #deps: OperationDeps;
+  readonly #deps: SocketOperationDeps;
   /** Null once its results flow: it is then the flow that is stopped. */
   #request: AbortController | null = new AbortController();
   #flow: SharedFlow | null = null;
   #over = false;
 
-  constructor(id: string, socket: OperationSocket, deps: OperationDeps) {
+  constructor(id: string, socket: OperationSocket, deps: SocketOperationDeps) {
     this.id = id;
     this.#socket = socket;
     this.#deps = deps;
@@ -85,15 +91,20 @@ export class SocketOperation implements ResultReceiver {
     const request = this.#request;
     if (request === null) throw new Error('An operation runs once.');
     const direct = new DirectResults();
-    const operation = await openOperation(this.#deps, payload, { headers, signal: request.signal }, direct);
+    const session = await this.#deps.admit(headers);
     if (this.#over) return null;
-    const args = operation.prepare();
-    if (!('document' in args)) {
+    const operation = { session, host: headers('host'), signal: request.signal };
+    const args = await openOperation(this.#deps, payload, operation, direct);
+    if (this.#over) return null;
+    if (!('kind' in args)) {
       this.fail(...args);
       return null;
     }
-    if (args.kind === null) throw new GraphQLError('The document has no such operation, or several and none is named.');
     const result = await runOperation(args, this.#deps.maskError);
+    if (!isAsyncIterable(result) && isRejection(result)) {
+      this.fail(...(result.errors ?? []));
+      return null;
+    }
     const flow = direct.take();
     if (flow === null) return result;
     if (this.#over) {
@@ -114,3 +125,7 @@ export class SocketOperation implements ResultReceiver {
     return true;
   }
 }
+
+/** Whether the operation was rejected before its execution. The failure of a field has a path. */
+const isRejection = (result: ExecutionResult): boolean =>
+  !('data' in result) && result.errors?.every(({ path }) => path === undefined) === true;

@@ -9,8 +9,8 @@ import { refusalOfHost, type ServesHost } from '../runtime/host.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { GraphqlSocket, type GraphqlSocketOptions } from './graphql-socket.ts';
 import type { LiveConnections } from './live-connections.ts';
+import { graphqlPath } from './server-context.ts';
 import { AttendedSocket } from './socket.ts';
-import { graphqlPath } from './yoga.ts';
 
 export interface WebSocketOptions extends GraphqlSocketOptions {
   readonly server: Server;

@@ -1,30 +1,24 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { GraphQLError, type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
-import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
+import { createYoga, type Plugin } from 'graphql-yoga';
 import type { GatewayContext } from '../context/context.ts';
-import type { CreateContext, OperationRequest } from '../context/create-context.ts';
+import type { CreateContext } from '../context/create-context.ts';
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Callbacks } from './callbacks.ts';
 import { exposedHeaders, preflightSeconds } from './cors.ts';
-import type { DirectResults } from './direct-results.ts';
-import type { FindDocument } from './documents.ts';
+import { createDocumentCache } from './document-cache.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import { useCallbacks } from './plugins/use-callbacks.ts';
+import { type HttpOptions, useHttp } from './plugins/use-http.ts';
 import { useLiveResults } from './plugins/use-live-results.ts';
 import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
+import { useRequestValidation } from './plugins/use-request-validation.ts';
 import { useSelection } from './plugins/use-selection.ts';
 import { useSharedExecution } from './plugins/use-shared-execution.ts';
 import { type SingleConnectionOptions, useSingleConnection } from './plugins/use-single-connection.ts';
+import { graphqlPath, type ServerContext, type Yoga } from './server-context.ts';
 
-/** What Yoga is given: Node's request, or an operation that is not a request of its own. */
-export type ServerContext =
-  | { readonly req: IncomingMessage; readonly res: ServerResponse; readonly operation?: never }
-  | { readonly operation: OperationRequest; readonly direct?: DirectResults | undefined };
-
-export type Yoga = YogaServerInstance<ServerContext, GatewayContext>;
-
-export interface YogaOptions extends SingleConnectionOptions {
+export interface YogaOptions extends HttpOptions, SingleConnectionOptions {
   readonly schema: GraphQLSchema;
   readonly createContext: CreateContext;
   readonly logger: Logger;
@@ -37,24 +31,23 @@ export interface YogaOptions extends SingleConnectionOptions {
   readonly callbacks: Callbacks | null;
 }
 
-export const graphqlPath = '/graphql';
-
 /** The one pipeline (parse, validate, context, execute, mask) of all transports. */
 export function createYogaServer(options: YogaOptions): Yoga {
   const { schema, createContext, logger, maskError, corsOrigins, graphiql, introspection } = options;
-  const { limits, subscriptionQuota, findDocument, connections } = options;
+  const { limits, subscriptionQuota, connections } = options;
   return createYoga<ServerContext, GatewayContext>({
     schema,
     graphqlEndpoint: graphqlPath,
-    context: ({ operation, request }) =>
-      createContext(operation ?? { headers: (name) => request.headers.get(name), signal: request.signal }),
+    context: ({ operation }) => {
+      if (operation === undefined) throw new Error('Every operation is opened by `openOperation`.');
+      return createContext(operation);
+    },
     maskedErrors: { maskError },
     plugins: [
-      refuseForms,
-      refuseUnreadableParameters,
-      useDocuments(findDocument),
-      // Limits first: what is refused is not looked at any further.
+      useHttp(options),
+      // Limits come first, because a rejected operation needs no further work.
       useOperationLimits(limits),
+      useRequestValidation(),
       useSharedExecution({ maskError, quota: subscriptionQuota }),
       useSelection(),
       useSingleConnection(options),
@@ -71,7 +64,8 @@ export function createYogaServer(options: YogaOptions): Yoga {
     landingPage: false,
     healthCheckEndpoint: '/healthz',
     multipart: false,
-    // The size of a body is bounded where it is read, in http.ts.
+    parserAndValidationCache: createDocumentCache(),
+    // `readRequestBody` bounds the size of a body.
     maxRequestBodySize: false,
     logging: {
       debug: (...values: unknown[]) => logger.debug({ yoga: values.map(String) }),
@@ -83,43 +77,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
   });
 }
 
-/**
- * A page of any origin can make a browser send a form, with whatever credentials the browser adds by itself. Every other
- * type of body that is read here makes the browser ask first.
- */
-const refuseForms: Plugin = {
-  onRequestParse: ({ request, endResponse, fetchAPI }) => {
-    if (!request.headers.get('content-type')?.startsWith('application/x-www-form-urlencoded')) return;
-    if (request.method === 'POST') endResponse(new fetchAPI.Response(null, { status: 415 }));
-  },
-};
-
-/** Yoga takes JSON that cannot be read, in the parameters of a URL, for a failure of its own: it is one of the request. */
-const refuseUnreadableParameters: Plugin = {
-  onRequestParse: ({ request, requestParser, setRequestParser }) => {
-    if (request.method !== 'GET' || requestParser === undefined) return;
-    setRequestParser((toParse) => {
-      try {
-        return requestParser(toParse);
-      } catch (error) {
-        if (!(error instanceof SyntaxError)) throw error;
-        const extensions = { code: 'BAD_REQUEST', http: { status: 400 } };
-        throw new GraphQLError('The parameters variables and extensions must be JSON.', { extensions });
-      }
-    });
-  },
-};
-
-const useDocuments = (findDocument: FindDocument): Plugin => ({
-  onParams: ({ params, setParams }) => {
-    // What is no request at all is refused by the checks of Yoga, which come later.
-    if (typeof params !== 'object' || params === null) return;
-    const query = findDocument(params);
-    if (query !== null && query !== params.query) setParams({ ...params, query });
-  },
-});
-
-/** For a schema that is not to be looked at: messages about wrong names do not say the right ones either. */
+/** Without introspection, the messages about unknown names suggest no known ones either. */
 const withoutIntrospection: Plugin = {
   onValidate: ({ addValidationRule, setValidationFn }) => {
     addValidationRule(NoSchemaIntrospectionCustomRule);
@@ -127,5 +85,5 @@ const withoutIntrospection: Plugin = {
   },
 };
 
-const validateQuietly = (...[schema, document, rules]: Parameters<typeof validate>) =>
-  validate(schema, document, rules, { hideSuggestions: true });
+const validateQuietly = (...[schema, document, rules, options]: Parameters<typeof validate>) =>
+  validate(schema, document, rules, { ...options, hideSuggestions: true });

@@ -15,6 +15,15 @@ afterAll(async () => {
   await platform.close();
 });
 
+/**
+ * Audits that test a draft, with what the first edition (September 2026) requires instead under
+ * `application/graphql-response+json`.
+ */
+const contradictions: ReadonlyMap<string, string> = new Map([
+  ['423L', 'A JSON body that is no well-formed request, here one without `query`, has 422 and not 400.'],
+  ['86EE', 'A validation error, here an unused variable, has 422 and not 400.'],
+]);
+
 const audits = serverAudits({ url: () => gateway.graphqlUrl, fetchFn: fetch });
 
 describe('the GraphQL over HTTP audits', () => {
@@ -24,6 +33,12 @@ describe('the GraphQL over HTTP audits', () => {
 
   it.each(audits.map((audit) => [audit.id, audit.name, audit] as const))('%s: %s', async (_, __, audit) => {
     const result = await audit.fn();
-    expect(result.status, 'reason' in result ? result.reason : '').toBe('ok');
+    const reason = 'reason' in result ? result.reason : '';
+    if (contradictions.has(audit.id)) {
+      expect(reason).toBe('Response status code is not 400');
+      expect('response' in result && result.response.status).toBe(422);
+    } else {
+      expect(result.status, reason).toBe('ok');
+    }
   });
 });

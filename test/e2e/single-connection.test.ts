@@ -132,7 +132,7 @@ describe('an event stream for several operations', () => {
       expect(await answered(await execute(token, small, id))).toEqual([400, 'INVALID_INPUT']);
     }
     for (const body of ['', '{', 'null', '[]', '{"query":1,"extensions":{"operationId":"a"}}']) {
-      expect(await answered(await post(body))).toEqual([400, 'INVALID_INPUT']);
+      expect(await answered(await post(body))).toEqual([400, 'BAD_REQUEST']);
     }
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
       expect((await post({ query: small, extensions: { operationId: 'a' } }, type)).status).toBe(415);

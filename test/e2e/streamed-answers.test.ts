@@ -81,7 +81,7 @@ describe('a request that is refused', () => {
     const message = /Cannot query field/;
     const wrong = 'subscription { nope }';
     const rows: readonly (readonly [accept: string, status: number, type: string])[] = [
-      [apollo, 400, graphqlJson],
+      [apollo, 422, graphqlJson],
       ['text/event-stream, application/json', 200, json],
       ['text/event-stream', 200, eventStream],
       ['multipart/mixed; subscriptionSpec="1.0"', 200, subscriptions],

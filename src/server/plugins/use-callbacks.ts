@@ -2,14 +2,13 @@ import { finished } from 'node:stream/promises';
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { type GraphQLParams, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { z } from 'zod';
-import type { RequestHeaders } from '../../context/request-headers.ts';
 import { ForbiddenError, InvalidInputError } from '../../errors.ts';
 import { type AcceptedTypes, parseAccept } from '../accept.ts';
 import { callbackProtocol } from '../callback-client.ts';
 import type { CallbackTarget } from '../callback-delivery.ts';
 import type { Callbacks } from '../callbacks.ts';
 import { type OperationDeps, openOperation, runOperation } from '../operation.ts';
-import type { ServerContext, Yoga } from '../yoga.ts';
+import { type ServerContext, sessionOf, type Yoga } from '../server-context.ts';
 
 export interface CallbackPluginOptions extends Omit<OperationDeps, 'yoga'> {
   /** null: there are none. */
@@ -40,15 +39,15 @@ export function useCallbacks({
     const leave = () => operation.abort();
     request.signal.addEventListener('abort', leave);
     try {
-      const headers: RequestHeaders = (name) => request.headers.get(name);
-      const opened = await openOperation({ yoga, findDocument, maskError }, params, { headers, signal });
+      const session = sessionOf(context);
+      const opened = { session, host: request.headers.get('host'), signal };
       if (callbacks === null) throw unusable('', 'the gateway has no SUBSCRIPTION_CALLBACK_URLS to call back');
       const target = targetOf(params);
       if (!callbacks.allows(target.url)) {
         throw new ForbiddenError({ message: 'The callback URL is not one of those that may be called.' });
       }
-      const args = opened.prepare();
-      if (!('document' in args)) return refused(args);
+      const args = await openOperation({ yoga, findDocument, maskError }, params, opened);
+      if (!('kind' in args)) return refused(args);
       if (args.kind !== 'subscription') {
         throw unusable('', 'only a subscription can be answered by callbacks');
       }
@@ -60,7 +59,7 @@ export function useCallbacks({
       // The answer says that the subscription has begun, and no callback comes before it.
       finished(context.res)
         .catch(leave)
-        .then(() => callbacks.start(results, { principal: opened.principal, target, operation }));
+        .then(() => callbacks.start(results, { principal: session.principal, target, operation }));
       return begun;
     } catch (error) {
       operation.abort();

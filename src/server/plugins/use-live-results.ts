@@ -1,10 +1,19 @@
 import type { ExecutionResult } from 'graphql';
-import { type GraphQLHTTPExtensions, isAsyncIterable, type Plugin } from 'graphql-yoga';
-import { type AcceptedTypes, includesType, parseAccept } from '../accept.ts';
+import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import {
+  type AcceptedTypes,
+  eventStreamType,
+  includesType,
+  isMultipartSubscription,
+  jsonTypeOf,
+  parseAccept,
+} from '../accept.ts';
 import { eventStreamFraming, type Framing, liveHeaders, multipartFraming } from '../framing.ts';
+import { headersOfErrors } from '../graphql-response.ts';
 import { createLiveBody, type LiveBody, responseBodyOf } from '../live-body.ts';
 import type { LiveConnections } from '../live-connections.ts';
-import type { ServerContext } from '../yoga.ts';
+import { httpOf } from '../request-error.ts';
+import type { ServerContext } from '../server-context.ts';
 
 /** What an operation over HTTP has come to, where operations do not come in batches. */
 type Result = ExecutionResult | AsyncIterable<ExecutionResult>;
@@ -45,7 +54,7 @@ async function pump(result: Result, live: LiveBody, framing: Framing): Promise<v
 function framingOf(accepted: AcceptedTypes, result: Result): Framing | null {
   // What failed before it could begin is told as if it had begun, unless it is the request that was wrong.
   const goesOn = isAsyncIterable(result) || couldNotBegin(result);
-  const acceptsJson = jsonTypes.some((type) => includesType(accepted, type));
+  const acceptsJson = jsonTypeOf(accepted) !== null;
   const acceptsSingle = acceptsJson || includesType(accepted, 'multipart/mixed');
   for (const each of accepted) {
     if (isMultipartSubscription(each) && (goesOn || !acceptsJson)) return multipartFraming;
@@ -55,31 +64,25 @@ function framingOf(accepted: AcceptedTypes, result: Result): Framing | null {
   return null;
 }
 
-const eventStreamType = 'text/event-stream';
-const jsonTypes = ['application/json', 'application/graphql-response+json'];
-
-const isMultipartSubscription = ({ essence, params }: AcceptedTypes[number]): boolean =>
-  essence === 'multipart/mixed' && params.get('subscriptionspec') === '1.0';
-
 /** A subscription whose field failed. An error without a path failed the request before any field of it. */
 const couldNotBegin = (result: ExecutionResult): boolean =>
   !('data' in result) && result.errors?.every(({ path }) => path !== undefined) === true;
 
 /**
- * The status of an answer that goes on: 200, because clients read the events of no other one, but where the request was
- * refused. Requests that are no valid GraphQL are told so in an event.
+ * Status of a streamed response: 200, because clients read the events of no other one, unless the request itself is
+ * rejected. A request that is no valid GraphQL receives its errors in an event.
  */
 function statusOf(result: Result): number {
-  return Math.max(200, ...httpOf(result).map(({ spec, status }) => (spec === true ? 200 : (status ?? 200))));
+  if (isAsyncIterable(result)) return 200;
+  const statuses = (result.errors ?? []).map((error) => {
+    const http = httpOf(error);
+    return http?.jsonStatus ?? http?.status ?? 200;
+  });
+  return Math.max(200, ...statuses);
 }
 
-function headersOf(result: Result, { contentType }: Framing): Record<string, string> {
-  const ofErrors = httpOf(result).map(({ headers }) => headers ?? {});
-  return Object.assign({ 'content-type': contentType, ...liveHeaders }, ...ofErrors);
-}
-
-/** What the errors of a request say of its HTTP answer, as Yoga reads it too. */
-function httpOf(result: Result): readonly GraphQLHTTPExtensions[] {
-  if (isAsyncIterable(result)) return [];
-  return result.errors?.flatMap(({ extensions }) => extensions.http ?? []) ?? [];
-}
+const headersOf = (result: Result, { contentType }: Framing): Record<string, string> => ({
+  'content-type': contentType,
+  ...liveHeaders,
+  ...(isAsyncIterable(result) ? {} : headersOfErrors(result)),
+});

@@ -1,5 +1,6 @@
 import {
   type DocumentNode,
+  GraphQLError,
   type GraphQLSchema,
   getOperationAST,
   Lexer,
@@ -11,11 +12,17 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type InputIssue, InvalidInputError } from '../../errors.ts';
-import { measureOperation, type OperationCost, UnmeasurableError } from '../operation-cost.ts';
+import {
+  maxIntrospectionCharacters,
+  measureOperation,
+  type OperationCost,
+  UnmeasurableError,
+} from '../operation-cost.ts';
+import { type ErrorHttp, requestError } from '../request-error.ts';
 
 /** What one operation may be at most. */
 export interface OperationLimits {
-  /** Words and signs of the document, all its operations and fragments together. */
+  /** Tokens of the document, including all its operations and fragments. */
   readonly maxTokens: number;
   readonly maxDepth: number;
   readonly maxAliases: number;
@@ -33,17 +40,23 @@ interface Execution {
 }
 
 /**
- * Refuses operations that ask for too much, before anything of them is executed: the length of the document while it is
- * parsed, everything else when its variables are known. Part of the pipeline, so it holds over every transport.
+ * Rejects operations above the limits before they are executed. The number of tokens is limited during parsing, and all
+ * other limits apply when the variables are known. The pipeline contains this plugin, so that it covers every transport.
  */
 export function useOperationLimits(limits: OperationLimits): Plugin {
-  const parseBounded = (source: Parameters<typeof parse>[0], options?: Parameters<typeof parse>[1]) =>
-    parse(source, { ...options, maxTokens: limits.maxTokens, lexer: new BoundedLexer(source) });
+  const parseBounded = (source: Parameters<typeof parse>[0], options?: Parameters<typeof parse>[1]) => {
+    try {
+      return parse(source, { ...options, maxTokens: limits.maxTokens, lexer: new BoundedLexer(source) });
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      throw requestError('GRAPHQL_PARSE_FAILED', error.message, { at: error });
+    }
+  };
   const check = ({ schema, document, operationName, variableValues }: Execution): void => {
     const operation = getOperationAST(document, operationName);
-    // Whoever executes it says that there is none.
+    // `openOperation` has already rejected a request whose operation cannot be determined.
     if (operation === null || operation === undefined) return;
-    refuse(issuesOf(() => measureOperation(schema, document, operation, variableValues ?? {}), limits));
+    reject(issuesOf(() => measureOperation(schema, document, operation, variableValues ?? {}), limits));
   };
   return {
     onParse: ({ setParseFn }) => setParseFn(parseBounded),
@@ -53,8 +66,8 @@ export function useOperationLimits(limits: OperationLimits): Plugin {
 }
 
 /**
- * Brackets in each other that a document may have, whatever they are for. Beyond every operation within the limits, and
- * before the recursion of whoever parses and checks the document is too deep.
+ * Nesting of brackets in a document. No operation within the other limits reaches it, and the recursion of the parser
+ * and of the validation rules stays far below the size of the stack.
  */
 const maxNesting = 500;
 const openings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
@@ -72,7 +85,7 @@ class BoundedLexer extends Lexer {
     if (openings.has(token.kind)) this.#nesting += 1;
     else if (closings.has(token.kind)) this.#nesting -= 1;
     if (this.#nesting <= maxNesting) return token;
-    throw syntaxError(this.source, token.start, `Document has more than ${maxNesting} brackets in each other.`);
+    throw syntaxError(this.source, token.start, `Brackets are nested deeper than ${maxNesting}.`);
   }
 }
 
@@ -85,16 +98,21 @@ function issuesOf(measure: () => OperationCost, limits: OperationLimits): readon
     throw error;
   }
   const rows: readonly (readonly [what: string, found: number, most: number])[] = [
-    ['fields in each other', cost.depth, limits.maxDepth],
-    ['aliases', cost.aliases, limits.maxAliases],
-    ['directives', cost.directives, limits.maxDirectives],
-    ['calls to the platform', cost.upstreamCalls, limits.maxUpstreamCalls],
+    ['query depth', cost.depth, limits.maxDepth],
+    ['number of aliases', cost.aliases, limits.maxAliases],
+    ['number of directives', cost.directives, limits.maxDirectives],
+    ['number of platform calls', cost.upstreamCalls, limits.maxUpstreamCalls],
+    ['size of the introspection result', cost.introspectionCharacters, maxIntrospectionCharacters],
   ];
   return rows
     .filter(([, found, most]) => found > most)
-    .map(([what, found, most]) => ({ path: 'query', message: `asks for ${found} ${what}, and may for ${most}` }));
+    .map(([what, found, most]) => ({ path: 'query', message: `${what} ${found} exceeds the limit of ${most}` }));
 }
 
-function refuse(issues: readonly InputIssue[]): void {
-  if (issues.length > 0) throw new InvalidInputError(issues);
+function reject(issues: readonly InputIssue[]): void {
+  if (issues.length === 0) return;
+  const failure = new InvalidInputError(issues);
+  // To HTTP, an operation above a limit is what an invalid operation is.
+  const http: ErrorHttp = { status: 422, jsonStatus: 200 };
+  throw new GraphQLError(failure.message, { originalError: failure, extensions: { http } });
 }

@@ -1,28 +1,38 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { print, TOKEN_HEADER_KEY, TOKEN_QUERY_KEY } from 'graphql-sse';
-import { isAsyncIterable, type Plugin, processRegularResult } from 'graphql-yoga';
-import { z } from 'zod';
-import type { RequestHeaders } from '../../context/request-headers.ts';
+import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import type { Session } from '../../context/authenticate.ts';
+import type { OperationRequest } from '../../context/create-context.ts';
 import { ConflictError, InvalidInputError, NotFoundError, RateLimitedError } from '../../errors.ts';
-import { includesType, parseAccept } from '../accept.ts';
+import { eventStreamType, includesType, jsonType, parseAccept } from '../accept.ts';
 import { eventStreamFraming, liveHeaders } from '../framing.ts';
 import { publicResult } from '../graphql-error.ts';
+import { readRequestBody } from '../graphql-request.ts';
+import { jsonResponse } from '../graphql-response.ts';
 import { createLiveBody, type LiveBody, responseBodyOf } from '../live-body.ts';
 import type { LiveConnections } from '../live-connections.ts';
-import { type Operation, type OperationDeps, openOperation, runOperation } from '../operation.ts';
-import type { ServerContext, Yoga } from '../yoga.ts';
+import {
+  type OperationDeps,
+  type OperationParams,
+  openOperation,
+  resultsUntilFailure,
+  runOperation,
+} from '../operation.ts';
+import { requestError } from '../request-error.ts';
+import { type ServerContext, sessionOf, type Yoga } from '../server-context.ts';
 
 export interface SingleConnectionOptions extends Omit<OperationDeps, 'yoga'> {
   readonly connections: LiveConnections;
   /** Operations that may be under way on one event stream. */
   readonly maxOperations: number;
+  readonly maxBodyBytes: number;
   /**
-   * Called for every request that does not bring an operation.
-   * @throws {GatewayError} whoever makes it is not let in
+   * Called for each event stream that a caller reserves.
+   * @throws {RateLimitedError} the caller has opened too many connections recently
    */
-  readonly authorize: (headers: RequestHeaders) => Promise<{ readonly principal: string }>;
+  readonly countConnection: (principal: string) => void;
 }
 
 export const eventStreamPath = '/graphql/stream';
@@ -43,7 +53,7 @@ interface EventStream {
  * by itself, so that the token of a stream is no credential.
  */
 export function useSingleConnection(options: SingleConnectionOptions): Plugin<object, ServerContext> {
-  const { connections, maxOperations, authorize, maskError, findDocument } = options;
+  const { connections, maxOperations, maxBodyBytes, countConnection, maskError, findDocument } = options;
   const streams = new Map<string, EventStream>();
   let yoga: Pick<Yoga, 'getEnveloped'>;
 
@@ -72,71 +82,67 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     throw new NotFoundError(token, { message: 'There is no such event stream.' });
   };
 
-  /** The operation goes on after the request that brought it. */
-  const start = async (request: Request): Promise<void> => {
-    const params = await readParams(request);
-    const controller = new AbortController();
-    const deps = { yoga, findDocument, maskError };
-    const headers: RequestHeaders = (name) => request.headers.get(name);
-    const operation = await openOperation(deps, params, { headers, signal: controller.signal });
-    // Who has left before the answer believes that nothing was started, and will not complete it.
+  /** Starts an operation, which outlives the request that brought it. */
+  const start = async (request: Request, { req, session }: Authenticated): Promise<void> => {
+    const { operations, body } = find(request, session.principal);
+    const params = await readRequestBody(req, maxBodyBytes);
+    const id = operationIdOf(params);
+    // A client that has left does not know of the operation and would never complete it.
     request.signal.throwIfAborted();
-    const { operations, body } = find(request, operation.principal);
-    const id = params.extensions.operationId;
-    if (operations.has(id)) throw new ConflictError({ message: 'An operation with this id is under way.' });
+    if (operations.has(id)) throw new ConflictError({ message: 'The operation id is in use.' });
     if (operations.size >= maxOperations) {
-      throw new RateLimitedError({ message: `At most ${maxOperations} operations may be under way on one stream.` });
+      throw new RateLimitedError({ message: `At most ${maxOperations} operations can run on one stream.` });
     }
+    const controller = new AbortController();
+    const { signal } = controller;
     operations.set(id, controller);
-    send(operation, id, body, controller.signal)
+    send(resultsOf(params, { session, host: request.headers.get('host'), signal }), id, body, signal)
       .catch(body.cut)
       .finally(() => {
         if (operations.get(id) === controller) operations.delete(id);
       });
   };
 
-  /** The results of an operation, the last of which may say why it ended. */
-  async function* resultsOf(operation: Operation): AsyncGenerator<ExecutionResult, void> {
-    const args = operation.prepare();
-    if (!('document' in args)) {
+  /** The results of an operation. The last one can contain the reason for its end. */
+  async function* resultsOf(params: OperationParams, request: OperationRequest): AsyncGenerator<ExecutionResult, void> {
+    const args = await openOperation({ yoga, findDocument, maskError }, params, request);
+    if (!('kind' in args)) {
       yield { errors: args };
       return;
     }
     const result = await runOperation(args, maskError);
-    if (!isAsyncIterable(result)) {
-      yield result;
-      return;
-    }
-    try {
-      yield* result;
-    } catch (error) {
-      yield { errors: [maskError(error)] };
-    }
+    if (isAsyncIterable(result)) yield* resultsUntilFailure(result, maskError);
+    else yield result;
   }
 
-  const send = async (operation: Operation, id: string, body: LiveBody, signal: AbortSignal): Promise<void> => {
-    for await (const result of resultsOf(operation)) {
-      // What its client has completed is told no more.
+  const send = async (
+    results: AsyncIterable<ExecutionResult>,
+    id: string,
+    body: LiveBody,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    for await (const result of results) {
+      // A completed operation sends no more results.
       if (signal.aborted) return;
       if (!(await body.write(print({ event: 'next', data: { id, payload: publicResult(result) } })))) return;
     }
     if (!signal.aborted) await body.write(print({ event: 'complete', data: { id } }));
   };
 
-  const answer = async (request: Request, response: ServerResponse): Promise<Answer> => {
-    const headers: RequestHeaders = (name) => request.headers.get(name);
+  const answer = async (request: Request, authenticated: Authenticated): Promise<Answer> => {
+    const { principal } = authenticated.session;
     switch (request.method) {
-      case 'PUT': {
-        const { principal } = await authorize(headers);
+      case 'PUT':
+        countConnection(principal);
         return { status: 201, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: reserve(principal) };
-      }
       case 'GET': {
-        const { principal } = await authorize(headers);
-        if (!includesType(parseAccept(headers('accept')), 'text/event-stream')) return { status: 406 };
+        if (!includesType(parseAccept(request.headers.get('accept')), eventStreamType)) {
+          throw requestError('NOT_ACCEPTABLE', `The header Accept must name ${eventStreamType}.`);
+        }
         const stream = find(request, principal);
         if (stream.response !== null) throw new ConflictError({ message: 'The event stream is open already.' });
-        stream.response = response;
-        // What was sent before may fill it, and nobody takes that before the answer has begun.
+        stream.response = authenticated.res;
+        // Earlier results can have filled the body, which is read only after the response has begun.
         void stream.body.write(eventStreamFraming.opening);
         return {
           status: 200,
@@ -145,11 +151,9 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
         };
       }
       case 'POST':
-        if (request.headers.get('content-type')?.startsWith('application/json') !== true) return { status: 415 };
-        await start(request);
+        await start(request, authenticated);
         return { status: 202 };
       case 'DELETE': {
-        const { principal } = await authorize(headers);
         const { operations } = find(request, principal);
         const id = new URL(request.url).searchParams.get('operationId') ?? '';
         operations.get(id)?.abort();
@@ -157,7 +161,9 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
         return { status: 200 };
       }
       default:
-        return { status: 405, headers: { allow: 'GET, POST, PUT, DELETE' } };
+        throw requestError('METHOD_NOT_ALLOWED', `The method ${request.method} is not supported here.`, {
+          http: { headers: { allow: 'GET, POST, PUT, DELETE' } },
+        });
     }
   };
 
@@ -167,14 +173,23 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     },
     onRequest: async ({ request, url, serverContext, fetchAPI, endResponse }) => {
       if (url.pathname !== eventStreamPath || serverContext.operation !== undefined) return;
+      const { req, res } = serverContext;
       try {
-        const { body = null, ...init } = await answer(request, serverContext.res);
+        const { body = null, ...init } = await answer(request, { req, res, session: sessionOf(serverContext) });
         endResponse(new fetchAPI.Response(body, init));
       } catch (error) {
-        endResponse(processRegularResult({ errors: [maskError(error)] }, fetchAPI, 'application/json'));
+        const { body, ...init } = jsonResponse({ errors: [maskError(error)] }, jsonType);
+        endResponse(new fetchAPI.Response(body, init));
       }
     },
   };
+}
+
+/** A request of an authenticated caller. */
+interface Authenticated {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly session: Session;
 }
 
 interface Answer {
@@ -183,22 +198,13 @@ interface Answer {
   readonly body?: string | ReadableStream;
 }
 
-const operationRequest = z.object({
-  query: z.string().nullish(),
-  operationName: z.string().nullish(),
-  variables: z.record(z.string(), z.unknown()).nullish(),
-  extensions: z.looseObject({ operationId: z.string().min(1).max(200) }),
-});
+/** Characters of an operation id. */
+const maxIdLength = 200;
 
-/** @throws {InvalidInputError} */
-async function readParams(request: Request): Promise<z.output<typeof operationRequest>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await request.text());
-  } catch {
-    throw new InvalidInputError([{ path: '', message: 'the body is not JSON' }]);
-  }
-  const { data, error } = operationRequest.safeParse(value);
-  if (data !== undefined) return data;
-  throw new InvalidInputError(error.issues.map(({ path, message }) => ({ path: path.join('.'), message })));
+/** @throws {InvalidInputError} the request has no usable operation id */
+function operationIdOf({ extensions }: OperationParams): string {
+  const id = extensions?.['operationId'];
+  if (typeof id === 'string' && id !== '' && id.length <= maxIdLength) return id;
+  const message = `must be a string of 1 to ${maxIdLength} characters`;
+  throw new InvalidInputError([{ path: 'extensions.operationId', message }]);
 }

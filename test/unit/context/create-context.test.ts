@@ -3,8 +3,7 @@ import { type ContextServices, contextFactory } from '../../../src/context/creat
 
 import { type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
 import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform-api.ts';
-
-import { tenantOf } from '../poller/fake-platform.ts';
+import { testSession } from '../../support/session.ts';
 
 /** The context of one operation, over a platform that notes what it is asked, and until when. */
 async function setUp() {
@@ -20,13 +19,9 @@ async function setUp() {
       },
     },
   });
-  const credential = { fingerprint: 'print', headers: async () => ({}) };
-  const session = { tenant: tenantOf(), credential, principal: 'p', canRead: true, canWrite: true };
   const services = {
-    authenticate: async () => ({ ...session, allowedSandboxes: null, expiresAt: null }),
     upstream: { connect: (...args: Parameters<typeof connect>) => connect(...args) as unknown as PlatformApi },
     watch: () => ({}),
-    rateLimiter: { take: () => undefined },
     publicUrl: (host: string | null) => `http://${host}`,
     downloads: { linkTo: (...parts: readonly unknown[]) => ({ parts }) },
     lifetime: new AbortController().signal,
@@ -38,8 +33,8 @@ async function setUp() {
     // What is left out is not used here.
   } as unknown as ContextServices;
   const signal = new AbortController().signal;
-  const headers = (name: string) => (name === 'host' ? 'gateway.test:4000' : null);
-  return { context: await contextFactory(services)({ headers, signal }), asked, counters, counting };
+  const request = { session: testSession(), host: 'gateway.test:4000', signal };
+  return { context: contextFactory(services)(request), asked, counters, counting };
 }
 
 const id = platformId<DatasetId>('1');

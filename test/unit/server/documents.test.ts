@@ -44,23 +44,44 @@ describe('automatic persisted queries', () => {
     const find = createAutomaticDocuments();
     for (const extensions of [null, undefined, {}, { persistedQuery: 1 }, { persistedQuery: { sha256Hash: 7 } }]) {
       expect(find({ query: text, extensions })).toBe(text);
-      expect(find({ query: null, extensions })).toBeNull();
+      expect(codeOf(find, { query: null, extensions })).toBe('BAD_REQUEST');
     }
   });
 
-  it('forget what was not used for the longest time, and never hold what is very long', () => {
+  it('discard the least recently used documents above 16 MiB, and never keep a very long one', () => {
     const find = createAutomaticDocuments();
-    const documents = Array.from({ length: 1_001 }, (_, index) => `{ a${index}: viewer { canWrite } }`);
+    // Each takes 40,128 bytes with its hash, so that 418 of them fit.
+    const documents = Array.from({ length: 419 }, (_, index) =>
+      `{ a${index}: viewer { canWrite } }`.padEnd(20_000, '#'),
+    );
     const [first = '', second = ''] = documents;
     for (const [index, document] of documents.entries()) {
       find({ query: document, extensions: named(sha256(document)) });
-      if (index === 999) find({ extensions: named(sha256(first)) });
+      if (index === 417) find({ extensions: named(sha256(first)) });
     }
     expect(find({ extensions: named(sha256(first)) })).toBe(first);
     expect(codeOf(find, { extensions: named(sha256(second)) })).toBe('PERSISTED_QUERY_NOT_FOUND');
     const long = `${text}#${'x'.repeat(20_000)}`;
     expect(find({ query: long, extensions: named(sha256(long)) })).toBe(long);
     expect(codeOf(find, { extensions: named(sha256(long)) })).toBe('PERSISTED_QUERY_NOT_FOUND');
+  });
+});
+
+describe('documents of either kind', () => {
+  it('can be named by a document id', () => {
+    const automatic = createAutomaticDocuments();
+    automatic({ query: text, documentId: sha256(text) });
+    expect(automatic({ documentId: sha256(text) })).toBe(text);
+    expect(automatic({ documentId: `sha256:${sha256(text)}` })).toBe(text);
+    const trusted = createTrustedDocuments(
+      new Map([
+        ['viewer', text],
+        ['sha256:x', other],
+      ]),
+    );
+    expect(trusted({ documentId: 'viewer' })).toBe(text);
+    expect(trusted({ documentId: 'sha256:x' })).toBe(other);
+    expect(codeOf(trusted, { documentId: 'absent' })).toBe('PERSISTED_QUERY_NOT_FOUND');
   });
 });
 

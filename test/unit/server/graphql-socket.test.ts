@@ -5,9 +5,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { GraphqlSocket } from '../../../src/server/graphql-socket.ts';
+import type { Yoga } from '../../../src/server/server-context.ts';
 import type { SocketSender } from '../../../src/server/socket.ts';
-import type { Yoga } from '../../../src/server/yoga.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { testSession } from '../../support/session.ts';
 
 const schema = createSchema<YogaInitialContext & { readonly principal: string }>({
   typeDefs: /* GraphQL */ `
@@ -101,7 +102,15 @@ function ours({ maxOperations = 10 } = {}): Side {
   // Of the context of the gateway, only the principal is looked at here.
   const yoga = createYoga({ schema, context: { principal: 'x' }, logging: false }) as unknown as Yoga;
   const socket = new GraphqlSocket(
-    { yoga, findDocument: ({ query }) => query ?? null, maskError, maxOperations, clock, authorize: async () => {} },
+    {
+      yoga,
+      findDocument: ({ query }) => query ?? '',
+      maskError,
+      maxOperations,
+      clock,
+      authorize: async () => {},
+      admit: async () => testSession(),
+    },
     heard,
     () => null,
   );

@@ -11,9 +11,7 @@ const host = () =>
   httpHost(async (request, response) => {
     try {
       const body = await readBody(request, maxBytes);
-      const again = [];
-      for await (const chunk of body) again.push(chunk);
-      response.end(`${body.bytes.length} ${Buffer.concat(again).equals(body.bytes)}`);
+      response.end(String(body.length));
     } catch (error) {
       response.writeHead(error instanceof BodyTooLargeError ? 413 : 500, { connection: 'close' }).end();
     }
@@ -32,10 +30,10 @@ function sendChunked(url: string, chunk: Buffer, count: number): Promise<{ statu
 }
 
 describe('a body', () => {
-  it.each([0, 1, maxBytes])('of %i bytes is read, and can be read again', async (length) => {
+  it.each([0, 1, maxBytes])('of %i bytes is read', async (length) => {
     await using server = await host();
     const response = await fetch(server.url, { method: 'POST', body: 'x'.repeat(length) });
-    expect(await response.text()).toBe(`${length} true`);
+    expect(await response.text()).toBe(String(length));
   });
 
   it('that announces too many bytes is refused', async () => {
@@ -52,7 +50,7 @@ describe('a body', () => {
 
   it('is counted as it comes when it does not announce its length', async () => {
     await using server = await host();
-    expect(await sendChunked(server.url, Buffer.alloc(500), 2)).toEqual({ status: 200, body: '1000 true' });
+    expect(await sendChunked(server.url, Buffer.alloc(500), 2)).toEqual({ status: 200, body: '1000' });
     expect((await sendChunked(server.url, Buffer.alloc(500), 3)).status).toBe(413);
   });
 

@@ -8,9 +8,10 @@ import { WatchStream } from '../../../src/events/watch-stream.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { useSharedExecution } from '../../../src/server/plugins/use-shared-execution.ts';
+import type { Yoga } from '../../../src/server/server-context.ts';
 import { SocketOperation } from '../../../src/server/socket-operation.ts';
-import type { Yoga } from '../../../src/server/yoga.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { testSession } from '../../support/session.ts';
 import { tenantOf } from '../poller/fake-platform.ts';
 
 interface Item {
@@ -90,7 +91,7 @@ async function setUp({ items = 1 } = {}) {
   const quota = createSubscriptionQuota(1);
   const yoga = createYoga({
     schema,
-    context: async ({ operation }: Parameters<Yoga['getEnveloped']>[0] & object) => {
+    context: async ({ operation }: { readonly operation?: { readonly signal: AbortSignal } }) => {
       await known.passed;
       return contextOf(operation?.signal);
     },
@@ -108,8 +109,9 @@ async function setUp({ items = 1 } = {}) {
   };
   const operation = new SocketOperation('1', socket, {
     yoga,
-    findDocument: ({ query }) => query ?? null,
+    findDocument: ({ query }) => query ?? '',
     maskError,
+    admit: async () => testSession(),
   });
   const run = (query: string) => operation.run({ query }, () => null);
   const isFree = () => {

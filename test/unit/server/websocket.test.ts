@@ -14,9 +14,10 @@ import {
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { createLiveConnections } from '../../../src/server/live-connections.ts';
+import type { Yoga } from '../../../src/server/server-context.ts';
 import { startWebSocketServer } from '../../../src/server/websocket.ts';
-import type { Yoga } from '../../../src/server/yoga.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { testSession } from '../../support/session.ts';
 
 interface OperationContext {
   readonly operation: { readonly signal: AbortSignal };
@@ -86,10 +87,11 @@ beforeEach(async () => {
     maxMessageBytes: 10_000,
     maxOperations: 10,
     connections: createLiveConnections({ clock }),
-    findDocument: ({ query }) => query ?? null,
+    findDocument: ({ query }) => query ?? '',
     clock,
     logger,
     maskError,
+    admit: async () => testSession(),
     authorize: async () => {
       if (refusal !== null) throw refusal;
     },

@@ -1,0 +1,110 @@
+import type { IncomingMessage } from 'node:http';
+import { MIMEType } from 'node:util';
+import { z } from 'zod';
+import type { OperationParams } from './operation.ts';
+import { BodyTooLargeError, readBody } from './request-body.ts';
+import { requestError } from './request-error.ts';
+
+/** Members that a GraphQL request has, over every transport. The specification requires to ignore all others. */
+export const operationParams = z.object({
+  query: z.string().nullish(),
+  documentId: z.string().nullish(),
+  operationName: z.string().nullish(),
+  variables: z.record(z.string(), z.unknown()).nullish(),
+  extensions: z.record(z.string(), z.unknown()).nullish(),
+});
+
+/**
+ * Reads the GraphQL request in the URL of a GET.
+ * @throws {GraphQLError} `BAD_REQUEST`: `variables` or `extensions` is no JSON object
+ */
+export function readQueryString(url: string): OperationParams {
+  const { searchParams } = new URL(url);
+  const text = (name: string) => searchParams.get(name) || undefined;
+  const json = (name: string): unknown => {
+    const value = text(name);
+    return value === undefined ? undefined : parseJson(value, `The parameter ${name} is not JSON.`);
+  };
+  return checkParams({
+    query: text('query'),
+    documentId: text('documentId'),
+    operationName: text('operationName'),
+    variables: json('variables'),
+    extensions: json('extensions'),
+  });
+}
+
+type BodyReader = (text: string) => OperationParams;
+
+/** Media types of a request body, in lower case, with the way to read each. */
+const bodyReaders: ReadonlyMap<string, BodyReader> = new Map<string, BodyReader>([
+  ['application/json', readJson],
+  ['application/graphql+json', readJson],
+  ['application/graphql', (query) => ({ query })],
+]);
+
+/**
+ * Reads the GraphQL request in the body of a POST. A byte order mark before the JSON is skipped (RFC 8259, section 8.1).
+ * @throws {GraphQLError} `UNSUPPORTED_MEDIA_TYPE`: the media type or the content encoding; `PAYLOAD_TOO_LARGE`;
+ *   `BAD_REQUEST`: the body is not JSON, or JSON of another shape
+ * @throws the connection's error when the client goes away
+ */
+export async function readRequestBody(request: IncomingMessage, maxBytes: number): Promise<OperationParams> {
+  const read = bodyReaders.get(essenceOf(request.headers['content-type']));
+  if (read === undefined) {
+    throw requestError('UNSUPPORTED_MEDIA_TYPE', 'The Content-Type must be application/json.', {
+      http: { headers: { accept: 'application/json' } },
+    });
+  }
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    throw requestError('UNSUPPORTED_MEDIA_TYPE', 'The body must have no Content-Encoding.', {
+      http: { headers: { 'accept-encoding': 'identity' } },
+    });
+  }
+  return read(await readText(request, maxBytes));
+}
+
+/** @throws {GraphQLError} `PAYLOAD_TOO_LARGE` */
+async function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
+  try {
+    return new TextDecoder().decode(await readBody(request, maxBytes));
+  } catch (error) {
+    if (!(error instanceof BodyTooLargeError)) throw error;
+    // The rest of the body is not read, so the connection cannot be used again.
+    const http = { headers: { connection: 'close' } };
+    throw requestError('PAYLOAD_TOO_LARGE', `The body has more than ${maxBytes} bytes.`, { http });
+  }
+}
+
+function readJson(text: string): OperationParams {
+  return checkParams(parseJson(text, 'The body is not JSON.'));
+}
+
+function parseJson(text: string, message: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw requestError('BAD_REQUEST', message, { http: { status: 400 } });
+  }
+}
+
+function checkParams(value: unknown): OperationParams {
+  if (Array.isArray(value)) throw requestError('BAD_REQUEST', 'Batching is not supported.');
+  const { data, error } = operationParams.safeParse(value);
+  if (data !== undefined) return data;
+  const path = error.issues[0]?.path.join('.') ?? '';
+  throw requestError(
+    'BAD_REQUEST',
+    path === '' ? 'A GraphQL request is a JSON object.' : `The member ${path} of the request has the wrong type.`,
+  );
+}
+
+/** Media type without its parameters, in lower case (RFC 9110, section 8.3.1); empty if there is none. */
+function essenceOf(contentType: string | undefined): string {
+  try {
+    return new MIMEType(contentType ?? '').essence;
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,54 @@
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import { graphqlResponseType, type jsonType } from './accept.ts';
+import { publicResult } from './graphql-error.ts';
+import { type ErrorHttp, httpOf, isErrorHttp } from './request-error.ts';
+
+/** Response whose body is one result. */
+export interface JsonResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/**
+ * Makes the JSON response of a result: https://graphql.github.io/graphql-over-http. Status 294 (partial success) is for
+ * intermediaries and exists only under `application/graphql-response+json`. The member `http` of the result's own
+ * extensions, an `ErrorHttp`, adds headers and sets the lowest status, and is not sent.
+ */
+export function jsonResponse(
+  result: ExecutionResult,
+  mediaType: typeof jsonType | typeof graphqlResponseType,
+): JsonResponse {
+  const { http, ...extensions } = result.extensions ?? {};
+  const { status, headers }: Partial<ErrorHttp> = isErrorHttp(http) ? http : {};
+  const { data, errors } = publicResult(result);
+  return {
+    status: statusOf(result, mediaType === graphqlResponseType, status),
+    headers: {
+      'content-type': `${mediaType}; charset=utf-8`,
+      // Results belong to one caller, and the URL of a GET does not name the caller.
+      'cache-control': 'no-store',
+      ...headersOfErrors(result),
+      ...headers,
+    },
+    body: JSON.stringify({ errors, data, ...(Object.keys(extensions).length === 0 ? {} : { extensions }) }),
+  };
+}
+
+const partialSuccess = 294;
+
+function statusOf(result: ExecutionResult, isGraphqlResponse: boolean, least?: number): number {
+  const errors = result.errors ?? [];
+  if ('data' in result) return least ?? (errors.length > 0 && isGraphqlResponse ? partialSuccess : 200);
+  const statuses = errors.flatMap((error) => {
+    const http = httpOf(error);
+    return [isGraphqlResponse ? http?.status : (http?.jsonStatus ?? http?.status)].filter((each) => each !== undefined);
+  });
+  if (least !== undefined) statuses.push(least);
+  // Without data and without a status of its own, the error is one of the gateway.
+  return statuses.length > 0 ? Math.max(...statuses) : 500;
+}
+
+/** Headers that the errors of a request add to its response: `retry-after`, `allow`, … */
+export const headersOfErrors = ({ errors = [] }: ExecutionResult): Readonly<Record<string, string>> =>
+  Object.assign({}, ...errors.map((error: GraphQLError) => httpOf(error)?.headers ?? {}));

@@ -1,0 +1,14 @@
+import type { Session } from '../../src/context/authenticate.ts';
+import { tenantOf } from './tenants.ts';
+
+/** Session of a caller who may do everything, with whatever a test needs otherwise. */
+export const testSession = (session: Partial<Session> = {}): Session => ({
+  tenant: tenantOf('prod'),
+  credential: { fingerprint: 'print', owner: 'caller', headers: async () => ({}) },
+  principal: 'x',
+  allowedSandboxes: null,
+  canRead: true,
+  canWrite: true,
+  expiresAt: null,
+  ...session,
+});
