@@ -142,15 +142,11 @@ export class PlatformError extends GatewayError {
   override readonly retryable: boolean;
   readonly status: number;
 
-  /** @param options.retryable false where the request may have been carried out all the same. @default from 500 on */
-  constructor({
-    status,
-    retryable = status >= 500,
-    ...options
-  }: GatewayErrorOptions & { readonly status: number; readonly retryable?: boolean }) {
+  constructor({ status, ...options }: GatewayErrorOptions & { readonly status: number }) {
     super(options);
     this.status = status;
-    this.retryable = retryable;
+    // A platform that has not implemented a request (501) rejects it the next time too.
+    this.retryable = status >= 500 && status !== 501;
   }
 }
 
@@ -172,7 +168,10 @@ export class UpstreamUnreadableError extends GatewayError {
   override readonly retryable = true;
 }
 
-/** Thrown when a write got no answer, and looking for its result did not settle whether it happened. */
+/**
+ * Thrown when no conclusive response to a write arrived, and a look at the platform's state did not show whether the
+ * platform carried the write out.
+ */
 export class OutcomeUnknownError extends GatewayError {
   override readonly code = 'OUTCOME_UNKNOWN';
 }
@@ -188,8 +187,9 @@ export class ShuttingDownError extends GatewayError {
 }
 
 /**
- * Whether a create that failed like this may have happened all the same: nobody knows, so it must not be undone or repeated.
- * A failure of the platform that may be tried again is that of something else on the way: a token, a read.
+ * Whether the platform may have carried out a create that failed with this error. If it may have, the create must be
+ * neither undone nor repeated. An error that is not a GatewayError is a fault of the gateway, which can occur after the
+ * platform has carried the create out.
  */
 export const mayHaveHappened = (error: unknown): boolean =>
-  error instanceof OutcomeUnknownError || (error instanceof PlatformError && error.status >= 500 && !error.retryable);
+  !(error instanceof GatewayError) || error instanceof OutcomeUnknownError;

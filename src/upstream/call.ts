@@ -20,8 +20,11 @@ export interface PlatformRequest {
   readonly effect: 'read' | 'create' | 'update' | 'delete';
   /** The id that an answer of 404 is about, which then is a NotFoundError. Without it, a PlatformError. */
   readonly subject?: string;
-  /** The argument that an answer of 400 or 422 is about, which then is an InvalidInputError. Without it, a PlatformError. */
-  readonly input?: string;
+  /**
+   * Path of the argument that a response of 400 or 422 is about, and of a create also 404: it then is an
+   * InvalidInputError. Without a path, it is a PlatformError.
+   */
+  readonly input?: string | RefusedInput;
   /** Whether the answer's body matters. @default 'json' */
   readonly answer?: 'json' | 'ignored';
   /** Whether to ask for a compressed answer. @default false */
@@ -31,6 +34,9 @@ export interface PlatformRequest {
   /** How long the call may take, in milliseconds, where that is less than usual. */
   readonly timeoutMs?: number;
 }
+
+/** Finds the path of the argument that the platform refused; null if the refusal is about no argument. */
+export type RefusedInput = (refusal: { readonly status: number; readonly reason: string | null }) => string | null;
 
 /** `interactive` calls wait for a person and go first; `poll` calls come from the watcher. */
 export type Priority = 'interactive' | 'poll';

@@ -1,6 +1,7 @@
 import type { Dataset } from '../domain/dataset.ts';
 import type { DatasetId } from '../domain/ids.ts';
-import type { BoundCall } from './call.ts';
+import { UpstreamUnreadableError } from '../errors.ts';
+import type { BoundCall, RefusedInput } from './call.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, filterByName, newestFirst } from './catalog-query.ts';
 import { type Collection, createOne } from './collection.ts';
@@ -8,6 +9,8 @@ import { createOnce } from './create-once.ts';
 import { isPathSegment } from './path-segment.ts';
 import type { DatasetListOptions, DatasetsApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
+import { refusedInput } from './refused-input.ts';
+import { fitOfDataset } from './same-job.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from './wire/dataset.ts';
 import { asList } from './wire/readers.ts';
 
@@ -58,9 +61,12 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
         service,
         group: name,
         body,
-        send: () => createOne(client, references, body),
-        newest: (call) => list(call, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) }),
-        fits: (candidate: Dataset) => candidate.name === name && candidate.schemaRef?.id === schemaRef.id,
+        send: () => createOne(client, references, body, refusedSchema(schemaRef.id)),
+        newest: async (call) => {
+          const entities = await list(call, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) });
+          return { entities, isAll: entities.length < newestPageSize };
+        },
+        fitOf: (candidate: Dataset) => fitOfDataset(dataset, candidate),
       });
       return id;
     },
@@ -69,9 +75,19 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
       if (!isPathSegment(id)) return false;
       const path = `${root}/${encodeURIComponent(id)}`;
       const request = { service, method: 'DELETE', path, effect: 'delete', subject: id } as const;
-      const answer = await orNull(call(request));
-      // A dataset that is not there is a 404, or a success with an empty list.
-      return answer !== null && !(Array.isArray(answer.json) && asList(answer.json).length === 0);
+      try {
+        const answer = await orNull(call(request));
+        // For a dataset that does not exist, the platform responds 404, or success with an empty list.
+        return answer !== null && !(Array.isArray(answer.json) && asList(answer.json).length === 0);
+      } catch (error) {
+        // The status of an unreadable response still means success.
+        if (error instanceof UpstreamUnreadableError && typeof error.upstream?.status === 'number') return true;
+        throw error;
+      }
     },
   };
 }
+
+/** A create of a dataset names its schema. */
+const refusedSchema = (id: string): RefusedInput =>
+  refusedInput([{ word: /schema/i, list: 'input.schemaRef.id', named: [{ id, path: 'input.schemaRef.id' }] }], null);

@@ -1,5 +1,5 @@
 import type { ReadingTimes } from '../domain/reading-times.ts';
-import type { PlatformRequest, UpstreamAnswer } from './call.ts';
+import type { PlatformRequest, RefusedInput, UpstreamAnswer } from './call.ts';
 import { unreadable } from './errors.ts';
 import type { Service } from './metrics.ts';
 import { isPathSegment } from './path-segment.ts';
@@ -30,15 +30,16 @@ export async function getOne<Entity>(client: Client, of: Collection<Entity>, id:
 }
 
 /**
- * Creates one and answers with it. Sent once.
- * @param subject the id within the body that an answer of 404 is about
- * @throws {OutcomeUnknownError} the answer is none of them, so nobody knows what was created
+ * Creates an entity and returns it. The request is sent once.
+ * @param input finds the argument that the platform refuses
+ * @throws {InvalidInputError} the platform refused an argument, or does not know an entity that the body names
+ * @throws {OutcomeUnknownError} no conclusive response arrived, or the response contains no entity
  */
 export async function createOne<Entity>(
   client: Client,
   of: Collection<Entity>,
   body: object,
-  subject?: string,
+  input: RefusedInput,
 ): Promise<Entity> {
   const request = {
     service: of.service,
@@ -46,8 +47,7 @@ export async function createOne<Entity>(
     path: of.root,
     body: JSON.stringify(body),
     effect: 'create',
-    ...(subject === undefined ? {} : { subject }),
-    input: 'input',
+    input,
   } as const;
   return decodeOne(of, request, await client.call(request));
 }

@@ -1,37 +1,42 @@
-import { GatewayError, mayHaveHappened, OutcomeUnknownError, ShuttingDownError } from '../errors.ts';
+import { mayHaveHappened, OutcomeUnknownError, PlatformError } from '../errors.ts';
 import type { BoundCall } from './call.ts';
-import type { CreateAttempt } from './create-ledger.ts';
-import { findLostJob, type LostCandidate } from './find-lost-job.ts';
+import { findLost, type Lookup, type LostCandidate, type Newest } from './find-lost.ts';
 import type { Service } from './metrics.ts';
 import type { PlatformClient } from './platform-client.ts';
+import type { Fit } from './same-job.ts';
 
-/** How long the look for the result of a lost create may take, in milliseconds. */
-const lookTimeoutMs = 10_000;
+/** Deadline of the lookup after a lost create, in milliseconds. */
+const lookupTimeoutMs = 10_000;
+/** Status of an overloaded service, which has not begun to carry the request out. */
+const unavailable = 503;
 
 export interface Creation<Created extends Pick<LostCandidate, 'id'>, Candidate extends LostCandidate & Created> {
   readonly service: Service;
-  /** What its result could be taken for the result of: creates of the same tenant, service and group. */
+  /** Creates of one tenant, service and group can be taken for each other. */
   readonly group: string;
   readonly body: object;
   send(): Promise<Created>;
-  /** The newest of what the platform keeps. @param call to be used for it */
-  newest(call: BoundCall): Promise<readonly Candidate[]>;
-  /** Whether something is what the body would have made. */
-  fits(candidate: Candidate): boolean;
+  /** Reads the platform's newest entities by `call`. */
+  newest(call: BoundCall): Promise<Newest<Candidate>>;
+  fitOf(candidate: Candidate): Fit;
 }
 
 /**
- * Sends a create, once. When its answer is lost, looks once for what it may have created, and answers with that where
- * exactly one thing can be it.
- * @throws {OutcomeUnknownError} the answer is lost, and looking did not settle whether it happened
+ * Sends a create once. If its outcome is unknown (see `OutcomeUnknownError`), looks for the entity once. Every create
+ * follows this rule:
+ * - exactly one entity can be the result: returns that entity;
+ * - no entity can be the result, and the platform responded 503: nothing was created;
+ * - otherwise the outcome stays unknown.
+ * @throws {PlatformError} 503, and nothing was created. The request can be repeated.
+ * @throws {OutcomeUnknownError} the lookup did not determine whether the platform carried out the create
  */
 export async function createOnce<Created extends Pick<LostCandidate, 'id'>, Candidate extends LostCandidate & Created>(
   client: Pick<PlatformClient, 'call' | 'metrics' | 'tenant' | 'ledger'>,
-  { service, group, body, send, newest, fits }: Creation<Created, Candidate>,
+  { service, group, body, send, newest, fitOf }: Creation<Created, Candidate>,
 ): Promise<Created> {
-  const { org, sandbox } = client.tenant;
   const attempt = client.ledger.begin({
-    group: JSON.stringify([org, sandbox, service, group]),
+    tenant: client.tenant,
+    group: JSON.stringify([service, group]),
     body: JSON.stringify(body),
   });
   try {
@@ -39,25 +44,28 @@ export async function createOnce<Created extends Pick<LostCandidate, 'id'>, Cand
     attempt.answered(created.id);
     return created;
   } catch (error) {
-    if (!(error instanceof OutcomeUnknownError)) {
-      settle(attempt, error);
+    if (!mayHaveHappened(error)) {
+      attempt.refused();
       throw error;
     }
     attempt.lost();
+    if (!(error instanceof OutcomeUnknownError)) throw error;
     const requestId = error.upstream?.requestId ?? null;
-    const look: BoundCall = (request) => client.call({ ...request, timeoutMs: lookTimeoutMs });
-    // A look that fails settles nothing: what is known stays that nothing is known.
-    const candidates = await newest(look).catch(() => []);
-    const found = findLostJob(candidates, { attempt, requestId, fits });
-    client.metrics.createLost({ service, found: found !== null });
-    if (found === null) throw error;
-    return found;
+    const look: BoundCall = (request) => client.call({ ...request, timeoutMs: lookupTimeoutMs });
+    const lookup = await newest(look).then(
+      (entities) => findLost(entities, { attempt, requestId, fitOf }),
+      (): Lookup<Candidate> => ({ kind: 'unknown' }),
+    );
+    client.metrics.createLost({ service, found: lookup.kind === 'found' });
+    switch (lookup.kind) {
+      case 'found':
+        return lookup.entity;
+      case 'absent':
+        if (!(error.cause instanceof PlatformError) || error.cause.status !== unavailable) throw error;
+        attempt.refused();
+        throw error.cause;
+      case 'unknown':
+        throw error;
+    }
   }
-}
-
-/** A create that failed in another way: refused before it did anything, or nobody knows. */
-function settle(attempt: CreateAttempt, error: unknown): void {
-  const refused = error instanceof GatewayError && !(error instanceof ShuttingDownError) && !mayHaveHappened(error);
-  if (refused) attempt.refused();
-  else attempt.lost();
 }

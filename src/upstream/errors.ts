@@ -30,6 +30,7 @@ const credentialCodes: ReadonlySet<string> = new Set(['403010', '403000', '40300
 
 /** Statuses of a proxy that lost the service behind it: the request may have been carried out. */
 const lostAnswerStatuses: ReadonlySet<number> = new Set([502, 504]);
+const notImplemented = 501;
 
 /**
  * What an answer with a status other than 2xx means. The status line decides, never the digits within a code.
@@ -80,18 +81,15 @@ function errorOf(
   const retryAfterMs = retryAfter ?? undefined;
   const options = { message, upstream, retryAfterMs };
 
-  if (request.effect === 'create' && lostAnswerStatuses.has(status)) {
-    return new OutcomeUnknownError({ ...options, message: `${message} It may have been carried out all the same.` });
+  if (isInconclusive(request, status)) {
+    const cause = new PlatformError({ ...options, status });
+    return new OutcomeUnknownError({ ...options, message: `${message} ${mayHaveBeenCarriedOut}`, cause });
   }
+  const reason = reasonOf(body);
+  // The API gateway rejects headers and routes, which do not come from an argument.
+  const path = body.fromGateway ? null : refusedPath(request, status, reason);
+  if (path !== null) return new InvalidInputError([{ path, message: reason ?? message }], { message, upstream });
   switch (status) {
-    case 400:
-    case 422:
-      // The API gateway complains of headers, which no argument made.
-      if (request.input === undefined || body.fromGateway) break;
-      return new InvalidInputError([{ path: request.input, message: reasonOf(body) ?? message }], {
-        message,
-        upstream,
-      });
     case 401:
       return new UnauthenticatedError(options);
     case 403:
@@ -108,9 +106,32 @@ function errorOf(
     case 429:
       return new RateLimitedError(options);
   }
-  // Nobody knows how far a create came before it failed: sent again, it might happen twice.
-  const repeatable = request.effect === 'create' ? { retryable: false } : {};
-  return new PlatformError({ ...options, status, ...repeatable });
+  return new PlatformError({ ...options, status });
+}
+
+/** Path of the argument that a status is about. */
+function refusedPath({ effect, input }: FailedRequest, status: number, reason: string | null): string | null {
+  const isAboutInput = status === 400 || status === 422 || (status === 404 && effect === 'create');
+  if (!isAboutInput || input === undefined) return null;
+  return typeof input === 'string' ? input : input({ status, reason });
+}
+
+const mayHaveBeenCarriedOut = 'The platform may have carried out the request.';
+
+/**
+ * Whether a status leaves open if the platform carried out a write. A create that is sent again may happen twice, so
+ * that each failure of the platform counts. Updates and deletes can be repeated: only a lost response counts.
+ */
+function isInconclusive({ effect }: FailedRequest, status: number): boolean {
+  switch (effect) {
+    case 'read':
+      return false;
+    case 'create':
+      return status >= 500 && status !== notImplemented;
+    case 'update':
+    case 'delete':
+      return lostAnswerStatuses.has(status);
+  }
 }
 
 /**
@@ -126,21 +147,22 @@ export const unanswered = (service: Service, requestId: string | null = null): U
 });
 
 /**
- * What it means that no complete answer came.
- * @returns the reason of the signal as it is, when that ended the call and is not the deadline
+ * The error for a request without a complete response. If a byte of a write was sent, its outcome is unknown, whatever
+ * ended the call.
+ * @returns the signal's reason itself, if that ended the call, is not the deadline, and no byte of a write was sent
  */
 export function errorFromFailure(request: FailedRequest, failure: ExchangeFailure, sentRequestId: string): unknown {
   const { service } = request;
   const upstream = unanswered(service, sentRequestId);
   const timedOut = failure.kind === 'aborted' && failure.cause instanceof UpstreamTimeoutError;
-  if (failure.kind === 'aborted' && !timedOut) return failure.cause;
-  if (request.effect === 'create' && failure.sent) {
+  if (request.effect !== 'read' && failure.sent) {
     return new OutcomeUnknownError({
-      message: `The platform (${service}) gave no answer. It may have been carried out all the same.`,
+      message: `No complete response of the platform (${service}) arrived. ${mayHaveBeenCarriedOut}`,
       upstream,
       cause: failure,
     });
   }
+  if (failure.kind === 'aborted' && !timedOut) return failure.cause;
   switch (failure.kind) {
     case 'aborted':
       return new UpstreamTimeoutError({
@@ -179,7 +201,7 @@ export function unreadable(
   };
   return request.effect === 'create'
     ? new OutcomeUnknownError({
-        message: `The platform (${service}) gave an unreadable answer. It may have been carried out all the same.`,
+        message: `The response of the platform (${service}) is unreadable. ${mayHaveBeenCarriedOut}`,
         upstream,
         cause: cause ?? new Error(reason),
       })

@@ -1,12 +1,14 @@
-import type { ExportJob } from '../domain/export-job.ts';
-import type { BoundCall } from './call.ts';
+import type { ExportJob, NewExportJob } from '../domain/export-job.ts';
+import type { ReadingTimes } from '../domain/reading-times.ts';
+import type { BoundCall, RefusedInput } from './call.ts';
 import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
 import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
 import type { ExportJobsApi } from './platform-api.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
-import { isExportJobOf } from './same-job.ts';
-import { decodeExportJob } from './wire/export-job.ts';
+import { refusedInput } from './refused-input.ts';
+import { fitOfExportJob, type ReportedExportJob } from './same-job.ts';
+import { decodeExportJob, omissionsOf } from './wire/export-job.ts';
 import { decodeNextCursor, encodeExportCursor } from './wire/export-job-page.ts';
 import { encodeNewExportJob } from './wire/new-export-job.ts';
 import { asRecord } from './wire/readers.ts';
@@ -33,19 +35,29 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     decode: (value, reading) => decodeExportJob(value, context, reading),
   };
 
-  const list = async (call: BoundCall, { limit, cursor }: Parameters<ExportJobsApi['list']>[0]) => {
+  /** @param decode null if the record is not an export job */
+  const list = async <Job extends ExportJob>(
+    call: BoundCall,
+    { limit, cursor }: Parameters<ExportJobsApi['list']>[0],
+    decode: (record: unknown, reading: ReadingTimes) => Job | null,
+  ) => {
     const query = new URLSearchParams({ limit: String(limit) });
     if (cursor !== undefined) query.set('offset', encodeExportCursor(cursor));
     const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
     const answer = await call(request);
     const records = asRecord<'records'>(answer.json)?.records;
     if (!Array.isArray(records)) throw unreadable(request, answer, 'It holds no list of export jobs.');
-    const jobs = records.flatMap((record: unknown) => collection.decode(record, answer.reading) ?? []);
+    const jobs = records.flatMap((record: unknown) => decode(record, answer.reading) ?? []);
     return { jobs, next: decodeNextCursor(answer.json, jobs) };
   };
 
+  const decodeReported = (record: unknown, reading: ReadingTimes): ReportedExportJob | null => {
+    const job = collection.decode(record, reading);
+    return job === null ? null : { ...job, omits: omissionsOf(record) };
+  };
+
   return {
-    list: (options) => list(client.call, options),
+    list: (options) => list(client.call, options, collection.decode),
     get: (id) => getOne(client, collection, id),
     create: (job) => {
       const body = encodeNewExportJob(job);
@@ -53,11 +65,38 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
         service,
         group: job.datasetId,
         body,
-        send: () => createOne(client, collection, body, job.datasetId),
-        newest: async (call) => (await list(call, { limit: newestPageSize })).jobs,
-        fits: (candidate: ExportJob) => isExportJobOf(job, candidate),
+        send: () => createOne(client, collection, body, refusedExportInput(job)),
+        newest: async (call) => {
+          const { jobs, next } = await list(call, { limit: newestPageSize }, decodeReported);
+          return { entities: jobs, isAll: next === null };
+        },
+        fitOf: (candidate: ReportedExportJob) => fitOfExportJob(job, candidate),
       });
     },
     cancel: (id) => deleteOne(client, collection, id),
   };
+}
+
+/** The platform responds 404 if it does not know the dataset, a segment or the merge policy. */
+function refusedExportInput({ datasetId, filter, mergePolicy }: NewExportJob): RefusedInput {
+  const dataset = 'input.destination.target.datasetId';
+  return refusedInput(
+    [
+      { word: /data\s*set/i, list: dataset, named: [{ id: datasetId, path: dataset }] },
+      {
+        word: /segment|audience/i,
+        list: 'input.filter.segments',
+        named: (filter?.segments ?? []).map(({ segmentId }, index) => ({
+          id: segmentId,
+          path: `input.filter.segments.${index}.segmentId`,
+        })),
+      },
+      {
+        word: /merge\s*polic/i,
+        list: 'input.mergePolicy.id',
+        named: mergePolicy === null ? [] : [{ id: mergePolicy.id, path: 'input.mergePolicy.id' }],
+      },
+    ],
+    dataset,
+  );
 }

@@ -58,7 +58,7 @@ export interface ExportJobsApi {
   list(options: { readonly limit: number; readonly cursor?: ExportJobCursor | undefined }): Promise<ExportJobPage>;
   /** One upstream call. */
   get(id: ExportJobId): Promise<ExportJob | null>;
-  /** One upstream call; never sent twice. When its answer is lost, one more to look for the job. */
+  /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
   create(job: NewExportJob): Promise<ExportJob>;
   /** Marks the job for cancelling, which takes effect later. False when the platform does not know it. */
   cancel(id: ExportJobId): Promise<boolean>;
@@ -81,7 +81,10 @@ export interface DatasetsApi {
   list(options: DatasetListOptions): Promise<readonly Dataset[]>;
   /** Comma-separated ids, in chunks: one upstream call for each 100 ids of the usual length. */
   getMany(ids: readonly DatasetId[], fields?: ReadonlySet<DatasetField>): Promise<readonly Dataset[]>;
-  /** Answers with the new id alone, which is all that the platform tells. A lost answer is looked for by name. */
+  /**
+   * Returns the new id, because the platform returns nothing else. If the outcome is unknown, a second call looks for a
+   * new dataset of this name.
+   */
   create(dataset: NewDataset): Promise<DatasetId>;
   /** False when the platform does not know the dataset. */
   delete(id: DatasetId): Promise<boolean>;

@@ -1,7 +1,11 @@
 import type { Schedule } from '../domain/schedule.ts';
+import type { BoundCall } from './call.ts';
 import { type Collection, createOne, deleteOne, getOne, patchOne } from './collection.ts';
+import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import { refusedSegments } from './refused-input.ts';
+import { fitOfSchedule } from './same-job.ts';
 import type { SchedulesApi } from './segmentation-api.ts';
 import { decodeChildren, nextStart } from './wire/children.ts';
 import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from './wire/schedule.ts';
@@ -16,7 +20,7 @@ const maxPages = 100;
 
 /** Schedules. In a list one without an id is left out and counted; a single one is then an UpstreamUnreadableError. */
 export function createSchedulesApi(client: PlatformClient): SchedulesApi {
-  const { call, metrics } = client;
+  const { metrics } = client;
   const context = decodeContextOf(metrics, 'Schedule');
   const schedules: Collection<Schedule> = {
     service,
@@ -25,28 +29,39 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
     decode: (value, reading) => decodeSchedule(value, context, reading),
   };
 
-  return {
-    list: async () => {
-      const byId = new Map<string, Schedule>();
-      let start = 0;
-      for (let pages = 1; ; pages += 1) {
-        const query = new URLSearchParams({ start: String(start), limit: String(pageSize) });
-        const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
-        const answer = await call(request);
-        const page = decodeChildren(answer.json, (value) => schedules.decode(value, answer.reading));
-        if (page === null) throw unreadable(request, answer, 'It holds no list of schedules.');
-        const before = byId.size;
-        for (const schedule of page.entities) byId.set(schedule.id, schedule);
-        const next = nextStart(page, start, pageSize);
-        // A platform that ignores the start repeats itself for ever.
-        if (next === null || byId.size === before) return [...byId.values()];
-        if (pages === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
-        start = next;
-      }
-    },
+  const list = async (call: BoundCall): Promise<readonly Schedule[]> => {
+    const byId = new Map<string, Schedule>();
+    let start = 0;
+    for (let pages = 1; ; pages += 1) {
+      const query = new URLSearchParams({ start: String(start), limit: String(pageSize) });
+      const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+      const answer = await call(request);
+      const page = decodeChildren(answer.json, (value) => schedules.decode(value, answer.reading));
+      if (page === null) throw unreadable(request, answer, 'It holds no list of schedules.');
+      const before = byId.size;
+      for (const schedule of page.entities) byId.set(schedule.id, schedule);
+      const next = nextStart(page, start, pageSize);
+      // A platform that ignores the start repeats itself for ever.
+      if (next === null || byId.size === before) return [...byId.values()];
+      if (pages === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
+      start = next;
+    }
+  };
 
+  return {
+    list: () => list(client.call),
     get: (id) => getOne(client, schedules, id),
-    create: (schedule) => createOne(client, schedules, encodeNewSchedule(schedule)),
+    create: (schedule) => {
+      const body = encodeNewSchedule(schedule);
+      return createOnce(client, {
+        service,
+        group: schedule.name,
+        body,
+        send: () => createOne(client, schedules, body, refusedSegments(schedule.segmentIds)),
+        newest: async (call) => ({ entities: await list(call), isAll: true }),
+        fitOf: (candidate: Schedule) => fitOfSchedule(schedule, candidate),
+      });
+    },
     update: (id, change) => patchOne(client, schedules, id, encodeScheduleChange(change)),
     delete: (id) => deleteOne(client, schedules, id),
   };

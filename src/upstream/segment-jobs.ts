@@ -5,7 +5,8 @@ import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
 import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
-import { isSegmentJobOf } from './same-job.ts';
+import { refusedSegments } from './refused-input.ts';
+import { fitOfSegmentJob } from './same-job.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from './segmentation-api.ts';
 import { decodeChildren, nextStart } from './wire/children.ts';
 import { decodeSegmentJob, encodeNewSegmentJob } from './wire/segment-job.ts';
@@ -53,15 +54,17 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
     get: (id) => getOne(client, jobs, id),
 
     create: (segmentIds) => {
-      const [only, ...others] = segmentIds;
       const body = encodeNewSegmentJob(segmentIds);
       return createOnce(client, {
         service,
         group: JSON.stringify(segmentIds.toSorted()),
         body,
-        send: () => createOne(client, jobs, body, others.length === 0 ? only : undefined),
-        newest: async (call) => (await list(call, { limit: newestPageSize })).jobs,
-        fits: (candidate: SegmentJob) => isSegmentJobOf(segmentIds, candidate),
+        send: () => createOne(client, jobs, body, refusedSegments(segmentIds)),
+        newest: async (call) => {
+          const page = await list(call, { limit: newestPageSize });
+          return { entities: page.jobs, isAll: page.next === null };
+        },
+        fitOf: (candidate: SegmentJob) => fitOfSegmentJob(segmentIds, candidate),
       });
     },
 

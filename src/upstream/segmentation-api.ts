@@ -22,7 +22,7 @@ export interface SchedulesApi {
   list(): Promise<readonly Schedule[]>;
   /** One upstream call. */
   get(id: ScheduleId): Promise<Schedule | null>;
-  /** One upstream call; never sent twice. */
+  /** One upstream call, which is sent once. If its outcome is unknown, the list is read to look for the schedule. */
   create(schedule: NewSchedule): Promise<Schedule>;
   /** One upstream call. False when the platform does not know the schedule. */
   update(id: ScheduleId, change: ScheduleChange): Promise<boolean>;
@@ -42,7 +42,7 @@ export interface SegmentJobsApi {
   getMany(ids: readonly SegmentJobId[]): Promise<BulkResult<SegmentJobId, SegmentJob>>;
   /** One upstream call. */
   get(id: SegmentJobId): Promise<SegmentJob | null>;
-  /** One upstream call; never sent twice. When its answer is lost, one more to look for the job. */
+  /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
   create(segmentIds: readonly SegmentId[]): Promise<SegmentJob>;
   /** Marks the job for cancelling, which takes effect later. False when the platform does not know it. */
   cancel(id: SegmentJobId): Promise<boolean>;

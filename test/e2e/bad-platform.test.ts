@@ -235,7 +235,10 @@ describe('when the platform fails in the middle of a create', () => {
     });
 
   it.each([
-    ['500', sending(500, ''), { __typename: 'PlatformError', status: 500, retryable: false }],
+    ['500', sending(500, ''), { __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN' }],
+    ['503', sending(503, ''), { __typename: 'PlatformError', status: 503, retryable: true }],
+    ['501', sending(501, ''), { __typename: 'PlatformError', status: 501, retryable: false }],
+    ['404', sending(404, ''), { __typename: 'InvalidInputError', code: 'INVALID_INPUT' }],
     ['429', sending(429, ''), { __typename: 'RateLimitedError', code: 'RATE_LIMITED' }],
     ['403', sending(403, ''), { __typename: 'ForbiddenError', code: 'FORBIDDEN' }],
     ['400', sending(400, ''), { __typename: 'InvalidInputError', code: 'INVALID_INPUT' }],

@@ -78,6 +78,17 @@ export function decodeExportJob(value: unknown, context: DecodeContext, reading:
   };
 }
 
+/** Parts that `decodeExportJob` reads as false although the record omits them. */
+export function omissionsOf(value: unknown): ReadonlySet<'segmentPerBatch' | 'emptyProfiles'> {
+  const record = asRecord<ExportJobKey>(value);
+  const segmentPerBatch = readBoolean(asRecord<'segmentPerBatch'>(record?.destination)?.segmentPerBatch);
+  const emptyProfiles = readBoolean(asRecord<FilterKey>(record?.filter)?.emptyProfiles);
+  return new Set([
+    ...(segmentPerBatch === null ? (['segmentPerBatch'] as const) : []),
+    ...(emptyProfiles === null ? (['emptyProfiles'] as const) : []),
+  ]);
+}
+
 const decimalId = /^(\d+)\.0+$/;
 
 /** Jobs have numbers for ids, which the API description shows as `100.0`. */

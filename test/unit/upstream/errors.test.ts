@@ -7,7 +7,9 @@ import { ExchangeFailure } from '../../../src/upstream/exchange.ts';
 const now = new Date('2030-01-01T00:00:00Z');
 const read: FailedRequest = { service: 'export', effect: 'read' };
 const get: FailedRequest = { ...read, subject: '7' };
-const create: FailedRequest = { service: 'export', effect: 'create', subject: 'dataset-1', input: 'input' };
+const create: FailedRequest = { service: 'export', effect: 'create', input: 'input' };
+const update: FailedRequest = { service: 'schedules', effect: 'update', subject: '7', input: 'input' };
+const remove: FailedRequest = { service: 'export', effect: 'delete', subject: '7' };
 
 const translate = (request: FailedRequest, status: number, body: unknown, headers = {}) =>
   errorFromAnswer(
@@ -168,10 +170,18 @@ describe('meaning of statuses', () => {
     { request: create, status: 409, code: 'CONFLICT' },
     { request: create, status: 412, code: 'CONFLICT' },
     { request: create, status: 403, code: 'FORBIDDEN' },
-    { request: create, status: 500, code: 'PLATFORM_ERROR' },
+    { request: create, status: 404, code: 'INVALID_INPUT' },
+    { request: create, status: 429, code: 'RATE_LIMITED' },
+    { request: create, status: 500, code: 'OUTCOME_UNKNOWN' },
+    { request: create, status: 501, code: 'PLATFORM_ERROR' },
     { request: create, status: 502, code: 'OUTCOME_UNKNOWN' },
-    { request: create, status: 503, code: 'PLATFORM_ERROR' },
+    { request: create, status: 503, code: 'OUTCOME_UNKNOWN' },
     { request: create, status: 504, code: 'OUTCOME_UNKNOWN' },
+    { request: create, status: 599, code: 'OUTCOME_UNKNOWN' },
+    { request: update, status: 500, code: 'PLATFORM_ERROR' },
+    { request: update, status: 502, code: 'OUTCOME_UNKNOWN' },
+    { request: remove, status: 503, code: 'PLATFORM_ERROR' },
+    { request: remove, status: 504, code: 'OUTCOME_UNKNOWN' },
     { request: get, status: 504, code: 'PLATFORM_ERROR' },
     { request: get, status: 302, code: 'PLATFORM_ERROR' },
     { request: get, status: 418, code: 'PLATFORM_ERROR' },
@@ -179,9 +189,18 @@ describe('meaning of statuses', () => {
     expect(translate(request, status, '')).toMatchObject({ code });
   });
 
-  it.each([500, 501, 503])('%i may be tried again after a read, and not after a create: nobody knows', (status) => {
-    expect(translate(read, status, '')).toMatchObject({ code: 'PLATFORM_ERROR', retryable: true });
-    expect(translate(create, status, '')).toMatchObject({ code: 'PLATFORM_ERROR', retryable: false });
+  it.each([
+    [500, true],
+    [501, false],
+    [503, true],
+  ])('%i of a read is retryable: %s', (status, retryable) => {
+    expect(translate(read, status, '')).toMatchObject({ code: 'PLATFORM_ERROR', retryable });
+  });
+
+  it('an inconclusive response to a create keeps what the platform said as its cause', () => {
+    const error = translate(create, 503, '', { 'retry-after': '7' });
+    expect(error).toMatchObject({ retryable: false, upstream: { status: 503 } });
+    expect(error.cause).toMatchObject({ code: 'PLATFORM_ERROR', status: 503, retryable: true, retryAfterMs: 7_000 });
   });
 
   it.each([
@@ -256,15 +275,24 @@ describe('what clients get to see', () => {
 });
 
 describe('failures without an answer', () => {
-  it('give the reason of the signal back as it is', () => {
+  it('return the reason of the signal, unless a byte of a write was sent', () => {
     const reason = new Error('The caller left.');
-    expect(errorFromFailure(create, new ExchangeFailure('aborted', true, reason), 'sent-id')).toBe(reason);
+    const errorOf = (request: FailedRequest, sent: boolean) =>
+      errorFromFailure(request, new ExchangeFailure('aborted', sent, reason), 'sent-id');
+    expect(errorOf(read, true)).toBe(reason);
+    for (const write of [create, update, remove]) {
+      expect(errorOf(write, false)).toBe(reason);
+      expect(errorOf(write, true)).toMatchObject({ code: 'OUTCOME_UNKNOWN' });
+    }
   });
 
   it.each([
     { request: read, kind: 'broken', sent: true, code: 'UPSTREAM_UNREACHABLE' },
     { request: create, kind: 'broken', sent: true, code: 'OUTCOME_UNKNOWN' },
     { request: create, kind: 'broken', sent: false, code: 'UPSTREAM_UNREACHABLE' },
+    { request: update, kind: 'broken', sent: true, code: 'OUTCOME_UNKNOWN' },
+    { request: remove, kind: 'broken', sent: true, code: 'OUTCOME_UNKNOWN' },
+    { request: remove, kind: 'broken', sent: false, code: 'UPSTREAM_UNREACHABLE' },
     { request: read, kind: 'too-large', sent: true, code: 'UPSTREAM_UNREADABLE' },
     { request: create, kind: 'too-large', sent: true, code: 'OUTCOME_UNKNOWN' },
   ] as const)('$kind, sent $sent, of a $request.effect is $code', ({ request, kind, sent, code }) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { NewExportJob } from '../../../src/domain/export-job.ts';
-import { type DatasetId, type ExportJobId, platformId } from '../../../src/domain/ids.ts';
-import { NotFoundError, OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import { type DatasetId, type ExportJobId, platformId, type SegmentId } from '../../../src/domain/ids.ts';
+import { InvalidInputError, OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
 import { newExportJob } from './fixtures.ts';
 import { connectTo, sendJson, startStub } from './platform-stub.ts';
 
@@ -171,19 +171,32 @@ describe('create', () => {
     });
   });
 
-  it('is never sent again, whatever the platform answers', async () => {
-    await using stub = await startStub((_request, response) => response.writeHead(503).end());
+  it.each<[string, string, Partial<NewExportJob>, string]>([
+    ['nothing', '', {}, 'input.destination.target.datasetId'],
+    ['a dataset', 'No such dataset', {}, 'input.destination.target.datasetId'],
+    ['its only segment', 'Segment was not found', { filter: filterOf('s-1') }, 'input.filter.segments.0.segmentId'],
+    ['an audience', 'An audience does not exist', { filter: filterOf('s-1', 's-2') }, 'input.filter.segments'],
+    ['a segment by id', 'Not found: s-2', { filter: filterOf('s-1', 's-2') }, 'input.filter.segments.1.segmentId'],
+    ['a part of an id', 's-22 and xs-2', { filter: filterOf('s-2') }, 'input.destination.target.datasetId'],
+    ['a merge policy', 'Merge policy of the segment', { ...policyAndSegment() }, 'input.mergePolicy.id'],
+    ['a segment that was not named', 'No segment', {}, 'input.destination.target.datasetId'],
+  ])('names the argument of a 404 that mentions %s', async (_, detail, changes, path) => {
+    await using stub = await startStub((_request, response) => sendJson(response, 404, { title: 'Not found', detail }));
     await using client = connectTo(stub.url);
-    await expect(client.api.exportJobs.create(newExportJob)).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
+    await expect(client.api.exportJobs.create({ ...newExportJob, ...changes })).rejects.toMatchObject({
+      constructor: InvalidInputError,
+      issues: [{ path }],
+      upstream: { status: 404 },
+    });
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('names the dataset when the platform knows something not', async () => {
-    await using stub = await startStub((_request, response) => sendJson(response, 404, { title: 'No such dataset' }));
+  it('names the argument whose id a 400 mentions', async () => {
+    const detail = 'Segment s-1 is not a segment of this sandbox';
+    await using stub = await startStub((_request, response) => sendJson(response, 400, { detail }));
     await using client = connectTo(stub.url);
-    await expect(client.api.exportJobs.create(newExportJob)).rejects.toMatchObject({
-      constructor: NotFoundError,
-      id: '5cf6bcf79ecc7c14530fe436',
+    await expect(client.api.exportJobs.create({ ...newExportJob, filter: filterOf('s-1') })).rejects.toMatchObject({
+      issues: [{ path: 'input.filter.segments.0.segmentId', message: detail }],
     });
   });
 
@@ -212,3 +225,13 @@ describe('cancel', () => {
     expect(await client.api.exportJobs.cancel(id)).toBe(false);
   });
 });
+
+/** A filter for the members of segments. */
+function filterOf(...ids: readonly string[]): NonNullable<NewExportJob['filter']> {
+  const segments = ids.map((id) => ({ segmentId: platformId<SegmentId>(id), segmentNs: 'ups', statuses: [] }));
+  return { segments, segmentQualificationTime: null, fromIngestTimestamp: null, emptyProfiles: false };
+}
+
+function policyAndSegment(): Partial<NewExportJob> {
+  return { mergePolicy: { id: platformId('p-1'), version: null }, filter: filterOf('s-1') };
+}

@@ -119,10 +119,10 @@ describe('deadline', () => {
     expect(stub.requests.map(({ method }) => method)).toEqual(['POST', 'GET']);
   });
 
-  it('leaves a cancel repeatable', async () => {
+  it('makes the outcome of a cancel unknown', async () => {
     await using stub = await startStub(silence);
     await using client = connectTo(stub.url);
-    const failure = expect(client.api.exportJobs.cancel(platformId('1'))).rejects.toBeInstanceOf(UpstreamTimeoutError);
+    const failure = expect(client.api.exportJobs.cancel(platformId('1'))).rejects.toBeInstanceOf(OutcomeUnknownError);
     await stub.received(1);
     await client.clock.advanceBy(30_000);
     await failure;
@@ -130,18 +130,19 @@ describe('deadline', () => {
 });
 
 describe('abort', () => {
-  it('throws the reason of the signal, also out of a create', async () => {
+  it('throws the reason of the signal, except out of a create that was sent', async () => {
     await using stub = await startStub(silence);
     const leaving = new AbortController();
     await using client = connectTo(stub.url, { signal: leaving.signal });
     const reason = new Error('The caller left.');
     const failures = Promise.all([
       expect(client.api.exportJobs.get(platformId('1'))).rejects.toBe(reason),
-      expect(client.api.exportJobs.create(newExportJob)).rejects.toBe(reason),
+      expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError),
     ]);
     await stub.received(2);
     leaving.abort(reason);
     await failures;
+    await expect(client.api.exportJobs.create(newExportJob)).rejects.toBe(reason);
   });
 
   it('refuses later calls without asking the platform', async () => {

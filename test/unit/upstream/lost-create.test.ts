@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import { platformId } from '../../../src/domain/ids.ts';
-import { OutcomeUnknownError } from '../../../src/errors.ts';
+import { type MergePolicyId, platformId } from '../../../src/domain/ids.ts';
+import type { NewSchedule } from '../../../src/domain/schedule.ts';
+import { OutcomeUnknownError, PlatformError } from '../../../src/errors.ts';
+import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { newExportJob } from './fixtures.ts';
 import { type Answer, connectTo, sendJson, startStub } from './platform-stub.ts';
 
@@ -26,7 +28,8 @@ function startPlatform(loses: Answer, creates = true) {
     const sent: unknown = JSON.parse(body);
     const asked = Array.isArray(sent) ? { segments: sent } : (sent as Record<string, unknown>);
     const id = kept.length + 1;
-    const created = { ...asked, id, status: 'NEW', creationTime: nowMs, created: nowMs, updateTime: nowMs };
+    const times = { creationTime: nowMs, created: nowMs, updateTime: nowMs, createEpoch: Math.floor(nowMs / 1_000) };
+    const created = { ...asked, id, status: 'NEW', ...times };
     if (creates) kept.unshift(path.includes('dataSets') ? { ...created, id: `d-${id}` } : created);
     loses(request, response);
   };
@@ -35,9 +38,37 @@ function startPlatform(loses: Answer, creates = true) {
 }
 
 const breaks: Answer = (_request, response) => response.destroy();
+const responds =
+  (status: number, headers = {}): Answer =>
+  (_request, response) =>
+    response.writeHead(status, headers).end();
+
+const schemaRef = { id: 'schema', contentType: 'application/vnd.adobe.xed+json;version=1' };
+const newSchedule: NewSchedule = {
+  name: 'daily',
+  type: 'BATCH_SEGMENTATION',
+  schedule: '0 0 1 * * ?',
+  segmentIds: [platformId('s-1')],
+  state: 'INACTIVE',
+};
+
+/** One create of each kind. */
+const kinds: readonly [string, (api: PlatformApi) => Promise<unknown>, unknown][] = [
+  ['export job', (api) => api.exportJobs.create(newExportJob), { id: '1' }],
+  ['segment job', (api) => api.segmentJobs.create([platformId('s-1')]), { id: '1' }],
+  ['schedule', (api) => api.schedules.create(newSchedule), { id: '1' }],
+  [
+    'dataset',
+    (api) => api.datasets.create({ name: 'Mine', description: null, schemaRef, fileFormat: 'parquet', tags: [] }),
+    'd-1',
+  ],
+];
 
 describe('a create whose answer is lost', () => {
   it.each<[string, Answer]>([
+    ['the platform failed', responds(500)],
+    ['the platform was overloaded', responds(503)],
+    ['the platform had a failure without a name', responds(520)],
     ['the connection broke', breaks],
     ['a proxy gave up', (_request, response) => response.writeHead(504).end()],
     ['the answer cannot be read', (_request, response) => response.end('{"id":')],
@@ -63,7 +94,6 @@ describe('a create whose answer is lost', () => {
     platform.kept.push({ id: 'x', name: 'Mine too', schemaRef: { id: 'schema' }, created: nowMs });
     await using stub = await platform.start();
     await using client = connectTo(stub.url);
-    const schemaRef = { id: 'schema', contentType: 'application/vnd.adobe.xed+json;version=1' };
     const dataset = { name: 'Mine', description: null, schemaRef, fileFormat: 'parquet', tags: [] };
     expect(await client.api.datasets.create(dataset)).toBe('d-3');
     expect(stub.requests[1]?.query.get('name')).toBe('Mine');
@@ -113,11 +143,72 @@ describe('a create whose answer is lost', () => {
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
   });
 
-  it('is not looked for when the platform refused it', async () => {
-    await using stub = await startPlatform((_request, response) => response.writeHead(403).end(), false).start();
+  it.each([403, 429, 501])('is not looked for when the platform refused it with %i', async (status) => {
+    await using stub = await startPlatform(responds(status), false).start();
     await using client = connectTo(stub.url);
-    await expect(client.api.exportJobs.create(newExportJob)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(client.api.exportJobs.create(newExportJob)).rejects.not.toBeInstanceOf(OutcomeUnknownError);
     expect(stub.requests).toHaveLength(1);
+  });
+
+  it('is found where records omit what was requested', async () => {
+    const platform = startPlatform(breaks, false);
+    const { datasetId, schemaName } = newExportJob;
+    const record = { status: 'NEW', destination: { datasetId }, schema: { name: schemaName }, creationTime: nowMs };
+    platform.kept.push({ id: 7, ...record });
+    await using stub = await platform.start();
+    await using client = connectTo(stub.url);
+    const requested = {
+      ...newExportJob,
+      fields: ['a.b'],
+      mergePolicy: { id: platformId<MergePolicyId>('p'), version: 1 },
+    };
+    expect(await client.api.exportJobs.create(requested)).toMatchObject({ id: '7' });
+    // Now a second one fits as well.
+    platform.kept.push({ id: 8, ...record }, { id: 9, ...record });
+    await expect(client.api.exportJobs.create(requested)).rejects.toBeInstanceOf(OutcomeUnknownError);
+  });
+});
+
+describe.each(kinds)('a create of a %s', (_, create, made) => {
+  it.each([500, 502, 503, 504])('that was carried out and got %i returns its result', async (status) => {
+    await using stub = await startPlatform(responds(status)).start();
+    await using client = connectTo(stub.url);
+    const result = await create(client.api);
+    if (typeof made === 'string') expect(result).toBe(made);
+    else expect(result).toMatchObject(made ?? {});
+    expect(stub.requests.map(({ method }) => method)).toEqual(['POST', 'GET']);
+  });
+
+  it('that was not carried out and got 503 is the retryable error of the platform', async () => {
+    await using stub = await startPlatform(responds(503, { 'retry-after': '7' }), false).start();
+    await using client = connectTo(stub.url);
+    await expect(create(client.api)).rejects.toMatchObject({
+      constructor: PlatformError,
+      status: 503,
+      retryable: true,
+      retryAfterMs: 7_000,
+    });
+    expect(client.metrics.lostCreates).toMatchObject([{ found: false }]);
+  });
+
+  it('that got 503 stays unknown when the lookup fails', async () => {
+    await using stub = await startStub(({ method }, response) => {
+      response.writeHead(method === 'GET' ? 403 : 503).end();
+    });
+    await using client = connectTo(stub.url);
+    await expect(create(client.api)).rejects.toMatchObject({
+      constructor: OutcomeUnknownError,
+      upstream: { status: 503 },
+    });
+  });
+
+  it.each([500, 502, 504])('that was not carried out and got %i stays unknown', async (status) => {
+    await using stub = await startPlatform(responds(status), false).start();
+    await using client = connectTo(stub.url);
+    await expect(create(client.api)).rejects.toMatchObject({
+      constructor: OutcomeUnknownError,
+      upstream: { status },
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { platformId, type ScheduleId } from '../../../src/domain/ids.ts';
+import { platformId, type ScheduleId, type SegmentId } from '../../../src/domain/ids.ts';
 import type { NewSchedule } from '../../../src/domain/schedule.ts';
 import { InvalidInputError, OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
 import { type Answer, connectTo, sendJson, startStub } from './platform-stub.ts';
@@ -101,6 +101,20 @@ describe('list', () => {
     ]);
   });
 
+  it('reads 100 pages, and not one more', async () => {
+    let last = 99;
+    await using stub = await startStub(({ query }, response) => {
+      const page = Number(query.get('start'));
+      const next = page < last ? { href: `/config/schedules?start=${page + 1}` } : {};
+      sendJson(response, 200, { children: rows(page, 1), _links: { next } });
+    });
+    await using client = connectTo(stub.url);
+    expect(idsIn(await client.api.schedules.list())).toEqual(idsIn(rows(0, 100)));
+    last = 100;
+    await expect(client.api.schedules.list()).rejects.toBeInstanceOf(UpstreamUnreadableError);
+    expect(stub.requests).toHaveLength(200);
+  });
+
   it.each<{ what: string; answer: Answer }>([
     { what: 'when the answer is no list', answer: (_request, response) => sendJson(response, 200, { records: [] }) },
     {
@@ -157,7 +171,21 @@ describe('create', () => {
     await using stub = await startStub((_request, response) => response.destroy());
     await using client = connectTo(stub.url);
     await expect(client.api.schedules.create(newSchedule)).rejects.toBeInstanceOf(OutcomeUnknownError);
-    expect(stub.requests).toHaveLength(1);
+    expect(stub.requests.map(({ method }) => method)).toEqual(['POST', 'GET']);
+  });
+
+  it.each([
+    ['all', ['*'], 'input'],
+    ['one', ['s-1'], 'input.segmentIds.0'],
+    ['several', ['s-1', 's-2'], 'input.segmentIds'],
+  ])('names the argument of a 404 for %s of the segments', async (_, ids, path) => {
+    await using stub = await startStub((_request, response) => response.writeHead(404).end());
+    await using client = connectTo(stub.url);
+    const segmentIds = ids.map((each) => platformId<SegmentId>(each));
+    await expect(client.api.schedules.create({ ...newSchedule, segmentIds })).rejects.toMatchObject({
+      constructor: InvalidInputError,
+      issues: [{ path }],
+    });
   });
 
   it('tells what the platform refused, which also may be a second schedule', async () => {
@@ -200,13 +228,11 @@ describe('update', () => {
     await expect(client.api.schedules.update(id, { schedule: 'daily' })).rejects.toBeInstanceOf(InvalidInputError);
   });
 
-  it('has no unknown outcome when no answer comes: it can be sent again', async () => {
+  it('has an unknown outcome when no response arrives', async () => {
     await using stub = await startStub((_request, response) => response.destroy());
     await using client = connectTo(stub.url);
-    await expect(client.api.schedules.update(id, { state: 'ACTIVE' })).rejects.toMatchObject({
-      code: 'UPSTREAM_UNREACHABLE',
-      retryable: true,
-    });
+    await expect(client.api.schedules.update(id, { state: 'ACTIVE' })).rejects.toBeInstanceOf(OutcomeUnknownError);
+    expect(stub.requests).toHaveLength(1);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { platformId, type SegmentId, type SegmentJobId } from '../../../src/domain/ids.ts';
-import { InvalidInputError, NotFoundError, OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import { InvalidInputError, OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
 import { connectTo, sendJson, startStub } from './platform-stub.ts';
 
 const root = '/data/core/ups/segment/jobs';
@@ -140,28 +140,25 @@ describe('create', () => {
     expect(JSON.parse(stub.requests[0]?.body ?? '')).toEqual([{ segmentId: 's-1' }, { segmentId: 's-2' }]);
   });
 
-  it('is never sent again (#21)', async () => {
-    await using stub = await startStub((_request, response) => response.writeHead(503).end());
-    await using client = connectTo(stub.url);
-    await expect(client.api.segmentJobs.create([platformId('s-1')])).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
-    expect(stub.requests).toHaveLength(1);
-  });
-
   it('has an unknown outcome when the answer names no job', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { status: 'NEW' }));
     await using client = connectTo(stub.url);
     await expect(client.api.segmentJobs.create([platformId('s-1')])).rejects.toBeInstanceOf(OutcomeUnknownError);
   });
 
-  it('names the segment that the platform does not know, if there is but one', async () => {
-    await using stub = await startStub((_request, response) => response.writeHead(404).end());
+  it.each([
+    [['s-1'], '', 'input.segmentIds.0'],
+    [['s-1', 's-2'], '', 'input.segmentIds'],
+    [['s-1', 's-2'], 'Segment s-2 was not found', 'input.segmentIds.1'],
+    [['*'], 'Segment not found', 'input'],
+  ])('names the argument of a 404 for %j, if the platform says %j', async (ids, detail, path) => {
+    await using stub = await startStub((_request, response) => sendJson(response, 404, { detail }));
     await using client = connectTo(stub.url);
-    await expect(client.api.segmentJobs.create([platformId('s-1')])).rejects.toMatchObject({
-      constructor: NotFoundError,
-      id: 's-1',
+    const segmentIds = ids.map((each) => platformId<SegmentId>(each));
+    await expect(client.api.segmentJobs.create(segmentIds)).rejects.toMatchObject({
+      constructor: InvalidInputError,
+      issues: [{ path }],
     });
-    const two = [platformId<SegmentId>('s-1'), platformId<SegmentId>('s-2')];
-    await expect(client.api.segmentJobs.create(two)).rejects.toMatchObject({ code: 'PLATFORM_ERROR', status: 404 });
   });
 });
 
