@@ -1,6 +1,6 @@
 import type { BatchFile } from '../domain/batch.ts';
 import { platformId } from '../domain/ids.ts';
-import type { PlatformRequest, UpstreamAnswer } from './call.ts';
+import type { PlatformRequest } from './call.ts';
 import { unreadable } from './errors.ts';
 import { mapBounded } from './map-bounded.ts';
 import { isPathSegment } from './path-segment.ts';
@@ -8,6 +8,7 @@ import type { FileInfo, FilesApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
 import { decodeFileEntries, type FileEntryPage } from './wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from './wire/content-range.ts';
+import { validatorsOf } from './wire/validators.ts';
 
 const root = '/data/foundation/export';
 const service = 'data-access';
@@ -18,6 +19,8 @@ const pageSize = 100;
 const maxDepth = 3;
 /** Parts of one file of a batch at most, those in its directories included. */
 const maxParts = 10_000;
+/** Pages of one file of a batch at most, those of its directories included: a platform may always name a next one. */
+const maxPages = 200;
 /** Files of a batch that are opened at a time. */
 const concurrency = 4;
 
@@ -35,39 +38,40 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
     return { page, request, answer };
   };
 
-  /** All parts of a file of a batch, all pages, its directories opened. Empty when it is gone. */
-  const partsOf = async (fileId: string, depth: number, found: BatchFile[]): Promise<BatchFile[]> => {
-    if (!isPathSegment(fileId)) return found;
+  /** Adds all parts of a file of a batch, or of a directory in it, page by page. Adds nothing when it is gone. */
+  const collectParts = async (fileId: string, depth: number, walk: Walk): Promise<void> => {
+    if (!isPathSegment(fileId)) return;
     const seen = new Set<string>();
     let start: string | null = '0';
     let row = 0;
     while (start !== null && !seen.has(start)) {
       seen.add(start);
       const read = await readPage(`/files/${encodeURIComponent(fileId)}`, fileId, start, pageSize);
-      if (read === null) return found;
+      if (read === null) return;
       const { page, request, answer } = read;
+      const refuse = (reason: string) => unreadable(request, answer, reason);
+      walk.pages += 1;
       for (const entry of page.entries) {
-        if (entry.kind === 'part')
-          found.push({ fileId: platformId(fileId), name: entry.name, sizeBytes: entry.sizeBytes });
-        else await openDirectory(entry.id, depth, found, request, answer);
-        if (found.length > maxParts) throw unreadable(request, answer, `A file has more than ${maxParts} parts.`);
+        if (entry.kind === 'part') {
+          walk.parts.push({ fileId: platformId(fileId), name: entry.name, sizeBytes: entry.sizeBytes });
+          if (walk.parts.length > maxParts) throw refuse(`A file has more than ${maxParts} parts.`);
+        } else {
+          if (depth >= maxDepth) throw refuse(`Directories are nested deeper than ${maxDepth}.`);
+          if (walk.pages >= maxPages) throw refuse(`A file has more than ${maxPages} pages.`);
+          await collectParts(entry.id, depth + 1, walk);
+        }
       }
       row += page.rows;
       // Here the platform may continue from a name as well as from a number.
       start = hasNext(page, pageSize) ? (page.next?.start ?? String(row)) : null;
+      if (start !== null && walk.pages >= maxPages) throw refuse(`A file has more than ${maxPages} pages.`);
     }
-    return found;
   };
 
-  const openDirectory = async (
-    id: string,
-    depth: number,
-    found: BatchFile[],
-    request: PlatformRequest,
-    answer: UpstreamAnswer,
-  ) => {
-    if (depth >= maxDepth) throw unreadable(request, answer, `Directories are nested deeper than ${maxDepth}.`);
-    await partsOf(id, depth + 1, found);
+  const partsOf = async (fileId: string): Promise<readonly BatchFile[]> => {
+    const walk: Walk = { parts: [], pages: 0 };
+    await collectParts(fileId, 0, walk);
+    return walk.parts;
   };
 
   return {
@@ -78,35 +82,36 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
       if (read === null) return { files: [], next: null };
       const { page } = read;
       const files = await mapBounded(page.entries, concurrency, async (entry) =>
-        entry.kind === 'file' ? partsOf(entry.id, 0, []) : [],
+        entry.kind === 'file' ? partsOf(entry.id) : [],
       );
       return { files: files.flat(), next: nextRow(page, start, limit) };
     },
 
     read: async ({ fileId, name, range }) => {
       if (!isPathSegment(fileId)) return null;
-      const headers = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
-      const request = { ...contentRequest('GET', fileId, name), headers } as const;
+      const content = contentRequest('GET', fileId, name);
+      const wanted = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
+      const request = { ...content, headers: { ...content.headers, ...wanted } } as const;
       const answer = await orNull(open(request));
       if (answer === null) return null;
       const { status } = answer;
       const contentRange = parseContentRange(answer.headers['content-range']);
       if (status === 416) return { kind: 'unsatisfiable-range', totalBytes: contentRange?.totalBytes ?? null };
 
-      const contentType = contentTypeOf(answer.headers['content-type']);
+      const known = { contentType: contentTypeOf(answer.headers['content-type']), ...validatorsOf(answer.headers) };
       const { body } = answer;
       if (status !== 206) {
         const totalBytes = parseContentLength(answer.headers['content-length']);
         const last = totalBytes === null ? null : totalBytes - 1;
-        return { kind: 'bytes', contentType, totalBytes, first: 0, last, body };
+        return { kind: 'bytes', ...known, totalBytes, first: 0, last, body };
       }
-      // The range that came may differ from the one that was asked for, so it has to be named.
+      // The range of the response may differ from the requested one, so the response has to name it.
       const bytes = contentRange?.bytes ?? null;
       if (bytes === null) {
         answer.cancel();
         throw unreadable(request, answer, 'It is a part of the file, but does not say which.');
       }
-      return { kind: 'bytes', contentType, totalBytes: contentRange?.totalBytes ?? null, ...bytes, body };
+      return { kind: 'bytes', ...known, totalBytes: contentRange?.totalBytes ?? null, ...bytes, body };
     },
 
     stat: async ({ fileId, name }): Promise<FileInfo | null> => {
@@ -115,10 +120,17 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
       if (answer === null) return null;
       return {
         contentType: contentTypeOf(answer.headers['content-type']),
+        ...validatorsOf(answer.headers),
         totalBytes: parseContentLength(answer.headers['content-length']),
       };
     },
   };
+}
+
+/** What was found of one file of a batch so far. */
+interface Walk {
+  readonly parts: BatchFile[];
+  pages: number;
 }
 
 const contentRequest = <Method extends 'GET' | 'HEAD'>(method: Method, fileId: string, name: string) =>

@@ -13,6 +13,7 @@ import type {
   SegmentDefinitionsApi,
   SegmentJobsApi,
 } from './segmentation-api.ts';
+import type { Validators } from './wire/validators.ts';
 
 /** What proves to the platform who calls. Its secrets stay inside: only `headers` ever gives them away. */
 export interface Credential {
@@ -151,7 +152,7 @@ export interface BatchFilePage {
   readonly next: number | null;
 }
 
-export interface FileInfo {
+export interface FileInfo extends Validators {
   readonly contentType: string;
   /** Length of the whole file in bytes; null when the platform did not say. */
   readonly totalBytes: number | null;
@@ -159,8 +160,9 @@ export interface FileInfo {
 
 export interface FileBytes extends FileInfo {
   readonly kind: 'bytes';
-  /** The bytes that came, which need not be those that were asked for. */
+  /** The bytes of the response, which need not be the requested ones. */
   readonly first: number;
+  /** Null when the platform does not state where they end: with the file. */
   readonly last: number | null;
   readonly body: AsyncIterable<Uint8Array>;
 }

@@ -1,9 +1,16 @@
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { type BatchId, type DataSetFileId, platformId } from '../../../src/domain/ids.ts';
-import { UpstreamTimeoutError, UpstreamUnreachableError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import {
+  InvalidInputError,
+  UpstreamTimeoutError,
+  UpstreamUnreachableError,
+  UpstreamUnreadableError,
+} from '../../../src/errors.ts';
+import { createOperationCalls } from '../../../src/upstream/operation-calls.ts';
 import type { FileBytes } from '../../../src/upstream/platform-api.ts';
-import { type Answer, connectTo, countListeners, sendJson, silence, startStub } from './platform-stub.ts';
+import { type Answer, caller, connectTo, countListeners, sendJson, silence, startStub } from './platform-stub.ts';
 
 const batchId = platformId<BatchId>('batch-1');
 const fileId = platformId<DataSetFileId>('file-1');
@@ -26,6 +33,9 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
+
+/** A request reaches the queue of the pool within the turn in which it is made: only sockets take longer. */
+const inQueue = () => new Promise(setImmediate);
 
 function bytes(answer: unknown): FileBytes {
   expect(answer).toMatchObject({ kind: 'bytes' });
@@ -95,6 +105,8 @@ describe('files of a batch', () => {
     { next: { href: 'https://platform.adobe.io:443/files?start=7&limit=2' }, expected: 7 },
     { next: { href: '/files?start=name-of-a-file' }, expected: 6 },
     { next: { href: '/files?start=3' }, expected: 6 },
+    { next: { href: '/files?start=4' }, expected: 6 },
+    { next: { href: '/files?start=5' }, expected: 5 },
     { next: { href: '/files?start={start}', templated: true }, expected: 6 },
     { next: { href: '/files?start={start}', templated: true }, limit: 3, expected: null },
   ])(
@@ -149,6 +161,51 @@ describe('files of a batch', () => {
   });
 });
 
+describe('files of a batch of a platform that never ends a list', () => {
+  const endless = (rows: (start: string) => readonly object[]): Answer => {
+    let pages = 0;
+    return ({ path, query }, response) => {
+      if (path.endsWith('/batches/batch-1/files')) return sendJson(response, 200, { data: [entry('file-1')] });
+      pages += 1;
+      const next = { href: `/data/foundation/export/files/file-1?start=p-${pages}` };
+      return sendJson(response, 200, { data: rows(query.get('start') ?? ''), _links: { next } });
+    };
+  };
+
+  it.each([
+    ['has no row', () => []],
+    ['has a row that means nothing', () => [{}]],
+    ['has a part', (start: string) => [part(`part-${start}`)]],
+    ['has another directory', (start: string) => [entry(`directory-${start}`)]],
+  ])('are unreadable after 200 pages, each of which %s', async (_, rows) => {
+    await using stub = await startStub(endless(rows));
+    await using client = connectTo(stub.url);
+    await expect(client.api.files.list({ batchId, start: 0, limit: 20 })).rejects.toBeInstanceOf(
+      UpstreamUnreadableError,
+    );
+    expect(stub.requests.length).toBeLessThanOrEqual(201);
+  });
+
+  it('count as calls of the operation, page by page', async () => {
+    await using stub = await startStub(endless((start) => [part(`part-${start}`)]));
+    await using client = connectTo(stub.url, { calls: createOperationCalls(30) });
+    await expect(client.api.files.list({ batchId, start: 0, limit: 20 })).rejects.toBeInstanceOf(InvalidInputError);
+    expect(stub.requests).toHaveLength(30);
+  });
+
+  it('are complete where the list has as many pages as are read', async () => {
+    const lastPage = 200;
+    await using stub = await startStub(({ path, query }, response) => {
+      if (path.endsWith('/batches/batch-1/files')) return sendJson(response, 200, { data: [entry('file-1')] });
+      const page = Number(query.get('start')) + 1;
+      const next = page < lastPage ? { href: `/files/file-1?start=${page}` } : {};
+      return sendJson(response, 200, { data: [part(`part-${page}`)], _links: { next } });
+    });
+    await using client = connectTo(stub.url);
+    expect((await client.api.files.list({ batchId, start: 0, limit: 20 })).files).toHaveLength(lastPage);
+  });
+});
+
 describe('bytes', () => {
   it('come whole', async () => {
     await using stub = await startStub((_request, response) => {
@@ -162,6 +219,27 @@ describe('bytes', () => {
     expect(stub.requests[0]?.query.get('path')).toBe('a b&c/d.parquet');
     expect(stub.requests[0]?.headers).not.toHaveProperty('range');
     expect(stub.requests[0]?.headers['accept-encoding']).toBe('identity');
+    // They are of any type, whereas all other calls accept JSON alone.
+    expect(stub.requests[0]?.headers.accept).toBe('*/*');
+  });
+
+  it('come with what tells their version apart, where the platform sends it in a form that means something', async () => {
+    const lastModified = 'Wed, 21 Oct 2026 07:28:00 GMT';
+    const cases = [
+      [{ etag: '"abc"', 'last-modified': lastModified }, '"abc"', new Date(lastModified)],
+      [{ etag: 'W/"abc"' }, 'W/"abc"', null],
+      [{ etag: 'abc', 'last-modified': 'yesterday' }, null, null],
+      [{ etag: `"${'x'.repeat(1_000)}"` }, null, null],
+      [{}, null, null],
+    ] as const;
+    for (const [headers, etag, date] of cases) {
+      await using stub = await startStub((_request, response) => response.writeHead(200, headers).end('bytes'));
+      await using client = connectTo(stub.url);
+      const answer = bytes(await client.api.files.read({ fileId, name }));
+      expect([answer.etag, answer.lastModified]).toEqual([etag, date]);
+      expect(await textOf(answer.body)).toBe('bytes');
+      expect(await client.api.files.stat({ fileId, name })).toMatchObject({ etag, lastModified: date });
+    }
   });
 
   it('come in the range that the platform names, which need not be the one that was asked for (#29)', async () => {
@@ -208,7 +286,10 @@ describe('bytes', () => {
     await using client = connectTo(stub.url);
     expect(await client.api.files.read({ fileId, name })).toBeNull();
     expect(await client.api.files.stat({ fileId, name })).toBeNull();
-    expect(await client.api.files.read({ fileId: platformId('a/b'), name })).toBeNull();
+    for (const id of ['a/b', '..', '', '.'].map((each) => platformId<DataSetFileId>(each))) {
+      expect(await client.api.files.read({ fileId: id, name })).toBeNull();
+      expect(await client.api.files.stat({ fileId: id, name })).toBeNull();
+    }
     expect(stub.requests).toHaveLength(2);
   });
 
@@ -244,6 +325,67 @@ describe('bytes', () => {
     await stub.received(1);
     await client.clock.advanceBy(30_000);
     await failure;
+  });
+
+  it('have that time also while they wait for a connection, and leave nothing behind', async () => {
+    const answers: ServerResponse[] = [];
+    await using stub = await startStub((_request, response) => {
+      answers.push(response);
+      response.writeHead(200).write('some');
+    });
+    const leaving = new AbortController();
+    await using client = connectTo(stub.url, { signal: leaving.signal, downloadConnections: 1 });
+    const listeners = countListeners(leaving.signal);
+    const unread = bytes(await client.api.files.read({ fileId, name }));
+    const waiting = expect(client.api.files.read({ fileId, name })).rejects.toBeInstanceOf(UpstreamTimeoutError);
+    await inQueue();
+    await client.clock.advanceBy(30_000);
+    await waiting;
+    expect([stub.requests.length, listeners(), client.clock.pending('deadline')]).toEqual([1, 1, 0]);
+
+    // The one that gave up does not take the connection when it becomes free.
+    for (const answer of answers) answer.end();
+    expect(await textOf(unread.body)).toBe('some');
+    const next = bytes(await client.api.files.read({ fileId, name }));
+    for (const answer of answers) answer.end();
+    expect([await textOf(next.body), stub.requests.length, listeners()]).toEqual(['some', 2, 0]);
+  });
+
+  it('end with the reason of the signal also while they wait for a connection', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200).write('some');
+    });
+    await using client = connectTo(stub.url, { downloadConnections: 1 });
+    await client.api.files.read({ fileId, name });
+    const leaving = new AbortController();
+    const { files } = client.upstream.connect(caller(), { signal: leaving.signal });
+    const reason = new Error('The caller left.');
+    const waiting = expect(files.read({ fileId, name })).rejects.toBe(reason);
+    await inQueue();
+    leaving.abort(reason);
+    await waiting;
+  });
+
+  it('that are refused at any length cost no more than the beginning of the reason', async () => {
+    let sent = 0;
+    let closed = () => {};
+    const connectionClosed = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    const chunk = Buffer.alloc(64 * 1024, 'x');
+    await using stub = await startStub(async (_request, response) => {
+      response.on('close', closed);
+      response.writeHead(500);
+      while (!response.destroyed) {
+        sent += chunk.length;
+        if (!response.write(chunk)) await Promise.race([once(response, 'drain'), connectionClosed]);
+      }
+    });
+    await using client = connectTo(stub.url);
+    await expect(client.api.files.read({ fileId, name })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
+    await connectionClosed;
+    // What the sockets of both sides hold in addition.
+    expect(sent).toBeLessThan(16 * 1024 * 1024);
   });
 
   it('end with the reason of the signal when it aborts', async () => {
@@ -328,9 +470,11 @@ describe('stat', () => {
     await using client = connectTo(stub.url);
     expect(await client.api.files.stat({ fileId, name })).toEqual({
       contentType: 'application/csv',
+      etag: null,
+      lastModified: null,
       totalBytes: 249_058,
     });
-    expect(stub.requests[0]).toMatchObject({ method: 'HEAD' });
+    expect(stub.requests[0]).toMatchObject({ method: 'HEAD', headers: { accept: '*/*' } });
     expect(stub.requests[0]?.query.get('path')).toBe(name);
   });
 
