@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { UpstreamUnreachableError } from '../errors.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import type { UpstreamRequest } from './call.ts';
 import { errorFromAnswer, errorFromFailure, unanswered } from './errors.ts';
 import { ExchangeFailure } from './exchange.ts';
@@ -39,17 +40,16 @@ export async function openDownload(
   const giveUp = () => controller.abort(signal.reason);
   signal.addEventListener('abort', giveUp, { once: true });
   if (signal.aborted) giveUp();
+  const path = basePath + request.path;
+  const answering = dispatcher.request({ method, path, headers, body: null, signal: controller.signal });
   let answer: Dispatcher.ResponseData;
   try {
-    answer = await dispatcher.request({
-      method,
-      path: basePath + request.path,
-      headers,
-      body: null,
-      signal: controller.signal,
-    });
+    // undici notices the signal only when the request leaves its queue, which may take as long as other readers do.
+    answer = await untilAborted(answering, signal);
   } catch (error) {
     ended(null);
+    // An answer that comes all the same is not read by anyone.
+    answering.then(({ body }) => body.on('error', () => {}).destroy()).catch(() => {});
     const failure = signal.aborted
       ? new ExchangeFailure('aborted', true, signal.reason)
       : new ExchangeFailure('broken', true, error);

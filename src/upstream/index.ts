@@ -39,12 +39,12 @@ export interface UpstreamOptions {
   readonly random?: () => number;
   /** Whether to ask Catalog for compressed answers. Over loopback they only cost. @default true */
   readonly compression?: boolean;
+  /** Connections for downloads. One more waits until its deadline, so the caller bounds them. @default 128 */
+  readonly downloadConnections?: number;
 }
 
 /** Connections for calls; more of them wait their turn. */
 const maxCallConnections = 64;
-/** Connections for downloads, which last as long as their readers take. */
-const maxDownloadConnections = 32;
 /** What a tenant who was quiet can send at once, in seconds of its rate. */
 const burstSeconds = 1;
 
@@ -52,9 +52,10 @@ const burstSeconds = 1;
 export function createUpstream(options: UpstreamOptions): Upstream {
   const { clock, metrics, compression = true } = options;
   const { callTimeoutMs = 30_000, maxAttempts = 4, callsPerSecond = 4_000, random = Math.random } = options;
+  const { downloadConnections = 128 } = options;
   const { origin, pathname } = new URL(options.baseUrl);
   const callPool = new Pool(origin, { ...poolOptions, connections: maxCallConnections });
-  const downloadPool = new Pool(origin, { ...poolOptions, connections: maxDownloadConnections });
+  const downloadPool = new Pool(origin, { ...poolOptions, connections: downloadConnections });
   const basePath = pathname.replace(/\/+$/, '');
   const accepted = new AcceptedCredentials();
   const http = createHttpClient({

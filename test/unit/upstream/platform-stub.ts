@@ -156,7 +156,9 @@ export interface TestClient extends AsyncDisposable {
 }
 
 export interface TestClientOptions
-  extends Partial<Pick<UpstreamOptions, 'callTimeoutMs' | 'maxAttempts' | 'callsPerSecond' | 'random'>> {
+  extends Partial<
+    Pick<UpstreamOptions, 'callTimeoutMs' | 'maxAttempts' | 'callsPerSecond' | 'random' | 'downloadConnections'>
+  > {
   readonly credential?: Credential;
   readonly signal?: AbortSignal;
   /** What `api` counts its calls against. */
