@@ -27,6 +27,7 @@ import { createFileHandler } from './server/files.ts';
 import { createErrorMask } from './server/graphql-error.ts';
 import { createHttpServer } from './server/http.ts';
 import { createLiveConnections } from './server/live-connections.ts';
+import { isFromForeignPage } from './server/origin.ts';
 import { startWebSocketServer } from './server/websocket.ts';
 import { createYogaServer } from './server/yoga.ts';
 import {
@@ -217,6 +218,10 @@ async function start(
     }),
     metrics: metrics.render,
     servesHost,
+    servesPage: (request) => config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),
+    cors,
+    keepAliveTimeoutMs: config.server.keepAliveTimeoutMs,
+    clock: connectionClock,
     logger: log,
   });
   const address = await http.listen(config.server);

@@ -263,6 +263,11 @@ export const variables = z.object({
     'Blocks of private addresses (`10.0.0.0/8`) that the hosts of callback URLs may have, separated by commas.',
   ),
   MAX_BODY_BYTES: describe(integer(1_024, 100_000_000), '1000000', 'Largest request body, in bytes.'),
+  KEEP_ALIVE_TIMEOUT_MS: describe(
+    integer(1_000, 3_600_000),
+    '75000',
+    'How long a connection may be idle between two requests, in milliseconds. Keep it above the idle timeout of the load balancer in front, which is 60 seconds in most of them.',
+  ),
   DRAIN_MS: describe(
     integer(0, 600_000),
     '10000',

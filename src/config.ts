@@ -40,6 +40,7 @@ export interface ServerConfig {
   readonly graphiql: boolean;
   readonly introspection: boolean;
   readonly maxBodyBytes: number;
+  readonly keepAliveTimeoutMs: number;
   readonly drainMs: number;
 }
 
@@ -166,6 +167,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       graphiql: set.GRAPHIQL ?? mode === 'embedded',
       introspection: set.INTROSPECTION ?? mode !== 'service',
       maxBodyBytes: set.MAX_BODY_BYTES ?? 1_000_000,
+      keepAliveTimeoutMs: set.KEEP_ALIVE_TIMEOUT_MS ?? 75_000,
       drainMs: set.DRAIN_MS ?? 10_000,
     },
     platform:

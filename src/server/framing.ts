@@ -47,5 +47,8 @@ export const multipartFraming: Framing = {
   completion: '--\r\n',
 };
 
-/** Headers of every answer that goes on: it is kept by nobody, and passed on by proxies as it comes. */
-export const liveHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' } as const;
+/**
+ * Headers of every streamed response: caches do not keep it, proxies do not buffer it, and proxies that compress leave it
+ * as it is, because they would hold events back until a block is full.
+ */
+export const liveHeaders = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' } as const;

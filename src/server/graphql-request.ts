@@ -71,7 +71,7 @@ async function readText(request: IncomingMessage, maxBytes: number): Promise<str
     return new TextDecoder().decode(await readBody(request, maxBytes));
   } catch (error) {
     if (!(error instanceof BodyTooLargeError)) throw error;
-    // The rest of the body is not read, so the connection cannot be used again.
+    // A client that goes on sending is not waited for much longer.
     const http = { headers: { connection: 'close' } };
     throw requestError('PAYLOAD_TOO_LARGE', `The body has more than ${maxBytes} bytes.`, { http });
   }

@@ -4,10 +4,15 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
 import { refusalOfHost, type ServesHost } from '../runtime/host.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { endFailedConnection, maxHeaderBytes } from './client-error.ts';
+import type { Cors } from './cors.ts';
 import { filesPath } from './files.ts';
+import { createLingering } from './lingering-close.ts';
 import type { LiveConnections } from './live-connections.ts';
+import { foreignPage } from './origin.ts';
 import { eventStreamPath } from './plugins/use-single-connection.ts';
 import { graphqlPath } from './server-context.ts';
+import { UpgradableRequest } from './upgrade.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
@@ -16,6 +21,13 @@ export interface HttpServerOptions {
   readonly files: Handler;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
   readonly servesHost: ServesHost;
+  /** Whether the page that made a browser send this GET may use the gateway. */
+  readonly servesPage: (request: IncomingMessage) => boolean;
+  readonly cors: Pick<Cors, 'allow'>;
+  /** How long a connection may be idle between two requests, in milliseconds. */
+  readonly keepAliveTimeoutMs: number;
+  /** Time on the connections to clients. */
+  readonly clock: Pick<Clock, 'deadline'>;
   readonly logger: Logger;
 }
 
@@ -41,23 +53,44 @@ export interface HttpServer {
 
 /** Time for a whole request to arrive. An answer may take longer. */
 const requestTimeoutMs = 30_000;
+/** Options of Node's server. */
+const serverOptions = {
+  requestTimeout: requestTimeoutMs,
+  maxHeaderSize: maxHeaderBytes,
+  IncomingMessage: UpgradableRequest,
+} as const;
 /** Which part of the drain clients are sent away in; the rest is for the last ones to finish. */
 const leavingShare = 0.8;
 
 /** The HTTP host: which path is answered by whom, and what holds for all of them. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { graphql, files, metrics, servesHost, logger } = options;
+  const { graphql, files, metrics, keepAliveTimeoutMs, servesHost, servesPage, cors, clock, logger } = options;
   const active = new Set<ServerResponse>();
   /** Those of WebSockets too. */
   const sockets = new Set<Socket>();
+  const lingering = createLingering(clock);
   let draining = false;
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const refusal = refusalOfHost(request.headers.host, servesHost);
+    const isGraphql = path === graphqlPath || path === eventStreamPath;
+    // Yoga adds these headers to its own responses.
+    if (!isGraphql || refusal !== null) cors.allow(request, response);
     if (refusal !== null) {
       sendErrors(response, refusal.status, refusal.message, 'BAD_REQUEST');
-    } else if (path === graphqlPath || path === eventStreamPath) {
+    } else if (isGraphql) {
+      if (request.method === 'GET' && !servesPage(request)) {
+        sendErrors(response, foreignPage.status, foreignPage.text, 'FORBIDDEN');
+        return;
+      }
+      if (isStrippedHandshake(request)) {
+        response.setHeader('upgrade', 'websocket');
+        response.setHeader('connection', 'Upgrade');
+        sendText(response, 426, strippedHandshake);
+        return;
+      }
+      response.setHeader('cache-control', 'no-store');
       await graphql(request, response);
     } else if (path.startsWith(filesPath)) {
       await files(request, response);
@@ -73,7 +106,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     }
   };
 
-  const server = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
+  const server = createServer({ ...serverOptions, keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
     active.add(response);
     response.on('close', () => {
       active.delete(response);
@@ -81,19 +114,41 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       if (draining) server.closeIdleConnections();
     });
     response.setHeader('x-request-id', requestIdOf(request));
+    // The client of a WebSocket sends nothing more, and may wait for the end of a connection that became none.
+    if (request.missesWebSocket) response.setHeader('connection', 'close');
+    lingering.limit(request, response);
     route(request, response).catch((error: unknown) => {
       if (response.headersSent || response.destroyed) {
         response.destroy();
       } else {
+        cors.allow(request, response);
         logger.error({ err: error }, 'a request failed');
         sendErrors(response, 500, 'Internal error.', 'INTERNAL_SERVER_ERROR');
       }
     });
   });
 
+  // A client that waits for `100 Continue` receives it when its body is read. Without it, no body follows the response.
+  server.on('checkContinue', (request, response) => {
+    response.setHeader('connection', 'close');
+    request.onRead = () => {
+      if (response.headersSent) return;
+      if (!draining) response.removeHeader('connection');
+      response.writeContinue();
+    };
+    server.emit('request', request, response);
+  });
+
+  server.on('clientError', (error, socket) => {
+    const begun = [...active].some((response) => response.socket === socket && response.headersSent);
+    // A server over TCP has sockets of net alone.
+    endFailedConnection(socket as Socket, error, { clock, begun });
+  });
+
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
+    lingering.attach(socket);
   });
 
   return {
@@ -127,6 +182,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
+/** A proxy removed the headers that ask for the upgrade, so that the handshake would look like a query without a document. */
+const isStrippedHandshake = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'GET' && headers['sec-websocket-key'] !== undefined;
+
+const strippedHandshake =
+  'This WebSocket handshake arrived without its headers Upgrade and Connection: the proxy in front must pass them on.';
+
 /** The caller's request id where it is harmless, so that both sides' logs name the same one. */
 function requestIdOf(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
@@ -134,11 +196,16 @@ function requestIdOf(request: IncomingMessage): string {
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
-  response.end(`${text}\n`);
+  send(response, status, 'text/plain; charset=utf-8', `${text}\n`);
 }
 
 function sendErrors(response: ServerResponse, status: number, message: string, code: string): void {
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(JSON.stringify({ errors: [{ message, extensions: { code, retryable: false } }] }));
+  const body = JSON.stringify({ errors: [{ message, extensions: { code, retryable: false } }] });
+  send(response, status, 'application/json', body);
+}
+
+function send(response: ServerResponse, status: number, contentType: string, body: string): void {
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, { 'content-type': contentType, 'content-length': length, 'cache-control': 'no-store' });
+  response.end(body);
 }

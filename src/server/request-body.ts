@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Thrown while reading a body that is longer than its limit. The rest of the body is not read. */
+/** Thrown for a body that is longer than its limit. The rest of the body is left unread, and its connection is open. */
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
 }
@@ -14,7 +14,8 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   if (Number(request.headers['content-length']) > maxBytes) throw new BodyTooLargeError('The body is too large.');
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request) {
+  // Leaving the loop of the stream itself would destroy the connection, and with it the response.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     length += chunk.length;
     if (length > maxBytes) throw new BodyTooLargeError('The body is too large.');
     chunks.push(chunk);

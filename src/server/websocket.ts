@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols } from 'graphql-ws';
@@ -9,6 +9,8 @@ import { refusalOfHost, type ServesHost } from '../runtime/host.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { GraphqlSocket, type GraphqlSocketOptions } from './graphql-socket.ts';
 import type { LiveConnections } from './live-connections.ts';
+import { foreignPage, isFromForeignPage } from './origin.ts';
+import { endRaw, type RawResponse } from './raw-response.ts';
 import { graphqlPath } from './server-context.ts';
 import { AttendedSocket } from './socket.ts';
 
@@ -57,11 +59,11 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, upgradeOf(request)));
       return;
     }
-    // Node leaves the socket alone from here on: an error that nobody hears would end the process, and a client that does
-    // not close its end would hold it for ever.
+    // Node does not serve the socket any more: an error without a listener would end the process, and a client that does
+    // not close its side would keep the socket open.
     socket.on('error', (error) => logger.debug({ err: error }, 'a refused socket failed'));
     socket.once('finish', () => socket.destroy());
-    socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    endRaw(socket, refusal);
   };
   server.on('upgrade', onUpgrade);
 
@@ -85,23 +87,22 @@ const upgradeOf = (request: IncomingMessage): Upgrade => ({
   headers: callerHeadersOf((name) => headerOf(request, name)),
 });
 
-/**
- * Which answer an upgrade request gets instead of a socket. A browser says from which page it comes, and pages of other
- * origins must not use a gateway that only its user's machine can reach.
- */
+/** The response to a handshake that opens no socket; null: it opens one. */
 function refusalOf(
   request: IncomingMessage,
   { corsOrigins, servesHost }: Pick<WebSocketOptions, 'corsOrigins' | 'servesHost'>,
-): string | null {
-  const path = request.url?.split('?', 1)[0];
-  if (path !== graphqlPath) return '404 Not Found';
+): RawResponse | null {
+  if (request.url?.split('?', 1)[0] !== graphqlPath) return { status: 404, text: 'not found' };
   const refused = refusalOfHost(request.headers.host, servesHost);
-  if (refused !== null) return `${refused.status} ${STATUS_CODES[refused.status]}`;
-  const origin = headerOf(request, 'origin');
-  if (origin === null || corsOrigins.includes(origin)) return null;
-  const own = URL.canParse(origin) && new URL(origin).host === headerOf(request, 'host');
-  return own ? null : '403 Forbidden';
+  if (refused !== null) return { status: refused.status, text: refused.message };
+  if (isFromForeignPage(request, corsOrigins)) return foreignPage;
+  // A client that names other protocols closes a socket that speaks none of them, and tries again without an end.
+  const protocols = request.headers['sec-websocket-protocol'];
+  if (protocols === undefined || handleProtocols(protocols) !== false) return null;
+  return { status: 400, text: `The subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}; ${legacyProtocol}` };
 }
+
+const legacyProtocol = 'the legacy subprotocol graphql-ws is not supported.';
 
 const headerOf = (request: IncomingMessage, name: string): string | null => {
   const value = request.headers[name];

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startCompressingProxy } from '../support/compressing-proxy.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { type JobBoard, startJobBoard } from '../support/job-board.ts';
+import { openRaw } from '../support/raw-stream.ts';
 
 let board: JobBoard;
 let gateway: Gateway;
@@ -113,5 +115,16 @@ describe('a query', () => {
     const [status, type, text] = await ask(small, 'multipart/mixed');
     expect([status, type]).toEqual([200, 'multipart/mixed; boundary="-"']);
     expect(text).toContain(`\r\n\r\n${answer}\r\n-----\r\n`);
+  });
+});
+
+describe('behind a proxy that compresses', () => {
+  it.each(['sse', 'multipart', 'sse-single'] as const)('a subscription over %s arrives at once', async (transport) => {
+    await using running = await startJobBoard({ id: '1', progress: 7, status: 'PROCESSING' });
+    await using own = await startGateway({ platform: running, clock: new FakeClock() });
+    await using proxy = await startCompressingProxy(own.url);
+    const urls = { graphqlUrl: `${proxy.url}/graphql`, webSocketUrl: own.webSocketUrl };
+    await using stream = await openRaw(transport, urls, 'subscription { exportJobChanged { kind } }');
+    expect(stream.headers['content-encoding']).toBeUndefined();
   });
 });

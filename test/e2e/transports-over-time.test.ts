@@ -57,7 +57,7 @@ it.each(['sse', 'sse-single', 'multipart'] as const)(
     await using board = await startJobBoard({ id: '1', progress: 0 });
     await using gateway = await startGateway({ platform: board, clock: new FakeClock() });
     await using raw = await openRaw(transport, gateway, document);
-    expect(raw.headers).toMatchObject({ 'x-accel-buffering': 'no', 'cache-control': 'no-store' });
+    expect(raw.headers).toMatchObject({ 'x-accel-buffering': 'no', 'cache-control': 'no-store, no-transform' });
   },
 );
 

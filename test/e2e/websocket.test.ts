@@ -277,10 +277,9 @@ describe('a socket', () => {
     expect(gateway.logs.some((line) => line.includes('Max payload size exceeded'))).toBe(true);
   });
 
-  it('of the legacy subprotocol is not served', async () => {
+  it('of the legacy subprotocol is refused with 400', async () => {
     await using raw = new RawSocket('graphql-ws');
-    const [error]: unknown[] = await once(raw.socket, 'error');
-    expect(String(error)).toMatch(/no subprotocol/);
+    expect(await raw.refused()).toBe(400);
   });
 
   it.each(['http://evil.example', 'null', 'https://app.example.evil.example'])(

@@ -29,6 +29,7 @@ describe('the configuration', () => {
         graphiql: true,
         introspection: true,
         maxBodyBytes: 1_000_000,
+        keepAliveTimeoutMs: 75_000,
         drainMs: 10_000,
       },
       platform: { kind: 'emulator', profiles: 10_000, directory: null },
