@@ -1,9 +1,10 @@
 import type { Batch, BatchField, BatchFile } from '../domain/batch.ts';
 import type { BatchId, DatasetId } from '../domain/ids.ts';
 import type { BatchesApi, FilesApi } from '../upstream/platform-api.ts';
-import { readCatalogConnection } from './catalog-connection.ts';
+import { catalogList } from './catalog-list.ts';
 import { type Connection, readConnection } from './connection.ts';
-import { badCursor, decodeCursor, encodeCursor, isCount } from './cursor.ts';
+import { isCount } from './cursor.ts';
+import type { UpstreamList } from './upstream-list.ts';
 
 export interface BatchConnectionOptions {
   readonly first: number;
@@ -21,15 +22,14 @@ export function readBatches(
   fields?: ReadonlySet<BatchField>,
 ): Promise<Connection<Batch>> {
   const { first, after, datasetId } = options;
-  return readCatalogConnection<Batch>({
-    list: 'batches',
-    first,
-    after,
-    idOf: (batch) => batch.id,
-    keyOf: (batch) => batch.createdAt,
+  const list = catalogList<Batch>({
+    name: 'batches',
+    idOf: ({ id }) => id,
+    order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
     readRows: ({ from, start, limit }) =>
       api.list({ datasetId, limit, start, fields, created: from === null ? undefined : { to: from } }),
   });
+  return readConnection(list, { first, after });
 }
 
 export interface FileConnectionOptions {
@@ -38,48 +38,36 @@ export interface FileConnectionOptions {
   readonly batchId: BatchId;
 }
 
-const fileList = 'files';
+/** A page of the entries of a batch. An entry may hold many files, so that a page is read again until all are returned. */
+interface FilePlace {
+  /** Row offset of the first entry. */
+  readonly entry: number;
+  /** Entries on the page; null at the head of the list. */
+  readonly limit: number | null;
+}
 
 /**
  * The files of a batch, in the platform's order.
  * @throws {InvalidInputError} `after` is not a cursor of this connection
  */
-export async function readFiles(
+export function readFiles(
   api: Pick<FilesApi, 'list'>,
-  options: FileConnectionOptions,
+  { first, after, batchId }: FileConnectionOptions,
 ): Promise<Connection<BatchFile>> {
-  const { first, batchId } = options;
-  return readConnection<BatchFile, FilePosition>({
-    first,
-    after: options.after === null ? null : decodeFilePosition(options.after),
+  const list: UpstreamList<BatchFile, FilePlace> = {
+    name: 'files',
     idOf: ({ fileId, name }) => JSON.stringify([fileId, name]),
-    encode: ({ entry, part }) => encodeCursor(fileList, [entry, part]),
-    readPage: async (after, limit) => {
-      // An entry of the batch may hold many parts, so a page can end within one: the entry is then read again.
-      const entry = after?.entry ?? 0;
-      const given = after?.part ?? 0;
+    start: { entry: 0, limit: null },
+    read: async ({ entry, limit: size }, wanted) => {
+      const limit = size ?? wanted;
       const { files, next } = await api.list({ batchId, start: entry, limit });
-      // Behind the last part of a page stands the next page, so that going on from there does not read this one again.
-      const behind = (part: number) =>
-        next !== null && part === files.length ? { entry: next, part: 0 } : { entry, part };
-      return {
-        rows: files.map((node, index) => ({ node, position: behind(index + 1) })).slice(given),
-        // A smaller page than the one before it may end among parts that were given already.
-        next: next === null ? null : { entry: next, part: Math.max(0, given - files.length) },
-      };
+      const place = { entry, limit };
+      return { place, rows: files, next: next === null ? null : { entry: next, limit }, total: null };
     },
-  });
-}
-
-interface FilePosition {
-  /** Row offset of the upstream page. */
-  readonly entry: number;
-  /** How many parts of that page were given. */
-  readonly part: number;
-}
-
-function decodeFilePosition(cursor: string): FilePosition {
-  const [entry, part] = decodeCursor(fileList, cursor);
-  if (!isCount(entry) || !isCount(part)) throw badCursor();
-  return { entry, part };
+    reportsEnd: true,
+    encodePlace: ({ entry, limit }) => [entry, ...(limit === null ? [] : [limit])],
+    decodePlace: ([entry, limit]) =>
+      isCount(entry) && isCount(limit) && limit >= 1 && limit <= 100 ? { entry, limit } : null,
+  };
+  return readConnection(list, { first, after });
 }

@@ -1,13 +1,20 @@
+import { RowWalk } from './row-walk.ts';
+import type { UpstreamList } from './upstream-list.ts';
+
 /** A connection as Relay means it, before the schema layer names its fields. */
 export interface Connection<Node> {
   readonly edges: readonly Edge<Node>[];
   readonly nodes: readonly Node[];
-  readonly pageInfo: {
-    readonly hasNextPage: boolean;
-    readonly hasPreviousPage: boolean;
-    readonly startCursor: string | null;
-    readonly endCursor: string | null;
-  };
+  readonly pageInfo: PageInfo;
+  /** Rows of the whole list. Null if the platform reports no count, and if the gateway filters. */
+  readonly totalCount: number | null;
+}
+
+export interface PageInfo {
+  readonly hasNextPage: boolean;
+  readonly hasPreviousPage: boolean;
+  readonly startCursor: string | null;
+  readonly endCursor: string | null;
 }
 
 export interface Edge<Node> {
@@ -15,83 +22,80 @@ export interface Edge<Node> {
   readonly cursor: string;
 }
 
-/** One page of an upstream list, whatever its style of paging. */
-export interface UpstreamPage<Node, Position> {
-  readonly rows: readonly { readonly node: Node; readonly position: Position }[];
-  /** Where the list goes on; null at its end. */
-  readonly next: Position | null;
-}
-
-export interface ReadConnectionOptions<Node, Position> {
+export interface ReadConnectionOptions<Node> {
   readonly first: number;
-  /** Where the reader left off; null at the beginning. */
-  readonly after: Position | null;
-  /** `limit` is 1 to 100. */
-  readonly readPage: (after: Position | null, limit: number) => Promise<UpstreamPage<Node, Position>>;
-  readonly idOf: (node: Node) => string;
-  readonly encode: (position: Position) => string;
-  /** False where the platform never says whether there is more: then `next` may lead to an empty page. @default true */
-  readonly nextIsCertain?: boolean;
-  /** What the platform cannot filter by itself. Absent: every row is wanted, and the first page holds enough. */
+  /** The client's cursor; null at the beginning. */
+  readonly after: string | null;
+  /** Conditions that the platform cannot apply. Absent: every row is wanted, and the first page has enough of them. */
   readonly matches?: ((node: Node) => boolean) | undefined;
-  /** Rows are ordered so that after this one no more can match. */
+  /** Conditions that the platform has applied already, checked again because it ignores parameters that it does not know. */
+  readonly verify?: ((node: Node) => boolean) | undefined;
+  /** True if no row behind this one can match, in the order that was requested. */
   readonly isPast?: ((node: Node) => boolean) | undefined;
 }
 
-/** Upstream pages of `scanPageSize` rows that one request may read at most, when it filters here. */
+/** Upstream pages of `scanPageSize` rows that one request reads at most. */
 const maxScanPages = 10;
 const scanPageSize = 100;
 
 /**
- * Reads a page of a connection from a list that the platform pages in its own way, filtering here what it cannot filter.
+ * Reads one page of a connection. A row that exists during a whole walk is returned exactly once, in whatever order the
+ * platform returns its rows.
  *
- * The scan is bounded. When the bound ends it, `hasNextPage` is true and `endCursor` continues exactly there, so that a
- * client which goes on sees every row once; nothing is silently cut.
+ * A scan for a filter is bounded. If the bound ends it, `hasNextPage` is true and `endCursor` continues there, so that
+ * nothing is cut silently.
+ * @throws {InvalidInputError} `after` is not a cursor of this list in this order
  */
-export async function readConnection<Node, Position>({
-  first,
-  after,
-  readPage,
-  idOf,
-  encode,
-  nextIsCertain = true,
-  matches,
-  isPast,
-}: ReadConnectionOptions<Node, Position>): Promise<Connection<Node>> {
-  const pageSize = matches === undefined ? first : scanPageSize;
-  const seen = new Set<string>();
+export async function readConnection<Node, Place>(
+  list: UpstreamList<Node, Place>,
+  { first, after, matches, verify, isPast }: ReadConnectionOptions<Node>,
+): Promise<Connection<Node>> {
+  const walk = new RowWalk(list, after, { scans: matches !== undefined });
   const edges: Edge<Node>[] = [];
-  let position = after;
+  let isFiltered = matches !== undefined;
 
-  const connection = (hasNextPage: boolean, endCursor: string | null): Connection<Node> => ({
+  const connection = (hasNextPage: boolean, endCursor: () => string | null): Connection<Node> => ({
     edges,
     nodes: edges.map(({ node }) => node),
+    totalCount: isFiltered ? null : walk.total,
+    // Cursors are computed when they are read, because few operations select them all.
     pageInfo: {
       hasNextPage,
       hasPreviousPage: after !== null,
-      startCursor: edges[0]?.cursor ?? null,
-      endCursor,
+      get startCursor() {
+        return edges[0]?.cursor ?? null;
+      },
+      get endCursor() {
+        return endCursor();
+      },
     },
   });
+  const endOfEdges = () => edges.at(-1)?.cursor ?? null;
 
-  for (let page = 0; page < maxScanPages; page += 1) {
-    // When all that was asked for is there, one row tells whether there is a next page.
-    const limit = edges.length === first && matches === undefined ? 1 : pageSize;
-    const { rows, next } = await readPage(position, limit);
-    for (const row of rows) {
-      if (isPast?.(row.node)) return connection(false, edges.at(-1)?.cursor ?? null);
-      // Lists that are paged by offset shift while rows are added, and then show a row twice.
-      if (seen.has(idOf(row.node))) continue;
-      seen.add(idOf(row.node));
-      if (matches !== undefined && !matches(row.node)) continue;
-      // One more than asked for: there is a next page, and it begins after the last one taken.
-      if (edges.length === first) return connection(true, edges.at(-1)?.cursor ?? null);
-      edges.push({ node: row.node, cursor: encode(row.position) });
+  while (walk.pagesRead < maxScanPages) {
+    const isFull = edges.length === first;
+    // If all wanted rows are there, one row shows whether there is a next page.
+    const wanted = isFiltered ? scanPageSize : isFull ? 1 : first - edges.length;
+    for (const row of await walk.readPage(wanted, maxScanPages)) {
+      if (walk.isOrdered && isPast?.(row.node)) return connection(false, endOfEdges);
+      const isVerified = verify?.(row.node) ?? true;
+      // The platform ignores the filter, so the list is scanned from here on.
+      if (!isVerified) isFiltered = true;
+      if (!isVerified || !(matches?.(row.node) ?? true)) {
+        walk.pass(row);
+        continue;
+      }
+      if (edges.length === first) return connection(true, endOfEdges);
+      const cursor = walk.take(row);
+      edges.push({
+        node: row.node,
+        get cursor() {
+          return cursor();
+        },
+      });
     }
-    if (next === null) return connection(false, edges.at(-1)?.cursor ?? null);
-    if (edges.length === first && matches === undefined && nextIsCertain)
-      return connection(true, edges.at(-1)?.cursor ?? null);
-    position = next;
+    if (walk.hasEnded) return connection(false, endOfEdges);
+    if (edges.length === first && !isFiltered && list.reportsEnd) return connection(true, endOfEdges);
   }
-  return connection(true, position === null ? null : encode(position));
+  return connection(true, walk.cursorHere());
 }

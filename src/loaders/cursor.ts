@@ -1,16 +1,19 @@
 import { InvalidInputError } from '../errors.ts';
 
+/** A part of a position in a list. */
+export type CursorPart = string | number | readonly (string | number)[];
+
 /**
  * Cursors of connections are opaque to clients. Inside they hold the name of the list, so that a cursor of one list is
- * refused by another, and a position in it.
+ * rejected by another, and a position in it.
  */
-export function encodeCursor(list: string, position: readonly (string | number | readonly string[])[]): string {
+export function encodeCursor(list: string, position: readonly CursorPart[]): string {
   return Buffer.from(JSON.stringify([list, ...position])).toString('base64url');
 }
 
 /**
  * The position that a cursor holds, unchecked but for the list it belongs to.
- * @throws {InvalidInputError} on the path `after` when it is not a cursor of this list
+ * @throws {InvalidInputError} on the path `after` if it is not a cursor of this list
  */
 export function decodeCursor(list: string, cursor: string): readonly unknown[] {
   if (cursor.length <= maxCursorLength) {
@@ -18,7 +21,7 @@ export function decodeCursor(list: string, cursor: string): readonly unknown[] {
       const [name, ...position]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
       if (name === list) return position;
     } catch {
-      // Not JSON: refused below like every other text that is not a cursor of this list.
+      // Not JSON: rejected below like every other text that is not a cursor of this list.
     }
   }
   throw badCursor();
@@ -27,13 +30,13 @@ export function decodeCursor(list: string, cursor: string): readonly unknown[] {
 export const badCursor = (): InvalidInputError =>
   new InvalidInputError([{ path: 'after', message: 'is not a cursor of this connection' }]);
 
-/** Longer than any cursor that is made here: a hundred ids of the longest form. */
+/** Longer than any cursor that is made here. */
 const maxCursorLength = 8_192;
 
 /** Whether a part of a position is a number of rows, an offset or a time. */
 export const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
-/** Whether a part of a position is a list of ids. */
-export const isIdList = (value: unknown, maximum: number): value is readonly string[] =>
-  Array.isArray(value) && value.length <= maximum && value.every((id) => typeof id === 'string');
+/** Whether a part of a position is a list of at most `maximum` texts. */
+export const isTextList = (value: unknown, maximum: number): value is readonly string[] =>
+  Array.isArray(value) && value.length <= maximum && value.every((text) => typeof text === 'string');

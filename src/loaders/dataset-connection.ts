@@ -1,8 +1,8 @@
 import type { Dataset, DatasetField } from '../domain/dataset.ts';
-import type { DatasetListOptions, DatasetsApi, TimeBounds } from '../upstream/platform-api.ts';
-import { readAnchoredConnection } from './anchored-connection.ts';
-import { readCatalogConnection } from './catalog-connection.ts';
-import type { Connection } from './connection.ts';
+import type { ListOrder } from '../upstream/list-order.ts';
+import type { DatasetListOptions, DatasetsApi } from '../upstream/platform-api.ts';
+import { catalogList } from './catalog-list.ts';
+import { type Connection, readConnection } from './connection.ts';
 
 export interface DatasetFilter {
   readonly name?: string | undefined;
@@ -32,35 +32,33 @@ export async function readDatasets(
   fields?: ReadonlySet<DatasetField>,
 ): Promise<Connection<Dataset>> {
   const { first, after, filter } = options;
-  const orderBy = options.orderBy ?? newestFirst;
+  const { field, direction } = options.orderBy ?? newestFirst;
   const schemaId = filter?.schemaId;
-  const common = {
-    list: `datasets:${orderBy.field}:${orderBy.direction}`,
-    first,
-    after,
-    idOf: ({ id }: Dataset) => id,
-    // Catalog filters top-level fields only, and the schema's id is not one.
-    matches: schemaId === undefined ? undefined : (dataset: Dataset) => dataset.schemaRef?.id === schemaId,
-  };
-  const read = (page: { readonly start: number; readonly limit: number }, created: TimeBounds, updated: TimeBounds) =>
-    api.list({
-      ...page,
-      orderBy,
-      // The filter looks at the schema, whether or not it is selected.
-      fields: fields && schemaId !== undefined ? new Set([...fields, 'schemaRef']) : fields,
-      name: filter?.name,
-      created: { after: filter?.createdAfter, ...created },
-      updated: { after: filter?.updatedAfter, ...updated },
-    });
-
-  const { field, direction } = orderBy;
-  if (field === 'name') return readAnchoredConnection({ ...common, readRows: (page) => read(page, {}, {}) });
-  return readCatalogConnection({
-    ...common,
-    keyOf: field === 'created' ? ({ createdAt }) => createdAt : ({ updatedAt }) => updatedAt,
+  const order: ListOrder<Dataset> | undefined =
+    field === 'name'
+      ? undefined
+      : { direction, keyOf: ({ createdAt, updatedAt }) => (field === 'created' ? createdAt : updatedAt) };
+  const list = catalogList<Dataset>({
+    name: `datasets:${field}:${direction}`,
+    idOf: ({ id }) => id,
+    order,
     readRows: ({ from, ...page }) => {
       const bounds = from === null ? {} : direction === 'desc' ? { to: from } : { from };
-      return field === 'created' ? read(page, bounds, {}) : read(page, {}, bounds);
+      return api.list({
+        ...page,
+        orderBy: { field, direction },
+        // The filter reads the schema, whether or not it is selected.
+        fields: fields && schemaId !== undefined ? new Set([...fields, 'schemaRef']) : fields,
+        name: filter?.name,
+        created: { after: filter?.createdAfter, ...(field === 'created' ? bounds : {}) },
+        updated: { after: filter?.updatedAfter, ...(field === 'updated' ? bounds : {}) },
+      });
     },
+  });
+  return readConnection(list, {
+    first,
+    after,
+    // Catalog filters top-level fields only, and the schema's id is not one.
+    matches: schemaId === undefined ? undefined : (dataset) => dataset.schemaRef?.id === schemaId,
   });
 }

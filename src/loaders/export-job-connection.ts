@@ -3,7 +3,8 @@ import { type ExportJobFilter, matchesExportJobFilter } from '../domain/export-j
 import { type ExportJobId, platformId } from '../domain/ids.ts';
 import type { ExportJobCursor, ExportJobsApi } from '../upstream/platform-api.ts';
 import { type Connection, readConnection } from './connection.ts';
-import { badCursor, decodeCursor, encodeCursor } from './cursor.ts';
+import { isCount } from './cursor.ts';
+import type { UpstreamList } from './upstream-list.ts';
 
 export interface ExportJobConnectionOptions {
   readonly first: number;
@@ -11,7 +12,10 @@ export interface ExportJobConnectionOptions {
   readonly filter: ExportJobFilter | null;
 }
 
-const list = 'exportJobs';
+/** Null at the newest job. */
+interface ExportJobPlace {
+  readonly cursor: ExportJobCursor | null;
+}
 
 /**
  * Export jobs, newest first, over the platform's keyset paging.
@@ -19,30 +23,34 @@ const list = 'exportJobs';
  */
 export async function readExportJobs(
   api: Pick<ExportJobsApi, 'list'>,
-  options: ExportJobConnectionOptions,
+  { first, after, filter }: ExportJobConnectionOptions,
 ): Promise<Connection<ExportJob>> {
-  const { first, filter } = options;
   const createdAfter = filter?.createdAfter;
-  return readConnection<ExportJob, ExportJobCursor>({
-    first,
-    after: options.after === null ? null : decode(options.after),
-    idOf: (job) => job.id,
-    encode: ({ createdAtMs, id }) => encodeCursor(list, [createdAtMs, id]),
-    readPage: async (after, limit) => {
-      const { jobs, next } = await api.list({ limit, cursor: after ?? undefined });
-      return {
-        rows: jobs.map((node) => ({ node, position: { createdAtMs: node.createdAt.getTime(), id: node.id } })),
-        next,
-      };
+  const list: UpstreamList<ExportJob, ExportJobPlace> = {
+    name: 'exportJobs',
+    idOf: ({ id }) => id,
+    order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
+    start: { cursor: null },
+    read: async (place, limit) => {
+      const { jobs, next } = await api.list({ limit, cursor: place.cursor ?? undefined });
+      return { place, rows: jobs, next: next === null ? null : { cursor: next }, total: null };
     },
+    behind: ({ place, rows }, count) => {
+      const job = rows[count - 1];
+      return job === undefined ? place : { cursor: { createdAtMs: job.createdAt.getTime(), id: job.id } };
+    },
+    reportsEnd: true,
+    encodePlace: ({ cursor }) => (cursor === null ? [] : [cursor.createdAtMs, cursor.id]),
+    decodePlace: ([createdAtMs, id]) => {
+      if (createdAtMs === undefined) return { cursor: null };
+      if (!isCount(createdAtMs) || typeof id !== 'string') return null;
+      return { cursor: { createdAtMs, id: platformId<ExportJobId>(id) } };
+    },
+  };
+  return readConnection(list, {
+    first,
+    after,
     matches: filter === null ? undefined : (job) => matchesExportJobFilter(job, filter),
     isPast: createdAfter === undefined ? undefined : (job) => job.createdAt <= createdAfter,
   });
-}
-
-function decode(cursor: string): ExportJobCursor {
-  const [createdAtMs, id] = decodeCursor(list, cursor);
-  if (typeof createdAtMs !== 'number' || !Number.isSafeInteger(createdAtMs) || typeof id !== 'string')
-    throw badCursor();
-  return { createdAtMs, id: platformId<ExportJobId>(id) };
 }

@@ -13,7 +13,8 @@ import type {
 } from '../upstream/segmentation-api.ts';
 import { type Connection, readConnection } from './connection.ts';
 import { badCursor, decodeCursor, encodeCursor, isCount } from './cursor.ts';
-import { readShiftingConnection } from './shifting-connection.ts';
+import { numberedList } from './numbered-list.ts';
+import type { UpstreamList } from './upstream-list.ts';
 
 export interface PageOptions {
   readonly first: number;
@@ -42,23 +43,19 @@ export function readSegmentJobs(
   const [only] = statuses;
   const status = statuses.length === 1 && only !== 'UNKNOWN' ? only : undefined;
   const filteredThere = statuses.length === 0 || status !== undefined;
-  return readShiftingConnection<SegmentJob>({
-    list: `segmentJobs:${field}:${direction}`,
+  const list = numberedList<SegmentJob>({
+    name: `segmentJobs:${field}:${direction}`,
+    idOf: ({ id }) => id,
+    order: { direction, keyOf: ({ createdAt, updatedAt }) => (field === 'creationTime' ? createdAt : updatedAt) },
+    readRows: async ({ start, limit }) => {
+      const orderBy = { field, direction };
+      const { jobs, next, total } = await api.list({ start, limit, orderBy, status, segmentId: filter?.segmentId });
+      return { rows: jobs, next, total };
+    },
+  });
+  return readConnection(list, {
     first,
     after,
-    direction,
-    idOf: ({ id }) => id,
-    keyOf: ({ createdAt, updatedAt }) => (field === 'creationTime' ? createdAt : updatedAt),
-    readRows: async ({ start, limit }) => {
-      const { jobs, next } = await api.list({
-        start,
-        limit,
-        orderBy: { field, direction },
-        status,
-        segmentId: filter?.segmentId,
-      });
-      return { rows: jobs, next };
-    },
     matches: filter === null || filteredThere ? undefined : (job) => matchesSegmentJobFilter(job, filter),
   });
 }
@@ -69,19 +66,17 @@ export async function readRunsOfSchedule(
   scheduleId: ScheduleId,
   first: number,
 ): Promise<readonly SegmentJob[]> {
-  const { nodes } = await readShiftingConnection<SegmentJob>({
-    list: 'runs',
-    first,
-    after: null,
-    direction: 'desc',
+  const list = numberedList<SegmentJob>({
+    name: 'runs',
     idOf: ({ id }) => id,
-    keyOf: ({ createdAt }) => createdAt,
+    order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
     readRows: async ({ start, limit }) => {
-      const { jobs, next } = await api.list({ start, limit });
-      return { rows: jobs, next };
+      const { jobs, next, total } = await api.list({ start, limit });
+      return { rows: jobs, next, total };
     },
-    matches: (job) => job.scheduleId === scheduleId,
   });
+  const matches = (job: SegmentJob) => job.scheduleId === scheduleId;
+  const { nodes } = await readConnection(list, { first, after: null, matches });
   return nodes;
 }
 
@@ -93,50 +88,54 @@ export function readSegmentDefinitions(
   api: Pick<SegmentDefinitionsApi, 'list'>,
   { first, after }: PageOptions,
 ): Promise<Connection<SegmentDefinition>> {
-  return readShiftingConnection<SegmentDefinition>({
-    list: 'segmentDefinitions',
-    first,
-    after,
-    direction: 'desc',
+  const list = numberedList<SegmentDefinition>({
+    name: 'segmentDefinitions',
     idOf: ({ id }) => id,
-    keyOf: ({ createdAt }) => createdAt,
+    order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
     readRows: async ({ start, limit }) => {
-      const { definitions, next } = await api.list({ page: start, limit });
-      return { rows: definitions, next };
+      const { definitions, next, total } = await api.list({ page: start, limit });
+      return { rows: definitions, next, total };
     },
   });
+  return readConnection(list, { first, after });
+}
+
+/** A page of merge policies, which the platform names by opaque text. */
+interface PolicyPlace {
+  /** Empty at the head of the list. */
+  readonly start: string;
+  /** Size of the page; null at the head of the list. */
+  readonly limit: number | null;
 }
 
 /**
- * Merge policies, by name. The platform's own cursors are used: they say of a page where the next one begins, so that a
- * page which a smaller one interrupts is read again.
+ * Merge policies, by name.
  * @throws {InvalidInputError} `after` is not a cursor of this connection
  */
 export function readMergePolicies(
   api: Pick<MergePoliciesApi, 'list'>,
   { first, after }: PageOptions,
 ): Promise<Connection<MergePolicy>> {
-  const list = 'mergePolicies';
-  return readConnection<MergePolicy, { readonly start: string; readonly given: number; readonly limit: number }>({
-    first,
-    after: after === null ? null : decodePolicyPosition(list, after),
+  const list: UpstreamList<MergePolicy, PolicyPlace> = {
+    name: 'mergePolicies',
     idOf: ({ id }) => id,
-    encode: ({ start, given, limit }) => encodeCursor(list, [start, given, limit]),
-    readPage: async (from, wanted) => {
-      const { start, given, limit } = from ?? { start: '', given: 0, limit: wanted };
-      const { policies, next } = await api.list({ limit, start: start === '' ? undefined : start });
+    start: { start: '', limit: null },
+    read: async ({ start, limit: size }, wanted) => {
+      const limit = size ?? wanted;
+      const { policies, next, total } = await api.list({ limit, start: start === '' ? undefined : start });
       return {
-        rows: policies.map((node, index) => ({ node, position: { start, given: index + 1, limit } })).slice(given),
-        next: next === null ? null : { start: next, given: 0, limit },
+        place: { start, limit },
+        rows: policies,
+        next: next === null ? null : { start: next, limit },
+        total,
       };
     },
-  });
-}
-
-function decodePolicyPosition(list: string, cursor: string) {
-  const [start, given, limit] = decodeCursor(list, cursor);
-  if (typeof start !== 'string' || !isCount(given) || !isCount(limit) || limit < 1 || limit > 100) throw badCursor();
-  return { start, given, limit };
+    reportsEnd: true,
+    encodePlace: ({ start, limit }) => [start, ...(limit === null ? [] : [limit])],
+    decodePlace: ([start, limit]) =>
+      typeof start === 'string' && isCount(limit) && limit >= 1 && limit <= 100 ? { start, limit } : null,
+  };
+  return readConnection(list, { first, after });
 }
 
 /**
@@ -155,13 +154,15 @@ export async function readSchedules(
   if (after !== null && (!isCount(time) || typeof id !== 'string')) throw badCursor();
   const last = isCount(time) && typeof id === 'string' ? ([time, id] as const) : null;
 
-  const rows = [...(await api.list())]
+  const all = await api.list();
+  const rows = all
     .map((node) => ({ node, place: [timeOf(node), node.id] as const }))
     .sort((a, b) => compare(a.place, b.place))
     .filter(({ place }) => last === null || compare(last, place) < 0);
   const edges = rows.slice(0, first).map(({ node, place }) => ({ node, cursor: encodeCursor(list, place) }));
   return {
     edges,
+    totalCount: all.length,
     nodes: edges.map(({ node }) => node),
     pageInfo: {
       hasNextPage: rows.length > first,

@@ -15,7 +15,7 @@ export function createBatchesApi({ call, metrics }: PlatformClient): BatchesApi 
       const properties = batchProperties(fields && new Set([...fields, 'createdAt']));
       const query = catalogListQuery({ limit, start, orderBy, properties, created });
       query.set('dataSet', datasetId);
-      return listObjects({ call }, { type: 'batches', query, orderBy, decode });
+      return listObjects({ call }, { type: 'batches', query, orderBy, decode, context });
     },
 
     getMany: (ids, fields) =>

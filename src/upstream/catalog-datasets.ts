@@ -45,7 +45,7 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
     const query = catalogListQuery({ limit, start, orderBy, properties, created, updated });
     if (name !== undefined) filterByName(query, name);
     const input = name === undefined ? {} : { input: 'filter' };
-    return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, ...input });
+    return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, context, ...input });
   };
 
   return {

@@ -1,9 +1,11 @@
 import type { PlatformRequest, UpstreamAnswer } from './call.ts';
 import type { CatalogOrder } from './catalog-query.ts';
 import { unreadable } from './errors.ts';
+import { countDisorder } from './list-order.ts';
 import { mapBounded } from './map-bounded.ts';
 import { isPathSegment } from './path-segment.ts';
 import { orNull, type PlatformClient } from './platform-client.ts';
+import type { DecodeContext } from './wire/decode-context.ts';
 import { asRecord } from './wire/readers.ts';
 
 const root = '/data/foundation/catalog';
@@ -37,14 +39,22 @@ export async function listObjects<Value extends CatalogObject>(
     /** The argument that a refusal of the query is about. */
     readonly input?: string;
     readonly decode: Decode<Value>;
+    readonly context: DecodeContext;
   },
 ): Promise<readonly Value[]> {
-  const { type, query, orderBy, input, decode } = options;
+  const { type, query, orderBy, input, decode, context } = options;
   const request = { ...readOf(`${root}/${type}?${query}`), ...(input === undefined ? {} : { input }) };
   const map = mapIn(request, await call(request));
   const values = Object.entries(map).map(([id, value]) => decode(id, value));
   // The order is that of the keys, which an object keeps unless a key looks like an array index.
-  return Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
+  const rows = Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
+  const { field, direction } = orderBy;
+  // Names are in the collation of the platform, which is not known here.
+  if (field !== 'name') {
+    const keyOf = ({ createdAt, updatedAt }: Value) => (field === 'created' ? createdAt : updatedAt);
+    countDisorder(rows, { direction, keyOf }, context);
+  }
+  return rows;
 }
 
 /** The objects that the platform knows, in any order. */

@@ -4,6 +4,7 @@ import type { BoundCall, RefusedInput } from './call.ts';
 import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
 import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
+import { countDisorder, type ListOrder } from './list-order.ts';
 import type { ExportJobsApi } from './platform-api.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
 import { refusedInput } from './refused-input.ts';
@@ -17,6 +18,8 @@ const root = '/data/core/ups/export/jobs';
 const service = 'export';
 /** Jobs among which the result of a lost create is looked for: the platform's largest page. */
 const newestPageSize = 100;
+
+const newestFirst: ListOrder<ExportJob> = { direction: 'desc', keyOf: ({ createdAt }) => createdAt };
 
 /**
  * Export jobs, which the profile service keeps.
@@ -48,7 +51,8 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     const records = asRecord<'records'>(answer.json)?.records;
     if (!Array.isArray(records)) throw unreadable(request, answer, 'It holds no list of export jobs.');
     const jobs = records.flatMap((record: unknown) => decode(record, answer.reading) ?? []);
-    return { jobs, next: decodeNextCursor(answer.json, jobs) };
+    countDisorder(jobs, newestFirst, context);
+    return { jobs, next: decodeNextCursor(answer.json, jobs, cursor) };
   };
 
   const decodeReported = (record: unknown, reading: ReadingTimes): ReportedExportJob | null => {

@@ -20,7 +20,7 @@ export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi
       const answer = await call(request);
       const page = decodeMergePolicies(answer.json, context);
       if (page === null) throw unreadable(request, answer, 'It holds no list of merge policies.');
-      return { policies: page.entities, next: decodeNextPolicyStart(page, start) };
+      return { policies: page.entities, next: decodeNextPolicyStart(page, start), total: page.total };
     },
 
     getMany: (ids) =>

@@ -32,7 +32,9 @@ export type AnomalyKind =
   | 'missing-id'
   | 'missing-status'
   | 'missing-field'
-  | 'not-an-object';
+  | 'not-an-object'
+  /** Rows of a list that are not in the order that was requested. */
+  | 'out-of-order';
 
 /** Why a call is sent again. */
 export type RetryReason = 'rate-limited' | 'unavailable' | 'unreachable' | 'circuit-open';

@@ -9,6 +9,11 @@ const root = '/data/foundation/sandbox-management/';
 const pageSize = 50;
 /** Pages that are read at most: 5,000 sandboxes, far more than a licence allows. */
 const maxPages = 100;
+/**
+ * Pages in a sequence without a new sandbox that end the list, because the platform ignores the offset. One such page can
+ * also be the effect of sandboxes that were added meanwhile.
+ */
+const maxPagesWithoutNew = 2;
 
 /** The sandboxes of the caller. These calls name no sandbox. */
 export function createSandboxesApi({ call, metrics }: PlatformClient): SandboxesApi {
@@ -16,6 +21,7 @@ export function createSandboxesApi({ call, metrics }: PlatformClient): Sandboxes
   return {
     available: async () => {
       const byName = new Map<string, Sandbox>();
+      let pagesWithoutNew = 0;
       for (let page = 0; ; page += 1) {
         // Both or neither: one of them alone is refused. The link to the next page can be a template, so it is not used.
         const query = new URLSearchParams({ limit: String(pageSize), offset: String(page * pageSize) });
@@ -26,8 +32,8 @@ export function createSandboxesApi({ call, metrics }: PlatformClient): Sandboxes
         if (decoded === null) throw unreadable(request, answer, 'It holds no list of sandboxes.');
         const before = byName.size;
         for (const sandbox of decoded.sandboxes) byName.set(sandbox.name, sandbox);
-        // A platform that ignores the offset repeats itself for ever.
-        if (decoded.rows < pageSize || byName.size === before) return [...byName.values()];
+        pagesWithoutNew = byName.size === before ? pagesWithoutNew + 1 : 0;
+        if (decoded.rows < pageSize || pagesWithoutNew === maxPagesWithoutNew) return [...byName.values()];
         if (page + 1 === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
       }
     },

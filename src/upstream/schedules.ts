@@ -17,6 +17,11 @@ const service = 'schedules';
 const pageSize = 100;
 /** Pages that are read at most: 10,000 schedules, where an organization has one, or a few. */
 const maxPages = 100;
+/**
+ * Pages in a sequence without a new schedule that end the list, because the platform ignores the start. One such page can
+ * also be the effect of schedules that were added meanwhile.
+ */
+const maxPagesWithoutNew = 2;
 
 /** Schedules. In a list one without an id is left out and counted; a single one is then an UpstreamUnreadableError. */
 export function createSchedulesApi(client: PlatformClient): SchedulesApi {
@@ -32,6 +37,7 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
   const list = async (call: BoundCall): Promise<readonly Schedule[]> => {
     const byId = new Map<string, Schedule>();
     let start = 0;
+    let pagesWithoutNew = 0;
     for (let pages = 1; ; pages += 1) {
       const query = new URLSearchParams({ start: String(start), limit: String(pageSize) });
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
@@ -41,8 +47,8 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
       const before = byId.size;
       for (const schedule of page.entities) byId.set(schedule.id, schedule);
       const next = nextStart(page, start, pageSize);
-      // A platform that ignores the start repeats itself for ever.
-      if (next === null || byId.size === before) return [...byId.values()];
+      pagesWithoutNew = byId.size === before ? pagesWithoutNew + 1 : 0;
+      if (next === null || pagesWithoutNew === maxPagesWithoutNew) return [...byId.values()];
       if (pages === maxPages) throw unreadable(request, answer, `It has more than ${maxPages} pages.`);
       start = next;
     }

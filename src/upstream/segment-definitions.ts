@@ -1,11 +1,15 @@
+import type { SegmentDefinition } from '../domain/segment-definition.ts';
 import { bulkGet } from './bulk-get.ts';
 import { unreadable } from './errors.ts';
+import { countDisorder } from './list-order.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
-import type { SegmentDefinitionsApi } from './segmentation-api.ts';
+import type { SegmentDefinitionOrder, SegmentDefinitionsApi } from './segmentation-api.ts';
 import { decodeSegmentDefinition, decodeSegmentDefinitions } from './wire/segment-definition.ts';
 
 const root = '/data/core/ups/segment/definitions';
 const service = 'segmentation';
+
+const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisfies SegmentDefinitionOrder;
 
 /** Segment definitions. In a list one without an id is left out and counted. */
 export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefinitionsApi {
@@ -13,16 +17,22 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
   const context = decodeContextOf(metrics, 'SegmentDefinition');
 
   return {
-    list: async ({ limit, page = 0 }) => {
-      const query = new URLSearchParams({ limit: String(limit) });
+    list: async ({ limit, page = 0, orderBy = newestFirst }) => {
+      const { field, direction } = orderBy;
+      const query = new URLSearchParams({ limit: String(limit), sort: `${field}:${direction}` });
       if (page > 0) query.set('page', String(page));
       const what = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
       // A page behind the last one may be empty, or not be there.
       const request = page > 0 ? { ...what, subject: String(page) } : what;
       const answer = await orNull(call(request));
-      if (answer === null) return { definitions: [], next: null };
+      if (answer === null) return { definitions: [], next: null, total: null };
       const decoded = decodeSegmentDefinitions(answer.json, { page, limit }, context);
       if (decoded === null) throw unreadable(request, answer, 'It holds no list of segment definitions.');
+      if (field !== 'name') {
+        const keyOf = ({ createdAt, updatedAt }: SegmentDefinition) =>
+          field === 'creationTime' ? createdAt : updatedAt;
+        countDisorder(decoded.definitions, { direction, keyOf }, context);
+      }
       return decoded;
     },
 

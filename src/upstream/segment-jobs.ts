@@ -4,6 +4,7 @@ import type { BoundCall } from './call.ts';
 import { type Collection, createOne, deleteOne, getOne } from './collection.ts';
 import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
+import { countDisorder } from './list-order.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
 import { refusedSegments } from './refused-input.ts';
 import { fitOfSegmentJob } from './same-job.ts';
@@ -43,7 +44,10 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
     const answer = await call(request);
     const page = decodeChildren(answer.json, (value) => jobs.decode(value, answer.reading));
     if (page === null) throw unreadable(request, answer, 'It holds no list of segment jobs.');
-    return { jobs: page.entities, next: nextStart(page, options.start ?? 0, options.limit) };
+    const { field, direction } = options.orderBy ?? newestFirst;
+    const keyOf = ({ createdAt, updatedAt }: SegmentJob) => (field === 'creationTime' ? createdAt : updatedAt);
+    countDisorder(page.entities, { direction, keyOf }, context);
+    return { jobs: page.entities, next: nextStart(page, options.start ?? 0, options.limit), total: page.total };
   };
 
   return {

@@ -17,6 +17,12 @@ export interface BulkResult<Id extends string, Entity> {
   readonly failed: readonly BulkFailure<Id>[];
 }
 
+/** A page that tells how many rows the whole list has. */
+export interface Counted {
+  /** Rows of the whole list with the conditions that were sent. Null if the platform reports no count. */
+  readonly total: number | null;
+}
+
 export interface SchedulesApi {
   /** All schedules of the sandbox, in the platform's order: one upstream call for each 100. There are few; usually one. */
   list(): Promise<readonly Schedule[]>;
@@ -37,7 +43,9 @@ export interface SegmentJobsApi {
    * jobs are added: a row may come twice. So whoever reads on drops the ids that it has seen, and stops when a page
    * brings none that is new.
    */
-  list(options: SegmentJobListOptions): Promise<{ readonly jobs: readonly SegmentJob[]; readonly next: number | null }>;
+  list(
+    options: SegmentJobListOptions,
+  ): Promise<Counted & { readonly jobs: readonly SegmentJob[]; readonly next: number | null }>;
   /** Bulk reads, in chunks: one upstream call for each 100 ids. */
   getMany(ids: readonly SegmentJobId[]): Promise<BulkResult<SegmentJobId, SegmentJob>>;
   /** One upstream call. */
@@ -60,6 +68,12 @@ export interface SegmentJobListOptions {
   readonly orderBy?: { readonly field: 'creationTime' | 'updateTime'; readonly direction: 'asc' | 'desc' };
 }
 
+/** The platform may ignore the order. It compares names in a collation of its own. */
+export interface SegmentDefinitionOrder {
+  readonly field: 'creationTime' | 'updateTime' | 'name';
+  readonly direction: 'asc' | 'desc';
+}
+
 export interface SegmentDefinitionsApi {
   /**
    * One upstream call. `page` begins at 0; `next` is null on the last page. A row may come twice, and where the platform
@@ -68,7 +82,9 @@ export interface SegmentDefinitionsApi {
   list(options: {
     readonly limit: number;
     readonly page?: number;
-  }): Promise<{ readonly definitions: readonly SegmentDefinition[]; readonly next: number | null }>;
+    /** @default creationTime, newest first */
+    readonly orderBy?: SegmentDefinitionOrder | undefined;
+  }): Promise<Counted & { readonly definitions: readonly SegmentDefinition[]; readonly next: number | null }>;
   /** Bulk reads, in chunks: one upstream call for each 100 ids. */
   getMany(ids: readonly SegmentId[]): Promise<BulkResult<SegmentId, SegmentDefinition>>;
 }
@@ -78,7 +94,7 @@ export interface MergePoliciesApi {
   list(options: {
     readonly limit: number;
     readonly start?: string | undefined;
-  }): Promise<{ readonly policies: readonly MergePolicy[]; readonly next: string | null }>;
+  }): Promise<Counted & { readonly policies: readonly MergePolicy[]; readonly next: string | null }>;
   /** Bulk reads, in chunks: one upstream call for each 100 ids. */
   getMany(ids: readonly MergePolicyId[]): Promise<BulkResult<MergePolicyId, MergePolicy>>;
 }

@@ -1,5 +1,5 @@
 import { type PageLink, readLink } from './link.ts';
-import { asRecord, readInteger, readText } from './readers.ts';
+import { asRecord, readInteger, readText, readTotal } from './readers.ts';
 
 /** A page of a list whose rows are called children. */
 export interface ChildrenPage<Entity> {
@@ -10,11 +10,13 @@ export interface ChildrenPage<Entity> {
   readonly link: PageLink | null;
   /** What the page itself says that the next one starts at. */
   readonly pageNext: string | null;
+  /** Rows of the whole list as the platform reports them; null if it reports no such count. */
+  readonly total: number | null;
 }
 
 /**
  * The envelope of schedules, segment jobs and merge policies: `{children, _page, _links: {next}}`. Null when the answer
- * is no such list. The counts in `_page` are not looked at: they have been seen to be of this page, of all, and wrong.
+ * is no such list. Nothing is decided by the counts in `_page`, because the platform has returned wrong ones.
  */
 export function decodeChildren<Entity>(
   json: unknown,
@@ -24,12 +26,14 @@ export function decodeChildren<Entity>(
   const children = body?.children;
   if (body === null || !Array.isArray(children)) return null;
   const link = readLink(asRecord<'next'>(body._links)?.next);
-  const next = asRecord<'next'>(body._page)?.next;
+  const page = asRecord<'next' | 'totalCount'>(body._page);
+  const next = page?.next;
   return {
     entities: children.flatMap((value: unknown) => decode(value) ?? []),
     rows: children.length,
     link: link?.templated === true ? null : link,
     pageNext: readText(next) ?? readInteger(next)?.toString() ?? null,
+    total: readTotal(page?.totalCount, children.length),
   };
 }
 

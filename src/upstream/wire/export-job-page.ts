@@ -17,16 +17,23 @@ export function parseExportCursor(text: string): ExportJobCursor | null {
 }
 
 /**
- * Where the list goes on, by `link.next`, which is absent, null or blank at the end. Of that link (a path relative to
- * the service, or a whole address) only the `offset` is taken. An offset that is no cursor gives way to the last job of
- * the page. `page.pageOffset` is not looked at: it has been seen to disagree.
+ * The cursor of the next page, from `link.next`, which is absent, null or blank on the last page. Only the `offset` of
+ * this link is read. If it is no cursor, or the cursor of this page, the last job of the page takes its place.
+ * `page.pageOffset` is not read, because samples of it disagree with the link.
+ * @param current the cursor of this page; undefined for the first one
  */
-export function decodeNextCursor(page: unknown, jobs: readonly ExportJob[]): ExportJobCursor | null {
+export function decodeNextCursor(
+  page: unknown,
+  jobs: readonly ExportJob[],
+  current?: ExportJobCursor,
+): ExportJobCursor | null {
   const link = readLink(asRecord<'next'>(asRecord<'link'>(page)?.link)?.next);
   if (link === null) return null;
   const last = jobs.at(-1);
-  return (
-    parseExportCursor(link.query.get('offset') ?? '') ??
-    (last === undefined ? null : { createdAtMs: last.createdAt.getTime(), id: last.id })
-  );
+  const candidates = [
+    parseExportCursor(link.query.get('offset') ?? ''),
+    last === undefined ? null : { createdAtMs: last.createdAt.getTime(), id: last.id },
+  ];
+  const isCurrent = ({ createdAtMs, id }: ExportJobCursor) => createdAtMs === current?.createdAtMs && id === current.id;
+  return candidates.find((cursor) => cursor !== null && !isCurrent(cursor)) ?? null;
 }

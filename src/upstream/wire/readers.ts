@@ -50,6 +50,12 @@ export function readCount(value: unknown): number | null {
   return number === null || number < 0 ? null : number;
 }
 
+/** The number of rows of a whole list. Null if it is no count, or if the list has more rows than that on one page. */
+export function readTotal(value: unknown, rows: number): number | null {
+  const total = readCount(value);
+  return total === null || total < rows ? null : total;
+}
+
 /** A time in milliseconds since 1970, as a number, as digits in a string, or written out (RFC 3339). */
 export function readMillis(value: unknown): Date | null {
   const ms = readInteger(value);

@@ -14,6 +14,7 @@ import {
   readMillis,
   readString,
   readText,
+  readTotal,
   type WireRecord,
 } from './readers.ts';
 
@@ -78,6 +79,8 @@ export interface SegmentDefinitionPage {
   readonly definitions: readonly SegmentDefinition[];
   /** The number of the next page; null on the last one. */
   readonly next: number | null;
+  /** Definitions of the whole list as the platform reports them; null if it reports no such count. */
+  readonly total: number | null;
 }
 
 /**
@@ -95,7 +98,8 @@ export function decodeSegmentDefinitions(
   const body = asRecord<'segments' | 'page'>(json);
   const segments = body?.segments;
   if (body === null || !Array.isArray(segments)) return null;
-  const totalPages = readCount(asRecord<'totalPages'>(body.page)?.totalPages);
+  const envelope = asRecord<'totalPages' | 'totalCount'>(body.page);
+  const totalPages = readCount(envelope?.totalPages);
   const full = segments.length >= limit;
   const next = page + 1;
   const isLast =
@@ -104,5 +108,6 @@ export function decodeSegmentDefinitions(
   return {
     definitions: segments.flatMap((value: unknown) => decodeSegmentDefinition(value, context) ?? []),
     next: isLast ? null : next,
+    total: readTotal(envelope?.totalCount, segments.length),
   };
 }

@@ -6,6 +6,11 @@ import { readBatches, readFiles } from '../../../src/loaders/batch-connection.ts
 import { encodeCursor } from '../../../src/loaders/cursor.ts';
 import { readDatasets } from '../../../src/loaders/dataset-connection.ts';
 import { readExportJobs } from '../../../src/loaders/export-job-connection.ts';
+import {
+  readMergePolicies,
+  readSegmentDefinitions,
+  readSegmentJobs,
+} from '../../../src/loaders/segmentation-connection.ts';
 import { dataset } from './entities.ts';
 import { fakeBatches, fakeDatasets, fakeExportJobs, fakeFiles } from './fake-lists.ts';
 import { walk } from './walk.ts';
@@ -30,19 +35,34 @@ describe('a cursor', () => {
       }),
     batches: (after) => readBatches(fakeBatches([]).api, { first: 1, after, datasetId }),
     files: (after) => readFiles(fakeFiles([]).api, { first: 1, after, batchId }),
+    'segmentJobs:creationTime:desc': (after) =>
+      readSegmentJobs(
+        { list: async () => ({ jobs: [], next: null, total: null }) },
+        { first: 1, after, filter: null, orderBy: null },
+      ),
+    segmentDefinitions: (after) =>
+      readSegmentDefinitions({ list: async () => ({ definitions: [], next: null, total: null }) }, { first: 1, after }),
+    mergePolicies: (after) =>
+      readMergePolicies({ list: async () => ({ policies: [], next: null, total: null }) }, { first: 1, after }),
   };
   const refused = { issues: [{ path: 'after', message: 'is not a cursor of this connection' }] };
-  const positions: Readonly<Record<string, Parameters<typeof encodeCursor>[1]>> = {
+  /** A place of each list; what follows it in a cursor is the same for all. */
+  const places: Readonly<Record<string, readonly (string | number)[]>> = {
     exportJobs: [1, 'job'],
-    'datasets:created:desc': [1, ['set'], 0],
-    'datasets:name:asc': [1, 'set'],
-    batches: [1, ['batch'], 0],
-    files: [1, 0],
+    'datasets:created:desc': [1],
+    'datasets:name:asc': [1],
+    batches: [1, 2],
+    files: [1, 20],
+    'segmentJobs:creationTime:desc': [1, 20],
+    segmentDefinitions: [1, 20],
+    mergePolicies: ['b', 20],
   };
+  const cursorOf = (list: string, place: readonly (string | number)[] = places[list] ?? []) =>
+    encodeCursor(list, [place, 0, 1, 1, 1, '', ['row']]);
 
   it.each(Object.keys(connections))('of %s is refused by every other connection', async (list) => {
     for (const [other, read] of Object.entries(connections)) {
-      const reading = read(encodeCursor(list, positions[list] ?? []));
+      const reading = read(cursorOf(list));
       if (other === list) await reading;
       else await expect(reading).rejects.toMatchObject(refused);
     }
@@ -54,13 +74,13 @@ describe('a cursor', () => {
       fc.double(),
       fc.constantFrom(-1, 1.5, 8.64e15, 8.64e15 + 1, Number.MAX_SAFE_INTEGER),
       fc.string(),
-      fc.array(fc.string(), { maxLength: 45 }),
+      fc.array(fc.oneof(fc.string(), fc.nat(), fc.double()), { maxLength: 105 }),
     );
     const cursor = fc.oneof(
       fc.string({ unit: codeUnit }),
       fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
       fc
-        .tuple(fc.constantFrom(...Object.keys(connections)), fc.array(part, { maxLength: 4 }))
+        .tuple(fc.constantFrom(...Object.keys(connections)), fc.array(part, { maxLength: 7 }))
         .map(([list, position]) => encodeCursor(list, position)),
     );
     await fc.assert(
@@ -80,7 +100,7 @@ describe('a cursor', () => {
 
   it('with a time that no calendar has is refused', async () => {
     const read = (time: number) =>
-      readBatches(fakeBatches([]).api, { first: 1, after: encodeCursor('batches', [time, [], 0]), datasetId });
+      readBatches(fakeBatches([]).api, { first: 1, after: cursorOf('batches', [0, time]), datasetId });
     await read(8.64e15);
     await expect(read(8.64e15 + 1)).rejects.toMatchObject(refused);
   });
@@ -91,12 +111,16 @@ describe('a cursor', () => {
     await expect(read(long)).rejects.toMatchObject(refused);
   });
 
-  it('fits into the length that we take, even with forty long ids in it', async () => {
-    const sets = Array.from({ length: 80 }, (_, index) =>
+  it('stays short, however many rows with long ids were returned', async () => {
+    const sets = Array.from({ length: 300 }, (_, index) =>
       dataset(`${'0123456789abcdef'.repeat(3)}-${index}`, { createdAt: new Date(1) }),
     );
     const { api } = fakeDatasets(sets);
-    const { ids } = await walk((after) => readDatasets(api, { first: 13, after, filter: null, orderBy: null }), String);
-    expect(ids).toHaveLength(80);
+    const { ids, pages } = await walk(
+      (after) => readDatasets(api, { first: 13, after, filter: null, orderBy: null }),
+      ({ id }) => id,
+    );
+    expect(new Set(ids).size).toBe(300);
+    for (const { pageInfo } of pages) expect(pageInfo.endCursor?.length).toBeLessThan(1_600);
   });
 });

@@ -40,7 +40,7 @@ describe('a page of a connection', () => {
       await readFiles(fakeFiles([]).api, { first: 5, after: null, batchId }),
     ];
     const pageInfo = { hasNextPage: false, hasPreviousPage: false, startCursor: null, endCursor: null };
-    for (const page of pages) expect(page).toEqual({ edges: [], nodes: [], pageInfo });
+    for (const page of pages) expect(page).toEqual({ edges: [], nodes: [], pageInfo, totalCount: null });
   });
 
   it.each([0, 1, 4, 5, 6, 10, 11])('says honestly whether there is more, of %i rows by fives', async (count) => {
@@ -153,7 +153,7 @@ describe('datasets', () => {
     );
   });
 
-  it('ordered by name go on by number when the last one given is deleted between the pages', async () => {
+  it('ordered by name are all returned when the last one that was returned is deleted between the pages', async () => {
     const list = fakeDatasets(range(9).map((index) => dataset(`set-${index}`, { name: `name-${index}` })));
     const { ids } = await walk(
       (after) =>
@@ -163,8 +163,7 @@ describe('datasets', () => {
         if (page === 0) list.rows = list.rows.filter(({ id }) => id !== 'set-2');
       },
     );
-    // Deleting has moved set-3 to where set-2 was, before the place where reading goes on.
-    expect(ids).toEqual(['set-0', 'set-1', 'set-2', 'set-4', 'set-5', 'set-6', 'set-7', 'set-8']);
+    expect(ids).toEqual(range(9).map((index) => `set-${index}`));
   });
 
   it('are filtered by the platform where it can, and by the schema here', async () => {

@@ -2,6 +2,10 @@ import type { Batch } from '../../../src/domain/batch.ts';
 import type { Dataset } from '../../../src/domain/dataset.ts';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { platformId } from '../../../src/domain/ids.ts';
+import type { MergePolicy } from '../../../src/domain/merge-policy.ts';
+import type { Schedule } from '../../../src/domain/schedule.ts';
+import type { SegmentDefinition } from '../../../src/domain/segment-definition.ts';
+import type { SegmentJob } from '../../../src/domain/segment-job.ts';
 
 export function exportJob(id: string, createdAtMs: number, more: Partial<ExportJob> = {}): ExportJob {
   const at = new Date(createdAtMs);
@@ -68,6 +72,70 @@ export function batch(id: string, more: Partial<Batch> = {}): Batch {
     completedAt: null,
     createdAt: null,
     updatedAt: null,
+    ...more,
+  };
+}
+
+export function segmentJob(id: string, createdAtMs: number, more: Partial<SegmentJob> = {}): SegmentJob {
+  const at = new Date(createdAtMs);
+  return {
+    id: platformId(id),
+    status: 'SUCCEEDED',
+    rawStatus: 'SUCCEEDED',
+    source: null,
+    scheduleId: null,
+    segments: [],
+    metrics: null,
+    errors: [],
+    requestId: null,
+    createdAt: at,
+    updatedAt: at,
+    requestedAt: at,
+    observedAt: at,
+    ...more,
+  };
+}
+
+export function segmentDefinition(id: string, more: Partial<SegmentDefinition> = {}): SegmentDefinition {
+  return {
+    id: platformId(id),
+    name: null,
+    description: null,
+    expression: null,
+    mergePolicy: null,
+    evaluation: [],
+    createdAt: null,
+    updatedAt: null,
+    ...more,
+  };
+}
+
+export function mergePolicy(id: string): MergePolicy {
+  return {
+    id: platformId(id),
+    name: null,
+    version: null,
+    isDefault: false,
+    identityGraph: null,
+    attributeMerge: null,
+    datasetPrecedence: null,
+    updatedAt: null,
+  };
+}
+
+export function schedule(id: string, more: Partial<Schedule> = {}): Schedule {
+  const at = new Date(0);
+  return {
+    id: platformId(id),
+    name: null,
+    type: 'BATCH_SEGMENTATION',
+    state: 'ACTIVE',
+    schedule: '0 0 1 * * ?',
+    segmentIds: [],
+    createdAt: null,
+    updatedAt: null,
+    requestedAt: at,
+    observedAt: at,
     ...more,
   };
 }

@@ -36,7 +36,7 @@ function platformOf(...jobs: readonly SegmentJob[]) {
         const matching = [...stored.values()]
           .filter((each) => status === undefined || each.status === status)
           .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
-        return { jobs: matching.slice(0, limit), next: matching.length > limit ? limit : null };
+        return { jobs: matching.slice(0, limit), next: matching.length > limit ? limit : null, total: null };
       },
       getMany: async (ids: readonly SegmentJobId[]) => {
         calls.push(`bulk-get ${ids.toSorted().join(' ')}`);

@@ -84,6 +84,16 @@ describe('list of datasets', () => {
     expect(await ids('asc')).toEqual(['7', 'x', '3', 'y']);
   });
 
+  it('counts an anomaly if it is not in the order of a time', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 200, { a: { created: 1, name: 'b' }, b: { created: 2, name: 'a' } }),
+    );
+    await using client = connectTo(stub.url);
+    for (const field of ['created', 'name'] as const)
+      await client.api.datasets.list({ limit: 4, orderBy: { field, direction: 'desc' } });
+    expect(client.metrics.anomalies).toEqual([{ resource: 'Dataset', kind: 'out-of-order' }]);
+  });
+
   it('takes an empty list for an empty map, and no other list', async () => {
     const bodies: unknown[] = [[], [{ name: 'A' }]];
     await using stub = await startStub((_request, response) => sendJson(response, 200, bodies.shift()));

@@ -34,6 +34,26 @@ describe('list', () => {
     expect(Object.fromEntries(stub.requests[0]?.query ?? [])).toEqual({ limit: '2', offset: '9_a_b' });
   });
 
+  it('continues behind its last job if the link names the same page again, and ends if that is no other place', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 200, { records: [record({ id: 722, creationTime: 5 })], link: { next: '/?offset=9_730' } }),
+    );
+    await using client = connectTo(stub.url);
+    const nextAfter = async (createdAtMs: number, id: string) =>
+      (await client.api.exportJobs.list({ limit: 1, cursor: { createdAtMs, id: platformId(id) } })).next;
+    expect(await nextAfter(10, '731')).toEqual({ createdAtMs: 9, id: '730' });
+    expect(await nextAfter(9, '730')).toEqual({ createdAtMs: 5, id: '722' });
+  });
+
+  it('counts an anomaly if it is not in order', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 200, { records: [1, 3, 2].map((time) => record({ id: time, creationTime: time })) }),
+    );
+    await using client = connectTo(stub.url);
+    expect((await client.api.exportJobs.list({ limit: 9 })).jobs.map(({ id }) => id)).toEqual(['1', '3', '2']);
+    expect(client.metrics.anomalies).toEqual([{ resource: 'ExportJob', kind: 'out-of-order' }]);
+  });
+
   it('leaves out a record without id or status, and counts it', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, { records: [record({ id: null }), record({}), record({ status: '' }), 'odd'] }),

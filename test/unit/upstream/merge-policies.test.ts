@@ -13,7 +13,7 @@ describe('a list of merge policies', () => {
     );
     await using client = connectTo(stub.url);
     const first = await client.api.mergePolicies.list({ limit: 1 });
-    expect(first).toMatchObject({ policies: [{ id: 'a', isDefault: true }], next: 'K1JJ+RDpF=' });
+    expect(first).toMatchObject({ policies: [{ id: 'a', isDefault: true }], next: 'K1JJ+RDpF=', total: 2 });
     const second = await client.api.mergePolicies.list({ limit: 1, start: first.next ?? '' });
     expect(second).toMatchObject({ policies: [{ id: 'b' }], next: null });
     expect(stub.requests.map(({ path }) => path)).toEqual(

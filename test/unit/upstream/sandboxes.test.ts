@@ -51,11 +51,23 @@ describe('sandboxes', () => {
     expect(client.metrics.anomalies).toEqual([{ resource: 'Sandbox', kind: 'missing-id' }]);
   });
 
-  it('end when a page brings nothing new, each of them once (#19)', async () => {
+  it('end when two pages in a sequence bring nothing new, each of them once (#19)', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { sandboxes: named(0, 50) }));
     await using client = connectTo(stub.url);
     expect(await client.api.sandboxes.available()).toHaveLength(50);
-    expect(stub.requests).toHaveLength(2);
+    expect(stub.requests).toHaveLength(3);
+  });
+
+  it('are complete although a whole page of others is added in front of them while they are read', async () => {
+    let rows = named(0, 120);
+    await using stub = await startStub(({ query }, response) => {
+      const offset = Number(query.get('offset'));
+      sendJson(response, 200, { sandboxes: rows.slice(offset, offset + 50) });
+      if (offset === 0) rows = [...named(1_000, 50), ...rows];
+    });
+    await using client = connectTo(stub.url);
+    const names = new Set((await client.api.sandboxes.available()).map(({ name }) => name));
+    expect(named(0, 120).filter(({ name }) => !names.has(name))).toEqual([]);
   });
 
   it.each<{ what: string; calls: number; answer: Answer }>([

@@ -84,11 +84,22 @@ describe('list', () => {
     expect(idsIn(await client.api.schedules.list())).toEqual(idsIn(rows(0, 101)));
   });
 
-  it('ends when a page brings nothing new (#19)', async () => {
+  it('ends when two pages in a sequence bring nothing new (#19)', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { children: rows(0, 100) }));
     await using client = connectTo(stub.url);
     expect(await client.api.schedules.list()).toHaveLength(100);
-    expect(stub.requests).toHaveLength(2);
+    expect(stub.requests).toHaveLength(3);
+  });
+
+  it('is complete although a whole page of others is added in front of them while it is read', async () => {
+    let all = rows(0, 230);
+    await using stub = await startStub(({ query }, response) => {
+      const start = Number(query.get('start')) * 100;
+      sendJson(response, 200, { children: all.slice(start, start + 100) });
+      if (start === 0) all = [...rows(1_000, 100), ...all];
+    });
+    await using client = connectTo(stub.url);
+    expect(idsIn(await client.api.schedules.list())).toEqual(expect.arrayContaining(idsIn(rows(0, 230))));
   });
 
   it('leaves out what has no id, and counts it', async () => {

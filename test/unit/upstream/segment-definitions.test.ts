@@ -45,7 +45,7 @@ describe('a list of segment definitions', () => {
     expect(definitions.map(({ name }) => name)).toEqual(all.map(({ name }) => name));
     expect(next).toBeNull();
     expect(stub.requests[0]).toMatchObject({ method: 'GET', path: '/data/core/ups/segment/definitions' });
-    expect(stub.requests[0]?.query.toString()).toBe('limit=100');
+    expect(stub.requests[0]?.query.toString()).toBe('limit=100&sort=creationTime%3Adesc');
     expect(client.metrics.calls).toMatchObject([{ service: 'segmentation' }]);
   });
 
@@ -67,7 +67,7 @@ describe('a list of segment definitions', () => {
     await using stub = await startStub((_request, response) => response.writeHead(404).end());
     await using client = connectTo(stub.url);
     const behind = await client.api.segmentDefinitions.list({ limit: 1, page: 5 });
-    expect(behind).toEqual({ definitions: [], next: null });
+    expect(behind).toEqual({ definitions: [], next: null, total: null });
     await expect(client.api.segmentDefinitions.list({ limit: 1 })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
   });
 
@@ -77,6 +77,21 @@ describe('a list of segment definitions', () => {
     const { definitions } = await client.api.segmentDefinitions.list({ limit: 2 });
     expect(definitions).toMatchObject([{ id: 's-0' }]);
     expect(client.metrics.anomalies).toEqual([{ resource: 'SegmentDefinition', kind: 'missing-id' }]);
+  });
+
+  it('reports how many there are in all, and counts an anomaly if they are not in the order that was requested', async () => {
+    const segments = [{ id: 'a', creationTime: 1 }, { id: 'b', creationTime: 0, createEpoch: 9 }, { id: 'c' }];
+    await using stub = await startStub(({ query }, response) =>
+      sendJson(response, 200, { segments, page: { totalCount: query.get('page') === null ? 7 : 2 } }),
+    );
+    await using client = connectTo(stub.url);
+    expect((await client.api.segmentDefinitions.list({ limit: 3 })).total).toBe(7);
+    expect(client.metrics.anomalies).toEqual([{ resource: 'SegmentDefinition', kind: 'out-of-order' }]);
+    const byName = { field: 'name', direction: 'asc' } as const;
+    // A count below the rows of the page is wrong.
+    expect((await client.api.segmentDefinitions.list({ limit: 3, page: 1, orderBy: byName })).total).toBeNull();
+    expect(client.metrics.anomalies).toHaveLength(1);
+    expect(stub.requests.map(({ query }) => query.get('sort'))).toEqual(['creationTime:desc', 'name:asc']);
   });
 
   it('is unreadable without segments', async () => {

@@ -19,6 +19,20 @@ describe('list', () => {
     expect(client.metrics.calls).toMatchObject([{ service: 'segmentation' }]);
   });
 
+  it('reports how many there are in all, and counts an anomaly if they are not in the order that was requested', async () => {
+    const children = [5, 3, 4].map((time) => ({ ...record, id: `job-${time}`, updateTime: time }));
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 200, { children, _page: { totalCount: 12, pageSize: 3 } }),
+    );
+    await using client = connectTo(stub.url);
+    const list = async (field: 'creationTime' | 'updateTime') =>
+      (await client.api.segmentJobs.list({ limit: 20, orderBy: { field, direction: 'desc' } })).total;
+    expect(await list('creationTime')).toBe(12);
+    expect(client.metrics.anomalies).toEqual([]);
+    expect(await list('updateTime')).toBe(12);
+    expect(client.metrics.anomalies).toEqual([{ resource: 'SegmentJob', kind: 'out-of-order' }]);
+  });
+
   it('sends start, status, segment and order', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { children: [] }));
     await using client = connectTo(stub.url);

@@ -1,0 +1,55 @@
+import { lastMomentMs } from '../runtime/clock.ts';
+import type { ListOrder } from '../upstream/list-order.ts';
+import { isCount } from './cursor.ts';
+import type { UpstreamList } from './upstream-list.ts';
+
+/**
+ * A place in a Catalog list. Catalog pages by row offset only, under which rows shift when others come or go. A list in
+ * order of time can be read from a time on instead, which no change moves.
+ */
+export interface CatalogPlace {
+  /** The list begins with this time, epoch milliseconds; null at its head. */
+  readonly from: number | null;
+  /** Row offset in the list that begins there. */
+  readonly start: number;
+}
+
+export interface CatalogListOptions<Node> {
+  readonly name: string;
+  readonly idOf: (node: Node) => string;
+  readonly order?: ListOrder<Node> | undefined;
+  /** One upstream page; `from` is a time in the order of the list, inclusive. */
+  readonly readRows: (options: {
+    readonly from: Date | null;
+    readonly start: number;
+    readonly limit: number;
+  }) => Promise<readonly Node[]>;
+}
+
+/** A Catalog list, which never reports its end or its length. */
+export const catalogList = <Node>({
+  name,
+  idOf,
+  order,
+  readRows,
+}: CatalogListOptions<Node>): UpstreamList<Node, CatalogPlace> => ({
+  name,
+  idOf,
+  order,
+  start: { from: null, start: 0 },
+  read: async (place, limit) => {
+    const { from, start } = place;
+    const rows = await readRows({ from: from === null ? null : new Date(from), start, limit });
+    const next = rows.length < limit ? null : { from, start: start + rows.length };
+    return { place, rows, next, total: null };
+  },
+  behind: ({ place: { from, start } }, count) => ({ from, start: start + count }),
+  before: ({ from, start }, count) => ({ from, start: Math.max(0, start - count) }),
+  ...(order === undefined ? {} : { atTime: (time, skip) => ({ from: time.getTime(), start: skip }) }),
+  reportsEnd: false,
+  encodePlace: ({ from, start }) => [start, ...(from === null ? [] : [from])],
+  decodePlace: ([start, from = null]) => {
+    if (!isCount(start) || (from !== null && !(isCount(from) && from <= lastMomentMs))) return null;
+    return { from, start };
+  },
+});

@@ -1,0 +1,67 @@
+import { hash } from 'node:crypto';
+import { lastMomentMs } from '../runtime/clock.ts';
+import { badCursor, decodeCursor, encodeCursor, isCount, isTextList } from './cursor.ts';
+import type { UpstreamList } from './upstream-list.ts';
+
+/** Returned rows that a cursor names, so that they are not returned again. */
+export const maxNamed = 100;
+
+/** The position of a client in a list, which its cursor holds. */
+export interface Position<Place> {
+  /** Place from which the platform is read. */
+  readonly place: Place;
+  /** Rows of the page at `place` that were read. 0 if the page is new. */
+  readonly index: number;
+  /** Time of the last row that was read, epoch milliseconds. Null before the first row, and if it is not known. */
+  readonly key: number | null;
+  /** Rows in a sequence with this time that were read. */
+  readonly ties: number;
+  /** Whether the platform has kept the requested order so far. */
+  readonly isOrdered: boolean;
+  /** Whether more rows were returned than `returned` names. */
+  readonly hasMore: boolean;
+  /** Mark of the last row that was read, returned or not. Empty before the first row. */
+  readonly last: string;
+  /** Marks of the rows that were returned last, the newest at the end. */
+  readonly returned: readonly string[];
+}
+
+/** Characters of a mark: 48 bits, so that two of a hundred rows have the same mark once in 10^10 lists. */
+const markLength = 8;
+
+/** A short name of a row in cursors: its id, or a digest of a long id. */
+export const markOf = (id: string): string =>
+  id.length <= markLength ? id : hash('sha1', id, 'base64url').slice(0, markLength);
+
+export function encodePosition<Place>(
+  list: Pick<UpstreamList<unknown, Place>, 'name' | 'encodePlace'>,
+  position: Position<Place>,
+): string {
+  const { place, index, key, ties, isOrdered, hasMore, last, returned } = position;
+  const flags = (isOrdered ? 1 : 0) + (hasMore ? 2 : 0);
+  // The last row that was read is usually the last one that was returned.
+  const tail = returned.at(-1) === last ? '' : last;
+  return encodeCursor(list.name, [list.encodePlace(place), index, key ?? '', ties, flags, tail, returned]);
+}
+
+/** @throws {InvalidInputError} `cursor` is not a cursor of this list in this order */
+export function decodePosition<Place>(
+  list: Pick<UpstreamList<unknown, Place>, 'name' | 'decodePlace'>,
+  cursor: string,
+): Position<Place> {
+  const [parts, index, key, ties, flags, tail, returned] = decodeCursor(list.name, cursor);
+  const place = Array.isArray(parts) ? list.decodePlace(parts) : null;
+  if (place === null || !isCount(index) || !isCount(ties) || !isCount(flags)) throw badCursor();
+  if (key !== '' && !(isCount(key) && key <= lastMomentMs)) throw badCursor();
+  if (typeof tail !== 'string' || tail.length > markLength || !isTextList(returned, maxNamed)) throw badCursor();
+  return {
+    place,
+    index,
+    key: key === '' ? null : key,
+    ties,
+    isOrdered: (flags & 1) !== 0,
+    hasMore: (flags & 2) !== 0,
+    last: tail === '' ? (returned.at(-1) ?? '') : tail,
+    returned,
+  };
+}

@@ -1,0 +1,283 @@
+import { compareKeys, isInOrder } from '../upstream/list-order.ts';
+import { decodePosition, encodePosition, markOf, maxNamed } from './position.ts';
+import type { UpstreamList, UpstreamPage } from './upstream-list.ts';
+
+/** A row that was not returned before. */
+export interface FoundRow<Node, Place> {
+  readonly node: Node;
+  readonly id: string;
+  /** Position from which a walk continues behind this row. */
+  readonly behind: { readonly place: Place; readonly index: number };
+}
+
+/** The last row that was read, or another returned row, on a page. */
+interface Anchor {
+  /** -1 if the page has no such row. */
+  readonly index: number;
+  /** Whether it is the last row that was read. Otherwise it is the row of the page that was returned last. */
+  readonly isLast: boolean;
+}
+
+/** Rows that the platform returns in one page at most. */
+const maxLimit = 100;
+/** Rows before a position that are read again in order to see whether the list has moved. */
+const maxOverlap = 40;
+/** Equal pages in a sequence that end a walk, because the platform ignores the requested place. */
+const maxEqualPages = 10;
+
+/**
+ * One client's walk over a list of the platform, from its cursor on. The one place that decides whether a row was already
+ * returned.
+ *
+ * A cursor names the rows that were returned last, so that such a row is recognized wherever the platform shows it. For
+ * rows returned before those, the order of the list decides while the platform keeps it, and otherwise the row that was
+ * read last, because everything before it on its page was returned.
+ */
+export class RowWalk<Node, Place> {
+  readonly #list: UpstreamList<Node, Place>;
+  /** Ranks of the returned rows that the client's cursor names, by their marks. */
+  readonly #marks: ReadonlyMap<string, number>;
+  readonly #marked: readonly string[];
+  readonly #cursorHasMore: boolean;
+  /** Rows that this request has met, so that none counts twice. */
+  readonly #seen = new Set<string>();
+  readonly #taken: string[] = [];
+  readonly #ranks = new Map<string, number>();
+  readonly #visited = new Set<string>();
+  /** Rows that stand before the position although they are not known: new ones, or misplaced ones. */
+  #held: FoundRow<Node, Place>[] = [];
+  #place: Place;
+  #index: number;
+  #key: number | null;
+  #ties: number;
+  #isOrdered: boolean;
+  /** Mark of the last row that was read; empty before the first one. */
+  #lastMark: string;
+  #lastId: string | null = null;
+  #hasEnded = false;
+  #pagesRead = 0;
+  #total: number | null = null;
+  #pageName = '';
+  #equalPages = 0;
+  /** Whether rows are read that are not returned. */
+  #scans: boolean;
+
+  /** @throws {InvalidInputError} `after` is not a cursor of this list in this order */
+  constructor(list: UpstreamList<Node, Place>, after: string | null, { scans }: { readonly scans: boolean }) {
+    const cursor = after === null ? null : decodePosition(list, after);
+    this.#list = list;
+    this.#scans = scans;
+    this.#marked = cursor?.returned ?? [];
+    this.#marks = new Map(this.#marked.map((mark, rank) => [mark, rank]));
+    this.#cursorHasMore = cursor?.hasMore ?? false;
+    this.#place = cursor?.place ?? list.start;
+    this.#index = cursor?.index ?? 0;
+    this.#key = cursor?.key ?? null;
+    this.#ties = cursor?.ties ?? 0;
+    this.#isOrdered = cursor?.isOrdered ?? true;
+    this.#lastMark = cursor?.last ?? '';
+  }
+
+  /** Whether the list has no further row. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  get pagesRead(): number {
+    return this.#pagesRead;
+  }
+
+  /** Rows of the whole list as the platform reports them; null if it reports no such count. */
+  get total(): number | null {
+    return this.#total;
+  }
+
+  /** Whether the platform has returned all rows of this walk in the requested order. */
+  get isOrdered(): boolean {
+    return this.#isOrdered && this.#list.order !== undefined;
+  }
+
+  /** Reads the next page of the platform, and one more if the list has moved. Returns the rows that are new to the client. */
+  async readPage(wanted: number, maxPages: number): Promise<readonly FoundRow<Node, Place>[]> {
+    const page = await this.#read(wanted, maxPages);
+    const { idOf, order } = this.#list;
+    if (order !== undefined && !isInOrder(page.rows, order)) this.#isOrdered = false;
+    const anchor = this.#anchorIn(page.rows);
+    // The rows that were held came to be before the position after the client had passed it.
+    if (anchor.index >= 0) this.#held = [];
+    const found: FoundRow<Node, Place>[] = [];
+    for (const [index, node] of page.rows.entries()) {
+      const id = idOf(node);
+      if (this.#isKnown(id)) continue;
+      const standing = this.#standing(order?.keyOf(node)?.getTime() ?? null, index, anchor);
+      if (standing === 'returned') continue;
+      if (standing === 'misplaced') this.#isOrdered = false;
+      this.#seen.add(id);
+      const row = { node, id, behind: this.#behind(page, index) };
+      if (standing === 'held') this.#held.push(row);
+      else found.push(...this.#release(), row);
+    }
+    const next = this.#nextOf(page);
+    if (next === null) {
+      found.push(...this.#release());
+      this.#hasEnded = true;
+    } else {
+      this.#place = next;
+      this.#index = 0;
+    }
+    return found;
+  }
+
+  /** Leaves a row out that the client does not want. */
+  pass({ node, id }: FoundRow<Node, Place>): void {
+    this.#scans = true;
+    this.#advance(node, id);
+  }
+
+  /** Returns a row to the client; the result encodes the cursor behind it. */
+  take({ node, id, behind }: FoundRow<Node, Place>): () => string {
+    this.#advance(node, id);
+    this.#ranks.set(id, this.#marked.length + this.#taken.length);
+    this.#taken.push(id);
+    return this.#cursorAt(behind);
+  }
+
+  /** Encodes the cursor behind the last page that was read; null if nothing was read. */
+  cursorHere(): () => string | null {
+    return this.#pagesRead === 0 ? () => null : this.#cursorAt({ place: this.#place, index: this.#index });
+  }
+
+  #cursorAt({ place, index }: FoundRow<Node, Place>['behind']): () => string {
+    const [key, ties, isOrdered, count] = [this.#key, this.#ties, this.#isOrdered, this.#taken.length];
+    const [lastId, lastMark] = [this.#lastId, this.#lastMark];
+    return () => {
+      const fromHere = this.#taken.slice(Math.max(0, count - maxNamed), count).map(markOf);
+      const fromCursor = maxNamed - fromHere.length;
+      const returned = [...(fromCursor > 0 ? this.#marked.slice(-fromCursor) : []), ...fromHere];
+      const hasMore = this.#cursorHasMore || this.#marked.length + count > maxNamed;
+      const last = lastId === null ? lastMark : markOf(lastId);
+      return encodePosition(this.#list, { place, index, key, ties, isOrdered, hasMore, last, returned });
+    };
+  }
+
+  async #read(wanted: number, maxPages: number): Promise<UpstreamPage<Node, Place>> {
+    const { before, reportsEnd } = this.#list;
+    // One row beyond those that are wanted shows whether there is more, if the platform does not report it.
+    const rows = wanted + (reportsEnd ? 0 : 1);
+    const hasBegun = this.#lastId !== null || this.#lastMark !== '';
+    if (before === undefined || !hasBegun) return this.#call(this.#place, rows + this.#index);
+    const overlap = this.#index > 0 ? 0 : Math.min(Math.max(1, this.#ties), maxOverlap);
+    const page = await this.#call(before(this.#place, overlap), rows + this.#index + overlap);
+    const anchor = this.#anchorIn(page.rows);
+    if (anchor.isLast || this.#pagesRead >= maxPages) return page;
+    const restart = this.#restart(anchor);
+    return restart === null ? page : this.#call(restart, rows + Math.min(this.#ties, maxNamed));
+  }
+
+  async #call(place: Place, limit: number): Promise<UpstreamPage<Node, Place>> {
+    this.#pagesRead += 1;
+    const page = await this.#list.read(place, Math.min(limit, maxLimit));
+    this.#total ??= page.total;
+    return page;
+  }
+
+  /** Place from which a list that has moved is read again. Null if the page that was read remains valid. */
+  #restart(anchor: Anchor): Place | null {
+    const { atTime, start } = this.#list;
+    if (this.isOrdered && this.#key !== null && atTime !== undefined)
+      return atTime(new Date(this.#key), Math.max(0, this.#ties - maxNamed));
+    // A scan would not get beyond the rows that it had passed.
+    return anchor.index >= 0 || this.#hasMore || this.#scans ? null : start;
+  }
+
+  /** Whether a page holds no row that was returned, unless the platform repeats it or rows were added to the list. */
+  get #beginsBehind(): boolean {
+    return this.#index === 0 && this.#list.before === undefined && !this.#hasMore && !this.#scans;
+  }
+
+  /** Place of the next page; null if there is none, or if the platform leads in a circle. */
+  #nextOf({ place, rows, next }: UpstreamPage<Node, Place>): Place | null {
+    if (next === null) return null;
+    const { idOf, encodePlace } = this.#list;
+    this.#visited.add(JSON.stringify(encodePlace(place)));
+    if (this.#visited.has(JSON.stringify(encodePlace(next)))) return null;
+    const name = rows.length === 0 ? '' : JSON.stringify(rows.map(idOf));
+    this.#equalPages = name !== '' && name === this.#pageName ? this.#equalPages + 1 : 1;
+    this.#pageName = name;
+    return this.#equalPages < maxEqualPages ? next : null;
+  }
+
+  #behind(page: UpstreamPage<Node, Place>, index: number): FoundRow<Node, Place>['behind'] {
+    const { order, behind } = this.#list;
+    const { place, rows, next } = page;
+    if (index === rows.length - 1 && next !== null) return { place: next, index: 0 };
+    // Rows without an order, or of one time, may stand in another order when the page is read again.
+    const [row, following] = [rows[index], rows[index + 1]].map((node) => node && order?.keyOf(node)?.getTime());
+    if (behind === undefined || !this.isOrdered || row === undefined || row === following)
+      return { place, index: index + 1 };
+    return { place: behind(page, index + 1), index: 0 };
+  }
+
+  /** Classifies an unknown row of a page by its place in the list. */
+  #standing(key: number | null, index: number, anchor: Anchor): 'new' | 'misplaced' | 'held' | 'returned' {
+    const { order } = this.#list;
+    if (order === undefined || !this.#isOrdered) {
+      if (!this.#hasMore) return 'new';
+      return index < (anchor.index < 0 ? this.#index : anchor.index) ? 'returned' : 'new';
+    }
+    if (key === null || this.#key === null) return 'new';
+    const comparison = compareKeys(key, this.#key, order.direction);
+    if (comparison < 0) {
+      // All rows of a page that is read again were returned up to the position; others have been added since.
+      if (this.#index > 0) return 'returned';
+      if (anchor.index >= 0) return index < anchor.index && !this.#beginsBehind ? 'returned' : 'misplaced';
+      return this.#hasMore || this.#scans ? 'held' : 'misplaced';
+    }
+    const areUnnamed = this.#hasMore && this.#ties > maxNamed;
+    return comparison === 0 && areUnnamed && index < anchor.index ? 'returned' : 'new';
+  }
+
+  /** The held rows, which are misplaced. */
+  #release(): readonly FoundRow<Node, Place>[] {
+    const rows = this.#held;
+    this.#held = [];
+    if (rows.length > 0) this.#isOrdered = false;
+    return rows;
+  }
+
+  #advance(node: Node, id: string): void {
+    const { order } = this.#list;
+    const key = order?.keyOf(node)?.getTime() ?? null;
+    this.#ties = order !== undefined && (key === null || key === this.#key) ? this.#ties + 1 : 1;
+    this.#key = key ?? this.#key;
+    this.#lastId = id;
+  }
+
+  get #hasMore(): boolean {
+    return this.#cursorHasMore || this.#marked.length + this.#taken.length > maxNamed;
+  }
+
+  #isKnown(id: string): boolean {
+    return this.#seen.has(id) || (this.#marks.size > 0 && this.#marks.has(markOf(id)));
+  }
+
+  #anchorIn(rows: readonly Node[]): Anchor {
+    const { idOf } = this.#list;
+    let [anchor, highest] = [-1, -1];
+    for (const [index, node] of rows.entries()) {
+      const id = idOf(node);
+      if (this.#isLast(id)) return { index, isLast: true };
+      const rank = this.#rankOf(id);
+      if (rank > highest) [anchor, highest] = [index, rank];
+    }
+    return { index: anchor, isLast: false };
+  }
+
+  #isLast(id: string): boolean {
+    return this.#lastId === null ? this.#lastMark !== '' && markOf(id) === this.#lastMark : id === this.#lastId;
+  }
+
+  #rankOf(id: string): number {
+    return this.#ranks.get(id) ?? (this.#marks.size === 0 ? -1 : (this.#marks.get(markOf(id)) ?? -1));
+  }
+}

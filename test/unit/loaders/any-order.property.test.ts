@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Arrange, type UnrulyRow, unrulyLists } from './unruly-lists.ts';
+import { repeated, walk } from './walk.ts';
+
+const key = fc.option(fc.integer({ min: 1, max: 9 }), { freq: 8 });
+const id = fc.string({ unit: fc.constantFrom(...'abcdefghij'), minLength: 3, maxLength: 12 });
+const row = fc.record({ id, key });
+const step = fc.record({
+  first: fc.integer({ min: 1, max: 12 }),
+  /** Rows that come to be, each at some place of the list. */
+  inserted: fc.array(fc.record({ id, key, place: fc.nat() }), { maxLength: 4 }),
+  /** Rows that stand in the list once more, at another place. */
+  repeated: fc.array(fc.record({ which: fc.nat(), place: fc.nat() }), { maxLength: 1 }),
+});
+const scenario = fc.record({
+  original: fc.uniqueArray(row, { maxLength: 60, selector: (each) => each.id }),
+  steps: fc.array(step, { minLength: 1, maxLength: 6 }),
+});
+
+/** Shuffles each page in another way. */
+function shuffling(seed: number): Arrange {
+  let state = seed;
+  const random = () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 2_147_483_648;
+  };
+  return (page) =>
+    page
+      .map((each) => ({ each, at: random() }))
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ each }) => each);
+}
+
+const withTime = (each: UnrulyRow): UnrulyRow => ({ ...each, key: each.key ?? 1 });
+
+describe.each(unrulyLists)('a walk over %s, in whatever order the platform returns them', (_, make) => {
+  it('returns every row once while rows are inserted anywhere and repeated between its pages', async () => {
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ original, steps }) => {
+        const list = make();
+        const asListed = (each: UnrulyRow) => (list.hasRowsWithoutTime ? each : withTime(each));
+        list.rows = original.map(asListed);
+        const known = new Set(original.map((each) => each.id));
+        const stepOf = (page: number) => steps[page % steps.length];
+        const { ids } = await walk(
+          (after, page) => list.read(stepOf(page)?.first ?? 1, after),
+          list.idOf,
+          (page) => {
+            if (page >= steps.length) return;
+            for (const { place, ...each } of stepOf(page)?.inserted ?? []) {
+              if (known.has(each.id)) continue;
+              known.add(each.id);
+              list.rows.splice(place % (list.rows.length + 1), 0, asListed(each));
+            }
+            for (const { which, place } of stepOf(page)?.repeated ?? []) {
+              const again = list.rows[which % list.rows.length];
+              if (again !== undefined) list.rows.splice(place % (list.rows.length + 1), 0, again);
+            }
+          },
+        );
+        expect(repeated(ids)).toEqual([]);
+        expect(original.filter((each) => !ids.includes(each.id))).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('returns every row once while each page is shuffled', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(row, { maxLength: 60, selector: (each) => each.id }),
+        fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 4 }),
+        fc.nat(),
+        async (original, firsts, seed) => {
+          const list = make();
+          const sign = list.direction === 'asc' ? 1 : -1;
+          list.rows = original.map(withTime).toSorted((a, b) => sign * ((a.key ?? 0) - (b.key ?? 0)));
+          list.arrange = shuffling(seed);
+          const { ids } = await walk((after, page) => list.read(firsts[page % firsts.length] ?? 1, after), list.idOf);
+          expect(ids.toSorted()).toEqual(original.map((each) => each.id).toSorted());
+        },
+      ),
+      { numRuns: 80 },
+    );
+  });
+});
