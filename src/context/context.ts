@@ -45,7 +45,7 @@ export interface GatewayContext {
   /** Reads. They are given up when the caller leaves. */
   readonly loaders: Loaders;
   readonly watch: Watches;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'deadline'>;
   /** See IdempotencyRecords; the tenant is that of the request. */
   once(
     request: Omit<IdempotentCreate, 'tenant'>,

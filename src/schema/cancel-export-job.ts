@@ -8,11 +8,12 @@ import { parseId } from './global-id.ts';
 import { ExportJobRef } from './refs.ts';
 
 const CancelExportJobPayload = builder.objectRef<{ exportJob: ExportJob }>('CancelExportJobPayload').implement({
-  description: 'The job was marked for cancelling, which takes effect later: watch it until it is terminal.',
+  description: 'The job is marked for cancelling, which takes effect later. Watch it until it is terminal.',
   fields: (t) => ({
     exportJob: t.expose('exportJob', {
       type: ExportJobRef,
-      description: 'Its state after the mark; the last known one when the platform no longer knows it.',
+      description:
+        'State after the mark. The last known state with the status CANCELLING if the platform cannot be read, and the last known state if the platform no longer has the job.',
     }),
   }),
 });
@@ -25,13 +26,13 @@ builder.mutationField('cancelExportJob', (t) =>
     description: 'Cancels an export job that has not ended.',
     errors: mutationErrors(NotFoundError, ConflictError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
-    resolve: async (_, args, { loaders, writes, watch }) => ({
-      exportJob: await cancelJob({
+    resolve: async (_, args, ctx) => ({
+      exportJob: await cancelJob(ctx, {
         id: parseId<ExportJobId>('ExportJob', args.id),
         noun: 'export job',
-        load: loaders.exportJob.load,
-        writes: writes.exportJobs,
-        watch: watch.exportJobs,
+        load: ctx.loaders.exportJob.load,
+        writes: ctx.writes.exportJobs,
+        watch: ctx.watch.exportJobs,
       }),
     }),
   }),

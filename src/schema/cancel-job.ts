@@ -1,27 +1,56 @@
+import type { GatewayContext } from '../context/context.ts';
 import { isTerminalJobStatus, type JobStatus } from '../domain/job.ts';
 import { ConflictError, NotFoundError } from '../errors.ts';
+import { readAfterWrite, sendWrite } from './after-write.ts';
 
 /**
  * Marks a job for cancelling.
- * @returns its state after the mark; the last known one when the platform no longer knows it
- * @throws {NotFoundError} there is no such job
- * @throws {ConflictError} it has already ended
+ * @returns the state after the mark. If that cannot be read, the last known state with the status CANCELLING; if the
+ *   platform no longer has the job, its last known state
+ * @throws {NotFoundError} the job does not exist
+ * @throws {ConflictError} the job has already ended
+ * @throws {OutcomeUnknownError} no conclusive response arrived, and the job is not marked
  */
-export async function cancelJob<Id extends string, Job extends { readonly status: JobStatus }>(request: {
-  readonly id: Id;
-  /** `export job`, `segment job`: for messages. */
-  readonly noun: string;
-  readonly load: (id: Id) => Promise<Job | null>;
-  readonly writes: { cancel(id: Id): Promise<boolean>; get(id: Id): Promise<Job | null> };
-  readonly watch: { nudge(): void };
-}): Promise<Job> {
+export async function cancelJob<
+  Id extends string,
+  Job extends { readonly status: JobStatus; readonly rawStatus: string },
+>(
+  ctx: Pick<GatewayContext, 'clock'>,
+  request: {
+    readonly id: Id;
+    /** `export job`, `segment job`: for messages. */
+    readonly noun: string;
+    readonly load: (id: Id) => Promise<Job | null>;
+    readonly writes: { cancel(id: Id): Promise<boolean>; get(id: Id): Promise<Job | null> };
+    readonly watch: { nudge(): void };
+  },
+): Promise<Job> {
   const { id, noun, load, writes, watch } = request;
   const job = await load(id);
   if (job === null) throw new NotFoundError(id, { message: `There is no ${noun} ${id}.` });
-  if (isTerminalJobStatus(job.status)) {
-    throw new ConflictError({ message: `The ${noun} ${id} has already ended: it is ${job.status}.` });
+  const refuseEnded = ({ status }: Job) => {
+    if (!isTerminalJobStatus(status)) return;
+    throw new ConflictError({ message: `The ${noun} ${id} has already ended: it is ${status}.` });
+  };
+  refuseEnded(job);
+
+  let ended: Job | null = null;
+  const isMarked = async () => {
+    const now = await writes.get(id);
+    if (now === null || now.status === 'CANCELLING' || now.status === 'CANCELLED') return true;
+    ended = now;
+    return false;
+  };
+  try {
+    const known = await sendWrite(() => writes.cancel(id), isMarked);
+    if (!known) return job;
+    const marked: Job = { ...job, status: 'CANCELLING', rawStatus: 'CANCELLING' };
+    return (await readAfterWrite(ctx, () => writes.get(id), marked)) ?? job;
+  } catch (error) {
+    // The job ended before the platform could mark it.
+    if (ended !== null) refuseEnded(ended);
+    throw error;
+  } finally {
+    watch.nudge();
   }
-  const known = await writes.cancel(id);
-  watch.nudge();
-  return (known ? await writes.get(id) : null) ?? job;
 }

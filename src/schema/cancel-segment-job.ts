@@ -8,11 +8,12 @@ import { parseId } from './global-id.ts';
 import { SegmentJobRef } from './refs.ts';
 
 const CancelSegmentJobPayload = builder.objectRef<{ segmentJob: SegmentJob }>('CancelSegmentJobPayload').implement({
-  description: 'The job was marked for cancelling, which takes effect later: watch it until it is terminal.',
+  description: 'The job is marked for cancelling, which takes effect later. Watch it until it is terminal.',
   fields: (t) => ({
     segmentJob: t.expose('segmentJob', {
       type: SegmentJobRef,
-      description: 'Its state after the mark; the last known one when the platform no longer knows it.',
+      description:
+        'State after the mark. The last known state with the status CANCELLING if the platform cannot be read, and the last known state if the platform no longer has the job.',
     }),
   }),
 });
@@ -25,13 +26,13 @@ builder.mutationField('cancelSegmentJob', (t) =>
     description: 'Cancels a segment job that has not ended.',
     errors: mutationErrors(NotFoundError, ConflictError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
-    resolve: async (_, args, { loaders, writes, watch }) => ({
-      segmentJob: await cancelJob({
+    resolve: async (_, args, ctx) => ({
+      segmentJob: await cancelJob(ctx, {
         id: parseId<SegmentJobId>('SegmentJob', args.id),
         noun: 'segment job',
-        load: loaders.segmentJob.load,
-        writes: writes.segmentJobs,
-        watch: watch.segmentJobs,
+        load: ctx.loaders.segmentJob.load,
+        writes: ctx.writes.segmentJobs,
+        watch: ctx.watch.segmentJobs,
       }),
     }),
   }),

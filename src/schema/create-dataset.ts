@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
 import { type Dataset, type NewDataset, unionProfileSchema } from '../domain/dataset.ts';
+import { readAfterWrite } from './after-write.ts';
 import { builder } from './builder.ts';
 import { nonEmpty, nullable, optional } from './input.ts';
 
@@ -51,12 +52,9 @@ export const createDatasetInput = z.object({
   ),
 });
 
-/**
- * Creates the dataset and reads back what the platform made of it: its answer to a create is the id alone. Once there is
- * an id, nothing that fails makes a failure of the create, which would be tried again.
- */
+/** Creates the dataset and reads it, because the platform's response to a create contains the id alone. */
 export async function createDataset(
-  ctx: Pick<GatewayContext, 'writes' | 'loaders'>,
+  ctx: Pick<GatewayContext, 'writes' | 'loaders' | 'clock'>,
   input: z.output<typeof createDatasetInput>,
 ): Promise<Dataset> {
   const dataset: NewDataset = {
@@ -70,18 +68,16 @@ export async function createDataset(
     tags: input.tags ?? [],
   };
   const id = await ctx.writes.datasets.create(dataset);
-  // It cannot be read, or the store has not caught up with the write: what was asked for is then all that is known.
-  const created = await ctx.loaders.dataset.load(id).catch(() => null);
-  return (
-    created ?? {
-      ...dataset,
-      id,
-      version: null,
-      state: null,
-      lastBatchId: null,
-      lastSuccessfulBatchId: null,
-      createdAt: null,
-      updatedAt: null,
-    }
-  );
+  const assumed: Dataset = {
+    ...dataset,
+    id,
+    version: null,
+    state: null,
+    lastBatchId: null,
+    lastSuccessfulBatchId: null,
+    createdAt: null,
+    updatedAt: null,
+  };
+  // Null if the platform's store does not show the write yet.
+  return (await readAfterWrite(ctx, () => ctx.loaders.dataset.load(id), assumed)) ?? assumed;
 }

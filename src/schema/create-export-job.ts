@@ -212,7 +212,7 @@ builder.mutationField('createExportJob', (t) =>
   }),
 );
 
-type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logger'>;
+type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logger' | 'clock'>;
 
 async function createExportJob(ctx: WriteContext, input: CreateExportJob): Promise<ExportJob> {
   const { datasetId, newDataset } = input.destination.target;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Dataset, isUnionProfileDataset } from '../domain/dataset.ts';
 import { type DatasetId, platformId } from '../domain/ids.ts';
 import { NotFoundError } from '../errors.ts';
+import { sendWrite } from './after-write.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { CreateDatasetInput, createDataset, createDatasetInput } from './create-dataset.ts';
@@ -211,7 +212,9 @@ builder.mutationFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: async (_, args, ctx) => {
       const id = parseId<DatasetId>('Dataset', args.id);
-      if (!(await ctx.writes.datasets.delete(id))) {
+      const { datasets } = ctx.writes;
+      const isGone = async () => (await datasets.getMany([id], new Set(['name']))).length === 0;
+      if (!(await sendWrite(() => datasets.delete(id), isGone))) {
         throw new NotFoundError(args.id, { message: `There is no dataset ${id}.` });
       }
       return { deletedId: id };

@@ -11,6 +11,7 @@ import {
 import { everySegment } from '../domain/segment-job.ts';
 import { ConflictError, InvalidInputError, NotFoundError } from '../errors.ts';
 import { parseQuartz, QuartzSyntaxError } from '../runtime/quartz.ts';
+import { readAfterWrite, sendWrite } from './after-write.ts';
 import { builder } from './builder.ts';
 import { mutationErrors } from './errors.ts';
 import { globalId, idInput, parseId } from './global-id.ts';
@@ -134,16 +135,15 @@ builder.mutationFields((t) => ({
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: async (_, args, ctx) => {
       const id = parseId<ScheduleId>('Schedule', args.id);
-      if (!(await ctx.writes.schedules.delete(id))) throw notFound(id);
-      ctx.watch.schedules.nudge();
+      if (!(await deleteSchedule(ctx, id))) throw notFound(id);
       return { deletedId: id };
     },
   }),
 }));
 
 /**
- * The platform refuses a second schedule as it refuses bad input, without saying which of the two it is. Input has been
- * checked here, so where there is a schedule already, that is the reason.
+ * The platform rejects a second schedule as it rejects invalid input, without a difference. The input has been checked
+ * before, so that an existing schedule is the reason, unless the rejection is about one argument.
  */
 async function createSchedule(
   { writes, watch }: Pick<GatewayContext, 'writes' | 'watch'>,
@@ -154,7 +154,10 @@ async function createSchedule(
     watch.schedules.nudge();
     return created;
   } catch (error) {
-    if (!(error instanceof InvalidInputError) || (await writes.schedules.list()).length === 0) throw error;
+    if (!(error instanceof InvalidInputError) || error.issues.some(({ path }) => path !== 'input')) throw error;
+    // If the list cannot be read, the rejection itself is all that is known.
+    const existing = await writes.schedules.list().catch(() => []);
+    if (existing.length === 0) throw error;
     throw new ConflictError({
       message: `The platform refuses another schedule beside the one that exists: ${error.message}`,
       upstream: error.upstream ?? undefined,
@@ -163,15 +166,38 @@ async function createSchedule(
   }
 }
 
-/** The platform answers an update with nothing, so the schedule is read again. */
+/** The platform responds to an update without content, so that the schedule is read before and after it. */
 async function updateSchedule(
-  { writes, watch }: Pick<GatewayContext, 'writes' | 'watch'>,
+  ctx: Pick<GatewayContext, 'writes' | 'watch' | 'clock'>,
   id: ScheduleId,
   change: ScheduleChange,
 ): Promise<Schedule> {
-  if (!(await writes.schedules.update(id, change))) throw notFound(id);
-  watch.schedules.nudge();
-  const schedule = await writes.schedules.get(id);
-  if (schedule === null) throw notFound(id);
-  return schedule;
+  const { schedules } = ctx.writes;
+  const before = await schedules.get(id);
+  if (before === null) throw notFound(id);
+  const { state = before.state, schedule = before.schedule } = change;
+  const isChanged = async () => {
+    const now = await schedules.get(id);
+    return now !== null && now.state === state && now.schedule === schedule.trim();
+  };
+  try {
+    if (!(await sendWrite(() => schedules.update(id, change), isChanged))) throw notFound(id);
+  } finally {
+    ctx.watch.schedules.nudge();
+  }
+  const assumed = { ...before, state, schedule };
+  return (await readAfterWrite(ctx, () => schedules.get(id), assumed)) ?? assumed;
+}
+
+/** @returns false if the schedule does not exist */
+async function deleteSchedule(
+  { writes, watch }: Pick<GatewayContext, 'writes' | 'watch'>,
+  id: ScheduleId,
+): Promise<boolean> {
+  const isGone = async () => (await writes.schedules.get(id)) === null;
+  try {
+    return await sendWrite(() => writes.schedules.delete(id), isGone);
+  } finally {
+    watch.schedules.nudge();
+  }
 }

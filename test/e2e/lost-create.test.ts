@@ -1,5 +1,6 @@
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { carryOutAnd } from '../support/carry-out.ts';
 import { startGateway } from '../support/gateway.ts';
 import { goldTier, profileDataset, startPlatform, startProxy } from '../support/platform.ts';
 import {
@@ -8,20 +9,6 @@ import {
   CreateScheduleDocument,
   CreateSegmentJobDocument,
 } from './operations.generated.ts';
-
-/** Lets the platform carry a request out, and replaces its response. */
-function carryOutAnd(
-  respond: (response: ServerResponse) => void,
-  url: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
-  const { method = 'POST', headers } = request;
-  const passedOn = httpRequest(new URL(request.url ?? '/', url), { method, headers }, (answer) => {
-    answer.resume().on('end', () => respond(response));
-  });
-  request.pipe(passedOn);
-}
 
 const emailOptIn = '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb04';
 

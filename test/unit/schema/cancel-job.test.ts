@@ -1,0 +1,65 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { JobStatus } from '../../../src/domain/job.ts';
+import { ConflictError, ForbiddenError, OutcomeUnknownError } from '../../../src/errors.ts';
+import { cancelJob } from '../../../src/schema/cancel-job.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+const job = (status: JobStatus) => ({ id: '1', status, rawStatus: status });
+type Job = ReturnType<typeof job>;
+
+/** Cancels a job that is PROCESSING. */
+function cancel(platform: { readonly cancel: () => Promise<boolean>; readonly get: () => Promise<Job | null> }) {
+  const nudge = vi.fn();
+  const cancelled = cancelJob(
+    { clock: new FakeClock() },
+    { id: '1', noun: 'job', load: async () => job('PROCESSING'), writes: platform, watch: { nudge } },
+  );
+  return { cancelled, nudge };
+}
+
+const lost = () => Promise.reject(new OutcomeUnknownError({ message: 'lost' }));
+
+describe('a cancel', () => {
+  it('returns the state that the platform has after it', async () => {
+    const { cancelled, nudge } = cancel({ cancel: async () => true, get: async () => job('CANCELLED') });
+    expect(await cancelled).toEqual(job('CANCELLED'));
+    expect(nudge).toHaveBeenCalledTimes(1);
+  });
+
+  it('returns CANCELLING if that state cannot be read', async () => {
+    const get = () => Promise.reject(new ForbiddenError({ message: 'no' }));
+    expect(await cancel({ cancel: async () => true, get }).cancelled).toEqual(job('CANCELLING'));
+  });
+
+  it.each<[string, () => Promise<boolean>]>([
+    ['does not know the job', async () => false],
+    ['no longer has it after the mark', async () => true],
+    ['no longer has it after a lost response', lost],
+  ])('returns the last known state if the platform %s', async (_, send) => {
+    expect(await cancel({ cancel: send, get: async () => null }).cancelled).toEqual(job('PROCESSING'));
+  });
+
+  it.each<[string, JobStatus]>([
+    ['has succeeded', 'SUCCEEDED'],
+    ['has failed', 'FAILED'],
+  ])('whose response is lost is a conflict if the job %s', async (_, status) => {
+    const { cancelled } = cancel({ cancel: lost, get: async () => job(status) });
+    await expect(cancelled).rejects.toBeInstanceOf(ConflictError);
+  });
+
+  it.each<[string, () => Promise<Job | null>]>([
+    ['is still running', async () => job('PROCESSING')],
+    ['cannot be read', lost],
+  ])('whose response is lost stays unknown if the job %s, and watchers read it soon', async (_, get) => {
+    const { cancelled, nudge } = cancel({ cancel: lost, get });
+    await expect(cancelled).rejects.toBeInstanceOf(OutcomeUnknownError);
+    expect(nudge).toHaveBeenCalledTimes(1);
+  });
+
+  it('that the platform rejects is not looked for', async () => {
+    const get = vi.fn(async () => job('CANCELLED'));
+    const send = () => Promise.reject(new ForbiddenError({ message: 'no' }));
+    await expect(cancel({ cancel: send, get }).cancelled).rejects.toBeInstanceOf(ForbiddenError);
+    expect(get).not.toHaveBeenCalled();
+  });
+});
