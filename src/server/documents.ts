@@ -19,7 +19,7 @@ export interface DocumentRequest {
 export type FindDocument = (request: DocumentRequest) => string;
 
 /**
- * What documents are executed.
+ * Creates the function that finds documents.
  * @param path of the file of trusted documents; null executes all, and remembers them by their hash
  * @throws {ConfigurationError} the file cannot be read, or holds something else
  */

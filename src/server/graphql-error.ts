@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type ExecutionResult, GraphQLError, Kind } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, httpStatusByCode, InvalidInputError } from '../errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { httpOf, type RequestErrorCode } from './request-error.ts';
@@ -88,12 +88,8 @@ const maxMessageLength = 2_000;
 const bounded = (message: string): string =>
   message.length <= maxMessageLength ? message : `${message.slice(0, maxMessageLength)}…`;
 
-/** Code of an error that graphql itself made while it executed the operation. */
-function codeOf({ path, nodes }: GraphQLError): RequestErrorCode {
-  const isVariable = nodes?.[0]?.kind === Kind.VARIABLE_DEFINITION;
-  // An error with a path concerns an argument whose variable has no value.
-  return isVariable || path !== undefined ? 'BAD_USER_INPUT' : 'BAD_REQUEST';
-}
+/** Code of an error that graphql itself made. During execution such an error concerns an argument without a value. */
+const codeOf = ({ path }: GraphQLError): RequestErrorCode => (path === undefined ? 'BAD_REQUEST' : 'BAD_USER_INPUT');
 
 /** A result as it is sent, with `publicError` for each of its errors. */
 export const publicResult = (result: ExecutionResult): ExecutionResult =>

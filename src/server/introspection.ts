@@ -49,7 +49,7 @@ export interface IntrospectionRequest {
 
 /**
  * Counts the characters of the result of an introspection field, and stops at a limit. Aliases and fragments multiply
- * within the result, so that a count of the selections says nothing about its size. The resolvers of introspection only
+ * within the result, so that the number of selections does not bound its size. The resolvers of introspection only
  * read the schema, so counting costs no more than the characters that it counts.
  * @returns the number of characters, or a number above `limit`
  */

@@ -115,11 +115,25 @@ export async function runOperation(
   try {
     const pipeline = args.kind === 'subscription' ? args.subscribe : args.execute;
     // Envelop types the result of neither function. It is that of graphql's own function of the same name.
-    return (await pipeline(args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
+    const result = (await pipeline(args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
+    return isRejection(result) ? { errors: result.errors.map(rejection) } : result;
   } catch (error) {
     return { errors: [maskError(error)] };
   }
 }
+
+/** Result of an operation that was rejected before its execution. */
+export interface Rejection {
+  readonly errors: readonly GraphQLError[];
+}
+
+/** Whether an operation was rejected before its execution. The failure of a field has a path. */
+export const isRejection = (result: ExecutionResult | AsyncIterable<ExecutionResult>): result is Rejection =>
+  'errors' in result && !('data' in result) && result.errors?.every(({ path }) => path === undefined) === true;
+
+/** graphql gives its own errors no code: at this point they concern the values of variables. */
+const rejection = (error: GraphQLError): GraphQLError =>
+  error.extensions['code'] === undefined ? requestError('BAD_USER_INPUT', error.message, { at: error }) : error;
 
 /** The results of a subscription, with its failure as the last result. */
 export async function* resultsUntilFailure(

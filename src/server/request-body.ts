@@ -6,7 +6,7 @@ export class BodyTooLargeError extends Error {
 }
 
 /**
- * Reads a request's body up to a limit. The limit is enforced on the received bytes, whatever length was announced.
+ * Reads a request's body up to a limit. The limit is enforced on the received bytes and not on the announced length.
  * @throws {BodyTooLargeError}
  * @throws the connection's error when the client goes away
  */

@@ -29,7 +29,7 @@ export interface ErrorHttp {
 
 /**
  * Status of each code: https://graphql.github.io/graphql-over-http. Under `application/json`, a well-formed response to
- * a well-formed request has 200, whatever is wrong with the GraphQL in it.
+ * a well-formed request has 200, even if the GraphQL in it is wrong.
  */
 const httpByCode: Readonly<Record<RequestErrorCode, ErrorHttp & { readonly status: number }>> = {
   BAD_REQUEST: { status: 422, jsonStatus: 400 },
@@ -67,7 +67,7 @@ export function requestError(
   });
 }
 
-/** HTTP response that an error asks for; null if it concerns only a part of the result. */
+/** HTTP response that belongs to an error; null if the error concerns only a part of the result. */
 export function httpOf({ extensions }: GraphQLError): ErrorHttp | null {
   const http: unknown = extensions['http'];
   return isErrorHttp(http) ? http : null;

@@ -5,7 +5,7 @@ import type { Authenticate } from '../context/authenticate.ts';
 import type { RequestHeaders } from '../context/request-headers.ts';
 import { DirectResults, type ResultReceiver } from './direct-results.ts';
 import { publicError, publicResult } from './graphql-error.ts';
-import { type OperationDeps, openOperation, runOperation } from './operation.ts';
+import { isRejection, type OperationDeps, openOperation, runOperation } from './operation.ts';
 import type { SharedFlow } from './shared-flow.ts';
 import { textOf } from './shared-result.ts';
 
@@ -101,8 +101,8 @@ export class SocketOperation implements ResultReceiver {
       return null;
     }
     const result = await runOperation(args, this.#deps.maskError);
-    if (!isAsyncIterable(result) && isRejection(result)) {
-      this.fail(...(result.errors ?? []));
+    if (isRejection(result)) {
+      this.fail(...result.errors);
       return null;
     }
     const flow = direct.take();
@@ -125,7 +125,3 @@ export class SocketOperation implements ResultReceiver {
     return true;
   }
 }
-
-/** Whether the operation was rejected before its execution. The failure of a field has a path. */
-const isRejection = (result: ExecutionResult): boolean =>
-  !('data' in result) && result.errors?.every(({ path }) => path === undefined) === true;

@@ -86,7 +86,7 @@ export function useHttp({
       if (!isHttp(serverContext) || Array.isArray(result) || isAsyncIterable(result)) return;
       const accepted = jsonTypeOf(parseAccept(request.headers.get('accept')));
       // A client that reads only `multipart/mixed` receives one part, by Yoga.
-      if (accepted === null && resultProcessor !== undefined) return;
+      if (accepted === null && resultProcessor !== undefined && 'data' in result) return;
       const mediaType = accepted ?? jsonType;
       setResultProcessor((single, { Response }) => {
         // Streams and batches were excluded above.

@@ -20,7 +20,7 @@ import {
 } from '../operation-cost.ts';
 import { type ErrorHttp, requestError } from '../request-error.ts';
 
-/** What one operation may be at most. */
+/** Limits of one operation. */
 export interface OperationLimits {
   /** Tokens of the document, including all its operations and fragments. */
   readonly maxTokens: number;
@@ -31,7 +31,7 @@ export interface OperationLimits {
   readonly maxUpstreamCalls: number;
 }
 
-/** The arguments of an execution, of which only these count here. */
+/** Arguments of an execution that this plugin reads. */
 interface Execution {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;

@@ -18,11 +18,12 @@ const maxErrors = 20;
  */
 export function useRequestValidation(): Plugin {
   return {
-    onValidate: ({ addValidationRule, validateFn, setValidationFn }) => {
-      addValidationRule(noConditionOnSubscriptionRoot);
-      setValidationFn((...[schema, document, rules, options]: Parameters<typeof validate>) =>
-        validateFn(schema, document, rules, { ...options, maxErrors }),
-      );
+    onValidate: ({ validateFn, setValidationFn }) => {
+      setValidationFn((...[schema, document, rules, options]: Parameters<typeof validate>) => {
+        // This rule comes first and alone, because a rule of graphql throws for such a subscription.
+        const conditions = validateFn(schema, document, [noConditionOnSubscriptionRoot], options);
+        return conditions.length > 0 ? conditions : validateFn(schema, document, rules, { ...options, maxErrors });
+      });
       return ({ valid, result, setResult }) => {
         if (!valid) setResult(result.map((error: Error) => withCode(error)));
       };

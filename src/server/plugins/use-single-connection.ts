@@ -25,7 +25,7 @@ import { type ServerContext, sessionOf, type Yoga } from '../server-context.ts';
 
 export interface SingleConnectionOptions extends Omit<OperationDeps, 'yoga'> {
   readonly connections: LiveConnections;
-  /** Operations that may be under way on one event stream. */
+  /** Operations that can run at the same time on one event stream. */
   readonly maxOperations: number;
   readonly maxBodyBytes: number;
   /**
@@ -37,7 +37,7 @@ export interface SingleConnectionOptions extends Omit<OperationDeps, 'yoga'> {
 
 export const eventStreamPath = '/graphql/stream';
 
-/** An event stream that somebody has reserved, and perhaps opened. */
+/** An event stream that a client has reserved, and perhaps opened. */
 interface EventStream {
   readonly principal: string;
   readonly body: LiveBody;
@@ -49,15 +49,15 @@ interface EventStream {
 /**
  * GraphQL over server-sent events in "single connection mode", for browsers, which have few connections: a client
  * reserves an event stream (PUT), opens it (GET), and sends operations (POST) whose results come over it, until it
- * completes them (DELETE). Whoever has not reserved a stream cannot find out that it exists, and each request is let in
- * by itself, so that the token of a stream is no credential.
+ * completes them (DELETE). Each request is authenticated by itself, and a stream exists only for the caller who reserved
+ * it, so that the token of a stream is no credential.
  */
 export function useSingleConnection(options: SingleConnectionOptions): Plugin<object, ServerContext> {
   const { connections, maxOperations, maxBodyBytes, countConnection, maskError, findDocument } = options;
   const streams = new Map<string, EventStream>();
   let yoga: Pick<Yoga, 'getEnveloped'>;
 
-  /** One that nobody opens is cut off by its pings, which nobody takes. */
+  /** A stream that is never opened ends by its pings, because no client takes them. */
   const reserve = (principal: string): string => {
     const token = randomUUID();
     const operations = new Map<string, AbortController>();

@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { askAt, doors } from '../support/doors.ts';
+import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
+import { accessToken, platformHeaders, startPlatform } from '../support/platform.ts';
+import { plantedSecret } from '../support/secrets.ts';
+import { bearer, startTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
+
+let platform: Awaited<ReturnType<typeof startPlatform>>;
+let issuer: TokenIssuer;
+let service: Gateway;
+let passthrough: Gateway;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  issuer = await startTokenIssuer();
+  service = await startGateway({ platform, env: { ...issuer.env(platform), INTROSPECTION: 'true' } });
+  passthrough = await startGateway({
+    platform,
+    env: { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url },
+  });
+});
+afterAll(async () => {
+  await service.close();
+  await passthrough.close();
+  await issuer[Symbol.asyncDispose]();
+  await platform.close();
+});
+
+/** Sends the head of a POST and no byte of its body, and returns the response to it. */
+const responseToHead = (url: string, headers: Headers) =>
+  new Promise<{ readonly status: number | undefined; readonly text: string }>((resolve, reject) => {
+    const request = httpRequest(url, {
+      method: 'POST',
+      agent: false,
+      headers: { 'content-type': 'application/json', 'content-length': '1000', ...headers },
+    });
+    request.on('error', reject);
+    request.on('response', (response) => {
+      response.toArray().then((chunks) => {
+        resolve({ status: response.statusCode, text: Buffer.concat(chunks).toString() });
+        request.destroy();
+      }, reject);
+    });
+    request.flushHeaders();
+  });
+
+describe('a request without a credential', () => {
+  it.each(['', '/stream'])('is rejected before its body has arrived: /graphql%s', async (path) => {
+    for (const gateway of [service, passthrough]) {
+      const { status, text } = await responseToHead(`${gateway.graphqlUrl}${path}`, {});
+      expect([status, JSON.parse(text).errors[0].extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
+    }
+  });
+
+  it.each(doors)('learns nothing of the schema over %s', async (door) => {
+    for (const query of ['{ exportJobs { nope } }', '{ __schema { queryType { name } } }']) {
+      const { data, text } = await askAt(door, service, { query });
+      expect(data).toBeNull();
+      expect(text).not.toMatch(/nope|ExportJob|Query/);
+    }
+  });
+
+  it('cannot send a document over a socket', async () => {
+    const socket = new WebSocket(service.webSocketUrl, 'graphql-transport-ws');
+    await once(socket, 'open');
+    socket.send('{"type":"connection_init"}');
+    const [code] = await once(socket, 'close');
+    expect(code).toBe(4403);
+  });
+});
+
+describe('a caller who may write and not read', () => {
+  let headers: Headers;
+  beforeAll(async () => {
+    headers = bearer(await issuer.sign({ scope: 'exports:write' }));
+  });
+
+  it.each(doors)('receives no messages of validation over %s', async (door) => {
+    const { code, text } = await askAt(door, service, { query: '{ exportJobz { id } }', headers });
+    expect(code).toBe('GRAPHQL_VALIDATION_FAILED');
+    expect(text).not.toMatch(/exportJob/);
+  });
+
+  it.each(doors)('may not introspect over %s', async (door) => {
+    for (const query of ['{ __schema { queryType { name } } }', '{ t: __type(name: "Query") { name } }']) {
+      const { data, code } = await askAt(door, service, { query, headers });
+      expect([data, code]).toEqual([null, 'FORBIDDEN']);
+    }
+  });
+
+  it('may read the name of a type, as clients do in mutations', async () => {
+    const { data } = await askAt('POST', service, { query: 'mutation { __typename }', headers });
+    expect(data).toEqual({ __typename: 'Mutation' });
+  });
+});
+
+describe('a caller who brings a credential of the platform', () => {
+  const introspection = '{ __schema { queryType { name } } }';
+
+  it.each(doors)('introspects over %s after the platform has accepted the credential once', async (door) => {
+    const headers = platformHeaders(await accessToken(platform));
+    platform.clearRequests();
+    const first = await askAt(door, passthrough, { query: introspection, headers });
+    expect(first.data).toEqual({ __schema: { queryType: { name: 'Query' } } });
+    const calls = platform.requests.length;
+    await askAt(door, passthrough, { query: introspection, headers });
+    expect(platform.requests.length).toBe(calls);
+    expect(calls).toBeLessThanOrEqual(1);
+  });
+
+  it.each(doors)('that the platform rejects learns nothing of the schema over %s', async (door) => {
+    const headers = platformHeaders(plantedSecret(`invented-${door.replaceAll(' ', '-')}`));
+    for (const query of [introspection, '{ exportJobz { id } }']) {
+      const { data, code, text } = await askAt(door, passthrough, { query, headers });
+      expect([data, code]).toEqual([null, 'UNAUTHENTICATED']);
+      expect(text).not.toMatch(/exportJob|queryType/);
+    }
+  });
+});
