@@ -1,5 +1,14 @@
 import type { GraphQLError } from 'graphql';
-import { CloseCode, type Message, MessageType, parseMessage, type SubscribeMessage } from 'graphql-ws';
+import {
+  CloseCode,
+  type Message,
+  MessageType,
+  type PingMessage,
+  type PongMessage,
+  parseMessage,
+  type SubscribeMessage,
+  type SubscribePayload,
+} from 'graphql-ws';
 import { connectionHeaders, type RequestHeaders } from '../context/request-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../errors.ts';
 import type { Clock, Deadline } from '../runtime/clock.ts';
@@ -23,6 +32,9 @@ const connectionInitTimeoutMs = 3_000;
 /** Bytes that a close frame holds beside its code. Of more, ws makes no frame, but throws. */
 const maxCloseReasonBytes = 123;
 
+/** Characters of operations that may wait on one socket until its client reads. One message may be larger. */
+const maxQueuedLength = 1_000_000;
+
 /**
  * With these ends the stream of a caller who has no right to it any more, and the operation of one who is no longer let
  * in. All operations of a socket are the same caller's, so the socket ends with it. A field that is refused is a result.
@@ -43,6 +55,9 @@ export class GraphqlSocket implements OperationSocket {
   #acknowledged = false;
   /** A list takes a quarter of the memory of a map, and most sockets have one. */
   #operations: readonly SocketOperation[] = [];
+  /** Operations that begin, one after another, when the client has read earlier results. */
+  #queue: readonly QueuedOperation[] = [];
+  #draining = false;
 
   constructor(options: GraphqlSocketOptions, sender: SocketSender, headers: RequestHeaders) {
     this.#options = options;
@@ -55,13 +70,13 @@ export class GraphqlSocket implements OperationSocket {
   }
 
   /**
-   * Takes a message of the client.
-   * @throws what is wrong here, and not with the message
+   * Handles a message of the client.
+   * @throws {Error} a fault of the gateway, not of the message
    */
   async receive(text: string): Promise<void> {
     let message: Message;
     try {
-      message = parseMessage(text);
+      message = readMessage(text);
     } catch {
       this.#refuseMessage();
       return;
@@ -78,7 +93,7 @@ export class GraphqlSocket implements OperationSocket {
       case MessageType.Pong:
         return;
       case MessageType.Subscribe:
-        await this.#subscribe(message);
+        await this.#subscribe(message, text.length);
         return;
       case MessageType.Complete:
         this.#find(message.id)?.cancel();
@@ -107,6 +122,7 @@ export class GraphqlSocket implements OperationSocket {
 
   ended(operation: SocketOperation): void {
     this.#operations = this.#operations.filter((each) => each !== operation);
+    if (this.#queue.length > 0) this.#queue = this.#queue.filter((queued) => queued.operation !== operation);
   }
 
   failed(errors: readonly GraphQLError[]): void {
@@ -135,7 +151,7 @@ export class GraphqlSocket implements OperationSocket {
     void this.send(JSON.stringify({ type: MessageType.ConnectionAck }));
   }
 
-  async #subscribe({ id, payload }: SubscribeMessage): Promise<void> {
+  async #subscribe({ id, payload }: SubscribeMessage, length: number): Promise<void> {
     if (!this.#acknowledged) {
       this.#close(CloseCode.Unauthorized, 'Unauthorized');
       return;
@@ -149,7 +165,32 @@ export class GraphqlSocket implements OperationSocket {
     const operation = new SocketOperation(id, this, this.#options);
     this.#operations = [...this.#operations, operation];
     if (full) operation.fail(tooManyOperations(maxOperations));
-    else await operation.run(payload, this.#headers);
+    else if (this.#sender.room() === undefined) await operation.run(payload, this.#headers);
+    else await this.#enqueue({ operation, payload, length });
+  }
+
+  /** Runs an operation after the client has read what it requested before. */
+  async #enqueue(queued: QueuedOperation): Promise<void> {
+    const length = this.#queue.reduce((sum, each) => sum + each.length, 0);
+    if (length > 0 && length + queued.length > maxQueuedLength) {
+      this.#close(tryAgainLater, 'Too many operations wait because responses are not read.');
+      return;
+    }
+    this.#queue = [...this.#queue, queued];
+    if (this.#draining) return;
+    this.#draining = true;
+    for (;;) {
+      const room = this.#sender.room();
+      if (room !== undefined) {
+        await room;
+        continue;
+      }
+      const [next, ...rest] = this.#queue;
+      if (next === undefined) break;
+      this.#queue = rest;
+      await next.operation.run(next.payload, this.#headers);
+    }
+    this.#draining = false;
   }
 
   #find(id: string): SocketOperation | undefined {
@@ -165,6 +206,26 @@ export class GraphqlSocket implements OperationSocket {
     this.#sender.close(code, reason.slice(0, read));
   }
 }
+
+interface QueuedOperation {
+  readonly operation: SocketOperation;
+  readonly payload: SubscribePayload;
+  /** Characters of its message. */
+  readonly length: number;
+}
+
+/** @throws {Error} the text is no message of the protocol */
+function readMessage(text: string): Message {
+  const value: unknown = JSON.parse(text);
+  // The protocol allows only objects as payload of these two, but old Apollo Routers send text.
+  return isHeartbeat(value) ? value : parseMessage(value);
+}
+
+const isHeartbeat = (value: unknown): value is PingMessage | PongMessage =>
+  typeof value === 'object' &&
+  value !== null &&
+  'type' in value &&
+  (value.type === MessageType.Ping || value.type === MessageType.Pong);
 
 const tooManyOperations = (most: number) =>
   new RateLimitedError({ message: `At most ${most} operations may be under way on one socket.` });

@@ -44,6 +44,7 @@ export class SocketOperation implements ResultReceiver {
 
   /** Resolves when the operation is over, or its results flow. */
   async run(payload: SubscribePayload, headers: RequestHeaders): Promise<void> {
+    if (this.#over) return;
     try {
       const result = await this.#start(payload, headers);
       if (result === null) return;

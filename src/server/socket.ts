@@ -13,6 +13,8 @@ export interface SocketSender {
    * then; undefined: there is room. What one turn of the event loop brings goes out in one write.
    */
   send(data: string): Promise<void> | undefined;
+  /** Resolves when at most 64 KiB wait to be read by the client, or none can be sent any more; undefined: that is so. */
+  room(): Promise<void> | undefined;
   close(code?: number, reason?: string): void;
 }
 
@@ -42,6 +44,8 @@ export class AttendedSocket implements SocketSender, LiveConnection {
   readonly #socket: WebSocket;
   readonly #clock: SocketDeps['clock'];
   readonly #stream: SocketDeps['stream'];
+  /** The last message that was more than fits; resolves when it is sent. */
+  #sending: Promise<void> | undefined;
   #pings = 0;
   #answered = 0;
 
@@ -69,10 +73,15 @@ export class AttendedSocket implements SocketSender, LiveConnection {
     if (!this.open || !this.#hasRoom()) return undefined;
     writeTogether(this.#stream);
     if (socket.bufferedAmount + data.length > maxWaitingBytes) {
-      return new Promise((resolve) => socket.send(data, () => resolve()));
+      this.#sending = new Promise((resolve) => socket.send(data, () => resolve()));
+      return this.#sending;
     }
     socket.send(data);
     return undefined;
+  }
+
+  room(): Promise<void> | undefined {
+    return this.open && this.#socket.bufferedAmount > maxWaitingBytes ? this.#sending : undefined;
   }
 
   close(code?: number, reason?: string): void {

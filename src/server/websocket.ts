@@ -13,6 +13,7 @@ import { foreignPage, isFromForeignPage } from './origin.ts';
 import { endRaw, type RawResponse } from './raw-response.ts';
 import { graphqlPath } from './server-context.ts';
 import { AttendedSocket } from './socket.ts';
+import { handleMessages } from './socket-messages.ts';
 
 export interface WebSocketOptions extends GraphqlSocketOptions {
   readonly server: Server;
@@ -42,10 +43,10 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       return;
     }
     const served = new GraphqlSocket(options, sender, headers);
-    socket.on('message', (data) => {
-      // What arrives after the gateway has closed its side begins nothing.
+    handleMessages(socket, (text) => {
+      // A message that arrives after the gateway has closed its side begins nothing.
       if (socket.readyState !== socket.OPEN) return;
-      served.receive(String(data)).catch((error: unknown) => {
+      served.receive(text).catch((error: unknown) => {
         logger.error({ err: error }, 'a socket failed');
         sender.close(CloseCode.InternalServerError, 'Internal server error');
       });

@@ -78,13 +78,14 @@ const formOf = (text: string): unknown => {
 /** Bytes of a reason that ws takes; of one more, it throws. */
 const maxReasonBytes = 123;
 
-function listen(): Heard & SocketSender & { send(text: string): undefined } {
+function listen(room: () => Promise<void> | undefined): Heard & SocketSender & { send(text: string): undefined } {
   const heard = {
     get open() {
       return heard.closed === null;
     },
     messages: [] as unknown[],
     closed: null as number | null,
+    room,
     send: (text: string): undefined => {
       if (heard.closed === null) heard.messages.push(formOf(text));
     },
@@ -96,9 +97,15 @@ function listen(): Heard & SocketSender & { send(text: string): undefined } {
   return heard;
 }
 
-function ours({ maxOperations = 10 } = {}): Side {
+interface OurOptions {
+  readonly maxOperations?: number;
+  /** Resolves when the client has read; undefined: it has. */
+  readonly room?: () => Promise<void> | undefined;
+}
+
+function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): Side {
   const maskError = createErrorMask(createLogger({ level: 'silent' }));
-  const heard = listen();
+  const heard = listen(room);
   // Of the context of the gateway, only the principal is looked at here.
   const yoga = createYoga({ schema, context: { principal: 'x' }, logging: false }) as unknown as Yoga;
   const socket = new GraphqlSocket(
@@ -124,7 +131,7 @@ function ours({ maxOperations = 10 } = {}): Side {
 
 /** The server of graphql-ws itself. */
 function reference(): Side {
-  const heard = listen();
+  const heard = listen(() => undefined);
   let take = async (_: string): Promise<void> => {};
   makeServer({ schema }).opened(
     {
@@ -243,6 +250,18 @@ describe('a socket', () => {
     expect(closed).toBeNull();
   });
 
+  it.each([
+    { type: 'ping', payload: 'text' },
+    { type: 'ping', payload: 1 },
+    { type: 'ping', payload: [true] },
+  ])('echoes any payload of a ping, as old routers send them: $payload', async (ping) => {
+    const pong = { type: 'pong', payload: 'text' };
+    const { messages, closed } = await play(ours(), [init, ping, pong, subscribe('{ hello }')]);
+    expect(messages[1]).toEqual({ ...ping, type: 'pong' });
+    expect(messages).toHaveLength(4);
+    expect(closed).toBeNull();
+  });
+
   it.each(['connection_ack', 'next', 'error'])('that says what only servers say is closed: %s', async (type) => {
     const payload = type === 'error' ? [{ message: 'x' }] : { data: {} };
     expect((await play(ours(), [init, { id: '1', type, payload }])).closed).toBe(4400);
@@ -269,5 +288,55 @@ describe('a socket', () => {
     const { messages } = await play(side, [init, silent('a'), silent('b'), silent('c'), complete('a'), silent('d')]);
     expect(messages).toEqual([{ type: 'connection_ack' }, { id: 'c', type: 'error', payload: 1 }]);
     expect(side.heard.closed).toBeNull();
+  });
+});
+
+describe('a socket whose client does not read', () => {
+  /** A client that reads nothing until it is told to. */
+  const unread = () => {
+    let read = () => {};
+    let waiting: Promise<void> | undefined = new Promise((resolve) => {
+      read = resolve;
+    });
+    const side = ours({ maxOperations: 3, room: () => waiting });
+    return {
+      side,
+      read: () => {
+        waiting = undefined;
+        read();
+        return settle();
+      },
+    };
+  };
+  const results = ({ heard }: Side) => heard.messages.filter((message) => JSON.stringify(message).includes('"next"'));
+
+  it('executes its next operations when the client has read, in order', async () => {
+    const { side, read } = unread();
+    await play(side, [init, subscribe('{ hello }', 'a'), subscribe('mutation { set(to: 1) }', 'b')]);
+    expect(side.heard.messages).toEqual([{ type: 'connection_ack' }]);
+    await read();
+    expect(results(side)).toMatchObject([{ id: 'a' }, { id: 'b' }]);
+  });
+
+  it('does not execute what was completed meanwhile', async () => {
+    const { side, read } = unread();
+    await play(side, [init, subscribe('{ hello }', 'a'), subscribe('{ hello }', 'b'), complete('a')]);
+    await read();
+    expect(results(side)).toMatchObject([{ id: 'b' }]);
+  });
+
+  it('holds no more operations than it may execute', async () => {
+    const { side } = unread();
+    await play(side, [init, ...['a', 'b', 'c', 'd'].map((id) => subscribe('{ hello }', id))]);
+    expect(side.heard.messages.slice(1)).toEqual([{ id: 'd', type: 'error', payload: 1 }]);
+  });
+
+  it('is closed when the operations that wait are too large', async () => {
+    const { side } = unread();
+    const half = (id: string, length: number) => subscribe(`{ hello } #${'x'.repeat(length)}`, id);
+    await play(side, [init, half('a', 499_000), half('b', 499_000)]);
+    expect(side.heard.closed).toBeNull();
+    await play(side, [half('c', 2_000)]);
+    expect(side.heard.closed).toBe(1013);
   });
 });

@@ -32,9 +32,12 @@ let failure: GatewayError;
 /** Resolves when the signal of a query aborts. */
 let givenUp: Promise<void>;
 let asked: Promise<void>;
+/** Called for each operation. */
+let onAdmit: () => void;
 
 beforeEach(async () => {
   refusal = null;
+  onAdmit = () => {};
   let onAsked = () => {};
   asked = new Promise((resolve) => {
     onAsked = resolve;
@@ -85,13 +88,16 @@ beforeEach(async () => {
     corsOrigins: [],
     servesHost: () => true,
     maxMessageBytes: 10_000,
-    maxOperations: 10,
+    maxOperations: 1_000,
     connections: createLiveConnections({ clock }),
     findDocument: ({ query }) => query ?? '',
     clock,
     logger,
     maskError,
-    admit: async () => testSession(),
+    admit: async () => {
+      onAdmit();
+      return testSession();
+    },
     authorize: async () => {
       if (refusal !== null) throw refusal;
     },
@@ -205,5 +211,27 @@ describe('a query that its client completes', () => {
       { id: '1', type: 'next', payload: { data: { __typename: 'Query' } } },
       { id: '1', type: 'complete' },
     ]);
+  });
+});
+
+describe('many messages that arrive at once', () => {
+  it('are handled in several turns of the event loop', async () => {
+    const { subscribe, has } = await connect();
+    let turns = 0;
+    let running = true;
+    const countTurns = () => {
+      turns += 1;
+      if (running) setImmediate(countTurns);
+    };
+    const handledIn: number[] = [];
+    onAdmit = () => handledIn.push(turns);
+    countTurns();
+    const count = 500;
+    for (let index = 0; index < count; index += 1) subscribe('{ __typename }', String(index));
+    await has(1 + 2 * count);
+    running = false;
+    expect(handledIn).toHaveLength(count);
+    const mostInTurn = Math.max(...handledIn.map((turn) => handledIn.filter((each) => each === turn).length));
+    expect(mostInTurn).toBeLessThanOrEqual(16);
   });
 });
