@@ -19,6 +19,7 @@ import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
 import { startRedis } from './runtime/redis.ts';
+import { untilAborted } from './runtime/until-aborted.ts';
 import { schema } from './schema/index.ts';
 import { createCallbacks } from './server/callbacks.ts';
 import { createCors } from './server/cors.ts';
@@ -32,6 +33,7 @@ import { startWebSocketServer } from './server/websocket.ts';
 import { createYogaServer } from './server/yoga.ts';
 import {
   createClientCredential,
+  createCredentialReport,
   createOperationCalls,
   createPassthroughCredential,
   createUpstream,
@@ -80,6 +82,12 @@ export async function startApp(options: AppOptions): Promise<App> {
  */
 const connectionRate = { perSecond: 500, burst: 10_000 };
 
+/**
+ * How long the start waits for the first token, in milliseconds: so that `/readyz` is right from the start. A token
+ * service that takes longer delays the start no further.
+ */
+const firstTokenMs = 500;
+
 async function start(
   { config, platform, clock = systemClock, connectionClock = systemClock, logger }: AppOptions,
   lifecycle: Lifecycle,
@@ -89,10 +97,12 @@ async function start(
   const findDocument = await createDocuments(config.trustedDocuments);
 
   const lifetime = new AbortController();
+  const credentialFailed = createCredentialReport({ clock, logger: log });
   const upstream = createUpstream({
     baseUrl: platform.baseUrl,
     clock,
     metrics: metrics.upstream,
+    credentialFailed,
     callTimeoutMs: config.upstream.timeoutMs,
     callsPerSecond: config.upstream.callsPerSecond,
     compression: config.platform.kind === 'remote',
@@ -100,11 +110,17 @@ async function start(
   lifecycle.add('upstream connections', () => upstream[Symbol.asyncDispose]());
   lifecycle.add('calls upstream', () => lifetime.abort(new ShuttingDownError()));
 
+  let hasToken = () => true;
+  let firstToken: Promise<void> = Promise.resolve();
   const { mode, ownCredential, authenticate } = createAuthentication({
     auth: config.auth,
     createOwnCredential: (client) => {
       const { imsUrl } = platform;
-      const credential = createClientCredential({ ...client, imsUrl, clock, metrics: metrics.upstream });
+      const failed = credentialFailed;
+      const credential = createClientCredential({ ...client, imsUrl, clock, metrics: metrics.upstream, failed });
+      hasToken = () => credential.isReady;
+      // An operator learns of a wrong secret at start, not from the first caller.
+      if (config.auth.mode === 'service') firstToken = credential.start();
       lifecycle.add('platform credential', () => credential[Symbol.asyncDispose]());
       return credential;
     },
@@ -217,6 +233,7 @@ async function start(
       logger: log,
     }),
     metrics: metrics.render,
+    isReady: () => hasToken(),
     servesHost,
     servesPage: (request) => config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),
     cors,
@@ -249,5 +266,7 @@ async function start(
   lifecycle.add('connections', () => http.close({ clock: connectionClock, drainMs, connections }));
   lifecycle.add('readiness', () => http.startDraining());
 
+  using deadline = connectionClock.deadline(firstTokenMs);
+  await untilAborted(firstToken, deadline.signal).catch(() => {});
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
 }

@@ -20,6 +20,8 @@ export interface HttpServerOptions {
   readonly graphql: Handler;
   readonly files: Handler;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** False while operations cannot be served, although the process is alive. */
+  readonly isReady: () => boolean;
   readonly servesHost: ServesHost;
   /** Whether the page that made a browser send this GET may use the gateway. */
   readonly servesPage: (request: IncomingMessage) => boolean;
@@ -64,12 +66,18 @@ const leavingShare = 0.8;
 
 /** The HTTP host: which path is answered by whom, and what holds for all of them. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { graphql, files, metrics, keepAliveTimeoutMs, servesHost, servesPage, cors, clock, logger } = options;
+  const { graphql, files, metrics, isReady, keepAliveTimeoutMs, servesHost, servesPage, cors, clock, logger } = options;
   const active = new Set<ServerResponse>();
   /** Those of WebSockets too. */
   const sockets = new Set<Socket>();
   const lingering = createLingering(clock);
   let draining = false;
+
+  const sendReadiness = (response: ServerResponse): void => {
+    if (draining) sendText(response, 503, 'shutting down');
+    else if (isReady()) sendText(response, 200, 'ready');
+    else sendText(response, 503, 'no access token for the platform');
+  };
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
@@ -97,7 +105,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     } else if (path === '/healthz') {
       sendText(response, 200, 'ok');
     } else if (path === '/readyz') {
-      sendText(response, draining ? 503 : 200, draining ? 'shutting down' : 'ready');
+      sendReadiness(response);
     } else if (path === '/metrics') {
       const { contentType, body } = await metrics();
       response.writeHead(200, { 'content-type': contentType }).end(body);

@@ -33,7 +33,21 @@ const lostAnswerStatuses: ReadonlySet<number> = new Set([502, 504]);
 const notImplemented = 501;
 
 /**
- * What an answer with a status other than 2xx means. The status line decides, never the digits within a code.
+ * What a response with a status other than 2xx means. The status line decides, never the digits within a code. The error
+ * names the party that can correct it:
+ *
+ * | Response | Error | Who can correct it |
+ * |---|---|---|
+ * | 400, 422 about an argument | InvalidInputError | the caller's input |
+ * | 401, 403 about the credential | UnauthenticatedError | the caller's credential |
+ * | the same, where the gateway's own credential was sent | GatewayCredentialError (see authorization.ts) | the operator |
+ * | 400, 401, 403 of the token service | GatewayCredentialError (see ims.ts) | the operator |
+ * | other 403, 401 of Data Access | ForbiddenError | the caller's rights |
+ * | 404, 409, 412 | NotFoundError, ConflictError | the caller's input |
+ * | 429 | RateLimitedError | time |
+ * | 502, 504 after a create | OutcomeUnknownError | a look for the result |
+ * | any other | PlatformError | the platform |
+ *
  * @param answer.text the body, decoded; may be empty or anything else
  * @param sentRequestId the `x-request-id` of the request, used when the answer names none
  */
@@ -91,7 +105,10 @@ function errorOf(
   if (path !== null) return new InvalidInputError([{ path, message: reason ?? message }], { message, upstream });
   switch (status) {
     case 401:
-      return new UnauthenticatedError(options);
+      // Data Access itself returns 401, not 403, for data that the credential may not read.
+      return service === 'data-access' && !body.fromGateway
+        ? new ForbiddenError(options)
+        : new UnauthenticatedError(options);
     case 403:
       return body.fromGateway && body.code !== null && credentialCodes.has(body.code)
         ? new UnauthenticatedError(options)

@@ -5,6 +5,7 @@ import { withBudget } from './budget.ts';
 import type { CallLayer, UpstreamCall } from './call.ts';
 import { withDeadline } from './call-scope.ts';
 import { withCircuit } from './circuit.ts';
+import type { CredentialReport } from './credential-report.ts';
 import { type Download, openDownload } from './download.ts';
 import { withOperationCalls } from './operation-calls.ts';
 import { withRetry } from './retry.ts';
@@ -23,6 +24,7 @@ export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'>, Buck
   /** Chance, from 0 to below 1. */
   readonly random: () => number;
   readonly accepted: AcceptedCredentials;
+  readonly credentialFailed: CredentialReport;
 }
 
 /** The one HTTP client beneath all platform APIs. */
@@ -50,10 +52,11 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   // Made once, for what both kinds of calls do counts for the same circuits and budgets.
   const circuit = withCircuit(options);
   const budget = withBudget(options);
+  const authorization = withAuthorization(options.credentialFailed);
   const acceptance = withAcceptance(options.accepted);
   const deadline = withDeadline(clock, callTimeoutMs);
   const exchange: CallLayer = (send) =>
-    withAuthorization(circuit(withOperationCalls(budget(acceptance(withTenant(send))))));
+    authorization(circuit(withOperationCalls(budget(acceptance(withTenant(send))))));
   const send: UpstreamCall = (request) => sendOnce({ ...options, dispatcher: calls }, request);
   return {
     call: withSingleFlight(options)(deadline(withRetry(options)(exchange(send)))),

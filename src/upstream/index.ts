@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { AcceptedCredentials } from './accepted-credentials.ts';
 import type { PlatformRequest } from './call.ts';
 import { createLedger } from './create-ledger.ts';
+import type { CredentialReport } from './credential-report.ts';
 import { createHttpClient } from './http-client.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 import type { Upstream } from './platform-api.ts';
@@ -12,6 +13,7 @@ import { poolOptions } from './pool-options.ts';
 import { proveCredential } from './prove-credential.ts';
 
 export { createPassthroughCredential } from './credential.ts';
+export { createCredentialReport } from './credential-report.ts';
 export { type ClientCredential, createClientCredential } from './ims.ts';
 export type { AnomalyKind, UpstreamMetrics } from './metrics.ts';
 export { createOperationCalls } from './operation-calls.ts';
@@ -21,6 +23,8 @@ export interface UpstreamOptions {
   readonly baseUrl: string | URL;
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
+  /** Called for each call for which the platform rejected the gateway's own credential. */
+  readonly credentialFailed: CredentialReport;
   /**
    * How long a call may take, with all its repetitions, the pauses between them and what it waits for the budget: there
    * is no other limit for a single attempt. Of a download: until its headers are there.
@@ -70,6 +74,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     burst: Math.max(1, callsPerSecond * burstSeconds),
     random,
     accepted,
+    credentialFailed: options.credentialFailed,
   });
   const ledger = createLedger(clock);
 

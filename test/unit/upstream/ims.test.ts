@@ -25,6 +25,7 @@ function credentialAt(imsUrl: string, clock: FakeClock, metrics = new MetricsRec
     scopes: ['openid', 'AdobeID'],
     clock,
     metrics,
+    failed: () => {},
   });
 }
 
@@ -133,7 +134,7 @@ describe('client credential', () => {
     },
   );
 
-  it('forgets a failure: the next call asks again', async () => {
+  it('shares one pause after a failure, and recovers without a call', async () => {
     const answers: Answer[] = [
       (_request, response) => sendJson(response, 429, {}, { 'retry-after': '3' }),
       (_request, response) => sendJson(response, 200, { token_type: 'bearer' }),
@@ -141,11 +142,110 @@ describe('client credential', () => {
       tokens(),
     ];
     await using stub = await startStub((request, response) => answers.shift()?.(request, response));
+    const [clock, metrics] = [new FakeClock(), new MetricsRecorder()];
+    await using credential = credentialAt(stub.url, clock, metrics);
+    for (let call = 0; call < 5; call += 1) {
+      await expect(credential.headers(signal)).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 3_000 });
+    }
+    expect(stub.requests).toHaveLength(1);
+    expect(credential.isReady).toBe(false);
+    await clock.advanceBy(2_999);
+    expect(stub.requests).toHaveLength(1);
+    await clock.advanceBy(1);
+    await metrics.ended(2);
+    // Pauses of half a second and of a second are short enough to wait for.
+    const third = credential.headers(signal).catch((error: unknown) => error);
+    await clock.tick();
+    expect(await third).toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+    const fourth = credential.headers(signal);
+    await clock.tick();
+    expect(await fourth).toMatchObject({ authorization: 'Bearer token-1' });
+    expect(stub.requests).toHaveLength(4);
+    expect(credential.isReady).toBe(true);
+    await clock.advanceBy(60_000);
+    expect(stub.requests).toHaveLength(4);
+  });
+
+  it('doubles the pause while nothing but failures come, up to 30 seconds', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 400, { error: 'invalid_client' }));
+    const [clock, metrics] = [new FakeClock(), new MetricsRecorder()];
+    await using credential = credentialAt(stub.url, clock, metrics);
+    await credential.headers(signal).catch(() => {});
+    expect(credential.isReady).toBe(false);
+    const startMs = clock.now().getTime();
+    const times: number[] = [];
+    for (let request = 2; request <= 10; request += 1) {
+      await clock.tick();
+      await metrics.ended(request);
+      times.push(clock.now().getTime() - startMs);
+    }
+    const pauses = times.map((time, index) => time - (times[index - 1] ?? 0));
+    expect(pauses).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  });
+
+  it('replaces rejected tokens at most once in 30 seconds, whoever brings them', async () => {
+    await using stub = await startStub(tokens());
+    const clock = new FakeClock();
+    await using credential = credentialAt(stub.url, clock);
+    await credential.headers(signal);
+    expect(await credential.headers(signal, 'Bearer token-1')).toMatchObject({ authorization: 'Bearer token-2' });
+    await clock.advanceBy(29_999);
+    for (let call = 0; call < 10; call += 1) expect(await credential.headers(signal, 'Bearer token-2')).toBeNull();
+    expect(stub.requests).toHaveLength(2);
+    await clock.advanceBy(1);
+    expect(await credential.headers(signal, 'Bearer token-2')).toMatchObject({ authorization: 'Bearer token-3' });
+  });
+
+  it('keeps the rejected token in use for other calls until the new one has arrived', async () => {
+    const give = tokens();
+    let answerNow = () => {};
+    await using stub = await startStub((request, response) => {
+      if (stub.requests.length === 1) give(request, response);
+      else answerNow = () => void give(request, response);
+    });
     await using credential = credentialAt(stub.url, new FakeClock());
-    await expect(credential.headers(signal)).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: 3_000 });
-    await expect(credential.headers(signal)).rejects.toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
-    await expect(credential.headers(signal)).rejects.toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+    await credential.headers(signal);
+    const replaced = credential.headers(signal, 'Bearer token-1');
+    await stub.received(2);
     expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+    answerNow();
+    expect(await replaced).toMatchObject({ authorization: 'Bearer token-2' });
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-2' });
+  });
+
+  it('keeps a rejected token when its replacement fails, and asks for no other within 30 seconds', async () => {
+    const answers = [tokens(), (_: unknown, response: Parameters<Answer>[1]) => sendJson(response, 429, {})];
+    await using stub = await startStub((request, response) => (answers.shift() ?? tokens())(request, response));
+    const [clock, metrics] = [new FakeClock(), new MetricsRecorder()];
+    await using credential = credentialAt(stub.url, clock, metrics);
+    await credential.headers(signal);
+    expect(await credential.headers(signal, 'Bearer token-1')).toBeNull();
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+    // The platform rejects the token, and there is no other.
+    expect(credential.isReady).toBe(false);
+    await clock.advanceBy(29_999);
+    expect(stub.requests).toHaveLength(2);
+    await clock.advanceBy(1);
+    await metrics.ended(3);
+    expect(credential.isReady).toBe(true);
+  });
+
+  it('is ready at first, or from its first token on once it has been started', async () => {
+    const give = tokens();
+    let answerNow = () => {};
+    await using stub = await startStub((request, response) => {
+      answerNow = () => void give(request, response);
+    });
+    await using credential = credentialAt(stub.url, new FakeClock());
+    expect(credential.isReady).toBe(true);
+    const started = credential.start();
+    await stub.received(1);
+    expect(credential.isReady).toBe(false);
+    answerNow();
+    await started;
+    expect(credential.isReady).toBe(true);
+    await credential.headers(signal);
+    expect(stub.requests).toHaveLength(1);
   });
 
   it('lets a caller leave without ending the request that others wait for', async () => {
@@ -197,6 +297,7 @@ describe('client credential', () => {
         scopes: [],
         clock: new FakeClock(),
         metrics: new MetricsRecorder(),
+        failed: () => {},
       }).fingerprint;
     expect(at('s3cr3t-value')).toBe(at('s3cr3t-value'));
     expect(at('s3cr3t-value')).not.toBe(at('s3cr3t-value', 'other'));

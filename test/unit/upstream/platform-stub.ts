@@ -132,14 +132,15 @@ export class MetricsRecorder implements UpstreamMetrics {
 export const passthrough: Credential = createPassthroughCredential({ authorization: 'Bearer t-1', apiKey: 'key' });
 
 /** A credential of the gateway's own, of a token host. */
-export const clientCredential = (imsUrl: string): ClientCredential =>
+export const clientCredential = (imsUrl: string, clock = new FakeClock()): ClientCredential =>
   createClientCredential({
     imsUrl,
     clientId: 'client',
     clientSecret: 'secret',
     scopes: [],
-    clock: new FakeClock(),
+    clock,
     metrics: new MetricsRecorder(),
+    failed: () => {},
   });
 
 const tenant = parseTenant('0123456789ABCDEF01234567@AdobeOrg', 'prod');
@@ -163,14 +164,21 @@ export interface TestClientOptions
   readonly signal?: AbortSignal;
   /** What `api` counts its calls against. */
   readonly calls?: OperationCalls;
+  readonly clock?: FakeClock;
 }
 
 /** The clients under test, connected to a stub. Nothing is sent twice unless the test says so. */
 export function connectTo(url: string, options: TestClientOptions = {}): TestClient {
-  const clock = new FakeClock();
   const metrics = new MetricsRecorder();
-  const { credential, signal = new AbortController().signal, maxAttempts = 1, calls, ...rest } = options;
-  const upstream = createUpstream({ baseUrl: url, clock, metrics, maxAttempts, ...rest });
+  const {
+    clock = new FakeClock(),
+    credential,
+    signal = new AbortController().signal,
+    maxAttempts = 1,
+    calls,
+    ...rest
+  } = options;
+  const upstream = createUpstream({ baseUrl: url, clock, metrics, maxAttempts, credentialFailed: () => {}, ...rest });
   return {
     upstream,
     api: upstream.connect(caller(credential), { signal, calls }),

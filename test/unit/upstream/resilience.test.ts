@@ -161,8 +161,9 @@ describe('a read', () => {
     };
     await using ims = await startStub(inTurn(status(503), token));
     await using stub = await startStub(inTurn(status(503), status(401), status(503), good));
-    await using credential = clientCredential(ims.url);
-    await using client = connectTo(stub.url, { ...resilient, credential });
+    const clock = new FakeClock();
+    await using credential = clientCredential(ims.url, clock);
+    await using client = connectTo(stub.url, { ...resilient, credential, clock });
     expect(await client.clock.runUntil(client.api.exportJobs.get(id))).toMatchObject({ id: '7' });
     expect(stub.requests.map(({ headers }) => headers.authorization)).toEqual([
       'Bearer token-1',

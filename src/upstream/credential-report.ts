@@ -1,0 +1,31 @@
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+
+/** One line is logged within this time, in milliseconds. */
+const intervalMs = 60_000;
+
+/** Takes each failure of the gateway's own credential. */
+export type CredentialReport = (error: unknown) => void;
+
+/**
+ * Logs failures of the gateway's own credential: at most one error line per minute, because every call fails while the
+ * credential is wrong. The line contains the reason that the platform gave, and the failures since the last line.
+ */
+export function createCredentialReport({
+  clock,
+  logger,
+}: {
+  readonly clock: Pick<Clock, 'now'>;
+  readonly logger: Pick<Logger, 'error'>;
+}): CredentialReport {
+  let nextAtMs = Number.NEGATIVE_INFINITY;
+  let failures = 0;
+  return (error) => {
+    failures += 1;
+    const nowMs = clock.now().getTime();
+    if (nowMs < nextAtMs) return;
+    nextAtMs = nowMs + intervalMs;
+    logger.error({ err: error, failures }, 'the platform credential of the gateway does not work');
+    failures = 0;
+  };
+}

@@ -1,0 +1,194 @@
+import { GatewayError, ShuttingDownError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
+
+/** An access token of the gateway. Times are milliseconds since 1970. */
+export interface Token {
+  /** The whole header value. */
+  readonly authorization: string;
+  readonly renewAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface TokenKeeperOptions {
+  readonly clock: Clock;
+  /** Requests a token. At most one request is in flight. */
+  readonly request: () => Promise<Token>;
+  /** Called for each request that failed. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Pause after a failed renewal while the present token is still valid, in milliseconds. */
+const renewalPauseMs = 10_000;
+/** A token that the platform rejected is replaced at most once within this time, in milliseconds. */
+const replacementPauseMs = 30_000;
+/** Pause after the first failure while there is no token, in milliseconds. It doubles with each further failure. */
+const firstPauseMs = 250;
+const longestPauseMs = 30_000;
+/** The longest pause that a call waits for, in milliseconds: a failure for a moment then costs it nothing. */
+const longestWaitMs = 1_000;
+/** The longest pause that the token service can impose, in milliseconds. */
+const longestRequestedPauseMs = 300_000;
+
+/**
+ * Keeps the one token of the gateway, which all calls share. The token is requested by the first call that needs it (or
+ * by `start`), renewed in the background before it expires, and replaced after the platform has rejected it. The present
+ * token stays in use until its replacement has arrived.
+ *
+ * After a failure all callers share one pause, in which no request is sent. A call without a token waits for a short pause
+ * to end, and fails at once with the error of the last request in a long one. Once `isReady` has been read as false, a
+ * background task repeats the request after each pause: a gateway that is not ready receives no calls that could do it.
+ */
+export class TokenKeeper {
+  readonly #options: TokenKeeperOptions;
+  readonly #closing = new AbortController();
+  #token: Token | null = null;
+  #renewal: Promise<Token> | null = null;
+  #failure: { readonly error: unknown; readonly count: number; readonly untilMs: number } | null = null;
+  #renewNotBeforeMs = 0;
+  #replaceNotBeforeMs = 0;
+  /** The `Authorization` value that the platform rejected last. */
+  #rejected: string | null = null;
+  /** Whether a token must have arrived before the gateway is ready. */
+  #awaited = false;
+  #recovering = false;
+
+  constructor(options: TokenKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Requests the first token. The gateway is not ready before it has arrived. Resolves when the request has ended. */
+  async start(): Promise<void> {
+    this.#awaited = true;
+    await this.#renew().catch(() => {});
+  }
+
+  /** False while the gateway cannot obtain a token. */
+  get isReady(): boolean {
+    if (this.#failure === null) return !this.#awaited;
+    if (this.#isUsable()) return true;
+    void this.#recover();
+    return false;
+  }
+
+  /** @throws the failure of the token request; the reason of `signal` when it aborts */
+  async current(signal: AbortSignal): Promise<Token> {
+    for (;;) {
+      const nowMs = this.#nowMs();
+      const token = this.#token;
+      if (token !== null && nowMs < token.expiresAtMs) {
+        if (nowMs >= token.renewAtMs && nowMs >= this.#renewNotBeforeMs) this.#renew().catch(() => {});
+        return token;
+      }
+      const pauseMs = this.#failure === null ? 0 : this.#failure.untilMs - nowMs;
+      if (pauseMs <= 0) return await untilAborted(this.#renew(), signal);
+      if (this.#failure !== null && pauseMs > longestWaitMs) throw this.#failure.error;
+      await this.#options.clock.sleep(pauseMs, signal);
+    }
+  }
+
+  /**
+   * The token after the platform has rejected one: the replacement that another call has already caused, or a new one.
+   * @returns null when the token cannot be replaced now, because the last replacement was too recent or this one failed
+   */
+  async replace(rejected: string, signal: AbortSignal): Promise<Token | null> {
+    const token = this.#token;
+    if (token === null || token.authorization !== rejected) return await this.current(signal);
+    this.#rejected = rejected;
+    const nowMs = this.#nowMs();
+    if (this.#renewal === null) {
+      if (nowMs < this.#replaceNotBeforeMs) return null;
+      this.#replaceNotBeforeMs = nowMs + replacementPauseMs;
+    }
+    // Its failure is reported already, and the rejection by the platform says more about the call.
+    const replacement = this.#renew().catch(() => null);
+    return await untilAborted(replacement, signal);
+  }
+
+  /** Gives up the request in flight. */
+  async close(): Promise<void> {
+    this.#closing.abort(new ShuttingDownError());
+    await this.#renewal?.catch(() => {});
+  }
+
+  /** Aborts when the keeper is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** The request in flight, or a new one. It serves all callers, so no caller's signal ends it. */
+  #renew(): Promise<Token> {
+    this.#renewal ??= this.#options
+      .request()
+      .then(
+        (renewed) => {
+          this.#token = renewed;
+          this.#failure = null;
+          this.#awaited = false;
+          return renewed;
+        },
+        (error: unknown) => {
+          this.#fail(error);
+          throw error;
+        },
+      )
+      .finally(() => {
+        this.#renewal = null;
+      });
+    return this.#renewal;
+  }
+
+  #fail(error: unknown): void {
+    const nowMs = this.#nowMs();
+    const count = (this.#failure?.count ?? 0) + 1;
+    this.#failure = { error, count, untilMs: nowMs + pauseMs(error, count) };
+    this.#renewNotBeforeMs = nowMs + renewalPauseMs;
+    if (this.#closing.signal.aborted) return;
+    this.#options.failed(error);
+  }
+
+  /** Repeats the request until there is a usable token. Never rejects. */
+  async #recover(): Promise<void> {
+    if (this.#recovering) return;
+    this.#recovering = true;
+    const { signal } = this.#closing;
+    while (this.#failure !== null && !this.#isUsable() && !signal.aborted) {
+      const waitMs = this.#repeatAtMs(this.#failure.untilMs) - this.#nowMs();
+      try {
+        if (waitMs > 0) await this.#options.clock.sleep(waitMs, signal);
+        else await this.#repeat();
+      } catch {
+        // A failed request is kept in `#failure`, from which the next pause follows; else the keeper is closed.
+      }
+    }
+    this.#recovering = false;
+  }
+
+  async #repeat(): Promise<void> {
+    if (this.#isValid()) this.#replaceNotBeforeMs = this.#nowMs() + replacementPauseMs;
+    await this.#renew();
+  }
+
+  /** A token that is valid by its lifetime, although the platform rejected it, is replaced no more often than others. */
+  #repeatAtMs(untilMs: number): number {
+    return this.#isValid() ? Math.max(untilMs, this.#replaceNotBeforeMs) : untilMs;
+  }
+
+  #isUsable(): boolean {
+    return this.#isValid() && this.#token?.authorization !== this.#rejected;
+  }
+
+  #isValid(): boolean {
+    return this.#token !== null && this.#nowMs() < this.#token.expiresAtMs;
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.now().getTime();
+  }
+}
+
+function pauseMs(error: unknown, count: number): number {
+  const requested = error instanceof GatewayError ? (error.retryAfterMs ?? 0) : 0;
+  const own = Math.min(firstPauseMs * 2 ** Math.min(count - 1, 20), longestPauseMs);
+  return Math.max(own, Math.min(requested, longestRequestedPauseMs));
+}
