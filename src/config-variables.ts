@@ -255,7 +255,7 @@ export const variables = z.object({
   SUBSCRIPTION_CALLBACK_URLS: describe(
     listOf(callbackUrl),
     'none',
-    'Beginnings of the URLs at which federation routers may receive callbacks, separated by commas; without any, there are no callbacks. `*.` stands for the first labels of a name, `*` for any address of `SUBSCRIPTION_CALLBACK_NETWORKS`.',
+    'URLs at which federation routers may receive callbacks, separated by commas: the path of a callback is the one given here, and may have one segment more. Without any, there are no callbacks. `*.` stands for the first labels of a name, `*` for any address of `SUBSCRIPTION_CALLBACK_NETWORKS`.',
   ),
   SUBSCRIPTION_CALLBACK_NETWORKS: describe(
     listOf(network),

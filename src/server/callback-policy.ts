@@ -2,17 +2,17 @@ import { BlockList, isIP } from 'node:net';
 import type { CallbackConfig } from '../config.ts';
 import { isLoopback } from '../runtime/loopback.ts';
 
-/** Where callbacks may go. Everything else is refused before a byte leaves. */
+/** The allowed destinations of callbacks. Others are rejected before the gateway opens a connection. */
 export interface CallbackPolicy {
-  /** Whether a URL may be called, as far as it can be told without looking up its host. */
+  /** Whether a URL is allowed, before its host is looked up. */
   allowsUrl(url: URL): boolean;
-  /** Whether a connection may be made to an address that was found for the name of an allowed URL. */
+  /** Whether the gateway may connect to an address of an allowed URL's host. */
   allowsAddress(hostname: string, address: string): boolean;
 }
 
 /**
- * Callers name the URL, so that without a list they could make the gateway send to any host that it reaches. A name of
- * the list may belong to somebody else by now, so its addresses must be public or named as well.
+ * Callers name the URL. Without a list they could make the gateway send to any host that it reaches. A name of the list
+ * may have a new owner, so that its addresses must be public or listed as well.
  */
 export function createCallbackPolicy({ urls, networks }: CallbackConfig): CallbackPolicy {
   const entries = urls.map((url) => new URL(url));
@@ -30,24 +30,29 @@ export function createCallbackPolicy({ urls, networks }: CallbackConfig): Callba
       url.username === '' &&
       url.password === '' &&
       url.hash === '' &&
-      !encodedSeparator.test(url.pathname) &&
       entries.some(
         (entry) =>
           entry.protocol === url.protocol &&
           entry.port === url.port &&
           hostFits(entry.hostname, url.hostname) &&
-          isBelow(entry.pathname, url.pathname),
+          isCallbackPath(entry.pathname, url.pathname),
       ),
     allowsAddress: (hostname, address) =>
       isPublic(address) || contains(named, address) || (hostname === 'localhost' && isLoopback(address)),
   };
 }
 
-/** What some servers take for a slash, and would leave the path of an entry by. */
-const encodedSeparator = /%2f|%5c/i;
+/**
+ * Routers append the id of the subscription to the configured path. Proxies and servers disagree about the rest of what a
+ * path may hold (`..;`, `%2e`, double encoding, empty segments), and could leave the configured path by it.
+ */
+const cleanSegment = /^(?!\.+$)[\w.~:@=+-]+$/;
 
-const isBelow = (base: string, path: string): boolean =>
-  path === base || path.startsWith(base.endsWith('/') ? base : `${base}/`);
+/** Whether a path is the configured one, or has exactly one clean segment more. */
+function isCallbackPath(base: string, path: string): boolean {
+  const folder = base.endsWith('/') ? base : `${base}/`;
+  return path === base || (path.startsWith(folder) && cleanSegment.test(path.slice(folder.length)));
+}
 
 const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
 
@@ -92,6 +97,6 @@ for (const [address, prefix] of [
   specialPurpose.addSubnet(address, prefix, 'ipv6');
 }
 
-/** Of an address of IPv4 in one of IPv6 it is not looked at which it is: nobody has to write it like that. */
+/** IPv4 addresses that are written as IPv6 addresses count as private, because no router needs that form. */
 const isPublic = (address: string): boolean =>
   !contains(specialPurpose, address) && (isIP(address) === 4 || contains(globalUnicast, address));
