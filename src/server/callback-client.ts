@@ -1,30 +1,45 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { Agent } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import type { CallbackPolicy } from './callback-policy.ts';
+import { type PoolUse, RouterPools } from './router-pools.ts';
 
-/** What became of a callback. After anything but the first there is nobody to be told more. */
+/** The result of a callback. After any but the first, the gateway sends the router nothing more for the subscription. */
 export type CallbackOutcome =
   | 'taken'
-  /** The router does not know the subscription any more (404). */
+  /** The router does not know the subscription (404). */
   | 'gone'
-  /** It was refused, or could not be sent. */
+  /** The router rejected the callback, or it could not be sent. */
   | 'failed';
 
-/** Sends callbacks to routers. Disposing breaks off those that are under way. */
+/** Sends callbacks to routers. Disposing breaks off those in flight. */
 export interface CallbackClient extends AsyncDisposable {
-  /** Never rejects. @param signal gives up between two attempts */
-  send(url: URL, body: string, signal: AbortSignal): Promise<CallbackOutcome>;
+  /** Opens the connections to the router of a URL. The connections close when the last use of them ends. */
+  connect(url: URL): RouterConnection;
+}
+
+/** The way to one callback URL, until it is disposed. */
+export interface RouterConnection extends Disposable {
+  /** Never rejects. */
+  send(body: string, signals: SendSignals): Promise<CallbackOutcome>;
+}
+
+export interface SendSignals {
+  /** Ends the attempts: the request in flight is still awaited, because the router may have taken it. */
+  readonly attempts: AbortSignal;
+  /** Breaks off the request in flight as well. */
+  readonly request?: AbortSignal;
 }
 
 export interface CallbackClientOptions {
-  readonly policy: CallbackPolicy;
+  readonly policy: Pick<CallbackPolicy, 'allowsAddress'>;
   readonly clock: Pick<Clock, 'deadline' | 'sleep'>;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: Pick<CallbackMetrics, 'sent'>;
+  /** Callbacks in flight to one router. The others wait within their deadline. @default 64 */
+  readonly maxInFlightPerRouter?: number;
   /** Numbers from 0 up to 1. @default Math.random */
   readonly random?: () => number;
   /** Finds all addresses of a name. @default that of the machine */
@@ -37,71 +52,67 @@ export type Lookup = (
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void;
 
-/** How long a router may take to answer a callback, in milliseconds: no longer than a client may be silent. */
-const callbackTimeoutMs = 12_000;
+/** Time for the router's response to a callback, in milliseconds: no longer than a client may be silent. */
+export const callbackTimeoutMs = 12_000;
 /** Time to set up a connection, TLS included, in milliseconds. */
 const connectTimeoutMs = 5_000;
-/** How often a callback is sent at most. */
+/** Attempts to send one callback. */
 const maxAttempts = 4;
 /** The longest pause before the second attempt, in milliseconds; it doubles with each further one. */
 const firstPauseMs = 250;
-/** Callbacks that are under way to one router at a time. The others wait for their turn within their deadline. */
-const maxInFlightPerRouter = 64;
-/** Routers that there are connections to at a time. */
-const maxRouters = 256;
-/** Bytes of an answer that are read, so that its connection can be used again. Nothing of it is looked at. */
-const maxAnswerBytes = 16 * 1_024;
+/** Bytes of a response that are read and discarded, so that its connection can be used again. */
+const maxResponseBytes = 16 * 1_024;
 
-/** The version of the protocol, as routers and those who call them back name it to each other. */
+/** The header that names the version of the protocol, in both directions. */
 export const callbackProtocol = { 'subscription-protocol': 'callback/1.0' } as const;
 
 export function createCallbackClient(options: CallbackClientOptions): CallbackClient {
   const { policy, clock, logger, metrics, random = Math.random, lookup = systemLookup } = options;
   let closed = false;
-  const agent = new Agent({
-    connections: maxInFlightPerRouter,
-    maxOrigins: maxRouters,
+  const pools = new RouterPools({
+    connections: options.maxInFlightPerRouter ?? 64,
     connect: { timeout: connectTimeoutMs, lookup: checkedLookup(lookup, policy) },
-    // The deadline of the callback holds for all of it.
-    headersTimeout: 0,
-    bodyTimeout: 0,
   });
 
   /** @returns null: it may be sent again */
-  const sendOnce = async ({ origin, pathname, search }: URL, body: string): Promise<CallbackOutcome | null> => {
+  const sendOnce = async (
+    { dispatcher }: PoolUse,
+    { origin, pathname, search }: URL,
+    body: string,
+    brokenOff: AbortSignal | undefined,
+  ): Promise<CallbackOutcome | null> => {
     using deadline = clock.deadline(callbackTimeoutMs);
-    const { signal } = deadline;
+    const signal = brokenOff === undefined ? deadline.signal : AbortSignal.any([deadline.signal, brokenOff]);
     try {
-      const answer = await agent.request({
-        origin,
+      const response = await dispatcher.request({
         path: `${pathname}${search}`,
         method: 'POST',
         headers: { 'content-type': 'application/json', ...callbackProtocol },
         body,
         signal,
       });
-      // What it answered is known, whatever becomes of the rest.
-      await answer.body.dump({ limit: maxAnswerBytes, signal }).catch(() => {});
-      return outcomeOf(answer.statusCode);
+      // The status decides, also where the rest of the response is long, slow or broken.
+      await response.body.dump({ limit: maxResponseBytes, signal }).catch(() => {});
+      return outcomeOf(response.statusCode);
     } catch (error) {
       if (error instanceof AddressRefusedError) {
         logger.warn({ err: error }, 'a callback was not sent');
         return 'failed';
       }
       logger.debug({ err: error, router: origin }, 'a callback was not answered');
-      // After a silence it may still be taken at some time, and must not come after what follows.
+      // After a silence the router may still take it later. A second one must not follow it then.
       return signal.aborted || closed ? 'failed' : null;
     }
   };
 
-  const sendAgain: CallbackClient['send'] = async (url, body, signal) => {
+  const sendAgain = async (use: PoolUse, url: URL, body: string, signals: SendSignals): Promise<CallbackOutcome> => {
     for (let attempt = 1; ; attempt += 1) {
-      const outcome = await sendOnce(url, body);
+      const outcome = await sendOnce(use, url, body, signals.request);
       if (outcome !== null) return outcome;
       if (attempt === maxAttempts) return 'failed';
       try {
         const pauseMs = random() * firstPauseMs * 2 ** (attempt - 1);
-        await clock.sleep(pauseMs, signal);
+        await clock.sleep(pauseMs, signals.attempts);
       } catch {
         return 'failed';
       }
@@ -110,14 +121,20 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
   };
 
   return {
-    send: async (...callback) => {
-      const outcome = await sendAgain(...callback);
-      metrics.sent({ outcome });
-      return outcome;
+    connect: (url) => {
+      const use = pools.use(url.origin);
+      return {
+        send: async (body, signals) => {
+          const outcome = await sendAgain(use, url, body, signals);
+          metrics.sent({ outcome });
+          return outcome;
+        },
+        [Symbol.dispose]: () => use[Symbol.dispose](),
+      };
     },
     [Symbol.asyncDispose]: async () => {
       closed = true;
-      await agent.destroy();
+      await pools[Symbol.asyncDispose]();
     },
   };
 }
@@ -129,17 +146,17 @@ function outcomeOf(status: number): CallbackOutcome | null {
   return status === 429 || status >= 500 ? null : 'failed';
 }
 
-/** Thrown where a name of the list has addresses of the inner network alone that are not named. */
+/** Thrown when a name has only private addresses outside of SUBSCRIPTION_CALLBACK_NETWORKS. */
 class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError';
 }
 
 /**
- * Looks up a name for the connection that is then made to what was found, and to nothing else: whoever answers for the
- * name cannot say one thing to the check and another to the connection.
+ * Looks up a name for a connection, which is then made to one of the checked addresses. A second lookup could return
+ * another address than the checked one.
  */
 const checkedLookup =
-  (lookup: Lookup, policy: CallbackPolicy): LookupFunction =>
+  (lookup: Lookup, policy: Pick<CallbackPolicy, 'allowsAddress'>): LookupFunction =>
   (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, addresses) => {
       const allowed = addresses?.filter(({ address }) => policy.allowsAddress(hostname, address)) ?? [];

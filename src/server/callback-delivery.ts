@@ -1,55 +1,57 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, ShuttingDownError, UpstreamUnreachableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { CallbackClient, CallbackOutcome } from './callback-client.ts';
+import type { CallbackOutcome, RouterConnection, SendSignals } from './callback-client.ts';
 import { type MaskError, publicError, publicResult } from './graphql-error.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { textOf } from './shared-result.ts';
 
-/** Whom a router wants to be called back about what. */
+/** The router's side of one subscription. */
 export interface CallbackTarget {
   readonly url: URL;
   readonly id: string;
-  /** Proves to the router that it is called by whom it has asked. A secret. */
+  /** Proves to the router that the callback comes from the gateway that it has chosen. A secret. */
   readonly verifier: string;
-  /** Within which time the router must hear of the subscription again and again; 0: it need not. */
+  /** Longest time between two checks that the router accepts, in milliseconds; 0: it wants none. */
   readonly heartbeatMs: number;
 }
 
 export interface DeliveryOptions {
-  readonly send: CallbackClient['send'];
+  readonly router: Pick<RouterConnection, 'send'>;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly connections: Pick<LiveConnections, 'add'>;
   readonly maskError: MaskError;
-  /** Aborts when there is no time left for last words. */
+  /** Aborts when no time is left for the last callback. */
   readonly closing: AbortSignal;
+  /** Numbers from 0 up to 1. @default Math.random */
+  readonly random?: (() => number) | undefined;
 }
 
-/** Which part of the heartbeat's interval passes before the next one is sent; the rest is for its way. */
+/** The part of the heartbeat's interval between two checks. The rest is for the way of the check. */
 const heartbeatShare = 2 / 3;
 
-/** Asks a router whether it is the one that has subscribed, and still is. */
-export const confirm = (
-  { url, ...target }: CallbackTarget,
-  send: CallbackClient['send'],
-  signal: AbortSignal,
-): Promise<CallbackOutcome> => send(url, message('check', target), signal);
+/** Sends a check, which a router takes only for a subscription that it has and still wants. */
+export const check = (
+  router: Pick<RouterConnection, 'send'>,
+  target: CallbackTarget,
+  signals: SendSignals,
+): Promise<CallbackOutcome> => router.send(message('check', target), signals);
 
 /**
- * Sends results one after the other, each when the one before was taken, until they end or the router has gone. What
- * changes meanwhile is merged where the results come from. Never rejects.
- * @param operation ends the operation when it aborts; aborted in any case when everything is over
+ * Sends results one after the other, each when the router has taken the one before, until they end or the router has
+ * gone. Changes in between are merged where the results come from. Never rejects.
+ * @param operation ends the operation when it aborts; aborted in any case at the end
  */
 export async function deliver(
   results: AsyncIterable<ExecutionResult>,
   target: CallbackTarget,
   operation: AbortController,
-  { send, clock, connections, maskError, closing }: DeliveryOptions,
+  { router, clock, connections, maskError, closing, random = Math.random }: DeliveryOptions,
 ): Promise<void> {
   const { signal } = operation;
-  // A router would wait for the next heartbeat in vain, and its client would be told that all is complete.
+  // Without a last callback, a router waits for the next heartbeat and then completes its client's subscription.
   const goAway = () => operation.abort(new ShuttingDownError());
-  // How often it wants to hear of it, the router says itself.
+  // The router names its own interval of heartbeats.
   using _ = connections.add({ beat: () => {}, goAway });
 
   const endAfter = (outcome: CallbackOutcome) => {
@@ -67,10 +69,11 @@ export async function deliver(
   const beat = async () => {
     if (target.heartbeatMs === 0) return;
     const pauseMs = target.heartbeatMs * heartbeatShare;
-    await clock.sleep(pauseMs, signal);
+    // Subscriptions that begin together, as after a restart, must not send all their checks together.
+    await clock.sleep(pauseMs * random(), signal);
     for (;;) {
-      // The pause does not wait for the answer: a router that is slow to answer would hear of it too late.
-      await Promise.all([clock.sleep(pauseMs, signal), confirm(target, send, signal).then(endAfter)]);
+      // The pause does not wait for the response, because a slow router would receive the next check too late.
+      await Promise.all([clock.sleep(pauseMs, signal), check(router, target, { attempts: signal }).then(endAfter)]);
     }
   };
   /** @returns the errors that the subscription has ended with */
@@ -78,35 +81,33 @@ export async function deliver(
     for await (const result of results) {
       if (signal.aborted) break;
       const payload = publicResult(result);
-      // Without data, it is the subscription itself that has failed, and not the execution of one of its events.
+      // Without data, the subscription itself has failed, and not the execution of one of its events.
       if (!('data' in payload)) return payload.errors ?? [];
-      endAfter(await send(target.url, message('next', target, `,"payload":${textOf(payload)}`), signal));
+      const body = message('next', target, `,"payload":${textOf(payload)}`);
+      endAfter(await router.send(body, { attempts: signal }));
     }
     return [];
   };
 
   const beating = beat().catch(() => {});
   const ended = await pump().catch((error: unknown) => [publicError(maskError(error))]);
-  const errors = signal.aborted ? lastWords(signal.reason, maskError) : ended;
+  const errors = signal.aborted ? lastErrors(signal.reason, maskError) : ended;
   if (errors !== null) {
     const rest = errors.length === 0 ? '' : `,"errors":${JSON.stringify(errors)}`;
-    await send(target.url, message('complete', target, rest), closing);
+    await router.send(message('complete', target, rest), { attempts: closing });
   }
   operation.abort();
   await beating;
 }
 
-/** Without a word of it, a client would be told by its router that all is complete, or wait for ever. */
-const notTaken = () =>
-  new UpstreamUnreachableError({ message: 'The router did not take what it was called back with.' });
+/** Without this error, the client would take the end for a normal one, or wait without end. */
+const notTaken = () => new UpstreamUnreachableError({ message: 'The router did not accept a callback.' });
 
-/**
- * What is told of an operation that was broken off, after which clients subscribe again; null: nobody is there to be told.
- */
-const lastWords = (reason: unknown, maskError: MaskError): readonly GraphQLError[] | null =>
+/** The errors of the last callback after an abort, so that clients subscribe again; null: the router has gone. */
+const lastErrors = (reason: unknown, maskError: MaskError): readonly GraphQLError[] | null =>
   reason instanceof GatewayError ? [publicError(maskError(reason))] : null;
 
-/** @param rest members of the action, as they stand in the text */
+/** @param rest members of the action, as JSON text that begins with a comma */
 const message = (
   action: 'check' | 'next' | 'complete',
   { id, verifier }: Pick<CallbackTarget, 'id' | 'verifier'>,

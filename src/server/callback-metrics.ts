@@ -1,10 +1,10 @@
 import type { CallbackOutcome } from './callback-client.ts';
 
-/** What callbacks report as it happens. Nothing here names a router or a caller. */
+/** Metrics of callbacks. None names a router or a caller. */
 export interface CallbackMetrics {
-  /** One more subscription is answered by callbacks, until `ended`. */
+  /** One more subscription runs by callbacks, until `ended`. */
   began(): void;
   ended(): void;
-  /** A callback has come to its end, or is `retried`, and will. */
+  /** A callback has its outcome, or is `retried` first. */
   sent(event: { readonly outcome: CallbackOutcome | 'retried' }): void;
 }

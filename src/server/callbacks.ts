@@ -3,78 +3,131 @@ import type { CallbackConfig } from '../config.ts';
 import { ShuttingDownError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { createCallbackClient } from './callback-client.ts';
-import { type CallbackTarget, confirm, type DeliveryOptions, deliver } from './callback-delivery.ts';
+import { createCallbackClient, type RouterConnection } from './callback-client.ts';
+import { createConfirmations } from './callback-confirmations.ts';
+import { type CallbackTarget, type DeliveryOptions, deliver } from './callback-delivery.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { createCallbackPolicy } from './callback-policy.ts';
+import { RouterPlaces } from './router-places.ts';
 
-/** All subscriptions that are answered by callbacks. Disposing ends them. */
-export interface Callbacks extends AsyncDisposable {
-  allows(url: URL): boolean;
-  /** Whether the router says that the subscription is its own. */
-  confirm(target: CallbackTarget, signal: AbortSignal): Promise<boolean>;
-  /**
-   * Sends the results from now on. By the protocol a router makes an id for each operation, and none comes twice. Where
-   * something between the router and here sends a request again, the subscription of the same caller, router and id that
-   * is under way ends without a word, or the router would be told everything twice. Other replicas are not asked: they
-   * would tell it the same, under the same cursors.
-   * @param operation ends it
-   */
-  start(
-    results: AsyncIterable<ExecutionResult>,
-    subscriber: { readonly principal: string; readonly target: CallbackTarget; readonly operation: AbortController },
-  ): void;
+/** The caller that requests a subscription by callbacks. The platform has accepted its credential. */
+export interface CallbackSubscriber {
+  readonly organization: string;
+  readonly principal: string;
+  readonly target: CallbackTarget;
 }
 
-export interface CallbacksOptions extends Pick<DeliveryOptions, 'connections' | 'maskError'> {
+/** All subscriptions by callbacks. Disposing ends them. */
+export interface Callbacks extends AsyncDisposable {
+  allows(url: URL): boolean;
+  /**
+   * Sends a check to the router. The result holds a place among the routers with running subscriptions until it is
+   * disposed. After an abort, nothing of the confirmation is left.
+   * @returns null: the router does not confirm the subscription
+   * @throws {RateLimitedError} the caller had to wait for a slot too long, or too many confirmations wait for it
+   * @throws {ShuttingDownError} the gateway goes down
+   * @throws the reason of `signal`, when it aborts
+   */
+  confirm(subscriber: CallbackSubscriber, signal: AbortSignal): Promise<ConfirmedCallback | null>;
+}
+
+/** A subscription that its router has confirmed. Disposing gives it up, unless it has started. */
+export interface ConfirmedCallback extends Disposable {
+  /**
+   * Sends the results from now on. By the protocol, a router makes a new id for each operation. If a proxy between the
+   * router and the gateway sends a request again, the running subscription of the same caller, router and id ends
+   * without a last callback, because the router would receive each event twice. Other replicas are not involved: they
+   * send the same events under the same cursors.
+   * @param operation ends the subscription
+   */
+  start(results: AsyncIterable<ExecutionResult>, operation: AbortController): void;
+}
+
+export interface CallbacksOptions extends Pick<DeliveryOptions, 'connections' | 'maskError' | 'random'> {
   readonly config: CallbackConfig;
   readonly clock: Pick<Clock, 'sleep' | 'deadline'>;
   readonly logger: Logger;
   readonly metrics: CallbackMetrics;
 }
 
-/** A subscription that is under way. */
+/** A running subscription. */
 interface Delivery {
   readonly operation: AbortController;
   readonly ended: Promise<void>;
 }
 
-/** How long routers may take, at the end of the gateway, to be told that their subscriptions have ended, in milliseconds. */
+/** Time for the last callbacks when the gateway goes down, in milliseconds. */
 const farewellMs = 2_000;
 
-/** @returns null when there is no URL that may be called */
+/** @returns null when no URL may be called */
 export function createCallbacks({ config, clock, logger, metrics, ...options }: CallbacksOptions): Callbacks | null {
   if (config.urls.length === 0) return null;
   const policy = createCallbackPolicy(config);
   const client = createCallbackClient({ policy, clock, logger, metrics });
-  const closing = new AbortController();
+  const confirmations = createConfirmations({ policy, clock, logger, metrics });
+  const places = new RouterPlaces(client, clock);
+  /** Ends the last callbacks. */
+  const closed = new AbortController();
   const running = new Map<string, Delivery>();
+
+  const start = (
+    results: AsyncIterable<ExecutionResult>,
+    { principal, target }: CallbackSubscriber,
+    operation: AbortController,
+    router: RouterConnection,
+  ): void => {
+    const key = JSON.stringify([principal, target.url.href, target.id, target.verifier]);
+    const before = running.get(key);
+    before?.operation.abort();
+    const run = async () => {
+      using _ = router;
+      metrics.began();
+      await before?.ended;
+      await deliver(results, target, operation, { ...options, clock, router, closing: closed.signal });
+      metrics.ended();
+      if (running.get(key) === delivery) running.delete(key);
+    };
+    const delivery: Delivery = { operation, ended: run() };
+    running.set(key, delivery);
+  };
+
+  const confirmed = (subscriber: CallbackSubscriber, router: RouterConnection): ConfirmedCallback => {
+    let isStarted = false;
+    return {
+      start: (results, operation) => {
+        isStarted = true;
+        start(results, subscriber, operation, router);
+      },
+      [Symbol.dispose]: () => {
+        if (!isStarted) router[Symbol.dispose]();
+      },
+    };
+  };
 
   return {
     allows: policy.allowsUrl,
-    confirm: async (target, signal) => (await confirm(target, client.send, signal)) === 'taken',
-    start: (results, { principal, target, operation }) => {
-      const key = JSON.stringify([principal, target.url.href, target.id, target.verifier]);
-      const before = running.get(key);
-      before?.operation.abort();
-      const run = async () => {
-        metrics.began();
-        await before?.ended;
-        await deliver(results, target, operation, { ...options, clock, send: client.send, closing: closing.signal });
-        metrics.ended();
-        if (running.get(key) === delivery) running.delete(key);
-      };
-      const delivery: Delivery = { operation, ended: run() };
-      running.set(key, delivery);
+    confirm: async (subscriber, signal) => {
+      const ended = new AbortController();
+      const leave = () => ended.abort(signal.reason);
+      signal.addEventListener('abort', leave);
+      using _ = options.connections.add({ beat: () => {}, goAway: () => ended.abort(new ShuttingDownError()) });
+      try {
+        signal.throwIfAborted();
+        if (!(await confirmations.confirm(subscriber, ended.signal))) return null;
+        return confirmed(subscriber, await places.take(subscriber, ended.signal));
+      } finally {
+        signal.removeEventListener('abort', leave);
+      }
     },
     [Symbol.asyncDispose]: async () => {
+      await confirmations[Symbol.asyncDispose]();
       const deliveries = [...running.values()];
       for (const { operation } of deliveries) operation.abort(new ShuttingDownError());
       const ended = Promise.all(deliveries.map((delivery) => delivery.ended));
       using deadline = clock.deadline(farewellMs);
       const late = new Promise<void>((resolve) => deadline.signal.addEventListener('abort', () => resolve()));
       await Promise.race([ended, late]);
-      closing.abort();
+      closed.abort();
       await client[Symbol.asyncDispose]();
       await ended;
     },

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { type GraphQLParams, isAsyncIterable, type Plugin } from 'graphql-yoga';
@@ -6,8 +7,8 @@ import { ForbiddenError, InvalidInputError } from '../../errors.ts';
 import { type AcceptedTypes, parseAccept } from '../accept.ts';
 import { callbackProtocol } from '../callback-client.ts';
 import type { CallbackTarget } from '../callback-delivery.ts';
-import type { Callbacks } from '../callbacks.ts';
-import { type OperationDeps, openOperation, runOperation } from '../operation.ts';
+import type { Callbacks, ConfirmedCallback } from '../callbacks.ts';
+import { type OperationDeps, openOperation, type PipelineArgs, runOperation } from '../operation.ts';
 import { type ServerContext, sessionOf, type Yoga } from '../server-context.ts';
 
 export interface CallbackPluginOptions extends Omit<OperationDeps, 'yoga'> {
@@ -21,9 +22,15 @@ interface CallbackRequest {
   readonly context: ServerContext;
 }
 
+interface ConfirmedOperation {
+  readonly confirmed: ConfirmedCallback;
+  readonly operation: AbortController;
+  readonly response: ServerResponse;
+}
+
 /**
- * Subscriptions that are answered by HTTP callbacks, version 1.0, as federation routers ask for them: the request says
- * where to call, and is answered at once. In place of Yoga's own execution, because the operation goes on after it.
+ * Subscriptions by HTTP callbacks, version 1.0, for federation routers: the request names the URL of the callbacks, and
+ * its response is sent at once. They replace Yoga's own execution, because the operation continues after the response.
  */
 export function useCallbacks({
   callbacks,
@@ -33,7 +40,7 @@ export function useCallbacks({
   let yoga: Pick<Yoga, 'getEnveloped'>;
 
   const subscribe = async ({ params, request, context }: CallbackRequest): Promise<ExecutionResult> => {
-    if (context.operation !== undefined) throw new Error('Callbacks are asked for over HTTP alone.');
+    if (context.operation !== undefined) throw new Error('Only HTTP requests may request callbacks.');
     const operation = new AbortController();
     const { signal } = operation;
     const leave = () => operation.abort();
@@ -44,23 +51,19 @@ export function useCallbacks({
       if (callbacks === null) throw unusable('', 'the gateway has no SUBSCRIPTION_CALLBACK_URLS to call back');
       const target = targetOf(params);
       if (!callbacks.allows(target.url)) {
-        throw new ForbiddenError({ message: 'The callback URL is not one of those that may be called.' });
+        throw new ForbiddenError({ message: 'SUBSCRIPTION_CALLBACK_URLS does not allow the callback URL.' });
       }
       const args = await openOperation({ yoga, findDocument, maskError }, params, opened);
       if (!('kind' in args)) return refused(args);
       if (args.kind !== 'subscription') {
         throw unusable('', 'only a subscription can be answered by callbacks');
       }
-      if (!(await callbacks.confirm(target, signal))) {
-        throw unusable('callbackUrl', 'who is called there does not confirm the subscription');
-      }
-      const results = await runOperation(args, maskError);
-      if (!isAsyncIterable(results)) return refused(results.errors ?? []);
-      // The answer says that the subscription has begun, and no callback comes before it.
-      finished(context.res)
-        .catch(leave)
-        .then(() => callbacks.start(results, { principal: session.principal, target, operation }));
-      return begun;
+      // A caller without an accepted credential must not make the gateway send requests to hosts of its choice.
+      await args.contextValue.assertReader();
+      const { principal, tenant } = session;
+      const confirmed = await callbacks.confirm({ organization: tenant.org, principal, target }, signal);
+      if (confirmed === null) throw unusable('callbackUrl', 'the router at this URL does not confirm the subscription');
+      return await begin(args, { confirmed, operation, response: context.res });
     } catch (error) {
       operation.abort();
       throw error;
@@ -69,7 +72,34 @@ export function useCallbacks({
     }
   };
 
-  /** The status is that of the request, as over HTTP; a field that failed is no failure of the request. */
+  const begin = async (
+    args: PipelineArgs,
+    { confirmed, operation, response }: ConfirmedOperation,
+  ): Promise<ExecutionResult> => {
+    try {
+      operation.signal.throwIfAborted();
+      const results = await runOperation(args, maskError);
+      if (!isAsyncIterable(results)) {
+        confirmed[Symbol.dispose]();
+        return refused(results.errors ?? []);
+      }
+      const giveUp = async () => {
+        operation.abort();
+        confirmed[Symbol.dispose]();
+        await results[Symbol.asyncIterator]().return?.();
+      };
+      // The first callback follows the response, which announces that the subscription has begun.
+      finished(response)
+        .then(() => confirmed.start(results, operation), giveUp)
+        .catch((error: unknown) => maskError(error));
+      return begun;
+    } catch (error) {
+      confirmed[Symbol.dispose]();
+      throw error;
+    }
+  };
+
+  /** The status of the request is 200, as over HTTP, because only a field has failed. */
   const refused = (errors: readonly GraphQLError[]): ExecutionResult => ({
     errors: errors.map(maskError),
     extensions: { http: { status: 200 } },
@@ -90,20 +120,20 @@ export function useCallbacks({
 
 const begun = { data: null, extensions: { http: { headers: callbackProtocol } } } satisfies ExecutionResult;
 
-/** Whether a client wants its answer itself to go on. The first routers with callbacks did not say that they want those. */
+/** Whether a client wants a stream as the response. The first routers with callbacks did not announce them in Accept. */
 const prefersStream = (accepted: AcceptedTypes): boolean =>
   !accepted.some(({ params }) => params.get('callbackspec') === '1.0') &&
   accepted.some(({ essence }) => essence === 'text/event-stream' || essence === 'multipart/mixed');
 
 /** Characters of a callback URL. */
 const maxUrlLength = 2_048;
-/** Characters of an id, or of a verifier: some routers make them of hashes. */
+/** Characters of an id or a verifier, which some routers derive from hashes. */
 const maxTokenLength = 512;
-/** The shortest interval of heartbeats that a router may ask for, in milliseconds. */
-const minHeartbeatMs = 1_000;
+/** The shortest interval of heartbeats, in milliseconds: each subscription costs a request in each. */
+const minHeartbeatMs = 5_000;
 /** The longest one, a day. */
 const maxHeartbeatMs = 24 * 60 * 60_000;
-/** What counts when the router does not say it, in milliseconds. */
+/** The interval for a router that names none, in milliseconds. */
 const defaultHeartbeatMs = 5_000;
 
 const url = z
@@ -120,7 +150,7 @@ const extension = z.object({
   heartbeatIntervalMs: heartbeat,
 });
 
-/** How the preview of the protocol named them. */
+/** The names in the preview of the protocol. */
 const previewNames = {
   callback_url: 'callbackUrl',
   subscription_id: 'subscriptionId',

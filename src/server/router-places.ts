@@ -1,0 +1,71 @@
+import type { Clock } from '../runtime/clock.ts';
+import { type CallbackClient, callbackTimeoutMs, type RouterConnection } from './callback-client.ts';
+import type { CallbackSubscriber } from './callbacks.ts';
+import { FairSlots } from './fair-slots.ts';
+
+/** Routers with running subscriptions, of all organizations and of one. Each may hold 64 connections. */
+const maxRouters = 256;
+const maxRoutersPerOrganization = 128;
+/** Subscriptions of one organization that wait for a place of a new router. */
+const maxWaiting = 1_000;
+
+interface Place {
+  readonly slot: Disposable;
+  subscriptions: number;
+}
+
+/**
+ * Places for routers that have confirmed a subscription. A router keeps its place while it has one, so that new routers
+ * never end running subscriptions: they wait.
+ */
+export class RouterPlaces {
+  readonly #client: CallbackClient;
+  readonly #slots: FairSlots;
+  readonly #places = new Map<string, Place>();
+
+  constructor(client: CallbackClient, clock: Pick<Clock, 'deadline'>) {
+    this.#client = client;
+    this.#slots = new FairSlots({
+      total: maxRouters,
+      perOwner: maxRoutersPerOrganization,
+      waitingPerOwner: maxWaiting,
+      maxWaitMs: callbackTimeoutMs,
+      clock,
+    });
+  }
+
+  /**
+   * Opens the way to a subscription's router, in the router's place or in a new one.
+   * @throws {RateLimitedError} no place was free in time, or too many subscriptions of the organization are waiting
+   * @throws the reason of `signal`, when it aborts before a place is free
+   */
+  async take({ organization, target }: CallbackSubscriber, signal: AbortSignal): Promise<RouterConnection> {
+    const { origin } = target.url;
+    const place = this.#places.get(origin) ?? (await this.#newPlace(origin, organization, signal));
+    place.subscriptions += 1;
+    const connection = this.#client.connect(target.url);
+    return {
+      send: connection.send,
+      [Symbol.dispose]: () => {
+        connection[Symbol.dispose]();
+        place.subscriptions -= 1;
+        if (place.subscriptions > 0) return;
+        this.#places.delete(origin);
+        place.slot[Symbol.dispose]();
+      },
+    };
+  }
+
+  async #newPlace(origin: string, organization: string, signal: AbortSignal): Promise<Place> {
+    const slot = await this.#slots.take(organization, signal);
+    const taken = this.#places.get(origin);
+    if (taken !== undefined) {
+      // Another subscription of this router came first.
+      slot[Symbol.dispose]();
+      return taken;
+    }
+    const place = { slot, subscriptions: 0 };
+    this.#places.set(origin, place);
+    return place;
+  }
+}
