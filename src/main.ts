@@ -1,55 +1,87 @@
-import { type AppOptions, startApp } from './app.ts';
+import type { AppOptions } from './app.ts';
 import { type Config, ConfigurationError, loadConfig } from './config.ts';
+import { systemClock } from './runtime/clock.ts';
+import { runProgram } from './runtime/command-line.ts';
+import { explainError } from './runtime/explain-error.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
+import { endProcess, listenForStop } from './runtime/stop-request.ts';
+import { usage } from './usage.ts';
 
-/** Runs until a signal. The exit code is 2 when the configuration is wrong, 1 when something else keeps it from running. */
+/** Time to close what was started when a signal arrives during the start. What does not end by then is cut off. */
+const startAbortMs = 900;
+
+/** Runs until a signal. The exit code is 2 when the configuration is wrong, 1 when something else prevents the start. */
 async function main(): Promise<void> {
-  const stopped = new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
-  });
-  await using lifecycle = new Lifecycle();
+  const stop = listenForStop(systemClock);
   try {
-    const config = loadConfig(process.env);
-    const logger = createLogger({ level: config.logLevel });
-    const platform = await findPlatform(config, logger, lifecycle);
-    const app = await startApp({ config, platform, logger });
-    lifecycle.add('gateway', () => app.close());
-    process.stdout.write(`ready ${app.url}/graphql\n`);
-    await stopped;
-    logger.info('shutting down');
+    await run(stop.signal, stop.arrived);
   } catch (error) {
-    process.stderr.write(`${explain(error)}\n`);
+    // The start was given up. Errors that follow from it are no news.
+    if (stop.signal.aborted && !(error instanceof AggregateError)) return;
+    process.stderr.write(`${explainError(error, { port: 'PORT', host: 'HOST' })}\n`);
     process.exitCode = error instanceof ConfigurationError ? 2 : 1;
   }
 }
 
-async function findPlatform(config: Config, logger: Logger, lifecycle: Lifecycle): Promise<AppOptions['platform']> {
+/** @throws the reason of the signal when it aborts during the start, after everything that was started is closed */
+async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
+  const config = loadConfig(process.env);
+  const logger = createLogger({ level: config.logLevel });
+  const onEarlyStop = () => {
+    logger.info('shutting down during the start');
+    // A deadline does not keep the process alive, so that it has no effect when everything closes in time.
+    systemClock.deadline(startAbortMs).signal.addEventListener('abort', () => endProcess());
+  };
+  signal.addEventListener('abort', onEarlyStop, { once: true });
+  await using lifecycle = new Lifecycle();
+  const platform = await findPlatform(config, { logger, lifecycle, signal });
+  signal.throwIfAborted();
+  // Loaded only here: it takes longer than everything before, and a signal must not meet a process that does not listen.
+  const { startApp } = await import('./app.ts');
+  signal.throwIfAborted();
+  const app = await startApp({ config, platform, logger });
+  lifecycle.add('gateway', () => app.close());
+  signal.throwIfAborted();
+  signal.removeEventListener('abort', onEarlyStop);
+  process.stdout.write(`ready ${app.url}/graphql\n`);
+  await stopped;
+  logger.info('shutting down');
+}
+
+async function findPlatform(
+  config: Config,
+  {
+    logger,
+    lifecycle,
+    signal,
+  }: { readonly logger: Logger; readonly lifecycle: Lifecycle; readonly signal: AbortSignal },
+): Promise<AppOptions['platform']> {
   switch (config.platform.kind) {
     case 'remote':
       return config.platform;
     case 'emulator': {
       // Loaded only here: a production install may leave the emulator's database out.
-      const { startEmulator } = await import('./emulator/emulator.ts');
+      const { startEmulator, StateFolderError } = await import('./emulator/emulator.ts');
       const { profiles, directory } = config.platform;
-      const emulator = await startEmulator({
-        profiles,
-        ...(directory === null ? {} : { directory }),
-        logger,
-      });
-      lifecycle.add('emulator', () => emulator.close());
-      return { baseUrl: emulator.url, imsUrl: emulator.url };
+      try {
+        const emulator = await startEmulator({
+          profiles,
+          ...(directory === null ? {} : { directory }),
+          logger,
+          signal,
+        });
+        lifecycle.add('emulator', () => emulator.close());
+        return { baseUrl: emulator.url, imsUrl: emulator.url };
+      } catch (error) {
+        throw error instanceof StateFolderError ? new ConfigurationError([error.message]) : error;
+      }
     }
   }
 }
 
-/** One line, for people: what went wrong and what to do about it. */
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? error.code : null;
-  if (code === 'EADDRINUSE') return `${error.message}: another program uses that port; set PORT to a free one, or to 0`;
-  return error.message.replaceAll(/\s*\n\s*/g, ' ');
-}
-
-await main();
+await runProgram(process.argv.slice(2), {
+  usage,
+  manifest: new URL('../package.json', import.meta.url),
+  run: main,
+});

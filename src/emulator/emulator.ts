@@ -18,7 +18,7 @@ import { SegmentJobRunner } from './jobs/segment-job-runner.ts';
 import { credential, defaultPace, defaultQuirks, type EmulatorOptions, type RecordedRequest } from './options.ts';
 import { seedPlatform } from './seed/platform-state.ts';
 import { createRequestListener } from './server.ts';
-import { openDatabase } from './store/database.ts';
+import { type Database, EmulatorNotInstalledError, openDatabase } from './store/database.ts';
 import { createPlatformStore } from './store/platform-store.ts';
 import { AccessTokens } from './store/platform-store-tokens.ts';
 
@@ -38,15 +38,30 @@ export interface Emulator extends AsyncDisposable {
  * Starts the emulator: listens, opens or seeds its state, and takes up jobs and schedules where they were. Until all of
  * that is done, requests are answered with 503.
  * @throws {EmulatorNotInstalledError} when the package of its database is missing
- * @throws {Error} when it cannot listen (its `code` says why, e.g. `EADDRINUSE`) or its folder cannot be used
+ * @throws {StateFolderError} when its folder cannot be used
+ * @throws {Error} when it cannot listen; `code` holds the reason, such as `EADDRINUSE`
+ * @throws the reason of `signal` when it aborts during the start, after everything that was started is closed
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const lifecycle = new Lifecycle();
   try {
-    return await start(options, lifecycle);
+    const emulator = await start(options, lifecycle);
+    options.signal?.throwIfAborted();
+    return emulator;
   } catch (error) {
     await lifecycle.close();
+    options.signal?.throwIfAborted();
     throw error;
+  }
+}
+
+/** Thrown when the folder for the state cannot be made, or its database cannot be opened. */
+export class StateFolderError extends Error {
+  override readonly name = 'StateFolderError';
+
+  constructor(cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`EMULATOR_DIR must be a folder that the emulator can use: ${reason}`, { cause });
   }
 }
 
@@ -64,6 +79,7 @@ async function start(
     quirks = {},
     concurrentExports = 2,
     memoryLimitMiB = 1_024,
+    signal,
   }: EmulatorOptions,
   lifecycle: Lifecycle,
 ): Promise<Emulator> {
@@ -78,15 +94,18 @@ async function start(
   const url = await listen(server, host, port);
   lifecycle.add('HTTP server', () => stopListening(server));
 
-  const directory = keptDirectory ?? (await mkdtemp(join(tmpdir(), 'aep-emulator-')));
+  signal?.throwIfAborted();
+  const directory = await makeStateFolder(keptDirectory);
   if (keptDirectory === undefined) {
     lifecycle.add('temporary folder', () => rm(directory, { recursive: true, force: true }));
   }
-  await mkdir(directory, { recursive: true });
-
-  const database = await openDatabase({ directory, memoryLimitMiB });
+  signal?.throwIfAborted();
+  const database = await openStateFolder(directory, memoryLimitMiB);
   lifecycle.add('database', async () => database[Symbol.asyncDispose]());
+  // Closing the database interrupts its statements, which are what takes long. The lifecycle reports when it fails.
+  using _ = onAbort(signal, () => void database[Symbol.asyncDispose]().then(undefined, () => undefined));
   const store = createPlatformStore(database);
+  logger.debug({ directory, profiles }, 'the platform emulator opens or seeds its state');
   await seedPlatform(database, store, { profiles, seed, now: clock.now() });
 
   const folders = new BatchFolders(directory);
@@ -138,6 +157,31 @@ async function start(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+async function makeStateFolder(kept: string | undefined): Promise<string> {
+  try {
+    if (kept === undefined) return await mkdtemp(join(tmpdir(), 'aep-emulator-'));
+    await mkdir(kept, { recursive: true });
+    return kept;
+  } catch (error) {
+    throw new StateFolderError(error);
+  }
+}
+
+async function openStateFolder(directory: string, memoryLimitMiB: number): Promise<Database> {
+  try {
+    return await openDatabase({ directory, memoryLimitMiB });
+  } catch (error) {
+    throw error instanceof EmulatorNotInstalledError ? error : new StateFolderError(error);
+  }
+}
+
+/** Calls `act` when the signal aborts, also when it has aborted already, until it is disposed of. */
+function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
+  if (signal?.aborted) act();
+  signal?.addEventListener('abort', act, { once: true });
+  return { [Symbol.dispose]: () => signal?.removeEventListener('abort', act) };
 }
 
 /** Seconds after which a request that came too early may be repeated. */

@@ -1,24 +1,46 @@
+import { systemClock } from '../runtime/clock.ts';
+import { runProgram } from '../runtime/command-line.ts';
+import { explainError } from '../runtime/explain-error.ts';
 import { createLogger } from '../runtime/logger.ts';
-import { startEmulator } from './emulator.ts';
-import { EnvironmentError, readEnvironment } from './environment.ts';
+import { endProcess, listenForStop } from '../runtime/stop-request.ts';
+import { EnvironmentError, readEnvironment, usage } from './environment.ts';
+
+/** Time to close what was started when a signal arrives during the start. What does not end by then is cut off. */
+const startAbortMs = 900;
 
 /** Runs until a signal. The exit code is 1 when the emulator cannot run, 2 when a variable is bad. */
 async function main(): Promise<void> {
-  // From the beginning, so that a signal during a long seeding still leaves nothing behind.
-  const stopped = new Promise<void>((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
-  });
+  const stop = listenForStop(systemClock);
   try {
-    const { options, logLevel } = readEnvironment(process.env);
-    await using emulator = await startEmulator({ ...options, logger: createLogger({ level: logLevel }) });
-    process.stdout.write(`ready ${emulator.url}\n`);
-    await stopped;
+    await run(stop.signal, stop.arrived);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`${message.replaceAll(/\s+/g, ' ')}\n`);
+    if (stop.signal.aborted && !(error instanceof AggregateError)) return;
+    process.stderr.write(`${explainError(error, { port: 'EMULATOR_PORT', host: 'EMULATOR_HOST' })}\n`);
     process.exitCode = error instanceof EnvironmentError ? 2 : 1;
   }
 }
 
-await main();
+/** @throws the reason of the signal when it aborts during the start, after everything that was started is closed */
+async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
+  const { options, logLevel } = readEnvironment(process.env);
+  const onEarlyStop = () => {
+    systemClock.deadline(startAbortMs).signal.addEventListener('abort', () => endProcess());
+  };
+  signal.addEventListener('abort', onEarlyStop, { once: true });
+  // Loaded only here: it takes longer than everything before, and a signal must not meet a process that does not listen.
+  const { startEmulator, StateFolderError } = await import('./emulator.ts');
+  signal.throwIfAborted();
+  const logger = createLogger({ level: logLevel });
+  await using emulator = await startEmulator({ ...options, logger, signal }).catch((error: unknown) => {
+    throw error instanceof StateFolderError ? new EnvironmentError(error.message) : error;
+  });
+  signal.removeEventListener('abort', onEarlyStop);
+  process.stdout.write(`ready ${emulator.url}\n`);
+  await stopped;
+}
+
+await runProgram(process.argv.slice(2), {
+  usage,
+  manifest: new URL('../../package.json', import.meta.url),
+  run: main,
+});

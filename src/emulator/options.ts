@@ -166,6 +166,8 @@ export interface EmulatorOptions {
   concurrentExports?: number;
   /** Memory that DuckDB may use, in MiB. @default 1_024 */
   memoryLimitMiB?: number;
+  /** Gives up the start when it aborts; a seeding is interrupted and undone. Has no effect after the start. */
+  signal?: AbortSignal;
 }
 
 /** One request that was answered. */

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { z } from 'zod';
 import { connectGateway } from '../support/gateway.ts';
-import { startProcess } from '../support/gateway-process.ts';
-import { profileDataset, startStub } from '../support/platform.ts';
+import { type GatewayProcess, startProcess } from '../support/gateway-process.ts';
+import { closedPort, profileDataset, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import { upgradeRequest } from '../support/upgrade-request.ts';
 import {
@@ -91,6 +92,62 @@ describe.concurrent('the process', () => {
     expect(line).not.toContain('too-short-secret');
   });
 
+  it('ends with 2 and one line that names each unknown variable and each contradiction', async () => {
+    const secret = plantedSecret('issuer');
+    await using gateway = startProcess({ JWT_ISSUER: secret, POLL_MIN_MS: '60000', AEP_BASEURL: secret });
+    expect(await gateway.ended()).toBe(2);
+    expect(gateway.stderr).toHaveLength(1);
+    for (const text of ['JWT_ISSUER', 'AUTH_MODE=service', 'POLL_MIN_MS', 'POLL_MAX_MS', 'AEP_BASE_URL?']) {
+      expect(gateway.stderr[0]).toContain(text);
+    }
+    expect(gateway.stderr[0]).not.toContain(secret);
+  });
+
+  it.each([
+    ['EMULATOR_DIR', 2, {}],
+    ['TRUSTED_DOCUMENTS', 2, { AUTH_MODE: 'passthrough', AEP_BASE_URL: 'http://127.0.0.1:1' }],
+    // An address of documentation, which no machine has.
+    ['HOST', 1, { AUTH_MODE: 'passthrough', AEP_BASE_URL: 'http://127.0.0.1:1' }],
+  ])('names %s when the system refuses its value, and ends with %i', async (name, code, env) => {
+    const value = name === 'HOST' ? '192.0.2.1' : 'package.json/folder';
+    await using gateway = startProcess({ PORT: '0', LOG_LEVEL: 'warn', ...env, [name]: value });
+    expect(await gateway.ended()).toBe(code);
+    expect(gateway.stdout).toEqual([]);
+    expect(gateway.stderr).toEqual([expect.stringContaining(name)]);
+  });
+
+  it.each(['--help', '-h'])('prints with %s how it is used, with every variable, and ends with 0', async (flag) => {
+    // Nothing is read from the environment.
+    await using gateway = startProcess({ PORT: 'x' }, ['dist/main.js', flag]);
+    expect(await gateway.ended()).toBe(0);
+    expect(gateway.stderr).toEqual([]);
+    const text = gateway.stdout.join('\n');
+    const [, chapter = ''] = (await readFile('README.md', 'utf8')).split('<!-- configuration:');
+    const table = [...chapter.matchAll(/^\| `([A-Z_]+)` \| [^|]+ \| ([^|]+) \|$/gm)];
+    expect(table.length).toBeGreaterThan(30);
+    for (const [, name, description = ''] of table) {
+      expect(text).toContain(`  ${name} (default: `);
+      expect(text).toContain(description.replaceAll('`', ''));
+    }
+  });
+
+  it.each(['--version', '-v'])('prints its version with %s', async (flag) => {
+    await using gateway = startProcess({}, ['dist/main.js', flag]);
+    expect(await gateway.ended()).toBe(0);
+    const { version } = z.object({ version: z.string() }).parse(JSON.parse(await readFile('package.json', 'utf8')));
+    expect(gateway.stdout).toEqual([version]);
+  });
+
+  it.each([['--port=1'], ['--version=1'], ['start'], ['--help', 'start'], ['-x']])(
+    'ends with 2 for the arguments %j',
+    async (...args) => {
+      await using gateway = startProcess({ PORT: '0' }, ['dist/main.js', ...args]);
+      expect(await gateway.ended()).toBe(2);
+      expect(gateway.stdout).toEqual([]);
+      expect(gateway.stderr).toEqual([expect.stringContaining('--help')]);
+    },
+  );
+
   it('refuses to leave a port open to everyone without credentials', async () => {
     await using gateway = startProcess({ PORT: '0', HOST: '0.0.0.0' });
     expect(await gateway.ended()).toBe(2);
@@ -156,6 +213,97 @@ describe.concurrent('on SIGTERM', () => {
     await platform.asked(`limit=${platform.heldLimit}`);
     gateway.signal('SIGTERM');
     await cut;
+    expect(await gateway.ended()).toBe(0);
+  });
+});
+
+describe.concurrent('a second signal', () => {
+  it.each([
+    ['SIGTERM', 'SIGTERM'],
+    ['SIGINT', 'SIGTERM'],
+  ] as const)('ends the process at once, whatever the drain waits for: %s, %s', async (first, second) => {
+    await using platform = await startHoldingPlatform();
+    await using gateway = startProcess({ ...remote(platform.url), DRAIN_MS: '600000' });
+    const client = connectGateway(await gateway.ready());
+    const cut = expect(client.execute(ListExportJobsDocument, { first: platform.heldLimit })).rejects.toThrow();
+    await platform.asked(`limit=${platform.heldLimit}`);
+    gateway.signal(first);
+    await gateway.logged('shutting down');
+    gateway.signal(second);
+    // Ended by the signal.
+    expect(await gateway.ended()).toBeNull();
+    await cut;
+  });
+
+  it('that is a SIGINT right after another is the same one, as when npm passes it on', async () => {
+    await using platform = await startHoldingPlatform();
+    await using gateway = startProcess(remote(platform.url));
+    const client = connectGateway(await gateway.ready());
+    const slow = client.execute(ListExportJobsDocument, { first: platform.heldLimit });
+    await platform.asked(`limit=${platform.heldLimit}`);
+    gateway.signal('SIGINT');
+    gateway.signal('SIGINT');
+    await gateway.logged('shutting down');
+    platform.release();
+    expect((await slow).status).toBe(200);
+    expect(await gateway.ended()).toBe(0);
+  });
+});
+
+describe.concurrent('a signal during the start', () => {
+  // More than a machine seeds within the time that a test has.
+  const seeding = { PORT: '0', EMULATOR_PROFILES: '5000000' };
+  const seeds = (gateway: GatewayProcess) => gateway.logged('seeds its state');
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'ends the process with 0 while the emulator is seeded: %s',
+    async (signal) => {
+      const directory = await mkdtemp(join(tmpdir(), 'aep-e2e-'));
+      try {
+        {
+          await using gateway = startProcess({ ...seeding, EMULATOR_DIR: directory });
+          await seeds(gateway);
+          gateway.signal(signal);
+          expect(await gateway.ended()).toBe(0);
+          expect(gateway.stdout).toEqual([]);
+        }
+        // Nothing of the state was made, so that the next start makes it.
+        await using next = startProcess({ PORT: '0', EMULATOR_DIR: directory });
+        const { exportJobs } = await connectGateway(await next.ready()).query(ListExportJobsDocument, { first: 3 });
+        expect(exportJobs.edges).toHaveLength(3);
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    },
+  );
+
+  it('removes the temporary folder of the emulator', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aep-e2e-'));
+    try {
+      await using gateway = startProcess({ ...seeding, TMPDIR: directory });
+      await seeds(gateway);
+      expect(await readdir(directory)).toHaveLength(1);
+      gateway.signal('SIGTERM');
+      expect(await gateway.ended()).toBe(0);
+      expect(await readdir(directory)).toEqual([]);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('ends the process at once when it is the second one', async () => {
+    await using gateway = startProcess(seeding);
+    await seeds(gateway);
+    gateway.signal('SIGINT');
+    gateway.signal('SIGTERM');
+    // Killed by a signal, or as the first signal alone would have ended it, whichever is faster.
+    expect([0, null]).toContain(await gateway.ended());
+  });
+
+  it('or afterwards ends a process whose Redis is away', async () => {
+    await using gateway = startProcess({ PORT: '0', REDIS_URL: `redis://127.0.0.1:${await closedPort()}` });
+    await gateway.logged('Redis is away');
+    gateway.signal('SIGTERM');
     expect(await gateway.ended()).toBe(0);
   });
 });

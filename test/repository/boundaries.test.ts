@@ -11,7 +11,7 @@ const rules: Rules = {
   layers: [
     {
       area: 'src/main.ts',
-      values: ['src/app.ts', 'src/config.ts', 'src/runtime/', 'src/emulator/emulator.ts'],
+      values: ['src/app.ts', 'src/config.ts', 'src/usage.ts', 'src/runtime/', 'src/emulator/emulator.ts'],
       types: [],
       reason: 'the entry reads environment and signals, starts app and emulator, and knows nothing else of either',
     },
@@ -36,6 +36,12 @@ const rules: Rules = {
       values: ['src/runtime/'],
       types: [],
       reason: 'what a variable may hold is said without knowing what it is for',
+    },
+    {
+      area: 'src/usage.ts',
+      values: ['src/config-variables.ts', 'src/runtime/'],
+      types: [],
+      reason: 'the text about variables is made of the variables alone',
     },
     {
       area: 'src/config-contradictions.ts',

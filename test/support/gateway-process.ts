@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { lookForSecrets } from './secrets.ts';
@@ -17,6 +17,11 @@ export interface GatewayProcess extends AsyncDisposable {
    * @throws when the process ends before it
    */
   ready(): Promise<string>;
+  /**
+   * Resolves when a line of standard error holds `part`.
+   * @throws when the process ends before it
+   */
+  logged(part: string): Promise<void>;
   signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void;
   /** Sends a message to what a process was started with besides the gateway, and answers with the next one from there. */
   ask(message: string): Promise<unknown>;
@@ -54,12 +59,21 @@ export function startProcess(
   });
   // Who never waits for it does not want to hear that it did not come.
   ready.catch(() => {});
-  readLines(child.stderr, (line) => stderr.push(line));
+  const lines = new EventEmitter();
+  readLines(child.stderr, (line) => {
+    stderr.push(line);
+    lines.emit('line');
+  });
 
   return {
     stdout,
     stderr,
     ready: () => ready,
+    logged: async (part) => {
+      while (!stderr.some((line) => line.includes(part))) {
+        await Promise.race([once(lines, 'line'), ended.then((code) => Promise.reject(gone(code)))]);
+      }
+    },
     ask: async (message) => {
       const answered = once(child, 'message');
       child.send(message);

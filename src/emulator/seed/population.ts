@@ -15,11 +15,17 @@ export interface PopulationOptions {
   readonly seed: number;
   /** What the seeded times lead up to; nothing is later. */
   readonly now: Date;
+  /** People that are seeded by one statement, which has no effect on the data. @default 50_000, more for very many people */
+  readonly portion?: number;
 }
 
 /** For every so many profiles there is one person more of whom there are only events. */
 const profilesPerEmptyProfile = 50;
 const maxEventsPerPerson = 6;
+/** People that are seeded by one statement, where the population does not need more portions than `maxPortions`. */
+const minPortion = 50_000;
+/** Each portion reads parts of the tables again, so that their number is bounded. */
+const maxPortions = 100;
 
 /**
  * Gives a sandbox its population: profiles, events, memberships, all made inside DuckDB and all or nothing. Does
@@ -32,11 +38,16 @@ export async function seedPopulation(db: Database, options: PopulationOptions, s
     (session) =>
       session.transaction(async () => {
         if ((await session.all(isSeeded, [options.sandbox])).length > 0) return;
-        await seedPeople(session, options);
-        await seedRecords(session, options);
-        await seedEvents(session, options);
-        await seedEventsOnly(session, options);
-        await seedMemberships(session, options);
+        await session.run(
+          'CREATE TEMP TABLE seed_people (person BIGINT, h UBIGINT, has_crm BOOLEAN, has_loyalty BOOLEAN)',
+        );
+        for (const people of portions(options)) {
+          await seedPeople(session, options, people);
+          await seedRecords(session, options);
+          await seedEvents(session, options);
+          await seedEventsOnly(session, options, people);
+          await seedMemberships(session, options, people);
+        }
         await session.run('INSERT INTO populations VALUES ($1, $2, $3)', [
           options.sandbox,
           options.profiles,
@@ -47,17 +58,37 @@ export async function seedPopulation(db: Database, options: PopulationOptions, s
   );
 }
 
+/** People with the numbers `first` to `last`. */
+interface People {
+  readonly first: number;
+  readonly last: number;
+}
+
+/**
+ * The people of a population in portions. DuckDB interrupts a large INSERT only after seconds, so that a seeding of
+ * millions could not be given up without delay.
+ */
+function* portions({ profiles, portion }: PopulationOptions): Iterable<People> {
+  const people = profiles + Math.ceil(profiles / profilesPerEmptyProfile);
+  const size = portion ?? Math.max(minPortion, Math.ceil(people / maxPortions));
+  for (let first = 1; first <= people; first += size) yield { first, last: Math.min(people, first + size - 1) };
+}
+
 /** A row per person with a hash of its own. It is a table so that the statements that read it use all cores. */
-async function seedPeople(session: Session, { sandbox, profiles, seed }: PopulationOptions): Promise<void> {
+async function seedPeople(
+  session: Session,
+  { sandbox, profiles, seed }: PopulationOptions,
+  { first, last }: People,
+): Promise<void> {
   const { number } = draws('h');
-  await session.run('CREATE TEMP TABLE seed_people (person BIGINT, h UBIGINT, has_crm BOOLEAN, has_loyalty BOOLEAN)');
+  await session.run('DELETE FROM seed_people');
   // Of twenty people with a record twelve have two fragments, five only the CRM's, three only the loyalty system's.
   await session.run(
     `INSERT INTO seed_people
      SELECT person, h, person <= $3 AND kind < 17, person <= $3 AND (kind < 12 OR kind >= 17)
      FROM (SELECT person, h, ${number('fragments', 20)} AS kind
-       FROM (SELECT person, hash(xor(person::UBIGINT, hash($1 || ':' || $2::VARCHAR))) AS h FROM range(1, $4 + 1) people(person)))`,
-    [sandbox, seed, profiles, profiles + Math.ceil(profiles / profilesPerEmptyProfile)],
+       FROM (SELECT person, hash(xor(person::UBIGINT, hash($1 || ':' || $2::VARCHAR))) AS h FROM range($4, $5 + 1) people(person)))`,
+    [sandbox, seed, profiles, first, last],
   );
 }
 
@@ -97,7 +128,7 @@ async function seedEvents(session: Session, { sandbox, now }: PopulationOptions)
   );
 }
 
-async function seedEventsOnly(session: Session, { sandbox }: PopulationOptions): Promise<void> {
+async function seedEventsOnly(session: Session, { sandbox }: PopulationOptions, people: People): Promise<void> {
   const parameters = new Parameters();
   const placeholder = parameters.add(sandbox);
   const columns = {
@@ -112,21 +143,26 @@ async function seedEventsOnly(session: Session, { sandbox }: PopulationOptions):
     'profile_fragments',
     columns,
     `FROM seed_people JOIN (SELECT person, max("receivedTimestamp") AS received FROM experience_events
-       WHERE sandbox = ${placeholder} AND source = 'events' GROUP BY person) USING (person)`,
+       WHERE sandbox = ${placeholder} AND source = 'events' AND ${among(people)} GROUP BY person) USING (person)`,
     parameters,
   );
 }
 
-async function seedMemberships(session: Session, { sandbox, now }: PopulationOptions): Promise<void> {
+async function seedMemberships(session: Session, { sandbox, now }: PopulationOptions, people: People): Promise<void> {
   const parameters = new Parameters();
   const placeholder = parameters.add(sandbox);
-  const memberships = selectMemberships(`sandbox = ${placeholder}`, parameters.add(epochSeconds(now)));
+  const memberships = selectMemberships(
+    `sandbox = ${placeholder} AND ${among(people)}`,
+    parameters.add(epochSeconds(now)),
+  );
   await session.run(
     `INSERT INTO segment_memberships
      SELECT ${placeholder}, * FROM (${memberships}) m(person, segment_ns, segment_id, status, last_qualification_time)`,
     parameters.values,
   );
 }
+
+const among = ({ first, last }: People): string => `person BETWEEN ${first} AND ${last}`;
 
 async function insert(
   session: Session,

@@ -45,12 +45,28 @@ export class EmulatorProcess implements AsyncDisposable {
 }
 
 /** Runs the process to its end. */
-export function runEmulator(environment: Readonly<Record<string, string>>): Promise<Exit> {
-  return launch(environment).exit;
+export function runEmulator(
+  environment: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<Exit> {
+  return launch(environment, args).exit;
 }
 
-function launch(environment: Readonly<Record<string, string>>) {
-  const child = spawn(process.execPath, ['dist/emulator/main.js'], {
+/** Starts the process and sends it a signal as soon as its log holds `part`. */
+export function stopEmulatorAt(
+  part: string,
+  signal: NodeJS.Signals,
+  environment: Readonly<Record<string, string>>,
+): Promise<Exit> {
+  const { child, exit } = launch({ EMULATOR_PORT: '0', LOG_LEVEL: 'debug', ...environment });
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (line.includes(part)) child.kill(signal);
+  });
+  return exit;
+}
+
+function launch(environment: Readonly<Record<string, string>>, args: readonly string[] = []) {
+  const child = spawn(process.execPath, ['dist/emulator/main.js', ...args], {
     cwd: repository,
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

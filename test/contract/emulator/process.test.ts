@@ -1,6 +1,9 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EmulatorProcess, runEmulator } from './emulator-process.ts';
+import { EmulatorProcess, runEmulator, stopEmulatorAt } from './emulator-process.ts';
 import { connect } from './platform-client.ts';
 
 describe('the process of the emulator', () => {
@@ -21,10 +24,12 @@ describe('the process of the emulator', () => {
       EMULATOR_PORT: '70000',
       EMULATOR_PROFILES: 'many',
       LOG_LEVEL: 'loud',
+      EMULATOR_DIRECTORY: 'state',
     });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr.trim().split('\n')).toHaveLength(1);
-    for (const name of ['EMULATOR_PORT', 'EMULATOR_PROFILES', 'LOG_LEVEL']) expect(stderr).toContain(name);
+    for (const name of ['EMULATOR_PORT', 'EMULATOR_PROFILES', 'LOG_LEVEL', 'EMULATOR_DIRECTORY'])
+      expect(stderr).toContain(name);
   });
 
   it('ends with 1 and one line when the port is in use', async () => {
@@ -42,6 +47,35 @@ describe('the process of the emulator', () => {
     });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr.trim().split('\n')).toHaveLength(1);
-    expect(stderr).toContain(`EADDRINUSE`);
+    expect(stderr).toMatch(/EADDRINUSE.*EMULATOR_PORT/);
+  });
+
+  it('ends with 2 and names EMULATOR_DIR when it is no folder', async () => {
+    const { code, stdout, stderr } = await runEmulator({ EMULATOR_PORT: '0', EMULATOR_DIR: 'package.json/folder' });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^[^\n]*EMULATOR_DIR[^\n]*\n$/);
+  });
+
+  it('ends with 0 and leaves nothing behind when a signal comes while it seeds', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aep-test-'));
+    try {
+      const environment = { EMULATOR_PROFILES: '5000000', TMPDIR: directory };
+      const { code, stdout } = await stopEmulatorAt('seeds its state', 'SIGTERM', environment);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+      expect(await readdir(directory)).toEqual([]);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('prints how it is used, or its version, and refuses other arguments', async () => {
+    const help = await runEmulator({ EMULATOR_PORT: 'x' }, ['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    const readme = await readFile('src/emulator/README.md', 'utf8');
+    const names = [...readme.matchAll(/^\| `([A-Z_]+)` +\|/gm)].map(([, name]) => name);
+    expect(names).toContain('EMULATOR_PORT');
+    for (const name of names) expect(help.stdout).toContain(`  ${name} (default: `);
+    expect(await runEmulator({}, ['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\./) });
+    expect(await runEmulator({}, ['--port=1'])).toMatchObject({ code: 2, stdout: '' });
   });
 });

@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storedPaths } from '../../../src/emulator/engine/xdm-field.ts';
 import { eventSchema, identityNamespaces, profileAttributes } from '../../../src/emulator/engine/xdm-schema.ts';
-import { seededMergePolicies, seededSegments, seedPopulation } from '../../../src/emulator/seed/population.ts';
+import {
+  type PopulationOptions,
+  seededMergePolicies,
+  seededSegments,
+  seedPopulation,
+} from '../../../src/emulator/seed/population.ts';
 import { type Database, openDatabase } from '../../../src/emulator/store/database.ts';
 
 const now = new Date('2030-01-01T12:00:00Z');
@@ -36,7 +41,7 @@ async function digest(from: Database, sandbox: string): Promise<unknown[]> {
   return (await Promise.all(rows)).flat();
 }
 
-async function digestOf(options: typeof base): Promise<unknown[]> {
+async function digestOf(options: PopulationOptions): Promise<unknown[]> {
   const other = await mkdtemp(join(tmpdir(), 'population-test-'));
   try {
     await using database = await openDatabase({ directory: other, threads: 1 });
@@ -55,6 +60,12 @@ describe('a seeded population', () => {
     expect(await digestOf({ ...base, seed: 8 })).not.toEqual(original);
     expect(await digestOf({ ...base, sandbox: 'development' })).not.toEqual(original);
     expect(await digestOf({ ...base, now: new Date('2030-01-02T12:00:00Z') })).not.toEqual(original);
+  });
+
+  it('is the same in whatever portions it is made', async () => {
+    // 2,040 people: the last portion has one person.
+    expect(await digestOf({ ...base, portion: 2_039 })).toEqual(await digest(db, 'prod'));
+    expect(await digestOf({ ...base, portion: 400 })).toEqual(await digest(db, 'prod'));
   });
 
   it('is left alone when it exists, and does not touch that of another sandbox', async () => {

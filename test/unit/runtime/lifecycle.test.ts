@@ -34,6 +34,14 @@ describe('a lifecycle', () => {
     });
   });
 
+  it('reports a single resource that cannot be closed', async () => {
+    const lifecycle = new Lifecycle();
+    lifecycle.add('good', () => {});
+    lifecycle.add('bad', () => Promise.reject(new Error('broken')));
+    await expect(lifecycle.close()).rejects.toMatchObject({ errors: [{ message: 'bad did not close' }] });
+    await expect(lifecycle[Symbol.asyncDispose]()).rejects.toThrow('Not everything closed.');
+  });
+
   it('closes once: who comes later waits for the same end', async () => {
     let count = 0;
     let finish: () => void = () => {};
