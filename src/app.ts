@@ -4,9 +4,10 @@ import type { Authenticate } from './context/authenticate.ts';
 import { createAuthentication } from './context/authentication.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
-import { createMemoryIdempotencyRecords } from './context/idempotency.ts';
+import { createIdempotencyRecords } from './context/idempotency.ts';
+import { createMemoryIdempotencyStore } from './context/memory-idempotency.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
-import { createRedisIdempotencyRecords } from './context/redis-idempotency.ts';
+import { createRedisIdempotencyStore } from './context/redis-idempotency.ts';
 import type { RequestHeaders } from './context/request-headers.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
@@ -188,10 +189,13 @@ async function start(
       countCalls: () => createOperationCalls(config.limits.operation.maxUpstreamCalls),
       watch: views.of,
       clock,
-      idempotency:
-        redis === null
-          ? createMemoryIdempotencyRecords({ clock })
-          : createRedisIdempotencyRecords({ redis, clock, logger: log }),
+      idempotency: createIdempotencyRecords({
+        store:
+          redis === null
+            ? createMemoryIdempotencyStore({ clock })
+            : createRedisIdempotencyStore({ redis, clock, logger: log, lifetime: lifetime.signal }),
+        clock,
+      }),
       downloads,
       publicUrl: (host) => urlForCaller(host, { configured: config.server.publicUrl, listening: url }),
       logger: log,

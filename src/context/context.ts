@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PlatformApi } from '../upstream/platform-api.ts';
 import type { DownloadLink } from './download-links.ts';
-import type { IdempotentCreate } from './idempotency.ts';
+import type { Create, IdempotencyOutcome, IdempotentCreate } from './idempotency.ts';
 
 export type AuthMode = 'EMBEDDED' | 'PASSTHROUGH' | 'SERVICE';
 
@@ -46,11 +46,8 @@ export interface GatewayContext {
   readonly loaders: Loaders;
   readonly watch: Watches;
   readonly clock: Pick<Clock, 'now' | 'deadline'>;
-  /** See IdempotencyRecords; the tenant is that of the request. */
-  once(
-    request: Omit<IdempotentCreate, 'tenant'>,
-    create: () => Promise<string>,
-  ): Promise<{ readonly id: string; readonly replayed: boolean }>;
+  /** See IdempotencyRecords. Tenant and signal are those of the operation. */
+  once(request: Omit<IdempotentCreate, 'tenant' | 'signal'>, create: Create): Promise<IdempotencyOutcome>;
   /** Where the caller reaches the gateway, without a trailing slash: links begin with it. */
   readonly publicUrl: string;
   /** See DownloadLinks. The same file gets the same link, so that its URL and its expiry fit. */

@@ -63,7 +63,7 @@ export function contextFactory(services: ContextServices): CreateContext {
       loaders: createLoaders(upstream.connect(caller, { signal, calls })),
       watch: watch(caller),
       clock,
-      once: (request, create) => idempotency.run({ ...request, tenant }, create),
+      once: (request, create) => idempotency.run({ ...request, tenant, signal }, create),
       publicUrl,
       downloads: { linkTo: oncePer((file: BatchFile) => downloads.linkTo(caller, file, publicUrl)) },
       signal,

@@ -1,84 +1,105 @@
-import { createHash } from 'node:crypto';
-import { type Tenant, tenantKey } from '../domain/tenant.ts';
-import { ConflictError, mayHaveHappened } from '../errors.ts';
+import {
+  ConflictError,
+  mayHaveHappened,
+  OutcomeUnknownError,
+  UpstreamTimeoutError,
+  UpstreamUnreachableError,
+} from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { type Claim, digest, type IdempotencyKey, type IdempotencyStore } from './idempotency-store.ts';
 
-/** A create that must happen once, however often it is asked for. */
-export interface IdempotentCreate {
-  readonly tenant: Tenant;
-  /** What is created: keys of different operations do not meet. */
-  readonly operation: string;
-  /** The caller's idempotency key. */
-  readonly key: string;
-  /** The checked input: the same key must come with the same one. */
+/** A create that must happen once, however often it is requested. */
+export interface IdempotentCreate extends IdempotencyKey {
+  /** The checked input: the same key must come with the same input. */
   readonly input: unknown;
+  /** Ends the wait for another request with the same key. A create that has begun is carried through. */
+  readonly signal: AbortSignal;
 }
 
-/** What has been created under which idempotency key, of all tenants. */
+/**
+ * Creates an entity, and returns its id.
+ * @param starting must be awaited immediately before the create is sent. Until then, a failure or the loss of this
+ *   replica leaves the key free. It throws if the key is no longer held.
+ */
+export type Create = (starting: () => Promise<void>) => Promise<string>;
+
+export interface IdempotencyOutcome {
+  readonly id: string;
+  /** True if an earlier request created the entity. */
+  readonly replayed: boolean;
+}
+
+/** Results of creates by idempotency key, of all tenants. */
 export interface IdempotencyRecords {
   /**
-   * Creates, unless that was done before: then answers with the id of the first time. While the first one is under way,
-   * the others wait for it. A create that was refused leaves its key free; one that may have
-   * happened keeps it.
-   * @throws {ConflictError} the key was used with another input
-   * @throws {GatewayError} an earlier create may have happened or not, or that cannot be found out now. Nothing was created.
-   * @throws what `create` throws
+   * Creates an entity, or returns the id that an earlier request with the same key created. While one request creates, the
+   * others wait for it. If its create fails without an effect, one of them creates instead, with its own credential. A
+   * create with an unknown outcome keeps the key.
+   * @throws {ConflictError} the key came with another input before
+   * @throws {OutcomeUnknownError} an earlier create may have happened. Nothing was created now.
+   * @throws {UpstreamTimeoutError} another request still holds the key. Nothing was created by this one.
+   * @throws {UpstreamUnreachableError} the records cannot be read or written now. Nothing was created.
+   * @throws the error of `create`, or the reason of the signal
    */
-  run(
-    request: IdempotentCreate,
-    create: () => Promise<string>,
-  ): Promise<{ readonly id: string; readonly replayed: boolean }>;
+  run(request: IdempotentCreate, create: Create): Promise<IdempotencyOutcome>;
 }
 
-/** How long a key is remembered, in milliseconds. */
-export const keyLifetimeMs = 24 * 60 * 60 * 1_000;
-/** Keys kept in memory; beyond that the oldest are forgotten first. */
-const maxRecords = 100_000;
+/** Time that a request waits for other requests with the same key, in milliseconds. More than one create takes. */
+const patienceMs = 60_000;
 
-export const digest = (text: string): string => createHash('sha256').update(text).digest('base64url');
-
-export const otherInput = (): ConflictError =>
-  new ConflictError({ message: 'The idempotency key was used before, with another input.' });
-
-interface IdempotencyRecord {
-  readonly inputDigest: string;
-  readonly outcome: Promise<string>;
-  readonly expiresAtMs: number;
-}
-
-/** Records in the memory of this process: they end with it, and other replicas do not see them. */
-export function createMemoryIdempotencyRecords({ clock }: { readonly clock: Clock }): IdempotencyRecords {
-  const records = new Map<string, IdempotencyRecord>();
-
-  const forgetOld = (nowMs: number): void => {
-    for (const [key, record] of records) {
-      if (record.expiresAtMs > nowMs && records.size < maxRecords) return;
-      records.delete(key);
-    }
-  };
-
+/** The one state machine of idempotency keys: free → claimed → running → done or unknown, or free again. */
+export function createIdempotencyRecords({
+  store,
+  clock,
+}: {
+  readonly store: IdempotencyStore;
+  readonly clock: Pick<Clock, 'deadline'>;
+}): IdempotencyRecords {
   return {
-    run: async ({ tenant, operation, key, input }, create) => {
-      const nowMs = clock.now().getTime();
-      forgetOld(nowMs);
-      const recordKey = JSON.stringify([tenantKey(tenant), operation, key]);
+    run: async ({ input, signal, ...key }, create) => {
       const inputDigest = digest(JSON.stringify(input));
-      const known = records.get(recordKey);
-      if (known !== undefined) {
-        if (known.inputDigest !== inputDigest) {
-          throw otherInput();
+      using patience = clock.deadline(patienceMs);
+      for (;;) {
+        const found = await store.claim(key, inputDigest);
+        switch (found.state) {
+          case 'claimed':
+            return { id: await createUnder(found.claim, create), replayed: false };
+          case 'done':
+            return { id: found.id, replayed: true };
+          case 'conflict':
+            throw new ConflictError({ message: 'The idempotency key was used before, with another input.' });
+          case 'unknown':
+            throw new OutcomeUnknownError({
+              message: 'The idempotency key was used before, and the outcome of that create is unknown.',
+            });
+          case 'busy':
+            await found.changed(AbortSignal.any([signal, patience.signal])).catch((reason: unknown) => {
+              if (!patience.signal.aborted) throw reason;
+              throw new UpstreamTimeoutError({ message: 'Another request still creates under the idempotency key.' });
+            });
         }
-        return { id: await known.outcome, replayed: true };
-      }
-
-      const outcome = create();
-      records.set(recordKey, { inputDigest, outcome, expiresAtMs: nowMs + keyLifetimeMs });
-      try {
-        return { id: await outcome, replayed: false };
-      } catch (error) {
-        if (!mayHaveHappened(error)) records.delete(recordKey);
-        throw error;
       }
     },
   };
+}
+
+async function createUnder(claim: Claim, create: Create): Promise<string> {
+  let started = false;
+  const starting = async () => {
+    if (!(await claim.start())) {
+      throw new UpstreamUnreachableError({
+        message: 'The idempotency key could not be held until the create. Nothing was created.',
+      });
+    }
+    started = true;
+  };
+  let id: string;
+  try {
+    id = await create(starting);
+  } catch (error) {
+    await claim.end({ state: started && mayHaveHappened(error) ? 'unknown' : 'free' });
+    throw error;
+  }
+  await claim.end({ state: 'done', id });
+  return id;
 }

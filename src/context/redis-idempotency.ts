@@ -1,39 +1,48 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { mayHaveHappened, OutcomeUnknownError, UpstreamTimeoutError, UpstreamUnreachableError } from '../errors.ts';
+import { UpstreamUnreachableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { type Redis, type RedisScript, RedisUnavailableError, redisScript, runScript } from '../runtime/redis.ts';
-import { digest, type IdempotencyRecords, type IdempotentCreate, keyLifetimeMs, otherInput } from './idempotency.ts';
+import { type Redis, type RedisScript, redisScript, runScript } from '../runtime/redis.ts';
+import {
+  type Claim,
+  type CreateEnd,
+  digest,
+  type IdempotencyKey,
+  type IdempotencyStore,
+  keyLifetimeMs,
+} from './idempotency-store.ts';
 
 export interface RedisIdempotencyOptions {
   readonly redis: Pick<Redis, 'send'>;
   readonly clock: Pick<Clock, 'sleep' | 'now'>;
   readonly logger: Pick<Logger, 'warn'>;
+  /** Aborts when the gateway ends. Redis is then no longer told about outcomes that it missed. */
+  readonly lifetime: AbortSignal;
 }
 
 /**
- * How long a create counts as under way after its replica was last heard of, in milliseconds. It says so three times as
- * often. After that nobody knows whether the create has happened.
+ * Time for which a claim, or a running create, counts after its replica was last heard of, in milliseconds. The replica
+ * renews it three times as often.
  */
 const leaseMs = 10_000;
 /** Pause between two looks at a create of another request, in milliseconds. */
 const lookPauseMs = 200;
-/** How long a request waits for the create of another one, in milliseconds: more than one call to the platform may take. */
-const patienceMs = 60_000;
+/** Pause before Redis is told again how a create ended, in milliseconds, and the time after which that is given up. */
+const endPauseMs = 1_000;
+const endPatienceMs = 600_000;
 
-// KEYS of every script: the record, a hash, and its lease, which is there while the create is under way. ARGV[1] names
-// the request that creates.
+// KEYS of every script: the record, a hash, and the lease of a running create. ARGV[1] is the owner of the claim. A
+// claimed record has the lease as its own lifetime, so that an expired claim leaves nothing.
 
-/** Answers `claimed`, `conflict`, `running`, `unknown`, or `done` with the id. ARGV: owner, input, lifetime, lease. */
+/** Returns `claimed`, `conflict`, `busy`, `unknown`, or `done` with the id. ARGV: owner, input, lease. */
 const claimScript = redisScript(`
 local record, lease = unpack(KEYS)
-local owner, input, lifetimeMs, leaseMs = unpack(ARGV)
+local owner, input, leaseMs = unpack(ARGV)
 local known, state, id = unpack(redis.call('HMGET', record, 'input', 'state', 'id'))
 if not known then
-  redis.call('HSET', record, 'input', input, 'state', 'running', 'owner', owner)
-  redis.call('PEXPIRE', record, lifetimeMs)
-  redis.call('SET', lease, owner, 'PX', leaseMs)
+  redis.call('HSET', record, 'input', input, 'state', 'claimed', 'owner', owner)
+  redis.call('PEXPIRE', record, leaseMs)
   return { 'claimed' }
 end
 if known ~= input then return { 'conflict' } end
@@ -42,120 +51,168 @@ if state == 'running' and redis.call('EXISTS', lease) == 0 then
   return { 'unknown' }
 end
 if state == 'done' then return { 'done', id } end
-return { state }
+if state == 'unknown' then return { 'unknown' } end
+return { 'busy' }
 `);
 
 const claimReply = z.union([
-  z.tuple([z.enum(['claimed', 'conflict', 'running', 'unknown'])]),
+  z.tuple([z.enum(['claimed', 'conflict', 'busy', 'unknown'])]),
   z.tuple([z.literal('done'), z.string()]),
 ]);
+
+/** Returns 1 if the claim is held, and the record is running now. ARGV: owner, lifetime, lease. */
+const startScript = redisScript(`
+local record, lease = unpack(KEYS)
+local owner, lifetimeMs, leaseMs = unpack(ARGV)
+local holder, state = unpack(redis.call('HMGET', record, 'owner', 'state'))
+if holder ~= owner or state ~= 'claimed' then return 0 end
+redis.call('HSET', record, 'state', 'running')
+redis.call('PEXPIRE', record, lifetimeMs)
+redis.call('SET', lease, owner, 'PX', leaseMs)
+return 1
+`);
 
 /** ARGV: owner, lease. */
 const renewScript = redisScript(`
 local record, lease = unpack(KEYS)
 local owner, leaseMs = unpack(ARGV)
-if redis.call('HGET', record, 'owner') == owner then redis.call('SET', lease, owner, 'PX', leaseMs) end
+local holder, state = unpack(redis.call('HMGET', record, 'owner', 'state'))
+if holder ~= owner then return end
+if state == 'claimed' then redis.call('PEXPIRE', record, leaseMs) end
+if state == 'running' then redis.call('SET', lease, owner, 'PX', leaseMs) end
 `);
 
-/** ARGV: owner, `done`, `unknown` or `refused`, id. A refused create leaves nothing. */
-const settleScript = redisScript(`
+/** ARGV: owner, `done`, `unknown` or `free`, id, lifetime. */
+const endScript = redisScript(`
 local record, lease = unpack(KEYS)
-local owner, outcome, id = unpack(ARGV)
+local owner, outcome, id, lifetimeMs = unpack(ARGV)
 if redis.call('HGET', record, 'owner') ~= owner then return end
-if outcome == 'refused' then redis.call('DEL', record) else redis.call('HSET', record, 'state', outcome, 'id', id) end
+if outcome == 'free' then
+  redis.call('DEL', record)
+else
+  redis.call('HSET', record, 'state', outcome, 'id', id)
+  redis.call('PEXPIRE', record, lifetimeMs)
+end
 redis.call('DEL', lease)
 `);
 
-/** Records that all replicas share. They hold digests of key and input, and the id of what was created. */
-export function createRedisIdempotencyRecords({ redis, clock, logger }: RedisIdempotencyOptions): IdempotencyRecords {
-  const run = (script: RedisScript, keys: readonly string[], values: readonly string[]) =>
-    redis.send((client) => runScript(client, script, keys, values));
-
-  /** Whether nobody has created under the key; otherwise what came of it. Waits while somebody does. */
-  const claim = async (
-    keys: readonly string[],
-    owner: string,
-    input: string,
-  ): Promise<{ readonly id: string } | null> => {
-    const giveUpAtMs = clock.now().getTime() + patienceMs;
-    for (;;) {
-      const values = [owner, input, String(keyLifetimeMs), String(leaseMs)];
-      const [state, id] = claimReply.parse(await run(claimScript, keys, values).catch(unreachable));
+/** Records that all replicas share. They contain digests of key and input, and the id of what was created. */
+export function createRedisIdempotencyStore(options: RedisIdempotencyOptions): IdempotencyStore {
+  const { clock } = options;
+  return {
+    claim: async (key, inputDigest) => {
+      const claim = new RedisClaim(options, keysOf(key));
+      const [state, id] = await claim.attempt(inputDigest);
       switch (state) {
         case 'claimed':
-          return null;
+          return { state, claim };
         case 'done':
-          return { id };
+          return { state, id };
+        case 'busy':
+          return { state, changed: (signal) => clock.sleep(lookPauseMs, signal) };
         case 'conflict':
-          throw otherInput();
         case 'unknown':
-          throw new OutcomeUnknownError({
-            message: 'The idempotency key was used before, and nobody knows whether that created something.',
-          });
-        case 'running':
-          if (clock.now().getTime() >= giveUpAtMs) {
-            throw new UpstreamTimeoutError({ message: 'What the idempotency key creates is still under way.' });
-          }
-          await clock.sleep(lookPauseMs);
-      }
-    }
-  };
-
-  /** Says that the create is under way, until disposed of. */
-  const keepAlive = (keys: readonly string[], owner: string): Disposable => {
-    const ended = new AbortController();
-    const renew = async () => {
-      while (!ended.signal.aborted) {
-        await clock.sleep(leaseMs / 3, ended.signal);
-        // In vain once is not too late: the lease is longer than that.
-        await run(renewScript, keys, [owner, String(leaseMs)]).catch((err: unknown) => warn(err));
-      }
-    };
-    const warn = (err: unknown) => logger.warn({ err }, 'lease of an idempotency key not renewed');
-    renew().catch((error: unknown) => {
-      if (!ended.signal.aborted) warn(error);
-    });
-    return { [Symbol.dispose]: () => ended.abort() };
-  };
-
-  const settle = async (keys: readonly string[], ...values: readonly [string, Outcome, string]): Promise<void> => {
-    try {
-      await run(settleScript, keys, values);
-    } catch (err) {
-      // The caller is told what came of its create all the same. Who asks later is told that nobody knows.
-      logger.warn({ err }, 'outcome of an idempotency key not kept');
-    }
-  };
-
-  return {
-    run: async (request, create) => {
-      const keys = keysOf(request);
-      const owner = randomUUID();
-      const known = await claim(keys, owner, digest(JSON.stringify(request.input)));
-      if (known !== null) return { id: known.id, replayed: true };
-      using _ = keepAlive(keys, owner);
-      try {
-        const id = await create();
-        await settle(keys, owner, 'done', id);
-        return { id, replayed: false };
-      } catch (error) {
-        await settle(keys, owner, mayHaveHappened(error) ? 'unknown' : 'refused', '');
-        throw error;
+          return { state };
       }
     },
   };
 }
 
-type Outcome = 'done' | 'unknown' | 'refused';
-
 /** Both keys of a record, in the same slot of a cluster. */
-function keysOf({ tenant: { org, sandbox }, operation, key }: IdempotentCreate): readonly string[] {
+function keysOf({ tenant: { org, sandbox }, operation, key }: IdempotencyKey): readonly string[] {
   const record = `aep:v1:{${org}/${sandbox}/idempotency}:${operation}:${digest(key)}`;
   return [record, `${record}:lease`];
 }
 
-function unreachable(cause: unknown): never {
-  if (!(cause instanceof RedisUnavailableError)) throw cause;
-  const message = 'Idempotency keys cannot be looked up at this moment. Nothing was created.';
-  throw new UpstreamUnreachableError({ message, cause });
+class RedisClaim implements Claim {
+  readonly #options: RedisIdempotencyOptions;
+  readonly #keys: readonly string[];
+  readonly #owner = randomUUID();
+  readonly #ended = new AbortController();
+
+  constructor(options: RedisIdempotencyOptions, keys: readonly string[]) {
+    this.#options = options;
+    this.#keys = keys;
+  }
+
+  /** Claims the key, or returns what is known about it. A claim is renewed until it has ended. */
+  async attempt(inputDigest: string): Promise<z.output<typeof claimReply>> {
+    try {
+      const reply = claimReply.parse(await this.#run(claimScript, inputDigest, String(leaseMs)));
+      if (reply[0] === 'claimed') void this.#keepAlive();
+      return reply;
+    } catch (error) {
+      // Redis may still carry out the claim. This frees the key right after it; otherwise the claim expires.
+      this.#sendEnd({ state: 'free' }).catch(() => {});
+      throw unusable(error);
+    }
+  }
+
+  async start(): Promise<boolean> {
+    try {
+      return (await this.#run(startScript, String(keyLifetimeMs), String(leaseMs))) === 1;
+    } catch (error) {
+      throw unusable(error);
+    }
+  }
+
+  async end(outcome: CreateEnd): Promise<void> {
+    this.#ended.abort();
+    try {
+      await this.#sendEnd(outcome);
+    } catch (err) {
+      this.#options.logger.warn({ err }, 'Redis does not know yet how a create with an idempotency key ended');
+      // The caller receives the outcome now. Until Redis knows it, other requests with the key receive no other one.
+      void this.#endLater(outcome);
+    }
+  }
+
+  /** Never rejects. */
+  async #endLater(outcome: CreateEnd): Promise<void> {
+    const { clock, logger, lifetime } = this.#options;
+    const giveUpAtMs = clock.now().getTime() + endPatienceMs;
+    while (clock.now().getTime() < giveUpAtMs) {
+      try {
+        await clock.sleep(endPauseMs, lifetime);
+      } catch {
+        break;
+      }
+      const isKnown = await this.#sendEnd(outcome).then(
+        () => true,
+        () => false,
+      );
+      if (isKnown) return;
+    }
+    logger.warn({ outcome: outcome.state }, 'the outcome of a create with an idempotency key is not kept');
+  }
+
+  /** Never rejects. */
+  async #keepAlive(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const { signal } = this.#ended;
+    for (;;) {
+      try {
+        await clock.sleep(leaseMs / 3, signal);
+      } catch {
+        return;
+      }
+      // The next renewal is early enough, because the lease is longer than two pauses.
+      await this.#run(renewScript, String(leaseMs)).catch((err: unknown) => {
+        logger.warn({ err }, 'lease of an idempotency key not renewed');
+      });
+    }
+  }
+
+  #sendEnd(outcome: CreateEnd): Promise<unknown> {
+    return this.#run(endScript, outcome.state, outcome.state === 'done' ? outcome.id : '', String(keyLifetimeMs));
+  }
+
+  #run(script: RedisScript, ...values: readonly string[]): Promise<unknown> {
+    return this.#options.redis.send((client) => runScript(client, script, this.#keys, [this.#owner, ...values]));
+  }
+}
+
+function unusable(cause: unknown): UpstreamUnreachableError {
+  const message = 'Idempotency keys cannot be read or written at this moment. Nothing was created.';
+  return new UpstreamUnreachableError({ message, cause });
 }

@@ -205,7 +205,7 @@ builder.mutationField('createExportJob', (t) =>
         operation: 'createExportJob',
         key: idempotencyKey,
         input,
-        create: () => createExportJob(ctx, input),
+        create: (starting) => createExportJob(ctx, input, starting),
         find: (id) => ctx.loaders.exportJob.load(platformId<ExportJobId>(id)),
       });
     },
@@ -214,11 +214,17 @@ builder.mutationField('createExportJob', (t) =>
 
 type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logger' | 'clock'>;
 
-async function createExportJob(ctx: WriteContext, input: CreateExportJob): Promise<ExportJob> {
+/** @param starting called before the export is sent, and after everything that creates no export */
+async function createExportJob(
+  ctx: WriteContext,
+  input: CreateExportJob,
+  starting: () => Promise<void>,
+): Promise<ExportJob> {
   const { datasetId, newDataset } = input.destination.target;
   if (newDataset !== undefined) {
     const dataset = await createDataset(ctx, newDataset);
     try {
+      await starting();
       return await startExportJob(ctx, input, dataset.id);
     } catch (error) {
       await removeUnusedDataset(ctx, dataset.id, error);
@@ -231,6 +237,7 @@ async function createExportJob(ctx: WriteContext, input: CreateExportJob): Promi
       { path: 'input.destination.target.datasetId', message: 'is not a dataset of this sandbox' },
     ]);
   }
+  await starting();
   return startExportJob(ctx, input, dataset.id);
 }
 

@@ -64,7 +64,8 @@ builder.mutationField('createSegmentJob', (t) =>
         operation: 'createSegmentJob',
         key: idempotencyKey,
         input: segmentIds,
-        create: async () => {
+        create: async (starting) => {
+          await starting();
           const job = await ctx.writes.segmentJobs.create(segmentIds);
           ctx.watch.segmentJobs.nudge();
           ctx.loaders.segmentJob.prime(job);

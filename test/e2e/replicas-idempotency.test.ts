@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { profileDataset, startPlatform, startProxy } from '../support/platform.ts';
 import { describeWithRedis } from '../support/redis.ts';
@@ -12,8 +13,9 @@ const destination = { target: { datasetId: profileDataset } };
 /** The id of the job, or the code of the error. */
 async function create(gateway: Gateway, input: { readonly idempotencyKey?: string }): Promise<unknown> {
   const { data, errors } = await gateway.execute(CreateExportJobDocument, { input: { destination, ...input } });
-  if (data === null) return errors[0]?.extensions?.['code'];
-  return 'exportJob' in data.createExportJob ? data.createExportJob.exportJob.id : data.createExportJob.code;
+  const result = data?.createExportJob ?? null;
+  if (result === null) return errors[0]?.extensions?.['code'];
+  return 'exportJob' in result ? result.exportJob.id : result.code;
 }
 
 const isJob = expect.stringMatching(/^ExportJob:/);
@@ -55,5 +57,24 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     expect(door.requests.filter((request) => request === creates)).toHaveLength(1);
     await redis.start();
     await eventually(async () => expect(await create(gateway, { idempotencyKey: 'k' })).toEqual(isJob));
+  });
+
+  it('can be used again after Redis was late', async () => {
+    await using platform = await startPlatform();
+    await using door = await startProxy(platform, () => false);
+    const clock = new FakeClock();
+    await using gateway = await startGateway({ platform: door, clock, env: { REDIS_URL: redis.url } });
+    await eventually(async () => expect(await create(gateway, { idempotencyKey: 'first' })).toEqual(isJob));
+    redis.pause();
+    const before = clock.pending('deadline');
+    const late = create(gateway, { idempotencyKey: 'k' });
+    // The patience of the request, and the time that Redis has.
+    await eventually(async () => expect(clock.pending('deadline')).toBeGreaterThanOrEqual(before + 2));
+    await clock.advanceBy(3_000);
+    expect(await late).toBe('UPSTREAM_UNREACHABLE');
+    redis.resume();
+    await using other = await startGateway({ platform: door, env: { REDIS_URL: redis.url } });
+    await eventually(async () => expect(await create(other, { idempotencyKey: 'k' })).toEqual(isJob));
+    expect(door.requests.filter((request) => request === creates)).toHaveLength(2);
   });
 });
