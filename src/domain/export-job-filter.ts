@@ -1,5 +1,5 @@
 import type { ExportJob, ExportJobStatus } from './export-job.ts';
-import type { DatasetId, SegmentId } from './ids.ts';
+import type { DatasetId, MergePolicyId, SegmentId } from './ids.ts';
 
 export interface ExportJobFilter {
   readonly statuses?: readonly ExportJobStatus[] | undefined;
@@ -7,16 +7,20 @@ export interface ExportJobFilter {
   readonly segmentId?: SegmentId | undefined;
   readonly createdAfter?: Date | undefined;
   readonly createdBefore?: Date | undefined;
+  readonly updatedAfter?: Date | undefined;
+  readonly mergePolicyId?: MergePolicyId | undefined;
 }
 
-/** Whether a job is one that a filter asks for; both times are exclusive. */
+/** Whether a job meets all conditions; the times are exclusive. */
 export function matchesExportJobFilter(job: ExportJob, filter: ExportJobFilter): boolean {
-  const { statuses, datasetId, segmentId, createdAfter, createdBefore } = filter;
+  const { statuses, datasetId, segmentId, createdAfter, createdBefore, updatedAfter, mergePolicyId } = filter;
   return (
     (statuses === undefined || statuses.includes(job.status)) &&
     (datasetId === undefined || job.destination.datasetId === datasetId) &&
     (segmentId === undefined || (job.filter?.segments.some((segment) => segment.segmentId === segmentId) ?? false)) &&
     (createdAfter === undefined || job.createdAt > createdAfter) &&
-    (createdBefore === undefined || job.createdAt < createdBefore)
+    (createdBefore === undefined || job.createdAt < createdBefore) &&
+    (updatedAfter === undefined || job.updatedAt > updatedAfter) &&
+    (mergePolicyId === undefined || job.mergePolicy?.id === mergePolicyId)
   );
 }

@@ -16,3 +16,8 @@ export interface SegmentDefinition {
   readonly createdAt: Date | null;
   readonly updatedAt: Date | null;
 }
+
+export interface SegmentDefinitionFilter {
+  /** A part of the name, ignoring case. */
+  readonly nameContains?: string | undefined;
+}

@@ -1,35 +1,60 @@
 import type { Batch, BatchField, BatchFile } from '../domain/batch.ts';
+import { type BatchFilter, matchesBatchFilter } from '../domain/batch-filter.ts';
 import type { BatchId, DatasetId } from '../domain/ids.ts';
+import { isPlainText } from '../upstream/catalog-query.ts';
 import type { BatchesApi, FilesApi } from '../upstream/platform-api.ts';
 import { catalogList } from './catalog-list.ts';
-import { type Connection, readConnection } from './connection.ts';
+import { type Connection, conditions, readConnection } from './connection.ts';
 import { isCount } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 export interface BatchConnectionOptions {
   readonly first: number;
   readonly after: string | null;
-  readonly datasetId: DatasetId;
+  readonly filter: BatchFilter | null;
+  /** The dataset whose batches are listed; null for those of all datasets. */
+  readonly of: DatasetId | null;
 }
 
 /**
- * The batches of a dataset, newest first.
+ * Batches, newest first.
  * @throws {InvalidInputError} `after` is not a cursor of this connection
  */
 export function readBatches(
   api: Pick<BatchesApi, 'list'>,
-  options: BatchConnectionOptions,
+  { first, after, filter, of }: BatchConnectionOptions,
   fields?: ReadonlySet<BatchField>,
 ): Promise<Connection<Batch>> {
-  const { first, after, datasetId } = options;
+  const { datasetId: named, createdAfter } = filter ?? {};
+  const statuses = [...new Set(filter?.statuses)];
+  // The platform does not know batches of an unknown status, and a dataset is not sent whose id is a list to the platform.
+  const known = statuses.filter((status) => status !== 'UNKNOWN');
+  const isApplied = known.length === statuses.length && (named === undefined || isPlainText(named));
+  const isOfOther = of !== null && named !== undefined && named !== of;
+  const wanted = fields && named !== undefined ? new Set<BatchField>([...fields, 'datasetId']) : fields;
   const list = catalogList<Batch>({
     name: 'batches',
     idOf: ({ id }) => id,
     order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
-    readRows: ({ from, start, limit }) =>
-      api.list({ datasetId, limit, start, fields, created: from === null ? undefined : { to: from } }),
+    readRows: async ({ from, start, limit }) => {
+      if (isOfOther) return [];
+      return api.list({
+        datasetId: of ?? (named !== undefined && isPlainText(named) ? named : undefined),
+        statuses: known.length === 0 || known.length < statuses.length ? undefined : known,
+        createdAfter,
+        limit,
+        start,
+        fields: wanted,
+        created: from === null ? undefined : { to: from },
+      });
+    },
   });
-  return readConnection(list, { first, after });
+  return readConnection(list, {
+    first,
+    after,
+    ...(filter === null ? {} : conditions(isApplied, (batch) => matchesBatchFilter(batch, filter))),
+    isPast: createdAfter === undefined ? undefined : ({ createdAt }) => createdAt !== null && createdAt <= createdAfter,
+  });
 }
 
 export interface FileConnectionOptions {

@@ -34,6 +34,12 @@ export interface ReadConnectionOptions<Node> {
   readonly isPast?: ((node: Node) => boolean) | undefined;
 }
 
+/** Conditions as `readConnection` takes them: to be checked again if the platform applies them, else to be filtered by. */
+export const conditions = <Node>(
+  isApplied: boolean,
+  matches: (node: Node) => boolean,
+): Pick<ReadConnectionOptions<Node>, 'matches' | 'verify'> => (isApplied ? { verify: matches } : { matches });
+
 /** Upstream pages of `scanPageSize` rows that one request reads at most. */
 const maxScanPages = 10;
 const scanPageSize = 100;
@@ -74,8 +80,8 @@ export async function readConnection<Node, Place>(
 
   while (walk.pagesRead < maxScanPages) {
     const isFull = edges.length === first;
-    // If all wanted rows are there, one row shows whether there is a next page.
-    const wanted = isFiltered ? scanPageSize : isFull ? 1 : first - edges.length;
+    // One row beyond those that are wanted shows whether there is a next page, if the platform cannot report it.
+    const wanted = isFiltered ? scanPageSize : isFull ? 1 : first - edges.length + (isPast === undefined ? 0 : 1);
     for (const row of await walk.readPage(wanted, maxScanPages)) {
       if (walk.isOrdered && isPast?.(row.node)) return connection(false, endOfEdges);
       const isVerified = verify?.(row.node) ?? true;
@@ -95,7 +101,8 @@ export async function readConnection<Node, Place>(
       });
     }
     if (walk.hasEnded) return connection(false, endOfEdges);
-    if (edges.length === first && !isFiltered && list.reportsEnd) return connection(true, endOfEdges);
+    if (edges.length === first && !isFiltered && list.reportsEnd && isPast === undefined)
+      return connection(true, endOfEdges);
   }
   return connection(true, walk.cursorHere());
 }

@@ -1,15 +1,9 @@
 import type { Dataset, DatasetField } from '../domain/dataset.ts';
-import type { ListOrder } from '../upstream/list-order.ts';
+import { type DatasetFilter, matchesDatasetFilter } from '../domain/dataset-filter.ts';
+import { isPlainText } from '../upstream/catalog-query.ts';
 import type { DatasetListOptions, DatasetsApi } from '../upstream/platform-api.ts';
 import { catalogList } from './catalog-list.ts';
-import { type Connection, readConnection } from './connection.ts';
-
-export interface DatasetFilter {
-  readonly name?: string | undefined;
-  readonly schemaId?: string | undefined;
-  readonly createdAfter?: Date | undefined;
-  readonly updatedAfter?: Date | undefined;
-}
+import { type Connection, conditions, readConnection } from './connection.ts';
 
 export type DatasetOrder = NonNullable<DatasetListOptions['orderBy']>;
 
@@ -33,32 +27,61 @@ export async function readDatasets(
 ): Promise<Connection<Dataset>> {
   const { first, after, filter } = options;
   const { field, direction } = options.orderBy ?? newestFirst;
-  const schemaId = filter?.schemaId;
-  const order: ListOrder<Dataset> | undefined =
-    field === 'name'
-      ? undefined
-      : { direction, keyOf: ({ createdAt, updatedAt }) => (field === 'created' ? createdAt : updatedAt) };
+  const { name, nameContains, schemaId, createdAfter, createdBefore, updatedAfter } = filter ?? {};
+  const keyOf = ({ createdAt, updatedAt }: Dataset) => (field === 'created' ? createdAt : updatedAt);
   const list = catalogList<Dataset>({
     name: `datasets:${field}:${direction}`,
     idOf: ({ id }) => id,
-    order,
+    order: field === 'name' ? undefined : { direction, keyOf },
     readRows: ({ from, ...page }) => {
       const bounds = from === null ? {} : direction === 'desc' ? { to: from } : { from };
       return api.list({
         ...page,
         orderBy: { field, direction },
-        // The filter reads the schema, whether or not it is selected.
-        fields: fields && schemaId !== undefined ? new Set([...fields, 'schemaRef']) : fields,
-        name: filter?.name,
-        created: { after: filter?.createdAfter, ...(field === 'created' ? bounds : {}) },
-        updated: { after: filter?.updatedAfter, ...(field === 'updated' ? bounds : {}) },
+        // The filter compares these fields, whether or not they are selected.
+        fields: fields && new Set([...fields, ...comparedFields(filter ?? {})]),
+        name,
+        created: { after: createdAfter, before: createdBefore, ...(field === 'created' ? bounds : {}) },
+        updated: { after: updatedAfter, ...(field === 'updated' ? bounds : {}) },
       });
     },
   });
+  // Catalog filters top-level fields only, which the id of the schema is not, and names by case.
+  const isApplied = schemaId === undefined && nameContains === undefined && (name === undefined || isPlainText(name));
+  const end = endOf(field, direction, filter ?? {});
   return readConnection(list, {
     first,
     after,
-    // Catalog filters top-level fields only, and the schema's id is not one.
-    matches: schemaId === undefined ? undefined : (dataset) => dataset.schemaRef?.id === schemaId,
+    ...(filter === null ? {} : conditions(isApplied, (dataset) => matchesDatasetFilter(dataset, filter))),
+    isPast:
+      end === undefined
+        ? undefined
+        : (dataset) => {
+            const key = keyOf(dataset);
+            return key !== null && (direction === 'desc' ? key <= end : key >= end);
+          },
   });
 }
+
+/** The time of the filter at which a list in an order ends; undefined if there is none. */
+function endOf(
+  field: DatasetOrder['field'],
+  direction: DatasetOrder['direction'],
+  { createdAfter, createdBefore, updatedAfter }: DatasetFilter,
+): Date | undefined {
+  switch (field) {
+    case 'created':
+      return direction === 'desc' ? createdAfter : createdBefore;
+    case 'updated':
+      return direction === 'desc' ? updatedAfter : undefined;
+    case 'name':
+      return undefined;
+  }
+}
+
+const comparedFields = (filter: DatasetFilter): readonly DatasetField[] => [
+  ...(filter.name === undefined && filter.nameContains === undefined ? [] : (['name'] as const)),
+  ...(filter.schemaId === undefined ? [] : (['schemaRef'] as const)),
+  ...(filter.createdAfter === undefined && filter.createdBefore === undefined ? [] : (['createdAt'] as const)),
+  ...(filter.updatedAfter === undefined ? [] : (['updatedAt'] as const)),
+];

@@ -1,8 +1,8 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import { type ExportJobFilter, matchesExportJobFilter } from '../domain/export-job-filter.ts';
-import { type ExportJobId, platformId } from '../domain/ids.ts';
-import type { ExportJobCursor, ExportJobsApi } from '../upstream/platform-api.ts';
-import { type Connection, readConnection } from './connection.ts';
+import { type DatasetId, type ExportJobId, platformId } from '../domain/ids.ts';
+import type { ExportJobCursor, ExportJobsApi, ListedExportJobStatus } from '../upstream/platform-api.ts';
+import { type Connection, conditions, readConnection } from './connection.ts';
 import { isCount } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
@@ -10,6 +10,8 @@ export interface ExportJobConnectionOptions {
   readonly first: number;
   readonly after: string | null;
   readonly filter: ExportJobFilter | null;
+  /** The dataset whose jobs are listed; null for those of all datasets. */
+  readonly of?: DatasetId | null;
 }
 
 /** Null at the newest job. */
@@ -23,16 +25,20 @@ interface ExportJobPlace {
  */
 export async function readExportJobs(
   api: Pick<ExportJobsApi, 'list'>,
-  { first, after, filter }: ExportJobConnectionOptions,
+  { first, after, filter: given, of = null }: ExportJobConnectionOptions,
 ): Promise<Connection<ExportJob>> {
-  const createdAfter = filter?.createdAfter;
+  const filter = { ...given, ...(of === null ? {} : { datasetId: of }) };
+  const { createdAfter } = filter;
+  const status = listedStatus(filter);
+  const isOfOther = of !== null && given?.datasetId !== undefined && given.datasetId !== of;
   const list: UpstreamList<ExportJob, ExportJobPlace> = {
     name: 'exportJobs',
     idOf: ({ id }) => id,
     order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
-    start: { cursor: null },
+    start: { cursor: firstCursor(filter) },
     read: async (place, limit) => {
-      const { jobs, next } = await api.list({ limit, cursor: place.cursor ?? undefined });
+      if (isOfOther) return { place, rows: [], next: null, total: null };
+      const { jobs, next } = await api.list({ limit, cursor: place.cursor ?? undefined, status });
       return { place, rows: jobs, next: next === null ? null : { cursor: next }, total: null };
     },
     behind: ({ place, rows }, count) => {
@@ -50,7 +56,28 @@ export async function readExportJobs(
   return readConnection(list, {
     first,
     after,
-    matches: filter === null ? undefined : (job) => matchesExportJobFilter(job, filter),
+    ...conditions(isListed(filter, status), (job) => matchesExportJobFilter(job, filter)),
     isPast: createdAfter === undefined ? undefined : (job) => job.createdAt <= createdAfter,
   });
 }
+
+/** The status that the platform can filter by; it takes one of three. */
+function listedStatus({ statuses }: ExportJobFilter): ListedExportJobStatus | undefined {
+  const [only, ...others] = new Set(statuses);
+  if (others.length > 0) return undefined;
+  return only === 'NEW' || only === 'SUCCEEDED' || only === 'FAILED' ? only : undefined;
+}
+
+/** The platform continues behind a job, so that a list of jobs before a time begins behind the first job of that time. */
+function firstCursor({ createdBefore }: ExportJobFilter): ExportJobCursor | null {
+  const createdAtMs = createdBefore?.getTime() ?? 0;
+  return createdAtMs > 0 ? { createdAtMs, id: platformId<ExportJobId>('0') } : null;
+}
+
+/** Whether the platform applies all conditions, or the order of the list does. */
+const isListed = (filter: ExportJobFilter, status: ListedExportJobStatus | undefined): boolean =>
+  filter.datasetId === undefined &&
+  filter.segmentId === undefined &&
+  filter.updatedAfter === undefined &&
+  filter.mergePolicyId === undefined &&
+  (filter.statuses === undefined || status !== undefined);

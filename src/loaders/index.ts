@@ -32,6 +32,7 @@ import {
   readSchedules,
   readSegmentDefinitions,
   readSegmentJobs,
+  type SegmentDefinitionConnectionOptions,
   type SegmentJobConnectionOptions,
 } from './segmentation-connection.ts';
 
@@ -58,7 +59,7 @@ export interface Loaders {
   files(options: FileConnectionOptions): Promise<Connection<BatchFile>>;
   schedules(options: PageOptions): Promise<Connection<Schedule>>;
   segmentJobs(options: SegmentJobConnectionOptions): Promise<Connection<SegmentJob>>;
-  segmentDefinitions(options: PageOptions): Promise<Connection<SegmentDefinition>>;
+  segmentDefinitions(options: SegmentDefinitionConnectionOptions): Promise<Connection<SegmentDefinition>>;
   mergePolicies(options: PageOptions): Promise<Connection<MergePolicy>>;
   /** The newest segment jobs that a schedule started. */
   runsOfSchedule(id: ScheduleId, first: number): Promise<readonly SegmentJob[]>;
@@ -182,7 +183,7 @@ class OperationLoaders implements Loaders {
     return primed(this.segmentJob, await readSegmentJobs(this.#api.segmentJobs, options));
   }
 
-  async segmentDefinitions(options: PageOptions): Promise<Connection<SegmentDefinition>> {
+  async segmentDefinitions(options: SegmentDefinitionConnectionOptions): Promise<Connection<SegmentDefinition>> {
     return primed(this.segmentDefinition, await readSegmentDefinitions(this.#api.segmentDefinitions, options));
   }
 

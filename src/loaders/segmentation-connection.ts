@@ -1,17 +1,20 @@
+import { containsText } from '../domain/contains-text.ts';
 import type { ScheduleId } from '../domain/ids.ts';
 import type { MergePolicy } from '../domain/merge-policy.ts';
 import type { Schedule } from '../domain/schedule.ts';
-import type { SegmentDefinition } from '../domain/segment-definition.ts';
+import type { SegmentDefinition, SegmentDefinitionFilter } from '../domain/segment-definition.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import { matchesSegmentJobFilter, type SegmentJobFilter } from '../domain/segment-job-filter.ts';
+import { isPlainText } from '../upstream/catalog-query.ts';
 import type {
   MergePoliciesApi,
   SchedulesApi,
+  SegmentDefinitionOrder,
   SegmentDefinitionsApi,
   SegmentJobListOptions,
   SegmentJobsApi,
 } from '../upstream/segmentation-api.ts';
-import { type Connection, readConnection } from './connection.ts';
+import { type Connection, conditions, readConnection } from './connection.ts';
 import { badCursor, decodeCursor, encodeCursor, isCount } from './cursor.ts';
 import { numberedList } from './numbered-list.ts';
 import type { UpstreamList } from './upstream-list.ts';
@@ -38,25 +41,25 @@ export function readSegmentJobs(
   { first, after, filter, orderBy }: SegmentJobConnectionOptions,
 ): Promise<Connection<SegmentJob>> {
   const { field, direction } = orderBy ?? ({ field: 'creationTime', direction: 'desc' } as const);
-  // The platform filters by one status and one segment; what more is asked for is filtered here.
-  const statuses = filter?.statuses ?? [];
-  const [only] = statuses;
-  const status = statuses.length === 1 && only !== 'UNKNOWN' ? only : undefined;
-  const filteredThere = statuses.length === 0 || status !== undefined;
+  // The platform filters by one status and one segment. The gateway applies all other conditions.
+  const [only, ...others] = new Set(filter?.statuses);
+  const status = others.length > 0 || only === 'UNKNOWN' ? undefined : only;
+  const segmentId = filter?.segmentId !== undefined && isPlainText(filter.segmentId) ? filter.segmentId : undefined;
+  const isApplied = status === only && others.length === 0 && segmentId === filter?.segmentId;
   const list = numberedList<SegmentJob>({
     name: `segmentJobs:${field}:${direction}`,
     idOf: ({ id }) => id,
     order: { direction, keyOf: ({ createdAt, updatedAt }) => (field === 'creationTime' ? createdAt : updatedAt) },
     readRows: async ({ start, limit }) => {
       const orderBy = { field, direction };
-      const { jobs, next, total } = await api.list({ start, limit, orderBy, status, segmentId: filter?.segmentId });
+      const { jobs, next, total } = await api.list({ start, limit, orderBy, status, segmentId });
       return { rows: jobs, next, total };
     },
   });
   return readConnection(list, {
     first,
     after,
-    matches: filter === null || filteredThere ? undefined : (job) => matchesSegmentJobFilter(job, filter),
+    ...(filter === null ? {} : conditions(isApplied, (job) => matchesSegmentJobFilter(job, filter))),
   });
 }
 
@@ -80,24 +83,34 @@ export async function readRunsOfSchedule(
   return nodes;
 }
 
+export interface SegmentDefinitionConnectionOptions extends PageOptions {
+  readonly filter: SegmentDefinitionFilter | null;
+  readonly orderBy: SegmentDefinitionOrder | null;
+}
+
 /**
- * Segment definitions, newest first.
- * @throws {InvalidInputError} `after` is not a cursor of this connection
+ * Segment definitions, newest first unless ordered otherwise.
+ * @throws {InvalidInputError} `after` is not a cursor of this connection in this order
  */
 export function readSegmentDefinitions(
   api: Pick<SegmentDefinitionsApi, 'list'>,
-  { first, after }: PageOptions,
+  { first, after, filter, orderBy }: SegmentDefinitionConnectionOptions,
 ): Promise<Connection<SegmentDefinition>> {
+  const { field, direction } = orderBy ?? ({ field: 'creationTime', direction: 'desc' } as const);
+  const keyOf = ({ createdAt, updatedAt }: SegmentDefinition) => (field === 'creationTime' ? createdAt : updatedAt);
   const list = numberedList<SegmentDefinition>({
-    name: 'segmentDefinitions',
+    name: `segmentDefinitions:${field}:${direction}`,
     idOf: ({ id }) => id,
-    order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },
+    // Names are in the collation of the platform, which is not known here.
+    order: field === 'name' ? undefined : { direction, keyOf },
     readRows: async ({ start, limit }) => {
-      const { definitions, next, total } = await api.list({ page: start, limit });
+      const { definitions, next, total } = await api.list({ page: start, limit, orderBy: { field, direction } });
       return { rows: definitions, next, total };
     },
   });
-  return readConnection(list, { first, after });
+  const part = filter?.nameContains;
+  const matches = part === undefined ? undefined : ({ name }: SegmentDefinition) => containsText(name, part);
+  return readConnection(list, { first, after, matches });
 }
 
 /** A page of merge policies, which the platform names by opaque text. */

@@ -1,34 +1,13 @@
-import type { BatchFile, BatchStatus } from '../domain/batch.ts';
+import type { BatchFile } from '../domain/batch.ts';
 import { type BatchId, platformId } from '../domain/ids.ts';
+import { BatchFilterInput, BatchStatusRef, parseBatchFilter } from './batch-filter.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, connectionType, parsePage } from './connection.ts';
-import { describedEnum } from './enum.ts';
 import { entityKeys } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
 import { JobErrorRef } from './job.ts';
 import { Node, registerNode } from './node.ts';
-import { BatchRef, DatasetRef } from './refs.ts';
-
-const BatchStatusRef = describedEnum<BatchStatus>('BatchStatus', 'Where a batch is on its way into the data lake.', {
-  LOADING: 'Being written.',
-  LOADED: 'Written, waiting to be promoted.',
-  QUEUED: 'Waiting for a worker.',
-  PROCESSING: 'Being processed.',
-  STAGING: 'Being staged.',
-  STAGED: 'Staged, not yet visible.',
-  RETRYING: 'Promotion is being tried again.',
-  STALLED: 'Promotion was given up for now: stuck, not ended.',
-  ACTIVE: 'Its data can be read.',
-  SUCCESS: 'Its data can be read.',
-  FAILED: 'It failed; see its errors.',
-  ABORTED: 'Its writer stopped it.',
-  ABANDONED: 'Its writer never completed it.',
-  INACTIVE: 'It was active, and has been reverted or has expired.',
-  ARCHIVED: 'Moved to the archive.',
-  RETAINED: 'Kept after its end.',
-  DELETED: 'Deleted.',
-  UNKNOWN: 'A status that the gateway does not know; `rawStatus` holds it.',
-});
+import { BatchConnection, BatchRef, DatasetRef } from './refs.ts';
 
 const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
   description: 'One file of a batch.',
@@ -104,8 +83,8 @@ BatchRef.implement({
 
 registerNode('Batch', (id, ctx) => ctx.loaders.batch.load(platformId<BatchId>(id)));
 
-builder.queryField('batch', (t) =>
-  t.field({
+builder.queryFields((t) => ({
+  batch: t.field({
     extensions: { upstreamCalls: 'batched' },
     type: BatchRef,
     nullable: true,
@@ -113,4 +92,16 @@ builder.queryField('batch', (t) =>
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: (_, { id }, ctx) => ctx.loaders.batch.load(parseId<BatchId>('Batch', id)),
   }),
-);
+  batches: t.field({
+    extensions: { upstreamCalls: 'each' },
+    type: BatchConnection,
+    nullable: true,
+    description: 'All batches of the sandbox, newest first.',
+    args: {
+      ...connectionArgs(t),
+      filter: t.arg({ type: BatchFilterInput, description: 'Conditions that the batches meet.' }),
+    },
+    resolve: (_, args, ctx) =>
+      ctx.loaders.batches({ ...parsePage(args), filter: parseBatchFilter(args.filter), of: null }),
+  }),
+}));

@@ -6,20 +6,21 @@ import { shareable } from './federation-directives.ts';
 import { afterInput, firstInput, parseInput } from './input.ts';
 
 const PageInfo = builder.objectRef<Connection<unknown>['pageInfo']>('PageInfo').implement({
-  description: 'Where a page of a connection stands.',
+  description: 'Position of a page in its connection, as defined by Relay.',
   extensions: shareable,
   fields: (t) => ({
     hasNextPage: t.exposeBoolean('hasNextPage', {
-      description: 'Whether asking with `after: endCursor` may give more.',
+      description:
+        'True if a request with `after: endCursor` may return more edges. A filter can make that page empty.',
     }),
     hasPreviousPage: t.exposeBoolean('hasPreviousPage', {
-      description: 'Whether the page did not begin at the start.',
+      description: 'True if the request had a cursor in `after`.',
     }),
     startCursor: t.exposeString('startCursor', { nullable: true, description: 'Cursor of the first edge.' }),
     endCursor: t.exposeString('endCursor', {
       nullable: true,
       description:
-        'Where the next page begins. May be set on a page without edges, when a filter had to look at many rows.',
+        'Cursor for the next page. It is also set on a page without edges if the gateway has read 1,000 rows for a filter and there are more.',
     }),
   }),
 });
@@ -28,8 +29,8 @@ type Types = (typeof builder)['$inferSchemaTypes'];
 
 /** The arguments of every connection. It can be read forwards only, as the platform's lists can. */
 export const connectionArgs = (t: { readonly arg: ArgBuilder<Types> }) => ({
-  first: t.arg.int({ description: 'How many, 1 to 100; 20 by default.' }),
-  after: t.arg.string({ description: 'Begin behind this cursor.' }),
+  first: t.arg.int({ description: 'Number of edges, 1 to 100; 20 by default.' }),
+  after: t.arg.string({ description: 'A cursor of this connection; the page begins behind it.' }),
 });
 
 const pageInput = z.object({ first: firstInput, after: afterInput });
@@ -38,26 +39,43 @@ const pageInput = z.object({ first: firstInput, after: afterInput });
 export const parsePage = (args: { first?: number | null | undefined; after?: string | null | undefined }) =>
   parseInput(pageInput, args);
 
-/** The connection and edge types of a node type, as Relay's specification has them, with `nodes` beside. */
+/** The connection and edge types of a node type by Relay's specification, with `nodes` and `totalCount` in addition. */
 export function connectionType<Node extends object>(name: string, node: ObjectRef<Types, Node>) {
   const EdgeRef = builder.objectRef<Edge<Node>>(`${name}Edge`).implement({
-    description: `One ${name} of a connection.`,
+    description: `A ${name} in a connection.`,
     fields: (t) => ({
       // `never`: the builder's conditional type for a resolver's answer stays unresolved while Node is a parameter.
-      node: t.field({ type: node, description: 'The thing itself.', resolve: (edge) => edge.node as never }),
-      cursor: t.exposeString('cursor', { description: 'Opaque: the place behind this edge.' }),
+      node: t.field({ type: node, description: `The ${name}.`, resolve: (edge) => edge.node as never }),
+      cursor: t.exposeString('cursor', {
+        description: 'Opaque cursor. With it as `after`, a page begins behind this edge.',
+      }),
     }),
   });
   return builder.objectRef<Connection<Node>>(`${name}Connection`).implement({
-    description: `A page of ${name} entries.`,
+    description: `A page of a list of ${name} entries.`,
     fields: (t) => ({
       edges: t.field({
         type: [EdgeRef],
-        description: 'The entries with their cursors.',
+        description: 'Entries of this page with their cursors.',
         resolve: (page) => page.edges,
       }),
-      nodes: t.field({ type: [node], description: 'The entries alone.', resolve: (page) => page.nodes }),
-      pageInfo: t.field({ type: PageInfo, description: 'Where this page stands.', resolve: (page) => page.pageInfo }),
+      nodes: t.field({
+        type: [node],
+        description: 'Entries of this page without their cursors.',
+        resolve: (page) => page.nodes,
+      }),
+      pageInfo: t.field({
+        type: PageInfo,
+        description: 'Position of this page, and whether there are more.',
+        resolve: (page) => page.pageInfo,
+      }),
+      totalCount: t.field({
+        type: 'SafeInt',
+        nullable: true,
+        description:
+          'Entries of the whole list when this page was read. Null if the platform reports no count, and if the gateway applies a part of the filter.',
+        resolve: (page) => page.totalCount,
+      }),
     }),
   });
 }

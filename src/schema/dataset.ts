@@ -3,6 +3,7 @@ import { type Dataset, isUnionProfileDataset } from '../domain/dataset.ts';
 import { type DatasetId, platformId } from '../domain/ids.ts';
 import { NotFoundError } from '../errors.ts';
 import { sendWrite } from './after-write.ts';
+import { BatchFilterInput, parseBatchFilter } from './batch-filter.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { CreateDatasetInput, createDataset, createDatasetInput } from './create-dataset.ts';
@@ -11,7 +12,7 @@ import { mutationErrors } from './errors.ts';
 import { ExportJobFilterInput, parseExportJobFilter } from './export-job-filter.ts';
 import { entityKeys, operational } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
-import { dateInput, nonEmpty, nullable, optional, parseInput } from './input.ts';
+import { dateInput, nameInput, nullable, optional, parseInput } from './input.ts';
 import { Node, registerNode } from './node.ts';
 import { OrderDirectionRef, orderDirectionInput } from './order-direction.ts';
 import { BatchConnection, BatchRef, DatasetConnection, DatasetRef, ExportJobConnection } from './refs.ts';
@@ -87,9 +88,13 @@ DatasetRef.implement({
       extensions: { upstreamCalls: 'each' },
       type: BatchConnection,
       nullable: true,
-      description: 'Its batches, newest first.',
-      args: connectionArgs(t),
-      resolve: (dataset, args, ctx) => ctx.loaders.batches({ ...parsePage(args), datasetId: dataset.id }),
+      description: 'Batches of this dataset, newest first.',
+      args: {
+        ...connectionArgs(t),
+        filter: t.arg({ type: BatchFilterInput, description: 'Conditions that the batches meet.' }),
+      },
+      resolve: (dataset, args, ctx) =>
+        ctx.loaders.batches({ ...parsePage(args), filter: parseBatchFilter(args.filter), of: dataset.id }),
     }),
     exportJobs: t.field({
       extensions: { upstreamCalls: 'each' },
@@ -101,10 +106,7 @@ DatasetRef.implement({
         filter: t.arg({ type: ExportJobFilterInput, description: 'Only these.' }),
       },
       resolve: (dataset, args, ctx) =>
-        ctx.loaders.exportJobs({
-          ...parsePage(args),
-          filter: { ...parseExportJobFilter(args.filter), datasetId: dataset.id },
-        }),
+        ctx.loaders.exportJobs({ ...parsePage(args), filter: parseExportJobFilter(args.filter), of: dataset.id }),
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
@@ -114,12 +116,15 @@ DatasetRef.implement({
 registerNode('Dataset', (id, ctx) => ctx.loaders.dataset.load(platformId<DatasetId>(id)));
 
 const DatasetFilterInput = builder.inputType('DatasetFilter', {
-  description: 'Which datasets. All conditions must hold.',
+  description:
+    'Conditions on datasets; all of them must hold. No character has a special meaning in a name. For `nameContains`, `schemaId` and names with other characters than letters, digits, spaces, dots, hyphens and underscores, the gateway reads the list, up to 1,000 datasets for one page.',
   fields: (t) => ({
-    name: t.string({ description: 'Exactly this name.' }),
-    schemaId: t.field({ type: 'URL', description: 'Exactly this schema.' }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Created later than this.' }),
-    updatedAfter: t.field({ type: 'DateTime', description: 'Changed later than this.' }),
+    name: t.string({ description: 'Exactly this name, in the same case.' }),
+    nameContains: t.string({ description: 'A part of the name, ignoring case.' }),
+    schemaId: t.field({ type: 'URL', description: 'URI of the schema, without its version.' }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Created after this time.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Created before this time.' }),
+    updatedAfter: t.field({ type: 'DateTime', description: 'Changed after this time.' }),
   }),
 });
 
@@ -142,9 +147,11 @@ const orderFields = { CREATED_AT: 'created', UPDATED_AT: 'updated', NAME: 'name'
 const datasetsInput = z.object({
   filter: nullable(
     z.object({
-      name: optional(nonEmpty(500)),
+      name: optional(nameInput),
+      nameContains: optional(nameInput),
       schemaId: optional(z.url('must be an absolute URI')),
       createdAfter: optional(dateInput),
+      createdBefore: optional(dateInput),
       updatedAfter: optional(dateInput),
     }),
   ),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ExportJobStatus, exportJobStatuses } from '../domain/export-job.ts';
 import type { ExportJobFilter } from '../domain/export-job-filter.ts';
-import type { DatasetId, SegmentId } from '../domain/ids.ts';
+import type { DatasetId, MergePolicyId, SegmentId } from '../domain/ids.ts';
 import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';
 import { idInput } from './global-id.ts';
@@ -19,13 +19,16 @@ export const ExportJobStatusRef = describedEnum<ExportJobStatus>('ExportJobStatu
 });
 
 export const ExportJobFilterInput = builder.inputType('ExportJobFilter', {
-  description: 'Which export jobs. All conditions must hold.',
+  description:
+    'Conditions on export jobs; all of them must hold. A single status of NEW, SUCCEEDED and FAILED and the times of creation are cheap. For the others the gateway reads the list, up to 1,000 jobs for one page.',
   fields: (t) => ({
-    statuses: t.field({ type: [ExportJobStatusRef], description: 'In one of these.' }),
-    datasetId: t.id({ description: 'Written into this dataset.' }),
-    segmentId: t.id({ description: 'Exporting members of this segment.' }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Created later than this.' }),
-    createdBefore: t.field({ type: 'DateTime', description: 'Created before this.' }),
+    statuses: t.field({ type: [ExportJobStatusRef], description: 'One of these statuses.' }),
+    datasetId: t.id({ description: 'Jobs that write into this dataset. Global id or platform id.' }),
+    segmentId: t.id({ description: 'Jobs that export members of this segment. Global id or platform id.' }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Created after this time.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Created before this time.' }),
+    updatedAfter: t.field({ type: 'DateTime', description: 'Changed after this time.' }),
+    mergePolicyId: t.id({ description: 'Jobs that name this merge policy. Global id or platform id.' }),
   }),
 });
 
@@ -37,6 +40,8 @@ const exportJobFilterInput = z.object({
       segmentId: optional(idInput<SegmentId>('SegmentDefinition')),
       createdAfter: optional(dateInput),
       createdBefore: optional(dateInput),
+      updatedAfter: optional(dateInput),
+      mergePolicyId: optional(idInput<MergePolicyId>('MergePolicy')),
     })
     .nullish()
     .transform((filter) => filter ?? null),

@@ -198,7 +198,8 @@ ExportJobRef.implement({
     fields: t.expose('fields', {
       type: ['String'],
       nullable: true,
-      description: 'Dotted XDM paths that are exported. Null means every field.',
+      description:
+        'Dotted XDM paths that are exported. Null means every field, or that the platform did not report the fields. The platform often omits them from later responses.',
     }),
     schema: t.field({
       type: SchemaName,
@@ -219,7 +220,8 @@ ExportJobRef.implement({
     eventList: t.expose('eventList', {
       type: EventListSelectionRef,
       nullable: true,
-      description: 'What is exported of the profiles’ events; null means no events.',
+      description:
+        'Selection of the profiles’ events. Null means no events, or that the platform did not report the selection.',
     }),
     destination: t.expose('destination', { type: ExportDestinationRef, description: 'Where it goes.' }),
     metrics: t.expose('metrics', { type: ExportMetricsRef, description: 'Times and counts.' }),

@@ -45,6 +45,9 @@ export const optional = <Schema extends z.ZodType>(schema: Schema) =>
 export const nullable = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => value ?? null);
 
+/** A name to search for, or a part of one. It is compared as it is, spaces included. */
+export const nameInput = z.string().min(1, 'must not be empty').max(500, 'must have at most 500 characters');
+
 export const nonEmpty = (maximum: number) =>
   z.string().trim().min(1, 'must not be empty').max(maximum, `must have at most ${maximum} characters`);
 

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { platformId, type SegmentId } from '../domain/ids.ts';
 import type { EvaluationMethod, SegmentDefinition } from '../domain/segment-definition.ts';
 import { builder } from './builder.ts';
@@ -5,8 +6,10 @@ import { connectionArgs, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
 import { entityKeys } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
+import { nameInput, nullable, optional, parseInput } from './input.ts';
 import { MergePolicyReferenceRef } from './merge-policy-reference.ts';
 import { Node, registerNode } from './node.ts';
+import { OrderDirectionRef, orderDirectionInput } from './order-direction.ts';
 import { SegmentDefinitionConnection, SegmentDefinitionRef, SegmentJobConnection } from './refs.ts';
 
 const EvaluationMethodRef = describedEnum<EvaluationMethod>('EvaluationMethod', 'When a segment is evaluated.', {
@@ -58,6 +61,46 @@ SegmentDefinitionRef.implement({
 
 registerNode('SegmentDefinition', (id, ctx) => ctx.loaders.segmentDefinition.load(platformId<SegmentId>(id)));
 
+const SegmentDefinitionFilterInput = builder.inputType('SegmentDefinitionFilter', {
+  description:
+    'Conditions on segments. The gateway reads the list for them, up to 1,000 segments for one page, because the platform cannot search.',
+  fields: (t) => ({
+    nameContains: t.string({
+      description: 'A part of the name, ignoring case. No character has a special meaning.',
+    }),
+  }),
+});
+
+const SegmentDefinitionOrderFieldRef = describedEnum<'CREATED_AT' | 'UPDATED_AT' | 'NAME'>(
+  'SegmentDefinitionOrderField',
+  'Field by which segments are ordered.',
+  {
+    CREATED_AT: 'Time of creation.',
+    UPDATED_AT: 'Time of the last change.',
+    NAME: 'Name, in the collation of the platform.',
+  },
+);
+
+const SegmentDefinitionOrderInput = builder.inputType('SegmentDefinitionOrder', {
+  description: 'Order of segments.',
+  fields: (t) => ({
+    field: t.field({ type: SegmentDefinitionOrderFieldRef, required: true, description: 'Field to order by.' }),
+    direction: t.field({ type: OrderDirectionRef, required: true, description: 'Direction of the order.' }),
+  }),
+});
+
+const orderFields = { CREATED_AT: 'creationTime', UPDATED_AT: 'updateTime', NAME: 'name' } as const;
+
+const segmentDefinitionsInput = z.object({
+  filter: nullable(z.object({ nameContains: optional(nameInput) })),
+  orderBy: nullable(
+    z.object({
+      field: z.enum(['CREATED_AT', 'UPDATED_AT', 'NAME']).transform((field) => orderFields[field]),
+      direction: orderDirectionInput,
+    }),
+  ),
+});
+
 builder.queryFields((t) => ({
   segmentDefinition: t.field({
     extensions: { upstreamCalls: 'batched' },
@@ -71,8 +114,13 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: SegmentDefinitionConnection,
     nullable: true,
-    description: 'Segments, newest first.',
-    args: connectionArgs(t),
-    resolve: (_, args, ctx) => ctx.loaders.segmentDefinitions(parsePage(args)),
+    description: 'Segments, newest first unless ordered otherwise.',
+    args: {
+      ...connectionArgs(t),
+      filter: t.arg({ type: SegmentDefinitionFilterInput, description: 'Conditions that the segments meet.' }),
+      orderBy: t.arg({ type: SegmentDefinitionOrderInput, description: 'Newest first by default.' }),
+    },
+    resolve: (_, args, ctx) =>
+      ctx.loaders.segmentDefinitions({ ...parsePage(args), ...parseInput(segmentDefinitionsInput, args) }),
   }),
 }));

@@ -2,7 +2,7 @@ import { getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, newestFirst } from './catalog-query.ts';
 import type { BatchesApi } from './platform-api.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
-import { batchProperties, decodeBatch } from './wire/batch.ts';
+import { batchProperties, decodeBatch, encodeBatchStatus } from './wire/batch.ts';
 
 /** Batches in Catalog. */
 export function createBatchesApi({ call, metrics }: PlatformClient): BatchesApi {
@@ -10,11 +10,13 @@ export function createBatchesApi({ call, metrics }: PlatformClient): BatchesApi 
   const decode = (id: string, value: unknown) => decodeBatch(id, value, context);
 
   return {
-    list: ({ datasetId, limit, start, created, fields }) => {
+    list: ({ datasetId, statuses, createdAfter, limit, start, created, fields }) => {
       const orderBy = newestFirst;
       const properties = batchProperties(fields && new Set([...fields, 'createdAt']));
       const query = catalogListQuery({ limit, start, orderBy, properties, created });
-      query.set('dataSet', datasetId);
+      if (datasetId !== undefined) query.set('dataSet', datasetId);
+      if (statuses !== undefined) query.set('status', statuses.flatMap(encodeBatchStatus).join(','));
+      if (createdAfter !== undefined) query.set('createdAfter', String(createdAfter.getTime()));
       return listObjects({ call }, { type: 'batches', query, orderBy, decode, context });
     },
 

@@ -3,7 +3,7 @@ import type { DatasetId } from '../domain/ids.ts';
 import { UpstreamUnreadableError } from '../errors.ts';
 import type { BoundCall, RefusedInput } from './call.ts';
 import { getObjects, listObjects } from './catalog-objects.ts';
-import { catalogListQuery, filterByName, newestFirst } from './catalog-query.ts';
+import { catalogListQuery, isPlainText, newestFirst } from './catalog-query.ts';
 import { type Collection, createOne } from './collection.ts';
 import { createOnce } from './create-once.ts';
 import { isPathSegment } from './path-segment.ts';
@@ -43,8 +43,9 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
     const { limit, start, orderBy = newestFirst, name, created, updated, fields } = options;
     const properties = datasetProperties(fields && new Set([...fields, orderFields[orderBy.field]]));
     const query = catalogListQuery({ limit, start, orderBy, properties, created, updated });
-    if (name !== undefined) filterByName(query, name);
-    const input = name === undefined ? {} : { input: 'filter' };
+    const isSent = name !== undefined && isPlainText(name);
+    if (isSent) query.set('name', name);
+    const input = isSent ? { input: 'filter' } : {};
     return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, context, ...input });
   };
 

@@ -33,17 +33,18 @@ export function catalogListQuery({ limit, start, orderBy, properties, created, u
   return query;
 }
 
-function bounds(field: 'created' | 'updated', { after, from, to }: TimeBounds = {}): string[] {
+function bounds(field: 'created' | 'updated', { after, before, from, to }: TimeBounds = {}): string[] {
   return [
     ...(after === undefined ? [] : [`${field}>${after.getTime()}`]),
+    ...(before === undefined ? [] : [`${field}<${before.getTime()}`]),
     ...(from === undefined ? [] : [`${field}>=${from.getTime()}`]),
     ...(to === undefined ? [] : [`${field}<=${to.getTime()}`]),
   ];
 }
 
-/** Adds a filter for exactly this name. */
-export function filterByName(query: URLSearchParams, name: string): void {
-  // In the simple form a comma separates alternatives and `!` negates.
-  if (name.includes(',') || name.startsWith('!')) query.append('property', `name==${name}`);
-  else query.set('name', name);
-}
+/**
+ * Whether a text is itself in a filter of Catalog, in which `*`, `,`, `!` and other characters have a meaning. The platform
+ * has no way to quote them, so that such a text is not sent: the list is read without this filter, and compared.
+ */
+export const isPlainText = (text: string): boolean =>
+  /^[\p{L}\p{N}_](?:[\p{L}\p{M}\p{N} _.-]*[\p{L}\p{M}\p{N}_.-])?$/u.test(text);

@@ -41,11 +41,12 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   /** @param decode null if the record is not an export job */
   const list = async <Job extends ExportJob>(
     call: BoundCall,
-    { limit, cursor }: Parameters<ExportJobsApi['list']>[0],
+    { limit, cursor, status }: Parameters<ExportJobsApi['list']>[0],
     decode: (record: unknown, reading: ReadingTimes) => Job | null,
   ) => {
     const query = new URLSearchParams({ limit: String(limit) });
     if (cursor !== undefined) query.set('offset', encodeExportCursor(cursor));
+    if (status !== undefined) query.set('status', status);
     const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
     const answer = await call(request);
     const records = asRecord<'records'>(answer.json)?.records;

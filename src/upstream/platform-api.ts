@@ -56,7 +56,11 @@ export interface PlatformApi {
 
 export interface ExportJobsApi {
   /** One upstream call: newest first, `limit` 1 to 100. */
-  list(options: { readonly limit: number; readonly cursor?: ExportJobCursor | undefined }): Promise<ExportJobPage>;
+  list(options: {
+    readonly limit: number;
+    readonly cursor?: ExportJobCursor | undefined;
+    readonly status?: ListedExportJobStatus | undefined;
+  }): Promise<ExportJobPage>;
   /** One upstream call. */
   get(id: ExportJobId): Promise<ExportJob | null>;
   /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
@@ -64,6 +68,9 @@ export interface ExportJobsApi {
   /** Marks the job for cancelling, which takes effect later. False when the platform does not know it. */
   cancel(id: ExportJobId): Promise<boolean>;
 }
+
+/** A status that the platform filters export jobs by. */
+export type ListedExportJobStatus = Extract<ExportJob['status'], 'NEW' | 'SUCCEEDED' | 'FAILED'>;
 
 /** Creation time (ms) and id of a job: the list continues with what was created before it. */
 export interface ExportJobCursor {
@@ -73,7 +80,7 @@ export interface ExportJobCursor {
 
 export interface ExportJobPage {
   readonly jobs: readonly ExportJob[];
-  /** Where the platform says that the list goes on; null at its end. */
+  /** Cursor of the next page; null on the last page. */
   readonly next: ExportJobCursor | null;
 }
 
@@ -91,34 +98,44 @@ export interface DatasetsApi {
   delete(id: DatasetId): Promise<boolean>;
 }
 
-/** No filter by schema: Catalog filters top-level fields only. Who wants that reads on and compares. */
+/** Catalog cannot filter by schema, because it filters by top-level fields only. */
 export interface DatasetListOptions {
   readonly limit: number;
-  /** What to ask for; the field that the list is ordered by comes too. What is left out is null. @default every field */
+  /** Fields to request. The field of the order is requested too; all others are null. @default every field */
   readonly fields?: ReadonlySet<DatasetField> | undefined;
   /** Row offset. @default 0 */
   readonly start?: number;
   readonly orderBy?: { readonly field: 'created' | 'updated' | 'name'; readonly direction: 'asc' | 'desc' };
+  /** The platform returns datasets of this name, and may return others: compare the names. */
   readonly name?: string | undefined;
   readonly created?: TimeBounds | undefined;
   readonly updated?: TimeBounds | undefined;
 }
 
-/** Inclusive `from` and `to` stand for `>=` and `<=`; `after` for `>`. */
+/** `from` and `to` are inclusive, `after` and `before` exclusive. */
 export interface TimeBounds {
   readonly after?: Date | undefined;
+  readonly before?: Date | undefined;
   readonly from?: Date | undefined;
   readonly to?: Date | undefined;
 }
 
+/** A status that the platform filters batches by. */
+export type ListedBatchStatus = Exclude<Batch['status'], 'UNKNOWN'>;
+
 export interface BatchesApi {
-  /** One upstream call: the batches of a dataset, newest first. */
+  /** One upstream call: batches, newest first. */
   list(options: {
-    readonly datasetId: DatasetId;
+    /** Batches of this dataset. @default batches of all datasets */
+    readonly datasetId?: DatasetId | undefined;
+    /** Batches in one of these statuses, which the platform has to know. */
+    readonly statuses?: readonly ListedBatchStatus[] | undefined;
+    /** Exclusive. */
+    readonly createdAfter?: Date | undefined;
     readonly limit: number;
     readonly start?: number;
     readonly created?: TimeBounds | undefined;
-    /** What to ask for; `createdAt` comes too. What is left out is null. @default every field */
+    /** Fields to request. `createdAt` is requested too; all others are null. @default every field */
     readonly fields?: ReadonlySet<BatchField> | undefined;
   }): Promise<readonly Batch[]>;
   /** Comma-separated ids, in chunks: one upstream call for each 100 ids of the usual length. */

@@ -18,6 +18,8 @@ import { connectRest, type RestClient } from '../support/rest-client.ts';
 import { printedSchema } from '../support/sdl.ts';
 import { everyNode, readGateway } from './gateway-reading.ts';
 import {
+  type BatchFilter,
+  ReadAllBatchesDocument,
   ReadBatchesDocument,
   ReadByIdDocument,
   ReadDatasetsDocument,
@@ -80,6 +82,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     expect(answer.datasets).toEqual(expected.datasets);
     for (const [index, { platformId }] of answer.datasets.entries())
       expect(answer.batches[index]).toEqual(expected.batchesOf(platformId));
+    expect(answer.allBatches.toSorted(byId)).toEqual(expected.batches.toSorted(byId));
     expect(answer.schedules).toEqual(expected.schedules);
     expect(answer.segmentJobs).toEqual(expected.segmentJobs);
     expect(answer.segmentDefinitions).toEqual(expected.segmentDefinitions);
@@ -89,6 +92,89 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     for (const jobs of [answer.exportJobs, answer.segmentJobs])
       expect(new Set(jobs.map(({ status }) => status)).size).toBeGreaterThanOrEqual(5);
     expect(answer.batches.flat().length).toBeGreaterThan(10);
+  });
+
+  it('each list reports how many entries it has if the platform does', async () => {
+    const { answer, platform: all } = await whileNothingChanges(() =>
+      Promise.all([
+        asked.query(ReadSegmentJobsDocument, { first }),
+        asked.query(ReadSegmentJobsDocument, { first, filter: { statuses: ['SUCCEEDED'] } }),
+        asked.query(ReadSegmentJobsDocument, { first, filter: { statuses: ['SUCCEEDED', 'FAILED'] } }),
+        asked.query(ReadSegmentDefinitionsDocument, { first }),
+        asked.query(ReadSegmentDefinitionsDocument, { first, filter: { nameContains: 'a' } }),
+        asked.query(ReadMergePoliciesDocument, { first }),
+        asked.query(ReadSchedulesDocument, { first }),
+        asked.query(ReadExportJobsDocument, { first }),
+        asked.query(ReadDatasetsDocument, { first }),
+        asked.query(ReadAllBatchesDocument, { first }),
+      ]),
+    );
+    const succeeded = all.segmentJobs.filter(({ status }) => status === 'SUCCEEDED');
+    expect(answer.map(({ page }) => page.totalCount)).toEqual([
+      all.segmentJobs.length,
+      succeeded.length,
+      null,
+      all.segmentDefinitions.length,
+      null,
+      all.mergePolicies.length,
+      all.schedules.length,
+      null,
+      null,
+      null,
+    ]);
+  });
+
+  it('segments by a part of their names and in order are those of the platform', async () => {
+    const [{ name: example = '' } = {}] = (await readPlatform(rest)).segmentDefinitions;
+    const part = example.slice(1, 5);
+    const { answer, platform: all } = await whileNothingChanges(async () => ({
+      found: await everyNode(async (after) => {
+        const filter = { nameContains: part.toUpperCase() };
+        return (await asked.query(ReadSegmentDefinitionsDocument, { first, after, filter })).page;
+      }),
+      byName: await everyNode(async (after) => {
+        const orderBy = { field: 'NAME', direction: 'DESC' } as const;
+        return (await asked.query(ReadSegmentDefinitionsDocument, { first, after, orderBy })).page;
+      }),
+    }));
+    const named = all.segmentDefinitions.filter(({ name = '' }) => name.toLowerCase().includes(part.toLowerCase()));
+    expect(named.length).toBeGreaterThan(0);
+    expect(answer.found.map(({ platformId }) => platformId)).toEqual(named.map(({ id }) => id));
+    const names = all.segmentDefinitions.map(({ name = '' }) => name);
+    expect(answer.byName.map(({ name }) => name)).toEqual(names.toSorted().reverse());
+  });
+
+  it('batches by status, dataset and time are those of the platform', async () => {
+    const { answer, expected } = await whileNothingChanges(async () => {
+      const batches = await everyNode(
+        async (after) => (await asked.query(ReadAllBatchesDocument, { first, after })).page,
+      );
+      const middle = batches[Math.floor(batches.length / 2)];
+      const filters: readonly BatchFilter[] = [
+        { statuses: ['FAILED'] },
+        { statuses: ['SUCCESS', 'UNKNOWN'] },
+        { datasetId: middle?.dataset?.id ?? 'none' },
+        { createdAfter: middle?.createdAt ?? clock.now().toISOString(), statuses: ['SUCCESS', 'ACTIVE', 'FAILED'] },
+      ];
+      return Promise.all(
+        filters.map(async (filter) => ({
+          filter,
+          found: await everyNode(
+            async (after) => (await asked.query(ReadAllBatchesDocument, { first, after, filter })).page,
+          ),
+        })),
+      );
+    });
+    for (const { filter, found } of answer) {
+      const wanted = expected.batches.filter(
+        ({ status, dataset, createdAt }) =>
+          (filter.statuses?.some((each) => each === status) ?? true) &&
+          (filter.datasetId === undefined || (dataset?.id ?? null) === filter.datasetId) &&
+          Date.parse(createdAt ?? '') > Date.parse(filter.createdAfter ?? '1970-01-01'),
+      );
+      expect(found.toSorted(byId)).toEqual(wanted.toSorted(byId));
+    }
+    if (sandbox === 'prod') expect(answer.filter(({ found }) => found.length > 0).length).toBeGreaterThan(2);
   });
 
   it('everything that is looked up by its id is what the lists have', async () => {
@@ -238,8 +324,12 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
   });
 });
 
+/** Batches of the same moment come in any order. */
+const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1);
+
 describe('the comparison', () => {
   const documents: readonly DocumentNode[] = [
+    ReadAllBatchesDocument,
     ReadBatchesDocument,
     ReadByIdDocument,
     ReadDatasetsDocument,

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Gateway } from '../support/gateway.ts';
 import {
+  ReadAllBatchesDocument,
   ReadBatchesDocument,
   ReadDatasetsDocument,
   ReadExportJobsDocument,
@@ -65,6 +66,7 @@ export async function readGateway(gateway: Pick<Gateway, 'query'>, first: number
     datasets,
     /** Those of each dataset, in the order of the datasets. */
     batches,
+    allBatches: await everyNode(async (after) => (await query(ReadAllBatchesDocument, { first, after })).page),
     schedules: await everyNode(async (after) => (await query(ReadSchedulesDocument, { first, after })).page),
     segmentJobs: await everyNode(async (after) => (await query(ReadSegmentJobsDocument, { first, after })).page),
     segmentDefinitions: await everyNode(

@@ -1,4 +1,4 @@
-import { type Batch, type BatchField, batchStatuses } from '../../domain/batch.ts';
+import { type Batch, type BatchField, type BatchStatus, batchStatuses } from '../../domain/batch.ts';
 import { platformId } from '../../domain/ids.ts';
 import type { JobError } from '../../domain/job.ts';
 import type { DecodeContext } from './decode-context.ts';
@@ -30,6 +30,12 @@ export const batchProperties = (fields?: ReadonlySet<BatchField>): readonly Batc
 
 /** Two words for the same end. */
 const statusAliases = { FAILURE: 'FAILED' } as const;
+
+/** A status as the platform filters by it: a word for each of its forms. */
+export const encodeBatchStatus = (status: BatchStatus): readonly string[] => [
+  status.toLowerCase(),
+  ...Object.entries(statusAliases).flatMap(([alias, meaning]) => (meaning === status ? [alias.toLowerCase()] : [])),
+];
 
 /**
  * A batch under its key in the answer, which is the only place that names its id. One without a status is UNKNOWN with

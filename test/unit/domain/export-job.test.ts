@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exportJobStatuses } from '../../../src/domain/export-job.ts';
 import { type ExportJobFilter, matchesExportJobFilter } from '../../../src/domain/export-job-filter.ts';
-import { type DatasetId, platformId, type SegmentId } from '../../../src/domain/ids.ts';
+import { type DatasetId, type MergePolicyId, platformId, type SegmentId } from '../../../src/domain/ids.ts';
 import { isTerminalJobStatus } from '../../../src/domain/job.ts';
 import { exportJob } from '../loaders/entities.ts';
 
@@ -16,6 +16,7 @@ describe('a filter of export jobs', () => {
   const segment = (id: string) => ({ segmentId: platformId<SegmentId>(id), segmentNs: 'ups', statuses: [] });
   const job = exportJob('job', 1_000, {
     status: 'FAILED',
+    mergePolicy: { id: platformId<MergePolicyId>('policy'), version: 1 },
     destination: { datasetId: platformId('set'), segmentPerBatch: false, batches: [] },
     filter: {
       segments: [segment('one'), segment('two')],
@@ -30,6 +31,8 @@ describe('a filter of export jobs', () => {
     segmentId: platformId<SegmentId>('two'),
     createdAfter: new Date(999),
     createdBefore: new Date(1_001),
+    updatedAfter: new Date(999),
+    mergePolicyId: platformId<MergePolicyId>('policy'),
   };
   const no: Required<ExportJobFilter> = {
     statuses: ['NEW'],
@@ -37,6 +40,8 @@ describe('a filter of export jobs', () => {
     segmentId: platformId<SegmentId>('three'),
     createdAfter: new Date(1_000),
     createdBefore: new Date(1_000),
+    updatedAfter: new Date(1_000),
+    mergePolicyId: platformId<MergePolicyId>('other'),
   };
 
   it('wants every one of its conditions to hold', () => {
@@ -47,6 +52,8 @@ describe('a filter of export jobs', () => {
       segmentId: choice,
       createdAfter: choice,
       createdBefore: choice,
+      updatedAfter: choice,
+      mergePolicyId: choice,
     });
     fc.assert(
       fc.property(choices, (chosen) => {
@@ -58,6 +65,8 @@ describe('a filter of export jobs', () => {
           segmentId: pick('segmentId'),
           createdAfter: pick('createdAfter'),
           createdBefore: pick('createdBefore'),
+          updatedAfter: pick('updatedAfter'),
+          mergePolicyId: pick('mergePolicyId'),
         };
         expect(matchesExportJobFilter(job, filter)).toBe(!Object.values(chosen).includes('no'));
       }),

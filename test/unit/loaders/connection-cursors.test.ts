@@ -33,15 +33,18 @@ describe('a cursor', () => {
         filter: null,
         orderBy: { field: 'name', direction: 'asc' },
       }),
-    batches: (after) => readBatches(fakeBatches([]).api, { first: 1, after, datasetId }),
+    batches: (after) => readBatches(fakeBatches([]).api, { first: 1, after, filter: null, of: datasetId }),
     files: (after) => readFiles(fakeFiles([]).api, { first: 1, after, batchId }),
     'segmentJobs:creationTime:desc': (after) =>
       readSegmentJobs(
         { list: async () => ({ jobs: [], next: null, total: null }) },
         { first: 1, after, filter: null, orderBy: null },
       ),
-    segmentDefinitions: (after) =>
-      readSegmentDefinitions({ list: async () => ({ definitions: [], next: null, total: null }) }, { first: 1, after }),
+    'segmentDefinitions:creationTime:desc': (after) =>
+      readSegmentDefinitions(
+        { list: async () => ({ definitions: [], next: null, total: null }) },
+        { first: 1, after, filter: null, orderBy: null },
+      ),
     mergePolicies: (after) =>
       readMergePolicies({ list: async () => ({ policies: [], next: null, total: null }) }, { first: 1, after }),
   };
@@ -54,7 +57,7 @@ describe('a cursor', () => {
     batches: [1, 2],
     files: [1, 20],
     'segmentJobs:creationTime:desc': [1, 20],
-    segmentDefinitions: [1, 20],
+    'segmentDefinitions:creationTime:desc': [1, 20],
     mergePolicies: ['b', 20],
   };
   const cursorOf = (list: string, place: readonly (string | number)[] = places[list] ?? []) =>
@@ -100,7 +103,12 @@ describe('a cursor', () => {
 
   it('with a time that no calendar has is refused', async () => {
     const read = (time: number) =>
-      readBatches(fakeBatches([]).api, { first: 1, after: cursorOf('batches', [0, time]), datasetId });
+      readBatches(fakeBatches([]).api, {
+        first: 1,
+        after: cursorOf('batches', [0, time]),
+        filter: null,
+        of: datasetId,
+      });
     await read(8.64e15);
     await expect(read(8.64e15 + 1)).rejects.toMatchObject(refused);
   });

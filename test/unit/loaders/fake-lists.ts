@@ -28,9 +28,10 @@ export function fakeExportJobs(
     calls: [],
     api: {
       list: async (options) => {
-        const { limit, cursor } = options;
+        const { limit, cursor, status } = options;
         list.calls.push(options);
         const behind = list.rows
+          .filter((row) => status === undefined || row.status === status)
           .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime() || compareText(b.id, a.id))
           .filter(({ createdAt, id }) => {
             const ms = createdAt.getTime();
@@ -81,10 +82,12 @@ export function fakeBatches(rows: readonly Batch[]): FakeList<Batch, Pick<Batche
     calls: [],
     api: {
       list: async (options) => {
-        const { datasetId, limit, start = 0, created } = options;
+        const { datasetId, statuses, createdAfter, limit, start = 0, created } = options;
         list.calls.push(options);
         return list.rows
-          .filter((row) => row.datasetId === datasetId && isWithin(row.createdAt, created))
+          .filter((row) => datasetId === undefined || row.datasetId === datasetId)
+          .filter((row) => statuses === undefined || statuses.some((status) => status === row.status))
+          .filter((row) => isWithin(row.createdAt, { after: createdAfter, ...created }))
           .toSorted((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0) || compareText(a.id, b.id))
           .slice(start, start + limit);
       },
@@ -114,13 +117,19 @@ export function fakeFiles(
   return list;
 }
 
-function isWithin(time: Date | null, { after, from, to }: TimeBounds = {}): boolean {
-  for (const bound of [after, from, to]) {
+function isWithin(time: Date | null, { after, before, from, to }: TimeBounds = {}): boolean {
+  for (const bound of [after, before, from, to]) {
     if (bound !== undefined && Number.isNaN(bound.getTime()))
       throw new Error('The platform was sent a time that is none.');
   }
-  if (after === undefined && from === undefined && to === undefined) return true;
-  return time !== null && !(after && time <= after) && !(from && time < from) && !(to && time > to);
+  if (after === undefined && before === undefined && from === undefined && to === undefined) return true;
+  return (
+    time !== null &&
+    !(after && time <= after) &&
+    !(before && time >= before) &&
+    !(from && time < from) &&
+    !(to && time > to)
+  );
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

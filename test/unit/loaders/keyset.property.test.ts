@@ -75,7 +75,7 @@ const lists: readonly [name: string, direction: 1 | -1, make: () => ChangingList
       return changing(
         list,
         (id, key) => batch(id, { createdAt: new Date(key) }),
-        (first, after) => readBatches(list.api, { first, after, datasetId: platformId('dataset') }),
+        (first, after) => readBatches(list.api, { first, after, filter: null, of: platformId('dataset') }),
       );
     },
   ],

@@ -66,7 +66,7 @@ describe('a platform that keeps an order of its own', () => {
     );
     const page = await readSegmentDefinitions(
       { list: async () => ({ definitions, next: null, total: null }) },
-      { first: 20, after: null },
+      { first: 20, after: null, filter: null, orderBy: null },
     );
     expect(page.nodes).toEqual(definitions);
   });
@@ -124,7 +124,7 @@ describe('a page of the platform', () => {
               return { definitions, next: 1 - page, total: null };
             },
           },
-          { first: 2, after },
+          { first: 2, after, filter: null, orderBy: null },
         ),
       ({ id }) => id,
     );

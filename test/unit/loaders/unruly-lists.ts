@@ -114,7 +114,7 @@ const batches = unruly(
         list: async ({ limit, start = 0 }) =>
           slice(list, start, limit).page.map(({ id, key }) => batch(id, { createdAt: time(key) })),
       },
-      { first, after, datasetId: platformId<DatasetId>('dataset') },
+      { first, after, filter: null, of: platformId<DatasetId>('dataset') },
     ),
   { hasRowsWithoutTime: true },
 );
@@ -181,7 +181,7 @@ const segmentDefinitions = (numbering: Numbering) =>
             return { definitions, next, total: null };
           },
         },
-        { first, after },
+        { first, after, filter: null, orderBy: null },
       ),
     { hasRowsWithoutTime: true },
   );
