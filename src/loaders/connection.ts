@@ -93,10 +93,11 @@ export async function readConnection<Node, Place>(
       }
       if (edges.length === first) return connection(true, endOfEdges);
       const cursor = walk.take(row);
+      const index = edges.length;
       edges.push({
         node: row.node,
         get cursor() {
-          return cursor();
+          return cursor({ isEnd: index === edges.length - 1 });
         },
       });
     }
@@ -104,5 +105,5 @@ export async function readConnection<Node, Place>(
     if (edges.length === first && !isFiltered && list.reportsEnd && isPast === undefined)
       return connection(true, endOfEdges);
   }
-  return connection(true, walk.cursorHere());
+  return connection(true, () => walk.cursorHere());
 }

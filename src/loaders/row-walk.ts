@@ -18,6 +18,11 @@ interface Anchor {
   readonly isLast: boolean;
 }
 
+/** Encodes a cursor. `isEnd` is true for the cursor with which clients continue, which names more rows. */
+export type EncodeCursor = (options: { readonly isEnd: boolean }) => string;
+
+/** Rows that the cursors within an ordered page name, so that a page with all its cursors stays small. */
+const fewNamed = 10;
 /** Rows that the platform returns in one page at most. */
 const maxLimit = 100;
 /** Rows before a position that are read again in order to see whether the list has moved. */
@@ -42,6 +47,8 @@ export class RowWalk<Node, Place> {
   /** Rows that this request has met, so that none counts twice. */
   readonly #seen = new Set<string>();
   readonly #taken: string[] = [];
+  /** Marks of the rows in `#taken`, as far as they were needed. */
+  readonly #takenMarks: string[] = [];
   readonly #ranks = new Map<string, number>();
   readonly #visited = new Set<string>();
   /** Rows that stand before the position although they are not known: new ones, or misplaced ones. */
@@ -135,29 +142,41 @@ export class RowWalk<Node, Place> {
   }
 
   /** Returns a row to the client; the result encodes the cursor behind it. */
-  take({ node, id, behind }: FoundRow<Node, Place>): () => string {
+  take({ node, id, behind }: FoundRow<Node, Place>): EncodeCursor {
     this.#advance(node, id);
     this.#ranks.set(id, this.#marked.length + this.#taken.length);
     this.#taken.push(id);
     return this.#cursorAt(behind);
   }
 
-  /** Encodes the cursor behind the last page that was read; null if nothing was read. */
-  cursorHere(): () => string | null {
-    return this.#pagesRead === 0 ? () => null : this.#cursorAt({ place: this.#place, index: this.#index });
+  /** Encodes the cursor behind the last page that was read. */
+  cursorHere(): string | null {
+    if (this.#pagesRead === 0) return null;
+    return this.#cursorAt({ place: this.#place, index: this.#index })({ isEnd: true });
   }
 
-  #cursorAt({ place, index }: FoundRow<Node, Place>['behind']): () => string {
+  #cursorAt({ place, index }: FoundRow<Node, Place>['behind']): EncodeCursor {
     const [key, ties, isOrdered, count] = [this.#key, this.#ties, this.#isOrdered, this.#taken.length];
     const [lastId, lastMark] = [this.#lastId, this.#lastMark];
-    return () => {
-      const fromHere = this.#taken.slice(Math.max(0, count - maxNamed), count).map(markOf);
-      const fromCursor = maxNamed - fromHere.length;
-      const returned = [...(fromCursor > 0 ? this.#marked.slice(-fromCursor) : []), ...fromHere];
-      const hasMore = this.#cursorHasMore || this.#marked.length + count > maxNamed;
+    return ({ isEnd }) => {
+      const named = isEnd || !isOrdered || this.#list.order === undefined ? maxNamed : fewNamed;
+      const total = this.#marked.length + count;
+      const returned = Array.from({ length: Math.min(named, total) }, (_, back) => this.#markAt(total - 1 - back));
+      const hasMore = this.#cursorHasMore || total > named;
       const last = lastId === null ? lastMark : markOf(lastId);
-      return encodePosition(this.#list, { place, index, key, ties, isOrdered, hasMore, last, returned });
+      const position = { place, index, key, ties, isOrdered, hasMore, last, returned: returned.reverse() };
+      return encodePosition(this.#list, position);
     };
+  }
+
+  /** Mark of the row that was returned after so many others, computed once. */
+  #markAt(rank: number): string {
+    const marked = this.#marked[rank];
+    if (marked !== undefined) return marked;
+    const index = rank - this.#marked.length;
+    const mark = this.#takenMarks[index] ?? markOf(this.#taken[index] ?? '');
+    this.#takenMarks[index] = mark;
+    return mark;
   }
 
   async #read(wanted: number, maxPages: number): Promise<UpstreamPage<Node, Place>> {

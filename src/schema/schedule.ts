@@ -50,7 +50,8 @@ ScheduleRef.implement({
       extensions: { upstreamCalls: 'each' },
       type: [SegmentJobRef],
       nullable: true,
-      description: 'The newest segment jobs that it started, newest first.',
+      description:
+        'Segment jobs that this schedule started, newest first. The gateway finds them among the newest 1,000 segment jobs.',
       args: { first: t.arg.int({ description: 'How many, 1 to 100; 5 by default.' }) },
       resolve: ({ id }, args, ctx) => ctx.loaders.runsOfSchedule(id, parseInput(runsInput, args.first, 'first')),
     }),

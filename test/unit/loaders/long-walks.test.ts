@@ -146,3 +146,28 @@ describe('a page of the platform', () => {
     expect(repeated(ids)).toEqual([]);
   });
 });
+
+describe.each(unrulyLists)('a cursor within a page of %s', (_, make) => {
+  it('continues behind its edge, and is short while the platform keeps the order', async () => {
+    const list = make();
+    const sign = list.direction === 'asc' ? 1 : -1;
+    list.rows = range(300).map((index) => ({ id: `long-id-of-row-${index}`, key: 10_000 + sign * index }));
+    const ids: string[] = [];
+    let after: string | null = null;
+    for (let page = await list.read(30, null); page.edges.length > 0; page = await list.read(30, after)) {
+      const taken = page.edges.slice(0, 13);
+      ids.push(...taken.map(({ node }) => list.idOf(node)));
+      after = taken.at(-1)?.cursor ?? null;
+    }
+    expect(ids).toEqual(list.rows.map(({ id }) => id));
+  });
+});
+
+it('keeps a page with all its cursors small', async () => {
+  const sets = range(200).map((index) => dataset('0123456789abcdef'.repeat(2) + index, { createdAt: new Date(index) }));
+  const { api } = fakeDatasets(sets);
+  const read = (after: string | null) => readDatasets(api, { first: 100, after, filter: null, orderBy: null });
+  const { edges } = await read((await read(null)).pageInfo.endCursor);
+  expect(edges).toHaveLength(100);
+  expect(edges.slice(0, -1).every(({ cursor }) => cursor.length < 250)).toBe(true);
+});
