@@ -19,8 +19,8 @@ export interface TroubledRouter extends AsyncDisposable {
 
 /** How long it takes to answer when it is slow, in milliseconds: meanwhile the next events wait. */
 const slowMs = 200;
-/** Milliseconds. Whoever is forgotten is soon noticed to be gone. */
-const heartbeatIntervalMs = 1_000;
+/** The shortest interval, in milliseconds, so that the gateway soon notices forgotten clients. */
+const heartbeatIntervalMs = 5_000;
 
 /** 413 ends a subscription at once, and the others when four of them in a row befall one callback. */
 export const routerTroubles: fc.Arbitrary<readonly RouterTrouble[]> = fc.array(

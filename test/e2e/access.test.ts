@@ -25,7 +25,7 @@ beforeAll(async () => {
   stranger = await startTokenIssuer({ clock });
   platformToken = await accessToken(platform);
   // Who has been forgotten is soon noticed to be gone.
-  callbackRouter = await startCallbackRouter({ heartbeatIntervalMs: 1_000 });
+  callbackRouter = await startCallbackRouter({ heartbeatIntervalMs: 5_000 });
   const callbacks = { SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url };
   const remote = { AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url, ...callbacks };
   gateways = {

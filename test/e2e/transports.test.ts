@@ -16,7 +16,7 @@ let gateway: Gateway;
 beforeEach(async () => {
   clock = new FakeClock();
   board = await startJobBoard({ id: '1', progress: 0 }, { id: '2', progress: 0 });
-  callbackRouter = await startCallbackRouter({ heartbeatIntervalMs: 1_000 });
+  callbackRouter = await startCallbackRouter({ heartbeatIntervalMs: 5_000 });
   gateway = await startGateway({ platform: board, clock, env: callbacks() });
 });
 afterEach(async () => {

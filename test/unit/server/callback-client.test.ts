@@ -6,9 +6,12 @@ import { type CallbackClientOptions, createCallbackClient, type Lookup } from '.
 import { createCallbackPolicy } from '../../../src/server/callback-policy.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { startSilentHost } from '../../support/silent-host.ts';
 import { httpHost } from './http-host.ts';
 
 const never = new AbortController().signal;
+/** Before connections that are kept alive would close by themselves. */
+const soon = { patienceMs: 2_000 };
 const loopback = { address: '127.0.0.1', prefix: 32, family: 'ipv4' } as const;
 
 /** Answers look-ups with one list of addresses after the other, the last one again and again. */
@@ -158,6 +161,104 @@ describe('a callback', () => {
     });
     expect(await router.send(router.url, '', never)).toBe('taken');
     expect(router.clock.pending('deadline')).toBe(0);
+  });
+
+  it('is taken at the latest after twelve seconds when the router sends the rest of its response slowly', async () => {
+    let closed = false;
+    let drip = () => {};
+    await using router = await setup((_request, response) => {
+      response.writeHead(200, { 'content-length': '1000' });
+      response.on('close', () => {
+        closed = true;
+      });
+      drip = () => void response.write('x');
+      drip();
+    });
+    let outcome: string | null = null;
+    const sending = router.send(router.url, '', never).then((value) => {
+      outcome = value;
+    });
+    await eventually(() => expect(router.requests).toHaveLength(1));
+    for (let second = 1; second < 12; second += 1) {
+      await router.clock.advanceBy(1_000);
+      drip();
+    }
+    await router.clock.advanceBy(999);
+    expect([outcome, closed, router.clock.pending('deadline')]).toEqual([null, false, 1]);
+    await router.clock.advanceBy(1);
+    await sending;
+    expect(outcome).toBe('taken');
+    await eventually(() => expect(closed).toBe(true));
+    expect(router.clock.pending('deadline')).toBe(0);
+  });
+
+  it('is taken with no more than 16 KiB of the rest of the response', async () => {
+    let sent = 0;
+    let closed = false;
+    await using router = await setup((_request, response) => {
+      response.writeHead(200);
+      response.on('close', () => {
+        closed = true;
+      });
+      const piece = 'x'.repeat(1_024);
+      const write = () => {
+        if (closed) return;
+        sent += piece.length;
+        response.write(piece, () => setImmediate(write));
+      };
+      write();
+    });
+    expect(await router.send(router.url, '', never)).toBe('taken');
+    await eventually(() => expect(closed).toBe(true));
+    // What the system buffers between the two comes on top.
+    expect(sent).toBeGreaterThanOrEqual(16 * 1_024);
+    expect(sent).toBeLessThan(512 * 1_024);
+  });
+
+  it('closes its connections when the last use of them ends', async () => {
+    const open = new Set<object>();
+    await using router = await setup((request, response) => {
+      open.add(request.socket);
+      request.socket.once('close', () => open.delete(request.socket));
+      response.writeHead(204).end();
+    });
+    const [one, other] = [router.client.connect(router.url), router.client.connect(router.url)];
+    expect(await one.send('', { attempts: never })).toBe('taken');
+    one[Symbol.dispose]();
+    one[Symbol.dispose]();
+    expect(await other.send('', { attempts: never })).toBe('taken');
+    expect(open.size).toBeGreaterThan(0);
+    other[Symbol.dispose]();
+    await eventually(() => expect(open.size).toBe(0), soon);
+  });
+
+  it('makes no connection for a callback that is given up before its host is found', async () => {
+    await using host = await startSilentHost();
+    let find = () => {};
+    const found = new Promise<void>((resolve) => {
+      find = resolve;
+    });
+    const names: string[] = [];
+    const lookup: Lookup = (hostname, _options, callback) => {
+      names.push(hostname);
+      void found.then(() => callback(null, [{ address: '127.0.0.1', family: 4 }]));
+    };
+    await using router = await setup(status(204), { lookup });
+    const leaving = new AbortController();
+    const connection = router.client.connect(new URL(`http://router.example:${host.port}/callback`));
+    const sending = connection.send('', { attempts: leaving.signal, request: leaving.signal });
+    await eventually(() => expect(names).toHaveLength(1));
+    leaving.abort();
+    expect(await sending).toBe('failed');
+    connection[Symbol.dispose]();
+    find();
+    // A connection of the one before would have come before this one.
+    const last = router.client.connect(new URL(`http://127.0.0.1:${host.port}/callback`));
+    void last.send('', { attempts: never });
+    await eventually(() => expect(host.open).toBe(1));
+    expect(host.opened).toBe(1);
+    last[Symbol.dispose]();
+    await eventually(() => expect(host.open).toBe(0));
   });
 
   it('waits while 64 others are under way to the same router', async () => {

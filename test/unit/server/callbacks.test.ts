@@ -1,0 +1,147 @@
+import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { ExecutionResult } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { type CallbackSubscriber, createCallbacks } from '../../../src/server/callbacks.ts';
+import { createErrorMask } from '../../../src/server/graphql-error.ts';
+import { createLiveConnections } from '../../../src/server/live-connections.ts';
+import { eventually } from '../../support/eventually.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { httpHost } from './http-host.ts';
+
+interface Message {
+  readonly action: string;
+  readonly id: string;
+  readonly errors?: readonly { readonly extensions: { readonly code: string } }[];
+}
+
+const { signal: never } = new AbortController();
+/** Before connections that are kept alive would close by themselves. */
+const soon = { patienceMs: 2_000 };
+const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** Callbacks to a router that takes everything. */
+async function setUp() {
+  const messages: Message[] = [];
+  const sockets = new Set<Socket>();
+  const host = await httpHost(async (request, response) => {
+    const { socket } = request;
+    if (!sockets.has(socket)) socket.once('close', () => sockets.delete(socket));
+    sockets.add(socket);
+    messages.push(JSON.parse(await text(request)));
+    response.writeHead(204).end();
+  });
+  const clock = new FakeClock();
+  const connections = createLiveConnections({ clock, random: () => 0.5 });
+  const metrics = { open: 0 };
+  const callbacks = createCallbacks({
+    config: { urls: [`${host.url}/callback`], networks: [] },
+    clock,
+    connections,
+    // The fields of a logger that callbacks use.
+    logger: quiet as unknown as Parameters<typeof createCallbacks>[0]['logger'],
+    metrics: {
+      began: () => {
+        metrics.open += 1;
+      },
+      ended: () => {
+        metrics.open -= 1;
+      },
+      sent: () => {},
+    },
+    maskError: createErrorMask(quiet as unknown as Parameters<typeof createErrorMask>[0], { suggestions: false }),
+  });
+  if (callbacks === null) throw new Error('There are callback URLs.');
+
+  const confirm = async (changes: Partial<CallbackSubscriber> = {}, id = '1') => {
+    const url = new URL(`${host.url}/callback/${id}`);
+    const target = { url, id, verifier: 'verifier', heartbeatMs: 0 };
+    const subscriber = { organization: 'organization', principal: 'principal', target, ...changes };
+    const confirmed = await callbacks.confirm(subscriber, never);
+    if (confirmed === null) throw new Error('The router confirms everything.');
+    return confirmed;
+  };
+  /** Starts a subscription that ends when its operation is aborted. */
+  const start = async (changes: Partial<CallbackSubscriber>, id = '1') => {
+    const confirmed = await confirm(changes, id);
+    const operation = new AbortController();
+    const results = new ReadableStream<ExecutionResult>({
+      start: (controller) => operation.signal.addEventListener('abort', () => controller.close()),
+    });
+    confirmed.start(results, operation);
+    return operation;
+  };
+  return {
+    clock,
+    connections,
+    messages,
+    metrics,
+    sockets,
+    confirm,
+    start,
+    completes: () => messages.filter(({ action }) => action === 'complete'),
+    [Symbol.asyncDispose]: async () => {
+      await callbacks[Symbol.asyncDispose]();
+      await host[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe('a subscription by callbacks', () => {
+  it('ends another one of the same caller, router and id, and none of another caller', async () => {
+    await using router = await setUp();
+    const first = await router.start({ principal: 'one' });
+    const other = await router.start({ principal: 'two' });
+    expect([first.signal.aborted, other.signal.aborted, router.metrics.open]).toEqual([false, false, 2]);
+    const again = await router.start({ principal: 'one' });
+    expect([first.signal.aborted, other.signal.aborted, again.signal.aborted]).toEqual([true, false, false]);
+    await eventually(() => expect(router.metrics.open).toBe(2));
+    expect(router.completes()).toEqual([]);
+  });
+
+  it.each<[string, string, string]>([
+    ['id', '1', '2'],
+    ['path', 'a', 'b'],
+  ])('does not end another one of the same caller with another %s', async (_, one, two) => {
+    await using router = await setUp();
+    const first = await router.start({}, one);
+    await router.start({}, two);
+    expect(first.signal.aborted).toBe(false);
+  });
+
+  it('is sent away by the drain, in waves, before callbacks end', async () => {
+    await using router = await setUp();
+    for (let id = 0; id < 60; id += 1) await router.start({}, `${id}`);
+    const draining = router.connections.drain(10_000);
+    // Two waves: the first one at once, the second one after half of its share.
+    await eventually(() => expect(router.completes()).toHaveLength(30));
+    await router.clock.advanceBy(99);
+    expect(router.completes()).toHaveLength(30);
+    await router.clock.advanceBy(1);
+    await draining;
+    await eventually(() => expect(router.completes()).toHaveLength(60));
+    for (const { errors } of router.completes()) expect(errors?.[0]?.extensions.code).toBe('SHUTTING_DOWN');
+    await eventually(() => expect(router.metrics.open).toBe(0));
+    expect(new Set(router.completes().map(({ id }) => id)).size).toBe(60);
+  });
+
+  it('that ends leaves no connection to its router, and no deadline', async () => {
+    await using router = await setUp();
+    const [one, other] = [await router.start({}, '1'), await router.start({}, '2')];
+    await router.connections.drain(0);
+    expect([one.signal.aborted, other.signal.aborted]).toEqual([true, true]);
+    await eventually(() => expect(router.completes()).toHaveLength(2));
+    await eventually(() => expect([router.metrics.open, router.sockets.size]).toEqual([0, 0]), soon);
+    expect([router.clock.pending(), router.clock.pending('deadline')]).toEqual([0, 0]);
+  });
+
+  it('that is confirmed and given up frees its place, and that of others at the same router is kept', async () => {
+    await using router = await setUp();
+    const confirmations = [];
+    // More than there are places for routers: all are of one router.
+    for (let id = 0; id < 300; id += 1) confirmations.push(await router.confirm({}, `${id}`));
+    for (const confirmed of confirmations) confirmed[Symbol.dispose]();
+    await eventually(() => expect(router.sockets.size).toBe(0), soon);
+    expect([router.clock.pending(), router.clock.pending('deadline')]).toEqual([0, 0]);
+  });
+});
