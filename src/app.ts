@@ -156,19 +156,19 @@ async function start(
 
   const connections = createLiveConnections({ clock: connectionClock });
   lifecycle.add('live connections', () => connections[Symbol.dispose]());
-  const connectionLimiter = createRateLimiter({ ...connectionRate, clock });
-  const countConnection = (principal: string): void => connectionLimiter.take(principal);
+  const limited = { clock, isAccepted: upstream.isAccepted };
+  const connectionLimiter = createRateLimiter({ ...connectionRate, ...limited });
   /** Called for each WebSocket. */
   const authorize = async (headers: RequestHeaders) => {
     const session = await authenticate(headers);
-    countConnection(session.principal);
+    connectionLimiter.take(session);
     return session;
   };
-  const rateLimiter = createRateLimiter({ ...config.limits.rate, clock });
+  const rateLimiter = createRateLimiter({ ...config.limits.rate, ...limited });
   /** Called for each HTTP request and for each operation on a socket. */
   const admit: Authenticate = async (headers) => {
     const session = await authenticate(headers);
-    rateLimiter.take(session.principal);
+    rateLimiter.take(session);
     return session;
   };
 
@@ -215,7 +215,7 @@ async function start(
     maxBodyBytes: config.server.maxBodyBytes,
     authenticate,
     admit,
-    countConnection,
+    countConnection: connectionLimiter.take,
   });
 
   // Elsewhere callers bring a credential, which no page has that only made its own name lead here.

@@ -1,37 +1,52 @@
 import { RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Caller } from '../upstream/platform-api.ts';
 
 export interface RateLimiterOptions {
   readonly clock: Pick<Clock, 'now'>;
-  /** Operations that a principal may make in the long run; 0 means as many as it likes. */
+  /** Sustained rate per principal; 0 for no limit. */
   readonly perSecond: number;
-  /** Operations that it may make at once after a rest. */
+  /** Operations that a principal may make at once after a pause. */
   readonly burst: number;
+  /** Whether the platform has accepted the credential of a caller, so that the caller has not invented it. */
+  readonly isAccepted: (caller: Caller) => boolean;
+}
+
+/** A caller, with the name that all its requests share. */
+export interface LimitedCaller extends Caller {
+  readonly principal: string;
 }
 
 export interface RateLimiter {
-  /** @throws {RateLimitedError} the principal has made too many operations lately; it says when the next one may be made */
-  take(principal: string): void;
+  /** @throws {RateLimitedError} the principal has made too many operations recently; it holds the time to wait */
+  take(caller: LimitedCaller): void;
 }
 
-/** Principals that are remembered; the one that has been quiet the longest is forgotten first. */
+/** Principals in memory, of accepted and of other credentials each. The one that has been quiet the longest is dropped. */
 const maxPrincipals = 10_000;
 
 /**
- * A token bucket for each principal, in the memory of this process. Kept as the generic cell rate algorithm has it: one
- * time for each, at which the bucket will be full again.
+ * A token bucket per principal, in the memory of this process. It is kept in the form of the generic cell rate algorithm,
+ * which needs one time per principal: when its bucket is full again.
+ *
+ * Principals whose credential the platform has not accepted have a place of their own, because anybody can invent
+ * thousands of them. Otherwise these would displace real principals, whose limits would start again.
  */
-export function createRateLimiter({ clock, perSecond, burst }: RateLimiterOptions): RateLimiter {
+export function createRateLimiter({ clock, perSecond, burst, isAccepted }: RateLimiterOptions): RateLimiter {
   const intervalMs = 1_000 / perSecond;
   /** In the order of their last use. */
-  const fullAtMs = new Map<string, number>();
+  const accepted = new Map<string, number>();
+  const others = new Map<string, number>();
   return {
-    take: (principal) => {
+    take: (caller) => {
       if (perSecond === 0) return;
+      const { principal } = caller;
       const nowMs = clock.now().getTime();
-      const fullAt = Math.max(nowMs, fullAtMs.get(principal) ?? nowMs);
+      const fullAt = Math.max(nowMs, accepted.get(principal) ?? others.get(principal) ?? nowMs);
       const waitMs = fullAt - nowMs - (burst - 1) * intervalMs;
-      fullAtMs.delete(principal);
+      accepted.delete(principal);
+      others.delete(principal);
+      const fullAtMs = isAccepted(caller) ? accepted : others;
       fullAtMs.set(principal, waitMs > 0 ? fullAt : fullAt + intervalMs);
       const [oldest] = fullAtMs.size > maxPrincipals ? fullAtMs.keys() : [];
       if (oldest !== undefined) fullAtMs.delete(oldest);

@@ -32,7 +32,7 @@ export interface SingleConnectionOptions extends Omit<OperationDeps, 'yoga'> {
    * Called for each event stream that a caller reserves.
    * @throws {RateLimitedError} the caller has opened too many connections recently
    */
-  readonly countConnection: (principal: string) => void;
+  readonly countConnection: (session: Session) => void;
 }
 
 export const eventStreamPath = '/graphql/stream';
@@ -133,7 +133,7 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     const { principal } = authenticated.session;
     switch (request.method) {
       case 'PUT':
-        countConnection(principal);
+        countConnection(authenticated.session);
         return { status: 201, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: reserve(principal) };
       case 'GET': {
         if (!includesType(parseAccept(request.headers.get('accept')), eventStreamType)) {

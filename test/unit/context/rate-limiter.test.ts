@@ -1,8 +1,30 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createRateLimiter } from '../../../src/context/rate-limiter.ts';
+import { createRateLimiter, type LimitedCaller } from '../../../src/context/rate-limiter.ts';
 import { RateLimitedError } from '../../../src/errors.ts';
+import type { Caller } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { tenantOf } from '../../support/tenants.ts';
+
+const caller = (principal: string): LimitedCaller => ({
+  principal,
+  tenant: tenantOf('prod'),
+  credential: { fingerprint: principal, owner: 'caller', headers: async () => ({}) },
+});
+
+interface Limits {
+  readonly clock?: FakeClock;
+  readonly perSecond: number;
+  readonly burst: number;
+  readonly accepted?: ReadonlySet<string>;
+}
+
+/** A limit by the name of the principal. All credentials are accepted, unless there is a set of those that are. */
+const createLimiter = ({ clock = new FakeClock(), accepted, ...limits }: Limits) => {
+  const isAccepted = ({ credential }: Caller) => accepted?.has(credential.fingerprint) ?? true;
+  const limiter = createRateLimiter({ ...limits, clock, isAccepted });
+  return { take: (principal: string) => limiter.take(caller(principal)) };
+};
 
 const refusal = (take: () => void): RateLimitedError | null => {
   try {
@@ -17,7 +39,7 @@ const refusal = (take: () => void): RateLimitedError | null => {
 describe('a rate limit', () => {
   it('lets a burst through, then says when the next operation may come, and keeps that promise', async () => {
     const clock = new FakeClock();
-    const limiter = createRateLimiter({ clock, perSecond: 4, burst: 3 });
+    const limiter = createLimiter({ clock, perSecond: 4, burst: 3 });
     for (let index = 0; index < 3; index += 1) limiter.take('a');
     expect(refusal(() => limiter.take('a'))?.retryAfterMs).toBe(250);
     await clock.advanceBy(249);
@@ -28,24 +50,49 @@ describe('a rate limit', () => {
   });
 
   it('is one of each caller', () => {
-    const limiter = createRateLimiter({ clock: new FakeClock(), perSecond: 1, burst: 1 });
+    const limiter = createLimiter({ perSecond: 1, burst: 1 });
     limiter.take('a');
     limiter.take('b');
     expect(refusal(() => limiter.take('a'))).not.toBeNull();
   });
 
   it('of zero is none', () => {
-    const limiter = createRateLimiter({ clock: new FakeClock(), perSecond: 0, burst: 1 });
+    const limiter = createLimiter({ perSecond: 0, burst: 1 });
     for (let index = 0; index < 10; index += 1) limiter.take('a');
   });
 
   it('remembers those who called last', () => {
-    const limiter = createRateLimiter({ clock: new FakeClock(), perSecond: 1, burst: 1 });
+    const limiter = createLimiter({ perSecond: 1, burst: 1 });
     limiter.take('a');
     for (let index = 0; index < 9_999; index += 1) limiter.take(`caller-${index}`);
     expect(refusal(() => limiter.take('a'))).not.toBeNull();
     limiter.take('one more');
     limiter.take('caller-0');
+  });
+
+  it('remembers accepted callers although others invent credentials', () => {
+    const limiter = createLimiter({ perSecond: 1, burst: 1, accepted: new Set(['real']) });
+    limiter.take('real');
+    for (let index = 0; index < 20_000; index += 1) {
+      limiter.take(`invented-${index}`);
+      // Used twice, as an attacker can do as well.
+      if (index % 7 === 0) expect(refusal(() => limiter.take(`invented-${index}`))).not.toBeNull();
+    }
+    expect(refusal(() => limiter.take('real'))).not.toBeNull();
+    // Those that were invented first are forgotten.
+    limiter.take('invented-0');
+  });
+
+  it('goes on for a caller whose credential is accepted or rejected meanwhile', () => {
+    const accepted = new Set<string>();
+    const limiter = createLimiter({ perSecond: 1, burst: 2, accepted });
+    limiter.take('a');
+    accepted.add('a');
+    limiter.take('a');
+    accepted.delete('a');
+    expect(refusal(() => limiter.take('a'))).not.toBeNull();
+    for (let index = 0; index < 10_000; index += 1) limiter.take(`other-${index}`);
+    limiter.take('a');
   });
 
   it('never lets more through than burst and rate allow, whatever the pauses', async () => {
@@ -57,7 +104,7 @@ describe('a rate limit', () => {
         fc.integer({ min: 1, max: 10 }),
         async (each, perSecond, burst) => {
           const clock = new FakeClock();
-          const limiter = createRateLimiter({ clock, perSecond, burst });
+          const limiter = createLimiter({ clock, perSecond, burst });
           let passed = 0;
           let elapsedMs = 0;
           for (const pause of each) {
