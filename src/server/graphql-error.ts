@@ -35,9 +35,10 @@ export function createErrorMask(
 
 /** Validation can be asked to make none; the coercion of variables cannot. */
 function withoutSuggestion(error: GraphQLError): GraphQLError {
-  const message = error.message.replace(/ Did you mean .*\?$/s, '');
-  if (message === error.message) return error;
-  return new GraphQLError(message, { ...placeOf(error), extensions: error.extensions });
+  // A regular expression would try each of the places that a client has put into a long value.
+  const start = error.message.lastIndexOf(' Did you mean ');
+  if (start < 0 || !error.message.endsWith('?')) return error;
+  return new GraphQLError(error.message.slice(0, start), { ...placeOf(error), extensions: error.extensions });
 }
 
 function toGraphQLError(failure: GatewayError, thrown: unknown): GraphQLError {

@@ -16,6 +16,7 @@ import { useRequestValidation } from './plugins/use-request-validation.ts';
 import { useSelection } from './plugins/use-selection.ts';
 import { useSharedExecution } from './plugins/use-shared-execution.ts';
 import { type SingleConnectionOptions, useSingleConnection } from './plugins/use-single-connection.ts';
+import { useVariableLimits } from './plugins/use-variable-limits.ts';
 import { graphqlPath, type ServerContext, type Yoga } from './server-context.ts';
 
 export interface YogaOptions extends HttpOptions, SingleConnectionOptions {
@@ -46,6 +47,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
     plugins: [
       useHttp(options),
       // Limits come first, because a rejected operation needs no further work.
+      useVariableLimits(maskError),
       useOperationLimits(limits),
       useRequestValidation(),
       useSharedExecution({ maskError, quota: subscriptionQuota }),

@@ -116,6 +116,15 @@ describe('an error that a client is told', () => {
     expect(log).toEqual([]);
   });
 
+  it('loses the suggestion of graphql where the schema is hidden, and nothing of the client’s own value', () => {
+    const mask = createErrorMask(createLogger({ level: 'fatal' }), { suggestions: false });
+    const value = 'Value " Did you mean " does not exist.';
+    expect(mask(new GraphQLError(`${value} Did you mean "A" or "B"?`)).message).toBe(value);
+    expect(mask(new GraphQLError(value)).message).toBe(value);
+    const many = ' Did you mean '.repeat(100_000);
+    expect(mask(new GraphQLError(`${many}; wrong`)).message).toBe(`${many}; wrong`);
+  });
+
   it('keeps its place in the document', () => {
     const { mask } = setUp();
     const source = new Source('{ jobs }');

@@ -1,0 +1,85 @@
+import { type ExecutionArgs, type GraphQLError, getOperationAST, getVariableValues } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import { InvalidInputError } from '../../errors.ts';
+import type { MaskError } from '../graphql-error.ts';
+
+/**
+ * Rejects variables that are invalid or too large before the executor coerces them. Part of the pipeline, so that it
+ * covers every transport.
+ *
+ * The executor reports up to 50 errors, and each one repeats the whole value that contains it. One object with many
+ * unknown members therefore costs seconds and returns fifty copies of itself.
+ */
+export function useVariableLimits(maskError: MaskError): Plugin {
+  const onOperation = ({ args, setResultAndStopExecution }: Hook): void => {
+    const variables = args.variableValues ?? {};
+    checkSizes(variables);
+    const errors = coercionErrors(args, variables);
+    if (errors.length > 0) setResultAndStopExecution({ errors: errors.map(maskError) });
+  };
+  return { onExecute: onOperation, onSubscribe: onOperation };
+}
+
+interface Hook {
+  readonly args: ExecutionArgs;
+  readonly setResultAndStopExecution: (result: { readonly errors: readonly GraphQLError[] }) => void;
+}
+
+/** Errors that one response reports. */
+const maxErrors = 5;
+
+function coercionErrors(
+  { schema, document, operationName }: ExecutionArgs,
+  variables: Readonly<Record<string, unknown>>,
+): readonly GraphQLError[] {
+  const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
+  return getVariableValues(schema, definitions, variables, { maxErrors }).errors ?? [];
+}
+
+/** Entries of a list. Every list argument has a lower maximum of its own. */
+const maxEntries = 2_000;
+/** Members of an object, beyond those of every input type. */
+const maxMembers = 100;
+/** Characters of a text and of a member's name. The longest valid text is a cursor. */
+const maxCharacters = 10_000;
+/** Objects and lists inside each other, beyond those of every input type. */
+const maxDepth = 20;
+/** Values of all kinds in all variables. The largest valid input has about half of them. */
+const maxValues = 30_000;
+
+/**
+ * Checks the sizes of all values, with work in proportion to the limits.
+ * @throws {InvalidInputError} with the path of the first value that is too large
+ */
+function checkSizes(variables: Readonly<Record<string, unknown>>): void {
+  let values = 0;
+  const visit = (value: unknown, path: string, depth: number): void => {
+    values += 1;
+    if (values > maxValues) tooLarge(path, `the variables must have at most ${maxValues} values`);
+    if (typeof value === 'string') {
+      if (value.length > maxCharacters) tooLarge(path, `must have at most ${maxCharacters} characters`);
+      return;
+    }
+    if (typeof value !== 'object' || value === null) return;
+    if (depth > maxDepth) tooLarge(path, `must be nested at most ${maxDepth} levels deep`);
+    if (Array.isArray(value)) {
+      if (value.length > maxEntries) tooLarge(path, `must have at most ${maxEntries} entries`);
+      for (const [index, entry] of value.entries()) visit(entry, `${path}.${index}`, depth + 1);
+      return;
+    }
+    let members = 0;
+    // Unlike `Object.entries`, this loop does not list all members before the first one is counted. JSON has no others
+    // than its own.
+    for (const name in value) {
+      members += 1;
+      if (members > maxMembers) tooLarge(path, `must have at most ${maxMembers} members`);
+      if (name.length > maxCharacters) tooLarge(path, `must have names of at most ${maxCharacters} characters`);
+      visit(Reflect.get(value, name), path === '' ? name : `${path}.${name}`, depth + 1);
+    }
+  };
+  visit(variables, '', 0);
+}
+
+function tooLarge(path: string, message: string): never {
+  throw new InvalidInputError([{ path: path === '' ? 'variables' : path, message }]);
+}
