@@ -76,19 +76,47 @@ export interface InputIssue {
   readonly message: string;
 }
 
-/** Thrown when arguments cannot be right, before any call upstream, or when the platform found them wrong (400). */
+/** Issues that one error reports. */
+export const maxIssues = 20;
+/** Characters of an issue's path. */
+const maxPathLength = 200;
+/** Characters of an issue's message, which can be a text of the platform. */
+const maxMessageLength = 500;
+
+/**
+ * Thrown when arguments are invalid, before any platform call, or when the platform rejected them (400). It reports the
+ * first 20 issues and the number of the others, so that the size of its message does not depend on the input.
+ */
 export class InvalidInputError extends GatewayError {
   override readonly code = 'INVALID_INPUT';
   readonly issues: readonly InputIssue[];
 
-  constructor(issues: readonly InputIssue[], options: Partial<GatewayErrorOptions> = {}) {
+  /** @param options.unchecked number of list entries that were not checked, because enough others are invalid. @default 0 */
+  constructor(
+    issues: readonly InputIssue[],
+    { unchecked = 0, ...options }: Partial<GatewayErrorOptions> & { readonly unchecked?: number } = {},
+  ) {
+    const reported = issues.slice(0, maxIssues).map(({ path, message }) => ({
+      path: shorten(path, maxPathLength),
+      message: shorten(message, maxMessageLength),
+    }));
+    const others = issues.length - reported.length;
+    const texts = [
+      ...reported.map(({ path, message }) => `${path}: ${message}`),
+      ...(others > 0 ? [`and ${others} more`] : []),
+      ...(unchecked > 0 ? [`and ${unchecked} more entries, which were not checked`] : []),
+    ];
     super({
       ...options,
-      message: options.message ?? issues.map(({ path, message }) => `${path}: ${message}`).join('; '),
+      message: options.message ?? texts.join('; '),
     });
-    this.issues = issues;
+    this.issues = reported;
   }
 }
+
+/** A text of at most `maximum` characters. A longer one ends with an ellipsis. */
+const shorten = (text: string, maximum: number): string =>
+  text.length <= maximum ? text : `${text.slice(0, maximum - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 
 /** Thrown when a write names something that the platform does not know. Reads answer null instead. */
 export class NotFoundError extends GatewayError {

@@ -3,7 +3,7 @@ import type { GatewayContext } from '../context/context.ts';
 import { type Dataset, type NewDataset, unionProfileSchema } from '../domain/dataset.ts';
 import { readAfterWrite } from './after-write.ts';
 import { builder } from './builder.ts';
-import { nonEmpty, nullable, optional } from './input.ts';
+import { distinct, listInput, nonEmpty, nullable, optional, textInput, uriInput } from './input.ts';
 
 const schemaContentType = 'application/vnd.adobe.xed+json;version=1';
 
@@ -38,17 +38,13 @@ export const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
 /** What is checked before the platform is asked. */
 export const createDatasetInput = z.object({
   name: nonEmpty(500),
-  description: nullable(z.string().max(4_000, 'must have at most 4000 characters')),
-  schemaRef: optional(z.object({ id: z.url('must be an absolute URI'), contentType: optional(nonEmpty(200)) })),
+  description: nullable(textInput(4_000)),
+  schemaRef: optional(z.object({ id: uriInput, contentType: optional(nonEmpty(200)) })),
   fileFormat: optional(nonEmpty(50)),
   tags: optional(
-    z.array(z.object({ name: nonEmpty(200), values: z.array(z.string().max(1_000)) })).superRefine((tags, ctx) => {
-      for (const [index, { name }] of tags.entries()) {
-        if (tags.findIndex((tag) => tag.name === name) < index) {
-          ctx.addIssue({ code: 'custom', path: [index, 'name'], message: 'stands twice' });
-        }
-      }
-    }),
+    listInput(z.object({ name: nonEmpty(200), values: listInput(textInput(1_000), { maximum: 100 }) }), {
+      maximum: 100,
+    }).superRefine(distinct(({ name }) => name, ['name'])),
   ),
 });
 

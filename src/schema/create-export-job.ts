@@ -8,7 +8,16 @@ import { CreateDatasetInput, createDataset, createDatasetInput } from './create-
 import { mutationErrors } from './errors.ts';
 import { idInput } from './global-id.ts';
 import { createOnce, idempotencyKeyInput } from './idempotency.ts';
-import { dateInput, fieldPathsInput, nonEmpty, nullable, optional, parseInput } from './input.ts';
+import {
+  dateInput,
+  fieldPathsInput,
+  listInput,
+  maxSegments,
+  nonEmpty,
+  nullable,
+  optional,
+  parseInput,
+} from './input.ts';
 import { SegmentMembershipStatusRef } from './job.ts';
 import { ExportJobRef } from './refs.ts';
 
@@ -94,7 +103,11 @@ const CreateExportJobInput = builder.inputType('CreateExportJobInput', {
     }),
     filter: t.field({ type: ExportFilterInput, description: 'Which profiles; all of them by default.' }),
     eventList: t.field({ type: EventListInput, description: 'Leave out to export profiles without their events.' }),
-    destination: t.field({ type: ExportDestinationInput, required: true, description: 'Where to.' }),
+    destination: t.field({
+      type: ExportDestinationInput,
+      required: true,
+      description: 'The dataset that the export writes into.',
+    }),
     schemaName: t.string({ description: '`_xdm.context.profile` by default.' }),
     evaluateSegments: t.boolean({ description: 'Run segmentation as part of the export; false by default.' }),
     idempotencyKey: t.string({
@@ -134,19 +147,19 @@ const createExportJobInput = z.object({
   filter: nullable(
     z.object({
       segments: nullable(
-        z
-          .array(
-            z.object({
-              segmentId: idInput<SegmentId>('SegmentDefinition'),
-              segmentNs: nullable(nonEmpty(100)).transform((namespace) => namespace ?? 'ups'),
-              statuses: optional(
-                z
-                  .array(z.enum(segmentMembershipStatuses).exclude(['UNKNOWN'], 'must be REALIZED, EXISTING or EXITED'))
-                  .min(1, 'must name at least one status, or be left out'),
+        listInput(
+          z.object({
+            segmentId: idInput<SegmentId>('SegmentDefinition'),
+            segmentNs: nullable(nonEmpty(100)).transform((namespace) => namespace ?? 'ups'),
+            statuses: optional(
+              listInput(
+                z.enum(segmentMembershipStatuses).exclude(['UNKNOWN'], 'must be REALIZED, EXISTING or EXITED'),
+                { maximum: 10, empty: 'must name at least one status, or be omitted' },
               ),
-            }),
-          )
-          .min(1, 'must name at least one segment, or be left out to export everybody'),
+            ),
+          }),
+          { maximum: maxSegments, empty: 'must name at least one segment, or be omitted to export every profile' },
+        ),
       ),
       segmentQualificationTime: nullable(
         z

@@ -6,7 +6,7 @@ import { builder } from './builder.ts';
 import { mutationErrors } from './errors.ts';
 import { idInput } from './global-id.ts';
 import { createOnce, idempotencyKeyInput } from './idempotency.ts';
-import { parseInput } from './input.ts';
+import { distinct, listInput, maxSegments, parseInput } from './input.ts';
 import { SegmentJobRef } from './refs.ts';
 
 const CreateSegmentJobInput = builder.inputType('CreateSegmentJobInput', {
@@ -19,21 +19,17 @@ const CreateSegmentJobInput = builder.inputType('CreateSegmentJobInput', {
   }),
 });
 
-/** Beyond this the platform asks for `*`. */
-const maxSegments = 1_500;
-
 const createSegmentJobInput = z.object({
-  segmentIds: z
-    .array(idInput<SegmentId>('SegmentDefinition'))
-    .min(1, 'must name at least one segment')
-    .max(maxSegments, `must be at most ${maxSegments}; the single entry * stands for all`)
+  segmentIds: listInput(idInput<SegmentId>('SegmentDefinition'), {
+    maximum: maxSegments,
+    hint: '; the single entry * means every segment',
+    empty: 'must name at least one segment',
+  })
+    .superRefine(distinct((id) => id))
     .superRefine((ids, ctx) => {
-      for (const [index, id] of ids.entries()) {
-        if (ids.indexOf(id) < index) ctx.addIssue({ code: 'custom', path: [index], message: 'stands twice' });
-        if (id === everySegment && ids.length > 1) {
-          ctx.addIssue({ code: 'custom', path: [index], message: 'stands for all segments, so it must stand alone' });
-        }
-      }
+      const index = ids.indexOf(platformId(everySegment));
+      if (index < 0 || ids.length === 1) return;
+      ctx.addIssue({ code: 'custom', path: [index], message: 'means every segment, so it must be the only entry' });
     }),
   idempotencyKey: idempotencyKeyInput,
 });

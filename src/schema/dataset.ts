@@ -12,7 +12,7 @@ import { mutationErrors } from './errors.ts';
 import { ExportJobFilterInput, parseExportJobFilter } from './export-job-filter.ts';
 import { entityKeys, operational } from './federation-directives.ts';
 import { globalId, parseId } from './global-id.ts';
-import { dateInput, nameInput, nullable, optional, parseInput } from './input.ts';
+import { dateInput, nameInput, nullable, optional, parseInput, uriInput } from './input.ts';
 import { Node, registerNode } from './node.ts';
 import { OrderDirectionRef, orderDirectionInput } from './order-direction.ts';
 import { BatchConnection, BatchRef, DatasetConnection, DatasetRef, ExportJobConnection } from './refs.ts';
@@ -149,7 +149,7 @@ const datasetsInput = z.object({
     z.object({
       name: optional(nameInput),
       nameContains: optional(nameInput),
-      schemaId: optional(z.url('must be an absolute URI')),
+      schemaId: optional(uriInput),
       createdAfter: optional(dateInput),
       createdBefore: optional(dateInput),
       updatedAfter: optional(dateInput),

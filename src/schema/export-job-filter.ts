@@ -5,7 +5,7 @@ import type { DatasetId, MergePolicyId, SegmentId } from '../domain/ids.ts';
 import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';
 import { idInput } from './global-id.ts';
-import { dateInput, optional, parseInput } from './input.ts';
+import { dateInput, listInput, optional, parseInput } from './input.ts';
 
 export const ExportJobStatusRef = describedEnum<ExportJobStatus>('ExportJobStatus', 'How far an export job is.', {
   NEW: 'Accepted, not begun.',
@@ -35,7 +35,7 @@ export const ExportJobFilterInput = builder.inputType('ExportJobFilter', {
 const exportJobFilterInput = z.object({
   filter: z
     .object({
-      statuses: optional(z.array(z.enum(exportJobStatuses)).min(1, 'must name at least one status')),
+      statuses: optional(listInput(z.enum(exportJobStatuses), { maximum: 20, empty: 'must name at least one status' })),
       datasetId: optional(idInput<DatasetId>('Dataset')),
       segmentId: optional(idInput<SegmentId>('SegmentDefinition')),
       createdAfter: optional(dateInput),

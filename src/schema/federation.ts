@@ -1,8 +1,9 @@
 import type { GraphQLSchema } from 'graphql';
 import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
+import { InvalidInputError } from '../errors.ts';
 import { builder } from './builder.ts';
-import { nodeTypenames, parseId } from './global-id.ts';
+import { maxIdLength, nodeTypenames, parseId } from './global-id.ts';
 import { optional, parseInput } from './input.ts';
 import { loadEntity } from './node.ts';
 import {
@@ -38,7 +39,12 @@ const representationInput = z
   .object({
     __typename: z.enum(nodeTypenames, 'must be a type that has a key'),
     id: optional(z.string('must be text')),
-    platformId: optional(z.string('must be text').min(1, 'must not be empty')),
+    platformId: optional(
+      z
+        .string('must be text')
+        .min(1, 'must not be empty')
+        .max(maxIdLength, `must have at most ${maxIdLength} characters`),
+    ),
   })
   .refine(({ id, platformId }) => id !== undefined || platformId !== undefined, 'must have id or platformId');
 
@@ -48,6 +54,9 @@ function loadReference(representation: unknown, path: string, ctx: GatewayContex
   const key = platformId ?? parseId(__typename, id ?? '', `${path}.id`);
   return loadEntity(__typename, key, ctx);
 }
+
+/** Number of representations in one `_entities`. */
+const maxRepresentations = 1_000;
 
 /** Printing takes milliseconds, and the schema never changes. */
 const printed = new WeakMap<GraphQLSchema, string>();
@@ -66,10 +75,21 @@ builder.queryFields((t) => ({
     type: [EntityRef],
     nullable: { list: false, items: true },
     description: 'Entities by their representations, in the same order; null where one does not exist.',
-    args: { representations: t.arg({ type: ['_Any'], required: true, description: 'Which ones.' }) },
-    resolve: (_, { representations }, ctx) =>
-      // Each by itself: one that is wrong or cannot be read takes nothing from the others.
-      representations.map(async (each, index) => loadReference(each, `representations.${index}`, ctx)),
+    args: {
+      representations: t.arg({
+        type: ['_Any'],
+        required: true,
+        description: `Which ones, ${maxRepresentations} at most.`,
+      }),
+    },
+    resolve: (_, { representations }, ctx) => {
+      if (representations.length > maxRepresentations) {
+        const message = `must have at most ${maxRepresentations} entries`;
+        throw new InvalidInputError([{ path: 'representations', message }]);
+      }
+      // Each entry has its own promise, so that the failure of one leaves the others.
+      return representations.map(async (each, index) => loadReference(each, `representations.${index}`, ctx));
+    },
   }),
   _service: t.field({
     type: Service,

@@ -26,14 +26,22 @@ export function splitGlobalId(text: string): { readonly typename: NodeTypename; 
   return typename === undefined || colon === text.length - 1 ? null : { typename, id: text.slice(colon + 1) };
 }
 
-/** What is wrong with an id argument; null: nothing. */
+/** Longer than every id of the platform. Ids are part of URLs and of error messages. */
+export const maxIdLength = 200;
+
+/** The issue of an id argument; null if it is valid. */
 function faultOf(typename: NodeTypename, text: string): string | null {
+  if (text.length > maxIdLength) return `must have at most ${maxIdLength} characters`;
   const global = splitGlobalId(text);
-  if (global !== null && global.typename !== typename) return `is the id of a ${global.typename}, not of a ${typename}`;
+  if (global !== null && global.typename !== typename) {
+    return `is the id of ${withArticle(global.typename)}, not of ${withArticle(typename)}`;
+  }
   return text === '' || text === `${typename}:` ? 'must not be empty' : null;
 }
 
-/** The platform's id out of an id argument with which nothing is wrong. */
+const withArticle = (typename: NodeTypename): string => `${/^[AEIOU]/.test(typename) ? 'an' : 'a'} ${typename}`;
+
+/** The platform id in a valid id argument. */
 const unwrap = <Id extends Branded<string>>(text: string): Id => platformId<Id>(splitGlobalId(text)?.id ?? text);
 
 /** An id argument: the global id of a type, or the platform's own id. */

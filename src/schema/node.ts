@@ -3,7 +3,7 @@ import type { GatewayContext } from '../context/context.ts';
 import { InvalidInputError } from '../errors.ts';
 import { builder, readingNotAllowed } from './builder.ts';
 import { hidden } from './federation-directives.ts';
-import { type NodeTypename, splitGlobalId } from './global-id.ts';
+import { type NodeTypename, parseId, splitGlobalId } from './global-id.ts';
 import type { Entity } from './refs.ts';
 
 export const Node = builder.interfaceRef<object>('Node').implement({
@@ -14,7 +14,7 @@ export const Node = builder.interfaceRef<object>('Node').implement({
   }),
 });
 
-/** Ids that one `nodes` may name. */
+/** Number of ids in one `nodes`. */
 const maxNodes = 100;
 
 type LoadNode = (id: string, ctx: GatewayContext) => Promise<Entity | null>;
@@ -41,8 +41,8 @@ export async function loadEntity(typename: NodeTypename, id: string, ctx: Gatewa
 async function loadNode(text: string, path: string, ctx: GatewayContext): Promise<Entity | null> {
   const global = splitGlobalId(text);
   if (global === null)
-    throw new InvalidInputError([{ path, message: 'must be a global id, as the field `id` gives it' }]);
-  return loadEntity(global.typename, global.id, ctx);
+    throw new InvalidInputError([{ path, message: 'must be a global id, as the field `id` returns it' }]);
+  return loadEntity(global.typename, parseId(global.typename, text, path), ctx);
 }
 
 builder.queryFields((t) => ({
@@ -63,7 +63,8 @@ builder.queryFields((t) => ({
     description: 'Many by their global ids, in the order of `ids`; null where one does not exist.',
     args: { ids: t.arg.idList({ required: true, description: `Global ids, ${maxNodes} at most.` }) },
     resolve: (_, { ids }, ctx) => {
-      if (ids.length > maxNodes) throw new InvalidInputError([{ path: 'ids', message: `must be at most ${maxNodes}` }]);
+      if (ids.length > maxNodes)
+        throw new InvalidInputError([{ path: 'ids', message: `must have at most ${maxNodes} entries` }]);
       return ids.map((id, index) => loadNode(id, `ids.${index}`, ctx));
     },
   }),

@@ -4,10 +4,13 @@ import { builder } from './builder.ts';
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
 
+/** Longer than every date and time, also with many digits of a second. */
+const maxDateTimeLength = 64;
+
 /** A moment, or an Invalid Date for whatever is not one. Days and hours that do not exist are not moved to the next ones. */
 function parseDateTime(value: unknown): Date {
   const invalid = new Date(Number.NaN);
-  if (typeof value !== 'string' || !rfc3339.test(value)) return invalid;
+  if (typeof value !== 'string' || value.length > maxDateTimeLength || !rfc3339.test(value)) return invalid;
   const [year = 0, month = 0, day = 0] = value.slice(0, 10).split('-').map(Number);
   const daysInMonth = new Date(Date.UTC(year, month, 0)).getUTCDate();
   return day > daysInMonth ? invalid : new Date(value);

@@ -15,7 +15,7 @@ import { readAfterWrite, sendWrite } from './after-write.ts';
 import { builder } from './builder.ts';
 import { mutationErrors } from './errors.ts';
 import { globalId, idInput, parseId } from './global-id.ts';
-import { nonEmpty, optional, parseInput } from './input.ts';
+import { distinct, listInput, maxSegments, nonEmpty, optional, parseInput } from './input.ts';
 import { ScheduleRef } from './refs.ts';
 import { ScheduleStateRef, ScheduleTypeRef } from './schedule.ts';
 
@@ -62,10 +62,12 @@ const createScheduleInput = z.object({
   type: z.enum(scheduleTypes).exclude(['UNKNOWN'], 'must be BATCH_SEGMENTATION or EXPORT'),
   schedule: cronInput,
   segmentIds: optional(
-    z
-      .array(idInput<SegmentId>('SegmentDefinition'))
-      .min(1, 'must name at least one segment, or be left out for all')
-      .refine((ids) => ids.length === 1 || !ids.includes(platformId(everySegment)), '* must stand alone'),
+    listInput(idInput<SegmentId>('SegmentDefinition'), {
+      maximum: maxSegments,
+      empty: 'must name at least one segment, or be omitted for all',
+    })
+      .superRefine(distinct((id) => id))
+      .refine((ids) => ids.length === 1 || !ids.includes(platformId(everySegment)), '* must be the only entry'),
   ),
   state: optional(stateInput),
 });

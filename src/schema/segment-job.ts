@@ -15,7 +15,7 @@ import { connectionArgs, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
 import { entityKeys, operational } from './federation-directives.ts';
 import { globalId, idInput, parseId } from './global-id.ts';
-import { nullable, optional, parseInput } from './input.ts';
+import { listInput, nullable, optional, parseInput } from './input.ts';
 import { JobErrorRef, NamespaceCountRef, SegmentMembershipStatusRef, TimeSpanRef } from './job.ts';
 import { Node, registerNode } from './node.ts';
 import { OrderDirectionRef, orderDirectionInput } from './order-direction.ts';
@@ -154,7 +154,9 @@ const SegmentJobOrderInput = builder.inputType('SegmentJobOrder', {
 const segmentJobFilterInput = z.object({
   filter: nullable(
     z.object({
-      statuses: optional(z.array(z.enum(segmentJobStatuses)).min(1, 'must name at least one status')),
+      statuses: optional(
+        listInput(z.enum(segmentJobStatuses), { maximum: 20, empty: 'must name at least one status' }),
+      ),
       segmentId: optional(idInput<SegmentId>('SegmentDefinition')),
     }),
   ),

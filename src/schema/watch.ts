@@ -3,7 +3,7 @@ import type { Branded } from '../domain/tenant.ts';
 import type { WatchEvent } from '../events/watch.ts';
 import { describedEnum } from './enum.ts';
 import { idInput, type NodeTypename } from './global-id.ts';
-import { nullable, optional } from './input.ts';
+import { listInput, nullable, optional, textInput } from './input.ts';
 
 export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
   'WatchEventKind',
@@ -19,17 +19,14 @@ export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
   },
 );
 
-/** Ids that one subscription may name. */
+/** Number of ids in one subscription. */
 const maxWatchedIds = 1_000;
 
 /** The arguments that every live view has. Made once for each: making it costs thirty times what a check does. */
 export const watchInput = <Id extends Branded<string>>(typename: NodeTypename) =>
   z.object({
     ids: nullable(
-      z
-        .array(idInput<Id>(typename))
-        .min(1, 'must name at least one, or be left out')
-        .max(maxWatchedIds, `must be at most ${maxWatchedIds}`),
+      listInput(idInput<Id>(typename), { maximum: maxWatchedIds, empty: 'must name at least one, or be omitted' }),
     ),
-    after: optional(z.string().max(200)),
+    after: optional(textInput(200)),
   });

@@ -78,7 +78,7 @@ export type CreateDatasetInput = {
 
 /** What to export, and where to. */
 export type CreateExportJobInput = {
-  /** Where to. */
+  /** The dataset that the export writes into. */
   destination: ExportDestinationInput;
   /** Run segmentation as part of the export; false by default. */
   evaluateSegments?: boolean | null | undefined;

@@ -4,7 +4,9 @@ import { InvalidInputError } from '../../../src/errors.ts';
 import {
   afterInput,
   dateInput,
+  distinct,
   firstInput,
+  listInput,
   nonEmpty,
   nullable,
   optional,
@@ -69,5 +71,72 @@ describe('input', () => {
       'c',
     ]);
     expect([undefined, null, 'c'].map((value) => parseInput(nullable(z.string()), value))).toEqual([null, null, 'c']);
+  });
+});
+
+describe('a list', () => {
+  const counted = () => {
+    let checks = 0;
+    const entry = z.string().refine((text) => {
+      checks += 1;
+      return text !== 'bad';
+    }, 'is bad');
+    return {
+      schema: listInput(entry, { maximum: 50, hint: ' here', empty: 'must not be empty' }),
+      checks: () => checks,
+    };
+  };
+
+  it('has all its entries as their schema reads them', () => {
+    const schema = listInput(nonEmpty(3), { maximum: 2 });
+    expect(parseInput(schema, [' a ', 'b'])).toEqual(['a', 'b']);
+    expect(parseInput(schema, [])).toEqual([]);
+  });
+
+  it('is rejected without a look at its entries if it is too long, or empty where it must not be', () => {
+    const { schema, checks } = counted();
+    expect(
+      issuesOf(
+        schema,
+        Array.from({ length: 51 }, () => 'bad'),
+        'ids',
+      ),
+    ).toEqual([{ path: 'ids', message: 'must have at most 50 entries here' }]);
+    expect(issuesOf(schema, [], 'ids')).toEqual([{ path: 'ids', message: 'must not be empty' }]);
+    expect(checks()).toBe(0);
+    expect(
+      parseInput(
+        schema,
+        Array.from({ length: 50 }, () => 'good'),
+      ),
+    ).toHaveLength(50);
+  });
+
+  it('is not checked any further after twenty invalid entries', () => {
+    const { schema, checks } = counted();
+    const list = Array.from({ length: 50 }, (_, index) => (index < 5 ? 'good' : 'bad'));
+    expect(issuesOf(schema, list, 'ids').map(({ path }) => path)).toEqual(
+      Array.from({ length: 20 }, (_, index) => `ids.${index + 5}`),
+    );
+    expect(checks()).toBe(25);
+    expect(() => parseInput(schema, list)).toThrow(/is bad; and 25 more entries/);
+  });
+
+  it('in a list reports what it did not check as well', () => {
+    const { schema } = counted();
+    const list = Array.from({ length: 50 }, () => 'bad');
+    expect(() => parseInput(listInput(schema, { maximum: 3 }), [['good'], list])).toThrow(/and 30 more entries/);
+  });
+
+  it('reports each duplicate after the first entry with the same key', () => {
+    const schema = listInput(z.object({ name: z.string() }), { maximum: 9 }).superRefine(
+      distinct(({ name }) => name, ['name']),
+    );
+    const named = (...names: string[]) => names.map((name) => ({ name }));
+    expect(issuesOf(schema, named('a', 'b', 'a', 'a'), 'tags')).toEqual([
+      { path: 'tags.2.name', message: 'is a duplicate' },
+      { path: 'tags.3.name', message: 'is a duplicate' },
+    ]);
+    expect(issuesOf(schema, named('a', 'b'))).toEqual([]);
   });
 });
