@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ArgumentLeaf, argumentLeaves } from '../support/argument-leaves.ts';
 import { askAt } from '../support/doors.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -18,6 +18,7 @@ afterAll(async () => {
   await gateway.close();
   await platform.close();
 });
+beforeEach(() => platform.clearRequests());
 // Arguments are checked before any platform call.
 afterEach(() => expect(platform.requests).toEqual([]));
 
