@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, httpStatusByCode, InvalidInputError } from '../errors.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { boundedErrors, boundedMessage, boundedPlaces } from './bounded-errors.ts';
 import { httpOf, type RequestErrorCode } from './request-error.ts';
 
 export type MaskError = (error: unknown) => GraphQLError;
@@ -70,9 +71,11 @@ export function extensionsOf(failure: GatewayError): Record<string, unknown> {
 export function publicError(error: GraphQLError): GraphQLError {
   const { http, unexpected, ...extensions } = error.extensions;
   const complete = typeof extensions['code'] === 'string' && typeof extensions['retryable'] === 'boolean';
-  if (complete && http === undefined && unexpected === undefined && error.message.length <= maxMessageLength)
-    return error;
-  return new GraphQLError(bounded(error.message), {
+  // A failure of the gateway bounds its own message.
+  const message = error.originalError instanceof GatewayError ? error.message : boundedMessage(error.message);
+  const bounded = message === error.message && boundedPlaces(error.positions)?.length === error.positions?.length;
+  if (complete && http === undefined && unexpected === undefined && bounded) return error;
+  return new GraphQLError(message, {
     ...placeOf(error),
     originalError: error.originalError ?? null,
     extensions: {
@@ -83,18 +86,16 @@ export function publicError(error: GraphQLError): GraphQLError {
   });
 }
 
-/** Characters of a message. Messages of graphql repeat the value of a variable, which can be as long as the request. */
-const maxMessageLength = 2_000;
-
-const bounded = (message: string): string =>
-  message.length <= maxMessageLength ? message : `${message.slice(0, maxMessageLength)}…`;
-
 /** Code of an error that graphql itself made. During execution such an error concerns an argument without a value. */
 const codeOf = ({ path }: GraphQLError): RequestErrorCode => (path === undefined ? 'BAD_REQUEST' : 'BAD_USER_INPUT');
 
-/** A result as it is sent, with `publicError` for each of its errors. */
+/** The form of several errors that clients receive, of bounded size in total. */
+export const publicErrors = (errors: readonly GraphQLError[]): readonly GraphQLError[] =>
+  boundedErrors(errors.map(publicError));
+
+/** The form of a result that clients receive. */
 export const publicResult = (result: ExecutionResult): ExecutionResult =>
-  result.errors === undefined ? result : { ...result, errors: result.errors.map(publicError) };
+  result.errors === undefined ? result : { ...result, errors: publicErrors(result.errors) };
 
 /** An error that belongs to no field fails the whole request, which then has an HTTP status of its own. */
 const atRequest = (error: unknown, status: number, retryAfterMs: number | null = null) => {
@@ -110,9 +111,9 @@ const atRequest = (error: unknown, status: number, retryAfterMs: number | null =
 const placeOf = (error: unknown) =>
   error instanceof GraphQLError
     ? {
-        nodes: error.nodes ?? null,
+        nodes: boundedPlaces(error.nodes),
         source: error.source ?? null,
-        positions: error.positions ?? null,
+        positions: boundedPlaces(error.positions),
         path: error.path ?? null,
       }
     : {};

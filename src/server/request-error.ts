@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql';
+import { type InputIssue, InvalidInputError } from '../errors.ts';
 
 /**
  * Why a request is rejected before its operation is executed, apart from the codes of `GatewayError`. The names that
@@ -65,6 +66,13 @@ export function requestError(
     positions: at?.positions ?? null,
     extensions: { code, retryable: false, http: { ...httpByCode[code], ...http } },
   });
+}
+
+/** Makes the error of an operation above a limit. To HTTP, this is the same as an invalid operation. */
+export function limitError(issues: readonly InputIssue[]): GraphQLError {
+  const failure = new InvalidInputError(issues);
+  const http: ErrorHttp = httpByCode.GRAPHQL_VALIDATION_FAILED;
+  return new GraphQLError(failure.message, { originalError: failure, extensions: { http } });
 }
 
 /** HTTP response that belongs to an error; null if the error concerns only a part of the result. */

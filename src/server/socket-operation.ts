@@ -4,7 +4,7 @@ import { isAsyncIterable } from 'graphql-yoga';
 import type { Authenticate } from '../context/authenticate.ts';
 import type { RequestHeaders } from '../context/request-headers.ts';
 import { DirectResults, type ResultReceiver } from './direct-results.ts';
-import { publicError, publicResult } from './graphql-error.ts';
+import { publicErrors, publicResult } from './graphql-error.ts';
 import { isRejection, type OperationDeps, openOperation, runOperation } from './operation.ts';
 import type { SharedFlow } from './shared-flow.ts';
 import { textOf } from './shared-result.ts';
@@ -79,7 +79,7 @@ export class SocketOperation implements ResultReceiver {
 
   fail(...errors: readonly unknown[]): void {
     if (!this.#finish()) return;
-    const payload = errors.map((error) => publicError(this.#deps.maskError(error)));
+    const payload = publicErrors(errors.map(this.#deps.maskError));
     void this.#socket.send(JSON.stringify({ id: this.id, type: MessageType.Error, payload }));
     this.#socket.failed(payload);
   }

@@ -132,3 +132,45 @@ describe('variables that no type accepts', () => {
     expect(text.length).toBeLessThan(maxResponse);
   });
 });
+
+describe('a document', () => {
+  const long = 'x'.repeat(900_000);
+  const aliases = (field: string) =>
+    `{ ${Array.from({ length: 100 }, (_, index) => `a${index}: ${field}`).join(' ')} }`;
+  const invalid = Array.from({ length: 40 }, () => '"b c"').join(' ');
+
+  it.each([
+    ['with an unknown field of 900,000 characters', `{ ${long} }`],
+    ['with an alias of 900,000 characters', `{ ${long}: exportJobs(first: 0) { nodes { id } } }`],
+    ['with an unknown argument of 900,000 characters', `{ exportJobs(${long}: 1) { nodes { id } } }`],
+    ['with a fragment of 900,000 characters', `{ ...${long} }`],
+    ['with a type of 900,000 characters', `query ($a: ${long}) { viewer { canWrite } }`],
+    ['with an enum value of 900,000 characters', `{ exportJobs(filter: { statuses: [${long}] }) { nodes { id } } }`],
+    ['with a text of 900,000 characters for a number', `{ exportJobs(first: "${long}") { nodes { id } } }`],
+    [
+      'with a text of 900,000 characters for a time',
+      `{ exportJobs(filter: { createdAfter: "${long}" }) { nodes { id } } }`,
+    ],
+    ['with a text of 900,000 characters for an id', `{ exportJob(id: "${long}") { id } }`],
+    ['with a number of 900,000 digits', `{ exportJobs(first: ${'1'.repeat(900_000)}) { nodes { id } } }`],
+    ['with 4,000 unknown fields', `{ ${Array.from({ length: 4_000 }, (_, index) => `f${index}`).join(' ')} }`],
+    [
+      'with a field in 1,000 conflicts',
+      `{ ${'exportJobs(first: 1) { nodes { id } } exportJobs(first: 2) { nodes { id } } '.repeat(200)} }`,
+    ],
+    [
+      'with a hundred invalid fields',
+      aliases(`profile(identity: { namespace: "", value: "" }, fields: [${invalid}]) { entityId }`),
+    ],
+    ['that is no GraphQL', long],
+    ['that is a text without an end', `{ exportJob(id: "${long}`],
+  ])('causes an error response below 64 KiB: %s', async (_, query) => {
+    const { errors, text } = await gateway.send(query);
+    expect(errors.length).toBeGreaterThan(0);
+    expect(Buffer.byteLength(text)).toBeLessThan(maxResponse);
+    for (const { message, extensions } of errors) {
+      expect(message).not.toContain('x'.repeat(250));
+      expect(extensions).toMatchObject({ code: expect.stringMatching(/./), retryable: false });
+    }
+  });
+});

@@ -11,14 +11,14 @@ import {
   TokenKind,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { type InputIssue, InvalidInputError } from '../../errors.ts';
+import type { InputIssue } from '../../errors.ts';
 import {
   maxIntrospectionCharacters,
   measureOperation,
   type OperationCost,
   UnmeasurableError,
 } from '../operation-cost.ts';
-import { type ErrorHttp, requestError } from '../request-error.ts';
+import { limitError, requestError } from '../request-error.ts';
 
 /** Limits of one operation. */
 export interface OperationLimits {
@@ -56,7 +56,8 @@ export function useOperationLimits(limits: OperationLimits): Plugin {
     const operation = getOperationAST(document, operationName);
     // `openOperation` has already rejected a request whose operation cannot be determined.
     if (operation === null || operation === undefined) return;
-    reject(issuesOf(() => measureOperation(schema, document, operation, variableValues ?? {}), limits));
+    const issues = issuesOf(() => measureOperation(schema, document, operation, variableValues ?? {}), limits);
+    if (issues.length > 0) throw limitError(issues);
   };
   return {
     onParse: ({ setParseFn }) => setParseFn(parseBounded),
@@ -73,6 +74,9 @@ const maxNesting = 500;
 const openings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
 const closings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
+/** Characters of a name. Data, errors and their paths repeat an alias. */
+const maxNameLength = 200;
+
 class BoundedLexer extends Lexer {
   #nesting = 0;
 
@@ -84,8 +88,13 @@ class BoundedLexer extends Lexer {
     const token = super.advance();
     if (openings.has(token.kind)) this.#nesting += 1;
     else if (closings.has(token.kind)) this.#nesting -= 1;
-    if (this.#nesting <= maxNesting) return token;
-    throw syntaxError(this.source, token.start, `Brackets are nested deeper than ${maxNesting}.`);
+    if (this.#nesting > maxNesting) {
+      throw syntaxError(this.source, token.start, `Brackets are nested deeper than ${maxNesting}.`);
+    }
+    if (token.kind === TokenKind.NAME && token.end - token.start > maxNameLength) {
+      throw syntaxError(this.source, token.start, `A name has more than ${maxNameLength} characters.`);
+    }
+    return token;
   }
 }
 
@@ -107,12 +116,4 @@ function issuesOf(measure: () => OperationCost, limits: OperationLimits): readon
   return rows
     .filter(([, found, most]) => found > most)
     .map(([what, found, most]) => ({ path: 'query', message: `${what} ${found} exceeds the limit of ${most}` }));
-}
-
-function reject(issues: readonly InputIssue[]): void {
-  if (issues.length === 0) return;
-  const failure = new InvalidInputError(issues);
-  // To HTTP, an operation above a limit is what an invalid operation is.
-  const http: ErrorHttp = { status: 422, jsonStatus: 200 };
-  throw new GraphQLError(failure.message, { originalError: failure, extensions: { http } });
 }

@@ -1,7 +1,7 @@
 import { type ExecutionArgs, type GraphQLError, getOperationAST, getVariableValues } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import { InvalidInputError } from '../../errors.ts';
 import type { MaskError } from '../graphql-error.ts';
+import { limitError } from '../request-error.ts';
 
 /**
  * Rejects variables that are invalid or too large before the executor coerces them. Part of the pipeline, so that it
@@ -49,7 +49,7 @@ const maxValues = 30_000;
 
 /**
  * Checks the sizes of all values, with work in proportion to the limits.
- * @throws {InvalidInputError} with the path of the first value that is too large
+ * @throws {GraphQLError} `INVALID_INPUT` with the path of the first value that is too large
  */
 function checkSizes(variables: Readonly<Record<string, unknown>>): void {
   let values = 0;
@@ -81,5 +81,5 @@ function checkSizes(variables: Readonly<Record<string, unknown>>): void {
 }
 
 function tooLarge(path: string, message: string): never {
-  throw new InvalidInputError([{ path: path === '' ? 'variables' : path, message }]);
+  throw limitError([{ path: path === '' ? 'variables' : path, message }]);
 }
