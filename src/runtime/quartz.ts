@@ -1,6 +1,8 @@
+import { LRUCache } from 'lru-cache';
+
 /** A parsed Quartz cron expression, in UTC. */
 export interface QuartzCron {
-  /** How often it runs on a day on which it runs. */
+  /** Number of runs on a day that has any. */
   readonly runsPerDay: number;
   /** The next `count` runs later than `after`, in order; fewer when the expression ends (it never goes beyond 2099). */
   nextRuns(after: Date, count: number): readonly Date[];
@@ -33,8 +35,21 @@ const fields = {
   year: { name: 'year', minimum: 1970, maximum: lastYear },
 } as const satisfies Record<string, Field>;
 
-/** Whether a day of a month runs. `weekday` is 1 for Sunday to 7 for Saturday. */
-type DayRule = (day: { readonly day: number; readonly weekday: number; readonly daysInMonth: number }) => boolean;
+/** Whether the expression runs on a day of a month. `weekday` is 1 for Sunday to 7 for Saturday. */
+type DayRule = (day: number, weekday: number, daysInMonth: number) => boolean;
+
+/** Sorted values of the fields that choose the time of day. */
+interface TimesOfDay {
+  readonly hours: readonly number[];
+  readonly minutes: readonly number[];
+  readonly seconds: readonly number[];
+}
+
+/** Characters of an expression. Lists of every value of every field are shorter. */
+const maxLength = 1_000;
+
+/** One schedule is read again and again. The result depends on the text alone, so that all tenants share it. */
+const parsed = new LRUCache<string, QuartzCron>({ max: 500 });
 
 /**
  * Parses the cron expressions of the Quartz scheduler: six fields (second, minute, hour, day of month, month, day of
@@ -44,6 +59,15 @@ type DayRule = (day: { readonly day: number; readonly weekday: number; readonly 
  * @throws {QuartzSyntaxError}
  */
 export function parseQuartz(expression: string): QuartzCron {
+  const known = parsed.get(expression);
+  if (known !== undefined) return known;
+  if (expression.length > maxLength) throw new QuartzSyntaxError(`must have at most ${maxLength} characters`);
+  const cron = parse(expression);
+  parsed.set(expression, cron);
+  return cron;
+}
+
+function parse(expression: string): QuartzCron {
   const parts = expression.trim().toUpperCase().split(/\s+/);
   const [second, minute, hour, dayOfMonth, month, dayOfWeek, year = '*'] = parts;
   if (
@@ -61,24 +85,23 @@ export function parseQuartz(expression: string): QuartzCron {
     throw new QuartzSyntaxError('must have ? in exactly one of day of month and day of week');
   }
 
-  const times = timesOfDay(
-    parseSet(hour, fields.hour),
-    parseSet(minute, fields.minute),
-    parseSet(second, fields.second),
-  );
+  const times: TimesOfDay = {
+    hours: parseSet(hour, fields.hour),
+    minutes: parseSet(minute, fields.minute),
+    seconds: parseSet(second, fields.second),
+  };
   const months = new Set(parseSet(month, fields.month));
   const years = new Set(parseSet(year, fields.year));
   const runsOn = dayOfMonth === '?' ? parseDayOfWeek(dayOfWeek) : parseDayOfMonth(dayOfMonth);
 
   return {
-    runsPerDay: times.length,
+    runsPerDay: times.hours.length * times.minutes.length * times.seconds.length,
     nextRuns: (after, count) => {
       const runs: Date[] = [];
       let [y, m] = [after.getUTCFullYear(), after.getUTCMonth() + 1];
       while (runs.length < count && y <= lastYear) {
         if (years.has(y) && months.has(m)) {
-          for (const run of runsOfMonth(y, m, runsOn, times)) {
-            if (run <= after.getTime()) continue;
+          for (const run of runsOfMonth(y, m, runsOn, times, after.getTime())) {
             runs.push(new Date(run));
             if (runs.length === count) break;
           }
@@ -90,22 +113,43 @@ export function parseQuartz(expression: string): QuartzCron {
   };
 }
 
-const msPerDay = 86_400_000;
+const msPerMinute = 60_000;
+const msPerHour = 60 * msPerMinute;
+const msPerDay = 24 * msPerHour;
 
-function* runsOfMonth(year: number, month: number, runsOn: DayRule, times: readonly number[]): Generator<number, void> {
+/** The runs of a month later than `after`, in order. Earlier days are not looked at. */
+function* runsOfMonth(
+  year: number,
+  month: number,
+  runsOn: DayRule,
+  times: TimesOfDay,
+  after: number,
+): Generator<number, void> {
   const first = Date.UTC(year, month - 1, 1);
   const daysInMonth = (Date.UTC(year, month, 1) - first) / msPerDay;
   const firstWeekday = new Date(first).getUTCDay();
-  for (let day = 1; day <= daysInMonth; day += 1) {
-    const weekday = ((firstWeekday + day - 1) % 7) + 1;
-    if (!runsOn({ day, weekday, daysInMonth })) continue;
-    for (const time of times) yield first + (day - 1) * msPerDay + time;
+  const startDay = Math.max(1, Math.floor((after - first) / msPerDay) + 1);
+  for (let day = startDay; day <= daysInMonth; day += 1) {
+    if (!runsOn(day, ((firstWeekday + day - 1) % 7) + 1, daysInMonth)) continue;
+    yield* runsOfDay(first + (day - 1) * msPerDay, times, after);
   }
 }
 
-/** Milliseconds from midnight, in order. */
-const timesOfDay = (hours: readonly number[], minutes: readonly number[], seconds: readonly number[]): number[] =>
-  hours.flatMap((h) => minutes.flatMap((m) => seconds.map((s) => ((h * 60 + m) * 60 + s) * 1_000)));
+/** The runs of a day later than `after`, in order. Earlier hours and minutes are skipped as a whole. */
+function* runsOfDay(midnight: number, { hours, minutes, seconds }: TimesOfDay, after: number): Generator<number, void> {
+  for (const hour of hours) {
+    const hourStart = midnight + hour * msPerHour;
+    if (hourStart + msPerHour <= after) continue;
+    for (const minute of minutes) {
+      const minuteStart = hourStart + minute * msPerMinute;
+      if (minuteStart + msPerMinute <= after) continue;
+      for (const second of seconds) {
+        const run = minuteStart + second * 1_000;
+        if (run > after) yield run;
+      }
+    }
+  }
+}
 
 function parseDayOfMonth(text: string): DayRule {
   const fromEnd = /^L(?:-(\d{1,2}))?(W)?$/.exec(text);
@@ -114,20 +158,20 @@ function parseDayOfMonth(text: string): DayRule {
     if (Number(offset) > 30) throw wrong(fields.dayOfMonth, text, 'counts at most 30 days from the end');
     const target = (daysInMonth: number) => daysInMonth - Number(offset);
     return weekdayOnly === undefined
-      ? ({ day, daysInMonth }) => day === target(daysInMonth)
-      : (date) => isNearestWeekday(date, target(date.daysInMonth));
+      ? (day, _, daysInMonth) => day === target(daysInMonth)
+      : (day, weekday, daysInMonth) => isNearestWeekday(day, weekday, daysInMonth, target(daysInMonth));
   }
   const nearest = /^(\d{1,2})W$/.exec(text);
   if (nearest !== null) {
     const target = parseValue(nearest[1] ?? '', fields.dayOfMonth);
-    return (date) => isNearestWeekday(date, target);
+    return (day, weekday, daysInMonth) => isNearestWeekday(day, weekday, daysInMonth, target);
   }
   const days = new Set(parseSet(text, fields.dayOfMonth));
-  return ({ day }) => days.has(day);
+  return (day) => days.has(day);
 }
 
 /** Whether a day is the weekday (Monday to Friday) nearest to a day of its month, in the same month. */
-function isNearestWeekday({ day, weekday, daysInMonth }: Parameters<DayRule>[0], target: number): boolean {
+function isNearestWeekday(day: number, weekday: number, daysInMonth: number, target: number): boolean {
   if (target < 1 || target > daysInMonth) return false;
   const targetWeekday = ((((weekday - 1 + target - day) % 7) + 7) % 7) + 1;
   if (targetWeekday === 7) return day === (target === 1 ? target + 2 : target - 1);
@@ -136,19 +180,19 @@ function isNearestWeekday({ day, weekday, daysInMonth }: Parameters<DayRule>[0],
 }
 
 function parseDayOfWeek(text: string): DayRule {
-  if (text === 'L') return ({ weekday }) => weekday === 7;
+  if (text === 'L') return (_, weekday) => weekday === 7;
   const last = /^([A-Z]{3}|\d)L$/.exec(text);
   if (last !== null) {
     const wanted = parseValue(last[1] ?? '', fields.dayOfWeek);
-    return ({ day, weekday, daysInMonth }) => weekday === wanted && day > daysInMonth - 7;
+    return (day, weekday, daysInMonth) => weekday === wanted && day > daysInMonth - 7;
   }
   const nth = /^([A-Z]{3}|\d)#([1-5])$/.exec(text);
   if (nth !== null) {
     const [wanted, count] = [parseValue(nth[1] ?? '', fields.dayOfWeek), Number(nth[2])];
-    return ({ day, weekday }) => weekday === wanted && Math.ceil(day / 7) === count;
+    return (day, weekday) => weekday === wanted && Math.ceil(day / 7) === count;
   }
   const weekdays = new Set(parseSet(text, fields.dayOfWeek));
-  return ({ weekday }) => weekdays.has(weekday);
+  return (_, weekday) => weekdays.has(weekday);
 }
 
 /** The values of a list of single values, ranges and steps, in order. */

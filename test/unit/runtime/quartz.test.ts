@@ -125,4 +125,59 @@ describe('Quartz expressions', () => {
       ),
     );
   });
+
+  it('give the same runs as a look at every second', () => {
+    const numbers = (minimum: number, maximum: number) =>
+      fc
+        .uniqueArray(fc.integer({ min: minimum, max: maximum }), { minLength: 1, maxLength: 4 })
+        .map((values) => values.join(','));
+    const field = (minimum: number, maximum: number) => fc.oneof(fc.constant('*'), numbers(minimum, maximum));
+    const oneDay = 86_400;
+    fc.assert(
+      fc.property(
+        field(0, 59),
+        field(0, 59),
+        field(0, 23),
+        fc.integer({ min: 0, max: 3 * oneDay }),
+        fc.integer({ min: 0, max: 999 }),
+        (second, minute, hour, start, ms) => {
+          const holds = (text: string, value: number) => text === '*' || text.split(',').map(Number).includes(value);
+          const from = Date.UTC(2026, 10, 29) + start * 1_000 + ms;
+          const expected: number[] = [];
+          for (let at = from - ms + 1_000; expected.length < 3 && at < from + 2 * oneDay * 1_000; at += 1_000) {
+            const date = new Date(at);
+            if (
+              holds(second, date.getUTCSeconds()) &&
+              holds(minute, date.getUTCMinutes()) &&
+              holds(hour, date.getUTCHours())
+            )
+              expected.push(at);
+          }
+          const found = parseQuartz(`${second} ${minute} ${hour} * * ?`).nextRuns(new Date(from), expected.length);
+          expect(found.map(Number)).toEqual(expected);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it.each(['* * * * * ?', '0 0 1 30 2 ?', '59 59 23 31 12 ? 2099', '0 0 1 31 2,4,6,9,11 ?'])(
+    'give the next runs of %s a hundred times for less than half a second of work',
+    (expression) => {
+      const late = new Date('2026-11-30T23:58:30Z');
+      const before = process.cpuUsage();
+      for (let times = 0; times < 100; times += 1) parseQuartz(expression).nextRuns(late, 100);
+      const { user, system } = process.cpuUsage(before);
+      expect((user + system) / 1_000).toBeLessThan(500);
+    },
+  );
+
+  it('are parsed once, and only up to a thousand characters', () => {
+    expect(parseQuartz('0 7 1 * * ?')).toBe(parseQuartz('0 7 1 * * ?'));
+    const first = parseQuartz('0 8 1 * * ?');
+    for (let index = 0; index < 600; index += 1) parseQuartz(`0 8 1 * * ?${' '.repeat(index + 1)}`);
+    expect(parseQuartz('0 8 1 * * ?')).not.toBe(first);
+    const seconds = Array.from({ length: 400 }, () => '1').join(',');
+    expect(() => parseQuartz(`${seconds},${seconds} 0 1 * * ?`)).toThrow('must have at most 1000 characters');
+  });
 });
