@@ -23,6 +23,32 @@ export const batchStatuses = [
 ] as const;
 export type BatchStatus = (typeof batchStatuses)[number];
 
+/** Whether no further status is expected. A stalled batch can still be promoted, and an unknown status can change. */
+export function isTerminalBatchStatus(status: BatchStatus): boolean {
+  switch (status) {
+    case 'ACTIVE':
+    case 'SUCCESS':
+    case 'FAILED':
+    case 'ABORTED':
+    case 'ABANDONED':
+    case 'INACTIVE':
+    case 'ARCHIVED':
+    case 'RETAINED':
+    case 'DELETED':
+      return true;
+    case 'LOADING':
+    case 'LOADED':
+    case 'QUEUED':
+    case 'PROCESSING':
+    case 'STAGING':
+    case 'STAGED':
+    case 'RETRYING':
+    case 'STALLED':
+    case 'UNKNOWN':
+      return false;
+  }
+}
+
 /** A unit of data in a dataset: what an export has written, or is writing. */
 export interface Batch {
   readonly id: BatchId;

@@ -12,9 +12,13 @@ export interface Schedule extends ReadingTimes {
   readonly id: ScheduleId;
   readonly name: string | null;
   readonly type: ScheduleType;
+  /** The type verbatim; empty if the platform omits it. */
+  readonly rawType: string;
   readonly state: ScheduleState;
   /** Quartz cron expression, UTC. */
   readonly schedule: string;
+  /** The platform's word for the interval, such as `daily`; null if it omits it. */
+  readonly frequency: string | null;
   /** The single entry `*` stands for all segments. */
   readonly segmentIds: readonly SegmentId[];
   readonly createdAt: Date | null;

@@ -1,4 +1,4 @@
-import type { BatchFile } from '../domain/batch.ts';
+import { type BatchFile, isTerminalBatchStatus } from '../domain/batch.ts';
 import { type BatchId, platformId } from '../domain/ids.ts';
 import { BatchFilterInput, BatchStatusRef, parseBatchFilter } from './batch-filter.ts';
 import { builder } from './builder.ts';
@@ -46,6 +46,11 @@ BatchRef.implement({
     rawStatus: t.exposeString('rawStatus', {
       extensions: { reads: ['status'] },
       description: 'What the platform said, letter by letter.',
+    }),
+    isTerminal: t.boolean({
+      extensions: { reads: ['status'] },
+      description: 'True if no further status change is expected. A stalled batch is not terminal.',
+      resolve: ({ status }) => isTerminalBatchStatus(status),
     }),
     dataset: t.field({
       extensions: { upstreamCalls: 'batched', reads: ['datasetId'] },

@@ -73,16 +73,26 @@ DatasetRef.implement({
       extensions: { upstreamCalls: 'batched', reads: ['lastBatchId'] },
       type: BatchRef,
       nullable: true,
-      description: 'The batch written last, whatever became of it.',
+      description:
+        'Latest batch, regardless of its status. Null without a batch, and null if the platform no longer has the batch; `lastBatchId` keeps the id.',
       resolve: ({ lastBatchId }, _, ctx) => (lastBatchId === null ? null : ctx.loaders.batch.load(lastBatchId)),
+    }),
+    lastBatchId: t.exposeID('lastBatchId', {
+      nullable: true,
+      description: 'The platform’s id of the latest batch. Needs no further read.',
     }),
     lastSuccessfulBatch: t.field({
       extensions: { upstreamCalls: 'batched', reads: ['lastSuccessfulBatchId'] },
       type: BatchRef,
       nullable: true,
-      description: 'The batch written last with success.',
+      description:
+        'Latest successful batch. Null without one, and null if the platform no longer has it; `lastSuccessfulBatchId` keeps the id.',
       resolve: ({ lastSuccessfulBatchId }, _, ctx) =>
         lastSuccessfulBatchId === null ? null : ctx.loaders.batch.load(lastSuccessfulBatchId),
+    }),
+    lastSuccessfulBatchId: t.exposeID('lastSuccessfulBatchId', {
+      nullable: true,
+      description: 'The platform’s id of the latest successful batch. Needs no further read.',
     }),
     batches: t.field({
       extensions: { upstreamCalls: 'each' },

@@ -6,14 +6,12 @@ import { builder } from './builder.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
 import { parseInput } from './input.ts';
 import { ExportJobRef } from './refs.ts';
-import { WatchEventKindRef, watchInput } from './watch.ts';
+import { WatchEventInterface, watchInput } from './watch.ts';
 
 const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent').implement({
-  description: 'What happened to an export job, or to the view as a whole.',
+  description: 'A change of an export job, or of the subscription as a whole.',
+  interfaces: [WatchEventInterface],
   fields: (t) => ({
-    kind: t.expose('kind', { type: WatchEventKindRef, description: 'What happened.' }),
-    cursor: t.exposeString('cursor', { description: 'Resume behind this event with `after`.' }),
-    observedAt: t.expose('observedAt', { type: 'DateTime', description: 'When the gateway saw it.' }),
     previousStatus: t.field({
       type: ExportJobStatusRef,
       nullable: true,

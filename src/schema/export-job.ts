@@ -124,7 +124,7 @@ const ExportBatchRef = builder.objectRef<ExportDestination['batches'][number]>('
 });
 
 const ExportDestinationRef = builder.objectRef<ExportDestination>('ExportDestination').implement({
-  description: 'Where an export goes.',
+  description: 'The dataset and the batches that an export writes into.',
   fields: (t) => ({
     datasetId: t.exposeID('datasetId', { description: 'The platform’s id of the dataset.' }),
     dataset: t.field({
@@ -215,15 +215,19 @@ ExportJobRef.implement({
     filter: t.expose('filter', {
       type: ExportFilterRef,
       nullable: true,
-      description: 'Which profiles; null means all of them, or that the platform did not say.',
+      description:
+        'Selection of the profiles. Null means all profiles, or that the platform did not report the selection.',
     }),
     eventList: t.expose('eventList', {
       type: EventListSelectionRef,
       nullable: true,
       description:
-        'Selection of the profiles’ events. Null means no events, or that the platform did not report the selection.',
+        'Selection of the profiles’ events. Null means no events, or that the platform did not report the selection. The platform often omits it from later responses.',
     }),
-    destination: t.expose('destination', { type: ExportDestinationRef, description: 'Where it goes.' }),
+    destination: t.expose('destination', {
+      type: ExportDestinationRef,
+      description: 'The dataset and the batches that the job writes into.',
+    }),
     metrics: t.expose('metrics', { type: ExportMetricsRef, description: 'Times and counts.' }),
     errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong. May hold entries on a success.' }),
     computeJobs: t.expose('computeJobs', {

@@ -4,14 +4,12 @@ import type { WatchEvent } from '../events/watch.ts';
 import { builder } from './builder.ts';
 import { parseInput } from './input.ts';
 import { ScheduleRef } from './refs.ts';
-import { WatchEventKindRef, watchInput } from './watch.ts';
+import { WatchEventInterface, watchInput } from './watch.ts';
 
 const ScheduleEvent = builder.objectRef<WatchEvent<Schedule>>('ScheduleEvent').implement({
-  description: 'What happened to a schedule, or to the view as a whole.',
+  description: 'A change of a schedule, or of the subscription as a whole.',
+  interfaces: [WatchEventInterface],
   fields: (t) => ({
-    kind: t.expose('kind', { type: WatchEventKindRef, description: 'What happened.' }),
-    cursor: t.exposeString('cursor', { description: 'Resume behind this event with `after`.' }),
-    observedAt: t.expose('observedAt', { type: 'DateTime', description: 'When the gateway saw it.' }),
     schedule: t.expose('entity', {
       type: ScheduleRef,
       nullable: true,

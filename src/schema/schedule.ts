@@ -34,6 +34,9 @@ ScheduleRef.implement({
     platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
     name: t.exposeString('name', { nullable: true, description: 'Its name.' }),
     type: t.expose('type', { type: ScheduleTypeRef, description: 'What it runs.' }),
+    rawType: t.exposeString('rawType', {
+      description: 'Type exactly as returned by the platform; empty if the platform omits it.',
+    }),
     state: t.expose('state', { type: ScheduleStateRef, description: 'Whether it runs.' }),
     schedule: t.exposeString('schedule', { description: 'Quartz cron expression, UTC.' }),
     nextRuns: t.field({
@@ -44,6 +47,10 @@ ScheduleRef.implement({
         const count = parseInput(runsInput, args.count, 'count');
         return state === 'ACTIVE' ? nextRuns(schedule, ctx.clock.now(), count) : [];
       },
+    }),
+    frequency: t.exposeString('frequency', {
+      nullable: true,
+      description: 'Interval in the platform’s own word, such as `daily`; null if the platform omits it.',
     }),
     segmentIds: t.exposeIDList('segmentIds', { description: 'Segment ids, or the single entry "*" for all.' }),
     recentRuns: t.field({

@@ -6,14 +6,12 @@ import { builder } from './builder.ts';
 import { parseInput } from './input.ts';
 import { SegmentJobRef } from './refs.ts';
 import { parseSegmentJobFilter, SegmentJobFilterInput, SegmentJobStatusRef } from './segment-job.ts';
-import { WatchEventKindRef, watchInput } from './watch.ts';
+import { WatchEventInterface, watchInput } from './watch.ts';
 
 const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEvent').implement({
-  description: 'What happened to a segment job, or to the view as a whole.',
+  description: 'A change of a segment job, or of the subscription as a whole.',
+  interfaces: [WatchEventInterface],
   fields: (t) => ({
-    kind: t.expose('kind', { type: WatchEventKindRef, description: 'What happened.' }),
-    cursor: t.exposeString('cursor', { description: 'Resume behind this event with `after`.' }),
-    observedAt: t.expose('observedAt', { type: 'DateTime', description: 'When the gateway saw it.' }),
     previousStatus: t.field({
       type: SegmentJobStatusRef,
       nullable: true,

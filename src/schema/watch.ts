@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Branded } from '../domain/tenant.ts';
 import type { WatchEvent } from '../events/watch.ts';
+import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';
 import { idInput, type NodeTypename } from './global-id.ts';
 import { listInput, nullable, optional, textInput } from './input.ts';
@@ -18,6 +19,22 @@ export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
     RESYNC: 'Events were lost to this subscriber; snapshots follow.',
   },
 );
+
+/** The members that the events of every subscription have. */
+export const WatchEventInterface = builder.interfaceRef<WatchEvent<unknown>>('WatchEvent').implement({
+  description: 'An event of a subscription: a change of one entity, or of the subscription as a whole.',
+  fields: (t) => ({
+    kind: t.expose('kind', { type: WatchEventKindRef, description: 'What happened.' }),
+    cursor: t.exposeString('cursor', {
+      description:
+        'Position of this event. Pass it as `after` to resume after this event. Several SNAPSHOT events can have the same cursor.',
+    }),
+    observedAt: t.expose('observedAt', {
+      type: 'DateTime',
+      description: 'Time at which the gateway read this state from the platform.',
+    }),
+  }),
+});
 
 /** Number of ids in one subscription. */
 const maxWatchedIds = 1_000;

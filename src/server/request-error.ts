@@ -32,7 +32,7 @@ export interface ErrorHttp {
  * Status of each code: https://graphql.github.io/graphql-over-http. Under `application/json`, a well-formed response to
  * a well-formed request has 200, even if the GraphQL in it is wrong.
  */
-const httpByCode: Readonly<Record<RequestErrorCode, ErrorHttp & { readonly status: number }>> = {
+export const httpByCode: Readonly<Record<RequestErrorCode, ErrorHttp & { readonly status: number }>> = {
   BAD_REQUEST: { status: 422, jsonStatus: 400 },
   BAD_USER_INPUT: { status: 422, jsonStatus: 200 },
   GRAPHQL_PARSE_FAILED: { status: 400, jsonStatus: 200 },

@@ -105,6 +105,12 @@ describe('calls to the platform', () => {
       ['schemaRef', 'tags'],
     ],
     [`{ dataset(id: "${profileDataset}") { lastBatch { recordCount } } }`, 'dataSets/', ['lastBatchId']],
+    [
+      `{ dataset(id: "${profileDataset}") { lastBatchId lastSuccessfulBatchId } }`,
+      'dataSets/',
+      ['lastBatchId', 'lastSuccessfulBatch'],
+    ],
+    [`{ dataset(id: "${profileDataset}") { lastBatch { isTerminal } } }`, 'batches/', ['status']],
     [`{ dataset(id: "${profileDataset}") { lastBatch { recordCount } } }`, 'batches/', ['recordCount', 'status']],
     [
       `{ dataset(id: "${profileDataset}") { batches(first: 2) { nodes { sizeBytes dataset { id } } } } }`,
@@ -113,6 +119,8 @@ describe('calls to the platform', () => {
     ],
   ])('for %s ask Catalog only for what is selected (%s)', async (query, part, properties) => {
     expect((await gateway.send(query)).errors).toEqual([]);
+    const mentions = query.match(/batches|lastBatch\b/g)?.length ?? 0;
+    expect(platform.requests.filter(({ path }) => path.includes('/catalog/')).length).toBeLessThanOrEqual(1 + mentions);
     const request = platform.requests.find(({ path }) => path.startsWith(`/data/foundation/catalog/${part}`));
     expect(new URL(request?.path ?? '', platform.url).searchParams.get('properties')?.split(',').toSorted()).toEqual(
       properties,

@@ -1,10 +1,12 @@
-/** The cells of the tables under a heading of the second level, without their heads. Empty when there is none. */
+/** The cells of the tables under a heading of the second or third level, without their heads. Empty if there is none. */
 export function rowsUnder(heading: string, markdown: string): readonly (readonly string[])[] {
   const lines = markdown.split('\n');
-  const start = lines.indexOf(`## ${heading}`);
+  const start = lines.findIndex((line) => line === `## ${heading}` || line === `### ${heading}`);
   if (start < 0) return [];
   const section = lines.slice(start + 1);
-  const end = section.findIndex((line) => line.startsWith('## '));
+  const end = section.findIndex(
+    (line) => line.startsWith('## ') || (lines[start]?.startsWith('###') && /^### /.test(line)),
+  );
   const own = section.slice(0, end < 0 ? undefined : end);
   const isRule = (line: string | undefined) => line !== undefined && /^\s*\|[\s|:-]+$/.test(line);
   return own

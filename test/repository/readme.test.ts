@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import * as errors from '../../src/errors.ts';
+import { httpByCode } from '../../src/server/request-error.ts';
 import { namedScripts, rowsUnder } from './markdown.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -38,6 +40,35 @@ describe('the README', () => {
 
   it('names no dependency that is gone', () => {
     expect(explained.map(({ name }) => name).filter((name) => !used.includes(name))).toEqual([]);
+  });
+
+  it('lists every error code, with whether it is retryable', () => {
+    const listed = new Map(
+      rowsUnder('Error codes', read('README.md')).map(([code = '', retryable = '']) => [code.trim(), retryable.trim()]),
+    );
+    const codes = [...Object.keys(errors.httpStatusByCode), ...Object.keys(httpByCode), 'INTERNAL_SERVER_ERROR'];
+    expect([...listed.keys()].toSorted()).toEqual(codes.map((code) => `\`${code}\``).toSorted());
+    const options = { message: '', status: 500 };
+    const retryable = [
+      new errors.GatewayCredentialError(options),
+      new errors.RateLimitedError(options),
+      new errors.PlatformError(options),
+      new errors.UpstreamTimeoutError(options),
+      new errors.UpstreamUnreachableError(options),
+      new errors.UpstreamUnreadableError(options),
+      new errors.ShuttingDownError(options),
+    ];
+    expect(retryable.every((error) => error.retryable)).toBe(true);
+    expect([...listed].filter(([, text]) => text.startsWith('yes')).map(([code]) => code)).toEqual(
+      retryable.map(({ code }) => `\`${code}\``),
+    );
+  });
+
+  it('maps every scalar of the SDL for codegen', () => {
+    const scalars = [...read('schema/schema.graphql').matchAll(/^scalar (\w+)/gm)].map(([, name = '']) => name);
+    expect(scalars.length).toBeGreaterThan(3);
+    const mapped = /scalars: \{([^}]*)\}/.exec(read('README.md'))?.[1] ?? '';
+    expect(scalars.filter((name) => !mapped.includes(`${name}: '`))).toEqual([]);
   });
 
   it('names only npm scripts that exist', () => {

@@ -192,6 +192,8 @@ export class ExpectedAnswers {
       state: dataset.state ?? null,
       tags: Object.entries(dataset.tags ?? {}).map(([name, values]) => ({ name, values })),
       lastBatch: this.#batchRef(dataset.lastBatchId),
+      lastBatchId: dataset.lastBatchId ?? null,
+      lastSuccessfulBatchId: dataset.lastSuccessfulBatch ?? null,
       lastSuccessfulBatch: this.#batchRef(dataset.lastSuccessfulBatch),
       exportJobs: { nodes: writing.slice(0, 100).map((job) => ({ id: `ExportJob:${job.id}` })) },
       createdAt: instant(dataset.created),
@@ -206,6 +208,9 @@ export class ExpectedAnswers {
       platformId: id,
       status: batchStatus(batch),
       rawStatus: batch.status,
+      isTerminal: !['loading', 'loaded', 'queued', 'processing', 'staging', 'staged', 'retrying', 'stalled'].includes(
+        batch.status,
+      ),
       dataset: dataset === undefined ? null : this.#datasetRef(dataset),
       recordCount: batch.recordCount ?? null,
       failedRecordCount: batch.failedRecordCount ?? null,
@@ -225,6 +230,9 @@ export class ExpectedAnswers {
       platformId: schedule.id,
       name: schedule.name,
       type: schedule.type.toUpperCase(),
+      rawType: schedule.type,
+      // The emulator does not send it.
+      frequency: null,
       state: schedule.state.toUpperCase(),
       schedule: schedule.schedule,
       nextRuns: schedule.state === 'active' ? dailyRuns(schedule.schedule, this.#now, 3) : [],

@@ -7,7 +7,7 @@ import { identified } from './identified.ts';
 import { asList, asRecord, readEpochSeconds, readId, readString, readText } from './readers.ts';
 import { readStatus } from './status.ts';
 
-type ScheduleKey = 'name' | 'type' | 'state' | 'schedule' | 'properties' | 'createEpoch' | 'updateEpoch';
+type ScheduleKey = 'name' | 'type' | 'state' | 'schedule' | 'frequency' | 'properties' | 'createEpoch' | 'updateEpoch';
 
 /**
  * A schedule. Null when the value has no id, without which it is not one. One without a cron expression, which the
@@ -28,8 +28,10 @@ export function decodeSchedule(value: unknown, context: DecodeContext, reading: 
     id: platformId(id),
     name: readString(record.name),
     type: type === null ? 'UNKNOWN' : readStatus(type, scheduleTypes, context),
+    rawType: type ?? '',
     state: state === null ? 'UNKNOWN' : readStatus(state, scheduleStates, context),
     schedule: schedule?.trim() ?? '',
+    frequency: readText(record.frequency),
     segmentIds: [...new Set(segments.flatMap((segment) => readId(segment) ?? []))].map((id) => platformId(id)),
     createdAt: readEpochSeconds(record.createEpoch),
     updatedAt: readEpochSeconds(record.updateEpoch),
