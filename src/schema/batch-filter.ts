@@ -5,7 +5,7 @@ import type { DatasetId } from '../domain/ids.ts';
 import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';
 import { idInput } from './global-id.ts';
-import { dateInput, nullable, optional, parseInput } from './input.ts';
+import { dateInput, listInput, nullable, optional, parseInput } from './input.ts';
 
 export const BatchStatusRef = describedEnum<BatchStatus>(
   'BatchStatus',
@@ -47,12 +47,7 @@ export const BatchFilterInput = builder.inputType('BatchFilter', {
 const batchFilterInput = z.object({
   filter: nullable(
     z.object({
-      statuses: optional(
-        z
-          .array(z.enum(batchStatuses))
-          .min(1, 'must name at least one status')
-          .max(100, 'must have at most 100 entries'),
-      ),
+      statuses: optional(listInput(z.enum(batchStatuses), { maximum: 20, empty: 'must name at least one status' })),
       datasetId: optional(idInput<DatasetId>('Dataset')),
       createdAfter: optional(dateInput),
     }),
