@@ -55,7 +55,7 @@ export function createMetrics(): Metrics {
   });
   const openCircuits = new Gauge({
     name: 'aep_upstream_circuit_open',
-    help: '1 while calls to a service of the platform are stopped because it keeps failing.',
+    help: 'Organizations whose calls to a service of the platform are stopped because it keeps failing.',
     labelNames: ['service'],
     registers,
   });
@@ -152,7 +152,7 @@ export function createMetrics(): Metrics {
       },
       retried: ({ service, reason }) => retries.inc({ service, reason }),
       shared: ({ service }) => sharedCalls.inc({ service }),
-      circuitChanged: ({ service, open }) => openCircuits.set({ service }, open ? 1 : 0),
+      circuitChanged: ({ service, open }) => openCircuits.inc({ service }, open ? 1 : -1),
       budgetWaited: ({ priority, seconds, granted }) =>
         budgetWaits.observe({ priority, outcome: granted ? 'granted' : 'refused' }, seconds),
       createLost: ({ service, found }) => lostCreates.inc({ service, outcome: found ? 'found' : 'unknown' }),

@@ -4,8 +4,14 @@ import type { CallLayer } from './call.ts';
 import { unanswered } from './errors.ts';
 import type { Service, UpstreamMetrics } from './metrics.ts';
 
-/** Failures in a row that stop the calls to a service. Above what one unlucky call makes with all its repetitions. */
+/** Failures in a row that stop the calls of one organization to a service. One unlucky call with all its attempts makes fewer. */
 const failuresUntilOpen = 10;
+/** Failures in a row, over all organizations, that stop the calls of every organization to a service. */
+const failuresUntilServiceOpen = 40;
+/** Organizations that these failures must come from: what one or two of them provoke must not stop the others. */
+const organizationsUntilServiceOpen = 3;
+/** Organizations and services that are kept while their last call failed; the one that failed longest ago is dropped first. */
+const maxCircuits = 10_000;
 /** The pause before the first probe, in milliseconds. It doubles with each probe that fails. */
 const firstPauseMs = 1_000;
 /** The longest pause between probes, in milliseconds: a service that is back is noticed within that time. */
@@ -20,12 +26,16 @@ export class CircuitOpenError extends UpstreamUnreachableError {}
 type Outcome = 'alive' | 'failed' | 'unknown';
 
 /**
- * Stops calls to a service that does not work, one circuit per service, shared by all tenants. After 10 failures in a row
- * (no answer in time, no connection, 5xx other than 501) calls fail at once. After a pause one call goes through as a
- * probe; any answer lets all calls through again. A probe that gets no answer does not hold up the next: each pause
- * has one.
+ * Stops calls to a service that does not work, by one circuit for each service and organization. After 10 failures in a
+ * row (no response in time, no connection, 5xx other than 501) calls fail at once. After a pause one call goes through as
+ * a probe; any response lets all calls through again. A probe that gets no response does not hold up the next one, because
+ * each pause has one.
  *
- * It belongs close to the exchange: what fails around it (the token, the budget) says nothing about the service.
+ * A service that fails for several organizations, with no response to any of them in between, is stopped for all. Each
+ * organization then probes it by itself, so that a failing one cannot use up the probes of the others, and the first
+ * response to any of them lets all through.
+ *
+ * This layer belongs close to the exchange: what fails around it (the token, the budget) says nothing about the service.
  */
 export function withCircuit({
   clock,
@@ -34,40 +44,91 @@ export function withCircuit({
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
 }): CallLayer {
-  const circuits = new Map<Service, Circuit>();
-  const circuitOf = (service: Service): Circuit => {
-    const found = circuits.get(service);
-    if (found !== undefined) return found;
-    const created = new Circuit(service, (open) => metrics.circuitChanged({ service, open }));
-    circuits.set(service, created);
-    return created;
-  };
+  const services = new Map<Service, ServiceHealth>();
+  /** In the order of their last failure. Without a failure there is nothing to keep. */
+  const circuits = new Map<string, Circuit>();
   const nowMs = () => clock.now().getTime();
 
+  const healthOf = (service: Service): ServiceHealth => {
+    const found = services.get(service) ?? new ServiceHealth();
+    services.set(service, found);
+    return found;
+  };
+  const keep = (key: string, circuit: Circuit): void => {
+    circuits.delete(key);
+    if (!circuit.isAtRest()) circuits.set(key, circuit);
+    const [oldest] = circuits.size > maxCircuits ? circuits.keys() : [];
+    if (oldest === undefined) return;
+    circuits.get(oldest)?.close();
+    circuits.delete(oldest);
+  };
+
   return (next) => async (request) => {
-    const circuit = circuitOf(request.service);
+    const { service } = request;
+    const { org } = request.caller.tenant;
+    const key = JSON.stringify([service, org]);
+    const health = healthOf(service);
+    const circuit =
+      circuits.get(key) ?? new Circuit(service, health, (open) => metrics.circuitChanged({ service, open }));
     const probe = circuit.enter(nowMs());
+    if (probe) keep(key, circuit);
+    const left = (outcome: Outcome): void => {
+      // Another call may have begun to keep a circuit meanwhile.
+      const kept = circuits.get(key) ?? circuit;
+      if (outcome === 'alive') health.alive();
+      else if (outcome === 'failed') health.failed(org);
+      kept.left(outcome, probe, nowMs());
+      keep(key, kept);
+    };
     try {
       const answer = await next(request);
-      circuit.left('alive', probe, nowMs());
+      left('alive');
       return answer;
     } catch (error) {
-      circuit.left(outcomeOf(error), probe, nowMs());
+      left(outcomeOf(error));
       throw error;
     }
   };
 }
 
+/** How a service does for all organizations together. */
+class ServiceHealth {
+  readonly #organizations = new Set<string>();
+  #failures = 0;
+
+  get isDown(): boolean {
+    return this.#failures >= failuresUntilServiceOpen && this.#organizations.size >= organizationsUntilServiceOpen;
+  }
+
+  alive(): void {
+    this.#failures = 0;
+    this.#organizations.clear();
+  }
+
+  failed(org: string): void {
+    this.#failures += 1;
+    if (this.#organizations.size < organizationsUntilServiceOpen) this.#organizations.add(org);
+  }
+}
+
+/** Calls of one organization to one service. */
 class Circuit {
   readonly #service: Service;
+  readonly #health: ServiceHealth;
   readonly #changed: (open: boolean) => void;
   #failures = 0;
   /** Null while calls go through. */
-  #open: { pauseMs: number; probeAtMs: number } | null = null;
+  #open: { pauseMs: number; probeAtMs: number; readonly byService: boolean } | null = null;
 
-  constructor(service: Service, changed: (open: boolean) => void) {
+  constructor(service: Service, health: ServiceHealth, changed: (open: boolean) => void) {
     this.#service = service;
+    this.#health = health;
     this.#changed = changed;
+  }
+
+  /** Whether it is as it was made. */
+  isAtRest(): boolean {
+    return this.#failures === 0 && this.#open === null;
   }
 
   /**
@@ -75,48 +136,62 @@ class Circuit {
    * @throws {CircuitOpenError}
    */
   enter(nowMs: number): boolean {
-    if (this.#open === null) return false;
-    const waitMs = this.#open.probeAtMs - nowMs;
+    if (this.#open?.byService === true && !this.#health.isDown) this.close();
+    // The first call of an organization to a service that is down for others is its first probe.
+    if (this.#open === null && this.#health.isDown) this.#openUp(nowMs, true);
+    else if (this.#open === null) return false;
+    const open = this.#open;
+    if (open === null) return false;
+    const waitMs = open.probeAtMs - nowMs;
     if (waitMs > 0) {
       throw new CircuitOpenError({
-        message: `The platform (${this.#service}) keeps failing, so it is not asked for a moment.`,
+        message: `The platform (${this.#service}) keeps failing, so it is not called for a moment.`,
         upstream: unanswered(this.#service),
         retryAfterMs: waitMs,
       });
     }
-    this.#open.probeAtMs = nowMs + this.#open.pauseMs;
+    open.probeAtMs = nowMs + open.pauseMs;
     return true;
   }
 
   left(outcome: Outcome, probe: boolean, nowMs: number): void {
     switch (outcome) {
       case 'alive':
-        this.#failures = 0;
-        if (this.#open !== null) this.#changed(false);
-        this.#open = null;
+        this.close();
         return;
       case 'failed':
         this.#failed(probe, nowMs);
         return;
       case 'unknown':
-        // Somebody left before the answer: the next one may try at once.
+        // The caller left before the response: the next call may probe at once.
         if (probe && this.#open !== null) this.#open.probeAtMs = nowMs;
         return;
     }
   }
 
   #failed(probe: boolean, nowMs: number): void {
+    this.#failures += 1;
     if (this.#open !== null) {
-      // Calls that were under way before must not make the pause longer.
+      // Calls that were in flight before must not make the pause longer.
       if (!probe) return;
       const pauseMs = Math.min(this.#open.pauseMs * 2, longestPauseMs);
-      this.#open = { pauseMs, probeAtMs: nowMs + pauseMs };
+      this.#open = { ...this.#open, pauseMs, probeAtMs: nowMs + pauseMs };
       return;
     }
-    this.#failures += 1;
-    if (this.#failures < failuresUntilOpen) return;
-    this.#open = { pauseMs: firstPauseMs, probeAtMs: nowMs + firstPauseMs };
+    if (this.#failures >= failuresUntilOpen) this.#openUp(nowMs + firstPauseMs, false);
+  }
+
+  #openUp(probeAtMs: number, byService: boolean): void {
+    this.#open = { pauseMs: firstPauseMs, probeAtMs, byService };
     this.#changed(true);
+  }
+
+  /** Lets all calls through. */
+  close(): void {
+    this.#failures = 0;
+    if (this.#open === null) return;
+    this.#open = null;
+    this.#changed(false);
   }
 }
 

@@ -52,7 +52,7 @@ export interface UpstreamMetrics {
   retried(retry: { readonly service: Service; readonly reason: RetryReason }): void;
   /** A call did not go out, because the same one was under way. */
   shared(call: { readonly service: Service }): void;
-  /** The calls to a service are stopped, or let through again. */
+  /** The calls of one organization to a service are stopped, or let through again. */
   circuitChanged(circuit: { readonly service: Service; readonly open: boolean }): void;
   /** A call that had to wait for the budget of its tenant goes on, or is given up. */
   budgetWaited(wait: { readonly priority: Priority; readonly seconds: number; readonly granted: boolean }): void;

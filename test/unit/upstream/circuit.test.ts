@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseTenant } from '../../../src/domain/tenant.ts';
 import {
   NotFoundError,
   OutcomeUnknownError,
@@ -10,11 +11,18 @@ import {
 import { CircuitOpenError, withCircuit } from '../../../src/upstream/circuit.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { callerOf, failedWith, limited, readRequest, timedOut, unreachable } from './layers.ts';
-import { MetricsRecorder } from './platform-stub.ts';
+import { caller, MetricsRecorder } from './platform-stub.ts';
 
 const upstream = { service: 'export', requestId: null, code: null, title: null };
 const lost = (status: number | null) =>
   new OutcomeUnknownError({ message: 'Lost.', upstream: { ...upstream, status } });
+
+/** A read of an organization that this name makes up. */
+const of = (name: string) => {
+  const tenant = parseTenant(`${name.padEnd(24, '0')}@AdobeOrg`, 'prod');
+  if (tenant === null) throw new Error('This is no organization.');
+  return readRequest({ caller: { ...caller(), tenant } });
+};
 
 function harness() {
   const clock = new FakeClock();
@@ -108,12 +116,23 @@ describe('a circuit', () => {
     expect(await call()).toBe('answer');
   });
 
-  it('is one per service, and one for all tenants', async () => {
+  it('is one per service and organization, for all its sandboxes', async () => {
     const { fail, call, answer } = harness();
     await fail(10);
     answer('answer');
     expect(await call(readRequest({ service: 'catalog' }))).toBe('answer');
     expect(await call(readRequest({ caller: callerOf('dev') }))).toBeInstanceOf(CircuitOpenError);
+    expect(await call(of('B'))).toBe('answer');
+  });
+
+  it('of one organization stays open while another is served, and costs it no probe', async () => {
+    const { clock, fail, call, answer } = harness();
+    for (let second = 0; second < 20; second += 1) {
+      await fail(20);
+      answer('answer');
+      expect([await call(of('B')), await call(of('B'))]).toEqual(['answer', 'answer']);
+      await clock.advanceBy(1_000);
+    }
   });
 });
 
@@ -203,5 +222,51 @@ describe('an open circuit', () => {
     await fail(1, new Error('I left.'));
     answer('answer');
     expect(await call()).toBe('answer');
+  });
+});
+
+describe('a service that fails for several organizations', () => {
+  /** Makes calls of each of these organizations that fail. */
+  const failing = async ({ call, answer }: ReturnType<typeof harness>, orgs: readonly string[], count: number) => {
+    answer(failedWith(503));
+    for (let index = 0; index < count; index += 1) for (const org of orgs) await call(of(org));
+  };
+
+  it('is stopped for all, after one probe of each', async () => {
+    const own = harness();
+    await failing(own, ['A', 'B', 'C', 'D'], 10);
+    const before = own.sent();
+    expect(await own.call(of('E'))).not.toBeInstanceOf(CircuitOpenError);
+    for (let call = 0; call < 5; call += 1) expect(await own.call(of('E'))).toBeInstanceOf(CircuitOpenError);
+    expect(own.sent()).toBe(before + 1);
+  });
+
+  it('is not stopped for all by two of them', async () => {
+    const own = harness();
+    await failing(own, ['A', 'B'], 9);
+    await failing(own, ['A', 'B'], 30);
+    own.answer('answer');
+    for (let call = 0; call < 5; call += 1) expect(await own.call(of('C'))).toBe('answer');
+  });
+
+  it('is back for all with the first response to any', async () => {
+    const own = harness();
+    await failing(own, ['A', 'B', 'C', 'D'], 10);
+    await own.call(of('E'));
+    own.answer('answer');
+    expect(await own.call(of('F'))).toBe('answer');
+    expect(await own.call(of('E'))).toBe('answer');
+    expect(await own.call(of('A'))).toBeInstanceOf(CircuitOpenError);
+    await own.clock.advanceBy(1_000);
+    expect(await own.call(of('A'))).toBe('answer');
+  });
+
+  it('has as many open circuits as were counted, after thousands of organizations', async () => {
+    const own = harness();
+    await failing(own, ['A', 'B', 'C', 'D'], 10);
+    for (let index = 0; index < 12_000; index += 1)
+      await own.call(of(index.toString(16).toUpperCase().padStart(4, '0')));
+    const open = own.metrics.circuitChanges.reduce((sum, change) => sum + (change.open ? 1 : -1), 0);
+    expect(open).toBe(10_000);
   });
 });
