@@ -1,13 +1,16 @@
-import { UnauthenticatedError } from '../errors.ts';
+import { GatewayError, UnauthenticatedError } from '../errors.ts';
 import type { CallLayer } from './call.ts';
 import type { Caller } from './platform-api.ts';
 
-/** Accepted credentials that are kept; the one that was used longest ago is dropped first. */
+/** Accepted credentials, and rejected ones, that are kept; the one that was used longest ago is dropped first. */
 const maxEntries = 10_000;
+
+/** Responses of a service about the request itself, which it gives only after the credential was accepted. */
+const acceptingStatuses: ReadonlySet<number> = new Set([404, 409, 412, 416, 422]);
 
 /**
  * The callers' credentials that the platform has accepted, for each organization. A credential enters with its first
- * successful response and leaves when the platform rejects it. The gateway's own credential always counts as accepted,
+ * response that is a success or about the request itself, and leaves when the platform rejects it. The gateway's own credential always counts as accepted,
  * because no caller can have invented it.
  *
  * A 403 does not make a credential accepted: a valid token of another organization receives it as well.
@@ -15,6 +18,7 @@ const maxEntries = 10_000;
 export class AcceptedCredentials {
   /** In the order of their last use. */
   readonly #keys = new Set<string>();
+  readonly #rejected = new Set<string>();
 
   get size(): number {
     return this.#keys.size;
@@ -24,20 +28,33 @@ export class AcceptedCredentials {
     return caller.credential.owner === 'gateway' || this.#keys.has(keyOf(caller));
   }
 
-  /** Adds a credential after a successful response. */
+  /** Whether the last response to a credential was a rejection. */
+  wasRejected(caller: Caller): boolean {
+    return this.#rejected.has(keyOf(caller));
+  }
+
+  /** Adds a credential after a response that shows that the platform accepts it. */
   accept(caller: Caller): void {
     if (caller.credential.owner === 'gateway') return;
     const key = keyOf(caller);
-    this.#keys.delete(key);
-    this.#keys.add(key);
-    const [oldest] = this.#keys.size > maxEntries ? this.#keys : [];
-    if (oldest !== undefined) this.#keys.delete(oldest);
+    this.#rejected.delete(key);
+    addNewest(this.#keys, key);
   }
 
   /** Removes a credential after the platform has rejected it. */
   reject(caller: Caller): void {
-    this.#keys.delete(keyOf(caller));
+    if (caller.credential.owner === 'gateway') return;
+    const key = keyOf(caller);
+    this.#keys.delete(key);
+    addNewest(this.#rejected, key);
   }
+}
+
+function addNewest(keys: Set<string>, key: string): void {
+  keys.delete(key);
+  keys.add(key);
+  const [oldest] = keys.size > maxEntries ? keys : [];
+  if (oldest !== undefined) keys.delete(oldest);
 }
 
 /** Updates the accepted credentials from the response to each call. */
@@ -51,9 +68,12 @@ export const withAcceptance =
       return answer;
     } catch (error) {
       if (error instanceof UnauthenticatedError) accepted.reject(request.caller);
+      else if (acceptingStatuses.has(statusOf(error))) accepted.accept(request.caller);
       throw error;
     }
   };
+
+const statusOf = (error: unknown): number => (error instanceof GatewayError ? (error.upstream?.status ?? 0) : 0);
 
 /** Without the sandbox, because a credential belongs to an organization. */
 const keyOf = ({ tenant, credential }: Caller): string => JSON.stringify([tenant.org, credential.fingerprint]);

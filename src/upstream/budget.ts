@@ -1,174 +1,87 @@
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
-import { RateLimitedError, UpstreamTimeoutError } from '../errors.ts';
+import { RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { AcceptedCredentials } from './accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
-import { unanswered } from './errors.ts';
 import type { UpstreamMetrics } from './metrics.ts';
-import { type BucketOptions, TokenBucket } from './token-bucket.ts';
-import { WaitingLine } from './waiting-line.ts';
+import { createTenantBudgets, type Permit, type TenantBudget } from './tenant-budget.ts';
+import type { BucketOptions } from './token-bucket.ts';
 
-/** Calls of one tenant that wait at most. One more is refused at once. */
+/** Calls of one tenant that wait at most. */
 const maxWaiting = 10_000;
-/** Tenants that are remembered before the first look for those that need not be. */
-const firstSweepAt = 64;
+/** Calls with unproven credentials that wait at most, of one tenant and of all together. */
+const maxUnprovenWaiting = 1_000;
+const maxUnprovenWaitingInAll = 2_000;
+/** The part of a tenant's rate that unproven credentials have, in addition to it. */
+const unprovenShare = 1 / 4;
+/** The key of what tenants without a share of their own have together. */
+const sharedKey = '';
+/** Tenants with a share for unproven credentials at most; callers can invent more, which then have one share together. */
+const maxUnprovenTenants = 1_000;
 
 export interface BudgetOptions extends BucketOptions {
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
+  readonly accepted: AcceptedCredentials;
 }
 
 /**
  * Bounds how often the platform is called for one tenant (organization and sandbox), by a token bucket that halves when
- * the platform answers 429 and recovers slowly. Interactive calls go before polls. Waiting ends with the signal of the
- * call; at its deadline by a RateLimitedError that says when there may be room. A tenant who is not served for long
- * enough is forgotten.
+ * the platform responds 429 and recovers slowly. Interactive calls go before polls, and the credentials of a tenant are
+ * served in turn. Waiting ends with the signal of the call; at its deadline by a RateLimitedError that says when there may
+ * be room. A tenant that is not served for long enough is forgotten.
+ *
+ * A credential that the platform has not accepted yet draws on a small share of its own, because everybody can invent a
+ * token and name any tenant with it, and on what the tenant leaves unused: the upper half of its bucket, while none of its
+ * calls waits. The 429s that such calls provoke do not slow the tenant down. In this share, credentials that the platform has rejected go last. As soon as one is accepted, its waiting calls move to the
+ * budget of the tenant.
  */
 export function withBudget(options: BudgetOptions): CallLayer {
-  const budgets = new Map<string, TenantBudget>();
-  let sweepAt = firstSweepAt;
+  const { accepted } = options;
+  const unprovenWaiting = { size: 0 };
+  const budgets = createTenantBudgets({ ...options, maxWaiting });
+  const unproven = createTenantBudgets({
+    ...options,
+    ratePerSecond: options.ratePerSecond * unprovenShare,
+    burst: Math.max(1, options.burst * unprovenShare),
+    maxWaiting: maxUnprovenWaiting,
+    lenderOf: (key) => (key === sharedKey ? null : budgets.of(key)),
+  });
 
-  const budgetOf = (tenant: Tenant): TenantBudget => {
+  /** The share of a tenant, or the one of all tenants for which there is no other. */
+  const shareOf = (tenant: Tenant): TenantBudget => {
     const key = tenantKey(tenant);
-    const found = budgets.get(key);
-    if (found !== undefined) return found;
-    if (budgets.size >= sweepAt) {
-      for (const [other, budget] of budgets) if (budget.isUnused()) budgets.delete(other);
-      // Looking only when they have doubled keeps the cost of it small, however many there are.
-      sweepAt = Math.max(firstSweepAt, budgets.size * 2);
-    }
-    const created = new TenantBudget(options);
-    budgets.set(key, created);
-    return created;
+    return unproven.has(key) || unproven.size < maxUnprovenTenants ? unproven.of(key) : unproven.of(sharedKey);
   };
 
+  const enterUnproven = async (request: UpstreamRequest): Promise<Permit | null> => {
+    const own = shareOf(request.caller.tenant);
+    if (unprovenWaiting.size >= maxUnprovenWaitingInAll) throw own.noRoom(request);
+    unprovenWaiting.size += 1;
+    try {
+      return await own.enter(accepted.wasRejected(request.caller) ? { ...request, priority: 'poll' } : request);
+    } finally {
+      unprovenWaiting.size -= 1;
+    }
+  };
+
+  const enterOwn = (request: UpstreamRequest): Promise<Permit | null> =>
+    budgets.of(tenantKey(request.caller.tenant)).enter(request);
+
   return (next) => async (request) => {
-    using permit = await budgetOf(request.caller.tenant).enter(request);
+    const { caller } = request;
+    const isUnproven = !accepted.has(caller);
+    // Nothing dismisses the calls of the tenant's own budget.
+    using permit = (isUnproven ? await enterUnproven(request) : null) ?? (await enterOwn(request));
     try {
       return await next(request);
     } catch (error) {
-      if (error instanceof RateLimitedError) permit.refused();
+      if (error instanceof RateLimitedError && error.upstream?.status === tooManyStatus) permit?.refused();
       throw error;
+    } finally {
+      if (isUnproven && accepted.has(caller)) shareOf(caller.tenant).dismiss(caller.credential.fingerprint);
     }
   };
 }
 
-/** The right to make one call. Dispose it when the call is over. */
-interface Permit extends Disposable {
-  /** The platform answered that there were too many calls. */
-  refused(): void;
-}
-
-class TenantBudget {
-  readonly #options: BudgetOptions;
-  readonly #bucket: TokenBucket;
-  readonly #line = new WaitingLine();
-  #inFlight = 0;
-  /** How often the rate was halved. Calls that left before the last time say nothing about the rate since. */
-  #halvings = 0;
-  #serving = false;
-  #sleep: AbortController | null = null;
-
-  constructor(options: BudgetOptions) {
-    this.#options = options;
-    this.#bucket = new TokenBucket(options, options.clock.now().getTime());
-  }
-
-  isUnused(): boolean {
-    return this.#inFlight === 0 && this.#bucket.isFull(this.#nowMs());
-  }
-
-  /** @throws {RateLimitedError} there is no room before the deadline; else the reason of the request's signal */
-  async enter(request: UpstreamRequest): Promise<Permit> {
-    request.signal.throwIfAborted();
-    // Counted from here on, so that nobody who waits is forgotten.
-    this.#inFlight += 1;
-    try {
-      if (this.#line.size > 0 || !this.#bucket.take(this.#nowMs())) await this.#waitMeasured(request);
-    } catch (error) {
-      this.#inFlight -= 1;
-      throw error;
-    }
-    const halvings = this.#halvings;
-    return {
-      refused: () => {
-        if (halvings !== this.#halvings) return;
-        this.#halvings += 1;
-        this.#bucket.halve(this.#nowMs());
-      },
-      [Symbol.dispose]: () => {
-        this.#inFlight -= 1;
-      },
-    };
-  }
-
-  async #waitMeasured(request: UpstreamRequest): Promise<void> {
-    const startedAtMs = this.#nowMs();
-    let granted = false;
-    try {
-      if (this.#line.size >= maxWaiting) throw this.#noRoom(request);
-      await this.#wait(request);
-      granted = true;
-    } catch (error) {
-      throw error instanceof UpstreamTimeoutError ? this.#noRoom(request) : error;
-    } finally {
-      const seconds = (this.#nowMs() - startedAtMs) / 1_000;
-      this.#options.metrics.budgetWaited({ priority: request.priority, seconds, granted });
-    }
-  }
-
-  #wait({ signal, hastened, priority }: UpstreamRequest): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        signal.removeEventListener('abort', leave);
-        hastened?.removeEventListener('abort', hasten);
-      };
-      const waiter = {
-        go: () => {
-          done();
-          resolve();
-        },
-      };
-      const leave = () => {
-        done();
-        this.#line.leave(waiter);
-        if (this.#line.size === 0) this.#sleep?.abort();
-        reject(signal.reason);
-      };
-      const hasten = () => this.#line.hasten(waiter);
-      signal.addEventListener('abort', leave, { once: true });
-      hastened?.addEventListener('abort', hasten, { once: true });
-      this.#line.join(waiter, hastened?.aborted === true ? 'interactive' : priority);
-      void this.#serve();
-    });
-  }
-
-  /** Lets those who wait go as tokens come, until nobody waits. Never rejects. */
-  async #serve(): Promise<void> {
-    if (this.#serving) return;
-    this.#serving = true;
-    while (this.#line.size > 0) {
-      const nowMs = this.#nowMs();
-      if (this.#bucket.take(nowMs)) {
-        this.#line.next();
-        continue;
-      }
-      this.#sleep = new AbortController();
-      // It ends early only because nobody waits any more.
-      await this.#options.clock.sleep(this.#bucket.msUntil(1, nowMs), this.#sleep.signal).catch(() => {});
-      this.#sleep = null;
-    }
-    this.#serving = false;
-  }
-
-  #noRoom({ service }: UpstreamRequest): RateLimitedError {
-    return new RateLimitedError({
-      message: 'More calls to the platform are waiting for this sandbox than its budget lets through.',
-      upstream: unanswered(service),
-      retryAfterMs: this.#bucket.msUntil(this.#line.size + 1, this.#nowMs()),
-    });
-  }
-
-  #nowMs(): number {
-    return this.#options.clock.now().getTime();
-  }
-}
+const tooManyStatus = 429;

@@ -5,6 +5,7 @@ import { withBudget } from './budget.ts';
 import type { CallLayer, UpstreamCall } from './call.ts';
 import { withDeadline } from './call-scope.ts';
 import { withCircuit } from './circuit.ts';
+import { type ConnectionLimits, withConnectionShare } from './connection-share.ts';
 import type { CredentialReport } from './credential-report.ts';
 import { type Download, openDownload } from './download.ts';
 import { withOperationCalls } from './operation-calls.ts';
@@ -24,6 +25,7 @@ export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'>, Buck
   /** Chance, from 0 to below 1. */
   readonly random: () => number;
   readonly accepted: AcceptedCredentials;
+  readonly connections: ConnectionLimits;
   readonly credentialFailed: CredentialReport;
 }
 
@@ -41,7 +43,8 @@ export interface HttpClient {
  * - authorization, whose own failures are no failures of the service;
  * - circuit, before the budget, so that it fails at once and costs nothing of it;
  * - the operation's limit of calls, before the budget, so that calls beyond the limit never wait in its queue;
- * - budget, last, since it counts what really goes out.
+ * - budget, since it counts what really goes out;
+ * - the share of the connections, last, so that a call that waits for the budget holds none.
  *
  * A download has neither of the first two kinds of help: its bytes cannot be shared, and who reads it goes on by itself
  * where it broke off. undici has interceptors for repeating and sharing calls, but they stand behind the token, the
@@ -57,7 +60,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const deadline = withDeadline(clock, callTimeoutMs);
   const exchange: CallLayer = (send) =>
     authorization(circuit(withOperationCalls(budget(acceptance(withTenant(send))))));
-  const send: UpstreamCall = (request) => sendOnce({ ...options, dispatcher: calls }, request);
+  const connections = withConnectionShare(options.connections, options.accepted);
+  const send: UpstreamCall = connections((request) => sendOnce({ ...options, dispatcher: calls }, request));
   return {
     call: withSingleFlight(options)(deadline(withRetry(options)(exchange(send)))),
     open: deadline(exchange((request) => openDownload({ ...options, dispatcher: downloads }, request))),

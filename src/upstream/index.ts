@@ -3,6 +3,7 @@ import { Pool } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { AcceptedCredentials } from './accepted-credentials.ts';
 import type { PlatformRequest } from './call.ts';
+import type { ConnectionLimits } from './connection-share.ts';
 import { createLedger } from './create-ledger.ts';
 import type { CredentialReport } from './credential-report.ts';
 import { createHttpClient } from './http-client.ts';
@@ -47,8 +48,14 @@ export interface UpstreamOptions {
   readonly downloadConnections?: number;
 }
 
-/** Connections for calls; more of them wait their turn. */
-const maxCallConnections = 64;
+/** Calls in flight, each on a connection of its own; more of them wait their turn. */
+const connections: ConnectionLimits = {
+  total: 256,
+  perOrganization: 64,
+  perTenant: 48,
+  perCredential: 32,
+  unproven: 32,
+};
 /** What a tenant who was quiet can send at once, in seconds of its rate. */
 const burstSeconds = 1;
 
@@ -58,7 +65,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const { callTimeoutMs = 30_000, maxAttempts = 4, callsPerSecond = 4_000, random = Math.random } = options;
   const { downloadConnections = 128 } = options;
   const { origin, pathname } = new URL(options.baseUrl);
-  const callPool = new Pool(origin, { ...poolOptions, connections: maxCallConnections });
+  const callPool = new Pool(origin, { ...poolOptions, connections: connections.total });
   const downloadPool = new Pool(origin, { ...poolOptions, connections: downloadConnections });
   const basePath = pathname.replace(/\/+$/, '');
   const accepted = new AcceptedCredentials();
@@ -74,6 +81,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     burst: Math.max(1, callsPerSecond * burstSeconds),
     random,
     accepted,
+    connections,
     credentialFailed: options.credentialFailed,
   });
   const ledger = createLedger(clock);

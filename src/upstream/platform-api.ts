@@ -211,8 +211,8 @@ export interface Upstream extends AsyncDisposable {
    */
   connect(caller: Caller, options: ConnectOptions): PlatformApi;
   /**
-   * Whether the platform has returned a successful response to this credential for this organization, and no rejection
-   * since. Always true for the gateway's own credential.
+   * Whether the platform has returned a response to this credential for this organization that shows that it accepts it
+   * (a success, or one about the request itself such as 404), and no rejection since. Always true for the gateway's own credential.
    */
   isAccepted(caller: Caller): boolean;
   /**

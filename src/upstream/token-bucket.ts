@@ -45,6 +45,16 @@ export class TokenBucket {
     return true;
   }
 
+  /** Takes a token of the upper half, if there is one. */
+  takeSurplus(nowMs: number): boolean {
+    return this.msUntilSurplus(nowMs) === 0 && this.take(nowMs);
+  }
+
+  /** When there will be a token of the upper half, in milliseconds from `nowMs` at the latest; 0 when there is one. */
+  msUntilSurplus(nowMs: number): number {
+    return this.msUntil(this.#capacity() / 2 + 1, nowMs);
+  }
+
   /** When `count` tokens will be there, in milliseconds from `nowMs` at the latest; 0 when they are there. */
   msUntil(count: number, nowMs: number): number {
     this.#advance(nowMs);

@@ -1,49 +1,61 @@
 import type { Priority } from './call.ts';
+import { FairQueue } from './fair-queue.ts';
 
 /** Interactive calls that overtake a waiting poll at most; then one poll goes first. */
 const maxOvertakings = 9;
 
 /** One who waits for a turn. */
 export interface Waiter {
+  /** Waiters of one member are served in order, members in turn. */
+  readonly member: string;
   /** Called once, when it is this one's turn. */
   readonly go: () => void;
 }
 
 /**
- * Who goes next: interactive calls before polls, first come first served within each. While a poll waits, at the latest
+ * Who goes next: interactive calls before polls, and within each the members in turn. While a poll waits, at the latest
  * every tenth turn is a poll's.
  */
-export class WaitingLine {
-  readonly #interactive = new Set<Waiter>();
-  readonly #polls = new Set<Waiter>();
+export class WaitingLine<Each extends Waiter = Waiter> {
+  readonly #interactive = new FairQueue<Each>();
+  readonly #polls = new FairQueue<Each>();
   #overtakings = 0;
 
   get size(): number {
     return this.#interactive.size + this.#polls.size;
   }
 
-  join(waiter: Waiter, priority: Priority): void {
-    (priority === 'interactive' ? this.#interactive : this.#polls).add(waiter);
+  join(waiter: Each, priority: Priority): void {
+    (priority === 'interactive' ? this.#interactive : this.#polls).add(waiter.member, waiter);
   }
 
-  /** Lets one who waits as a poll wait as an interactive call, behind those that wait already. */
-  hasten(waiter: Waiter): void {
-    if (this.#polls.delete(waiter)) this.#interactive.add(waiter);
+  /** Lets one who waits as a poll wait as an interactive call, behind those of its member that wait already. */
+  hasten(waiter: Each): void {
+    if (this.#polls.delete(waiter.member, waiter)) this.#interactive.add(waiter.member, waiter);
   }
 
-  leave(waiter: Waiter): void {
-    this.#interactive.delete(waiter);
-    this.#polls.delete(waiter);
+  leave(waiter: Each): void {
+    this.#interactive.delete(waiter.member, waiter);
+    this.#polls.delete(waiter.member, waiter);
+  }
+
+  /** Removes all waiters of a member. */
+  takeAll(member: string): readonly Each[] {
+    return [...this.#interactive.takeAll(member), ...this.#polls.takeAll(member)];
+  }
+
+  /** Removes a waiter of the member that has the most, to make room for one of `newcomer`, polls first. */
+  makeRoom(newcomer: string): Each | undefined {
+    return this.#polls.takeFromLongest(newcomer) ?? this.#interactive.takeFromLongest(newcomer);
   }
 
   /** Lets the next one go, if anybody waits. */
   next(): void {
-    const [interactive] = this.#interactive;
-    const [poll] = this.#polls;
-    const waiter = poll !== undefined && this.#overtakings >= maxOvertakings ? poll : (interactive ?? poll);
+    const pollsTurn = this.#polls.size > 0 && (this.#interactive.size === 0 || this.#overtakings >= maxOvertakings);
+    const pollsWait = this.#polls.size > 0;
+    const waiter = pollsTurn ? this.#polls.take() : this.#interactive.take();
     if (waiter === undefined) return;
-    this.#overtakings = waiter === poll || poll === undefined ? 0 : this.#overtakings + 1;
-    this.leave(waiter);
+    this.#overtakings = pollsTurn || !pollsWait ? 0 : this.#overtakings + 1;
     waiter.go();
   }
 }

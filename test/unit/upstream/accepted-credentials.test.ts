@@ -39,13 +39,20 @@ describe('a credential', () => {
     ['forbidden', 403],
     ['limited', 429],
     ['failing', 500],
-    ['unknown', 404],
+    ['malformed', 400],
   ])('is not accepted by a response that is %s', async (_, status) => {
     await using stub = await startStub((_request, response) => sendJson(response, status, {}));
     await using client = connectTo(stub.url);
     await client.api.exportJobs.get(id).catch(() => {});
     expect(stub.requests).toHaveLength(1);
     expect(client.upstream.isAccepted(caller())).toBe(false);
+  });
+
+  it('is accepted by a response about the request itself', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 404, {}));
+    await using client = connectTo(stub.url);
+    expect(await client.api.exportJobs.get(id)).toBeNull();
+    expect(client.upstream.isAccepted(caller())).toBe(true);
   });
 
   it('is accepted no longer after a rejection', async () => {

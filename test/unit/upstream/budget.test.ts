@@ -1,22 +1,26 @@
-import { setMaxListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RateLimitedError } from '../../../src/errors.ts';
+import { AcceptedCredentials } from '../../../src/upstream/accepted-credentials.ts';
 import { withBudget } from '../../../src/upstream/budget.ts';
 import type { UpstreamRequest } from '../../../src/upstream/call.ts';
-import { WaitingLine } from '../../../src/upstream/waiting-line.ts';
+import { createPassthroughCredential } from '../../../src/upstream/index.ts';
+import { createTenantBudgets } from '../../../src/upstream/tenant-budget.ts';
+import { type Waiter, WaitingLine } from '../../../src/upstream/waiting-line.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { callerOf, limited, readRequest, settled, timedOut } from './layers.ts';
-import { countListeners, MetricsRecorder } from './platform-stub.ts';
+import { caller, countListeners, MetricsRecorder } from './platform-stub.ts';
 
 /** A platform that notes which call came when, and answers at once unless it is told to fail. */
 function harness({ ratePerSecond = 10, burst = 1 } = {}) {
   const clock = new FakeClock();
   const metrics = new MetricsRecorder();
+  const accepted = new AcceptedCredentials();
+  accepted.accept(caller());
   const startMs = clock.now().getTime();
   const sent: { readonly path: string; readonly atMs: number }[] = [];
   let failure: Error | null = null;
-  const send = withBudget({ clock, metrics, ratePerSecond, burst })(async ({ path }) => {
+  const send = withBudget({ clock, metrics, accepted, ratePerSecond, burst })(async ({ path }) => {
     sent.push({ path, atMs: clock.now().getTime() - startMs });
     if (failure !== null) throw failure;
     return path;
@@ -26,6 +30,7 @@ function harness({ ratePerSecond = 10, burst = 1 } = {}) {
     metrics,
     sent,
     send,
+    accepted,
     paths: () => sent.map(({ path }) => path),
     fail: (error: Error | null) => {
       failure = error;
@@ -171,19 +176,118 @@ describe('who waits for a budget', () => {
   it('is refused at once when ten thousand wait already', async () => {
     const { clock, send, sent } = harness();
     await send(interactive('first'));
-    const leaving = new AbortController();
-    setMaxListeners(0, leaving.signal);
-    const waiting = Array.from({ length: 10_000 }, () =>
-      send(interactive('waits', { signal: leaving.signal })).catch(() => {}),
-    );
+    const leaving = Array.from({ length: 10_000 }, () => new AbortController());
+    const waiting = leaving.map(({ signal }) => send(interactive('waits', { signal })).catch(() => {}));
     await expect(send(interactive('one more'))).rejects.toMatchObject({
       constructor: RateLimitedError,
       retryAfterMs: 1_000_100,
     });
-    leaving.abort(new Error('All leave.'));
+    for (const each of leaving) each.abort(new Error('All leave.'));
     await Promise.all(waiting);
     expect(sent).toHaveLength(1);
     expect(clock.pending()).toBe(0);
+  });
+});
+
+describe('the credentials of one tenant', () => {
+  const other = { ...caller(), credential: createPassthroughCredential({ authorization: 'Bearer b', apiKey: 'k' }) };
+
+  it('are served in turn, so that one with many calls delays another by one turn', async () => {
+    const { clock, send, paths, accepted } = harness();
+    accepted.accept(other);
+    await send(interactive('first'));
+    const answers = Array.from({ length: 20 }, (_, index) => send(interactive(`many${index}`)));
+    answers.push(send(interactive('other1', { caller: other })), send(interactive('other2', { caller: other })));
+    await clock.runUntil(Promise.all(answers));
+    expect(paths().slice(0, 6)).toEqual(['first', 'many0', 'other1', 'many1', 'other2', 'many2']);
+  });
+
+  it('share a full line: the one with the most calls makes room', async () => {
+    const { send, accepted } = harness();
+    accepted.accept(other);
+    await send(interactive('first'));
+    const leaving = Array.from({ length: 10_000 }, () => new AbortController());
+    const outcomes = leaving.map(({ signal }, index) =>
+      send(interactive(`${index}`, { signal })).catch((error: unknown) => error),
+    );
+    const late = new AbortController();
+    const stays = send(interactive('late', { caller: other, signal: late.signal })).catch((error: unknown) => error);
+    expect(await outcomes.at(-1)).toBeInstanceOf(RateLimitedError);
+    for (const each of [...leaving, late]) each.abort(new Error('left'));
+    expect(await stays).toEqual(new Error('left'));
+    await Promise.all(outcomes);
+  });
+});
+
+describe('a credential that the platform has not accepted', () => {
+  const invented = (token: string) => ({
+    ...caller(),
+    credential: createPassthroughCredential({ authorization: `Bearer ${token}`, apiKey: 'key' }),
+  });
+
+  it('waits in a share of its own, and leaves accepted ones the rate of the tenant, however many there are', async () => {
+    const { clock, send, sent } = harness({ ratePerSecond: 20, burst: 20 });
+    const leaving = new AbortController();
+    const flood = Array.from({ length: 120 }, (_, index) =>
+      send(interactive('invented', { caller: invented(`x${index}`), signal: leaving.signal })).catch(() => {}),
+    );
+    const own = Array.from({ length: 20 }, () => send(interactive('own')));
+    await clock.runUntil(Promise.all(own));
+    const times = sent.filter(({ path }) => path === 'own').map(({ atMs }) => atMs);
+    // Half of its burst at once, and then its whole rate.
+    expect(times.slice(0, 10)).toEqual(Array(10).fill(0));
+    expect(times.at(-1)).toBe(500);
+    await clock.advanceBy(2_000);
+    // Its burst and a quarter of the rate, and half of the tenant's burst once.
+    const invented120 = sent.filter(({ path, atMs }) => path === 'invented' && atMs <= 500);
+    expect(invented120.length).toBeLessThanOrEqual(5 + 10 + 3);
+    leaving.abort(new Error('left'));
+    await Promise.all(flood);
+  });
+
+  it('does not halve the budget of the tenant by a 429', async () => {
+    const { clock, send, sent, fail } = harness({ ratePerSecond: 64, burst: 64 });
+    fail(limited());
+    for (const token of ['a', 'b', 'c']) await send(interactive('x', { caller: invented(token) })).catch(() => {});
+    fail(null);
+    await clock.runUntil(Promise.all(Array.from({ length: 64 }, () => send(interactive('own')))));
+    expect(sent.at(-1)?.atMs).toBe(0);
+  });
+
+  it('goes behind those that the platform has never rejected', async () => {
+    const { clock, send, paths, accepted } = harness({ ratePerSecond: 4 });
+    for (const token of ['old1', 'old2']) accepted.reject(invented(token));
+    await send(interactive('first', { caller: invented('x') }));
+    const answers = ['old1', 'old2', 'new'].map((token) => send(interactive(token, { caller: invented(token) })));
+    await clock.runUntil(Promise.all(answers));
+    expect(paths()).toEqual(['first', 'new', 'old1', 'old2']);
+  });
+
+  it('moves to the budget of the tenant with all its calls once it is accepted', async () => {
+    const { clock, send, sent, accepted } = harness({ ratePerSecond: 4, burst: 4 });
+    const own = invented('mine');
+    const first = send(interactive('first', { caller: own }));
+    const others = ['a', 'b', 'c'].map((path) => send(interactive(path, { caller: own })));
+    accepted.accept(own);
+    await first;
+    await Promise.all(others);
+    expect(sent.map(({ atMs }) => atMs)).toEqual([0, 0, 0, 0]);
+    expect(clock.pending()).toBe(0);
+  });
+
+  it('is refused at once when two thousand wait, of whatever tenants', async () => {
+    const { send } = harness({ ratePerSecond: 4 });
+    const leaving: AbortController[] = [];
+    const calls = Array.from({ length: 2_002 }, (_, index) => {
+      const own = new AbortController();
+      leaving.push(own);
+      const { credential } = invented(`x${index}`);
+      const { tenant } = callerOf(`s${index % 2}`);
+      return send(interactive('x', { caller: { tenant, credential }, signal: own.signal })).catch((error) => error);
+    });
+    await expect(send(interactive('late', { caller: invented('late') }))).rejects.toBeInstanceOf(RateLimitedError);
+    for (const each of leaving) each.abort(new Error('left'));
+    await Promise.all(calls);
   });
 });
 
@@ -243,6 +347,24 @@ describe('a 429', () => {
   });
 });
 
+it('tenants that are quiet are forgotten, however many come, and one that waits is not', async () => {
+  const clock = new FakeClock();
+  const options = { clock, metrics: new MetricsRecorder(), ratePerSecond: 10, burst: 1, maxWaiting: 10 };
+  const budgets = createTenantBudgets(options);
+  const leaving = new AbortController();
+  using busy = await budgets.of('busy').enter(readRequest());
+  expect(busy).not.toBeNull();
+  const waits = budgets.of('waits');
+  for (const _ of [1, 2]) waits.enter(readRequest({ signal: leaving.signal })).catch(() => {});
+  for (let index = 0; index < 10_000; index += 1) {
+    using _permit = await budgets.of(`tenant-${index}`).enter(readRequest());
+    await clock.advanceBy(index % 100 === 0 ? 1_000 : 0);
+    expect(budgets.size).toBeLessThanOrEqual(256);
+  }
+  expect([budgets.has('busy'), budgets.of('waits') === waits]).toEqual([true, true]);
+  leaving.abort();
+});
+
 describe('the waiting line', () => {
   it('serves everybody who stays exactly once, each kind in order, and no poll waits longer than nine others', () => {
     const moves = fc.array(fc.constantFrom('interactive', 'poll', 'next', 'next', 'leave'), { maxLength: 200 });
@@ -250,7 +372,7 @@ describe('the waiting line', () => {
       fc.property(moves, (steps) => {
         const line = new WaitingLine();
         const served: string[] = [];
-        const waiting: { readonly id: string; readonly go: () => void }[] = [];
+        const waiting: (Waiter & { readonly id: string })[] = [];
         let overtaken = 0;
         const next = () => {
           const pollWaited = waiting.some(({ id }) => id.startsWith('poll'));
@@ -272,7 +394,7 @@ describe('the waiting line', () => {
             if (left !== undefined) line.leave(left);
           } else {
             const id = `${step}-${String(index).padStart(3, '0')}`;
-            const waiter = { id, go: () => void served.push(id) };
+            const waiter = { id, member: 'one', go: () => void served.push(id) };
             waiting.push(waiter);
             line.join(waiter, step);
           }

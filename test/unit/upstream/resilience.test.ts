@@ -7,6 +7,7 @@ import {
   type Answer,
   clientCredential,
   connectTo,
+  passthrough,
   sendJson,
   silence,
   startStub,
@@ -36,6 +37,8 @@ function inTurn(...answers: readonly Answer[]): Answer {
   };
 }
 
+/** A credential that needs no proof. */
+const proven = { ...passthrough, owner: 'gateway' } as const;
 const resilient = { maxAttempts: 4, random: () => 0.5 };
 const elapsedMs = ({ clock }: TestClient) => clock.now().getTime() - new FakeClock().now().getTime();
 const nothingLeft = ({ clock }: TestClient) => {
@@ -266,7 +269,7 @@ describe('a service that keeps failing', () => {
 describe('a tenant who asks a lot', () => {
   it('is served at its rate, interactive calls first', async () => {
     await using stub = await startStub(good);
-    await using client = connectTo(stub.url, { ...resilient, callsPerSecond: 5 });
+    await using client = connectTo(stub.url, { ...resilient, credential: proven, callsPerSecond: 5 });
     const polls = ids(5).map((each) => client.poll.exportJobs.get(platformId(`poll-${each}`)));
     const pages = ids(5).map((each) => client.api.exportJobs.get(platformId(`page-${each}`)));
     await client.clock.runUntil(Promise.all([...polls, ...pages]));
@@ -283,7 +286,12 @@ describe('a tenant who asks a lot', () => {
 
   it('is told when there is no room before the deadline, and calls of other kinds are not harmed by it', async () => {
     await using stub = await startStub(good);
-    await using client = connectTo(stub.url, { ...resilient, callsPerSecond: 1, callTimeoutMs: 1_500 });
+    await using client = connectTo(stub.url, {
+      ...resilient,
+      credential: proven,
+      callsPerSecond: 1,
+      callTimeoutMs: 1_500,
+    });
     const reads = ids(4).map((each) => client.api.exportJobs.get(each).catch((error: unknown) => error));
     await client.clock.tick();
     await client.clock.advanceBy(500);

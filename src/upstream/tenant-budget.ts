@@ -1,0 +1,218 @@
+import { RateLimitedError, UpstreamTimeoutError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { UpstreamRequest } from './call.ts';
+import { unanswered } from './errors.ts';
+import type { UpstreamMetrics } from './metrics.ts';
+import { type BucketOptions, TokenBucket } from './token-bucket.ts';
+import { type Waiter, WaitingLine } from './waiting-line.ts';
+
+/** Tenants that are kept before the first look for those that need not be. */
+const firstSweepAt = 64;
+
+export interface TenantBudgetOptions extends BucketOptions {
+  readonly clock: Clock;
+  readonly metrics: UpstreamMetrics;
+  /** Calls that wait at most. */
+  readonly maxWaiting: number;
+  /** Another budget of the tenant with this key, whose surplus may be used too; null for none. @default null */
+  readonly lenderOf?: (key: string) => TenantBudget | null;
+}
+
+/** The budgets of all tenants. Those that are as new are dropped from time to time. */
+export function createTenantBudgets(options: TenantBudgetOptions) {
+  const { clock } = options;
+  const budgets = new Map<string, TenantBudget>();
+  let sweepAt = firstSweepAt;
+  return {
+    get size() {
+      return budgets.size;
+    },
+    has: (key: string): boolean => budgets.has(key),
+    of: (key: string): TenantBudget => {
+      const found = budgets.get(key);
+      if (found !== undefined) return found;
+      if (budgets.size >= sweepAt) {
+        for (const [other, budget] of budgets) if (budget.isUnused(clock.now().getTime())) budgets.delete(other);
+        // A look only after they have doubled keeps its cost small, however many there are.
+        sweepAt = Math.max(firstSweepAt, budgets.size * 2);
+      }
+      const created = new TenantBudget(options, options.lenderOf?.(key) ?? null);
+      budgets.set(key, created);
+      return created;
+    },
+  };
+}
+
+/** The right to make one call. Dispose it when the call is over. */
+export interface Permit extends Disposable {
+  /** The platform answered that there were too many calls. */
+  refused(): void;
+}
+
+/** A call in the line of a budget. */
+interface WaitingCall extends Waiter {
+  /** Takes it out of the line, with an error or dismissed. */
+  end(error: RateLimitedError | null): void;
+}
+
+export class TenantBudget {
+  readonly #options: TenantBudgetOptions;
+  readonly #lender: TenantBudget | null;
+  readonly #bucket: TokenBucket;
+  readonly #line = new WaitingLine<WaitingCall>();
+  #inFlight = 0;
+  /** How often the rate was halved. Calls that left before the last time say nothing about the rate since. */
+  #halvings = 0;
+  #serving = false;
+  #sleep: AbortController | null = null;
+
+  constructor(options: TenantBudgetOptions, lender: TenantBudget | null) {
+    this.#options = options;
+    this.#lender = lender;
+    this.#bucket = new TokenBucket(options, options.clock.now().getTime());
+  }
+
+  isUnused(nowMs: number): boolean {
+    return this.#inFlight === 0 && this.#bucket.isFull(nowMs);
+  }
+
+  /** Lets all waiting calls of a member leave without a permit. */
+  dismiss(member: string): void {
+    for (const waiter of this.#line.takeAll(member)) waiter.end(null);
+    if (this.#line.size === 0) this.#sleep?.abort();
+  }
+
+  /**
+   * @returns null when the call was dismissed
+   * @throws {RateLimitedError} there is no room before the deadline; else the reason of the request's signal
+   */
+  async enter(request: UpstreamRequest): Promise<Permit | null> {
+    request.signal.throwIfAborted();
+    // Counted from here on, so that nobody who waits is forgotten.
+    this.#inFlight += 1;
+    try {
+      if (this.#line.size > 0 || !this.#take(this.#nowMs())) {
+        const granted = await this.#waitMeasured(request);
+        if (!granted) {
+          this.#inFlight -= 1;
+          return null;
+        }
+      }
+    } catch (error) {
+      this.#inFlight -= 1;
+      throw error;
+    }
+    const halvings = this.#halvings;
+    return {
+      refused: () => {
+        if (halvings !== this.#halvings) return;
+        this.#halvings += 1;
+        this.#bucket.halve(this.#nowMs());
+      },
+      [Symbol.dispose]: () => {
+        this.#inFlight -= 1;
+      },
+    };
+  }
+
+  async #waitMeasured(request: UpstreamRequest): Promise<boolean> {
+    const startedAtMs = this.#nowMs();
+    let granted = false;
+    try {
+      if (this.#line.size >= this.#options.maxWaiting) this.#makeRoom(request);
+      granted = await this.#wait(request);
+      return granted;
+    } catch (error) {
+      throw error instanceof UpstreamTimeoutError ? this.noRoom(request) : error;
+    } finally {
+      const seconds = (this.#nowMs() - startedAtMs) / 1_000;
+      this.#options.metrics.budgetWaited({ priority: request.priority, seconds, granted });
+    }
+  }
+
+  /** In a full line, a call of the credential that has the most makes room for one that has fewer. */
+  #makeRoom(request: UpstreamRequest): void {
+    const dropped = this.#line.makeRoom(request.caller.credential.fingerprint);
+    if (dropped === undefined) throw this.noRoom(request);
+    dropped.end(this.noRoom(request));
+  }
+
+  /** @returns false when the call was dismissed */
+  #wait({ signal, hastened, priority, caller }: UpstreamRequest): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        signal.removeEventListener('abort', leave);
+        hastened?.removeEventListener('abort', hasten);
+      };
+      const waiter: WaitingCall = {
+        member: caller.credential.fingerprint,
+        go: () => {
+          done();
+          resolve(true);
+        },
+        end: (error) => {
+          done();
+          if (error === null) resolve(false);
+          else reject(error);
+        },
+      };
+      const leave = () => {
+        done();
+        this.#line.leave(waiter);
+        if (this.#line.size === 0) this.#sleep?.abort();
+        reject(signal.reason);
+      };
+      const hasten = () => this.#line.hasten(waiter);
+      signal.addEventListener('abort', leave, { once: true });
+      hastened?.addEventListener('abort', hasten, { once: true });
+      this.#line.join(waiter, hastened?.aborted === true ? 'interactive' : priority);
+      void this.#serve();
+    });
+  }
+
+  /** Lets those who wait go as tokens come, until nobody waits. Never rejects. */
+  async #serve(): Promise<void> {
+    if (this.#serving) return;
+    this.#serving = true;
+    while (this.#line.size > 0) {
+      const nowMs = this.#nowMs();
+      if (this.#take(nowMs)) {
+        this.#line.next();
+        continue;
+      }
+      this.#sleep = new AbortController();
+      // It ends early only because nobody waits any more.
+      await this.#options.clock.sleep(this.#msUntilToken(nowMs), this.#sleep.signal).catch(() => {});
+      this.#sleep = null;
+    }
+    this.#serving = false;
+  }
+
+  #take(nowMs: number): boolean {
+    return this.#bucket.take(nowMs) || this.#lender?.lend(nowMs) === true;
+  }
+
+  /** At least a millisecond where the lender has a surplus that it does not lend, because calls of its own wait. */
+  #msUntilToken(nowMs: number): number {
+    const ownMs = this.#bucket.msUntil(1, nowMs);
+    return this.#lender === null ? ownMs : Math.min(ownMs, Math.max(1, this.#lender.#bucket.msUntilSurplus(nowMs)));
+  }
+
+  /** Gives a token of the upper half of its bucket to another budget, while no call of its own waits. */
+  lend(nowMs: number): boolean {
+    return this.#line.size === 0 && this.#bucket.takeSurplus(nowMs);
+  }
+
+  /** The error of a call for which there is no room. */
+  noRoom({ service }: UpstreamRequest): RateLimitedError {
+    return new RateLimitedError({
+      message: 'More calls to the platform are waiting for this sandbox than its budget lets through.',
+      upstream: unanswered(service),
+      retryAfterMs: this.#bucket.msUntil(this.#line.size + 1, this.#nowMs()),
+    });
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.now().getTime();
+  }
+}
