@@ -145,6 +145,17 @@ describe('a token', () => {
     await authenticate(await sign({ nbf: nowSeconds + 29 }));
   });
 
+  it('may have 16,384 characters', async () => {
+    const ofLength = async (length: number): Promise<string> => {
+      const [header = '', , signature = ''] = (await sign()).split('.');
+      const payload = 'a'.repeat(length - header.length - signature.length - 2);
+      return `${header}.${payload}.${signature}`;
+    };
+    await expect(authenticate(await ofLength(16_384))).rejects.toThrow('is not valid');
+    await expect(authenticate(await ofLength(16_385))).rejects.toThrow('must hold a bearer token');
+    expect(rejected).toEqual(['signature', 'too long']);
+  });
+
   it('that nobody can check is not the caller’s fault', async () => {
     const unreadable = async () => {
       throw new UpstreamUnreachableError({ message: 'No keys.' });
