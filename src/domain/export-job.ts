@@ -18,12 +18,12 @@ export interface ExportJob extends ReadingTimes {
   /** What the platform said, letter by letter. */
   readonly rawStatus: string;
   readonly jobType: JobType;
-  /** Dotted XDM paths; null means every field. */
+  /** Dotted XDM paths. Null means every field, or that the platform did not report the fields. */
   readonly fields: readonly string[] | null;
   readonly schemaName: string | null;
   readonly mergePolicy: MergePolicyRef | null;
   readonly filter: ExportFilter | null;
-  /** Null means that events are not exported. */
+  /** Null means that events are not exported, or that the platform did not report the selection. */
   readonly eventList: EventListSelection | null;
   readonly destination: ExportDestination;
   readonly metrics: ExportMetrics;

@@ -5,7 +5,7 @@ import { isPlainText } from '../upstream/catalog-query.ts';
 import type { BatchesApi, FilesApi } from '../upstream/platform-api.ts';
 import { catalogList } from './catalog-list.ts';
 import { type Connection, conditions, readConnection } from './connection.ts';
-import { isCount } from './cursor.ts';
+import { isCount, isPageSize } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 export interface BatchConnectionOptions {
@@ -91,8 +91,7 @@ export function readFiles(
     },
     reportsEnd: true,
     encodePlace: ({ entry, limit }) => [entry, ...(limit === null ? [] : [limit])],
-    decodePlace: ([entry, limit]) =>
-      isCount(entry) && isCount(limit) && limit >= 1 && limit <= 100 ? { entry, limit } : null,
+    decodePlace: ([entry, limit = null]) => (isCount(entry) && isPageSize(limit) ? { entry, limit } : null),
   };
   return readConnection(list, { first, after });
 }

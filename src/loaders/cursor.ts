@@ -37,6 +37,10 @@ const maxCursorLength = 8_192;
 export const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
+/** Whether a part of a position is the size of a page; null if none was chosen yet. */
+export const isPageSize = (value: unknown): value is number | null =>
+  value === null || (isCount(value) && value >= 1 && value <= 100);
+
 /** Whether a part of a position is a list of at most `maximum` texts. */
 export const isTextList = (value: unknown, maximum: number): value is readonly string[] =>
   Array.isArray(value) && value.length <= maximum && value.every((text) => typeof text === 'string');

@@ -1,5 +1,5 @@
 import type { ListOrder } from '../upstream/list-order.ts';
-import { isCount } from './cursor.ts';
+import { isCount, isPageSize } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 /** A page of a list that the platform pages by number. */
@@ -39,6 +39,5 @@ export const numberedList = <Node>({
   },
   reportsEnd: true,
   encodePlace: ({ start, limit }) => [start, ...(limit === null ? [] : [limit])],
-  decodePlace: ([start, limit]) =>
-    isCount(start) && isCount(limit) && limit >= 1 && limit <= 100 ? { start, limit } : null,
+  decodePlace: ([start, limit = null]) => (isCount(start) && isPageSize(limit) ? { start, limit } : null),
 });

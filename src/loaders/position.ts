@@ -18,8 +18,12 @@ export interface Position<Place> {
   readonly ties: number;
   /** Whether the platform has kept the requested order so far. */
   readonly isOrdered: boolean;
+  /** Whether the list is read from its head a second time, because rows may have been missed. */
+  readonly isSecondPass: boolean;
   /** Whether more rows were returned than `returned` names. */
   readonly hasMore: boolean;
+  /** Rows of the whole list at the beginning of the walk; null if the platform reports no count. */
+  readonly total: number | null;
   /** Mark of the last row that was read, returned or not. Empty before the first row. */
   readonly last: string;
   /** Marks of the rows that were returned last, the newest at the end. */
@@ -37,11 +41,11 @@ export function encodePosition<Place>(
   list: Pick<UpstreamList<unknown, Place>, 'name' | 'encodePlace'>,
   position: Position<Place>,
 ): string {
-  const { place, index, key, ties, isOrdered, hasMore, last, returned } = position;
-  const flags = (isOrdered ? 1 : 0) + (hasMore ? 2 : 0);
+  const { place, index, key, ties, isOrdered, hasMore, isSecondPass, total, last, returned } = position;
+  const flags = (isOrdered ? 1 : 0) + (hasMore ? 2 : 0) + (isSecondPass ? 4 : 0);
   // The last row that was read is usually the last one that was returned.
   const tail = returned.at(-1) === last ? '' : last;
-  return encodeCursor(list.name, [list.encodePlace(place), index, key ?? '', ties, flags, tail, returned]);
+  return encodeCursor(list.name, [list.encodePlace(place), index, key ?? '', ties, flags, tail, returned, total ?? '']);
 }
 
 /** @throws {InvalidInputError} `cursor` is not a cursor of this list in this order */
@@ -49,10 +53,11 @@ export function decodePosition<Place>(
   list: Pick<UpstreamList<unknown, Place>, 'name' | 'decodePlace'>,
   cursor: string,
 ): Position<Place> {
-  const [parts, index, key, ties, flags, tail, returned] = decodeCursor(list.name, cursor);
+  const [parts, index, key, ties, flags, tail, returned, total] = decodeCursor(list.name, cursor);
   const place = Array.isArray(parts) ? list.decodePlace(parts) : null;
   if (place === null || !isCount(index) || !isCount(ties) || !isCount(flags)) throw badCursor();
   if (key !== '' && !(isCount(key) && key <= lastMomentMs)) throw badCursor();
+  if (total !== '' && !isCount(total)) throw badCursor();
   if (typeof tail !== 'string' || tail.length > markLength || !isTextList(returned, maxNamed)) throw badCursor();
   return {
     place,
@@ -61,6 +66,8 @@ export function decodePosition<Place>(
     ties,
     isOrdered: (flags & 1) !== 0,
     hasMore: (flags & 2) !== 0,
+    isSecondPass: (flags & 4) !== 0,
+    total: total === '' ? null : total,
     last: tail === '' ? (returned.at(-1) ?? '') : tail,
     returned,
   };

@@ -1,5 +1,6 @@
 import { compareKeys, isInOrder } from '../upstream/list-order.ts';
-import { decodePosition, encodePosition, markOf, maxNamed } from './position.ts';
+import { decodePosition, encodePosition, markOf, maxNamed, type Position } from './position.ts';
+import { ReturnedRows } from './returned-rows.ts';
 import type { UpstreamList, UpstreamPage } from './upstream-list.ts';
 
 /** A row that was not returned before. */
@@ -7,7 +8,7 @@ export interface FoundRow<Node, Place> {
   readonly node: Node;
   readonly id: string;
   /** Position from which a walk continues behind this row. */
-  readonly behind: { readonly place: Place; readonly index: number };
+  readonly behind: Pick<Position<Place>, 'place' | 'index' | 'isSecondPass'>;
 }
 
 /** The last row that was read, or another returned row, on a page. */
@@ -40,16 +41,9 @@ const maxEqualPages = 10;
  */
 export class RowWalk<Node, Place> {
   readonly #list: UpstreamList<Node, Place>;
-  /** Ranks of the returned rows that the client's cursor names, by their marks. */
-  readonly #marks: ReadonlyMap<string, number>;
-  readonly #marked: readonly string[];
-  readonly #cursorHasMore: boolean;
+  readonly #returned: ReturnedRows;
   /** Rows that this request has met, so that none counts twice. */
   readonly #seen = new Set<string>();
-  readonly #taken: string[] = [];
-  /** Marks of the rows in `#taken`, as far as they were needed. */
-  readonly #takenMarks: string[] = [];
-  readonly #ranks = new Map<string, number>();
   readonly #visited = new Set<string>();
   /** Rows that stand before the position although they are not known: new ones, or misplaced ones. */
   #held: FoundRow<Node, Place>[] = [];
@@ -68,21 +62,28 @@ export class RowWalk<Node, Place> {
   #equalPages = 0;
   /** Whether rows are read that are not returned. */
   #scans: boolean;
+  /** Rows of the whole list at the beginning of the walk. */
+  #firstTotal: number | null;
+  /** Whether the list is read from its head again. */
+  #isSecondPass: boolean;
+  /** Whether all pages of this request follow the head of the list. */
+  readonly #beginsAtHead: boolean;
 
   /** @throws {InvalidInputError} `after` is not a cursor of this list in this order */
   constructor(list: UpstreamList<Node, Place>, after: string | null, { scans }: { readonly scans: boolean }) {
     const cursor = after === null ? null : decodePosition(list, after);
     this.#list = list;
     this.#scans = scans;
-    this.#marked = cursor?.returned ?? [];
-    this.#marks = new Map(this.#marked.map((mark, rank) => [mark, rank]));
-    this.#cursorHasMore = cursor?.hasMore ?? false;
+    this.#returned = new ReturnedRows(cursor ?? { returned: [], hasMore: false });
     this.#place = cursor?.place ?? list.start;
     this.#index = cursor?.index ?? 0;
     this.#key = cursor?.key ?? null;
     this.#ties = cursor?.ties ?? 0;
     this.#isOrdered = cursor?.isOrdered ?? true;
     this.#lastMark = cursor?.last ?? '';
+    this.#firstTotal = cursor?.total ?? null;
+    this.#beginsAtHead = cursor === null;
+    this.#isSecondPass = cursor?.isSecondPass ?? false;
   }
 
   /** Whether the list has no further row. */
@@ -127,7 +128,8 @@ export class RowWalk<Node, Place> {
     const next = this.#nextOf(page);
     if (next === null) {
       found.push(...this.#release());
-      this.#hasEnded = true;
+      if (this.#lacksRows(page, found.length)) this.#beginSecondPass();
+      else this.#hasEnded = true;
     } else {
       this.#place = next;
       this.#index = 0;
@@ -144,43 +146,33 @@ export class RowWalk<Node, Place> {
   /** Returns a row to the client; the result encodes the cursor behind it. */
   take({ node, id, behind }: FoundRow<Node, Place>): EncodeCursor {
     this.#advance(node, id);
-    this.#ranks.set(id, this.#marked.length + this.#taken.length);
-    this.#taken.push(id);
+    this.#returned.add(id);
     return this.#cursorAt(behind);
   }
 
   /** Encodes the cursor behind the last page that was read. */
   cursorHere(): string | null {
     if (this.#pagesRead === 0) return null;
-    return this.#cursorAt({ place: this.#place, index: this.#index })({ isEnd: true });
+    return this.#cursorAt({ place: this.#place, index: this.#index, isSecondPass: this.#isSecondPass })({
+      isEnd: true,
+    });
   }
 
-  #cursorAt({ place, index }: FoundRow<Node, Place>['behind']): EncodeCursor {
-    const [key, ties, isOrdered, count] = [this.#key, this.#ties, this.#isOrdered, this.#taken.length];
+  #cursorAt({ place, index, isSecondPass }: FoundRow<Node, Place>['behind']): EncodeCursor {
+    const [key, ties, isOrdered] = [this.#key, this.#ties, this.#isOrdered];
+    const { count } = this.#returned;
     const [lastId, lastMark] = [this.#lastId, this.#lastMark];
     return ({ isEnd }) => {
       const named = isEnd || !isOrdered || this.#list.order === undefined ? maxNamed : fewNamed;
-      const total = this.#marked.length + count;
-      const returned = Array.from({ length: Math.min(named, total) }, (_, back) => this.#markAt(total - 1 - back));
-      const hasMore = this.#cursorHasMore || total > named;
       const last = lastId === null ? lastMark : markOf(lastId);
-      const position = { place, index, key, ties, isOrdered, hasMore, last, returned: returned.reverse() };
-      return encodePosition(this.#list, position);
+      const known = { key, ties, isOrdered, last, total: this.#firstTotal, ...this.#returned.upTo(count, named) };
+      return encodePosition(this.#list, { place, index, isSecondPass, ...known });
     };
-  }
-
-  /** Mark of the row that was returned after so many others, computed once. */
-  #markAt(rank: number): string {
-    const marked = this.#marked[rank];
-    if (marked !== undefined) return marked;
-    const index = rank - this.#marked.length;
-    const mark = this.#takenMarks[index] ?? markOf(this.#taken[index] ?? '');
-    this.#takenMarks[index] = mark;
-    return mark;
   }
 
   async #read(wanted: number, maxPages: number): Promise<UpstreamPage<Node, Place>> {
     const { before, reportsEnd } = this.#list;
+    if (this.#isSecondPass) return this.#call(this.#place, maxLimit);
     // One row beyond those that are wanted shows whether there is more, if the platform does not report it.
     const rows = wanted + (reportsEnd ? 0 : 1);
     const hasBegun = this.#lastId !== null || this.#lastMark !== '';
@@ -197,6 +189,7 @@ export class RowWalk<Node, Place> {
     this.#pagesRead += 1;
     const page = await this.#list.read(place, Math.min(limit, maxLimit));
     this.#total ??= page.total;
+    this.#firstTotal ??= page.total;
     return page;
   }
 
@@ -206,12 +199,34 @@ export class RowWalk<Node, Place> {
     if (this.isOrdered && this.#key !== null && atTime !== undefined)
       return atTime(new Date(this.#key), Math.max(0, this.#ties - maxNamed));
     // A scan would not get beyond the rows that it had passed.
-    return anchor.index >= 0 || this.#hasMore || this.#scans ? null : start;
+    return anchor.index >= 0 || this.#returned.hasMore || this.#scans ? null : start;
   }
 
   /** Whether a page holds no row that was returned, unless the platform repeats it or rows were added to the list. */
   get #beginsBehind(): boolean {
-    return this.#index === 0 && this.#list.before === undefined && !this.#hasMore && !this.#scans;
+    return this.#index === 0 && this.#list.before === undefined && !this.#returned.hasMore && !this.#scans;
+  }
+
+  /**
+   * Whether a walk that has come to the end of its list may have missed rows, because the platform does not keep an order,
+   * or because it reports more rows than were returned. Rows that were added change that number, and are not missed.
+   */
+  #lacksRows({ total }: UpstreamPage<Node, Place>, found: number): boolean {
+    const isOnePage = this.#beginsAtHead && this.#pagesRead === 1;
+    if (isOnePage || this.#isSecondPass || this.#scans || this.#returned.hasMore) return false;
+    const returned = this.#returned.count + found;
+    const isShort = total !== null && total === this.#firstTotal && total > returned;
+    return isShort || (this.#list.order !== undefined && !this.#isOrdered);
+  }
+
+  /** Reads the list from its head again. All returned rows are known, so that only those appear that were missed. */
+  #beginSecondPass(): void {
+    this.#isSecondPass = true;
+    this.#isOrdered = false;
+    this.#place = this.#list.start;
+    this.#index = 0;
+    this.#visited.clear();
+    this.#equalPages = 0;
   }
 
   /** Place of the next page; null if there is none, or if the platform leads in a circle. */
@@ -229,19 +244,20 @@ export class RowWalk<Node, Place> {
   #behind(page: UpstreamPage<Node, Place>, index: number): FoundRow<Node, Place>['behind'] {
     const { order, behind } = this.#list;
     const { place, rows, next } = page;
-    if (index === rows.length - 1 && next !== null) return { place: next, index: 0 };
+    const isSecondPass = this.#isSecondPass;
+    if (index === rows.length - 1 && next !== null) return { place: next, index: 0, isSecondPass };
     // Rows without an order, or of one time, may stand in another order when the page is read again.
     const [row, following] = [rows[index], rows[index + 1]].map((node) => node && order?.keyOf(node)?.getTime());
     if (behind === undefined || !this.isOrdered || row === undefined || row === following)
-      return { place, index: index + 1 };
-    return { place: behind(page, index + 1), index: 0 };
+      return { place, index: index + 1, isSecondPass };
+    return { place: behind(page, index + 1), index: 0, isSecondPass };
   }
 
   /** Classifies an unknown row of a page by its place in the list. */
   #standing(key: number | null, index: number, anchor: Anchor): 'new' | 'misplaced' | 'held' | 'returned' {
     const { order } = this.#list;
     if (order === undefined || !this.#isOrdered) {
-      if (!this.#hasMore) return 'new';
+      if (!this.#returned.hasMore) return 'new';
       return index < (anchor.index < 0 ? this.#index : anchor.index) ? 'returned' : 'new';
     }
     if (key === null || this.#key === null) return 'new';
@@ -250,9 +266,9 @@ export class RowWalk<Node, Place> {
       // All rows of a page that is read again were returned up to the position; others have been added since.
       if (this.#index > 0) return 'returned';
       if (anchor.index >= 0) return index < anchor.index && !this.#beginsBehind ? 'returned' : 'misplaced';
-      return this.#hasMore || this.#scans ? 'held' : 'misplaced';
+      return this.#returned.hasMore || this.#scans ? 'held' : 'misplaced';
     }
-    const areUnnamed = this.#hasMore && this.#ties > maxNamed;
+    const areUnnamed = this.#returned.hasMore && this.#ties > maxNamed;
     return comparison === 0 && areUnnamed && index < anchor.index ? 'returned' : 'new';
   }
 
@@ -272,12 +288,8 @@ export class RowWalk<Node, Place> {
     this.#lastId = id;
   }
 
-  get #hasMore(): boolean {
-    return this.#cursorHasMore || this.#marked.length + this.#taken.length > maxNamed;
-  }
-
   #isKnown(id: string): boolean {
-    return this.#seen.has(id) || (this.#marks.size > 0 && this.#marks.has(markOf(id)));
+    return this.#seen.has(id) || this.#returned.rankOf(id) >= 0;
   }
 
   #anchorIn(rows: readonly Node[]): Anchor {
@@ -286,7 +298,7 @@ export class RowWalk<Node, Place> {
     for (const [index, node] of rows.entries()) {
       const id = idOf(node);
       if (this.#isLast(id)) return { index, isLast: true };
-      const rank = this.#rankOf(id);
+      const rank = this.#returned.rankOf(id);
       if (rank > highest) [anchor, highest] = [index, rank];
     }
     return { index: anchor, isLast: false };
@@ -294,9 +306,5 @@ export class RowWalk<Node, Place> {
 
   #isLast(id: string): boolean {
     return this.#lastId === null ? this.#lastMark !== '' && markOf(id) === this.#lastMark : id === this.#lastId;
-  }
-
-  #rankOf(id: string): number {
-    return this.#ranks.get(id) ?? (this.#marks.size === 0 ? -1 : (this.#marks.get(markOf(id)) ?? -1));
   }
 }

@@ -15,7 +15,7 @@ import type {
   SegmentJobsApi,
 } from '../upstream/segmentation-api.ts';
 import { type Connection, conditions, readConnection } from './connection.ts';
-import { badCursor, decodeCursor, encodeCursor, isCount } from './cursor.ts';
+import { badCursor, decodeCursor, encodeCursor, isCount, isPageSize } from './cursor.ts';
 import { numberedList } from './numbered-list.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
@@ -145,8 +145,7 @@ export function readMergePolicies(
     },
     reportsEnd: true,
     encodePlace: ({ start, limit }) => [start, ...(limit === null ? [] : [limit])],
-    decodePlace: ([start, limit]) =>
-      typeof start === 'string' && isCount(limit) && limit >= 1 && limit <= 100 ? { start, limit } : null,
+    decodePlace: ([start, limit = null]) => (typeof start === 'string' && isPageSize(limit) ? { start, limit } : null),
   };
   return readConnection(list, { first, after });
 }

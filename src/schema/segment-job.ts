@@ -130,10 +130,11 @@ SegmentJobRef.implement({
 registerNode('SegmentJob', (id, ctx) => ctx.loaders.segmentJob.load(platformId<SegmentJobId>(id)));
 
 export const SegmentJobFilterInput = builder.inputType('SegmentJobFilter', {
-  description: 'Which segment jobs. All conditions must hold.',
+  description:
+    'Conditions on segment jobs; all of them must hold. For several statuses the gateway reads the list, up to 1,000 jobs for one page.',
   fields: (t) => ({
-    statuses: t.field({ type: [SegmentJobStatusRef], description: 'In one of these.' }),
-    segmentId: t.id({ description: 'Evaluating this segment.' }),
+    statuses: t.field({ type: [SegmentJobStatusRef], description: 'One of these statuses.' }),
+    segmentId: t.id({ description: 'Jobs that evaluate this segment. Global id or platform id.' }),
   }),
 });
 

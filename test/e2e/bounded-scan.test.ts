@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../support/gateway.ts';
-import { type LongPlatform, rareDataset, rareEvery, startLongPlatform } from '../support/long-platform.ts';
+import {
+  failedExportJob,
+  type LongPlatform,
+  rareDataset,
+  rareEvery,
+  startLongPlatform,
+} from '../support/long-platform.ts';
 import { everyPage } from './gateway-reading.ts';
 import {
   type ExportJobFilter,
@@ -76,6 +82,17 @@ describe('a filter that the platform does not have, over more jobs than one requ
     const { pages, calls } = await scan(platform, gateway, { first: 100, filter: { createdAfter } });
     expect(pages.flat()).toEqual(Array.from({ length: 250 }, (_, index) => 2_550 - index));
     expect(calls.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(Math.ceil(250 / pageSize) * 2);
+  });
+
+  it.each<{ filter: ExportJobFilter; found: readonly number[] }>([
+    { filter: { statuses: ['FAILED'] }, found: [failedExportJob] },
+    { filter: { createdBefore: '2026-01-01T00:00:04Z' }, found: [3, 2, 1] },
+    { filter: { createdBefore: '2026-01-01T00:00:10Z', statuses: ['FAILED'] }, found: [failedExportJob] },
+    { filter: { createdBefore: '2026-01-01T00:20:00Z', createdAfter: '2026-01-01T00:19:57Z' }, found: [1199, 1198] },
+  ])('costs one call where the platform or the order can apply it: $filter', async ({ filter, found }) => {
+    await using platform = await startLongPlatform({ exportJobs: 3_000 });
+    await using gateway = await startGateway({ platform });
+    expect(await scan(platform, gateway, { first: 20, filter })).toEqual({ pages: [found], calls: [1] });
   });
 
   it.each([0, 150])(

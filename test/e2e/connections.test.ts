@@ -217,6 +217,30 @@ describe('filters', () => {
     expect(idsOf((await listJobs({ segmentId })).jobs)).toEqual(idsOf(ofSegment));
   });
 
+  it('give the jobs that changed after a time, and those of a merge policy', async () => {
+    const document = `query ($filter: ExportJobFilter) {
+      exportJobs(first: 100, filter: $filter) { nodes { id updatedAt mergePolicy { platformId } } }
+    }`;
+    interface Job {
+      readonly id: string;
+      readonly updatedAt: string;
+      readonly mergePolicy: { readonly platformId: string } | null;
+    }
+    const read = async (filter: object): Promise<readonly Job[]> => {
+      const { data, errors } = await gateway.send(document, { filter });
+      expect(errors).toEqual([]);
+      // The document asks for this form.
+      return (data as { exportJobs: { nodes: readonly Job[] } }).exportJobs.nodes;
+    };
+    const all = await read({});
+    const updatedAfter = all.map(({ updatedAt }) => updatedAt).toSorted()[40] ?? '';
+    expect(await read({ updatedAfter })).toEqual(all.filter(({ updatedAt }) => updatedAt > updatedAfter));
+    const policy = all.find(({ mergePolicy }) => mergePolicy !== null)?.mergePolicy?.platformId ?? '';
+    const ofPolicy = all.filter(({ mergePolicy }) => mergePolicy?.platformId === policy);
+    for (const mergePolicyId of [policy, `MergePolicy:${policy}`])
+      expect(await read({ mergePolicyId })).toEqual(ofPolicy);
+  });
+
   it('must all hold', async () => {
     const { jobs: all } = await listJobs();
     const filter = {
@@ -238,6 +262,15 @@ describe('filters', () => {
       idsOf((await listDatasets({ first: 2, filter })).datasets);
     expect(await having({ name: one?.name ?? '' })).toEqual([one?.id]);
     expect(await having({ name: 'no such name' })).toEqual([]);
+    const part = one?.name?.slice(2) ?? '';
+    // To the platform these are patterns, lists and a negation.
+    for (const name of [`*${part}`, `${one?.name},x`, '!x', '*', ` ${one?.name}`])
+      expect(await having({ name })).toEqual([]);
+    expect(await having({ nameContains: part.toUpperCase() })).toEqual(
+      idsOf(all.filter(({ name }) => name?.toUpperCase().includes(part.toUpperCase()))),
+    );
+    expect(await having({ nameContains: '*' })).toEqual([]);
+    expect(await having({ createdBefore: one?.createdAt ?? '' })).toEqual(idsOf(all.slice(3)));
     const schemaId = all.find(({ platformId }) => platformId === profileDataset)?.schemaRef?.id ?? '';
     expect(await having({ schemaId })).toEqual(idsOf(all.filter(({ schemaRef }) => schemaRef?.id === schemaId)));
     const createdAfter = one?.createdAt ?? '';

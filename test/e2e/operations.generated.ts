@@ -315,11 +315,11 @@ export type SegmentDefinitionOrderField =
   /** Time of the last change. */
   | 'UPDATED_AT';
 
-/** Which segment jobs. All conditions must hold. */
+/** Conditions on segment jobs; all of them must hold. For several statuses the gateway reads the list, up to 1,000 jobs for one page. */
 export type SegmentJobFilter = {
-  /** Evaluating this segment. */
+  /** Jobs that evaluate this segment. Global id or platform id. */
   segmentId?: string | number | null | undefined;
-  /** In one of these. */
+  /** One of these statuses. */
   statuses?: Array<SegmentJobStatus> | null | undefined;
 };
 

@@ -22,10 +22,13 @@ export const rareEvery = 400;
 const firstCreated = Date.parse('2026-01-01T00:00:00Z');
 const createdAt = (number: number): number => firstCreated + number * 1_000;
 
+/** The one export job that has failed. */
+export const failedExportJob = 7;
+
 const exportJob = (id: number) => ({
   id,
   jobType: 'BATCH',
-  status: 'SUCCEEDED',
+  status: id === failedExportJob ? 'FAILED' : 'SUCCEEDED',
   schema: { name: '_xdm.context.profile' },
   destination: { datasetId: id % rareEvery === 0 ? rareDataset : 'common', batchId: `batch-${id}` },
   metrics: {},
@@ -54,10 +57,15 @@ export async function startLongPlatform(options: LongPlatformOptions = {}): Prom
   /** By the cursor of the export jobs: creation time and id of the last one given. */
   const listExportJobs = (query: URLSearchParams) => {
     const limit = Math.min(Number(query.get('limit')), maxLimit);
-    const before = Number(query.get('offset')?.split('_')[1] ?? exportJobs + 1);
-    const records = descending(before - 1, limit).map(exportJob);
+    const [ms, id] = (query.get('offset') ?? `${createdAt(exportJobs + 1)}_0`).split('_').map(Number);
+    const status = query.get('status');
+    const found = descending(exportJobs, exportJobs)
+      .map(exportJob)
+      .filter((job) => job.creationTime < (ms ?? 0) || (job.creationTime === ms && job.id < (id ?? 0)))
+      .filter((job) => status === null || job.status === status);
+    const records = found.slice(0, limit);
     const last = records.at(-1);
-    const more = last !== undefined && last.id > 1;
+    const more = last !== undefined && found.length > limit;
     return {
       records,
       page: { pageSize: records.length },

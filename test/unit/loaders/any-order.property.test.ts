@@ -32,6 +32,34 @@ function shuffling(seed: number): Arrange {
       .map(({ each }) => each);
 }
 
+const withTotal = unrulyLists.filter(([name]) => /^(?:segment|merge)/.test(name) && !name.includes('filters'));
+
+describe.each(withTotal)('a walk over %s, of which the platform reports the number', (_, make) => {
+  it('returns every row once although all of them are in another order for each page', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(row, { maxLength: 60, selector: (each) => each.id }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.nat(),
+        async (original, first, seed) => {
+          const list = make();
+          const shuffle = shuffling(seed);
+          list.rows = original.map(withTime);
+          const { ids } = await walk(
+            (after) => list.read(first, after),
+            list.idOf,
+            () => {
+              list.rows = [...shuffle(list.rows)];
+            },
+          );
+          expect(ids.toSorted()).toEqual(original.map((each) => each.id).toSorted());
+        },
+      ),
+      { numRuns: 80 },
+    );
+  });
+});
+
 const withTime = (each: UnrulyRow): UnrulyRow => ({ ...each, key: each.key ?? 1 });
 
 describe.each(unrulyLists)('a walk over %s, in whatever order the platform returns them', (_, make) => {

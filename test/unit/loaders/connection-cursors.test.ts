@@ -61,7 +61,7 @@ describe('a cursor', () => {
     mergePolicies: ['b', 20],
   };
   const cursorOf = (list: string, place: readonly (string | number)[] = places[list] ?? []) =>
-    encodeCursor(list, [place, 0, 1, 1, 1, '', ['row']]);
+    encodeCursor(list, [place, 0, 1, 1, 1, '', ['row'], '']);
 
   it.each(Object.keys(connections))('of %s is refused by every other connection', async (list) => {
     for (const [other, read] of Object.entries(connections)) {
@@ -83,7 +83,7 @@ describe('a cursor', () => {
       fc.string({ unit: codeUnit }),
       fc.jsonValue().map((value) => Buffer.from(JSON.stringify(value)).toString('base64url')),
       fc
-        .tuple(fc.constantFrom(...Object.keys(connections)), fc.array(part, { maxLength: 7 }))
+        .tuple(fc.constantFrom(...Object.keys(connections)), fc.array(part, { maxLength: 8 }))
         .map(([list, position]) => encodeCursor(list, position)),
     );
     await fc.assert(

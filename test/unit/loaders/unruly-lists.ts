@@ -162,7 +162,7 @@ const segmentJobs = (
         {
           list: async ({ start = 0, limit }) => {
             const { page, next } = numbered(list, numbering, start, limit);
-            return { jobs: page.map(({ id, key }) => segmentJob(id, key ?? 0)), next, total: null };
+            return { jobs: page.map(({ id, key }) => segmentJob(id, key ?? 0)), next, total: list.rows.length };
           },
         },
         { first, after, orderBy, filter: statuses === undefined ? null : { statuses } },
@@ -178,7 +178,7 @@ const segmentDefinitions = (numbering: Numbering) =>
           list: async ({ page: start = 0, limit }) => {
             const { page, next } = numbered(list, numbering, start, limit);
             const definitions = page.map(({ id, key }) => segmentDefinition(id, { createdAt: time(key) }));
-            return { definitions, next, total: null };
+            return { definitions, next, total: list.rows.length };
           },
         },
         { first, after, filter: null, orderBy: null },
@@ -194,7 +194,7 @@ const mergePolicies = unruly((list, first, after) =>
         return {
           policies: page.map(({ id }) => mergePolicy(id)),
           next: hasNext ? String(Number(start) + limit) : null,
-          total: null,
+          total: list.rows.length,
         };
       },
     },

@@ -1,0 +1,51 @@
+import { markOf, maxNamed, type Position } from './position.ts';
+
+/** The rows that a client has received: those that its cursor names, and those of this request. */
+export class ReturnedRows {
+  /** Marks of the rows that the cursor names, then those of this request as far as they were needed. */
+  readonly #marks: string[];
+  /** Ranks of the rows that the cursor names, by mark. */
+  readonly #named: ReadonlyMap<string, number>;
+  readonly #cursorHasMore: boolean;
+  readonly #ids: string[] = [];
+  /** Ranks of the rows of this request, by id. */
+  readonly #ranks = new Map<string, number>();
+
+  constructor({ returned, hasMore }: Pick<Position<unknown>, 'returned' | 'hasMore'>) {
+    this.#marks = [...returned];
+    this.#named = new Map(returned.map((mark, rank) => [mark, rank]));
+    this.#cursorHasMore = hasMore;
+  }
+
+  /** Rows that are known here. */
+  get count(): number {
+    return this.#named.size + this.#ids.length;
+  }
+
+  /** Whether more rows were returned than a cursor names. */
+  get hasMore(): boolean {
+    return this.#cursorHasMore || this.count > maxNamed;
+  }
+
+  add(id: string): void {
+    this.#ranks.set(id, this.count);
+    this.#ids.push(id);
+  }
+
+  /** How many known rows were returned before this one; -1 if it is not known. */
+  rankOf(id: string): number {
+    return this.#ranks.get(id) ?? (this.#named.size === 0 ? -1 : (this.#named.get(markOf(id)) ?? -1));
+  }
+
+  /** Marks of the last `named` of the first `count` known rows, the newest at the end, and whether there are more. */
+  upTo(count: number, named: number): Pick<Position<unknown>, 'returned' | 'hasMore'> {
+    const first = Math.max(0, count - named);
+    const returned = Array.from({ length: count - first }, (_, index) => this.#markAt(first + index));
+    return { returned, hasMore: this.#cursorHasMore || first > 0 };
+  }
+
+  #markAt(rank: number): string {
+    this.#marks[rank] ??= markOf(this.#ids[rank - this.#named.size] ?? '');
+    return this.#marks[rank];
+  }
+}
