@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
 import { type Dataset, type NewDataset, unionProfileSchema } from '../domain/dataset.ts';
+import { type DatasetId, platformId } from '../domain/ids.ts';
 import { readAfterWrite } from './after-write.ts';
 import { builder } from './builder.ts';
+import { createOnce, idempotencyKeyInput } from './idempotency.ts';
 import { distinct, listInput, nonEmpty, nullable, optional, textInput, uriInput } from './input.ts';
 
 const schemaContentType = 'application/vnd.adobe.xed+json;version=1';
@@ -32,6 +34,10 @@ export const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
     schemaRef: t.field({ type: SchemaRefInput, description: 'The union profile schema by default.' }),
     fileFormat: t.string({ description: '`parquet` by default.' }),
     tags: t.field({ type: [TagInput], description: 'Tags, each name once.' }),
+    idempotencyKey: t.string({
+      description:
+        'The same key with the same input returns the first dataset and creates nothing, for 24 hours. At most 200 characters.',
+    }),
   }),
 });
 
@@ -46,13 +52,29 @@ export const createDatasetInput = z.object({
       maximum: 100,
     }).superRefine(distinct(({ name }) => name, ['name'])),
   ),
+  idempotencyKey: idempotencyKeyInput,
 });
 
+type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'clock' | 'once'>;
+type CreateDataset = z.output<typeof createDatasetInput>;
+
+/** Creates a dataset, or returns the dataset that the same idempotency key created before. */
+export async function createDataset(ctx: WriteContext, { idempotencyKey, ...input }: CreateDataset): Promise<Dataset> {
+  const { created } = await createOnce(ctx, {
+    operation: 'createDataset',
+    key: idempotencyKey,
+    input,
+    create: async (starting) => {
+      await starting();
+      return await createAndRead(ctx, input);
+    },
+    find: (id) => ctx.loaders.dataset.load(platformId<DatasetId>(id)),
+  });
+  return created;
+}
+
 /** Creates the dataset and reads it, because the platform's response to a create contains the id alone. */
-export async function createDataset(
-  ctx: Pick<GatewayContext, 'writes' | 'loaders' | 'clock'>,
-  input: z.output<typeof createDatasetInput>,
-): Promise<Dataset> {
+async function createAndRead(ctx: WriteContext, input: Omit<CreateDataset, 'idempotencyKey'>): Promise<Dataset> {
   const dataset: NewDataset = {
     name: input.name,
     description: input.description,

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { GatewayContext } from '../context/context.ts';
+import { unionProfileSchema } from '../domain/dataset.ts';
 import { type ExportJob, type NewExportJob, segmentMembershipStatuses } from '../domain/export-job.ts';
 import { type DatasetId, type ExportJobId, type MergePolicyId, platformId, type SegmentId } from '../domain/ids.ts';
-import { ConflictError, GatewayError, InvalidInputError, mayHaveHappened } from '../errors.ts';
+import { ConflictError, InvalidInputError, mayHaveHappened, OutcomeUnknownError } from '../errors.ts';
 import { builder } from './builder.ts';
+import { datasetCheck, mergePolicyCheck, runChecks, segmentsCheck } from './create-checks.ts';
 import { CreateDatasetInput, createDataset, createDatasetInput } from './create-dataset.ts';
 import { mutationErrors } from './errors.ts';
 import { idInput } from './global-id.ts';
@@ -111,7 +113,12 @@ const CreateExportJobInput = builder.inputType('CreateExportJobInput', {
     schemaName: t.string({ description: '`_xdm.context.profile` by default.' }),
     evaluateSegments: t.boolean({ description: 'Run segmentation as part of the export; false by default.' }),
     idempotencyKey: t.string({
-      description: 'The same key with the same input answers with the first job and creates nothing.',
+      description:
+        'The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters.',
+    }),
+    skipChecks: t.boolean({
+      description:
+        'True sends the create without checks. By default the gateway checks that the dataset is on the union profile schema, and that the merge policy and the first 100 segments exist: one call for each of the three that the input names. A check that the platform does not allow or cannot answer does not stop the create.',
     }),
   }),
 });
@@ -189,8 +196,9 @@ const createExportJobInput = z.object({
   schemaName: nullable(nonEmpty(200)),
   evaluateSegments: nullable(z.boolean()),
   idempotencyKey: idempotencyKeyInput,
+  skipChecks: nullable(z.boolean()),
 });
-type CreateExportJob = Omit<z.output<typeof createExportJobInput>, 'idempotencyKey'>;
+type CreateExportJob = Omit<z.output<typeof createExportJobInput>, 'idempotencyKey' | 'skipChecks'>;
 
 const CreateExportJobPayload = builder
   .objectRef<{ readonly created: ExportJob; readonly replayed: boolean }>('CreateExportJobPayload')
@@ -206,26 +214,55 @@ const CreateExportJobPayload = builder
 
 builder.mutationField('createExportJob', (t) =>
   t.field({
-    extensions: { upstreamCalls: 'each' },
+    extensions: { upstreamCalls: 'each', readsOf: { Dataset: ['schemaRef'] } },
     type: CreateExportJobPayload,
     nullable: true,
     description: 'Starts an export into an existing dataset or a new one.',
     errors: mutationErrors(ConflictError),
     args: { input: t.arg({ type: CreateExportJobInput, required: true, description: 'What to export.' }) },
     resolve: (_, args, ctx) => {
-      const { idempotencyKey, ...input } = parseInput(createExportJobInput, args.input, 'input');
+      const { idempotencyKey, skipChecks, ...input } = parseInput(createExportJobInput, args.input, 'input');
       return createOnce(ctx, {
         operation: 'createExportJob',
         key: idempotencyKey,
         input,
-        create: (starting) => createExportJob(ctx, input, starting),
+        create: async (starting) => {
+          if (skipChecks !== true) await checkExportJob(ctx, input);
+          return await createExportJob(ctx, input, starting);
+        },
         find: (id) => ctx.loaders.exportJob.load(platformId<ExportJobId>(id)),
       });
     },
   }),
 );
 
-type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logger' | 'clock'>;
+type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logger' | 'clock' | 'once'>;
+
+const datasetIdPath = 'input.destination.target.datasetId';
+const newDatasetPath = 'input.destination.target.newDataset';
+
+/** @throws {InvalidInputError} the export could not work */
+async function checkExportJob(ctx: WriteContext, { destination, filter, mergePolicy }: CreateExportJob): Promise<void> {
+  const { datasetId, newDataset } = destination.target;
+  const schemaId = newDataset?.schemaRef?.id ?? unionProfileSchema;
+  if (schemaId !== unionProfileSchema) {
+    const path = `${newDatasetPath}.schemaRef.id`;
+    throw new InvalidInputError([{ path, message: 'is not the union profile schema' }]);
+  }
+  const segments = (filter?.segments ?? [])
+    .map(({ segmentId, segmentNs }, index) => ({
+      id: segmentId,
+      segmentNs,
+      path: `input.filter.segments.${index}.segmentId`,
+    }))
+    // Other systems own the segments of other namespaces.
+    .filter(({ segmentNs }) => segmentNs.toLowerCase() === 'ups');
+  await runChecks(ctx, [
+    ...(datasetId === undefined ? [] : [datasetCheck(ctx, datasetId, datasetIdPath)]),
+    ...(segments.length === 0 ? [] : [segmentsCheck(ctx, segments)]),
+    ...(mergePolicy === null ? [] : [mergePolicyCheck(ctx, mergePolicy.id, 'input.mergePolicy.id')]),
+  ]);
+}
 
 /** @param starting called before the export is sent, and after everything that creates no export */
 async function createExportJob(
@@ -234,24 +271,45 @@ async function createExportJob(
   starting: () => Promise<void>,
 ): Promise<ExportJob> {
   const { datasetId, newDataset } = input.destination.target;
-  if (newDataset !== undefined) {
-    const dataset = await createDataset(ctx, newDataset);
-    try {
-      await starting();
-      return await startExportJob(ctx, input, dataset.id);
-    } catch (error) {
-      await removeUnusedDataset(ctx, dataset.id, error);
-      throw error;
-    }
+  if (datasetId !== undefined) {
+    await starting();
+    return await startExportJob(ctx, input, datasetId);
   }
-  const dataset = datasetId === undefined ? null : await ctx.loaders.dataset.load(datasetId);
-  if (dataset === null) {
-    throw new InvalidInputError([
-      { path: 'input.destination.target.datasetId', message: 'is not a dataset of this sandbox' },
-    ]);
+  // The input has exactly one target.
+  if (newDataset === undefined) throw new InvalidInputError([{ path: datasetIdPath, message: 'is missing' }]);
+  const dataset = await createDataset(ctx, newDataset).catch((error: unknown) => {
+    throw newDatasetFailure(error);
+  });
+  try {
+    await starting();
+    return await startExportJob(ctx, input, dataset.id);
+  } catch (error) {
+    // A dataset with an idempotency key of its own serves the next attempt.
+    if (newDataset.idempotencyKey === undefined) await removeUnusedDataset(ctx, dataset.id, error);
+    throw error instanceof InvalidInputError ? withPath(error, datasetIdPath, newDatasetPath) : error;
   }
-  await starting();
-  return startExportJob(ctx, input, dataset.id);
+}
+
+/**
+ * The error of an export whose dataset could not be created. No export was created, whatever the outcome for the dataset
+ * is, so that the idempotency key of the export stays free.
+ */
+function newDatasetFailure(error: unknown): unknown {
+  if (error instanceof InvalidInputError) return withPath(error, 'input', newDatasetPath);
+  if (!(error instanceof OutcomeUnknownError)) return error;
+  return new OutcomeUnknownError({
+    message: `No export job was created. Whether the new dataset was created is unknown: ${error.message}`,
+    upstream: error.upstream ?? undefined,
+    cause: error,
+  });
+}
+
+/** The same error for an argument that the client named in another place. */
+function withPath({ issues, message, upstream }: InvalidInputError, from: string, to: string): InvalidInputError {
+  const moved = issues.map((issue) =>
+    issue.path.startsWith(from) ? { ...issue, path: to + issue.path.slice(from.length) } : issue,
+  );
+  return new InvalidInputError(moved, upstream === null ? {} : { message, upstream });
 }
 
 async function startExportJob(ctx: WriteContext, input: CreateExportJob, datasetId: DatasetId): Promise<ExportJob> {
@@ -286,12 +344,11 @@ async function startExportJob(ctx: WriteContext, input: CreateExportJob, dataset
 }
 
 /**
- * A dataset made for an export that was then not created is of no use: who tries again makes another one. One that a job
- * may be writing into stays.
+ * Removes a dataset that was created for an export, if no export was created: the next attempt creates another one. A
+ * dataset that a job may write into stays.
  */
 async function removeUnusedDataset(ctx: WriteContext, id: DatasetId, reason: unknown): Promise<void> {
-  const refused = reason instanceof GatewayError && !mayHaveHappened(reason);
-  if (!refused) return;
+  if (mayHaveHappened(reason)) return;
   try {
     await ctx.writes.datasets.delete(id);
   } catch (error) {

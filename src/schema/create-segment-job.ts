@@ -3,10 +3,11 @@ import { platformId, type SegmentId, type SegmentJobId } from '../domain/ids.ts'
 import { everySegment, type SegmentJob } from '../domain/segment-job.ts';
 import { ConflictError } from '../errors.ts';
 import { builder } from './builder.ts';
+import { namedSegments, runChecks, segmentsCheck } from './create-checks.ts';
 import { mutationErrors } from './errors.ts';
 import { idInput } from './global-id.ts';
 import { createOnce, idempotencyKeyInput } from './idempotency.ts';
-import { distinct, listInput, maxSegments, parseInput } from './input.ts';
+import { distinct, listInput, maxSegments, nullable, parseInput } from './input.ts';
 import { SegmentJobRef } from './refs.ts';
 
 const CreateSegmentJobInput = builder.inputType('CreateSegmentJobInput', {
@@ -14,7 +15,12 @@ const CreateSegmentJobInput = builder.inputType('CreateSegmentJobInput', {
   fields: (t) => ({
     segmentIds: t.idList({ required: true, description: 'Global or platform ids, or the single entry `*` for all.' }),
     idempotencyKey: t.string({
-      description: 'The same key with the same input answers with the first job and creates nothing.',
+      description:
+        'The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters.',
+    }),
+    skipChecks: t.boolean({
+      description:
+        'True sends the create without a check. By default the gateway checks with one call that the first 100 segments exist.',
     }),
   }),
 });
@@ -32,6 +38,7 @@ const createSegmentJobInput = z.object({
       ctx.addIssue({ code: 'custom', path: [index], message: 'means every segment, so it must be the only entry' });
     }),
   idempotencyKey: idempotencyKeyInput,
+  skipChecks: nullable(z.boolean()),
 });
 
 const CreateSegmentJobPayload = builder
@@ -55,12 +62,13 @@ builder.mutationField('createSegmentJob', (t) =>
     errors: mutationErrors(ConflictError),
     args: { input: t.arg({ type: CreateSegmentJobInput, required: true, description: 'What to evaluate.' }) },
     resolve: (_, args, ctx) => {
-      const { idempotencyKey, segmentIds } = parseInput(createSegmentJobInput, args.input, 'input');
+      const { idempotencyKey, segmentIds, skipChecks } = parseInput(createSegmentJobInput, args.input, 'input');
       return createOnce(ctx, {
         operation: 'createSegmentJob',
         key: idempotencyKey,
         input: segmentIds,
         create: async (starting) => {
+          if (skipChecks !== true) await runChecks(ctx, [segmentsCheck(ctx, namedSegments(segmentIds))]);
           await starting();
           const job = await ctx.writes.segmentJobs.create(segmentIds);
           ctx.watch.segmentJobs.nudge();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Dataset, isUnionProfileDataset } from '../domain/dataset.ts';
 import { type DatasetId, platformId } from '../domain/ids.ts';
-import { NotFoundError } from '../errors.ts';
+import { ConflictError, NotFoundError } from '../errors.ts';
 import { sendWrite } from './after-write.ts';
 import { BatchFilterInput, parseBatchFilter } from './batch-filter.ts';
 import { builder } from './builder.ts';
@@ -214,7 +214,7 @@ builder.mutationFields((t) => ({
     type: CreateDatasetPayload,
     nullable: true,
     description: 'Creates a dataset that exports can be written into.',
-    errors: mutationErrors(),
+    errors: mutationErrors(ConflictError),
     args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'What to create.' }) },
     resolve: async (_, { input }, ctx) => ({
       dataset: await createDataset(ctx, parseInput(createDatasetInput, input, 'input')),

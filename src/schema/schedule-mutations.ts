@@ -13,9 +13,11 @@ import { ConflictError, InvalidInputError, NotFoundError } from '../errors.ts';
 import { parseQuartz, QuartzSyntaxError } from '../runtime/quartz.ts';
 import { readAfterWrite, sendWrite } from './after-write.ts';
 import { builder } from './builder.ts';
+import { namedSegments, runChecks, segmentsCheck } from './create-checks.ts';
 import { mutationErrors } from './errors.ts';
 import { globalId, idInput, parseId } from './global-id.ts';
-import { distinct, listInput, maxSegments, nonEmpty, optional, parseInput } from './input.ts';
+import { createOnce, idempotencyKeyInput } from './idempotency.ts';
+import { distinct, listInput, maxSegments, nonEmpty, nullable, optional, parseInput } from './input.ts';
 import { ScheduleRef } from './refs.ts';
 import { ScheduleStateRef, ScheduleTypeRef } from './schedule.ts';
 
@@ -29,6 +31,14 @@ const CreateScheduleInput = builder.inputType('CreateScheduleInput', {
       description: 'Global or platform ids, or the single entry `*` for all, which is the default.',
     }),
     state: t.field({ type: ScheduleStateRef, description: 'INACTIVE by default.' }),
+    idempotencyKey: t.string({
+      description:
+        'The same key with the same input returns the first schedule and creates nothing, for 24 hours. At most 200 characters.',
+    }),
+    skipChecks: t.boolean({
+      description:
+        'True sends the create without a check. By default the gateway checks with one call that the first 100 segments exist.',
+    }),
   }),
 });
 
@@ -70,6 +80,8 @@ const createScheduleInput = z.object({
       .refine((ids) => ids.length === 1 || !ids.includes(platformId(everySegment)), '* must be the only entry'),
   ),
   state: optional(stateInput),
+  idempotencyKey: idempotencyKeyInput,
+  skipChecks: nullable(z.boolean()),
 });
 
 const updateScheduleInput = z
@@ -103,11 +115,18 @@ builder.mutationFields((t) => ({
     errors: mutationErrors(ConflictError),
     args: { input: t.arg({ type: CreateScheduleInput, required: true, description: 'What to create.' }) },
     resolve: async (_, args, ctx) => {
-      const { segmentIds, state, ...input } = parseInput(createScheduleInput, args.input, 'input');
-      const schedule = await createSchedule(ctx, {
-        ...input,
-        segmentIds: segmentIds ?? [platformId<SegmentId>(everySegment)],
-        state: state ?? 'INACTIVE',
+      const { idempotencyKey, skipChecks, ...input } = parseInput(createScheduleInput, args.input, 'input');
+      const { created: schedule } = await createOnce(ctx, {
+        operation: 'createSchedule',
+        key: idempotencyKey,
+        input,
+        create: async (starting) => {
+          const { segmentIds = [platformId<SegmentId>(everySegment)], state = 'INACTIVE', ...others } = input;
+          if (skipChecks !== true) await runChecks(ctx, [segmentsCheck(ctx, namedSegments(segmentIds))]);
+          await starting();
+          return await createSchedule(ctx, { ...others, segmentIds, state });
+        },
+        find: (id) => ctx.loaders.schedule.load(platformId<ScheduleId>(id)),
       });
       return { schedule };
     },

@@ -266,10 +266,8 @@ describe('when the platform fails in the middle of a create', () => {
     });
   });
 
-  it.each([
-    ['its dataset cannot be read', '/catalog/dataSets/'],
-    ['there is no token', '/ims/token/'],
-  ])('and had not been sent because %s, its idempotency key can be used again', async (_, path) => {
+  it('and had not been sent because there is no token, its idempotency key can be used again', async () => {
+    const path = '/ims/token/';
     let fails = true;
     await using platform = await startProxy(healthy, (request, response) => {
       if (!fails || request.url?.includes(path) !== true) return false;

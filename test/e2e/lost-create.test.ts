@@ -54,7 +54,7 @@ describe('a create that the platform carried out, but whose answer was lost', ()
       input: {
         fields: ['person.name.firstName', 'identityMap'],
         filter: {
-          segments: [{ segmentId: '4cb7ae0d-8b5e-4d1c-9f0e-6a1f6a0c1d01' }],
+          segments: [{ segmentId: emailOptIn }],
           segmentQualificationTime: { startTime: '2018-01-01T00:00:00Z' },
           emptyProfiles: true,
         },

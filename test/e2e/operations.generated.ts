@@ -68,6 +68,8 @@ export type CreateDatasetInput = {
   description?: string | null | undefined;
   /** `parquet` by default. */
   fileFormat?: string | null | undefined;
+  /** The same key with the same input returns the first dataset and creates nothing, for 24 hours. At most 200 characters. */
+  idempotencyKey?: string | null | undefined;
   /** Its name. */
   name: string;
   /** The union profile schema by default. */
@@ -88,22 +90,28 @@ export type CreateExportJobInput = {
   fields?: Array<string> | null | undefined;
   /** Which profiles; all of them by default. */
   filter?: ExportFilterInput | null | undefined;
-  /** The same key with the same input answers with the first job and creates nothing. */
+  /** The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters. */
   idempotencyKey?: string | null | undefined;
   /** How fragments are merged. Name it when several segments are exported. */
   mergePolicy?: MergePolicyReferenceInput | null | undefined;
   /** `_xdm.context.profile` by default. */
   schemaName?: string | null | undefined;
+  /** True sends the create without checks. By default the gateway checks that the dataset is on the union profile schema, and that the merge policy and the first 100 segments exist: one call for each of the three that the input names. A check that the platform does not allow or cannot answer does not stop the create. */
+  skipChecks?: boolean | null | undefined;
 };
 
 /** What to run, and when. The platform takes one schedule for each organization. */
 export type CreateScheduleInput = {
+  /** The same key with the same input returns the first schedule and creates nothing, for 24 hours. At most 200 characters. */
+  idempotencyKey?: string | null | undefined;
   /** Its name. */
   name: string;
   /** Quartz cron expression, UTC, at most one run a day. */
   schedule: string;
   /** Global or platform ids, or the single entry `*` for all, which is the default. */
   segmentIds?: Array<string | number> | null | undefined;
+  /** True sends the create without a check. By default the gateway checks with one call that the first 100 segments exist. */
+  skipChecks?: boolean | null | undefined;
   /** INACTIVE by default. */
   state?: ScheduleState | null | undefined;
   /** What it runs. */
@@ -112,10 +120,12 @@ export type CreateScheduleInput = {
 
 /** Which segments to evaluate. */
 export type CreateSegmentJobInput = {
-  /** The same key with the same input answers with the first job and creates nothing. */
+  /** The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters. */
   idempotencyKey?: string | null | undefined;
   /** Global or platform ids, or the single entry `*` for all. */
   segmentIds: Array<string | number>;
+  /** True sends the create without a check. By default the gateway checks with one call that the first 100 segments exist. */
+  skipChecks?: boolean | null | undefined;
 };
 
 /** Conditions on datasets; all of them must hold. No character has a special meaning in a name. For `nameContains`, `schemaId` and names with other characters than letters, digits, spaces, dots, hyphens and underscores, the gateway reads the list, up to 1,000 datasets for one page. */
@@ -489,6 +499,7 @@ export type CreateDatasetMutationVariables = Exact<{
 
 
 export type CreateDatasetMutation = { createDataset:
+    | { __typename: 'ConflictError', code: string, message: string }
     | { __typename: 'CreateDatasetPayload', dataset: { id: string, platformId: string, name: string | null, description: string | null, isUnionProfileDataset: boolean, fileFormat: string | null, schemaRef: { id: string } | null, tags: Array<{ name: string, values: Array<string> }> } }
     | { __typename: 'ForbiddenError', code: string, message: string }
     | { __typename: 'InvalidInputError', code: string, message: string, issues: Array<{ path: string, message: string }> }

@@ -24,18 +24,24 @@ export function useSelection(): Plugin<GatewayContext> {
 
 /**
  * The fields that a document selects, of all its operations together. A GraphQL field reads the field of the entity that
- * has its name, or those that its extension `reads` names where it was defined.
+ * has its name, or those that its extension `reads` names where it was defined. Its extension `readsOf` names fields of
+ * other types' entities by type, which a mutation reads to check its input.
  */
 export function collectSelection(schema: GraphQLSchema, document: DocumentNode): Selection {
   const selection = new Map<string, Set<string>>();
+  const add = (type: string, names: readonly unknown[]): void => {
+    const fields = selection.get(type) ?? new Set();
+    selection.set(type, fields);
+    for (const name of names) fields.add(String(name));
+  };
   const typeInfo = new TypeInfo(schema);
   const enter = () => {
     const [type, field] = [typeInfo.getParentType(), typeInfo.getFieldDef()];
     if (!isObjectType(type) || field === null || field === undefined) return;
-    const fields = selection.get(type.name) ?? new Set();
-    selection.set(type.name, fields);
     const reads = field.extensions['reads'];
-    for (const name of Array.isArray(reads) ? reads : [field.name]) fields.add(String(name));
+    add(type.name, Array.isArray(reads) ? reads : [field.name]);
+    const readsOf = field.extensions['readsOf'];
+    for (const [other, names] of Object.entries(readsOf ?? {})) add(other, Array.isArray(names) ? names : []);
   };
   visit(document, visitWithTypeInfo(typeInfo, { Field: { enter } }));
   return selection;
