@@ -89,6 +89,9 @@ const connectionRate = { perSecond: 500, burst: 10_000 };
  */
 const firstTokenMs = 500;
 
+/** Downloads at the same time. Each needs one connection to the platform at a time, and has at most a MiB in memory. */
+const maxDownloads = 128;
+
 async function start(
   { config, platform, clock = systemClock, connectionClock = systemClock, logger }: AppOptions,
   lifecycle: Lifecycle,
@@ -107,6 +110,7 @@ async function start(
     callTimeoutMs: config.upstream.timeoutMs,
     callsPerSecond: config.upstream.callsPerSecond,
     compression: config.platform.kind === 'remote',
+    downloadConnections: maxDownloads,
   });
   lifecycle.add('upstream connections', () => upstream[Symbol.asyncDispose]());
   lifecycle.add('calls upstream', () => lifetime.abort(new ShuttingDownError()));
@@ -228,12 +232,17 @@ async function start(
     graphql: (request, response) => yoga(request, response),
     files: createFileHandler({
       open: downloads.open,
-      source: ({ caller, file }, signal) => {
-        const { files } = upstream.connect(caller, { signal });
-        return { stat: () => files.stat(file), read: (range) => files.read({ ...file, range }) };
+      source: ({ caller, file }) => {
+        const filesUntil = (signal: AbortSignal) => upstream.connect(caller, { signal, priority: 'poll' }).files;
+        return {
+          stat: (signal) => filesUntil(signal).stat(file),
+          read: (range, signal) => filesUntil(signal).read({ ...file, range }),
+        };
       },
+      limits: { total: maxDownloads },
       cors,
       clock,
+      connectionClock,
       logger: log,
     }),
     metrics: metrics.render,

@@ -1,33 +1,18 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pipeline } from 'node:stream/promises';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Download } from '../context/download-links.ts';
 import { fileNameOf } from '../domain/file-name.ts';
-import { GatewayError, httpStatusByCode, NotFoundError, UpstreamUnreadableError } from '../errors.ts';
+import { GatewayError, httpStatusByCode, NotFoundError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { parseRange } from './byte-range.ts';
+import { type ByteRange, parseRange } from './byte-range.ts';
 import { contentDisposition } from './content-disposition.ts';
 import type { Cors } from './cors.ts';
+import { createDownloadLimits, type DownloadLimitsOptions } from './download-limits.ts';
+import { bytesOf, type DownloadSource, FileChangedError, type KnownFile, lookUp, withVersionOf } from './file-body.ts';
 import { extensionsOf } from './graphql-error.ts';
-
-/** One file of one caller, as far as a download needs it. Null: the platform does not know it. */
-export interface DownloadSource {
-  /** `totalBytes` is null when the platform does not say it up front. */
-  stat(): Promise<{ readonly contentType: string; readonly totalBytes: number | null } | null>;
-  /** Both ends inclusive. */
-  read(range: {
-    readonly first: number;
-    readonly last: number;
-  }): Promise<DownloadPiece | { readonly kind: 'unsatisfiable-range' } | null>;
-}
-
-export interface DownloadPiece {
-  readonly kind: 'bytes';
-  /** Offset of the first byte that came, which need not be the one asked for. */
-  readonly first: number;
-  readonly totalBytes: number | null;
-  readonly body: AsyncIterable<Uint8Array>;
-}
+import { createKnownFiles, type KnownFiles } from './known-files.ts';
+import { checkPreconditions, rangeApplies } from './preconditions.ts';
+import { StalledClientError, writeBody } from './write-body.ts';
 
 export interface FileHandlerOptions {
   /**
@@ -35,32 +20,27 @@ export interface FileHandlerOptions {
    * @throws {GatewayError} the link is not good
    */
   readonly open: (path: string) => Promise<Download>;
-  readonly source: (download: Download, signal: AbortSignal) => DownloadSource;
+  readonly source: (download: Download) => DownloadSource;
+  readonly limits: Omit<DownloadLimitsOptions, 'clock'>;
   readonly cors: Cors;
-  readonly clock: Pick<Clock, 'sleep'>;
+  readonly clock: Clock;
+  /** Time on the connections to clients. */
+  readonly connectionClock: Pick<Clock, 'sleep'>;
   readonly logger: Logger;
 }
 
 export const filesPath = '/files/';
-
-/**
- * Bytes asked of the platform at a time. It cuts every answer off after a minute, so that a large file has to be read in
- * pieces, each of which a slow reader can take within that time.
- */
-const pieceBytes = 8 * 1024 * 1024;
-/** How often a piece is asked for again, from where it broke, before the download is given up. */
-const maxAttempts = 3;
-/** Pause after an attempt that brought no byte, in milliseconds; it doubles with the next one. */
-const firstPauseMs = 500;
-/** The longest pause that is made because the platform asks for it, in milliseconds; beyond it the download is given up. */
-const longestPauseMs = 30_000;
 
 const methods = ['GET', 'HEAD'] as const;
 /** Request headers that make a browser send a preflight and that a download understands. */
 const conditionalHeaders = ['range', 'if-match', 'if-none-match', 'if-range'] as const;
 
 /** Serves `GET` and `HEAD` of `/files/{token}/{name}`: the file's bytes as the platform has them, also in ranges. */
-export function createFileHandler({ open, source, cors, clock, logger }: FileHandlerOptions) {
+export function createFileHandler(options: FileHandlerOptions) {
+  const { open, cors, clock, logger } = options;
+  const limits = createDownloadLimits({ ...options.limits, clock });
+  const knownFiles = createKnownFiles({ clock });
+
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (cors.preflight(request, response, { methods, headers: conditionalHeaders })) return;
     cors.allow(request, response);
@@ -73,8 +53,9 @@ export function createFileHandler({ open, source, cors, clock, logger }: FileHan
     try {
       const path = (request.url ?? '').slice(filesPath.length).split('?', 1)[0] ?? '';
       const download = await open(path);
-      const pause = (ms: number) => clock.sleep(ms, gone.signal);
-      await send(request, response, { name: download.file.name, file: source(download, gone.signal), pause });
+      using _ = limits.enter(download);
+      const source = options.source(download);
+      await serve({ ...options, request, response, download, source, knownFiles, signal: gone.signal });
     } catch (error) {
       if (gone.signal.aborted) return;
       refuse(response, error, logger);
@@ -82,108 +63,120 @@ export function createFileHandler({ open, source, cors, clock, logger }: FileHan
   };
 }
 
-/** What is sent, and how to wait for the platform while it is. */
-interface Sending {
-  readonly name: string;
-  readonly file: DownloadSource;
-  readonly pause: (ms: number) => Promise<void>;
+/** One request for a file. */
+interface Serving extends Pick<FileHandlerOptions, 'clock' | 'connectionClock'> {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly download: Download;
+  readonly source: DownloadSource;
+  readonly knownFiles: KnownFiles;
+  /** Aborts when the client leaves. */
+  readonly signal: AbortSignal;
 }
 
-async function send(request: IncomingMessage, response: ServerResponse, { name, file, pause }: Sending): Promise<void> {
-  const info = await file.stat();
-  if (info === null) throw notFound(name);
-  const total = info.totalBytes ?? (await lengthByReading(file, name));
+/** Responds with the file as it is known, and once more if the platform turns out to have another version by now. */
+async function serve(serving: Serving): Promise<void> {
+  const { download, source, knownFiles, response, signal } = serving;
+  for (let isFirst = true; ; isFirst = false) {
+    const known = knownFiles.get(download) ?? (await lookUp(source, download.file.name, signal));
+    knownFiles.set(download, known);
+    try {
+      await respond(serving, known);
+      return;
+    } catch (error) {
+      const outdated = error instanceof FileChangedError || error instanceof NotFoundError;
+      if (outdated) knownFiles.forget(download);
+      if (!(error instanceof FileChangedError) || !isFirst || response.headersSent) throw error;
+    }
+  }
+}
 
-  response.setHeader('accept-ranges', 'bytes');
-  response.setHeader('cache-control', 'private, no-store');
-  response.setHeader('x-content-type-options', 'nosniff');
-  // There is no validator to compare with, so a conditional range cannot be known to fit: the whole file is sent.
-  const range = parseRange(request.headers['if-range'] === undefined ? request.headers.range : undefined, total);
+async function respond(serving: Serving, known: KnownFile): Promise<void> {
+  const { request, response, download } = serving;
+  const { method, headers } = request;
+  const total = known.totalBytes;
+  const condition = checkPreconditions(headers, known);
+  if (condition !== 'met') {
+    response.writeHead(condition === 'failed' ? 412 : 304, headersOf(known)).end();
+    return;
+  }
+  const requested = parseRange(rangeApplies(headers, known) ? headers.range : undefined, total);
+  // HEAD reports the length of the file, also for a range outside of it.
+  const range: ByteRange = requested.kind === 'unsatisfiable' && method === 'HEAD' ? { kind: 'all' } : requested;
   if (range.kind === 'unsatisfiable') {
-    response.writeHead(416, { 'content-range': `bytes */${total}` }).end();
+    response.writeHead(416, { ...headersOf(known), 'content-range': `bytes */${total}` }).end();
     return;
   }
 
   const [first, last] = range.kind === 'all' ? [0, total - 1] : [range.first, range.last];
-  if (range.kind === 'part') response.setHeader('content-range', `bytes ${first}-${last}/${total}`);
-  response.writeHead(range.kind === 'part' ? 206 : 200, {
-    'content-type': info.contentType,
-    'content-length': last - first + 1,
-    'content-disposition': contentDisposition(fileNameOf(name)),
-  });
-  if (request.method === 'HEAD' || last < first) {
-    response.end();
+  const begin = (file: KnownFile) =>
+    response.writeHead(range.kind === 'part' ? 206 : 200, {
+      ...headersOf(file),
+      ...(range.kind === 'part' ? { 'content-range': `bytes ${first}-${last}/${total}` } : {}),
+      'content-type': file.contentType,
+      'content-length': last - first + 1,
+      'content-disposition': contentDisposition(fileNameOf(download.file.name)),
+    });
+  if (method === 'HEAD' || last < first) {
+    begin(known).end();
     return;
   }
-  await pipeline(bytesOf({ file, pause }, first, last), response);
+  await sendBytes(serving, { known, first, last, begin });
 }
 
-const notFound = (name: string) => new NotFoundError(name, { message: 'The file does not exist any more.' });
-
-/**
- * A file whose length the platform does not say up front says it in the answer to a small range.
- * @throws {UpstreamUnreadableError} not there either: without it, nobody could tell a whole file from a broken one
- */
-async function lengthByReading(file: DownloadSource, name: string): Promise<number> {
-  const probe = await file.read({ first: 0, last: 0 });
-  if (probe === null) throw notFound(name);
-  // A file without bytes has no first one.
-  if (probe.kind !== 'bytes') return 0;
-  // A body that nobody reads would hold its connection for as long as the download takes.
-  for await (const _ of probe.body) break;
-  if (probe.totalBytes !== null) return probe.totalBytes;
-  throw new UpstreamUnreadableError({ message: 'The platform does not say how long the file is.' });
+interface Sending {
+  readonly known: KnownFile;
+  readonly first: number;
+  readonly last: number;
+  /** Writes status and headers. */
+  readonly begin: (file: KnownFile) => void;
 }
 
-/** The bytes from `first` to `last`, piece by piece; as fast as they are taken, and going on where a connection broke. */
-async function* bytesOf(
-  { file, pause }: Pick<Sending, 'file' | 'pause'>,
-  first: number,
-  last: number,
-): AsyncGenerator<Uint8Array, void> {
-  let position = first;
-  let attempts = 0;
-  while (position <= last) {
-    const before = position;
-    let failure: GatewayError | undefined;
-    try {
-      const piece = await file.read({ first: position, last: Math.min(last, position + pieceBytes - 1) });
-      if (piece?.kind !== 'bytes') throw new Error('The file went away, or became shorter, while it was read.');
-      for await (const chunk of wantedBytes(piece, position, last)) {
-        position += chunk.length;
-        yield chunk;
-      }
-    } catch (error) {
-      if (!(error instanceof GatewayError) || !error.retryable) throw error;
-      failure = error;
-    }
-    attempts = position > before ? 0 : attempts + 1;
-    if (attempts === 0) continue;
-    const pauseMs = Math.max(firstPauseMs * 2 ** (attempts - 1), failure?.retryAfterMs ?? 0);
-    if (attempts >= maxAttempts || pauseMs > longestPauseMs) {
-      throw failure ?? new Error('The platform sends no more bytes of the file.');
-    }
-    await pause(pauseMs);
+async function sendBytes(serving: Serving, { known, first, last, begin }: Sending): Promise<void> {
+  const { download, source, knownFiles, response, clock, connectionClock, signal } = serving;
+  let file = known;
+  const bytes = bytesOf({
+    name: download.file.name,
+    source,
+    known: () => file,
+    onPiece: (piece) => {
+      file = withVersionOf(file, piece);
+    },
+    first,
+    last,
+    clock,
+    signal,
+  });
+  try {
+    // A failure has a status of its own as long as none was sent.
+    const beginning = await bytes.next();
+    knownFiles.set(download, file);
+    begin(file);
+    if (beginning.done !== true)
+      await writeBody(response, startingWith(beginning.value, bytes), { clock: connectionClock, signal });
+  } finally {
+    await bytes.return();
   }
 }
 
-/** The platform may answer with another range than the one asked for: what lies outside is left out. */
-async function* wantedBytes(piece: DownloadPiece, position: number, last: number): AsyncGenerator<Uint8Array, void> {
-  let offset = piece.first;
-  for await (const chunk of piece.body) {
-    // What was asked for did not come. Leaving the loop lets go of the connection.
-    if (piece.first > position) return;
-    const wanted = chunk.subarray(Math.max(0, position - offset), Math.max(0, last + 1 - offset));
-    offset += chunk.length;
-    if (wanted.length > 0) yield wanted;
-    if (offset > last) return;
-  }
+async function* startingWith(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  yield first;
+  yield* rest;
 }
+
+const headersOf = ({ etag, lastModified }: KnownFile): OutgoingHttpHeaders => ({
+  'accept-ranges': 'bytes',
+  'cache-control': 'private, no-store',
+  'x-content-type-options': 'nosniff',
+  ...(etag === null ? {} : { etag }),
+  ...(lastModified === null ? {} : { 'last-modified': lastModified.toUTCString() }),
+});
 
 function refuse(response: ServerResponse, error: unknown, logger: Logger): void {
   if (response.headersSent) {
-    // Too late for a status: a connection that breaks off tells the reader that the file is not whole.
-    logger.warn({ err: error }, 'a download broke off');
+    // It is too late for a status. A connection that breaks off shows that the file is not complete.
+    if (error instanceof StalledClientError) logger.info({ err: error }, 'a download was given up');
+    else logger.warn({ err: error }, 'a download broke off');
     response.destroy();
     return;
   }
@@ -191,8 +184,8 @@ function refuse(response: ServerResponse, error: unknown, logger: Logger): void 
   if (failure === null) logger.error({ err: error }, 'a download failed');
   const status = failure === null ? 500 : httpStatusByCode[failure.code];
   const body = failure === null ? { code: 'INTERNAL_SERVER_ERROR', retryable: false } : extensionsOf(failure);
-  const message = failure?.message ?? 'Internal error.';
-  response.removeHeader('accept-ranges');
+  const retryAfterMs = failure?.retryAfterMs ?? null;
+  if (retryAfterMs !== null) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1_000));
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  response.end(JSON.stringify({ message, ...body }));
+  response.end(JSON.stringify({ message: failure?.message ?? 'Internal error.', ...body }));
 }

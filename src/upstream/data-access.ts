@@ -8,7 +8,7 @@ import type { FileInfo, FilesApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
 import { decodeFileEntries, type FileEntryPage } from './wire/batch-files.ts';
 import { parseContentLength, parseContentRange } from './wire/content-range.ts';
-import { validatorsOf } from './wire/validators.ts';
+import { versionOf } from './wire/file-version.ts';
 
 const root = '/data/foundation/export';
 const service = 'data-access';
@@ -98,7 +98,7 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
       const contentRange = parseContentRange(answer.headers['content-range']);
       if (status === 416) return { kind: 'unsatisfiable-range', totalBytes: contentRange?.totalBytes ?? null };
 
-      const known = { contentType: contentTypeOf(answer.headers['content-type']), ...validatorsOf(answer.headers) };
+      const known = { contentType: contentTypeOf(answer.headers['content-type']), ...versionOf(answer.headers) };
       const { body } = answer;
       if (status !== 206) {
         const totalBytes = parseContentLength(answer.headers['content-length']);
@@ -120,7 +120,7 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
       if (answer === null) return null;
       return {
         contentType: contentTypeOf(answer.headers['content-type']),
-        ...validatorsOf(answer.headers),
+        ...versionOf(answer.headers),
         totalBytes: parseContentLength(answer.headers['content-length']),
       };
     },

@@ -18,7 +18,7 @@ export interface Download {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly requestId: string;
-  /** To be read once; who leaves the loop early ends the transfer. Throws the reason of the request's `lifetime`, or UpstreamUnreachableError. Empty with 416. */
+  /** Can be read once. Leaving the loop early ends the transfer. Throws the reason of the request's `lifetime`, or UpstreamUnreachableError. Empty with 416. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Gives up the body, for one who will not read it. */
   cancel(): void;
@@ -48,7 +48,7 @@ export async function openDownload(
     answer = await untilAborted(answering, signal);
   } catch (error) {
     ended(null);
-    // An answer that comes all the same is not read by anyone.
+    // The response may still arrive. Its unread body would hold the connection.
     answering.then(({ body }) => body.on('error', () => {}).destroy()).catch(() => {});
     const failure = signal.aborted
       ? new ExchangeFailure('aborted', true, signal.reason)
@@ -60,7 +60,7 @@ export async function openDownload(
 
   const { statusCode: status, headers: answerHeaders, body } = answer;
   ended(status);
-  // An error that comes while nobody reads must not end the process: the reader gets it.
+  // An error of an unread body must not end the process. A reader receives it all the same.
   body.on('error', () => {});
   const cancel = () => {
     body.destroy();
@@ -113,7 +113,7 @@ async function readSome(body: Dispatcher.ResponseData['body'], signal: AbortSign
       if (length >= maxErrorBytes) break;
     }
   } catch {
-    // The status already says what happened; the body would only have said why.
+    // The status is enough for an error. Only its reason is missing.
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -1,6 +1,7 @@
 import type { Batch, BatchField, BatchFile } from '../domain/batch.ts';
 import type { Dataset, DatasetField, NewDataset } from '../domain/dataset.ts';
 import type { ExportJob, NewExportJob } from '../domain/export-job.ts';
+import type { FileVersion } from '../domain/file-version.ts';
 import type { BatchId, DataSetFileId, DatasetId, ExportJobId } from '../domain/ids.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import type { Tenant } from '../domain/tenant.ts';
@@ -13,7 +14,6 @@ import type {
   SegmentDefinitionsApi,
   SegmentJobsApi,
 } from './segmentation-api.ts';
-import type { Validators } from './wire/validators.ts';
 
 /** What proves to the platform who calls. Its secrets stay inside: only `headers` ever gives them away. */
 export interface Credential {
@@ -169,7 +169,7 @@ export interface BatchFilePage {
   readonly next: number | null;
 }
 
-export interface FileInfo extends Validators {
+export interface FileInfo extends FileVersion {
   readonly contentType: string;
   /** Length of the whole file in bytes; null when the platform did not say. */
   readonly totalBytes: number | null;

@@ -206,52 +206,53 @@ describe('a link that was not made like this', () => {
   });
 });
 
-describe('a large download', () => {
-  const size = 256 * 1024 * 1024;
-  const chunk = Buffer.alloc(64 * 1024, 7);
+/** Bytes of each file of `startLargeFiles`. */
+const size = 256 * 1024 * 1024;
+const chunk = Buffer.alloc(64 * 1024, 7);
 
-  /** A platform whose files are large. It counts what it has sent of them. */
-  async function startLargeFiles() {
-    const sent = { bytes: 0, opened: 0, closed: 0 };
-    const proxy = await startProxy(platform, (request, response) => {
-      if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
-      request.resume();
-      const [, first = '0', last = String(size - 1)] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
-      const length = Number(last) - Number(first) + 1;
-      sent.opened += 1;
-      response.on('close', () => {
-        sent.closed += 1;
-      });
-      if (request.method === 'HEAD') {
-        response.writeHead(200, { 'content-length': size }).end();
-        return true;
-      }
-      response.writeHead(206, { 'content-length': length, 'content-range': `bytes ${first}-${last}/${size}` });
-      let left = length;
-      const pump = () => {
-        while (left > 0) {
-          const piece = chunk.subarray(0, Math.min(chunk.length, left));
-          left -= piece.length;
-          sent.bytes += piece.length;
-          if (!response.write(piece)) {
-            response.once('drain', pump);
-            return;
-          }
-        }
-        response.end();
-      };
-      pump();
+/** A platform whose files are large. It counts what it has sent of them. */
+async function startLargeFiles() {
+  const sent = { bytes: 0, opened: 0, closed: 0 };
+  const proxy = await startProxy(platform, (request, response) => {
+    if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
+    request.resume();
+    const [, first = '0', last = String(size - 1)] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
+    const length = Number(last) - Number(first) + 1;
+    sent.opened += 1;
+    response.on('close', () => {
+      sent.closed += 1;
+    });
+    if (request.method === 'HEAD') {
+      response.writeHead(200, { 'content-length': size }).end();
       return true;
-    });
-    return { proxy, sent };
-  }
+    }
+    response.writeHead(206, { 'content-length': length, 'content-range': `bytes ${first}-${last}/${size}` });
+    let left = length;
+    const pump = () => {
+      while (left > 0) {
+        const piece = chunk.subarray(0, Math.min(chunk.length, left));
+        left -= piece.length;
+        sent.bytes += piece.length;
+        if (!response.write(piece)) {
+          response.once('drain', pump);
+          return;
+        }
+      }
+      response.end();
+    };
+    pump();
+    return true;
+  });
+  return { proxy, sent };
+}
 
-  const open = (url: string): Promise<{ request: ClientRequest; response: IncomingMessage }> =>
-    new Promise((resolve, reject) => {
-      const request = get(url, { agent: false }, (response) => resolve({ request, response }));
-      request.on('error', reject);
-    });
+const open = (url: string): Promise<{ request: ClientRequest; response: IncomingMessage }> =>
+  new Promise((resolve, reject) => {
+    const request = get(url, { agent: false }, (response) => resolve({ request, response }));
+    request.on('error', reject);
+  });
 
+describe('a large download', () => {
   it('goes only as fast as it is read, and ends upstream when its reader is gone, while others are served', async () => {
     const { proxy, sent } = await startLargeFiles();
     await using _ = proxy;
@@ -290,7 +291,105 @@ describe('a large download', () => {
     const bytes = await bytesOf(response);
     expect(bytes.length).toBe(length);
     expect(bytes.every((byte) => byte === 7)).toBe(true);
-    expect(proxy.requests.filter((request) => request.startsWith('GET') && request.includes('path='))).toHaveLength(3);
+    expect(proxy.requests.filter((request) => request.startsWith('GET') && request.includes('path='))).toHaveLength(21);
+  });
+});
+
+describe('readers that take nothing', () => {
+  it('leave room for queries, for the other downloads and for other sandboxes, and are disconnected', async () => {
+    const { proxy, sent } = await startLargeFiles();
+    await using _ = proxy;
+    const connectionClock = new FakeClock();
+    await using own = await startGateway({ platform: proxy, connectionClock });
+    const links = await Promise.all(Array.from({ length: 10 }, () => linkFrom(own)));
+    const opened = await Promise.all(links.flatMap((url) => Array.from({ length: 8 }, () => open(url))));
+    const statuses = opened.map(({ response }) => response.statusCode);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(64);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(16);
+
+    const dev = { 'x-sandbox-name': 'dev' };
+    const { exportJobs } = await own.query(ListExportJobsDocument, { filter: { statuses: ['SUCCEEDED'] } }, dev);
+    const ofDev = await linkFrom(own, exportJobs.edges[0]?.node.id ?? '', dev);
+    const part = await fetch(ofDev, { headers: { range: 'bytes=0-9' } });
+    expect([part.status, (await bytesOf(part)).length]).toEqual([206, 10]);
+    const refused = await fetch(links[0] ?? '');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
+
+    // All that was requested of the platform has come, although nothing of it was taken.
+    await eventually(() => expect(sent.closed).toBe(sent.opened));
+    await connectionClock.advanceBy(30_000);
+    await eventually(async () => expect((await fetch(links[0] ?? '', { method: 'HEAD' })).status).toBe(200));
+    for (const { request } of opened) request.destroy();
+  });
+});
+
+describe('many downloads of a sandbox whose budget is small', () => {
+  it('let its queries go first', async () => {
+    await using proxy = await startProxy(platform, () => false);
+    const clock = new FakeClock();
+    await using own = await startGateway({ platform: proxy, clock, env: { UPSTREAM_CALLS_PER_SECOND: '5' } });
+    const url = await clock.runUntil(linkFrom(own));
+    const bytesAt = (at: number) => fetch(url, { headers: { range: `bytes=${at}-${at}` } }).then(bytesOf);
+    await clock.runUntil(bytesAt(0));
+    const before = proxy.requests.length;
+    const downloads = Promise.all(Array.from({ length: 15 }, (_, index) => bytesAt(index + 1)));
+    const query = own.send('{ datasets(first: 1) { nodes { id } } }');
+    // Time stands still until all of them have come: requests that were sent later have their responses.
+    await clock.sleeping();
+    for (let round = 0; round < 25; round += 1) await fetch(`${own.url}/healthz`);
+    expect((await clock.runUntil(query)).errors).toEqual([]);
+    const sentBefore = proxy.requests.slice(before).findIndex((each) => each.includes('/dataSets'));
+    // Those that the budget let through at once, and one that had its turn.
+    expect(sentBefore).toBeGreaterThanOrEqual(0);
+    expect(sentBefore).toBeLessThanOrEqual(6);
+    expect((await clock.runUntil(downloads)).map((each) => each.length)).toEqual(Array(15).fill(1));
+  });
+});
+
+describe('a file that is replaced on the platform while it is read', () => {
+  it('breaks the download off, and the next download by the link is the new file', async () => {
+    const size = 3 * 1024 * 1024;
+    const versions = { old: Buffer.alloc(size, 1), new: Buffer.alloc(size + 1, 2) };
+    let content = versions.old;
+    await using proxy = await startProxy(platform, (request, response) => {
+      if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
+      request.resume();
+      if (request.method === 'HEAD') {
+        response.writeHead(200, { 'content-length': content.length }).end();
+        return true;
+      }
+      const [, first = '0', last = '0'] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
+      response.writeHead(206, { 'content-range': `bytes ${first}-${last}/${content.length}` });
+      response.end(content.subarray(Number(first), Number(last) + 1));
+      content = versions.new;
+      return true;
+    });
+    await using own = await startGateway({ platform: proxy });
+    const url = await linkFrom(own);
+    const response = await fetch(url);
+    expect([response.status, response.headers.get('content-length')]).toEqual([200, String(size)]);
+    await expect(bytesOf(response)).rejects.toThrow();
+    expect((await bytesOf(await fetch(url))).equals(versions.new)).toBe(true);
+  });
+});
+
+describe('a file without bytes', () => {
+  it.each(['stated by HEAD', 'stated with the bytes'])('whose length is %s is downloaded', async (stated) => {
+    await using proxy = await startProxy(platform, (request, response) => {
+      if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
+      request.resume();
+      if (request.method !== 'HEAD') response.writeHead(416, { 'content-range': 'bytes */0' });
+      else if (stated === 'stated by HEAD') response.writeHead(200, { 'content-length': 0 });
+      else response.writeHead(200, { 'transfer-encoding': 'chunked' });
+      response.end();
+      return true;
+    });
+    await using own = await startGateway({ platform: proxy });
+    const url = await linkFrom(own);
+    const response = await fetch(url);
+    expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '0', '']);
+    expect((await fetch(url, { method: 'HEAD', headers: { range: 'bytes=0-' } })).status).toBe(200);
+    expect((await fetch(url, { headers: { range: 'bytes=0-' } })).status).toBe(416);
   });
 });
 
@@ -342,18 +441,34 @@ describe('when the platform breaks off', () => {
     expect(broken).toBe(1);
   });
 
-  it('again and again, the connection breaks rather than ending as if the file were whole', async () => {
+  it.each([
+    [0, 502],
+    [4, 200],
+  ])('again and again after %i bytes, the download never ends as if the file were whole', async (bytes, status) => {
     await using proxy = await startProxy(platform, (request, response) => {
       if (request.method !== 'GET' || !/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
       request.resume();
-      response.destroy();
+      const [, first = ''] = /bytes=(\d+)-/.exec(request.headers.range ?? '') ?? [];
+      if (bytes === 0 || first !== '0') {
+        response.destroy();
+        return true;
+      }
+      response.writeHead(206, {
+        'content-length': whole.length,
+        'content-range': `bytes 0-${whole.length - 1}/${whole.length}`,
+      });
+      response.write(whole.subarray(0, bytes), () => response.destroy());
       return true;
     });
     const clock = new FakeClock();
     await using own = await startGateway({ platform: proxy, clock });
-    const url = await linkFrom(own);
-    await clock.runUntil(expect(fetch(url).then(bytesOf)).rejects.toThrow());
-    expect(await own.metric('aep_upstream_requests_total{service="data-access",method="GET",status="none"}')).toBe(3);
+    const response = await clock.runUntil(fetch(await linkFrom(own)));
+    expect(response.status).toBe(status);
+    if (status === 502) expect(await response.json()).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true });
+    else await clock.runUntil(expect(bytesOf(response)).rejects.toThrow());
+    const attempts = bytes === 0 ? 3 : 4;
+    const reads = proxy.requests.filter((each) => each.startsWith('GET') && each.includes('path='));
+    expect(reads).toHaveLength(attempts);
   });
 
   it('with an error before the first byte, the answer has its code', async () => {

@@ -1,0 +1,78 @@
+import type { Download } from '../context/download-links.ts';
+import { createRateLimiter } from '../context/rate-limiter.ts';
+import { tenantKey } from '../domain/tenant.ts';
+import { RateLimitedError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+export interface DownloadLimitsOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  /** Downloads at the same time, of all tenants together. */
+  readonly total: number;
+  /** Downloads at the same time by one link. Clients that read ranges in parallel need several. @default 16 */
+  readonly perLink?: number;
+  /** Requests by one link each second in the long run. @default 20 */
+  readonly requestsPerSecond?: number;
+  /** Requests by one link at once after a rest. @default 200 */
+  readonly requestBurst?: number;
+}
+
+/** Bounds downloads, so that no link and no tenant takes the room of the others. */
+export interface DownloadLimits {
+  /**
+   * Counts a download in until the result is disposed of.
+   * @throws {RateLimitedError} there is no room for it now, or the link was used too often lately
+   */
+  enter(download: Download): Disposable;
+}
+
+/** When a download that found no room may come back, in milliseconds. */
+const retryAfterMs = 1_000;
+
+export function createDownloadLimits(options: DownloadLimitsOptions): DownloadLimits {
+  const { clock, total, perLink = 16, requestsPerSecond = 20, requestBurst = 200 } = options;
+  // A link cannot be invented, so that the limiter need not protect real ones from others.
+  const isAccepted = () => true;
+  const rate = createRateLimiter({ clock, perSecond: requestsPerSecond, burst: requestBurst, isAccepted });
+  const tenants = new Counts();
+  const links = new Counts();
+  let all = 0;
+
+  return {
+    enter: ({ caller, id }) => {
+      const tenant = tenantKey(caller.tenant);
+      const link = JSON.stringify([tenant, id]);
+      rate.take({ ...caller, principal: link });
+      if (links.of(link) >= perLink) throw noRoom('by this link');
+      // A tenant gets no more than what is left for all others: however much it takes, a new tenant finds room.
+      if (tenants.of(tenant) >= total - all) throw noRoom('of this sandbox');
+      all += 1;
+      tenants.add(tenant, 1);
+      links.add(link, 1);
+      return {
+        [Symbol.dispose]: () => {
+          all -= 1;
+          tenants.add(tenant, -1);
+          links.add(link, -1);
+        },
+      };
+    },
+  };
+}
+
+const noRoom = (whose: string) =>
+  new RateLimitedError({ message: `Too many downloads ${whose} at this moment.`, retryAfterMs });
+
+/** Counts that hold no entry for zero. */
+class Counts {
+  readonly #counts = new Map<string, number>();
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  add(key: string, difference: number): void {
+    const count = this.of(key) + difference;
+    if (count === 0) this.#counts.delete(key);
+    else this.#counts.set(key, count);
+  }
+}
