@@ -46,6 +46,7 @@ export async function writeBody(
 
   for await (const chunk of body) {
     for (let offset = 0; offset < chunk.length; offset += writeBytes) {
+      signal.throwIfAborted();
       response.write(chunk.subarray(offset, offset + writeBytes), count);
       await wait('drain', () => !response.writableNeedDrain);
     }

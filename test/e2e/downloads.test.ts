@@ -1,11 +1,10 @@
-import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { markOf, parquetMark } from '../support/parquet.ts';
 import { startPlatform, startProxy } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
+import { bytesOf, isContentRequest, jobWithFiles, linkFrom } from './download-reading.ts';
 import { ExportJobDocument, ListExportJobsDocument, LookupsDocument } from './operations.generated.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
@@ -24,18 +23,6 @@ afterAll(async () => {
   await gateway.close();
   await platform.close();
 });
-
-/** A past job of `prod` whose batch still has its files. */
-const jobWithFiles = '24055';
-
-async function linkFrom(from: Gateway, job = jobWithFiles, headers = {}): Promise<string> {
-  const { exportJob } = await from.query(ExportJobDocument, { id: job }, headers);
-  const url = exportJob?.destination.batches[0]?.batch?.files.nodes[0]?.downloadUrl;
-  if (url === undefined) throw new Error(`Job ${job} has no file.`);
-  return url;
-}
-
-const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
 describe('a download link', () => {
   it('gives the whole file, with its length, type and name', async () => {
@@ -206,177 +193,10 @@ describe('a link that was not made like this', () => {
   });
 });
 
-/** Bytes of each file of `startLargeFiles`. */
-const size = 256 * 1024 * 1024;
-const chunk = Buffer.alloc(64 * 1024, 7);
-
-/** A platform whose files are large. It counts what it has sent of them. */
-async function startLargeFiles() {
-  const sent = { bytes: 0, opened: 0, closed: 0 };
-  const proxy = await startProxy(platform, (request, response) => {
-    if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
-    request.resume();
-    const [, first = '0', last = String(size - 1)] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
-    const length = Number(last) - Number(first) + 1;
-    sent.opened += 1;
-    response.on('close', () => {
-      sent.closed += 1;
-    });
-    if (request.method === 'HEAD') {
-      response.writeHead(200, { 'content-length': size }).end();
-      return true;
-    }
-    response.writeHead(206, { 'content-length': length, 'content-range': `bytes ${first}-${last}/${size}` });
-    let left = length;
-    const pump = () => {
-      while (left > 0) {
-        const piece = chunk.subarray(0, Math.min(chunk.length, left));
-        left -= piece.length;
-        sent.bytes += piece.length;
-        if (!response.write(piece)) {
-          response.once('drain', pump);
-          return;
-        }
-      }
-      response.end();
-    };
-    pump();
-    return true;
-  });
-  return { proxy, sent };
-}
-
-const open = (url: string): Promise<{ request: ClientRequest; response: IncomingMessage }> =>
-  new Promise((resolve, reject) => {
-    const request = get(url, { agent: false }, (response) => resolve({ request, response }));
-    request.on('error', reject);
-  });
-
-describe('a large download', () => {
-  it('goes only as fast as it is read, and ends upstream when its reader is gone, while others are served', async () => {
-    const { proxy, sent } = await startLargeFiles();
-    await using _ = proxy;
-    await using own = await startGateway({ platform: proxy });
-    const url = await linkFrom(own);
-    const { request, response } = await open(url);
-    response.once('error', () => {});
-    response.read();
-
-    // Nobody announces that nothing more is sent: it is so when requests beside it see no progress any more.
-    for (let before = -1, still = 0; still < 25; still = sent.bytes === before ? still + 1 : 0) {
-      before = sent.bytes;
-      expect((await fetch(`${own.url}/healthz`)).status).toBe(200);
-    }
-    expect(sent.bytes).toBeGreaterThan(0);
-    expect(sent.bytes).toBeLessThan(size / 8);
-
-    const left = new Promise((resolve) => response.once('close', resolve));
-    request.destroy();
-    await left;
-    // The piece under way may be in the buffers between here and there as a whole: then it has ended already.
-    await eventually(() => expect(sent.closed).toBe(sent.opened));
-    expect(sent.bytes).toBeLessThan(size / 8);
-
-    const part = await fetch(url, { headers: { range: 'bytes=0-9' } });
-    expect([part.status, (await bytesOf(part)).length]).toEqual([206, 10]);
-    expect(own.logs.filter((line) => line.includes('"level":"error"'))).toEqual([]);
-  });
-
-  it('is put together from pieces without losing or repeating a byte', async () => {
-    const { proxy } = await startLargeFiles();
-    await using _ = proxy;
-    await using own = await startGateway({ platform: proxy });
-    const length = 20 * 1024 * 1024 + 3;
-    const response = await fetch(await linkFrom(own), { headers: { range: `bytes=5-${length + 4}` } });
-    const bytes = await bytesOf(response);
-    expect(bytes.length).toBe(length);
-    expect(bytes.every((byte) => byte === 7)).toBe(true);
-    expect(proxy.requests.filter((request) => request.startsWith('GET') && request.includes('path='))).toHaveLength(21);
-  });
-});
-
-describe('readers that take nothing', () => {
-  it('leave room for queries, for the other downloads and for other sandboxes, and are disconnected', async () => {
-    const { proxy, sent } = await startLargeFiles();
-    await using _ = proxy;
-    const connectionClock = new FakeClock();
-    await using own = await startGateway({ platform: proxy, connectionClock });
-    const links = await Promise.all(Array.from({ length: 10 }, () => linkFrom(own)));
-    const opened = await Promise.all(links.flatMap((url) => Array.from({ length: 8 }, () => open(url))));
-    const statuses = opened.map(({ response }) => response.statusCode);
-    expect(statuses.filter((status) => status === 200)).toHaveLength(64);
-    expect(statuses.filter((status) => status === 429)).toHaveLength(16);
-
-    const dev = { 'x-sandbox-name': 'dev' };
-    const { exportJobs } = await own.query(ListExportJobsDocument, { filter: { statuses: ['SUCCEEDED'] } }, dev);
-    const ofDev = await linkFrom(own, exportJobs.edges[0]?.node.id ?? '', dev);
-    const part = await fetch(ofDev, { headers: { range: 'bytes=0-9' } });
-    expect([part.status, (await bytesOf(part)).length]).toEqual([206, 10]);
-    const refused = await fetch(links[0] ?? '');
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
-
-    // All that was requested of the platform has come, although nothing of it was taken.
-    await eventually(() => expect(sent.closed).toBe(sent.opened));
-    await connectionClock.advanceBy(30_000);
-    await eventually(async () => expect((await fetch(links[0] ?? '', { method: 'HEAD' })).status).toBe(200));
-    for (const { request } of opened) request.destroy();
-  });
-});
-
-describe('many downloads of a sandbox whose budget is small', () => {
-  it('let its queries go first', async () => {
-    await using proxy = await startProxy(platform, () => false);
-    const clock = new FakeClock();
-    await using own = await startGateway({ platform: proxy, clock, env: { UPSTREAM_CALLS_PER_SECOND: '5' } });
-    const url = await clock.runUntil(linkFrom(own));
-    const bytesAt = (at: number) => fetch(url, { headers: { range: `bytes=${at}-${at}` } }).then(bytesOf);
-    await clock.runUntil(bytesAt(0));
-    const before = proxy.requests.length;
-    const downloads = Promise.all(Array.from({ length: 15 }, (_, index) => bytesAt(index + 1)));
-    const query = own.send('{ datasets(first: 1) { nodes { id } } }');
-    // Time stands still until all of them have come: requests that were sent later have their responses.
-    await clock.sleeping();
-    for (let round = 0; round < 25; round += 1) await fetch(`${own.url}/healthz`);
-    expect((await clock.runUntil(query)).errors).toEqual([]);
-    const sentBefore = proxy.requests.slice(before).findIndex((each) => each.includes('/dataSets'));
-    // Those that the budget let through at once, and one that had its turn.
-    expect(sentBefore).toBeGreaterThanOrEqual(0);
-    expect(sentBefore).toBeLessThanOrEqual(6);
-    expect((await clock.runUntil(downloads)).map((each) => each.length)).toEqual(Array(15).fill(1));
-  });
-});
-
-describe('a file that is replaced on the platform while it is read', () => {
-  it('breaks the download off, and the next download by the link is the new file', async () => {
-    const size = 3 * 1024 * 1024;
-    const versions = { old: Buffer.alloc(size, 1), new: Buffer.alloc(size + 1, 2) };
-    let content = versions.old;
-    await using proxy = await startProxy(platform, (request, response) => {
-      if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
-      request.resume();
-      if (request.method === 'HEAD') {
-        response.writeHead(200, { 'content-length': content.length }).end();
-        return true;
-      }
-      const [, first = '0', last = '0'] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
-      response.writeHead(206, { 'content-range': `bytes ${first}-${last}/${content.length}` });
-      response.end(content.subarray(Number(first), Number(last) + 1));
-      content = versions.new;
-      return true;
-    });
-    await using own = await startGateway({ platform: proxy });
-    const url = await linkFrom(own);
-    const response = await fetch(url);
-    expect([response.status, response.headers.get('content-length')]).toEqual([200, String(size)]);
-    await expect(bytesOf(response)).rejects.toThrow();
-    expect((await bytesOf(await fetch(url))).equals(versions.new)).toBe(true);
-  });
-});
-
 describe('a file without bytes', () => {
   it.each(['stated by HEAD', 'stated with the bytes'])('whose length is %s is downloaded', async (stated) => {
     await using proxy = await startProxy(platform, (request, response) => {
-      if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
+      if (!isContentRequest(request.url)) return false;
       request.resume();
       if (request.method !== 'HEAD') response.writeHead(416, { 'content-range': 'bytes */0' });
       else if (stated === 'stated by HEAD') response.writeHead(200, { 'content-length': 0 });
@@ -390,98 +210,5 @@ describe('a file without bytes', () => {
     expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '0', '']);
     expect((await fetch(url, { method: 'HEAD', headers: { range: 'bytes=0-' } })).status).toBe(200);
     expect((await fetch(url, { headers: { range: 'bytes=0-' } })).status).toBe(416);
-  });
-});
-
-describe('when the platform stops in the middle of a file', () => {
-  it('a reader who leaves ends the transfer upstream too, although no byte comes any more', async () => {
-    let closed: () => void = () => {};
-    const endedUpstream = new Promise<void>((resolve) => {
-      closed = resolve;
-    });
-    await using proxy = await startProxy(platform, (request, response) => {
-      if (request.method !== 'GET' || !/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
-      request.resume();
-      response.on('close', closed);
-      response.writeHead(206, {
-        'content-length': whole.length,
-        'content-range': `bytes 0-${whole.length - 1}/${whole.length}`,
-      });
-      response.write(whole.subarray(0, 4));
-      return true;
-    });
-    await using own = await startGateway({ platform: proxy });
-    const leaving = new AbortController();
-    const response = await fetch(await linkFrom(own), { signal: leaving.signal });
-    const reader = response.body?.getReader();
-    expect((await reader?.read())?.value).toHaveLength(4);
-    leaving.abort();
-    await endedUpstream;
-  });
-});
-
-describe('when the platform breaks off', () => {
-  it('the first time, the download goes on where it stopped', async () => {
-    let broken = 0;
-    await using proxy = await startProxy(platform, (request, response) => {
-      if (request.method !== 'GET' || !/\/export\/files\/.*path=/.test(request.url ?? '') || broken > 0) return false;
-      broken += 1;
-      request.resume();
-      const half = whole.subarray(0, Math.floor(whole.length / 2));
-      response.writeHead(206, {
-        'content-length': whole.length,
-        'content-range': `bytes 0-${whole.length - 1}/${whole.length}`,
-      });
-      response.write(half, () => response.destroy());
-      return true;
-    });
-    await using own = await startGateway({ platform: proxy });
-    const response = await fetch(await linkFrom(own));
-    expect((await bytesOf(response)).equals(whole)).toBe(true);
-    expect(broken).toBe(1);
-  });
-
-  it.each([
-    [0, 502],
-    [4, 200],
-  ])('again and again after %i bytes, the download never ends as if the file were whole', async (bytes, status) => {
-    await using proxy = await startProxy(platform, (request, response) => {
-      if (request.method !== 'GET' || !/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
-      request.resume();
-      const [, first = ''] = /bytes=(\d+)-/.exec(request.headers.range ?? '') ?? [];
-      if (bytes === 0 || first !== '0') {
-        response.destroy();
-        return true;
-      }
-      response.writeHead(206, {
-        'content-length': whole.length,
-        'content-range': `bytes 0-${whole.length - 1}/${whole.length}`,
-      });
-      response.write(whole.subarray(0, bytes), () => response.destroy());
-      return true;
-    });
-    const clock = new FakeClock();
-    await using own = await startGateway({ platform: proxy, clock });
-    const response = await clock.runUntil(fetch(await linkFrom(own)));
-    expect(response.status).toBe(status);
-    if (status === 502) expect(await response.json()).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true });
-    else await clock.runUntil(expect(bytesOf(response)).rejects.toThrow());
-    const attempts = bytes === 0 ? 3 : 4;
-    const reads = proxy.requests.filter((each) => each.startsWith('GET') && each.includes('path='));
-    expect(reads).toHaveLength(attempts);
-  });
-
-  it('with an error before the first byte, the answer has its code', async () => {
-    await using proxy = await startProxy(platform, (request, response) => {
-      if (!/\/export\/files\/.*path=/.test(request.url ?? '')) return false;
-      request.resume();
-      response.writeHead(503).end();
-      return true;
-    });
-    const clock = new FakeClock();
-    await using own = await startGateway({ platform: proxy, clock });
-    const response = await clock.runUntil(fetch(await linkFrom(own)));
-    expect(response.status).toBe(502);
-    expect(await response.json()).toMatchObject({ code: 'PLATFORM_ERROR', retryable: true, upstream: { status: 503 } });
   });
 });
