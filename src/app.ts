@@ -30,6 +30,7 @@ import { createErrorMask } from './server/graphql-error.ts';
 import { createHttpServer } from './server/http.ts';
 import { createLiveConnections } from './server/live-connections.ts';
 import { isFromForeignPage } from './server/origin.ts';
+import { createSendBuffers } from './server/send-buffers.ts';
 import { startWebSocketServer } from './server/websocket.ts';
 import { createYogaServer } from './server/yoga.ts';
 import {
@@ -160,6 +161,8 @@ async function start(
 
   const connections = createLiveConnections({ clock: connectionClock });
   lifecycle.add('live connections', () => connections[Symbol.dispose]());
+  const buffers = createSendBuffers({ clock: connectionClock, logger: log });
+  lifecycle.add('send buffers', () => buffers[Symbol.dispose]());
   const limited = { clock, isAccepted: upstream.isAccepted };
   const connectionLimiter = createRateLimiter({ ...connectionRate, ...limited });
   /** Called for each WebSocket. */
@@ -214,6 +217,7 @@ async function start(
     subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions.perPrincipal),
     findDocument,
     connections,
+    buffers,
     callbacks,
     maxOperations: config.limits.subscriptions.perSocket,
     maxBodyBytes: config.server.maxBodyBytes,
@@ -251,6 +255,7 @@ async function start(
     servesPage: (request) => config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),
     cors,
     keepAliveTimeoutMs: config.server.keepAliveTimeoutMs,
+    buffers,
     clock: connectionClock,
     logger: log,
   });
@@ -266,6 +271,7 @@ async function start(
     maxMessageBytes: config.server.maxBodyBytes,
     maxOperations: config.limits.subscriptions.perSocket,
     connections,
+    buffers,
     findDocument,
     clock: connectionClock,
     logger: log,

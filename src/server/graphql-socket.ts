@@ -23,7 +23,7 @@ export interface GraphqlSocketOptions extends SocketOperationDeps {
    * Called when a socket has said who it is, before it may ask for anything.
    * @throws {GatewayError} when it may not: the socket is closed
    */
-  readonly authorize: (headers: RequestHeaders) => Promise<unknown>;
+  readonly authorize: (headers: RequestHeaders) => Promise<{ readonly principal: string }>;
 }
 
 /** How long a socket may stay silent before it has sent `connection_init`, in milliseconds. */
@@ -140,7 +140,8 @@ export class GraphqlSocket implements OperationSocket {
     this.#initDeadline = null;
     this.#headers = connectionHeaders(params, this.#headers);
     try {
-      await this.#options.authorize(this.#headers);
+      const { principal } = await this.#options.authorize(this.#headers);
+      this.#sender.belongsTo(principal);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       // Both are what clients retry; 4403 with new parameters.

@@ -6,11 +6,13 @@ import { refusalOfHost, type ServesHost } from '../runtime/host.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { endFailedConnection, maxHeaderBytes } from './client-error.ts';
 import type { Cors } from './cors.ts';
+import { CountedResponse } from './counted-response.ts';
 import { filesPath } from './files.ts';
 import { createLingering } from './lingering-close.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { foreignPage } from './origin.ts';
 import { eventStreamPath } from './plugins/use-single-connection.ts';
+import type { SendBuffers } from './send-buffers.ts';
 import { graphqlPath } from './server-context.ts';
 import { UpgradableRequest } from './upgrade.ts';
 
@@ -28,6 +30,7 @@ export interface HttpServerOptions {
   readonly cors: Pick<Cors, 'allow'>;
   /** How long a connection may be idle between two requests, in milliseconds. */
   readonly keepAliveTimeoutMs: number;
+  readonly buffers: SendBuffers;
   /** Time on the connections to clients. */
   readonly clock: Pick<Clock, 'deadline'>;
   readonly logger: Logger;
@@ -60,16 +63,18 @@ const serverOptions = {
   requestTimeout: requestTimeoutMs,
   maxHeaderSize: maxHeaderBytes,
   IncomingMessage: UpgradableRequest,
+  ServerResponse: CountedResponse,
 } as const;
 /** Which part of the drain clients are sent away in; the rest is for the last ones to finish. */
 const leavingShare = 0.8;
 
 /** The HTTP host: which path is answered by whom, and what holds for all of them. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { graphql, files, metrics, isReady, keepAliveTimeoutMs, servesHost, servesPage, cors, clock, logger } = options;
-  const active = new Set<ServerResponse>();
-  /** Those of WebSockets too. */
-  const sockets = new Set<Socket>();
+  const { graphql, files, metrics, isReady, keepAliveTimeoutMs, servesHost, servesPage, cors, buffers, clock, logger } =
+    options;
+  const active = new Set<CountedResponse>();
+  /** Connections, also those of WebSockets, with the responses that have not ended. */
+  const sockets = new Map<Socket, Set<CountedResponse>>();
   const lingering = createLingering(clock);
   let draining = false;
 
@@ -114,11 +119,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     }
   };
 
+  const release = (response: CountedResponse, socket: Socket): void => {
+    response.countOut();
+    active.delete(response);
+    sockets.get(socket)?.delete(response);
+  };
+
   const server = createServer({ ...serverOptions, keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
+    const { socket } = request;
+    response.countIn(buffers);
     active.add(response);
+    sockets.get(socket)?.add(response);
     response.on('close', () => {
-      active.delete(response);
-      // An answer that had begun before could not announce that its connection ends with it.
+      release(response, socket);
+      // A response that had begun before could not announce that its connection ends with it.
       if (draining) server.closeIdleConnections();
     });
     response.setHeader('x-request-id', requestIdOf(request));
@@ -148,14 +162,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
 
   server.on('clientError', (error, socket) => {
-    const begun = [...active].some((response) => response.socket === socket && response.headersSent);
     // A server over TCP has sockets of net alone.
-    endFailedConnection(socket as Socket, error, { clock, begun });
+    const connection = socket as Socket;
+    const begun = [...(sockets.get(connection) ?? [])].some(({ headersSent }) => headersSent);
+    endFailedConnection(connection, error, { clock, begun });
   });
 
   server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    const responses = new Set<CountedResponse>();
+    sockets.set(socket, responses);
+    socket.on('close', () => {
+      // Node closes the response that is being sent, and none of those that wait for it.
+      for (const response of responses) release(response, socket);
+      sockets.delete(socket);
+    });
     lingering.attach(socket);
   });
 
@@ -180,10 +200,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       for (const response of active) if (!response.headersSent) response.setHeader('connection', 'close');
       server.closeIdleConnections();
       // Browsers open connections in advance. Node does not count one as idle before its first request.
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+      for (const socket of sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
       using deadline = clock.deadline(drainMs);
       deadline.signal.addEventListener('abort', () => {
-        for (const socket of sockets) socket.destroy();
+        for (const socket of sockets.keys()) socket.destroy();
       });
       await Promise.all([closed, connections.drain(drainMs * leavingShare)]);
     },

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { afterReading, type LiveConnections } from './live-connections.ts';
+import type { SendBuffers } from './send-buffers.ts';
 
 /** The body of an answer that goes on for as long as its client stays. */
 export interface LiveBody {
@@ -21,6 +22,9 @@ export const responseBodyOf = ({ stream }: LiveBody): ReadableStream => stream a
 
 export interface LiveBodyOptions {
   readonly connections: LiveConnections;
+  readonly buffers: SendBuffers;
+  /** The caller that the body is for. */
+  readonly principal: string;
   /** A frame that says nothing. */
   readonly ping: string;
   /** Ends the connection that the answer goes over, when its client takes nothing, or not enough. */
@@ -39,7 +43,8 @@ export const maxBufferedBytes = 16 * 1024 * 1024;
  * A body that sends pings while it lasts. When the gateway drains, it ends without the word that its protocol completes
  * with, which clients take for a lost connection and come back.
  */
-export function createLiveBody({ connections, ping, disconnect, onEnd }: LiveBodyOptions): LiveBody {
+export function createLiveBody(options: LiveBodyOptions): LiveBody {
+  const { connections, buffers, principal, ping, disconnect, onEnd } = options;
   const waiting = new Set<() => void>();
   let pushedBytes = 0;
   let takenAtLastBeat = -1;
@@ -53,13 +58,16 @@ export function createLiveBody({ connections, ping, disconnect, onEnd }: LiveBod
   const push = (frame: string): boolean => {
     const bytes = Buffer.from(frame);
     pushedBytes += bytes.length;
-    return stream.push(bytes);
+    const hasRoom = stream.push(bytes);
+    counted.written();
+    return hasRoom;
   };
   const taken = () => pushedBytes - stream.readableLength;
   const finish = () => {
     if (over) return;
     over = true;
     membership[Symbol.dispose]();
+    counted[Symbol.dispose]();
     proceed();
     onEnd?.();
   };
@@ -74,6 +82,18 @@ export function createLiveBody({ connections, ping, disconnect, onEnd }: LiveBod
     disconnect();
   };
   stream.on('close', finish);
+  const counted = buffers.add(
+    {
+      get waitingBytes() {
+        return stream.readableLength;
+      },
+      get progress() {
+        return taken();
+      },
+      cut,
+    },
+    principal,
+  );
 
   const membership = connections.add({
     beat: () => {

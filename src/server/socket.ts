@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import type { Clock } from '../runtime/clock.ts';
 import { maxBufferedBytes } from './live-body.ts';
 import { afterReading, type LiveConnection, type LiveConnections } from './live-connections.ts';
+import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from './send-buffers.ts';
 
 /** A socket as far as something is told over it. */
 export interface SocketSender {
@@ -15,6 +16,8 @@ export interface SocketSender {
   send(data: string): Promise<void> | undefined;
   /** Resolves when at most 64 KiB wait to be read by the client, or none can be sent any more; undefined: that is so. */
   room(): Promise<void> | undefined;
+  /** Names the caller that the socket is for. */
+  belongsTo(principal: string): void;
   close(code?: number, reason?: string): void;
 }
 
@@ -31,35 +34,41 @@ export const tryAgainLater = 1013;
 
 export interface SocketDeps {
   readonly connections: LiveConnections;
+  readonly buffers: SendBuffers;
   readonly clock: Pick<Clock, 'deadline'>;
   /** What lies under the socket. */
-  readonly stream: Pick<Socket, 'cork' | 'uncork' | 'writable' | 'writableCorked'>;
+  readonly stream: Pick<Socket, 'bytesWritten' | 'cork' | 'uncork' | 'writable' | 'writableCorked' | 'writableLength'>;
 }
 
 /**
  * Keeps a socket alive with pings, and cuts it off when nobody answers them, or when its client does not read what it
  * asked for.
  */
-export class AttendedSocket implements SocketSender, LiveConnection {
+export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer {
   readonly #socket: WebSocket;
   readonly #clock: SocketDeps['clock'];
   readonly #stream: SocketDeps['stream'];
+  readonly #counted: CountedBuffer;
   /** The last message that was more than fits; resolves when it is sent. */
   #sending: Promise<void> | undefined;
   #pings = 0;
   #answered = 0;
 
-  constructor(socket: WebSocket, { connections, clock, stream }: SocketDeps) {
+  constructor(socket: WebSocket, { connections, buffers, clock, stream }: SocketDeps) {
     this.#socket = socket;
     this.#clock = clock;
     this.#stream = stream;
     const membership = connections.add(this);
+    this.#counted = buffers.add(this);
     socket.on('pong', () => {
       this.#answered = this.#pings;
     });
     // ws answers pings by itself, also those of a client that reads no answers.
     socket.on('ping', () => this.#hasRoom());
-    socket.on('close', () => membership[Symbol.dispose]());
+    socket.on('close', () => {
+      membership[Symbol.dispose]();
+      this.#counted[Symbol.dispose]();
+    });
   }
 
   get open(): boolean {
@@ -74,9 +83,11 @@ export class AttendedSocket implements SocketSender, LiveConnection {
     writeTogether(this.#stream);
     if (socket.bufferedAmount + data.length > maxWaitingBytes) {
       this.#sending = new Promise((resolve) => socket.send(data, () => resolve()));
+      this.#counted.written();
       return this.#sending;
     }
     socket.send(data);
+    this.#counted.written();
     return undefined;
   }
 
@@ -91,6 +102,23 @@ export class AttendedSocket implements SocketSender, LiveConnection {
     deadline.signal.addEventListener('abort', () => socket.terminate());
     socket.once('close', () => deadline[Symbol.dispose]());
     socket.close(code, reason);
+  }
+
+  belongsTo(principal: string): void {
+    this.#counted.belongsTo(principal);
+  }
+
+  get waitingBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  get progress(): number {
+    return progressOf(this.#stream);
+  }
+
+  /** Its client does not read, and would not read a close frame either. */
+  cut(): void {
+    this.#socket.terminate();
   }
 
   beat(): void {

@@ -11,6 +11,7 @@ import { GraphqlSocket, type GraphqlSocketOptions } from './graphql-socket.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { foreignPage, isFromForeignPage } from './origin.ts';
 import { endRaw, type RawResponse } from './raw-response.ts';
+import type { SendBuffers } from './send-buffers.ts';
 import { graphqlPath } from './server-context.ts';
 import { AttendedSocket } from './socket.ts';
 import { handleMessages } from './socket-messages.ts';
@@ -22,6 +23,7 @@ export interface WebSocketOptions extends GraphqlSocketOptions {
   readonly servesHost: ServesHost;
   readonly maxMessageBytes: number;
   readonly connections: LiveConnections;
+  readonly buffers: SendBuffers;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -31,11 +33,11 @@ export interface WebSocketOptions extends GraphqlSocketOptions {
  * pipeline as over HTTP. Disposing cuts off the sockets that are left.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
-  const { server, maxMessageBytes, connections, clock, logger } = options;
+  const { server, maxMessageBytes, connections, buffers, clock, logger } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
 
   const serve = (socket: WebSocket, { stream, headers }: Upgrade): void => {
-    const sender = new AttendedSocket(socket, { connections, clock, stream });
+    const sender = new AttendedSocket(socket, { connections, buffers, clock, stream });
     // What a client sends wrongly, ws itself closes the socket for.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {

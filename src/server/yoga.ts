@@ -35,7 +35,7 @@ export interface YogaOptions extends HttpOptions, SingleConnectionOptions {
 /** The one pipeline (parse, validate, context, execute, mask) of all transports. */
 export function createYogaServer(options: YogaOptions): Yoga {
   const { schema, createContext, logger, maskError, corsOrigins, graphiql, introspection } = options;
-  const { limits, subscriptionQuota, connections } = options;
+  const { limits, subscriptionQuota } = options;
   return createYoga<ServerContext, GatewayContext>({
     schema,
     graphqlEndpoint: graphqlPath,
@@ -54,7 +54,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
       useSelection(),
       useSingleConnection(options),
       useCallbacks(options),
-      useLiveResults(connections),
+      useLiveResults(options),
       ...(introspection ? [] : [withoutIntrospection]),
     ],
     cors:

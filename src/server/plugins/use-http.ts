@@ -2,6 +2,7 @@ import type { ExecutionResult } from 'graphql';
 import { type GraphQLParams, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Authenticate } from '../../context/authenticate.ts';
 import { acceptsStream, eventStreamType, includesType, jsonType, jsonTypeOf, parseAccept } from '../accept.ts';
+import { CountedResponse } from '../counted-response.ts';
 import { readQueryString, readRequestBody } from '../graphql-request.ts';
 import { jsonResponse } from '../graphql-response.ts';
 import { type OperationDeps, openOperation, resultsUntilFailure, runOperation } from '../operation.ts';
@@ -61,6 +62,7 @@ export function useHttp({
         if (mediaType === null && !streamTypes.some((type) => includesType(accepted, type))) {
           throw notAcceptable('The header Accept must name application/json or another type of GraphQL over HTTP.');
         }
+        if (serverContext.res instanceof CountedResponse) serverContext.res.belongsTo(serverContext.session.principal);
       } catch (error) {
         const { body, ...init } = jsonResponse({ errors: [maskError(error)] }, mediaType ?? jsonType);
         endResponse(new fetchAPI.Response(body, init));

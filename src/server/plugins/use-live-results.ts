@@ -13,16 +13,22 @@ import { headersOfErrors } from '../graphql-response.ts';
 import { createLiveBody, type LiveBody, responseBodyOf } from '../live-body.ts';
 import type { LiveConnections } from '../live-connections.ts';
 import { httpOf } from '../request-error.ts';
-import type { ServerContext } from '../server-context.ts';
+import type { SendBuffers } from '../send-buffers.ts';
+import { type ServerContext, sessionOf } from '../server-context.ts';
 
 /** What an operation over HTTP has come to, where operations do not come in batches. */
 type Result = ExecutionResult | AsyncIterable<ExecutionResult>;
+
+export interface LiveResultsOptions {
+  readonly connections: LiveConnections;
+  readonly buffers: SendBuffers;
+}
 
 /**
  * Answers that go on: event streams, and multipart subscriptions. In place of Yoga's own, because these send pings by the
  * gateway's clock, wait for slow clients, and end when the gateway drains.
  */
-export function useLiveResults(connections: LiveConnections): Plugin<object, ServerContext> {
+export function useLiveResults({ connections, buffers }: LiveResultsOptions): Plugin<object, ServerContext> {
   return {
     onResultProcess: ({ request, result, serverContext, setResultProcessor }) => {
       if (Array.isArray(result) || serverContext.operation !== undefined) return;
@@ -31,7 +37,13 @@ export function useLiveResults(connections: LiveConnections): Plugin<object, Ser
       const framing = framingOf(parseAccept(request.headers.get('accept')), result as Result);
       if (framing === null) return;
       const process = (answer: Result, { Response }: { readonly Response: typeof globalThis.Response }) => {
-        const live = createLiveBody({ connections, ping: framing.ping, disconnect: () => res.destroy() });
+        const live = createLiveBody({
+          connections,
+          buffers,
+          principal: sessionOf(serverContext).principal,
+          ping: framing.ping,
+          disconnect: () => res.destroy(),
+        });
         pump(answer, live, framing).catch(live.cut);
         return new Response(responseBodyOf(live), { status: statusOf(answer), headers: headersOf(answer, framing) });
       };

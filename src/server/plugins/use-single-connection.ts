@@ -21,10 +21,12 @@ import {
   runOperation,
 } from '../operation.ts';
 import { requestError } from '../request-error.ts';
+import type { SendBuffers } from '../send-buffers.ts';
 import { type ServerContext, sessionOf, type Yoga } from '../server-context.ts';
 
 export interface SingleConnectionOptions extends Omit<OperationDeps, 'yoga'> {
   readonly connections: LiveConnections;
+  readonly buffers: SendBuffers;
   /** Operations that can run at the same time on one event stream. */
   readonly maxOperations: number;
   readonly maxBodyBytes: number;
@@ -53,7 +55,7 @@ interface EventStream {
  * it, so that the token of a stream is no credential.
  */
 export function useSingleConnection(options: SingleConnectionOptions): Plugin<object, ServerContext> {
-  const { connections, maxOperations, maxBodyBytes, countConnection, maskError, findDocument } = options;
+  const { connections, buffers, maxOperations, maxBodyBytes, countConnection, maskError, findDocument } = options;
   const streams = new Map<string, EventStream>();
   let yoga: Pick<Yoga, 'getEnveloped'>;
 
@@ -63,6 +65,8 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     const operations = new Map<string, AbortController>();
     const body = createLiveBody({
       connections,
+      buffers,
+      principal,
       ping: eventStreamFraming.ping,
       disconnect: () => stream.response?.destroy(),
       onEnd: () => {

@@ -86,6 +86,7 @@ function listen(room: () => Promise<void> | undefined): Heard & SocketSender & {
     messages: [] as unknown[],
     closed: null as number | null,
     room,
+    belongsTo: () => {},
     send: (text: string): undefined => {
       if (heard.closed === null) heard.messages.push(formOf(text));
     },
@@ -115,7 +116,7 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
       maskError,
       maxOperations,
       clock,
-      authorize: async () => {},
+      authorize: async () => ({ principal: 'somebody' }),
       admit: async () => testSession(),
     },
     heard,

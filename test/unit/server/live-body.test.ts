@@ -4,6 +4,7 @@ import { createLiveBody, maxBufferedBytes } from '../../../src/server/live-body.
 import { createLiveConnections } from '../../../src/server/live-connections.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { quietSendBuffers } from '../../support/send-buffers.ts';
 
 const setup = () => {
   const clock = new FakeClock();
@@ -11,6 +12,8 @@ const setup = () => {
   const calls: string[] = [];
   const body = createLiveBody({
     connections,
+    buffers: quietSendBuffers(clock),
+    principal: 'somebody',
     ping: '.',
     disconnect: () => calls.push('cut'),
     onEnd: () => calls.push('end'),

@@ -8,6 +8,7 @@ import { createLiveConnections, type LiveConnections } from '../../../src/server
 import { AttendedSocket } from '../../../src/server/socket.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { quietSendBuffers } from '../../support/send-buffers.ts';
 
 let server: WebSocketServer;
 let client: WebSocket;
@@ -30,7 +31,7 @@ beforeEach(async () => {
   stream = request.socket;
   clock = new FakeClock();
   connections = createLiveConnections({ clock });
-  sender = new AttendedSocket(served, { connections, clock, stream });
+  sender = new AttendedSocket(served, { connections, buffers: quietSendBuffers(clock), clock, stream });
 });
 afterEach(async () => {
   client.terminate();

@@ -17,6 +17,7 @@ import { createLiveConnections } from '../../../src/server/live-connections.ts';
 import type { Yoga } from '../../../src/server/server-context.ts';
 import { startWebSocketServer } from '../../../src/server/websocket.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { quietSendBuffers } from '../../support/send-buffers.ts';
 import { testSession } from '../../support/session.ts';
 
 interface OperationContext {
@@ -90,6 +91,7 @@ beforeEach(async () => {
     maxMessageBytes: 10_000,
     maxOperations: 1_000,
     connections: createLiveConnections({ clock }),
+    buffers: quietSendBuffers(clock),
     findDocument: ({ query }) => query ?? '',
     clock,
     logger,
@@ -100,6 +102,7 @@ beforeEach(async () => {
     },
     authorize: async () => {
       if (refusal !== null) throw refusal;
+      return { principal: 'somebody' };
     },
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));

@@ -1,0 +1,51 @@
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from './send-buffers.ts';
+
+/** A response whose unread bytes are counted. */
+export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
+  extends ServerResponse<Request>
+  implements SendBuffer
+{
+  #counted: CountedBuffer | null = null;
+
+  /** Counts what waits, until `countOut`. */
+  countIn(buffers: SendBuffers): void {
+    this.#counted = buffers.add(this);
+  }
+
+  countOut(): void {
+    this.#counted?.[Symbol.dispose]();
+    this.#counted = null;
+  }
+
+  /** Names the caller that the response is for. */
+  belongsTo(principal: string): void {
+    this.#counted?.belongsTo(principal);
+  }
+
+  /** Also bytes of a pipelined response that waits for the one before it. */
+  get waitingBytes(): number {
+    return this.writableLength;
+  }
+
+  get progress(): number {
+    return progressOf(this.req.socket);
+  }
+
+  cut(): void {
+    this.req.socket.destroy();
+  }
+
+  // The base class has several signatures, all of which are passed on as they are.
+  override write(...args: unknown[]): boolean {
+    const hasRoom = super.write(...(args as Parameters<ServerResponse['write']>));
+    this.#counted?.written();
+    return hasRoom;
+  }
+
+  override end(...args: unknown[]): this {
+    super.end(...(args as Parameters<ServerResponse['end']>));
+    this.#counted?.written();
+    return this;
+  }
+}
