@@ -108,6 +108,19 @@ describe('an event stream for several operations', () => {
     expect(await answered(await execute(token, watch, 'b'))).toEqual([404, 'NOT_FOUND']);
   });
 
+  it('has room again for each operation that has ended', async () => {
+    await using gateway = await start({ MAX_SUBSCRIPTIONS_PER_SOCKET: '1' });
+    const { reserve, open, execute } = client(gateway);
+    const token = await (await reserve()).text();
+    const read = reading(await open(token));
+    for (const [index, query] of [small, '{', small, '{ missing }', small].entries()) {
+      const id = `operation ${index}`;
+      expect((await execute(token, query, id)).status).toBe(202);
+      await eventually(() => expect(read.text).toContain(`event: complete\ndata: {"id":"${id}"}`));
+    }
+    await read.cancel();
+  });
+
   it('is opened once, takes each id once, and not more operations than may be', async () => {
     await using gateway = await start({ MAX_SUBSCRIPTIONS_PER_SOCKET: '1' });
     const { reserve, open, execute, send } = client(gateway);
