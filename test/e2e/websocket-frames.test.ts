@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeFrame, type Frame, opcodes, textFrame } from '../fuzz/frames.ts';
+import { encodeFrame, type Frame, opcodes, textFrame } from '../support/frames.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { startPlatform } from '../support/platform.ts';
 import { RawConnection } from '../support/raw-connection.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
+import { decodeFrames, encodeFrame, type Frame, opcodes, textFrame } from '../support/frames.ts';
 import { faultOfError, faultOfResult, memberOf } from './expectations.ts';
-import { decodeFrames, encodeFrame, type Frame, opcodes, textFrame } from './frames.ts';
 import { hostileText, hostileValue } from './hostile-values.ts';
 import type { Ending } from './raw-connection.ts';
 

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { encodeFrame, textFrame } from '../fuzz/frames.ts';
+import { encodeFrame, textFrame } from '../support/frames.ts';
 import { type Transport, transports } from '../support/transports.ts';
 import { upgradeRequest } from '../support/upgrade-request.ts';
 
