@@ -59,7 +59,10 @@ export const nullable = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => value ?? null);
 
 /** A name to search for, or a part of one. It is compared as it is, spaces included. */
-export const nameInput = z.string().min(1, 'must not be empty').max(500, 'must have at most 500 characters');
+export const nameInput = z
+  .string()
+  .max(500, 'must have at most 500 characters')
+  .refine((text) => text.trim() !== '', 'must not be empty');
 
 /** A text of at most `maximum` characters, possibly empty. */
 export const textInput = (maximum: number) => z.string().max(maximum, `must have at most ${maximum} characters`);

@@ -79,6 +79,8 @@ describe('a query with arguments that cannot be right', () => {
     ],
     ['an empty dataset id in a filter', jobs, { filter: { datasetId: '' } }, ['filter.datasetId']],
     ['an empty name in a filter', datasets, { filter: { name: '  ' } }, ['filter.name']],
+    ['an empty part of a name', datasets, { filter: { nameContains: '' } }, ['filter.nameContains']],
+    ['a long name', datasets, { filter: { name: 'x'.repeat(501) } }, ['filter.name']],
     ['a schema that is no URI', datasets, { filter: { schemaId: 'no uri' } }, ['filter.schemaId']],
     ['a bad time in a filter of datasets', datasets, { filter: { updatedAfter: 'x' } }, ['filter.updatedAfter']],
     ['the id of a dataset as that of a job', job, { id: `Dataset:${profileDataset}` }, ['id']],

@@ -180,7 +180,13 @@ describe('a platform that returns rows in an order of its own, some of them twic
     return (root as { page?: Page }).page ?? (root as Page);
   }
 
-  it.each(lists)('loses and repeats no row of $of $list while others come to be', async ({ list, of, key = 'id' }) => {
+  const named = lists.map(({ list, of, key = 'id' }) => ({
+    list,
+    of,
+    key,
+    name: [of, list].filter(Boolean).join(' '),
+  }));
+  it.each(named)('loses and repeats no row of $name while others come to be', async ({ list, of, key }) => {
     const field = `page: ${list.replace('PAGE', 'first: 4, after: $after')} {
       nodes { ${key} } pageInfo { hasNextPage endCursor }
     }`;
