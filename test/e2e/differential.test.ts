@@ -292,6 +292,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
           name,
           sizeBytes: Number(length),
           downloadUrl: expect.stringContaining(`${gateway.url}/files/`),
+          downloadUrlExpiresAt: expect.any(String),
         })),
       );
       for (const [index, part] of parts.entries()) {
