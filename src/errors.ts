@@ -134,7 +134,7 @@ export class ConflictError extends GatewayError {
   override readonly code = 'CONFLICT';
 }
 
-/** Thrown when a request brings no credential where one is needed, or one that the platform does not accept. */
+/** Thrown when a request contains no credential although one is required, or the platform rejects the caller's credential. */
 export class UnauthenticatedError extends GatewayError {
   override readonly code = 'UNAUTHENTICATED';
 }

@@ -28,8 +28,8 @@ export interface BudgetOptions extends BucketOptions {
 /**
  * Bounds how often the platform is called for one tenant (organization and sandbox), by a token bucket that halves when
  * the platform responds 429 and recovers slowly. Interactive calls go before polls, and the credentials of a tenant are
- * served in turn. Waiting ends with the signal of the call; at its deadline by a RateLimitedError that says when there may
- * be room. A tenant that is not served for long enough is forgotten.
+ * served in turn. Waiting ends with the signal of the call; at its deadline it fails with a RateLimitedError and the time
+ * after which there may be room. A tenant that is not served for long enough is forgotten.
  *
  * A credential that the platform has not accepted yet draws on a small share of its own, because everybody can invent a
  * token and name any tenant with it, and on what the tenant leaves unused: the upper half of its bucket, while none of its

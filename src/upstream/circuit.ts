@@ -8,7 +8,7 @@ import type { Service, UpstreamMetrics } from './metrics.ts';
 const failuresUntilOpen = 10;
 /** Failures in a row, over all organizations, that stop the calls of every organization to a service. */
 const failuresUntilServiceOpen = 40;
-/** Organizations that these failures must come from: what one or two of them provoke must not stop the others. */
+/** Organizations that these failures must come from, so that one or two of them cannot stop the others. */
 const organizationsUntilServiceOpen = 3;
 /** Organizations and services that are kept while their last call failed; the one that failed longest ago is dropped first. */
 const maxCircuits = 10_000;
@@ -35,7 +35,7 @@ type Outcome = 'alive' | 'failed' | 'unknown';
  * organization then probes it by itself, so that a failing one cannot use up the probes of the others, and the first
  * response to any of them lets all through.
  *
- * This layer belongs close to the exchange: what fails around it (the token, the budget) says nothing about the service.
+ * This layer belongs close to the exchange: failures around it (the token, the budget) are no failures of the service.
  */
 export function withCircuit({
   clock,
@@ -195,7 +195,7 @@ class Circuit {
   }
 }
 
-/** What the end of an exchange says about the service. */
+/** The outcome of an exchange for the health of the service. */
 function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof GatewayError) || error.upstream === null) return 'unknown';
   const { status } = error.upstream;

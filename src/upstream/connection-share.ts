@@ -18,10 +18,10 @@ export interface ConnectionLimits {
 
 /** Calls that wait for a connection at most, over all tenants. */
 const maxWaiting = 20_000;
-/** Pause that a rejected call is told, in milliseconds. */
+/** `retryAfterMs` of a rejected call. */
 const retryAfterMs = 1_000;
 
-/** What one call counts against. */
+/** The limits that one call counts against. */
 interface Claim {
   readonly keys: readonly (readonly [key: string, limit: number])[];
   readonly org: string;
@@ -36,8 +36,8 @@ interface Waiting {
 /**
  * Bounds the calls in flight of each organization, sandbox and credential, so that calls that hang hold a part of the
  * connections and never all of them. Calls above a limit wait; organizations are served in turn, and so are the
- * credentials of each. Waiting ends with the signal of the call, at its deadline by a RateLimitedError: the service has
- * not been called, so the failure says nothing about it.
+ * credentials of each. Waiting ends with the signal of the call, at its deadline the call fails with a RateLimitedError,
+ * because the service has not been called and its circuit must not count a failure.
  */
 export function withConnectionShare(limits: ConnectionLimits, accepted: AcceptedCredentials): CallLayer {
   const inFlight = new Map<string, number>();

@@ -14,7 +14,7 @@ import { type Token, TokenKeeper } from './token-keeper.ts';
 import { decodeToken } from './wire/token.ts';
 
 export interface ClientCredentialOptions {
-  /** Where tokens are given out: `https://ims-na1.adobelogin.com`, or the address of an emulator. */
+  /** Address of the token service: `https://ims-na1.adobelogin.com`, or the address of an emulator. */
   readonly imsUrl: string | URL;
   /** Also sent as `x-api-key`. */
   readonly clientId: string;
@@ -109,7 +109,7 @@ function tokenRequest(client: { readonly clientId: string; readonly clientSecret
     path: '/ims/token/v3',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: form.toString(),
-    // Asking for a token changes nothing: it may be asked for again.
+    // A token request changes nothing, so it may be repeated.
     effect: 'read',
     input: 'client',
   } as const satisfies PlatformRequest;

@@ -43,7 +43,7 @@ export const withSingleFlight =
       const own = { ...request, calls: party, signal, lifetime: signal };
       const shared = hastened === null ? own : { ...own, hastened: hastened.signal };
       const answer = next(shared).finally(() => {
-        // After everybody left, another flight may have taken the place.
+        // When all callers have left, another flight may have taken the place.
         if (flights.get(key) === flight) flights.delete(key);
       });
       const flight: Flight<Answer> = { answer, controller, hastened, party };
@@ -79,7 +79,7 @@ export const withSingleFlight =
     };
   };
 
-/** Those who wait for one flight. Each attempt counts for the operations of all of them. */
+/** The callers that wait for one flight. Each attempt counts for the operations of all of them. */
 class Party implements OperationCalls {
   readonly #waiters = new Set<Waiter>();
   /** The operations for which the present attempt has been counted; null before the first attempt. */

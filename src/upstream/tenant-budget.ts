@@ -18,7 +18,7 @@ export interface TenantBudgetOptions extends BucketOptions {
   readonly lenderOf?: (key: string) => TenantBudget | null;
 }
 
-/** The budgets of all tenants. Those that are as new are dropped from time to time. */
+/** The budgets of all tenants. Unused budgets are dropped from time to time, because a new one is the same. */
 export function createTenantBudgets(options: TenantBudgetOptions) {
   const { clock } = options;
   const budgets = new Map<string, TenantBudget>();
@@ -88,7 +88,7 @@ export class TenantBudget {
    */
   async enter(request: UpstreamRequest): Promise<Permit | null> {
     request.signal.throwIfAborted();
-    // Counted from here on, so that nobody who waits is forgotten.
+    // Waiting calls count too, so that their budget is not dropped.
     this.#inFlight += 1;
     try {
       if (this.#line.size > 0 || !this.#take(this.#nowMs())) {
@@ -170,7 +170,7 @@ export class TenantBudget {
     });
   }
 
-  /** Lets those who wait go as tokens come, until nobody waits. Never rejects. */
+  /** Releases waiting calls as tokens become available, until the line is empty. Never rejects. */
   async #serve(): Promise<void> {
     if (this.#serving) return;
     this.#serving = true;
@@ -181,7 +181,7 @@ export class TenantBudget {
         continue;
       }
       this.#sleep = new AbortController();
-      // It ends early only because nobody waits any more.
+      // The sleep ends early only when the line has become empty.
       await this.#options.clock.sleep(this.#msUntilToken(nowMs), this.#sleep.signal).catch(() => {});
       this.#sleep = null;
     }

@@ -100,7 +100,7 @@ export class TokenKeeper {
       if (nowMs < this.#replaceNotBeforeMs) return null;
       this.#replaceNotBeforeMs = nowMs + replacementPauseMs;
     }
-    // Its failure is reported already, and the rejection by the platform says more about the call.
+    // A failed replacement is reported already; the call fails with the rejection by the platform.
     const replacement = this.#renew().catch(() => null);
     return await untilAborted(replacement, signal);
   }

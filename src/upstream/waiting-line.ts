@@ -4,7 +4,7 @@ import { FairQueue } from './fair-queue.ts';
 /** Interactive calls that overtake a waiting poll at most; then one poll goes first. */
 const maxOvertakings = 9;
 
-/** One who waits for a turn. */
+/** A call that waits for its turn. */
 export interface Waiter {
   /** Waiters of one member are served in order, members in turn. */
   readonly member: string;
@@ -13,7 +13,7 @@ export interface Waiter {
 }
 
 /**
- * Who goes next: interactive calls before polls, and within each the members in turn. While a poll waits, at the latest
+ * The order of waiting calls: interactive calls before polls, and within each the members in turn. While a poll waits, at the latest
  * every tenth turn is a poll's.
  */
 export class WaitingLine<Each extends Waiter = Waiter> {
@@ -29,7 +29,7 @@ export class WaitingLine<Each extends Waiter = Waiter> {
     (priority === 'interactive' ? this.#interactive : this.#polls).add(waiter.member, waiter);
   }
 
-  /** Lets one who waits as a poll wait as an interactive call, behind those of its member that wait already. */
+  /** Moves a waiting poll to the interactive calls, behind those of its member. */
   hasten(waiter: Each): void {
     if (this.#polls.delete(waiter.member, waiter)) this.#interactive.add(waiter.member, waiter);
   }
@@ -49,7 +49,7 @@ export class WaitingLine<Each extends Waiter = Waiter> {
     return this.#polls.takeFromLongest(newcomer) ?? this.#interactive.takeFromLongest(newcomer);
   }
 
-  /** Lets the next one go, if anybody waits. */
+  /** Releases the next call, if there is one. */
   next(): void {
     const pollsTurn = this.#polls.size > 0 && (this.#interactive.size === 0 || this.#overtakings >= maxOvertakings);
     const pollsWait = this.#polls.size > 0;

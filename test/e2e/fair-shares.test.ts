@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { type Stub, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
@@ -110,7 +111,7 @@ describe('an organization for which the platform fails', () => {
     });
     await using _clients = flood(gateway, 3, () => headersOf(alpha, tokens.bad));
     const failed = async () => (await gateway.send(read(), {}, headersOf(alpha, tokens.bad))).errors[0]?.extensions;
-    await expect.poll(async () => (await failed())?.['code']).toBe('UPSTREAM_UNREACHABLE');
+    await eventually(async () => expect((await failed())?.['code']).toBe('UPSTREAM_UNREACHABLE'));
     for (let call = 0; call < 40; call += 1) {
       expect((await gateway.send(read(), {}, headersOf(beta, tokens.good))).errors).toEqual([]);
     }
@@ -128,9 +129,9 @@ describe('70 calls that hang', () => {
   const hang = async (gateway: Gateway, platform: Stub, headers: Readonly<Record<string, string>>) => {
     expect((await gateway.send('{ exportJobs(first: 1) { nodes { id } } }', {}, headers)).errors).toEqual([]);
     const clients = flood(gateway, 70, () => headers);
-    await expect
-      .poll(() => platform.requests.filter((target) => target.includes('/segment/jobs')).length)
-      .toBeGreaterThan(20);
+    await eventually(() =>
+      expect(platform.requests.filter((target) => target.includes('/segment/jobs')).length).toBeGreaterThan(20),
+    );
     return clients;
   };
 

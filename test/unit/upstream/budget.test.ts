@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RateLimitedError } from '../../../src/errors.ts';
@@ -228,6 +229,7 @@ describe('a credential that the platform has not accepted', () => {
   it('waits in a share of its own, and leaves accepted ones the rate of the tenant, however many there are', async () => {
     const { clock, send, sent } = harness({ ratePerSecond: 20, burst: 20 });
     const leaving = new AbortController();
+    setMaxListeners(0, leaving.signal);
     const flood = Array.from({ length: 120 }, (_, index) =>
       send(interactive('invented', { caller: invented(`x${index}`), signal: leaving.signal })).catch(() => {}),
     );
