@@ -26,6 +26,9 @@ export interface GraphqlSocketOptions extends SocketOperationDeps {
   readonly authorize: (headers: RequestHeaders) => Promise<{ readonly principal: string }>;
 }
 
+/** Characters of a message from a client that is not authenticated yet: enough for every credential in `connection_init`. */
+const maxUnauthenticatedLength = 64 * 1024;
+
 /** How long a socket may stay silent before it has sent `connection_init`, in milliseconds. */
 const connectionInitTimeoutMs = 3_000;
 
@@ -74,6 +77,10 @@ export class GraphqlSocket implements OperationSocket {
    * @throws {Error} a fault of the gateway, not of the message
    */
   async receive(text: string): Promise<void> {
+    if (!this.#acknowledged && text.length > maxUnauthenticatedLength) {
+      this.#close(CloseCode.BadRequest, 'Message too long before the connection is acknowledged');
+      return;
+    }
     let message: Message;
     try {
       message = readMessage(text);

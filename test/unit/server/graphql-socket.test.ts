@@ -175,6 +175,18 @@ const subscribe = (query: unknown, id: unknown = '1', more: object = {}) => ({
 });
 const complete = (id = '1') => ({ id, type: 'complete' });
 
+it('a socket reads long messages only after its caller is authenticated', async () => {
+  const initOf = (length: number) => {
+    const text = JSON.stringify({ ...init, payload: { padding: '' } });
+    return text.replace('""', JSON.stringify('x'.repeat(length - text.length)));
+  };
+  expect((await play(ours(), [initOf(64 * 1024)])).closed).toBeNull();
+  expect(await play(ours(), [initOf(64 * 1024 + 1)])).toEqual({ messages: [], closed: 4400 });
+  const long = subscribe('{ hello }', '1', { extensions: { padding: 'x'.repeat(64 * 1024) } });
+  expect((await play(ours(), [long])).closed).toBe(4400);
+  expect((await play(ours(), [init, long])).closed).toBeNull();
+});
+
 describe('a socket speaks as the server of graphql-ws does', () => {
   it.each<[string, readonly (string | object)[]]>([
     ['being greeted', [init]],
