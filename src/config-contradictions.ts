@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { variables } from './config-variables.ts';
+import { isPrivateName } from './runtime/addresses.ts';
 import { isLoopback } from './runtime/loopback.ts';
 
 type Variables = z.output<typeof variables>;
@@ -37,9 +38,6 @@ const requiredInServiceMode = [
   'JWT_ISSUER',
   'JWT_AUDIENCE',
 ] as const satisfies VariableName[];
-
-/** Ends of names that only hosts of private networks have. */
-const privateNames = /\.(?:internal|local|localhost)$/;
 
 /** Problems that no variable has alone. Each names the variables and what to change. */
 export function contradictions(settings: Settings): readonly string[] {
@@ -91,7 +89,7 @@ function* aboutCallbacks({ set, isWrong }: Settings): Iterable<string> {
   const { SUBSCRIPTION_CALLBACK_URLS: urls = [], SUBSCRIPTION_CALLBACK_NETWORKS: networks = [] } = set;
   if (isWrong('SUBSCRIPTION_CALLBACK_URLS', 'SUBSCRIPTION_CALLBACK_NETWORKS')) return;
   const hosts = urls.map((url) => new URL(url).hostname);
-  if (networks.length === 0 && hosts.some((host) => host === '*' || privateNames.test(host)))
+  if (networks.length === 0 && hosts.some((host) => host === '*' || isPrivateName(host)))
     yield 'SUBSCRIPTION_CALLBACK_URLS has a host (* or a private name) whose addresses SUBSCRIPTION_CALLBACK_NETWORKS must hold: set SUBSCRIPTION_CALLBACK_NETWORKS';
   if (networks.length > 0 && urls.length === 0)
     yield 'SUBSCRIPTION_CALLBACK_NETWORKS has no effect without SUBSCRIPTION_CALLBACK_URLS: set SUBSCRIPTION_CALLBACK_URLS, or unset SUBSCRIPTION_CALLBACK_NETWORKS';

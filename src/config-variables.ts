@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isPrivateHost } from './runtime/addresses.ts';
 import { logLevels } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
 import type { VariableNames } from './runtime/unknown-variables.ts';
@@ -29,11 +30,11 @@ const baseUrl = webUrlWithoutQuery('must be an http or https URL').transform(wit
 const isEncrypted = (value: string): boolean =>
   new URL(value).protocol === 'https:' || isLoopback(new URL(value).hostname);
 
-/** A host that credentials are sent to. */
+/** A host that receives credentials. In a private network, a proxy or an emulator may be reached without TLS. */
 const platformUrl = webUrlWithoutQuery('must be an https URL')
   .refine(
-    isEncrypted,
-    'must be an https URL unless its host is on loopback, because http sends credentials in clear text',
+    (value) => isEncrypted(value) || isPrivateHost(new URL(value).hostname),
+    'must be an https URL unless its host is private, because http sends credentials in clear text',
   )
   .transform(withoutSlash);
 
@@ -124,12 +125,12 @@ export const variables = z.object({
   AEP_BASE_URL: describe(
     platformUrl,
     'the built-in emulator',
-    'The platform, `https://platform.adobe.io` for the real one. `http` on loopback only.',
+    'The platform, `https://platform.adobe.io` for the real one. `http` only in a private network.',
   ),
   AEP_IMS_URL: describe(
     platformUrl,
     '`AEP_BASE_URL` in `embedded` mode, else `https://ims-na1.adobelogin.com`',
-    'Host that issues access tokens. `http` on loopback only.',
+    'Host that issues access tokens. `http` only in a private network.',
   ),
   AUTH_MODE: describe(
     z.enum(['embedded', 'passthrough', 'service'], 'must be embedded, passthrough or service'),

@@ -243,7 +243,7 @@ describe('the configuration', () => {
     expect(issue).toMatch(/^AEP_IMS_URL .*AEP_BASE_URL/);
   });
 
-  it.each(['AEP_BASE_URL', 'AEP_IMS_URL', 'JWT_JWKS_URL'])('rejects http to another host in %s', (name) => {
+  it.each(['AEP_BASE_URL', 'AEP_IMS_URL', 'JWT_JWKS_URL'])('rejects http to a public host in %s', (name) => {
     const complete = {
       ...remote,
       AUTH_MODE: 'service',
@@ -253,7 +253,19 @@ describe('the configuration', () => {
       JWT_ISSUER: 'x',
       JWT_AUDIENCE: 'x',
     };
-    const hosts = ['platform.adobe.io', 'platform', '10.0.0.1', '[fd00::1]', '127.0.0.1.example.com'];
+    const publicHosts = [
+      'platform.adobe.io',
+      '93.184.215.14',
+      '[2606:2800::1]',
+      '127.0.0.1.example.com',
+      'local.example',
+    ];
+    const privateHosts = ['platform', 'emulator.default.svc', 'proxy.internal', '10.0.0.1', '172.20.1.1', '[fd00::1]'];
+    // Keys are public, but must not be replaced, so that a private network is not enough for them.
+    const hosts = name === 'JWT_JWKS_URL' ? [...publicHosts, ...privateHosts] : publicHosts;
+    if (name !== 'JWT_JWKS_URL') {
+      for (const host of privateHosts) expect(issuesOf({ ...complete, [name]: `http://${host}/x` })).toEqual([]);
+    }
     for (const host of hosts) {
       const issues = issuesOf({ ...complete, [name]: `http://${host}/x` });
       expect(named(issues)).toEqual([name]);
