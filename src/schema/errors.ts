@@ -95,7 +95,8 @@ builder.objectType(PlatformError, {
 
 builder.objectType(OutcomeUnknownError, {
   name: 'OutcomeUnknownError',
-  description: 'The platform may or may not have done it: no answer came. Look for the result before trying again.',
+  description:
+    'The platform may or may not have carried out the request. No conclusive response arrived, and a look at the platform did not determine the outcome. Look for the result before the next attempt.',
   interfaces: [ErrorInterface],
   extensions: shareable,
 });

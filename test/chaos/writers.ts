@@ -86,9 +86,14 @@ async function createExport(
     id: `Dataset:${exportJob.destination.datasetId}`,
     replayed,
   }));
-  // A job that nobody knows of may be writing into the dataset, so that stays.
-  const stays = dataset.kind === 'refused' && dataset.code === 'PLATFORM_ERROR';
-  journal.attempted('datasets', { mark: datasetMark, key, outcome: stays ? { kind: 'unknown' } : dataset });
+  // The key of an export does not protect its dataset: an attempt that created no export leaves the key free, and its
+  // dataset may stay, because the platform may have created it unnoticed, or may not have removed it.
+  const stays = dataset.kind === 'refused' && ['PLATFORM_ERROR', 'UPSTREAM_UNREACHABLE'].includes(dataset.code);
+  journal.attempted('datasets', {
+    mark: datasetMark,
+    key: dataset.kind === 'created' ? key : null,
+    outcome: stays ? { kind: 'unknown' } : dataset,
+  });
 }
 
 /** Evaluates segments, and cancels that, one step after the other. */

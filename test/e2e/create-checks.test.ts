@@ -113,6 +113,24 @@ describe('createExportJob', () => {
     expect(made).toHaveLength(4);
   });
 
+  it('checks the schema of a dataset whose schema the operation does not select', async () => {
+    const { data } = await gateway.send(
+      'mutation ($input: CreateExportJobInput!) { createExportJob(input: $input) { __typename } }',
+      { input: { destination: { target: { datasetId: webEventsDataset } } } },
+    );
+    expect(data).toEqual({ createExportJob: { __typename: 'InvalidInputError' } });
+  });
+
+  it('sends version 0 of a merge policy, and rejects a negative version', async () => {
+    calls();
+    await createExportJob({ destination, mergePolicy: { id: noStitching, version: 0 } });
+    expect(calls()).toContain('POST export/jobs');
+    expect(await createExportJob({ destination, mergePolicy: { id: noStitching, version: -1 } })).toEqual([
+      { path: 'input.mergePolicy.version', message: 'must not be negative' },
+    ]);
+    expect(calls()).toEqual([]);
+  });
+
   it('does not check segments of other systems, and nothing at all with skipChecks', async () => {
     const external = [{ segmentId: '10329485', segmentNs: 'AAM' }];
     expect(await createExportJob({ destination, filter: { segments: external } })).toBe('CreateExportJobPayload');

@@ -66,7 +66,7 @@ describe('a create that the platform carried out, but whose answer was lost', ()
     await using gateway = await startGateway({ platform: proxy });
     const { createExportJob: result } = await createExportJob(gateway, input);
     expect(result).toMatchObject({ __typename: 'CreateExportJobPayload' });
-    expect(proxy.requests.filter((request) => request.startsWith('POST /data/core'))).toHaveLength(1);
+    expect(proxy.requests.filter((request) => request === 'POST /data/core/ups/export/jobs')).toHaveLength(1);
     expect(await gateway.metric('aep_upstream_lost_creates_total{service="export",outcome="found"}')).toBe(1);
   });
 
@@ -90,7 +90,7 @@ describe('a create that the platform carried out, but whose answer was lost', ()
     };
     const id = await create();
     expect(await create()).toBe(id);
-    expect(proxy.requests.filter((request) => request.startsWith('POST /data/core'))).toHaveLength(1);
+    expect(proxy.requests.filter((request) => request === 'POST /data/core/ups/export/jobs')).toHaveLength(1);
   });
 
   it.each(losses)('returns the segment job after $how', async ({ segmentId, respond }) => {

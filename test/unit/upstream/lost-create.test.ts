@@ -4,6 +4,7 @@ import { type MergePolicyId, platformId } from '../../../src/domain/ids.ts';
 import type { NewSchedule } from '../../../src/domain/schedule.ts';
 import { OutcomeUnknownError, PlatformError } from '../../../src/errors.ts';
 import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
+import { otherOrganization, tenantOf } from '../../support/tenants.ts';
 import { newExportJob } from './fixtures.ts';
 import { type Answer, connectTo, sendJson, startStub } from './platform-stub.ts';
 
@@ -141,6 +142,26 @@ describe('a create whose answer is lost', () => {
     await using stub = await platform.start();
     await using client = connectTo(stub.url);
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
+  });
+
+  it.each([
+    ['another sandbox', tenantOf('dev')],
+    ['an equal sandbox name of another organization', tenantOf('prod', otherOrganization)],
+  ])('is found while a create of %s is running', async (_, tenant) => {
+    const platform = startPlatform((request, response) => {
+      const { org, sandbox } = tenantOf('prod');
+      const { headers } = request;
+      if (headers['x-gw-ims-org-id'] === org && headers['x-sandbox-name'] === sandbox) response.destroy();
+    });
+    await using stub = await platform.start();
+    await using client = connectTo(stub.url);
+    const running = client.as(tenant).exportJobs.create(newExportJob);
+    await stub.received(1);
+    // The platform keeps the jobs of each tenant for itself.
+    platform.kept.length = 0;
+    expect(await client.api.exportJobs.create(newExportJob)).toMatchObject({ id: '1' });
+    await client.clock.advanceBy(30_000);
+    await running.catch(() => {});
   });
 
   it.each([403, 429, 501])('is not looked for when the platform refused it with %i', async (status) => {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { parseTenant } from '../../../src/domain/tenant.ts';
+import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
 import {
   type ClientCredential,
   createClientCredential,
@@ -152,6 +152,8 @@ export interface TestClient extends AsyncDisposable {
   readonly api: PlatformApi;
   /** The same, as the watcher has it. */
   readonly poll: PlatformApi;
+  /** The same for another tenant. */
+  as(tenant: Tenant): PlatformApi;
   readonly metrics: MetricsRecorder;
   readonly clock: FakeClock;
 }
@@ -183,6 +185,7 @@ export function connectTo(url: string, options: TestClientOptions = {}): TestCli
     upstream,
     api: upstream.connect(caller(credential), { signal, calls }),
     poll: upstream.connect(caller(credential), { signal, priority: 'poll' }),
+    as: (tenant) => upstream.connect({ ...caller(credential), tenant }, { signal }),
     metrics,
     clock,
     [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose](),
