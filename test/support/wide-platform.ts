@@ -10,7 +10,8 @@ export interface WidePlatform extends Pick<Stub, 'url' | 'requests'>, AsyncDispo
   asked(part: string): Promise<void>;
 }
 
-const createdMs = Date.parse('2026-01-01T00:00:00Z');
+/** Creation time of the job with the number 0. */
+export const createdMs = Date.parse('2026-01-01T00:00:00Z');
 const many = <Entry>(count: number, entry: (index: number) => Entry): readonly Entry[] =>
   Array.from({ length: count }, (_, index) => entry(index));
 
@@ -26,8 +27,8 @@ const exportJob = (id: number) => ({
     batches: many(100, (index) => ({ segmentId: `s${index}`, segmentNs: 'ups', batchId: `batch-${id}-${index}` })),
   },
   metrics: {},
-  creationTime: createdMs,
-  updateTime: createdMs,
+  creationTime: createdMs + id,
+  updateTime: createdMs + id,
 });
 
 /** 500 segments. */
@@ -96,16 +97,16 @@ function bulk(body: string, entity: (id: string) => object) {
   return { results: Object.fromEntries(ids.map(({ id }) => [id, entity(id)])) };
 }
 
-/** Full pages of jobs without an end, by the platform's cursor. */
+/** Full pages of jobs without an end, by the platform's cursor. Each job is a millisecond younger than the one before. */
 function endlessJobs(query: URLSearchParams) {
   const limit = Number(query.get('limit'));
-  const before = Number(query.get('offset')?.split('_')[1] ?? 1_000_000);
-  const records = many(limit, (index) => exportJob(before - 1 - index));
+  const at = query.get('offset')?.split('_')[0];
+  const before = at === undefined ? 1_000_000 : Number(at) - createdMs;
   const last = before - limit;
   return {
-    records,
+    records: many(limit, (index) => exportJob(before - 1 - index)),
     page: { pageSize: limit },
-    link: { next: `/export/jobs/?limit=${limit}&offset=${createdMs}_${last}` },
+    link: { next: `/export/jobs/?limit=${limit}&offset=${createdMs + last}_${last}` },
   };
 }
 
