@@ -1,9 +1,10 @@
 import { RateLimitedError } from '../errors.ts';
+import { Counts } from '../runtime/counts.ts';
 
-/** How many subscriptions each principal has open, over all its sockets and event streams. */
+/** Number of open subscriptions of each principal, over all its sockets and event streams. */
 export interface SubscriptionQuota {
   /**
-   * Counts a subscription until what it returns is disposed of.
+   * Counts a subscription until the result is disposed of.
    * @throws {RateLimitedError} the principal has as many open as it may
    */
   open(principal: string): Disposable;
@@ -13,29 +14,28 @@ export const createSubscriptionQuota = (mostPerPrincipal: number): SubscriptionQ
 
 class Quota implements SubscriptionQuota {
   readonly #most: number;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new Counts();
 
   constructor(mostPerPrincipal: number) {
     this.#most = mostPerPrincipal;
   }
 
   open(principal: string): Disposable {
-    const count = this.#counts.get(principal) ?? 0;
-    if (count >= this.#most) {
+    if (this.#counts.of(principal) >= this.#most) {
       throw new RateLimitedError({ message: `A caller may have ${this.#most} subscriptions open at a time.` });
     }
-    this.#counts.set(principal, count + 1);
+    this.#counts.add(principal, 1);
     return new Place(this.#counts, principal);
   }
 }
 
-/** One subscription that is counted. An object of a class, because thousands are held by subscribers who are silent. */
+/** One counted subscription. It is an object of a class, because thousands of silent subscribers hold one each. */
 class Place implements Disposable {
-  readonly #counts: Map<string, number>;
+  readonly #counts: Counts;
   readonly #principal: string;
   #open = true;
 
-  constructor(counts: Map<string, number>, principal: string) {
+  constructor(counts: Counts, principal: string) {
     this.#counts = counts;
     this.#principal = principal;
   }
@@ -43,8 +43,6 @@ class Place implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
-    const left = (this.#counts.get(this.#principal) ?? 1) - 1;
-    if (left === 0) this.#counts.delete(this.#principal);
-    else this.#counts.set(this.#principal, left);
+    this.#counts.add(this.#principal, -1);
   }
 }

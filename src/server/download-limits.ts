@@ -3,6 +3,7 @@ import { createRateLimiter } from '../context/rate-limiter.ts';
 import { tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Counts } from '../runtime/counts.ts';
 
 export interface DownloadLimitsOptions {
   readonly clock: Pick<Clock, 'now'>;
@@ -61,18 +62,3 @@ export function createDownloadLimits(options: DownloadLimitsOptions): DownloadLi
 
 const noRoom = (whose: string) =>
   new RateLimitedError({ message: `Too many downloads ${whose} at this moment.`, retryAfterMs });
-
-/** Counts that hold no entry for zero. */
-class Counts {
-  readonly #counts = new Map<string, number>();
-
-  of(key: string): number {
-    return this.#counts.get(key) ?? 0;
-  }
-
-  add(key: string, difference: number): void {
-    const count = this.of(key) + difference;
-    if (count === 0) this.#counts.delete(key);
-    else this.#counts.set(key, count);
-  }
-}

@@ -1,5 +1,7 @@
 import { RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Counts } from '../runtime/counts.ts';
+import { FairQueue } from '../runtime/fair-queue.ts';
 
 export interface FairSlotsOptions {
   /** Slots of all owners together. */
@@ -13,9 +15,10 @@ export interface FairSlotsOptions {
   readonly clock: Pick<Clock, 'deadline'>;
 }
 
-interface Owner {
-  held: number;
-  readonly waiting: Set<() => void>;
+interface Waiting {
+  readonly owner: string;
+  /** Called once, when it is this one's turn. */
+  go(): void;
 }
 
 /**
@@ -24,17 +27,17 @@ interface Owner {
  */
 export class FairSlots {
   readonly #options: FairSlotsOptions;
-  /** In the order in which the owners have their turns. An owner without slots and requests has no entry. */
-  readonly #owners = new Map<string, Owner>();
-  #held = 0;
+  readonly #held = new Counts();
+  readonly #waiting = new FairQueue<Waiting>();
+  #total = 0;
 
   constructor(options: FairSlotsOptions) {
     this.#options = options;
   }
 
-  /** Slots that are held, and owners that hold or want one. */
-  get size(): { readonly held: number; readonly owners: number } {
-    return { held: this.#held, owners: this.#owners.size };
+  /** Slots that are held, owners that hold one, and requests that wait. */
+  get size(): { readonly held: number; readonly owners: number; readonly waiting: number } {
+    return { held: this.#total, owners: this.#held.size, waiting: this.#waiting.size };
   }
 
   /**
@@ -42,74 +45,60 @@ export class FairSlots {
    * @throws {RateLimitedError} too many requests of this owner are waiting, or no slot was free in time
    * @throws the reason of `signal`, when it aborts before a slot is free
    */
-  async take(name: string, signal: AbortSignal): Promise<Disposable> {
+  async take(owner: string, signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    const owner = this.#owners.get(name) ?? { held: 0, waiting: new Set() };
-    this.#owners.set(name, owner);
-    if (this.#mayHold(owner)) return this.#grant(name, owner);
-    if (owner.waiting.size >= this.#options.waitingPerOwner) throw tooBusy();
-    return await this.#wait(name, owner, signal);
+    if (this.#mayHold(owner)) return this.#grant(owner);
+    if (this.#waiting.sizeOf(owner) >= this.#options.waitingPerOwner) throw tooBusy();
+    return await this.#wait(owner, signal);
   }
 
-  async #wait(name: string, owner: Owner, signal: AbortSignal): Promise<Disposable> {
+  async #wait(owner: string, signal: AbortSignal): Promise<Disposable> {
     using deadline = this.#options.clock.deadline(this.#options.maxWaitMs);
     return await new Promise((resolve, reject) => {
       const end = () => {
-        owner.waiting.delete(turn);
+        this.#waiting.delete(owner, waiting);
         signal.removeEventListener('abort', leave);
         deadline.signal.removeEventListener('abort', giveUp);
       };
-      const turn = () => {
-        end();
-        resolve(this.#grant(name, owner));
-      };
       const fail = (reason: unknown) => {
         end();
-        this.#forgetIfIdle(name, owner);
         reject(reason);
       };
       const leave = () => fail(signal.reason);
       const giveUp = () => fail(tooBusy());
-      owner.waiting.add(turn);
+      const waiting: Waiting = {
+        owner,
+        go: () => {
+          end();
+          resolve(this.#grant(owner));
+        },
+      };
+      this.#waiting.add(owner, waiting);
       signal.addEventListener('abort', leave);
       deadline.signal.addEventListener('abort', giveUp);
     });
   }
 
-  #mayHold({ held }: Owner): boolean {
-    return this.#held < this.#options.total && held < this.#options.perOwner;
+  #mayHold(owner: string): boolean {
+    return this.#total < this.#options.total && this.#held.of(owner) < this.#options.perOwner;
   }
 
-  #grant(name: string, owner: Owner): Disposable {
-    owner.held += 1;
-    this.#held += 1;
+  #grant(owner: string): Disposable {
+    this.#change(owner, 1);
     let isHeld = true;
     return {
       [Symbol.dispose]: () => {
         if (!isHeld) return;
         isHeld = false;
-        owner.held -= 1;
-        this.#held -= 1;
-        this.#forgetIfIdle(name, owner);
-        this.#next();
+        this.#change(owner, -1);
+        this.#waiting.take((next) => this.#mayHold(next.owner))?.go();
       },
     };
   }
 
-  #next(): void {
-    for (const [name, owner] of this.#owners) {
-      const [turn] = owner.waiting;
-      if (turn === undefined || !this.#mayHold(owner)) continue;
-      // Its next turn comes after those of all others.
-      this.#owners.delete(name);
-      this.#owners.set(name, owner);
-      turn();
-      return;
-    }
-  }
-
-  #forgetIfIdle(name: string, { held, waiting }: Owner): void {
-    if (held === 0 && waiting.size === 0) this.#owners.delete(name);
+  #change(owner: string, difference: 1 | -1): void {
+    this.#held.add(owner, difference);
+    this.#total += difference;
   }
 }
 

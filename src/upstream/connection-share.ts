@@ -1,8 +1,9 @@
 import { RateLimitedError, UpstreamTimeoutError } from '../errors.ts';
+import { Counts } from '../runtime/counts.ts';
+import { FairQueue } from '../runtime/fair-queue.ts';
 import type { AcceptedCredentials } from './accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
 import { unanswered } from './errors.ts';
-import { FairQueue } from './fair-queue.ts';
 
 /** Calls in flight, each of which holds one connection. */
 export interface ConnectionLimits {
@@ -40,20 +41,16 @@ interface Waiting {
  * because the service has not been called and its circuit must not count a failure.
  */
 export function withConnectionShare(limits: ConnectionLimits, accepted: AcceptedCredentials): CallLayer {
-  const inFlight = new Map<string, number>();
+  const inFlight = new Counts();
   const queues = new Map<string, FairQueue<Waiting>>();
   let waiting = 0;
 
-  const fits = ({ keys }: Claim): boolean => keys.every(([key, limit]) => (inFlight.get(key) ?? 0) < limit);
+  const fits = ({ keys }: Claim): boolean => keys.every(([key, limit]) => inFlight.of(key) < limit);
   const take = ({ keys }: Claim): void => {
-    for (const [key] of keys) inFlight.set(key, (inFlight.get(key) ?? 0) + 1);
+    for (const [key] of keys) inFlight.add(key, 1);
   };
   const release = ({ keys }: Claim): void => {
-    for (const [key] of keys) {
-      const left = (inFlight.get(key) ?? 0) - 1;
-      if (left > 0) inFlight.set(key, left);
-      else inFlight.delete(key);
-    }
+    for (const [key] of keys) inFlight.add(key, -1);
     serve();
   };
 

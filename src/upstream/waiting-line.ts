@@ -1,5 +1,5 @@
+import { FairQueue } from '../runtime/fair-queue.ts';
 import type { Priority } from './call.ts';
-import { FairQueue } from './fair-queue.ts';
 
 /** Interactive calls that overtake a waiting poll at most; then one poll goes first. */
 const maxOvertakings = 9;

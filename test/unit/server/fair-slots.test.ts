@@ -30,7 +30,7 @@ describe('slots that owners share', () => {
     for (const owner of ['a', 'a', 'a', 'b', 'b']) void take(owner);
     await turn();
     expect(granted).toEqual(['a', 'a', 'b']);
-    expect(slots.size).toEqual({ held: 3, owners: 2 });
+    expect(slots.size).toEqual({ held: 3, owners: 2, waiting: 2 });
   });
 
   it('go to the waiting owners in turn, whoever has requested more', async () => {
@@ -61,9 +61,9 @@ describe('slots that owners share', () => {
     const slot = await take('a');
     slot[Symbol.dispose]();
     slot[Symbol.dispose]();
-    expect(slots.size).toEqual({ held: 0, owners: 0 });
+    expect(slots.size).toEqual({ held: 0, owners: 0, waiting: 0 });
     await take('a');
-    expect(slots.size).toEqual({ held: 1, owners: 1 });
+    expect(slots.size).toEqual({ held: 1, owners: 1, waiting: 0 });
   });
 
   it('reject an owner with too many requests that wait, and no other', async () => {
@@ -84,13 +84,13 @@ describe('slots that owners share', () => {
     const slot = await take('a');
     const waiting = expect(take('b')).rejects.toMatchObject({ code: 'RATE_LIMITED' });
     await clock.advanceBy(999);
-    expect(slots.size).toEqual({ held: 1, owners: 2 });
+    expect(slots.size).toEqual({ held: 1, owners: 1, waiting: 1 });
     await clock.advanceBy(1);
     await waiting;
-    expect(slots.size).toEqual({ held: 1, owners: 1 });
+    expect(slots.size).toEqual({ held: 1, owners: 1, waiting: 0 });
     expect(clock.pending('deadline')).toBe(0);
     slot[Symbol.dispose]();
-    expect(slots.size).toEqual({ held: 0, owners: 0 });
+    expect(slots.size).toEqual({ held: 0, owners: 0, waiting: 0 });
   });
 
   it('are not granted to a request that was aborted, which leaves nothing', async () => {
@@ -101,12 +101,12 @@ describe('slots that owners share', () => {
     void take('c');
     leaving.abort(new Error('left'));
     await left;
-    expect([slots.size.owners, clock.pending('deadline')]).toEqual([2, 1]);
+    expect([slots.size.waiting, clock.pending('deadline')]).toEqual([1, 1]);
     await expect(take('d', leaving.signal)).rejects.toThrow('left');
     await release();
     expect(granted).toEqual(['a', 'c']);
     await release();
-    expect(slots.size).toEqual({ held: 0, owners: 0 });
+    expect(slots.size).toEqual({ held: 0, owners: 0, waiting: 0 });
     expect(clock.pending('deadline')).toBe(0);
   });
 

@@ -11,6 +11,11 @@ export class FairQueue<Entry> {
     return this.#size;
   }
 
+  /** Number of entries of one member. */
+  sizeOf(member: string): number {
+    return this.#members.get(member)?.size ?? 0;
+  }
+
   add(member: string, entry: Entry): void {
     const entries = this.#members.get(member) ?? new Set();
     if (entries.size === 0) this.#members.set(member, entries);
@@ -56,7 +61,7 @@ export class FairQueue<Entry> {
   /** Removes the newest entry of the member that has the most, unless `newcomer` would then have as many. */
   takeFromLongest(newcomer: string): Entry | undefined {
     let longest: string | null = null;
-    let most = (this.#members.get(newcomer)?.size ?? 0) + 1;
+    let most = this.sizeOf(newcomer) + 1;
     for (const [member, { size }] of this.#members) if (size > most) [longest, most] = [member, size];
     if (longest === null) return undefined;
     const entry = [...(this.#members.get(longest) ?? [])].at(-1);
