@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Caller } from '../upstream/platform-api.ts';
@@ -22,7 +23,7 @@ export interface RateLimiter {
   take(caller: LimitedCaller): void;
 }
 
-/** Principals in memory, of accepted and of other credentials each. The one that has been quiet the longest is dropped. */
+/** Principals in memory, of accepted and of other credentials each. The least recently used ones are discarded first. */
 const maxPrincipals = 10_000;
 
 /**
@@ -34,9 +35,8 @@ const maxPrincipals = 10_000;
  */
 export function createRateLimiter({ clock, perSecond, burst, isAccepted }: RateLimiterOptions): RateLimiter {
   const intervalMs = 1_000 / perSecond;
-  /** In the order of their last use. */
-  const accepted = new Map<string, number>();
-  const others = new Map<string, number>();
+  const accepted = new LRUCache<string, number>({ max: maxPrincipals });
+  const others = new LRUCache<string, number>({ max: maxPrincipals });
   return {
     take: (caller) => {
       if (perSecond === 0) return;
@@ -46,10 +46,7 @@ export function createRateLimiter({ clock, perSecond, burst, isAccepted }: RateL
       const waitMs = fullAt - nowMs - (burst - 1) * intervalMs;
       accepted.delete(principal);
       others.delete(principal);
-      const fullAtMs = isAccepted(caller) ? accepted : others;
-      fullAtMs.set(principal, waitMs > 0 ? fullAt : fullAt + intervalMs);
-      const [oldest] = fullAtMs.size > maxPrincipals ? fullAtMs.keys() : [];
-      if (oldest !== undefined) fullAtMs.delete(oldest);
+      (isAccepted(caller) ? accepted : others).set(principal, waitMs > 0 ? fullAt : fullAt + intervalMs);
       if (waitMs <= 0) return;
       throw new RateLimitedError({
         message: 'Too many operations at this moment.',

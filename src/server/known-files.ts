@@ -1,9 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import type { Download } from '../context/download-links.ts';
 import { tenantKey } from '../domain/tenant.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KnownFile } from './file-body.ts';
 
-/** Bound of the memory; the file that was not used for the longest time leaves it first. */
+/** Files that are kept. The least recently used ones are discarded first. */
 const maxFiles = 10_000;
 
 /** Remembers type, length and version of files, each for the life of its link and for no other link. */
@@ -14,25 +15,17 @@ export interface KnownFiles {
 }
 
 export function createKnownFiles({ clock }: { readonly clock: Pick<Clock, 'now'> }): KnownFiles {
-  /** In the order of their last use. */
-  const known = new Map<string, { readonly file: KnownFile; readonly expiresAt: Date }>();
+  const known = new LRUCache<string, { readonly file: KnownFile; readonly expiresAt: Date }>({ max: maxFiles });
   return {
     get: (download) => {
       const key = keyOf(download);
       const found = known.get(key);
       if (found === undefined) return null;
+      if (found.expiresAt > clock.now()) return found.file;
       known.delete(key);
-      if (found.expiresAt <= clock.now()) return null;
-      known.set(key, found);
-      return found.file;
+      return null;
     },
-    set: (download, file) => {
-      const key = keyOf(download);
-      known.delete(key);
-      known.set(key, { file, expiresAt: download.expiresAt });
-      const [oldest] = known.size > maxFiles ? known.keys() : [];
-      if (oldest !== undefined) known.delete(oldest);
-    },
+    set: (download, file) => void known.set(keyOf(download), { file, expiresAt: download.expiresAt }),
     forget: (download) => void known.delete(keyOf(download)),
   };
 }

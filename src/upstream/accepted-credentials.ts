@@ -1,8 +1,9 @@
+import { LRUCache } from 'lru-cache';
 import { GatewayError, UnauthenticatedError } from '../errors.ts';
 import type { CallLayer } from './call.ts';
 import type { Caller } from './platform-api.ts';
 
-/** Accepted credentials, and rejected ones, that are kept; the one that was used longest ago is dropped first. */
+/** Accepted credentials that are kept, and rejected ones. The least recently used ones are discarded first. */
 const maxEntries = 10_000;
 
 /** Responses of a service about the request itself, which it gives only after the credential was accepted. */
@@ -10,22 +11,21 @@ const acceptingStatuses: ReadonlySet<number> = new Set([404, 409, 412, 416, 422]
 
 /**
  * The callers' credentials that the platform has accepted, for each organization. A credential enters with its first
- * response that is a success or about the request itself, and leaves when the platform rejects it. The gateway's own credential always counts as accepted,
- * because no caller can have invented it.
+ * response that is a success or about the request itself, and leaves when the platform rejects it. The gateway's own
+ * credential always counts as accepted, because no caller can have invented it.
  *
  * A 403 does not make a credential accepted: a valid token of another organization receives it as well.
  */
 export class AcceptedCredentials {
-  /** In the order of their last use. */
-  readonly #keys = new Set<string>();
-  readonly #rejected = new Set<string>();
+  readonly #accepted = new LRUCache<string, true>({ max: maxEntries });
+  readonly #rejected = new LRUCache<string, true>({ max: maxEntries });
 
   get size(): number {
-    return this.#keys.size;
+    return this.#accepted.size;
   }
 
   has(caller: Caller): boolean {
-    return caller.credential.owner === 'gateway' || this.#keys.has(keyOf(caller));
+    return caller.credential.owner === 'gateway' || this.#accepted.has(keyOf(caller));
   }
 
   /** Whether the last response to a credential was a rejection. */
@@ -38,23 +38,16 @@ export class AcceptedCredentials {
     if (caller.credential.owner === 'gateway') return;
     const key = keyOf(caller);
     this.#rejected.delete(key);
-    addNewest(this.#keys, key);
+    this.#accepted.set(key, true);
   }
 
   /** Removes a credential after the platform has rejected it. */
   reject(caller: Caller): void {
     if (caller.credential.owner === 'gateway') return;
     const key = keyOf(caller);
-    this.#keys.delete(key);
-    addNewest(this.#rejected, key);
+    this.#accepted.delete(key);
+    this.#rejected.set(key, true);
   }
-}
-
-function addNewest(keys: Set<string>, key: string): void {
-  keys.delete(key);
-  keys.add(key);
-  const [oldest] = keys.size > maxEntries ? keys : [];
-  if (oldest !== undefined) keys.delete(oldest);
 }
 
 /** Updates the accepted credentials from the response to each call. */

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { GatewayError, UpstreamTimeoutError, UpstreamUnreachableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CallLayer } from './call.ts';
@@ -10,7 +11,7 @@ const failuresUntilOpen = 10;
 const failuresUntilServiceOpen = 40;
 /** Organizations that these failures must come from, so that one or two of them cannot stop the others. */
 const organizationsUntilServiceOpen = 3;
-/** Organizations and services that are kept while their last call failed; the one that failed longest ago is dropped first. */
+/** Circuits that are kept while their last call failed. The one that failed longest ago is discarded first. */
 const maxCircuits = 10_000;
 /** The pause before the first probe, in milliseconds. It doubles with each probe that fails. */
 const firstPauseMs = 1_000;
@@ -20,7 +21,7 @@ const longestPauseMs = 8_000;
 /** Not implemented: an answer about the request, not about the health of the service. */
 const notImplemented = 501;
 
-/** Thrown instead of making a call to a service that has failed again and again; `retryAfterMs` later it is tried again. */
+/** Thrown instead of a call to a service that has failed repeatedly. After `retryAfterMs` a call may go through again. */
 export class CircuitOpenError extends UpstreamUnreachableError {}
 
 type Outcome = 'alive' | 'failed' | 'unknown';
@@ -45,8 +46,13 @@ export function withCircuit({
   readonly metrics: UpstreamMetrics;
 }): CallLayer {
   const services = new Map<Service, ServiceHealth>();
-  /** In the order of their last failure. Without a failure there is nothing to keep. */
-  const circuits = new Map<string, Circuit>();
+  /** Without a failure there is nothing to keep. */
+  const circuits = new LRUCache<string, Circuit>({
+    max: maxCircuits,
+    dispose: (circuit, _key, reason) => {
+      if (reason === 'evict') circuit.close();
+    },
+  });
   const nowMs = () => clock.now().getTime();
 
   const healthOf = (service: Service): ServiceHealth => {
@@ -55,12 +61,8 @@ export function withCircuit({
     return found;
   };
   const keep = (key: string, circuit: Circuit): void => {
-    circuits.delete(key);
-    if (!circuit.isAtRest()) circuits.set(key, circuit);
-    const [oldest] = circuits.size > maxCircuits ? circuits.keys() : [];
-    if (oldest === undefined) return;
-    circuits.get(oldest)?.close();
-    circuits.delete(oldest);
+    if (circuit.isAtRest()) circuits.delete(key);
+    else circuits.set(key, circuit);
   };
 
   return (next) => async (request) => {
@@ -69,12 +71,12 @@ export function withCircuit({
     const key = JSON.stringify([service, org]);
     const health = healthOf(service);
     const circuit =
-      circuits.get(key) ?? new Circuit(service, health, (open) => metrics.circuitChanged({ service, open }));
+      circuits.peek(key) ?? new Circuit(service, health, (open) => metrics.circuitChanged({ service, open }));
     const probe = circuit.enter(nowMs());
     if (probe) keep(key, circuit);
     const left = (outcome: Outcome): void => {
       // Another call may have begun to keep a circuit meanwhile.
-      const kept = circuits.get(key) ?? circuit;
+      const kept = circuits.peek(key) ?? circuit;
       if (outcome === 'alive') health.alive();
       else if (outcome === 'failed') health.failed(org);
       kept.left(outcome, probe, nowMs());
@@ -126,7 +128,7 @@ class Circuit {
     this.#changed = changed;
   }
 
-  /** Whether it is as it was made. */
+  /** Whether it has neither failures nor a pause, as a new one. */
   isAtRest(): boolean {
     return this.#failures === 0 && this.#open === null;
   }
