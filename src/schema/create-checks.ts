@@ -3,6 +3,7 @@ import { isUnionProfileDataset } from '../domain/dataset.ts';
 import type { DatasetId, MergePolicyId, SegmentId } from '../domain/ids.ts';
 import { everySegment } from '../domain/segment-job.ts';
 import {
+  GatewayCredentialError,
   GatewayError,
   type InputIssue,
   InvalidInputError,
@@ -25,7 +26,7 @@ type Check = () => Promise<readonly InputIssue[]>;
  * Runs checks at the same time, before a create is sent. A check that cannot be carried out (no permission, a failing
  * platform, no time) finds nothing, so that it does not block the create.
  * @throws {InvalidInputError} what the checks found
- * @throws {UnauthenticatedError} the platform rejects the credential, as it would reject the create
+ * @throws {UnauthenticatedError | TokenExpiredError | GatewayCredentialError} the platform rejects the credential
  */
 export async function runChecks({ clock }: CheckContext, checks: readonly Check[]): Promise<void> {
   using deadline = clock.deadline(checkTimeoutMs);
@@ -77,14 +78,16 @@ export const mergePolicyCheck =
       ? [{ path, message: 'is not a merge policy of this sandbox' }]
       : [];
 
+/** The platform rejects the credential, and with it the create. */
+const credentialErrors = [UnauthenticatedError, TokenExpiredError, GatewayCredentialError];
+
 /** The entity; null if it does not exist; `unknown` if the platform does not return it for another reason. */
 async function known<Entity>(load: Promise<Entity | null>): Promise<Entity | null | 'unknown'> {
   try {
     return await load;
   } catch (error) {
-    const isRejected = error instanceof UnauthenticatedError || error instanceof TokenExpiredError;
-    // Any other error is a fault of the gateway, or the caller has left.
-    if (isRejected || !(error instanceof GatewayError)) throw error;
+    // Any error that is not a GatewayError is a fault of the gateway, or the caller has left.
+    if (credentialErrors.some((type) => error instanceof type) || !(error instanceof GatewayError)) throw error;
     return 'unknown';
   }
 }

@@ -4,6 +4,7 @@ import { type Dataset, unionProfileSchema } from '../../../src/domain/dataset.ts
 import { platformId, type SegmentId } from '../../../src/domain/ids.ts';
 import {
   ForbiddenError,
+  GatewayCredentialError,
   InvalidInputError,
   PlatformError,
   TokenExpiredError,
@@ -106,6 +107,7 @@ describe('checks before a create', () => {
 
   it.each([
     ['the platform rejects the credential', new UnauthenticatedError({ message: 'no' })],
+    ['the platform rejects the credential of the gateway', new GatewayCredentialError({ message: 'no' })],
     ['the token has expired', new TokenExpiredError({ message: 'late' })],
     ['the caller has left', new Error('left')],
   ])('stop the create if %s', async (_, error) => {
