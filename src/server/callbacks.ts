@@ -48,6 +48,8 @@ export interface CallbacksOptions extends Pick<DeliveryOptions, 'connections' | 
   readonly clock: Pick<Clock, 'sleep' | 'deadline'>;
   readonly logger: Logger;
   readonly metrics: CallbackMetrics;
+  /** Routers of one organization that may have running subscriptions. @default 128 */
+  readonly maxRoutersPerOrganization?: number;
 }
 
 /** A running subscription. */
@@ -65,7 +67,7 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
   const policy = createCallbackPolicy(config);
   const client = createCallbackClient({ policy, clock, logger, metrics });
   const confirmations = createConfirmations({ policy, clock, logger, metrics });
-  const places = new RouterPlaces(client, clock);
+  const places = new RouterPlaces({ client, clock, maxPerOrganization: options.maxRoutersPerOrganization });
   /** Ends the last callbacks. */
   const closed = new AbortController();
   const running = new Map<string, Delivery>();

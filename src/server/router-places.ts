@@ -9,6 +9,13 @@ const maxRoutersPerOrganization = 128;
 /** Subscriptions of one organization that wait for a place of a new router. */
 const maxWaiting = 1_000;
 
+export interface RouterPlacesOptions {
+  readonly client: CallbackClient;
+  readonly clock: Pick<Clock, 'deadline'>;
+  /** Routers of one organization that may have running subscriptions. @default 128 */
+  readonly maxPerOrganization?: number | undefined;
+}
+
 interface Place {
   readonly slot: Disposable;
   subscriptions: number;
@@ -23,11 +30,11 @@ export class RouterPlaces {
   readonly #slots: FairSlots;
   readonly #places = new Map<string, Place>();
 
-  constructor(client: CallbackClient, clock: Pick<Clock, 'deadline'>) {
+  constructor({ client, clock, maxPerOrganization = maxRoutersPerOrganization }: RouterPlacesOptions) {
     this.#client = client;
     this.#slots = new FairSlots({
       total: maxRouters,
-      perOwner: maxRoutersPerOrganization,
+      perOwner: maxPerOrganization,
       waitingPerOwner: maxWaiting,
       maxWaitMs: callbackTimeoutMs,
       clock,

@@ -20,22 +20,34 @@ const { signal: never } = new AbortController();
 const soon = { patienceMs: 2_000 };
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-/** Callbacks to a router that takes everything. */
-async function setUp() {
+/** Results of a subscription in which nothing happens. */
+const resultsUntil = (signal: AbortSignal) =>
+  new ReadableStream<ExecutionResult>({
+    start: (controller) => signal.addEventListener('abort', () => controller.close()),
+  });
+
+/**
+ * Callbacks to two routers that take everything.
+ * @param maxRoutersPerOrganization the default of the gateway if absent
+ */
+async function setUp({ maxRoutersPerOrganization }: { readonly maxRoutersPerOrganization?: number } = {}) {
   const messages: Message[] = [];
   const sockets = new Set<Socket>();
-  const host = await httpHost(async (request, response) => {
+  const take: Parameters<typeof httpHost>[0] = async (request, response) => {
     const { socket } = request;
     if (!sockets.has(socket)) socket.once('close', () => sockets.delete(socket));
     sockets.add(socket);
     messages.push(JSON.parse(await text(request)));
     response.writeHead(204).end();
-  });
+  };
+  const host = await httpHost(take);
+  const other = await httpHost(take);
   const clock = new FakeClock();
   const connections = createLiveConnections({ clock, random: () => 0.5 });
   const metrics = { open: 0 };
   const callbacks = createCallbacks({
-    config: { urls: [`${host.url}/callback`], networks: [] },
+    config: { urls: [`${host.url}/callback`, `${other.url}/callback`], networks: [] },
+    ...(maxRoutersPerOrganization === undefined ? {} : { maxRoutersPerOrganization }),
     clock,
     connections,
     // The fields of a logger that callbacks use.
@@ -53,11 +65,14 @@ async function setUp() {
   });
   if (callbacks === null) throw new Error('There are callback URLs.');
 
-  const confirm = async (changes: Partial<CallbackSubscriber> = {}, id = '1') => {
-    const url = new URL(`${host.url}/callback/${id}`);
-    const target = { url, id, verifier: 'verifier', heartbeatMs: 0 };
+  const targetOf = (id: string, router = host) => {
+    const url = new URL(`${router.url}/callback/${id}`);
+    return { url, id, verifier: 'verifier', heartbeatMs: 0 };
+  };
+  const confirm = async (changes: Partial<CallbackSubscriber> = {}, id = '1', signal = never) => {
+    const target = targetOf(id);
     const subscriber = { organization: 'organization', principal: 'principal', target, ...changes };
-    const confirmed = await callbacks.confirm(subscriber, never);
+    const confirmed = await callbacks.confirm(subscriber, signal);
     if (confirmed === null) throw new Error('The router confirms everything.');
     return confirmed;
   };
@@ -65,10 +80,7 @@ async function setUp() {
   const start = async (changes: Partial<CallbackSubscriber>, id = '1') => {
     const confirmed = await confirm(changes, id);
     const operation = new AbortController();
-    const results = new ReadableStream<ExecutionResult>({
-      start: (controller) => operation.signal.addEventListener('abort', () => controller.close()),
-    });
-    confirmed.start(results, operation);
+    confirmed.start(resultsUntil(operation.signal), operation);
     return operation;
   };
   return {
@@ -79,10 +91,12 @@ async function setUp() {
     sockets,
     confirm,
     start,
+    /** A callback URL of the other router. */
+    elsewhere: () => ({ target: targetOf('1', other) }),
     completes: () => messages.filter(({ action }) => action === 'complete'),
     [Symbol.asyncDispose]: async () => {
       await callbacks[Symbol.asyncDispose]();
-      await host[Symbol.asyncDispose]();
+      await Promise.all([host[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
     },
   };
 }
@@ -143,5 +157,31 @@ describe('a subscription by callbacks', () => {
     for (const confirmed of confirmations) confirmed[Symbol.dispose]();
     await eventually(() => expect(router.sockets.size).toBe(0), soon);
     expect([router.clock.pending(), router.clock.pending('deadline')]).toEqual([0, 0]);
+  });
+
+  it('that is confirmed and never starts leaves the place of its router to another router', async () => {
+    await using router = await setUp({ maxRoutersPerOrganization: 1 });
+    const confirmed = await router.confirm();
+    const waiting = router.confirm(router.elsewhere());
+    // Its router has confirmed it as well, so that it waits for a place only.
+    await eventually(() => expect(router.messages).toHaveLength(2));
+    confirmed[Symbol.dispose]();
+    (await waiting)[Symbol.dispose]();
+    (await router.confirm())[Symbol.dispose]();
+  });
+
+  it('that has started keeps the place of its router until it ends, also when its confirmation is given up', async () => {
+    await using router = await setUp({ maxRoutersPerOrganization: 1 });
+    const confirmed = await router.confirm();
+    const operation = new AbortController();
+    confirmed.start(resultsUntil(operation.signal), operation);
+    confirmed[Symbol.dispose]();
+    const waiting = router.confirm(router.elsewhere());
+    await eventually(() => expect(router.messages).toHaveLength(2));
+    // The deadline of the wait for a place, and the next beat of the running subscription.
+    await eventually(() => expect(router.clock.pending('deadline')).toBe(2));
+    operation.abort();
+    (await waiting)[Symbol.dispose]();
+    await eventually(() => expect(router.clock.pending('deadline')).toBe(0));
   });
 });

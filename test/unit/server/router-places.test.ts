@@ -20,7 +20,7 @@ function setUp() {
     },
     [Symbol.asyncDispose]: async () => {},
   };
-  const places = new RouterPlaces(client, clock);
+  const places = new RouterPlaces({ client, clock });
   const take = (organization: string, router: number, signal: AbortSignal = never) => {
     const url = new URL(`http://router-${router}.example/callback/1`);
     const target = { url, id: '1', verifier: '', heartbeatMs: 0 };
