@@ -29,6 +29,15 @@ it.each([15, 16, 17, 18, 19, 20])('ids of %i digits stay exact, wherever they st
   );
 });
 
+it('the smallest id that no double holds stays exact, wherever it stands in a body', () => {
+  const smallest = '9007199254740993';
+  expect(jsonOf(smallest)).toBe(smallest);
+  for (let offset = 0; offset < 64; offset += 1) {
+    const blanks = ' '.repeat(offset);
+    expect([offset, jsonOf(`[${blanks}${smallest}]`)]).toEqual([offset, [smallest]]);
+  }
+});
+
 it('digits within strings and fractions stay what they are', () => {
   const text = '{"text":"id: 12345678901234567890","\\"1234567890123456":1.1234567890123456789,"big":1e400}';
   expect(jsonOf(text)).toEqual(JSON.parse(text));

@@ -25,7 +25,14 @@ it('the status of an error without a nested one is the key of its errors, or its
   expect(readEntryError(flat)).toEqual({ status: 422, error: flat });
 });
 
+it.each([300, 599])('a status of %i alone is an error', (statusCode) => {
+  const entry = { statusCode };
+  expect(readEntryError(entry)).toEqual({ status: statusCode, error: entry });
+});
+
 it.each([
+  ['an entity with a status below those of errors', { id: '7', status: 299 }],
+  ['an entity with a status above those of HTTP', { id: '7', status: 600 }],
   ['a job that has failed', { id: '7', status: 'FAILED', errors: [] }],
   ['an entity with a status in digits that is none of HTTP', { id: '7', status: 200 }],
   ['text', 'error'],
