@@ -25,8 +25,8 @@ export interface CreateLedger {
    * @param options.body what is sent
    */
   begin(options: { readonly tenant: Tenant; readonly group: string; readonly body: string }): CreateAttempt;
-  /** Number of entries that are held. */
-  readonly size: number;
+  /** What is held: creates, the groups that they are in, and tenants. */
+  readonly size: { readonly creates: number; readonly groups: number; readonly tenants: number };
 }
 
 /** A create. It ends by `answered`, `refused` or `lost`; a lost create may then claim an entity. */
@@ -164,7 +164,8 @@ export function createLedger(clock: Clock): CreateLedger {
       };
     },
     get size() {
-      return size;
+      const groups = [...tenancies.values()].reduce((sum, tenancy) => sum + tenancy.groups.size, 0);
+      return { creates: size, groups, tenants: tenancies.size };
     },
   };
 }

@@ -148,16 +148,19 @@ describe('the keys of an issuer', () => {
     expect(logged).toHaveLength(3);
   });
 
-  it('are not read to the end of a response that is too long', async () => {
+  it.each([
+    ['that is too long', 200],
+    ['that is a failure', 500],
+  ])('are not read to the end of a response %s', async (_, status) => {
     let ended = false;
-    await using endless = await startStub((_, response) => {
+    await using endless = await startStub((_request, response) => {
       response.on('close', () => {
         ended = true;
       });
       const write = () => {
         while (!response.destroyed && response.write(' '.repeat(65_536)));
       };
-      response.writeHead(200, { 'content-type': 'application/json' }).on('drain', write);
+      response.writeHead(status, { 'content-type': 'application/json' }).on('drain', write);
       write();
     });
     await expect(findIn(keysAt(endless.url), await issuer.sign())).rejects.toBeInstanceOf(UpstreamUnreachableError);

@@ -55,6 +55,14 @@ describe('a credential', () => {
     expect(client.upstream.isAccepted(caller())).toBe(true);
   });
 
+  it('counts as rejected until it is accepted', () => {
+    const accepted = new AcceptedCredentials();
+    accepted.reject(caller());
+    expect([accepted.has(caller()), accepted.wasRejected(caller())]).toEqual([false, true]);
+    accepted.accept(caller());
+    expect([accepted.has(caller()), accepted.wasRejected(caller())]).toEqual([true, false]);
+  });
+
   it('is accepted no longer after a rejection', async () => {
     const answers = [empty, refused];
     await using stub = await startStub((request, response) => answers.shift()?.(request, response));

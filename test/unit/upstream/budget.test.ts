@@ -293,6 +293,24 @@ describe('a credential that the platform has not accepted', () => {
   });
 });
 
+describe('calls with unproven credentials that have come and gone', () => {
+  it('count no longer, and their tenants leave their shares to others', async () => {
+    const { clock, send, sent } = harness({ ratePerSecond: 4 });
+    const { credential } = { credential: createPassthroughCredential({ authorization: 'Bearer x', apiKey: 'k' }) };
+    const callTo = (sandbox: string) => send(interactive(sandbox, { caller: { ...callerOf(sandbox), credential } }));
+    // More calls than may wait together, and more tenants than may have a share of their own.
+    for (let index = 0; index < 2_100; index += 1) {
+      await callTo(`s${index}`);
+      if (index % 50 === 0) await clock.advanceBy(60_000);
+    }
+    const before = sent.length;
+    await clock.runUntil(Promise.all(['new-1', 'new-2', 'new-3'].map(callTo)));
+    // Tenants that share their budget would wait for each other.
+    expect(new Set(sent.slice(before).map(({ atMs }) => atMs)).size).toBe(1);
+    expect(clock.pending()).toBe(0);
+  });
+});
+
 describe('a 429', () => {
   const sending = async ({ clock, send }: ReturnType<typeof harness>, count: number, caller = callerOf('prod')) => {
     const answers = Array.from({ length: count }, () => send(interactive('x', { caller })).catch(() => {}));
@@ -365,6 +383,22 @@ it('tenants that are quiet are forgotten, however many come, and one that waits 
   }
   expect([budgets.has('busy'), budgets.of('waits') === waits]).toEqual([true, true]);
   leaving.abort();
+});
+
+it('a tenant whose waiting calls were dismissed is forgotten like others', async () => {
+  const clock = new FakeClock();
+  const options = { clock, metrics: new MetricsRecorder(), ratePerSecond: 10, burst: 1, maxWaiting: 10 };
+  const budgets = createTenantBudgets(options);
+  const { fingerprint } = caller().credential;
+  {
+    using _first = await budgets.of('dismissed').enter(readRequest());
+    const waiting = budgets.of('dismissed').enter(readRequest());
+    budgets.of('dismissed').dismiss(fingerprint);
+    expect(await waiting).toBeNull();
+  }
+  await clock.advanceBy(1_000);
+  for (let index = 0; index < 64; index += 1) budgets.of(`tenant-${index}`);
+  expect(budgets.has('dismissed')).toBe(false);
 });
 
 describe('the waiting line', () => {

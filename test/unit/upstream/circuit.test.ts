@@ -249,6 +249,41 @@ describe('a service that fails for several organizations', () => {
     for (let call = 0; call < 5; call += 1) expect(await own.call(of('C'))).toBe('answer');
   });
 
+  it('is not stopped for all by the failures of one after it responded to others', async () => {
+    const own = harness();
+    await failing(own, ['A', 'B', 'C'], 1);
+    own.answer('answer');
+    expect(await own.call(of('D'))).toBe('answer');
+    for (let probe = 0; probe < 40; probe += 1) {
+      await failing(own, ['A'], 10);
+      await own.clock.advanceBy(8_000);
+    }
+    // A failed call of another organization is no probe of a service that is down.
+    await failing(own, ['E'], 1);
+    own.answer('answer');
+    expect(await own.call(of('E'))).toBe('answer');
+  });
+
+  it('keeps the circuit that failed last when there are too many', async () => {
+    const own = harness();
+    await own.fail(10);
+    const other = async (index: number) => {
+      await failing(own, [index.toString(16).toUpperCase().padStart(4, '0')], 1);
+      // Responses to another organization, so that the service does not count as down.
+      own.answer('answer');
+      if (index % 30 === 0) await own.call(of('Z'));
+    };
+    for (let index = 0; index < 9_999; index += 1) await other(index);
+    await own.clock.advanceBy(1_000);
+    await own.fail(1);
+    await other(10_000);
+    expect(await own.call()).toBeInstanceOf(CircuitOpenError);
+    // The one that failed longest ago was dropped, so that 9 more failures do not open it.
+    await failing(own, ['0000'], 9);
+    own.answer('answer');
+    expect(await own.call(of('0000'))).toBe('answer');
+  });
+
   it('is back for all with the first response to any', async () => {
     const own = harness();
     await failing(own, ['A', 'B', 'C', 'D'], 10);

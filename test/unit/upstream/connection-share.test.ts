@@ -127,6 +127,27 @@ describe('calls that wait for a connection', () => {
     expect(own.paths()).toEqual(['x', 'x']);
   });
 
+  it('are 20,000 at most at a time, without those that have left or gone', async () => {
+    using own = harness();
+    const caller = callerOf('A');
+    own.prove(caller);
+    void own.many(3, 'x', caller);
+    const leaving = new AbortController();
+    const left = own.send('left', caller, leaving);
+    const gone = own.send('gone', caller);
+    leaving.abort(new Error('I left.'));
+    await left;
+    await own.respond('x');
+    await own.respond('gone');
+    expect(await gone).toBe('gone');
+    // The first one takes the place that is free.
+    const rejected: unknown[] = [];
+    for (const answer of own.many(20_001, 'waits', caller)) void answer.then((end) => rejected.push(end));
+    await settled();
+    expect(rejected).toEqual([]);
+    expect(await own.send('one more', caller)).toBeInstanceOf(RateLimitedError);
+  });
+
   it('are told at their deadline that there was no room, which says nothing about the platform', async () => {
     using own = harness();
     own.prove(callerOf('A'));

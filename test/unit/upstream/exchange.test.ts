@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
 import { describe, expect, it } from 'vitest';
 import { ExchangeFailure, exchange } from '../../../src/upstream/exchange.ts';
-import { sendJson, silence, startStub } from './platform-stub.ts';
+import { countListeners, sendJson, silence, startStub } from './platform-stub.ts';
 
 const request = { method: 'GET', path: '/', headers: {}, body: null, maxBodyBytes: 100 } as const;
 const { signal } = new AbortController();
@@ -44,6 +44,22 @@ describe('an exchange', () => {
     const pool = new Pool(stub.url);
     expect((await exchange(pool, { ...request, signal })).body).toHaveLength(100);
     await expect(exchange(pool, { ...request, signal })).rejects.toMatchObject({ kind: 'too-large', sent: true });
+    await pool.destroy();
+  });
+
+  it.each([
+    ['answered', 100, 'resolved'],
+    ['broken off', 101, 'rejected'],
+  ])('that is %s leaves no listener at the signal of its caller', async (_, size, outcome) => {
+    await using stub = await startStub((_request, response) => response.end('x'.repeat(size)));
+    const pool = new Pool(stub.url);
+    const { signal: own } = new AbortController();
+    const listeners = countListeners(own);
+    const ended = await exchange(pool, { ...request, signal: own }).then(
+      () => 'resolved',
+      () => 'rejected',
+    );
+    expect([ended, listeners()]).toEqual([outcome, 0]);
     await pool.destroy();
   });
 

@@ -179,16 +179,37 @@ describe('the ledger', () => {
       begin('body', `answered ${each}`, tenant).answered('a');
       lost('body', `lost ${each}`, tenant);
     }
-    expect(ledger.size).toBe(40);
+    expect(ledger.size).toEqual({ creates: 40, groups: 40, tenants: 20 });
     await clock.advanceBy(310_001);
     begin().refused();
-    expect(ledger.size).toBe(0);
+    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
+  });
+
+  it('holds nothing of a tenant of which it has dropped entries, five minutes later', async () => {
+    const { clock, ledger, begin } = harness();
+    const first = Array.from({ length: 5_001 }, (_, each) => begin('body', `group ${each}`));
+    for (const attempt of first) attempt.answered('a');
+    begin('body', 'last').answered('a');
+    await clock.advanceBy(310_001);
+    begin('body', 'group', tenantOf('dev')).refused();
+    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
+  });
+
+  it('drops the creates of the group first that was used least recently', () => {
+    const { ledger, begin } = harness();
+    begin('body', 'used again').answered('a');
+    for (let each = 0; each < 4_998; each += 1) begin('body', `group ${each}`).answered(`${each}`);
+    begin('body', 'used again').answered('b');
+    begin('body', 'one more').answered('c');
+    expect(ledger.size.creates).toBe(5_000);
+    expect(begin('body', 'used again').isTaken('a')).toBe(true);
+    expect(begin('body', 'group 0').isTaken('0')).toBe(false);
   });
 
   it('bounds the entries of a tenant, and claims nothing uncertain after it has dropped some', async () => {
     const { clock, ledger, job, begin, lost, find } = harness();
     for (let each = 0; each < 5_001; each += 1) begin('body', `group ${each}`).answered(`${each}`);
-    expect(ledger.size).toBe(5_000);
+    expect(ledger.size.creates).toBe(5_000);
     expect(find(lost(), [job('whose')])).toBeNull();
     expect(find(lost(), [job('mine', 0, { requestId: 'own' })], 'own')).toBe('mine');
     expect(find(lost('body', 'group', tenantOf('dev')), [job('whose')])).toBe('whose');
@@ -201,7 +222,7 @@ describe('the ledger', () => {
     for (let tenant = 0; tenant < 11; tenant += 1) {
       for (let each = 0; each < 4_999; each += 1) begin('body', 'group', tenantOf(`sandbox-${tenant}`)).answered('a');
     }
-    expect(ledger.size).toBeLessThanOrEqual(50_000);
+    expect(ledger.size.creates).toBeLessThanOrEqual(50_000);
     expect(begin('body', 'group', tenantOf('sandbox-0')).isTaken('a')).toBe(false);
     expect(begin('body', 'group', tenantOf('sandbox-10')).isTaken('a')).toBe(true);
   });

@@ -118,6 +118,21 @@ describe('a caller who leaves', () => {
     expect(await next).toBe('fresh');
   });
 
+  it('as the last one leaves no call to join, also while it has not ended yet', async () => {
+    const paths: string[] = [];
+    // A call that takes a while to end after it was given up.
+    const send = withSingleFlight({ metrics: new MetricsRecorder() })(({ path }) => {
+      paths.push(path);
+      return paths.length === 1 ? new Promise<string>(() => {}) : Promise.resolve('fresh');
+    });
+    const leaving = new AbortController();
+    const left = send(readRequest({ signal: leaving.signal }));
+    leaving.abort(new Error('I left.'));
+    await expect(left).rejects.toThrow('I left.');
+    await settled();
+    expect(await send(readRequest())).toBe('fresh');
+  });
+
   it('before it came makes no call', async () => {
     const { calls, send } = harness();
     await expect(send(readRequest({ signal: AbortSignal.abort(new Error('gone')) }))).rejects.toThrow('gone');
