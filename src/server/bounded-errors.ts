@@ -38,9 +38,9 @@ export function boundedErrors(errors: readonly GraphQLError[]): readonly GraphQL
     code: others[0]?.extensions['code'],
     retryable: others.every((error) => error.extensions['retryable'] === true),
   };
-  const count = others.length === 1 ? '1 more error' : `${others.length} more errors`;
+  const count = others.length === 1 ? 'There is 1 more error.' : `There are ${others.length} more errors.`;
   return [
     ...errors.slice(0, end),
-    new GraphQLError(`The response has room for no more errors. There are ${count}.`, { extensions }),
+    new GraphQLError(`The response has room for no more errors. ${count}`, { extensions }),
   ];
 }

@@ -2,6 +2,7 @@ import { GraphQLError, Source } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { InvalidInputError } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
+import { boundedErrors } from '../../../src/server/bounded-errors.ts';
 import { createErrorMask, publicErrors } from '../../../src/server/graphql-error.ts';
 
 const rejected = (message: string, more: object = {}) =>
@@ -43,6 +44,17 @@ describe('the errors of a response', () => {
     expect(shown.slice(0, -1).map(({ message }) => message)).toEqual(
       errors.slice(0, shown.length - 1).map((e) => e.message),
     );
+  });
+
+  it('may fill exactly 48 KiB', () => {
+    const emptyBytes = Buffer.byteLength(JSON.stringify(rejected('')));
+    const ofBytes = (bytes: number) => rejected('x'.repeat(bytes - emptyBytes));
+    const half = 24 * 1024;
+    const full = [ofBytes(half), ofBytes(half)];
+    expect(boundedErrors(full)).toEqual(full);
+    const [first, last] = boundedErrors([ofBytes(half), ofBytes(half + 1)]);
+    expect(first?.message).toMatch(/^x+$/);
+    expect(last?.message).toBe('The response has room for no more errors. There is 1 more error.');
   });
 
   it('are retryable together only if each of the others is', () => {
