@@ -48,6 +48,7 @@ describe('the keys of an issuer', () => {
     await Promise.all([find(token), find(token), find(token)]);
     await find(token);
     expect(issuer.reads).toBe(1);
+    expect(clock.pending('deadline')).toBe(0);
   });
 
   it('are read again for a token whose key is not among them', async () => {

@@ -61,8 +61,11 @@ describe('a rate limit', () => {
     for (let index = 0; index < 10; index += 1) limiter.take('a');
   });
 
-  it('remembers those who called last', () => {
-    const limiter = createLimiter({ perSecond: 1, burst: 1 });
+  it.each([
+    ['are accepted', undefined],
+    ['are not accepted', new Set<string>()],
+  ])('remembers those who called last, if their credentials %s', (_, accepted) => {
+    const limiter = createLimiter({ perSecond: 1, burst: 1, ...(accepted === undefined ? {} : { accepted }) });
     limiter.take('a');
     for (let index = 0; index < 9_999; index += 1) limiter.take(`caller-${index}`);
     expect(refusal(() => limiter.take('a'))).not.toBeNull();

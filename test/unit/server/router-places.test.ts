@@ -78,4 +78,12 @@ describe('the places of routers with running subscriptions', () => {
     for (const router of [300, 301]) await take('c', router);
     await expect(Promise.race([take('c', 302), turn().then(() => 'waits')])).resolves.toBe('waits');
   });
+
+  it('are counted again for a router that has had a place before', async () => {
+    const { take } = setUp();
+    for (const connection of await fill(take)) connection[Symbol.dispose]();
+    const held = await fill(take);
+    await expect(Promise.race([take('c', 256), turn().then(() => 'waits')])).resolves.toBe('waits');
+    for (const connection of held) connection[Symbol.dispose]();
+  });
 });

@@ -113,6 +113,21 @@ describe('calls that wait for a connection', () => {
     expect(own.paths()).toEqual(['a1', 'a2', 'a1', 'a2']);
   });
 
+  it('go in turn when all connections are used, whatever organization has more', async () => {
+    using own = harness();
+    const callers = [...'ABCD'].flatMap((org) => ['t1', 't2'].map((token) => callerOf(org, token, token)));
+    own.prove(...callers);
+    const send = (org: string, token: string, path: string) => void own.many(3, path, callerOf(org, token, token));
+    for (const org of 'AB') for (const token of ['t1', 't2']) send(org, token, 'busy');
+    await settled();
+    expect(own.paths()).toHaveLength(limits.total);
+    send('C', 't1', 'c');
+    send('C', 't2', 'c');
+    send('D', 't1', 'd');
+    for (let ended = 0; ended < 6; ended += 1) await own.respond('busy');
+    expect(own.paths().filter((path) => path !== 'busy')).toEqual(['c', 'd', 'c', 'd', 'c', 'd']);
+  });
+
   it('leave with their signal, and never go afterwards', async () => {
     using own = harness();
     own.prove(callerOf('A'));

@@ -38,6 +38,24 @@ describe('an exchange', () => {
     await pool.destroy();
   });
 
+  it('that is given up ends its connection, so that another one can be sent', async () => {
+    let closed = () => {};
+    const connectionClosed = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    await using stub = await startStub((_request, response) => {
+      response.once('close', closed);
+    });
+    const pool = new Pool(stub.url, { connections: 1 });
+    const leaving = new AbortController();
+    const answer = exchange(pool, { ...request, signal: leaving.signal }).catch((error: unknown) => error);
+    await stub.received(1);
+    leaving.abort();
+    await answer;
+    await connectionClosed;
+    await pool.destroy();
+  });
+
   it('takes a body of exactly the size that is allowed', async () => {
     const sizes = [100, 101];
     await using stub = await startStub((_request, response) => response.end('x'.repeat(sizes.shift() ?? 0)));

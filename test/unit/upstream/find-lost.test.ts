@@ -185,11 +185,19 @@ describe('the ledger', () => {
     expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
   });
 
-  it('holds nothing of a tenant of which it has dropped entries, five minutes later', async () => {
+  it('holds no group without creates, also of a tenant with a running create', () => {
+    const { ledger, begin } = harness();
+    begin('body', 'running');
+    for (let each = 0; each < 20; each += 1) begin('body', `rejected ${each}`).refused();
+    expect(ledger.size).toEqual({ creates: 1, groups: 1, tenants: 1 });
+  });
+
+  it('holds a tenant of which it has dropped creates for five minutes, without any create', async () => {
     const { clock, ledger, begin } = harness();
-    const first = Array.from({ length: 5_001 }, (_, each) => begin('body', `group ${each}`));
-    for (const attempt of first) attempt.answered('a');
-    begin('body', 'last').answered('a');
+    begin('body', 'dropped').answered('a');
+    const running = Array.from({ length: 5_000 }, (_, each) => begin('body', `group ${each}`));
+    for (const attempt of running) attempt.refused();
+    expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 1 });
     await clock.advanceBy(310_001);
     begin('body', 'group', tenantOf('dev')).refused();
     expect(ledger.size).toEqual({ creates: 0, groups: 0, tenants: 0 });
@@ -220,10 +228,12 @@ describe('the ledger', () => {
   it('bounds the entries of all tenants, and drops those of the least recently used tenants', () => {
     const { ledger, begin } = harness();
     for (let tenant = 0; tenant < 11; tenant += 1) {
+      if (tenant === 10) begin('body', 'group', tenantOf('sandbox-0')).answered('b');
       for (let each = 0; each < 4_999; each += 1) begin('body', 'group', tenantOf(`sandbox-${tenant}`)).answered('a');
     }
     expect(ledger.size.creates).toBeLessThanOrEqual(50_000);
-    expect(begin('body', 'group', tenantOf('sandbox-0')).isTaken('a')).toBe(false);
+    expect(begin('body', 'group', tenantOf('sandbox-1')).isTaken('a')).toBe(false);
+    expect(begin('body', 'group', tenantOf('sandbox-0')).isTaken('a')).toBe(true);
     expect(begin('body', 'group', tenantOf('sandbox-10')).isTaken('a')).toBe(true);
   });
 });
