@@ -20,6 +20,8 @@ export interface CallbackSubscriber {
 /** All subscriptions by callbacks. Disposing ends them. */
 export interface Callbacks extends AsyncDisposable {
   allows(url: URL): boolean;
+  /** Number of running subscriptions, and of those that are sending their last callback. */
+  readonly size: number;
   /**
    * Sends a check to the router. The result holds a place among the routers with running subscriptions until it is
    * disposed. After an abort, nothing of the confirmation is left.
@@ -108,6 +110,9 @@ export function createCallbacks({ config, clock, logger, metrics, ...options }: 
 
   return {
     allows: policy.allowsUrl,
+    get size() {
+      return running.size;
+    },
     confirm: async (subscriber, signal) => {
       const ended = new AbortController();
       const leave = () => ended.abort(signal.reason);

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { ExecutionResult } from 'graphql';
@@ -89,6 +90,7 @@ async function setUp({ maxRoutersPerOrganization }: { readonly maxRoutersPerOrga
     messages,
     metrics,
     sockets,
+    running: () => callbacks.size,
     confirm,
     start,
     /** A callback URL of the other router. */
@@ -147,6 +149,17 @@ describe('a subscription by callbacks', () => {
     await eventually(() => expect(router.completes()).toHaveLength(2));
     await eventually(() => expect([router.metrics.open, router.sockets.size]).toEqual([0, 0]), soon);
     expect([router.clock.pending(), router.clock.pending('deadline')]).toEqual([0, 0]);
+    expect(router.running()).toBe(0);
+  });
+
+  it('that takes the place of another one is the one that is running', async () => {
+    await using router = await setUp();
+    await router.start({});
+    const second = await router.start({});
+    await eventually(() => expect(router.metrics.open).toBe(1));
+    expect(router.running()).toBe(1);
+    second.abort();
+    await eventually(() => expect([router.metrics.open, router.running()]).toEqual([0, 0]));
   });
 
   it('that is confirmed and given up frees its place, and that of others at the same router is kept', async () => {
@@ -157,6 +170,13 @@ describe('a subscription by callbacks', () => {
     for (const confirmed of confirmations) confirmed[Symbol.dispose]();
     await eventually(() => expect(router.sockets.size).toBe(0), soon);
     expect([router.clock.pending(), router.clock.pending('deadline')]).toEqual([0, 0]);
+  });
+
+  it('that is confirmed leaves no listener at the signal of its operation', async () => {
+    await using router = await setUp();
+    const { signal } = new AbortController();
+    (await router.confirm({}, '1', signal))[Symbol.dispose]();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('that is confirmed and never starts leaves the place of its router to another router', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FairQueue } from '../../../src/upstream/fair-queue.ts';
+import { FairQueue } from '../../../src/runtime/fair-queue.ts';
 
 /** A queue with these entries, each named by its member and a number. */
 function queueOf(...entries: readonly string[]): FairQueue<string> {

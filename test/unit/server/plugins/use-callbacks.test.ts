@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import { request as sendRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { GraphQLObjectType, GraphQLSchema, GraphQLString } from 'graphql';
+import { createYoga } from 'graphql-yoga';
+import { describe, expect, it } from 'vitest';
+import type { GatewayContext } from '../../../../src/context/context.ts';
+import type { Callbacks } from '../../../../src/server/callbacks.ts';
+import { createErrorMask } from '../../../../src/server/graphql-error.ts';
+import { useCallbacks } from '../../../../src/server/plugins/use-callbacks.ts';
+import type { ServerContext } from '../../../../src/server/server-context.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { testSession } from '../../../support/session.ts';
+import { httpHost } from '../http-host.ts';
+
+const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const callback = { callbackUrl: 'http://router.example/1', subscriptionId: '1', verifier: 'v', heartbeatIntervalMs: 0 };
+const body = JSON.stringify({ query: 'subscription { changed }', extensions: { subscription: callback } });
+
+interface Options {
+  /** Begins a subscription. */
+  readonly subscribe: () => unknown;
+  /** Resolves when the router responds to the check: true, it confirms the subscription. */
+  readonly check?: () => Promise<boolean>;
+}
+
+/** Subscriptions by callbacks. The router confirms all of them by default. */
+async function setUp({ subscribe, check = async () => true }: Options) {
+  const routers = { confirmed: 0, started: 0, givenUp: 0 };
+  const operations: AbortSignal[] = [];
+  const callbacks: Callbacks = {
+    allows: () => true,
+    size: 0,
+    confirm: async (_, signal) => {
+      operations.push(signal);
+      if (!(await check())) return null;
+      routers.confirmed += 1;
+      return {
+        start: () => {
+          routers.started += 1;
+        },
+        [Symbol.dispose]: () => {
+          routers.givenUp += 1;
+        },
+      };
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+  // The fields of a logger and of a context that this path uses.
+  const maskError = createErrorMask(quiet as unknown as Parameters<typeof createErrorMask>[0]);
+  const context = { canRead: true, assertReader: async () => {} } as unknown as GatewayContext;
+  const field = { type: GraphQLString };
+  const yoga = createYoga<ServerContext, GatewayContext>({
+    schema: new GraphQLSchema({
+      query: new GraphQLObjectType({ name: 'Query', fields: { changed: field } }),
+      subscription: new GraphQLObjectType({ name: 'Subscription', fields: { changed: { ...field, subscribe } } }),
+    }),
+    context: () => context,
+    maskedErrors: { maskError },
+    plugins: [useCallbacks({ callbacks, findDocument: ({ query }) => query ?? '', maskError })],
+    logging: false,
+  });
+  const host = await httpHost(async (req, res) => {
+    await yoga.handle(req, res, { session: testSession() });
+  });
+  const post = () => {
+    const headers = { 'content-type': 'application/json', accept: 'application/json;callbackSpec=1.0' };
+    return sendRequest(`${host.url}/graphql`, { method: 'POST', headers }).end(body);
+  };
+  return {
+    routers,
+    operations,
+    post,
+    read: async () => {
+      const [response] = await once(post(), 'response');
+      return await text(response);
+    },
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+  };
+}
+
+const noEvents = async function* () {};
+
+/** A moment that the test waits for, or lets come. */
+function moment() {
+  let come = () => {};
+  const comes = new Promise<void>((resolve) => {
+    come = resolve;
+  });
+  return { come, comes };
+}
+
+describe('a callback that its router has confirmed', () => {
+  it('is started after the response, and not given up', async () => {
+    await using gateway = await setUp({ subscribe: noEvents });
+    expect(JSON.parse(await gateway.read())).toEqual({ data: null });
+    await eventually(() => expect(gateway.routers).toEqual({ confirmed: 1, started: 1, givenUp: 0 }));
+    expect(gateway.operations.map(({ aborted }) => aborted)).toEqual([false]);
+  });
+
+  it('is given up when the subscription fails before it begins', async () => {
+    await using gateway = await setUp({
+      subscribe: () => {
+        throw new Error('No events.');
+      },
+    });
+    expect(JSON.parse(await gateway.read())).toMatchObject({ errors: [{ path: ['changed'] }] });
+    expect(gateway.routers).toEqual({ confirmed: 1, started: 0, givenUp: 1 });
+  });
+
+  it('is given up, with its events, when the client leaves before the response', async () => {
+    const [began, left] = [moment(), moment()];
+    let ended = 0;
+    const events = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise(() => {}),
+        return: async () => {
+          ended += 1;
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+    await using gateway = await setUp({
+      subscribe: async () => {
+        began.come();
+        await left.comes;
+        return events;
+      },
+    });
+    const client = gateway.post().on('error', () => {});
+    await began.comes;
+    client.destroy();
+    await eventually(() => expect(gateway.operations.map(({ aborted }) => aborted)).toEqual([true]));
+    left.come();
+    await eventually(() => expect(gateway.routers).toEqual({ confirmed: 1, started: 0, givenUp: 1 }));
+    expect(ended).toBe(1);
+  });
+
+  it('is given up when the client has left meanwhile', async () => {
+    const [checked, left] = [moment(), moment()];
+    await using gateway = await setUp({
+      subscribe: noEvents,
+      check: async () => {
+        checked.come();
+        await left.comes;
+        return true;
+      },
+    });
+    const client = gateway.post().on('error', () => {});
+    await checked.comes;
+    client.destroy();
+    await eventually(() => expect(gateway.operations.map(({ aborted }) => aborted)).toEqual([true]));
+    left.come();
+    await eventually(() => expect(gateway.routers).toEqual({ confirmed: 1, started: 0, givenUp: 1 }));
+  });
+});
+
+it('a callback that its router does not confirm ends its operation', async () => {
+  await using gateway = await setUp({ subscribe: noEvents, check: async () => false });
+  expect(JSON.parse(await gateway.read())).toMatchObject({
+    errors: [{ message: expect.stringContaining('does not confirm the subscription') }],
+  });
+  expect(gateway.operations.map(({ aborted }) => aborted)).toEqual([true]);
+  expect(gateway.routers).toEqual({ confirmed: 0, started: 0, givenUp: 0 });
+});
