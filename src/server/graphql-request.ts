@@ -47,7 +47,7 @@ const bodyReaders: ReadonlyMap<string, BodyReader> = new Map<string, BodyReader>
  * Reads the GraphQL request in the body of a POST. A byte order mark before the JSON is skipped (RFC 8259, section 8.1).
  * @throws {GraphQLError} `UNSUPPORTED_MEDIA_TYPE`: the media type or the content encoding; `PAYLOAD_TOO_LARGE`;
  *   `BAD_REQUEST`: the body is not JSON, or JSON of another shape
- * @throws the connection's error when the client goes away
+ * @throws {DOMException} `AbortError`: the client has left
  */
 export async function readRequestBody(request: IncomingMessage, maxBytes: number): Promise<OperationParams> {
   const read = bodyReaders.get(essenceOf(request.headers['content-type']));

@@ -21,8 +21,12 @@ const contractCodes = new Set([
   'PERSISTED_QUERY_HASH_MISMATCH',
 ]);
 
-/** Codes with which GraphQL servers say that a request is none, or does not fit the schema. */
+/** Codes of requests that are rejected before their execution. */
 const requestCodes = new Set([
+  'METHOD_NOT_ALLOWED',
+  'NOT_ACCEPTABLE',
+  'PERSISTED_QUERY_ONLY',
+  'UNSUPPORTED_MEDIA_TYPE',
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
   'BAD_USER_INPUT',
@@ -33,9 +37,6 @@ const requestCodes = new Set([
 /** What stands in a message only when a program did not expect what happened. */
 const internals =
   /Internal error|Unexpected error|node_modules|\bat [\w.<>]+ \(|TypeError|RangeError|URIError|Cannot read prop/;
-
-/** What graphql ends a long list of errors with. */
-const tooManyErrors = 'Too many errors processing variables, error limit reached. Execution aborted.';
 
 const acceptable5xx = new Set([501, 502, 503, 504, 505]);
 
@@ -74,11 +75,9 @@ export function faultOfError(error: unknown): string | null {
   const message = memberOf(error, 'message');
   const code = memberOf(memberOf(error, 'extensions'), 'code');
   if (typeof message !== 'string') return 'an error without a message';
-  if (code === undefined) {
-    if (message === tooManyErrors) return null;
-    // graphql itself found something wrong with the document or its variables.
-    return memberOf(error, 'locations') === undefined ? `an error without a code: ${message}` : null;
-  }
+  if (code === undefined) return `an error without a code: ${message}`;
+  if (typeof memberOf(memberOf(error, 'extensions'), 'retryable') !== 'boolean')
+    return `not known to be retryable: ${message}`;
   // The emulator has failed, which it should not either.
   if (memberOf(memberOf(memberOf(error, 'extensions'), 'upstream'), 'status') === 500)
     return `500 upstream: ${message}`;
