@@ -27,19 +27,24 @@ const resultsUntil = (signal: AbortSignal) =>
     start: (controller) => signal.addEventListener('abort', () => controller.close()),
   });
 
-/**
- * Callbacks to two routers that take everything.
- * @param maxRoutersPerOrganization the default of the gateway if absent
- */
-async function setUp({ maxRoutersPerOrganization }: { readonly maxRoutersPerOrganization?: number } = {}) {
+interface Options {
+  /** The default of the gateway if absent. */
+  readonly maxRoutersPerOrganization?: number;
+  /** The action of the callbacks to which the routers never respond. */
+  readonly silentTo?: string;
+}
+
+/** Callbacks to two routers that take everything by default. */
+async function setUp({ maxRoutersPerOrganization, silentTo }: Options = {}) {
   const messages: Message[] = [];
   const sockets = new Set<Socket>();
   const take: Parameters<typeof httpHost>[0] = async (request, response) => {
     const { socket } = request;
     if (!sockets.has(socket)) socket.once('close', () => sockets.delete(socket));
     sockets.add(socket);
-    messages.push(JSON.parse(await text(request)));
-    response.writeHead(204).end();
+    const message: Message = JSON.parse(await text(request));
+    messages.push(message);
+    if (message.action !== silentTo) response.writeHead(204).end();
   };
   const host = await httpHost(take);
   const other = await httpHost(take);
@@ -91,6 +96,7 @@ async function setUp({ maxRoutersPerOrganization }: { readonly maxRoutersPerOrga
     metrics,
     sockets,
     running: () => callbacks.size,
+    close: () => callbacks[Symbol.asyncDispose](),
     confirm,
     start,
     /** A callback URL of the other router. */
@@ -170,6 +176,30 @@ describe('a subscription by callbacks', () => {
     for (const confirmed of confirmations) confirmed[Symbol.dispose]();
     await eventually(() => expect(router.sockets.size).toBe(0), soon);
     expect([router.clock.pending(), router.clock.pending('deadline')]).toEqual([0, 0]);
+  });
+
+  it('that its router has not confirmed yet is given up when callbacks end', async () => {
+    await using router = await setUp({ silentTo: 'check' });
+    const confirming = expect(router.confirm()).rejects.toThrow('The router confirms everything.');
+    await eventually(() => expect(router.messages).toHaveLength(1));
+    await router.close();
+    await confirming;
+    expect(router.clock.pending('deadline')).toBe(0);
+  });
+
+  it('has two seconds for its last callback when callbacks end', async () => {
+    await using router = await setUp({ silentTo: 'complete' });
+    await router.start({});
+    let isClosed = false;
+    const closing = router.close().then(() => {
+      isClosed = true;
+    });
+    await eventually(() => expect(router.completes()).toHaveLength(1));
+    await router.clock.advanceBy(1_999);
+    expect(isClosed).toBe(false);
+    await router.clock.advanceBy(1);
+    await closing;
+    expect([router.running(), router.metrics.open, router.clock.pending('deadline')]).toEqual([0, 0, 0]);
   });
 
   it('that is confirmed leaves no listener at the signal of its operation', async () => {
