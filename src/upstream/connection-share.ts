@@ -34,13 +34,21 @@ interface Waiting {
   go(): void;
 }
 
+/** The calls in flight, and those that wait for a connection. */
+export interface ConnectionShare {
+  /** Lets calls wait until they fit within the limits. */
+  readonly layer: CallLayer;
+  /** Limits that calls in flight count against, and organizations whose calls wait. */
+  readonly size: { readonly counted: number; readonly organizations: number };
+}
+
 /**
  * Bounds the calls in flight of each organization, sandbox and credential, so that calls that hang hold a part of the
  * connections and never all of them. Calls above a limit wait; organizations are served in turn, and so are the
  * credentials of each. Waiting ends with the signal of the call, at its deadline the call fails with a RateLimitedError,
  * because the service has not been called and its circuit must not count a failure.
  */
-export function withConnectionShare(limits: ConnectionLimits, accepted: AcceptedCredentials): CallLayer {
+export function createConnectionShare(limits: ConnectionLimits, accepted: AcceptedCredentials): ConnectionShare {
   const inFlight = new Counts();
   const queues = new Map<string, FairQueue<Waiting>>();
   let waiting = 0;
@@ -120,7 +128,7 @@ export function withConnectionShare(limits: ConnectionLimits, accepted: Accepted
     });
   };
 
-  return (next) => async (request) => {
+  const layer: CallLayer = (next) => async (request) => {
     request.signal.throwIfAborted();
     const claim = claimOf(request);
     // A call that finds room overtakes only calls that wait for another limit.
@@ -131,6 +139,13 @@ export function withConnectionShare(limits: ConnectionLimits, accepted: Accepted
     } finally {
       release(claim);
     }
+  };
+
+  return {
+    layer,
+    get size() {
+      return { counted: inFlight.size, organizations: queues.size };
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { withBudget } from './budget.ts';
 import type { CallLayer, UpstreamCall } from './call.ts';
 import { withDeadline } from './call-scope.ts';
 import { withCircuit } from './circuit.ts';
-import { type ConnectionLimits, withConnectionShare } from './connection-share.ts';
+import { type ConnectionLimits, createConnectionShare } from './connection-share.ts';
 import type { CredentialReport } from './credential-report.ts';
 import { type Download, openDownload } from './download.ts';
 import { withOperationCalls } from './operation-calls.ts';
@@ -60,8 +60,8 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const deadline = withDeadline(clock, callTimeoutMs);
   const exchange: CallLayer = (send) =>
     authorization(circuit(withOperationCalls(budget(acceptance(withTenant(send))))));
-  const connections = withConnectionShare(options.connections, options.accepted);
-  const send: UpstreamCall = connections((request) => sendOnce({ ...options, dispatcher: calls }, request));
+  const connections = createConnectionShare(options.connections, options.accepted);
+  const send: UpstreamCall = connections.layer((request) => sendOnce({ ...options, dispatcher: calls }, request));
   return {
     call: withSingleFlight(options)(deadline(withRetry(options)(exchange(send)))),
     open: deadline(exchange((request) => openDownload({ ...options, dispatcher: downloads }, request))),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import { RateLimitedError } from '../../../src/errors.ts';
 import { AcceptedCredentials } from '../../../src/upstream/accepted-credentials.ts';
-import { withConnectionShare } from '../../../src/upstream/connection-share.ts';
+import { createConnectionShare } from '../../../src/upstream/connection-share.ts';
 import { createPassthroughCredential } from '../../../src/upstream/index.ts';
 import type { Caller } from '../../../src/upstream/platform-api.ts';
 import { readRequest, settled, timedOut } from './layers.ts';
@@ -22,10 +22,8 @@ function callerOf(org: string, sandbox = 's', token = 't', owner: 'caller' | 'ga
 function harness() {
   const accepted = new AcceptedCredentials();
   const inFlight: { readonly path: string; respond(): void }[] = [];
-  const share = withConnectionShare(
-    limits,
-    accepted,
-  )(
+  const share = createConnectionShare(limits, accepted);
+  const call = share.layer(
     ({ path, signal }) =>
       new Promise<string>((resolve, reject) => {
         const entry = { path, respond: () => resolve(path) };
@@ -36,10 +34,11 @@ function harness() {
   const signals: AbortController[] = [];
   const send = (path: string, caller: Caller, leaving = new AbortController()) => {
     signals.push(leaving);
-    return share(readRequest({ path, caller, signal: leaving.signal })).catch((error: unknown) => error);
+    return call(readRequest({ path, caller, signal: leaving.signal })).catch((error: unknown) => error);
   };
   return {
     inFlight,
+    size: () => share.size,
     paths: () => inFlight.map(({ path }) => path),
     prove: (...callers: readonly Caller[]) => {
       for (const caller of callers) accepted.accept(caller);
@@ -138,6 +137,7 @@ describe('calls that wait for a connection', () => {
     leaving.abort(new Error('I left.'));
     expect(await left).toEqual(new Error('I left.'));
     expect(listeners()).toBe(0);
+    expect(own.size()).toEqual({ counted: 4, organizations: 0 });
     await own.respond('x');
     expect(own.paths()).toEqual(['x', 'x']);
   });
@@ -185,5 +185,6 @@ describe('calls that wait for a connection', () => {
       await own.respond(path);
     }
     expect(new Set(await Promise.all(answers)).size).toBe(callers.length);
+    expect(own.size()).toEqual({ counted: 0, organizations: 0 });
   });
 });

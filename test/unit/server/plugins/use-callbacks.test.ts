@@ -138,8 +138,12 @@ describe('a callback that its router has confirmed', () => {
 
   it('is given up when the client has left meanwhile', async () => {
     const [checked, left] = [moment(), moment()];
+    let subscribed = 0;
     await using gateway = await setUp({
-      subscribe: noEvents,
+      subscribe: () => {
+        subscribed += 1;
+        return noEvents();
+      },
       check: async () => {
         checked.come();
         await left.comes;
@@ -152,6 +156,7 @@ describe('a callback that its router has confirmed', () => {
     await eventually(() => expect(gateway.operations.map(({ aborted }) => aborted)).toEqual([true]));
     left.come();
     await eventually(() => expect(gateway.routers).toEqual({ confirmed: 1, started: 0, givenUp: 1 }));
+    expect(subscribed).toBe(0);
   });
 });
 
