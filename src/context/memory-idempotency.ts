@@ -29,6 +29,11 @@ interface TenantRecords {
   bytes: number;
 }
 
+/** A store with what it holds: keys, and the tenants that they are of. */
+export type MemoryIdempotencyStore = IdempotencyStore & {
+  readonly size: { readonly keys: number; readonly tenants: number };
+};
+
 /**
  * Records in the memory of this process. They are lost when it ends, and other replicas do not see them. An owner cannot
  * be lost without them, so that claims need no expiry.
@@ -37,7 +42,7 @@ export function createMemoryIdempotencyStore({
   clock,
 }: {
   readonly clock: Pick<Clock, 'now'>;
-}): IdempotencyStore & { readonly size: number } {
+}): MemoryIdempotencyStore {
   const tenants = new Map<string, TenantRecords>();
   let size = 0;
   let sweepAtMs = 0;
@@ -128,7 +133,7 @@ export function createMemoryIdempotencyStore({
       return known.end ?? { state: 'busy', changed: (signal) => untilAborted(known.ended, signal) };
     },
     get size() {
-      return size;
+      return { keys: size, tenants: tenants.size };
     },
   };
 }

@@ -42,10 +42,10 @@ describe('createMemoryIdempotencyStore', () => {
       const rejected = records.run(createRequest({ tenant, key: 'k2' }), () => Promise.reject(new Error('no')));
       await expect(rejected).rejects.toThrow();
     }
-    expect(store.size).toBe(20);
+    expect(store.size).toEqual({ keys: 20, tenants: 20 });
     await clock.advanceBy(dayMs);
     await records.run(createRequest(), create);
-    expect(store.size).toBe(1);
+    expect(store.size).toEqual({ keys: 1, tenants: 1 });
   });
 
   it('holds 10,000 keys of a tenant, and forgets its oldest key first', async () => {
@@ -53,7 +53,7 @@ describe('createMemoryIdempotencyStore', () => {
     const run = (key: string) => records.run(createRequest({ key }), create);
     await records.run(createRequest({ tenant: tenantOf('dev') }), create);
     for (let each = 0; each < 10_001; each += 1) await run(`k${each}`);
-    expect(store.size).toBe(10_001);
+    expect(store.size.keys).toBe(10_001);
     expect(await run('k1')).toMatchObject({ replayed: true });
     expect(await run('k0')).toMatchObject({ replayed: false });
     expect(await records.run(createRequest({ tenant: tenantOf('dev') }), create)).toMatchObject({ replayed: true });
@@ -63,7 +63,8 @@ describe('createMemoryIdempotencyStore', () => {
     const { store, records } = setUp();
     const longId = 'x'.repeat(2 ** 18);
     for (let each = 0; each < 20; each += 1) await records.run(createRequest({ key: `k${each}` }), async () => longId);
-    expect(store.size).toBeLessThanOrEqual(8);
+    // The last of them may exceed the limit, because its id is not known when it begins.
+    expect(store.size.keys).toBe(8);
   });
 
   it('holds 100,000 keys in all, and forgets one of the largest tenant', async () => {
@@ -77,7 +78,7 @@ describe('createMemoryIdempotencyStore', () => {
     for (let tenant = 0; tenant < 11; tenant += 1) {
       for (let each = 0; each < 9_999; each += 1) await claim(`sandbox-${tenant}`, `k${each}`);
     }
-    expect(store.size).toBe(100_000);
+    expect(store.size.keys).toBe(100_000);
     expect(await claim('small', 'k')).toBe('done');
   });
 

@@ -104,7 +104,7 @@ interface OurOptions {
   readonly room?: () => Promise<void> | undefined;
 }
 
-function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): Side {
+function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): Side & { leave(): void } {
   const maskError = createErrorMask(createLogger({ level: 'silent' }));
   const heard = listen(room);
   // Of the context of the gateway, only the principal is looked at here.
@@ -127,6 +127,7 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
     say: (text) => {
       if (heard.closed === null) void socket.receive(text);
     },
+    leave: () => socket.closed(),
   };
 }
 
@@ -244,6 +245,16 @@ describe('a socket', () => {
     expect(heard.closed).toBeNull();
     await clock.advanceBy(1);
     expect(heard.closed).toBe(4408);
+  });
+
+  it.each<[string, readonly object[]]>([
+    ['before it says who it is', []],
+    ['after it has said who it is', [init]],
+  ])('that its client closes %s leaves no deadline', async (_, script) => {
+    const side = ours();
+    await play(side, script);
+    side.leave();
+    expect(clock.pending('deadline')).toBe(0);
   });
 
   it('that has said so stays open', async () => {

@@ -28,7 +28,7 @@ const settled = (promise: Promise<unknown>) =>
 
 describe('a live body', () => {
   it('holds what was written, and ends with a last frame', async () => {
-    const { body, calls } = setup();
+    const { body, calls, clock } = setup();
     const read = text(body.stream);
     expect(await body.write('a')).toBe(true);
     expect(await body.write('b')).toBe(true);
@@ -37,6 +37,8 @@ describe('a live body', () => {
     expect(await body.write('d')).toBe(false);
     body.end('e');
     expect(calls).toEqual(['end']);
+    // Nothing beats any more, and nothing that waits is counted.
+    expect(clock.pending('deadline')).toBe(0);
   });
 
   it('makes its writers wait until somebody reads', async () => {

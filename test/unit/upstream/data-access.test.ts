@@ -388,6 +388,34 @@ describe('bytes', () => {
     expect(sent).toBeLessThan(16 * 1024 * 1024);
   });
 
+  it.each<[string, number, object]>([
+    ['that does not name its part', 206, {}],
+    ['to a range outside the file', 416, { 'content-range': 'bytes */9' }],
+  ])('of a response %s are not read, and their connection ends', async (_, status, headers) => {
+    let closed = () => {};
+    const connectionClosed = new Promise<void>((resolve) => {
+      closed = resolve;
+    });
+    await using stub = await startStub((_request, response) => {
+      response.on('close', closed);
+      response.writeHead(status, { ...headers }).write('some');
+    });
+    await using client = connectTo(stub.url);
+    await client.api.files.read({ fileId, name, range: { first: 10 } }).catch(() => {});
+    await connectionClosed;
+  });
+
+  it('that are refused are the error of the status when its reason does not come in time', async () => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(500).write('some');
+    });
+    await using client = connectTo(stub.url);
+    const failure = expect(client.api.files.read({ fileId, name })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
+    await client.metrics.ended(1);
+    await client.clock.advanceBy(30_000);
+    await failure;
+  });
+
   it('end with the reason of the signal when it aborts', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200).write('some');

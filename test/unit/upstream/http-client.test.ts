@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { type ExportJobId, platformId } from '../../../src/domain/ids.ts';
+import { type DataSetFileId, type ExportJobId, platformId } from '../../../src/domain/ids.ts';
 import {
   GatewayCredentialError,
   OutcomeUnknownError,
@@ -12,6 +12,7 @@ import {
   UpstreamUnreadableError,
 } from '../../../src/errors.ts';
 import type { Credential } from '../../../src/upstream/platform-api.ts';
+import { eventually } from '../../support/eventually.ts';
 import { newExportJob } from './fixtures.ts';
 import {
   type Answer,
@@ -25,6 +26,8 @@ import {
 } from './platform-stub.ts';
 
 const job = { id: 7, status: 'NEW', jobType: 'BATCH', creationTime: 1, updateTime: 1, destination: { datasetId: 'd' } };
+/** Connections that are kept alive would close later by themselves. */
+const beforeIdleOnesClose = { patienceMs: 2_000 };
 const emptyMap: Answer = (_request, response) => sendJson(response, 200, {});
 
 /** The credential of a client whose token the platform refuses until it is renewed. */
@@ -210,6 +213,18 @@ describe('connection', () => {
     await using client = connectTo(`http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`);
     await expect(client.api.exportJobs.get(platformId('1'))).rejects.toBeInstanceOf(UpstreamUnreachableError);
     await new Promise((resolve) => server.close(resolve));
+  });
+});
+
+describe('the end', () => {
+  it('closes the connections of calls and of downloads', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, job));
+    const client = connectTo(stub.url);
+    await client.api.exportJobs.get(platformId<ExportJobId>('7'));
+    await client.api.files.read({ fileId: platformId<DataSetFileId>('file-1'), name: 'part' });
+    expect(stub.connections).toBe(2);
+    await client[Symbol.asyncDispose]();
+    await eventually(() => expect(stub.connections).toBe(0), beforeIdleOnesClose);
   });
 });
 

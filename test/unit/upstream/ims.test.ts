@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { GatewayCredentialError, UpstreamTimeoutError } from '../../../src/errors.ts';
 import { type ClientCredential, createClientCredential } from '../../../src/upstream/index.ts';
+import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type Answer, MetricsRecorder, sendJson, silence, startStub } from './platform-stub.ts';
 
@@ -286,6 +287,16 @@ describe('client credential', () => {
     await credential[Symbol.asyncDispose]();
     await failure;
     expect(clock.pending('deadline')).toBe(0);
+  });
+
+  it('closes its connections at the end', async () => {
+    await using stub = await startStub(tokens());
+    const credential = credentialAt(stub.url, new FakeClock());
+    await credential.headers(signal);
+    expect(stub.connections).toBe(1);
+    await credential[Symbol.asyncDispose]();
+    // Connections that are kept alive would close later by themselves.
+    await eventually(() => expect(stub.connections).toBe(0), { patienceMs: 2_000 });
   });
 
   it('has a fingerprint that is the same for the same client and gives no secret away', () => {

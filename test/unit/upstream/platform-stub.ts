@@ -25,6 +25,8 @@ export interface PlatformStub extends AsyncDisposable {
   readonly url: string;
   /** All requests so far, in the order in which they were complete. */
   readonly requests: readonly ReceivedRequest[];
+  /** Connections that are open. */
+  readonly connections: number;
   /** Resolves when at least `count` requests have arrived. */
   received(count: number): Promise<void>;
 }
@@ -51,12 +53,22 @@ export async function startStub(answer: Answer): Promise<PlatformStub> {
     for (const waiter of waiters) waiter();
     await answer(request, response);
   });
+  let connections = 0;
+  server.on('connection', (socket) => {
+    connections += 1;
+    socket.once('close', () => {
+      connections -= 1;
+    });
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // A server that listens on a port has an address of this form.
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
+    get connections() {
+      return connections;
+    },
     received: (count) =>
       new Promise((resolve) => {
         const check = () => {
