@@ -32,7 +32,13 @@ const EntityRef = builder.unionType('_Entity', {
 
 const Service = builder.objectRef<{ sdl: string }>('_Service').implement({
   description: 'This gateway as a subgraph.',
-  fields: (t) => ({ sdl: t.exposeString('sdl', { description: 'The schema with its federation directives.' }) }),
+  fields: (t) => ({
+    sdl: t.exposeString('sdl', {
+      // Each alias of the field repeats the whole text.
+      extensions: { schemaCharacters: (schema: GraphQLSchema) => sdlOf(schema).length },
+      description: 'The schema with its federation directives.',
+    }),
+  }),
 });
 
 const representationInput = z

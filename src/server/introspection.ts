@@ -23,6 +23,9 @@ export const introspectionFields: ReadonlyMap<string, GraphQLField<unknown, unkn
   [SchemaMetaFieldDef, TypeMetaFieldDef].map((field) => [field.name, field]),
 );
 
+/** Root fields that describe the schema: those of introspection, and the SDL for federation routers. */
+const schemaFields: ReadonlySet<string> = new Set([...introspectionFields.keys(), '_service']);
+
 const introspecting = new WeakMap<DocumentNode, boolean>();
 
 /** Whether a document reads the schema. `__typename` does not. */
@@ -32,7 +35,7 @@ export function selectsIntrospection(document: DocumentNode): boolean {
   let found = false;
   visit(document, {
     Field: ({ name }) => {
-      if (!introspectionFields.has(name.value)) return undefined;
+      if (!schemaFields.has(name.value)) return undefined;
       found = true;
       return BREAK;
     },

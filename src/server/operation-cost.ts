@@ -24,7 +24,7 @@ export interface OperationCost {
   readonly directives: number;
   /** Calls to the platform that answering may take, with every list as long as was asked for. */
   readonly upstreamCalls: number;
-  /** Characters of the introspection results, counted only until they exceed `maxIntrospectionCharacters`. */
+  /** Characters of the results that describe the schema, counted only until they exceed `maxIntrospectionCharacters`. */
   readonly introspectionCharacters: number;
 }
 
@@ -113,6 +113,7 @@ export function measureOperation(
     const declared = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[name] : undefined;
     const field = introspection ?? declared;
     if (field === undefined) return;
+    introspectionCharacters += schemaCharactersOf(field, schema);
     const loadsByIds = parent === schema.getQueryType();
     const { wanted, entries } = sizesOf(field, node, values, loadsByIds);
     upstreamCalls += callsOf(field, parents * wanted, entries);
@@ -145,6 +146,12 @@ function callsOf(field: GraphQLField<unknown, unknown>, count: number, entries: 
     case 'batched':
       return Math.ceil(count / batchSize);
   }
+}
+
+/** Characters of a field that returns a text about the schema, by the member `schemaCharacters` of its extensions. */
+function schemaCharactersOf({ extensions }: GraphQLField<unknown, unknown>, schema: GraphQLSchema): number {
+  const count: unknown = extensions['schemaCharacters'];
+  return typeof count === 'function' ? Number(count(schema)) : 0;
 }
 
 /** Null: the field shows what is already there. */

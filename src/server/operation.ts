@@ -116,7 +116,9 @@ export async function runOperation(
     const pipeline = args.kind === 'subscription' ? args.subscribe : args.execute;
     // Envelop types the result of neither function. It is that of graphql's own function of the same name.
     const result = (await pipeline(args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
-    return isRejection(result) ? { errors: result.errors.map(rejection) } : result;
+    if (!isRejection(result)) return result;
+    const errors = result.errors.map(rejection);
+    return { errors: errors.some(describesInput) && !(await mayRead(args.contextValue)) ? [hiddenInput()] : errors };
   } catch (error) {
     return { errors: [maskError(error)] };
   }
@@ -134,6 +136,12 @@ export const isRejection = (result: ExecutionResult | AsyncIterable<ExecutionRes
 /** graphql gives its own errors no code: at this point they concern the values of variables. */
 const rejection = (error: GraphQLError): GraphQLError =>
   error.extensions['code'] === undefined ? requestError('BAD_USER_INPUT', error.message, { at: error }) : error;
+
+/** Messages about the values of variables contain the types and fields of the input. */
+const describesInput = ({ extensions }: GraphQLError): boolean => extensions['code'] === 'BAD_USER_INPUT';
+
+const hiddenInput = () =>
+  requestError('BAD_USER_INPUT', 'The variables are not valid. Only callers with read access receive details.');
 
 /** The results of a subscription, with its failure as the last result. */
 export async function* resultsUntilFailure(

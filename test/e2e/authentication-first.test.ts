@@ -47,6 +47,9 @@ const responseToHead = (url: string, headers: Headers) =>
     request.flushHeaders();
   });
 
+/** Its invalid variables would be reported with the names of the schema. */
+const filtered = 'query ($filter: ExportJobFilter) { exportJobs(filter: $filter) { nodes { id } } }';
+
 describe('a request without a credential', () => {
   it.each(['', '/stream'])('is rejected before its body has arrived: /graphql%s', async (path) => {
     for (const gateway of [service, passthrough]) {
@@ -84,6 +87,16 @@ describe('a caller who may write and not read', () => {
     expect(text).not.toMatch(/exportJob/);
   });
 
+  it.each(doors)('receives no messages about the values of variables over %s', async (door) => {
+    const { code, text } = await askAt(door, service, {
+      query: filtered,
+      variables: { filter: { nope: true } },
+      headers,
+    });
+    expect(code).toBe('BAD_USER_INPUT');
+    expect(text).not.toMatch(/ExportJobFilter|nope/);
+  });
+
   it.each(doors)('may not introspect over %s', async (door) => {
     for (const query of ['{ __schema { queryType { name } } }', '{ t: __type(name: "Query") { name } }']) {
       const { data, code } = await askAt(door, service, { query, headers });
@@ -113,10 +126,11 @@ describe('a caller who brings a credential of the platform', () => {
 
   it.each(doors)('that the platform rejects learns nothing of the schema over %s', async (door) => {
     const headers = platformHeaders(plantedSecret(`invented-${door.replaceAll(' ', '-')}`));
-    for (const query of [introspection, '{ exportJobz { id } }']) {
-      const { data, code, text } = await askAt(door, passthrough, { query, headers });
+    const variables = { filter: { nope: true } };
+    for (const query of [introspection, '{ exportJobz { id } }', '{ _service { sdl } }', filtered]) {
+      const { data, code, text } = await askAt(door, passthrough, { query, variables, headers });
       expect([data, code]).toEqual([null, 'UNAUTHENTICATED']);
-      expect(text).not.toMatch(/exportJob|queryType/);
+      expect(text).not.toMatch(/exportJob|queryType|ExportJobFilter/);
     }
   });
 });

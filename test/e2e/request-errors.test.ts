@@ -282,6 +282,16 @@ describe('introspection', () => {
       /size of the/,
     ],
     [
+      'many copies of the SDL',
+      `{ _service { ${Array.from({ length: 10 }, (_, i) => `a${i}: sdl`).join(' ')} } }`,
+      /size of the introspection result/,
+    ],
+    [
+      'fragments that repeat the SDL',
+      `{ a: _service { ...f } b: _service { ...f } c: _service { ...f } d: _service { ...f } } fragment f on _Service { a: sdl b: sdl c: sdl }`,
+      /size of the introspection result/,
+    ],
+    [
       'directives below __type',
       `{ __type(name: "Query") { ${'name @skip(if: false) '.repeat(101)} } }`,
       /number of directives 101/,
