@@ -178,6 +178,28 @@ describe('a subscription by callbacks', () => {
     expect([router.clock.pending(), router.clock.pending('deadline')]).toEqual([0, 0]);
   });
 
+  it.each([
+    { of: 'one caller', organizations: 1, principals: 1, inFlight: 8 },
+    { of: 'one organization', organizations: 1, principals: 5, inFlight: 32 },
+    { of: 'all organizations', organizations: 3, principals: 4, inFlight: 64 },
+  ])('is one of $inFlight at most whose checks are in flight, of $of', async (callers) => {
+    await using router = await setUp({ silentTo: 'check' });
+    const ended: Promise<unknown>[] = [];
+    for (let organization = 0; organization < callers.organizations; organization += 1) {
+      for (let principal = 0; principal < callers.principals; principal += 1) {
+        const caller = { organization: `${organization}`, principal: `${organization} ${principal}` };
+        // One more than a caller may have.
+        for (let id = 0; id < 9; id += 1) ended.push(router.confirm(caller, `${id}`).catch(() => {}));
+      }
+    }
+    await eventually(() => expect(router.messages).toHaveLength(callers.inFlight));
+    // Two deadlines of each check in flight, one of each that waits, and the next beat of all.
+    expect(router.clock.pending('deadline')).toBe(ended.length + callers.inFlight + 1);
+    await router.connections.drain(0);
+    await Promise.all(ended);
+    expect(router.clock.pending('deadline')).toBe(0);
+  });
+
   it('that its router has not confirmed yet is given up when callbacks end', async () => {
     await using router = await setUp({ silentTo: 'check' });
     const confirming = expect(router.confirm()).rejects.toThrow('The router confirms everything.');

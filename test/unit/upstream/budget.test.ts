@@ -277,19 +277,34 @@ describe('a credential that the platform has not accepted', () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it('is refused at once when two thousand wait, of whatever tenants', async () => {
+  it('is refused at once when 1,000 of its tenant wait, or 2,000 of all', async () => {
     const { send } = harness({ ratePerSecond: 4 });
-    const leaving: AbortController[] = [];
-    const calls = Array.from({ length: 2_002 }, (_, index) => {
-      const own = new AbortController();
-      leaving.push(own);
-      const { credential } = invented(`x${index}`);
-      const { tenant } = callerOf(`s${index % 2}`);
-      return send(interactive('x', { caller: { tenant, credential }, signal: own.signal })).catch((error) => error);
-    });
-    await expect(send(interactive('late', { caller: invented('late') }))).rejects.toBeInstanceOf(RateLimitedError);
-    for (const each of leaving) each.abort(new Error('left'));
-    await Promise.all(calls);
+    const refused: unknown[] = [];
+    let count = 0;
+    const call = (sandbox: string) => {
+      const leaving = new AbortController();
+      const { credential } = invented(`x${count}`);
+      count += 1;
+      const own = { tenant: callerOf(sandbox).tenant, credential };
+      const answer = send(interactive('x', { caller: own, signal: leaving.signal }));
+      answer.catch((error: unknown) => refused.push(error));
+      return { answer, leave: () => leaving.abort(new Error('left')) };
+    };
+    // The first one of each tenant goes at once.
+    const calls = Array.from({ length: 1_001 }, () => call('s1'));
+    await settled();
+    expect(refused).toEqual([]);
+    await expect(call('s1').answer).rejects.toBeInstanceOf(RateLimitedError);
+    await call('s2').answer;
+    calls.push(...Array.from({ length: 1_000 }, () => call('s2')));
+    await settled();
+    expect(refused).toHaveLength(1);
+    await expect(call('s3').answer).rejects.toBeInstanceOf(RateLimitedError);
+    calls.at(-1)?.leave();
+    await settled();
+    expect(await call('s3').answer).toBe('x');
+    for (const each of calls) each.leave();
+    await settled();
   });
 });
 
