@@ -27,6 +27,8 @@ export interface CountedBuffer extends Disposable {
 export interface SendBuffers extends Disposable {
   /** Counts a buffer toward the total, and toward a caller as soon as the caller is known. */
   add(buffer: SendBuffer, principal?: string): CountedBuffer;
+  /** Buffers that are counted, and the callers that they belong to. */
+  readonly size: { readonly buffers: number; readonly callers: number };
 }
 
 export interface SendBuffersOptions {
@@ -169,6 +171,9 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
         },
         [Symbol.dispose]: () => remove(entry),
       };
+    },
+    get size() {
+      return { buffers: all.entries.size, callers: byPrincipal.size };
     },
     [Symbol.dispose]: rest,
   };

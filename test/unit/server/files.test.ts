@@ -5,6 +5,7 @@ import { createCors } from '../../../src/server/cors.ts';
 import type { DownloadSource } from '../../../src/server/file-body.ts';
 import { pieceBytes } from '../../../src/server/file-body.ts';
 import { createFileHandler } from '../../../src/server/files.ts';
+import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { bodyOf, bytesOf, download, fakeSource, get, mebibyte, origin, serve } from './file-fixtures.ts';
 import { exchangeBytes, httpHost } from './http-host.ts';
@@ -326,6 +327,24 @@ describe('a download of a file whose length', () => {
 });
 
 describe('a reader who goes away', () => {
+  it('ends a read that the platform has not answered yet', async () => {
+    const source = fakeSource({ content: bytesOf(10) });
+    const reads: AbortSignal[] = [];
+    await using gateway = await serve({
+      ...source,
+      read: (_range, signal) => {
+        reads.push(signal);
+        return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
+    });
+    const leaving = new AbortController();
+    const left = expect(fetch(`${gateway.url}/files/good`, { signal: leaving.signal })).rejects.toThrow();
+    await eventually(() => expect(reads).toHaveLength(1));
+    leaving.abort();
+    await left;
+    await eventually(() => expect(reads.map(({ aborted }) => aborted)).toEqual([true]));
+  });
+
   it('ends the reading of the platform, without a line in the log', async () => {
     const signals: AbortSignal[] = [];
     const source = fakeSource({ content: bytesOf(64 * mebibyte) });

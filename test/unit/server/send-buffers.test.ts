@@ -24,7 +24,7 @@ const setUp = () => {
       end: () => counted[Symbol.dispose](),
     };
   };
-  return { clock, cut, connect };
+  return { clock, cut, connect, size: () => buffers.size };
 };
 
 describe('a client that takes nothing', () => {
@@ -139,7 +139,13 @@ describe('all callers together', () => {
 
 describe('what is counted', () => {
   it('leaves nothing behind when connections end', async () => {
-    const { clock, cut, connect } = setUp();
+    const { clock, cut, connect, size } = setUp();
+    const named = connect('named');
+    named.belongsTo('caller 0');
+    expect(size()).toEqual({ buffers: 1, callers: 1 });
+    named.belongsTo('caller 1');
+    expect(size()).toEqual({ buffers: 1, callers: 1 });
+    named.end();
     for (let index = 0; index < 100; index += 1) {
       const client = connect(String(index), `caller ${index % 3}`);
       client.write(principalBytes);
@@ -147,6 +153,7 @@ describe('what is counted', () => {
       client.write(principalBytes);
       client.end();
     }
+    expect(size()).toEqual({ buffers: 0, callers: 0 });
     expect(clock.pending('deadline')).toBe(0);
     expect(cut).toEqual([]);
   });
