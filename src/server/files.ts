@@ -9,7 +9,7 @@ import { contentDisposition } from './content-disposition.ts';
 import type { Cors } from './cors.ts';
 import { createDownloadLimits, type DownloadLimitsOptions } from './download-limits.ts';
 import { bytesOf, type DownloadSource, FileChangedError, type KnownFile, lookUp, withVersionOf } from './file-body.ts';
-import { extensionsOf } from './graphql-error.ts';
+import { extensionsOf, internalError, logUnexpected } from './graphql-error.ts';
 import { createKnownFiles, type KnownFiles } from './known-files.ts';
 import { checkPreconditions, rangeApplies } from './preconditions.ts';
 import { StalledClientError, writeBody } from './write-body.ts';
@@ -181,11 +181,10 @@ function refuse(response: ServerResponse, error: unknown, logger: Logger): void 
     return;
   }
   const failure = error instanceof GatewayError ? error : null;
-  if (failure === null) logger.error({ err: error }, 'a download failed');
   const status = failure === null ? 500 : httpStatusByCode[failure.code];
-  const body = failure === null ? { code: 'INTERNAL_SERVER_ERROR', retryable: false } : extensionsOf(failure);
+  const body = failure === null ? logUnexpected(logger, error, 'a download failed') : extensionsOf(failure);
   const retryAfterMs = failure?.retryAfterMs ?? null;
   if (retryAfterMs !== null) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1_000));
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  response.end(JSON.stringify({ message: failure?.message ?? 'Internal error.', ...body }));
+  response.end(JSON.stringify({ message: failure?.message ?? internalError, ...body }));
 }

@@ -8,9 +8,9 @@ import { httpOf, type RequestErrorCode } from './request-error.ts';
 export type MaskError = (error: unknown) => GraphQLError;
 
 /**
- * What a client is told of an error: the failures of the closed vocabulary with code and details, what graphql itself
- * found wrong with the request as it is, and of anything else only an id that is also in the log.
- * @param options.suggestions whether graphql may name what in the schema is spelt like a wrong name. @default true
+ * Makes the error that a client receives. A GatewayError keeps its code and details, and an error of graphql about the
+ * request stays as it is. Of any other error the client receives only an id, which is also in the log.
+ * @param options.suggestions whether graphql may suggest names of the schema that are similar to an unknown name. @default true
  */
 export function createErrorMask(
   logger: Logger,
@@ -23,18 +23,36 @@ export function createErrorMask(
       return suggestions ? error : withoutSuggestion(error);
     }
 
-    const errorId = randomUUID();
     const cause = rootCause(error);
-    if (isAbort(cause)) logger.debug({ err: cause, errorId }, 'an operation was given up by its caller');
-    else logger.error({ err: cause, errorId }, 'unexpected error');
-    return new GraphQLError('Internal error.', {
+    const extensions = isAbort(cause)
+      ? logUnexpected(logger, cause, 'an operation was given up by its caller', 'debug')
+      : logUnexpected(logger, cause, 'unexpected error');
+    return new GraphQLError(internalError, {
       ...placeOf(error),
-      extensions: { code: 'INTERNAL_SERVER_ERROR', retryable: false, errorId, ...atRequest(error, 500) },
+      extensions: { ...extensions, ...atRequest(error, 500) },
     });
   };
 }
 
-/** Validation can be asked to make none; the coercion of variables cannot. */
+/** Message of an error whose reason is only in the log. */
+export const internalError = 'Internal error.';
+
+/**
+ * Logs an error that clients must not see.
+ * @returns the public form of the error, with the id of the line
+ */
+export function logUnexpected(
+  logger: Pick<Logger, 'debug' | 'error'>,
+  error: unknown,
+  message: string,
+  level: 'debug' | 'error' = 'error',
+) {
+  const errorId = randomUUID();
+  logger[level]({ err: error, errorId }, message);
+  return { code: 'INTERNAL_SERVER_ERROR', retryable: false, errorId } as const;
+}
+
+/** Validation has an option for messages without suggestions; the coercion of variables has none. */
 function withoutSuggestion(error: GraphQLError): GraphQLError {
   // A regular expression would try each of the places that a client has put into a long value.
   const start = error.message.lastIndexOf(' Did you mean ');
@@ -132,7 +150,7 @@ function rootCause(error: unknown): unknown {
   return current;
 }
 
-/** The reason of a signal that nobody gave a reason to: a caller who has left, and whom no answer reaches. */
+/** The default reason of a signal. The caller has left, so that no response reaches it. */
 const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
 
 const wrappedBy = (error: unknown): Error | undefined =>

@@ -8,6 +8,7 @@ import { endFailedConnection, maxHeaderBytes } from './client-error.ts';
 import type { Cors } from './cors.ts';
 import { CountedResponse } from './counted-response.ts';
 import { filesPath } from './files.ts';
+import { internalError, logUnexpected } from './graphql-error.ts';
 import { createLingering } from './lingering-close.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { foreignPage } from './origin.ts';
@@ -43,11 +44,11 @@ export interface HttpServer {
     readonly host: string;
     readonly port: number;
   }): Promise<{ readonly host: string; readonly port: number }>;
-  /** Says on `/readyz` that no new work should come here. */
+  /** Makes `/readyz` return 503, so that the load balancer sends no new requests. */
   startDraining(): void;
   /**
-   * Stops listening, and sends away whoever has a connection that would never end by itself, in most of the time that
-   * there is. Waits for requests in flight, until `drainMs` have passed; what is left then is cut off.
+   * Stops listening, and ends the connections that would never end by themselves, within most of `drainMs`. Waits for
+   * requests in flight until `drainMs` have passed. Connections that are left then are destroyed.
    */
   close(options: {
     readonly clock: Clock;
@@ -65,10 +66,10 @@ const serverOptions = {
   IncomingMessage: UpgradableRequest,
   ServerResponse: CountedResponse,
 } as const;
-/** Which part of the drain clients are sent away in; the rest is for the last ones to finish. */
+/** The part of the drain in which clients are disconnected. In the rest, the last requests can finish. */
 const leavingShare = 0.8;
 
-/** The HTTP host: which path is answered by whom, and what holds for all of them. */
+/** The HTTP server: it routes each path to its handler, and applies the rules of all paths. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { graphql, files, metrics, isReady, keepAliveTimeoutMs, servesHost, servesPage, cors, buffers, clock, logger } =
     options;
@@ -91,10 +92,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     // Yoga adds these headers to its own responses.
     if (!isGraphql || refusal !== null) cors.allow(request, response);
     if (refusal !== null) {
-      sendErrors(response, refusal.status, refusal.message, 'BAD_REQUEST');
+      sendErrors(response, refusal.status, refusal.message, { code: 'BAD_REQUEST', retryable: false });
     } else if (isGraphql) {
       if (request.method === 'GET' && !servesPage(request)) {
-        sendErrors(response, foreignPage.status, foreignPage.text, 'FORBIDDEN');
+        sendErrors(response, foreignPage.status, foreignPage.text, { code: 'FORBIDDEN', retryable: false });
         return;
       }
       if (isStrippedHandshake(request)) {
@@ -144,8 +145,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         response.destroy();
       } else {
         cors.allow(request, response);
-        logger.error({ err: error }, 'a request failed');
-        sendErrors(response, 500, 'Internal error.', 'INTERNAL_SERVER_ERROR');
+        const extensions = logUnexpected(logger, error, 'a request failed');
+        sendErrors(response, 500, internalError, extensions);
       }
     });
   });
@@ -210,7 +211,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-/** A proxy removed the headers that ask for the upgrade, so that the handshake would look like a query without a document. */
+/** A proxy removed the headers of the upgrade, so that the handshake would look like a query without a document. */
 const isStrippedHandshake = ({ method, headers }: IncomingMessage): boolean =>
   method === 'GET' && headers['sec-websocket-key'] !== undefined;
 
@@ -227,8 +228,14 @@ function sendText(response: ServerResponse, status: number, text: string): void 
   send(response, status, 'text/plain; charset=utf-8', `${text}\n`);
 }
 
-function sendErrors(response: ServerResponse, status: number, message: string, code: string): void {
-  const body = JSON.stringify({ errors: [{ message, extensions: { code, retryable: false } }] });
+interface ErrorExtensions {
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly errorId?: string;
+}
+
+function sendErrors(response: ServerResponse, status: number, message: string, extensions: ErrorExtensions): void {
+  const body = JSON.stringify({ errors: [{ message, extensions }] });
   send(response, status, 'application/json', body);
 }
 
