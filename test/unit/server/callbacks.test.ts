@@ -131,6 +131,14 @@ describe('a subscription by callbacks', () => {
     expect(first.signal.aborted).toBe(false);
   });
 
+  it.each(['id', 'verifier'])('does not end another one of the same URL with another %s', async (name) => {
+    await using router = await setUp();
+    const { target } = router.elsewhere();
+    const first = await router.start({ target });
+    const second = await router.start({ target: { ...target, [name]: 'another' } });
+    expect([first.signal.aborted, second.signal.aborted, router.running()]).toEqual([false, false, 2]);
+  });
+
   it('is sent away by the drain, in waves, before callbacks end', async () => {
     await using router = await setUp();
     for (let id = 0; id < 60; id += 1) await router.start({}, `${id}`);

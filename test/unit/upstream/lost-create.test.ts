@@ -164,6 +164,19 @@ describe('a create whose answer is lost', () => {
     await running.catch(() => {});
   });
 
+  it('is found while a create of another group is running', async () => {
+    const platform = startPlatform((request, response) => {
+      if (request.body.includes('"lost"')) response.destroy();
+    });
+    await using stub = await platform.start();
+    await using client = connectTo(stub.url);
+    const running = client.api.schedules.create({ ...newSchedule, name: 'running' });
+    await stub.received(1);
+    expect(await client.api.schedules.create({ ...newSchedule, name: 'lost' })).toMatchObject({ id: '2' });
+    await client.clock.advanceBy(30_000);
+    await running.catch(() => {});
+  });
+
   it.each([403, 429, 501])('is not looked for when the platform refused it with %i', async (status) => {
     await using stub = await startPlatform(responds(status), false).start();
     await using client = connectTo(stub.url);

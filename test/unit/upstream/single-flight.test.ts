@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { UpstreamRequest } from '../../../src/upstream/call.ts';
 import { createPassthroughCredential } from '../../../src/upstream/index.ts';
 import { withSingleFlight } from '../../../src/upstream/single-flight.ts';
+import { namesakeOf } from '../../support/tenants.ts';
 import { callerOf, failedWith, readRequest, settled } from './layers.ts';
 import { caller, countListeners, MetricsRecorder } from './platform-stub.ts';
 
@@ -59,6 +60,9 @@ describe('identical reads in flight', () => {
     ['another path', { path: '/jobs?limit=2' }],
     ['another service', { service: 'catalog' }],
     ['another sandbox', { caller: callerOf('dev') }],
+    ['an equal sandbox name of another organization', { caller: { ...caller(), tenant: namesakeOf(caller().tenant) } }],
+    ['a path that is not in a sandbox', { sandboxed: false }],
+    ['a compressed answer', { compressed: true }],
     ['another credential', { caller: caller(createPassthroughCredential({ authorization: 'Bearer b', apiKey: 'k' })) }],
     ['other headers', { headers: { range: 'bytes=0-1' } }],
     ['another meaning of 404', { subject: '7' }],

@@ -6,7 +6,7 @@ import { createSubscriptionQuota } from '../../../../src/context/subscription-qu
 import { createErrorMask } from '../../../../src/server/graphql-error.ts';
 import { useSharedExecution } from '../../../../src/server/plugins/use-shared-execution.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
-import { tenantOf } from '../../poller/fake-platform.ts';
+import { otherOrganization, tenantOf } from '../../../support/tenants.ts';
 
 const typeDefs = /* GraphQL */ `
   type Query { ok: Boolean }
@@ -19,6 +19,7 @@ interface Ask {
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly operationName?: string;
   readonly sandbox?: string;
+  readonly organization?: string;
   readonly credential?: string;
   readonly publicUrl?: string;
 }
@@ -131,9 +132,14 @@ function markAsAsking(type: GraphQLObjectType, name: string): void {
 const principal = 'somebody';
 
 /** What the plugin and these resolvers look at; the rest of a context is not there. */
-function contextOf({ sandbox = 'prod', credential = 'a', publicUrl = 'http://gateway' }: Ask): GatewayContext {
+function contextOf({
+  sandbox = 'prod',
+  organization,
+  credential = 'a',
+  publicUrl = 'http://gateway',
+}: Ask): GatewayContext {
   const context: GatewayContext = {
-    tenant: tenantOf(sandbox),
+    tenant: tenantOf(sandbox, organization),
     principal,
     credentialFingerprint: credential,
     publicUrl,
@@ -181,6 +187,7 @@ describe('two subscriptions to the same event', () => {
 
   it.each<[string, Ask, Ask]>([
     ['of two tenants', { query: echo }, { query: echo, sandbox: 'dev' }],
+    ['of two organizations', { query: echo }, { query: echo, organization: otherOrganization }],
     ['with other variables', { query: echo, variables: { text: 'x' } }, { query: echo, variables: { text: 'y' } }],
     ['with null in place of a default', { query: echo, variables: { text: null } }, { query: echo }],
     [
