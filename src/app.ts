@@ -43,7 +43,7 @@ import {
 
 export interface AppOptions {
   readonly config: Config;
-  /** Where the platform is: the configured one, or the emulator started beside. */
+  /** Address of the platform: the configured one, or that of the emulator in this process. */
   readonly platform: { readonly baseUrl: string; readonly imsUrl: string };
   /** @default the clock of the machine */
   readonly clock?: Clock;

@@ -33,21 +33,21 @@ export const httpStatusByCode = {
   SHUTTING_DOWN: 503,
 } as const satisfies Record<GatewayErrorCode, number>;
 
-/** Which call to the platform failed, and what the platform said about it. Holds no credential and no body. */
+/** A call to the platform that failed, and the reason that the platform gave. Contains no credential and no body. */
 export interface UpstreamFailure {
   /** The platform API: `export`, `catalog`, `data-access`, `sandboxes`, `ims`, … */
   readonly service: string;
-  /** HTTP status; null when no answer came. */
+  /** HTTP status; null when no response arrived. */
   readonly status: number | null;
-  /** The `x-request-id` that the gateway sent, or the one that the platform named in its answer. */
+  /** The `x-request-id` of the platform's response, else the one that the gateway sent. */
   readonly requestId: string | null;
-  /** The platform's own error code, where the answer held one. */
+  /** The platform's own error code, if the response contained one. */
   readonly code: string | null;
   readonly title: string | null;
 }
 
 export interface GatewayErrorOptions {
-  /** Sent to clients as it is: must hold no secret and no internals. */
+  /** Sent to clients unchanged, so it must contain no secret and no internals. */
   readonly message: string;
   readonly upstream?: UpstreamFailure | undefined;
   readonly retryAfterMs?: number | undefined;
@@ -118,7 +118,7 @@ export class InvalidInputError extends GatewayError {
 const shorten = (text: string, maximum: number): string =>
   text.length <= maximum ? text : `${text.slice(0, maximum - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 
-/** Thrown when a write names something that the platform does not know. Reads answer null instead. */
+/** Thrown when a write names something that the platform does not know. Reads return null instead. */
 export class NotFoundError extends GatewayError {
   override readonly code = 'NOT_FOUND';
   readonly id: string;
@@ -129,7 +129,7 @@ export class NotFoundError extends GatewayError {
   }
 }
 
-/** Thrown when the present state forbids the change: a job that already ended, a version that moved on (409, 412). */
+/** Thrown when the current state forbids the change: a job that has ended, a version that is outdated (409, 412). */
 export class ConflictError extends GatewayError {
   override readonly code = 'CONFLICT';
 }
@@ -139,7 +139,7 @@ export class UnauthenticatedError extends GatewayError {
   override readonly code = 'UNAUTHENTICATED';
 }
 
-/** Thrown when the caller's token was good and has run out: the same request with a new one may succeed. */
+/** Thrown when the caller's token has expired. The same request with a new token may succeed. */
 export class TokenExpiredError extends GatewayError {
   override readonly code = 'TOKEN_EXPIRED';
 }
@@ -158,7 +158,7 @@ export class ForbiddenError extends GatewayError {
   override readonly code = 'FORBIDDEN';
 }
 
-/** Thrown when the platform answers 429, or when the caller asks more of the gateway than it may. */
+/** Thrown when the platform returns 429, or when the caller exceeds a limit of the gateway. */
 export class RateLimitedError extends GatewayError {
   override readonly code = 'RATE_LIMITED';
   override readonly retryable = true;
@@ -178,19 +178,19 @@ export class PlatformError extends GatewayError {
   }
 }
 
-/** Thrown when the platform gave no answer within the deadline of the call. Reads may be repeated; a write may have happened. */
+/** Thrown when no response arrived within the deadline of the call. Reads may be repeated; a write may have happened. */
 export class UpstreamTimeoutError extends GatewayError {
   override readonly code = 'UPSTREAM_TIMEOUT';
   override readonly retryable = true;
 }
 
-/** Thrown when no connection could be made, or it broke before the answer was complete. */
+/** Thrown when no connection was possible, or it broke before the response was complete. */
 export class UpstreamUnreachableError extends GatewayError {
   override readonly code = 'UPSTREAM_UNREACHABLE';
   override readonly retryable = true;
 }
 
-/** Thrown when an answer came but is not what the API answers: no JSON, or without an id or status. */
+/** Thrown when the response is not one of this API: no JSON, or without an id or status. */
 export class UpstreamUnreadableError extends GatewayError {
   override readonly code = 'UPSTREAM_UNREADABLE';
   override readonly retryable = true;
@@ -204,7 +204,7 @@ export class OutcomeUnknownError extends GatewayError {
   override readonly code = 'OUTCOME_UNKNOWN';
 }
 
-/** Thrown when the gateway is going down and takes no new work. Another replica, or this one after its restart, will. */
+/** Thrown when the gateway shuts down and accepts no new work. Another replica, or this one after a restart, does. */
 export class ShuttingDownError extends GatewayError {
   override readonly code = 'SHUTTING_DOWN';
   override readonly retryable = true;

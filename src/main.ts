@@ -8,7 +8,7 @@ import { createLogger, type Logger } from './runtime/logger.ts';
 import { endProcess, listenForStop } from './runtime/stop-request.ts';
 import { usage } from './usage.ts';
 
-/** Time to close what was started when a signal arrives during the start. What does not end by then is cut off. */
+/** Time to close what was started when a signal arrives during the start. Work that has not ended by then is stopped. */
 const startAbortMs = 900;
 
 /** Runs until a signal. The exit code is 2 when the configuration is wrong, 1 when something else prevents the start. */

@@ -4,12 +4,12 @@ import type { WatchStats } from './poller/watch-registry.ts';
 import type { CallbackMetrics } from './server/callback-metrics.ts';
 import type { UpstreamMetrics } from './upstream/index.ts';
 
-/** What is counted, in the text format of Prometheus. No label holds an id, a tenant or a token. */
+/** Metrics in the text format of Prometheus. No label holds an id, a tenant or a token. */
 export interface Metrics {
   readonly upstream: UpstreamMetrics;
   readonly polls: PollMetrics;
   readonly callbacks: CallbackMetrics;
-  /** Shows numbers that somebody else keeps, as they are when they are asked for. */
+  /** Reports numbers that another part keeps, as they are at the time of the request. */
   watch(kind: string, stats: () => WatchNumbers): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }

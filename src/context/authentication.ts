@@ -13,7 +13,7 @@ import { createKeySet } from './key-set.ts';
 import { serviceAuthentication } from './service-authentication.ts';
 import { createTokenRejections } from './token-rejections.ts';
 
-/** How callers are known, and with whose credential the platform is asked. */
+/** The way in which callers are authenticated, and the credential with which the platform is called. */
 export interface Authentication {
   readonly mode: AuthMode;
   /** The gateway's own; null where callers bring theirs. */
@@ -31,7 +31,7 @@ export interface AuthenticationOptions {
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** As whom the gateway asks for tokens. */
+/** The client for which the gateway requests tokens. */
 export interface ClientIdentity {
   readonly clientId: string;
   readonly clientSecret: string;

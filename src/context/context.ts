@@ -23,7 +23,7 @@ export interface Watches {
 /** What a resolver may use: one operation of one caller, made once per operation, the same over every transport. */
 export interface GatewayContext {
   readonly tenant: Tenant;
-  /** Whom limits count. See Session. */
+  /** The caller for whom limits are counted. See Session. */
   readonly principal: string;
   /** Tells the credential apart with which the platform is asked, and gives nothing of it away. */
   readonly credentialFingerprint: string;
@@ -48,7 +48,7 @@ export interface GatewayContext {
   readonly clock: Pick<Clock, 'now' | 'deadline'>;
   /** See IdempotencyRecords. Tenant and signal are those of the operation. */
   once(request: Omit<IdempotentCreate, 'tenant' | 'signal'>, create: Create): Promise<IdempotencyOutcome>;
-  /** Where the caller reaches the gateway, without a trailing slash: links begin with it. */
+  /** URL at which the caller reaches the gateway, without a trailing slash. Links begin with it. */
   readonly publicUrl: string;
   /** See DownloadLinks. The same file gets the same link, so that its URL and its expiry fit. */
   readonly downloads: { linkTo(file: BatchFile): DownloadLink };
@@ -58,7 +58,7 @@ export interface GatewayContext {
   /**
    * The context in which one event of a subscription is executed, once for all subscriptions that share it. Its loaders
    * have read nothing yet.
-   * @param signal aborts when nobody waits for the result any more. Null where nothing is selected but what the event
+   * @param signal aborts when no caller waits for the result any more. Null where nothing is selected but what the event
    *   holds: the result may then go to every caller of the tenant, so what would ask the platform throws.
    */
   forEvent(signal: AbortSignal | null): GatewayContext;

@@ -20,7 +20,7 @@ export interface ContextServices {
   readonly idempotency: IdempotencyRecords;
   readonly downloads: DownloadLinks;
   /**
-   * Where a caller reaches the gateway, without a trailing slash.
+   * URL at which a caller reaches the gateway, without a trailing slash.
    * @param host the header `Host` of the caller's request; null when it had none
    */
   readonly publicUrl: (host: string | null) => string;

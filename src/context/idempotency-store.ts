@@ -28,7 +28,7 @@ export interface Claim {
    * @throws {UpstreamUnreachableError} the store cannot be used now. Nothing may be created then.
    */
   start(): Promise<boolean>;
-  /** Ends the claim. A store that cannot be used now is told later, for as long as that makes sense. Never rejects. */
+  /** Ends the claim. If the store cannot be used now, the end is repeated later while it is of use. Never rejects. */
   end(outcome: CreateEnd): Promise<void>;
 }
 

@@ -17,7 +17,7 @@ export interface RedisIdempotencyOptions {
   readonly redis: Pick<Redis, 'send'>;
   readonly clock: Pick<Clock, 'sleep' | 'now'>;
   readonly logger: Pick<Logger, 'warn'>;
-  /** Aborts when the gateway ends. Redis is then no longer told about outcomes that it missed. */
+  /** Aborts when the gateway ends. Outcomes that Redis has missed are then no longer repeated. */
   readonly lifetime: AbortSignal;
 }
 
@@ -28,7 +28,7 @@ export interface RedisIdempotencyOptions {
 const leaseMs = 10_000;
 /** Pause between two looks at a create of another request, in milliseconds. */
 const lookPauseMs = 200;
-/** Pause before Redis is told again how a create ended, in milliseconds, and the time after which that is given up. */
+/** Pause before the end of a create is written again, and the time after which this is given up, in milliseconds. */
 const endPauseMs = 1_000;
 const endPatienceMs = 600_000;
 

@@ -49,11 +49,11 @@ export function isTerminalBatchStatus(status: BatchStatus): boolean {
   }
 }
 
-/** A unit of data in a dataset: what an export has written, or is writing. */
+/** A unit of data in a dataset, which an export has written or is writing. */
 export interface Batch {
   readonly id: BatchId;
   readonly status: BatchStatus;
-  /** What the platform said, letter by letter. */
+  /** The platform's own word, unchanged. */
   readonly rawStatus: string;
   readonly datasetId: DatasetId | null;
   readonly recordCount: number | null;
@@ -66,7 +66,7 @@ export interface Batch {
   readonly updatedAt: Date | null;
 }
 
-/** What of a batch can be asked for on its own. Its id always comes, and `rawStatus` with `status`. */
+/** Parts of a batch that can be requested separately. Its id always comes, and `rawStatus` with `status`. */
 export type BatchField = Exclude<keyof Batch, 'id' | 'rawStatus'>;
 
 /** One part of a batch: the bytes are read by file id and name together. */

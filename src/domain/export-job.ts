@@ -11,11 +11,11 @@ export type JobType = (typeof jobTypes)[number];
 export const segmentMembershipStatuses = ['REALIZED', 'EXISTING', 'EXITED', 'UNKNOWN'] as const;
 export type SegmentMembershipStatus = (typeof segmentMembershipStatuses)[number];
 
-/** One run of an export: what was asked for, where it goes, how far it is. */
+/** One run of an export: its request, its destination and its progress. */
 export interface ExportJob extends ReadingTimes {
   readonly id: ExportJobId;
   readonly status: ExportJobStatus;
-  /** What the platform said, letter by letter. */
+  /** The platform's own word, unchanged. */
   readonly rawStatus: string;
   readonly jobType: JobType;
   /** Dotted XDM paths. Null means every field, or that the platform did not report the fields. */
@@ -77,7 +77,7 @@ export interface ExportMetrics {
   readonly exportedProfilesByNamespace: readonly NamespaceCount[];
 }
 
-/** What a new export job is made of. Absent parts are left to the platform's defaults. */
+/** Input of a new export job. Absent parts are left to the platform's defaults. */
 export interface NewExportJob {
   readonly fields: readonly string[] | null;
   readonly schemaName: string;

@@ -7,7 +7,7 @@ export type ScheduleType = (typeof scheduleTypes)[number];
 export const scheduleStates = ['ACTIVE', 'INACTIVE', 'UNKNOWN'] as const;
 export type ScheduleState = (typeof scheduleStates)[number];
 
-/** What is run again and again, and when. */
+/** A job that is repeated, with the times of its runs. */
 export interface Schedule extends ReadingTimes {
   readonly id: ScheduleId;
   readonly name: string | null;
@@ -33,7 +33,7 @@ export interface NewSchedule {
   readonly state: Exclude<ScheduleState, 'UNKNOWN'>;
 }
 
-/** What of a schedule can be changed; at least one of the two. */
+/** The parts of a schedule that can be changed; at least one of them is present. */
 export interface ScheduleChange {
   readonly state?: Exclude<ScheduleState, 'UNKNOWN'> | undefined;
   readonly schedule?: string | undefined;

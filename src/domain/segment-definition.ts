@@ -4,7 +4,7 @@ import type { SegmentId } from './ids.ts';
 export const evaluationMethods = ['BATCH', 'CONTINUOUS', 'SYNCHRONOUS'] as const;
 export type EvaluationMethod = (typeof evaluationMethods)[number];
 
-/** Who belongs to a segment, as an expression over profiles. */
+/** The members of a segment, as an expression over profiles. */
 export interface SegmentDefinition {
   readonly id: SegmentId;
   readonly name: string | null;

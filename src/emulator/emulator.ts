@@ -29,7 +29,7 @@ export interface Emulator extends AsyncDisposable {
   /** Requests answered since the start or the last `clearRequests`, newest last; the oldest of more than 10,000 are dropped. */
   readonly requests: readonly RecordedRequest[];
   clearRequests(): void;
-  /** Makes the platform misbehave as a script says; nothing is scripted at the start. */
+  /** Makes the platform misbehave by a script; there is none at the start. */
   readonly faults: FaultControl;
   close(): Promise<void>;
 }

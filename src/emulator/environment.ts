@@ -5,7 +5,7 @@ import { logLevels } from '../runtime/logger.ts';
 import { unknownVariables } from '../runtime/unknown-variables.ts';
 import type { EmulatorOptions } from './options.ts';
 
-/** Most profiles that can be asked for. */
+/** Largest number of profiles that can be requested. */
 const maximumProfiles = 50_000_000;
 
 const integerText = (minimum: number, maximum: number) =>

@@ -5,7 +5,7 @@ import { createLogger } from '../runtime/logger.ts';
 import { endProcess, listenForStop } from '../runtime/stop-request.ts';
 import { EnvironmentError, readEnvironment, usage } from './environment.ts';
 
-/** Time to close what was started when a signal arrives during the start. What does not end by then is cut off. */
+/** Time to close what was started when a signal arrives during the start. Work that has not ended by then is stopped. */
 const startAbortMs = 900;
 
 /** Runs until a signal. The exit code is 1 when the emulator cannot run, 2 when a variable is bad. */

@@ -65,7 +65,7 @@ export interface Loaders {
   runsOfSchedule(id: ScheduleId, first: number): Promise<readonly SegmentJob[]>;
   /** The sandboxes that the caller may use. */
   sandboxes(): Promise<readonly Sandbox[]>;
-  /** What the operation selects, by type: no more is asked for. Before it is called, everything is. */
+  /** Fields that the operation selects, by type. No others are requested. Before it is called, everything is. */
   select(selection: ReadonlyMap<string, ReadonlySet<string>>): void;
   /** Loaders of the same selection that have read nothing yet, for one event of a subscription. */
   fresh(api: PlatformApi): Loaders;

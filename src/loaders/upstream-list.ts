@@ -8,7 +8,7 @@ export interface UpstreamList<Node, Place> {
   /** Name of the list and its order in cursors, so that a cursor of another list or order is rejected. */
   readonly name: string;
   readonly idOf: (node: Node) => string;
-  /** The order that the platform was asked for. Absent if keys cannot be compared here, such as names. */
+  /** The order that was requested from the platform. Absent if keys cannot be compared here, such as names. */
   readonly order?: ListOrder<Node> | undefined;
   /** Place of the first row. */
   readonly start: Place;

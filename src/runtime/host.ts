@@ -1,15 +1,15 @@
-/** What a request says about the host that it is for, in its header Host. */
+/** The host that a request names in its header Host. */
 export interface NamedHost {
   /** Without its port. */
   readonly hostname: string;
-  /** With its port, where one is told. */
+  /** With its port, if the header has one. */
   readonly host: string;
 }
 
 /** Whether the gateway answers requests that name this host. */
 export type ServesHost = (named: NamedHost) => boolean;
 
-/** A name or an address, and a port where one is told: of anything else no URL can be made, or one of another host. */
+/** A name or an address, and an optional port. Any other text makes no URL, or the URL of another host. */
 const hostPattern = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i;
 
 /**
@@ -38,9 +38,9 @@ function parseHost(header: string): NamedHost | null {
 const unspecifiedHosts: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);
 
 /**
- * Where a caller reaches this server, without a trailing slash: the configured URL, else the address on which the server
- * listens. A server that listens on every address, as in a container, takes the host that the caller's request names,
- * which is the only address that is known to work for that caller.
+ * URL at which a caller reaches this server, without a trailing slash: the configured URL, else the address on which the
+ * server listens. A server that listens on every address, as in a container, takes the host that the caller's request
+ * names, which is the only address that is known to work for that caller.
  * @param header the header `Host` of the request; null when it had none
  * @param listening `http://HOST:PORT`
  */

@@ -8,7 +8,7 @@ export interface QuartzCron {
   nextRuns(after: Date, count: number): readonly Date[];
 }
 
-/** Thrown by `parseQuartz`; the message names the field and says what is wrong with it. */
+/** Thrown by `parseQuartz`; the message names the field and its problem. */
 export class QuartzSyntaxError extends Error {
   override readonly name = 'QuartzSyntaxError';
 }

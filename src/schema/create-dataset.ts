@@ -41,7 +41,7 @@ export const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
   }),
 });
 
-/** What is checked before the platform is asked. */
+/** Rules that are checked before the platform is called. */
 export const createDatasetInput = z.object({
   name: nonEmpty(500),
   description: nullable(textInput(4_000)),

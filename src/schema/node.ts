@@ -20,7 +20,7 @@ const maxNodes = 100;
 type LoadNode = (id: string, ctx: GatewayContext) => Promise<Entity | null>;
 const loaders = new Map<NodeTypename, LoadNode>();
 
-/** Says how the nodes of a type are loaded. Each file of a Node type calls it once. */
+/** Registers the way in which the nodes of a type are loaded. Each file of a Node type calls it once. */
 export function registerNode(typename: NodeTypename, load: LoadNode): void {
   loaders.set(typename, load);
 }

@@ -22,7 +22,7 @@ export const ScheduleStateRef = describedEnum<ScheduleState>('ScheduleState', 'W
   UNKNOWN: 'A state that the gateway does not know.',
 });
 
-/** How many runs of a schedule are told. */
+/** Number of runs of a schedule that are reported. */
 const runsInput = countInput(5);
 
 ScheduleRef.implement({

@@ -15,7 +15,7 @@ const responses: Readonly<Record<string, RawResponse>> = {
 const malformed: RawResponse = { status: 400, text: 'The request is not HTTP/1.1.' };
 
 /**
- * Ends a connection whose client sent what is no request, with a response that says why.
+ * Ends a connection whose client sent no valid request, with a response that contains the reason.
  * @param begun whether an earlier response of this connection is being sent, so that another one would become part of it
  */
 export function endFailedConnection(

@@ -208,7 +208,7 @@ async function* readAhead(body: AsyncIterable<Uint8Array>, length: number): Asyn
 }
 
 /**
- * Asks the platform for type, length and version of a file. Where HEAD does not return the length, the response to a
+ * Requests type, length and version of a file from the platform. Where HEAD does not return the length, the response to a
  * small range does.
  * @throws {NotFoundError} the platform does not know the file
  * @throws {UpstreamUnreadableError} it does not state the length there either

@@ -16,11 +16,11 @@ import { type SocketSender, tryAgainLater } from './socket.ts';
 import { type OperationSocket, SocketOperation, type SocketOperationDeps } from './socket-operation.ts';
 
 export interface GraphqlSocketOptions extends SocketOperationDeps {
-  /** Operations that may be under way on one socket. */
+  /** Operations that may run at a time on one socket. */
   readonly maxOperations: number;
   readonly clock: Pick<Clock, 'deadline'>;
   /**
-   * Called when a socket has said who it is, before it may ask for anything.
+   * Called when a socket has sent its credential, before it may start an operation.
    * @throws {GatewayError} when it may not: the socket is closed
    */
   readonly authorize: (headers: RequestHeaders) => Promise<{ readonly principal: string }>;
@@ -32,7 +32,7 @@ const maxUnauthenticatedLength = 64 * 1024;
 /** How long a socket may stay silent before it has sent `connection_init`, in milliseconds. */
 const connectionInitTimeoutMs = 3_000;
 
-/** Bytes that a close frame holds beside its code. Of more, ws makes no frame, but throws. */
+/** Bytes that a close frame holds in addition to its code. Of more, ws makes no frame, but throws. */
 const maxCloseReasonBytes = 123;
 
 /** Characters of operations that may wait on one socket until its client reads. One message may be larger. */

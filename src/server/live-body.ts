@@ -25,7 +25,7 @@ export interface LiveBodyOptions {
   readonly buffers: SendBuffers;
   /** The caller that the body is for. */
   readonly principal: string;
-  /** A frame that says nothing. */
+  /** A frame without content. */
   readonly ping: string;
   /** Ends the connection that the answer goes over, when its client takes nothing, or not enough. */
   readonly disconnect: () => void;

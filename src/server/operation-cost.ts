@@ -16,7 +16,7 @@ import {
 } from 'graphql';
 import { introspectionFields, measureIntrospection } from './introspection.ts';
 
-/** What an operation asks for, as far as limits count it. */
+/** The size of an operation, as far as limits count it. */
 export interface OperationCost {
   /** Nesting of fields; a root field has depth 1. */
   readonly depth: number;
@@ -127,7 +127,7 @@ export function measureOperation(
   return { depth: deepest, aliases, directives, upstreamCalls, introspectionCharacters };
 }
 
-/** What variables stand for that are not given. */
+/** Values of variables that are absent. */
 function defaultsOf({ variableDefinitions = [] }: OperationDefinitionNode): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     variableDefinitions.flatMap(({ variable, defaultValue }) =>

@@ -8,7 +8,7 @@ export interface RawResponse {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A response in plain text for a socket that Node's HTTP server does not write to any more. The connection ends with it. */
+/** Sends a response in plain text over a socket that Node's HTTP server no longer writes to, and ends the connection. */
 export function endRaw(socket: Duplex, { status, text, headers = {} }: RawResponse): void {
   const body = `${text}\n`;
   const lines = Object.entries({

@@ -2,12 +2,12 @@ import type { Socket } from 'node:net';
 import type { Clock, Deadline } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
-/** A response or a connection, as far as bytes wait in this process until its client reads. */
+/** A response or a connection whose bytes wait in this process until its client reads. */
 export interface SendBuffer {
   readonly waitingBytes: number;
   /** Another value each time that the client has taken something. */
   readonly progress: number;
-  /** Breaks the connection off, so that nothing waits any more. */
+  /** Closes the connection, so that nothing waits for it. */
   cut(): void;
 }
 

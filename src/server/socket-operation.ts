@@ -9,7 +9,7 @@ import { isRejection, type OperationDeps, openOperation, runOperation } from './
 import type { SharedFlow } from './shared-flow.ts';
 import { textOf } from './shared-result.ts';
 
-/** The socket of an operation, as far as the operation uses it. */
+/** The part of a socket that an operation uses. */
 export interface OperationSocket {
   /** Whether what is sent may arrive. */
   readonly open: boolean;
@@ -17,7 +17,7 @@ export interface OperationSocket {
   send(message: string): Promise<void> | undefined;
   /** Called once, when the operation is over. */
   ended(operation: SocketOperation): void;
-  /** Called after the operation has told its client these errors as its last word. */
+  /** Called after the operation has sent these errors as its last message. */
   failed(errors: readonly GraphQLError[]): void;
 }
 
@@ -26,7 +26,7 @@ export interface SocketOperationDeps extends OperationDeps {
   readonly admit: Authenticate;
 }
 
-/** An operation that is under way on a socket, in the messages of `graphql-transport-ws`. */
+/** An operation that runs on a socket, in the messages of `graphql-transport-ws`. */
 export class SocketOperation implements ResultReceiver {
   readonly id: string;
   readonly #socket: OperationSocket;

@@ -5,13 +5,13 @@ import { maxBufferedBytes } from './live-body.ts';
 import { afterReading, type LiveConnection, type LiveConnections } from './live-connections.ts';
 import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from './send-buffers.ts';
 
-/** A socket as far as something is told over it. */
+/** The part of a socket that sends. */
 export interface SocketSender {
   /** Whether it is neither closed nor being closed: what is sent over another one does not arrive. */
   readonly open: boolean;
   /**
    * What is returned resolves when the client's side has room again, so that what an operation tells next is made only
-   * then; undefined: there is room. What one turn of the event loop brings goes out in one write.
+   * then; undefined: there is room. Messages of one turn of the event loop are sent in one write.
    */
   send(data: string): Promise<void> | undefined;
   /** Resolves when at most 64 KiB wait to be read by the client, or none can be sent any more; undefined: that is so. */
@@ -29,14 +29,14 @@ const maxWaitingBytes = 64 * 1_024;
 
 /** The gateway goes down. Clients of `graphql-transport-ws` connect again after this code and the next. */
 const goingAway = 1001;
-/** The client asks too often, or does not read what it asked for. */
+/** The client sends too many operations, or does not read their results. */
 export const tryAgainLater = 1013;
 
 export interface SocketDeps {
   readonly connections: LiveConnections;
   readonly buffers: SendBuffers;
   readonly clock: Pick<Clock, 'deadline'>;
-  /** What lies under the socket. */
+  /** The connection under the socket. */
   readonly stream: Pick<Socket, 'bytesWritten' | 'cork' | 'uncork' | 'writable' | 'writableCorked' | 'writableLength'>;
 }
 

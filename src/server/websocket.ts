@@ -38,7 +38,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
 
   const serve = (socket: WebSocket, { stream, headers }: Upgrade): void => {
     const sender = new AttendedSocket(socket, { connections, buffers, clock, stream });
-    // What a client sends wrongly, ws itself closes the socket for.
+    // ws itself closes the socket after a violation of the protocol.
     socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
       sender.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
@@ -79,7 +79,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
   };
 }
 
-/** What a socket keeps of the request that it came with, which is far larger. */
+/** The part of the upgrade request that a socket keeps, because the request itself is far larger. */
 interface Upgrade {
   readonly stream: Socket;
   readonly headers: RequestHeaders;

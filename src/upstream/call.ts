@@ -13,9 +13,9 @@ export interface PlatformRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   /**
-   * What the call does there, whatever its method: some reads are POSTs. A `read` is sent again when it fails; a `delete`
-   * only when it surely had not been sent; an `update` and a `create` never. When the answer to a `create` is lost, nobody
-   * knows whether it happened.
+   * The effect of the call on the platform. It does not follow from the method, because some reads are POSTs. A `read` is
+   * sent again when it fails; a `delete` only when it certainly was not sent; an `update` and a `create` never. When the
+   * response to a `create` is lost, its outcome is unknown.
    */
   readonly effect: 'read' | 'create' | 'update' | 'delete';
   /** The id that an answer of 404 is about, which then is a NotFoundError. Without it, a PlatformError. */
@@ -63,7 +63,7 @@ export interface UpstreamAnswer {
   readonly headers: IncomingHttpHeaders;
   /** The decoded body; undefined when it was empty or does not matter. */
   readonly json: unknown;
-  /** The request id that the platform named, else the one that was sent. */
+  /** The request id of the platform's response, else the one that was sent. */
   readonly requestId: string;
   /** Of the attempt that was answered: several calls may share it, and earlier ones may have failed. */
   readonly reading: ReadingTimes;

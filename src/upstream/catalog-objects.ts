@@ -14,7 +14,7 @@ const root = '/data/foundation/catalog';
 const maxIdsPerCall = 100;
 /** Characters of all ids in one path at most, for ids that are longer than usual. */
 const maxIdCharactersPerCall = 4_000;
-/** Calls under way at a time, where several are needed for one question. */
+/** Calls in flight at a time, if one read needs several. */
 const concurrency = 4;
 
 type CatalogType = 'dataSets' | 'batches';
@@ -29,7 +29,7 @@ interface CatalogObject {
 /** Catalog answers every read with a map from id to object, a read of one object too. */
 type Decode<Value> = (id: string, value: unknown) => Value;
 
-/** One page of a list, in the order that was asked for. It has as many objects as the answer: none is left out. */
+/** One page of a list, in the requested order. It has as many objects as the answer: none is left out. */
 export async function listObjects<Value extends CatalogObject>(
   { call }: Pick<PlatformClient, 'call'>,
   options: {

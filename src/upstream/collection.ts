@@ -10,7 +10,7 @@ export interface Collection<Entity> {
   readonly service: Service;
   /** Where they are listed and created; the id of one follows behind a slash. */
   readonly root: string;
-  /** Said of an answer that `decode` cannot use. */
+  /** Message about a response that `decode` cannot use. */
   readonly unusable: string;
   /** Null when the value is none of them. */
   decode(value: unknown, reading: ReadingTimes): Entity | null;

@@ -11,7 +11,7 @@ const headerValuePattern = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 export const isHeaderValue = (value: string): boolean =>
   value.length <= maxHeaderValueLength && headerValuePattern.test(value);
 
-/** A digest that tells secrets apart and gives none of them away. */
+/** A digest that distinguishes secrets without revealing them. */
 export const fingerprintOf = (...parts: readonly string[]): string =>
   createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 

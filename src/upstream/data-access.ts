@@ -127,7 +127,7 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
   };
 }
 
-/** What was found of one file of a batch so far. */
+/** The parts of one file of a batch that were found so far. */
 interface Walk {
   readonly parts: BatchFile[];
   pages: number;

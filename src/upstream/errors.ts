@@ -22,10 +22,10 @@ import { readRetryAfterMs } from './retry-after.ts';
 import { safeText } from './safe-text.ts';
 import type { EntryError } from './wire/entry-error.ts';
 
-/** What the translation needs to know of a request. */
+/** Properties of a request that decide the error. */
 export type FailedRequest = Pick<PlatformRequest, 'service' | 'effect' | 'subject' | 'input'>;
 
-/** The API gateway answers a missing or invalid credential with 403, told apart by these codes. */
+/** The API gateway responds to a missing or invalid credential with 403 and one of these codes. */
 const credentialCodes: ReadonlySet<string> = new Set(['403010', '403000', '403003']);
 
 /** Statuses of a proxy that lost the service behind it: the request may have been carried out. */
@@ -33,7 +33,7 @@ const lostAnswerStatuses: ReadonlySet<number> = new Set([502, 504]);
 const notImplemented = 501;
 
 /**
- * What a response with a status other than 2xx means. The status line decides, never the digits within a code. The error
+ * The error of a response with a status other than 2xx. The status line decides, never the digits within a code. The error
  * names the party that can correct it:
  *
  * | Response | Error | Who can correct it |
@@ -152,7 +152,7 @@ function isInconclusive({ effect }: FailedRequest, status: number): boolean {
 }
 
 /**
- * A call that the platform said nothing about.
+ * A call that received no response.
  * @param requestId the `x-request-id` that was sent; null where nothing was
  */
 export const unanswered = (service: Service, requestId: string | null = null): UpstreamFailure => ({

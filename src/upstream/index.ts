@@ -20,7 +20,7 @@ export type { AnomalyKind, UpstreamMetrics } from './metrics.ts';
 export { createOperationCalls } from './operation-calls.ts';
 
 export interface UpstreamOptions {
-  /** Where the platform's APIs are: `https://platform.adobe.io`, or the address of an emulator. May have a path. */
+  /** Base URL of the platform's APIs: `https://platform.adobe.io`, or the address of an emulator. May have a path. */
   readonly baseUrl: string | URL;
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
@@ -56,7 +56,7 @@ const connections: ConnectionLimits = {
   perCredential: 32,
   unproven: 32,
 };
-/** What a tenant who was quiet can send at once, in seconds of its rate. */
+/** Calls that a tenant can send at once after a pause, in seconds of its rate. */
 const burstSeconds = 1;
 
 /** The platform over HTTP. Dispose it to end all calls and close its connections. */

@@ -12,7 +12,7 @@ export type Service =
   | 'sandboxes'
   | 'ims';
 
-/** What an anomaly was found in. */
+/** The resource in which an anomaly was found. */
 export type WireResource =
   | 'ExportJob'
   | 'Schedule'
@@ -39,7 +39,7 @@ export type AnomalyKind =
 /** Why a call is sent again. */
 export type RetryReason = 'rate-limited' | 'unavailable' | 'unreachable' | 'circuit-open';
 
-/** What the upstream layer counts. Labels come from closed vocabularies: no id, tenant or token is ever among them. */
+/** Events that the upstream layer counts. Labels have closed vocabularies and contain no id, tenant or token. */
 export interface UpstreamMetrics {
   /** One HTTP exchange is over. `status` is null when no answer came. */
   callEnded(call: {
@@ -50,7 +50,7 @@ export interface UpstreamMetrics {
   }): void;
   /** A call is going to be sent again. */
   retried(retry: { readonly service: Service; readonly reason: RetryReason }): void;
-  /** A call did not go out, because the same one was under way. */
+  /** A call was not sent, because the same one was in flight. */
   shared(call: { readonly service: Service }): void;
   /** The calls of one organization to a service are stopped, or let through again. */
   circuitChanged(circuit: { readonly service: Service; readonly open: boolean }): void;

@@ -15,9 +15,9 @@ import type {
   SegmentJobsApi,
 } from './segmentation-api.ts';
 
-/** What proves to the platform who calls. Its secrets stay inside: only `headers` ever gives them away. */
+/** The proof of the caller's identity for the platform. Its secrets stay inside: only `headers` ever gives them away. */
 export interface Credential {
-  /** Tells credentials apart without holding them: a digest. Part of every key under which fetched data is kept. */
+  /** A digest, which distinguishes credentials without containing them. Part of every key under which fetched data is kept. */
   readonly fingerprint: string;
   /** Whose credential it is, which decides who can correct a rejection: the caller, or the operator of the gateway. */
   readonly owner: 'caller' | 'gateway';

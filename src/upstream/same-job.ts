@@ -68,7 +68,7 @@ export const fitOfDataset = ({ name, schemaRef }: NewDataset, dataset: Dataset):
       dataset.name === name && ((mayOmit && dataset.schemaRef === null) || dataset.schemaRef?.id === schemaRef.id),
   );
 
-/** @param isSame compares; `mayOmit` tells whether an omitted part is equal to anything */
+/** @param isSame compares; `mayOmit` states whether an omitted part is equal to anything */
 function fitBy(isSame: (mayOmit: boolean) => boolean): Fit {
   if (isSame(false)) return 'same';
   return isSame(true) ? 'possible' : 'different';

@@ -17,7 +17,7 @@ export interface BulkResult<Id extends string, Entity> {
   readonly failed: readonly BulkFailure<Id>[];
 }
 
-/** A page that tells how many rows the whole list has. */
+/** A page with the number of rows of the whole list. */
 export interface Counted {
   /** Rows of the whole list with the conditions that were sent. Null if the platform reports no count. */
   readonly total: number | null;

@@ -6,9 +6,9 @@ export interface ChildrenPage<Entity> {
   readonly entities: readonly Entity[];
   /** Rows of the answer, those without use included. */
   readonly rows: number;
-  /** The link to the next page, where there is one that says where it is. */
+  /** The link to the next page; null if there is none, or none with a position. */
   readonly link: PageLink | null;
-  /** What the page itself says that the next one starts at. */
+  /** The start of the next page, as the page itself states it. */
   readonly pageNext: string | null;
   /** Rows of the whole list as the platform reports them; null if it reports no such count. */
   readonly total: number | null;

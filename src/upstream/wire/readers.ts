@@ -20,7 +20,7 @@ export const isText = (value: unknown): value is string => typeof value === 'str
 /** The string as it is; null for anything else (a requested field may come as `{}`). */
 export const readString = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
-/** A string that says something; null when it is blank or no string. */
+/** A string that is not blank; null for anything else. */
 export const readText = (value: unknown): string | null => (isText(value) ? value : null);
 
 /** A truth value, also one in a string (`"true"`). */

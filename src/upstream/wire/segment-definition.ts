@@ -47,7 +47,7 @@ export function decodeSegmentDefinition(value: unknown, context: DecodeContext):
   };
 }
 
-/** Here a time of 0 says that it is not known. */
+/** Here a time of 0 means that it is not known. */
 const known = (time: Date | null): Date | null => (time?.getTime() === 0 ? null : time);
 
 /** Type and format are empty where the platform names none. */
