@@ -25,7 +25,7 @@ export interface CreateLedger {
    * @param options.body what is sent
    */
   begin(options: { readonly tenant: Tenant; readonly group: string; readonly body: string }): CreateAttempt;
-  /** What is held: creates, the groups that they are in, and tenants. */
+  /** Creates that the ledger holds, the groups that they are in, and their tenants. */
   readonly size: { readonly creates: number; readonly groups: number; readonly tenants: number };
 }
 
