@@ -45,7 +45,9 @@ export function createFileHandler(options: FileHandlerOptions) {
     if (cors.preflight(request, response, { methods, headers: conditionalHeaders })) return;
     cors.allow(request, response);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { allow: methods.join(', ') }).end();
+      response.setHeader('allow', methods.join(', '));
+      const message = `The method ${request.method} is not supported here.`;
+      sendError(response, 405, { message, code: 'METHOD_NOT_ALLOWED', retryable: false });
       return;
     }
     const gone = new AbortController();
@@ -185,6 +187,10 @@ function refuse(response: ServerResponse, error: unknown, logger: Logger): void 
   const body = failure === null ? logUnexpected(logger, error, 'a download failed') : extensionsOf(failure);
   const retryAfterMs = failure?.retryAfterMs ?? null;
   if (retryAfterMs !== null) response.setHeader('retry-after', Math.ceil(retryAfterMs / 1_000));
+  sendError(response, status, { message: failure?.message ?? internalError, ...body });
+}
+
+function sendError(response: ServerResponse, status: number, error: Readonly<Record<string, unknown>>): void {
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  response.end(JSON.stringify({ message: failure?.message ?? internalError, ...body }));
+  response.end(JSON.stringify(error));
 }

@@ -92,6 +92,7 @@ describe('a download link', () => {
     for (const method of ['POST', 'PUT', 'DELETE']) {
       const response = await fetch(link, { method });
       expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+      expect(await response.json()).toMatchObject({ code: 'METHOD_NOT_ALLOWED', retryable: false });
     }
   });
 
