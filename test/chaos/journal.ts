@@ -101,7 +101,7 @@ export class Journal {
     }
   }
 
-  /** Asks over HTTP, and keeps the errors. Null when there is no data. */
+  /** Sends an operation over HTTP and keeps its errors. Data is null if the root field failed, which all operations here have one of. */
   async ask<Data, Variables>(
     gateway: Gateway,
     where: string,
@@ -114,7 +114,8 @@ export class Journal {
       this.refused(where, errors);
       if (data === null && errors.length === 0) this.#unanswered(where, 'neither data nor errors');
       const code = errors[0]?.extensions?.['code'];
-      return { data, code: errors.length === 0 ? null : String(code) };
+      const failed = Object.values(data ?? { none: null }).includes(null);
+      return { data: failed && errors.length > 0 ? null : data, code: errors.length === 0 ? null : String(code) };
     } catch (error) {
       this.#unanswered(where, inspect(error));
       return { data: null, code: 'NO_ANSWER' };
