@@ -5,7 +5,7 @@ import { InvalidInputError } from '../errors.ts';
 import { builder } from './builder.ts';
 import { maxIdLength, nodeTypenames, parseId } from './global-id.ts';
 import { optional, parseInput } from './input.ts';
-import { loadEntity } from './node.ts';
+import { assertMayRead, loadEntity } from './node.ts';
 import {
   BatchRef,
   DatasetRef,
@@ -54,8 +54,12 @@ const representationInput = z
   })
   .refine(({ id, platformId }) => id !== undefined || platformId !== undefined, 'must have id or platformId');
 
-/** @throws {InvalidInputError} it is not a representation, or its id is that of another type */
+/**
+ * @throws {ForbiddenError} the caller may not read
+ * @throws {InvalidInputError} the value is not a representation, or its id belongs to another type
+ */
 function loadReference(representation: unknown, path: string, ctx: GatewayContext): Promise<Entity | null> {
+  assertMayRead(ctx);
   const { __typename, id, platformId } = parseInput(representationInput, representation, path);
   const key = platformId ?? parseId(__typename, id ?? '', `${path}.id`);
   return loadEntity(__typename, key, ctx);

@@ -26,11 +26,15 @@ export function registerNode(typename: NodeTypename, load: LoadNode): void {
 }
 
 /**
- * Loads an entity for a field of an abstract type; null if it does not exist.
+ * Checks the caller of a field whose entries are checked one by one, before anything of an entry is read.
  * @throws {ForbiddenError} the caller may not read
  */
+export function assertMayRead({ canRead }: GatewayContext): void {
+  if (!canRead) throw readingNotAllowed();
+}
+
+/** Loads an entity for a field of an abstract type; null if it does not exist. */
 export async function loadEntity(typename: NodeTypename, id: string, ctx: GatewayContext): Promise<Entity | null> {
-  if (!ctx.canRead) throw readingNotAllowed();
   const node = await loaders.get(typename)?.(id, ctx);
   if (node === null || node === undefined) return null;
   // `as never`: the function is typed for the default schema types; a type name is one of the things it takes.
@@ -39,6 +43,7 @@ export async function loadEntity(typename: NodeTypename, id: string, ctx: Gatewa
 }
 
 async function loadNode(text: string, path: string, ctx: GatewayContext): Promise<Entity | null> {
+  assertMayRead(ctx);
   const global = splitGlobalId(text);
   if (global === null)
     throw new InvalidInputError([{ path, message: 'must be a global id, as the field `id` returns it' }]);

@@ -234,22 +234,24 @@ describe('viewer', () => {
       `query ($list: [_Any!]!) {
         viewer { canWrite sandbox { name title } sandboxes { name } }
         exportJobs { nodes { id } }
-        nodes(ids: ["ExportJob:24050"]) { id }
+        nodes(ids: ["ExportJob:24050", "no id"]) { id }
         _entities(representations: $list) { __typename }
       }`,
-      { list: [{ __typename: 'Dataset', platformId: profileDataset }] },
+      { list: [{ __typename: 'Dataset', platformId: profileDataset }, { __typename: 'Viewer' }] },
       writer,
     );
     expect(data).toEqual({
       viewer: { canWrite: true, sandbox: { name: 'prod', title: null }, sandboxes: null },
       exportJobs: null,
-      nodes: [null],
-      _entities: [null],
+      nodes: [null, null],
+      _entities: [null, null],
     });
     expect(errors.map(({ path, extensions }) => [path?.join('.'), extensions?.['code']]).toSorted()).toEqual([
       ['_entities.0', 'FORBIDDEN'],
+      ['_entities.1', 'FORBIDDEN'],
       ['exportJobs', 'FORBIDDEN'],
       ['nodes.0', 'FORBIDDEN'],
+      ['nodes.1', 'FORBIDDEN'],
       ['viewer.sandboxes', 'FORBIDDEN'],
     ]);
     expect(platform.requests).toEqual([]);
