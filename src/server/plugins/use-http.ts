@@ -32,7 +32,11 @@ export function useHttp({
 
   const answer = async (context: ServerContext, params: GraphQLParams, request: Request) => {
     const accepted = parseAccept(request.headers.get('accept'));
-    const operation = { session: sessionOf(context), host: request.headers.get('host'), signal: request.signal };
+    const operation = {
+      session: sessionOf(context),
+      host: request.headers.get('host'),
+      signal: nativeSignal(request.signal),
+    };
     const args = await openOperation({ yoga, findDocument, maskError }, params, operation);
     if (!('kind' in args)) return { errors: args };
     if (args.kind === 'mutation' && request.method === 'GET') {
@@ -97,6 +101,15 @@ export function useHttp({
       }, mediaType);
     },
   };
+}
+
+/** The signal of a request as one of Node, whose `AbortSignal.any` rejects Yoga's own implementation from Node 26 on. */
+function nativeSignal(signal: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  if (signal.aborted) controller.abort(signal.reason);
+  // The request and its signal live no longer than the operation.
+  signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
+  return controller.signal;
 }
 
 const isHttp = (context: ServerContext): context is HttpContext => context.operation === undefined;
