@@ -40,11 +40,11 @@ const partialSuccess = 294;
 function statusOf(result: ExecutionResult, isGraphqlResponse: boolean, least?: number): number {
   const errors = result.errors ?? [];
   if ('data' in result) return least ?? (errors.length > 0 && isGraphqlResponse ? partialSuccess : 200);
-  const statuses = errors.flatMap((error) => {
+  const ofErrors = errors.map((error) => {
     const http = httpOf(error);
-    return [isGraphqlResponse ? http?.status : (http?.jsonStatus ?? http?.status)].filter((each) => each !== undefined);
+    return isGraphqlResponse ? http?.status : (http?.jsonStatus ?? http?.status);
   });
-  if (least !== undefined) statuses.push(least);
+  const statuses = [least, ...ofErrors].filter((status) => status !== undefined);
   // Without data and without a status of its own, the error is one of the gateway.
   return statuses.length > 0 ? Math.max(...statuses) : 500;
 }

@@ -3,6 +3,7 @@ import type { YogaServerInstance } from 'graphql-yoga';
 import type { Session } from '../context/authenticate.ts';
 import type { GatewayContext } from '../context/context.ts';
 import type { OperationRequest } from '../context/create-context.ts';
+import { type AcceptedTypes, parseAccept } from './accept.ts';
 import type { DirectResults } from './direct-results.ts';
 
 export const graphqlPath = '/graphql';
@@ -13,7 +14,15 @@ export interface HttpContext {
   readonly res: ServerResponse;
   /** Set by `useHttp` before any other plugin of the gateway runs. */
   session?: Session;
+  /** Set by `acceptedBy`. */
+  accepted?: AcceptedTypes;
   readonly operation?: never;
+}
+
+/** The media types that the client of an HTTP request accepts. Its header is parsed once for each request. */
+export function acceptedBy(context: HttpContext): AcceptedTypes {
+  context.accepted ??= parseAccept(context.req.headers.accept ?? null);
+  return context.accepted;
 }
 
 /** Input of Yoga: Node's request, or one operation. */

@@ -1,13 +1,20 @@
 import type { ExecutionResult } from 'graphql';
 import { type GraphQLParams, isAsyncIterable, type Plugin } from 'graphql-yoga';
 import type { Authenticate } from '../../context/authenticate.ts';
-import { acceptsStream, eventStreamType, includesType, jsonType, jsonTypeOf, parseAccept } from '../accept.ts';
+import { acceptsStream, eventStreamType, includesType, jsonType, jsonTypeOf } from '../accept.ts';
 import { CountedResponse } from '../counted-response.ts';
 import { readQueryString, readRequestBody } from '../graphql-request.ts';
 import { jsonResponse } from '../graphql-response.ts';
 import { type OperationDeps, openOperation, resultsUntilFailure, runOperation } from '../operation.ts';
 import { requestError } from '../request-error.ts';
-import { graphqlPath, type HttpContext, type ServerContext, sessionOf, type Yoga } from '../server-context.ts';
+import {
+  acceptedBy,
+  graphqlPath,
+  type HttpContext,
+  type ServerContext,
+  sessionOf,
+  type Yoga,
+} from '../server-context.ts';
 
 export interface HttpOptions extends Omit<OperationDeps, 'yoga'> {
   /** Called for each request that carries no operation, before anything else of it is read. */
@@ -31,7 +38,6 @@ export function useHttp({
   let yoga: Pick<Yoga, 'getEnveloped'>;
 
   const answer = async (context: ServerContext, params: GraphQLParams, request: Request) => {
-    const accepted = parseAccept(request.headers.get('accept'));
     const operation = {
       session: sessionOf(context),
       host: request.headers.get('host'),
@@ -43,7 +49,7 @@ export function useHttp({
       const http = { headers: { allow: 'POST' } };
       throw requestError('METHOD_NOT_ALLOWED', 'A mutation must be sent as POST.', { http });
     }
-    if (args.kind === 'subscription' && !acceptsStream(accepted)) {
+    if (args.kind === 'subscription' && isHttp(context) && !acceptsStream(acceptedBy(context))) {
       // Rejected before the subscription begins, because no response could deliver it.
       throw notAcceptable('A subscription needs the header Accept: text/event-stream, or a WebSocket.');
     }
@@ -58,7 +64,7 @@ export function useHttp({
 
     onRequest: async ({ request, url, serverContext, fetchAPI, endResponse }) => {
       if (!isHttp(serverContext) || request.method === 'OPTIONS') return;
-      const accepted = parseAccept(request.headers.get('accept'));
+      const accepted = acceptedBy(serverContext);
       const mediaType = jsonTypeOf(accepted);
       try {
         const carriesOperation = url.pathname === graphqlPath || request.method === 'POST';
@@ -88,9 +94,9 @@ export function useHttp({
       setParamsHandler(({ context, params: given, request }) => answer(context, given, request));
     },
 
-    onResultProcess: ({ request, result, serverContext, resultProcessor, setResultProcessor }) => {
+    onResultProcess: ({ result, serverContext, resultProcessor, setResultProcessor }) => {
       if (!isHttp(serverContext) || Array.isArray(result) || isAsyncIterable(result)) return;
-      const accepted = jsonTypeOf(parseAccept(request.headers.get('accept')));
+      const accepted = jsonTypeOf(acceptedBy(serverContext));
       // A client that reads only `multipart/mixed` receives one part, by Yoga.
       if (accepted === null && resultProcessor !== undefined && 'data' in result) return;
       const mediaType = accepted ?? jsonType;

@@ -1,20 +1,13 @@
 import type { ExecutionResult } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
-import {
-  type AcceptedTypes,
-  eventStreamType,
-  includesType,
-  isMultipartSubscription,
-  jsonTypeOf,
-  parseAccept,
-} from '../accept.ts';
+import { type AcceptedTypes, eventStreamType, includesType, isMultipartSubscription, jsonTypeOf } from '../accept.ts';
 import { eventStreamFraming, type Framing, liveHeaders, multipartFraming } from '../framing.ts';
 import { headersOfErrors } from '../graphql-response.ts';
 import { createLiveBody, type LiveBody, responseBodyOf } from '../live-body.ts';
 import type { LiveConnections } from '../live-connections.ts';
 import { httpOf } from '../request-error.ts';
 import type { SendBuffers } from '../send-buffers.ts';
-import { type ServerContext, sessionOf } from '../server-context.ts';
+import { acceptedBy, type ServerContext, sessionOf } from '../server-context.ts';
 
 /** What an operation over HTTP has come to, where operations do not come in batches. */
 type Result = ExecutionResult | AsyncIterable<ExecutionResult>;
@@ -30,11 +23,11 @@ export interface LiveResultsOptions {
  */
 export function useLiveResults({ connections, buffers }: LiveResultsOptions): Plugin<object, ServerContext> {
   return {
-    onResultProcess: ({ request, result, serverContext, setResultProcessor }) => {
+    onResultProcess: ({ result, serverContext, setResultProcessor }) => {
       if (Array.isArray(result) || serverContext.operation !== undefined) return;
       const { res } = serverContext;
       // An array was the only other thing that it may be.
-      const framing = framingOf(parseAccept(request.headers.get('accept')), result as Result);
+      const framing = framingOf(acceptedBy(serverContext), result as Result);
       if (framing === null) return;
       const process = (answer: Result, { Response }: { readonly Response: typeof globalThis.Response }) => {
         const live = createLiveBody({
