@@ -82,6 +82,8 @@ class RedisPollSeat implements PollSeat {
   readonly #left = new AbortController();
   readonly #signs = new EventEmitter();
   readonly #onMessage = (text: string) => this.#received(text);
+  /** Counts the possible releases of the lease, so that one which arrives before its reply is not missed. */
+  #releases = 0;
   #lease: RedisLease | null = null;
   #term: number | null = null;
   /** What is watched here, as others read it. */
@@ -110,12 +112,14 @@ class RedisPollSeat implements PollSeat {
       signal.throwIfAborted();
       let pauseMs = awayPauseMs;
       try {
+        const releases = this.#releases;
         const askedAtMs = clock.now().getTime();
         const values = [this.#id, `${leaseMs}`, `${termRetentionMs}`];
         const reply = await this.#run(acquireScript, [this.#keys.lease, this.#keys.meta], values);
         const [won, term, holdsMs] = acquireReply.parse(reply);
         if (won === 1) return await this.#begin(term, askedAtMs, signal);
         this.#setTerm(term);
+        if (this.#releases !== releases) continue;
         pauseMs = holdsMs;
       } catch (error) {
         signal.throwIfAborted();
@@ -203,7 +207,7 @@ class RedisPollSeat implements PollSeat {
     try {
       const { from, message } = decodeEnvelope(text);
       if (from === this.#id) return;
-      if (message.kind === 'released') this.#signs.emit('released');
+      if (message.kind === 'released') this.#noteRelease();
       else this.#listener.received(message);
     } catch (err) {
       this.#options.logger.warn({ err }, 'message of another replica not understood');
@@ -216,12 +220,19 @@ class RedisPollSeat implements PollSeat {
     while (!this.#left.signal.aborted) {
       try {
         await reachRedis(redis, (client) => client.subscribe(this.#channel, this.#onMessage));
+        // A release before the subscription was not received.
+        this.#noteRelease();
         return;
       } catch (err) {
         logger.debug({ err }, 'messages of other replicas not subscribed to');
         await clock.sleep(awayPauseMs, this.#left.signal).catch(() => undefined);
       }
     }
+  }
+
+  #noteRelease(): void {
+    this.#releases += 1;
+    this.#signs.emit('released');
   }
 
   async #announce(): Promise<void> {
