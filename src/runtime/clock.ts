@@ -6,7 +6,13 @@ export interface Deadline extends Disposable {
 
 /** Time as a parameter. Only this file calls `Date.now` and `setTimeout`; tests pass a clock that they move by hand. */
 export interface Clock {
+  /** The wall clock: for moments that people or other machines read. An operator or NTP may set it back at any time. */
   now(): Date;
+  /**
+   * Milliseconds since a fixed moment in the life of this process. The value never decreases, so pauses, leases and
+   * expiries are measured with it. Values of two processes cannot be compared.
+   */
+  monotonicMs(): number;
   /**
    * Resolves after `ms` milliseconds; 0 or less resolves on a later turn of the event loop, more than 24 days after 24.
    * @throws the signal's reason, at once, when `signal` is aborted before or during the sleep.
@@ -25,6 +31,7 @@ export const lastMomentMs = 8.64e15;
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => new Date(),
+  monotonicMs: () => performance.now(),
 
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {

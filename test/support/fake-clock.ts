@@ -14,7 +14,10 @@ interface Timer {
  * for them and `tick` never runs towards one.
  */
 export class FakeClock implements Clock {
+  /** Monotonic. */
   #now: number;
+  /** How far the wall clock has been set forward (positive) or back (negative). */
+  #wallOffset = 0;
   readonly #timers = new Set<Timer>();
   readonly #waiters = new Set<{ readonly count: number; resolve(): void }>();
 
@@ -23,7 +26,16 @@ export class FakeClock implements Clock {
   }
 
   now(): Date {
-    return new Date(this.#now);
+    return new Date(this.#now + this.#wallOffset);
+  }
+
+  monotonicMs(): number {
+    return this.#now;
+  }
+
+  /** Sets the wall clock forward, or back with a negative number, as an operator or NTP does. No timer notices. */
+  setWallClock(byMs: number): void {
+    this.#wallOffset += byMs;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

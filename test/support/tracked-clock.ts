@@ -9,6 +9,10 @@ export class TrackedClock implements Clock {
     return this.#pending;
   }
 
+  monotonicMs(): number {
+    return systemClock.monotonicMs();
+  }
+
   now(): Date {
     return systemClock.now();
   }

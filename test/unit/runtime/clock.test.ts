@@ -26,6 +26,16 @@ describe('the clock of the machine', () => {
     expect(systemClock.now()).toEqual(new Date(1_000));
   });
 
+  it('measures time that does not go back when the wall clock does', () => {
+    vi.useRealTimers();
+    vi.useFakeTimers({ now: 600_000, toFake: ['Date'] });
+    const before = systemClock.monotonicMs();
+    vi.setSystemTime(0);
+    expect(systemClock.now()).toEqual(new Date(0));
+    expect(systemClock.monotonicMs()).toBeGreaterThanOrEqual(before);
+    expect(systemClock.monotonicMs() - before).toBeLessThan(60_000);
+  });
+
   it('sleeps as long as it is told', async () => {
     const awake = fulfilled(systemClock.sleep(50));
     await vi.advanceTimersByTimeAsync(49);
