@@ -159,7 +159,7 @@ async function start(
   /** Known once the gateway listens, which is before the first caller. */
   let url = '';
 
-  const connections = createLiveConnections({ clock: connectionClock });
+  const connections = createLiveConnections({ clock: connectionClock, beatMs: config.server.pingIntervalMs });
   lifecycle.add('live connections', () => connections[Symbol.dispose]());
   const buffers = createSendBuffers({ clock: connectionClock, logger: log });
   lifecycle.add('send buffers', () => buffers[Symbol.dispose]());

@@ -269,6 +269,11 @@ export const variables = z.object({
     '75000',
     'How long a connection may be idle between two requests, in milliseconds. Keep it above the idle timeout of the load balancer in front, which is 60 seconds in most of them.',
   ),
+  PING_INTERVAL_MS: describe(
+    integer(1_000, 300_000),
+    '12000',
+    'Interval of the pings on WebSockets, event streams and multipart responses, in milliseconds. Keep it below the idle timeout of the proxies in front, which is 30 seconds in some of them. A client that answers none is disconnected with the next ping.',
+  ),
   DRAIN_MS: describe(
     integer(0, 600_000),
     '10000',

@@ -41,6 +41,8 @@ export interface ServerConfig {
   readonly introspection: boolean;
   readonly maxBodyBytes: number;
   readonly keepAliveTimeoutMs: number;
+  /** Interval of the pings on connections that stay open. */
+  readonly pingIntervalMs: number;
   readonly drainMs: number;
 }
 
@@ -168,6 +170,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       introspection: set.INTROSPECTION ?? mode !== 'service',
       maxBodyBytes: set.MAX_BODY_BYTES ?? 1_000_000,
       keepAliveTimeoutMs: set.KEEP_ALIVE_TIMEOUT_MS ?? 75_000,
+      pingIntervalMs: set.PING_INTERVAL_MS ?? 12_000,
       drainMs: set.DRAIN_MS ?? 10_000,
     },
     platform:

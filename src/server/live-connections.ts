@@ -2,7 +2,7 @@ import type { Clock, Deadline } from '../runtime/clock.ts';
 
 /** A connection that stays open until one side ends it: a socket, or the answer of an event stream. */
 export interface LiveConnection {
-  /** Called every `beatMs`: shows proxies that the connection is in use, and finds out whether its client still is there. */
+  /** Called every `beatMs`: shows proxies that the connection is in use, and detects a client that is gone. */
   beat(): void;
   /** Ends the connection in a way after which its client connects again, elsewhere. The last thing that is called. */
   goAway(): void;
@@ -22,18 +22,26 @@ export interface LiveConnections extends Disposable {
 
 export interface LiveConnectionsOptions {
   readonly clock: Clock;
+  /**
+   * Pause between two beats, in milliseconds. The default is below the 30 seconds after which proxies close an idle
+   * connection.
+   * @default 12_000
+   */
+  readonly beatMs?: number;
   /** Numbers from 0 up to 1. @default Math.random */
   readonly random?: () => number;
 }
 
-/** Pause between two beats in milliseconds: under the 30 seconds after which proxies call a connection idle. */
-const beatMs = 12_000;
 /** Average pause between two waves of the drain, in milliseconds. */
 const waveMs = 200;
 /** Connections of a wave, unless the window is too short for that many waves. */
 const minPerWave = 50;
 
-export function createLiveConnections({ clock, random = Math.random }: LiveConnectionsOptions): LiveConnections {
+export function createLiveConnections({
+  clock,
+  beatMs = 12_000,
+  random = Math.random,
+}: LiveConnectionsOptions): LiveConnections {
   const connections = new Set<LiveConnection>();
   let draining = false;
   let next: Deadline | null = null;

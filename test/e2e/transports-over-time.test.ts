@@ -34,14 +34,17 @@ describe.each(transports)('over %s', (transport) => {
     expect(progress.length).toBeLessThan(changes / 2);
   });
 
-  it('a silent subscription is kept alive by a ping every twelve seconds', async () => {
+  it.each([
+    ['every twelve seconds', {}, 12_000],
+    ['at the configured interval', { PING_INTERVAL_MS: '30000' }, 30_000],
+  ])('a silent subscription is kept alive by a ping %s', async (_, env, intervalMs) => {
     const connectionClock = new FakeClock();
     await using board = await startJobBoard({ id: '1', progress: 0 });
-    await using gateway = await startGateway({ platform: board, clock: new FakeClock(), connectionClock });
+    await using gateway = await startGateway({ platform: board, clock: new FakeClock(), connectionClock, env });
     await using raw = await openRaw(transport, gateway, document);
     const pings = () => raw.text.slice(raw.text.indexOf('"data":')).match(/^(?:ping|:|\{\})\r?$/gm)?.length ?? 0;
     for (let beat = 1; beat <= 3; beat += 1) {
-      await connectionClock.advanceBy(11_999);
+      await connectionClock.advanceBy(intervalMs - 1);
       await raw.settle();
       expect(pings()).toBe(beat - 1);
       await connectionClock.advanceBy(1);

@@ -30,6 +30,7 @@ describe('the configuration', () => {
         introspection: true,
         maxBodyBytes: 1_000_000,
         keepAliveTimeoutMs: 75_000,
+        pingIntervalMs: 12_000,
         drainMs: 10_000,
       },
       platform: { kind: 'emulator', profiles: 10_000, directory: null },
@@ -102,6 +103,7 @@ describe('the configuration', () => {
       GRAPHIQL: '0',
       INTROSPECTION: 'false',
       MAX_BODY_BYTES: '2048',
+      PING_INTERVAL_MS: '1000',
       DRAIN_MS: '0',
       TRUSTED_DOCUMENTS: 'documents.json',
       MAX_OPERATION_TOKENS: '1000',
@@ -131,6 +133,7 @@ describe('the configuration', () => {
         graphiql: false,
         introspection: false,
         maxBodyBytes: 2_048,
+        pingIntervalMs: 1_000,
         drainMs: 0,
       },
       platform: { kind: 'emulator', profiles: 5, directory: '/tmp/emulator' },
@@ -310,6 +313,14 @@ describe('the configuration', () => {
       expect(issuesOf({ PORT: port })).toEqual(['PORT must be a whole number from 0 to 65535']);
     },
   );
+
+  it('takes intervals of pings from one second to five minutes', () => {
+    const outside = ['PING_INTERVAL_MS must be a whole number from 1000 to 300000'];
+    expect(issuesOf({ PING_INTERVAL_MS: '999' })).toEqual(outside);
+    expect(issuesOf({ PING_INTERVAL_MS: '1000' })).toEqual([]);
+    expect(issuesOf({ PING_INTERVAL_MS: '300000' })).toEqual([]);
+    expect(issuesOf({ PING_INTERVAL_MS: '300001' })).toEqual(outside);
+  });
 
   it('names every variable that is wrong, at once', () => {
     const issues = issuesOf({

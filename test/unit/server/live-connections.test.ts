@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { createLiveConnections, type LiveConnection } from '../../../src/server/live-connections.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-const setup = (random: () => number = () => 0.5) => {
+const setup = (random: () => number = () => 0.5, beatMs?: number) => {
   const clock = new FakeClock();
   const startedAtMs = clock.now().getTime();
-  const connections = createLiveConnections({ clock, random });
+  const connections = createLiveConnections({ clock, random, ...(beatMs === undefined ? {} : { beatMs }) });
   const events: string[] = [];
   const connection = (name: string): LiveConnection => ({
     beat: () => events.push(`beat ${name}`),
@@ -22,16 +22,19 @@ const setup = (random: () => number = () => 0.5) => {
 };
 
 describe('live connections', () => {
-  it('beat every twelve seconds, all of them, for as long as they are there', async () => {
-    const { clock, connections, events, connection } = setup();
+  it.each([
+    ['of twelve seconds by default', undefined, 12_000],
+    ['that is configured', 5_000, 5_000],
+  ])('beat at an interval %s, all of them, for as long as they are there', async (_, beatMs, intervalMs) => {
+    const { clock, connections, events, connection } = setup(undefined, beatMs);
     const first = connections.add(connection('a'));
     connections.add(connection('b'));
-    await clock.advanceBy(11_999);
+    await clock.advanceBy(intervalMs - 1);
     expect(events).toEqual([]);
     await clock.advanceBy(1);
     expect(events.splice(0)).toEqual(['beat a', 'beat b']);
     first[Symbol.dispose]();
-    await clock.advanceBy(12_000);
+    await clock.advanceBy(intervalMs);
     expect(events).toEqual(['beat b']);
   });
 
