@@ -1,18 +1,30 @@
 import { randomBytes } from 'node:crypto';
 
-/** What happened to one entity, or to the feed as a whole, between two rounds of reading. */
+/** What may be out of date: the whole feed, the list of entities (new ones may be missing), or one entity by its key. */
+export type StaleSubject = 'feed' | 'list' | `entity:${string}`;
+
+/**
+ * What happened to one entity, or to a stale subject, between two rounds of reading. STALE and RECOVERED of one subject
+ * take turns. The subject of an entity recovers no later than with the write that removes or forgets the entity.
+ */
 export type FeedChange<Entity> =
   | { readonly kind: 'CREATED'; readonly entity: Entity }
   | { readonly kind: 'CHANGED'; readonly entity: Entity; readonly previous: Entity }
   | { readonly kind: 'REMOVED'; readonly entity: Entity }
-  | { readonly kind: 'STALE' | 'RECOVERED' };
+  | { readonly kind: 'STALE' | 'RECOVERED'; readonly subject: StaleSubject };
+
+/** What the readers of this process alone receive, in no log: the log may be out of date here. */
+export interface LocalChange {
+  readonly kind: 'STALE' | 'RECOVERED';
+  readonly subject: 'local';
+}
 
 /** A change with its place in the log. */
 export interface LogEntry<Entity> {
   /** `epoch.sequence`: the epoch names one life of the log, the sequence grows by one with each entry. */
   readonly cursor: string;
   readonly observedAt: Date;
-  readonly change: FeedChange<Entity>;
+  readonly change: FeedChange<Entity> | LocalChange;
 }
 
 /** All entities as they are after the entry at `cursor`. */
@@ -20,8 +32,8 @@ export interface LogSnapshot<Entity> {
   readonly cursor: string;
   readonly observedAt: Date;
   readonly entities: readonly Entity[];
-  /** True after a STALE that no RECOVERED has followed yet. */
-  readonly stale: boolean;
+  /** Subjects with a STALE that no RECOVERED has followed yet. */
+  readonly stale: ReadonlySet<StaleSubject | 'local'>;
   /** The last note that was written; null when none was. */
   readonly note: unknown;
 }
@@ -51,10 +63,11 @@ export interface LogWriteOptions {
   /** Number of the lease under which is written; a later holder's is greater. @default not fenced */
   readonly term?: number | undefined;
   /**
-   * Cursor of the snapshot from which the write was made: it counts only while that is the present one. Whoever does not
-   * know whether its last write arrived is safe with it. @default whatever the present one is
+   * Cursor of the snapshot from which the write was made: the write counts only while this snapshot is the present one.
+   * A writer that does not know whether its last write arrived is safe with it. Null: there is no log yet. The write
+   * begins a new epoch, and its `learned` holds all entities. @default whatever the present one is
    */
-  readonly basis?: string | undefined;
+  readonly basis?: string | null | undefined;
 }
 
 /** Where a reader begins; what follows in `tail` continues exactly there, with no gap and no double. */
@@ -104,7 +117,7 @@ export class LogFencedError extends Error {
   override readonly name = 'LogFencedError';
 }
 
-/** Thrown to a writer whose write was made from a state that is not the present one any more. Nothing was written. */
+/** Thrown to a writer whose `basis` is not the present state, or null while there is a log. Nothing was written. */
 export class LogConflictError extends Error {
   override readonly name = 'LogConflictError';
 }
@@ -135,17 +148,28 @@ export interface EventLog<Entity> extends AsyncDisposable {
    * Writes everything as one step: a reader that opens sees all of it or nothing.
    * @returns the cursor of the log's head, which is that of the last change
    * @throws {LogFencedError} a writer with a greater term has written before.
-   * @throws {LogConflictError} the log has gone on since `basis`, or has begun a new life.
+   * @throws {LogConflictError} the log has gone on since `basis`, has begun a new epoch, or exists although `basis` is null.
    * @throws {GatewayError} the log is out of reach. It may have been written all the same.
    */
   write(write: LogWrite<Entity>, options: LogWriteOptions): Promise<string>;
-  /** @throws {GatewayError} the log is out of reach. */
-  snapshot(): Promise<LogSnapshot<Entity>>;
-  /** @throws {GatewayError} the log is out of reach. */
+  /**
+   * Resolves with null while the log does not exist: nothing has been written yet, or Redis has lost it.
+   * @throws {GatewayError} the log is out of reach.
+   */
+  snapshot(): Promise<LogSnapshot<Entity> | null>;
+  /**
+   * A log that does not exist yet begins with a snapshot without entities.
+   * @throws {GatewayError} the log is out of reach.
+   */
   open(options: LogOpenOptions): Promise<LogReader<Entity>>;
   /**
    * Calls the listener after each write, whoever made it, as soon as `snapshot` shows it; also after one without an
    * entry, of which a tail does not tell. A log in another process may begin anew in between; that is told likewise.
    */
   watch(listener: () => void): Disposable;
+  /**
+   * While it is on, the log is stale with the subject `local` for the readers of this process: no replica reads the
+   * platform for it, so nobody would write a STALE.
+   */
+  markUnattended(on: boolean): void;
 }

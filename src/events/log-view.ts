@@ -8,6 +8,7 @@ import {
   type LogSnapshot,
   type LogTail,
   type LogWrite,
+  type StaleSubject,
 } from './event-log.ts';
 import { partialSnapshotCursor } from './watch-events.ts';
 
@@ -25,9 +26,12 @@ export interface LogState<Entity> {
   readonly sequence: number;
   readonly observedAt: Date;
   readonly entities: readonly Entity[];
-  readonly stale: boolean;
+  readonly stale: ReadonlySet<StaleSubject>;
   readonly note: unknown;
 }
+
+/** Why the log may be out of date in this process alone: nobody reads the platform for it, or Redis is out of reach. */
+export type LocalReason = 'unattended' | 'out of reach';
 
 interface Slot<Entity> {
   readonly entry: LogEntry<Entity>;
@@ -51,7 +55,8 @@ export class LogView<Entity> {
   #floor = 0;
   #observedAt = new Date(0);
   readonly #entities = new Map<string, Entity>();
-  #stale = false;
+  #stale = new Set<StaleSubject>();
+  readonly #localReasons = new Set<LocalReason>();
   #note: unknown = null;
   /** Null: something of it has changed since it was last made. */
   #snapshot: LogSnapshot<Entity> | null = null;
@@ -78,17 +83,13 @@ export class LogView<Entity> {
     return this.#epoch;
   }
 
-  get stale(): boolean {
-    return this.#stale;
-  }
-
   get state(): LogState<Entity> {
     return {
       epoch: this.#epoch,
       sequence: this.#sequence,
       observedAt: this.#observedAt,
       entities: [...this.#entities.values()],
-      stale: this.#stale,
+      stale: new Set(this.#stale),
       note: this.#note,
     };
   }
@@ -97,7 +98,8 @@ export class LogView<Entity> {
   get snapshot(): LogSnapshot<Entity> {
     if (this.#snapshot === null) {
       const { observedAt, entities, stale, note } = this.state;
-      this.#snapshot = { cursor: this.cursor, observedAt, entities, stale, note };
+      const subjects = this.#localReasons.size === 0 ? stale : new Set([...stale, 'local' as const]);
+      this.#snapshot = { cursor: this.cursor, observedAt, entities, stale: subjects, note };
     }
     return this.#snapshot;
   }
@@ -108,7 +110,7 @@ export class LogView<Entity> {
     this.#entities.clear();
     for (const entity of state.entities) this.#entities.set(this.#options.key(entity), entity);
     this.#observedAt = state.observedAt;
-    this.#stale = state.stale;
+    this.#stale = new Set(state.stale);
     this.#note = state.note;
     if (!lostNothing) {
       this.#epoch = state.epoch;
@@ -142,12 +144,18 @@ export class LogView<Entity> {
   }
 
   /**
-   * Tells the readers of this process alone, in no log. Who resumes at STALE gets a new snapshot: the log could not tell
-   * it of the end of that.
+   * Sends the readers of this process, in no log, STALE with the first reason and RECOVERED when the last is gone. The
+   * cursor of this STALE is partial: the log holds no RECOVERED for a subscriber that resumes there.
    */
-  tell(kind: 'STALE' | 'RECOVERED', observedAt: Date): void {
-    const cursor = kind === 'STALE' ? partialSnapshotCursor(this.cursor) : this.cursor;
-    const entry: LogEntry<Entity> = { cursor, observedAt, change: { kind } };
+  markLocal(reason: LocalReason, on: boolean, observedAt: Date): void {
+    const was = this.#localReasons.size > 0;
+    if (on) this.#localReasons.add(reason);
+    else this.#localReasons.delete(reason);
+    if (was === this.#localReasons.size > 0) return;
+    this.#snapshot = null;
+    const kind = on ? 'STALE' : 'RECOVERED';
+    const cursor = on ? partialSnapshotCursor(this.cursor) : this.cursor;
+    const entry: LogEntry<Entity> = { cursor, observedAt, change: { kind, subject: 'local' } };
     this.#push({ entry, sequence: this.#sequence, toldHereAlone: true, bytes: 0 });
     this.#trim();
     this.#wake();
@@ -249,10 +257,10 @@ export class LogView<Entity> {
         this.#entities.delete(this.#options.key(change.entity));
         return;
       case 'STALE':
-        this.#stale = true;
+        this.#stale.add(change.subject);
         return;
       case 'RECOVERED':
-        this.#stale = false;
+        this.#stale.delete(change.subject);
         return;
     }
   }

@@ -1,4 +1,5 @@
 import { stringify } from 'devalue';
+import { type Clock, systemClock } from '../runtime/clock.ts';
 import {
   defaultBounds,
   type EventLog,
@@ -17,8 +18,8 @@ import { LogView } from './log-view.ts';
 export interface MemoryEventLogOptions<Entity> extends Partial<LogBounds> {
   /** What tells entities apart. */
   readonly key: (entity: Entity) => string;
-  /** Names this life of the log: letters, digits, `-` and `_`. @default 96 random bits */
-  readonly epoch?: string;
+  /** @default that of the machine */
+  readonly clock?: Pick<Clock, 'now'>;
 }
 
 /** An event log that lives as long as this process. */
@@ -28,30 +29,38 @@ export function createMemoryEventLog<Entity>(options: MemoryEventLogOptions<Enti
 
 class MemoryEventLog<Entity> implements EventLog<Entity> {
   readonly #view: LogView<Entity>;
+  readonly #clock: Pick<Clock, 'now'>;
+  #exists = false;
   /** The greatest that was written with. */
   #term = 0;
 
-  constructor({ epoch = newEpoch(), ...options }: MemoryEventLogOptions<Entity>) {
+  constructor({ clock = systemClock, ...options }: MemoryEventLogOptions<Entity>) {
     this.#view = new LogView({ ...defaultBounds, ...options });
-    this.#view.reset({ epoch, sequence: 0, observedAt: new Date(0), entities: [], stale: false, note: null });
+    this.#clock = clock;
+    this.#begin(new Date(0));
   }
 
   // No method awaits anything, so each of them is one step for everybody else.
 
-  async write(
-    write: LogWrite<Entity>,
-    { observedAt, term = this.#term, basis = this.#view.cursor }: LogWriteOptions,
-  ): Promise<string> {
+  async write(write: LogWrite<Entity>, { observedAt, term = this.#term, basis }: LogWriteOptions): Promise<string> {
     if (term < this.#term) throw new LogFencedError('Another writer has taken over.');
-    if (basis !== this.#view.cursor) throw new LogConflictError('The log has gone on since.');
+    const cursor = this.#exists ? this.#view.cursor : null;
+    if (basis !== undefined && basis !== cursor) throw new LogConflictError('The log has gone on since.');
     this.#term = term;
+    if (basis === null) this.#begin(observedAt);
+    this.#exists = true;
     const { changes = [] } = write;
     this.#view.apply(write, observedAt, changes.length === 0 ? 0 : stringify(changes).length);
     return this.#view.cursor;
   }
 
-  async snapshot(): Promise<LogSnapshot<Entity>> {
-    return this.#view.snapshot;
+  /** Readers that came before the first write begin anew with it. */
+  #begin(observedAt: Date): void {
+    this.#view.reset({ epoch: newEpoch(), sequence: 0, observedAt, entities: [], stale: new Set(), note: null });
+  }
+
+  async snapshot(): Promise<LogSnapshot<Entity> | null> {
+    return this.#exists ? this.#view.snapshot : null;
   }
 
   async open(options: LogOpenOptions): Promise<LogReader<Entity>> {
@@ -60,6 +69,10 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
 
   watch(listener: () => void): Disposable {
     return this.#view.watch(listener);
+  }
+
+  markUnattended(on: boolean): void {
+    this.#view.markLocal('unattended', on, this.#clock.now());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -44,9 +44,11 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
   readonly #view: LogView<Entity>;
   readonly #store: RedisLogStore<Entity>;
   readonly #mirror: RedisLogMirror<Entity>;
+  readonly #clock: Pick<Clock, 'now'>;
   #fetching: Promise<unknown> = Promise.resolve();
 
   constructor({ retentionMs = 600_000, ...options }: RedisEventLogOptions<Entity>) {
+    this.#clock = options.clock;
     this.#view = new LogView({ ...defaultBounds, ...options });
     this.#store = new RedisLogStore({ ...defaultBounds, ...options, retentionMs });
     this.#mirror = new RedisLogMirror({
@@ -59,10 +61,10 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
 
   async write(write: LogWrite<Entity>, { observedAt, term, basis: cursor }: LogWriteOptions): Promise<string> {
     await this.#mirror.inStep();
-    const basis = cursor === undefined ? undefined : this.#view.sequenceOf(cursor);
+    const basis = typeof cursor === 'string' ? this.#view.sequenceOf(cursor) : undefined;
     if (basis === null) throw new LogConflictError('The log has begun a new life since.');
     const known = this.#mirror.head;
-    const outcome = await this.#store.write(write, { observedAt, term, basis, known });
+    const outcome = await this.#store.write(write, { observedAt, term, basis, begins: cursor === null, known });
     switch (outcome.kind) {
       case 'fenced':
         throw new LogFencedError('Another writer has taken over.');
@@ -78,9 +80,11 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
     }
   }
 
-  async snapshot(): Promise<LogSnapshot<Entity>> {
+  async snapshot(): Promise<LogSnapshot<Entity> | null> {
     await this.#mirror.inStep();
-    return this.#view.snapshot;
+    const { snapshot } = this.#view;
+    const isUnwritten = this.#mirror.head.record === '0-0' && snapshot.entities.length === 0 && snapshot.note === null;
+    return isUnwritten ? null : snapshot;
   }
 
   async open(options: LogOpenOptions): Promise<LogReader<Entity>> {
@@ -92,6 +96,10 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
   watch(listener: () => void): Disposable {
     this.#mirror.begin();
     return this.#view.watch(listener);
+  }
+
+  markUnattended(on: boolean): void {
+    this.#view.markLocal('unattended', on, this.#clock.now());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

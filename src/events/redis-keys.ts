@@ -1,7 +1,7 @@
 import type { Tenant } from '../domain/tenant.ts';
 
 /** Version of what is written. Replicas of different versions do not share feeds: each would misread the other's. */
-const format = 'v1';
+const format = 'v2';
 
 /** The keys of one feed. They have one hash tag, so that a script may use them together also in a cluster. */
 export interface FeedKeys {

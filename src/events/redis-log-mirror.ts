@@ -142,8 +142,6 @@ export class RedisLogMirror<Entity> implements StreamFollower {
           return;
         }
         const { observedAt, ...rest } = write;
-        // What the log says itself takes the place of what was told here alone.
-        if (write.changes?.some(({ kind }) => kind === 'RECOVERED')) this.#toldStale = false;
         view.apply(rest, observedAt, bytes);
         this.#record = id;
       }
@@ -236,7 +234,7 @@ export class RedisLogMirror<Entity> implements StreamFollower {
     const { view, clock } = this.#options;
     this.#link = 'in step';
     this.#grace?.abort();
-    if (this.#toldStale && !view.stale) view.tell('RECOVERED', clock.now());
+    if (this.#toldStale) view.markLocal('out of reach', false, clock.now());
     this.#toldStale = false;
     this.#settle(({ record, resolve }) => {
       if (record === null || compareRecordIds(this.#record, record) >= 0) resolve();
@@ -263,8 +261,8 @@ export class RedisLogMirror<Entity> implements StreamFollower {
     if (grace.signal.aborted) return;
     this.#link = 'away';
     this.#settle(({ reject }) => reject(outOfReach()));
-    if (view.epoch === '' || view.stale) return;
-    view.tell('STALE', clock.now());
+    if (view.epoch === '') return;
+    view.markLocal('out of reach', true, clock.now());
     this.#toldStale = true;
   }
 

@@ -33,8 +33,6 @@ local function exists()
   local epoch, entities = unpack(redis.call('HMGET', meta, 'epoch', 'entities'))
   return epoch and redis.call('HLEN', snapshot) == tonumber(entities)
 end
-
-local function truth(value) return value and '1' or '0' end
 `;
 
 export interface Retention {
@@ -54,6 +52,11 @@ export const loadReply = z
   .tuple([z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.string()]), z.array(z.string())])
   .nullable();
 
+/** Stale subjects as `meta` holds them. */
+export const staleSubjects = z.array(
+  z.union([z.literal('feed'), z.literal('list'), z.templateLiteral(['entity:', z.string()])]),
+);
+
 /** Answers with epoch and last record, or null when there is no log. Takes a `Retention`. */
 export const checkScript = redisScript(`${common}
 if not exists() then return false end
@@ -68,7 +71,8 @@ export interface RestoreArguments extends Retention {
   readonly knownEpoch: string;
   readonly knownRecord: string;
   readonly observedAt: string;
-  readonly stale: boolean;
+  /** Subjects, as a JSON list. */
+  readonly stale: string;
   readonly note: string;
   readonly term: number;
 }
@@ -83,7 +87,7 @@ if exists() and not (epoch == given.knownEpoch and isBefore(record, given.knownR
 redis.call('DEL', events, snapshot, meta)
 for i = 2, #ARGV, 2 do redis.call('HSET', snapshot, ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', meta, 'epoch', given.newEpoch, 'record', '0-0', 'observedAt', given.observedAt,
-  'stale', truth(given.stale), 'note', given.note, 'term', math.max(tonumber(term or '0'), given.term),
+  'stale', given.stale, 'note', given.note, 'term', math.max(tonumber(term or '0'), given.term),
   'bytes', 0, 'entities', redis.call('HLEN', snapshot))
 keepAlive()
 `);
@@ -94,13 +98,16 @@ export interface WriteArguments extends Retention {
   readonly term?: number | undefined;
   /** Sequence of the snapshot that the write was made from. */
   readonly basis?: number | undefined;
+  /** Nothing may have been written before. */
+  readonly begins: boolean;
   readonly maxEntries: number;
   readonly maxBytes: number;
   /** How many records without an entry are kept after each entry. */
   readonly maxQuietRecords: number;
   readonly observedAt: string;
   readonly entries: number;
-  readonly stale?: boolean | undefined;
+  /** What the changes say of stale subjects, in their order. */
+  readonly stale: readonly { readonly subject: string; readonly on: boolean }[];
   readonly note?: string | undefined;
   /** How many of each kind follow in ARGV. */
   readonly learned: number;
@@ -119,6 +126,7 @@ if epoch ~= given.epoch or isBefore(last, given.knownRecord) or not exists() the
 if given.term and given.term < tonumber(term or '0') then return 'fenced' end
 local sequence, count = parts(last)
 if given.basis and given.basis ~= sequence then return 'conflict' end
+if given.begins and (last ~= '0-0' or redis.call('HLEN', snapshot) > 0) then return 'conflict' end
 
 local place = 3
 local function nextArgument()
@@ -152,7 +160,14 @@ end
 redis.call('HSET', meta, 'record', id(count), 'observedAt', given.observedAt, 'bytes', bytes,
   'entities', redis.call('HLEN', snapshot))
 if given.term then redis.call('HSET', meta, 'term', given.term) end
-if given.stale ~= nil then redis.call('HSET', meta, 'stale', truth(given.stale)) end
+if #given.stale > 0 then
+  local subjects, list = {}, {}
+  for _, subject in ipairs(cjson.decode(redis.call('HGET', meta, 'stale'))) do subjects[subject] = true end
+  for _, change in ipairs(given.stale) do subjects[change.subject] = change.on or nil end
+  for subject in pairs(subjects) do table.insert(list, subject) end
+  table.sort(list)
+  redis.call('HSET', meta, 'stale', #list > 0 and cjson.encode(list) or '[]')
+end
 if given.note then redis.call('HSET', meta, 'note', given.note) end
 keepAlive()
 return id(count)

@@ -20,6 +20,7 @@ import {
   type RestoreArguments,
   type Retention,
   restoreScript,
+  staleSubjects,
   type WriteArguments,
   writeReply,
   writeScript,
@@ -84,7 +85,7 @@ export class RedisLogStore<Entity> {
       sequence: sequenceOf(record),
       observedAt: new Date(observedAt),
       entities: entities.map((text) => decodeEntity<Entity>(text)),
-      stale: stale === '1',
+      stale: new Set(staleSubjects.parse(JSON.parse(stale))),
       note: decodeNote(note),
     };
     return { head: { epoch, record }, term: Number(term), state };
@@ -100,7 +101,7 @@ export class RedisLogStore<Entity> {
         knownEpoch: head.epoch,
         knownRecord: head.record,
         observedAt: observedAt.toISOString(),
-        stale,
+        stale: JSON.stringify([...stale]),
         note: encodeNote(note),
         term,
       },
@@ -115,11 +116,13 @@ export class RedisLogStore<Entity> {
       readonly observedAt: Date;
       readonly term: number | undefined;
       readonly basis: number | undefined;
+      /** Nothing may have been written before. */
+      readonly begins: boolean;
       readonly known: LogHead;
     },
   ): Promise<WriteOutcome> {
     const { maxEntries, maxBytes } = this.#options;
-    const { observedAt, term, basis, known } = options;
+    const { observedAt, term, basis, begins, known } = options;
     const { learned = [], changes = [], note } = write;
     const { set, dropped } = this.#outcome(write);
     const record = writeReply.parse(
@@ -130,12 +133,13 @@ export class RedisLogStore<Entity> {
           knownRecord: known.record,
           term,
           basis,
+          begins,
           maxEntries,
           maxBytes,
           maxQuietRecords,
           observedAt: observedAt.toISOString(),
           entries: changes.length,
-          stale: staleAfter(changes),
+          stale: staleChanges(changes),
           note: note === undefined ? undefined : encodeNote(note),
           learned: learned.length,
           set: set.length,
@@ -202,8 +206,9 @@ export class RedisLogStore<Entity> {
   }
 }
 
-/** Whether the feed is stale after these changes; undefined when they say nothing about it. */
-function staleAfter(changes: readonly FeedChange<unknown>[]): boolean | undefined {
-  const last = changes.findLast(({ kind }) => kind === 'STALE' || kind === 'RECOVERED');
-  return last === undefined ? undefined : last.kind === 'STALE';
+/** What the changes say of stale subjects. */
+function staleChanges(changes: readonly FeedChange<unknown>[]): WriteArguments['stale'] {
+  return changes.flatMap((change) =>
+    'subject' in change ? [{ subject: change.subject, on: change.kind === 'STALE' }] : [],
+  );
 }

@@ -313,7 +313,8 @@ function* snapshotEvents<Entity>(
   entities: readonly Entity[],
   resync: boolean,
 ): Generator<WatchEvent<Entity>, void, void> {
-  const { cursor, observedAt, stale } = snapshot;
+  const { cursor, observedAt, stale: subjects } = snapshot;
+  const stale = subjects.size > 0;
   const partial = partialSnapshotCursor(cursor);
   const nothing = { observedAt, entity: null, previous: null };
   if (resync) {

@@ -63,8 +63,10 @@ export class FeedState<Entity extends Observed, Memory> {
         new Map([...before, ...learned.map((one) => [source.key(one), one] as const)]),
         after,
       );
-      const recovered = round !== undefined && stale;
-      const told: FeedChange<Entity>[] = recovered ? [{ kind: 'RECOVERED' }, ...changes] : [...changes];
+      const recovered = round !== undefined && stale.has('feed');
+      const told: FeedChange<Entity>[] = recovered
+        ? [{ kind: 'RECOVERED', subject: 'feed' }, ...changes]
+        : [...changes];
       const { forgotten } = reading;
       await log.write({ learned, changes: told, forgotten, note: round }, { observedAt: at, term, basis });
       return told.map(({ kind }) => kind);
@@ -82,8 +84,8 @@ export class FeedState<Entity extends Observed, Memory> {
     return this.#oneByOne(async () => {
       const { log, view } = this.#options;
       const { cursor: basis, stale } = await view.load();
-      if (stale) return false;
-      await log.write({ changes: [{ kind: 'STALE' }] }, { observedAt: at, term, basis });
+      if (stale.has('feed')) return false;
+      await log.write({ changes: [{ kind: 'STALE', subject: 'feed' }] }, { observedAt: at, term, basis });
       return true;
     });
   }

@@ -1,4 +1,4 @@
-import type { EventLog } from '../events/event-log.ts';
+import type { EventLog, LogSnapshot } from '../events/event-log.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 
 /** What a good round leaves in the log beside its changes, for whoever makes the next one and for those who wait. */
@@ -17,11 +17,12 @@ export interface FeedNote<Memory> {
 
 /** The log as it is now. */
 export interface LoadedView<Entity, Memory> {
-  readonly cursor: string;
+  /** Null: the log does not exist. */
+  readonly cursor: string | null;
   /** When the last write was made. */
   readonly observedAt: Date;
   readonly known: ReadonlyMap<string, Entity>;
-  readonly stale: boolean;
+  readonly stale: LogSnapshot<Entity>['stale'];
   readonly note: FeedNote<Memory> | null;
 }
 
@@ -72,7 +73,11 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
 
   async #read(): Promise<LoadedView<Entity, Memory>> {
     const { log, key } = this.#options;
-    const { cursor, observedAt, entities, stale, note } = await log.snapshot();
+    const snapshot = await log.snapshot();
+    if (snapshot === null) {
+      return { cursor: null, observedAt: new Date(0), known: new Map(), stale: new Set(), note: null };
+    }
+    const { cursor, observedAt, entities, stale, note } = snapshot;
     const known = new Map(entities.map((one) => [key(one), one]));
     // Only FeedPoller writes notes, and replicas that write another kind of them have a log of their own.
     return { cursor, observedAt, known, stale, note: note as FeedNote<Memory> | null };

@@ -287,7 +287,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       source,
       clock,
       logger,
-      createLog = () => createMemoryEventLog({ key: source.key }),
+      createLog = () => createMemoryEventLog({ key: source.key, clock }),
       pollMinMs = 2_000,
       pollMaxMs = 30_000,
       lingerMs = 3_000,

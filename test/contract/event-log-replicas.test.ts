@@ -14,7 +14,7 @@ import type { FeedKeys } from '../../src/events/redis-keys.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { openLog } from '../support/open-log.ts';
+import { openLog, snapshotOf } from '../support/open-log.ts';
 import { describeWithRedis } from '../support/redis.ts';
 import { ownKeys, startReplica } from '../support/redis-replica.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
@@ -73,7 +73,7 @@ async function missedAfter(log: EventLog<Item>, after = ''): Promise<readonly Lo
 /** The snapshot, if it comes before time has to pass for it. */
 function answer(log: EventLog<Item>): Promise<LogSnapshot<Item>> {
   const unanswered = turn().then(() => Promise.reject(new Error('The log has not answered yet.')));
-  return Promise.race([log.snapshot(), unanswered]);
+  return Promise.race([snapshotOf(log), unanswered]);
 }
 
 /** The cursors of so many entries after one. */
@@ -160,21 +160,21 @@ describeWithRedis('an event log of two replicas', () => {
     await append(a, created('x'), created('y'));
     await append(b, { kind: 'REMOVED', entity: { id: 'x', version: 0 } });
     await a.write({ learned: [{ id: 'z', version: 7 }], note: new Map([['k', at]]) }, { observedAt: at });
-    await eventually(async () => expect((await b.snapshot()).note).toEqual(new Map([['k', at]])));
+    await eventually(async () => expect((await snapshotOf(b)).note).toEqual(new Map([['k', at]])));
     await eventually(() => expect(kinds(readerOfA)).toEqual(['CREATED', 'CREATED', 'REMOVED']));
     expect(readerOfB.entries).toEqual(readerOfA.entries);
-    expect(await b.snapshot()).toEqual(await a.snapshot());
+    expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
   });
 
   it('lets a replica that came later replay what it has not seen itself', async () => {
     await using replicas = await startReplicas();
     const { a, start } = replicas;
-    const cursors: string[] = [(await a.snapshot()).cursor];
+    const cursors: string[] = [await append(a)];
     cursors.push(await append(a, created('x'), created('y')));
     for (let version = 1; version <= 600; version += 1) cursors.push(await append(a, changed('x', version)));
     await a.write({ note: 'quiet' }, { observedAt: at });
     const { log } = await start();
-    await log.snapshot();
+    await snapshotOf(log);
     using fromStart = await follow(log, cursors[0]);
     using fromMiddle = await follow(log, cursors[300]);
     expect(fromStart.entries).toHaveLength(602);
@@ -203,7 +203,7 @@ describeWithRedis('an event log of two replicas', () => {
     await b.write({ note: 'taken over' }, { observedAt: at, term: 2 });
     const late = a.write({ changes: [changed('x', 9)] }, { observedAt: at, term: 1 });
     await expect(late).rejects.toBeInstanceOf(LogFencedError);
-    expect((await a.snapshot()).entities).toEqual([{ id: 'x', version: 0 }]);
+    expect((await snapshotOf(a)).entities).toEqual([{ id: 'x', version: 0 }]);
   });
 
   it('tells subscribers STALE while Redis is away and RECOVERED afterwards, and loses nothing in between', async () => {
@@ -227,15 +227,21 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await missedAfter(b, reader.entries.at(-1)?.cursor)).toEqual([]);
   });
 
-  it('leaves it at one STALE when the feed is stale anyway', async () => {
+  it('keeps apart what the log says of the feed and that Redis is away', async () => {
     await using replicas = await startReplicas();
     const { a, clock } = replicas;
     using reader = await follow(a);
-    await append(a, { kind: 'STALE' });
+    await append(a, { kind: 'STALE', subject: 'feed' });
     await goAway(a, clock);
     await comeBack(a, clock);
-    await append(a, { kind: 'RECOVERED' });
-    await eventually(() => expect(kinds(reader)).toEqual(['STALE', 'RECOVERED']));
+    await append(a, { kind: 'RECOVERED', subject: 'feed' });
+    await eventually(() => expect(reader.entries).toHaveLength(4));
+    expect(reader.entries.map(({ change }) => change)).toEqual([
+      { kind: 'STALE', subject: 'feed' },
+      { kind: 'STALE', subject: 'local' },
+      { kind: 'RECOVERED', subject: 'local' },
+      { kind: 'RECOVERED', subject: 'feed' },
+    ]);
   });
 
   it('says nothing of a connection that is back before the grace is over', async () => {
@@ -258,16 +264,16 @@ describeWithRedis('an event log of two replicas', () => {
       { learned: [{ id: 'w', version: 3 }], changes: [created('x')], note: 'n' },
       { observedAt: at, term: 5 },
     );
-    const before = await b.snapshot();
+    const before = await snapshotOf(b);
     using reader = await follow(b);
     await server.start();
     await reachable(a, clock);
     await reachable(b, clock);
     expect(await reader.failure).toBeInstanceOf(LogOverflowError);
-    const after = await b.snapshot();
+    const after = await snapshotOf(b);
     expect(after).toEqual({ ...before, cursor: after.cursor });
     expect(after.cursor).toMatch(/\.0$/);
-    expect(await a.snapshot()).toEqual(after);
+    expect(await snapshotOf(a)).toEqual(after);
     expect(await missedAfter(b, before.cursor)).toBe(null);
     const late = b.write({ changes: [changed('x', 9)] }, { observedAt: at, term: 4 });
     await expect(late).rejects.toBeInstanceOf(LogFencedError);
@@ -288,7 +294,7 @@ describeWithRedis('an event log of two replicas', () => {
     await clock.advanceBy(checkMs);
     expect(await reader.failure).toBeInstanceOf(LogOverflowError);
     await reachable(b, clock);
-    expect(await b.snapshot()).toEqual(await a.snapshot());
+    expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
   });
 
   it('begins a new life when the server has lost the last writes, as after a failover', async () => {
@@ -299,12 +305,12 @@ describeWithRedis('an event log of two replicas', () => {
     const copies = [events, snapshot, meta].map((key) => ({ key, copy: `${key}:copy` }));
     for (const { key, copy } of copies) await admin.send((client) => client.copy(key, copy));
     const lost = await append(a, changed('x', 1));
-    await eventually(async () => expect((await b.snapshot()).cursor).toBe(lost));
+    await eventually(async () => expect((await snapshotOf(b)).cursor).toBe(lost));
     for (const { key, copy } of copies) await admin.send((client) => client.copy(copy, key, { REPLACE: true }));
     // The same sequence would now stand for something else.
     await expect(append(b, created('y'))).rejects.toBeInstanceOf(LogConflictError);
     await reachable(b, clock);
-    const after = await b.snapshot();
+    const after = await snapshotOf(b);
     expect(after.entities).toEqual([{ id: 'x', version: 1 }]);
     expect(await missedAfter(b, lost)).toBe(null);
   });
@@ -312,12 +318,12 @@ describeWithRedis('an event log of two replicas', () => {
   it('is no log any more when the server has evicted a part of it', async () => {
     await using replicas = await startReplicas();
     const { a, clock, admin, keys, start } = replicas;
-    const { cursor } = await a.snapshot();
+    const cursor = await append(a);
     await append(a, created('x'));
     await admin.send((client) => client.del(keys.snapshot));
     await clock.advanceBy(checkMs);
     const { log } = await start();
-    await eventually(async () => expect((await log.snapshot()).entities).toEqual([{ id: 'x', version: 0 }]));
+    await eventually(async () => expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 0 }]));
     expect(await missedAfter(log, cursor)).toBe(null);
   });
 
@@ -366,6 +372,6 @@ describeWithRedis('an event log of two replicas', () => {
     const record = { after: `${cursor.slice(0, cursor.indexOf('.'))}.1-0`, data: 'what?' };
     await admin.send((client) => client.xAdd(keys.events, '1-1', record));
     await reachable(a, clock);
-    expect((await a.snapshot()).entities).toEqual([{ id: 'x', version: 0 }]);
+    expect((await snapshotOf(a)).entities).toEqual([{ id: 'x', version: 0 }]);
   });
 });

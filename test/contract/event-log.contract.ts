@@ -8,8 +8,9 @@ import {
   LogFencedError,
   LogOverflowError,
   type LogReader,
+  type StaleSubject,
 } from '../../src/events/event-log.ts';
-import { openLog } from '../support/open-log.ts';
+import { openLog, snapshotOf } from '../support/open-log.ts';
 
 export interface Item {
   readonly id: string;
@@ -45,25 +46,60 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using log = await make({ maxEntries: 100 });
       await append(log, [created('a'), created('b')]);
       await log.write({ changes: [changed('a', 1), removed('b')] }, { observedAt: new Date(at.getTime() + 5) });
-      const snapshot = await log.snapshot();
+      const snapshot = await snapshotOf(log);
       expect(snapshot.entities).toEqual([item('a', 1)]);
       expect(snapshot.observedAt).toEqual(new Date(at.getTime() + 5));
-      expect(snapshot.stale).toBe(false);
+      expect(snapshot.stale).toEqual(new Set());
     });
 
-    it('is stale between a STALE and the next RECOVERED', async () => {
+    it('does not exist until something is written, and lets one writer begin it', async () => {
       await using log = await make({ maxEntries: 100 });
-      await append(log, [{ kind: 'STALE' }]);
-      expect((await log.snapshot()).stale).toBe(true);
-      await append(log, [{ kind: 'RECOVERED' }]);
-      expect((await log.snapshot()).stale).toBe(false);
+      expect(await log.snapshot()).toBe(null);
+      const begin = (id: string) => log.write({ learned: [item(id)] }, { observedAt: at, basis: null });
+      await begin('a');
+      expect(await log.snapshot()).toMatchObject({ entities: [item('a')], observedAt: at });
+      await expect(begin('b')).rejects.toBeInstanceOf(LogConflictError);
+      expect((await snapshotOf(log)).entities).toEqual([item('a')]);
+    });
+
+    it('holds each subject that is stale from its STALE to its RECOVERED', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const mark = async (kind: 'STALE' | 'RECOVERED', ...subjects: readonly StaleSubject[]) => {
+        await append(
+          log,
+          subjects.map((subject) => ({ kind, subject })),
+        );
+        return (await snapshotOf(log)).stale;
+      };
+      expect(await mark('STALE', 'feed')).toEqual(new Set(['feed']));
+      expect(await mark('STALE', 'list', 'entity:a')).toEqual(new Set(['feed', 'list', 'entity:a']));
+      expect(await mark('RECOVERED', 'feed', 'list')).toEqual(new Set(['entity:a']));
+      expect(await mark('RECOVERED', 'entity:a')).toEqual(new Set());
+    });
+
+    it('is stale here alone while it is unattended, and has that in no replay', async () => {
+      await using log = await make({ maxEntries: 100 });
+      const cursor = await append(log, [created('a')]);
+      using reader = await read(log);
+      log.markUnattended(true);
+      log.markUnattended(true);
+      expect((await snapshotOf(log)).stale).toEqual(new Set(['local']));
+      log.markUnattended(false);
+      expect((await snapshotOf(log)).stale).toEqual(new Set());
+      await turn();
+      expect(reader.entries.map(({ change }) => change)).toEqual([
+        { kind: 'STALE', subject: 'local' },
+        { kind: 'RECOVERED', subject: 'local' },
+      ]);
+      expect(reader.entries.map((entry) => entry.cursor)).toEqual([`${cursor}.partial`, cursor]);
+      expect(await missedAfter(log, cursor)).toEqual([]);
     });
 
     it('returns the cursor of the last entry, also when nothing is appended', async () => {
       await using log = await make({ maxEntries: 100 });
       const cursor = await append(log, [created('a'), created('b')]);
       expect(await append(log, [])).toBe(cursor);
-      expect((await log.snapshot()).cursor).toBe(cursor);
+      expect((await snapshotOf(log)).cursor).toBe(cursor);
       expect(await missedAfter(log, cursor)).toEqual([]);
     });
 
@@ -78,8 +114,8 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       const before = await append(log, [created('a', 3)]);
       using reader = await read(log);
       await log.write({ learned: [item('a', 9), item('b', 9)] }, { observedAt: at });
-      expect((await log.snapshot()).entities).toEqual([item('a', 3), item('b', 9)]);
-      expect((await log.snapshot()).cursor).toBe(before);
+      expect((await snapshotOf(log)).entities).toEqual([item('a', 3), item('b', 9)]);
+      expect((await snapshotOf(log)).cursor).toBe(before);
       await append(log, [changed('b', 10)]);
       await turn();
       expect(reader.entries.map(({ change }) => change)).toEqual([changed('b', 10)]);
@@ -89,7 +125,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using log = await make({ maxEntries: 100 });
       const before = await append(log, [created('a'), created('b')]);
       await log.write({ forgotten: ['a', 'unknown'] }, { observedAt: at });
-      expect(await log.snapshot()).toMatchObject({ cursor: before, entities: [item('b')] });
+      expect(await snapshotOf(log)).toMatchObject({ cursor: before, entities: [item('b')] });
       expect(await missedAfter(log, before)).toEqual([]);
     });
 
@@ -100,13 +136,13 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
         { learned: [item('b'), item('c')], changes: [changed('b', 1), removed('a')], forgotten: ['c'] },
         { observedAt: at },
       );
-      expect((await log.snapshot()).entities).toEqual([item('b', 1)]);
+      expect((await snapshotOf(log)).entities).toEqual([item('b', 1)]);
     });
 
     it('calls who watches it after every write that it shows, also one without an entry, until that is over', async () => {
       await using log = await make({ maxEntries: 100 });
       const notes: unknown[] = [];
-      const listen = async () => notes.push((await log.snapshot()).note);
+      const listen = async () => notes.push((await snapshotOf(log)).note);
       await log.snapshot();
       {
         using _watch = log.watch(() => void listen());
@@ -123,13 +159,14 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
 
     it('keeps the last note, of whatever plain data it is made', async () => {
       await using log = await make({ maxEntries: 100 });
-      expect((await log.snapshot()).note).toBe(null);
+      await append(log, []);
+      expect((await snapshotOf(log)).note).toBe(null);
       const note = { round: 3, at, seen: new Map([['a', new Set([1, 2])]]), none: null, gone: undefined };
       const before = await log.write({ note }, { observedAt: at });
       expect(await append(log, [created('a')])).not.toBe(before);
-      expect((await log.snapshot()).note).toEqual(note);
+      expect((await snapshotOf(log)).note).toEqual(note);
       await log.write({ note: null }, { observedAt: at });
-      expect((await log.snapshot()).note).toBe(null);
+      expect((await snapshotOf(log)).note).toBe(null);
     });
 
     it('refuses a writer whose term is over, and leaves no trace of what it wrote', async () => {
@@ -138,7 +175,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       const cursor = await log.write({ note: 'of the second' }, { observedAt: at, term: 2 });
       const late = { learned: [item('b')], changes: [changed('a', 9)], forgotten: ['a'], note: 'of the first' };
       await expect(log.write(late, { observedAt: new Date(0), term: 1 })).rejects.toBeInstanceOf(LogFencedError);
-      expect(await log.snapshot()).toMatchObject({
+      expect(await snapshotOf(log)).toMatchObject({
         cursor,
         observedAt: at,
         entities: [item('a')],
@@ -146,23 +183,23 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       });
       expect(await missedAfter(log, cursor)).toEqual([]);
       await log.write({ changes: [changed('a', 1)] }, { observedAt: at, term: 3 });
-      expect((await log.snapshot()).entities).toEqual([item('a', 1)]);
+      expect((await snapshotOf(log)).entities).toEqual([item('a', 1)]);
     });
 
     it('takes a write only while the snapshot that it was made from is the present one, when it names one', async () => {
       await using log = await make({ maxEntries: 100 });
-      const { cursor } = await log.snapshot();
+      const cursor = await append(log, []);
       const basis = await log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
       const again = log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
       await expect(again).rejects.toBeInstanceOf(LogConflictError);
       await log.write({ learned: [item('b')], note: 1 }, { observedAt: at, basis });
       await log.write({ changes: [changed('a', 1)] }, { observedAt: at, basis });
-      expect((await log.snapshot()).entities).toEqual([item('a', 1), item('b')]);
+      expect((await snapshotOf(log)).entities).toEqual([item('a', 1), item('b')]);
     });
 
     it('keeps no more than its bytes, whatever the count, and always the last entry', async () => {
       await using log = await make({ maxEntries: 100, maxBytes: 2_000 });
-      const cursors = [(await log.snapshot()).cursor];
+      const cursors = [await append(log, [])];
       const long = 'x'.repeat(500);
       for (let version = 1; version <= 9; version += 1) cursors.push(await append(log, [created(long, version)]));
       const kinds = await Promise.all(cursors.map(async (after) => (await startOf(log, after)).kind));
@@ -192,7 +229,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
 
     it('replays from every entry that it still has, and from no earlier one', async () => {
       await using log = await make({ maxEntries: 3 });
-      const cursors = [(await log.snapshot()).cursor];
+      const cursors = [await append(log, [])];
       for (let version = 1; version <= 5; version += 1) cursors.push(await append(log, [created('a', version)]));
       const starts = await Promise.all(cursors.map((after) => startOf(log, after)));
       expect(starts.map(({ kind }) => kind)).toEqual(['resync', 'resync', 'replay', 'replay', 'replay', 'replay']);
@@ -319,7 +356,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
           await Promise.all(appends.map(({ cursor }) => cursor));
           const opened = await Promise.all(readers);
           await turn();
-          const truth = new Map((await log.snapshot()).entities.map((entity) => [entity.id, entity]));
+          const truth = new Map(((await log.snapshot())?.entities ?? []).map((entity) => [entity.id, entity]));
           for (const { reader, from } of opened) {
             using _ = reader;
             const tail = reader.entries.map(({ change }) => change);
@@ -361,7 +398,10 @@ async function read(log: EventLog<Item>, after?: string): Promise<Follower> {
   };
 }
 
-function stateAfter(entities: readonly Item[], changes: readonly FeedChange<Item>[]): ReadonlyMap<string, Item> {
+function stateAfter(
+  entities: readonly Item[],
+  changes: readonly LogEntry<Item>['change'][],
+): ReadonlyMap<string, Item> {
   const state = new Map(entities.map((entity) => [entity.id, entity]));
   for (const change of changes) {
     if (!('entity' in change)) continue;

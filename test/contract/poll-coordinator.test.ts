@@ -8,6 +8,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import type { Redis } from '../../src/runtime/redis.ts';
 import { eventually } from '../support/eventually.ts';
+import { snapshotOf } from '../support/open-log.ts';
 import { describeWithRedis } from '../support/redis.ts';
 import { type RedisReplica, startReplica } from '../support/redis-replica.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
@@ -131,8 +132,10 @@ describeWithRedis('with a Redis server', () => {
       await log.write({ changes: [{ kind: 'CREATED', entity: { id: 'a' } }] }, at);
       await first.redis.send((client) => client.del(`${keys.prefix}:lease`));
       await other.elected(never);
-      await expect(log.write({ changes: [{ kind: 'STALE' }] }, at)).rejects.toBeInstanceOf(LogFencedError);
-      expect(await log.snapshot()).toMatchObject({ stale: false });
+      await expect(log.write({ changes: [{ kind: 'STALE', subject: 'feed' }] }, at)).rejects.toBeInstanceOf(
+        LogFencedError,
+      );
+      expect(await snapshotOf(log)).toMatchObject({ stale: new Set() });
       expect(await lost(lease)).toBeGreaterThan(0);
     });
 

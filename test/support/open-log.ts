@@ -1,4 +1,4 @@
-import type { EventLog, LogEntry, LogStart } from '../../src/events/event-log.ts';
+import type { EventLog, LogEntry, LogSnapshot, LogStart } from '../../src/events/event-log.ts';
 
 export interface OpenedLog<Entity> {
   readonly start: LogStart<Entity>;
@@ -27,4 +27,14 @@ export async function openLog<Entity>(
     }
   }
   return { start, entries: read() };
+}
+
+/**
+ * The snapshot of a log that has been written.
+ * @throws the log does not exist
+ */
+export async function snapshotOf<Entity>(log: Pick<EventLog<Entity>, 'snapshot'>): Promise<LogSnapshot<Entity>> {
+  const snapshot = await log.snapshot();
+  if (snapshot === null) throw new Error('The log does not exist.');
+  return snapshot;
 }

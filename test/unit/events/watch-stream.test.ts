@@ -67,6 +67,7 @@ async function listening(log: EventLog<Item>, onEvent: (event: WatchEvent<Item>)
 const openedBy = (log: EventLog<Item>, open: EventLog<Item>['open']): EventLog<Item> => ({
   write: (write, options) => log.write(write, options),
   snapshot: () => log.snapshot(),
+  markUnattended: (on) => log.markUnattended(on),
   watch: (listener) => log.watch(listener),
   open,
   [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
@@ -131,14 +132,22 @@ describe('a watch stream', () => {
 
   it('tells again that the state may be out of date when its reader left before it was told', async () => {
     await using memory = createMemoryEventLog({ key });
-    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }, { kind: 'STALE' }] }, { observedAt: at });
+    await memory.write(
+      {
+        changes: [
+          { kind: 'CREATED', entity: item('a') },
+          { kind: 'STALE', subject: 'feed' },
+        ],
+      },
+      { observedAt: at },
+    );
     const first = await open(memory);
     const seen = (await first.next()).value;
     expect(seen).toMatchObject({ kind: 'SNAPSHOT', entity: item('a') });
     const resumed = await open(memory, { after: seen?.cursor });
     const told = [(await resumed.next()).value, (await resumed.next()).value, (await resumed.next()).value];
     expect(told).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT' }, { kind: 'STALE' }]);
-    await memory.write({ changes: [{ kind: 'RECOVERED' }] }, { observedAt: at });
+    await memory.write({ changes: [{ kind: 'RECOVERED', subject: 'feed' }] }, { observedAt: at });
     const after = told[2]?.cursor;
     expect((await (await open(memory, { after })).next()).value).toMatchObject({ kind: 'RECOVERED' });
   });

@@ -5,6 +5,7 @@ import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
 import { FeedState, type Reading } from '../../../src/poller/feed-state.ts';
 import { type FeedNote, FeedView } from '../../../src/poller/feed-view.ts';
+import { snapshotOf } from '../../support/open-log.ts';
 import { exportJob, turn } from './fake-platform.ts';
 
 const at = new Date('2030-01-01T00:00:00Z');
@@ -38,6 +39,7 @@ function fakeLog() {
       return cursor;
     },
     snapshot: () => memory.snapshot(),
+    markUnattended: (on) => memory.markUnattended(on),
     open: (start) => memory.open(start),
     watch: (listener) => memory.watch(listener),
     [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
@@ -95,9 +97,9 @@ describe('FeedState', () => {
   it('takes in silently what is not new, and lets go silently of what is forgotten', async () => {
     const { state, view, log, appended } = fakeLog();
     await state.apply(reading([exportJob('a', 1)], { hasAppeared: () => false }), options);
-    expect((await log.snapshot()).entities.map(({ id }) => id)).toEqual(['a']);
+    expect((await snapshotOf(log)).entities.map(({ id }) => id)).toEqual(['a']);
     await state.apply(reading([], { forgotten: ['a'] }), options);
-    expect((await log.snapshot()).entities).toEqual([]);
+    expect((await snapshotOf(log)).entities).toEqual([]);
     expect((await view.load()).known.size).toBe(0);
     expect(appended).toEqual([]);
   });
@@ -127,14 +129,14 @@ describe('FeedState', () => {
     const next = stateOf(log).state;
     await next.apply(reading([exportJob('a', 1, 'FAILED')]), options);
     const { start } = await log.open({ onGrowth: () => undefined });
-    expect(start).toMatchObject({ snapshot: { stale: false, entities: [{ status: 'FAILED' }] } });
+    expect(start).toMatchObject({ snapshot: { stale: new Set(), entities: [{ status: 'FAILED' }] } });
   });
 
   it('leaves a note of each round in the log, in the same step, and none of what was found by name', async () => {
     const { state, log } = fakeLog();
     await state.apply(reading([exportJob('a', 1, 'NEW')]), options);
     await state.apply(reading([exportJob('b', 2, 'NEW')]), byName);
-    expect(await log.snapshot()).toMatchObject({ note: round, entities: [{ id: 'a' }, { id: 'b' }] });
+    expect(await snapshotOf(log)).toMatchObject({ note: round, entities: [{ id: 'a' }, { id: 'b' }] });
   });
 
   it('writes nothing once another one writes under a later lease', async () => {
@@ -143,7 +145,7 @@ describe('FeedState', () => {
     await stateOf(log).state.apply(reading([exportJob('b', 2, 'NEW')]), { at, term: 2 });
     await expect(state.apply(reading([exportJob('a', 1, 'FAILED')]), options)).rejects.toBeInstanceOf(LogFencedError);
     await expect(state.stale(byName)).rejects.toBeInstanceOf(LogFencedError);
-    expect(await log.snapshot()).toMatchObject({ stale: false, entities: [{ status: 'NEW' }, { status: 'NEW' }] });
+    expect(await snapshotOf(log)).toMatchObject({ stale: new Set(), entities: [{ status: 'NEW' }, { status: 'NEW' }] });
     expect(appended).toHaveLength(2);
   });
 

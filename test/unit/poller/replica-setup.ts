@@ -100,6 +100,7 @@ function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
   return {
     write: (write, options) => log.write(write, options),
     snapshot: () => log.snapshot(),
+    markUnattended: (on) => log.markUnattended(on),
     watch: (listener) => log.watch(listener),
     open: async ({ after, onGrowth }): Promise<LogReader<ExportJob>> => {
       const { start, tail } = await log.open({ after, onGrowth });

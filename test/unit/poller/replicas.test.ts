@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ForbiddenError, NotFoundError, PlatformError } from '../../../src/errors.ts';
 import type { PollMetrics } from '../../../src/poller/poll-metrics.ts';
+import { snapshotOf } from '../../support/open-log.ts';
 import { exportJob, settle } from './fake-platform.ts';
 import { ReplicaSetup } from './replica-setup.ts';
 
@@ -119,7 +120,7 @@ describe('a replica that does not poll', () => {
     setup.platform.put(exportJob('young', 1_000));
     await setup.nextRound();
     setup.platform.delete('old');
-    const known = async () => (await setup.log.snapshot()).entities.map(({ id }) => id);
+    const known = async () => (await snapshotOf(setup.log)).entities.map(({ id }) => id);
     expect(await known()).toContain('old');
     await expect(other.subscribe({ ids: ['old'] })).rejects.toBeInstanceOf(NotFoundError);
     expect(await known()).not.toContain('old');
