@@ -45,7 +45,7 @@ export interface GatewayContext {
   /** Reads. They are given up when the caller leaves. */
   readonly loaders: Loaders;
   readonly watch: Watches;
-  readonly clock: Pick<Clock, 'now' | 'deadline'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
   /** See IdempotencyRecords. Tenant and signal are those of the operation. */
   once(request: Omit<IdempotentCreate, 'tenant' | 'signal'>, create: Create): Promise<IdempotencyOutcome>;
   /** URL at which the caller reaches the gateway, without a trailing slash. Links begin with it. */

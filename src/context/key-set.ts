@@ -54,9 +54,9 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
   let reading: Promise<void> | null = null;
   let failing = false;
 
-  const ageMs = () => (keys === null ? Number.POSITIVE_INFINITY : clock.now().getTime() - keys.readAtMs);
+  const ageMs = () => (keys === null ? Number.POSITIVE_INFINITY : clock.monotonicMs() - keys.readAtMs);
   /** The rest of the pause after the last reading, in milliseconds; 0 or less when it is over. */
-  const pauseMs = () => triedAtMs + (ageMs() < maxStaleMs ? cooldownMs : cooldownWithoutKeysMs) - clock.now().getTime();
+  const pauseMs = () => triedAtMs + (ageMs() < maxStaleMs ? cooldownMs : cooldownWithoutKeysMs) - clock.monotonicMs();
   const unreadable = () =>
     new UpstreamUnreachableError({
       message: 'The keys that tokens are checked with cannot be read.',
@@ -65,7 +65,7 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
 
   const read = async (): Promise<void> => {
     using deadline = clock.deadline(readTimeoutMs);
-    triedAtMs = clock.now().getTime();
+    triedAtMs = clock.monotonicMs();
     try {
       const found = await readJson(url, deadline.signal);
       // jose checks the form of the set, and throws JWKSInvalid.

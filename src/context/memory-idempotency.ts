@@ -41,7 +41,7 @@ export type MemoryIdempotencyStore = IdempotencyStore & {
 export function createMemoryIdempotencyStore({
   clock,
 }: {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }): MemoryIdempotencyStore {
   const tenants = new Map<string, TenantRecords>();
   let size = 0;
@@ -119,7 +119,7 @@ export function createMemoryIdempotencyStore({
 
   return {
     claim: async ({ tenant: { org, sandbox }, operation, key }, inputDigest) => {
-      const nowMs = clock.now().getTime();
+      const nowMs = clock.monotonicMs();
       const tenant = tenantKey({ org, sandbox });
       const recordKey = JSON.stringify([operation, digest(key)]);
       if (nowMs >= sweepAtMs) {

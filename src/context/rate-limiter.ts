@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Caller } from '../upstream/platform-api.ts';
 
 export interface RateLimiterOptions {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   /** Sustained rate per principal; 0 for no limit. */
   readonly perSecond: number;
   /** Operations that a principal may make at once after a pause. */
@@ -41,7 +41,7 @@ export function createRateLimiter({ clock, perSecond, burst, isAccepted }: RateL
     take: (caller) => {
       if (perSecond === 0) return;
       const { principal } = caller;
-      const nowMs = clock.now().getTime();
+      const nowMs = clock.monotonicMs();
       const fullAt = Math.max(nowMs, accepted.get(principal) ?? others.get(principal) ?? nowMs);
       const waitMs = fullAt - nowMs - (burst - 1) * intervalMs;
       accepted.delete(principal);

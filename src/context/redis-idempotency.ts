@@ -15,7 +15,7 @@ import {
 
 export interface RedisIdempotencyOptions {
   readonly redis: Pick<Redis, 'send'>;
-  readonly clock: Pick<Clock, 'sleep' | 'now'>;
+  readonly clock: Pick<Clock, 'sleep' | 'monotonicMs'>;
   readonly logger: Pick<Logger, 'warn'>;
   /** Aborts when the gateway ends. Outcomes that Redis has missed are then no longer repeated. */
   readonly lifetime: AbortSignal;
@@ -170,8 +170,8 @@ class RedisClaim implements Claim {
   /** Never rejects. */
   async #endLater(outcome: CreateEnd): Promise<void> {
     const { clock, logger, lifetime } = this.#options;
-    const giveUpAtMs = clock.now().getTime() + endPatienceMs;
-    while (clock.now().getTime() < giveUpAtMs) {
+    const giveUpAtMs = clock.monotonicMs() + endPatienceMs;
+    while (clock.monotonicMs() < giveUpAtMs) {
       try {
         await clock.sleep(endPauseMs, lifetime);
       } catch {

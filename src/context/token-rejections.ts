@@ -34,13 +34,13 @@ export function createTokenRejections({
   clock,
   logger,
 }: {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly logger: Pick<Logger, 'warn'>;
 }): TokenRejections {
   const counts = new Map<TokenRejection, { readonly loggedAtMs: number; readonly unlogged: number }>();
   return {
     add: (reason) => {
-      const nowMs = clock.now().getTime();
+      const nowMs = clock.monotonicMs();
       const { loggedAtMs, unlogged } = counts.get(reason) ?? { loggedAtMs: Number.NEGATIVE_INFINITY, unlogged: 0 };
       const count = unlogged + 1;
       if (nowMs - loggedAtMs < logIntervalMs) {

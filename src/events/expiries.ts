@@ -8,19 +8,28 @@ export interface Expirable {
 
 interface Moment {
   readonly views: Set<Expirable>;
+  /** End of the rest of the token's life as it was when the first view was added, in monotonic milliseconds. */
+  readonly dueMs: number;
   deadline: Deadline;
 }
 
+/** Longest time in which a wall clock that was set forward goes unnoticed, in milliseconds. */
+const checkMs = 60_000;
+
 /**
- * Ends live views when the token runs out by which they may be seen: a right that has ended shows nothing more. All that
- * end at the same moment share one timer (tokens run out at whole seconds), and none is left when there are none.
+ * Ends live views when the token runs out by which they may be seen. All views that end at the same moment share one timer
+ * (tokens run out at whole seconds). No timer is left when there are no views.
+ *
+ * A token names a moment of the wall clock, which can be set at any time. A clock that is set back does not prolong a
+ * view, because the rest of the token's life is measured in monotonic time from the beginning of the view. A clock that
+ * is set forward ends the view within a minute.
  */
 export class Expiries {
-  readonly #clock: Pick<Clock, 'now' | 'deadline'>;
-  /** By time, in milliseconds. */
+  readonly #clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
+  /** By time, in milliseconds since 1970. */
   readonly #moments = new Map<number, Moment>();
 
-  constructor(clock: Pick<Clock, 'now' | 'deadline'>) {
+  constructor(clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>) {
     this.#clock = clock;
   }
 
@@ -28,9 +37,17 @@ export class Expiries {
   add(view: Expirable, at: Date): void {
     const atMs = at.getTime();
     const known = this.#moments.get(atMs);
-    if (known !== undefined) known.views.add(view);
-    else if (this.#leftMs(atMs) <= 0) view.fail(expired());
-    else this.#moments.set(atMs, { views: new Set([view]), deadline: this.#wait(atMs) });
+    if (known !== undefined) {
+      known.views.add(view);
+      return;
+    }
+    const leftMs = atMs - this.#clock.now().getTime();
+    if (leftMs <= 0) {
+      view.fail(expired());
+      return;
+    }
+    const dueMs = this.#clock.monotonicMs() + leftMs;
+    this.#moments.set(atMs, { views: new Set([view]), dueMs, deadline: this.#wait(atMs, leftMs) });
   }
 
   delete(view: Expirable, at: Date): void {
@@ -43,26 +60,22 @@ export class Expiries {
     this.#moments.delete(atMs);
   }
 
-  #wait(atMs: number): Deadline {
-    const deadline = this.#clock.deadline(this.#leftMs(atMs));
-    deadline.signal.addEventListener('abort', () => this.#passed(atMs), { once: true });
+  #wait(atMs: number, leftMs: number): Deadline {
+    const deadline = this.#clock.deadline(Math.min(leftMs, checkMs));
+    deadline.signal.addEventListener('abort', () => this.#check(atMs), { once: true });
     return deadline;
   }
 
-  #passed(atMs: number): void {
+  #check(atMs: number): void {
     const moment = this.#moments.get(atMs);
     if (moment === undefined) return;
-    // A timer cannot count further than some weeks.
-    if (this.#leftMs(atMs) > 0) {
-      moment.deadline = this.#wait(atMs);
+    const leftMs = moment.dueMs - this.#clock.monotonicMs();
+    if (leftMs > 0 && this.#clock.now().getTime() < atMs) {
+      moment.deadline = this.#wait(atMs, leftMs);
       return;
     }
     this.#moments.delete(atMs);
     for (const view of moment.views) view.fail(expired());
-  }
-
-  #leftMs(atMs: number): number {
-    return atMs - this.#clock.now().getTime();
   }
 }
 

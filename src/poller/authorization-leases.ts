@@ -4,7 +4,7 @@ import { untilAborted } from '../runtime/until-aborted.ts';
 import { isRefusal, type Refusal } from './refusal.ts';
 
 export interface AuthorizationLeasesOptions {
-  readonly clock: Pick<Clock, 'now' | 'sleep'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
   /** How long a proof holds, in milliseconds: it is made again before that time has passed. @default 300_000 // 5 minutes */
   readonly leaseMs?: number;
   /** Chance, from 0 to below 1. @default Math.random */
@@ -235,7 +235,7 @@ export class AuthorizationLeases {
   }
 
   #nowMs(): number {
-    return this.#clock.now().getTime();
+    return this.#clock.monotonicMs();
   }
 }
 

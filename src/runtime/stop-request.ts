@@ -19,12 +19,12 @@ const repeatedInterruptMs = 200;
  * Listens for SIGTERM and SIGINT. The first one aborts `signal`, so that the process can end in order. The second one ends
  * the process at once, as both signals do by default.
  */
-export function listenForStop(clock: Pick<Clock, 'now'>): StopRequest {
+export function listenForStop(clock: Pick<Clock, 'monotonicMs'>): StopRequest {
   const controller = new AbortController();
   const { promise: arrived, resolve } = withResolver();
   let firstAtMs: number | null = null;
   const onSignal = (name: StopSignal) => {
-    const nowMs = clock.now().getTime();
+    const nowMs = clock.monotonicMs();
     if (firstAtMs === null) {
       firstAtMs = nowMs;
       controller.abort(new Error(`The process received ${name}.`));

@@ -6,7 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { Counts } from '../runtime/counts.ts';
 
 export interface DownloadLimitsOptions {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   /** Downloads at the same time, of all tenants together. */
   readonly total: number;
   /** Downloads at the same time by one link. Clients that read ranges in parallel need several. @default 16 */

@@ -58,7 +58,7 @@ export class ExecutionGroup {
 
   /** What the group is told of an event, with its errors masked. */
   resultOf(event: unknown): ExecutionResult | PendingResult {
-    const executedAtMs = this.#options.context.clock.now().getTime();
+    const executedAtMs = this.#options.context.clock.monotonicMs();
     this.#forgetBefore(executedAtMs - maxResultAgeMs);
     const known = this.#results.get(event);
     if (known !== undefined) return known.result;

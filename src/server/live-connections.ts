@@ -78,7 +78,7 @@ export function createLiveConnections({
     },
     drain: async (windowMs) => {
       draining = true;
-      const startedAtMs = clock.now().getTime();
+      const startedAtMs = clock.monotonicMs();
       const leaving = [...connections]
         .map((connection) => ({ connection, place: random() }))
         .toSorted((left, right) => left.place - right.place);
@@ -87,7 +87,7 @@ export function createLiveConnections({
       for (let wave = 0; wave < waves; wave += 1) {
         // Each wave but the first comes at some moment of its share of the window.
         const dueMs = wave === 0 ? 0 : (wave - random()) * waveMs;
-        const waitMs = startedAtMs + dueMs - clock.now().getTime();
+        const waitMs = startedAtMs + dueMs - clock.monotonicMs();
         if (waitMs > 0) await clock.sleep(waitMs);
         for (const { connection } of leaving.slice(wave * perWave, (wave + 1) * perWave)) sendAway(connection);
       }

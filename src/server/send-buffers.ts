@@ -32,7 +32,7 @@ export interface SendBuffers extends Disposable {
 }
 
 export interface SendBuffersOptions {
-  readonly clock: Pick<Clock, 'now' | 'deadline'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'deadline'>;
   readonly logger: Pick<Logger, 'info'>;
 }
 
@@ -89,7 +89,7 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
     const { waitingBytes, progress } = entry.buffer;
     setBytes(entry, waitingBytes);
     if (waitingBytes === 0) entry.stalledSinceMs = null;
-    else if (entry.stalledSinceMs === null || progress !== entry.progress) entry.stalledSinceMs = clock.now().getTime();
+    else if (entry.stalledSinceMs === null || progress !== entry.progress) entry.stalledSinceMs = clock.monotonicMs();
     entry.progress = progress;
   };
   const join = (entry: Entry, principal: string) => {
@@ -117,7 +117,7 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
     if (group.bytes <= group.maxBytes) return;
     for (const entry of group.entries) measure(entry);
     if (group.bytes <= group.maxBytes) return;
-    const readingSinceMs = clock.now().getTime() - readingMs;
+    const readingSinceMs = clock.monotonicMs() - readingMs;
     const waiting = [...group.entries]
       .filter(({ bytes }) => bytes > 0)
       .toSorted((left, right) => (left.stalledSinceMs ?? 0) - (right.stalledSinceMs ?? 0) || right.bytes - left.bytes);
@@ -135,7 +135,7 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
   };
   const look = () => {
     rest();
-    const nowMs = clock.now().getTime();
+    const nowMs = clock.monotonicMs();
     for (const entry of all.entries) {
       measure(entry);
       if (entry.stalledSinceMs === null || nowMs - entry.stalledSinceMs < stalledMs) continue;

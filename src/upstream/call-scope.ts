@@ -49,5 +49,5 @@ export const withDeadline =
   async (request) => {
     const timeoutMs = Math.min(request.timeoutMs ?? longestMs, longestMs);
     using scope = openCallScope(clock, timeoutMs, request.service, request.signal);
-    return await next({ ...request, signal: scope.signal, endsAtMs: clock.now().getTime() + timeoutMs });
+    return await next({ ...request, signal: scope.signal, endsAtMs: clock.monotonicMs() + timeoutMs });
   };

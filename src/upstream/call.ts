@@ -51,7 +51,7 @@ export interface UpstreamRequest extends PlatformRequest {
   readonly hastened?: AbortSignal;
   /** Ends this call. Its reason is thrown as it is; it is an UpstreamTimeoutError when the deadline has passed. */
   readonly signal: AbortSignal;
-  /** When the deadline passes, in milliseconds since 1970. Set by the layer that keeps it. */
+  /** When the deadline passes, in monotonic milliseconds. Set by the layer that keeps it. */
   readonly endsAtMs?: number;
   /** Ends what outlives the call: a body that is still being read. */
   readonly lifetime: AbortSignal;

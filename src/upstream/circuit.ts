@@ -53,7 +53,7 @@ export function withCircuit({
       if (reason === 'evict') circuit.close();
     },
   });
-  const nowMs = () => clock.now().getTime();
+  const nowMs = () => clock.monotonicMs();
 
   const healthOf = (service: Service): ServiceHealth => {
     const found = services.get(service) ?? new ServiceHealth();

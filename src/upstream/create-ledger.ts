@@ -74,7 +74,7 @@ export function createLedger(clock: Clock): CreateLedger {
   const tenancies = new Map<string, Tenancy>();
   let size = 0;
   let sweepAtMs = 0;
-  const nowMs = () => clock.now().getTime();
+  const nowMs = () => clock.monotonicMs();
 
   const remove = (tenancy: Tenancy, group: string, entry: Entry): void => {
     const entries = tenancy.groups.get(group);

@@ -15,14 +15,14 @@ export function createCredentialReport({
   clock,
   logger,
 }: {
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly logger: Pick<Logger, 'error'>;
 }): CredentialReport {
   let nextAtMs = Number.NEGATIVE_INFINITY;
   let failures = 0;
   return (error) => {
     failures += 1;
-    const nowMs = clock.now().getTime();
+    const nowMs = clock.monotonicMs();
     if (nowMs < nextAtMs) return;
     nextAtMs = nowMs + intervalMs;
     logger.error({ err: error, failures }, 'the platform credential of the gateway does not work');

@@ -32,9 +32,9 @@ export async function openDownload(
   const { service, method, signal, lifetime } = request;
   const headers = requestHeaders(request);
   const requestId = headers['x-request-id'];
-  const startedAt = clock.now().getTime();
+  const startedAtMs = clock.monotonicMs();
   const ended = (status: number | null) =>
-    metrics.callEnded({ service, method, status, seconds: (clock.now().getTime() - startedAt) / 1000 });
+    metrics.callEnded({ service, method, status, seconds: (clock.monotonicMs() - startedAtMs) / 1000 });
 
   const controller = new AbortController();
   const giveUp = () => controller.abort(signal.reason);

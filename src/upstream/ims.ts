@@ -59,7 +59,7 @@ export function createClientCredential(options: ClientCredentialOptions): Client
   const requestToken = async (): Promise<Token> => {
     using callScope = openCallScope(clock, timeoutMs, 'ims', keeper.closing);
     const request = tokenRequest({ clientId, clientSecret, scope });
-    const askedAtMs = clock.now().getTime();
+    const askedAtMs = clock.monotonicMs();
     const answer = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: callScope.signal });
     const decoded = decodeToken(answer.json);
     if (decoded === null || !isHeaderValue(decoded.accessToken)) {

@@ -47,7 +47,7 @@ export const withRetry =
         if (reason === null || attempt >= maxAttempts) throw failure;
         const waitMs = pauseMs(attempt, error, random());
         const endsAtMs = request.endsAtMs ?? Number.POSITIVE_INFINITY;
-        if (clock.now().getTime() + waitMs + leastAttemptMs > endsAtMs) throw failure;
+        if (clock.monotonicMs() + waitMs + leastAttemptMs > endsAtMs) throw failure;
         metrics.retried({ service: request.service, reason });
         await clock.sleep(waitMs, request.signal);
       }

@@ -26,8 +26,9 @@ export async function sendOnce(
   const headers = requestHeaders(request);
   const sentRequestId = headers['x-request-id'];
   const requestedAt = clock.now();
+  const startedAtMs = clock.monotonicMs();
   const ended = (status: number | null) =>
-    metrics.callEnded({ service, method, status, seconds: (clock.now().getTime() - requestedAt.getTime()) / 1000 });
+    metrics.callEnded({ service, method, status, seconds: (clock.monotonicMs() - startedAtMs) / 1000 });
 
   let answer: ExchangeAnswer;
   try {

@@ -32,7 +32,7 @@ export function createTenantBudgets(options: TenantBudgetOptions) {
       const found = budgets.get(key);
       if (found !== undefined) return found;
       if (budgets.size >= sweepAt) {
-        for (const [other, budget] of budgets) if (budget.isUnused(clock.now().getTime())) budgets.delete(other);
+        for (const [other, budget] of budgets) if (budget.isUnused(clock.monotonicMs())) budgets.delete(other);
         // A look only after they have doubled keeps its cost small, however many there are.
         sweepAt = Math.max(firstSweepAt, budgets.size * 2);
       }
@@ -69,7 +69,7 @@ export class TenantBudget {
   constructor(options: TenantBudgetOptions, lender: TenantBudget | null) {
     this.#options = options;
     this.#lender = lender;
-    this.#bucket = new TokenBucket(options, options.clock.now().getTime());
+    this.#bucket = new TokenBucket(options, options.clock.monotonicMs());
   }
 
   isUnused(nowMs: number): boolean {
@@ -213,6 +213,6 @@ export class TenantBudget {
   }
 
   #nowMs(): number {
-    return this.#options.clock.now().getTime();
+    return this.#options.clock.monotonicMs();
   }
 }

@@ -16,8 +16,7 @@ export interface BucketOptions {
 
 /**
  * The arithmetic of a token bucket that yields to refusals: `halve` halves its rate, which then grows back linearly. What
- * it holds at most shrinks and grows with the rate. All times are milliseconds of one clock; one that runs backwards
- * stands still here.
+ * it holds at most shrinks and grows with the rate. All times are monotonic milliseconds.
  */
 export class TokenBucket {
   readonly #options: BucketOptions;

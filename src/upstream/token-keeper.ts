@@ -2,7 +2,10 @@ import { GatewayError, ShuttingDownError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 
-/** An access token of the gateway. Times are milliseconds since 1970. */
+/**
+ * An access token of the gateway. Times are monotonic milliseconds: the token service names a lifetime, not a moment. A
+ * token that expired while the machine was suspended is replaced when the platform rejects it.
+ */
 export interface Token {
   /** The whole header value. */
   readonly authorization: string;
@@ -183,7 +186,7 @@ export class TokenKeeper {
   }
 
   #nowMs(): number {
-    return this.#options.clock.now().getTime();
+    return this.#options.clock.monotonicMs();
   }
 }
 

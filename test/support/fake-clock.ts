@@ -14,15 +14,15 @@ interface Timer {
  * for them and `tick` never runs towards one.
  */
 export class FakeClock implements Clock {
-  /** Monotonic. */
-  #now: number;
-  /** How far the wall clock has been set forward (positive) or back (negative). */
-  #wallOffset = 0;
+  /** Monotonic, from a moment after the start of a process, so that it is never taken for the time of the wall clock. */
+  #now = 1_000;
+  /** What the wall clock shows when the monotonic one shows 0. */
+  #wallOffset: number;
   readonly #timers = new Set<Timer>();
   readonly #waiters = new Set<{ readonly count: number; resolve(): void }>();
 
   constructor(start: string | number | Date = '2030-01-01T00:00:00.000Z') {
-    this.#now = new Date(start).getTime();
+    this.#wallOffset = new Date(start).getTime() - this.#now;
   }
 
   now(): Date {

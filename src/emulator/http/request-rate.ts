@@ -18,7 +18,7 @@ export class RequestRate {
   /** Counts a request; false when it is one too many. */
   admits(): boolean {
     if (this.#perSecond === null) return true;
-    const now = this.#clock.now().getTime();
+    const now = this.#clock.monotonicMs();
     if (now - this.#windowStart >= windowMs) {
       this.#windowStart = now;
       this.#requests = 0;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Expiries } from '../../../src/events/expiries.ts';
-import type { Clock } from '../../../src/runtime/clock.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const inMs = (clock: FakeClock, ms: number) => new Date(clock.now().getTime() + ms);
 
-function setUp(clock = new FakeClock(), timers: Pick<Clock, 'now' | 'deadline'> = clock) {
-  const expiries = new Expiries(timers);
+function setUp() {
+  const clock = new FakeClock();
+  const expiries = new Expiries(clock);
   const failed: [name: string, error: unknown][] = [];
   const view = (name: string) => ({ fail: (error: unknown) => failed.push([name, error]) });
   return { clock, expiries, failed, view };
@@ -50,15 +50,49 @@ describe('views that end with their tokens', () => {
     expect(failed).toEqual([]);
   });
 
-  it('do not end before, however far a timer can count', async () => {
-    const clock = new FakeClock();
-    const maxTimerMs = 1_000;
-    const { expiries, failed, view } = setUp(clock, {
-      now: () => clock.now(),
-      deadline: (ms) => clock.deadline(Math.min(ms, maxTimerMs)),
-    });
-    expiries.add(view('far'), inMs(clock, 2_500));
-    await clock.advanceBy(2_499);
+  it.each([-600_000, 600_000])('end after the life of the token, also if the clock is set by %d ms', async (stepMs) => {
+    const { clock, expiries, failed, view } = setUp();
+    const lifeMs = 1_000_000;
+    const at = inMs(clock, lifeMs);
+    expiries.add(view('first'), at);
+    await clock.advanceBy(10_000);
+    clock.setWallClock(stepMs);
+    expiries.add(view('second'), at);
+    // The time that the clock shows has come, or the life of the token has passed, whichever is first.
+    const leftMs = Math.min(lifeMs - 10_000, lifeMs - 10_000 - stepMs);
+    await clock.advanceBy(leftMs - 1);
+    expect(failed).toEqual([]);
+    await clock.advanceBy(60_000);
+    expect(failed.map(([name]) => name)).toEqual(['first', 'second']);
+    expect(clock.pending('deadline')).toBe(0);
+  });
+
+  it('end exactly after the life of the token when the clock was set back', async () => {
+    const { clock, expiries, failed, view } = setUp();
+    expiries.add(view('only'), inMs(clock, 1_000_000));
+    clock.setWallClock(-600_000);
+    await clock.advanceBy(999_999);
+    expect(failed).toEqual([]);
+    await clock.advanceBy(1);
+    expect(failed).toMatchObject([['only', { code: 'TOKEN_EXPIRED' }]]);
+  });
+
+  it('end within a minute when the clock is set beyond the end of the token', async () => {
+    const { clock, expiries, failed, view } = setUp();
+    expiries.add(view('only'), inMs(clock, 1_000_000));
+    await clock.advanceBy(30_000);
+    clock.setWallClock(1_000_000);
+    await clock.advanceBy(29_999);
+    expect(failed).toEqual([]);
+    await clock.advanceBy(1);
+    expect(failed).toMatchObject([['only', { code: 'TOKEN_EXPIRED' }]]);
+  });
+
+  it('do not end before, however far away the end is', async () => {
+    const { clock, expiries, failed, view } = setUp();
+    const lifeMs = 30 * 3_600_000;
+    expiries.add(view('far'), inMs(clock, lifeMs));
+    await clock.advanceBy(lifeMs - 1);
     expect(failed).toEqual([]);
     await clock.advanceBy(1);
     expect(failed).toMatchObject([['far', { code: 'TOKEN_EXPIRED' }]]);
