@@ -28,6 +28,7 @@ export const watchedGlobals: Readonly<Record<string, RegExp>> = {
   setInterval: /(?<![.\w])setInterval\b|\bglobalThis\s*\.\s*setInterval\b/,
   'AbortSignal.timeout': /\bAbortSignal\s*\.\s*timeout\b/,
   'performance.now': /\bperformance\s*\.\s*now\b/,
+  'milliseconds of the wall clock': /\.\s*now\(\)\s*\.\s*(?:getTime|valueOf)\b|\bNumber\([\w.#]*\.now\(\)\)/,
   'process.env': /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\s*\[|=\s*process\s*[;,)]/,
 };
 
