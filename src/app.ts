@@ -136,7 +136,10 @@ async function start(
   });
 
   const redis = config.redisUrl === null ? null : startRedis({ url: config.redisUrl, clock, logger: log });
-  if (redis !== null) lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
+  if (redis !== null) {
+    lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
+    metrics.watchRedis(() => redis.state);
+  }
   const pollMinMs = config.polling.minMs;
   const views = createLiveViews({
     upstream,
@@ -250,7 +253,11 @@ async function start(
       logger: log,
     }),
     metrics: metrics.render,
-    isReady: () => hasToken(),
+    unreadiness: () => {
+      if (!hasToken()) return 'no access token for the platform';
+      // Without Redis, queries continue. A Redis that rejects commands does not recover while nobody notices.
+      return redis?.state === 'rejecting' ? 'Redis rejects commands' : null;
+    },
     servesHost,
     servesPage: (request) => config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),
     cors,

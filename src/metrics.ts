@@ -11,6 +11,8 @@ export interface Metrics {
   readonly callbacks: CallbackMetrics;
   /** Reports numbers that another part keeps, as they are at the time of the request. */
   watch(kind: string, stats: () => WatchNumbers): void;
+  /** Reports whether Redis can be used, as it is at the time of the request. */
+  watchRedis(state: () => 'ready' | 'away' | 'rejecting'): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -172,6 +174,17 @@ export function createMetrics(): Metrics {
       sent: ({ outcome }) => callbacks.inc({ outcome }),
     },
     watch: (kind, stats) => void watches.set(kind, stats),
+    watchRedis: (state) => {
+      new Gauge({
+        name: 'aep_redis_unavailable',
+        help: '1 while Redis cannot be used: state "away" without a connection, "rejecting" when it replies that it cannot serve.',
+        labelNames: ['state'],
+        registers,
+        collect() {
+          for (const one of ['away', 'rejecting'] as const) this.set({ state: one }, state() === one ? 1 : 0);
+        },
+      });
+    },
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }

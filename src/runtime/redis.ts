@@ -1,47 +1,57 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createClient, ErrorReply, type RedisClientType } from '@redis/client';
+import { ErrorReply } from '@redis/client';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
+import { type RedisClient, RedisConnection } from './redis-connection.ts';
+import { type RedisSubscriber, RedisSubscriptions } from './redis-subscriptions.ts';
 import { untilAborted } from './until-aborted.ts';
 
+export type { RedisClient } from './redis-connection.ts';
+export type { RedisSubscriber } from './redis-subscriptions.ts';
+
 export interface RedisOptions {
-  /** `redis://` or `rediss://`. May hold a password, so it is in no log and no error. */
+  /** `redis://` or `rediss://`. It may contain a password, so that no log and no error contains it. */
   readonly url: string;
-  readonly clock: Pick<Clock, 'deadline'>;
+  readonly clock: Pick<Clock, 'deadline' | 'sleep' | 'monotonicMs'>;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
   /** Chance, between 0 and 1. @default Math.random */
   readonly random?: () => number;
 }
 
-export type RedisClient = RedisClientType;
+/** What a replica knows about its Redis. */
+export type RedisState =
+  | 'ready'
+  /** A connection is being made. */
+  | 'away'
+  /** Redis is reachable and cannot serve: it is full, a replica of another server, or denies permission. */
+  | 'rejecting';
 
-/** One connection, which comes back by itself for as long as it is not closed. */
-export interface RedisConnection {
-  readonly client: RedisClient;
-  /** Resolves when it is there. @throws the reason of the signal */
-  ready(signal: AbortSignal): Promise<void>;
-}
-
-/** A Redis server as the gateway uses it: one connection for commands, and one for calls that block. */
+/**
+ * One Redis server, over one connection for commands and one for subscriptions. Redis Cluster is not supported: scripts
+ * use keys of any slot.
+ */
 export interface Redis extends AsyncDisposable {
   /** For calls that wait on the server. Commands must not queue behind them. */
-  readonly blocking: RedisConnection;
+  readonly blocking: Pick<RedisConnection, 'client' | 'ready'>;
+  /** It returns to `ready` by itself. */
+  readonly state: RedisState;
   /**
-   * Sends commands. They fail at once while Redis is away: nothing is kept to be sent later.
-   * @throws {RedisUnavailableError} no answer came, or one that says that Redis cannot serve now. What was sent may have
-   *   been carried out all the same.
+   * Sends commands. They fail at once while Redis is away: none is kept for later.
+   * @throws {RedisUnavailableError} no reply arrived, or one that says that Redis cannot serve now. The commands may have
+   *   been executed.
    * @throws {ErrorReply} the command itself was wrong
    */
   send<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply>;
+  /** Subscribes to a channel until the result is disposed of. */
+  subscribe(channel: string, subscriber: RedisSubscriber): Disposable;
 }
 
-/** Thrown when Redis could not be asked, or did not answer in time. */
+/** Thrown when Redis cannot be reached, does not reply in time, or cannot serve. */
 export class RedisUnavailableError extends Error {
   override readonly name = 'RedisUnavailableError';
 }
 
-/** A Lua program: one step for everybody else. */
+/** A Lua program. Redis runs it as one step. */
 export interface RedisScript {
   readonly source: string;
   readonly sha1: string;
@@ -68,97 +78,116 @@ export async function runScript(
   }
 }
 
-/** How long one answer may take, in milliseconds. Commands here take the server less than a few of them. */
-const answerTimeoutMs = 3_000;
-/** A connection that is silent for longer is given up, in milliseconds. It is asked for a sign of life more often. */
-const silenceTimeoutMs = 5_000;
-const pingIntervalMs = 2_000;
-const connectTimeoutMs = 3_000;
-/** Pauses between attempts to connect grow up to this, in milliseconds; each is a random part of it. */
-const maxReconnectPauseMs = 1_000;
-const minReconnectPauseMs = 20;
+/** How long one reply may take, in milliseconds. Commands here take the server less than a few of them. */
+const replyTimeoutMs = 3_000;
+/** Pause between two attempts to write while Redis rejects commands, in milliseconds. */
+const probePauseMs = 1_000;
+/** Redis is ready again when it accepts a write and has rejected nothing for this time, in milliseconds. */
+const calmMs = 3_000;
 
-/**
- * Connects in the background, and again whenever the connection is lost: it never gives up, and a gateway starts
- * without its Redis.
- */
+/** Replies to a wrong command. All others say that the server cannot serve. */
+const wrongCommand = /^(?:ERR|WRONGTYPE|NOSCRIPT)\b/;
+/** A missing permission inside a script has the code ERR: in Redis 7.2 and later with the first text. */
+const deniedInScript = /^ERR (?:ACL failure in script|The user executing the script can't)\b/;
+/** The server is a replica now: another one has become the master. */
+const demoted = /^(?:READONLY|MASTERDOWN)\b/;
+
+const saysUnavailable = ({ message }: ErrorReply): boolean =>
+  !wrongCommand.test(message) || deniedInScript.test(message);
+
+/** Needs what every script needs: memory, enough replicas, a writable disk, the role of a master, permissions. */
+const probe = redisScript("redis.call('SET', KEYS[1], '', 'PX', 1000)");
+const probeKey = 'aep:probe';
+
+/** Connects in the background. The gateway starts without its Redis, and connects again whenever it was lost. */
 export function startRedis(options: RedisOptions): Redis {
   return new RedisServer(options);
 }
 
 class RedisServer implements Redis {
+  readonly #options: RedisOptions;
+  readonly #commands: RedisConnection;
+  readonly #subscriptions: RedisSubscriptions;
   readonly blocking: RedisConnection;
-  readonly #commands: Connection;
-  readonly #blocking: Connection;
-  readonly #clock: RedisOptions['clock'];
+  readonly #closed = new AbortController();
+  /** Since Redis began to reject commands; null while it accepts them. */
+  #rejections: { lastMs: number; restarts: number } | null = null;
 
   constructor(options: RedisOptions) {
-    this.#clock = options.clock;
-    this.#commands = new Connection('commands', options);
-    this.#blocking = new Connection('blocking', options);
-    this.blocking = this.#blocking;
+    this.#options = options;
+    const connection = {
+      ...options,
+      random: options.random ?? Math.random,
+      onRejected: (error: unknown) => this.#noteRejection(error),
+    };
+    this.#commands = new RedisConnection({ ...connection, purpose: 'commands' });
+    this.#subscriptions = new RedisSubscriptions(connection);
+    this.blocking = new RedisConnection({ ...connection, purpose: 'blocking' });
+  }
+
+  get state(): RedisState {
+    if (this.#rejections !== null) return 'rejecting';
+    return this.#commands.isReady && this.#subscriptions.isReady ? 'ready' : 'away';
   }
 
   async send<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
-    using deadline = this.#clock.deadline(answerTimeoutMs);
+    using deadline = this.#options.clock.deadline(replyTimeoutMs);
     try {
       return await untilAborted(commands(this.#commands.client), deadline.signal);
     } catch (error) {
-      if (error instanceof ErrorReply && /^(?:ERR|WRONGTYPE|NOSCRIPT|NOPERM)\b/.test(error.message)) throw error;
-      throw new RedisUnavailableError('Redis did not answer.', { cause: error });
+      if (error instanceof ErrorReply) {
+        if (!saysUnavailable(error)) throw error;
+        this.#noteRejection(error);
+      }
+      throw new RedisUnavailableError('Redis is unavailable.', { cause: error });
     }
+  }
+
+  subscribe(channel: string, subscriber: RedisSubscriber): Disposable {
+    return this.#subscriptions.subscribe(channel, subscriber);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
     this.#commands.close();
-    this.#blocking.close();
-  }
-}
-
-class Connection implements RedisConnection {
-  readonly client: RedisClient;
-  #away = false;
-  #closed = false;
-
-  constructor(purpose: string, { url, logger, random = Math.random }: RedisOptions) {
-    const client: RedisClient = createClient({
-      url,
-      disableOfflineQueue: true,
-      pingInterval: pingIntervalMs,
-      maintNotifications: 'disabled',
-      socket: {
-        connectTimeout: connectTimeoutMs,
-        socketTimeout: silenceTimeoutMs,
-        reconnectStrategy: (retries) =>
-          minReconnectPauseMs + random() * Math.min(maxReconnectPauseMs, minReconnectPauseMs * 2 ** retries),
-      },
-    });
-    client.on('error', (err: unknown) => {
-      if (this.#away) return;
-      this.#away = true;
-      logger.warn({ err, purpose }, 'Redis is away');
-    });
-    client.on('ready', () => {
-      // The client does not give up a connection that was being made when it was closed.
-      if (this.#closed) client.destroy();
-      this.#away = false;
-      logger.info({ purpose }, 'Redis is there');
-    });
-    // It rejects only when it is closed before it was there; every failed attempt comes as an event.
-    client.connect().catch(() => undefined);
-    this.client = client;
+    this.#subscriptions.close();
+    this.blocking.close();
   }
 
-  async ready(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    while (!this.client.isReady) {
-      // It also ends with the error of an attempt in vain, after which the client makes the next one.
-      await once(this.client, 'ready', { signal }).catch(() => signal.throwIfAborted());
+  #noteRejection(error: unknown): void {
+    const { clock, logger } = this.#options;
+    const lastMs = clock.monotonicMs();
+    if (this.#rejections === null) {
+      logger.warn({ err: error }, 'Redis rejects commands');
+      this.#rejections = { lastMs, restarts: 0 };
+      void this.#awaitAcceptance();
     }
+    this.#rejections.lastMs = lastMs;
+    // The connections stay open when a server is demoted. Its address may lead to the new master.
+    if (error instanceof ErrorReply && demoted.test(error.message)) this.#reconnect(error, this.#rejections);
   }
 
-  close(): void {
-    this.#closed = true;
-    this.client.destroy();
+  #reconnect(cause: unknown, rejections: { restarts: number }): void {
+    if (!this.#commands.isReady) return;
+    const restart = { cause, attempt: rejections.restarts };
+    rejections.restarts += 1;
+    this.#commands.restart(restart);
+    this.#subscriptions.restart(restart);
+    this.blocking.restart(restart);
+  }
+
+  async #awaitAcceptance(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const { signal } = this.#closed;
+    while (!signal.aborted && this.#rejections !== null) {
+      await clock.sleep(probePauseMs, signal).catch(() => undefined);
+      const isAccepted = await this.send((client) => runScript(client, probe, [probeKey], [])).then(
+        () => true,
+        () => false,
+      );
+      if (!isAccepted || clock.monotonicMs() - this.#rejections.lastMs < calmMs) continue;
+      this.#rejections = null;
+      logger.info({}, 'Redis accepts commands again');
+    }
   }
 }

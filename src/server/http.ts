@@ -23,8 +23,8 @@ export interface HttpServerOptions {
   readonly graphql: Handler;
   readonly files: Handler;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
-  /** False while operations cannot be served, although the process is alive. */
-  readonly isReady: () => boolean;
+  /** Why this replica cannot serve new requests, in a few words; null when it can. */
+  readonly unreadiness: () => string | null;
   readonly servesHost: ServesHost;
   /** Whether the page that made a browser send this GET may use the gateway. */
   readonly servesPage: (request: IncomingMessage) => boolean;
@@ -71,8 +71,19 @@ const leavingShare = 0.8;
 
 /** The HTTP server: it routes each path to its handler, and applies the rules of all paths. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { graphql, files, metrics, isReady, keepAliveTimeoutMs, servesHost, servesPage, cors, buffers, clock, logger } =
-    options;
+  const {
+    graphql,
+    files,
+    metrics,
+    unreadiness,
+    keepAliveTimeoutMs,
+    servesHost,
+    servesPage,
+    cors,
+    buffers,
+    clock,
+    logger,
+  } = options;
   const active = new Set<CountedResponse>();
   /** Connections, also those of WebSockets, with the responses that have not ended. */
   const sockets = new Map<Socket, Set<CountedResponse>>();
@@ -80,9 +91,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   let draining = false;
 
   const sendReadiness = (response: ServerResponse): void => {
-    if (draining) sendText(response, 503, 'shutting down');
-    else if (isReady()) sendText(response, 200, 'ready');
-    else sendText(response, 503, 'no access token for the platform');
+    const reason = draining ? 'shutting down' : unreadiness();
+    if (reason === null) sendText(response, 200, 'ready');
+    else sendText(response, 503, reason);
   };
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

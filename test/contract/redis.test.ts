@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { createRedisIdempotencyStore } from '../../src/context/redis-idempotency.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
-import { RedisUnavailableError, redisScript, runScript, startRedis } from '../../src/runtime/redis.ts';
-import {
-  createRedisStreamReader,
-  type StreamFollower,
-  type StreamRecord,
-} from '../../src/runtime/redis-stream-reader.ts';
+import { type Redis, RedisUnavailableError, redisScript, runScript, startRedis } from '../../src/runtime/redis.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { startMovableAddress } from '../support/movable-address.ts';
 import { describeWithRedis } from '../support/redis.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
+import { tenantOf } from '../support/tenants.ts';
 
 describeWithRedis('a connection to Redis', () => {
   let server: RedisUnderTest;
@@ -48,7 +47,8 @@ describeWithRedis('a connection to Redis', () => {
     const attempts = async (count: number) => {
       const before = connection.logs.length;
       let errors = 0;
-      connection.redis.blocking.client.on('error', () => (errors += 1));
+      const noteError = () => (errors += 1);
+      await connection.redis.send(async (client) => client.on('error', noteError));
       await eventually(() => expect(errors).toBeGreaterThan(count));
       return connection.logs.length - before;
     };
@@ -57,7 +57,7 @@ describeWithRedis('a connection to Redis', () => {
     await server.start();
     const away = '{"msg":"Redis is away"}';
     const there = '{"msg":"Redis is there"}';
-    await eventually(() => expect(connection.messages().toSorted()).toEqual([away, away, there, there]));
+    await eventually(() => expect(connection.messages().toSorted()).toEqual([away, away, away, there, there, there]));
   });
 
   it('gives up on a server that does not answer', async () => {
@@ -97,57 +97,221 @@ describeWithRedis('a connection to Redis', () => {
     expect(await run()).toEqual(['a', 'b']);
   });
 
-  /** Takes everything from the beginning of a stream. */
-  function collector() {
-    const taken: StreamRecord[] = [];
-    const connections: string[] = [];
-    const follower: StreamFollower = {
-      position: () => taken.at(-1)?.id ?? '0-0',
-      take: (records) => void taken.push(...records),
-      connected: () => void connections.push('made'),
-      disconnected: () => void connections.push('lost'),
-    };
-    return { taken, connections, follower };
+  const command = (redis: Redis, ...words: readonly string[]) => redis.send((client) => client.sendCommand([...words]));
+
+  /** Connections of a test itself, with the clock of the machine, to change what the server does. */
+  function connectAdmin(url = server.url) {
+    return startRedis({ url, clock: systemClock, logger: createLogger({ destination: { write: () => undefined } }) });
   }
 
-  it('reads many streams with one waiting call, and notices a new one at once', async () => {
+  const write = (redis: Redis) =>
+    redis.send((client) => runScript(client, redisScript("return redis.call('SET', KEYS[1], ARGV[1])"), ['a'], ['b']));
+
+  interface Rejection {
+    readonly name: string;
+    readonly begin: (admin: Redis) => Promise<unknown>;
+    readonly end: (admin: Redis) => Promise<unknown>;
+    readonly reply: string;
+  }
+  const denied: Pick<Rejection, 'end'> = { end: (admin) => command(admin, 'ACL', 'SETUSER', 'default', '+@all') };
+  const rejections: readonly Rejection[] = [
+    {
+      name: 'is full',
+      begin: (admin) => command(admin, 'CONFIG', 'SET', 'maxmemory', '1'),
+      end: (admin) => command(admin, 'CONFIG', 'SET', 'maxmemory', '0'),
+      reply: 'OOM command not allowed',
+    },
+    {
+      name: 'has too few replicas',
+      begin: (admin) => command(admin, 'CONFIG', 'SET', 'min-replicas-to-write', '1'),
+      end: (admin) => command(admin, 'CONFIG', 'SET', 'min-replicas-to-write', '0'),
+      reply: 'NOREPLICAS',
+    },
+    {
+      name: 'permits no scripts',
+      begin: (admin) => command(admin, 'ACL', 'SETUSER', 'default', '-@scripting'),
+      ...denied,
+      reply: 'NOPERM',
+    },
+    {
+      name: 'permits a script less than it needs',
+      begin: (admin) => command(admin, 'ACL', 'SETUSER', 'default', '-set'),
+      ...denied,
+      reply: "The user executing the script can't run this command",
+    },
+    {
+      name: 'runs a script without end',
+      begin: async (admin) => {
+        await command(admin, 'CONFIG', 'SET', 'busy-reply-threshold', '1');
+        admin.send((client) => client.eval('while true do end')).catch(() => undefined);
+      },
+      end: async (admin) => await command(admin, 'SCRIPT', 'KILL'),
+      reply: 'BUSY Redis is busy running a script',
+    },
+  ];
+
+  it.each(rejections)('is of no use while the server $name, says so once, and recovers', async (rejection) => {
     await using connection = connect();
-    const { redis } = connection;
-    await using reader = createRedisStreamReader(connection);
-    const [one, two, three] = [collector(), collector(), collector()];
-    using _one = reader.follow('one', one.follower);
-    await eventually(() => redis.send((client) => client.xAdd('one', '5-1', { a: 'b' })));
-    await eventually(() => expect(one.taken).toEqual([{ id: '5-1', fields: { a: 'b' } }]));
-    await redis.send((client) => client.xAdd('two', '10-0', { c: 'd' }));
-    // Now the call waits, and does not know of the second stream.
-    await eventually(async () =>
-      expect(await redis.send((client) => client.info('clients'))).toContain('blocked_clients:1'),
-    );
-    using _two = reader.follow('two', two.follower);
-    using _three = reader.follow('two', three.follower);
-    await eventually(() => expect([two.taken, three.taken].map((records) => records.length)).toEqual([1, 1]));
-    expect(await redis.send((client) => client.info('commandstats'))).toMatch(/cmdstat_client\|unblock:calls=\d+/);
-    await redis.send((client) => client.xAdd('two', '10-11', { e: 'f' }));
-    await eventually(() => expect(three.taken.map(({ id }) => id)).toEqual(['10-0', '10-11']));
-    // One that is behind gets what it lacks, and the others nothing twice.
-    const late = collector();
-    using _late = reader.follow('two', late.follower);
-    await eventually(() => expect(late.taken).toEqual(three.taken));
-    expect(two.taken).toEqual(three.taken);
-    expect(three.taken).toHaveLength(2);
+    const { redis, clock, logs } = connection;
+    await using admin = connectAdmin();
+    await using rescuer = connectAdmin();
+    for (const one of [redis, admin, rescuer]) await eventually(() => expect(one.state).toBe('ready'));
+    await rejection.begin(admin);
+    await eventually(() => expect(write(redis)).rejects.toBeInstanceOf(RedisUnavailableError));
+    await expect(write(redis)).rejects.toBeInstanceOf(RedisUnavailableError);
+    expect(redis.state).toBe('rejecting');
+    await clock.advanceBy(20_000);
+    expect(redis.state).toBe('rejecting');
+    await rejection.end(rescuer);
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      expect(redis.state).toBe('ready');
+    });
+    await write(redis);
+    expect(logs.filter((line) => line.includes('Redis rejects commands'))).toHaveLength(1);
+    expect(logs.find((line) => line.includes('Redis rejects commands'))).toContain(rejection.reply);
+    expect(logs.filter((line) => line.includes('Redis accepts commands again'))).toHaveLength(1);
   });
 
-  it('goes on reading after the connection was lost, where each follower was', async () => {
+  it('is ready again only when nothing was rejected for some seconds, although the server accepts other writes', async () => {
+    await using connection = connect();
+    const { redis, clock, logs } = connection;
+    await using admin = connectAdmin();
+    for (const one of [redis, admin]) await eventually(() => expect(one.state).toBe('ready'));
+    await command(admin, 'ACL', 'SETUSER', 'default', '-publish');
+    for (let second = 0; second < 10; second += 1) {
+      await expect(redis.send((client) => client.publish('a', 'b'))).rejects.toBeInstanceOf(RedisUnavailableError);
+      await clock.advanceBy(1_000);
+      expect(redis.state).toBe('rejecting');
+    }
+    expect(logs.filter((line) => line.includes('Redis rejects commands'))).toHaveLength(1);
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      expect(redis.state).toBe('ready');
+    });
+  });
+
+  /** Notes everything that it receives. */
+  function startSubscriber(redis: Redis, channel: string) {
+    const heard: string[] = [];
+    const subscription = redis.subscribe(channel, {
+      onMessage: (text) => void heard.push(text),
+      onSubscribed: () => void heard.push('+'),
+      onLost: () => void heard.push('-'),
+    });
+    return { heard, [Symbol.dispose]: () => subscription[Symbol.dispose]() };
+  }
+
+  const publish = (redis: Redis, channel: string, text: string) =>
+    redis.send((client) => client.publish(channel, text));
+  const subscribedChannels = async (redis: Redis) => (await redis.send((client) => client.pubSubChannels())).toSorted();
+
+  it('delivers the messages of a channel to all its subscribers, and subscribes only while there are some', async () => {
     await using connection = connect();
     const { redis } = connection;
-    await using reader = createRedisStreamReader(connection);
-    const { taken, connections, follower } = collector();
-    using _ = reader.follow('s', follower);
-    await eventually(() => redis.send((client) => client.xAdd('s', '1-0', { n: '1' })));
-    await eventually(() => expect(taken).toHaveLength(1));
+    using one = startSubscriber(redis, 'a');
+    {
+      using two = startSubscriber(redis, 'a');
+      using other = startSubscriber(redis, 'b');
+      await eventually(() => expect([one.heard, two.heard, other.heard]).toEqual([['+'], ['+'], ['+']]));
+      using late = startSubscriber(redis, 'a');
+      await eventually(() => expect(late.heard).toEqual(['+']));
+      await publish(redis, 'a', 'x');
+      await eventually(() => expect([one.heard, two.heard, late.heard]).toEqual(Array(3).fill(['+', 'x'])));
+      expect(other.heard).toEqual(['+']);
+      expect(await subscribedChannels(redis)).toEqual(['a', 'b']);
+    }
+    await eventually(async () => expect(await subscribedChannels(redis)).toEqual(['a']));
+    // One that leaves and another that comes in the same step.
+    one[Symbol.dispose]();
+    using again = startSubscriber(redis, 'a');
+    await eventually(() => expect(again.heard).toEqual(['+']));
+    await publish(redis, 'a', 'y');
+    await eventually(() => expect(again.heard).toEqual(['+', 'y']));
+    expect(one.heard).toEqual(['+', 'x']);
+  });
+
+  it('subscribes again after the connection was lost, and not to what nobody needs any longer', async () => {
+    await using connection = connect();
+    const { redis } = connection;
+    using staying = startSubscriber(redis, 'staying');
+    const leaving = startSubscriber(redis, 'leaving');
+    await eventually(() => expect([staying.heard, leaving.heard]).toEqual([['+'], ['+']]));
+    server.pause();
     server.cut();
-    await eventually(() => redis.send((client) => client.xAdd('s', '2-0', { n: '2' })));
-    await eventually(() => expect(taken.map(({ id }) => id)).toEqual(['1-0', '2-0']));
-    expect(connections).toEqual(['made', 'lost', 'made']);
+    await eventually(() =>
+      expect([staying.heard, leaving.heard]).toEqual([
+        ['+', '-'],
+        ['+', '-'],
+      ]),
+    );
+    leaving[Symbol.dispose]();
+    using coming = startSubscriber(redis, 'coming');
+    server.resume();
+    await eventually(() => expect([staying.heard, coming.heard]).toEqual([['+', '-', '+'], ['+']]));
+    await eventually(async () => expect(await subscribedChannels(redis)).toEqual(['coming', 'staying']));
+    await eventually(() => publish(redis, 'staying', 'x'));
+    await eventually(() => expect(staying.heard).toEqual(['+', '-', '+', 'x']));
+    expect(leaving.heard).toEqual(['+', '-']);
+  });
+
+  it('subscribes as soon as the server permits the channel', async () => {
+    await using connection = connect();
+    const { redis, clock } = connection;
+    await using admin = connectAdmin();
+    for (const one of [redis, admin]) await eventually(() => expect(one.state).toBe('ready'));
+    await command(admin, 'ACL', 'SETUSER', 'default', 'resetchannels');
+    using subscriber = startSubscriber(redis, 'a');
+    await eventually(() => expect(redis.state).toBe('rejecting'));
+    await clock.advanceBy(10_000);
+    expect([redis.state, subscriber.heard]).toEqual(['rejecting', []]);
+    await command(admin, 'ACL', 'SETUSER', 'default', 'allchannels');
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      expect([redis.state, subscriber.heard]).toEqual(['ready', ['+']]);
+    });
+  });
+
+  it('follows its address to the new master when the server is demoted and closes no connection', async () => {
+    await using next = await startRedisServer();
+    await using address = await startMovableAddress(server.url);
+    await using connection = connect({ url: address.url });
+    const { redis, clock, logger } = connection;
+    await using admin = connectAdmin();
+    await using nextAdmin = connectAdmin(next.url);
+    using subscriber = startSubscriber(redis, 'a');
+    const lifetime = new AbortController();
+    const idempotency = createRedisIdempotencyStore({ redis, clock, logger, lifetime: lifetime.signal });
+    const claim = (key: string) =>
+      idempotency.claim({ tenant: tenantOf('prod'), operation: 'createExportJob', key }, 'input');
+    await eventually(() => expect(subscriber.heard).toEqual(['+']));
+    for (const one of [redis, admin, nextAdmin]) await eventually(() => expect(one.state).toBe('ready'));
+    const { port, hostname } = new URL(next.url);
+    await command(admin, 'REPLICAOF', hostname, port);
+
+    // The name still leads to the demoted server: it is tried again, with pauses.
+    await expect(write(redis)).rejects.toBeInstanceOf(RedisUnavailableError);
+    const { connections } = address;
+    for (let second = 0; second < 10; second += 1) {
+      await clock.advanceBy(1_000);
+      await eventually(() => expect(write(redis)).rejects.toMatchObject({ cause: { message: /READONLY/ } }));
+    }
+    expect(address.connections - connections).toBeGreaterThanOrEqual(10);
+    expect(address.connections - connections).toBeLessThanOrEqual(36);
+    expect(redis.state).toBe('rejecting');
+
+    address.moveTo(next.url);
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      await write(redis);
+      expect(await claim('k')).toMatchObject({ state: 'claimed' });
+    });
+    await eventually(() => expect(subscriber.heard.at(-1)).toBe('+'));
+    await publish(nextAdmin, 'a', 'from the new master');
+    await eventually(() => expect(subscriber.heard.at(-1)).toBe('from the new master'));
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      expect(redis.state).toBe('ready');
+    });
   });
 });

@@ -45,6 +45,24 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     expect(door.requests.filter((request) => request === creates)).toHaveLength(2);
   });
 
+  it('is refused while Redis rejects writes; the gateway is not ready until Redis accepts them again', async () => {
+    await using platform = await startPlatform();
+    const clock = new FakeClock();
+    await using gateway = await startGateway({ platform, clock, env: { REDIS_URL: redis.url } });
+    const readiness = async () => (await fetch(`${gateway.url}/readyz`)).status;
+    await eventually(async () => expect(await create(gateway, { idempotencyKey: 'before' })).toEqual(isJob));
+    expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual([200, 0]);
+    expect(await redis.command('CONFIG SET maxmemory 1')).toBe('+OK');
+    expect(await create(gateway, { idempotencyKey: 'k' })).toBe('UPSTREAM_UNREACHABLE');
+    expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual([503, 1]);
+    expect(await redis.command('CONFIG SET maxmemory 0')).toBe('+OK');
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      expect([await readiness(), await gateway.metric('aep_redis_unavailable')]).toEqual([200, 0]);
+    });
+    expect(await create(gateway, { idempotencyKey: 'k' })).toEqual(isJob);
+  });
+
   it('is refused while Redis is away, when everything without one goes on', async () => {
     await redis.kill();
     await using platform = await startPlatform();

@@ -179,7 +179,7 @@ const rules: Rules = {
     {
       names: ['@redis/client'],
       within: 'src/',
-      where: { onlyIn: ['src/runtime/redis.ts'] },
+      where: { onlyIn: ['src/runtime/redis.ts', 'src/runtime/redis-connection.ts'] },
       reason: 'one place connects, and says what it means that Redis is away',
     },
     {

@@ -17,6 +17,8 @@ export interface RedisUnderTest extends AsyncDisposable {
   /** Holds back everything that it would hear and say, as a hung server or network does, until `resume`. */
   pause(): void;
   resume(): void;
+  /** Sends a command over a connection of its own, which `pause` does not affect. Returns the first line of the reply. */
+  command(text: string): Promise<string>;
   /** Cuts all connections; new ones can be made at once. */
   cut(): void;
 }
@@ -74,6 +76,13 @@ export async function startRedisServer(): Promise<RedisUnderTest> {
     pause: () => holdAll(true),
     resume: () => holdAll(false),
     cut,
+    command: async (text) => {
+      const socket = connect(path);
+      socket.write(`${text}\r\n`);
+      const [reply] = await once(createInterface({ input: socket }), 'line');
+      socket.destroy();
+      return String(reply);
+    },
     [Symbol.asyncDispose]: async () => {
       cut();
       const closed = once(door, 'close');

@@ -15,7 +15,7 @@ describe('a request that fails in an unforeseen way', () => {
       graphql: () => {},
       files: () => {},
       metrics: () => Promise.reject(new Error('internals')),
-      isReady: () => true,
+      unreadiness: () => null,
       servesHost: () => true,
       servesPage: () => true,
       cors: createCors([]),

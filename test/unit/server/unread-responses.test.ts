@@ -29,7 +29,7 @@ beforeEach(async () => {
     },
     files: () => {},
     metrics: async () => ({ contentType: 'text/plain', body: '' }),
-    isReady: () => true,
+    unreadiness: () => null,
     servesHost: () => true,
     servesPage: () => true,
     cors: createCors([]),
