@@ -1,0 +1,300 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import type { Clock } from './clock.ts';
+import type { Logger } from './logger.ts';
+import { type Redis, redisScript, runScript } from './redis.ts';
+import { untilAborted } from './until-aborted.ts';
+
+export interface RedisHeartbeatOptions {
+  readonly redis: Pick<Redis, 'send'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
+  readonly logger: Pick<Logger, 'debug' | 'warn'>;
+  /** A replica counts as live for this time after each heartbeat, in milliseconds; `longestLeaseMs` at most. */
+  readonly leaseMs: number;
+}
+
+/** The methods may not throw. */
+export interface HeartbeatListener {
+  /** A heartbeat has succeeded. */
+  succeeded?(): void;
+  /** A heartbeat has failed: Redis is away, or rejects it. */
+  missed?(error: unknown): void;
+  /**
+   * This replica was not registered for some time, or its clock says that it may not have been. Everything that it held as
+   * a live replica is void. `replicas` is null until the next heartbeat succeeds.
+   */
+  lapsed?(): void;
+  /** Redis has lost its data, or another database has taken its place. `lapsed` comes before, if it was registered. */
+  databaseReplaced?(): void;
+  /** `replicas` is another set. */
+  replicasChanged?(): void;
+}
+
+/** The registration of this replica among all that use the same Redis. */
+export interface RedisHeartbeat extends AsyncDisposable {
+  /** Contains neither a space nor a slash. */
+  readonly replicaId: string;
+  /** Live replicas as the server sees them, this one included. Null: unknown, because this replica is not registered. */
+  readonly replicas: ReadonlySet<string> | null;
+  listen(listener: HeartbeatListener): Disposable;
+  /**
+   * Keys that exist are kept for `ms` milliseconds, until the result is disposed of. Their expiry is extended in
+   * batches. Whoever writes a key sets its first expiry.
+   */
+  keepAlive(keys: readonly string[], ms: number): Disposable;
+}
+
+/** Sorted set of replicas, with the moment of the server at which each registration expires. */
+export const replicasKey = 'aep:v1:replicas';
+/** Random text that is set when it is missing: it changes when the database is lost. */
+const lifeKey = 'aep:v1:life';
+
+/** The longest time for which a registration may hold, in milliseconds. */
+export const longestLeaseMs = 30_000;
+const beatsPerLease = 3;
+/** A missed heartbeat is repeated this many times sooner. */
+const haste = 4;
+/** The part of a lease before its end in which this replica counts itself as lapsed: clocks run at different rates. */
+const safety = 1 / 10;
+/** How long both keys stay without a live replica, in milliseconds. */
+const retentionMs = 86_400_000;
+/** Keys that one script extends. */
+const keysPerScript = 100;
+const extensionsPerExpiry = 3;
+/** Extensions of all keys are spread over this number of moments. */
+const slotsPerExtension = 10;
+
+/**
+ * KEYS: replicas, life. ARGV: replica, lease, longest lease, retention (in milliseconds), a new life. Returns the life,
+ * whether the replica was still registered, the time until the next other registration expires (-1: there is no other),
+ * and the live replicas.
+ *
+ * Registrations later than the longest lease come from before the server's clock was set back. A key of another type counts
+ * as lost.
+ */
+const beatScript = redisScript(`
+local replicas, life = unpack(KEYS)
+local replica, lease, longestLease, retention, newLife = unpack(ARGV)
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local function text(ms) return string.format('%.0f', ms) end
+
+local expiresAt = redis.pcall('ZSCORE', replicas, replica)
+if type(expiresAt) == 'table' then
+  redis.call('DEL', replicas)
+  expiresAt = false
+end
+-- The first write, because a full server rejects only a script that has written nothing yet.
+redis.call('ZADD', replicas, text(now + lease), replica)
+local known = redis.pcall('GET', life)
+if type(known) ~= 'string' then
+  known = newLife
+  redis.call('SET', life, known)
+end
+redis.call('ZREMRANGEBYSCORE', replicas, '-inf', text(now))
+redis.call('ZREMRANGEBYSCORE', replicas, '(' .. text(now + longestLease), '+inf')
+redis.call('PEXPIRE', life, retention)
+redis.call('PEXPIRE', replicas, retention)
+
+local live, nextMs = {}, -1
+for _, other in ipairs(redis.call('ZRANGE', replicas, 0, -1)) do
+  if nextMs < 0 and other ~= replica then nextMs = tonumber(redis.call('ZSCORE', replicas, other)) - now end
+  table.insert(live, other)
+end
+return { known, tonumber(expiresAt or '0') > now and 1 or 0, nextMs, live }
+`);
+
+const beatReply = z.tuple([z.string(), z.literal([0, 1]), z.number(), z.array(z.string())]);
+
+/** KEYS: any. ARGV: expiry in milliseconds. */
+const extendScript = redisScript(`for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[1]) end`);
+
+/** Registers this replica until the result is disposed of. */
+export function startRedisHeartbeat(options: RedisHeartbeatOptions): RedisHeartbeat {
+  return new Heartbeat(options);
+}
+
+interface Kept {
+  readonly keys: readonly string[];
+  readonly ms: number;
+  dueAtMs: number;
+}
+
+class Heartbeat implements RedisHeartbeat {
+  readonly replicaId = randomBytes(9).toString('base64url');
+  readonly #options: RedisHeartbeatOptions;
+  readonly #listeners = new Set<HeartbeatListener>();
+  readonly #closed = new AbortController();
+  readonly #beating: Promise<void>;
+  #replicas: ReadonlySet<string> | null = null;
+  /** The monotonic time at which this replica counts itself as lapsed; null while it is not registered. */
+  #validUntilMs: number | null = null;
+  #watching = false;
+  #life: string | null = null;
+  readonly #kept = new Set<Kept>();
+  #nextSlot = 0;
+  #extension: { readonly dueAtMs: number; readonly ended: AbortController } | null = null;
+
+  constructor(options: RedisHeartbeatOptions) {
+    this.#options = options;
+    this.#beating = this.#beat();
+  }
+
+  get replicas(): ReadonlySet<string> | null {
+    return this.#replicas;
+  }
+
+  listen(listener: HeartbeatListener): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+  }
+
+  keepAlive(keys: readonly string[], ms: number): Disposable {
+    const periodMs = ms / extensionsPerExpiry;
+    const slotMs = periodMs / slotsPerExtension;
+    this.#nextSlot = (this.#nextSlot + 1) % slotsPerExtension;
+    const nowMs = this.#options.clock.monotonicMs();
+    // Moments are multiples of a slot, so that keys which were added at different moments are extended together.
+    const kept = { keys, ms, dueAtMs: Math.floor(nowMs / slotMs + 1 + this.#nextSlot) * slotMs };
+    this.#kept.add(kept);
+    this.#armExtension();
+    return {
+      [Symbol.dispose]: () => {
+        this.#kept.delete(kept);
+        if (this.#kept.size === 0) this.#extension?.ended.abort();
+      },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    const isRegistered = this.#validUntilMs !== null;
+    this.#closed.abort();
+    this.#extension?.ended.abort();
+    await this.#beating;
+    if (!isRegistered) return;
+    const { redis, logger } = this.#options;
+    try {
+      await redis.send((client) => client.zRem(replicasKey, this.replicaId));
+    } catch (err) {
+      logger.debug({ err }, 'replica not removed from Redis: its registration expires');
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { clock, leaseMs, logger } = this.#options;
+    const { signal } = this.#closed;
+    const intervalMs = leaseMs / beatsPerLease;
+    while (!signal.aborted) {
+      const sentAtMs = clock.monotonicMs();
+      let pauseMs: number;
+      try {
+        const nextExpiryMs = await untilAborted(this.#register(sentAtMs), signal);
+        // Right after the registration of another replica expires, so that a dead one is noticed in time.
+        pauseMs = nextExpiryMs < 0 ? intervalMs : Math.min(intervalMs, nextExpiryMs + 1);
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.debug({ err: error }, 'heartbeat missed');
+        this.#emit((listener) => listener.missed?.(error));
+        pauseMs = intervalMs / haste;
+      }
+      const leftMs = Math.max(0, sentAtMs + pauseMs - clock.monotonicMs());
+      await clock.sleep(leftMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** @returns the time until another registration expires, in milliseconds; negative: there is no other */
+  async #register(sentAtMs: number): Promise<number> {
+    const { redis, clock, leaseMs } = this.#options;
+    const newLife = randomBytes(9).toString('base64url');
+    const values = [this.replicaId, `${Math.ceil(leaseMs)}`, `${longestLeaseMs}`, `${retentionMs}`, newLife];
+    const reply = await redis.send((client) => runScript(client, beatScript, [replicasKey, lifeKey], values));
+    const [life, wasRegistered, nextExpiryMs, live] = beatReply.parse(reply);
+    if (this.#closed.signal.aborted) return nextExpiryMs;
+    const validUntilMs = sentAtMs + leaseMs * (1 - safety);
+    // The timer that ends the registration may be late, for example after the process was stopped.
+    if (wasRegistered === 0 || (this.#validUntilMs ?? Infinity) <= clock.monotonicMs()) this.#lapse();
+    if (validUntilMs <= clock.monotonicMs()) throw new Error('The reply to the heartbeat arrived too late.');
+    const isReplaced = this.#life !== null && this.#life !== life;
+    const isOtherSet = !isSame(this.#replicas, live);
+    this.#life = life;
+    this.#validUntilMs = validUntilMs;
+    if (isOtherSet) this.#replicas = new Set(live);
+    if (!this.#watching) void this.#watch();
+    if (isReplaced) this.#emit((listener) => listener.databaseReplaced?.());
+    if (isOtherSet) this.#emit((listener) => listener.replicasChanged?.());
+    this.#emit((listener) => listener.succeeded?.());
+    return nextExpiryMs;
+  }
+
+  /** Ends the registration by the clock of this process, before another replica may count it as dead. */
+  async #watch(): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = this.#closed;
+    this.#watching = true;
+    while (this.#validUntilMs !== null && !signal.aborted) {
+      const leftMs = this.#validUntilMs - clock.monotonicMs();
+      if (leftMs <= 0) this.#lapse();
+      else await clock.sleep(leftMs, signal).catch(() => undefined);
+    }
+    this.#watching = false;
+  }
+
+  #lapse(): void {
+    if (this.#validUntilMs === null) return;
+    this.#validUntilMs = null;
+    this.#replicas = null;
+    this.#options.logger.warn('this replica was not registered in Redis in time: everything that it held is void');
+    this.#emit((listener) => listener.lapsed?.());
+  }
+
+  #emit(call: (listener: HeartbeatListener) => void): void {
+    for (const listener of [...this.#listeners]) call(listener);
+  }
+
+  /** Sleeps until the first extension is due. Keys that are due earlier than those waited for begin the wait again. */
+  #armExtension(): void {
+    if (this.#kept.size === 0 || this.#closed.signal.aborted) return;
+    const dueAtMs = [...this.#kept].reduce((first, kept) => Math.min(first, kept.dueAtMs), Infinity);
+    if (this.#extension !== null && this.#extension.dueAtMs <= dueAtMs) return;
+    this.#extension?.ended.abort();
+    this.#extension = { dueAtMs, ended: new AbortController() };
+    void this.#extendAt(this.#extension);
+  }
+
+  async #extendAt(extension: { readonly dueAtMs: number; readonly ended: AbortController }): Promise<void> {
+    const { clock } = this.#options;
+    const { signal } = extension.ended;
+    await clock.sleep(Math.max(0, extension.dueAtMs - clock.monotonicMs()), signal).catch(() => undefined);
+    if (!signal.aborted) await this.#extendDue();
+    if (this.#extension !== extension) return;
+    this.#extension = null;
+    this.#armExtension();
+  }
+
+  async #extendDue(): Promise<void> {
+    const { redis, clock, logger, leaseMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const due = [...this.#kept].filter(({ dueAtMs }) => dueAtMs <= nowMs);
+    for (const ms of new Set(due.map((kept) => kept.ms))) {
+      const group = due.filter((kept) => kept.ms === ms);
+      const keys = group.flatMap((kept) => kept.keys);
+      const periodMs = ms / extensionsPerExpiry;
+      try {
+        for (let start = 0; start < keys.length; start += keysPerScript) {
+          const batch = keys.slice(start, start + keysPerScript);
+          await redis.send((client) => runScript(client, extendScript, batch, [`${Math.ceil(ms)}`]));
+        }
+        for (const kept of group) {
+          while (kept.dueAtMs <= nowMs) kept.dueAtMs += periodMs;
+        }
+      } catch (err) {
+        logger.debug({ err }, 'expiry of keys not extended');
+        for (const kept of group) kept.dueAtMs = clock.monotonicMs() + leaseMs / beatsPerLease;
+      }
+    }
+  }
+}
+
+const isSame = (known: ReadonlySet<string> | null, live: readonly string[]): boolean =>
+  known !== null && known.size === live.length && live.every((replica) => known.has(replica));
