@@ -18,6 +18,7 @@ interface Flight<Answer> {
   /** Of a poll. */
   readonly hastened: AbortController | null;
   readonly party: Party;
+  over: boolean;
 }
 
 /**
@@ -28,7 +29,8 @@ interface Flight<Answer> {
  * it, and so does each repetition. An operation at its limit leaves the flight; the others still receive the response.
  *
  * This layer belongs outside the deadline: the time of a shared call runs from its start, so that a call which hangs ends
- * although new callers keep joining it. A poll that an interactive caller joins continues with that caller's priority.
+ * although new callers keep joining it. A poll always starts a call of its own. An interactive caller that joins it gives
+ * it its priority.
  */
 export const withSingleFlight =
   ({ metrics }: { readonly metrics: UpstreamMetrics }): CallLayer =>
@@ -43,17 +45,19 @@ export const withSingleFlight =
       const own = { ...request, calls: party, signal, lifetime: signal };
       const shared = hastened === null ? own : { ...own, hastened: hastened.signal };
       const answer = next(shared).finally(() => {
-        // When all callers have left, another flight may have taken the place.
+        flight.over = true;
+        // When all callers have left, or a poll has started, another flight may have taken the place.
         if (flights.get(key) === flight) flights.delete(key);
       });
-      const flight: Flight<Answer> = { answer, controller, hastened, party };
+      const flight: Flight<Answer> = { answer, controller, hastened, party, over: false };
       flights.set(key, flight);
       return flight;
     };
 
     const join = (key: string, request: UpstreamRequest, waiter: Waiter): Flight<Answer> => {
       const inFlight = flights.get(key);
-      if (inFlight === undefined) return takeOff(key, request, waiter);
+      // A poll must not receive a state that is older than its own request.
+      if (inFlight === undefined || request.priority === 'poll') return takeOff(key, request, waiter);
       inFlight.party.join(waiter);
       metrics.shared({ service: request.service });
       return inFlight;
@@ -70,8 +74,8 @@ export const withSingleFlight =
         if (request.priority === 'interactive') flight.hastened?.abort();
         const left = () => {
           flight.party.leave(waiter);
-          if (flight.party.size > 0 || flights.get(key) !== flight) return;
-          flights.delete(key);
+          if (flight.party.size > 0 || flight.over) return;
+          if (flights.get(key) === flight) flights.delete(key);
           flight.controller.abort(signal.reason);
         };
         untilAborted(flight.answer, signal).then(resolve, reject).finally(left);

@@ -23,7 +23,7 @@ function harness() {
 describe('identical reads in flight', () => {
   it('share one call and its answer', async () => {
     const { calls, metrics, send } = harness();
-    const answers = Promise.all([send(readRequest()), send(readRequest()), send(readRequest({ priority: 'poll' }))]);
+    const answers = Promise.all([send(readRequest()), send(readRequest()), send(readRequest())]);
     calls[0]?.resolve('answer');
     expect(await answers).toEqual(['answer', 'answer', 'answer']);
     expect(calls).toHaveLength(1);
@@ -157,14 +157,43 @@ describe('a caller who leaves', () => {
 });
 
 describe('a poll', () => {
-  it('is hastened when an interactive caller joins it, and not by another poll', async () => {
+  it('receives the priority of an interactive caller that joins it', async () => {
     const { calls, send } = harness();
     const first = send(readRequest({ priority: 'poll' }));
-    const second = send(readRequest({ priority: 'poll' }));
     expect(calls[0]?.request).toMatchObject({ priority: 'poll', hastened: { aborted: false } });
-    const third = send(readRequest());
+    const second = send(readRequest());
     expect(calls[0]?.request.hastened?.aborted).toBe(true);
     calls[0]?.resolve('answer');
-    expect(await Promise.all([first, second, third])).toEqual(['answer', 'answer', 'answer']);
+    expect(await Promise.all([first, second])).toEqual(['answer', 'answer']);
+  });
+
+  it('never receives the answer to an earlier call, and gives up its own call alone', async () => {
+    const { calls, send } = harness();
+    const caller = send(readRequest());
+    const controller = new AbortController();
+    const poll = send(readRequest({ priority: 'poll', signal: controller.signal }));
+    const joined = new AbortController();
+    const late = send(readRequest({ signal: joined.signal }));
+    expect(calls).toHaveLength(2);
+    const reason = new Error('left');
+    controller.abort(reason);
+    joined.abort(reason);
+    await Promise.all([expect(poll).rejects.toBe(reason), expect(late).rejects.toBe(reason)]);
+    expect(calls.map(({ request }) => request.signal.aborted)).toEqual([false, true]);
+    calls[0]?.resolve('older');
+    expect(await caller).toBe('older');
+  });
+
+  it('leaves the call that it has displaced to its own callers', async () => {
+    const { calls, send } = harness();
+    const controller = new AbortController();
+    const caller = send(readRequest({ signal: controller.signal }));
+    const poll = send(readRequest({ priority: 'poll' }));
+    const reason = new Error('left');
+    controller.abort(reason);
+    await expect(caller).rejects.toBe(reason);
+    expect(calls.map(({ request }) => request.signal.aborted)).toEqual([true, false]);
+    calls[1]?.resolve('newer');
+    expect(await poll).toBe('newer');
   });
 });
