@@ -1,8 +1,8 @@
 import type { ReadingTimes } from '../domain/reading-times.ts';
 import { NotFoundError } from '../errors.ts';
+import { mapBounded } from '../runtime/map-bounded.ts';
 import { errorFromEntry, unreadable } from './errors.ts';
 import { inChunks } from './in-chunks.ts';
-import { mapBounded } from './map-bounded.ts';
 import type { Service } from './metrics.ts';
 import { orNull, type PlatformClient } from './platform-client.ts';
 import type { BulkFailure, BulkResult } from './segmentation-api.ts';

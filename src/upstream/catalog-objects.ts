@@ -1,8 +1,8 @@
+import { mapBounded } from '../runtime/map-bounded.ts';
 import type { PlatformRequest, UpstreamAnswer } from './call.ts';
 import type { CatalogOrder } from './catalog-query.ts';
 import { unreadable } from './errors.ts';
 import { countDisorder } from './list-order.ts';
-import { mapBounded } from './map-bounded.ts';
 import { isPathSegment } from './path-segment.ts';
 import { orNull, type PlatformClient } from './platform-client.ts';
 import type { DecodeContext } from './wire/decode-context.ts';

@@ -1,8 +1,8 @@
 import type { BatchFile } from '../domain/batch.ts';
 import { platformId } from '../domain/ids.ts';
+import { mapBounded } from '../runtime/map-bounded.ts';
 import type { PlatformRequest } from './call.ts';
 import { unreadable } from './errors.ts';
-import { mapBounded } from './map-bounded.ts';
 import { isPathSegment } from './path-segment.ts';
 import type { FileInfo, FilesApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';

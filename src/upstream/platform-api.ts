@@ -55,7 +55,7 @@ export interface PlatformApi {
 }
 
 export interface ExportJobsApi {
-  /** One upstream call: newest first, `limit` 1 to 100. */
+  /** One upstream call: newest first, `limit` 1 to 1,000. */
   list(options: {
     readonly limit: number;
     readonly cursor?: ExportJobCursor | undefined;

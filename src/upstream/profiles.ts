@@ -1,8 +1,8 @@
 import type { Profile, ProfileQuery } from '../domain/profile.ts';
 import { GatewayError, NotFoundError } from '../errors.ts';
+import { mapBounded } from '../runtime/map-bounded.ts';
 import { errorFromEntry, unreadable } from './errors.ts';
 import { inChunks } from './in-chunks.ts';
-import { mapBounded } from './map-bounded.ts';
 import { identityKey, type Match, matchProfiles } from './match-profiles.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
 import type { ProfilesApi } from './segmentation-api.ts';
