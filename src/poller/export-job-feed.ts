@@ -1,17 +1,29 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import { platformId } from '../domain/ids.ts';
 import { isTerminalJobStatus } from '../domain/job.ts';
-import { GatewayError } from '../errors.ts';
-import type { ExportJobsApi } from '../upstream/platform-api.ts';
+import { GatewayError, PlatformError } from '../errors.ts';
+import { mapBounded } from '../runtime/map-bounded.ts';
+import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../upstream/platform-api.ts';
+import { endedRecently } from './ended-jobs.ts';
 import {
+  Coverage,
   type ExportJobMemory,
-  forgettable,
+  endedAt,
   hasAppeared,
-  isCovered,
   leavesGap,
+  leftBehind,
+  leftoversOf,
+  maxGetsPerRound,
+  maxPagesPerRound,
+  maxUnreadPerRound,
+  maxUnreadWithoutPage,
+  minDiscoveredJobs,
   newestFirst,
-  nextStep,
-  type RoundProgress,
+  newestPageSize,
+  nextByRotation,
+  noRotation,
+  type Rotation,
+  sweeps,
 } from './export-job-plan.ts';
 import type { FeedSource, RoundRequest, RoundResult } from './feed-source.ts';
 import type { ProvenReader } from './watch-registry.ts';
@@ -25,128 +37,238 @@ export interface ExportJobReader extends ProvenReader {
 type Api = Pick<ExportJobsApi, 'list' | 'get'>;
 type Request = RoundRequest<ExportJob, ExportJobMemory>;
 
-/** The platform's largest page. */
-const pageSize = 100;
+/** Unread jobs that are read at the same time. */
+const concurrentReads = 5;
 
 /**
- * Export jobs: the newest list page, further pages only as far as they are needed, and a few jobs by name. There is no
- * call that reads many of them by id.
+ * Export jobs. Each round reads the newest list page. Followed jobs behind it are read by id while they are few; of many,
+ * each round reads the next deep pages of a sweep over the list, so that 10,000 running jobs cost ten pages per sweep.
+ * The platform has no call that reads many jobs by id, and no filter for running jobs.
  */
 export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobMemory> = {
   kind: 'export-jobs',
+  service: 'export',
   key: ({ id }) => id,
   isTerminal: ({ status }) => isTerminalJobStatus(status),
+  endedAt,
   hasAppeared,
+  lasting: (memory) => ({ ...memory, rotation: noRotation }),
   newestFirst,
-  find: (reader, id, signal) => reader.exportJobs(signal).get(platformId(id)),
 
   async read(reader, request) {
     const api = reader.exportJobs(request.signal);
-    const list = await readList(api, request);
-    const named = await readByName(api, list.wanted, request.signal);
-    return conclude(request, list, named);
+    const list = new ListReading(api, request);
+    await list.readNewest();
+    await list.readUnknown();
+    await list.sweep();
+    return conclude(request, list, await readById(api, list.idsToRead(), request.signal));
   },
 };
 
-interface ListReading {
-  readonly jobs: ReadonlyMap<string, ExportJob>;
-  readonly newestPage: ReadonlySet<string>;
-  readonly newestPageFloorMs: number | null;
-  readonly floorMs: number | null;
-  readonly pages: number;
-  /** What the list leaves to be read by name. */
-  readonly wanted: readonly string[];
-}
+/** The list pages of one round. */
+class ListReading {
+  readonly jobs = new Map<string, ExportJob>();
+  readonly newestPage = new Set<string>();
+  newestPageFloorMs: number | null = null;
+  pages = 0;
+  truncated = false;
+  /** Deep pages of a sweep in this round. */
+  sweepPages = 0;
+  rotation: Rotation;
+  readonly coverage = new Coverage();
+  readonly #api: Api;
+  readonly #request: Request;
+  /** Where the list continues behind the pages that were read without a gap from its top. */
+  #next: ExportJobCursor | null = null;
 
-async function readList(api: Api, { known, scope, discover, memory, signal }: Request): Promise<ListReading> {
-  const first = await api.list({ limit: pageSize });
-  const jobs = new Map<string, ExportJob>(first.jobs.map((job) => [job.id, job]));
-  const newestPage = new Set(jobs.keys());
-  const newestPageFloorMs = first.next?.createdAtMs ?? null;
-  let next = first.next;
-  for (let pages = 1; ; pages += 1) {
-    signal.throwIfAborted();
-    const floorMs = next?.createdAtMs ?? null;
-    const progress: RoundProgress = { known, scope, discover, memory, listed: jobs, pages, floorMs };
-    const step = nextStep(progress);
-    if (step.kind === 'gets') return { jobs, newestPage, newestPageFloorMs, floorMs, pages, wanted: step.ids };
-    const page = await api.list({ limit: pageSize, cursor: next ?? undefined });
-    // A job that is created while the list is being read shows up once, where it was read first.
-    for (const job of page.jobs) if (!jobs.has(job.id)) jobs.set(job.id, job);
-    next = page.next;
+  constructor(api: Api, request: Request) {
+    this.#api = api;
+    this.#request = request;
+    this.rotation = request.memory?.rotation ?? noRotation;
+  }
+
+  async readNewest(): Promise<void> {
+    const { jobs } = await this.#read(null, newestPageSize);
+    for (const { id } of jobs) this.newestPage.add(id);
+    this.newestPageFloorMs = this.#next?.createdAtMs ?? null;
+  }
+
+  /** Continues from the top as long as unknown jobs that matter may follow: new ones, running ones, or named ones. */
+  async readUnknown(): Promise<void> {
+    const { memory, discover, unread } = this.#request;
+    let last: readonly ExportJob[] = [...this.jobs.values()];
+    const goesOn = () => {
+      if (leavesGap(memory, this.#next?.createdAtMs ?? null)) return true;
+      return discover && (this.jobs.size < minDiscoveredJobs || last.some(isRunning));
+    };
+    const manyUnread = () => this.pages === 1 && this.#unseen(unread).length > maxUnreadWithoutPage;
+    while (this.#next !== null && (goesOn() || manyUnread())) {
+      if (this.pages === maxPagesPerRound) {
+        this.truncated = true;
+        return;
+      }
+      last = (await this.#readDeep(this.#next)).jobs;
+    }
+  }
+
+  /** Reads the next deep pages, where followed jobs behind the newest pages are too many to be read by id. */
+  async sweep(): Promise<void> {
+    const { allowance } = this.#request;
+    if (this.#next === null || !sweeps(this.leftovers.beyond.length, this.rotation)) return;
+    // The time of creation of the oldest running job, behind which nothing has to be read.
+    const oldestMs = Math.min(...this.leftovers.beyond.map(({ createdAt }) => createdAt.getTime()));
+    const start = this.#next;
+    let cursor = this.rotation.cursor ?? start;
+    // Pages from the top have moved past the place at which the sweep stopped.
+    if (cursor.createdAtMs > start.createdAtMs) cursor = start;
+    for (let left = allowance; left > 0 && this.pages < maxPagesPerRound; left -= 1) {
+      const { next } = await this.#readDeep(cursor);
+      this.sweepPages += 1;
+      const pages = this.rotation.pages + 1;
+      if (next === null || next.createdAtMs < oldestMs) {
+        this.rotation = { ...this.rotation, cursor: null, pages: 0, pagesPerSweep: pages };
+        return;
+      }
+      this.rotation = { ...this.rotation, cursor: next, pages };
+      cursor = next;
+    }
+  }
+
+  /** Ids that this round reads one by one. */
+  idsToRead(): { readonly unread: readonly string[]; readonly followed: readonly string[] } {
+    const { unread, allowance } = this.#request;
+    const { missing, beyond } = this.leftovers;
+    const byId = sweeps(beyond.length, this.rotation) ? missing : [...missing, ...beyond];
+    const count = Math.min(maxGetsPerRound, Math.max(1, allowance - this.sweepPages));
+    return {
+      unread: this.#unseen(unread).slice(0, maxUnreadPerRound),
+      followed: nextByRotation(byId, this.rotation, count).map(({ id }) => id),
+    };
+  }
+
+  get leftovers() {
+    const { known, scope, memory } = this.#request;
+    const { jobs: listed, coverage } = this;
+    return leftoversOf(known.values(), { scope, listed, coverage, unlisted: memory?.unlisted ?? new Set() });
+  }
+
+  #unseen(ids: readonly string[]): readonly string[] {
+    return ids.filter((id) => !this.jobs.has(id));
+  }
+
+  /** A deep page; a smaller one where the platform rejects the size. */
+  async #readDeep(cursor: ExportJobCursor): Promise<ExportJobPage> {
+    const { pageSize } = this.rotation;
+    try {
+      return await this.#read(cursor, pageSize);
+    } catch (error) {
+      const rejected = error instanceof PlatformError && error.status === 400 && pageSize > newestPageSize;
+      if (!rejected) throw error;
+      this.rotation = { ...this.rotation, pageSize: newestPageSize };
+      return await this.#read(cursor, newestPageSize);
+    }
+  }
+
+  async #read(cursor: ExportJobCursor | null, limit: number): Promise<ExportJobPage> {
+    this.#request.signal.throwIfAborted();
+    this.pages += 1;
+    const page = await this.#api.list({ limit, cursor: cursor ?? undefined });
+    // A job that is created while the list is read appears once, where it was read first.
+    for (const job of page.jobs) if (!this.jobs.has(job.id)) this.jobs.set(job.id, job);
+    this.coverage.add(cursor?.createdAtMs ?? null, page.next?.createdAtMs ?? null);
+    if (cursor === this.#next) this.#next = page.next;
+    return page;
   }
 }
 
-interface NamedReading {
+const isRunning = ({ status }: ExportJob): boolean => !isTerminalJobStatus(status);
+
+interface ReadingById {
   readonly found: readonly ExportJob[];
-  readonly gone: readonly string[];
+  readonly absent: readonly string[];
+  readonly failed: ReadonlyMap<string, GatewayError>;
   readonly asked: readonly string[];
   readonly incomplete: GatewayError | null;
 }
 
-async function readByName(api: Api, ids: readonly string[], signal: AbortSignal): Promise<NamedReading> {
+async function readById(
+  api: Api,
+  { unread, followed }: { readonly unread: readonly string[]; readonly followed: readonly string[] },
+  signal: AbortSignal,
+): Promise<ReadingById> {
   const found: ExportJob[] = [];
-  const gone: string[] = [];
+  const absent: string[] = [];
   const asked: string[] = [];
+  const failed = new Map<string, GatewayError>();
   let incomplete: GatewayError | null = null;
-  for (const id of ids) {
+  let stopped: GatewayError | null = null;
+  const read = async (id: string): Promise<void> => {
     signal.throwIfAborted();
+    if (stopped !== null) {
+      failed.set(id, stopped);
+      return;
+    }
     asked.push(id);
     try {
       const job = await api.get(platformId(id));
-      if (job === null) gone.push(id);
+      if (job === null) absent.push(id);
       else found.push(job);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof GatewayError)) throw error;
       incomplete = error;
-      if (!concernsOneJob(error)) break;
+      failed.set(id, error);
+      if (!concernsOneJob(error)) stopped = error;
     }
-  }
-  return { found, gone, asked, incomplete };
+  };
+  await mapBounded(unread, concurrentReads, read);
+  await mapBounded(followed, 1, read);
+  return { found, absent, failed, asked, incomplete };
 }
 
-/** One job that cannot be read must not keep the others from being read. */
+/** An error of one job must not keep the other jobs from being read. */
 function concernsOneJob({ code }: GatewayError): boolean {
   return code === 'UPSTREAM_UNREADABLE' || code === 'PLATFORM_ERROR';
 }
 
 function conclude(
-  { known, scope, memory }: Request,
-  { jobs, newestPage, newestPageFloorMs, floorMs, pages }: ListReading,
-  { found, gone, asked, incomplete }: NamedReading,
+  { known, scope, memory, now, discover }: Request,
+  list: ListReading,
+  { found, absent, failed, asked, incomplete }: ReadingById,
 ): RoundResult<ExportJob, ExportJobMemory> {
+  const { jobs, newestPage, newestPageFloorMs, pages, coverage, rotation, truncated } = list;
+  const endedLately = new Set(discover ? endedRecently([...jobs.values()], endedAt, now).map(({ id }) => id) : []);
   const read: ExportJob[] = [];
   for (const job of jobs.values()) {
-    // Of what lies further back, only that matters which is known, new, watched or still running.
-    const matters = known.has(job.id) || scope.ids.has(job.id) || !isTerminalJobStatus(job.status);
-    if (matters || newestPage.has(job.id) || hasAppeared(job, memory)) read.push(job);
+    // Of deep pages, only jobs matter that are known, named, new, running, or that new subscribers begin with.
+    const matters = known.has(job.id) || scope.ids.has(job.id) || (scope.everything && isRunning(job));
+    if (matters || newestPage.has(job.id) || hasAppeared(job, memory) || endedLately.has(job.id)) read.push(job);
   }
   read.push(...found);
   const after = new Map(known);
   for (const job of read) after.set(job.id, job);
-  for (const id of gone) after.delete(id);
+  for (const id of absent) after.delete(id);
 
-  const round = (memory?.round ?? 0) + 1;
+  const round = rotation.round + 1;
   const listedMs = [...jobs.values()].map(({ createdAt }) => createdAt.getTime());
-  const newestMs = listedMs.length === 0 ? null : Math.max(...listedMs);
+  const newestMs = listedMs.length === 0 ? null : listedMs.reduce((a, b) => Math.max(a, b));
   const follows = (id: string) => after.has(id) && !jobs.has(id);
-  const names = [...(memory?.readByName ?? []), ...asked.map((id) => [id, round] as const)];
-  const hidden = found.filter((job) => isTerminalJobStatus(job.status) && isCovered(job, floorMs));
+  const readAt = [...rotation.readAt, ...asked.map((id) => [id, round] as const)];
+  const hidden = found.filter((job) => isTerminalJobStatus(job.status) && coverage.covers(job));
   const unlisted = [...(memory?.unlisted ?? []), ...hidden.map(({ id }) => id)];
   return {
     read: read.toSorted((a, b) => newestFirst(b, a)),
-    gone,
-    forgotten: forgettable(after, scope, { jobs: newestPage, floorMs: newestPageFloorMs }),
+    absent,
+    failed,
+    ...leftBehind(after, scope, { jobs: newestPage, floorMs: newestPageFloorMs }, now),
     incomplete,
-    cutShort: leavesGap(memory, floorMs),
+    truncated,
     calls: { pages, gets: asked.length },
     memory: {
       newestMs,
       newestPageFloorMs,
-      round,
-      readByName: new Map(names.filter(([id]) => follows(id))),
       unlisted: new Set(unlisted.filter(follows)),
+      rotation: { ...rotation, round, readAt: new Map(readAt.filter(([id]) => follows(id))) },
     },
   };
 }

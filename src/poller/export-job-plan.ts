@@ -1,89 +1,149 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import { isTerminalJobStatus } from '../domain/job.ts';
+import type { ExportJobCursor } from '../upstream/platform-api.ts';
+import { endedRecently } from './ended-jobs.ts';
 import type { WatchScope } from './watch-scope.ts';
 
-/** List pages read in one round. */
-export const maxPagesPerRound = 10;
-/** Jobs read by name in one round. */
+/** Jobs on the page that every round reads. */
+export const newestPageSize = 100;
+/** Jobs on the pages behind it. The platform documents no maximum; public clients send 1,000. */
+export const deepPageSize = 1_000;
+/** List pages of one round at most: 19,100 jobs. */
+export const maxPagesPerRound = 20;
+/** A search for running jobs covers at least this many of the newest jobs. */
+export const minDiscoveredJobs = 1_000;
+/** Followed jobs that one round reads by id at most. */
 export const maxGetsPerRound = 5;
-/** Up to this many jobs beyond the pages read are read by name; for more of them another page is likely to be cheaper. */
-export const maxLeftoversByName = 3;
-/** Jobs off the newest page that run but are watched by nobody are remembered up to this number, the newest of them. */
+/** Up to this number, jobs behind the newest page are always read by id. */
+export const maxLeftoversById = 3;
+/** Running jobs behind the newest page that nobody watches are remembered up to this number. */
 export const maxUnwatchedRunning = 1_000;
+/** Unread ids that one round reads by id at most; the others follow in the next round. */
+export const maxUnreadPerRound = 100;
+/** For more unread ids than this, one deep page is read first: it may show many of them in one call. */
+export const maxUnreadWithoutPage = 20;
 
-/** What outlives a round. */
+/** What a round leaves for the next one. */
 export interface ExportJobMemory {
-  /** Creation time (ms) of the newest job that was listed; null: there was none. */
+  /** Creation time (ms) of the newest listed job; null: the list was empty. */
   readonly newestMs: number | null;
-  /** Creation time (ms) down to which the newest page reached; null: to the end of the list. */
+  /** Creation time (ms) of the last job on the newest page; null: the page was the end of the list. */
   readonly newestPageFloorMs: number | null;
-  readonly round: number;
-  /** The round in which a job was last read by name, for those that are not listed. */
-  readonly readByName: ReadonlyMap<string, number>;
-  /** Ended jobs that the list leaves out although they exist: no reason to ask for them again. */
+  /** Ended jobs that the list omits although they exist. They are not read again. */
   readonly unlisted: ReadonlySet<string>;
+  /** Local to the replica that polls. */
+  readonly rotation: Rotation;
 }
 
-/** What is known in the middle of a round, after at least one page. */
-export interface RoundProgress {
-  readonly known: ReadonlyMap<string, ExportJob>;
-  readonly scope: WatchScope;
-  readonly discover: boolean;
-  readonly memory: ExportJobMemory | null;
-  /** Ids on the pages read so far. */
-  readonly listed: { has(id: string): boolean };
+/** Which followed job is read next, of those that the newest page does not show. */
+export interface Rotation {
+  /** Number of the round. */
+  readonly round: number;
+  /** The round in which a followed job behind the pages was last read by id. */
+  readonly readAt: ReadonlyMap<string, number>;
+  /** Where the next deep page of a sweep begins; null: behind the newest page. */
+  readonly cursor: ExportJobCursor | null;
+  /** Deep pages of the present sweep so far. */
   readonly pages: number;
-  /** Everything created after this time (ms) has been on the pages; null: the list has been read to its end. */
-  readonly floorMs: number | null;
+  /** Deep pages that the last complete sweep took; null: none was made. */
+  readonly pagesPerSweep: number | null;
+  /** Size of deep pages: smaller where the platform rejected the larger one. */
+  readonly pageSize: number;
 }
 
-export type RoundStep =
-  | { readonly kind: 'page' }
-  /** The list is done with; these jobs are read one by one, then the round is over. */
-  | { readonly kind: 'gets'; readonly ids: readonly string[] };
+export const noRotation: Rotation = {
+  round: 0,
+  readAt: new Map(),
+  cursor: null,
+  pages: 0,
+  pagesPerSweep: null,
+  pageSize: deepPageSize,
+};
 
-/**
- * The next step of a round. The list goes on while it has to reach further back: to find what is not known (`discover`), to close
- * the gap to the last round, or because more than a few watched jobs lie beyond it. What is left is read by name: jobs
- * that the list should have shown and did not, and watched jobs beyond it, those first that have waited longest.
- */
-export function nextStep(progress: RoundProgress): RoundStep {
-  const { known, discover, memory, listed, pages, floorMs } = progress;
+/** Which creation times the pages of a round cover, so that a job which they do not show is missing from the list. */
+export class Coverage {
+  readonly #ranges: { readonly ceilingMs: number | null; readonly floorMs: number | null }[] = [];
+
+  /** @param ceilingMs null: the top of the list. @param floorMs null: its end. */
+  add(ceilingMs: number | null, floorMs: number | null): void {
+    this.#ranges.push({ ceilingMs, floorMs });
+  }
+
+  /** Jobs of the same millisecond as the edge of a page may be on the next page, so the edges are not covered. */
+  covers({ createdAt }: ExportJob): boolean {
+    const ms = createdAt.getTime();
+    return this.#ranges.some(
+      ({ ceilingMs, floorMs }) => (ceilingMs === null || ms < ceilingMs) && (floorMs === null || ms > floorMs),
+    );
+  }
+}
+
+/** Followed jobs that the pages read so far do not show. */
+export interface Leftovers {
+  /** The pages should have shown them. */
+  readonly missing: readonly ExportJob[];
+  /** Running jobs that lie behind the pages. */
+  readonly beyond: readonly ExportJob[];
+}
+
+export function leftoversOf(
+  known: Iterable<ExportJob>,
+  options: {
+    readonly scope: WatchScope;
+    readonly listed: { has(id: string): boolean };
+    readonly coverage: Coverage;
+    readonly unlisted: ReadonlySet<string>;
+  },
+): Leftovers {
+  const { scope, listed, coverage, unlisted } = options;
   const missing: ExportJob[] = [];
   const beyond: ExportJob[] = [];
-  for (const [id, job] of known) {
-    if (listed.has(id)) continue;
+  for (const job of known) {
+    if (listed.has(job.id)) continue;
     const ended = isTerminalJobStatus(job.status);
-    if (isCovered(job, floorMs)) {
-      if (!(ended && memory?.unlisted.has(id))) missing.push(job);
-    } else if (!ended && isWatched(job, progress.scope)) beyond.push(job);
+    if (coverage.covers(job)) {
+      if (!(ended && unlisted.has(job.id))) missing.push(job);
+    } else if (!ended && isWatched(job, scope)) beyond.push(job);
   }
-  if (floorMs !== null && pages < maxPagesPerRound) {
-    if (discover || beyond.length > maxLeftoversByName || leavesGap(memory, floorMs)) return { kind: 'page' };
-  }
-  const lastRead = (job: ExportJob) => memory?.readByName.get(job.id) ?? -1;
-  const waiting = [...missing, ...beyond].toSorted(
-    (a, b) => lastRead(a) - lastRead(b) || a.createdAt.getTime() - b.createdAt.getTime(),
-  );
-  return { kind: 'gets', ids: waiting.slice(0, maxGetsPerRound).map(({ id }) => id) };
+  return { missing, beyond };
 }
 
-/** Whether jobs that were created since the last round may lie beyond the pages read. */
+/**
+ * Whether deep pages are cheaper than reading these jobs one by one. A sweep costs as many calls as the last one took;
+ * before the first sweep it counts as cheaper.
+ */
+export function sweeps(beyond: number, { pagesPerSweep }: Rotation): boolean {
+  return beyond > Math.max(maxLeftoversById, pagesPerSweep ?? 0);
+}
+
+/** The jobs that are read by id, those first whose last reading is the oldest. */
+export function nextByRotation(
+  waiting: readonly ExportJob[],
+  { readAt }: Rotation,
+  count: number,
+): readonly ExportJob[] {
+  const lastRead = (job: ExportJob) => readAt.get(job.id) ?? -1;
+  return waiting
+    .toSorted((a, b) => lastRead(a) - lastRead(b) || a.createdAt.getTime() - b.createdAt.getTime())
+    .slice(0, count);
+}
+
+/** Whether jobs that were created since the last round may lie behind the pages read. */
 export function leavesGap(memory: ExportJobMemory | null, floorMs: number | null): boolean {
   if (memory === null || floorMs === null) return false;
   return memory.newestMs === null || floorMs >= memory.newestMs;
 }
 
 /**
- * Whether a job that nobody knew is new on the platform. The newest page of the last round was taken in as a whole, so
- * what lies above its end and was not on it did not exist then.
+ * Whether an unknown job was created since the last round. That round read the newest page completely, so a job above
+ * its floor that the page did not show did not exist at that time.
  */
 export function hasAppeared(job: ExportJob, memory: ExportJobMemory | null): boolean {
-  return memory !== null && isCovered(job, memory.newestPageFloorMs);
+  return memory !== null && isAbove(job, memory.newestPageFloorMs);
 }
 
-/** Of the same millisecond as the end of a page, some may be on the next one: only what is younger is surely covered. */
-export function isCovered(job: ExportJob, floorMs: number | null): boolean {
+/** Whether the job is surely on pages that reach down to a floor; null: to the end of the list. */
+export function isAbove(job: ExportJob, floorMs: number | null): boolean {
   return floorMs === null || job.createdAt.getTime() > floorMs;
 }
 
@@ -91,25 +151,41 @@ export function isWatched(job: ExportJob, { everything, ids }: WatchScope): bool
   return everything || ids.has(job.id);
 }
 
+/** What becomes of known jobs behind the newest page that are not followed. */
+export interface LeftBehind {
+  readonly forgotten: readonly string[];
+  readonly unfollowed: readonly string[];
+}
+
 /**
- * The known jobs off the newest page that need not be remembered: ended and not watched by name, or running, watched
- * by nobody and too many.
+ * Ended jobs behind the newest page are forgotten when no new subscriber receives them any more. Running jobs that nobody
+ * watches are remembered, up to a number, the newest of them.
  */
-export function forgettable(
+export function leftBehind(
   known: ReadonlyMap<string, ExportJob>,
   scope: WatchScope,
   newestPage: { readonly jobs: { has(id: string): boolean }; readonly floorMs: number | null },
-): readonly string[] {
-  const ended: string[] = [];
+  now: Date,
+): LeftBehind {
+  const ended: ExportJob[] = [];
   const unwatched: ExportJob[] = [];
   for (const [id, job] of known) {
-    // What the page leaves out for a moment has not fallen off it: it would come back as new.
-    if (newestPage.jobs.has(id) || isCovered(job, newestPage.floorMs) || scope.ids.has(id)) continue;
-    if (isTerminalJobStatus(job.status)) ended.push(id);
+    // A job that the page omits for a moment has not fallen off it: it would reappear as a new one.
+    if (newestPage.jobs.has(id) || isAbove(job, newestPage.floorMs) || scope.ids.has(id)) continue;
+    if (isTerminalJobStatus(job.status)) ended.push(job);
     else if (!scope.everything) unwatched.push(job);
   }
-  const excess = unwatched.toSorted(newestFirst).slice(maxUnwatchedRunning);
-  return [...ended, ...excess.map(({ id }) => id)];
+  const kept = new Set(scope.everything ? endedRecently(ended, endedAt, now) : []);
+  const remembered = unwatched.toSorted(newestFirst);
+  const excess = remembered.splice(maxUnwatchedRunning);
+  return {
+    forgotten: [...ended.filter((job) => !kept.has(job)), ...excess].map(({ id }) => id),
+    unfollowed: remembered.map(({ id }) => id),
+  };
+}
+
+export function endedAt(job: ExportJob): Date | null {
+  return isTerminalJobStatus(job.status) ? (job.metrics.totalTime?.endedAt ?? job.updatedAt) : null;
 }
 
 export function newestFirst(a: ExportJob, b: ExportJob): number {

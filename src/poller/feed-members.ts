@@ -4,6 +4,8 @@ import type { WatchScope } from './watch-scope.ts';
 export interface FeedMember<Reader> {
   /** Reads with the subscriber's own credential; not used once the subscriber has left. */
   readonly reader: Reader;
+  /** Names the reader's credential; null: the gateway's own, which stays valid when the subscriber leaves. */
+  readonly credential: string | null;
   /** Null: the whole sandbox. */
   readonly ids: ReadonlySet<string> | null;
   /** Called when the platform refuses the reader's credential in a round. */

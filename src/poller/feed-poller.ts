@@ -1,9 +1,19 @@
-import { type EventLog, type FeedChange, LogConflictError, LogFencedError } from '../events/event-log.ts';
+import { isDeepStrictEqual } from 'node:util';
+import {
+  type EventLog,
+  type FeedChange,
+  LogConflictError,
+  LogFencedError,
+  type StaleSubject,
+} from '../events/event-log.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { CallAllowance } from './call-allowance.ts';
+import { diffSnapshots, isSameState } from './diff.ts';
+import { maxEndedWithinSeconds } from './ended-jobs.ts';
 import type { FeedMember, FeedMembers } from './feed-members.ts';
 import type { FeedSource, Observed, RoundRequest, RoundResult } from './feed-source.ts';
-import { FeedState } from './feed-state.ts';
-import type { FeedNote, FeedView } from './feed-view.ts';
+import type { FeedNote, FeedView, LoadedView } from './feed-view.ts';
+import { IdReadings } from './id-readings.ts';
 import type { Lease, PollSeat } from './poll-coordinator.ts';
 import { isRefusal } from './refusal.ts';
 import { unionOf, type WatchScope } from './watch-scope.ts';
@@ -13,7 +23,7 @@ export interface FeedPollerOptions<Entity extends Observed, Reader, Memory> {
   readonly log: EventLog<Entity>;
   readonly view: FeedView<Entity, Memory>;
   readonly members: FeedMembers<Reader>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>;
 }
 
 /** How a round ended. */
@@ -21,111 +31,162 @@ export type RoundOutcome<Entity, Memory> =
   | {
       readonly kind: 'good';
       readonly result: RoundResult<Entity, Memory>;
-      readonly told: readonly FeedChange<Entity>['kind'][];
+      readonly emitted: readonly FeedChange<Entity>['kind'][];
       readonly discover: boolean;
-      /** Something that is watched has not ended. */
+      /** A watched entity has not ended. */
       readonly running: boolean;
+      /** A followed entity was absent for the first time: a second reading is needed soon. */
+      readonly unsettled: boolean;
     }
-  /** The owner of the reader left in the middle of it, or it was compared with an outdated state: it is to be made anew. */
+  /** The owner of the reader left during the round, or the log went on meanwhile: the round is to be repeated. */
   | { readonly kind: 'interrupted' }
-  /** The lease has passed on, or is about to. Nothing was written. */
+  /** The lease has passed to another replica, or is about to. Nothing was written. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'failed'; readonly error: unknown; readonly watchedElsewhere: boolean };
 
-/** How many other readers are tried in one round when the platform refuses a credential. */
+/** Number of other readers that one round tries when the platform rejects a credential. */
 const maxHandOversPerRound = 3;
+/** Consecutive readings that have to miss an entity before REMOVED is emitted, and to fail before STALE is. */
+const readingsUntilRemoved = 2;
+const failuresUntilStale = 2;
+/** Pause before running entities are searched for again, after a list that was too long, in milliseconds. */
+const rediscoverMs = 300_000;
+/** A reported end time that is older than this when the gateway sees the end is not plausible, in milliseconds. */
+const plausibleEndAgeMs = 60_000;
 
-/** Makes the rounds of a feed while this replica holds its lease: the one who reads for all, and writes the log. */
+/** What one round has read, and under which circumstances. */
+interface Reading<Entity, Memory> {
+  readonly result: RoundResult<Entity, Memory>;
+  readonly scope: WatchScope;
+  readonly discover: boolean;
+  readonly discovered: boolean;
+  /** Names the credential that read; null: the gateway's own. */
+  readonly credential: string | null;
+  readonly memory: Memory | null;
+}
+
+/** What a reading changes. */
+interface Comparison<Entity> {
+  readonly learned: readonly Entity[];
+  readonly changes: readonly FeedChange<Entity>[];
+  readonly forgotten: readonly string[];
+  /** The state after it. */
+  readonly after: ReadonlyMap<string, Entity>;
+  /** See FeedNote. */
+  readonly missing: ReadonlyMap<string, number>;
+  /** See RoundOutcome. */
+  readonly unsettled: boolean;
+}
+
+/**
+ * Makes the rounds of a feed while this replica holds its lease: reads the platform, compares the result with the log,
+ * and writes the difference. The log has no other writer.
+ *
+ * A reading begins at the cursor that it is written over, so it is newer than the state that it is compared with,
+ * whatever any clock shows.
+ */
 export class FeedPoller<Entity extends Observed, Reader, Memory> {
   readonly #options: FeedPollerOptions<Entity, Reader, Memory>;
-  readonly #state: FeedState<Entity, Memory>;
-  /** That under which this replica has written last. */
+  /** Term of the lease under which this replica wrote last. */
   #term: number | null = null;
+  /** That of the last good round under this term. */
+  #memory: Memory | null = null;
+  #round = 0;
+  #rediscoverAtMs = Number.POSITIVE_INFINITY;
+  readonly #ids = new IdReadings();
+  readonly #allowance: CallAllowance;
   #inFlight: { readonly member: FeedMember<Reader>; readonly controller: AbortController } | null = null;
 
   constructor(options: FeedPollerOptions<Entity, Reader, Memory>) {
     this.#options = options;
-    this.#state = new FeedState(options);
-  }
-
-  /** Never throws. */
-  async round(lease: Lease, seat: PollSeat): Promise<RoundOutcome<Entity, Memory>> {
-    const { view, members } = this.#options;
-    let others: WatchScope | null = null;
-    try {
-      others = await seat.others();
-      const scope = unionOf([members.scope, others]) ?? members.scope;
-      if (this.#term !== lease.term) await this.#takeOver(lease);
-      const { known, note } = await view.load();
-      const discovered = note?.term === lease.term && note.discovered;
-      const discover = scope.everything && !discovered;
-      const result = await this.#read(lease, { known, scope, discover, memory: note?.memory ?? null });
-      if (result === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
-      const told = await this.#apply(lease, note, result, scope.everything && (discover || discovered));
-      return { kind: 'good', result, told, discover, running: await this.#watchesSomethingRunning(scope) };
-    } catch (error) {
-      if (lease.lost.aborted || error instanceof LogFencedError) return { kind: 'lost' };
-      if (error instanceof LogConflictError) return { kind: 'interrupted' };
-      return { kind: 'failed', error, watchedElsewhere: others !== null };
-    }
+    this.#allowance = new CallAllowance(options.clock.monotonicMs());
   }
 
   /**
-   * Writes nothing, under the new term: what others wrote before has arrived here when this has, and what they still have
-   * on its way is refused. A round that begins afterwards is compared with the state that its end is written over.
+   * Never throws.
+   * @param awaited a subscriber waits for ids: those that were absent are read again without a pause
    */
-  async #takeOver({ term }: Lease): Promise<void> {
-    const { log, view } = this.#options;
-    const { observedAt } = await view.load();
-    await log.write({}, { observedAt, term });
-    this.#term = term;
+  async round(lease: Lease, seat: PollSeat, awaited: boolean): Promise<RoundOutcome<Entity, Memory>> {
+    const { view, members, clock } = this.#options;
+    let watchedElsewhere = false;
+    try {
+      const others = await seat.others();
+      watchedElsewhere = others !== null;
+      const scope = unionOf([members.scope, others]) ?? members.scope;
+      if (this.#term !== lease.term) await this.#takeOver(lease);
+      const before = await view.load();
+      const { known, note } = before;
+      if (before.cursor === null) this.#forget();
+      const nowMs = clock.monotonicMs();
+      const memory = this.#memory ?? note?.memory ?? null;
+      const discovered = note?.term === lease.term && note.discovered;
+      const discover = scope.everything && (!discovered || nowMs >= this.#rediscoverAtMs);
+      const unread = this.#unread(before, scope, awaited);
+      const request = { known, scope, discover, memory, unread, now: clock.now() };
+      const read = await this.#read(lease, { ...request, allowance: this.#allowance.available(nowMs) });
+      if (read === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
+      return await this.#apply(lease, before, { ...read, scope, discover, discovered, memory });
+    } catch (error) {
+      if (lease.lost.aborted || error instanceof LogFencedError) return { kind: 'lost' };
+      if (error instanceof LogConflictError) return { kind: 'interrupted' };
+      return { kind: 'failed', error, watchedElsewhere };
+    }
   }
 
-  /** Gives up the round that is being read with this member's reader; without a member, whichever is being read. */
+  /** Aborts the round that this member's reader makes; without a member, any round. */
   interrupt(member: FeedMember<Reader> | null = null): void {
     if (member === null || this.#inFlight?.member === member) this.#inFlight?.controller.abort();
   }
 
   /**
-   * What was read by name, here or in another replica; null: the platform does not know it.
-   * @throws {LogFencedError} the lease has passed on
-   * @throws {LogConflictError} it was compared with an outdated state
+   * Emits that the state may be out of date, unless that was emitted before, or there is no state.
+   * @returns whether it was emitted
+   * @throws {LogFencedError} the lease has passed to another replica
+   * @throws {LogConflictError} the log went on meanwhile
    */
-  async record(lease: Lease, id: string, entity: Entity | null): Promise<void> {
-    if (await this.shows(id, entity)) return;
-    const { source, view, clock } = this.#options;
-    const { note } = await view.load();
-    const reading = {
-      read: entity === null ? [] : [entity],
-      gone: entity === null ? [id] : [],
-      forgotten: [],
-      // What one subscriber asks for by name may be news to those who watch everything.
-      hasAppeared: (one: Entity) => source.hasAppeared(one, note?.memory ?? null),
-    };
-    await this.#state.apply(reading, { at: clock.now(), term: lease.term });
-  }
-
-  /** Whether the log shows already what was read by name, or something later. */
-  shows(id: string, entity: Entity | null): Promise<boolean> {
-    return this.#state.shows(id, entity);
+  async emitStale({ term }: Lease): Promise<boolean> {
+    const { log, view, clock } = this.#options;
+    const { cursor, note, stale } = await view.load();
+    if (note === null || stale.has('feed')) return false;
+    const changes = [{ kind: 'STALE', subject: 'feed' }] as const;
+    await log.write({ changes }, { observedAt: clock.now(), term, basis: cursor });
+    return true;
   }
 
   /**
-   * Tells that what is known may be out of date, unless that was told, or nothing is known.
-   * @returns whether it is told now
-   * @throws {LogFencedError} the lease has passed on
+   * Writes an empty record under the new term. When it arrives here, so have all records of former holders, and the log
+   * rejects what they still send.
    */
-  async stale({ term }: Lease): Promise<boolean> {
-    const { view, clock } = this.#options;
-    if ((await view.load()).note === null) return false;
-    return this.#state.stale({ at: clock.now(), term });
+  async #takeOver({ term }: Lease): Promise<void> {
+    const { log, view, clock } = this.#options;
+    const { cursor, note } = await view.load();
+    if (cursor !== null) await log.write({}, { observedAt: clock.now(), term, basis: cursor });
+    this.#forget();
+    this.#term = term;
+    this.#round = Math.max(this.#round, note?.round ?? 0);
   }
 
-  /** @returns null when the owner of the reader left in the middle of it, or the lease was lost */
+  /** What this replica remembers belongs to a log that it did not write, or that is gone. */
+  #forget(): void {
+    this.#memory = null;
+    this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
+    this.#ids.clear();
+  }
+
+  #unread({ known, note }: LoadedView<Entity, Memory>, scope: WatchScope, awaited: boolean): readonly string[] {
+    const unfollowed = note?.unfollowed ?? new Set();
+    const nowMs = this.#options.clock.monotonicMs();
+    const unknown = [...scope.ids, ...(note?.missing.keys() ?? [])].filter((id) => !known.has(id));
+    const due = unknown.filter((id) => awaited || this.#ids.isDue(id, nowMs));
+    const old = [...unfollowed].filter((id) => scope.everything || scope.ids.has(id));
+    return [...new Set([...due, ...old])];
+  }
+
+  /** @returns null when the owner of the reader left during the round, or the lease was lost */
   async #read(
     { lost }: Lease,
     request: Omit<RoundRequest<Entity, Memory>, 'signal'>,
-  ): Promise<RoundResult<Entity, Memory> | null> {
+  ): Promise<Pick<Reading<Entity, Memory>, 'result' | 'credential'> | null> {
     const { source, members } = this.#options;
     for (let handOvers = 0; ; handOvers += 1) {
       const member = members.poller();
@@ -135,7 +196,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       this.#inFlight = { member, controller };
       try {
         const result = await source.read(member.reader, { ...request, signal });
-        return signal.aborted ? null : result;
+        this.#allowance.spend(Object.values(result.calls).reduce((sum, calls) => sum + calls, 0));
+        return signal.aborted ? null : { result, credential: member.credential };
       } catch (error) {
         if (signal.aborted) return null;
         if (!isRefusal(error)) throw error;
@@ -147,33 +209,159 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     }
   }
 
-  #apply(
+  async #apply(
     { term }: Lease,
-    before: FeedNote<Memory> | null,
-    result: RoundResult<Entity, Memory>,
-    discovered: boolean,
-  ): Promise<readonly FeedChange<Entity>['kind'][]> {
-    const { source, members, clock } = this.#options;
-    const { read, memory } = result;
-    const round: FeedNote<Memory> = {
+    before: LoadedView<Entity, Memory>,
+    reading: Reading<Entity, Memory>,
+  ): Promise<RoundOutcome<Entity, Memory>> {
+    const { log, source, clock } = this.#options;
+    const { result, scope, discover } = reading;
+    this.#round += 1;
+    if (result.truncated) this.#rediscoverAtMs = clock.monotonicMs() + (discover ? rediscoverMs : 0);
+    else if (discover) this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
+    const { learned, changes, forgotten, after, missing, unsettled } = this.#compare(before, reading);
+    const unfollowed = this.#unfollowed(before, reading, after);
+    // An entity that cannot be read must not keep subscribers from beginning: they receive STALE.
+    const isComplete = [...unfollowed].every((id) => result.failed.has(id));
+    const note: FeedNote<Memory> = {
       term,
-      round: (before?.round ?? 0) + 1,
-      discovered,
-      read: new Set(read.map((entity) => source.key(entity))),
-      memory,
+      round: this.#round,
+      discovered: scope.everything && (reading.discovered || (discover && isComplete)),
+      missing,
+      unfollowed,
+      endedSeen: this.#endedSeen(before.note, changes),
+      memory: source.lasting(result.memory),
     };
-    // Who came in the middle of the round may have asked for what it would forget.
-    const { ids } = members.scope;
-    const forgotten = result.forgotten.filter((id) => !ids.has(id));
-    const hasAppeared = (entity: Entity) => source.hasAppeared(entity, before?.memory ?? null);
-    return this.#state.apply({ ...result, forgotten, hasAppeared }, { at: clock.now(), term, round });
+    // A quiet round writes nothing, so that idle feeds cost Redis nothing.
+    const isQuiet = [learned, changes, forgotten].every((part) => part.length === 0) && isSameNote(before.note, note);
+    if (!isQuiet) {
+      const options = { observedAt: clock.now(), term, basis: before.cursor };
+      await log.write({ learned, changes, forgotten, note }, options);
+    }
+    this.#memory = result.memory;
+    const emitted = changes.map(({ kind }) => kind);
+    const running = [...after].some(([id, one]) => (scope.everything || scope.ids.has(id)) && !source.isTerminal(one));
+    return { kind: 'good', result, emitted, discover, running, unsettled };
   }
 
-  async #watchesSomethingRunning({ everything, ids }: WatchScope): Promise<boolean> {
-    const { source, view } = this.#options;
-    for (const [key, entity] of (await view.load()).known) {
-      if ((everything || ids.has(key)) && !source.isTerminal(entity)) return true;
-    }
-    return false;
+  /** Known entities of which the state may be old: not read since nobody watched them. */
+  #unfollowed(
+    { note }: LoadedView<Entity, Memory>,
+    { result }: Reading<Entity, Memory>,
+    after: ReadonlyMap<string, Entity>,
+  ): ReadonlySet<string> {
+    const { key } = this.#options.source;
+    const read = new Set([...result.read.map((one) => key(one)), ...result.absent]);
+    const stillOld = [...(note?.unfollowed ?? [])].filter((id) => !read.has(id) && after.has(id));
+    return new Set([...stillOld, ...result.unfollowed]);
   }
+
+  #compare(
+    { known, stale, note }: LoadedView<Entity, Memory>,
+    { result, scope, discover, credential, memory }: Reading<Entity, Memory>,
+  ): Comparison<Entity> {
+    const { source, members, clock } = this.#options;
+    const after = new Map(known);
+    const learned: Entity[] = [];
+    // Subscribers that joined during the round may have named what it would forget.
+    const named = (id: string) => scope.ids.has(id) || members.scope.ids.has(id);
+    const forgotten = new Set(result.forgotten.filter((id) => !named(id)));
+    // An entity that was removed may reappear, so it is read a few times more, even if only the list is watched.
+    const isSought = (id: string) => named(id) || (scope.everything && this.#ids.isSought(id));
+    const missing = new Map([...(note?.missing ?? [])].filter(([id]) => isSought(id)));
+    const hasReturned = (id: string) => note?.missing.has(id) === true;
+    for (const entity of result.read) {
+      const key = source.key(entity);
+      this.#ids.found(key);
+      missing.delete(key);
+      const previous = known.get(key);
+      if (previous === undefined) {
+        const isNew = source.hasAppeared(entity, memory) || hasReturned(key);
+        // Every running entity within reach was followed, so this one has come within reach.
+        const wasUnseen = note?.discovered === true && scope.everything && !source.isTerminal(entity);
+        if (!isNew && !wasUnseen) {
+          if (forgotten.has(key)) continue;
+          learned.push(entity);
+        }
+      } else if (!this.#isNews(previous, entity)) continue;
+      after.set(key, entity);
+    }
+    let unsettled = false;
+    for (const id of result.absent) {
+      const absences = this.#ids.absent(id, credential, clock.monotonicMs());
+      if (known.has(id) && absences < readingsUntilRemoved) {
+        unsettled = true;
+        continue;
+      }
+      after.delete(id);
+      if (isSought(id)) missing.set(id, this.#round);
+    }
+    const base = new Map([...known, ...learned.map((one) => [source.key(one), one] as const)]);
+    const changes = [
+      ...this.#recovered(stale, after, { result, discover }),
+      ...diffSnapshots(base, after),
+      ...this.#stale(stale, known, { result, scope }),
+    ];
+    const changed = new Set(changes.flatMap((change) => ('entity' in change ? [source.key(change.entity)] : [])));
+    const dropped = [...forgotten].filter((id) => known.has(id) || changed.has(id));
+    this.#ids.keep((id) => after.has(id) || named(id) || missing.has(id));
+    return { learned, changes, forgotten: dropped, after, missing, unsettled };
+  }
+
+  /** An ended entity does not run again: a lagging read replica of the platform may show an older state. */
+  #isNews(previous: Entity, entity: Entity): boolean {
+    const { isTerminal } = this.#options.source;
+    return !isSameState(previous, entity) && (isTerminal(entity) || !isTerminal(previous));
+  }
+
+  #recovered(
+    stale: LoadedView<Entity, Memory>['stale'],
+    after: ReadonlyMap<string, Entity>,
+    { result, discover }: Pick<Reading<Entity, Memory>, 'result' | 'discover'>,
+  ): readonly FeedChange<Entity>[] {
+    const { key } = this.#options.source;
+    const read = new Set(result.read.map((one) => key(one)));
+    const isOver = (subject: string) => {
+      if (subject === 'feed') return true;
+      if (subject === 'list') return discover && !result.truncated;
+      const id = subject.slice(entityPrefix.length);
+      return subject.startsWith(entityPrefix) && (read.has(id) || !after.has(id));
+    };
+    return [...stale].flatMap((subject) =>
+      subject !== 'local' && isOver(subject) ? [{ kind: 'RECOVERED' as const, subject }] : [],
+    );
+  }
+
+  #stale(
+    stale: LoadedView<Entity, Memory>['stale'],
+    known: ReadonlyMap<string, Entity>,
+    { result, scope }: Pick<Reading<Entity, Memory>, 'result' | 'scope'>,
+  ): readonly FeedChange<Entity>[] {
+    const subjects: StaleSubject[] = result.truncated && scope.everything ? ['list'] : [];
+    for (const id of result.failed.keys()) {
+      if (this.#ids.failed(id) >= failuresUntilStale && known.has(id)) subjects.push(`${entityPrefix}${id}`);
+    }
+    return subjects.filter((subject) => !stale.has(subject)).map((subject) => ({ kind: 'STALE', subject }));
+  }
+
+  #endedSeen(before: FeedNote<Memory> | null, changes: readonly FeedChange<Entity>[]): ReadonlyMap<string, number> {
+    const { source, clock } = this.#options;
+    const nowMs = clock.now().getTime();
+    const kept = [...(before?.endedSeen ?? [])].filter(([, ms]) => nowMs - ms < maxEndedWithinSeconds * 1_000);
+    const seen = new Map(kept);
+    for (const change of changes) {
+      if (change.kind !== 'CHANGED' || !source.isTerminal(change.entity)) continue;
+      const endMs = source.endedAt(change.entity)?.getTime() ?? 0;
+      if (nowMs - endMs > plausibleEndAgeMs) seen.set(source.key(change.entity), nowMs);
+    }
+    return seen;
+  }
+}
+
+const entityPrefix = 'entity:';
+
+/** Whether a successor or a waiting subscriber can do with the note that is in the log. */
+function isSameNote<Memory>(before: FeedNote<Memory> | null, note: FeedNote<Memory>): boolean {
+  if (before === null) return false;
+  return isDeepStrictEqual({ ...before, round: 0, endedSeen: null }, { ...note, round: 0, endedSeen: null });
 }

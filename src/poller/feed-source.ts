@@ -6,60 +6,76 @@ import type { WatchScope } from './watch-scope.ts';
 export type Observed = ReadingTimes;
 
 export interface RoundRequest<Entity, Memory> {
-  /** What the last rounds found; the basis on which the next state is told. */
+  /** State of the feed at the start of the round. The result is compared with it. */
   readonly known: ReadonlyMap<string, Entity>;
   readonly scope: WatchScope;
-  /** Look for entities that are not known yet, as far back as the source goes. */
+  /** Ids that this round must read by id unless the list shows them: unknown, or known but not followed until now. */
+  readonly unread: readonly string[];
+  /** Search for unknown running entities as far back as the source can reach. */
   readonly discover: boolean;
-  /** What the source returned with the last good round of this feed; null in the first. */
+  /** `memory` of the previous round; null in the first one. */
   readonly memory: Memory | null;
+  /**
+   * Number of calls, at least 1, that the round may spend besides the call for the newest page and the calls for
+   * `unread` and `discover`. It keeps a feed at about one call per second on average.
+   */
+  readonly allowance: number;
+  /** Wall time of this process, to be compared with end times of entities. */
+  readonly now: Date;
   readonly signal: AbortSignal;
 }
 
 export interface RoundResult<Entity, Memory> {
-  /** What was read, in the order in which creations shall be told. */
+  /** Entities that were read, in the order in which CREATED events are emitted. */
   readonly read: readonly Entity[];
-  /** Keys of known entities that the platform does not know any more. */
-  readonly gone: readonly string[];
-  /** Keys of known entities that need not be followed any more. */
+  /** Ids, known or unread, that this round asked for and that the platform did not have. */
+  readonly absent: readonly string[];
+  /** Ids, known or unread, that this round had to read and could not, with the reason. */
+  readonly failed: ReadonlyMap<string, GatewayError>;
+  /** Keys of known entities that no longer need to be remembered. */
   readonly forgotten: readonly string[];
-  /** The failure of a part of the round whose loss does no harm beyond a delay; null when everything was read. */
-  readonly incomplete: GatewayError | null;
-  /** So much came into being since the last round that a limit ended this one before all of it was read. */
-  readonly cutShort: boolean;
-  /** Calls to the platform, for the log. */
-  readonly calls: Readonly<Record<string, number>>;
   /**
-   * Handed to the next round once this one is in the event log, in which it is kept: plain data, Dates, Maps and Sets.
-   * The next round may be that of another replica.
+   * Keys of known running entities that nobody watches. They are remembered, so that a subscriber that resumes receives
+   * their change, but not read.
    */
+  readonly unfollowed: readonly string[];
+  /** The failure of a part of the round that only delays the next reading; null when there was none. */
+  readonly incomplete: GatewayError | null;
+  /** The list holds more running or new entities than a round can read, so some of them are not followed. */
+  readonly truncated: boolean;
+  /** Number of calls to the platform, by kind, for the log. */
+  readonly calls: Readonly<Record<string, number>>;
   readonly memory: Memory;
 }
 
 /**
- * How one kind of entity is read. The feed brings rounds, cadence, comparison and delivery; a source brings the calls.
- * It holds no state of its own.
+ * How one kind of entity is read. The feed adds rounds, pace, comparison and delivery; a source makes the calls. A source
+ * is stateless.
  */
 export interface FeedSource<Entity extends Observed, Reader, Memory> {
-  /** For logs: `export-jobs`, … */
+  /** Name for logs, metrics and Redis keys: `export-jobs`, … */
   readonly kind: string;
+  /** The platform's service that the source calls. A `Retry-After` concerns all feeds of a tenant that use it. */
+  readonly service: string;
   key(entity: Entity): string;
-  /** Whether nothing more will happen to it. */
+  /** Whether the entity has ended: its state cannot change any more. */
   isTerminal(entity: Entity): boolean;
+  /** When an ended entity ended, as the platform reports it; null when it reports no time or the entity has no end. */
+  endedAt(entity: Entity): Date | null;
   /**
-   * Whether an entity that was not known came into being since the round that left `memory`: then it is told as
-   * created. Otherwise nobody had asked for it before, and it is taken in silently.
+   * Whether an unknown entity was created after the round that returned `memory`, so that CREATED is emitted. Otherwise
+   * it is older and was not followed.
    */
   hasAppeared(entity: Entity, memory: Memory | null): boolean;
+  /** The part of the memory that a successor on another replica needs. It is written to the event log. */
+  lasting(memory: Memory): Memory;
   /** A comparison for sorting. */
   newestFirst(a: Entity, b: Entity): number;
   /**
-   * One round.
-   * @throws {GatewayError} nothing could be read: the round counts as failed, and UNAUTHENTICATED and FORBIDDEN pass it on to
-   *   another subscriber's reader.
+   * Makes one round.
+   * @throws {GatewayError} nothing could be read: the round has failed. UNAUTHENTICATED and FORBIDDEN pass it on to another
+   *   subscriber's reader.
    * @throws the reason of the signal, soon after it aborts.
    */
   read(reader: Reader, request: RoundRequest<Entity, Memory>): Promise<RoundResult<Entity, Memory>>;
-  /** One entity by name, null when the platform does not know it. Throws as `read` does. */
-  find(reader: Reader, id: string, signal: AbortSignal): Promise<Entity | null>;
 }

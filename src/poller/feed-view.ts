@@ -1,26 +1,28 @@
 import type { EventLog, LogSnapshot } from '../events/event-log.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 
-/** What a good round leaves in the log beside its changes, for whoever makes the next one and for those who wait. */
+/** What a round leaves in the log besides its changes, for the next holder of the lease and for waiting subscribers. */
 export interface FeedNote<Memory> {
-  /** That of the lease under which the round was made. */
+  /** Term of the lease under which the note was written. */
   readonly term: number;
-  /** Good rounds of the feed, in whatever replica. */
+  /** Number of the round. It grows with each note, whichever replica writes it. */
   readonly round: number;
-  /** What may interest a watcher of the whole sandbox has been looked for under this term, and followed since. */
+  /** Under this term, the running entities have been searched for, and all of them have been followed since. */
   readonly discovered: boolean;
-  /** Keys of what the round read. */
-  readonly read: ReadonlySet<string>;
-  /** See RoundResult. */
+  /** Named ids that the platform does not have, with the round that read them last. */
+  readonly missing: ReadonlyMap<string, number>;
+  /** See RoundResult: their known state may be old. */
+  readonly unfollowed: ReadonlySet<string>;
+  /** When the gateway saw an entity end (wall time, ms), where the platform reports no plausible time for it. */
+  readonly endedSeen: ReadonlyMap<string, number>;
+  /** See FeedSource.lasting. */
   readonly memory: Memory;
 }
 
-/** The log as it is now. */
+/** The log at one moment. */
 export interface LoadedView<Entity, Memory> {
-  /** Null: the log does not exist. */
+  /** Null: there is no log, because nothing was written yet or Redis lost it. */
   readonly cursor: string | null;
-  /** When the last write was made. */
-  readonly observedAt: Date;
   readonly known: ReadonlyMap<string, Entity>;
   readonly stale: LogSnapshot<Entity>['stale'];
   readonly note: FeedNote<Memory> | null;
@@ -31,14 +33,14 @@ export interface FeedViewOptions<Entity extends Observed> {
   readonly key: FeedSource<Entity, unknown, unknown>['key'];
 }
 
-/** The state of a feed, whichever replica wrote it: read from the log once after each write. */
+/** The state of a feed, whichever replica wrote it. The log is read once after each write. */
 export class FeedView<Entity extends Observed, Memory> implements Disposable {
   readonly #options: FeedViewOptions<Entity>;
   readonly #watch: Disposable;
   #loading: Promise<LoadedView<Entity, Memory>> | null = null;
   #current: LoadedView<Entity, Memory> | null = null;
 
-  /** @param changed called after each write; `load` then shows it */
+  /** @param changed called after each write; `load` then returns its result */
   constructor(options: FeedViewOptions<Entity>, changed: () => void) {
     this.#options = options;
     this.#watch = options.log.watch(() => {
@@ -48,7 +50,7 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
     });
   }
 
-  /** @throws {GatewayError} the log cannot be reached */
+  /** @throws {GatewayError} the log is out of reach */
   async load(): Promise<LoadedView<Entity, Memory>> {
     const loading = this.#loading ?? this.#read();
     this.#loading = loading;
@@ -74,12 +76,10 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
   async #read(): Promise<LoadedView<Entity, Memory>> {
     const { log, key } = this.#options;
     const snapshot = await log.snapshot();
-    if (snapshot === null) {
-      return { cursor: null, observedAt: new Date(0), known: new Map(), stale: new Set(), note: null };
-    }
-    const { cursor, observedAt, entities, stale, note } = snapshot;
+    if (snapshot === null) return { cursor: null, known: new Map(), stale: new Set(), note: null };
+    const { cursor, entities, stale, note } = snapshot;
     const known = new Map(entities.map((one) => [key(one), one]));
-    // Only FeedPoller writes notes, and replicas that write another kind of them have a log of their own.
-    return { cursor, observedAt, known, stale, note: note as FeedNote<Memory> | null };
+    // Only FeedPoller writes notes, and replicas that write another kind of note use a log of their own.
+    return { cursor, known, stale, note: note as FeedNote<Memory> | null };
   }
 }

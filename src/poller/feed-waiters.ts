@@ -31,8 +31,10 @@ export class FeedWaiters<Reader> {
     }
   }
 
-  reject(error: unknown): void {
+  /** @param fails the members that the error concerns. @default all */
+  reject(error: unknown, fails: (member: FeedMember<Reader>) => boolean = () => true): void {
     for (const [member, waiter] of this.#waiters) {
+      if (!fails(member)) continue;
       this.#waiters.delete(member);
       waiter.reject(error);
     }

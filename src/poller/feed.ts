@@ -1,19 +1,17 @@
 import type { Tenant } from '../domain/tenant.ts';
-import { ShuttingDownError } from '../errors.ts';
-import { type EventLog, LogConflictError, LogFencedError } from '../events/event-log.ts';
+import { RateLimitedError, ShuttingDownError } from '../errors.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { EntityFinder } from './entity-finder.ts';
 import { type FeedMember, FeedMembers } from './feed-members.ts';
 import { FeedPoller } from './feed-poller.ts';
-import { FeedRounds } from './feed-rounds.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 import { FeedView, type LoadedView } from './feed-view.ts';
 import { FeedWaiters } from './feed-waiters.ts';
-import { FoundEntities } from './found-entities.ts';
 import type { PaceOptions } from './pace.ts';
+import type { PlatformHold } from './platform-holds.ts';
 import type { PollCoordinator, PollMessage } from './poll-coordinator.ts';
-import { FailedElsewhereError } from './poll-failure.ts';
+import { describeFailure, FailedElsewhereError } from './poll-failure.ts';
 import { PollLoop } from './poll-loop.ts';
 import type { PollMetrics } from './poll-metrics.ts';
 
@@ -22,62 +20,54 @@ export interface FeedOptions<Entity extends Observed, Reader, Memory> extends Pa
   readonly source: FeedSource<Entity, Reader, Memory>;
   readonly log: EventLog<Entity>;
   readonly coordinator: PollCoordinator;
+  readonly hold: PlatformHold;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: PollMetrics;
-  /** How long a feed without subscribers stays ready. It makes no round in that time: there is nobody to read for. */
+  /** How long a feed without subscribers stays ready. It makes no round in that time, because nobody reads the result. */
   readonly lingerMs: number;
   /** Called when the last subscriber has left and the linger is over. The feed can be joined again. */
   readonly onIdle: () => void;
 }
 
+/** Pause before another replica is asked again for a round that a subscriber here waits for, in milliseconds. */
+const repeatAwaitedMs = 2_000;
+
 /**
- * One kind of entity of one tenant, for everybody here who watches it. One of the replicas in which somebody does polls
- * the platform and writes the log; each serves its subscribers from the log.
+ * One kind of entity of one tenant, for all subscribers of this replica. One of the replicas with subscribers polls the
+ * platform and writes the log. Each replica serves its subscribers from the log.
  */
 export class Feed<Entity extends Observed, Reader, Memory> {
   readonly #options: FeedOptions<Entity, Reader, Memory>;
   readonly #view: FeedView<Entity, Memory>;
   readonly #poller: FeedPoller<Entity, Reader, Memory>;
-  readonly #rounds: FeedRounds<Entity, Reader, Memory>;
   readonly #loop: PollLoop<Entity, Reader, Memory>;
-  readonly #found: FoundEntities<Entity, Reader, Memory>;
-  readonly #finder: EntityFinder<Entity, Reader, Memory>;
   readonly #members = new FeedMembers<Reader>();
   readonly #waiters = new FeedWaiters<Reader>();
+  /** The round in the log when a member joined that names ids. */
+  readonly #joinedAt = new Map<FeedMember<Reader>, number>();
   readonly #closed = new AbortController();
+  /** Ends the pause before another replica is asked again. */
+  #repeating: AbortController | null = null;
 
   constructor(options: FeedOptions<Entity, Reader, Memory>) {
     const { source, log, clock } = options;
-    const { kind } = source;
     this.#options = options;
-    this.#view = new FeedView({ log, key: source.key }, () => this.#somethingNew());
+    this.#view = new FeedView({ log, key: source.key }, () => this.#viewChanged());
     this.#poller = new FeedPoller({ source, log, clock, view: this.#view, members: this.#members });
-    this.#rounds = new FeedRounds({
-      ...options,
-      kind,
-      poller: this.#poller,
-      waiters: this.#waiters,
-      tell: (message) => void this.#loop.tell(message),
-    });
     this.#loop = new PollLoop({
       ...options,
-      kind,
+      kind: source.kind,
       members: this.#members,
-      rounds: this.#rounds,
+      waiters: this.#waiters,
+      poller: this.#poller,
       isReady: (term) => this.#isReady(term),
-      interrupt: () => this.#poller.interrupt(),
       listener: {
         received: (message) => this.#received(message),
         unreachable: (error) => this.#waiters.reject(error),
       },
-      onHolder: () => this.#somethingNew(),
-    });
-    this.#found = new FoundEntities({ poller: this.#poller, clock, loop: this.#loop });
-    this.#finder = new EntityFinder({
-      source,
-      view: this.#view,
-      record: (id, entity, signal) => this.#found.record(id, entity, signal),
+      onHolder: () => this.#viewChanged(),
+      onUnattended: (unattended) => log.markUnattended(unattended),
     });
   }
 
@@ -89,7 +79,7 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     return this.#loop.runs;
   }
 
-  /** Whether this replica polls the platform for all. */
+  /** Whether this replica polls the platform for all replicas. */
   get polls(): boolean {
     return this.#loop.lease !== null;
   }
@@ -98,14 +88,14 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     return this.#members.size;
   }
 
-  /** Good rounds made here so far. */
+  /** Number of good rounds made here. */
   get rounds(): number {
-    return this.#rounds.made;
+    return this.#loop.made;
   }
 
   /** When the last good round made here ended. */
   get lastRoundAt(): Date | null {
-    return this.#rounds.lastAt;
+    return this.#loop.lastAt;
   }
 
   join(member: FeedMember<Reader>): void {
@@ -113,64 +103,99 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     this.#loop.membersChanged();
   }
 
-  /** From now on the member's reader is not used, not even to end a round that has begun with it. */
+  /** From now on the member's own credential is not used, not even to end a round that has begun with it. */
   leave(member: FeedMember<Reader>): void {
     if (!this.#members.delete(member)) return;
     this.#waiters.delete(member);
-    this.#poller.interrupt(member);
+    this.#joinedAt.delete(member);
+    if (this.#waiters.size === 0) this.#repeating?.abort();
+    // A round with the gateway's credential goes on for the others.
+    if (member.credential !== null || this.#members.size === 0) this.#poller.interrupt(member);
     this.#loop.membersChanged();
   }
 
   /**
    * Resolves when there is a state that this member can begin with; never when it leaves before.
-   * @throws {GatewayError} the round that should have brought it failed.
+   * @returns the member's ids that the platform does not have
+   * @throws {GatewayError} the round that should have read the state failed, or the platform asked to wait
    */
-  async ready(member: FeedMember<Reader>): Promise<void> {
-    let view: LoadedView<Entity, Memory>;
-    do {
-      view = await this.#view.load();
+  async ready(member: FeedMember<Reader>): Promise<readonly string[]> {
+    let view = await this.#view.load();
+    const joinedAt = view.note?.round ?? 0;
+    for (;;) {
       this.#closed.signal.throwIfAborted();
-      if (this.#suffices(member, view)) return;
-    } while (!this.#view.isCurrent(view));
-    const waiting = this.#waiters.wait(member);
-    if (!this.#members.has(member)) this.#waiters.delete(member);
-    else if (this.#loop.lease === null) void this.#loop.tell({ kind: 'awaited' });
-    this.#loop.wake();
-    await waiting;
+      const missing = this.#missingFor(member, joinedAt, view);
+      if (missing !== null) return missing;
+      if (this.#view.isCurrent(view)) break;
+      view = await this.#view.load();
+    }
+    this.#joinedAt.set(member, joinedAt);
+    try {
+      await this.#wait(member);
+    } finally {
+      this.#joinedAt.delete(member);
+      if (this.#waiters.size === 0) this.#repeating?.abort();
+    }
+    return this.#missingFor(member, joinedAt, await this.#view.load()) ?? [];
   }
 
-  /**
-   * Brings the entities that this member watches by name up to date, as far as no round has.
-   * @returns the ids that the platform does not know
-   * @throws {GatewayError} the platform could not be read
-   */
-  async find(member: FeedMember<Reader>, signal: AbortSignal): Promise<readonly string[]> {
-    // Whoever polls must not forget what is found before it knows that somebody watches it.
-    await this.#loop.announced;
-    return this.#finder.find(member.ids ?? [], member.reader, signal);
-  }
-
-  /** A round at once, or one more right after the one under way, by whoever polls. Does nothing when nobody watches. */
+  /** A round at once, or one more right after the present one, on whichever replica polls. Does nothing when nobody watches. */
   nudge(): void {
-    if (this.#loop.lease === null) void this.#loop.tell({ kind: 'nudge' });
+    if (this.#loop.lease === null) void this.#loop.send({ kind: 'nudge' });
     else this.#hurry();
   }
 
-  /** Ends the rounds and the log. Resolves when nothing runs any more. */
+  /** Ends the rounds and the log. Resolves when nothing runs. */
   async close(): Promise<void> {
     if (!this.#closed.signal.aborted) {
       this.#closed.abort(new ShuttingDownError());
       this.#waiters.reject(this.#closed.signal.reason);
+      this.#repeating?.abort();
     }
     await this.#loop.close();
     this.#view[Symbol.dispose]();
     await this.log[Symbol.asyncDispose]();
   }
 
-  #hurry(): void {
-    if (this.#members.size === 0) return;
-    this.#rounds.nudge();
+  #wait(member: FeedMember<Reader>): Promise<void> {
+    const waiting = this.#waiters.wait(member);
+    if (!this.#members.has(member)) this.#waiters.delete(member);
+    else if (this.#loop.lease === null) void this.#askForRound();
+    else this.#rejectWhileHeld();
     this.#loop.wake();
+    return waiting;
+  }
+
+  /** Asks the replica that polls, repeatedly, because a message may be lost. */
+  async #askForRound(): Promise<void> {
+    // The replica that polls must know of the ids before it makes the round.
+    await this.#loop.announced;
+    await this.#loop.send({ kind: 'awaited' });
+    if (this.#repeating !== null) return;
+    const repeating = new AbortController();
+    this.#repeating = repeating;
+    while (!repeating.signal.aborted && this.#waiters.size > 0 && this.#loop.lease === null) {
+      await this.#options.clock.sleep(repeatAwaitedMs, repeating.signal).catch(() => undefined);
+      if (!repeating.signal.aborted) await this.#loop.send({ kind: 'awaited' });
+    }
+    this.#repeating = null;
+  }
+
+  /** Nobody waits for a round that the platform does not permit yet. */
+  #rejectWhileHeld(): void {
+    const { heldMs } = this.#loop;
+    if (heldMs <= 0) return;
+    const error = new RateLimitedError({
+      message: 'The platform asked the gateway to wait before it reads the state again.',
+      retryAfterMs: Math.ceil(heldMs),
+    });
+    this.#waiters.reject(error);
+    const failure = describeFailure(error);
+    if (failure !== null) void this.#loop.send({ kind: 'failed', failure, id: null });
+  }
+
+  #hurry(): void {
+    if (this.#members.size > 0) this.#loop.nudge();
   }
 
   #received(message: PollMessage): void {
@@ -184,43 +209,27 @@ export class Feed<Entity extends Observed, Reader, Memory> {
         return;
       case 'awaited':
         if (lease === null) return;
-        this.#rounds.await();
-        this.#loop.wake();
+        if (this.#loop.heldMs > 0) this.#rejectWhileHeld();
+        else this.#loop.awaitRound();
         return;
-      case 'found':
-        // Replicas of one version share a log, so it is an entity of this feed's kind.
-        if (lease !== null) void this.#recordForAnother(message.id, message.entity as Entity | null);
+      case 'failed': {
+        if (lease !== null) return;
+        const { failure, id } = message;
+        this.#waiters.reject(new FailedElsewhereError(failure), ({ ids }) => id === null || ids?.has(id) === true);
         return;
-      case 'failed':
-        if (lease === null) this.#waiters.reject(new FailedElsewhereError(message.failure));
-        return;
+      }
     }
   }
 
-  /** The other replica says it again as long as the log does not show it. */
-  async #recordForAnother(id: string, entity: Entity | null): Promise<void> {
-    const { logger, source, tenant } = this.#options;
-    const { lease } = this.#loop;
-    if (lease === null) return;
-    try {
-      await this.#poller.record(lease, id, entity);
-    } catch (err) {
-      if (err instanceof LogFencedError) this.#loop.drop(lease);
-      else if (!(err instanceof LogConflictError))
-        logger.warn({ kind: source.kind, ...tenant, err }, 'event log not written');
-    }
-  }
-
-  /** The log has been written to, or somebody else polls. */
-  #somethingNew(): void {
-    this.#found.somethingNew();
+  /** The log was written, or the holder of the lease changed. */
+  #viewChanged(): void {
     if (this.#waiters.size > 0) void this.#letBegin();
   }
 
   async #letBegin(): Promise<void> {
     try {
       const view = await this.#view.load();
-      this.#waiters.settle((member) => this.#suffices(member, view));
+      this.#waiters.settle((member) => this.#missingFor(member, this.#joinedAt.get(member) ?? 0, view) !== null);
     } catch (error) {
       this.#waiters.reject(error);
     }
@@ -231,13 +240,28 @@ export class Feed<Entity extends Observed, Reader, Memory> {
       const { note } = await this.#view.load();
       return note !== null && note.term === term;
     } catch {
-      // Whatever keeps the log from being read is told to those who ask for it.
+      // Whatever keeps the log from being read is reported to the subscribers that need it.
       return false;
     }
   }
 
-  /** Whether it is a round of those who poll now that made what the log shows, and enough for this member. */
-  #suffices({ ids }: FeedMember<Reader>, { note }: LoadedView<Entity, Memory>): boolean {
-    return note !== null && note.term === this.#loop.term && (ids !== null || note.discovered);
+  /**
+   * The ids of a member that the platform does not have; null while the state is not sufficient for the member: no round
+   * of the present term has written it, or one of the ids has not been read since the member joined.
+   */
+  #missingFor(
+    { ids }: FeedMember<Reader>,
+    joinedAt: number,
+    { note, known }: LoadedView<Entity, Memory>,
+  ): readonly string[] | null {
+    if (note === null || note.term !== this.#loop.term) return null;
+    if (ids === null) return note.discovered ? [] : null;
+    const missing: string[] = [];
+    for (const id of ids) {
+      if (known.has(id) && !note.unfollowed.has(id)) continue;
+      if ((note.missing.get(id) ?? 0) <= joinedAt) return null;
+      missing.push(id);
+    }
+    return missing;
   }
 }

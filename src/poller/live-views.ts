@@ -8,6 +8,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import { type ExportJobReader, exportJobSource } from './export-job-feed.ts';
 import type { FeedSharing } from './feed-sharing.ts';
+import { PlatformHolds } from './platform-holds.ts';
 import type { PollMetrics } from './poll-metrics.ts';
 import { type ScheduleReader, scheduleSource } from './schedule-feed.ts';
 import { type SegmentJobReader, segmentJobSource } from './segment-job-feed.ts';
@@ -37,7 +38,8 @@ type Feeds = Pick<FeedRegistry<never, never>, 'stats' | 'close'>;
 export function createLiveViews(options: LiveViewsOptions): LiveViews {
   const { upstream, ownRights, sharing, polling, clock, logger, metrics } = options;
   const { minMs: pollMinMs, maxMs: pollMaxMs, authorizationLeaseMs, confirmStateMs } = polling;
-  const common = { clock, logger, metrics, pollMinMs, pollMaxMs, authorizationLeaseMs, confirmStateMs };
+  const holds = new PlatformHolds(clock);
+  const common = { clock, logger, metrics, holds, pollMinMs, pollMaxMs, authorizationLeaseMs, confirmStateMs };
   const registries: Registries = {
     exportJobs: createWatchRegistry({ ...common, ...sharing(exportJobSource), source: exportJobSource }),
     segmentJobs: createWatchRegistry({ ...common, ...sharing(segmentJobSource), source: segmentJobSource }),

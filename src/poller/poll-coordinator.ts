@@ -27,10 +27,8 @@ export type PollMessage =
   | { readonly kind: 'joined' }
   /** A subscriber of this replica cannot begin without another round. */
   | { readonly kind: 'awaited' }
-  /** What a subscriber of this replica read by name; `entity` is null when the platform does not know it. */
-  | { readonly kind: 'found'; readonly id: string; readonly entity: unknown; readonly at: Date }
-  /** The round that others wait for has failed. */
-  | { readonly kind: 'failed'; readonly failure: PollFailure };
+  /** The round that others wait for has failed, or has failed to read this id. `id` is null for the whole round. */
+  | { readonly kind: 'failed'; readonly failure: PollFailure; readonly id: string | null };
 
 export interface PollListener {
   /** A message of another replica. */

@@ -1,86 +1,129 @@
 import type { Tenant } from '../domain/tenant.ts';
+import { LogConflictError, LogFencedError } from '../events/event-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { FeedMembers } from './feed-members.ts';
-import type { FeedRounds } from './feed-rounds.ts';
+import type { FeedPoller, RoundOutcome } from './feed-poller.ts';
 import type { Observed } from './feed-source.ts';
+import type { FeedWaiters } from './feed-waiters.ts';
+import { Pace, type PaceOptions } from './pace.ts';
+import type { PlatformHold } from './platform-holds.ts';
 import type { Lease, PollCoordinator, PollListener, PollMessage, PollSeat } from './poll-coordinator.ts';
+import { describeFailure } from './poll-failure.ts';
 import type { PollMetrics } from './poll-metrics.ts';
+import { isRefusal } from './refusal.ts';
 
-export interface PollLoopOptions<Entity extends Observed, Reader, Memory> {
+export interface PollLoopOptions<Entity extends Observed, Reader, Memory> extends PaceOptions {
+  /** For logs and metrics. */
   readonly kind: string;
   readonly tenant: Tenant;
   readonly coordinator: PollCoordinator;
   readonly members: Pick<FeedMembers<Reader>, 'size' | 'scope'>;
-  readonly rounds: FeedRounds<Entity, Reader, Memory>;
+  readonly waiters: FeedWaiters<Reader>;
+  readonly poller: FeedPoller<Entity, Reader, Memory>;
+  readonly hold: PlatformHold;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: PollMetrics;
   readonly lingerMs: number;
-  /** Whether there is a state under this term that a subscriber who comes now could begin with. */
+  /** Whether the log holds a state of this term with which a new subscriber could begin. */
   readonly isReady: (term: number | null) => Promise<boolean>;
-  /** Stops the round that is being read. */
-  readonly interrupt: () => void;
   readonly listener: Pick<PollListener, 'received' | 'unreachable'>;
-  /** Called when another replica polls, this one or none. */
+  /** Called when the holder of the lease changes: this replica, another one, or none. */
   readonly onHolder: () => void;
+  /** Called when no round has succeeded on any replica for a while, with true, and when one has, with false. */
+  readonly onUnattended: (unattended: boolean) => void;
   readonly onIdle: () => void;
 }
 
+/** Consecutive failed rounds after which subscribers receive STALE. */
+const failuresUntilStale = 2;
+/** Shortest pauses without a holder of the lease after which subscribers of this replica receive STALE. */
+const pausesUntilUnattended = 4;
+/** Shortest time for that, in milliseconds: a slow moment of Redis is no failure. */
+const minUnattendedMs = 2_000;
+
+type Good<Entity, Memory> = Extract<RoundOutcome<Entity, Memory>, { readonly kind: 'good' }>;
+type Failed<Entity, Memory> = Extract<RoundOutcome<Entity, Memory>, { readonly kind: 'failed' }>;
+
 /**
- * The life of a feed in this replica: it runs while somebody here watches, and a little longer. In that time it makes the
- * rounds whenever it holds the lease, and stands for it when it does not.
+ * Decides when a feed makes a round in this replica, and what follows from it. The loop runs while a subscriber is here,
+ * and a little longer. It waits for the lease; while it holds the lease it makes a round, then pauses. FeedPoller makes
+ * the round.
  */
 export class PollLoop<Entity extends Observed, Reader, Memory> {
   readonly #options: PollLoopOptions<Entity, Reader, Memory>;
+  readonly #pace: Pace;
   #running: Promise<void> | null = null;
   /** Seats that are being given back. */
   readonly #leaving = new Set<Promise<void>>();
   #seat: PollSeat | null = null;
   #lease: Lease | null = null;
   #candidacy: AbortController | null = null;
-  #announced: Promise<void> = Promise.resolve();
-  /** The next announcement has not been made yet: it will tell of every change until then. */
-  /** Whether there were members when it was last looked at. */
+  /** Whether there were members at the last call of `membersChanged`. */
   #watched = false;
+  /** An announcement is pending. It will include every change until then. */
   #announces = false;
+  #announced: Promise<void> = Promise.resolve();
+  /** A subscriber of another replica cannot begin without a round. */
+  #awaitedElsewhere = false;
   #sleep: AbortController | null = null;
-  /** Something happened since the step under way began. */
+  /** Something has happened since the present step began. */
   #woken = false;
   #emptySinceMs: number | null = null;
-  /** Others go first until then. */
+  /** Other replicas go first until then, in monotonic milliseconds. */
   #standsBackUntilMs = 0;
+  /** Ends the wait after which the feed counts as unattended. */
+  #unattendedWait: AbortController | null = null;
   #closed = false;
+  #made = 0;
+  #lastAt: Date | null = null;
 
   constructor(options: PollLoopOptions<Entity, Reader, Memory>) {
     this.#options = options;
+    this.#pace = new Pace(options, options.hold);
   }
 
   get runs(): boolean {
     return this.#running !== null;
   }
 
-  /** That under which this replica polls. Null while another one does, or none. */
+  /** The lease under which this replica polls; null while another replica polls, or none. */
   get lease(): Lease | null {
     return this.#lease;
   }
 
-  /** That under which this or another replica polls, as far as is known. */
+  /** The term under which any replica polls, as far as this one knows. */
   get term(): number | null {
     return this.#seat?.term ?? null;
   }
 
-  /** Resolves when the other replicas know what is watched here; does not fail. */
+  /** Number of good rounds made here. */
+  get made(): number {
+    return this.#made;
+  }
+
+  /** When the last good round made here ended. */
+  get lastAt(): Date | null {
+    return this.#lastAt;
+  }
+
+  /** Resolves when the other replicas can read what is watched here; does not fail. */
   get announced(): Promise<void> {
     return this.#announced;
   }
 
-  /** To be called when members come and go: begins or ends what that asks for. */
+  /** How long the platform still asks not to be called, in milliseconds; 0 or less: not at all. */
+  get heldMs(): number {
+    return this.#options.hold.untilMs - this.#nowMs();
+  }
+
+  /** Call it when members come or go. It starts or stops what follows from that. */
   membersChanged(): void {
     if (this.#closed) return;
     const watched = this.#options.members.size > 0;
     if (this.#seat === null && watched) this.#start();
-    // Only who comes first, or leaves last, changes what is to be done next: the others need not pay for a look at it.
+    // Only the first member and the last one change what is to be done next, so that others do not pay for a look at it.
     else if (watched !== this.#watched) this.wake();
     this.#watched = watched;
     if (this.#announces) return;
@@ -88,15 +131,27 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     this.#announced = this.#announce();
   }
 
-  /** Looks anew at what is to be done next. */
+  /** Looks again at what is to be done next. */
   wake(): void {
     this.#woken = true;
     this.#sleep?.abort();
     if (this.#closed || this.#options.members.size === 0) this.#candidacy?.abort();
   }
 
-  /** To the other replicas; a message that does not reach them is missed by nobody for long. */
-  async tell(message: PollMessage): Promise<void> {
+  /** A round at once, and short pauses for a while. */
+  nudge(): void {
+    this.#pace.nudge(this.#nowMs());
+    this.wake();
+  }
+
+  /** A round soon, for a subscriber of another replica. */
+  awaitRound(): void {
+    this.#awaitedElsewhere = true;
+    this.wake();
+  }
+
+  /** Sends to the other replicas. Nobody depends for long on a message that does not arrive. */
+  async send(message: PollMessage): Promise<void> {
     const { coordinator, tenant, kind, logger } = this.#options;
     try {
       await (this.#seat?.send(message) ?? coordinator.send({ tenant, kind }, message));
@@ -105,34 +160,23 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     }
   }
 
-  /** @throws {GatewayError} the others cannot be reached */
-  async send(message: PollMessage): Promise<void> {
-    await this.#seat?.send(message);
-  }
-
-  /** The log refuses what is written under this lease: somebody else has one. */
-  drop(lease: Lease): void {
-    this.#lost(lease);
-    // It may be held all the same where the log's memory of it is gone.
-    void lease.release();
-  }
-
-  /** Resolves when nothing runs any more. */
+  /** Resolves when nothing runs. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#options.interrupt();
+    this.#options.poller.interrupt();
     this.wake();
     await this.#running;
     await Promise.all(this.#leaving);
   }
 
   #start(): void {
-    const { coordinator, tenant, kind, listener, rounds } = this.#options;
-    const seat = coordinator.join({ tenant, kind }, { ...listener, termChanged: (holder) => this.#explain(holder) });
+    const { coordinator, tenant, kind, listener } = this.#options;
+    const seat = coordinator.join({ tenant, kind }, { ...listener, termChanged: (holder) => this.#noteHolder(holder) });
     this.#seat = seat;
-    rounds.start();
+    this.#pace.start();
+    this.#expectHolder();
     this.#running = this.#run(seat);
-    void this.tell({ kind: 'joined' });
+    void this.send({ kind: 'joined' });
   }
 
   async #run(seat: PollSeat): Promise<void> {
@@ -146,30 +190,32 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     this.#seat = null;
     if (this.#lease !== null) this.#leaseChanged('released', { term: this.#lease.term, why: 'watched by nobody' });
     this.#lease = null;
+    this.#attended();
     const leaving = this.#leave(seat).finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
     if (!this.#closed) onIdle();
   }
 
-  /** One step of a feed that somebody watches: a round, the pause before it, or the wait for the right to make one. */
+  /** One step of a watched feed: a round, the pause before it, or the wait for the lease. */
   async #serve(seat: PollSeat): Promise<void> {
     this.#emptySinceMs = null;
-    const { rounds } = this.#options;
     const lease = this.#lease;
-    const waitMs = lease === null ? this.#standsBackUntilMs - this.#nowMs() : rounds.dueInMs;
+    const awaited = this.#options.waiters.size > 0 || this.#awaitedElsewhere;
+    const dueAtMs = lease === null ? this.#standsBackUntilMs : this.#pace.dueMs(awaited);
+    const waitMs = dueAtMs - this.#nowMs();
     if (waitMs > 0) await this.#pause(waitMs);
     else if (lease === null) await this.#stand(seat);
-    else await this.#round(lease, seat);
+    else await this.#round(lease, seat, awaited);
   }
 
   /**
-   * One step of a feed that nobody watches any more.
-   * @returns whether it is to stay
+   * One step of a feed that nobody watches.
+   * @returns whether the feed stays
    */
   async #linger(seat: PollSeat): Promise<boolean> {
     const { isReady, lingerMs } = this.#options;
     this.#emptySinceMs ??= this.#nowMs();
-    // A feed whose first round did not come to its end has nothing to stay ready with.
+    // A feed without a completed round has no state to offer.
     if (!(await isReady(seat.term))) return false;
     const lease = this.#lease;
     if (lease !== null && (await this.#isWatchedElsewhere(seat))) await this.#giveBack(lease, 'watched elsewhere only');
@@ -179,14 +225,14 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     return true;
   }
 
-  /** Waits until this replica polls, or nobody here wants it to. */
+  /** Waits until this replica has the lease, or no subscriber is here. */
   async #stand(seat: PollSeat): Promise<void> {
     const candidacy = new AbortController();
     this.#candidacy = candidacy;
     try {
       const lease = await seat.elected(candidacy.signal);
       this.#lease = lease;
-      this.#options.rounds.takeOver();
+      this.#pace.takeOver();
       this.#leaseChanged('gained', { term: lease.term });
       lease.lost.addEventListener('abort', () => this.#lost(lease), { once: true });
       if (lease.lost.aborted) this.#lost(lease);
@@ -198,19 +244,92 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     }
   }
 
-  async #round(lease: Lease, seat: PollSeat): Promise<void> {
-    const conclusion = await this.#options.rounds.make(lease, seat);
-    switch (conclusion.kind) {
-      case 'go on':
+  async #round(lease: Lease, seat: PollSeat, awaited: boolean): Promise<void> {
+    const { poller, metrics, kind } = this.#options;
+    this.#pace.begin();
+    this.#awaitedElsewhere = false;
+    const outcome = await poller.round(lease, seat, awaited);
+    metrics.roundEnded({ kind, outcome: outcome.kind });
+    switch (outcome.kind) {
+      case 'good':
+        this.#succeeded(outcome);
+        return;
+      case 'interrupted':
+        this.#pace.interrupted(this.#nowMs());
         return;
       case 'lost':
-        this.drop(lease);
+        this.#drop(lease);
         return;
-      case 'refused':
-        this.#standsBackUntilMs = this.#nowMs() + conclusion.pauseMs;
-        await this.#giveBack(lease, 'refused by the platform');
+      case 'failed':
+        await this.#failed(outcome, lease);
         return;
     }
+  }
+
+  #succeeded({ result, emitted, discover, running, unsettled }: Good<Entity, Memory>): void {
+    const { clock, logger, metrics, kind, waiters } = this.#options;
+    this.#made += 1;
+    this.#lastAt = clock.now();
+    this.#attended();
+    metrics.told({ kind, events: emitted });
+    const changes = emitted.filter((event) => event !== 'STALE' && event !== 'RECOVERED').length;
+    const limited = result.incomplete?.code === 'RATE_LIMITED';
+    const retryAfterMs = result.incomplete?.retryAfterMs ?? null;
+    const changed = changes > 0 || unsettled;
+    const next = this.#pace.ended({ failed: false, changed, running, limited, retryAfterMs }, this.#nowMs());
+    const summary = { ...this.#where(), ...result.calls, discover, changes, running, ...next };
+    logger.debug({ ...summary, incomplete: result.incomplete?.code }, 'poll round');
+    if (result.truncated) logger.warn(summary, 'the list is too long for one round: not every entity is followed');
+    for (const [id, error] of result.failed) {
+      waiters.reject(error, ({ ids }) => ids?.has(id) === true);
+      const failure = describeFailure(error);
+      if (failure !== null) void this.send({ kind: 'failed', failure, id });
+    }
+  }
+
+  async #failed({ error, watchedElsewhere }: Failed<Entity, Memory>, lease: Lease): Promise<void> {
+    const { logger, waiters } = this.#options;
+    const failure = describeFailure(error);
+    const limited = failure?.code === 'RATE_LIMITED';
+    const retryAfterMs = failure?.retryAfterMs ?? null;
+    const round = { failed: true, changed: false, running: true, limited, retryAfterMs };
+    const next = this.#pace.ended(round, this.#nowMs());
+    const { failures } = this.#pace;
+    const refused = watchedElsewhere && isRefusal(error);
+    // Failures of the platform are expected, and subscribers receive them. Any other failure is a defect here.
+    if (failure === null) logger.warn({ ...this.#where(), failures, err: error, ...next }, 'poll round failed');
+    else logger.debug({ ...this.#where(), failures, code: failure.code, ...next }, 'poll round failed');
+    // After the first rejection of all readers here nobody is turned away: readers of another replica may be accepted.
+    if (!refused || failures >= failuresUntilStale) {
+      waiters.reject(error);
+      if (failure !== null) void this.send({ kind: 'failed', failure, id: null });
+    }
+    if (failures >= failuresUntilStale) await this.#emitStale(lease);
+    if (!refused || this.#lease !== lease) return;
+    this.#standsBackUntilMs = this.#nowMs() + next.nextInMs;
+    await this.#giveBack(lease, 'refused by the platform');
+  }
+
+  async #emitStale(lease: Lease): Promise<void> {
+    const { poller, logger, metrics, kind, onUnattended } = this.#options;
+    try {
+      if (await poller.emitStale(lease)) metrics.told({ kind, events: ['STALE'] });
+    } catch (err) {
+      if (err instanceof LogFencedError) {
+        this.#drop(lease);
+        return;
+      }
+      // Subscribers here receive it without the log.
+      onUnattended(true);
+      if (!(err instanceof LogConflictError)) logger.warn({ ...this.#where(), err }, 'event log not written');
+    }
+  }
+
+  /** The log rejects what is written under this lease, so another replica has a later one. */
+  #drop(lease: Lease): void {
+    this.#lost(lease);
+    // Where the log's record of the later term is gone, the lease may be held still.
+    void lease.release();
   }
 
   async #giveBack(lease: Lease, why: string): Promise<void> {
@@ -224,7 +343,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     if (this.#lease !== lease) return;
     this.#lease = null;
     this.#leaseChanged('lost', { term: lease.term });
-    this.#options.interrupt();
+    this.#options.poller.interrupt();
     this.#options.onHolder();
     this.wake();
   }
@@ -238,10 +357,39 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     logger.debug({ ...this.#where(), ...details }, `poll lease ${change}`);
   }
 
-  #explain(holder: Parameters<PollListener['termChanged']>[0]): void {
+  #noteHolder(holder: Parameters<PollListener['termChanged']>[0]): void {
     const { logger, onHolder } = this.#options;
-    if (holder === 'elsewhere') logger.debug({ ...this.#where(), term: this.term }, 'polled by another replica');
+    switch (holder) {
+      case 'nobody':
+        this.#expectHolder();
+        break;
+      case 'elsewhere':
+        logger.debug({ ...this.#where(), term: this.term }, 'polled by another replica');
+        this.#attended();
+        break;
+      case 'here':
+        // The first good round shows that this replica can read and write.
+        break;
+    }
     onHolder();
+  }
+
+  /** Subscribers must not be silent for long while no replica polls, for whatever reason. */
+  #expectHolder(): void {
+    if (this.#unattendedWait !== null || this.#seat === null) return;
+    const { clock, onUnattended, pollMinMs } = this.#options;
+    const wait = new AbortController();
+    this.#unattendedWait = wait;
+    clock.sleep(Math.max(minUnattendedMs, pollMinMs * pausesUntilUnattended), wait.signal).then(
+      () => onUnattended(true),
+      () => undefined,
+    );
+  }
+
+  #attended(): void {
+    this.#unattendedWait?.abort();
+    this.#unattendedWait = null;
+    this.#options.onUnattended(false);
   }
 
   async #isWatchedElsewhere(seat: PollSeat): Promise<boolean> {
@@ -253,7 +401,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     }
   }
 
-  /** Many changes of the members in one turn of the event loop are told once. */
+  /** Many changes of the members in one turn of the event loop are one announcement. */
   async #announce(): Promise<void> {
     await Promise.resolve();
     this.#announces = false;
@@ -292,6 +440,6 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   }
 
   #nowMs(): number {
-    return this.#options.clock.now().getTime();
+    return this.#options.clock.monotonicMs();
   }
 }

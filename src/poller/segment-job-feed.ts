@@ -3,48 +3,57 @@ import { isTerminalJobStatus } from '../domain/job.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import { GatewayError } from '../errors.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../upstream/segmentation-api.ts';
+import { endedRecently } from './ended-jobs.ts';
 import type { FeedSource, RoundRequest } from './feed-source.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
 /** What the feed of segment jobs reads the platform through: one subscriber's credential. */
 export interface SegmentJobReader extends ProvenReader {
   /** Calls are given up when the signal aborts. */
-  segmentJobs(signal: AbortSignal): Pick<SegmentJobsApi, 'list' | 'getMany' | 'get'>;
+  segmentJobs(signal: AbortSignal): Pick<SegmentJobsApi, 'list' | 'getMany'>;
 }
 
-/** Creation time (ms) down to which the newest page reached; null: to the end of the list. */
 interface SegmentJobMemory {
+  /** Creation time (ms) of the last job on the newest page; null: the page was the end of the list. */
   readonly floorMs: number | null;
-  /** Ended jobs that the list leaves out although they exist: no reason to ask for them again. */
+  /** Ended jobs that the list omits although they exist. They are not read again. */
   readonly unlisted: ReadonlySet<string>;
+  /** Local to the replica that polls: number of the round, and the round in which a followed job was last read by id. */
+  readonly round: number;
+  readonly readAt: ReadonlyMap<string, number>;
 }
 
 type Request = RoundRequest<SegmentJob, SegmentJobMemory>;
 
-/** The platform's largest page. */
+/** The platform's largest page, and its largest bulk read. */
 const pageSize = 100;
-/** What runs further back than the newest page is found by its status: one call for each. */
+/** Running jobs behind the newest page are found by their status. */
 const runningStatuses = [
   'NEW',
   'QUEUED',
   'PROCESSING',
   'CANCELLING',
 ] as const satisfies SegmentJobListOptions['status'][];
+/** List pages of one search for running jobs at most: 2,000 jobs of one status, and a page of each other status. */
+const maxPagesPerSearch = 23;
 
 /**
- * Segment jobs: the newest list page for what is new, and one bulk read for everything else that may still change,
- * however far back it is.
+ * Segment jobs. Each round reads the newest list page, and by bulk reads the followed jobs that it does not show, however
+ * old they are. Of more jobs than the calls of a round can read, each round reads those first whose last reading is the
+ * oldest.
  */
 export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJobMemory> = {
   kind: 'segment-jobs',
+  service: 'segmentation',
   key: ({ id }) => id,
   isTerminal: ({ status }) => isTerminalJobStatus(status),
-  hasAppeared: (job, memory) => memory !== null && isCovered(job, memory.floorMs),
+  endedAt,
+  hasAppeared: (job, memory) => memory !== null && isAbove(job, memory.floorMs),
+  lasting: (memory) => ({ ...memory, round: 0, readAt: new Map() }),
   newestFirst: (a, b) => b.createdAt.getTime() - a.createdAt.getTime(),
-  find: (reader, id, signal) => reader.segmentJobs(signal).get(platformId<SegmentJobId>(id)),
 
   async read(reader, request) {
-    const { known, discover, memory, scope, signal } = request;
+    const { known, discover, memory, now, signal } = request;
     const api = reader.segmentJobs(signal);
     const newest = await api.list({ limit: pageSize });
     const oldest = newest.jobs.at(-1);
@@ -52,61 +61,139 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     const jobs = new Map<string, SegmentJob>(newest.jobs.map((job) => [job.id, job]));
     const newestPage = new Set(jobs.keys());
 
-    const looksBack = discover && floorMs !== null;
-    const running = looksBack ? await readRunning(api, signal) : [];
-    for (const job of running) if (!jobs.has(job.id)) jobs.set(job.id, job);
+    const isGap = memory !== null && newest.jobs.every(({ id }) => !known.has(id));
+    const gap = isGap ? await readGap(api, newest.next, known, signal) : noSearch;
+    const running = discover && floorMs !== null ? await readRunning(api, signal) : noSearch;
+    for (const job of [...gap.found, ...running.found]) if (!jobs.has(job.id)) jobs.set(job.id, job);
 
-    const wanted = idsToReadByName(request, jobs, floorMs);
+    const wanted = idsToReadById(request, jobs, floorMs);
     const { found, failed } = wanted.length === 0 ? { found: [], failed: [] } : await api.getMany(wanted);
     const answered = new Set<string>([...found, ...failed].map(({ id }) => id));
-    const gone = wanted.filter((id) => !answered.has(id));
+    const absent = wanted.filter((id) => !answered.has(id));
 
     const after = new Map([...known, ...jobs, ...found.map((job) => [job.id, job] as const)]);
-    for (const id of gone) after.delete(id);
+    for (const id of absent) after.delete(id);
     const ended = [...after.values()].filter(({ status }) => isTerminalJobStatus(status));
-    const [failure] = failed;
+    const follows = (id: string) => after.has(platformId(id)) && !jobs.has(id);
+    const errors = new Map(failed.flatMap(({ id, error }) => (error instanceof GatewayError ? [[id, error]] : [])));
+    const round = (memory?.round ?? 0) + 1;
+    const readAt = [...(memory?.readAt ?? []), ...wanted.map((id) => [id, round] as const)];
+    const [incomplete = null] = errors.values();
     return {
       read: [...jobs.values(), ...found].toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()),
-      gone,
-      forgotten: ended.filter(({ id }) => !newestPage.has(id) && !scope.ids.has(id)).map(({ id }) => id),
-      incomplete: failure?.error instanceof GatewayError ? failure.error : null,
-      cutShort: floorMs !== null && memory !== null && newest.jobs.every(({ id }) => !known.has(id)),
-      calls: { lists: looksBack ? 1 + runningStatuses.length : 1, names: wanted.length },
+      absent,
+      failed: errors,
+      forgotten: forgettable(after, request, newestPage, floorMs, now),
+      // Bulk reads are cheap enough to follow all that run.
+      unfollowed: [],
+      incomplete,
+      truncated: gap.truncated || running.truncated,
+      calls: { lists: 1 + gap.pages + running.pages, bulkGets: Math.ceil(wanted.length / pageSize) },
       memory: {
         floorMs,
-        unlisted: new Set(
-          [...(memory?.unlisted ?? []), ...ended.map(({ id }) => id)].filter(
-            (id) => after.has(platformId(id)) && !jobs.has(id),
-          ),
-        ),
+        unlisted: new Set([...(memory?.unlisted ?? []), ...ended.map(({ id }) => id)].filter(follows)),
+        round,
+        readAt: new Map(readAt.filter(([id]) => follows(id))),
       },
     };
   },
 };
 
-/** What the page does not show and may have changed: everything that runs, and what it should have shown. */
-function idsToReadByName(
-  { known, memory }: Request,
+/** Jobs that the page does not show and that may have changed: unread, running, or missing from the page. */
+function idsToReadById(
+  { known, memory, unread, allowance }: Request,
   listed: { has(id: string): boolean },
   floorMs: number | null,
 ): readonly SegmentJobId[] {
-  return [...known.values()]
+  const lastRead = (id: string) => memory?.readAt.get(id) ?? -1;
+  const followed = [...known.values()]
     .filter((job) => !listed.has(job.id))
-    .filter((job) =>
-      isTerminalJobStatus(job.status) ? isCovered(job, floorMs) && !memory?.unlisted.has(job.id) : true,
-    )
-    .map(({ id }) => id);
+    .filter((job) => (isTerminalJobStatus(job.status) ? isAbove(job, floorMs) && !memory?.unlisted.has(job.id) : true))
+    .map(({ id }) => id)
+    .toSorted((a, b) => lastRead(a) - lastRead(b));
+  const unseen = unread.filter((id) => !listed.has(id)).map((id) => platformId<SegmentJobId>(id));
+  return [...unseen, ...followed.slice(0, allowance * pageSize)];
 }
 
-async function readRunning(api: Pick<SegmentJobsApi, 'list'>, signal: AbortSignal): Promise<readonly SegmentJob[]> {
-  const found: SegmentJob[] = [];
+interface Search {
+  readonly found: readonly SegmentJob[];
+  readonly pages: number;
+  readonly truncated: boolean;
+}
+
+const noSearch: Search = { found: [], pages: 0, truncated: false };
+
+/** Reads on behind a newest page of which no job is known, until a page shows a known job. */
+async function readGap(
+  api: Pick<SegmentJobsApi, 'list'>,
+  next: number | null,
+  known: { has(id: string): boolean },
+  signal: AbortSignal,
+): Promise<Search> {
+  return await readPages(api, { limit: pageSize }, { next, maxPages: maxPagesPerSearch, known, signal });
+}
+
+async function readRunning(api: Pick<SegmentJobsApi, 'list'>, signal: AbortSignal): Promise<Search> {
+  let all = noSearch;
   for (const status of runningStatuses) {
-    signal.throwIfAborted();
-    found.push(...(await api.list({ limit: pageSize, status })).jobs);
+    const maxPages = Math.max(1, maxPagesPerSearch - all.pages);
+    const { found, pages, truncated } = await readPages(
+      api,
+      { limit: pageSize, status },
+      { next: 0, maxPages, signal },
+    );
+    all = { found: [...all.found, ...found], pages: all.pages + pages, truncated: all.truncated || truncated };
   }
-  return found;
+  return all;
 }
 
-/** Of the same millisecond as the end of the page, some may be on the next one: only what is younger is surely covered. */
-const isCovered = (job: SegmentJob, floorMs: number | null): boolean =>
+/** Reads pages to the end of the list, or until one shows a known job. */
+async function readPages(
+  api: Pick<SegmentJobsApi, 'list'>,
+  options: SegmentJobListOptions,
+  limits: {
+    readonly next: number | null;
+    readonly maxPages: number;
+    readonly known?: { has(id: string): boolean };
+    readonly signal: AbortSignal;
+  },
+): Promise<Search> {
+  const { maxPages, known, signal } = limits;
+  const found = new Map<string, SegmentJob>();
+  let pages = 0;
+  for (let start = limits.next; start !== null; ) {
+    signal.throwIfAborted();
+    if (pages === maxPages) return { found: [...found.values()], pages, truncated: true };
+    const { jobs, next } = await api.list({ ...options, start });
+    pages += 1;
+    const before = found.size;
+    for (const job of jobs) found.set(job.id, job);
+    // Rows shift while jobs are created. A page without a new job is the end, whatever the platform reports.
+    const isEnd = found.size === before || jobs.some(({ id }) => known?.has(id));
+    start = isEnd ? null : next;
+  }
+  return { found: [...found.values()], pages, truncated: false };
+}
+
+function forgettable(
+  after: ReadonlyMap<string, SegmentJob>,
+  { scope }: Request,
+  newestPage: ReadonlySet<string>,
+  floorMs: number | null,
+  now: Date,
+): readonly string[] {
+  const behind = [...after.values()].filter(
+    (job) => !newestPage.has(job.id) && !isAbove(job, floorMs) && !scope.ids.has(job.id),
+  );
+  const ended = behind.filter(({ status }) => isTerminalJobStatus(status));
+  const kept = new Set(scope.everything ? endedRecently(ended, endedAt, now) : []);
+  return ended.filter((job) => !kept.has(job)).map(({ id }) => id);
+}
+
+function endedAt(job: SegmentJob): Date | null {
+  return isTerminalJobStatus(job.status) ? (job.metrics?.totalTime?.endedAt ?? job.updatedAt) : null;
+}
+
+/** Jobs of the same millisecond as the end of the page may be on the next page, so only younger ones are covered. */
+const isAbove = (job: SegmentJob, floorMs: number | null): boolean =>
   floorMs === null || job.createdAt.getTime() > floorMs;

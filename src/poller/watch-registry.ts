@@ -15,6 +15,7 @@ import { Feed } from './feed.ts';
 import type { FeedMember } from './feed-members.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 import { createMemoryCoordinator } from './memory-coordinator.ts';
+import { PlatformHolds } from './platform-holds.ts';
 import type { PollCoordinator } from './poll-coordinator.ts';
 import { noMetrics, type PollMetrics } from './poll-metrics.ts';
 
@@ -43,6 +44,8 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
   readonly createLog?: (tenant: Tenant) => EventLog<Entity>;
   /** Settles which replica polls. @default within this process */
   readonly coordinator?: PollCoordinator;
+  /** How long tenants must not call a service; shared by the registries of all kinds. @default its own */
+  readonly holds?: PlatformHolds;
   /** @default nothing is counted */
   readonly metrics?: PollMetrics;
   /** Shortest pause between two rounds. @default 2_000 */
@@ -117,6 +120,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   readonly #expiries: Expiries;
   /** Subscriptions that have not begun to deliver. */
   readonly #starting = new Set<AbortController>();
+  readonly #holds: PlatformHolds;
   #closed: ShuttingDownError | null = null;
   #roundsOfDropped = 0;
   #lastRoundOfDropped: Date | null = null;
@@ -130,6 +134,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
     this.#confirmations = new StateConfirmations({ clock, intervalMs: options.confirmStateMs ?? null });
     this.#expiries = new Expiries(clock);
+    this.#holds = options.holds ?? new PlatformHolds(clock);
   }
 
   connect(tenant: Tenant, reader: Reader): Watch<Entity> {
@@ -193,6 +198,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       const feed = this.#acquire(tenant);
       const member: FeedMember<Reader> = {
         reader,
+        credential: right?.credential ?? null,
         ids: options.ids === null ? null : new Set(options.ids),
         onRefused: () => {
           if (right !== null) this.#leases.doubt(right.credential);
@@ -204,8 +210,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       };
       undo = leave;
       feed.join(member);
-      await untilAborted(feed.ready(member), signal);
-      const unknown = await untilAborted(feed.find(member, signal), signal);
+      const unknown = await untilAborted(feed.ready(member), signal);
       signal.throwIfAborted();
       const stream = this.#createStream(feed.log, leave, options);
       lose = (error) => stream.fail(error);
@@ -300,6 +305,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       source,
       log: createLog(tenant),
       coordinator: this.#coordinator,
+      hold: this.#holds.of(tenant, source.service),
       metrics,
       clock,
       logger,
@@ -320,14 +326,14 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       this.#drop(slot.feed);
       return;
     }
-    slot.idleSinceMs = this.#options.clock.now().getTime();
+    slot.idleSinceMs = this.#options.clock.monotonicMs();
     this.#slots.set(key, slot);
     this.#sweep();
   }
 
   /** Lets go of the logs that nobody came back for. Done when feeds come and go, so that no timer is needed. */
   #sweep(): void {
-    const nowMs = this.#options.clock.now().getTime();
+    const nowMs = this.#options.clock.monotonicMs();
     const idle = [...this.#slots].filter(([, { idleSinceMs }]) => idleSinceMs !== null);
     const excess = idle.length - this.#maxIdleFeeds;
     for (const [index, [key, { feed, idleSinceMs }]] of idle.entries()) {

@@ -122,11 +122,17 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       const strangers = [tenantOf('dev'), namesakeOf(feed.tenant)].map((tenant) =>
         sit(coordinators.replica(), { ...feed, tenant }),
       );
-      const at = new Date('2030-01-01T00:00:00Z');
-      const found: PollMessage = { kind: 'found', id: 'a', entity: { id: 'a', createdAt: at, next: undefined }, at };
+      const failure = {
+        code: 'RATE_LIMITED',
+        message: 'slow',
+        retryable: true,
+        retryAfterMs: 5,
+        upstream: null,
+      } as const;
+      const failed: PollMessage = { kind: 'failed', failure, id: 'a' };
       await eventually(async () => {
-        await speaker.seat.send(found);
-        for (const { received } of listeners) expect(received.at(-1)).toEqual(found);
+        await speaker.seat.send(failed);
+        for (const { received } of listeners) expect(received.at(-1)).toEqual(failed);
       });
       expect([speaker, ...strangers].map(({ received }) => received)).toEqual([[], [], []]);
       for (const { seat } of [speaker, ...listeners, ...strangers]) await seat[Symbol.asyncDispose]();

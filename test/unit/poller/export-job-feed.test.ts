@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import { RateLimitedError } from '../../../src/errors.ts';
+import { PlatformError, RateLimitedError } from '../../../src/errors.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
 import type { ExportJobMemory } from '../../../src/poller/export-job-plan.ts';
 import type { RoundResult } from '../../../src/poller/feed-source.ts';
@@ -13,16 +13,19 @@ class Rounds {
   readonly platform = new FakePlatform();
   known: ReadonlyMap<string, ExportJob> = new Map();
   memory: ExportJobMemory | null = null;
+  allowance = 20;
+  unread: readonly string[] = [];
 
   async read(ids: readonly string[] | null = null, discover = false): Promise<Result> {
     const { signal } = new AbortController();
     const scope = { everything: ids === null, ids: new Set(ids) };
-    const { known, memory } = this;
+    const { known, memory, allowance, unread } = this;
     this.platform.calls.length = 0;
-    const result = await exportJobSource.read(this.platform.reader(), { known, scope, discover, memory, signal });
+    const request = { known, scope, discover, memory, allowance, unread, now: this.platform.clock.now(), signal };
+    const result = await exportJobSource.read(this.platform.reader(), request);
     const next = new Map(known);
     for (const job of result.read) next.set(job.id, job);
-    for (const id of [...result.gone, ...result.forgotten]) next.delete(id);
+    for (const id of [...result.absent, ...result.forgotten]) next.delete(id);
     this.known = next;
     this.memory = result.memory;
     return result;
@@ -46,37 +49,98 @@ describe('a round over export jobs', () => {
     expect(read).toHaveLength(100);
   });
 
-  it('takes of deeper pages only what runs, and looks ten pages back for it', async () => {
+  it('takes of deep pages only what runs, and searches at least the newest thousand jobs', async () => {
     const rounds = new Rounds();
     rounds.platform.put(
       exportJob('beyond', 1),
       exportJob('running', 5_500),
-      ...many('ended', 1_500, 5_000, 'SUCCEEDED').filter(({ id }) => id !== 'ended-500'),
+      ...many('ended', 3_000, 5_000, 'SUCCEEDED').filter(({ id }) => id !== 'ended-500'),
     );
     const { calls, read } = await rounds.read(null, true);
-    expect(calls).toEqual({ pages: 10, gets: 0 });
-    expect(read).toHaveLength(101);
-    expect(ids(read)).toContain('running');
+    expect(calls).toEqual({ pages: 2, gets: 0 });
+    expect(read).toHaveLength(100);
+    rounds.platform.put(exportJob('running', 7_500));
+    const again = await rounds.read(null, true);
+    expect(again.calls).toEqual({ pages: 3, gets: 0 });
+    expect(ids(again.read)).toContain('running');
+  });
+
+  it('searches on while pages show running jobs, up to a bound, which it reports', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('running', 19_100, 1, 'PROCESSING'));
+    const all = await rounds.read(null, true);
+    expect([all.calls, all.truncated, all.read.length]).toEqual([{ pages: 20, gets: 0 }, false, 19_100]);
+    rounds.platform.put(exportJob('one more', 0));
+    const more = await rounds.read(null, true);
+    expect([more.calls['pages'], more.truncated]).toEqual([20, true]);
   });
 
   it('stops at the end of the list', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('ended', 250, 10, 'SUCCEEDED'));
-    expect((await rounds.read(null, true)).calls).toEqual({ pages: 3, gets: 0 });
+    expect((await rounds.read(null, true)).calls).toEqual({ pages: 2, gets: 0 });
   });
 
-  it('reads all that lie beyond the page bound in turn, a few in each round', async () => {
+  it('reads smaller pages where the platform rejects large ones', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('running', 350, 1, 'PROCESSING'));
+    const error = new PlatformError({ message: 'limit', status: 400 });
+    rounds.platform.failure = ({ kind, limit }) => (kind === 'list' && limit !== 100 ? error : null);
+    const { read, calls } = await rounds.read(null, true);
+    expect([read.length, calls['pages']]).toEqual([350, 5]);
+    expect((await rounds.read(null, true)).calls['pages']).toBe(4);
+  });
+
+  it('follows ten thousand running jobs by a sweep over deep pages, within its allowance', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('running', 10_000, 1, 'PROCESSING'));
+    await rounds.read(null, true);
+    rounds.allowance = 1;
+    const seen = new Set<string>();
+    for (let round = 0; round < 10; round += 1) {
+      const { calls, read } = await rounds.read();
+      expect(calls).toEqual({ pages: 2, gets: 0 });
+      for (const { id } of read) seen.add(id);
+    }
+    expect(seen.size).toBe(10_000);
+  });
+
+  it('notices in a sweep what the list should have shown', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('running', 1_500, 1, 'PROCESSING'));
+    await rounds.read(null, true);
+    rounds.platform.delete('running-700');
+    rounds.allowance = 3;
+    expect((await rounds.read()).absent).toEqual(['running-700']);
+  });
+
+  it('reads jobs by id, in turn, where that takes fewer calls than a sweep', async () => {
     const rounds = new Rounds();
     const running = many('running', 8, 1, 'PROCESSING');
-    rounds.platform.put(...running, ...many('ended', 1_200, 100, 'SUCCEEDED'));
+    rounds.platform.put(...running, ...many('ended', 12_000, 100, 'SUCCEEDED'));
     rounds.known = new Map(running.map((job) => [job.id, job]));
+    // The first sweep shows how many pages it takes.
+    expect((await rounds.read()).calls).toEqual({ pages: 13, gets: 0 });
     const asked: (string | undefined)[] = [];
     for (let round = 0; round < 3; round += 1) {
-      expect((await rounds.read()).calls).toEqual({ pages: 10, gets: 5 });
+      expect((await rounds.read()).calls).toEqual({ pages: 1, gets: 5 });
       asked.push(...rounds.gets);
     }
     expect(asked.slice(0, 8).toSorted()).toEqual(ids(running).toSorted());
     expect(new Set(asked.slice(5, 13)).size).toBe(8);
+  });
+
+  it('reads unread ids by id, or finds many of them on one deep page', async () => {
+    const rounds = new Rounds();
+    const old = many('old', 25, 1, 'FAILED');
+    rounds.platform.put(...old, ...many('ended', 150, 100, 'SUCCEEDED'));
+    rounds.unread = [...ids(old.slice(0, 20)), 'nobody'].slice(1);
+    const few = await rounds.read(rounds.unread);
+    expect([few.calls, few.absent]).toEqual([{ pages: 1, gets: 20 }, ['nobody']]);
+    rounds.unread = ids(old);
+    const manyIds = await rounds.read(rounds.unread);
+    expect(manyIds.calls).toEqual({ pages: 2, gets: 0 });
+    expect(ids(manyIds.read)).toEqual(expect.arrayContaining(ids(old)));
   });
 
   it('forgets what ended and fell off the newest page, unless it is watched by name', async () => {
@@ -98,21 +162,21 @@ describe('a round over export jobs', () => {
     rounds.platform.put(exportJob('hidden', 10, 'FAILED'), exportJob('other', 11, 'FAILED'));
     await rounds.read();
     rounds.platform.unlisted.add('hidden');
-    const { gone } = await rounds.read();
-    expect([rounds.gets, gone]).toEqual([['hidden'], []]);
+    const { absent } = await rounds.read();
+    expect([rounds.gets, absent]).toEqual([['hidden'], []]);
     await rounds.read();
     await rounds.read();
     expect(rounds.gets).toEqual([]);
     expect(rounds.known.has('hidden')).toBe(true);
   });
 
-  it('reports what is gone', async () => {
+  it('reports what is absent', async () => {
     const rounds = new Rounds();
     rounds.platform.put(exportJob('a', 10), exportJob('b', 11, 'FAILED'), exportJob('c', 12));
     await rounds.read();
     rounds.platform.delete('a');
     rounds.platform.delete('b');
-    expect((await rounds.read()).gone).toEqual(['a', 'b']);
+    expect((await rounds.read()).absent).toEqual(['a', 'b']);
   });
 
   it('keeps what the list showed when calls by name are refused, and says so', async () => {
@@ -123,6 +187,7 @@ describe('a round over export jobs', () => {
     rounds.platform.failure = ({ kind }) => (kind === 'get' ? error : null);
     const result = await rounds.read();
     expect(result.incomplete).toBe(error);
+    expect([...result.failed.keys()]).toEqual(['a', 'b']);
     expect(result.calls).toEqual({ pages: 1, gets: 1 });
     expect(result.read).toHaveLength(100);
   });
@@ -136,6 +201,9 @@ describe('a round over export jobs', () => {
       scope: { everything: true, ids: new Set() },
       discover: false,
       memory: null,
+      allowance: 1,
+      unread: [],
+      now: rounds.platform.clock.now(),
       signal: controller.signal,
     });
     const reason = new Error('the owner left');

@@ -1,14 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
+import { maxEndedKept, maxEndedWithinSeconds } from '../../../src/poller/ended-jobs.ts';
 import {
+  Coverage,
   type ExportJobMemory,
-  forgettable,
+  endedAt,
   hasAppeared,
-  maxGetsPerRound,
-  maxPagesPerRound,
+  leavesGap,
+  leftBehind,
+  leftoversOf,
   maxUnwatchedRunning,
-  nextStep,
-  type RoundProgress,
+  nextByRotation,
+  noRotation,
+  sweeps,
 } from '../../../src/poller/export-job-plan.ts';
 import { exportJob } from './fake-platform.ts';
 
@@ -20,102 +24,76 @@ const named = (...ids: readonly string[]) => ({ everything: false, ids: new Set(
 const memory = (more: Partial<ExportJobMemory> = {}): ExportJobMemory => ({
   newestMs: 900,
   newestPageFloorMs: 500,
-  round: 1,
-  readByName: new Map(),
   unlisted: new Set(),
+  rotation: noRotation,
   ...more,
 });
-const afterFirstPage = (more: Partial<RoundProgress>): RoundProgress => ({
-  known: new Map(),
-  scope: everything,
-  discover: false,
-  memory: memory(),
-  listed: new Set(),
-  pages: 1,
-  floorMs: 500,
-  ...more,
+const ids = (jobs: readonly ExportJob[]) => jobs.map(({ id }) => id);
+
+function coverageOf(...ranges: readonly (readonly [number | null, number | null])[]) {
+  const coverage = new Coverage();
+  for (const [ceilingMs, floorMs] of ranges) coverage.add(ceilingMs, floorMs);
+  return coverage;
+}
+
+describe('the pages of a round', () => {
+  it('cover what lies strictly between their edges', () => {
+    const coverage = coverageOf([null, 500], [300, 200], [100, null]);
+    const covered = [501, 500, 400, 300, 299, 201, 200, 150, 100, 99, 0].filter((ms) =>
+      coverage.covers(exportJob('a', ms)),
+    );
+    expect(covered).toEqual([501, 299, 201, 99, 0]);
+    expect(coverageOf().covers(exportJob('a', 1))).toBe(false);
+  });
+
+  it('leave a gap while nothing shows that the new jobs are complete', () => {
+    expect(leavesGap(memory(), 900)).toBe(true);
+    expect(leavesGap(memory(), 899)).toBe(false);
+    expect(leavesGap(memory({ newestMs: null }), 1)).toBe(true);
+    expect(leavesGap(memory({ newestMs: null }), null)).toBe(false);
+    expect(leavesGap(null, 1)).toBe(false);
+  });
 });
 
-describe('the next step of a round', () => {
-  it('is none when the newest page shows every watched job that runs', () => {
-    const jobs = running(5);
-    const listed = new Set(jobs.map(({ id }) => id));
-    expect(nextStep(afterFirstPage({ known: known(...jobs), listed }))).toEqual({ kind: 'gets', ids: [] });
+describe('followed jobs that the pages do not show', () => {
+  const options = {
+    scope: everything,
+    listed: new Set<string>(),
+    coverage: coverageOf([null, 500]),
+    unlisted: new Set<string>(),
+  };
+
+  it('are missing where the pages should have shown them, ended or not', () => {
+    const jobs = [exportJob('a', 600), exportJob('b', 501, 'SUCCEEDED'), exportJob('edge', 500, 'FAILED')];
+    expect(ids(leftoversOf(jobs, { ...options, scope: named() }).missing)).toEqual(['a', 'b']);
   });
 
-  it('reads up to three watched jobs beyond the page by name', () => {
-    expect(nextStep(afterFirstPage({ known: known(...running(3)) }))).toEqual({
-      kind: 'gets',
-      ids: ['job-0', 'job-1', 'job-2'],
-    });
+  it('are not missing again once the list was found to omit them after their end', () => {
+    const jobs = [exportJob('hidden', 600, 'FAILED'), exportJob('running', 601)];
+    const unlisted = new Set(['hidden', 'running']);
+    expect(ids(leftoversOf(jobs, { ...options, unlisted }).missing)).toEqual(['running']);
   });
 
-  it('is another page when more of them lie beyond, until few are left', () => {
+  it('are behind the pages while they run and are watched', () => {
+    const jobs = [...running(3), exportJob('ended', 20, 'SUCCEEDED')];
+    expect(ids(leftoversOf(jobs, options).beyond)).toEqual(['job-0', 'job-1', 'job-2']);
+    expect(ids(leftoversOf(jobs, { ...options, scope: named('job-1', 'ended') }).beyond)).toEqual(['job-1']);
+    expect(ids(leftoversOf(jobs, { ...options, listed: new Set(['job-1']) }).beyond)).toEqual(['job-0', 'job-2']);
+  });
+
+  it('are read by id while they are few, or fewer than the pages of a sweep', () => {
+    expect([3, 4].map((count) => sweeps(count, noRotation))).toEqual([false, true]);
+    const twelvePages = { ...noRotation, pagesPerSweep: 12 };
+    expect([12, 13].map((count) => sweeps(count, twelvePages))).toEqual([false, true]);
+  });
+
+  it('are read in turn: first those whose last reading is the oldest', () => {
     const jobs = running(4);
-    expect(nextStep(afterFirstPage({ known: known(...jobs) }))).toEqual({ kind: 'page' });
-    const second = { known: known(...jobs), pages: 2, listed: new Set(['job-3']), floorMs: 13 };
-    expect(nextStep(afterFirstPage(second))).toEqual({ kind: 'gets', ids: ['job-0', 'job-1', 'job-2'] });
-  });
-
-  it('ends the walk at the page bound and reads the rest in turn, those first that have waited longest', () => {
-    const jobs = running(7);
-    const bound = { known: known(...jobs), pages: maxPagesPerRound };
-    const first = nextStep(afterFirstPage(bound));
-    expect(first).toEqual({ kind: 'gets', ids: ['job-0', 'job-1', 'job-2', 'job-3', 'job-4'] });
-    const readByName = new Map((first.kind === 'gets' ? first.ids : []).map((id) => [id, 1]));
-    expect(nextStep(afterFirstPage({ ...bound, memory: memory({ readByName }) }))).toEqual({
-      kind: 'gets',
-      ids: ['job-5', 'job-6', 'job-0', 'job-1', 'job-2'],
-    });
-  });
-
-  it('costs nothing for jobs that have ended or that nobody watches', () => {
-    const ended = { known: known(...running(9, 'SUCCEEDED')), scope: named('job-0') };
-    expect(nextStep(afterFirstPage(ended))).toEqual({ kind: 'gets', ids: [] });
-    const unwatched = { known: known(...running(9)), scope: named('job-8') };
-    expect(nextStep(afterFirstPage(unwatched))).toEqual({ kind: 'gets', ids: ['job-8'] });
-  });
-
-  it('asks by name for a job that the pages read should have shown, ended or not', () => {
-    const gone = [
-      exportJob('gone', 600),
-      exportJob('gone too', 501, 'SUCCEEDED'),
-      exportJob('at the end', 500, 'FAILED'),
-    ];
-    expect(nextStep(afterFirstPage({ known: known(...gone), scope: named() }))).toEqual({
-      kind: 'gets',
-      ids: ['gone too', 'gone'],
-    });
-  });
-
-  it('does not ask again and again for an ended job that the list leaves out', () => {
-    const hidden = {
-      known: known(exportJob('hidden', 600, 'FAILED')),
-      memory: memory({ unlisted: new Set(['hidden']) }),
-    };
-    expect(nextStep(afterFirstPage(hidden))).toEqual({ kind: 'gets', ids: [] });
-  });
-
-  it('takes the end of the list as an answer about everything', () => {
-    const progress = { known: known(...running(4)), floorMs: null };
-    expect(nextStep(afterFirstPage(progress))).toMatchObject({ kind: 'gets', ids: { length: 4 } });
-    expect(nextStep(afterFirstPage({ ...progress, known: known(...running(9)) }))).toMatchObject({
-      ids: { length: maxGetsPerRound },
-    });
-  });
-
-  it('is another page while discovering, up to the bound or the end of the list', () => {
-    const discover = { discover: true, memory: null };
-    expect(nextStep(afterFirstPage(discover))).toEqual({ kind: 'page' });
-    expect(nextStep(afterFirstPage({ ...discover, pages: maxPagesPerRound })).kind).toBe('gets');
-    expect(nextStep(afterFirstPage({ ...discover, floorMs: null })).kind).toBe('gets');
-  });
-
-  it('is another page only while nothing shows that the new jobs are complete', () => {
-    expect(nextStep(afterFirstPage({ floorMs: 900 })).kind).toBe('page');
-    expect(nextStep(afterFirstPage({ floorMs: 899 })).kind).toBe('gets');
-    expect(nextStep(afterFirstPage({ floorMs: 1, memory: memory({ newestMs: null }) })).kind).toBe('page');
-    expect(nextStep(afterFirstPage({ floorMs: null, memory: memory({ newestMs: null }) })).kind).toBe('gets');
+    const readAt = new Map([
+      ['job-0', 3],
+      ['job-2', 2],
+    ]);
+    expect(ids(nextByRotation(jobs, { ...noRotation, readAt }, 3))).toEqual(['job-1', 'job-3', 'job-2']);
   });
 });
 
@@ -131,24 +109,52 @@ describe('an unknown job', () => {
   });
 });
 
-describe('what is forgotten', () => {
-  it('are ended jobs off the newest page that nobody watches by name', () => {
+describe('jobs behind the newest page', () => {
+  const hourMs = maxEndedWithinSeconds * 1_000;
+  const now = new Date(2 * hourMs);
+  const ended = (id: string, endedMs: number) => exportJob(id, 1, 'FAILED', { updatedAt: new Date(endedMs) });
+
+  it('are forgotten after their end when no new subscriber receives them, unless they are named', () => {
     const jobs = known(
-      exportJob('ended', 1, 'SUCCEEDED'),
-      exportJob('named', 2, 'FAILED'),
+      ended('long ago', hourMs - 1),
+      ended('lately', hourMs),
+      ended('named', 0),
       exportJob('on the page', 3, 'CANCELLED'),
       exportJob('running', 4),
     );
     const scope = { everything: true, ids: new Set(['named']) };
     const page = { jobs: new Set(['on the page']), floorMs: 3 };
-    expect(forgettable(jobs, scope, page)).toEqual(['ended']);
-    expect(forgettable(jobs, scope, { ...page, floorMs: null })).toEqual([]);
+    expect(leftBehind(jobs, scope, page, now)).toEqual({ forgotten: ['long ago'], unfollowed: [] });
+    const others = leftBehind(jobs, named('named'), page, now);
+    expect(others).toEqual({ forgotten: ['long ago', 'lately'], unfollowed: [] });
+    expect(leftBehind(jobs, scope, { ...page, floorMs: null }, now).forgotten).toEqual([]);
   });
 
-  it('are the oldest of too many running jobs that nobody watches', () => {
+  it('are kept after their end up to a number, the last ended', () => {
+    const jobs = known(...Array.from({ length: maxEndedKept + 2 }, (_, index) => ended(`${index}`, hourMs + index)));
+    const page = { jobs: new Set<string>(), floorMs: 9_000 };
+    expect(leftBehind(jobs, everything, page, now).forgotten).toEqual(['0', '1']);
+  });
+
+  it('are remembered while they run unwatched, up to a number, the newest', () => {
     const jobs = known(...running(maxUnwatchedRunning + 2));
     const page = { jobs: new Set<string>(), floorMs: 9_000 };
-    expect(forgettable(jobs, named('job-0'), page)).toEqual(['job-1']);
-    expect(forgettable(jobs, everything, page)).toEqual([]);
+    const { forgotten, unfollowed } = leftBehind(jobs, named('job-0'), page, now);
+    expect([forgotten, unfollowed.length, unfollowed.includes('job-0')]).toEqual([
+      ['job-1'],
+      maxUnwatchedRunning,
+      false,
+    ]);
+    expect(leftBehind(jobs, everything, page, now)).toEqual({ forgotten: [], unfollowed: [] });
+  });
+});
+
+describe('the end of a job', () => {
+  it('is the time that the platform reports, else its last update', () => {
+    const metrics = exportJob('a', 1).metrics;
+    const totalTime = { startedAt: null, endedAt: new Date(7), durationMs: null };
+    expect(endedAt(exportJob('a', 1, 'FAILED', { metrics: { ...metrics, totalTime } }))).toEqual(new Date(7));
+    expect(endedAt(exportJob('a', 5, 'FAILED'))).toEqual(new Date(5));
+    expect(endedAt(exportJob('a', 5))).toBe(null);
   });
 });

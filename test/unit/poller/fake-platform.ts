@@ -61,6 +61,7 @@ export interface PlatformCall {
   readonly by: string;
   readonly id?: string;
   readonly cursor?: number | undefined;
+  readonly limit?: number;
 }
 
 /** What was true at one moment, with the times of its reading, which end later. */
@@ -132,7 +133,9 @@ export class FakePlatform {
       exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>
           this.through(() =>
-            this.#call({ kind: 'list', by, cursor: cursor?.createdAtMs }, signal, () => this.#page(limit, cursor)),
+            this.#call({ kind: 'list', by, limit, cursor: cursor?.createdAtMs }, signal, () =>
+              this.#page(limit, cursor),
+            ),
           ),
         get: (id) => this.through(() => this.#call({ kind: 'get', by, id }, signal, () => this.#read(id))),
       }),

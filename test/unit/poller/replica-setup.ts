@@ -100,7 +100,8 @@ function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
   return {
     write: (write, options) => log.write(write, options),
     snapshot: () => log.snapshot(),
-    markUnattended: (on) => log.markUnattended(on),
+    // The log is one for all replicas here, and this concerns the readers of one.
+    markUnattended: () => undefined,
     watch: (listener) => log.watch(listener),
     open: async ({ after, onGrowth }): Promise<LogReader<ExportJob>> => {
       const { start, tail } = await log.open({ after, onGrowth });

@@ -22,7 +22,6 @@ const readerOf = (schedules: readonly Schedule[]): ScheduleReader => ({
   proof: null,
   schedules: () => ({
     list: async () => schedules,
-    get: async (id) => schedules.find((each) => each.id === id) ?? null,
   }),
 });
 
@@ -31,15 +30,18 @@ const request = (known: readonly Schedule[]) => ({
   scope: { everything: true, ids: new Set<string>() },
   discover: false,
   memory: null,
+  unread: ['unknown'],
+  allowance: 1,
+  now: new Date(0),
   signal: new AbortController().signal,
 });
 
 describe('a round of schedules', () => {
-  it('reads them all, oldest first, and tells what is missing as gone', async () => {
+  it('reads them all, oldest first, and reports known and named ones that the list does not show', async () => {
     const [a, b, c] = [schedule('a', 1), schedule('b', 2), schedule('c', 3)];
     const round = await scheduleSource.read(readerOf([c, a]), request([a, b]));
     expect(round.read).toEqual([a, c]);
-    expect(round.gone).toEqual(['b']);
+    expect(round.absent).toEqual(['b', 'unknown']);
     expect(scheduleSource.hasAppeared(c, null)).toBe(false);
     expect(scheduleSource.hasAppeared(c, round.memory)).toBe(true);
   });

@@ -31,12 +31,13 @@ function platformOf(...jobs: readonly SegmentJob[]) {
   const reader: SegmentJobReader = {
     proof: null,
     segmentJobs: () => ({
-      list: async ({ limit, status }) => {
-        calls.push(status === undefined ? 'list' : `list ${status}`);
+      list: async ({ limit, status, start = 0 }) => {
+        calls.push(['list', status, start || undefined].filter((part) => part !== undefined).join(' '));
         const matching = [...stored.values()]
           .filter((each) => status === undefined || each.status === status)
           .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
-        return { jobs: matching.slice(0, limit), next: matching.length > limit ? limit : null, total: null };
+        const end = start + limit;
+        return { jobs: matching.slice(start, end), next: matching.length > end ? end : null, total: null };
       },
       getMany: async (ids: readonly SegmentJobId[]) => {
         calls.push(`bulk-get ${ids.toSorted().join(' ')}`);
@@ -47,7 +48,6 @@ function platformOf(...jobs: readonly SegmentJob[]) {
             .map((id) => ({ id, error: new PlatformError({ message: 'broken', status: 500 }) })),
         };
       },
-      get: async (id) => stored.get(id) ?? null,
     }),
   };
   return { stored, calls, unreadable, reader };
@@ -55,14 +55,23 @@ function platformOf(...jobs: readonly SegmentJob[]) {
 
 const read = (
   platform: ReturnType<typeof platformOf>,
-  options: { before?: Round; discover?: boolean; ids?: readonly string[] } = {},
+  options: {
+    before?: Round;
+    discover?: boolean;
+    ids?: readonly string[];
+    unread?: readonly string[];
+    allowance?: number;
+  } = {},
 ): Promise<Round> => {
-  const { before, discover = false, ids } = options;
+  const { before, discover = false, ids, unread = [], allowance = 20 } = options;
   return segmentJobSource.read(platform.reader, {
     known: new Map((before?.read ?? []).map((each) => [each.id, each])),
     scope: { everything: ids === undefined, ids: new Set(ids) },
     discover,
     memory: before?.memory ?? null,
+    unread,
+    allowance,
+    now: new Date(10_000_000),
     signal: new AbortController().signal,
   });
 };
@@ -108,32 +117,72 @@ describe('a round of segment jobs', () => {
     expect(round.forgotten).not.toContain('x');
   });
 
-  it('tells a job as gone only when the bulk-get does not know it', async () => {
+  it('reports a job as absent only when the bulk-get does not have it', async () => {
     const platform = platformOf(job('a', 1, 'PROCESSING'), job('b', 2), job('c', 3, 'NEW'));
     const before = await read(platform);
     platform.stored.delete('a');
     platform.stored.delete('b');
     const round = await read(platform, { before });
-    expect(round.gone.toSorted()).toEqual(['a', 'b']);
+    expect(round.absent.toSorted()).toEqual(['a', 'b']);
     expect(platform.calls.at(-1)).toBe('bulk-get a b');
   });
 
-  it('takes a job that cannot be read for neither gone nor changed', async () => {
+  it('reports a job that cannot be read as failed, neither absent nor changed', async () => {
     const platform = platformOf(...fullPage, job('x', 5, 'PROCESSING'));
     const before = await read(platform, { discover: true });
     platform.unreadable.add('x');
     const round = await read(platform, { before });
-    expect(round.gone).toEqual([]);
+    expect(round.absent).toEqual([]);
+    expect([...round.failed.keys()]).toEqual(['x']);
     expect(idsOf(round.read)).not.toContain('x');
     expect(round.incomplete).toBeInstanceOf(PlatformError);
   });
 
-  it('says when more jobs came than a page holds', async () => {
+  it('reads on behind the newest page when none of its jobs is known', async () => {
     const platform = platformOf(job('a', 1));
     const before = await read(platform);
     for (const each of fullPage) platform.stored.set(each.id, each);
-    expect((await read(platform, { before })).cutShort).toBe(true);
-    expect((await read(platform, { before: await read(platform) })).cutShort).toBe(false);
+    platform.calls.length = 0;
+    const round = await read(platform, { before });
+    expect(platform.calls).toEqual(['list', 'list 100']);
+    expect([round.read.length, round.truncated]).toEqual([101, false]);
+    platform.calls.length = 0;
+    await read(platform, { before: round });
+    expect(platform.calls).toEqual(['list']);
+  });
+
+  it.each([
+    { running: 2_000, truncated: false },
+    { running: 2_101, truncated: true },
+  ])(
+    'reports whether $running running jobs are more than a search reads: $truncated',
+    async ({ running, truncated }) => {
+      const old = Array.from({ length: running }, (_, index) => job(`old-${index}`, 1, 'PROCESSING'));
+      const platform = platformOf(...fullPage, ...old);
+      const round = await read(platform, { discover: true });
+      expect(round.truncated).toBe(truncated);
+      expect(round.calls['lists']).toBeLessThanOrEqual(1 + 23 + 1);
+    },
+  );
+
+  it('reads the jobs first that were read longest ago, as many as its calls can read', async () => {
+    const old = Array.from({ length: 250 }, (_, index) => job(`old-${index}`, 1, 'PROCESSING'));
+    const platform = platformOf(...fullPage, ...old);
+    let before = await read(platform, { discover: true });
+    const seen = new Set<string>();
+    for (let round = 0; round < 3; round += 1) {
+      const next = await read(platform, { before, allowance: 1 });
+      for (const id of idsOf(next.read)) if (id.startsWith('old-')) seen.add(id);
+      before = { ...next, read: before.read };
+    }
+    expect(seen.size).toBe(250);
+  });
+
+  it('reads an id that is not known by bulk-get, before all others', async () => {
+    const platform = platformOf(...fullPage, job('x', 5, 'SUCCEEDED'));
+    const round = await read(platform, { ids: ['x', 'nobody'], unread: ['x', 'nobody'] });
+    expect(platform.calls).toEqual(['list', 'bulk-get nobody x']);
+    expect([idsOf(round.read).includes('x'), round.absent]).toEqual([true, ['nobody']]);
   });
 
   it('knows a new job from one that nobody had asked for', async () => {
