@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
-/** What may be out of date: the whole feed, the list of entities (new ones may be missing), or one entity by its key. */
+/** A part that may be out of date: the whole feed, the list of entities (new ones may be missing), or one entity by key. */
 export type StaleSubject = 'feed' | 'list' | `entity:${string}`;
 
 /**
- * What happened to one entity, or to a stale subject, between two rounds of reading. STALE and RECOVERED of one subject
+ * A change of one entity, or of a stale subject, between two rounds of reading. STALE and RECOVERED of one subject
  * take turns. The subject of an entity recovers no later than with the write that removes or forgets the entity.
  */
 export type FeedChange<Entity> =
@@ -13,7 +13,7 @@ export type FeedChange<Entity> =
   | { readonly kind: 'REMOVED'; readonly entity: Entity }
   | { readonly kind: 'STALE' | 'RECOVERED'; readonly subject: StaleSubject };
 
-/** What the readers of this process alone receive, in no log: the log may be out of date here. */
+/** A change that only the readers of this process receive and no log holds: the log may be out of date here. */
 export interface LocalChange {
   readonly kind: 'STALE' | 'RECOVERED';
   readonly subject: 'local';
@@ -41,19 +41,19 @@ export interface LogSnapshot<Entity> {
 /** One step of the writer. Its parts are applied in the order in which they stand here. */
 export interface LogWrite<Entity> {
   /**
-   * Taken into the snapshot without an entry: they were not seen before because nobody had asked for them, so nothing
-   * happened to them. Entities that the snapshot holds already are left alone.
+   * Entities added to the snapshot without an entry: they are new to the gateway, not to the platform. Entities that the
+   * snapshot holds already stay as they are.
    */
   readonly learned?: readonly Entity[] | undefined;
   readonly changes?: readonly FeedChange<Entity>[] | undefined;
   /**
-   * Keys dropped from the snapshot without an entry: they still exist, but nobody follows them any more. This is what
-   * keeps the snapshot bounded. Keys that the snapshot does not hold are ignored.
+   * Keys dropped from the snapshot without an entry: their entities still exist, but no subscriber follows them. This
+   * bounds the snapshot. Keys that the snapshot does not hold are ignored.
    */
   readonly forgotten?: readonly string[] | undefined;
   /**
-   * What the writer leaves for its successor: plain data, Dates, Maps and Sets, which nobody changes afterwards. Absent:
-   * the last note stays.
+   * State of the writer for its successor: plain data, Dates, Maps and Sets, which stay unchanged afterwards. Absent: the
+   * last note stays.
    */
   readonly note?: unknown;
 }
@@ -70,21 +70,30 @@ export interface LogWriteOptions {
   readonly basis?: string | null | undefined;
 }
 
-/** Where a reader begins; what follows in `tail` continues exactly there, with no gap and no double. */
+/** The beginning of a reader. Its `tail` continues exactly there, with no gap and no duplicate. */
 export type LogStart<Entity> =
-  | { readonly kind: 'snapshot'; readonly snapshot: LogSnapshot<Entity> }
-  /** The cursor was known: `missed` is what came after it. */
-  | { readonly kind: 'replay'; readonly missed: readonly LogEntry<Entity>[] }
-  /** The cursor was too old or of another life of the log. */
-  | { readonly kind: 'resync'; readonly snapshot: LogSnapshot<Entity> };
+  /** `resync`: the cursor was too old or of another epoch. */
+  | { readonly kind: 'snapshot' | 'resync'; readonly snapshot: LogSnapshot<Entity> }
+  /** The cursor was known. */
+  | {
+      readonly kind: 'replay';
+      /** Subjects that were stale at the cursor. */
+      readonly stale: ReadonlySet<StaleSubject>;
+      /** Entries after the cursor, and a local STALE while there is one. */
+      readonly missed: readonly LogEntry<Entity>[];
+      /** The present state, with the missed entries. */
+      readonly snapshot: LogSnapshot<Entity>;
+    };
 
 /**
- * Every later entry, in order. It is a place in the log that holds no entries itself. To be disposed of by who does not
- * read on.
+ * Every later entry, in order. It is a place in the log and holds no entries itself. A reader that stops reading
+ * disposes of it.
  */
 export interface LogTail<Entity> extends Disposable {
-  /** No entry ever comes any more: the log is closed. */
+  /** No entry will come: the log is closed. */
   readonly ended: boolean;
+  /** The present state, which the reader has reached when `take` returns null: one object for all readers. */
+  readonly snapshot: LogSnapshot<Entity>;
   /**
    * The next entry; null where there is none yet.
    * @throws {LogOverflowError} the reader was so slow that entries it had not read were dropped.
@@ -101,8 +110,8 @@ export interface LogOpenOptions {
   /** Cursor of the last entry that the reader has seen. */
   readonly after?: string | undefined;
   /**
-   * Called when there may be something to take, soon after it is there: entries, their loss, or the end. Not called any
-   * more once the tail is disposed of. May not throw.
+   * Called soon after there is something to take: entries, their loss, or the end. The calls stop when the tail is
+   * disposed of. May not throw.
    */
   readonly onGrowth: () => void;
 }
@@ -122,7 +131,7 @@ export class LogConflictError extends Error {
   override readonly name = 'LogConflictError';
 }
 
-/** What a log keeps for replay. */
+/** Limits of the entries that a log keeps for replay. */
 export interface LogBounds {
   /** How many entries. @default 10_000 */
   readonly maxEntries: number;
@@ -149,7 +158,7 @@ export interface EventLog<Entity> extends AsyncDisposable {
    * @returns the cursor of the log's head, which is that of the last change
    * @throws {LogFencedError} a writer with a greater term has written before.
    * @throws {LogConflictError} the log has gone on since `basis`, has begun a new epoch, or exists although `basis` is null.
-   * @throws {GatewayError} the log is out of reach. It may have been written all the same.
+   * @throws {GatewayError} the log is out of reach. The write may have arrived.
    */
   write(write: LogWrite<Entity>, options: LogWriteOptions): Promise<string>;
   /**
@@ -163,13 +172,13 @@ export interface EventLog<Entity> extends AsyncDisposable {
    */
   open(options: LogOpenOptions): Promise<LogReader<Entity>>;
   /**
-   * Calls the listener after each write, whoever made it, as soon as `snapshot` shows it; also after one without an
-   * entry, of which a tail does not tell. A log in another process may begin anew in between; that is told likewise.
+   * Calls the listener after each write of any replica, as soon as `snapshot` shows it. This includes writes without an
+   * entry, which no tail returns, and a new epoch.
    */
   watch(listener: () => void): Disposable;
   /**
    * While it is on, the log is stale with the subject `local` for the readers of this process: no replica reads the
-   * platform for it, so nobody would write a STALE.
+   * platform for it, so no STALE would be written.
    */
   markUnattended(on: boolean): void;
 }

@@ -1,5 +1,6 @@
 import {
   type FeedChange,
+  type LocalChange,
   type LogBounds,
   type LogEntry,
   type LogOpenOptions,
@@ -10,11 +11,11 @@ import {
   type LogWrite,
   type StaleSubject,
 } from './event-log.ts';
-import { partialSnapshotCursor } from './watch-events.ts';
+import { partialCursor } from './watch-events.ts';
 
 /** The bounds are also how far a reader may fall behind: it holds a place in the one list and no entries of its own. */
 export interface LogViewOptions<Entity> extends LogBounds {
-  /** What tells entities apart. */
+  /** Identifies an entity. */
   readonly key: (entity: Entity) => string;
 }
 
@@ -30,21 +31,22 @@ export interface LogState<Entity> {
   readonly note: unknown;
 }
 
-/** Why the log may be out of date in this process alone: nobody reads the platform for it, or Redis is out of reach. */
+/** A reason for which the log may be out of date in this process alone: no replica polls, or Redis is out of reach. */
 export type LocalReason = 'unattended' | 'out of reach';
 
 interface Slot<Entity> {
   readonly entry: LogEntry<Entity>;
-  /** That of the entry; of the last one before it where it is told here alone. */
+  /** Sequence number of the entry; of a local one, that of the entry before it. */
   readonly sequence: number;
-  readonly toldHereAlone: boolean;
+  /** The entry is in no log: the readers of this process alone receive it. */
+  readonly isLocal: boolean;
   readonly bytes: number;
 }
 
 const cursorPattern = /^([\w-]+)\.(0|[1-9]\d{0,14})$/;
 
 /**
- * What a process knows of one log: the present state, the newest entries, and who reads them. Everything that one method
+ * One log as a process knows it: the present state, the newest entries, and their readers. Everything that one method
  * does is one step for all readers.
  */
 export class LogView<Entity> {
@@ -57,6 +59,10 @@ export class LogView<Entity> {
   readonly #entities = new Map<string, Entity>();
   #stale = new Set<StaleSubject>();
   readonly #localReasons = new Set<LocalReason>();
+  /** When the log became stale for this process alone; null: it is not. */
+  #localSince: Date | null = null;
+  /** The local STALE as a reader receives it that resumes now, shared by those that resume at one place. */
+  #localEntry: LogEntry<Entity> | null = null;
   #note: unknown = null;
   /** Null: something of it has changed since it was last made. */
   #snapshot: LogSnapshot<Entity> | null = null;
@@ -64,7 +70,7 @@ export class LogView<Entity> {
   #bytes = 0;
   /** Place of the first slot, in the order of telling. */
   #first = 0;
-  /** Changes when the list is begun anew: whoever reads the old one has lost something. */
+  /** Identifies the list of entries. A reader of an earlier list has lost entries. */
   #list = Symbol();
   #closed = false;
   readonly #tails = new Set<Tail<Entity>>();
@@ -134,7 +140,7 @@ export class LogView<Entity> {
       this.#change(change);
       this.#sequence += 1;
       const entry = { cursor: this.cursor, observedAt, change };
-      this.#push({ entry, sequence: this.#sequence, toldHereAlone: false, bytes: bytes / changes.length });
+      this.#push({ entry, sequence: this.#sequence, isLocal: false, bytes: bytes / changes.length });
     }
     for (const one of forgotten) this.#entities.delete(one);
     if (note !== undefined) this.#note = note;
@@ -153,10 +159,10 @@ export class LogView<Entity> {
     else this.#localReasons.delete(reason);
     if (was === this.#localReasons.size > 0) return;
     this.#snapshot = null;
-    const kind = on ? 'STALE' : 'RECOVERED';
-    const cursor = on ? partialSnapshotCursor(this.cursor) : this.cursor;
-    const entry: LogEntry<Entity> = { cursor, observedAt, change: { kind, subject: 'local' } };
-    this.#push({ entry, sequence: this.#sequence, toldHereAlone: true, bytes: 0 });
+    this.#localSince = on ? observedAt : null;
+    const change: LocalChange = { kind: 'RECOVERED', subject: 'local' };
+    const entry = this.#localStale() ?? { cursor: this.cursor, observedAt, change };
+    this.#push({ entry, sequence: this.#sequence, isLocal: true, bytes: 0 });
     this.#trim();
     this.#wake();
   }
@@ -182,7 +188,7 @@ export class LogView<Entity> {
     const slots = entries.map(({ change, observedAt }, index): Slot<Entity> => {
       const sequence = from + index + 1;
       const entry = { cursor: this.#cursor(sequence), observedAt, change };
-      return { entry, sequence, toldHereAlone: false, bytes: bytes / entries.length };
+      return { entry, sequence, isLocal: false, bytes: bytes / entries.length };
     });
     this.#slots = [...slots, ...this.#slots];
     this.#first -= slots.length;
@@ -197,8 +203,12 @@ export class LogView<Entity> {
     const from = after === undefined ? null : this.sequenceOf(after);
     if (from !== null && from >= this.#floor) {
       const begin = this.#slots.findLastIndex(({ sequence }) => sequence <= from) + 1;
-      const missed = this.#slots.slice(begin).filter(({ toldHereAlone }) => !toldHereAlone);
-      return { start: { kind: 'replay', missed: missed.map(({ entry }) => entry) }, tail };
+      const missed = this.#slots.slice(begin).filter(({ isLocal }) => !isLocal);
+      const entries = missed.map(({ entry }) => entry);
+      const stale = staleBefore(entries, this.#stale);
+      const local = this.#localStale();
+      if (local !== null) entries.push(local);
+      return { start: { kind: 'replay', stale, missed: entries, snapshot: this.snapshot }, tail };
     }
     return { start: { kind: after === undefined ? 'snapshot' : 'resync', snapshot: this.snapshot }, tail };
   }
@@ -216,7 +226,7 @@ export class LogView<Entity> {
 
   /**
    * The entry at a place in the order of telling; null when there is none yet.
-   * @throws {LogOverflowError} it has been dropped, or the list is not the present one any more
+   * @throws {LogOverflowError} the entry has been dropped, or the list is an earlier one
    */
   entryAt(list: symbol, position: number): LogEntry<Entity> | null {
     if (list !== this.#list || position < this.#first) {
@@ -233,6 +243,16 @@ export class LogView<Entity> {
   close(): void {
     this.#closed = true;
     this.#wake();
+  }
+
+  /** The local STALE at the present place, with a cursor that no log continues; null: there is none. */
+  #localStale(): LogEntry<Entity> | null {
+    if (this.#localSince === null) return null;
+    const cursor = partialCursor(this.cursor);
+    if (this.#localEntry?.cursor !== cursor || this.#localEntry.observedAt !== this.#localSince) {
+      this.#localEntry = { cursor, observedAt: this.#localSince, change: { kind: 'STALE', subject: 'local' } };
+    }
+    return this.#localEntry;
   }
 
   #cursor(sequence: number): string {
@@ -300,6 +320,20 @@ export class LogView<Entity> {
   }
 }
 
+/** Subjects that were stale before the entries, given those after them: STALE and RECOVERED of a subject take turns. */
+function staleBefore(
+  entries: readonly LogEntry<unknown>[],
+  after: ReadonlySet<StaleSubject>,
+): ReadonlySet<StaleSubject> {
+  const stale = new Set(after);
+  for (const { change } of entries.toReversed()) {
+    if (!('subject' in change) || change.subject === 'local') continue;
+    if (change.kind === 'STALE') stale.delete(change.subject);
+    else stale.add(change.subject);
+  }
+  return stale;
+}
+
 interface TailOptions {
   readonly list: symbol;
   readonly position: number;
@@ -321,6 +355,10 @@ class Tail<Entity> implements LogTail<Entity> {
 
   get ended(): boolean {
     return this.#view.closed;
+  }
+
+  get snapshot(): LogSnapshot<Entity> {
+    return this.#view.snapshot;
   }
 
   take(): LogEntry<Entity> | null {

@@ -16,7 +16,7 @@ import {
 import { LogView } from './log-view.ts';
 
 export interface MemoryEventLogOptions<Entity> extends Partial<LogBounds> {
-  /** What tells entities apart. */
+  /** Identifies an entity. */
   readonly key: (entity: Entity) => string;
   /** @default that of the machine */
   readonly clock?: Pick<Clock, 'now'>;
@@ -40,7 +40,7 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
     this.#begin(new Date(0));
   }
 
-  // No method awaits anything, so each of them is one step for everybody else.
+  // No method awaits anything, so each of them is one step for all readers and writers.
 
   async write(write: LogWrite<Entity>, { observedAt, term = this.#term, basis }: LogWriteOptions): Promise<string> {
     if (term < this.#term) throw new LogFencedError('Another writer has taken over.');
@@ -54,7 +54,7 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
     return this.#view.cursor;
   }
 
-  /** Readers that came before the first write begin anew with it. */
+  /** Readers that came before the first write receive a RESYNC with it. */
   #begin(observedAt: Date): void {
     this.#view.reset({ epoch: newEpoch(), sequence: 0, observedAt, entities: [], stale: new Set(), note: null });
   }

@@ -1,102 +1,111 @@
 import type { WatchEvent } from './watch.ts';
+import { mergedEvent } from './watch-events.ts';
+
+/** Events of one place in the queue, which are delivered as one. */
+interface Pending<Entity> {
+  readonly first: WatchEvent<Entity>;
+  readonly last: WatchEvent<Entity>;
+}
 
 /**
- * What one subscriber has not taken yet: at most one change and one removal per entity, and one STALE or RECOVERED.
+ * Events that one subscriber has not taken yet: at most one change and one removal per entity, and a STALE or RECOVERED
+ * only where an event of an entity lies between it and the one before.
  *
- * A later change takes the place of an earlier one at the END of the line, with its own cursor. So the cursors handed
- * out always grow, and whoever resumes at one of them finds the last change of every entity after it still in the log:
- * nothing is lost and no entity ever goes back to an older state. (A resume in the middle of merged changes may name an
- * entity's creation a change, and a `previous` in between.)
+ * A later change replaces an earlier one at the END of the queue, with its own cursor. Cursors therefore grow in the
+ * order of delivery, and a subscriber that resumes at one of them finds the last change of every entity after it in the
+ * log: nothing is lost, and no entity goes back to an older state. (A resume in the middle of merged changes may report
+ * the creation of an entity as a change, with a `previous` that was never delivered.)
+ *
+ * A STALE or RECOVERED never moves, so every event is delivered to a subscriber that knows what was stale at its cursor.
  */
 export class PendingEvents<Entity> {
   readonly #key: (entity: Entity) => string;
-  /** The one event, where no other waits: most subscribers have taken each before the next one comes. */
-  #only: WatchEvent<Entity> | null = null;
-  /** Several, in the order of delivery. */
-  #line: Map<string, WatchEvent<Entity>> | null = null;
+  /** In the order of delivery. Null while it is empty, because most subscribers take each event before the next comes. */
+  #queue: Map<string, Pending<Entity>> | null = null;
+  /** Names each STALE and RECOVERED in the queue. */
+  #transitions = 0;
 
   constructor(key: (entity: Entity) => string) {
     this.#key = key;
   }
 
   get size(): number {
-    return this.#line?.size ?? (this.#only === null ? 0 : 1);
+    return this.#queue?.size ?? 0;
   }
 
   push(event: WatchEvent<Entity>): void {
-    if (this.size === 0) {
-      this.#only = event;
-      return;
-    }
-    const line = this.#line ?? new Map<string, WatchEvent<Entity>>();
-    this.#line = line;
-    if (this.#only !== null) this.#add(this.#only, line);
-    this.#only = null;
-    this.#add(event, line);
-  }
-
-  shift(): WatchEvent<Entity> | undefined {
-    const only = this.#only;
-    if (only !== null) {
-      this.#only = null;
-      return only;
-    }
-    for (const [place, event] of this.#line ?? []) {
-      this.#line?.delete(place);
-      if (this.#line?.size === 0) this.#line = null;
-      return event;
-    }
-    return undefined;
-  }
-
-  clear(): void {
-    this.#only = null;
-    this.#line = null;
-  }
-
-  #add(event: WatchEvent<Entity>, line: Map<string, WatchEvent<Entity>>): void {
+    this.#queue ??= new Map();
+    const queue = this.#queue;
     switch (event.kind) {
       case 'SNAPSHOT':
       case 'CREATED':
       case 'CHANGED': {
         const place = `change ${this.#key(event.entity)}`;
-        const earlier = line.get(place);
-        moveToEnd(line, place, earlier === undefined ? event : merge(earlier, event));
+        const first = event.kind === 'CHANGED' ? (queue.get(place)?.first ?? event) : event;
+        moveToEnd(queue, place, { first, last: event });
         return;
       }
       case 'REMOVED': {
         const key = this.#key(event.entity);
-        line.delete(`change ${key}`);
-        moveToEnd(line, `removal ${key}`, event);
+        queue.delete(`change ${key}`);
+        moveToEnd(queue, `removal ${key}`, { first: event, last: event });
         return;
       }
       case 'STALE':
       case 'RECOVERED':
       case 'RESYNC':
-        moveToEnd(line, 'feed', event);
+        this.#transitions += 1;
+        queue.set(`transition ${this.#transitions}`, { first: event, last: event });
+        this.#queue = withoutPairs(queue);
         return;
     }
   }
-}
 
-function moveToEnd<Value>(line: Map<string, Value>, place: string, value: Value): void {
-  line.delete(place);
-  line.set(place, value);
-}
-
-/** The newest state, told as what it is to somebody who has not seen the earlier event. */
-function merge<Entity>(earlier: WatchEvent<Entity>, later: WatchEvent<Entity>): WatchEvent<Entity> {
-  if (later.kind !== 'CHANGED') return later;
-  switch (earlier.kind) {
-    case 'CHANGED':
-      return { ...later, previous: earlier.previous };
-    case 'CREATED':
-      return { ...later, kind: 'CREATED', previous: null };
-    case 'SNAPSHOT':
-    case 'REMOVED':
-    case 'STALE':
-    case 'RECOVERED':
-    case 'RESYNC':
-      return later;
+  /** The first event that is due, without taking it. */
+  peek(): WatchEvent<Entity> | undefined {
+    const queue = this.#queue;
+    if (queue === null) return undefined;
+    const waiting = queue.values();
+    const next = waiting.next().value;
+    const second = waiting.next().value;
+    if (next === undefined) return undefined;
+    if (second === undefined || !cancelEachOther(next, second)) {
+      return next.first === next.last ? next.last : mergedEvent(next.first, next.last);
+    }
+    this.#queue = withoutPairs(queue);
+    return this.peek();
   }
+
+  shift(): WatchEvent<Entity> | undefined {
+    const event = this.peek();
+    for (const place of this.#queue?.keys() ?? []) {
+      this.#queue?.delete(place);
+      break;
+    }
+    if (this.#queue?.size === 0) this.#queue = null;
+    return event;
+  }
+
+  clear(): void {
+    this.#queue = null;
+  }
+}
+
+function moveToEnd<Value>(queue: Map<string, Value>, place: string, value: Value): void {
+  queue.delete(place);
+  queue.set(place, value);
+}
+
+/** A STALE and the RECOVERED right after it, or the reverse: the subscriber need not receive either. */
+const cancelEachOther = ({ last: { kind } }: Pending<unknown>, { last: other }: Pending<unknown>): boolean =>
+  (kind === 'STALE' && other.kind === 'RECOVERED') || (kind === 'RECOVERED' && other.kind === 'STALE');
+
+function withoutPairs<Entity>(queue: ReadonlyMap<string, Pending<Entity>>): Map<string, Pending<Entity>> | null {
+  const kept: [string, Pending<Entity>][] = [];
+  for (const [place, pending] of queue) {
+    const last = kept.at(-1);
+    if (last !== undefined && cancelEachOther(last[1], pending)) kept.pop();
+    else kept.push([place, pending]);
+  }
+  return kept.length === 0 ? null : new Map(kept);
 }

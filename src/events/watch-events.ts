@@ -4,38 +4,81 @@ import type { WatchEvent } from './watch.ts';
 const partialSuffix = '.partial';
 
 /**
- * The cursor of every event of a snapshot but its last. Who resumes there has not seen the whole snapshot and gets a
- * new one, with a RESYNC ahead of it; only the cursor of the last event, a SNAPSHOT or the STALE behind it, continues in
- * the log.
+ * A cursor that cannot continue in the log. A subscriber that resumes there receives RESYNC and a new snapshot. It stands
+ * on every event of a snapshot but the last, because the rest of the snapshot would be missing, and on what is delivered
+ * while only this process knows that the subscriber's view is stale, because the log holds no RECOVERED for that.
  */
-export const partialSnapshotCursor = (cursor: string): string => `${cursor}${partialSuffix}`;
+export const partialCursor = (cursor: string): string =>
+  cursorIsPartial(cursor) ? cursor : `${cursor}${partialSuffix}`;
 
-export const snapshotIsPartial = (cursor: string): boolean => cursor.endsWith(partialSuffix);
+export const cursorIsPartial = (cursor: string): boolean => cursor.endsWith(partialSuffix);
 
-const events = new WeakMap<LogEntry<unknown>, WatchEvent<unknown>>();
+// Subscribers share events by identity, so that whatever is computed from an event can be shared as well. A value kept
+// for an entry, a snapshot or an event was made from it, so it has the same type of entity: the casts below are safe.
 
-/** The event that tells of an entry: one and the same object for every subscriber, so that work on it can be shared. */
-export function toWatchEvent<Entity>(entry: LogEntry<Entity>): WatchEvent<Entity> {
-  // What is kept for an entry was made from that entry, so it has the same type of entity.
-  const known = events.get(entry) as WatchEvent<Entity> | undefined;
+const ofEntries = new WeakMap<LogEntry<unknown>, WatchEvent<unknown>>();
+
+/** The event of a log entry: the same object for every subscriber. */
+export function entryEvent<Entity>(entry: LogEntry<Entity>): WatchEvent<Entity> {
+  const known = ofEntries.get(entry) as WatchEvent<Entity> | undefined;
   if (known !== undefined) return known;
   const event = describe(entry);
-  events.set(entry, event);
+  ofEntries.set(entry, event);
   return event;
 }
 
-const told = new WeakMap<LogSnapshot<unknown>, Map<unknown, WatchEvent<unknown>>>();
+const partial = new WeakMap<WatchEvent<unknown>, WatchEvent<unknown>>();
 
-/** An event that tells something of a snapshot: the one that others were told, where it is the same. */
-export function toldOnce<Entity>(snapshot: LogSnapshot<Entity>, event: WatchEvent<Entity>): WatchEvent<Entity> {
-  const shared = told.get(snapshot) ?? new Map<unknown, WatchEvent<unknown>>();
-  told.set(snapshot, shared);
-  const subject = event.entity ?? event.kind;
-  // What is kept for a snapshot was made from that snapshot, so it has the same type of entity.
-  const known = shared.get(subject) as WatchEvent<Entity> | undefined;
-  if (known?.cursor === event.cursor) return known;
-  shared.set(subject, event);
+/** The event with a partial cursor: the same object for every subscriber. */
+export function partialEvent<Entity>(event: WatchEvent<Entity>): WatchEvent<Entity> {
+  const known = partial.get(event) as WatchEvent<Entity> | undefined;
+  if (known !== undefined) return known;
+  const made = { ...event, cursor: partialCursor(event.cursor) };
+  partial.set(event, made);
+  return made;
+}
+
+const merged = new WeakMap<WatchEvent<unknown>, WeakMap<WatchEvent<unknown>, WatchEvent<unknown>>>();
+
+/** Two events of one entity as one, for a subscriber that has received neither: the same object for all of these. */
+export function mergedEvent<Entity>(earlier: WatchEvent<Entity>, later: WatchEvent<Entity>): WatchEvent<Entity> {
+  const ofEarlier = merged.get(earlier) ?? new WeakMap<WatchEvent<unknown>, WatchEvent<unknown>>();
+  merged.set(earlier, ofEarlier);
+  const known = ofEarlier.get(later) as WatchEvent<Entity> | undefined;
+  if (known !== undefined) return known;
+  const event = merge(earlier, later);
+  ofEarlier.set(later, event);
   return event;
+}
+
+const ofSnapshots = new WeakMap<LogSnapshot<unknown>, Map<string, Map<unknown, WatchEvent<unknown>>>>();
+
+/** An event of a snapshot: the same object for every subscriber that receives the same. */
+export function snapshotEvent<Entity>(snapshot: LogSnapshot<Entity>, event: WatchEvent<Entity>): WatchEvent<Entity> {
+  // The last event of a snapshot has another cursor than the same entity in the middle of another selection.
+  const byCursor = ofSnapshots.get(snapshot) ?? new Map<string, Map<unknown, WatchEvent<unknown>>>();
+  ofSnapshots.set(snapshot, byCursor);
+  const bySubject = byCursor.get(event.cursor) ?? new Map<unknown, WatchEvent<unknown>>();
+  byCursor.set(event.cursor, bySubject);
+  const subject = event.entity ?? event.kind;
+  const known = bySubject.get(subject) as WatchEvent<Entity> | undefined;
+  if (known !== undefined) return known;
+  bySubject.set(subject, event);
+  return event;
+}
+
+const byKeys = new WeakMap<LogSnapshot<unknown>, ReadonlyMap<string, unknown>>();
+
+/** The entities of a snapshot by key. Made once per snapshot, so that a subscription with ids need not pass over all. */
+export function entitiesByKey<Entity>(
+  snapshot: LogSnapshot<Entity>,
+  key: (entity: Entity) => string,
+): ReadonlyMap<string, Entity> {
+  const known = byKeys.get(snapshot) as ReadonlyMap<string, Entity> | undefined;
+  if (known !== undefined) return known;
+  const made = new Map(snapshot.entities.map((entity) => [key(entity), entity]));
+  byKeys.set(snapshot, made);
+  return made;
 }
 
 function describe<Entity>({ cursor, observedAt, change }: LogEntry<Entity>): WatchEvent<Entity> {
@@ -48,5 +91,22 @@ function describe<Entity>({ cursor, observedAt, change }: LogEntry<Entity>): Wat
     case 'STALE':
     case 'RECOVERED':
       return { kind: change.kind, cursor, observedAt, entity: null, previous: null };
+  }
+}
+
+/** The latest state, described to a subscriber that has not received the earlier event. */
+function merge<Entity>(earlier: WatchEvent<Entity>, later: WatchEvent<Entity>): WatchEvent<Entity> {
+  if (later.kind !== 'CHANGED') return later;
+  switch (earlier.kind) {
+    case 'CHANGED':
+      return { ...later, previous: earlier.previous };
+    case 'CREATED':
+      return { ...later, kind: 'CREATED', previous: null };
+    case 'SNAPSHOT':
+    case 'REMOVED':
+    case 'STALE':
+    case 'RECOVERED':
+    case 'RESYNC':
+      return later;
   }
 }

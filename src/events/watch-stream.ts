@@ -3,14 +3,21 @@ import {
   type EventLog,
   type LogEntry,
   LogOverflowError,
-  type LogReader,
   type LogSnapshot,
   type LogStart,
   type LogTail,
+  type StaleSubject,
 } from './event-log.ts';
 import { PendingEvents } from './pending-events.ts';
 import type { WatchEvent, WatchOptions } from './watch.ts';
-import { partialSnapshotCursor, snapshotIsPartial, toldOnce, toWatchEvent } from './watch-events.ts';
+import {
+  cursorIsPartial,
+  entitiesByKey,
+  entryEvent,
+  partialCursor,
+  partialEvent,
+  snapshotEvent,
+} from './watch-events.ts';
 
 export interface WatchStreamOptions<Entity> extends Pick<WatchOptions<Entity>, 'ids' | 'matches'> {
   readonly log: EventLog<Entity>;
@@ -18,26 +25,31 @@ export interface WatchStreamOptions<Entity> extends Pick<WatchOptions<Entity>, '
   readonly isTerminal: (entity: Entity) => boolean;
   readonly newestFirst: (a: Entity, b: Entity) => number;
   /**
-   * How many events may wait for a slow subscriber after merging. Beyond it they are dropped, and a RESYNC with fresh
+   * Number of events that may wait for a slow subscriber after merging. Beyond it they are dropped, and a RESYNC with new
    * snapshots takes their place.
    * @default 1_000
    */
   readonly maxPendingEvents?: number | undefined;
-  /** Called whenever the subscriber is told to begin anew. */
+  /** Called whenever the subscriber receives RESYNC. */
   readonly onResync?: (() => void) | undefined;
   /** Called once, when the stream has ended for whatever reason. */
   readonly onEnd: () => void;
 }
 
 type Taken<Entity> = IteratorResult<WatchEvent<Entity>, undefined>;
+type Subject = StaleSubject | 'local';
 
 const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
-const toldAlready: Iterator<never> = { next: () => done };
+const nothing: Iterator<never> = { next: () => done };
+const noSubjects: ReadonlySet<Subject> = new Set();
 
 /**
- * One subscriber's events: snapshots or what it missed, then every later change of the log. Ends by itself when all of
- * its `ids` are terminal or gone. A log that drops entries before they were read costs the subscriber a RESYNC, not the
- * stream.
+ * Events of one subscriber: snapshots or what it missed, then every later change of the log. A log that drops entries
+ * before they were read costs the subscriber a RESYNC, not the stream.
+ *
+ * The filter selects the events that are sent. The `ids` decide when the stream completes: at the first entry after
+ * which each of them is terminal or removed, whether or not that entry was sent. This is the same for a stream that
+ * starts, resumes, or restarts with a RESYNC.
  */
 export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   readonly #options: WatchStreamOptions<Entity>;
@@ -46,20 +58,20 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   readonly #maxPending: number;
   #start: LogStart<Entity>['kind'] = 'snapshot';
   /** Snapshots or missed changes, made one by one as they are taken. */
-  #backlog: Iterator<WatchEvent<Entity>> = toldAlready;
-  /** The `ids` that still may change once the backlog is told. Null: the stream never completes by itself. */
+  #backlog: Iterator<WatchEvent<Entity>> = nothing;
+  /** The `ids` that are neither terminal nor removed after the last entry that was read. Null: there are no `ids`. */
   #remaining: Set<string> | null = null;
+  /** Stale subjects that concern the subscriber, after the last entry that was read. */
+  #stale: ReadonlySet<Subject> = noSubjects;
   #tail: LogTail<Entity> | null = null;
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
   #listener: QuietListener | null = null;
-  /** Whether the reader was told that there is nothing. */
+  /** The reader has found nothing to take. */
   #silent = false;
-  /** Whether the state is to be told again, with nothing taken since. */
-  #confirming = false;
   /** Ends the stream with the signal that it was opened with. */
   #untilAbort: Disposable | null = null;
-  readonly #onGrowth = () => this.#tell();
+  readonly #onGrowth = () => this.#notify();
 
   constructor(options: WatchStreamOptions<Entity>) {
     this.#options = options;
@@ -68,7 +80,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#maxPending = options.maxPendingEvents ?? 1_000;
   }
 
-  /** How the log answered: with a snapshot, a replay after the given cursor, or a snapshot because it was not known. */
+  /** The beginning: a snapshot, a replay after the given cursor, or a snapshot because the cursor was not known. */
   get start(): LogStart<Entity>['kind'] {
     return this.#start;
   }
@@ -88,7 +100,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#untilAbort = { [Symbol.dispose]: () => signal.removeEventListener('abort', onAbort) };
   }
 
-  /** To be called once, by who iterates. */
+  /** To be called once, by the reader that iterates. */
   [Symbol.asyncIterator](): QuietIterator<WatchEvent<Entity>> {
     const iterator = new QuietIterator(this);
     this.#listener = iterator;
@@ -101,11 +113,10 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 
   take(): Taken<Entity> | null {
-    // Whatever ends the stream on the way comes after what is taken here.
+    // An end on the way comes after the event that is taken here, so it is not announced.
     this.#silent = false;
     const taken = this.#take();
     this.#silent = taken === null;
-    if (!this.#silent) this.#confirming = false;
     return taken;
   }
 
@@ -114,41 +125,31 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return done;
   }
 
-  /** Ends the stream with an error instead of completing it: nobody shall believe that the watched work is over. */
+  /** Ends the stream with an error instead of completing it, because the watched work is not over. */
   fail(error: unknown): void {
     if (this.#ended) return;
     this.#failure = { error };
     this.#end();
   }
 
-  /** Tells the present state again, unless the subscriber still takes what it was told, or there is something new. */
+  /**
+   * Sends the present state again, unless the subscriber has something to take already. A STALE that holds is sent again
+   * with it, because readers that joined behind a router have not received the first one.
+   */
   confirm(): void {
-    if (!this.#silent) return;
-    this.#confirming = true;
-    void this.#confirm();
+    if (!this.#silent || this.#backlog !== nothing) return;
+    this.#collect();
+    if (this.#tail !== null && this.#peek() === undefined) {
+      try {
+        this.#backlog = this.#snapshotEvents(this.#tail.snapshot, 'snapshot');
+      } catch (error) {
+        this.fail(error);
+      }
+    }
+    this.#notify();
   }
 
-  async #confirm(): Promise<void> {
-    let reader: LogReader<Entity>;
-    try {
-      reader = await this.#options.log.open({ onGrowth: this.#onGrowth });
-    } catch {
-      // A log that is out of reach says so itself, and the next confirmation comes.
-      return;
-    }
-    this.#tell();
-    if (!this.#confirming || reader.start.kind === 'replay') {
-      reader.tail[Symbol.dispose]();
-      return;
-    }
-    this.#leaveLog();
-    this.#tail = reader.tail;
-    this.#start = 'snapshot';
-    this.#tellSnapshot(reader.start.snapshot);
-    this.#tell();
-  }
-
-  #tell(): void {
+  #notify(): void {
     if (this.#silent) this.#listener?.onValues();
   }
 
@@ -156,33 +157,49 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   #take(): Taken<Entity> | null {
     this.#collect();
     if (this.#ended) return this.#conclude();
-    const told = this.#backlog.next();
-    if (told.done !== true) return { done: false, value: told.value };
-    // A snapshot holds every entity: who waits in silence shall not hold it.
-    this.#backlog = toldAlready;
-    const event = this.#shift();
-    if (event !== undefined) {
-      this.#settle(event);
-      return { done: false, value: event };
+    const event = this.#next();
+    // A stream is released with its last event, not with the request after it.
+    if (this.#isComplete && this.#peek() === undefined && (event === undefined || this.#backlog === nothing)) {
+      this.#end();
     }
-    if (this.#remaining?.size === 0) this.#end();
+    if (event !== undefined) return { done: false, value: event };
     return this.#ended ? this.#conclude() : null;
   }
 
-  /** What waits next. Of what came into the filter and left it again while it waited, nothing was told or need be. */
-  #shift(): WatchEvent<Entity> | undefined {
-    let event = this.#pending.shift();
-    while (event !== undefined && !this.#isTold(event)) event = this.#pending.shift();
+  #next(): WatchEvent<Entity> | undefined {
+    const { done: isOver, value } = this.#backlog.next();
+    if (isOver !== true) return value;
+    // A snapshot holds every entity, so a silent stream does not keep it.
+    this.#backlog = nothing;
+    const event = this.#peek();
+    if (event !== undefined) this.#pending.shift();
     return event;
   }
 
-  /** Takes in what the log has told since. */
+  /** The first pending event. An entity that came into the filter and left it again while its event waited is skipped. */
+  #peek(): WatchEvent<Entity> | undefined {
+    let event = this.#pending.peek();
+    while (event !== undefined && !this.#isSent(event)) {
+      this.#pending.shift();
+      event = this.#pending.peek();
+    }
+    return event;
+  }
+
+  get #isComplete(): boolean {
+    return this.#remaining?.size === 0;
+  }
+
+  /** Reads the new entries of the log. */
   #collect(): void {
     const tail = this.#tail;
     if (tail === null) return;
     try {
-      for (let entry = tail.take(); entry !== null; entry = tail.take()) {
-        if (this.#isTold(entry.change)) this.#pending.push(toWatchEvent(entry));
+      while (!this.#isComplete) {
+        const entry = tail.take();
+        if (entry === null) break;
+        const event = this.#advance(entry);
+        if (event !== null) this.#pending.push(event);
       }
     } catch (error) {
       if (error instanceof LogOverflowError) void this.#recover();
@@ -190,6 +207,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
       return;
     }
     if (this.#pending.size > this.#maxPending) void this.#recover();
+    else if (this.#isComplete) this.#leaveLog();
     else if (tail.ended) this.#end();
   }
 
@@ -200,44 +218,87 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return done;
   }
 
-  /** Completes the stream as soon as the event that ends the last of the `ids` is taken. */
-  #settle(event: WatchEvent<Entity>): void {
-    if (this.#remaining === null || event.entity === null) return;
-    if (event.kind !== 'REMOVED' && !this.#options.isTerminal(event.entity)) return;
-    this.#remaining.delete(this.#options.key(event.entity));
-    if (this.#remaining.size === 0) this.#end();
+  /** Takes one entry into account. Returns its event; null: the subscriber does not receive it. */
+  #advance(entry: LogEntry<Entity>): WatchEvent<Entity> | null {
+    const { change } = entry;
+    switch (change.kind) {
+      case 'STALE':
+      case 'RECOVERED': {
+        if (!this.#concerns(change.subject)) return null;
+        const before = this.#stale;
+        const after = new Set(before);
+        if (change.kind === 'STALE') after.add(change.subject);
+        else after.delete(change.subject);
+        this.#stale = after.size === 0 ? noSubjects : after;
+        return before.size > 0 === after.size > 0 ? null : entryEvent(entry);
+      }
+      case 'CREATED':
+      case 'CHANGED':
+      case 'REMOVED': {
+        const isOver = change.kind === 'REMOVED' || this.#options.isTerminal(change.entity);
+        this.#follow(this.#options.key(change.entity), !isOver);
+        const event = entryEvent(entry);
+        if (!this.#isSent(event)) return null;
+        return isLocalAlone(this.#stale) ? partialEvent(event) : event;
+      }
+    }
   }
 
-  /** Begins anew: the log, or the line of what waits here, was not long enough. */
+  #follow(id: string, isRunning: boolean): void {
+    if (this.#remaining === null || this.#ids?.has(id) !== true) return;
+    if (isRunning) this.#remaining.add(id);
+    else this.#remaining.delete(id);
+  }
+
+  /** Whether the subscriber's view is out of date when this is stale. */
+  #concerns(subject: Subject): boolean {
+    switch (subject) {
+      case 'feed':
+      case 'local':
+        return true;
+      case 'list':
+        return this.#ids === null;
+      default:
+        // An entity that cannot be read may have come into the filter meanwhile, so the filter does not matter.
+        return this.#ids === null || this.#ids.has(subject.slice('entity:'.length));
+    }
+  }
+
+  #concerning(stale: ReadonlySet<Subject>): ReadonlySet<Subject> {
+    if (stale.size === 0) return noSubjects;
+    return new Set([...stale].filter((subject) => this.#concerns(subject)));
+  }
+
+  /** Begins again: the log, or the queue of pending events, was not long enough. */
   async #recover(): Promise<void> {
     this.#leaveLog();
-    this.#backlog = toldAlready;
+    this.#backlog = nothing;
     this.#pending.clear();
+    this.#remaining = null;
     try {
-      await this.#read(partialSnapshotCursor(''));
+      await this.#read(partialCursor(''));
     } catch (error) {
       this.fail(error);
     }
-    this.#tell();
+    this.#notify();
   }
 
   async #read(after: string | undefined): Promise<void> {
+    const restart = after !== undefined && cursorIsPartial(after);
     const { log } = this.#options;
-    const restart = after !== undefined && snapshotIsPartial(after);
-    // Taken before the log is opened, so that whatever it does not show yet is among the missed changes.
-    const before = after !== undefined && !restart && this.#ids !== null ? await log.snapshot() : null;
     const { start, tail } = await log.open({ after: restart ? undefined : after, onGrowth: this.#onGrowth });
     // The stream may have ended while the log was being opened.
     if (this.#ended) {
       tail[Symbol.dispose]();
       return;
     }
-    // A confirmation may have come in between.
-    this.#leaveLog();
     this.#tail = tail;
     this.#start = restart ? 'resync' : start.kind;
-    if (start.kind === 'replay') this.#replay(start.missed, before);
-    else this.#tellSnapshot(start.snapshot);
+    this.#stale = this.#concerning(start.kind === 'replay' ? start.stale : start.snapshot.stale);
+    this.#remaining = this.#runningIds(start);
+    if (start.kind === 'replay') this.#replay(start.missed);
+    else this.#backlog = this.#snapshotEvents(start.snapshot, restart ? 'resync' : start.kind);
+    if (this.#start === 'resync') this.#options.onResync?.();
   }
 
   #forgetSignal(): void {
@@ -250,84 +311,126 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#tail = null;
   }
 
-  #replay(missed: readonly LogEntry<Entity>[], before: LogSnapshot<Entity> | null): void {
-    this.#backlog = missed
-      .filter(({ change }) => this.#isTold(change))
-      .map(toWatchEvent)
-      [Symbol.iterator]();
-    if (this.#ids === null || before === null) return;
+  /** The `ids` that were neither terminal nor removed at the place where the stream begins. */
+  #runningIds(start: LogStart<Entity>): Set<string> | null {
+    if (this.#ids === null) return null;
     const { key, isTerminal } = this.#options;
+    const known = entitiesByKey(start.snapshot, key);
     const running = new Set<string>();
-    for (const entity of before.entities) if (!isTerminal(entity)) running.add(key(entity));
-    for (const { change } of missed) {
+    for (const id of this.#ids) {
+      const entity = known.get(id);
+      if (entity !== undefined && !isTerminal(entity)) running.add(id);
+    }
+    if (start.kind !== 'replay') return running;
+    // The first missed entry of an entity shows its state at the cursor.
+    for (const { change } of start.missed.toReversed()) {
       if (!('entity' in change)) continue;
-      if (change.kind === 'REMOVED' || isTerminal(change.entity)) running.delete(key(change.entity));
-      else running.add(key(change.entity));
+      const id = key(change.entity);
+      if (!this.#ids.has(id)) continue;
+      if (wasRunning(change, isTerminal)) running.add(id);
+      else running.delete(id);
     }
-    this.#remaining = new Set([...this.#ids].filter((id) => running.has(id)));
+    return running;
   }
 
-  #tellSnapshot(snapshot: LogSnapshot<Entity>): void {
-    const entities = this.#select(snapshot.entities);
-    this.#backlog = snapshotEvents(snapshot, entities, this.#start === 'resync');
-    if (this.#start === 'resync') this.#options.onResync?.();
-    if (this.#ids === null) return;
-    const { key, isTerminal } = this.#options;
-    this.#remaining = new Set(entities.filter((entity) => !isTerminal(entity)).map(key));
+  #replay(missed: readonly LogEntry<Entity>[]): void {
+    const events: WatchEvent<Entity>[] = [];
+    for (const entry of missed) {
+      if (this.#isComplete) break;
+      const event = this.#advance(entry);
+      if (event !== null) events.push(event);
+    }
+    this.#backlog = events.length === 0 ? nothing : events[Symbol.iterator]();
+    if (this.#isComplete) this.#leaveLog();
   }
 
-  #select(entities: readonly Entity[]): readonly Entity[] {
+  #snapshotEvents(snapshot: LogSnapshot<Entity>, start: 'snapshot' | 'resync'): Iterator<WatchEvent<Entity>> {
+    const entities = this.#select(snapshot, start);
+    return snapshotEvents(snapshot, {
+      entities,
+      stale: this.#concerning(snapshot.stale),
+      isResync: start === 'resync',
+    });
+  }
+
+  #select(snapshot: LogSnapshot<Entity>, start: 'snapshot' | 'resync'): readonly Entity[] {
     const { key, isTerminal, matches, newestFirst } = this.#options;
-    const wanted = matches === null ? entities : entities.filter(matches);
     if (this.#ids !== null) {
-      const byKey = new Map(wanted.map((entity) => [key(entity), entity]));
-      return [...this.#ids].map((id) => byKey.get(id)).filter((entity) => entity !== undefined);
+      const known = entitiesByKey(snapshot, key);
+      const named = [...this.#ids].map((id) => known.get(id)).filter((entity) => entity !== undefined);
+      return matches === null ? named : named.filter(matches);
     }
-    // After a RESYNC what ended in the meantime is told too: the subscriber may have seen it running.
-    const present = matches === null && this.#start === 'snapshot' ? wanted.filter((one) => !isTerminal(one)) : wanted;
+    const wanted = matches === null ? snapshot.entities : snapshot.entities.filter(matches);
+    // After a RESYNC entities that have ended are sent too: the subscriber may have received them running.
+    const present = matches === null && start === 'snapshot' ? wanted.filter((one) => !isTerminal(one)) : wanted;
     return present.toSorted(newestFirst);
   }
 
-  #isTold(change: LogEntry<Entity>['change'] | WatchEvent<Entity>): boolean {
-    if (!('entity' in change) || change.entity === null) return true;
+  #isSent(event: WatchEvent<Entity>): boolean {
+    if (event.entity === null) return true;
     const { key, matches } = this.#options;
-    if (this.#ids !== null && !this.#ids.has(key(change.entity))) return false;
-    if (matches === null || matches(change.entity)) return true;
-    return change.kind === 'CHANGED' && matches(change.previous);
+    if (this.#ids !== null && !this.#ids.has(key(event.entity))) return false;
+    if (matches === null || matches(event.entity)) return true;
+    return event.kind === 'CHANGED' && matches(event.previous);
   }
 
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#confirming = false;
     this.#forgetSignal();
     this.#leaveLog();
+    this.#backlog = nothing;
     this.#pending.clear();
     this.#options.onEnd();
-    this.#tell();
+    this.#notify();
   }
+}
+
+/** Only this process knows that the view is stale: the log holds no RECOVERED for it. */
+const isLocalAlone = (stale: ReadonlySet<Subject>): boolean => stale.size === 1 && stale.has('local');
+
+interface SnapshotSelection<Entity> {
+  readonly entities: readonly Entity[];
+  readonly stale: ReadonlySet<Subject>;
+  readonly isResync: boolean;
 }
 
 function* snapshotEvents<Entity>(
   snapshot: LogSnapshot<Entity>,
-  entities: readonly Entity[],
-  resync: boolean,
-): Generator<WatchEvent<Entity>, void, void> {
-  const { cursor, observedAt, stale: subjects } = snapshot;
-  const stale = subjects.size > 0;
-  const partial = partialSnapshotCursor(cursor);
-  const nothing = { observedAt, entity: null, previous: null };
-  if (resync) {
-    yield toldOnce<Entity>(snapshot, {
-      kind: 'RESYNC',
-      cursor: entities.length === 0 && !stale ? cursor : partial,
-      ...nothing,
-    });
+  { entities, stale, isResync }: SnapshotSelection<Entity>,
+): Generator<WatchEvent<Entity>, undefined, void> {
+  const { observedAt } = snapshot;
+  const partial = partialCursor(snapshot.cursor);
+  const cursor = isLocalAlone(stale) ? partial : snapshot.cursor;
+  const isStale = stale.size > 0;
+  const base = { observedAt, entity: null, previous: null };
+  if (isResync) {
+    const isLast = entities.length === 0 && !isStale;
+    yield snapshotEvent<Entity>(snapshot, { kind: 'RESYNC', cursor: isLast ? cursor : partial, ...base });
   }
   for (const [index, entity] of entities.entries()) {
-    const last = index === entities.length - 1 && !stale;
-    const event = { kind: 'SNAPSHOT', cursor: last ? cursor : partial, observedAt, entity, previous: null } as const;
-    yield toldOnce<Entity>(snapshot, event);
+    const isLast = index === entities.length - 1 && !isStale;
+    const event = { kind: 'SNAPSHOT', cursor: isLast ? cursor : partial, observedAt, entity, previous: null } as const;
+    yield snapshotEvent<Entity>(snapshot, event);
   }
-  if (stale) yield toldOnce<Entity>(snapshot, { kind: 'STALE', cursor, ...nothing });
+  if (isStale) yield snapshotEvent<Entity>(snapshot, { kind: 'STALE', cursor, ...base });
+  return undefined;
+}
+
+/**
+ * Whether an entity was running before a change. An entity that did not exist yet counts as running: a client may name a
+ * job that it created after the cursor with which it resumes, and the end of that job is still to come.
+ */
+function wasRunning<Entity>(
+  change: Extract<LogEntry<Entity>['change'], { readonly entity: Entity }>,
+  isTerminal: (entity: Entity) => boolean,
+): boolean {
+  switch (change.kind) {
+    case 'CREATED':
+      return true;
+    case 'CHANGED':
+      return !isTerminal(change.previous);
+    case 'REMOVED':
+      return !isTerminal(change.entity);
+  }
 }

@@ -1,7 +1,7 @@
 import type { Tenant } from '../domain/tenant.ts';
 import type { QuietStream } from '../runtime/quiet-stream.ts';
 
-/** What one subscriber is told. `kind` is the public `WatchEventKind`. */
+/** An event for one subscriber. `kind` is the public `WatchEventKind`. */
 export type WatchEvent<Entity> =
   | {
       readonly kind: 'SNAPSHOT' | 'CREATED' | 'REMOVED';
@@ -26,11 +26,11 @@ export type WatchEvent<Entity> =
     };
 
 export interface WatchOptions<Entity> {
-  /** Watch these alone, and complete when all of them are terminal. Null: the whole sandbox. */
+  /** Watch these alone, and complete when all of them are terminal or removed. Null: the whole sandbox. */
   readonly ids: readonly string[] | null;
   /**
-   * Which entities the subscriber wants. A change is told when the entity matches before it or after it, so that a view
-   * sees what leaves it. Null: every entity, and in the first snapshot only those that are not terminal.
+   * Filter of the events that are sent. A change is sent when the entity matches before or after it, so that a view
+   * receives what leaves it. Null: every entity, and in the first snapshot only those that are not terminal.
    */
   readonly matches: ((entity: Entity) => boolean) | null;
   /** Cursor of the last event seen. */
@@ -40,7 +40,7 @@ export interface WatchOptions<Entity> {
   readonly signal: AbortSignal;
 }
 
-/** Live views of one tenant's entities of one kind, as a subscription field asks for them. */
+/** Live views of one tenant's entities of one kind. */
 export interface Watch<Entity> {
   /**
    * Begins with the present state, then every change in order.
@@ -48,7 +48,7 @@ export interface Watch<Entity> {
    * @throws {GatewayError} the platform could not be read at all, so there is no present state to begin with.
    */
   subscribe(options: WatchOptions<Entity>): Promise<QuietStream<WatchEvent<Entity>>>;
-  /** Something was just changed here: look at the platform soon. Does nothing when nobody watches. */
+  /** Something was just changed here: look at the platform soon. Has no effect without subscribers. */
   nudge(): void;
 }
 

@@ -71,11 +71,36 @@ describe('pending events', () => {
     ]);
   });
 
-  it('keep only the last word on whether the platform can be read', () => {
-    expect(pending(feed(1, 'STALE'), created(2, 'a'), feed(3, 'RECOVERED'))).toEqual([
-      created(2, 'a'),
-      feed(3, 'RECOVERED'),
+  it('leave out a STALE and its RECOVERED when nothing lies between them', () => {
+    expect(pending(created(1, 'a'), feed(2, 'STALE'), feed(3, 'RECOVERED'))).toEqual([created(1, 'a')]);
+    expect(pending(feed(1, 'RECOVERED'), feed(2, 'STALE'), changed(3, 'a', 1))).toEqual([changed(3, 'a', 1)]);
+    const events = [feed(1, 'STALE'), created(2, 'a'), feed(3, 'RECOVERED')];
+    expect(pending(...events)).toEqual(events);
+  });
+
+  it('leave them out as well when what lay between them has moved behind them', () => {
+    expect(pending(feed(1, 'STALE'), changed(2, 'a', 1), feed(3, 'RECOVERED'), changed(4, 'a', 2))).toEqual([
+      { ...changed(4, 'a', 2), previous: { id: 'a', version: 0 } },
     ]);
+  });
+
+  it('stay few while the feed goes back and forth between the changes of one entity', () => {
+    const queue = new PendingEvents<Item>(({ id }) => id);
+    for (let cursor = 1; cursor < 400; cursor += 4) {
+      queue.push(feed(cursor, 'STALE'));
+      queue.push(changed(cursor + 1, 'a', cursor));
+      queue.push(feed(cursor + 2, 'RECOVERED'));
+      queue.push(changed(cursor + 3, 'a', cursor + 1));
+      expect(queue.size).toBeLessThanOrEqual(3);
+    }
+  });
+
+  it('are merged into one object for all subscribers that have not received the same events', () => {
+    const events = [changed(1, 'a', 1), changed(2, 'a', 2), changed(3, 'a', 3)];
+    const [one] = pending(...events);
+    const [other] = pending(...events);
+    expect(one?.cursor).toBe('e.3');
+    expect(one).toBe(other);
   });
 
   it('never go back in cursors, are few, and add up to the same view as the events one by one', () => {

@@ -2,36 +2,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type EventLog, LogOverflowError, type LogTail } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
-import type { WatchEvent, WatchOptions } from '../../../src/events/watch.ts';
-import { WatchStream, type WatchStreamOptions } from '../../../src/events/watch-stream.ts';
-
-interface Item {
-  readonly id: string;
-  readonly version: number;
-}
-
-const at = new Date('2030-01-01T00:00:00Z');
-const key = ({ id }: Item) => id;
-const item = (id: string, version = 0): Item => ({ id, version });
-
-interface OpenOptions
-  extends Partial<WatchStreamOptions<Item>>,
-    Partial<Pick<WatchOptions<Item>, 'after' | 'signal'>> {}
-
-async function openStream(log: EventLog<Item>, { after, signal, ...more }: OpenOptions = {}) {
-  const stream = new WatchStream<Item>({
-    log,
-    key,
-    isTerminal: ({ version }) => version >= 9,
-    newestFirst: (a, b) => b.id.localeCompare(a.id),
-    ids: null,
-    matches: null,
-    onEnd: () => undefined,
-    ...more,
-  });
-  await stream.open({ after, signal: signal ?? new AbortController().signal });
-  return stream;
-}
+import type { WatchEvent } from '../../../src/events/watch.ts';
+import { at, type Item, item, key, type OpenOptions, openedBy, openStream, withPlaces } from './stream-setup.ts';
 
 /** A stream, and the iterator of who reads it. */
 async function open(log: EventLog<Item>, options: OpenOptions = {}) {
@@ -63,33 +35,6 @@ async function listening(log: EventLog<Item>, onEvent: (event: WatchEvent<Item>)
   };
 }
 
-/** A log that is opened as the test says. */
-const openedBy = (log: EventLog<Item>, open: EventLog<Item>['open']): EventLog<Item> => ({
-  write: (write, options) => log.write(write, options),
-  snapshot: () => log.snapshot(),
-  markUnattended: (on) => log.markUnattended(on),
-  watch: (listener) => log.watch(listener),
-  open,
-  [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
-});
-
-/** A log that takes its time to open, and the places in it that are held. */
-function withPlaces(memory: EventLog<Item>, reached: () => Promise<void> = async () => undefined) {
-  const places = new Set<LogTail<Item>>();
-  const log = openedBy(memory, async (options) => {
-    await reached();
-    const { start, tail } = await memory.open(options);
-    const place: LogTail<Item> = {
-      ended: false,
-      take: () => tail.take(),
-      [Symbol.dispose]: () => void places.delete(place),
-    };
-    places.add(place);
-    return { start, tail: place };
-  });
-  return { log, places };
-}
-
 /** A log whose tail fails once with the given error, as that of another process may. */
 function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
   let failed = false;
@@ -97,16 +42,22 @@ function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
     const reader = await log.open(options);
     if (failed) return reader;
     failed = true;
-    return { start: reader.start, tail: new FailingTail(error) };
+    return { start: reader.start, tail: new FailingTail(error, reader.tail) };
   });
 }
 
 class FailingTail implements LogTail<Item> {
   readonly ended = false;
   readonly #error: Error;
+  readonly #tail: LogTail<Item>;
 
-  constructor(error: Error) {
+  constructor(error: Error, tail: LogTail<Item>) {
     this.#error = error;
+    this.#tail = tail;
+  }
+
+  get snapshot() {
+    return this.#tail.snapshot;
   }
 
   take(): never {
@@ -198,99 +149,46 @@ describe('a watch stream', () => {
     expect((await next).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
   });
 
-  it('is told what is new, and not its state again, when both come at once', async () => {
+  it('receives what is new, and not its state again, when both come at once', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     const stream = await open(memory);
     await stream.next();
     const next = stream.next();
-    stream.confirm();
-    await memory.write(
+    const writing = memory.write(
       { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
       { observedAt: at },
     );
+    stream.confirm();
+    await writing;
     expect((await next).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
     const last = stream.next();
     await stream.return();
     expect(await last).toEqual({ done: true, value: undefined });
   });
 
-  it('goes on when its state cannot be told again because the log is out of reach', async () => {
+  it('sends a listener its state again, then what came after it, without opening the log again', async () => {
     await using memory = createMemoryEventLog({ key });
-    let opened = 0;
-    const log = openedBy(memory, (options) => {
-      opened += 1;
-      return opened === 2 ? Promise.reject(new Error('out of reach')) : memory.open(options);
-    });
-    const stream = await open(log);
-    const next = stream.next();
-    stream.confirm();
-    await turn();
-    expect(opened).toBe(2);
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
-    expect((await next).value).toMatchObject({ kind: 'CREATED', entity: item('a') });
-  });
-
-  it('leaves no place behind in a log that it began anew while its state was to be told again', async () => {
-    await using memory = createMemoryEventLog({ key, maxEntries: 1 });
-    let reached = Promise.resolve();
-    const { log, places } = withPlaces(memory, () => reached);
-    const stream = await open(log);
-    const next = stream.next();
-    let reach = () => {};
-    reached = new Promise((resolve) => {
-      reach = resolve;
-    });
-    stream.confirm();
-    const changes = [item('a'), item('b')].map((entity) => ({ kind: 'CREATED', entity }) as const);
-    await memory.write({ changes }, { observedAt: at });
-    reach();
-    expect((await next).value).toMatchObject({ kind: 'SNAPSHOT' });
-    await turn();
-    expect(places.size).toBe(1);
-    await stream.return();
-    expect(places.size).toBe(0);
-  });
-
-  it('leaves no place behind when its listener leaves while its state was to be told again', async () => {
-    await using memory = createMemoryEventLog({ key });
     const { log, places } = withPlaces(memory);
-    const stream = await listening(log, () => undefined);
-    expect(places.size).toBe(1);
-    stream.confirm();
-    await stream.return();
-    await turn();
-    expect(places.size).toBe(0);
-  });
-
-  it('tells a listener what came while its state was to be told again, and not what was before that', async () => {
-    await using memory = createMemoryEventLog({ key });
-    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
-    let reached = Promise.resolve();
-    const log = openedBy(memory, async (options) => {
-      const reader = await memory.open(options);
-      await reached;
-      return reader;
-    });
     const told: unknown[] = [];
     const stream = await listening(log, (event) => told.push([event.kind, event.entity?.version]));
-    let reach = () => {};
-    reached = new Promise((resolve) => {
-      reach = resolve;
-    });
+    const [place] = places;
     stream.confirm();
     await memory.write(
       { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
       { observedAt: at },
     );
     await turn();
-    reach();
-    await turn();
     expect(told).toEqual([
+      ['SNAPSHOT', 0],
       ['SNAPSHOT', 0],
       ['CHANGED', 1],
     ]);
+    expect([...places]).toEqual([place]);
     await stream.return();
+    stream.confirm();
+    expect(places.size).toBe(0);
   });
 
   it('fails when the log fails, once, and is over then', async () => {

@@ -112,6 +112,9 @@ function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
           get ended() {
             return closed.signal.aborted || tail.ended;
           },
+          get snapshot() {
+            return tail.snapshot;
+          },
           take: () => (closed.signal.aborted ? null : tail.take()),
           [Symbol.dispose]: () => {
             closed.signal.removeEventListener('abort', onGrowth);
