@@ -15,10 +15,14 @@ export function callerHeadersOf(headers: RequestHeaders): RequestHeaders {
     const value = headers(name);
     return value === null ? [] : [[name, value] as const];
   });
-  if (found.length === 0) return none;
-  const kept = new Map(found);
-  return (name) => kept.get(name) ?? null;
+  return found.length === 0 ? none : headersIn(new Map(found));
 }
+
+/** Closures of one call share their scope. This function is separate, so that its result does not keep the request. */
+const headersIn =
+  (kept: ReadonlyMap<string, string>): RequestHeaders =>
+  (name) =>
+    kept.get(name) ?? null;
 
 /**
  * Members of `connectionParams` in which federation routers pass headers on. Apollo Router wraps its parameters in another

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { callerHeadersOf, connectionHeaders } from '../../../src/context/request-headers.ts';
+import { isCollected } from '../../support/garbage.ts';
 
 const upgrade = (name: string) => (name === 'x-sandbox-name' ? 'from-upgrade' : null);
 
@@ -135,6 +136,15 @@ describe('the headers that say who calls', () => {
     const headers = callerHeadersOf((name) => sent.get(name) ?? null);
     sent.set('authorization', 'Bearer b');
     expect(['authorization', 'x-api-key', 'cookie'].map(headers)).toEqual(['Bearer a', null, null]);
+  });
+
+  it('do not keep the request that they were read from', async () => {
+    const read = () => {
+      const request = { headers: new Map([['authorization', 'Bearer a']]) };
+      return { headers: callerHeadersOf((name) => request.headers.get(name) ?? null), request: new WeakRef(request) };
+    };
+    const { headers, request } = read();
+    expect([await isCollected(request), headers('authorization')]).toEqual([true, 'Bearer a']);
   });
 
   it('are none where none were sent', () => {
