@@ -56,10 +56,14 @@ export interface GatewayContext {
   readonly signal: AbortSignal;
   readonly logger: Logger;
   /**
-   * The context in which one event of a subscription is executed, once for all subscriptions that share it. Its loaders
-   * have read nothing yet.
-   * @param signal aborts when no caller waits for the result any more. Null where nothing is selected but what the event
-   *   holds: the result may then go to every caller of the tenant, so what would ask the platform throws.
+   * The context in which one event of a subscription is executed, once for all subscriptions of the same credential. Its
+   * loaders have read nothing yet.
+   * @param signal aborts when no caller waits for the result any more
    */
-  forEvent(signal: AbortSignal | null): GatewayContext;
+  forEvent(signal: AbortSignal): GatewayContext;
+  /**
+   * The context in which events are executed whose results go to every subscriber of the tenant. It holds nothing of this
+   * caller, and everything that depends on a caller throws.
+   */
+  forTenant(): GatewayContext;
 }

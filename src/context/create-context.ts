@@ -1,4 +1,5 @@
 import type { BatchFile } from '../domain/batch.ts';
+import type { Tenant } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
 import { createLoaders } from '../loaders/index.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -68,14 +69,12 @@ export function contextFactory(services: ContextServices): CreateContext {
       downloads: { linkTo: oncePer((file: BatchFile) => downloads.linkTo(caller, file, publicUrl)) },
       signal,
       logger,
-      forEvent: (eventSignal) =>
-        eventSignal === null
-          ? { ...context, loaders: context.loaders.fresh(nobody), writes: nobody, downloads: noLinks, signal: lifetime }
-          : {
-              ...context,
-              loaders: context.loaders.fresh(upstream.connect(caller, { signal: eventSignal, calls: countCalls() })),
-              signal: eventSignal,
-            },
+      forEvent: (eventSignal) => ({
+        ...context,
+        loaders: context.loaders.fresh(upstream.connect(caller, { signal: eventSignal, calls: countCalls() })),
+        signal: eventSignal,
+      }),
+      forTenant: () => tenantContext(tenant, services),
     };
     return context;
   };
@@ -93,9 +92,47 @@ function oncePer<Subject extends object, Result>(make: (subject: Subject) => Res
   };
 }
 
+/** Every subscriber of a tenant has proved that it may read, and none of them is named here. */
+function tenantContext(
+  tenant: Tenant,
+  { authMode, clock, logger, lifetime }: Pick<ContextServices, 'authMode' | 'clock' | 'logger' | 'lifetime'>,
+): GatewayContext {
+  return {
+    tenant,
+    authMode,
+    clock,
+    logger,
+    signal: lifetime,
+    canRead: true,
+    canWrite: false,
+    loaders: createLoaders(callerless<PlatformApi>()),
+    writes: callerless<GatewayContext['writes']>(),
+    watch: callerless<Watches>(),
+    downloads: callerless<GatewayContext['downloads']>(),
+    assertReader: unmarked,
+    once: unmarked,
+    forEvent: unmarked,
+    forTenant: unmarked,
+    get principal() {
+      return unmarked();
+    },
+    get credentialFingerprint() {
+      return unmarked();
+    },
+    get allowedSandboxes() {
+      return unmarked();
+    },
+    get expiresAt() {
+      return unmarked();
+    },
+    get publicUrl() {
+      return unmarked();
+    },
+  };
+}
+
 const unmarked = (): never => {
   throw new Error('A field that depends on the caller is not marked with `upstreamCalls` where it is defined.');
 };
-/** Stands where no caller is: what all subscribers of a tenant are told must not come from the rights of one. */
-const nobody: PlatformApi = new Proxy({} as PlatformApi, { get: unmarked });
-const noLinks: GatewayContext['downloads'] = { linkTo: unmarked };
+/** Stands in for an object of a caller. The cast is safe, because every use of a member throws. */
+const callerless = <Used extends object>(): Used => new Proxy({} as Used, { get: unmarked });

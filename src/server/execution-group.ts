@@ -1,6 +1,6 @@
 import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
 import type { GatewayContext } from '../context/context.ts';
-import type { EventAudience } from './event-audience.ts';
+import type { Clock, Deadline } from '../runtime/clock.ts';
 import type { MaskError } from './graphql-error.ts';
 import { SharedResult } from './shared-result.ts';
 
@@ -9,38 +9,45 @@ export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'oper
   readonly contextValue: GatewayContext;
 };
 
-/**
- * Results that a group keeps for members that have not come to the event yet: as many as a large snapshot has, which
- * those who come back together are told. For a member that is further behind, the event is executed again.
- */
+/** Results that a group keeps for members that have not taken the event yet: as many as a large snapshot has. */
 const maxKeptResults = 256;
 /**
- * How long a result is told to who comes to the event later, in milliseconds. The snapshot of a quiet feed is the same
- * event for hours, while what the platform says of its jobs, and which runs of a schedule are next, is not.
+ * How long a result is kept, in milliseconds. The snapshot of a quiet feed is the same event for hours, while fields that
+ * the platform is asked for, and the next runs of a schedule, change.
  */
 const maxResultAgeMs = 5_000;
 
 interface KeptResult {
   result: ExecutionResult | PendingResult;
   readonly executedAtMs: number;
+  /** Members that have taken the result. */
+  takers: number;
 }
 
+/**
+ * The contexts in which events are executed. A group for the whole tenant has one without a caller. A group of one
+ * credential creates a context for each event, whose reads stop when `signal` aborts.
+ */
+export type EventContexts = GatewayContext | ((signal: AbortSignal) => GatewayContext);
+
 export interface ExecutionGroupOptions {
-  /** That of the first member: whichever member's it is, the results are the same. */
+  /** The operation of the first member. The results are the same for every member. */
   readonly operation: Omit<SubscriptionArgs, 'contextValue'>;
-  /** Of the first member, too. No more of its context: the group outlives it, and its request with it. */
-  readonly context: Pick<GatewayContext, 'forEvent' | 'clock'>;
-  readonly scope: EventAudience['scope'];
+  /** May outlive the first member, and must not lead to its credential unless all members have the same one. */
+  readonly contexts: EventContexts;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'deadline'>;
   readonly maskError: MaskError;
   /** Called when the last member has left. */
   readonly onEmpty: () => void;
 }
 
-/** Subscriptions that are told the same of the same event: it is executed once for all of them. */
+/** Subscriptions that receive the same result for the same event, which is executed once for all of them. */
 export class ExecutionGroup {
   readonly #options: ExecutionGroupOptions;
   /** By event, in the order of execution. */
   readonly #results = new Map<unknown, KeptResult>();
+  /** Ends when the oldest result is too old. Null: there was no result when it was needed last. */
+  #expiry: Deadline | null = null;
   #members = 0;
 
   constructor(options: ExecutionGroupOptions) {
@@ -53,52 +60,81 @@ export class ExecutionGroup {
 
   leave(): void {
     this.#members -= 1;
-    if (this.#members === 0) this.#options.onEmpty();
+    if (this.#members > 0) return;
+    this.#results.clear();
+    this.#expiry?.[Symbol.dispose]();
+    this.#options.onEmpty();
   }
 
-  /** What the group is told of an event, with its errors masked. */
+  /** The result of an event, with its errors masked. Each member takes an event once. */
   resultOf(event: unknown): ExecutionResult | PendingResult {
-    const executedAtMs = this.#options.context.clock.monotonicMs();
-    this.#forgetBefore(executedAtMs - maxResultAgeMs);
     const known = this.#results.get(event);
-    if (known !== undefined) return known.result;
+    if (known !== undefined) {
+      known.takers += 1;
+      this.#forgetTaken(event, known);
+      return known.result;
+    }
     const result = this.#execute(event);
-    // Where nobody else is, nobody comes to the event later.
-    if (this.#members === 1) return result;
-    this.#results.set(event, { result, executedAtMs });
-    if (this.#results.size > maxKeptResults) this.#results.delete(this.#results.keys().next().value);
+    // Without other members, no member takes the event later.
+    if (this.#members > 1) this.#keep(event, result);
     return result;
   }
 
-  #forgetBefore(timeMs: number): void {
+  #keep(event: unknown, result: KeptResult['result']): void {
+    this.#results.set(event, { result, executedAtMs: this.#options.clock.monotonicMs(), takers: 1 });
+    if (this.#results.size > maxKeptResults) this.#results.delete(this.#results.keys().next().value);
+    if (this.#expiry === null) this.#expireIn(maxResultAgeMs);
+  }
+
+  /** A result that all members have taken is kept only until its reads end, for members that join until then. */
+  #forgetTaken(event: unknown, { result, takers }: KeptResult): void {
+    if (takers >= this.#members && !(result instanceof PendingResult)) this.#results.delete(event);
+  }
+
+  #expireIn(ms: number): void {
+    this.#expiry = this.#options.clock.deadline(ms);
+    this.#expiry.signal.addEventListener('abort', () => this.#expire());
+  }
+
+  #expire(): void {
+    this.#expiry = null;
+    const nowMs = this.#options.clock.monotonicMs();
     for (const [event, { executedAtMs }] of this.#results) {
-      if (executedAtMs > timeMs) return;
+      const leftMs = executedAtMs + maxResultAgeMs - nowMs;
+      if (leftMs > 0) {
+        this.#expireIn(leftMs);
+        return;
+      }
       this.#results.delete(event);
     }
   }
 
   #execute(event: unknown): ExecutionResult | PendingResult {
-    const { operation, context, scope } = this.#options;
-    const wanted = scope === 'tenant' ? null : new AbortController();
-    const result = execute({
-      ...operation,
-      rootValue: event,
-      contextValue: context.forEvent(wanted === null ? null : wanted.signal),
-    });
+    const { operation, contexts } = this.#options;
+    let wanted: AbortController | null = null;
+    let contextValue: GatewayContext;
+    if (typeof contexts === 'function') {
+      wanted = new AbortController();
+      contextValue = contexts(wanted.signal);
+    } else {
+      contextValue = contexts;
+    }
+    const result = execute({ ...operation, rootValue: event, contextValue });
     if (!(result instanceof Promise)) return this.#finish(result);
     const giveUp = () => {
-      // One who was alone when it began has not put it there.
+      // A member that was alone at the execution has not kept the result.
       if (this.#results.get(event)?.result === pending) this.#results.delete(event);
       wanted?.abort();
     };
     const finished = result.then((found) => {
-      // Nobody is there any more to be told what was given up, and there is nothing to log about it.
+      // No member receives the result, and there is nothing to log about it.
       if (wanted?.signal.aborted) return found;
       const final = this.#finish(found);
       const kept = this.#results.get(event);
       if (kept?.result !== pending) return final;
-      // What the platform could not be asked is asked again for who comes later.
-      if (final instanceof SharedResult) kept.result = final;
+      kept.result = final;
+      // A failed read is repeated for later members.
+      if (final instanceof SharedResult) this.#forgetTaken(event, kept);
       else this.#results.delete(event);
       return final;
     });
@@ -112,7 +148,7 @@ export class ExecutionGroup {
   }
 }
 
-/** A result that takes its time. When the last of those who wait for it has left, it is given up. */
+/** A result that depends on reads. The reads stop when no member waits for it. */
 export class PendingResult {
   readonly #result: Promise<ExecutionResult>;
   readonly #giveUp: () => void;
@@ -128,7 +164,7 @@ export class PendingResult {
     return this.#result;
   }
 
-  /** To be called once for each `wait`, by who does not wait for the result any more. */
+  /** Call it once for each `wait` that is given up. */
   leave(): void {
     this.#waiting -= 1;
     if (this.#waiting === 0) this.#giveUp();

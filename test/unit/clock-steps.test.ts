@@ -253,14 +253,13 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     'a result that subscriptions share',
     [1, 1, 2],
     async (clock, step) => {
-      // What an execution of this schema may use of a context.
-      const context = { clock, forEvent: () => context } as unknown as GatewayContext;
+      // An execution of this schema uses no context.
+      const contexts = {} as GatewayContext;
       const schema = buildSchema('type Query { n: Int } type Subscription { n: Int! }');
       const maskError = () => new GraphQLError('An execution failed.');
       const operation = { schema, document: parse('subscription { n }') };
-      const group = new ExecutionGroup({ operation, context, scope: 'tenant', maskError, onEmpty: () => {} });
-      group.join();
-      group.join();
+      const group = new ExecutionGroup({ operation, contexts, clock, maskError, onEmpty: () => {} });
+      for (let member = 0; member < 4; member += 1) group.join();
       let executions = 0;
       const event = {
         n: () => {

@@ -44,11 +44,10 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     const key = keyOf(audience, args);
     const present = groups.get(key);
     if (present !== undefined) return present;
-    const { forEvent, clock } = contextValue;
     const group = new ExecutionGroup({
       operation: { schema, document, operationName, variableValues },
-      context: { forEvent, clock },
-      scope: audience.scope,
+      contexts: audience.scope === 'tenant' ? contextValue.forTenant() : contextValue.forEvent,
+      clock: contextValue.clock,
       maskError,
       onEmpty: () => void groups.delete(key),
     });

@@ -3,6 +3,7 @@ import { type ContextServices, contextFactory } from '../../../src/context/creat
 
 import { type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
 import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform-api.ts';
+import { isCollected } from '../../support/garbage.ts';
 import { testSession } from '../../support/session.ts';
 
 /** The context of one operation, over a platform that notes what it is asked, and until when. */
@@ -33,8 +34,9 @@ async function setUp() {
     // What is left out is not used here.
   } as unknown as ContextServices;
   const signal = new AbortController().signal;
-  const request = { session: testSession(), host: 'gateway.test:4000', signal };
-  return { context: contextFactory(services)(request), asked, counters, counting };
+  const session = testSession();
+  const context = contextFactory(services)({ session, host: 'gateway.test:4000', signal });
+  return { context, credential: session.credential, asked, counters, counting };
 }
 
 const id = platformId<DatasetId>('1');
@@ -54,11 +56,26 @@ it('the context of an event reads anew, with the same selection, for as long as 
 
 it('what is told to a whole tenant cannot come from the rights of one caller', async () => {
   const { context, asked } = await setUp();
-  const event = context.forEvent(null);
+  const event = context.forTenant();
   await expect(event.loaders.dataset.load(id)).rejects.toThrow(/not marked/);
   expect(() => event.downloads.linkTo({} as never)).toThrow(/not marked/);
   expect(() => event.writes.datasets).toThrow(/not marked/);
   expect(asked).toEqual([]);
+});
+
+it('the context of a whole tenant keeps nothing of the caller', async () => {
+  const { operation, credential, tenant } = await begin();
+  expect(await isCollected(operation)).toBe(true);
+  expect(await isCollected(credential)).toBe(true);
+  expect(tenant).toMatchObject({ canRead: true, canWrite: false });
+  for (const name of ['principal', 'credentialFingerprint', 'publicUrl', 'expiresAt', 'allowedSandboxes'] as const) {
+    expect(() => tenant[name]).toThrow(/not marked/);
+  }
+
+  async function begin() {
+    const { context, credential } = await setUp();
+    return { operation: new WeakRef(context), credential: new WeakRef(credential), tenant: context.forTenant() };
+  }
 });
 
 it('counts the calls of an operation, reads and writes together, and those of each event apart', async () => {

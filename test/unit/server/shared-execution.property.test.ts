@@ -85,6 +85,7 @@ function contextOf(): GatewayContext {
       },
     },
     forEvent: () => context,
+    forTenant: () => context,
   } as unknown as GatewayContext;
   return context;
 }

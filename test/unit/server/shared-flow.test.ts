@@ -38,12 +38,11 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
   });
   const operation = new AbortController();
   await stream.open({ signal: operation.signal });
-  // What an execution of this schema may use of a context.
-  const contextValue = { clock: new FakeClock(), forEvent: () => contextValue } as unknown as GatewayContext;
   const group = new ExecutionGroup({
     operation: { schema, document: parse('subscription { number }') },
-    context: contextValue,
-    scope: 'credential',
+    // An execution of this schema uses no context.
+    contexts: () => ({}) as GatewayContext,
+    clock: new FakeClock(),
     maskError: (error) => publicError(error as never),
     onEmpty: () => {
       seen.emptied += 1;

@@ -23,12 +23,11 @@ function setUp(events: readonly unknown[]) {
       seen.returned = true;
     }
   }
-  // What an execution of this schema may use of a context.
-  const contextValue = { clock: new FakeClock(), forEvent: () => contextValue } as unknown as GatewayContext;
   const group = new ExecutionGroup({
     operation: { schema, document: parse('subscription { number }') },
-    context: contextValue,
-    scope: 'tenant',
+    // An execution of this schema uses no context.
+    contexts: {} as GatewayContext,
+    clock: new FakeClock(),
     maskError: (error) => publicError(error as never),
     onEmpty: () => {
       seen.emptied = true;

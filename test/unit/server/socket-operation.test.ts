@@ -133,6 +133,7 @@ function contextOf(signal: AbortSignal | undefined): GatewayContext {
     clock: new FakeClock(),
     signal,
     forEvent: () => context,
+    forTenant: () => context,
   } as unknown as GatewayContext;
   return context;
 }

@@ -6,6 +6,7 @@ import { createSubscriptionQuota } from '../../../../src/context/subscription-qu
 import { createErrorMask } from '../../../../src/server/graphql-error.ts';
 import { useSharedExecution } from '../../../../src/server/plugins/use-shared-execution.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
+import { isCollected } from '../../../support/garbage.ts';
 import { otherOrganization, tenantOf } from '../../../support/tenants.ts';
 
 const typeDefs = /* GraphQL */ `
@@ -44,6 +45,7 @@ function setUp({ most = 100 } = {}) {
   const asked: Asked[] = [];
   const ticks = [1, 2, 3].map((number) => ({ number }));
   const ended: number[] = [];
+  const contexts: WeakRef<GatewayContext>[] = [];
 
   async function* ticksFrom(from: number) {
     try {
@@ -107,6 +109,7 @@ function setUp({ most = 100 } = {}) {
 
   const subscribe = async (ask: Ask): Promise<AsyncIterator<ExecutionResult>> => {
     const context = contextOf(ask);
+    contexts.push(new WeakRef(context));
     const pipeline = yoga.getEnveloped(context);
     const stream: unknown = await pipeline.subscribe({
       schema: pipeline.schema,
@@ -121,7 +124,7 @@ function setUp({ most = 100 } = {}) {
     // A subscription gives execution results.
     return (stream as AsyncIterable<ExecutionResult>)[Symbol.asyncIterator]();
   };
-  return { subscribe, executed, logged, asked, ended, hasRoom };
+  return { subscribe, executed, logged, asked, ended, hasRoom, contexts };
 }
 
 function markAsAsking(type: GraphQLObjectType, name: string): void {
@@ -145,7 +148,9 @@ function contextOf({
     publicUrl,
     signal: new AbortController().signal,
     clock,
-    forEvent: (signal: AbortSignal | null) => (signal === null ? context : { ...context, signal }),
+    forEvent: (signal: AbortSignal) => ({ ...context, signal }),
+    // The fields that every subscriber of a tenant may receive use no context here.
+    forTenant: () => ({}),
   } as unknown as GatewayContext;
   return context;
 }
@@ -297,6 +302,20 @@ describe('a field that asks somebody', () => {
     asked[1]?.answer('again');
     expect((await result).data).toEqual({ tick: { number: 1, read: 'again' } });
   });
+});
+
+it('a group of a whole tenant does not keep the context of a member that has left', async () => {
+  const { subscribe, contexts } = setUp();
+  const afterFirst = async () => {
+    const query = 'subscription { tick { number } }';
+    const [first, other] = [await subscribe({ query }), await subscribe({ query })];
+    await first.next();
+    await first.return?.();
+    return other;
+  };
+  const other = await afterFirst();
+  expect(await isCollected(contexts[0] as WeakRef<GatewayContext>)).toBe(true);
+  expect((await other.next()).value).toEqual({ data: { tick: { number: 1 } } });
 });
 
 it('an unexpected error is logged once, and all are told the same of it', async () => {
