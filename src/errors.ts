@@ -49,6 +49,7 @@ export interface UpstreamFailure {
 export interface GatewayErrorOptions {
   /** Sent to clients unchanged, so it must contain no secret and no internals. */
   readonly message: string;
+  /** @default the call of `cause`, so that an error that explains another one keeps the platform's response */
   readonly upstream?: UpstreamFailure | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
@@ -65,7 +66,7 @@ export abstract class GatewayError extends Error {
   constructor({ message, upstream, retryAfterMs, cause }: GatewayErrorOptions) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
-    this.upstream = upstream ?? null;
+    this.upstream = upstream ?? (cause instanceof GatewayError ? cause.upstream : null);
     this.retryAfterMs = retryAfterMs ?? null;
   }
 }

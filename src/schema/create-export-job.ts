@@ -299,7 +299,6 @@ function newDatasetFailure(error: unknown): unknown {
   if (!(error instanceof OutcomeUnknownError)) return error;
   return new OutcomeUnknownError({
     message: `No export job was created. Whether the new dataset was created is unknown: ${error.message}`,
-    upstream: error.upstream ?? undefined,
     cause: error,
   });
 }

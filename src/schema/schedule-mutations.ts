@@ -181,7 +181,6 @@ async function createSchedule(
     if (existing.length === 0) throw error;
     throw new ConflictError({
       message: `The platform refuses another schedule beside the one that exists: ${error.message}`,
-      upstream: error.upstream ?? undefined,
       cause: error,
     });
   }

@@ -43,7 +43,6 @@ function rejectionOf({ owner }: Credential, error: unknown, report: CredentialRe
   if (owner === 'caller' || !(error instanceof UnauthenticatedError)) return error;
   const rejection = new GatewayCredentialError({
     message: 'The platform rejects the credential of the gateway. Its operator must correct this.',
-    upstream: error.upstream ?? undefined,
     cause: error,
   });
   report(rejection);
@@ -51,7 +50,7 @@ function rejectionOf({ owner }: Credential, error: unknown, report: CredentialRe
 }
 
 const forbiddenBy = (error: UnauthenticatedError): ForbiddenError =>
-  new ForbiddenError({ message: error.message, upstream: error.upstream ?? undefined, cause: error });
+  new ForbiddenError({ message: error.message, cause: error });
 
 function authorizationOf(headers: Readonly<Record<string, string>>): string {
   const found = Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization');

@@ -122,7 +122,6 @@ function asRejection(error: unknown): unknown {
   if (!isRejection) return error;
   return new GatewayCredentialError({
     message: 'The token service rejects the credential of the gateway. Its operator must correct this.',
-    upstream: error.upstream ?? undefined,
     cause: error,
   });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidInputError } from '../../src/errors.ts';
+import { ConflictError, ForbiddenError, InvalidInputError, UnauthenticatedError } from '../../src/errors.ts';
 
 const issues = (count: number) => Array.from({ length: count }, (_, index) => ({ path: `p.${index}`, message: 'm' }));
 
@@ -33,5 +33,23 @@ describe('InvalidInputError', () => {
 
   it('keeps a message of its own', () => {
     expect(new InvalidInputError(issues(30), { message: 'own' }).message).toBe('own');
+  });
+});
+
+describe('an error that explains another one', () => {
+  const upstream = { service: 'export', status: 401, requestId: 'r-1', code: null, title: null };
+  const cause = new UnauthenticatedError({ message: 'The platform answered 401.', upstream });
+
+  it('names the call that failed, as its cause does', () => {
+    const error = new ForbiddenError({ message: 'The view has ended.', cause });
+    expect(error.upstream).toEqual(upstream);
+    expect(new ConflictError({ message: 'Twice.', cause: error }).upstream).toEqual(upstream);
+  });
+
+  it('names its own call where it has one, and none where nobody does', () => {
+    const own = { ...upstream, requestId: 'r-2' };
+    expect(new ForbiddenError({ message: 'Other.', upstream: own, cause }).upstream).toEqual(own);
+    expect(new ForbiddenError({ message: 'Own.', cause: new Error('No call.') }).upstream).toBeNull();
+    expect(new ForbiddenError({ message: 'Own.' }).upstream).toBeNull();
   });
 });
