@@ -1,18 +1,20 @@
 import type { Config } from '../config.ts';
 import type { ExportJob } from '../domain/export-job.ts';
+import { platformId } from '../domain/ids.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import type { Watch } from '../events/watch.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
+import type { RightProof } from './authorization-leases.ts';
 import { type ExportJobReader, exportJobSource } from './export-job-feed.ts';
 import type { FeedSharing } from './feed-sharing.ts';
 import { PlatformHolds } from './platform-holds.ts';
 import type { PollMetrics } from './poll-metrics.ts';
 import { type ScheduleReader, scheduleSource } from './schedule-feed.ts';
 import { type SegmentJobReader, segmentJobSource } from './segment-job-feed.ts';
-import { createWatchRegistry, type FeedRegistry, type RightProof } from './watch-registry.ts';
+import { createWatchRegistry, type FeedRegistry } from './watch-registry.ts';
 
 export interface LiveViewsOptions {
   readonly upstream: Pick<Upstream, 'connect'>;
@@ -79,21 +81,30 @@ class CallerViews {
   get exportJobs(): Watch<ExportJob> {
     return this.#services.registries.exportJobs.connect(this.#caller.tenant, {
       exportJobs: (signal) => this.#poll(signal).exportJobs,
-      proof: this.#proof(({ exportJobs }) => exportJobs.list({ limit: 1 })),
+      proof: this.#proof({
+        list: ({ exportJobs }) => exportJobs.list({ limit: 1 }),
+        get: ({ exportJobs }, id) => exportJobs.get(platformId(id)),
+      }),
     });
   }
 
   get segmentJobs(): Watch<SegmentJob> {
     return this.#services.registries.segmentJobs.connect(this.#caller.tenant, {
       segmentJobs: (signal) => this.#poll(signal).segmentJobs,
-      proof: this.#proof(({ segmentJobs }) => segmentJobs.list({ limit: 1 })),
+      proof: this.#proof({
+        list: ({ segmentJobs }) => segmentJobs.list({ limit: 1 }),
+        get: ({ segmentJobs }, id) => segmentJobs.get(platformId(id)),
+      }),
     });
   }
 
   get schedules(): Watch<Schedule> {
     return this.#services.registries.schedules.connect(this.#caller.tenant, {
       schedules: (signal) => this.#poll(signal).schedules,
-      proof: this.#proof(({ schedules }) => schedules.list()),
+      proof: this.#proof({
+        list: ({ schedules }) => schedules.list(),
+        get: ({ schedules }, id) => schedules.get(platformId(id)),
+      }),
     });
   }
 
@@ -101,12 +112,23 @@ class CallerViews {
     return this.#services.upstream.connect(this.#caller, { signal, priority: 'poll' });
   }
 
-  /** A right that the gateway's own credential gives needs no proof; one that the caller's gives is proved by using it. */
-  #proof(read: (api: PlatformApi) => Promise<unknown>): RightProof | null {
-    if (!this.#services.ownRights) return null;
+  /** The gateway's own credential gives a right that needs no proof. A caller's credential is proved by its use. */
+  #proof({ list, get }: ProvingReads): RightProof | null {
+    const { ownRights, upstream } = this.#services;
+    if (!ownRights) return null;
+    const { credential } = this.#caller;
+    const connect = (signal: AbortSignal) => upstream.connect(this.#caller, { signal });
     return {
-      credential: this.#caller.credential.fingerprint,
-      prove: async (signal) => void (await read(this.#services.upstream.connect(this.#caller, { signal }))),
+      credential: credential.fingerprint,
+      prove: async (signal) => void (await list(connect(signal))),
+      proveOne: async (id, signal) => (await get(connect(signal), id)) !== null,
     };
   }
+}
+
+/** Calls that show what a credential may read, of one kind. */
+interface ProvingReads {
+  list(api: PlatformApi): Promise<unknown>;
+  /** Null when the platform does not know the entity. */
+  get(api: PlatformApi, id: string): Promise<unknown>;
 }

@@ -10,7 +10,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { QuietStream } from '../runtime/quiet-stream.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
-import { AuthorizationLeases } from './authorization-leases.ts';
+import { AuthorizationLeases, type RightProof } from './authorization-leases.ts';
 import { Feed } from './feed.ts';
 import type { FeedMember } from './feed-members.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
@@ -23,17 +23,6 @@ import { noMetrics, type PollMetrics } from './poll-metrics.ts';
 export interface ProvenReader {
   /** Null: the right comes from the gateway's own credential, which is not the subscriber's to lose. */
   readonly proof: RightProof | null;
-}
-
-/**
- * How a subscriber proves with its own credential that it may read: at every subscription and resume, before anything is
- * delivered, and again from time to time for as long as it watches.
- */
-export interface RightProof {
-  /** Names the credential without holding it: the same name, the same right. */
-  readonly credential: string;
-  /** @throws {GatewayError} there is no right, or this could not be found out */
-  prove(signal: AbortSignal): Promise<void>;
 }
 
 export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
@@ -191,7 +180,9 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     const right = rightOf(tenant, reader);
     let lose = start.abort;
     const onLost = (error: Error) => lose(error);
-    const lease = right === null ? null : await this.#leases.hold({ ...right, onLost }, signal);
+    const resumes = options.after !== undefined;
+    const lease =
+      right === null ? null : await this.#leases.hold({ ...right, ids: options.ids, resumes, onLost }, signal);
     let undo = () => lease?.[Symbol.dispose]();
     try {
       signal.throwIfAborted();

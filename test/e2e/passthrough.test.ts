@@ -159,12 +159,16 @@ describe('a caller with a good token', () => {
   });
 
   it.each(allTransports)(
-    'loses its view over %s when the token is withdrawn, and nobody else does',
+    'loses its view over %s when the platform rejects the token twice, and nobody else does',
     async (transport) => {
       const withdrawn = new Set<string | undefined>();
+      let rejections = 0;
       await using proxy = await startProxy(platform, ({ headers }, response) => {
         if (!withdrawn.has(headers.authorization)) return false;
-        response.writeHead(401, { 'content-type': 'application/json' }).end('{"error_code":"401013"}');
+        rejections += 1;
+        response
+          .writeHead(401, { 'content-type': 'application/json', 'x-request-id': `rejection-${rejections}` })
+          .end('{"error_code":"401013","message":"Oauth token is not valid"}');
         return true;
       });
       await using callbackRouter = await startCallbackRouter();
@@ -179,7 +183,17 @@ describe('a caller with a good token', () => {
       await Promise.all([staying.take(), losing.take()]);
       withdrawn.add(headers.authorization);
       await clock.advanceBy(60_000);
-      expect((await losing.failure())[0]?.extensions).toMatchObject({ code: 'TOKEN_EXPIRED', retryable: false });
+      await eventually(() => expect(rejections).toBe(1));
+      expect(await own.metric('aep_watch_subscribers')).toBe(2);
+      await eventually(async () => {
+        await clock.advanceBy(1_000);
+        expect(rejections).toBe(2);
+      });
+      expect((await losing.failure())[0]?.extensions).toMatchObject({
+        code: 'TOKEN_EXPIRED',
+        retryable: false,
+        upstream: { service: 'export', status: 401, code: '401013', requestId: 'rejection-2' },
+      });
       await eventually(async () => expect(await own.metric('aep_watch_subscribers')).toBe(1));
     },
   );

@@ -10,7 +10,7 @@ import { createRedisIdempotencyStore } from '../../src/context/redis-idempotency
 import { createTokenRejections } from '../../src/context/token-rejections.ts';
 import { RequestRate } from '../../src/emulator/http/request-rate.ts';
 import { GatewayError } from '../../src/errors.ts';
-import { AuthorizationLeases } from '../../src/poller/authorization-leases.ts';
+import { AuthorizationLeases, type LeaseHolder } from '../../src/poller/authorization-leases.ts';
 import { ExecutionGroup } from '../../src/server/execution-group.ts';
 import { createLiveConnections } from '../../src/server/live-connections.ts';
 import { withDeadline } from '../../src/upstream/call-scope.ts';
@@ -31,6 +31,15 @@ import { caller, connectTo, MetricsRecorder, sendJson } from './upstream/platfor
 const minuteMs = 60_000;
 const noSignal = new AbortController().signal;
 const tenant = tenantOf('prod');
+/** A subscriber that names no entities. */
+const subscriber = (prove: LeaseHolder['prove'], onLost: LeaseHolder['onLost'] = () => {}): LeaseHolder => ({
+  credential: 'c',
+  ids: null,
+  resumes: false,
+  prove,
+  proveOne: async () => true,
+  onLost,
+});
 const silentLogger = { info: () => {}, warn: () => {} };
 
 /** @returns how long the platform or the gateway wants the caller to wait; null for no error */
@@ -419,7 +428,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       const prove = async () => {
         proofs += 1;
       };
-      using _ = await leases.hold({ credential: 'c', prove, onLost: () => {} }, noSignal);
+      using _ = await leases.hold(subscriber(prove), noSignal);
       const first = proofs;
       step();
       await clock.advanceBy(5 * minuteMs - 1);
@@ -440,13 +449,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
         if (proofs > 1) throw failedWith(503);
       };
       using _ = await leases.hold(
-        {
-          credential: 'c',
-          prove,
-          onLost: () => {
-            lost += 1;
-          },
-        },
+        subscriber(prove, () => void lost++),
         noSignal,
       );
       step();
@@ -465,8 +468,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       const prove = async () => {
         proofs += 1;
       };
-      const come = async () =>
-        (await leases.hold({ credential: 'c', prove, onLost: () => {} }, noSignal))[Symbol.dispose]();
+      const come = async () => (await leases.hold(subscriber(prove), noSignal))[Symbol.dispose]();
       await come();
       step();
       await clock.advanceBy(4_999);

@@ -1,47 +1,85 @@
 import { describe, expect, it } from 'vitest';
 import { ForbiddenError, UnauthenticatedError, UpstreamUnreachableError } from '../../../src/errors.ts';
-import { AuthorizationLeases } from '../../../src/poller/authorization-leases.ts';
+import { AuthorizationLeases, type LeaseHolder } from '../../../src/poller/authorization-leases.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 const minute = 60_000;
 
-/** Subscribers with credentials whose proofs come out as the test says. */
+/** Subscribers with credentials whose proofs end as the test says. */
 function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
   const clock = new FakeClock();
   const leases = new AuthorizationLeases({ clock, random });
+  /** By credential. */
   const verdicts = new Map<string, Error>();
+  /** By id. */
+  const entityVerdicts = new Map<string, Error>();
+  const missing = new Set<string>();
   const proofs: string[] = [];
   const losses: [name: string, error: Error][] = [];
-  /** What is told to a proof that waits. */
+  /** Responses to proofs that wait. */
   const answers: (() => void)[] = [];
   let held = false;
-  const hold = (name: string, credential: string) =>
+  let inFlight = 0;
+  let mostInFlight = 0;
+  const answer = async (credential: string, id: string | null) => {
+    const verdict = verdicts.get(credential) ?? (id === null ? undefined : entityVerdicts.get(id));
+    inFlight += 1;
+    mostInFlight = Math.max(mostInFlight, inFlight);
+    if (held) await new Promise<void>((resolve) => answers.push(resolve));
+    else await Promise.resolve();
+    inFlight -= 1;
+    if (verdict !== undefined) throw verdict;
+  };
+  const hold = (
+    name: string,
+    credential: string,
+    { ids = null, resumes = false }: Partial<Pick<LeaseHolder, 'ids' | 'resumes'>> = {},
+    signal = new AbortController().signal,
+  ) =>
     leases.hold(
       {
         credential,
-        prove: async () => {
+        ids,
+        resumes,
+        prove: () => {
           proofs.push(name);
-          const verdict = verdicts.get(credential);
-          if (held) await new Promise<void>((resolve) => answers.push(resolve));
-          if (verdict !== undefined) throw verdict;
+          return answer(credential, null);
+        },
+        proveOne: async (id) => {
+          proofs.push(`${name} ${id}`);
+          if (missing.has(id)) return false;
+          await answer(credential, id);
+          return true;
         },
         onLost: (error) => losses.push([name, error]),
       },
-      new AbortController().signal,
+      signal,
     );
-  /** Proofs get no answer until the returned function is called. */
+  /** Proofs get no response until the returned function is called. */
   const holdAnswers = () => {
     held = true;
     return () => {
       held = false;
-      for (const answer of answers.splice(0)) answer();
+      for (const resolve of answers.splice(0)) resolve();
     };
   };
-  return { clock, leases, verdicts, proofs, losses, hold, holdAnswers };
+  return {
+    clock,
+    leases,
+    verdicts,
+    entityVerdicts,
+    missing,
+    proofs,
+    losses,
+    hold,
+    holdAnswers,
+    mostInFlight: () => mostInFlight,
+  };
 }
 
-const refused = new UnauthenticatedError({ message: 'no' });
-const forbidden = new ForbiddenError({ message: 'no' });
+const upstream = { service: 'export', status: 401, requestId: 'r-1', code: '401013', title: null };
+const refused = new UnauthenticatedError({ message: 'no', upstream });
+const forbidden = new ForbiddenError({ message: 'no', upstream: { ...upstream, status: 403 } });
 const silent = new UpstreamUnreachableError({ message: 'nothing' });
 
 describe('a right to watch', () => {
@@ -79,12 +117,11 @@ describe('a right to watch', () => {
     expect(proofs).toEqual(['a', 'b', 'a']);
   });
 
-  it.each([
+  describe.each([
     ['TOKEN_EXPIRED', refused],
     ['FORBIDDEN', forbidden],
-  ])(
-    'ends with %s for everybody with the credential that the platform refuses, and for nobody else',
-    async (code, verdict) => {
+  ])('ends with %s', (code, verdict) => {
+    it('for all with the credential after two rejections a second apart, and for nobody else', async () => {
       const { clock, verdicts, proofs, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       using _b = await hold('b', 'one');
@@ -92,23 +129,113 @@ describe('a right to watch', () => {
       verdicts.set('one', verdict);
       proofs.length = 0;
       await clock.advanceBy(5 * minute);
+      expect([proofs, losses]).toEqual([['a', 'c'], []]);
+      await clock.advanceBy(999);
+      expect([proofs, losses]).toEqual([['a', 'c'], []]);
+      await clock.advanceBy(1);
+      expect(losses).toMatchObject([
+        ['a', { code, upstream: verdict.upstream }],
+        ['b', { code, upstream: verdict.upstream }],
+      ]);
+      await clock.advanceBy(5 * minute);
+      expect(proofs).toEqual(['a', 'c', 'a', 'c']);
+    });
+
+    it('not after a rejection that the next proof does not confirm, however often', async () => {
+      const { clock, verdicts, proofs, losses, hold } = setUp();
+      using _a = await hold('a', 'one');
+      for (let lease = 1; lease <= 3; lease += 1) {
+        verdicts.set('one', verdict);
+        await clock.advanceBy(5 * minute);
+        verdicts.clear();
+        await clock.advanceBy(1_000);
+      }
+      expect([proofs.length, losses]).toEqual([1 + 3 * 2, []]);
+    });
+
+    it('when the confirming proof failed without a verdict before', async () => {
+      const { clock, verdicts, losses, hold } = setUp();
+      using _a = await hold('a', 'one');
+      verdicts.set('one', verdict);
+      await clock.advanceBy(5 * minute);
+      verdicts.set('one', silent);
+      await clock.advanceBy(1_000);
+      verdicts.set('one', verdict);
+      await clock.advanceBy(9_999);
+      expect(losses).toEqual([]);
+      await clock.advanceBy(1);
+      expect(losses).toMatchObject([['a', { code }]]);
+    });
+
+    it('not by the rejection of a subscription that begins, unless a second one confirms it', async () => {
+      const { clock, verdicts, losses, hold } = setUp();
+      using _a = await hold('a', 'one');
+      await clock.advanceBy(minute);
+      for (const isConfirmed of [false, true]) {
+        verdicts.set('one', verdict);
+        for (const name of ['b', 'c']) await expect(hold(name, 'one')).rejects.toBe(verdict);
+        await clock.advanceBy(999);
+        expect(losses).toEqual([]);
+        if (!isConfirmed) verdicts.clear();
+        await clock.advanceBy(1);
+        if (isConfirmed) break;
+        // The good proof counts for newcomers until then.
+        await clock.advanceBy(5_000);
+      }
+      expect(losses).toMatchObject([['a', { code }]]);
+    });
+
+    it('not by rejections of which a good proof lies between', async () => {
+      const { clock, verdicts, losses, hold } = setUp();
+      using _a = await hold('a', 'one');
+      verdicts.set('one', verdict);
+      await clock.advanceBy(5 * minute);
+      verdicts.clear();
+      using _b = await hold('b', 'one');
+      verdicts.set('one', verdict);
+      await clock.advanceBy(5 * minute);
+      expect(losses).toEqual([]);
+      await clock.advanceBy(1_000);
+      expect(losses).toHaveLength(2);
+    });
+
+    it('although a proof that was requested before the rejection succeeds after it', async () => {
+      const { clock, verdicts, losses, hold, holdAnswers } = setUp();
+      using _a = await hold('a', 'one');
+      await clock.advanceBy(minute);
+      const release = holdAnswers();
+      const coming = hold('b', 'one');
+      verdicts.set('one', verdict);
+      await clock.advanceBy(4 * minute);
+      release();
+      using _b = await coming;
+      await clock.advanceBy(1_000);
       expect(losses).toMatchObject([
         ['a', { code }],
         ['b', { code }],
       ]);
-      await clock.advanceBy(5 * minute);
-      expect(proofs).toEqual(['a', 'c', 'c']);
-    },
-  );
+    });
+  });
 
-  it('that is doubted is proved at once', async () => {
-    const { clock, leases, verdicts, losses, hold } = setUp();
+  it('that is doubted is proved at once, and ends only when two proofs are rejected', async () => {
+    const { clock, leases, verdicts, proofs, losses, hold } = setUp();
     using _a = await hold('a', 'one');
-    verdicts.set('one', refused);
     await clock.advanceBy(1_000);
     leases.doubt('one');
     leases.doubt('two');
     await clock.advanceBy(0);
+    expect(proofs).toEqual(['a', 'a']);
+    verdicts.set('one', refused);
+    leases.doubt('one');
+    await clock.advanceBy(0);
+    // More doubts do not make the confirmation earlier.
+    for (let doubts = 0; doubts < 3; doubts += 1) {
+      await clock.advanceBy(333);
+      leases.doubt('one');
+      await clock.advanceBy(0);
+    }
+    expect([proofs.length, losses]).toEqual([3, []]);
+    await clock.advanceBy(1);
     expect(losses).toMatchObject([['a', { code: 'TOKEN_EXPIRED' }]]);
   });
 
@@ -159,15 +286,24 @@ describe('a right to watch', () => {
     expect([losses, clock.pending()]).toEqual([[], 0]);
   });
 
-  it('that is refused to one who comes is proved at once for those who hold it', async () => {
-    const { clock, verdicts, losses, hold } = setUp();
-    using _a = await hold('a', 'one');
-    using _c = await hold('c', 'two');
-    await clock.advanceBy(minute);
-    verdicts.set('one', refused);
-    await expect(hold('b', 'one')).rejects.toBe(refused);
-    await clock.advanceBy(0);
-    expect(losses).toMatchObject([['a', { code: 'TOKEN_EXPIRED' }]]);
+  it('leaves nothing behind when its last holders have gone', async () => {
+    const { clock, leases, verdicts, hold } = setUp();
+    for (let round = 0; round < 3; round += 1) {
+      const credentials = Array.from({ length: 100 }, (_, index) => `number ${index} of ${round}`);
+      const held = await Promise.all(
+        credentials.flatMap((name) => [hold('a', name, { ids: ['1', '2'] }), hold('b', name)]),
+      );
+      expect(leases.size.leases).toBe(100);
+      for (const each of held) each[Symbol.dispose]();
+      verdicts.set('refused', refused);
+      await expect(hold('c', 'refused')).rejects.toBe(refused);
+      const leaving = new AbortController();
+      const given = hold('d', 'given up', {}, leaving.signal);
+      leaving.abort(new Error('left'));
+      await expect(given).rejects.toThrow('left');
+      expect([leases.size.leases, clock.pending()]).toEqual([0, 0]);
+      await clock.advanceBy(5_000);
+    }
   });
 });
 
@@ -227,12 +363,149 @@ describe('a proof', () => {
     expect(proofs).toEqual(['a', 'a']);
   });
 
-  it('is not kept for others beyond ten thousand credentials', async () => {
-    const { proofs, hold } = setUp();
-    for (let count = 0; count <= 10_000; count += 1) (await hold('a', `number ${count}`))[Symbol.dispose]();
+  it('is kept for others for five seconds', async () => {
+    const { clock, leases, hold } = setUp();
+    (await hold('a', 'one'))[Symbol.dispose]();
+    (await hold('b', 'two'))[Symbol.dispose]();
+    const come = async () => (await hold('c', 'three'))[Symbol.dispose]();
+    await clock.advanceBy(4_999);
+    await come();
+    expect(leases.size.sharedProofs).toBe(3);
+    await clock.advanceBy(1);
+    await come();
+    expect(leases.size.sharedProofs).toBe(1);
+  });
+
+  it('is kept for others of at most ten thousand credentials', async () => {
+    const { leases, proofs, hold } = setUp();
+    for (let count = 0; count < 10_000; count += 1) (await hold('a', `number ${count}`))[Symbol.dispose]();
+    expect(leases.size.sharedProofs).toBe(10_000);
+    (await hold('a', 'one more'))[Symbol.dispose]();
+    expect(leases.size.sharedProofs).toBe(10_000);
     proofs.length = 0;
     using _second = await hold('second', 'number 1');
     using _first = await hold('first', 'number 0');
     expect(proofs).toEqual(['first']);
+  });
+});
+
+describe('the entities that a subscription names', () => {
+  it('are read with its own credential, five at a time, instead of the general proof', async () => {
+    const { proofs, hold, mostInFlight } = setUp();
+    const ids = Array.from({ length: 12 }, (_, index) => `${index}`);
+    using _ = await hold('a', 'one', { ids });
+    expect(proofs).toEqual(ids.map((id) => `a ${id}`));
+    expect(mostInFlight()).toBe(5);
+  });
+
+  it('are read once for each credential as long as its lease lives', async () => {
+    const { clock, proofs, hold } = setUp();
+    const a = await hold('a', 'one', { ids: ['1', '2', '1'] });
+    await clock.advanceBy(4 * minute);
+    const b = await hold('b', 'one', { ids: ['2', '1'] });
+    using _c = await hold('c', 'one', { ids: ['2', '3'] });
+    using _d = await hold('d', 'two', { ids: ['1'] });
+    expect(proofs).toEqual(['a 1', 'a 2', 'c 3', 'd 1']);
+    a[Symbol.dispose]();
+    b[Symbol.dispose]();
+    using _e = await hold('e', 'one', { ids: ['1'] });
+    expect(proofs).toHaveLength(4);
+  });
+
+  it('are read again after the lease has ended', async () => {
+    const { clock, proofs, hold } = setUp();
+    (await hold('a', 'one', { ids: ['1'] }))[Symbol.dispose]();
+    await clock.advanceBy(minute);
+    using _b = await hold('b', 'one', { ids: ['1'] });
+    expect(proofs).toEqual(['a 1', 'b 1']);
+  });
+
+  it('are read also by one who shares a general proof', async () => {
+    const { proofs, hold } = setUp();
+    using _a = await hold('a', 'one');
+    using _b = await hold('b', 'one', { ids: ['1'] });
+    using _c = await hold('c', 'one');
+    expect(proofs).toEqual(['a', 'b 1']);
+  });
+
+  it('do not replace the general proof of a lease that is doubted', async () => {
+    const { leases, proofs, hold } = setUp();
+    using _a = await hold('a', 'one', { ids: ['1'] });
+    leases.doubt('one');
+    using _b = await hold('b', 'one', { ids: ['1'] });
+    // The proof of the lease itself, and that of the newcomer.
+    expect(proofs.toSorted()).toEqual(['a', 'a 1', 'b']);
+  });
+
+  it('that the platform does not know fail the subscription, and no other one', async () => {
+    const { clock, proofs, missing, losses, hold } = setUp();
+    using _a = await hold('a', 'one', { ids: ['1'] });
+    missing.add('2');
+    await expect(hold('b', 'one', { ids: ['1', '2'] })).rejects.toMatchObject({ code: 'NOT_FOUND', id: '2' });
+    await clock.advanceBy(minute);
+    expect([proofs, losses]).toEqual([['a 1', 'b 2'], []]);
+  });
+
+  it('that the platform forbids fail the subscription, and no other one', async () => {
+    const { clock, proofs, entityVerdicts, losses, hold } = setUp();
+    using _a = await hold('a', 'one', { ids: ['1'] });
+    entityVerdicts.set('2', forbidden);
+    await expect(hold('b', 'one', { ids: ['2'] })).rejects.toBe(forbidden);
+    await clock.advanceBy(minute);
+    expect([proofs, losses]).toEqual([['a 1', 'b 2'], []]);
+  });
+
+  it('cast doubt on the credential when the platform rejects it', async () => {
+    const { clock, verdicts, losses, hold } = setUp();
+    using _a = await hold('a', 'one');
+    verdicts.set('one', refused);
+    await expect(hold('b', 'one', { ids: ['1'] })).rejects.toBe(refused);
+    await clock.advanceBy(999);
+    expect(losses).toEqual([]);
+    await clock.advanceBy(1);
+    expect(losses).toMatchObject([['a', { code: 'TOKEN_EXPIRED' }]]);
+  });
+
+  it('may be gone when the subscription resumes, if one of them, or else the general proof, shows the right', async () => {
+    const { clock, proofs, missing, hold } = setUp();
+    missing.add('1');
+    using _a = await hold('a', 'one', { ids: ['1', '2'], resumes: true });
+    expect(proofs.splice(0)).toEqual(['a 1', 'a 2']);
+    using _b = await hold('b', 'two', { ids: ['1'], resumes: true });
+    expect(proofs.splice(0)).toEqual(['b 1', 'b']);
+    // It was not read, so that the next subscription is told.
+    await clock.advanceBy(minute);
+    await expect(hold('c', 'two', { ids: ['1'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('that are gone are no proof for a resume', async () => {
+    const { verdicts, missing, hold } = setUp();
+    missing.add('1');
+    verdicts.set('one', forbidden);
+    await expect(hold('a', 'one', { ids: ['1'], resumes: true })).rejects.toBe(forbidden);
+  });
+
+  it('are remembered up to ten thousand of a credential', async () => {
+    const { proofs, hold } = setUp();
+    const ids = Array.from({ length: 10_001 }, (_, index) => `${index}`);
+    using _a = await hold('a', 'one', { ids });
+    proofs.length = 0;
+    using _second = await hold('b', 'one', { ids: ['1', '10000'] });
+    expect(proofs).toEqual([]);
+    using _first = await hold('b', 'one', { ids: ['0'] });
+    expect(proofs).toEqual(['b 0']);
+  });
+
+  it('are read no further when the subscriber leaves', async () => {
+    const { proofs, leases, hold, holdAnswers } = setUp();
+    const release = holdAnswers();
+    const leaving = new AbortController();
+    const ids = Array.from({ length: 20 }, (_, index) => `${index}`);
+    const held = hold('a', 'one', { ids }, leaving.signal);
+    leaving.abort(new Error('left'));
+    await expect(held).rejects.toThrow('left');
+    release();
+    await new Promise(setImmediate);
+    expect([proofs.length, leases.size.leases]).toEqual([5, 0]);
   });
 });

@@ -129,6 +129,8 @@ export class FakePlatform {
       proof: {
         credential: by,
         prove: (signal) => this.#call({ kind: 'prove', by }, signal, () => () => undefined),
+        proveOne: async (id, signal) =>
+          (await this.#call({ kind: 'prove', by, id }, signal, () => this.#read(id))) !== null,
       },
       exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Tenant } from '../../../src/domain/tenant.ts';
 import {
   ForbiddenError,
   NotFoundError,
@@ -8,6 +9,7 @@ import {
   TokenExpiredError,
   UnauthenticatedError,
 } from '../../../src/errors.ts';
+import { namesakeOf } from '../../support/tenants.ts';
 import type { Ask } from './fake-platform.ts';
 import { exportJob, settle, tenantOf } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
@@ -103,12 +105,15 @@ describe('a subscription that cannot begin', () => {
       kind === 'prove' && by === 'second' ? new ForbiddenError({ message: 'no' }) : null;
     await setup.pass(59_000);
     expect([first.ended, second.ended]).toEqual([null, null]);
+    // The first rejection, and the one that confirms it.
+    await setup.pass(1_000);
+    expect([first.ended, second.ended]).toEqual([null, null]);
     await setup.pass(1_000);
     expect([first.ended, second.ended]).toEqual([null, { error: expect.any(ForbiddenError) }]);
     expect(setup.registry.stats().subscribers).toBe(1);
   });
 
-  it('ends the stream of a subscriber whose credential is refused in a round, and goes on with another’s', async () => {
+  it('ends the stream of a subscriber whose credential is rejected in a round, when two proofs confirm that', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'PROCESSING'));
     const first = await setup.follow({}, 'first');
@@ -116,31 +121,53 @@ describe('a subscription that cannot begin', () => {
     setup.platform.failure = ({ by }) => (by === 'first' ? new UnauthenticatedError({ message: 'no' }) : null);
     setup.platform.set('a', 'SUCCEEDED');
     await setup.nextRound();
-    await settle();
-    expect(first.ended).toEqual({ error: expect.any(TokenExpiredError) });
-    expect([second.ended, second.kinds]).toEqual([null, ['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED']]);
+    await setup.clock.advanceBy(999);
+    const told = ['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED'];
+    for (const { ended, kinds } of [first, second]) expect([ended, kinds]).toEqual([null, told]);
+    await setup.clock.advanceBy(1);
+    setup.platform.delete('a');
+    await setup.pass(10_000);
+    expect([first.ended, first.kinds]).toEqual([{ error: expect.any(TokenExpiredError) }, told]);
+    expect([second.ended, second.kinds.slice(0, 2)]).toEqual([null, told]);
   });
 
-  it('ends for a subscriber whose credential is refused in the round it begins with, and goes on for another', async () => {
+  it('goes on when its credential is rejected in a round and by one proof, but not by the next', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('a', 1, 'PROCESSING'));
+    const follower = await setup.follow();
+    let rejections = 2;
+    setup.platform.failure = () => {
+      rejections -= 1;
+      return rejections < 0 ? null : new UnauthenticatedError({ message: 'no' });
+    };
+    await setup.nextRound();
+    expect(rejections).toBeLessThanOrEqual(0);
+    setup.platform.set('a', 'SUCCEEDED');
+    await setup.pass(10_000);
+    expect([follower.ended, follower.kinds]).toEqual([null, ['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED']]);
+  });
+
+  it('ends for a subscriber whose credential is rejected in the round it begins with, and goes on for another', async () => {
     await using setup = new WatchSetup();
     setup.platform.failure = ({ by }) =>
       by === 'first' && setup.platform.count('list') > 0 ? new UnauthenticatedError({ message: 'no' }) : null;
     const [first, second] = await Promise.all([setup.follow({}, 'first'), setup.follow({}, 'second')]);
+    await setup.pass(1_000);
     expect([first.ended, second.ended]).toEqual([{ error: expect.any(TokenExpiredError) }, null]);
     expect(setup.registry.stats().subscribers).toBe(1);
   });
 
-  it('fails at once when its credential is refused elsewhere while it waits for a round', async () => {
+  it('fails when its credential is rejected twice elsewhere while it waits for a round', async () => {
     await using setup = new WatchSetup();
     setup.platform.hold();
     const waiting = setup.subscribe();
     await settle();
     await setup.pass(5_000);
     setup.platform.failure = () => new UnauthenticatedError({ message: 'no' });
-    await Promise.all([
-      expect(setup.subscribe()).rejects.toBeInstanceOf(UnauthenticatedError),
-      expect(waiting).rejects.toBeInstanceOf(TokenExpiredError),
-    ]);
+    const lost = expect(waiting).rejects.toBeInstanceOf(TokenExpiredError);
+    await expect(setup.subscribe()).rejects.toBeInstanceOf(UnauthenticatedError);
+    await setup.pass(1_000);
+    await lost;
     await settle();
     expect(setup.registry.stats()).toMatchObject({ feeds: 0, subscribers: 0 });
     expect(setup.clock.pending()).toBe(0);
@@ -152,6 +179,32 @@ describe('a subscription that cannot begin', () => {
     for (const follower of [first, second]) follower.leave();
     await setup.follow();
     expect(setup.platform.count('prove')).toBe(1);
+  });
+
+  it('proves the right of a token in each tenant, although those who come together share a proof', async () => {
+    await using setup = new WatchSetup();
+    const token = 'token';
+    const tenants = [tenantOf('prod'), tenantOf('dev'), namesakeOf(tenantOf('prod'))];
+    const subscribe = (tenant: Tenant) => {
+      const reader = setup.platform.reader(token);
+      const proof = reader.proof && {
+        ...reader.proof,
+        prove: async (signal: AbortSignal) => {
+          await reader.proof?.prove(signal);
+          if (tenant !== tenants[0]) throw new ForbiddenError({ message: 'no' });
+        },
+      };
+      const { signal } = new AbortController();
+      return setup.registry.connect(tenant, { ...reader, proof }).subscribe({ ids: null, matches: null, signal });
+    };
+    const outcomes = await Promise.allSettled([...tenants, ...tenants].map(subscribe));
+    const expected = ['fulfilled', 'rejected', 'rejected'];
+    expect(outcomes.map(({ status }) => status)).toEqual([...expected, ...expected]);
+    // A proof is shared within five seconds, in its own tenant only.
+    setup.platform.calls.length = 0;
+    const later = await Promise.allSettled(tenants.map(subscribe));
+    expect(later.map(({ status }) => status)).toEqual(expected);
+    expect(setup.platform.count('prove')).toBe(2);
   });
 
   it('proves the right of every subscriber, also when the feed runs already', async () => {
@@ -623,7 +676,11 @@ describe('closing', () => {
     const setup = new WatchSetup();
     const reader = {
       ...setup.platform.reader(),
-      proof: { credential: 'someone', prove: () => new Promise<void>(() => undefined) },
+      proof: {
+        credential: 'someone',
+        prove: () => new Promise<void>(() => undefined),
+        proveOne: () => new Promise<boolean>(() => undefined),
+      },
     };
     const { signal } = new AbortController();
     const subscribing = setup.registry.connect(tenantOf(), reader).subscribe({ ids: null, matches: null, signal });
