@@ -138,12 +138,11 @@ class ListReading {
   idsToRead(): { readonly unread: readonly string[]; readonly followed: readonly string[] } {
     const { unread, allowance } = this.#request;
     const { missing, beyond } = this.leftovers;
+    const first = new Set(this.#unseen(unread).slice(0, maxUnreadPerRound));
     const byId = sweeps(beyond.length, this.rotation) ? missing : [...missing, ...beyond];
+    const others = byId.filter(({ id }) => !first.has(id));
     const count = Math.min(maxGetsPerRound, Math.max(1, allowance - this.sweepPages));
-    return {
-      unread: this.#unseen(unread).slice(0, maxUnreadPerRound),
-      followed: nextByRotation(byId, this.rotation, count).map(({ id }) => id),
-    };
+    return { unread: [...first], followed: nextByRotation(others, this.rotation, count).map(({ id }) => id) };
   }
 
   get leftovers() {

@@ -112,7 +112,7 @@ function idsToReadById(
     .map(({ id }) => id)
     .toSorted((a, b) => lastRead(a) - lastRead(b));
   const unseen = unread.filter((id) => !listed.has(id)).map((id) => platformId<SegmentJobId>(id));
-  return [...unseen, ...followed.slice(0, allowance * pageSize)];
+  return [...new Set([...unseen, ...followed.slice(0, allowance * pageSize)])];
 }
 
 interface Search {
