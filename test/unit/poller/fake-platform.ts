@@ -100,6 +100,14 @@ export class FakePlatform {
     this.#jobs.delete(id);
   }
 
+  /** Takes the job away as a lagging read replica does, until `end`: it returns as it is then. */
+  hide(id: string): { readonly end: () => void } {
+    const job = this.#jobs.get(id);
+    if (job === undefined) throw new Error(`no job ${id}`);
+    this.#jobs.delete(id);
+    return { end: () => void this.#jobs.set(id, job) };
+  }
+
   job(id: string): ExportJob | undefined {
     return this.#jobs.get(id);
   }
@@ -124,14 +132,16 @@ export class FakePlatform {
     return this.calls.filter((call) => call.kind === kind).length;
   }
 
-  reader(by = 'someone'): ExportJobReader {
+  /** @param ownRights whether the reader is the subscriber's own credential, and not the gateway's */
+  reader(by = 'someone', ownRights = true): ExportJobReader {
+    const proof = {
+      credential: by,
+      prove: (signal: AbortSignal) => this.#call({ kind: 'prove', by }, signal, () => () => undefined),
+      proveOne: async (id: string, signal: AbortSignal) =>
+        (await this.#call({ kind: 'prove', by, id }, signal, () => this.#read(id))) !== null,
+    };
     return {
-      proof: {
-        credential: by,
-        prove: (signal) => this.#call({ kind: 'prove', by }, signal, () => () => undefined),
-        proveOne: async (id, signal) =>
-          (await this.#call({ kind: 'prove', by, id }, signal, () => this.#read(id))) !== null,
-      },
+      proof: ownRights ? proof : null,
       exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>
           this.through(() =>

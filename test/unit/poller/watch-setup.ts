@@ -19,12 +19,16 @@ export class WatchSetup implements AsyncDisposable {
   readonly clock: FakeClock;
   readonly registry: FeedRegistry<ExportJob, ExportJobReader>;
   readonly warnings: unknown[] = [];
+  readonly #ownRights: boolean;
 
+  /** @param options.ownRights whether subscribers read with their own credentials. @default true */
   constructor({
     platform = new FakePlatform(),
+    ownRights = true,
     ...options
-  }: Omit<Options, 'source'> & { platform?: FakePlatform } = {}) {
+  }: Omit<Options, 'source'> & { platform?: FakePlatform; ownRights?: boolean } = {}) {
     this.platform = platform;
+    this.#ownRights = ownRights;
     this.clock = platform.clock;
     const logger = { debug: () => undefined, warn: (line: unknown) => this.warnings.push(line) };
     this.registry = createWatchRegistry({
@@ -42,7 +46,7 @@ export class WatchSetup implements AsyncDisposable {
     by = 'someone',
     controller = new AbortController(),
   ): Promise<AsyncIterable<WatchEvent<ExportJob>>> {
-    const watch = this.registry.connect(tenantOf(), this.platform.reader(by));
+    const watch = this.registry.connect(tenantOf(), this.platform.reader(by, this.#ownRights));
     return watch.subscribe({ ids: null, matches: null, ...ask, signal: controller.signal });
   }
 

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import { PlatformError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import { exportJob } from './fake-platform.ts';
+import { WatchSetup } from './watch-setup.ts';
+
+const outage = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
+const manyEnded = (count: number, fromMs: number) =>
+  Array.from({ length: count }, (_, index) => exportJob(`ended-${index}`, fromMs + index, 'SUCCEEDED'));
+
+describe('a watched job that cannot be read', () => {
+  it('is stale after the second failure in a row for its watchers alone, and recovers', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('old', 1), exportJob('other', 5_000), ...manyEnded(150, 10));
+    const watcher = await setup.follow({ ids: ['old'] });
+    const other = await setup.follow({ ids: ['other'] });
+    const everything = await setup.follow();
+    const seen = [watcher, other, everything].map(({ kinds }) => kinds.length);
+    const news = () => [watcher, other, everything].map(({ kinds }, index) => kinds.slice(seen[index]));
+    setup.platform.failure = ({ kind }) => (kind === 'get' ? outage() : null);
+    await setup.nextRound();
+    expect(news()).toEqual([[], [], []]);
+    await setup.nextRound();
+    expect(news()).toEqual([['STALE'], [], ['STALE']]);
+    await setup.pass(60_000);
+    expect(news()).toEqual([['STALE'], [], ['STALE']]);
+    setup.platform.failure = () => null;
+    setup.platform.set('old', 'SUCCEEDED');
+    await setup.pass(30_000);
+    const recovered = ['STALE', 'RECOVERED', 'CHANGED old SUCCEEDED'];
+    expect(news()).toEqual([recovered, [], recovered]);
+  });
+
+  it('is not stale when a good reading lies between two failures', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('old', 1), ...manyEnded(150, 10));
+    const follower = await setup.follow({ ids: ['old'] });
+    for (let time = 0; time < 3; time += 1) {
+      setup.platform.failure = ({ kind }) => (kind === 'get' ? outage() : null);
+      await setup.nextRound();
+      setup.platform.failure = () => null;
+      await setup.nextRound();
+    }
+    expect(follower.kinds).toEqual(['SNAPSHOT old PROCESSING']);
+  });
+
+  it('recovers for those who stay when it is removed', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('old', 1), ...manyEnded(150, 10));
+    const follower = await setup.follow();
+    setup.platform.failure = ({ kind }) => (kind === 'get' ? outage() : null);
+    await setup.pass(30_000);
+    setup.platform.failure = () => null;
+    setup.platform.delete('old');
+    await setup.pass(60_000);
+    expect(follower.kinds.slice(1)).toEqual(['STALE', 'RECOVERED', 'REMOVED old PROCESSING']);
+  });
+
+  it.each([
+    { what: 'the job alone', error: outage() },
+    { what: 'all jobs', error: new UpstreamUnreachableError({ message: 'no answer' }) },
+  ])('fails a subscriber that waits for it, where the error concerns $what', async ({ error }) => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('old', 1), exportJob('older', 0), ...manyEnded(150, 10));
+    setup.platform.failure = ({ kind, id }) => (kind === 'get' && id === 'old' ? error : null);
+    await expect(setup.subscribe({ ids: ['old'] })).rejects.toBe(error);
+    expect((await setup.follow({ ids: ['older'] })).kinds).toEqual(['SNAPSHOT older PROCESSING']);
+  });
+
+  it('does not keep a subscriber of the whole sandbox from beginning', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('old', 1), exportJob('other', 2), ...manyEnded(1_200, 10));
+    const named = await setup.follow({ ids: ['old', 'other'] });
+    await setup.follow({ ids: ['other'] });
+    named.leave();
+    await setup.nextRound();
+    setup.platform.failure = ({ kind, id }) => (kind === 'get' && id === 'old' ? outage() : null);
+    const follower = await setup.follow();
+    await setup.pass(10_000);
+    expect(follower.kinds).toEqual(['SNAPSHOT other PROCESSING', 'SNAPSHOT old PROCESSING', 'STALE']);
+  });
+});
+
+describe('a list that is too long', () => {
+  it('is stale for watchers of the list, and recovers when it can be read to its end', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(
+      ...Array.from({ length: 19_200 }, (_, index) => exportJob(`job-${index}`, 1_000 + index, 'PROCESSING')),
+    );
+    const everything = await setup.follow();
+    const named = await setup.follow({ ids: ['job-19199'] });
+    expect(everything.kinds).toHaveLength(19_101);
+    expect(everything.kinds.at(-1)).toBe('STALE');
+    expect(named.kinds).toEqual(['SNAPSHOT job-19199 PROCESSING']);
+    expect(setup.warnings).toMatchObject([{ kind: 'export-jobs', sandbox: 'prod', pages: 20 }]);
+    for (let index = 0; index < 200; index += 1) setup.platform.delete(`job-${19_199 - 2 - index}`);
+    await setup.pass(330_000);
+    expect(everything.kinds.filter((kind) => !/job/.test(kind))).toEqual(['STALE', 'RECOVERED']);
+    // What was out of reach is within it now.
+    expect(everything.kinds).toContain('CREATED job-0 PROCESSING');
+    expect(everything.view.size).toBe(19_000);
+  });
+});
+
+describe('ten thousand running jobs', () => {
+  it('are followed with every change within 60 seconds, at no more than 60 calls a minute', async () => {
+    await using setup = new WatchSetup();
+    const count = 10_000;
+    setup.platform.put(...Array.from({ length: count }, (_, index) => exportJob(`job-${index}`, 1_000 + index, 'NEW')));
+    const follower = await setup.follow();
+    expect(follower.kinds).toHaveLength(count);
+    setup.platform.calls.length = 0;
+    for (let minute = 0; minute < 5; minute += 1) {
+      const before = setup.platform.calls.length;
+      const changed = Array.from({ length: 40 }, (_, index) => `job-${(index * 250 + minute * 7) % count}`);
+      const status = minute % 2 === 0 ? 'PROCESSING' : 'QUEUED';
+      for (const id of changed) setup.platform.set(id, status);
+      await setup.pass(60_000);
+      const seen = follower.kinds.slice(count);
+      for (const id of changed) expect(seen).toContain(`CHANGED ${id} ${status}`);
+      expect(setup.platform.calls.length - before).toBeLessThanOrEqual(60);
+    }
+  });
+});
