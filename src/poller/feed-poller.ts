@@ -221,8 +221,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     else if (discover) this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
     const { learned, changes, forgotten, after, missing, unsettled } = this.#compare(before, reading);
     const unfollowed = this.#unfollowed(before, reading, after);
-    // An entity that cannot be read must not keep subscribers from beginning: they receive STALE.
-    const isComplete = [...unfollowed].every((id) => result.failed.has(id));
+    // Neither an entity that cannot be read nor an absent one keeps subscribers from beginning: STALE or REMOVED follows.
+    const isComplete = [...unfollowed].every((id) => result.failed.has(id) || result.absent.includes(id));
     const note: FeedNote<Memory> = {
       term,
       round: this.#round,
@@ -251,7 +251,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     after: ReadonlyMap<string, Entity>,
   ): ReadonlySet<string> {
     const { key } = this.#options.source;
-    const read = new Set([...result.read.map((one) => key(one)), ...result.absent]);
+    const read = new Set(result.read.map((one) => key(one)));
     const stillOld = [...(note?.unfollowed ?? [])].filter((id) => !read.has(id) && after.has(id));
     return new Set([...stillOld, ...result.unfollowed]);
   }
@@ -291,6 +291,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       const absences = this.#ids.absent(id, credential, clock.monotonicMs());
       if (known.has(id) && absences < readingsUntilRemoved) {
         unsettled = true;
+        // Its known state is old, so that no subscriber can begin with it.
+        if (note?.unfollowed.has(id)) missing.set(id, this.#round);
         continue;
       }
       after.delete(id);

@@ -125,6 +125,20 @@ describe('a named job that the platform does not have', () => {
     expect([owner.kinds, owner.ended]).toEqual([['SNAPSHOT old PROCESSING'], null]);
   });
 
+  it('fails a subscriber although it was remembered, and is removed after the second reading', async () => {
+    await using setup = await setupOldJob({ ownRights: false });
+    setup.platform.put(exportJob('other', 2));
+    const first = await setup.follow();
+    await setup.follow({ ids: ['other'] });
+    first.leave();
+    await setup.nextRound();
+    setup.platform.delete('old');
+    await expect(setup.subscribe({ ids: ['old'] })).rejects.toBeInstanceOf(NotFoundError);
+    const resumed = await setup.follow({ ids: ['old'], after: first.cursor });
+    expect(resumed.kinds).toEqual(['REMOVED old PROCESSING']);
+    expect(resumed.ended).toBe('completed');
+  });
+
   it('is read for each new subscriber, also while another one that resumed waits for it', async () => {
     await using setup = await setupOldJob();
     const first = await setup.follow({ ids: ['old'] });

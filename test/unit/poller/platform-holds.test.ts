@@ -36,7 +36,8 @@ describe('a platform that asks to wait', () => {
     setup.platform.failure = ({ kind }) => (kind === 'list' ? limited(60_000) : null);
     await setup.nextRound();
     const calls = setup.platform.count('list');
-    await expect(other.subscribe({ ids: ['unknown'] })).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    setup.platform.put(exportJob('new', 3));
+    await expect(other.subscribe({ ids: ['new'] })).rejects.toMatchObject({ code: 'RATE_LIMITED' });
     await expect(other.subscribe()).rejects.toMatchObject({ code: 'RATE_LIMITED' });
     expect((await other.follow({ ids: ['b'] })).kinds).toEqual(['SNAPSHOT b PROCESSING']);
     expect(setup.platform.count('list')).toBe(calls);

@@ -97,7 +97,6 @@ describe('a list that is too long', () => {
     expect(everything.kinds.filter((kind) => !/job/.test(kind))).toEqual(['STALE', 'RECOVERED']);
     // What was out of reach is within it now.
     expect(everything.kinds).toContain('CREATED job-0 PROCESSING');
-    expect(everything.view.size).toBe(19_000);
   });
 });
 
