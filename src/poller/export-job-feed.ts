@@ -114,14 +114,21 @@ class ListReading {
   /** Reads the next deep pages, where followed jobs behind the newest pages are too many to be read by id. */
   async sweep(): Promise<void> {
     const { allowance } = this.#request;
-    if (this.#next === null || !sweeps(this.leftovers.beyond.length, this.rotation)) return;
+    const { missing, beyond } = this.leftovers;
+    if (this.#next === null || !sweeps(beyond.length, this.rotation)) return;
+    // Where one call is left, missing jobs and the sweep take turns.
+    if (allowance === 1 && missing.length > 0 && this.rotation.round % 2 === 1) return;
     // The time of creation of the oldest running job, behind which nothing has to be read.
-    const oldestMs = Math.min(...this.leftovers.beyond.map(({ createdAt }) => createdAt.getTime()));
+    const oldestMs = beyond.reduce(
+      (oldest, { createdAt }) => Math.min(oldest, createdAt.getTime()),
+      Number.POSITIVE_INFINITY,
+    );
     const start = this.#next;
     let cursor = this.rotation.cursor ?? start;
     // Pages from the top have moved past the place at which the sweep stopped.
     if (cursor.createdAtMs > start.createdAtMs) cursor = start;
-    for (let left = allowance; left > 0 && this.pages < maxPagesPerRound; left -= 1) {
+    const calls = allowance > 1 && missing.length > 0 ? allowance - 1 : allowance;
+    for (let left = calls; left > 0 && this.pages < maxPagesPerRound; left -= 1) {
       const { next } = await this.#readDeep(cursor);
       this.sweepPages += 1;
       const pages = this.rotation.pages + 1;
@@ -141,7 +148,7 @@ class ListReading {
     const first = new Set(this.#unseen(unread).slice(0, maxUnreadPerRound));
     const byId = sweeps(beyond.length, this.rotation) ? missing : [...missing, ...beyond];
     const others = byId.filter(({ id }) => !first.has(id));
-    const count = Math.min(maxGetsPerRound, Math.max(1, allowance - this.sweepPages));
+    const count = Math.min(maxGetsPerRound, allowance - this.sweepPages);
     return { unread: [...first], followed: nextByRotation(others, this.rotation, count).map(({ id }) => id) };
   }
 

@@ -173,13 +173,15 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     this.#ids.clear();
   }
 
+  /** See RoundRequest. */
   #unread({ known, note }: LoadedView<Entity, Memory>, scope: WatchScope, awaited: boolean): readonly string[] {
-    const unfollowed = note?.unfollowed ?? new Set();
     const nowMs = this.#options.clock.monotonicMs();
-    const unknown = [...scope.ids, ...(note?.missing.keys() ?? [])].filter((id) => !known.has(id));
-    const due = unknown.filter((id) => awaited || this.#ids.isDue(id, nowMs));
-    const old = [...unfollowed].filter((id) => scope.everything || scope.ids.has(id));
-    return [...new Set([...due, ...old])];
+    const isDue = (id: string) => this.#ids.isDue(id, nowMs);
+    const named = [...scope.ids].filter((id) => !known.has(id) && (awaited || isDue(id)));
+    const old = [...(note?.unfollowed ?? [])].filter((id) => scope.everything || scope.ids.has(id));
+    // Removed entities that only watchers of the list could see again: one in each round.
+    const removed = [...(note?.missing.keys() ?? [])].find((id) => !known.has(id) && !scope.ids.has(id) && isDue(id));
+    return [...new Set([...named, ...old, ...(removed === undefined ? [] : [removed])])];
   }
 
   /** @returns null when the owner of the reader left during the round, or the lease was lost */

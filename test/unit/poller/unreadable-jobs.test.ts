@@ -84,15 +84,15 @@ describe('a list that is too long', () => {
   it('is stale for watchers of the list, and recovers when it can be read to its end', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(
-      ...Array.from({ length: 19_200 }, (_, index) => exportJob(`job-${index}`, 1_000 + index, 'PROCESSING')),
+      ...Array.from({ length: 19_101 }, (_, index) => exportJob(`job-${index}`, 1_000 + index, 'PROCESSING')),
     );
     const everything = await setup.follow();
-    const named = await setup.follow({ ids: ['job-19199'] });
+    const named = await setup.follow({ ids: ['job-19100'] });
     expect(everything.kinds).toHaveLength(19_101);
     expect(everything.kinds.at(-1)).toBe('STALE');
-    expect(named.kinds).toEqual(['SNAPSHOT job-19199 PROCESSING']);
+    expect(named.kinds).toEqual(['SNAPSHOT job-19100 PROCESSING']);
     expect(setup.warnings).toMatchObject([{ kind: 'export-jobs', sandbox: 'prod', pages: 20 }]);
-    for (let index = 0; index < 200; index += 1) setup.platform.delete(`job-${19_199 - 2 - index}`);
+    setup.platform.delete('job-19000');
     await setup.pass(330_000);
     expect(everything.kinds.filter((kind) => !/job/.test(kind))).toEqual(['STALE', 'RECOVERED']);
     // What was out of reach is within it now.
@@ -113,10 +113,13 @@ describe('ten thousand running jobs', () => {
       const changed = Array.from({ length: 40 }, (_, index) => `job-${(index * 250 + minute * 7) % count}`);
       const status = minute % 2 === 0 ? 'PROCESSING' : 'QUEUED';
       for (const id of changed) setup.platform.set(id, status);
+      setup.platform.delete(`job-${9_000 - 1 - minute}`);
       await setup.pass(60_000);
       const seen = follower.kinds.slice(count);
       for (const id of changed) expect(seen).toContain(`CHANGED ${id} ${status}`);
       expect(setup.platform.calls.length - before).toBeLessThanOrEqual(60);
     }
+    await setup.pass(120_000);
+    expect(follower.kinds.filter((kind) => kind.startsWith('REMOVED'))).toHaveLength(5);
   });
 });
