@@ -1,29 +1,33 @@
-/** Calls per second that a feed makes on average. */
-const ratePerSecond = 1;
+/** Calls per second that a feed makes on average at most, if its rounds are two seconds apart. */
+const ratePerSecond = 0.9;
 /** Calls that a feed can save up while its rounds are far apart. */
 const maxSaved = 20;
 
 /**
- * How many calls a round may make. A feed makes about one call per second on average: at the fastest pace a round has one
- * call for the newest page and one for what lies behind it, after a long pause it has more. All times are monotonic
- * milliseconds.
+ * How many calls a round may make besides the one for the newest page, so that a feed stays below 60 calls a minute
+ * however much it follows. A feed with very short pauses still makes one such call in every second round. All times are
+ * monotonic milliseconds.
  */
 export class CallAllowance {
   #saved = maxSaved;
   #atMs: number;
+  #hadNone = false;
 
   constructor(nowMs: number) {
     this.#atMs = nowMs;
   }
 
-  /** Number of calls besides the one for the newest page; at least 1, so that every feed makes progress. */
+  /** To be asked once in each round. */
   available(nowMs: number): number {
     this.#saved = Math.min(maxSaved, this.#saved + ((nowMs - this.#atMs) / 1_000) * ratePerSecond);
     this.#atMs = nowMs;
-    return Math.max(1, Math.floor(this.#saved - 1));
+    const calls = Math.max(this.#hadNone ? 1 : 0, Math.floor(this.#saved - 1));
+    this.#hadNone = calls === 0;
+    return calls;
   }
 
+  /** @param calls all calls of the round, with the one for the newest page */
   spend(calls: number): void {
-    this.#saved = Math.max(-maxSaved, this.#saved - calls);
+    this.#saved = Math.max(0, this.#saved - calls);
   }
 }

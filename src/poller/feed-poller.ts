@@ -121,9 +121,14 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       const memory = this.#memory ?? note?.memory ?? null;
       const discovered = note?.term === lease.term && note.discovered;
       const discover = scope.everything && (!discovered || nowMs >= this.#rediscoverAtMs);
+      const saved = this.#allowance.available(nowMs);
       const unread = this.#unread(before, scope, awaited);
+      // A removed entity that only watchers of the list could see again is sought with a call that is left over.
+      const removed = saved > 1 ? this.#removedOne(before, scope) : undefined;
+      if (removed !== undefined) unread.push(removed);
+      const allowance = removed === undefined ? saved : saved - 1;
       const request = { known, scope, discover, memory, unread, now: clock.now() };
-      const read = await this.#read(lease, { ...request, allowance: this.#allowance.available(nowMs) });
+      const read = await this.#read(lease, { ...request, allowance });
       if (read === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
       return await this.#apply(lease, before, { ...read, scope, discover, discovered, memory });
     } catch (error) {
@@ -174,14 +179,16 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   }
 
   /** See RoundRequest. */
-  #unread({ known, note }: LoadedView<Entity, Memory>, scope: WatchScope, awaited: boolean): readonly string[] {
+  #unread({ known, note }: LoadedView<Entity, Memory>, scope: WatchScope, awaited: boolean): string[] {
     const nowMs = this.#options.clock.monotonicMs();
-    const isDue = (id: string) => this.#ids.isDue(id, nowMs);
-    const named = [...scope.ids].filter((id) => !known.has(id) && (awaited || isDue(id)));
+    const named = [...scope.ids].filter((id) => !known.has(id) && (awaited || this.#ids.isDue(id, nowMs)));
     const old = [...(note?.unfollowed ?? [])].filter((id) => scope.everything || scope.ids.has(id));
-    // Removed entities that only watchers of the list could see again: one in each round.
-    const removed = [...(note?.missing.keys() ?? [])].find((id) => !known.has(id) && !scope.ids.has(id) && isDue(id));
-    return [...new Set([...named, ...old, ...(removed === undefined ? [] : [removed])])];
+    return [...named, ...old];
+  }
+
+  #removedOne({ known, note }: LoadedView<Entity, Memory>, { ids }: WatchScope): string | undefined {
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...(note?.missing.keys() ?? [])].find((id) => !known.has(id) && !ids.has(id) && this.#ids.isDue(id, nowMs));
   }
 
   /** @returns null when the owner of the reader left during the round, or the lease was lost */

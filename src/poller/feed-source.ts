@@ -16,8 +16,8 @@ export interface RoundRequest<Entity, Memory> {
   /** `memory` of the previous round; null in the first one. */
   readonly memory: Memory | null;
   /**
-   * Number of calls, at least 1, that the round may spend besides the call for the newest page and the calls for
-   * `unread` and `discover`. It keeps a feed at about one call per second on average.
+   * Number of calls, perhaps 0, that the round may spend besides the call for the newest page and the calls for
+   * `unread` and `discover`. It keeps a feed below one call per second on average.
    */
   readonly allowance: number;
   /** Wall time of this process, to be compared with end times of entities. */
