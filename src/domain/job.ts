@@ -44,3 +44,9 @@ export interface JobError {
   readonly message: string;
   readonly callStack: string | null;
 }
+
+/**
+ * Ended jobs stay in the state of a live view for this long, in seconds, so that new subscribers can begin with the jobs
+ * that ended lately. The upper limit of `endedWithinSeconds`.
+ */
+export const maxEndedWithinSeconds = 3_600;

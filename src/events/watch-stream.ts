@@ -1,3 +1,4 @@
+import type { Clock } from '../runtime/clock.ts';
 import { QuietIterator, type QuietListener, type QuietStream } from '../runtime/quiet-stream.ts';
 import {
   type EventLog,
@@ -19,11 +20,15 @@ import {
   snapshotEvent,
 } from './watch-events.ts';
 
-export interface WatchStreamOptions<Entity> extends Pick<WatchOptions<Entity>, 'ids' | 'matches'> {
+export interface WatchStreamOptions<Entity>
+  extends Pick<WatchOptions<Entity>, 'ids' | 'matches' | 'endedWithinSeconds'> {
   readonly log: EventLog<Entity>;
   readonly key: (entity: Entity) => string;
   readonly isTerminal: (entity: Entity) => boolean;
   readonly newestFirst: (a: Entity, b: Entity) => number;
+  /** Wall time at which a terminal entity ended, in milliseconds, given the note of the log; null: unknown. */
+  readonly endedAtMs: (entity: Entity, note: unknown) => number | null;
+  readonly clock: Pick<Clock, 'now'>;
   /**
    * Number of events that may wait for a slow subscriber after merging. Beyond it they are dropped, and a RESYNC with new
    * snapshots takes their place.
@@ -354,16 +359,23 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 
   #select(snapshot: LogSnapshot<Entity>, start: 'snapshot' | 'resync'): readonly Entity[] {
-    const { key, isTerminal, matches, newestFirst } = this.#options;
+    const { key, matches, newestFirst } = this.#options;
     if (this.#ids !== null) {
       const known = entitiesByKey(snapshot, key);
       const named = [...this.#ids].map((id) => known.get(id)).filter((entity) => entity !== undefined);
       return matches === null ? named : named.filter(matches);
     }
     const wanted = matches === null ? snapshot.entities : snapshot.entities.filter(matches);
-    // After a RESYNC entities that have ended are sent too: the subscriber may have received them running.
-    const present = matches === null && start === 'snapshot' ? wanted.filter((one) => !isTerminal(one)) : wanted;
-    return present.toSorted(newestFirst);
+    // After a RESYNC all entities that have ended are sent, because the subscriber may have received them running.
+    return (start === 'resync' ? wanted : this.#present(wanted, snapshot.note)).toSorted(newestFirst);
+  }
+
+  /** Entities that have not ended, or ended a short while ago. */
+  #present(entities: readonly Entity[], note: unknown): readonly Entity[] {
+    const { isTerminal, endedAtMs, endedWithinSeconds = 0, clock } = this.#options;
+    if (endedWithinSeconds === 0) return entities.filter((one) => !isTerminal(one));
+    const sinceMs = clock.now().getTime() - endedWithinSeconds * 1_000;
+    return entities.filter((one) => !isTerminal(one) || (endedAtMs(one, note) ?? Number.NEGATIVE_INFINITY) >= sinceMs);
   }
 
   #isSent(event: WatchEvent<Entity>): boolean {

@@ -30,9 +30,15 @@ export interface WatchOptions<Entity> {
   readonly ids: readonly string[] | null;
   /**
    * Filter of the events that are sent. A change is sent when the entity matches before or after it, so that a view
-   * receives what leaves it. Null: every entity, and in the first snapshot only those that are not terminal.
+   * receives what leaves it. Null: every entity.
    */
   readonly matches: ((entity: Entity) => boolean) | null;
+  /**
+   * Without `ids`, the first snapshot holds the entities that have not ended, and those that ended at most this many
+   * seconds ago: a client that subscribes again with its original arguments receives the ends that it missed.
+   * @default 0
+   */
+  readonly endedWithinSeconds?: number | undefined;
   /** Cursor of the last event seen. */
   readonly after?: string | undefined;
   /** When the token runs out by which the subscriber may watch: its events then end with TokenExpiredError. @default null */

@@ -1,8 +1,5 @@
-/**
- * Ended jobs stay in the state of a feed for this long, in seconds, so that a new subscriber can begin with the jobs
- * that ended lately. The upper limit of `endedWithinSeconds`.
- */
-export const maxEndedWithinSeconds = 3_600;
+import { maxEndedWithinSeconds } from '../domain/job.ts';
+
 /** Ended jobs behind the newest page that are kept for new subscribers at most, the last ended. */
 export const maxEndedKept = 5_000;
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { maxEndedWithinSeconds } from '../domain/job.ts';
 import {
   type EventLog,
   type FeedChange,
@@ -9,7 +10,6 @@ import {
 import type { Clock } from '../runtime/clock.ts';
 import { CallAllowance } from './call-allowance.ts';
 import { diffSnapshots, isSameState } from './diff.ts';
-import { maxEndedWithinSeconds } from './ended-jobs.ts';
 import type { FeedMember, FeedMembers } from './feed-members.ts';
 import type { FeedSource, Observed, RoundRequest, RoundResult } from './feed-source.ts';
 import type { FeedNote, FeedView, LoadedView } from './feed-view.ts';

@@ -14,6 +14,7 @@ import { AuthorizationLeases, type RightProof } from './authorization-leases.ts'
 import { Feed } from './feed.ts';
 import type { FeedMember } from './feed-members.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
+import type { FeedNote } from './feed-view.ts';
 import { createMemoryCoordinator } from './memory-coordinator.ts';
 import { PlatformHolds } from './platform-holds.ts';
 import type { PollCoordinator } from './poll-coordinator.ts';
@@ -240,16 +241,19 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   /** @param leave called when the stream has ended */
   #createStream(log: EventLog<Entity>, leave: () => void, options: WatchOptions<Entity>): WatchStream<Entity> {
     const { expiresAt = null } = options;
-    const { source, metrics = noMetrics, maxPendingEvents } = this.#options;
+    const { source, clock, metrics = noMetrics, maxPendingEvents } = this.#options;
     const { key, isTerminal, newestFirst, kind } = source;
-    const { ids, matches } = options;
+    const { ids, matches, endedWithinSeconds } = options;
     const stream = new WatchStream<Entity>({
       ids,
       matches,
+      endedWithinSeconds,
       log,
       key,
       isTerminal,
       newestFirst,
+      endedAtMs: (entity, note) => endedAtMs(source, entity, note),
+      clock,
       maxPendingEvents,
       onResync: () => metrics.resynced({ kind }),
       onEnd: () => {
@@ -344,4 +348,15 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
 /** Null where there is nothing to prove. A credential has other rights in another tenant. */
 function rightOf(tenant: Tenant, { proof }: ProvenReader): RightProof | null {
   return proof === null ? null : { ...proof, credential: JSON.stringify([tenantKey(tenant), proof.credential]) };
+}
+
+/** The observed end where the log has one, because the platform reports no plausible time for such an end. */
+function endedAtMs<Entity extends Observed, Memory>(
+  { key, endedAt }: Pick<FeedSource<Entity, unknown, Memory>, 'key' | 'endedAt'>,
+  entity: Entity,
+  note: unknown,
+): number | null {
+  // Only FeedPoller writes notes, and replicas that write another kind of note use a log of their own.
+  const seen = (note as FeedNote<Memory> | null)?.endedSeen.get(key(entity));
+  return seen ?? endedAt(entity)?.getTime() ?? null;
 }

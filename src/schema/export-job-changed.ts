@@ -6,7 +6,7 @@ import { builder } from './builder.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
 import { parseInput } from './input.ts';
 import { ExportJobRef } from './refs.ts';
-import { WatchEventInterface, watchInput } from './watch.ts';
+import { endedWithinDescription, endedWithinInput, WatchEventInterface, watchInput } from './watch.ts';
 
 const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent').implement({
   description: 'A change of an export job, or of the subscription as a whole.',
@@ -26,30 +26,31 @@ const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent'
   }),
 });
 
-const watchArgs = watchInput<ExportJobId>('ExportJob');
+const watchArgs = watchInput<ExportJobId>('ExportJob').extend({ endedWithinSeconds: endedWithinInput });
 
 builder.subscriptionField('exportJobChanged', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
     type: ExportJobEvent,
     description: [
-      'Starts with the present state (one SNAPSHOT event per job), then every change in order. With `ids`, the stream completes by itself',
-      'when all of them are terminal. With neither `ids` nor `filter` it watches the whole sandbox and starts with the jobs that are not terminal.',
-      'With `filter`, a job that leaves the filter is told once more.',
-      '`after` takes the cursor of the last event seen: what was missed is replayed; a cursor too old or unknown gives a RESYNC event',
-      'followed by SNAPSHOT events.',
+      'Emits the current state (one SNAPSHOT event per job), then every change in order. With `ids`, the stream completes when all of these',
+      'jobs have ended or are removed, regardless of `filter`. Without `ids` it starts with the jobs that have not ended, and with those that',
+      'ended within the last `endedWithinSeconds`. `filter` selects the events that are sent; a job that leaves it is sent once more.',
+      '`after` accepts the cursor of the last received event and replays the missed events. If the cursor is too old or unknown, the stream',
+      'emits a RESYNC event followed by SNAPSHOT events.',
     ].join('\n'),
     args: {
-      ids: t.arg.idList({ description: 'Only these jobs, global or platform ids.' }),
+      ids: t.arg.idList({ description: 'Only these jobs, as global or platform ids.' }),
       filter: t.arg({ type: ExportJobFilterInput, description: 'Only jobs that match.' }),
-      after: t.arg.string({ description: 'Cursor of the last event seen.' }),
+      after: t.arg.string({ description: 'Cursor of the last received event.' }),
+      endedWithinSeconds: t.arg.int({ description: endedWithinDescription }),
     },
     subscribe: async (_, args, ctx) => {
-      const { ids, after } = parseInput(watchArgs, args);
+      const { ids, after, endedWithinSeconds } = parseInput(watchArgs, args);
       const filter = parseExportJobFilter(args.filter);
       const matches = filter === null ? null : (job: ExportJob) => matchesExportJobFilter(job, filter);
       const { signal, expiresAt } = ctx;
-      return ctx.watch.exportJobs.subscribe({ ids, matches, after, signal, expiresAt });
+      return ctx.watch.exportJobs.subscribe({ ids, matches, after, endedWithinSeconds, signal, expiresAt });
     },
     resolve: (event) => event,
   }),

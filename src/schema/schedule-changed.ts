@@ -28,7 +28,7 @@ builder.subscriptionField('scheduleChanged', (t) =>
       'Like `exportJobChanged`, for schedules. A schedule never ends, so the stream completes only when all of `ids` are removed.',
     args: {
       ids: t.arg.idList({ description: 'Only these schedules, global or platform ids.' }),
-      after: t.arg.string({ description: 'Cursor of the last event seen.' }),
+      after: t.arg.string({ description: 'Cursor of the last received event.' }),
     },
     subscribe: async (_, args, ctx) => {
       const { ids, after } = parseInput(watchArgs, args);

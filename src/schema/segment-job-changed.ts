@@ -6,7 +6,7 @@ import { builder } from './builder.ts';
 import { parseInput } from './input.ts';
 import { SegmentJobRef } from './refs.ts';
 import { parseSegmentJobFilter, SegmentJobFilterInput, SegmentJobStatusRef } from './segment-job.ts';
-import { WatchEventInterface, watchInput } from './watch.ts';
+import { endedWithinDescription, endedWithinInput, WatchEventInterface, watchInput } from './watch.ts';
 
 const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEvent').implement({
   description: 'A change of a segment job, or of the subscription as a whole.',
@@ -26,7 +26,7 @@ const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEve
   }),
 });
 
-const watchArgs = watchInput<SegmentJobId>('SegmentJob');
+const watchArgs = watchInput<SegmentJobId>('SegmentJob').extend({ endedWithinSeconds: endedWithinInput });
 
 builder.subscriptionField('segmentJobChanged', (t) =>
   t.field({
@@ -36,14 +36,15 @@ builder.subscriptionField('segmentJobChanged', (t) =>
     args: {
       ids: t.arg.idList({ description: 'Only these jobs, global or platform ids.' }),
       filter: t.arg({ type: SegmentJobFilterInput, description: 'Only jobs that match.' }),
-      after: t.arg.string({ description: 'Cursor of the last event seen.' }),
+      after: t.arg.string({ description: 'Cursor of the last received event.' }),
+      endedWithinSeconds: t.arg.int({ description: endedWithinDescription }),
     },
     subscribe: async (_, args, ctx) => {
-      const { ids, after } = parseInput(watchArgs, args);
+      const { ids, after, endedWithinSeconds } = parseInput(watchArgs, args);
       const filter = parseSegmentJobFilter(args.filter);
       const matches = filter === null ? null : (job: SegmentJob) => matchesSegmentJobFilter(job, filter);
       const { signal, expiresAt } = ctx;
-      return ctx.watch.segmentJobs.subscribe({ ids, matches, after, signal, expiresAt });
+      return ctx.watch.segmentJobs.subscribe({ ids, matches, after, endedWithinSeconds, signal, expiresAt });
     },
     resolve: (event) => event,
   }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { maxEndedWithinSeconds } from '../domain/job.ts';
 import type { Branded } from '../domain/tenant.ts';
 import type { WatchEvent } from '../events/watch.ts';
 import { builder } from './builder.ts';
@@ -10,12 +11,12 @@ export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
   'WatchEventKind',
   'What an event of a live view says.',
   {
-    SNAPSHOT: 'The state as the view begins, or as it is told again.',
+    SNAPSHOT: 'The state as the view begins, or as it is sent again.',
     CREATED: 'New since the view began.',
     CHANGED: 'Different from what was sent before.',
     REMOVED: 'The platform no longer knows it; the event holds its last state.',
-    STALE: 'The platform could not be read for a while: what was sent last may be out of date.',
-    RECOVERED: 'The platform is readable again.',
+    STALE: 'A part of what the view shows could not be read for a while, so it may be out of date.',
+    RECOVERED: 'All of what the view shows is readable again.',
     RESYNC: 'Events were lost to this subscriber; snapshots follow.',
   },
 );
@@ -38,6 +39,23 @@ export const WatchEventInterface = builder.interfaceRef<WatchEvent<unknown>>('Wa
 
 /** Number of ids in one subscription. */
 const maxWatchedIds = 1_000;
+
+/** Jobs that a client may have missed while it connected again, in seconds. */
+const defaultEndedWithinSeconds = 900;
+
+/** The argument of live views of jobs. */
+export const endedWithinInput = z
+  .number()
+  .int()
+  .min(0, 'must be at least 0')
+  .max(maxEndedWithinSeconds, `must be at most ${maxEndedWithinSeconds}`)
+  .nullish()
+  .transform((seconds) => seconds ?? defaultEndedWithinSeconds);
+
+export const endedWithinDescription = [
+  'Without `ids`, the stream also starts with the jobs that ended within this number of seconds, so that a client that',
+  `reconnects with its original variables receives their final states. 0 to ${maxEndedWithinSeconds}, ${defaultEndedWithinSeconds} by default, 0 for none.`,
+].join('\n');
 
 /** The arguments that every live view has. Made once for each: making it costs thirty times what a check does. */
 export const watchInput = <Id extends Branded<string>>(typename: NodeTypename) =>

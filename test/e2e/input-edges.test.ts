@@ -26,7 +26,7 @@ const profile =
   'query ($identity: IdentityInput!, $fields: [String!]) { profile(identity: $identity, fields: $fields) { entityId } }';
 const datasets = 'query ($filter: DatasetFilter) { datasets(filter: $filter) { nodes { id } } }';
 const watch =
-  'subscription ($ids: [ID!], $after: String, $filter: ExportJobFilter) { exportJobChanged(ids: $ids, after: $after, filter: $filter) { kind } }';
+  'subscription ($ids: [ID!], $after: String, $filter: ExportJobFilter, $seconds: Int) { exportJobChanged(ids: $ids, after: $after, filter: $filter, endedWithinSeconds: $seconds) { kind } }';
 
 // Each input has another mistake, so that nothing is created at the limit either.
 const dataset = (more: object) => ({ input: { name: 'a', fileFormat: '', ...more } });
@@ -162,6 +162,7 @@ const rows: readonly (readonly [
     20,
     (size) => ({ filter: { statuses: list(size, () => 'NEW'), datasetId: '' } }),
   ],
+  ['seconds since a job ended', watch, 'endedWithinSeconds', 3_600, (size) => ({ seconds: size, after: text(201) })],
 ];
 
 describe('the size of an argument', () => {

@@ -59,8 +59,6 @@ const planned: readonly string[] = [
   'SegmentJob.previousRun',
   'SegmentJob.progress',
   'SegmentJobWait',
-  'Subscription.exportJobChanged: endedWithinSeconds',
-  'Subscription.segmentJobChanged: endedWithinSeconds',
   'WatchEventKind.OVERDUE',
 ];
 

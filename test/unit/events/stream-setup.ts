@@ -35,6 +35,8 @@ export async function openStream(log: EventLog<Item>, { after, signal, ...more }
     key,
     isTerminal,
     newestFirst: (a, b) => b.id.localeCompare(a.id),
+    endedAtMs: () => null,
+    clock: { now: () => at },
     ids: null,
     matches: null,
     onEnd: () => undefined,

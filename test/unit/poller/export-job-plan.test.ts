@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
-import { maxEndedKept, maxEndedWithinSeconds } from '../../../src/poller/ended-jobs.ts';
+import { maxEndedWithinSeconds } from '../../../src/domain/job.ts';
+import { maxEndedKept } from '../../../src/poller/ended-jobs.ts';
 import {
   Coverage,
   type ExportJobMemory,

@@ -25,11 +25,29 @@ describe('the first events of a subscription', () => {
     expect(follower.kinds).toEqual(['SNAPSHOT c NEW', 'SNAPSHOT a PROCESSING']);
   });
 
-  it('are the matching jobs, ended ones too, when there is a filter', async () => {
+  it('are the matching jobs that have not ended or ended a short while ago, when there is a filter', async () => {
     await using setup = new WatchSetup();
-    setup.platform.put(exportJob('a', 1), exportJob('b', 2, 'SUCCEEDED'), exportJob('c', 3));
-    const follower = await setup.follow({ matches: ({ id }) => id !== 'c' });
+    const updatedAt = new Date(setup.clock.now().getTime() - 900_000);
+    const ended = exportJob('b', 2, 'SUCCEEDED', { updatedAt });
+    setup.platform.put(exportJob('a', 1), ended, exportJob('c', 3), exportJob('d', 4, 'SUCCEEDED'));
+    const options = { matches: ({ id }: { readonly id: string }) => id !== 'c' };
+    const follower = await setup.follow({ ...options, endedWithinSeconds: 900 });
     expect(follower.kinds).toEqual(['SNAPSHOT b SUCCEEDED', 'SNAPSHOT a PROCESSING']);
+    expect((await setup.follow(options)).kinds).toEqual(['SNAPSHOT a PROCESSING']);
+  });
+
+  it('include the jobs that the gateway saw end, also when the platform reports an older time for it', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.put(exportJob('a', 1));
+    await setup.follow();
+    setup.platform.set('a', 'SUCCEEDED');
+    await setup.nextRound();
+    const begin = async () => (await setup.follow({ endedWithinSeconds: 60 })).kinds;
+    expect(await begin()).toEqual(['SNAPSHOT a SUCCEEDED']);
+    await setup.pass(59_000);
+    expect(await begin()).toEqual(['SNAPSHOT a SUCCEEDED']);
+    await setup.pass(2_000);
+    expect(await begin()).toEqual([]);
   });
 
   it('are the named jobs in the order asked, each once', async () => {

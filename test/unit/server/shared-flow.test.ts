@@ -30,6 +30,8 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
     key: ({ id }) => id,
     isTerminal: ({ number }) => number === 9,
     newestFirst: (a, b) => b.id.localeCompare(a.id),
+    endedAtMs: () => null,
+    clock: new FakeClock(),
     ids,
     matches: null,
     onEnd: () => {

@@ -50,6 +50,8 @@ async function setUp({ items = 1 } = {}) {
       key: ({ id }) => id,
       isTerminal: () => false,
       newestFirst: (a, b) => a.id.localeCompare(b.id),
+      endedAtMs: () => null,
+      clock: new FakeClock(),
       ids: null,
       matches: null,
       onEnd: () => {
