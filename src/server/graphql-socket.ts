@@ -45,6 +45,14 @@ const maxQueuedLength = 1_000_000;
 const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIRED', 'FORBIDDEN', 'UNAUTHENTICATED']);
 
 /**
+ * Whether the platform rejected the credential of one operation. The rejection can be a mistake of one of its servers, so
+ * the other operations of the socket go on; their leases find out whether the credential is still good. A confirmed loss
+ * of a right is TOKEN_EXPIRED or FORBIDDEN.
+ */
+const isSingleRejection = ({ extensions }: GraphQLError): boolean =>
+  extensions['code'] === 'UNAUTHENTICATED' && extensions['upstream'] !== undefined;
+
+/**
  * One socket, in the protocol `graphql-transport-ws`. The server of graphql-ws keeps a suspended call with the message,
  * and all that is layered above a stream, for as long as a subscription is silent; here that is an operation and its flow.
  */
@@ -133,7 +141,7 @@ export class GraphqlSocket implements OperationSocket {
   }
 
   failed(errors: readonly GraphQLError[]): void {
-    const last = errors.find(({ extensions }) => endsSocket.has(extensions['code']));
+    const last = errors.find((error) => endsSocket.has(error.extensions['code']) && !isSingleRejection(error));
     // 4403 is what clients retry, with a new token.
     if (last !== undefined) this.#close(CloseCode.Forbidden, last.message);
   }

@@ -175,8 +175,14 @@ describe('a stream that fails', () => {
     },
   );
 
-  it('for another reason ends alone', async () => {
-    failure = new NotFoundError('1', { message: 'Gone.' });
+  it.each([
+    new NotFoundError('1', { message: 'Gone.' }),
+    new UnauthenticatedError({
+      message: 'The platform answered 401.',
+      upstream: { service: 'export', status: 401, requestId: null, code: null, title: null },
+    }),
+  ])('for another reason ends alone: $message', async (other) => {
+    failure = other;
     const { subscribe, has, messages } = await connect();
     subscribe('subscription { count }');
     await has(3);
@@ -184,7 +190,7 @@ describe('a stream that fails', () => {
     await has(5);
     expect(messages.slice(1)).toEqual([
       next,
-      error('NOT_FOUND'),
+      error(other.code),
       { id: '2', type: 'next', payload: { data: { __typename: 'Query' } } },
       { id: '2', type: 'complete' },
     ]);
