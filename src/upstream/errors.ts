@@ -60,7 +60,7 @@ export function errorFromAnswer(
   const { status, headers } = answer;
   const body = readErrorBody(answer.text);
   const requestId = body.requestId ?? requestIdOf(headers) ?? sentRequestId;
-  const retryAfterMs = readRetryAfterMs(headers['retry-after'] ?? null, body.retryAfterMs, now);
+  const retryAfterMs = readRetryAfterMs(headers['retry-after'] ?? null, body.retryAfterMs, sentAt(headers) ?? now);
   return errorOf(request, status, body, requestId, retryAfterMs);
 }
 
@@ -227,6 +227,12 @@ export function unreadable(
         upstream,
         cause,
       });
+}
+
+/** When a response was sent, by the clock of the platform, which may differ from the gateway's. */
+function sentAt({ date = '' }: IncomingHttpHeaders): Date | null {
+  const time = new Date(date);
+  return Number.isNaN(time.getTime()) ? null : time;
 }
 
 /** The request id that the headers of an answer name. */

@@ -6,6 +6,7 @@ const seconds = /^\d{1,10}(?:\.\d{1,6})?$/;
 /**
  * How long the platform asks to wait, in milliseconds: the `Retry-After` header (seconds or an HTTP date) before the
  * body's `retryAfterMs`. Null when it does not say.
+ * @param now the present time by the clock that the date is from
  */
 export function readRetryAfterMs(header: string | null, bodyMs: number | null, now: Date): number | null {
   const asked = fromHeader(header?.trim() ?? '', now) ?? bodyMs;

@@ -257,6 +257,17 @@ describe('pause that the platform asks for', () => {
   });
 });
 
+describe('pause until a date that the platform names', () => {
+  const retryAfter = 'Tue, 01 Jan 2030 00:00:10 GMT';
+  it.each([
+    { clock: 'ten minutes ahead', date: 'Mon, 31 Dec 2029 23:50:00 GMT', expected: 610_000 },
+    { clock: 'five seconds behind', date: 'Tue, 01 Jan 2030 00:00:05 GMT', expected: 5_000 },
+    { clock: 'without a date of the response', date: 'nonsense', expected: 10_000 },
+  ])('counts by the clock of the platform: $clock', ({ date, expected }) => {
+    expect(translate(get, 429, {}, { 'retry-after': retryAfter, date }).retryAfterMs).toBe(expected);
+  });
+});
+
 describe('what clients get to see', () => {
   it.each([
     { text: 'Bearer eyJhbGciOiJSUzI1NiJ9.eyJpZCI6.c2ln was refused', hidden: 'eyJ' },
