@@ -143,14 +143,34 @@ const describesInput = ({ extensions }: GraphQLError): boolean => extensions['co
 const hiddenInput = () =>
   requestError('BAD_USER_INPUT', 'The variables are not valid. Only callers with read access receive details.');
 
-/** The results of a subscription, with its failure as the last result. */
-export async function* resultsUntilFailure(
+/**
+ * The results of a subscription, with its failure as the last result. Unlike a generator, it also ends the subscription
+ * when it is returned before its first result is requested.
+ */
+export function resultsUntilFailure(
   results: AsyncIterable<ExecutionResult>,
   maskError: MaskError,
-): AsyncGenerator<ExecutionResult, void> {
-  try {
-    yield* results;
-  } catch (error) {
-    yield { errors: [publicError(maskError(error))] };
-  }
+): AsyncIterableIterator<ExecutionResult, undefined> {
+  const iterator = results[Symbol.asyncIterator]();
+  const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
+  let failed = false;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: async () => {
+      if (failed) return end;
+      try {
+        const { done, value } = await iterator.next();
+        return done === true ? end : { done: false, value };
+      } catch (error) {
+        failed = true;
+        return { done: false, value: { errors: [publicError(maskError(error))] } };
+      }
+    },
+    return: async () => {
+      await iterator.return?.();
+      return end;
+    },
+  };
 }

@@ -88,8 +88,9 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
 
   /** Starts an operation, which outlives the request that brought it. */
   const start = async (request: Request, { req, session }: Authenticated): Promise<void> => {
-    const { operations, body } = find(request, session.principal);
     const params = await readRequestBody(req, maxBodyBytes);
+    // The stream may end while the request is read, and nothing would end an operation that starts after it.
+    const { operations, body } = find(request, session.principal);
     const id = operationIdOf(params);
     // A client that has left does not know of the operation and would never complete it.
     request.signal.throwIfAborted();
