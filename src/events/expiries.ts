@@ -17,8 +17,8 @@ interface Moment {
 const checkMs = 60_000;
 
 /**
- * Ends live views when the token runs out by which they may be seen. All views that end at the same moment share one timer
- * (tokens run out at whole seconds). No timer is left when there are no views.
+ * Ends live views when the token of their subscriber expires. All views that end at the same moment share one timer,
+ * because tokens expire at whole seconds. No timer is left when there are no views.
  *
  * A token names a moment of the wall clock, which can be set at any time. A clock that is set back does not prolong a
  * view, because the rest of the token's life is measured in monotonic time from the beginning of the view. A clock that
@@ -33,7 +33,7 @@ export class Expiries {
     this.#clock = clock;
   }
 
-  /** Ends the view at once when its time has come already. */
+  /** Adds a view. It ends at once when the token has expired already. */
   add(view: Expirable, at: Date): void {
     const atMs = at.getTime();
     const known = this.#moments.get(atMs);

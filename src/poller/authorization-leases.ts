@@ -352,7 +352,7 @@ function remember(readable: Set<string>, ids: readonly string[]): void {
   }
 }
 
-/** A credential that was good when the subscription began and is not known any more has run out, or was withdrawn. */
+/** A credential that was good when the subscription began and that the platform rejects now has expired or was withdrawn. */
 function asLoss(error: Refusal): Error {
   return error.code === 'FORBIDDEN'
     ? new ForbiddenError({ message: 'The platform does not allow this view any more.', cause: error })

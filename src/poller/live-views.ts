@@ -18,7 +18,7 @@ import { createWatchRegistry, type FeedRegistry } from './watch-registry.ts';
 
 export interface LiveViewsOptions {
   readonly upstream: Pick<Upstream, 'connect'>;
-  /** Whether callers read by a right of their own, and not by that of the gateway's own credential. */
+  /** Whether callers read with credentials of their own, and not with the gateway's. */
   readonly ownRights: boolean;
   readonly sharing: FeedSharing;
   readonly polling: Config['polling'];
@@ -29,9 +29,9 @@ export interface LiveViewsOptions {
 
 /** Live views of everything that can be watched. */
 export interface LiveViews {
-  /** Those of one caller. */
+  /** The views of one caller. */
   of(caller: Caller): CallerViews;
-  /** What is behind them, by kind. */
+  /** The feeds behind the views, by kind. */
   readonly feeds: ReadonlyMap<string, Feeds>;
 }
 
@@ -68,7 +68,7 @@ interface Registries {
   readonly schedules: FeedRegistry<Schedule, ScheduleReader>;
 }
 
-/** An operation watches one kind at most, and most watch none: each is made when it is asked for. */
+/** Makes each view on first use, because an operation watches one kind at most, and most operations watch none. */
 class CallerViews {
   readonly #caller: Caller;
   readonly #services: Services;

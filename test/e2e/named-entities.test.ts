@@ -150,7 +150,7 @@ describe.each(kinds)('$name that is named', ({ begin, watch, eventOf, end, lastE
     await another.take();
     expect(readsBy(owner)).toBe(1);
 
-    // Who resumes may have missed the removal, so that a 404 is no reason to refuse the subscription.
+    // A subscription that resumes may have missed the removal, so that a 404 does not end it.
     refusal = 404;
     await using resumed = watch({ ids: [id], after: first === null ? '' : eventOf(first).cursor }, limited);
     const streams = await end(id, Promise.all([events.rest(), another.rest(), resumed.rest()]));

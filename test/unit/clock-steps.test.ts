@@ -201,7 +201,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       let ends = 0;
       const store = createRedisIdempotencyStore({
         redis: {
-          // Replies to the claim; what follows is the end of the create.
+          // Redis accepts the claim, and rejects the end of the create.
           send: async <T>() => {
             ends += 1;
             if (ends > 1) throw new Error('Redis is not there.');

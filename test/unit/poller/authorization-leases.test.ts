@@ -5,7 +5,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 
 const minute = 60_000;
 
-/** Subscribers with credentials whose proofs end as the test says. */
+/** Subscribers with credentials whose proofs have the verdicts of the test. */
 function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
   const clock = new FakeClock();
   const leases = new AuthorizationLeases({ clock, random });
@@ -473,7 +473,7 @@ describe('the entities that a subscription names', () => {
     expect(proofs.splice(0)).toEqual(['a 1', 'a 2']);
     using _b = await hold('b', 'two', { ids: ['1'], resumes: true });
     expect(proofs.splice(0)).toEqual(['b 1', 'b']);
-    // It was not read, so that the next subscription is told.
+    // It was not read, so that the next subscription reads it.
     await clock.advanceBy(minute);
     await expect(hold('c', 'two', { ids: ['1'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
