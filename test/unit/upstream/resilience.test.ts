@@ -178,12 +178,10 @@ describe('a read', () => {
 });
 
 describe('reads that are alike', () => {
-  it('share one call with its repetitions, of a page and of a poll together', async () => {
+  it('share one call with its repetitions, also with a poll that began before them', async () => {
     await using stub = await startStub(inTurn(status(503), status(429), good));
     await using client = connectTo(stub.url, resilient);
-    const reads = Array.from({ length: 50 }, (_, index) =>
-      (index % 2 === 0 ? client.api : client.poll).exportJobs.get(id),
-    );
+    const reads = Array.from({ length: 50 }, (_, index) => (index === 0 ? client.poll : client.api).exportJobs.get(id));
     const jobs = await client.clock.runUntil(Promise.all(reads));
     expect(new Set(jobs.map((found) => found?.id))).toEqual(new Set(['7']));
     expect(stub.requests).toHaveLength(3);
@@ -212,7 +210,7 @@ describe('reads that are alike', () => {
     await using stub = await startStub((_request, response) => void response.on('close', givenUp));
     const leaving = new AbortController();
     await using client = connectTo(stub.url, { ...resilient, signal: leaving.signal });
-    const both = Promise.allSettled([client.api.exportJobs.get(id), client.poll.exportJobs.get(id)]);
+    const both = Promise.allSettled([client.poll.exportJobs.get(id), client.api.exportJobs.get(id)]);
     await stub.received(1);
     leaving.abort(new Error('Both left.'));
     expect((await both).map(({ status: outcome }) => outcome)).toEqual(['rejected', 'rejected']);
