@@ -87,6 +87,45 @@ describe('the pause between rounds', () => {
   });
 });
 
+describe('a feed that starts again, or on another replica', () => {
+  it('makes its first round at once, with its shortest pauses', () => {
+    const { pace } = startPace();
+    for (let count = 0; count < 3; count += 1) pace.ended({ ...calm, failed: true }, 1_000);
+    pace.start();
+    expect([pace.dueMs(false), pace.failures]).toEqual([0, 0]);
+    for (let count = 0; count < 9; count += 1) pace.ended(calm, 1_000);
+    pace.interrupted(1_000);
+    pace.interrupted(1_000);
+    pace.takeOver();
+    expect(pace.dueMs(true)).toBe(0);
+    expect(pace.ended(calm, 1_000)).toEqual({ nextInMs: 3_000, why: 'quiet' });
+  });
+
+  it('counts failures also when it takes over, so that STALE is not delayed', () => {
+    const { pace } = startPace();
+    pace.ended({ ...calm, failed: true }, 0);
+    pace.takeOver();
+    pace.ended({ ...calm, failed: true }, 0);
+    expect(pace.failures).toBe(2);
+  });
+});
+
+describe('the reason of a pause', () => {
+  it('is what happened in the round and before it', () => {
+    const { pace } = startPace();
+    const why = (round: Partial<RoundSummary>) => pace.ended({ ...calm, ...round }, 50_000).why;
+    expect([
+      why({ changed: true }),
+      why({}),
+      why({ running: false }),
+      why({ failed: true }),
+      why({ limited: true }),
+    ]).toEqual(['changed', 'quiet', 'idle', 'failed', 'rate limited']);
+    // Failed rounds do not count as quiet ones.
+    expect(pausesAfter([{ changed: true }, { failed: true }, {}])).toEqual([2_000, 4_000, 3_000]);
+  });
+});
+
 describe('a round that a subscriber waits for, or that was asked for', () => {
   it('is due at once, but not before the platform permits it', () => {
     const { pace } = startPace();
@@ -98,6 +137,12 @@ describe('a round that a subscriber waits for, or that was asked for', () => {
     pace.ended({ ...calm, failed: true, limited: true, retryAfterMs: 60_000 }, 2_000);
     pace.nudge(2_000);
     expect([pace.dueMs(true), pace.dueMs(false)]).toEqual([62_000, 62_000]);
+  });
+
+  it('waits also where a part of a good round was told to wait', () => {
+    const { pace } = startPace();
+    pace.ended({ ...calm, retryAfterMs: 7_000 }, 1_000);
+    expect(pace.dueMs(true)).toBe(8_000);
   });
 
   it('waits also where the platform named no time', () => {
@@ -117,7 +162,7 @@ describe('a round that a subscriber waits for, or that was asked for', () => {
     const { pace } = startPace();
     pace.ended(calm, 0);
     pace.interrupted(10_000);
-    expect(pace.dueMs(false)).toBe(10_000);
+    expect([pace.dueMs(true), pace.dueMs(false)]).toEqual([0, 10_000]);
     pace.interrupted(10_000);
     expect([pace.dueMs(true), pace.dueMs(false)]).toEqual([12_000, 12_000]);
     pace.ended(calm, 20_000);

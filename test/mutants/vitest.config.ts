@@ -1,0 +1,23 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/** The tests that planted faults are run against: all that need no process, no Redis and no socket of a gateway. */
+export default defineConfig({
+  root: fileURLToPath(new URL('../..', import.meta.url)),
+  resolve: {
+    alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }],
+  },
+  test: {
+    include: [
+      'test/unit/poller/**/*.test.ts',
+      'test/unit/events/**/*.test.ts',
+      'test/unit/runtime/**/*.test.ts',
+      'test/contract/event-log.test.ts',
+      'test/contract/poll-coordinator.test.ts',
+      'test/contract/redis.test.ts',
+      'test/contract/redis-heartbeat.test.ts',
+    ],
+    testTimeout: 10_000,
+    restoreMocks: true,
+  },
+});

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { IdReadings } from '../../../src/poller/id-readings.ts';
+
+describe('the readings of an id', () => {
+  it('count absences with one credential in a row', () => {
+    const ids = new IdReadings();
+    expect([ids.absent('a', 'one', 0), ids.absent('a', 'one', 0), ids.absent('a', 'two', 0)]).toEqual([1, 2, 1]);
+    expect([ids.absent('a', null, 0), ids.absent('a', null, 0), ids.absent('b', null, 0)]).toEqual([1, 2, 1]);
+    ids.found('a');
+    expect(ids.absent('a', null, 0)).toBe(1);
+  });
+
+  it('count failures in a row, which an absence or a find ends', () => {
+    const ids = new IdReadings();
+    expect([ids.failed('a'), ids.failed('a'), ids.failed('b')]).toEqual([1, 2, 1]);
+    ids.absent('a', null, 0);
+    expect(ids.failed('a')).toBe(1);
+    ids.found('a');
+    expect(ids.failed('a')).toBe(1);
+  });
+
+  it('are further and further apart while it is absent', () => {
+    const ids = new IdReadings();
+    expect(ids.isDue('a', 0)).toBe(true);
+    for (const pauseMs of [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]) {
+      ids.absent('a', null, 1_000);
+      expect([ids.isDue('a', 999 + pauseMs), ids.isDue('a', 1_000 + pauseMs)]).toEqual([false, true]);
+    }
+  });
+
+  it('go on a few times for an absent id that nobody names', () => {
+    const ids = new IdReadings();
+    expect(ids.isSought('a')).toBe(false);
+    ids.failed('a');
+    expect(ids.isSought('a')).toBe(false);
+    const sought = Array.from({ length: 8 }, () => {
+      ids.absent('a', null, 0);
+      return ids.isSought('a');
+    });
+    expect(sought).toEqual([true, true, true, true, true, true, true, false]);
+  });
+
+  it('are forgotten for ids that are followed no more, and for all ids', () => {
+    const ids = new IdReadings();
+    for (const id of ['a', 'b', 'c']) ids.failed(id);
+    ids.keep((id) => id === 'b');
+    expect([ids.size, ids.failed('b'), ids.failed('a')]).toEqual([1, 2, 1]);
+    ids.clear();
+    expect([ids.size, ids.failed('b')]).toEqual([0, 1]);
+  });
+
+  it('are remembered for a number of ids, the last ones', () => {
+    const ids = new IdReadings();
+    for (let index = 0; index < 10_000; index += 1) ids.failed(`${index}`);
+    expect(ids.size).toBe(10_000);
+    ids.failed('one more');
+    expect([ids.size, ids.failed('1'), ids.failed('0')]).toEqual([10_000, 2, 1]);
+  });
+});
