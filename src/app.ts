@@ -217,7 +217,7 @@ async function start(
     graphiql: config.server.graphiql,
     introspection: config.server.introspection,
     limits: config.limits.operation,
-    subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions.perPrincipal),
+    subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions, metrics.subscriptions),
     findDocument,
     connections,
     buffers,

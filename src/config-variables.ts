@@ -253,6 +253,16 @@ export const variables = z.object({
     '10000',
     'Subscriptions that a caller may have open, over all transports together.',
   ),
+  MAX_SUBSCRIPTIONS_PER_TENANT: describe(
+    integer(1, 1_000_000),
+    '20000',
+    'Subscriptions that all callers of one sandbox of an organization may have open together, on each replica.',
+  ),
+  MAX_SUBSCRIPTIONS: describe(
+    integer(1, 1_000_000),
+    '30000',
+    'Subscriptions that a replica may have open. A silent one takes about 12 KiB of memory over a WebSocket of its own, 34 KiB over an event stream of its own, and 76 KiB by callbacks.',
+  ),
   SUBSCRIPTION_CALLBACK_URLS: describe(
     listOf(callbackUrl),
     'none',

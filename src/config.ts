@@ -65,7 +65,12 @@ export interface LimitsConfig {
   };
   /** Operations of one caller; `perSecond` 0 means as many as it likes. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
-  readonly subscriptions: { readonly perSocket: number; readonly perPrincipal: number };
+  readonly subscriptions: {
+    readonly perSocket: number;
+    readonly perCaller: number;
+    readonly perTenant: number;
+    readonly total: number;
+  };
 }
 
 /** The platform itself, or the emulator that the gateway starts in its own process. */
@@ -201,7 +206,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       rate: { perSecond: set.RATE_LIMIT_PER_SECOND ?? 5_000, burst: set.RATE_LIMIT_BURST ?? 10_000 },
       subscriptions: {
         perSocket: set.MAX_SUBSCRIPTIONS_PER_SOCKET ?? 5_000,
-        perPrincipal: set.MAX_SUBSCRIPTIONS_PER_CALLER ?? 10_000,
+        perCaller: set.MAX_SUBSCRIPTIONS_PER_CALLER ?? 10_000,
+        perTenant: set.MAX_SUBSCRIPTIONS_PER_TENANT ?? 20_000,
+        total: set.MAX_SUBSCRIPTIONS ?? 30_000,
       },
     },
     trustedDocuments: set.TRUSTED_DOCUMENTS ?? null,

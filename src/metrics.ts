@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { QuotaMetrics } from './context/subscription-quota.ts';
 import type { PollMetrics } from './poller/poll-metrics.ts';
 import type { WatchStats } from './poller/watch-registry.ts';
 import type { CallbackMetrics } from './server/callback-metrics.ts';
@@ -9,6 +10,7 @@ export interface Metrics {
   readonly upstream: UpstreamMetrics;
   readonly polls: PollMetrics;
   readonly callbacks: CallbackMetrics;
+  readonly subscriptions: QuotaMetrics;
   /** Reports numbers that another part keeps, as they are at the time of the request. */
   watch(kind: string, stats: () => WatchNumbers): void;
   /** Reports whether Redis can be used, as it is at the time of the request. */
@@ -109,6 +111,17 @@ export function createMetrics(): Metrics {
     labelNames: ['outcome'],
     registers,
   });
+  const openSubscriptions = new Gauge({
+    name: 'aep_subscriptions',
+    help: 'Open subscriptions of this replica, which its limits count.',
+    registers,
+  });
+  const refusedSubscriptions = new Counter({
+    name: 'aep_subscriptions_refused_total',
+    help: 'Subscriptions that were refused because a limit was reached: of their caller, of their tenant, or in total.',
+    labelNames: ['limit'],
+    registers,
+  });
   const watches = new Map<string, () => WatchNumbers>();
   const gauge = <Label extends string>(
     name: string,
@@ -172,6 +185,11 @@ export function createMetrics(): Metrics {
       began: () => callbackSubscriptions.inc(),
       ended: () => callbackSubscriptions.dec(),
       sent: ({ outcome }) => callbacks.inc({ outcome }),
+    },
+    subscriptions: {
+      opened: () => openSubscriptions.inc(),
+      closed: () => openSubscriptions.dec(),
+      refused: ({ limit }) => refusedSubscriptions.inc({ limit }),
     },
     watch: (kind, stats) => void watches.set(kind, stats),
     watchRedis: (state) => {

@@ -1,48 +1,122 @@
+import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import { Counts } from '../runtime/counts.ts';
 
-/** Number of open subscriptions of each principal, over all its sockets and event streams. */
-export interface SubscriptionQuota {
-  /**
-   * Counts a subscription until the result is disposed of.
-   * @throws {RateLimitedError} the principal has as many open as it may
-   */
-  open(principal: string): Disposable;
+/** Subscriptions that may be open at a time in this replica, over all sockets and event streams. */
+export interface SubscriptionLimits {
+  readonly perCaller: number;
+  /** A tenant is a sandbox of an organization. */
+  readonly perTenant: number;
+  readonly total: number;
 }
 
-export const createSubscriptionQuota = (mostPerPrincipal: number): SubscriptionQuota => new Quota(mostPerPrincipal);
+/** The caller of a subscription. */
+export interface QuotaHolder {
+  readonly principal: string;
+  readonly tenant: Tenant;
+}
+
+export type QuotaLevel = 'caller' | 'tenant' | 'total';
+
+export interface QuotaMetrics {
+  /** One more subscription is open, until `closed`. */
+  opened(): void;
+  closed(): void;
+  refused(event: { readonly limit: QuotaLevel }): void;
+}
+
+/** Number of open subscriptions of each caller, of each tenant, and of all of them. */
+export interface SubscriptionQuota {
+  /**
+   * Counts a subscription until the result is disposed.
+   * @throws {RateLimitedError} the caller, its tenant or the replica has as many open as it may
+   */
+  open(holder: QuotaHolder): Disposable;
+}
+
+export const createSubscriptionQuota = (limits: SubscriptionLimits, metrics: QuotaMetrics): SubscriptionQuota =>
+  new Quota(limits, metrics);
+
+interface Level {
+  readonly name: QuotaLevel;
+  readonly max: number;
+  /** Names the holders that share a count. */
+  readonly keyOf: (holder: QuotaHolder) => string;
+  /** Says who may have at most `max` subscriptions, with the variable that sets the limit. */
+  readonly describe: (max: number) => string;
+  readonly counts: Counts;
+}
 
 class Quota implements SubscriptionQuota {
-  readonly #most: number;
-  readonly #counts = new Counts();
+  /** The narrowest first, so that an error names the limit that concerns the caller most. */
+  readonly #levels: readonly Level[];
+  readonly #metrics: QuotaMetrics;
 
-  constructor(mostPerPrincipal: number) {
-    this.#most = mostPerPrincipal;
+  constructor({ perCaller, perTenant, total }: SubscriptionLimits, metrics: QuotaMetrics) {
+    this.#metrics = metrics;
+    this.#levels = [
+      {
+        name: 'caller',
+        max: perCaller,
+        keyOf: ({ principal }) => principal,
+        describe: (max) => `A caller may have ${max} subscriptions open at a time (MAX_SUBSCRIPTIONS_PER_CALLER).`,
+        counts: new Counts(),
+      },
+      {
+        name: 'tenant',
+        max: perTenant,
+        keyOf: ({ tenant }) => tenantKey(tenant),
+        describe: (max) => `A sandbox may have ${max} subscriptions open at a time (MAX_SUBSCRIPTIONS_PER_TENANT).`,
+        counts: new Counts(),
+      },
+      {
+        name: 'total',
+        max: total,
+        keyOf: () => '',
+        describe: (max) => `The gateway may have ${max} subscriptions open at a time (MAX_SUBSCRIPTIONS).`,
+        counts: new Counts(),
+      },
+    ];
   }
 
-  open(principal: string): Disposable {
-    if (this.#counts.of(principal) >= this.#most) {
-      throw new RateLimitedError({ message: `A caller may have ${this.#most} subscriptions open at a time.` });
+  open({ principal, tenant }: QuotaHolder): Disposable {
+    // Only these two, because the given object is the context of an operation.
+    const holder = { principal, tenant };
+    const full = this.#levels.find(({ counts, keyOf, max }) => counts.of(keyOf(holder)) >= max);
+    if (full !== undefined) {
+      this.#metrics.refused({ limit: full.name });
+      throw new RateLimitedError({ message: full.describe(full.max) });
     }
-    this.#counts.add(principal, 1);
-    return new Place(this.#counts, principal);
+    this.#add(holder, 1);
+    this.#metrics.opened();
+    return new Slot(this, holder);
+  }
+
+  /** Called once for each slot. */
+  close(holder: QuotaHolder): void {
+    this.#add(holder, -1);
+    this.#metrics.closed();
+  }
+
+  #add(holder: QuotaHolder, difference: number): void {
+    for (const { counts, keyOf } of this.#levels) counts.add(keyOf(holder), difference);
   }
 }
 
 /** One counted subscription. It is an object of a class, because thousands of silent subscribers hold one each. */
-class Place implements Disposable {
-  readonly #counts: Counts;
-  readonly #principal: string;
-  #open = true;
+class Slot implements Disposable {
+  readonly #quota: Quota;
+  /** Null: it is disposed. */
+  #holder: QuotaHolder | null;
 
-  constructor(counts: Counts, principal: string) {
-    this.#counts = counts;
-    this.#principal = principal;
+  constructor(quota: Quota, holder: QuotaHolder) {
+    this.#quota = quota;
+    this.#holder = holder;
   }
 
   [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#counts.add(this.#principal, -1);
+    const holder = this.#holder;
+    this.#holder = null;
+    if (holder !== null) this.#quota.close(holder);
   }
 }

@@ -10,7 +10,7 @@ import { askAt, doors, streamingDoors } from '../support/doors.ts';
 import type { EventStream } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
+import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
 import { startPlatform } from '../support/platform.ts';
 import { bearer, startTokenIssuer } from '../support/token-issuer.ts';
 import { ViewerDocument, WatchExportJobsDocument, type WatchExportJobsSubscription } from './operations.generated.ts';
@@ -217,14 +217,14 @@ describe('how often a caller may ask', () => {
   });
 });
 
-describe('how many subscriptions a caller may have', () => {
-  const open = async (gateway: Gateway, transport: 'websocket' | 'sse') => {
-    const events = gateway.subscribe(WatchExportJobsDocument, {}, { transport });
+describe('how many subscriptions may be open', () => {
+  const open = async (gateway: Gateway, transport: 'websocket' | 'sse', headers: Headers = {}) => {
+    const events = gateway.subscribe(WatchExportJobsDocument, {}, { transport, headers });
     await events.take();
     return events;
   };
 
-  it('is limited over sockets and event streams together, and each that ends makes room', async () => {
+  it('is limited for a caller over sockets and event streams together, and each that ends makes room', async () => {
     await using gateway = await start({ MAX_SUBSCRIPTIONS_PER_CALLER: '2' });
     const streams: EventStream<WatchExportJobsSubscription>[] = [];
     try {
@@ -248,6 +248,29 @@ describe('how many subscriptions a caller may have', () => {
     } finally {
       await Promise.all(streams.map((events) => events[Symbol.asyncDispose]()));
     }
+  });
+
+  it.each([
+    ['MAX_SUBSCRIPTIONS_PER_TENANT', 'A sandbox', true],
+    ['MAX_SUBSCRIPTIONS', 'The gateway', false],
+  ])('is limited by %s for all callers together', async (name, subject, hasRoomElsewhere) => {
+    await using issuer = await startTokenIssuer();
+    await using gateway = await start({ ...issuer.env(platform), [name]: '2' });
+    const [one, other] = [bearer(await issuer.sign()), bearer(await issuer.sign({ sub: 'another' }))];
+    const first = await open(gateway, 'websocket', one);
+    await using _second = await open(gateway, 'sse', other);
+    const query = 'subscription { exportJobChanged { kind } }';
+    for (const door of streamingDoors) {
+      const { code, text } = await askAt(door, gateway, { query, headers: one, callbackRouter });
+      expect(code).toBe('RATE_LIMITED');
+      expect(text).toContain(`${subject} may have 2 subscriptions open at a time (${name}).`);
+    }
+    expect(await gateway.metric('aep_subscriptions_refused_total')).toBe(streamingDoors.length);
+    const elsewhere = { ...one, 'x-sandbox-name': 'dev' };
+    const { code } = await askAt('SSE', gateway, { query, headers: elsewhere, callbackRouter });
+    expect(code === 'RATE_LIMITED').toBe(!hasRoomElsewhere);
+    await first[Symbol.asyncDispose]();
+    await using _next = await eventually(() => open(gateway, 'websocket', one));
   });
 
   it('is limited on one socket, which goes on with the others', async () => {

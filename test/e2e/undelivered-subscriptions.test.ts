@@ -58,6 +58,7 @@ const eventStream = { accept: 'text/event-stream' };
 const multipart = { accept: 'multipart/mixed;subscriptionSpec="1.0"' };
 
 const subscribers = () => gateway.metric('aep_watch_subscribers');
+const slots = () => gateway.metric('aep_subscriptions');
 const calls = () => platform.requests.filter((target) => target.includes('/export/jobs')).length;
 
 /** Holds the platform, waits until the gateway has called it for a subscription, and leaves by `leave`. */
@@ -334,7 +335,7 @@ const ways: readonly (readonly [way: string, attempt: () => Promise<void>])[] = 
 
 it.each(ways)('%s leaves nothing behind', async (_, attempt) => {
   for (let count = 0; count < 3; count += 1) await attempt();
-  await eventually(async () => expect(await subscribers()).toBe(0));
+  await eventually(async () => expect([await subscribers(), await slots()]).toEqual([0, 0]));
   // The caller may have one subscription at a time.
   const watching = await openRaw('sse', gateway, query);
   expect(await subscribers()).toBe(1);

@@ -71,7 +71,9 @@ if (cycles > 0) {
 if (subscribers > 0) {
   row('storm', 'subscribers', 'all served after', 'calls to the platform');
   row('---', '---', '---', '---');
-  const env = { ...stormEnv, LOG_LEVEL: 'warn', MAX_SUBSCRIPTIONS_PER_CALLER: String(subscribers + 1) };
+  const max = String(subscribers + 1);
+  const limits = { MAX_SUBSCRIPTIONS_PER_CALLER: max, MAX_SUBSCRIPTIONS_PER_TENANT: max, MAX_SUBSCRIPTIONS: max };
+  const env = { ...stormEnv, ...limits, LOG_LEVEL: 'warn' };
   for (const mode of ['embedded', 'passthrough'] as const) {
     await using platform = await startPlatform({ profiles: 40 });
     await using gateway = await startGateway({

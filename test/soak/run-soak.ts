@@ -70,6 +70,8 @@ export async function runSoak({ warmUp, cycles, seed, gateway: args }: SoakOptio
       LOG_LEVEL: 'warn',
       RATE_LIMIT_PER_SECOND: '0',
       MAX_SUBSCRIPTIONS_PER_CALLER: '100000',
+      MAX_SUBSCRIPTIONS_PER_TENANT: '100000',
+      MAX_SUBSCRIPTIONS: '100000',
       // Idle connections of clients are gone when the gateway is looked at.
       KEEP_ALIVE_TIMEOUT_MS: '1000',
     },

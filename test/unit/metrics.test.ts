@@ -32,3 +32,13 @@ it('tells of the live views which of them this replica polls for, since when, ho
     'aep_watch_last_round_timestamp_seconds{kind="export-jobs"} 1893456000.5',
   ]);
 });
+
+it('reports how many subscriptions are open, and which limits refused others', async () => {
+  const { subscriptions, render } = createMetrics();
+  subscriptions.opened();
+  subscriptions.opened();
+  subscriptions.closed();
+  subscriptions.refused({ limit: 'tenant' });
+  const lines = (await render()).body.split('\n').filter((line) => line.startsWith('aep_subscriptions'));
+  expect(lines).toEqual(['aep_subscriptions 1', 'aep_subscriptions_refused_total{limit="tenant"} 1']);
+});

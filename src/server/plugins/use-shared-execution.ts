@@ -14,7 +14,7 @@ import { SharedStream } from '../shared-stream.ts';
 
 export interface SharedExecutionOptions {
   readonly maskError: MaskError;
-  /** Counts each subscription of a principal for as long as it lasts. */
+  /** Counts each subscription for as long as it lasts. */
   readonly quota: SubscriptionQuota;
 }
 
@@ -69,7 +69,7 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
   };
 
   const subscribe = async (args: SubscriptionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
-    const place = quota.open(args.contextValue.principal);
+    const place = quota.open(args.contextValue);
     let begun: AsyncIterable<ExecutionResult> | ExecutionResult | null = null;
     try {
       begun = await begin(args, place);

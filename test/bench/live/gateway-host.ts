@@ -11,6 +11,8 @@ const handlers = {
       AUTH_MODE: 'embedded',
       LOG_LEVEL: 'warn',
       MAX_SUBSCRIPTIONS_PER_CALLER: '100000',
+      MAX_SUBSCRIPTIONS_PER_TENANT: '100000',
+      MAX_SUBSCRIPTIONS: '100000',
       RATE_LIMIT_PER_SECOND: '0',
     });
     const app = await startApp({ config, platform: { baseUrl: platformUrl, imsUrl: platformUrl } });

@@ -1,18 +1,88 @@
-import { expect, it } from 'vitest';
-import { createSubscriptionQuota } from '../../../src/context/subscription-quota.ts';
+import { describe, expect, it } from 'vitest';
+import { createSubscriptionQuota, type QuotaHolder } from '../../../src/context/subscription-quota.ts';
 import { RateLimitedError } from '../../../src/errors.ts';
+import { isCollected } from '../../support/garbage.ts';
+import { otherOrganization, tenantOf } from '../../support/tenants.ts';
 
-it('a caller has as many subscriptions open as it may, and another one for each that ended', () => {
-  const quota = createSubscriptionQuota(2);
-  const first = quota.open('a');
-  quota.open('a');
-  expect(() => quota.open('a')).toThrow(RateLimitedError);
-  quota.open('b');
+/** A quota with one of its limits at 2, and what its metrics show. */
+function setUp(limits: Partial<Parameters<typeof createSubscriptionQuota>[0]>) {
+  const seen = { open: 0, refused: [] as string[] };
+  const quota = createSubscriptionQuota(
+    { perCaller: 100, perTenant: 100, total: 100, ...limits },
+    {
+      opened: () => {
+        seen.open += 1;
+      },
+      closed: () => {
+        seen.open -= 1;
+      },
+      refused: ({ limit }) => seen.refused.push(limit),
+    },
+  );
+  return { quota, seen };
+}
+
+const holder = (principal: string, sandbox = 'prod', organization?: string): QuotaHolder => ({
+  principal,
+  tenant: tenantOf(sandbox, organization),
+});
+
+describe.each([
+  {
+    limits: { perCaller: 2 },
+    counted: 'caller',
+    same: [holder('a'), holder('a', 'dev')],
+    others: [holder('b')],
+    message: 'A caller may have 2 subscriptions open at a time (MAX_SUBSCRIPTIONS_PER_CALLER).',
+  },
+  {
+    limits: { perTenant: 2 },
+    counted: 'tenant',
+    same: [holder('a'), holder('b')],
+    others: [holder('a', 'dev'), holder('a', 'prod', otherOrganization)],
+    message: 'A sandbox may have 2 subscriptions open at a time (MAX_SUBSCRIPTIONS_PER_TENANT).',
+  },
+  {
+    limits: { total: 2 },
+    counted: 'total',
+    same: [holder('a'), holder('b', 'dev', otherOrganization)],
+    others: [],
+    message: 'The gateway may have 2 subscriptions open at a time (MAX_SUBSCRIPTIONS).',
+  },
+])('the limit $limits', ({ limits, counted, same, others, message }) => {
+  it('refuses one more subscription, and allows another one for each that ended', () => {
+    const { quota, seen } = setUp(limits);
+    const slots = same.map((each) => quota.open(each));
+    for (const each of same) expect(() => quota.open(each)).toThrow(new RateLimitedError({ message }));
+    for (const other of others) quota.open(other)[Symbol.dispose]();
+    expect(seen).toEqual({ open: 2, refused: [counted, counted] });
+    // A second disposal frees no second slot.
+    for (const _ of [1, 2]) slots[0]?.[Symbol.dispose]();
+    expect(seen.open).toBe(1);
+    for (const each of same) quota.open(each)[Symbol.dispose]();
+    quota.open(holder('a'));
+    expect(() => quota.open(holder('a'))).toThrow(RateLimitedError);
+  });
+});
+
+it('a subscription that one limit refuses is counted by no other limit', () => {
+  const { quota, seen } = setUp({ perCaller: 1, perTenant: 1, total: 1 });
+  const first = quota.open(holder('a'));
+  for (const other of [holder('b'), holder('c', 'dev')]) expect(() => quota.open(other)).toThrow(RateLimitedError);
+  expect(seen.refused).toEqual(['tenant', 'total']);
   first[Symbol.dispose]();
-  // Ending twice frees one place.
-  first[Symbol.dispose]();
-  const again = quota.open('a');
-  expect(() => quota.open('a')).toThrow(RateLimitedError);
-  again[Symbol.dispose]();
-  quota.open('a');
+  quota.open(holder('b'))[Symbol.dispose]();
+  quota.open(holder('c', 'dev'))[Symbol.dispose]();
+  expect(seen.open).toBe(0);
+});
+
+it('a slot does not keep the object that names its holder', async () => {
+  const { quota } = setUp({});
+  const open = () => {
+    const context = { ...holder('a'), credential: 'secret' };
+    return { slot: quota.open(context), context: new WeakRef(context) };
+  };
+  const { slot, context } = open();
+  expect(await isCollected(context)).toBe(true);
+  slot[Symbol.dispose]();
 });

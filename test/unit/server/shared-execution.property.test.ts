@@ -12,12 +12,12 @@ import {
 import { createYoga } from 'graphql-yoga';
 import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../src/context/context.ts';
-import { createSubscriptionQuota } from '../../../src/context/subscription-quota.ts';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { schema } from '../../../src/schema/index.ts';
 import { callPatternOf } from '../../../src/server/operation-cost.ts';
 import { useSharedExecution } from '../../../src/server/plugins/use-shared-execution.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { quotaOf } from '../../support/quota.ts';
 import { exportJob, tenantOf } from '../poller/fake-platform.ts';
 
 /** How deep a random selection goes. */
@@ -104,7 +104,7 @@ it('subscribers who share are told what graphql would tell each of them alone', 
   const maskError = (error: unknown) => {
     throw error;
   };
-  const plugins = [useSharedExecution({ maskError, quota: createSubscriptionQuota(2) })];
+  const plugins = [useSharedExecution({ maskError, quota: quotaOf(2) })];
   const yoga = createYoga<GatewayContext>({ schema, plugins, logging: false });
 
   await fc.assert(

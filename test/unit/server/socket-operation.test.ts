@@ -2,7 +2,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { createSchema, createYoga } from 'graphql-yoga';
 import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../src/context/context.ts';
-import { createSubscriptionQuota } from '../../../src/context/subscription-quota.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { WatchStream } from '../../../src/events/watch-stream.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
@@ -11,6 +10,7 @@ import { useSharedExecution } from '../../../src/server/plugins/use-shared-execu
 import type { Yoga } from '../../../src/server/server-context.ts';
 import { SocketOperation } from '../../../src/server/socket-operation.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { quotaOf } from '../../support/quota.ts';
 import { testSession } from '../../support/session.ts';
 import { tenantOf } from '../poller/fake-platform.ts';
 
@@ -90,7 +90,7 @@ async function setUp({ items = 1 } = {}) {
   });
 
   const maskError = createErrorMask(createLogger({ level: 'silent' }));
-  const quota = createSubscriptionQuota(1);
+  const quota = quotaOf(1);
   const yoga = createYoga({
     schema,
     context: async ({ operation }: { readonly operation?: { readonly signal: AbortSignal } }) => {
@@ -118,7 +118,7 @@ async function setUp({ items = 1 } = {}) {
   const run = (query: string) => operation.run({ query }, () => null);
   const isFree = () => {
     try {
-      quota.open(principal)[Symbol.dispose]();
+      quota.open({ principal, tenant: tenantOf('prod') })[Symbol.dispose]();
       return true;
     } catch {
       return false;

@@ -2,11 +2,11 @@ import { type ExecutionResult, type GraphQLObjectType, isObjectType } from 'grap
 import { createSchema, createYoga } from 'graphql-yoga';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayContext } from '../../../../src/context/context.ts';
-import { createSubscriptionQuota } from '../../../../src/context/subscription-quota.ts';
 import { createErrorMask } from '../../../../src/server/graphql-error.ts';
 import { useSharedExecution } from '../../../../src/server/plugins/use-shared-execution.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 import { isCollected } from '../../../support/garbage.ts';
+import { quotaOf } from '../../../support/quota.ts';
 import { otherOrganization, tenantOf } from '../../../support/tenants.ts';
 
 const typeDefs = /* GraphQL */ `
@@ -91,10 +91,10 @@ function setUp({ most = 100 } = {}) {
     error: (line: unknown) => logged.push(line),
     // The mask writes nothing else.
   } as never);
-  const quota = createSubscriptionQuota(most);
+  const quota = quotaOf(most);
   const hasRoom = () => {
     try {
-      quota.open(principal)[Symbol.dispose]();
+      quota.open({ principal, tenant: tenantOf('prod') })[Symbol.dispose]();
       return true;
     } catch {
       return false;
