@@ -41,7 +41,7 @@ export class PendingEvents<Entity> {
       case 'CREATED':
       case 'CHANGED': {
         const place = `change ${this.#key(event.entity)}`;
-        const first = event.kind === 'CHANGED' ? (queue.get(place)?.first ?? event) : event;
+        const first = queue.get(place)?.first ?? event;
         moveToEnd(queue, place, { first, last: event });
         return;
       }

@@ -96,10 +96,12 @@ function describe<Entity>({ cursor, observedAt, change }: LogEntry<Entity>): Wat
 
 /** The latest state, described to a subscriber that has not received the earlier event. */
 function merge<Entity>(earlier: WatchEvent<Entity>, later: WatchEvent<Entity>): WatchEvent<Entity> {
-  if (later.kind !== 'CHANGED') return later;
+  // A CREATED follows a change when the filter kept back the removal between them. The subscriber may still have the
+  // entity in its view.
+  if (later.kind !== 'CHANGED' && later.kind !== 'CREATED') return later;
   switch (earlier.kind) {
     case 'CHANGED':
-      return { ...later, previous: earlier.previous };
+      return { ...later, kind: 'CHANGED', previous: earlier.previous };
     case 'CREATED':
       return { ...later, kind: 'CREATED', previous: null };
     case 'SNAPSHOT':

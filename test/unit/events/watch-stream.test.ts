@@ -3,7 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { type EventLog, LogOverflowError, type LogTail } from '../../../src/events/event-log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
-import { at, type Item, item, key, type OpenOptions, openedBy, openStream, withPlaces } from './stream-setup.ts';
+import {
+  append,
+  at,
+  changed,
+  created,
+  type Item,
+  item,
+  key,
+  type OpenOptions,
+  openedBy,
+  openStream,
+  removed,
+  Subscriber,
+  withPlaces,
+} from './stream-setup.ts';
 
 /** A stream, and the iterator of who reads it. */
 async function open(log: EventLog<Item>, options: OpenOptions = {}) {
@@ -129,6 +143,21 @@ describe('a watch stream', () => {
       entity: item('c', 2),
       previous: item('c', 1),
     });
+  });
+
+  it('reports that an item left the filter, also when it was removed outside and came back', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await append(memory, created('a', 1));
+    const subscriber = await Subscriber.open(memory, { matches: ({ version }) => version % 2 === 1, slow: true });
+    subscriber.takeAll();
+    await append(memory, changed('a', 1, 2), removed('a', 2), created('a', 3), changed('a', 3, 4));
+    subscriber.takeAll();
+    expect(await subscriber.received()).toEqual(['SNAPSHOT a1', 'CHANGED a4']);
+    await append(memory, changed('a', 4, 5));
+    subscriber.takeAll();
+    await append(memory, changed('a', 5, 6), removed('a', 6), created('a', 7));
+    subscriber.takeAll();
+    expect(subscriber.events.at(-1)).toMatchObject({ kind: 'CHANGED', entity: item('a', 7), previous: item('a', 5) });
   });
 
   it('tells its state again when it is asked to and nothing else is to be told', async () => {

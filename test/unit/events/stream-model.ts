@@ -1,0 +1,577 @@
+import type { EventLog, FeedChange, StaleSubject } from '../../../src/events/event-log.ts';
+import { LogView } from '../../../src/events/log-view.ts';
+import type { WatchEvent } from '../../../src/events/watch.ts';
+import { WatchStream } from '../../../src/events/watch-stream.ts';
+
+export interface Thing {
+  readonly id: string;
+  /** Unique, and greater for every later state of any thing. */
+  readonly stamp: number;
+  readonly group: number;
+  /** Time of its end; null while it runs. */
+  readonly endedAtMs: number | null;
+}
+
+type Known = ReadonlyMap<string, Thing>;
+type Place = { readonly epoch: string; readonly sequence: number };
+
+/** One life of the log, from its first entry on. */
+interface Life {
+  readonly epoch: string;
+  readonly base: Known;
+  readonly staleAtFirst: ReadonlySet<StaleSubject>;
+  readonly entries: FeedChange<Thing>[];
+}
+
+const secondMs = 1_000;
+
+/** A log, and everything that has ever been written into it. */
+export class World {
+  readonly log: EventLog<Thing>;
+  readonly #view: LogView<Thing>;
+  readonly #lives: Life[] = [];
+  /** What the snapshot held, by cursor: learning and forgetting moves no cursor. */
+  readonly #snapshots = new Map<string, { readonly known: Known; readonly nowMs: number }[]>();
+  readonly #known = new Map<string, Thing>();
+  readonly #stale = new Set<StaleSubject>();
+  readonly forgotten = new Set<string>();
+  readonly learned = new Set<string>();
+  nowMs = 0;
+  isLocal = false;
+  wasLocal = false;
+  #stamp = 0;
+
+  constructor(maxEntries: number) {
+    const view = new LogView<Thing>({ key: ({ id }) => id, maxEntries, maxBytes: 1_000 });
+    this.#view = view;
+    this.log = {
+      write: () => Promise.reject(new Error('The world writes.')),
+      snapshot: async () => view.snapshot,
+      open: async (options) => view.open(options),
+      watch: (listener) => view.watch(listener),
+      markUnattended: (on) => view.markLocal('unattended', on, new Date(this.nowMs)),
+      [Symbol.asyncDispose]: async () => view.close(),
+    };
+    this.begin();
+  }
+
+  get epoch(): string {
+    return this.#life.epoch;
+  }
+
+  get head(): Place {
+    return { epoch: this.epoch, sequence: this.#life.entries.length };
+  }
+
+  get known(): Known {
+    return this.#known;
+  }
+
+  get #life(): Life {
+    const life = this.#lives.at(-1);
+    if (life === undefined) throw new Error('The log has not begun.');
+    return life;
+  }
+
+  /** Another life of the log, which has lost the entries of the one before. */
+  begin(): void {
+    const epoch = `epoch-${this.#lives.length}`;
+    this.learned.clear();
+    this.#lives.push({ epoch, base: new Map(this.#known), staleAtFirst: new Set(this.#stale), entries: [] });
+    const entities = [...this.#known.values()];
+    const observedAt = new Date(this.nowMs);
+    this.#view.reset({ epoch, sequence: 0, observedAt, entities, stale: this.#stale, note: null });
+    this.#note();
+  }
+
+  create(id: string, group: number): void {
+    if (this.#known.has(id) || this.forgotten.has(id)) return;
+    this.#write({ kind: 'CREATED', entity: this.#thing(id, group, false) });
+  }
+
+  change(id: string, group: number, ends: boolean): void {
+    const previous = this.#known.get(id);
+    if (previous === undefined) return;
+    const entity = this.#thing(id, group, ends || previous.endedAtMs !== null);
+    this.#write({
+      kind: 'CHANGED',
+      entity: { ...entity, endedAtMs: previous.endedAtMs ?? entity.endedAtMs },
+      previous,
+    });
+  }
+
+  remove(id: string): void {
+    const entity = this.#known.get(id);
+    if (entity === undefined) return;
+    const subject: StaleSubject = `entity:${id}`;
+    const recovered: FeedChange<Thing>[] = this.#stale.has(subject) ? [{ kind: 'RECOVERED', subject }] : [];
+    this.#write(...recovered, { kind: 'REMOVED', entity });
+  }
+
+  /** Several changes as one write, with a STALE or RECOVERED between them. */
+  changeMany(ids: readonly string[], group: number, subject: StaleSubject): void {
+    const changes: FeedChange<Thing>[] = [];
+    for (const id of ids) {
+      const previous = this.#known.get(id);
+      if (previous === undefined || previous.endedAtMs !== null) continue;
+      changes.push({ kind: 'CHANGED', entity: this.#thing(id, group, false), previous });
+      if (changes.length === 1) changes.push(...this.#turn(subject));
+    }
+    this.#write(...changes);
+  }
+
+  turn(subject: StaleSubject): void {
+    this.#write(...this.#turn(subject));
+  }
+
+  learn(id: string, group: number): void {
+    if (this.#known.has(id) || this.learned.has(id)) return;
+    const entity = this.#thing(id, group, false);
+    this.learned.add(id);
+    this.#known.set(id, entity);
+    this.#view.apply({ learned: [entity] }, new Date(this.nowMs), 0);
+    this.#note();
+  }
+
+  forget(id: string): void {
+    const entity = this.#known.get(id);
+    if (entity === undefined || entity.endedAtMs === null || this.#stale.has(`entity:${id}`)) return;
+    this.forgotten.add(id);
+    this.#known.delete(id);
+    this.#view.apply({ forgotten: [id] }, new Date(this.nowMs), 0);
+    this.#note();
+  }
+
+  mark(on: boolean): void {
+    this.isLocal = on;
+    this.wasLocal ||= on;
+    this.log.markUnattended(on);
+  }
+
+  pass(seconds: number): void {
+    this.nowMs += seconds * secondMs;
+    this.#note();
+  }
+
+  life(epoch: string): Life | undefined {
+    return this.#lives.find((one) => one.epoch === epoch);
+  }
+
+  entryAt({ epoch, sequence }: Place): FeedChange<Thing> | undefined {
+    return this.life(epoch)?.entries[sequence - 1];
+  }
+
+  snapshotsAt({ epoch, sequence }: Place) {
+    return this.#snapshots.get(`${epoch}.${sequence}`) ?? [];
+  }
+
+  /** The things and the stale subjects after an entry. */
+  stateAt({ epoch, sequence }: Place): { readonly known: Known; readonly stale: ReadonlySet<StaleSubject> } {
+    const life = this.life(epoch);
+    const known = new Map(life?.base);
+    const stale = new Set(life?.staleAtFirst);
+    for (const change of life?.entries.slice(0, sequence) ?? []) {
+      applyTo({ known, stale }, change);
+    }
+    return { known, stale };
+  }
+
+  #turn(subject: StaleSubject): readonly FeedChange<Thing>[] {
+    if (this.#stale.has(subject)) return [{ kind: 'RECOVERED', subject }];
+    if (subject.startsWith('entity:') && !this.#known.has(subject.slice('entity:'.length))) return [];
+    return [{ kind: 'STALE', subject }];
+  }
+
+  #thing(id: string, group: number, ended: boolean): Thing {
+    this.#stamp += 1;
+    return { id, stamp: this.#stamp, group, endedAtMs: ended ? this.nowMs : null };
+  }
+
+  #write(...changes: readonly FeedChange<Thing>[]): void {
+    if (changes.length === 0) return;
+    this.#life.entries.push(...changes);
+    for (const change of changes) {
+      applyTo({ known: this.#known, stale: this.#stale }, change);
+    }
+    this.#view.apply({ changes }, new Date(this.nowMs), 0);
+    this.#note();
+  }
+
+  #note(): void {
+    const { epoch, sequence } = this.head;
+    const cursor = `${epoch}.${sequence}`;
+    const states = this.#snapshots.get(cursor) ?? [];
+    states.push({ known: new Map(this.#known), nowMs: this.nowMs });
+    this.#snapshots.set(cursor, states);
+  }
+}
+
+function applyTo(
+  { known, stale }: { readonly known: Map<string, Thing>; readonly stale: Set<StaleSubject> },
+  change: FeedChange<Thing>,
+): void {
+  switch (change.kind) {
+    case 'STALE':
+      stale.add(change.subject);
+      return;
+    case 'RECOVERED':
+      stale.delete(change.subject);
+      return;
+    case 'REMOVED':
+      known.delete(change.entity.id);
+      return;
+    case 'CREATED':
+    case 'CHANGED':
+      known.set(change.entity.id, change.entity);
+  }
+}
+
+export interface ClientOptions {
+  readonly ids: readonly string[] | null;
+  /** Groups that the filter lets through; null: there is no filter. */
+  readonly groups: readonly number[] | null;
+  readonly endedWithinSeconds: number;
+  readonly maxPendingEvents: number;
+  /** Nothing is ever dropped, so a RESYNC has another reason. */
+  readonly isRoomy: boolean;
+}
+
+/** What a client knows after an event. */
+interface Belief {
+  readonly held: Known;
+  /** The greatest stamp that was received, by thing. */
+  readonly stamps: ReadonlyMap<string, number>;
+  readonly stale: boolean;
+  readonly last: (Place & { readonly partial: boolean; readonly kind: WatchEvent<Thing>['kind'] }) | null;
+  readonly cursor: string | undefined;
+  /** Things of the snapshot that is being received; null: none is. */
+  readonly run: readonly Thing[] | null;
+  readonly runIsResync: boolean;
+}
+
+const blank: Belief = {
+  held: new Map(),
+  stamps: new Map(),
+  stale: false,
+  last: null,
+  cursor: undefined,
+  run: null,
+  runIsResync: false,
+};
+
+/** A subscriber that checks each event against what was written, and at the end that it has received everything. */
+export class Client {
+  readonly #world: World;
+  readonly #options: ClientOptions;
+  /** After each event since the last subscription without a cursor. */
+  #beliefs: Belief[] = [blank];
+  #stream: WatchStream<Thing> | null = null;
+  #completed = false;
+  #failure: unknown = null;
+  #start: (Place & { readonly isReplay: boolean; readonly opened: Place }) | null = null;
+  /** Things of which an event was received since the stream was opened. */
+  #fresh = new Set<string>();
+  #resumed = false;
+  #mayResync = false;
+  #confirmed = false;
+
+  constructor(world: World, options: ClientOptions) {
+    this.#world = world;
+    this.#options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.#stream !== null;
+  }
+
+  /** @param kept number of received events that the client still knows; null: it begins with its original arguments. */
+  async open(kept: number | null): Promise<void> {
+    await this.#stream?.return();
+    this.#completed = false;
+    this.#fresh = new Set();
+    this.#confirmed = false;
+    this.#beliefs = kept === null ? [{ ...blank, stamps: this.#belief.stamps }] : this.#beliefs.slice(0, kept + 1);
+    const { cursor, last } = this.#belief;
+    this.#resumed = cursor !== undefined;
+    const { ids, groups, endedWithinSeconds, maxPendingEvents } = this.#options;
+    const isReplay = last !== null && !last.partial && last.epoch === this.#world.epoch;
+    this.#mayResync = cursor !== undefined && !isReplay;
+    this.#start = { ...(isReplay ? last : this.#world.head), isReplay, opened: this.#world.head };
+    const stream = new WatchStream<Thing>({
+      log: this.#world.log,
+      key: ({ id }) => id,
+      isTerminal: ({ endedAtMs }) => endedAtMs !== null,
+      newestFirst: (a, b) => (a.id < b.id ? 1 : -1),
+      endedAtMs: ({ endedAtMs }) => endedAtMs,
+      clock: { now: () => new Date(this.#world.nowMs) },
+      ids,
+      matches: groups === null ? null : ({ group }) => groups.includes(group),
+      endedWithinSeconds,
+      maxPendingEvents,
+      onEnd: () => undefined,
+    });
+    this.#stream = stream;
+    stream.listen({ onValues: () => undefined });
+    await stream.open({ after: cursor, signal: new AbortController().signal });
+    const expected = cursor === undefined ? 'snapshot' : isReplay ? 'replay' : 'resync';
+    if (this.#options.isRoomy)
+      this.#require(stream.start === expected, `it begins with ${stream.start}, not ${expected}`);
+    if (stream.start === 'resync') this.#mayResync = true;
+  }
+
+  /** The log begins another life. */
+  onEpoch(): void {
+    this.#mayResync = true;
+  }
+
+  confirm(): void {
+    this.#confirmed = true;
+    this.#stream?.confirm();
+  }
+
+  /** @returns whether there was an event */
+  take(): boolean {
+    if (this.#stream === null || this.#completed) return false;
+    let taken: ReturnType<WatchStream<Thing>['take']>;
+    try {
+      taken = this.#stream.take();
+    } catch (error) {
+      this.#failure = error;
+      return false;
+    }
+    if (taken === null) return false;
+    if (taken.done === true) {
+      this.#completed = true;
+      return false;
+    }
+    this.#receive(taken.value);
+    return true;
+  }
+
+  /** Number of events that the client could have processed. */
+  get received(): number {
+    return this.#beliefs.length - 1;
+  }
+
+  /** To be called when everything is taken. */
+  checkAll(): void {
+    this.#require(this.#failure === null, `it failed with ${String(this.#failure)}`);
+    if (this.#stream === null || this.#start === null) return;
+    const { head, isLocal, wasLocal, forgotten, learned } = this.#world;
+    const end = this.#completion();
+    this.#require(this.#completed === (end !== null), `completed: ${this.#completed}, expected at ${end?.sequence}`);
+    const place = end ?? head;
+    const { held, stale: believed } = this.#belief;
+    const { known, stale } = this.#world.stateAt(place);
+    const { ids } = this.#options;
+
+    for (const thing of held.values()) {
+      if (forgotten.has(thing.id)) continue;
+      const now =
+        known.get(thing.id) ?? (end === null && learned.has(thing.id) ? this.#world.known.get(thing.id) : undefined);
+      this.#require(now?.stamp === thing.stamp, `${thing.id} is held as ${thing.stamp}, and is ${now?.stamp}`);
+    }
+    for (const thing of known.values()) {
+      if (!this.#matches(thing) || forgotten.has(thing.id) || (ids !== null && !ids.includes(thing.id))) continue;
+      const mayBeUnknown = ids === null && thing.endedAtMs !== null && !this.#endedSinceStart(thing);
+      this.#require(held.has(thing.id) || mayBeUnknown, `${thing.id} as ${thing.stamp} was not received`);
+    }
+    const concerns = [...stale].some((subject) => this.#concerns(subject));
+    if (end === null)
+      this.#require(believed === (concerns || isLocal), `stale: ${believed}, expected ${concerns || isLocal}`);
+    else if (!wasLocal) this.#require(believed === concerns, `stale at its end: ${believed}, expected ${concerns}`);
+    const { run, last } = this.#belief;
+    this.#require(run === null || last?.partial !== true || this.#isOver(run), 'its snapshot has no end');
+  }
+
+  get #belief(): Belief {
+    return this.#beliefs.at(-1) ?? blank;
+  }
+
+  #isOver(run: readonly Thing[]): boolean {
+    return run.length === 0;
+  }
+
+  #matches({ group }: Thing): boolean {
+    return this.#options.groups?.includes(group) ?? true;
+  }
+
+  #concerns(subject: StaleSubject): boolean {
+    const { ids } = this.#options;
+    if (subject === 'feed') return true;
+    if (subject === 'list') return ids === null;
+    return ids === null || ids.includes(subject.slice('entity:'.length));
+  }
+
+  #endedSinceStart({ id }: Thing): boolean {
+    const start = this.#start;
+    const life = start === null ? undefined : this.#world.life(start.epoch);
+    if (start === null || life === undefined || start.epoch !== this.#world.epoch) return false;
+    return life.entries
+      .slice(start.sequence)
+      .some(
+        (change) =>
+          change.kind === 'CHANGED' &&
+          change.entity.id === id &&
+          change.previous.endedAtMs === null &&
+          change.entity.endedAtMs !== null,
+      );
+  }
+
+  /** The first place behind the start at which all ids have ended or are removed; null: there is none yet. */
+  #completion(): Place | null {
+    const { ids } = this.#options;
+    const start = this.#start;
+    if (ids === null || start === null) return null;
+    const running = new Set<string>();
+    const { known } = this.#world.stateAt(start);
+    const entries = this.#world.life(start.epoch)?.entries ?? [];
+    for (const id of ids) {
+      const thing = known.get(id);
+      if (thing !== undefined && thing.endedAtMs === null) running.add(id);
+      const missed = start.isReplay ? entries.slice(start.sequence, start.opened.sequence) : [];
+      const first = missed.find((change) => 'entity' in change && change.entity.id === id);
+      if (first?.kind === 'CREATED') running.add(id);
+    }
+    for (let sequence = start.sequence; ; sequence += 1) {
+      if (running.size === 0) return { epoch: start.epoch, sequence };
+      const change = entries[sequence];
+      if (change === undefined) return null;
+      if (!('entity' in change) || !ids.includes(change.entity.id)) continue;
+      if (change.kind === 'REMOVED' || change.entity.endedAtMs !== null) running.delete(change.entity.id);
+      else running.add(change.entity.id);
+    }
+  }
+
+  #receive(event: WatchEvent<Thing>): void {
+    const [, epoch = '', digits = '', partial] = /^([\w-]+)\.(\d+)(\.partial)?$/.exec(event.cursor) ?? [];
+    const place = { epoch, sequence: Number(digits), partial: partial !== undefined, kind: event.kind };
+    this.#require(this.#world.life(epoch) !== undefined, `it received the cursor ${event.cursor}`);
+    const before = event.kind === 'RESYNC' ? { ...blank, last: this.#belief.last } : this.#belief;
+    this.#checkOrder(event, place, before);
+    const stale = this.#nextStale(event, before);
+    const held = new Map(before.held);
+    const stamps = new Map(event.kind === 'RESYNC' ? this.#belief.stamps : before.stamps);
+    if (event.entity !== null) {
+      this.#checkEntity(event, place, before);
+      const { id, stamp } = event.entity;
+      stamps.set(id, stamp);
+      if (event.kind === 'REMOVED' || !this.#matches(event.entity)) held.delete(id);
+      else held.set(id, event.entity);
+      this.#fresh.add(id);
+    }
+    if (event.kind === 'RESYNC') {
+      const { epoch: life, sequence } = place;
+      this.#require(this.#mayResync || !this.#options.isRoomy, 'it received a RESYNC without a reason');
+      this.#mayResync = false;
+      this.#start = { epoch: life, sequence, isReplay: false, opened: place };
+    }
+    const run = this.#nextRun(event, place, before);
+    const runIsResync =
+      event.kind === 'RESYNC' || (event.kind === 'SNAPSHOT' && before.runIsResync && before.run !== null);
+    this.#beliefs.push({ held, stamps, stale, last: place, cursor: event.cursor, run, runIsResync });
+  }
+
+  #checkOrder({ kind }: WatchEvent<Thing>, place: Place, { last }: Belief): void {
+    if (last === null || last.epoch !== place.epoch) {
+      this.#require(kind === 'RESYNC' || last === null, `${kind} begins the life ${place.epoch}`);
+      return;
+    }
+    const isEntry = kind === 'CREATED' || kind === 'CHANGED' || kind === 'REMOVED';
+    const grows = isEntry ? place.sequence > last.sequence : place.sequence >= last.sequence;
+    this.#require(grows, `${kind} at ${place.sequence} came after ${last.sequence}`);
+  }
+
+  #nextStale({ kind }: WatchEvent<Thing>, { stale, last }: Belief): boolean {
+    if (kind === 'STALE') {
+      // A confirmation repeats it, at its end.
+      const isRepeated = this.#confirmed && (last === null || last.kind === 'SNAPSHOT' || last.kind === 'STALE');
+      this.#require(!stale || isRepeated || this.#confirmed, 'it received STALE twice');
+      return true;
+    }
+    if (kind !== 'RECOVERED') return stale;
+    this.#require(stale, 'it received RECOVERED without STALE');
+    return false;
+  }
+
+  #checkEntity(event: WatchEvent<Thing>, place: Place, { held, stamps }: Belief): void {
+    const { kind, entity, previous } = event;
+    if (entity === null) return;
+    const { ids } = this.#options;
+    const { id, stamp } = entity;
+    this.#require(ids === null || ids.includes(id), `it received ${id}, which it had not named`);
+    const isWanted = this.#matches(entity) || (kind === 'CHANGED' && previous !== null && this.#matches(previous));
+    this.#require(isWanted, `it received ${id} as ${stamp}, which the filter keeps back`);
+    const known = this.#belief.stamps.get(id) ?? stamps.get(id) ?? 0;
+    if (kind === 'SNAPSHOT') {
+      const isTrue = this.#world.snapshotsAt(place).some((one) => one.known.get(id)?.stamp === stamp);
+      this.#require(isTrue, `${id} was not ${stamp} at ${place.sequence}`);
+      this.#require(stamp >= known, `${id} went back from ${known} to ${stamp}`);
+      return;
+    }
+    const entry = this.#world.entryAt(place);
+    const isEntry = entry !== undefined && 'entity' in entry && entry.entity === entity;
+    this.#require(
+      isEntry && (entry.kind === 'REMOVED') === (kind === 'REMOVED'),
+      `no ${kind} of ${id} is at ${place.sequence}`,
+    );
+    this.#require(kind === 'REMOVED' ? stamp >= known : stamp > known, `${id} went back from ${known} to ${stamp}`);
+    if (kind !== 'CHANGED' || previous === null) return;
+    this.#require(previous.stamp < stamp, `${id} changed from ${previous.stamp} to ${stamp}`);
+    const before = held.get(id);
+    // After a resume in the middle of merged changes, the change begins at a state that was not received.
+    const isContinued =
+      before === undefined || previous.stamp === before.stamp || (this.#resumed && !this.#fresh.has(id));
+    this.#require(isContinued, `${id} changed from ${previous.stamp}, and was held as ${before?.stamp}`);
+  }
+
+  /** Follows a snapshot, which has to be that of the log at its cursor. */
+  #nextRun(
+    { kind, entity }: WatchEvent<Thing>,
+    place: Belief['last'] & object,
+    before: Belief,
+  ): readonly Thing[] | null {
+    const isOpen = before.run !== null && before.last?.partial === true && before.last.kind !== 'STALE';
+    if (kind === 'SNAPSHOT' && entity !== null) {
+      const run = [...(isOpen ? (before.run ?? []) : []), entity];
+      const isResync = isOpen && before.runIsResync;
+      const candidates = this.#world.snapshotsAt(place).map((one) => this.#selection(one, isResync));
+      const fits = candidates.some(
+        (ids) => run.every(({ id }, index) => ids[index] === id) && (place.partial || ids.length === run.length),
+      );
+      this.#require(
+        fits,
+        `the snapshot ${run.map(({ id }) => id).join()} at ${place.sequence} is none of ${candidates.map((ids) => ids.join()).join(' | ')}`,
+      );
+      return run;
+    }
+    if (kind === 'RESYNC') {
+      const isEmpty = this.#world.snapshotsAt(place).some((one) => this.#selection(one, true).length === 0);
+      this.#require(place.partial || isEmpty, 'a RESYNC without a snapshot');
+      return [];
+    }
+    if (isOpen) this.#require(kind === 'STALE', `a snapshot was broken off by ${kind}`);
+    return null;
+  }
+
+  #selection(
+    { known, nowMs }: { readonly known: Known; readonly nowMs: number },
+    isResync: boolean,
+  ): readonly string[] {
+    const { ids, endedWithinSeconds } = this.#options;
+    if (ids !== null) return ids.filter((id) => known.has(id) && this.#matches(known.get(id) as Thing));
+    const isRecent = ({ endedAtMs }: Thing) =>
+      endedAtMs === null || isResync || (endedWithinSeconds > 0 && endedAtMs >= nowMs - endedWithinSeconds * secondMs);
+    return [...known.values()]
+      .filter((thing) => this.#matches(thing) && isRecent(thing))
+      .map(({ id }) => id)
+      .toSorted()
+      .toReversed();
+  }
+
+  #require(holds: boolean, detail: string): asserts holds {
+    if (holds) return;
+    const { ids, groups } = this.#options;
+    throw new Error(`A client of ids ${ids?.join() ?? 'all'}, groups ${groups?.join() ?? 'all'}: ${detail}.`);
+  }
+}
