@@ -25,7 +25,7 @@ interface SeenJob {
   readonly status: string;
 }
 
-/** What an application shows that uses a client in the usual way. */
+/** The view of an application that uses a client in the usual way. */
 interface View {
   statusOf(id: string): string | undefined;
   close(): void;

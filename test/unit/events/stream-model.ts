@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EventLog, FeedChange, StaleSubject } from '../../../src/events/event-log.ts';
 import { LogView } from '../../../src/events/log-view.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
@@ -30,7 +31,7 @@ export class World {
   readonly log: EventLog<Thing>;
   readonly #view: LogView<Thing>;
   readonly #lives: Life[] = [];
-  /** What the snapshot held, by cursor: learning and forgetting moves no cursor. */
+  /** Contents of the snapshot by cursor. Learning and forgetting moves no cursor. */
   readonly #snapshots = new Map<string, { readonly known: Known; readonly nowMs: number }[]>();
   readonly #known = new Map<string, Thing>();
   readonly #stale = new Set<StaleSubject>();
@@ -125,7 +126,7 @@ export class World {
   }
 
   learn(id: string, group: number): void {
-    if (this.#known.has(id) || this.learned.has(id)) return;
+    if (this.#known.has(id) || this.learned.has(id) || this.forgotten.has(id)) return;
     const entity = this.#thing(id, group, false);
     this.learned.add(id);
     this.#known.set(id, entity);
@@ -236,7 +237,7 @@ export interface ClientOptions {
   readonly isRoomy: boolean;
 }
 
-/** What a client knows after an event. */
+/** The view of a client after an event. */
 interface Belief {
   readonly held: Known;
   /** The greatest stamp that was received, by thing. */
@@ -245,8 +246,7 @@ interface Belief {
   readonly last: (Place & { readonly partial: boolean; readonly kind: WatchEvent<Thing>['kind'] }) | null;
   readonly cursor: string | undefined;
   /** Things of the snapshot that is being received; null: none is. */
-  readonly run: readonly Thing[] | null;
-  readonly runIsResync: boolean;
+  readonly run: { readonly things: readonly Thing[]; readonly isResync: boolean } | null;
 }
 
 const blank: Belief = {
@@ -256,7 +256,6 @@ const blank: Belief = {
   last: null,
   cursor: undefined,
   run: null,
-  runIsResync: false,
 };
 
 /** A subscriber that checks each event against what was written, and at the end that it has received everything. */
@@ -269,7 +268,7 @@ export class Client {
   #completed = false;
   #failure: unknown = null;
   #start: (Place & { readonly isReplay: boolean; readonly opened: Place }) | null = null;
-  /** Things of which an event was received since the stream was opened. */
+  /** Things with an event since the stream was opened. */
   #fresh = new Set<string>();
   #resumed = false;
   #mayResync = false;
@@ -380,16 +379,11 @@ export class Client {
     if (end === null)
       this.#require(believed === (concerns || isLocal), `stale: ${believed}, expected ${concerns || isLocal}`);
     else if (!wasLocal) this.#require(believed === concerns, `stale at its end: ${believed}, expected ${concerns}`);
-    const { run, last } = this.#belief;
-    this.#require(run === null || last?.partial !== true || this.#isOver(run), 'its snapshot has no end');
+    this.#require(this.#belief.run === null, 'its snapshot has no end');
   }
 
   get #belief(): Belief {
     return this.#beliefs.at(-1) ?? blank;
-  }
-
-  #isOver(run: readonly Thing[]): boolean {
-    return run.length === 0;
   }
 
   #matches({ group }: Thing): boolean {
@@ -467,9 +461,7 @@ export class Client {
       this.#start = { epoch: life, sequence, isReplay: false, opened: place };
     }
     const run = this.#nextRun(event, place, before);
-    const runIsResync =
-      event.kind === 'RESYNC' || (event.kind === 'SNAPSHOT' && before.runIsResync && before.run !== null);
-    this.#beliefs.push({ held, stamps, stale, last: place, cursor: event.cursor, run, runIsResync });
+    this.#beliefs.push({ held, stamps, stale, last: place, cursor: event.cursor, run });
   }
 
   #checkOrder({ kind }: WatchEvent<Thing>, place: Place, { last }: Belief): void {
@@ -526,31 +518,30 @@ export class Client {
   }
 
   /** Follows a snapshot, which has to be that of the log at its cursor. */
-  #nextRun(
-    { kind, entity }: WatchEvent<Thing>,
-    place: Belief['last'] & object,
-    before: Belief,
-  ): readonly Thing[] | null {
-    const isOpen = before.run !== null && before.last?.partial === true && before.last.kind !== 'STALE';
+  #nextRun({ kind, entity }: WatchEvent<Thing>, place: Belief['last'] & object, { run }: Belief): Belief['run'] {
     if (kind === 'SNAPSHOT' && entity !== null) {
-      const run = [...(isOpen ? (before.run ?? []) : []), entity];
-      const isResync = isOpen && before.runIsResync;
+      const isResync = run?.isResync ?? false;
+      const things = [...(run?.things ?? []), entity];
+      const received = things.map(({ id }) => id);
       const candidates = this.#world.snapshotsAt(place).map((one) => this.#selection(one, isResync));
-      const fits = candidates.some(
-        (ids) => run.every(({ id }, index) => ids[index] === id) && (place.partial || ids.length === run.length),
+      const fits = candidates.some((ids) =>
+        isDeepStrictEqual(place.partial ? ids.slice(0, received.length) : ids, received),
       );
-      this.#require(
-        fits,
-        `the snapshot ${run.map(({ id }) => id).join()} at ${place.sequence} is none of ${candidates.map((ids) => ids.join()).join(' | ')}`,
-      );
-      return run;
+      const expected = candidates.map((ids) => ids.join()).join(' or ');
+      this.#require(fits, `the snapshot at ${place.sequence} holds ${received.join()}, expected ${expected}`);
+      return place.partial ? { things, isResync } : null;
     }
     if (kind === 'RESYNC') {
       const isEmpty = this.#world.snapshotsAt(place).some((one) => this.#selection(one, true).length === 0);
       this.#require(place.partial || isEmpty, 'a RESYNC without a snapshot');
-      return [];
+      return place.partial ? { things: [], isResync: true } : null;
     }
-    if (isOpen) this.#require(kind === 'STALE', `a snapshot was broken off by ${kind}`);
+    if (run === null) return null;
+    this.#require(kind === 'STALE', `a snapshot was broken off by ${kind}`);
+    const isWhole = this.#world
+      .snapshotsAt(place)
+      .some((one) => this.#selection(one, run.isResync).length === run.things.length);
+    this.#require(isWhole, 'a snapshot was broken off by STALE');
     return null;
   }
 
@@ -559,7 +550,12 @@ export class Client {
     isResync: boolean,
   ): readonly string[] {
     const { ids, endedWithinSeconds } = this.#options;
-    if (ids !== null) return ids.filter((id) => known.has(id) && this.#matches(known.get(id) as Thing));
+    if (ids !== null) {
+      return ids.filter((id) => {
+        const thing = known.get(id);
+        return thing !== undefined && this.#matches(thing);
+      });
+    }
     const isRecent = ({ endedAtMs }: Thing) =>
       endedAtMs === null || isResync || (endedWithinSeconds > 0 && endedAtMs >= nowMs - endedWithinSeconds * secondMs);
     return [...known.values()]

@@ -46,7 +46,7 @@ export async function openStream(log: EventLog<Item>, { after, signal, ...more }
   return stream;
 }
 
-/** A log that is opened as the test says. */
+/** A log with another `open`. */
 export const openedBy = (log: EventLog<Item>, open: EventLog<Item>['open']): EventLog<Item> => ({
   write: (write, options) => log.write(write, options),
   snapshot: () => log.snapshot(),
