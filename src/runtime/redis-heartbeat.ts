@@ -20,8 +20,8 @@ export interface HeartbeatListener {
   /** A heartbeat has failed: Redis is away, or rejects it. */
   missed?(error: unknown): void;
   /**
-   * This replica was not registered for some time, or its clock says that it may not have been. Everything that it held as
-   * a live replica is void. `replicas` is null until the next heartbeat succeeds.
+   * This replica was not registered for some time, or its clock says that it may not have been. Everything that it held
+   * under its id is void. `replicaId` is another one now, and `replicas` is null until the next heartbeat succeeds.
    */
   lapsed?(): void;
   /** Redis has lost its data, or another database has taken its place. `lapsed` comes before, if it was registered. */
@@ -32,7 +32,7 @@ export interface HeartbeatListener {
 
 /** The registration of this replica among all that use the same Redis. */
 export interface RedisHeartbeat extends AsyncDisposable {
-  /** Contains neither a space nor a slash. */
+  /** Names this registration, and no other one at any time. Contains neither a space nor a slash. */
   readonly replicaId: string;
   /** Live replicas as the server sees them, this one included. Null: unknown, because this replica is not registered. */
   readonly replicas: ReadonlySet<string> | null;
@@ -52,8 +52,9 @@ const lifeKey = 'aep:v1:life';
 /** The longest time for which a registration may hold, in milliseconds. */
 export const longestLeaseMs = 30_000;
 const beatsPerLease = 3;
-/** A missed heartbeat is repeated this many times sooner. */
+/** A missed heartbeat is repeated this many times sooner, and no later than after the longest pause, in milliseconds. */
 const haste = 4;
+const maxRetryPauseMs = 500;
 /** The part of a lease before its end in which this replica counts itself as lapsed: clocks run at different rates. */
 const safety = 1 / 10;
 /** How long both keys stay without a live replica, in milliseconds. */
@@ -65,16 +66,16 @@ const extensionsPerExpiry = 3;
 const slotsPerExtension = 10;
 
 /**
- * KEYS: replicas, life. ARGV: replica, lease, longest lease, retention (in milliseconds), a new life. Returns the life,
- * whether the replica was still registered, the time until the next other registration expires (-1: there is no other),
- * and the live replicas.
+ * KEYS: replicas, life. ARGV: replica, lease, longest lease, retention (in milliseconds), a new life, and the former
+ * id of the replica, which is removed. Returns the life, whether the replica was still registered, the time until the next
+ * other registration expires (-1: there is no other), and the live replicas.
  *
  * Registrations later than the longest lease come from before the server's clock was set back. A key of another type counts
  * as lost.
  */
 const beatScript = redisScript(`
 local replicas, life = unpack(KEYS)
-local replica, lease, longestLease, retention, newLife = unpack(ARGV)
+local replica, lease, longestLease, retention, newLife, former = unpack(ARGV)
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local function text(ms) return string.format('%.0f', ms) end
@@ -91,6 +92,7 @@ if type(known) ~= 'string' then
   known = newLife
   redis.call('SET', life, known)
 end
+redis.call('ZREM', replicas, former)
 redis.call('ZREMRANGEBYSCORE', replicas, '-inf', text(now))
 redis.call('ZREMRANGEBYSCORE', replicas, '(' .. text(now + longestLease), '+inf')
 redis.call('PEXPIRE', life, retention)
@@ -121,11 +123,13 @@ interface Kept {
 }
 
 class Heartbeat implements RedisHeartbeat {
-  readonly replicaId = randomBytes(9).toString('base64url');
   readonly #options: RedisHeartbeatOptions;
   readonly #listeners = new Set<HeartbeatListener>();
   readonly #closed = new AbortController();
   readonly #beating: Promise<void>;
+  #replicaId = randomText();
+  /** The id before the last lapse. It may still be registered. */
+  #formerId = '';
   #replicas: ReadonlySet<string> | null = null;
   /** The monotonic time at which this replica counts itself as lapsed; null while it is not registered. */
   #validUntilMs: number | null = null;
@@ -138,6 +142,10 @@ class Heartbeat implements RedisHeartbeat {
   constructor(options: RedisHeartbeatOptions) {
     this.#options = options;
     this.#beating = this.#beat();
+  }
+
+  get replicaId(): string {
+    return this.#replicaId;
   }
 
   get replicas(): ReadonlySet<string> | null {
@@ -190,30 +198,36 @@ class Heartbeat implements RedisHeartbeat {
       let pauseMs: number;
       try {
         const nextExpiryMs = await untilAborted(this.#register(sentAtMs), signal);
+        if (nextExpiryMs === null) continue;
         // Right after the registration of another replica expires, so that a dead one is noticed in time.
         pauseMs = nextExpiryMs < 0 ? intervalMs : Math.min(intervalMs, nextExpiryMs + 1);
       } catch (error) {
         if (signal.aborted) return;
         logger.debug({ err: error }, 'heartbeat missed');
         this.#emit((listener) => listener.missed?.(error));
-        pauseMs = intervalMs / haste;
+        pauseMs = Math.min(intervalMs / haste, maxRetryPauseMs);
       }
       const leftMs = Math.max(0, sentAtMs + pauseMs - clock.monotonicMs());
       await clock.sleep(leftMs, signal).catch(() => undefined);
     }
   }
 
-  /** @returns the time until another registration expires, in milliseconds; negative: there is no other */
-  async #register(sentAtMs: number): Promise<number> {
+  /**
+   * @returns the time until another registration expires, in milliseconds; negative: there is no other; null: this one has
+   *   lapsed, and the next heartbeat is due at once
+   */
+  async #register(sentAtMs: number): Promise<number | null> {
     const { redis, clock, leaseMs } = this.#options;
-    const newLife = randomBytes(9).toString('base64url');
-    const values = [this.replicaId, `${Math.ceil(leaseMs)}`, `${longestLeaseMs}`, `${retentionMs}`, newLife];
+    const replicaId = this.#replicaId;
+    const times = [leaseMs, longestLeaseMs, retentionMs].map((ms) => `${Math.ceil(ms)}`);
+    const values = [replicaId, ...times, randomText(), this.#formerId];
     const reply = await redis.send((client) => runScript(client, beatScript, [replicasKey, lifeKey], values));
     const [life, wasRegistered, nextExpiryMs, live] = beatReply.parse(reply);
     if (this.#closed.signal.aborted) return nextExpiryMs;
-    const validUntilMs = sentAtMs + leaseMs * (1 - safety);
     // The timer that ends the registration may be late, for example after the process was stopped.
     if (wasRegistered === 0 || (this.#validUntilMs ?? Infinity) <= clock.monotonicMs()) this.#lapse();
+    if (this.#replicaId !== replicaId) return null;
+    const validUntilMs = sentAtMs + leaseMs * (1 - safety);
     if (validUntilMs <= clock.monotonicMs()) throw new Error('The reply to the heartbeat arrived too late.');
     const isReplaced = this.#life !== null && this.#life !== life;
     const isOtherSet = !isSame(this.#replicas, live);
@@ -244,6 +258,8 @@ class Heartbeat implements RedisHeartbeat {
     if (this.#validUntilMs === null) return;
     this.#validUntilMs = null;
     this.#replicas = null;
+    this.#formerId = this.#replicaId;
+    this.#replicaId = randomText();
     this.#options.logger.warn('this replica was not registered in Redis in time: everything that it held is void');
     this.#emit((listener) => listener.lapsed?.());
   }
@@ -295,6 +311,8 @@ class Heartbeat implements RedisHeartbeat {
     }
   }
 }
+
+const randomText = (): string => randomBytes(9).toString('base64url');
 
 const isSame = (known: ReadonlySet<string> | null, live: readonly string[]): boolean =>
   known !== null && known.size === live.length && live.every((replica) => known.has(replica));
