@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Redis } from '../runtime/redis.ts';
+import { startRedisHeartbeat } from '../runtime/redis-heartbeat.ts';
 import { createRedisStreamReader } from '../runtime/redis-stream-reader.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 import { createRedisCoordinator, leaseMsFor } from './redis-coordinator.ts';
@@ -31,7 +32,9 @@ export interface RedisSharingOptions {
 export function shareByRedis({ redis, clock, logger, pollMinMs, lifecycle }: RedisSharingOptions): FeedSharing {
   const reader = createRedisStreamReader({ redis, clock, logger });
   lifecycle.add('reader of Redis streams', () => reader[Symbol.asyncDispose]());
-  const coordinator = createRedisCoordinator({ redis, clock, logger, leaseMs: leaseMsFor(pollMinMs) });
+  const heartbeat = startRedisHeartbeat({ redis, clock, logger, leaseMs: leaseMsFor(pollMinMs) });
+  lifecycle.add('heartbeat in Redis', () => heartbeat[Symbol.asyncDispose]());
+  const coordinator = createRedisCoordinator({ redis, heartbeat, clock, logger });
   lifecycle.add('poll leases', () => coordinator[Symbol.asyncDispose]());
   return ({ key, kind }) => ({
     coordinator,

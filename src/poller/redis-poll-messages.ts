@@ -1,23 +1,99 @@
-import { parse, stringify } from 'devalue';
+import { z } from 'zod';
+import { type GatewayErrorCode, httpStatusByCode } from '../errors.ts';
 import type { PollMessage } from './poll-coordinator.ts';
-import type { WatchScope } from './watch-scope.ts';
 
-/** What goes over the channel of a feed. */
-export interface PollEnvelope {
-  /** The seat that sent it; null when somebody who has none did. */
-  readonly from: string | null;
-  /** `released`: the lease is free. */
-  readonly message: PollMessage | { readonly kind: 'released' };
+// Seats are named `<replica>/<number>`. A name of a seat contains no space, no quote and no backslash.
+
+const seat = z.string().regex(/^[\w-]+\/\d+$/);
+// The keys of this object are exactly the codes.
+const codes = Object.keys(httpStatusByCode) as GatewayErrorCode[];
+
+const failure = z.object({
+  code: z.enum(codes),
+  message: z.string(),
+  retryable: z.boolean(),
+  retryAfterMs: z.number().nullable(),
+  upstream: z
+    .object({
+      service: z.string(),
+      status: z.number().nullable(),
+      requestId: z.string().nullable(),
+      code: z.string().nullable(),
+      title: z.string().nullable(),
+    })
+    .nullable(),
+});
+
+const scopeChange = z.object({
+  kind: z.literal('scope'),
+  /** Whether the subscribers of the seat watch the whole sandbox. Null: it has none. */
+  everything: z.boolean().nullable(),
+  added: z.array(z.string()),
+  removed: z.array(z.string()),
+});
+
+const message = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal(['nudge', 'joined', 'awaited']) }),
+  z.object({ kind: z.literal('failed'), failure, id: z.string().nullable() }),
+  /** The seat polls from now on. */
+  z.object({ kind: z.literal('held'), term: z.number() }),
+  /** The seat does not poll any longer. */
+  z.object({ kind: z.literal('released'), term: z.number() }),
+  scopeChange,
+]);
+
+const envelope = z.object({
+  /** The seat that sent it. Null: a replica that has none. */
+  from: seat.nullable(),
+  message,
+});
+
+export type ScopeChange = z.output<typeof scopeChange>;
+
+/** A message on the channel of a feed. */
+export type PollEnvelope = z.output<typeof envelope>;
+
+export const encodeMessage = (from: string | null, sent: PollMessage | ScopeChange): string =>
+  JSON.stringify({ from, message: sent });
+
+/** Null for what no replica of this version has sent. */
+export function decodeEnvelope(text: string): PollEnvelope | null {
+  try {
+    return envelope.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
 }
 
-/** Ids that one replica names. One that watches more of them by name asks for everything, which is more than it needs. */
-const maxAnnouncedIds = 1_000;
+/** What the subscribers of one seat watch. */
+export interface SeatScope {
+  everything: boolean;
+  readonly ids: Set<string>;
+}
 
-// What is decoded here was encoded here, under names that hold the tenant, the kind and the version of the format.
+/** A field of the hash of scopes: `<seat>` for the seat itself, `<seat> <id>` for an id that it watches. */
+const field = /^([\w-]+\/\d+)(?: (.*))?$/s;
 
-export const encodeEnvelope = (envelope: PollEnvelope): string => stringify(envelope);
-export const decodeEnvelope = (text: string): PollEnvelope => parse(text) as PollEnvelope;
-
-export const encodeScope = (scope: WatchScope): string =>
-  stringify(scope.ids.size > maxAnnouncedIds ? { everything: true, ids: new Set() } : scope);
-export const decodeScope = (text: string): WatchScope => parse(text) as WatchScope;
+/**
+ * @param fields pairs of field and value
+ * @returns what each seat watches, and the number of fields that no replica of this version has written
+ */
+export function decodeScopes(fields: readonly string[]): {
+  readonly scopes: Map<string, SeatScope>;
+  readonly undecodable: number;
+} {
+  const scopes = new Map<string, SeatScope>();
+  let undecodable = 0;
+  for (let index = 0; index < fields.length; index += 2) {
+    const [, name, id] = field.exec(fields[index] ?? '') ?? [];
+    if (name === undefined) {
+      undecodable += 1;
+      continue;
+    }
+    const scope = scopes.get(name) ?? { everything: false, ids: new Set() };
+    scopes.set(name, scope);
+    if (id === undefined) scope.everything = fields[index + 1] === '1';
+    else scope.ids.add(id);
+  }
+  return { scopes, undecodable };
+}

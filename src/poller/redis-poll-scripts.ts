@@ -2,75 +2,111 @@ import { z } from 'zod';
 import { redisScript } from '../runtime/redis.ts';
 
 /**
- * KEYS: lease, meta (of the log). ARGV: candidate, how long the lease holds, how long its term is remembered (both in
- * milliseconds). Answers whether the candidate has the lease now, its term or that of whoever has it, and for how many
- * milliseconds that holds.
+ * Steps of several feeds in the order of their arguments. KEYS: the replicas of the heartbeat, then meta (of the log) and
+ * scopes of the feed of each step. ARGV: channel, name and arguments of each step. Returns the reply of each step.
  *
- * Terms are milliseconds of the server, so that they grow also when it has lost everything. The log refuses a write
- * under a term that is less than the one in its meta hash: it is fenced from the moment at which the next is granted.
+ * A replica counts as live until the server's clock reaches its score. Keys of another type count as lost.
+ *
+ * - `acquire` seat, retention: grants a new term where no live replica holds the feed, or the seat itself does. Returns
+ *   whether it was granted (-1: the replica of the seat is not live), the holder and its term. Terms are milliseconds of
+ *   the server, so that they grow also when the server has lost everything. The log refuses a write under a term that is
+ *   less than the one in its meta hash: it is fenced from the moment at which the next term is granted.
+ * - `release` seat: ends the term of the seat. Others keep what they hold.
+ * - `announce` seat, retention, everything (`1`, `0`, or nothing for a seat that watches nothing), the number of added ids
+ *   and these, the number of removed ids and these, and the message.
+ * - `look` seat: returns the holder, its term, and the fields of all other live seats. Removes the fields of dead ones.
+ * - `publish` message.
  */
-export const acquireScript = redisScript(`
-local lease, meta = unpack(KEYS)
-local holder, term = (redis.call('GET', lease) or ''):match('^(%S+) (%d+)$')
-if holder and holder ~= ARGV[1] then return { 0, tonumber(term), redis.call('PTTL', lease) } end
+export const pollScript = redisScript(`
+local replicas = KEYS[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local next = math.max(tonumber(redis.call('HGET', meta, 'term') or '0') + 1, now)
-local text = string.format('%.0f', next)
-redis.call('SET', lease, ARGV[1] .. ' ' .. text, 'PX', ARGV[2])
-redis.call('HSET', meta, 'term', text)
-redis.call('PEXPIRE', meta, ARGV[3])
-return { 1, next, tonumber(ARGV[2]) }
-`);
-
-export const acquireReply = z.tuple([z.union([z.literal(0), z.literal(1)]), z.number(), z.number()]);
-
-/** KEYS: lease, meta. ARGV: holder, term, and the times of `acquireScript`. Answers 0 when the lease is not this one any more. */
-export const renewScript = redisScript(`
-local lease, meta = unpack(KEYS)
-if redis.call('GET', lease) ~= ARGV[1] .. ' ' .. ARGV[2] then return 0 end
-redis.call('PEXPIRE', lease, ARGV[3])
-redis.call('PEXPIRE', meta, ARGV[4])
-return 1
-`);
-
-/** KEYS: lease. ARGV: holder, term. Answers 0 when the lease is not this one any more. */
-export const releaseScript = redisScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] .. ' ' .. ARGV[2] then return 0 end
-return redis.call('DEL', KEYS[1])
-`);
-
-// What each replica watches: the texts in a hash, and beside it until when each of them counts, by the server's clock.
-
-const now = `
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local scopes, replicas = unpack(KEYS)
-`;
-
-/** KEYS: scopes, replicas. ARGV: replica, for how many milliseconds it counts, and its scope; without one it watches nothing. */
-export const announceScript = redisScript(`${now}
-if ARGV[3] then
-  redis.call('HSET', scopes, ARGV[1], ARGV[3])
-  redis.call('ZADD', replicas, string.format('%.0f', now + tonumber(ARGV[2])), ARGV[1])
-else
-  redis.call('HDEL', scopes, ARGV[1])
-  redis.call('ZREM', replicas, ARGV[1])
+local place = 0
+local function argument()
+  place = place + 1
+  return ARGV[place]
 end
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[2]) end
+local known = {}
+local function isLive(seat)
+  local replica = seat:match('^([^/]+)/')
+  if not replica then return false end
+  if known[replica] == nil then known[replica] = tonumber(redis.call('ZSCORE', replicas, replica) or '0') > now end
+  return known[replica]
+end
+local function text(number) return string.format('%.0f', number) end
+local function tell(channel, seat, kind, term)
+  redis.call('PUBLISH', channel, '{"from":"' .. seat .. '","message":{"kind":"' .. kind .. '","term":' .. text(term) .. '}}')
+end
+local function checkType(key)
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'hash' and kind ~= 'none' then redis.call('DEL', key) end
+end
+local function holderOf(meta)
+  checkType(meta)
+  local holder, term = unpack(redis.call('HMGET', meta, 'holder', 'term'))
+  return holder and isLive(holder) and holder or '', tonumber(term or '0') or 0
+end
+
+local steps = {}
+function steps.acquire(channel, meta)
+  local seat, retention = argument(), argument()
+  local holder, term = holderOf(meta)
+  if holder ~= '' and holder ~= seat then return { 0, holder, term } end
+  if not isLive(seat) then return { -1, holder, term } end
+  term = math.max(term + 1, now)
+  redis.call('HSET', meta, 'term', text(term), 'holder', seat)
+  redis.call('PEXPIRE', meta, retention)
+  tell(channel, seat, 'held', term)
+  return { 1, seat, term }
+end
+function steps.release(channel, meta)
+  local seat = argument()
+  checkType(meta)
+  local holder, term = unpack(redis.call('HMGET', meta, 'holder', 'term'))
+  if holder ~= seat then return 0 end
+  redis.call('HDEL', meta, 'holder')
+  tell(channel, seat, 'released', tonumber(term or '0') or 0)
+  return 1
+end
+function steps.announce(channel, meta, scopes)
+  local seat, retention, everything = argument(), argument(), argument()
+  checkType(scopes)
+  if everything == '' then redis.call('HDEL', scopes, seat)
+  else redis.call('HSET', scopes, seat, everything) end
+  for _ = 1, tonumber(argument()) do redis.call('HSET', scopes, seat .. ' ' .. argument(), '') end
+  for _ = 1, tonumber(argument()) do redis.call('HDEL', scopes, seat .. ' ' .. argument()) end
+  redis.call('PEXPIRE', scopes, retention)
+  redis.call('PUBLISH', channel, argument())
+  return 1
+end
+function steps.look(channel, meta, scopes)
+  local seat = argument()
+  local holder, term = holderOf(meta)
+  checkType(scopes)
+  local fields = redis.call('HGETALL', scopes)
+  local live = {}
+  for i = 1, #fields, 2 do
+    local other = fields[i]:match('^%S*')
+    if not isLive(other) then redis.call('HDEL', scopes, fields[i])
+    elseif other ~= seat then
+      table.insert(live, fields[i])
+      table.insert(live, fields[i + 1])
+    end
+  end
+  return { holder, term, live }
+end
+function steps.publish(channel)
+  redis.call('PUBLISH', channel, argument())
+  return 1
+end
+
+local replies = {}
+for i = 2, #KEYS, 2 do
+  local channel, step = argument(), argument()
+  table.insert(replies, steps[step](channel, KEYS[i], KEYS[i + 1]))
+end
+return replies
 `);
 
-/** KEYS: scopes, replicas. ARGV: replica. Answers with the scopes of all others that still count. */
-export const othersScript = redisScript(`${now}
-for _, replica in ipairs(redis.call('ZRANGEBYSCORE', replicas, '-inf', string.format('%.0f', now))) do
-  redis.call('HDEL', scopes, replica)
-  redis.call('ZREM', replicas, replica)
-end
-local others = {}
-for _, replica in ipairs(redis.call('HKEYS', scopes)) do
-  if replica ~= ARGV[1] then table.insert(others, redis.call('HGET', scopes, replica)) end
-end
-return others
-`);
-
-export const othersReply = z.array(z.string());
+export const acquireReply = z.tuple([z.literal([-1, 0, 1]), z.string(), z.number()]);
+export const lookReply = z.tuple([z.string(), z.number(), z.array(z.string())]);

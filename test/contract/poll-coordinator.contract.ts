@@ -1,10 +1,16 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { FeedName, PollCoordinator, PollMessage, PollSeat } from '../../src/poller/poll-coordinator.ts';
+import type { WatchScope } from '../../src/poller/watch-scope.ts';
 import { eventually } from '../support/eventually.ts';
 import { namesakeOf, tenantOf } from '../support/tenants.ts';
 
 /** Makes a coordinator for each of several replicas, which share everything but the process. */
-export type MakeCoordinators = () => { replica(): PollCoordinator } & AsyncDisposable;
+export type MakeCoordinators = () => {
+  replica(): PollCoordinator;
+  /** Everything that the coordinators hold for these feeds, by kind. */
+  held(feeds: readonly FeedName[]): Promise<Readonly<Record<string, number>>>;
+} & AsyncDisposable;
 
 const { signal: never } = new AbortController();
 let feeds = 0;
@@ -129,7 +135,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
         retryAfterMs: 5,
         upstream: null,
       } as const;
-      const failed: PollMessage = { kind: 'failed', failure, id: 'a' };
+      const failed: PollMessage = { kind: 'failed', failure, id: 'a "quoted" id' };
       await eventually(async () => {
         await speaker.seat.send(failed);
         for (const { received } of listeners) expect(received.at(-1)).toEqual(failed);
@@ -150,24 +156,77 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       });
     });
 
-    it('tells each what all others watch, as long as they do', async () => {
+    it('returns what all others watch, as long as they do', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       await using one = sit(coordinators.replica(), feed).seat;
       await using other = sit(coordinators.replica(), feed).seat;
       const third = sit(coordinators.replica(), feed).seat;
-      expect(await one.others()).toBe(null);
+      const others = (expected: WatchScope | null) =>
+        eventually(async () => expect(await one.others()).toEqual(expected));
+      await others(null);
       await one.announce({ everything: true, ids: new Set(['own']) });
       expect(await one.others()).toBe(null);
-      await other.announce({ everything: false, ids: new Set(['a']) });
-      expect(await one.others()).toEqual({ everything: false, ids: new Set(['a']) });
+      await other.announce({ everything: false, ids: new Set(['a', 'an "id" with spaces']) });
+      await others({ everything: false, ids: new Set(['a', 'an "id" with spaces']) });
       await third.announce({ everything: false, ids: new Set(['b']) });
-      expect(await one.others()).toEqual({ everything: false, ids: new Set(['a', 'b']) });
+      await other.announce({ everything: false, ids: new Set(['a', 'c']) });
+      await others({ everything: false, ids: new Set(['a', 'b', 'c']) });
       await other.announce({ everything: true, ids: new Set() });
-      expect(await one.others()).toEqual({ everything: true, ids: new Set(['b']) });
+      await others({ everything: true, ids: new Set(['b']) });
       await other.announce(null);
+      await others({ everything: false, ids: new Set(['b']) });
       await third[Symbol.asyncDispose]();
-      expect(await one.others()).toBe(null);
+      await others(null);
+    });
+
+    it('delivers what a seat watches before the messages that it sends afterwards', async () => {
+      await using coordinators = make();
+      const feed = ownFeed();
+      const seen: Promise<WatchScope | null>[] = [];
+      const coordinator = coordinators.replica();
+      await using seat: PollSeat = coordinator.join(feed, {
+        received: () => seen.push(seat.others()),
+        termChanged: () => undefined,
+        unreachable: () => undefined,
+      });
+      await seat.elected(never);
+      await using other = sit(coordinators.replica(), feed).seat;
+      void other.announce({ everything: false, ids: new Set(['a']) });
+      await other.send({ kind: 'awaited' });
+      await eventually(() => expect(seen).toHaveLength(1));
+      expect(await seen[0]).toEqual({ everything: false, ids: new Set(['a']) });
+    });
+
+    it('holds nothing for seats that were given back', async () => {
+      await using coordinators = make();
+      const names = Array.from({ length: 20 }, ownFeed);
+      const feeds = names.flatMap((name) => [name, { ...name, tenant: namesakeOf(name.tenant) }]);
+      const signals: AbortSignal[] = [never];
+      const received: PollMessage[] = [];
+      for (const feed of feeds) {
+        const seats = [1, 2, 3].map(() => sit(coordinators.replica(), feed));
+        const [holder, ...others] = seats.map(({ seat }) => seat);
+        await holder?.elected(never);
+        const candidacy = new AbortController();
+        signals.push(candidacy.signal);
+        const waiting = others.map((seat) => expect(seat.elected(candidacy.signal)).rejects.toThrow('enough'));
+        await Promise.all(
+          seats.map(({ seat }, index) => seat.announce({ everything: index === 0, ids: new Set(['a', `${index}`]) })),
+        );
+        await holder?.others();
+        candidacy.abort(new Error('enough'));
+        await Promise.all(waiting);
+        for (const { seat } of seats) await seat[Symbol.asyncDispose]();
+        await coordinators.replica().send(feed, { kind: 'nudge' });
+        received.push(...seats.flatMap((each) => each.received));
+      }
+      const held = async () => ({
+        ...(await coordinators.held(feeds)),
+        listeners: signals.flatMap((signal) => getEventListeners(signal, 'abort')).length,
+      });
+      await eventually(async () => expect(Object.entries(await held()).filter(([, count]) => count > 0)).toEqual([]));
+      expect(received).toEqual([]);
     });
   });
 }

@@ -13,8 +13,6 @@ const allowed: readonly (readonly [area: string, reason: string])[] = [
   ['src/events/watch-stream.ts', 'the platform names the end of a job, which is compared with the present time'],
   ['src/emulator/', 'its times are those of the platform, which clients read and a database keeps'],
   ['src/poller/feed-poller.ts', 'the platform names the end of a job, and other replicas read when one was seen'],
-  ['src/poller/redis-coordinator.ts', 'leases in Redis are not measured in monotonic time yet'],
-  ['src/poller/redis-lease.ts', 'leases in Redis are not measured in monotonic time yet'],
 ];
 
 const root = join(import.meta.dirname, '../..');

@@ -34,7 +34,7 @@ export async function startRedisServer(): Promise<RedisUnderTest> {
   const links = new Set<{ readonly near: Socket; readonly far: Socket }>();
   let paused = false;
   // The server cannot choose a port by itself, so it listens on a socket in its directory and this one passes on.
-  const door = createServer((near) => {
+  const door = createServer({ noDelay: true }, (near) => {
     const far = connect(path);
     const link = { near, far };
     links.add(link);

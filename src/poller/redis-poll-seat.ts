@@ -1,0 +1,479 @@
+import { createHash } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { UpstreamUnreachableError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { eventOrTime } from '../runtime/event-or-time.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Redis, RedisSubscriber } from '../runtime/redis.ts';
+import type { RedisHeartbeat } from '../runtime/redis-heartbeat.ts';
+import type { LiveReplicas } from './live-replicas.ts';
+import type { Lease, PollListener, PollMessage, PollSeat } from './poll-coordinator.ts';
+import {
+  decodeEnvelope,
+  decodeScopes,
+  encodeMessage,
+  type PollEnvelope,
+  type ScopeChange,
+  type SeatScope,
+} from './redis-poll-messages.ts';
+import { acquireReply, lookReply } from './redis-poll-scripts.ts';
+import type { FeedChannel, PollSteps } from './redis-poll-steps.ts';
+import { unionOf, type WatchScope } from './watch-scope.ts';
+
+export interface RedisPollSeatOptions {
+  readonly redis: Pick<Redis, 'subscribe'>;
+  readonly heartbeat: Pick<RedisHeartbeat, 'replicaId' | 'replicas' | 'keepAlive'>;
+  readonly live: LiveReplicas;
+  readonly steps: PollSteps;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
+  readonly logger: Pick<Logger, 'debug' | 'warn'>;
+  readonly feed: FeedChannel;
+  /** Tells apart the seats of this replica. */
+  readonly number: number;
+  readonly listener: PollListener;
+  /** Called when a value of another replica cannot be decoded. It is skipped. */
+  readonly onUndecodable: () => void;
+  /** Called when the seat is given back. Resolves with whether nothing of it is left in Redis that counts. */
+  readonly onLeave: (leaving: Promise<boolean>) => void;
+}
+
+/** How long Redis keeps the term and the scopes of a feed that no replica follows, in milliseconds. */
+const retentionMs = 600_000;
+/** Pause after an attempt that Redis did not execute, in milliseconds. */
+const retryPauseMs = 500;
+/** The time by which each seat waits longer than the one before it in the ranking of a vacancy, in milliseconds. */
+const rankPauseMs = 300;
+/** Seats that are further back in the ranking wait no longer than this one. */
+const lastRank = 4;
+/** The state in Redis is read again after this time, in milliseconds, so that no wrong view of it lasts. */
+const lookIntervalMs = 300_000;
+
+interface Announced {
+  /** Null: nothing is watched. */
+  readonly everything: boolean | null;
+  readonly ids: ReadonlySet<string>;
+}
+
+const nothing: Announced = { everything: null, ids: new Set() };
+
+/** The right of a seat to poll. */
+class SeatLease implements Lease {
+  readonly term: number;
+  readonly #lost = new AbortController();
+  readonly #release: (lease: SeatLease) => Promise<void>;
+
+  constructor(term: number, release: (lease: SeatLease) => Promise<void>) {
+    this.term = term;
+    this.#release = release;
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  release(): Promise<void> {
+    return this.#release(this);
+  }
+
+  lose(): void {
+    this.#lost.abort();
+  }
+}
+
+/** No live replica holds the feed, as far as is known. */
+interface Vacancy {
+  readonly sinceMs: number;
+  /** The seat that gave it back. Others go first. */
+  readonly releasedBy: string | null;
+}
+
+/**
+ * The seat of this replica at a feed whose holder and scopes are in Redis. It keeps a copy of both, which follows the
+ * messages on the feed's channel, so that an idle feed costs no call.
+ */
+export class RedisPollSeat implements PollSeat {
+  readonly #options: RedisPollSeatOptions;
+  readonly #changes = new EventEmitter();
+  readonly #subscription: Disposable;
+  readonly #keeping: Disposable;
+  #left = false;
+  #lease: SeatLease | null = null;
+  /** Term that was reported last. */
+  #term: number | null = null;
+
+  /** Copy of the state in Redis. It is not synchronized before it was read after the subscription. */
+  #isSubscribed = false;
+  #isSynchronized = false;
+  #lookedAtMs = 0;
+  #looking: Promise<void> | null = null;
+  #holder: { readonly seat: string; readonly term: number } | null = null;
+  /** The greatest term that is known to have been granted. */
+  #latestTerm = 0;
+  #vacancy: Vacancy | null = null;
+  readonly #others = new Map<string, SeatScope>();
+  /** Reads of the state that have not returned. Messages are applied after them. */
+  #reading = 0;
+  #deferred: PollEnvelope[] = [];
+
+  /** Redis may name this seat as the holder. */
+  #mayHold = false;
+  #acquiring = false;
+
+  /** What is watched here, and what Redis has of it. */
+  #scope: WatchScope | null = null;
+  #announced = nothing;
+  /** `#announced` is what Redis has; otherwise Redis has a part of it, or lacks it. */
+  #isAnnounced = true;
+  #announcing: Promise<void> = Promise.resolve();
+
+  constructor(options: RedisPollSeatOptions) {
+    this.#options = options;
+    const { redis, heartbeat, feed } = options;
+    const subscriber: RedisSubscriber = {
+      onMessage: (text) => this.#receive(text),
+      onSubscribed: () => {
+        this.#isSubscribed = true;
+        this.#lookSoon();
+      },
+      onLost: () => {
+        this.#isSubscribed = false;
+        this.#isSynchronized = false;
+      },
+    };
+    this.#subscription = redis.subscribe(feed.channel, subscriber);
+    this.#keeping = heartbeat.keepAlive([feed.meta, feed.scopes], retentionMs);
+  }
+
+  get term(): number | null {
+    return this.#term;
+  }
+
+  async elected(signal: AbortSignal): Promise<Lease> {
+    const { logger, listener } = this.#options;
+    for (;;) {
+      signal.throwIfAborted();
+      let waitMs = this.#waitMs();
+      if (waitMs === 0) {
+        waitMs = retryPauseMs;
+        try {
+          const outcome = await this.#acquire();
+          if (outcome instanceof SeatLease) {
+            if (!signal.aborted) return outcome;
+            await outcome.release();
+          }
+          if (outcome === 'held') continue;
+        } catch (error) {
+          if (!(error instanceof UpstreamUnreachableError)) logger.warn({ err: error }, 'no poll lease');
+          if (!signal.aborted) listener.unreachable(error);
+        }
+      }
+      await this.#changed(waitMs, signal);
+    }
+  }
+
+  announce(scope: WatchScope | null): Promise<void> {
+    this.#scope = scope;
+    return this.#announce();
+  }
+
+  async others(): Promise<WatchScope | null> {
+    if (!this.#isSynchronized) await this.#look();
+    const { live } = this.#options;
+    return unionOf([...this.#others].filter(([seat]) => live.has(seat)).map(([, scope]) => scope));
+  }
+
+  async send(message: PollMessage): Promise<void> {
+    const { steps, feed } = this.#options;
+    await steps.run(feed, ['publish', encodeMessage(this.#id, message)]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#left) return;
+    this.#left = true;
+    this.#subscription[Symbol.dispose]();
+    this.#keeping[Symbol.dispose]();
+    this.#scope = null;
+    this.#loseLease();
+    const leaving = this.leave();
+    this.#options.onLeave(leaving);
+    await leaving;
+  }
+
+  /**
+   * Removes from Redis what is there of a seat that was given back.
+   * @returns whether nothing is left that counts
+   */
+  async leave(): Promise<boolean> {
+    for (const step of await Promise.allSettled([this.#release(), this.#announce()])) {
+      if (step.status === 'rejected') this.#options.logger.debug({ err: step.reason }, 'poll seat not given back');
+    }
+    // Nothing counts that is there under the id of a replica which is not registered.
+    return this.#options.heartbeat.replicas === null || (!this.#mayHold && this.#isAnnounced);
+  }
+
+  /** A heartbeat has succeeded: what failed before is repeated. */
+  catchUp(): void {
+    const { logger, clock } = this.#options;
+    const note = (err: unknown) => logger.debug({ err }, 'poll seat not in step with Redis');
+    if (!this.#isAnnounced) this.#announce().catch(note);
+    if (this.#mayHold && this.#lease === null && !this.#acquiring) this.#release().catch(note);
+    const isDue = !this.#isSynchronized || clock.monotonicMs() - this.#lookedAtMs >= lookIntervalMs;
+    if (this.#isSubscribed && isDue) this.#lookSoon();
+  }
+
+  /** The registration of this replica has lapsed, or Redis has lost its data: nothing of this seat is there. */
+  lapse(): void {
+    this.#mayHold = false;
+    this.#announced = nothing;
+    this.#isAnnounced = this.#scope === null;
+    this.#isSynchronized = false;
+    this.#holder = null;
+    this.#latestTerm = 0;
+    this.#loseLease();
+    this.settle();
+  }
+
+  unreachable(error: unknown): void {
+    this.#options.listener.unreachable(error);
+  }
+
+  /** Compares what is known with what was reported. To be called when it changes, or the set of live replicas does. */
+  settle(): void {
+    const { live, clock, listener } = this.#options;
+    const holder = this.#holder !== null && live.has(this.#holder.seat) ? this.#holder : null;
+    const term = this.#lease?.term ?? holder?.term ?? null;
+    if (term !== null || !this.#isSynchronized) this.#vacancy = null;
+    else this.#vacancy ??= { sinceMs: clock.monotonicMs(), releasedBy: null };
+    if (term !== this.#term) {
+      this.#term = term;
+      if (term === null) listener.termChanged('nobody');
+      else listener.termChanged(this.#lease === null ? 'elsewhere' : 'here');
+    }
+    this.#changes.emit('change');
+  }
+
+  get #id(): string {
+    return `${this.#options.heartbeat.replicaId}/${this.#options.number}`;
+  }
+
+  /** The time after which this seat may try to take the feed. Infinity: it has to wait for a change. */
+  #waitMs(): number {
+    const { live, clock, feed } = this.#options;
+    if (this.#vacancy === null || this.#left) return Infinity;
+    const { sinceMs, releasedBy } = this.#vacancy;
+    // The seat that gave the feed back comes last.
+    const own = releasedBy === this.#id ? '' : weightOf(feed, this.#id);
+    const before = [...this.#others.keys()].filter(
+      (seat) => seat !== releasedBy && live.has(seat) && weightOf(feed, seat) > own,
+    );
+    const pauseMs = Math.min(before.length, lastRank) * rankPauseMs;
+    return Math.max(0, sinceMs + pauseMs - clock.monotonicMs());
+  }
+
+  async #changed(waitMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    if (waitMs !== Infinity) return eventOrTime(this.#changes, 'change', waitMs, { clock, signal });
+    await once(this.#changes, 'change', { signal }).catch(() => signal.throwIfAborted());
+  }
+
+  /** @returns the lease; or `held`: another seat holds the feed; or `not live`: Redis does not know this replica */
+  async #acquire(): Promise<SeatLease | 'held' | 'not live'> {
+    const { steps, feed } = this.#options;
+    const seat = this.#id;
+    this.#mayHold = true;
+    this.#acquiring = true;
+    try {
+      return await this.#read(
+        steps.run(feed, ['acquire', seat, `${retentionMs}`]).then((reply) => acquireReply.parse(reply)),
+        ([granted, holder, term]) => {
+          // What was granted to an earlier registration is void.
+          if (seat !== this.#id) return 'not live';
+          const lease = granted === 1 && !this.#left ? new SeatLease(term, (one) => this.#giveBack(one)) : null;
+          this.#lease = lease;
+          this.#mayHold = granted === 1;
+          this.#learn(holder, term);
+          if (lease !== null) return lease;
+          return granted === -1 ? 'not live' : 'held';
+        },
+      );
+    } finally {
+      this.#acquiring = false;
+    }
+  }
+
+  async #giveBack(lease: SeatLease): Promise<void> {
+    if (this.#lease !== lease) return;
+    this.#lease = null;
+    this.#holder = null;
+    this.#vacancy = { sinceMs: this.#options.clock.monotonicMs(), releasedBy: this.#id };
+    this.settle();
+    try {
+      await this.#release();
+    } catch (err) {
+      this.#options.logger.debug({ term: lease.term, err }, 'poll lease not given back: repeated with the heartbeat');
+    }
+  }
+
+  async #release(): Promise<void> {
+    if (!this.#mayHold) return;
+    const { steps, feed } = this.#options;
+    this.#mayHold = false;
+    try {
+      await steps.run(feed, ['release', this.#id]);
+    } catch (error) {
+      this.#mayHold = true;
+      throw error;
+    }
+  }
+
+  #loseLease(): void {
+    const lease = this.#lease;
+    this.#lease = null;
+    lease?.lose();
+  }
+
+  #look(): Promise<void> {
+    const { steps, feed, clock, live, onUndecodable } = this.#options;
+    this.#looking ??= this.#read(
+      steps.run(feed, ['look', this.#id]).then((reply) => lookReply.parse(reply)),
+      ([holder, term, fields]) => {
+        const { scopes, undecodable } = decodeScopes(fields);
+        if (undecodable > 0) onUndecodable();
+        this.#others.clear();
+        for (const [seat, scope] of scopes) {
+          live.heard(seat);
+          this.#others.set(seat, scope);
+        }
+        this.#lookedAtMs = clock.monotonicMs();
+        // Messages that were published before the subscription are missing.
+        this.#isSynchronized = this.#isSubscribed;
+        this.#learn(holder, term);
+      },
+    ).finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  #lookSoon(): void {
+    this.#look().catch((err: unknown) => this.#options.logger.debug({ err }, 'state of a feed not read'));
+  }
+
+  /** The server has said who holds the feed; `holder` is empty when nobody does. */
+  #learn(holder: string, term: number): void {
+    const { live } = this.#options;
+    const isOwn = holder === this.#id;
+    if (isOwn) this.#mayHold = true;
+    else if (this.#lease !== null) this.#loseLease();
+    this.#latestTerm = term;
+    this.#holder = holder === '' || (isOwn && this.#lease === null) ? null : { seat: holder, term };
+    if (holder !== '') live.heard(holder);
+    this.settle();
+  }
+
+  /** Messages that arrive while the state is read may be older or newer than it. They are applied after it. */
+  async #read<Reply, Result>(reading: Promise<Reply>, apply: (reply: Reply) => Result): Promise<Result> {
+    this.#reading += 1;
+    try {
+      return apply(await reading);
+    } finally {
+      this.#reading -= 1;
+      if (this.#reading === 0) for (const each of this.#deferred.splice(0)) this.#apply(each);
+    }
+  }
+
+  #receive(text: string): void {
+    if (this.#left) return;
+    const envelope = decodeEnvelope(text);
+    if (envelope === null) {
+      this.#options.onUndecodable();
+      return;
+    }
+    const { from, message } = envelope;
+    if (from === this.#id) return;
+    if (from !== null) this.#options.live.heard(from);
+    switch (message.kind) {
+      case 'held':
+      case 'released':
+      case 'scope':
+        if (this.#reading > 0) this.#deferred.push(envelope);
+        else this.#apply(envelope);
+        return;
+      default:
+        this.#options.listener.received(message);
+    }
+  }
+
+  /** Applies a change of the state. Applying changes again that the state contains, in their order, has no effect. */
+  #apply({ from, message }: PollEnvelope): void {
+    if (from === null) return;
+    switch (message.kind) {
+      case 'held':
+        if (message.term < this.#latestTerm) return;
+        this.#latestTerm = message.term;
+        this.#holder = { seat: from, term: message.term };
+        this.#mayHold = false;
+        this.#loseLease();
+        this.settle();
+        return;
+      case 'released':
+        if (this.#holder?.seat !== from || message.term < this.#holder.term) return;
+        this.#holder = null;
+        this.#vacancy = { sinceMs: this.#options.clock.monotonicMs(), releasedBy: from };
+        this.settle();
+        return;
+      case 'scope':
+        this.#applyScope(from, message);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #applyScope(seat: string, { everything, added, removed }: ScopeChange): void {
+    if (everything === null) {
+      this.#others.delete(seat);
+      return;
+    }
+    const scope = this.#others.get(seat) ?? { everything, ids: new Set() };
+    this.#others.set(seat, scope);
+    scope.everything = everything;
+    for (const id of added) scope.ids.add(id);
+    for (const id of removed) scope.ids.delete(id);
+  }
+
+  #announce(): Promise<void> {
+    const everything = this.#scope?.everything ?? null;
+    const ids = new Set(this.#scope?.ids);
+    const known = this.#announced;
+    const added = this.#isAnnounced ? [...ids].filter((id) => !known.ids.has(id)) : [...ids];
+    const removed = [...known.ids].filter((id) => !ids.has(id));
+    const isSame = everything === known.everything && added.length + removed.length === 0;
+    // Most subscribers that come and go change nothing in what is watched here.
+    if (this.#isAnnounced && isSame) return this.#announcing;
+    this.#announced = { everything, ids };
+    this.#isAnnounced = true;
+    this.#announcing = this.#sendScope({ kind: 'scope', everything, added, removed });
+    return this.#announcing;
+  }
+
+  async #sendScope(change: ScopeChange): Promise<void> {
+    const { steps, feed } = this.#options;
+    const { everything, added, removed } = change;
+    const seat = this.#id;
+    const flag = everything === null ? '' : `${Number(everything)}`;
+    const counted = [added, removed].flatMap((ids) => [`${ids.length}`, ...ids]);
+    try {
+      await steps.run(feed, ['announce', seat, `${retentionMs}`, flag, ...counted, encodeMessage(seat, change)]);
+    } catch (error) {
+      this.#isAnnounced = false;
+      // Redis has each of them, or not.
+      this.#announced = { ...this.#announced, ids: new Set([...this.#announced.ids, ...added, ...removed]) };
+      throw error;
+    }
+  }
+}
+
+/** Every replica ranks the seats of a feed alike. Each feed ranks them in another order, so that feeds are spread. */
+const weightOf = ({ channel }: FeedChannel, seat: string): string =>
+  createHash('sha1').update(`${channel} ${seat}`).digest('hex');

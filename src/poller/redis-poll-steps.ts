@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { UpstreamUnreachableError } from '../errors.ts';
+import { reachRedis } from '../events/redis-reach.ts';
+import { type Redis, runScript } from '../runtime/redis.ts';
+import { type RedisHeartbeat, replicasKey } from '../runtime/redis-heartbeat.ts';
+import { pollScript } from './redis-poll-scripts.ts';
+
+/** The keys and the channel of one feed. */
+export interface FeedChannel {
+  readonly meta: string;
+  readonly scopes: string;
+  readonly channel: string;
+}
+
+/** One step of the script: its name and arguments. */
+export type PollStep = readonly [name: 'acquire' | 'release' | 'announce' | 'look' | 'publish', ...values: string[]];
+
+interface Queued {
+  readonly feed: FeedChannel;
+  readonly step: PollStep;
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Steps of one call, and values of all its steps together: what Redis executes without serving another client. */
+const maxSteps = 100;
+const maxValues = 10_000;
+
+const replies = z.array(z.unknown());
+
+/**
+ * Sends steps of all feeds in the order in which they were queued, while this replica is registered. One call carries many
+ * of them, so that a replica whose thousand feeds need a step at the same moment sends a few calls.
+ */
+export class PollSteps {
+  readonly #redis: Pick<Redis, 'send'>;
+  readonly #heartbeat: Pick<RedisHeartbeat, 'replicas'>;
+  readonly #queue: Queued[] = [];
+  #sending = false;
+
+  constructor(redis: Pick<Redis, 'send'>, heartbeat: Pick<RedisHeartbeat, 'replicas'>) {
+    this.#redis = redis;
+    this.#heartbeat = heartbeat;
+  }
+
+  /**
+   * @returns the reply of the step
+   * @throws {UpstreamUnreachableError} Redis is away; the step may have been executed
+   */
+  run(feed: FeedChannel, step: PollStep): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ feed, step, resolve, reject });
+      this.resume();
+    });
+  }
+
+  /** Sends what is queued. To be called when this replica is registered. */
+  resume(): void {
+    if (this.#sending || this.#queue.length === 0 || this.#heartbeat.replicas === null) return;
+    this.#sending = true;
+    // Everything that this turn of the event loop queues goes into one call.
+    setImmediate(() => void this.#send());
+  }
+
+  /** Steps that are queued fail. To be called when this replica is not registered. */
+  reject(error: UpstreamUnreachableError): void {
+    for (const queued of this.#queue.splice(0)) queued.reject(error);
+  }
+
+  async #send(): Promise<void> {
+    while (this.#queue.length > 0 && this.#heartbeat.replicas !== null) {
+      const batch = this.#takeBatch();
+      const keys = [replicasKey, ...batch.flatMap(({ feed }) => [feed.meta, feed.scopes])];
+      const values = batch.flatMap(({ feed, step }) => [feed.channel, ...step]);
+      try {
+        const sent = await reachRedis(this.#redis, (client) => runScript(client, pollScript, keys, values));
+        const received = replies.parse(sent);
+        for (const [index, { resolve }] of batch.entries()) resolve(received[index]);
+      } catch (error) {
+        // Those that wait behind an unreachable Redis would wait as long, one call after the other.
+        const failed = error instanceof UpstreamUnreachableError ? [...batch, ...this.#queue.splice(0)] : batch;
+        for (const { reject } of failed) reject(error);
+      }
+    }
+    this.#sending = false;
+  }
+
+  #takeBatch(): readonly Queued[] {
+    let values = 0;
+    let steps = 0;
+    for (const { step } of this.#queue) {
+      values += step.length;
+      if (steps > 0 && (steps === maxSteps || values > maxValues)) break;
+      steps += 1;
+    }
+    return this.#queue.splice(0, steps);
+  }
+}
