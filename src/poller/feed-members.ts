@@ -63,6 +63,18 @@ export class FeedMembers<Reader> {
   }
 
   /**
+   * Lets the reader of another credential poll from now on.
+   * @param except credentials that do not count as another one
+   * @returns false when there is none that was not refused
+   */
+  handOver(except: ReadonlySet<string | null>): boolean {
+    const other = [...this.#members].find((member) => !except.has(member.credential) && !this.#refused.has(member));
+    if (other === undefined) return false;
+    this.#current = other;
+    return true;
+  }
+
+  /**
    * The platform refused this member's credential: others go first, until all have been
    * refused.
    * @returns whether there is another one that has not been refused

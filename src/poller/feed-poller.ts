@@ -46,8 +46,7 @@ export type RoundOutcome<Entity, Memory> =
 
 /** Number of other readers that one round tries when the platform rejects a credential. */
 const maxHandOversPerRound = 3;
-/** Consecutive readings that have to miss an entity before REMOVED is emitted, and to fail before STALE is. */
-const readingsUntilRemoved = 2;
+/** Consecutive readings of an entity that have to fail before STALE is emitted. */
 const failuresUntilStale = 2;
 /** Pause before running entities are searched for again, after a list that was too long, in milliseconds. */
 const rediscoverMs = 300_000;
@@ -297,8 +296,9 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     }
     let unsettled = false;
     for (const id of result.absent) {
-      const absences = this.#ids.absent(id, credential, clock.monotonicMs());
-      if (known.has(id) && absences < readingsUntilRemoved) {
+      const confirmedBy = this.#ids.absent(id, credential, clock.monotonicMs());
+      // The platform may hide an entity from one credential, so another one has to confirm that it is gone.
+      if (known.has(id) && (!confirmedBy.has(credential) || members.handOver(confirmedBy))) {
         unsettled = true;
         // Its known state is old, so that no subscriber can begin with it.
         if (note?.unfollowed.has(id)) missing.set(id, this.#round);

@@ -1,15 +1,20 @@
 /** What the readings of one id in a row have shown. */
 interface Streak {
-  /** Consecutive readings that did not find it, all with the same credential. */
+  /** Number of readings since it was last found that did not find it. */
   absences: number;
-  /** The credential of these readings; null: the gateway's own. */
+  /** The credential of the last of them, and the number of readings in a row with it; null: the gateway's own. */
   credential: string | null;
+  inRow: number;
+  /** Credentials with which enough readings in a row did not find it. */
+  readonly confirmedBy: Set<string | null>;
   /** Consecutive readings that failed. */
   failures: number;
   /** It is not read before this time, in monotonic milliseconds. */
   retryAtMs: number;
 }
 
+/** Consecutive readings with one credential after which an id counts as absent for that credential. */
+const readingsUntilAbsent = 2;
 /** Pause before an absent id is read again, in milliseconds. It doubles with each reading up to the maximum. */
 const firstRetryMs = 2_000;
 const maxRetryMs = 60_000;
@@ -34,14 +39,16 @@ export class IdReadings {
     this.#streaks.clear();
   }
 
-  /** @returns the number of consecutive readings with this credential that did not find the id */
-  absent(id: string, credential: string | null, nowMs: number): number {
+  /** @returns the credentials with which two readings in a row have not found the id since it was last found */
+  absent(id: string, credential: string | null, nowMs: number): ReadonlySet<string | null> {
     const streak = this.#of(id);
     streak.failures = 0;
-    streak.absences = streak.credential === credential ? streak.absences + 1 : 1;
+    streak.absences += 1;
+    streak.inRow = streak.credential === credential ? streak.inRow + 1 : 1;
     streak.credential = credential;
+    if (streak.inRow >= readingsUntilAbsent) streak.confirmedBy.add(credential);
     streak.retryAtMs = nowMs + Math.min(maxRetryMs, firstRetryMs * 2 ** (streak.absences - 1));
-    return streak.absences;
+    return streak.confirmedBy;
   }
 
   /** @returns the number of consecutive readings of the id that failed */
@@ -74,7 +81,14 @@ export class IdReadings {
   #of(id: string): Streak {
     const known = this.#streaks.get(id);
     if (known !== undefined) return known;
-    const streak: Streak = { absences: 0, credential: null, failures: 0, retryAtMs: 0 };
+    const streak: Streak = {
+      absences: 0,
+      credential: null,
+      inRow: 0,
+      confirmedBy: new Set(),
+      failures: 0,
+      retryAtMs: 0,
+    };
     this.#streaks.set(id, streak);
     if (this.#streaks.size > maxStreaks) {
       const [oldest] = this.#streaks.keys();

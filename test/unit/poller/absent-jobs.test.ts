@@ -69,6 +69,27 @@ describe('a job that one reading does not find', () => {
     expect(second.kinds).toEqual(['SNAPSHOT old PROCESSING', 'REMOVED old PROCESSING']);
   });
 
+  it('is not removed when only the credential that polls cannot see it, and is followed with another one', async () => {
+    await using setup = await setupOldJob();
+    const limited = await setup.follow({}, 'limited');
+    const owner = await setup.follow({ ids: ['old'] }, 'owner');
+    setup.platform.hides = ({ by, id }) => by === 'limited' && id === 'old';
+    setup.platform.put(exportJob('young', 5_000));
+    await setup.pass(60_000);
+    setup.platform.set('old', 'SUCCEEDED');
+    await setup.pass(30_000);
+    expect(owner.kinds).toEqual(['SNAPSHOT old PROCESSING', 'CHANGED old SUCCEEDED']);
+    expect(limited.kinds).not.toContain('REMOVED old PROCESSING');
+  });
+
+  it('is removed when no credential can see it', async () => {
+    await using setup = await setupOldJob();
+    const followers = await Promise.all(['one', 'two', 'three'].map((by) => setup.follow({ ids: ['old'] }, by)));
+    setup.platform.delete('old');
+    await setup.pass(30_000);
+    for (const { kinds } of followers) expect(kinds).toEqual(['SNAPSHOT old PROCESSING', 'REMOVED old PROCESSING']);
+  });
+
   it('is not removed by one reading of each of two replicas', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;

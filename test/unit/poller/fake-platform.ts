@@ -73,6 +73,8 @@ export class FakePlatform {
   readonly calls: PlatformCall[] = [];
   /** Thrown instead of an answer. */
   failure: (call: PlatformCall) => GatewayError | null = () => null;
+  /** What a credential may not see: a call by id does not find it. */
+  hides: (call: PlatformCall) => boolean = () => false;
   /** What every call about jobs goes through. */
   through: <Value>(call: () => Promise<Value>) => Promise<Value> = (call) => call();
   /** Ids that the list leaves out although they exist. */
@@ -149,7 +151,12 @@ export class FakePlatform {
               this.#page(limit, cursor),
             ),
           ),
-        get: (id) => this.through(() => this.#call({ kind: 'get', by, id }, signal, () => this.#read(id))),
+        get: (id) =>
+          this.through(() =>
+            this.#call({ kind: 'get', by, id }, signal, () =>
+              this.#read(this.hides({ kind: 'get', by, id }) ? 'hidden' : id),
+            ),
+          ),
       }),
     };
   }

@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { IdReadings } from '../../../src/poller/id-readings.ts';
 
 describe('the readings of an id', () => {
-  it('count absences with one credential in a row', () => {
+  it('confirm an absence with each credential that did not find it twice in a row', () => {
     const ids = new IdReadings();
-    expect([ids.absent('a', 'one', 0), ids.absent('a', 'one', 0), ids.absent('a', 'two', 0)]).toEqual([1, 2, 1]);
-    expect([ids.absent('a', null, 0), ids.absent('a', null, 0), ids.absent('b', null, 0)]).toEqual([1, 2, 1]);
+    const absent = (credential: string | null) => [...ids.absent('a', credential, 0)];
+    expect([absent('one'), absent('two'), absent('two'), absent('one')]).toEqual([[], [], ['two'], ['two']]);
+    expect(absent('one')).toEqual(['two', 'one']);
     ids.found('a');
-    expect(ids.absent('a', null, 0)).toBe(1);
+    expect([absent(null), absent(null)]).toEqual([[], [null]]);
   });
 
   it('count failures in a row, which an absence or a find ends', () => {
