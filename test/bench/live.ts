@@ -1,24 +1,26 @@
 /**
- * Live views: what a message costs, what a silent subscriber holds, how soon the last one knows.
+ * Live views: the CPU of a message, the memory of a silent subscriber, and the delay until the last subscriber knows.
  *
  * Two servers, each in a process of its own and new for each number of subscribers: the gateway with its production
- * configuration (limits on one caller apart) in front of the emulator, and graphql-ws as its documentation sets it up,
+ * configuration (without limits on one caller) in front of the emulator, and graphql-ws as its documentation sets it up,
  * which executes each event for each subscriber with the same schema, document and events, out of its own memory.
  * Subscribers have one WebSocket each, in another process; the emulator is in this one. Export jobs are created straight
- * on the platform; as many events are caused as a machine of two cores can take. The plain server tells what the gateway
- * told, in as many bursts.
+ * on the platform; as many events are caused as a machine of two cores can take. The plain server sends the events of the
+ * gateway, in as many bursts.
  *
- * CPU is user and system time of the server's process in the measured rounds, over the messages in them. Memory is what
- * its resident set and heap grew by for each subscriber, after a full collection, once everybody has the snapshot.
- * Delays run from `observedAt`, when the server learned of a change, to the arrival at each subscriber; of the gateway,
- * the wait for the next poll comes before that. `LIVE_SUBSCRIBERS=1,100` measures other numbers.
+ * CPU is user and system time of the server's process in the measured rounds, over the messages in them. The share of
+ * polling is the CPU of a gateway with one subscriber that receives nothing, in rounds with as many changes. Memory is the
+ * growth of the resident set and of the heap per subscriber, after a full collection, once every subscriber has the
+ * snapshot. Delays run from `observedAt`, when the server learned of a change, to the arrival at each subscriber; at the
+ * gateway, the wait for the next poll comes before that. `LIVE_SUBSCRIBERS=1,100` measures other numbers.
+ * `LIVE_PROFILE=FOLDER` writes CPU profiles of the servers, whose figures are then higher.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { startEmulator } from '../../src/emulator/emulator.ts';
 import { everyStage } from '../support/pace.ts';
-import { measureGateway, measurePlain, type Row } from './live/measure.ts';
+import { eventsPerRound, measureGateway, measurePlain, measurePoll, type Row } from './live/measure.ts';
 import { plot, table } from './live/report.ts';
 
 const defaultCounts = '1,10,100,1000,5000,10000';
@@ -33,10 +35,15 @@ await using platform = await startEmulator({ profiles: 200, pace });
 const machine = `${cpus().length} cores, Node ${process.version}`;
 mkdirSync(results, { recursive: true });
 const rows: Row[] = [];
+/** CPU of a round of polling in µs, by the events in it. */
+const polls = new Map<number, number>();
 for (const count of counts) {
-  const [gateway, told] = await measureGateway(platform, count);
+  const events = eventsPerRound(count);
+  const pollMicros = polls.get(events) ?? (await measurePoll(platform, count));
+  polls.set(events, pollMicros);
+  const [gateway, told] = await measureGateway(platform, count, pollMicros);
   rows.push(gateway, await measurePlain(count, told));
-  // After each, so that a run that is broken off leaves what it has found.
+  // After each, so that an interrupted run leaves its results.
   writeFileSync(
     join(results, 'live.md'),
     `# Live views\n\n${machine}\n\n${table(rows)}\n\n![CPU per message](live.svg)\n`,

@@ -40,10 +40,13 @@ export interface Child<Served extends Handlers> extends AsyncDisposable {
   ): Promise<Awaited<ReturnType<Served[Name]>>>;
 }
 
+const folder = process.env['LIVE_PROFILE'];
+const profiling = folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+
 /** @param script a module of this folder that calls `serve` with the handlers of the given type */
 export function startChild<Served extends Handlers>(script: string): Child<Served> {
   const child: ChildProcess = fork(fileURLToPath(new URL(script, import.meta.url)), {
-    execArgv: ['--expose-gc'],
+    execArgv: ['--expose-gc', ...profiling],
     env: { ...process.env, NODE_ENV: 'production' },
   });
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();

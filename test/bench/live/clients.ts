@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { serve } from './channel.ts';
-import { subscription } from './subscription.ts';
 
 /** Sockets that are being opened at the same time: fewer than a server's backlog of connections. */
 const maxOpening = 100;
@@ -14,7 +13,7 @@ let delaysMs: number[] = [];
 let told: unknown[] = [];
 let measuring = false;
 
-async function open(url: string): Promise<void> {
+async function open(url: string, query: string): Promise<void> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws', {
     perMessageDeflate: false,
   });
@@ -24,7 +23,7 @@ async function open(url: string): Promise<void> {
   const first = sockets.length === 0;
   sockets.push(socket);
   socket.on('message', (data: Buffer) => receive(data, first));
-  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: subscription } }));
+  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
 }
 
 const observedAt = /"observedAt":"([^"]+)"/;
@@ -39,13 +38,19 @@ function receive(data: Buffer, first: boolean): void {
   if (first) told.push(JSON.parse(String(data)).payload.data.exportJobChanged);
 }
 
+interface OpenOptions {
+  readonly url: string;
+  readonly count: number;
+  readonly query: string;
+}
+
 const handlers = {
-  open: async ({ url, count }: { readonly url: string; readonly count: number }): Promise<void> => {
+  open: async ({ url, count, query }: OpenOptions): Promise<void> => {
     let left = count;
     const opener = async () => {
       while (left > 0) {
         left -= 1;
-        await open(url);
+        await open(url, query);
       }
     };
     await Promise.all(Array.from({ length: Math.min(maxOpening, count) }, opener));

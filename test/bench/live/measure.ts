@@ -5,26 +5,34 @@ import type { Clients } from './clients.ts';
 import { startExports } from './exports.ts';
 import type { GatewayHost } from './gateway-host.ts';
 import type { PlainHost } from './plain-host.ts';
+import { silentSubscription, subscription } from './subscription.ts';
 
 /** What one server did for one number of subscribers. */
 export interface Row {
   readonly server: 'gateway' | 'plain';
   readonly subscribers: number;
   readonly messages: number;
-  /** Of the server's process, all of its threads. */
+  /** CPU of the server's process, all of its threads. */
   readonly cpuMicrosPerMessage: number;
+  /** Part of it that the rounds of polling take, which the plain server does not have. Null for the plain server. */
+  readonly pollMicrosPerMessage: number | null;
   readonly residentBytesPerSubscriber: number;
   readonly heapBytesPerSubscriber: number;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
-  /** Null for the plain server, which asks nobody. */
+  /** Null for the plain server, which calls no platform. */
   readonly callsPerMinute: number | null;
 }
 
 /** How often the gateway looks at the platform by default, while something changes. */
 const roundMs = 2_000;
-/** Rounds that are measured, after some that are not: code is compiled and snapshots are told in those. */
+/** Rounds that are measured, after others in which code is compiled and snapshots are sent. */
 const [warmRounds, measuredRounds] = [2, 4];
+/** Few messages need more rounds: until code is compiled, and to be more than the noise of an idle process. */
+const fewSubscribers = 100;
+const [warmRoundsOfFew, measuredRoundsOfFew] = [6, 12];
+const roundsFor = (subscribers: number): readonly [warm: number, measured: number] =>
+  subscribers > fewSubscribers ? [warmRounds, measuredRounds] : [warmRoundsOfFew, measuredRoundsOfFew];
 /** Messages that a server is to send in each round, where that needs no more than `maxEvents` events. */
 const messagesPerRound = 12_000;
 const maxEventsPerRound = 12;
@@ -34,44 +42,90 @@ const roundsOfJob = 4;
 const warmSubscribers = 200;
 const settleMs = 1_000;
 
-const eventsPerRound = (subscribers: number): number =>
+export const eventsPerRound = (subscribers: number): number =>
   Math.max(1, Math.min(maxEventsPerRound, Math.round(messagesPerRound / subscribers)));
 
 type Server = Child<{ readonly usage: GatewayHost['usage'] }>;
 
-export async function measureGateway(platform: Emulator, subscribers: number): Promise<readonly [Row, Told]> {
+/** @param pollMicros CPU of one round of polling with as many events */
+export async function measureGateway(
+  platform: Emulator,
+  subscribers: number,
+  pollMicros: number,
+): Promise<readonly [Row, Told]> {
   await using server = startChild<GatewayHost>('./gateway-host.js');
   await using clients = startChild<Clients>('./clients.js');
+  const [warm, measured] = roundsFor(subscribers);
   const url = await server.ask('start', { platformUrl: platform.url });
   const idle = await idleUsage(server, clients, url, subscribers);
-  await using _exports = await startExports(platform, (roundMs * roundsOfJob) / eventsPerRound(subscribers));
-  await sleep(warmRounds * roundMs);
+  await using _exports = await startExports(platform, pauseBetweenJobs(eventsPerRound(subscribers)));
+  await sleep(warm * roundMs);
   platform.clearRequests();
-  const row = await measureWindow(server, clients, () => sleep(measuredRounds * roundMs));
+  const { told, cpuMicros, ...figures } = await measureWindow(server, clients, () => sleep(measured * roundMs));
   const calls = platform.requests.filter(({ method }) => method === 'GET').length;
-  const callsPerMinute = (calls * 60_000) / (measuredRounds * roundMs);
-  return [{ server: 'gateway', subscribers, ...idle, ...row.figures, callsPerMinute }, row.told];
+  const row: Row = {
+    server: 'gateway',
+    subscribers,
+    ...idle,
+    ...figures,
+    cpuMicrosPerMessage: cpuMicros / figures.messages,
+    pollMicrosPerMessage: (pollMicros * measured) / figures.messages,
+    callsPerMinute: (calls * 60_000) / (measured * roundMs),
+  };
+  return [row, told];
 }
 
-/** @param told what the gateway told one subscriber: the plain server tells as much, in as many bursts */
+/** @param told what the gateway sent to one subscriber: the plain server sends as much, in as many bursts */
 export async function measurePlain(subscribers: number, told: Told): Promise<Row> {
   await using server = startChild<PlainHost>('./plain-host.js');
   await using clients = startChild<Clients>('./clients.js');
+  const [warm, measured] = roundsFor(subscribers);
   const url = await server.ask('start');
   const idle = await idleUsage(server, clients, url, subscribers);
-  const perRound = Math.ceil(told.length / measuredRounds);
-  const burst = async (events: Told): Promise<void> => {
-    await server.ask('publish', events);
+  const perRound = Math.ceil(told.length / measured);
+  const burst = async (round: number): Promise<void> => {
+    await server.ask('publish', told.slice(round * perRound, (round + 1) * perRound));
     await sleep(roundMs);
   };
-  for (let round = 0; round < warmRounds; round += 1) await burst(told.slice(0, perRound));
-  const { figures } = await measureWindow(server, clients, async () => {
-    for (let round = 0; round < measuredRounds; round += 1) {
-      await burst(told.slice(round * perRound, (round + 1) * perRound));
-    }
+  for (let round = 0; round < warm; round += 1) await burst(round % measured);
+  const {
+    cpuMicros,
+    told: _,
+    ...figures
+  } = await measureWindow(server, clients, async () => {
+    for (let round = 0; round < measured; round += 1) await burst(round);
   });
-  return { server: 'plain', subscribers, ...idle, ...figures, callsPerMinute: null };
+  const cpuMicrosPerMessage = cpuMicros / figures.messages;
+  return {
+    server: 'plain',
+    subscribers,
+    ...idle,
+    ...figures,
+    cpuMicrosPerMessage,
+    pollMicrosPerMessage: null,
+    callsPerMinute: null,
+  };
 }
+
+/**
+ * CPU that a round of polling takes: a gateway with one subscriber that receives no event polls as one with thousands.
+ * @param subscribers as many jobs change in a round as are measured with this number of subscribers
+ */
+export async function measurePoll(platform: Emulator, subscribers: number): Promise<number> {
+  await using server = startChild<GatewayHost>('./gateway-host.js');
+  await using clients = startChild<Clients>('./clients.js');
+  const [warm, measured] = roundsFor(subscribers);
+  const url = await server.ask('start', { platformUrl: platform.url });
+  await clients.ask('open', { url, count: 1, query: silentSubscription });
+  await using _exports = await startExports(platform, pauseBetweenJobs(eventsPerRound(subscribers)));
+  await sleep(warm * roundMs);
+  const before = await server.ask('usage', { collect: false });
+  await sleep(measured * roundMs);
+  const after = await server.ask('usage', { collect: false });
+  return (after.cpuMicros - before.cpuMicros) / measured;
+}
+
+const pauseBetweenJobs = (events: number): number => (roundMs * roundsOfJob) / events;
 
 type Told = readonly Readonly<Record<string, unknown>>[];
 
@@ -80,11 +134,11 @@ async function idleUsage(server: Server, clients: Child<Clients>, url: string, c
     await sleep(settleMs);
     return await server.ask('usage', { collect: true });
   };
-  await clients.ask('open', { url, count: warmSubscribers });
+  await clients.ask('open', { url, count: warmSubscribers, query: subscription });
   await sleep(settleMs);
   await clients.ask('close');
   const before = await settled();
-  await clients.ask('open', { url, count });
+  await clients.ask('open', { url, count, query: subscription });
   const after = await settled();
   return {
     residentBytesPerSubscriber: (after.residentBytes - before.residentBytes) / count,
@@ -98,7 +152,6 @@ async function measureWindow(server: Server, clients: Child<Clients>, window: ()
   await window();
   const after = await server.ask('usage', { collect: false });
   const { messages, p50Ms, p99Ms, told } = await clients.ask('measured');
-  if (messages === 0) throw new Error('Nothing was told while it was measured.');
-  const cpuMicrosPerMessage = (after.cpuMicros - before.cpuMicros) / messages;
-  return { figures: { messages, cpuMicrosPerMessage, p50Ms, p99Ms }, told: told as Told };
+  if (messages === 0) throw new Error('No message arrived while it was measured.');
+  return { messages, p50Ms, p99Ms, told: told as Told, cpuMicros: after.cpuMicros - before.cpuMicros };
 }

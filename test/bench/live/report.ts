@@ -1,19 +1,26 @@
 import type { Row } from './measure.ts';
 
-/** The rows as a Markdown table, with what the gateway's CPU per message is of the plain server's. */
+/**
+ * The rows as a Markdown table. "Less CPU" compares all CPU of the two servers; "of plain" is the gateway's CPU without the
+ * rounds of polling, as a part of the plain server's.
+ */
 export function table(rows: readonly Row[]): string {
   const head =
-    '| subscribers | server | messages | CPU µs per message | less CPU | RSS KiB per idle subscriber | heap KiB | p50 ms | p99 ms | calls per minute |';
+    '| subscribers | server | messages | CPU µs per message | less CPU | polling µs | of plain | RSS KiB per idle subscriber | heap KiB | p50 ms | p99 ms | calls per minute |';
   const lines = rows.map((row) => {
+    const { cpuMicrosPerMessage, pollMicrosPerMessage } = row;
     const plain = rows.find(({ server, subscribers }) => server === 'plain' && subscribers === row.subscribers);
-    const ratio =
-      row.server === 'plain' || plain === undefined ? null : plain.cpuMicrosPerMessage / row.cpuMicrosPerMessage;
+    const compared = row.server === 'plain' || plain === undefined ? null : plain.cpuMicrosPerMessage;
     const cells = [
       row.subscribers.toLocaleString('en'),
       row.server,
       row.messages.toLocaleString('en'),
-      row.cpuMicrosPerMessage.toFixed(1),
-      ratio === null ? '' : `${ratio.toFixed(2)} ×`,
+      cpuMicrosPerMessage.toFixed(1),
+      compared === null ? '' : `${(compared / cpuMicrosPerMessage).toFixed(2)} ×`,
+      pollMicrosPerMessage?.toFixed(1) ?? '',
+      compared === null || pollMicrosPerMessage === null
+        ? ''
+        : `${((cpuMicrosPerMessage - pollMicrosPerMessage) / compared).toFixed(2)} ×`,
       ...(row.subscribers < fewSubscribers
         ? ['', '']
         : [kib(row.residentBytesPerSubscriber), kib(row.heapBytesPerSubscriber)]),

@@ -1,4 +1,4 @@
-/** What every subscriber asks for: a board that shows the state of every job. */
+/** A board that shows the state of every job: every subscriber requests it. */
 export const subscription = `subscription WatchExportJobs {
   exportJobChanged {
     kind
@@ -18,3 +18,6 @@ export const subscription = `subscription WatchExportJobs {
     }
   }
 }`;
+
+/** A subscription without events: no job is cancelled. */
+export const silentSubscription = 'subscription { exportJobChanged(filter: { statuses: [CANCELLED] }) { observedAt } }';
