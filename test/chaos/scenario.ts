@@ -16,7 +16,7 @@ export interface Scenario {
 
 export interface SubscriberPlan {
   readonly watched: 'exportJobs' | 'segmentJobs' | 'schedules';
-  readonly scope: 'everything' | 'ids' | 'statuses';
+  readonly scope: 'everything' | 'ids' | 'statuses' | 'ids and statuses';
   readonly transport: AnyTransport;
   /** Picks what is followed by id. */
   readonly pick: number;
@@ -125,9 +125,9 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   faults: faultScript,
   routerTroubles,
   subscribers: fc.tuple(
-    ...times3('exportJobs', 4, 4, 3),
-    ...times3('segmentJobs', 2, 2, 2),
-    ...times3('schedules', 2, 1, 0),
+    ...subscribersOf('exportJobs', { everything: 4, ids: 2, statuses: 3, 'ids and statuses': 2 }),
+    ...subscribersOf('segmentJobs', { everything: 2, ids: 1, statuses: 2, 'ids and statuses': 1 }),
+    ...subscribersOf('schedules', { everything: 2, ids: 1, statuses: 0, 'ids and statuses': 0 }),
   ),
   queriers: times(15, stepsOf(queryStep, 2, 4)),
   exporters: times(9, stepsOf(exportStep, 2, 3)),
@@ -135,15 +135,13 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   schedulers: times(3, scheduleSteps),
 });
 
-function times3(
+function subscribersOf(
   watched: SubscriberPlan['watched'],
-  everything: number,
-  ids: number,
-  statuses: number,
+  counts: Readonly<Record<SubscriberPlan['scope'], number>>,
 ): fc.Arbitrary<SubscriberPlan>[] {
-  const of = (scope: SubscriberPlan['scope'], length: number) =>
-    Array.from({ length }, () => subscriber(watched, scope));
-  return [...of('everything', everything), ...of('ids', ids), ...of('statuses', statuses)];
+  const of = (scope: SubscriberPlan['scope']) =>
+    Array.from({ length: counts[scope] }, () => subscriber(watched, scope));
+  return [...of('everything'), ...of('ids'), ...of('statuses'), ...of('ids and statuses')];
 }
 
 /** The same scenario for the same seed. */

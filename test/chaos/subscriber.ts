@@ -157,12 +157,14 @@ export class Subscriber {
         return { kind: 'everything' };
       case 'statuses':
         return { kind: 'statuses', statuses: new Set(watched === 'schedules' ? [] : watchedStatuses[watched]) };
-      case 'ids': {
+      case 'ids':
+      case 'ids and statuses': {
         const { journal } = this.#context;
         await journal.until(() => journal.created(watched).length >= followed);
         const ids = journal.created(watched);
         const first = pick % Math.max(1, ids.length);
-        return { kind: 'ids', ids: new Set([...ids, ...ids].slice(first, first + followed)) };
+        const statuses = scope === 'ids' || watched === 'schedules' ? null : new Set<string>(watchedStatuses[watched]);
+        return { kind: 'ids', ids: new Set([...ids, ...ids].slice(first, first + followed)), statuses };
       }
     }
   }
@@ -171,14 +173,15 @@ export class Subscriber {
     const { watched, transport } = this.plan;
     const scope = this.#scope;
     const ids = scope.kind === 'ids' ? [...scope.ids] : null;
+    const isFiltered = scope.kind !== 'everything' && scope.statuses !== null;
     const options = { transport, callbackRouter: this.#context.callbackRouter };
     switch (watched) {
       case 'exportJobs': {
-        const filter = scope.kind === 'statuses' ? { statuses: [...watchedStatuses.exportJobs] } : null;
+        const filter = isFiltered ? { statuses: [...watchedStatuses.exportJobs] } : null;
         return seen(gateway.subscribe(WatchExportJobsDocument, { ids, filter, after }, options), seenExportJob);
       }
       case 'segmentJobs': {
-        const filter = scope.kind === 'statuses' ? { statuses: [...watchedStatuses.segmentJobs] } : null;
+        const filter = isFiltered ? { statuses: [...watchedStatuses.segmentJobs] } : null;
         return seen(gateway.subscribe(FollowSegmentJobsDocument, { ids, filter, after }, options), seenSegmentJob);
       }
       case 'schedules':

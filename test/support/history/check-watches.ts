@@ -3,6 +3,7 @@ import type { Violation } from './violation.ts';
 import {
   isForward,
   isLastStatus,
+  isWanted,
   type LogPlace,
   parseCursor,
   type Report,
@@ -109,7 +110,9 @@ class HistoryReader {
         break;
       case 'STALE':
       case 'RECOVERED':
-        this.#checkTurn(event.kind, event, place);
+        if (this.#stale === (event.kind === 'STALE')) {
+          this.#report('STALE and RECOVERED alternate', event, `it was ${this.#stale ? 'stale' : 'fresh'} before`);
+        }
         this.#stale = event.kind === 'STALE';
         this.#snapshot = 'over';
         break;
@@ -124,28 +127,23 @@ class HistoryReader {
     this.#last = place;
   }
 
-  /** Of a STALE and a RECOVERED that wait for a slow client together, only the later one is told. */
-  #checkTurn(kind: 'STALE' | 'RECOVERED', event: SeenEvent, { epoch, sequence }: LogPlace): void {
-    if (this.#stale !== (kind === 'STALE')) return;
-    const untold = kind === 'STALE' ? 'RECOVERED' : 'STALE';
-    if (this.#told.became(untold, epoch, { from: this.#last?.sequence ?? 0, to: sequence })) return;
-    this.#report('STALE and RECOVERED take turns', event, `there was no ${untold} before it`);
-  }
-
   /** Every entry of the log is told once, and a later one later. */
   #checkPlace(event: SeenEvent, place: LogPlace): void {
     const last = this.#last;
     const beginsHere = event.kind === 'RESYNC' || (event.kind === 'SNAPSHOT' && this.#snapshot === 'expected');
-    if (place.partial && event.kind !== 'SNAPSHOT' && event.kind !== 'RESYNC') {
-      this.#report('only snapshots have partial cursors', event, event.cursor);
+    const mayBePartial = event.kind === 'SNAPSHOT' || event.kind === 'RESYNC' || event.kind === 'STALE' || this.#stale;
+    if (place.partial && !mayBePartial) {
+      this.#report('only snapshots and events of a stale view have partial cursors', event, event.cursor);
     }
     if (last === null || (beginsHere && place.epoch !== last.epoch)) return;
     if (place.epoch !== last.epoch) {
       this.#report('an epoch changes with a snapshot only', event, `it was ${last.epoch}`);
       return;
     }
-    // A snapshot, and the STALE that belongs to it, stand at the place of the entry before them.
-    const mayStay = beginsHere || event.kind === 'SNAPSHOT' || (event.kind === 'STALE' && this.#inSnapshot);
+    // A snapshot, and the STALE that belongs to it, stand at the place of the entry before them. So do a STALE that no
+    // log holds, whose cursor is partial, and its RECOVERED.
+    const isLocal = (event.kind === 'STALE' && place.partial) || (event.kind === 'RECOVERED' && last.partial);
+    const mayStay = beginsHere || event.kind === 'SNAPSHOT' || (event.kind === 'STALE' && this.#inSnapshot) || isLocal;
     if (place.sequence > last.sequence || (mayStay && place.sequence === last.sequence)) return;
     this.#report('cursors grow', event, `the one before it was ${last.epoch}.${last.sequence}`);
   }
@@ -178,29 +176,19 @@ class HistoryReader {
     }
     this.#toldInSession.add(entity.id);
     this.#lastOf.set(entity.id, place.sequence);
-    if (kind === 'REMOVED' || !this.#isWanted(entity)) this.held.delete(entity.id);
+    if (kind === 'REMOVED' || !isWanted(entity, this.#history.scope)) this.held.delete(entity.id);
     else this.held.set(entity.id, entity);
   }
 
   #checkScope(event: SeenEvent, entity: SeenEntity): void {
     const { scope } = this.#history;
-    switch (scope.kind) {
-      case 'everything':
-        return;
-      case 'ids':
-        if (!scope.ids.has(entity.id)) this.#report('only what was asked for is told', event, entity.id);
-        return;
-      case 'statuses':
-        // What leaves the filter is told once more.
-        if (this.#isWanted(entity) || (event.kind === 'CHANGED' && this.#isWanted({ status: event.previousStatus })))
-          return;
-        this.#report('only what was asked for is told', event, `${event.previousStatus} to ${entity.status}`);
+    if (scope.kind === 'ids' && !scope.ids.has(entity.id)) {
+      this.#report('only what was asked for is told', event, entity.id);
     }
-  }
-
-  #isWanted({ status }: Pick<SeenEntity, 'status'>): boolean {
-    const { scope } = this.#history;
-    return scope.kind !== 'statuses' || (status !== null && scope.statuses.has(status));
+    // A change that leaves the filter is sent as well.
+    const left = event.kind === 'CHANGED' && isWanted({ status: event.previousStatus }, scope);
+    if (isWanted(entity, scope) || left) return;
+    this.#report('only what was asked for is told', event, `${event.previousStatus} to ${entity.status}`);
   }
 
   #checkChange(event: SeenEvent, entity: SeenEntity, place: LogPlace): void {
@@ -223,15 +211,9 @@ class HistoryReader {
 
   /** Whether a subscriber need not have heard of something in this state. */
   #mayBeUntold(entity: SeenEntity): boolean {
-    switch (this.#history.scope.kind) {
-      case 'everything':
-        // The first snapshot leaves out what has ended.
-        return isLastStatus(entity.status);
-      case 'ids':
-        return false;
-      case 'statuses':
-        return !this.#isWanted(entity);
-    }
+    const { scope } = this.#history;
+    // The first snapshot leaves out most entities that have ended.
+    return !isWanted(entity, scope) || (scope.kind !== 'ids' && isLastStatus(entity.status));
   }
 
   /**

@@ -12,8 +12,6 @@ interface Told {
  */
 export class ToldEntries {
   readonly #byEntity = new Map<string, Told[]>();
-  /** STALE and RECOVERED, by epoch. */
-  readonly #ofFeed = new Map<string, Told[]>();
 
   /** @param histories all of the same feed; what they contradict each other in is added to `violations` */
   constructor(histories: readonly WatchHistory[], violations: Violation[]) {
@@ -21,14 +19,7 @@ export class ToldEntries {
     for (const { name, sessions } of histories) {
       for (const event of sessions.flatMap(({ events }) => events)) {
         const place = parseCursor(event.cursor);
-        if (place === null || event.kind === 'SNAPSHOT' || event.kind === 'RESYNC') continue;
-        if (event.entity === null) {
-          this.#ofFeed.set(place.epoch, [
-            ...(this.#ofFeed.get(place.epoch) ?? []),
-            { sequence: place.sequence, event },
-          ]);
-          continue;
-        }
+        if (place === null || event.kind === 'SNAPSHOT' || event.entity === null) continue;
         const { id, state } = event.entity;
         const told = `${event.kind === 'REMOVED' ? 'without' : 'with'} ${id} ${state}`;
         const other = byCursor.get(event.cursor);
@@ -56,16 +47,6 @@ export class ToldEntries {
     return told.some(
       ({ sequence, event }) => sequence > from && sequence <= to && (event.entity?.status ?? null) === status,
     );
-  }
-
-  /** Whether somebody was told that the feed became stale, or recovered, between two places of the log. */
-  became(
-    kind: 'STALE' | 'RECOVERED',
-    epoch: string,
-    { from, to }: { readonly from: number; readonly to: number },
-  ): boolean {
-    const told = this.#ofFeed.get(epoch) ?? [];
-    return told.some(({ sequence, event }) => event.kind === kind && sequence > from && sequence < to);
   }
 }
 

@@ -45,8 +45,8 @@ export interface WatchSession {
 
 export type HistoryScope =
   | { readonly kind: 'everything' }
-  /** Ids as the events show them. */
-  | { readonly kind: 'ids'; readonly ids: ReadonlySet<string> }
+  /** Ids as the events show them. `statuses` is a filter of the events; null: there is none. */
+  | { readonly kind: 'ids'; readonly ids: ReadonlySet<string>; readonly statuses: ReadonlySet<string> | null }
   | { readonly kind: 'statuses'; readonly statuses: ReadonlySet<string> };
 
 /** Everything that one subscriber was told, over all its subscriptions. */
@@ -93,6 +93,12 @@ export function isForward(from: string | null, to: string | null): boolean {
   if (isLastStatus(from)) return false;
   const [before, after] = [stageOf[from], stageOf[to]];
   return before === undefined || after === undefined || after > before;
+}
+
+/** Whether a subscriber has an entity of this status in its view. */
+export function isWanted({ status }: Pick<SeenEntity, 'status'>, scope: HistoryScope): boolean {
+  const statuses = scope.kind === 'everything' ? null : scope.statuses;
+  return statuses === null || (status !== null && statuses.has(status));
 }
 
 /** Makes the violations of one history, and says in each of them whose they are. */

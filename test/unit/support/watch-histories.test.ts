@@ -43,7 +43,12 @@ const once = (events: readonly SeenEvent[], scope?: HistoryScope, end: SessionEn
   history([session(events, { end })], scope),
 ];
 
-const byIds = (...ids: string[]): HistoryScope => ({ kind: 'ids', ids: new Set(ids) });
+const byIds = (...ids: string[]): HistoryScope => ({ kind: 'ids', ids: new Set(ids), statuses: null });
+const byIdsAndStatus = (ids: readonly string[], status: string): HistoryScope => ({
+  kind: 'ids',
+  ids: new Set(ids),
+  statuses: new Set([status]),
+});
 const byStatuses = (...statuses: string[]): HistoryScope => ({ kind: 'statuses', statuses: new Set(statuses) });
 
 const rulesOf = (histories: readonly WatchHistory[]) => checkWatches(histories).map(({ rule }) => rule);
@@ -75,11 +80,26 @@ describe('a history that is as it should be', () => {
       once([...start.slice(0, 1), event('STALE', 'e.4'), created('e.5', 'c', 'NEW')]),
     ],
     [
-      'of trouble that was over before a slow client took it',
-      [
-        history([session([...start, event('RECOVERED', 'e.6')])]),
-        history([session([...start, event('STALE', 'e.5'), event('RECOVERED', 'e.6')])], undefined, 'bob'),
-      ],
+      'of trouble that no log holds',
+      once([
+        ...start,
+        event('STALE', 'e.4.partial'),
+        changed('e.5.partial', 'a', 'NEW', 'QUEUED'),
+        event('RECOVERED', 'e.5'),
+        event('STALE', 'e.5.partial'),
+      ]),
+    ],
+    [
+      'of ids with a filter, none of which was within it',
+      once([], byIdsAndStatus(['a', 'b'], 'SUCCEEDED'), 'completed'),
+    ],
+    [
+      'of ids with a filter, one of which left it',
+      once(
+        [snapshot('e.4', 'b', 'PROCESSING'), changed('e.5', 'b', 'PROCESSING', 'FAILED')],
+        byIdsAndStatus(['a', 'b'], 'PROCESSING'),
+        'completed',
+      ),
     ],
     [
       'that goes on behind its last event',
@@ -203,7 +223,11 @@ describe('a history breaks the rule', () => {
       'by another life in the middle',
       once([...start, created('f.5', 'c', 'NEW')]),
     ],
-    ['only snapshots have partial cursors', 'by a change', once([...start, created('e.5.partial', 'c', 'NEW')])],
+    [
+      'only snapshots and events of a stale view have partial cursors',
+      'by a change',
+      once([...start, created('e.5.partial', 'c', 'NEW')]),
+    ],
     [
       'snapshots come first',
       'by a late one',
@@ -238,16 +262,24 @@ describe('a history breaks the rule', () => {
     ],
     ['nothing goes back', 'by an earlier stage', once([...start, changed('e.5', 'b', 'PROCESSING', 'NEW')])],
     [
-      'STALE and RECOVERED take turns',
+      'STALE and RECOVERED alternate',
       'by two of a kind',
       once([...start, event('STALE', 'e.5'), event('STALE', 'e.6')]),
     ],
     [
-      'STALE and RECOVERED take turns',
+      'STALE and RECOVERED alternate',
       'by a client that left before it was told',
       [history([session(start), session([event('RECOVERED', 'e.5')], { after: 'e.4' })])],
     ],
-    ['STALE and RECOVERED take turns', 'by a recovery from nothing', once([...start, event('RECOVERED', 'e.5')])],
+    [
+      'STALE and RECOVERED alternate',
+      'by a recovery whose beginning only another client was told',
+      [
+        history([session([...start, event('RECOVERED', 'e.6')])]),
+        history([session([...start, event('STALE', 'e.5'), event('RECOVERED', 'e.6')])], undefined, 'bob'),
+      ],
+    ],
+    ['STALE and RECOVERED alternate', 'by a recovery from nothing', once([...start, event('RECOVERED', 'e.5')])],
     [
       'STALE, RECOVERED and RESYNC are about no entity',
       'by one',
@@ -261,6 +293,17 @@ describe('a history breaks the rule', () => {
     ],
     ['only what was asked for is told', 'by another id', once(start, byIds('a'))],
     ['only what was asked for is told', 'by another status', once(start, byStatuses('NEW'))],
+    ['only what was asked for is told', 'by another status of an id', once(start, byIdsAndStatus(['a', 'b'], 'NEW'))],
+    [
+      'cursors grow',
+      'by a RECOVERED at the place of a STALE of the log',
+      once([...start, event('STALE', 'e.5'), event('RECOVERED', 'e.5')]),
+    ],
+    [
+      'a stream completes when all has ended',
+      'by completing while something is within the filter',
+      once(start, byIdsAndStatus(['a', 'b'], 'PROCESSING'), 'completed'),
+    ],
     ['only a stream of ids completes', 'by completing', once(start, undefined, 'completed')],
     ['a stream completes when all has ended', 'by completing earlier', once(start, byIds('a', 'b'), 'completed')],
     ['a stream ends with a reason', 'by breaking', once(start, undefined, 'broken')],
@@ -279,9 +322,14 @@ describe('a view', () => {
   it.each<[what: string, histories: readonly WatchHistory[], truth: Truth]>([
     ['of everything', once(told), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9])],
     [
-      'that began after an end',
+      'that began long after an end',
       once(told),
-      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['old', 'FAILED', -9]),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['old', 'FAILED', -900]),
+    ],
+    [
+      'of ids with a filter that hides their ends',
+      once([], byIdsAndStatus(['a', 'b'], 'NEW'), 'completed'),
+      truthOf(['a', 'FAILED', -9], ['b', 'SUCCEEDED', -9]),
     ],
     ['of ids', once(told, byIds('a', 'b')), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', 9])],
     ['of an id that was denied', once([], byIds('denied'), 'completed'), truthOf(['denied', 'NEW', -9])],
@@ -308,6 +356,31 @@ describe('a view', () => {
       'lacks one of its ids',
       once(told, byIds('a', 'b', 'c')),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', 9]),
+    ],
+    [
+      'lacks one of its ids that is within the filter',
+      once([], byIdsAndStatus(['a', 'b'], 'NEW')),
+      truthOf(['a', 'FAILED', -9], ['b', 'NEW', -9]),
+    ],
+    [
+      'completed before all of its ids had ended, which its filter hides',
+      once([], byIdsAndStatus(['a', 'b'], 'FAILED'), 'completed'),
+      truthOf(['a', 'SUCCEEDED', -9], ['b', 'PROCESSING', -9]),
+    ],
+    [
+      'is open although all of its ids have ended',
+      once([snapshot('e.4', 'a', 'FAILED')], byIds('a'), 'open'),
+      truthOf(['a', 'FAILED', -9]),
+    ],
+    [
+      'was told that something is gone which is there',
+      once([...told, removed('e.6', 'b', 'PROCESSING'), created('e.7', 'b', 'PROCESSING')]),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9]),
+    ],
+    [
+      'lacks what had ended shortly before it began',
+      once(told),
+      truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'FAILED', -899]),
     ],
     [
       'lacks what came into its filter',
