@@ -21,7 +21,10 @@ export interface LocalChange {
 
 /** A change with its place in the log. */
 export interface LogEntry<Entity> {
-  /** `epoch.sequence`: the epoch names one life of the log, the sequence grows by one with each entry. */
+  /**
+   * `epoch.sequence` or `epoch.sequence.mark`: the epoch names one life of the log, the sequence grows by one with each
+   * entry, and the mark of an entry differs from that of a lost one with the same sequence.
+   */
   readonly cursor: string;
   readonly observedAt: Date;
   readonly change: FeedChange<Entity> | LocalChange;
@@ -167,8 +170,9 @@ export interface EventLog<Entity> extends AsyncDisposable {
    */
   snapshot(): Promise<LogSnapshot<Entity> | null>;
   /**
-   * A log that does not exist yet begins with a snapshot without entities.
-   * @throws {GatewayError} the log is out of reach.
+   * A log of this process that does not exist yet begins with a snapshot without entities. One that replicas share is waited
+   * for, because an empty snapshot would say that all entities are gone.
+   * @throws {GatewayError} the log is out of reach, or nobody has begun it in time.
    */
   open(options: LogOpenOptions): Promise<LogReader<Entity>>;
   /**

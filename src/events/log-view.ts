@@ -25,10 +25,22 @@ export interface LogState<Entity> {
   readonly epoch: string;
   /** That of the last entry; 0 before the first. */
   readonly sequence: number;
+  /** Mark of the write that brought the last entry. */
+  readonly mark: string;
   readonly observedAt: Date;
   readonly entities: readonly Entity[];
   readonly stale: ReadonlySet<StaleSubject>;
   readonly note: unknown;
+}
+
+/** One write as `LogView` takes it in. */
+export interface AppliedWrite<Entity> {
+  readonly write: LogWrite<Entity>;
+  readonly observedAt: Date;
+  /** Part of the cursors of its entries: 8 letters, digits, `-` and `_`, or none. It differs from that of a lost write. */
+  readonly mark: string;
+  /** Size of the changes. */
+  readonly bytes: number;
 }
 
 /** A reason for which the log may be out of date in this process alone: no replica polls, or Redis is out of reach. */
@@ -40,10 +52,11 @@ interface Slot<Entity> {
   readonly sequence: number;
   /** The entry is in no log: the readers of this process alone receive it. */
   readonly isLocal: boolean;
+  readonly mark: string;
   readonly bytes: number;
 }
 
-const cursorPattern = /^([\w-]+)\.(0|[1-9]\d{0,14})$/;
+const cursorPattern = /^([\w-]+)\.(0|[1-9]\d{0,14})(?:\.([\w-]{8}))?$/;
 
 /**
  * One log as a process knows it: the present state, the newest entries, and their readers. Everything that one method
@@ -53,8 +66,11 @@ export class LogView<Entity> {
   readonly #options: LogViewOptions<Entity>;
   #epoch = '';
   #sequence = 0;
+  #mark = '';
   /** The sequence after which every entry is held. */
   #floor = 0;
+  /** Mark of the entry at the floor; null: unknown. */
+  #floorMark: string | null = '';
   #observedAt = new Date(0);
   readonly #entities = new Map<string, Entity>();
   #stale = new Set<StaleSubject>();
@@ -82,7 +98,7 @@ export class LogView<Entity> {
   }
 
   get cursor(): string {
-    return this.#cursor(this.#sequence);
+    return this.#cursor(this.#sequence, this.#mark);
   }
 
   get epoch(): string {
@@ -93,6 +109,7 @@ export class LogView<Entity> {
     return {
       epoch: this.#epoch,
       sequence: this.#sequence,
+      mark: this.#mark,
       observedAt: this.#observedAt,
       entities: [...this.#entities.values()],
       stale: new Set(this.#stale),
@@ -110,28 +127,26 @@ export class LogView<Entity> {
     return this.#snapshot;
   }
 
-  /** Puts another state in place of what is known. Readers go on only where no entry lies between the two. */
+  /** Puts another state in place of what is known. Readers of the former one have lost something, and begin anew. */
   reset(state: LogState<Entity>): void {
-    const lostNothing = state.epoch === this.#epoch && state.sequence === this.#sequence;
     this.#entities.clear();
     for (const entity of state.entities) this.#entities.set(this.#options.key(entity), entity);
     this.#observedAt = state.observedAt;
     this.#stale = new Set(state.stale);
     this.#note = state.note;
-    if (!lostNothing) {
-      this.#epoch = state.epoch;
-      this.#sequence = state.sequence;
-      this.#floor = state.sequence;
-      this.#slots = [];
-      this.#bytes = 0;
-      this.#list = Symbol();
-      this.#wake();
-    }
+    this.#epoch = state.epoch;
+    this.#sequence = state.sequence;
+    this.#mark = state.mark;
+    this.#floor = state.sequence;
+    this.#floorMark = state.mark;
+    this.#slots = [];
+    this.#bytes = 0;
+    this.#list = Symbol();
+    this.#wake();
     this.#notify();
   }
 
-  /** @param bytes size of the changes, as text */
-  apply(write: LogWrite<Entity>, observedAt: Date, bytes: number): void {
+  apply({ write, observedAt, mark, bytes }: AppliedWrite<Entity>): void {
     const { key } = this.#options;
     const { learned = [], changes = [], forgotten = [], note } = write;
     this.#observedAt = observedAt;
@@ -139,8 +154,9 @@ export class LogView<Entity> {
     for (const change of changes) {
       this.#change(change);
       this.#sequence += 1;
+      this.#mark = mark;
       const entry = { cursor: this.cursor, observedAt, change };
-      this.#push({ entry, sequence: this.#sequence, isLocal: false, bytes: bytes / changes.length });
+      this.#push({ entry, sequence: this.#sequence, isLocal: false, mark, bytes: bytes / changes.length });
     }
     for (const one of forgotten) this.#entities.delete(one);
     if (note !== undefined) this.#note = note;
@@ -162,7 +178,7 @@ export class LogView<Entity> {
     this.#localSince = on ? observedAt : null;
     const change: LocalChange = { kind: 'RECOVERED', subject: 'local' };
     const entry = this.#localStale() ?? { cursor: this.cursor, observedAt, change };
-    this.#push({ entry, sequence: this.#sequence, isLocal: true, bytes: 0 });
+    this.#push({ entry, sequence: this.#sequence, isLocal: true, mark: this.#mark, bytes: 0 });
     this.#trim();
     this.#wake();
   }
@@ -172,38 +188,45 @@ export class LogView<Entity> {
    * none, or they would not help.
    */
   missing(cursor: string): { readonly after: number; readonly upTo: number } | null {
-    const after = this.sequenceOf(cursor);
+    const after = this.#sequenceOf(cursor);
     if (after === null || after >= this.#floor || this.#sequence - after > this.#options.maxEntries) return null;
     return { after, upTo: this.#floor };
   }
 
-  /** Takes in older entries. Does nothing unless they end where those that are held begin. */
+  /**
+   * Takes in older writes. Does nothing unless they end where the entries that are held begin.
+   * @param oldest the entry before all that the log contains
+   */
   prepend(
-    entries: readonly { readonly change: FeedChange<Entity>; readonly observedAt: Date }[],
+    writes: readonly AppliedWrite<Entity>[],
     upTo: number,
-    bytes: number,
+    oldest: { readonly sequence: number; readonly mark: string },
   ): void {
     if (upTo !== this.#floor) return;
-    const from = upTo - entries.length;
-    const slots = entries.map(({ change, observedAt }, index): Slot<Entity> => {
-      const sequence = from + index + 1;
-      const entry = { cursor: this.#cursor(sequence), observedAt, change };
-      return { entry, sequence, isLocal: false, bytes: bytes / entries.length };
-    });
+    const from = upTo - writes.reduce((sum, { write }) => sum + (write.changes?.length ?? 0), 0);
+    const slots: Slot<Entity>[] = [];
+    for (const { write, observedAt, mark, bytes } of writes) {
+      const { changes = [] } = write;
+      for (const change of changes) {
+        const sequence = from + slots.length + 1;
+        const entry = { cursor: this.#cursor(sequence, mark), observedAt, change };
+        slots.push({ entry, sequence, isLocal: false, mark, bytes: bytes / changes.length });
+        this.#bytes += bytes / changes.length;
+      }
+    }
     this.#slots = [...slots, ...this.#slots];
     this.#first -= slots.length;
     this.#floor = from;
-    this.#bytes += bytes;
+    this.#floorMark = from === oldest.sequence ? oldest.mark : null;
     this.#trim();
   }
 
   open({ after, onGrowth }: LogOpenOptions): LogReader<Entity> {
     const tail = new Tail(this, { list: this.#list, position: this.#first + this.#slots.length, onGrowth });
     this.#tails.add(tail);
-    const from = after === undefined ? null : this.sequenceOf(after);
+    const from = after === undefined ? null : this.#sequenceOf(after);
     if (from !== null && from >= this.#floor) {
-      const begin = this.#slots.findLastIndex(({ sequence }) => sequence <= from) + 1;
-      const missed = this.#slots.slice(begin).filter(({ isLocal }) => !isLocal);
+      const missed = this.#slots.slice(this.#firstSlotAfter(from)).filter(({ isLocal }) => !isLocal);
       const entries = missed.map(({ entry }) => entry);
       const stale = staleBefore(entries, this.#stale);
       const local = this.#localStale();
@@ -218,6 +241,11 @@ export class LogView<Entity> {
     const watcher = { listener };
     this.#watchers.add(watcher);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
+  }
+
+  /** The log is lost. What is known remains; the watchers are called. */
+  noteLoss(): void {
+    this.#notify();
   }
 
   get closed(): boolean {
@@ -255,16 +283,30 @@ export class LogView<Entity> {
     return this.#localEntry;
   }
 
-  #cursor(sequence: number): string {
-    return `${this.#epoch}.${sequence}`;
+  #cursor(sequence: number, mark: string): string {
+    const position = `${this.#epoch}.${sequence}`;
+    return mark === '' ? position : `${position}.${mark}`;
   }
 
-  /** Null when the cursor is not one of this life of the log. */
-  sequenceOf(cursor: string): number | null {
-    const [, epoch, digits] = cursorPattern.exec(cursor) ?? [];
+  /** Null when the cursor is not one of this life of the log. That of an entry before the floor may have been lost. */
+  #sequenceOf(cursor: string): number | null {
+    const [, epoch, digits, mark = ''] = cursorPattern.exec(cursor) ?? [];
     if (epoch !== this.#epoch) return null;
     const sequence = Number(digits);
-    return sequence <= this.#sequence ? sequence : null;
+    if (sequence > this.#sequence) return null;
+    if (sequence < this.#floor) return sequence;
+    const known = sequence === this.#floor ? this.#floorMark : this.#slots[this.#firstSlotAfter(sequence - 1)]?.mark;
+    return known === mark ? sequence : null;
+  }
+
+  #firstSlotAfter(sequence: number): number {
+    let [low, high] = [0, this.#slots.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#slots[middle]?.sequence ?? Infinity) > sequence) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   #change(change: FeedChange<Entity>): void {
@@ -293,12 +335,13 @@ export class LogView<Entity> {
   #trim(): void {
     const { maxEntries, maxBytes } = this.#options;
     let excess = 0;
-    for (const { sequence, bytes } of this.#slots) {
+    for (const { sequence, mark, bytes } of this.#slots) {
       const kept = this.#slots.length - excess;
       if (kept <= maxEntries && (this.#bytes <= maxBytes || kept === 1)) break;
       excess += 1;
       this.#bytes -= bytes;
       this.#floor = sequence;
+      this.#floorMark = mark;
     }
     this.#slots.splice(0, excess);
     this.#first += excess;

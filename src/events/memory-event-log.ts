@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../runtime/clock.ts';
 import {
   defaultBounds,
   type EventLog,
+  type FeedChange,
   type LogBounds,
   LogConflictError,
   LogFencedError,
@@ -50,13 +51,21 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
     if (basis === null) this.#begin(observedAt);
     this.#exists = true;
     const { changes = [] } = write;
-    this.#view.apply(write, observedAt, changes.length === 0 ? 0 : stringify(changes).length);
+    this.#view.apply({ write, observedAt, mark: '', bytes: estimateBytes(changes) });
     return this.#view.cursor;
   }
 
   /** Readers that came before the first write receive a RESYNC with it. */
   #begin(observedAt: Date): void {
-    this.#view.reset({ epoch: newEpoch(), sequence: 0, observedAt, entities: [], stale: new Set(), note: null });
+    this.#view.reset({
+      epoch: newEpoch(),
+      sequence: 0,
+      mark: '',
+      observedAt,
+      entities: [],
+      stale: new Set(),
+      note: null,
+    });
   }
 
   async snapshot(): Promise<LogSnapshot<Entity> | null> {
@@ -78,4 +87,9 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#view.close();
   }
+}
+
+/** The entities of one feed have similar sizes, so that one of many is measured. */
+function estimateBytes(changes: readonly FeedChange<unknown>[]): number {
+  return changes.length === 0 ? 0 : stringify(changes[0]).length * changes.length;
 }

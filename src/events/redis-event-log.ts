@@ -1,7 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Redis } from '../runtime/redis.ts';
-import type { RedisStreamReader } from '../runtime/redis-stream-reader.ts';
 import {
   defaultBounds,
   type EventLog,
@@ -14,21 +13,21 @@ import {
   type LogWrite,
   type LogWriteOptions,
 } from './event-log.ts';
-import { LogView } from './log-view.ts';
+import { type AppliedWrite, LogView } from './log-view.ts';
 import type { FeedKeys } from './redis-keys.ts';
-import { type LogRecord, sequenceOf } from './redis-log-codec.ts';
-import { RedisLogMirror } from './redis-log-mirror.ts';
-import { RedisLogStore } from './redis-log-store.ts';
+import { UndecodableError } from './redis-log-codec.ts';
+import { type LogHeartbeat, RedisLogMirror } from './redis-log-mirror.ts';
+import { type OldestEntry, RedisLogStore } from './redis-log-store.ts';
 
 export interface RedisEventLogOptions<Entity> extends Partial<LogBounds> {
   /** What tells entities apart. */
   readonly key: (entity: Entity) => string;
   readonly keys: FeedKeys;
-  readonly redis: Pick<Redis, 'send'>;
-  readonly reader: Pick<RedisStreamReader, 'follow' | 'moved'>;
+  readonly redis: Pick<Redis, 'send' | 'subscribe'>;
+  readonly heartbeat: LogHeartbeat;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'warn'>;
-  /** How long the log stays in Redis when no replica follows it any more, in milliseconds. @default 600_000 */
+  /** How long the log remains in Redis when no replica follows it, in milliseconds. @default 600_000 */
   readonly retentionMs?: number;
 }
 
@@ -45,50 +44,48 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
   readonly #store: RedisLogStore<Entity>;
   readonly #mirror: RedisLogMirror<Entity>;
   readonly #clock: Pick<Clock, 'now'>;
+  readonly #logger: Pick<Logger, 'warn'>;
+  /** The read of the oldest entry that many replays wait for. */
+  #oldest: Promise<OldestEntry | null> | null = null;
   #fetching: Promise<unknown> = Promise.resolve();
+  /** No replay after a cursor of this epoch up to this sequence: records behind it are gone. */
+  #unreplayable: { readonly epoch: string; readonly sequence: number } | null = null;
 
   constructor({ retentionMs = 600_000, ...options }: RedisEventLogOptions<Entity>) {
     this.#clock = options.clock;
+    this.#logger = options.logger;
     this.#view = new LogView({ ...defaultBounds, ...options });
     this.#store = new RedisLogStore({ ...defaultBounds, ...options, retentionMs });
-    this.#mirror = new RedisLogMirror({
-      ...options,
-      view: this.#view,
-      store: this.#store,
-      stream: options.keys.events,
-    });
+    this.#mirror = new RedisLogMirror({ ...options, retentionMs, view: this.#view, store: this.#store });
   }
 
-  async write(write: LogWrite<Entity>, { observedAt, term, basis: cursor }: LogWriteOptions): Promise<string> {
+  async write(write: LogWrite<Entity>, { observedAt, term, basis }: LogWriteOptions): Promise<string> {
     await this.#mirror.inStep();
-    const basis = typeof cursor === 'string' ? this.#view.sequenceOf(cursor) : undefined;
-    if (basis === null) throw new LogConflictError('The log has begun a new life since.');
-    const known = this.#mirror.head;
-    const outcome = await this.#store.write(write, { observedAt, term, basis, begins: cursor === null, known });
+    const outcome = await this.#store.write(write, { observedAt, term, basis, known: this.#mirror.head });
     switch (outcome.kind) {
       case 'fenced':
         throw new LogFencedError('Another writer has taken over.');
       case 'conflict':
+        this.#mirror.doubt();
         throw new LogConflictError('The log has gone on since.');
       case 'lost':
-        this.#mirror.lost();
+        this.#mirror.doubt();
         throw new LogConflictError('The log is not the one that was followed.');
       case 'written':
-        this.#mirror.wroteWith(term ?? 0);
-        await this.#mirror.arrival(outcome.record);
-        return `${known.epoch}.${sequenceOf(outcome.record)}`;
+        if (outcome.record === null) this.#mirror.doubt();
+        else this.#mirror.receive(outcome.record);
+        await this.#mirror.inStep();
+        return outcome.cursor;
     }
   }
 
   async snapshot(): Promise<LogSnapshot<Entity> | null> {
     await this.#mirror.inStep();
-    const { snapshot } = this.#view;
-    const isUnwritten = this.#mirror.head.record === '0-0' && snapshot.entities.length === 0 && snapshot.note === null;
-    return isUnwritten ? null : snapshot;
+    return this.#mirror.head === null ? null : this.#view.snapshot;
   }
 
   async open(options: LogOpenOptions): Promise<LogReader<Entity>> {
-    await this.#mirror.inStep();
+    await this.#mirror.existing();
     if (options.after !== undefined) await this.#prepareReplay(options.after);
     return this.#view.open(options);
   }
@@ -107,34 +104,57 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
     await this.#mirror.close();
   }
 
-  /** Fetches what a replay after the cursor needs and this replica has not seen, one after the other: many come back at once. */
+  /** Fetches what a replay after the cursor needs and this replica has not seen. Many clients resume together. */
   async #prepareReplay(cursor: string): Promise<void> {
-    if (this.#view.missing(cursor) === null) return;
-    const turn = this.#fetching.then(() => this.#fetch(cursor));
+    const missing = this.#view.missing(cursor);
+    if (missing === null || this.#isUnreplayable(missing.after)) return;
+    this.#oldest ??= this.#store.oldest().finally(() => {
+      this.#oldest = null;
+    });
+    const oldest = await this.#oldest;
+    if (oldest === null || missing.after < oldest.sequence) return;
+    const turn = this.#fetching.then(() => this.#fetch(cursor, oldest));
     this.#fetching = turn.catch(() => undefined);
     await turn;
   }
 
-  async #fetch(cursor: string): Promise<void> {
+  async #fetch(cursor: string, oldest: OldestEntry): Promise<void> {
     const missing = this.#view.missing(cursor);
-    if (missing === null) return;
+    if (missing === null || this.#isUnreplayable(missing.after)) return;
     const { epoch } = this.#view;
-    const found: LogRecord<Entity>[] = [];
+    const writes = await this.#readWrites(epoch, missing);
+    if (this.#view.epoch !== epoch) return;
+    if (writes === null) this.#unreplayable = { epoch, sequence: missing.after };
+    else this.#view.prepend(writes, missing.upTo, oldest);
+  }
+
+  /** The writes with entries between two sequences, and the one that ends at the first of them; null where one is gone. */
+  async #readWrites(
+    epoch: string,
+    { after, upTo }: { readonly after: number; readonly upTo: number },
+  ): Promise<readonly AppliedWrite<Entity>[] | null> {
+    const found: AppliedWrite<Entity>[] = [];
     let reached: number | null = null;
-    for await (const record of this.#store.records(missing.after, missing.upTo)) {
-      const last = sequenceOf(record.id);
-      const from = last - (record.write.changes?.length ?? 0);
-      const continues = reached === null ? from <= missing.after : from === reached;
-      // What is gone, or of another life of the log, cannot be replayed.
-      if (!continues || !record.after.startsWith(`${epoch}.`)) return;
-      found.push(record);
-      reached = last;
+    try {
+      for await (const { head, write, bytes } of this.#store.records(`${after}-0`)) {
+        if (head.epoch !== epoch) return null;
+        if (head.sequence > upTo) break;
+        const { observedAt, ...rest } = write;
+        const from: number = head.sequence - (write.changes?.length ?? 0);
+        if (reached === null ? from > after : from !== reached) return null;
+        found.push({ write: rest, observedAt, mark: head.identity, bytes });
+        reached = head.sequence;
+      }
+    } catch (err) {
+      if (!(err instanceof UndecodableError)) throw err;
+      this.#logger.warn({ err }, 'event log cannot be decoded: clients that resume before it begin anew');
+      return null;
     }
-    if (reached !== missing.upTo || this.#view.epoch !== epoch) return;
-    const entries = found.flatMap(({ write: { changes = [], observedAt } }) =>
-      changes.map((change) => ({ change, observedAt })),
-    );
-    const bytes = found.reduce((sum, record) => sum + record.bytes, 0);
-    this.#view.prepend(entries, missing.upTo, bytes);
+    return reached === upTo ? found : null;
+  }
+
+  #isUnreplayable(sequence: number): boolean {
+    const limit = this.#unreplayable;
+    return limit !== null && limit.epoch === this.#view.epoch && sequence <= limit.sequence;
   }
 }

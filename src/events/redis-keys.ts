@@ -1,21 +1,29 @@
 import type { Tenant } from '../domain/tenant.ts';
 
-/** Version of what is written. Replicas of different versions do not share feeds: each would misread the other's. */
-const format = 'v2';
+/** Version of the format. Replicas of different versions share no feeds, because each would misread the other's. */
+const format = 'v3';
 
-/** The keys of one feed. They have one hash tag, so that a script may use them together also in a cluster. */
+/** Keys and channel of one feed. Redis Cluster is not supported: nothing keeps these keys in one slot. */
 export interface FeedKeys {
-  /** What all keys of the feed begin with. No two tenants share one: neither part of a tenant may hold a slash. */
+  /** Prefix of all keys of the feed. No two tenants share one, because no part of a tenant contains a slash. */
   readonly prefix: string;
   /** Stream: one record for each write. */
   readonly events: string;
   /** Hash: entities by key. */
   readonly snapshot: string;
-  /** Hash: epoch, last record, state of the feed, note, and the term of the lease. */
+  /** Hash: head and state of the log, and the term of its writer. */
   readonly meta: string;
+  /** Channel on which each record is published. */
+  readonly channel: string;
 }
 
 export function feedKeys({ org, sandbox }: Tenant, kind: string): FeedKeys {
-  const prefix = `aep:${format}:{${org}/${sandbox}/${kind}}`;
-  return { prefix, events: `${prefix}:events`, snapshot: `${prefix}:snapshot`, meta: `${prefix}:meta` };
+  const prefix = `aep:${format}:${org}/${sandbox}/${kind}`;
+  return {
+    prefix,
+    events: `${prefix}:events`,
+    snapshot: `${prefix}:snapshot`,
+    meta: `${prefix}:meta`,
+    channel: `${prefix}:records`,
+  };
 }

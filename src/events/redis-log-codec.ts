@@ -1,35 +1,134 @@
 import { parse, stringify } from 'devalue';
-import type { StreamRecord } from '../runtime/redis-stream-reader.ts';
-import type { LogWrite } from './event-log.ts';
+import { z } from 'zod';
+import type { FeedChange, LogWrite, StaleSubject } from './event-log.ts';
 
-/** One write, as it is in the stream. */
+/** Thrown for a value in Redis that nobody has written in this form. It counts as lost data. */
+export class UndecodableError extends Error {
+  override readonly name = 'UndecodableError';
+}
+
+/**
+ * Name of a record: `<epoch>.<sequence>-<count>.<identity>`. Two records with different content never have the same name,
+ * also when a failover loses the first of them.
+ */
+export interface LogHead {
+  readonly text: string;
+  readonly epoch: string;
+  /** Sequence of the last entry so far. */
+  readonly sequence: number;
+  /** Number of records without an entry since then. */
+  readonly count: number;
+  /** 48 random bits. */
+  readonly identity: string;
+}
+
+/** One write, as the stream contains it. */
 export interface LoggedWrite<Entity> extends LogWrite<Entity> {
   readonly observedAt: Date;
 }
 
-/** A record of the stream: one write. */
+/** A record as it is in the stream and on the channel. */
+export interface RecordText {
+  readonly head: string;
+  /** Name of the record before; empty for the record that begins an epoch. */
+  readonly after: string;
+  /** Empty for the record that begins an epoch: replicas load what it has written. */
+  readonly data: string;
+}
+
 export interface LogRecord<Entity> {
-  readonly id: string;
-  /** `<epoch>.<id>` of the record before. */
+  readonly head: LogHead;
   readonly after: string;
   readonly write: LoggedWrite<Entity>;
-  /** Size of its text. */
+  /** Size of its data. */
   readonly bytes: number;
+}
+
+const headPattern = /^([\w-]+)\.(\d{1,15})-(\d{1,15})\.([\w-]{8})$/;
+
+export function decodeHead(text: string): LogHead {
+  const [, epoch = '', sequence, count, identity = ''] = headPattern.exec(text) ?? [];
+  if (epoch === '') throw new UndecodableError('The name of a record cannot be decoded.');
+  return { text, epoch, sequence: Number(sequence), count: Number(count), identity };
+}
+
+/** Whether a record comes after another one of the same epoch, judged by their places. */
+export const isLater = (head: LogHead, other: LogHead): boolean =>
+  head.sequence > other.sequence || (head.sequence === other.sequence && head.count > other.count);
+
+/** Splits a message of the channel. */
+export function splitMessage(text: string): RecordText {
+  const [head = '', after = ''] = text.split('\n', 2);
+  return { head, after, data: text.slice(head.length + after.length + 2) };
 }
 
 export const encodeWrite = <Entity>(write: LoggedWrite<Entity>): string => stringify(write);
 export const encodeEntity = <Entity>(entity: Entity): string => stringify(entity);
 export const encodeNote = (note: unknown): string => stringify(note);
 
-// What is decoded here was encoded above, under keys that name the tenant, the kind and the version of the format.
+const subject = z.union([z.literal('feed'), z.literal('list'), z.templateLiteral(['entity:', z.string()])]);
 
-export const decodeEntity = <Entity>(text: string): Entity => parse(text) as Entity;
-export const decodeNote = (text: string): unknown => parse(text);
+/** Decodes what replicas with the same format have written, and checks as much of it as a log relies on. */
+export class LogCodec<Entity> {
+  readonly #write: z.ZodType<LoggedWrite<Entity>>;
+  readonly #entity: z.ZodType<Entity>;
 
-export function decodeRecord<Entity>({ id, fields }: StreamRecord): LogRecord<Entity> {
-  const { after = '', data = '' } = fields;
-  return { id, after, write: parse(data) as LoggedWrite<Entity>, bytes: data.length };
+  constructor(key: (entity: Entity) => string) {
+    // Only objects with a key count as entities. The rest of their form belongs to the version of the format.
+    const entity = z.custom<Entity>((value) => isKeyed(value, key));
+    const change: z.ZodType<FeedChange<Entity>> = z.union([
+      z.object({ kind: z.literal(['CREATED', 'REMOVED']), entity }),
+      z.object({ kind: z.literal('CHANGED'), entity, previous: entity }),
+      z.object({ kind: z.literal(['STALE', 'RECOVERED']), subject }),
+    ]);
+    this.#entity = entity;
+    this.#write = z.object({
+      observedAt: z.date(),
+      learned: z.array(entity).optional(),
+      changes: z.array(change).optional(),
+      forgotten: z.array(z.string()).optional(),
+      note: z.unknown().optional(),
+    });
+  }
+
+  record({ head, after, data }: RecordText): LogRecord<Entity> {
+    const write = data === '' ? { observedAt: new Date(0) } : decode(data, this.#write);
+    return { head: decodeHead(head), after, write, bytes: data.length };
+  }
+
+  entity(text: string): Entity {
+    return decode(text, this.#entity);
+  }
+
+  note(text: string): unknown {
+    return decode(text, z.unknown());
+  }
+
+  stale(text: string): ReadonlySet<StaleSubject> {
+    return new Set(decode(text, z.array(subject), JSON.parse));
+  }
+
+  moment(text: string): Date {
+    const moment = new Date(text);
+    if (Number.isNaN(moment.getTime())) throw new UndecodableError('A moment cannot be decoded.');
+    return moment;
+  }
 }
 
-/** The sequence of a record's last entry, or of the last one before it when it has none: the first part of its id. */
-export const sequenceOf = (record: string): number => Number(record.slice(0, record.indexOf('-')));
+function isKeyed<Entity>(value: unknown, key: (entity: Entity) => string): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    // Any object may be given to it here: it reads a field of it, and whatever it returns is checked.
+    return typeof key(value as Entity) === 'string';
+  } catch {
+    return false;
+  }
+}
+
+function decode<Value>(text: string, schema: z.ZodType<Value>, read: (text: string) => unknown = parse): Value {
+  try {
+    return schema.parse(read(text));
+  } catch (error) {
+    throw new UndecodableError('A value of the event log cannot be decoded.', { cause: error });
+  }
+}

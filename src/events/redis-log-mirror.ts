@@ -1,85 +1,113 @@
 import { GatewayError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import {
-  compareRecordIds,
-  type RedisStreamReader,
-  type StreamFollower,
-  type StreamRecord,
-} from '../runtime/redis-stream-reader.ts';
+import type { Redis } from '../runtime/redis.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { LogView } from './log-view.ts';
-import { decodeRecord } from './redis-log-codec.ts';
-import type { LogHead, RedisLogStore, StoredLog } from './redis-log-store.ts';
+import type { FeedKeys } from './redis-keys.ts';
+import { isLater, type LogHead, type LogRecord, splitMessage, UndecodableError } from './redis-log-codec.ts';
+import { discardedMessage, type RedisLogStore } from './redis-log-store.ts';
 import { outOfReach } from './redis-reach.ts';
+
+/** What the heartbeat of this replica does for all its logs. */
+export interface LogHeartbeat {
+  /** Keys that exist are kept for `ms` milliseconds, until the result is disposed of. */
+  keepAlive(keys: readonly string[], ms: number): Disposable;
+  listen(listener: { databaseReplaced(): void }): Disposable;
+}
 
 export interface RedisLogMirrorOptions<Entity> {
   readonly view: LogView<Entity>;
-  readonly store: Pick<RedisLogStore<Entity>, 'head' | 'load' | 'restore'>;
-  /** Key of the stream. */
-  readonly stream: string;
-  readonly reader: Pick<RedisStreamReader, 'follow' | 'moved'>;
+  readonly store: Pick<RedisLogStore<Entity>, 'head' | 'state' | 'entities' | 'records' | 'decode' | 'discard'>;
+  readonly keys: FeedKeys;
+  readonly redis: Pick<Redis, 'subscribe'>;
+  readonly heartbeat: LogHeartbeat;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'warn'>;
+  /** How long the log remains in Redis when no replica follows it, in milliseconds. */
+  readonly retentionMs: number;
 }
 
-/** How long Redis may be out of reach before subscribers are told and requests fail, in milliseconds. */
+/** How long Redis may be out of reach before readers receive STALE and requests fail, in milliseconds. */
 const graceMs = 2_000;
-/**
- * Pause between two looks at whether the log in Redis is still the one that is followed, in milliseconds. They also keep
- * it alive. A lost connection is noticed without them; a flushed database is not.
- */
-const checkIntervalMs = 3_000;
-/** Pause before another attempt while Redis does not answer, in milliseconds. */
+/** Pause before the next attempt to read the log, in milliseconds. */
 const retryPauseMs = 200;
-/** How long a record may take from Redis to this replica, in milliseconds. */
-const arrivalTimeoutMs = 3_000;
+/** No second warning about values that cannot be decoded within this time, in milliseconds. */
+const warningPauseMs = 60_000;
+/** Pause after a log was discarded, until this replica discards one again, in milliseconds. It doubles each time. */
+const minDiscardPauseMs = 10_000;
+const maxDiscardPauseMs = 600_000;
+/** Records whose second arrival is recognized: by a write of this replica, by reading a gap, and on the channel. */
+const maxRecentRecords = 128;
 
-/** Up to date, on the way there, or out of touch for longer than the grace. */
+/** Up to date; being brought up to date; or out of reach for longer than the grace. */
 type Link = 'in step' | 'behind' | 'away';
 
 interface Waiter {
-  /** The record that it waits for; null: until the mirror is in step. */
-  readonly record: string | null;
+  /** It waits until the log exists. */
+  readonly needsLog: boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
 
-/** Keeps what this replica knows of a log in step with Redis, and tells its readers when it cannot. */
-export class RedisLogMirror<Entity> implements StreamFollower {
+/**
+ * Keeps the view of this replica in step with the log in Redis. Records arrive on a channel. Whenever one may have been
+ * missed, the mirror reads the head of the log, and then only the missing records, or the whole log where these are gone.
+ */
+export class RedisLogMirror<Entity> {
   readonly #options: RedisLogMirrorOptions<Entity>;
   readonly #closed = new AbortController();
   readonly #waiters = new Set<Waiter>();
-  #running: { readonly following: Disposable; readonly checking: Promise<void> } | null = null;
+  readonly #following: Disposable[] = [];
+  #begun = false;
+  #subscribed = false;
   #link: Link = 'behind';
-  #connected = false;
-  /** The last record that the view holds. */
-  #record = '0-0';
-  /** Whether the view goes on from there; otherwise it has to be loaded anew. */
-  #continues = false;
-  /** The record that has to be read until the mirror is in step; null until that is found out. */
-  #target: string | null = null;
-  /** Counts what a look at the log may not know of that is under way. */
-  #doubts = 0;
-  #term = 0;
-  #toldStale = false;
+  /** The last record that the view shows; null before the first load. */
+  #head: LogHead | null = null;
+  /** Whether there is a log in Redis. While there is none, the view shows the last one that there was. */
+  #exists = false;
+  readonly #recent = new Set<string>();
+  /** Records may have been missed since the head was read last. */
+  #doubted = false;
+  #locating: Promise<void> | null = null;
   #grace: AbortController | null = null;
-  #pause: AbortController | null = null;
+  /** The epoch whose state cannot be decoded. */
+  #undecodable: string | null = null;
+  #nextWarningMs = 0;
+  #nextDiscardMs = 0;
+  #discardPauseMs = minDiscardPauseMs;
 
   constructor(options: RedisLogMirrorOptions<Entity>) {
     this.#options = options;
   }
 
-  get head(): LogHead {
-    return { epoch: this.#options.view.epoch, record: this.#record };
+  /** The last record that the view shows; null while there is no log. */
+  get head(): LogHead | null {
+    return this.#exists ? this.#head : null;
   }
 
-  /** Follows the log from now on. */
+  /** Follows the log from now on. The subscription comes first, so that no record is missed while the log is loaded. */
   begin(): void {
-    if (this.#running !== null || this.#closed.signal.aborted) return;
-    const { reader, stream } = this.#options;
+    if (this.#begun || this.#closed.signal.aborted) return;
+    this.#begun = true;
+    const { redis, heartbeat, keys, retentionMs } = this.#options;
     void this.#giveGrace();
-    this.#running = { following: reader.follow(stream, this), checking: this.#check() };
+    const subscriber = {
+      onMessage: (text: string) => this.#receiveMessage(text),
+      onSubscribed: () => {
+        this.#subscribed = true;
+        this.doubt();
+      },
+      onLost: () => {
+        this.#subscribed = false;
+        this.doubt();
+      },
+    };
+    this.#following.push(
+      redis.subscribe(keys.channel, subscriber),
+      heartbeat.keepAlive([keys.events, keys.snapshot, keys.meta], retentionMs),
+      heartbeat.listen({ databaseReplaced: () => this.doubt() }),
+    );
   }
 
   /**
@@ -90,202 +118,247 @@ export class RedisLogMirror<Entity> implements StreamFollower {
     this.begin();
     if (this.#link === 'in step') return Promise.resolve();
     if (this.#link === 'away' || this.#closed.signal.aborted) return Promise.reject(outOfReach());
-    return this.#wait(null);
+    return this.#wait({ needsLog: false, signal: this.#closed.signal });
   }
 
   /**
-   * Resolves when the view shows the record.
-   * @throws {GatewayError} it has not come in time.
+   * Resolves when the view is up to date and there is a log.
+   * @throws {GatewayError} Redis is out of reach, or nobody has begun the log in the time of the grace.
    */
-  async arrival(record: string): Promise<void> {
-    if (compareRecordIds(this.#record, record) >= 0) return;
-    using deadline = this.#options.clock.deadline(arrivalTimeoutMs);
-    try {
-      await untilAborted(this.#wait(record), deadline.signal);
-    } catch (error) {
-      throw error instanceof GatewayError ? error : outOfReach(error);
-    }
+  async existing(): Promise<void> {
+    await this.inStep();
+    if (this.#exists) return;
+    using deadline = this.#options.clock.deadline(graceMs);
+    await this.#wait({ needsLog: true, signal: deadline.signal });
   }
 
-  /** A write was made with this term. */
-  wroteWith(term: number): void {
-    this.#term = Math.max(this.#term, term);
+  /** Takes in a record from wherever it comes. A missing one is read. */
+  receive(record: LogRecord<Entity>): void {
+    if (this.#recent.has(record.head.text)) return;
+    if (this.#locating === null && this.#subscribed && record.after === this.head?.text) this.#apply(record);
+    else this.doubt();
   }
 
-  /** The log in Redis was found to be another one, or behind what was read of it. */
-  lost(): void {
-    this.#doubt();
-  }
-
-  async close(): Promise<void> {
-    this.#closed.abort();
-    // What is on its way from Redis comes too late.
-    this.#doubts += 1;
-    this.#running?.following[Symbol.dispose]();
-    this.#grace?.abort();
-    this.#pause?.abort();
-    this.#settle(({ reject }) => reject(outOfReach()));
-    await this.#running?.checking;
-  }
-
-  position(): string | null {
-    return this.#continues ? this.#record : null;
-  }
-
-  take(records: readonly StreamRecord[]): void {
-    const { view, logger } = this.#options;
-    try {
-      for (const one of records) {
-        const { id, after, write, bytes } = decodeRecord<Entity>(one);
-        if (after !== `${view.epoch}.${this.#record}`) {
-          this.#beginAnew();
-          return;
-        }
-        const { observedAt, ...rest } = write;
-        view.apply(rest, observedAt, bytes);
-        this.#record = id;
-      }
-    } catch (err) {
-      logger.warn({ err }, 'event log not understood');
-      this.#beginAnew();
-      return;
-    }
-    this.#arrive();
-  }
-
-  connected(): void {
-    this.#connected = true;
-    this.#doubt();
-  }
-
-  disconnected(): void {
-    this.#connected = false;
-    this.#doubt();
-  }
-
-  async #check(): Promise<void> {
-    const { logger } = this.#options;
-    const { signal } = this.#closed;
-    while (!signal.aborted) {
-      const doubts = this.#doubts;
-      let pauseMs = checkIntervalMs;
-      try {
-        await untilAborted(this.#locate(), signal);
-      } catch (err) {
-        if (signal.aborted) return;
-        // That Redis is away is said by its connection.
-        if (!(err instanceof GatewayError)) logger.warn({ err }, 'event log not followed');
-        pauseMs = retryPauseMs;
-      }
-      if (this.#doubts === doubts) await this.#sleep(pauseMs);
-    }
-  }
-
-  /** Finds out where the log is, and loads or restores it where the view cannot go on from what it has. */
-  async #locate(): Promise<void> {
-    const { store, view } = this.#options;
-    const doubts = this.#doubts;
-    const head = await store.head();
-    if (this.#doubts !== doubts) return;
-    const isKnown = head !== null && head.epoch === view.epoch;
-    const isBehind = isKnown && compareRecordIds(head.record, this.#record) < 0;
-    if (isKnown && !isBehind && this.#continues) {
-      this.#target = head.record;
-    } else {
-      this.#continues = false;
-      if (head === null || isBehind) await store.restore({ head: this.head, term: this.#term, state: view.state });
-      const stored = await store.load();
-      if (this.#doubts !== doubts) return;
-      if (stored === null) throw outOfReach();
-      this.#load(stored);
-    }
-    this.#arrive();
-  }
-
-  #load({ head, term, state }: StoredLog<Entity>): void {
-    const { view, reader } = this.#options;
-    if (head.epoch !== view.epoch) {
-      this.#settle(({ record, reject }) => {
-        if (record !== null) reject(outOfReach());
-      });
-    }
-    if (this.#link === 'away') {
-      // Readers begin anew at once, and may be before the connection over which the stream is read is back.
-      this.#link = 'behind';
-      void this.#giveGrace();
-    }
-    view.reset(state);
-    this.#record = head.record;
-    this.#target = head.record;
-    this.#term = term;
-    this.#continues = true;
-    reader.moved();
-  }
-
-  #beginAnew(): void {
-    this.#continues = false;
-    this.#doubt();
-  }
-
-  /** Something was read or found out: perhaps this is all there is. */
-  #arrive(): void {
-    if (!this.#connected || !this.#continues || this.#target === null) return;
-    if (compareRecordIds(this.#record, this.#target) < 0) return;
-    const { view, clock } = this.#options;
-    this.#link = 'in step';
-    this.#grace?.abort();
-    if (this.#toldStale) view.markLocal('out of reach', false, clock.now());
-    this.#toldStale = false;
-    this.#settle(({ record, resolve }) => {
-      if (record === null || compareRecordIds(this.#record, record) >= 0) resolve();
-    });
-  }
-
-  /** What is known of the log may not be true any more: look again. */
-  #doubt(): void {
-    this.#doubts += 1;
-    this.#target = null;
+  /** The view may have missed something: reads the head of the log. */
+  doubt(): void {
+    this.#doubted = true;
     if (this.#link === 'in step') {
       this.#link = 'behind';
       void this.#giveGrace();
     }
-    this.#pause?.abort();
+    if (this.#subscribed) this.#locating ??= this.#locate();
   }
 
-  /** After it, requests fail at once, and subscribers here are told that what they see may be out of date. */
+  async close(): Promise<void> {
+    this.#closed.abort();
+    for (const one of this.#following) one[Symbol.dispose]();
+    this.#grace?.abort();
+    this.#settle(({ reject }) => reject(outOfReach()));
+    await this.#locating;
+  }
+
+  #receiveMessage(text: string): void {
+    if (this.#closed.signal.aborted) return;
+    if (text === discardedMessage) {
+      this.doubt();
+      return;
+    }
+    try {
+      this.receive(this.#options.store.decode(splitMessage(text)));
+    } catch (err) {
+      this.#warn(err);
+      this.doubt();
+    }
+  }
+
+  #apply({ head, write: { observedAt, ...write }, bytes }: LogRecord<Entity>): void {
+    this.#options.view.apply({ write, observedAt, mark: head.identity, bytes });
+    this.#setHead(head);
+  }
+
+  #setHead(head: LogHead): void {
+    this.#head = head;
+    this.#recent.add(head.text);
+    const [oldest] = this.#recent;
+    if (this.#recent.size > maxRecentRecords && oldest !== undefined) this.#recent.delete(oldest);
+  }
+
+  /** Brings the view up to date, until nothing may have been missed meanwhile. */
+  async #locate(): Promise<void> {
+    const { clock, logger } = this.#options;
+    const { signal } = this.#closed;
+    while (this.#subscribed && this.#doubted && !signal.aborted) {
+      this.#doubted = false;
+      try {
+        await untilAborted(this.#catchUp(), signal);
+      } catch (err) {
+        if (signal.aborted) break;
+        this.#doubted = true;
+        // That Redis is out of reach is logged by its connection.
+        if (!(err instanceof GatewayError)) logger.warn({ err }, 'event log not followed');
+        await clock.sleep(retryPauseMs, signal).catch(() => undefined);
+      }
+    }
+    this.#locating = null;
+    if (this.#subscribed && !this.#doubted && !signal.aborted) this.#arrive();
+  }
+
+  async #catchUp(): Promise<void> {
+    const { store } = this.#options;
+    const stored = await store.head();
+    if (stored === null) this.#lose();
+    else if (stored.text === this.#head?.text) this.#exists = true;
+    else if (!(await this.#readGap(stored))) await this.#load(stored);
+  }
+
+  /** Whether the view can go on with the records that it has missed. It cannot where a failover has lost its last record. */
+  async #readGap(stored: LogHead): Promise<boolean> {
+    const from = this.#head;
+    if (from === null || stored.epoch !== from.epoch || !isLater(stored, from)) return false;
+    const records = await this.#recordsAfter(from);
+    if (records === null) return false;
+    this.#exists = true;
+    for (const record of records) this.#apply(record);
+    return true;
+  }
+
+  /** Null where the records are gone, cannot be decoded, or continue another record. */
+  async #recordsAfter(head: LogHead): Promise<readonly LogRecord<Entity>[] | null> {
+    const found: LogRecord<Entity>[] = [];
+    let last = head;
+    try {
+      for await (const record of this.#options.store.records(`(${head.sequence}-${head.count}`)) {
+        if (record.after !== last.text) return null;
+        found.push(record);
+        last = record.head;
+      }
+    } catch (error) {
+      if (!(error instanceof UndecodableError)) throw error;
+      this.#warn(error);
+      return null;
+    }
+    this.#closed.signal.throwIfAborted();
+    return found.length === 0 ? null : found;
+  }
+
+  async #load(stored: LogHead): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#undecodable === stored.epoch && clock.monotonicMs() < this.#nextDiscardMs) {
+      this.#lose();
+      return;
+    }
+    try {
+      await this.#loadFrom();
+    } catch (error) {
+      if (!(error instanceof UndecodableError)) throw error;
+      this.#warn(error);
+      await this.#discard(stored);
+    }
+  }
+
+  async #loadFrom(): Promise<void> {
+    const { store, view } = this.#options;
+    const begin = await store.state();
+    if (begin === null) {
+      this.#lose();
+      return;
+    }
+    const entities: Entity[] = [];
+    for await (const page of store.entities()) entities.push(...page);
+    const end = await store.head();
+    if (end === null) {
+      this.#lose();
+      return;
+    }
+    // Entities of writes in between may be among these. The records of all these writes follow, so that each entity ends
+    // as the last of them left it.
+    const records = end.text === begin.head.text ? [] : await this.#recordsAfter(begin.head);
+    if (records === null) throw new Error('The event log has changed too much while it was loaded.');
+    this.#closed.signal.throwIfAborted();
+    this.#endAway();
+    this.#exists = true;
+    view.reset({ ...begin.state, entities });
+    this.#recent.clear();
+    this.#setHead(begin.head);
+    for (const record of records) this.#apply(record);
+  }
+
+  /** Where one replica cannot decode the log, others may follow it still. They too begin anew. */
+  async #discard({ epoch }: LogHead): Promise<void> {
+    const { clock, store } = this.#options;
+    this.#undecodable = epoch;
+    this.#lose();
+    if (clock.monotonicMs() < this.#nextDiscardMs) return;
+    this.#nextDiscardMs = clock.monotonicMs() + this.#discardPauseMs;
+    this.#discardPauseMs = Math.min(maxDiscardPauseMs, this.#discardPauseMs * 2);
+    await store.discard(epoch);
+  }
+
+  /** There is no log. Readers keep what they have until the next one begins. */
+  #lose(): void {
+    if (this.#closed.signal.aborted) return;
+    const existed = this.#exists;
+    this.#exists = false;
+    if (existed) this.#options.view.noteLoss();
+  }
+
+  /** Readers begin anew as soon as a log is loaded, and must not fail then. */
+  #endAway(): void {
+    if (this.#link !== 'away') return;
+    this.#link = 'behind';
+    void this.#giveGrace();
+  }
+
+  #arrive(): void {
+    const { view, clock } = this.#options;
+    this.#link = 'in step';
+    this.#grace?.abort();
+    view.markLocal('out of reach', false, clock.now());
+    this.#settle(({ needsLog, resolve }) => {
+      if (!needsLog || this.#exists) resolve();
+    });
+  }
+
+  /** After it, requests fail at once, and readers here receive that what they see may be out of date. */
   async #giveGrace(): Promise<void> {
     const { view, clock } = this.#options;
     const grace = new AbortController();
+    this.#grace?.abort();
     this.#grace = grace;
     await clock.sleep(graceMs, grace.signal).catch(() => undefined);
     if (grace.signal.aborted) return;
     this.#link = 'away';
     this.#settle(({ reject }) => reject(outOfReach()));
-    if (view.epoch === '') return;
     view.markLocal('out of reach', true, clock.now());
-    this.#toldStale = true;
   }
 
-  async #sleep(ms: number): Promise<void> {
-    const pause = new AbortController();
-    this.#pause = pause;
-    await this.#options.clock.sleep(ms, pause.signal).catch(() => undefined);
-    this.#pause = null;
+  #warn(err: unknown): void {
+    const { clock, logger, keys } = this.#options;
+    if (clock.monotonicMs() < this.#nextWarningMs) return;
+    this.#nextWarningMs = clock.monotonicMs() + warningPauseMs;
+    logger.warn({ err, log: keys.prefix }, 'event log cannot be decoded: what is missing counts as lost');
   }
 
-  #wait(record: string | null): Promise<void> {
+  /** @throws {GatewayError} the signal was aborted, or the mirror was closed */
+  #wait({ needsLog, signal }: { readonly needsLog: boolean; readonly signal: AbortSignal }): Promise<void> {
     return new Promise((resolve, reject) => {
+      const end = () => {
+        this.#waiters.delete(waiter);
+        signal.removeEventListener('abort', onAbort);
+      };
       const waiter: Waiter = {
-        record,
+        needsLog,
         resolve: () => {
-          this.#waiters.delete(waiter);
+          end();
           resolve();
         },
         reject: (error) => {
-          this.#waiters.delete(waiter);
+          end();
           reject(error);
         },
       };
+      const onAbort = () => waiter.reject(outOfReach(signal.reason));
+      signal.addEventListener('abort', onAbort, { once: true });
       this.#waiters.add(waiter);
     });
   }

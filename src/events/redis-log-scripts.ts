@@ -1,132 +1,160 @@
 import { z } from 'zod';
 import { redisScript } from '../runtime/redis.ts';
 
-// KEYS of every script: events, snapshot, meta. Each script keeps all three alive for the same time. ARGV[1] is what the
-// interface beside the script says, as JSON.
+// KEYS of every script: events, snapshot, meta. ARGV[1] contains the arguments as JSON, as the interface next to the script
+// describes them.
 //
-// One write is one record of the stream, so that nobody sees a part of it. The id of a record is `<sequence>-<count>`:
-// the sequence of the last entry so far, and how many records without an entry came since. Each record names the one
-// before it (`<epoch>.<id>`), so that a reader notices when one that it has not read is gone.
+// One write is one record of the stream, so that no replica sees a part of it. The id of a record is `<sequence>-<count>`:
+// the sequence of the last entry so far, and the number of records without an entry since then. Its name consists of epoch,
+// id and a random identity. Each record contains the name of the one before it, so that a replica notices a missing one, and
+// one that a failover has lost.
+//
+// Fields of a record, in this order: `head` (its name), `after`, `data`. Fields of `meta`: `head` (name of the last record),
+// `cursor` (of the last entry), `oldest` (sequence and identity of the last entry that is not in the stream any longer),
+// `observedAt`, `stale`, `note`, `bytes` (of all data in the stream), `entities` (their number), and `term`, which is also
+// written by those who poll.
 
 const common = `
 local given = cjson.decode(ARGV[1])
 local events, snapshot, meta = unpack(KEYS)
 
-local function keepAlive()
-  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, given.retentionMs) end
+local function typeOf(key) return redis.call('TYPE', key).ok end
+
+local function partsOf(head)
+  local epoch, sequence, count, identity = head:match('^([%w_-]+)%.(%d+)%-(%d+)%.([%w_-]+)$')
+  return epoch, tonumber(sequence), tonumber(count), identity
 end
 
-local function parts(record)
-  local sequence, count = record:match('^(%d+)%-(%d+)$')
-  return tonumber(sequence), tonumber(count)
+local fields = { 'head', 'cursor', 'oldest', 'bytes', 'entities', 'stale', 'observedAt', 'note' }
+
+-- Removes the log. Other fields of meta belong to whoever polls.
+local function remove()
+  redis.call('DEL', events, snapshot)
+  if typeOf(meta) == 'hash' then redis.call('HDEL', meta, unpack(fields)) else redis.call('DEL', meta) end
 end
 
-local function isBefore(record, other)
-  local sequence, count = parts(record)
-  local otherSequence, otherCount = parts(other)
-  if sequence ~= otherSequence then return sequence < otherSequence end
-  return count < otherCount
-end
-
--- What the server has evicted in part is no log any more.
-local function exists()
-  local epoch, entities = unpack(redis.call('HMGET', meta, 'epoch', 'entities'))
-  return epoch and redis.call('HLEN', snapshot) == tonumber(entities)
+-- The name of the last record; nil when there is no log. A log whose parts do not match is none: the server has evicted
+-- some of it, or another program has changed it.
+local function find()
+  local hash = typeOf(snapshot)
+  if typeOf(events) ~= 'stream' or typeOf(meta) ~= 'hash' or (hash ~= 'hash' and hash ~= 'none') then return nil end
+  local head, cursor, oldest, bytes, entities, stale =
+    unpack(redis.call('HMGET', meta, 'head', 'cursor', 'oldest', 'bytes', 'entities', 'stale'))
+  if not (head and cursor and oldest and tonumber(bytes) and partsOf(head)) then return nil end
+  if redis.call('HLEN', snapshot) ~= tonumber(entities) or not (stale and pcall(cjson.decode, stale)) then return nil end
+  local last = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
+  if not last or last[2][2] ~= head then return nil end
+  return head
 end
 `;
 
-export interface Retention {
-  /** How long the log stays when nobody writes or reads it. */
-  readonly retentionMs: number;
-}
-
-/** Answers with everything that a replica needs to begin, or null when there is no log. Takes a `Retention`. */
-export const loadScript = redisScript(`${common}
-if not exists() then return false end
-keepAlive()
-local fields = redis.call('HMGET', meta, 'epoch', 'record', 'observedAt', 'stale', 'note', 'term')
-return { fields, redis.call('HVALS', snapshot) }
+/** Returns the name of the last record, or null when there is no log. Without arguments. */
+export const headScript = redisScript(`${common}
+return find() or false
 `);
 
-export const loadReply = z
-  .tuple([z.tuple([z.string(), z.string(), z.string(), z.string(), z.string(), z.string()]), z.array(z.string())])
+export const headReply = z.string().nullable();
+
+/** Returns what a replica needs to begin, apart from the entities, or null when there is no log. Without arguments. */
+export const stateScript = redisScript(`${common}
+local head = find()
+return head and redis.call('HMGET', meta, 'head', 'cursor', 'observedAt', 'stale', 'note') or false
+`);
+
+export const stateReply = z
+  .tuple([z.string(), z.string(), z.string().nullable(), z.string(), z.string().nullable()])
   .nullable();
 
-/** Stale subjects as `meta` holds them. */
-export const staleSubjects = z.array(
-  z.union([z.literal('feed'), z.literal('list'), z.templateLiteral(['entity:', z.string()])]),
-);
-
-/** Answers with epoch and last record, or null when there is no log. Takes a `Retention`. */
-export const checkScript = redisScript(`${common}
-if not exists() then return false end
-keepAlive()
-return redis.call('HMGET', meta, 'epoch', 'record')
-`);
-
-export const checkReply = z.tuple([z.string(), z.string()]).nullable();
-
-export interface RestoreArguments extends Retention {
-  readonly newEpoch: string;
-  readonly knownEpoch: string;
-  readonly knownRecord: string;
-  readonly observedAt: string;
-  /** Subjects, as a JSON list. */
-  readonly stale: string;
-  readonly note: string;
-  readonly term: number;
+export interface DiscardArguments {
+  /** Epoch of the log that is to be discarded. */
+  readonly epoch: string;
+  readonly channel: string;
+  readonly message: string;
 }
 
 /**
- * Begins a new life of the log where there is none, or where the server has lost writes: it is the life that the replica
- * knows, but behind what the replica has read. Pairs of key and entity follow in ARGV.
+ * Removes a log that cannot be decoded, apart from the term, and publishes a message. The next write begins a new epoch. Does
+ * nothing when the log has another epoch already.
  */
-export const restoreScript = redisScript(`${common}
-local epoch, record, term = unpack(redis.call('HMGET', meta, 'epoch', 'record', 'term'))
-if exists() and not (epoch == given.knownEpoch and isBefore(record, given.knownRecord)) then return end
-redis.call('DEL', events, snapshot, meta)
-for i = 2, #ARGV, 2 do redis.call('HSET', snapshot, ARGV[i], ARGV[i + 1]) end
-redis.call('HSET', meta, 'epoch', given.newEpoch, 'record', '0-0', 'observedAt', given.observedAt,
-  'stale', given.stale, 'note', given.note, 'term', math.max(tonumber(term or '0'), given.term),
-  'bytes', 0, 'entities', redis.call('HLEN', snapshot))
-keepAlive()
+export const discardScript = redisScript(`${common}
+local head = find()
+if not head or partsOf(head) ~= given.epoch then return end
+remove()
+redis.call('PUBLISH', given.channel, given.message)
 `);
 
-export interface WriteArguments extends Retention {
-  readonly epoch: string;
-  readonly knownRecord: string;
+export interface WriteArguments {
+  /** How long the log remains when no replica extends it, in milliseconds. */
+  readonly retentionMs: number;
+  readonly channel: string;
+  /** The epoch that the write begins where there is no log. */
+  readonly newEpoch: string;
+  /** Identity of the record. */
+  readonly identity: string;
+  /** Name of the last record that the writer has read; absent when it has read none. */
+  readonly known?: string | undefined;
   readonly term?: number | undefined;
-  /** Sequence of the snapshot that the write was made from. */
-  readonly basis?: number | undefined;
-  /** Nothing may have been written before. */
+  /** Cursor from which the write was made; null: there was no log. */
+  readonly basis?: string | undefined;
+  /** There was no log when the write was made. */
   readonly begins: boolean;
   readonly maxEntries: number;
   readonly maxBytes: number;
-  /** How many records without an entry are kept after each entry. */
+  /** Number of records without an entry that are kept after each entry. */
   readonly maxQuietRecords: number;
   readonly observedAt: string;
   readonly entries: number;
-  /** What the changes say of stale subjects, in their order. */
+  /** Changes of stale subjects, in their order. */
   readonly stale: readonly { readonly subject: string; readonly on: boolean }[];
   readonly note?: string | undefined;
-  /** How many of each kind follow in ARGV. */
+  /** Number of each kind that follows in ARGV. */
   readonly learned: number;
   readonly set: number;
   readonly dropped: number;
 }
 
 /**
- * Writes. ARGV goes on with the record, learned and set entities as pairs of key and entity, and dropped keys. Answers
- * with the id of the record, `fenced`: a later term has been granted, `lost`: the log is not the one that the replica
- * knows, or is behind it, or `conflict`: it has entries that the writer had not seen.
+ * Writes. The data of the record follows in ARGV, then learned and set entities as pairs of key and entity, and dropped
+ * keys. Returns `written` with the name of the record, the name of the one before (empty: the write began an epoch), and the
+ * cursor of the last entry; `fenced`: a later term has been granted; `conflict`: the log has other entries than the writer
+ * knows, or exists; or `lost`: the log is not the one that the writer knows, or has lost what the writer has read.
  */
 export const writeScript = redisScript(`${common}
-local epoch, last, term, bytes = unpack(redis.call('HMGET', meta, 'epoch', 'record', 'term', 'bytes'))
-if epoch ~= given.epoch or isBefore(last, given.knownRecord) or not exists() then return 'lost' end
-if given.term and given.term < tonumber(term or '0') then return 'fenced' end
-local sequence, count = parts(last)
-if given.basis and given.basis ~= sequence then return 'conflict' end
-if given.begins and (last ~= '0-0' or redis.call('HLEN', snapshot) > 0) then return 'conflict' end
+local head = find()
+local term = typeOf(meta) == 'hash' and tonumber(redis.call('HGET', meta, 'term') or '0') or 0
+if given.term and given.term < term then return { 'fenced' } end
+if head and given.begins then return { 'conflict' } end
+if not head and given.basis then return { 'lost' } end
+
+local function contains(name)
+  local _, sequence, count = partsOf(name)
+  local id = string.format('%.0f-%.0f', sequence, count)
+  local record = redis.call('XRANGE', events, id, id)[1]
+  return record and record[2][2] == name
+end
+if head and given.known and given.known ~= head and not contains(given.known) then return { 'lost' } end
+
+local epoch, sequence, count = given.newEpoch, 0, 0
+local cursor, oldest, bytes, stale
+if head then
+  epoch, sequence, count = partsOf(head)
+  cursor, oldest, bytes, stale = unpack(redis.call('HMGET', meta, 'cursor', 'oldest', 'bytes', 'stale'))
+  if given.basis and given.basis ~= cursor then return { 'conflict' } end
+else
+  remove()
+  bytes, stale = 0, '[]'
+end
+
+sequence = sequence + given.entries
+count = given.entries > 0 and 0 or count + 1
+local function idOf(number) return string.format('%.0f-%.0f', sequence, number) end
+local after, data = head or '', head and ARGV[2] or ''
+head = epoch .. '.' .. idOf(count) .. '.' .. given.identity
+if after == '' or given.entries > 0 then cursor = string.format('%s.%.0f.%s', epoch, sequence, given.identity) end
+oldest = oldest or string.format('%.0f.%s', sequence, given.identity)
+
+-- The first write, because a full server rejects only a script that has written nothing yet.
+redis.call('XADD', events, idOf(count), 'head', head, 'after', after, 'data', data)
 
 local place = 3
 local function nextArgument()
@@ -137,40 +165,40 @@ for _ = 1, given.learned do redis.call('HSETNX', snapshot, nextArgument(), nextA
 for _ = 1, given.set do redis.call('HSET', snapshot, nextArgument(), nextArgument()) end
 for _ = 1, given.dropped do redis.call('HDEL', snapshot, nextArgument()) end
 
-sequence = sequence + given.entries
-count = given.entries > 0 and 0 or count + 1
-local function id(number) return string.format('%.0f-%.0f', sequence, number) end
-redis.call('XADD', events, id(count), 'after', epoch .. '.' .. last, 'data', ARGV[2])
-
-bytes = tonumber(bytes) + #ARGV[2]
+bytes = tonumber(bytes) + #data
 local function drop(record)
-  bytes = bytes - #record[2][4]
+  local _, last, quiet, identity = partsOf(record[2][2])
+  if quiet == 0 then oldest = string.format('%.0f.%s', last, identity) end
+  bytes = bytes - #(record[2][6] or '')
   redis.call('XDEL', events, record[1])
 end
 if count > given.maxQuietRecords then
-  local quiet = id(count - given.maxQuietRecords)
+  local quiet = idOf(count - given.maxQuietRecords)
   for _, record in ipairs(redis.call('XRANGE', events, quiet, quiet)) do drop(record) end
 end
 while redis.call('XLEN', events) > 1 do
-  local oldest = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1]
-  if bytes <= given.maxBytes and parts(oldest[1]) > sequence - given.maxEntries then break end
-  drop(oldest)
+  local first = redis.call('XRANGE', events, '-', '+', 'COUNT', 1)[1]
+  if bytes <= given.maxBytes and tonumber(first[1]:match('^%d+')) > sequence - given.maxEntries then break end
+  drop(first)
 end
 
-redis.call('HSET', meta, 'record', id(count), 'observedAt', given.observedAt, 'bytes', bytes,
-  'entities', redis.call('HLEN', snapshot))
-if given.term then redis.call('HSET', meta, 'term', given.term) end
 if #given.stale > 0 then
   local subjects, list = {}, {}
-  for _, subject in ipairs(cjson.decode(redis.call('HGET', meta, 'stale'))) do subjects[subject] = true end
+  for _, subject in ipairs(cjson.decode(stale)) do subjects[subject] = true end
   for _, change in ipairs(given.stale) do subjects[change.subject] = change.on or nil end
   for subject in pairs(subjects) do table.insert(list, subject) end
   table.sort(list)
-  redis.call('HSET', meta, 'stale', #list > 0 and cjson.encode(list) or '[]')
+  stale = #list > 0 and cjson.encode(list) or '[]'
 end
+redis.call('HSET', meta, 'head', head, 'cursor', cursor, 'oldest', oldest, 'observedAt', given.observedAt,
+  'stale', stale, 'bytes', bytes, 'entities', redis.call('HLEN', snapshot), 'term', string.format('%.0f', given.term or term))
 if given.note then redis.call('HSET', meta, 'note', given.note) end
-keepAlive()
-return id(count)
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, given.retentionMs) end
+redis.call('PUBLISH', given.channel, head .. '\\n' .. after .. '\\n' .. data)
+return { 'written', head, after, cursor }
 `);
 
-export const writeReply = z.string();
+export const writeReply = z.union([
+  z.tuple([z.enum(['fenced', 'conflict', 'lost'])]),
+  z.tuple([z.literal('written'), z.string(), z.string(), z.string()]),
+]);

@@ -1,26 +1,25 @@
+import { randomBytes } from 'node:crypto';
 import { type Redis, type RedisClient, type RedisScript, runScript } from '../runtime/redis.ts';
 import { type FeedChange, type LogBounds, type LogWrite, newEpoch } from './event-log.ts';
 import type { LogState } from './log-view.ts';
 import type { FeedKeys } from './redis-keys.ts';
 import {
-  decodeEntity,
-  decodeNote,
-  decodeRecord,
+  decodeHead,
   encodeEntity,
   encodeNote,
   encodeWrite,
+  LogCodec,
+  type LogHead,
   type LogRecord,
-  sequenceOf,
+  UndecodableError,
 } from './redis-log-codec.ts';
 import {
-  checkReply,
-  checkScript,
-  loadReply,
-  loadScript,
-  type RestoreArguments,
-  type Retention,
-  restoreScript,
-  staleSubjects,
+  type DiscardArguments,
+  discardScript,
+  headReply,
+  headScript,
+  stateReply,
+  stateScript,
   type WriteArguments,
   writeReply,
   writeScript,
@@ -34,106 +33,132 @@ export interface RedisLogStoreOptions<Entity> extends LogBounds {
   readonly retentionMs: number;
 }
 
-/** A place in the log: one of its lives, and the last record. */
-export interface LogHead {
-  readonly epoch: string;
-  readonly record: string;
-}
-
-export interface StoredLog<Entity> {
+/** A log without its entities. */
+export interface StoredState<Entity> {
   readonly head: LogHead;
-  /** The greatest that was granted or written with. */
-  readonly term: number;
-  readonly state: LogState<Entity>;
+  readonly state: Omit<LogState<Entity>, 'entities'>;
 }
 
-export type WriteOutcome =
-  | { readonly kind: 'written'; readonly record: string }
+export type WriteOutcome<Entity> =
+  /** `record` is null when the write began an epoch: its replicas load what it has written. */
+  | { readonly kind: 'written'; readonly cursor: string; readonly record: LogRecord<Entity> | null }
   /** A later term has been granted. */
   | { readonly kind: 'fenced' }
-  /** There are entries that the writer had not seen. */
+  /** The log has other entries than the writer knows, or exists although the writer wanted to begin it. */
   | { readonly kind: 'conflict' }
   /** The log is not the one that the writer knows, or has lost what the writer has read. */
   | { readonly kind: 'lost' };
 
-/** Records without an entry that are kept after each entry: a replica that missed more begins anew. */
+/** Position after which the stream contains every entry. */
+export interface OldestEntry {
+  readonly sequence: number;
+  readonly mark: string;
+}
+
+/** Message of the channel that is no record: the log was removed. */
+export const discardedMessage = 'discarded';
+/** Records without an entry that are kept after each entry: a replica that misses more loads the log. */
 const maxQuietRecords = 64;
 /** Records that one call reads. */
-const pageSize = 500;
+const recordsPerPage = 100;
+/** Entities that one call reads, so that neither Redis nor the event loop is held for long. */
+const entitiesPerPage = 500;
 
 /** The log of one feed as it is in Redis. Every method throws GatewayError while Redis is away. */
 export class RedisLogStore<Entity> {
   readonly #options: RedisLogStoreOptions<Entity>;
+  readonly #codec: LogCodec<Entity>;
 
   constructor(options: RedisLogStoreOptions<Entity>) {
     this.#options = options;
+    this.#codec = new LogCodec(options.key);
   }
 
-  /** How far the log is; null when there is none. Keeps it alive. */
+  /** The last record; null when there is no log. */
   async head(): Promise<LogHead | null> {
-    const reply = checkReply.parse(await this.#run<Retention>(checkScript, {}, []));
-    return reply === null ? null : { epoch: reply[0], record: reply[1] };
+    const reply = headReply.parse(await this.#run(headScript, {}, []));
+    return reply === null ? null : decodeHead(reply);
   }
 
-  /** Null when there is no log. */
-  async load(): Promise<StoredLog<Entity> | null> {
-    const reply = loadReply.parse(await this.#run<Retention>(loadScript, {}, []));
+  /**
+   * Null when there is no log.
+   * @throws {UndecodableError}
+   */
+  async state(): Promise<StoredState<Entity> | null> {
+    const reply = stateReply.parse(await this.#run(stateScript, {}, []));
     if (reply === null) return null;
-    const [[epoch, record, observedAt, stale, note, term], entities] = reply;
-    const state: LogState<Entity> = {
-      epoch,
-      sequence: sequenceOf(record),
-      observedAt: new Date(observedAt),
-      entities: entities.map((text) => decodeEntity<Entity>(text)),
-      stale: new Set(staleSubjects.parse(JSON.parse(stale))),
-      note: decodeNote(note),
-    };
-    return { head: { epoch, record }, term: Number(term), state };
-  }
-
-  /** Begins a new life of the log where there is none, or one that has lost what is known of it. */
-  async restore({ head, term, state }: StoredLog<Entity>): Promise<void> {
-    const { observedAt, stale, note, entities } = state;
-    await this.#run<RestoreArguments>(
-      restoreScript,
-      {
-        newEpoch: newEpoch(),
-        knownEpoch: head.epoch,
-        knownRecord: head.record,
-        observedAt: observedAt.toISOString(),
-        stale: JSON.stringify([...stale]),
-        note: encodeNote(note),
-        term,
+    const [headText, cursor, observedAt, stale, note] = reply;
+    const head = decodeHead(headText);
+    const [epoch, sequence, mark] = cursor.split('.');
+    if (epoch !== head.epoch || sequence !== `${head.sequence}` || mark === undefined) {
+      throw new UndecodableError('The cursor of the event log does not belong to its last record.');
+    }
+    return {
+      head,
+      state: {
+        epoch,
+        sequence: head.sequence,
+        mark,
+        observedAt: this.#codec.moment(observedAt ?? ''),
+        stale: this.#codec.stale(stale),
+        note: note === null ? null : this.#codec.note(note),
       },
-      this.#pairs(entities),
-    );
+    };
   }
 
-  /** @param options.basis sequence of the snapshot that the write was made from */
+  /**
+   * Entities in pages. Writes in between may be contained or not.
+   * @throws {UndecodableError}
+   */
+  async *entities(): AsyncGenerator<readonly Entity[], void, void> {
+    const { snapshot } = this.#options.keys;
+    let cursor = '0';
+    do {
+      const page = await this.#ask((client) => client.hScan(snapshot, cursor, { COUNT: entitiesPerPage }));
+      yield page.entries.map(({ value }) => this.#codec.entity(value));
+      cursor = page.cursor;
+    } while (cursor !== '0');
+  }
+
+  /** Decodes a record of the channel. @throws {UndecodableError} */
+  decode(...record: Parameters<LogCodec<Entity>['record']>): LogRecord<Entity> {
+    return this.#codec.record(...record);
+  }
+
+  /** Removes a log that cannot be decoded, unless it has begun another epoch. */
+  async discard(epoch: string): Promise<void> {
+    const { channel } = this.#options.keys;
+    await this.#run<DiscardArguments>(discardScript, { epoch, channel, message: discardedMessage }, []);
+  }
+
+  /** @param options.known the last record that the writer has read; null when it has read none */
   async write(
     write: LogWrite<Entity>,
     options: {
       readonly observedAt: Date;
       readonly term: number | undefined;
-      readonly basis: number | undefined;
-      /** Nothing may have been written before. */
-      readonly begins: boolean;
-      readonly known: LogHead;
+      readonly basis: string | null | undefined;
+      readonly known: LogHead | null;
     },
-  ): Promise<WriteOutcome> {
-    const { maxEntries, maxBytes } = this.#options;
-    const { observedAt, term, basis, begins, known } = options;
+  ): Promise<WriteOutcome<Entity>> {
+    const { maxEntries, maxBytes, retentionMs, keys } = this.#options;
+    const { observedAt, term, basis, known } = options;
     const { learned = [], changes = [], note } = write;
     const { set, dropped } = this.#outcome(write);
-    const record = writeReply.parse(
+    const logged = { ...write, observedAt };
+    const data = encodeWrite(logged);
+    const [kind, head, after, cursor] = writeReply.parse(
       await this.#run<WriteArguments>(
         writeScript,
         {
-          epoch: known.epoch,
-          knownRecord: known.record,
+          retentionMs,
+          channel: keys.channel,
+          newEpoch: newEpoch(),
+          identity: randomBytes(6).toString('base64url'),
+          known: known?.text,
           term,
-          basis,
-          begins,
+          basis: basis ?? undefined,
+          begins: basis === null,
           maxEntries,
           maxBytes,
           maxQuietRecords,
@@ -145,28 +170,38 @@ export class RedisLogStore<Entity> {
           set: set.length,
           dropped: dropped.length,
         },
-        [encodeWrite({ ...write, observedAt }), ...this.#pairs(learned), ...this.#pairs(set), ...dropped],
+        [data, ...this.#pairs(learned), ...this.#pairs(set), ...dropped],
       ),
     );
-    switch (record) {
-      case 'fenced':
-      case 'conflict':
-      case 'lost':
-        return { kind: record };
-      default:
-        return { kind: 'written', record };
-    }
+    if (kind !== 'written') return { kind };
+    const record = after === '' ? null : { head: decodeHead(head), after, write: logged, bytes: data.length };
+    return { kind, cursor, record };
   }
 
-  /** The records with entries after one sequence, up to another, as far as they are still there. */
-  async *records(after: number, upTo: number): AsyncGenerator<LogRecord<Entity>, void, void> {
-    let from = `${after + 1}-0`;
+  /** Null when there is no log. */
+  async oldest(): Promise<OldestEntry | null> {
+    const { meta } = this.#options.keys;
+    const text = await this.#ask((client) => client.hGet(meta, 'oldest'));
+    const [sequence, mark] = text?.split('.') ?? [];
+    return mark === undefined ? null : { sequence: Number(sequence), mark };
+  }
+
+  /**
+   * The records from an id on, as far as they are still there.
+   * @param from `(<id>` excludes the record with this id
+   * @throws {UndecodableError}
+   */
+  async *records(from: string): AsyncGenerator<LogRecord<Entity>, void, void> {
+    const { events } = this.#options.keys;
     for (;;) {
-      const { events } = this.#options.keys;
-      const page = (await this.#ask((client) => client.xRange(events, from, `${upTo}-0`, { COUNT: pageSize }))) ?? [];
-      for (const { id, message } of page) yield decodeRecord<Entity>({ id, fields: message });
+      const start = from;
+      const page = (await this.#ask((client) => client.xRange(events, start, '+', { COUNT: recordsPerPage }))) ?? [];
+      for (const { message } of page) {
+        const { head = '', after = '', data = '' } = message;
+        yield this.#codec.record({ head, after, data });
+      }
       const last = page.at(-1);
-      if (last === undefined || page.length < pageSize) return;
+      if (last === undefined || page.length < recordsPerPage) return;
       from = `(${last.id}`;
     }
   }
@@ -191,14 +226,10 @@ export class RedisLogStore<Entity> {
     return entities.flatMap((entity) => [this.#options.key(entity), encodeEntity(entity)]);
   }
 
-  #run<Arguments extends Retention>(
-    script: RedisScript,
-    given: Omit<Arguments, keyof Retention>,
-    values: readonly string[],
-  ): Promise<unknown> {
-    const { keys, retentionMs } = this.#options;
-    const text = JSON.stringify({ ...given, retentionMs });
-    return this.#ask((client) => runScript(client, script, [keys.events, keys.snapshot, keys.meta], [text, ...values]));
+  #run<Arguments extends object>(script: RedisScript, given: Arguments, values: readonly string[]): Promise<unknown> {
+    const { events, snapshot, meta } = this.#options.keys;
+    const text = JSON.stringify(given);
+    return this.#ask((client) => runScript(client, script, [events, snapshot, meta], [text, ...values]));
   }
 
   #ask<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
@@ -206,7 +237,7 @@ export class RedisLogStore<Entity> {
   }
 }
 
-/** What the changes say of stale subjects. */
+/** The changes of stale subjects among these changes. */
 function staleChanges(changes: readonly FeedChange<unknown>[]): WriteArguments['stale'] {
   return changes.flatMap((change) =>
     'subject' in change ? [{ subject: change.subject, on: change.kind === 'STALE' }] : [],

@@ -1,13 +1,13 @@
 import { UpstreamUnreachableError } from '../errors.ts';
 import { type Redis, type RedisClient, RedisUnavailableError } from '../runtime/redis.ts';
 
-/** What those are told who cannot wait until Redis is back. */
+/** The error that a client receives while Redis is out of reach. */
 export const outOfReach = (cause?: unknown): UpstreamUnreachableError =>
   new UpstreamUnreachableError({ message: 'Live views are out of reach at this moment.', cause });
 
 /**
  * Sends commands that live views depend on.
- * @throws {UpstreamUnreachableError} Redis is away; they may have been carried out all the same.
+ * @throws {UpstreamUnreachableError} Redis is unavailable. The commands may have been executed.
  */
 export async function reachRedis<Reply>(
   redis: Pick<Redis, 'send'>,

@@ -5,7 +5,6 @@ import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Redis } from '../runtime/redis.ts';
 import { startRedisHeartbeat } from '../runtime/redis-heartbeat.ts';
-import { createRedisStreamReader } from '../runtime/redis-stream-reader.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 import { createRedisCoordinator, leaseMsFor } from './redis-coordinator.ts';
 import type { WatchRegistryOptions } from './watch-registry.ts';
@@ -30,15 +29,13 @@ export interface RedisSharingOptions {
 
 /** All replicas with the same Redis have the same logs, and one of them polls. */
 export function shareByRedis({ redis, clock, logger, pollMinMs, lifecycle }: RedisSharingOptions): FeedSharing {
-  const reader = createRedisStreamReader({ redis, clock, logger });
-  lifecycle.add('reader of Redis streams', () => reader[Symbol.asyncDispose]());
   const heartbeat = startRedisHeartbeat({ redis, clock, logger, leaseMs: leaseMsFor(pollMinMs) });
   lifecycle.add('heartbeat in Redis', () => heartbeat[Symbol.asyncDispose]());
   const coordinator = createRedisCoordinator({ redis, heartbeat, clock, logger });
   lifecycle.add('poll leases', () => coordinator[Symbol.asyncDispose]());
   return ({ key, kind }) => ({
     coordinator,
-    createLog: (tenant) => createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, reader, clock, logger }),
+    createLog: (tenant) => createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, heartbeat, clock, logger }),
     // Redis keeps it. What nobody here watches is not followed either.
     retentionMs: 0,
   });

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createClient, type RedisClientType } from '@redis/client';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
@@ -73,13 +72,6 @@ export class RedisConnection {
 
   get isReady(): boolean {
     return this.#isReady;
-  }
-
-  /** Resolves when the connection is made. @throws the reason of the signal */
-  async ready(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    // It also ends with the error of a failed attempt, after which the client makes the next one.
-    while (!this.client.isReady) await once(this.client, 'ready', { signal }).catch(() => signal.throwIfAborted());
   }
 
   /**

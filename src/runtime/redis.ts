@@ -31,8 +31,6 @@ export type RedisState =
  * use keys of any slot.
  */
 export interface Redis extends AsyncDisposable {
-  /** For calls that wait on the server. Commands must not queue behind them. */
-  readonly blocking: Pick<RedisConnection, 'client' | 'ready'>;
   /** It returns to `ready` by itself. */
   readonly state: RedisState;
   /**
@@ -108,7 +106,6 @@ class RedisServer implements Redis {
   readonly #options: RedisOptions;
   readonly #commands: RedisConnection;
   readonly #subscriptions: RedisSubscriptions;
-  readonly blocking: RedisConnection;
   readonly #closed = new AbortController();
   /** Since Redis began to reject commands; null while it accepts them. */
   #rejections: { lastMs: number; restarts: number } | null = null;
@@ -122,7 +119,6 @@ class RedisServer implements Redis {
     };
     this.#commands = new RedisConnection({ ...connection, purpose: 'commands' });
     this.#subscriptions = new RedisSubscriptions(connection);
-    this.blocking = new RedisConnection({ ...connection, purpose: 'blocking' });
   }
 
   get state(): RedisState {
@@ -151,7 +147,6 @@ class RedisServer implements Redis {
     this.#closed.abort();
     this.#commands.close();
     this.#subscriptions.close();
-    this.blocking.close();
   }
 
   #noteRejection(error: unknown): void {
@@ -173,7 +168,6 @@ class RedisServer implements Redis {
     rejections.restarts += 1;
     this.#commands.restart(restart);
     this.#subscriptions.restart(restart);
-    this.blocking.restart(restart);
   }
 
   async #awaitAcceptance(): Promise<void> {

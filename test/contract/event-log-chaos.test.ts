@@ -78,9 +78,10 @@ function startSubscriber(logs: readonly EventLog<Item>[]) {
   const take = ({ cursor: next, change }: LogEntry<Item>) => {
     received += 1;
     if (!('entity' in change)) return;
-    const [epoch, sequence] = (cursor ?? '').split('.');
+    const last = positionOf(cursor ?? '');
+    const { epoch, sequence } = positionOf(next);
     arrivals.asEntries += 1;
-    if (next !== `${epoch}.${Number(sequence) + 1}`) complaints.push(`${next} after ${cursor}`);
+    if (epoch !== last.epoch || sequence !== last.sequence + 1) complaints.push(`${next} after ${cursor}`);
     cursor = next;
     const { id, version } = change.entity;
     const known = state.get(id);
@@ -168,10 +169,12 @@ describeWithRedis('event logs of two replicas under chaos', () => {
       try {
         const { entities, cursor } = (await writer.log.snapshot()) ?? { entities: [], cursor: null };
         const changes = difference(versionsOf(entities), truth);
-        await writer.log.write(
-          { changes, note: { term } },
-          { observedAt: new Date(version), term: underTerm, basis: cursor },
-        );
+        const learned = [...truth].map(([id, known]) => ({ id, version: known }));
+        await writer.log.write(cursor === null ? { learned, note: { term } } : { changes, note: { term } }, {
+          observedAt: new Date(version),
+          term: underTerm,
+          basis: cursor,
+        });
         outcomes.written += 1;
       } catch (error) {
         if (error instanceof LogFencedError) outcomes.fenced += 1;
@@ -182,7 +185,17 @@ describeWithRedis('event logs of two replicas under chaos', () => {
         } else throw error;
       }
     };
+    const parts = [keys.events, keys.snapshot, keys.meta].map((key) => ({ key, copy: `${key}:copy` }));
+    const copyAll = async (copies: readonly { readonly from: string; readonly to: string }[]) => {
+      for (const { from, to } of copies) {
+        await pick(replicas).replica.redis.send((client) => client.copy(from, to, { REPLACE: true }));
+      }
+    };
     const disturb = [
+      // A failover to a server that has not received the last writes: the log becomes what it was some steps ago.
+      () => copyAll(parts.map(({ key, copy }) => ({ from: key, to: copy }))),
+      () => copyAll(parts.map(({ key, copy }) => ({ from: copy, to: key }))),
+      () => copyAll(parts.map(({ key, copy }) => ({ from: copy, to: key }))),
       () => pick(subscribers).move(),
       () => server.cut(),
       () => replicas[0]?.replica.redis.send((client) => client.sendCommand(['CLIENT', 'KILL', 'SKIPME', 'no'])),

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RESP_TYPES } from '@redis/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UpstreamUnreachableError } from '../../src/errors.ts';
 import {
   type EventLog,
@@ -9,9 +10,14 @@ import {
   LogFencedError,
   LogOverflowError,
   type LogSnapshot,
+  type LogWrite,
 } from '../../src/events/event-log.ts';
+import { createRedisEventLog } from '../../src/events/redis-event-log.ts';
 import type { FeedKeys } from '../../src/events/redis-keys.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import type { Redis, RedisClient } from '../../src/runtime/redis.ts';
+import { startRedisHeartbeat } from '../../src/runtime/redis-heartbeat.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { openLog, snapshotOf } from '../support/open-log.ts';
@@ -39,8 +45,6 @@ const append = (log: EventLog<Item>, ...changes: readonly FeedChange<Item>[]) =>
 const graceMs = 2_000;
 /** Longer than the pause before another attempt. */
 const retryMs = 300;
-/** Longer than the pause between two looks at the log. */
-const checkMs = 10_000;
 
 interface Tail extends Disposable {
   readonly entries: readonly LogEntry<Item>[];
@@ -71,13 +75,16 @@ async function missedAfter(log: EventLog<Item>, after = ''): Promise<readonly Lo
 }
 
 /** The snapshot, if it comes before time has to pass for it. */
-function answer(log: EventLog<Item>): Promise<LogSnapshot<Item>> {
+function answer(log: EventLog<Item>): Promise<LogSnapshot<Item> | null> {
   const unanswered = turn().then(() => Promise.reject(new Error('The log has not answered yet.')));
-  return Promise.race([snapshotOf(log), unanswered]);
+  return Promise.race([log.snapshot(), unanswered]);
 }
 
-/** The cursors of so many entries after one. */
-function cursorsOf(after = '', count: number): readonly string[] {
+/** Epoch and sequence of a cursor. */
+const positionOf = (cursor = '') => cursor.split('.').slice(0, 2).join('.');
+
+/** Epoch and sequence of so many entries after one. */
+function positionsAfter(after = '', count: number): readonly string[] {
   const [epoch, sequence] = after.split('.');
   return Array.from({ length: count }, (_, index) => `${epoch}.${Number(sequence) + index + 1}`);
 }
@@ -107,26 +114,27 @@ describeWithRedis('an event log of two replicas', () => {
       lifecycle.add('replica', () => replica[Symbol.asyncDispose]());
       const log = replica.createLog<Item>({ key: ({ id }) => id, keys, ...bounds });
       lifecycle.add('log', () => log[Symbol.asyncDispose]());
-      await replica.redis.blocking.ready(new AbortController().signal);
-      await eventually(() => replica.redis.send((client) => client.ping()));
+      await eventually(() => expect(replica.redis.state).toBe('ready'));
       return { log, replica };
     };
     const [one, two] = [await start(), await start()];
     const admin = one.replica.redis;
     /** Cuts all connections for a time, and resolves when they have been made again. */
     const reconnected = async ({ afterMs }: { readonly afterMs: number }) => {
-      const clients = [one, two].map(({ replica }) => replica.redis.blocking.client);
-      const before = clients.map(({ socketEpoch }) => socketEpoch);
+      const states = () => [one, two].map(({ replica }) => replica.redis.state);
       server.pause();
       server.cut();
-      await eventually(() => expect(clients.map(({ isReady }) => isReady)).toEqual([false, false]));
+      await eventually(() => expect(states()).toEqual(['away', 'away']));
       await clock.advanceBy(afterMs);
       server.resume();
-      await eventually(() => expect(clients.map(({ socketEpoch }) => socketEpoch - 1)).toEqual(before));
-      for (const { replica } of [one, two]) await eventually(() => replica.redis.send((client) => client.ping()));
+      await eventually(() => expect(states()).toEqual(['ready', 'ready']));
     };
+    const warnings = () =>
+      [one, two].flatMap(({ replica }) => replica.logged).filter((line) => line.includes('event log'));
     const close = () => lifecycle.close();
-    return { keys, clock, a: one.log, b: two.log, admin, start, reconnected, [Symbol.asyncDispose]: close };
+    const [a, b] = [one.log, two.log];
+    const replicas = [one.replica, two.replica];
+    return { keys, clock, a, b, replicas, admin, start, reconnected, warnings, [Symbol.asyncDispose]: close };
   }
 
   /** Puts the server out of reach, with what it holds, until `comeBack`. */
@@ -155,6 +163,7 @@ describeWithRedis('an event log of two replicas', () => {
   it('tells the readers of both what one of them writes, each entry once and in order', async () => {
     await using replicas = await startReplicas();
     const { a, b } = replicas;
+    await append(a);
     using readerOfA = await follow(a);
     using readerOfB = await follow(b);
     await append(a, created('x'), created('y'));
@@ -164,6 +173,7 @@ describeWithRedis('an event log of two replicas', () => {
     await eventually(() => expect(kinds(readerOfA)).toEqual(['CREATED', 'CREATED', 'REMOVED']));
     expect(readerOfB.entries).toEqual(readerOfA.entries);
     expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
+    expect(replicas.warnings()).toEqual([]);
   });
 
   it('lets a replica that came later replay what it has not seen itself', async () => {
@@ -178,7 +188,8 @@ describeWithRedis('an event log of two replicas', () => {
     using fromStart = await follow(log, cursors[0]);
     using fromMiddle = await follow(log, cursors[300]);
     expect(fromStart.entries).toHaveLength(602);
-    expect(fromStart.entries.map(({ cursor }) => cursor)).toEqual(cursorsOf(cursors[0], 602));
+    expect(fromStart.entries.map(({ cursor }) => positionOf(cursor))).toEqual(positionsAfter(cursors[0], 602));
+    expect(fromStart.entries.at(-1)?.cursor).toBe(cursors.at(-1));
     // The same entry is the same object for everybody, so that work on it can be shared.
     expect(fromMiddle.entries).toEqual(fromStart.entries.slice(301));
     expect(fromMiddle.entries[0]).toBe(fromStart.entries[301]);
@@ -230,6 +241,7 @@ describeWithRedis('an event log of two replicas', () => {
   it('keeps apart what the log says of the feed and that Redis is away', async () => {
     await using replicas = await startReplicas();
     const { a, clock } = replicas;
+    await append(a);
     using reader = await follow(a);
     await append(a, { kind: 'STALE', subject: 'feed' });
     await goAway(a, clock);
@@ -247,6 +259,7 @@ describeWithRedis('an event log of two replicas', () => {
   it('says nothing of a connection that is back before the grace is over', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock, reconnected } = replicas;
+    await append(a);
     using reader = await follow(b);
     await append(a, created('x'));
     await reconnected({ afterMs: graceMs / 2 });
@@ -257,74 +270,413 @@ describeWithRedis('an event log of two replicas', () => {
     await eventually(() => expect(kinds(reader)).toEqual(['CREATED', 'CREATED']));
   });
 
-  it('goes on from what the replicas know after the server has lost everything', async () => {
-    await using replicas = await startReplicas();
-    const { a, b, clock } = replicas;
-    await a.write(
-      { learned: [{ id: 'w', version: 3 }], changes: [created('x')], note: 'n' },
-      { observedAt: at, term: 5 },
+  /** Calls of a command that the server has counted. */
+  async function callsOf(redis: Pick<Redis, 'send'>, ...commands: readonly string[]): Promise<number> {
+    const stats = await redis.send((client) => client.info('commandstats'));
+    return commands.reduce(
+      (sum, command) => sum + Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0),
+      0,
     );
-    const before = await snapshotOf(b);
-    using reader = await follow(b);
-    await server.start();
-    await reachable(a, clock);
-    await reachable(b, clock);
-    expect(await reader.failure).toBeInstanceOf(LogOverflowError);
-    const after = await snapshotOf(b);
-    expect(after).toEqual({ ...before, cursor: after.cursor });
-    expect(after.cursor).toMatch(/\.0$/);
-    expect(await snapshotOf(a)).toEqual(after);
-    expect(await missedAfter(b, before.cursor)).toBe(null);
-    const late = b.write({ changes: [changed('x', 9)] }, { observedAt: at, term: 4 });
-    await expect(late).rejects.toBeInstanceOf(LogFencedError);
-    using again = await follow(b);
-    await append(a, changed('x', 1));
-    await eventually(() => expect(kinds(again)).toEqual(['CHANGED']));
+  }
+
+  it('answers many that resume from before what Redis keeps with one small read', async () => {
+    await using replicas = await startReplicas({ maxBytes: 2_000 });
+    const { a, start, admin } = replicas;
+    const old = await append(a);
+    for (let version = 1; version <= 50; version += 1) await append(a, changed('x', version));
+    const { log } = await start();
+    await snapshotOf(log);
+    const calls = () => Promise.all([callsOf(admin, 'xrange'), callsOf(admin, 'hget', 'hmget')]);
+    const [ranges, reads] = await calls();
+    const starts = await Promise.all(Array.from({ length: 50 }, () => missedAfter(log, old)));
+    expect(starts).toEqual(Array(50).fill(null));
+    expect(await calls()).toEqual([ranges, reads + 1]);
   });
 
-  it('notices a flushed database without a lost connection', async () => {
+  it('reads what it has missed, and only that', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, admin } = replicas;
+    await append(a, created('x'));
+    using reader = await follow(b);
+    const scans = await callsOf(admin, 'hscan');
+    for (let version = 1; version <= 5; version += 1) {
+      // The replica misses a record between the loss of its subscription and the next one.
+      expect(await server.command('CLIENT KILL TYPE pubsub')).toBe(':2');
+      await append(a, changed('x', version));
+    }
+    await eventually(() => expect(reader.entries).toHaveLength(5));
+    expect(reader.entries.map(({ change }) => change)).toEqual([1, 2, 3, 4, 5].map((version) => changed('x', version)));
+    expect(await callsOf(admin, 'hscan')).toBe(scans);
+  });
+
+  it('sends nothing to Redis while nothing happens', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock, admin } = replicas;
     await append(a, created('x'));
+    await Promise.all([snapshotOf(a), snapshotOf(b)]);
+    const calls = () => callsOf(admin, 'evalsha', 'eval', 'hget', 'hmget', 'xrange', 'pexpire', 'publish');
+    const before = await calls();
+    await clock.advanceBy(3_600_000);
+    expect(await calls()).toBe(before);
+  });
+
+  it('writes little for a round that found nothing', async () => {
+    await using replicas = await startReplicas();
+    const { a, admin, keys } = replicas;
+    await a.write(
+      { learned: Array.from({ length: 1_000 }, (_, index) => ({ id: `job-${index}`, version: 0 })), note: 'n' },
+      { observedAt: at },
+    );
+    await a.write({}, { observedAt: at });
+    const [last] = (await admin.send((client) => client.xRevRange(keys.events, '+', '-', { COUNT: 1 }))) ?? [];
+    expect(last?.message['data']?.length).toBeLessThan(100);
+  });
+
+  it('loads a large log in pieces, and as it is although others write meanwhile', async () => {
+    await using replicas = await startReplicas();
+    const { a, start, admin } = replicas;
+    const entities = Array.from({ length: 10_000 }, (_, index) => ({ id: `job-${index}`, version: 0 }));
+    await a.write({ learned: entities }, { observedAt: at });
+    const scans = await callsOf(admin, 'hscan');
+    const { log } = await start();
+    const loading = snapshotOf(log);
+    for (let version = 1; version <= 20; version += 1) {
+      await a.write(
+        {
+          changes: [changed('job-0', version), { kind: 'REMOVED', entity: { id: `job-${version}`, version: 0 } }],
+          learned: [{ id: `new-${version}`, version }],
+          forgotten: [`job-${9_000 + version}`],
+        },
+        { observedAt: at },
+      );
+    }
+    await loading;
+    expect(await callsOf(admin, 'hscan')).toBeGreaterThanOrEqual(scans + 20);
+    expect(await callsOf(admin, 'hvals', 'hgetall')).toBe(0);
+    await eventually(async () => expect((await snapshotOf(log)).cursor).toBe((await snapshotOf(a)).cursor));
+    const byId = async (one: EventLog<Item>) =>
+      (await snapshotOf(one)).entities.toSorted((left, right) => (left.id < right.id ? -1 : 1));
+    expect(await byId(log)).toEqual(await byId(a));
+    expect(replicas.warnings()).toEqual([]);
+  });
+
+  it('lets readers wait for a log that nobody has begun, and rejects them after the grace', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, clock } = replicas;
+    expect(await b.snapshot()).toBe(null);
+    const opening = follow(b);
+    await a.write({ learned: [{ id: 'x', version: 1 }] }, { observedAt: at, basis: null });
+    using reader = await opening;
+    await append(a, changed('x', 2));
+    await eventually(() => expect(kinds(reader)).toEqual(['CHANGED']));
+    await using others = await startReplicas();
+    expect(await others.a.snapshot()).toBe(null);
+    const late = expect(follow(others.a)).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    await turn();
+    await others.clock.advanceBy(graceMs - 1);
+    expect(others.clock.pending('deadline')).toBe(1);
+    await others.clock.advanceBy(1);
+    await late;
+    expect(clock.pending('deadline')).toBe(0);
+  });
+
+  /** The next round of the poller: it begins the log again with all that it has read. */
+  const beginAgain = (log: EventLog<Item>, ...entities: readonly Item[]) =>
+    log.write({ learned: entities }, { observedAt: at, basis: null, term: 5 });
+
+  it('keeps what readers have after the server has lost everything, and begins anew with the next write', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, clock } = replicas;
+    const before = await a.write({ learned: [{ id: 'w', version: 3 }], note: 'n' }, { observedAt: at, term: 5 });
+    using reader = await follow(b);
+    await server.start();
+    for (const log of [a, b]) {
+      await eventually(async () => {
+        await clock.advanceBy(retryMs);
+        expect(await answer(log)).toBe(null);
+      });
+    }
+    expect(reader.entries.filter(({ change }) => !('subject' in change))).toEqual([]);
+    await expect(
+      a.write({ changes: [changed('w', 4)] }, { observedAt: at, term: 5, basis: before }),
+    ).rejects.toBeInstanceOf(LogConflictError);
+    await beginAgain(a, { id: 'w', version: 4 });
+    expect(await reader.failure).toBeInstanceOf(LogOverflowError);
+    const after = await snapshotOf(b);
+    expect(after).toMatchObject({ entities: [{ id: 'w', version: 4 }], note: null });
+    expect(await snapshotOf(a)).toEqual(after);
+    expect(await missedAfter(b, before)).toBe(null);
+    const late = b.write({ changes: [changed('w', 9)] }, { observedAt: at, term: 4 });
+    await expect(late).rejects.toBeInstanceOf(LogFencedError);
+    using again = await follow(b);
+    await append(a, changed('w', 5));
+    await eventually(() => expect(kinds(again)).toEqual(['CHANGED']));
+  });
+
+  it('notices a flushed database without a lost connection, by the heartbeat or by the next write', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, admin } = replicas;
+    const basis = await append(a, created('x'));
     using reader = await follow(b);
     await admin.send((client) => client.flushAll());
-    await expect(append(a, changed('x', 1))).rejects.toBeInstanceOf(LogConflictError);
-    await reachable(a, clock);
-    await append(a, changed('x', 1));
-    await clock.advanceBy(checkMs);
+    const late = a.write({ changes: [changed('x', 1)] }, { observedAt: at, basis });
+    await expect(late).rejects.toBeInstanceOf(LogConflictError);
+    expect(await a.snapshot()).toBe(null);
+    expect(await b.snapshot()).not.toBe(null);
+    let calls = 0;
+    using _watch = b.watch(() => (calls += 1));
+    replicas.replicas[1]?.heartbeat.replaceDatabase();
+    expect(await b.snapshot()).toBe(null);
+    expect(calls).toBe(1);
+    await beginAgain(a, { id: 'x', version: 1 });
     expect(await reader.failure).toBeInstanceOf(LogOverflowError);
-    await reachable(b, clock);
     expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
   });
 
-  it('begins a new life when the server has lost the last writes, as after a failover', async () => {
+  it('learns of a flushed database from the heartbeat of its replica', async () => {
     await using replicas = await startReplicas();
-    const { a, b, clock, admin, keys } = replicas;
-    await append(a, created('x'));
-    const { events, snapshot, meta } = keys;
-    const copies = [events, snapshot, meta].map((key) => ({ key, copy: `${key}:copy` }));
-    for (const { key, copy } of copies) await admin.send((client) => client.copy(key, copy));
-    const lost = await append(a, changed('x', 1));
-    await eventually(async () => expect((await snapshotOf(b)).cursor).toBe(lost));
-    for (const { key, copy } of copies) await admin.send((client) => client.copy(copy, key, { REPLACE: true }));
-    // The same sequence would now stand for something else.
-    await expect(append(b, created('y'))).rejects.toBeInstanceOf(LogConflictError);
-    await reachable(b, clock);
-    const after = await snapshotOf(b);
-    expect(after.entities).toEqual([{ id: 'x', version: 1 }]);
-    expect(await missedAfter(b, lost)).toBe(null);
+    const { admin, keys } = replicas;
+    const clock = new FakeClock();
+    const logger = createLogger({ destination: { write: () => undefined } });
+    await using heartbeat = startRedisHeartbeat({ redis: admin, clock, logger, leaseMs: 3_000 });
+    const [replica] = replicas.replicas;
+    if (replica === undefined) throw new Error('There is no replica.');
+    await using log = createRedisEventLog<Item>({ key: ({ id }) => id, keys, redis: admin, heartbeat, clock, logger });
+    await append(log, created('x'));
+    await eventually(() => expect(heartbeat.replicas?.size).toBe(1));
+    await admin.send((client) => client.flushAll());
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      expect(await answer(log)).toBe(null);
+    });
   });
 
-  it('is no log any more when the server has evicted a part of it', async () => {
+  /** Copies the log, and puts the copy in its place: all later writes are lost, as in a failover. */
+  async function startLoss({ admin, keys }: { readonly admin: Pick<Redis, 'send'>; readonly keys: FeedKeys }) {
+    const dumps = await Promise.all(
+      [keys.events, keys.snapshot, keys.meta].map(async (key) => {
+        const mapped = admin.send((client) => client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer }).dump(key));
+        return { key, dump: await mapped };
+      }),
+    );
+    return async () => {
+      for (const { key, dump } of dumps) {
+        await admin.send((client) => client.restore(key, 600_000, dump, { REPLACE: true }));
+      }
+    };
+  }
+
+  describe.each<{ readonly name: string; readonly lost: LogWrite<Item>; readonly other: LogWrite<Item> }>([
+    { name: 'an entry', lost: { changes: [created('lost')] }, other: { changes: [created('other')] } },
+    {
+      name: 'an entry, and has two others',
+      lost: { changes: [created('lost')] },
+      other: { changes: [created('other'), created('third')] },
+    },
+    {
+      name: 'two entries, and has another',
+      lost: { changes: [created('lost'), created('too')] },
+      other: { changes: [created('other')] },
+    },
+    {
+      name: 'a learned entity',
+      lost: { learned: [{ id: 'lost', version: 0 }] },
+      other: { learned: [{ id: 'other', version: 0 }] },
+    },
+    {
+      name: 'a learned entity, and has an entry',
+      lost: { learned: [{ id: 'lost', version: 0 }] },
+      other: { changes: [created('other')] },
+    },
+  ])('after a failover that has lost $name', ({ lost, other }) => {
+    const ids = async (log: EventLog<Item>) => (await snapshotOf(log)).entities.map(({ id }) => id);
+
+    it('does not fork: readers of the lost write begin anew with the next one', async () => {
+      await using replicas = await startReplicas();
+      const { a, b, start } = replicas;
+      const before = await append(a, created('one'));
+      using reader = await follow(b);
+      const lose = await startLoss(replicas);
+      const lostCursor = await a.write(lost, { observedAt: at });
+      await eventually(async () => expect(await ids(b)).toContain('lost'));
+      await lose();
+      const { log: next } = await start();
+      await next.write(other, { observedAt: at });
+      expect(await reader.failure).toBeInstanceOf(LogOverflowError);
+      await next.write({ changes: [created('last')] }, { observedAt: at });
+      await eventually(async () => expect(await ids(b)).toContain('last'));
+      for (const log of [a, b, next]) expect(await ids(log)).toEqual(await ids(next));
+      expect(await ids(next)).not.toContain('lost');
+      // The cursor of the lost write is known to nobody, whatever has its sequence now.
+      for (const log of [a, b, next]) {
+        if (lostCursor !== before) expect(await missedAfter(log, lostCursor)).toBe(null);
+        expect(await missedAfter(log, before)).toHaveLength((other.changes?.length ?? 0) + 1);
+      }
+    });
+
+    it('rejects a write that was made from the lost one', async () => {
+      await using replicas = await startReplicas();
+      const { a, start } = replicas;
+      await append(a, created('one'));
+      const lose = await startLoss(replicas);
+      const basis = await a.write(lost, { observedAt: at });
+      await lose();
+      const { log: next } = await start();
+      // Read, so that both replicas have a state, and nothing is published.
+      await snapshotOf(next);
+      const late = a.write({ changes: [created('two')] }, { observedAt: at, basis });
+      await expect(late).rejects.toBeInstanceOf(LogConflictError);
+      expect(await ids(a)).toEqual(['one']);
+      await append(a, created('two'));
+      await eventually(async () => expect(await ids(next)).toEqual(['one', 'two']));
+    });
+  });
+
+  it.each(['events', 'snapshot', 'meta'] as const)(
+    'is no log any longer when the server has lost its %s',
+    async (part) => {
+      await using replicas = await startReplicas();
+      const { a, b, admin, keys, start } = replicas;
+      const basis = await append(a, created('x'));
+      using reader = await follow(b);
+      await admin.send((client) => client.del(keys[part]));
+      const { log } = await start();
+      expect(await log.snapshot()).toBe(null);
+      const late = a.write({ changes: [changed('x', 1)] }, { observedAt: at, basis });
+      await expect(late).rejects.toBeInstanceOf(LogConflictError);
+      expect(await a.snapshot()).toBe(null);
+      await beginAgain(a, { id: 'x', version: 1 });
+      expect(await reader.failure).toBeInstanceOf(LogOverflowError);
+      await eventually(async () => expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 1 }]));
+      expect(await missedAfter(log, basis)).toBe(null);
+    },
+  );
+
+  interface Damage {
+    readonly name: string;
+    readonly harm: (client: RedisClient, keys: FeedKeys) => Promise<unknown>;
+  }
+  const damages: readonly Damage[] = [
+    { name: 'entity', harm: (client, keys) => client.hSet(keys.snapshot, 'x', 'what?') },
+    { name: 'entity of another form', harm: (client, keys) => client.hSet(keys.snapshot, 'x', '[1]') },
+    { name: 'note', harm: (client, keys) => client.hSet(keys.meta, 'note', 'what?') },
+    { name: 'moment', harm: (client, keys) => client.hSet(keys.meta, 'observedAt', 'what?') },
+    { name: 'list of stale subjects', harm: (client, keys) => client.hSet(keys.meta, 'stale', '["what?"]') },
+    { name: 'text in place of stale subjects', harm: (client, keys) => client.hSet(keys.meta, 'stale', 'what?') },
+    { name: 'head', harm: (client, keys) => client.hSet(keys.meta, 'head', 'what?') },
+    { name: 'cursor', harm: (client, keys) => client.hSet(keys.meta, 'cursor', 'what?') },
+    { name: 'number of bytes', harm: (client, keys) => client.hSet(keys.meta, 'bytes', 'what?') },
+    { name: 'number of entities', harm: (client, keys) => client.hSet(keys.meta, 'entities', 'what?') },
+    { name: 'record', harm: (client, keys) => client.xAdd(keys.events, '1000-1', { head: 'what?' }) },
+    {
+      name: 'string in place of the entities',
+      harm: async (client, keys) => client.set(keys.snapshot, 'what?'),
+    },
+    { name: 'string in place of the stream', harm: (client, keys) => client.set(keys.events, 'what?') },
+  ];
+
+  it.each(damages)('counts a $name that cannot be decoded as lost data', async ({ harm }) => {
     await using replicas = await startReplicas();
-    const { a, clock, admin, keys, start } = replicas;
-    const cursor = await append(a);
+    const { a, b, admin, keys, start, clock } = replicas;
+    const basis = await a.write({ learned: [{ id: 'x', version: 0 }], note: 'n' }, { observedAt: at });
+    using reader = await follow(b);
+    await admin.send((client) => harm(client, keys));
+    // A replica that begins cannot decode it. All others begin anew with it.
+    const { log, replica } = await start();
+    expect(await log.snapshot()).toBe(null);
+    replicas.replicas[0]?.heartbeat.replaceDatabase();
+    expect(await a.snapshot()).toBe(null);
+    await expect(append(a, changed('x', 1)).then(() => a.write({}, { observedAt: at, basis }))).rejects.toBeInstanceOf(
+      LogConflictError,
+    );
+    expect(await reader.failure).toBeInstanceOf(LogOverflowError);
+    await eventually(async () => expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 1 }]));
+    const calls = await callsOf(admin, 'evalsha', 'hscan');
+    await clock.advanceBy(60_000);
+    expect(await callsOf(admin, 'evalsha', 'hscan')).toBe(calls);
+    const warnings = replica.logged.filter((line) => line.includes('cannot be decoded'));
+    expect(warnings.length).toBeLessThanOrEqual(1);
+  });
+
+  it('loads the log where a record that it has missed cannot be decoded', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, admin, keys, clock } = replicas;
+    const before = await append(a, created('x'));
+    using reader = await follow(b);
+    await append(a, changed('x', 1));
+    await eventually(() => expect(reader.entries).toHaveLength(1));
+    // The last record becomes one whose name is right and whose data is not.
+    const [last] = (await admin.send((client) => client.xRevRange(keys.events, '+', '-', { COUNT: 1 }))) ?? [];
+    if (last === undefined) throw new Error('The stream is empty.');
+    await admin.send((client) => client.del(keys.events));
+    await admin.send((client) => client.xAdd(keys.events, last.id, { ...last.message, data: 'what?' }));
+    const { log, replica } = await replicas.start();
+    expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 1 }]);
+    for (let attempt = 0; attempt < 5; attempt += 1) expect(await missedAfter(log, before)).toBe(null);
+    await clock.advanceBy(60_000);
+    expect(replica.logged.filter((line) => line.includes('cannot be decoded'))).toHaveLength(1);
+  });
+
+  it('logs messages that cannot be decoded once, and goes on', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, admin, keys, warnings } = replicas;
     await append(a, created('x'));
-    await admin.send((client) => client.del(keys.snapshot));
-    await clock.advanceBy(checkMs);
-    const { log } = await start();
-    await eventually(async () => expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 0 }]));
-    expect(await missedAfter(log, cursor)).toBe(null);
+    using reader = await follow(b);
+    const { text } = { text: `${'e'.repeat(16)}.1-0.${'i'.repeat(8)}` };
+    for (const message of ['', 'what?', '\n\n', `${text}\n\nwhat?`, `${text}\n${text}\n[{"changes":1}]`]) {
+      await admin.send((client) => client.publish(keys.channel, message));
+    }
+    await append(a, changed('x', 1));
+    await eventually(() => expect(kinds(reader)).toEqual(['CHANGED']));
+    expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
+    expect(warnings()).toHaveLength(2);
+  });
+
+  it('discards a log that it can never decode only with growing pauses', async () => {
+    await using replicas = await startReplicas();
+    const { a, keys, clock, admin, replicas: both } = replicas;
+    await using log = both[1]?.createLog<Item>({
+      key: () => {
+        throw new Error('No item of this replica has a key.');
+      },
+      keys,
+    });
+    /** Begins the log where there is none. */
+    const epoch = async () => {
+      const [name] = (await a.write({ learned: [{ id: 'x', version: 0 }] }, { observedAt: at })).split('.');
+      return name;
+    };
+    const discarded = () => eventually(async () => expect(await answer(a)).toBe(null));
+    await epoch();
+    expect(await log?.snapshot()).toBe(null);
+    await discarded();
+    for (const pauseMs of [10_000, 20_000, 40_000]) {
+      const scans = await callsOf(admin, 'hscan');
+      const begun = await epoch();
+      // This replica and the other one load it.
+      await eventually(async () => expect(await callsOf(admin, 'hscan')).toBe(scans + 2));
+      await clock.advanceBy(pauseMs - 1_000);
+      expect(await epoch()).toBe(begun);
+      await clock.advanceBy(1_000);
+      expect(await epoch()).toBe(begun);
+      await discarded();
+    }
+    expect(replicas.warnings().length).toBeLessThanOrEqual(2);
+  });
+
+  it('keeps its keys alive as long as it is followed, and leaves nothing behind when it is closed', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, keys, admin } = replicas;
+    await append(a, created('x'));
+    using _reader = await follow(b);
+    const [, second] = replicas.replicas;
+    const { events, snapshot, meta, channel } = keys;
+    expect([...(second?.heartbeat.kept ?? [])]).toEqual([{ keys: [events, snapshot, meta], ms: 600_000 }]);
+    const subscribers = async () => (await admin.send((client) => client.pubSubNumSub([channel])))[channel];
+    expect(await subscribers()).toBe(2);
+    await b[Symbol.asyncDispose]();
+    expect([second?.heartbeat.kept.size, second?.heartbeat.listeners]).toEqual([0, 0]);
+    await eventually(async () => expect(await subscribers()).toBe(1));
   });
 
   it('keeps nothing in Redis for ever, and little of what brings no entry', async () => {
@@ -363,15 +715,5 @@ describeWithRedis('an event log of two replicas', () => {
     })();
     server.resume();
     expect(other.pending()).toBe(0);
-  });
-
-  it('begins anew where it does not understand what it reads', async () => {
-    await using replicas = await startReplicas();
-    const { a, clock, admin, keys } = replicas;
-    const cursor = await append(a, created('x'));
-    const record = { after: `${cursor.slice(0, cursor.indexOf('.'))}.1-0`, data: 'what?' };
-    await admin.send((client) => client.xAdd(keys.events, '1-1', record));
-    await reachable(a, clock);
-    expect((await snapshotOf(a)).entities).toEqual([{ id: 'x', version: 0 }]);
   });
 });

@@ -42,6 +42,13 @@ const removed = (id: string, version = 0): FeedChange<Item> => ({ kind: 'REMOVED
 /** What every event log must do, whatever it is made of. */
 export function eventLogContract(name: string, make: MakeEventLog): void {
   describe(`${name} as an event log`, () => {
+    /** A log that exists and is empty. */
+    const makeBegun: MakeEventLog = async (bounds) => {
+      const log = await make(bounds);
+      await append(log, []);
+      return log;
+    };
+
     it('shows entities as they are after the last entry', async () => {
       await using log = await make({ maxEntries: 100 });
       await append(log, [created('a'), created('b')]);
@@ -106,7 +113,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('gives cursors that fit into a URL', async () => {
       await using log = await make({ maxEntries: 100 });
       const cursor = await append(log, [created('a')]);
-      expect(cursor).toMatch(/^[\w-]{8,}\.1$/);
+      expect(cursor).toMatch(/^[\w-]{8,}\.1(?:\.[\w-]{8})?$/);
     });
 
     it('takes in learned entities without an entry and leaves alone what it holds', async () => {
@@ -241,7 +248,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using other = await make({ maxEntries: 100 });
       const cursor = await append(log, [created('a')]);
       const foreign = await append(other, [created('a')]);
-      const future = cursor.replace(/\d+$/, '2');
+      const future = cursor.replace(/\.1(?=\.|$)/, '.2');
       for (const after of [foreign, future, `${cursor}.partial`, `${cursor} `, '', 'nonsense', '.', '1']) {
         expect(await startOf(log, after), after).toMatchObject({
           kind: 'resync',
@@ -261,7 +268,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     });
 
     it('calls a reader when there is something to take, and no more once it has left', async () => {
-      await using log = await make({ maxEntries: 100 });
+      await using log = await makeBegun({ maxEntries: 100 });
       let calls = 0;
       const { tail } = await log.open({ onGrowth: () => (calls += 1) });
       await append(log, [created('a'), created('b')]);
@@ -275,7 +282,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     });
 
     it('ends its tails when it is closed', async () => {
-      const log = await make({ maxEntries: 100 });
+      const log = await makeBegun({ maxEntries: 100 });
       const { entries } = await openLog(log, { signal: new AbortController().signal });
       const next = entries.next();
       await log[Symbol.asyncDispose]();
@@ -283,7 +290,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     });
 
     it('tells a reader that is further behind than the log reaches back, and lets it open again', async () => {
-      await using log = await make({ maxEntries: 3 });
+      await using log = await makeBegun({ maxEntries: 3 });
       const { entries } = await openLog(log, { signal: new AbortController().signal });
       for (let version = 1; version <= 4; version += 1) await append(log, [created('a', version)]);
       await expect(entries.next()).rejects.toBeInstanceOf(LogOverflowError);
@@ -291,7 +298,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     });
 
     it('keeps a reader that is just as far behind as the log reaches back', async () => {
-      await using log = await make({ maxEntries: 3 });
+      await using log = await makeBegun({ maxEntries: 3 });
       using reader = await read(log);
       for (let version = 1; version <= 3; version += 1) await append(log, [created('a', version)]);
       await turn();
@@ -299,7 +306,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     });
 
     it('serves readers independently: one that stops or never reads holds nobody up', async () => {
-      await using log = await make({ maxEntries: 10 });
+      await using log = await makeBegun({ maxEntries: 10 });
       using one = await read(log);
       using two = await read(log);
       await log.open({ onGrowth: () => undefined });
@@ -333,7 +340,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       );
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
-          await using log = await make({ maxEntries: 1_000 });
+          await using log = await makeBegun({ maxEntries: 1_000 });
           const versions = new Map<string, number>();
           const appends: { readonly cursor: Promise<string>; readonly count: number }[] = [];
           const readers: Promise<{ readonly reader: Follower; readonly from: number | null }>[] = [];

@@ -57,7 +57,7 @@ describeWithRedis('a connection to Redis', () => {
     await server.start();
     const away = '{"msg":"Redis is away"}';
     const there = '{"msg":"Redis is there"}';
-    await eventually(() => expect(connection.messages().toSorted()).toEqual([away, away, away, there, there, there]));
+    await eventually(() => expect(connection.messages().toSorted()).toEqual([away, away, there, there]));
   });
 
   it('gives up on a server that does not answer', async () => {
@@ -292,12 +292,15 @@ describeWithRedis('a connection to Redis', () => {
     // The name still leads to the demoted server: it is tried again, with pauses.
     await expect(write(redis)).rejects.toBeInstanceOf(RedisUnavailableError);
     const { connections } = address;
-    for (let second = 0; second < 10; second += 1) {
-      await clock.advanceBy(1_000);
-      await eventually(() => expect(write(redis)).rejects.toMatchObject({ cause: { message: /READONLY/ } }));
+    for (let attempt = 0; attempt < 10; attempt += 1) {
+      await clock.advanceBy(1_100);
+      await eventually(async () => {
+        const rejection = await write(redis).catch((error: unknown) => error);
+        expect(rejection instanceof RedisUnavailableError && String(rejection.cause)).toContain('READONLY');
+      });
     }
     expect(address.connections - connections).toBeGreaterThanOrEqual(10);
-    expect(address.connections - connections).toBeLessThanOrEqual(36);
+    expect(address.connections - connections).toBeLessThanOrEqual(24);
     expect(redis.state).toBe('rejecting');
 
     address.moveTo(next.url);

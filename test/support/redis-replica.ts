@@ -1,16 +1,16 @@
 import type { EventLog } from '../../src/events/event-log.ts';
 import { createRedisEventLog, type RedisEventLogOptions } from '../../src/events/redis-event-log.ts';
 import { type FeedKeys, feedKeys } from '../../src/events/redis-keys.ts';
+import type { LogHeartbeat } from '../../src/events/redis-log-mirror.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { type Redis, startRedis } from '../../src/runtime/redis.ts';
-import { createRedisStreamReader, type RedisStreamReader } from '../../src/runtime/redis-stream-reader.ts';
 import { namesakeOf, tenantOf } from './tenants.ts';
 
-/** What one gateway process has of Redis: its connections and its one reader. */
+/** What one gateway process has of Redis: its connections, and a heartbeat that the test moves. */
 export interface RedisReplica extends AsyncDisposable {
   readonly redis: Redis;
-  readonly reader: RedisStreamReader;
+  readonly heartbeat: TestHeartbeat;
   /** Everything that was logged, as JSON lines. */
   readonly logged: readonly string[];
   createLog<Entity>(
@@ -24,17 +24,39 @@ export function startReplica(url: string, clock: Clock = systemClock): RedisRepl
   const logged: string[] = [];
   const logger = createLogger({ level: 'debug', destination: { write: (line) => void logged.push(line) } });
   const redis = startRedis({ url, clock, logger });
-  const reader = createRedisStreamReader({ redis, clock, logger });
+  const heartbeat = new TestHeartbeat();
   return {
     redis,
-    reader,
+    heartbeat,
     logged,
-    createLog: (options) => createRedisEventLog({ ...options, redis, reader, clock, logger }),
-    [Symbol.asyncDispose]: async () => {
-      await reader[Symbol.asyncDispose]();
-      await redis[Symbol.asyncDispose]();
-    },
+    createLog: (options) => createRedisEventLog({ ...options, redis, heartbeat, clock, logger }),
+    [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
   };
+}
+
+/** Extends nothing by itself, and reports a replaced database when the test says so. */
+export class TestHeartbeat implements LogHeartbeat {
+  readonly kept = new Set<{ readonly keys: readonly string[]; readonly ms: number }>();
+  readonly #listeners = new Set<{ databaseReplaced(): void }>();
+
+  keepAlive(keys: readonly string[], ms: number): Disposable {
+    const kept = { keys, ms };
+    this.kept.add(kept);
+    return { [Symbol.dispose]: () => void this.kept.delete(kept) };
+  }
+
+  listen(listener: { databaseReplaced(): void }): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  replaceDatabase(): void {
+    for (const listener of this.#listeners) listener.databaseReplaced();
+  }
 }
 
 let feeds = 0;

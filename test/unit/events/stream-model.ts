@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { EventLog, FeedChange, StaleSubject } from '../../../src/events/event-log.ts';
+import type { EventLog, FeedChange, LogWrite, StaleSubject } from '../../../src/events/event-log.ts';
 import { LogView } from '../../../src/events/log-view.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
 import { WatchStream } from '../../../src/events/watch-stream.ts';
@@ -81,7 +81,7 @@ export class World {
     this.#lives.push({ epoch, base: new Map(this.#known), staleAtFirst: new Set(this.#stale), entries: [] });
     const entities = [...this.#known.values()];
     const observedAt = new Date(this.nowMs);
-    this.#view.reset({ epoch, sequence: 0, observedAt, entities, stale: this.#stale, note: null });
+    this.#view.reset({ epoch, sequence: 0, mark: '', observedAt, entities, stale: this.#stale, note: null });
     this.#note();
   }
 
@@ -130,7 +130,7 @@ export class World {
     const entity = this.#thing(id, group, false);
     this.learned.add(id);
     this.#known.set(id, entity);
-    this.#view.apply({ learned: [entity] }, new Date(this.nowMs), 0);
+    this.#apply({ learned: [entity] });
     this.#note();
   }
 
@@ -139,7 +139,7 @@ export class World {
     if (entity === undefined || entity.endedAtMs === null || this.#stale.has(`entity:${id}`)) return;
     this.forgotten.add(id);
     this.#known.delete(id);
-    this.#view.apply({ forgotten: [id] }, new Date(this.nowMs), 0);
+    this.#apply({ forgotten: [id] });
     this.#note();
   }
 
@@ -188,13 +188,17 @@ export class World {
     return { id, stamp: this.#stamp, group, endedAtMs: ended ? this.nowMs : null };
   }
 
+  #apply(write: LogWrite<Thing>): void {
+    this.#view.apply({ write, observedAt: new Date(this.nowMs), mark: '', bytes: 0 });
+  }
+
   #write(...changes: readonly FeedChange<Thing>[]): void {
     if (changes.length === 0) return;
     this.#life.entries.push(...changes);
     for (const change of changes) {
       applyTo({ known: this.#known, stale: this.#stale }, change);
     }
-    this.#view.apply({ changes }, new Date(this.nowMs), 0);
+    this.#apply({ changes });
     this.#note();
   }
 
