@@ -130,6 +130,18 @@ describe('a round over export jobs', () => {
     expect(new Set(asked.slice(5, 13)).size).toBe(8);
   });
 
+  it.each([0, 1, 4, 9])('reads no more followed jobs by id than %i calls, and five, allow', async (allowance) => {
+    const rounds = new Rounds();
+    const running = many('running', 7, 1, 'PROCESSING');
+    rounds.platform.put(...running, ...many('ended', 150, 100, 'SUCCEEDED'));
+    rounds.known = new Map(running.map((job) => [job.id, job]));
+    rounds.memory = (await rounds.read()).memory;
+    // A sweep would take more calls than reading them by id.
+    rounds.memory = { ...rounds.memory, rotation: { ...rounds.memory.rotation, pagesPerSweep: 7 } };
+    rounds.allowance = allowance;
+    expect((await rounds.read()).calls).toEqual({ pages: 1, gets: Math.min(5, allowance) });
+  });
+
   it('reads unread ids by id, or finds many of them on one deep page', async () => {
     const rounds = new Rounds();
     const old = many('old', 25, 1, 'FAILED');
