@@ -29,7 +29,7 @@ afterAll(async () => {
 
 const files = 'destination { batches { batch { files { nodes { downloadUrl downloadUrlExpiresAt } } } } }';
 const query = `{ exportJob(id: "24055") { ${files} } }`;
-const watch = `subscription { exportJobChanged(filter: { statuses: [SUCCEEDED] }) { job { ${files} } } }`;
+const watch = `subscription { exportJobChanged(ids: ["24055"]) { job { ${files} } } }`;
 
 const linkIn = (text: string): string => /"downloadUrl":"([^"]+)"/.exec(text)?.[1] ?? '';
 
