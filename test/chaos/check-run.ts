@@ -6,7 +6,7 @@ import { checkErrors } from '../support/history/check-errors.ts';
 import { checkViews } from '../support/history/check-views.ts';
 import { checkWatches } from '../support/history/check-watches.ts';
 import type { Violation } from '../support/history/violation.ts';
-import { vanishingJobs } from './fault-scripts.ts';
+import { absentJobs, deniedJobs } from './fault-scripts.ts';
 import { type Created, createdKinds, type Journal } from './journal.ts';
 import type { Replicas } from './replicas.ts';
 import { type Outcome, watchedKinds } from './run-scenario.ts';
@@ -23,7 +23,7 @@ interface Run {
 export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
   const { journal, outcome, logs } = run;
   const { histories, truth } = outcome;
-  const denied = vanishingJobs(faults);
+  const hidden = { denied: deniedJobs(faults), absent: absentJobs(faults) };
   const schedules = new Map(truth.views.schedules.map(({ id, state }) => [id, state]));
   return [
     ...journal.violations,
@@ -33,7 +33,7 @@ export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
     ...checkChanges(journal.scheduleChanges, schedules),
     ...watchedKinds.flatMap((kind) => {
       const own = histories.filter(({ watched }) => watched === kind);
-      return [...checkWatches(own), ...checkViews(own, { denied, entities: truth.views[kind] })];
+      return [...checkWatches(own), ...checkViews(own, { ...hidden, entities: truth.views[kind] })];
     }),
   ];
 }

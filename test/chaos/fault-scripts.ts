@@ -16,8 +16,10 @@ const catalog = '/data/foundation/catalog';
 
 /** The first export job that is created after the start of the emulator; the next ones are counted from there. */
 export const firstNewExportJob = 24_073;
-/** Among so many of the first jobs is the one that vanishes for a while. */
+/** Among so many of the first jobs are those that vanish for a while, or once. */
 const vanishingAmong = 10;
+/** Jobs at most that a lagging replica of the platform does not know once. */
+const maxLagging = 6;
 
 /** Answers of a service in trouble, in the shape of each service that has one. */
 const failure: fc.Arbitrary<Fault> = fc.record({
@@ -88,6 +90,24 @@ const often = share(0.2, 0.6);
 const several = (of: fc.Arbitrary<FaultRule>, min: number, max: number) =>
   fc.array(of, { minLength: min, maxLength: max });
 
+const sure = { probability: fc.constant(1), times: 1 };
+
+/** A replica of the platform lags: one list omits a job, and one read by id does not find it, whoever makes them. */
+const lagging: fc.Arbitrary<FaultRule[]> = fc
+  .uniqueArray(fc.nat(vanishingAmong), { minLength: 1, maxLength: maxLagging })
+  .chain((indexes) =>
+    fc.tuple(
+      ...indexes.flatMap((index) => {
+        const id = firstNewExportJob + index;
+        const fault = fc.constant<Fault>({ kind: 'vanish', id });
+        return [
+          rule(fc.constant({ path: exportJobs, readsOnly: true }), fault, { after: 80, ...sure }),
+          rule(fc.constant({ path: `${exportJobs}/${id}`, readsOnly: true }), fault, { after: 1, ...sure }),
+        ];
+      }),
+    ),
+  );
+
 /** In every fourth run: it costs the gateway seconds, as it should. */
 const seldom = (of: fc.Arbitrary<FaultRule>) =>
   fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.tuple(of) });
@@ -138,6 +158,7 @@ export const faultScript: fc.Arbitrary<FaultScript> = fc
       0,
       1,
     ),
+    lagging,
     // A service that is away for so long that its circuit opens.
     seldom(
       fc.record({
@@ -165,6 +186,14 @@ export const faultScript: fc.Arbitrary<FaultScript> = fc
     };
   });
 
-/** Ids of the export jobs that a script lets vanish, as the gateway shows them. */
-export const vanishingJobs = ({ rules }: FaultScript): ReadonlySet<string> =>
-  new Set(rules.flatMap(({ fault }) => (fault.kind === 'vanish' ? [`ExportJob:${fault.id}`] : [])));
+/** Ids of the export jobs that single readings do not find under a script, as the gateway shows them. */
+export const deniedJobs = (script: FaultScript): ReadonlySet<string> => vanishingJobs(script, () => true);
+
+/** Those that many readings in a row do not find. */
+export const absentJobs = (script: FaultScript): ReadonlySet<string> =>
+  vanishingJobs(script, ({ times }) => times !== 1);
+
+const vanishingJobs = ({ rules }: FaultScript, isMeant: (rule: FaultRule) => boolean): ReadonlySet<string> =>
+  new Set(
+    rules.flatMap((each) => (each.fault.kind === 'vanish' && isMeant(each) ? [`ExportJob:${each.fault.id}`] : [])),
+  );

@@ -5,7 +5,7 @@ import type { WatchHistory } from '../support/history/watch-history.ts';
 import type { startPlatform } from '../support/platform.ts';
 import { type PlatformReading, readJobs, readPlatform } from '../support/platform-reading.ts';
 import { connectRest } from '../support/rest-client.ts';
-import { vanishingJobs } from './fault-scripts.ts';
+import { absentJobs, deniedJobs } from './fault-scripts.ts';
 import type { Journal } from './journal.ts';
 import { runQuerier } from './querier.ts';
 import type { Replicas } from './replicas.ts';
@@ -91,13 +91,13 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Out
     journal.violations.push({ rule: 'feeds go on after the trouble', where: 'metrics', detail: String(error) }),
   );
   const histories = () => subscribers.map(({ plan: { watched }, history }) => ({ ...history, watched }));
-  const denied = vanishingJobs(scenario.faults);
+  const hidden = { denied: deniedJobs(scenario.faults), absent: absentJobs(scenario.faults) };
   await eventually(
     () => {
       const all = histories();
       for (const kind of watchedKinds) {
         const own = all.filter(({ watched }) => watched === kind);
-        const [wrong] = checkViews(own, { entities: truth.views[kind], denied });
+        const [wrong] = checkViews(own, { ...hidden, entities: truth.views[kind] });
         if (wrong !== undefined) throw new Error(wrong.detail);
       }
     },

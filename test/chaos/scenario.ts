@@ -20,6 +20,8 @@ export interface SubscriberPlan {
   readonly transport: AnyTransport;
   /** Picks what is followed by id. */
   readonly pick: number;
+  /** Whether the client comes back with its last cursor. Most clients subscribe again with their first variables. */
+  readonly resumes: boolean;
   /** After how many events of each subscription the client leaves and comes back; the last one stays. */
   readonly leavesAfter: readonly number[];
   /** After how many operations of all clients its connection is cut in the middle of its waiting; null for never. */
@@ -54,14 +56,18 @@ export type ScheduleStep =
 const pick = fc.nat(1_000);
 
 const subscriber = (watched: SubscriberPlan['watched'], scope: SubscriberPlan['scope']) =>
-  fc.record({
-    watched: fc.constant(watched),
-    scope: fc.constant(scope),
-    transport: fc.constantFrom(...allTransports),
-    pick,
-    leavesAfter: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
-    cutAtOperation: fc.option(fc.integer({ min: 5, max: 150 })),
-  });
+  fc.constantFrom(true, true, false).chain((resumes) =>
+    fc.record({
+      watched: fc.constant(watched),
+      scope: fc.constant(scope),
+      transport: fc.constantFrom(...allTransports),
+      pick,
+      resumes: fc.constant(resumes),
+      leavesAfter: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
+      // A client without a cursor comes back when some jobs have ended.
+      cutAtOperation: resumes ? fc.option(fc.integer({ min: 5, max: 150 })) : fc.integer({ min: 100, max: 150 }),
+    }),
+  );
 
 const count = fc.integer({ min: 1, max: 20 });
 const queryStep: fc.Arbitrary<QueryStep> = fc.oneof(

@@ -11,12 +11,13 @@ import {
 import type { CallbackRouter } from '../support/callback-router.ts';
 import { type EventStream, StreamFailure } from '../support/event-stream.ts';
 import type { Gateway } from '../support/gateway.ts';
-import type {
-  HistoryScope,
-  SeenEvent,
-  SessionEnd,
-  WatchHistory,
-  WatchSession,
+import {
+  everything,
+  type HistoryScope,
+  type SeenEvent,
+  type SessionEnd,
+  type WatchHistory,
+  type WatchSession,
 } from '../support/history/watch-history.ts';
 import type { Journal } from './journal.ts';
 import type { Replicas } from './replicas.ts';
@@ -34,7 +35,11 @@ export interface SubscriberContext {
 /** How long a client waits before it subscribes again after an error, in milliseconds. */
 const comeBackMs = 50;
 
-const watchedStatuses = { exportJobs: ['PROCESSING', 'SUCCEEDED'], segmentJobs: ['QUEUED', 'CANCELLED'] } as const;
+/** What filters select. Subscribers that name ids want to receive their ends alone. */
+const watchedStatuses = {
+  exportJobs: { statuses: ['PROCESSING', 'SUCCEEDED'], 'ids and statuses': ['SUCCEEDED', 'FAILED', 'CANCELLED'] },
+  segmentJobs: { statuses: ['QUEUED', 'CANCELLED'], 'ids and statuses': ['SUCCEEDED', 'FAILED', 'CANCELLED'] },
+} as const;
 /** A subscriber by ids follows so many things. */
 const followed = 3;
 
@@ -44,9 +49,10 @@ interface SeenStream extends AsyncDisposable {
 }
 
 /** A session while it is written. */
-type OpenSession = Omit<WatchSession, 'events' | 'end' | 'reason'> & {
+type OpenSession = Omit<WatchSession, 'events' | 'end' | 'endedAt' | 'reason'> & {
   readonly events: SeenEvent[];
   end: SessionEnd;
+  endedAt: Date | null;
   reason?: string;
 };
 
@@ -55,7 +61,7 @@ export class Subscriber {
   readonly plan: SubscriberPlan;
   readonly #context: SubscriberContext;
   readonly #sessions: OpenSession[] = [];
-  #scope: HistoryScope = { kind: 'everything' };
+  #scope: HistoryScope = everything;
   #visit: { readonly stream: SeenStream; cut: boolean } | null = null;
   #refusal: StreamFailure | null = null;
   #stopped = false;
@@ -74,7 +80,7 @@ export class Subscriber {
   /** Subscribes, leaves and comes back as planned, until its stream completes, is refused for good, or `stop`. */
   async run(): Promise<void> {
     this.#scope = await this.#chooseScope();
-    if (this.#scope.kind === 'ids' && this.#scope.ids.size === 0) return;
+    if (this.#scope.ids?.size === 0) return;
     for (let visits = 0; !this.#stopped; visits += 1) {
       const end = await this.#subscribe(this.plan.leavesAfter[visits] ?? null);
       switch (end) {
@@ -106,8 +112,8 @@ export class Subscriber {
 
   async #subscribe(leavesAfter: number | null): Promise<SessionEnd> {
     const { journal } = this.#context;
-    const after = this.#lastCursor();
-    const session: OpenSession = { after, openedAt: systemClock.now(), events: [], end: 'open' };
+    const after = this.plan.resumes ? this.#lastCursor() : null;
+    const session: OpenSession = { after, openedAt: systemClock.now(), events: [], end: 'open', endedAt: null };
     this.#sessions.push(session);
     journal.begin();
     const gateway = this.#context.gateways.pick(this.plan.pick);
@@ -131,6 +137,7 @@ export class Subscriber {
       else session.end = error.errors.length > 0 ? 'refused' : 'broken';
       session.reason = error.message;
     }
+    session.endedAt = systemClock.now();
     this.#visit = null;
     return session.end;
   }
@@ -149,39 +156,37 @@ export class Subscriber {
     return this.#sessions.flatMap(({ events }) => events).at(-1)?.cursor ?? null;
   }
 
-  /** Whoever follows by id waits until there is something to follow, or until nothing more will be created. */
   async #chooseScope(): Promise<HistoryScope> {
-    const { watched, scope, pick } = this.plan;
-    switch (scope) {
-      case 'everything':
-        return { kind: 'everything' };
-      case 'statuses':
-        return { kind: 'statuses', statuses: new Set(watched === 'schedules' ? [] : watchedStatuses[watched]) };
-      case 'ids':
-      case 'ids and statuses': {
-        const { journal } = this.#context;
-        await journal.until(() => journal.created(watched).length >= followed);
-        const ids = journal.created(watched);
-        const first = pick % Math.max(1, ids.length);
-        const statuses = scope === 'ids' || watched === 'schedules' ? null : new Set<string>(watchedStatuses[watched]);
-        return { kind: 'ids', ids: new Set([...ids, ...ids].slice(first, first + followed)), statuses };
-      }
-    }
+    const { watched, scope } = this.plan;
+    const ids = scope === 'ids' || scope === 'ids and statuses' ? await this.#chooseIds() : null;
+    const isFiltered = scope === 'statuses' || scope === 'ids and statuses';
+    if (!isFiltered || watched === 'schedules') return { ids, statuses: null };
+    return { ids, statuses: new Set(watchedStatuses[watched][scope]) };
+  }
+
+  /** Waits until there is something to follow, or until nothing more will be created. */
+  async #chooseIds(): Promise<ReadonlySet<string>> {
+    const { watched, pick } = this.plan;
+    const { journal } = this.#context;
+    await journal.until(() => journal.created(watched).length >= followed);
+    const ids = journal.created(watched);
+    const first = pick % Math.max(1, ids.length);
+    return new Set([...ids, ...ids].slice(first, first + followed));
   }
 
   #open(gateway: Gateway, after: string | null): SeenStream {
-    const { watched, transport } = this.plan;
-    const scope = this.#scope;
-    const ids = scope.kind === 'ids' ? [...scope.ids] : null;
-    const isFiltered = scope.kind !== 'everything' && scope.statuses !== null;
+    const { watched, transport, scope } = this.plan;
+    const named = this.#scope.ids;
+    const ids = named === null ? null : [...named];
+    const isFiltered = scope === 'statuses' || scope === 'ids and statuses';
     const options = { transport, callbackRouter: this.#context.callbackRouter };
     switch (watched) {
       case 'exportJobs': {
-        const filter = isFiltered ? { statuses: [...watchedStatuses.exportJobs] } : null;
+        const filter = isFiltered ? { statuses: [...watchedStatuses.exportJobs[scope]] } : null;
         return seen(gateway.subscribe(WatchExportJobsDocument, { ids, filter, after }, options), seenExportJob);
       }
       case 'segmentJobs': {
-        const filter = isFiltered ? { statuses: [...watchedStatuses.segmentJobs] } : null;
+        const filter = isFiltered ? { statuses: [...watchedStatuses.segmentJobs[scope]] } : null;
         return seen(gateway.subscribe(FollowSegmentJobsDocument, { ids, filter, after }, options), seenSegmentJob);
       }
       case 'schedules':

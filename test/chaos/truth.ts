@@ -27,18 +27,21 @@ export function truthOf(before: PlatformReading, after: PlatformReading): FinalT
         status: job.status,
         state: jobState(job.status, job.metrics.totalExportedProfileCounter),
         createdAt: new Date(job.creationTime),
+        endedAt: endOf(job),
       })),
       segmentJobs: after.segmentJobs.map((job) => ({
         id: `SegmentJob:${job.id}`,
         status: job.status,
         state: jobState(job.status, job.metrics?.totalProfiles),
         createdAt: new Date(job.creationTime),
+        endedAt: endOf(job),
       })),
       schedules: after.schedules.map(({ id, state, schedule, createEpoch }) => ({
         id: `Schedule:${id}`,
         status: null,
         state: scheduleState(state.toUpperCase(), schedule),
         createdAt: new Date(createEpoch),
+        endedAt: null,
       })),
     },
     made: {
@@ -60,6 +63,10 @@ export function truthOf(before: PlatformReading, after: PlatformReading): FinalT
     },
   };
 }
+
+/** Nothing changes a job after its end. */
+const endOf = ({ status, updateTime }: WireExportJob | WireSegmentJob): Date | null =>
+  isLastStatus(status) ? new Date(updateTime) : null;
 
 /** A schedule that is due while a run goes on makes a job that nobody asked for. */
 const isAskedFor = ({ source }: WireSegmentJob): boolean => source !== 'scheduler';

@@ -1,12 +1,19 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Headers } from '../support/gateway.ts';
-import type { SeenEvent, SessionEnd, WatchHistory, WatchSession } from '../support/history/watch-history.ts';
+import {
+  everything,
+  type SeenEvent,
+  type SessionEnd,
+  type WatchHistory,
+  type WatchSession,
+} from '../support/history/watch-history.ts';
 
 /** A session while it is written. */
 interface OpenSession extends Pick<WatchSession, 'after' | 'openedAt'> {
   readonly events: SeenEvent[];
   end: SessionEnd;
+  endedAt: Date | null;
 }
 
 /** What a message of `graphql-transport-ws` says, as far as it is read here. */
@@ -40,7 +47,7 @@ export class StormSubscriber {
   }
 
   get history(): WatchHistory {
-    return { name: this.#name, scope: { kind: 'everything' }, sessions: this.#sessions };
+    return { name: this.#name, scope: everything, sessions: this.#sessions };
   }
 
   /** What the present subscription has told. */
@@ -56,7 +63,7 @@ export class StormSubscriber {
     socket.send(JSON.stringify({ type: 'connection_init', payload: this.headers }));
     await once(socket, 'message');
     const after = this.#sessions.flatMap(({ events }) => events).at(-1)?.cursor ?? null;
-    const session: OpenSession = { after, openedAt: new Date(), events: [], end: 'open' };
+    const session: OpenSession = { after, openedAt: new Date(), events: [], end: 'open', endedAt: null };
     this.#sessions.push(session);
     socket.on('message', (data: Buffer) => this.#receive(session, JSON.parse(data.toString())));
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables: { after } } }));
@@ -102,6 +109,7 @@ export class StormSubscriber {
   #receive(session: OpenSession, { type, payload }: Message): void {
     if (type === 'error' || type === 'complete') {
       session.end = type === 'error' ? 'refused' : 'completed';
+      session.endedAt = new Date();
       return;
     }
     const told = payload?.data?.exportJobChanged;
@@ -118,7 +126,7 @@ export class StormSubscriber {
 
   #end(end: SessionEnd): void {
     const session = this.#sessions.at(-1);
-    if (session?.end === 'open') session.end = end;
+    if (session?.end === 'open') Object.assign(session, { end, endedAt: new Date() });
     this.#socket = null;
   }
 }

@@ -2,99 +2,107 @@ import { heldView } from './check-watches.ts';
 import type { Violation } from './violation.ts';
 import {
   isLastStatus,
-  isWanted,
+  isSelected,
   type Report,
   reportInto,
   type SeenEntity,
   type WatchHistory,
+  type WatchSession,
 } from './watch-history.ts';
 
 /** An entity as the platform itself shows it. */
 export interface TrueEntity extends SeenEntity {
   readonly createdAt: Date;
+  /** Null while it runs, and for a kind that does not end. */
+  readonly endedAt: Date | null;
 }
 
 export interface Truth {
   readonly entities: readonly TrueEntity[];
-  /** Ids of what the platform denied for a while: somebody who asked for these alone may have been told that they are gone. */
+  /** Ids that single readings of the platform did not find: a client that named them may have received NOT_FOUND. */
   readonly denied: ReadonlySet<string>;
+  /** Ids that many readings in a row did not find: subscribers may have received REMOVED. Each of them is denied too. */
+  readonly absent: ReadonlySet<string>;
 }
 
-/** Whether each subscriber believes in the end what is true: all of it that it asked for, and nothing else. */
+/** A subscription without ids begins with what ended in this time before it, in milliseconds. */
+const endedWithinMs = 900_000;
+/** The times of the platform and of the gateway may differ by so much where they limit what is sent, in milliseconds. */
+const marginMs = 60_000;
+
+/**
+ * Whether each subscriber's view is true in the end: it contains everything that was asked for, and nothing else. Nothing
+ * was removed from it that still exists, and its stream has completed if, and only if, all its ids have ended.
+ */
 export function checkViews(histories: readonly WatchHistory[], truth: Truth): readonly Violation[] {
   const violations: Violation[] = [];
   const entities = new Map(truth.entities.map((entity) => [entity.id, entity]));
   for (const history of histories) {
     const report = reportInto(violations, history);
+    checkRemovals(history, entities, truth, report);
     if (history.sessions.at(-1)?.end === 'refused') {
       if (!asksForNothing(history, entities, truth.denied)) report('nobody is refused in the end', null, 'it gave up');
       continue;
     }
-    checkEnd(history, { entities, denied: truth.denied }, report);
-    for (const event of history.sessions.flatMap(({ events }) => events)) {
-      const id = event.entity?.id ?? '';
-      if (event.kind !== 'REMOVED' || truth.denied.has(id) || !entities.has(id)) continue;
-      report('only an entity that is gone is removed', event, `it is ${entities.get(id)?.state}`);
-    }
+    checkCompletion(history, entities, truth, report);
     const held = heldView(history);
     for (const [id, seen] of held) {
       const state = entities.get(id)?.state;
       if (state !== seen.state) report('the view ends in the truth', null, `${id} is ${state}, told was ${seen.state}`);
     }
     for (const entity of truth.entities) {
-      if (held.has(entity.id) || !mustBeHeld(entity, history, truth.denied)) continue;
+      if (held.has(entity.id) || !mustBeHeld(entity, history, truth)) continue;
       report('the view ends in the truth', null, `${entity.id} is ${entity.state}, but was never told or is lost`);
     }
   }
   return violations;
 }
 
-/** A stream of ids completes when all of them have ended or are gone, whatever its filter, and no earlier. */
-function checkEnd(
+type Entities = ReadonlyMap<string, TrueEntity>;
+
+/** Whether a subscriber named something that is not there: its earlier events need not be true then. */
+function asksForNothing({ scope: { ids } }: WatchHistory, entities: Entities, denied: Truth['denied']): boolean {
+  return ids !== null && [...ids].some((id) => !entities.has(id) || denied.has(id));
+}
+
+/** Nothing comes back under the same id, so what exists in the end existed throughout. */
+function checkRemovals({ sessions }: WatchHistory, entities: Entities, { absent }: Truth, report: Report): void {
+  for (const event of sessions.flatMap(({ events }) => events)) {
+    if (event.kind !== 'REMOVED' || event.entity === null || absent.has(event.entity.id)) continue;
+    if (entities.has(event.entity.id)) report('only what does not exist is removed', event, 'it exists');
+  }
+}
+
+function checkCompletion(
   { scope, sessions }: WatchHistory,
-  { entities, denied }: { readonly entities: ReadonlyMap<string, TrueEntity>; readonly denied: Truth['denied'] },
+  entities: Entities,
+  { absent }: Truth,
   report: Report,
 ): void {
-  if (scope.kind !== 'ids') return;
-  const running = [...scope.ids].filter((id) => {
-    const entity = entities.get(id);
-    return entity !== undefined && !denied.has(id) && !isLastStatus(entity.status);
-  });
-  const end = sessions.at(-1)?.end;
-  if (end === 'completed' && running.length > 0) {
-    report('a stream completes when all has ended', null, `${running.join()} was running`);
+  if (scope.ids === null) return;
+  const named = [...scope.ids].filter((id) => !absent.has(id)).map((id) => entities.get(id));
+  const completed = sessions.find(({ end }) => end === 'completed');
+  if (completed !== undefined) {
+    const early = named.filter((entity) => entity !== undefined && !hasEndedBefore(entity, completed));
+    if (early.length === 0) return;
+    report('a stream completes when all has ended', null, `${early.map((entity) => entity?.id).join()} had not`);
+    return;
   }
-  if (end === 'open' && running.length === 0) report('a stream completes when all has ended', null, 'it is still open');
-}
-
-/** Whether a subscriber named something that is not there: what it was told before says nothing then. */
-function asksForNothing(
-  { scope }: WatchHistory,
-  entities: ReadonlyMap<string, TrueEntity>,
-  denied: Truth['denied'],
-): boolean {
-  return scope.kind === 'ids' && [...scope.ids].some((id) => !entities.has(id) || denied.has(id));
-}
-
-function mustBeHeld(entity: TrueEntity, { scope, sessions }: WatchHistory, denied: Truth['denied']): boolean {
-  switch (scope.kind) {
-    case 'everything': {
-      // Entities that ended long before the view began are not sent. The time of the first event is that of its snapshot.
-      const began = sessions.flatMap(({ events }) => events)[0]?.observedAt;
-      return !isLastStatus(entity.status) || (began !== undefined && endedLately(entity, new Date(began)));
-    }
-    case 'ids':
-      return scope.ids.has(entity.id) && !denied.has(entity.id) && isWanted(entity, scope);
-    case 'statuses': {
-      const opened = sessions[0]?.openedAt;
-      const isPresent = !isLastStatus(entity.status) || (opened !== undefined && endedLately(entity, opened));
-      return isWanted(entity, scope) && isPresent;
-    }
+  const hasEnded = named.every((entity) => entity !== undefined && entity.endedAt !== null);
+  const isDenied = [...scope.ids].some((id) => absent.has(id));
+  if (hasEnded && !isDenied && sessions.length > 0) {
+    report('a stream completes when all has ended', null, 'all has ended, and it did not complete');
   }
 }
 
-/** An entity that was created within this time before a view began has ended within it, or not yet. */
-const endedWithinMs = 900_000;
+const hasEndedBefore = ({ endedAt }: TrueEntity, { endedAt: completedAt }: WatchSession): boolean =>
+  endedAt !== null && completedAt !== null && endedAt <= completedAt;
 
-const endedLately = ({ createdAt }: TrueEntity, began: Date): boolean =>
-  createdAt.getTime() > began.getTime() - endedWithinMs;
+function mustBeHeld(entity: TrueEntity, { scope, sessions }: WatchHistory, { absent }: Truth): boolean {
+  if (!isSelected(scope, entity.status)) return false;
+  if (scope.ids !== null) return scope.ids.has(entity.id) && !absent.has(entity.id);
+  if (!isLastStatus(entity.status)) return true;
+  const began = sessions.findLast(({ after }) => after === null)?.openedAt;
+  if (began === undefined || entity.endedAt === null) return false;
+  return entity.endedAt.getTime() > began.getTime() - endedWithinMs + marginMs;
+}

@@ -3,7 +3,7 @@ import type { Violation } from './violation.ts';
 import {
   isForward,
   isLastStatus,
-  isWanted,
+  isSelected,
   type LogPlace,
   parseCursor,
   type Report,
@@ -14,13 +14,13 @@ import {
   type WatchSession,
 } from './watch-history.ts';
 
-/** What a subscriber believes after all that it was told, by id. */
+/** The view that a subscriber has after everything that it received, by id. */
 export type HeldView = ReadonlyMap<string, SeenEntity>;
 
 /**
- * Whether what the subscribers of one feed (one tenant, one kind) were told can be believed: snapshots come where they
- * belong, cursors grow, each change begins where the one before it ended, nothing goes back, and a stream ends only for
- * a reason. Whether it is the truth is asked by `checkViews`.
+ * Whether the events of the subscribers of one feed (one tenant, one kind) fit together: snapshots come where they
+ * belong, cursors grow, each change begins where the one before it ended, nothing goes back, STALE and RECOVERED
+ * alternate, and a stream ends only for a reason. `checkViews` compares them with the truth.
  * @returns what is wrong; nothing when all is well
  */
 export function checkWatches(histories: readonly WatchHistory[]): readonly Violation[] {
@@ -30,7 +30,7 @@ export function checkWatches(histories: readonly WatchHistory[]): readonly Viola
   return violations;
 }
 
-/** What a subscriber believes in the end. */
+/** The view that a subscriber has in the end. */
 export function heldView(history: WatchHistory): HeldView {
   const reader = new HistoryReader(history, new ToldEntries([], []), () => undefined);
   reader.read();
@@ -43,14 +43,16 @@ class HistoryReader {
   readonly #told: ToldEntries;
   readonly #report: Report;
   #last: LogPlace | null = null;
-  /** The place behind which the session began that is being read; null when it began with a snapshot. */
+  /** The place behind which the present session continues; null: it began with a snapshot. */
   #resumedAt: LogPlace | null = null;
-  /** Of which the session that is being read has told already. */
+  /** Entities of which the present session has received an event. */
   #toldInSession = new Set<string>();
-  /** Where each entity was told of last. */
+  /** The place of the last event of each entity. */
   readonly #lastOf = new Map<string, number>();
+  /** The last status that was received of each entity, also in earlier sessions. */
+  readonly #statusOf = new Map<string, string | null>();
   #stale = false;
-  /** The event before, while it was one of the snapshot that the log stood at; what belongs to it has the same place. */
+  /** The last event belonged to a snapshot. A STALE that belongs to the snapshot has the same place. */
   #inSnapshot = true;
   /** What may come next besides changes: snapshots, or nothing of that kind. */
   #snapshot: 'expected' | 'under way' | 'over' = 'expected';
@@ -67,8 +69,11 @@ class HistoryReader {
 
   #readSession({ after, events, end, reason = 'its connection ended' }: WatchSession): void {
     this.#toldInSession = new Set();
-    if (after === null) this.#beginAnew();
-    else {
+    if (after === null) {
+      // Another replica may begin with a snapshot of an earlier place, but not with an earlier state of a job.
+      this.#last = null;
+      this.#beginAnew();
+    } else {
       this.#resumedAt = parseCursor(after);
       this.#snapshot = 'over';
       this.#inSnapshot = false;
@@ -110,9 +115,7 @@ class HistoryReader {
         break;
       case 'STALE':
       case 'RECOVERED':
-        if (this.#stale === (event.kind === 'STALE')) {
-          this.#report('STALE and RECOVERED alternate', event, `it was ${this.#stale ? 'stale' : 'fresh'} before`);
-        }
+        this.#checkTurn(event.kind, event);
         this.#stale = event.kind === 'STALE';
         this.#snapshot = 'over';
         break;
@@ -127,23 +130,29 @@ class HistoryReader {
     this.#last = place;
   }
 
-  /** Every entry of the log is told once, and a later one later. */
+  /** A STALE and the RECOVERED after it that wait for a slow client together are both dropped. */
+  #checkTurn(kind: 'STALE' | 'RECOVERED', event: SeenEvent): void {
+    if (this.#stale !== (kind === 'STALE')) return;
+    const missing = kind === 'STALE' ? 'RECOVERED' : 'STALE';
+    this.#report('STALE and RECOVERED alternate', event, `there was no ${missing} before it`);
+  }
+
+  /** Every entry of the log is sent once, in the order of the log. */
   #checkPlace(event: SeenEvent, place: LogPlace): void {
     const last = this.#last;
     const beginsHere = event.kind === 'RESYNC' || (event.kind === 'SNAPSHOT' && this.#snapshot === 'expected');
-    const mayBePartial = event.kind === 'SNAPSHOT' || event.kind === 'RESYNC' || event.kind === 'STALE' || this.#stale;
-    if (place.partial && !mayBePartial) {
-      this.#report('only snapshots and events of a stale view have partial cursors', event, event.cursor);
-    }
+    const mayBePartial = ['SNAPSHOT', 'RESYNC', 'STALE'].includes(event.kind) || this.#stale;
+    if (place.partial && !mayBePartial) this.#report('what is not stale can be resumed', event, event.cursor);
     if (last === null || (beginsHere && place.epoch !== last.epoch)) return;
     if (place.epoch !== last.epoch) {
       this.#report('an epoch changes with a snapshot only', event, `it was ${last.epoch}`);
       return;
     }
-    // A snapshot, and the STALE that belongs to it, stand at the place of the entry before them. So do a STALE that no
-    // log holds, whose cursor is partial, and its RECOVERED.
+    // A snapshot and the STALE that belongs to it have the place of the entry before them. So have a STALE that no log
+    // holds, and its RECOVERED.
     const isLocal = (event.kind === 'STALE' && place.partial) || (event.kind === 'RECOVERED' && last.partial);
-    const mayStay = beginsHere || event.kind === 'SNAPSHOT' || (event.kind === 'STALE' && this.#inSnapshot) || isLocal;
+    const ofSnapshot = beginsHere || event.kind === 'SNAPSHOT' || (event.kind === 'STALE' && this.#inSnapshot);
+    const mayStay = ofSnapshot || isLocal;
     if (place.sequence > last.sequence || (mayStay && place.sequence === last.sequence)) return;
     this.#report('cursors grow', event, `the one before it was ${last.epoch}.${last.sequence}`);
   }
@@ -174,20 +183,27 @@ class HistoryReader {
     else if (kind !== 'REMOVED' && this.held.has(entity.id)) {
       this.#report('nothing is told as new twice', event, `it was ${this.held.get(entity.id)?.state} already`);
     }
+    this.#checkDirection(event, entity);
     this.#toldInSession.add(entity.id);
     this.#lastOf.set(entity.id, place.sequence);
-    if (kind === 'REMOVED' || !isWanted(entity, this.#history.scope)) this.held.delete(entity.id);
+    if (kind === 'REMOVED' || !isSelected(this.#history.scope, entity.status)) this.held.delete(entity.id);
     else this.held.set(entity.id, entity);
+  }
+
+  /** An older state never follows a newer one, not even in the snapshot of a later subscription. */
+  #checkDirection(event: SeenEvent, { id, status }: SeenEntity): void {
+    const before = this.#statusOf.get(id) ?? null;
+    if (!isForward(before, status)) this.#report('nothing goes back', event, `${before} to ${status}`);
+    this.#statusOf.set(id, status);
   }
 
   #checkScope(event: SeenEvent, entity: SeenEntity): void {
     const { scope } = this.#history;
-    if (scope.kind === 'ids' && !scope.ids.has(entity.id)) {
-      this.#report('only what was asked for is told', event, entity.id);
-    }
-    // A change that leaves the filter is sent as well.
-    const left = event.kind === 'CHANGED' && isWanted({ status: event.previousStatus }, scope);
-    if (isWanted(entity, scope) || left) return;
+    const { ids } = scope;
+    if (ids !== null && !ids.has(entity.id)) this.#report('only what was asked for is told', event, entity.id);
+    // An entity that leaves the filter is sent once more.
+    const isLeaving = event.kind === 'CHANGED' && isSelected(scope, event.previousStatus);
+    if (isSelected(scope, entity.status) || isLeaving) return;
     this.#report('only what was asked for is told', event, `${event.previousStatus} to ${entity.status}`);
   }
 
@@ -197,29 +213,24 @@ class HistoryReader {
     if (!isForward(previousStatus, entity.status)) {
       this.#report('nothing goes back', event, `${previousStatus} to ${entity.status}`);
     }
-    if (before !== undefined && !isForward(before.status, entity.status)) {
-      this.#report('nothing goes back', event, `${before.status} to ${entity.status}`);
-    }
-    const continues =
-      before === undefined
-        ? this.#mayBeUntold({ ...entity, status: previousStatus })
-        : before.status === previousStatus;
+    const continues = before === undefined ? this.#mayBeUntold(previousStatus) : before.status === previousStatus;
     if (continues || this.#wasToldAsOne(entity.id, previousStatus, place)) return;
     const held = before === undefined ? 'nothing of it' : before.status;
     this.#report('each change begins where the last one ended', event, `from ${previousStatus}, but told was ${held}`);
   }
 
-  /** Whether a subscriber need not have heard of something in this state. */
-  #mayBeUntold(entity: SeenEntity): boolean {
+  /** Whether a subscriber need not have received an entity of this status. */
+  #mayBeUntold(status: string | null): boolean {
     const { scope } = this.#history;
-    // The first snapshot leaves out most entities that have ended.
-    return !isWanted(entity, scope) || (scope.kind !== 'ids' && isLastStatus(entity.status));
+    if (!isSelected(scope, status)) return true;
+    // The first snapshot contains what ended a short while ago, but not what ended before.
+    return scope.ids === null && isLastStatus(status);
   }
 
   /**
-   * Changes that wait for a slow client are told as one, in the place of the last. Who leaves before that and comes
-   * back is told the last one as it is in the log: it begins at a status that this client was not told of, and that lies
-   * before the place at which it came back.
+   * Changes that wait for a slow client are sent as one, in the place of the last. A client that leaves before that and
+   * resumes receives the last one as it is in the log: it begins at a status that this client has not received, and that
+   * lies before the place at which it resumed.
    */
   #wasToldAsOne(id: string, status: string | null, { epoch }: LogPlace): boolean {
     const resumedAt = this.#resumedAt;
@@ -237,9 +248,9 @@ class HistoryReader {
         this.#report('a stream ends with a reason', null, reason);
         return;
       case 'completed': {
-        const { scope } = this.#history;
+        const { ids } = this.#history.scope;
         const running = [...this.held.values()].filter(({ status }) => !isLastStatus(status)).map(({ id }) => id);
-        if (scope.kind !== 'ids') this.#report('only a stream of ids completes', null, scope.kind);
+        if (ids === null) this.#report('only a stream of ids completes', null, 'it named none');
         else if (running.length > 0) this.#report('a stream completes when all has ended', null, running.join());
       }
     }

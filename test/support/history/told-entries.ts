@@ -7,8 +7,8 @@ interface Told {
 }
 
 /**
- * What all subscribers of one feed were told together, by the entries of its log. A single subscriber may have seen
- * several changes of an entity as one, when it was slow; what those were is known from the others.
+ * The events of all subscribers of one feed together, by the entries of its log. A slow subscriber may receive several
+ * changes of an entity as one; the others show what these were.
  */
 export class ToldEntries {
   readonly #byEntity = new Map<string, Told[]>();
@@ -19,14 +19,15 @@ export class ToldEntries {
     for (const { name, sessions } of histories) {
       for (const event of sessions.flatMap(({ events }) => events)) {
         const place = parseCursor(event.cursor);
-        if (place === null || event.kind === 'SNAPSHOT' || event.entity === null) continue;
+        if (place === null || event.entity === null || event.kind === 'SNAPSHOT') continue;
         const { id, state } = event.entity;
         const told = `${event.kind === 'REMOVED' ? 'without' : 'with'} ${id} ${state}`;
-        const other = byCursor.get(event.cursor);
-        if (other === undefined) byCursor.set(event.cursor, { name, state: told });
+        const cursor = event.cursor.replace(/\.partial$/, '');
+        const other = byCursor.get(cursor);
+        if (other === undefined) byCursor.set(cursor, { name, state: told });
         else if (other.state !== told) {
           const detail = `${other.name} was told ${other.state}, ${name} ${told}`;
-          violations.push({ rule: 'a cursor stands for one event', where: event.cursor, detail });
+          violations.push({ rule: 'a cursor stands for one event', where: cursor, detail });
         }
         const key = entityKey(place.epoch, id);
         this.#byEntity.set(key, [...(this.#byEntity.get(key) ?? []), { sequence: place.sequence, event }]);

@@ -9,7 +9,7 @@ export interface SeenEntity {
   readonly state: string;
 }
 
-/** What the event of a live view says, of whatever kind of entity. */
+/** An event of a live view, for any kind of entity. */
 export interface SeenEvent {
   readonly kind: 'SNAPSHOT' | 'CREATED' | 'CHANGED' | 'REMOVED' | 'STALE' | 'RECOVERED' | 'RESYNC';
   readonly cursor: string;
@@ -24,7 +24,7 @@ export type SessionEnd =
   | 'open'
   /** The client unsubscribed, or its connection was cut on purpose. */
   | 'left'
-  /** The gateway said that nothing more will come. */
+  /** The gateway completed the stream. */
   | 'completed'
   /** With GraphQL errors. */
   | 'refused'
@@ -33,27 +33,36 @@ export type SessionEnd =
 
 /** One subscription, from its beginning to its end. */
 export interface WatchSession {
-  /** Cursor that it went on behind; null when it began anew. */
+  /** Cursor behind which it continues; null: it begins with a snapshot. */
   readonly after: string | null;
-  /** When the client asked for it. */
+  /** When the client subscribed. */
   readonly openedAt: Date;
   readonly events: readonly SeenEvent[];
   readonly end: SessionEnd;
+  /** When the client received the end; null while it is open. */
+  readonly endedAt: Date | null;
   /** Why it broke, for messages. */
   readonly reason?: string;
 }
 
-export type HistoryScope =
-  | { readonly kind: 'everything' }
-  /** Ids as the events show them. `statuses` is a filter of the events; null: there is none. */
-  | { readonly kind: 'ids'; readonly ids: ReadonlySet<string>; readonly statuses: ReadonlySet<string> | null }
-  | { readonly kind: 'statuses'; readonly statuses: ReadonlySet<string> };
+/** What a subscriber asked for. Both together: events of these ids while the filter selects them. */
+export interface HistoryScope {
+  /** Ids as the events show them; null: all. */
+  readonly ids: ReadonlySet<string> | null;
+  /** Statuses that the filter selects; null: no filter. */
+  readonly statuses: ReadonlySet<string> | null;
+}
 
-/** Everything that one subscriber was told, over all its subscriptions. */
+export const everything: HistoryScope = { ids: null, statuses: null };
+
+/** Everything that one subscriber received, over all its subscriptions. */
 export interface WatchHistory {
   readonly name: string;
   readonly scope: HistoryScope;
-  /** In the order in which they were opened; each but the first goes on behind the last event of those before it. */
+  /**
+   * In the order in which they were opened. Each begins with a snapshot, or continues behind the last event of those
+   * before it.
+   */
   readonly sessions: readonly WatchSession[];
 }
 
@@ -61,18 +70,18 @@ export interface WatchHistory {
 export interface LogPlace {
   readonly epoch: string;
   readonly sequence: number;
-  /** Of a snapshot whose last event is still to come. */
+  /** The log does not continue there: a client that resumes with the cursor receives RESYNC. */
   readonly partial: boolean;
 }
 
 /** Null when the text is not a cursor. */
 export function parseCursor(cursor: string): LogPlace | null {
-  const [, epoch, digits, partial] = /^([\w-]+)\.(\d+)(\.partial)?$/.exec(cursor) ?? [];
+  const [, epoch, digits, partial] = /^([\w-]+)\.(\d+)(?:\.[\w-]{8})?(\.partial)?$/.exec(cursor) ?? [];
   if (epoch === undefined || digits === undefined) return null;
   return { epoch, sequence: Number(digits), partial: partial !== undefined };
 }
 
-/** Stages of a job, from which it never goes back. What is not here (UNKNOWN) is nowhere in their order. */
+/** Stages of a job, from which it never goes back. UNKNOWN has no place in their order. */
 const stageOf: Readonly<Record<string, number>> = {
   NEW: 0,
   QUEUED: 1,
@@ -95,11 +104,9 @@ export function isForward(from: string | null, to: string | null): boolean {
   return before === undefined || after === undefined || after > before;
 }
 
-/** Whether a subscriber has an entity of this status in its view. */
-export function isWanted({ status }: Pick<SeenEntity, 'status'>, scope: HistoryScope): boolean {
-  const statuses = scope.kind === 'everything' ? null : scope.statuses;
-  return statuses === null || (status !== null && statuses.has(status));
-}
+/** Whether the filter of a scope selects a status. */
+export const isSelected = ({ statuses }: HistoryScope, status: string | null): boolean =>
+  statuses === null || (status !== null && statuses.has(status));
 
 /** Makes the violations of one history, and says in each of them whose they are. */
 export type Report = (rule: string, event: SeenEvent | null, detail: string) => void;
