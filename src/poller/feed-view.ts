@@ -1,4 +1,5 @@
 import type { EventLog, LogSnapshot } from '../events/event-log.ts';
+import { entitiesByKey } from '../events/watch-events.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 
 /** What a round leaves in the log besides its changes, for the next holder of the lease and for waiting subscribers. */
@@ -77,8 +78,8 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
     const { log, key } = this.#options;
     const snapshot = await log.snapshot();
     if (snapshot === null) return { cursor: null, known: new Map(), stale: new Set(), note: null };
-    const { cursor, entities, stale, note } = snapshot;
-    const known = new Map(entities.map((one) => [key(one), one]));
+    const { cursor, stale, note } = snapshot;
+    const known = entitiesByKey(snapshot, key);
     // Only FeedPoller writes notes, and replicas that write another kind of note use a log of their own.
     return { cursor, known, stale, note: note as FeedNote<Memory> | null };
   }
