@@ -6,7 +6,11 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { type JobBoard, startJobBoard } from '../support/job-board.ts';
 import { allTransports, openStream } from '../support/transports.ts';
-import { WatchExportJobsDocument, type WatchExportJobsSubscription } from './operations.generated.ts';
+import {
+  WatchExportJobsDocument,
+  type WatchExportJobsSubscription,
+  type WatchExportJobsSubscriptionVariables,
+} from './operations.generated.ts';
 
 let clock: FakeClock;
 let board: JobBoard;
@@ -44,7 +48,7 @@ async function advance(progress: number, status = 'PROCESSING', id = '1'): Promi
 const subscribers = (of: Gateway = gateway) => of.metric('aep_watch_subscribers');
 
 describe.each(allTransports)('a subscription over %s', (transport) => {
-  const watch = (variables: { ids?: string[]; after?: string }, options = {}): Events =>
+  const watch = (variables: WatchExportJobsSubscriptionVariables, options = {}): Events =>
     gateway.subscribe(WatchExportJobsDocument, variables, { transport, callbackRouter, ...options });
 
   it('begins with the present state, tells each change in order, and completes when all jobs have ended', async () => {
@@ -63,6 +67,22 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
       ['CHANGED', '1', 40],
       ['CHANGED', '2', 50],
     ]);
+    await eventually(async () => expect(await subscribers()).toBe(0));
+  });
+
+  it('with ids and a filter sends the ends alone, and completes with the last of them', async () => {
+    await using events = watch({ ids: ['1', '2'], filter: { statuses: ['SUCCEEDED'] } });
+    const first = events.take();
+    await using all = watch({ ids: ['1', '2'] });
+    await all.until((data) => told(data)[1] === '2');
+    await eventually(async () => expect(await subscribers()).toBe(2));
+    await advance(10);
+    await advance(20, 'SUCCEEDED');
+    expect(told(await first)).toEqual(['CHANGED', '1', 20]);
+    await all.until((data) => told(data)[2] === 20);
+    expect(await subscribers()).toBe(2);
+    await advance(30, 'FAILED', '2');
+    expect(await events.rest()).toEqual([]);
     await eventually(async () => expect(await subscribers()).toBe(0));
   });
 

@@ -307,6 +307,21 @@ describe('a watch stream', () => {
     expect(one).toBe(two);
   });
 
+  it('gives all slow subscribers the same objects for merged events', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const ids = Array.from({ length: 10 }, (_, index) => `item-${index}`);
+    await append(memory, ...ids.map((id) => created(id)));
+    const slow = await Promise.all(Array.from({ length: 50 }, () => Subscriber.open(memory, { slow: true })));
+    for (const subscriber of slow) subscriber.takeAll();
+    for (const version of [1, 2]) await append(memory, ...ids.map((id) => changed(id, version - 1, version)));
+    for (const subscriber of slow) {
+      subscriber.events.length = 0;
+      subscriber.takeAll();
+      expect(subscriber.events.map(({ previous }) => previous?.version)).toEqual(ids.map(() => 0));
+    }
+    expect(new Set(slow.flatMap(({ events }) => events)).size).toBe(ids.length);
+  });
+
   it('gives all who begin at the same state the same event objects, and others once it has changed', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ learned: [item('a'), item('b')] }, { observedAt: at });
