@@ -97,6 +97,15 @@ describe('a history that is as it should be', () => {
       once([...start.slice(0, 1), snapshot('e.4.aB3-_xyz', 'b', 'NEW'), created('e.5.aB3-_xyw', 'c', 'NEW')]),
     ],
     [
+      'with cursors that also identify the write',
+      [
+        history([
+          session([snapshot('e.4.aBcD-_12.partial', 'a', 'NEW'), snapshot('e.4.aBcD-_12', 'b', 'NEW')]),
+          session([changed('e.5.EfGh3456', 'a', 'NEW', 'QUEUED')], { after: 'e.4.aBcD-_12' }),
+        ]),
+      ],
+    ],
+    [
       'that goes on behind its last event',
       [
         history([
