@@ -118,7 +118,7 @@ export function createRedisIdempotencyStore(options: RedisIdempotencyOptions): I
   };
 }
 
-/** Both keys of a record, in the same slot of a cluster. */
+/** Both keys of a record. The braces remain, because records that exist have them. */
 function keysOf({ tenant: { org, sandbox }, operation, key }: IdempotencyKey): readonly string[] {
   const record = `aep:v1:{${org}/${sandbox}/idempotency}:${operation}:${digest(key)}`;
   return [record, `${record}:lease`];

@@ -206,4 +206,56 @@ describeWithRedis('two replicas with one Redis', () => {
       for (const gateway of gateways) await gateway.close();
     }
   });
+
+  it('follow a feed as long as somebody watches it, and not longer than its linger', async () => {
+    await using platform = await startDoors(1);
+    const [door] = platform.doors;
+    if (!door) throw new Error('There is one of them.');
+    await using gateway = await startGateway({ platform: door, env: { REDIS_URL: redis.url } });
+    await createJob(gateway);
+    const followed = () => redis.command('PUBSUB CHANNELS *:records');
+    expect(await followed()).toBe('*0');
+    const events = gateway.subscribe(WatchExportJobsDocument, {});
+    await events.until(({ exportJobChanged: { kind } }) => kind === 'SNAPSHOT');
+    expect(await followed()).toBe('*1');
+    await events[Symbol.asyncDispose]();
+    await eventually(async () => expect(await followed()).toBe('*0'), { patienceMs: 10_000 });
+  });
+
+  it.each([
+    { name: 'is full', begin: 'CONFIG SET maxmemory 1', end: 'CONFIG SET maxmemory 0' },
+    {
+      name: 'has too few replicas',
+      begin: 'CONFIG SET min-replicas-to-write 1',
+      end: 'CONFIG SET min-replicas-to-write 0',
+    },
+    { name: 'permits no scripts', begin: 'ACL SETUSER default -@scripting', end: 'ACL SETUSER default +@all' },
+    { name: 'is a replica of nobody', begin: 'REPLICAOF 127.0.0.1 1', end: 'REPLICAOF NO ONE' },
+  ])('tell subscribers that Redis $name, and when it accepts writes again', async ({ begin, end }) => {
+    await using platform = await startDoors(1);
+    const [door] = platform.doors;
+    if (!door) throw new Error('There is one of them.');
+    await using gateway = await startGateway({ platform: door, env: { REDIS_URL: redis.url } });
+    const id = await createJob(gateway);
+    await using events = gateway.subscribe(WatchExportJobsDocument, {});
+    /** Resolves when both have arrived, in any order. */
+    const until = (kind: Told['kind'], status: string) => {
+      let [isTold, hasStatus] = [false, false];
+      return events.until(({ exportJobChanged: { kind: told, job } }) => {
+        isTold ||= told === kind;
+        hasStatus ||= job?.id === id && job.status === status;
+        return isTold && hasStatus;
+      });
+    };
+    await until('SNAPSHOT', 'NEW');
+    expect(await redis.command(begin)).toBe('+OK');
+    await events.until(({ exportJobChanged: { kind } }) => kind === 'STALE');
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(503);
+    await platform.clock.tick();
+    expect(await redis.command(end)).toBe('+OK');
+    await until('RECOVERED', 'PROCESSING');
+    await eventually(async () => expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200));
+    const lines = gateway.logs.filter((line) => line.includes('Redis rejects commands'));
+    expect(lines).toHaveLength(1);
+  });
 });
