@@ -184,7 +184,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   /** The first pending event. An entity that came into the filter and left it again while its event waited is skipped. */
   #peek(): WatchEvent<Entity> | undefined {
     let event = this.#pending.peek();
-    while (event !== undefined && !this.#isSent(event)) {
+    while (event !== undefined && !this.#isWanted(event)) {
       this.#pending.shift();
       event = this.#pending.peek();
     }
@@ -227,6 +227,20 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   #advance(entry: LogEntry<Entity>): WatchEvent<Entity> | null {
     const { change } = entry;
     switch (change.kind) {
+      case 'CREATED':
+      case 'CHANGED':
+      case 'REMOVED': {
+        const { key, isTerminal } = this.#options;
+        const id = key(change.entity);
+        // Most entries end here: of 500 changes in a round, a stream of one id may send none.
+        if (this.#ids?.has(id) === false) return null;
+        const isRunning = change.kind !== 'REMOVED' && !isTerminal(change.entity);
+        if (isRunning) this.#remaining?.add(id);
+        else this.#remaining?.delete(id);
+        const event = entryEvent(entry);
+        if (!this.#isWanted(event)) return null;
+        return isLocalAlone(this.#stale) ? partialEvent(event) : event;
+      }
       case 'STALE':
       case 'RECOVERED': {
         if (!this.#concerns(change.subject)) return null;
@@ -237,22 +251,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
         this.#stale = after.size === 0 ? noSubjects : after;
         return before.size > 0 === after.size > 0 ? null : entryEvent(entry);
       }
-      case 'CREATED':
-      case 'CHANGED':
-      case 'REMOVED': {
-        const isOver = change.kind === 'REMOVED' || this.#options.isTerminal(change.entity);
-        this.#follow(this.#options.key(change.entity), !isOver);
-        const event = entryEvent(entry);
-        if (!this.#isSent(event)) return null;
-        return isLocalAlone(this.#stale) ? partialEvent(event) : event;
-      }
     }
-  }
-
-  #follow(id: string, isRunning: boolean): void {
-    if (this.#remaining === null || this.#ids?.has(id) !== true) return;
-    if (isRunning) this.#remaining.add(id);
-    else this.#remaining.delete(id);
   }
 
   /** Whether the subscriber's view is out of date when this is stale. */
@@ -378,11 +377,10 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return entities.filter((one) => !isTerminal(one) || (endedAtMs(one, note) ?? Number.NEGATIVE_INFINITY) >= sinceMs);
   }
 
-  #isSent(event: WatchEvent<Entity>): boolean {
-    if (event.entity === null) return true;
-    const { key, matches } = this.#options;
-    if (this.#ids !== null && !this.#ids.has(key(event.entity))) return false;
-    if (matches === null || matches(event.entity)) return true;
+  /** Whether the filter lets the event through. */
+  #isWanted(event: WatchEvent<Entity>): boolean {
+    const { matches } = this.#options;
+    if (matches === null || event.entity === null || matches(event.entity)) return true;
     return event.kind === 'CHANGED' && matches(event.previous);
   }
 
