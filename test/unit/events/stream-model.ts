@@ -41,8 +41,12 @@ export class World {
   isLocal = false;
   wasLocal = false;
   #stamp = 0;
+  #writes = 0;
+  readonly #hasMarks: boolean;
 
-  constructor(maxEntries: number) {
+  /** @param options.hasMarks cursors identify the write, as those of a log in Redis do */
+  constructor({ maxEntries, hasMarks }: { readonly maxEntries: number; readonly hasMarks: boolean }) {
+    this.#hasMarks = hasMarks;
     const view = new LogView<Thing>({ key: ({ id }) => id, maxEntries, maxBytes: 1_000 });
     this.#view = view;
     this.log = {
@@ -189,7 +193,9 @@ export class World {
   }
 
   #apply(write: LogWrite<Thing>): void {
-    this.#view.apply({ write, observedAt: new Date(this.nowMs), mark: '', bytes: 0 });
+    this.#writes += 1;
+    const mark = this.#hasMarks ? String(this.#writes).padStart(8, '-') : '';
+    this.#view.apply({ write, observedAt: new Date(this.nowMs), mark, bytes: 0 });
   }
 
   #write(...changes: readonly FeedChange<Thing>[]): void {
@@ -442,7 +448,8 @@ export class Client {
   }
 
   #receive(event: WatchEvent<Thing>): void {
-    const [, epoch = '', digits = '', partial] = /^([\w-]+)\.(\d+)(\.partial)?$/.exec(event.cursor) ?? [];
+    const [, epoch = '', digits = '', partial] =
+      /^([\w-]+)\.(\d+)(?:\.[\w-]{8})?(\.partial)?$/.exec(event.cursor) ?? [];
     const place = { epoch, sequence: Number(digits), partial: partial !== undefined, kind: event.kind };
     this.#require(this.#world.life(epoch) !== undefined, `it received the cursor ${event.cursor}`);
     const before = event.kind === 'RESYNC' ? { ...blank, last: this.#belief.last } : this.#belief;

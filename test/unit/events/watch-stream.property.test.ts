@@ -45,6 +45,7 @@ const client = fc.record({
 
 const run = fc.record({
   isRoomy: fc.boolean(),
+  hasMarks: fc.boolean(),
   maxEntries: fc.integer({ min: 2, max: 12 }),
   maxPendingEvents: fc.integer({ min: 1, max: 4 }),
   clients: fc.tuple(client, client, client),
@@ -58,12 +59,13 @@ async function settle(): Promise<void> {
 
 async function play({
   isRoomy,
+  hasMarks,
   maxEntries,
   maxPendingEvents,
   clients: wanted,
   steps,
 }: typeof run extends fc.Arbitrary<infer Run> ? Run : never) {
-  const world = new World(isRoomy ? 10_000 : maxEntries);
+  const world = new World({ maxEntries: isRoomy ? 10_000 : maxEntries, hasMarks });
   const bounds: Pick<ClientOptions, 'isRoomy' | 'maxPendingEvents'> = {
     isRoomy,
     maxPendingEvents: isRoomy ? 10_000 : maxPendingEvents,
