@@ -98,11 +98,12 @@ describe('a call that several operations share', () => {
     const { attempts, send } = harness();
     const poor = send(readRequest({ calls: createOperationCalls(1) })).catch((error: unknown) => error);
     const rich = send(readRequest({ calls: createOperationCalls(2) }));
-    const poll = send(readRequest({ priority: 'poll' }));
+    // Of no operation, so that nothing limits its calls.
+    const free = send(readRequest());
     attempts[0]?.reject(failedWith(503));
     expect(await poor).toBeInstanceOf(InvalidInputError);
     attempts[1]?.resolve('answer');
-    expect(await Promise.all([rich, poll])).toEqual(['answer', 'answer']);
+    expect(await Promise.all([rich, free])).toEqual(['answer', 'answer']);
   });
 
   it('is not repeated when every operation is at its limit', async () => {
