@@ -273,6 +273,11 @@ export const variables = z.object({
     'none',
     'Blocks of private addresses (`10.0.0.0/8`) that the hosts of callback URLs may have, separated by commas.',
   ),
+  SUBSCRIPTION_CALLBACK_CONCURRENCY: describe(
+    integer(1, 1_024),
+    '64',
+    'Callbacks that may be in flight to one router. Each uses a connection. A router that sends a heartbeat interval of `h` and responds within `r` can have `1.5 × h / r` subscriptions for each of them.',
+  ),
   MAX_BODY_BYTES: describe(integer(1_024, 100_000_000), '1000000', 'Largest request body, in bytes.'),
   KEEP_ALIVE_TIMEOUT_MS: describe(
     integer(1_000, 3_600_000),

@@ -49,6 +49,8 @@ export interface ServerConfig {
 export interface CallbackConfig {
   /** Beginnings of the URLs that callbacks may go to. Without any there are no callbacks. */
   readonly urls: readonly string[];
+  /** Callbacks in flight to one router. */
+  readonly maxInFlightPerRouter: number;
   /** Private addresses that callbacks may go to. */
   readonly networks: readonly { readonly address: string; readonly prefix: number; readonly family: 'ipv4' | 'ipv6' }[];
 }
@@ -218,7 +220,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       authorizationLeaseMs: set.AUTHORIZATION_LEASE_MS ?? 300_000,
       confirmStateMs: set.CONFIRM_STATE_MS || null,
     },
-    callbacks: { urls: set.SUBSCRIPTION_CALLBACK_URLS ?? [], networks: set.SUBSCRIPTION_CALLBACK_NETWORKS ?? [] },
+    callbacks: {
+      urls: set.SUBSCRIPTION_CALLBACK_URLS ?? [],
+      networks: set.SUBSCRIPTION_CALLBACK_NETWORKS ?? [],
+      maxInFlightPerRouter: set.SUBSCRIPTION_CALLBACK_CONCURRENCY ?? 64,
+    },
     redisUrl: set.REDIS_URL ?? null,
     downloads: {
       linkTtlMs: (set.DOWNLOAD_LINK_TTL_SECONDS ?? 900) * 1_000,

@@ -15,7 +15,7 @@ export interface CallbackPolicy {
  * Callers name the URL. Without a list they could make the gateway send to any host that it reaches. A name of the list
  * may have a new owner, so that its addresses must be public or listed as well.
  */
-export function createCallbackPolicy({ urls, networks }: CallbackConfig): CallbackPolicy {
+export function createCallbackPolicy({ urls, networks }: Pick<CallbackConfig, 'urls' | 'networks'>): CallbackPolicy {
   const entries = urls.map((url) => new URL(url));
   const named = new BlockList();
   for (const { address, prefix, family } of networks) named.addSubnet(address, prefix, family);

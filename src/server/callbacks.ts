@@ -67,7 +67,8 @@ const farewellMs = 2_000;
 export function createCallbacks({ config, clock, logger, metrics, ...options }: CallbacksOptions): Callbacks | null {
   if (config.urls.length === 0) return null;
   const policy = createCallbackPolicy(config);
-  const client = createCallbackClient({ policy, clock, logger, metrics });
+  const { maxInFlightPerRouter } = config;
+  const client = createCallbackClient({ policy, clock, logger, metrics, maxInFlightPerRouter });
   const confirmations = createConfirmations({ policy, clock, logger, metrics });
   const places = new RouterPlaces({ client, clock, maxPerOrganization: options.maxRoutersPerOrganization });
   /** Ends the last callbacks. */

@@ -54,7 +54,7 @@ describe('the configuration', () => {
       },
       trustedDocuments: null,
       polling: { minMs: 2_000, maxMs: 30_000, authorizationLeaseMs: 300_000, confirmStateMs: null },
-      callbacks: { urls: [], networks: [] },
+      callbacks: { urls: [], networks: [], maxInFlightPerRouter: 64 },
       redisUrl: null,
       downloads: { linkTtlMs: 900_000, secret: null },
       logLevel: 'info',
@@ -121,6 +121,7 @@ describe('the configuration', () => {
       DOWNLOAD_LINK_SECRET: 's'.repeat(32),
       SUBSCRIPTION_CALLBACK_URLS: 'https://router.example.com/callback, http://*.router.svc:4000,http://*:4000 ,',
       SUBSCRIPTION_CALLBACK_NETWORKS: '10.0.0.0/8, fd00::/8',
+      SUBSCRIPTION_CALLBACK_CONCURRENCY: '2',
       REDIS_URL: 'rediss://user:p%40ss@redis.example.com:6380/2',
       LOG_LEVEL: 'silent',
       EMULATOR_PROFILES: '5',
@@ -150,6 +151,7 @@ describe('the configuration', () => {
       polling: { minMs: 100, maxMs: 200, authorizationLeaseMs: 1_000, confirmStateMs: 15_000 },
       callbacks: {
         urls: ['https://router.example.com/callback', 'http://*.router.svc:4000', 'http://*:4000'],
+        maxInFlightPerRouter: 2,
         networks: [
           { address: '10.0.0.0', prefix: 8, family: 'ipv4' },
           { address: 'fd00::', prefix: 8, family: 'ipv6' },

@@ -28,6 +28,7 @@ const resultsUntil = (signal: AbortSignal) =>
   });
 
 interface Options {
+  readonly maxInFlightPerRouter?: number;
   /** The default of the gateway if absent. */
   readonly maxRoutersPerOrganization?: number;
   /** The action of the callbacks to which the routers never respond. */
@@ -35,7 +36,7 @@ interface Options {
 }
 
 /** Callbacks to two routers that take everything by default. */
-async function setUp({ maxRoutersPerOrganization, silentTo }: Options = {}) {
+async function setUp({ maxRoutersPerOrganization, silentTo, maxInFlightPerRouter = 64 }: Options = {}) {
   const messages: Message[] = [];
   const sockets = new Set<Socket>();
   const take: Parameters<typeof httpHost>[0] = async (request, response) => {
@@ -52,7 +53,7 @@ async function setUp({ maxRoutersPerOrganization, silentTo }: Options = {}) {
   const connections = createLiveConnections({ clock, random: () => 0.5 });
   const metrics = { open: 0 };
   const callbacks = createCallbacks({
-    config: { urls: [`${host.url}/callback`, `${other.url}/callback`], networks: [] },
+    config: { urls: [`${host.url}/callback`, `${other.url}/callback`], networks: [], maxInFlightPerRouter },
     ...(maxRoutersPerOrganization === undefined ? {} : { maxRoutersPerOrganization }),
     clock,
     connections,
@@ -110,6 +111,30 @@ async function setUp({ maxRoutersPerOrganization, silentTo }: Options = {}) {
 }
 
 describe('a subscription by callbacks', () => {
+  it.each([
+    { maxInFlightPerRouter: 1, posted: 1 },
+    { maxInFlightPerRouter: 3, posted: 3 },
+  ])('waits while $maxInFlightPerRouter callbacks to its router have no response', async (options) => {
+    await using router = await setUp({ ...options, silentTo: 'next' });
+    for (const id of ['1', '2', '3', '4', '5']) {
+      const confirmed = await router.confirm({}, id);
+      confirmed.start(
+        new ReadableStream<ExecutionResult>({ start: (controller) => controller.enqueue({ data: {} }) }),
+        new AbortController(),
+      );
+    }
+    const posted = () => router.messages.filter(({ action }) => action === 'next');
+    await eventually(() => expect(posted()).toHaveLength(options.posted));
+    await new Promise(setImmediate);
+    expect(posted()).toHaveLength(options.posted);
+    let isClosed = false;
+    const closing = router.close().then(() => {
+      isClosed = true;
+    });
+    while (!isClosed) await router.clock.advanceBy(1_000);
+    await closing;
+  });
+
   it('ends another one of the same caller, router and id, and none of another caller', async () => {
     await using router = await setUp();
     const first = await router.start({ principal: 'one' });
