@@ -76,7 +76,7 @@ export class LogCodec<Entity> {
   constructor(key: (entity: Entity) => string) {
     // Only objects with a key count as entities. The rest of their form belongs to the version of the format.
     const entity = z.custom<Entity>((value) => isKeyed(value, key));
-    const change: z.ZodType<FeedChange<Entity>> = z.union([
+    const change: z.ZodType<FeedChange<Entity>> = z.discriminatedUnion('kind', [
       z.object({ kind: z.literal(['CREATED', 'REMOVED']), entity }),
       z.object({ kind: z.literal('CHANGED'), entity, previous: entity }),
       z.object({ kind: z.literal(['STALE', 'RECOVERED']), subject }),

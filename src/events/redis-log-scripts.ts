@@ -29,8 +29,8 @@ local fields = { 'head', 'cursor', 'oldest', 'bytes', 'entities', 'stale', 'obse
 
 -- Removes the log. Other fields of meta belong to whoever polls.
 local function remove()
-  redis.call('DEL', events, snapshot)
-  if typeOf(meta) == 'hash' then redis.call('HDEL', meta, unpack(fields)) else redis.call('DEL', meta) end
+  redis.call('UNLINK', events, snapshot)
+  if typeOf(meta) == 'hash' then redis.call('HDEL', meta, unpack(fields)) else redis.call('UNLINK', meta) end
 end
 
 -- The name of the last record; nil when there is no log. A log whose parts do not match is none: the server has evicted

@@ -146,7 +146,8 @@ export class RedisLogStore<Entity> {
     const { learned = [], changes = [], note } = write;
     const { set, dropped } = this.#outcome(write);
     const logged = { ...write, observedAt };
-    const data = encodeWrite(logged);
+    // The record that begins an epoch has no data.
+    const data = basis === null ? '' : encodeWrite(logged);
     const [kind, head, after, cursor] = writeReply.parse(
       await this.#run<WriteArguments>(
         writeScript,
