@@ -118,10 +118,14 @@ describe('a subscription by callbacks', () => {
     await using router = await setUp({ ...options, silentTo: 'next' });
     for (const id of ['1', '2', '3', '4', '5']) {
       const confirmed = await router.confirm({}, id);
-      confirmed.start(
-        new ReadableStream<ExecutionResult>({ start: (controller) => controller.enqueue({ data: {} }) }),
-        new AbortController(),
-      );
+      const operation = new AbortController();
+      const results = new ReadableStream<ExecutionResult>({
+        start: (controller) => {
+          controller.enqueue({ data: {} });
+          operation.signal.addEventListener('abort', () => controller.close());
+        },
+      });
+      confirmed.start(results, operation);
     }
     const posted = () => router.messages.filter(({ action }) => action === 'next');
     await eventually(() => expect(posted()).toHaveLength(options.posted));
