@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { beforeEach, expect, it } from 'vitest';
 import type { EventStream } from '../support/event-stream.ts';
@@ -205,6 +206,28 @@ describeWithRedis('two replicas with one Redis', () => {
       for (const events of streams) await events[Symbol.asyncDispose]();
       for (const gateway of gateways) await gateway.close();
     }
+  });
+
+  it('need no permissions in Redis but those of the README', async () => {
+    const rights = '~aep:* &aep:* -@all +@read +@write +@scripting +@pubsub +@connection +time';
+    expect(await readFile('README.md', 'utf8')).toContain(`\`${rights}\``);
+    expect(await redis.command(`ACL SETUSER gateway on >a-password ${rights}`)).toBe('+OK');
+    await using platform = await startDoors(1);
+    const [door] = platform.doors;
+    if (!door) throw new Error('There is one of them.');
+    const env = { REDIS_URL: redis.url.replace('//', '//gateway:a-password@') };
+    await using gateway = await startGateway({ platform: door, env });
+    const input = { destination: { target: { datasetId: profileDataset } }, idempotencyKey: 'k' };
+    await eventually(async () => {
+      const { createExportJob } = await gateway.query(CreateExportJobDocument, { input });
+      expect(createExportJob.__typename).toBe('CreateExportJobPayload');
+    });
+    await using events = gateway.subscribe(WatchExportJobsDocument, {});
+    await events.until(({ exportJobChanged: { job } }) => job?.status === 'NEW');
+    await platform.clock.tick();
+    await events.until(({ exportJobChanged: { job } }) => job?.status === 'PROCESSING');
+    expect(gateway.logs.join()).not.toContain('NOPERM');
+    expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
   });
 
   it('follow a feed as long as somebody watches it, and not longer than its linger', async () => {
