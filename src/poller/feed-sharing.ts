@@ -9,7 +9,7 @@ import type { FeedSource, Observed } from './feed-source.ts';
 import { createRedisCoordinator, leaseMsFor } from './redis-coordinator.ts';
 import type { WatchRegistryOptions } from './watch-registry.ts';
 
-/** What feeds of one kind have in common with those of other replicas. */
+/** The parts of a registry that the feeds of one kind share with those of other replicas. */
 export type FeedSharing = <Entity extends Observed>(
   source: Pick<FeedSource<Entity, never, never>, 'kind' | 'key'>,
 ) => Pick<WatchRegistryOptions<Entity, never, never>, 'createLog' | 'coordinator' | 'retentionMs'>;
@@ -23,7 +23,7 @@ export interface RedisSharingOptions {
   readonly logger: Logger;
   /** Shortest pause between two rounds, in milliseconds. */
   readonly pollMinMs: number;
-  /** Is told of what is to be closed before Redis is. */
+  /** Receives the parts that are to be closed before Redis is. */
   readonly lifecycle: Pick<Lifecycle, 'add'>;
 }
 
@@ -36,7 +36,7 @@ export function shareByRedis({ redis, clock, logger, pollMinMs, lifecycle }: Red
   return ({ key, kind }) => ({
     coordinator,
     createLog: (tenant) => createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, heartbeat, clock, logger }),
-    // Redis keeps it. What nobody here watches is not followed either.
+    // Redis keeps the log. A log without a subscriber here is not followed.
     retentionMs: 0,
   });
 }

@@ -2,7 +2,7 @@ import { tenantKey } from '../domain/tenant.ts';
 import type { FeedName, Lease, PollCoordinator, PollListener, PollMessage, PollSeat } from './poll-coordinator.ts';
 import { unionOf, type WatchScope } from './watch-scope.ts';
 
-/** Who polls is settled within this process: whoever comes first, and after it whoever has waited longest. */
+/** Decides within this process: the first candidate polls, and after it the one that has waited longest. */
 export function createMemoryCoordinator(): PollCoordinator {
   const rooms = new Map<string, Room>();
   let lastTerm = 0;
@@ -86,7 +86,7 @@ class Room {
 
   #hold(held: Held | null): void {
     this.#held = held;
-    for (const seat of this.seats) seat.tellHolder(held);
+    for (const seat of this.seats) seat.reportHolder(held);
   }
 }
 
@@ -96,7 +96,7 @@ class MemorySeat implements PollSeat {
   readonly #room: Room;
   readonly #onLeave: () => void;
   readonly #left = new AbortController();
-  #toldTerm: number | null = null;
+  #reportedTerm: number | null = null;
 
   constructor(room: Room, listener: PollListener, onLeave: () => void) {
     this.#room = room;
@@ -127,15 +127,15 @@ class MemorySeat implements PollSeat {
       signal.addEventListener('abort', onAbort, { once: true });
       this.#room.candidates.add(candidate);
       this.#room.elect();
-      this.tellHolder(this.#room.held);
+      this.reportHolder(this.#room.held);
     });
   }
 
-  /** Once of each term. */
-  tellHolder(held: Held | null): void {
+  /** Reports each term once. */
+  reportHolder(held: Held | null): void {
     const term = held?.term ?? null;
-    if (this.#toldTerm === term) return;
-    this.#toldTerm = term;
+    if (this.#reportedTerm === term) return;
+    this.#reportedTerm = term;
     if (held === null) this.listener.termChanged('nobody');
     else this.listener.termChanged(held.seat === this ? 'here' : 'elsewhere');
   }

@@ -2,26 +2,26 @@ import type { Tenant } from '../domain/tenant.ts';
 import type { PollFailure } from './poll-failure.ts';
 import type { WatchScope } from './watch-scope.ts';
 
-/** Which feed is meant, in every replica. */
+/** Names a feed alike in every replica. */
 export interface FeedName {
   readonly tenant: Tenant;
-  /** That of the feed's source. */
+  /** `kind` of the feed's source. */
   readonly kind: string;
 }
 
 /** The right to poll one feed and to write its log. */
 export interface Lease {
-  /** Greater than that of every lease of this feed before: the log refuses what is written under an earlier one. */
+  /** Fencing token: greater than the term of every earlier lease of this feed. The log rejects writes under an earlier one. */
   readonly term: number;
-  /** Aborts before another replica may begin: under this lease nothing is to be read or written any more. */
+  /** Aborts before another replica may begin. Nothing may be read or written under this lease afterwards. */
   readonly lost: AbortSignal;
-  /** Lets another replica take over at once. Never fails: a lease that cannot be given back runs out. */
+  /** Lets another replica take over at once. Never fails: what does not reach Redis is repeated. */
   release(): Promise<void>;
 }
 
-/** What replicas tell each other about one feed. A message may be lost; who depends on it says it again. */
+/** A message between the replicas of one feed. It may be lost, so its sender repeats it as long as it needs a response. */
 export type PollMessage =
-  /** Something was just changed here: look at the platform soon. */
+  /** This replica has changed something on the platform: the next round is due at once. */
   | { readonly kind: 'nudge' }
   /** This replica has its first subscriber. */
   | { readonly kind: 'joined' }
@@ -33,29 +33,29 @@ export type PollMessage =
 export interface PollListener {
   /** A message of another replica. */
   received(message: PollMessage): void;
-  /** `PollSeat.term` is another one: that of a lease which this replica holds, or another, or nobody. */
+  /** `PollSeat.term` has changed: this replica holds the lease, another one does, or none. */
   termChanged(holder: 'here' | 'elsewhere' | 'nobody'): void;
-  /** The coordination cannot be reached, so nobody knows who polls. Said again with each attempt. */
+  /** The other replicas cannot be reached, so the holder is unknown. Called after each failed attempt. */
   unreachable(error: unknown): void;
 }
 
 /** The place of this replica among those that serve one feed. */
 export interface PollSeat extends AsyncDisposable {
-  /** The term under which the feed is polled, here or in another replica. Null: by nobody, as far as is known here. */
+  /** Term of the present holder, here or in another replica. Null: there is none, or it is unknown. */
   readonly term: number | null;
   /**
-   * Resolves when this replica is the one that polls, and not before.
+   * Resolves when this replica holds the lease.
    * @throws the reason of the signal
    */
   elected(signal: AbortSignal): Promise<Lease>;
   /**
-   * Tells the others what the subscribers here watch; null: there are none. Only once this has resolved can others
-   * count on it. It holds until the next call, or until this replica is gone.
-   * @throws {GatewayError} the others cannot be reached. It is told as soon as they can.
+   * Announces what the subscribers here watch; null: there are none. Other replicas receive it before every message that
+   * this seat sends afterwards. It holds until the next call, or until this replica is gone.
+   * @throws {GatewayError} the others cannot be reached. The announcement is repeated as soon as they can.
    */
   announce(scope: WatchScope | null): Promise<void>;
   /**
-   * What the subscribers of all other replicas watch; null: there are none.
+   * Returns what the subscribers of all other replicas watch; null: there are none.
    * @throws {GatewayError} the others cannot be reached
    */
   others(): Promise<WatchScope | null>;
@@ -63,12 +63,12 @@ export interface PollSeat extends AsyncDisposable {
   send(message: PollMessage): Promise<void>;
 }
 
-/** Settles which of the replicas polls which feed. */
+/** Decides which of the replicas polls which feed. */
 export interface PollCoordinator extends AsyncDisposable {
   /** Disposing the seat gives its lease back. */
   join(feed: FeedName, listener: PollListener): PollSeat;
   /**
-   * To all who have joined, from one who has not.
+   * Sends a message to all seats of a feed, from a replica that has none.
    * @throws {GatewayError} they cannot be reached
    */
   send(feed: FeedName, message: PollMessage): Promise<void>;

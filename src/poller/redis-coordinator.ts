@@ -107,7 +107,7 @@ class RedisCoordinator implements PollCoordinator {
   #lapse(): void {
     this.#steps.reject(outOfReach());
     this.#live.clear();
-    // What they left behind counts no longer.
+    // Their fields do not count any longer.
     this.#remains.clear();
     for (const seat of this.#seats) seat.lapse();
   }

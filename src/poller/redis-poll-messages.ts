@@ -65,7 +65,7 @@ export function decodeEnvelope(text: string): PollEnvelope | null {
   }
 }
 
-/** What the subscribers of one seat watch. */
+/** The scope of the subscribers of one seat. */
 export interface SeatScope {
   everything: boolean;
   readonly ids: Set<string>;
@@ -76,7 +76,7 @@ const field = /^([\w-]+\/\d+)(?: (.*))?$/s;
 
 /**
  * @param fields pairs of field and value
- * @returns what each seat watches, and the number of fields that no replica of this version has written
+ * @returns the scope of each seat, and the number of fields that no replica of this version has written
  */
 export function decodeScopes(fields: readonly string[]): {
   readonly scopes: Map<string, SeatScope>;

@@ -39,7 +39,7 @@ export interface RedisPollSeatOptions {
 
 /** How long Redis keeps the term and the scopes of a feed that no replica follows, in milliseconds. */
 const retentionMs = 600_000;
-/** Pause after an attempt that Redis did not execute, in milliseconds. */
+/** Pause after a failed attempt, in milliseconds. */
 const retryPauseMs = 500;
 /** The time by which each seat waits longer than the one before it in the ranking of a vacancy, in milliseconds. */
 const rankPauseMs = 300;
@@ -83,7 +83,7 @@ class SeatLease implements Lease {
 /** No live replica holds the feed, as far as is known. */
 interface Vacancy {
   readonly sinceMs: number;
-  /** The seat that gave it back. Others go first. */
+  /** The seat that gave it back. It comes last. */
   readonly releasedBy: string | null;
 }
 
@@ -101,8 +101,10 @@ export class RedisPollSeat implements PollSeat {
   /** Term that was reported last. */
   #term: number | null = null;
 
-  /** Copy of the state in Redis. It is not synchronized before it was read after the subscription. */
+  // Copy of the state in Redis.
+
   #isSubscribed = false;
+  /** The state was read after the channel was subscribed to, so that the copy misses no message. */
   #isSynchronized = false;
   #lookedAtMs = 0;
   #looking: Promise<void> | null = null;
@@ -119,10 +121,10 @@ export class RedisPollSeat implements PollSeat {
   #mayHold = false;
   #acquiring = false;
 
-  /** What is watched here, and what Redis has of it. */
+  /** Watched by the subscribers here. */
   #scope: WatchScope | null = null;
   #announced = nothing;
-  /** `#announced` is what Redis has; otherwise Redis has a part of it, or lacks it. */
+  /** Redis has exactly `#announced`; otherwise it has a part of it. */
   #isAnnounced = true;
   #announcing: Promise<void> = Promise.resolve();
 
@@ -200,18 +202,18 @@ export class RedisPollSeat implements PollSeat {
   }
 
   /**
-   * Removes from Redis what is there of a seat that was given back.
-   * @returns whether nothing is left that counts
+   * Removes this seat from Redis.
+   * @returns whether nothing that counts is left there
    */
   async leave(): Promise<boolean> {
     for (const step of await Promise.allSettled([this.#release(), this.#announce()])) {
       if (step.status === 'rejected') this.#options.logger.debug({ err: step.reason }, 'poll seat not given back');
     }
-    // Nothing counts that is there under the id of a replica which is not registered.
+    // Fields under the id of a replica that is not registered do not count.
     return this.#options.heartbeat.replicas === null || (!this.#mayHold && this.#isAnnounced);
   }
 
-  /** A heartbeat has succeeded: what failed before is repeated. */
+  /** Repeats calls that have failed. Called when a heartbeat has succeeded. */
   catchUp(): void {
     const { logger, clock } = this.#options;
     const note = (err: unknown) => logger.debug({ err }, 'poll seat not in step with Redis');
@@ -237,7 +239,7 @@ export class RedisPollSeat implements PollSeat {
     this.#options.listener.unreachable(error);
   }
 
-  /** Compares what is known with what was reported. To be called when it changes, or the set of live replicas does. */
+  /** Reports the present term if it is another one. Call it when the copy changes, or the set of live replicas. */
   settle(): void {
     const { live, clock, listener } = this.#options;
     const holder = this.#holder !== null && live.has(this.#holder.seat) ? this.#holder : null;
@@ -286,7 +288,7 @@ export class RedisPollSeat implements PollSeat {
       return await this.#read(
         steps.run(feed, ['acquire', seat, `${retentionMs}`]).then((reply) => acquireReply.parse(reply)),
         ([granted, holder, term]) => {
-          // What was granted to an earlier registration is void.
+          // A term that was granted to an earlier registration is void.
           if (seat !== this.#id) return 'not live';
           const lease = granted === 1 && !this.#left ? new SeatLease(term, (one) => this.#giveBack(one)) : null;
           this.#lease = lease;
@@ -359,7 +361,7 @@ export class RedisPollSeat implements PollSeat {
     this.#look().catch((err: unknown) => this.#options.logger.debug({ err }, 'state of a feed not read'));
   }
 
-  /** The server has said who holds the feed; `holder` is empty when nobody does. */
+  /** Takes the holder that the server has named; an empty one stands for none. */
   #learn(holder: string, term: number): void {
     const { live } = this.#options;
     const isOwn = holder === this.#id;
@@ -449,7 +451,7 @@ export class RedisPollSeat implements PollSeat {
     const added = this.#isAnnounced ? [...ids].filter((id) => !known.ids.has(id)) : [...ids];
     const removed = [...known.ids].filter((id) => !ids.has(id));
     const isSame = everything === known.everything && added.length + removed.length === 0;
-    // Most subscribers that come and go change nothing in what is watched here.
+    // Most subscribers that come and go do not change the scope.
     if (this.#isAnnounced && isSame) return this.#announcing;
     this.#announced = { everything, ids };
     this.#isAnnounced = true;
@@ -467,7 +469,7 @@ export class RedisPollSeat implements PollSeat {
       await steps.run(feed, ['announce', seat, `${retentionMs}`, flag, ...counted, encodeMessage(seat, change)]);
     } catch (error) {
       this.#isAnnounced = false;
-      // Redis has each of them, or not.
+      // Redis may have executed it.
       this.#announced = { ...this.#announced, ids: new Set([...this.#announced.ids, ...added, ...removed]) };
       throw error;
     }

@@ -22,7 +22,7 @@ interface Queued {
   readonly reject: (error: unknown) => void;
 }
 
-/** Steps of one call, and values of all its steps together: what Redis executes without serving another client. */
+/** Limits of one call, during which Redis serves no other client: its steps, and the values of all of them. */
 const maxSteps = 100;
 const maxValues = 10_000;
 
@@ -77,7 +77,7 @@ export class PollSteps {
         const received = replies.parse(sent);
         for (const [index, { resolve }] of batch.entries()) resolve(received[index]);
       } catch (error) {
-        // Those that wait behind an unreachable Redis would wait as long, one call after the other.
+        // Steps in the queue would wait for the same timeout, one call after the other.
         const failed = error instanceof UpstreamUnreachableError ? [...batch, ...this.#queue.splice(0)] : batch;
         for (const { reject } of failed) reject(error);
       }

@@ -5,7 +5,7 @@ import type { WatchScope } from '../../src/poller/watch-scope.ts';
 import { eventually } from '../support/eventually.ts';
 import { namesakeOf, tenantOf } from '../support/tenants.ts';
 
-/** Makes a coordinator for each of several replicas, which share everything but the process. */
+/** Coordinators of several replicas, which share everything but the process. */
 export type MakeCoordinators = () => {
   replica(): PollCoordinator;
   /** Everything that the coordinators hold for these feeds, by kind. */
@@ -20,7 +20,7 @@ const ownFeed = (): FeedName => {
   return { tenant: tenantOf('prod'), kind: `feed-${feeds}` };
 };
 
-/** A seat that notes what it is told. */
+/** A seat that records its events. */
 function sit(coordinator: PollCoordinator, feed: FeedName) {
   const received: PollMessage[] = [];
   const terms: (number | null)[] = [];
@@ -36,7 +36,7 @@ function sit(coordinator: PollCoordinator, feed: FeedName) {
   return { seat, received, terms, holders };
 }
 
-/** What every coordinator must do, wherever the replicas are. */
+/** The tests of every coordinator. */
 export function pollCoordinatorContract(name: string, make: MakeCoordinators): void {
   describe(`${name} as a coordinator of polls`, () => {
     it('lets one replica poll at a time, under terms that grow', async () => {
@@ -58,7 +58,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       expect([lease.lost.aborted, next.lost.aborted]).toEqual([false, false]);
     });
 
-    it('tells those who stand for it whose turn it is', async () => {
+    it('reports the present holder to its candidates', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       await using first = sit(coordinators.replica(), feed).seat;
@@ -86,7 +86,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       expect((await taking).term).toBeGreaterThan(lease.term);
     });
 
-    it('elects nobody who does not want it any more', async () => {
+    it('elects no candidate that has withdrawn', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       await using first = sit(coordinators.replica(), feed).seat;
@@ -120,7 +120,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       for (const seat of seats) await seat[Symbol.asyncDispose]();
     });
 
-    it('carries messages to all others of the feed, and to nobody else', async () => {
+    it('carries messages to all other seats of the feed, and to no other feed', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const speaker = sit(coordinators.replica(), feed);
@@ -144,7 +144,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       for (const { seat } of [speaker, ...listeners, ...strangers]) await seat[Symbol.asyncDispose]();
     });
 
-    it('carries messages of one that has no seat', async () => {
+    it('carries messages of a replica without a seat', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const listener = sit(coordinators.replica(), feed);
