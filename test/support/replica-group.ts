@@ -1,0 +1,183 @@
+import type { ScheduleId } from '../../src/domain/ids.ts';
+import type { Schedule } from '../../src/domain/schedule.ts';
+import type { Tenant } from '../../src/domain/tenant.ts';
+import type { WatchEvent } from '../../src/events/watch.ts';
+import { shareByRedis } from '../../src/poller/feed-sharing.ts';
+import { type ScheduleReader, scheduleSource } from '../../src/poller/schedule-feed.ts';
+import { createWatchRegistry, type FeedRegistry } from '../../src/poller/watch-registry.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { Lifecycle } from '../../src/runtime/lifecycle.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
+import { startRedis } from '../../src/runtime/redis.ts';
+import { tenantOf } from './tenants.ts';
+
+/** Feeds that one replica begins to watch at the same time. */
+const feedsAtOnce = 50;
+/** Attempts to begin, a tenth of a second apart. */
+const maxAttempts = 300;
+/** Schedules of each sandbox. */
+const schedulesPerSandbox = 20;
+
+const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0');
+
+/** A platform in memory whose schedules change only when a test says so. */
+export class ScriptedPlatform {
+  readonly #schedules = new Map<string, Schedule[]>();
+  /** Calls so far. */
+  calls = 0;
+
+  /** Reads as the gateway does, with its own credential. */
+  readerOf(tenant: Tenant): ScheduleReader {
+    return {
+      proof: null,
+      schedules: () => ({
+        list: async () => {
+          this.calls += 1;
+          return this.#of(tenant);
+        },
+      }),
+    };
+  }
+
+  /** Changes the state of the first schedule. */
+  change(tenant: Tenant): void {
+    const schedules = this.#of(tenant);
+    const [first] = schedules;
+    if (first !== undefined) schedules[0] = { ...first, state: first.state === 'ACTIVE' ? 'INACTIVE' : 'ACTIVE' };
+  }
+
+  #of({ org, sandbox }: Tenant): Schedule[] {
+    const name = `${org} ${sandbox}`;
+    const known = this.#schedules.get(name);
+    if (known !== undefined) return known;
+    const schedules = Array.from({ length: schedulesPerSandbox }, (_, index) => scheduleOf(index));
+    this.#schedules.set(name, schedules);
+    return schedules;
+  }
+}
+
+function scheduleOf(index: number): Schedule {
+  const at = new Date(Date.UTC(2030, 0, 1) + index * 1_000);
+  return {
+    // Ids of the platform have this form.
+    id: `${hex(index, 8)}-0000-4000-8000-000000000000` as ScheduleId,
+    name: `schedule ${index}`,
+    type: 'BATCH_SEGMENTATION',
+    rawType: 'batch_segmentation',
+    state: 'ACTIVE',
+    schedule: '0 0 1 * * ?',
+    frequency: 'daily',
+    segmentIds: [],
+    createdAt: at,
+    updatedAt: at,
+    requestedAt: at,
+    observedAt: at,
+  };
+}
+
+export interface GroupOptions {
+  readonly url: string;
+  readonly replicas: number;
+  readonly feeds: number;
+  /** Shortest and longest pause between two rounds, in milliseconds. */
+  readonly pollMinMs: number;
+  readonly pollMaxMs: number;
+  /** The shortest pause by which replicas choose the time of their leases, in milliseconds. @default pollMinMs */
+  readonly leasePollMs?: number;
+  /** One for each replica. @default the clock of the machine */
+  readonly clocks?: readonly Clock[];
+}
+
+/** A subscriber of one feed in each replica. */
+export interface ReplicaGroup extends AsyncDisposable {
+  readonly platform: ScriptedPlatform;
+  readonly tenants: readonly Tenant[];
+  readonly registries: readonly FeedRegistry<Schedule, ScheduleReader>[];
+  /** Events that subscribers have received so far. */
+  readonly events: number;
+  /** Called with each event, and with the number of the replica. */
+  onEvent: (event: WatchEvent<Schedule>, replica: number) => void;
+  /** Ends one replica as a stop of its process does. */
+  stop(replica: number): Promise<void>;
+}
+
+/** Starts replicas in this process, with connections of their own. Each of them watches every feed. */
+export async function startReplicaGroup(options: GroupOptions): Promise<ReplicaGroup> {
+  const { url, replicas, feeds, pollMinMs, pollMaxMs, leasePollMs = pollMinMs, clocks = [] } = options;
+  const platform = new ScriptedPlatform();
+  const tenants = Array.from({ length: feeds }, (_, index) => tenantOf(`sandbox-${index}`));
+  const logger = createLogger({ level: 'silent' });
+  const lifecycles: Lifecycle[] = [];
+  const registries: FeedRegistry<Schedule, ScheduleReader>[] = [];
+  let events = 0;
+  for (let index = 0; index < replicas; index += 1) {
+    const clock = clocks[index] ?? systemClock;
+    const lifecycle = new Lifecycle();
+    lifecycles.push(lifecycle);
+    const redis = startRedis({ url, clock, logger });
+    lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
+    const sharing = shareByRedis({ redis, clock, logger, pollMinMs: leasePollMs, lifecycle })(scheduleSource);
+    const registry = createWatchRegistry({ source: scheduleSource, ...sharing, clock, logger, pollMinMs, pollMaxMs });
+    lifecycle.add('registry', () => registry.close());
+    registries.push(registry);
+  }
+  const group: ReplicaGroup = {
+    platform,
+    tenants,
+    registries,
+    get events() {
+      return events;
+    },
+    onEvent: () => undefined,
+    stop: async (replica) => {
+      await lifecycles[replica]?.close();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(lifecycles.map((lifecycle) => lifecycle.close()));
+    },
+  };
+  const follow = async (replica: number, tenant: Tenant) => {
+    const watch = registries[replica]?.connect(tenant, platform.readerOf(tenant));
+    const stream = await connected(() =>
+      watch?.subscribe({ ids: null, matches: null, signal: new AbortController().signal }),
+    );
+    if (stream === undefined) return;
+    const drain = () => {
+      for (let taken = take(stream); taken !== null && taken.done !== true; taken = take(stream)) {
+        events += 1;
+        group.onEvent(taken.value, replica);
+      }
+    };
+    stream.listen({ onValues: drain });
+    drain();
+  };
+  for (let replica = 0; replica < replicas; replica += 1) {
+    for (let first = 0; first < feeds; first += feedsAtOnce) {
+      await Promise.all(tenants.slice(first, first + feedsAtOnce).map((tenant) => follow(replica, tenant)));
+    }
+  }
+  return group;
+}
+
+/** Repeats what fails until the connections are there. */
+async function connected<Result>(attempt: () => Promise<Result> | undefined): Promise<Result | undefined> {
+  for (let attempts = 0; ; attempts += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (attempts === maxAttempts) throw error;
+      await systemClock.sleep(100);
+    }
+  }
+}
+
+/** Null also for a stream that has failed: its replica was stopped. */
+function take<Value>(stream: {
+  take(): IteratorResult<Value, undefined> | null;
+}): IteratorResult<Value, undefined> | null {
+  try {
+    return stream.take();
+  } catch {
+    return null;
+  }
+}
