@@ -9,6 +9,8 @@ import { z } from 'zod';
 import { connectGateway } from '../support/gateway.ts';
 import { type GatewayProcess, startProcess } from '../support/gateway-process.ts';
 import { closedPort, profileDataset, startStub } from '../support/platform.ts';
+import { describeWithRedis } from '../support/redis.ts';
+import { startRedisServer } from '../support/redis-server.ts';
 import { plantedSecret } from '../support/secrets.ts';
 import { upgradeRequest } from '../support/upgrade-request.ts';
 import {
@@ -305,6 +307,22 @@ describe.concurrent('a signal during the start', () => {
     await gateway.logged('Redis is away');
     gateway.signal('SIGTERM');
     expect(await gateway.ended()).toBe(0);
+  });
+});
+
+describeWithRedis('a process with a Redis', () => {
+  it('ends with 0 after a subscription, and leaves no connection and no registration behind', async () => {
+    await using redis = await startRedisServer();
+    await using gateway = startProcess({ PORT: '0', REDIS_URL: redis.url, DRAIN_MS: '100' });
+    const client = connectGateway(await gateway.ready());
+    const watching = client.subscribe(WatchExportJobsDocument, {});
+    await watching.take();
+    expect(await redis.command('ZCARD aep:v1:replicas')).toBe(':1');
+    gateway.signal('SIGTERM');
+    expect(await gateway.ended()).toBe(0);
+    expect(await redis.command('ZCARD aep:v1:replicas')).toBe(':0');
+    expect(await redis.command('PUBSUB CHANNELS')).toBe('*0');
+    await watching[Symbol.asyncDispose]();
   });
 });
 
