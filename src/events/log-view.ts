@@ -236,6 +236,11 @@ export class LogView<Entity> {
     return { start: { kind: after === undefined ? 'snapshot' : 'resync', snapshot: this.snapshot }, tail };
   }
 
+  /** Whether the cursor is one of this life of the log, up to the present place. */
+  knows(cursor: string): boolean {
+    return this.#sequenceOf(cursor) !== null;
+  }
+
   /** Calls the listener after everything that changes the snapshot. */
   watch(listener: () => void): Disposable {
     const watcher = { listener };

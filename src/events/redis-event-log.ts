@@ -86,7 +86,13 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
 
   async open(options: LogOpenOptions): Promise<LogReader<Entity>> {
     await this.#mirror.existing();
-    if (options.after !== undefined) await this.#prepareReplay(options.after);
+    const { after } = options;
+    if (after !== undefined) {
+      // Another replica may have delivered an entry that has not arrived here yet. A snapshot of the view as it is would
+      // take the client back to an older state.
+      if (!this.#view.knows(after)) await this.#mirror.refresh();
+      await this.#prepareReplay(after);
+    }
     return this.#view.open(options);
   }
 

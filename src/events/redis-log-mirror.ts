@@ -70,6 +70,9 @@ export class RedisLogMirror<Entity> {
   /** Records may have been missed since the head was read last. */
   #doubted = false;
   #locating: Promise<void> | null = null;
+  /** The last read of the head for `refresh`, and the one that follows it. */
+  #reading: Promise<unknown> = Promise.resolve();
+  #nextRead: Promise<LogHead | null> | null = null;
   #grace: AbortController | null = null;
   /** The epoch whose state cannot be decoded. */
   #undecodable: string | null = null;
@@ -118,7 +121,7 @@ export class RedisLogMirror<Entity> {
     this.begin();
     if (this.#link === 'in step') return Promise.resolve();
     if (this.#link === 'away' || this.#closed.signal.aborted) return Promise.reject(outOfReach());
-    return this.#wait({ needsLog: false, signal: this.#closed.signal });
+    return this.#wait({ needsLog: false, signal: null });
   }
 
   /**
@@ -130,6 +133,17 @@ export class RedisLogMirror<Entity> {
     if (this.#exists) return;
     using deadline = this.#options.clock.deadline(graceMs);
     await this.#wait({ needsLog: true, signal: deadline.signal });
+  }
+
+  /**
+   * Resolves when the view shows everything that any replica had written before the call.
+   * @throws {GatewayError} Redis is out of reach
+   */
+  async refresh(): Promise<void> {
+    const stored = await this.#readHead();
+    if (stored?.text === this.head?.text) return;
+    this.doubt();
+    await this.inStep();
   }
 
   /** Takes in a record from wherever it comes. A missing one is read. */
@@ -155,6 +169,17 @@ export class RedisLogMirror<Entity> {
     this.#grace?.abort();
     this.#settle(({ reject }) => reject(outOfReach()));
     await this.#locating;
+  }
+
+  /** A read that begins after the call. Calls that wait for one in flight share the next. */
+  #readHead(): Promise<LogHead | null> {
+    this.#nextRead ??= this.#reading.then(() => {
+      this.#nextRead = null;
+      const read = this.#options.store.head();
+      this.#reading = read.catch(() => undefined);
+      return read;
+    });
+    return this.#nextRead;
   }
 
   #receiveMessage(text: string): void {
@@ -340,11 +365,11 @@ export class RedisLogMirror<Entity> {
   }
 
   /** @throws {GatewayError} the signal was aborted, or the mirror was closed */
-  #wait({ needsLog, signal }: { readonly needsLog: boolean; readonly signal: AbortSignal }): Promise<void> {
+  #wait({ needsLog, signal }: { readonly needsLog: boolean; readonly signal: AbortSignal | null }): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = () => {
         this.#waiters.delete(waiter);
-        signal.removeEventListener('abort', onAbort);
+        signal?.removeEventListener('abort', onAbort);
       };
       const waiter: Waiter = {
         needsLog,
@@ -357,8 +382,8 @@ export class RedisLogMirror<Entity> {
           reject(error);
         },
       };
-      const onAbort = () => waiter.reject(outOfReach(signal.reason));
-      signal.addEventListener('abort', onAbort, { once: true });
+      const onAbort = () => waiter.reject(outOfReach(signal?.reason));
+      signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiters.add(waiter);
     });
   }

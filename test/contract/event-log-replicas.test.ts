@@ -309,6 +309,33 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await callsOf(admin, 'hscan')).toBe(scans);
   });
 
+  it('catches up before a client resumes that has received more from another replica', async () => {
+    await using replicas = await startReplicas();
+    const { a, keys, clock, replicas: both } = replicas;
+    const [, second] = both;
+    if (second === undefined) throw new Error('There is no second replica.');
+    const { redis, heartbeat } = second;
+    const logger = createLogger({ destination: { write: () => undefined } });
+    // No record arrives on the channel.
+    const late: Pick<Redis, 'send' | 'subscribe'> = {
+      send: (command) => redis.send(command),
+      subscribe: (channel, subscriber) => redis.subscribe(channel, { ...subscriber, onMessage: () => undefined }),
+    };
+    const key = ({ id }: Item) => id;
+    await using log = createRedisEventLog<Item>({ key, keys, redis: late, heartbeat, clock, logger });
+    await append(a, created('x'));
+    await snapshotOf(log);
+    const received = await append(a, changed('x', 1));
+    expect(await missedAfter(log, received)).toEqual([]);
+    await append(a, changed('x', 2));
+    const calls = await callsOf(redis, 'hget', 'hmget');
+    const latest = await append(a, changed('x', 3));
+    const starts = await Promise.all(Array.from({ length: 50 }, () => missedAfter(log, latest)));
+    expect(starts).toEqual(Array(50).fill([]));
+    expect((await callsOf(redis, 'hget', 'hmget')) - calls).toBeLessThan(10);
+    expect((await missedAfter(log, received))?.map(({ change }) => change)).toEqual([changed('x', 2), changed('x', 3)]);
+  });
+
   it('sends nothing to Redis while nothing happens', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock, admin } = replicas;
