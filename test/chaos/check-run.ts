@@ -3,13 +3,13 @@ import type { Gateway } from '../support/gateway.ts';
 import { checkChanges } from '../support/history/check-changes.ts';
 import { checkCreates, type MadeEntity } from '../support/history/check-creates.ts';
 import { checkErrors } from '../support/history/check-errors.ts';
-import { checkViews } from '../support/history/check-views.ts';
+import { checkViews, type Truth } from '../support/history/check-views.ts';
 import { checkWatches } from '../support/history/check-watches.ts';
 import type { Violation } from '../support/history/violation.ts';
 import { absentJobs, deniedJobs } from './fault-scripts.ts';
 import { type Created, createdKinds, type Journal } from './journal.ts';
 import type { Replicas } from './replicas.ts';
-import { type Outcome, watchedKinds } from './run-scenario.ts';
+import { type Outcome, type WatchedHistory, watchedKinds } from './run-scenario.ts';
 import type { Scenario } from './scenario.ts';
 
 interface Run {
@@ -19,11 +19,10 @@ interface Run {
   readonly logs: Gateway['logs'];
 }
 
-/** Everything that was wrong with what the clients of a run were told. */
+/** Everything that is wrong with what the clients of a run received. */
 export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
   const { journal, outcome, logs } = run;
   const { histories, truth } = outcome;
-  const hidden = { denied: deniedJobs(faults), absent: absentJobs(faults) };
   const schedules = new Map(truth.views.schedules.map(({ id, state }) => [id, state]));
   return [
     ...journal.violations,
@@ -31,11 +30,19 @@ export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
     ...checkErrors(journal.errors),
     ...createdKinds.flatMap((kind) => checkCreates(kind, journal.creates(kind), madeEntities(kind, run))),
     ...checkChanges(journal.scheduleChanges, schedules),
-    ...watchedKinds.flatMap((kind) => {
-      const own = histories.filter(({ watched }) => watched === kind);
-      return [...checkWatches(own), ...checkViews(own, { ...hidden, entities: truth.views[kind] })];
-    }),
+    ...checkHistories(histories, { truth, denied: deniedJobs(faults), absent: absentJobs(faults) }),
   ];
+}
+
+/** Everything that is wrong with what subscribers received. */
+export function checkHistories(
+  histories: readonly WatchedHistory[],
+  { truth, ...hidden }: Pick<Truth, 'denied' | 'absent'> & { readonly truth: Outcome['truth'] },
+): readonly Violation[] {
+  return watchedKinds.flatMap((kind) => {
+    const own = histories.filter(({ watched }) => watched === kind);
+    return [...checkWatches(own), ...checkViews(own, { ...hidden, entities: truth.views[kind] })];
+  });
 }
 
 /** What was created, whether or not it is still there. */

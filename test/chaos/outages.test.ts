@@ -1,0 +1,159 @@
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { startGateway } from '../support/gateway.ts';
+import { describeViolation } from '../support/history/violation.ts';
+import { type Emulator, profileDataset, startPlatform } from '../support/platform.ts';
+import { readPlatform } from '../support/platform-reading.ts';
+import { describeWithRedis } from '../support/redis.ts';
+import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
+import { connectRest, type RestClient } from '../support/rest-client.ts';
+import { allTransports } from '../support/transports.ts';
+import { checkHistories } from './check-run.ts';
+import { callTimeoutMs, type FaultScript } from './fault-scripts.ts';
+import { Journal } from './journal.ts';
+import { Replicas } from './replicas.ts';
+import type { SubscriberPlan } from './scenario.ts';
+import { Subscriber } from './subscriber.ts';
+import { startTroubledRouter } from './troubled-router.ts';
+import { truthOf } from './truth.ts';
+
+/** How long a subscriber may receive neither the truth nor STALE, in milliseconds: far longer than on an idle machine. */
+const silenceMs = 30_000;
+/** How long everything may take to recover, circuits and pauses included, in milliseconds. */
+const recoveryMs = 60_000;
+const jobPath = '/data/core/ups/export/jobs';
+const jobBody = { destination: { datasetId: profileDataset }, schema: { name: '_xdm.context.profile' } };
+
+interface Outage {
+  readonly name: string;
+  begin(stage: { readonly platform: Emulator; readonly redis: RedisUnderTest | null }): Promise<void> | void;
+  end(stage: { readonly platform: Emulator; readonly redis: RedisUnderTest | null }): Promise<void> | void;
+}
+
+const whilePlatform = (name: string, fault: FaultScript['rules'][number]['fault']): Outage => ({
+  name,
+  begin: ({ platform }) => platform.faults.set({ rules: [{ match: { path: jobPath, readsOnly: true }, fault }] }),
+  end: ({ platform }) => platform.faults.clear(),
+});
+
+/** Commands that make Redis fail, and that end it. */
+const whileRedis = (name: string, begin: string, end: string): Outage => ({
+  name,
+  begin: async ({ redis }) => void (await redis?.command(begin)),
+  end: async ({ redis }) => void (await redis?.command(end)),
+});
+
+const platformOutages: readonly Outage[] = [
+  whilePlatform('the platform fails', { kind: 'status', status: 503 }),
+  whilePlatform('the platform answers with garbage', { kind: 'invalidJson' }),
+  whilePlatform('the platform is silent', { kind: 'latency', ms: callTimeoutMs + 200 }),
+];
+
+const redisOutages: readonly Outage[] = [
+  whileRedis('Redis is full', 'CONFIG SET maxmemory 1', 'CONFIG SET maxmemory 0'),
+  whileRedis('Redis has too few replicas', 'CONFIG SET min-replicas-to-write 1', 'CONFIG SET min-replicas-to-write 0'),
+  // It stays a master for itself: nothing listens on the port.
+  whileRedis('Redis is demoted', 'REPLICAOF 127.0.0.1 1', 'REPLICAOF NO ONE'),
+  {
+    name: 'Redis hangs',
+    begin: ({ redis }) => redis?.pause(),
+    end: ({ redis }) => redis?.resume(),
+  },
+  {
+    name: 'Redis is gone, with everything that it held',
+    begin: async ({ redis }) => await redis?.kill(),
+    end: async ({ redis }) => await redis?.start(),
+  },
+];
+
+/** Subscribers of whom each follows all export jobs over another transport, spread over the replicas. */
+const plans = allTransports.map(
+  (transport, pick): SubscriberPlan => ({
+    watched: 'exportJobs',
+    scope: 'everything',
+    transport,
+    pick,
+    resumes: true,
+    leavesAfter: [],
+    cutAtOperation: null,
+  }),
+);
+
+async function createJob(rest: RestClient): Promise<void> {
+  const { status } = await rest.send('POST', jobPath, jobBody);
+  expect(status).toBe(200);
+}
+
+/** Everything that is wrong with what subscribers receive before, during and after an outage. */
+async function runOutage(outage: Outage, replicas: number): Promise<readonly string[]> {
+  const pace = { newMs: [0, 50], queuedMs: [0, 50], segmentingMs: [20, 50], exportingMs: [20, 50] } as const;
+  await using platform = await startPlatform({ profiles: 10, pace });
+  await using redis = replicas === 1 ? null : await startRedisServer();
+  await using troubled = await startTroubledRouter([]);
+  const env = {
+    UPSTREAM_TIMEOUT_MS: String(callTimeoutMs),
+    SUBSCRIPTION_CALLBACK_URLS: troubled.router.url,
+    ...(redis === null ? {} : { REDIS_URL: redis.url }),
+  };
+  await using gateways = await Replicas.start(replicas, () => startGateway({ platform, env }));
+  const journal = new Journal();
+  const rest = await connectRest(platform);
+  const before = await readPlatform(rest);
+  const subscribers = plans.map(
+    (plan, index) =>
+      new Subscriber(plan, { gateways, callbackRouter: troubled.router, journal, name: `subscriber ${index}` }),
+  );
+  const following = subscribers.map((subscriber) => subscriber.run());
+  const histories = () => subscribers.map(({ history }) => ({ ...history, watched: 'exportJobs' as const }));
+  const eventsOf = (index: number) => histories()[index]?.sessions.flatMap(({ events }) => events) ?? [];
+
+  const reach = async (what: string, patienceMs: number, isReached: (index: number) => boolean) => {
+    await eventually(
+      () => {
+        const waiting = plans.filter((_, index) => !isReached(index)).map(({ transport }) => transport);
+        if (waiting.length > 0) throw new Error(`${what}: not over ${waiting.join()}`);
+      },
+      { patienceMs },
+    );
+  };
+  await createJob(rest);
+  await reach('the first job ends', recoveryMs, (index) => eventsOf(index).at(-1)?.entity?.status === 'SUCCEEDED');
+
+  await outage.begin({ platform, redis });
+  // What changes now can be neither read nor written.
+  await createJob(rest);
+  await reach('STALE', silenceMs, (index) => eventsOf(index).at(-1)?.kind === 'STALE');
+  await outage.end({ platform, redis });
+
+  await createJob(rest);
+  const truth = await eventually(
+    async () => {
+      const reading = truthOf(before, await readPlatform(rest));
+      const wrong = checkHistories(histories(), { truth: reading, denied: new Set(), absent: new Set() });
+      if (wrong.length > 0) throw new Error(wrong.map(describeViolation).join('\n'));
+      return reading;
+    },
+    { patienceMs: recoveryMs },
+  );
+  // A subscriber that began again has a new snapshot; the others receive that the outage is over.
+  const isOver = (index: number) =>
+    eventsOf(index).findLast(({ kind }) => ['RECOVERED', 'RESYNC', 'STALE'].includes(kind))?.kind !== 'STALE';
+  await reach('RECOVERED', recoveryMs, isOver);
+  await Promise.all(subscribers.map((subscriber) => subscriber.stop()));
+  await Promise.all(following);
+  return [...journal.violations, ...checkHistories(histories(), { truth, denied: new Set(), absent: new Set() })].map(
+    describeViolation,
+  );
+}
+
+describe('no subscriber is silent for long, and each ends in the truth,', () => {
+  it.each(platformOutages)('while $name', async (outage) => {
+    expect(await runOutage(outage, 1)).toEqual([]);
+  });
+
+  describeWithRedis('with two gateways and one Redis', () => {
+    it.each([...platformOutages.slice(0, 1), ...redisOutages])('while $name', async (outage) => {
+      expect(await runOutage(outage, 2)).toEqual([]);
+    });
+  });
+});
