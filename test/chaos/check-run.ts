@@ -1,3 +1,4 @@
+import { replicasKey } from '../../src/runtime/redis-heartbeat.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Gateway } from '../support/gateway.ts';
 import { checkChanges } from '../support/history/check-changes.ts';
@@ -6,6 +7,7 @@ import { checkErrors } from '../support/history/check-errors.ts';
 import { checkViews, type Truth } from '../support/history/check-views.ts';
 import { checkWatches } from '../support/history/check-watches.ts';
 import type { Violation } from '../support/history/violation.ts';
+import type { RedisUnderTest } from '../support/redis-server.ts';
 import { absentJobs, deniedJobs } from './fault-scripts.ts';
 import { type Created, createdKinds, type Journal } from './journal.ts';
 import type { Replicas } from './replicas.ts';
@@ -74,16 +76,54 @@ function madeEntities(kind: Created, { journal, outcome, logs }: Run): readonly 
 
 const unremovedDataset = 'the dataset made for a refused export could not be removed';
 
-/** When nobody subscribes any more, no feed has a subscriber. */
-export async function checkFeeds(gateways: Replicas): Promise<readonly Violation[]> {
+/** What subscribers cost while they are there: their place in the limits, and the polls of feeds that they watch. */
+const costs = [
+  'aep_watch_subscribers',
+  'aep_subscriptions',
+  'aep_watch_callback_subscriptions',
+  'aep_watch_feeds',
+] as const;
+/** A feed stays for some seconds after its last subscriber; in milliseconds, with room for a busy machine. */
+const lingerMs = 20_000;
+
+/** When the last subscriber has left, nothing that subscribers cost is left, neither here nor in Redis. */
+export async function checkReleased(
+  gateways: Replicas,
+  redis: Pick<RedisUnderTest, 'command'> | null,
+): Promise<readonly Violation[]> {
+  const left = async (): Promise<readonly Violation[]> => {
+    const values = await Promise.all(costs.map(async (name) => [name, String(await gateways.metric(name))] as const));
+    const channels = (await redis?.command('PUBSUB CHANNELS')) ?? noChannels;
+    return [
+      ...values.filter(([, value]) => value !== '0').map(([where, detail]) => ({ rule: releaseRule, where, detail })),
+      ...(channels === noChannels ? [] : [{ rule: releaseRule, where: 'channels of Redis', detail: channels }]),
+    ];
+  };
+  return await untilNone(left);
+}
+
+/** When all gateways are closed, Redis knows of no replica. */
+export async function checkDeregistered(redis: Pick<RedisUnderTest, 'command'> | null): Promise<readonly Violation[]> {
+  const replicas = await redis?.command(`ZCARD ${replicasKey}`);
+  if (replicas === undefined || replicas === ':0') return [];
+  return [{ rule: releaseRule, where: 'replicas in Redis', detail: replicas }];
+}
+
+const releaseRule = 'nothing is left of a subscriber or replica that is gone';
+/** An empty list, as Redis writes it. */
+const noChannels = '*0';
+
+async function untilNone(left: () => Promise<readonly Violation[]>): Promise<readonly Violation[]> {
   try {
-    await eventually(async () => {
-      const subscribers = await gateways.metric('aep_watch_subscribers');
-      if (subscribers > 0) throw new Error(`${subscribers} subscribers are left.`);
-    });
+    await eventually(
+      async () => {
+        if ((await left()).length > 0) throw new Error('Something is left.');
+      },
+      { patienceMs: lingerMs },
+    );
     return [];
-  } catch (error) {
-    return [{ rule: 'who leaves is gone', where: 'feeds', detail: String(error) }];
+  } catch {
+    return await left();
   }
 }
 

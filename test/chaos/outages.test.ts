@@ -8,7 +8,7 @@ import { describeWithRedis } from '../support/redis.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { connectRest, type RestClient } from '../support/rest-client.ts';
 import { allTransports } from '../support/transports.ts';
-import { checkHistories } from './check-run.ts';
+import { checkDeregistered, checkHistories, checkReleased } from './check-run.ts';
 import { callTimeoutMs, type FaultScript } from './fault-scripts.ts';
 import { Journal } from './journal.ts';
 import { Replicas } from './replicas.ts';
@@ -141,9 +141,14 @@ async function runOutage(outage: Outage, replicas: number): Promise<readonly str
   await reach('RECOVERED', recoveryMs, isOver);
   await Promise.all(subscribers.map((subscriber) => subscriber.stop()));
   await Promise.all(following);
-  return [...journal.violations, ...checkHistories(histories(), { truth, denied: new Set(), absent: new Set() })].map(
-    describeViolation,
-  );
+  const held = await checkReleased(gateways, redis);
+  await gateways[Symbol.asyncDispose]();
+  return [
+    ...journal.violations,
+    ...checkHistories(histories(), { truth, denied: new Set(), absent: new Set() }),
+    ...held,
+    ...(await checkDeregistered(redis)),
+  ].map(describeViolation);
 }
 
 describe('no subscriber is silent for long, and each ends in the truth,', () => {

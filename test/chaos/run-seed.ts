@@ -5,7 +5,7 @@ import { startPlatform } from '../support/platform.ts';
 import { startRedisServer } from '../support/redis-server.ts';
 import { TrackedClock } from '../support/tracked-clock.ts';
 import type { AnyTransport } from '../support/transports.ts';
-import { checkFeeds, checkRun } from './check-run.ts';
+import { checkDeregistered, checkReleased, checkRun } from './check-run.ts';
 import { callTimeoutMs } from './fault-scripts.ts';
 import { createdKinds, Journal } from './journal.ts';
 import { activeResources, checkLeftovers } from './leftovers.ts';
@@ -103,6 +103,11 @@ async function runOnStage(
   };
   await using gateways = await Replicas.start(replicas, () => startGateway({ platform, clock: clocks.gateway, env }));
   const outcome = await runScenario(scenario, { platform, gateways, troubled, journal });
-  const feeds = await checkFeeds(gateways);
-  return { outcome, violations: [...feeds, ...checkRun(scenario, { journal, outcome, logs: gateways.logs })] };
+  const held = await checkReleased(gateways, redis);
+  await gateways[Symbol.asyncDispose]();
+  const registered = await checkDeregistered(redis);
+  return {
+    outcome,
+    violations: [...held, ...registered, ...checkRun(scenario, { journal, outcome, logs: gateways.logs })],
+  };
 }
