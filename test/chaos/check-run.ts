@@ -86,21 +86,29 @@ const costs = [
 /** A feed stays for some seconds after its last subscriber; in milliseconds, with room for a busy machine. */
 const lingerMs = 20_000;
 
-/** When the last subscriber has left, nothing that subscribers cost is left, neither here nor in Redis. */
-export async function checkReleased(
+/** What subscribers cost at present, by name: 0 where nothing is left of them. */
+export async function costsOf(
   gateways: Replicas,
   redis: Pick<RedisUnderTest, 'command'> | null,
-): Promise<readonly Violation[]> {
-  const left = async (): Promise<readonly Violation[]> => {
-    const values = await Promise.all(costs.map(async (name) => [name, String(await gateways.metric(name))] as const));
-    const channels = (await redis?.command('PUBSUB CHANNELS')) ?? noChannels;
-    return [
-      ...values.filter(([, value]) => value !== '0').map(([where, detail]) => ({ rule: releaseRule, where, detail })),
-      ...(channels === noChannels ? [] : [{ rule: releaseRule, where: 'channels of Redis', detail: channels }]),
-    ];
-  };
-  return await untilNone(left);
+): Promise<ReadonlyMap<string, number>> {
+  const values = await Promise.all(costs.map(async (name) => [name, await gateways.metric(name)] as const));
+  // The reply begins with the number of channels, behind a sign.
+  const channels = (await redis?.command('PUBSUB CHANNELS'))?.slice(1);
+  return new Map<string, number>(
+    channels === undefined ? values : [...values, ['channels of Redis', Number(channels)]],
+  );
 }
+
+/** When the last subscriber has left, nothing that subscribers cost is left, neither here nor in Redis. */
+export const checkReleased = (
+  gateways: Replicas,
+  redis: Pick<RedisUnderTest, 'command'> | null,
+): Promise<readonly Violation[]> =>
+  untilNone(async () =>
+    [...(await costsOf(gateways, redis))]
+      .filter(([, left]) => left !== 0)
+      .map(([where, left]) => ({ rule: releaseRule, where, detail: String(left) })),
+  );
 
 /** When all gateways are closed, Redis knows of no replica. */
 export async function checkDeregistered(redis: Pick<RedisUnderTest, 'command'> | null): Promise<readonly Violation[]> {
@@ -110,8 +118,6 @@ export async function checkDeregistered(redis: Pick<RedisUnderTest, 'command'> |
 }
 
 const releaseRule = 'nothing is left of a subscriber or replica that is gone';
-/** An empty list, as Redis writes it. */
-const noChannels = '*0';
 
 async function untilNone(left: () => Promise<readonly Violation[]>): Promise<readonly Violation[]> {
   try {

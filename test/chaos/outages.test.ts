@@ -8,7 +8,7 @@ import { describeWithRedis } from '../support/redis.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { connectRest, type RestClient } from '../support/rest-client.ts';
 import { allTransports } from '../support/transports.ts';
-import { checkDeregistered, checkHistories, checkReleased } from './check-run.ts';
+import { checkDeregistered, checkHistories, checkReleased, costsOf } from './check-run.ts';
 import { callTimeoutMs, type FaultScript } from './fault-scripts.ts';
 import { Journal } from './journal.ts';
 import { Replicas } from './replicas.ts';
@@ -118,6 +118,7 @@ async function runOutage(outage: Outage, replicas: number): Promise<readonly str
   };
   await createJob(rest);
   await reach('the first job ends', recoveryMs, (index) => eventsOf(index).at(-1)?.entity?.status === 'SUCCEEDED');
+  for (const [name, cost] of await costsOf(gateways, redis)) expect(cost, name).toBeGreaterThan(0);
 
   await outage.begin({ platform, redis });
   // What changes now can be neither read nor written.
