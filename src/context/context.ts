@@ -20,12 +20,12 @@ export interface Watches {
   readonly schedules: Watch<Schedule>;
 }
 
-/** What a resolver may use: one operation of one caller, made once per operation, the same over every transport. */
+/** The context of resolvers: one operation of one caller, created once per operation, the same over every transport. */
 export interface GatewayContext {
   readonly tenant: Tenant;
   /** The caller for whom limits are counted. See Session. */
   readonly principal: string;
-  /** Tells the credential apart with which the platform is asked, and gives nothing of it away. */
+  /** Identifies the credential with which the platform is called, without revealing any of it. */
   readonly credentialFingerprint: string;
   readonly authMode: AuthMode;
   /** See Session. */
@@ -40,7 +40,7 @@ export interface GatewayContext {
   assertReader(): Promise<void>;
   /** When the caller's token runs out; null where the gateway does not know it. */
   readonly expiresAt: Date | null;
-  /** Writes. They go on when the caller leaves: a create that is cut off may have happened all the same. */
+  /** Writes. They continue when the caller leaves, because an interrupted create may still have happened. */
   readonly writes: Pick<PlatformApi, 'exportJobs' | 'datasets' | 'schedules' | 'segmentJobs'>;
   /** Reads. They are given up when the caller leaves. */
   readonly loaders: Loaders;
@@ -58,7 +58,7 @@ export interface GatewayContext {
   /**
    * The context in which one event of a subscription is executed, once for all subscriptions of the same credential. Its
    * loaders have read nothing yet.
-   * @param signal aborts when no caller waits for the result any more
+   * @param signal aborts when no caller waits for the result
    */
   forEvent(signal: AbortSignal): GatewayContext;
   /**

@@ -1,12 +1,12 @@
-/** Who takes values without waiting for each. */
+/** A reader that takes values without a promise for each. */
 export interface QuietListener {
-  /** Called when there may be something to take, after `take` has said that there was nothing. May not throw. */
+  /** Called when there may be a value, after `take` has returned null. Must not throw. */
   onValues(): void;
 }
 
 /**
- * A stream for one reader, who either iterates or listens. Whoever listens holds no promise while nothing happens, and
- * ends the stream with `return` when it leaves: the signal of its operation does not any more.
+ * A stream for one reader, which either iterates or listens. A listener holds no promise while there are no values. The
+ * signal of its operation no longer ends the stream, so it calls `return` when it leaves.
  */
 export interface QuietStream<Value> extends AsyncIterable<Value, undefined> {
   listen(listener: QuietListener): void;
@@ -22,17 +22,17 @@ export interface QuietStream<Value> extends AsyncIterable<Value, undefined> {
 export const isQuietStream = (stream: AsyncIterable<unknown>): stream is QuietStream<unknown> =>
   'listen' in stream && 'take' in stream && 'return' in stream;
 
-/** Who waits for the next value. */
+/** A pending call of `next`. */
 interface Taker<Value> {
   resolve(taken: IteratorResult<Value, undefined>): void;
   reject(error: unknown): void;
 }
 
-/** Values that are taken one by one, as an iterator that may be asked for the next one before there is one. */
+/** An iterator over a stream. `next` may be called before there is a value, also several times. */
 export class QuietIterator<Value> implements AsyncIterableIterator<Value, undefined>, QuietListener {
   readonly #stream: Pick<QuietStream<Value>, 'take' | 'return'>;
   #taker: Taker<Value> | null = null;
-  /** What the taker was given. */
+  /** The promise of the taker. */
   #taking: Promise<unknown> | null = null;
 
   constructor(stream: Pick<QuietStream<Value>, 'take' | 'return'>) {
@@ -45,7 +45,7 @@ export class QuietIterator<Value> implements AsyncIterableIterator<Value, undefi
 
   next(): Promise<IteratorResult<Value, undefined>> {
     if (this.#taking !== null) {
-      // One after the other: an error is the answer to one of them alone.
+      // Calls are served one after the other, because an error belongs to one of them alone.
       const next = () => this.next();
       return this.#taking.then(next, next);
     }
@@ -53,7 +53,7 @@ export class QuietIterator<Value> implements AsyncIterableIterator<Value, undefi
       this.#taker = { resolve, reject };
       this.onValues();
     });
-    // What was there already is no reason to wait.
+    // With a value that was there already, the next call need not wait.
     if (this.#taker !== null) this.#taking = taking;
     return taking;
   }

@@ -1,17 +1,17 @@
 import type { ExecutionResult } from 'graphql';
 import type { SharedFlow } from './shared-flow.ts';
 
-/** Takes what one subscriber is told. */
+/** Receives the results of one subscriber. */
 export interface ResultReceiver {
-  /** What is returned resolves when there is room for the next result; undefined: there is. */
+  /** @returns resolves when there is room for the next result; undefined: there is */
   next(result: ExecutionResult): Promise<void> | undefined;
   complete(): void;
   fail(error: unknown): void;
 }
 
 /**
- * Where a transport finds the results of its subscription, so that they need not pass the pipeline one by one: each layer
- * of it holds a promise, and more, for as long as a subscription is silent.
+ * Hands the results of a subscription to its transport past the pipeline, because each layer of the pipeline holds a
+ * promise, and more, as long as a subscription is silent.
  */
 export class DirectResults {
   #flow: SharedFlow | null = null;
@@ -20,10 +20,10 @@ export class DirectResults {
     this.#flow = flow;
   }
 
-  /** Null: there are none, and what the pipeline answers is all. */
+  /** Null: the pipeline returns the results. */
   take(): SharedFlow | null {
     const flow = this.#flow;
-    // Whoever still holds the context in which this stands shall not hold the flow with it.
+    // The context that holds this object must not hold the flow, too.
     this.#flow = null;
     return flow;
   }

@@ -10,13 +10,13 @@ import {
 } from 'graphql';
 import { callPatternOf } from './operation-cost.ts';
 
-/** Who is told the same of an event, as far as the document of a subscription decides it. */
+/** Which subscribers receive the same result for an event, as the document of a subscription determines it. */
 export interface EventAudience {
-  /** What only shows the event itself is the same for the whole tenant; what is read of the platform for it is not. */
+  /** Fields of the event itself are the same for the whole tenant. Fields that are read from the platform are not. */
   readonly scope: 'tenant' | 'credential';
   /**
-   * The variables that the result depends on. Those that stand only in arguments of the subscription's own field choose
-   * the events, and not what is told of them.
+   * The variables that the result depends on. Variables in arguments of the subscription's own field select events and do
+   * not change their results.
    */
   readonly variables: readonly string[];
 }
@@ -32,16 +32,16 @@ export function audienceOf(schema: GraphQLSchema, document: DocumentNode): Event
     Argument: () => (atRoot() && !typeInfo.getDirective() ? false : undefined),
     Variable: ({ name }: { readonly name: { readonly value: string } }) => void variables.add(name.value),
     Field: ({ name }: { readonly name: { readonly value: string } }) => {
-      // The root field asks before the first event, and not for each.
-      if (!atRoot() && mayAsk(schema, typeInfo.getParentType()?.name, name.value)) scope = 'credential';
+      // The root field calls the platform before the first event, and not for each event.
+      if (!atRoot() && mayCall(schema, typeInfo.getParentType()?.name, name.value)) scope = 'credential';
     },
   };
   visit(document, visitWithTypeInfo(typeInfo, visitor));
   return { scope, variables: [...variables] };
 }
 
-/** Whether a field asks the platform, in any of the types that an interface can stand for. */
-function mayAsk(schema: GraphQLSchema, typename: string | undefined, name: string): boolean {
+/** Whether a field calls the platform, in any of the types that implement an interface. */
+function mayCall(schema: GraphQLSchema, typename: string | undefined, name: string): boolean {
   const type = typename === undefined ? undefined : schema.getType(typename);
   const types = isAbstractType(type) ? [type, ...schema.getPossibleTypes(type)] : [type];
   return types.some((each) => {

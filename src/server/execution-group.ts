@@ -4,7 +4,7 @@ import type { Clock, Deadline } from '../runtime/clock.ts';
 import type { MaskError } from './graphql-error.ts';
 import { SharedResult } from './shared-result.ts';
 
-/** What a subscription is executed with. */
+/** The arguments with which the events of a subscription are executed. */
 export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'operationName' | 'variableValues'> & {
   readonly contextValue: GatewayContext;
 };
@@ -12,8 +12,8 @@ export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'oper
 /** Results that a group keeps for members that have not taken the event yet: as many as a large snapshot has. */
 const maxKeptResults = 256;
 /**
- * How long a result is kept, in milliseconds. The snapshot of a quiet feed is the same event for hours, while fields that
- * the platform is asked for, and the next runs of a schedule, change.
+ * How long a result is kept, in milliseconds. The snapshot of a quiet feed is the same event for hours, while the next runs
+ * of a schedule and fields that are read from the platform change.
  */
 const maxResultAgeMs = 5_000;
 

@@ -9,7 +9,7 @@ export interface Framing {
   readonly opening: string;
   readonly ping: string;
   result(result: ExecutionResult): string;
-  /** Says that the operation is complete, and not only the connection at its end. */
+  /** Reports that the operation has completed, and that the connection was not lost. */
   readonly completion: string;
 }
 
@@ -19,7 +19,7 @@ export const eventStreamPing = ':\n\n';
 /** GraphQL over server-sent events, each operation in an event stream of its own ("distinct connections mode"). */
 export const eventStreamFraming: Framing = {
   contentType: 'text/event-stream; charset=utf-8',
-  // Some browsers take an answer for begun only when something of its body has come.
+  // Some browsers report the start of a response only after the first bytes of its body.
   opening: eventStreamPing,
   ping: eventStreamPing,
   result: (result) => `event: next\ndata: ${textOf(publicResult(result))}\n\n`,

@@ -39,8 +39,8 @@ const maxCloseReasonBytes = 123;
 const maxQueuedLength = 1_000_000;
 
 /**
- * With these ends the stream of a caller who has no right to it any more, and the operation of one who is no longer let
- * in. All operations of a socket are the same caller's, so the socket ends with it. A field that is refused is a result.
+ * Errors after which a caller may not continue: its right has ended, or its credential is not accepted. All operations of a
+ * socket belong to one caller, so the socket ends too. The error of a single field is part of a result and ends nothing.
  */
 const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIRED', 'FORBIDDEN', 'UNAUTHENTICATED']);
 
@@ -53,15 +53,16 @@ const isSingleRejection = ({ extensions }: GraphQLError): boolean =>
   extensions['code'] === 'UNAUTHENTICATED' && extensions['upstream'] !== undefined;
 
 /**
- * One socket, in the protocol `graphql-transport-ws`. The server of graphql-ws keeps a suspended call with the message,
- * and all that is layered above a stream, for as long as a subscription is silent; here that is an operation and its flow.
+ * One socket, in the protocol `graphql-transport-ws`. A silent subscription is two small objects here, an operation and its
+ * flow. The server of graphql-ws keeps a suspended call, iterators and promises for it: see
+ * `test/bench/results/websocket-server.md`.
  */
 export class GraphqlSocket implements OperationSocket {
   readonly #options: GraphqlSocketOptions;
   readonly #sender: SocketSender;
-  /** Those of the upgrade request, and then what the client added to them. */
+  /** Headers of the upgrade request, later with those of `connection_init`. */
   #headers: RequestHeaders;
-  /** Until `connection_init`. */
+  /** Null after `connection_init`. */
   #initDeadline: Deadline | null;
   #acknowledged = false;
   /** A list takes a quarter of the memory of a map, and most sockets have one. */
@@ -142,7 +143,7 @@ export class GraphqlSocket implements OperationSocket {
 
   failed(errors: readonly GraphQLError[]): void {
     const last = errors.find((error) => endsSocket.has(error.extensions['code']) && !isSingleRejection(error));
-    // 4403 is what clients retry, with a new token.
+    // Clients retry after 4403, with a new token.
     if (last !== undefined) this.#close(CloseCode.Forbidden, last.message);
   }
 
@@ -159,7 +160,7 @@ export class GraphqlSocket implements OperationSocket {
       this.#sender.belongsTo(principal);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      // Both are what clients retry; 4403 with new parameters.
+      // Clients retry after both codes, with new parameters after 4403.
       this.#close(error instanceof RateLimitedError ? tryAgainLater : CloseCode.Forbidden, error.message);
       return;
     }

@@ -3,21 +3,21 @@ import { type ExecutionGroup, PendingResult } from './execution-group.ts';
 
 export interface GroupMemberOptions {
   readonly group: ExecutionGroup;
-  /** Disposed of when the subscription has ended, whoever ended it. */
-  readonly place: Disposable;
+  /** The slot of the subscription in the quotas. Disposed when the subscription has ended, for any reason. */
+  readonly slot: Disposable;
 }
 
-/** One subscriber of a group, from when it is made until it leaves. It asks for one result after the other. */
+/** One subscriber of a group, from its construction until it leaves. It requests one result after the other. */
 export class GroupMember {
   readonly #group: ExecutionGroup;
-  readonly #place: Disposable;
-  /** A result that is waited for. */
+  readonly #slot: Disposable;
+  /** The result that the member waits for. */
   #pending: PendingResult | null = null;
   #left = false;
 
-  constructor({ group, place }: GroupMemberOptions) {
+  constructor({ group, slot }: GroupMemberOptions) {
     this.#group = group;
-    this.#place = place;
+    this.#slot = slot;
     group.join();
   }
 
@@ -25,19 +25,19 @@ export class GroupMember {
     return this.#left;
   }
 
-  /** What the group is told of an event; a promise where that takes its time. */
+  /** The result of an event; a promise where it depends on reads. */
   resultOf(event: unknown): ExecutionResult | Promise<ExecutionResult> {
     const result = this.#group.resultOf(event);
     return result instanceof PendingResult ? this.#wait(result) : result;
   }
 
-  /** Gives up what nobody else waits for. Does nothing the second time. */
+  /** Stops the reads that no other member waits for. A second call does nothing. */
   leave(): void {
     if (this.#left) return;
     this.#left = true;
     this.#group.leave();
     this.#pending?.leave();
-    this.#place[Symbol.dispose]();
+    this.#slot[Symbol.dispose]();
   }
 
   #wait(pending: PendingResult): Promise<ExecutionResult> {

@@ -29,13 +29,13 @@ export interface LiveBodyOptions {
   readonly ping: string;
   /** Ends the connection that the answer goes over, when its client takes nothing, or not enough. */
   readonly disconnect: () => void;
-  /** Called once, when nothing more can be sent, whoever ended it. */
+  /** Called once, when the response has ended for any reason. */
   readonly onEnd?: () => void;
 }
 
 /**
  * Bytes that may wait for a client that does not take them, over any transport: room for one event of each of the
- * operations that a connection may have. What is more breaks the connection off, and the client resumes.
+ * operations that a connection may have. Above it, the connection is closed, and the client resumes.
  */
 export const maxBufferedBytes = 16 * 1024 * 1024;
 

@@ -10,11 +10,11 @@ export interface LiveConnection {
 
 /** All connections of the gateway that stay open, over every transport. */
 export interface LiveConnections extends Disposable {
-  /** Counts a connection in until what it returns is disposed of. One that comes during the drain is sent away soon. */
+  /** Counts a connection in until what it returns is disposed of. A connection that is added during the drain is ended soon. */
   add(connection: LiveConnection): Disposable;
   /**
-   * Sends everybody away, in no particular order and in waves: clients that all come back at the same moment would hit
-   * the next replica at once. Few connections take no time at all.
+   * Ends all connections, in random order and in waves, because clients that all reconnect at the same moment would
+   * overload the next replica. Few connections take no time at all.
    * @param windowMs the longest that it may take
    */
   drain(windowMs: number): Promise<void>;
@@ -67,7 +67,7 @@ export function createLiveConnections({
     add: (connection) => {
       connections.add(connection);
       if (next === null) arm();
-      // Whoever adds it is still setting it up.
+      // The caller has not finished the setup of the connection.
       if (draining) setImmediate(() => sendAway(connection));
       return {
         [Symbol.dispose]: () => {

@@ -8,8 +8,8 @@ export interface SharedFlowOptions extends GroupMemberOptions {
 }
 
 /**
- * What one subscriber is told, as SharedStream, for a transport that takes it as it comes: a silent subscription is then
- * a few small objects.
+ * The results of one subscriber, as SharedStream, pushed to its transport: a silent subscription is then a few small
+ * objects without promises.
  */
 export class SharedFlow implements QuietListener {
   readonly #events: QuietStream<unknown>;
@@ -28,7 +28,7 @@ export class SharedFlow implements QuietListener {
     this.onValues();
   }
 
-  /** Ends the subscription; its receiver hears no more. */
+  /** Ends the subscription. Its receiver is not called again. */
   stop(): void {
     if (this.#member.left) return;
     this.#member.leave();
@@ -48,9 +48,9 @@ export class SharedFlow implements QuietListener {
           return;
         }
         const result = this.#member.resultOf(taken.value);
-        const wait = result instanceof Promise ? this.#tell(result, receiver) : receiver.next(result);
+        const wait = result instanceof Promise ? this.#deliver(result, receiver) : receiver.next(result);
         if (wait === undefined) continue;
-        void this.#goOnAfter(wait, receiver);
+        void this.#continueAfter(wait, receiver);
         return;
       }
     } catch (error) {
@@ -58,12 +58,12 @@ export class SharedFlow implements QuietListener {
     }
   }
 
-  async #tell(pending: Promise<ExecutionResult>, receiver: ResultReceiver): Promise<void> {
+  async #deliver(pending: Promise<ExecutionResult>, receiver: ResultReceiver): Promise<void> {
     const result = await pending;
     if (!this.#member.left) await receiver.next(result);
   }
 
-  async #goOnAfter(wait: Promise<void>, receiver: ResultReceiver): Promise<void> {
+  async #continueAfter(wait: Promise<void>, receiver: ResultReceiver): Promise<void> {
     try {
       await wait;
     } catch (error) {

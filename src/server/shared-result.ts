@@ -1,6 +1,6 @@
 import type { ExecutionResult } from 'graphql';
 
-/** A result without errors that many subscribers are sent: it becomes text once. */
+/** A result without errors that is sent to many subscribers. It is serialized once. */
 export class SharedResult implements ExecutionResult {
   readonly data: NonNullable<ExecutionResult['data']> | null;
   #text: string | undefined;
@@ -16,6 +16,6 @@ export class SharedResult implements ExecutionResult {
   }
 }
 
-/** A result as JSON; of one that many are sent, the text that was made for the first of them. */
+/** A result as JSON. Subscribers that share a result also share its text. */
 export const textOf = (result: ExecutionResult): string =>
   result instanceof SharedResult ? result.stringify(result) : JSON.stringify(result);

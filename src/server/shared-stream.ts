@@ -7,7 +7,7 @@ export interface SharedStreamOptions extends GroupMemberOptions {
   readonly events: AsyncIterator<unknown>;
 }
 
-/** What one subscriber is told: the results of its group for the events of its own source. Read one after the other. */
+/** The results of one subscriber: those of its group, for the events of its own source. They are read one by one. */
 export class SharedStream implements AsyncIterableIterator<ExecutionResult, undefined> {
   readonly #events: AsyncIterator<unknown>;
   readonly #member: GroupMember;

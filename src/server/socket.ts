@@ -7,14 +7,14 @@ import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } fro
 
 /** The part of a socket that sends. */
 export interface SocketSender {
-  /** Whether it is neither closed nor being closed: what is sent over another one does not arrive. */
+  /** False while the socket closes and after it: messages do not arrive then. */
   readonly open: boolean;
   /**
-   * What is returned resolves when the client's side has room again, so that what an operation tells next is made only
-   * then; undefined: there is room. Messages of one turn of the event loop are sent in one write.
+   * Sends a message. Messages of one turn of the event loop are sent in one write.
+   * @returns resolves when there is room for the next message, which should be created only then; undefined: there is
    */
   send(data: string): Promise<void> | undefined;
-  /** Resolves when at most 64 KiB wait to be read by the client, or none can be sent any more; undefined: that is so. */
+  /** Resolves when the client has at most 64 KiB left to read, or the socket has closed; undefined: that is the case. */
   room(): Promise<void> | undefined;
   /** Names the caller that the socket is for. */
   belongsTo(principal: string): void;
@@ -24,7 +24,7 @@ export interface SocketSender {
 /** How long a client may take to answer the end of its socket, in milliseconds. */
 const closeTimeoutMs = 2_000;
 
-/** Bytes that may wait in a socket before the next event is taken for it: what comes meanwhile is merged. */
+/** Bytes that may wait in a socket before its next event is taken. Later events are merged until then. */
 const maxWaitingBytes = 64 * 1_024;
 
 /** The gateway goes down. Clients of `graphql-transport-ws` connect again after this code and the next. */
@@ -41,15 +41,14 @@ export interface SocketDeps {
 }
 
 /**
- * Keeps a socket alive with pings, and cuts it off when nobody answers them, or when its client does not read what it
- * asked for.
+ * Keeps a socket alive with pings. It is closed when its client does not answer them, or does not read its results.
  */
 export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer {
   readonly #socket: WebSocket;
   readonly #clock: SocketDeps['clock'];
   readonly #stream: SocketDeps['stream'];
   readonly #counted: CountedBuffer;
-  /** The last message that was more than fits; resolves when it is sent. */
+  /** Resolves when the last message that did not fit has been sent. */
   #sending: Promise<void> | undefined;
   #pings = 0;
   #answered = 0;
@@ -72,13 +71,13 @@ export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer 
   }
 
   get open(): boolean {
-    // ws hears that its connection is lost later than those who wait to have sent something over it.
+    // ws learns of a lost connection later than the callbacks of its writes.
     return this.#socket.readyState === this.#socket.OPEN && this.#stream.writable;
   }
 
   send(data: string): Promise<void> | undefined {
     const socket = this.#socket;
-    // What cannot be sent any more is no failure: the socket is closed, which ends its operations.
+    // A message that cannot be sent is no failure: the socket closes, and its operations end with it.
     if (!this.open || !this.#hasRoom()) return undefined;
     writeTogether(this.#stream);
     if (socket.bufferedAmount + data.length > maxWaitingBytes) {
@@ -144,10 +143,10 @@ export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer 
   }
 }
 
-/** Streams that hold back what is written to them until the turn of the event loop is over. */
+/** Streams that buffer their writes until the turn of the event loop is over. */
 const corked: SocketDeps['stream'][] = [];
 
-/** Makes one write of everything that a socket is sent in one turn: a round of polling can bring many events at once. */
+/** Makes one write of all messages to a socket in one turn, because a round of polling can bring many events at once. */
 function writeTogether(stream: SocketDeps['stream']): void {
   if (stream.writableCorked > 0) return;
   if (corked.length === 0) setImmediate(uncorkAll);

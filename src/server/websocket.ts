@@ -62,8 +62,8 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
       sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, upgradeOf(request)));
       return;
     }
-    // Node does not serve the socket any more: an error without a listener would end the process, and a client that does
-    // not close its side would keep the socket open.
+    // Node no longer serves the socket: an error without a listener would end the process, and a client that does not
+    // close its side would keep the socket open.
     socket.on('error', (error) => logger.debug({ err: error }, 'a refused socket failed'));
     socket.once('finish', () => socket.destroy());
     endRaw(socket, refusal);

@@ -41,8 +41,8 @@ for (const count of counts) {
   const events = eventsPerRound(count);
   const pollMicros = polls.get(events) ?? (await measurePoll(platform, count));
   polls.set(events, pollMicros);
-  const [gateway, told] = await measureGateway(platform, count, pollMicros);
-  rows.push(gateway, await measurePlain(count, told));
+  const [gateway, received] = await measureGateway(platform, count, pollMicros);
+  rows.push(gateway, await measurePlain(count, received));
   // After each, so that an interrupted run leaves its results.
   writeFileSync(
     join(results, 'live.md'),

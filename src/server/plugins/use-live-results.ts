@@ -9,7 +9,7 @@ import { httpOf } from '../request-error.ts';
 import type { SendBuffers } from '../send-buffers.ts';
 import { acceptedBy, type ServerContext, sessionOf } from '../server-context.ts';
 
-/** What an operation over HTTP has come to, where operations do not come in batches. */
+/** The outcome of an operation over HTTP. There are no batches of operations. */
 type Result = ExecutionResult | AsyncIterable<ExecutionResult>;
 
 export interface LiveResultsOptions {
@@ -57,7 +57,7 @@ async function pump(result: Result, live: LiveBody, framing: Framing): Promise<v
 
 /** In which form a result goes on; null: it does not, and Yoga answers it. */
 function framingOf(accepted: AcceptedTypes, result: Result): Framing | null {
-  // What failed before it could begin is told as if it had begun, unless it is the request that was wrong.
+  // A subscription that failed at its start is answered like one that began, unless the request itself was wrong.
   const goesOn = isAsyncIterable(result) || couldNotBegin(result);
   const acceptsJson = jsonTypeOf(accepted) !== null;
   const acceptsSingle = acceptsJson || includesType(accepted, 'multipart/mixed');

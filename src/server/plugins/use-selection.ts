@@ -6,8 +6,8 @@ import type { GatewayContext } from '../../context/context.ts';
 export type Selection = ReadonlyMap<string, ReadonlySet<string>>;
 
 /**
- * Tells the loaders what an operation selects, before it is executed, so that they ask the platform for no more. Over
- * every transport: it is part of the pipeline.
+ * Passes the selection of an operation to the loaders before its execution, so that they request no other fields from the
+ * platform. It is part of the pipeline of all transports.
  */
 export function useSelection(): Plugin<GatewayContext> {
   const cache = new WeakMap<DocumentNode, Selection>();

@@ -18,20 +18,20 @@ export interface SharedExecutionOptions {
   readonly quota: SubscriptionQuota;
 }
 
-/** The context as it comes from a transport that may take results past the pipeline. */
+/** The context of a transport that may receive results past the pipeline. */
 type Delivered = GatewayContext & { readonly direct?: DirectResults | undefined };
 
 /** The subscriptions of one document. */
 interface DocumentGroups {
   readonly audience: EventAudience;
-  /** Those that have members, by what tells them apart. */
+  /** Groups with members, by `keyOf`. */
   readonly groups: Map<string, ExecutionGroup>;
 }
 
 /**
- * Executes each event of a subscription once for all who are told the same of it: subscriptions of one tenant with the
- * same document, operation and variables, and of the same credential where a selected field asks the platform. Over
- * every transport: it is part of the pipeline, and nothing of it shows to resolvers.
+ * Executes each event of a subscription once for all subscribers that receive the same result: subscriptions of one tenant
+ * with the same document, operation and variables, and of the same credential where a selected field calls the platform.
+ * It is part of the pipeline of all transports, and resolvers do not notice it.
  */
 export function useSharedExecution({ maskError, quota }: SharedExecutionOptions): Plugin<Delivered> {
   const documents = new WeakMap<DocumentNode, DocumentGroups>();
@@ -55,40 +55,40 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     return group;
   };
 
-  const begin = async (args: SubscriptionArgs & { readonly contextValue: Delivered }, place: Disposable) => {
-    // With a context of its own: what plugins keep by the context of who subscribes goes once the stream has begun.
+  const begin = async (args: SubscriptionArgs & { readonly contextValue: Delivered }, slot: Disposable) => {
+    // The start has a context of its own, so that data which plugins keep by context is released once the stream began.
     const events = await createSourceEventStream({ ...args, contextValue: { ...args.contextValue } });
     if (!(Symbol.asyncIterator in events)) return events;
     const group = groupOf(args);
     const { direct } = args.contextValue;
     if (direct === undefined || !isQuietStream(events)) {
-      return new SharedStream({ events: events[Symbol.asyncIterator](), group, place });
+      return new SharedStream({ events: events[Symbol.asyncIterator](), group, slot });
     }
-    direct.offer(new SharedFlow({ events, group, place }));
+    direct.offer(new SharedFlow({ events, group, slot }));
     return elsewhere;
   };
 
   const subscribe = async (args: SubscriptionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
-    const place = quota.open(args.contextValue);
+    const slot = quota.open(args.contextValue);
     let begun: AsyncIterable<ExecutionResult> | ExecutionResult | null = null;
     try {
-      begun = await begin(args, place);
+      begun = await begin(args, slot);
       return begun;
     } finally {
-      // Refused, failed, or answered without a stream: nothing is open.
-      if (begun === null || !(Symbol.asyncIterator in begun)) place[Symbol.dispose]();
+      // Without a stream, the subscription was refused or has failed.
+      if (begun === null || !(Symbol.asyncIterator in begun)) slot[Symbol.dispose]();
     }
   };
 
   return { onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args)) };
 }
 
-/** The results of a subscription whose transport has them already. */
+/** Stands for the results of a subscription that its transport receives directly. */
 const elsewhere: AsyncIterable<never> = {
   [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
 };
 
-/** What tells groups of one document apart. */
+/** The key of a group among those of one document. */
 function keyOf(
   { scope, variables }: EventAudience,
   { operationName, variableValues, contextValue }: SubscriptionArgs,
@@ -96,10 +96,10 @@ function keyOf(
   const given = variableValues ?? {};
   return JSON.stringify([
     tenantKey(contextValue.tenant),
-    // Links to downloads, which are in no event itself, begin with the URL that their caller uses.
+    // Links to downloads, which only fields of a credential contain, begin with the URL that their caller uses.
     scope === 'tenant' ? null : [contextValue.credentialFingerprint, contextValue.publicUrl],
     operationName ?? null,
-    // One that is missing has its default, which null has not.
+    // A missing variable has its default value, and null does not.
     variables.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),
   ]);
 }

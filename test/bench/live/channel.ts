@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** What another process does when it is asked, by name. Arguments and answers are JSON. */
+/** Functions of another process, by name. Arguments and results are JSON. */
 export type Handlers = Readonly<Record<string, (argument: never) => unknown>>;
 
 interface Question {
@@ -22,7 +22,7 @@ interface Reply {
 export function serve(handlers: Handlers): void {
   process.on('message', async ({ id, name, argument }: Question) => {
     try {
-      // The parent calls with what the handler's type asks for: both ends are in this folder.
+      // The parent passes an argument of the handler's type: both ends are in this folder.
       const answer = await handlers[name]?.(argument as never);
       process.send?.({ id, answer } satisfies Reply);
     } catch (error) {
@@ -65,7 +65,7 @@ export function startChild<Served extends Handlers>(script: string): Child<Serve
     ask: (name, ...[argument]) =>
       new Promise<never>((resolve, reject) => {
         lastId += 1;
-        // What comes back is what the handler of that name answers.
+        // The reply is the result of the handler with that name.
         waiting.set(lastId, { resolve: resolve as (value: unknown) => void, reject });
         child.send({ id: lastId, name, argument } satisfies Question);
       }),
@@ -79,7 +79,7 @@ export function startChild<Served extends Handlers>(script: string): Child<Serve
 /** Full collections one after the other, after which nothing more is found. */
 const collections = 4;
 
-/** What a process has used so far, and what it holds now, after a full garbage collection. */
+/** CPU that a process has used so far, and memory that it holds now, after a full garbage collection. */
 export interface Usage {
   readonly cpuMicros: number;
   readonly residentBytes: number;
@@ -87,7 +87,7 @@ export interface Usage {
 }
 
 export async function usage({ collect }: { readonly collect: boolean }): Promise<Usage> {
-  // What is given back on a thread of its own, or only after its wrapper, is gone after another turn and collection.
+  // Memory that another thread or a finalizer releases is free after another turn and collection.
   for (let round = 0; collect && round < collections; round += 1) {
     globalThis.gc?.();
     await setImmediate();

@@ -7,10 +7,10 @@ const maxOpening = 100;
 
 const sockets: WebSocket[] = [];
 let messages = 0;
-/** Milliseconds between what the event says of when it was seen and its arrival. */
+/** Milliseconds between `observedAt` of an event and its arrival. */
 let delaysMs: number[] = [];
-/** What the first subscriber was told, for the other server to tell it too. */
-let told: unknown[] = [];
+/** The events of the first subscriber, which the other server sends again. */
+let received: unknown[] = [];
 let measuring = false;
 
 async function open(url: string, query: string): Promise<void> {
@@ -35,7 +35,7 @@ function receive(data: Buffer, first: boolean): void {
   if (seen === undefined) throw new Error(`Not an event: ${text}`);
   messages += 1;
   delaysMs.push(Date.now() - Date.parse(seen));
-  if (first) told.push(JSON.parse(String(data)).payload.data.exportJobChanged);
+  if (first) received.push(JSON.parse(String(data)).payload.data.exportJobChanged);
 }
 
 interface OpenOptions {
@@ -58,14 +58,14 @@ const handlers = {
   measure: (): void => {
     messages = 0;
     delaysMs = [];
-    told = [];
+    received = [];
     measuring = true;
   },
   measured: () => {
     measuring = false;
     const sorted = delaysMs.toSorted((left, right) => left - right);
     const quantile = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? null;
-    return { messages, p50Ms: quantile(0.5), p99Ms: quantile(0.99), told };
+    return { messages, p50Ms: quantile(0.5), p99Ms: quantile(0.99), received };
   },
   close: async (): Promise<void> => {
     const closed = sockets.map((socket) => once(socket, 'close'));

@@ -7,7 +7,7 @@ import type { GatewayHost } from './gateway-host.ts';
 import type { PlainHost } from './plain-host.ts';
 import { silentSubscription, subscription } from './subscription.ts';
 
-/** What one server did for one number of subscribers. */
+/** The figures of one server with one number of subscribers. */
 export interface Row {
   readonly server: 'gateway' | 'plain';
   readonly subscribers: number;
@@ -52,7 +52,7 @@ export async function measureGateway(
   platform: Emulator,
   subscribers: number,
   pollMicros: number,
-): Promise<readonly [Row, Told]> {
+): Promise<readonly [Row, Events]> {
   await using server = startChild<GatewayHost>('./gateway-host.js');
   await using clients = startChild<Clients>('./clients.js');
   const [warm, measured] = roundsFor(subscribers);
@@ -61,7 +61,7 @@ export async function measureGateway(
   await using _exports = await startExports(platform, pauseBetweenJobs(eventsPerRound(subscribers)));
   await sleep(warm * roundMs);
   platform.clearRequests();
-  const { told, cpuMicros, ...figures } = await measureWindow(server, clients, () => sleep(measured * roundMs));
+  const { received, cpuMicros, ...figures } = await measureWindow(server, clients, () => sleep(measured * roundMs));
   const calls = platform.requests.filter(({ method }) => method === 'GET').length;
   const row: Row = {
     server: 'gateway',
@@ -72,25 +72,25 @@ export async function measureGateway(
     pollMicrosPerMessage: (pollMicros * measured) / figures.messages,
     callsPerMinute: (calls * 60_000) / (measured * roundMs),
   };
-  return [row, told];
+  return [row, received];
 }
 
-/** @param told what the gateway sent to one subscriber: the plain server sends as much, in as many bursts */
-export async function measurePlain(subscribers: number, told: Told): Promise<Row> {
+/** @param received the events that the gateway sent to one subscriber. The plain server sends as many, in as many bursts */
+export async function measurePlain(subscribers: number, received: Events): Promise<Row> {
   await using server = startChild<PlainHost>('./plain-host.js');
   await using clients = startChild<Clients>('./clients.js');
   const [warm, measured] = roundsFor(subscribers);
   const url = await server.ask('start');
   const idle = await idleUsage(server, clients, url, subscribers);
-  const perRound = Math.ceil(told.length / measured);
+  const perRound = Math.ceil(received.length / measured);
   const burst = async (round: number): Promise<void> => {
-    await server.ask('publish', told.slice(round * perRound, (round + 1) * perRound));
+    await server.ask('publish', received.slice(round * perRound, (round + 1) * perRound));
     await sleep(roundMs);
   };
   for (let round = 0; round < warm; round += 1) await burst(round % measured);
   const {
     cpuMicros,
-    told: _,
+    received: _,
     ...figures
   } = await measureWindow(server, clients, async () => {
     for (let round = 0; round < measured; round += 1) await burst(round);
@@ -127,7 +127,7 @@ export async function measurePoll(platform: Emulator, subscribers: number): Prom
 
 const pauseBetweenJobs = (events: number): number => (roundMs * roundsOfJob) / events;
 
-type Told = readonly Readonly<Record<string, unknown>>[];
+type Events = readonly Readonly<Record<string, unknown>>[];
 
 async function idleUsage(server: Server, clients: Child<Clients>, url: string, count: number) {
   const settled = async (): Promise<Usage> => {
@@ -151,7 +151,7 @@ async function measureWindow(server: Server, clients: Child<Clients>, window: ()
   const before = await server.ask('usage', { collect: false });
   await window();
   const after = await server.ask('usage', { collect: false });
-  const { messages, p50Ms, p99Ms, told } = await clients.ask('measured');
+  const { messages, p50Ms, p99Ms, received } = await clients.ask('measured');
   if (messages === 0) throw new Error('No message arrived while it was measured.');
-  return { messages, p50Ms, p99Ms, told: told as Told, cpuMicros: after.cpuMicros - before.cpuMicros };
+  return { messages, p50Ms, p99Ms, received: received as Events, cpuMicros: after.cpuMicros - before.cpuMicros };
 }

@@ -28,9 +28,9 @@ const handlers = {
     // A server that listens on a port has an AddressInfo.
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   },
-  /** Tells all subscribers that something happened, now. */
-  publish: (told: readonly Readonly<Record<string, unknown>>[]): void => {
-    for (const event of told) events.emit('job', { ...event, observedAt: new Date().toISOString() });
+  /** Sends events to all subscribers, as if they happened now. */
+  publish: (received: readonly Readonly<Record<string, unknown>>[]): void => {
+    for (const event of received) events.emit('job', { ...event, observedAt: new Date().toISOString() });
   },
   usage,
 };

@@ -33,7 +33,7 @@ export function table(rows: readonly Row[]): string {
   return [head, head.replaceAll(/[^|]+/g, ' --- '), ...lines].join('\n');
 }
 
-/** Below it, what a process holds varies more than its subscribers hold. */
+/** Below it, the memory of a process varies by more than its subscribers take. */
 const fewSubscribers = 1_000;
 const kib = (bytes: number): string => (bytes / 1_024).toFixed(1);
 

@@ -50,12 +50,12 @@ async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly s
       seen.emptied += 1;
     },
   });
-  const place = {
+  const slot = {
     [Symbol.dispose]: () => {
       seen.freed += 1;
     },
   };
-  const flow = new SharedFlow({ events: rootsOf(stream, slow), group, place });
+  const flow = new SharedFlow({ events: rootsOf(stream, slow), group, slot });
   const receiver = {
     next: ({ data, errors }: ExecutionResult): Promise<void> | undefined => {
       heard.push(errors?.[0]?.message ?? data?.['number']);

@@ -33,12 +33,12 @@ function setUp(events: readonly unknown[]) {
       seen.emptied = true;
     },
   });
-  const place = {
+  const slot = {
     [Symbol.dispose]: () => {
       seen.freed += 1;
     },
   };
-  return { stream: new SharedStream({ events: source(), group, place }), seen };
+  return { stream: new SharedStream({ events: source(), group, slot }), seen };
 }
 
 it('tells the result of each event, and then the end', async () => {

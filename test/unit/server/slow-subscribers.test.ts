@@ -61,7 +61,7 @@ async function setUp() {
     await events.open({ signal: new AbortController().signal });
     const results: unknown[] = [];
     received.push(results);
-    new SharedFlow({ events, group, place: { [Symbol.dispose]: () => {} } }).start({
+    new SharedFlow({ events, group, slot: { [Symbol.dispose]: () => {} } }).start({
       next: ({ data }: ExecutionResult) => {
         results.push(data?.['change']);
         return new Promise<void>((resolve) => waiting.add(resolve));
