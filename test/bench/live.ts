@@ -9,7 +9,7 @@
  * gateway, in as many bursts.
  *
  * CPU is user and system time of the server's process in the measured rounds, over the messages in them. The share of
- * polling is the CPU of a gateway with one subscriber that receives nothing, in rounds with as many changes. Memory is the
+ * polling is the CPU of the same process just before, with one subscriber that receives no event. Memory is the
  * growth of the resident set and of the heap per subscriber, after a full collection, once every subscriber has the
  * snapshot. Delays run from `observedAt`, when the server learned of a change, to the arrival at each subscriber; at the
  * gateway, the wait for the next poll comes before that. `LIVE_SUBSCRIBERS=1,100` measures other numbers.
@@ -20,7 +20,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { startEmulator } from '../../src/emulator/emulator.ts';
 import { everyStage } from '../support/pace.ts';
-import { eventsPerRound, measureGateway, measurePlain, measurePoll, type Row } from './live/measure.ts';
+import { measureGateway, measurePlain, type Row } from './live/measure.ts';
 import { plot, table } from './live/report.ts';
 
 const defaultCounts = '1,10,100,1000,5000,10000';
@@ -35,13 +35,8 @@ await using platform = await startEmulator({ profiles: 200, pace });
 const machine = `${cpus().length} cores, Node ${process.version}`;
 mkdirSync(results, { recursive: true });
 const rows: Row[] = [];
-/** CPU of a round of polling in µs, by the events in it. */
-const polls = new Map<number, number>();
 for (const count of counts) {
-  const events = eventsPerRound(count);
-  const pollMicros = polls.get(events) ?? (await measurePoll(platform, count));
-  polls.set(events, pollMicros);
-  const [gateway, received] = await measureGateway(platform, count, pollMicros);
+  const [gateway, received] = await measureGateway(platform, count);
   rows.push(gateway, await measurePlain(count, received));
   // After each, so that an interrupted run leaves its results.
   writeFileSync(

@@ -9,33 +9,32 @@ const sockets: WebSocket[] = [];
 let messages = 0;
 /** Milliseconds between `observedAt` of an event and its arrival. */
 let delaysMs: number[] = [];
-/** The events of the first subscriber, which the other server sends again. */
+/** The events of the first of the subscribers that were opened together, which the other server sends again. */
 let received: unknown[] = [];
 let measuring = false;
 
-async function open(url: string, query: string): Promise<void> {
+async function open(url: string, query: string, isFirst: boolean): Promise<void> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/graphql`, 'graphql-transport-ws', {
     perMessageDeflate: false,
   });
   await once(socket, 'open');
   socket.send('{"type":"connection_init"}');
   await once(socket, 'message');
-  const first = sockets.length === 0;
   sockets.push(socket);
-  socket.on('message', (data: Buffer) => receive(data, first));
+  socket.on('message', (data: Buffer) => receive(data, isFirst));
   socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
 }
 
 const observedAt = /"observedAt":"([^"]+)"/;
 
-function receive(data: Buffer, first: boolean): void {
+function receive(data: Buffer, isFirst: boolean): void {
   if (!measuring) return;
   const text = data.toString('latin1');
   const seen = observedAt.exec(text)?.[1];
   if (seen === undefined) throw new Error(`Not an event: ${text}`);
   messages += 1;
   delaysMs.push(Date.now() - Date.parse(seen));
-  if (first) received.push(JSON.parse(String(data)).payload.data.exportJobChanged);
+  if (isFirst) received.push(JSON.parse(String(data)).payload.data.exportJobChanged);
 }
 
 interface OpenOptions {
@@ -50,7 +49,7 @@ const handlers = {
     const opener = async () => {
       while (left > 0) {
         left -= 1;
-        await open(url, query);
+        await open(url, query, left === count - 1);
       }
     };
     await Promise.all(Array.from({ length: Math.min(maxOpening, count) }, opener));

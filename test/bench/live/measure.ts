@@ -42,23 +42,26 @@ const roundsOfJob = 4;
 const warmSubscribers = 200;
 const settleMs = 1_000;
 
-export const eventsPerRound = (subscribers: number): number =>
+const eventsPerRound = (subscribers: number): number =>
   Math.max(1, Math.min(maxEventsPerRound, Math.round(messagesPerRound / subscribers)));
 
 type Server = Child<{ readonly usage: GatewayHost['usage'] }>;
 
-/** @param pollMicros CPU of one round of polling with as many events */
-export async function measureGateway(
-  platform: Emulator,
-  subscribers: number,
-  pollMicros: number,
-): Promise<readonly [Row, Events]> {
+export async function measureGateway(platform: Emulator, subscribers: number): Promise<readonly [Row, Events]> {
   await using server = startChild<GatewayHost>('./gateway-host.js');
   await using clients = startChild<Clients>('./clients.js');
   const [warm, measured] = roundsFor(subscribers);
   const url = await server.ask('start', { platformUrl: platform.url });
   const idle = await idleUsage(server, clients, url, subscribers);
-  await using _exports = await startExports(platform, pauseBetweenJobs(eventsPerRound(subscribers)));
+  await clients.ask('close');
+
+  // A gateway with one subscriber that receives no event polls as one with thousands.
+  await clients.ask('open', { url, count: 1, query: silentSubscription });
+  await using _exports = await startExports(platform, (roundMs * roundsOfJob) / eventsPerRound(subscribers));
+  await sleep(warm * roundMs);
+  const pollMicros = await cpuOf(server, () => sleep(measured * roundMs));
+
+  await clients.ask('open', { url, count: subscribers, query: subscription });
   await sleep(warm * roundMs);
   platform.clearRequests();
   const { received, cpuMicros, ...figures } = await measureWindow(server, clients, () => sleep(measured * roundMs));
@@ -69,7 +72,7 @@ export async function measureGateway(
     ...idle,
     ...figures,
     cpuMicrosPerMessage: cpuMicros / figures.messages,
-    pollMicrosPerMessage: (pollMicros * measured) / figures.messages,
+    pollMicrosPerMessage: pollMicros / figures.messages,
     callsPerMinute: (calls * 60_000) / (measured * roundMs),
   };
   return [row, received];
@@ -107,26 +110,6 @@ export async function measurePlain(subscribers: number, received: Events): Promi
   };
 }
 
-/**
- * CPU that a round of polling takes: a gateway with one subscriber that receives no event polls as one with thousands.
- * @param subscribers as many jobs change in a round as are measured with this number of subscribers
- */
-export async function measurePoll(platform: Emulator, subscribers: number): Promise<number> {
-  await using server = startChild<GatewayHost>('./gateway-host.js');
-  await using clients = startChild<Clients>('./clients.js');
-  const [warm, measured] = roundsFor(subscribers);
-  const url = await server.ask('start', { platformUrl: platform.url });
-  await clients.ask('open', { url, count: 1, query: silentSubscription });
-  await using _exports = await startExports(platform, pauseBetweenJobs(eventsPerRound(subscribers)));
-  await sleep(warm * roundMs);
-  const before = await server.ask('usage', { collect: false });
-  await sleep(measured * roundMs);
-  const after = await server.ask('usage', { collect: false });
-  return (after.cpuMicros - before.cpuMicros) / measured;
-}
-
-const pauseBetweenJobs = (events: number): number => (roundMs * roundsOfJob) / events;
-
 type Events = readonly Readonly<Record<string, unknown>>[];
 
 async function idleUsage(server: Server, clients: Child<Clients>, url: string, count: number) {
@@ -148,10 +131,16 @@ async function idleUsage(server: Server, clients: Child<Clients>, url: string, c
 
 async function measureWindow(server: Server, clients: Child<Clients>, window: () => Promise<void>) {
   await clients.ask('measure');
+  const cpuMicros = await cpuOf(server, window);
+  const { messages, p50Ms, p99Ms, received } = await clients.ask('measured');
+  if (messages === 0) throw new Error('No message arrived while it was measured.');
+  return { messages, p50Ms, p99Ms, received: received as Events, cpuMicros };
+}
+
+/** CPU of a server while `window` runs, in microseconds. */
+async function cpuOf(server: Server, window: () => Promise<void>): Promise<number> {
   const before = await server.ask('usage', { collect: false });
   await window();
   const after = await server.ask('usage', { collect: false });
-  const { messages, p50Ms, p99Ms, received } = await clients.ask('measured');
-  if (messages === 0) throw new Error('No message arrived while it was measured.');
-  return { messages, p50Ms, p99Ms, received: received as Events, cpuMicros: after.cpuMicros - before.cpuMicros };
+  return after.cpuMicros - before.cpuMicros;
 }
