@@ -64,7 +64,7 @@ function positionOf(cursor: string): { readonly epoch: string; readonly sequence
 }
 
 /** Reads a log as a subscriber does, and notes everything that contradicts what it was told before. */
-function startSubscriber(logs: readonly EventLog<Item>[]) {
+function startSubscriber(logAt: (place: number) => EventLog<Item> | undefined) {
   let at = 0;
   let ended = false;
   let reading = new AbortController();
@@ -108,7 +108,7 @@ function startSubscriber(logs: readonly EventLog<Item>[]) {
   };
   const running = (async () => {
     for (;;) {
-      const log = logs[at % logs.length];
+      const log = logAt(at);
       if (ended || log === undefined) return;
       try {
         await read(log);
@@ -152,12 +152,14 @@ describeWithRedis('event logs of two replicas under chaos', () => {
     const keys = await ownKeys(connections[0]);
     const replicas = connections.map((replica) => {
       lifecycle.add('replica', () => replica[Symbol.asyncDispose]());
-      const log = replica.createLog<Item>({ key: ({ id }) => id, keys, maxEntries: 50 });
-      lifecycle.add('log', () => log[Symbol.asyncDispose]());
-      return { replica, log };
+      const create = () => replica.createLog<Item>({ key: ({ id }) => id, keys, maxEntries: 50 });
+      const started = { replica, log: create(), create };
+      lifecycle.add('log', () => started.log[Symbol.asyncDispose]());
+      return started;
     });
-    const logs = replicas.map(({ log }) => log);
-    const subscribers = [startSubscriber(logs), startSubscriber(logs.toReversed())];
+    const subscribers = [0, 1].map((first) =>
+      startSubscriber((place) => replicas[(place + first) % replicas.length]?.log),
+    );
     for (const { end } of subscribers) lifecycle.add('subscriber', end);
 
     const truth: Truth = new Map();
@@ -191,11 +193,31 @@ describeWithRedis('event logs of two replicas under chaos', () => {
         await pick(replicas).replica.redis.send((client) => client.copy(from, to, { REPLACE: true }));
       }
     };
+    const lose = () => copyAll(parts.map(({ key, copy }) => ({ from: copy, to: key })));
     const disturb = [
       // A failover to a server that has not received the last writes: the log becomes what it was some steps ago.
       () => copyAll(parts.map(({ key, copy }) => ({ from: key, to: copy }))),
-      () => copyAll(parts.map(({ key, copy }) => ({ from: copy, to: key }))),
-      () => copyAll(parts.map(({ key, copy }) => ({ from: copy, to: key }))),
+      lose,
+      ...[1, 2, 3].map(() => async () => {
+        // The writer dies with the server. Its successor has not read the last write, and the other replica has. It writes
+        // another one in its place, of the same size.
+        const id = pick(ids);
+        const change = () => {
+          version += 1;
+          truth.set(id, version);
+        };
+        await poll(holder, term);
+        change();
+        await copyAll(parts.map(({ key, copy }) => ({ from: key, to: copy })));
+        await poll(holder, term);
+        await Promise.all(replicas.map(({ log }) => log.snapshot()));
+        await lose();
+        const former = holder.log;
+        holder.log = holder.create();
+        await former[Symbol.asyncDispose]();
+        change();
+        await poll(holder, term);
+      }),
       () => pick(subscribers).move(),
       () => server.cut(),
       () => replicas[0]?.replica.redis.send((client) => client.sendCommand(['CLIENT', 'KILL', 'SKIPME', 'no'])),
@@ -222,7 +244,7 @@ describeWithRedis('event logs of two replicas under chaos', () => {
       await poll(holder, term);
       for (const { log } of replicas) expect(versionsOf((await snapshotOf(log)).entities)).toEqual(truth);
       // How many entries arrive one by one depends on the machine; that each of them arrives once does not.
-      const { epoch, sequence } = positionOf((await logs[0]?.snapshot())?.cursor ?? '');
+      const { epoch, sequence } = positionOf((await replicas[0]?.log.snapshot())?.cursor ?? '');
       for (const { state, arrivals } of subscribers) {
         expect(state()).toEqual(truth);
         const { asEntries, inSnapshots } = arrivals();
