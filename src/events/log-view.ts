@@ -127,7 +127,7 @@ export class LogView<Entity> {
     return this.#snapshot;
   }
 
-  /** Puts another state in place of what is known. Readers of the former one have lost something, and begin anew. */
+  /** Puts another state in place of what is known. Readers of the former one overflow, and open the log again. */
   reset(state: LogState<Entity>): void {
     this.#entities.clear();
     for (const entity of state.entities) this.#entities.set(this.#options.key(entity), entity);

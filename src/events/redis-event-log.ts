@@ -20,7 +20,7 @@ import { type LogHeartbeat, RedisLogMirror } from './redis-log-mirror.ts';
 import { type OldestEntry, RedisLogStore } from './redis-log-store.ts';
 
 export interface RedisEventLogOptions<Entity> extends Partial<LogBounds> {
-  /** What tells entities apart. */
+  /** Identifies an entity. */
   readonly key: (entity: Entity) => string;
   readonly keys: FeedKeys;
   readonly redis: Pick<Redis, 'send' | 'subscribe'>;
@@ -153,7 +153,7 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
       }
     } catch (err) {
       if (!(err instanceof UndecodableError)) throw err;
-      this.#logger.warn({ err }, 'event log cannot be decoded: clients that resume before it begin anew');
+      this.#logger.warn({ err }, 'event log cannot be decoded: clients that resume before it receive a RESYNC');
       return null;
     }
     return reached === upTo ? found : null;

@@ -2,7 +2,7 @@ import { parse, stringify } from 'devalue';
 import { z } from 'zod';
 import type { FeedChange, LogWrite, StaleSubject } from './event-log.ts';
 
-/** Thrown for a value in Redis that nobody has written in this form. It counts as lost data. */
+/** Thrown for a value in Redis that no replica writes in this form. It counts as lost data. */
 export class UndecodableError extends Error {
   override readonly name = 'UndecodableError';
 }

@@ -126,7 +126,7 @@ export class RedisLogMirror<Entity> {
 
   /**
    * Resolves when the view is up to date and there is a log.
-   * @throws {GatewayError} Redis is out of reach, or nobody has begun the log in the time of the grace.
+   * @throws {GatewayError} Redis is out of reach, or no replica has begun the log in the time of the grace.
    */
   async existing(): Promise<void> {
     await this.inStep();
@@ -308,7 +308,7 @@ export class RedisLogMirror<Entity> {
     for (const record of records) this.#apply(record);
   }
 
-  /** Where one replica cannot decode the log, others may follow it still. They too begin anew. */
+  /** Removes the log for all replicas, although others may be able to decode it: all then follow the next epoch. */
   async #discard({ epoch }: LogHead): Promise<void> {
     const { clock, store } = this.#options;
     this.#undecodable = epoch;
@@ -327,7 +327,7 @@ export class RedisLogMirror<Entity> {
     if (existed) this.#options.view.noteLoss();
   }
 
-  /** Readers begin anew as soon as a log is loaded, and must not fail then. */
+  /** Readers open the log again as soon as it is loaded, and must not fail then. */
   #endAway(): void {
     if (this.#link !== 'away') return;
     this.#link = 'behind';

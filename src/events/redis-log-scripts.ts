@@ -27,7 +27,7 @@ end
 
 local fields = { 'head', 'cursor', 'oldest', 'bytes', 'entities', 'stale', 'observedAt', 'note' }
 
--- Removes the log. Other fields of meta belong to whoever polls.
+-- Removes the log. Other fields of meta belong to the poller.
 local function remove()
   redis.call('UNLINK', events, snapshot)
   if typeOf(meta) == 'hash' then redis.call('HDEL', meta, unpack(fields)) else redis.call('UNLINK', meta) end

@@ -38,7 +38,7 @@ export class RedisSubscriptions {
   readonly #options: RedisSubscriptionsOptions;
   readonly #connection: RedisConnection;
   readonly #channels = new Map<string, Channel>();
-  /** Channels that the client subscribes to by itself when it connects again, also those that nobody needs now. */
+  /** Channels that the client subscribes to by itself when it connects again, also those without a subscriber. */
   readonly #held = new Set<string>();
   readonly #closed = new AbortController();
   #isReconciling = false;

@@ -41,7 +41,7 @@ const changed = (id: string, version: number): FeedChange<Item> => ({
 const append = (log: EventLog<Item>, ...changes: readonly FeedChange<Item>[]) =>
   log.write({ changes }, { observedAt: at });
 
-/** Longer than Redis may be away before subscribers are told. */
+/** Time that Redis may be away before subscribers receive STALE. */
 const graceMs = 2_000;
 /** Longer than the pause before another attempt. */
 const retryMs = 300;
@@ -54,11 +54,11 @@ interface Tail extends Disposable {
 
 async function follow(log: EventLog<Item>, after?: string): Promise<Tail> {
   const controller = new AbortController();
-  const { start, entries: told } = await openLog(log, { after, signal: controller.signal });
+  const { start, entries: later } = await openLog(log, { after, signal: controller.signal });
   const entries: LogEntry<Item>[] = start.kind === 'replay' ? [...start.missed] : [];
   const failure = (async () => {
     try {
-      for await (const entry of told) entries.push(entry);
+      for await (const entry of later) entries.push(entry);
       return null;
     } catch (error) {
       return error;
@@ -160,7 +160,7 @@ describeWithRedis('an event log of two replicas', () => {
     });
   }
 
-  it('tells the readers of both what one of them writes, each entry once and in order', async () => {
+  it('delivers what one of them writes to the readers of both, each entry once and in order', async () => {
     await using replicas = await startReplicas();
     const { a, b } = replicas;
     await append(a);
@@ -190,7 +190,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(fromStart.entries).toHaveLength(602);
     expect(fromStart.entries.map(({ cursor }) => positionOf(cursor))).toEqual(positionsAfter(cursors[0], 602));
     expect(fromStart.entries.at(-1)?.cursor).toBe(cursors.at(-1));
-    // The same entry is the same object for everybody, so that work on it can be shared.
+    // The same entry is the same object for all readers, so that work on it can be shared.
     expect(fromMiddle.entries).toEqual(fromStart.entries.slice(301));
     expect(fromMiddle.entries[0]).toBe(fromStart.entries[301]);
     expect(await start().then(({ log: third }) => missedAfter(third, cursors.at(-1)))).toEqual([]);
@@ -217,7 +217,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect((await snapshotOf(a)).entities).toEqual([{ id: 'x', version: 0 }]);
   });
 
-  it('tells subscribers STALE while Redis is away and RECOVERED afterwards, and loses nothing in between', async () => {
+  it('sends STALE while Redis is away and RECOVERED afterwards, and loses nothing in between', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock } = replicas;
     const cursor = await append(a, created('x'));
@@ -233,7 +233,7 @@ describeWithRedis('an event log of two replicas', () => {
     await append(b, created('z'));
     await eventually(() => expect(kinds(reader).filter((kind) => kind === 'CREATED')).toHaveLength(2));
     expect(kinds(reader).toSorted()).toEqual(['CREATED', 'CREATED', 'RECOVERED', 'STALE']);
-    // Who resumes at a STALE that only this replica knows begins anew: no log could tell it of the end of that.
+    // A client that resumes at a STALE of this replica alone receives a RESYNC, because no log contains its RECOVERED.
     expect(await missedAfter(b, reader.entries[0]?.cursor)).toBe(null);
     expect(await missedAfter(b, reader.entries.at(-1)?.cursor)).toEqual([]);
   });
@@ -387,7 +387,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(replicas.warnings()).toEqual([]);
   });
 
-  it('lets readers wait for a log that nobody has begun, and rejects them after the grace', async () => {
+  it('lets readers wait for a log that does not exist, and rejects them after the grace', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock } = replicas;
     expect(await b.snapshot()).toBe(null);
@@ -411,7 +411,7 @@ describeWithRedis('an event log of two replicas', () => {
   const beginAgain = (log: EventLog<Item>, ...entities: readonly Item[]) =>
     log.write({ learned: entities }, { observedAt: at, basis: null, term: 5 });
 
-  it('keeps what readers have after the server has lost everything, and begins anew with the next write', async () => {
+  it('keeps what readers have after the server has lost everything, and begins an epoch with the next write', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock } = replicas;
     const before = await a.write({ learned: [{ id: 'w', version: 3 }], note: 'n' }, { observedAt: at, term: 5 });
@@ -518,7 +518,7 @@ describeWithRedis('an event log of two replicas', () => {
   ])('after a failover that has lost $name', ({ lost, other }) => {
     const ids = async (log: EventLog<Item>) => (await snapshotOf(log)).entities.map(({ id }) => id);
 
-    it('does not fork: readers of the lost write begin anew with the next one', async () => {
+    it('does not fork: readers of the lost write overflow with the next one', async () => {
       await using replicas = await startReplicas();
       const { a, b, start } = replicas;
       const before = await append(a, created('one'));
@@ -534,7 +534,7 @@ describeWithRedis('an event log of two replicas', () => {
       await eventually(async () => expect(await ids(b)).toContain('last'));
       for (const log of [a, b, next]) expect(await ids(log)).toEqual(await ids(next));
       expect(await ids(next)).not.toContain('lost');
-      // The cursor of the lost write is known to nobody, whatever has its sequence now.
+      // No replica knows the cursor of the lost write, whatever has its sequence now.
       for (const log of [a, b, next]) {
         if (lostCursor !== before) expect(await missedAfter(log, lostCursor)).toBe(null);
         expect(await missedAfter(log, before)).toHaveLength((other.changes?.length ?? 0) + 1);
@@ -608,7 +608,7 @@ describeWithRedis('an event log of two replicas', () => {
     const basis = await a.write({ learned: [{ id: 'x', version: 0 }], note: 'n' }, { observedAt: at });
     using reader = await follow(b);
     await admin.send((client) => harm(client, keys));
-    // A replica that begins cannot decode it. All others begin anew with it.
+    // A replica that loads the log cannot decode it, and removes it for all.
     const { log, replica } = await start();
     expect(await log.snapshot()).toBe(null);
     replicas.replicas[0]?.heartbeat.replaceDatabase();
@@ -706,7 +706,7 @@ describeWithRedis('an event log of two replicas', () => {
     await eventually(async () => expect(await subscribers()).toBe(1));
   });
 
-  it('keeps nothing in Redis for ever, and little of what brings no entry', async () => {
+  it('keeps nothing in Redis without an expiry, and little of what brings no entry', async () => {
     await using replicas = await startReplicas();
     const { a, admin, keys } = replicas;
     await append(a, created('x'));

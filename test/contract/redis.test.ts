@@ -78,7 +78,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(connection.logs.join()).not.toContain('planted-secret');
   });
 
-  it('tells a command that is wrong from a Redis that is away', async () => {
+  it('distinguishes a wrong command from a Redis that is away', async () => {
     await using connection = connect();
     await eventually(() => connection.redis.send((client) => client.ping()));
     const wrong = connection.redis.send((client) => client.sendCommand(['SET']));
@@ -231,7 +231,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(one.heard).toEqual(['+', 'x']);
   });
 
-  it('subscribes again after the connection was lost, and not to what nobody needs any longer', async () => {
+  it('subscribes again after the connection was lost, and not to channels without a subscriber', async () => {
     await using connection = connect();
     const { redis } = connection;
     using staying = startSubscriber(redis, 'staying');
