@@ -308,10 +308,11 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       if (isSought(id)) missing.set(id, this.#round);
     }
     const base = new Map([...known, ...learned.map((one) => [source.key(one), one] as const)]);
+    const isFollowed = (id: string) => after.has(id) && !forgotten.has(id);
     const changes = [
-      ...this.#recovered(stale, after, { result, discover }),
+      ...this.#recovered(stale, isFollowed, { result, discover }),
       ...diffSnapshots(base, after),
-      ...this.#stale(stale, known, { result, scope }),
+      ...this.#stale(stale, (id) => known.has(id) && isFollowed(id), { result, scope }),
     ];
     const changed = new Set(changes.flatMap((change) => ('entity' in change ? [source.key(change.entity)] : [])));
     const dropped = [...forgotten].filter((id) => known.has(id) || changed.has(id));
@@ -327,7 +328,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
   #recovered(
     stale: LoadedView<Entity, Memory>['stale'],
-    after: ReadonlyMap<string, Entity>,
+    isFollowed: (id: string) => boolean,
     { result, discover }: Pick<Reading<Entity, Memory>, 'result' | 'discover'>,
   ): readonly FeedChange<Entity>[] {
     const { key } = this.#options.source;
@@ -336,7 +337,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       if (subject === 'feed') return true;
       if (subject === 'list') return discover && !result.truncated;
       const id = subject.slice(entityPrefix.length);
-      return subject.startsWith(entityPrefix) && (read.has(id) || !after.has(id));
+      return subject.startsWith(entityPrefix) && (read.has(id) || !isFollowed(id));
     };
     return [...stale].flatMap((subject) =>
       subject !== 'local' && isOver(subject) ? [{ kind: 'RECOVERED' as const, subject }] : [],
@@ -345,12 +346,12 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
   #stale(
     stale: LoadedView<Entity, Memory>['stale'],
-    known: ReadonlyMap<string, Entity>,
+    isFollowed: (id: string) => boolean,
     { result, scope }: Pick<Reading<Entity, Memory>, 'result' | 'scope'>,
   ): readonly FeedChange<Entity>[] {
     const subjects: StaleSubject[] = result.truncated && scope.everything ? ['list'] : [];
     for (const id of result.failed.keys()) {
-      if (this.#ids.failed(id) >= failuresUntilStale && known.has(id)) subjects.push(`${entityPrefix}${id}`);
+      if (this.#ids.failed(id) >= failuresUntilStale && isFollowed(id)) subjects.push(`${entityPrefix}${id}`);
     }
     return subjects.filter((subject) => !stale.has(subject)).map((subject) => ({ kind: 'STALE', subject }));
   }

@@ -8,6 +8,7 @@ import { type FeedMember, FeedMembers } from '../../../src/poller/feed-members.t
 import { FeedPoller } from '../../../src/poller/feed-poller.ts';
 import { type FeedNote, FeedView } from '../../../src/poller/feed-view.ts';
 import type { Lease, PollSeat } from '../../../src/poller/poll-coordinator.ts';
+import { snapshotOf } from '../../support/open-log.ts';
 import { exportJob, FakePlatform } from './fake-platform.ts';
 
 const seat: PollSeat = {
@@ -219,6 +220,30 @@ describe('the end of a job', () => {
 });
 
 describe('STALE', () => {
+  it('of a job that is forgotten recovers with the write that forgets it', async () => {
+    const { log, writes } = notedLog();
+    const { platform, members, join, round } = setUp({ log });
+    const old = exportJob('old', 1);
+    platform.put(old, ...Array.from({ length: 100 }, (_, index) => exportJob(`ended-${index}`, 10 + index, 'FAILED')));
+    const watching = join('one', ['old']);
+    join('two', ['ended-99']);
+    await round();
+    platform.failure = ({ kind }) => (kind === 'get' ? new PlatformError({ message: 'broken', status: 500 }) : null);
+    await round();
+    await round();
+    expect(kindsOf(writes)).toEqual(['STALE']);
+    members.delete(watching);
+    // So many run unwatched that the oldest of them is forgotten.
+    const running = Array.from({ length: 1_100 }, (_, index) => exportJob(`running-${index}`, 1_000 + index));
+    const everything = join('three');
+    platform.put(...running);
+    await round();
+    members.delete(everything);
+    await round();
+    const { entities, stale } = await snapshotOf(log);
+    expect([entities.some(({ id }) => id === 'old'), [...stale]]).toEqual([false, []]);
+  });
+
   it('is emitted once until a round succeeds, and not before the first one', async () => {
     const { log, writes } = notedLog();
     const { platform, join, poller, round } = setUp({ log });
