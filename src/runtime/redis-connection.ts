@@ -36,6 +36,8 @@ export class RedisConnection {
   #isReady = false;
   /** No second line for the same loss. */
   #isLogged = false;
+  /** It is made again on purpose, which is no news in the log. */
+  #isRestarting = false;
 
   constructor(options: RedisConnectionOptions) {
     const { url, logger, purpose } = options;
@@ -53,7 +55,10 @@ export class RedisConnection {
     });
     client.on('error', (err: unknown) => {
       if (client.isReady) options.onRejected(err);
-      else this.#lose(err);
+      else {
+        this.#isRestarting = false;
+        this.#lose(err);
+      }
     });
     client.on('ready', () => {
       // The client completes an attempt to connect although it was destroyed meanwhile.
@@ -63,7 +68,8 @@ export class RedisConnection {
       }
       this.#isReady = true;
       this.#isLogged = false;
-      logger.info({ purpose }, 'Redis is there');
+      if (!this.#isRestarting) logger.info({ purpose }, 'Redis is there');
+      this.#isRestarting = false;
       options.onReady?.();
     });
     this.client = client;
@@ -78,9 +84,10 @@ export class RedisConnection {
    * Connects again after a pause, which grows with the attempts. The same address may then lead to another server. Does
    * nothing while the connection is being made anyway.
    */
-  restart({ cause, attempt }: { readonly cause: unknown; readonly attempt: number }): void {
+  restart({ attempt }: { readonly attempt: number }): void {
     if (!this.#isReady) return;
-    this.#lose(cause);
+    this.#isRestarting = true;
+    this.#drop();
     this.client.destroy();
     this.#options.clock.sleep(this.#pauseMs(attempt), this.#closed.signal).then(
       () => this.#connect(),
@@ -99,12 +106,16 @@ export class RedisConnection {
   }
 
   #lose(err: unknown): void {
-    const { logger, purpose, onLost } = this.#options;
+    const { logger, purpose } = this.#options;
     if (!this.#isLogged) logger.warn({ err, purpose }, 'Redis is away');
     this.#isLogged = true;
+    this.#drop();
+  }
+
+  #drop(): void {
     if (!this.#isReady) return;
     this.#isReady = false;
-    onLost?.();
+    this.#options.onLost?.();
   }
 
   #pauseMs(attempt: number): number {

@@ -159,12 +159,12 @@ class RedisServer implements Redis {
     }
     this.#rejections.lastMs = lastMs;
     // The connections stay open when a server is demoted. Its address may lead to the new master.
-    if (error instanceof ErrorReply && demoted.test(error.message)) this.#reconnect(error, this.#rejections);
+    if (error instanceof ErrorReply && demoted.test(error.message)) this.#reconnect(this.#rejections);
   }
 
-  #reconnect(cause: unknown, rejections: { restarts: number }): void {
+  #reconnect(rejections: { restarts: number }): void {
     if (!this.#commands.isReady) return;
-    const restart = { cause, attempt: rejections.restarts };
+    const restart = { attempt: rejections.restarts };
     rejections.restarts += 1;
     this.#commands.restart(restart);
     this.#subscriptions.restart(restart);

@@ -292,6 +292,7 @@ describeWithRedis('a connection to Redis', () => {
     // The name still leads to the demoted server: it is tried again, with pauses.
     await expect(write(redis)).rejects.toBeInstanceOf(RedisUnavailableError);
     const { connections } = address;
+    const lines = connection.logs.length;
     for (let attempt = 0; attempt < 10; attempt += 1) {
       await clock.advanceBy(1_100);
       await eventually(async () => {
@@ -302,6 +303,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(address.connections - connections).toBeGreaterThanOrEqual(10);
     expect(address.connections - connections).toBeLessThanOrEqual(24);
     expect(redis.state).toBe('rejecting');
+    expect(connection.logs.slice(lines)).toEqual([]);
 
     address.moveTo(next.url);
     await eventually(async () => {
