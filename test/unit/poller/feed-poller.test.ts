@@ -235,6 +235,7 @@ describe('STALE', () => {
     members.delete(watching);
     // So many run unwatched that the oldest of them is forgotten.
     const running = Array.from({ length: 1_100 }, (_, index) => exportJob(`running-${index}`, 1_000 + index));
+    platform.unlisted.add('old');
     const everything = join('three');
     platform.put(...running);
     await round();
