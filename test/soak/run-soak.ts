@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { connectGateway, type Gateway } from '../support/gateway.ts';
 import { type GatewayProcess, startProcess } from '../support/gateway-process.ts';
 import { startPlatform } from '../support/platform.ts';
+import type { RedisUnderTest } from '../support/redis-server.ts';
 import { plansOf, runCycle } from './cycle.ts';
 import type { Holdings } from './probe.ts';
 
@@ -15,6 +16,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** Node's arguments for the gateway, besides those that this adds. */
   readonly gateway: readonly string[];
+  /** Where the gateway keeps its logs. @default in its memory */
+  readonly redis?: Pick<RedisUnderTest, 'url' | 'command'> | undefined;
 }
 
 export interface SoakReport {
@@ -52,11 +55,12 @@ const exportEveryMs = 300;
 const stage = [100, 200] as const;
 const pollMs = '100';
 
-/** What counts as zero when the last subscriber has left, and a while later, when nobody polls any more. */
-const [atOnce, later] = ['aep_watch_subscribers', 'aep_watch_feeds'] as const;
+/** Zero when the last subscriber has left, and when its feed has ended a while later. */
+const atOnce = ['aep_watch_subscribers', 'aep_subscriptions', 'aep_watch_callback_subscriptions'] as const;
+const later = ['aep_watch_feeds'] as const;
 
 /** Lets clients come and be killed at any moment of their lives, and looks at what the gateway holds afterwards. */
-export async function runSoak({ warmUp, cycles, seed, gateway: args }: SoakOptions): Promise<SoakReport> {
+export async function runSoak({ warmUp, cycles, seed, gateway: args, redis }: SoakOptions): Promise<SoakReport> {
   const pace = { newMs: stage, queuedMs: stage, segmentingMs: stage, exportingMs: stage, writingMs: stage };
   await using platform = await startPlatform({ profiles: 40, pace });
   await using child = startProcess(
@@ -74,6 +78,7 @@ export async function runSoak({ warmUp, cycles, seed, gateway: args }: SoakOptio
       MAX_SUBSCRIPTIONS: '100000',
       // Idle connections of clients are gone when the gateway is looked at.
       KEEP_ALIVE_TIMEOUT_MS: '1000',
+      ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
     },
     [...inspectable, '--import', 'tsx', '--import', './test/soak/probe.ts', ...args],
   );
@@ -94,31 +99,40 @@ export async function runSoak({ warmUp, cycles, seed, gateway: args }: SoakOptio
   };
 
   await lives(plans.slice(0, warmUp));
-  await isZero(gateway, atOnce);
+  await areZero(gateway, atOnce);
+  // What lasts as long as the gateway is compared with itself, such as the timer of its heartbeat in Redis.
+  await areZero(gateway, later);
   const before = await look(child);
   const eventsBefore = await gateway.metric('aep_watch_events_total');
   await lives(plans.slice(warmUp));
   const leftAt = performance.now();
-  await isZero(gateway, atOnce);
-  await isZero(gateway, later);
+  await areZero(gateway, atOnce);
+  await areZero(gateway, later);
   const pollingOverMs = performance.now() - leftAt;
+  const channels = (await redis?.command('PUBSUB CHANNELS')) ?? noChannels;
   const events = (await gateway.metric('aep_watch_events_total')) - eventsBefore;
   const after = await settled(child, before);
   const violations = [
     ...failures,
     ...growth(before, after),
     ...(pollingOverMs > maxPollingOverMs ? [`polled for ${pollingOverMs.toFixed(0)} ms after the last client`] : []),
+    ...(channels === noChannels ? [] : [`channels of Redis: ${channels}`]),
     ...(events === 0 ? ['nothing happened while clients came and went'] : []),
   ];
   return { before, after, pollingOverMs, durationMs: performance.now() - startedAt, events, violations };
 }
 
-async function isZero(gateway: Pick<Gateway, 'metric'>, gauge: string): Promise<void> {
+/** An empty list, as Redis writes it. */
+const noChannels = '*0';
+
+async function areZero(gateway: Pick<Gateway, 'metric'>, gauges: readonly string[]): Promise<void> {
   await eventually(
     async () => {
       await sleep(lookEveryMs);
-      const value = await gateway.metric(gauge);
-      if (value > 0) throw new Error(`${gauge} stays at ${value}.`);
+      for (const gauge of gauges) {
+        const value = await gateway.metric(gauge);
+        if (value !== 0) throw new Error(`${gauge} stays at ${value}.`);
+      }
     },
     { patienceMs: settleMs },
   );
@@ -145,10 +159,7 @@ export function growth(before: Holdings, after: Holdings): readonly string[] {
     is > limit ? [`${what}: ${is}, before it was ${was}`] : [];
   return [
     ...grown('heap', before.heapBytes, after.heapBytes, before.heapBytes * maxHeapGrowth),
-    // Feeds that end a while after their last subscriber may have had timers at the first look.
-    ...[...kinds].flatMap((kind) =>
-      grown(kind, kind === timers ? 0 : (before.resources[kind] ?? 0), after.resources[kind] ?? 0),
-    ),
+    ...[...kinds].flatMap((kind) => grown(kind, before.resources[kind] ?? 0, after.resources[kind] ?? 0)),
     ...grown('listeners', before.listeners, after.listeners),
     ...grown('emitters', before.emitters, after.emitters, before.emitters + slack),
     ...grown('signals', before.signals, after.signals, before.signals + slack),
@@ -158,8 +169,6 @@ export function growth(before: Holdings, after: Holdings): readonly string[] {
   ];
 }
 
-/** As Node names them. */
-const timers = 'Timeout';
 /** Objects that may be there or not at the moment of a look: of a connection to the platform, of the look itself. */
 const slack = 40;
 /** As many as such objects have, and a few that code makes when it runs for the first time. */

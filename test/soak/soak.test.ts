@@ -16,6 +16,14 @@ it('clients that are killed at any moment of their lives leave nothing behind', 
   expect(violations).toEqual([]);
 });
 
+describeWithRedis('with a log in Redis', () => {
+  it('clients that are killed at any moment of their lives leave nothing behind, there neither', async () => {
+    await using redis = await startRedisServer();
+    const { violations } = await runSoak({ warmUp: 60, cycles: 240, seed: 2, gateway: ['src/main.ts'], redis });
+    expect(violations).toEqual([]);
+  });
+});
+
 describe('many subscribers that come back at once', () => {
   it('are replayed what they missed, and the platform is asked nothing', async () => {
     await using platform = await startSteppedPlatform({ clock: new FakeClock() });

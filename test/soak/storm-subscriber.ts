@@ -3,6 +3,8 @@ import { WebSocket } from 'ws';
 import type { Headers } from '../support/gateway.ts';
 import {
   everything,
+  type LogPlace,
+  parseCursor,
   type SeenEvent,
   type SessionEnd,
   type WatchHistory,
@@ -27,6 +29,13 @@ type ToldEvent = Omit<SeenEvent, 'entity'> & { readonly job: { readonly id: stri
 interface Waiter {
   readonly isWanted: (event: SeenEvent) => boolean;
   readonly resolve: (event: SeenEvent) => void;
+}
+
+/** @throws the text is not a cursor */
+export function placeOf(cursor: string): LogPlace {
+  const place = parseCursor(cursor);
+  if (place === null) throw new Error(`${cursor} is not a cursor.`);
+  return place;
 }
 
 const query = `subscription ($after: String) {
@@ -69,9 +78,14 @@ export class StormSubscriber {
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables: { after } } }));
   }
 
-  /** Resolves when an event with this cursor has come. */
+  /** Resolves when it has received the log up to this cursor, in whatever form. */
   async reached(cursor: string): Promise<void> {
-    await this.#event((event) => event.cursor === cursor);
+    const { epoch, sequence } = placeOf(cursor);
+    await this.#event(({ kind, cursor: reached }) => {
+      const place = placeOf(reached);
+      const isInSnapshot = place.partial && (kind === 'SNAPSHOT' || kind === 'RESYNC');
+      return !isInSnapshot && place.epoch === epoch && place.sequence >= sequence;
+    });
   }
 
   /** Resolves with the cursor of the first event about a job. */
