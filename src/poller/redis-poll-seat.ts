@@ -385,7 +385,6 @@ export class RedisPollSeat implements PollSeat {
   }
 
   #receive(text: string): void {
-    if (this.#left) return;
     const envelope = decodeEnvelope(text);
     if (envelope === null) {
       this.#options.onUndecodable();
