@@ -26,14 +26,15 @@ export class ScriptedPlatform {
   /** Calls so far. */
   calls = 0;
 
-  /** Reads as the gateway does, with its own credential. */
-  readerOf(tenant: Tenant): ScheduleReader {
+  /** Reads as a gateway with its own credential and this clock does. */
+  readerOf(tenant: Tenant, clock: Pick<Clock, 'now'> = systemClock): ScheduleReader {
     return {
       proof: null,
       schedules: () => ({
         list: async () => {
           this.calls += 1;
-          return this.#of(tenant);
+          const at = clock.now();
+          return this.#of(tenant).map((schedule) => ({ ...schedule, requestedAt: at, observedAt: at }));
         },
       }),
     };
@@ -137,7 +138,7 @@ export async function startReplicaGroup(options: GroupOptions): Promise<ReplicaG
     },
   };
   const follow = async (replica: number, tenant: Tenant) => {
-    const watch = registries[replica]?.connect(tenant, platform.readerOf(tenant));
+    const watch = registries[replica]?.connect(tenant, platform.readerOf(tenant, clocks[replica]));
     const stream = await connected(() =>
       watch?.subscribe({ ids: null, matches: null, signal: new AbortController().signal }),
     );
