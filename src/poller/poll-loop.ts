@@ -321,7 +321,9 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
       }
       // Subscribers here receive it without the log.
       onUnattended(true);
-      if (!(err instanceof LogConflictError)) logger.warn({ ...this.#where(), err }, 'event log not written');
+      // That Redis is out of reach is logged by its connection, once.
+      const isExpected = err instanceof LogConflictError || describeFailure(err) !== null;
+      if (!isExpected) logger.warn({ ...this.#where(), err }, 'event log not written');
     }
   }
 
