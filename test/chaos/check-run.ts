@@ -133,8 +133,8 @@ async function untilNone(left: () => Promise<readonly Violation[]>): Promise<rea
   }
 }
 
-/** Trouble of the platform is no defect of the gateway: it is told, and not logged as an error. */
-function checkLog(logs: Gateway['logs']): readonly Violation[] {
+/** An outage of the platform or of Redis is no defect of the gateway: subscribers receive it, and it is no error of the log. */
+export function checkLog(logs: Gateway['logs']): readonly Violation[] {
   return (
     logs
       // The token service is one of the services that fail here, and the operator learns of that.

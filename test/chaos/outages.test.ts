@@ -8,7 +8,7 @@ import { describeWithRedis } from '../support/redis.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { connectRest, type RestClient } from '../support/rest-client.ts';
 import { allTransports } from '../support/transports.ts';
-import { checkDeregistered, checkHistories, checkReleased, costsOf } from './check-run.ts';
+import { checkDeregistered, checkHistories, checkLog, checkReleased, costsOf } from './check-run.ts';
 import { callTimeoutMs, type FaultScript } from './fault-scripts.ts';
 import { Journal } from './journal.ts';
 import { Replicas } from './replicas.ts';
@@ -149,6 +149,7 @@ async function runOutage(outage: Outage, replicas: number): Promise<readonly str
     ...checkHistories(histories(), { truth, denied: new Set(), absent: new Set() }),
     ...held,
     ...(await checkDeregistered(redis)),
+    ...checkLog(gateways.logs),
   ].map(describeViolation);
 }
 

@@ -4,10 +4,12 @@ import { checkViews } from '../support/history/check-views.ts';
 import type { WatchHistory } from '../support/history/watch-history.ts';
 import type { startPlatform } from '../support/platform.ts';
 import { type PlatformReading, readJobs, readPlatform } from '../support/platform-reading.ts';
+import type { RedisUnderTest } from '../support/redis-server.ts';
 import { connectRest } from '../support/rest-client.ts';
 import { absentJobs, deniedJobs } from './fault-scripts.ts';
 import type { Journal } from './journal.ts';
 import { runQuerier } from './querier.ts';
+import { troubleRedis } from './redis-troubles.ts';
 import type { Replicas } from './replicas.ts';
 import type { Scenario, SubscriberPlan } from './scenario.ts';
 import { Subscriber } from './subscriber.ts';
@@ -32,6 +34,8 @@ const restartAtOperation = 80;
 export interface Stage {
   readonly platform: Awaited<ReturnType<typeof startPlatform>>;
   readonly gateways: Replicas;
+  /** Where there are several gateways. */
+  readonly redis: RedisUnderTest | null;
   readonly troubled: TroubledRouter;
   readonly journal: Journal;
 }
@@ -51,7 +55,7 @@ export type WatchedHistory = WatchHistory & Pick<SubscriberPlan, 'watched'>;
  * nothing changes any more and every subscriber has heard of it.
  */
 export async function runScenario(scenario: Scenario, stage: Stage): Promise<Outcome> {
-  const { platform, gateways, troubled, journal } = stage;
+  const { platform, gateways, redis, troubled, journal } = stage;
   const before = await readPlatform(await connectRest(platform));
   const subscribers = scenario.subscribers.map(
     (plan, index) =>
@@ -68,12 +72,13 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Out
   });
   const gateway = gateways.first;
   const restarted = journal.until(() => journal.operations >= restartAtOperation).then(() => gateways.restart());
+  const redisTroubled = redis === null ? null : troubleRedis(redis, scenario.redisTroubles, journal);
   await Promise.all([
     ...runQueriers(scenario, { gateway, journal, before }),
     ...runWriters(scenario, { gateway, journal, before }),
   ]);
   journal.close();
-  await Promise.all([...cuts, restarted]);
+  await Promise.all([...cuts, restarted, redisTroubled]);
   const faultsHit = platform.faults.hits.reduce((sum, hits) => sum + hits, 0);
   platform.faults.clear();
 

@@ -102,7 +102,7 @@ async function runOnStage(
     ...(redis === null ? {} : { REDIS_URL: redis.url }),
   };
   await using gateways = await Replicas.start(replicas, () => startGateway({ platform, clock: clocks.gateway, env }));
-  const outcome = await runScenario(scenario, { platform, gateways, troubled, journal });
+  const outcome = await runScenario(scenario, { platform, gateways, redis, troubled, journal });
   const held = await checkReleased(gateways, redis);
   await gateways[Symbol.asyncDispose]();
   const registered = await checkDeregistered(redis);

@@ -1,12 +1,15 @@
 import fc from 'fast-check';
 import { type AnyTransport, allTransports } from '../support/transports.ts';
 import { type FaultScript, faultScript } from './fault-scripts.ts';
+import { type RedisTrouble, redisTroubles } from './redis-troubles.ts';
 import { type RouterTrouble, routerTroubles } from './troubled-router.ts';
 
 /** What one run does: everything that chance decides follows from the seed. */
 export interface Scenario {
   readonly faults: FaultScript;
   readonly routerTroubles: readonly RouterTrouble[];
+  /** Of several gateways alone. */
+  readonly redisTroubles: readonly RedisTrouble[];
   readonly subscribers: readonly SubscriberPlan[];
   readonly queriers: readonly (readonly QueryStep[])[];
   readonly exporters: readonly (readonly ExportStep[])[];
@@ -139,6 +142,7 @@ const scenario: fc.Arbitrary<Scenario> = fc.record({
   exporters: times(9, stepsOf(exportStep, 2, 3)),
   segmenters: times(3, stepsOf(segmentStep, 2, 4)),
   schedulers: times(3, scheduleSteps),
+  redisTroubles,
 });
 
 function subscribersOf(
