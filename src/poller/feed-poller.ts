@@ -374,6 +374,5 @@ const entityPrefix = 'entity:';
 
 /** Whether a successor or a waiting subscriber can do with the note that is in the log. */
 function isSameNote<Memory>(before: FeedNote<Memory> | null, note: FeedNote<Memory>): boolean {
-  if (before === null) return false;
   return isDeepStrictEqual({ ...before, round: 0, endedSeen: null }, { ...note, round: 0, endedSeen: null });
 }
