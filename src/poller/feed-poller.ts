@@ -182,7 +182,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     const nowMs = this.#options.clock.monotonicMs();
     const named = [...scope.ids].filter((id) => !known.has(id) && (awaited || this.#ids.isDue(id, nowMs)));
     const old = [...(note?.unfollowed ?? [])].filter((id) => scope.everything || scope.ids.has(id));
-    return [...named, ...old];
+    // A source may read only the first of many, and those that it cannot find must not keep it from the others.
+    return this.#ids.oldestFirst([...named, ...old]);
   }
 
   #removedOne({ known, note }: LoadedView<Entity, Memory>, { ids }: WatchScope): string | undefined {

@@ -11,6 +11,8 @@ interface Streak {
   failures: number;
   /** It is not read before this time, in monotonic milliseconds. */
   retryAtMs: number;
+  /** Place of the last of these readings among those of all ids. */
+  place: number;
 }
 
 /** Consecutive readings with one credential after which an id counts as absent for that credential. */
@@ -29,6 +31,7 @@ const maxStreaks = 10_000;
  */
 export class IdReadings {
   readonly #streaks = new Map<string, Streak>();
+  #place = 0;
 
   /** Number of ids that are remembered. */
   get size(): number {
@@ -73,13 +76,22 @@ export class IdReadings {
     return (this.#streaks.get(id)?.retryAtMs ?? 0) <= nowMs;
   }
 
+  /** The ids, those first that were found last, or not read yet, then those whose last reading is the oldest. */
+  oldestFirst(ids: readonly string[]): string[] {
+    const place = (id: string) => this.#streaks.get(id)?.place ?? 0;
+    return ids.toSorted((a, b) => place(a) - place(b));
+  }
+
   /** Forgets all ids but these. */
   keep(isFollowed: (id: string) => boolean): void {
     for (const id of this.#streaks.keys()) if (!isFollowed(id)) this.#streaks.delete(id);
   }
 
+  /** The streak of an id that was read just now. */
   #of(id: string): Streak {
+    this.#place += 1;
     const known = this.#streaks.get(id);
+    if (known !== undefined) known.place = this.#place;
     if (known !== undefined) return known;
     const streak: Streak = {
       absences: 0,
@@ -88,6 +100,7 @@ export class IdReadings {
       confirmedBy: new Set(),
       failures: 0,
       retryAtMs: 0,
+      place: this.#place,
     };
     this.#streaks.set(id, streak);
     if (this.#streaks.size > maxStreaks) {

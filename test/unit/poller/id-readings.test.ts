@@ -20,6 +20,20 @@ describe('the readings of an id', () => {
     expect(ids.failed('a')).toBe(1);
   });
 
+  it('come in turn', () => {
+    const ids = new IdReadings();
+    const order = () => ids.oldestFirst(['a', 'b', 'c', 'd']);
+    expect(order()).toEqual(['a', 'b', 'c', 'd']);
+    ids.absent('a', null, 0);
+    ids.failed('b');
+    expect(order()).toEqual(['c', 'd', 'a', 'b']);
+    ids.absent('a', null, 0);
+    ids.absent('c', null, 0);
+    expect(order()).toEqual(['d', 'b', 'a', 'c']);
+    ids.found('c');
+    expect(order()).toEqual(['c', 'd', 'b', 'a']);
+  });
+
   it('are further and further apart while it is absent', () => {
     const ids = new IdReadings();
     expect(ids.isDue('a', 0)).toBe(true);
