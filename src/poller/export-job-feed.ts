@@ -1,7 +1,7 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import { platformId } from '../domain/ids.ts';
 import { isTerminalJobStatus } from '../domain/job.ts';
-import { GatewayError, PlatformError } from '../errors.ts';
+import { GatewayError, NotFoundError, PlatformError } from '../errors.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../upstream/platform-api.ts';
 import { endedRecently } from './ended-jobs.ts';
@@ -218,7 +218,9 @@ async function readById(
     try {
       const job = await api.get(platformId(id));
       if (job === null) absent.push(id);
-      else found.push(job);
+      else if (job.id === id) found.push(job);
+      // The platform also finds a job by another form of its id. Events carry the form that the list shows.
+      else failed.set(id, new NotFoundError(id, { message: `The platform does not know ${id}, but ${job.id}.` }));
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof GatewayError)) throw error;
