@@ -13,6 +13,15 @@ export class FeedWaiters<Reader> {
     return this.#waiters.size;
   }
 
+  /** The members that wait now. */
+  get members(): readonly FeedMember<Reader>[] {
+    return [...this.#waiters.keys()];
+  }
+
+  has(member: FeedMember<Reader>): boolean {
+    return this.#waiters.has(member);
+  }
+
   /** Resolves with `settle`; never when the member is deleted before. */
   wait(member: FeedMember<Reader>): Promise<void> {
     return new Promise((resolve, reject) => this.#waiters.set(member, { resolve, reject }));

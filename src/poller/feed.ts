@@ -1,5 +1,5 @@
 import type { Tenant } from '../domain/tenant.ts';
-import { RateLimitedError, ShuttingDownError } from '../errors.ts';
+import { ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/event-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -11,7 +11,7 @@ import { FeedWaiters } from './feed-waiters.ts';
 import type { PaceOptions } from './pace.ts';
 import type { PlatformHold } from './platform-holds.ts';
 import type { PollCoordinator, PollMessage } from './poll-coordinator.ts';
-import { describeFailure, FailedElsewhereError } from './poll-failure.ts';
+import { FailedElsewhereError } from './poll-failure.ts';
 import { PollLoop } from './poll-loop.ts';
 import type { PollMetrics } from './poll-metrics.ts';
 
@@ -66,6 +66,7 @@ export class Feed<Entity extends Observed, Reader, Memory> {
         received: (message) => this.#received(message),
         unreachable: (error) => this.#waiters.reject(error),
       },
+      letBegin: () => this.#letBegin(),
       onHolder: () => this.#viewChanged(),
       onUnattended: (unattended) => log.markUnattended(unattended),
     });
@@ -161,7 +162,6 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     const waiting = this.#waiters.wait(member);
     if (!this.#members.has(member)) this.#waiters.delete(member);
     else if (this.#loop.lease === null) void this.#askForRound();
-    else this.#rejectWhileHeld();
     this.#loop.wake();
     return waiting;
   }
@@ -181,19 +181,6 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     this.#repeating = null;
   }
 
-  /** Nobody waits for a round that the platform does not permit yet. */
-  #rejectWhileHeld(): void {
-    const { heldMs } = this.#loop;
-    if (heldMs <= 0) return;
-    const error = new RateLimitedError({
-      message: 'The platform asked the gateway to wait before it reads the state again.',
-      retryAfterMs: Math.ceil(heldMs),
-    });
-    this.#waiters.reject(error);
-    const failure = describeFailure(error);
-    if (failure !== null) void this.#loop.send({ kind: 'failed', failure, id: null });
-  }
-
   #hurry(): void {
     if (this.#members.size > 0) this.#loop.nudge();
   }
@@ -208,9 +195,7 @@ export class Feed<Entity extends Observed, Reader, Memory> {
         this.#loop.wake();
         return;
       case 'awaited':
-        if (lease === null) return;
-        if (this.#loop.heldMs > 0) this.#rejectWhileHeld();
-        else this.#loop.awaitRound();
+        if (lease !== null) this.#loop.awaitRound();
         return;
       case 'failed': {
         if (lease !== null) return;

@@ -34,12 +34,19 @@ export interface RoundSummary {
   readonly changed: boolean;
   /** A watched entity has not ended. */
   readonly running: boolean;
+  /** A subscriber that waited for the round cannot begin after it. */
+  readonly vain: boolean;
   /** The platform reported too many calls. */
   readonly limited: boolean;
   /** How long the platform asked to wait; null when it did not. */
   readonly retryAfterMs: number | null;
 }
 
+/**
+ * Rounds in a row, for subscribers that cannot begin, that may follow each other without a pause. So many can read all ids
+ * that one subscription may name.
+ */
+const maxVainRounds = 10;
 /** How long the shortest pause lasts after a nudge, in milliseconds. */
 const hurryMs = 30_000;
 /** Growth of the pause with each quiet round while a watched entity runs, and while none does. */
@@ -66,6 +73,7 @@ export class Pace {
   #quietRounds = 0;
   #failures = 0;
   #interruptions = 0;
+  #vainRounds = 0;
 
   /** @param hold how long the platform asked the tenant not to call the feed's service */
   constructor(options: PaceOptions, hold: PlatformHold) {
@@ -89,12 +97,14 @@ export class Pace {
     this.#nextMs = 0;
     this.#quietRounds = 0;
     this.#interruptions = 0;
+    this.#vainRounds = 0;
   }
 
   /** @param awaited a subscriber cannot begin without a round */
   dueMs(awaited: boolean): number {
-    // Readers that come and go during each round must not cause a storm of calls.
-    const dueMs = (awaited || this.#requested) && this.#interruptions <= 1 ? 0 : this.#nextMs;
+    // Neither readers that come and go during each round nor one that no round can serve may cause a storm of calls.
+    const isPressing = this.#requested || (awaited && this.#vainRounds < maxVainRounds);
+    const dueMs = isPressing && this.#interruptions <= 1 ? 0 : this.#nextMs;
     return Math.max(dueMs, this.#hold.untilMs);
   }
 
@@ -112,6 +122,7 @@ export class Pace {
 
   ended(round: RoundSummary, nowMs: number): NextRound {
     this.#interruptions = 0;
+    this.#vainRounds = round.vain ? this.#vainRounds + 1 : 0;
     this.#failures = round.failed ? this.#failures + 1 : 0;
     if (!round.failed) this.#quietRounds = round.changed ? 0 : this.#quietRounds + 1;
     const next = this.#pauseAfter(round, nowMs);

@@ -1,8 +1,9 @@
 import type { Tenant } from '../domain/tenant.ts';
+import { RateLimitedError } from '../errors.ts';
 import { LogConflictError, LogFencedError } from '../events/event-log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { FeedMembers } from './feed-members.ts';
+import type { FeedMember, FeedMembers } from './feed-members.ts';
 import type { FeedPoller, RoundOutcome } from './feed-poller.ts';
 import type { Observed } from './feed-source.ts';
 import type { FeedWaiters } from './feed-waiters.ts';
@@ -29,6 +30,8 @@ export interface PollLoopOptions<Entity extends Observed, Reader, Memory> extend
   /** Whether the log holds a state of this term with which a new subscriber could begin. */
   readonly isReady: (term: number | null) => Promise<boolean>;
   readonly listener: Pick<PollListener, 'received' | 'unreachable'>;
+  /** Lets the waiters begin for whom the log is sufficient. */
+  readonly letBegin: () => Promise<void>;
   /** Called when the holder of the lease changes: this replica, another one, or none. */
   readonly onHolder: () => void;
   /** Called when no round has succeeded on any replica for a while, with true, and when one has, with false. */
@@ -113,11 +116,6 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     return this.#announced;
   }
 
-  /** How long the platform still asks not to be called, in milliseconds; 0 or less: not at all. */
-  get heldMs(): number {
-    return this.#options.hold.untilMs - this.#nowMs();
-  }
-
   /** Call it when members come or go. It starts or stops what follows from that. */
   membersChanged(): void {
     if (this.#closed) return;
@@ -200,12 +198,32 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   async #serve(seat: PollSeat): Promise<void> {
     this.#emptySinceMs = null;
     const lease = this.#lease;
-    const awaited = this.#options.waiters.size > 0 || this.#awaitedElsewhere;
+    if (lease !== null) this.#rejectWhileHeld();
+    const awaited = this.#isAwaited;
     const dueAtMs = lease === null ? this.#standsBackUntilMs : this.#pace.dueMs(awaited);
     const waitMs = dueAtMs - this.#nowMs();
     if (waitMs > 0) await this.#pause(waitMs);
     else if (lease === null) await this.#stand(seat);
     else await this.#round(lease, seat, awaited);
+  }
+
+  get #isAwaited(): boolean {
+    return this.#options.waiters.size > 0 || this.#awaitedElsewhere;
+  }
+
+  /** Nobody waits for a round that the platform does not permit yet. */
+  #rejectWhileHeld(): void {
+    const { hold, waiters } = this.#options;
+    const heldMs = hold.untilMs - this.#nowMs();
+    if (heldMs <= 0 || !this.#isAwaited) return;
+    this.#awaitedElsewhere = false;
+    const error = new RateLimitedError({
+      message: 'The platform asked the gateway to wait before it reads the state again.',
+      retryAfterMs: Math.ceil(heldMs),
+    });
+    waiters.reject(error);
+    const failure = describeFailure(error);
+    if (failure !== null) void this.send({ kind: 'failed', failure, id: null });
   }
 
   /**
@@ -245,14 +263,16 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   }
 
   async #round(lease: Lease, seat: PollSeat, awaited: boolean): Promise<void> {
-    const { poller, metrics, kind } = this.#options;
+    const { poller, metrics, kind, waiters, letBegin } = this.#options;
     this.#pace.begin();
     this.#awaitedElsewhere = false;
+    const waiting = waiters.members;
     const outcome = await poller.round(lease, seat, awaited);
     metrics.roundEnded({ kind, outcome: outcome.kind });
     switch (outcome.kind) {
       case 'good':
-        this.#succeeded(outcome);
+        if (waiters.size > 0) await letBegin();
+        this.#succeeded(outcome, waiting);
         return;
       case 'interrupted':
         this.#pace.interrupted(this.#nowMs());
@@ -266,7 +286,10 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     }
   }
 
-  #succeeded({ result, emitted, discover, running, unsettled }: Good<Entity, Memory>): void {
+  #succeeded(
+    { result, emitted, discover, running, unsettled }: Good<Entity, Memory>,
+    waiting: readonly FeedMember<Reader>[],
+  ): void {
     const { clock, logger, metrics, kind, waiters } = this.#options;
     this.#made += 1;
     this.#lastAt = clock.now();
@@ -275,16 +298,17 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     const changes = emitted.filter((event) => event !== 'STALE' && event !== 'RECOVERED').length;
     const limited = result.incomplete?.code === 'RATE_LIMITED';
     const retryAfterMs = result.incomplete?.retryAfterMs ?? null;
-    const changed = changes > 0 || unsettled;
-    const next = this.#pace.ended({ failed: false, changed, running, limited, retryAfterMs }, this.#nowMs());
-    const summary = { ...this.#where(), ...result.calls, discover, changes, running, ...next };
-    logger.debug({ ...summary, incomplete: result.incomplete?.code }, 'poll round');
-    if (result.truncated) logger.warn(summary, 'the list is too long for one round: not every entity is followed');
     for (const [id, error] of result.failed) {
       waiters.reject(error, ({ ids }) => ids?.has(id) === true);
       const failure = describeFailure(error);
       if (failure !== null) void this.send({ kind: 'failed', failure, id });
     }
+    const vain = waiting.some((member) => waiters.has(member));
+    const changed = changes > 0 || unsettled || vain;
+    const next = this.#pace.ended({ failed: false, changed, running, vain, limited, retryAfterMs }, this.#nowMs());
+    const summary = { ...this.#where(), ...result.calls, discover, changes, running, ...next };
+    logger.debug({ ...summary, incomplete: result.incomplete?.code }, 'poll round');
+    if (result.truncated) logger.warn(summary, 'the list is too long for one round: not every entity is followed');
   }
 
   async #failed({ error, watchedElsewhere }: Failed<Entity, Memory>, lease: Lease): Promise<void> {
@@ -292,7 +316,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     const failure = describeFailure(error);
     const limited = failure?.code === 'RATE_LIMITED';
     const retryAfterMs = failure?.retryAfterMs ?? null;
-    const round = { failed: true, changed: false, running: true, limited, retryAfterMs };
+    const round = { failed: true, changed: false, running: true, vain: false, limited, retryAfterMs };
     const next = this.#pace.ended(round, this.#nowMs());
     const { failures } = this.#pace;
     const refused = watchedElsewhere && isRefusal(error);

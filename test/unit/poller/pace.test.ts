@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pace, type RoundSummary } from '../../../src/poller/pace.ts';
 
-const calm: RoundSummary = { failed: false, changed: false, running: true, limited: false, retryAfterMs: null };
+const calm: RoundSummary = {
+  failed: false,
+  changed: false,
+  running: true,
+  vain: false,
+  limited: false,
+  retryAfterMs: null,
+};
 
 function startPace(random = 0) {
   const hold = {
@@ -166,6 +173,20 @@ describe('a round that a subscriber waits for, or that was asked for', () => {
     pace.interrupted(10_000);
     expect([pace.dueMs(true), pace.dueMs(false)]).toEqual([12_000, 12_000]);
     pace.ended(calm, 20_000);
+    expect(pace.dueMs(true)).toBe(0);
+  });
+
+  it('makes ten rounds without a pause for a subscriber that cannot begin, and then pauses', () => {
+    const { pace } = startPace();
+    const vain = () => pace.ended({ ...calm, vain: true, changed: true }, 1_000);
+    for (let count = 0; count < 9; count += 1) vain();
+    expect(pace.dueMs(true)).toBe(0);
+    vain();
+    expect(pace.dueMs(true)).toBe(3_000);
+    pace.nudge(1_000);
+    expect(pace.dueMs(true)).toBe(0);
+    pace.begin();
+    pace.ended(calm, 1_000);
     expect(pace.dueMs(true)).toBe(0);
   });
 });

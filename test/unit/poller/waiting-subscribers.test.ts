@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { RateLimitedError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
+import { createMemoryCoordinator } from '../../../src/poller/memory-coordinator.ts';
+import { PlatformHolds } from '../../../src/poller/platform-holds.ts';
+import type { PollCoordinator } from '../../../src/poller/poll-coordinator.ts';
+import { createWatchRegistry } from '../../../src/poller/watch-registry.ts';
+import { exportJob, FakePlatform, settle, tenantOf, turn } from './fake-platform.ts';
+import { WatchSetup } from './watch-setup.ts';
+
+/** Jobs that fill the newest page of the list. */
+const newestPage = Array.from({ length: 100 }, (_, index) => exportJob(`new-${index}`, 1_000 + index, 'SUCCEEDED'));
+
+const silent = { debug: () => undefined, warn: () => undefined };
+
+const named = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `named-${index}`);
+
+describe('a subscriber that waits', () => {
+  it('learns that ids are unknown, where one round cannot read all of them', async () => {
+    await using setup = new WatchSetup({ ownRights: false });
+    setup.platform.put(...newestPage);
+    await expect(setup.subscribe({ ids: named(250) })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(setup.platform.count('list')).toBe(3);
+  });
+
+  it('begins with the whole sandbox, where many jobs cannot be read again', async () => {
+    await using setup = new WatchSetup({ ownRights: false });
+    const ids = named(150);
+    setup.platform.put(...ids.map((id) => exportJob(id, 1)), exportJob('watched', 2));
+    const first = await setup.follow({ ids: ['watched', ...ids] });
+    first.leave();
+    await setup.follow({ ids: ['watched'] });
+    setup.platform.put(...newestPage);
+    await setup.pass(5_000);
+    for (const id of ids) setup.platform.unlisted.add(id);
+    const unreadable = new Set(ids.slice(0, 100));
+    setup.platform.failure = ({ kind, id }) =>
+      kind === 'get' && unreadable.has(id ?? '') ? new UpstreamUnreadableError({ message: 'not JSON' }) : null;
+    const calls = setup.platform.count('list');
+    const everything = await setup.follow();
+    expect(everything.events.length).toBeGreaterThan(0);
+    expect(setup.platform.count('list') - calls).toBeLessThan(10);
+  });
+
+  it('is rejected where the platform finds the job by another form of its id', async () => {
+    const platform = new FakePlatform();
+    const { clock } = platform;
+    platform.put(exportJob('old', 1), ...newestPage);
+    await using registry = createWatchRegistry({ source: exportJobSource, clock, logger: silent });
+    const own = platform.reader('someone', false);
+    const watch = registry.connect(tenantOf(), {
+      ...own,
+      exportJobs: (signal) => {
+        const { list, get } = own.exportJobs(signal);
+        return { list, get: (id) => get(id.toLowerCase() as typeof id) };
+      },
+    });
+    const { signal } = new AbortController();
+    await expect(watch.subscribe({ ids: ['OLD'], matches: null, signal })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(platform.count('list')).toBe(1);
+  });
+
+  it('causes no storm of rounds, where no round serves it', async () => {
+    const platform = new FakePlatform();
+    const { clock } = platform;
+    platform.put(exportJob('old', 1), ...newestPage);
+    const source: typeof exportJobSource = {
+      ...exportJobSource,
+      read: (reader, request) => exportJobSource.read(reader, { ...request, unread: [] }),
+    };
+    await using registry = createWatchRegistry({ source, clock, logger: silent, random: () => 0 });
+    const watch = registry.connect(tenantOf(), platform.reader('someone', false));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const waiting = watch.subscribe({ ids: ['old'], matches: null, signal });
+    for (let count = 0; count < 10; count += 1) await settle();
+    const rounds = platform.count('list');
+    expect(rounds).toBeLessThan(13);
+    await clock.advanceBy(2_000);
+    await settle();
+    expect(platform.count('list')).toBe(rounds + 1);
+    controller.abort();
+    await expect(waiting).rejects.toThrow();
+  });
+
+  it('is rejected at once, where its replica may poll only later and must not call the platform', async () => {
+    const holds = new PlatformHolds(new FakePlatform().clock);
+    const platform = new FakePlatform();
+    const elections = slowElections();
+    await using setup = new WatchSetup({ platform, holds, coordinator: elections, ownRights: false });
+    holds.of(tenantOf(), exportJobSource.service).extend(platform.clock.monotonicMs() + 60_000);
+    await expect(setup.subscribe()).rejects.toBeInstanceOf(RateLimitedError);
+    expect(platform.calls).toEqual([]);
+  });
+});
+
+/** Elections that take a moment, as they do in Redis. */
+function slowElections(): PollCoordinator {
+  const coordinator = createMemoryCoordinator();
+  return {
+    ...coordinator,
+    join: (feed, listener) => {
+      const seat = coordinator.join(feed, listener);
+      return {
+        get term() {
+          return seat.term;
+        },
+        elected: async (signal) => {
+          for (let count = 0; count < 10; count += 1) await turn();
+          return await seat.elected(signal);
+        },
+        announce: (scope) => seat.announce(scope),
+        others: () => seat.others(),
+        send: (message) => seat.send(message),
+        [Symbol.asyncDispose]: () => seat[Symbol.asyncDispose](),
+      };
+    },
+  };
+}
