@@ -195,7 +195,7 @@ export function createMetrics(): Metrics {
     watchRedis: (state) => {
       new Gauge({
         name: 'aep_redis_unavailable',
-        help: '1 while Redis cannot be used: state "away" without a connection, "rejecting" when it replies that it cannot serve.',
+        help: '1 while Redis cannot be used: state "away" without a connection or a reply in time, "rejecting" when it replies that it cannot serve.',
         labelNames: ['state'],
         registers,
         collect() {

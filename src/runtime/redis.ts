@@ -21,7 +21,7 @@ export interface RedisOptions {
 /** What a replica knows about its Redis. */
 export type RedisState =
   | 'ready'
-  /** A connection is being made. */
+  /** A connection is being made, or the last reply did not arrive in time. */
   | 'away'
   /** Redis is reachable and cannot serve: it is full, a replica of another server, or denies permission. */
   | 'rejecting';
@@ -109,6 +109,8 @@ class RedisServer implements Redis {
   readonly #closed = new AbortController();
   /** Since Redis began to reject commands; null while it accepts them. */
   #rejections: { lastMs: number; restarts: number } | null = null;
+  /** The last commands on the present connection have received no reply in time. */
+  #isSlow = false;
 
   constructor(options: RedisOptions) {
     this.#options = options;
@@ -117,13 +119,16 @@ class RedisServer implements Redis {
       random: options.random ?? Math.random,
       onRejected: (error: unknown) => this.#noteRejection(error),
     };
-    this.#commands = new RedisConnection({ ...connection, purpose: 'commands' });
+    const onReady = () => {
+      this.#isSlow = false;
+    };
+    this.#commands = new RedisConnection({ ...connection, purpose: 'commands', onReady });
     this.#subscriptions = new RedisSubscriptions(connection);
   }
 
   get state(): RedisState {
     if (this.#rejections !== null) return 'rejecting';
-    return this.#commands.isReady && this.#subscriptions.isReady ? 'ready' : 'away';
+    return this.#commands.isReady && this.#subscriptions.isReady && !this.#isSlow ? 'ready' : 'away';
   }
 
   async send<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
@@ -136,6 +141,8 @@ class RedisServer implements Redis {
         this.#noteRejection(error);
       }
       throw new RedisUnavailableError('Redis is unavailable.', { cause: error });
+    } finally {
+      this.#isSlow = deadline.signal.aborted;
     }
   }
 

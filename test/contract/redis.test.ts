@@ -72,6 +72,20 @@ describeWithRedis('a connection to Redis', () => {
     expect(await connection.redis.send((client) => client.ping())).toBe('PONG');
   });
 
+  it('is away while replies arrive too late, and ready again with one in time', async () => {
+    await using connection = connect();
+    const { redis, clock } = connection;
+    await eventually(() => expect(redis.state).toBe('ready'));
+    server.pause();
+    const late = expect(redis.send((client) => client.ping())).rejects.toBeInstanceOf(RedisUnavailableError);
+    await clock.advanceBy(3_000);
+    await late;
+    expect(redis.state).toBe('away');
+    server.resume();
+    await expect(redis.send((client) => client.sendCommand(['SET']))).rejects.not.toBeInstanceOf(RedisUnavailableError);
+    expect(redis.state).toBe('ready');
+  });
+
   it('writes no password into the log, also when it is not accepted', async () => {
     await using connection = connect({ url: server.url.replace('//', '//user:planted-secret@') });
     await eventually(() => expect(connection.messages()).toContain('{"msg":"Redis is away"}'));
