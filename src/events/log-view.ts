@@ -248,8 +248,8 @@ export class LogView<Entity> {
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
-  /** The log is lost. What is known remains; the watchers are called. */
-  noteLoss(): void {
+  /** The log is lost, or is there again as it was. What is known remains; the watchers are called. */
+  noteExistence(): void {
     this.#notify();
   }
 

@@ -126,9 +126,15 @@ function isKeyed<Entity>(value: unknown, key: (entity: Entity) => string): boole
 }
 
 function decode<Value>(text: string, schema: z.ZodType<Value>, read: (text: string) => unknown = parse): Value {
+  let value: unknown;
   try {
-    return schema.parse(read(text));
-  } catch (error) {
-    throw new UndecodableError('A value of the event log cannot be decoded.', { cause: error });
+    value = read(text);
+  } catch {
+    // The error would quote the text, which holds the data of a tenant, in the log of the gateway.
+    throw new UndecodableError('A value of the event log is not in its format.');
   }
+  const decoded = schema.safeParse(value);
+  if (decoded.success) return decoded.data;
+  // It names places and types, and quotes nothing.
+  throw new UndecodableError('A value of the event log cannot be decoded.', { cause: decoded.error });
 }

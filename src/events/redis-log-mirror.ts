@@ -32,7 +32,7 @@ export interface RedisLogMirrorOptions<Entity> {
 const graceMs = 2_000;
 /** Pause before the next attempt to read the log, in milliseconds. */
 const retryPauseMs = 200;
-/** No second warning about values that cannot be decoded within this time, in milliseconds. */
+/** No second warning about the log within this time, in milliseconds. */
 const warningPauseMs = 60_000;
 /** Pause after a log was discarded, until this replica discards one again, in milliseconds. It doubles each time. */
 const minDiscardPauseMs = 10_000;
@@ -155,6 +155,8 @@ export class RedisLogMirror<Entity> {
 
   /** The view may have missed something: reads the head of the log. */
   doubt(): void {
+    // A write may end after the log was closed.
+    if (this.#closed.signal.aborted) return;
     this.#doubted = true;
     if (this.#link === 'in step') {
       this.#link = 'behind';
@@ -210,7 +212,7 @@ export class RedisLogMirror<Entity> {
 
   /** Brings the view up to date, until nothing may have been missed meanwhile. */
   async #locate(): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { clock } = this.#options;
     const { signal } = this.#closed;
     while (this.#subscribed && this.#doubted && !signal.aborted) {
       this.#doubted = false;
@@ -220,7 +222,7 @@ export class RedisLogMirror<Entity> {
         if (signal.aborted) break;
         this.#doubted = true;
         // That Redis is out of reach is logged by its connection.
-        if (!(err instanceof GatewayError)) logger.warn({ err }, 'event log not followed');
+        if (!(err instanceof GatewayError)) this.#warn(err, 'event log not followed');
         await clock.sleep(retryPauseMs, signal).catch(() => undefined);
       }
     }
@@ -232,7 +234,7 @@ export class RedisLogMirror<Entity> {
     const { store } = this.#options;
     const stored = await store.head();
     if (stored === null) this.#lose();
-    else if (stored.text === this.#head?.text) this.#exists = true;
+    else if (stored.text === this.#head?.text) this.#findAgain();
     else if (!(await this.#readGap(stored))) await this.#load(stored);
   }
 
@@ -324,7 +326,14 @@ export class RedisLogMirror<Entity> {
     if (this.#closed.signal.aborted) return;
     const existed = this.#exists;
     this.#exists = false;
-    if (existed) this.#options.view.noteLoss();
+    if (existed) this.#options.view.noteExistence();
+  }
+
+  /** The log is as the view shows it. If it was lost meanwhile, those who watch it know it as lost. */
+  #findAgain(): void {
+    const existed = this.#exists;
+    this.#exists = true;
+    if (!existed) this.#options.view.noteExistence();
   }
 
   /** Readers open the log again as soon as it is loaded, and must not fail then. */
@@ -357,11 +366,11 @@ export class RedisLogMirror<Entity> {
     view.markLocal('out of reach', true, clock.now());
   }
 
-  #warn(err: unknown): void {
+  #warn(err: unknown, message = 'event log cannot be decoded: what is missing counts as lost'): void {
     const { clock, logger, keys } = this.#options;
     if (clock.monotonicMs() < this.#nextWarningMs) return;
     this.#nextWarningMs = clock.monotonicMs() + warningPauseMs;
-    logger.warn({ err, log: keys.prefix }, 'event log cannot be decoded: what is missing counts as lost');
+    logger.warn({ err, log: keys.prefix }, message);
   }
 
   /** @throws {GatewayError} the signal was aborted, or the mirror was closed */

@@ -20,8 +20,10 @@ local events, snapshot, meta = unpack(KEYS)
 
 local function typeOf(key) return redis.call('TYPE', key).ok end
 
+-- Accepts the names that replicas accept, and no others: they could not remove a log with another name.
 local function partsOf(head)
   local epoch, sequence, count, identity = head:match('^([%w_-]+)%.(%d+)%-(%d+)%.([%w_-]+)$')
+  if not epoch or #sequence > 15 or #count > 15 or #identity ~= 8 then return nil end
   return epoch, tonumber(sequence), tonumber(count), identity
 end
 

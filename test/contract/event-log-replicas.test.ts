@@ -460,6 +460,23 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
   });
 
+  it('calls its watchers when a lost log is there again as it was', async () => {
+    await using replicas = await startReplicas();
+    const { a, admin, keys } = replicas;
+    const [replica] = replicas.replicas;
+    const basis = await append(a, created('x'));
+    const hidden = `${keys.meta}:hidden`;
+    await admin.send((client) => client.rename(keys.meta, hidden));
+    replica?.heartbeat.replaceDatabase();
+    expect(await a.snapshot()).toBe(null);
+    const seen: Promise<LogSnapshot<Item> | null>[] = [];
+    using _watch = a.watch(() => seen.push(a.snapshot()));
+    await admin.send((client) => client.rename(hidden, keys.meta));
+    replica?.heartbeat.replaceDatabase();
+    await a.snapshot();
+    expect(await Promise.all(seen)).toEqual([expect.objectContaining({ cursor: basis })]);
+  });
+
   it('learns of a flushed database from the heartbeat of its replica', async () => {
     await using replicas = await startReplicas();
     const { admin, keys } = replicas;
@@ -591,6 +608,14 @@ describeWithRedis('an event log of two replicas', () => {
     { name: 'list of stale subjects', harm: (client, keys) => client.hSet(keys.meta, 'stale', '["what?"]') },
     { name: 'text in place of stale subjects', harm: (client, keys) => client.hSet(keys.meta, 'stale', 'what?') },
     { name: 'head', harm: (client, keys) => client.hSet(keys.meta, 'head', 'what?') },
+    {
+      name: 'head with another identity',
+      harm: async (client, keys) => {
+        const head = 'epoch.1000-1.short';
+        await client.xAdd(keys.events, '1000-1', { head, after: '', data: '' });
+        await client.hSet(keys.meta, 'head', head);
+      },
+    },
     { name: 'cursor', harm: (client, keys) => client.hSet(keys.meta, 'cursor', 'what?') },
     { name: 'number of bytes', harm: (client, keys) => client.hSet(keys.meta, 'bytes', 'what?') },
     { name: 'number of entities', harm: (client, keys) => client.hSet(keys.meta, 'entities', 'what?') },
@@ -657,6 +682,59 @@ describeWithRedis('an event log of two replicas', () => {
     await eventually(() => expect(kinds(reader)).toEqual(['CHANGED']));
     expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
     expect(warnings()).toHaveLength(2);
+  });
+
+  it.each([
+    { name: 'text that is no JSON', text: 'jane.doe@example.com' },
+    { name: 'JSON with a type that nothing writes', text: '[["jane.doe@example.com",1]]' },
+    { name: 'an entity of another form', text: '["jane.doe@example.com"]' },
+  ])('logs nothing of the data of $name', async ({ text }) => {
+    await using replicas = await startReplicas();
+    const { a, b, admin, keys, start, warnings } = replicas;
+    await append(a, created('x'));
+    await snapshotOf(b);
+    const name = `${'e'.repeat(16)}.1-0.${'i'.repeat(8)}`;
+    await admin.send((client) => client.publish(keys.channel, `${name}\n${name}\n${text}`));
+    await eventually(() => expect(warnings()).toHaveLength(2));
+    await admin.send((client) => client.hSet(keys.snapshot, 'x', text));
+    const { log, replica } = await start();
+    expect(await log.snapshot()).toBe(null);
+    const lines = [...warnings(), ...replica.logged.filter((line) => line.includes('event log'))];
+    expect(lines).toHaveLength(3);
+    expect(lines.join()).not.toContain('jane');
+  });
+
+  it('logs once that the log cannot be followed, and follows it as soon as it can', async () => {
+    await using replicas = await startReplicas();
+    const { a, keys, clock, replicas: both } = replicas;
+    const [, second] = both;
+    if (second === undefined) throw new Error('There is no second replica.');
+    const { redis, heartbeat } = second;
+    await append(a, created('x'));
+    let failure: Error | null = new Error('ERR unknown command');
+    let attempts = 0;
+    const broken: Pick<Redis, 'send' | 'subscribe'> = {
+      send: async (command) => {
+        attempts += 1;
+        if (failure !== null) throw failure;
+        return await redis.send(command);
+      },
+      subscribe: (channel, subscriber) => redis.subscribe(channel, subscriber),
+    };
+    const lines: string[] = [];
+    const logger = createLogger({ destination: { write: (line) => void lines.push(line) } });
+    const key = ({ id }: Item) => id;
+    await using log = createRedisEventLog<Item>({ key, keys, redis: broken, heartbeat, clock, logger });
+    const early = expect(log.snapshot()).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    await eventually(async () => {
+      await clock.advanceBy(retryMs);
+      expect(attempts).toBeGreaterThan(10);
+    });
+    await early;
+    expect(lines.filter((line) => line.includes('event log not followed'))).toHaveLength(1);
+    failure = null;
+    await reachable(log, clock);
+    expect(await snapshotOf(log)).toEqual(await snapshotOf(a));
   });
 
   it('discards a log that it can never decode only with growing pauses', async () => {
@@ -742,5 +820,11 @@ describeWithRedis('an event log of two replicas', () => {
     })();
     server.resume();
     expect(other.pending()).toBe(0);
+    await using replicas = await startReplicas();
+    await append(replicas.a);
+    const late = replicas.a.write({}, { observedAt: at, basis: null });
+    await replicas.a[Symbol.asyncDispose]();
+    await expect(late).rejects.toBeInstanceOf(LogConflictError);
+    expect(replicas.clock.pending()).toBe(0);
   });
 });
