@@ -5,6 +5,8 @@ interface Streak {
   /** The credential of the last of them, and the number of readings in a row with it; null: the gateway's own. */
   credential: string | null;
   inRow: number;
+  /** When the last reading that counts in this row was made, in monotonic milliseconds. */
+  countedAtMs: number;
   /** Credentials with which enough readings in a row did not find it. */
   readonly confirmedBy: Set<string | null>;
   /** Consecutive readings that failed. */
@@ -17,6 +19,8 @@ interface Streak {
 
 /** Consecutive readings with one credential after which an id counts as absent for that credential. */
 const readingsUntilAbsent = 2;
+/** Shortest time between two readings that count, in milliseconds: those of one moment show the same lagging replica. */
+const minApartMs = 1_000;
 /** Pause before an absent id is read again, in milliseconds. It doubles with each reading up to the maximum. */
 const firstRetryMs = 2_000;
 const maxRetryMs = 60_000;
@@ -42,12 +46,16 @@ export class IdReadings {
     this.#streaks.clear();
   }
 
-  /** @returns the credentials with which two readings in a row have not found the id since it was last found */
+  /** @returns the credentials with which two readings in a row, some time apart, have not found the id since it was last found */
   absent(id: string, credential: string | null, nowMs: number): ReadonlySet<string | null> {
     const streak = this.#of(id);
     streak.failures = 0;
     streak.absences += 1;
-    streak.inRow = streak.credential === credential ? streak.inRow + 1 : 1;
+    const isFirst = streak.inRow === 0 || streak.credential !== credential;
+    if (isFirst || nowMs - streak.countedAtMs >= minApartMs) {
+      streak.inRow = isFirst ? 1 : streak.inRow + 1;
+      streak.countedAtMs = nowMs;
+    }
     streak.credential = credential;
     if (streak.inRow >= readingsUntilAbsent) streak.confirmedBy.add(credential);
     streak.retryAtMs = nowMs + Math.min(maxRetryMs, firstRetryMs * 2 ** (streak.absences - 1));
@@ -97,6 +105,7 @@ export class IdReadings {
       absences: 0,
       credential: null,
       inRow: 0,
+      countedAtMs: 0,
       confirmedBy: new Set(),
       failures: 0,
       retryAtMs: 0,

@@ -43,6 +43,24 @@ describe('a job that one reading does not find', () => {
     expect(follower.kinds).toEqual(['SNAPSHOT old PROCESSING', 'REMOVED old PROCESSING']);
   });
 
+  it.each(['nudges', 'subscribers that wait'])(
+    'is not removed by two readings of one moment, after %s',
+    async (cause) => {
+      await using setup = await setupOldJob({ ownRights: false });
+      const follower = await setup.follow({ ids: ['old'] });
+      await setup.pass(10_000);
+      const hidden = setup.platform.hide('old');
+      for (let time = 0; time < 5; time += 1) {
+        if (cause === 'nudges') setup.nudge();
+        else await expect(setup.subscribe({ ids: [`unknown-${time}`] })).rejects.toBeInstanceOf(NotFoundError);
+        await settle();
+      }
+      hidden.end();
+      await setup.pass(60_000);
+      expect(follower.kinds).toEqual(['SNAPSHOT old PROCESSING']);
+    },
+  );
+
   it('is not removed by two readings that a found one separates', async () => {
     await using setup = await setupOldJob();
     const follower = await setup.follow();
@@ -158,6 +176,7 @@ describe('a named job that the platform does not have', () => {
     await expect(setup.subscribe({ ids: ['old'] })).rejects.toBeInstanceOf(NotFoundError);
     expect(setup.platform.calls.filter(({ id }) => id === 'old')).toHaveLength(1);
     const resumed = await setup.follow({ ids: ['old'], after: first.cursor });
+    await setup.pass(2_000);
     expect(resumed.kinds).toEqual(['REMOVED old PROCESSING']);
     expect(resumed.ended).toBe('completed');
   });

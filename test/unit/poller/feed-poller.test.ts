@@ -189,7 +189,9 @@ describe('a replica that takes over', () => {
     await first.round();
     platform.delete('a');
     expect(await first.round()).toMatchObject({ emitted: [], unsettled: true });
+    await platform.clock.advanceBy(1_000);
     expect(await first.round(leaseOf(2))).toMatchObject({ emitted: [], unsettled: true });
+    await platform.clock.advanceBy(1_000);
     expect(await first.round(leaseOf(2))).toMatchObject({ emitted: ['REMOVED'], unsettled: false });
   });
 });

@@ -4,11 +4,21 @@ import { IdReadings } from '../../../src/poller/id-readings.ts';
 describe('the readings of an id', () => {
   it('confirm an absence with each credential that did not find it twice in a row', () => {
     const ids = new IdReadings();
-    const absent = (credential: string | null) => [...ids.absent('a', credential, 0)];
+    let nowMs = 0;
+    const absent = (credential: string | null) => {
+      nowMs += 1_000;
+      return [...ids.absent('a', credential, nowMs)];
+    };
     expect([absent('one'), absent('two'), absent('two'), absent('one')]).toEqual([[], [], ['two'], ['two']]);
     expect(absent('one')).toEqual(['two', 'one']);
     ids.found('a');
     expect([absent(null), absent(null)]).toEqual([[], [null]]);
+  });
+
+  it('confirm no absence where they are closer together than a second', () => {
+    const ids = new IdReadings();
+    const absentAt = (nowMs: number) => [...ids.absent('a', null, nowMs)];
+    expect([0, 10, 999, 1_000].map(absentAt)).toEqual([[], [], [], [null]]);
   });
 
   it('count failures in a row, which an absence or a find ends', () => {

@@ -240,6 +240,7 @@ describe('a removed thing that nobody names', () => {
     setup.join();
     await setup.round({ read: [thing('a'), thing('b')], calls: {} });
     await setup.round({ absent: ['a'], calls: {} });
+    await setup.clock.advanceBy(1_000);
     expect(await setup.round({ absent: ['a'], calls: {} })).toMatchObject({ emitted: ['REMOVED'] });
     const { requests, round } = setup;
     /** Makes a round, and returns what it was permitted to read. */
@@ -442,11 +443,12 @@ describe('a thing that a round would forget', () => {
 
 describe('an absent thing', () => {
   it('is noted for its subscribers, from the first reading where its state was old', async () => {
-    const { join, round, note } = setUp();
+    const { clock, join, round, note } = setUp();
     join(['a', 'b']);
     await round({ read: [thing('a'), thing('b')], unfollowed: ['b'] });
     await round({ absent: ['a', 'b'], unfollowed: ['b'] });
     expect((await note()).missing).toEqual(new Map([['b', 2]]));
+    await clock.advanceBy(1_000);
     await round({ absent: ['a', 'b'] });
     expect((await note()).missing).toEqual(
       new Map([
@@ -457,10 +459,11 @@ describe('an absent thing', () => {
   });
 
   it('is not noted where nobody watches it', async () => {
-    const { join, round, note } = setUp();
+    const { clock, join, round, note } = setUp();
     join(['a']);
     await round({ read: [thing('a'), thing('b')] });
     await round({ absent: ['b'] });
+    await clock.advanceBy(1_000);
     expect(await round({ absent: ['b'] })).toMatchObject({ emitted: ['REMOVED'] });
     expect((await note()).missing).toEqual(new Map());
   });
