@@ -5,16 +5,24 @@ const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export interface SharedStreamOptions extends GroupMemberOptions {
   readonly events: AsyncIterator<unknown>;
+  /** Aborts when the client has left. The events then end by themselves. */
+  readonly signal: AbortSignal;
 }
 
 /** The results of one subscriber: those of its group, for the events of its own source. They are read one by one. */
 export class SharedStream implements AsyncIterableIterator<ExecutionResult, undefined> {
   readonly #events: AsyncIterator<unknown>;
   readonly #member: GroupMember;
+  readonly #signal: AbortSignal;
+  /** A transport that waits for a result does not return the stream before the result is there. */
+  readonly #onAbort = () => this.#leave();
 
-  constructor({ events, ...options }: SharedStreamOptions) {
+  constructor({ events, signal, ...options }: SharedStreamOptions) {
     this.#events = events;
     this.#member = new GroupMember(options);
+    this.#signal = signal;
+    if (signal.aborted) this.#leave();
+    else signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   [Symbol.asyncIterator](): this {
@@ -25,7 +33,7 @@ export class SharedStream implements AsyncIterableIterator<ExecutionResult, unde
     const member = this.#member;
     try {
       const { done, value: event } = await this.#events.next();
-      if (done === true) member.leave();
+      if (done === true) this.#leave();
       if (member.left) return end;
       const value = await member.resultOf(event);
       return member.left ? end : { done: false, value };
@@ -36,8 +44,13 @@ export class SharedStream implements AsyncIterableIterator<ExecutionResult, unde
   }
 
   async return(): Promise<IteratorReturnResult<undefined>> {
-    this.#member.leave();
+    this.#leave();
     await this.#events.return?.();
     return end;
+  }
+
+  #leave(): void {
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#member.leave();
   }
 }

@@ -7,7 +7,7 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, type Headers, startGateway } from '../support/gateway.ts';
 import { accessToken, platformHeaders, profileDataset, startSteppedPlatform } from '../support/platform.ts';
 import { connectRest, type RestClient } from '../support/rest-client.ts';
-import type { Transport } from '../support/transports.ts';
+import { type Transport, transports } from '../support/transports.ts';
 
 interface Told {
   readonly exportJobChanged: {
@@ -171,12 +171,20 @@ describe('a subscriber that leaves while an event is executed', () => {
     expect((await staying?.take())?.exportJobChanged.job.destination.dataset?.name).toEqual(expect.any(String));
     expect(catalogCalls()).toBe(1);
   });
+});
 
-  it('takes what only it waited for along, when it is the last', async () => {
-    await Promise.all(streams.map((stream) => stream[Symbol.asyncDispose]()));
-    await eventually(() => expect(platform.requests.map(({ status }) => status)).toContain(0));
-    expect(gateway.logs.filter((line) => line.includes('unexpected error'))).toEqual([]);
-  });
+it.each(transports)('the last subscriber to leave ends its reads and frees its place, over %s', async (transport) => {
+  const caller = await newCaller();
+  const options = { transport };
+  await watch(board, caller, options);
+  await watch(board, caller, options);
+  platform.faults.set({ rules: [{ match: { service: 'catalog' }, fault: { kind: 'latency', ms: 500 } }] });
+  await change();
+  await eventually(() => expect(platform.faults.hits).toEqual([1]));
+  await Promise.all(streams.map((stream) => stream[Symbol.asyncDispose]()));
+  await eventually(() => expect(platform.requests.map(({ status }) => status)).toContain(0));
+  await eventually(async () => expect(await gateway.metric('aep_subscriptions')).toBe(0));
+  expect(gateway.logs.filter((line) => line.includes('unexpected error'))).toEqual([]);
 });
 
 it('a tenant is told nothing of another’s', async () => {

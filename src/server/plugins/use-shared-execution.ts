@@ -62,7 +62,8 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     const group = groupOf(args);
     const { direct } = args.contextValue;
     if (direct === undefined || !isQuietStream(events)) {
-      return new SharedStream({ events: events[Symbol.asyncIterator](), group, slot });
+      const { signal } = args.contextValue;
+      return new SharedStream({ events: events[Symbol.asyncIterator](), group, slot, signal });
     }
     direct.offer(new SharedFlow({ events, group, slot }));
     return elsewhere;

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { buildSchema, parse } from 'graphql';
 import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../src/context/context.ts';
@@ -38,7 +39,9 @@ function setUp(events: readonly unknown[]) {
       seen.freed += 1;
     },
   };
-  return { stream: new SharedStream({ events: source(), group, slot }), seen };
+  const controller = new AbortController();
+  const stream = new SharedStream({ events: source(), group, slot, signal: controller.signal });
+  return { stream, seen, abort: () => controller.abort() };
 }
 
 it('tells the result of each event, and then the end', async () => {
@@ -56,4 +59,13 @@ it('leaving it leaves the events and the group', async () => {
   await stream.next();
   await stream.return();
   expect(seen).toEqual({ returned: true, emptied: true, freed: 1 });
+});
+
+it('is left at once when its client leaves while a result depends on a read', async () => {
+  const { stream, seen, abort } = setUp([{ number: () => new Promise(() => {}) }]);
+  void stream.next();
+  await turn();
+  expect(seen.freed).toBe(0);
+  abort();
+  expect(seen).toMatchObject({ emptied: true, freed: 1 });
 });
