@@ -298,8 +298,8 @@ export class LogView<Entity> {
     const [, epoch, digits, mark = ''] = cursorPattern.exec(cursor) ?? [];
     if (epoch !== this.#epoch) return null;
     const sequence = Number(digits);
-    if (sequence > this.#sequence) return null;
     if (sequence < this.#floor) return sequence;
+    // An entry to come is in no slot, so that its mark is not known.
     const known = sequence === this.#floor ? this.#floorMark : this.#slots[this.#firstSlotAfter(sequence - 1)]?.mark;
     return known === mark ? sequence : null;
   }
