@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { type FeedMember, FeedMembers } from '../../../src/poller/feed-members.ts';
+
+const memberOf = (credential: string | null, ids: readonly string[] | null = null): FeedMember<string> => ({
+  reader: credential ?? 'gateway',
+  credential,
+  ids: ids && new Set(ids),
+  onRefused: () => undefined,
+});
+
+function setUp(...credentials: readonly string[]) {
+  const members = new FeedMembers<string>();
+  const present = credentials.map((credential) => memberOf(credential));
+  for (const member of present) members.add(member);
+  return { members, present, poller: () => members.poller()?.reader };
+}
+
+describe('the scope of the members', () => {
+  it('is what somebody watches, until the last of them has left', () => {
+    const { members } = setUp();
+    const [everything, again, one, both] = [
+      memberOf('e'),
+      memberOf('e'),
+      memberOf('o', ['a']),
+      memberOf('b', ['a', 'b']),
+    ];
+    expect(members.scope).toEqual({ everything: false, ids: new Set() });
+    for (const member of [everything, again, one, both]) members.add(member);
+    expect(members.scope).toEqual({ everything: true, ids: new Set(['a', 'b']) });
+    expect([members.delete(both), members.delete(both), members.delete(everything)]).toEqual([true, false, true]);
+    expect(members.scope).toEqual({ everything: true, ids: new Set(['a']) });
+    expect([members.delete(again), members.delete(one)]).toEqual([true, true]);
+    expect(members.scope).toEqual({ everything: false, ids: new Set() });
+    expect([members.size, members.has(one)]).toEqual([0, false]);
+  });
+});
+
+describe('the member that polls', () => {
+  it('is the longest present, until it leaves; nobody when all have left', () => {
+    const { members, present, poller } = setUp('one', 'two');
+    const [one, two] = present;
+    expect([poller(), poller()]).toEqual(['one', 'one']);
+    if (two !== undefined) members.delete(two);
+    expect(poller()).toBe('one');
+    if (one !== undefined) members.delete(one);
+    expect(poller()).toBeUndefined();
+  });
+
+  it('stays the same when a refused one leaves or another one is refused', () => {
+    const { members, present, poller } = setUp('one', 'two', 'three');
+    const [one, , three] = present;
+    if (one === undefined || three === undefined) throw new Error('They are present.');
+    expect([members.refuse(one), poller()]).toEqual([true, 'two']);
+    expect([members.refuse(three), poller()]).toEqual([true, 'two']);
+    members.delete(one);
+    // One who was refused and has left no longer counts, so that one of the other two is still not refused.
+    expect([members.refuse(three), poller()]).toEqual([true, 'two']);
+  });
+
+  it('is the longest present again when all were refused', () => {
+    const { members, present, poller } = setUp('one', 'two');
+    expect(poller()).toBe('one');
+    expect(present.map((member) => members.refuse(member))).toEqual([true, false]);
+    expect(poller()).toBe('one');
+    // It has begun from the start: the other one was not refused since.
+    expect(present.slice(0, 1).map((member) => members.refuse(member))).toEqual([true]);
+    expect(poller()).toBe('two');
+  });
+
+  it('does not count a refused member that left before its refusal arrived', () => {
+    const { members, present, poller } = setUp('one', 'two');
+    const [one] = present;
+    if (one === undefined) throw new Error('It is present.');
+    members.delete(one);
+    expect([members.refuse(one), poller()]).toEqual([true, 'two']);
+  });
+
+  it('becomes one with another credential that was not refused, where there is one', () => {
+    const { members, present, poller } = setUp('one', 'one', 'two', 'three');
+    const [, , two] = present;
+    if (two === undefined) throw new Error('It is present.');
+    members.refuse(two);
+    expect([members.handOver(new Set(['one'])), poller()]).toEqual([true, 'three']);
+    expect([members.handOver(new Set(['one', 'three'])), poller()]).toEqual([false, 'three']);
+  });
+});
