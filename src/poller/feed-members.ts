@@ -57,7 +57,7 @@ export class FeedMembers<Reader> {
    * longest present. Null when nobody is.
    */
   poller(): FeedMember<Reader> | null {
-    if (this.#current === null && this.#refused.size === this.#members.size) this.#refused.clear();
+    if (this.#refused.size === this.#members.size) this.#refused.clear();
     this.#current ??= [...this.#members].find((member) => !this.#refused.has(member)) ?? null;
     return this.#current;
   }

@@ -32,6 +32,11 @@ describe('the scope of the members', () => {
     expect([members.delete(again), members.delete(one)]).toEqual([true, true]);
     expect(members.scope).toEqual({ everything: false, ids: new Set() });
     expect([members.size, members.has(one)]).toEqual([0, false]);
+    members.add(one);
+    expect(members.scope).toEqual({ everything: false, ids: new Set(['a']) });
+    members.add(everything);
+    members.delete(one);
+    expect(members.scope).toEqual({ everything: true, ids: new Set() });
   });
 });
 
@@ -76,11 +81,14 @@ describe('the member that polls', () => {
   });
 
   it('becomes one with another credential that was not refused, where there is one', () => {
-    const { members, present, poller } = setUp('one', 'one', 'two', 'three');
-    const [, , two] = present;
-    if (two === undefined) throw new Error('It is present.');
+    const { members, present, poller } = setUp('one', 'one', 'one', 'two', 'three');
+    const [one, again, , two] = present;
+    if (one === undefined || again === undefined || two === undefined) throw new Error('It is present.');
     members.refuse(two);
     expect([members.handOver(new Set(['one'])), poller()]).toEqual([true, 'three']);
     expect([members.handOver(new Set(['one', 'three'])), poller()]).toEqual([false, 'three']);
+    // Others leave or are refused meanwhile.
+    expect([members.delete(again), poller()]).toEqual([true, 'three']);
+    expect([members.refuse(one), poller()]).toEqual([true, 'three']);
   });
 });

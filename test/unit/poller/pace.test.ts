@@ -141,6 +141,7 @@ describe('a round that a subscriber waits for, or that was asked for', () => {
     pace.nudge(1_000);
     expect(pace.dueMs(false)).toBe(0);
     pace.begin();
+    expect(pace.dueMs(false)).toBe(4_000);
     pace.ended({ ...calm, failed: true, limited: true, retryAfterMs: 60_000 }, 2_000);
     pace.nudge(2_000);
     expect([pace.dueMs(true), pace.dueMs(false)]).toEqual([62_000, 62_000]);
