@@ -200,7 +200,9 @@ export class Feed<Entity extends Observed, Reader, Memory> {
       case 'failed': {
         if (lease !== null) return;
         const { failure, id } = message;
-        this.#waiters.reject(new FailedElsewhereError(failure), ({ ids }) => id === null || ids?.has(id) === true);
+        const error =
+          failure === null ? new Error('The replica that polls has failed.') : new FailedElsewhereError(failure);
+        this.#waiters.reject(error, ({ ids }) => id === null || ids?.has(id) === true);
         return;
       }
     }

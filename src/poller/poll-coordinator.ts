@@ -27,8 +27,11 @@ export type PollMessage =
   | { readonly kind: 'joined' }
   /** A subscriber of this replica cannot begin without another round. */
   | { readonly kind: 'awaited' }
-  /** The round that others wait for has failed, or has failed to read this id. `id` is null for the whole round. */
-  | { readonly kind: 'failed'; readonly failure: PollFailure; readonly id: string | null };
+  /**
+   * The round that others wait for has failed, or has failed to read this id. `id` is null for the whole round. `failure`
+   * is null where clients may not see the reason.
+   */
+  | { readonly kind: 'failed'; readonly failure: PollFailure | null; readonly id: string | null };
 
 export interface PollListener {
   /** A message of another replica. */

@@ -9,7 +9,7 @@ export interface PollFailure {
   readonly upstream: UpstreamFailure | null;
 }
 
-/** Null for a defect, which is the matter of the replica that has it. */
+/** Null for a defect, of which no client may see more than that there is one. */
 export function describeFailure(error: unknown): PollFailure | null {
   if (!(error instanceof GatewayError)) return null;
   const { code, message, retryable, retryAfterMs, upstream } = error;

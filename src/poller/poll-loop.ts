@@ -222,8 +222,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
       retryAfterMs: Math.ceil(heldMs),
     });
     waiters.reject(error);
-    const failure = describeFailure(error);
-    if (failure !== null) void this.send({ kind: 'failed', failure, id: null });
+    void this.send({ kind: 'failed', failure: describeFailure(error), id: null });
   }
 
   /**
@@ -300,8 +299,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     const retryAfterMs = result.incomplete?.retryAfterMs ?? null;
     for (const [id, error] of result.failed) {
       waiters.reject(error, ({ ids }) => ids?.has(id) === true);
-      const failure = describeFailure(error);
-      if (failure !== null) void this.send({ kind: 'failed', failure, id });
+      void this.send({ kind: 'failed', failure: describeFailure(error), id });
     }
     const vain = waiting.some((member) => waiters.has(member));
     const changed = changes > 0 || unsettled || vain;
@@ -326,7 +324,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     // After the first rejection of all readers here nobody is turned away: readers of another replica may be accepted.
     if (!refused || failures >= failuresUntilStale) {
       waiters.reject(error);
-      if (failure !== null) void this.send({ kind: 'failed', failure, id: null });
+      void this.send({ kind: 'failed', failure, id: null });
     }
     if (failures >= failuresUntilStale) await this.#emitStale(lease);
     if (!refused || this.#lease !== lease) return;

@@ -34,7 +34,7 @@ const scopeChange = z.object({
 
 const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal(['nudge', 'joined', 'awaited']) }),
-  z.object({ kind: z.literal('failed'), failure, id: z.string().nullable() }),
+  z.object({ kind: z.literal('failed'), failure: failure.nullable(), id: z.string().nullable() }),
   /** The seat polls from now on. */
   z.object({ kind: z.literal('held'), term: z.number() }),
   /** The seat does not poll any longer. */

@@ -135,11 +135,16 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
         retryAfterMs: 5,
         upstream: null,
       } as const;
-      const failed: PollMessage = { kind: 'failed', failure, id: 'a "quoted" id' };
-      await eventually(async () => {
-        await speaker.seat.send(failed);
-        for (const { received } of listeners) expect(received.at(-1)).toEqual(failed);
-      });
+      const messages: readonly PollMessage[] = [
+        { kind: 'failed', failure, id: 'a "quoted" id' },
+        { kind: 'failed', failure: null, id: null },
+      ];
+      for (const message of messages) {
+        await eventually(async () => {
+          await speaker.seat.send(message);
+          for (const { received } of listeners) expect(received.at(-1)).toEqual(message);
+        });
+      }
       expect([speaker, ...strangers].map(({ received }) => received)).toEqual([[], [], []]);
       for (const { seat } of [speaker, ...listeners, ...strangers]) await seat[Symbol.asyncDispose]();
     });

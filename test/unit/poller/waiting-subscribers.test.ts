@@ -6,6 +6,7 @@ import { PlatformHolds } from '../../../src/poller/platform-holds.ts';
 import type { PollCoordinator } from '../../../src/poller/poll-coordinator.ts';
 import { createWatchRegistry } from '../../../src/poller/watch-registry.ts';
 import { exportJob, FakePlatform, settle, tenantOf, turn } from './fake-platform.ts';
+import { ReplicaSetup } from './replica-setup.ts';
 import { WatchSetup } from './watch-setup.ts';
 
 /** Jobs that fill the newest page of the list. */
@@ -81,6 +82,19 @@ describe('a subscriber that waits', () => {
     expect(platform.count('list')).toBe(rounds + 1);
     controller.abort();
     await expect(waiting).rejects.toThrow();
+  });
+
+  it('is rejected, where the replica that polls has a defect', async () => {
+    await using setup = new ReplicaSetup({ ownRights: false });
+    const [polling, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1));
+    await polling.follow({ ids: ['a'] });
+    setup.platform.through = () => Promise.reject(new TypeError('a defect'));
+    const rejected = expect(other.subscribe({ ids: ['unknown'] })).rejects.toThrow(
+      'The replica that polls has failed.',
+    );
+    await setup.pass(10_000);
+    await rejected;
   });
 
   it('is rejected at once, where its replica may poll only later and must not call the platform', async () => {
