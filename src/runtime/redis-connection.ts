@@ -55,7 +55,8 @@ export class RedisConnection {
     });
     client.on('error', (err: unknown) => {
       if (client.isReady) options.onRejected(err);
-      else {
+      // A ping was pending when the client was destroyed on purpose.
+      else if (client.isOpen) {
         this.#isRestarting = false;
         this.#lose(err);
       }
@@ -78,6 +79,11 @@ export class RedisConnection {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** There is no connection, and not because it is made again on purpose. */
+  get isAway(): boolean {
+    return !this.#isReady && !this.#isRestarting;
   }
 
   /**

@@ -127,6 +127,8 @@ class RedisServer implements Redis {
   }
 
   get state(): RedisState {
+    // A server that rejected commands before it was lost can also come back elsewhere, or without the reason for it.
+    if (this.#commands.isAway) return 'away';
     if (this.#rejections !== null) return 'rejecting';
     return this.#commands.isReady && this.#subscriptions.isReady && !this.#isSlow ? 'ready' : 'away';
   }

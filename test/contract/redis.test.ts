@@ -187,6 +187,25 @@ describeWithRedis('a connection to Redis', () => {
     expect(logs.filter((line) => line.includes('Redis accepts commands again'))).toHaveLength(1);
   });
 
+  it('is away when a server that rejected commands is gone, and ready when it is back', async () => {
+    await using connection = connect();
+    const { redis, clock } = connection;
+    await using admin = connectAdmin();
+    for (const one of [redis, admin]) await eventually(() => expect(one.state).toBe('ready'));
+    await command(admin, 'CONFIG', 'SET', 'maxmemory', '1');
+    await expect(write(redis)).rejects.toBeInstanceOf(RedisUnavailableError);
+    expect(redis.state).toBe('rejecting');
+    await server.kill();
+    await eventually(() => expect(redis.state).toBe('away'));
+    await clock.advanceBy(20_000);
+    expect(redis.state).toBe('away');
+    await server.start();
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      expect(redis.state).toBe('ready');
+    });
+  });
+
   it('is ready again only when nothing was rejected for some seconds, although the server accepts other writes', async () => {
     await using connection = connect();
     const { redis, clock, logs } = connection;
