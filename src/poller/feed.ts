@@ -243,10 +243,12 @@ export class Feed<Entity extends Observed, Reader, Memory> {
   ): readonly string[] | null {
     if (note === null || note.term !== this.#loop.term) return null;
     if (ids === null) return note.discovered ? [] : null;
+    // Rounds count from 1 again in a log that begins anew. All of them were made after the member joined.
+    const since = note.round < joinedAt ? 0 : joinedAt;
     const missing: string[] = [];
     for (const id of ids) {
       if (known.has(id) && !note.unfollowed.has(id)) continue;
-      if ((note.missing.get(id) ?? 0) <= joinedAt) return null;
+      if ((note.missing.get(id) ?? 0) <= since) return null;
       missing.push(id);
     }
     return missing;

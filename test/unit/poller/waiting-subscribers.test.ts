@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { RateLimitedError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import type { EventLog } from '../../../src/events/event-log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
+import type { FeedNote } from '../../../src/poller/feed-view.ts';
 import { createMemoryCoordinator } from '../../../src/poller/memory-coordinator.ts';
 import { PlatformHolds } from '../../../src/poller/platform-holds.ts';
 import type { PollCoordinator } from '../../../src/poller/poll-coordinator.ts';
@@ -84,6 +88,43 @@ describe('a subscriber that waits', () => {
     await expect(waiting).rejects.toThrow();
   });
 
+  it('begins with the rounds of a log that begins anew, although their numbers are lower', async () => {
+    const listeners = new Set<() => void>();
+    const begin = () => createMemoryEventLog<ExportJob>({ key: exportJobSource.key });
+    let memory = begin();
+    const log: EventLog<ExportJob> = {
+      write: (...write) => memory.write(...write),
+      snapshot: () => memory.snapshot(),
+      markUnattended: () => undefined,
+      watch: (listener) => {
+        listeners.add(listener);
+        return { [Symbol.dispose]: () => void listeners.delete(listener) };
+      },
+      open: (options) => memory.open(options),
+      [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose](),
+    };
+    const written = async (round: number, missing: readonly string[]) => {
+      const note: FeedNote<null> = {
+        term: 1,
+        round,
+        discovered: false,
+        missing: new Map(missing.map((id) => [id, round])),
+        unfollowed: new Set(),
+        endedSeen: new Map(),
+        memory: null,
+      };
+      await log.write({ note }, { observedAt: new Date(0), term: 1 });
+      for (const listener of listeners) listener();
+    };
+    await using setup = new WatchSetup({ createLog: () => log, coordinator: polledElsewhere(1), ownRights: false });
+    await written(50, []);
+    const rejected = expect(setup.subscribe({ ids: ['unknown'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await settle();
+    memory = begin();
+    await written(1, ['unknown']);
+    await rejected;
+  });
+
   it('is rejected, where the replica that polls has a defect', async () => {
     await using setup = new ReplicaSetup({ ownRights: false });
     const [polling, other] = setup.replicas;
@@ -107,6 +148,23 @@ describe('a subscriber that waits', () => {
     expect(platform.calls).toEqual([]);
   });
 });
+
+/** Another replica polls under this term. */
+function polledElsewhere(term: number): PollCoordinator {
+  return {
+    join: () => ({
+      term,
+      elected: (signal) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true })),
+      announce: async () => undefined,
+      others: async () => null,
+      send: async () => undefined,
+      [Symbol.asyncDispose]: async () => undefined,
+    }),
+    send: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
 
 /** Elections that take a moment, as they do in Redis. */
 function slowElections(): PollCoordinator {
