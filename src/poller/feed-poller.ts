@@ -103,9 +103,9 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
   /**
    * Never throws.
-   * @param awaited a subscriber waits for ids: those that were absent are read again without a pause
+   * @param isAwaited whether a subscriber waits for an id: it is read again without a pause if it was absent
    */
-  async round(lease: Lease, seat: PollSeat, awaited: boolean): Promise<RoundOutcome<Entity, Memory>> {
+  async round(lease: Lease, seat: PollSeat, isAwaited: (id: string) => boolean): Promise<RoundOutcome<Entity, Memory>> {
     const { view, members, clock } = this.#options;
     let watchedElsewhere = false;
     try {
@@ -121,7 +121,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       const discovered = note?.term === lease.term && note.discovered;
       const discover = scope.everything && (!discovered || nowMs >= this.#rediscoverAtMs);
       const saved = this.#allowance.available(nowMs);
-      const unread = this.#unread(before, scope, awaited);
+      const unread = this.#unread(before, scope, isAwaited);
       // A removed entity that only watchers of the list could see again is sought with a call that is left over.
       const removed = saved > 1 ? this.#removedOne(before, scope) : undefined;
       if (removed !== undefined) unread.push(removed);
@@ -178,9 +178,13 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   }
 
   /** See RoundRequest. */
-  #unread({ known, note }: LoadedView<Entity, Memory>, scope: WatchScope, awaited: boolean): string[] {
+  #unread(
+    { known, note }: LoadedView<Entity, Memory>,
+    scope: WatchScope,
+    isAwaited: (id: string) => boolean,
+  ): string[] {
     const nowMs = this.#options.clock.monotonicMs();
-    const named = [...scope.ids].filter((id) => !known.has(id) && (awaited || this.#ids.isDue(id, nowMs)));
+    const named = [...scope.ids].filter((id) => !known.has(id) && (isAwaited(id) || this.#ids.isDue(id, nowMs)));
     const old = [...(note?.unfollowed ?? [])].filter((id) => scope.everything || scope.ids.has(id));
     // A source may read only the first of many, and those that it cannot find must not keep it from the others.
     return this.#ids.oldestFirst([...named, ...old]);

@@ -204,7 +204,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     const waitMs = dueAtMs - this.#nowMs();
     if (waitMs > 0) await this.#pause(waitMs);
     else if (lease === null) await this.#stand(seat);
-    else await this.#round(lease, seat, awaited);
+    else await this.#round(lease, seat);
   }
 
   get #isAwaited(): boolean {
@@ -261,12 +261,15 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     }
   }
 
-  async #round(lease: Lease, seat: PollSeat, awaited: boolean): Promise<void> {
+  async #round(lease: Lease, seat: PollSeat): Promise<void> {
     const { poller, metrics, kind, waiters, letBegin } = this.#options;
     this.#pace.begin();
+    // Another replica does not send for which ids it waits.
+    const awaitsAll = this.#awaitedElsewhere;
     this.#awaitedElsewhere = false;
     const waiting = waiters.members;
-    const outcome = await poller.round(lease, seat, awaited);
+    const awaited = new Set(waiting.flatMap(({ ids }) => [...(ids ?? [])]));
+    const outcome = await poller.round(lease, seat, (id) => awaitsAll || awaited.has(id));
     metrics.roundEnded({ kind, outcome: outcome.kind });
     switch (outcome.kind) {
       case 'good':

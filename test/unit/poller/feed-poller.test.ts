@@ -64,7 +64,7 @@ function setUp({ log, platform = new FakePlatform() }: { log: EventLog<ExportJob
   // A source that reads export jobs reads any memory that it wrote itself.
   const source = exportJobSource as never;
   const poller = new FeedPoller({ source, log, view, members, clock: platform.clock });
-  const round = (lease = leaseOf(1), awaited = false) => poller.round(lease, seat, awaited);
+  const round = (lease = leaseOf(1), awaited = false) => poller.round(lease, seat, () => awaited);
   return { platform, members, join, poller, round, refused };
 }
 

@@ -128,7 +128,7 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
     awaited = false,
   ) => {
     answer = typeof result === 'function' ? result : () => result;
-    return poller.round(lease, seat, awaited);
+    return poller.round(lease, seat, () => awaited);
   };
   const note = async () => (await snapshotOf(log)).note as FeedNote<Memory>;
   const ids = async () => (await snapshotOf(log)).entities.map(({ id }) => id);
@@ -149,7 +149,7 @@ describe('what a round asks for', () => {
     join();
     await round({ memory: 10 });
     await round({ memory: 20 });
-    await pollerOf().round(leaseOf(1), seat, false);
+    await pollerOf().round(leaseOf(1), seat, () => false);
     lose();
     await round();
     expect(requests.map(({ memory }) => memory)).toEqual([null, 10, 19, null]);
@@ -376,7 +376,7 @@ describe('a write', () => {
     const { join, round, pollerOf, seat, note } = setUp();
     join();
     for (const state of ['RUNS', 'RUNS_ON', 'ENDED'] as const) await round({ read: [thing('a', 0, state)] });
-    await pollerOf().round(leaseOf(2), seat, false);
+    await pollerOf().round(leaseOf(2), seat, () => false);
     expect((await note()).round).toBe(4);
   });
 

@@ -28,6 +28,20 @@ describe('a subscriber that waits', () => {
     expect(setup.platform.count('list')).toBe(3);
   });
 
+  it('does not cause absent ids of others to be read', async () => {
+    await using setup = new WatchSetup({ ownRights: false });
+    const absent = named(50);
+    setup.platform.put(...absent.map((id) => exportJob(id, 2_000)), exportJob('runs', 2_001));
+    await setup.follow({ ids: ['runs', ...absent] });
+    for (const id of absent) setup.platform.delete(id);
+    await setup.pass(300_000);
+    setup.platform.put(...newestPage, exportJob('old', 1));
+    await setup.nextRound();
+    setup.platform.calls.length = 0;
+    await setup.follow({ ids: ['old'] });
+    expect(setup.platform.calls.flatMap(({ id }) => id ?? [])).toEqual(['old']);
+  });
+
   it('begins with the whole sandbox, where many jobs cannot be read again', async () => {
     await using setup = new WatchSetup({ ownRights: false });
     const ids = named(150);
