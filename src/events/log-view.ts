@@ -43,8 +43,11 @@ export interface AppliedWrite<Entity> {
   readonly bytes: number;
 }
 
-/** A reason for which the log may be out of date in this process alone: no replica polls, or Redis is out of reach. */
-export type LocalReason = 'unattended' | 'out of reach';
+/**
+ * A reason for which the log may be out of date in this process alone: no replica polls, Redis is out of reach, or Redis
+ * has lost the log and nobody begins it again.
+ */
+export type LocalReason = 'unattended' | 'out of reach' | 'lost';
 
 interface Slot<Entity> {
   readonly entry: LogEntry<Entity>;

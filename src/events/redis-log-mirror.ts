@@ -30,6 +30,11 @@ export interface RedisLogMirrorOptions<Entity> {
 
 /** How long Redis may be out of reach before readers receive STALE and requests fail, in milliseconds. */
 const graceMs = 2_000;
+/**
+ * How long readers keep what they have of a lost log before they receive STALE, in milliseconds. A poller begins the log
+ * again with its next good round, and cannot write STALE before.
+ */
+const lostGraceMs = 60_000;
 /** Pause before the next attempt to read the log, in milliseconds. */
 const retryPauseMs = 200;
 /** No second warning about the log within this time, in milliseconds. */
@@ -74,6 +79,8 @@ export class RedisLogMirror<Entity> {
   #reading: Promise<unknown> = Promise.resolve();
   #nextRead: Promise<LogHead | null> | null = null;
   #grace: AbortController | null = null;
+  /** Ends the wait for the log that follows a lost one. */
+  #lostGrace: AbortController | null = null;
   /** The epoch whose state cannot be decoded. */
   #undecodable: string | null = null;
   #nextWarningMs = 0;
@@ -169,6 +176,7 @@ export class RedisLogMirror<Entity> {
     this.#closed.abort();
     for (const one of this.#following) one[Symbol.dispose]();
     this.#grace?.abort();
+    this.#lostGrace?.abort();
     this.#settle(({ reject }) => reject(outOfReach()));
     await this.#locating;
   }
@@ -244,7 +252,7 @@ export class RedisLogMirror<Entity> {
     if (from === null || stored.epoch !== from.epoch || !isLater(stored, from)) return false;
     const records = await this.#recordsAfter(from);
     if (records === null) return false;
-    this.#exists = true;
+    this.#endLoss();
     for (const record of records) this.#apply(record);
     return true;
   }
@@ -303,7 +311,7 @@ export class RedisLogMirror<Entity> {
     if (records === null) throw new Error('The event log has changed too much while it was loaded.');
     this.#closed.signal.throwIfAborted();
     this.#endAway();
-    this.#exists = true;
+    this.#endLoss();
     view.reset({ ...begin.state, entities });
     this.#recent.clear();
     this.#setHead(begin.head);
@@ -324,16 +332,33 @@ export class RedisLogMirror<Entity> {
   /** There is no log. Readers keep what they have until the next one begins. */
   #lose(): void {
     if (this.#closed.signal.aborted) return;
-    const existed = this.#exists;
+    if (!this.#exists) return;
     this.#exists = false;
-    if (existed) this.#options.view.noteExistence();
+    this.#options.view.noteExistence();
+    void this.#awaitNext();
+  }
+
+  async #awaitNext(): Promise<void> {
+    const { view, clock } = this.#options;
+    const grace = new AbortController();
+    this.#lostGrace = grace;
+    await clock.sleep(lostGraceMs, grace.signal).catch(() => undefined);
+    if (!grace.signal.aborted) view.markLocal('lost', true, clock.now());
+  }
+
+  /** There is a log. */
+  #endLoss(): void {
+    const { view, clock } = this.#options;
+    this.#exists = true;
+    this.#lostGrace?.abort();
+    view.markLocal('lost', false, clock.now());
   }
 
   /** The log is as the view shows it. If it was lost meanwhile, those who watch it know it as lost. */
   #findAgain(): void {
-    const existed = this.#exists;
-    this.#exists = true;
-    if (!existed) this.#options.view.noteExistence();
+    if (this.#exists) return;
+    this.#endLoss();
+    this.#options.view.noteExistence();
   }
 
   /** Readers open the log again as soon as it is loaded, and must not fail then. */

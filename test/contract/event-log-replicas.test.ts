@@ -460,6 +460,46 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
   });
 
+  it('sends STALE when nobody begins a lost log again, and a state that is not stale when somebody does', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, admin, clock } = replicas;
+    await append(a, created('x'));
+    using reader = await follow(b);
+    await admin.send((client) => client.flushAll());
+    for (const { heartbeat } of replicas.replicas) heartbeat.replaceDatabase();
+    expect(await b.snapshot()).toBe(null);
+    await clock.advanceBy(59_999);
+    expect(reader.entries).toEqual([]);
+    await clock.advanceBy(1);
+    await eventually(() =>
+      expect(reader.entries.map(({ change }) => change)).toEqual([{ kind: 'STALE', subject: 'local' }]),
+    );
+    await beginAgain(a, { id: 'x', version: 1 });
+    expect(await reader.failure).toBeInstanceOf(LogOverflowError);
+    expect((await snapshotOf(b)).stale).toEqual(new Set());
+    await clock.advanceBy(120_000);
+    expect((await snapshotOf(b)).stale).toEqual(new Set());
+  });
+
+  it('sends RECOVERED when a log that was lost for long is there again as it was', async () => {
+    await using replicas = await startReplicas();
+    const { a, b, admin, clock, keys } = replicas;
+    const heartbeat = replicas.replicas[1]?.heartbeat;
+    await append(a, created('x'));
+    using reader = await follow(b);
+    const hidden = `${keys.meta}:hidden`;
+    await admin.send((client) => client.rename(keys.meta, hidden));
+    heartbeat?.replaceDatabase();
+    expect(await b.snapshot()).toBe(null);
+    await clock.advanceBy(60_000);
+    await admin.send((client) => client.rename(hidden, keys.meta));
+    heartbeat?.replaceDatabase();
+    await snapshotOf(b);
+    await eventually(() => expect(kinds(reader)).toEqual(['STALE', 'RECOVERED']));
+    await append(a, changed('x', 1));
+    await eventually(() => expect(kinds(reader)).toEqual(['STALE', 'RECOVERED', 'CHANGED']));
+  });
+
   it('calls its watchers when a lost log is there again as it was', async () => {
     await using replicas = await startReplicas();
     const { a, admin, keys } = replicas;
@@ -822,9 +862,15 @@ describeWithRedis('an event log of two replicas', () => {
     expect(other.pending()).toBe(0);
     await using replicas = await startReplicas();
     await append(replicas.a);
+    await snapshotOf(replicas.b);
     const late = replicas.a.write({}, { observedAt: at, basis: null });
     await replicas.a[Symbol.asyncDispose]();
     await expect(late).rejects.toBeInstanceOf(LogConflictError);
+    expect(replicas.clock.pending()).toBe(0);
+    await replicas.admin.send((client) => client.flushAll());
+    replicas.replicas[1]?.heartbeat.replaceDatabase();
+    expect(await replicas.b.snapshot()).toBe(null);
+    await replicas.b[Symbol.asyncDispose]();
     expect(replicas.clock.pending()).toBe(0);
   });
 });
