@@ -1,4 +1,4 @@
-import { createClient, type RedisClientType } from '@redis/client';
+import { createClient, ErrorReply, type RedisClientType } from '@redis/client';
 import type { Clock } from './clock.ts';
 import type { Logger } from './logger.ts';
 
@@ -16,7 +16,7 @@ export interface RedisConnectionOptions {
   readonly onReady?: (() => void) | undefined;
   /** Called once for each `onReady`. */
   readonly onLost?: (() => void) | undefined;
-  /** A ping was answered with an error. */
+  /** The reply to a ping, or to a command with which the connection begins, is an error. */
   readonly onRejected: (error: unknown) => void;
 }
 
@@ -59,6 +59,7 @@ export class RedisConnection {
       else if (client.isOpen) {
         this.#isRestarting = false;
         this.#lose(err);
+        if (err instanceof ErrorReply) options.onRejected(err);
       }
     });
     client.on('ready', () => {

@@ -305,6 +305,24 @@ describeWithRedis('a connection to Redis', () => {
     });
   });
 
+  it('is rejecting while the server denies a channel that was permitted before', async () => {
+    await using connection = connect();
+    const { redis, clock, logs } = connection;
+    await using admin = connectAdmin();
+    for (const one of [redis, admin]) await eventually(() => expect(one.state).toBe('ready'));
+    using subscriber = startSubscriber(redis, 'a');
+    await eventually(() => expect(subscriber.heard).toEqual(['+']));
+    // The server closes the connection, and the client subscribes again while it connects.
+    await command(admin, 'ACL', 'SETUSER', 'default', 'resetchannels');
+    await eventually(() => expect([redis.state, subscriber.heard]).toEqual(['rejecting', ['+', '-']]));
+    await command(admin, 'ACL', 'SETUSER', 'default', 'allchannels');
+    await eventually(async () => {
+      await clock.advanceBy(1_000);
+      expect([redis.state, subscriber.heard]).toEqual(['ready', ['+', '-', '+']]);
+    });
+    expect(logs.filter((line) => line.includes('Redis rejects commands'))).toHaveLength(1);
+  });
+
   it('follows its address to the new master when the server is demoted and closes no connection', async () => {
     await using next = await startRedisServer();
     await using address = await startMovableAddress(server.url);
