@@ -36,6 +36,14 @@ const feed = (cursor: number, kind: 'STALE' | 'RECOVERED'): Told => ({
   previous: null,
 });
 
+const resync = (cursor: number): Told => ({ kind: 'RESYNC', ...about(cursor), entity: null, previous: null });
+const snapshot = (cursor: number, id: string): Told => ({
+  kind: 'SNAPSHOT',
+  ...about(cursor),
+  entity: { id, version: 0 },
+  previous: null,
+});
+
 function pending(...events: readonly Told[]): Told[] {
   const line = new PendingEvents<Item>(({ id }) => id);
   for (const event of events) line.push(event);
@@ -46,8 +54,33 @@ function pending(...events: readonly Told[]): Told[] {
 
 describe('pending events', () => {
   it('are told in order when nothing can be merged', () => {
-    const events = [created(1, 'a'), changed(2, 'b', 5), removed(3, 'c'), feed(4, 'STALE')];
-    expect(pending(...events)).toEqual(events);
+    const events = [
+      resync(1),
+      snapshot(1, 's'),
+      created(1, 'a'),
+      changed(2, 'b', 5),
+      removed(3, 'c'),
+      removed(4, 'd'),
+      feed(5, 'RECOVERED'),
+      resync(6),
+      feed(7, 'STALE'),
+    ];
+    const received = pending(...events);
+    expect(received).toEqual(events);
+    // They are the same objects for all subscribers.
+    expect(received.every((event, index) => event === events[index])).toBe(true);
+  });
+
+  it('are counted until they are taken or cleared', () => {
+    const queue = new PendingEvents<Item>(({ id }) => id);
+    const sizes = [queue.size];
+    for (const event of [created(1, 'a'), removed(2, 'b')]) queue.push(event);
+    sizes.push(queue.size);
+    expect(queue.shift()).toEqual(created(1, 'a'));
+    sizes.push(queue.size);
+    queue.clear();
+    sizes.push(queue.size);
+    expect([sizes, queue.peek(), queue.shift()]).toEqual([[0, 2, 1, 0], undefined, undefined]);
   });
 
   it('merge changes of one entity into the newest, with the first state before it', () => {

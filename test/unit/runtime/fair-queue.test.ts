@@ -49,6 +49,8 @@ describe('a fair queue', () => {
     expect([queue.delete('a', 'a1'), queue.delete('a', 'a1')]).toEqual([true, false]);
     queue.add('a', 'a2');
     expect(takeEach(queue)).toEqual(['b1', 'c1', 'a2']);
+    for (const entry of ['a3', 'c2']) queue.add(memberOf(entry), entry);
+    expect(takeEach(queue)).toEqual(['a3', 'c2']);
   });
 
   it('has the size of what it holds, whatever comes and goes', () => {
