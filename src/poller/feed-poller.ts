@@ -121,11 +121,10 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       const discovered = note?.term === lease.term && note.discovered;
       const discover = scope.everything && (!discovered || nowMs >= this.#rediscoverAtMs);
       const saved = this.#allowance.available(nowMs);
-      const unread = this.#unread(before, scope, isAwaited);
-      // A removed entity that only watchers of the list could see again is sought with a call that is left over.
-      const removed = saved > 1 ? this.#removedOne(before, scope) : undefined;
-      if (removed !== undefined) unread.push(removed);
-      const allowance = removed === undefined ? saved : saved - 1;
+      // Absent entities that nobody waits for are sought with half of the calls that are left over.
+      const sought = this.#sought(before, scope, isAwaited).slice(0, Math.floor(saved / 2));
+      const unread = [...this.#unread(before, scope, isAwaited), ...sought];
+      const allowance = saved - sought.length;
       const request = { known, scope, discover, memory, unread, now: clock.now() };
       const read = await this.#read(lease, { ...request, allowance });
       if (read === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
@@ -183,16 +182,23 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     scope: WatchScope,
     isAwaited: (id: string) => boolean,
   ): string[] {
-    const nowMs = this.#options.clock.monotonicMs();
-    const named = [...scope.ids].filter((id) => !known.has(id) && (isAwaited(id) || this.#ids.isDue(id, nowMs)));
+    const named = [...scope.ids].filter((id) => !known.has(id) && (isAwaited(id) || !this.#ids.wasAbsent(id)));
     const old = [...(note?.unfollowed ?? [])].filter((id) => scope.everything || scope.ids.has(id));
     // A source may read only the first of many, and those that it cannot find must not keep it from the others.
     return this.#ids.oldestFirst([...named, ...old]);
   }
 
-  #removedOne({ known, note }: LoadedView<Entity, Memory>, { ids }: WatchScope): string | undefined {
+  /** Named ids that were absent, and one removed entity that only watchers of the list could see again. */
+  #sought(
+    { known, note }: LoadedView<Entity, Memory>,
+    { ids }: WatchScope,
+    isAwaited: (id: string) => boolean,
+  ): readonly string[] {
     const nowMs = this.#options.clock.monotonicMs();
-    return [...(note?.missing.keys() ?? [])].find((id) => !known.has(id) && !ids.has(id) && this.#ids.isDue(id, nowMs));
+    const isDue = (id: string) => !known.has(id) && this.#ids.isDue(id, nowMs);
+    const named = [...ids].filter((id) => this.#ids.wasAbsent(id) && !isAwaited(id) && isDue(id));
+    const removed = [...(note?.missing.keys() ?? [])].find((id) => !ids.has(id) && isDue(id));
+    return [...this.#ids.oldestFirst(named), ...(removed === undefined ? [] : [removed])];
   }
 
   /** @returns null when the owner of the reader left during the round, or the lease was lost */

@@ -79,6 +79,11 @@ export class IdReadings {
     return absences > 0 && absences < maxReadings;
   }
 
+  /** Whether the id was absent since it was last found. */
+  wasAbsent(id: string): boolean {
+    return (this.#streaks.get(id)?.absences ?? 0) > 0;
+  }
+
   /** Whether the pause after the last absence is over. */
   isDue(id: string, nowMs: number): boolean {
     return (this.#streaks.get(id)?.retryAtMs ?? 0) <= nowMs;

@@ -274,7 +274,7 @@ describe('a removed thing that nobody names', () => {
     join(['a']);
     expect(await permitted()).toEqual({ unread: [], allowance: 19 });
     await clock.advanceBy(60_000);
-    expect(await permitted()).toEqual({ unread: ['a'], allowance: 19 });
+    expect(await permitted()).toEqual({ unread: ['a'], allowance: 18 });
   });
 
   it('is not read by this way while it is known: only its first absence was noted', async () => {
