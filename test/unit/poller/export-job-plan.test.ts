@@ -11,6 +11,7 @@ import {
   leftBehind,
   leftoversOf,
   maxUnwatchedRunning,
+  newestFirst,
   nextByRotation,
   noRotation,
   sweeps,
@@ -91,10 +92,12 @@ describe('followed jobs that the pages do not show', () => {
   it('are read in turn: first those whose last reading is the oldest', () => {
     const jobs = running(4);
     const readAt = new Map([
-      ['job-0', 3],
+      ['job-0', 1],
       ['job-2', 2],
     ]);
-    expect(ids(nextByRotation(jobs, { ...noRotation, readAt }, 3))).toEqual(['job-1', 'job-3', 'job-2']);
+    for (const waiting of [jobs, jobs.toReversed()]) {
+      expect(ids(nextByRotation(waiting, { ...noRotation, readAt }, 3))).toEqual(['job-1', 'job-3', 'job-0']);
+    }
   });
 });
 
@@ -141,12 +144,20 @@ describe('jobs behind the newest page', () => {
     const jobs = known(...running(maxUnwatchedRunning + 2));
     const page = { jobs: new Set<string>(), floorMs: 9_000 };
     const { forgotten, unfollowed } = leftBehind(jobs, named('job-0'), page, now);
-    expect([forgotten, unfollowed.length, unfollowed.includes('job-0')]).toEqual([
-      ['job-1'],
-      maxUnwatchedRunning,
-      false,
-    ]);
+    const newest = Array.from({ length: maxUnwatchedRunning }, (_, index) => `job-${maxUnwatchedRunning + 1 - index}`);
+    expect([forgotten, unfollowed]).toEqual([['job-1'], newest]);
     expect(leftBehind(jobs, everything, page, now)).toEqual({ forgotten: [], unfollowed: [] });
+  });
+});
+
+describe('the order of jobs', () => {
+  it('is by time, and by id within one millisecond, so that each replica forgets the same', () => {
+    const jobs = [exportJob('a', 1), exportJob('b', 2), exportJob('c', 1), exportJob('b', 1)];
+    const order = ['b 2', 'c 1', 'b 1', 'a 1'];
+    for (const some of [jobs, jobs.toReversed()]) {
+      expect(some.toSorted(newestFirst).map(({ id, createdAt }) => `${id} ${createdAt.getTime()}`)).toEqual(order);
+    }
+    expect(newestFirst(exportJob('a', 1), exportJob('a', 1))).toBe(0);
   });
 });
 
