@@ -118,9 +118,9 @@ describe('a right to watch', () => {
   });
 
   describe.each([
-    ['TOKEN_EXPIRED', refused],
-    ['FORBIDDEN', forbidden],
-  ])('ends with %s', (code, verdict) => {
+    ['TOKEN_EXPIRED', refused, 'The platform does not accept the token any more.'],
+    ['FORBIDDEN', forbidden, 'The platform does not allow this view any more.'],
+  ])('ends with %s', (code, verdict, message) => {
     it('for all with the credential after two rejections a second apart, and for nobody else', async () => {
       const { clock, verdicts, proofs, losses, hold } = setUp();
       using _a = await hold('a', 'one');
@@ -134,8 +134,8 @@ describe('a right to watch', () => {
       expect([proofs, losses]).toEqual([['a', 'c'], []]);
       await clock.advanceBy(1);
       expect(losses).toMatchObject([
-        ['a', { code, upstream: verdict.upstream }],
-        ['b', { code, upstream: verdict.upstream }],
+        ['a', { code, message, upstream: verdict.upstream }],
+        ['b', { code, message, upstream: verdict.upstream }],
       ]);
       await clock.advanceBy(5 * minute);
       expect(proofs).toEqual(['a', 'c', 'a', 'c']);
@@ -273,6 +273,25 @@ describe('a right to watch', () => {
     proofs.length = 0;
     await clock.advanceBy(10 * minute);
     expect(proofs).toEqual([]);
+  });
+
+  it('is proved again for a subscriber that arrived before the last one left', async () => {
+    const { clock, leases, proofs, hold, holdAnswers } = setUp();
+    const leaving = await hold('a', 'one');
+    await clock.advanceBy(minute);
+    const respond = holdAnswers();
+    const arriving = hold('b', 'one');
+    leaving[Symbol.dispose]();
+    await clock.advanceBy(0);
+    respond();
+    using _b = await arriving;
+    expect(leases.size.leases).toBe(1);
+    proofs.length = 0;
+    await clock.advanceBy(5 * minute);
+    expect(proofs).toEqual(['b']);
+    leases.doubt('one');
+    await clock.advanceBy(0);
+    expect(proofs).toEqual(['b', 'b']);
   });
 
   it('given up while it is being proved is lost to nobody', async () => {
@@ -441,7 +460,11 @@ describe('the entities that a subscription names', () => {
     const { clock, proofs, missing, losses, hold } = setUp();
     using _a = await hold('a', 'one', { ids: ['1'] });
     missing.add('2');
-    await expect(hold('b', 'one', { ids: ['1', '2'] })).rejects.toMatchObject({ code: 'NOT_FOUND', id: '2' });
+    await expect(hold('b', 'one', { ids: ['1', '2'] })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      id: '2',
+      message: 'The platform does not know 2.',
+    });
     await clock.advanceBy(minute);
     expect([proofs, losses]).toEqual([['a 1', 'b 2'], []]);
   });
@@ -476,6 +499,7 @@ describe('the entities that a subscription names', () => {
     // It was not read, so that the next subscription reads it.
     await clock.advanceBy(minute);
     await expect(hold('c', 'two', { ids: ['1'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(hold('d', 'one', { ids: ['1'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('that are gone are no proof for a resume', async () => {
