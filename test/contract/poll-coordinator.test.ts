@@ -437,44 +437,53 @@ describeWithRedis('with a Redis server', () => {
       await watcher?.[Symbol.asyncDispose]();
     });
 
+    /** A seat that knows the state in Redis, and of which the next replies arrive after `arrive`. */
+    const delayed = async (replica: Replica, feed: FeedName) => {
+      const seat = replica.coordinator.join(feed, listener());
+      const before = await seat.elected(never);
+      await before.release();
+      let arrive = () => {};
+      replica.delay = new Promise((resolve) => {
+        arrive = resolve;
+      });
+      const granted = () =>
+        eventually(async () => {
+          const term = Number(await first.redis.send((client) => client.hGet(metaOf(feed), 'term')));
+          expect(term).toBeGreaterThan(before.term);
+          return term;
+        });
+      return { seat, granted, arrive };
+    };
+
     it('gives back a term that was granted to a candidate after it had withdrawn', async () => {
+      await using withdrawing = await startCoordinator(server.url);
       const feed = ownFeed();
-      await using one = first.coordinator.join(feed, listener());
-      await using other = second.coordinator.join(feed, listener());
-      await one.others();
-      await other.others();
+      const { seat, granted, arrive } = await delayed(withdrawing, feed);
       const candidacy = new AbortController();
-      const withdrawn = expect(one.elected(candidacy.signal)).rejects.toThrow('enough');
+      const withdrawn = expect(seat.elected(candidacy.signal)).rejects.toThrow('enough');
+      const term = await granted();
       candidacy.abort(new Error('enough'));
+      arrive();
       await withdrawn;
-      const granted = await first.redis.send((client) => client.hGet(metaOf(feed), 'term'));
-      const lease = await other.elected(never);
-      expect(lease.term).toBeGreaterThan(Number(granted));
-      expect(Number(granted)).toBeGreaterThan(0);
+      await using other = second.coordinator.join(feed, listener());
+      expect((await other.elected(never)).term).toBeGreaterThan(term);
+      await seat[Symbol.asyncDispose]();
     });
 
     it('does not count a term that was granted to a registration which has lapsed since', async () => {
       await using lapsing = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
-      await using seat = lapsing.coordinator.join(feed, listener());
-      await seat.others();
-      let arrive = () => {};
-      lapsing.delay = new Promise((resolve) => {
-        arrive = resolve;
-      });
+      const { seat, granted, arrive } = await delayed(lapsing, feed);
       const taking = seat.elected(never);
-      const granted = await eventually(async () => {
-        const term = await first.redis.send((client) => client.hGet(metaOf(feed), 'term'));
-        expect(term).not.toBe(null);
-        return Number(term);
-      });
+      const term = await granted();
       const { replicaId } = lapsing.heartbeat;
       await first.redis.send((client) => client.zRem(replicasKey, replicaId));
       await eventually(() => expect(lapsing.heartbeat.replicaId).not.toBe(replicaId));
       arrive();
-      expect((await taking).term).toBeGreaterThan(granted);
+      expect((await taking).term).toBeGreaterThan(term);
       const holder = await first.redis.send((client) => client.hGet(metaOf(feed), 'holder'));
       expect(holder).toContain(lapsing.heartbeat.replicaId);
+      await seat[Symbol.asyncDispose]();
     });
 
     it('forgets what a dead replica watched, in Redis too', async () => {
