@@ -283,7 +283,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     const after = new Map(known);
     const learned: Entity[] = [];
     // Subscribers that joined during the round may have named what it would forget.
-    const named = (id: string) => scope.ids.has(id) || members.scope.ids.has(id);
+    const { ids: present } = members.scope;
+    const named = (id: string) => scope.ids.has(id) || present.has(id);
     const forgotten = new Set(result.forgotten.filter((id) => !named(id)));
     // An entity that was removed may reappear, so it is read a few times more, even if only the list is watched.
     const isSought = (id: string) => named(id) || (scope.everything && this.#ids.isSought(id));
