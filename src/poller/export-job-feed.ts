@@ -114,8 +114,9 @@ class ListReading {
   /** Reads the next deep pages, where followed jobs behind the newest pages are too many to be read by id. */
   async sweep(): Promise<void> {
     const { allowance } = this.#request;
+    if (this.#next === null) return;
     const { missing, beyond } = this.leftovers;
-    if (this.#next === null || !sweeps(beyond.length, this.rotation)) return;
+    if (!sweeps(beyond.length, this.rotation)) return;
     // Where one call is left, missing jobs and the sweep take turns.
     if (allowance === 1 && missing.length > 0 && this.rotation.round % 2 === 1) return;
     // The time of creation of the oldest running job, behind which nothing has to be read.

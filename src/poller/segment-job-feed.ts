@@ -62,7 +62,9 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     const newestPage = new Set(jobs.keys());
 
     const isGap = memory !== null && newest.jobs.every(({ id }) => !known.has(id));
-    const gap = isGap ? await readGap(api, newest.next, known, signal) : noSearch;
+    // Reads on behind a newest page of which no job is known, until a page shows a known job.
+    const limits = { next: newest.next, maxPages: maxPagesPerSearch, known, signal };
+    const gap = isGap ? await readPages(api, { limit: pageSize }, limits) : noSearch;
     const running = discover && floorMs !== null ? await readRunning(api, signal) : noSearch;
     for (const job of [...gap.found, ...running.found]) if (!jobs.has(job.id)) jobs.set(job.id, job);
 
@@ -122,16 +124,6 @@ interface Search {
 }
 
 const noSearch: Search = { found: [], pages: 0, truncated: false };
-
-/** Reads on behind a newest page of which no job is known, until a page shows a known job. */
-async function readGap(
-  api: Pick<SegmentJobsApi, 'list'>,
-  next: number | null,
-  known: { has(id: string): boolean },
-  signal: AbortSignal,
-): Promise<Search> {
-  return await readPages(api, { limit: pageSize }, { next, maxPages: maxPagesPerSearch, known, signal });
-}
 
 async function readRunning(api: Pick<SegmentJobsApi, 'list'>, signal: AbortSignal): Promise<Search> {
   let all = noSearch;
