@@ -4,11 +4,9 @@ import { isTerminalJobStatus } from '../domain/job.ts';
 import { GatewayError, NotFoundError, PlatformError } from '../errors.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../upstream/platform-api.ts';
-import { endedRecently } from './ended-jobs.ts';
 import {
   Coverage,
   type ExportJobMemory,
-  endedAt,
   hasAppeared,
   leavesGap,
   leftBehind,
@@ -26,6 +24,7 @@ import {
   sweeps,
 } from './export-job-plan.ts';
 import type { FeedSource, RoundRequest, RoundResult } from './feed-source.ts';
+import { endedAt, endedRecently } from './job-list.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
 /** What the feed of export jobs reads the platform through: one subscriber's credential. */
@@ -246,7 +245,7 @@ function conclude(
   { found, absent, failed, asked, incomplete }: ReadingById,
 ): RoundResult<ExportJob, ExportJobMemory> {
   const { jobs, newestPage, newestPageFloorMs, pages, coverage, rotation, truncated } = list;
-  const endedLately = new Set(discover ? endedRecently([...jobs.values()], endedAt, now).map(({ id }) => id) : []);
+  const endedLately = new Set(discover ? endedRecently([...jobs.values()], now).map(({ id }) => id) : []);
   const read: ExportJob[] = [];
   for (const job of jobs.values()) {
     // Of deep pages, only jobs matter that are known, named, new, running, or that new subscribers begin with.

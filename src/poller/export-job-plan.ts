@@ -1,7 +1,7 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import { isTerminalJobStatus } from '../domain/job.ts';
 import type { ExportJobCursor } from '../upstream/platform-api.ts';
-import { endedRecently } from './ended-jobs.ts';
+import { endedRecently, isAbove } from './job-list.ts';
 import type { WatchScope } from './watch-scope.ts';
 
 /** Jobs on the page that every round reads. */
@@ -142,11 +142,6 @@ export function hasAppeared(job: ExportJob, memory: ExportJobMemory | null): boo
   return memory !== null && isAbove(job, memory.newestPageFloorMs);
 }
 
-/** Whether the job is surely on pages that reach down to a floor; null: to the end of the list. */
-export function isAbove(job: ExportJob, floorMs: number | null): boolean {
-  return floorMs === null || job.createdAt.getTime() > floorMs;
-}
-
 export function isWatched(job: ExportJob, { everything, ids }: WatchScope): boolean {
   return everything || ids.has(job.id);
 }
@@ -175,17 +170,13 @@ export function leftBehind(
     if (isTerminalJobStatus(job.status)) ended.push(job);
     else if (!scope.everything) unwatched.push(job);
   }
-  const kept = new Set(scope.everything ? endedRecently(ended, endedAt, now) : []);
+  const kept = new Set(scope.everything ? endedRecently(ended, now) : []);
   const remembered = unwatched.toSorted(newestFirst);
   const excess = remembered.splice(maxUnwatchedRunning);
   return {
     forgotten: [...ended.filter((job) => !kept.has(job)), ...excess].map(({ id }) => id),
     unfollowed: remembered.map(({ id }) => id),
   };
-}
-
-export function endedAt(job: ExportJob): Date | null {
-  return isTerminalJobStatus(job.status) ? (job.metrics.totalTime?.endedAt ?? job.updatedAt) : null;
 }
 
 export function newestFirst(a: ExportJob, b: ExportJob): number {

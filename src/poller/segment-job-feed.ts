@@ -3,8 +3,8 @@ import { isTerminalJobStatus } from '../domain/job.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import { GatewayError } from '../errors.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../upstream/segmentation-api.ts';
-import { endedRecently } from './ended-jobs.ts';
 import type { FeedSource, RoundRequest } from './feed-source.ts';
+import { endedAt, endedRecently, isAbove } from './job-list.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
 /** What the feed of segment jobs reads the platform through: one subscriber's credential. */
@@ -178,14 +178,6 @@ function forgettable(
     (job) => !newestPage.has(job.id) && !isAbove(job, floorMs) && !scope.ids.has(job.id),
   );
   const ended = behind.filter(({ status }) => isTerminalJobStatus(status));
-  const kept = new Set(scope.everything ? endedRecently(ended, endedAt, now) : []);
+  const kept = new Set(scope.everything ? endedRecently(ended, now) : []);
   return ended.filter((job) => !kept.has(job)).map(({ id }) => id);
 }
-
-function endedAt(job: SegmentJob): Date | null {
-  return isTerminalJobStatus(job.status) ? (job.metrics?.totalTime?.endedAt ?? job.updatedAt) : null;
-}
-
-/** Jobs of the same millisecond as the end of the page may be on the next page, so only younger ones are covered. */
-const isAbove = (job: SegmentJob, floorMs: number | null): boolean =>
-  floorMs === null || job.createdAt.getTime() > floorMs;

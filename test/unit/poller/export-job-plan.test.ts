@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
 import { maxEndedWithinSeconds } from '../../../src/domain/job.ts';
-import { maxEndedKept } from '../../../src/poller/ended-jobs.ts';
 import {
   Coverage,
   type ExportJobMemory,
-  endedAt,
   hasAppeared,
   leavesGap,
   leftBehind,
@@ -16,6 +14,7 @@ import {
   noRotation,
   sweeps,
 } from '../../../src/poller/export-job-plan.ts';
+import { endedAt, maxEndedKept } from '../../../src/poller/job-list.ts';
 import { exportJob } from './fake-platform.ts';
 
 const known = (...jobs: readonly ExportJob[]) => new Map(jobs.map((job): [string, ExportJob] => [job.id, job]));

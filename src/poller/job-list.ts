@@ -1,0 +1,33 @@
+import { isTerminalJobStatus, type JobStatus, maxEndedWithinSeconds, type TimeSpan } from '../domain/job.ts';
+
+/** What the lists of export jobs and of segment jobs have in common. */
+interface ListedJob {
+  readonly status: JobStatus;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly metrics: { readonly totalTime: TimeSpan | null } | null;
+}
+
+/** Ended jobs behind the newest page that are kept for new subscribers at most, the last ended. */
+export const maxEndedKept = 5_000;
+
+/** When a job ended: the time that the platform reports, else its last update; null: it has not ended. */
+export function endedAt({ status, updatedAt, metrics }: ListedJob): Date | null {
+  return isTerminalJobStatus(status) ? (metrics?.totalTime?.endedAt ?? updatedAt) : null;
+}
+
+/** Of these ended jobs, those that a new subscriber may receive. */
+export function endedRecently<Job extends ListedJob>(ended: readonly Job[], now: Date): readonly Job[] {
+  const endMs = (job: Job) => endedAt(job)?.getTime() ?? 0;
+  const sinceMs = now.getTime() - maxEndedWithinSeconds * 1_000;
+  const recent = ended.filter((job) => endMs(job) >= sinceMs);
+  return recent.length <= maxEndedKept ? recent : recent.toSorted((a, b) => endMs(b) - endMs(a)).slice(0, maxEndedKept);
+}
+
+/**
+ * Whether the job is surely on pages that reach down to a floor (ms); null: to the end of the list. Jobs of the same
+ * millisecond as the floor may be on the next page.
+ */
+export function isAbove({ createdAt }: Pick<ListedJob, 'createdAt'>, floorMs: number | null): boolean {
+  return floorMs === null || createdAt.getTime() > floorMs;
+}
