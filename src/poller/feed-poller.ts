@@ -343,6 +343,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     isFollowed: (id: string) => boolean,
     { result, discover }: Pick<Reading<Entity, Memory>, 'result' | 'discover'>,
   ): readonly FeedChange<Entity>[] {
+    if (stale.size === 0) return [];
     const { key } = this.#options.source;
     const read = new Set(result.read.map((one) => key(one)));
     const isOver = (subject: string) => {
