@@ -16,6 +16,8 @@ export interface EmulatorPace {
   readonly exportingMs: StageDuration;
   /** PROCESSING, while the dataset is written (`metrics.profileExportTime` has ended). @default [300, 1_000] */
   readonly writingMs: StageDuration;
+  /** Between `loaded` and `success` of a batch. Without `checkBatchStatusForSuccess` its job is SUCCEEDED before. @default [200, 800] */
+  readonly promotingMs: StageDuration;
   /** CANCELLING, between the request to cancel and CANCELLED. @default [300, 800] */
   readonly cancellingMs: StageDuration;
 }
@@ -26,6 +28,7 @@ export const defaultPace: EmulatorPace = {
   segmentingMs: [1_500, 4_500],
   exportingMs: [1_500, 4_500],
   writingMs: [300, 1_000],
+  promotingMs: [200, 800],
   cancellingMs: [300, 800],
 };
 

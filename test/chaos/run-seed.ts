@@ -42,6 +42,7 @@ const pace = {
   segmentingMs: [20, 100],
   exportingMs: [20, 150],
   writingMs: [0, 80],
+  promotingMs: [0, 80],
   cancellingMs: [10, 100],
 } as const;
 /** Few: what is exported does not matter here. */

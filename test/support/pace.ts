@@ -1,6 +1,6 @@
 type Duration = readonly [shortestMs: number, longestMs: number];
 
-/** A pace of the emulator that spends as long in each stage. */
+/** A pace of the emulator that spends as long in each stage, and in which batches are promoted with the end of their job. */
 export const everyStage = (stage: Duration) => ({
   newMs: stage,
   queuedMs: stage,
@@ -8,4 +8,5 @@ export const everyStage = (stage: Duration) => ({
   exportingMs: stage,
   writingMs: stage,
   cancellingMs: stage,
+  promotingMs: [0, 0] as Duration,
 });

@@ -80,23 +80,43 @@ export class ExportJobRunner implements AsyncDisposable {
 
   async #export(job: ExportJob, signal: AbortSignal): Promise<void> {
     const { pace, clock } = this.#options;
+    if (job.unpromoted !== undefined) {
+      await this.#promote(job, job.unpromoted, signal);
+      return;
+    }
     await sleepUntil(clock, job.creationTime + stageDurationMs(pace, 'newMs', job.id), signal);
-    await this.#places.hold(async () => {
+    const loaded = await this.#places.hold(async () => {
       signal.throwIfAborted();
       const exporting = await this.#transitions.startExporting(job.id, job.sandbox);
-      if (exporting === null) return;
+      if (exporting === null) return null;
       const outcome = await this.#writeBatches(exporting, signal);
       const exportingSince = exporting.metrics.profileExportTime?.startTimeInMs ?? exporting.updateTime;
       await sleepUntil(clock, exportingSince + stageDurationMs(pace, 'exportingMs', job.id), signal);
       if (outcome.kind === 'failed') {
         await this.#transitions.fail(job.id, job.sandbox, [outcome.error]);
-        return;
+        return null;
       }
       const writing = await this.#transitions.startWriting(job.id, job.sandbox);
-      if (writing === null) return;
+      if (writing === null) return null;
       await sleepUntil(clock, writing.updateTime + stageDurationMs(pace, 'writingMs', job.id), signal);
-      await this.#transitions.succeed(job.id, job.sandbox, outcome.written);
+      // Without a stage for it, the end of the job and the promotion are one step.
+      const load =
+        stageDurationMs(pace, 'promotingMs', job.id) > 0 ? this.#transitions.load : this.#transitions.promote;
+      return await load.call(this.#transitions, job.id, job.sandbox, outcome.written);
     }, signal);
+    if (loaded?.unpromoted !== undefined) await this.#promote(loaded, loaded.unpromoted, signal);
+  }
+
+  /** A job that was interrupted while its batches were promoted begins the stage again. */
+  async #promote(job: ExportJob, written: readonly WrittenBatch[], signal: AbortSignal): Promise<void> {
+    const { pace, clock } = this.#options;
+    const halfMs = stageDurationMs(pace, 'promotingMs', job.id) / 2;
+    const sinceMs = clock.now().getTime();
+    await sleepUntil(clock, sinceMs + halfMs, signal);
+    await this.#transitions.startPromoting(job.id, job.sandbox);
+    await sleepUntil(clock, sinceMs + 2 * halfMs, signal);
+    signal.throwIfAborted();
+    await this.#transitions.promote(job.id, job.sandbox, written);
   }
 
   /** Does the work of a job. What the request itself makes impossible is an outcome; anything else is thrown. */

@@ -35,7 +35,11 @@ export interface ExportRequest {
 /** A checked request together with what is shown again as the client sent it. */
 export interface ReceivedExportRequest {
   readonly request: ExportRequest;
-  readonly sent: { readonly filter?: JsonObject; readonly additionalFields?: JsonObject };
+  readonly sent: {
+    readonly filter?: JsonObject;
+    readonly additionalFields?: JsonObject;
+    readonly properties?: JsonObject;
+  };
 }
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
@@ -105,6 +109,7 @@ const exportRequestBody = z.looseObject({
     }),
   schema: z.looseObject({ name: identifier }),
   evaluationInfo: z.looseObject({ segmentation: z.boolean().nullish() }).nullish(),
+  properties: z.looseObject({ checkBatchStatusForSuccess: z.boolean().nullish() }).nullish(),
 });
 
 /**
@@ -152,9 +157,15 @@ export function parseExportRequest(
         : null,
       segmentation: evaluationInfo?.segmentation ?? false,
     },
-    sent: isJsonObject(body) ? { ...member(body, 'filter'), ...member(body, 'additionalFields') } : {},
+    sent: isJsonObject(body)
+      ? { ...member(body, 'filter'), ...member(body, 'additionalFields'), ...member(body, 'properties') }
+      : {},
   };
 }
+
+/** Whether a job ends only when its batches are promoted. */
+export const waitsForBatches = ({ sent }: Pick<ReceivedExportRequest, 'sent'>): boolean =>
+  sent.properties?.['checkBatchStatusForSuccess'] === true;
 
 /** The paths of a comma-separated list; null when it names none, which means every field. */
 export function fieldPaths(fields: string | null): readonly string[] | null {
@@ -167,7 +178,7 @@ function textOrNull(text: string | null | undefined): string | null {
   return text === null || text === undefined || text.trim() === '' ? null : text;
 }
 
-function member(body: JsonObject, name: 'filter' | 'additionalFields'): { readonly [name: string]: JsonObject } {
+function member(body: JsonObject, name: keyof ReceivedExportRequest['sent']): { readonly [name: string]: JsonObject } {
   const value = body[name];
   return isJsonObject(value) ? { [name]: value } : {};
 }

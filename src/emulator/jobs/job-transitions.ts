@@ -11,6 +11,7 @@ import {
   type ExportJobStatus,
   type MetricSpan,
 } from '../store/platform-store-export-jobs.ts';
+import { waitsForBatches } from './export-request.ts';
 
 /** What an export wrote into one batch. */
 export interface WrittenBatch {
@@ -76,28 +77,34 @@ export class JobTransitions {
     );
   }
 
-  /** PROCESSING → SUCCEEDED, with the files registered and counted. */
-  succeed(id: number, sandbox: string, written: readonly WrittenBatch[]): Promise<ExportJob | null> {
+  /** PROCESSING, with the batches `loaded`. The job is SUCCEEDED unless it waits for its batches. */
+  load(id: number, sandbox: string, written: readonly WrittenBatch[]): Promise<ExportJob | null> {
     return this.#step(id, sandbox, ['PROCESSING'], async (job, records, now) => {
+      await this.#changeBatches(job, records, now, { status: 'loaded' });
+      const loaded = { ...job, unpromoted: written };
+      return waitsForBatches(job) ? loaded : succeeded(loaded, written, now);
+    });
+  }
+
+  /** The batches of a job are being promoted. */
+  startPromoting(id: number, sandbox: string): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['PROCESSING', 'SUCCEEDED'], async (job, records, now) => {
+      await this.#changeBatches(job, records, now, { status: 'staging' });
+      return job;
+    });
+  }
+
+  /** The batches are promoted, with their files registered and counted, and the job is SUCCEEDED if it was not before. */
+  promote(id: number, sandbox: string, written: readonly WrittenBatch[]): Promise<ExportJob | null> {
+    return this.#step(id, sandbox, ['PROCESSING', 'SUCCEEDED'], async ({ unpromoted: _, ...job }, records, now) => {
       for (const batch of written) await this.#completeBatch(job, batch, records, now);
-      return {
-        ...job,
-        status: 'SUCCEEDED',
-        computeGatewayJobId: { ...job.computeGatewayJobId, pushJob: randomUUID() },
-        metrics: {
-          ...job.metrics,
-          totalTime: ended(job.metrics.totalTime, now),
-          ...(job.metrics.aCPDatasetWriteTime && { aCPDatasetWriteTime: ended(job.metrics.aCPDatasetWriteTime, now) }),
-          totalExportedProfileCounter: written.reduce((sum, { result }) => sum + result.profiles, 0),
-          exportedProfileByNamespaceCounter: sumByNamespace(written),
-        },
-      };
+      return job.status === 'SUCCEEDED' ? job : succeeded(job, written, now);
     });
   }
 
   /** NEW or PROCESSING → FAILED. */
   fail(id: number, sandbox: string, errors: readonly JobError[]): Promise<ExportJob | null> {
-    return this.#step(id, sandbox, ['NEW', 'PROCESSING'], async (job, records, now) => {
+    return this.#step(id, sandbox, ['NEW', 'PROCESSING'], async ({ unpromoted: _, ...job }, records, now) => {
       await this.#changeBatches(job, records, now, {
         status: 'failed',
         completed: now,
@@ -125,7 +132,7 @@ export class JobTransitions {
 
   /** CANCELLING → CANCELLED. */
   cancel(id: number, sandbox: string): Promise<ExportJob | null> {
-    return this.#step(id, sandbox, ['CANCELLING'], async (job, records, now) => {
+    return this.#step(id, sandbox, ['CANCELLING'], async ({ unpromoted: _, ...job }, records, now) => {
       await this.#changeBatches(job, records, now, { status: 'aborted', completed: now });
       return {
         ...job,
@@ -145,7 +152,9 @@ export class JobTransitions {
       const job = await records.exportJobs.find(sandbox, id);
       if (job === null || !from.includes(job.status)) return null;
       const now = this.#now();
-      const changed = { ...(await change(job, records, now)), updateTime: now };
+      const after = await change(job, records, now);
+      // The batches of an ended job change, and the job does not.
+      const changed = job.status === 'SUCCEEDED' ? after : { ...after, updateTime: now };
       await records.exportJobs.update(changed);
       return changed;
     });
@@ -212,6 +221,21 @@ export class JobTransitions {
       }),
     );
   }
+}
+
+function succeeded(job: ExportJob, written: readonly WrittenBatch[], now: number): ExportJob {
+  return {
+    ...job,
+    status: 'SUCCEEDED',
+    computeGatewayJobId: { ...job.computeGatewayJobId, pushJob: randomUUID() },
+    metrics: {
+      ...job.metrics,
+      totalTime: ended(job.metrics.totalTime, now),
+      ...(job.metrics.aCPDatasetWriteTime && { aCPDatasetWriteTime: ended(job.metrics.aCPDatasetWriteTime, now) }),
+      totalExportedProfileCounter: written.reduce((sum, { result }) => sum + result.profiles, 0),
+      exportedProfileByNamespaceCounter: sumByNamespace(written),
+    },
+  };
 }
 
 function ended({ startTimeInMs }: MetricSpan, endTimeInMs: number): MetricSpan {

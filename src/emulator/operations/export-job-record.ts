@@ -35,7 +35,7 @@ export function exportJobRecord(
     requestId: job.requestId,
     // As of segment jobs, only that those say `api` as well.
     source: job.run && 'scheduler',
-    properties: job.run && { ...job.run },
+    properties: (job.sent.properties ?? job.run) && { ...job.sent.properties, ...job.run },
   };
 }
 

@@ -2,7 +2,15 @@ import type { JsonObject } from '../json.ts';
 import type { Executor } from './platform-store.ts';
 
 /** States of a Catalog batch that an export goes through or ends in. */
-export type BatchStatus = 'loading' | 'processing' | 'success' | 'failed' | 'aborted' | 'inactive';
+export type BatchStatus =
+  | 'loading'
+  | 'processing'
+  | 'loaded'
+  | 'staging'
+  | 'success'
+  | 'failed'
+  | 'aborted'
+  | 'inactive';
 
 /** A Catalog batch; its id is only the key of the document. */
 export interface Batch {

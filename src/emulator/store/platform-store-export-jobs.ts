@@ -1,5 +1,5 @@
-import type { ExportRequest } from '../jobs/export-request.ts';
-import type { JsonObject } from '../json.ts';
+import type { ExportRequest, ReceivedExportRequest } from '../jobs/export-request.ts';
+import type { WrittenBatch } from '../jobs/job-transitions.ts';
 import type { Executor } from './platform-store.ts';
 
 export type ExportJobStatus = 'NEW' | 'PROCESSING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLING' | 'CANCELLED';
@@ -40,8 +40,8 @@ export interface ExportJob {
   /** The run of a schedule that made it; absent for a job that was asked for over the API. */
   readonly run?: { readonly scheduleId: string; readonly runId: string };
   readonly request: ExportRequest;
-  /** What the client sent for `filter` and `additionalFields`; they are shown as they came. */
-  readonly sent: { readonly filter?: JsonObject; readonly additionalFields?: JsonObject };
+  /** What the client sent for `filter`, `additionalFields` and `properties`; they are shown as they came. */
+  readonly sent: ReceivedExportRequest['sent'];
   readonly mergePolicy: { readonly id: string; readonly version: number };
   /** One id for a job with a single batch; one entry for each segment otherwise. */
   readonly output:
@@ -55,6 +55,8 @@ export interface ExportJob {
    * after an interruption must not evaluate them again, which would make `existing` of who has just been `realized`.
    */
   readonly segmentedAt?: number;
+  /** What is written but not promoted: the batches are `loaded` or `staging`. Absent before and after. */
+  readonly unpromoted?: readonly WrittenBatch[];
   /** A seeded job that hangs: nothing moves it on but a request to cancel. */
   readonly hanging: boolean;
 }
@@ -77,7 +79,7 @@ export interface ExportJobStore {
   list(sandbox: string, page: ExportJobPage): Promise<ExportJob[]>;
   count(sandbox: string, status: ExportJobStatus | null): Promise<number>;
   find(sandbox: string, id: number): Promise<ExportJob | null>;
-  /** The jobs of all sandboxes that have not ended, oldest first. */
+  /** The jobs of all sandboxes that have not ended, or whose batches are not promoted, oldest first. */
   unfinished(): Promise<ExportJob[]>;
   /** The job that writes or wrote a batch. */
   findByBatch(sandbox: string, batchId: string): Promise<ExportJob | null>;
@@ -134,9 +136,11 @@ export function createExportJobStore(database: Executor): ExportJobStore {
 
     async unfinished() {
       const rows = await database.all<Row>(
-        "SELECT document FROM export_jobs WHERE status IN ('NEW', 'PROCESSING', 'CANCELLING') ORDER BY id",
+        `SELECT document FROM export_jobs
+         WHERE status IN ('NEW', 'PROCESSING', 'CANCELLING') OR contains(document, '"unpromoted":') ORDER BY id`,
       );
-      return rows.map(parse);
+      // A client may have sent the word for another part.
+      return rows.map(parse).filter(({ status, unpromoted }) => status !== 'SUCCEEDED' || unpromoted !== undefined);
     },
 
     async findByBatch(sandbox, batchId) {

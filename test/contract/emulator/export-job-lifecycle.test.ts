@@ -70,11 +70,53 @@ describe('the life of an export job', () => {
     expect(processing).toMatchObject({ computeGatewayJobId: { exportJob: expect.any(String) } });
     expect(await batchOf(created.destination.batchId)).toMatchObject({ status: 'processing' });
 
-    const succeeded = await runUntil(client, clock, created.id);
+    const succeeded = await runUntil(client, clock, created.id, ['SUCCEEDED']);
     expect(succeeded).toMatchObject({ status: 'SUCCEEDED', destination: created.destination });
     expect(succeeded.errors).toBeUndefined();
     expect(clock.now().getTime() - created.creationTime).toBeGreaterThanOrEqual(2_000);
     expect(clock.now().getTime() - created.creationTime).toBeLessThanOrEqual(10_000);
+  });
+
+  it('succeeds before its batch is promoted, and is not changed by that', async () => {
+    const { id, destination } = await client.export();
+    const succeeded = await runUntil(client, clock, id, ['SUCCEEDED']);
+    expect(await batchOf(destination.batchId)).toMatchObject({ status: 'loaded' });
+    expect(await partsOf(String(destination.batchId))).toEqual([]);
+
+    expect(await runUntil(client, clock, id)).toEqual(succeeded);
+    expect(await batchOf(destination.batchId)).toMatchObject({ status: 'success' });
+    expect(await partsOf(String(destination.batchId))).not.toEqual([]);
+  });
+
+  it('ends only with its batch where it checks the status of the batch, and shows that it does', async () => {
+    const properties = { checkBatchStatusForSuccess: true };
+    const created = await client.export({ properties });
+    expect(created).toMatchObject({ properties });
+    const seen: string[] = [];
+    await clock.runUntil(
+      (async () => {
+        for (;;) {
+          const { status } = await client.job(created.id);
+          const batch = await batchOf(created.destination.batchId);
+          const now = `${status} ${batch?.status}`;
+          if (seen.at(-1) !== now) seen.push(now);
+          if (status === 'SUCCEEDED') return;
+        }
+      })(),
+    );
+    expect(seen).toContain('PROCESSING loaded');
+    expect(seen).toContain('PROCESSING staging');
+    expect(seen.at(-1)).toBe('SUCCEEDED success');
+    expect(await client.job(created.id)).toMatchObject({ properties });
+  });
+
+  it('can be cancelled while it waits for its batch', async () => {
+    const { id, destination } = await client.export({ properties: { checkBatchStatusForSuccess: true } });
+    while ((await batchOf(destination.batchId))?.status !== 'loaded') if (clock.pending() > 0) await clock.tick();
+    await client.send('DELETE', `${jobs}/${id}`);
+    expect(await runUntil(client, clock, id)).toMatchObject({ status: 'CANCELLED' });
+    expect(await batchOf(destination.batchId)).toMatchObject({ status: 'aborted' });
+    expect(await readdir(join(directory, 'batches'))).toEqual([]);
   });
 
   it('counts in metrics and Catalog what the Parquet files hold', async () => {

@@ -114,19 +114,32 @@ async function answerOf<T>(response: Response): Promise<Answer<T>> {
   };
 }
 
-/** Moves the clock from stage to stage until the job has one of the statuses. */
+const ended = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
+
+/** Moves the clock from stage to stage until the job has one of the statuses, by default until its batches have ended as well. */
 export async function runUntil(
   client: PlatformClient,
   clock: FakeClock,
   id: number,
-  statuses: readonly string[] = ['SUCCEEDED', 'FAILED', 'CANCELLED'],
+  statuses: readonly string[] | null = null,
 ): Promise<JobRecord> {
   for (;;) {
     // Before the job is read: what sleeps by then has its status stored, and is not the next stage already.
     const isSleeping = clock.pending() > 0;
     const job = await client.job(id);
-    if (statuses.includes(job.status)) return job;
+    if (statuses?.includes(job.status)) return job;
+    if (statuses === null && ended.includes(job.status) && !(await awaitsPromotion(client, job))) return job;
     // While nothing sleeps, work is being done in real time; asking again gives it that time.
     if (isSleeping) await clock.tick();
   }
+}
+
+async function awaitsPromotion(client: PlatformClient, { destination }: JobRecord): Promise<boolean> {
+  const { batchId, batches = [] } = destination;
+  const ids = [batchId ?? '', ...batches.map((batch) => batch.batchId)].filter((id) => id !== '');
+  if (ids.length === 0) return false;
+  const { body } = await client.get<Record<string, { status: string }>>(
+    `/data/foundation/catalog/batches/${ids.join(',')}?properties=status`,
+  );
+  return Object.values(body).some(({ status }) => status === 'loaded' || status === 'staging');
 }

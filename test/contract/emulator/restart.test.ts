@@ -79,6 +79,29 @@ describe('an emulator with a folder', () => {
     expect(await runUntil(again, clock, id)).toMatchObject({ status: expected });
   });
 
+  it.each([false, true])(
+    'promotes the batch of a job that checks its status: %s',
+    async (checkBatchStatusForSuccess) => {
+      const first = await start();
+      const client = await connect(first.url);
+      const { id, destination } = await client.export({ properties: { checkBatchStatusForSuccess } });
+      const batch = async (of: PlatformClient) => {
+        const { body } = await of.get<Record<string, { status: string }>>(
+          `/data/foundation/catalog/batches/${destination.batchId}?properties=status`,
+        );
+        return body[String(destination.batchId)]?.status;
+      };
+      while ((await batch(client)) !== 'loaded') if (clock.pending() > 0) await clock.tick();
+      await first.close();
+
+      await using second = await start();
+      const again = new PlatformClient(second.url, client.headers);
+      expect(await again.job(id)).toMatchObject({ status: checkBatchStatusForSuccess ? 'PROCESSING' : 'SUCCEEDED' });
+      expect(await runUntil(again, clock, id)).toMatchObject({ status: 'SUCCEEDED' });
+      expect(await batch(again)).toBe('success');
+    },
+  );
+
   it.each(['NEW', 'QUEUED', 'PROCESSING', 'CANCELLING'])('takes up a segment job that was %s', async (status) => {
     const first = await start();
     const client = await connect(first.url);
@@ -98,7 +121,10 @@ describe('an emulator with a folder', () => {
     const environment = { EMULATOR_DIR: directory, EMULATOR_PROFILES: '2000' };
     await using first = await EmulatorProcess.start(environment);
     const client = await connect(first.url);
-    const answer = await client.send<JobRecord>('POST', jobs, exportBody());
+    const answer = await client.send<JobRecord>('POST', jobs, {
+      ...exportBody(),
+      properties: { checkBatchStatusForSuccess: true },
+    });
     const { id, destination } = answer.body;
     while ((await client.job(id)).status === 'NEW');
     await first.kill('SIGKILL');
