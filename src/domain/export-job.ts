@@ -88,6 +88,8 @@ export interface NewExportJob {
   readonly segmentPerBatch: boolean;
   /** Run segmentation as part of the export. */
   readonly evaluateSegments: boolean;
+  /** The job ends only when its batches are readable or have ended. */
+  readonly waitForBatch: boolean;
 }
 
 export interface NewExportFilter extends Omit<ExportFilter, 'segments'> {

@@ -112,6 +112,10 @@ const CreateExportJobInput = builder.inputType('CreateExportJobInput', {
     }),
     schemaName: t.string({ description: '`_xdm.context.profile` by default.' }),
     evaluateSegments: t.boolean({ description: 'Run segmentation as part of the export; false by default.' }),
+    waitForBatch: t.boolean({
+      description:
+        'True lets the job end only when its batches are readable, or have failed. By default a job can be SUCCEEDED before; `exportJobChanged` then reports the batches.',
+    }),
     idempotencyKey: t.string({
       description:
         'The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters.',
@@ -195,6 +199,8 @@ const createExportJobInput = z.object({
   }),
   schemaName: nullable(nonEmpty(200)),
   evaluateSegments: nullable(z.boolean()),
+  // Absent from the text that is compared with that of an earlier version for the same key.
+  waitForBatch: optional(z.boolean()),
   idempotencyKey: idempotencyKeyInput,
   skipChecks: nullable(z.boolean()),
 });
@@ -335,6 +341,7 @@ async function startExportJob(ctx: WriteContext, input: CreateExportJob, dataset
     datasetId,
     segmentPerBatch: input.destination.segmentPerBatch ?? false,
     evaluateSegments: input.evaluateSegments ?? false,
+    waitForBatch: input.waitForBatch ?? false,
   };
   const created = await ctx.writes.exportJobs.create(job);
   ctx.watch.exportJobs.nudge();

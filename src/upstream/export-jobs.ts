@@ -9,7 +9,7 @@ import type { ExportJobsApi } from './platform-api.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
 import { refusedInput } from './refused-input.ts';
 import { fitOfExportJob, type ReportedExportJob } from './same-job.ts';
-import { decodeExportJob, omissionsOf } from './wire/export-job.ts';
+import { decodeExportJob, omissionsOf, readWaitForBatch } from './wire/export-job.ts';
 import { decodeNextCursor, encodeExportCursor } from './wire/export-job-page.ts';
 import { encodeNewExportJob } from './wire/new-export-job.ts';
 import { asRecord } from './wire/readers.ts';
@@ -58,7 +58,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
 
   const decodeReported = (record: unknown, reading: ReadingTimes): ReportedExportJob | null => {
     const job = collection.decode(record, reading);
-    return job === null ? null : { ...job, omits: omissionsOf(record) };
+    return job === null ? null : { ...job, omits: omissionsOf(record), waitForBatch: readWaitForBatch(record) };
   };
 
   return {

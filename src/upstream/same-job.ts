@@ -22,6 +22,8 @@ export type ExportJobOmission = 'segmentPerBatch' | 'emptyProfiles';
 /** An export job with the parts that its record omits. */
 export interface ReportedExportJob extends ExportJob {
   readonly omits: ReadonlySet<ExportJobOmission>;
+  /** Null if the record omits it. */
+  readonly waitForBatch: boolean | null;
 }
 
 /**
@@ -35,6 +37,7 @@ export const fitOfExportJob = (requested: NewExportJob, job: ReportedExportJob):
       job.destination.datasetId === requested.datasetId &&
       ((mayOmit && job.omits.has('segmentPerBatch')) ||
         job.destination.segmentPerBatch === requested.segmentPerBatch) &&
+      ((mayOmit && job.waitForBatch === null) || (job.waitForBatch ?? false) === requested.waitForBatch) &&
       ((mayOmit && job.schemaName === null) || job.schemaName === requested.schemaName) &&
       sameNames(job.fields, requested.fields, mayOmit) &&
       (mergePolicy === null || samePolicy(job.mergePolicy, mergePolicy, mayOmit)) &&

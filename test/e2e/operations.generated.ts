@@ -98,6 +98,8 @@ export type CreateExportJobInput = {
   schemaName?: string | null | undefined;
   /** True sends the create without checks. By default the gateway checks that the dataset is on the union profile schema, and that the merge policy and the first 100 segments exist: one call for each of the three that the input names. A check that the platform does not allow or cannot answer does not stop the create. */
   skipChecks?: boolean | null | undefined;
+  /** True lets the job end only when its batches are readable, or have failed. By default a job can be SUCCEEDED before; `exportJobChanged` then reports the batches. */
+  waitForBatch?: boolean | null | undefined;
 };
 
 /** What to run, and when. The platform takes one schedule for each organization. */

@@ -35,7 +35,6 @@ const planned: readonly string[] = [
   'BatchFile.downloadUrl: format',
   'BatchFile.rowCount',
   'BatchPreview',
-  'CreateExportJobInput.waitForBatch',
   'DownloadFormat',
   'ExpectationBasis',
   'ExportJob.comparison',

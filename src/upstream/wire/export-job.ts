@@ -78,6 +78,12 @@ export function decodeExportJob(value: unknown, context: DecodeContext, reading:
   };
 }
 
+/** Whether the job waits for its batches; null if the record omits it. */
+export function readWaitForBatch(value: unknown): boolean | null {
+  const properties = asRecord<'properties'>(value)?.properties;
+  return readBoolean(asRecord<'checkBatchStatusForSuccess'>(properties)?.checkBatchStatusForSuccess);
+}
+
 /** Parts that `decodeExportJob` reads as false although the record omits them. */
 export function omissionsOf(value: unknown): ReadonlySet<'segmentPerBatch' | 'emptyProfiles'> {
   const record = asRecord<ExportJobKey>(value);

@@ -3,7 +3,7 @@ import { encodeMembershipStatus } from './membership-status.ts';
 
 /** The request body that creates an export job. What is null is left out, so that the platform's own default holds. */
 export function encodeNewExportJob(job: NewExportJob): object {
-  const { fields, mergePolicy, filter, eventList, evaluateSegments } = job;
+  const { fields, mergePolicy, filter, eventList, evaluateSegments, waitForBatch } = job;
   return {
     ...(fields === null ? {} : { fields: fields.join(',') }),
     ...(mergePolicy === null ? {} : { mergePolicy: withoutNulls(mergePolicy) }),
@@ -21,6 +21,7 @@ export function encodeNewExportJob(job: NewExportJob): object {
     destination: { datasetId: job.datasetId, segmentPerBatch: job.segmentPerBatch },
     schema: { name: job.schemaName },
     ...(evaluateSegments ? { evaluationInfo: { segmentation: true } } : {}),
+    ...(waitForBatch ? { properties: { checkBatchStatusForSuccess: true } } : {}),
   };
 }
 

@@ -162,6 +162,7 @@ describe('create', () => {
       datasetId: platformId<DatasetId>('d'),
       segmentPerBatch: true,
       evaluateSegments: true,
+      waitForBatch: true,
     };
     await client.api.exportJobs.create(everything);
     expect(JSON.parse(stub.requests[0]?.body ?? '')).toEqual({
@@ -188,6 +189,7 @@ describe('create', () => {
       destination: { datasetId: 'd', segmentPerBatch: true },
       schema: { name: '_xdm.context.profile' },
       evaluationInfo: { segmentation: true },
+      properties: { checkBatchStatusForSuccess: true },
     });
   });
 

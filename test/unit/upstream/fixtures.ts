@@ -11,4 +11,5 @@ export const newExportJob: NewExportJob = {
   datasetId: platformId('5cf6bcf79ecc7c14530fe436'),
   segmentPerBatch: false,
   evaluateSegments: false,
+  waitForBatch: false,
 };

@@ -10,7 +10,7 @@ import {
   fitOfSegmentJob,
   type ReportedExportJob,
 } from '../../../src/upstream/same-job.ts';
-import { decodeExportJob, omissionsOf } from '../../../src/upstream/wire/export-job.ts';
+import { decodeExportJob, omissionsOf, readWaitForBatch } from '../../../src/upstream/wire/export-job.ts';
 import { encodeNewExportJob } from '../../../src/upstream/wire/new-export-job.ts';
 import { decodeSchedule, encodeNewSchedule } from '../../../src/upstream/wire/schedule.ts';
 import { decodeSegmentJob } from '../../../src/upstream/wire/segment-job.ts';
@@ -24,7 +24,7 @@ function exportJob(wire: object): ReportedExportJob {
   const record: unknown = JSON.parse(JSON.stringify({ ...head, ...wire }));
   const { value } = decoding((context) => decodeExportJob(record, context, reading));
   if (value === null) throw new Error('This is no export job.');
-  return { ...value, omits: omissionsOf(record) };
+  return { ...value, omits: omissionsOf(record), waitForBatch: readWaitForBatch(record) };
 }
 /** The record of a job that was made of `asked`, as the platform echoes it. */
 const echo = (asked: NewExportJob, changes: object = {}) => exportJob({ ...encodeNewExportJob(asked), ...changes });
@@ -47,6 +47,7 @@ const everything: NewExportJob = {
   eventList: { fields: ['timestamp', 'a.b'], fromIngestTimestamp: new Date(0), toIngestTimestamp: new Date(1) },
   segmentPerBatch: true,
   evaluateSegments: true,
+  waitForBatch: true,
 };
 
 describe('an export job', () => {
@@ -85,6 +86,8 @@ describe('an export job', () => {
     ['omits its schema', { schema: undefined }],
     ['omits whether there is a batch for each segment', { destination: { datasetId: newExportJob.datasetId } }],
     ['contains nothing of the filter except the segments', { filter: { segments: segmentsOf() } }],
+    ['omits that it waits for its batch', { properties: undefined }],
+    ['has other properties', { properties: { scheduleId: 's' } }],
     ['omits the times of its events', { additionalFields: { eventList: { fields: 'timestamp,a.b' } } }],
   ])('may be it although its record %s', (_, changes) => {
     expect(fitOfExportJob(everything, echo(everything, changes))).toBe('possible');
@@ -136,6 +139,7 @@ describe('an export job', () => {
       { filter: { ...encoded('filter'), segmentQualificationTime: { startTime: '2029-01-05T00:00:00Z' } } },
     ],
     ['leaves empty profiles out', { filter: { ...encoded('filter'), emptyProfiles: false } }],
+    ['does not wait for its batch', { properties: { checkBatchStatusForSuccess: false } }],
     ['exports other events', { additionalFields: { eventList: { fields: 'timestamp' } } }],
   ])('is another one when it %s', (_, changes) => {
     expect(fitOfExportJob(everything, echo(everything, changes))).toBe('different');
@@ -144,6 +148,12 @@ describe('an export job', () => {
   it('is another one when it exports events or fields that were not asked for', () => {
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { additionalFields: { eventList: {} } }))).toBe('different');
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { fields: 'a' }))).toBe('different');
+  });
+
+  it('is another one when it waits for a batch without having been asked to', () => {
+    const waiting = { properties: { checkBatchStatusForSuccess: true } };
+    expect(fitOfExportJob(newExportJob, echo(newExportJob, waiting))).toBe('different');
+    expect(fitOfExportJob(newExportJob, echo(newExportJob, { properties: {} }))).toBe('same');
   });
 
   it('is another one when it filters by times that were not requested', () => {
