@@ -23,8 +23,15 @@ export const batchStatuses = [
 ] as const;
 export type BatchStatus = (typeof batchStatuses)[number];
 
-/** Whether no further status is expected. A stalled batch can still be promoted, and an unknown status can change. */
-export function isTerminalBatchStatus(status: BatchStatus): boolean {
+/**
+ * Whether no further status is expected. A stalled batch can still be promoted. A batch of an unknown status has ended if
+ * the platform reports the time of its end.
+ */
+export const isTerminalBatch = ({ status, completedAt }: Pick<Batch, 'status' | 'completedAt'>): boolean =>
+  isTerminalBatchStatus(status) || (status === 'UNKNOWN' && completedAt !== null);
+
+/** Whether a status is the last one. */
+function isTerminalBatchStatus(status: BatchStatus): boolean {
   switch (status) {
     case 'ACTIVE':
     case 'SUCCESS':
@@ -60,6 +67,10 @@ export interface Batch {
   readonly failedRecordCount: number | null;
   readonly sizeBytes: number | null;
   readonly errors: readonly JobError[];
+  /** Batches that this one replaces. The platform no longer has them. */
+  readonly predecessorIds: readonly BatchId[];
+  /** The batch that replaces this one. */
+  readonly successorId: BatchId | null;
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
   readonly createdAt: Date | null;

@@ -12,6 +12,10 @@ export interface Dataset {
   readonly version: string | null;
   readonly state: string | null;
   readonly tags: readonly { readonly name: string; readonly values: readonly string[] }[];
+  /** Rows and bytes at `measuredAt`: the platform counts from time to time. */
+  readonly recordCount: number | null;
+  readonly sizeBytes: number | null;
+  readonly measuredAt: Date | null;
   readonly lastBatchId: BatchId | null;
   readonly lastSuccessfulBatchId: BatchId | null;
   readonly createdAt: Date | null;

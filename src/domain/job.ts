@@ -12,8 +12,20 @@ export const jobStatuses = [
 ] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
-/** A status that nothing leaves. An unknown status may still change, so it counts as not terminal. */
-export function isTerminalJobStatus(status: JobStatus): boolean {
+/** What tells whether a job has ended. */
+export interface JobProgress {
+  readonly status: JobStatus;
+  readonly metrics: { readonly totalTime: TimeSpan | null } | null;
+}
+
+/**
+ * Whether a job has ended, so that nothing about its status changes. A job of an unknown status has ended if the platform
+ * reports an end time of the whole job; else its status may still change.
+ */
+export const isTerminalJob = ({ status, metrics }: JobProgress): boolean =>
+  isTerminalStatus(status) || (status === 'UNKNOWN' && (metrics?.totalTime?.endedAt ?? null) !== null);
+
+function isTerminalStatus(status: JobStatus): boolean {
   switch (status) {
     case 'SUCCEEDED':
     case 'FAILED':
@@ -43,6 +55,8 @@ export interface JobError {
   readonly code: string;
   readonly message: string;
   readonly callStack: string | null;
+  /** Rows with this error; null if the platform does not report it. */
+  readonly recordCount: number | null;
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import { platformId } from '../domain/ids.ts';
-import { isTerminalJobStatus } from '../domain/job.ts';
+import { isTerminalJob } from '../domain/job.ts';
 import { GatewayError, NotFoundError, PlatformError } from '../errors.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../upstream/platform-api.ts';
@@ -48,7 +48,7 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobMe
   kind: 'export-jobs',
   service: 'export',
   key: ({ id }) => id,
-  isTerminal: ({ status }) => isTerminalJobStatus(status),
+  isTerminal: isTerminalJob,
   endedAt,
   hasAppeared,
   lasting: (memory) => ({ ...memory, rotation: noRotation }),
@@ -187,7 +187,7 @@ class ListReading {
   }
 }
 
-const isRunning = ({ status }: ExportJob): boolean => !isTerminalJobStatus(status);
+const isRunning = (job: ExportJob): boolean => !isTerminalJob(job);
 
 interface ReadingById {
   readonly found: readonly ExportJob[];
@@ -262,7 +262,7 @@ function conclude(
   const newestMs = listedMs.length === 0 ? null : listedMs.reduce((a, b) => Math.max(a, b));
   const follows = (id: string) => after.has(id) && !jobs.has(id);
   const readAt = [...rotation.readAt, ...asked.map((id) => [id, round] as const)];
-  const hidden = found.filter((job) => isTerminalJobStatus(job.status) && coverage.covers(job));
+  const hidden = found.filter((job) => isTerminalJob(job) && coverage.covers(job));
   const unlisted = [...(memory?.unlisted ?? []), ...hidden.map(({ id }) => id)];
   return {
     read: read.toSorted((a, b) => newestFirst(b, a)),

@@ -1,5 +1,5 @@
 import type { ExportJob } from '../domain/export-job.ts';
-import { isTerminalJobStatus } from '../domain/job.ts';
+import { isTerminalJob } from '../domain/job.ts';
 import type { ExportJobCursor } from '../upstream/platform-api.ts';
 import { endedRecently, isAbove } from './job-list.ts';
 import type { WatchScope } from './watch-scope.ts';
@@ -100,7 +100,7 @@ export function leftoversOf(
   const beyond: ExportJob[] = [];
   for (const job of known) {
     if (listed.has(job.id)) continue;
-    const ended = isTerminalJobStatus(job.status);
+    const ended = isTerminalJob(job);
     if (coverage.covers(job)) {
       if (!(ended && unlisted.has(job.id))) missing.push(job);
     } else if (!ended && isWatched(job, scope)) beyond.push(job);
@@ -167,7 +167,7 @@ export function leftBehind(
   for (const [id, job] of known) {
     // A job that the page omits for a moment has not fallen off it: it would reappear as a new one.
     if (newestPage.jobs.has(id) || isAbove(job, newestPage.floorMs) || scope.ids.has(id)) continue;
-    if (isTerminalJobStatus(job.status)) ended.push(job);
+    if (isTerminalJob(job)) ended.push(job);
     else if (!scope.everything) unwatched.push(job);
   }
   const kept = new Set(scope.everything ? endedRecently(ended, now) : []);

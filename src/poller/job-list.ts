@@ -1,19 +1,17 @@
-import { isTerminalJobStatus, type JobStatus, maxEndedWithinSeconds, type TimeSpan } from '../domain/job.ts';
+import { isTerminalJob, type JobProgress, maxEndedWithinSeconds } from '../domain/job.ts';
 
 /** What the lists of export jobs and of segment jobs have in common. */
-interface ListedJob {
-  readonly status: JobStatus;
+interface ListedJob extends JobProgress {
   readonly createdAt: Date;
   readonly updatedAt: Date;
-  readonly metrics: { readonly totalTime: TimeSpan | null } | null;
 }
 
 /** Ended jobs behind the newest page that are kept for new subscribers at most, the last ended. */
 export const maxEndedKept = 5_000;
 
 /** When a job ended: the time that the platform reports, else its last update; null: it has not ended. */
-export function endedAt({ status, updatedAt, metrics }: ListedJob): Date | null {
-  return isTerminalJobStatus(status) ? (metrics?.totalTime?.endedAt ?? updatedAt) : null;
+export function endedAt(job: ListedJob): Date | null {
+  return isTerminalJob(job) ? (job.metrics?.totalTime?.endedAt ?? job.updatedAt) : null;
 }
 
 /** Of these ended jobs, those that a new subscriber may receive. */

@@ -1,5 +1,5 @@
 import { platformId, type SegmentJobId } from '../domain/ids.ts';
-import { isTerminalJobStatus } from '../domain/job.ts';
+import { isTerminalJob } from '../domain/job.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import { GatewayError } from '../errors.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../upstream/segmentation-api.ts';
@@ -46,7 +46,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
   kind: 'segment-jobs',
   service: 'segmentation',
   key: ({ id }) => id,
-  isTerminal: ({ status }) => isTerminalJobStatus(status),
+  isTerminal: isTerminalJob,
   endedAt,
   hasAppeared: (job, memory) => memory !== null && isAbove(job, memory.floorMs),
   lasting: (memory) => ({ ...memory, round: 0, readAt: new Map() }),
@@ -75,7 +75,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
 
     const after = new Map([...known, ...jobs, ...found.map((job) => [job.id, job] as const)]);
     for (const id of absent) after.delete(id);
-    const ended = [...after.values()].filter(({ status }) => isTerminalJobStatus(status));
+    const ended = [...after.values()].filter(isTerminalJob);
     const follows = (id: string) => after.has(platformId(id)) && !jobs.has(id);
     const errors = new Map(failed.flatMap(({ id, error }) => (error instanceof GatewayError ? [[id, error]] : [])));
     const round = (memory?.round ?? 0) + 1;
@@ -110,7 +110,7 @@ function idsToReadById(
   const lastRead = (id: string) => memory?.readAt.get(id) ?? -1;
   const followed = [...known.values()]
     .filter((job) => !listed.has(job.id))
-    .filter((job) => (isTerminalJobStatus(job.status) ? isAbove(job, floorMs) && !memory?.unlisted.has(job.id) : true))
+    .filter((job) => (isTerminalJob(job) ? isAbove(job, floorMs) && !memory?.unlisted.has(job.id) : true))
     .map(({ id }) => id)
     .toSorted((a, b) => lastRead(a) - lastRead(b));
   const unseen = unread.filter((id) => !listed.has(id)).map((id) => platformId<SegmentJobId>(id));
@@ -177,7 +177,7 @@ function forgettable(
   const behind = [...after.values()].filter(
     (job) => !newestPage.has(job.id) && !isAbove(job, floorMs) && !scope.ids.has(job.id),
   );
-  const ended = behind.filter(({ status }) => isTerminalJobStatus(status));
+  const ended = behind.filter(isTerminalJob);
   const kept = new Set(scope.everything ? endedRecently(ended, now) : []);
   return ended.filter((job) => !kept.has(job)).map(({ id }) => id);
 }

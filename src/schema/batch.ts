@@ -1,4 +1,4 @@
-import { type BatchFile, isTerminalBatchStatus } from '../domain/batch.ts';
+import { type BatchFile, isTerminalBatch } from '../domain/batch.ts';
 import { type BatchId, platformId } from '../domain/ids.ts';
 import { BatchFilterInput, BatchStatusRef, parseBatchFilter } from './batch-filter.ts';
 import { builder } from './builder.ts';
@@ -48,16 +48,21 @@ BatchRef.implement({
       description: 'What the platform said, letter by letter.',
     }),
     isTerminal: t.boolean({
-      extensions: { reads: ['status'] },
-      description: 'True if no further status change is expected. A stalled batch is not terminal.',
-      resolve: ({ status }) => isTerminalBatchStatus(status),
+      extensions: { reads: ['status', 'completedAt'] },
+      description:
+        'True if no further status change is expected. A stalled batch is not terminal. A batch of status UNKNOWN is terminal if `completedAt` is known.',
+      resolve: isTerminalBatch,
     }),
     dataset: t.field({
       extensions: { upstreamCalls: 'batched', reads: ['datasetId'] },
       type: DatasetRef,
       nullable: true,
-      description: 'The dataset that it belongs to.',
+      description: 'The dataset that it belongs to. Null if that was deleted; `datasetId` keeps the id.',
       resolve: ({ datasetId }, _, ctx) => (datasetId === null ? null : ctx.loaders.dataset.load(datasetId)),
+    }),
+    datasetId: t.exposeID('datasetId', {
+      nullable: true,
+      description: 'The platform’s id of the dataset that it belongs to. Needs no further read.',
     }),
     recordCount: t.expose('recordCount', { type: 'SafeInt', nullable: true, description: 'Records written.' }),
     failedRecordCount: t.expose('failedRecordCount', {
@@ -65,8 +70,24 @@ BatchRef.implement({
       nullable: true,
       description: 'Records that could not be written.',
     }),
-    sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', nullable: true, description: 'Size of its data in bytes.' }),
-    errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong.' }),
+    sizeBytes: t.expose('sizeBytes', {
+      type: 'SafeInt',
+      nullable: true,
+      description:
+        'Size in bytes of the data that was written; of the data that was read, if the platform reports only that.',
+    }),
+    errors: t.expose('errors', {
+      type: [JobErrorRef],
+      description: 'Errors, and the reason of a failure if the platform reports it.',
+    }),
+    predecessorIds: t.exposeIDList('predecessorIds', {
+      description:
+        'The platform’s ids of the batches that this one replaces, as after a consolidation. The platform no longer has them.',
+    }),
+    successorId: t.exposeID('successorId', {
+      nullable: true,
+      description: 'The platform’s id of the batch that replaces this one. Null if none does.',
+    }),
     files: t.field({
       extensions: { upstreamCalls: 'each', opensEntries: true, entries: 1 },
       type: BatchFileConnection,

@@ -1,5 +1,5 @@
 import type { GatewayContext } from '../context/context.ts';
-import { isTerminalJobStatus, type JobStatus } from '../domain/job.ts';
+import { isTerminalJob, type JobProgress } from '../domain/job.ts';
 import { ConflictError, NotFoundError } from '../errors.ts';
 import { readAfterWrite, sendWrite } from './after-write.ts';
 
@@ -11,10 +11,7 @@ import { readAfterWrite, sendWrite } from './after-write.ts';
  * @throws {ConflictError} the job has already ended
  * @throws {OutcomeUnknownError} no conclusive response arrived, and the job is not marked
  */
-export async function cancelJob<
-  Id extends string,
-  Job extends { readonly status: JobStatus; readonly rawStatus: string },
->(
+export async function cancelJob<Id extends string, Job extends JobProgress & { readonly rawStatus: string }>(
   ctx: Pick<GatewayContext, 'clock'>,
   request: {
     readonly id: Id;
@@ -28,8 +25,9 @@ export async function cancelJob<
   const { id, noun, load, writes, watch } = request;
   const job = await load(id);
   if (job === null) throw new NotFoundError(id, { message: `There is no ${noun} ${id}.` });
-  const refuseEnded = ({ status }: Job) => {
-    if (!isTerminalJobStatus(status)) return;
+  const refuseEnded = (job: Job) => {
+    if (!isTerminalJob(job)) return;
+    const status = job.status === 'UNKNOWN' ? job.rawStatus : job.status;
     throw new ConflictError({ message: `The ${noun} ${id} has already ended: it is ${status}.` });
   };
   refuseEnded(job);

@@ -69,6 +69,21 @@ DatasetRef.implement({
       description: 'The platform’s word for its state, such as `DRAFT`.',
     }),
     tags: t.expose('tags', { type: [TagRef], description: 'Its tags.' }),
+    recordCount: t.expose('recordCount', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Number of rows at `measuredAt`. Null if the platform does not report it.',
+    }),
+    sizeBytes: t.expose('sizeBytes', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Size in bytes at `measuredAt`. Null if the platform does not report it.',
+    }),
+    measuredAt: t.expose('measuredAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time at which the platform last counted `recordCount` and `sizeBytes`.',
+    }),
     lastBatch: t.field({
       extensions: { upstreamCalls: 'batched', reads: ['lastBatchId'] },
       type: BatchRef,

@@ -15,7 +15,8 @@ export const ExportJobStatusRef = describedEnum<ExportJobStatus>('ExportJobStatu
   CANCELLED: 'Stopped before its end. Terminal.',
   SUCCEEDED: 'Done; its batches can be read. Terminal.',
   FAILED: 'Ended without result; see its errors. Terminal.',
-  UNKNOWN: 'A status that the gateway does not know; `rawStatus` holds it. Not terminal.',
+  UNKNOWN:
+    'A status that the gateway does not know; `rawStatus` holds it. Terminal only if `metrics.totalTime.endedAt` is known.',
 });
 
 export const ExportJobFilterInput = builder.inputType('ExportJobFilter', {

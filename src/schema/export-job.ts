@@ -7,7 +7,7 @@ import type {
   SegmentSelection,
 } from '../domain/export-job.ts';
 import { type ExportJobId, platformId } from '../domain/ids.ts';
-import { isTerminalJobStatus } from '../domain/job.ts';
+import { isTerminalJob } from '../domain/job.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
 import { describedEnum } from './enum.ts';
@@ -191,8 +191,9 @@ ExportJobRef.implement({
     status: t.expose('status', { type: ExportJobStatusRef, description: 'How far it is.' }),
     rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
     isTerminal: t.boolean({
-      description: 'Whether it has ended: nothing about its status changes any more.',
-      resolve: (job) => isTerminalJobStatus(job.status),
+      description:
+        'True if the job has ended, so that its status does not change. A job of status UNKNOWN has ended if `metrics.totalTime.endedAt` is known.',
+      resolve: isTerminalJob,
     }),
     jobType: t.expose('jobType', { type: JobTypeRef, description: 'How it runs.' }),
     fields: t.expose('fields', {

@@ -7,14 +7,19 @@ import { operational } from './federation-directives.ts';
 /** What export jobs, segment jobs and batches share. */
 
 export const JobErrorRef = builder.objectRef<JobError>('JobError').implement({
-  description: 'What the platform says went wrong in a job. May stand on a job that succeeded.',
+  description: 'An error that the platform reports of a job or a batch. A job that succeeded may have some.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'The platform’s own code.' }),
+    code: t.exposeString('code', { description: 'The platform’s own code; empty if it reports plain text.' }),
     message: t.exposeString('message', { description: 'The platform’s own words.' }),
     callStack: t.exposeString('callStack', {
       extensions: operational,
       nullable: true,
       description: 'Where in the platform, when it tells.',
+    }),
+    recordCount: t.expose('recordCount', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Number of rows with this error. Null if the platform does not report it.',
     }),
   }),
 });

@@ -28,12 +28,18 @@ MergePolicyRef.implement({
       extensions: { upstreamCalls: 'batched' },
       type: [DatasetRef],
       nullable: true,
-      description: 'Which dataset wins, the first one first; null where time decides. Deleted datasets are left out.',
+      description:
+        'Which dataset wins, the first one first; null where time decides. Deleted datasets are left out; `datasetPrecedenceIds` keeps their ids.',
       resolve: async ({ datasetPrecedence }, _, ctx) => {
         if (datasetPrecedence === null) return null;
         const datasets = await Promise.all(datasetPrecedence.map((id) => ctx.loaders.dataset.load(id)));
         return datasets.filter((dataset) => dataset !== null);
       },
+    }),
+    datasetPrecedenceIds: t.exposeIDList('datasetPrecedence', {
+      nullable: true,
+      description:
+        'The platform’s ids of these datasets, deleted ones included; null where time decides. Needs no further read.',
     }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
   }),

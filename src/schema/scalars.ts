@@ -13,14 +13,19 @@ function parseDateTime(value: unknown): Date {
   if (typeof value !== 'string' || value.length > maxDateTimeLength || !rfc3339.test(value)) return invalid;
   const [year = 0, month = 0, day = 0] = value.slice(0, 10).split('-').map(Number);
   const daysInMonth = new Date(Date.UTC(year, month, 0)).getUTCDate();
-  return day > daysInMonth ? invalid : new Date(value);
+  const date = new Date(value);
+  return day > daysInMonth || !isWritable(date) ? invalid : date;
 }
+
+/** Whether RFC 3339 can write the date: it has four digits for a year. An offset can lead beyond them. */
+const isWritable = (date: Date): boolean => date.getUTCFullYear() >= 0 && date.getUTCFullYear() <= 9999;
 
 builder.scalarType('DateTime', {
   description: 'A moment as RFC 3339 text. Answers are in UTC with milliseconds: `2030-01-31T23:59:59.000Z`.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time',
   serialize: (value) => {
     if (!(value instanceof Date)) throw new GraphQLError('DateTime cannot represent a value that is not a date.');
+    if (!isWritable(value)) throw new GraphQLError('DateTime cannot represent a year outside 0000 to 9999.');
     return value.toISOString();
   },
   // Text that is no date passes here as an Invalid Date. Input validation refuses it with the path of the argument, as

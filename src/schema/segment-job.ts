@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { platformId, type SegmentId, type SegmentJobId } from '../domain/ids.ts';
-import { isTerminalJobStatus } from '../domain/job.ts';
+import { isTerminalJob } from '../domain/job.ts';
 import {
   type EvaluatedSegment,
   everySegment,
@@ -29,7 +29,8 @@ export const SegmentJobStatusRef = describedEnum<SegmentJobStatus>('SegmentJobSt
   CANCELLED: 'Stopped before its end. Terminal.',
   SUCCEEDED: 'Done: memberships are up to date. Terminal.',
   FAILED: 'Ended without result; see its errors. Terminal.',
-  UNKNOWN: 'A status that the gateway does not know; `rawStatus` holds it. Not terminal.',
+  UNKNOWN:
+    'A status that the gateway does not know; `rawStatus` holds it. Terminal only if `metrics.totalTime.endedAt` is known.',
 });
 
 const MembershipCount = builder.objectRef<EvaluatedSegment['profilesByStatus'][number]>('MembershipCount').implement({
@@ -95,16 +96,23 @@ SegmentJobRef.implement({
     status: t.expose('status', { type: SegmentJobStatusRef, description: 'How far it is.' }),
     rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
     isTerminal: t.boolean({
-      description: 'Whether it has ended: nothing about its status changes any more.',
-      resolve: ({ status }) => isTerminalJobStatus(status),
+      description:
+        'True if the job has ended, so that its status does not change. A job of status UNKNOWN has ended if `metrics.totalTime.endedAt` is known.',
+      resolve: isTerminalJob,
     }),
     source: t.exposeString('source', { nullable: true, description: 'Who started it: `api` or `scheduler`.' }),
     schedule: t.field({
       extensions: { upstreamCalls: 'each' },
       type: ScheduleRef,
       nullable: true,
-      description: 'The schedule that started it; null when none did, or it no longer exists.',
+      description:
+        'The schedule that started it. Null when none did, and null if it no longer exists; `scheduleId` keeps the id.',
       resolve: ({ scheduleId }, _, ctx) => (scheduleId === null ? null : ctx.loaders.schedule.load(scheduleId)),
+    }),
+    scheduleId: t.exposeID('scheduleId', {
+      nullable: true,
+      description:
+        'The platform’s id of the schedule that started it; null when none did. Kept when `schedule` is null because the schedule no longer exists. Needs no further read.',
     }),
     segments: t.expose('segments', {
       type: [EvaluatedSegmentRef],
@@ -131,7 +139,7 @@ registerNode('SegmentJob', (id, ctx) => ctx.loaders.segmentJob.load(platformId<S
 
 export const SegmentJobFilterInput = builder.inputType('SegmentJobFilter', {
   description:
-    'Conditions on segment jobs; all of them must hold. For several statuses the gateway reads the list, up to 1,000 jobs for one page.',
+    'Conditions on segment jobs; all of them must hold. For several statuses, and for CANCELLED, CANCELLING and UNKNOWN, the gateway reads the list, up to 1,000 jobs for one page.',
   fields: (t) => ({
     statuses: t.field({ type: [SegmentJobStatusRef], description: 'One of these statuses.' }),
     segmentId: t.id({ description: 'Jobs that evaluate this segment. Global id or platform id.' }),

@@ -33,6 +33,8 @@ export type AnomalyKind =
   | 'missing-status'
   | 'missing-field'
   | 'not-an-object'
+  /** A time that is none, or whose year has more than four digits. */
+  | 'unusable-time'
   /** Rows of a list that are not in the order that was requested. */
   | 'out-of-order';
 

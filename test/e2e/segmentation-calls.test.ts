@@ -110,12 +110,31 @@ describe('calls to the platform', () => {
       'dataSets/',
       ['lastBatchId', 'lastSuccessfulBatch'],
     ],
-    [`{ dataset(id: "${profileDataset}") { lastBatch { isTerminal } } }`, 'batches/', ['status']],
-    [`{ dataset(id: "${profileDataset}") { lastBatch { recordCount } } }`, 'batches/', ['recordCount', 'status']],
+    [`{ dataset(id: "${profileDataset}") { recordCount sizeBytes measuredAt } }`, 'dataSets/', ['extensions']],
+    [
+      `{ dataset(id: "${profileDataset}") { lastBatch { rawStatus datasetId } } }`,
+      'batches/',
+      ['relatedObjects', 'status'],
+    ],
+    [
+      `{ dataset(id: "${profileDataset}") { lastBatch { isTerminal } } }`,
+      'batches/',
+      ['completed', 'metrics', 'status'],
+    ],
+    [
+      `{ dataset(id: "${profileDataset}") { lastBatch { recordCount } } }`,
+      'batches/',
+      ['metrics', 'recordCount', 'status'],
+    ],
+    [
+      `{ dataset(id: "${profileDataset}") { lastBatch { errors { message } startedAt successorId predecessorIds } } }`,
+      'batches/',
+      ['errors', 'metrics', 'replay', 'started', 'status', 'tags'],
+    ],
     [
       `{ dataset(id: "${profileDataset}") { batches(first: 2) { nodes { sizeBytes dataset { id } } } } }`,
       'batches?',
-      ['created', 'relatedObjects', 'size', 'status'],
+      ['created', 'metrics', 'relatedObjects', 'size', 'status'],
     ],
   ])('for %s ask Catalog only for what is selected (%s)', async (query, part, properties) => {
     expect((await gateway.send(query)).errors).toEqual([]);

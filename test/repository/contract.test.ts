@@ -44,7 +44,6 @@ const planned: readonly string[] = [
   'ExportJob.previousRun',
   'ExportJob.progress',
   'ExportJobWait',
-  'JobError.recordCount',
   'Mutation.rerunExportJob',
   'PreviewColumn',
   'Query.awaitExportJob',

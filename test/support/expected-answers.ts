@@ -191,6 +191,9 @@ export class ExpectedAnswers {
       version: dataset.version ?? null,
       state: dataset.state ?? null,
       tags: Object.entries(dataset.tags ?? {}).map(([name, values]) => ({ name, values })),
+      recordCount: dataset.extensions?.adobe_lakeHouse?.metrics?.rowCount ?? null,
+      sizeBytes: dataset.extensions?.adobe_lakeHouse?.metrics?.storageSize ?? null,
+      measuredAt: instant(dataset.extensions?.adobe_lakeHouse?.metrics?.asOf),
       lastBatch: this.#batchRef(dataset.lastBatchId),
       lastBatchId: dataset.lastBatchId ?? null,
       lastSuccessfulBatchId: dataset.lastSuccessfulBatch ?? null,
@@ -202,6 +205,7 @@ export class ExpectedAnswers {
   }
 
   #batch(id: string, batch: WireBatch) {
+    const { metrics } = batch;
     const dataset = datasetOf(batch);
     return {
       id: `Batch:${id}`,
@@ -211,13 +215,26 @@ export class ExpectedAnswers {
       isTerminal: !['loading', 'loaded', 'queued', 'processing', 'staging', 'staged', 'retrying', 'stalled'].includes(
         batch.status,
       ),
+      datasetId: dataset ?? null,
       dataset: dataset === undefined ? null : this.#datasetRef(dataset),
-      recordCount: batch.recordCount ?? null,
-      failedRecordCount: batch.failedRecordCount ?? null,
-      sizeBytes: batch.size ?? null,
-      errors: (batch.errors ?? []).map(({ code, description }) => ({ code, message: description, callStack: null })),
-      startedAt: instant(batch.started),
-      completedAt: instant(batch.completed),
+      recordCount: metrics?.outputRecordCount ?? metrics?.recordsWritten ?? batch.recordCount ?? null,
+      failedRecordCount: metrics?.failedRecordCount ?? metrics?.recordsFailed ?? batch.failedRecordCount ?? null,
+      sizeBytes: metrics?.outputByteSize ?? metrics?.inputByteSize ?? batch.size ?? null,
+      errors: [
+        ...(batch.errors ?? []).map(({ code, description, recordCount }) => ({
+          code,
+          message: description,
+          callStack: null,
+          recordCount: recordCount ?? null,
+        })),
+        ...(metrics?.failureReason === undefined
+          ? []
+          : [{ code: '', message: metrics.failureReason, callStack: null, recordCount: null }]),
+      ],
+      predecessorIds: batch.replay?.predecessors ?? [],
+      successorId: batch.tags?.acp_successor?.[0] ?? null,
+      startedAt: instant(metrics?.startTime ?? batch.started),
+      completedAt: instant(metrics?.endTime ?? batch.completed),
       createdAt: instant(batch.created),
       updatedAt: instant(batch.updated),
     };
@@ -231,8 +248,7 @@ export class ExpectedAnswers {
       name: schedule.name,
       type: schedule.type.toUpperCase(),
       rawType: schedule.type,
-      // The emulator does not send it.
-      frequency: null,
+      frequency: schedule.frequency ?? null,
       state: schedule.state.toUpperCase(),
       schedule: schedule.schedule,
       nextRuns: schedule.state === 'active' ? dailyRuns(schedule.schedule, this.#now, 3) : [],
@@ -258,6 +274,7 @@ export class ExpectedAnswers {
       platformId: job.id,
       ...statusOf(job),
       source: job.source ?? null,
+      scheduleId: job.properties?.scheduleId ?? null,
       schedule: schedule === undefined ? null : { id: `Schedule:${schedule.id}`, name: schedule.name },
       segments: [...ids].map((segmentId) => ({
         segmentId,
@@ -313,6 +330,7 @@ export class ExpectedAnswers {
       identityGraph: policy.identityGraph.type,
       attributeMerge: policy.attributeMerge.type,
       // A dataset that has been deleted decides nothing any more.
+      datasetPrecedenceIds: policy.attributeMerge.order ?? null,
       datasetPrecedence: policy.attributeMerge.order?.flatMap((id) => this.#datasetRef(id) ?? []) ?? null,
       updatedAt: epoch(policy.updateEpoch),
     };
@@ -360,6 +378,7 @@ const jobError = ({ code, msg, callStack }: WireJobError) => ({
   code,
   message: msg,
   callStack: callStack ?? null,
+  recordCount: null,
 });
 
 const statusOf = ({ status }: { readonly status: string }) => ({

@@ -72,6 +72,11 @@ export interface WireDataset {
   readonly version?: string;
   readonly state?: string;
   readonly tags?: Readonly<Record<string, readonly string[]>>;
+  readonly extensions?: {
+    readonly adobe_lakeHouse?: {
+      readonly metrics?: { readonly rowCount?: number; readonly storageSize?: number; readonly asOf?: number };
+    };
+  };
   readonly lastBatchId?: string;
   readonly lastSuccessfulBatch?: string;
   readonly created?: number;
@@ -84,7 +89,20 @@ export interface WireBatch {
   readonly recordCount?: number;
   readonly failedRecordCount?: number;
   readonly size?: number;
-  readonly errors?: readonly { readonly code: string; readonly description: string }[];
+  readonly errors?: readonly { readonly code: string; readonly description: string; readonly recordCount?: number }[];
+  readonly metrics?: {
+    readonly outputRecordCount?: number;
+    readonly recordsWritten?: number;
+    readonly failedRecordCount?: number;
+    readonly recordsFailed?: number;
+    readonly inputByteSize?: number;
+    readonly outputByteSize?: number;
+    readonly startTime?: number;
+    readonly endTime?: number;
+    readonly failureReason?: string;
+  };
+  readonly replay?: { readonly predecessors?: readonly string[] };
+  readonly tags?: { readonly acp_successor?: readonly string[] };
   readonly started?: number;
   readonly completed?: number;
   readonly created?: number;
@@ -97,6 +115,7 @@ export interface WireSchedule {
   readonly type: string;
   readonly state: string;
   readonly schedule: string;
+  readonly frequency?: string;
   readonly properties: { readonly segments?: readonly string[] };
   readonly createEpoch: number;
   readonly updateEpoch: number;

@@ -1,40 +1,60 @@
 import { type Batch, type BatchField, type BatchStatus, batchStatuses } from '../../domain/batch.ts';
-import { platformId } from '../../domain/ids.ts';
-import type { JobError } from '../../domain/job.ts';
+import { type BatchId, platformId } from '../../domain/ids.ts';
 import type { DecodeContext } from './decode-context.ts';
+import { figuresOf } from './figures.ts';
+import { decodeJobErrors } from './job-errors.ts';
 import { propertiesOf } from './properties.ts';
-import { asList, asRecord, readCount, readId, readMillis, readString, readText } from './readers.ts';
+import { asList, asRecord, readCount, readId, readString, readText } from './readers.ts';
 import { readStatus } from './status.ts';
+import { readTime } from './time.ts';
 
-/** The Catalog property that each field is decoded from. */
-const propertyOf = {
-  status: 'status',
-  datasetId: 'relatedObjects',
-  recordCount: 'recordCount',
-  failedRecordCount: 'failedRecordCount',
-  sizeBytes: 'size',
-  errors: 'errors',
-  startedAt: 'started',
-  completedAt: 'completed',
-  createdAt: 'created',
-  updatedAt: 'updated',
-} as const satisfies Record<BatchField, string>;
-type BatchProperty = (typeof propertyOf)[BatchField];
+/** The Catalog properties that each field is decoded from. */
+const propertiesOfField = {
+  status: ['status'],
+  datasetId: ['relatedObjects'],
+  recordCount: ['recordCount', 'metrics'],
+  failedRecordCount: ['failedRecordCount', 'metrics'],
+  sizeBytes: ['size', 'metrics'],
+  errors: ['errors', 'metrics'],
+  predecessorIds: ['replay'],
+  successorId: ['tags'],
+  startedAt: ['started', 'metrics'],
+  completedAt: ['completed', 'metrics'],
+  createdAt: ['created'],
+  updatedAt: ['updated'],
+} as const satisfies Record<BatchField, readonly string[]>;
+type BatchProperty = (typeof propertiesOfField)[BatchField][number];
 
 /**
  * The Catalog properties to ask for: of some fields, or of all that `decodeBatch` reads. The status is always one of
  * them, because a batch without one is an anomaly.
  */
 export const batchProperties = (fields?: ReadonlySet<BatchField>): readonly BatchProperty[] =>
-  propertiesOf(propertyOf, fields === undefined ? undefined : new Set([...fields, 'status']));
+  propertiesOf<BatchField, BatchProperty>(propertiesOfField, fields && new Set([...fields, 'status']));
 
-/** Two words for the same end. */
-const statusAliases = { FAILURE: 'FAILED' } as const;
+/** A second word that Catalog documents for the same end, so that a filter names both. */
+const documentedAliases = { FAILURE: 'FAILED' } as const;
+/** Words of sibling APIs, whose meaning is clear. */
+const statusAliases = {
+  ...documentedAliases,
+  ERROR: 'FAILED',
+  SUCCEEDED: 'SUCCESS',
+  COMPLETED: 'SUCCESS',
+  CANCELED: 'ABORTED',
+  CANCELLED: 'ABORTED',
+  KILLED: 'ABORTED',
+  IN_PROGRESS: 'PROCESSING',
+  QUEUEING: 'QUEUED',
+  QUEUING: 'QUEUED',
+} as const satisfies Record<string, BatchStatus>;
 
-/** A status as the platform filters by it: a word for each of its forms. */
+/**
+ * A status as the platform filters by it: a word for each of its documented forms. Catalog may reject a filter with a
+ * word that it does not know.
+ */
 export const encodeBatchStatus = (status: BatchStatus): readonly string[] => [
   status.toLowerCase(),
-  ...Object.entries(statusAliases).flatMap(([alias, meaning]) => (meaning === status ? [alias.toLowerCase()] : [])),
+  ...Object.entries(documentedAliases).flatMap(([alias, meaning]) => (meaning === status ? [alias.toLowerCase()] : [])),
 ];
 
 /**
@@ -46,19 +66,24 @@ export function decodeBatch(id: string, value: unknown, context: DecodeContext):
   const rawStatus = readText(record.status);
   if (rawStatus === null) context.anomaly('missing-status');
   const datasetId = decodeDatasetId(record.relatedObjects);
+  const figure = figuresOf(record);
+  const time = (each: unknown) => readTime(each, context);
   return {
     id: platformId(id),
     status: rawStatus === null ? 'UNKNOWN' : readStatus(rawStatus, batchStatuses, context, statusAliases),
     rawStatus: rawStatus ?? '',
     datasetId: datasetId === null ? null : platformId(datasetId),
-    recordCount: readCount(record.recordCount),
-    failedRecordCount: readCount(record.failedRecordCount),
-    sizeBytes: readCount(record.size),
-    errors: decodeErrors(record.errors),
-    startedAt: readMillis(record.started),
-    completedAt: readMillis(record.completed),
-    createdAt: readMillis(record.created),
-    updatedAt: readMillis(record.updated),
+    recordCount: figure(readCount, 'recordCount', 'outputRecordCount', 'recordsWritten'),
+    failedRecordCount: figure(readCount, 'failedRecordCount', 'recordsFailed'),
+    // The size of the input is all that many batches report.
+    sizeBytes: figure(readCount, 'size', 'outputByteSize', 'inputByteSize'),
+    errors: decodeJobErrors(record),
+    predecessorIds: decodeIds(asRecord<'predecessors'>(record.replay)?.predecessors),
+    successorId: decodeIds(asRecord<'acp_successor'>(record.tags)?.acp_successor)[0] ?? null,
+    startedAt: figure(time, 'started', 'startTime'),
+    completedAt: figure(time, 'completed', 'endTime'),
+    createdAt: time(record.created),
+    updatedAt: time(record.updated),
   };
 }
 
@@ -73,11 +98,8 @@ function decodeDatasetId(relatedObjects: unknown): string | null {
   return null;
 }
 
-function decodeErrors(value: unknown): readonly JobError[] {
-  return asList(value).flatMap((entry) => {
-    const error = asRecord<'code' | 'description' | 'message'>(entry);
-    if (error === null) return [];
-    const message = readString(error.description) ?? readString(error.message) ?? '';
-    return [{ code: readId(error.code) ?? '', message, callStack: null }];
+const decodeIds = (value: unknown): readonly BatchId[] =>
+  asList(value).flatMap((entry) => {
+    const id = readId(entry);
+    return id === null ? [] : [platformId<BatchId>(id)];
   });
-}

@@ -1,28 +1,33 @@
 import type { Dataset, DatasetField, NewDataset } from '../../domain/dataset.ts';
 import { type DatasetId, platformId } from '../../domain/ids.ts';
 import type { DecodeContext } from './decode-context.ts';
+import { figuresOf } from './figures.ts';
 import { propertiesOf } from './properties.ts';
-import { asList, asRecord, isText, readId, readMillis, readString, readText } from './readers.ts';
+import { asList, asRecord, isText, readCount, readId, readString, readText } from './readers.ts';
+import { readTime } from './time.ts';
 
-/** The Catalog property that each field is decoded from. */
-const propertyOf = {
-  name: 'name',
-  description: 'description',
-  schemaRef: 'schemaRef',
-  fileFormat: 'fileDescription',
-  version: 'version',
-  state: 'state',
-  tags: 'tags',
-  lastBatchId: 'lastBatchId',
-  lastSuccessfulBatchId: 'lastSuccessfulBatch',
-  createdAt: 'created',
-  updatedAt: 'updated',
-} as const satisfies Record<DatasetField, string>;
-type DatasetProperty = (typeof propertyOf)[DatasetField];
+/** The Catalog properties that each field is decoded from. */
+const propertiesOfField = {
+  name: ['name'],
+  description: ['description'],
+  schemaRef: ['schemaRef'],
+  fileFormat: ['fileDescription'],
+  version: ['version'],
+  state: ['state'],
+  tags: ['tags'],
+  recordCount: ['extensions'],
+  sizeBytes: ['extensions'],
+  measuredAt: ['extensions'],
+  lastBatchId: ['lastBatchId'],
+  lastSuccessfulBatchId: ['lastSuccessfulBatch'],
+  createdAt: ['created'],
+  updatedAt: ['updated'],
+} as const satisfies Record<DatasetField, readonly string[]>;
+type DatasetProperty = (typeof propertiesOfField)[DatasetField][number];
 
 /** The Catalog properties to ask for: of some fields, or of all that `decodeDataset` reads. */
 export const datasetProperties = (fields?: ReadonlySet<DatasetField>): readonly DatasetProperty[] =>
-  propertiesOf(propertyOf, fields);
+  propertiesOf<DatasetField, DatasetProperty>(propertiesOfField, fields);
 
 /** A dataset under its key in the answer, which is the only place that names its id. Any property may be missing or `{}`. */
 export function decodeDataset(id: string, value: unknown, context: DecodeContext): Dataset {
@@ -31,6 +36,9 @@ export function decodeDataset(id: string, value: unknown, context: DecodeContext
   const schema = asRecord<'id' | 'contentType'>(record?.schemaRef);
   const schemaId = readText(schema?.id);
   const file = asRecord<'format' | 'containerFormat'>(record?.fileDescription);
+  // The figures of a dataset are those of its place in the data lake.
+  const figure = figuresOf(asRecord<'adobe_lakeHouse'>(record?.extensions)?.adobe_lakeHouse);
+  const time = (each: unknown) => readTime(each, context);
   const lastBatchId = readId(record?.lastBatchId);
   const lastSuccessfulBatchId = readId(record?.lastSuccessfulBatch);
   return {
@@ -42,10 +50,13 @@ export function decodeDataset(id: string, value: unknown, context: DecodeContext
     version: readId(record?.version),
     state: readText(record?.state),
     tags: decodeTags(record?.tags),
+    recordCount: figure(readCount, 'rowCount'),
+    sizeBytes: figure(readCount, 'storageSize'),
+    measuredAt: figure(time, 'asOf'),
     lastBatchId: lastBatchId === null ? null : platformId(lastBatchId),
     lastSuccessfulBatchId: lastSuccessfulBatchId === null ? null : platformId(lastSuccessfulBatchId),
-    createdAt: readMillis(record?.created),
-    updatedAt: readMillis(record?.updated),
+    createdAt: time(record?.created),
+    updatedAt: time(record?.updated),
   };
 }
 

@@ -5,21 +5,13 @@ import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { decodeExportDestination } from './export-destination.ts';
 import { decodeExportMetrics } from './export-metrics.ts';
-import { decodeJobErrors, jobStatusAliases, jobTimes } from './job.ts';
+import { jobStatusAliases, jobTimes } from './job.ts';
+import { decodeJobErrors } from './job-errors.ts';
 import { decodeMergePolicyRef } from './merge-policy-ref.ts';
-import {
-  asList,
-  asRecord,
-  readBoolean,
-  readFieldList,
-  readId,
-  readMillis,
-  readRfc3339,
-  readString,
-  readText,
-} from './readers.ts';
+import { asList, asRecord, readBoolean, readFieldList, readId, readString, readText } from './readers.ts';
 import { decodeSegmentSelection, type SegmentSelectionKey } from './segment-selection.ts';
 import { readStatus } from './status.ts';
+import { readTime } from './time.ts';
 
 type ExportJobKey =
   | 'id'
@@ -50,11 +42,11 @@ export function decodeExportJob(value: unknown, context: DecodeContext, reading:
     context.anomaly(record === null ? 'not-an-object' : id === null ? 'missing-id' : 'missing-status');
     return null;
   }
-  const metrics = decodeExportMetrics(record.metrics);
+  const metrics = decodeExportMetrics(record, context);
   const times = {
-    createdAt: readMillis(record.creationTime),
+    createdAt: readTime(record.creationTime, context),
     startedAt: metrics.totalTime?.startedAt ?? null,
-    updatedAt: readMillis(record.updateTime),
+    updatedAt: readTime(record.updateTime, context),
   };
   return {
     id: platformId(id),
@@ -65,10 +57,10 @@ export function decodeExportJob(value: unknown, context: DecodeContext, reading:
     schemaName: readText(asRecord<'name'>(record.schema)?.name),
     mergePolicy: decodeMergePolicyRef(record.mergePolicy),
     filter: decodeFilter(record.filter, context),
-    eventList: decodeEventList(asRecord<'eventList'>(record.additionalFields)?.eventList),
+    eventList: decodeEventList(asRecord<'eventList'>(record.additionalFields)?.eventList, context),
     destination: decodeExportDestination(record.destination, context),
     metrics,
-    errors: decodeJobErrors(record.errors),
+    errors: decodeJobErrors(record),
     computeJobs: decodeComputeJobs(record.computeGatewayJobId),
     profileInstanceId: readText(record.profileInstanceId),
     requestId: readText(record.requestId),
@@ -115,8 +107,8 @@ function decodeFilter(value: unknown, context: DecodeContext): ExportFilter | nu
   const filter = asRecord<FilterKey>(value);
   if (filter === null || Object.keys(filter).length === 0) return null;
   const time = asRecord<'startTime' | 'endTime'>(filter.segmentQualificationTime);
-  const startTime = readRfc3339(time?.startTime);
-  const endTime = readRfc3339(time?.endTime);
+  const startTime = readTime(time?.startTime, context);
+  const endTime = readTime(time?.endTime, context);
   return {
     segments: asList(filter.segments).flatMap((entry) => {
       const segment = asRecord<SegmentSelectionKey>(entry);
@@ -125,20 +117,20 @@ function decodeFilter(value: unknown, context: DecodeContext): ExportFilter | nu
       return selection ?? [];
     }),
     segmentQualificationTime: startTime === null && endTime === null ? null : { startTime, endTime },
-    fromIngestTimestamp: readRfc3339(filter.fromIngestTimestamp),
+    fromIngestTimestamp: readTime(filter.fromIngestTimestamp, context),
     emptyProfiles: readBoolean(filter.emptyProfiles) ?? false,
   };
 }
 
-function decodeEventList(value: unknown): EventListSelection | null {
+function decodeEventList(value: unknown, context: DecodeContext): EventListSelection | null {
   const list = asRecord<'fields' | 'filter'>(value);
   if (list === null) return null;
   const filter = asRecord<'fromIngestTimestamp' | 'fromTimestamp' | 'toIngestTimestamp'>(list.filter) ?? {};
   return {
     fields: readFieldList(list.fields),
     // `fromTimestamp` is its older name.
-    fromIngestTimestamp: readRfc3339(filter.fromIngestTimestamp) ?? readRfc3339(filter.fromTimestamp),
-    toIngestTimestamp: readRfc3339(filter.toIngestTimestamp),
+    fromIngestTimestamp: readTime(filter.fromIngestTimestamp, context) ?? readTime(filter.fromTimestamp, context),
+    toIngestTimestamp: readTime(filter.toIngestTimestamp, context),
   };
 }
 

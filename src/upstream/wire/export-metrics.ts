@@ -1,22 +1,18 @@
 import type { ExportMetrics } from '../../domain/export-job.ts';
-import { decodeNamespaceCounts, decodeTimeSpan } from './job.ts';
-import { asRecord, readCount } from './readers.ts';
-
-type MetricsKey =
-  | 'totalTime'
-  | 'profileExportTime'
-  | 'aCPDatasetWriteTime'
-  | 'totalExportedProfileCounter'
-  | 'exportedProfileByNamespaceCounter';
+import type { DecodeContext } from './decode-context.ts';
+import { figuresOf } from './figures.ts';
+import { decodeNamespaceCounts, decodeTimeSpan, decodeTotalTime } from './job.ts';
+import { readCount } from './readers.ts';
 
 /** Any subset of the metrics may be there: on a new job only the start of the total time, or nothing. */
-export function decodeExportMetrics(value: unknown): ExportMetrics {
-  const metrics = asRecord<MetricsKey>(value) ?? {};
+export function decodeExportMetrics(job: unknown, context: DecodeContext): ExportMetrics {
+  const figure = figuresOf(job);
+  const span = (value: unknown) => decodeTimeSpan(value, context);
   return {
-    totalTime: decodeTimeSpan(metrics.totalTime),
-    profileExportTime: decodeTimeSpan(metrics.profileExportTime),
-    datasetWriteTime: decodeTimeSpan(metrics.aCPDatasetWriteTime),
-    totalExportedProfiles: readCount(metrics.totalExportedProfileCounter),
-    exportedProfilesByNamespace: decodeNamespaceCounts(metrics.exportedProfileByNamespaceCounter),
+    totalTime: decodeTotalTime(figure, context),
+    profileExportTime: figure(span, 'profileExportTime'),
+    datasetWriteTime: figure(span, 'aCPDatasetWriteTime'),
+    totalExportedProfiles: figure(readCount, 'totalExportedProfileCounter'),
+    exportedProfilesByNamespace: figure(decodeNamespaceCounts, 'exportedProfileByNamespaceCounter') ?? [],
   };
 }

@@ -1,34 +1,58 @@
 /** What export jobs and segment jobs have in common. */
-import type { JobError, NamespaceCount, TimeSpan } from '../../domain/job.ts';
+import type { JobStatus, NamespaceCount, TimeSpan } from '../../domain/job.ts';
 import type { DecodeContext } from './decode-context.ts';
-import { asList, asRecord, readCount, readId, readMillis, readString, readText } from './readers.ts';
+import type { ReadFigure } from './figures.ts';
+import { asRecord, readCount } from './readers.ts';
+import { readTime } from './time.ts';
 
-/** The documentation's prose says `SUCCESS`, its samples `SUCCEEDED`. */
-export const jobStatusAliases = { SUCCESS: 'SUCCEEDED' } as const;
-
-/** May hold entries on a job that succeeded, and none on one that failed: the status alone tells how a job ended. */
-export function decodeJobErrors(value: unknown): readonly JobError[] {
-  return asList(value).flatMap((entry) => {
-    const error = asRecord<'code' | 'msg' | 'message' | 'callStack'>(entry);
-    if (error === null) return [];
-    const message = readString(error.msg) ?? readString(error.message) ?? '';
-    return [{ code: readId(error.code) ?? '', message, callStack: readText(error.callStack) }];
-  });
-}
+/**
+ * Other words of the platform. Some occur in responses (KILLED), some in translations of the documentation (CANCELED,
+ * CANCELING), some in its prose (SUCCESS), and the others in sibling APIs and in the code of its clients.
+ */
+export const jobStatusAliases = {
+  SUCCESS: 'SUCCEEDED',
+  COMPLETED: 'SUCCEEDED',
+  PROCESSED: 'SUCCEEDED',
+  FAILURE: 'FAILED',
+  ERROR: 'FAILED',
+  CANCELED: 'CANCELLED',
+  KILLED: 'CANCELLED',
+  ABORTED: 'CANCELLED',
+  CANCELING: 'CANCELLING',
+  IN_PROGRESS: 'PROCESSING',
+  RUNNING: 'PROCESSING',
+  QUEUEING: 'QUEUED',
+  QUEUING: 'QUEUED',
+} as const satisfies Record<string, JobStatus>;
 
 /** Null when nothing is said of it, `{}` included. */
-export function decodeTimeSpan(value: unknown): TimeSpan | null {
+export function decodeTimeSpan(value: unknown, context: DecodeContext): TimeSpan | null {
   const span = asRecord<'startTimeInMs' | 'endTimeInMs' | 'totalTimeInMs'>(value);
   if (span === null) return null;
-  const startedAt = readMillis(span.startTimeInMs);
-  const endedAt = readMillis(span.endTimeInMs);
-  const durationMs = readCount(span.totalTimeInMs);
-  return startedAt === null && endedAt === null && durationMs === null ? null : { startedAt, endedAt, durationMs };
+  return timeSpan(
+    readTime(span.startTimeInMs, context),
+    readTime(span.endTimeInMs, context),
+    readCount(span.totalTimeInMs),
+  );
 }
 
-/** A map from namespace to count. */
-export function decodeNamespaceCounts(value: unknown): readonly NamespaceCount[] {
-  return Object.entries(asRecord(value) ?? {}).flatMap(([namespace, counter]) => {
+/** The time of the whole job: its own span, else the two times that batches have. */
+export function decodeTotalTime(figure: ReadFigure, context: DecodeContext): TimeSpan | null {
+  const time = (value: unknown) => readTime(value, context);
+  return (
+    figure((value) => decodeTimeSpan(value, context), 'totalTime') ??
+    timeSpan(figure(time, 'startTime'), figure(time, 'endTime'), null)
+  );
+}
+
+const timeSpan = (startedAt: Date | null, endedAt: Date | null, durationMs: number | null): TimeSpan | null =>
+  startedAt === null && endedAt === null && durationMs === null ? null : { startedAt, endedAt, durationMs };
+
+/** A map from namespace to count; null if the value is no map. */
+export function decodeNamespaceCounts(value: unknown): readonly NamespaceCount[] | null {
+  const counters = asRecord(value);
+  if (counters === null) return null;
+  return Object.entries(counters).flatMap(([namespace, counter]) => {
     const count = readCount(counter);
     return count === null ? [] : [{ namespace, count }];
   });

@@ -3,16 +3,8 @@ import type { MergePolicy } from '../../domain/merge-policy.ts';
 import { type ChildrenPage, decodeChildren } from './children.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { identified } from './identified.ts';
-import {
-  asList,
-  asRecord,
-  readBoolean,
-  readEpochSeconds,
-  readId,
-  readInteger,
-  readString,
-  readText,
-} from './readers.ts';
+import { asList, asRecord, readBoolean, readId, readInteger, readString, readText } from './readers.ts';
+import { readTime } from './time.ts';
 
 type MergePolicyKey = 'name' | 'version' | 'default' | 'identityGraph' | 'attributeMerge' | 'updateEpoch';
 
@@ -31,7 +23,7 @@ export function decodeMergePolicy(value: unknown, context: DecodeContext): Merge
     identityGraph: readText(asRecord<'type'>(record.identityGraph)?.type),
     attributeMerge: readText(attributeMerge?.type),
     datasetPrecedence: order.length === 0 ? null : order.map((dataset) => platformId(dataset)),
-    updatedAt: readEpochSeconds(record.updateEpoch),
+    updatedAt: readTime(record.updateEpoch, context),
   };
 }
 

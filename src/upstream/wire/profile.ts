@@ -1,8 +1,9 @@
 import type { Profile } from '../../domain/profile.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { type EntryError, readEntryError } from './entry-error.ts';
-import { asList, asRecord, isText, readId, readRfc3339, type WireRecord } from './readers.ts';
+import { asList, asRecord, isText, readId, type WireRecord } from './readers.ts';
 import { decodeSegmentMemberships } from './segment-membership.ts';
+import { readTime } from './time.ts';
 
 /** Somebody or something, by a name within a namespace. */
 export interface Identity {
@@ -51,7 +52,7 @@ function decodeEntry(key: string | null, entry: WireRecord<EntryKey>, context: D
   const entityId = readId(entry.entityId) ?? readId(entry.xid) ?? key;
   if (entityId === null) context.anomaly('missing-id');
   if (entity === null) context.anomaly('missing-field');
-  const lastModifiedAt = readRfc3339(entry.lastModifiedAt);
+  const lastModifiedAt = readTime(entry.lastModifiedAt, context);
   const attributes = entity ?? {};
   if (Object.keys(attributes).length === 0 && isUnknown(lastModifiedAt, entry.sources)) {
     return { content: { kind: 'nobody' }, requested, identities: [] };

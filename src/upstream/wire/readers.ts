@@ -56,32 +56,6 @@ export function readTotal(value: unknown, rows: number): number | null {
   return total === null || total < rows ? null : total;
 }
 
-/** A time in milliseconds since 1970, as a number, as digits in a string, or written out (RFC 3339). */
-export function readMillis(value: unknown): Date | null {
-  const ms = readInteger(value);
-  return ms === null ? readRfc3339(value) : validDate(ms);
-}
-
-/** A time in whole seconds since 1970: `createEpoch`, `updateEpoch`. */
-export function readEpochSeconds(value: unknown): Date | null {
-  const seconds = readInteger(value);
-  return seconds === null ? null : validDate(seconds * 1000);
-}
-
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?$/i;
-
-/** A time written out (RFC 3339); one without a zone is taken as UTC. */
-export function readRfc3339(value: unknown): Date | null {
-  if (typeof value !== 'string' || !rfc3339.test(value)) return null;
-  const hasZone = /(?:Z|[+-]\d{2}:?\d{2})$/i.test(value);
-  return validDate(Date.parse(hasZone ? value : `${value}Z`));
-}
-
-function validDate(ms: number): Date | null {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? null : date;
-}
-
 /** Field names: a comma-separated string (blanks around the commas do not count) or a list. Null when there are none. */
 export function readFieldList(value: unknown): readonly string[] | null {
   const parts = typeof value === 'string' ? value.split(',') : asList(value);

@@ -4,10 +4,14 @@ import type { NewSchedule, Schedule, ScheduleChange } from '../../domain/schedul
 import { scheduleStates, scheduleTypes } from '../../domain/schedule.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { identified } from './identified.ts';
-import { asList, asRecord, readEpochSeconds, readId, readString, readText } from './readers.ts';
+import { asList, asRecord, readId, readString, readText } from './readers.ts';
 import { readStatus } from './status.ts';
+import { readTime } from './time.ts';
 
 type ScheduleKey = 'name' | 'type' | 'state' | 'schedule' | 'frequency' | 'properties' | 'createEpoch' | 'updateEpoch';
+
+/** The words of the platform's dataflows. */
+const stateAliases = { ENABLED: 'ACTIVE', DISABLED: 'INACTIVE' } as const;
 
 /**
  * A schedule. Null when the value has no id, without which it is not one. One without a cron expression, which the
@@ -29,12 +33,12 @@ export function decodeSchedule(value: unknown, context: DecodeContext, reading: 
     name: readString(record.name),
     type: type === null ? 'UNKNOWN' : readStatus(type, scheduleTypes, context),
     rawType: type ?? '',
-    state: state === null ? 'UNKNOWN' : readStatus(state, scheduleStates, context),
+    state: state === null ? 'UNKNOWN' : readStatus(state, scheduleStates, context, stateAliases),
     schedule: schedule?.trim() ?? '',
     frequency: readText(record.frequency),
     segmentIds: [...new Set(segments.flatMap((segment) => readId(segment) ?? []))].map((id) => platformId(id)),
-    createdAt: readEpochSeconds(record.createEpoch),
-    updatedAt: readEpochSeconds(record.updateEpoch),
+    createdAt: readTime(record.createEpoch, context),
+    updatedAt: readTime(record.updateEpoch, context),
     ...reading,
   };
 }

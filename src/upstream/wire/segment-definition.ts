@@ -9,14 +9,13 @@ import {
   asRecord,
   readBoolean,
   readCount,
-  readEpochSeconds,
   readId,
-  readMillis,
   readString,
   readText,
   readTotal,
   type WireRecord,
 } from './readers.ts';
+import { readTime } from './time.ts';
 
 type SegmentDefinitionKey =
   | 'name'
@@ -42,13 +41,10 @@ export function decodeSegmentDefinition(value: unknown, context: DecodeContext):
     expression: decodeExpression(record.expression),
     mergePolicy: decodeMergePolicy(record),
     evaluation: decodeEvaluation(record.evaluationInfo),
-    createdAt: known(readMillis(record.creationTime)) ?? known(readEpochSeconds(record.createEpoch)),
-    updatedAt: known(readMillis(record.updateTime)) ?? known(readEpochSeconds(record.updateEpoch)),
+    createdAt: readTime(record.creationTime, context) ?? readTime(record.createEpoch, context),
+    updatedAt: readTime(record.updateTime, context) ?? readTime(record.updateEpoch, context),
   };
 }
-
-/** Here a time of 0 means that it is not known. */
-const known = (time: Date | null): Date | null => (time?.getTime() === 0 ? null : time);
 
 /** Type and format are empty where the platform names none. */
 function decodeExpression(value: unknown): SegmentDefinition['expression'] {

@@ -4,10 +4,12 @@ import type { SegmentJob } from '../../domain/segment-job.ts';
 import { segmentJobStatuses } from '../../domain/segment-job.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { identified } from './identified.ts';
-import { decodeJobErrors, jobStatusAliases, jobTimes } from './job.ts';
-import { asRecord, readEpochSeconds, readId, readMillis, readText, type WireRecord } from './readers.ts';
+import { jobStatusAliases, jobTimes } from './job.ts';
+import { decodeJobErrors } from './job-errors.ts';
+import { asRecord, readId, readText, type WireRecord } from './readers.ts';
 import { decodeEvaluatedSegments, decodeSegmentJobMetrics } from './segment-metrics.ts';
 import { readStatus } from './status.ts';
+import { readTime } from './time.ts';
 
 type SegmentJobKey =
   | 'status'
@@ -32,11 +34,11 @@ export function decodeSegmentJob(value: unknown, context: DecodeContext, reading
     context.anomaly('missing-status');
     return null;
   }
-  const metrics = decodeSegmentJobMetrics(record.metrics);
+  const metrics = decodeSegmentJobMetrics(record, context);
   const times = {
-    createdAt: readMillis(record.creationTime) ?? readEpochSeconds(record.createEpoch),
+    createdAt: readTime(record.creationTime, context) ?? readTime(record.createEpoch, context),
     startedAt: metrics?.totalTime?.startedAt ?? null,
-    updatedAt: readMillis(record.updateTime) ?? readEpochSeconds(record.updateEpoch),
+    updatedAt: readTime(record.updateTime, context) ?? readTime(record.updateEpoch, context),
   };
   const scheduleId = decodeScheduleId(record);
   return {
@@ -45,9 +47,9 @@ export function decodeSegmentJob(value: unknown, context: DecodeContext, reading
     rawStatus,
     source: readText(record.source),
     scheduleId: scheduleId === null ? null : platformId(scheduleId),
-    segments: decodeEvaluatedSegments(record.segments, record.metrics, context),
+    segments: decodeEvaluatedSegments(record, context),
     metrics,
-    errors: decodeJobErrors(record.errors),
+    errors: decodeJobErrors(record),
     requestId: readText(record.requestId),
     ...jobTimes(times, context),
     ...reading,

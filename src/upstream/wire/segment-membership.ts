@@ -2,7 +2,8 @@ import { platformId } from '../../domain/ids.ts';
 import type { SegmentMembership } from '../../domain/profile.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { readMembershipStatus } from './membership-status.ts';
-import { asRecord, readRfc3339, readText, type WireRecord } from './readers.ts';
+import { asRecord, readText, type WireRecord } from './readers.ts';
+import { readTime } from './time.ts';
 
 /** The field under its name, which some documents write with a prefix. */
 const field = (record: WireRecord | null, name: string): unknown => record?.[name] ?? record?.[`xdm:${name}`];
@@ -28,7 +29,8 @@ export function decodeSegmentMemberships(entity: WireRecord, context: DecodeCont
         segmentId: platformId(segmentId),
         status: status === null ? 'UNKNOWN' : readMembershipStatus(status, context),
         lastQualificationTime:
-          readRfc3339(field(membership, 'lastQualificationTime')) ?? readRfc3339(field(membership, 'timestamp')),
+          readTime(field(membership, 'lastQualificationTime'), context) ??
+          readTime(field(membership, 'timestamp'), context),
       };
     }),
   );

@@ -1,27 +1,21 @@
 import { platformId } from '../../domain/ids.ts';
 import type { EvaluatedSegment, SegmentJobMetrics } from '../../domain/segment-job.ts';
 import type { DecodeContext } from './decode-context.ts';
-import { decodeNamespaceCounts, decodeTimeSpan } from './job.ts';
+import { figuresOf } from './figures.ts';
+import { decodeNamespaceCounts, decodeTimeSpan, decodeTotalTime } from './job.ts';
 import { readMembershipStatus } from './membership-status.ts';
-import { asList, asRecord, readCount, readId } from './readers.ts';
-
-type MetricsKey =
-  | 'totalTime'
-  | 'profileSegmentationTime'
-  | 'totalProfiles'
-  | 'segmentedProfileCounter'
-  | 'segmentedProfileByNamespaceCounter'
-  | 'segmentedProfileByStatusCounter';
+import { asList, asRecord, readCount, readId, type WireRecord } from './readers.ts';
 
 /** Null while the job has none, as right after it was created; any subset of them may be there. */
-export function decodeSegmentJobMetrics(value: unknown): SegmentJobMetrics | null {
-  const metrics = asRecord<MetricsKey>(value);
-  if (metrics === null) return null;
-  return {
-    totalTime: decodeTimeSpan(metrics.totalTime),
-    profileSegmentationTime: decodeTimeSpan(metrics.profileSegmentationTime),
-    totalProfiles: readCount(metrics.totalProfiles),
+export function decodeSegmentJobMetrics(job: WireRecord<'metrics'>, context: DecodeContext): SegmentJobMetrics | null {
+  const figure = figuresOf(job);
+  const metrics = {
+    totalTime: decodeTotalTime(figure, context),
+    profileSegmentationTime: figure((value) => decodeTimeSpan(value, context), 'profileSegmentationTime'),
+    totalProfiles: figure(readCount, 'totalProfiles'),
   };
+  const isEmpty = Object.values(metrics).every((value) => value === null);
+  return isEmpty && asRecord(job.metrics) === null ? null : metrics;
 }
 
 /**
@@ -29,25 +23,24 @@ export function decodeSegmentJobMetrics(value: unknown): SegmentJobMetrics | nul
  * only counted: the counters may speak of more segments, and of each when the list is the one entry `*`.
  */
 export function decodeEvaluatedSegments(
-  segments: unknown,
-  metrics: unknown,
+  job: WireRecord<'segments' | 'metrics'>,
   context: DecodeContext,
 ): readonly EvaluatedSegment[] {
-  const record = asRecord<MetricsKey>(metrics) ?? {};
-  const profiles = entriesOf(record.segmentedProfileCounter);
-  const namespaces = entriesOf(record.segmentedProfileByNamespaceCounter);
-  const statuses = entriesOf(record.segmentedProfileByStatusCounter);
-  const listed = asList(segments).flatMap((value) => {
+  const figure = figuresOf(job);
+  const profiles = figure(asRecord, 'segmentedProfileCounter');
+  const namespaces = figure(asRecord, 'segmentedProfileByNamespaceCounter');
+  const statuses = figure(asRecord, 'segmentedProfileByStatusCounter');
+  const listed = asList(job.segments).flatMap((value) => {
     const id = listedId(value);
     if (id === null) context.anomaly('missing-field');
     return id ?? [];
   });
-  const ids = new Set([...listed, ...profiles.keys(), ...namespaces.keys(), ...statuses.keys()]);
-  return [...ids].map((id) => ({
+  const counted = [profiles, namespaces, statuses].flatMap((counters) => Object.keys(counters ?? {}));
+  return [...new Set([...listed, ...counted])].map((id) => ({
     segmentId: platformId(id),
-    profileCount: readCount(profiles.get(id)),
-    profilesByNamespace: decodeNamespaceCounts(namespaces.get(id)),
-    profilesByStatus: decodeStatusCounts(statuses.get(id), context),
+    profileCount: readCount(profiles?.[id]),
+    profilesByNamespace: decodeNamespaceCounts(namespaces?.[id]) ?? [],
+    profilesByStatus: decodeStatusCounts(statuses?.[id], context),
   }));
 }
 
@@ -57,12 +50,10 @@ function listedId(value: unknown): string | null {
   return readId(entry?.segmentId) ?? readId(asRecord<'id'>(entry?.segment)?.id);
 }
 
-const entriesOf = (value: unknown): ReadonlyMap<string, unknown> => new Map(Object.entries(asRecord(value) ?? {}));
-
 /** A map from membership status to count; several words for one status count together. */
 function decodeStatusCounts(value: unknown, context: DecodeContext): EvaluatedSegment['profilesByStatus'] {
   const counts = new Map<EvaluatedSegment['profilesByStatus'][number]['status'], number>();
-  for (const [raw, counter] of entriesOf(value)) {
+  for (const [raw, counter] of Object.entries(asRecord(value) ?? {})) {
     const count = readCount(counter);
     if (count === null) continue;
     const status = readMembershipStatus(raw, context);

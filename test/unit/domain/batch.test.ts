@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { batchStatuses, isTerminalBatchStatus } from '../../../src/domain/batch.ts';
+import { type BatchStatus, batchStatuses, isTerminalBatch } from '../../../src/domain/batch.ts';
 
 describe('a batch', () => {
   it('is terminal in the states that the platform never leaves', () => {
-    expect(batchStatuses.filter((status) => !isTerminalBatchStatus(status))).toEqual([
+    const isRunning = (status: BatchStatus) => !isTerminalBatch({ status, completedAt: null });
+    expect(batchStatuses.filter(isRunning)).toEqual([
       'LOADING',
       'LOADED',
       'QUEUED',
@@ -14,5 +15,11 @@ describe('a batch', () => {
       'STALLED',
       'UNKNOWN',
     ]);
+  });
+
+  it('of an unknown status has ended if its end is known, and a stalled one has not', () => {
+    const completedAt = new Date('2030-01-01T00:00:00Z');
+    expect(isTerminalBatch({ status: 'UNKNOWN', completedAt })).toBe(true);
+    expect(isTerminalBatch({ status: 'STALLED', completedAt })).toBe(false);
   });
 });

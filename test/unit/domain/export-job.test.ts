@@ -3,12 +3,24 @@ import { describe, expect, it } from 'vitest';
 import { exportJobStatuses } from '../../../src/domain/export-job.ts';
 import { type ExportJobFilter, matchesExportJobFilter } from '../../../src/domain/export-job-filter.ts';
 import { type DatasetId, type MergePolicyId, platformId, type SegmentId } from '../../../src/domain/ids.ts';
-import { isTerminalJobStatus } from '../../../src/domain/job.ts';
+import { isTerminalJob, type TimeSpan } from '../../../src/domain/job.ts';
 import { exportJob } from '../loaders/entities.ts';
 
-describe('a status', () => {
-  it('is terminal when nothing leaves it; an unknown one may still change', () => {
-    expect(exportJobStatuses.filter(isTerminalJobStatus)).toEqual(['CANCELLED', 'SUCCEEDED', 'FAILED']);
+describe('a job', () => {
+  const startedAt = new Date('2030-01-01T00:00:00Z');
+  const ended: TimeSpan = { startedAt, endedAt: startedAt, durationMs: 0 };
+  const running: TimeSpan = { startedAt, endedAt: null, durationMs: null };
+
+  it('has ended in a status that nothing leaves, with or without times', () => {
+    for (const metrics of [null, { totalTime: null }, { totalTime: running }]) {
+      const terminal = exportJobStatuses.filter((status) => isTerminalJob({ status, metrics }));
+      expect(terminal).toEqual(['CANCELLED', 'SUCCEEDED', 'FAILED']);
+    }
+  });
+
+  it('of an unknown status has ended if the end of the whole job is known, which ends no job of a known status', () => {
+    const terminal = exportJobStatuses.filter((status) => isTerminalJob({ status, metrics: { totalTime: ended } }));
+    expect(terminal).toEqual(['CANCELLED', 'SUCCEEDED', 'FAILED', 'UNKNOWN']);
   });
 });
 

@@ -15,7 +15,12 @@ const job = fc
     requestedAt: fc.constantFrom(new Date(0), new Date(1)),
     observedAt: fc.constantFrom(new Date(1), new Date(2)),
     errors: fc.array(
-      fc.record({ code: fc.constantFrom('x', 'y'), message: fc.constant(''), callStack: fc.constant(null) }),
+      fc.record({
+        code: fc.constantFrom('x', 'y'),
+        message: fc.constant(''),
+        callStack: fc.constant(null),
+        recordCount: fc.constant(null),
+      }),
     ),
     profiles: fc.option(fc.nat(3)),
   })
@@ -60,7 +65,7 @@ describe('diffSnapshots', () => {
     ['raw status', { rawStatus: 'processing' }],
     ['time of update', { updatedAt: new Date(2) }],
     ['metrics', { metrics: { ...before.metrics, totalTime: span } }],
-    ['errors', { errors: [{ code: '1', message: 'm', callStack: null }] }],
+    ['errors', { errors: [{ code: '1', message: 'm', callStack: null, recordCount: null }] }],
     ['batches', { destination: { ...before.destination, batches: [{ batchId: platformId('b'), segment: null }] } }],
     ['compute job', { computeJobs: { exportJob: 'x', pushJob: null } }],
   ])('sees a change of %s alone', (_, change) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { platformId, type SegmentJobId } from '../../../src/domain/ids.ts';
-import { isTerminalJobStatus } from '../../../src/domain/job.ts';
+import { isTerminalJob } from '../../../src/domain/job.ts';
 import type { SegmentJob, SegmentJobStatus } from '../../../src/domain/segment-job.ts';
 import { PlatformError } from '../../../src/errors.ts';
 import { type SegmentJobReader, segmentJobSource } from '../../../src/poller/segment-job-feed.ts';
@@ -195,7 +195,7 @@ describe('a round of segment jobs', () => {
 
   it('knows the same ends as the domain', () => {
     for (const status of ['NEW', 'SUCCEEDED', 'UNKNOWN'] as const) {
-      expect(segmentJobSource.isTerminal(job('a', 1, status))).toBe(isTerminalJobStatus(status));
+      expect(segmentJobSource.isTerminal(job('a', 1, status))).toBe(isTerminalJob({ status, metrics: null }));
     }
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
-import { isTerminalJobStatus } from '../../../src/domain/job.ts';
+import { isTerminalJob } from '../../../src/domain/job.ts';
 import { GatewayError, PlatformError, UnauthenticatedError } from '../../../src/errors.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
 import { isSameState } from '../../../src/poller/diff.ts';
@@ -241,7 +241,7 @@ function expectTruth(view: ReadonlyMap<string, ExportJob>, truth: readonly Expor
     expect(job && { id, status: job.status }).toEqual({ id, status: seen.status });
   }
   for (const job of truth) {
-    const wanted = matches ? matches(job) && !isTerminalJobStatus(job.status) : !isTerminalJobStatus(job.status);
+    const wanted = matches ? matches(job) && !isTerminalJob(job) : !isTerminalJob(job);
     if (wanted && (!ids || ids.includes(job.id))) expect([...view.keys()]).toContain(job.id);
   }
 }

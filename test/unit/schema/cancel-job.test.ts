@@ -1,18 +1,26 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { JobStatus } from '../../../src/domain/job.ts';
+import type { JobProgress, JobStatus } from '../../../src/domain/job.ts';
 import { ConflictError, ForbiddenError, OutcomeUnknownError } from '../../../src/errors.ts';
 import { cancelJob } from '../../../src/schema/cancel-job.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-const job = (status: JobStatus) => ({ id: '1', status, rawStatus: status });
+const job = (status: JobStatus, metrics: JobProgress['metrics'] = null) => ({
+  id: '1',
+  status,
+  rawStatus: String(status),
+  metrics,
+});
 type Job = ReturnType<typeof job>;
 
-/** Cancels a job that is PROCESSING. */
-function cancel(platform: { readonly cancel: () => Promise<boolean>; readonly get: () => Promise<Job | null> }) {
+/** Cancels a job, by default one that is PROCESSING. */
+function cancel(
+  platform: { readonly cancel: () => Promise<boolean>; readonly get: () => Promise<Job | null> },
+  before = job('PROCESSING'),
+) {
   const nudge = vi.fn();
   const cancelled = cancelJob(
     { clock: new FakeClock() },
-    { id: '1', noun: 'job', load: async () => job('PROCESSING'), writes: platform, watch: { nudge } },
+    { id: '1', noun: 'job', load: async () => before, writes: platform, watch: { nudge } },
   );
   return { cancelled, nudge };
 }
@@ -37,6 +45,16 @@ describe('a cancel', () => {
     ['no longer has it after a lost response', lost],
   ])('returns the last known state if the platform %s', async (_, send) => {
     expect(await cancel({ cancel: send, get: async () => null }).cancelled).toEqual(job('PROCESSING'));
+  });
+
+  it('is a conflict if the job has an unknown status and has ended', async () => {
+    const endedAt = new Date('2030-01-01T00:00:00Z');
+    const metrics = { totalTime: { startedAt: null, endedAt, durationMs: null } };
+    const send = vi.fn(async () => true);
+    const before = { ...job('UNKNOWN', metrics), rawStatus: 'EVAPORATED' };
+    const { cancelled } = cancel({ cancel: send, get: async () => before }, before);
+    await expect(cancelled).rejects.toThrow('The job 1 has already ended: it is EVAPORATED.');
+    expect(send).not.toHaveBeenCalled();
   });
 
   it.each<[string, JobStatus]>([

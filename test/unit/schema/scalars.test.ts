@@ -22,6 +22,20 @@ const milliseconds = (value: unknown): number => {
 
 describe('DateTime', () => {
   it.each([
+    [new Date('9999-12-31T23:59:59.999Z'), '9999-12-31T23:59:59.999Z'],
+    [new Date('0000-01-01T00:00:00.000Z'), '0000-01-01T00:00:00.000Z'],
+  ])('writes %s', (date, text) => {
+    expect(dateTime.serialize(date)).toBe(text);
+  });
+
+  it.each([new Date(253_402_300_800_000), new Date(-62_167_219_200_001), new Date(Number.NaN), '2030-01-31T23:59:59Z'])(
+    'writes no year of more than four digits, and nothing that is not a date: %s',
+    (value) => {
+      expect(() => dateTime.serialize(value)).toThrow('DateTime cannot represent');
+    },
+  );
+
+  it.each([
     ['2030-01-31T23:59:59Z', Date.UTC(2030, 0, 31, 23, 59, 59)],
     ['2030-01-31T23:59:59.5Z', Date.UTC(2030, 0, 31, 23, 59, 59, 500)],
     ['2030-01-31T23:59:59.123456789Z', Date.UTC(2030, 0, 31, 23, 59, 59, 123)],
@@ -36,6 +50,8 @@ describe('DateTime', () => {
   });
 
   it.each([
+    '9999-12-31T23:59:59-01:00',
+    '0000-01-01T00:00:00+01:00',
     '2030-02-30T00:00:00Z',
     '2030-02-29T00:00:00Z',
     '2100-02-29T00:00:00Z',

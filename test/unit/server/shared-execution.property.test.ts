@@ -55,7 +55,7 @@ const events = [
 /** What a plain job leaves empty. */
 function richer(): Partial<ExportJob> {
   return {
-    errors: [{ code: 'E1', message: 'one', callStack: null }],
+    errors: [{ code: 'E1', message: 'one', callStack: null, recordCount: null }],
     metrics: {
       totalTime: { startedAt: new Date(0), endedAt: new Date(5), durationMs: 5 },
       profileExportTime: null,

@@ -40,7 +40,7 @@ describe('list of datasets', () => {
       updated: { after: new Date(4) },
     });
     const properties =
-      'name,description,schemaRef,fileDescription,version,state,tags,lastBatchId,lastSuccessfulBatch,created,updated';
+      'name,description,schemaRef,fileDescription,version,state,tags,extensions,lastBatchId,lastSuccessfulBatch,created,updated';
     expect([...(stub.requests[0]?.query ?? [])]).toEqual([
       ['limit', '20'],
       ['orderBy', 'desc:created'],
@@ -133,7 +133,7 @@ describe('list of batches', () => {
       ['orderBy', 'desc:created'],
       [
         'properties',
-        'status,relatedObjects,recordCount,failedRecordCount,size,errors,started,completed,created,updated',
+        'status,relatedObjects,recordCount,metrics,failedRecordCount,size,errors,replay,tags,started,completed,created,updated',
       ],
       ['property', 'created<=9'],
       ['dataSet', 'd-1'],

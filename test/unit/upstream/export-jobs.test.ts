@@ -36,13 +36,16 @@ describe('list', () => {
 
   it('continues behind its last job if the link names the same page again, and ends if that is no other place', async () => {
     await using stub = await startStub((_request, response) =>
-      sendJson(response, 200, { records: [record({ id: 722, creationTime: 5 })], link: { next: '/?offset=9_730' } }),
+      sendJson(response, 200, {
+        records: [record({ id: 722, creationTime: 1_538_573_416_005 })],
+        link: { next: '/?offset=1538573416009_730' },
+      }),
     );
     await using client = connectTo(stub.url);
     const nextAfter = async (createdAtMs: number, id: string) =>
       (await client.api.exportJobs.list({ limit: 1, cursor: { createdAtMs, id: platformId(id) } })).next;
-    expect(await nextAfter(10, '731')).toEqual({ createdAtMs: 9, id: '730' });
-    expect(await nextAfter(9, '730')).toEqual({ createdAtMs: 5, id: '722' });
+    expect(await nextAfter(1_538_573_416_010, '731')).toEqual({ createdAtMs: 1_538_573_416_009, id: '730' });
+    expect(await nextAfter(1_538_573_416_009, '730')).toEqual({ createdAtMs: 1_538_573_416_005, id: '722' });
   });
 
   it('counts an anomaly if it is not in order', async () => {

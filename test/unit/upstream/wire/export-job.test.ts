@@ -58,7 +58,7 @@ describe('an export job', () => {
       },
       errors: [{ code: '0100000003', msg: 'Error in Export Job', callStack: 'com.example' }],
       metrics: {
-        totalTime: { startTimeInMs: 1, endTimeInMs: 3, totalTimeInMs: 2 },
+        totalTime: { startTimeInMs: 1_559_674_261_001, endTimeInMs: 1_559_674_261_003, totalTimeInMs: 2 },
         profileExportTime: {},
         totalExportedProfileCounter: 20,
         exportedProfileByNamespaceCounter: { namespace1: 10, namespace2: 5 },
@@ -94,7 +94,7 @@ describe('an export job', () => {
         batches: [{ batchId: 'da5cfb4d', segment: null }],
       },
       metrics: {
-        totalTime: { startedAt: new Date(1), endedAt: new Date(3), durationMs: 2 },
+        totalTime: { startedAt: new Date(1_559_674_261_001), endedAt: new Date(1_559_674_261_003), durationMs: 2 },
         profileExportTime: null,
         datasetWriteTime: null,
         totalExportedProfiles: 20,
@@ -103,7 +103,7 @@ describe('an export job', () => {
           { namespace: 'namespace2', count: 5 },
         ],
       },
-      errors: [{ code: '0100000003', message: 'Error in Export Job', callStack: 'com.example' }],
+      errors: [{ code: '0100000003', message: 'Error in Export Job', callStack: 'com.example', recordCount: null }],
       computeJobs: { exportJob: 'compute-1', pushJob: null },
       profileInstanceId: 'ups',
       requestId: 'request-1',
@@ -202,7 +202,7 @@ describe('an export job', () => {
   it('may have errors although it succeeded, and none although it failed (#8)', () => {
     expect(job({ status: 'SUCCEEDED', errors: [{ code: 1, msg: 'late' }] })).toMatchObject({
       status: 'SUCCEEDED',
-      errors: [{ code: '1', message: 'late', callStack: null }],
+      errors: [{ code: '1', message: 'late', callStack: null, recordCount: null }],
     });
     expect(job({ status: 'FAILED' })).toMatchObject({ status: 'FAILED', errors: [] });
   });

@@ -59,7 +59,7 @@ describe('a schedule', () => {
     {
       fields: { createEpoch: 'soon', updateEpoch: 1e300 },
       expected: { createdAt: null, updatedAt: null },
-      anomalies: [],
+      anomalies: ['unusable-time', 'unusable-time'],
     },
   ])('with $fields has $expected (#7)', ({ fields, expected, anomalies }) => {
     expect(decode({ ...daily, ...fields })).toMatchObject({ value: expected, anomalies });

@@ -30,8 +30,8 @@ describe('a segment job', () => {
       source: 'scheduler',
       properties: { scheduleId: 'schedule-1', runId: 'run-1' },
       metrics: {
-        totalTime: { startTimeInMs: 1, endTimeInMs: 3, totalTimeInMs: 2 },
-        profileSegmentationTime: { startTimeInMs: 2 },
+        totalTime: { startTimeInMs: 1_568_267_948_001, endTimeInMs: 1_568_267_948_003, totalTimeInMs: 2 },
+        profileSegmentationTime: { startTimeInMs: 1_568_267_948_002 },
         totalProfiles: 13_146_432,
         totalProfilesByMergePolicy: { policy: 13_146_432 },
         segmentedProfileCounter: { 's-2': 1033, 's-1': 7 },
@@ -72,11 +72,11 @@ describe('a segment job', () => {
         { ...uncounted, segmentId: 's-3', profilesByNamespace: [{ namespace: 'crmid', count: 4 }] },
       ],
       metrics: {
-        totalTime: { startedAt: new Date(1), endedAt: new Date(3), durationMs: 2 },
-        profileSegmentationTime: { startedAt: new Date(2), endedAt: null, durationMs: null },
+        totalTime: { startedAt: new Date(1_568_267_948_001), endedAt: new Date(1_568_267_948_003), durationMs: 2 },
+        profileSegmentationTime: { startedAt: new Date(1_568_267_948_002), endedAt: null, durationMs: null },
         totalProfiles: 13_146_432,
       },
-      errors: [{ code: '17', message: 'late', callStack: 'com.example' }],
+      errors: [{ code: '17', message: 'late', callStack: 'com.example', recordCount: null }],
       requestId: 'request-1',
       createdAt: new Date(1_568_267_948_000),
       updatedAt: new Date(1_568_267_949_000),
@@ -105,7 +105,7 @@ describe('a segment job', () => {
 
   it('may have errors although it succeeded, and none although it failed (#8)', () => {
     expect(job({ status: 'SUCCEEDED', errors: [{ code: 1, msg: 'late' }] }).errors).toEqual([
-      { code: '1', message: 'late', callStack: null },
+      { code: '1', message: 'late', callStack: null, recordCount: null },
     ]);
     expect(job({ status: 'FAILED' }).errors).toEqual([]);
   });
@@ -115,9 +115,9 @@ describe('a segment job', () => {
     { metrics: null, expected: null },
     { metrics: {}, expected: { totalTime: null, profileSegmentationTime: null, totalProfiles: null } },
     {
-      metrics: { totalTime: { startTimeInMs: 5 }, profileSegmentationTime: {} },
+      metrics: { totalTime: { startTimeInMs: 1_568_267_948_005 }, profileSegmentationTime: {} },
       expected: {
-        totalTime: { startedAt: new Date(5), endedAt: null, durationMs: null },
+        totalTime: { startedAt: new Date(1_568_267_948_005), endedAt: null, durationMs: null },
         profileSegmentationTime: null,
         totalProfiles: null,
       },
@@ -166,7 +166,10 @@ describe('a segment job', () => {
 
   it.each([
     { fields: { creationTime: undefined, createEpoch: 1_568_267_948 }, createdAt: 1_568_267_948_000 },
-    { fields: { creationTime: undefined, metrics: { totalTime: { startTimeInMs: 9 } } }, createdAt: 9 },
+    {
+      fields: { creationTime: undefined, metrics: { totalTime: { startTimeInMs: 1_568_267_948_009 } } },
+      createdAt: 1_568_267_948_009,
+    },
     { fields: { creationTime: undefined }, createdAt: minimal.updateTime },
     { fields: { creationTime: undefined, updateTime: undefined, updateEpoch: 5 }, createdAt: 5_000 },
     { fields: { creationTime: undefined, updateTime: undefined }, createdAt: 0, anomalies: ['missing-field'] },

@@ -1,0 +1,27 @@
+import { asRecord } from './readers.ts';
+
+/**
+ * Reads a count, a size, a time or a reason of an object. The platform's documentation shows them among the other
+ * properties of an object, under one name; real responses have them in its `metrics`, under one of several names.
+ * Returns the first value that `read` can use; −1 stands for an unknown count.
+ * @param name the documented name, in both places
+ * @param others further names within the metrics
+ */
+export type ReadFigure = <Value>(
+  read: (value: unknown) => Value | null,
+  name: string,
+  ...others: readonly string[]
+) => Value | null;
+
+/** @param object its `metrics` have precedence over its other properties */
+export function figuresOf(object: unknown): ReadFigure {
+  const own = asRecord(object);
+  const metrics = asRecord(own?.['metrics']);
+  return (read, name, ...others) => {
+    for (const value of [...[name, ...others].map((each) => metrics?.[each]), own?.[name]]) {
+      const figure = value === undefined ? null : read(value);
+      if (figure !== null) return figure;
+    }
+    return null;
+  };
+}

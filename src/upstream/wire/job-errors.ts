@@ -1,0 +1,40 @@
+import type { JobError } from '../../domain/job.ts';
+import { figuresOf } from './figures.ts';
+import { asList, asRecord, isText, readCount, readId, readText } from './readers.ts';
+
+type ErrorKey =
+  | 'code'
+  | 'errorCode'
+  | 'msg'
+  | 'message'
+  | 'description'
+  | 'errorDescription'
+  | 'callStack'
+  | 'recordCount';
+
+/**
+ * Errors of a job or a batch: its `errors`, which are objects or plain text, and the reason in its metrics unless one of
+ * them says the same. May hold entries on a job that succeeded, and none on one that failed: the status alone tells how a
+ * job ended. An entry that says nothing is left out, as is `{}` for a requested property without a value.
+ */
+export function decodeJobErrors(object: unknown): readonly JobError[] {
+  const { errors: listed, metrics } = asRecord<'errors' | 'metrics'>(object) ?? {};
+  const errors = asList(listed).flatMap(decodeError);
+  const reason = figuresOf({ metrics })(readText, 'failureReason');
+  if (reason === null || errors.some(({ message }) => message === reason)) return errors;
+  return [...errors, plain(reason)];
+}
+
+function decodeError(value: unknown): JobError | JobError[] {
+  if (isText(value)) return plain(value);
+  const error = asRecord<ErrorKey>(value);
+  const code = readId(error?.code) ?? readId(error?.errorCode);
+  const texts = [error?.msg, error?.message, error?.description, error?.errorDescription];
+  const message = texts.find(isText) ?? null;
+  const callStack = readText(error?.callStack);
+  const recordCount = readCount(error?.recordCount);
+  if (code === null && message === null && callStack === null && recordCount === null) return [];
+  return { code: code ?? '', message: message ?? '', callStack, recordCount };
+}
+
+const plain = (message: string): JobError => ({ code: '', message, callStack: null, recordCount: null });

@@ -1,0 +1,116 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { parseTenant } from '../../../src/domain/tenant.ts';
+import {
+  type AnomalyKind,
+  createPassthroughCredential,
+  createUpstream,
+  type UpstreamMetrics,
+} from '../../../src/upstream/index.ts';
+import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { type RecordedResponse, recordedResponses } from '../../support/recorded.ts';
+
+/** What the gateway must make of a recorded response. */
+export interface Decoded {
+  /** Sends the request of the recorded response through the gateway's own client. */
+  ask(api: PlatformApi): Promise<unknown>;
+  /** What the response means. Written from its meaning, never copied from a result. */
+  readonly means: unknown;
+  /** Kinds of anomalies that are counted, in any order. @default none */
+  readonly anomalies?: readonly AnomalyKind[];
+}
+
+/** Times of the recorded responses: 1 June and 1 November 2026. */
+export const june = new Date('2026-06-01T00:00:00.000Z');
+export const november = new Date('2026-11-01T00:00:00.000Z');
+/** A time of 1 November 2026, `10:05:00` or with milliseconds. */
+export const at = (time: string): Date => new Date(`2026-11-01T${time}Z`);
+
+/** When all recorded responses are read: the time of the clock does not pass. */
+export const readNow = { requestedAt: new FakeClock().now(), observedAt: new FakeClock().now() };
+
+/** The gateway has no call that returns these responses. The emulator serves them to other clients. */
+export const notRead = 'not read by the gateway';
+
+/**
+ * Defines a test for each recorded response of a resource, and one that no response lacks its meaning. All other responses
+ * of the resource are served too, because a list of files is followed by reads of each file.
+ */
+export function decodesRecorded(resource: string, cases: Readonly<Record<string, Decoded | typeof notRead>>): void {
+  const responses = recordedResponses(resource);
+  describe(`recorded ${resource}`, () => {
+    it('have a meaning each', () => {
+      expect(Object.keys(cases).toSorted()).toEqual(responses.map(({ name }) => name).toSorted());
+    });
+
+    for (const [name, expected] of Object.entries(cases)) {
+      if (expected === notRead) continue;
+      it(name, async () => {
+        const first = responses.filter((response) => response.name === name);
+        await using platform = await startRecordedPlatform([...first, ...responses]);
+        expect(await expected.ask(platform.api)).toEqual(expected.means);
+        expect(platform.anomalies.toSorted()).toEqual([...(expected.anomalies ?? [])].toSorted());
+        expect(platform.requests[0]).toBe(`${first[0]?.request.method} ${pathOf(first[0]?.request.path ?? '')}`);
+      });
+    }
+  });
+}
+
+interface RecordedPlatform extends AsyncDisposable {
+  readonly api: PlatformApi;
+  readonly anomalies: readonly AnomalyKind[];
+  /** Method and path of each request. */
+  readonly requests: readonly string[];
+}
+
+/** A server with exactly these responses, of which the first one with the method and the path of a request is sent. */
+async function startRecordedPlatform(responses: readonly RecordedResponse[]): Promise<RecordedPlatform> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    const method = request.method ?? '';
+    const path = pathOf(request.url ?? '');
+    requests.push(`${method} ${path}`);
+    const found = responses.find((each) => each.request.method === method && pathOf(each.request.path) === path);
+    request.resume();
+    response.writeHead(found?.status ?? 404, { 'content-type': 'application/json' });
+    response.end(found === undefined || found.body === null ? undefined : JSON.stringify(found.body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A server that listens on a port has an address of this form.
+  const { port } = server.address() as AddressInfo;
+  const anomalies: AnomalyKind[] = [];
+  const upstream = createUpstream({
+    baseUrl: `http://127.0.0.1:${port}`,
+    clock: new FakeClock(),
+    metrics: { ...uncounted, anomaly: ({ kind }) => void anomalies.push(kind) },
+    credentialFailed: () => {},
+    maxAttempts: 1,
+  });
+  const tenant = parseTenant('ABCDEF0123456789ABCDEF01@AdobeOrg', 'prod');
+  if (tenant === null) throw new Error('The tenant of the recorded responses is none.');
+  const credential = createPassthroughCredential({ authorization: 'Bearer recorded', apiKey: 'recorded' });
+  return {
+    api: upstream.connect({ tenant, credential }, { signal: new AbortController().signal }),
+    anomalies,
+    requests,
+    [Symbol.asyncDispose]: async () => {
+      await upstream[Symbol.asyncDispose]();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+const pathOf = (target: string): string => new URL(target, 'http://platform').pathname;
+
+const uncounted: UpstreamMetrics = {
+  callEnded: () => {},
+  retried: () => {},
+  shared: () => {},
+  circuitChanged: () => {},
+  budgetWaited: () => {},
+  createLost: () => {},
+  anomaly: () => {},
+};
