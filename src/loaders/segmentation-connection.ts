@@ -3,7 +3,7 @@ import type { ScheduleId } from '../domain/ids.ts';
 import type { MergePolicy } from '../domain/merge-policy.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { SegmentDefinition, SegmentDefinitionFilter } from '../domain/segment-definition.ts';
-import type { SegmentJob } from '../domain/segment-job.ts';
+import type { SegmentJob, SegmentJobStatus } from '../domain/segment-job.ts';
 import { matchesSegmentJobFilter, type SegmentJobFilter } from '../domain/segment-job-filter.ts';
 import { isPlainText } from '../upstream/catalog-query.ts';
 import type {
@@ -43,7 +43,7 @@ export function readSegmentJobs(
   const { field, direction } = orderBy ?? ({ field: 'creationTime', direction: 'desc' } as const);
   // The platform filters by one status and one segment. The gateway applies all other conditions.
   const [only, ...others] = new Set(filter?.statuses);
-  const status = others.length > 0 || only === 'UNKNOWN' ? undefined : only;
+  const status = others.length === 0 && only !== undefined && hasOneWord(only) ? only : undefined;
   const segmentId = filter?.segmentId !== undefined && isPlainText(filter.segmentId) ? filter.segmentId : undefined;
   const isApplied = status === only && others.length === 0 && segmentId === filter?.segmentId;
   const list = numberedList<SegmentJob>({
@@ -62,6 +62,14 @@ export function readSegmentJobs(
     ...(filter === null ? {} : conditions(isApplied, (job) => matchesSegmentJobFilter(job, filter))),
   });
 }
+
+/**
+ * Whether the platform has one word for a status. It has several for cancelled jobs, of which its filter finds one:
+ * CANCELLED, CANCELED, KILLED.
+ */
+const hasOneWord = (status: SegmentJobStatus): status is SingleWordStatus =>
+  status !== 'UNKNOWN' && status !== 'CANCELLED' && status !== 'CANCELLING';
+type SingleWordStatus = Exclude<SegmentJobStatus, 'UNKNOWN' | 'CANCELLED' | 'CANCELLING'>;
 
 /** The newest segment jobs that a schedule started. */
 export async function readRunsOfSchedule(

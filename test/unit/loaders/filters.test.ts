@@ -107,6 +107,23 @@ describe('a filter of segment jobs', () => {
     expect(sent).toMatchObject([{ limit: 5, status: 'FAILED' }]);
   });
 
+  it.each(['CANCELLED', 'CANCELLING', 'UNKNOWN'] as const)(
+    'for %s is not sent, because the platform has several words for it',
+    async (status) => {
+      const sent: Parameters<SegmentJobsApi['list']>[0][] = [];
+      const api: Pick<SegmentJobsApi, 'list'> = {
+        list: async (options) => {
+          sent.push(options);
+          const other = segmentJob('b', 1, { status, rawStatus: 'KILLED' });
+          return { jobs: [segmentJob('a', 2), other], next: null, total: 2 };
+        },
+      };
+      const page = await readSegmentJobs(api, { first: 5, after: null, filter: { statuses: [status] }, orderBy: null });
+      expect(page.nodes.map(idOf)).toEqual(['b']);
+      expect(sent).toMatchObject([{ status: undefined }]);
+    },
+  );
+
   it('does not send a segment id that is an expression to the platform', async () => {
     const sent: Parameters<SegmentJobsApi['list']>[0][] = [];
     const filter = { segmentId: platformId<SegmentId>('x,segments~segmentId==*') };
