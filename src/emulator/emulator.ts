@@ -1,26 +1,28 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { systemClock } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/logger.ts';
+import { type ClockControl, clockEndpoint } from './admin/clock.ts';
+import { AdminDoor, createTokenCheck } from './admin/door.ts';
+import { faultsEndpoint } from './admin/faults.ts';
+import { requestsEndpoint } from './admin/requests.ts';
+import { resetEndpoint } from './admin/reset.ts';
+import { paceEndpoint, quirksEndpoint } from './admin/settings.ts';
 import { type FaultControl, Faults } from './faults/faults.ts';
 import { createGuard, sendRejection } from './http/guard.ts';
 import { RequestLog } from './http/request-log.ts';
-import { RequestRate } from './http/request-rate.ts';
-import { BatchFolders } from './jobs/batch-folder.ts';
-import { ExportJobRunner } from './jobs/export-job-runner.ts';
-import { PastBatchFiles } from './jobs/past-batch-files.ts';
-import { Scheduler } from './jobs/scheduler.ts';
-import { SegmentJobRunner } from './jobs/segment-job-runner.ts';
-import { credential, defaultPace, defaultQuirks, type EmulatorOptions, type RecordedRequest } from './options.ts';
-import { seedPlatform } from './seed/platform-state.ts';
+import { Activity } from './jobs/activity.ts';
+import { LivePlatform } from './live-platform.ts';
+import { openPlatform } from './open-platform.ts';
+import { credential, type EmulatorOptions, type EmulatorQuirks, type RecordedRequest } from './options.ts';
 import { createRequestListener } from './server.ts';
-import { type Database, EmulatorNotInstalledError, openDatabase } from './store/database.ts';
-import { createPlatformStore } from './store/platform-store.ts';
-import { AccessTokens } from './store/platform-store-tokens.ts';
+import { EmulatorClock } from './settings/emulator-clock.ts';
+import { parseQuirks } from './settings/quirk-values.ts';
+import { Settings } from './settings/settings.ts';
+import { emptyStateFolder, makeStateFolder } from './state-folder.ts';
+
+export { StateFolderError } from './state-folder.ts';
 
 /** A running stand-in for the platform. Closing it ends connections, interrupts running exports and closes the database. */
 export interface Emulator extends AsyncDisposable {
@@ -31,6 +33,21 @@ export interface Emulator extends AsyncDisposable {
   clearRequests(): void;
   /** Makes the platform misbehave by a script; there is none at the start. */
   readonly faults: FaultControl;
+  /** The emulator's clock; null when it was started with a `clock`. */
+  readonly clock: ClockControl | null;
+  /** Changes how long jobs take, from the next stage of each job on. */
+  setPace(pace: NonNullable<EmulatorOptions['pace']>): void;
+  /**
+   * Changes the named quirks, from the next request on.
+   * @throws {QuirkError} when a quirk is unknown or cannot have the value
+   */
+  setQuirks(quirks: Partial<EmulatorQuirks>): void;
+  /**
+   * Brings back the state after a start with a new folder, and the settings, the clock and the faults of the start.
+   * Access tokens stay valid. Requests that are being answered end before; later ones wait.
+   * @throws when the new state cannot be made; requests are answered with 503 then, until a reset succeeds
+   */
+  reset(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,6 +56,7 @@ export interface Emulator extends AsyncDisposable {
  * that is done, requests are answered with 503.
  * @throws {EmulatorNotInstalledError} when the package of its database is missing
  * @throws {StateFolderError} when its folder cannot be used
+ * @throws {QuirkError} when a quirk is unknown or cannot have its value
  * @throws {Error} when it cannot listen; `code` holds the reason, such as `EADDRINUSE`
  * @throws the reason of `signal` when it aborts during the start, after everything that was started is closed
  */
@@ -55,16 +73,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   }
 }
 
-/** Thrown when the folder for the state cannot be made, or its database cannot be opened. */
-export class StateFolderError extends Error {
-  override readonly name = 'StateFolderError';
-
-  constructor(cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`EMULATOR_DIR must be a folder that the emulator can use: ${reason}`, { cause });
-  }
-}
-
 async function start(
   {
     host = '127.0.0.1',
@@ -73,7 +81,9 @@ async function start(
     profiles = 10_000,
     seed = 1,
     clientSecrets = [credential.clientSecret],
-    clock = systemClock,
+    clock: foreignClock,
+    time = {},
+    adminToken,
     logger = createLogger({ level: 'warn' }),
     pace = {},
     quirks = {},
@@ -83,9 +93,13 @@ async function start(
   }: EmulatorOptions,
   lifecycle: Lifecycle,
 ): Promise<Emulator> {
+  const settings = new Settings({ pace, quirks: parseQuirks(quirks) });
+  const ownClock = new EmulatorClock(time);
+  const clock = foreignClock ?? ownClock;
+  const holdsAdminToken = createTokenCheck(adminToken);
   // Before the state is touched: a port that is in use is noticed at once, not after a long seeding.
   let answer: RequestListener = answerStarting;
-  const guard = createGuard(host);
+  const guard = createGuard(host, holdsAdminToken);
   const server = createServer((request, response) => {
     const rejection = guard(request);
     if (rejection === null) answer(request, response);
@@ -100,50 +114,44 @@ async function start(
     lifecycle.add('temporary folder', () => rm(directory, { recursive: true, force: true }));
   }
   signal?.throwIfAborted();
-  const database = await openStateFolder(directory, memoryLimitMiB);
-  lifecycle.add('database', async () => database[Symbol.asyncDispose]());
-  // Closing the database interrupts its statements, which are what takes long. The lifecycle reports when it fails.
-  using _ = onAbort(signal, () => void database[Symbol.asyncDispose]().then(undefined, () => undefined));
-  const store = createPlatformStore(database);
-  logger.debug({ directory, profiles }, 'the platform emulator opens or seeds its state');
-  await seedPlatform(database, store, { profiles, seed, now: clock.now() });
-
-  const folders = new BatchFolders(directory);
-  const shared = {
-    database,
-    store,
-    folders,
-    clock,
-    logger,
-    pace: { ...defaultPace, ...pace },
-    quirks: { ...defaultQuirks, ...quirks },
-  };
-  const runner = new ExportJobRunner({ ...shared, concurrentExports });
-  lifecycle.add('export jobs', () => runner[Symbol.asyncDispose]());
-  const segmentJobs = new SegmentJobRunner(shared);
-  lifecycle.add('segment jobs', () => segmentJobs[Symbol.asyncDispose]());
-  const scheduler = new Scheduler({ ...shared, exportJobs: runner, segmentJobs });
-  lifecycle.add('schedules', () => scheduler[Symbol.asyncDispose]());
-
   const log = new RequestLog();
   const faults = new Faults();
-  const platform = {
-    ...shared,
-    tokens: await AccessTokens.open(database, clock),
-    clientSecrets,
-    runner,
-    segmentJobs,
-    scheduler,
-    entityRequests: new RequestRate(clock, shared.quirks.entitiesPerSecond),
-    faults,
-    pastBatchFiles: new PastBatchFiles(database, store, folders, clock),
+  const activity = new Activity();
+  const kept = {
+    ...{ directory, profiles, seed, clientSecrets, concurrentExports, memoryLimitMiB },
+    ...{ clock, logger, settings, faults, activity },
   };
-  await runner.resume();
-  await segmentJobs.resume();
-  scheduler.start();
+  const live = await LivePlatform.open(
+    {
+      open: (tokens, signal) => openPlatform(kept, { tokens, signal }),
+      clear: async () => {
+        await emptyStateFolder(directory);
+        settings.resetPace();
+        settings.resetQuirks();
+        faults.clear();
+        log.clear();
+        ownClock.reset();
+      },
+    },
+    signal,
+  );
+  lifecycle.add('platform', () => live.close());
+
+  const control = foreignClock === undefined ? controlOf(ownClock, live, activity) : null;
+  const admin = new AdminDoor(
+    [
+      faultsEndpoint(faults),
+      requestsEndpoint(log),
+      paceEndpoint(settings),
+      quirksEndpoint(settings),
+      clockEndpoint(control),
+      resetEndpoint(() => live.reset()),
+    ],
+    holdsAdminToken,
+  );
   // Once more, so that requests end before what they need: the entry above is for a start that fails.
   lifecycle.add('HTTP server', () => stopListening(server));
-  answer = createRequestListener(platform, (request) => log.add(request));
+  answer = createRequestListener({ live, admin, log, clock, logger });
   logger.info({ url, directory }, 'the platform emulator is listening');
 
   const close = () => lifecycle.close();
@@ -154,34 +162,25 @@ async function start(
     },
     clearRequests: () => log.clear(),
     faults,
+    clock: control,
+    setPace: (pace) => settings.setPace(pace),
+    setQuirks: (quirks) => settings.setQuirks(parseQuirks(quirks)),
+    reset: () => live.reset(),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-async function makeStateFolder(kept: string | undefined): Promise<string> {
-  try {
-    if (kept === undefined) return await mkdtemp(join(tmpdir(), 'aep-emulator-'));
-    await mkdir(kept, { recursive: true });
-    return kept;
-  } catch (error) {
-    throw new StateFolderError(error);
-  }
-}
-
-async function openStateFolder(directory: string, memoryLimitMiB: number): Promise<Database> {
-  try {
-    return await openDatabase({ directory, memoryLimitMiB });
-  } catch (error) {
-    throw error instanceof EmulatorNotInstalledError ? error : new StateFolderError(error);
-  }
-}
-
-/** Calls `act` when the signal aborts, also when it has aborted already, until it is disposed of. */
-function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
-  if (signal?.aborted) act();
-  signal?.addEventListener('abort', act, { once: true });
-  return { [Symbol.dispose]: () => signal?.removeEventListener('abort', act) };
+/** Moves the clock and resets one after the other, because a reset ends the jobs that a moved clock waits for. */
+function controlOf(clock: EmulatorClock, live: LivePlatform, activity: Activity): ClockControl {
+  return {
+    now: () => clock.now(),
+    get rate() {
+      return clock.rate;
+    },
+    setRate: (rate) => clock.setRate(rate),
+    advanceBy: (ms) => live.change((closing) => clock.advanceBy(ms, () => activity.quiet(), closing)),
+  };
 }
 
 /** Seconds after which a request that came too early may be repeated. */

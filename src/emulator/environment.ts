@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { describeVariable } from '../runtime/command-line.ts';
 import { logLevels } from '../runtime/logger.ts';
 import { unknownVariables } from '../runtime/unknown-variables.ts';
-import type { EmulatorOptions } from './options.ts';
+import { type EmulatorOptions, paceNames } from './options.ts';
+import { parseClock } from './settings/emulator-clock.ts';
+import { QuirkError, readQuirks } from './settings/quirk-values.ts';
 
 /** Largest number of profiles that can be requested. */
 const maximumProfiles = 50_000_000;
@@ -14,6 +16,20 @@ const integerText = (minimum: number, maximum: number) =>
     .regex(/^\d+$/, `must be an integer from ${minimum} to ${maximum}`)
     .transform(Number)
     .refine((value) => value >= minimum && value <= maximum, `must be an integer from ${minimum} to ${maximum}`);
+
+/** Text that a function reads. It throws, or returns null for text that is not in the form of `message`. */
+const readText = <T>(read: (text: string) => T | null, message: string) =>
+  z.string().transform((text, context) => {
+    try {
+      const value = read(text);
+      if (value !== null) return value;
+      context.addIssue(message);
+    } catch (error) {
+      if (!(error instanceof QuirkError)) throw error;
+      context.addIssue(error.message);
+    }
+    return z.NEVER;
+  });
 
 const describe = <Schema extends z.ZodType>(schema: Schema, shownDefault: string, description: string) =>
   schema.meta({ description, shownDefault });
@@ -30,6 +46,34 @@ const variables = z.object({
     '10000',
     'Profiles of the sandbox prod; dev has a tenth. Read only when the folder is new.',
   ),
+  EMULATOR_RANDOM_SEED: describe(
+    integerText(0, Number.MAX_SAFE_INTEGER).optional(),
+    '1',
+    'Number from which the generated data follows. Read only when the folder is new.',
+  ),
+  EMULATOR_PACE: describe(
+    z.enum(paceNames).optional(),
+    'real',
+    'How long jobs take: fast (an export job ends within 50 ms), real (2 to 7 seconds) or slow (10 times as long).',
+  ),
+  EMULATOR_CLOCK: describe(
+    readText(parseClock, 'must be a time such as 2026-01-01T00:00:00Z, a rate such as x60, or both').optional(),
+    'the clock of the machine',
+    'TIME: the clock stands still at it. xRATE: it runs that much faster. `TIME xRATE`: both.',
+  ),
+  EMULATOR_QUIRKS: describe(
+    readText(readQuirks, '').optional(),
+    'none',
+    'Readings of the documentation to change: name=value pairs with commas between them, or a JSON object.',
+  ),
+  EMULATOR_ADMIN_TOKEN: describe(
+    z
+      .string()
+      .regex(/^[\x21-\x7e]{16,200}$/, 'must have 16 to 200 characters of ASCII without spaces')
+      .optional(),
+    'none',
+    'Token with which callers on other machines may use the admin endpoints.',
+  ),
   EMULATOR_DIR: describe(
     z.string().optional(),
     'a temporary folder, removed at the end',
@@ -44,7 +88,7 @@ const rows = Object.entries(variables.shape).map(([name, variable]) => {
 });
 
 /** Text that `--help` of the emulator prints. */
-export const usage = `Usage: node dist/emulator/main.js [--help | --version]
+export const usage = `Usage: aep-export-gateway emulator [--help | --version]
 
 Starts the platform emulator alone. It prints \`ready http://HOST:PORT\` on standard output and logs JSON lines on standard
 error.
@@ -69,19 +113,36 @@ export class EnvironmentError extends Error {
  * @throws {EnvironmentError}
  */
 export function readEnvironment(environment: Readonly<Record<string, string | undefined>>) {
-  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const parsed = variables.safeParse(present);
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = variables.safeParse(given);
   const issues = [
-    ...unknownVariables(present, { known: Object.keys(variables.shape), prefixes: ['EMULATOR_'] }),
+    ...unknownVariables(given, { known: Object.keys(variables.shape), prefixes: ['EMULATOR_'] }),
     ...(parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.')} ${message}`),
   ];
   if (!parsed.success || issues.length > 0) throw new EnvironmentError(`Bad configuration: ${issues.join('; ')}`);
-  const { EMULATOR_PORT, EMULATOR_HOST, EMULATOR_PROFILES, EMULATOR_DIR, LOG_LEVEL } = parsed.data;
-  const options: EmulatorOptions = {
-    port: EMULATOR_PORT,
-    host: EMULATOR_HOST,
-    ...(EMULATOR_PROFILES !== undefined && { profiles: EMULATOR_PROFILES }),
-    ...(EMULATOR_DIR !== undefined && { directory: resolve(EMULATOR_DIR) }),
-  };
-  return { options, logLevel: LOG_LEVEL };
+  return { options: optionsOf(parsed.data), logLevel: parsed.data.LOG_LEVEL };
+}
+
+function optionsOf(values: z.output<typeof variables>): EmulatorOptions {
+  const { EMULATOR_DIR: directory } = values;
+  return present({
+    port: values.EMULATOR_PORT,
+    host: values.EMULATOR_HOST,
+    profiles: values.EMULATOR_PROFILES,
+    seed: values.EMULATOR_RANDOM_SEED,
+    pace: values.EMULATOR_PACE,
+    time: values.EMULATOR_CLOCK,
+    quirks: values.EMULATOR_QUIRKS,
+    adminToken: values.EMULATOR_ADMIN_TOKEN,
+    directory: directory === undefined ? undefined : resolve(directory),
+  });
+}
+
+type Present<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+/** Without the members that are undefined, which options do not allow. */
+function present<T extends object>(values: T): Present<T> {
+  const entries = Object.entries(values).filter(([, value]) => value !== undefined);
+  // The entries are those of the values.
+  return Object.fromEntries(entries) as Present<T>;
 }

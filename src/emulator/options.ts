@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
+import type { ClockSettings } from './settings/emulator-clock.ts';
 
 /** Shortest and longest duration of a stage, in milliseconds. Where a job falls between them follows from its id. */
 export type StageDuration = readonly [shortestMs: number, longestMs: number];
@@ -21,6 +22,10 @@ export interface EmulatorPace {
   /** CANCELLING, between the request to cancel and CANCELLED. @default [300, 800] */
   readonly cancellingMs: StageDuration;
 }
+
+/** Names of paces: jobs end within 50 ms, in seconds, or in about a minute. */
+export const paceNames = ['fast', 'real', 'slow'] as const;
+export type PaceName = (typeof paceNames)[number];
 
 export const defaultPace: EmulatorPace = {
   newMs: [500, 1_500],
@@ -157,12 +162,19 @@ export interface EmulatorOptions {
    * @default ['emulator']
    */
   clientSecrets?: readonly string[];
-  /** @default the clock of the machine */
+  /** Clock of the program that starts the emulator. With it, `time` has no effect and the clock cannot be moved from outside. */
   clock?: Clock;
+  /** How the emulator's own clock runs. @default at the time and the rate of the machine */
+  time?: ClockSettings;
+  /**
+   * Token with which callers on other machines may use the admin endpoints (`Authorization: Bearer …`).
+   * @default none: only callers on this machine may use them
+   */
+  adminToken?: string;
   /** @default a logger of level `warn` on standard error */
   logger?: Logger;
-  /** Stages that are not named keep their default. */
-  pace?: Partial<EmulatorPace>;
+  /** A named pace, or durations of stages; stages that are not named keep their default. @default 'real' */
+  pace?: PaceName | Partial<EmulatorPace>;
   /** Quirks that are not named keep their default. */
   quirks?: Partial<EmulatorQuirks>;
   /** Export jobs that are PROCESSING at the same time; the others wait in NEW. @default 2 */
@@ -175,11 +187,19 @@ export interface EmulatorOptions {
 
 /** One request that was answered. */
 export interface RecordedRequest {
+  /** Counts all requests from 1, also those that were cleared. */
+  readonly number: number;
+  /** When the response began, by the clock of the emulator. */
+  readonly time: Date;
   readonly method: string;
-  /** Path with query, as sent. */
+  /** Path with query, as sent. Values of credentials in the query are replaced by `***`. */
   readonly path: string;
   /** 0 when a scripted fault ended the connection without an answer, or the caller left before one with a fault. */
   readonly status: number;
+  /** `x-request-id` of the response: that of the request, or a new one. */
+  readonly requestId: string;
+  /** The header `x-sandbox-name`, as sent; null when it is absent. */
+  readonly sandbox: string | null;
 }
 
 /** The one credential and organization that the emulator knows. */

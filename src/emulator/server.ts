@@ -1,6 +1,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { type AdminDoor, isAdminPath } from './admin/door.ts';
+import type { AdminRequest } from './admin/endpoint.ts';
 import { errorBody, GatewayRejection, PlatformError, requestErrors, type Service } from './errors.ts';
-import { answerFaultAdmin, isFaultAdminPath } from './faults/admin.ts';
 import { alterJobs, checkVanished } from './faults/alter-jobs.ts';
 import { exchangeWithFaults } from './faults/exchange.ts';
 import type { Fault } from './faults/fault-script.ts';
@@ -9,53 +12,101 @@ import { pathOf } from './http/guard.ts';
 import type { Call, Platform, Reply } from './http/operation.ts';
 import { contentTypeOf, hasBody, readBody } from './http/request-body.ts';
 import { newRequestId } from './http/request-id.ts';
+import type { RequestLog } from './http/request-log.ts';
 import { createRouter, type RouteMatch } from './http/router.ts';
 import { sendReply } from './http/send-reply.ts';
-import { credential, type RecordedRequest } from './options.ts';
+import { type LivePlatform, NoPlatformError } from './live-platform.ts';
+import { credential } from './options.ts';
 import { routes } from './routes.ts';
+import { answerReader, isReaderRequest } from './start-page.ts';
 
 /** Origin for resolving request targets, which are paths. */
 const placeholderOrigin = 'http://emulator';
 
 const match = createRouter(routes);
 
-/** Answers the requests of a platform. `onAnswer` is called once for each one that was answered. */
-export function createRequestListener(
-  platform: Platform,
-  onAnswer: (request: RecordedRequest) => void,
-): RequestListener {
+/** What answers requests. */
+export interface Listening {
+  readonly live: LivePlatform;
+  readonly admin: AdminDoor;
+  readonly log: RequestLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Answers the requests of a platform, of readers who open its address, and of administrators. */
+export function createRequestListener(listening: Listening): RequestListener {
   return (request, response) => {
-    void handle(request, response, platform, onAnswer);
+    handle(request, response, listening).catch((error: unknown) => {
+      listening.logger.error({ err: error, path: request.url }, 'a request was not answered');
+      response.destroy();
+    });
   };
 }
 
-/** Answers one request; it never throws. */
-async function handle(
+async function handle(request: IncomingMessage, response: ServerResponse, listening: Listening): Promise<void> {
+  const { live, admin, clock, logger } = listening;
+  const method = request.method ?? '';
+  const path = pathOf(request.url ?? '/');
+  // Requests outside the platform's API are neither recorded nor hit by a fault.
+  if (isReaderRequest(method, path)) return await answerReader(request, response, admin.endpoints);
+  if (isAdminPath(path)) {
+    const reply = await admin.answer(adminRequest(request, path)).catch((error: unknown) => {
+      logger.error({ err: error, path }, 'an admin request failed');
+      const message = error instanceof Error ? error.message : String(error);
+      return { kind: 'json', status: 500, body: { status: 500, message } } as const;
+    });
+    return await sendReply(response, reply, commonHeaders(request, newRequestId()), false);
+  }
+  try {
+    await live.use((platform, ending) => answerPlatform(request, response, platform, { ...listening, ending }));
+  } catch (error) {
+    if (!(error instanceof NoPlatformError)) throw error;
+    const body = errorBody(requestErrors.internal(), {
+      service: 'ups',
+      requestId: newRequestId(),
+      organization: credential.organization,
+      sandbox: null,
+      now: clock.now(),
+    });
+    const reply: Reply = { kind: 'json', status: 503, body, headers: { 'retry-after': '1' } };
+    await sendReply(response, reply, { connection: 'close' }, false);
+  }
+}
+
+/** Answers one request of the platform's API; it never throws. */
+async function answerPlatform(
   request: IncomingMessage,
   response: ServerResponse,
   platform: Platform,
-  onAnswer: (request: RecordedRequest) => void,
+  { log, ending }: Pick<Listening, 'log'> & { readonly ending: AbortSignal },
 ): Promise<void> {
   const requestId = newRequestId();
   const method = request.method ?? '';
   const path = pathOf(request.url ?? '/');
+  const header = headerReader(request);
   const service = () => serviceOf(match('', path));
-  const send = async (reply: Reply) => {
-    try {
-      await sendReply(response, reply, commonHeaders(request, requestId), acceptsGzip(request));
-    } catch (error) {
-      platform.logger.debug({ err: error, path }, 'an answer could not be sent to its end');
-      response.destroy();
-    }
+  // A body that has not arrived, or a response that is not sent to its end, could hold up a reset for any time.
+  const onEnding = () => {
+    if (!request.complete || (response.headersSent && !response.writableEnded)) response.destroy();
   };
-  const fail = (error: unknown) => errorReply(error, request, platform, requestId, service());
-  // Requests outside the platform's API are neither recorded nor hit by a fault.
-  if (path === '/' && (method === 'GET' || method === 'HEAD')) return welcome(response);
-  if (isFaultAdminPath(path)) return await send(await faultAdmin(request, platform).catch(fail));
+  ending.addEventListener('abort', onEnding);
+  response.once('close', () => ending.removeEventListener('abort', onEnding));
 
   const faults = platform.faults.next(() => ({ service: service(), method, path }));
-  const reply = () => answer(request, platform, requestId, faults).catch(fail);
-  const record = (status: number) => onAnswer({ method, path: request.url ?? '', status });
+  const reply = () =>
+    answer(request, platform, requestId, faults).catch((error: unknown) =>
+      errorReply(error, request, platform, requestId, service()),
+    );
+  const record = (status: number) =>
+    log.add({
+      time: platform.clock.now(),
+      method,
+      path: request.url ?? '',
+      status,
+      requestId: header('x-request-id') ?? requestId,
+      sandbox: header('x-sandbox-name'),
+    });
   if (faults.length > 0) {
     return await exchangeWithFaults(
       {
@@ -63,9 +114,10 @@ async function handle(
         response,
         method,
         service: service(),
-        sandbox: headerReader(request)('x-sandbox-name'),
+        sandbox: header('x-sandbox-name'),
         requestId,
         acceptsGzip: acceptsGzip(request),
+        ending,
         answer: reply,
         commonHeaders: () => commonHeaders(request, requestId),
         onAnswer: record,
@@ -74,24 +126,25 @@ async function handle(
     );
   }
   const whole = await reply();
-  // Before the answer leaves, so that whoever has the answer finds it recorded.
+  // Before the answer leaves, so that a caller who has the answer finds it recorded.
   record(whole.status);
-  await send(whole);
+  try {
+    await sendReply(response, whole, commonHeaders(request, requestId), acceptsGzip(request));
+  } catch (error) {
+    platform.logger.debug({ err: error, path }, 'an answer could not be sent to its end');
+    response.destroy();
+  }
 }
 
-/** The response to a reader who opens the address of the emulator. */
-function welcome(response: ServerResponse): void {
-  response
-    .writeHead(200, { 'content-type': 'text/plain; charset=utf-8' })
-    .end('This is the platform emulator of aep-export-gateway. Its documentation is in src/emulator/README.md.\n');
-}
-
-function faultAdmin(request: IncomingMessage, { faults }: Platform): Promise<Reply> {
-  const { remoteAddress } = request.socket;
-  return answerFaultAdmin(
-    { method: request.method ?? '', remoteAddress, body: () => readBody(request, 'ups') },
-    faults,
-  );
+function adminRequest(request: IncomingMessage, path: string): AdminRequest {
+  return {
+    method: request.method ?? '',
+    path,
+    query: new URLSearchParams((request.url ?? '').slice(path.length + 1)),
+    remoteAddress: request.socket.remoteAddress,
+    authorization: request.headers.authorization,
+    body: () => readBody(request, 'ups'),
+  };
 }
 
 async function answer(

@@ -42,7 +42,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
   try {
     if ((await readdir(directory)).length === 0) {
-      await putSeededPlatform(directory, { profiles, seed, now: options.clock?.now() });
+      await putSeededPlatform(directory, { profiles, seed, now: options.clock?.now() ?? options.time?.startsAt });
     }
     return await startSearched({ ...options, directory, profiles, seed }, release);
   } catch (error) {
@@ -72,6 +72,10 @@ async function startSearched(options: EmulatorOptions, release: () => Promise<vo
     },
     clearRequests: () => emulator.clearRequests(),
     faults: emulator.faults,
+    clock: emulator.clock,
+    setPace: (pace) => emulator.setPace(pace),
+    setQuirks: (quirks) => emulator.setQuirks(quirks),
+    reset: () => emulator.reset(),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -483,7 +483,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     'the request rate of the emulator',
     [true, false, false, true],
     async (clock, step) => {
-      const rate = new RequestRate(clock, 1);
+      const rate = new RequestRate(clock, () => 1);
       const did = [rate.admits(), rate.admits()];
       step();
       await clock.advanceBy(999);

@@ -16,6 +16,8 @@ export interface FaultyExchange {
   readonly sandbox: string | null;
   readonly requestId: string;
   readonly acceptsGzip: boolean;
+  /** Aborts when the platform is about to close: pauses end, and the connection breaks. */
+  readonly ending: AbortSignal;
   /** Carries the request out; never throws. */
   answer(): Promise<Reply>;
   /** Headers of an answer that begins now. */
@@ -34,9 +36,10 @@ export async function exchangeWithFaults(exchange: FaultyExchange, platform: Pla
   const { faults, response } = exchange;
   const leaving = new AbortController();
   response.once('close', () => leaving.abort(new CallerGoneError('The connection was closed.')));
+  const gone = AbortSignal.any([leaving.signal, exchange.ending]);
   const pause = async (when: 'before' | 'after-apply') => {
     for (const fault of faults) {
-      if (fault.kind === 'latency' && fault.when === when) await platform.clock.sleep(fault.ms, leaving.signal);
+      if (fault.kind === 'latency' && fault.when === when) await platform.clock.sleep(fault.ms, gone);
     }
   };
 
@@ -64,7 +67,7 @@ export async function exchangeWithFaults(exchange: FaultyExchange, platform: Pla
       common: exchange.commonHeaders(),
       acceptsGzip: exchange.acceptsGzip,
       clock: platform.clock,
-      gone: leaving.signal,
+      gone,
     });
   } catch (error) {
     platform.logger.debug({ err: error }, 'an answer with faults could not be sent to its end');

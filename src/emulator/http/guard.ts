@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { refusalOfHost, type ServesHost } from '../../runtime/host.ts';
 import { isLoopback } from '../../runtime/loopback.ts';
 import { isFromForeignPage } from '../../runtime/origin.ts';
-import { isFaultAdminPath } from '../faults/admin.ts';
+import { type HoldsAdminToken, isAdminPath } from '../admin/door.ts';
 
 /** Why a request is rejected before the emulator reads it. */
 export interface Rejection {
@@ -17,15 +17,16 @@ export type Guard = (request: Pick<IncomingMessage, 'headers' | 'url'>) => Rejec
  * without the guard any page could read its data and script its faults: directly, or under a name of its own that leads
  * to this machine (DNS rebinding). Pages of this machine, such as those of a development server, may use it.
  * @param listeningHost on loopback, requests must name loopback in their header Host. On another address, as in a
- *   container, the names that lead to the emulator are unknown, so that only the admin door keeps this check: its callers
- *   are on this machine.
+ *   container, the names that lead to the emulator are unknown, so that only the admin endpoints keep this check: their
+ *   callers are on this machine, or hold the admin token, which no page knows.
  */
-export function createGuard(listeningHost: string): Guard {
+export function createGuard(listeningHost: string, holdsAdminToken: HoldsAdminToken): Guard {
   const isLocal = isLoopback(listeningHost);
   const servesLoopback: ServesHost = ({ hostname }) => isLoopback(hostname);
   const servesAll: ServesHost = () => true;
   return ({ headers, url = '/' }) => {
-    const servesHost = isLocal || isFaultAdminPath(pathOf(url)) ? servesLoopback : servesAll;
+    const isForThisMachine = isAdminPath(pathOf(url)) && !holdsAdminToken(headers.authorization);
+    const servesHost = isLocal || isForThisMachine ? servesLoopback : servesAll;
     const rejection = refusalOfHost(headers.host, servesHost);
     if (rejection !== null) return rejection;
     if (!isFromForeignPage(headers, isOriginOfThisMachine)) return null;

@@ -5,25 +5,26 @@ const windowMs = 1_000;
 /** Counts requests against a limit for each second. */
 export class RequestRate {
   readonly #clock: Clock;
-  readonly #perSecond: number | null;
+  readonly #perSecond: () => number | null;
   #windowStart = Number.NEGATIVE_INFINITY;
   #requests = 0;
 
-  /** @param perSecond null for no limit */
-  constructor(clock: Clock, perSecond: number | null) {
+  /** @param perSecond the present limit; null for none */
+  constructor(clock: Clock, perSecond: () => number | null) {
     this.#clock = clock;
     this.#perSecond = perSecond;
   }
 
   /** Counts a request; false when it is one too many. */
   admits(): boolean {
-    if (this.#perSecond === null) return true;
+    const perSecond = this.#perSecond();
+    if (perSecond === null) return true;
     const now = this.#clock.monotonicMs();
     if (now - this.#windowStart >= windowMs) {
       this.#windowStart = now;
       this.#requests = 0;
     }
     this.#requests += 1;
-    return this.#requests <= this.#perSecond;
+    return this.#requests <= perSecond;
   }
 }

@@ -6,6 +6,9 @@ import type { BatchFile } from '../store/platform-store-batch-files.ts';
 /** Most Parquet files that one Data Access file lists; a batch with more has several files. */
 const partsPerFile = 8;
 
+/** Holds a folder for each batch that has files. */
+export const batchesFolderName = 'batches';
+
 /** The folders in which batches keep their Parquet files. */
 export class BatchFolders {
   readonly #directory: string;
@@ -16,7 +19,7 @@ export class BatchFolders {
   }
 
   pathOf(batchId: string): string {
-    return join(this.#directory, 'batches', batchId);
+    return join(this.#directory, batchesFolderName, batchId);
   }
 
   /** The path of a part in the file system. */
@@ -44,7 +47,7 @@ export class BatchFolders {
         ...batch,
         parts: parts.slice(first, first + partsPerFile).map(({ name, sizeBytes, rows }) => ({
           name,
-          path: join('batches', batch.batchId, name),
+          path: join(batchesFolderName, batch.batchId, name),
           sizeBytes,
           rows,
         })),

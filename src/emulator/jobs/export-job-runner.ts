@@ -5,9 +5,9 @@ import { ExportSelectionError, exportProfiles } from '../engine/export-profiles.
 import type { EmulatorPace, EmulatorQuirks } from '../options.ts';
 import { isOnUnionSchema } from '../store/catalog-documents.ts';
 import type { Database } from '../store/database.ts';
-import { Permits } from '../store/permits.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import { batchIdsOf, type ExportJob } from '../store/platform-store-export-jobs.ts';
+import type { Activity, Places } from './activity.ts';
 import type { BatchFolders } from './batch-folder.ts';
 import { evaluateSnapshots } from './evaluate-snapshots.ts';
 import { planBatches } from './export-selection.ts';
@@ -25,6 +25,7 @@ export interface ExportJobRunnerOptions {
   readonly folders: BatchFolders;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly activity: Activity;
   readonly pace: EmulatorPace;
   readonly quirks: Pick<EmulatorQuirks, 'membershipModel'>;
   /** Jobs that are PROCESSING at the same time; the others wait in NEW. */
@@ -38,20 +39,20 @@ export interface ExportJobRunnerOptions {
 export class ExportJobRunner implements AsyncDisposable {
   readonly #options: ExportJobRunnerOptions;
   readonly #transitions: JobTransitions;
-  readonly #places: Permits;
+  readonly #places: Places;
   readonly #jobs: RunningJobs<ExportJob>;
 
   constructor(options: ExportJobRunnerOptions) {
     this.#options = options;
     this.#transitions = new JobTransitions(options.store, () => options.clock.now().getTime());
-    this.#places = new Permits(options.concurrentExports);
+    this.#places = options.activity.places(options.concurrentExports);
     this.#jobs = new RunningJobs<ExportJob>(
       {
         carryOut: (job, signal) => this.#export(job, signal),
         fail: (job) => this.#fail(job),
         finishCancelling: (job, signal) => this.#finishCancelling(job, signal),
       },
-      options.logger,
+      options,
     );
   }
 

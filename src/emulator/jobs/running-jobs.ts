@@ -1,5 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { Activity } from './activity.ts';
 
 /** What a kind of jobs does in its life. Each step may be broken off by its signal and must leave the stored job as it is then. */
 export interface JobSteps<Job> {
@@ -18,19 +19,23 @@ export class RunningJobs<
 {
   readonly #steps: JobSteps<Job>;
   readonly #logger: Logger;
+  readonly #activity: Activity;
   readonly #running = new Map<Job['id'], { readonly cancellation: AbortController; readonly done: Promise<void> }>();
   readonly #stopping = new AbortController();
 
-  constructor(steps: JobSteps<Job>, logger: Logger) {
+  constructor(steps: JobSteps<Job>, { logger, activity }: { readonly logger: Logger; readonly activity: Activity }) {
     this.#steps = steps;
     this.#logger = logger;
+    this.#activity = activity;
   }
 
   /** Runs a job that is stored. A hanging job stays as it is. */
   start(job: Job): void {
     if (job.hanging || this.#running.has(job.id) || this.#stopping.signal.aborted) return;
     const cancellation = new AbortController();
-    const done = this.#run(job, cancellation.signal).finally(() => this.#running.delete(job.id));
+    const done = this.#activity
+      .work(() => this.#run(job, cancellation.signal))
+      .finally(() => this.#running.delete(job.id));
     this.#running.set(job.id, { cancellation, done });
   }
 

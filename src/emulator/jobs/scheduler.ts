@@ -7,6 +7,7 @@ import type { PlatformRecords, PlatformStore } from '../store/platform-store.ts'
 import type { ExportJob } from '../store/platform-store-export-jobs.ts';
 import type { Schedule } from '../store/platform-store-schedules.ts';
 import type { SegmentJob } from '../store/platform-store-segment-jobs.ts';
+import type { Activity } from './activity.ts';
 import { createJob } from './create-job.ts';
 import { createSegmentJob } from './create-segment-job.ts';
 import { nextRunOf } from './schedule-request.ts';
@@ -16,6 +17,7 @@ export interface SchedulerOptions {
   readonly store: PlatformStore;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly activity: Activity;
   readonly quirks: Pick<EmulatorQuirks, 'defaultSegmentStatus' | 'unknownDatasetStatus'>;
   /** What is to run the jobs that schedules make. */
   readonly exportJobs: { start(job: ExportJob): void };
@@ -47,7 +49,7 @@ export class Scheduler implements AsyncDisposable {
   }
 
   start(): void {
-    this.#done ??= this.#loop();
+    this.#done ??= this.#options.activity.work(() => this.#loop());
   }
 
   /** Says that a schedule was added, changed or removed. */
@@ -140,7 +142,9 @@ export class Scheduler implements AsyncDisposable {
     using deadline = this.#options.clock.deadline(ms);
     const ends = AbortSignal.any([deadline.signal, this.#changes.signal, this.#stopping.signal]);
     if (ends.aborted) return;
-    await new Promise<void>((resolve) => ends.addEventListener('abort', () => resolve(), { once: true }));
+    await this.#options.activity.rest(
+      () => new Promise<void>((resolve) => ends.addEventListener('abort', () => resolve(), { once: true })),
+    );
   }
 }
 

@@ -2,9 +2,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { EmulatorPace, EmulatorQuirks } from '../options.ts';
 import type { Database } from '../store/database.ts';
-import { Permits } from '../store/permits.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { SegmentJob } from '../store/platform-store-segment-jobs.ts';
+import type { Activity, Places } from './activity.ts';
 import { evaluateSnapshots } from './evaluate-snapshots.ts';
 import { RunningJobs, sleepUntil } from './running-jobs.ts';
 import { SegmentJobTransitions } from './segment-job-transitions.ts';
@@ -16,6 +16,7 @@ export interface SegmentJobRunnerOptions {
   readonly store: PlatformStore;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly activity: Activity;
   readonly pace: EmulatorPace;
   readonly quirks: Pick<EmulatorQuirks, 'membershipModel'>;
 }
@@ -31,12 +32,13 @@ const concurrentSegmentJobs = 1;
 export class SegmentJobRunner implements AsyncDisposable {
   readonly #options: SegmentJobRunnerOptions;
   readonly #transitions: SegmentJobTransitions;
-  readonly #places = new Permits(concurrentSegmentJobs);
+  readonly #places: Places;
   readonly #jobs: RunningJobs<SegmentJob>;
 
   constructor(options: SegmentJobRunnerOptions) {
     this.#options = options;
     this.#transitions = new SegmentJobTransitions(options.store, () => options.clock.now().getTime());
+    this.#places = options.activity.places(concurrentSegmentJobs);
     this.#jobs = new RunningJobs<SegmentJob>(
       {
         carryOut: (job, signal) => this.#evaluate(job, signal),
@@ -45,7 +47,7 @@ export class SegmentJobRunner implements AsyncDisposable {
         },
         finishCancelling: (job, signal) => this.#finishCancelling(job, signal),
       },
-      options.logger,
+      options,
     );
   }
 

@@ -62,8 +62,9 @@ export class EmulatorNotInstalledError extends Error {
 
   constructor(cause: unknown) {
     super(
-      'The platform emulator needs the optional dependency @duckdb/node-api, which is not installed. ' +
-        'Run `npm install --include=optional`, or set AEP_BASE_URL to use a real platform.',
+      'The platform emulator needs the optional dependency @duckdb/node-api, which is not installed or has no build for ' +
+        `this system (${process.platform} ${process.arch}). Run \`npm install --include=optional\`, or set AEP_BASE_URL ` +
+        'to use the gateway with a real platform.',
       { cause },
     );
   }
@@ -80,6 +81,8 @@ export class DatabaseClosedError extends Error {
 
 const databaseFileName = 'platform.duckdb';
 const temporaryFolderName = 'platform.duckdb.tmp';
+/** Files and folders that a database makes in its folder. */
+export const databaseFiles: readonly string[] = [databaseFileName, `${databaseFileName}.wal`, temporaryFolderName];
 const defaultMemoryLimitMiB = 1024;
 const maxDefaultThreads = 4;
 /** Each running statement holds a thread of Node's pool (4 by default), which the file system needs as well. */

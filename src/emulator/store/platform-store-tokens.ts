@@ -8,6 +8,9 @@ const tokenMark = 'emulator-token-';
 const tokenBytes = 96;
 const millisecondsPerSecond = 1_000;
 
+/** When each token ends, in Unix epoch milliseconds, by the digest of the token. */
+export type IssuedTokens = ReadonlyMap<string, number>;
+
 /** The access tokens that were handed out. The database keeps their digests only, so that they outlive a restart. */
 export class AccessTokens {
   readonly #database: Database;
@@ -20,8 +23,9 @@ export class AccessTokens {
     this.#expiryByDigest = expiryByDigest;
   }
 
-  /** Reads the tokens of earlier runs. */
-  static async open(database: Database, clock: Clock): Promise<AccessTokens> {
+  /** Reads the tokens of earlier runs. @param more valid besides them */
+  static async open(database: Database, clock: Clock, more: IssuedTokens = new Map()): Promise<AccessTokens> {
+    for (const [digest, expiresAt] of more) await insert(database, digest, expiresAt);
     const rows = await database.all<{ digest: string; expires_at: number }>(
       'SELECT digest, expires_at FROM access_tokens',
     );
@@ -33,7 +37,7 @@ export class AccessTokens {
     const token = tokenMark + randomBytes(tokenBytes).toString('base64url');
     const digest = digestOf(token);
     const expiresAt = this.#clock.now().getTime() + lifetimeSeconds * millisecondsPerSecond;
-    await this.#database.run('INSERT INTO access_tokens (digest, expires_at) VALUES (?, ?)', [digest, expiresAt]);
+    await insert(this.#database, digest, expiresAt);
     this.#expiryByDigest.set(digest, expiresAt);
     return token;
   }
@@ -52,10 +56,20 @@ export class AccessTokens {
     await this.#database.run('DELETE FROM access_tokens');
   }
 
+  /** All tokens that have not ended. */
+  issued(): IssuedTokens {
+    const now = this.#clock.now().getTime();
+    return new Map([...this.#expiryByDigest].filter(([, expiresAt]) => expiresAt > now));
+  }
+
   isValid(token: string): boolean {
     const expiresAt = this.#expiryByDigest.get(digestOf(token));
     return expiresAt !== undefined && this.#clock.now().getTime() < expiresAt;
   }
+}
+
+function insert(database: Database, digest: string, expiresAt: number): Promise<void> {
+  return database.run('INSERT INTO access_tokens (digest, expires_at) VALUES (?, ?)', [digest, expiresAt]);
 }
 
 function digestOf(token: string): string {

@@ -190,12 +190,12 @@ describe('access to the platform', () => {
     emulator.clearRequests();
     await client.get(`${jobs}?limit=1`);
     await client.get(`${jobs}/1`);
-    expect(emulator.requests).toEqual([
+    expect(emulator.requests).toMatchObject([
       { method: 'GET', path: `${jobs}?limit=1`, status: 200 },
       { method: 'GET', path: `${jobs}/1`, status: 404 },
     ]);
     await newToken(emulator.url);
-    expect(emulator.requests.at(-1)).toEqual({ method: 'POST', path: '/ims/token/v3', status: 200 });
+    expect(emulator.requests.at(-1)).toMatchObject({ method: 'POST', path: '/ims/token/v3', status: 200 });
   });
 
   it('gives every organization header spelling of the one organization', async () => {

@@ -114,11 +114,3 @@ describe('an emulator that listens on every address', () => {
     expect((await send(url + admin, { headers: {} })).status).toBe(200);
   });
 });
-
-it('the address of the emulator names its documentation', async () => {
-  await using emulator = await startEmulator();
-  const response = await fetch(emulator.url);
-  expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8']);
-  expect(await response.text()).toMatch(/src\/emulator\/README\.md.*\n$/);
-  expect(emulator.requests).toEqual([]);
-});

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { answerFaultAdmin, isLoopback } from '../../../src/emulator/faults/admin.ts';
 import { FaultPlan, type FaultTarget } from '../../../src/emulator/faults/fault-plan.ts';
 import { type FaultScript, FaultScriptError, parseFaultScript } from '../../../src/emulator/faults/fault-script.ts';
 import { Faults } from '../../../src/emulator/faults/faults.ts';
@@ -173,21 +172,5 @@ describe('no fault script', () => {
     expect(() => faults.next(describeNothing)).toThrow('looked at');
     faults.clear();
     expect(faults.next(describeNothing)).toEqual([]);
-  });
-});
-
-describe('the admin door of faults', () => {
-  it.each(['192.0.2.7', '::ffff:192.0.2.7', '2001:db8::1', '12.7.0.1', '1270.0.0.1', undefined])(
-    'is closed to callers from %s, whose script is not read',
-    async (remoteAddress) => {
-      const faults = new Faults();
-      const body = () => Promise.reject(new Error('read'));
-      expect(await answerFaultAdmin({ method: 'PUT', remoteAddress, body }, faults)).toMatchObject({ status: 403 });
-      expect(await answerFaultAdmin({ method: 'GET', remoteAddress, body }, faults)).toMatchObject({ status: 403 });
-    },
-  );
-
-  it.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])('is open to %s', (address) => {
-    expect(isLoopback(address)).toBe(true);
   });
 });

@@ -1,0 +1,112 @@
+import { setMaxListeners } from 'node:events';
+import type { Platform } from './http/operation.ts';
+import type { OpenPlatform } from './open-platform.ts';
+import { Permits } from './store/permits.ts';
+import type { IssuedTokens } from './store/platform-store-tokens.ts';
+
+/** What a reset does around the platforms that it replaces. */
+export interface LivePlatformOptions {
+  /** Opens a platform. @param tokens that were issued before a reset and stay valid */
+  open(tokens: IssuedTokens, signal: AbortSignal | undefined): Promise<OpenPlatform>;
+  /** Removes the old state and brings back all settings. No platform is open. */
+  clear(): Promise<void>;
+}
+
+/** Thrown for requests while there is no state, because a reset has failed. */
+export class NoPlatformError extends Error {
+  override readonly name = 'NoPlatformError';
+}
+
+interface Current extends OpenPlatform {
+  /** Aborts when the platform is about to be closed. */
+  readonly ending: AbortController;
+  readonly requests: Set<Promise<unknown>>;
+}
+
+/** The platform that answers requests now. A reset replaces it. */
+export class LivePlatform {
+  readonly #options: LivePlatformOptions;
+  readonly #changes = new Permits(1);
+  readonly #closing = new AbortController();
+  #current: Current | null;
+  /** Settles when the reset that runs has ended. */
+  #reset: Promise<void> | null = null;
+
+  private constructor(options: LivePlatformOptions, opened: OpenPlatform) {
+    this.#options = options;
+    this.#current = currentOf(opened);
+  }
+
+  static async open(options: LivePlatformOptions, signal: AbortSignal | undefined): Promise<LivePlatform> {
+    return new LivePlatform(options, await options.open(new Map(), signal));
+  }
+
+  /**
+   * Answers a request with the platform; during a reset, with the one that follows.
+   * @param answer its signal aborts when a reset is about to close the platform, and waits for the answer then
+   * @throws {NoPlatformError} after a reset that failed
+   */
+  async use<T>(answer: (platform: Platform, ending: AbortSignal) => Promise<T>): Promise<T> {
+    while (this.#reset !== null) await this.#reset;
+    const current = this.#current;
+    if (current === null) throw new NoPlatformError('The last reset failed. Reset the emulator again.');
+    const answering = answer(current.platform, current.ending.signal);
+    current.requests.add(answering);
+    try {
+      return await answering;
+    } finally {
+      current.requests.delete(answering);
+    }
+  }
+
+  /** Runs changes of the platform as a whole one after the other. @param change its signal aborts when the emulator closes */
+  change<T>(change: (closing: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#changes.hold(() => change(this.#closing.signal), this.#closing.signal);
+  }
+
+  /**
+   * Replaces the platform by a new one. Requests that are being answered end first.
+   * @throws when the new state cannot be made. Requests fail until a reset succeeds.
+   */
+  reset(): Promise<void> {
+    return this.change(async (closing) => {
+      const replacing = this.#replace(closing);
+      this.#reset = replacing.catch(() => undefined);
+      try {
+        await replacing;
+      } finally {
+        this.#reset = null;
+      }
+    });
+  }
+
+  /** Ends requests and a reset that runs, then closes the platform. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('The emulator closes.'));
+    await this.#reset;
+    await this.#end();
+  }
+
+  async #replace(closing: AbortSignal): Promise<void> {
+    const tokens = this.#current?.platform.tokens.issued() ?? new Map();
+    await this.#end();
+    await this.#options.clear();
+    this.#current = currentOf(await this.#options.open(tokens, closing));
+  }
+
+  async #end(): Promise<void> {
+    const current = this.#current;
+    if (current === null) return;
+    this.#current = null;
+    current.ending.abort(new Error('The platform is reset.'));
+    await Promise.allSettled(current.requests);
+    await current.lifecycle.close();
+  }
+}
+
+function currentOf(opened: OpenPlatform): Current {
+  const ending = new AbortController();
+  // Each request listens to it; Node would report more than ten as a leak.
+  setMaxListeners(0, ending.signal);
+  return { ...opened, ending, requests: new Set() };
+}

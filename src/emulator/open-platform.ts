@@ -1,0 +1,108 @@
+import type { Clock } from '../runtime/clock.ts';
+import { Lifecycle } from '../runtime/lifecycle.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Faults } from './faults/faults.ts';
+import type { Platform } from './http/operation.ts';
+import { RequestRate } from './http/request-rate.ts';
+import type { Activity } from './jobs/activity.ts';
+import { BatchFolders } from './jobs/batch-folder.ts';
+import { ExportJobRunner } from './jobs/export-job-runner.ts';
+import { PastBatchFiles } from './jobs/past-batch-files.ts';
+import { Scheduler } from './jobs/scheduler.ts';
+import { SegmentJobRunner } from './jobs/segment-job-runner.ts';
+import { seedPlatform } from './seed/platform-state.ts';
+import type { Settings } from './settings/settings.ts';
+import { openStateFolder } from './state-folder.ts';
+import { createPlatformStore } from './store/platform-store.ts';
+import { AccessTokens, type IssuedTokens } from './store/platform-store-tokens.ts';
+
+/** What outlives a reset. */
+export interface PlatformOptions {
+  readonly directory: string;
+  readonly profiles: number;
+  readonly seed: number;
+  readonly clientSecrets: readonly string[];
+  readonly concurrentExports: number;
+  readonly memoryLimitMiB: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: Settings;
+  readonly faults: Faults;
+  readonly activity: Activity;
+}
+
+/** A platform that answers requests. Closing the lifecycle interrupts its jobs and closes its database. */
+export interface OpenPlatform {
+  readonly platform: Platform;
+  readonly lifecycle: Lifecycle;
+}
+
+/**
+ * Opens the state of the folder, seeds it when it is new, and takes up jobs and schedules where they were.
+ * @param tokens valid besides those of the folder
+ * @throws {EmulatorNotInstalledError} when the package of the database is missing
+ * @throws {StateFolderError} when the folder cannot be used
+ * @throws {Error} when `signal` aborts; the seeding is undone then
+ */
+export async function openPlatform(
+  options: PlatformOptions,
+  { tokens, signal }: { readonly tokens: IssuedTokens; readonly signal: AbortSignal | undefined },
+): Promise<OpenPlatform> {
+  const lifecycle = new Lifecycle();
+  try {
+    return { platform: await open(options, lifecycle, tokens, signal), lifecycle };
+  } catch (error) {
+    await lifecycle.close();
+    throw error;
+  }
+}
+
+async function open(
+  { directory, profiles, seed, settings, activity, memoryLimitMiB, ...options }: PlatformOptions,
+  lifecycle: Lifecycle,
+  tokens: IssuedTokens,
+  signal: AbortSignal | undefined,
+): Promise<Platform> {
+  const { clock, logger, concurrentExports } = options;
+  const database = await openStateFolder(directory, memoryLimitMiB);
+  lifecycle.add('database', async () => database[Symbol.asyncDispose]());
+  // Closing the database interrupts its statements, which are what takes long. The lifecycle reports when it fails.
+  using _ = onAbort(signal, () => void database[Symbol.asyncDispose]().then(undefined, () => undefined));
+  const store = createPlatformStore(database);
+  logger.debug({ directory, profiles }, 'the platform emulator opens or seeds its state');
+  await seedPlatform(database, store, { profiles, seed, now: clock.now() });
+
+  const folders = new BatchFolders(directory);
+  const shared = { database, store, folders, clock, logger, pace: settings.pace, quirks: settings.quirks };
+  const working = { ...shared, clock: activity.restingClock(clock), activity };
+  const runner = new ExportJobRunner({ ...working, concurrentExports });
+  lifecycle.add('export jobs', () => runner[Symbol.asyncDispose]());
+  const segmentJobs = new SegmentJobRunner(working);
+  lifecycle.add('segment jobs', () => segmentJobs[Symbol.asyncDispose]());
+  const scheduler = new Scheduler({ ...working, exportJobs: runner, segmentJobs });
+  lifecycle.add('schedules', () => scheduler[Symbol.asyncDispose]());
+
+  const platform = {
+    ...shared,
+    tokens: await AccessTokens.open(database, clock, tokens),
+    clientSecrets: options.clientSecrets,
+    runner,
+    segmentJobs,
+    scheduler,
+    entityRequests: new RequestRate(clock, () => settings.quirks.entitiesPerSecond),
+    faults: options.faults,
+    pastBatchFiles: new PastBatchFiles(database, store, folders, clock),
+  };
+  await runner.resume();
+  await segmentJobs.resume();
+  scheduler.start();
+  signal?.throwIfAborted();
+  return platform;
+}
+
+/** Calls `act` when the signal aborts, also when it has aborted already, until it is disposed of. */
+function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
+  if (signal?.aborted) act();
+  signal?.addEventListener('abort', act, { once: true });
+  return { [Symbol.dispose]: () => signal?.removeEventListener('abort', act) };
+}

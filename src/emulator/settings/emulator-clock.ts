@@ -1,0 +1,203 @@
+import { type Clock, type Deadline, systemClock, timeoutError } from '../../runtime/clock.ts';
+
+/** How the time of an emulator runs. */
+export interface ClockSettings {
+  /** What the clock shows at the start. @default the time of the machine */
+  readonly startsAt?: Date;
+  /** Seconds of the emulator in one second of the machine; 0 for a clock that stands still. @default 1 */
+  readonly rate?: number;
+}
+
+interface Timer {
+  /** In milliseconds of `monotonicMs`. */
+  readonly atMs: number;
+  fire(): void;
+}
+
+/**
+ * The clock of an emulator. It runs at a rate of its own and can be moved forward. All times of jobs, schedules, tokens
+ * and paused requests come from it.
+ */
+export class EmulatorClock implements Clock {
+  readonly #settings: Required<Pick<ClockSettings, 'rate'>> & ClockSettings;
+  readonly #machine: Clock;
+  readonly #timers = new Set<Timer>();
+  #alarm: Deadline | undefined;
+  #rate: number;
+  /** The two times of this clock at the time `#anchorMs` of the machine, from which they run on. */
+  #anchorMs: number;
+  #wallMs: number;
+  #elapsedMs = 0;
+  /** How far the clock is ahead of the machine's. Null: it does not follow the machine's clock. */
+  #aheadMs: number | null;
+
+  constructor(settings: ClockSettings = {}, machine: Clock = systemClock) {
+    this.#settings = { rate: 1, ...settings };
+    this.#machine = machine;
+    this.#rate = this.#settings.rate;
+    this.#anchorMs = machine.monotonicMs();
+    this.#wallMs = (settings.startsAt ?? machine.now()).getTime();
+    this.#aheadMs = this.#follows() ? 0 : null;
+  }
+
+  /** Seconds of the emulator in one second of the machine. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  now(): Date {
+    // Follows the machine's clock where it can, so that an operator or NTP may set it.
+    if (this.#aheadMs !== null) return new Date(this.#machine.now().getTime() + this.#aheadMs);
+    return new Date(Math.round(this.#wallMs + this.#sinceAnchorMs()));
+  }
+
+  monotonicMs(): number {
+    return this.#elapsedMs + this.#sinceAnchorMs();
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = () => {
+        this.#timers.delete(timer);
+        this.#setAlarm();
+        reject(signal?.reason);
+      };
+      const timer = this.#add(ms, () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  deadline(ms: number): Deadline {
+    const controller = new AbortController();
+    const timer = this.#add(ms, () => controller.abort(timeoutError(ms)));
+    return {
+      signal: controller.signal,
+      [Symbol.dispose]: () => {
+        this.#timers.delete(timer);
+        this.#setAlarm();
+      },
+    };
+  }
+
+  /** Changes the rate from now on. */
+  setRate(rate: number): void {
+    this.#anchor(0);
+    this.#rate = rate;
+    this.#aheadMs = this.#follows() ? this.#wallMs - this.#machine.now().getTime() : null;
+    this.#setAlarm();
+  }
+
+  /**
+   * Moves the clock forward, from one timer to the next.
+   * @param settle called after each timer; the clock moves on when it resolves
+   * @throws the reason of `signal` when it aborts; the clock stays where it is then
+   */
+  async advanceBy(ms: number, settle: () => Promise<void>, signal?: AbortSignal): Promise<void> {
+    const endMs = this.monotonicMs() + ms;
+    for (;;) {
+      signal?.throwIfAborted();
+      const next = this.#earliest();
+      if (next === undefined || next.atMs > endMs) break;
+      this.#moveTo(next.atMs);
+      this.#fireDue();
+      await settle();
+    }
+    this.#moveTo(endMs);
+    await settle();
+  }
+
+  /** Back to the time and the rate of the start. Timers that remain keep their distance. */
+  reset(): void {
+    this.#anchor(0);
+    this.#wallMs = (this.#settings.startsAt ?? this.#machine.now()).getTime();
+    this.#rate = this.#settings.rate;
+    this.#aheadMs = this.#follows() ? 0 : null;
+    this.#setAlarm();
+  }
+
+  #follows(): boolean {
+    return this.#rate === 1 && this.#settings.startsAt === undefined;
+  }
+
+  #sinceAnchorMs(): number {
+    return (this.#machine.monotonicMs() - this.#anchorMs) * this.#rate;
+  }
+
+  /** Time that has passed already is not taken back: work between two timers takes time of the machine. */
+  #moveTo(atMs: number): void {
+    const byMs = atMs - this.monotonicMs();
+    if (byMs > 0) this.#anchor(byMs);
+  }
+
+  #anchor(byMs: number): void {
+    const wallMs = this.now().getTime() + byMs;
+    const elapsedMs = this.monotonicMs() + byMs;
+    this.#anchorMs = this.#machine.monotonicMs();
+    this.#wallMs = wallMs;
+    this.#elapsedMs = elapsedMs;
+    if (this.#aheadMs !== null) this.#aheadMs += byMs;
+  }
+
+  #add(ms: number, fire: () => void): Timer {
+    const timer = { atMs: this.monotonicMs() + Math.max(0, ms), fire };
+    this.#timers.add(timer);
+    this.#setAlarm();
+    return timer;
+  }
+
+  #earliest(): Timer | undefined {
+    let earliest: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (earliest === undefined || timer.atMs < earliest.atMs) earliest = timer;
+    }
+    return earliest;
+  }
+
+  #fireDue(): void {
+    const nowMs = this.monotonicMs();
+    const due = [...this.#timers].filter(({ atMs }) => atMs <= nowMs).toSorted((a, b) => a.atMs - b.atMs);
+    for (const timer of due) {
+      this.#timers.delete(timer);
+      timer.fire();
+    }
+    this.#setAlarm();
+  }
+
+  /** One deadline of the machine stands for the earliest timer. */
+  #setAlarm(): void {
+    this.#alarm?.[Symbol.dispose]();
+    this.#alarm = undefined;
+    const earliest = this.#earliest();
+    if (earliest === undefined || this.#rate === 0) return;
+    this.#alarm = this.#machine.deadline(Math.ceil((earliest.atMs - this.monotonicMs()) / this.#rate));
+    this.#alarm.signal.addEventListener('abort', () => this.#fireDue(), { once: true });
+  }
+}
+
+const rateForm = /^x(\d+(?:\.\d+)?)$/;
+/** RFC 3339, with an offset or Z. */
+const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
+/** Highest rate. Timers of the machine count whole milliseconds. */
+export const maximumRate = 100_000;
+
+/**
+ * Reads `TIME` (the clock stands still at it), `xRATE`, or both with a space between them. Null: it is neither.
+ */
+export function parseClock(text: string): ClockSettings | null {
+  const parts = text.trim().split(/\s+/);
+  const rateText = rateForm.exec(parts.at(-1) ?? '')?.[1];
+  const rate = rateText === undefined ? 0 : Number(rateText);
+  const times = rateText === undefined ? parts : parts.slice(0, -1);
+  if (times.length > 1 || rate > maximumRate) return null;
+  const [time] = times;
+  if (time === undefined) return { rate };
+  const startsAt = timeForm.test(time) ? new Date(time) : null;
+  return startsAt === null || Number.isNaN(startsAt.getTime()) ? null : { startsAt, rate };
+}
