@@ -1,4 +1,4 @@
-import { safeText } from './safe-text.ts';
+import { safeText, titleOfPage } from './safe-text.ts';
 import { asRecord, isText, type WireRecord } from './wire/readers.ts';
 
 /** What an error answer of the platform says, whichever of its shapes it has. */
@@ -13,26 +13,6 @@ export interface ErrorBody {
   readonly fromGateway: boolean;
 }
 
-type ErrorKey =
-  | 'error_code'
-  | 'errorCode'
-  | 'code'
-  | 'type'
-  | 'title'
-  | 'detail'
-  | 'message'
-  | 'errorMessage'
-  | 'cause'
-  | 'error'
-  | 'error_description'
-  | 'errors'
-  | 'report'
-  | 'error-chain'
-  | 'errorChain'
-  | 'requestId'
-  | 'retryAfterMs';
-type ReportKey = 'error-chain' | 'errorChain' | 'detailed-message' | 'detailedMessage';
-
 const nothingSaid: ErrorBody = {
   code: null,
   title: null,
@@ -42,16 +22,68 @@ const nothingSaid: ErrorBody = {
   fromGateway: false,
 };
 
+/** Names of codes. The API gateway has one of its own; `errorCode` and the end of `type` tell more than the others. */
+const gatewayCode = 'error_code';
+const codeKeys = ['errorcode', 'code'] as const;
+/** Short texts, and texts that explain them, the most telling name first. */
+const titleKeys = ['title', 'message', 'errorMessage', 'faultstring', 'error'] as const;
+const detailKeys = [
+  'detail',
+  'message',
+  'errorDescription',
+  'error_description',
+  'errorMessage',
+  'cause',
+  'reason',
+  'description',
+  'msg',
+  'detailed-message',
+  'detailedMessage',
+] as const;
+/** Names under which a part of an error is nested, the most telling one first. */
+const partKeys = [
+  'error',
+  'errors',
+  '_errors',
+  'fault',
+  'message',
+  'messages',
+  'detail',
+  'details',
+  'report',
+  'error-chain',
+  'errorChain',
+  'cause',
+] as const;
+
+type ErrorKey =
+  | typeof gatewayCode
+  | 'errorCode'
+  | (typeof codeKeys)[number]
+  | (typeof titleKeys)[number]
+  | (typeof detailKeys)[number]
+  | (typeof partKeys)[number]
+  | 'type'
+  | 'requestId'
+  | 'request_id'
+  | 'retryAfterMs';
+type ErrorPart = WireRecord<ErrorKey>;
+
 const maxCodeLength = 100;
 const maxRequestIdLength = 128;
+/** Parts of an error that are read, and how deep they may be nested. */
+const maxParts = 20;
+const maxDepth = 4;
 const typeCode = /\/([A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)+)$/;
 const requestIdPattern = /^[\x21-\x7e]+$/;
 
 /**
- * Reads an error body. The platform has no single shape: API gateway (`error_code`, `message`), profile service
+ * Reads an error body. The platform has no single shape: the API gateway (`error_code`, `message`), the profile service
  * (`errors` keyed by status), the general form (`type`, `title`, `report`), Catalog (`title`, `detail`), profile access
- * (`message`, `cause`, `statusCode`, also inside an array), `errorMessage`, OAuth (`error`, `error_description`), plain
- * text, nothing. Statuses inside the body are not read: the status line decides.
+ * (`message`, `cause`, `statusCode`, also inside an array), OAuth (`error`, `error_description`), a nested `error` with
+ * `details`, lists of errors or of texts, plain text, a page for people, nothing. One rule covers them: the parts of the
+ * error are read from the outside in, and in each of them the same names of codes and texts. Statuses inside the body
+ * are not read, because the status line decides.
  */
 export function readErrorBody(text: string): ErrorBody {
   const trimmed = text.trim();
@@ -60,70 +92,84 @@ export function readErrorBody(text: string): ErrorBody {
   try {
     json = JSON.parse(trimmed);
   } catch {
-    // A page for people (a proxy's, mostly) says nothing that helps here.
-    return trimmed.startsWith('<') ? nothingSaid : { ...nothingSaid, title: safeText(trimmed) };
+    const title = trimmed.startsWith('<') ? titleOfPage(trimmed) : trimmed;
+    return { ...nothingSaid, title: title === null ? null : shown(title) };
   }
   return readErrorValue(json);
 }
 
 /** The same of a value that has been parsed already, such as an error within an answer about many things. */
 export function readErrorValue(json: unknown): ErrorBody {
-  const body = asRecord<ErrorKey>(Array.isArray(json) ? json[0] : json);
-  return body === null ? nothingSaid : fromRecord(body);
-}
-
-function fromRecord(body: WireRecord<ErrorKey>): ErrorBody {
-  const errors = asRecord<'type' | 'title'>(body.errors);
-  const entry = errors === null ? null : firstEntry(errors);
-  const report = asRecord<ReportKey>(body.report);
-  const chain = body['error-chain'] ?? body.errorChain ?? report?.errorChain ?? report?.['error-chain'];
-  const link = asRecord<'errorCode'>(Array.isArray(chain) ? chain[0] : null);
-
-  const title = firstText(body.title, errors?.title, body.message, entry?.message, body.errorMessage, body.error);
-  const detail = firstText(
-    body.detail,
-    entry?.message,
-    body.message,
-    body.cause,
-    body.error_description,
-    report?.['detailed-message'],
-    report?.detailedMessage,
-  );
-  const code = firstText(
-    body.error_code,
-    body.errorCode,
-    codeOfType(body.type) ?? codeOfType(errors?.type),
-    link?.errorCode,
-    entry?.code,
-    body.code,
-    body.error,
-  );
-  const cause = firstText(body.cause);
+  const parts = partsOf(json);
+  const inParts = <Value>(read: (part: ErrorPart) => Value | null): Value | null => {
+    for (const part of parts) {
+      const value = read(part);
+      if (value !== null) return value;
+    }
+    return null;
+  };
+  const ofGateway = inParts((part) => scalar(part[gatewayCode]));
+  const code =
+    ofGateway ??
+    inParts((part) => scalar(part.errorCode) ?? codeOfType(part.type)) ??
+    inParts((part) => firstOf(part, codeKeys)) ??
+    inParts((part) => wordIn(part.error));
+  const title = inParts((part) => firstOf(part, titleKeys));
+  const detail = inParts((part) => firstOf(part, detailKeys, title));
   return {
     code: code === null ? null : safeText(code, maxCodeLength),
-    title: title === null ? null : safeText(title),
-    detail: detail === null ? null : safeText(detail === title && cause !== null ? cause : detail),
-    requestId: requestIdFrom(body.requestId),
-    retryAfterMs: milliseconds(body.retryAfterMs),
-    fromGateway: body.error_code !== undefined,
+    title: title === null ? null : shown(title),
+    detail: detail === null ? null : shown(detail),
+    requestId: inParts((part) => requestIdFrom(part.requestId ?? part.request_id)),
+    retryAfterMs: inParts((part) => milliseconds(part.retryAfterMs)),
+    fromGateway: ofGateway !== null,
   };
 }
 
-/** The first error of `errors`, a map from status to a list (in some answers to an object). */
-function firstEntry(errors: object): WireRecord<'code' | 'message'> | null {
-  for (const value of Object.values(errors)) {
-    const entry = asRecord<'code' | 'message'>(Array.isArray(value) ? value[0] : value);
-    if (entry !== null) return entry;
+/** The records of an error, from the outside in. A text in the place of a record stands for its message. */
+function partsOf(json: unknown): readonly ErrorPart[] {
+  const parts: ErrorPart[] = [];
+  let level: readonly unknown[] = [json];
+  for (let depth = 0; depth < maxDepth && level.length > 0; depth += 1) {
+    const inner: unknown[] = [];
+    for (const value of level.flatMap((each) => (Array.isArray(each) ? each.slice(0, maxParts) : [each]))) {
+      if (parts.length === maxParts) return parts;
+      const part = isText(value) ? { message: value } : asRecord<ErrorKey>(value);
+      if (part === null) continue;
+      parts.push(part);
+      for (const key of partKeys) if (typeof part[key] === 'object') inner.push(...nestedIn(part[key]));
+    }
+    level = inner;
+  }
+  return parts;
+}
+
+/** A list, a record, or a map from a status or the name of a field to lists or records. */
+function nestedIn(value: unknown): readonly unknown[] {
+  const record = asRecord(value);
+  if (record === null) return Array.isArray(value) ? value.slice(0, maxParts) : [];
+  return [record, ...Object.values(record).slice(0, maxParts)].filter((each) => typeof each === 'object');
+}
+
+function firstOf(part: ErrorPart, keys: readonly ErrorKey[], except: string | null = null): string | null {
+  for (const key of keys) {
+    const text = scalar(part[key]);
+    if (text !== null && text !== except) return text;
   }
   return null;
 }
 
-function firstText(...values: readonly unknown[]): string | null {
-  for (const value of values) {
-    if (isText(value)) return value;
-    if (typeof value === 'number') return String(value);
-  }
-  return null;
+function scalar(value: unknown): string | null {
+  if (typeof value === 'number') return String(value);
+  return isText(value) ? value : null;
+}
+
+/** A text without blanks, as codes are (`invalid_client`). Other texts are for people. */
+const wordIn = (value: unknown): string | null => (typeof value === 'string' && /^[\w.-]+$/.test(value) ? value : null);
+
+function shown(text: string): string | null {
+  const safe = safeText(text);
+  return safe === '' ? null : safe;
 }
 
 const codeOfType = (type: unknown): string | null =>

@@ -3,20 +3,74 @@ export const maxTextLength = 500;
 
 const bearer = /\b(bearer|basic)\s+[\w\-.~+/]{8,}=*/gi;
 const jwt = /\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}/g;
+/** A secret under its name: `client_secret=…`, `"access_token":"…"`. */
+const namedSecret =
+  /\b((?:access|refresh|id)_token|client_?secret|password|x-api-key|api_?key)(["']?\s*[=:]\s*["']?)[^\s"'&,;)}\]]{6,}/gi;
 // The query of a URL may hold a signature or a token, and so may the part before its host.
 const urlSecrets = /\b(https?:\/\/)(?:[^\s/?#@]*@)?([^\s?#"'<>]*)(?:[?#][^\s"'<>]*)?/gi;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
 const controls = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
-/** Text of the platform made fit for clients and logs: one line, of bounded length, without tokens and URL queries. */
+/** Elements whose content is not for people. */
+const hiddenElement = /<(script|style)\b[^<>]*>[^<]*(?:<\/\1\s*>)?/gi;
+/**
+ * Tags of HTML, comments, and any tag with an attribute. Other text in angle brackets stays, because messages name types
+ * of Java in this way (`ArrayList<java.lang.Object>`).
+ */
+const tag =
+  /<(?:!--[^<>]*|!doctype[^<>]*|\/?(?:a|abbr|b|body|br|center|code|div|em|font|form|h[1-6]|head|hr|html|i|iframe|img|input|li|link|meta|object|ol|p|pre|small|span|strong|svg|table|tbody|td|th|title|tr|u|ul)(?:[\s/][^<>]*)?|[a-z][\w-]*\s[^<>]*=[^<>]*)>/gi;
+const entities: ReadonlyMap<string, string> = new Map([
+  ['&amp;', '&'],
+  ['&lt;', '<'],
+  ['&gt;', '>'],
+  ['&quot;', '"'],
+  ['&#39;', "'"],
+  ['&apos;', "'"],
+  ['&nbsp;', ' '],
+]);
+const entity = /&(?:amp|lt|gt|quot|#39|apos|nbsp);/g;
+
+/**
+ * Text of the platform made fit for clients and logs: one line, of bounded length, without markup, tokens and URL
+ * queries.
+ */
 export function safeText(text: string, maxLength: number = maxTextLength): string {
-  const line = text
-    // Nothing beyond this can reach the result, and the patterns need not look at it.
-    .slice(0, maxLength * 4)
-    .replace(controls, ' ')
+  const line = withoutMarkup(
+    text
+      // Nothing beyond this can reach the result, and the patterns need not look at it.
+      .slice(0, maxLength * 4)
+      .replace(controls, ' '),
+  )
     .replace(bearer, '$1 [removed]')
     .replace(jwt, '[removed]')
+    .replace(namedSecret, '$1$2[removed]')
     .replace(urlSecrets, '$1$2')
+    .replace(/ {2,}/g, ' ')
     .trim();
   return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
 }
+
+function withoutMarkup(text: string): string {
+  // Entities stand for characters only where there is markup.
+  if (text.search(tag) < 0 && text.search(hiddenElement) < 0) return text;
+  return (
+    text
+      .replace(hiddenElement, ' ')
+      .replace(tag, ' ')
+      .replace(entity, (name) => entities.get(name) ?? name)
+      // Encoded markup becomes markup by the line before.
+      .replace(tag, ' ')
+  );
+}
+
+/** Characters after which a title ends a page for people. */
+const pageTitle = /<(?:title|message)\b[^<>]*>([^<]{1,500})/i;
+/** Characters of a page that are searched for its title. */
+const maxTitleOffset = 16_384;
+
+/** The title of a page for people (a proxy's, mostly), or the message of an error in XML. Null if it has none. */
+export const titleOfPage = (page: string): string | null =>
+  pageTitle.exec(page.slice(0, maxTitleOffset))?.[1]?.trim() || null;
+
+/** A text as a sentence, so that another sentence can follow it. */
+export const sentence = (text: string): string => (/[.!?…]["')\]]?$/.test(text) ? text : `${text}.`);
