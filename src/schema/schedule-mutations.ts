@@ -9,7 +9,7 @@ import {
   scheduleTypes,
 } from '../domain/schedule.ts';
 import { everySegment } from '../domain/segment-job.ts';
-import { ConflictError, InvalidInputError, NotFoundError } from '../errors.ts';
+import { ConflictError, NotFoundError, PlatformError } from '../errors.ts';
 import { parseQuartz, QuartzSyntaxError } from '../runtime/quartz.ts';
 import { readAfterWrite, sendWrite } from './after-write.ts';
 import { builder } from './builder.ts';
@@ -162,9 +162,14 @@ builder.mutationFields((t) => ({
   }),
 }));
 
+/** How the platform says that there is a schedule already. */
+const isAboutAnother =
+  /\bschedules?\b.*\b(?:already|another|duplicate|exists?|limit|maximum|more than|multiple|one)\b/i;
+const isAboutOnlyOne = /\b(?:already|another|duplicate|limit|maximum|more than|multiple|one)\b.*\bschedules?\b/i;
+
 /**
- * The platform rejects a second schedule as it rejects invalid input, without a difference. The input has been checked
- * before, so that an existing schedule is the reason, unless the rejection is about one argument.
+ * The platform rejects a second schedule by the status of any invalid request. An existing schedule is the reason if the
+ * message says so, or gives no reason.
  */
 async function createSchedule(
   { writes, watch }: Pick<GatewayContext, 'writes' | 'watch'>,
@@ -175,7 +180,9 @@ async function createSchedule(
     watch.schedules.nudge();
     return created;
   } catch (error) {
-    if (!(error instanceof InvalidInputError) || error.issues.some(({ path }) => path !== 'input')) throw error;
+    if (!(error instanceof PlatformError) || !rejectedStatuses.has(error.status)) throw error;
+    const isSilent = error.upstream?.title === null;
+    if (!isSilent && !isAboutAnother.test(error.message) && !isAboutOnlyOne.test(error.message)) throw error;
     // If the list cannot be read, the rejection itself is all that is known.
     const existing = await writes.schedules.list().catch(() => []);
     if (existing.length === 0) throw error;
@@ -185,6 +192,9 @@ async function createSchedule(
     });
   }
 }
+
+/** Statuses of an invalid request. */
+const rejectedStatuses: ReadonlySet<number> = new Set([400, 422]);
 
 /** The platform responds to an update without content, so that the schedule is read before and after it. */
 async function updateSchedule(

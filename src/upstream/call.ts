@@ -21,11 +21,11 @@ export interface PlatformRequest {
   /** The id that an answer of 404 is about, which then is a NotFoundError. Without it, a PlatformError. */
   readonly subject?: string;
   /**
-   * Path of the argument that a response of 400 or 422 is about, and of a create also 404: it then is an
-   * InvalidInputError. Without a path, it is a PlatformError.
+   * Finds the argument that a response of 400 or 422 is about, and of a create also 404: it then is an
+   * InvalidInputError. Without one, it is a PlatformError.
    */
-  readonly input?: string | RefusedInput;
-  /** Whether the answer's body matters. @default 'json' */
+  readonly input?: RefusedInput;
+  /** Whether the answer's body matters. An error in it counts in either case. @default 'json' */
   readonly answer?: 'json' | 'ignored';
   /** Whether to ask for a compressed answer. @default false */
   readonly compressed?: boolean;

@@ -1,4 +1,4 @@
-import type { Dataset } from '../domain/dataset.ts';
+import type { Dataset, NewDataset } from '../domain/dataset.ts';
 import type { DatasetId } from '../domain/ids.ts';
 import { UpstreamUnreadableError } from '../errors.ts';
 import type { BoundCall, RefusedInput } from './call.ts';
@@ -9,7 +9,7 @@ import { createOnce } from './create-once.ts';
 import { isPathSegment } from './path-segment.ts';
 import type { DatasetListOptions, DatasetsApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
-import { refusedInput } from './refused-input.ts';
+import { refusedInput, refusedPart } from './refused-input.ts';
 import { fitOfDataset } from './same-job.ts';
 import { datasetProperties, decodeDataset, decodeDatasetReference, encodeNewDataset } from './wire/dataset.ts';
 import { asList } from './wire/readers.ts';
@@ -45,7 +45,7 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
     const query = catalogListQuery({ limit, start, orderBy, properties, created, updated });
     const isSent = name !== undefined && isPlainText(name);
     if (isSent) query.set('name', name);
-    const input = isSent ? { input: 'filter' } : {};
+    const input = isSent ? { input: refusedPart([{ path: 'filter', values: [name], properties: ['name'] }]) } : {};
     return listObjects({ call }, { type: 'dataSets', query, orderBy, decode, context, ...input });
   };
 
@@ -56,13 +56,13 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
       getObjects({ call }, { type: 'dataSets', ids, properties: datasetProperties(fields), decode }),
 
     create: async (dataset) => {
-      const { name, schemaRef } = dataset;
+      const { name } = dataset;
       const body = encodeNewDataset(dataset);
       const { id } = await createOnce(client, {
         service,
         group: name,
         body,
-        send: () => createOne(client, references, body, refusedSchema(schemaRef.id)),
+        send: () => createOne(client, references, body, refusedDataset(dataset)),
         newest: async (call) => {
           const entities = await list(call, { limit: newestPageSize, name, fields: new Set(['name', 'schemaRef']) });
           return { entities, isAll: entities.length < newestPageSize };
@@ -90,5 +90,23 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
 }
 
 /** A create of a dataset names its schema. */
-const refusedSchema = (id: string): RefusedInput =>
-  refusedInput([{ word: /schema/i, list: 'input.schemaRef.id', named: [{ id, path: 'input.schemaRef.id' }] }], null);
+const refusedDataset = ({ name, description, schemaRef, fileFormat, tags }: NewDataset): RefusedInput =>
+  refusedInput({
+    entities: [
+      {
+        word: /schema/i,
+        list: 'input.schemaRef.id',
+        properties: ['schemaRef'],
+        named: [{ id: schemaRef.id, path: 'input.schemaRef.id' }],
+      },
+    ],
+    parts: [
+      { path: 'input.schemaRef.contentType', values: [schemaRef.contentType], properties: ['contentType'] },
+      { path: 'input.name', values: [name], properties: ['name'] },
+      { path: 'input.description', values: [description ?? ''], properties: ['description'] },
+      { path: 'input.fileFormat', values: [fileFormat], properties: ['fileDescription', 'containerFormat', 'format'] },
+      ...tags.map((tag, index) => ({ path: `input.tags.${index}`, values: [tag.name, ...tag.values] })),
+      { path: 'input.tags', properties: ['tags'] },
+    ],
+    unknown: null,
+  });

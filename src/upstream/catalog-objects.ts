@@ -1,11 +1,12 @@
 import { mapBounded } from '../runtime/map-bounded.ts';
-import type { PlatformRequest, UpstreamAnswer } from './call.ts';
+import type { PlatformRequest, RefusedInput, UpstreamAnswer } from './call.ts';
 import type { CatalogOrder } from './catalog-query.ts';
-import { unreadable } from './errors.ts';
+import { errorFromEntry, unreadable } from './errors.ts';
 import { countDisorder } from './list-order.ts';
 import { isPathSegment } from './path-segment.ts';
 import { orNull, type PlatformClient } from './platform-client.ts';
 import type { DecodeContext } from './wire/decode-context.ts';
+import { readEntryError } from './wire/entry-error.ts';
 import { asRecord } from './wire/readers.ts';
 
 const root = '/data/foundation/catalog';
@@ -36,16 +37,17 @@ export async function listObjects<Value extends CatalogObject>(
     readonly type: CatalogType;
     readonly query: URLSearchParams;
     readonly orderBy: CatalogOrder;
-    /** The argument that a refusal of the query is about. */
-    readonly input?: string;
+    /** Finds the argument that a refusal of the query is about. */
+    readonly input?: RefusedInput;
     readonly decode: Decode<Value>;
     readonly context: DecodeContext;
   },
 ): Promise<readonly Value[]> {
   const { type, query, orderBy, input, decode, context } = options;
   const request = { ...readOf(`${root}/${type}?${query}`), ...(input === undefined ? {} : { input }) };
-  const map = mapIn(request, await call(request));
-  const values = Object.entries(map).map(([id, value]) => decode(id, value));
+  const answer = await call(request);
+  const map = mapIn(request, answer);
+  const values = Object.entries(map).map(([id, value]) => decode(id, orThrow(request, answer, value)));
   // The order is that of the keys, which an object keeps unless a key looks like an array index.
   const rows = Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
   const { field, direction } = orderBy;
@@ -57,7 +59,10 @@ export async function listObjects<Value extends CatalogObject>(
   return rows;
 }
 
-/** The objects that the platform knows, in any order. */
+/**
+ * The objects that the platform knows, in any order.
+ * @throws the error that stands in the place of one of them, unless it is a 404
+ */
 export async function getObjects<Value extends CatalogObject>(
   client: Pick<PlatformClient, 'call'>,
   options: {
@@ -76,7 +81,10 @@ export async function getObjects<Value extends CatalogObject>(
     if (answer === null) return null;
     const map = mapIn(request, answer);
     // What was not asked for is not taken, whatever the answer holds.
-    return chunk.flatMap((id) => (Object.hasOwn(map, id) ? [decode(id, map[id])] : []));
+    return chunk.flatMap((id) => {
+      const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
+      return value === null || isUnknown(value) ? [] : [decode(id, orThrow(request, answer, value))];
+    });
   };
   const chunks = chunksOf(ids);
   const found = await mapBounded(chunks, concurrency, read);
@@ -113,8 +121,20 @@ function mapIn(request: PlatformRequest, answer: UpstreamAnswer): Readonly<Recor
   // An empty list stands for an empty map.
   if (Array.isArray(answer.json) && answer.json.length === 0) return {};
   const map = asRecord(answer.json);
-  if (map === null) throw unreadable(request, answer, 'It is not a map of objects.');
+  // A text or a number is a property of something else. Null may stand for an object that does not exist.
+  const isMap = map !== null && Object.values(map).every((value) => typeof value === 'object');
+  if (!isMap) throw unreadable(request, answer, 'It is not a map of objects.');
   return map;
+}
+
+const notFound = 404;
+const isUnknown = (value: unknown): boolean => readEntryError(value)?.status === notFound;
+
+/** @throws the error that stands in the place of an object */
+function orThrow(request: PlatformRequest, answer: UpstreamAnswer, value: unknown): unknown {
+  const failure = readEntryError(value);
+  if (failure === null) return value;
+  throw errorFromEntry(request, answer, failure, answer.reading.observedAt);
 }
 
 const isArrayIndex = (key: string): boolean => /^(?:0|[1-9]\d{0,9})$/.test(key);

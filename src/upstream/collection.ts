@@ -54,12 +54,17 @@ export async function createOne<Entity>(
 
 /**
  * Changes one of them by a JSON Patch. False when the platform does not know it.
- * @throws {InvalidInputError} the platform refused the change
+ * @param input finds the argument that the platform refuses
+ * @throws {InvalidInputError} the platform refused an argument
  */
-export async function patchOne({ call }: Client, of: Collection<unknown>, id: string, patch: readonly object[]) {
+export async function patchOne(
+  { call }: Client,
+  of: Collection<unknown>,
+  { id, patch, input }: { readonly id: string; readonly patch: readonly object[]; readonly input: RefusedInput },
+): Promise<boolean> {
   if (!isPathSegment(id)) return false;
   const body = JSON.stringify(patch);
-  const what = { service: of.service, path: pathOf(of, id), subject: id, input: 'input' } as const;
+  const what = { service: of.service, path: pathOf(of, id), subject: id, input } as const;
   return (await orNull(call({ ...what, method: 'PATCH', body, effect: 'update', answer: 'ignored' }))) !== null;
 }
 

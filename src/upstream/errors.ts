@@ -19,11 +19,11 @@ import { type ErrorBody, readErrorBody, readErrorValue, requestIdFrom } from './
 import type { ExchangeFailure } from './exchange.ts';
 import type { Service } from './metrics.ts';
 import { readRetryAfterMs } from './retry-after.ts';
-import { safeText } from './safe-text.ts';
+import { safeText, sentence } from './safe-text.ts';
 import type { EntryError } from './wire/entry-error.ts';
 
 /** Properties of a request that decide the error. */
-export type FailedRequest = Pick<PlatformRequest, 'service' | 'effect' | 'subject' | 'input'>;
+export type FailedRequest = Pick<PlatformRequest, 'service' | 'effect' | 'subject' | 'input' | 'sandboxed'>;
 
 /** The API gateway responds to a missing or invalid credential with 403 and one of these codes. */
 const credentialCodes: ReadonlySet<string> = new Set(['403010', '403000', '403003']);
@@ -38,15 +38,16 @@ const notImplemented = 501;
  *
  * | Response | Error | Who can correct it |
  * |---|---|---|
- * | 400, 422 about an argument | InvalidInputError | the caller's input |
+ * | 400, 422 that mention a value or a property of an argument | InvalidInputError | the caller's input |
+ * | 400, 422 about a header, 404 about the sandbox | InvalidInputError on the header | the caller's headers |
  * | 401, 403 about the credential | UnauthenticatedError | the caller's credential |
  * | the same, where the gateway's own credential was sent | GatewayCredentialError (see authorization.ts) | the operator |
  * | 400, 401, 403 of the token service | GatewayCredentialError (see ims.ts) | the operator |
  * | other 403, 401 of Data Access | ForbiddenError | the caller's rights |
- * | 404, 409, 412 | NotFoundError, ConflictError | the caller's input |
+ * | other 404, 409, 412 | NotFoundError, ConflictError | the caller's input |
  * | 429 | RateLimitedError | time |
  * | 502, 504 after a create | OutcomeUnknownError | a look for the result |
- * | any other | PlatformError | the platform |
+ * | any other, also 400 and 422 | PlatformError | the platform, or the organization's licence |
  *
  * @param answer.text the body, decoded; may be empty or anything else
  * @param sentRequestId the `x-request-id` of the request, used when the answer names none
@@ -79,7 +80,33 @@ export function errorFromEntry(
 ): GatewayError {
   const body = readErrorValue(entry.error);
   const retryAfterMs = readRetryAfterMs(null, body.retryAfterMs, now);
-  return errorOf(request, entry.status ?? unnamedStatus, body, body.requestId ?? answer.requestId, retryAfterMs);
+  const status = entry.status ?? gatewayStatus(body) ?? unnamedStatus;
+  return errorOf(request, status, body, body.requestId ?? answer.requestId, retryAfterMs);
+}
+
+/**
+ * The error of a response whose status is 2xx although its whole body is an error. The status that the body names
+ * decides. If it names none, the response is unreadable: after a create, the outcome is unknown.
+ */
+export function errorFromSuccess(
+  request: FailedRequest,
+  answer: { readonly status: number; readonly requestId: string },
+  entry: EntryError,
+  now: Date,
+): GatewayError {
+  const body = readErrorValue(entry.error);
+  if (entry.status !== null || gatewayStatus(body) !== null) return errorFromEntry(request, answer, entry, now);
+  const { status, requestId } = answer;
+  const reason = reasonOf(body);
+  const message = reason === null ? 'It is an error.' : sentence(safeText(`It is an error: ${reason}`));
+  const { code, title } = body;
+  return unreadable(request, { status, requestId: body.requestId ?? requestId, code, title }, message);
+}
+
+/** The status of an error of the API gateway: the first digits of its code. Used only where no status line exists. */
+function gatewayStatus({ fromGateway, code }: ErrorBody): number | null {
+  const digits = fromGateway ? /^([3-5]\d\d)\d{3}$/.exec(code ?? '')?.[1] : undefined;
+  return digits === undefined ? null : Number(digits);
 }
 
 function errorOf(
@@ -97,11 +124,13 @@ function errorOf(
 
   if (isInconclusive(request, status)) {
     const cause = new PlatformError({ ...options, status });
-    return new OutcomeUnknownError({ ...options, message: `${message} ${mayHaveBeenCarriedOut}`, cause });
+    return new OutcomeUnknownError({ ...options, message: `${sentence(message)} ${mayHaveBeenCarriedOut}`, cause });
   }
   const reason = reasonOf(body);
   // The API gateway rejects headers and routes, which do not come from an argument.
-  const path = body.fromGateway ? null : refusedPath(request, status, reason);
+  const path = body.fromGateway
+    ? null
+    : (refusedHeader(request, status, { code: body.code, reason }) ?? refusedPath(request, status, reason));
   if (path !== null) return new InvalidInputError([{ path, message: reason ?? message }], { message, upstream });
   switch (status) {
     case 401:
@@ -129,8 +158,34 @@ function errorOf(
 /** Path of the argument that a status is about. */
 function refusedPath({ effect, input }: FailedRequest, status: number, reason: string | null): string | null {
   const isAboutInput = status === 400 || status === 422 || (status === 404 && effect === 'create');
-  if (!isAboutInput || input === undefined) return null;
-  return typeof input === 'string' ? input : input({ status, reason });
+  return isAboutInput && input !== undefined ? input({ status, reason }) : null;
+}
+
+/** Headers of the caller that name its tenant, as the platform's messages call them. */
+const tenantHeaders = [
+  ['x-sandbox-name', /x-sandbox-name|\bsandbox\b[^.]*\bheader\b|\bheader\b[^.]*\bsandbox\b/i],
+  [
+    'x-gw-ims-org-id',
+    /x-gw-ims-org-id|\borg(?:ani[sz]ation)?\b[^.]*\bheader\b|\bheader\b[^.]*\borg(?:ani[sz]ation)?\b/i,
+  ],
+] as const;
+/** Codes of sandbox management, which checks the sandbox of the calls to the other services. */
+const sandboxCode = /^SMS-/;
+
+/**
+ * The header of the caller that a status is about. In service mode the claims of the token stand for it.
+ * A 404 with a code of sandbox management is about the sandbox, so that it says nothing about an id.
+ */
+function refusedHeader(
+  { service, sandboxed = true }: FailedRequest,
+  status: number,
+  { code, reason }: { readonly code: string | null; readonly reason: string | null },
+): string | null {
+  const isOfSandbox = sandboxCode.test(code ?? '') && sandboxed && service !== 'sandboxes';
+  if (status === 404) return isOfSandbox ? 'x-sandbox-name' : null;
+  if (status !== 400 && status !== 422) return null;
+  const named = tenantHeaders.find(([, pattern]) => pattern.test(reason ?? ''))?.[0] ?? null;
+  return named ?? (isOfSandbox ? 'x-sandbox-name' : null);
 }
 
 const mayHaveBeenCarriedOut = 'The platform may have carried out the request.';
@@ -204,21 +259,17 @@ export function errorFromFailure(request: FailedRequest, failure: ExchangeFailur
 /** An answer came, but it is not what the API answers. After a create this leaves open what was created. */
 export function unreadable(
   request: FailedRequest,
-  answer: { readonly status: number | null; readonly requestId: string },
+  answer: Pick<UpstreamFailure, 'status'> &
+    Partial<Pick<UpstreamFailure, 'code' | 'title'>> & { readonly requestId: string },
   reason: string,
   cause?: unknown,
 ): UpstreamUnreadableError | OutcomeUnknownError {
   const { service } = request;
-  const upstream: UpstreamFailure = {
-    service,
-    status: answer.status,
-    requestId: answer.requestId,
-    code: null,
-    title: null,
-  };
+  const { status, requestId, code = null, title = null } = answer;
+  const upstream: UpstreamFailure = { service, status, requestId, code, title };
   return request.effect === 'create'
     ? new OutcomeUnknownError({
-        message: `The response of the platform (${service}) is unreadable. ${mayHaveBeenCarriedOut}`,
+        message: `The response of the platform (${service}) is unreadable. ${reason} ${mayHaveBeenCarriedOut}`,
         upstream,
         cause: cause ?? new Error(reason),
       })
@@ -238,13 +289,17 @@ function sentAt({ date = '' }: IncomingHttpHeaders): Date | null {
 /** The request id that the headers of an answer name. */
 export const requestIdOf = (headers: IncomingHttpHeaders): string | null => requestIdFrom(headers['x-request-id']);
 
+/** With the platform's code, by which its support and its documentation know the reason. */
 function messageOf(request: FailedRequest, status: number, body: ErrorBody): string {
   const reason = reasonOf(body);
-  const start = `The platform (${request.service}) answered ${status}`;
+  const isSaid = body.code === String(status) || reason?.includes(body.code ?? '') === true;
+  const code = body.code === null || isSaid ? '' : ` (${body.code})`;
+  const start = `The platform (${request.service}) answered ${status}${code}`;
   return reason === null ? `${start}.` : safeText(`${start}: ${reason}`);
 }
 
+/** Title and detail, unless one of them contains the other. */
 function reasonOf({ title, detail }: ErrorBody): string | null {
-  if (title === null || detail === null || title === detail) return title ?? detail;
-  return `${title}: ${detail}`;
+  if (title === null || detail === null || title.includes(detail)) return title ?? detail;
+  return detail.includes(title) ? detail : `${title}: ${detail}`;
 }

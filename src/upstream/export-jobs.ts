@@ -83,14 +83,21 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
 }
 
 /** The platform responds 404 if it does not know the dataset, a segment or the merge policy. */
-function refusedExportInput({ datasetId, filter, mergePolicy }: NewExportJob): RefusedInput {
+function refusedExportInput(job: NewExportJob): RefusedInput {
+  const { datasetId, filter, mergePolicy, fields, eventList, schemaName } = job;
   const dataset = 'input.destination.target.datasetId';
-  return refusedInput(
-    [
-      { word: /data\s*set/i, list: dataset, named: [{ id: datasetId, path: dataset }] },
+  return refusedInput({
+    entities: [
+      {
+        word: /data\s*set/i,
+        list: dataset,
+        properties: ['datasetId', 'dataSetId'],
+        named: [{ id: datasetId, path: dataset }],
+      },
       {
         word: /segment|audience/i,
         list: 'input.filter.segments',
+        properties: ['segmentId', 'segmentIds', 'segments'],
         named: (filter?.segments ?? []).map(({ segmentId }, index) => ({
           id: segmentId,
           path: `input.filter.segments.${index}.segmentId`,
@@ -99,9 +106,28 @@ function refusedExportInput({ datasetId, filter, mergePolicy }: NewExportJob): R
       {
         word: /merge\s*polic/i,
         list: 'input.mergePolicy.id',
+        properties: ['mergePolicy', 'mergePolicyId'],
         named: mergePolicy === null ? [] : [{ id: mergePolicy.id, path: 'input.mergePolicy.id' }],
       },
     ],
-    dataset,
-  );
+    parts: [
+      { path: 'input.eventList.fields', values: eventList?.fields ?? [] },
+      { path: 'input.eventList', properties: ['additionalFields', 'eventList'] },
+      { path: 'input.fields', values: fields ?? [], properties: ['fields'] },
+      { path: 'input.schemaName', values: [schemaName] },
+      { path: 'input.filter', properties: ['filter', ...filterProperties] },
+      { path: 'input.destination', properties: ['destination', 'segmentPerBatch'] },
+      { path: 'input.evaluateSegments', properties: ['evaluationInfo'] },
+      { path: 'input.waitForBatch', properties: ['checkBatchStatusForSuccess'] },
+    ],
+    unknown: dataset,
+  });
 }
+
+const filterProperties = [
+  'segmentNs',
+  'segmentQualificationTime',
+  'fromIngestTimestamp',
+  'toIngestTimestamp',
+  'emptyProfiles',
+];

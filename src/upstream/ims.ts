@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import { ForbiddenError, GatewayCredentialError, InvalidInputError, UnauthenticatedError } from '../errors.ts';
+import { GatewayCredentialError, GatewayError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { PlatformRequest } from './call.ts';
 import { openCallScope } from './call-scope.ts';
@@ -111,14 +111,26 @@ function tokenRequest(client: { readonly clientId: string; readonly clientSecret
     body: form.toString(),
     // A token request changes nothing, so it may be repeated.
     effect: 'read',
-    input: 'client',
   } as const satisfies PlatformRequest;
 }
 
-/** The token service rejects a client with 400 (`invalid_client`), 401 or 403. Each means that the credential is wrong. */
+/** Statuses with which the token service rejects a client. */
+const rejectingStatuses: ReadonlySet<number> = new Set([400, 401, 403]);
+/** The same as codes of OAuth, which may also come with a status of success (RFC 6749, sections 4.1.2.1 and 5.2). */
+const rejectingCodes: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'invalid_scope',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'access_denied',
+]);
+
+/** A rejection by the token service means that the credential of the gateway is wrong. */
 function asRejection(error: unknown): unknown {
-  const isRejection =
-    error instanceof InvalidInputError || error instanceof UnauthenticatedError || error instanceof ForbiddenError;
+  const { status = null, code = null } = (error instanceof GatewayError ? error.upstream : null) ?? {};
+  const isRejection = rejectingStatuses.has(status ?? 0) || rejectingCodes.has(code ?? '');
   if (!isRejection) return error;
   return new GatewayCredentialError({
     message: 'The token service rejects the credential of the gateway. Its operator must correct this.',

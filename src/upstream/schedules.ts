@@ -1,10 +1,10 @@
-import type { Schedule } from '../domain/schedule.ts';
+import type { Schedule, ScheduleChange } from '../domain/schedule.ts';
 import type { BoundCall } from './call.ts';
 import { type Collection, createOne, deleteOne, getOne, patchOne } from './collection.ts';
 import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
-import { refusedSegments } from './refused-input.ts';
+import { type NamedPart, refusedPart, refusedSegments } from './refused-input.ts';
 import { fitOfSchedule } from './same-job.ts';
 import type { SchedulesApi } from './segmentation-api.ts';
 import { decodeChildren, nextStart } from './wire/children.ts';
@@ -63,12 +63,20 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
         service,
         group: schedule.name,
         body,
-        send: () => createOne(client, schedules, body, refusedSegments(schedule.segmentIds)),
+        send: () => createOne(client, schedules, body, refusedSegments(schedule.segmentIds, partsOf(schedule))),
         newest: async (call) => ({ entities: await list(call), isAll: true }),
         fitOf: (candidate: Schedule) => fitOfSchedule(schedule, candidate),
       });
     },
-    update: (id, change) => patchOne(client, schedules, id, encodeScheduleChange(change)),
+    update: (id, change) =>
+      patchOne(client, schedules, { id, patch: encodeScheduleChange(change), input: refusedPart(partsOf(change)) }),
     delete: (id) => deleteOne(client, schedules, id),
   };
 }
+
+const partsOf = ({ name = '', schedule = '' }: ScheduleChange & { readonly name?: string }): readonly NamedPart[] => [
+  { path: 'input.schedule', values: [schedule], properties: ['schedule'] },
+  { path: 'input.name', values: [name], properties: ['name'] },
+  { path: 'input.state', properties: ['state'] },
+  { path: 'input.type', properties: ['type'] },
+];

@@ -6,7 +6,7 @@ import { createOnce } from './create-once.ts';
 import { unreadable } from './errors.ts';
 import { countDisorder } from './list-order.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
-import { refusedSegments } from './refused-input.ts';
+import { type NamedPart, refusedPart, refusedSegments } from './refused-input.ts';
 import { fitOfSegmentJob } from './same-job.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from './segmentation-api.ts';
 import { decodeChildren, nextStart } from './wire/children.ts';
@@ -39,7 +39,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
       method: 'GET',
       path: `${root}?${listQuery(options)}`,
       effect: 'read',
-      ...(options.status === undefined && options.segmentId === undefined ? {} : { input: 'filter' }),
+      input: refusedPart([filterOf(options)]),
     } as const;
     const answer = await call(request);
     const page = decodeChildren(answer.json, (value) => jobs.decode(value, answer.reading));
@@ -83,3 +83,12 @@ function listQuery({ limit, start = 0, status, segmentId, orderBy = newestFirst 
   if (segmentId !== undefined) query.set('property', `segments~segmentId==${segmentId}`);
   return query;
 }
+
+const filterOf = ({ status, segmentId }: SegmentJobListOptions): NamedPart => ({
+  path: 'filter',
+  values: [status ?? '', segmentId ?? ''],
+  properties: [
+    ...(status === undefined ? [] : ['status']),
+    ...(segmentId === undefined ? [] : ['property', 'segmentId', 'segments']),
+  ],
+});

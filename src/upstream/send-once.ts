@@ -3,10 +3,11 @@ import type { Dispatcher } from 'undici';
 import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { PlatformRequest, UpstreamAnswer } from './call.ts';
-import { errorFromAnswer, errorFromFailure, requestIdOf, unreadable } from './errors.ts';
+import { errorFromAnswer, errorFromFailure, errorFromSuccess, requestIdOf, unreadable } from './errors.ts';
 import { type ExchangeAnswer, ExchangeFailure, exchange } from './exchange.ts';
 import { jsonOf, maxBodyBytes, textOf } from './json-body.ts';
 import type { UpstreamMetrics } from './metrics.ts';
+import { readBodyError } from './wire/entry-error.ts';
 
 export interface SendOptions {
   /** Carries the request. It must not follow redirects, so that no token goes where it was not sent. */
@@ -50,22 +51,25 @@ async function readAnswer(
 ): Promise<UpstreamAnswer> {
   const requestId = requestIdOf(headers) ?? sentRequestId;
   const succeeded = status >= 200 && status < 300;
-  if (succeeded && request.answer === 'ignored') return { status, headers, json: undefined, requestId, reading };
-
+  const isIgnored = request.answer === 'ignored';
   let text: string;
   try {
     text = await textOf(body, headers['content-encoding']);
   } catch (error) {
-    if (succeeded) throw unreadable(request, { status, requestId }, 'Its encoding is broken.', error);
+    if (succeeded && !isIgnored) throw unreadable(request, { status, requestId }, 'Its encoding is broken.', error);
     text = '';
   }
   if (!succeeded) throw errorFromAnswer(request, { status, headers, text }, sentRequestId, reading.observedAt);
+  let json: unknown;
   try {
-    return { status, headers, json: jsonOf(text), requestId, reading };
+    json = jsonOf(text);
   } catch {
     // The syntax error is not kept: its message quotes the body.
-    throw unreadable(request, { status, requestId }, 'It is not JSON.');
+    if (!isIgnored) throw unreadable(request, { status, requestId }, 'It is not JSON.');
   }
+  const error = readBodyError(json, { isMessage: request.effect === 'update' || request.effect === 'delete' });
+  if (error !== null) throw errorFromSuccess(request, { status, requestId }, error, reading.observedAt);
+  return { status, headers, json: isIgnored ? undefined : json, requestId, reading };
 }
 
 /** The headers of every request, with an `x-request-id` of its own: 32 alphanumerics, like the platform's. */

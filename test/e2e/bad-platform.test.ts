@@ -242,7 +242,7 @@ describe('when the platform fails in the middle of a create', () => {
     ['404', sending(404, ''), { __typename: 'InvalidInputError', code: 'INVALID_INPUT' }],
     ['429', sending(429, ''), { __typename: 'RateLimitedError', code: 'RATE_LIMITED' }],
     ['403', sending(403, ''), { __typename: 'ForbiddenError', code: 'FORBIDDEN' }],
-    ['400', sending(400, ''), { __typename: 'InvalidInputError', code: 'INVALID_INPUT' }],
+    ['400', sending(400, ''), { __typename: 'PlatformError', code: 'PLATFORM_ERROR' }],
     ['502', sending(502, ''), { __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN' }],
     ['a broken connection', (response: ServerResponse) => response.destroy(), { __typename: 'OutcomeUnknownError' }],
     ['an answer that cannot be read', sending(200, '{}'), { __typename: 'OutcomeUnknownError' }],

@@ -7,8 +7,10 @@ import { ExchangeFailure } from '../../../src/upstream/exchange.ts';
 const now = new Date('2030-01-01T00:00:00Z');
 const read: FailedRequest = { service: 'export', effect: 'read' };
 const get: FailedRequest = { ...read, subject: '7' };
-const create: FailedRequest = { service: 'export', effect: 'create', input: 'input' };
-const update: FailedRequest = { service: 'schedules', effect: 'update', subject: '7', input: 'input' };
+/** The platform's message names the argument. */
+const input = () => 'input';
+const create: FailedRequest = { service: 'export', effect: 'create', input };
+const update: FailedRequest = { service: 'schedules', effect: 'update', subject: '7', input };
 const remove: FailedRequest = { service: 'export', effect: 'delete', subject: '7' };
 
 const translate = (request: FailedRequest, status: number, body: unknown, headers = {}) =>
@@ -48,7 +50,7 @@ describe('shapes of error bodies', () => {
       body: e2,
       expected: {
         code: 'NOT_FOUND',
-        message: 'The platform (export) answered 404: Not found: No such job',
+        message: 'The platform (export) answered 404 (UPAPI-113430-404): Not found: No such job',
         upstream: { code: 'UPAPI-113430-404', title: 'Not found', requestId: 'platform-id' },
       },
     },
@@ -135,7 +137,7 @@ describe('shapes of error bodies', () => {
       expected: { code: 'PLATFORM_ERROR', upstream: { title: 'upstream connect error' } },
     },
     {
-      shape: 'a page for people, which is not shown',
+      shape: 'a page for people without a title, which is not shown',
       status: 503,
       body: '<html><body>Sorry</body></html>',
       expected: { code: 'PLATFORM_ERROR', message: 'The platform (export) answered 503.' },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { platformId, type ScheduleId, type SegmentId } from '../../../src/domain/ids.ts';
 import type { NewSchedule } from '../../../src/domain/schedule.ts';
-import { InvalidInputError, OutcomeUnknownError, UpstreamUnreadableError } from '../../../src/errors.ts';
+import { InvalidInputError, OutcomeUnknownError, PlatformError, UpstreamUnreadableError } from '../../../src/errors.ts';
 import { type Answer, connectTo, sendJson, startStub } from './platform-stub.ts';
 
 const root = '/data/core/ups/config/schedules';
@@ -199,14 +199,15 @@ describe('create', () => {
     });
   });
 
-  it('tells what the platform refused, which also may be a second schedule', async () => {
+  it('reports what the platform refused, which also may be a second schedule', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 400, { title: 'Bad request', errors: { '400': [{ code: 1, message: 'Only one schedule' }] } }),
     );
     await using client = connectTo(stub.url);
     await expect(client.api.schedules.create(newSchedule)).rejects.toMatchObject({
-      constructor: InvalidInputError,
-      issues: [{ path: 'input', message: 'Bad request: Only one schedule' }],
+      constructor: PlatformError,
+      status: 400,
+      message: expect.stringContaining('Bad request: Only one schedule'),
     });
   });
 });
@@ -233,10 +234,14 @@ describe('update', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('tells what the platform refused', async () => {
-    await using stub = await startStub((_request, response) => response.writeHead(400).end());
+  it.each([
+    ['"daily" is not a cron expression', 'input.schedule'],
+    ['Invalid state', 'input.state'],
+  ])('names the argument that %j is about', async (detail, path) => {
+    await using stub = await startStub((_request, response) => sendJson(response, 400, { detail }));
     await using client = connectTo(stub.url);
-    await expect(client.api.schedules.update(id, { schedule: 'daily' })).rejects.toBeInstanceOf(InvalidInputError);
+    const update = client.api.schedules.update(id, { schedule: 'daily', state: 'ACTIVE' });
+    await expect(update).rejects.toMatchObject({ constructor: InvalidInputError, issues: [{ path }] });
   });
 
   it('has an unknown outcome when no response arrives', async () => {

@@ -109,16 +109,20 @@ describe('list', () => {
     await expect(client.api.segmentJobs.list({ limit: 1 })).rejects.toBeInstanceOf(UpstreamUnreadableError);
   });
 
-  it('tells that its filter was refused', async () => {
-    await using stub = await startStub((_request, response) => response.writeHead(400).end());
+  it.each([
+    ['Invalid status', { status: 'QUEUED' }, 'INVALID_INPUT'],
+    ['QUEUED cannot be filtered by', { status: 'QUEUED' }, 'INVALID_INPUT'],
+    ['No segment s-1', { segmentId: platformId<SegmentId>('s-1') }, 'INVALID_INPUT'],
+    ['No segment s-1', {}, 'PLATFORM_ERROR'],
+    ['Invalid status', { segmentId: platformId<SegmentId>('s-1') }, 'PLATFORM_ERROR'],
+    ['', { status: 'QUEUED' }, 'PLATFORM_ERROR'],
+  ] as const)('reports %j with the filter %j as %s', async (detail, filter, code) => {
+    await using stub = await startStub((_request, response) => sendJson(response, 400, { detail }));
     await using client = connectTo(stub.url);
-    await expect(client.api.segmentJobs.list({ limit: 1, status: 'QUEUED' })).rejects.toMatchObject({
-      constructor: InvalidInputError,
-      issues: [{ path: 'filter' }],
+    await expect(client.api.segmentJobs.list({ limit: 1, ...filter })).rejects.toMatchObject({
+      code,
+      ...(code === 'INVALID_INPUT' ? { issues: [{ path: 'filter' }] } : {}),
     });
-    const segmentId = platformId<SegmentId>('s-1');
-    await expect(client.api.segmentJobs.list({ limit: 1, segmentId })).rejects.toBeInstanceOf(InvalidInputError);
-    await expect(client.api.segmentJobs.list({ limit: 1 })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
   });
 });
 

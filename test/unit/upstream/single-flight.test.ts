@@ -66,7 +66,6 @@ describe('identical reads in flight', () => {
     ['another credential', { caller: caller(createPassthroughCredential({ authorization: 'Bearer b', apiKey: 'k' })) }],
     ['other headers', { headers: { range: 'bytes=0-1' } }],
     ['another meaning of 404', { subject: '7' }],
-    ['another meaning of 400', { input: 'filter' }],
     ['an answer that is not read', { answer: 'ignored' }],
     ['less time', { timeoutMs: 1 }],
   ])('do not share with one of %s', async (_, changes) => {

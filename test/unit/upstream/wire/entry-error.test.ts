@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
-import { readEntryError } from '../../../../src/upstream/wire/entry-error.ts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readBodyError, readEntryError } from '../../../../src/upstream/wire/entry-error.ts';
 
 const nested = { message: 'No such segment' };
 
@@ -36,6 +37,108 @@ it.each([
   ['a job that has failed', { id: '7', status: 'FAILED', errors: [] }],
   ['an entity with a status in digits that is none of HTTP', { id: '7', status: 200 }],
   ['text', 'error'],
+  ['a job without errors', { id: '7', errors: {} }],
+  ['a job with errors', { id: '7', status: 'FAILED', errors: [{ code: '1', message: 'No' }] }],
+  ['an entity with an error of its own', { id: '7', error: { status: 'failed', message: 'No' } }],
+  ['an entity with a title', { id: '7', title: 'Error', type: 'error' }],
 ])('%s is no error', (_, entry) => {
   expect(readEntryError(entry)).toBeNull();
+});
+
+it('an error in no known form is one if there is nothing else', () => {
+  const error = { errors: { oops: [] } };
+  expect(readEntryError(error)).toEqual({ status: null, error });
+  expect(readEntryError({ ...error, id: '7' })).toBeNull();
+});
+
+describe('a whole response', () => {
+  const error = { type: '/placeholder/type/uri', status: 500, title: 'InternalServerError', detail: 'x' };
+  const reading = { isMessage: false };
+
+  it.each<[string, unknown, number | null]>([
+    ['of Catalog', error, 500],
+    ['of Catalog without a status', { ...error, status: undefined }, null],
+    ['of the API gateway', { error_code: '403003', message: 'Api Key is invalid' }, null],
+    ['of the profile service', { requestId: 'r', errors: { '403': [{ code: 'x', message: 'No' }] } }, 403],
+    ['of profile access', { statusCode: '404' }, 404],
+    ['in a list', [{ message: 'Too many', statusCode: '429' }], 429],
+    ['of OAuth', { error: 'invalid_client', error_description: 'invalid client_secret parameter' }, null],
+    ['nested', { error: { code: 'x', message: 'No' } }, null],
+    ['nested, with a status', { error: { status: 503 } }, 503],
+    ['as a list of errors', { errors: [{ message: 'No' }] }, null],
+    ['as a list of texts', { errors: ['No'] }, null],
+    ['with its status as a code', { code: 404, message: 'No' }, 404],
+    ['with a description alone', { errorCode: 'x', errorDescription: 'No' }, null],
+    ['as a message', { message: 'No' }, null],
+    ['of a fault', { fault: { faultstring: 'No' } }, null],
+  ])('that is an error %s', (_, body, status) => {
+    expect(readBodyError(body, reading)).toMatchObject({ status });
+  });
+
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['an empty map', {}],
+    ['an empty list', []],
+    ['a reference', ['@/dataSets/1']],
+    ['a list of references and errors', ['@/dataSets/1', error]],
+    ['a list of entries', [{ xid: '1', error: { statusCode: 403, message: 'No' } }]],
+    ['a list of errors, each about one', [{ ...error, requestedIdentity: {} }]],
+    ['a job', { id: '1', status: 'FAILED', errors: [{ code: 1, message: 'No' }], title: 'x' }],
+    ['a token', { access_token: 'x', expires_in: 1 }],
+    ['an envelope', { children: [], message: 'x' }],
+    ['a map with null', { error: null }],
+  ])('that is %s is no error', (_, body) => {
+    expect(readBodyError(body, reading)).toBeNull();
+  });
+
+  it.each<[string, unknown, boolean]>([
+    ['a message', { status: true, message: 'Marked for cancelling' }, false],
+    ['a text', { message: 'Deleted' }, false],
+    ['an error with a status', error, true],
+    ['an error of the API gateway', { error_code: '401013', message: 'No' }, true],
+    ['a nested error', { error: { code: 'x', message: 'No' } }, true],
+  ])('to an update that is %s', (_, body, isError) => {
+    expect(readBodyError(body, { isMessage: true }) !== null).toBe(isError);
+  });
+
+  /** Ids that are words of errors, and objects of Catalog with few properties. */
+  const id = fc.constantFrom('error', 'errors', 'status', 'type', 'title', 'message', 'detail', 'code', 'fault', '404');
+  const batch = fc.record(
+    {
+      status: fc.constantFrom('failed', 'success', 'active'),
+      errors: fc.array(fc.record({ code: fc.string(), description: fc.string() })),
+      created: fc.nat(),
+    },
+    { requiredKeys: ['status'] },
+  );
+  const dataset = fc.record(
+    { name: fc.string(), description: fc.string(), schemaRef: fc.record({ id: fc.string() }), state: fc.string() },
+    { requiredKeys: [] },
+  );
+
+  it('that is a map of datasets or batches is never an error, whatever their ids are', () => {
+    fc.assert(
+      fc.property(fc.dictionary(id, fc.oneof(batch, dataset)), (map) => {
+        expect(readBodyError(map, reading)).toBeNull();
+        for (const value of Object.values(map)) expect(readEntryError(value)).toBeNull();
+      }),
+    );
+  });
+
+  it('that holds a text under the name of an error is never a map', () => {
+    const name = fc.constantFrom('title', 'detail', 'message', 'errorMessage', 'errorDescription', 'error');
+    fc.assert(
+      fc.property(name, fc.string({ minLength: 1 }), fc.dictionary(name, fc.string()), (key, text, more) => {
+        fc.pre(text.trim() !== '');
+        expect(readBodyError({ ...more, [key]: text }, reading)).not.toBeNull();
+      }),
+    );
+  });
+
+  it('is read in bounded depth', () => {
+    let deep: unknown = { message: 'x' };
+    for (let depth = 0; depth < 100_000; depth += 1) deep = depth % 2 === 0 ? [deep] : { error: deep };
+    expect(readBodyError({ errors: deep }, reading)).toBeNull();
+    expect(readBodyError(deep, reading)).toBeNull();
+  });
 });

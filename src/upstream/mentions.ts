@@ -1,0 +1,28 @@
+/** Characters of a text that are searched, and of a term that is looked for. */
+const maxLength = 2_000;
+
+/** A digit, a sign within, two humps, or capitals only: such a term occurs in no sentence by chance. */
+const telling = /\d|\S[^\p{L}]\S|\p{Ll}\p{Lu}|^[\p{Lu}_]{3,}$/u;
+const wordCharacter = /[\p{L}\p{N}_-]/u;
+/** What stands before and after a plain word that is meant as a name. */
+const before =
+  /(?:["'`/.[]|\b(?:invalid|missing|unknown|unsupported|required|field|property|parameter|attribute|value (?:of|for))\s+["'`]?)$/i;
+const after =
+  /^["'`]?\s*(?::|\b(?:must|should|has to|may not be|is (?:required|missing|invalid|malformed|empty|too|not (?:a )?valid)))/i;
+
+/**
+ * Whether a message mentions a term as a whole, and means it as a name. An id, a path or a name in camel case always is
+ * one. A plain word (`schedule`, `name`) is one only in quotes, or where the message says what it must be.
+ */
+export function mentions(message: string, term: string): boolean {
+  const text = message.slice(0, maxLength);
+  if (term === '' || term.length > maxLength) return false;
+  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + 1)) {
+    const [left, right] = [text.slice(0, at), text.slice(at + term.length)];
+    if (isPart(left.at(-1)) || isPart(right[0])) continue;
+    if (telling.test(term) || before.test(left.slice(-40)) || after.test(right.slice(0, 40))) return true;
+  }
+  return false;
+}
+
+const isPart = (character: string | undefined): boolean => character !== undefined && wordCharacter.test(character);

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import { platformId } from '../../../src/domain/ids.ts';
+import { GatewayCredentialError } from '../../../src/errors.ts';
+import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
+import { newExportJob } from './fixtures.ts';
+import { clientCredential, connectTo, sendJson, startStub } from './platform-stub.ts';
+
+type Use = (api: PlatformApi) => Promise<unknown>;
+const one = '5b020a27e7040801dedba61b';
+const query = { namespace: 'Email', value: 'a@example.org', fields: null, mergePolicyId: null };
+/** The only result of a bulk read, as an error or a value. */
+const bulk = async (read: Promise<{ readonly found: readonly unknown[]; readonly failed: readonly unknown[] }>) => {
+  const { found, failed } = await read;
+  if (failed.length > 0) throw failed[0];
+  return found[0] ?? null;
+};
+const single = async (read: Promise<readonly unknown[]>) => {
+  const [first = null] = await read;
+  if (first instanceof Error) throw first;
+  return first;
+};
+
+/** Reads of something that a 404 concerns. */
+const reads: Readonly<Record<string, Use>> = {
+  'an export job': ({ exportJobs }) => exportJobs.get(platformId(one)),
+  'a segment job': ({ segmentJobs }) => segmentJobs.get(platformId(one)),
+  'a schedule': ({ schedules }) => schedules.get(platformId(one)),
+  'segment jobs by id': ({ segmentJobs }) => bulk(segmentJobs.getMany([platformId(one)])),
+  'segment definitions by id': ({ segmentDefinitions }) => bulk(segmentDefinitions.getMany([platformId(one)])),
+  'merge policies by id': ({ mergePolicies }) => bulk(mergePolicies.getMany([platformId(one)])),
+  'datasets by id': ({ datasets }) => single(datasets.getMany([platformId(one)])),
+  'batches by id': ({ batches }) => single(batches.getMany([platformId(one)])),
+  'profiles by identity': ({ profiles }) => single(profiles.getMany([query])),
+  'files of a batch': async ({ files }) =>
+    single(files.list({ batchId: platformId(one), start: 0, limit: 1 }).then((page) => page.files)),
+};
+const lists: typeof reads = {
+  'export jobs': ({ exportJobs }) => exportJobs.list({ limit: 1 }),
+  'segment jobs': ({ segmentJobs }) => segmentJobs.list({ limit: 1 }),
+  schedules: ({ schedules }) => schedules.list(),
+  'segment definitions': ({ segmentDefinitions }) => segmentDefinitions.list({ limit: 1 }),
+  'merge policies': ({ mergePolicies }) => mergePolicies.list({ limit: 1 }),
+  datasets: ({ datasets }) => datasets.list({ limit: 3 }),
+  batches: ({ batches }) => batches.list({ limit: 3 }),
+  sandboxes: ({ sandboxes }) => sandboxes.available(),
+};
+const creates: typeof reads = {
+  'an export job': ({ exportJobs }) => exportJobs.create(newExportJob),
+  'a segment job': ({ segmentJobs }) => segmentJobs.create([platformId('s-1')]),
+  'a dataset': ({ datasets }) =>
+    datasets.create({
+      name: 'A',
+      description: null,
+      schemaRef: { id: 'https://ns.adobe.com/x', contentType: 'a/b' },
+      fileFormat: 'parquet',
+      tags: [],
+    }),
+  'a schedule': ({ schedules }) =>
+    schedules.create({
+      name: 'daily',
+      type: 'EXPORT',
+      schedule: '0 0 1 * * ?',
+      segmentIds: [platformId('*')],
+      state: 'INACTIVE',
+    }),
+};
+const changes: typeof reads = {
+  'cancels an export job': ({ exportJobs }) => exportJobs.cancel(platformId(one)),
+  'cancels a segment job': ({ segmentJobs }) => segmentJobs.cancel(platformId(one)),
+  'deletes a schedule': ({ schedules }) => schedules.delete(platformId(one)),
+  'changes a schedule': ({ schedules }) => schedules.update(platformId(one), { state: 'ACTIVE' }),
+  'deletes a dataset': ({ datasets }) => datasets.delete(platformId(one)),
+};
+
+const catalogError = (status: number) => ({
+  type: '/placeholder/type/uri',
+  status,
+  title: 'InternalServerError',
+  detail: 'No answer from the store',
+});
+
+/** What comes of a call to which the platform responds with a success and this body. */
+async function outcome(use: Use, body: unknown, status = 200): Promise<unknown> {
+  await using stub = await startStub((_request, response) => sendJson(response, status, body));
+  await using client = connectTo(stub.url);
+  const result = await use(client.api).catch((error: unknown) => error);
+  // Nothing of the error is taken for an oddity of a record.
+  expect(client.metrics.anomalies).toEqual([]);
+  return result;
+}
+
+describe.each([...Object.entries(reads), ...Object.entries(lists)])('a read of %s', (_, use) => {
+  it.each([200, 207])('that returns an error with status %i throws it', async (status) => {
+    expect(await outcome(use, catalogError(500), status)).toMatchObject({
+      code: 'PLATFORM_ERROR',
+      status: 500,
+      message: expect.stringContaining('InternalServerError: No answer from the store'),
+    });
+  });
+
+  it.each([
+    [catalogError(403), 'FORBIDDEN'],
+    [[{ message: 'Too many requests', retryAfterMs: '500', statusCode: '429' }], 'RATE_LIMITED'],
+    [{ error_code: '403003', message: 'Api Key is invalid' }, 'UNAUTHENTICATED'],
+    [{ error: { code: 'x', message: 'No', details: { error_code: '403003' } } }, 'UNAUTHENTICATED'],
+    [{ requestId: 'r', errors: { '503': [{ code: 'UPAPI-1-503', message: 'Down' }] } }, 'PLATFORM_ERROR'],
+  ])('that returns %j is %s', async (body, code) => {
+    expect(await outcome(use, body)).toMatchObject({ code });
+  });
+
+  it.each([
+    { title: 'InternalServerError', detail: 'Lost' },
+    { message: 'Lost' },
+    { errors: [{ message: 'Lost' }] },
+    { errorCode: 'EX-1', errorDescription: 'Lost' },
+  ])('that returns %j is unreadable, and the message of the platform is shown', async (body) => {
+    expect(await outcome(use, body)).toMatchObject({
+      code: 'UPSTREAM_UNREADABLE',
+      message: expect.stringMatching(/Lost\.$/),
+      upstream: { status: 200 },
+    });
+  });
+});
+
+it.each(Object.entries(reads))('a read of %s that returns a 404 in a success finds nothing', async (_, use) => {
+  expect(await outcome(use, { ...catalogError(404), title: 'NotFoundError' })).toBeNull();
+});
+
+describe.each(Object.entries(creates))('a create of %s', (_, use) => {
+  it.each([
+    [catalogError(400), 'PLATFORM_ERROR'],
+    [catalogError(403), 'FORBIDDEN'],
+    [catalogError(429), 'RATE_LIMITED'],
+  ])('that returns %j in a success was rejected', async (body, code) => {
+    expect(await outcome(use, body, 201)).toMatchObject({ code });
+  });
+
+  it.each([catalogError(500), { message: 'Lost' }])('that returns %j has an unknown outcome', async (body) => {
+    expect(await outcome(use, body)).toMatchObject({
+      code: 'OUTCOME_UNKNOWN',
+      message: expect.stringMatching(/(?:store|Lost)\. The platform may have carried out the request\.$/),
+    });
+  });
+});
+
+describe.each(Object.entries(changes))('a call that %s', (_, use) => {
+  it('throws the error in a success', async () => {
+    expect(await outcome(use, catalogError(409))).toMatchObject({ code: 'CONFLICT' });
+    expect(await outcome(use, catalogError(500))).toMatchObject({ code: 'PLATFORM_ERROR', status: 500 });
+  });
+
+  it('is done after a message about the success', async () => {
+    for (const body of [{ status: true, message: 'Marked' }, { message: 'Deleted' }])
+      expect(await outcome(use, body)).toBe(true);
+  });
+});
+
+describe('a map of Catalog', () => {
+  const byWords = { status: { name: 'A' }, type: { description: 'x' }, errors: { name: 'B' }, error: {} };
+
+  it('is one whatever its ids are', async () => {
+    const ids = async ({ datasets }: PlatformApi) => (await datasets.list({ limit: 4 })).map(({ id }) => id);
+    expect(await outcome(ids, byWords)).toEqual(['status', 'type', 'errors', 'error']);
+    const batch = { status: 'failed', errors: [{ code: '1', description: 'No' }], created: 1 };
+    const batches = async (api: PlatformApi) => (await api.batches.list({ limit: 4 })).map(({ id }) => id);
+    expect(await outcome(batches, { errors: batch, error: batch, fault: batch })).toEqual(['errors', 'error', 'fault']);
+  });
+
+  it.each<[string, unknown]>([
+    ['a text', { [one]: {}, name: 'x' }],
+    ['a number', { [one]: {}, count: 1 }],
+    ['a truth value', { ok: true }],
+  ])('is none with %s among its values', async (_, body) => {
+    for (const use of [lists['datasets'], reads['datasets by id'], lists['batches']])
+      expect(await outcome(use ?? (() => Promise.reject(one)), body)).toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+  });
+
+  it('throws the error in the place of an object, unless it is a 404', async () => {
+    const both = async ({ datasets }: PlatformApi) =>
+      (await datasets.getMany([platformId(one), platformId('b')])).map(({ id }) => id);
+    expect(await outcome(both, { [one]: { name: 'A' }, b: catalogError(404) })).toEqual([one]);
+    expect(await outcome(both, { [one]: { name: 'A' }, b: catalogError(403) })).toMatchObject({ code: 'FORBIDDEN' });
+    const list = lists['datasets'] ?? both;
+    expect(await outcome(list, { [one]: { name: 'A' }, b: catalogError(503) })).toMatchObject({ status: 503 });
+  });
+});
+
+describe('a token service', () => {
+  it.each([
+    [200, { error: 'invalid_client', error_description: 'invalid client_secret parameter' }],
+    [400, { error: 'invalid_scope' }],
+    [401, {}],
+    [403, { error_code: '403003', message: 'Api Key is invalid' }],
+  ])('that responds %i with %j rejects the credential of the gateway', async (status, body) => {
+    await using stub = await startStub((_request, response) => sendJson(response, status, body));
+    await using credential = clientCredential(stub.url);
+    const error = await credential.headers(new AbortController().signal).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(GatewayCredentialError);
+    expect(error).toMatchObject({ upstream: { service: 'ims', status } });
+  });
+
+  it('that responds with an error of its own does not', async () => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, { error: 'server_error' }));
+    await using credential = clientCredential(stub.url);
+    await expect(credential.headers(new AbortController().signal)).rejects.toMatchObject({
+      code: 'UPSTREAM_UNREADABLE',
+      upstream: { code: 'server_error' },
+    });
+  });
+});
