@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { exportJob } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-describe('a list that is too long', () => {
+/** Both tests compare tens of thousands of jobs, which takes seconds where several processes share a core. */
+const timeout = 60_000;
+
+describe('a list that is too long', { timeout }, () => {
   it('is stale for watchers of the list, and recovers when it can be read to its end', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(
@@ -22,7 +25,7 @@ describe('a list that is too long', () => {
   });
 });
 
-describe('ten thousand running jobs', () => {
+describe('ten thousand running jobs', { timeout }, () => {
   it('are followed with every change within 60 seconds, at no more than 60 calls a minute', async () => {
     await using setup = new WatchSetup();
     const count = 10_000;
