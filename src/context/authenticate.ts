@@ -1,5 +1,5 @@
-import { parseTenant, type Tenant } from '../domain/tenant.ts';
-import { InvalidInputError, UnauthenticatedError } from '../errors.ts';
+import { orgProblem, parseTenant, sandboxProblem, type Tenant } from '../domain/tenant.ts';
+import { type InputIssue, InvalidInputError, UnauthenticatedError } from '../errors.ts';
 import type { Caller, Credential } from '../upstream/platform-api.ts';
 import type { RequestHeaders } from './request-headers.ts';
 
@@ -52,7 +52,7 @@ export function passthroughAuthentication(options: PassthroughOptions): Authenti
     const authorization = headers('authorization');
     const apiKey = headers('x-api-key') ?? defaultApiKey;
     if (authorization === null || !/^bearer +\S/i.test(authorization)) {
-      throw new UnauthenticatedError({ message: 'The header Authorization must hold a bearer token of the platform.' });
+      throw new UnauthenticatedError({ message: notBearer(authorization, 'of the platform') });
     }
     if (apiKey === null) throw new UnauthenticatedError({ message: 'The header x-api-key is missing.' });
     const tenant = tenantOf(headers, defaultOrg, defaultSandbox);
@@ -61,12 +61,27 @@ export function passthroughAuthentication(options: PassthroughOptions): Authenti
   };
 }
 
+/** @param issuer who gives out the tokens: `of the platform` */
+export function notBearer(authorization: string | null, issuer: string): string {
+  const rule = `must hold a bearer token ${issuer}`;
+  if (authorization === null) return `The header Authorization is missing. It ${rule}.`;
+  return authorization.trim() === ''
+    ? `The header Authorization is empty. It ${rule}.`
+    : `The header Authorization ${rule}: Bearer, a space and the token.`;
+}
+
 function tenantOf(headers: RequestHeaders, defaultOrg: string | null, defaultSandbox: string): Tenant {
   const org = headers('x-gw-ims-org-id') ?? defaultOrg;
-  if (org === null) throw new InvalidInputError([{ path: 'x-gw-ims-org-id', message: 'the header is missing' }]);
-  const tenant = parseTenant(org, headers('x-sandbox-name') ?? defaultSandbox);
-  if (tenant !== null) return tenant;
-  throw new InvalidInputError([
-    { path: 'x-gw-ims-org-id, x-sandbox-name', message: 'the headers do not name an organization and a sandbox' },
-  ]);
+  const sandbox = headers('x-sandbox-name') ?? defaultSandbox;
+  const issues = [
+    issueOf('x-gw-ims-org-id', org === null ? 'is missing' : orgProblem(org)),
+    issueOf('x-sandbox-name', sandboxProblem(sandbox)),
+  ].flat();
+  const tenant = org === null || issues.length > 0 ? null : parseTenant(org, sandbox);
+  if (tenant === null) throw new InvalidInputError(issues);
+  return tenant;
 }
+
+/** The header as an invalid argument: its value is not repeated, because it may be a credential in the wrong place. */
+export const issueOf = (header: string, problem: string | null): readonly InputIssue[] =>
+  problem === null ? [] : [{ path: header, message: `the header ${problem}` }];

@@ -1,3 +1,5 @@
+import { InvalidInputError } from '../errors.ts';
+
 /** Looks up a header of the caller, by its lower-case name; null when it is absent or is not text. */
 export type RequestHeaders = (name: string) => string | null;
 
@@ -36,27 +38,39 @@ const envelopes = ['headers', 'connectionParams', 'initialPayload', 'upgradeHead
 const maxDepth = 4;
 
 /**
+ * Stands for a member that is no text. It must not count as absent, because the request would then be executed in the
+ * default sandbox although its client named another one.
+ */
+const notText = Symbol('not a text');
+
+/**
  * Headers of a WebSocket connection. A header of the upgrade request wins over the same name in `connectionParams`,
  * because a router sets the former while its client writes the latter: a router that pins the sandbox, the organization
  * or the credential must not be overridden by its client. Browsers cannot set headers of the upgrade request.
  *
  * `connectionParams` names headers in any case, at the top or in the envelopes of federation routers; the outermost
- * name counts.
+ * name counts. A lookup of a member that is no text throws InvalidInputError.
  */
 export function connectionHeaders(connectionParams: unknown, upgrade: RequestHeaders): RequestHeaders {
-  const found = new Map<string, string>();
+  const found = new Map<string, string | typeof notText>();
   collect(connectionParams, 1, found);
-  return found.size === 0 ? upgrade : (name) => upgrade(name) ?? found.get(name) ?? null;
+  if (found.size === 0) return upgrade;
+  return (name) => {
+    const value = upgrade(name) ?? found.get(name) ?? null;
+    if (value !== notText) return value;
+    throw new InvalidInputError([{ path: name, message: 'the member of connection_init must be a string' }]);
+  };
 }
 
-function collect(source: unknown, depth: number, found: Map<string, string>): void {
+function collect(source: unknown, depth: number, found: Map<string, string | typeof notText>): void {
   if (typeof source !== 'object' || source === null || Array.isArray(source)) return;
   const members = Object.entries(source);
   for (const [name, value] of members) {
     const header = name.toLowerCase();
     // Routers in Go keep each header as a list.
-    const text: unknown = Array.isArray(value) && value.length === 1 ? value[0] : value;
-    if (callerHeaders.includes(header) && typeof text === 'string' && !found.has(header)) found.set(header, text);
+    const text: unknown = Array.isArray(value) && value.length < 2 ? value[0] : value;
+    if (!callerHeaders.includes(header) || found.has(header) || text === null || text === undefined) continue;
+    found.set(header, typeof text === 'string' ? text : notText);
   }
   if (depth === maxDepth) return;
   for (const envelope of envelopes) {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { errors, type JWTPayload } from 'jose';
-import { parseTenant } from '../domain/tenant.ts';
+import { orgProblem, parseTenant, sandboxProblem } from '../domain/tenant.ts';
 import { ForbiddenError, GatewayError, InvalidInputError, TokenExpiredError, UnauthenticatedError } from '../errors.ts';
 import { type Clock, lastMomentMs } from '../runtime/clock.ts';
 import type { Credential } from '../upstream/platform-api.ts';
-import type { Authenticate } from './authenticate.ts';
+import { type Authenticate, issueOf, notBearer } from './authenticate.ts';
 import { claimAt, namesIn } from './claims.ts';
 import type { RequestHeaders } from './request-headers.ts';
 import { type TokenRejections, tokenRejectionOf } from './token-rejections.ts';
@@ -56,21 +56,27 @@ export function serviceAuthentication(options: ServiceOptions): Authenticate {
       throw new ForbiddenError({ message: 'The token names no organization that is served here.' });
     }
     const requestedOrg = headers('x-gw-ims-org-id');
+    const requestedSandbox = headers('x-sandbox-name');
+    const issues = [
+      ...issueOf('x-gw-ims-org-id', requestedOrg === null ? null : orgProblem(requestedOrg)),
+      ...issueOf('x-sandbox-name', requestedSandbox === null ? null : sandboxProblem(requestedSandbox)),
+    ];
+    if (issues.length > 0) throw new InvalidInputError(issues);
     if (requestedOrg !== null && requestedOrg !== org) {
       rejections.add('organization');
       throw new ForbiddenError({ message: 'The token is not for the organization that the request names.' });
     }
     const [only = null, ...more] = sandboxes;
-    const sandbox = headers('x-sandbox-name') ?? (more.length === 0 ? only : defaultSandbox);
+    const sandbox = requestedSandbox ?? (more.length === 0 ? only : defaultSandbox);
     if (sandbox === null || !sandboxes.includes(sandbox)) {
       rejections.add('sandbox');
-      throw new ForbiddenError({ message: 'The token does not name the sandbox of the request.' });
+      throw new ForbiddenError({ message: notAllowed(requestedSandbox, sandboxes) });
     }
     const tenant = parseTenant(org, sandbox);
     if (tenant === null) {
-      throw new InvalidInputError([
-        { path: 'authorization', message: 'the token’s claims do not name an organization and a sandbox' },
-      ]);
+      const [name, problem] =
+        orgProblem(org) === null ? [claims.sandboxes, sandboxProblem(sandbox)] : [claims.organization, orgProblem(org)];
+      throw new InvalidInputError([{ path: 'authorization', message: `the claim ${name} of the token ${problem}` }]);
     }
     const scopes = namesIn(claimAt(payload, claims.scopes));
     return {
@@ -92,11 +98,22 @@ function principalOf({ iss, sub }: JWTPayload, org: string): string {
   return JSON.stringify(['jwt', createHash('sha256').update(principal).digest('base64url')]);
 }
 
+function notAllowed(requested: string | null, sandboxes: readonly string[]): string {
+  if (requested !== null) return 'The token does not name the sandbox of the header x-sandbox-name.';
+  return sandboxes.length === 0
+    ? 'The token names no sandbox.'
+    : 'The token names several sandboxes. Name one of them in the header x-sandbox-name.';
+}
+
 function bearerToken(headers: RequestHeaders, rejections: TokenRejections): string {
-  const token = /^bearer +(\S+)$/i.exec(headers('authorization') ?? '')?.[1];
-  if (token !== undefined && token.length <= maxTokenLength) return token;
-  if (token !== undefined) rejections.add('too long');
-  throw new UnauthenticatedError({ message: 'The header Authorization must hold a bearer token of the issuer.' });
+  const authorization = headers('authorization');
+  const token = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  if (token === undefined) throw new UnauthenticatedError({ message: notBearer(authorization, 'of the issuer') });
+  if (token.length <= maxTokenLength) return token;
+  rejections.add('too long');
+  throw new UnauthenticatedError({
+    message: `The header Authorization must hold a bearer token of at most ${maxTokenLength} characters.`,
+  });
 }
 
 async function verify(token: string, { trusted, clock, rejections }: ServiceOptions): Promise<JWTPayload> {

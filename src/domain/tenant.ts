@@ -19,6 +19,23 @@ export const tenantKey = ({ org, sandbox }: Tenant): string => JSON.stringify([o
 const orgPattern = /^[A-Za-z0-9]{1,64}@AdobeOrg$/;
 const sandboxPattern = /^[a-z0-9][a-z0-9-]{0,255}$/;
 
+/** The rule that a text breaks as the id of an organization; null if it can be one. */
+export const orgProblem = (text: string): string | null =>
+  problem(text, orgPattern, 'must be up to 64 letters and digits, followed by @AdobeOrg');
+
+/** The rule that a text breaks as the name of a sandbox; null if it can be one. */
+export const sandboxProblem = (text: string): string | null =>
+  problem(
+    text,
+    sandboxPattern,
+    'must be up to 256 lower-case letters, digits and hyphens, and not begin with a hyphen',
+  );
+
+function problem(text: string, pattern: RegExp, rule: string): string | null {
+  if (text === '') return 'is empty';
+  return pattern.test(text) ? null : rule;
+}
+
 /** The tenant named by two strings from outside, or null when either could not be the name of one. */
 export function parseTenant(org: string, sandbox: string): Tenant | null {
   if (!orgPattern.test(org) || !sandboxPattern.test(sandbox)) return null;

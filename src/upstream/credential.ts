@@ -8,8 +8,14 @@ const maxHeaderValueLength = 16_384;
 const headerValuePattern = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 /** Whether a string can be sent as the value of a header. */
-export const isHeaderValue = (value: string): boolean =>
-  value.length <= maxHeaderValueLength && headerValuePattern.test(value);
+export const isHeaderValue = (value: string): boolean => headerProblem(value) === null;
+
+/** Why a string cannot be sent as the value of a header; null if it can. */
+function headerProblem(value: string): string | null {
+  if (value.trim() === '') return 'is empty';
+  if (value.length > maxHeaderValueLength) return `has more than ${maxHeaderValueLength} characters`;
+  return headerValuePattern.test(value) ? null : 'holds characters that no header can hold';
+}
 
 /** A digest that distinguishes secrets without revealing them. */
 export const fingerprintOf = (...parts: readonly string[]): string =>
@@ -25,8 +31,9 @@ export function createPassthroughCredential(options: {
   readonly apiKey: string;
 }): Credential {
   const { authorization, apiKey } = options;
-  if (!isHeaderValue(authorization) || !isHeaderValue(apiKey)) {
-    throw new UnauthenticatedError({ message: 'The credential holds characters that no header can hold.' });
+  for (const [name, value] of Object.entries({ Authorization: authorization, 'x-api-key': apiKey })) {
+    const problem = headerProblem(value);
+    if (problem !== null) throw new UnauthenticatedError({ message: `The header ${name} ${problem}.` });
   }
   const headers = { authorization, 'x-api-key': apiKey };
   return {

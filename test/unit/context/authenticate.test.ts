@@ -94,6 +94,34 @@ describe('in passthrough mode', () => {
     expect(named.caller.tenant).toEqual({ org: otherOrg, sandbox: 'prod' });
   });
 
+  const sandboxRule =
+    'the header must be up to 256 lower-case letters, digits and hyphens, and not begin with a hyphen';
+  const orgRule = 'the header must be up to 64 letters and digits, followed by @AdobeOrg';
+  it.each<[Readonly<Record<string, string>>, readonly { readonly path: string; readonly message: string }[]]>([
+    [{ 'x-sandbox-name': 'PROD' }, [{ path: 'x-sandbox-name', message: sandboxRule }]],
+    [{ 'x-sandbox-name': '' }, [{ path: 'x-sandbox-name', message: 'the header is empty' }]],
+    [{ 'x-gw-ims-org-id': 'ABC' }, [{ path: 'x-gw-ims-org-id', message: orgRule }]],
+    [{ 'x-gw-ims-org-id': '' }, [{ path: 'x-gw-ims-org-id', message: 'the header is empty' }]],
+    [
+      { 'x-gw-ims-org-id': 'ABC', 'x-sandbox-name': '-a' },
+      [
+        { path: 'x-gw-ims-org-id', message: orgRule },
+        { path: 'x-sandbox-name', message: sandboxRule },
+      ],
+    ],
+  ])('the header of %j is named with its rule, and no other one is', async (headers, issues) => {
+    await expect(authenticate({ ...complete, ...headers })).rejects.toMatchObject({ issues });
+  });
+
+  it.each([
+    [{}, 'The header Authorization is missing.'],
+    [{ authorization: ' ' }, 'The header Authorization is empty.'],
+    [{ authorization: 'token' }, 'The header Authorization must hold a bearer token of the platform: Bearer,'],
+    [{ authorization: 'Bearer token' }, 'The header x-api-key is missing.'],
+  ])('the message about the credential of %j names the header', async (headers, message) => {
+    await expect(authenticate(headers)).rejects.toThrow(message);
+  });
+
   it('who brings no credential learns nothing about the rest of the request', async () => {
     await expect(authenticate({ 'x-gw-ims-org-id': 'nonsense' })).rejects.toThrow(UnauthenticatedError);
   });

@@ -197,6 +197,32 @@ describe('what a token does not allow', () => {
   });
 
   it.each([
+    ['a header with capitals', {}, { 'x-sandbox-name': 'PROD' }, 'x-sandbox-name: the header must be up to 256'],
+    ['an empty header', {}, { 'x-sandbox-name': '' }, 'x-sandbox-name: the header is empty'],
+    ['a header that is no organization', {}, { 'x-gw-ims-org-id': 'acme' }, 'x-gw-ims-org-id: the header must be'],
+    ['another sandbox', {}, { 'x-sandbox-name': 'stage' }, 'name the sandbox of the header x-sandbox-name.'],
+    ['no sandbox', { sandboxes: [] }, {}, 'The token names no sandbox.'],
+    ['several sandboxes', { sandboxes: ['a', 'b'] }, {}, 'Name one of them in the header x-sandbox-name.'],
+    [
+      'a claim that is no organization',
+      { organization: 'acme' },
+      {},
+      'the claim organization of the token must be up to 64',
+    ],
+    ['a claim that is no sandbox', { sandboxes: 'PROD' }, {}, 'the claim sandboxes of the token must be up to 256'],
+  ])('is explained by what is wrong: %s', async (_, claims, headers, message) => {
+    await expect(authenticate(await sign(claims), headers)).rejects.toThrow(message);
+  });
+
+  it('needs a bearer token', async () => {
+    const send = (authorization: string | null) =>
+      serviceAuthentication(options)((name) => (name === 'authorization' ? authorization : null));
+    await expect(send(null)).rejects.toThrow('The header Authorization is missing.');
+    await expect(send('')).rejects.toThrow('The header Authorization is empty.');
+    await expect(send('Basic x')).rejects.toThrow('must hold a bearer token of the issuer: Bearer, a space');
+  });
+
+  it.each([
     ['exports:read', true, false],
     ['exports:write', false, true],
     ['openid exports:read  exports:write', true, true],

@@ -26,6 +26,19 @@ describe('passthrough credential', () => {
     );
   });
 
+  it.each([
+    ['', 'is empty'],
+    ['a'.repeat(16_385), 'has more than 16384 characters'],
+    ['ü', 'holds characters that no header can hold'],
+  ])('names the header that %j cannot stand in, and the reason', (value, reason) => {
+    expect(() => createPassthroughCredential({ authorization: 'Bearer a', apiKey: value })).toThrow(
+      `The header x-api-key ${reason}.`,
+    );
+    expect(() => createPassthroughCredential({ authorization: value, apiKey: 'key' })).toThrow(
+      `The header Authorization ${reason}.`,
+    );
+  });
+
   it('has a fingerprint that tells callers apart and holds neither secret', () => {
     const print = (authorization: string, apiKey: string) =>
       createPassthroughCredential({ authorization, apiKey }).fingerprint;
