@@ -61,12 +61,14 @@ export const withAcceptance =
       return answer;
     } catch (error) {
       if (error instanceof UnauthenticatedError) accepted.reject(request.caller);
-      else if (acceptingStatuses.has(statusOf(error))) accepted.accept(request.caller);
+      else if (showsAcceptance(error)) accepted.accept(request.caller);
       throw error;
     }
   };
 
-const statusOf = (error: unknown): number => (error instanceof GatewayError ? (error.upstream?.status ?? 0) : 0);
+/** Whether a failure is about the request itself, so that the platform has accepted its credential. */
+export const showsAcceptance = (error: unknown): boolean =>
+  error instanceof GatewayError && acceptingStatuses.has(error.upstream?.status ?? 0);
 
 /** Without the sandbox, because a credential belongs to an organization. */
 const keyOf = ({ tenant, credential }: Caller): string => JSON.stringify([tenant.org, credential.fingerprint]);

@@ -10,6 +10,7 @@ import type { CredentialReport } from './credential-report.ts';
 import { type Download, openDownload } from './download.ts';
 import { withOperationCalls } from './operation-calls.ts';
 import { withRetry } from './retry.ts';
+import { withSecondAttempt } from './second-attempt.ts';
 import { type SendOptions, sendOnce } from './send-once.ts';
 import { withSingleFlight } from './single-flight.ts';
 import type { BucketOptions } from './token-bucket.ts';
@@ -40,14 +41,15 @@ export interface HttpClient {
  * - single flight, which shares everything that follows;
  * - the deadline, which bounds everything that follows;
  * - retry, each attempt of which passes through all that follows;
+ * - the second attempt after a rejected credential, with a pause of its own;
  * - authorization, whose own failures are no failures of the service;
  * - circuit, before the budget, so that it fails at once and costs nothing of it;
  * - the operation's limit of calls, before the budget, so that calls beyond the limit never wait in its queue;
  * - budget, since it counts what really goes out;
  * - the share of the connections, last, so that a call that waits for the budget holds none.
  *
- * A download has neither of the first two kinds of help: its bytes cannot be shared, and who reads it goes on by itself
- * where it broke off. undici has interceptors for repeating and sharing calls, but they stand behind the token, the
+ * A download is neither shared nor sent again, except after a rejected credential: its bytes cannot be shared, and its
+ * reader continues by itself where it broke off. undici has interceptors for repeating and sharing calls, but they stand behind the token, the
  * request id and the deadline: they would never find two calls alike, and would sleep beyond the deadline.
  */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
@@ -57,14 +59,15 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const budget = withBudget(options);
   const authorization = withAuthorization(options.credentialFailed);
   const acceptance = withAcceptance(options.accepted);
+  const secondAttempt = withSecondAttempt(options);
   const deadline = withDeadline(clock, callTimeoutMs);
   const exchange: CallLayer = (send) =>
     authorization(circuit(withOperationCalls(budget(acceptance(withTenant(send))))));
   const connections = createConnectionShare(options.connections, options.accepted);
   const send: UpstreamCall = connections.layer((request) => sendOnce({ ...options, dispatcher: calls }, request));
   return {
-    call: withSingleFlight(options)(deadline(withRetry(options)(exchange(send)))),
-    open: deadline(exchange((request) => openDownload({ ...options, dispatcher: downloads }, request))),
+    call: withSingleFlight(options)(deadline(withRetry(options)(secondAttempt(exchange(send))))),
+    open: deadline(secondAttempt(exchange((request) => openDownload({ ...options, dispatcher: downloads }, request)))),
   };
 }
 

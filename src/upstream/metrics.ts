@@ -39,7 +39,7 @@ export type AnomalyKind =
   | 'out-of-order';
 
 /** Why a call is sent again. */
-export type RetryReason = 'rate-limited' | 'unavailable' | 'unreachable' | 'circuit-open';
+export type RetryReason = 'rate-limited' | 'unavailable' | 'unreachable' | 'circuit-open' | 'rejected';
 
 /** Events that the upstream layer counts. Labels have closed vocabularies and contain no id, tenant or token. */
 export interface UpstreamMetrics {

@@ -1,0 +1,72 @@
+import { LRUCache } from 'lru-cache';
+import { GatewayCredentialError, UnauthenticatedError } from '../errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { showsAcceptance } from './accepted-credentials.ts';
+import type { CallLayer, UpstreamRequest } from './call.ts';
+import type { UpstreamMetrics } from './metrics.ts';
+
+/** Pause before the second attempt, in milliseconds: long enough for another server of the platform to respond. */
+const pauseMs = 1_000;
+/** What must be left of the time of a call for the second attempt to make sense, in milliseconds. */
+const leastAttemptMs = 250;
+const rejectedStatus = 401;
+/** Credentials that are kept for each service. The least recently used ones are discarded first. */
+const maxEntries = 10_000;
+
+export interface SecondAttemptOptions {
+  readonly clock: Clock;
+  readonly metrics: UpstreamMetrics;
+  /** How often a read is sent at most. With 1, there is no second attempt. */
+  readonly maxAttempts: number;
+}
+
+/**
+ * Sends a read again, a second after a 401, if the last response of the same service to the same credential showed that it
+ * accepts it (see `showsAcceptance`): servers of the platform sometimes reject a valid token. The second rejection is final.
+ *
+ * A rejected credential has no second attempt until the service accepts it again, so that an invalid token causes no
+ * additional call, and an expired one at most one for each read in flight. Polls have none either, because subscriptions
+ * end only after two rejected proofs (see AuthorizationLeases). The gateway's own token is renewed first, if it can be.
+ */
+export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttemptOptions): CallLayer {
+  const accepted = new LRUCache<string, true>({ max: maxEntries });
+  return (next) => async (request) => {
+    const key = keyOf(request);
+    const mayBeMistaken =
+      maxAttempts > 1 && request.effect === 'read' && request.priority === 'interactive' && accepted.has(key);
+    const send = async () => {
+      try {
+        const answer = await next(request);
+        accepted.set(key, true);
+        return answer;
+      } catch (error) {
+        if (isRejection(error)) accepted.delete(key);
+        else if (showsAcceptance(error)) accepted.set(key, true);
+        throw error;
+      }
+    };
+    try {
+      return await send();
+    } catch (error) {
+      if (!mayBeMistaken || !isRejection(error) || !hasTime(request, clock)) throw error;
+      metrics.retried({ service: request.service, reason: 'rejected' });
+      await clock.sleep(pauseMs, request.signal);
+      return await send();
+    }
+  };
+}
+
+/** A rejection by a service of the platform. One by the token service is about the client, and no mistake. */
+const isRejection = (error: unknown): boolean =>
+  (error instanceof UnauthenticatedError || error instanceof GatewayCredentialError) &&
+  error.upstream?.status === rejectedStatus &&
+  error.upstream.service !== 'ims';
+
+const hasTime = (
+  { endsAtMs = Number.POSITIVE_INFINITY }: UpstreamRequest,
+  clock: Pick<Clock, 'monotonicMs'>,
+): boolean => clock.monotonicMs() + pauseMs + leastAttemptMs <= endsAtMs;
+
+/** Without the sandbox, because a credential belongs to an organization. */
+const keyOf = ({ service, caller: { tenant, credential } }: UpstreamRequest): string =>
+  JSON.stringify([service, tenant.org, credential.fingerprint]);
