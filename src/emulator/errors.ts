@@ -63,7 +63,6 @@ export const upsCodes = {
   noSuchRoute: 'UPAPI-113450-404',
   methodNotAllowed: 'UPAPI-113460-405',
   bodyTooLarge: 'UPAPI-113470-413',
-  contentType: 'UPAPI-113480-415',
   internal: 'UPAPI-113500-500',
 } as const;
 
@@ -167,10 +166,7 @@ export const requestErrors = {
     of(service, 400, upsCodes.malformedBody, 'BadRequestError', 'The body is not valid JSON.'),
   bodyTooLarge: (service: Service, limitBytes: number) =>
     of(service, 413, upsCodes.bodyTooLarge, 'PayloadTooLargeError', `The body exceeds ${limitBytes} bytes.`),
-  contentType: (service: Service) =>
-    service === 'catalog'
-      ? new PlatformError(400, 'BadRequestError', 'A valid content-type must be specified')
-      : of(service, 415, upsCodes.contentType, 'UnsupportedMediaType', 'The content type must be application/json.'),
+  contentType: () => new PlatformError(400, 'BadRequestError', 'A valid content-type must be specified'),
   missingSandbox: (service: Service) =>
     of(service, 400, upsCodes.missingSandbox, 'BadRequestError', 'Header x-sandbox-name is required.'),
   unknownSandbox: (status: number, name: string) =>
@@ -178,7 +174,7 @@ export const requestErrors = {
   /** An error that a fault script prescribes. */
   scripted: (service: Service, status: number, message: string) =>
     of(service, status, `UPAPI-113500-${status}`, `${message.replaceAll(/[^A-Za-z]/g, '')}Error`, message),
-  internal: () => new PlatformError(500, upsCodes.internal, 'Internal server error.'),
+  internal: (service: Service) => of(service, 500, upsCodes.internal, 'InternalServerError', 'Internal server error.'),
 } as const;
 
 function of(service: Service, status: number, upsCode: string, catalogTitle: string, message: string): PlatformError {
@@ -188,7 +184,7 @@ function of(service: Service, status: number, upsCode: string, catalogTitle: str
 function codeFor(service: Service, status: number, upsCode: string, catalogTitle: string): string {
   switch (service) {
     case 'ims':
-      return 'invalid_request';
+      return status < 500 ? 'invalid_request' : 'server_error';
     case 'ups':
       return upsCode;
     case 'profile-access':

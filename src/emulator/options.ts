@@ -38,8 +38,9 @@ export const defaultPace: EmulatorPace = {
 };
 
 /**
- * What the documentation of the platform leaves open or says in two ways. Each default is the reading that the newest
- * documentation supports; a test of a tolerant client turns the others on.
+ * What the documentation of the platform leaves open or says in two ways. Each default is what real platforms were
+ * observed to do or, where nothing was observed, the reading that the newest documentation supports. A test of a tolerant
+ * client sets the others.
  */
 export interface EmulatorQuirks {
   /** Answer to `DELETE` of an export job or a segment job: 204 without a body, or 200 with `{status, message}`. @default 'empty' */
@@ -105,6 +106,18 @@ export interface EmulatorQuirks {
   readonly multiStatusEntities: 'errors' | 'errors-and-profiles';
   /** Requests to profile access in one second; more are 429 with `retryAfterMs`. Null does not limit them. @default null */
   readonly entitiesPerSecond: number | null;
+  /**
+   * Fields of datasets, batches, schedules and new segment jobs: those of recorded responses, or only those that the
+   * documentation has. @default 'observed'
+   */
+  readonly recordFields: 'observed' | 'documented';
+  /**
+   * Counts, size and times of a batch: only in `metrics`, as in recorded responses, or at the top level too, as in the
+   * API description. @default 'top-level'
+   */
+  readonly batchCounts: 'metrics' | 'top-level';
+  /** Parameters in the link to the next page of events: `start` and, for clients that read it, `offsets`. @default 'start-and-offsets' */
+  readonly eventsNextLink: 'start' | 'start-and-offsets';
   /** Life of an access token, in seconds. @default 86_399 */
   readonly tokenLifetimeSeconds: number;
   /** Unit of `expires_in`: seconds (OAuth) or milliseconds (the retired JWT exchange). @default 'seconds' */
@@ -142,6 +155,9 @@ export const defaultQuirks: EmulatorQuirks = {
   maximumGraphIdentities: 50,
   multiStatusEntities: 'errors',
   entitiesPerSecond: null,
+  recordFields: 'observed',
+  batchCounts: 'top-level',
+  eventsNextLink: 'start-and-offsets',
   tokenLifetimeSeconds: 86_399,
   expiresInUnit: 'seconds',
 };

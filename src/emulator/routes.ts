@@ -1,5 +1,6 @@
 import type { Route } from './http/router.ts';
-import { listBatchFiles, listNoBatchFiles } from './operations/batch-files.ts';
+import { listBatchFiles, listFailedFiles, listMetaFiles } from './operations/batch-files.ts';
+import { getDatasetView, listDatasetFiles, listDatasetViews, listViewFiles } from './operations/catalog-files.ts';
 import { getDatasetFile, headDatasetFile } from './operations/dataset-files.ts';
 import { getEntity, postEntities } from './operations/entities.ts';
 import { cancelExportJob, createExportJob, getExportJob } from './operations/export-jobs.ts';
@@ -23,7 +24,7 @@ import {
   updateSchedule,
 } from './operations/schedules.ts';
 import { bulkGetSegmentJobs, cancelSegmentJob, createSegmentJob, getSegmentJob } from './operations/segment-jobs.ts';
-import { issueToken } from './operations/token.ts';
+import { issueToken, rejectJwtExchange } from './operations/token.ts';
 import {
   createDataset,
   deepPatchDataset,
@@ -39,8 +40,11 @@ import {
 
 /** Everything that the emulator answers. */
 export const routes = [
-  { method: 'POST', path: '/ims/token/v3', service: 'ims', access: 'open', operation: issueToken },
-  { method: 'POST', path: '/ims/token/v2', service: 'ims', access: 'open', operation: issueToken },
+  ims('/token/v3', issueToken),
+  ims('/token/v2', issueToken),
+  // Scripts of several years ask here.
+  ims('/token', issueToken),
+  ims('/exchange/jwt', rejectJwtExchange),
 
   ups('GET', '/export/jobs', listExportJobs),
   ups('POST', '/export/jobs', createExportJob),
@@ -74,20 +78,18 @@ export const routes = [
   { ...ups('GET', '/access/entities', getEntity), service: 'profile-access' },
   { ...ups('POST', '/access/entities', postEntities), service: 'profile-access' },
 
-  catalog('GET', '/dataSets', listDatasets),
-  catalog('POST', '/dataSets', createDataset),
-  catalog('GET', '/dataSets/:ids', getDatasets),
-  catalog('PUT', '/dataSets/:ids', replaceDataset),
-  catalog('PATCH', '/dataSets/:ids', patchDataset),
-  catalog('DELETE', '/dataSets/:ids', deleteDataset),
-  catalog('PATCH', '/v2/dataSets/:ids', deepPatchDataset),
+  // Tutorials and clients spell the collection in three ways.
+  ...datasetRoutes('/dataSets'),
+  ...datasetRoutes('/datasets'),
+  ...datasetRoutes('/dataSet'),
+  catalog('GET', '/dataSetFiles', listDatasetFiles),
   catalog('GET', '/batches', listBatches),
   catalog('GET', '/batches/:ids', getBatches),
   catalog('GET', '/lastBatches', getLastBatches),
 
   dataAccess('GET', '/batches/:batchId/files', listBatchFiles),
-  dataAccess('GET', '/batches/:batchId/failed', listNoBatchFiles),
-  dataAccess('GET', '/batches/:batchId/meta', listNoBatchFiles),
+  dataAccess('GET', '/batches/:batchId/failed', listFailedFiles),
+  dataAccess('GET', '/batches/:batchId/meta', listMetaFiles),
   dataAccess('GET', '/files/:fileId', getDatasetFile),
   dataAccess('HEAD', '/files/:fileId', headDatasetFile),
 
@@ -96,6 +98,25 @@ export const routes = [
   sandboxManagement('/sandboxes/:name', getSandbox),
   sandboxManagement('/sandboxTypes', listSandboxTypes),
 ] as const satisfies readonly Route[];
+
+function ims(path: string, operation: Route['operation']): Route {
+  return { method: 'POST', path: `/ims${path}`, service: 'ims', access: 'open', operation };
+}
+
+function datasetRoutes(collection: string): readonly Route[] {
+  return [
+    catalog('GET', collection, listDatasets),
+    catalog('POST', collection, createDataset),
+    catalog('GET', `${collection}/:ids`, getDatasets),
+    catalog('PUT', `${collection}/:ids`, replaceDataset),
+    catalog('PATCH', `${collection}/:ids`, patchDataset),
+    catalog('DELETE', `${collection}/:ids`, deleteDataset),
+    catalog('GET', `${collection}/:datasetId/views`, listDatasetViews),
+    catalog('GET', `${collection}/:datasetId/views/:viewId`, getDatasetView),
+    catalog('GET', `${collection}/:datasetId/views/:viewId/files`, listViewFiles),
+    catalog('PATCH', `/v2${collection}/:ids`, deepPatchDataset),
+  ];
+}
 
 function ups(method: Route['method'], path: string, operation: Route['operation']): Route {
   return { method, path: `/data/core/ups${path}`, service: 'ups', access: 'sandbox', operation };

@@ -159,7 +159,7 @@ async function answer(
   const found = match(method, url.pathname);
   const service = serviceOf(found);
 
-  const access = found.kind === 'unknown' ? 'sandbox' : found.route.access;
+  const access = found.kind === 'unknown' ? (service === 'ims' ? 'open' : 'sandbox') : found.route.access;
   const sandbox = await checkAccess(header, access, service, platform);
   if (found.kind !== 'wrong-method') checkContentType(request, service, url.pathname);
   if (found.kind === 'unknown') throw requestErrors.noSuchRoute(service, url.pathname);
@@ -169,7 +169,7 @@ async function answer(
   const call: Call = {
     method,
     parameters: found.parameters,
-    query: url.searchParams,
+    query: presentParameters(url.searchParams),
     header,
     body: hasBody(request) ? await readBody(request, service) : undefined,
     contentType: contentTypeOf(request),
@@ -192,13 +192,21 @@ function serviceOf(found: RouteMatch): Service {
   return found.kind === 'unknown' ? found.service : found.route.service;
 }
 
-/** @throws {PlatformError} when a body comes with a content type that the service does not read */
+/**
+ * Only Catalog is documented to look at the content type; the other services read every body as JSON.
+ * @throws {PlatformError} 400 when Catalog does not read the content type
+ */
 function checkContentType(request: IncomingMessage, service: Service, path: string): void {
-  if (service === 'ims' || !['POST', 'PUT', 'PATCH'].includes(request.method ?? '')) return;
+  if (service !== 'catalog' || !['POST', 'PUT', 'PATCH'].includes(request.method ?? '')) return;
   const contentType = contentTypeOf(request);
-  const isPatch = request.method === 'PATCH' && path.startsWith('/data/foundation/catalog/dataSets/');
-  if (contentType === 'application/json' || (isPatch && contentType === 'application/json-patch+json')) return;
-  throw requestErrors.contentType(service);
+  const isJsonPatch = request.method === 'PATCH' && !path.startsWith('/data/foundation/catalog/v2/');
+  if (contentType === 'application/json' || (isJsonPatch && contentType === 'application/json-patch+json')) return;
+  throw requestErrors.contentType();
+}
+
+/** The one rule for blank parameters, of every service: they count as absent. */
+function presentParameters(parameters: URLSearchParams): URLSearchParams {
+  return new URLSearchParams([...parameters].filter(([, value]) => value.trim() !== ''));
 }
 
 function errorReply(
@@ -214,14 +222,13 @@ function errorReply(
     const level = request.socket.destroyed ? 'debug' : 'error';
     platform.logger[level]({ err: error, method: request.method, path: request.url, requestId }, 'a request failed');
   }
-  const known = isExpected ? error : requestErrors.internal();
+  const known = isExpected ? error : requestErrors.internal(service);
   const headers = known instanceof PlatformError ? known.headers : {};
   if (platform.quirks.emptyErrorBodies && known instanceof PlatformError && service !== 'ims') {
     return { kind: 'empty', status: known.status, headers: { ...headers, 'content-length': '0' } };
   }
   const body = errorBody(known, {
-    // What goes wrong inside is reported in the shape of the profile service, whatever was called.
-    service: isExpected ? service : 'ups',
+    service,
     requestId,
     organization: credential.organization,
     sandbox: headerReader(request)('x-sandbox-name'),

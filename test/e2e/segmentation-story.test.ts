@@ -233,7 +233,8 @@ describe('a segment job', () => {
 
   it('is watched from NEW to SUCCEEDED, every stage once and in order, and the stream completes', async () => {
     const job = await startSegmentJob(gateway, [goldTier]);
-    expect(job).toMatchObject({ status: 'NEW', isTerminal: false, source: 'api', metrics: null, errors: [] });
+    expect(job).toMatchObject({ status: 'NEW', isTerminal: false, source: 'api', errors: [] });
+    expect(job.metrics).toMatchObject({ totalTime: { endedAt: null }, totalProfiles: null });
     await using events = gateway.subscribe(WatchSegmentJobsDocument, { ids: [job.id] });
     expect(jobEvent((await events.take()) ?? fail())).toMatchObject({ kind: 'SNAPSHOT', job: { status: 'NEW' } });
     let previousStatus = 'NEW';

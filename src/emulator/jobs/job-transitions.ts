@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { ExportResult } from '../engine/export-profiles.ts';
 import type { JsonObject } from '../json.ts';
+import { failedBatchFields, writtenMetrics } from '../store/batch-metrics.ts';
 import { changedBatch, changedDataset } from '../store/catalog-documents.ts';
+import { withBatch } from '../store/dataset-documents.ts';
 import type { PlatformRecords, PlatformStore } from '../store/platform-store.ts';
 import type { BatchFile } from '../store/platform-store-batch-files.ts';
 import type { BatchStatus } from '../store/platform-store-batches.ts';
@@ -107,8 +109,7 @@ export class JobTransitions {
     return this.#step(id, sandbox, ['NEW', 'PROCESSING'], async ({ unpromoted: _, ...job }, records, now) => {
       await this.#changeBatches(job, records, now, {
         status: 'failed',
-        completed: now,
-        errors: errors.map(({ code, msg }) => ({ code, description: msg, rows: [] })),
+        ...failedBatchFields(errors, { startTime: job.metrics.profileExportTime?.startTimeInMs, endTime: now }),
       });
       return {
         ...job,
@@ -173,27 +174,28 @@ export class JobTransitions {
     const { batchId, result, files } = written;
     await records.batchFiles.replace(job.sandbox, batchId, files);
     const size = result.parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    await this.#addRows(job, { rows: result.profiles, sizeBytes: size, now }, records);
     await this.#changeBatch(job, batchId, records, now, {
       status: 'success',
       completed: now,
       recordCount: result.profiles,
       failedRecordCount: 0,
       size,
-      availableDates: { startDate: Math.floor(now / 1_000) },
-      metrics: {
-        recordsRead: result.profiles,
-        recordsWritten: result.profiles,
-        recordsFailed: 0,
-        outputByteSize: size,
-        partitionCount: result.parts.length,
-        startTime: job.metrics.profileExportTime?.startTimeInMs ?? job.creationTime,
-        endTime: now,
-      },
+      metrics: writtenMetrics({ rows: result.profiles, sizeBytes: size, files: result.parts.length }),
       relatedObjects: [
         { type: 'dataSet', id: job.request.datasetId },
         ...files.map(({ id }) => ({ type: 'dataSetFile', id })),
       ],
     });
+  }
+
+  async #addRows(
+    { sandbox, request }: ExportJob,
+    batch: { readonly rows: number; readonly sizeBytes: number; readonly now: number },
+    { datasets }: PlatformRecords,
+  ): Promise<void> {
+    const dataset = await datasets.find(sandbox, request.datasetId);
+    if (dataset !== null) await datasets.update(sandbox, dataset.id, withBatch(dataset.document, batch));
   }
 
   async #changeBatch(

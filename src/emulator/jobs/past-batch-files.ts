@@ -1,5 +1,6 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { exportProfiles } from '../engine/export-profiles.ts';
+import { isJsonObject } from '../json.ts';
 import { changedBatch } from '../store/catalog-documents.ts';
 import type { Database } from '../store/database.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
@@ -47,6 +48,8 @@ export class PastBatchFiles {
       { batchId, dataSetViewId: String(dataset?.document['viewId'] ?? ''), created: batch.created },
       result.parts,
     );
+    const sizeBytes = result.parts.reduce((sum, part) => sum + part.sizeBytes, 0);
+    const { metrics } = batch.document;
     await this.#store.transaction(async ({ batches, batchFiles }) => {
       await batchFiles.replace(sandbox, batchId, files);
       await batches.update(
@@ -55,7 +58,8 @@ export class PastBatchFiles {
         changedBatch(batch.document, this.#clock.now().getTime(), {
           status: 'success',
           recordCount: result.profiles,
-          size: result.parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+          size: sizeBytes,
+          metrics: { ...(isJsonObject(metrics) && metrics), outputByteSize: sizeBytes },
         }),
       );
     });

@@ -9,7 +9,9 @@ import { parseScheduledExport } from './scheduled-export.ts';
 /** Most merge policies of XDM Individual Profile that a sandbox may have for scheduled evaluation. */
 export const maximumMergePolicies = 5;
 
-export type ScheduleRequest = Pick<Schedule, 'name' | 'type' | 'state' | 'schedule' | 'properties'>;
+export type ScheduleRequest = Pick<Schedule, 'name' | 'state' | 'schedule' | 'properties'> & {
+  readonly type: 'batch_segmentation' | 'export';
+};
 
 const state = z.enum(['active', 'inactive']);
 
@@ -86,9 +88,12 @@ export function checkScheduleLimits(found: { readonly mergePolicies: number; rea
   if (found.hasSchedule) throw invalid('There is a schedule already; only one can exist');
 }
 
-/** Unix epoch milliseconds of the run after `after`; null while it is inactive, or when there is none. */
-export function nextRunOf({ state, schedule }: Pick<Schedule, 'state' | 'schedule'>, after: Date): number | null {
-  if (state === 'inactive') return null;
+/** Unix epoch milliseconds of the run after `after`; null while it is inactive, when there is none, and for the platform's own schedules. */
+export function nextRunOf(
+  { type, state, schedule }: Pick<Schedule, 'type' | 'state' | 'schedule'>,
+  after: Date,
+): number | null {
+  if (state === 'inactive' || type === 'delta' || type === 'system') return null;
   return parseQuartz(schedule).nextRuns(after, 1)[0]?.getTime() ?? null;
 }
 

@@ -123,6 +123,10 @@ export class Scheduler implements AsyncDisposable {
         const job = await createJob(records, sandbox, received, { requestId, run, now: now.getTime() }, quirks);
         return { kind: 'export', job };
       }
+      // What the platform's own schedules do is not known.
+      case 'delta':
+      case 'system':
+        return null;
     }
   }
 

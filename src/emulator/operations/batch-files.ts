@@ -27,13 +27,37 @@ export const listBatchFiles: Operation = async (call, platform) => {
   return json(dataAccessPage({ ...call, origin }, entries));
 };
 
-/** `GET /batches/{id}/failed` and `/meta`: an export rejects no rows, so that there are never such files. */
-export const listNoBatchFiles: Operation = async (call, platform) => {
-  await findBatch(call, platform);
+/** `GET /batches/{id}/failed`: of a batch that failed the folder of its rejected rows. An export rejects none. */
+export const listFailedFiles: Operation = (call, platform) => listEntriesOfFailed(call, platform, ['_rejected']);
+
+/** `GET /batches/{id}/meta`: of a batch that failed two folders and a sample of the rejected rows, all empty. */
+export const listMetaFiles: Operation = (call, platform) =>
+  listEntriesOfFailed(call, platform, ['row_errors', 'input_files', 'row_errors_sample.json']);
+
+/** Folders have no file extension, and length 0. */
+async function listEntriesOfFailed(call: Call, platform: Platform, names: readonly string[]) {
+  const { document } = await findBatch(call, platform);
+  const present = document.status === 'failed' || document.status === 'failure' ? names : [];
   const path = call.query.get('path');
-  if (path) throw new PlatformError(404, 'DAS-1000-404', `There is no file ${path}.`);
-  return json(dataAccessPage({ ...call, origin: linkOrigin(call.origin, platform.quirks) }, []));
-};
+  const origin = linkOrigin(call.origin, platform.quirks);
+  if (path !== null) {
+    if (!present.includes(path)) throw new PlatformError(404, 'DAS-1000-404', `There is no file ${path}.`);
+    return json(isFile(path) ? [] : dataAccessPage({ ...call, origin }, []));
+  }
+  const entries = present.map((name) => ({
+    name,
+    entry: {
+      name,
+      length: isFile(name) ? String(JSON.stringify([]).length) : '0',
+      _links: { self: { href: `${origin}${call.path}?path=${encodeURIComponent(name)}` } },
+    },
+  }));
+  return json(dataAccessPage({ ...call, origin }, entries));
+}
+
+function isFile(name: string): boolean {
+  return name.includes('.');
+}
 
 async function findBatch({ parameters, sandbox }: Call, { store }: Platform): Promise<Batch> {
   const id = parameters['batchId'] ?? '';

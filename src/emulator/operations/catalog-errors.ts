@@ -5,7 +5,7 @@ export function badRequest(detail: string): PlatformError {
   return new PlatformError(400, 'BadRequestError', detail);
 }
 
-/** @param kind the word that Catalog uses for the object: `DataSet`, `Batch` */
-export function notFound(kind: 'DataSet' | 'Batch'): PlatformError {
+/** @param kind the word that Catalog uses for the object: `DataSet`, `DataSetView`, `Batch` */
+export function notFound(kind: 'DataSet' | 'DataSetView' | 'Batch'): PlatformError {
   return new PlatformError(404, 'NotFoundError', `${kind} not found.`);
 }

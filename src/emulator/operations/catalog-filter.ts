@@ -10,7 +10,7 @@ export function parseSimpleFilter(field: string, text: string): Predicate {
   const patterns = (negated ? text.slice(1) : text).split(',').map(wildcard);
   return (document) => {
     const value = document[field];
-    const found = value !== undefined && patterns.some((matches) => matches(textOf(value)));
+    const found = value !== undefined && patterns.some((matches) => textsOf(value).some(matches));
     return found !== negated;
   };
 }
@@ -21,7 +21,8 @@ export function parseTags(text: string): readonly Predicate[] {
     .split(',')
     .filter((item) => item !== '')
     .map((item) => {
-      const separator = item.lastIndexOf(':');
+      // The first one: a value may hold colons, as `unifiedProfile:enabled:true` shows.
+      const separator = item.indexOf(':');
       if (separator < 1) throw badRequest('tags must be a list of {tag}:{value}');
       const tag = item.slice(0, separator);
       const matches = wildcard(item.slice(separator + 1));
@@ -64,7 +65,7 @@ function compares(field: string, operator: string, operand: string): Predicate {
     const equals = wildcard(operand);
     return (document) => {
       const value = document[field];
-      return (value !== undefined && equals(textOf(value))) === (operator === '==');
+      return (value !== undefined && textsOf(value).some(equals)) === (operator === '==');
     };
   }
   return (document) => {
@@ -132,6 +133,11 @@ function globMatcher(glob: string, single: string | null): (text: string) => boo
     while (glob[index] === '*') index += 1;
     return index === glob.length;
   };
+}
+
+/** The texts that a value is equal to: clients written in Python send `True` for `true`. */
+function textsOf(value: JsonValue): readonly string[] {
+  return typeof value === 'boolean' ? [String(value), value ? 'True' : 'False'] : [textOf(value)];
 }
 
 function textOf(value: JsonValue): string {

@@ -24,10 +24,22 @@ export interface CatalogQuery {
   readonly properties: readonly string[] | null;
   /** All of them must hold. */
   readonly predicates: readonly Predicate[];
+  /** The other parameters, each a filter when its name is that of a field; the rest is ignored. */
+  readonly fieldFilters: readonly { readonly field: string; readonly holds: Predicate }[];
 }
 
 /** Parameters that are not simple filters. */
-const reserved = new Set(['limit', 'start', 'orderBy', 'sort', 'properties', 'property', 'tags', 'requestDataSource']);
+const reserved = new Set([
+  'limit',
+  'start',
+  'offset',
+  'orderBy',
+  'sort',
+  'properties',
+  'property',
+  'tags',
+  'requestDataSource',
+]);
 
 /**
  * Reads the parameters that all Catalog lists share; `limit` and `start` may also come as headers.
@@ -39,6 +51,8 @@ export function parseCatalogQuery(
   header: (name: string) => string | null,
   special: readonly string[] = [],
 ): CatalogQuery {
+  // The older name.
+  const start = query.get('start') ?? query.get('offset');
   const properties = parseProperties(query);
   const limit = integer('limit', query.get('limit') ?? header('limit')) ?? defaultLimit;
   const maximum = properties?.includes('observableSchema') ? maximumLimitWithObservableSchema : maximumLimit;
@@ -47,14 +61,11 @@ export function parseCatalogQuery(
   const simple = [...query].filter(([name]) => !reserved.has(name) && !special.includes(name));
   return {
     limit,
-    start: integer('start', query.get('start') ?? header('start')) ?? 0,
+    start: integer('start', start ?? header('start')) ?? 0,
     orderBy: parseOrder(query.get('orderBy') ?? query.get('sort') ?? ''),
     properties,
-    predicates: [
-      ...query.getAll('property').map(parsePropertyExpression),
-      ...query.getAll('tags').flatMap(parseTags),
-      ...simple.map(([name, value]) => parseSimpleFilter(name, value)),
-    ],
+    predicates: [...query.getAll('property').map(parsePropertyExpression), ...query.getAll('tags').flatMap(parseTags)],
+    fieldFilters: simple.map(([field, value]) => ({ field, holds: parseSimpleFilter(field, value) })),
   };
 }
 
@@ -68,11 +79,31 @@ export function parseProperties(query: URLSearchParams): readonly string[] | nul
   return names.length === 0 ? null : names;
 }
 
+/** A kind of Catalog objects. */
+export interface CatalogKind {
+  /** Fields by which a list can be filtered although no object may have them; those that an object has are fields too. */
+  readonly fields: readonly string[];
+  /** The document as it is sent; filters and orders look at the whole one. */
+  readonly show: (object: CatalogObject) => JsonObject;
+}
+
 /** The page of a query, as Catalog answers it: a map from id to document, in order. */
-export function runCatalogQuery(objects: readonly CatalogObject[], query: CatalogQuery): JsonObject {
-  const matching = objects.filter(({ document }) => query.predicates.every((holds) => holds(document)));
+export function runCatalogQuery(
+  objects: readonly CatalogObject[],
+  query: CatalogQuery,
+  { fields, show }: CatalogKind,
+): JsonObject {
+  const isField = (name: string) =>
+    fields.includes(name) || objects.some(({ document }) => Object.hasOwn(document, name));
+  const filters = query.fieldFilters.filter(({ field }) => isField(field)).map(({ holds }) => holds);
+  const predicates = [...query.predicates, ...filters];
+  const matching = objects.filter(({ document }) => predicates.every((holds) => holds(document)));
   const ordered = query.orderBy.length === 0 ? matching : matching.toSorted((a, b) => compare(a, b, query.orderBy));
-  return asMap(ordered.slice(query.start, query.start + query.limit), query.properties);
+  const page = ordered.slice(query.start, query.start + query.limit);
+  return asMap(
+    page.map((object) => ({ id: object.id, document: show(object) })),
+    query.properties,
+  );
 }
 
 /** A map from id to document; with `properties`, documents have only those fields that they have among them. */

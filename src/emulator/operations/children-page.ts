@@ -26,7 +26,7 @@ export interface ChildrenList {
   readonly path: string;
   /** Parameters of the request, which the link carries on. */
   readonly query: URLSearchParams;
-  /** Whether `_page` says as well where the next page starts. */
+  /** Whether `_page` says as well where the next page starts: scripts page by it alone. */
   readonly hasNextInPage: boolean;
 }
 

@@ -23,13 +23,17 @@ export function dataAccessPage(
   const limit = limitOf(query);
   const start = startOf(query, entries);
   const hasMore = start + limit < entries.length;
+  const isWhole = !hasMore && start === 0;
   return {
     data: entries.slice(start, start + limit).map(({ entry }) => entry),
     _page: { limit, count: entries.length },
-    _links: {
-      next: hasMore ? { href: `${origin}${path}?start=${start + limit}&limit=${limit}` } : undefined,
-      page: { href: `${origin}${path}?start={start}&limit={limit}`, templated: true },
-    },
+    // A list on one page has no links.
+    _links: isWhole
+      ? undefined
+      : {
+          next: hasMore ? { href: `${origin}${path}?start=${start + limit}&limit=${limit}` } : undefined,
+          page: { href: `${origin}${path}?start={start}&limit={limit}`, templated: true },
+        },
   };
 }
 
@@ -40,7 +44,7 @@ export function linkOrigin(requestOrigin: string, { linkOrigin }: Pick<EmulatorQ
 
 function limitOf(query: URLSearchParams): number {
   const text = query.get('limit');
-  if (text === null || text === '') return maximumLimit;
+  if (text === null) return maximumLimit;
   if (!/^\d{1,9}$/.test(text) || Number(text) < 1 || Number(text) > maximumLimit) {
     throw invalid(`limit must be between 1 and ${maximumLimit}`);
   }
@@ -49,7 +53,7 @@ function limitOf(query: URLSearchParams): number {
 
 function startOf(query: URLSearchParams, entries: readonly DataAccessEntry[]): number {
   const text = query.get('start');
-  if (text === null || text === '') return 0;
+  if (text === null) return 0;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   const index = entries.findIndex(({ name }) => name === text);
   if (index < 0) throw invalid(`start names no entry: ${text}`);

@@ -23,7 +23,7 @@ export const getEntity: Operation = (call, platform) =>
         const page = identity && (await eventsOf(identity, request, call, platform));
         if (!page) throw notFound();
         const next = page.next && writeStart(page.next);
-        const href = next === null ? '' : `/entities?start=${next}&limit=${request.limit}`;
+        const href = next === null ? '' : `/entities?${nextQuery(next, request, platform)}`;
         return json(envelope(page, request, next, { href }));
       }
       case 'profile': {
@@ -117,6 +117,12 @@ function entityOf({ xid, profile }: ProfileLookup): JsonObject {
 /** How the platform shows somebody of whom it knows nothing. */
 function emptyEntity(xid: string): JsonObject {
   return { entityId: xid, sources: [''], entity: {}, lastModifiedAt: '1970-01-01T00:00:00Z' };
+}
+
+/** Clients read the place of the next page from `offsets`, the documentation has `start`. */
+function nextQuery(next: string, { limit }: EntityRequest, { quirks }: Pick<Platform, 'quirks'>): string {
+  const start = `start=${next}&limit=${limit}`;
+  return quirks.eventsNextLink === 'start' ? start : `${start}&offsets=${next}`;
 }
 
 interface EventsPage {

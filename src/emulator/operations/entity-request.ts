@@ -43,7 +43,11 @@ const time = z
   .number()
   .transform((ms) => new Date(ms))
   .refine((date) => !Number.isNaN(date.getTime()), 'must be a time in milliseconds');
-const orderby = z.enum(['+timestamp', '-timestamp']);
+/** Without a sign it ascends: so the reply names it. A plus sign that is not encoded arrives as a space. */
+const orderby = z
+  .string()
+  .transform((text) => (text.startsWith('-') ? text : `+${text.replace(/^[+ ]/, '')}`))
+  .pipe(z.enum(['+timestamp', '-timestamp']));
 const entityId = z.union([z.string().min(1), z.number().transform(String)]);
 const namespace = z.looseObject({ code: z.string().min(1) });
 
@@ -97,15 +101,15 @@ export function parseEntityBody(body: unknown): EntityRequest {
 }
 
 /**
- * Checks the parameters of `GET /access/entities`. A `start`, which a page of events gave, holds all the others.
+ * Checks the parameters of `GET /access/entities`. A `start` or `offsets`, which a page of events gave, holds all the
+ * others.
  * @throws {PlatformError} 400
  */
 export function parseEntityQuery(query: URLSearchParams): EntityRequest {
   const limit = numberOf(query, 'limit');
-  const start = query.get('start');
-  if (start !== null && start !== '')
-    return parseEntityBody({ ...readStart(start), ...(limit !== undefined && { limit }) });
-  const text = (name: string) => query.get(name) || undefined;
+  const start = query.get('start') ?? query.get('offsets');
+  if (start !== null) return parseEntityBody({ ...readStart(start), ...(limit !== undefined && { limit }) });
+  const text = (name: string) => query.get(name) ?? undefined;
   const namespaceOf = (name: string) => (text(name) === undefined ? undefined : { code: text(name) });
   return parseEntityBody({
     schema: { name: text('schema.name') },
@@ -123,8 +127,8 @@ export function parseEntityQuery(query: URLSearchParams): EntityRequest {
     mergePolicyId: text('mergePolicyId'),
     timeFilter: { startTime: numberOf(query, 'startTime'), endTime: numberOf(query, 'endTime') },
     limit,
-    // A plus sign that is not encoded arrives as a space.
-    orderby: text('orderby')?.replace(/^ /, '+'),
+    // The API description of `POST` spells it so.
+    orderby: text('orderby') ?? text('orderBy'),
     property: query.getAll('property'),
   });
 }
@@ -201,7 +205,7 @@ const comparisons = ['=', '!=', '<', '<=', '>', '>='] as const;
 
 function numberOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
-  if (text === null || text === '') return undefined;
+  if (text === null) return undefined;
   if (!/^\d{1,15}$/.test(text)) throw invalid(`${name}: must be an integer`);
   return Number(text);
 }

@@ -5,7 +5,10 @@ import type { ExportJob, SegmentBatch } from '../store/platform-store-export-job
 /** Where a record is shown: the samples of the platform differ between these. */
 export type RecordPlace = 'list' | 'create' | 'get';
 
-type RecordQuirks = Pick<EmulatorQuirks, 'destinationKey' | 'destinationBatches' | 'batchSegmentStatus'>;
+type RecordQuirks = Pick<
+  EmulatorQuirks,
+  'destinationKey' | 'destinationBatches' | 'batchSegmentStatus' | 'recordFields'
+>;
 
 /** An export job as the API shows it. */
 export function exportJobRecord(
@@ -43,8 +46,9 @@ function destinationOf({ request, output, status }: ExportJob, place: RecordPlac
   const { datasetId, segmentPerBatch } = request;
   return {
     ...(datasetKey(place, quirks) === 'datasetId' ? { datasetId } : { dataSetId: datasetId }),
-    // Lists leave it out when it is false.
-    segmentPerBatch: place === 'list' && !segmentPerBatch ? undefined : segmentPerBatch,
+    // The documented lists leave it out when it is false.
+    segmentPerBatch:
+      quirks.recordFields === 'documented' && place === 'list' && !segmentPerBatch ? undefined : segmentPerBatch,
     ...(output.kind === 'single'
       ? { batchId: status === 'FAILED' ? '' : output.batchId }
       : { batches: batchesOf(output.batches, quirks) }),

@@ -81,7 +81,7 @@ function positionOf(
 
 function statusOf(query: URLSearchParams): ExportJobStatus | null {
   const text = query.get('status');
-  if (text === null || text === '') return null;
+  if (text === null) return null;
   const status = filterableStatuses.find((each) => each === text.toUpperCase());
   if (status === undefined) throw invalid(`status must be one of ${filterableStatuses.join(', ')}`);
   return status;
@@ -89,7 +89,7 @@ function statusOf(query: URLSearchParams): ExportJobStatus | null {
 
 function sortOf(query: URLSearchParams): NamedSort | null {
   const text = query.get('sort');
-  if (text === null || text === '') return null;
+  if (text === null) return null;
   const [name = '', direction = 'asc'] = text.split(':');
   const column = Object.entries(sortColumns).find(([known]) => known === name)?.[1];
   if (column === undefined || !['asc', 'desc'].includes(direction.toLowerCase())) {

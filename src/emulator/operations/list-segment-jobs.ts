@@ -37,16 +37,17 @@ export const listSegmentJobs: Operation = async ({ query, sandbox }, { store, qu
   const page = filtered ? { limit: null, skip: 0 } : range;
   const jobs = await store.segmentJobs.list(sandbox, { status, sort, limit: page.limit, skip: page.skip });
   const records = jobs
-    .map((job) => segmentJobRecord(job, embedded))
+    .map((job) => segmentJobRecord(job, embedded, quirks))
     .filter((record) => filters.every(({ path, value }) => holds(record, path, value)));
   const total = filtered ? records.length : await store.segmentJobs.count(sandbox, status);
   const children = filtered ? records.slice(range.skip, range.skip + range.limit) : records;
-  return json(childrenPage(children, total, range, { path: '/segment/jobs', query, hasNextInPage: false }, quirks));
+  const hasNextInPage = quirks.recordFields === 'observed';
+  return json(childrenPage(children, total, range, { path: '/segment/jobs', query, hasNextInPage }, quirks));
 };
 
 function statusOf(query: URLSearchParams): SegmentJobStatus | null {
   const text = query.get('status');
-  if (text === null || text === '') return null;
+  if (text === null) return null;
   const status = segmentJobStatuses.find((each) => each === text.toUpperCase());
   if (status === undefined) throw invalid(`status must be one of ${segmentJobStatuses.join(', ')}`);
   return status;

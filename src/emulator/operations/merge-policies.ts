@@ -21,7 +21,7 @@ const filterable = [
 ] as const;
 
 /** `GET /config/mergePolicies` */
-export const listMergePolicies: Operation = async ({ query, sandbox }, { store }) => {
+export const listMergePolicies: Operation = async ({ query, sandbox }, { store, quirks }) => {
   const limit = integer(query, 'limit', 1) ?? defaultLimit;
   const skip = readStart(query.get('start'));
   // The API description spells it in lower case.
@@ -30,11 +30,15 @@ export const listMergePolicies: Operation = async ({ query, sandbox }, { store }
   const page = policies.slice(skip, skip + limit);
   const more = skip + limit < policies.length;
   // Values are written as they are: so the sample of the documentation has it.
-  const href = more
-    ? `@/mergePolicies?start=${writeStart(skip + limit)}&orderBy=${encodeURIComponent(orderBy)}&limit=${limit}`
-    : '';
+  const next = more ? writeStart(skip + limit) : null;
+  const href =
+    next === null ? '' : `@/mergePolicies?start=${next}&orderBy=${encodeURIComponent(orderBy)}&limit=${limit}`;
   return json({
-    _page: { totalCount: policies.length, pageSize: page.length },
+    _page: {
+      totalCount: policies.length,
+      pageSize: page.length,
+      next: quirks.recordFields === 'observed' ? (next ?? undefined) : undefined,
+    },
     children: page,
     _links: { next: { href } },
   });
@@ -85,7 +89,7 @@ function narrowed(policies: readonly JsonObject[], query: URLSearchParams): read
   return policies.filter((policy) =>
     filterable.every((path) => {
       const expected = query.get(path);
-      return expected === null || expected === '' || String(at(policy, path.split('.'))) === expected;
+      return expected === null || isSameText(at(policy, path.split('.')), expected);
     }),
   );
 }
@@ -94,6 +98,11 @@ function at(value: JsonValue | undefined, path: readonly string[]): JsonValue | 
   const [name, ...rest] = path;
   if (name === undefined) return value;
   return isJsonObject(value) ? at(value[name], rest) : undefined;
+}
+
+/** Clients written in Python send `True` for `true`. */
+function isSameText(value: JsonValue | undefined, expected: string): boolean {
+  return String(value) === (typeof value === 'boolean' ? expected.toLowerCase() : expected);
 }
 
 /** By `name`, `+name` or `-name`; a plus sign that is not encoded arrives as a space. */
@@ -112,7 +121,7 @@ function writeStart(row: number): string {
 }
 
 function readStart(start: string | null): number {
-  if (start === null || start === '' || start === '0') return 0;
+  if (start === null || start === '0') return 0;
   const text = Buffer.from(start, 'base64url').toString();
   const row = text.startsWith(startPrefix) ? text.slice(startPrefix.length) : '';
   if (!/^\d{1,9}$/.test(row)) throw invalid('start is not one that a page has given');

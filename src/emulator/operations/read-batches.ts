@@ -5,13 +5,15 @@ import { notFound } from './catalog-errors.ts';
 import type { Predicate } from './catalog-filter.ts';
 import {
   asMap,
-  type CatalogQuery,
+  type CatalogObject,
   integer,
   parseCatalogQuery,
   parseIds,
   parseProperties,
   runCatalogQuery,
 } from './catalog-query.ts';
+import { batchKind, inSandbox, lastBatchKind } from './catalog-records.ts';
+import { commaList } from './comma-list.ts';
 import { entityTag } from './entity-tag.ts';
 
 /** Parameters of batches beside the shared ones. Bounds are exclusive Unix epoch milliseconds. */
@@ -28,60 +30,57 @@ const batchParameters = [
 ];
 
 /** `GET /batches` */
-export const listBatches: Operation = async ({ query, header, sandbox }, { store }) => {
+export const listBatches: Operation = async (call, platform) => {
+  const { query, header, sandbox } = call;
   const parsed = parseCatalogQuery(query, header, batchParameters);
-  const batches = await store.batches.list(sandbox, {
+  const batches = await platform.store.batches.list(sandbox, {
     datasetIds: commaList(query.get('dataSet')),
     createdAfter: integer('createdAfter', query.get('createdAfter')),
     createdBefore: integer('createdBefore', query.get('createdBefore')),
   });
   const ids = commaList(query.get('batch'));
   const named = ids === null ? batches : batches.filter(({ id }) => ids.includes(id));
-  return json(runCatalogQuery(named, { ...parsed, predicates: [...parsed.predicates, ...timeBounds(query)] }));
+  const bounded = { ...parsed, predicates: [...parsed.predicates, ...timeBounds(query)] };
+  return json(runCatalogQuery(await inSandbox(named, call, platform), bounded, batchKind(platform.quirks)));
 };
 
 /** `GET /batches/{id}` and `GET /batches/{id1},{id2},…`: a map, even for one. */
-export const getBatches: Operation = async ({ parameters, query, sandbox }, { store, quirks }) => {
-  const ids = parseIds(parameters['ids'] ?? '');
-  const found = await store.batches.findMany(sandbox, ids);
+export const getBatches: Operation = async (call, platform) => {
+  const ids = parseIds(call.parameters['ids'] ?? '');
+  const found = await platform.store.batches.findMany(call.sandbox, ids);
   const missing = found.length < ids.length;
-  if (found.length === 0 || (missing && quirks.unknownIdsInList === 'not-found')) throw notFound('Batch');
+  if (found.length === 0 || (missing && platform.quirks.unknownIdsInList === 'not-found')) throw notFound('Batch');
   const [only] = found;
   const tag = ids.length === 1 && only !== undefined ? entityTag(only.document) : null;
-  return json(asMap(found, parseProperties(query)), tag === null ? {} : { 'e-tag': tag, etag: tag });
+  const { show } = batchKind(platform.quirks);
+  const shown = (await inSandbox(found, call, platform)).map((each) => ({ id: each.id, document: show(each) }));
+  return json(asMap(shown, parseProperties(call.query)), tag === null ? {} : { 'e-tag': tag, etag: tag });
 };
 
 /** `GET /lastBatches`: keyed by dataset; its field names differ from those of the dataset itself. */
-export const getLastBatches: Operation = async (call, { store }) => {
+export const getLastBatches: Operation = async (call, platform) => {
+  const { datasets } = platform.store;
   const parsed = parseCatalogQuery(call.query, call.header, ['dataSetId']);
   const ids = commaList(call.query.get('dataSetId'));
-  const datasets = await (ids === null
-    ? store.datasets.list(call.sandbox)
-    : store.datasets.findMany(call.sandbox, ids));
-  const sandbox = await store.sandboxes.find(call.sandbox);
-  return json(lastBatchesOf(datasets, parsed, sandbox?.id));
+  const found = await (ids === null ? datasets.list(call.sandbox) : datasets.findMany(call.sandbox, ids));
+  return json(runCatalogQuery(await inSandbox(lastBatchesOf(found), call, platform), parsed, lastBatchKind()));
 };
 
-function lastBatchesOf(datasets: readonly Dataset[], query: CatalogQuery, sandboxId: string | undefined): JsonObject {
-  const entries = datasets.flatMap(({ id, document }) => {
-    if (document['lastBatchId'] === undefined) return [];
-    return [
-      {
-        id,
-        document: {
-          lastBatchId: document['lastBatchId'],
-          lastBatchStatus: document['lastBatchStatus'],
-          lastSuccessfulBatchId: document['lastSuccessfulBatch'],
-          lastFailedBatchId: document['lastFailedBatch'],
-          imsOrg: document['imsOrg'],
-          sandboxId,
-          created: document['created'],
-          updated: document['updated'],
-        },
+function lastBatchesOf(datasets: readonly Dataset[]): CatalogObject[] {
+  return datasets
+    .filter(({ document }) => document['lastBatchId'] !== undefined)
+    .map(({ id, document }) => ({
+      id,
+      document: {
+        lastBatchId: document['lastBatchId'],
+        lastBatchStatus: document['lastBatchStatus'],
+        lastSuccessfulBatchId: document['lastSuccessfulBatch'],
+        lastFailedBatchId: document['lastFailedBatch'],
+        imsOrg: document['imsOrg'],
+        created: document['created'],
+        updated: document['updated'],
       },
-    ];
-  });
-  return runCatalogQuery(entries, query);
+    }));
 }
 
 function timeBounds(query: URLSearchParams): readonly Predicate[] {
@@ -101,8 +100,4 @@ function timeBounds(query: URLSearchParams): readonly Predicate[] {
       },
     ];
   });
-}
-
-function commaList(text: string | null): readonly string[] | null {
-  return text === null || text === '' ? null : text.split(',').map((id) => id.trim());
 }

@@ -27,12 +27,13 @@ export const listSegmentDefinitions: Operation = async ({ query, sandbox }, { st
     .toSorted((a, b) => compare(a, b, orders));
   const segments = definitions.slice(skip, skip + limit);
   const embedded = await embeddedSandbox(sandbox, store);
+  const hasMore = skip + segments.length < definitions.length;
   const [order] = orders;
   const next = new URLSearchParams(query);
   next.delete('start');
   next.set('page', String(firstPage + Math.floor(skip / limit) + 1));
   return json({
-    segments: segments.map((definition) => segmentDefinitionRecord(definition, embedded)),
+    segments: segments.map((definition) => segmentDefinitionRecord(definition, embedded, quirks)),
     page: {
       totalCount: definitions.length,
       totalPages: Math.ceil(definitions.length / limit),
@@ -41,20 +42,23 @@ export const listSegmentDefinitions: Operation = async ({ query, sandbox }, { st
       pageSize: segments.length,
       limit,
     },
-    link: skip + segments.length < definitions.length ? { next: `/segment/definitions?${next}` } : {},
+    // Real lists were seen without a link although there were more pages.
+    link: hasMore && quirks.recordFields === 'documented' ? { next: `/segment/definitions?${next}` } : {},
   });
 };
 
 /** `GET /segment/definitions/{id}` */
-export const getSegmentDefinition: Operation = async (call, { store }) =>
-  json(segmentDefinitionRecord(await findSegmentDefinition(call, store), await embeddedSandbox(call.sandbox, store)));
+export const getSegmentDefinition: Operation = async (call, { store, quirks }) => {
+  const definition = await findSegmentDefinition(call, store);
+  return json(segmentDefinitionRecord(definition, await embeddedSandbox(call.sandbox, store), quirks));
+};
 
 /** `POST /segment/definitions/bulk-get` */
-export const bulkGetSegmentDefinitions: Operation = (call, { store }) =>
+export const bulkGetSegmentDefinitions: Operation = (call, { store, quirks }) =>
   bulkGet(call, { code: upsCodes.unknownSegment, kind: 'Segment definition' }, async (ids) => {
     const definitions = await store.segmentDefinitions.findMany(call.sandbox, ids);
     const sandbox = await embeddedSandbox(call.sandbox, store);
-    return new Map(definitions.map((each) => [each.id, segmentDefinitionRecord(each, sandbox)]));
+    return new Map(definitions.map((each) => [each.id, segmentDefinitionRecord(each, sandbox, quirks)]));
   });
 
 /** @throws {PlatformError} 404 */

@@ -18,7 +18,7 @@ export const listSchedules: Operation = async ({ query, sandbox }, { store, quir
   const range = childrenRange(query, limits, quirks);
   const schedules = await store.schedules.list(sandbox);
   const embedded = await embeddedSandbox(sandbox, store);
-  const children = schedules.slice(range.skip, range.skip + range.limit).map((each) => shown(each, embedded));
+  const children = schedules.slice(range.skip, range.skip + range.limit).map((each) => shown(each, embedded, quirks));
   return json(
     childrenPage(children, schedules.length, range, { path: '/config/schedules', query, hasNextInPage: true }, quirks),
   );
@@ -45,12 +45,12 @@ export const createSchedule: Operation = async ({ body, sandbox }, { store, cloc
     return created;
   });
   scheduler.notify();
-  return json(shown(schedule, await embeddedSandbox(sandbox, store)));
+  return json(shown(schedule, await embeddedSandbox(sandbox, store), quirks));
 };
 
 /** `GET /config/schedules/{id}` */
-export const getSchedule: Operation = async (call, { store }) =>
-  json(shown(await findSchedule(call, store), await embeddedSandbox(call.sandbox, store)));
+export const getSchedule: Operation = async (call, { store, quirks }) =>
+  json(shown(await findSchedule(call, store), await embeddedSandbox(call.sandbox, store), quirks));
 
 /** `PATCH /config/schedules/{id}`. The platform takes up to half an hour to act on it, the emulator none. */
 export const updateSchedule: Operation = async (call, { store, clock, scheduler }): Promise<Reply> => {
@@ -99,15 +99,19 @@ async function hasSchedule(
 ): Promise<boolean> {
   switch (oneSchedulePer) {
     case 'sandbox':
-      return (await schedules.count(sandbox)) > 0;
+      return (await schedules.countOwn(sandbox)) > 0;
     case 'organization':
-      return (await schedules.count(null)) > 0;
+      return (await schedules.countOwn(null)) > 0;
     case 'nothing':
       return false;
   }
 }
 
-function shown({ id, name, state, type, schedule, properties, created, updated }: Schedule, sandbox: JsonObject) {
+function shown(
+  { id, name, state, type, schedule, properties, created, updated }: Schedule,
+  sandbox: JsonObject,
+  { recordFields }: Pick<EmulatorQuirks, 'recordFields'>,
+) {
   return {
     id,
     imsOrgId: credential.organization,
@@ -116,6 +120,8 @@ function shown({ id, name, state, type, schedule, properties, created, updated }
     state,
     type,
     schedule,
+    // No schedule runs more often.
+    frequency: recordFields === 'observed' ? 'daily' : undefined,
     properties,
     createEpoch: Math.floor(created / 1_000),
     updateEpoch: Math.floor(updated / 1_000),

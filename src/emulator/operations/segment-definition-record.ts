@@ -1,9 +1,13 @@
 import type { JsonObject } from '../json.ts';
-import { credential } from '../options.ts';
+import { credential, type EmulatorQuirks } from '../options.ts';
 import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
 
 /** A segment definition as the API shows it. */
-export function segmentDefinitionRecord(definition: SegmentDefinition, sandbox: JsonObject): JsonObject {
+export function segmentDefinitionRecord(
+  definition: SegmentDefinition,
+  sandbox: JsonObject,
+  { recordFields }: Pick<EmulatorQuirks, 'recordFields'>,
+): JsonObject {
   const { batch, continuous, synchronous } = definition.evaluation;
   return {
     id: definition.id,
@@ -24,5 +28,10 @@ export function segmentDefinitionRecord(definition: SegmentDefinition, sandbox: 
     creationTime: definition.creationTime,
     updateTime: definition.updateTime,
     updateEpoch: Math.floor(definition.updateTime / 1_000),
+    ...(recordFields === 'observed' && {
+      createEpoch: Math.floor(definition.creationTime / 1_000),
+      lifecycleState: 'published',
+      _etag: `"${definition.updateTime}"`,
+    }),
   };
 }

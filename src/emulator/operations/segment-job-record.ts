@@ -1,10 +1,14 @@
 import { everySegment } from '../jobs/segment-snapshots.ts';
 import type { JsonObject } from '../json.ts';
-import { credential } from '../options.ts';
+import { credential, type EmulatorQuirks } from '../options.ts';
 import type { SegmentJob, SegmentSnapshot } from '../store/platform-store-segment-jobs.ts';
 
 /** A segment job as the API shows it. */
-export function segmentJobRecord(job: SegmentJob, sandbox: JsonObject): JsonObject {
+export function segmentJobRecord(
+  job: SegmentJob,
+  sandbox: JsonObject,
+  { recordFields }: Pick<EmulatorQuirks, 'recordFields'>,
+): JsonObject {
   const href = `/segment/jobs/${job.id}`;
   return {
     id: job.id,
@@ -21,9 +25,9 @@ export function segmentJobRecord(job: SegmentJob, sandbox: JsonObject): JsonObje
         ? [{ segmentId: everySegment }]
         : job.segments.map(({ segmentId, segment }) => ({
             segmentId,
-            segment: segment && snapshot(segmentId, segment),
+            segment: segment === null ? undefined : snapshot(segmentId, segment),
           })),
-    metrics: metricsOf(job),
+    metrics: metricsOf(job) ?? (recordFields === 'observed' ? waitingMetrics(job) : undefined),
     errors: job.errors.map((error) => ({ ...error })),
     requestId: job.requestId,
     schema: { name: '_xdm.context.profile' },
@@ -37,6 +41,20 @@ export function segmentJobRecord(job: SegmentJob, sandbox: JsonObject): JsonObje
 
 function snapshot(id: string, { expression, mergePolicy }: SegmentSnapshot): JsonObject {
   return { id, expression: { ...expression }, mergePolicyId: mergePolicy.id, mergePolicy: { ...mergePolicy } };
+}
+
+/** Of a job whose evaluation has not begun; one that was cancelled then has ended. */
+function waitingMetrics({ status, creationTime, updateTime }: SegmentJob): JsonObject {
+  const ended = status === 'CANCELLED' || status === 'FAILED';
+  const end = ended ? { endTimeInMs: updateTime, totalTimeInMs: updateTime - creationTime } : {};
+  return {
+    totalTime: { startTimeInMs: creationTime, ...end },
+    profileSegmentationTime: {},
+    segmentedProfileCounter: {},
+    segmentedProfileByNamespaceCounter: {},
+    segmentedProfileByStatusCounter: {},
+    totalProfilesByMergePolicy: {},
+  };
 }
 
 function metricsOf({ metrics }: SegmentJob): JsonObject | undefined {

@@ -25,12 +25,12 @@ export const createSegmentJob: Operation = async (call, { store, clock, quirks, 
     return created;
   });
   segmentJobs.start(job);
-  return json(segmentJobRecord(job, await embeddedSandbox(call.sandbox, store)));
+  return json(segmentJobRecord(job, await embeddedSandbox(call.sandbox, store), quirks));
 };
 
 /** `GET /segment/jobs/{id}` */
-export const getSegmentJob: Operation = async (call, { store }) =>
-  json(segmentJobRecord(await findJob(call, store), await embeddedSandbox(call.sandbox, store)));
+export const getSegmentJob: Operation = async (call, { store, quirks }) =>
+  json(segmentJobRecord(await findJob(call, store), await embeddedSandbox(call.sandbox, store), quirks));
 
 /** `DELETE /segment/jobs/{id}`: marks a job for cancelling. A job that has ended is kept as it is. */
 export const cancelSegmentJob: Operation = async (call, { store, segmentJobs, quirks }) => {
@@ -43,11 +43,11 @@ export const cancelSegmentJob: Operation = async (call, { store, segmentJobs, qu
 };
 
 /** `POST /segment/jobs/bulk-get` */
-export const bulkGetSegmentJobs: Operation = (call, { store }) =>
+export const bulkGetSegmentJobs: Operation = (call, { store, quirks }) =>
   bulkGet(call, { code: upsCodes.unknownJob, kind: 'Segment job' }, async (ids) => {
     const jobs = await store.segmentJobs.findMany(call.sandbox, ids);
     const sandbox = await embeddedSandbox(call.sandbox, store);
-    return new Map(jobs.map((job) => [job.id, segmentJobRecord(job, sandbox)]));
+    return new Map(jobs.map((job) => [job.id, segmentJobRecord(job, sandbox, quirks)]));
   });
 
 async function findJob({ parameters, sandbox }: Call, store: Platform['store']): Promise<SegmentJob> {

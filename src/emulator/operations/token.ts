@@ -4,7 +4,7 @@ import { credential } from '../options.ts';
 
 const millisecondsPerSecond = 1_000;
 
-/** `POST /ims/token/v3` and `/v2`: an access token for the client credentials in the form body, or in the query. */
+/** `POST /ims/token/v3`, `/v2` and without a version: an access token for the client credentials in the form body, or in the query. */
 export const issueToken: Operation = async (call, { tokens, clientSecrets, quirks }) => {
   const grantType = field(call, 'grant_type');
   if (grantType !== 'client_credentials') {
@@ -28,6 +28,13 @@ export const issueToken: Operation = async (call, { tokens, clientSecrets, quirk
   );
 };
 
+/** `POST /ims/exchange/jwt`: the exchange of signed assertions has been retired. */
+export const rejectJwtExchange: Operation = () =>
+  Promise.reject(
+    new PlatformError(400, 'invalid_request', 'JWT credentials are retired: send client_credentials to /ims/token/v3'),
+  );
+
 function field({ body, query }: Call, name: string): string | null {
-  return (body instanceof URLSearchParams ? body.get(name) : null) ?? query.get(name);
+  const sent = body instanceof URLSearchParams ? body.get(name)?.trim() : undefined;
+  return sent || query.get(name);
 }

@@ -8,16 +8,19 @@ export function invalid(message: string): PlatformError {
 /** @throws {PlatformError} 400 when the parameter is there and not an integer of at least `minimum` */
 export function integer(query: URLSearchParams, name: string, minimum: number): number | null {
   const text = query.get(name);
-  if (text === null || text === '') return null;
+  if (text === null) return null;
   if (!/^\d{1,9}$/.test(text) || Number(text) < minimum)
     throw invalid(`${name} must be an integer of at least ${minimum}`);
   return Number(text);
 }
 
-/** @throws {PlatformError} 400 when the parameter is there and neither `true` nor `false` */
+/**
+ * Reads `true` or `false` in any case: clients written in Python send `True`.
+ * @throws {PlatformError} 400 when the parameter is there and neither
+ */
 export function boolean(query: URLSearchParams, name: string): boolean | null {
-  const text = query.get(name);
-  if (text === null || text === '') return null;
+  const text = query.get(name)?.toLowerCase() ?? null;
+  if (text === null) return null;
   if (text !== 'true' && text !== 'false') throw invalid(`${name} must be true or false`);
   return text === 'true';
 }
@@ -37,7 +40,7 @@ export function fieldOrders<Field extends string>(
   fields: readonly Field[],
 ): readonly FieldOrder<Field>[] | null {
   const text = query.get('sort');
-  if (text === null || text === '') return null;
+  if (text === null) return null;
   return text.split(',').map((order) => {
     const [name, direction = 'asc'] = order.trim().split(':');
     const field = fields.find((each) => each === name);

@@ -4,6 +4,7 @@ import { type Call, json, type Operation, type Platform, type Reply } from '../h
 import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import { credential, type EmulatorQuirks } from '../options.ts';
 import { changedDataset } from '../store/catalog-documents.ts';
+import { newDatasetDocument, rewrittenDataset } from '../store/dataset-documents.ts';
 import { badRequest, notFound } from './catalog-errors.ts';
 import { checkIfMatch } from './entity-tag.ts';
 import { applyJsonPatch } from './json-patch.ts';
@@ -21,44 +22,24 @@ const datasetBody = z.looseObject({
   enableErrorDiagnostics: z.boolean().optional(),
 });
 
-/** Fields that the platform sets; what a client sends for them is dropped. */
-const readOnlyFields = [
-  'version',
-  'imsOrg',
-  'created',
-  'createdClient',
-  'createdUser',
-  'updated',
-  'updatedUser',
-  'viewId',
-  'files',
-];
-
 /** `POST /dataSets` */
 export const createDataset: Operation = async (call, { store, clock, quirks }) => {
   const document = checked(call.body);
   const id = randomBytes(idBytes).toString('hex');
-  const viewId = randomBytes(idBytes).toString('hex');
   const now = clock.now().getTime();
-  await store.datasets.insert(call.sandbox, [
-    {
-      id,
-      created: now,
-      document: {
-        fileDescription: { persisted: true, containerFormat: 'parquet', format: 'parquet' },
-        ...document,
-        version: '1.0.0',
-        imsOrg: credential.organization,
-        created: now,
-        createdClient: credential.clientId,
-        createdUser: `${credential.clientId}@techacct.adobe.com`,
-        updated: now,
-        updatedUser: `${credential.clientId}@techacct.adobe.com`,
-        viewId,
-        files: `@/dataSets/${id}/views/${viewId}/files`,
-      },
-    },
-  ]);
+  const written = {
+    fileDescription: { persisted: true, containerFormat: 'parquet', format: 'parquet' },
+    ...document,
+  };
+  const facts = {
+    id,
+    name: String(document['name']),
+    viewId: randomBytes(idBytes).toString('hex'),
+    created: now,
+    createdClient: credential.clientId,
+    createdUser: `${credential.clientId}@techacct.adobe.com`,
+  };
+  await store.datasets.insert(call.sandbox, [{ id, created: now, document: newDatasetDocument(written, facts) }]);
   return reference(id, quirks, 201, { location: `/data/foundation/catalog/dataSets/${id}` });
 };
 
@@ -101,10 +82,8 @@ function change(
     const dataset = await datasets.find(call.sandbox, id);
     if (dataset === null) throw notFound('DataSet');
     checkIfMatch(call, dataset.document);
-    const { document } = dataset;
-    const edited = checked(edit(document));
-    const kept = Object.fromEntries(readOnlyFields.map((name) => [name, document[name]]));
-    const changed = changedDataset({ ...edited, ...kept }, clock.now().getTime(), {});
+    const edited = rewrittenDataset(dataset.document, checked(edit(dataset.document)));
+    const changed = changedDataset(edited, clock.now().getTime(), {});
     await datasets.update(call.sandbox, id, changed);
     return reference(id, quirks, 200);
   });

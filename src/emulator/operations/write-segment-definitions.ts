@@ -31,7 +31,7 @@ const definitionPatch = definitionBody.partial();
 type DefinitionBody = z.infer<typeof definitionPatch>;
 
 /** `POST /segment/definitions`. The expression is not looked at: one that cannot be evaluated fails the job that tries. */
-export const createSegmentDefinition: Operation = async (call, { store, clock }) => {
+export const createSegmentDefinition: Operation = async (call, { store, clock, quirks }) => {
   const body = parse(definitionBody, call);
   const now = clock.now().getTime();
   const blank = {
@@ -49,11 +49,11 @@ export const createSegmentDefinition: Operation = async (call, { store, clock })
     await checkName(records, call.sandbox, definition);
     await records.segmentDefinitions.insert(call.sandbox, [definition]);
   });
-  return json(segmentDefinitionRecord(definition, await embeddedSandbox(call.sandbox, store)));
+  return json(segmentDefinitionRecord(definition, await embeddedSandbox(call.sandbox, store), quirks));
 };
 
 /** `PATCH /segment/definitions/{id}`: what the body has replaces what was there. */
-export const patchSegmentDefinition: Operation = async (call, { store, clock }) => {
+export const patchSegmentDefinition: Operation = async (call, { store, clock, quirks }) => {
   const body = parse(definitionPatch, call);
   const definition = await store.transaction(async (records) => {
     const patched = changed(await findSegmentDefinition(call, records), body, clock.now().getTime());
@@ -61,7 +61,7 @@ export const patchSegmentDefinition: Operation = async (call, { store, clock }) 
     await records.segmentDefinitions.update(call.sandbox, patched);
     return patched;
   });
-  return json(segmentDefinitionRecord(definition, await embeddedSandbox(call.sandbox, store)));
+  return json(segmentDefinitionRecord(definition, await embeddedSandbox(call.sandbox, store), quirks));
 };
 
 /** `DELETE /segment/definitions/{id}`. Memberships stay as they were evaluated last. */

@@ -1,6 +1,5 @@
-import type { JsonObject } from '../json.ts';
-import { credential } from '../options.ts';
 import { exportServiceUser, unionSchemaId } from '../store/catalog-documents.ts';
+import { newDatasetDocument, withBatch } from '../store/dataset-documents.ts';
 import type { Dataset } from '../store/platform-store-datasets.ts';
 import type { Draws } from './platform-state-draws.ts';
 import { profileDatasets } from './population.ts';
@@ -15,6 +14,9 @@ interface DatasetTemplate {
   readonly schemaId: string;
   readonly ageDays: number;
   readonly tags: Readonly<Record<string, readonly string[]>>;
+  readonly dataBehavior: 'record' | 'time-series';
+  /** Rows that were ingested; null where exports write. */
+  readonly rows: number | null;
 }
 
 /** Datasets that exports write to. The ids are those of the platform's documented samples, so that these work as they are. */
@@ -42,32 +44,55 @@ export function exportDatasetIds(sandbox: SeededSandbox): readonly string[] {
 /** A dataset that no profile can be exported to: it is not on the union schema. */
 export const webEventsDatasetId = '5e3f0b7a9d1c2b00194f7d21';
 
-/** The datasets of a sandbox before anything was written to them. */
-export function seededDatasets(sandbox: SeededSandbox, draws: Draws, now: Date): Dataset[] {
-  return templatesOf(sandbox).map(({ id, name, description, schemaId, ageDays, tags }) => {
-    const created = now.getTime() - ageDays * dayMs - draws.integer(`dataset ${id}`, 0, dayMs);
-    const viewId = draws.hex(`view of ${id}`, 24);
-    const document: JsonObject = {
-      version: '1.0.0',
-      imsOrg: credential.organization,
-      name,
-      description,
-      created,
-      createdClient: 'acp_ui_platform',
-      createdUser: exportServiceUser,
-      updated: created,
-      updatedUser: exportServiceUser,
-      viewId,
-      fileDescription: { persisted: true, containerFormat: 'parquet', format: 'parquet' },
-      schemaRef: { id: schemaId, contentType },
-      files: `@/dataSets/${id}/views/${viewId}/files`,
-      tags,
-    };
-    return { id, created, document };
+/** Rows that were ingested from the sources of a sandbox. */
+export interface IngestedRows {
+  readonly crm: number;
+  readonly loyalty: number;
+  readonly events: number;
+}
+
+/** Bytes that a row takes up in the data lake, roughly. */
+export const bytesPerRow = 120;
+
+/** The datasets of a sandbox before any export wrote to them. */
+export function seededDatasets(sandbox: SeededSandbox, rows: IngestedRows, draws: Draws, now: Date): Dataset[] {
+  return templatesOf(sandbox, rows).map((template) => {
+    const { id, name, description } = template;
+    const created = now.getTime() - template.ageDays * dayMs - draws.integer(`dataset ${id}`, 0, dayMs);
+    const empty = newDatasetDocument(
+      {
+        name,
+        description,
+        enableErrorDiagnostics: false,
+        classification: { dataBehavior: template.dataBehavior, managedBy: 'CUSTOMER' },
+        fileDescription: { persisted: true, containerFormat: 'parquet', format: 'parquet' },
+        schemaRef: { id: template.schemaId, contentType },
+        tags: template.tags,
+      },
+      {
+        id,
+        name,
+        viewId: draws.hex(`view of ${id}`, 24),
+        created,
+        createdClient: 'acp_ui_platform',
+        createdUser: exportServiceUser,
+      },
+    );
+    const ingested = template.rows;
+    if (ingested === null) return { id, created, document: empty };
+    const batch = { rows: ingested, sizeBytes: ingested * bytesPerRow, now: now.getTime() };
+    return { id, created, document: withBatch(empty, batch) };
   });
 }
 
-function templatesOf(sandbox: SeededSandbox): readonly DatasetTemplate[] {
+/** A dataset with the rows of past exports that it still holds; the size is an estimate, as their files are not written yet. */
+export function withPastRows(dataset: Dataset, rows: number, now: number): Dataset {
+  return { ...dataset, document: withBatch(dataset.document, { rows, sizeBytes: rows * bytesPerRow, now }) };
+}
+
+const profileTags = { unifiedProfile: ['enabled:true'], unifiedIdentity: ['enabled:true'], purpose: ['ingestion'] };
+
+function templatesOf(sandbox: SeededSandbox, rows: IngestedRows): readonly DatasetTemplate[] {
   return [
     ...exportDatasets[sandbox].map(([id, name, description], index) => ({
       id,
@@ -75,7 +100,9 @@ function templatesOf(sandbox: SeededSandbox): readonly DatasetTemplate[] {
       description,
       schemaId: unionSchemaId,
       ageDays: 200 - 30 * index,
-      tags: { 'unifiedProfile/enabled': ['false'], purpose: ['export'] },
+      tags: { purpose: ['export'] },
+      dataBehavior: 'record' as const,
+      rows: null,
     })),
     ...profileDatasets.map(({ id, name, description, source }, index) => ({
       id,
@@ -83,7 +110,9 @@ function templatesOf(sandbox: SeededSandbox): readonly DatasetTemplate[] {
       description,
       schemaId: `https://ns.adobe.com/emulator/schemas/${source}_profile`,
       ageDays: 500 - 60 * index,
-      tags: { 'unifiedProfile/enabled': ['true'], purpose: ['ingestion'] },
+      tags: profileTags,
+      dataBehavior: 'record' as const,
+      rows: rows[source],
     })),
     {
       id: webEventsDatasetId,
@@ -91,7 +120,9 @@ function templatesOf(sandbox: SeededSandbox): readonly DatasetTemplate[] {
       description: 'Page views and orders of the web shop.',
       schemaId: 'https://ns.adobe.com/emulator/schemas/web_events',
       ageDays: 480,
-      tags: { 'unifiedProfile/enabled': ['true'], purpose: ['ingestion'] },
+      tags: profileTags,
+      dataBehavior: 'time-series',
+      rows: rows.events,
     },
   ];
 }

@@ -1,6 +1,7 @@
 import type { ReceivedExportRequest } from '../jobs/export-request.ts';
 import { mergePolicyFor } from '../jobs/merge-policy.ts';
 import type { JsonObject } from '../json.ts';
+import { failedBatchFields, olderMetrics, writtenMetrics } from '../store/batch-metrics.ts';
 import { newBatchDocument } from '../store/catalog-documents.ts';
 import type { Batch, BatchStatus } from '../store/platform-store-batches.ts';
 import {
@@ -179,21 +180,6 @@ function pastBatch(id: string, job: ExportJob, profiles: number, now: Date): Bat
   const status = batchStatusOf(job, now);
   const started = metrics.profileExportTime?.startTimeInMs;
   const end = metrics.totalTime.endTimeInMs;
-  const outcome: JsonObject =
-    job.status === 'SUCCEEDED'
-      ? {
-          recordCount: profiles,
-          failedRecordCount: 0,
-          metrics: {
-            recordsRead: profiles,
-            recordsWritten: profiles,
-            recordsFailed: 0,
-            startTime: started,
-            endTime: end,
-          },
-        }
-      : {};
-  const errors = job.errors.map(({ code, msg }) => ({ code, description: msg, rows: [] }));
   return {
     id,
     datasetId: request.datasetId,
@@ -204,13 +190,32 @@ function pastBatch(id: string, job: ExportJob, profiles: number, now: Date): Bat
       updated: updateTime,
       started,
       completed: end,
-      errors: errors.length === 0 ? undefined : errors,
-      ...outcome,
+      ...outcomeOf(job, profiles, started),
     },
   };
 }
 
-function batchStatusOf({ status, creationTime }: ExportJob, now: Date): BatchStatus {
+/** Both generations of metrics occur: an id decides which. */
+function outcomeOf(job: ExportJob, profiles: number, started: number | undefined): JsonObject {
+  const end = job.metrics.totalTime.endTimeInMs;
+  switch (job.status) {
+    case 'SUCCEEDED':
+      return {
+        recordCount: profiles,
+        failedRecordCount: 0,
+        metrics:
+          job.id % 2 === 0
+            ? writtenMetrics({ rows: profiles, sizeBytes: null, files: null })
+            : olderMetrics(profiles, started, end),
+      };
+    case 'FAILED':
+      return failedBatchFields(job.errors, { startTime: started, endTime: end });
+    default:
+      return {};
+  }
+}
+
+function batchStatusOf({ id, status, creationTime }: ExportJob, now: Date): BatchStatus {
   switch (status) {
     case 'NEW':
       return 'loading';
@@ -218,7 +223,7 @@ function batchStatusOf({ status, creationTime }: ExportJob, now: Date): BatchSta
     case 'CANCELLING':
       return 'processing';
     case 'FAILED':
-      return 'failed';
+      return id % 2 === 0 ? 'failed' : 'failure';
     case 'CANCELLED':
       return 'aborted';
     case 'SUCCEEDED':

@@ -50,7 +50,8 @@ interface JobStart {
 
 /** The runs that the schedules had in the last weeks; one of them failed, one was cancelled. */
 function scheduledStarts({ schedules, now, draws }: SegmentHistory): JobStart[] {
-  return schedules.flatMap((schedule) =>
+  const segmentations = schedules.filter(({ type }) => type === 'batch_segmentation');
+  return segmentations.flatMap((schedule) =>
     parseQuartz(schedule.schedule)
       .nextRuns(new Date(now.getTime() - scheduledRuns * dayMs), scheduledRuns)
       // A run of the last hour would not have ended yet.

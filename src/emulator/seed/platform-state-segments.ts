@@ -35,22 +35,28 @@ export function seededDefinitions(draws: Draws, now: Date): SegmentDefinition[] 
   });
 }
 
-/** The daily segmentation of `prod`; `dev` has no schedule, so that one can be created there. */
+/**
+ * The daily segmentation of `prod`, and two schedules of the platform itself as real lists have them, which do nothing
+ * here. `dev` has no schedule, so that one can be created there.
+ */
 export function seededSchedules(sandbox: SeededSandbox, draws: Draws, now: Date): Schedule[] {
   if (sandbox !== 'prod') return [];
   const created = now.getTime() - 120 * dayMs - draws.integer('schedule', 0, dayMs);
-  const schedule = { state: 'active', schedule: '0 30 23 * * ?' } as const;
-  return [
-    {
-      id: draws.uuid('schedule'),
-      sandbox,
-      name: 'Daily segmentation',
-      type: 'batch_segmentation',
-      ...schedule,
-      properties: { segments: ['*'] },
-      created,
-      updated: created,
-      nextRun: nextRunOf(schedule, now),
-    },
-  ];
+  const templates = [
+    ['Daily segmentation', 'batch_segmentation', '0 30 23 * * ?'],
+    ['Incremental segmentation', 'delta', '0 15 11 * * ?'],
+    ['Profile snapshot', 'system', '0 45 2 * * ?'],
+  ] as const;
+  return templates.map(([name, type, schedule], index) => ({
+    id: draws.uuid(index === 0 ? 'schedule' : `schedule ${type}`),
+    sandbox,
+    name,
+    type,
+    state: 'active',
+    schedule,
+    properties: type === 'batch_segmentation' ? { segments: ['*'] } : {},
+    created: created + index * hourMs,
+    updated: created + index * hourMs,
+    nextRun: nextRunOf({ type, state: 'active', schedule }, now),
+  }));
 }

@@ -7,13 +7,14 @@ import type { Batch } from '../store/platform-store-batches.ts';
 import type { Dataset } from '../store/platform-store-datasets.ts';
 import type { ExportJob } from '../store/platform-store-export-jobs.ts';
 import type { Sandbox } from '../store/platform-store-sandboxes.ts';
-import { type SeededSandbox, seededDatasets } from './platform-state-datasets.ts';
+import { consolidated } from './platform-state-consolidation.ts';
+import { type IngestedRows, type SeededSandbox, seededDatasets, withPastRows } from './platform-state-datasets.ts';
 import { Draws } from './platform-state-draws.ts';
 import { pastJobs } from './platform-state-jobs.ts';
 import { seededRequests } from './platform-state-requests.ts';
 import { pastSegmentJobs } from './platform-state-segment-jobs.ts';
 import { seededDefinitions, seededSchedules } from './platform-state-segments.ts';
-import { seedPopulation } from './population.ts';
+import { profileDatasets, seedPopulation } from './population.ts';
 import { countSegments } from './segment-counts.ts';
 
 /** `dev` has one profile for so many of `prod`. */
@@ -66,18 +67,32 @@ async function seedSandbox(
     now,
     firstId: await store.segmentJobs.nextComputeJobId(),
   });
+  const ingested = await countIngestedRows(database, name);
+  const datasets = seededDatasets(name, ingested, draws, now).map((dataset) => withLastBatches(dataset, batches));
+  const source = datasets.find(({ id }) => id === profileDatasets[0].id);
+  const replayed = source === undefined ? null : consolidated(source, ingested.crm, draws, now);
   await store.transaction(async (records) => {
     await records.datasets.insert(
       name,
-      seededDatasets(name, draws, now).map((dataset) => withLastBatches(dataset, batches)),
+      datasets.map((dataset) => (dataset.id === replayed?.dataset.id ? replayed.dataset : dataset)),
     );
-    await records.batches.insert(name, batches);
+    await records.batches.insert(name, replayed === null ? batches : [...batches, replayed.batch]);
     await records.exportJobs.insert(history.map(({ job }) => job));
     await records.segmentDefinitions.insert(name, definitions);
     for (const schedule of schedules) await records.schedules.insert(schedule);
     await records.segmentJobs.insert(segmentHistory);
     await records.sandboxes.insert(sandboxOf(name, draws, now));
   });
+}
+
+async function countIngestedRows(database: Database, sandbox: string): Promise<IngestedRows> {
+  const rows = await database.all<{ source: keyof IngestedRows; rows: number }>(
+    `SELECT source::VARCHAR AS source, count(*) AS rows FROM profile_fragments
+     WHERE sandbox = $1 AND source <> 'events' GROUP BY ALL
+     UNION ALL SELECT 'events', count(*) FROM experience_events WHERE sandbox = $1`,
+    [sandbox],
+  );
+  return { crm: 0, loyalty: 0, events: 0, ...Object.fromEntries(rows.map((each) => [each.source, each.rows])) };
 }
 
 /** Counts the profiles of each batch of a job; jobs of the same request are counted once. */
@@ -100,9 +115,12 @@ function withLastBatches(dataset: Dataset, batches: readonly Batch[]): Dataset {
   const last = own.at(-1);
   if (last === undefined) return dataset;
   const succeeded = own.findLast(({ document }) => document.status === 'success' || document.status === 'inactive');
-  const failed = own.findLast(({ document }) => document.status === 'failed');
+  const failed = own.findLast(({ document }) => document.status === 'failed' || document.status === 'failure');
+  const held = own.filter(({ document }) => document.status === 'success');
+  const rows = held.reduce((sum, { document }) => sum + Number(document['recordCount'] ?? 0), 0);
   const updated = Math.max(...own.map(({ document }) => Number(document['updated'])));
-  const document = changedDataset(dataset.document, updated, {
+  const filled = succeeded === undefined ? dataset : withPastRows(dataset, rows, updated);
+  const document = changedDataset(filled.document, updated, {
     lastBatchId: last.id,
     lastBatchStatus: last.document.status,
     lastSuccessfulBatch: succeeded?.id,

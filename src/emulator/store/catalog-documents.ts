@@ -19,7 +19,7 @@ export function newBatchDocument(datasetId: string, created: number): Batch['doc
     version: '1.0.0',
     relatedObjects: [{ type: 'dataSet', id: datasetId }],
     tags: {},
-    metrics: {},
+    inputFormat: { format: 'parquet' },
   };
 }
 

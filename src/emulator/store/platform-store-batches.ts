@@ -9,6 +9,8 @@ export type BatchStatus =
   | 'staging'
   | 'success'
   | 'failed'
+  // The other word for it, which real batches have as well.
+  | 'failure'
   | 'aborted'
   | 'inactive';
 

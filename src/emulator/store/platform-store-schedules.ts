@@ -2,7 +2,8 @@ import type { JsonObject } from '../json.ts';
 import type { Executor } from './platform-store.ts';
 
 export type ScheduleState = 'active' | 'inactive';
-export type ScheduleType = 'batch_segmentation' | 'export';
+/** A client makes the first two; the platform has the others of its own. */
+export type ScheduleType = 'batch_segmentation' | 'export' | 'delta' | 'system';
 
 export interface Schedule {
   readonly id: string;
@@ -26,8 +27,8 @@ export interface ScheduleStore {
   /** All of a sandbox, oldest first. */
   list(sandbox: string): Promise<Schedule[]>;
   find(sandbox: string, id: string): Promise<Schedule | null>;
-  /** How many there are: in a sandbox, or in all when it is null. */
-  count(sandbox: string | null): Promise<number>;
+  /** How many clients have made: in a sandbox, or in all when it is null. */
+  countOwn(sandbox: string | null): Promise<number>;
   /** The active schedule of all sandboxes whose next run comes first; null when none is to run. */
   next(): Promise<Schedule | null>;
   insert(schedule: Schedule): Promise<void>;
@@ -57,12 +58,12 @@ export function createScheduleStore(database: Executor): ScheduleStore {
       return row === undefined ? null : parse(row);
     },
 
-    async count(sandbox) {
-      const rows = await database.all<{ schedules: number }>(
-        'SELECT count(*) AS schedules FROM schedules WHERE sandbox = ? OR ?',
-        [sandbox ?? '', sandbox === null],
-      );
-      return rows[0]?.schedules ?? 0;
+    async countOwn(sandbox) {
+      const rows = await database.all<Row>('SELECT document FROM schedules WHERE sandbox = ? OR ?', [
+        sandbox ?? '',
+        sandbox === null,
+      ]);
+      return rows.map(parse).filter(({ type }) => type === 'batch_segmentation' || type === 'export').length;
     },
 
     async next() {

@@ -62,7 +62,9 @@ describe('access to the platform', () => {
       status: 403,
       body: { type: expect.stringContaining('SMS-2074-403'), status: 403 },
     });
-    expect(await client.send('POST', '/data/nowhere', {}, text)).toMatchObject({ status: 415 });
+    const nowhere = '/data/foundation/catalog/nowhere';
+    expect(await client.send('POST', nowhere, {}, text)).toMatchObject({ status: 400 });
+    expect(await client.send('POST', nowhere, {})).toMatchObject({ status: 404 });
     expect(await client.send('POST', '/data/nowhere', {})).toMatchObject({ status: 404 });
   });
 

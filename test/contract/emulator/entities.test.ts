@@ -212,7 +212,7 @@ describe('profile access', () => {
         walked.push(...page.children);
         const { href } = page._links.next;
         if (href === '') break;
-        expect(href).toBe(`/entities?start=${page._page.next}&limit=1`);
+        expect(href).toBe(`/entities?start=${page._page.next}&limit=1&offsets=${page._page.next}`);
         page = (await client.get<EventsPage>(`/data/core/ups/access${href}`)).body;
       }
       expect(walked).toEqual(all);

@@ -14,7 +14,7 @@ const webEvents = '5e3f0b7a9d1c2b00194f7d21';
 
 interface BatchObject {
   readonly status: string;
-  readonly recordCount?: number;
+  readonly metrics?: { readonly outputRecordCount?: number };
   readonly size?: number;
   readonly errors?: readonly { readonly description: string }[];
   readonly relatedObjects: readonly { readonly type: string; readonly id: string }[];
@@ -134,7 +134,7 @@ describe('the life of an export job', () => {
     }
     const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
     const batch = await batchOf(batchId);
-    expect(batch).toMatchObject({ status: 'success', recordCount: rows, size });
+    expect(batch).toMatchObject({ status: 'success', metrics: { outputRecordCount: rows, outputByteSize: size } });
     expect(batch?.relatedObjects).toEqual([
       { type: 'dataSet', id: prodDataset },
       { type: 'dataSetFile', id: `${batchId}-1` },
@@ -168,7 +168,7 @@ describe('the life of an export job', () => {
       (destination.batches ?? []).map(async ({ batchId }) => rowsOf(await partsOf(batchId))),
     );
     const counts = await Promise.all(
-      (destination.batches ?? []).map(async ({ batchId }) => (await batchOf(batchId))?.recordCount),
+      (destination.batches ?? []).map(async ({ batchId }) => (await batchOf(batchId))?.metrics?.outputRecordCount),
     );
     expect(rows).toHaveLength(2);
     expect(counts).toEqual(rows);

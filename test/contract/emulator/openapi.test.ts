@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { deviations, openApiAvailable, openApiDirectory } from '../../support/openapi.ts';
 import { type Emulator, goldTier, startEmulator } from '../../support/platform.ts';
-import { connect, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
+import { connect, exportBody, type JobRecord, type PlatformClient, prodDataset, runUntil } from './platform-client.ts';
 import { segmentJobUntil } from './segmentation-client.ts';
 
 const ups = '/data/core/ups';
@@ -30,6 +30,13 @@ const knownDeviations = {
   // The samples of creating a dataset have these.
   containerFormat: '/*/fileDescription/containerFormat is undocumented',
   persisted: '/*/fileDescription/persisted is undocumented',
+  // Every sample has it.
+  namespace: '/*/namespace is undocumented',
+  datasetStatus: '/*/status is undocumented',
+  dule: '/*/dule is undocumented',
+  statsCache: '/*/statsCache is undocumented',
+  // Real datasets have it when their last batch was put into another one.
+  lastBatchStatus: '/*/lastBatchStatus must be equal to one of the allowed values',
   // Adobe's Python client reads it.
   sandboxId: '/*/sandboxId is undocumented',
   // Both documentation variants say 204.
@@ -37,7 +44,6 @@ const knownDeviations = {
   // The files of a batch lead to a list of parts here; the description has only the query parameter.
   parts: '/data is undocumented',
   partsPage: '/_page is undocumented',
-  partsLinks: '/_links is undocumented',
   // The documentation spells it so and shows dates with a space.
   eTag: '/sandboxes/*/eTag is undocumented',
   createdDate: '/sandboxes/*/createdDate must match format "date-time"',
@@ -50,6 +56,9 @@ const knownDeviations = {
   sandbox: '/sandbox is undocumented',
   listedScheduleOrg: '/children/*/imsOrgId is undocumented',
   listedScheduleSandbox: '/children/*/sandbox is undocumented',
+  // Real lists hold schedules of the platform itself.
+  listedScheduleType: '/children/*/type must be equal to one of the allowed values',
+  listedScheduleProperties: "/children/*/properties must have required property 'segments'",
   // The samples of all lists of children have links; the description does not name them.
   listLinks: '/_links is undocumented',
   // A job of all segments has no definitions.
@@ -74,6 +83,14 @@ const knownDeviations = {
 
 type Known = keyof typeof knownDeviations;
 
+/** Fields of datasets that the guide to Catalog has. */
+const guideFields = ['containerFormat', 'persisted', 'namespace', 'datasetStatus', 'dule', 'statsCache'] as const;
+
+/** The records that the descriptions are about; those of real platforms are compared with recorded responses. */
+const documentedRecords = { recordFields: 'documented', batchCounts: 'top-level' } as const;
+
+const nobody = { ids: [{ id: 'none' }] };
+
 describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${openApiDirectory}`, () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
   let emulator: Emulator;
@@ -81,7 +98,7 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
   let done: JobRecord;
 
   beforeAll(async () => {
-    emulator = await startEmulator({ profiles: 200, clock });
+    emulator = await startEmulator({ profiles: 200, clock, quirks: documentedRecords });
     client = await connect(emulator.url);
     const filter = { segments: [{ segmentId: goldTier }] };
     const { id } = await client.export({
@@ -171,8 +188,8 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
   });
 
   it.each([
-    ['/dataSets', 'dataSets', ['containerFormat', 'persisted']],
-    ['/dataSets/{DATASET_ID}', `dataSets/${prodDataset}`, ['containerFormat', 'persisted']],
+    ['/dataSets', 'dataSets', ['lastBatchStatus', ...guideFields]],
+    ['/dataSets/{DATASET_ID}', `dataSets/${prodDataset}`, guideFields],
     ['/dataSets/{DATASET_ID}', `dataSets/${prodDataset}?properties=name,tags`, []],
     ['/batches', 'batches?limit=100', []],
     ['/lastBatches', `lastBatches?dataSetId=${prodDataset}`, ['sandboxId']],
@@ -208,12 +225,32 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
     const batch = `${dataAccess}/batches/${done.destination.batchId}`;
     await expectAgreement('data-access', 'GET', '/batches/{batchId}/files', `${batch}/files`);
     await expectAgreement('data-access', 'GET', '/batches/{batchId}/failed', `${batch}/failed`);
+    // The description has a path in the place of a list.
+    await expectAgreement('data-access', 'GET', '/batches/{batchId}/meta', `${batch}/meta`, {
+      known: ['parts', 'partsPage'],
+    });
+  });
+
+  it.each([
+    ['segmentation', 'POST', '/export/jobs', `${ups}/export/jobs`, exportBody({ destination: { datasetId: 'none' } })],
+    ['segmentation', 'PATCH', '/segment/definitions/{SEGMENT_ID}', `${ups}/segment/definitions/none`, {}],
+    ['segmentation', 'DELETE', '/segment/definitions/{SEGMENT_ID}', `${ups}/segment/definitions/none`, undefined],
+    ['segmentation', 'POST', '/segment/definitions/bulk-get', `${ups}/segment/definitions/bulk-get`, nobody],
+    ['segmentation', 'POST', '/segment/jobs/bulk-get', `${ups}/segment/jobs/bulk-get`, nobody],
+    ['profile', 'POST', '/ups/config/mergePolicies/bulk-get', `${ups}/config/mergePolicies/bulk-get`, nobody],
+    ['catalog', 'PUT', '/dataSets/{DATASET_ID}', `${catalog}/dataSets/none`, { name: 'x' }],
+    ['data-access', 'GET', '/batches/{batchId}/files', `${dataAccess}/batches/none/files`, undefined],
+    ['data-access', 'GET', '/batches/{batchId}/failed', `${dataAccess}/batches/none/failed`, undefined],
+    ['sandbox', 'GET', '/sandbox-management/sandboxes/{sandboxName}', `${sandboxes}/sandboxes/none`, undefined],
+  ] as const)('answers 404, which %s does not have, to %s %s', async (api, method, path, request, body) => {
+    const { status, body: answer } = await client.send(method, request, body);
+    expect(deviations({ api, method, path, status, body: answer })).toEqual(['undocumented status 404']);
   });
 
   it('lists the parts of a file', async () => {
     const file = `${dataAccess}/files/${done.destination.batchId}-1`;
     await expectAgreement('data-access', 'GET', '/files/{dataSetFileId}', file, {
-      known: ['parts', 'partsLinks', 'partsPage'],
+      known: ['parts', 'partsPage'],
     });
   });
 
@@ -244,7 +281,13 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
   it('lists, creates, shows, changes and deletes schedules', async () => {
     const root = `${ups}/config/schedules`;
     await expectAgreement('segmentation', 'GET', '/config/schedules', root, {
-      known: ['listedScheduleOrg', 'listedScheduleSandbox', 'listLinks'],
+      known: [
+        'listedScheduleOrg',
+        'listedScheduleSandbox',
+        'listedScheduleType',
+        'listedScheduleProperties',
+        'listLinks',
+      ],
     });
     const [{ id }] = Object(await send('GET', root)).children;
     const item = '/config/schedules/{SCHEDULE_ID}';

@@ -76,13 +76,21 @@ describe('schedules', () => {
     }
   });
 
-  it('are one in prod, which runs once a day, and none in dev', async () => {
+  it('are one in prod, which runs once a day, beside two of the platform, and none in dev', async () => {
     const { status, body: list } = await prod.get<Children<ScheduleRecord>>(schedules);
     expect(status).toBe(200);
     expect(list).toMatchObject({
-      _page: { totalCount: 1, pageSize: 1 },
+      _page: { totalCount: 3, pageSize: 3 },
       children: [
-        { state: 'active', type: 'batch_segmentation', schedule: '0 30 23 * * ?', properties: { segments: ['*'] } },
+        {
+          state: 'active',
+          type: 'batch_segmentation',
+          schedule: '0 30 23 * * ?',
+          frequency: 'daily',
+          properties: { segments: ['*'] },
+        },
+        { state: 'active', type: 'delta', frequency: 'daily' },
+        { state: 'active', type: 'system', frequency: 'daily' },
       ],
       _links: { next: {} },
     });
@@ -102,6 +110,7 @@ describe('schedules', () => {
       sandbox: { sandboxId: expect.any(String), sandboxName: 'dev', type: 'development', default: false },
       name: 'Made here',
       state: 'inactive',
+      frequency: 'daily',
       type: 'batch_segmentation',
       schedule: '0 0 9 * * ?',
       properties: { segments: ['*'] },
@@ -333,10 +342,10 @@ describe('schedules, with quirks', () => {
     const second = await create(client, { name: 'Second' });
     const { body: page } = await client.get<Children<ScheduleRecord>>(`${schedules}?limit=1`);
     expect(page).toMatchObject({
-      _page: { totalCount: 2, pageSize: 1, next: '1' },
+      _page: { totalCount: 4, pageSize: 1, next: '1' },
       _links: { next: { href: '/config/schedules?limit=1&start=1' } },
     });
-    const { body: next } = await client.get<Children<ScheduleRecord>>(`${schedules}?limit=1&start=1`);
+    const { body: next } = await client.get<Children<ScheduleRecord>>(`${schedules}?limit=1&start=3`);
     expect(next.children).toEqual([second]);
     expect(next._links).toEqual({ next: {} });
 

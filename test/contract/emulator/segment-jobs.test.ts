@@ -53,12 +53,13 @@ describe('segment jobs', () => {
         errors: [],
         _links: { checkStatus: { href: `/segment/jobs/${created.id}`, method: 'GET' } },
       });
-      expect(created.metrics).toBeUndefined();
+      const waiting = { totalTime: { startTimeInMs: created.creationTime }, profileSegmentationTime: {} };
+      expect(created.metrics).toMatchObject(waiting);
       await clock.advanceBy(400);
       expect((await client.get(`${segmentJobs}/${created.id}`)).body).toMatchObject({ status: 'NEW' });
 
       const queued = await segmentJobUntil(client, clock, created.id, ['QUEUED']);
-      expect(queued.metrics).toBeUndefined();
+      expect(queued.metrics).toEqual(created.metrics);
       const processing = await segmentJobUntil(client, clock, created.id, ['PROCESSING']);
       expect(processing).toMatchObject({
         computeGatewayJobId: expect.any(String),

@@ -16,12 +16,21 @@ describe('the next run of a schedule', () => {
   const after = new Date('2026-11-02T09:00:00Z');
 
   it('is later than the time it is asked for', () => {
-    const run = nextRunOf({ state: 'active', schedule: '0 0 9 * * ?' }, after);
+    const run = nextRunOf({ type: 'batch_segmentation', state: 'active', schedule: '0 0 9 * * ?' }, after);
     expect(run).toBe(Date.UTC(2026, 10, 3, 9));
   });
 
   it('is none when it is inactive, or has come to its end', () => {
-    expect(nextRunOf({ state: 'inactive', schedule: '0 0 9 * * ?' }, after)).toBeNull();
-    expect(nextRunOf({ state: 'active', schedule: '0 0 9 * * ? 2026' }, new Date('2026-12-31T09:00:00Z'))).toBeNull();
+    expect(nextRunOf({ type: 'batch_segmentation', state: 'inactive', schedule: '0 0 9 * * ?' }, after)).toBeNull();
+    expect(
+      nextRunOf(
+        { type: 'batch_segmentation', state: 'active', schedule: '0 0 9 * * ? 2026' },
+        new Date('2026-12-31T09:00:00Z'),
+      ),
+    ).toBeNull();
+  });
+
+  it.each(['delta', 'system'] as const)('is none for the kind %s, which belongs to the platform', (type) => {
+    expect(nextRunOf({ type, state: 'active', schedule: '0 0 9 * * ?' }, after)).toBeNull();
   });
 });

@@ -1,0 +1,52 @@
+import type { JsonObject } from '../json.ts';
+
+/** What was written into a batch. */
+export interface WrittenData {
+  readonly rows: number;
+  /** Null where it is not known. */
+  readonly sizeBytes: number | null;
+  readonly files: number | null;
+}
+
+/** How Catalog writes a number that it does not know. */
+const unknown = -1;
+
+/** Counts of a batch in the newer form, in which the times are at the top level. */
+export function writtenMetrics({ rows, sizeBytes, files }: WrittenData): JsonObject {
+  return {
+    partitionCount: files ?? 1,
+    inputFileCount: unknown,
+    inputRecordCount: rows,
+    inputByteSize: unknown,
+    outputFileCount: files ?? unknown,
+    outputRecordCount: rows,
+    outputByteSize: sizeBytes ?? unknown,
+    failedRecordCount: 0,
+  };
+}
+
+/** Counts of a batch in the older form; times are in Unix epoch milliseconds. */
+export function olderMetrics(rows: number, startTime: number | undefined, endTime: number | undefined): JsonObject {
+  return { recordsRead: rows, recordsWritten: rows, recordsFailed: 0, startTime, endTime };
+}
+
+/** The fields of a batch that failed; times are in Unix epoch milliseconds. */
+export function failedBatchFields(
+  errors: readonly { readonly code: string; readonly msg: string }[],
+  { startTime, endTime }: { readonly startTime: number | undefined; readonly endTime: number | undefined },
+): JsonObject {
+  return {
+    completed: endTime,
+    errors: errors.map(({ code, msg }) => ({ code, description: msg, recordCount: 0, rows: [] })),
+    metrics: { ...olderMetrics(0, startTime, endTime), failureReason: errors[0]?.msg },
+  };
+}
+
+/** Counts of a batch that took the place of others. What was put in is not known. */
+export function consolidatedMetrics(rows: number, sizeBytes: number): JsonObject {
+  return {
+    ...writtenMetrics({ rows, sizeBytes, files: 1 }),
+    inputRecordCount: unknown,
+    failedRecordCount: unknown,
+  };
+}
