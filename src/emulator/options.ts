@@ -113,7 +113,7 @@ export interface EmulatorQuirks {
   readonly recordFields: 'observed' | 'documented';
   /**
    * Counts, size and times of a batch: only in `metrics`, as in recorded responses, or at the top level too, as in the
-   * API description. @default 'top-level'
+   * API description. @default 'metrics'
    */
   readonly batchCounts: 'metrics' | 'top-level';
   /** Parameters in the link to the next page of events: `start` and, for clients that read it, `offsets`. @default 'start-and-offsets' */
@@ -156,7 +156,7 @@ export const defaultQuirks: EmulatorQuirks = {
   multiStatusEntities: 'errors',
   entitiesPerSecond: null,
   recordFields: 'observed',
-  batchCounts: 'top-level',
+  batchCounts: 'metrics',
   eventsNextLink: 'start-and-offsets',
   tokenLifetimeSeconds: 86_399,
   expiresInUnit: 'seconds',

@@ -62,7 +62,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, listen
     await live.use((platform, ending) => answerPlatform(request, response, platform, { ...listening, ending }));
   } catch (error) {
     if (!(error instanceof NoPlatformError)) throw error;
-    const body = errorBody(requestErrors.internal(), {
+    const body = errorBody(requestErrors.internal('ups'), {
       service: 'ups',
       requestId: newRequestId(),
       organization: credential.organization,

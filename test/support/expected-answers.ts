@@ -217,9 +217,9 @@ export class ExpectedAnswers {
       ),
       datasetId: dataset ?? null,
       dataset: dataset === undefined ? null : this.#datasetRef(dataset),
-      recordCount: metrics?.outputRecordCount ?? metrics?.recordsWritten ?? batch.recordCount ?? null,
-      failedRecordCount: metrics?.failedRecordCount ?? metrics?.recordsFailed ?? batch.failedRecordCount ?? null,
-      sizeBytes: metrics?.outputByteSize ?? metrics?.inputByteSize ?? batch.size ?? null,
+      recordCount: firstKnown(metrics?.outputRecordCount, metrics?.recordsWritten, batch.recordCount),
+      failedRecordCount: firstKnown(metrics?.failedRecordCount, metrics?.recordsFailed, batch.failedRecordCount),
+      sizeBytes: firstKnown(metrics?.outputByteSize, metrics?.inputByteSize, batch.size),
       errors: [
         ...(batch.errors ?? []).map(({ code, description, recordCount }) => ({
           code,
@@ -227,7 +227,8 @@ export class ExpectedAnswers {
           callStack: null,
           recordCount: recordCount ?? null,
         })),
-        ...(metrics?.failureReason === undefined
+        ...(metrics?.failureReason === undefined ||
+        batch.errors?.some(({ description }) => description === metrics.failureReason)
           ? []
           : [{ code: '', message: metrics.failureReason, callStack: null, recordCount: null }]),
       ],
@@ -373,6 +374,10 @@ const span = (time: WireSpan | undefined) =>
 
 const counts = (counter: Readonly<Record<string, number>> | undefined) =>
   Object.entries(counter ?? {}).map(([namespace, count]) => ({ namespace, count }));
+
+/** The platform writes -1 for a number that it does not know. */
+const firstKnown = (...values: readonly (number | undefined)[]): number | null =>
+  values.find((value) => value !== undefined && value >= 0) ?? null;
 
 const jobError = ({ code, msg, callStack }: WireJobError) => ({
   code,

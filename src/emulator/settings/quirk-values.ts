@@ -36,6 +36,9 @@ const values = {
   maximumGraphIdentities: count(0),
   multiStatusEntities: z.enum(['errors', 'errors-and-profiles']),
   entitiesPerSecond: count(1).nullable(),
+  recordFields: z.enum(['observed', 'documented']),
+  batchCounts: z.enum(['metrics', 'top-level']),
+  eventsNextLink: z.enum(['start', 'start-and-offsets']),
   tokenLifetimeSeconds: count(1),
   expiresInUnit: z.enum(['seconds', 'milliseconds']),
 } satisfies { readonly [Name in keyof EmulatorQuirks]: z.ZodType<EmulatorQuirks[Name]> };
