@@ -15,7 +15,7 @@ import { type RecordedResponse, recordedResponses } from '../../support/recorded
 /** What the gateway must make of a recorded response. */
 export interface Decoded {
   /** Sends the request of the recorded response through the gateway's own client. */
-  ask(api: PlatformApi): Promise<unknown>;
+  ask(api: PlatformApi, platform: RecordedPlatform): Promise<unknown>;
   /** What the response means. Written from its meaning, never copied from a result. */
   readonly means: unknown;
   /** Kinds of anomalies that are counted, in any order. @default none */
@@ -50,7 +50,7 @@ export function decodesRecorded(resource: string, cases: Readonly<Record<string,
       it(name, async () => {
         const first = responses.filter((response) => response.name === name);
         await using platform = await startRecordedPlatform([...first, ...responses]);
-        expect(await expected.ask(platform.api)).toEqual(expected.means);
+        expect(await expected.ask(platform.api, platform)).toEqual(expected.means);
         expect(platform.anomalies.toSorted()).toEqual([...(expected.anomalies ?? [])].toSorted());
         expect(platform.requests[0]).toBe(`${first[0]?.request.method} ${pathOf(first[0]?.request.path ?? '')}`);
       });
@@ -58,7 +58,9 @@ export function decodesRecorded(resource: string, cases: Readonly<Record<string,
   });
 }
 
-interface RecordedPlatform extends AsyncDisposable {
+export interface RecordedPlatform extends AsyncDisposable {
+  /** Address of the platform and of its token service. */
+  readonly url: string;
   readonly api: PlatformApi;
   readonly anomalies: readonly AnomalyKind[];
   /** Method and path of each request. */
@@ -80,9 +82,10 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // A server that listens on a port has an address of this form.
   const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
   const anomalies: AnomalyKind[] = [];
   const upstream = createUpstream({
-    baseUrl: `http://127.0.0.1:${port}`,
+    baseUrl: url,
     clock: new FakeClock(),
     metrics: { ...uncounted, anomaly: ({ kind }) => void anomalies.push(kind) },
     credentialFailed: () => {},
@@ -92,6 +95,7 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
   if (tenant === null) throw new Error('The tenant of the recorded responses is none.');
   const credential = createPassthroughCredential({ authorization: 'Bearer recorded', apiKey: 'recorded' });
   return {
+    url,
     api: upstream.connect({ tenant, credential }, { signal: new AbortController().signal }),
     anomalies,
     requests,
@@ -105,7 +109,8 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
 
 const pathOf = (target: string): string => new URL(target, 'http://platform').pathname;
 
-const uncounted: UpstreamMetrics = {
+/** Counts nothing. */
+export const uncounted: UpstreamMetrics = {
   callEnded: () => {},
   retried: () => {},
   shared: () => {},
