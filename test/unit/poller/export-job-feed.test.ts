@@ -39,6 +39,11 @@ class Rounds {
 const many = (name: string, count: number, fromMs: number, status: ExportJob['status']) =>
   Array.from({ length: count }, (_, index) => exportJob(`${name}-${index}`, fromMs + index, status));
 const ids = (jobs: readonly ExportJob[]) => jobs.map(({ id }) => id);
+/** A job of an unknown status for which the platform reports an end. */
+const evaporated = (id: string, createdAtMs: number): ExportJob => {
+  const totalTime = { startedAt: null, endedAt: new Date(createdAtMs), durationMs: null };
+  return exportJob(id, createdAtMs, 'UNKNOWN', { metrics: { ...exportJob(id, 0).metrics, totalTime } });
+};
 
 describe('a round over export jobs', () => {
   it('reads one page of a long list when nothing further back is watched', async () => {
@@ -59,10 +64,11 @@ describe('a round over export jobs', () => {
     const { calls, read } = await rounds.read(null, true);
     expect(calls).toEqual({ pages: 2, gets: 0 });
     expect(read).toHaveLength(100);
-    rounds.platform.put(exportJob('running', 7_500));
+    rounds.platform.put(exportJob('running', 7_500), evaporated('odd', 7_501));
     const again = await rounds.read(null, true);
     expect(again.calls).toEqual({ pages: 3, gets: 0 });
     expect(ids(again.read)).toContain('running');
+    expect(ids(again.read)).not.toContain('odd');
   });
 
   it('searches on while pages show running jobs, up to a bound, which it reports', async () => {
@@ -180,6 +186,17 @@ describe('a round over export jobs', () => {
     await rounds.read();
     expect(rounds.gets).toEqual([]);
     expect(rounds.known.has('hidden')).toBe(true);
+  });
+
+  it('finds out once about a job of an unknown status that has ended and that the list leaves out', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(evaporated('hidden', 10), exportJob('other', 11, 'FAILED'));
+    await rounds.read();
+    rounds.platform.unlisted.add('hidden');
+    await rounds.read();
+    expect(rounds.gets).toEqual(['hidden']);
+    await rounds.read();
+    expect(rounds.gets).toEqual([]);
   });
 
   it('reports what is absent', async () => {

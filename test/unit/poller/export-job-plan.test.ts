@@ -30,6 +30,11 @@ const memory = (more: Partial<ExportJobMemory> = {}): ExportJobMemory => ({
   ...more,
 });
 const ids = (jobs: readonly ExportJob[]) => jobs.map(({ id }) => id);
+/** A job of an unknown status for which the platform reports an end. */
+const evaporated = (id: string, createdAtMs: number, endedMs = createdAtMs): ExportJob => {
+  const totalTime = { startedAt: null, endedAt: new Date(endedMs), durationMs: null };
+  return exportJob(id, createdAtMs, 'UNKNOWN', { metrics: { ...exportJob(id, 0).metrics, totalTime } });
+};
 
 function coverageOf(...ranges: readonly (readonly [number | null, number | null])[]) {
   const coverage = new Coverage();
@@ -70,13 +75,13 @@ describe('followed jobs that the pages do not show', () => {
   });
 
   it('are not missing again once the list was found to omit them after their end', () => {
-    const jobs = [exportJob('hidden', 600, 'FAILED'), exportJob('running', 601)];
-    const unlisted = new Set(['hidden', 'running']);
+    const jobs = [exportJob('hidden', 600, 'FAILED'), exportJob('running', 601), evaporated('odd', 602)];
+    const unlisted = new Set(['hidden', 'running', 'odd']);
     expect(ids(leftoversOf(jobs, { ...options, unlisted }).missing)).toEqual(['running']);
   });
 
   it('are behind the pages while they run and are watched', () => {
-    const jobs = [...running(3), exportJob('ended', 20, 'SUCCEEDED')];
+    const jobs = [...running(3), exportJob('ended', 20, 'SUCCEEDED'), evaporated('odd', 21)];
     expect(ids(leftoversOf(jobs, options).beyond)).toEqual(['job-0', 'job-1', 'job-2']);
     expect(ids(leftoversOf(jobs, { ...options, scope: named('job-1', 'ended') }).beyond)).toEqual(['job-1']);
     expect(ids(leftoversOf(jobs, { ...options, listed: new Set(['job-1']) }).beyond)).toEqual(['job-0', 'job-2']);
@@ -120,6 +125,7 @@ describe('jobs behind the newest page', () => {
   it('are forgotten after their end when no new subscriber receives them, unless they are named', () => {
     const jobs = known(
       ended('long ago', hourMs - 1),
+      evaporated('vanished', 1, hourMs - 1),
       ended('lately', hourMs),
       ended('named', 0),
       exportJob('on the page', 3, 'CANCELLED'),
@@ -127,9 +133,9 @@ describe('jobs behind the newest page', () => {
     );
     const scope = { everything: true, ids: new Set(['named']) };
     const page = { jobs: new Set(['on the page']), floorMs: 3 };
-    expect(leftBehind(jobs, scope, page, now)).toEqual({ forgotten: ['long ago'], unfollowed: [] });
+    expect(leftBehind(jobs, scope, page, now)).toEqual({ forgotten: ['long ago', 'vanished'], unfollowed: [] });
     const others = leftBehind(jobs, named('named'), page, now);
-    expect(others).toEqual({ forgotten: ['long ago', 'lately'], unfollowed: [] });
+    expect(others).toEqual({ forgotten: ['long ago', 'vanished', 'lately'], unfollowed: [] });
     expect(leftBehind(jobs, scope, { ...page, floorMs: null }, now).forgotten).toEqual([]);
   });
 
@@ -167,5 +173,7 @@ describe('the end of a job', () => {
     expect(endedAt(exportJob('a', 1, 'FAILED', { metrics: { ...metrics, totalTime } }))).toEqual(new Date(7));
     expect(endedAt(exportJob('a', 5, 'FAILED'))).toEqual(new Date(5));
     expect(endedAt(exportJob('a', 5))).toBe(null);
+    expect(endedAt(evaporated('a', 5, 7))).toEqual(new Date(7));
+    expect(endedAt(exportJob('a', 5, 'UNKNOWN'))).toBe(null);
   });
 });

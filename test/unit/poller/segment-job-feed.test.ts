@@ -23,18 +23,28 @@ const job = (id: string, createdAtMs: number, status: SegmentJobStatus = 'SUCCEE
   observedAt: new Date(createdAtMs),
 });
 
+/** A job of an unknown status for which the platform reports an end. */
+const evaporated = (id: string, createdAtMs: number): SegmentJob => {
+  const totalTime = { startedAt: null, endedAt: new Date(createdAtMs), durationMs: null };
+  return {
+    ...job(id, createdAtMs, 'UNKNOWN'),
+    metrics: { totalTime, profileSegmentationTime: null, totalProfiles: null },
+  };
+};
+
 /** Jobs in memory, listed newest first; notes what was asked. */
 function platformOf(...jobs: readonly SegmentJob[]) {
   const stored = new Map<string, SegmentJob>(jobs.map((each) => [each.id, each]));
   const calls: string[] = [];
   const unreadable = new Set<string>();
+  const unlisted = new Set<string>();
   const reader: SegmentJobReader = {
     proof: null,
     segmentJobs: () => ({
       list: async ({ limit, status, start = 0 }) => {
         calls.push(['list', status, start || undefined].filter((part) => part !== undefined).join(' '));
         const matching = [...stored.values()]
-          .filter((each) => status === undefined || each.status === status)
+          .filter((each) => !unlisted.has(each.id) && (status === undefined || each.status === status))
           .toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
         const end = start + limit;
         return { jobs: matching.slice(start, end), next: matching.length > end ? end : null, total: null };
@@ -50,7 +60,7 @@ function platformOf(...jobs: readonly SegmentJob[]) {
       },
     }),
   };
-  return { stored, calls, unreadable, reader };
+  return { stored, calls, unreadable, unlisted, reader };
 }
 
 const read = (
@@ -115,6 +125,26 @@ describe('a round of segment jobs', () => {
     const round = await read(platform, { before: known, ids: ['x'] });
     expect(platform.calls).toEqual(['list']);
     expect(round.forgotten).not.toContain('x');
+  });
+
+  it('follows no job of an unknown status beyond the page that has ended, and forgets it', async () => {
+    const platform = platformOf(...fullPage, evaporated('x', 5), job('y', 6, 'UNKNOWN'));
+    const known = { ...(await read(platform)), read: [...platform.stored.values()] };
+    platform.calls.length = 0;
+    const round = await read(platform, { before: known });
+    // The other one may still change.
+    expect(platform.calls).toEqual(['list', 'bulk-get y']);
+    expect(round.forgotten).toEqual(['x']);
+  });
+
+  it('finds out once about a job of an unknown status that has ended and that the list leaves out', async () => {
+    const hidden = evaporated('hidden', 5);
+    const platform = platformOf(job('a', 6), hidden);
+    const first = await read(platform);
+    platform.unlisted.add('hidden');
+    const second = await read(platform, { before: first });
+    await read(platform, { before: { ...second, read: [hidden] } });
+    expect(platform.calls).toEqual(['list', 'list', 'bulk-get hidden', 'list']);
   });
 
   it('reports a job as absent only when the bulk-get does not have it', async () => {
