@@ -1,4 +1,4 @@
-/** What export jobs, segment jobs and batches have in common. */
+/** Common parts of export jobs, segment jobs and batches. */
 
 export const jobStatuses = [
   'NEW',
@@ -12,7 +12,7 @@ export const jobStatuses = [
 ] as const;
 export type JobStatus = (typeof jobStatuses)[number];
 
-/** What tells whether a job has ended. */
+/** The parts of a job that show whether it has ended. */
 export interface JobProgress {
   readonly status: JobStatus;
   readonly metrics: { readonly totalTime: TimeSpan | null } | null;

@@ -4,7 +4,7 @@ import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';
 import { operational } from './federation-directives.ts';
 
-/** What export jobs, segment jobs and batches share. */
+/** Common types of export jobs, segment jobs and batches. */
 
 export const JobErrorRef = builder.objectRef<JobError>('JobError').implement({
   description: 'An error that the platform reports of a job or a batch. A job that succeeded may have some.',

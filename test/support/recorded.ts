@@ -10,7 +10,7 @@ const folder = join(import.meta.dirname, '../contract/recorded');
  */
 export interface RecordedResponse {
   readonly name: string;
-  /** `path` includes the query, as far as the response depends on it. */
+  /** `path` includes the parts of the query on which the response depends. */
   readonly request: { readonly method: string; readonly path: string };
   readonly status: number;
   /** Null if the response has no body. */

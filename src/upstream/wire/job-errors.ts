@@ -13,9 +13,9 @@ type ErrorKey =
   | 'recordCount';
 
 /**
- * Errors of a job or a batch: its `errors`, which are objects or plain text, and the reason in its metrics unless one of
- * them says the same. May hold entries on a job that succeeded, and none on one that failed: the status alone tells how a
- * job ended. An entry that says nothing is left out, as is `{}` for a requested property without a value.
+ * Errors of a job or a batch: its `errors`, which are objects or plain text, and the reason in its metrics unless an error
+ * has the same text. A job that succeeded may have errors, and a job that failed may have none: only the status shows how
+ * a job ended. Entries without content are left out, such as `{}` for a requested property without a value.
  */
 export function decodeJobErrors(object: unknown): readonly JobError[] {
   const { errors: listed, metrics } = asRecord<'errors' | 'metrics'>(object) ?? {};

@@ -1,4 +1,4 @@
-/** What export jobs and segment jobs have in common. */
+/** Common parts of export jobs and segment jobs. */
 import type { JobStatus, NamespaceCount, TimeSpan } from '../../domain/job.ts';
 import type { DecodeContext } from './decode-context.ts';
 import type { ReadFigure } from './figures.ts';
@@ -25,7 +25,7 @@ export const jobStatusAliases = {
   QUEUING: 'QUEUED',
 } as const satisfies Record<string, JobStatus>;
 
-/** Null when nothing is said of it, `{}` included. */
+/** Null if it has no part that can be read, as for `{}`. */
 export function decodeTimeSpan(value: unknown, context: DecodeContext): TimeSpan | null {
   const span = asRecord<'startTimeInMs' | 'endTimeInMs' | 'totalTimeInMs'>(value);
   if (span === null) return null;
@@ -59,8 +59,8 @@ export function decodeNamespaceCounts(value: unknown): readonly NamespaceCount[]
 }
 
 /**
- * The times of a job. The platform always says when it was created; should it ever not, the job is as old as its first
- * metric or its last change, else it counts as the oldest of all.
+ * The times of a job. The platform always reports its creation; without it, the job is as old as its first metric or its
+ * last change, else the oldest of all.
  */
 export function jobTimes(
   known: { readonly createdAt: Date | null; readonly startedAt: Date | null; readonly updatedAt: Date | null },

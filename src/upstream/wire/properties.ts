@@ -1,4 +1,4 @@
-/** Asked for where no field is: Catalog takes an empty list for all of them. */
+/** Requested if no field is, because an empty list means all properties to Catalog. */
 const cheapest = 'createdAt';
 
 /** The properties that some fields are decoded from, each once, in the order of the table; all of them without `fields`. */

@@ -12,11 +12,11 @@ import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type RecordedResponse, recordedResponses } from '../../support/recorded.ts';
 
-/** What the gateway must make of a recorded response. */
+/** The meaning of a recorded response to the gateway. */
 export interface Decoded {
   /** Sends the request of the recorded response through the gateway's own client. */
   ask(api: PlatformApi, platform: RecordedPlatform): Promise<unknown>;
-  /** What the response means. Written from its meaning, never copied from a result. */
+  /** The expected value. Written from the meaning of the response, never copied from a result. */
   readonly means: unknown;
   /** Kinds of anomalies that are counted, in any order. @default none */
   readonly anomalies?: readonly AnomalyKind[];
@@ -35,8 +35,8 @@ export const readNow = { requestedAt: new FakeClock().now(), observedAt: new Fak
 export const notRead = 'not read by the gateway';
 
 /**
- * Defines a test for each recorded response of a resource, and one that no response lacks its meaning. All other responses
- * of the resource are served too, because a list of files is followed by reads of each file.
+ * Defines a test for each recorded response of a resource, and a test that each response has a meaning. All other responses
+ * of the resource are served too, because reads of each file follow a list of files.
  */
 export function decodesRecorded(resource: string, cases: Readonly<Record<string, Decoded | typeof notRead>>): void {
   const responses = recordedResponses(resource);
@@ -67,7 +67,7 @@ export interface RecordedPlatform extends AsyncDisposable {
   readonly requests: readonly string[];
 }
 
-/** A server with exactly these responses, of which the first one with the method and the path of a request is sent. */
+/** A server with exactly these responses. It sends the first one with the method and the path of the request. */
 async function startRecordedPlatform(responses: readonly RecordedResponse[]): Promise<RecordedPlatform> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
