@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { urlForCaller } from '../../../src/runtime/host.ts';
+import { refusalOfHost, urlForCaller } from '../../../src/runtime/host.ts';
 
 describe('the URL under which a caller reaches the gateway', () => {
   it('is the configured one, whatever a request names', () => {
@@ -27,4 +27,40 @@ describe('the URL under which a caller reaches the gateway', () => {
       }
     },
   );
+});
+
+describe('a request that names a host', () => {
+  const refusal = (header: string | undefined) =>
+    refusalOfHost(header, ({ hostname, host }) => hostname === 'gateway.example' && host !== 'gateway.example:99');
+
+  it.each(['gateway.example', 'gateway.example:4000', 'GATEWAY.example:80', undefined])(
+    'is answered where that host is served (%s)',
+    (header) => {
+      expect(refusal(header)).toBeNull();
+    },
+  );
+
+  it.each(['other.example', 'gateway.example:99', '127.0.0.1', '[::1]:4000'])(
+    'gets 421 where that host is not served (%s)',
+    (header) => {
+      expect(refusal(header)).toEqual({
+        status: 421,
+        message: 'The header Host names a host that is not served here.',
+      });
+    },
+  );
+
+  it.each([
+    '',
+    'gateway.example/path',
+    'user@gateway.example',
+    ' gateway.example',
+    'gateway.example:4000:1',
+    'gateway.example:',
+    'gateway.example:70000',
+    '[::1',
+    '[gateway.example]',
+  ])('gets 400 where that is no host (%s)', (header) => {
+    expect(refusal(header)).toEqual({ status: 400, message: 'The header Host does not name a host.' });
+  });
 });

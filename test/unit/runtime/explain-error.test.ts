@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { explainError } from '../../../src/runtime/explain-error.ts';
+
+const variables = { port: 'GATEWAY_PORT', host: 'GATEWAY_HOST' };
+const explain = (message: string, properties: object = {}) =>
+  explainError(Object.assign(new Error(message), properties), variables);
+
+describe('the explanation of an error that keeps a program from running', () => {
+  it('is its message, or the text of what is no error', () => {
+    expect(explain('no such file', { code: 'ENOENT' })).toBe('no such file');
+    expect(explain('no such file')).toBe('no such file');
+    expect(explainError('a text', variables)).toBe('a text');
+    expect(explainError(undefined, variables)).toBe('undefined');
+  });
+
+  it('is one line', () => {
+    expect(explain('first\nsecond  \n\n   third')).toBe('first second third');
+  });
+
+  it('has the messages of all errors that it consists of', () => {
+    expect(explainError(new AggregateError([new Error('one'), 'two'], 'Both failed.'), variables)).toBe(
+      'Both failed. one two',
+    );
+  });
+
+  it('names the variable to change where the port is in use', () => {
+    expect(explain('listen EADDRINUSE', { code: 'EADDRINUSE' })).toBe(
+      'listen EADDRINUSE: another program uses that port; set GATEWAY_PORT to a free one, or to 0',
+    );
+  });
+
+  it('names the variable to change where the port needs a privilege, but not where a file does', () => {
+    expect(explain('listen EACCES', { code: 'EACCES', syscall: 'listen' })).toBe(
+      'listen EACCES: set GATEWAY_PORT to a port that needs no privilege',
+    );
+    expect(explain('open EACCES', { code: 'EACCES', syscall: 'open' })).toBe('open EACCES');
+    expect(explain('EACCES', { code: 'EACCES' })).toBe('EACCES');
+  });
+
+  it.each(['EADDRNOTAVAIL', 'EAI_AGAIN', 'ENOTFOUND'])('names the variable to change for %s', (code) => {
+    expect(explain('no address', { code })).toBe('no address: set GATEWAY_HOST to an address of this machine');
+  });
+});

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { isQuietStream, QuietIterator, type QuietStream } from '../../../src/runtime/quiet-stream.ts';
+
+type Taken = IteratorResult<string, undefined>;
+
+/** A source whose values, failures and end the test writes, and an iterator over it. */
+function written() {
+  const queue: (Taken | Error)[] = [];
+  let returns = 0;
+  const iterator = new QuietIterator<string>({
+    take: () => {
+      const first = queue.shift() ?? null;
+      if (first instanceof Error) throw first;
+      return first;
+    },
+    return: async () => {
+      returns += 1;
+      return { done: true, value: undefined };
+    },
+  });
+  const write = (...values: readonly (Taken | Error)[]) => {
+    queue.push(...values);
+    iterator.onValues();
+  };
+  return { iterator, queue, write, returns: () => returns };
+}
+
+const value = (text: string): Taken => ({ done: false, value: text });
+const end: Taken = { done: true, value: undefined };
+
+describe('an iterator over a stream', () => {
+  it('gives what is there at once, and what is not as soon as it is', async () => {
+    const { iterator, queue, write } = written();
+    queue.push(value('a'));
+    expect(await iterator.next()).toEqual(value('a'));
+    const next = iterator.next();
+    write(value('b'));
+    expect(await next).toEqual(value('b'));
+  });
+
+  it('takes nothing before it is asked', async () => {
+    const { iterator, queue, write } = written();
+    write(value('a'));
+    expect(queue).toEqual([value('a')]);
+    expect(await iterator.next()).toEqual(value('a'));
+  });
+
+  it('waits on when it is told of values that another has taken', async () => {
+    const { iterator, write } = written();
+    const next = iterator.next();
+    write();
+    write(value('a'));
+    expect(await next).toEqual(value('a'));
+  });
+
+  it('serves calls one after the other, also after the failure of one of them', async () => {
+    const { iterator, write } = written();
+    const failure = new Error('lost');
+    const calls = [iterator.next(), iterator.next(), iterator.next(), iterator.next()];
+    write(value('a'), failure, value('b'), end);
+    expect(await Promise.allSettled(calls)).toEqual([
+      { status: 'fulfilled', value: value('a') },
+      { status: 'rejected', reason: failure },
+      { status: 'fulfilled', value: value('b') },
+      { status: 'fulfilled', value: end },
+    ]);
+  });
+
+  it('can be asked again after a value that came late', async () => {
+    const { iterator, write } = written();
+    const first = iterator.next();
+    write(value('a'));
+    await first;
+    const second = iterator.next();
+    write(value('b'));
+    expect([await first, await second]).toEqual([value('a'), value('b')]);
+  });
+
+  it('is its own iterator, and ends the stream when a loop is left', async () => {
+    const { iterator, write, returns } = written();
+    const seen: string[] = [];
+    const loop = (async () => {
+      for await (const text of iterator) {
+        seen.push(text);
+        if (text === 'b') break;
+      }
+    })();
+    write(value('a'), value('b'), value('c'));
+    await loop;
+    expect({ seen, returns: returns() }).toEqual({ seen: ['a', 'b'], returns: 1 });
+  });
+});
+
+describe('a stream that can be listened to', () => {
+  const stream: QuietStream<string> = {
+    listen: () => {},
+    take: () => null,
+    return: async () => ({ done: true, value: undefined }),
+    [Symbol.asyncIterator]: () => new QuietIterator(stream),
+  };
+
+  it('is told apart from other iterables, which lack one of its parts', async () => {
+    expect(isQuietStream(stream)).toBe(true);
+    for (const part of ['listen', 'take', 'return'] as const) {
+      const { [part]: _, ...rest } = stream;
+      expect(isQuietStream(rest)).toBe(false);
+    }
+    expect(isQuietStream((async function* () {})())).toBe(false);
+  });
+});
