@@ -42,6 +42,16 @@ describe('Quartz expressions', () => {
     ['0 0 22-2 * * ?', ['2026-11-22T22:00:00', '2026-11-22T23:00:00']],
     ['0 0 1 29 FEB ?', ['2028-02-29T01:00:00', '2032-02-29T01:00:00']],
     ['30/15 0 1 * * ?', ['2026-11-23T01:00:30', '2026-11-23T01:00:45']],
+    ['  0  0 \t 1 1 * ?  ', ['2026-12-01T01:00:00', '2027-01-01T01:00:00']],
+    ['0 0 1 L-30 * ?', ['2026-12-01T01:00:00', '2027-01-01T01:00:00']],
+    ['0 0 1 L-10 * ?', ['2026-12-21T01:00:00', '2027-01-21T01:00:00']],
+    ['0 0 1 ? 2 MONL', ['2027-02-22T01:00:00', '2028-02-28T01:00:00']],
+    ['0 0 1 ? 2 1L', ['2027-02-28T01:00:00', '2028-02-27T01:00:00']],
+    ['0 0 1 14W 11 ?', ['2027-11-15T01:00:00', '2028-11-14T01:00:00']],
+    ['0 /30 1 * * ?', ['2026-11-23T01:00:00', '2026-11-23T01:30:00']],
+    ['0/60 0 1 * * ?', ['2026-11-23T01:00:00', '2026-11-24T01:00:00']],
+    ['0 0 1 ? * 1/7', ['2026-11-29T01:00:00', '2026-12-06T01:00:00']],
+    ['0 0 1 ? * 5-6', ['2026-11-26T01:00:00', '2026-11-27T01:00:00']],
   ])('%s', (expression, expected) => {
     expect(runs(expression, expected.length)).toEqual(expected);
   });
@@ -49,6 +59,7 @@ describe('Quartz expressions', () => {
   it('end with their years', () => {
     expect(runs('0 0 1 1 1 ? 2028-2029', 10)).toEqual(['2028-01-01T01:00:00', '2029-01-01T01:00:00']);
     expect(runs('0 0 1 30 2 ?', 1)).toEqual([]);
+    expect(runs('0 0 1 1 1 ? 2098/1', 10)).toEqual(['2098-01-01T01:00:00', '2099-01-01T01:00:00']);
   });
 
   it.each([
@@ -70,14 +81,28 @@ describe('Quartz expressions', () => {
     ['0 0 1 * * ? 2030-2027', 'year "2030-2027" must not end before it begins'],
     ['0 0, 1 * * ?', 'minute "" is not understood'],
     ['', 'must have six fields, or seven with a year'],
+    ['0 0 1 L-31 * ?', 'day of month "L-31" counts at most 30 days from the end'],
+    ['0 0 1 XL * ?', 'day of month "XL" must be from 1 to 31'],
+    ['0 0 1 1WW * ?', 'day of month "1WW" must be from 1 to 31'],
+    ['0 0 1 0W * ?', 'day of month "0" must be from 1 to 31'],
+    ['0 0 1 ? * XMONL', 'day of week "XMONL" must be from 1 to 7'],
+    ['0 0 1 ? * MONLX', 'day of week "MONLX" must be from 1 to 7'],
+    ['0 0 1 ? * 16#3', 'day of week "16#3" is not understood'],
+    ['0 0 1 ? * 6#33', 'day of week "6#33" is not understood'],
+    ['0 -5 1 * * ?', 'minute "-5" is not understood'],
+    ['0 *-5 1 * * ?', 'minute "*-5" is not understood'],
+    ['0 0/61 1 * * ?', 'minute "0/61" must have a step from 1 to 60'],
+    ['0 0 1 ? * 1/8', 'day of week "1/8" must have a step from 1 to 7'],
   ])('refuses %s', (expression, message) => {
     expect(() => parseQuartz(expression)).toThrow(new QuartzSyntaxError(message));
+    expect(() => parseQuartz(expression)).toThrow(expect.objectContaining({ name: 'QuartzSyntaxError' }));
   });
 
   it('says how often a day they run', () => {
     expect(parseQuartz('0 0 1 * * ?').runsPerDay).toBe(1);
     expect(parseQuartz('0 0 1,13 * * ?').runsPerDay).toBe(2);
     expect(parseQuartz('0 */15 1-2 * * ?').runsPerDay).toBe(8);
+    expect(parseQuartz('0,30 */15 1-2 * * ?').runsPerDay).toBe(16);
   });
 
   it('throw nothing but QuartzSyntaxError, whatever the text', () => {
@@ -178,6 +203,7 @@ describe('Quartz expressions', () => {
     for (let index = 0; index < 600; index += 1) parseQuartz(`0 8 1 * * ?${' '.repeat(index + 1)}`);
     expect(parseQuartz('0 8 1 * * ?')).not.toBe(first);
     const seconds = Array.from({ length: 400 }, () => '1').join(',');
+    expect(parseQuartz('0 9 1 * * ?'.padEnd(1_000)).runsPerDay).toBe(1);
     expect(() => parseQuartz(`${seconds},${seconds} 0 1 * * ?`)).toThrow('must have at most 1000 characters');
   });
 });
