@@ -1,140 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { UpstreamUnreachableError } from '../../../src/errors.ts';
-import type { EventLog } from '../../../src/events/event-log.ts';
-import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
-import type { FeedNote } from '../../../src/poller/feed-view.ts';
-import type { Lease, PollCoordinator, PollListener, PollMessage } from '../../../src/poller/poll-coordinator.ts';
 import { exportJob, settle } from './fake-platform.ts';
-import { WatchSetup } from './watch-setup.ts';
-
-/** The other replicas of a feed and its log, as the test wants them to be. Another replica polls under term 1. */
-class Others {
-  term: number | null = 1;
-  readonly sent: PollMessage[] = [];
-  readonly #listeners: PollListener[] = [];
-  #elect: ((lease: Lease) => void) | null = null;
-  readonly #memory = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
-  /** Thrown by every reading of the log. */
-  logFailure: Error | null = null;
-  /** Until when readings of the log take. */
-  reading: Promise<void> = Promise.resolve();
-  #round = 0;
-
-  readonly coordinator: PollCoordinator = {
-    join: (_, listener) => {
-      this.#listeners.push(listener);
-      const others = this;
-      return {
-        get term() {
-          return others.term;
-        },
-        elected: (signal) =>
-          new Promise((resolve, reject) => {
-            this.#elect = resolve;
-            signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-          }),
-        announce: async () => undefined,
-        others: async () => null,
-        send: async (message) => void this.sent.push(message),
-        [Symbol.asyncDispose]: async () => undefined,
-      };
-    },
-    send: async (_, message) => void this.sent.push(message),
-    [Symbol.asyncDispose]: async () => undefined,
-  };
-
-  readonly createLog = (): EventLog<ExportJob> => ({
-    write: (...write) => this.#memory.write(...write),
-    snapshot: async () => {
-      await this.reading;
-      if (this.logFailure !== null) throw this.logFailure;
-      return await this.#memory.snapshot();
-    },
-    markUnattended: () => undefined,
-    watch: (listener) => this.#memory.watch(listener),
-    open: (options) => this.#memory.open(options),
-    [Symbol.asyncDispose]: () => this.#memory[Symbol.asyncDispose](),
-  });
-
-  setup(): WatchSetup {
-    return new WatchSetup({ coordinator: this.coordinator, createLog: this.createLog, ownRights: false });
-  }
-
-  /** How often a round was asked for. */
-  get asked(): number {
-    return this.sent.filter(({ kind }) => kind === 'awaited').length;
-  }
-
-  /** This replica polls from now on. */
-  async elect(term: number): Promise<void> {
-    this.term = term;
-    this.#elect?.({ term, lost: new AbortController().signal, release: async () => undefined });
-    await settle();
-  }
-
-  async moveTo(term: number): Promise<void> {
-    this.term = term;
-    for (const listener of this.#listeners) listener.termChanged('elsewhere');
-    await settle();
-  }
-
-  async say(message: PollMessage): Promise<void> {
-    for (const listener of this.#listeners) listener.received(message);
-    await settle();
-  }
-
-  async cut(error: unknown): Promise<void> {
-    for (const listener of this.#listeners) listener.unreachable(error);
-    await settle();
-  }
-
-  /**
-   * The other replica has made a round.
-   * @param missing ids that the platform does not have, with the round that read them last
-   */
-  async write(jobs: readonly ExportJob[], missing: Readonly<Record<string, number>> = {}, term = 1): Promise<void> {
-    this.#round += 1;
-    const note: FeedNote<null> = {
-      term,
-      round: this.#round,
-      discovered: true,
-      missing: new Map(Object.entries(missing)),
-      unfollowed: new Set(),
-      endedSeen: new Map(),
-      memory: null,
-    };
-    const changes = jobs.map((entity) => ({ kind: 'CREATED' as const, entity }));
-    await this.#memory.write({ changes, note }, { observedAt: new Date(0), term });
-    await settle();
-  }
-}
-
-/** What has become of a subscription. */
-class Attempt {
-  outcome: unknown = 'waits';
-
-  constructor(subscription: Promise<unknown>) {
-    subscription.then(
-      () => {
-        this.outcome = 'has begun';
-      },
-      (error: unknown) => {
-        this.outcome = error;
-      },
-    );
-  }
-}
-
-async function attempt(subscription: Promise<unknown>): Promise<Attempt> {
-  const made = new Attempt(subscription);
-  await settle();
-  return made;
-}
+import { attempt, OtherReplicas } from './other-replicas.ts';
 
 describe('a subscriber that waits for a round of another replica', () => {
   it('has it asked for every two seconds until it leaves', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const controller = new AbortController();
     const waiting = await attempt(setup.subscribe({ ids: ['a'] }, 'someone', controller));
@@ -153,7 +24,7 @@ describe('a subscriber that waits for a round of another replica', () => {
   });
 
   it('has it asked for as often together with others, also when one of them leaves', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const leaving = new AbortController();
     const first = await attempt(setup.subscribe({ ids: ['a'] }, 'someone', leaving));
@@ -173,7 +44,7 @@ describe('a subscriber that waits for a round of another replica', () => {
   });
 
   it('has it asked for still when another one begins', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const begins = await attempt(setup.subscribe({ ids: ['a'] }));
     const waits = await attempt(setup.subscribe({ ids: ['b'] }));
@@ -188,7 +59,7 @@ describe('a subscriber that waits for a round of another replica', () => {
   });
 
   it('has nothing asked for once its own replica polls', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const waiting = await attempt(setup.subscribe({ ids: ['a'] }));
     const release = setup.platform.hold();
@@ -204,7 +75,7 @@ describe('a subscriber that waits for a round of another replica', () => {
   });
 
   it('is rejected as soon as the other replicas cannot be reached', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const waiting = await attempt(setup.subscribe());
     expect(waiting.outcome).toBe('waits');
@@ -214,7 +85,7 @@ describe('a subscriber that waits for a round of another replica', () => {
   });
 
   it('is rejected where the log cannot be read after a round', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const waiting = await attempt(setup.subscribe({ ids: ['a'] }));
     others.logFailure = new UpstreamUnreachableError({ message: 'The log is out of reach.' });
@@ -223,7 +94,7 @@ describe('a subscriber that waits for a round of another replica', () => {
   });
 
   it('is not served with what was read before it came', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     await others.write([], { a: 1 });
     const waiting = await attempt(setup.subscribe({ ids: ['a'] }));
@@ -234,7 +105,7 @@ describe('a subscriber that waits for a round of another replica', () => {
   });
 
   it('begins as soon as it is known that the state in the log is that of the present holder', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     await others.write([exportJob('a', 1)], {}, 2);
     const waiting = await attempt(setup.subscribe({ ids: ['a'] }));
@@ -244,7 +115,7 @@ describe('a subscriber that waits for a round of another replica', () => {
   });
 
   it('is rejected for a round that failed there, or failed to read one of its ids', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const everything = await attempt(setup.subscribe());
     const a = await attempt(setup.subscribe({ ids: ['a', 'c'] }));
@@ -266,7 +137,7 @@ describe('a subscriber that waits for a round of another replica', () => {
 
 describe('the replica that polls', () => {
   it('asks no other one for rounds, and ignores failures of the one before', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const release = setup.platform.hold();
     setup.platform.put(exportJob('a', 1));
@@ -285,7 +156,7 @@ describe('the replica that polls', () => {
   });
 
   it('makes a round at once when another one has changed something, if somebody watches', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const following = setup.follow();
     await settle();
@@ -301,7 +172,7 @@ describe('the replica that polls', () => {
   });
 
   it('is sent the change of a replica that does not poll, which makes no round', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     await others.write([exportJob('a', 1)]);
     await setup.follow();
@@ -314,7 +185,7 @@ describe('the replica that polls', () => {
 
 describe('a subscriber that leaves while the log is read', () => {
   it('has no round asked for', async () => {
-    const others = new Others();
+    const others = new OtherReplicas();
     await using setup = others.setup();
     const controller = new AbortController();
     let release = () => {};
