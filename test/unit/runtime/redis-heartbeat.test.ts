@@ -67,7 +67,7 @@ class Beating {
     for (let count = 0; count < 5; count += 1) await turn();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): PromiseLike<void> {
     return this.heartbeat[Symbol.asyncDispose]();
   }
 
