@@ -67,6 +67,9 @@ describe('a gateway whose client secret is wrong', () => {
     const minutes = Math.ceil((clock.now().getTime() - startedAtMs) / 60_000);
     expect(errorLines(gateway).length).toBeLessThanOrEqual(1 + minutes);
     expect(errorLines(gateway)[0]).toContain('invalid client_secret parameter');
+    expect(JSON.parse(errorLines(gateway)[0] ?? '')).toMatchObject({
+      upstream: { service: 'ims', status: 400, code: 'invalid_client' },
+    });
 
     wrong = false;
     await clock.tick();
