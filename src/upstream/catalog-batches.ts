@@ -2,6 +2,7 @@ import { getObjects, listObjects } from './catalog-objects.ts';
 import { catalogListQuery, newestFirst } from './catalog-query.ts';
 import type { BatchesApi } from './platform-api.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
+import { refusedPart } from './refused-input.ts';
 import { batchProperties, decodeBatch, encodeBatchStatus } from './wire/batch.ts';
 
 /** Batches in Catalog. */
@@ -17,7 +18,10 @@ export function createBatchesApi({ call, metrics }: PlatformClient): BatchesApi 
       if (datasetId !== undefined) query.set('dataSet', datasetId);
       if (statuses !== undefined) query.set('status', statuses.flatMap(encodeBatchStatus).join(','));
       if (createdAfter !== undefined) query.set('createdAfter', String(createdAfter.getTime()));
-      return listObjects({ call }, { type: 'batches', query, orderBy, decode, context });
+      const names = ['status', 'dataSet', 'createdAfter'].filter((name) => query.has(name));
+      const values = [datasetId ?? '', ...(statuses ?? [])];
+      const input = refusedPart([{ path: 'filter', values, properties: names }]);
+      return listObjects({ call }, { type: 'batches', query, orderBy, input, decode, context });
     },
 
     getMany: (ids, fields) =>

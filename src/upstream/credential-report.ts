@@ -1,3 +1,4 @@
+import { GatewayError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
@@ -9,7 +10,8 @@ export type CredentialReport = (error: unknown) => void;
 
 /**
  * Logs failures of the gateway's own credential: at most one error line per minute, because every call fails while the
- * credential is wrong. The line contains the reason that the platform gave, and the failures since the last line.
+ * credential is wrong. The line contains the service that failed, its status, its code and the reason that it gave, and the
+ * failures since the last line.
  */
 export function createCredentialReport({
   clock,
@@ -25,7 +27,8 @@ export function createCredentialReport({
     const nowMs = clock.monotonicMs();
     if (nowMs < nextAtMs) return;
     nextAtMs = nowMs + intervalMs;
-    logger.error({ err: error, failures }, 'the platform credential of the gateway does not work');
+    const upstream = error instanceof GatewayError ? error.upstream : null;
+    logger.error({ err: error, upstream, failures }, 'the platform credential of the gateway does not work');
     failures = 0;
   };
 }

@@ -7,7 +7,7 @@ import { unreadable } from './errors.ts';
 import { countDisorder, type ListOrder } from './list-order.ts';
 import type { ExportJobsApi } from './platform-api.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
-import { refusedInput } from './refused-input.ts';
+import { refusedInput, refusedPart } from './refused-input.ts';
 import { fitOfExportJob, type ReportedExportJob } from './same-job.ts';
 import { decodeExportJob, omissionsOf, readWaitForBatch } from './wire/export-job.ts';
 import { decodeNextCursor, encodeExportCursor } from './wire/export-job-page.ts';
@@ -47,7 +47,10 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     const query = new URLSearchParams({ limit: String(limit) });
     if (cursor !== undefined) query.set('offset', encodeExportCursor(cursor));
     if (status !== undefined) query.set('status', status);
-    const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
+    const input = refusedPart(
+      status === undefined ? [] : [{ path: 'filter', values: [status], properties: ['status'] }],
+    );
+    const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read', input } as const;
     const answer = await call(request);
     const records = asRecord<'records'>(answer.json)?.records;
     if (!Array.isArray(records)) throw unreadable(request, answer, 'It holds no list of export jobs.');

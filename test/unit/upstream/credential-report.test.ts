@@ -11,11 +11,11 @@ it('a failing credential is logged at most once a minute, with the failures sinc
   for (let call = 0; call < 10; call += 1) report(new Error('between'));
   await clock.advanceBy(59_999);
   report(new Error('between'));
-  expect(lines).toEqual([{ err: first, failures: 1 }]);
+  expect(lines).toEqual([{ err: first, upstream: null, failures: 1 }]);
   await clock.advanceBy(1);
   report(later);
   expect(lines).toEqual([
-    { err: first, failures: 1 },
-    { err: later, failures: 12 },
+    { err: first, upstream: null, failures: 1 },
+    { err: later, upstream: null, failures: 12 },
   ]);
 });

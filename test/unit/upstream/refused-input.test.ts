@@ -43,6 +43,8 @@ const reads: typeof writes = {
   'a list of datasets': ({ datasets }) => datasets.list({ limit: 1, name: 'Web' }),
   'a list of segment jobs': ({ segmentJobs }) => segmentJobs.list({ limit: 1, status: 'NEW' }),
   'a list of export jobs': ({ exportJobs }) => exportJobs.list({ limit: 1, status: 'NEW' }),
+  'a list of batches': ({ batches }) =>
+    batches.list({ limit: 1, statuses: ['FAILED'], datasetId: platformId('dataset-1') }),
 };
 
 /** What is thrown if the platform responds so. */
@@ -103,6 +105,29 @@ it('a list of sandboxes, which names none, is never about the header', async () 
     code: 'PLATFORM_ERROR',
     upstream: { code: 'SMS-2074-400' },
   });
+});
+
+it.each([
+  ['a list of datasets', '"Web" is reserved'],
+  ['a list of segment jobs', 'Invalid status'],
+  ['a list of export jobs', 'NEW is not supported'],
+  ['a list of batches', 'dataset-1 is unknown'],
+  ['a list of batches', 'status: unknown word'],
+])('the filter of %s is named by %j', async (name, detail) => {
+  const read = reads[name] ?? (() => Promise.reject(name));
+  expect(await rejection(read, 400, { detail })).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path: 'filter' }] });
+});
+
+it('a list without a filter has none to blame', async () => {
+  for (const list of [
+    ({ exportJobs }: PlatformApi) => exportJobs.list({ limit: 1 }),
+    ({ segmentJobs }: PlatformApi) => segmentJobs.list({ limit: 1 }),
+    ({ batches }: PlatformApi) => batches.list({ limit: 1 }),
+    ({ datasets }: PlatformApi) => datasets.list({ limit: 1 }),
+  ])
+    expect(await rejection(list, 400, { detail: 'Invalid status, property, name' })).toMatchObject({
+      code: 'PLATFORM_ERROR',
+    });
 });
 
 describe('a part of the input that the platform names', () => {
