@@ -109,7 +109,43 @@ const profileEntry = fc.record(
   { requiredKeys: [] },
 );
 
+/** Of a job, when it was read; and the time of creation of one without any time. */
+const noReading = { requestedAt: null, observedAt: null };
+const epoch = '1970-01-01T00:00:00.000Z';
+/** All dates within a decoded value. */
+const datesIn = (value: unknown): readonly Date[] => {
+  if (value instanceof Date) return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(datesIn) : [];
+};
+
 describe('decoding', () => {
+  it('gives every resource the same date for a time, with a year of four digits', () => {
+    const time = fc.oneof(fc.integer({ min: 1, max: 1e14 }), fc.maxSafeNat(), fc.double());
+    fc.assert(
+      fc.property(time, fc.boolean(), (number, isText) => {
+        const t = isText ? String(number) : number;
+        const id = { id: 'x', status: 'NEW' };
+        const span = { startTimeInMs: t, endTimeInMs: t };
+        const decoded = [
+          decodeExportJob({ ...id, creationTime: t, updateTime: t, metrics: { totalTime: span } }, silent, reading),
+          decodeSegmentJob({ ...id, createEpoch: t, updateEpoch: t, metrics: { totalTime: span } }, silent, reading),
+          decodeSchedule({ ...id, createEpoch: t, updateEpoch: t }, silent, reading),
+          decodeSegmentDefinitions({ segments: [{ ...id, creationTime: t }] }, { page: 0, limit: 1 }, silent),
+          decodeMergePolicies({ children: [{ ...id, updateEpoch: t }] }, silent),
+          decodeProfileEntries({ x: { entity: { a: 1 }, sources: ['s'], lastModifiedAt: t } }, silent),
+          decodeDataset('x', { created: t, extensions: { adobe_lakeHouse: { metrics: { asOf: t } } } }, silent),
+          decodeBatch('x', { created: t, started: t, metrics: { endTime: t } }, silent),
+        ].map((value) => ({ ...value, ...noReading }));
+        const dates = decoded.map((value) => new Set(datesIn(value).map((date) => date.toISOString())));
+        const known = dates.map((each) => [...each].filter((iso) => iso !== epoch));
+        for (const isos of known) {
+          expect(isos).toEqual(known[0]);
+          for (const iso of isos) expect(iso).toMatch(/^\d{4}-/);
+        }
+      }),
+    );
+  });
+
   it('of what is evaluated, scheduled and merged never throws either', () => {
     const values = fc.tuple(segmentJob, schedule, definition, policy, profileEntry).map(Object.values);
     fc.assert(
