@@ -77,6 +77,12 @@ export interface Batch {
   readonly updatedAt: Date | null;
 }
 
+/** What a live view keeps of a batch. */
+export interface BatchState extends Pick<Batch, 'status' | 'rawStatus'> {
+  /** See isTerminalBatch. */
+  readonly isTerminal: boolean;
+}
+
 /** Parts of a batch that can be requested separately. Its id always comes, and `rawStatus` with `status`. */
 export type BatchField = Exclude<keyof Batch, 'id' | 'rawStatus'>;
 

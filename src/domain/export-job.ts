@@ -1,3 +1,4 @@
+import type { BatchState } from './batch.ts';
 import type { BatchId, DatasetId, ExportJobId, MergePolicyId, SegmentId } from './ids.ts';
 import type { JobError, JobStatus, NamespaceCount, TimeSpan } from './job.ts';
 import type { ReadingTimes } from './reading-times.ts';
@@ -35,6 +36,16 @@ export interface ExportJob extends ReadingTimes {
   readonly organizationId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
+  /** Absent outside of live views, and as long as no subscriber of a live view selects batches. */
+  readonly observedBatches?: ObservedBatches;
+}
+
+/** What a live view has read of the batches of a job. */
+export interface ObservedBatches {
+  /** The last status of each batch that Catalog has returned. */
+  readonly states: ReadonlyMap<BatchId, BatchState>;
+  /** No change of a batch is awaited after the end of the job: all are readable or have ended, or took too long. */
+  readonly settled: boolean;
 }
 
 export interface MergePolicyRef {
@@ -66,7 +77,13 @@ export interface ExportDestination {
   readonly datasetId: DatasetId;
   readonly segmentPerBatch: boolean;
   /** One entry, one per segment, or none when the job failed before it had a batch. */
-  readonly batches: readonly { readonly batchId: BatchId; readonly segment: SegmentSelection | null }[];
+  readonly batches: readonly ExportBatch[];
+}
+
+export interface ExportBatch {
+  readonly batchId: BatchId;
+  /** Whose members it contains, if each segment has a batch of its own. */
+  readonly segment: SegmentSelection | null;
 }
 
 export interface ExportMetrics {

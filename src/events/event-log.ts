@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
-/** A part that may be out of date: the whole feed, the list of entities (new ones may be missing), or one entity by key. */
-export type StaleSubject = 'feed' | 'list' | `entity:${string}`;
+/**
+ * A part that may be out of date: the whole feed, the list of entities (new ones may be missing), what the entities leave
+ * behind (see ResultSource), or one entity by key.
+ */
+export type StaleSubject = 'feed' | 'list' | 'results' | `entity:${string}`;
 
 /**
  * A change of one entity, or of a stale subject, between two rounds of reading. STALE and RECOVERED of one subject

@@ -1,7 +1,7 @@
 import type { Tenant } from '../domain/tenant.ts';
 
 /** Version of the format. Replicas of different versions share no feeds, because each would misread the other's. */
-const format = 'v3';
+const format = 'v4';
 
 /** Keys and channel of one feed. Redis Cluster is not supported: nothing keeps these keys in one slot. */
 export interface FeedKeys {

@@ -66,7 +66,7 @@ export const encodeWrite = <Entity>(write: LoggedWrite<Entity>): string => strin
 export const encodeEntity = <Entity>(entity: Entity): string => stringify(entity);
 export const encodeNote = (note: unknown): string => stringify(note);
 
-const subject = z.union([z.literal('feed'), z.literal('list'), z.templateLiteral(['entity:', z.string()])]);
+const subject = z.union([z.literal(['feed', 'list', 'results']), z.templateLiteral(['entity:', z.string()])]);
 
 /** Decodes what replicas with the same format have written, and checks as much of it as a log relies on. */
 export class LogCodec<Entity> {

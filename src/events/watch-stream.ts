@@ -20,11 +20,22 @@ import {
   snapshotEvent,
 } from './watch-events.ts';
 
+/** How a stream tells the results of an entity from the entity. */
+export interface ResultRules<Entity> {
+  isKnown(entity: Entity): boolean;
+  /** Whether no further change of them is awaited. */
+  isSettled(entity: Entity): boolean;
+  /** What differs between two states: the entity, its results alone, or nothing that a subscriber sees. */
+  difference(previous: Entity, entity: Entity): 'entity' | 'results' | 'nothing';
+}
+
 export interface WatchStreamOptions<Entity>
-  extends Pick<WatchOptions<Entity>, 'ids' | 'matches' | 'endedWithinSeconds'> {
+  extends Pick<WatchOptions<Entity>, 'ids' | 'matches' | 'endedWithinSeconds' | 'withResults'> {
   readonly log: EventLog<Entity>;
   readonly key: (entity: Entity) => string;
   readonly isTerminal: (entity: Entity) => boolean;
+  /** Absent: the entities leave nothing behind. */
+  readonly results?: ResultRules<Entity> | undefined;
   readonly newestFirst: (a: Entity, b: Entity) => number;
   /** Wall time at which a terminal entity ended, in milliseconds, given the note of the log; null: unknown. */
   readonly endedAtMs: (entity: Entity, note: unknown) => number | null;
@@ -53,8 +64,8 @@ const noSubjects: ReadonlySet<Subject> = new Set();
  * before they were read costs the subscriber a RESYNC, not the stream.
  *
  * The filter selects the events that are sent. The `ids` decide when the stream completes: at the first entry after
- * which each of them is terminal or removed, whether or not that entry was sent. This is the same for a stream that
- * starts, resumes, or restarts with a RESYNC.
+ * which each of them is over (terminal, with settled results if these are watched) or removed, whether or not that entry
+ * was sent. This is the same for a stream that starts, resumes, or restarts with a RESYNC.
  */
 export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   readonly #options: WatchStreamOptions<Entity>;
@@ -64,7 +75,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   #start: LogStart<Entity>['kind'] = 'snapshot';
   /** Snapshots or missed changes, made one by one as they are taken. */
   #backlog: Iterator<WatchEvent<Entity>> = nothing;
-  /** The `ids` that are neither terminal nor removed after the last entry that was read. Null: there are no `ids`. */
+  /** The `ids` that are neither over nor removed after the last entry that was read. Null: there are no `ids`. */
   #remaining: Set<string> | null = null;
   /** Stale subjects that concern the subscriber, after the last entry that was read. */
   #stale: ReadonlySet<Subject> = noSubjects;
@@ -230,15 +241,13 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
       case 'CREATED':
       case 'CHANGED':
       case 'REMOVED': {
-        const { key, isTerminal } = this.#options;
-        const id = key(change.entity);
+        const id = this.#options.key(change.entity);
         // Most entries end here: of 500 changes in a round, a stream of one id may send none.
         if (this.#ids?.has(id) === false) return null;
-        const isRunning = change.kind !== 'REMOVED' && !isTerminal(change.entity);
-        if (isRunning) this.#remaining?.add(id);
+        if (change.kind !== 'REMOVED' && !this.#isOver(change.entity)) this.#remaining?.add(id);
         else this.#remaining?.delete(id);
         const event = entryEvent(entry);
-        if (!this.#isWanted(event)) return null;
+        if (!this.#isSeen(change) || !this.#isWanted(event)) return null;
         return isLocalAlone(this.#stale) ? partialEvent(event) : event;
       }
       case 'STALE':
@@ -262,6 +271,8 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
         return true;
       case 'list':
         return this.#ids === null;
+      case 'results':
+        return this.#options.withResults === true;
       default:
         // An entity that cannot be read may have come into the filter meanwhile, so the filter does not matter.
         return this.#ids === null || this.#ids.has(subject.slice('entity:'.length));
@@ -315,15 +326,16 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#tail = null;
   }
 
-  /** The `ids` that were neither terminal nor removed at the place where the stream begins. */
+  /** The `ids` that were neither over nor removed at the place where the stream begins. */
   #runningIds(start: LogStart<Entity>): Set<string> | null {
     if (this.#ids === null) return null;
-    const { key, isTerminal } = this.#options;
+    const { key } = this.#options;
+    const isOver = (entity: Entity) => this.#isOver(entity);
     const known = entitiesByKey(start.snapshot, key);
     const running = new Set<string>();
     for (const id of this.#ids) {
       const entity = known.get(id);
-      if (entity !== undefined && !isTerminal(entity)) running.add(id);
+      if (entity !== undefined && !isOver(entity)) running.add(id);
     }
     if (start.kind !== 'replay') return running;
     // The first missed entry of an entity shows its state at the cursor.
@@ -331,7 +343,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
       if (!('entity' in change)) continue;
       const id = key(change.entity);
       if (!this.#ids.has(id)) continue;
-      if (wasRunning(change, isTerminal)) running.add(id);
+      if (wasRunning(change, isOver)) running.add(id);
       else running.delete(id);
     }
     return running;
@@ -372,9 +384,36 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   /** Entities that have not ended, or ended a short while ago. */
   #present(entities: readonly Entity[], note: unknown): readonly Entity[] {
     const { isTerminal, endedAtMs, endedWithinSeconds = 0, clock } = this.#options;
-    if (endedWithinSeconds === 0) return entities.filter((one) => !isTerminal(one));
+    const isPresent = (one: Entity) => !isTerminal(one) || this.#awaitsResults(one);
+    if (endedWithinSeconds === 0) return entities.filter(isPresent);
     const sinceMs = clock.now().getTime() - endedWithinSeconds * 1_000;
-    return entities.filter((one) => !isTerminal(one) || (endedAtMs(one, note) ?? Number.NEGATIVE_INFINITY) >= sinceMs);
+    return entities.filter((one) => isPresent(one) || (endedAtMs(one, note) ?? Number.NEGATIVE_INFINITY) >= sinceMs);
+  }
+
+  /** Whether the entity has ended and nothing further of it is awaited. */
+  #isOver(entity: Entity): boolean {
+    const { isTerminal, withResults = false, results } = this.#options;
+    return isTerminal(entity) && (!withResults || results === undefined || results.isSettled(entity));
+  }
+
+  /** Whether results of the entity have been read and may change. */
+  #awaitsResults(entity: Entity): boolean {
+    const { withResults = false, results } = this.#options;
+    return withResults && results?.isKnown(entity) === true && !results.isSettled(entity);
+  }
+
+  /** Whether the change shows in what the subscriber watches. */
+  #isSeen(change: LogEntry<Entity>['change']): boolean {
+    const { withResults = false, results } = this.#options;
+    if (results === undefined || change.kind !== 'CHANGED') return true;
+    switch (results.difference(change.previous, change.entity)) {
+      case 'entity':
+        return true;
+      case 'results':
+        return withResults;
+      case 'nothing':
+        return false;
+    }
   }
 
   /** Whether the filter lets the event through. */
@@ -433,14 +472,14 @@ function* snapshotEvents<Entity>(
  */
 function wasRunning<Entity>(
   change: Extract<LogEntry<Entity>['change'], { readonly entity: Entity }>,
-  isTerminal: (entity: Entity) => boolean,
+  isOver: (entity: Entity) => boolean,
 ): boolean {
   switch (change.kind) {
     case 'CREATED':
       return true;
     case 'CHANGED':
-      return !isTerminal(change.previous);
+      return !isOver(change.previous);
     case 'REMOVED':
-      return !isTerminal(change.entity);
+      return !isOver(change.entity);
   }
 }

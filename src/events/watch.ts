@@ -29,6 +29,12 @@ export interface WatchOptions<Entity> {
   /** Watch these alone, and complete when all of them are terminal or removed. Null: the whole sandbox. */
   readonly ids: readonly string[] | null;
   /**
+   * Watch what the entities leave behind as well, such as the batches of an export: its changes are sent, and an entity
+   * counts as terminal only when no such change is awaited.
+   * @default false
+   */
+  readonly withResults?: boolean;
+  /**
    * Filter of the events that are sent. A change is sent when the entity matches before or after it, so that a view
    * receives what leaves it. Null: every entity.
    */

@@ -4,6 +4,7 @@ import { isTerminalJob } from '../domain/job.ts';
 import { GatewayError, NotFoundError, PlatformError } from '../errors.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import type { ExportJobCursor, ExportJobPage, ExportJobsApi } from '../upstream/platform-api.ts';
+import { type BatchReader, exportBatches } from './export-batches.ts';
 import {
   Coverage,
   type ExportJobMemory,
@@ -28,7 +29,7 @@ import { endedAt, endedRecently } from './job-list.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
 /** What the feed of export jobs reads the platform through: one subscriber's credential. */
-export interface ExportJobReader extends ProvenReader {
+export interface ExportJobReader extends ProvenReader, BatchReader {
   /** Calls are given up when the signal aborts. */
   exportJobs(signal: AbortSignal): Pick<ExportJobsApi, 'list' | 'get'>;
 }
@@ -53,6 +54,7 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobMe
   hasAppeared,
   lasting: (memory) => ({ ...memory, rotation: noRotation }),
   newestFirst,
+  results: exportBatches,
 
   async read(reader, request) {
     const api = reader.exportJobs(request.signal);

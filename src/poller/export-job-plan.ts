@@ -2,7 +2,7 @@ import type { ExportJob } from '../domain/export-job.ts';
 import { isTerminalJob } from '../domain/job.ts';
 import type { ExportJobCursor } from '../upstream/platform-api.ts';
 import { endedRecently, isAbove } from './job-list.ts';
-import type { WatchScope } from './watch-scope.ts';
+import { isWatched, type WatchScope } from './watch-scope.ts';
 
 /** Jobs on the page that every round reads. */
 export const newestPageSize = 100;
@@ -103,7 +103,7 @@ export function leftoversOf(
     const ended = isTerminalJob(job);
     if (coverage.covers(job)) {
       if (!(ended && unlisted.has(job.id))) missing.push(job);
-    } else if (!ended && isWatched(job, scope)) beyond.push(job);
+    } else if (!ended && isWatched(job.id, scope)) beyond.push(job);
   }
   return { missing, beyond };
 }
@@ -140,10 +140,6 @@ export function leavesGap(memory: ExportJobMemory | null, floorMs: number | null
  */
 export function hasAppeared(job: ExportJob, memory: ExportJobMemory | null): boolean {
   return memory !== null && isAbove(job, memory.newestPageFloorMs);
-}
-
-export function isWatched(job: ExportJob, { everything, ids }: WatchScope): boolean {
-  return everything || ids.has(job.id);
 }
 
 /** What becomes of known jobs behind the newest page that are not followed. */

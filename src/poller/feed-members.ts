@@ -1,4 +1,4 @@
-import type { WatchScope } from './watch-scope.ts';
+import type { WatchedEntities, WatchScope } from './watch-scope.ts';
 
 /** One subscriber as its feed sees it. */
 export interface FeedMember<Reader> {
@@ -8,16 +8,47 @@ export interface FeedMember<Reader> {
   readonly credential: string | null;
   /** Null: the whole sandbox. */
   readonly ids: ReadonlySet<string> | null;
+  /** Whether it watches the results of the entities as well (see ResultSource). @default false */
+  readonly withResults?: boolean;
   /** Called when the platform refuses the reader's credential in a round. */
   onRefused(): void;
+}
+
+/** Counts what is watched. */
+class Watchers {
+  readonly #byId = new Map<string, number>();
+  #ofEverything = 0;
+
+  get size(): number {
+    return this.#byId.size + this.#ofEverything;
+  }
+
+  get watched(): WatchedEntities {
+    return { everything: this.#ofEverything > 0, ids: new Set(this.#byId.keys()) };
+  }
+
+  /** @param ids null: the whole sandbox */
+  add(ids: ReadonlySet<string> | null): void {
+    if (ids === null) this.#ofEverything += 1;
+    for (const id of ids ?? []) this.#byId.set(id, (this.#byId.get(id) ?? 0) + 1);
+  }
+
+  delete(ids: ReadonlySet<string> | null): void {
+    if (ids === null) this.#ofEverything -= 1;
+    for (const id of ids ?? []) {
+      const others = (this.#byId.get(id) ?? 1) - 1;
+      if (others === 0) this.#byId.delete(id);
+      else this.#byId.set(id, others);
+    }
+  }
 }
 
 /** Who is present, what they watch, and whose reader polls. */
 export class FeedMembers<Reader> {
   readonly #members = new Set<FeedMember<Reader>>();
   readonly #refused = new Set<FeedMember<Reader>>();
-  readonly #watchersById = new Map<string, number>();
-  #watchersOfEverything = 0;
+  readonly #watchers = new Watchers();
+  readonly #watchersOfResults = new Watchers();
   #current: FeedMember<Reader> | null = null;
 
   get size(): number {
@@ -25,7 +56,8 @@ export class FeedMembers<Reader> {
   }
 
   get scope(): WatchScope {
-    return { everything: this.#watchersOfEverything > 0, ids: new Set(this.#watchersById.keys()) };
+    const results = this.#watchersOfResults;
+    return { ...this.#watchers.watched, ...(results.size === 0 ? {} : { results: results.watched }) };
   }
 
   has(member: FeedMember<Reader>): boolean {
@@ -34,8 +66,8 @@ export class FeedMembers<Reader> {
 
   add(member: FeedMember<Reader>): void {
     this.#members.add(member);
-    if (member.ids === null) this.#watchersOfEverything += 1;
-    for (const id of member.ids ?? []) this.#watchersById.set(id, (this.#watchersById.get(id) ?? 0) + 1);
+    this.#watchers.add(member.ids);
+    if (member.withResults === true) this.#watchersOfResults.add(member.ids);
   }
 
   /** @returns false when it was not present */
@@ -43,13 +75,18 @@ export class FeedMembers<Reader> {
     if (!this.#members.delete(member)) return false;
     this.#refused.delete(member);
     if (this.#current === member) this.#current = null;
-    if (member.ids === null) this.#watchersOfEverything -= 1;
-    for (const id of member.ids ?? []) {
-      const others = (this.#watchersById.get(id) ?? 1) - 1;
-      if (others === 0) this.#watchersById.delete(id);
-      else this.#watchersById.set(id, others);
-    }
+    this.#watchers.delete(member.ids);
+    if (member.withResults === true) this.#watchersOfResults.delete(member.ids);
     return true;
+  }
+
+  /** Whose readers may read results: those who watch results first. */
+  get resultReaders(): readonly FeedMember<Reader>[] {
+    const members = [...this.#members];
+    return [
+      ...members.filter(({ withResults }) => withResults === true),
+      ...members.filter(({ withResults }) => withResults !== true),
+    ];
   }
 
   /**

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { maxEndedWithinSeconds } from '../domain/job.ts';
+import { UpstreamTimeoutError } from '../errors.ts';
 import {
   type EventLog,
   type FeedChange,
@@ -16,6 +17,7 @@ import type { FeedNote, FeedView, LoadedView } from './feed-view.ts';
 import { IdReadings } from './id-readings.ts';
 import type { Lease, PollSeat } from './poll-coordinator.ts';
 import { isRefusal } from './refusal.ts';
+import { type ResultOutcome, ResultReadings } from './result-readings.ts';
 import { unionOf, type WatchScope } from './watch-scope.ts';
 
 export interface FeedPollerOptions<Entity extends Observed, Reader, Memory> {
@@ -23,7 +25,7 @@ export interface FeedPollerOptions<Entity extends Observed, Reader, Memory> {
   readonly log: EventLog<Entity>;
   readonly view: FeedView<Entity, Memory>;
   readonly members: FeedMembers<Reader>;
-  readonly clock: Pick<Clock, 'now' | 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
 }
 
 /** How a round ended. */
@@ -33,7 +35,7 @@ export type RoundOutcome<Entity, Memory> =
       readonly result: RoundResult<Entity, Memory>;
       readonly emitted: readonly FeedChange<Entity>['kind'][];
       readonly discover: boolean;
-      /** A watched entity has not ended. */
+      /** A watched entity has not ended, or watched results of an ended one are awaited. */
       readonly running: boolean;
       /** A followed entity was absent for the first time: a second reading is needed soon. */
       readonly unsettled: boolean;
@@ -53,9 +55,13 @@ const rediscoverMs = 300_000;
 /** A reported end time that is older than this when the gateway sees the end is not plausible, in milliseconds. */
 const plausibleEndAgeMs = 60_000;
 
+/** Changes of entities wait for the reading of results no longer than this, in milliseconds. */
+const longestResultsMs = 3_000;
+
 /** What one round has read, and under which circumstances. */
 interface Reading<Entity, Memory> {
   readonly result: RoundResult<Entity, Memory>;
+  readonly results: ResultOutcome<Entity>;
   readonly scope: WatchScope;
   readonly discover: boolean;
   readonly discovered: boolean;
@@ -94,11 +100,13 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   #rediscoverAtMs = Number.POSITIVE_INFINITY;
   readonly #ids = new IdReadings();
   readonly #allowance: CallAllowance;
+  readonly #results: ResultReadings<Entity, Reader>;
   #inFlight: { readonly member: FeedMember<Reader>; readonly controller: AbortController } | null = null;
 
   constructor(options: FeedPollerOptions<Entity, Reader, Memory>) {
     this.#options = options;
     this.#allowance = new CallAllowance(options.clock.monotonicMs());
+    this.#results = new ResultReadings(options.source, options.members);
   }
 
   /**
@@ -128,7 +136,10 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       const request = { known, scope, discover, memory, unread, now: clock.now() };
       const read = await this.#read(lease, { ...request, allowance });
       if (read === null) return { kind: lease.lost.aborted ? 'lost' : 'interrupted' };
-      return await this.#apply(lease, before, { ...read, scope, discover, discovered, memory });
+      const results = await this.#readResults(lease, { scope, known, endedSeen: note?.endedSeen, result: read.result });
+      const calls = results.calls === 0 ? read.result.calls : { ...read.result.calls, results: results.calls };
+      const result = { ...read.result, read: results.read, calls };
+      return await this.#apply(lease, before, { ...read, result, results, scope, discover, discovered, memory });
     } catch (error) {
       if (lease.lost.aborted || error instanceof LogFencedError) return { kind: 'lost' };
       if (error instanceof LogConflictError) return { kind: 'interrupted' };
@@ -228,13 +239,46 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     }
   }
 
+  async #readResults(
+    { lost }: Lease,
+    round: {
+      readonly scope: WatchScope;
+      readonly known: ReadonlyMap<string, Entity>;
+      readonly endedSeen: ReadonlyMap<string, number> | undefined;
+      readonly result: RoundResult<Entity, Memory>;
+    },
+  ): Promise<ResultOutcome<Entity>> {
+    const { clock } = this.#options;
+    const { scope, known, endedSeen = new Map(), result } = round;
+    const { read, absent } = result;
+    const request = { scope, known, endedSeen, read, absent, now: clock.now(), nowMs: clock.monotonicMs() };
+    const results = await this.#results.round(request, async (member, work) => {
+      if (lost.aborted) return null;
+      const controller = new AbortController();
+      using deadline = clock.deadline(longestResultsMs);
+      this.#inFlight = { member, controller };
+      try {
+        const value = await work(member.reader, AbortSignal.any([controller.signal, deadline.signal]));
+        return controller.signal.aborted ? null : value;
+      } catch (error) {
+        if (controller.signal.aborted) return null;
+        if (!deadline.signal.aborted) throw error;
+        throw new UpstreamTimeoutError({ message: 'The platform did not respond in time.', cause: error });
+      } finally {
+        this.#inFlight = null;
+      }
+    });
+    this.#allowance.spend(results.calls);
+    return results;
+  }
+
   async #apply(
     { term }: Lease,
     before: LoadedView<Entity, Memory>,
     reading: Reading<Entity, Memory>,
   ): Promise<RoundOutcome<Entity, Memory>> {
     const { log, source, clock } = this.#options;
-    const { result, scope, discover } = reading;
+    const { result, results, scope, discover } = reading;
     this.#round += 1;
     if (result.truncated) this.#rediscoverAtMs = clock.monotonicMs() + (discover ? rediscoverMs : 0);
     else if (discover) this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
@@ -249,6 +293,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       missing,
       unfollowed,
       endedSeen: this.#endedSeen(before.note, changes),
+      results: { everything: results.everything, failing: results.failures > 0 },
       memory: source.lasting(result.memory),
     };
     // A quiet round writes nothing, so that idle feeds cost Redis nothing.
@@ -260,7 +305,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     this.#memory = result.memory;
     const emitted = changes.map(({ kind }) => kind);
     const running = [...after].some(([id, one]) => (scope.everything || scope.ids.has(id)) && !source.isTerminal(one));
-    return { kind: 'good', result, emitted, discover, running, unsettled };
+    return { kind: 'good', result, emitted, discover, running: running || results.awaits, unsettled };
   }
 
   /** Known entities of which the state may be old: not read since nobody watched them. */
@@ -277,7 +322,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
   #compare(
     { known, stale, note }: LoadedView<Entity, Memory>,
-    { result, scope, discover, credential, memory }: Reading<Entity, Memory>,
+    { result, results, scope, discover, credential, memory }: Reading<Entity, Memory>,
   ): Comparison<Entity> {
     const { source, members, clock } = this.#options;
     const after = new Map(known);
@@ -306,6 +351,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       } else if (!this.#isNews(previous, entity)) continue;
       after.set(key, entity);
     }
+    for (const entity of results.updated) if (after.has(source.key(entity))) after.set(source.key(entity), entity);
     let unsettled = false;
     for (const id of result.absent) {
       const confirmedBy = this.#ids.absent(id, credential, clock.monotonicMs());
@@ -322,9 +368,9 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     const base = new Map([...known, ...learned.map((one) => [source.key(one), one] as const)]);
     const isFollowed = (id: string) => after.has(id) && !forgotten.has(id);
     const changes = [
-      ...this.#recovered(stale, isFollowed, { result, discover }),
+      ...this.#recovered(stale, isFollowed, { result, results, discover }),
       ...diffSnapshots(base, after),
-      ...this.#stale(stale, (id) => known.has(id) && isFollowed(id), { result, scope }),
+      ...this.#stale(stale, (id) => known.has(id) && isFollowed(id), { result, results, scope }),
     ];
     const changed = new Set(changes.flatMap((change) => ('entity' in change ? [source.key(change.entity)] : [])));
     const dropped = [...forgotten].filter((id) => known.has(id) || changed.has(id));
@@ -341,7 +387,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   #recovered(
     stale: LoadedView<Entity, Memory>['stale'],
     isFollowed: (id: string) => boolean,
-    { result, discover }: Pick<Reading<Entity, Memory>, 'result' | 'discover'>,
+    { result, results, discover }: Pick<Reading<Entity, Memory>, 'result' | 'results' | 'discover'>,
   ): readonly FeedChange<Entity>[] {
     if (stale.size === 0) return [];
     const { key } = this.#options.source;
@@ -349,6 +395,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     const isOver = (subject: string) => {
       if (subject === 'feed') return true;
       if (subject === 'list') return discover && !result.truncated;
+      if (subject === 'results') return results.failures === 0;
       const id = subject.slice(entityPrefix.length);
       return subject.startsWith(entityPrefix) && (read.has(id) || !isFollowed(id));
     };
@@ -360,9 +407,10 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   #stale(
     stale: LoadedView<Entity, Memory>['stale'],
     isFollowed: (id: string) => boolean,
-    { result, scope }: Pick<Reading<Entity, Memory>, 'result' | 'scope'>,
+    { result, results, scope }: Pick<Reading<Entity, Memory>, 'result' | 'results' | 'scope'>,
   ): readonly FeedChange<Entity>[] {
     const subjects: StaleSubject[] = result.truncated && scope.everything ? ['list'] : [];
+    if (results.failures >= failuresUntilStale) subjects.push('results');
     for (const id of result.failed.keys()) {
       if (this.#ids.failed(id) >= failuresUntilStale && isFollowed(id)) subjects.push(`${entityPrefix}${id}`);
     }
@@ -375,7 +423,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     const kept = [...(before?.endedSeen ?? [])].filter(([, ms]) => nowMs - ms < maxEndedWithinSeconds * 1_000);
     const seen = new Map(kept);
     for (const change of changes) {
-      if (change.kind !== 'CHANGED' || !source.isTerminal(change.entity)) continue;
+      if (change.kind !== 'CHANGED' || !source.isTerminal(change.entity) || source.isTerminal(change.previous))
+        continue;
       const endMs = source.endedAt(change.entity)?.getTime() ?? 0;
       if (nowMs - endMs > plausibleEndAgeMs) seen.set(source.key(change.entity), nowMs);
     }

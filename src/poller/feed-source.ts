@@ -49,6 +49,32 @@ export interface RoundResult<Entity, Memory> {
 }
 
 /**
+ * What entities leave behind that goes on changing after their end, such as the batches of an export. It is part of the
+ * state of the entity in the feed, but it is read only while a subscriber watches it, in the rounds, for all of these
+ * subscribers together. No other subscriber receives a change of it.
+ */
+export interface ResultSource<Entity, Reader> {
+  /** Whether results of the entity have been read, or do not have to be. */
+  isKnown(entity: Entity): boolean;
+  /** Whether no further change of them is awaited. */
+  isSettled(entity: Entity): boolean;
+  /** Ids of the results that can still change; none if the entity has ended in such a way that nobody waits for them. */
+  awaited(entity: Entity): readonly string[];
+  /**
+   * Reads the state of these results.
+   * @returns the entity with what was read. `settled` is set where the entity has ended and nothing is awaited any longer.
+   * @throws {GatewayError} they could not be read
+   */
+  read(reader: Reader, ids: readonly string[], signal: AbortSignal): Promise<(entity: Entity) => Entity>;
+  /** The entity, of which no further change of the results is awaited. */
+  settle(entity: Entity): Entity;
+  /** A newer reading of the entity, with the results that are known. */
+  carry(known: Entity, entity: Entity): Entity;
+  /** What differs between two states: the entity, its results alone, or nothing that a subscriber sees. */
+  difference(previous: Entity, entity: Entity): 'entity' | 'results' | 'nothing';
+}
+
+/**
  * How one kind of entity is read. The feed adds rounds, pace, comparison and delivery; a source makes the calls. A source
  * is stateless.
  */
@@ -71,6 +97,8 @@ export interface FeedSource<Entity extends Observed, Reader, Memory> {
   lasting(memory: Memory): Memory;
   /** A comparison for sorting. */
   newestFirst(a: Entity, b: Entity): number;
+  /** Absent: the entities leave nothing behind. */
+  readonly results?: ResultSource<Entity, Reader>;
   /**
    * Makes one round.
    * @throws {GatewayError} nothing could be read: the round has failed. UNAUTHENTICATED and FORBIDDEN pass it on to another

@@ -16,6 +16,8 @@ export interface FeedNote<Memory> {
   readonly unfollowed: ReadonlySet<string>;
   /** When the gateway saw an entity end (wall time, ms), where the platform reports no plausible time for it. */
   readonly endedSeen: ReadonlyMap<string, number>;
+  /** Results (see ResultSource): whether the round covered those of the whole sandbox, and whether they could not be read. */
+  readonly results: { readonly everything: boolean; readonly failing: boolean };
   /** See FeedSource.lasting. */
   readonly memory: Memory;
 }

@@ -234,20 +234,25 @@ export class Feed<Entity extends Observed, Reader, Memory> {
 
   /**
    * The ids of a member that the platform does not have; null while the state is not sufficient for the member: no round
-   * of the present term has written it, or one of the ids has not been read since the member joined.
+   * of the present term has written it, or one of the ids has not been read since the member
+   * joined, or the results that it watches have not been read.
    */
   #missingFor(
-    { ids }: FeedMember<Reader>,
+    { ids, withResults = false }: FeedMember<Reader>,
     joinedAt: number,
     { note, known }: LoadedView<Entity, Memory>,
   ): readonly string[] | null {
     if (note === null || note.term !== this.#loop.term) return null;
-    if (ids === null) return note.discovered ? [] : null;
+    const { results } = this.#options.source;
+    const awaitsResults = withResults && results !== undefined && !note.results.failing;
+    if (ids === null) return note.discovered && (!awaitsResults || note.results.everything) ? [] : null;
     // Rounds count from 1 again in a log that begins anew. All of them were made after the member joined.
     const since = note.round < joinedAt ? 0 : joinedAt;
     const missing: string[] = [];
     for (const id of ids) {
-      if (known.has(id) && !note.unfollowed.has(id)) continue;
+      const entity = note.unfollowed.has(id) ? undefined : known.get(id);
+      if (entity !== undefined && awaitsResults && !results.isKnown(entity)) return null;
+      if (entity !== undefined) continue;
       if ((note.missing.get(id) ?? 0) <= since) return null;
       missing.push(id);
     }

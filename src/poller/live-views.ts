@@ -81,6 +81,7 @@ class CallerViews {
   get exportJobs(): Watch<ExportJob> {
     return this.#services.registries.exportJobs.connect(this.#caller.tenant, {
       exportJobs: (signal) => this.#poll(signal).exportJobs,
+      batches: (signal) => this.#poll(signal).batches,
       proof: this.#proof({
         list: ({ exportJobs }) => exportJobs.list({ limit: 1 }),
         get: ({ exportJobs }, id) => exportJobs.get(platformId(id)),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type GatewayErrorCode, httpStatusByCode } from '../errors.ts';
 import type { PollMessage } from './poll-coordinator.ts';
+import type { WatchScope } from './watch-scope.ts';
 
 // Seats are named `<replica>/<number>`. A name of a seat contains no space, no quote and no backslash.
 
@@ -65,10 +66,28 @@ export function decodeEnvelope(text: string): PollEnvelope | null {
   }
 }
 
-/** The scope of the subscribers of one seat. */
+/** The scope of the subscribers of one seat, as it is announced. */
 export interface SeatScope {
   everything: boolean;
+  /** See `announcedIds`. */
   readonly ids: Set<string>;
+}
+
+/** The ids of a scope as they are announced: `=id`, and `+id` for one whose results are watched, `+` for all results. */
+export const announcedIds = (scope: WatchScope | null): Set<string> =>
+  new Set([
+    ...[...(scope?.ids ?? [])].map((id) => `=${id}`),
+    ...[...(scope?.results?.ids ?? [])].map((id) => `+${id}`),
+    ...(scope?.results?.everything === true ? ['+'] : []),
+  ]);
+
+/** The scope that was announced so. */
+export function scopeOf({ everything, ids }: SeatScope): WatchScope {
+  const marked = (mark: string) => [...ids].filter((id) => id.startsWith(mark) && id.length > 1);
+  const named = (mark: string) => new Set(marked(mark).map((id) => id.slice(1)));
+  const results = { everything: ids.has('+'), ids: named('+') };
+  const hasResults = results.everything || results.ids.size > 0;
+  return { everything, ids: named('='), ...(hasResults ? { results } : {}) };
 }
 
 /** A field of the hash of scopes: `<seat>` for the seat itself, `<seat> <id>` for an id that it watches. */

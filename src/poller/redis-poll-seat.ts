@@ -9,12 +9,14 @@ import type { RedisHeartbeat } from '../runtime/redis-heartbeat.ts';
 import type { LiveReplicas } from './live-replicas.ts';
 import type { Lease, PollListener, PollMessage, PollSeat } from './poll-coordinator.ts';
 import {
+  announcedIds,
   decodeEnvelope,
   decodeScopes,
   encodeMessage,
   type PollEnvelope,
   type ScopeChange,
   type SeatScope,
+  scopeOf,
 } from './redis-poll-messages.ts';
 import { acquireReply, lookReply } from './redis-poll-scripts.ts';
 import type { FeedChannel, PollSteps } from './redis-poll-steps.ts';
@@ -181,7 +183,7 @@ export class RedisPollSeat implements PollSeat {
   async others(): Promise<WatchScope | null> {
     if (!this.#isSynchronized) await this.#look();
     const { live } = this.#options;
-    return unionOf([...this.#others].filter(([seat]) => live.has(seat)).map(([, scope]) => scope));
+    return unionOf([...this.#others].filter(([seat]) => live.has(seat)).map(([, scope]) => scopeOf(scope)));
   }
 
   async send(message: PollMessage): Promise<void> {
@@ -445,7 +447,7 @@ export class RedisPollSeat implements PollSeat {
 
   #announce(): Promise<void> {
     const everything = this.#scope?.everything ?? null;
-    const ids = new Set(this.#scope?.ids);
+    const ids = announcedIds(this.#scope);
     const known = this.#announced;
     const added = this.#isAnnounced ? [...ids].filter((id) => !known.ids.has(id)) : [...ids];
     const removed = [...known.ids].filter((id) => !ids.has(id));

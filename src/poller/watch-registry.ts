@@ -192,6 +192,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
         reader,
         credential: right?.credential ?? null,
         ids: options.ids === null ? null : new Set(options.ids),
+        withResults: options.withResults ?? false,
         onRefused: () => {
           if (right !== null) this.#leases.doubt(right.credential);
         },
@@ -242,15 +243,17 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   #createStream(log: EventLog<Entity>, leave: () => void, options: WatchOptions<Entity>): WatchStream<Entity> {
     const { expiresAt = null } = options;
     const { source, clock, metrics = noMetrics, maxPendingEvents } = this.#options;
-    const { key, isTerminal, newestFirst, kind } = source;
-    const { ids, matches, endedWithinSeconds } = options;
+    const { key, isTerminal, results, newestFirst, kind } = source;
+    const { ids, matches, endedWithinSeconds, withResults = false } = options;
     const stream = new WatchStream<Entity>({
       ids,
       matches,
       endedWithinSeconds,
+      withResults,
       log,
       key,
       isTerminal,
+      results,
       newestFirst,
       endedAtMs: (entity, note) => endedAtMs(source, entity, note),
       clock,

@@ -6,6 +6,7 @@ import { builder } from './builder.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
 import { parseInput } from './input.ts';
 import { ExportJobRef } from './refs.ts';
+import { selects } from './selects.ts';
 import { endedWithinDescription, endedWithinInput, WatchEventInterface, watchInput } from './watch.ts';
 
 const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent').implement({
@@ -36,6 +37,8 @@ builder.subscriptionField('exportJobChanged', (t) =>
       'Emits the current state (one SNAPSHOT event per job), then every change in order. With `ids`, the stream completes when all of these',
       'jobs have ended or are removed, regardless of `filter`. Without `ids` it starts with the jobs that have not ended, and with those that',
       'ended within the last `endedWithinSeconds`. `filter` selects the events that are sent; a job that leaves it is sent once more.',
+      'A subscription that selects `job.destination.batches.batch` also receives each change of the status of these batches, and with `ids`',
+      'it completes only when the batches of jobs that are SUCCEEDED are readable or have ended, or 15 minutes after the end of the job.',
       '`after` accepts the cursor of the last received event and replays the missed events. If the cursor is too old or unknown, the stream',
       'emits a RESYNC event followed by SNAPSHOT events.',
     ].join('\n'),
@@ -45,12 +48,21 @@ builder.subscriptionField('exportJobChanged', (t) =>
       after: t.arg.string({ description: 'Cursor of the last received event.' }),
       endedWithinSeconds: t.arg.int({ description: endedWithinDescription }),
     },
-    subscribe: async (_, args, ctx) => {
+    subscribe: async (_, args, ctx, info) => {
       const { ids, after, endedWithinSeconds } = parseInput(watchArgs, args);
       const filter = parseExportJobFilter(args.filter);
       const matches = filter === null ? null : (job: ExportJob) => matchesExportJobFilter(job, filter);
       const { signal, expiresAt } = ctx;
-      return ctx.watch.exportJobs.subscribe({ ids, matches, after, endedWithinSeconds, signal, expiresAt });
+      const withResults = selects(info, ['job', 'destination', 'batches', 'batch']);
+      return ctx.watch.exportJobs.subscribe({
+        ids,
+        withResults,
+        matches,
+        after,
+        endedWithinSeconds,
+        signal,
+        expiresAt,
+      });
     },
     resolve: (event) => event,
   }),

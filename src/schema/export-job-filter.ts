@@ -13,7 +13,8 @@ export const ExportJobStatusRef = describedEnum<ExportJobStatus>('ExportJobStatu
   PROCESSING: 'Exporting.',
   CANCELLING: 'Marked for cancelling, not stopped yet.',
   CANCELLED: 'Stopped before its end. Terminal.',
-  SUCCEEDED: 'Done; its batches can be read. Terminal.',
+  SUCCEEDED:
+    'The export is done. Its batches are readable when they are ACTIVE or SUCCESS, which can be later. Terminal.',
   FAILED: 'Ended without result; see its errors. Terminal.',
   UNKNOWN:
     'A status that the gateway does not know; `rawStatus` holds it. Terminal only if `metrics.totalTime.endedAt` is known.',

@@ -1,4 +1,6 @@
+import { type Batch, type BatchState, isTerminalBatch } from '../domain/batch.ts';
 import type {
+  ExportBatch,
   ExportDestination,
   ExportFilter,
   ExportJob,
@@ -104,7 +106,18 @@ const EventListSelectionRef = builder.objectRef<NonNullable<ExportJob['eventList
   }),
 });
 
-const ExportBatchRef = builder.objectRef<ExportDestination['batches'][number]>('ExportBatch').implement({
+interface ShownBatch extends ExportBatch {
+  /** As a live view has read it; null: no live view has. */
+  readonly observed: BatchState | null;
+}
+
+/** A replica of the platform that lags behind must not take back what a live view has emitted. */
+const atLeast = (batch: Batch, observed: BatchState | null): Batch =>
+  observed?.isTerminal === true && !isTerminalBatch(batch)
+    ? { ...batch, status: observed.status, rawStatus: observed.rawStatus }
+    : batch;
+
+const ExportBatchRef = builder.objectRef<ShownBatch>('ExportBatch').implement({
   description: 'A batch that an export writes.',
   fields: (t) => ({
     batchId: t.exposeID('batchId', { description: 'The platform’s id of the batch.' }),
@@ -112,8 +125,12 @@ const ExportBatchRef = builder.objectRef<ExportDestination['batches'][number]>('
       extensions: { upstreamCalls: 'batched' },
       type: BatchRef,
       nullable: true,
-      description: 'The batch; null while Catalog does not know it.',
-      resolve: ({ batchId }, _, ctx) => ctx.loaders.batch.load(batchId),
+      description:
+        'The batch; null while Catalog does not have it. A subscription that selects it also receives the changes of its status.',
+      resolve: async ({ batchId, observed }, _, ctx) => {
+        const batch = await ctx.loaders.batch.load(batchId);
+        return batch === null ? null : atLeast(batch, observed);
+      },
     }),
     segment: t.expose('segment', {
       type: SegmentSelectionRef,
@@ -123,7 +140,9 @@ const ExportBatchRef = builder.objectRef<ExportDestination['batches'][number]>('
   }),
 });
 
-const ExportDestinationRef = builder.objectRef<ExportDestination>('ExportDestination').implement({
+type ShownDestination = ExportDestination & Pick<ExportJob, 'observedBatches'>;
+
+const ExportDestinationRef = builder.objectRef<ShownDestination>('ExportDestination').implement({
   description: 'The dataset and the batches that an export writes into.',
   fields: (t) => ({
     datasetId: t.exposeID('datasetId', { description: 'The platform’s id of the dataset.' }),
@@ -137,11 +156,13 @@ const ExportDestinationRef = builder.objectRef<ExportDestination>('ExportDestina
     segmentPerBatch: t.exposeBoolean('segmentPerBatch', {
       description: 'Whether each segment has a batch of its own.',
     }),
-    batches: t.expose('batches', {
+    batches: t.field({
       type: [ExportBatchRef],
       extensions: { entries: 1 },
       description:
-        'One entry, or one per segment when segmentPerBatch is true. Present before the job ends; their files are readable once it succeeded.',
+        'One entry, or one per segment if segmentPerBatch is true. Entries exist before the job ends. The files of a batch are readable when the batch is ACTIVE or SUCCESS, which can be later than the end of the job.',
+      resolve: ({ batches, observedBatches }) =>
+        batches.map((batch) => ({ ...batch, observed: observedBatches?.states.get(batch.batchId) ?? null })),
     }),
   }),
 });
@@ -225,9 +246,11 @@ ExportJobRef.implement({
       description:
         'Selection of the profiles’ events. Null means no events, or that the platform did not report the selection. The platform often omits it from later responses.',
     }),
-    destination: t.expose('destination', {
+    destination: t.field({
       type: ExportDestinationRef,
       description: 'The dataset and the batches that the job writes into.',
+      resolve: ({ destination, observedBatches }) =>
+        observedBatches === undefined ? destination : { ...destination, observedBatches },
     }),
     metrics: t.expose('metrics', { type: ExportMetricsRef, description: 'Times and counts.' }),
     errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong. May hold entries on a success.' }),

@@ -181,6 +181,18 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       await others({ everything: true, ids: new Set(['b']) });
       await other.announce(null);
       await others({ everything: false, ids: new Set(['b']) });
+      const results = { everything: false, ids: new Set(['a', '+']) };
+      await other.announce({ everything: false, ids: new Set(['a', '+', '=b']), results });
+      await others({ everything: false, ids: new Set(['a', '+', '=b', 'b']), results });
+      await other.announce({
+        everything: true,
+        ids: new Set(['a']),
+        results: { everything: true, ids: new Set(['a']) },
+      });
+      await others({ everything: true, ids: new Set(['a', 'b']), results: { everything: true, ids: new Set(['a']) } });
+      await other.announce({ everything: true, ids: new Set() });
+      await others({ everything: true, ids: new Set(['b']) });
+      await other.announce(null);
       await third[Symbol.asyncDispose]();
       await others(null);
     });

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { EventLog, FeedChange, LogWrite, StaleSubject } from '../../../src/events/event-log.ts';
 import { LogView } from '../../../src/events/log-view.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
-import { WatchStream } from '../../../src/events/watch-stream.ts';
+import { type ResultRules, WatchStream } from '../../../src/events/watch-stream.ts';
 
 export interface Thing {
   readonly id: string;
@@ -11,7 +11,19 @@ export interface Thing {
   readonly group: number;
   /** Time of its end; null while it runs. */
   readonly endedAtMs: number | null;
+  /** Grows with each state of its results; 0 before the first. */
+  readonly results: number;
+  readonly settled: boolean;
 }
+
+const resultRules: ResultRules<Thing> = {
+  isKnown: ({ results, settled }) => results > 0 || settled,
+  isSettled: ({ settled }) => settled,
+  difference: (previous, thing) => {
+    if (previous.stamp !== thing.stamp) return 'entity';
+    return previous.results === thing.results ? 'nothing' : 'results';
+  },
+};
 
 type Known = ReadonlyMap<string, Thing>;
 type Place = { readonly epoch: string; readonly sequence: number };
@@ -97,12 +109,20 @@ export class World {
   change(id: string, group: number, ends: boolean): void {
     const previous = this.#known.get(id);
     if (previous === undefined) return;
+    const { results, settled } = previous;
     const entity = this.#thing(id, group, ends || previous.endedAtMs !== null);
-    this.#write({
-      kind: 'CHANGED',
-      entity: { ...entity, endedAtMs: previous.endedAtMs ?? entity.endedAtMs },
-      previous,
-    });
+    const endedAtMs = previous.endedAtMs ?? entity.endedAtMs;
+    this.#write({ kind: 'CHANGED', entity: { ...entity, endedAtMs, results, settled }, previous });
+  }
+
+  /** Changes the results of a thing, and perhaps settles them; without a change, settles them alone. */
+  promote(id: string, changes: boolean, settles: boolean): void {
+    const previous = this.#known.get(id);
+    if (previous === undefined || previous.settled) return;
+    const settled = previous.endedAtMs !== null && (settles || !changes);
+    if (!changes && !settled) return;
+    const entity = { ...previous, results: previous.results + Number(changes), settled };
+    this.#write({ kind: 'CHANGED', entity, previous });
   }
 
   remove(id: string): void {
@@ -119,7 +139,8 @@ export class World {
     for (const id of ids) {
       const previous = this.#known.get(id);
       if (previous === undefined || previous.endedAtMs !== null) continue;
-      changes.push({ kind: 'CHANGED', entity: this.#thing(id, group, false), previous });
+      const { results } = previous;
+      changes.push({ kind: 'CHANGED', entity: { ...this.#thing(id, group, false), results }, previous });
       if (changes.length === 1) changes.push(...this.#turn(subject));
     }
     this.#write(...changes);
@@ -141,6 +162,8 @@ export class World {
   forget(id: string): void {
     const entity = this.#known.get(id);
     if (entity === undefined || entity.endedAtMs === null || this.#stale.has(`entity:${id}`)) return;
+    // What a subscriber may await stays.
+    if (!entity.settled) return;
     this.forgotten.add(id);
     this.#known.delete(id);
     this.#apply({ forgotten: [id] });
@@ -189,7 +212,7 @@ export class World {
 
   #thing(id: string, group: number, ended: boolean): Thing {
     this.#stamp += 1;
-    return { id, stamp: this.#stamp, group, endedAtMs: ended ? this.nowMs : null };
+    return { id, stamp: this.#stamp, group, endedAtMs: ended ? this.nowMs : null, results: 0, settled: false };
   }
 
   #apply(write: LogWrite<Thing>): void {
@@ -242,6 +265,7 @@ export interface ClientOptions {
   /** Groups that the filter lets through; null: there is no filter. */
   readonly groups: readonly number[] | null;
   readonly endedWithinSeconds: number;
+  readonly withResults: boolean;
   readonly maxPendingEvents: number;
   /** Nothing is ever dropped, so a RESYNC has another reason. */
   readonly isRoomy: boolean;
@@ -250,7 +274,7 @@ export interface ClientOptions {
 /** The view of a client after an event. */
 interface Belief {
   readonly held: Known;
-  /** The greatest stamp that was received, by thing. */
+  /** The latest state that was received, by thing. See `order`. */
   readonly stamps: ReadonlyMap<string, number>;
   readonly stale: boolean;
   readonly last: (Place & { readonly partial: boolean; readonly kind: WatchEvent<Thing>['kind'] }) | null;
@@ -302,7 +326,7 @@ export class Client {
     this.#beliefs = kept === null ? [{ ...blank, stamps: this.#belief.stamps }] : this.#beliefs.slice(0, kept + 1);
     const { cursor, last } = this.#belief;
     this.#resumed = cursor !== undefined;
-    const { ids, groups, endedWithinSeconds, maxPendingEvents } = this.#options;
+    const { ids, groups, endedWithinSeconds, withResults, maxPendingEvents } = this.#options;
     const isReplay = last !== null && !last.partial && last.epoch === this.#world.epoch;
     this.#mayResync = cursor !== undefined && !isReplay;
     this.#start = { ...(isReplay ? last : this.#world.head), isReplay, opened: this.#world.head };
@@ -316,6 +340,8 @@ export class Client {
       ids,
       matches: groups === null ? null : ({ group }) => groups.includes(group),
       endedWithinSeconds,
+      withResults,
+      results: resultRules,
       maxPendingEvents,
       onEnd: () => undefined,
     });
@@ -378,7 +404,8 @@ export class Client {
       if (forgotten.has(thing.id)) continue;
       const now =
         known.get(thing.id) ?? (end === null && learned.has(thing.id) ? this.#world.known.get(thing.id) : undefined);
-      this.#require(now?.stamp === thing.stamp, `${thing.id} is held as ${thing.stamp}, and is ${now?.stamp}`);
+      const order = now === undefined ? null : this.#order(now);
+      this.#require(order === this.#order(thing), `${thing.id} is held as ${this.#order(thing)}, and is ${order}`);
     }
     for (const thing of known.values()) {
       if (!this.#matches(thing) || forgotten.has(thing.id) || (ids !== null && !ids.includes(thing.id))) continue;
@@ -404,7 +431,17 @@ export class Client {
     const { ids } = this.#options;
     if (subject === 'feed') return true;
     if (subject === 'list') return ids === null;
+    if (subject === 'results') return this.#options.withResults;
     return ids === null || ids.includes(subject.slice('entity:'.length));
+  }
+
+  /** Grows with each state of a thing that the client can see. */
+  #order({ stamp, results }: Thing): number {
+    return stamp * 10_000 + (this.#options.withResults ? results : 0);
+  }
+
+  #isOver({ endedAtMs, settled }: Thing): boolean {
+    return endedAtMs !== null && (settled || !this.#options.withResults);
   }
 
   #endedSinceStart({ id }: Thing): boolean {
@@ -432,7 +469,7 @@ export class Client {
     const entries = this.#world.life(start.epoch)?.entries ?? [];
     for (const id of ids) {
       const thing = known.get(id);
-      if (thing !== undefined && thing.endedAtMs === null) running.add(id);
+      if (thing !== undefined && !this.#isOver(thing)) running.add(id);
       const missed = start.isReplay ? entries.slice(start.sequence, start.opened.sequence) : [];
       const first = missed.find((change) => 'entity' in change && change.entity.id === id);
       if (first?.kind === 'CREATED') running.add(id);
@@ -442,7 +479,7 @@ export class Client {
       const change = entries[sequence];
       if (change === undefined) return null;
       if (!('entity' in change) || !ids.includes(change.entity.id)) continue;
-      if (change.kind === 'REMOVED' || change.entity.endedAtMs !== null) running.delete(change.entity.id);
+      if (change.kind === 'REMOVED' || this.#isOver(change.entity)) running.delete(change.entity.id);
       else running.add(change.entity.id);
     }
   }
@@ -459,8 +496,8 @@ export class Client {
     const stamps = new Map(event.kind === 'RESYNC' ? this.#belief.stamps : before.stamps);
     if (event.entity !== null) {
       this.#checkEntity(event, place, before);
-      const { id, stamp } = event.entity;
-      stamps.set(id, stamp);
+      const { id } = event.entity;
+      stamps.set(id, this.#order(event.entity));
       if (event.kind === 'REMOVED' || !this.#matches(event.entity)) held.delete(id);
       else held.set(id, event.entity);
       this.#fresh.add(id);
@@ -501,13 +538,15 @@ export class Client {
     const { kind, entity, previous } = event;
     if (entity === null) return;
     const { ids } = this.#options;
-    const { id, stamp } = entity;
+    const { id } = entity;
+    const stamp = this.#order(entity);
     this.#require(ids === null || ids.includes(id), `it received ${id}, which it had not named`);
     const isWanted = this.#matches(entity) || (kind === 'CHANGED' && previous !== null && this.#matches(previous));
     this.#require(isWanted, `it received ${id} as ${stamp}, which the filter keeps back`);
     const known = this.#belief.stamps.get(id) ?? stamps.get(id) ?? 0;
     if (kind === 'SNAPSHOT') {
-      const isTrue = this.#world.snapshotsAt(place).some((one) => one.known.get(id)?.stamp === stamp);
+      const stampOf = (thing: Thing | undefined) => (thing === undefined ? null : this.#order(thing));
+      const isTrue = this.#world.snapshotsAt(place).some((one) => stampOf(one.known.get(id)) === stamp);
       this.#require(isTrue, `${id} was not ${stamp} at ${place.sequence}`);
       this.#require(stamp >= known, `${id} went back from ${known} to ${stamp}`);
       return;
@@ -520,12 +559,12 @@ export class Client {
     );
     this.#require(kind === 'REMOVED' ? stamp >= known : stamp > known, `${id} went back from ${known} to ${stamp}`);
     if (kind !== 'CHANGED' || previous === null) return;
-    this.#require(previous.stamp < stamp, `${id} changed from ${previous.stamp} to ${stamp}`);
+    const from = this.#order(previous);
+    this.#require(from < stamp, `${id} changed from ${from} to ${stamp}`);
     const before = held.get(id);
     // After a resume in the middle of merged changes, the change begins at a state that was not received.
-    const isContinued =
-      before === undefined || previous.stamp === before.stamp || (this.#resumed && !this.#fresh.has(id));
-    this.#require(isContinued, `${id} changed from ${previous.stamp}, and was held as ${before?.stamp}`);
+    const isContinued = before === undefined || from === this.#order(before) || (this.#resumed && !this.#fresh.has(id));
+    this.#require(isContinued, `${id} changed from ${from}, and was held as ${before?.stamp}`);
   }
 
   /** Follows a snapshot, which has to be that of the log at its cursor. */
@@ -560,17 +599,18 @@ export class Client {
     { known, nowMs }: { readonly known: Known; readonly nowMs: number },
     isResync: boolean,
   ): readonly string[] {
-    const { ids, endedWithinSeconds } = this.#options;
+    const { ids, endedWithinSeconds, withResults } = this.#options;
     if (ids !== null) {
       return ids.filter((id) => {
         const thing = known.get(id);
         return thing !== undefined && this.#matches(thing);
       });
     }
+    const isAwaited = ({ results, settled }: Thing) => withResults && results > 0 && !settled;
     const isRecent = ({ endedAtMs }: Thing) =>
       endedAtMs === null || isResync || (endedWithinSeconds > 0 && endedAtMs >= nowMs - endedWithinSeconds * secondMs);
     return [...known.values()]
-      .filter((thing) => this.#matches(thing) && isRecent(thing))
+      .filter((thing) => this.#matches(thing) && (isRecent(thing) || isAwaited(thing)))
       .map(({ id }) => id)
       .toSorted()
       .toReversed();

@@ -11,7 +11,7 @@ const name = fc.constantFrom(...names);
 const anyName = fc.constantFrom(...names, ...learnable);
 const group = fc.nat(2);
 const subject = fc.oneof(
-  fc.constantFrom<StaleSubject>('feed', 'list'),
+  fc.constantFrom<StaleSubject>('feed', 'list', 'results'),
   name.map((id): StaleSubject => `entity:${id}`),
 );
 const which = fc.nat(2);
@@ -20,6 +20,15 @@ const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('create' as const), id: name, group }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('change' as const), id: anyName, group, ends: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('change many' as const), group, subject }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('promote' as const),
+      id: name,
+      changes: fc.boolean(),
+      settles: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('remove' as const), id: name }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('turn' as const), subject }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('mark' as const), on: fc.boolean() }) },
@@ -41,6 +50,7 @@ const client = fc.record({
   ids: fc.option(fc.subarray(names, { minLength: 1 }), { nil: null }),
   groups: fc.option(fc.subarray([0, 1, 2], { minLength: 1, maxLength: 2 }), { nil: null }),
   endedWithinSeconds: fc.constantFrom(0, 5, 20),
+  withResults: fc.boolean(),
 });
 
 const run = fc.record({
@@ -84,6 +94,9 @@ async function play({
         break;
       case 'change':
         world.change(one.id, one.group, one.ends);
+        break;
+      case 'promote':
+        world.promote(one.id, one.changes, one.settles);
         break;
       case 'change many':
         world.changeMany(names, one.group, one.subject);

@@ -1,5 +1,6 @@
+import type { Batch, BatchStatus } from '../../../src/domain/batch.ts';
 import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
-import { platformId } from '../../../src/domain/ids.ts';
+import { type BatchId, platformId } from '../../../src/domain/ids.ts';
 import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
 import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
 import type { GatewayError } from '../../../src/errors.ts';
@@ -23,6 +24,29 @@ const nothingMeasured = {
   totalExportedProfiles: null,
   exportedProfilesByNamespace: [],
 } as const;
+
+const emptyBatch: Omit<Batch, 'id' | 'status' | 'rawStatus'> = {
+  datasetId: null,
+  recordCount: null,
+  failedRecordCount: null,
+  sizeBytes: null,
+  errors: [],
+  startedAt: null,
+  completedAt: null,
+  createdAt: null,
+  updatedAt: null,
+  predecessorIds: [],
+  successorId: null,
+};
+
+/** The destination of a job with these batches. */
+export const batchesOf = (...ids: readonly string[]): Pick<ExportJob, 'destination'> => ({
+  destination: {
+    datasetId: platformId('dataset'),
+    segmentPerBatch: ids.length > 1,
+    batches: ids.map((id) => ({ batchId: platformId(id), segment: null })),
+  },
+});
 
 /** A job; `createdAtMs` also makes its place in the list. */
 export function exportJob(
@@ -57,9 +81,10 @@ export function exportJob(
 }
 
 export interface PlatformCall {
-  readonly kind: 'list' | 'get' | 'prove';
+  readonly kind: 'list' | 'get' | 'prove' | 'batches';
   readonly by: string;
   readonly id?: string;
+  readonly ids?: readonly string[];
   readonly cursor?: number | undefined;
   readonly limit?: number;
 }
@@ -75,10 +100,14 @@ export class FakePlatform {
   failure: (call: PlatformCall) => GatewayError | null = () => null;
   /** What a credential may not see: a call by id does not find it. */
   hides: (call: PlatformCall) => boolean = () => false;
+  /** Calls that are never answered. */
+  hangs: (call: PlatformCall) => boolean = () => false;
   /** What every call about jobs goes through. */
   through: <Value>(call: () => Promise<Value>) => Promise<Value> = (call) => call();
   /** Ids that the list leaves out although they exist. */
   readonly unlisted = new Set<string>();
+  /** Status of each batch that Catalog has. */
+  readonly batches = new Map<string, BatchStatus>();
   readonly #jobs = new Map<string, ExportJob>();
   #gate: Promise<void> | null = null;
   inFlight = 0;
@@ -144,6 +173,9 @@ export class FakePlatform {
     };
     return {
       proof: ownRights ? proof : null,
+      batches: (signal) => ({
+        getMany: (ids) => this.#call({ kind: 'batches', by, ids }, signal, () => () => this.#batches(ids)),
+      }),
       exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
         list: ({ limit, cursor }) =>
           this.through(() =>
@@ -171,13 +203,21 @@ export class FakePlatform {
       const failure = this.failure(call);
       // As on the wire: the state is that of the moment of the call, the answer comes later.
       const shown = failure === null ? answer() : null;
-      await untilEither((call.kind === 'prove' ? null : this.#gate) ?? turn(), signal);
+      const answered = (call.kind === 'prove' ? null : this.#gate) ?? turn();
+      await untilEither(this.hangs(call) ? new Promise(() => undefined) : answered, signal);
       signal.throwIfAborted();
       if (shown === null) throw failure;
       return shown({ requestedAt, observedAt: this.clock.now() });
     } finally {
       this.inFlight -= call.kind === 'list' ? 1 : 0;
     }
+  }
+
+  #batches(ids: readonly BatchId[]): readonly Batch[] {
+    return ids.flatMap((id) => {
+      const status = this.batches.get(id);
+      return status === undefined ? [] : [{ ...emptyBatch, id, status, rawStatus: status.toLowerCase() }];
+    });
   }
 
   #read(id: string): Shown<ExportJob | null> {

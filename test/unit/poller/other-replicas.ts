@@ -123,6 +123,7 @@ export class OtherReplicas {
       missing: new Map(Object.entries(missing)),
       unfollowed: new Set(),
       endedSeen: new Map(),
+      results: { everything: false, failing: false },
       memory: null,
     };
     const changes = jobs.map((entity) => ({ kind: 'CREATED' as const, entity }));

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { platformId } from '../../../src/domain/ids.ts';
 import { ForbiddenError, NotFoundError, PlatformError } from '../../../src/errors.ts';
 import type { PollMetrics } from '../../../src/poller/poll-metrics.ts';
 import { snapshotOf } from '../../support/open-log.ts';
-import { exportJob, settle } from './fake-platform.ts';
+import { batchesOf, exportJob, type Follower, settle } from './fake-platform.ts';
 import { ReplicaSetup } from './replica-setup.ts';
 
 const outage = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
@@ -43,6 +44,30 @@ describe('replicas that watch the same', () => {
     await setup.nextRound();
     expect(follower.kinds).toEqual(['SNAPSHOT old NEW', 'CHANGED old SUCCEEDED']);
     expect(setup.platform.calls.filter(({ kind }) => kind === 'get').map(({ by }) => by)).toEqual(['one', 'one']);
+  });
+
+  it('read the batches that only another one watches, and nobody else receives their changes', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', setup.clock.now().getTime(), 'SUCCEEDED', batchesOf('b')));
+    setup.platform.batches.set('b', 'LOADED');
+    const without = await one.follow({ endedWithinSeconds: 900 }, 'one');
+    const named = await other.follow({ ids: ['a'], withResults: true }, 'other');
+    const all = await other.follow({ withResults: true, endedWithinSeconds: 900 }, 'other');
+    setup.platform.batches.set('b', 'SUCCESS');
+    await setup.nextRound();
+    const states = (follower: Follower) =>
+      follower.events.map(({ entity }) => entity?.observedBatches?.states.get(platformId('b'))?.status);
+    expect([states(named), states(all)]).toEqual([
+      ['LOADED', 'SUCCESS'],
+      ['LOADED', 'SUCCESS'],
+    ]);
+    expect(named.ended).toBe('completed');
+    expect(without.kinds).toEqual(['SNAPSHOT a SUCCEEDED']);
+    // Only the replica that polls reads, by the readers that it has.
+    expect(new Set(setup.platform.calls.filter(({ kind }) => kind === 'batches').map(({ by }) => by))).toEqual(
+      new Set(['one']),
+    );
   });
 
   it('end all polling within five seconds after the last subscriber of all of them has left', async () => {

@@ -142,6 +142,7 @@ describe('a subscriber that waits', () => {
         missing: new Map(missing.map((id) => [id, round])),
         unfollowed: new Set(),
         endedSeen: new Map(),
+        results: { everything: false, failing: false },
         memory: null,
       };
       await log.write({ note }, { observedAt: new Date(0), term: 1 });

@@ -1,0 +1,82 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Batch, type BatchState, isTerminalBatch } from '../domain/batch.ts';
+import type { ExportJob, ObservedBatches } from '../domain/export-job.ts';
+import type { BatchId } from '../domain/ids.ts';
+import { isTerminalJob } from '../domain/job.ts';
+import type { BatchesApi } from '../upstream/platform-api.ts';
+import { isSameState } from './diff.ts';
+import type { ResultSource } from './feed-source.ts';
+
+export interface BatchReader {
+  /** Calls are given up when the signal aborts. */
+  batches(signal: AbortSignal): Pick<BatchesApi, 'getMany'>;
+}
+
+const unread: ObservedBatches = { states: new Map(), settled: false };
+const properties = new Set(['status', 'completedAt'] as const);
+
+/**
+ * The batches of export jobs. A job can be SUCCEEDED before its batches are readable. A job that is FAILED or CANCELLED has
+ * no data to wait for. A batch that Catalog does not return may be promoted later, so it is awaited.
+ */
+export const exportBatches: ResultSource<ExportJob, BatchReader> = {
+  isKnown: ({ observedBatches }) => observedBatches !== undefined,
+  isSettled: ({ observedBatches }) => observedBatches?.settled === true,
+
+  awaited(job) {
+    if (job.status === 'FAILED' || job.status === 'CANCELLED') return [];
+    return openBatches(job);
+  },
+
+  async read(reader, ids, signal) {
+    // The ids come from `awaited`.
+    const found = await reader.batches(signal).getMany(ids as readonly BatchId[], properties);
+    const read = new Map(found.map((batch) => [batch.id, stateOf(batch)]));
+    return (job) => {
+      const states = new Map(job.observedBatches?.states);
+      for (const { batchId } of job.destination.batches) {
+        const state = read.get(batchId);
+        if (state !== undefined) states.set(batchId, state);
+      }
+      const after = { ...job, observedBatches: { states, settled: false } };
+      const settled = isTerminalJob(job) && openBatches(after).length === 0;
+      return settled ? exportBatches.settle(after) : after;
+    };
+  },
+
+  settle: (job) => ({ ...job, observedBatches: { ...(job.observedBatches ?? unread), settled: true } }),
+
+  carry: ({ observedBatches }, job) => (observedBatches === undefined ? job : { ...job, observedBatches }),
+
+  difference(previous, job) {
+    // The same two objects are compared for each subscriber.
+    const known = differences.get(job);
+    if (known?.previous === previous) return known.difference;
+    const difference = compare(previous, job);
+    differences.set(job, { previous, difference });
+    return difference;
+  },
+};
+
+type Difference = ReturnType<(typeof exportBatches)['difference']>;
+const differences = new WeakMap<ExportJob, { readonly previous: ExportJob; readonly difference: Difference }>();
+
+function compare(previous: ExportJob, job: ExportJob): Difference {
+  const [before, after] = [previous.observedBatches, job.observedBatches];
+  // Without batches in the feed, every change is one of the job.
+  if (before === after || !isSameState(without(previous), without(job))) return 'entity';
+  return isDeepStrictEqual(before?.states ?? unread.states, after?.states ?? unread.states) ? 'nothing' : 'results';
+}
+
+const stateOf = (batch: Batch): BatchState => ({
+  status: batch.status,
+  rawStatus: batch.rawStatus,
+  isTerminal: isTerminalBatch(batch),
+});
+
+function openBatches({ destination, observedBatches }: ExportJob): readonly BatchId[] {
+  const isOpen = (id: BatchId) => observedBatches?.states.get(id)?.isTerminal !== true;
+  return destination.batches.map(({ batchId }) => batchId).filter(isOpen);
+}
+
+const without = ({ observedBatches: _, ...job }: ExportJob): ExportJob => job;
