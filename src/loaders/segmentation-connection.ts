@@ -45,7 +45,8 @@ export function readSegmentJobs(
   const [only, ...others] = new Set(filter?.statuses);
   const status = others.length === 0 && only !== undefined && hasOneWord(only) ? only : undefined;
   const segmentId = filter?.segmentId !== undefined && isPlainText(filter.segmentId) ? filter.segmentId : undefined;
-  const isApplied = status === only && others.length === 0 && segmentId === filter?.segmentId;
+  const isUnsent = segmentId !== filter?.segmentId;
+  const isApplied = status === only && others.length === 0 && !isUnsent;
   const list = numberedList<SegmentJob>({
     name: `segmentJobs:${field}:${direction}`,
     idOf: ({ id }) => id,
@@ -59,9 +60,15 @@ export function readSegmentJobs(
   return readConnection(list, {
     first,
     after,
-    ...(filter === null ? {} : conditions(isApplied, (job) => matchesSegmentJobFilter(job, filter))),
+    ...(filter === null
+      ? {}
+      : conditions(isApplied, (job) => matchesSegmentJobFilter(job, filter) && (!isUnsent || names(job, filter)))),
   });
 }
+
+/** What the platform finds by a segment: jobs that name it, and not those of every segment. */
+const names = ({ segments }: SegmentJob, filter: SegmentJobFilter): boolean =>
+  segments.some(({ segmentId }) => segmentId === filter.segmentId);
 
 /**
  * Whether the platform has one word for a status. It has several for cancelled jobs, of which its filter finds one:
