@@ -22,6 +22,9 @@ import { parseQuirks } from './settings/quirk-values.ts';
 import { Settings } from './settings/settings.ts';
 import { emptyStateFolder, makeStateFolder } from './state-folder.ts';
 
+export type { FaultScript } from './faults/fault-script.ts';
+export { SeedError } from './import/seed-error.ts';
+export type { EmulatorOptions, EmulatorPace, EmulatorQuirks, RecordedRequest } from './options.ts';
 export { StateFolderError } from './state-folder.ts';
 
 /** A running stand-in for the platform. Closing it ends connections, interrupts running exports and closes the database. */
@@ -56,6 +59,7 @@ export interface Emulator extends AsyncDisposable {
  * that is done, requests are answered with 503.
  * @throws {EmulatorNotInstalledError} when the package of its database is missing
  * @throws {StateFolderError} when its folder cannot be used
+ * @throws {SeedError} when the data of `seedFolder` cannot be used
  * @throws {QuirkError} when a quirk is unknown or cannot have its value
  * @throws {Error} when it cannot listen; `code` holds the reason, such as `EADDRINUSE`
  * @throws the reason of `signal` when it aborts during the start, after everything that was started is closed
@@ -80,6 +84,7 @@ async function start(
     directory: keptDirectory,
     profiles = 10_000,
     seed = 1,
+    seedFolder,
     clientSecrets = [credential.clientSecret],
     clock: foreignClock,
     time = {},
@@ -118,7 +123,7 @@ async function start(
   const faults = new Faults();
   const activity = new Activity();
   const kept = {
-    ...{ directory, profiles, seed, clientSecrets, concurrentExports, memoryLimitMiB },
+    ...{ directory, profiles, seed, seedFolder, clientSecrets, concurrentExports, memoryLimitMiB },
     ...{ clock, logger, settings, faults, activity },
   };
   const live = await LivePlatform.open(

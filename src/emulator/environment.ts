@@ -51,6 +51,11 @@ const variables = z.object({
     '1',
     'Number from which the generated data follows. Read only when the folder is new.',
   ),
+  EMULATOR_SEED: describe(
+    z.string().optional(),
+    'generated data',
+    'Folder with data of your own: a manifest.json with files of profiles, events, segments and datasets.',
+  ),
   EMULATOR_PACE: describe(
     z.enum(paceNames).optional(),
     'real',
@@ -117,19 +122,29 @@ export function readEnvironment(environment: Readonly<Record<string, string | un
   const parsed = variables.safeParse(given);
   const issues = [
     ...unknownVariables(given, { known: Object.keys(variables.shape), prefixes: ['EMULATOR_'] }),
+    ...contradictions(given),
     ...(parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.')} ${message}`),
   ];
   if (!parsed.success || issues.length > 0) throw new EnvironmentError(`Bad configuration: ${issues.join('; ')}`);
   return { options: optionsOf(parsed.data), logLevel: parsed.data.LOG_LEVEL };
 }
 
+function contradictions({
+  EMULATOR_SEED,
+  EMULATOR_PROFILES,
+}: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const both = EMULATOR_SEED !== undefined && EMULATOR_PROFILES !== undefined;
+  return both ? ['EMULATOR_PROFILES has no effect with EMULATOR_SEED, which brings its own profiles'] : [];
+}
+
 function optionsOf(values: z.output<typeof variables>): EmulatorOptions {
-  const { EMULATOR_DIR: directory } = values;
+  const { EMULATOR_DIR: directory, EMULATOR_SEED: seedFolder } = values;
   return present({
     port: values.EMULATOR_PORT,
     host: values.EMULATOR_HOST,
     profiles: values.EMULATOR_PROFILES,
     seed: values.EMULATOR_RANDOM_SEED,
+    seedFolder: seedFolder === undefined ? undefined : resolve(seedFolder),
     pace: values.EMULATOR_PACE,
     time: values.EMULATOR_CLOCK,
     quirks: values.EMULATOR_QUIRKS,

@@ -28,11 +28,12 @@ async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
   };
   signal.addEventListener('abort', onEarlyStop, { once: true });
   // Loaded only here: it takes longer than everything before, and a signal must not meet a process that does not listen.
-  const { startEmulator, StateFolderError } = await import('./emulator.ts');
+  const { SeedError, startEmulator, StateFolderError } = await import('./emulator.ts');
   signal.throwIfAborted();
   const logger = createLogger({ level: logLevel });
   await using emulator = await startEmulator({ ...options, logger, signal }).catch((error: unknown) => {
-    throw error instanceof StateFolderError ? new EnvironmentError(error.message) : error;
+    const isAboutVariable = error instanceof StateFolderError || error instanceof SeedError;
+    throw isAboutVariable ? new EnvironmentError(error.message) : error;
   });
   signal.removeEventListener('abort', onEarlyStop);
   process.stdout.write(`ready ${emulator.url}\n`);

@@ -4,6 +4,7 @@ import type { Logger } from '../runtime/logger.ts';
 import type { Faults } from './faults/faults.ts';
 import type { Platform } from './http/operation.ts';
 import { RequestRate } from './http/request-rate.ts';
+import { importSeed } from './import/import-seed.ts';
 import type { Activity } from './jobs/activity.ts';
 import { BatchFolders } from './jobs/batch-folder.ts';
 import { ExportJobRunner } from './jobs/export-job-runner.ts';
@@ -21,6 +22,8 @@ export interface PlatformOptions {
   readonly directory: string;
   readonly profiles: number;
   readonly seed: number;
+  /** Folder with data in place of generated data. */
+  readonly seedFolder: string | undefined;
   readonly clientSecrets: readonly string[];
   readonly concurrentExports: number;
   readonly memoryLimitMiB: number;
@@ -42,6 +45,7 @@ export interface OpenPlatform {
  * @param tokens valid besides those of the folder
  * @throws {EmulatorNotInstalledError} when the package of the database is missing
  * @throws {StateFolderError} when the folder cannot be used
+ * @throws {SeedError} when the data of the seed folder cannot be used
  * @throws {Error} when `signal` aborts; the seeding is undone then
  */
 export async function openPlatform(
@@ -58,7 +62,7 @@ export async function openPlatform(
 }
 
 async function open(
-  { directory, profiles, seed, settings, activity, memoryLimitMiB, ...options }: PlatformOptions,
+  { directory, profiles, seed, seedFolder, settings, activity, memoryLimitMiB, ...options }: PlatformOptions,
   lifecycle: Lifecycle,
   tokens: IssuedTokens,
   signal: AbortSignal | undefined,
@@ -70,7 +74,8 @@ async function open(
   using _ = onAbort(signal, () => void database[Symbol.asyncDispose]().then(undefined, () => undefined));
   const store = createPlatformStore(database);
   logger.debug({ directory, profiles }, 'the platform emulator opens or seeds its state');
-  await seedPlatform(database, store, { profiles, seed, now: clock.now() });
+  if (seedFolder === undefined) await seedPlatform(database, store, { profiles, seed, now: clock.now() });
+  else await importSeed(database, store, { folder: seedFolder, seed, now: clock.now(), signal });
 
   const folders = new BatchFolders(directory);
   const shared = { database, store, folders, clock, logger, pace: settings.pace, quirks: settings.quirks };

@@ -174,6 +174,11 @@ export interface EmulatorOptions {
   /** Same seed, same data. Read only when the folder is new. @default 1 */
   seed?: number;
   /**
+   * Folder with a `manifest.json` and files of profiles, events, segments and datasets, in place of generated data. Read
+   * only when the state folder is new.
+   */
+  seedFolder?: string;
+  /**
    * Secrets with which the one client may ask for tokens. The platform, too, takes several while one is being replaced.
    * @default ['emulator']
    */

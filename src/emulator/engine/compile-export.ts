@@ -6,9 +6,10 @@ import {
   type SegmentSelection,
 } from './export-selection.ts';
 import { identityColumn, identityExpressions, type MergedProfile, mergedProfile } from './merged-profile.ts';
+import { standardFields, type XdmFields } from './own-fields.ts';
 import { identifier, literal, Parameters, type Statement } from './sql.ts';
 import { type ObjectField, prune, storedPaths } from './xdm-field.ts';
-import { eventSchema, identityNamespaces, profileSchema, segmentNamespaces } from './xdm-schema.ts';
+import { identityNamespaces, segmentNamespaces } from './xdm-schema.ts';
 import { renderField, renderStruct } from './xdm-sql.ts';
 
 /** The temporary table that holds a running export's profiles: `profileKeyColumns`, and `part`, from 0. */
@@ -39,7 +40,10 @@ export interface CompiledExport {
  * Turns a selection into SQL.
  * @throws {ExportSelectionError} when the merge policy is unknown, or none of the fields (of the profile, of the events) exists.
  */
-export function compileExport(selection: ExportSelection): CompiledExport {
+export function compileExport(
+  selection: ExportSelection,
+  { profileSchema, eventSchema }: XdmFields = standardFields,
+): CompiledExport {
   const profile = mergedProfile(findMergePolicy(selection.mergePolicyId));
   const fields = selectFields(profileSchema, selection.fields, 'profile');
   const events = selection.events && {

@@ -2,6 +2,7 @@ import { compilePql } from '../pql/compile-pql.ts';
 import { eventRelation, type PqlTarget } from '../pql/compiler.ts';
 import type { SeededMergePolicy } from '../seed/population-catalog.ts';
 import { mergedProfile } from './merged-profile.ts';
+import { standardFields, type XdmFields } from './own-fields.ts';
 import { Parameters, type Statement } from './sql.ts';
 
 /** A segment of an evaluation, by the number that stands for it in the evaluation's temporary tables. */
@@ -27,6 +28,7 @@ export function compileMatches(
   segments: readonly NumberedSegment[],
   now: Date,
   compileExpression: CompileExpression,
+  { profileFields, eventFields }: XdmFields = standardFields,
 ): Statement {
   const profile = mergedProfile(policy);
   const parameters = new Parameters();
@@ -36,6 +38,8 @@ export function compileMatches(
   const target: PqlTarget = {
     parameters,
     now,
+    profileFields,
+    eventFields,
     attribute: (path) => profile.attribute(path),
     eventAggregate: (aggregate) => `e.a${events.push(aggregate) - 1}`,
     isInSegment: (segmentId) => `coalesce(m.s${memberships.push(`bool_or(segment_id = ${segmentId})`) - 1}, false)`,

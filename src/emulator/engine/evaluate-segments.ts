@@ -6,6 +6,7 @@ import { countMemberships, type SegmentCounts } from './evaluate-segments-counts
 import { compileMatches, type NumberedSegment } from './evaluate-segments-matches.ts';
 import { updateMemberships } from './evaluate-segments-memberships.ts';
 import { findMergePolicy } from './find-merge-policy.ts';
+import type { XdmFields } from './own-fields.ts';
 import type { Statement } from './sql.ts';
 
 export type { SegmentCounts } from './evaluate-segments-counts.ts';
@@ -77,7 +78,7 @@ export async function evaluateSegments(
   signal?: AbortSignal,
 ): Promise<SegmentEvaluationResult> {
   const { membershipModel = 'three-state', sandbox, now } = evaluation;
-  const { ids, policies } = compileEvaluation(evaluation);
+  const { ids, policies } = compileEvaluation(evaluation, db.fields);
   const permits = evaluations.get(db) ?? new Permits(1);
   evaluations.set(db, permits);
   return await permits.hold(
@@ -114,7 +115,10 @@ interface CompiledEvaluation {
   readonly policies: readonly { readonly policy: SeededMergePolicy; readonly matches: Statement }[];
 }
 
-function compileEvaluation({ sandbox, segments, mergePolicyId = null, now }: SegmentEvaluation): CompiledEvaluation {
+function compileEvaluation(
+  { sandbox, segments, mergePolicyId = null, now }: SegmentEvaluation,
+  fields: XdmFields,
+): CompiledEvaluation {
   const byId = new Map(segments.map((segment) => [segment.id, segment]));
   const ids = [...byId.keys()];
   const byPolicy = new Map<SeededMergePolicy, NumberedSegment[]>();
@@ -128,13 +132,20 @@ function compileEvaluation({ sandbox, segments, mergePolicyId = null, now }: Seg
     ids,
     policies: [...byPolicy].map(([policy, own]) => ({
       policy,
-      matches: compileMatches(sandbox, policy, own, now, ({ number }, compile) => {
-        try {
-          return compile();
-        } catch (error) {
-          throw error instanceof PqlError ? new SegmentExpressionError(ids[number] ?? '', error) : error;
-        }
-      }),
+      matches: compileMatches(
+        sandbox,
+        policy,
+        own,
+        now,
+        ({ number }, compile) => {
+          try {
+            return compile();
+          } catch (error) {
+            throw error instanceof PqlError ? new SegmentExpressionError(ids[number] ?? '', error) : error;
+          }
+        },
+        fields,
+      ),
     })),
   };
 }

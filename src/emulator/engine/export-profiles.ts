@@ -41,12 +41,12 @@ const rowsPerRowGroup = 10_240;
  * @throws the signal's reason when `signal` aborts before the files have appeared.
  */
 export async function exportProfiles(
-  db: Pick<Database, 'session'>,
+  db: Pick<Database, 'session' | 'fields'>,
   selection: ExportSelection,
   directory: string,
   signal?: AbortSignal,
 ): Promise<ExportResult> {
-  const compiled = compileExport(selection);
+  const compiled = compileExport(selection, db.fields);
   const partial = `${directory}.partial`;
   // A process that was killed may have left its files here.
   await rm(partial, { recursive: true, force: true });
@@ -79,8 +79,8 @@ export async function exportProfiles(
  * How many profiles an export of this selection would hold now.
  * @throws {ExportSelectionError} as `exportProfiles` does.
  */
-export async function countProfiles(db: Pick<Database, 'all'>, selection: ExportSelection): Promise<number> {
-  const { keys } = compileExport(selection);
+export async function countProfiles(db: Pick<Database, 'all' | 'fields'>, selection: ExportSelection): Promise<number> {
+  const { keys } = compileExport(selection, db.fields);
   const [row] = await db.all<{ profiles: number }>(`SELECT count(*) AS profiles FROM (${keys.sql})`, keys.parameters);
   return row?.profiles ?? 0;
 }

@@ -1,5 +1,5 @@
 import { comparisonOperators } from '../pql/compiler.ts';
-import { eventFields, type ValueType } from '../pql/fields.ts';
+import type { FieldVocabulary, ValueType } from '../pql/fields.ts';
 import type { Comparison } from '../pql/syntax.ts';
 import { EventQueryError } from './read-events-cursor.ts';
 import { identifier, type Parameters } from './sql.ts';
@@ -13,8 +13,12 @@ export interface EventProperty {
 }
 
 /** @throws {EventQueryError} when there is no such field, or the value is not of its type. */
-export function compileProperty({ path, comparison, value }: EventProperty, parameters: Parameters): string {
-  const type = eventFields.types.get(path);
+export function compileProperty(
+  { path, comparison, value }: EventProperty,
+  parameters: Parameters,
+  { types }: FieldVocabulary,
+): string {
+  const type = types.get(path);
   if (type === undefined) {
     throw new EventQueryError('INVALID_PROPERTY', `Events have no property ${JSON.stringify(path)} to filter by.`);
   }

@@ -1,4 +1,5 @@
-import type { SqlExecutor } from '../store/database.ts';
+import type { FieldVocabulary } from '../pql/fields.ts';
+import type { Database } from '../store/database.ts';
 import { findMergePolicy } from './find-merge-policy.ts';
 import { findProfiles, type IdentityReference, xidOf } from './find-profiles.ts';
 import { EventQueryError, readCursor, writeCursor } from './read-events-cursor.ts';
@@ -6,7 +7,6 @@ import { compileProperty, type EventProperty } from './read-events-property.ts';
 import { Parameters } from './sql.ts';
 import { prune } from './xdm-field.ts';
 import { toXdmObject, type XdmObject } from './xdm-json.ts';
-import { eventSchema } from './xdm-schema.ts';
 import { renderStruct } from './xdm-sql.ts';
 
 export { EventQueryError } from './read-events-cursor.ts';
@@ -70,16 +70,16 @@ interface EventRow {
  * @throws {EventQueryError} when `start` is not from a page of such a query, or a property cannot be compared.
  * @throws {UnknownMergePolicyError}
  */
-export async function readEvents(db: Pick<SqlExecutor, 'all'>, query: EventQuery): Promise<EventPage | null> {
+export async function readEvents(db: Pick<Database, 'all' | 'fields'>, query: EventQuery): Promise<EventPage | null> {
   const { sandbox, identity, mergePolicyId = null, limit = defaultEventLimit, orderby = '+timestamp' } = query;
   const stitched = findMergePolicy(mergePolicyId).identityGraph.type === 'pdg';
   const parameters = new Parameters(sandbox);
-  const conditions = [...compileConditions(query, orderby, parameters), 'sandbox = $1'];
+  const conditions = [...compileConditions(query, orderby, parameters, db.fields.eventFields), 'sandbox = $1'];
   const [key = null] = await findProfiles(db, sandbox, [identity], stitched);
   if (key === null) return null;
   conditions.push(`person = ${parameters.add(key.person)}`);
   if (key.source !== null) conditions.push(`source = ${parameters.add(key.source)}::profile_source`);
-  const schema = prune(eventSchema, query.fields);
+  const schema = prune(db.fields.eventSchema, query.fields);
   const entity = schema === null ? 'MAP {}' : renderStruct(schema, '', 'v', parameters);
   const direction = orderby === '+timestamp' ? 'ASC' : 'DESC';
   const rows = await db.all<EventRow>(
@@ -106,11 +106,12 @@ function compileConditions(
   { startTime = null, endTime = null, start = null, properties = [] }: EventQuery,
   orderby: '+timestamp' | '-timestamp',
   parameters: Parameters,
+  fields: FieldVocabulary,
 ): readonly string[] {
   if (properties.length > maximumProperties) {
     throw new EventQueryError('INVALID_PROPERTY', `At most ${maximumProperties} properties can be filtered by.`);
   }
-  const conditions = properties.map((property) => compileProperty(property, parameters));
+  const conditions = properties.map((property) => compileProperty(property, parameters, fields));
   if (startTime !== null) conditions.push(`v."timestamp" >= ${parameters.add(startTime)}::TIMESTAMPTZ`);
   if (endTime !== null) conditions.push(`v."timestamp" < ${parameters.add(endTime)}::TIMESTAMPTZ`);
   if (start !== null) {

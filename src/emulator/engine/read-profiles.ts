@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { profileDatasets, type SeededMergePolicy } from '../seed/population-catalog.ts';
-import type { SqlExecutor } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import { membershipMap, membershipsByPerson } from './compile-export.ts';
 import { findMergePolicy } from './find-merge-policy.ts';
 import { findProfiles, type IdentityReference, type ProfileKey, xidOf } from './find-profiles.ts';
 import { identityExpressions, mergedProfile } from './merged-profile.ts';
 import { identifier, Parameters, type Statement } from './sql.ts';
-import { object, prune, storedPaths } from './xdm-field.ts';
+import { type ObjectField, object, prune, storedPaths } from './xdm-field.ts';
 import { toXdmObject, type XdmObject } from './xdm-json.ts';
-import { identityNamespaces, profileSchema } from './xdm-schema.ts';
+import { identityNamespaces } from './xdm-schema.ts';
 import { renderField } from './xdm-sql.ts';
 
 export { type IdentityReference, xidOf } from './find-profiles.ts';
@@ -50,7 +50,7 @@ export interface ProfileLookup {
  * @throws {UnknownMergePolicyError}
  */
 export async function readProfiles(
-  db: Pick<SqlExecutor, 'all'>,
+  db: Pick<Database, 'all' | 'fields'>,
   { sandbox, identities, fields, mergePolicyId = null }: ProfileQuery,
 ): Promise<readonly ProfileLookup[]> {
   const policy = findMergePolicy(mergePolicyId);
@@ -78,13 +78,13 @@ interface FragmentRow {
 }
 
 async function readEntities(
-  db: Pick<SqlExecutor, 'all'>,
+  db: Pick<Database, 'all' | 'fields'>,
   sandbox: string,
   keys: readonly ProfileKey[],
   fields: readonly string[] | null,
   policy: SeededMergePolicy,
 ): Promise<ReadonlyMap<string, ProfileEntity>> {
-  const statement = compileProfiles(sandbox, keys, fields, policy);
+  const statement = compileProfiles(sandbox, keys, prune(db.fields.profileSchema, fields) ?? object({}), policy);
   const [rows, fragments] = await Promise.all([
     db.all<ProfileRow>(statement.sql, statement.parameters),
     db.all<FragmentRow>(
@@ -133,11 +133,10 @@ function batchOf(sandbox: string, dataset: string, updated: Date): string {
 function compileProfiles(
   sandbox: string,
   keys: readonly ProfileKey[],
-  fields: readonly string[] | null,
+  schema: ObjectField,
   policy: SeededMergePolicy,
 ): Statement {
   const profile = mergedProfile(policy);
-  const schema = prune(profileSchema, fields) ?? object({});
   const parameters = new Parameters();
   const people = parameters.add(keys.map(({ person }) => String(person)));
   const source = profile.stitched

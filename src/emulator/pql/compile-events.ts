@@ -31,7 +31,9 @@ const count = (condition: string, { target }: Compiler) =>
 
 function eventCondition(events: Events, scope: Scope, compiler: Compiler): string {
   expectProfile(events, scope, compiler);
-  return events.condition === null ? 'true' : compiler.condition(events.condition, eventScope(events.variable));
+  return events.condition === null
+    ? 'true'
+    : compiler.condition(events.condition, eventScope(compiler.target, events.variable));
 }
 
 function expectProfile(expression: PqlExpression, scope: Scope, compiler: Compiler): void {
@@ -68,7 +70,7 @@ export function compileAggregate(
     return compiler.fail(`"${name}" takes one parameter: a number of the event`, call);
   }
   const condition = eventCondition(events, scope, compiler);
-  const number = `${compiler.value(of, 'number', eventScope(events.variable))}::DOUBLE`;
+  const number = `${compiler.value(of, 'number', eventScope(compiler.target, events.variable))}::DOUBLE`;
   const sql = compiler.target.eventAggregate(`${sqlAggregates[name]}(${number}) FILTER (WHERE ${condition})`);
   return { type: 'number', sql: name === 'sum' ? `coalesce(${sql}, 0)` : sql };
 }
@@ -77,7 +79,7 @@ const sqlAggregates = { sum: 'sum', average: 'avg', min: 'min', max: 'max' } as 
 
 export function compileChain(chain: Chain, scope: Scope, compiler: Compiler): Compiled {
   expectProfile(chain, scope, compiler);
-  const events = eventScope(chain.label);
+  const events = eventScope(compiler.target, chain.label);
   const conditions = [compiler.condition(chain.what, events)];
   if (chain.when !== null) {
     const timestamp = `${eventRelation}.${identifier('timestamp')}`;

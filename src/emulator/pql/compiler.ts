@@ -1,5 +1,5 @@
 import { identifier, type Parameters } from '../engine/sql.ts';
-import { eventFields, type FieldVocabulary, profileFields, type ValueType } from './fields.ts';
+import type { FieldVocabulary, ValueType } from './fields.ts';
 import { PqlError } from './pql-error.ts';
 import type { Comparison, PqlExpression } from './syntax.ts';
 
@@ -8,6 +8,8 @@ export interface PqlTarget {
   readonly parameters: Parameters;
   /** The time of the evaluation, for `now`, `today` and what is relative to them. */
   readonly now: Date;
+  readonly profileFields: FieldVocabulary;
+  readonly eventFields: FieldVocabulary;
   /** The value of an attribute, by its dotted path. */
   attribute(path: string): string;
   /**
@@ -36,13 +38,13 @@ export interface Scope {
 }
 
 export const profileScope = (target: PqlTarget): Scope => ({
-  fields: profileFields,
+  fields: target.profileFields,
   variables: new Set(),
   column: (path) => target.attribute(path),
 });
 
-export const eventScope = (variable: string | null): Scope => ({
-  fields: eventFields,
+export const eventScope = ({ eventFields: fields }: PqlTarget, variable: string | null): Scope => ({
+  fields,
   variables: new Set(variable === null ? [] : [variable]),
   column: (path) => `${eventRelation}.${identifier(path)}`,
 });

@@ -36,8 +36,8 @@ const vocabulary = (of: FieldVocabulary['of'], schema: ObjectField): FieldVocabu
   ),
 });
 
-export const profileFields = vocabulary('profile', profileAttributes);
-export const eventFields = vocabulary('event', eventSchema);
+export const standardProfileFields = vocabulary('profile', profileAttributes);
+export const standardEventFields = vocabulary('event', eventSchema);
 
 /** The fields at a path: itself, or for the path of an object those within it; none when there is no such path. */
 export function fieldsAt({ types }: FieldVocabulary, path: string): readonly string[] {

@@ -7,7 +7,8 @@ import { profileDatasets } from './population.ts';
 const dayMs = 86_400_000;
 const contentType = 'application/vnd.adobe.xed+json;version=1';
 
-interface DatasetTemplate {
+/** What a dataset is made from. */
+export interface DatasetTemplate {
   readonly id: string;
   readonly name: string;
   readonly description: string;
@@ -56,33 +57,36 @@ export const bytesPerRow = 120;
 
 /** The datasets of a sandbox before any export wrote to them. */
 export function seededDatasets(sandbox: SeededSandbox, rows: IngestedRows, draws: Draws, now: Date): Dataset[] {
-  return templatesOf(sandbox, rows).map((template) => {
-    const { id, name, description } = template;
-    const created = now.getTime() - template.ageDays * dayMs - draws.integer(`dataset ${id}`, 0, dayMs);
-    const empty = newDatasetDocument(
-      {
-        name,
-        description,
-        enableErrorDiagnostics: false,
-        classification: { dataBehavior: template.dataBehavior, managedBy: 'CUSTOMER' },
-        fileDescription: { persisted: true, containerFormat: 'parquet', format: 'parquet' },
-        schemaRef: { id: template.schemaId, contentType },
-        tags: template.tags,
-      },
-      {
-        id,
-        name,
-        viewId: draws.hex(`view of ${id}`, 24),
-        created,
-        createdClient: 'acp_ui_platform',
-        createdUser: exportServiceUser,
-      },
-    );
-    const ingested = template.rows;
-    if (ingested === null) return { id, created, document: empty };
-    const batch = { rows: ingested, sizeBytes: ingested * bytesPerRow, now: now.getTime() };
-    return { id, created, document: withBatch(empty, batch) };
-  });
+  return templatesOf(sandbox, rows).map((template) => datasetFrom(template, draws, now));
+}
+
+/** A dataset before any export wrote to it. */
+export function datasetFrom(template: DatasetTemplate, draws: Draws, now: Date): Dataset {
+  const { id, name, description } = template;
+  const created = now.getTime() - template.ageDays * dayMs - draws.integer(`dataset ${id}`, 0, dayMs);
+  const empty = newDatasetDocument(
+    {
+      name,
+      description,
+      enableErrorDiagnostics: false,
+      classification: { dataBehavior: template.dataBehavior, managedBy: 'CUSTOMER' },
+      fileDescription: { persisted: true, containerFormat: 'parquet', format: 'parquet' },
+      schemaRef: { id: template.schemaId, contentType },
+      tags: template.tags,
+    },
+    {
+      id,
+      name,
+      viewId: draws.hex(`view of ${id}`, 24),
+      created,
+      createdClient: 'acp_ui_platform',
+      createdUser: exportServiceUser,
+    },
+  );
+  const ingested = template.rows;
+  if (ingested === null) return { id, created, document: empty };
+  const batch = { rows: ingested, sizeBytes: ingested * bytesPerRow, now: now.getTime() };
+  return { id, created, document: withBatch(empty, batch) };
 }
 
 /** A dataset with the rows of past exports that it still holds; the size is an estimate, as their files are not written yet. */

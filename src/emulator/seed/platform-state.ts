@@ -85,7 +85,8 @@ async function seedSandbox(
   });
 }
 
-async function countIngestedRows(database: Database, sandbox: string): Promise<IngestedRows> {
+/** Counts what the sources of a sandbox have brought. */
+export async function countIngestedRows(database: Database, sandbox: string): Promise<IngestedRows> {
   const rows = await database.all<{ source: keyof IngestedRows; rows: number }>(
     `SELECT source::VARCHAR AS source, count(*) AS rows FROM profile_fragments
      WHERE sandbox = $1 AND source <> 'events' GROUP BY ALL

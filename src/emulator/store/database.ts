@@ -3,6 +3,8 @@ import { mkdir, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { columnTypes, type OwnField, standardFields, withOwnFields, type XdmFields } from '../engine/own-fields.ts';
+import { identifier } from '../engine/sql.ts';
 import { migrations } from '../migrations/index.ts';
 import { migrate } from './migrate.ts';
 import { Permits } from './permits.ts';
@@ -45,6 +47,10 @@ export interface Database extends AsyncDisposable, SqlExecutor {
    * @throws the signal's reason, after the running statement was interrupted, when `signal` aborts.
    */
   session<T>(work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** The fields of profiles and events: the standard ones, and those that were added. */
+  readonly fields: XdmFields;
+  /** Adds fields with a column for each. Those that are there already stay as they are. */
+  addFields(own: readonly OwnField[]): Promise<void>;
 }
 
 export interface DatabaseOptions {
@@ -112,6 +118,7 @@ export async function openDatabase({
   try {
     const database = await DuckDbDatabase.connect(duckdb, instance);
     await migrate(database, migrations);
+    await database.readFields();
     return database;
   } catch (error) {
     instance.closeSync();
@@ -138,6 +145,7 @@ class DuckDbDatabase implements Database {
   readonly #pending = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
+  #fields = standardFields;
 
   private constructor(
     duckdb: DuckDb,
@@ -200,6 +208,29 @@ class DuckDbDatabase implements Database {
         }
       }, either),
     );
+  }
+
+  get fields(): XdmFields {
+    return this.#fields;
+  }
+
+  async addFields(own: readonly OwnField[]): Promise<void> {
+    const added = own.filter(({ of, path }) => !this.#fields.own.some((each) => each.of === of && each.path === path));
+    const fields = withOwnFields([...this.#fields.own, ...added]);
+    await this.transaction(async (tx) => {
+      for (const { of, path, type } of added) {
+        const table = of === 'profile' ? 'profile_fragments' : 'experience_events';
+        await tx.run(`ALTER TABLE ${table} ADD COLUMN ${identifier(path)} ${columnTypes[type]}`);
+        await tx.run('INSERT INTO own_fields SELECT $1, $2, $3, count(*) FROM own_fields', [of, path, type]);
+      }
+    });
+    this.#fields = fields;
+  }
+
+  /** Reads the fields that were added in earlier runs. */
+  async readFields(): Promise<void> {
+    const rows = await this.all<OwnField>('SELECT belongs_to AS of, path, type FROM own_fields ORDER BY position');
+    this.#fields = withOwnFields(rows);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -343,7 +343,8 @@ describe('an export that is cancelled after its last statement', () => {
   it('leaves nothing behind either', async () => {
     const abort = new AbortController();
     const reason = new Error('cancelled');
-    const late: Pick<Database, 'session'> = {
+    const late: Pick<Database, 'session' | 'fields'> = {
+      fields: db.fields,
       session: async (work, signal) => {
         const result = await db.session(work, signal);
         abort.abort(reason);

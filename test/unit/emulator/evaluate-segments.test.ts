@@ -372,7 +372,7 @@ describe('an evaluation of segments', () => {
 
 /** A database of which a session aborts when it has run so many statements. */
 function abortingAfter(db: Database, statements: number, abort: AbortController): Database {
-  return Object.assign(Object.create(db), {
+  return Object.assign(Object.create(db, { fields: { value: db.fields } }), {
     session: <T>(work: (session: Session) => Promise<T>, signal?: AbortSignal) => {
       let left = statements;
       const counted = async <Result>(run: () => Promise<Result>): Promise<Result> => {

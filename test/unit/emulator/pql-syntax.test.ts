@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Parameters } from '../../../src/emulator/engine/sql.ts';
 import { compilePql } from '../../../src/emulator/pql/compile-pql.ts';
+import { standardEventFields, standardProfileFields } from '../../../src/emulator/pql/fields.ts';
 import { parsePql } from '../../../src/emulator/pql/parse-pql.ts';
 import { PqlError } from '../../../src/emulator/pql/pql-error.ts';
 import { maximumDepth, maximumLength, maximumOperations } from '../../../src/emulator/pql/token-reader.ts';
@@ -12,6 +13,8 @@ function compile(text: string) {
   const sql = compilePql(text, {
     parameters,
     now: new Date('2030-01-01T00:00:00Z'),
+    profileFields: standardProfileFields,
+    eventFields: standardEventFields,
     attribute: (path) => `profile."${path}"`,
     eventAggregate: (aggregate) => `events(${aggregate})`,
     isInSegment: (segmentId) => `segment(${segmentId})`,

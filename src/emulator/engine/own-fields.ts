@@ -1,0 +1,87 @@
+import { type FieldVocabulary, standardEventFields, standardProfileFields, type ValueType } from '../pql/fields.ts';
+import { type ObjectField, object, value } from './xdm-field.ts';
+import { eventSchema, profileSchema } from './xdm-schema.ts';
+
+export const ownFieldTypes = ['string', 'integer', 'number', 'boolean', 'date-time'] as const;
+export type OwnFieldType = (typeof ownFieldTypes)[number];
+
+/** A field that the standard schemas do not have. It has a column of its own. */
+export interface OwnField {
+  readonly of: 'profile' | 'event';
+  /** Dotted, such as `_acme.loyalty.tier`. */
+  readonly path: string;
+  readonly type: OwnFieldType;
+}
+
+/** All fields of a database, for exports and reads (the schemas) and for PQL (the vocabularies). */
+export interface XdmFields {
+  readonly own: readonly OwnField[];
+  readonly profileSchema: ObjectField;
+  readonly eventSchema: ObjectField;
+  readonly profileFields: FieldVocabulary;
+  readonly eventFields: FieldVocabulary;
+}
+
+/** Thrown when a field cannot be added, because another one is at its path, above it or below it. */
+export class OwnFieldError extends Error {
+  override readonly name = 'OwnFieldError';
+}
+
+export const standardFields: XdmFields = {
+  own: [],
+  profileSchema,
+  eventSchema,
+  profileFields: standardProfileFields,
+  eventFields: standardEventFields,
+};
+
+/**
+ * The standard fields and more.
+ * @throws {OwnFieldError}
+ */
+export function withOwnFields(own: readonly OwnField[]): XdmFields {
+  const of = (kind: OwnField['of']) => own.filter((field) => field.of === kind);
+  return {
+    own,
+    profileSchema: of('profile').reduce(extendSchema, profileSchema),
+    eventSchema: of('event').reduce(extendSchema, eventSchema),
+    profileFields: extendVocabulary(standardProfileFields, of('profile')),
+    eventFields: extendVocabulary(standardEventFields, of('event')),
+  };
+}
+
+const extendSchema = (schema: ObjectField, { of, path }: OwnField): ObjectField =>
+  addField(schema, path.split('.'), `${of}.${path}`);
+
+function addField(schema: ObjectField, [name = '', ...below]: readonly string[], label: string): ObjectField {
+  const existing = Object.hasOwn(schema.fields, name) ? schema.fields[name] : undefined;
+  if (below.length === 0) {
+    if (existing !== undefined) throw new OwnFieldError(`fields.${label} is a field already`);
+    return object({ ...schema.fields, [name]: value });
+  }
+  if (existing !== undefined && existing.kind !== 'object') {
+    throw new OwnFieldError(`fields.${label} is below a field that is not an object`);
+  }
+  return object({ ...schema.fields, [name]: addField(existing ?? object({}), below, label) });
+}
+
+function extendVocabulary({ of, types }: FieldVocabulary, own: readonly OwnField[]): FieldVocabulary {
+  return { of, types: new Map([...types, ...own.map(({ path, type }) => [path, valueTypes[type]] as const)]) };
+}
+
+const valueTypes: Readonly<Record<OwnFieldType, ValueType>> = {
+  string: 'string',
+  integer: 'number',
+  number: 'number',
+  boolean: 'boolean',
+  'date-time': 'time',
+};
+
+/** The types of columns. */
+export const columnTypes: Readonly<Record<OwnFieldType, string>> = {
+  string: 'VARCHAR',
+  integer: 'BIGINT',
+  number: 'DOUBLE',
+  boolean: 'BOOLEAN',
+  'date-time': 'TIMESTAMPTZ',
+};

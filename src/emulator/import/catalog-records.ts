@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { findMergePolicy, UnknownMergePolicyError } from '../engine/find-merge-policy.ts';
+import { type DatasetTemplate, datasetFrom } from '../seed/platform-state-datasets.ts';
+import type { Draws } from '../seed/platform-state-draws.ts';
+import { issuesOf } from '../settings/issues.ts';
+import { unionSchemaId } from '../store/catalog-documents.ts';
+import type { Dataset } from '../store/platform-store-datasets.ts';
+import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
+import type { SeedRecord } from './read-records.ts';
+import type { SeedIssues } from './seed-error.ts';
+
+const id = z.string().regex(/^[\w.~-]{1,200}$/, 'must be 1 to 200 letters, digits and _ . ~ -');
+
+const segmentRecord = z.strictObject({
+  id: id.optional(),
+  name: z.string().min(1),
+  description: z.string().default(''),
+  /** PQL text. */
+  expression: z.string().min(1),
+  mergePolicyId: z.string().optional(),
+});
+
+const datasetRecord = z.strictObject({
+  id: id.optional(),
+  name: z.string().min(1),
+  description: z.string().default(''),
+  /** Whether profiles can be exported into it. A CSV file has the text. */
+  profileExport: z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]).default(true),
+});
+
+/** A segment definition and the place of its record. */
+export interface PlacedSegment {
+  readonly place: string;
+  readonly definition: SegmentDefinition;
+}
+
+/** Where the records of a sandbox come from, and what their missing values follow from. */
+export interface RecordContext {
+  readonly draws: Draws;
+  readonly now: Date;
+  readonly issues: SeedIssues;
+}
+
+export async function readSegments(
+  records: AsyncIterable<SeedRecord>,
+  context: RecordContext,
+): Promise<readonly PlacedSegment[]> {
+  const segments = await readNamed(records, segmentRecord, context);
+  return segments.flatMap(({ place, record, id }, index) => {
+    const mergePolicyId = mergePolicyOf(record.mergePolicyId, place, context.issues);
+    if (mergePolicyId === null) return [];
+    // The order of the records is that of the times, which lists are sorted by.
+    const creationTime = context.now.getTime() - segments.length + index;
+    const { name, description, expression: value } = record;
+    const definition: SegmentDefinition = {
+      ...{ id: id ?? context.draws.uuid(`segment ${name} ${index}`), name, description, mergePolicyId },
+      expression: { type: 'PQL', format: 'pql/text', value },
+      evaluation: { batch: true, continuous: false, synchronous: false },
+      ...{ creationTime, updateTime: creationTime },
+    };
+    return [{ place, definition }];
+  });
+}
+
+function mergePolicyOf(id: string | undefined, place: string, issues: SeedIssues): string | null {
+  try {
+    return findMergePolicy(id ?? null).id;
+  } catch (error) {
+    if (!(error instanceof UnknownMergePolicyError)) throw error;
+    issues.add(place, error.message);
+    return null;
+  }
+}
+
+const contentSchema = 'https://ns.adobe.com/emulator/schemas/own';
+const oneDay = 1;
+const idDigits = 24;
+
+export async function readDatasets(
+  records: AsyncIterable<SeedRecord>,
+  context: RecordContext,
+): Promise<readonly Dataset[]> {
+  const { draws, now } = context;
+  return (await readNamed(records, datasetRecord, context)).map(({ record, id }, index) => {
+    const template: DatasetTemplate = {
+      id: id ?? draws.hex(`dataset ${record.name} ${index}`, idDigits),
+      name: record.name,
+      description: record.description,
+      schemaId: record.profileExport ? unionSchemaId : contentSchema,
+      ageDays: oneDay,
+      tags: {},
+      dataBehavior: 'record',
+      rows: null,
+    };
+    return datasetFrom(template, draws, now);
+  });
+}
+
+/** Reads records that may have an id, of which no two may be equal. */
+async function readNamed<Schema extends z.ZodType<{ id?: string | undefined }>>(
+  records: AsyncIterable<SeedRecord>,
+  schema: Schema,
+  { issues }: RecordContext,
+): Promise<{ place: string; record: z.output<Schema>; id: string | undefined }[]> {
+  const read: { place: string; record: z.output<Schema>; id: string | undefined }[] = [];
+  const places = new Map<string, string>();
+  for await (const { place, values } of records) {
+    const present = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+    const parsed = schema.safeParse(present);
+    if (!parsed.success) {
+      issues.add(place, issuesOf(parsed.error, 'record'));
+      continue;
+    }
+    const { id } = parsed.data;
+    if (id !== undefined && places.has(id)) issues.add(place, `has the id ${id}, which ${places.get(id)} has`);
+    else read.push({ place, record: parsed.data, id });
+    if (id !== undefined) places.set(id, place);
+  }
+  return read;
+}

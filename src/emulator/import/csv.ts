@@ -1,0 +1,77 @@
+/** A row of a CSV file and the line of the file in which it begins. */
+export interface CsvRow {
+  /** From 1. */
+  readonly line: number;
+  readonly values: readonly string[];
+}
+
+/** Thrown for text that is not CSV. */
+export class CsvError extends Error {
+  override readonly name = 'CsvError';
+  /** From 1. */
+  readonly line: number;
+
+  constructor(line: number, problem: string) {
+    super(problem);
+    this.line = line;
+  }
+}
+
+/**
+ * Reads CSV as RFC 4180 has it: commas, lines that end in LF or CRLF, and double quotes around values with either. Empty
+ * lines are skipped. DuckDB reads CSV too, but it does not return the line of a row.
+ * @throws {CsvError}
+ */
+export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<CsvRow> {
+  let line = 1;
+  let startLine = 1;
+  let values: string[] = [];
+  let value = '';
+  let state: 'start' | 'plain' | 'quoted' | 'quote' = 'start';
+  const endValue = () => {
+    values.push(value);
+    value = '';
+    state = 'start';
+  };
+
+  for await (const chunk of chunks) {
+    for (const character of chunk) {
+      if (state === 'quoted') {
+        if (character === '"') state = 'quote';
+        else value += character;
+        if (character === '\n') line += 1;
+        continue;
+      }
+      switch (character) {
+        case '"':
+          if (state === 'plain') throw new CsvError(line, 'has a quote within a value that does not begin with one');
+          // A second quote after a quote stands for one.
+          if (state === 'quote') value += '"';
+          state = 'quoted';
+          break;
+        case ',':
+          endValue();
+          break;
+        case '\n':
+          // The end of a line may be CR and LF.
+          if (state !== 'quote' && value.endsWith('\r')) value = value.slice(0, -1);
+          endValue();
+          if (values.length > 1 || values[0] !== '') yield { line: startLine, values };
+          values = [];
+          line += 1;
+          startLine = line;
+          break;
+        default:
+          if (state !== 'quote') {
+            state = 'plain';
+            value += character;
+          } else if (character !== '\r') {
+            throw new CsvError(line, 'has text after the quote that ends a value');
+          }
+      }
+    }
+  }
+  if (state === 'quoted') throw new CsvError(startLine, 'has a quote that does not end');
+  endValue();
+  if (values.length > 1 || values[0] !== '') yield { line: startLine, values };
+}

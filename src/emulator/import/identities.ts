@@ -1,0 +1,57 @@
+import { type IdentityNamespace, identityNamespaces } from '../engine/xdm-schema.ts';
+import { isObject } from './read-records.ts';
+
+/** At most one identity in each namespace. */
+export type Identities = ReadonlyMap<IdentityNamespace, string>;
+
+/** Thrown for an `identityMap` that cannot be used. */
+export class IdentityError extends Error {
+  override readonly name = 'IdentityError';
+}
+
+/**
+ * Takes the identities out of the values of a record: `identityMap` as XDM has it, or `identityMap.Email` and the like
+ * with the identity itself, as in a CSV file.
+ * @returns the identities, and the other values
+ * @throws {IdentityError}
+ */
+export function takeIdentities(values: Readonly<Record<string, unknown>>): {
+  readonly identities: Identities;
+  readonly rest: Readonly<Record<string, unknown>>;
+} {
+  const identities = new Map<IdentityNamespace, string>();
+  const rest: Record<string, unknown> = {};
+  const add = (code: string, value: unknown) => {
+    const id = idOf(code, value);
+    if (id !== null) identities.set(namespaceOf(code), id);
+  };
+  for (const [name, value] of Object.entries(values)) {
+    if (name.startsWith('identityMap.')) add(name.slice('identityMap.'.length), value);
+    else if (name !== 'identityMap') rest[name] = value;
+    else if (isObject(value)) for (const [code, list] of Object.entries(value)) add(code, list);
+    else if (value !== null) throw new IdentityError('identityMap must be an object with a list for each namespace');
+  }
+  return { identities, rest };
+}
+
+function namespaceOf(code: string): IdentityNamespace {
+  const namespace = identityNamespaces.find((each) => each.toLowerCase() === code.toLowerCase());
+  if (namespace !== undefined) return namespace;
+  throw new IdentityError(`identityMap.${code} is no namespace here; there are ${identityNamespaces.join(', ')}`);
+}
+
+/** Null: there is none. */
+function idOf(code: string, value: unknown): string | null {
+  const list = Array.isArray(value) ? value : [value];
+  const ids = list
+    .filter((each) => each !== null && each !== undefined)
+    .map((each: unknown) => (isObject(each) ? each['id'] : each));
+  if (ids.length > 1)
+    throw new IdentityError(
+      `identityMap.${code} has ${ids.length} identities; a record can have one in each namespace`,
+    );
+  const [id] = ids;
+  if (id === undefined) return null;
+  if (typeof id !== 'string' || id === '') throw new IdentityError(`identityMap.${code} must hold the id as a string`);
+  return id;
+}

@@ -1,0 +1,141 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import type { Session } from '../store/database.ts';
+import { CsvError, type CsvRow, readCsv } from './csv.ts';
+import { reasonOf, type SeedIssues } from './seed-error.ts';
+
+/** One record of a file. */
+export interface SeedRecord {
+  /** Where it is: `profiles.csv line 3`, `events.parquet row 12`. */
+  readonly place: string;
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Whether all values are text, so that numbers and times have yet to be read. */
+  readonly isText: boolean;
+}
+
+/** Rows of a Parquet file that are read at once. */
+const rowsAtOnce = 10_000;
+
+/**
+ * Reads the records of a file: JSON Lines, CSV with a header, or Parquet.
+ * @throws {SeedError} when the file cannot be read, or a record is not in the form of its format
+ */
+export async function* readRecords(
+  folder: string,
+  file: string,
+  {
+    session,
+    issues,
+    signal,
+  }: { readonly session: Session; readonly issues: SeedIssues; readonly signal?: AbortSignal | undefined },
+): AsyncGenerator<SeedRecord> {
+  const path = join(folder, file);
+  try {
+    if (file.endsWith('.parquet')) yield* readParquet(path, file, session);
+    else if (file.endsWith('.csv')) yield* readCsvRecords(readText(path, signal), file, issues);
+    else yield* readJsonLines(readText(path, signal), file, issues);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof CsvError) issues.add(`${file} line ${error.line}`, error.message);
+    else if (isAboutFile(error)) issues.add(file, `cannot be read: ${reasonOf(error)}`);
+    else throw error;
+    issues.throwIfAny();
+  }
+}
+
+/** Whether an error comes from the file system, the decoder of UTF-8, or the reader of Parquet. */
+function isAboutFile(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const hasCode = 'code' in error && typeof error.code === 'string' && /^(?:E[A-Z]+|ERR_ENCODING\w+)$/.test(error.code);
+  return hasCode || /^(?:IO Error|Invalid Input Error|Binder Error|Parser Error)/.test(error.message);
+}
+
+async function* readText(path: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
+  // Removes a byte order mark.
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  for await (const chunk of createReadStream(path, { ...(signal && { signal }) }))
+    yield decoder.decode(chunk, { stream: true });
+  yield decoder.decode();
+}
+
+async function* readJsonLines(
+  chunks: AsyncIterable<string>,
+  file: string,
+  issues: SeedIssues,
+): AsyncGenerator<SeedRecord> {
+  let line = 0;
+  for await (const text of linesOf(chunks)) {
+    line += 1;
+    if (text.trim() === '') continue;
+    const place = `${file} line ${line}`;
+    const values = parseObject(text);
+    if (values === null) issues.add(place, 'is not a JSON object');
+    else yield { place, values, isText: false };
+  }
+}
+
+/** Lines end in LF only: JSON text may hold the other characters that end lines elsewhere. */
+async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of chunks) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+async function* readCsvRecords(
+  chunks: AsyncIterable<string>,
+  file: string,
+  issues: SeedIssues,
+): AsyncGenerator<SeedRecord> {
+  let names: readonly string[] | null = null;
+  for await (const row of readCsv(chunks)) {
+    const place = `${file} line ${row.line}`;
+    if (names === null) {
+      names = row.values.map((name) => name.trim());
+      const doubled = names.find((name, index) => name === '' || names?.indexOf(name) !== index);
+      if (doubled !== undefined)
+        throw new CsvError(row.line, `is the header, in which ${JSON.stringify(doubled)} must be a name of its own`);
+    } else if (row.values.length !== names.length) {
+      issues.add(place, `has ${row.values.length} values, but the header has ${names.length} names`);
+    } else {
+      yield { place, values: valuesOf(names, row), isText: true };
+    }
+  }
+}
+
+/** An empty value is an absent one. */
+function valuesOf(names: readonly string[], { values }: CsvRow): Readonly<Record<string, string>> {
+  const pairs = names.map((name, index) => [name, values[index] ?? ''] as const);
+  return Object.fromEntries(pairs.filter(([, value]) => value !== ''));
+}
+
+async function* readParquet(path: string, file: string, session: Session): AsyncGenerator<SeedRecord> {
+  for (let first = 0; ; first += rowsAtOnce) {
+    const rows = await session.all<Record<string, unknown> & { file_row_number: number }>(
+      `SELECT * FROM read_parquet($1, file_row_number = true) WHERE file_row_number >= $2 AND file_row_number < $3
+       ORDER BY file_row_number`,
+      [path, first, first + rowsAtOnce],
+    );
+    for (const { file_row_number: row, ...values } of rows) {
+      yield { place: `${file} row ${row + 1}`, values, isText: false };
+    }
+    if (rows.length < rowsAtOnce) return;
+  }
+}
+
+/** Whether a value is an object with members, neither a list nor a time. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
