@@ -10,6 +10,12 @@ import { scanModule } from './source-scan.ts';
 const rules: Rules = {
   layers: [
     {
+      area: 'src/cli.ts',
+      values: ['src/main.ts', 'src/emulator/main.ts', 'src/runtime/'],
+      types: [],
+      reason: 'the command of the package chooses one of the two programs',
+    },
+    {
       area: 'src/main.ts',
       values: ['src/app.ts', 'src/config.ts', 'src/usage.ts', 'src/runtime/', 'src/emulator/emulator.ts'],
       types: [],
@@ -233,7 +239,7 @@ describe('the source', () => {
   });
 
   it('can be imported without any environment, says nothing, and leaves nothing running', async () => {
-    const entries = ['src/main.ts', 'src/emulator/main.ts'];
+    const entries = ['src/cli.ts', 'src/main.ts', 'src/emulator/main.ts'];
     const modules = sourcesIn('src').filter((path) => !entries.includes(path));
     const script = `for (const path of ${JSON.stringify(modules)}) await import('./' + path);`;
     const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
@@ -245,6 +251,7 @@ describe('the source', () => {
 describe('the import table', () => {
   // One module per row that breaks it, and one beside it that does not.
   it.each<[path: string, bad: string, good: string]>([
+    ['src/cli.ts', "import('./emulator/server.ts');", "import('./emulator/main.ts');"],
     ['src/main.ts', "import('./emulator/server.ts');", "import('./emulator/emulator.ts');"],
     ['src/main.ts', "import { schema } from './schema/index.ts';", "import { startApp } from './app.ts';"],
     ['src/app.ts', "import { startEmulator } from './emulator/emulator.ts';", "import { x } from './poller/feed.ts';"],
