@@ -146,7 +146,8 @@ export class EmulatorClock implements Clock {
   }
 
   #add(ms: number, fire: () => void): Timer {
-    const timer = { atMs: this.monotonicMs() + Math.max(0, ms), fire };
+    // Whole milliseconds, as timers of the machine: a clock that stands still shows no parts of one.
+    const timer = { atMs: this.monotonicMs() + Math.ceil(Math.max(0, ms)), fire };
     this.#timers.add(timer);
     this.#setAlarm();
     return timer;

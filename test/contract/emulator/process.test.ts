@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,6 +63,46 @@ describe('the process of the emulator', () => {
       const { code, stdout } = await stopEmulatorAt('seeds its state', 'SIGTERM', environment);
       expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
       expect(await readdir(directory)).toEqual([]);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('ends with 2, one line and no state when the data of EMULATOR_SEED cannot be used', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aep-test-'));
+    try {
+      const seed = join(directory, 'seed');
+      await mkdir(seed);
+      await writeFile(join(seed, 'manifest.json'), '{"sandboxes": {"prod": {"profiles": ["profiles.jsonl"]}}}');
+      await writeFile(join(seed, 'profiles.jsonl'), '{"identityMap": {"Email": "a"}}\n{"shoe": 43}\n');
+      const environment = { EMULATOR_PORT: '0', EMULATOR_SEED: seed, TMPDIR: directory, LOG_LEVEL: 'error' };
+      const { code, stdout, stderr } = await runEmulator(environment);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(/^EMULATOR_SEED cannot be used: profiles\.jsonl line 2: [^\n]*\n$/);
+      expect(await readdir(directory)).toEqual(['seed']);
+      const both = await runEmulator({ ...environment, EMULATOR_PROFILES: '20' });
+      expect(both).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('EMULATOR_PROFILES has no effect with EMULATOR_SEED'),
+      });
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('ends with 0 and leaves nothing behind when a signal comes while it reads data of its own', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'aep-test-'));
+    try {
+      const seed = join(directory, 'seed');
+      await mkdir(seed);
+      await writeFile(join(seed, 'manifest.json'), '{"sandboxes": {"prod": {"profiles": ["profiles.csv"]}}}');
+      const rows = Array.from({ length: 300_000 }, (_, index) => `a${index}@example.org,A${index}`);
+      await writeFile(join(seed, 'profiles.csv'), ['identityMap.Email,person.name.firstName', ...rows].join('\n'));
+      const environment = { EMULATOR_SEED: seed, TMPDIR: directory };
+      const { code, stdout, stderr } = await stopEmulatorAt('seeds its state', 'SIGTERM', environment);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+      for (const line of stderr.trim().split('\n')) expect(JSON.parse(line).level).not.toBe('error');
+      expect(await readdir(directory)).toEqual(['seed']);
     } finally {
       await rm(directory, { recursive: true, force: true });
     }

@@ -66,6 +66,18 @@ describe('the clock of an emulator', () => {
     expect(clock.now()).toEqual(new Date(startsAt.getTime() + 500));
   });
 
+  it('sleeps for whole milliseconds, so that times that are planned ahead are met', async () => {
+    const clock = new EmulatorClock({ startsAt, rate: 0 }, new FakeClock());
+    void clock.sleep(10.5);
+    await clock.advanceBy(20, noWork);
+    let ended: Date | null = null;
+    void clock.sleep(100).then(() => {
+      ended = clock.now();
+    });
+    await clock.advanceBy(100, noWork);
+    expect(ended).toEqual(new Date(startsAt.getTime() + 120));
+  });
+
   it('waits for work that a timer has started before it moves on, and stays when it is given up', async () => {
     const clock = new EmulatorClock({ startsAt, rate: 0 }, new FakeClock());
     void clock.sleep(100);
