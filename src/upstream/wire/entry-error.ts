@@ -46,7 +46,7 @@ const errorKeys = [
 type ErrorKey = (typeof errorKeys)[number];
 const isErrorKey: ReadonlySet<string> = new Set(errorKeys);
 
-/** Texts and codes, one of which an error contains. */
+/** Texts and codes. An error contains one of them. */
 const reasonKeys = [
   'title',
   'detail',
@@ -64,39 +64,50 @@ const nestedKeys = ['error', 'errors', '_errors', 'messages', 'fault'] as const 
 /** How deep errors are searched for a reason. */
 const maxDepth = 3;
 
+/** Names of what an entry is about, which errors have as well as entities. */
+const subjectKeys = ['id', 'xid', 'entityId', 'requestedIdentity'] as const;
+type SubjectKey = (typeof subjectKeys)[number];
+const isSubjectKey: ReadonlySet<string> = new Set(subjectKeys);
+
 /**
- * The error in the place of an entity: a status of HTTP, `errors` keyed by status, a code of the API gateway, or a nested
- * `error`. An entity may have a list of errors and a status in words, which are its own. Null when the value is no error.
+ * The error in the place of an entity. A status of HTTP and a code of the API gateway show one always; `errors` keyed by
+ * status and a nested `error` show one if nothing else is there. An entity has other properties, and may have errors and
+ * a status in words of its own. Null when the value is no error.
  */
 export function readEntryError(value: unknown): EntryError | null {
   const named = readNamedError(value);
   if (named !== null) return named;
-  // Of an error in no known form. An entity has other properties.
+  // Of an error in no known form.
   const entry = asRecord<ErrorKey>(value);
   const isError = entry !== null && asRecord(entry.errors) !== null && hasErrorKeysOnly(entry);
   return isError ? { status: null, error: entry } : null;
 }
 
-const hasErrorKeysOnly = (record: object): boolean => Object.keys(record).every((key) => isErrorKey.has(key));
-
 function readNamedError(value: unknown): EntryError | null {
   const entry = asRecord<ErrorKey>(value);
   if (entry === null) return null;
   const nested = asRecord<ErrorKey>(entry.error);
-  const status = statusOf(entry);
+  const status = ownStatusOf(entry);
+  if (status === null && readId(entry.error_code) === null && !isOnlyError(entry)) return null;
   if (nested !== null && (status !== null || statusOf(nested) !== null || hasOwnReason(nested))) {
-    return { status: statusOf(nested) ?? status, error: nested };
+    return { status: statusOf(nested) ?? statusOf(entry), error: nested };
   }
-  const isError = status !== null || hasErrors(entry) || readId(entry.error_code) !== null;
-  return isError ? { status, error: entry } : null;
+  const isError = statusOf(entry) !== null || hasErrors(entry) || readId(entry.error_code) !== null;
+  return isError ? { status: statusOf(entry), error: entry } : null;
 }
+
+const hasErrorKeysOnly = (record: object): boolean => Object.keys(record).every((key) => isErrorKey.has(key));
+
+/** Whether a record has no properties besides those of an error and of what it is about, and no status of an entity. */
+const isOnlyError = (record: WireRecord<ErrorKey>): boolean =>
+  Object.keys(record).every((key) => isErrorKey.has(key) || isSubjectKey.has(key)) && !hasStatusInWords(record);
 
 /**
  * The error in the place of a whole response, in any of the shapes of error bodies. Null when the value is something else.
  *
  * Responses of reads and creates are entities, lists, or maps from id to entity. A record that consists of names of
  * errors only, and contains a reason as text, is none of these: an entity has other properties, and the members of a map
- * are records, whatever their ids are. Responses of updates and deletes may be messages about the success, so that only
+ * are records under any id. Responses of updates and deletes may be messages about the success, so that only
  * an error with a status, a code of the API gateway or a nested `error` counts.
  * @param isMessage whether a success may be a message
  */
@@ -118,8 +129,8 @@ function readRecordError(value: unknown, isMessage: boolean): EntryError | null 
 
 /** Whether an entry of a list names what it is about. The error within it is then an error about that alone. */
 function isAboutOne(value: unknown): boolean {
-  const entry = asRecord<'id' | 'xid' | 'entityId' | 'requestedIdentity'>(value) ?? {};
-  return (entry.id ?? entry.xid ?? entry.entityId ?? entry.requestedIdentity ?? null) !== null;
+  const entry = asRecord<SubjectKey>(value) ?? {};
+  return subjectKeys.some((key) => (entry[key] ?? null) !== null);
 }
 
 /**
@@ -161,13 +172,15 @@ function readStatus(value: unknown): number | null {
   return number !== null && number >= minStatus && number <= maxStatus ? number : null;
 }
 
+const ownStatusOf = ({ status, statusCode }: WireRecord<ErrorKey>): number | null =>
+  readStatus(statusCode) ?? readStatus(status);
+
 /** The status that a record names; `errors` names it by its keys, or by a status of its own. */
-function statusOf({ errors, status, statusCode }: WireRecord<ErrorKey>): number | null {
-  const byStatus = asRecord<'status'>(errors);
-  const named = [...Object.keys(byStatus ?? {}), byStatus?.status, statusCode, status];
-  for (const candidate of named) {
+function statusOf(record: WireRecord<ErrorKey>): number | null {
+  const byStatus = asRecord<'status'>(record.errors);
+  for (const candidate of [...Object.keys(byStatus ?? {}), byStatus?.status]) {
     const number = readStatus(candidate);
     if (number !== null) return number;
   }
-  return null;
+  return ownStatusOf(record);
 }

@@ -40,6 +40,9 @@ it.each([
   ['a job without errors', { id: '7', errors: {} }],
   ['a job with errors', { id: '7', status: 'FAILED', errors: [{ code: '1', message: 'No' }] }],
   ['an entity with an error of its own', { id: '7', error: { status: 'failed', message: 'No' } }],
+  ['an entity with errors by status', { id: '7', name: 'A', errors: { '404': [{ message: 'No' }] } }],
+  ['a job with errors by status', { id: '7', status: 'FAILED', errors: { '404': [{ message: 'No' }] } }],
+  ['an entity with an error of its own and a name', { id: '7', name: 'A', error: { code: 'x', message: 'No' } }],
   ['an entity with a title', { id: '7', title: 'Error', type: 'error' }],
 ])('%s is no error', (_, entry) => {
   expect(readEntryError(entry)).toBeNull();
@@ -49,6 +52,22 @@ it('an error in no known form is one if there is nothing else', () => {
   const error = { errors: { oops: [] } };
   expect(readEntryError(error)).toEqual({ status: null, error });
   expect(readEntryError({ ...error, id: '7' })).toBeNull();
+});
+
+it('an error may name what it is about', () => {
+  const error = { message: 'No', statusCode: '403' };
+  expect(readEntryError({ id: '7', error })).toEqual({ status: 403, error });
+  expect(readEntryError({ xid: '7', error: { message: 'No' } })).toEqual({ status: null, error: { message: 'No' } });
+  const keyed = { id: '7', errors: { '404': [{ message: 'No' }] } };
+  expect(readEntryError(keyed)).toEqual({ status: 404, error: keyed });
+});
+
+it('an error may have other properties if it names a status or a code of the API gateway', () => {
+  for (const error of [
+    { status: 503, title: 'Down', host: 'a' },
+    { error_code: '401013', message: 'No', host: 'a' },
+  ])
+    expect(readEntryError(error)).toMatchObject({ error });
 });
 
 describe('a whole response', () => {
@@ -84,6 +103,8 @@ describe('a whole response', () => {
     ['a list of entries', [{ xid: '1', error: { statusCode: 403, message: 'No' } }]],
     ['a list of errors, each about one', [{ ...error, requestedIdentity: {} }]],
     ['a job', { id: '1', status: 'FAILED', errors: [{ code: 1, message: 'No' }], title: 'x' }],
+    ['a map of results with errors', { results: { a: { id: 'a' } }, errors: { '404': [{ message: 'No b' }] } }],
+    ['a list with an error', { children: [], error: { code: 'x', message: 'No more' } }],
     ['a token', { access_token: 'x', expires_in: 1 }],
     ['an envelope', { children: [], message: 'x' }],
     ['a map with null', { error: null }],
