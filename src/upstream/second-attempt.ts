@@ -7,7 +7,7 @@ import type { UpstreamMetrics } from './metrics.ts';
 
 /** Pause before the second attempt, in milliseconds: long enough for another server of the platform to respond. */
 const pauseMs = 1_000;
-/** What must be left of the time of a call for the second attempt to make sense, in milliseconds. */
+/** Time before the deadline of a call that its second attempt needs, in milliseconds. */
 const leastAttemptMs = 250;
 const rejectedStatus = 401;
 /** Credentials that are kept for each service. The least recently used ones are discarded first. */
@@ -32,8 +32,7 @@ export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttempt
   const accepted = new LRUCache<string, true>({ max: maxEntries });
   return (next) => async (request) => {
     const key = keyOf(request);
-    const mayBeMistaken =
-      maxAttempts > 1 && request.effect === 'read' && request.priority === 'interactive' && accepted.has(key);
+    const mayBeMistaken = maxAttempts > 1 && request.effect === 'read' && accepted.has(key);
     const send = async () => {
       try {
         const answer = await next(request);
@@ -48,7 +47,7 @@ export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttempt
     try {
       return await send();
     } catch (error) {
-      if (!mayBeMistaken || !isRejection(error) || !hasTime(request, clock)) throw error;
+      if (!mayBeMistaken || !isRejection(error) || !isAwaited(request) || !hasTime(request, clock)) throw error;
       metrics.retried({ service: request.service, reason: 'rejected' });
       await clock.sleep(pauseMs, request.signal);
       return await send();
@@ -61,6 +60,10 @@ const isRejection = (error: unknown): boolean =>
   (error instanceof UnauthenticatedError || error instanceof GatewayCredentialError) &&
   error.upstream?.status === rejectedStatus &&
   error.upstream.service !== 'ims';
+
+/** Whether the call is interactive, or an interactive one shares its response. */
+const isAwaited = ({ priority, hastened }: UpstreamRequest): boolean =>
+  priority === 'interactive' || hastened?.aborted === true;
 
 const hasTime = (
   { endsAtMs = Number.POSITIVE_INFINITY }: UpstreamRequest,

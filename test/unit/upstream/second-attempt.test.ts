@@ -51,6 +51,22 @@ describe('a transient rejection of an accepted credential', () => {
     expect(client.metrics.retries.map(({ reason }) => reason)).toEqual(['rejected']);
   });
 
+  it('does not fail a read that shares the response of a poll', async () => {
+    let reject = () => {};
+    const late: Answer = (request, response) => {
+      reject = () => void rejected(request, response);
+    };
+    await using stub = await startStub(inTurn(unknown, late, unknown));
+    await using client = connectTo(stub.url, { maxAttempts: 4 });
+    await client.api.exportJobs.get(id);
+    const poll = client.poll.exportJobs.get(id);
+    await stub.received(2);
+    const read = client.api.exportJobs.get(id);
+    reject();
+    expect(await client.clock.runUntil(Promise.all([poll, read]))).toEqual([null, null]);
+    expect(callsOf(stub)).toBe(3);
+  });
+
   it('counts for the operation', async () => {
     await using stub = await startStub(inTurn(unknown, rejected, unknown));
     let counted = 0;
