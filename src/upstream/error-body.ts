@@ -1,7 +1,7 @@
 import { safeText, titleOfPage } from './safe-text.ts';
 import { asRecord, isText, type WireRecord } from './wire/readers.ts';
 
-/** What an error answer of the platform says, whichever of its shapes it has. */
+/** The content of an error response of the platform, of any shape. */
 export interface ErrorBody {
   /** The platform's own code: `401013`, `UPAPI-113430-404`, `invalid_client`. */
   readonly code: string | null;
@@ -22,7 +22,7 @@ const nothingSaid: ErrorBody = {
   fromGateway: false,
 };
 
-/** Names of codes. The API gateway has one of its own; `errorCode` and the end of `type` tell more than the others. */
+/** Names of codes. The API gateway has one of its own; `errorCode` and the end of `type` are more exact than the others. */
 const gatewayCode = 'error_code';
 const codeKeys = ['errorcode', 'code'] as const;
 /** Short texts, and texts that explain them, the most telling name first. */

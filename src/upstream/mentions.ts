@@ -4,7 +4,7 @@ const maxLength = 2_000;
 /** A digit, a sign within, two humps, or capitals only: such a term occurs in no sentence by chance. */
 const telling = /\d|\S[^\p{L}]\S|\p{Ll}\p{Lu}|^[\p{Lu}_]{3,}$/u;
 const wordCharacter = /[\p{L}\p{N}_-]/u;
-/** What stands before and after a plain word that is meant as a name. */
+/** Text before and after a plain word that is meant as a name. */
 const before =
   /(?:["'`/.[]|\b(?:invalid|missing|unknown|unsupported|required|field|property|parameter|attribute|value (?:of|for))\s+["'`]?)$/i;
 const after =
@@ -12,7 +12,7 @@ const after =
 
 /**
  * Whether a message mentions a term as a whole, and means it as a name. An id, a path or a name in camel case always is
- * one. A plain word (`schedule`, `name`) is one only in quotes, or where the message says what it must be.
+ * one. A plain word (`schedule`, `name`) is one only in quotes, or next to a rule (`name must be unique`).
  */
 export function mentions(message: string, term: string): boolean {
   const text = message.slice(0, maxLength);

@@ -26,8 +26,8 @@ export interface NamedEntities {
 const notFound = 404;
 
 /**
- * Finds the part of the argument that a refusal is about: the part of which the platform's message mentions a value or a
- * property. A refusal that mentions none is about no argument. It can concern the organization, its licence, the sandbox
+ * Finds the part of the argument that a refusal is about. The platform's message mentions a value or a property of this
+ * part. A refusal that mentions none is about no argument. It can concern the organization, its licence, the sandbox
  * or a header, so that another input would not help.
  */
 export const refusedPart =

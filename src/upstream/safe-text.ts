@@ -63,14 +63,14 @@ function withoutMarkup(text: string): string {
   );
 }
 
-/** Characters after which a title ends a page for people. */
+/** The title of a page, or the message of an error in XML. */
 const pageTitle = /<(?:title|message)\b[^<>]*>([^<]{1,500})/i;
 /** Characters of a page that are searched for its title. */
-const maxTitleOffset = 16_384;
+const maxSearchedLength = 16_384;
 
 /** The title of a page for people (a proxy's, mostly), or the message of an error in XML. Null if it has none. */
 export const titleOfPage = (page: string): string | null =>
-  pageTitle.exec(page.slice(0, maxTitleOffset))?.[1]?.trim() || null;
+  pageTitle.exec(page.slice(0, maxSearchedLength))?.[1]?.trim() || null;
 
 /** A text as a sentence, so that another sentence can follow it. */
 export const sentence = (text: string): string => (/[.!?…]["')\]]?$/.test(text) ? text : `${text}.`);

@@ -142,7 +142,8 @@ describe('calls that wait for a connection', () => {
     expect(own.paths()).toEqual(['x', 'x']);
   });
 
-  it('are 20,000 at most at a time, without those that have left or gone', async () => {
+  // Takes seconds where several processes share a core.
+  it('are 20,000 at most at a time, without those that have left or gone', { timeout: 60_000 }, async () => {
     using own = harness();
     const caller = callerOf('A');
     own.prove(caller);
