@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { contradictions } from './config-contradictions.ts';
 import { variableNames, variables } from './config-variables.ts';
-import { parseTenant, type Tenant } from './domain/tenant.ts';
+import { orgProblem, parseTenant, sandboxProblem, type Tenant } from './domain/tenant.ts';
 import type { LogLevel } from './runtime/logger.ts';
 import { unknownVariables } from './runtime/unknown-variables.ts';
 
@@ -163,8 +163,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   issues.push(...contradictions({ set, mode, host, polling: { minMs, maxMs }, isWrong }));
 
   const sandbox = set.AEP_SANDBOX ?? 'prod';
-  const tenant = parseTenant(set.AEP_ORG_ID ?? emulatorCredential.org, sandbox);
-  if (tenant === null) issues.push('AEP_ORG_ID must look like 0123…@AdobeOrg and AEP_SANDBOX like a sandbox name');
+  const org = set.AEP_ORG_ID ?? emulatorCredential.org;
+  const tenant = parseTenant(org, sandbox);
+  for (const [name, problem] of Object.entries({ AEP_ORG_ID: orgProblem(org), AEP_SANDBOX: sandboxProblem(sandbox) })) {
+    if (problem !== null) issues.push(`${name} ${problem}`);
+  }
   if (issues.length > 0 || tenant === null) throw new ConfigurationError(issues);
 
   return {

@@ -347,7 +347,7 @@ describe('the configuration', () => {
         'PORT',
         'PUBLIC_URL',
         'AEP_BASE_URL',
-        'AEP_ORG_ID',
+        'AEP_SANDBOX',
         'UPSTREAM_TIMEOUT_MS',
         'POLL_MIN_MS',
         'CORS_ORIGINS',
@@ -357,6 +357,16 @@ describe('the configuration', () => {
         'EMULATOR_PROFILES',
       ]),
     );
+  });
+
+  it('names the organization or the sandbox that is wrong, with its rule', () => {
+    const sandboxRule = 'must be up to 256 lower-case letters, digits and hyphens, and not begin with a hyphen';
+    const orgRule = 'must be up to 64 letters and digits, followed by @AdobeOrg';
+    expect(issuesOf({ AEP_SANDBOX: 'PROD' })).toEqual([`AEP_SANDBOX ${sandboxRule}`]);
+    expect(issuesOf({ AEP_ORG_ID: 'acme', AEP_SANDBOX: '-a' })).toEqual([
+      `AEP_ORG_ID ${orgRule}`,
+      `AEP_SANDBOX ${sandboxRule}`,
+    ]);
   });
 
   it('says of a wrong variable only what is wrong with it, not what would follow from it', () => {
