@@ -3,7 +3,7 @@ import { platformId } from '../../../src/domain/ids.ts';
 import type { Schedule } from '../../../src/domain/schedule.ts';
 import { type ScheduleReader, scheduleSource } from '../../../src/poller/schedule-feed.ts';
 
-const schedule = (id: string, createdAtMs: number): Schedule => ({
+const schedule = (id: string, createdAtMs: number | null): Schedule => ({
   id: platformId(id),
   name: id,
   type: 'BATCH_SEGMENTATION',
@@ -12,7 +12,7 @@ const schedule = (id: string, createdAtMs: number): Schedule => ({
   schedule: '0 0 1 * * ?',
   frequency: null,
   segmentIds: [],
-  createdAt: new Date(createdAtMs),
+  createdAt: createdAtMs === null ? null : new Date(createdAtMs),
   updatedAt: null,
   requestedAt: new Date(0),
   observedAt: new Date(0),
@@ -46,7 +46,36 @@ describe('a round of schedules', () => {
     expect(scheduleSource.hasAppeared(c, round.memory)).toBe(true);
   });
 
+  it('is one list call, after which nothing is left to be read', async () => {
+    const round = await scheduleSource.read(readerOf([schedule('a', 1)]), request([]));
+    expect(round).toMatchObject({
+      failed: new Map(),
+      forgotten: [],
+      unfollowed: [],
+      incomplete: null,
+      truncated: false,
+      calls: { lists: 1 },
+    });
+    expect(scheduleSource.lasting(round.memory)).toBe(round.memory);
+  });
+
+  it('reads those first of which the platform does not say when they were made', async () => {
+    const [a, b, c] = [schedule('a', 1), schedule('b', null), schedule('c', -1)];
+    expect((await scheduleSource.read(readerOf([a, b]), request([]))).read).toEqual([b, a]);
+    expect((await scheduleSource.read(readerOf([b, c]), request([]))).read).toEqual([c, b]);
+    expect((await scheduleSource.read(readerOf([b, a]), request([]))).read).toEqual([b, a]);
+  });
+
   it('never ends a schedule', () => {
     expect(scheduleSource.isTerminal(schedule('a', 1))).toBe(false);
+    expect(scheduleSource.endedAt(schedule('a', 1))).toBe(null);
+  });
+});
+
+describe('schedules', () => {
+  it('are shown newest first, those without a time last', () => {
+    const [old, recent, unknown] = [schedule('old', 1), schedule('recent', 2), schedule('unknown', null)];
+    expect([old, unknown, recent].toSorted(scheduleSource.newestFirst)).toEqual([recent, old, unknown]);
+    expect([unknown, recent, old].toSorted(scheduleSource.newestFirst)).toEqual([recent, old, unknown]);
   });
 });

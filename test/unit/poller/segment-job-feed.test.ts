@@ -223,6 +223,152 @@ describe('a round of segment jobs', () => {
     expect(segmentJobSource.hasAppeared(job('new', 5_000), null)).toBe(false);
   });
 
+  it('counts its calls', async () => {
+    const old = Array.from({ length: 150 }, (_, index) => job(`old-${index}`, 1, 'PROCESSING'));
+    const platform = platformOf(...fullPage, ...old);
+    const before = await read(platform, { discover: true });
+    expect(before.calls).toEqual({ lists: 6, bulkGets: 0 });
+    const round = await read(platform, { before });
+    expect(round.calls).toEqual({ lists: 1, bulkGets: 2 });
+    for (let index = 0; index < 100; index += 1)
+      platform.stored.set(`new-${index}`, job(`new-${index}`, 5_000 + index));
+    expect((await read(platform, { before: round })).calls).toEqual({ lists: 2, bulkGets: 2 });
+  });
+
+  it('reads no more pages when one of the newest jobs is known', async () => {
+    const platform = platformOf(...fullPage, job('old', 5));
+    const before = await read(platform);
+    for (let index = 0; index < 50; index += 1) platform.stored.set(`new-${index}`, job(`new-${index}`, 5_000 + index));
+    platform.calls.length = 0;
+    await read(platform, { before });
+    expect(platform.calls[0]).toBe('list');
+    expect(platform.calls.filter((call) => call.startsWith('list'))).toEqual(['list']);
+  });
+
+  it('reads on to the end of a list without a known job, and no page twice where the platform goes round', async () => {
+    const platform = platformOf(job('gone', 1));
+    const before = await read(platform);
+    platform.stored.clear();
+    for (let index = 0; index < 350; index += 1)
+      platform.stored.set(`new-${index}`, job(`new-${index}`, 5_000 + index));
+    platform.calls.length = 0;
+    const round = await read(platform, { before });
+    expect(platform.calls).toEqual(['list', 'list 100', 'list 200', 'list 300']);
+    expect(round.read).toHaveLength(350);
+
+    const circling = platformOf(job('gone', 1));
+    const first = await read(circling);
+    const page = Array.from({ length: 100 }, (_, index) => job(`new-${index}`, 5_000 + index));
+    let lists = 0;
+    const api = {
+      list: async () => {
+        lists += 1;
+        return { jobs: page, next: 100, total: null };
+      },
+      getMany: async () => ({ found: [], failed: [] }),
+    };
+    const endless = await segmentJobSource.read(
+      { proof: null, segmentJobs: () => api },
+      {
+        known: new Map(first.read.map((each) => [each.id, each])),
+        scope: { everything: true, ids: new Set() },
+        discover: false,
+        memory: first.memory,
+        unread: [],
+        allowance: 20,
+        now: new Date(10_000_000),
+        signal: new AbortController().signal,
+      },
+    );
+    expect([lists, endless.truncated]).toEqual([3, false]);
+  });
+
+  it('reads what a page shows as the page shows it, although another list shows it too', async () => {
+    const platform = platformOf(...fullPage.slice(1), job('runs', 2_000, 'PROCESSING'), job('old', 1));
+    const list = platform.reader.segmentJobs(new AbortController().signal).list;
+    const reader: SegmentJobReader = {
+      proof: null,
+      segmentJobs: (signal) => ({
+        ...platform.reader.segmentJobs(signal),
+        list: async (options) => {
+          if (options.status === 'PROCESSING') return { jobs: [job('runs', 2_000, 'NEW')], next: null, total: null };
+          return await list(options);
+        },
+      }),
+    };
+    const round = await segmentJobSource.read(reader, {
+      known: new Map(),
+      scope: { everything: true, ids: new Set() },
+      discover: true,
+      memory: null,
+      unread: [],
+      allowance: 20,
+      now: new Date(10_000_000),
+      signal: new AbortController().signal,
+    });
+    expect(round.read.filter(({ id }) => id === 'runs')).toMatchObject([{ status: 'PROCESSING' }]);
+  });
+
+  it('does not read a named id by itself that a page shows', async () => {
+    const platform = platformOf(job('a', 1));
+    await read(platform, { unread: ['a'] });
+    expect(platform.calls).toEqual(['list']);
+  });
+
+  it('reads an ended job that is missing from the page once by its id, and not again while it exists', async () => {
+    const platform = platformOf(...fullPage.slice(1), job('hidden', 5_000), job('old', 1));
+    const first = await read(platform);
+    const list = platform.reader.segmentJobs(new AbortController().signal).list;
+    const hiding: typeof platform = {
+      ...platform,
+      reader: {
+        proof: null,
+        segmentJobs: (signal) => ({
+          ...platform.reader.segmentJobs(signal),
+          list: async (options) => {
+            const { jobs, ...rest } = await list(options);
+            return { ...rest, jobs: jobs.filter(({ id }) => id !== 'hidden') };
+          },
+        }),
+      },
+    };
+    const second = await read(hiding, { before: first, ids: ['hidden'] });
+    expect(platform.calls.at(-1)).toBe('bulk-get hidden');
+    expect(second.absent).toEqual([]);
+    platform.calls.length = 0;
+    const third = await read(hiding, { before: { ...second, read: first.read }, ids: ['hidden'] });
+    await read(hiding, { before: { ...third, read: first.read }, ids: ['hidden'] });
+    expect(platform.calls).toEqual(['list', 'list']);
+  });
+
+  it('keeps ended jobs behind the page for an hour at least, where the whole sandbox is watched', async () => {
+    const platform = platformOf(...fullPage, job('recent', 500));
+    const before = await read(platform);
+    const known = { ...before, read: [...before.read, job('recent', 500)] };
+    const ask = (options: { ids?: readonly string[] }) => read(platform, { before: known, ...options });
+    // The tests read at 10,000 seconds, and jobs end when they are created.
+    expect((await ask({})).forgotten).toEqual(['recent']);
+    const ended = { ...job('recent', 500), updatedAt: new Date(9_999_000) };
+    const kept = { ...before, read: [...before.read, ended] };
+    expect((await read(platform, { before: kept })).forgotten).toEqual([]);
+    expect((await read(platform, { before: kept, ids: ['other'] })).forgotten).toEqual(['recent']);
+  });
+
+  it('leaves to its successor what all replicas remember alike', async () => {
+    const old = Array.from({ length: 3 }, (_, index) => job(`old-${index}`, 1, 'PROCESSING'));
+    const platform = platformOf(...fullPage, ...old);
+    const before = await read(platform, { discover: true });
+    const { memory } = await read(platform, { before });
+    expect([memory.round, memory.readAt.size]).toEqual([2, 3]);
+    expect(segmentJobSource.lasting(memory)).toEqual({ ...memory, round: 0, readAt: new Map() });
+  });
+
+  it('shows jobs newest first', () => {
+    const [old, recent] = [job('old', 1), job('recent', 2)];
+    expect([old, recent].toSorted(segmentJobSource.newestFirst)).toEqual([recent, old]);
+    expect([recent, old].toSorted(segmentJobSource.newestFirst)).toEqual([recent, old]);
+  });
+
   it('knows the same ends as the domain', () => {
     for (const status of ['NEW', 'SUCCEEDED', 'UNKNOWN'] as const) {
       expect(segmentJobSource.isTerminal(job('a', 1, status))).toBe(isTerminalJob({ status, metrics: null }));
