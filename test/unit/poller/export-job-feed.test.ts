@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
+import { platformId } from '../../../src/domain/ids.ts';
 import { PlatformError, RateLimitedError } from '../../../src/errors.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
-import type { ExportJobMemory } from '../../../src/poller/export-job-plan.ts';
+import { type ExportJobMemory, noRotation } from '../../../src/poller/export-job-plan.ts';
 import type { RoundResult } from '../../../src/poller/feed-source.ts';
 import { exportJob, FakePlatform } from './fake-platform.ts';
 
@@ -219,6 +220,166 @@ describe('a round over export jobs', () => {
     expect([...result.failed.keys()]).toEqual(['a', 'b']);
     expect(result.calls).toEqual({ pages: 1, gets: 1 });
     expect(result.read).toHaveLength(100);
+  });
+
+  it('fails where a page is rejected for another reason than its size, or though it is small', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('running', 350, 1, 'PROCESSING'));
+    const outage = new PlatformError({ message: 'out of order', status: 500 });
+    rounds.platform.failure = ({ limit }) => (limit === 100 ? null : outage);
+    await expect(rounds.read(null, true)).rejects.toBe(outage);
+    expect(rounds.platform.calls).toHaveLength(2);
+    const slowly = new RateLimitedError({ message: 'slow down' });
+    rounds.platform.failure = ({ limit }) => (limit === 100 ? null : slowly);
+    await expect(rounds.read(null, true)).rejects.toBe(slowly);
+    expect(rounds.platform.calls).toHaveLength(2);
+    const rejected = new PlatformError({ message: 'limit', status: 400 });
+    rounds.platform.failure = ({ cursor }) => (cursor === undefined ? null : rejected);
+    await expect(rounds.read(null, true)).rejects.toBe(rejected);
+    expect(rounds.platform.calls.map(({ limit }) => limit)).toEqual([100, 1_000, 100]);
+  });
+
+  it('fails where a job cannot be read because of a defect', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(exportJob('a', 1));
+    rounds.unread = ['other'];
+    const defect = new TypeError('a defect');
+    rounds.platform.through = (call) => (rounds.platform.calls.length === 0 ? call() : Promise.reject(defect));
+    await expect(rounds.read(['other'])).rejects.toBe(defect);
+  });
+
+  it('searches exactly a thousand jobs where none of them runs', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('ended', 3_000, 1, 'SUCCEEDED'));
+    const rejected = new PlatformError({ message: 'limit', status: 400 });
+    rounds.platform.failure = ({ limit }) => (limit === 100 ? null : rejected);
+    await rounds.read(null, true);
+    expect(rounds.platform.calls.filter(({ limit }) => limit === 100)).toHaveLength(10);
+  });
+
+  it('reads one deep page, and not the whole list, for many ids that nobody has', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('ended', 3_000, 1, 'SUCCEEDED'));
+    rounds.unread = Array.from({ length: 25 }, (_, index) => `nobody-${index}`);
+    const { calls, absent } = await rounds.read(rounds.unread);
+    expect([calls, absent.length]).toEqual([{ pages: 2, gets: 25 }, 25]);
+  });
+
+  it('takes turns between a job that the list leaves out and a sweep, where it has one call', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('running', 3_000, 1, 'PROCESSING'), exportJob('hidden', 2_999_999));
+    await rounds.read(null, true);
+    rounds.platform.unlisted.add('hidden');
+    rounds.allowance = 1;
+    const made: unknown[] = [];
+    for (let round = 0; round < 4; round += 1) made.push((await rounds.read()).calls);
+    expect(made.toSorted((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))).toEqual([
+      { pages: 1, gets: 1 },
+      { pages: 1, gets: 1 },
+      { pages: 2, gets: 0 },
+      { pages: 2, gets: 0 },
+    ]);
+    expect(made[0]).not.toEqual(made[1]);
+    expect(rounds.memory?.unlisted).toEqual(new Set());
+  });
+
+  it('leaves one of its calls to jobs that the list leaves out, and all of them to a sweep where there are none', async () => {
+    const rounds = new Rounds();
+    const hidden = many('hidden', 3, 2_999_000, 'PROCESSING');
+    rounds.platform.put(...many('running', 6_000, 1, 'PROCESSING'), ...hidden);
+    await rounds.read(null, true);
+    rounds.allowance = 3;
+    expect((await rounds.read()).calls).toEqual({ pages: 4, gets: 0 });
+    for (const { id } of hidden) rounds.platform.unlisted.add(id);
+    expect((await rounds.read()).calls).toEqual({ pages: 3, gets: 1 });
+  });
+
+  it('sweeps no further than to the oldest running job', async () => {
+    const rounds = new Rounds();
+    const running = many('running', 8, 10_000, 'PROCESSING');
+    rounds.platform.put(
+      ...many('old', 5_000, 1, 'SUCCEEDED'),
+      ...running,
+      ...many('ended', 1_500, 20_000, 'SUCCEEDED'),
+    );
+    rounds.known = new Map(running.map((job) => [job.id, job]));
+    for (let round = 0; round < 2; round += 1) {
+      const { calls, read } = await rounds.read();
+      expect(calls).toEqual({ pages: 3, gets: 0 });
+      expect(ids(read)).toEqual(expect.arrayContaining(ids(running)));
+    }
+  });
+
+  it('reads no page of a sweep that it has read in the same round', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(...many('running', 6_000, 1, 'PROCESSING'));
+    await rounds.read(null, true);
+    rounds.allowance = 1;
+    await rounds.read();
+    rounds.allowance = 2;
+    rounds.platform.put(...many('new', 3_000, 100_000, 'SUCCEEDED'));
+    await rounds.read();
+    const cursors = rounds.platform.calls.flatMap(({ kind, cursor }) => (kind === 'list' ? (cursor ?? []) : []));
+    expect(cursors.length).toBeGreaterThan(2);
+    expect(cursors).toEqual([...new Set(cursors)].toSorted((a, b) => b - a));
+  });
+
+  it('rejects a named id that the platform knows in another form', async () => {
+    const { platform } = new Rounds();
+    platform.put(exportJob('old', 1), ...many('ended', 100, 10, 'SUCCEEDED'));
+    const own = platform.reader();
+    const reader = {
+      ...own,
+      exportJobs: (signal: AbortSignal) => {
+        const { list, get } = own.exportJobs(signal);
+        return { list, get: () => get(platformId('old')) };
+      },
+    };
+    const result = await exportJobSource.read(reader, {
+      known: new Map(),
+      scope: { everything: false, ids: new Set(['OLD']) },
+      discover: false,
+      memory: null,
+      allowance: 5,
+      unread: ['OLD'],
+      now: platform.clock.now(),
+      signal: new AbortController().signal,
+    });
+    expect(new Map<string, unknown>(result.failed).get('OLD')).toMatchObject({
+      code: 'NOT_FOUND',
+      message: 'The platform does not know OLD, but old.',
+    });
+    expect(result.absent).toEqual([]);
+  });
+
+  it('takes of deep pages also what ended lately, when it searches for what runs', async () => {
+    const rounds = new Rounds();
+    const updatedAt = rounds.platform.clock.now();
+    rounds.platform.put(
+      exportJob('lately', 1, 'SUCCEEDED', { updatedAt }),
+      exportJob('long ago', 2, 'SUCCEEDED'),
+      ...many('ended', 200, 10, 'SUCCEEDED'),
+    );
+    const searched: readonly string[] = ids((await rounds.read(null, true)).read);
+    expect([searched.includes('lately'), searched.includes('long ago')]).toEqual([true, false]);
+    rounds.unread = Array.from({ length: 25 }, (_, index) => `nobody-${index}`);
+    rounds.known = new Map();
+    expect(ids((await rounds.read(rounds.unread)).read)).not.toContain('lately');
+  });
+
+  it('remembers of jobs that it read by id only those which it follows', async () => {
+    const rounds = new Rounds();
+    rounds.platform.put(exportJob('old', 1), exportJob('ended', 2, 'FAILED'), ...many('page', 150, 10, 'SUCCEEDED'));
+    rounds.unread = ['old', 'ended', 'nobody'];
+    const first = await rounds.read(['old', 'ended', 'nobody']);
+    expect(new Set(first.memory.rotation.readAt.keys())).toEqual(new Set(['old', 'ended']));
+    expect(first.memory.unlisted).toEqual(new Set());
+    rounds.unread = [];
+    rounds.platform.delete('old');
+    const second = await rounds.read(['old', 'ended', 'nobody']);
+    expect(second.absent).toEqual(['old']);
+    expect(new Set(second.memory.rotation.readAt.keys())).toEqual(new Set(['ended']));
+    expect(exportJobSource.lasting(second.memory)).toEqual({ ...second.memory, rotation: noRotation });
   });
 
   it('ends with the reason of its signal as soon as that aborts', async () => {
