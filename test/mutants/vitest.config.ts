@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** The tests that planted faults are run against: all that need no process, no Redis and no socket of a gateway. */
+/** The tests that planted faults are run against: all of these folders that need no process and no socket of a gateway. */
 export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),
   resolve: {
@@ -12,7 +12,10 @@ export default defineConfig({
       'test/unit/poller/**/*.test.ts',
       'test/unit/events/**/*.test.ts',
       'test/unit/runtime/**/*.test.ts',
+      // Addresses and names of variables are the configuration's.
+      'test/unit/config.test.ts',
       'test/contract/event-log.test.ts',
+      'test/contract/event-log-replicas.test.ts',
       'test/contract/poll-coordinator.test.ts',
       'test/contract/redis.test.ts',
       'test/contract/redis-heartbeat.test.ts',
