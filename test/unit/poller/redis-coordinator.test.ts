@@ -1,0 +1,416 @@
+import { describe, expect, it } from 'vitest';
+import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
+import { UpstreamUnreachableError } from '../../../src/errors.ts';
+import type { PollSeat } from '../../../src/poller/poll-coordinator.ts';
+import { createRedisCoordinator, leaseMsFor } from '../../../src/poller/redis-coordinator.ts';
+import {
+  type Redis,
+  type RedisClient,
+  type RedisSubscriber,
+  RedisUnavailableError,
+} from '../../../src/runtime/redis.ts';
+import type { HeartbeatListener } from '../../../src/runtime/redis-heartbeat.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { settle } from './fake-platform.ts';
+
+interface Step {
+  readonly channel: string;
+  readonly name: string;
+  readonly values: readonly string[];
+}
+
+function tenant(org = '0'): Tenant {
+  const parsed = parseTenant(`${org.repeat(24)}@AdobeOrg`, 'prod');
+  if (parsed === null) throw new Error('not a tenant');
+  return parsed;
+}
+
+/** Numbers of values that follow the name of each step, before lists. */
+const lengths: Readonly<Record<string, number>> = { acquire: 2, release: 1, look: 1, publish: 1 };
+
+/** The coordinator of one replica, with a server and a heartbeat that do what the test wants. */
+class Replica {
+  readonly clock = new FakeClock();
+  readonly steps: Step[] = [];
+  calls = 0;
+  /** Whom the server names as the holder, and what it keeps of other seats. */
+  readonly server = { fails: false, holder: '', term: 0, fields: [] as string[] };
+  readonly subscribers = new Map<string, RedisSubscriber>();
+  readonly kept: (readonly string[])[] = [];
+  readonly logged: (readonly [level: string, message: unknown, details: unknown])[] = [];
+  readonly heartbeat = {
+    replicaId: 'me',
+    replicas: new Set(['me']) as ReadonlySet<string> | null,
+    listen: (listener: HeartbeatListener) => {
+      this.#listeners.add(listener);
+      return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
+    },
+    keepAlive: (keys: readonly string[]) => {
+      this.kept.push(keys);
+      return { [Symbol.dispose]: () => this.kept.splice(this.kept.indexOf(keys), 1) };
+    },
+  };
+  readonly coordinator;
+  readonly #listeners = new Set<HeartbeatListener>();
+
+  constructor() {
+    // The coordinator calls nothing else of a client.
+    const client = {
+      evalSha: async (_: string, options: { keys: string[]; arguments: string[] }) => this.#run(options),
+    } as unknown as RedisClient;
+    const redis: Pick<Redis, 'send' | 'subscribe'> = {
+      send: async (commands) => {
+        this.calls += 1;
+        if (this.server.fails) throw new RedisUnavailableError('Redis is away.');
+        return await commands(client);
+      },
+      subscribe: (channel, subscriber) => {
+        this.subscribers.set(channel, subscriber);
+        return { [Symbol.dispose]: () => this.subscribers.delete(channel) };
+      },
+    };
+    const note = (level: string) => (details: unknown, message?: string) =>
+      void this.logged.push([level, message, details]);
+    const logger = { debug: note('debug'), warn: note('warn') };
+    this.coordinator = createRedisCoordinator({ redis, heartbeat: this.heartbeat, clock: this.clock, logger });
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  /** A seat, and what it is told. */
+  async join(org = '0', kind = 'export-jobs') {
+    const told: string[] = [];
+    const errors: unknown[] = [];
+    const before = new Set(this.subscribers.keys());
+    const seat = this.coordinator.join(
+      { tenant: tenant(org), kind },
+      {
+        received: (message) => told.push(message.kind),
+        termChanged: (holder) => told.push(holder),
+        unreachable: (error) => errors.push(error),
+      },
+    );
+    const [channel = ''] = [...this.subscribers.keys()].filter((each) => !before.has(each));
+    await settle();
+    return { seat, told, errors, channel };
+  }
+
+  async subscribed(channel: string): Promise<void> {
+    this.subscribers.get(channel)?.onSubscribed();
+    await settle();
+  }
+
+  async say(channel: string, text: unknown): Promise<void> {
+    this.subscribers.get(channel)?.onMessage(typeof text === 'string' ? text : JSON.stringify(text));
+    await settle();
+  }
+
+  async beat(event: keyof HeartbeatListener = 'succeeded', error: unknown = null): Promise<void> {
+    for (const listener of this.#listeners) listener[event]?.(error);
+    await settle();
+  }
+
+  named(name: string): readonly Step[] {
+    return this.steps.filter((step) => step.name === name);
+  }
+
+  /** Elects a seat of a feed that nobody holds. */
+  async elect(seat: PollSeat) {
+    const controller = new AbortController();
+    const lease = seat.elected(controller.signal);
+    for (let time = 0; time < 5; time += 1) {
+      await this.clock.advanceBy(1_000);
+      await settle();
+    }
+    return await lease;
+  }
+
+  #run({ keys, arguments: values }: { readonly keys: string[]; readonly arguments: string[] }): readonly unknown[] {
+    const rest = [...values];
+    return Array.from({ length: (keys.length - 1) / 2 }, () => {
+      const [channel = '', name = ''] = rest.splice(0, 2);
+      const given = rest.splice(0, lengths[name] ?? 3);
+      if (name === 'announce') {
+        for (let list = 0; list < 2; list += 1) {
+          const [count = '0'] = rest.splice(0, 1);
+          given.push(count, ...rest.splice(0, Number(count)));
+        }
+        given.push(...rest.splice(0, 1));
+      }
+      this.steps.push({ channel, name, values: given });
+      return this.#reply(name, given);
+    });
+  }
+
+  #reply(name: string, [seat = '']: readonly string[]): unknown {
+    switch (name) {
+      case 'acquire':
+        if (this.server.holder !== '' && this.server.holder !== seat) return [0, this.server.holder, this.server.term];
+        this.server.holder = seat;
+        this.server.term += 1;
+        return [1, seat, this.server.term];
+      case 'release':
+        this.server.holder = '';
+        return 1;
+      case 'look':
+        return [this.server.holder, this.server.term, this.server.fields];
+      default:
+        return 1;
+    }
+  }
+}
+
+describe('a seat among replicas', () => {
+  it('has the channel and the keys of its feed, which are no other one’s, until it is given back', async () => {
+    const replica = new Replica();
+    const seats = [await replica.join(), await replica.join('1'), await replica.join('0', 'schedules')];
+    expect(new Set(seats.map(({ channel }) => channel)).size).toBe(3);
+    expect(new Set(replica.kept.flat()).size).toBe(6);
+    await seats[0]?.seat[Symbol.asyncDispose]();
+    expect([replica.subscribers.has(seats[0]?.channel ?? ''), replica.subscribers.size, replica.kept.length]).toEqual([
+      false,
+      2,
+      2,
+    ]);
+    const { length } = replica.steps;
+    await seats[0]?.seat[Symbol.asyncDispose]();
+    expect(replica.steps).toHaveLength(length);
+    await replica.coordinator[Symbol.asyncDispose]();
+    expect([replica.subscribers.size, replica.kept, replica.listeners]).toEqual([0, [], 0]);
+  });
+
+  it('is elected where nobody polls, and gives its lease back with its place', async () => {
+    const replica = new Replica();
+    const { seat, told, channel } = await replica.join();
+    await replica.subscribed(channel);
+    const lease = await replica.elect(seat);
+    expect([lease.term, seat.term, told]).toEqual([1, 1, ['here']]);
+    await seat[Symbol.asyncDispose]();
+    expect(lease.lost.aborted).toBe(true);
+    expect(replica.named('release')).toHaveLength(1);
+    expect(replica.server.holder).toBe('');
+  });
+
+  it('is not elected while another live replica polls, and is told so', async () => {
+    const replica = new Replica();
+    replica.heartbeat.replicas = new Set(['me', 'other']);
+    replica.server.holder = 'other/1';
+    replica.server.term = 7;
+    const { seat, told, channel } = await replica.join();
+    await replica.subscribed(channel);
+    expect([seat.term, told]).toEqual([7, ['elsewhere']]);
+    const controller = new AbortController();
+    const waiting = seat.elected(controller.signal);
+    await replica.clock.advanceBy(30_000);
+    await settle();
+    expect(replica.named('acquire')).toEqual([]);
+    controller.abort(new Error('nobody watches'));
+    await expect(waiting).rejects.toThrow('nobody watches');
+    await replica.coordinator[Symbol.asyncDispose]();
+    expect(replica.clock.pending()).toBe(0);
+  });
+
+  it('announces what is new of its scope, and nothing where nothing is', async () => {
+    const replica = new Replica();
+    const { seat } = await replica.join();
+    await seat.announce({ everything: false, ids: new Set(['a', 'b']) });
+    await seat.announce({ everything: false, ids: new Set(['b', 'a']) });
+    await seat.announce({ everything: true, ids: new Set(['b', 'c']) });
+    await seat.announce(null);
+    const scopes = replica.named('announce').map(({ values }) => values.slice(2, -1));
+    expect(scopes).toEqual([
+      ['0', '2', 'a', 'b', '0'],
+      ['1', '1', 'c', '1', 'a'],
+      ['', '0', '2', 'b', 'c'],
+    ]);
+  });
+
+  it('announces everything again after a failure, and with the next heartbeat', async () => {
+    const replica = new Replica();
+    const { seat } = await replica.join();
+    await seat.announce({ everything: false, ids: new Set(['a']) });
+    replica.server.fails = true;
+    await expect(seat.announce({ everything: false, ids: new Set(['b']) })).rejects.toBeInstanceOf(
+      UpstreamUnreachableError,
+    );
+    await replica.beat();
+    expect(replica.logged.map(([, message]) => message)).toContain('poll seat not in step with Redis');
+    replica.server.fails = false;
+    await replica.beat();
+    expect(replica.named('announce').at(-1)?.values.slice(2, -1)).toEqual(['0', '1', 'b', '1', 'a']);
+    const { length } = replica.named('announce');
+    await replica.beat();
+    expect(replica.named('announce')).toHaveLength(length);
+  });
+
+  it('is removed from Redis later where that failed at first, and then not again', async () => {
+    const replica = new Replica();
+    const { seat, channel } = await replica.join();
+    await replica.subscribed(channel);
+    await seat.announce({ everything: true, ids: new Set() });
+    await replica.elect(seat);
+    replica.server.fails = true;
+    await seat[Symbol.asyncDispose]();
+    expect(replica.logged.filter(([, message]) => message === 'poll seat not given back')).toHaveLength(2);
+    await replica.beat();
+    expect(replica.server.holder).not.toBe('');
+    replica.server.fails = false;
+    await replica.beat();
+    expect([replica.server.holder, replica.named('announce').at(-1)?.values[2]]).toEqual(['', '']);
+    const { length } = replica.steps;
+    await replica.beat();
+    await replica.beat();
+    expect(replica.steps).toHaveLength(length);
+  });
+
+  it('is told that the others are out of reach after a missed heartbeat, unless it is registered still', async () => {
+    const replica = new Replica();
+    const { errors } = await replica.join();
+    const cause = new RedisUnavailableError('Redis is away.');
+    await replica.beat('missed', cause);
+    expect(errors).toEqual([]);
+    replica.heartbeat.replicas = null;
+    const sending = replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    const rejected = expect(sending).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    await settle();
+    await replica.beat('missed', cause);
+    await rejected;
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toBeInstanceOf(UpstreamUnreachableError);
+  });
+
+  it.each(['lapsed', 'databaseReplaced'] as const)(
+    'loses its lease when the registration is void: %s',
+    async (event) => {
+      const replica = new Replica();
+      const { seat, told, channel } = await replica.join();
+      await replica.subscribed(channel);
+      await seat.announce({ everything: false, ids: new Set(['a']) });
+      const lease = await replica.elect(seat);
+      await replica.beat(event);
+      expect([lease.lost.aborted, seat.term, told]).toEqual([true, null, ['here', 'nobody']]);
+      replica.steps.length = 0;
+      replica.server.holder = '';
+      await replica.beat();
+      expect(replica.named('announce').map(({ values }) => values.slice(2, -1))).toEqual([['0', '1', 'a', '0']]);
+      expect(replica.named('look')).toHaveLength(1);
+      expect(replica.named('release')).toEqual([]);
+    },
+  );
+
+  it('follows what others say of who polls and what they watch', async () => {
+    const replica = new Replica();
+    replica.heartbeat.replicas = new Set(['me', 'other']);
+    replica.server.fields = ['other/1', '0', 'other/1 a', ''];
+    const { seat, told, channel } = await replica.join();
+    await replica.subscribed(channel);
+    expect(await seat.others()).toEqual({ everything: false, ids: new Set(['a']) });
+    await replica.say(channel, {
+      from: 'other/1',
+      message: { kind: 'scope', everything: true, added: ['b'], removed: ['a'] },
+    });
+    expect(await seat.others()).toEqual({ everything: true, ids: new Set(['b']) });
+    await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 5 } });
+    await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 4 } });
+    expect(seat.term).toBe(5);
+    await replica.say(channel, { from: 'other/1', message: { kind: 'released', term: 4 } });
+    expect(seat.term).toBe(5);
+    await replica.say(channel, { from: 'other/1', message: { kind: 'released', term: 5 } });
+    expect(seat.term).toBe(null);
+    await replica.say(channel, { from: 'other/1', message: { kind: 'awaited' } });
+    await replica.say(channel, { from: 'me/1', message: { kind: 'joined' } });
+    await replica.say(channel, { from: null, message: { kind: 'nudge' } });
+    expect(told).toEqual(['elsewhere', 'nobody', 'awaited', 'nudge']);
+    await replica.say(channel, {
+      from: 'other/1',
+      message: { kind: 'scope', everything: null, added: [], removed: [] },
+    });
+    expect(await seat.others()).toBe(null);
+    expect(replica.named('look')).toHaveLength(1);
+  });
+
+  it('reads the state again after its channel was lost', async () => {
+    const replica = new Replica();
+    const { seat, channel } = await replica.join();
+    await replica.subscribed(channel);
+    replica.subscribers.get(channel)?.onLost();
+    replica.heartbeat.replicas = new Set(['me', 'other']);
+    replica.server.fields = ['other/1', '1'];
+    expect(await seat.others()).toEqual({ everything: true, ids: new Set() });
+    await replica.beat();
+    expect(replica.named('look')).toHaveLength(2);
+    await replica.subscribed(channel);
+    expect(replica.named('look')).toHaveLength(3);
+    await replica.beat();
+    expect(replica.named('look')).toHaveLength(3);
+  });
+
+  it('counts a replica that it does not see any longer as gone', async () => {
+    const replica = new Replica();
+    replica.heartbeat.replicas = new Set(['me', 'other']);
+    replica.server.holder = 'other/1';
+    replica.server.fields = ['other/1', '1'];
+    const { seat, told, channel } = await replica.join();
+    await replica.subscribed(channel);
+    replica.heartbeat.replicas = new Set(['me']);
+    await replica.beat('replicasChanged');
+    expect([seat.term, await seat.others(), told]).toEqual([null, null, ['elsewhere', 'nobody']]);
+  });
+});
+
+describe('values of others that cannot be decoded', () => {
+  it('are skipped, and logged once in a minute', async () => {
+    const replica = new Replica();
+    const { told, channel } = await replica.join();
+    await replica.say(channel, 'garbage');
+    await replica.clock.advanceBy(59_999);
+    await replica.say(channel, 'garbage');
+    const line = [
+      'warn',
+      'value of another replica cannot be decoded: it is skipped',
+      { kind: 'export-jobs', ...tenant() },
+    ];
+    expect(replica.logged).toEqual([line]);
+    await replica.clock.advanceBy(1);
+    await replica.say(channel, 'garbage');
+    expect(replica.logged).toEqual([line, line]);
+    expect(told).toEqual([]);
+  });
+});
+
+describe('steps of a replica', () => {
+  it('go in one call for many feeds, a hundred at a time', async () => {
+    const replica = new Replica();
+    const send = () => replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    await Promise.all(Array.from({ length: 100 }, send));
+    expect([replica.calls, replica.steps.length]).toEqual([1, 100]);
+    await Promise.all(Array.from({ length: 101 }, send));
+    expect([replica.calls, replica.steps.length]).toEqual([3, 201]);
+  });
+
+  it('wait while it is not registered', async () => {
+    const replica = new Replica();
+    replica.heartbeat.replicas = null;
+    const sending = replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    await settle();
+    expect(replica.calls).toBe(0);
+    replica.heartbeat.replicas = new Set(['me']);
+    await replica.beat();
+    await sending;
+    expect(replica.named('publish')).toHaveLength(1);
+  });
+});
+
+describe('the lease of a replica', () => {
+  it.each([
+    [100, 1_000],
+    [666, 1_000],
+    [1_000, 1_500],
+    [20_000, 30_000],
+    [20_001, 30_000],
+  ])('lasts, where rounds are %i ms apart, %i ms', (pollMinMs, leaseMs) => {
+    expect(leaseMsFor(pollMinMs)).toBe(leaseMs);
+  });
+});
