@@ -4,7 +4,7 @@ import type { OpenPlatform } from './open-platform.ts';
 import { Permits } from './store/permits.ts';
 import type { IssuedTokens } from './store/platform-store-tokens.ts';
 
-/** What a reset does around the platforms that it replaces. */
+/** Steps of a reset. */
 export interface LivePlatformOptions {
   /** Opens a platform. @param tokens that were issued before a reset and stay valid */
   open(tokens: IssuedTokens, signal: AbortSignal | undefined): Promise<OpenPlatform>;
@@ -42,7 +42,7 @@ export class LivePlatform {
   }
 
   /**
-   * Answers a request with the platform; during a reset, with the one that follows.
+   * Answers a request with the present platform; during a reset, with the next platform.
    * @param answer its signal aborts when a reset is about to close the platform, and waits for the answer then
    * @throws {NoPlatformError} after a reset that failed
    */

@@ -17,7 +17,7 @@ import { openStateFolder } from './state-folder.ts';
 import { createPlatformStore } from './store/platform-store.ts';
 import { AccessTokens, type IssuedTokens } from './store/platform-store-tokens.ts';
 
-/** What outlives a reset. */
+/** Settings and services that outlive a reset. */
 export interface PlatformOptions {
   readonly directory: string;
   readonly profiles: number;

@@ -25,7 +25,7 @@ const placeholderOrigin = 'http://emulator';
 
 const match = createRouter(routes);
 
-/** What answers requests. */
+/** Parts of the emulator that answer requests. */
 export interface Listening {
   readonly live: LivePlatform;
   readonly admin: AdminDoor;

@@ -34,7 +34,7 @@ export interface PlacedSegment {
   readonly definition: SegmentDefinition;
 }
 
-/** Where the records of a sandbox come from, and what their missing values follow from. */
+/** From which the missing values of records follow, and the collection of issues. */
 export interface RecordContext {
   readonly draws: Draws;
   readonly now: Date;
@@ -96,7 +96,7 @@ export async function readDatasets(
   });
 }
 
-/** Reads records that may have an id, of which no two may be equal. */
+/** Reads records that may have an id. Two records cannot have the same one. */
 async function readNamed<Schema extends z.ZodType<{ id?: string | undefined }>>(
   records: AsyncIterable<SeedRecord>,
   schema: Schema,

@@ -5,7 +5,7 @@ import { isObject, type SeedRecord } from './read-records.ts';
 /** The form of a field's values in the files, and how the column holds them. */
 export type FieldType = OwnFieldType | 'date' | 'items';
 
-/** What a column holds: text and numbers as they are, times as RFC 3339, lists as JSON. */
+/** Value of a column: text and numbers as they are, times as RFC 3339, lists as JSON. */
 export type ColumnValue = string | number | boolean;
 
 /** Standard fields whose values are not what PQL takes them for. */
@@ -63,7 +63,7 @@ export function flatten({ values }: Pick<SeedRecord, 'values'>): ReadonlyMap<str
   return flat;
 }
 
-/** Thrown for a value that is not of the type of its field; the message says what it must be. */
+/** Thrown for a value that is not of the type of its field; the message contains the expected form. */
 export class FieldValueError extends Error {
   override readonly name = 'FieldValueError';
 
@@ -127,7 +127,7 @@ function numberOf(value: unknown, isText: boolean): number | null {
   return isText && typeof value === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(value) ? Number(value) : null;
 }
 
-/** `Date` would make another day of one that does not exist. */
+/** `Date` turns a day that does not exist, such as February 30, into another day. */
 function isDay(value: unknown): boolean {
   if (typeof value !== 'string' || !dateForm.test(value)) return false;
   const date = new Date(`${value}T00:00:00Z`);

@@ -98,7 +98,7 @@ async function* readAll(
   for (const file of files) yield* readRecords(folder, file, context);
 }
 
-/** What an import has written that was broken off before the sandbox was there. */
+/** Removes the rows of an import that was broken off before the sandbox was there. */
 async function forget(session: Session, sandbox: string): Promise<void> {
   for (const table of ['profile_fragments', 'experience_events', 'segment_memberships']) {
     await session.run(`DELETE FROM ${table} WHERE sandbox = $1`, [sandbox]);

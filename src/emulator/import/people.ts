@@ -6,7 +6,7 @@ export interface Person {
   readonly number: number;
   /** `crm`: there is a profile. `events`: only events are known. */
   readonly source: 'crm' | 'events';
-  /** Where the person was found first. */
+  /** Place of the first record of the person. */
   readonly place: string;
 }
 

@@ -85,7 +85,7 @@ async function addEvent(record: SeedRecord, { people, seen, fragments, events }:
     seen.set(id, record.place);
     const [known] = found.map(([person]) => person);
     const person = known ?? people.add(identities, { source: 'events', place: record.place });
-    // A person of whom only events are known has a fragment without attributes.
+    // A person without a profile has a fragment without attributes.
     if (known === undefined) await fragments.add(fragmentOf(person, { identities, columns: new Map() }, files));
     await events.add(
       new Map<string, ColumnValue>([

@@ -6,7 +6,7 @@ import { reasonOf, type SeedIssues } from './seed-error.ts';
 
 /** One record of a file. */
 export interface SeedRecord {
-  /** Where it is: `profiles.csv line 3`, `events.parquet row 12`. */
+  /** File and position: `profiles.csv line 3`, `events.parquet row 12`. */
   readonly place: string;
   readonly values: Readonly<Record<string, unknown>>;
   /** Whether all values are text, so that numbers and times have yet to be read. */

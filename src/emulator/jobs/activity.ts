@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { Permits } from '../store/permits.ts';
 
-/** Places of which each piece of work holds one while it runs. */
+/** A limited number of places. Each piece of work holds one while it runs. */
 export type Places = Pick<Permits, 'hold'>;
 
 /**

@@ -2,7 +2,7 @@ import { type Clock, type Deadline, systemClock, timeoutError } from '../../runt
 
 /** How the time of an emulator runs. */
 export interface ClockSettings {
-  /** What the clock shows at the start. @default the time of the machine */
+  /** Time of the clock at the start. @default the time of the machine */
   readonly startsAt?: Date;
   /** Seconds of the emulator in one second of the machine; 0 for a clock that stands still. @default 1 */
   readonly rate?: number;
