@@ -17,7 +17,7 @@ interface Job {
   readonly at: Date;
 }
 
-const codec = new LogCodec<Job>(({ id }) => id);
+const newCodec = () => new LogCodec<Job>(({ id }) => id);
 const job: Job = { id: 'a', at: new Date(5) };
 const observedAt = new Date(1_000);
 const head = 'epoch.7-2.identity';
@@ -31,7 +31,7 @@ const failureOf = (decode: () => unknown): unknown => {
   }
 };
 const recordOf = (write: unknown) =>
-  codec.record({ head, after: 'before', data: encodeWrite(write as LoggedWrite<Job>) });
+  newCodec().record({ head, after: 'before', data: encodeWrite(write as LoggedWrite<Job>) });
 
 describe('the name of a record', () => {
   it('has its place and its identity', () => {
@@ -99,7 +99,10 @@ describe('a record', () => {
 
   it('may have no part but its time, and no data where it begins an epoch', () => {
     expect(recordOf({ observedAt }).write).toEqual({ observedAt });
-    expect(codec.record({ head, after: '', data: '' })).toMatchObject({ write: { observedAt: new Date(0) }, bytes: 0 });
+    expect(newCodec().record({ head, after: '', data: '' })).toMatchObject({
+      write: { observedAt: new Date(0) },
+      bytes: 0,
+    });
   });
 
   it.each([
@@ -122,7 +125,7 @@ describe('a record', () => {
   });
 
   it('with data in another format is lost data, which the error does not quote', () => {
-    const failure = failureOf(() => codec.record({ head, after: '', data: '{"secret' }));
+    const failure = failureOf(() => newCodec().record({ head, after: '', data: '{"secret' }));
     expect(failure).toEqual(new UndecodableError('A value of the event log is not in its format.'));
     expect(failure).toMatchObject({ name: 'UndecodableError' });
     expect((failure as Error).cause).toBe(undefined);
@@ -131,27 +134,30 @@ describe('a record', () => {
 
 describe('a part of a snapshot', () => {
   it('is an entity with a key', () => {
-    expect(codec.entity(encodeEntity(job))).toEqual(job);
-    expect(() => codec.entity(encodeEntity({ at: new Date(5) }))).toThrow(UndecodableError);
+    expect(newCodec().entity(encodeEntity(job))).toEqual(job);
+    expect(() => newCodec().entity(encodeEntity({ at: new Date(5) }))).toThrow(UndecodableError);
     const throwing = new LogCodec<Job>(({ at }) => at.toISOString());
     expect(() => throwing.entity(encodeEntity({ id: 'a' }))).toThrow(UndecodableError);
   });
 
   it('is a note of any form', () => {
-    for (const note of [null, 'text', { map: new Map([['a', 1]]) }]) expect(codec.note(encodeNote(note))).toEqual(note);
-    expect(() => codec.note('{')).toThrow(UndecodableError);
+    for (const note of [null, 'text', { map: new Map([['a', 1]]) }])
+      expect(newCodec().note(encodeNote(note))).toEqual(note);
+    expect(() => newCodec().note('{')).toThrow(UndecodableError);
   });
 
   it('is the set of what is stale', () => {
-    expect(codec.stale('["feed","list","entity:a"]')).toEqual(new Set(['feed', 'list', 'entity:a']));
-    expect(codec.stale('[]')).toEqual(new Set());
+    expect(newCodec().stale('["feed","list","entity:a"]')).toEqual(new Set(['feed', 'list', 'entity:a']));
+    expect(newCodec().stale('[]')).toEqual(new Set());
     for (const text of ['', '{}', '["other"]', '[1]', '["entity"]']) {
-      expect(() => codec.stale(text)).toThrow(UndecodableError);
+      expect(() => newCodec().stale(text)).toThrow(UndecodableError);
     }
   });
 
   it('is a moment', () => {
-    expect(codec.moment('2030-01-01T00:00:00.000Z')).toEqual(new Date('2030-01-01T00:00:00.000Z'));
-    expect(failureOf(() => codec.moment('yesterday'))).toEqual(new UndecodableError('A moment cannot be decoded.'));
+    expect(newCodec().moment('2030-01-01T00:00:00.000Z')).toEqual(new Date('2030-01-01T00:00:00.000Z'));
+    expect(failureOf(() => newCodec().moment('yesterday'))).toEqual(
+      new UndecodableError('A moment cannot be decoded.'),
+    );
   });
 });
