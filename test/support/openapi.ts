@@ -39,6 +39,28 @@ export function deviations({ api, method, path, status, body }: ObservedResponse
   ].sort();
 }
 
+/** Where each API is on the platform. */
+const basePaths = {
+  segmentation: '/data/core/ups',
+  profile: '/data/core',
+  catalog: '/data/foundation/catalog',
+  'data-access': '/data/foundation/export',
+  sandbox: '/data/foundation',
+} as const;
+
+const methods = ['get', 'head', 'post', 'put', 'patch', 'delete'];
+
+/** Every operation of the API descriptions, with its whole path. */
+export function documentedOperations(): readonly { readonly method: string; readonly path: string }[] {
+  return Object.entries(basePaths).flatMap(([api, base]) =>
+    Object.entries(at(load(api), ['paths']) ?? {}).flatMap(([path, item]) =>
+      Object.keys(Object(item))
+        .filter((name) => methods.includes(name))
+        .map((name) => ({ method: name.toUpperCase(), path: `${base}${path}` })),
+    ),
+  );
+}
+
 const descriptions = new Map<string, AnySchemaObject>();
 
 function load(api: string): AnySchemaObject {
