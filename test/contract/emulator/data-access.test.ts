@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parquetMetadata } from 'hyparquet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -151,5 +154,28 @@ describe('the files of an export', () => {
     const [expired] = Object.keys(body);
     const files = await client.get<Listing>(`${dataAccess}/batches/${expired}/files`);
     expect(files).toMatchObject({ status: 200, body: { data: [] } });
+  });
+});
+
+describe('the files of a seeded export', () => {
+  it('are written at the second request when the first could not, and once for requests at one time', async () => {
+    const clock = new FakeClock('2026-11-02T08:00:00Z');
+    const directory = await mkdtemp(join(tmpdir(), 'aep-past-files-'));
+    {
+      await using emulator = await startEmulator({ profiles: 50, clock, directory });
+      const client = await connect(emulator.url);
+      const batches = await client.get<object>('/data/foundation/catalog/batches?status=success&limit=1');
+      const files = `${dataAccess}/batches/${Object.keys(batches.body)[0]}/files`;
+      // A file in the place of the folder.
+      await rm(join(directory, 'batches'), { recursive: true, force: true });
+      await writeFile(join(directory, 'batches'), '');
+      expect((await client.get(files)).status).toBe(500);
+      await rm(join(directory, 'batches'));
+      const answers = await Promise.all([client.get<Listing>(files), client.get<Listing>(files)]);
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect(answers[0].body.data).toHaveLength(1);
+      expect(answers[0].body).toEqual(answers[1].body);
+    }
+    await rm(directory, { recursive: true });
   });
 });

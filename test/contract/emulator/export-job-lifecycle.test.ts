@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetMetadata } from 'hyparquet';
@@ -145,6 +145,20 @@ describe('the life of an export job', () => {
     expect(dataset.body).toEqual({
       [prodDataset]: { lastBatchId: batchId, lastBatchStatus: 'success', lastSuccessfulBatch: batchId },
     });
+  });
+
+  it('replaces what an export that was killed left in the folder of its batch', async () => {
+    const { id, destination } = await client.export({ fields: 'identityMap' });
+    const folder = join(directory, 'batches', String(destination.batchId));
+    for (const left of [folder, `${folder}.partial`]) {
+      await mkdir(left, { recursive: true });
+      await writeFile(join(left, 'left-behind.parquet'), 'half');
+    }
+    expect(await runUntil(client, clock, id)).toMatchObject({ status: 'SUCCEEDED' });
+    const names = await readdir(folder);
+    expect(names.length).toBeGreaterThan(0);
+    expect(names).not.toContain('left-behind.parquet');
+    expect(await readdir(join(directory, 'batches'))).not.toContain(`${destination.batchId}.partial`);
   });
 
   it('writes one batch for each segment when asked to', async () => {

@@ -191,6 +191,30 @@ describe('a session', () => {
     expect(await Promise.allSettled(busy)).toEqual(busy.map(() => ({ status: 'rejected', reason })));
   });
 
+  it('leaves no connection behind, however it ends', async () => {
+    await using db = await openDatabase({ directory });
+    const connections = async () => (await db.all<{ count: number }>('FROM duckdb_connection_count()'))[0]?.count;
+    const before = await connections();
+    await db.session((session) => session.all('SELECT 1'));
+    await expect(db.session(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    await expect(db.session((session) => session.run('SELECT nothing'))).rejects.toThrow('nothing');
+    const reason = new Error('left');
+    const abort = new AbortController();
+    const interrupted = db.session((session) => {
+      const running = session.run(endless);
+      abort.abort(reason);
+      return running;
+    }, abort.signal);
+    await expect(interrupted).rejects.toBe(reason);
+    expect(await connections()).toBe(before);
+  });
+
+  it('of a read that fails gives its connection back', async () => {
+    await using db = await openDatabase({ directory });
+    for (let read = 0; read < 5; read += 1) await expect(db.all('SELECT nothing')).rejects.toThrow('nothing');
+    expect(await db.all('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  });
+
   it('sees one state of the data throughout a transaction', async () => {
     await using db = await openDatabase({ directory });
     await db.run('CREATE TABLE notes (text VARCHAR)');
@@ -301,5 +325,14 @@ describe('migrations', () => {
     await migrate(db, [...before, first]);
 
     await expect(migrate(db, before)).rejects.toThrow('newer version of the emulator (9001-first)');
+  });
+
+  it('that are refused at the start leave the file free', async () => {
+    {
+      await using db = await openDatabase({ directory });
+      await migrate(db, [...(await known(db)), first]);
+    }
+    await expect(openDatabase({ directory, threads: 1 })).rejects.toThrow('newer version');
+    await expect(openDatabase({ directory, threads: 2 })).rejects.toThrow('newer version');
   });
 });

@@ -1,0 +1,155 @@
+import { getEventListeners } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Activity } from '../../../src/emulator/jobs/activity.ts';
+import { RunningJobs } from '../../../src/emulator/jobs/running-jobs.ts';
+import { openDatabase } from '../../../src/emulator/store/database.ts';
+import { Permits } from '../../../src/emulator/store/permits.ts';
+import { AccessTokens } from '../../../src/emulator/store/platform-store-tokens.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+/** Work that ends when the test says so. */
+function pending() {
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { ended, end };
+}
+
+describe('permits', () => {
+  it('are as many as there are, and are handed out in the order of asking', async () => {
+    const permits = new Permits(2);
+    const works = Array.from({ length: 4 }, pending);
+    const begun: number[] = [];
+    const done = works.map(({ ended }, index) =>
+      permits.hold(() => {
+        begun.push(index);
+        return ended;
+      }),
+    );
+    await Promise.resolve();
+    expect(begun).toEqual([0, 1]);
+    works[1]?.end();
+    await done[1];
+    expect(begun).toEqual([0, 1, 2]);
+    works[0]?.end();
+    await done[0];
+    expect(begun).toEqual([0, 1, 2, 3]);
+    for (const { end } of works) end();
+    await Promise.all(done);
+    expect(await permits.hold(() => Promise.resolve('free'))).toBe('free');
+  });
+
+  it('come back from work that throws, and from a caller that left while it waited', async () => {
+    const permits = new Permits(1);
+    await expect(permits.hold(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    const first = pending();
+    const holding = permits.hold(() => first.ended);
+    const leaving = new AbortController();
+    const left = permits.hold(() => Promise.resolve('never'), leaving.signal);
+    const last = permits.hold(() => Promise.resolve('last'));
+    leaving.abort(new Error('left'));
+    await expect(left).rejects.toThrow('left');
+    first.end();
+    await holding;
+    expect(await last).toBe('last');
+    expect(await permits.hold(() => Promise.resolve('free'))).toBe('free');
+  });
+
+  it('leave no listener on the signals of their callers', async () => {
+    const permits = new Permits(1);
+    const first = pending();
+    const holding = permits.hold(() => first.ended);
+    const { signal } = new AbortController();
+    const waiting = permits.hold(() => Promise.resolve(), signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    first.end();
+    await Promise.all([holding, waiting]);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+});
+
+describe('running jobs', () => {
+  const logger = createLogger({ level: 'fatal' });
+  const job = { id: 1, status: 'NEW', hanging: false };
+
+  it('forget a job when it has ended, so that it can run once more, and not before', async () => {
+    const runs: ReturnType<typeof pending>[] = [];
+    const steps = {
+      carryOut: () => {
+        const run = pending();
+        runs.push(run);
+        return run.ended;
+      },
+      fail: () => Promise.resolve(),
+      finishCancelling: () => Promise.resolve(),
+    };
+    const activity = new Activity();
+    await using jobs = new RunningJobs(steps, { logger, activity });
+    jobs.start(job);
+    jobs.start(job);
+    expect(runs).toHaveLength(1);
+    runs[0]?.end();
+    await activity.quiet();
+    jobs.start(job);
+    expect(runs).toHaveLength(2);
+    jobs.start({ ...job, id: 2, hanging: true });
+    expect(runs).toHaveLength(2);
+    runs[1]?.end();
+  });
+
+  it('store the failure of a job that throws, and no failure of one that is cancelled or interrupted', async () => {
+    const failed: number[] = [];
+    const stored = pending();
+    const steps = {
+      carryOut: ({ id }: typeof job, signal: AbortSignal) =>
+        id === 1
+          ? Promise.reject(new Error('broken'))
+          : new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+      fail: ({ id }: typeof job) => {
+        failed.push(id);
+        stored.end();
+        return Promise.resolve();
+      },
+      finishCancelling: () => Promise.resolve(),
+    };
+    const activity = new Activity();
+    const jobs = new RunningJobs(steps, { logger, activity });
+    for (const id of [1, 2, 3]) jobs.start({ ...job, id });
+    jobs.cancel({ ...job, id: 2, status: 'CANCELLING' });
+    await stored.ended;
+    await jobs[Symbol.asyncDispose]();
+    expect(failed).toEqual([1]);
+    jobs.start({ ...job, id: 1 });
+    await activity.quiet();
+    expect(failed).toEqual([1]);
+  });
+});
+
+describe('access tokens', () => {
+  it('are valid to the last millisecond, and are kept no longer', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'tokens-test-'));
+    {
+      await using database = await openDatabase({ directory });
+      const clock = new FakeClock();
+      const tokens = await AccessTokens.open(database, clock);
+      const kept = async () => (await database.all('SELECT digest FROM access_tokens')).length;
+      const first = await tokens.issue(60);
+      await clock.advanceBy(59_999);
+      expect(tokens.isValid(first)).toBe(true);
+      await tokens.issue(60);
+      expect([await kept(), tokens.issued().size]).toEqual([2, 2]);
+      await clock.advanceBy(1);
+      expect([tokens.isValid(first), tokens.issued().size]).toEqual([false, 1]);
+      await tokens.issue(60);
+      expect(await kept()).toBe(2);
+      await tokens.revokeAll();
+      expect([await kept(), tokens.issued().size]).toEqual([0, 0]);
+    }
+    await rm(directory, { recursive: true });
+  });
+});
