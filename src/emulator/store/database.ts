@@ -115,11 +115,21 @@ export async function openDatabase({
     preserve_insertion_order: 'false',
     autoinstall_known_extensions: 'false',
   });
+  const database = await connectOrClose(duckdb, instance);
   try {
-    const database = await DuckDbDatabase.connect(duckdb, instance);
     await migrate(database, migrations);
     await database.readFields();
     return database;
+  } catch (error) {
+    // Its connections, too, keep the file open.
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function connectOrClose(duckdb: DuckDb, instance: DuckDBInstance): Promise<DuckDbDatabase> {
+  try {
+    return await DuckDbDatabase.connect(duckdb, instance);
   } catch (error) {
     instance.closeSync();
     throw error;

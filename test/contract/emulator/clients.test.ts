@@ -124,6 +124,38 @@ describe('clients of the platform', () => {
       }
     });
 
+    it('find that the counts of jobs, batches and datasets agree', async () => {
+      interface Jobs {
+        readonly records: readonly {
+          readonly status: string;
+          readonly metrics: { readonly totalExportedProfileCounter?: number };
+          readonly destination: {
+            readonly batchId?: string;
+            readonly batches?: readonly { readonly batchId: string }[];
+          };
+        }[];
+      }
+      const batches = await read(`${catalog}/batches?limit=100`);
+      const rowsOf = (id: string) => {
+        const { outputRecordCount, recordsWritten } = Object(batches[id]?.['metrics']);
+        return Number(outputRecordCount ?? recordsWritten);
+      };
+      const { records } = await read<Jobs>(`${ups}/export/jobs?limit=1000`);
+      const succeeded = records.filter(({ status }) => status === 'SUCCEEDED');
+      expect(succeeded.length).toBeGreaterThan(30);
+      for (const { metrics, destination } of succeeded) {
+        const ids = destination.batches?.map(({ batchId }) => batchId) ?? [String(destination.batchId)];
+        expect(metrics.totalExportedProfileCounter).toBe(ids.reduce((sum, id) => sum + rowsOf(id), 0));
+      }
+      const held = Object.entries(batches).filter(
+        ([, { status, relatedObjects }]) => status === 'success' && Object(relatedObjects)[0].id === prodDataset,
+      );
+      const { [prodDataset]: dataset } = await read(`${catalog}/dataSets/${prodDataset}`);
+      const { rowCount } = Object(dataset?.['extensions']).adobe_lakeHouse.metrics;
+      expect(rowCount).toBe(held.reduce((sum, [id]) => sum + rowsOf(id), 0));
+      expect(rowCount).toBeGreaterThan(0);
+    });
+
     it('follow the link of a dataset to its files', async () => {
       const { [prodDataset]: dataset } = await read(`${catalog}/dataSets/${prodDataset}`);
       expect(dataset?.['files']).toBe(`@/dataSetFiles?dataSetId=${prodDataset}`);

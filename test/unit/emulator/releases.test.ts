@@ -104,12 +104,15 @@ describe('running jobs', () => {
 
   it('store the failure of a job that throws, and no failure of one that is cancelled or interrupted', async () => {
     const failed: number[] = [];
+    const begun: number[] = [];
     const stored = pending();
     const steps = {
-      carryOut: ({ id }: typeof job, signal: AbortSignal) =>
-        id === 1
+      carryOut: ({ id }: typeof job, signal: AbortSignal) => {
+        begun.push(id);
+        return id === 1
           ? Promise.reject(new Error('broken'))
-          : new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+          : new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      },
       fail: ({ id }: typeof job) => {
         failed.push(id);
         stored.end();
@@ -126,7 +129,7 @@ describe('running jobs', () => {
     expect(failed).toEqual([1]);
     jobs.start({ ...job, id: 1 });
     await activity.quiet();
-    expect(failed).toEqual([1]);
+    expect([failed, begun]).toEqual([[1], [1, 2, 3]]);
   });
 });
 
@@ -147,6 +150,9 @@ describe('access tokens', () => {
       expect([tokens.isValid(first), tokens.issued().size]).toEqual([false, 1]);
       await tokens.issue(60);
       expect(await kept()).toBe(2);
+      // Only a token that is still held could be valid once more.
+      clock.setWallClock(-60_000);
+      expect(tokens.isValid(first)).toBe(false);
       await tokens.revokeAll();
       expect([await kept(), tokens.issued().size]).toEqual([0, 0]);
     }
