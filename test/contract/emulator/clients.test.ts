@@ -219,6 +219,19 @@ describe('clients of the platform', () => {
     });
   });
 
+  it('see as many seeded segment jobs as the README says', async () => {
+    interface Jobs {
+      readonly children: readonly { readonly source: string }[];
+    }
+    const sourcesIn = async (sandbox: string) => {
+      const { body } = await client.get<Jobs>(`${ups}/segment/jobs?limit=100`, { 'x-sandbox-name': sandbox });
+      const count = (source: string) => body.children.filter((job) => job.source === source).length;
+      return { scheduler: count('scheduler'), api: count('api') };
+    };
+    expect(await sourcesIn('prod')).toMatchObject({ scheduler: 21 });
+    expect(await sourcesIn('dev')).toEqual({ scheduler: 0, api: 12 });
+  });
+
   it('see no definition of a segment that does not exist', async () => {
     const { body } = await client.send<{ segments: unknown }>('POST', `${ups}/segment/jobs`, [{ segmentId: 'none' }]);
     expect(body.segments).toEqual([{ segmentId: 'none' }]);

@@ -8,6 +8,7 @@ import { RunningJobs } from '../../../src/emulator/jobs/running-jobs.ts';
 import { openDatabase } from '../../../src/emulator/store/database.ts';
 import { Permits } from '../../../src/emulator/store/permits.ts';
 import { AccessTokens } from '../../../src/emulator/store/platform-store-tokens.ts';
+import { Statements } from '../../../src/emulator/store/statements.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
@@ -70,6 +71,21 @@ describe('permits', () => {
     first.end();
     await Promise.all([holding, waiting]);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+});
+
+describe('statements', () => {
+  it('leave no listener on the signal that interrupts them, whether they end or fail', async () => {
+    const duckdb = await import('@duckdb/node-api');
+    const instance = await duckdb.DuckDBInstance.create(':memory:');
+    const connection = await instance.connect();
+    const { signal } = new AbortController();
+    const statements = new Statements(duckdb, connection, signal);
+    expect(await statements.all('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    await expect(statements.run('SELECT nothing')).rejects.toThrow('nothing');
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    connection.closeSync();
+    instance.closeSync();
   });
 });
 
