@@ -221,9 +221,9 @@ describe('a seat among replicas', () => {
     await seat.announce(null);
     const scopes = replica.named('announce').map(({ values }) => values.slice(2, -1));
     expect(scopes).toEqual([
-      ['0', '2', 'a', 'b', '0'],
-      ['1', '1', 'c', '1', 'a'],
-      ['', '0', '2', 'b', 'c'],
+      ['0', '2', '=a', '=b', '0'],
+      ['1', '1', '=c', '1', '=a'],
+      ['', '0', '2', '=b', '=c'],
     ]);
   });
 
@@ -239,7 +239,7 @@ describe('a seat among replicas', () => {
     expect(replica.logged.map(([, message]) => message)).toContain('poll seat not in step with Redis');
     replica.server.fails = false;
     await replica.beat();
-    expect(replica.named('announce').at(-1)?.values.slice(2, -1)).toEqual(['0', '1', 'b', '1', 'a']);
+    expect(replica.named('announce').at(-1)?.values.slice(2, -1)).toEqual(['0', '1', '=b', '1', '=a']);
     const { length } = replica.named('announce');
     await replica.beat();
     expect(replica.named('announce')).toHaveLength(length);
@@ -294,7 +294,7 @@ describe('a seat among replicas', () => {
       replica.steps.length = 0;
       replica.server.holder = '';
       await replica.beat();
-      expect(replica.named('announce').map(({ values }) => values.slice(2, -1))).toEqual([['0', '1', 'a', '0']]);
+      expect(replica.named('announce').map(({ values }) => values.slice(2, -1))).toEqual([['0', '1', '=a', '0']]);
       expect(replica.named('look')).toHaveLength(1);
       expect(replica.named('release')).toEqual([]);
     },
@@ -303,13 +303,13 @@ describe('a seat among replicas', () => {
   it('follows what others say of who polls and what they watch', async () => {
     const replica = new Replica();
     replica.heartbeat.replicas = new Set(['me', 'other']);
-    replica.server.fields = ['other/1', '0', 'other/1 a', ''];
+    replica.server.fields = ['other/1', '0', 'other/1 =a', ''];
     const { seat, told, channel } = await replica.join();
     await replica.subscribed(channel);
     expect(await seat.others()).toEqual({ everything: false, ids: new Set(['a']) });
     await replica.say(channel, {
       from: 'other/1',
-      message: { kind: 'scope', everything: true, added: ['b'], removed: ['a'] },
+      message: { kind: 'scope', everything: true, added: ['=b'], removed: ['=a'] },
     });
     expect(await seat.others()).toEqual({ everything: true, ids: new Set(['b']) });
     await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 5 } });
