@@ -62,16 +62,16 @@ type Source<Entity extends Observed, Reader> = Pick<
 /** Reads, in the rounds of a feed, the results that its subscribers watch. */
 export class ResultReadings<Entity extends Observed, Reader> {
   readonly #source: Source<Entity, Reader>;
-  readonly #members: Pick<FeedMembers<Reader>, 'resultReaders'>;
-  /** Members whose credential may not read results. */
-  #refused = new WeakSet<FeedMember<Reader>>();
+  readonly #members: Pick<FeedMembers<Reader>, 'resultReaders' | 'has'>;
+  /** Credentials, as members name them, that may not read results. */
+  #refused = new Set<string | null>();
   #failures = 0;
   #notBeforeMs = 0;
   /** Number of the reading, and the reading in which each awaited result was last read. */
   #reading = 0;
   #readAt = new Map<string, number>();
 
-  constructor(source: Source<Entity, Reader>, members: Pick<FeedMembers<Reader>, 'resultReaders'>) {
+  constructor(source: Source<Entity, Reader>, members: Pick<FeedMembers<Reader>, 'resultReaders' | 'has'>) {
     this.#source = source;
     this.#members = members;
   }
@@ -176,7 +176,9 @@ export class ResultReadings<Entity extends Observed, Reader> {
       if (!(error instanceof GatewayError)) throw error;
       this.#failures += 1;
       const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failures - 1));
-      this.#notBeforeMs = nowMs + Math.max(pauseMs, error.retryAfterMs ?? 0);
+      // Readers that were not tried yet follow in the next round.
+      const hasOthers = isRefusal(error) && this.#accepted(this.#readers()).length > 0;
+      this.#notBeforeMs = nowMs + (hasOthers ? 0 : Math.max(pauseMs, error.retryAfterMs ?? 0));
       return { ...unchanged, calls: 1 };
     }
   }
@@ -191,20 +193,37 @@ export class ResultReadings<Entity extends Observed, Reader> {
     return new Set(inOrder.slice(0, maxPerRound).map(({ id }) => id));
   }
 
+  /** One member for each credential. */
+  #readers(): readonly FeedMember<Reader>[] {
+    const byCredential = new Map<string | null, FeedMember<Reader>>();
+    for (const member of this.#members.resultReaders) {
+      if (!byCredential.has(member.credential)) byCredential.set(member.credential, member);
+    }
+    return [...byCredential.values()];
+  }
+
+  #accepted(readers: readonly FeedMember<Reader>[]): readonly FeedMember<Reader>[] {
+    return readers.filter(({ credential }) => !this.#refused.has(credential));
+  }
+
   async #byAnyReader<Value>(
     work: (reader: Reader, signal: AbortSignal) => Promise<Value>,
     attempt: Attempt<Reader>,
   ): Promise<Value | null> {
-    const members = this.#members.resultReaders;
-    const accepted = members.filter((member) => !this.#refused.has(member));
-    if (accepted.length === 0) this.#refused = new WeakSet();
+    const readers = this.#readers();
+    const accepted = this.#accepted(readers);
+    // When all have been rejected, they are tried again. Credentials of subscribers that have left need not be known.
+    const present = new Set(accepted.length === 0 ? [] : readers.map(({ credential }) => credential));
+    this.#refused = new Set([...this.#refused].filter((credential) => present.has(credential)));
     let refusal: unknown = null;
-    for (const member of (accepted.length === 0 ? members : accepted).slice(0, maxHandOvers + 1)) {
+    for (const member of (accepted.length === 0 ? readers : accepted).slice(0, maxHandOvers + 1)) {
+      // It may have left while another reader was rejected.
+      if (!this.#members.has(member)) continue;
       try {
         return await attempt(member, work);
       } catch (error) {
         if (!isRefusal(error)) throw error;
-        this.#refused.add(member);
+        this.#refused.add(member.credential);
         refusal = error;
       }
     }

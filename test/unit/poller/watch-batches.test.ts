@@ -337,6 +337,44 @@ describe('the reading of batches', () => {
     // Nobody uses a credential that is known to be rejected.
     expect(platform.calls.filter(({ kind, by }) => kind === 'batches' && by === 'barred')).toHaveLength(1);
   });
+
+  it('tries a credential once, however many subscribers it has', async () => {
+    const platform = platformWith('SUCCEEDED', 'LOADED');
+    platform.failure = ({ kind }) => (kind === 'batches' ? new ForbiddenError({ message: 'no' }) : null);
+    await using setup = new WatchSetup({ platform, ownRights: false });
+    await Promise.all(['one', 'two', 'three'].map((by) => setup.follow({ ids: ['a'], withResults: true }, by)));
+    expect(platform.count('batches')).toBe(1);
+  });
+
+  it('tries the credentials of all subscribers, some in each round, until one is accepted', async () => {
+    const platform = platformWith('SUCCEEDED', 'SUCCESS');
+    platform.failure = ({ kind, by }) =>
+      kind === 'batches' && by !== 'admitted' ? new ForbiddenError({ message: 'no' }) : null;
+    await using setup = new WatchSetup({ platform });
+    for (let number = 0; number < 24; number += 1) await setup.subscribe({ withResults: true }, `barred ${number}`);
+    const admitted = await setup.follow({ ids: ['a'], withResults: true }, 'admitted');
+    for (let round = 0; round < 6; round += 1) await setup.nextRound();
+    expect(admitted.ended).toBe('completed');
+    const readers = platform.calls.filter(({ kind }) => kind === 'batches').map(({ by }) => by);
+    expect(readers).toHaveLength(new Set(readers).size);
+  });
+
+  it('does not use the credential of a subscriber that leaves while another one is rejected', async () => {
+    const platform = platformWith('SUCCEEDED', 'LOADED');
+    await using setup = new WatchSetup({ platform });
+    await setup.follow({ ids: ['a'], withResults: true }, 'barred');
+    const leaver = await setup.follow({ ids: ['a'], withResults: true }, 'leaver');
+    await setup.follow({ ids: ['a'], withResults: true }, 'stayer');
+    const before = platform.calls.length;
+    platform.failure = ({ kind, by }) => {
+      if (kind !== 'batches' || by !== 'barred') return null;
+      leaver.leave();
+      return new ForbiddenError({ message: 'no' });
+    };
+    await setup.nextRound();
+    const readers = platform.calls.slice(before).filter(({ kind }) => kind === 'batches');
+    expect(readers.map(({ by }) => by)).toEqual(['barred', 'stayer']);
+  });
 });
 
 /** Lets the job of a platform be 15 minutes old. */
