@@ -44,7 +44,9 @@ export interface ExportJob extends ReadingTimes {
 export interface ObservedBatches {
   /** The last status of each batch that Catalog has returned. */
   readonly states: ReadonlyMap<BatchId, BatchState>;
-  /** No change of a batch is awaited after the end of the job: all are readable or have ended, or took too long. */
+  /** Batches with such a status that Catalog has not returned since: the number of readings without them, in a row. */
+  readonly absences: ReadonlyMap<BatchId, number>;
+  /** No change of a batch is awaited after the end of the job: all are readable, ended or gone, or took too long. */
   readonly settled: boolean;
 }
 

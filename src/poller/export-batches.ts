@@ -12,12 +12,15 @@ export interface BatchReader {
   batches(signal: AbortSignal): Pick<BatchesApi, 'getMany'>;
 }
 
-const unread: ObservedBatches = { states: new Map(), settled: false };
+const unread: ObservedBatches = { states: new Map(), absences: new Map(), settled: false };
+/** Readings in a row that have to miss a batch before it counts as gone: a lagging replica of Catalog may miss it once. */
+const absencesUntilGone = 2;
 const properties = new Set(['status', 'completedAt'] as const);
 
 /**
  * The batches of export jobs. A job can be SUCCEEDED before its batches are readable. A job that is FAILED or CANCELLED has
- * no data to wait for. A batch that Catalog does not return may be promoted later, so it is awaited.
+ * no data to wait for. A batch that Catalog has not returned yet may be promoted later, so it is awaited. One that Catalog
+ * does not return any longer is gone: it was readable, and a consolidation has replaced it.
  */
 export const exportBatches: ResultSource<ExportJob, BatchReader> = {
   isKnown: ({ observedBatches }) => observedBatches !== undefined,
@@ -31,14 +34,21 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
   async read(reader, ids, signal) {
     // The ids come from `awaited`.
     const found = await reader.batches(signal).getMany(ids as readonly BatchId[], properties);
+    const asked = new Set(ids);
     const read = new Map(found.map((batch) => [batch.id, stateOf(batch)]));
     return (job) => {
-      const states = new Map(job.observedBatches?.states);
+      const { states: before, absences: absencesBefore } = job.observedBatches ?? unread;
+      const [states, absences] = [new Map(before), new Map(absencesBefore)];
       for (const { batchId } of job.destination.batches) {
         const state = read.get(batchId);
-        if (state !== undefined) states.set(batchId, state);
+        if (state !== undefined) {
+          states.set(batchId, state);
+          absences.delete(batchId);
+        } else if (asked.has(batchId) && states.has(batchId)) {
+          absences.set(batchId, Math.min(absencesUntilGone, (absences.get(batchId) ?? 0) + 1));
+        }
       }
-      const after = { ...job, observedBatches: { states, settled: false } };
+      const after = { ...job, observedBatches: { states, absences, settled: false } };
       const settled = isTerminalJob(job) && openBatches(after).length === 0;
       return settled ? exportBatches.settle(after) : after;
     };
@@ -65,8 +75,14 @@ function compare(previous: ExportJob, job: ExportJob): Difference {
   const [before, after] = [previous.observedBatches, job.observedBatches];
   // Without batches in the feed, every change is one of the job.
   if (before === after || !isSameState(without(previous), without(job))) return 'entity';
-  return isDeepStrictEqual(before?.states ?? unread.states, after?.states ?? unread.states) ? 'nothing' : 'results';
+  return isDeepStrictEqual(shownOf(before ?? unread), shownOf(after ?? unread)) ? 'nothing' : 'results';
 }
+
+/** What a subscriber can see. */
+const shownOf = ({ states, absences }: ObservedBatches) => ({
+  states,
+  gone: new Set([...absences].flatMap(([id, count]) => (count < absencesUntilGone ? [] : [id]))),
+});
 
 const stateOf = (batch: Batch): BatchState => ({
   status: batch.status,
@@ -74,9 +90,13 @@ const stateOf = (batch: Batch): BatchState => ({
   isTerminal: isTerminalBatch(batch),
 });
 
-function openBatches({ destination, observedBatches }: ExportJob): readonly BatchId[] {
-  const isOpen = (id: BatchId) => observedBatches?.states.get(id)?.isTerminal !== true;
-  return destination.batches.map(({ batchId }) => batchId).filter(isOpen);
+/** Those that can still change. While the job runs, one that is gone may return. */
+function openBatches(job: ExportJob): readonly BatchId[] {
+  const { states, absences } = job.observedBatches ?? unread;
+  const hasEnded = isTerminalJob(job);
+  const isGone = (id: BatchId) => hasEnded && (absences.get(id) ?? 0) >= absencesUntilGone;
+  const isOpen = (id: BatchId) => states.get(id)?.isTerminal !== true && !isGone(id);
+  return job.destination.batches.map(({ batchId }) => batchId).filter(isOpen);
 }
 
 const without = ({ observedBatches: _, ...job }: ExportJob): ExportJob => job;

@@ -140,6 +140,52 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
+  it('does not wait for a batch that Catalog no longer has, because another one has replaced it', async () => {
+    const platform = platformWith('SUCCEEDED', 'STAGING');
+    await using setup = new WatchSetup({ platform });
+    const follower = await setup.follow({ ids: ['a'], withResults: true });
+    platform.batches.delete('b');
+    await setup.nextRound();
+    expect(follower.ended).toBeNull();
+    await setup.nextRound();
+    expect(described(follower.events)).toEqual(['SNAPSHOT a SUCCEEDED b=STAGING', 'CHANGED a SUCCEEDED b=STAGING']);
+    expect(follower.ended).toBe('completed');
+  });
+
+  it('waits for a batch that one reading in between did not find', async () => {
+    const platform = platformWith('SUCCEEDED', 'LOADED');
+    await using setup = new WatchSetup({ platform });
+    const follower = await setup.follow({ ids: ['a'], withResults: true });
+    for (let times = 0; times < 3; times += 1) {
+      platform.batches.delete('b');
+      await setup.nextRound();
+      platform.batches.set('b', 'LOADED');
+      await setup.nextRound();
+    }
+    expect(follower.ended).toBeNull();
+    expect(follower.events).toHaveLength(1);
+    platform.batches.set('b', 'SUCCESS');
+    await setup.nextRound();
+    expect(follower.ended).toBe('completed');
+  });
+
+  it('receives a batch that is away for a while before its job ends', async () => {
+    const platform = platformWith('PROCESSING', 'LOADING');
+    await using setup = new WatchSetup({ platform });
+    const follower = await setup.follow({ ids: ['a'], withResults: true });
+    platform.batches.delete('b');
+    for (let times = 0; times < 3; times += 1) await setup.nextRound();
+    platform.batches.set('b', 'LOADED');
+    await setup.nextRound();
+    platform.set('a', 'SUCCEEDED');
+    await setup.nextRound();
+    expect(described(follower.events).slice(-2)).toEqual([
+      'CHANGED a PROCESSING b=LOADED',
+      'CHANGED a SUCCEEDED b=LOADED',
+    ]);
+    expect(follower.ended).toBeNull();
+  });
+
   it('completes when the job is removed', async () => {
     const platform = platformWith('SUCCEEDED', 'STAGING');
     await using setup = new WatchSetup({ platform });
