@@ -6,12 +6,15 @@ import { eventually } from '../support/eventually.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { connectGateway, type Gateway, startGateway } from '../support/gateway.ts';
 import { type GatewayProcess, startProcess } from '../support/gateway-process.ts';
-import { profileDataset, startProxy, startSteppedPlatform } from '../support/platform.ts';
+import { everyStage } from '../support/pace.ts';
+import { profileDataset, startPlatform, startProxy } from '../support/platform.ts';
 import { describeWithRedis } from '../support/redis.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import {
   CreateExportJobDocument,
   ListExportJobsDocument,
+  WatchExportBatchesDocument,
+  type WatchExportBatchesSubscription,
   WatchExportJobsDocument,
   type WatchExportJobsSubscription,
 } from './operations.generated.ts';
@@ -25,9 +28,10 @@ const round = 'GET /data/core/ups/export/jobs?limit=100';
 const pollMs = 800;
 
 /** The platform behind a door for each replica, which notes who asks and can hold an answer back for ever. */
-async function startDoors(count: number) {
+async function startDoors(count: number, promotingMs = 0) {
   const clock = new FakeClock();
-  const platform = await startSteppedPlatform({ clock });
+  const pace = { ...everyStage([1_000, 1_000]), promotingMs: [promotingMs, promotingMs] as const };
+  const platform = await startPlatform({ clock, pace });
   const doors = await Promise.all(
     Array.from({ length: count }, async () => {
       const door = { holds: false };
@@ -145,6 +149,33 @@ describeWithRedis('two replicas with one Redis', () => {
         ['CHANGED', 'PROCESSING', 'SUCCEEDED'],
       ]),
     );
+  });
+
+  it('follow the batches of an export together, also when the one that polls stops', async () => {
+    await using platform = await startDoors(2, 2_000);
+    const [oneDoor, otherDoor] = platform.doors;
+    if (!oneDoor || !otherDoor) throw new Error('There are two of them.');
+    const env = { REDIS_URL: redis.url, POLL_MIN_MS: '300', POLL_MAX_MS: '300' };
+    await using one = await startGateway({ platform: oneDoor, env });
+    await using other = await startGateway({ platform: otherDoor, env });
+    const id = await createJob(other);
+    await using polling = one.subscribe(WatchExportJobsDocument, {});
+    await polling.take();
+    // Only a subscriber of the replica that does not poll watches the batches.
+    await using batches = other.subscribe(WatchExportBatchesDocument, { ids: [id] });
+    const shown = ({ exportJobChanged: { changed } }: WatchExportBatchesSubscription) =>
+      [changed?.status, changed?.target?.written[0]?.batch?.status].join(' ');
+    const seen = [await batches.take()];
+    for (let stage = 0; stage < 3; stage += 1) await platform.clock.tick();
+    seen.push(...(await batches.until((event) => shown(event) === 'SUCCEEDED LOADED')));
+    expect([rounds(oneDoor) > 0, rounds(otherDoor)]).toEqual([true, 0]);
+    await one.close();
+    await platform.clock.tick();
+    seen.push(...(await batches.until((event) => shown(event) === 'SUCCEEDED STAGING')));
+    await platform.clock.tick();
+    seen.push(...(await batches.rest()));
+    const steps = seen.map((event) => event && shown(event)).filter((step) => step?.startsWith('SUCCEEDED'));
+    expect(steps).toEqual(['SUCCEEDED LOADED', 'SUCCEEDED STAGING', 'SUCCEEDED SUCCESS']);
   });
 
   it('pass polling on at once when one of them stops as it should', async () => {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../support/fake-clock.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { everyStage } from '../support/pace.ts';
-import { type Emulator, profileDataset, startPlatform } from '../support/platform.ts';
+import { type Emulator, profileDataset, startPlatform, startProxy } from '../support/platform.ts';
 import { transports } from '../support/transports.ts';
 import {
   type CreateExportJobInput,
@@ -95,6 +95,29 @@ describe('the batches of an export job', () => {
     await stages.tick();
     await again.until((data) => described(data) === 'CHANGED SUCCEEDED SUCCESS 1');
     expect((await resumed.rest()).map(described).at(-1)).toBe('CHANGED SUCCEEDED SUCCESS 1');
+  });
+
+  it('never show an older status than before, where a replica of Catalog lags behind', async () => {
+    // The events read more of a batch than the poller does.
+    await using lagging = await startProxy(platform, ({ url = '' }, response) => {
+      const [, id] = /\/catalog\/batches\/(\w+)\?.*recordCount/.exec(url) ?? [];
+      if (id === undefined) return false;
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ [id]: { status: 'staging', recordCount: 40 } }));
+      return true;
+    });
+    await using behind = await startGateway({ platform: lagging });
+    const id = await start();
+    await using events = behind.subscribe(WatchExportBatchesDocument, { ids: [id] });
+    await events.take();
+    for (let stage = 0; stage < 3; stage += 1) await stages.tick();
+    const seen = [...(await events.until(({ exportJobChanged: { changed } }) => changed?.status === 'SUCCEEDED'))];
+    await stages.tick();
+    await stages.tick();
+    seen.push(...(await events.rest()));
+    const shown = seen.map(({ exportJobChanged: { changed } }) => changed?.target?.written[0]?.batch?.status);
+    expect(new Set(shown.slice(0, -1))).toEqual(new Set(['STAGING']));
+    expect(shown.at(-1)).toBe('SUCCESS');
   });
 
   it('are readable at the end of a job that waits for them', async () => {
