@@ -20,7 +20,7 @@ import type { ExchangeFailure } from './exchange.ts';
 import type { Service } from './metrics.ts';
 import { readRetryAfterMs } from './retry-after.ts';
 import { safeText, sentence } from './safe-text.ts';
-import type { EntryError } from './wire/entry-error.ts';
+import { type EntryError, readComplaint } from './wire/entry-error.ts';
 
 /** Properties of a request that decide the error. */
 export type FailedRequest = Pick<PlatformRequest, 'service' | 'effect' | 'subject' | 'input' | 'sandboxed'>;
@@ -86,7 +86,8 @@ export function errorFromEntry(
 
 /**
  * The error of a response whose status is 2xx although its whole body is an error. The status that the body names
- * decides. If it names none, the response is unreadable: after a create, the outcome is unknown.
+ * decides. If it names none, a change was not made, and any other response is unreadable: after a create, the outcome is
+ * unknown.
  */
 export function errorFromSuccess(
   request: FailedRequest,
@@ -95,12 +96,11 @@ export function errorFromSuccess(
   now: Date,
 ): GatewayError {
   const body = readErrorValue(entry.error);
-  if (entry.status !== null || gatewayStatus(body) !== null) return errorFromEntry(request, answer, entry, now);
-  const { status, requestId } = answer;
-  const reason = reasonOf(body);
-  const message = reason === null ? 'It is an error.' : sentence(safeText(`It is an error: ${reason}`));
-  const { code, title } = body;
-  return unreadable(request, { status, requestId: body.requestId ?? requestId, code, title }, message);
+  const isChange = request.effect === 'update' || request.effect === 'delete';
+  if (isChange || entry.status !== null || gatewayStatus(body) !== null) {
+    return errorFromEntry(request, answer, entry, now);
+  }
+  return unreadable(request, { ...answer, json: entry.error }, 'It is an error.');
 }
 
 /** The status of an error of the API gateway: the first digits of its code. Used only where no status line exists. */
@@ -171,20 +171,26 @@ const tenantHeaders = [
 ] as const;
 /** Codes of sandbox management, which checks the sandbox of the calls to the other services. */
 const sandboxCode = /^SMS-/;
+/** A sentence whose subject is the sandbox. Sentences about an entity in a sandbox name the entity first. */
+const unknownSandbox =
+  /(?:^|[.:]\s+)(?:the\s+)?sandbox(?:\s+(?:with\s+)?(?:name|id))?\s*[:=]?\s*["'`[(]?[\w-]{0,256}["'`\])]?\s+(?:(?:was|is|could|does)\s+not\s+(?:be\s+)?(?:found|exist|active|available|valid)|not\s+found|is\s+(?:invalid|unknown|inactive))|\b(?:no such|unknown|invalid|non-?existent)\s+sandbox\b/i;
+/** Quoted texts of several words, which can be texts of the caller. */
+const quotedWords = /(["'`])[^"'`]*\s[^"'`]*\1/g;
 
 /**
  * The header of the caller that a status is about. In service mode the claims of the token stand for it.
- * A 404 with a code of sandbox management is about the sandbox, so that it says nothing about an id.
+ * A 404 about the sandbox says nothing about an id.
  */
 function refusedHeader(
   { service, sandboxed = true }: FailedRequest,
   status: number,
   { code, reason }: { readonly code: string | null; readonly reason: string | null },
 ): string | null {
-  const isOfSandbox = sandboxCode.test(code ?? '') && sandboxed && service !== 'sandboxes';
-  if (status === 404) return isOfSandbox ? 'x-sandbox-name' : null;
-  if (status !== 400 && status !== 422) return null;
-  const named = tenantHeaders.find(([, pattern]) => pattern.test(reason ?? ''))?.[0] ?? null;
+  if (status !== 400 && status !== 404 && status !== 422) return null;
+  const text = (reason ?? '').replace(quotedWords, ' ');
+  const isOfSandbox =
+    sandboxed && service !== 'sandboxes' && (sandboxCode.test(code ?? '') || unknownSandbox.test(text));
+  const named = status === 404 ? null : (tenantHeaders.find(([, pattern]) => pattern.test(text))?.[0] ?? null);
   return named ?? (isOfSandbox ? 'x-sandbox-name' : null);
 }
 
@@ -256,17 +262,28 @@ export function errorFromFailure(request: FailedRequest, failure: ExchangeFailur
   }
 }
 
-/** An answer came, but it is not what the API answers. After a create this leaves open what was created. */
+/**
+ * An answer came, but it is not what the API answers. After a create this leaves open what was created.
+ * @param answer.json the body; what it says about its reason becomes a part of the message
+ */
 export function unreadable(
   request: FailedRequest,
-  answer: Pick<UpstreamFailure, 'status'> &
-    Partial<Pick<UpstreamFailure, 'code' | 'title'>> & { readonly requestId: string },
-  reason: string,
+  answer: { readonly status: number | null; readonly requestId: string; readonly json?: unknown },
+  fault: string,
   cause?: unknown,
 ): UpstreamUnreadableError | OutcomeUnknownError {
   const { service } = request;
-  const { status, requestId, code = null, title = null } = answer;
-  const upstream: UpstreamFailure = { service, status, requestId, code, title };
+  const body = readErrorValue(readComplaint(answer.json));
+  const { code, title } = body;
+  const upstream: UpstreamFailure = {
+    service,
+    status: answer.status,
+    requestId: body.requestId ?? answer.requestId,
+    code,
+    title,
+  };
+  const said = reasonOf(body);
+  const reason = said === null ? fault : sentence(safeText(`${fault.replace(/\.$/, '')}: ${said}`));
   return request.effect === 'create'
     ? new OutcomeUnknownError({
         message: `The response of the platform (${service}) is unreadable. ${reason} ${mayHaveBeenCarriedOut}`,

@@ -63,7 +63,9 @@ export function createClientCredential(options: ClientCredentialOptions): Client
     const answer = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: callScope.signal });
     const decoded = decodeToken(answer.json);
     if (decoded === null || !isHeaderValue(decoded.accessToken)) {
-      throw unreadable(request, answer, 'It holds no access token.');
+      // Without its body, which may be the token in another form.
+      const { status, requestId } = answer;
+      throw unreadable(request, { status, requestId }, 'It holds no access token.');
     }
     // Counted from the request, so that a slow response never makes a token look younger than it is.
     const expiresAtMs = askedAtMs + decoded.lifetimeMs;

@@ -1,4 +1,4 @@
-import { asRecord, isText, readId, readInteger, type WireRecord } from './readers.ts';
+import { asRecord, isText, readBoolean, readId, readInteger, readText, type WireRecord } from './readers.ts';
 
 /** An error that stands in the place of something within a response with a 2xx status, or in the place of all of it. */
 export interface EntryError {
@@ -14,6 +14,7 @@ const errorKeys = [
   'title',
   'detail',
   'details',
+  'success',
   'status',
   'statusCode',
   'code',
@@ -61,6 +62,9 @@ const reasonKeys = [
 ] as const satisfies readonly ErrorKey[];
 /** Names under which an error has texts, lists of errors, or another error. */
 const nestedKeys = ['error', 'errors', '_errors', 'messages', 'fault'] as const satisfies readonly ErrorKey[];
+/** Names that no message about a success has. */
+const deniedTexts = ['error', 'errorMessage', 'errorDescription', 'error_description', 'faultstring'] as const;
+const deniedParts = ['errors', '_errors', 'fault'] as const;
 /** How deep errors are searched for a reason. */
 const maxDepth = 3;
 
@@ -70,31 +74,40 @@ type SubjectKey = (typeof subjectKeys)[number];
 const isSubjectKey: ReadonlySet<string> = new Set(subjectKeys);
 
 /**
- * The error in the place of an entity. A status of HTTP and a code of the API gateway show one always; `errors` keyed by
- * status and a nested `error` show one if nothing else is there. An entity has other properties, and may have errors and
- * a status in words of its own. Null when the value is no error.
+ * The error in the place of an entity. A status of HTTP, a code of the API gateway and a denied success show one always;
+ * other names of errors show one if nothing else is there. An entity has other properties, and may have errors and a
+ * status in words of its own. Null when the value is no error.
  */
 export function readEntryError(value: unknown): EntryError | null {
   const named = readNamedError(value);
   if (named !== null) return named;
   // Of an error in no known form.
   const entry = asRecord<ErrorKey>(value);
-  const isError = entry !== null && asRecord(entry.errors) !== null && hasErrorKeysOnly(entry);
-  return isError ? { status: null, error: entry } : null;
+  if (entry === null || hasStatusInWords(entry) || !hasErrorKeysOnly(entry)) return null;
+  const isError = hasOwnReason(entry) || asRecord(entry.error) !== null || asRecord(entry.errors) !== null;
+  return isError ? { status: readStatus(entry.code), error: entry } : null;
 }
 
 function readNamedError(value: unknown): EntryError | null {
-  const entry = asRecord<ErrorKey>(value);
+  const entry = asRecord<ErrorKey | 'id'>(value);
   if (entry === null) return null;
   const nested = asRecord<ErrorKey>(entry.error);
+  if (isRefusal(entry)) return { status: statusOf(entry), error: entry };
   const status = ownStatusOf(entry);
   if (status === null && readId(entry.error_code) === null && !isOnlyError(entry)) return null;
-  if (nested !== null && (status !== null || statusOf(nested) !== null || hasOwnReason(nested))) {
-    return { status: statusOf(nested) ?? statusOf(entry), error: nested };
+  // What has an id may have ended with an error of its own.
+  const isOwn = nested !== null && hasStatusInWords(nested) && readId(entry.id) !== null;
+  if (nested !== null && (status !== null || statusOf(nested) !== null || (hasReason(nested, 1) && !isOwn))) {
+    return { status: statusOf(nested) ?? statusOf(entry) ?? readStatus(nested.code), error: nested };
   }
-  const isError = statusOf(entry) !== null || hasErrors(entry) || readId(entry.error_code) !== null;
+  const isError =
+    statusOf(entry) !== null || hasErrors(entry) || isText(entry.error) || readId(entry.error_code) !== null;
   return isError ? { status: statusOf(entry), error: entry } : null;
 }
+
+/** Whether a record denies its success. The message about a cancelled job has `status: true`. */
+const isRefusal = ({ status, success }: WireRecord<ErrorKey>): boolean =>
+  readBoolean(status) === false || readBoolean(success) === false;
 
 const hasErrorKeysOnly = (record: object): boolean => Object.keys(record).every((key) => isErrorKey.has(key));
 
@@ -107,8 +120,8 @@ const isOnlyError = (record: WireRecord<ErrorKey>): boolean =>
  *
  * Responses of reads and creates are entities, lists, or maps from id to entity. A record that consists of names of
  * errors only, and contains a reason as text, is none of these: an entity has other properties, and the members of a map
- * are records under any id. Responses of updates and deletes may be messages about the success, so that only
- * an error with a status, a code of the API gateway or a nested `error` counts.
+ * are records under any id. Responses of updates and deletes may be messages about the success, so that only a status, a
+ * name or a word of an error counts.
  * @param isMessage whether a success may be a message
  */
 export function readBodyError(value: unknown, { isMessage }: { readonly isMessage: boolean }): EntryError | null {
@@ -121,10 +134,30 @@ export function readBodyError(value: unknown, { isMessage }: { readonly isMessag
 function readRecordError(value: unknown, isMessage: boolean): EntryError | null {
   const named = readNamedError(value);
   if (named !== null) return named;
-  const body = asRecord<ErrorKey>(value);
-  if (body === null || isMessage) return null;
+  const body = asRecord<ErrorKey | 'id'>(value);
+  if (body === null) return null;
+  if (isMessage) return deniesSuccess(body) ? { status: null, error: body } : null;
   const isError = hasErrorKeysOnly(body) && hasReason(body, 1);
   return isError ? { status: readStatus(body.code), error: body } : null;
+}
+
+/** Whether the message about a change names an error. A job that is returned in its place has an id. */
+function deniesSuccess(body: WireRecord<ErrorKey | 'id'>): boolean {
+  if (readId(body.id) !== null) return false;
+  return (
+    /^(?:error|fail(?:ed|ure)?)$/i.test(readText(body.status)?.trim() ?? '') ||
+    deniedTexts.some((key) => isText(body[key])) ||
+    deniedParts.some((key) => body[key] !== undefined && isReason(body[key], 1))
+  );
+}
+
+/**
+ * What a response may say about why it is not the expected one: a text, or a record with texts of errors at its top. Null
+ * when it says nothing. The members of maps and lists are not read, because they can be data.
+ */
+export function readComplaint(value: unknown): unknown {
+  const record = asRecord<ErrorKey>(value);
+  return isText(value) || (record !== null && hasReason(record, 1)) ? value : null;
 }
 
 /** Whether an entry of a list names what it is about. The error within it is then an error about that alone. */
@@ -133,14 +166,12 @@ function isAboutOne(value: unknown): boolean {
   return subjectKeys.some((key) => (entry[key] ?? null) !== null);
 }
 
-/**
- * Whether a record contains a reason itself. A batch that was requested with few properties may have no other names than
- * an error, but its status is a word.
- */
-const hasOwnReason = (record: WireRecord<ErrorKey>): boolean =>
-  reasonKeys.some((key) => readId(record[key]) !== null) && !hasStatusInWords(record);
+const hasOwnReason = (record: WireRecord<ErrorKey>): boolean => reasonKeys.some((key) => readId(record[key]) !== null);
 
-/** The same, of a record or of what is nested in it. */
+/**
+ * The same, of a record or of what is nested in it. A batch that was requested with few properties may have no other names
+ * than an error, but its status is a word, and its errors are nested.
+ */
 const hasReason = (record: WireRecord<ErrorKey>, depth: number): boolean =>
   hasOwnReason(record) ||
   (!hasStatusInWords(record) && nestedKeys.some((key) => record[key] !== undefined && isReason(record[key], depth)));
@@ -153,8 +184,9 @@ function isReason(value: unknown, depth: number): boolean {
   return record !== null && hasReason(record, depth + 1);
 }
 
+/** Whether a record has a status like those of jobs and batches. */
 const hasStatusInWords = ({ status }: WireRecord<ErrorKey>): boolean =>
-  status !== undefined && readInteger(status) === null;
+  isText(status) && readInteger(status) === null && readBoolean(status) === null;
 
 /** Whether `errors` is a map from status to errors, or one error. A list belongs to an entity. */
 function hasErrors({ errors }: WireRecord<ErrorKey>): boolean {

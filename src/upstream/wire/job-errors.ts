@@ -13,16 +13,22 @@ type ErrorKey =
   | 'recordCount';
 
 /**
- * Errors of a job or a batch: its `errors`, which are objects or plain text, and the reason in its metrics unless an error
+ * Errors of a job or a batch: its `errors`, which are objects or plain text (a list, one, or lists under statuses), and the reason in its metrics unless an error
  * has the same text. A job that succeeded may have errors, and a job that failed may have none: only the status shows how
  * a job ended. Entries without content are left out, such as `{}` for a requested property without a value.
  */
 export function decodeJobErrors(object: unknown): readonly JobError[] {
   const { errors: listed, metrics } = asRecord<'errors' | 'metrics'>(object) ?? {};
-  const errors = asList(listed).flatMap(decodeError);
+  const errors = errorsIn(listed).flatMap(decodeError);
   const reason = figuresOf({ metrics })(readText, 'failureReason');
   if (reason === null || errors.some(({ message }) => message === reason)) return errors;
   return [...errors, plain(reason)];
+}
+
+/** A list, a lone error, or a map from status to lists. */
+function errorsIn(value: unknown): readonly unknown[] {
+  const lists = Object.values(asRecord(value) ?? {});
+  return lists.length > 0 && lists.every(Array.isArray) ? lists.flat() : asList(value);
 }
 
 function decodeError(value: unknown): JobError | JobError[] {

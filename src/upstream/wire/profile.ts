@@ -35,6 +35,8 @@ export function decodeProfileEntries(json: unknown, context: DecodeContext): rea
   if (record === null && !Array.isArray(json)) return null;
   const keyed: readonly (readonly [string | null, unknown])[] =
     record === null ? asList(json).map((value) => [null, value]) : Object.entries(record);
+  // A text or a number is a property of something else, whose other properties are no profiles either.
+  if (keyed.some(([, value]) => typeof value !== 'object')) return null;
   return keyed.flatMap(([key, value]) => {
     const entry = asRecord<EntryKey>(value);
     if (entry !== null) return decodeEntry(key, entry, context);

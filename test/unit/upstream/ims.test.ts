@@ -135,6 +135,17 @@ describe('client credential', () => {
     },
   );
 
+  it.each(['opaque-token-0001', { token: 'opaque-token-0001', title: 'opaque-token-0001' }])(
+    'shows nothing of a response that holds no token, because it may be one in another form: %j',
+    async (body) => {
+      await using stub = await startStub((_request, response) => sendJson(response, 200, body));
+      await using credential = credentialAt(stub.url, new FakeClock());
+      const failure = await credential.headers(signal).catch((error: unknown) => error);
+      expect(failure).toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+      expect(inspect(failure, { depth: null })).not.toContain('opaque');
+    },
+  );
+
   it('shares one pause after a failure, and recovers without a call', async () => {
     const answers: Answer[] = [
       (_request, response) => sendJson(response, 429, {}, { 'retry-after': '3' }),

@@ -93,10 +93,26 @@ describe.each([...Object.entries(writes), ...Object.entries(reads)])('%s', (_, s
     ],
     [400, { title: 'The header x-sandbox-name is missing' }, 'x-sandbox-name'],
     [404, { title: 'Not found', type: 'http://ns.adobe.com/aep/errors/SMS-2003-404' }, 'x-sandbox-name'],
+    [404, { title: 'Sandbox dev not found' }, 'x-sandbox-name'],
+    [404, { title: 'Not Found', detail: 'The sandbox with name "dev" does not exist.' }, 'x-sandbox-name'],
+    [404, { errors: { '404': [{ code: '404', message: 'No such sandbox: dev' }] } }, 'x-sandbox-name'],
+    [400, { message: 'Sandbox [dev] is not active' }, 'x-sandbox-name'],
+    [422, { message: 'Unknown sandbox' }, 'x-sandbox-name'],
     [400, { message: 'Invalid IMS org in the header' }, 'x-gw-ims-org-id'],
   ])('that is rejected with %i because of a header is about the header: %j', async (status, body, path) => {
     expect(await rejection(send, status, body)).toMatchObject({ code: 'INVALID_INPUT', issues: [{ path }] });
   });
+});
+
+it.each([
+  [404, 'The dataset is not in sandbox dev, which is not active'],
+  [404, 'Dataset dataset-1 was not found in the sandbox dev'],
+  [400, 'The name "header of the sandbox" is taken'],
+])('a rejection with %i that only mentions the sandbox is not about it: %s', async (status, detail) => {
+  for (const send of Object.values(writes)) {
+    const error = await rejection(send, status, { detail });
+    expect(error).not.toMatchObject({ issues: [{ path: 'x-sandbox-name' }] });
+  }
 });
 
 it('a list of sandboxes, which names none, is never about the header', async () => {

@@ -104,6 +104,7 @@ describe.each([...Object.entries(reads), ...Object.entries(lists)])('a read of %
     [{ error_code: '403003', message: 'Api Key is invalid' }, 'UNAUTHENTICATED'],
     [{ error: { code: 'x', message: 'No', details: { error_code: '403003' } } }, 'UNAUTHENTICATED'],
     [{ requestId: 'r', errors: { '503': [{ code: 'UPAPI-1-503', message: 'Down' }] } }, 'PLATFORM_ERROR'],
+    [{ error: { code: 403, message: 'No', status: 'PERMISSION_DENIED' } }, 'FORBIDDEN'],
   ])('that returns %j is %s', async (body, code) => {
     expect(await outcome(use, body)).toMatchObject({ code });
   });
@@ -113,12 +114,30 @@ describe.each([...Object.entries(reads), ...Object.entries(lists)])('a read of %
     { message: 'Lost' },
     { errors: [{ message: 'Lost' }] },
     { errorCode: 'EX-1', errorDescription: 'Lost' },
+    { success: false, message: 'Lost' },
+    { status: 'error', message: 'Lost' },
+    { status: 'INTERNAL_SERVER_ERROR', message: 'Lost', timestamp: 1 },
+    { error: { code: 'x', message: 'Lost', status: 'INTERNAL' } },
   ])('that returns %j is unreadable, and the message of the platform is shown', async (body) => {
     expect(await outcome(use, body)).toMatchObject({
       code: 'UPSTREAM_UNREADABLE',
       message: expect.stringMatching(/Lost\.$/),
       upstream: { status: 200 },
     });
+  });
+});
+
+describe.each([...Object.entries(reads), ...Object.entries(lists)])('a read of %s', (_, use) => {
+  it.each([
+    { title: 'Lost', traceId: 'x' },
+    { code: 'EX-1', message: 'Lost', data: null },
+    { exception: 'E', errors: ['Lost'], user: {} },
+    'Lost',
+  ])('that returns %j, which is something else, shows its message', async (body) => {
+    await using stub = await startStub((_request, response) => sendJson(response, 200, body));
+    await using client = connectTo(stub.url);
+    const error = await use(client.api).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'UPSTREAM_UNREADABLE', message: expect.stringMatching(/: Lost\.$/) });
   });
 });
 
@@ -147,6 +166,30 @@ describe.each(Object.entries(changes))('a call that %s', (_, use) => {
   it('throws the error in a success', async () => {
     expect(await outcome(use, catalogError(409))).toMatchObject({ code: 'CONFLICT' });
     expect(await outcome(use, catalogError(500))).toMatchObject({ code: 'PLATFORM_ERROR', status: 500 });
+  });
+
+  it.each([
+    { status: false, message: 'Lost' },
+    { success: false, message: 'Lost' },
+    { status: 'error', message: 'Lost' },
+    { status: 'FAILED', message: 'Lost' },
+    { error: 'Lost' },
+    { errors: [{ message: 'Lost' }] },
+    { errorMessage: 'Lost' },
+    { fault: { faultstring: 'Lost' } },
+  ])('was not done if it returns %j', async (body) => {
+    expect(await outcome(use, body)).toMatchObject({
+      code: 'PLATFORM_ERROR',
+      message: expect.stringContaining('Lost'),
+    });
+  });
+
+  it.each([
+    { status: true, message: 'Marked for cancelling' },
+    { success: true, errors: [], error: null, message: 'Done' },
+    { id: 1, status: 'FAILED', errors: [{ code: '1', msg: 'x' }] },
+  ])('was done if it returns %j', async (body) => {
+    expect(await outcome(use, body)).toBe(true);
   });
 
   it('is done after a message about the success', async () => {

@@ -15,6 +15,12 @@ it.each<[string, unknown, number | null, unknown]>([
     { ...nested, statusCode: 404 },
   ],
   ['nowhere, with a nested error', { error: nested }, null, nested],
+  [
+    'in the code of a nested error',
+    { error: { ...nested, code: 403, status: 'DENIED' } },
+    403,
+    { ...nested, code: 403, status: 'DENIED' },
+  ],
 ])('the status of an error stands %s', (_, entry, status, error) => {
   expect(readEntryError(entry)).toEqual({ status, error });
 });
@@ -38,6 +44,10 @@ it.each([
   ['an entity with a status in digits that is none of HTTP', { id: '7', status: 200 }],
   ['text', 'error'],
   ['a job without errors', { id: '7', errors: {} }],
+  ['a job with errors by status', { id: '7', status: 'FAILED', errors: { '500': [{ code: '1', message: 'No' }] } }],
+  ['a batch with errors by status', { status: 'failed', errors: { '500': [{ code: '1', description: 'No' }] } }],
+  ['a batch with one error', { status: 'failed', errors: { code: '1', description: 'No' } }],
+  ['a dataset with a description alone', { description: 'No' }],
   ['a job with errors', { id: '7', status: 'FAILED', errors: [{ code: '1', message: 'No' }] }],
   ['an entity with an error of its own', { id: '7', error: { status: 'failed', message: 'No' } }],
   ['an entity with errors by status', { id: '7', name: 'A', errors: { '404': [{ message: 'No' }] } }],
@@ -46,6 +56,16 @@ it.each([
   ['an entity with a title', { id: '7', title: 'Error', type: 'error' }],
 ])('%s is no error', (_, entry) => {
   expect(readEntryError(entry)).toBeNull();
+});
+
+it.each([
+  { message: 'No' },
+  { title: 'NotFoundError', detail: 'No' },
+  { error: 'No' },
+  { errorCode: 'x', errorDescription: 'No' },
+  { xid: 'x', error: 'No' },
+])('%j in the place of an entity is an error', (error) => {
+  expect(readEntryError(error)).toEqual({ status: null, error });
 });
 
 it('an error in no known form is one if there is nothing else', () => {

@@ -43,6 +43,7 @@ describe('errors', () => {
     { object: { errors: ['No space left', ' '] }, errors: [plain('No space left')] },
     { object: { errors: 'No space left' }, errors: [plain('No space left')] },
     { object: { metrics: { failureReason: 'Stage 3 failed' } }, errors: [plain('Stage 3 failed')] },
+    { object: { errors: { '500': [{ message: 'Lost' }], '404': ['Gone'] } }, errors: [plain('Gone'), plain('Lost')] },
     {
       object: { errors: ['Stage 3 failed'], metrics: { failureReason: 'Stage 3 failed' } },
       errors: [plain('Stage 3 failed')],

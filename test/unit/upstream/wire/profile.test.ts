@@ -101,8 +101,11 @@ describe('an entry of an answer to a lookup', () => {
     ]);
   });
 
-  it('is left out when it is no object; an answer of such has none', () => {
-    expect(decode({ a: 'odd', b: null })).toEqual({ value: [], anomalies: ['not-an-object', 'not-an-object'] });
+  it('is left out when it is null; an answer with a text or a number in its place holds no profiles', () => {
+    expect(decode({ a: null, b: [] })).toEqual({ value: [], anomalies: ['not-an-object', 'not-an-object'] });
+    expect(decode({ a: null, message: 'Lost' })).toEqual({ value: null, anomalies: [] });
+    expect(decode({ a: { entity: { x: 1 } }, count: 1 })).toEqual({ value: null, anomalies: [] });
+    expect(decode(['odd'])).toEqual({ value: null, anomalies: [] });
     expect(decode([])).toEqual({ value: [], anomalies: [] });
     expect(decode({})).toEqual({ value: [], anomalies: [] });
     expect(decode('odd')).toEqual({ value: null, anomalies: [] });
