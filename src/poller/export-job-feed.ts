@@ -25,7 +25,7 @@ import {
   sweeps,
 } from './export-job-plan.ts';
 import type { FeedSource, RoundRequest, RoundResult } from './feed-source.ts';
-import { endedAt, endedRecently } from './job-list.ts';
+import { endedAt, endedRecently, mayFollow } from './job-list.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
 /** What the feed of export jobs reads the platform through: one subscriber's credential. */
@@ -50,6 +50,7 @@ export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobMe
   service: 'export',
   key: ({ id }) => id,
   isTerminal: isTerminalJob,
+  mayFollow,
   endedAt,
   hasAppeared,
   lasting: (memory) => ({ ...memory, rotation: noRotation }),

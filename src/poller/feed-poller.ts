@@ -378,10 +378,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     return { learned, changes, forgotten: dropped, after, missing, unsettled };
   }
 
-  /** An ended entity does not run again: a lagging read replica of the platform may show an older state. */
   #isNews(previous: Entity, entity: Entity): boolean {
-    const { isTerminal } = this.#options.source;
-    return !isSameState(previous, entity) && (isTerminal(entity) || !isTerminal(previous));
+    return !isSameState(previous, entity) && this.#options.source.mayFollow(previous, entity);
   }
 
   #recovered(

@@ -86,6 +86,11 @@ export interface FeedSource<Entity extends Observed, Reader, Memory> {
   key(entity: Entity): string;
   /** Whether the entity has ended: its state cannot change any more. */
   isTerminal(entity: Entity): boolean;
+  /**
+   * Whether a reading can be newer than the known state: an ended entity does not run again, and how it ended stays known.
+   * A lagging replica of the platform may show an older state.
+   */
+  mayFollow(known: Entity, entity: Entity): boolean;
   /** When an ended entity ended, as the platform reports it; null when it reports no time or the entity has no end. */
   endedAt(entity: Entity): Date | null;
   /**

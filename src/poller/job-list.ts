@@ -14,6 +14,11 @@ export function endedAt(job: ListedJob): Date | null {
   return isTerminalJob(job) ? (job.metrics?.totalTime?.endedAt ?? job.updatedAt) : null;
 }
 
+/** See FeedSource: an unknown status says less than the known end. */
+export function mayFollow(known: JobProgress, job: JobProgress): boolean {
+  return !isTerminalJob(known) || (isTerminalJob(job) && (job.status !== 'UNKNOWN' || known.status === 'UNKNOWN'));
+}
+
 /** Of these ended jobs, those that a new subscriber may receive. */
 export function endedRecently<Job extends ListedJob>(ended: readonly Job[], now: Date): readonly Job[] {
   const endMs = (job: Job) => endedAt(job)?.getTime() ?? 0;

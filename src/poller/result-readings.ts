@@ -56,7 +56,7 @@ interface Awaited<Entity> {
 
 type Source<Entity extends Observed, Reader> = Pick<
   FeedSource<Entity, Reader, unknown>,
-  'key' | 'isTerminal' | 'endedAt' | 'results'
+  'key' | 'isTerminal' | 'mayFollow' | 'endedAt' | 'results'
 >;
 
 /** Reads, in the rounds of a feed, the results that its subscribers watch. */
@@ -125,13 +125,12 @@ export class ResultReadings<Entity extends Observed, Reader> {
     return { settled, awaited };
   }
 
-  /** An ended entity that a lagging replica of the platform shows as running stays ended. */
   #stateAfter({ known, absent }: ResultRequest<Entity>, read: readonly Entity[]): ReadonlyMap<string, Entity> {
-    const { key, isTerminal } = this.#source;
+    const { key, mayFollow } = this.#source;
     const state = new Map(known);
     for (const entity of read) {
       const previous = known.get(key(entity));
-      if (previous === undefined || isTerminal(entity) || !isTerminal(previous)) state.set(key(entity), entity);
+      if (previous === undefined || mayFollow(previous, entity)) state.set(key(entity), entity);
     }
     for (const id of absent) state.delete(id);
     return state;

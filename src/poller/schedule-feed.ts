@@ -18,6 +18,7 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
   service: 'segmentation',
   key: ({ id }) => id,
   isTerminal: () => false,
+  mayFollow: () => true,
   endedAt: () => null,
   hasAppeared: (_, memory) => memory !== null,
   lasting: (memory) => memory,

@@ -4,7 +4,7 @@ import type { SegmentJob } from '../domain/segment-job.ts';
 import { GatewayError } from '../errors.ts';
 import type { SegmentJobListOptions, SegmentJobsApi } from '../upstream/segmentation-api.ts';
 import type { FeedSource, RoundRequest } from './feed-source.ts';
-import { endedAt, endedRecently, isAbove } from './job-list.ts';
+import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
 /** What the feed of segment jobs reads the platform through: one subscriber's credential. */
@@ -47,6 +47,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
   service: 'segmentation',
   key: ({ id }) => id,
   isTerminal: isTerminalJob,
+  mayFollow,
   endedAt,
   hasAppeared: (job, memory) => memory !== null && isAbove(job, memory.floorMs),
   lasting: (memory) => ({ ...memory, round: 0, readAt: new Map() }),

@@ -94,6 +94,7 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
     service: 'things',
     key: ({ id }) => id,
     isTerminal: ({ state }) => state === 'ENDED',
+    mayFollow: (known, { state }) => known.state !== 'ENDED' || state === 'ENDED',
     endedAt: () => endedAt,
     hasAppeared: ({ createdMs }, memory) => memory !== null && createdMs > memory,
     lasting: (memory) => memory - 1,

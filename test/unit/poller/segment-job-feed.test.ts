@@ -374,4 +374,14 @@ describe('a round of segment jobs', () => {
       expect(segmentJobSource.isTerminal(job('a', 1, status))).toBe(isTerminalJob({ status, metrics: null }));
     }
   });
+
+  it('takes nothing for newer than a known end', () => {
+    const [ended, failed, unknown] = [job('a', 1), job('a', 1, 'FAILED'), evaporated('a', 1)];
+    expect([job('a', 1, 'NEW'), unknown, failed].map((next) => segmentJobSource.mayFollow(ended, next))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect([ended, unknown].map((next) => segmentJobSource.mayFollow(unknown, next))).toEqual([true, true]);
+  });
 });
