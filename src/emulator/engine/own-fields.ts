@@ -22,7 +22,10 @@ export interface XdmFields {
   readonly eventFields: FieldVocabulary;
 }
 
-/** Thrown when a field cannot be added, because another one is at its path, above it or below it. */
+/**
+ * Thrown when a field cannot be added, because another one is at its path, above it or below it, or because its column
+ * would have the name of another column.
+ */
 export class OwnFieldError extends Error {
   override readonly name = 'OwnFieldError';
 }
@@ -50,10 +53,19 @@ export function withOwnFields(own: readonly OwnField[]): XdmFields {
   };
 }
 
-const extendSchema = (schema: ObjectField, { of, path }: OwnField): ObjectField =>
-  addField(schema, path.split('.'), `${of}.${path}`);
+/** Columns of the tables of fragments and events that hold no field. */
+const otherColumn = /^(?:sandbox|person|source|updated_at|identity\..*)$/i;
+
+function extendSchema(schema: ObjectField, { of, path }: OwnField): ObjectField {
+  if (otherColumn.test(path)) throw new OwnFieldError(`fields.${of}.${path} is a reserved name`);
+  return addField(schema, path.split('.'), `${of}.${path}`);
+}
 
 function addField(schema: ObjectField, [name = '', ...below]: readonly string[], label: string): ObjectField {
+  // DuckDB does not distinguish upper and lower case in the names of columns and of parts of structs.
+  const similar = Object.keys(schema.fields).find((each) => each !== name && each.toLowerCase() === name.toLowerCase());
+  if (similar !== undefined)
+    throw new OwnFieldError(`fields.${label} differs from ${similar} only in upper and lower case`);
   const existing = Object.hasOwn(schema.fields, name) ? schema.fields[name] : undefined;
   if (below.length === 0) {
     if (existing !== undefined) throw new OwnFieldError(`fields.${label} is a field already`);

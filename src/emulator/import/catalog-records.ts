@@ -9,7 +9,8 @@ import type { SegmentDefinition } from '../store/platform-store-segment-definiti
 import type { SeedRecord } from './read-records.ts';
 import type { SeedIssues } from './seed-error.ts';
 
-const id = z.string().regex(/^[\w.~-]{1,200}$/, 'must be 1 to 200 letters, digits and _ . ~ -');
+/** A part of paths of URLs, in which dots alone have a meaning. */
+const id = z.string().regex(/^(?!\.{1,2}$)[\w.~-]{1,200}$/, 'must be 1 to 200 letters, digits and _ . ~ -');
 
 const segmentRecord = z.strictObject({
   id: id.optional(),

@@ -1,3 +1,5 @@
+import { LineError, maximumRecordLength } from './seed-error.ts';
+
 /** A row of a CSV file and the line of the file in which it begins. */
 export interface CsvRow {
   /** From 1. */
@@ -5,28 +7,17 @@ export interface CsvRow {
   readonly values: readonly string[];
 }
 
-/** Thrown for text that is not CSV. */
-export class CsvError extends Error {
-  override readonly name = 'CsvError';
-  /** From 1. */
-  readonly line: number;
-
-  constructor(line: number, problem: string) {
-    super(problem);
-    this.line = line;
-  }
-}
-
 /**
  * Reads CSV as RFC 4180 has it: commas, lines that end in LF or CRLF, and double quotes around values with either. Empty
  * lines are skipped. DuckDB reads CSV too, but it does not return the line of a row.
- * @throws {CsvError}
+ * @throws {LineError}
  */
 export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<CsvRow> {
   let line = 1;
   let startLine = 1;
   let values: string[] = [];
   let value = '';
+  let length = 0;
   let state: 'start' | 'plain' | 'quoted' | 'quote' = 'start';
   const endValue = () => {
     values.push(value);
@@ -36,6 +27,8 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
 
   for await (const chunk of chunks) {
     for (const character of chunk) {
+      length += character.length;
+      if (length > maximumRecordLength) throw new LineError(startLine, 'has more than 16 MiB of text in one row');
       if (state === 'quoted') {
         if (character === '"') state = 'quote';
         else value += character;
@@ -44,7 +37,7 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
       }
       switch (character) {
         case '"':
-          if (state === 'plain') throw new CsvError(line, 'has a quote within a value that does not begin with one');
+          if (state === 'plain') throw new LineError(line, 'has a quote within a value that does not begin with one');
           // A second quote after a quote stands for one.
           if (state === 'quote') value += '"';
           state = 'quoted';
@@ -60,18 +53,24 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
           values = [];
           line += 1;
           startLine = line;
+          length = 0;
           break;
         default:
+          if (state === 'plain' && value.endsWith('\r')) {
+            throw new LineError(line, 'has a carriage return without a line feed after it');
+          }
           if (state !== 'quote') {
             state = 'plain';
             value += character;
           } else if (character !== '\r') {
-            throw new CsvError(line, 'has text after the quote that ends a value');
+            throw new LineError(line, 'has text after the quote that ends a value');
           }
       }
     }
   }
-  if (state === 'quoted') throw new CsvError(startLine, 'has a quote that does not end');
+  if (state === 'quoted') throw new LineError(startLine, 'has a quote that does not end');
+  // The last line may end in a CR alone.
+  if (state === 'plain' && value.endsWith('\r')) value = value.slice(0, -1);
   endValue();
   if (values.length > 1 || values[0] !== '') yield { line: startLine, values };
 }

@@ -1,15 +1,16 @@
 import { columnTypes, type OwnFieldType, type XdmFields } from '../engine/own-fields.ts';
 import type { FieldVocabulary } from '../pql/fields.ts';
+import { parseJson } from './json-text.ts';
 import { isObject, type SeedRecord } from './read-records.ts';
 
 /** The form of a field's values in the files, and how the column holds them. */
-export type FieldType = OwnFieldType | 'date' | 'items';
+export type FieldType = OwnFieldType | 'date' | 'int' | 'items';
 
 /** Value of a column: text and numbers as they are, times as RFC 3339, lists as JSON. */
 export type ColumnValue = string | number | boolean;
 
 /** Standard fields whose values are not what PQL takes them for. */
-const standardTypes: Readonly<Record<string, FieldType>> = { 'loyalty.points': 'integer', 'person.birthDate': 'date' };
+const standardTypes: Readonly<Record<string, FieldType>> = { 'loyalty.points': 'int', 'person.birthDate': 'date' };
 
 /** By dotted path. */
 export type FieldTypes = ReadonlyMap<string, FieldType>;
@@ -43,6 +44,8 @@ export function sqlTypeOf(type: FieldType): string {
   switch (type) {
     case 'date':
       return 'DATE';
+    case 'int':
+      return 'INTEGER';
     case 'items':
       return 'STRUCT("SKU" VARCHAR, "name" VARCHAR, quantity INTEGER, "priceTotal" DOUBLE)[]';
     default:
@@ -68,12 +71,17 @@ export class FieldValueError extends Error {
   override readonly name = 'FieldValueError';
 
   constructor(path: string, expected: string, value: unknown) {
-    const text = typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+    const text =
+      typeof value === 'bigint'
+        ? String(value)
+        : JSON.stringify(value, (_, each) => (typeof each === 'bigint' ? String(each) : each));
     super(`${path} must be ${expected}, not ${text.length > 60 ? `${text.slice(0, 60)}…` : text}`);
   }
 }
 
 const dateForm = /^\d{4}-\d\d-\d\d$/;
+/** DuckDB reads no time without seconds. */
+const withoutSeconds = /T\d\d:\d\d(?=[Z+-])/;
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
 /**
@@ -92,6 +100,7 @@ const expected: Readonly<Record<FieldType, string>> = {
   integer: 'an integer',
   number: 'a number',
   boolean: 'true or false',
+  int: 'an integer of at most 32 bits',
   date: 'a date such as 1990-12-31',
   'date-time': 'a time such as 2026-01-31T10:00:00Z',
   items: 'a list of objects with SKU, name, quantity and priceTotal',
@@ -104,6 +113,10 @@ const readers: Readonly<Record<FieldType, (value: unknown, isText: boolean) => C
     const number = numberOf(value, isText);
     return Number.isSafeInteger(number) ? number : null;
   },
+  int: (value, isText) => {
+    const number = numberOf(value, isText);
+    return isInt(number) ? number : null;
+  },
   boolean: (value, isText) => {
     if (typeof value === 'boolean') return value;
     return isText && (value === 'true' || value === 'false') ? value === 'true' : null;
@@ -111,20 +124,23 @@ const readers: Readonly<Record<FieldType, (value: unknown, isText: boolean) => C
   // Parquet has dates and times of its own, which arrive as text and as `Date`.
   date: (value) => (isDay(value) ? String(value) : null),
   'date-time': (value) => {
-    if (value instanceof Date) return value.toISOString();
+    // Parquet has infinite times too.
+    if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
     return typeof value === 'string' &&
       timeForm.test(value) &&
       isDay(value.slice(0, 'YYYY-MM-DD'.length)) &&
       !Number.isNaN(Date.parse(value))
-      ? value
+      ? value.replace(withoutSeconds, '$&:00')
       : null;
   },
-  items: (value, isText) => itemsOf(isText && typeof value === 'string' ? jsonOf(value) : value),
+  items: (value, isText) => itemsOf(isText && typeof value === 'string' ? parseJson(value) : value),
 };
 
 function numberOf(value: unknown, isText: boolean): number | null {
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  return isText && typeof value === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(value) ? Number(value) : null;
+  const isNumeral = isText && typeof value === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(value);
+  const number = isNumeral ? Number(value) : value;
+  // A numeral can be too large for a number.
+  return typeof number === 'number' && Number.isFinite(number) ? number : null;
 }
 
 /** `Date` turns a day that does not exist, such as February 30, into another day. */
@@ -134,18 +150,13 @@ function isDay(value: unknown): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value);
 }
 
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
+/** Whether a value fits into a column of 32 bits. */
+const isInt = (value: unknown): boolean => Number.isInteger(value) && Number(value) === (Number(value) | 0);
 
 const itemReaders: Readonly<Record<string, (value: unknown) => boolean>> = {
   SKU: (value) => typeof value === 'string',
   name: (value) => typeof value === 'string',
-  quantity: (value) => Number.isSafeInteger(value),
+  quantity: isInt,
   priceTotal: (value) => typeof value === 'number' && Number.isFinite(value),
 };
 

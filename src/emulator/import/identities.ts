@@ -20,18 +20,21 @@ export function takeIdentities(values: Readonly<Record<string, unknown>>): {
   readonly rest: Readonly<Record<string, unknown>>;
 } {
   const identities = new Map<IdentityNamespace, string>();
-  const rest: Record<string, unknown> = {};
+  const rest: (readonly [name: string, value: unknown])[] = [];
   const add = (code: string, value: unknown) => {
     const id = idOf(code, value);
-    if (id !== null) identities.set(namespaceOf(code), id);
+    if (id === null) return;
+    const namespace = namespaceOf(code);
+    if (identities.has(namespace)) throw new IdentityError(`identityMap has ${namespace} twice`);
+    identities.set(namespace, id);
   };
   for (const [name, value] of Object.entries(values)) {
     if (name.startsWith('identityMap.')) add(name.slice('identityMap.'.length), value);
-    else if (name !== 'identityMap') rest[name] = value;
+    else if (name !== 'identityMap') rest.push([name, value]);
     else if (isObject(value)) for (const [code, list] of Object.entries(value)) add(code, list);
     else if (value !== null) throw new IdentityError('identityMap must be an object with a list for each namespace');
   }
-  return { identities, rest };
+  return { identities, rest: Object.fromEntries(rest) };
 }
 
 function namespaceOf(code: string): IdentityNamespace {

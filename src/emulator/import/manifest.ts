@@ -13,13 +13,20 @@ const maximumOwnFields = 200;
 const file = z
   .string()
   .regex(/\.(?:jsonl|ndjson|csv|parquet)$/, 'must end in .jsonl, .ndjson, .csv or .parquet')
-  .refine((path) => !isAbsolute(path) && !normalize(path).startsWith('..'), 'must be in the folder of the manifest');
+  .refine((path) => !path.includes('\0'), 'must not contain the character NUL')
+  .refine(
+    (path) => !isAbsolute(path) && !/^\.\.(?:[\\/]|$)/.test(normalize(path)),
+    'must be in the folder of the manifest',
+  );
 
 const files = z.array(file).default([]);
 
 const ownFields = z
   .record(
-    z.string().regex(/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/, 'must be names with dots between them'),
+    z
+      .string()
+      .regex(/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/, 'must be names with dots between them')
+      .refine((path) => !path.split('.').includes('__proto__'), 'must not have a part __proto__'),
     z.enum(ownFieldTypes),
   )
   .refine((fields) => Object.keys(fields).length <= maximumOwnFields, `must be at most ${maximumOwnFields}`)
@@ -68,7 +75,8 @@ export async function readManifest(folder: string): Promise<Manifest> {
 
 async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    // A byte order mark is no JSON.
+    return (await readFile(path, 'utf8')).replace(/^\ufeff/, '');
   } catch (error) {
     throw new SeedError([`${manifestName} cannot be read: ${reasonOf(error)}`]);
   }
@@ -78,8 +86,25 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    const position = Number(/position (\d+)/.exec(reasonOf(error))?.[1] ?? text.length);
-    const line = text.slice(0, position).split('\n').length;
-    throw new SeedError([`${manifestName} line ${line}: is not JSON (${reasonOf(error)})`]);
+    const [reason = ''] = reasonOf(error).split(', ');
+    throw new SeedError([`${manifestName} line ${lineOf(error, text.trimEnd())}: is not JSON (${reason})`]);
+  }
+}
+
+/** The line of a syntax error. Without a position it is the end, or the first line with which the same token is wrong. */
+function lineOf(error: unknown, text: string): number {
+  const position = /position (\d+)/.exec(reasonOf(error))?.[1];
+  if (position !== undefined) return text.slice(0, Number(position)).split('\n').length;
+  const lines = text.split('\n');
+  const wrong = lines.findIndex((_, index) => hasWrongToken(lines.slice(0, index + 1).join('\n')));
+  return wrong === -1 ? lines.length : wrong + 1;
+}
+
+function hasWrongToken(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return false;
+  } catch (error) {
+    return reasonOf(error).startsWith('Unexpected token');
   }
 }

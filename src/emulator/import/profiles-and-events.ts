@@ -113,7 +113,9 @@ function readRecord({ place, values, isText }: SeedRecord, types: FieldTypes, is
     for (const [path, value] of flatten({ values: rest })) {
       const type = types.get(path);
       if (type === undefined) {
-        issues.add(place, `has the unknown field ${path}; fields of your own are declared in manifest.json`);
+        const isAbove = [...types.keys()].some((each) => each.startsWith(`${path}.`));
+        const unknown = `has the unknown field ${path}; fields of your own are declared in manifest.json`;
+        issues.add(place, isAbove ? `${path} must be an object with its fields` : unknown);
         return null;
       }
       columns.set(path, readValue(path, type, value, isText));

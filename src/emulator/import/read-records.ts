@@ -1,8 +1,10 @@
+import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Session } from '../store/database.ts';
-import { CsvError, type CsvRow, readCsv } from './csv.ts';
-import { reasonOf, type SeedIssues } from './seed-error.ts';
+import { type CsvRow, readCsv } from './csv.ts';
+import { parseJson } from './json-text.ts';
+import { LineError, maximumRecordLength, reasonOf, type SeedIssues } from './seed-error.ts';
 
 /** One record of a file. */
 export interface SeedRecord {
@@ -36,26 +38,66 @@ export async function* readRecords(
     else yield* readJsonLines(readText(path, signal), file, issues);
   } catch (error) {
     signal?.throwIfAborted();
-    if (error instanceof CsvError) issues.add(`${file} line ${error.line}`, error.message);
+    if (error instanceof LineError) issues.add(`${file} line ${error.line}`, error.message);
     else if (isAboutFile(error)) issues.add(file, `cannot be read: ${reasonOf(error)}`);
     else throw error;
     issues.throwIfAny();
   }
 }
 
-/** Whether an error comes from the file system, the decoder of UTF-8, or the reader of Parquet. */
+/** Whether an error comes from the file system or the reader of Parquet. */
 function isAboutFile(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const hasCode = 'code' in error && typeof error.code === 'string' && /^(?:E[A-Z]+|ERR_ENCODING\w+)$/.test(error.code);
-  return hasCode || /^(?:IO Error|Invalid Input Error|Binder Error|Parser Error)/.test(error.message);
+  const hasCode = 'code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code);
+  return hasCode || /^[A-Z][\w ]*Error: /.test(error.message);
 }
 
+/** @throws {LineError} when the file is not UTF-8 */
 async function* readText(path: string, signal: AbortSignal | undefined): AsyncGenerator<string> {
   // Removes a byte order mark.
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  for await (const chunk of createReadStream(path, { ...(signal && { signal }) }))
-    yield decoder.decode(chunk, { stream: true });
-  yield decoder.decode();
+  let line = 1;
+  for await (const chunk of createReadStream(path, { ...(signal && { signal }) })) {
+    let text: string;
+    try {
+      text = decoder.decode(chunk, { stream: true });
+    } catch {
+      throw new LineError(line + linesBeforeInvalid(chunk), 'is not UTF-8 text');
+    }
+    yield text;
+    line += countLines(text);
+  }
+  try {
+    decoder.decode();
+  } catch {
+    throw new LineError(line, 'is not UTF-8 text');
+  }
+}
+
+const lineFeed = 0x0a;
+
+/** Lines that end before the first bytes that are not UTF-8. A character may have begun in an earlier chunk. */
+function linesBeforeInvalid(chunk: Buffer): number {
+  let lines = 0;
+  for (let start = 0; start < chunk.length; lines += 1) {
+    const end = chunk.indexOf(lineFeed, start);
+    if (end === -1 || (start > 0 && !isUtf8(chunk.subarray(start, end)))) return lines;
+    if (start === 0 && !isUtf8(chunk.subarray(firstCharacter(chunk), end))) return lines;
+    start = end + 1;
+  }
+  return lines;
+}
+
+/** Bytes of the form 10xxxxxx continue a character. */
+function firstCharacter(chunk: Buffer): number {
+  const first = chunk.findIndex((byte) => byte >> 6 !== 0b10);
+  return first === -1 ? chunk.length : first;
+}
+
+function countLines(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
+  return lines;
 }
 
 async function* readJsonLines(
@@ -77,21 +119,24 @@ async function* readJsonLines(
 /** Lines end in LF only: JSON text may hold the other characters that end lines elsewhere. */
 async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = '';
+  let line = 1;
   for await (const chunk of chunks) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop() ?? '';
-    yield* lines;
+    const [first = '', ...more] = chunk.split('\n');
+    rest += first;
+    if (rest.length > maximumRecordLength) throw new LineError(line, 'has more than 16 MiB of text');
+    const last = more.pop();
+    if (last === undefined) continue;
+    yield rest;
+    yield* more;
+    line += more.length + 1;
+    rest = last;
   }
   if (rest !== '') yield rest;
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
+  const value = parseJson(text);
+  return isObject(value) ? value : null;
 }
 
 async function* readCsvRecords(
@@ -106,13 +151,14 @@ async function* readCsvRecords(
       names = row.values.map((name) => name.trim());
       const doubled = names.find((name, index) => name === '' || names?.indexOf(name) !== index);
       if (doubled !== undefined)
-        throw new CsvError(row.line, `is the header, in which ${JSON.stringify(doubled)} must be a name of its own`);
+        throw new LineError(row.line, `is the header, in which ${JSON.stringify(doubled)} must be a name of its own`);
     } else if (row.values.length !== names.length) {
       issues.add(place, `has ${row.values.length} values, but the header has ${names.length} names`);
     } else {
       yield { place, values: valuesOf(names, row), isText: true };
     }
   }
+  if (names === null) throw new LineError(1, 'must be a header with the names of the fields');
 }
 
 /** An empty value is an absent one. */
@@ -124,9 +170,10 @@ function valuesOf(names: readonly string[], { values }: CsvRow): Readonly<Record
 async function* readParquet(path: string, file: string, session: Session): AsyncGenerator<SeedRecord> {
   for (let first = 0; ; first += rowsAtOnce) {
     const rows = await session.all<Record<string, unknown> & { file_row_number: number }>(
-      `SELECT * FROM read_parquet($1, file_row_number = true) WHERE file_row_number >= $2 AND file_row_number < $3
+      `SELECT * FROM read_parquet($1, file_row_number = true, hive_partitioning = false) WHERE file_row_number >= $2 AND file_row_number < $3
        ORDER BY file_row_number`,
-      [path, first, first + rowsAtOnce],
+      // DuckDB takes a path for a pattern. Brackets around a character stand for the character itself.
+      [path.replaceAll(/[*?[]/g, '[$&]'), first, first + rowsAtOnce],
     );
     for (const { file_row_number: row, ...values } of rows) {
       yield { place: `${file} row ${row + 1}`, values, isText: false };
@@ -135,7 +182,12 @@ async function* readParquet(path: string, file: string, session: Session): Async
   }
 }
 
-/** Whether a value is an object with members, neither a list nor a time. */
+/** Whether a value is an object with members: no list, no time and no bytes. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof Date || value instanceof Uint8Array)
+  );
 }

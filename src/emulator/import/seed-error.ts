@@ -7,6 +7,21 @@ export class SeedError extends Error {
   }
 }
 
+/** Thrown for a line of a file that cannot be read. */
+export class LineError extends Error {
+  override readonly name = 'LineError';
+  /** From 1. */
+  readonly line: number;
+
+  constructor(line: number, problem: string) {
+    super(problem);
+    this.line = line;
+  }
+}
+
+/** Most characters of a line of JSON, or of a row of CSV. */
+export const maximumRecordLength = 16_777_216;
+
 /** Most issues that are collected before the import is given up. */
 const maximumIssues = 10;
 

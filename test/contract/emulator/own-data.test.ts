@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
@@ -221,6 +221,39 @@ describe('data of one’s own', () => {
 
 const email = (id: string) => ({ identityMap: { Email: [{ id }] } });
 
+describe('forms of data of one’s own', () => {
+  it('a byte order mark, times without seconds, and names with dots and patterns are read', async () => {
+    const folderOfPattern = join(folder, 'a=[1]*?');
+    await mkdir(folderOfPattern);
+    await using database = await openDatabase({ directory: join(folder, 'writer') });
+    await database.run(
+      `COPY (SELECT 'b@example.org' AS "identityMap.Email", TIMESTAMP '2026-01-02 03:04:05' AS "_acme.since")
+       TO '${join(folder, 'b.parquet')}' (FORMAT parquet)`,
+    );
+    await rename(join(folder, 'b.parquet'), join(folderOfPattern, 'b[2].parquet'));
+    await writeFile(
+      join(folderOfPattern, '..a.csv'),
+      '\ufeffidentityMap.Email,_acme.since\r\na@example.org,2026-01-02T05:04+02:00\r',
+    );
+    const manifest = {
+      fields: { profile: { '_acme.since': 'date-time' } },
+      sandboxes: { prod: { profiles: ['..a.csv', 'b[2].parquet'] } },
+    };
+    await writeFile(join(folderOfPattern, 'manifest.json'), `\ufeff${JSON.stringify(manifest)}`);
+
+    await using emulator = await start({ seedFolder: folderOfPattern });
+    const client = await connect(emulator.url);
+    const a = Object.values((await entity(client, 'a@example.org')) ?? {});
+    expect(a).toEqual([
+      expect.objectContaining({ entity: expect.objectContaining({ _acme: { since: '2026-01-02T03:04:00.000Z' } }) }),
+    ]);
+    const b = Object.values((await entity(client, 'b@example.org')) ?? {});
+    expect(b).toEqual([
+      expect.objectContaining({ entity: expect.objectContaining({ _acme: { since: '2026-01-02T03:04:05.000Z' } }) }),
+    ]);
+  });
+});
+
 describe('data of one’s own that cannot be used', () => {
   it.each<[problem: string, files: Files, message: string | RegExp]>([
     [
@@ -267,12 +300,12 @@ describe('data of one’s own that cannot be used', () => {
     [
       'text for a number',
       { 'profiles.jsonl': lines({ ...email('a'), loyalty: { points: '7' } }) },
-      'loyalty.points must be an integer, not "7"',
+      'loyalty.points must be an integer of at most 32 bits, not "7"',
     ],
     [
       'half a point',
       { 'profiles.csv': 'identityMap.Email,loyalty.points\na,7.5\n' },
-      'loyalty.points must be an integer, not "7.5"',
+      'loyalty.points must be an integer of at most 32 bits, not "7.5"',
     ],
     [
       'a boolean of another language',
@@ -346,6 +379,74 @@ describe('data of one’s own that cannot be used', () => {
       /segments\.jsonl line 1: There is no merge policy/,
     ],
     [
+      'half of a surrogate pair',
+      { 'profiles.jsonl': '{"identityMap": {"Email": [{"id": "a\\ud800"}]}}' },
+      'profiles.jsonl line 1: is not a JSON object',
+    ],
+    [
+      'half of a surrogate pair in a column of JSON',
+      {
+        'events.csv': `identityMap.Email,eventType,timestamp,productListItems\na,x,2026-01-01T00:00:00Z,"[{""SKU"":""\\ud800""}]"\n`,
+      },
+      'events.csv line 2: productListItems must be a list of objects',
+    ],
+    [
+      'a field whose name is a part of all objects',
+      { 'profiles.jsonl': '{"identityMap": {"Email": [{"id": "a"}]}, "__proto__": {"x": 1}}' },
+      'profiles.jsonl line 1: has the unknown field __proto__.x',
+    ],
+    [
+      'a value in place of an object',
+      { 'profiles.jsonl': lines({ ...email('a'), person: 'Ada' }) },
+      'profiles.jsonl line 1: person must be an object with its fields',
+    ],
+    [
+      'one namespace in two spellings',
+      { 'profiles.jsonl': lines({ identityMap: { Email: [{ id: 'a' }], email: [{ id: 'b' }] } }) },
+      'profiles.jsonl line 1: identityMap has Email twice',
+    ],
+    [
+      'a number that its column cannot hold',
+      { 'profiles.jsonl': lines({ ...email('a'), loyalty: { points: 3_000_000_000 } }) },
+      'profiles.jsonl line 1: loyalty.points must be an integer of at most 32 bits, not 3000000000',
+    ],
+    [
+      'a quantity that its column cannot hold',
+      {
+        'events.jsonl': lines({
+          ...{ ...email('a'), eventType: 'x', timestamp: '2026-01-01T00:00:00Z' },
+          productListItems: [{ quantity: 3_000_000_000 }],
+        }),
+      },
+      'events.jsonl line 1: productListItems must be a list of objects',
+    ],
+    [
+      'a numeral that is too large',
+      { 'profiles.csv': 'identityMap.Email,_acme.loyalty.score\na,1e999\n' },
+      'profiles.csv line 2: _acme.loyalty.score must be a number, not "1e999"',
+    ],
+    ['a CSV file without header', { 'profiles.csv': '' }, 'profiles.csv line 1: must be a header'],
+    [
+      'lines that end in CR alone',
+      { 'profiles.csv': 'identityMap.Email\ra\r' },
+      'profiles.csv line 1: has a carriage return without a line feed after it',
+    ],
+    [
+      'an id that is a step in paths',
+      { 'datasets.csv': 'id,name\n..,A\n' },
+      'datasets.csv line 2: id: must be 1 to 200',
+    ],
+    [
+      'a line of more than 16 MiB',
+      { 'profiles.jsonl': `${lines(email('a'))}\n${' '.repeat(17_000_000)}` },
+      'profiles.jsonl line 2: has more than 16 MiB of text',
+    ],
+    [
+      'a quote that does not end within 16 MiB',
+      { 'profiles.csv': `identityMap.Email\na\n"${' '.repeat(17_000_000)}` },
+      'profiles.csv line 3: has more than 16 MiB of text in one row',
+    ],
+    [
       'an id twice',
       { 'datasets.csv': 'id,name\na,A\na,B\n' },
       'datasets.csv line 3: has the id a, which datasets.csv line 2 has',
@@ -355,6 +456,39 @@ describe('data of one’s own that cannot be used', () => {
     const starting = start();
     await expect(starting).rejects.toThrow(message);
     await expect(starting).rejects.toThrow(/^EMULATOR_SEED cannot be used: /);
+  });
+
+  it.each([
+    ['profiles.jsonl', '{}'],
+    ['profiles.csv', 'a'],
+  ])('because %s is not UTF-8, with the line', async (file, text) => {
+    await put({ [file]: '' });
+    const long = `\n${'é'.repeat(50_000)}`;
+    const latin1 = Buffer.from([0xe9, 0x0a, 0x0a]);
+    for (const [line, before] of [text, `${text}\n\n${text}`, `${text}${long}`, `${text}${long}\n\n`].map(
+      (part) => [part.split('\n').length, Buffer.from(part)] as const,
+    )) {
+      await writeFile(join(folder, file), Buffer.concat([before, latin1]));
+      await expect(start()).rejects.toThrow(`${file} line ${line}: is not UTF-8 text`);
+    }
+  });
+
+  it.each([
+    [
+      '[9007199254740993::BIGINT] AS "_acme.loyalty.tier"',
+      '_acme.loyalty.tier must be a string, not ["9007199254740993"]',
+    ],
+    [`'infinity'::TIMESTAMP AS "_acme.loyalty.since"`, '_acme.loyalty.since must be a time such as'],
+    [`'ab'::BLOB AS "_acme.loyalty.tier"`, '_acme.loyalty.tier must be a string, not {'],
+  ])('because of a column of another type in a Parquet file: %s', async (column, message) => {
+    {
+      await using database = await openDatabase({ directory: join(folder, 'writer') });
+      await database.run(
+        `COPY (SELECT 'a' AS "identityMap.Email", ${column}) TO '${join(folder, 'profiles.parquet')}' (FORMAT parquet)`,
+      );
+    }
+    await put({}, {}, { profiles: ['profiles.parquet'] });
+    await expect(start()).rejects.toThrow(`profiles.parquet row 1: ${message}`);
   });
 
   it('because of a row of a Parquet file', async () => {
@@ -367,7 +501,7 @@ describe('data of one’s own that cannot be used', () => {
     }
     await put({}, {}, { profiles: ['profiles.parquet'] });
     await expect(start()).rejects.toThrow(
-      'profiles.parquet row 1: loyalty.points must be an integer, not "x"; profiles.parquet row 2: ',
+      'profiles.parquet row 1: loyalty.points must be an integer of at most 32 bits, not "x"; profiles.parquet row 2: ',
     );
   });
 
@@ -380,6 +514,38 @@ describe('data of one’s own that cannot be used', () => {
   it.each<[problem: string, manifest: string | null, message: string | RegExp]>([
     ['is missing', null, /manifest\.json cannot be read: ENOENT/],
     ['is no JSON', '{\n "sandboxes": {\n oops', /manifest\.json line 3: is not JSON/],
+    [
+      'has a wrong word',
+      '{\n "sandboxes": {\n "prod": oops\n }\n}\n',
+      /json line 3: is not JSON \(Unexpected token 'o'\)$/,
+    ],
+    ['has a comma too many', '{\n "sandboxes": {},\n}\n', /manifest\.json line 3: is not JSON/],
+    ['ends too early', '{\n "sandboxes": {\n', /manifest\.json line 2: is not JSON/],
+    [
+      'has a file with NUL',
+      '{"sandboxes": {"prod": {"profiles": ["a\\u0000.csv"]}}}',
+      /profiles\.0: must not contain the character NUL/,
+    ],
+    [
+      'has a pattern of files',
+      '{"sandboxes": {"prod": {"profiles": ["*.parquet"]}}}',
+      /\*\.parquet: cannot be read: IO Error: No files found/,
+    ],
+    ...['sandbox', 'Source', 'updated_at', 'identity.email'].map((name): [string, string, string] => [
+      `declares the field ${name}, whose column is taken`,
+      `{"fields": {"profile": {"${name}": "string"}}, "sandboxes": {"prod": {}}}`,
+      `manifest.json: fields.profile.${name} is a reserved name`,
+    ]),
+    [
+      'declares a field in another spelling',
+      '{"fields": {"event": {"_a.x": "string", "_A.y": "string"}}, "sandboxes": {"prod": {}}}',
+      'manifest.json: fields.event._A.y differs from _a only in upper and lower case',
+    ],
+    [
+      'declares a field of all objects',
+      '{"fields": {"event": {"_a.__proto__.x": "string"}}, "sandboxes": {"prod": {}}}',
+      /must not have a part __proto__/,
+    ],
     ['names no sandbox', '{"sandboxes": {}}', 'manifest.json: sandboxes: must name at least one sandbox'],
     ['has an unknown key', '{"sandboxes": {"prod": {"people": []}}}', /sandboxes\.prod: Unrecognized key: "people"/],
     ['has a file outside', '{"sandboxes": {"prod": {"profiles": ["../a.csv"]}}}', /profiles\.0: must be in the folder/],
@@ -410,6 +576,7 @@ describe('data of one’s own that cannot be used', () => {
       /names with dots between them/,
     ],
   ])('because its manifest %s', async (_, manifest, message) => {
+    await writeFile(join(folder, 'other.parquet'), '');
     if (manifest !== null) await writeFile(join(folder, 'manifest.json'), manifest);
     await expect(start()).rejects.toThrow(message);
   });
