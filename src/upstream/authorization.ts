@@ -1,7 +1,6 @@
 import { ForbiddenError, GatewayCredentialError, UnauthenticatedError } from '../errors.ts';
-import type { CallLayer } from './call.ts';
+import type { CallLayer, UpstreamRequest } from './call.ts';
 import type { CredentialReport } from './credential-report.ts';
-import type { Credential } from './platform-api.ts';
 
 const rejectedStatus = 401;
 
@@ -12,8 +11,8 @@ const rejectedStatus = 401;
  * A rejection of the caller's credential stays an UnauthenticatedError; a rejection of the gateway's own becomes a
  * GatewayCredentialError, because a new token of the caller would not help.
  *
- * Data Access returns 401 for data that the credential may not read, so its rejections say nothing about the gateway's
- * token: they become ForbiddenError and never cause a renewal.
+ * Data Access returns 401 for data that the credential may not read. With a code of the API gateway, a 401 can also mean
+ * the token, which is then renewed; if it is rejected again, the data is forbidden.
  * @param report called for each rejection of the gateway's own credential
  */
 export const withAuthorization =
@@ -29,18 +28,18 @@ export const withAuthorization =
       return await send(headers);
     } catch (error) {
       if (!(error instanceof UnauthenticatedError)) throw error;
-      if (request.service === 'data-access' && credential.owner === 'gateway') throw forbiddenBy(error);
       const rejected = error.upstream?.status === rejectedStatus;
       const renewed = rejected ? await credential.headers(request.signal, authorizationOf(headers)) : null;
-      if (renewed === null) throw rejectionOf(credential, error, report);
+      if (renewed === null) throw rejectionOf(request, error, report);
       return await send(renewed).catch((again: unknown) => {
-        throw rejectionOf(credential, again, report);
+        throw rejectionOf(request, again, report);
       });
     }
   };
 
-function rejectionOf({ owner }: Credential, error: unknown, report: CredentialReport): unknown {
-  if (owner === 'caller' || !(error instanceof UnauthenticatedError)) return error;
+function rejectionOf({ service, caller }: UpstreamRequest, error: unknown, report: CredentialReport): unknown {
+  if (caller.credential.owner === 'caller' || !(error instanceof UnauthenticatedError)) return error;
+  if (service === 'data-access' && error.upstream?.status === rejectedStatus) return forbiddenBy(error);
   const rejection = new GatewayCredentialError({
     message: 'The platform rejects the credential of the gateway. Its operator must correct this.',
     cause: error,

@@ -1,8 +1,9 @@
 import type { BatchFile } from '../domain/batch.ts';
 import { platformId } from '../domain/ids.ts';
+import { NotFoundError } from '../errors.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import type { PlatformRequest } from './call.ts';
-import { unreadable } from './errors.ts';
+import { errorFromEntry, unreadable } from './errors.ts';
 import { isPathSegment } from './path-segment.ts';
 import type { FileInfo, FilesApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
@@ -35,6 +36,12 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
     if (answer === null) return null;
     const page = decodeFileEntries(answer.json, context);
     if (page === null) throw unreadable(request, answer, 'It holds no list of files.');
+    // A list without a file that exists would pass for the whole export.
+    for (const entry of page.entries) {
+      if (entry.kind !== 'failure') continue;
+      const error = errorFromEntry(request, answer, entry.error, answer.reading.observedAt);
+      if (!(error instanceof NotFoundError)) throw error;
+    }
     return { page, request, answer };
   };
 
@@ -52,6 +59,7 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
       const refuse = (reason: string) => unreadable(request, answer, reason);
       walk.pages += 1;
       for (const entry of page.entries) {
+        if (entry.kind === 'failure') continue;
         if (entry.kind === 'part') {
           walk.parts.push({ fileId: platformId(fileId), name: entry.name, sizeBytes: entry.sizeBytes });
           if (walk.parts.length > maxParts) throw refuse(`A file has more than ${maxParts} parts.`);

@@ -5,7 +5,7 @@ const bearer = /\b(bearer|basic)\s+[\w\-.~+/]{8,}=*/gi;
 const jwt = /\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}/g;
 /** A secret under its name: `client_secret=…`, `"access_token":"…"`. */
 const namedSecret =
-  /\b((?:access|refresh|id)_token|client_?secret|password|x-api-key|api_?key)(["']?\s*[=:]\s*["']?)[^\s"'&,;)}\]]{6,}/gi;
+  /\b((?:access|refresh|id|user|session)[_-]?token|client[ _-]?secret|password|(?:x-)?api[_-]?key|(?:set-)?cookie|authorization)(["']?\s*[=:]\s*["']?)(?!(?:bearer|basic)\s)[^\s"'&,;)}\]]{6,}/gi;
 // The query of a URL may hold a signature or a token, and so may the part before its host.
 const urlSecrets = /\b(https?:\/\/)(?:[^\s/?#@]*@)?([^\s?#"'<>]*)(?:[?#][^\s"'<>]*)?/gi;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point

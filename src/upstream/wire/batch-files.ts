@@ -1,11 +1,13 @@
 import type { DecodeContext } from './decode-context.ts';
+import { type EntryError, readEntryError } from './entry-error.ts';
 import { readLink } from './link.ts';
 import { asList, asRecord, readCount, readId, readText } from './readers.ts';
 
-/** One entry of a Data Access list: a file of a batch to be opened, or a part that holds bytes. */
+/** One entry of a Data Access list: a file of a batch to be opened, a part that holds bytes, or an error in its place. */
 export type FileEntry =
   | { readonly kind: 'file'; readonly id: string }
-  | { readonly kind: 'part'; readonly name: string; readonly sizeBytes: number | null };
+  | { readonly kind: 'part'; readonly name: string; readonly sizeBytes: number | null }
+  | { readonly kind: 'failure'; readonly error: EntryError };
 
 export interface FileEntryPage {
   readonly entries: readonly FileEntry[];
@@ -30,6 +32,8 @@ export function decodeFileEntries(json: unknown, context: DecodeContext): FileEn
     if (name !== null) return { kind: 'part', name, sizeBytes: readCount(record?.length ?? record?.size) };
     const id = readId(record?.dataSetFileId);
     if (id !== null) return { kind: 'file', id };
+    const error = readEntryError(value);
+    if (error !== null) return { kind: 'failure', error };
     context.anomaly(record === null ? 'not-an-object' : 'missing-id');
     return [];
   });

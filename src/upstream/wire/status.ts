@@ -1,8 +1,8 @@
 import type { DecodeContext } from './decode-context.ts';
 
 /**
- * A status in the gateway's vocabulary. Case does not count, and words may be separated by hyphens or blanks. A status
- * that neither the vocabulary nor the aliases contain is UNKNOWN, and counted.
+ * A status in the gateway's vocabulary. Case does not count, nor whether words are separated, and by what. A status that
+ * neither the vocabulary nor the aliases contain is UNKNOWN, and counted.
  * @param aliases other words of the platform, in the form `IN_PROGRESS`
  */
 export function readStatus<Status extends string>(
@@ -11,12 +11,13 @@ export function readStatus<Status extends string>(
   context: DecodeContext,
   aliases: Readonly<Record<string, Status>> = {},
 ): Status | 'UNKNOWN' {
-  const word = raw
-    .trim()
-    .toUpperCase()
-    .replace(/[\s-]+/g, '_');
-  const status = Object.hasOwn(aliases, word) ? aliases[word] : known.find((name) => name === word);
+  const word = bare(raw.toUpperCase());
+  const alias = Object.entries(aliases).find(([name]) => bare(name) === word)?.[1];
+  const status = alias ?? known.find((name) => bare(name) === word);
   if (status !== undefined) return status;
   context.anomaly('unknown-status');
   return 'UNKNOWN';
 }
+
+/** The letters of a word. */
+const bare = (word: string): string => word.replace(/[\s_-]+/g, '');

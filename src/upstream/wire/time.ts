@@ -1,5 +1,5 @@
 import type { DecodeContext } from './decode-context.ts';
-import { isText, readInteger } from './readers.ts';
+import { isText } from './readers.ts';
 
 /**
  * Numbers from here on are milliseconds since 1970, smaller ones are seconds. The platform sends either for the same
@@ -16,18 +16,26 @@ const written = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|
 const zone = /(?:Z|[+-]\d{2}:?\d{2})$/i;
 
 /**
- * A time in any form that the platform uses: seconds or milliseconds since 1970, as a number or as digits, or written
- * out; without a zone it is UTC. Null if the platform does not know it (absent, empty, `{}`, 0 or negative). Also null,
- * and counted, if it is no time or has a year of more than four digits.
+ * A time in any form that the platform uses: seconds or milliseconds since 1970, as a number or as digits, with or without
+ * a fraction, or written out; without a zone it is UTC. Null if the platform does not know it (absent, empty, `{}`, 0 or
+ * negative). Also null, and counted, if it is no time or has a year of more than four digits.
  */
 export function readTime(value: unknown, context: DecodeContext): Date | null {
-  const number = readInteger(value);
+  const number = readNumber(value);
   if (number === null && !isText(value) && typeof value !== 'number') return null;
   if (number !== null && number <= 0) return null;
-  const ms = number === null ? parseWritten(value) : number >= minMilliseconds ? number : number * 1_000;
+  const ms = number === null ? parseWritten(value) : Math.round(number >= minMilliseconds ? number : number * 1_000);
   if (ms >= firstMs && ms <= lastMs) return new Date(ms);
   context.anomaly('unusable-time');
   return null;
+}
+
+const decimal = /^\s*-?\d{1,16}(?:\.\d{1,9})?\s*$/;
+
+/** A number, or one in digits; null for anything else. */
+function readNumber(value: unknown): number | null {
+  const number = typeof value === 'string' && decimal.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : null;
 }
 
 /** Milliseconds since 1970; NaN if the value is no time. */

@@ -44,6 +44,27 @@ function bytes(answer: unknown): FileBytes {
 }
 
 describe('files of a batch', () => {
+  it.each([
+    ['the batch', '/batches/batch-1/files', entry('file-1')],
+    ['a file', '/files/file-1', part(name)],
+  ])('are not cut by an error in the place of an entry of %s', async (_, path, good) => {
+    const failed = { type: '/placeholder/type/uri', status: 503, title: 'Unavailable', detail: 'x' };
+    const whole = { '/batches/batch-1/files': [entry('file-1')], '/files/file-1': [part(name)] };
+    for (const [error, code] of [
+      [failed, 'PLATFORM_ERROR'],
+      [{ errors: { '403': [{ code: 1, message: 'No' }] } }, 'FORBIDDEN'],
+      [{ error: { message: 'Lost' } }, 'PLATFORM_ERROR'],
+    ] as const) {
+      await using stub = await startStub(pages({ ...whole, [path]: [good, error] }));
+      await using client = connectTo(stub.url);
+      await expect(client.api.files.list({ batchId, start: 0, limit: 20 })).rejects.toMatchObject({ code });
+    }
+    const gone = { ...failed, status: 404 };
+    await using stub = await startStub(pages({ ...whole, [path]: [good, gone] }));
+    await using client = connectTo(stub.url);
+    expect((await client.api.files.list({ batchId, start: 0, limit: 20 })).files).toHaveLength(1);
+  });
+
   it('are its parts: one call for the list and one for each entry (#26, #27)', async () => {
     await using stub = await startStub(
       pages({

@@ -75,6 +75,13 @@ describe('a reason', () => {
   it.each([
     ['client_secret=p4ssw0rd-x', 'p4ssw0rd-x'],
     ['{"access_token": "abcdef-123456"}', 'abcdef-123456'],
+    ['{"accessToken":"abcdef-123456"}', 'abcdef-123456'],
+    ['refresh-token: abcdef-123456', 'abcdef-123456'],
+    ['api-key: abcdef-123456', 'abcdef-123456'],
+    ['x-user-token=abcdef-123456', 'abcdef-123456'],
+    ['Client secret: abcdef-123456', 'abcdef-123456'],
+    ['Cookie: abcdef-123456', 'abcdef-123456'],
+    ['Authorization: abcdef-123456', 'abcdef-123456'],
     ['x-api-key: 0123456789abcdef', '0123456789abcdef'],
     ['<a href="https://h.example/?sig=abc">Bearer abcdef123456</a>', 'abcdef123456'],
   ])('without the secret of %s', (message, secret) => {

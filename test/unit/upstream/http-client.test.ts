@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type DataSetFileId, type ExportJobId, platformId } from '../../../src/domain/ids.ts';
 import {
+  ForbiddenError,
   GatewayCredentialError,
   OutcomeUnknownError,
   UnauthenticatedError,
@@ -360,6 +361,29 @@ describe('a refused token', () => {
     await expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(GatewayCredentialError);
     expect(credential.rejected).toEqual([]);
     expect(stub.requests).toHaveLength(1);
+  });
+
+  it('of the gateway is replaced for Data Access too, and forbids the data if the new one is rejected', async () => {
+    await using stub = await startStub(({ headers, path }, response) =>
+      headers.authorization === 'Bearer new' && path.includes('/open/')
+        ? sendJson(response, 200, { data: [] })
+        : sendJson(response, 401, { error_code: '401013', message: 'Oauth token is not valid' }),
+    );
+    const credential = renewable();
+    await using client = connectTo(stub.url, { credential });
+    const list = (id: string) => client.api.files.list({ batchId: platformId(id), start: 0, limit: 1 });
+    expect(await list('open')).toEqual({ files: [], next: null });
+    expect(credential.rejected).toEqual(['Bearer old']);
+    await expect(list('secret')).rejects.toBeInstanceOf(ForbiddenError);
+  });
+
+  it('of the gateway without the header that names it is GATEWAY_CREDENTIAL for Data Access too', async () => {
+    await using stub = await startStub((_request, response) =>
+      sendJson(response, 403, { error_code: '403003', message: 'Api Key is invalid' }),
+    );
+    await using client = connectTo(stub.url, { credential: renewable() });
+    const read = client.api.files.list({ batchId: platformId('b'), start: 0, limit: 1 });
+    await expect(read).rejects.toBeInstanceOf(GatewayCredentialError);
   });
 
   it('that came from the caller is UNAUTHENTICATED at once', async () => {

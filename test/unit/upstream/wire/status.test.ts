@@ -18,6 +18,8 @@ const jobWords = [
   ['IN_PROGRESS', 'PROCESSING'],
   ['in-progress', 'PROCESSING'],
   ['In Progress', 'PROCESSING'],
+  ['InProgress', 'PROCESSING'],
+  ['SuCcEeDeD', 'SUCCEEDED'],
   ['QUEUEING', 'QUEUED'],
   ['constructor', 'UNKNOWN'],
   ['EVAPORATED', 'UNKNOWN'],
