@@ -40,6 +40,36 @@ describe('the scope of the members', () => {
   });
 });
 
+describe('members that watch results', () => {
+  it('make their scope that of the results, until the last of them has left', () => {
+    const { members } = setUp();
+    const [all, one, other] = [
+      { ...memberOf('all'), withResults: true },
+      { ...memberOf('one', ['a']), withResults: true },
+      { ...memberOf('other', ['b']), withResults: false },
+    ];
+    for (const member of [all, one, other]) members.add(member);
+    expect(members.scope).toEqual({
+      everything: true,
+      ids: new Set(['a', 'b']),
+      results: { everything: true, ids: new Set(['a']) },
+    });
+    members.delete(all);
+    members.delete(other);
+    expect(members.scope.results).toEqual({ everything: false, ids: new Set(['a']) });
+    members.delete(one);
+    expect(Object.keys(members.scope)).toEqual(['everything', 'ids']);
+  });
+
+  it('read them first, and then the others, each of them once', () => {
+    const { members } = setUp('one', 'two');
+    members.add({ ...memberOf('three'), withResults: true });
+    members.add({ ...memberOf('four'), withResults: false });
+    members.add({ ...memberOf('five'), withResults: true });
+    expect(members.resultReaders.map(({ reader }) => reader)).toEqual(['three', 'five', 'one', 'two', 'four']);
+  });
+});
+
 describe('the member that polls', () => {
   it('is the longest present, until it leaves; nobody when all have left', () => {
     const { members, present, poller } = setUp('one', 'two');

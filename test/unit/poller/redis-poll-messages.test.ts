@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { PollMessage } from '../../../src/poller/poll-coordinator.ts';
 import {
+  announcedIds,
   decodeEnvelope,
   decodeScopes,
   encodeMessage,
   type ScopeChange,
+  scopeOf,
 } from '../../../src/poller/redis-poll-messages.ts';
+import type { WatchScope } from '../../../src/poller/watch-scope.ts';
 
 const upstream = { service: 'segmentation', status: 503, requestId: 'r', code: 'c', title: 't' };
 const failure = { code: 'PLATFORM_ERROR', message: 'm', retryable: true, retryAfterMs: 5, upstream } as const;
@@ -85,6 +88,37 @@ describe('what the seats watch', () => {
     expect(decodeScopes(['one', '1', 'one/x', '1', ' one/1', '1', 'two/12', '1', 'one/1x', '1'])).toEqual({
       scopes: new Map([['two/12', { everything: true, ids: new Set() }]]),
       undecodable: 4,
+    });
+  });
+});
+
+describe('the scope of a seat', () => {
+  const none = { everything: false, ids: new Set<string>() };
+
+  it.each<[what: string, scope: WatchScope, announced: readonly string[]]>([
+    ['ids', { everything: false, ids: new Set(['a', '+b']) }, ['=a', '=+b']],
+    ['all results', { everything: true, ids: new Set(), results: { everything: true, ids: new Set() } }, ['+']],
+    [
+      'results of ids',
+      { ...none, ids: new Set(['a']), results: { ...none, ids: new Set(['a', 'b']) } },
+      ['=a', '+a', '+b'],
+    ],
+    ['all results and those of ids', { ...none, results: { everything: true, ids: new Set(['a']) } }, ['+a', '+']],
+    ['nothing by name', { everything: true, ids: new Set() }, []],
+  ])('is announced and read as it was: %s', (_, scope, announced) => {
+    const ids = announcedIds(scope);
+    expect([...ids]).toEqual(announced);
+    expect(scopeOf({ everything: scope.everything, ids })).toEqual(scope);
+  });
+
+  it('has no ids where it watches nothing', () => {
+    expect(announcedIds(null)).toEqual(new Set());
+  });
+
+  it('leaves out ids without a mark, and a mark of no id', () => {
+    expect(scopeOf({ everything: false, ids: new Set(['a', '=', '=b', '']) })).toEqual({
+      ...none,
+      ids: new Set(['b']),
     });
   });
 });

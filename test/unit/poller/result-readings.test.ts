@@ -1,0 +1,350 @@
+import { describe, expect, it } from 'vitest';
+import { ForbiddenError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import type { FeedMember } from '../../../src/poller/feed-members.ts';
+import type { FeedSource, Observed } from '../../../src/poller/feed-source.ts';
+import { type Attempt, ResultReadings, type ResultRequest } from '../../../src/poller/result-readings.ts';
+
+/** A run whose results are files. */
+interface Run extends Observed {
+  readonly id: string;
+  readonly version: number;
+  readonly endedAt: Date | null;
+  readonly hasEnded: boolean;
+  /** Ids of files that can still change. */
+  readonly open: readonly string[];
+  /** What was read of the files last; null: nothing was. */
+  readonly files: string | null;
+  readonly settled: boolean;
+}
+
+const start = new Date('2030-01-01T00:00:00Z');
+const minuteMs = 60_000;
+
+const run = (id: string, more: Partial<Run> = {}): Run => ({
+  requestedAt: start,
+  observedAt: start,
+  id,
+  version: 0,
+  endedAt: null,
+  hasEnded: false,
+  open: [`${id}-file`],
+  files: null,
+  settled: false,
+  ...more,
+});
+const ended = (id: string, more: Partial<Run> = {}): Run => run(id, { hasEnded: true, endedAt: start, ...more });
+
+const member = (reader: string): FeedMember<string> => ({
+  reader,
+  credential: reader,
+  ids: null,
+  withResults: true,
+  onRefused: () => undefined,
+});
+
+/** The readings of a feed, and the calls that they make. */
+class Setup {
+  readonly calls: { readonly by: string; readonly ids: readonly string[] }[] = [];
+  members: readonly FeedMember<string>[] = [member('one')];
+  /** What a call of a reader throws. */
+  failure: (reader: string) => unknown = () => null;
+  /** What the next call says of the files of each run. */
+  apply = (entity: Run): Run => ({ ...entity, files: 'read' });
+  attempt: Attempt<string> = (by, work) => work(by.reader, new AbortController().signal);
+  readonly readings: ResultReadings<Run, string>;
+
+  constructor({ withoutResults = false } = {}) {
+    const results: NonNullable<FeedSource<Run, string, unknown>['results']> = {
+      isKnown: ({ files }) => files !== null,
+      isSettled: ({ settled }) => settled,
+      awaited: ({ open }) => open,
+      read: async (reader, ids) => {
+        this.calls.push({ by: reader, ids });
+        const failure = this.failure(reader);
+        if (failure !== null) throw failure;
+        return (entity) => this.apply(entity);
+      },
+      settle: (entity) => ({ ...entity, settled: true }),
+      carry: ({ files, settled }, entity) => ({ ...entity, files, settled }),
+      difference: () => 'entity',
+    };
+    this.readings = new ResultReadings<Run, string>(
+      {
+        key: ({ id }) => id,
+        isTerminal: ({ hasEnded }) => hasEnded,
+        endedAt: ({ endedAt }) => endedAt,
+        ...(withoutResults ? {} : { results }),
+      },
+      this,
+    );
+  }
+
+  get resultReaders(): readonly FeedMember<string>[] {
+    return this.members;
+  }
+
+  /** A round, in which everything is watched with its results where nothing else is said. */
+  round({ known = [], ...more }: Partial<Omit<ResultRequest<Run>, 'known'>> & { readonly known?: readonly Run[] }) {
+    const everything = { everything: true, ids: new Set<string>() };
+    return this.readings.round(
+      {
+        scope: { ...everything, results: everything },
+        known: new Map(known.map((entity) => [entity.id, entity])),
+        read: [],
+        absent: [],
+        endedSeen: new Map(),
+        now: start,
+        nowMs: 0,
+        ...more,
+      },
+      this.attempt,
+    );
+  }
+
+  get ids(): readonly (readonly string[])[] {
+    return this.calls.map(({ ids }) => ids);
+  }
+}
+
+const named = (...ids: readonly string[]) => ({
+  everything: true,
+  ids: new Set<string>(),
+  results: { everything: false, ids: new Set(ids) },
+});
+
+describe('a round of results', () => {
+  it('leaves entities as they were read where the feed has no results', async () => {
+    const read = [run('a', { version: 1 })];
+    expect(await new Setup({ withoutResults: true }).round({ known: [run('a', { files: 'old' })], read })).toEqual({
+      read,
+      updated: [],
+      failures: 0,
+      awaits: false,
+      everything: false,
+      calls: 0,
+    });
+  });
+
+  it('carries what is known over to new readings of the entities, also where nobody watches results', async () => {
+    const setup = new Setup();
+    const scope = { everything: true, ids: new Set<string>() };
+    const known = [run('a', { files: 'old' })];
+    const outcome = await setup.round({ scope, known, read: [run('a', { version: 1 }), run('b')] });
+    expect(outcome).toEqual({
+      read: [run('a', { version: 1, files: 'old' }), run('b')],
+      updated: [],
+      failures: 0,
+      awaits: false,
+      everything: false,
+      calls: 0,
+    });
+    expect(setup.calls).toEqual([]);
+  });
+
+  it('reads the results of what was read in it, and of what is known', async () => {
+    const setup = new Setup();
+    const outcome = await setup.round({ known: [run('a'), run('b')], read: [run('b', { version: 1 }), run('c')] });
+    expect(setup.ids).toEqual([['a-file', 'b-file', 'c-file']]);
+    expect(outcome).toEqual({
+      read: [run('b', { version: 1, files: 'read' }), run('c', { files: 'read' })],
+      updated: [run('a', { files: 'read' })],
+      failures: 0,
+      awaits: false,
+      everything: true,
+      calls: 1,
+    });
+  });
+
+  it('reads only what is watched, and covers the sandbox only where all of it is', async () => {
+    const setup = new Setup();
+    const outcome = await setup.round({ scope: named('b'), known: [run('a'), run('b')] });
+    expect(setup.ids).toEqual([['b-file']]);
+    expect(outcome).toMatchObject({ updated: [run('b', { files: 'read' })], everything: false });
+  });
+
+  it('reads nothing of what is settled, or absent', async () => {
+    const setup = new Setup();
+    const outcome = await setup.round({ known: [run('a', { settled: true }), run('b')], absent: ['b'] });
+    expect(setup.calls).toEqual([]);
+    expect(outcome).toMatchObject({ read: [], updated: [], everything: true, calls: 0 });
+  });
+
+  it('awaits the results of ended entities until they are settled', async () => {
+    const setup = new Setup();
+    expect((await setup.round({ known: [ended('a'), run('b')] })).awaits).toBe(true);
+    setup.apply = (entity) => ({ ...entity, settled: true });
+    expect((await setup.round({ known: [ended('a'), run('b')] })).awaits).toBe(false);
+    setup.apply = (entity) => entity;
+    expect((await setup.round({ known: [run('b')] })).awaits).toBe(false);
+    setup.apply = (entity) => ({ ...entity, settled: entity.id === 'a' });
+    expect((await setup.round({ known: [ended('a'), ended('c')] })).awaits).toBe(true);
+  });
+
+  it('shows running entities without results as read, although it has nothing to ask for', async () => {
+    const setup = new Setup();
+    const outcome = await setup.round({ known: [run('a', { open: [] }), run('b')] });
+    expect(setup.ids).toEqual([['b-file']]);
+    expect(outcome.updated).toEqual([run('a', { open: [], files: 'read' }), run('b', { files: 'read' })]);
+  });
+
+  it('sees an ended entity as ended that a lagging replica of the platform shows as running', async () => {
+    const setup = new Setup();
+    const running = run('a', { version: 1 });
+    expect((await setup.round({ known: [ended('a')], read: [running] })).awaits).toBe(true);
+    expect((await setup.round({ known: [run('a')], read: [ended('a')] })).awaits).toBe(true);
+    expect((await setup.round({ known: [ended('a')], read: [ended('a', { open: ['x'] })] })).awaits).toBe(true);
+    expect(setup.ids.at(-1)).toEqual(['x']);
+    await setup.round({ known: [run('a')], read: [run('a', { open: ['y'] })] });
+    expect(setup.ids.at(-1)).toEqual(['y']);
+  });
+});
+
+describe('entities for whose results nobody waits any longer', () => {
+  const lateBy = (ms: number) => new Date(start.getTime() + 15 * minuteMs + ms);
+
+  it('are those that ended 15 minutes ago or more', async () => {
+    const setup = new Setup();
+    const known = [ended('a')];
+    expect(await setup.round({ known, now: lateBy(-1) })).toMatchObject({ awaits: true, calls: 1 });
+    expect(await setup.round({ known, scope: named('a'), now: lateBy(0) })).toEqual({
+      read: [],
+      updated: [ended('a', { settled: true })],
+      failures: 0,
+      awaits: false,
+      everything: false,
+      calls: 0,
+    });
+    expect(setup.calls).toHaveLength(1);
+  });
+
+  it('are those that the gateway saw end then, whatever the platform says', async () => {
+    const setup = new Setup();
+    const endedSeen = new Map([['a', start.getTime() + 1]]);
+    const known = [ended('a'), ended('b', { endedAt: null })];
+    await setup.round({ known, endedSeen, now: lateBy(0) });
+    expect(setup.ids).toEqual([['a-file', 'b-file']]);
+    await setup.round({ known, endedSeen, now: lateBy(1) });
+    expect(setup.ids.at(-1)).toEqual(['b-file']);
+  });
+
+  it('are not those that end in this round, although the platform says that they ended long ago', async () => {
+    const setup = new Setup();
+    await setup.round({ known: [run('a')], read: [ended('a'), ended('b')], now: lateBy(0) });
+    expect(setup.ids).toEqual([['a-file']]);
+  });
+
+  it('are settled where they are named, or where their results are known, and otherwise stay as they are', async () => {
+    const setup = new Setup();
+    const known = ['a', 'b', 'c'].map((id) => ended(id, { open: [], files: id === 'b' ? 'old' : null }));
+    const everything = await setup.round({ known });
+    expect(everything.updated).toEqual([ended('b', { open: [], files: 'old', settled: true })]);
+    const scope = { ...named('a'), results: { everything: true, ids: new Set(['a']) } };
+    expect((await setup.round({ known, scope })).updated.map(({ id }) => id)).toEqual(['a', 'b']);
+    expect(setup.calls).toEqual([]);
+  });
+});
+
+describe('a reading of results', () => {
+  it('has 300 ids at most, those of ended entities first, then those that were read longest ago', async () => {
+    const setup = new Setup();
+    const idsOf = (prefix: string, length: number) => Array.from({ length }, (_, index) => `${prefix}${index}`);
+    const known = [run('a', { open: idsOf('a', 350) }), ended('b', { open: idsOf('b', 50) })];
+    const outcome = await setup.round({ known });
+    expect(setup.ids[0]).toEqual([...idsOf('b', 50), ...idsOf('a', 250)]);
+    expect(outcome.calls).toBe(3);
+    await setup.round({ known });
+    expect(setup.ids[1]).toEqual([...idsOf('b', 50), ...idsOf('a', 350).slice(250), ...idsOf('a', 150)]);
+  });
+
+  it('changes nothing of entities whose turn comes later', async () => {
+    const setup = new Setup();
+    const open = Array.from({ length: 300 }, (_, index) => `${index}`);
+    const outcome = await setup.round({ known: [run('a', { open }), run('b'), run('c', { open: ['c', '0'] })] });
+    expect(outcome.updated.map(({ id }) => id)).toEqual(['a', 'c']);
+  });
+
+  it('that fails leaves everything as it was, and is repeated after 2 s, then 4 s, and at last 30 s', async () => {
+    const setup = new Setup();
+    setup.failure = () => new UpstreamUnreachableError({ message: 'away' });
+    let nowMs = 0;
+    for (const [index, pauseMs] of [2_000, 4_000, 8_000, 16_000, 30_000, 30_000].entries()) {
+      const failed = await setup.round({ known: [ended('a')], nowMs });
+      expect(failed).toMatchObject({ updated: [], failures: index + 1, awaits: true, everything: true, calls: 1 });
+      const { length } = setup.calls;
+      const paused = await setup.round({ known: [ended('a')], nowMs: nowMs + pauseMs - 1 });
+      expect(paused).toMatchObject({ updated: [], failures: index + 1, awaits: true, everything: true, calls: 0 });
+      expect(setup.calls).toHaveLength(length);
+      nowMs += pauseMs;
+    }
+    setup.failure = () => null;
+    expect(await setup.round({ known: [ended('a')], nowMs })).toMatchObject({ failures: 0, calls: 1 });
+    setup.failure = () => new UpstreamUnreachableError({ message: 'away' });
+    await setup.round({ known: [ended('a')], nowMs });
+    expect((await setup.round({ known: [ended('a')], nowMs: nowMs + 2_000 })).failures).toBe(2);
+  });
+
+  it('that fails waits for as long as the platform asks for, where that is longer', async () => {
+    const setup = new Setup();
+    setup.failure = () => new UpstreamUnreachableError({ message: 'away', retryAfterMs: 60_000 });
+    await setup.round({ known: [run('a')] });
+    await setup.round({ known: [run('a')], nowMs: 59_999 });
+    expect(setup.calls).toHaveLength(1);
+    await setup.round({ known: [run('a')], nowMs: 60_000 });
+    expect(setup.calls).toHaveLength(2);
+  });
+
+  it.each([
+    ['nobody awaits results', { known: [] }],
+    ['nobody watches results', { scope: { everything: true, ids: new Set<string>() } }],
+  ])('follows at once a round in which %s', async (_, request) => {
+    const setup = new Setup();
+    setup.failure = () => new UpstreamUnreachableError({ message: 'away' });
+    await setup.round({ known: [run('a')] });
+    expect((await setup.round(request)).failures).toBe(0);
+    await setup.round({ known: [run('a')] });
+    expect(setup.calls).toHaveLength(2);
+  });
+
+  it('throws what is no failure of the platform', async () => {
+    const setup = new Setup();
+    setup.failure = () => new RangeError('a defect');
+    await expect(setup.round({ known: [run('a')] })).rejects.toThrow('a defect');
+  });
+
+  it('is not made, and covers nothing, where nobody is left to make it', async () => {
+    const setup = new Setup();
+    setup.members = [];
+    expect(await setup.round({ known: [run('a')] })).toMatchObject({ updated: [], everything: false, calls: 0 });
+    setup.members = [member('one')];
+    setup.attempt = async () => null;
+    expect(await setup.round({ known: [run('a')] })).toMatchObject({
+      updated: [],
+      failures: 0,
+      everything: false,
+      calls: 0,
+    });
+  });
+
+  it('goes over to the readers of three others at most where the platform rejects credentials', async () => {
+    const setup = new Setup();
+    setup.members = ['one', 'two', 'three', 'four', 'five'].map(member);
+    setup.failure = () => new ForbiddenError({ message: 'no' });
+    expect(await setup.round({ known: [run('a')] })).toMatchObject({ failures: 1, calls: 1 });
+    expect(setup.calls.map(({ by }) => by)).toEqual(['one', 'two', 'three', 'four']);
+    await setup.round({ known: [run('a')], nowMs: 2_000 });
+    expect(setup.calls.slice(4).map(({ by }) => by)).toEqual(['five']);
+    await setup.round({ known: [run('a')], nowMs: 60_000 });
+    expect(setup.calls.slice(5).map(({ by }) => by)).toEqual(['one', 'two', 'three', 'four']);
+    setup.failure = () => null;
+    await setup.round({ known: [run('a')], nowMs: 120_000 });
+    expect(setup.calls.slice(9).map(({ by }) => by)).toEqual(['five']);
+  });
+
+  it('does not go over to another reader after a failure that is no rejection', async () => {
+    const setup = new Setup();
+    setup.members = ['one', 'two'].map(member);
+    setup.failure = () => new UpstreamUnreachableError({ message: 'away' });
+    await setup.round({ known: [run('a')] });
+    expect(setup.calls.map(({ by }) => by)).toEqual(['one']);
+  });
+});
