@@ -72,6 +72,7 @@ class Setup {
       {
         key: ({ id }) => id,
         isTerminal: ({ hasEnded }) => hasEnded,
+        mayFollow: (before, entity) => entity.hasEnded || !before.hasEnded,
         endedAt: ({ endedAt }) => endedAt,
         ...(withoutResults ? {} : { results }),
       },
@@ -81,6 +82,10 @@ class Setup {
 
   get resultReaders(): readonly FeedMember<string>[] {
     return this.members;
+  }
+
+  has(one: FeedMember<string>): boolean {
+    return this.members.includes(one);
   }
 
   /** A round, in which everything is watched with its results where nothing else is said. */
@@ -325,19 +330,48 @@ describe('a reading of results', () => {
     });
   });
 
-  it('goes over to the readers of three others at most where the platform rejects credentials', async () => {
+  it('goes over to the readers of three others at most, and to more in the next round', async () => {
     const setup = new Setup();
     setup.members = ['one', 'two', 'three', 'four', 'five'].map(member);
     setup.failure = () => new ForbiddenError({ message: 'no' });
     expect(await setup.round({ known: [run('a')] })).toMatchObject({ failures: 1, calls: 1 });
     expect(setup.calls.map(({ by }) => by)).toEqual(['one', 'two', 'three', 'four']);
-    await setup.round({ known: [run('a')], nowMs: 2_000 });
+    await setup.round({ known: [run('a')] });
     expect(setup.calls.slice(4).map(({ by }) => by)).toEqual(['five']);
-    await setup.round({ known: [run('a')], nowMs: 60_000 });
+    await setup.round({ known: [run('a')], nowMs: 3_999 });
+    expect(setup.calls).toHaveLength(5);
+    await setup.round({ known: [run('a')], nowMs: 4_000 });
     expect(setup.calls.slice(5).map(({ by }) => by)).toEqual(['one', 'two', 'three', 'four']);
     setup.failure = () => null;
-    await setup.round({ known: [run('a')], nowMs: 120_000 });
+    await setup.round({ known: [run('a')], nowMs: 4_000 });
     expect(setup.calls.slice(9).map(({ by }) => by)).toEqual(['five']);
+  });
+
+  it('tries each credential once, and one again that has left and come back', async () => {
+    const setup = new Setup();
+    const [one, again, two] = [member('one'), member('one'), member('two')];
+    setup.members = [one, again, two];
+    setup.failure = (reader) => (reader === 'one' ? new ForbiddenError({ message: 'no' }) : null);
+    await setup.round({ known: [run('a')] });
+    await setup.round({ known: [run('a')] });
+    setup.members = [two];
+    await setup.round({ known: [run('a')] });
+    setup.members = [one, two];
+    await setup.round({ known: [run('a')] });
+    expect(setup.calls.map(({ by }) => by)).toEqual(['one', 'two', 'two', 'two', 'one', 'two']);
+  });
+
+  it('is made by no reader whose subscriber left while another one was rejected', async () => {
+    const setup = new Setup();
+    const [one, two, three] = [member('one'), member('two'), member('three')];
+    setup.members = [one, two, three];
+    setup.failure = (reader) => {
+      if (reader !== 'one') return null;
+      setup.members = [one, three];
+      return new ForbiddenError({ message: 'no' });
+    };
+    await setup.round({ known: [run('a')] });
+    expect(setup.calls.map(({ by }) => by)).toEqual(['one', 'three']);
   });
 
   it('does not go over to another reader after a failure that is no rejection', async () => {
