@@ -165,7 +165,13 @@ export class RateLimitedError extends GatewayError {
   override readonly retryable = true;
 }
 
-/** Thrown when the platform refused or failed with any other status. */
+/** Statuses of a request that arrived too slowly or too early. */
+const transientStatuses: ReadonlySet<number> = new Set([408, 425]);
+
+/**
+ * Thrown when the platform refused or failed with any other status. The same request may succeed later after 408, 425 and
+ * a failure of the platform (5xx), but for a request that it has not implemented (501).
+ */
 export class PlatformError extends GatewayError {
   override readonly code = 'PLATFORM_ERROR';
   override readonly retryable: boolean;
@@ -174,8 +180,7 @@ export class PlatformError extends GatewayError {
   constructor({ status, ...options }: GatewayErrorOptions & { readonly status: number }) {
     super(options);
     this.status = status;
-    // A platform that has not implemented a request (501) rejects it the next time too.
-    this.retryable = status >= 500 && status !== 501;
+    this.retryable = (status >= 500 && status !== 501) || transientStatuses.has(status);
   }
 }
 

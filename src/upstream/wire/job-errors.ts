@@ -1,5 +1,4 @@
 import type { JobError } from '../../domain/job.ts';
-import { figuresOf } from './figures.ts';
 import { asList, asRecord, isText, readCount, readId, readText } from './readers.ts';
 
 type ErrorKey =
@@ -13,16 +12,16 @@ type ErrorKey =
   | 'recordCount';
 
 /**
- * Errors of a job or a batch: its `errors`, which are objects or plain text (a list, one, or lists under statuses), and the reason in its metrics unless an error
- * has the same text. A job that succeeded may have errors, and a job that failed may have none: only the status shows how
- * a job ended. Entries without content are left out, such as `{}` for a requested property without a value.
+ * Errors of a job or a batch: its `errors` (a list, one, or lists under statuses), which are objects or plain text, and the
+ * reason in its metrics unless an error has the same text. A job that succeeded may have errors, and a job that failed may
+ * have none: only the status shows how a job ended. Entries without content are left out, such as `{}` for a requested
+ * property without a value.
  */
 export function decodeJobErrors(object: unknown): readonly JobError[] {
   const { errors: listed, metrics } = asRecord<'errors' | 'metrics'>(object) ?? {};
   const errors = errorsIn(listed).flatMap(decodeError);
-  const reason = figuresOf({ metrics })(readText, 'failureReason');
-  if (reason === null || errors.some(({ message }) => message === reason)) return errors;
-  return [...errors, plain(reason)];
+  const reasons = errorsIn(asRecord<'failureReason'>(metrics)?.failureReason).flatMap(decodeError);
+  return [...errors, ...reasons.filter((reason) => !errors.some(({ message }) => message === reason.message))];
 }
 
 /** A list, a lone error, or a map from status to lists. */

@@ -11,12 +11,23 @@ export function readStatus<Status extends string>(
   context: DecodeContext,
   aliases: Readonly<Record<string, Status>> = {},
 ): Status | 'UNKNOWN' {
-  const word = bare(raw.toUpperCase());
-  const alias = Object.entries(aliases).find(([name]) => bare(name) === word)?.[1];
-  const status = alias ?? known.find((name) => bare(name) === word);
-  if (status !== undefined) return status;
+  const word = raw.trim().toUpperCase();
+  const status = Object.hasOwn(aliases, word) ? aliases[word] : known.find((name) => name === word);
+  const found = status ?? sameLetters(word, known, aliases);
+  if (found !== undefined) return found;
   context.anomaly('unknown-status');
   return 'UNKNOWN';
+}
+
+/** The rare word that separates its words in another way, or not at all. */
+function sameLetters<Status extends string>(
+  word: string,
+  known: readonly Status[],
+  aliases: Readonly<Record<string, Status>>,
+): Status | undefined {
+  const letters = bare(word);
+  const alias = Object.entries(aliases).find(([name]) => bare(name) === letters)?.[1];
+  return alias ?? known.find((name) => bare(name) === letters);
 }
 
 /** The letters of a word. */

@@ -72,6 +72,8 @@ describe('shapes of error bodies', () => {
       body: e3,
       expected: { code: 'FORBIDDEN', upstream: { code: 'PDP-4041-403', title: 'No permission' } },
     },
+    { shape: 'nothing, of a request that was too slow', status: 408, body: {}, expected: { retryable: true } },
+    { shape: 'nothing, of a request that was too early', status: 425, body: {}, expected: { retryable: true } },
     {
       shape: 'E3 with its chain within the report',
       status: 500,
