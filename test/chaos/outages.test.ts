@@ -86,6 +86,7 @@ const plans = allTransports.map(
   (transport, pick): SubscriberPlan => ({
     watched: 'exportJobs',
     scope: 'everything',
+    withBatches: false,
     transport,
     pick,
     resumes: true,

@@ -20,6 +20,8 @@ export interface Scenario {
 export interface SubscriberPlan {
   readonly watched: 'exportJobs' | 'segmentJobs' | 'schedules';
   readonly scope: 'everything' | 'ids' | 'statuses' | 'ids and statuses';
+  /** Whether the client selects the batches of export jobs. */
+  readonly withBatches: boolean;
   readonly transport: AnyTransport;
   /** Picks what is followed by id. */
   readonly pick: number;
@@ -63,6 +65,7 @@ const subscriber = (watched: SubscriberPlan['watched'], scope: SubscriberPlan['s
     fc.record({
       watched: fc.constant(watched),
       scope: fc.constant(scope),
+      withBatches: watched === 'exportJobs' ? fc.boolean() : fc.constant(false),
       transport: fc.constantFrom(...allTransports),
       pick,
       resumes: fc.constant(resumes),

@@ -43,6 +43,8 @@ const watchedStatuses = {
 /** A subscriber by ids follows so many things. */
 const followed = 3;
 
+type SeenDestination = NonNullable<NonNullable<WatchExportJobsSubscription['exportJobChanged']['job']>['destination']>;
+
 /** The events of one subscription, in the words of histories. */
 interface SeenStream extends AsyncDisposable {
   take(): Promise<SeenEvent | null>;
@@ -72,8 +74,8 @@ export class Subscriber {
   }
 
   get history(): WatchHistory {
-    const { watched, scope, transport } = this.plan;
-    const name = `${this.#context.name}: ${watched}, ${scope}, ${transport}`;
+    const { watched, scope, transport, withBatches } = this.plan;
+    const name = `${this.#context.name}: ${watched}${withBatches ? ' with batches' : ''}, ${scope}, ${transport}`;
     return { name, scope: this.#scope, sessions: this.#sessions };
   }
 
@@ -175,7 +177,7 @@ export class Subscriber {
   }
 
   #open(gateway: Gateway, after: string | null): SeenStream {
-    const { watched, transport, scope } = this.plan;
+    const { watched, transport, scope, withBatches } = this.plan;
     const named = this.#scope.ids;
     const ids = named === null ? null : [...named];
     const isFiltered = scope === 'statuses' || scope === 'ids and statuses';
@@ -183,7 +185,8 @@ export class Subscriber {
     switch (watched) {
       case 'exportJobs': {
         const filter = isFiltered ? { statuses: [...watchedStatuses.exportJobs[scope]] } : null;
-        return seen(gateway.subscribe(WatchExportJobsDocument, { ids, filter, after }, options), seenExportJob);
+        const variables = { ids, filter, after, withBatches };
+        return seen(gateway.subscribe(WatchExportJobsDocument, variables, options), seenExportJob);
       }
       case 'segmentJobs': {
         const filter = isFiltered ? { statuses: [...watchedStatuses.segmentJobs[scope]] } : null;
@@ -208,9 +211,13 @@ function seenExportJob({ exportJobChanged: { job, ...event } }: WatchExportJobsS
     id: job.id,
     status: job.status,
     state: jobState(job.status, job.metrics?.totalExportedProfiles),
+    ...(job.destination && { batches: batchesOf(job.destination) }),
   };
   return { ...event, entity };
 }
+
+const batchesOf = ({ batches }: SeenDestination) =>
+  new Map(batches.map(({ batchId, batch }) => [batchId, batch?.status ?? null]));
 
 function seenSegmentJob({ segmentJobChanged: { job, ...event } }: FollowSegmentJobsSubscription): SeenEvent {
   const entity = job && { id: job.id, status: job.status, state: jobState(job.status, job.metrics?.totalProfiles) };

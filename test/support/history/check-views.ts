@@ -3,6 +3,7 @@ import type { Violation } from './violation.ts';
 import {
   isLastStatus,
   isSelected,
+  openBatchesOf,
   type Report,
   reportInto,
   type SeenEntity,
@@ -32,7 +33,8 @@ const marginMs = 60_000;
 
 /**
  * Whether each subscriber's view is true in the end: it contains everything that was asked for, and nothing else. Nothing
- * was removed from it that still exists, and its stream has completed if, and only if, all its ids have ended.
+ * was removed from it that still exists, and its stream has completed if, and only if, all its ids have ended. Batches of
+ * jobs that succeeded are readable then.
  */
 export function checkViews(histories: readonly WatchHistory[], truth: Truth): readonly Violation[] {
   const violations: Violation[] = [];
@@ -49,6 +51,8 @@ export function checkViews(histories: readonly WatchHistory[], truth: Truth): re
     for (const [id, seen] of held) {
       const state = entities.get(id)?.state;
       if (state !== seen.state) report('the view ends in the truth', null, `${id} is ${state}, told was ${seen.state}`);
+      const open = openBatchesOf(seen);
+      if (open.length > 0) report('the view ends in the truth', null, `${id}: batches ${open.join()} are readable`);
     }
     for (const entity of truth.entities) {
       if (held.has(entity.id) || !mustBeHeld(entity, history, truth)) continue;

@@ -2,9 +2,11 @@ import { ToldEntries } from './told-entries.ts';
 import type { Violation } from './violation.ts';
 import {
   isForward,
+  isLastBatchStatus,
   isLastStatus,
   isSelected,
   type LogPlace,
+  openBatchesOf,
   parseCursor,
   type Report,
   reportInto,
@@ -51,6 +53,8 @@ class HistoryReader {
   readonly #lastOf = new Map<string, number>();
   /** The last status that was received of each entity, also in earlier sessions. */
   readonly #statusOf = new Map<string, string | null>();
+  /** The last status of each batch that was received, also in earlier sessions. */
+  readonly #statusOfBatch = new Map<string, string>();
   #stale = false;
   /** The last event belonged to a snapshot. A STALE that belongs to the snapshot has the same place. */
   #inSnapshot = true;
@@ -191,10 +195,17 @@ class HistoryReader {
   }
 
   /** An older state never follows a newer one, not even in the snapshot of a later subscription. */
-  #checkDirection(event: SeenEvent, { id, status }: SeenEntity): void {
+  #checkDirection(event: SeenEvent, { id, status, batches }: SeenEntity): void {
     const before = this.#statusOf.get(id) ?? null;
     if (!isForward(before, status)) this.#report('nothing goes back', event, `${before} to ${status}`);
     this.#statusOf.set(id, status);
+    for (const [batch, after] of batches ?? []) {
+      const last = this.#statusOfBatch.get(batch);
+      if (last !== undefined && isLastBatchStatus(last) && after !== null && !isLastBatchStatus(after)) {
+        this.#report('nothing goes back', event, `batch ${batch}: ${last} to ${after}`);
+      }
+      if (after !== null) this.#statusOfBatch.set(batch, after);
+    }
   }
 
   #checkScope(event: SeenEvent, entity: SeenEntity): void {
@@ -252,6 +263,8 @@ class HistoryReader {
         const running = [...this.held.values()].filter(({ status }) => !isLastStatus(status)).map(({ id }) => id);
         if (ids === null) this.#report('only a stream of ids completes', null, 'it named none');
         else if (running.length > 0) this.#report('a stream completes when all has ended', null, running.join());
+        const open = [...this.held.values()].flatMap(openBatchesOf);
+        if (open.length > 0) this.#report('a stream completes when its batches are readable', null, open.join());
       }
     }
   }

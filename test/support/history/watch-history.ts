@@ -7,6 +7,8 @@ export interface SeenEntity {
   readonly status: string | null;
   /** Everything of it that is compared with the truth, as one text. */
   readonly state: string;
+  /** Status of each of its batches, by id; null: there was none. Absent: the subscriber did not ask for batches. */
+  readonly batches?: ReadonlyMap<string, string | null>;
 }
 
 /** An event of a live view, for any kind of entity. */
@@ -95,6 +97,27 @@ const lastStage = 4;
 
 /** Whether nothing more happens to a job of this status; false where there are no statuses. */
 export const isLastStatus = (status: string | null): boolean => status !== null && stageOf[status] === lastStage;
+
+const lastBatchStatuses: ReadonlySet<string> = new Set([
+  'ACTIVE',
+  'SUCCESS',
+  'FAILED',
+  'ABORTED',
+  'ABANDONED',
+  'INACTIVE',
+  'ARCHIVED',
+  'RETAINED',
+  'DELETED',
+]);
+
+/** Whether a batch is readable or has ended, so that nobody waits for another status. */
+export const isLastBatchStatus = (status: string): boolean => lastBatchStatuses.has(status);
+
+/** Batches of a job that is over, for which a subscriber still waits. */
+export const openBatchesOf = ({ status, batches = new Map() }: SeenEntity): readonly string[] =>
+  status === 'SUCCEEDED'
+    ? [...batches].flatMap(([id, each]) => (each === null || isLastBatchStatus(each) ? [] : [id]))
+    : [];
 
 /** Whether a job may go from one status to another. */
 export function isForward(from: string | null, to: string | null): boolean {

@@ -28,6 +28,11 @@ const changed = (cursor: string, id: string, from: string, to: string): SeenEven
   ...event('CHANGED', cursor, about(id, to)),
   previousStatus: from,
 });
+/** A job that succeeded, after a change of the only batch that it has. */
+const written = (cursor: string, batch: string | null): SeenEvent => ({
+  ...event('CHANGED', cursor, { ...about('a', 'SUCCEEDED'), batches: new Map([['x', batch]]) }),
+  previousStatus: cursor === 'e.5' ? 'NEW' : 'SUCCEEDED',
+});
 
 const session = (events: readonly SeenEvent[], options: Partial<WatchSession> = {}): WatchSession => ({
   after: null,
@@ -141,6 +146,21 @@ describe('a history that is as it should be', () => {
         byIds('a', 'b'),
         'completed',
       ),
+    ],
+    [
+      'of batches, which become readable after the end of their job',
+      once(
+        [
+          snapshot('e.4', 'a', 'NEW'),
+          ...['LOADED', 'STAGING', 'SUCCESS'].map((each, index) => written(`e.${index + 5}`, each)),
+        ],
+        byIds('a'),
+        'completed',
+      ),
+    ],
+    [
+      'of a batch that is gone',
+      once([snapshot('e.4', 'a', 'NEW'), written('e.5', 'LOADED'), written('e.6', null)], byIds('a'), 'completed'),
     ],
     [
       'that begins with a snapshot, from a replica that is further behind',
@@ -297,6 +317,11 @@ describe('a history breaks the rule', () => {
       'by a creation after a removal',
       once([...start, removed('e.5', 'b', 'PROCESSING'), created('e.6', 'b', 'NEW')]),
     ],
+    [
+      'nothing goes back',
+      'by a batch that was readable',
+      once([...start, written('e.5', 'SUCCESS'), written('e.6', 'STAGING')]),
+    ],
     ['nothing goes back', 'by an earlier stage', once([...start, changed('e.5', 'b', 'PROCESSING', 'NEW')])],
     [
       'STALE and RECOVERED alternate',
@@ -342,6 +367,11 @@ describe('a history breaks the rule', () => {
       once(start.slice(1), { ...byIds('a', 'b'), statuses: new Set(['PROCESSING']) }, 'completed'),
     ],
     ['a stream completes when all has ended', 'by completing earlier', once(start, byIds('a', 'b'), 'completed')],
+    [
+      'a stream completes when its batches are readable',
+      'by completing at the end of the job',
+      once([snapshot('e.4', 'a', 'NEW'), written('e.5', 'LOADED')], byIds('a'), 'completed'),
+    ],
     ['a stream ends with a reason', 'by breaking', once(start, undefined, 'broken')],
   ])('%s: %s', (rule, _, histories) => {
     expect(rulesOf(histories)).toContain(rule);
@@ -408,6 +438,12 @@ describe('a view', () => {
       'holds what has gone on',
       once(told),
       truthOf(['a', 'FAILED', -9], ['b', 'SUCCEEDED', -9]),
+    ],
+    [
+      'the view ends in the truth',
+      'holds a batch as it was',
+      once([snapshot('e.4', 'a', 'NEW'), written('e.5', 'LOADED')]),
+      truthOf(['a', 'SUCCEEDED', -9]),
     ],
     ['the view ends in the truth', 'holds what does not exist', once(told), truthOf(['a', 'FAILED', -9])],
     [
