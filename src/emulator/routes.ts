@@ -24,7 +24,7 @@ import {
   updateSchedule,
 } from './operations/schedules.ts';
 import { bulkGetSegmentJobs, cancelSegmentJob, createSegmentJob, getSegmentJob } from './operations/segment-jobs.ts';
-import { issueToken, rejectJwtExchange } from './operations/token.ts';
+import { invalidateToken, issueToken, rejectJwtExchange, validateToken } from './operations/token.ts';
 import {
   createDataset,
   deepPatchDataset,
@@ -40,11 +40,14 @@ import {
 
 /** Everything that the emulator answers. */
 export const routes = [
-  ims('/token/v3', issueToken),
-  ims('/token/v2', issueToken),
+  ims('POST', '/token/v3', issueToken),
+  ims('POST', '/token/v2', issueToken),
   // Scripts of several years ask here.
-  ims('/token', issueToken),
-  ims('/exchange/jwt', rejectJwtExchange),
+  ims('POST', '/token', issueToken),
+  ims('POST', '/exchange/jwt', rejectJwtExchange),
+  ims('GET', '/validate_token/v1', validateToken),
+  ims('POST', '/validate_token/v1', validateToken),
+  ims('POST', '/invalidate_token/v2', invalidateToken),
 
   ups('GET', '/export/jobs', listExportJobs),
   ups('POST', '/export/jobs', createExportJob),
@@ -99,8 +102,8 @@ export const routes = [
   sandboxManagement('/sandboxTypes', listSandboxTypes),
 ] as const satisfies readonly Route[];
 
-function ims(path: string, operation: Route['operation']): Route {
-  return { method: 'POST', path: `/ims${path}`, service: 'ims', access: 'open', operation };
+function ims(method: Route['method'], path: string, operation: Route['operation']): Route {
+  return { method, path: `/ims${path}`, service: 'ims', access: 'open', operation };
 }
 
 function datasetRoutes(collection: string): readonly Route[] {

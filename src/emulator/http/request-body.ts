@@ -21,14 +21,25 @@ export function hasBody(request: IncomingMessage): boolean {
  */
 export async function readBody(request: IncomingMessage, service: Service): Promise<unknown> {
   const text = await readText(request, service);
-  if (service === 'ims') {
-    return new URLSearchParams(contentTypeOf(request) === 'application/x-www-form-urlencoded' ? text : '');
-  }
+  if (service === 'ims') return await readForm(text, contentTypeOf(request), request.headers['content-type'] ?? '');
   if (text.trim() === '') return undefined;
   try {
     return JSON.parse(text);
   } catch {
     throw requestErrors.malformedBody(service);
+  }
+}
+
+/** The fields of a form in either of its media types; none when it is no form. */
+async function readForm(text: string, mediaType: string | null, contentType: string): Promise<URLSearchParams> {
+  if (mediaType === 'application/x-www-form-urlencoded') return new URLSearchParams(text);
+  if (mediaType !== 'multipart/form-data') return new URLSearchParams();
+  try {
+    const form = await new Response(text, { headers: { 'content-type': contentType } }).formData();
+    return new URLSearchParams([...form].filter((field): field is [string, string] => typeof field[1] === 'string'));
+  } catch {
+    // The operation then names the field that is missing.
+    return new URLSearchParams();
   }
 }
 

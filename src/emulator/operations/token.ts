@@ -10,17 +10,13 @@ export const issueToken: Operation = async (call, { tokens, clientSecrets, quirk
   if (grantType !== 'client_credentials') {
     throw new PlatformError(400, 'unsupported_grant_type', `unsupported grant_type: ${grantType ?? 'none'}`);
   }
-  if (field(call, 'client_id') !== credential.clientId) {
-    throw new PlatformError(400, 'invalid_client', 'invalid client_id parameter');
-  }
-  if (!clientSecrets.includes(field(call, 'client_secret') ?? '')) {
-    throw new PlatformError(400, 'invalid_client', 'invalid client_secret parameter');
-  }
-  if (!field(call, 'scope')) throw new PlatformError(400, 'invalid_scope', 'missing scope parameter');
+  checkClient(call, clientSecrets);
+  const scope = field(call, 'scope');
+  if (!scope) throw new PlatformError(400, 'invalid_scope', 'missing scope parameter');
 
   return json(
     {
-      access_token: await tokens.issue(quirks.tokenLifetimeSeconds),
+      access_token: await tokens.issue(quirks.tokenLifetimeSeconds, scope),
       token_type: 'bearer',
       expires_in: quirks.tokenLifetimeSeconds * (quirks.expiresInUnit === 'milliseconds' ? millisecondsPerSecond : 1),
     },
@@ -33,6 +29,35 @@ export const rejectJwtExchange: Operation = () =>
   Promise.reject(
     new PlatformError(400, 'invalid_request', 'JWT credentials are retired: send client_credentials to /ims/token/v3'),
   );
+
+/** `GET` and `POST /ims/validate_token/v1`: whether the token of the header, or of the field `token`, is valid. */
+export const validateToken: Operation = (call, { tokens }) => {
+  const token = /^Bearer (\S+)$/i.exec(call.header('authorization') ?? '')?.[1] ?? field(call, 'token');
+  if (!token) throw new PlatformError(400, 'invalid_request', 'missing token parameter');
+  const isOwn = field(call, 'client_id') === credential.clientId;
+  return Promise.resolve(
+    json(isOwn && tokens.isValid(token) ? { valid: true } : { valid: false, reason: 'bad_signature' }),
+  );
+};
+
+/** `POST /ims/invalidate_token/v2`: ends the token of the field `token`. */
+export const invalidateToken: Operation = async (call, { tokens, clientSecrets }) => {
+  checkClient(call, clientSecrets);
+  const token = field(call, 'token');
+  if (!token) throw new PlatformError(400, 'invalid_request', 'missing token parameter');
+  await tokens.revoke(token);
+  return json({});
+};
+
+/** @throws {PlatformError} 400 when the request has another credential */
+function checkClient(call: Call, clientSecrets: readonly string[]): void {
+  if (field(call, 'client_id') !== credential.clientId) {
+    throw new PlatformError(400, 'invalid_client', 'invalid client_id parameter');
+  }
+  if (!clientSecrets.includes(field(call, 'client_secret') ?? '')) {
+    throw new PlatformError(400, 'invalid_client', 'invalid client_secret parameter');
+  }
+}
 
 function field({ body, query }: Call, name: string): string | null {
   const sent = body instanceof URLSearchParams ? body.get(name)?.trim() : undefined;

@@ -1,11 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Clock } from '../../runtime/clock.ts';
+import { newAccessToken } from './access-token.ts';
 import type { Database } from './database.ts';
 
-/** How an access token begins, so that whoever searches logs and answers for tokens finds it. */
-const tokenMark = 'emulator-token-';
-/** Random octets in an access token. */
-const tokenBytes = 96;
 const millisecondsPerSecond = 1_000;
 
 /** When each token ends, in Unix epoch milliseconds, by the digest of the token. */
@@ -32,11 +29,14 @@ export class AccessTokens {
     return new AccessTokens(database, clock, new Map(rows.map((row) => [row.digest, row.expires_at])));
   }
 
-  async issue(lifetimeSeconds: number): Promise<string> {
+  /** @param scope that of the request, which the token repeats */
+  async issue(lifetimeSeconds: number, scope: string): Promise<string> {
     await this.#forgetExpired();
-    const token = tokenMark + randomBytes(tokenBytes).toString('base64url');
+    const createdAt = this.#clock.now().getTime();
+    const lifetimeMs = lifetimeSeconds * millisecondsPerSecond;
+    const token = newAccessToken({ createdAt, lifetimeMs, scope });
     const digest = digestOf(token);
-    const expiresAt = this.#clock.now().getTime() + lifetimeSeconds * millisecondsPerSecond;
+    const expiresAt = createdAt + lifetimeMs;
     await insert(this.#database, digest, expiresAt);
     this.#expiryByDigest.set(digest, expiresAt);
     return token;
@@ -48,6 +48,13 @@ export class AccessTokens {
     for (const [digest, expiresAt] of this.#expiryByDigest) {
       if (expiresAt <= now) this.#expiryByDigest.delete(digest);
     }
+  }
+
+  /** Makes one token invalid. */
+  async revoke(token: string): Promise<void> {
+    const digest = digestOf(token);
+    this.#expiryByDigest.delete(digest);
+    await this.#database.run('DELETE FROM access_tokens WHERE digest = ?', [digest]);
   }
 
   /** Makes every token invalid that was handed out so far. */

@@ -115,7 +115,7 @@ describe('access to the platform', () => {
       const expected = {
         status: 200,
         body: {
-          access_token: expect.stringMatching(/^emulator-token-[\w-]{128}$/),
+          access_token: expect.stringMatching(/^eyJhbGciOi[\w-]+\.[\w-]+\.emulator-token-[\w-]{128}$/),
           token_type: 'bearer',
           expires_in: 86_399,
         },

@@ -157,14 +157,14 @@ describe('access tokens', () => {
       const clock = new FakeClock();
       const tokens = await AccessTokens.open(database, clock);
       const kept = async () => (await database.all('SELECT digest FROM access_tokens')).length;
-      const first = await tokens.issue(60);
+      const first = await tokens.issue(60, 'openid');
       await clock.advanceBy(59_999);
       expect(tokens.isValid(first)).toBe(true);
-      await tokens.issue(60);
+      await tokens.issue(60, 'openid');
       expect([await kept(), tokens.issued().size]).toEqual([2, 2]);
       await clock.advanceBy(1);
       expect([tokens.isValid(first), tokens.issued().size]).toEqual([false, 1]);
-      await tokens.issue(60);
+      await tokens.issue(60, 'openid');
       expect(await kept()).toBe(2);
       // Only a token that is still held could be valid once more.
       clock.setWallClock(-60_000);
