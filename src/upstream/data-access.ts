@@ -4,6 +4,7 @@ import { NotFoundError } from '../errors.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import type { PlatformRequest } from './call.ts';
 import { errorFromEntry, unreadable } from './errors.ts';
+import { withoutError } from './file-error.ts';
 import { isPathSegment } from './path-segment.ts';
 import type { FileInfo, FilesApi } from './platform-api.ts';
 import { decodeContextOf, orNull, type PlatformClient } from './platform-client.ts';
@@ -26,7 +27,7 @@ const maxPages = 200;
 const concurrency = 4;
 
 /** The files of batches, and their bytes. Links in the answers are read for their row offset alone and never followed. */
-export function createFilesApi({ call, open, metrics }: PlatformClient): FilesApi {
+export function createFilesApi({ call, open, clock, metrics }: PlatformClient): FilesApi {
   const context = decodeContextOf(metrics, 'BatchFile');
 
   const readPage = async (path: string, subject: string, start: string, limit: number) => {
@@ -100,7 +101,7 @@ export function createFilesApi({ call, open, metrics }: PlatformClient): FilesAp
       const content = contentRequest('GET', fileId, name);
       const wanted = range === undefined ? {} : { range: `bytes=${range.first}-${range.last ?? ''}` };
       const request = { ...content, headers: { ...content.headers, ...wanted } } as const;
-      const answer = await orNull(open(request));
+      const answer = await orNull(open(request).then((opened) => withoutError(request, name, opened, clock.now())));
       if (answer === null) return null;
       const { status } = answer;
       const contentRange = parseContentRange(answer.headers['content-range']);

@@ -244,6 +244,35 @@ describe('bytes', () => {
     expect(stub.requests[0]?.headers.accept).toBe('*/*');
   });
 
+  it.each([
+    ['application/json', { type: '/placeholder/type/uri', status: 503, title: 'Unavailable' }, 'PLATFORM_ERROR'],
+    ['application/problem+json', { title: 'Lost' }, 'UPSTREAM_UNREADABLE'],
+    ['application/json; charset=utf-8', { error_code: '403003', message: 'Api Key is invalid' }, 'UNAUTHENTICATED'],
+    ['application/json', { status: 404, title: 'NotFoundError' }, null],
+  ])('are not those of an error in a success, as %s', async (type, error, code) => {
+    for (const range of [undefined, { first: 0, last: 9 }]) {
+      await using stub = await startStub((_request, response) =>
+        sendJson(response, 200, error, { 'content-type': type }),
+      );
+      await using client = connectTo(stub.url);
+      const read = client.api.files.read({ fileId, name, range });
+      if (code === null) expect(await read).toBeNull();
+      else await expect(read).rejects.toMatchObject({ code });
+    }
+  });
+
+  it.each([
+    ['a file of JSON', 'rows.json', '{"status":500,"title":"x"}'],
+    ['a file that is declared to be JSON', name, 'PAR1'],
+    ['a long one', name, `{"title":"${'x'.repeat(200_000)}"}`],
+  ])('of %s come as they are, whatever they hold', async (_, fileName, content) => {
+    await using stub = await startStub((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(content);
+    });
+    await using client = connectTo(stub.url);
+    expect(await textOf(bytes(await client.api.files.read({ fileId, name: fileName })).body)).toBe(content);
+  });
+
   it('come with what tells their version apart, where the platform sends it in a form that means something', async () => {
     const lastModified = 'Wed, 21 Oct 2026 07:28:00 GMT';
     const cases = [

@@ -1,0 +1,59 @@
+import type { PlatformRequest } from './call.ts';
+import type { Download } from './download.ts';
+import { errorFromSuccess } from './errors.ts';
+import { jsonOf } from './json-body.ts';
+import { readBodyError } from './wire/entry-error.ts';
+
+/** Bytes of a body that are searched for an error. */
+const maxErrorBytes = 64 * 1024;
+
+const json = /^application\/(?:[\w.-]+\+)?json\b/i;
+
+/**
+ * A download that is no error in a success. The response is searched only if it is JSON although the file is not, because a
+ * file of JSON may contain anything. Its beginning is read for this, and returned with the rest.
+ * @throws {GatewayError} the whole body is an error
+ */
+export async function withoutError(
+  request: PlatformRequest,
+  name: string,
+  download: Download,
+  now: Date,
+): Promise<Download> {
+  const { status, headers, requestId, body } = download;
+  if (!json.test(headers['content-type']?.toString() ?? '') || /\.json$/i.test(name)) return download;
+  const rest = body[Symbol.asyncIterator]();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  while (length <= maxErrorBytes) {
+    const next = await rest.next();
+    if (next.done === true) {
+      const error = readBodyError(valueIn(chunks), { isMessage: false });
+      if (error !== null) throw errorFromSuccess(request, { status, requestId }, error, now);
+      break;
+    }
+    chunks.push(next.value);
+    length += next.value.length;
+  }
+  return { ...download, body: startingWith(chunks, rest) };
+}
+
+function valueIn(chunks: readonly Uint8Array[]): unknown {
+  try {
+    return jsonOf(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+async function* startingWith(
+  chunks: readonly Uint8Array[],
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* chunks;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
+}
