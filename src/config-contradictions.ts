@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { variables } from './config-variables.ts';
+import { platformContradictions } from './emulator/variables.ts';
 import { isPrivateName } from './runtime/addresses.ts';
 import { isLoopback } from './runtime/loopback.ts';
 
@@ -41,7 +42,8 @@ const requiredInServiceMode = [
 
 /** Problems that no variable has alone. Each names the variables and what to change. */
 export function contradictions(settings: Settings): readonly string[] {
-  return [...aboutPolling(settings), ...aboutMode(settings), ...aboutCallbacks(settings)];
+  const ofEmulator = settings.set.AEP_BASE_URL === undefined ? platformContradictions(settings.set) : [];
+  return [...aboutPolling(settings), ...aboutMode(settings), ...aboutCallbacks(settings), ...ofEmulator];
 }
 
 function* aboutPolling({ polling, isWrong }: Settings): Iterable<string> {

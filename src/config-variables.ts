@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { platformVariables } from './emulator/variables.ts';
 import { isPrivateHost } from './runtime/addresses.ts';
 import { logLevels } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
@@ -305,12 +306,7 @@ export const variables = z.object({
     'info',
     'Least severe level that is logged.',
   ),
-  EMULATOR_PROFILES: describe(integer(0, 10_000_000), '10000', 'Profiles that the built-in emulator generates.'),
-  EMULATOR_DIR: describe(
-    z.string().min(1),
-    'a temporary directory',
-    'Directory in which the built-in emulator keeps its state.',
-  ),
+  ...platformVariables,
 });
 
 /**
@@ -318,8 +314,8 @@ export const variables = z.object({
  * name is a spelling mistake.
  */
 export const variableNames = {
-  // The last two are those of the emulator's own process, which may be set for both.
-  known: [...Object.keys(variables.shape), 'EMULATOR_HOST', 'EMULATOR_PORT'],
+  // The last three are those of the emulator's own process, which may be set for both.
+  known: [...Object.keys(variables.shape), 'EMULATOR_HOST', 'EMULATOR_PORT', 'EMULATOR_ADMIN_TOKEN'],
   prefixes: ['AEP_', 'JWT_', 'POLL_', 'MAX_', 'EMULATOR_', 'SUBSCRIPTION_', 'DOWNLOAD_'],
 } as const satisfies VariableNames;
 

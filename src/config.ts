@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { contradictions } from './config-contradictions.ts';
 import { variableNames, variables } from './config-variables.ts';
 import { orgProblem, parseTenant, sandboxProblem, type Tenant } from './domain/tenant.ts';
+import type { EmulatorOptions } from './emulator/options.ts';
+import { platformOptions } from './emulator/variables.ts';
 import type { LogLevel } from './runtime/logger.ts';
 import { unknownVariables } from './runtime/unknown-variables.ts';
 
@@ -79,8 +81,7 @@ export interface LimitsConfig {
 export type PlatformConfig =
   | {
       readonly kind: 'emulator';
-      readonly profiles: number;
-      readonly directory: string | null;
+      readonly options: EmulatorOptions;
     }
   | { readonly kind: 'remote'; readonly baseUrl: string; readonly imsUrl: string };
 
@@ -187,8 +188,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       set.AEP_BASE_URL === undefined
         ? {
             kind: 'emulator',
-            profiles: set.EMULATOR_PROFILES ?? 10_000,
-            directory: set.EMULATOR_DIR ?? null,
+            options: platformOptions(set),
           }
         : {
             kind: 'remote',

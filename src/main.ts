@@ -62,19 +62,14 @@ async function findPlatform(
       return config.platform;
     case 'emulator': {
       // Loaded only here: a production install may leave the emulator's database out.
-      const { startEmulator, StateFolderError } = await import('./emulator/emulator.ts');
-      const { profiles, directory } = config.platform;
+      const { SeedError, startEmulator, StateFolderError } = await import('./emulator/emulator.ts');
       try {
-        const emulator = await startEmulator({
-          profiles,
-          ...(directory === null ? {} : { directory }),
-          logger,
-          signal,
-        });
+        const emulator = await startEmulator({ ...config.platform.options, logger, signal });
         lifecycle.add('emulator', () => emulator.close());
         return { baseUrl: emulator.url, imsUrl: emulator.url };
       } catch (error) {
-        throw error instanceof StateFolderError ? new ConfigurationError([error.message]) : error;
+        const isAboutVariable = error instanceof StateFolderError || error instanceof SeedError;
+        throw isAboutVariable ? new ConfigurationError([error.message]) : error;
       }
     }
   }

@@ -107,6 +107,7 @@ describe.concurrent('the process', () => {
 
   it.each([
     ['EMULATOR_DIR', 2, {}],
+    ['EMULATOR_SEED', 2, {}],
     ['TRUSTED_DOCUMENTS', 2, { AUTH_MODE: 'passthrough', AEP_BASE_URL: 'http://127.0.0.1:1' }],
     // An address of documentation, which no machine has.
     ['HOST', 1, { AUTH_MODE: 'passthrough', AEP_BASE_URL: 'http://127.0.0.1:1' }],

@@ -33,7 +33,7 @@ describe('the configuration', () => {
         pingIntervalMs: 12_000,
         drainMs: 10_000,
       },
-      platform: { kind: 'emulator', profiles: 10_000, directory: null },
+      platform: { kind: 'emulator', options: {} },
       upstream: { timeoutMs: 30_000, callsPerSecond: 4_000 },
       auth: {
         mode: 'embedded',
@@ -126,6 +126,10 @@ describe('the configuration', () => {
       LOG_LEVEL: 'silent',
       EMULATOR_PROFILES: '5',
       EMULATOR_DIR: '/tmp/emulator',
+      EMULATOR_RANDOM_SEED: '7',
+      EMULATOR_PACE: 'fast',
+      EMULATOR_CLOCK: 'x60',
+      EMULATOR_QUIRKS: 'cancelReply=json',
     });
     expect(config).toMatchObject({
       server: {
@@ -139,7 +143,13 @@ describe('the configuration', () => {
         pingIntervalMs: 1_000,
         drainMs: 0,
       },
-      platform: { kind: 'emulator', profiles: 5, directory: '/tmp/emulator' },
+      platform: {
+        kind: 'emulator',
+        options: {
+          ...{ profiles: 5, directory: '/tmp/emulator', seed: 7, pace: 'fast' },
+          ...{ time: { rate: 60 }, quirks: { cancelReply: 'json' } },
+        },
+      },
       upstream: { timeoutMs: 500, callsPerSecond: 9 },
       auth: { defaultTenant: { org, sandbox: 'dev' } },
       limits: {
@@ -207,6 +217,7 @@ describe('the configuration', () => {
       MY_AEP_ORG: 'x',
       EMULATOR_HOST: '0.0.0.0',
       EMULATOR_PORT: '4010',
+      EMULATOR_ADMIN_TOKEN: 'of-the-other-process',
       AEP_EXPORT_GATEWAY_SERVICE_HOST: '10.0.0.1',
       AEP_EXPORT_GATEWAY_SERVICE_PORT: '4000',
       AEP_EXPORT_GATEWAY_SERVICE_PORT_HTTP: '4000',
@@ -357,6 +368,18 @@ describe('the configuration', () => {
         'EMULATOR_PROFILES',
       ]),
     );
+  });
+
+  it('reads the variables of the built-in emulator as the emulator itself does', () => {
+    const wrong = { EMULATOR_PACE: 'quick', EMULATOR_CLOCK: 'noon', EMULATOR_QUIRKS: 'cancelReply=xml' };
+    expect(new Set(named(issuesOf(wrong)))).toEqual(new Set(Object.keys(wrong)));
+    const both = { EMULATOR_SEED: 'seed', EMULATOR_PROFILES: '5' };
+    expect(issuesOf(both)).toEqual([expect.stringContaining('EMULATOR_PROFILES has no effect with EMULATOR_SEED')]);
+    expect(issuesOf({ ...both, AEP_BASE_URL: 'https://platform.adobe.io' })).toEqual([]);
+    expect(loadConfig({ EMULATOR_SEED: '/seed' }).platform).toEqual({
+      kind: 'emulator',
+      options: { seedFolder: '/seed' },
+    });
   });
 
   it('names the organization or the sandbox that is wrong, with its rule', () => {

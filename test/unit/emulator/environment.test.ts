@@ -38,7 +38,7 @@ describe('the variables of the emulator', () => {
     { EMULATOR_PORT: '-1' },
     { EMULATOR_PORT: '65536' },
     { EMULATOR_PORT: '4010x' },
-    { EMULATOR_PROFILES: '0' },
+    { EMULATOR_PROFILES: '50000001' },
     { EMULATOR_PROFILES: '1e6' },
     { LOG_LEVEL: 'loud' },
     { EMULATOR_RANDOM_SEED: '-1' },
