@@ -184,7 +184,7 @@ function controlOf(clock: EmulatorClock, live: LivePlatform, activity: Activity)
       return clock.rate;
     },
     setRate: (rate) => clock.setRate(rate),
-    advanceBy: (ms) => live.change((closing) => clock.advanceBy(ms, () => activity.quiet(), closing)),
+    advanceBy: (ms) => live.moveClock((closing) => clock.advanceBy(ms, () => activity.quiet(), closing)),
   };
 }
 

@@ -31,6 +31,8 @@ export class LivePlatform {
   #current: Current | null;
   /** Settles when the reset that runs has ended. */
   #reset: Promise<void> | null = null;
+  /** Settles when the move of the clock that runs has ended. */
+  #move: Promise<void> | null = null;
 
   private constructor(options: LivePlatformOptions, opened: OpenPlatform) {
     this.#options = options;
@@ -43,11 +45,13 @@ export class LivePlatform {
 
   /**
    * Answers a request with the present platform; during a reset, with the next platform.
+   * @param isWrite whether it can begin work. It waits for the end of a move of the clock then: otherwise clients that
+   *   begin jobs all the time would keep the clock from ever reaching its time.
    * @param answer its signal aborts when a reset is about to close the platform, and waits for the answer then
    * @throws {NoPlatformError} after a reset that failed
    */
-  async use<T>(answer: (platform: Platform, ending: AbortSignal) => Promise<T>): Promise<T> {
-    while (this.#reset !== null) await this.#reset;
+  async use<T>(isWrite: boolean, answer: (platform: Platform, ending: AbortSignal) => Promise<T>): Promise<T> {
+    while (this.#reset !== null || (isWrite && this.#move !== null)) await (this.#reset ?? this.#move);
     const current = this.#current;
     if (current === null) throw new NoPlatformError('The last reset failed. Reset the emulator again.');
     const answering = answer(current.platform, current.ending.signal);
@@ -59,9 +63,17 @@ export class LivePlatform {
     }
   }
 
-  /** Runs changes of the platform as a whole one after the other. @param change its signal aborts when the emulator closes */
-  change<T>(change: (closing: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#changes.hold(() => change(this.#closing.signal), this.#closing.signal);
+  /** Moves the clock of the platform. @param move its signal aborts when the emulator closes */
+  moveClock(move: (closing: AbortSignal) => Promise<void>): Promise<void> {
+    return this.#change(async (closing) => {
+      const moving = move(closing);
+      this.#move = moving.catch(() => undefined);
+      try {
+        await moving;
+      } finally {
+        this.#move = null;
+      }
+    });
   }
 
   /**
@@ -69,7 +81,7 @@ export class LivePlatform {
    * @throws when the new state cannot be made. Requests fail until a reset succeeds.
    */
   reset(): Promise<void> {
-    return this.change(async (closing) => {
+    return this.#change(async (closing) => {
       const replacing = this.#replace(closing);
       this.#reset = replacing.catch(() => undefined);
       try {
@@ -85,6 +97,11 @@ export class LivePlatform {
     this.#closing.abort(new Error('The emulator closes.'));
     await this.#reset;
     await this.#end();
+  }
+
+  /** Runs changes of the platform as a whole one after the other. */
+  #change(change: (closing: AbortSignal) => Promise<void>): Promise<void> {
+    return this.#changes.hold(() => change(this.#closing.signal), this.#closing.signal);
   }
 
   async #replace(closing: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import type { AdminRequest } from './admin/endpoint.ts';
 import { errorBody, GatewayRejection, PlatformError, requestErrors, type Service } from './errors.ts';
 import { alterJobs, checkVanished } from './faults/alter-jobs.ts';
 import { exchangeWithFaults } from './faults/exchange.ts';
+import { isWrite } from './faults/fault-plan.ts';
 import type { Fault } from './faults/fault-script.ts';
 import { checkAccess } from './http/access.ts';
 import { pathOf } from './http/guard.ts';
@@ -59,7 +60,8 @@ async function handle(request: IncomingMessage, response: ServerResponse, listen
     return await sendReply(response, reply, commonHeaders(request, newRequestId()), false);
   }
   try {
-    await live.use((platform, ending) => answerPlatform(request, response, platform, { ...listening, ending }));
+    const writes = isWrite({ service: serviceOf(match('', path)), method, path });
+    await live.use(writes, (platform, ending) => answerPlatform(request, response, platform, { ...listening, ending }));
   } catch (error) {
     if (!(error instanceof NoPlatformError)) throw error;
     const body = errorBody(requestErrors.internal('ups'), {

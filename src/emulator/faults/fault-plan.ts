@@ -74,7 +74,8 @@ function matches({ match }: FaultRule, target: FaultTarget): boolean {
   );
 }
 
-function isWrite({ service, method, path }: FaultTarget): boolean {
+/** Whether a request changes the platform. Tokens, bulk reads and profile access do not, whatever their method. */
+export function isWrite({ service, method, path }: FaultTarget): boolean {
   if (method === 'GET' || method === 'HEAD') return false;
   return service !== 'ims' && service !== 'profile-access' && !/\/bulk-get\/?$/.test(path);
 }

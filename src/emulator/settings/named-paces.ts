@@ -1,6 +1,6 @@
 import { defaultPace, type EmulatorPace, type PaceName, type StageDuration } from '../options.ts';
 
-/** Four stages of an export job, at most 12 ms each: with them it ends within 50 ms and the time that its work takes. */
+/** An export job has four stages. They take at most 48 ms together, besides the work of the job. */
 const fastStage: StageDuration = [4, 12];
 const slowFactor = 10;
 

@@ -203,6 +203,23 @@ describe('the clock of an emulator', () => {
     expect(await laterRuns()).toEqual(['SUCCEEDED 2026-01-01T23:30:00.000Z', 'SUCCEEDED 2026-01-02T23:30:00.000Z']);
   });
 
+  it('reaches its time while clients begin jobs all the time, which begin afterwards', async () => {
+    await using emulator = await startEmulator({ pace: 'fast', profiles: 10 });
+    const client = await connect(emulator.url);
+    const { id } = await client.export();
+    let isMoving = true;
+    const moved = callAdmin(emulator, 'POST', '/clock', { advanceMs: 3_600_000 }).finally(() => {
+      isMoving = false;
+    });
+    const begin = async (): Promise<number> => {
+      const { creationTime } = await client.export();
+      return isMoving ? begin() : creationTime;
+    };
+    const last = await Promise.all(Array.from({ length: 12 }, begin));
+    expect((await moved).status).toBe(200);
+    expect(Math.min(...last)).toBeGreaterThanOrEqual((await client.job(id)).creationTime + 3_600_000);
+  });
+
   it('can be faster, and changed to another rate', async () => {
     await using emulator = await startEmulator({ time: { rate: 60 } });
     const client = await connect(emulator.url);
