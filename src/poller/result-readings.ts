@@ -52,6 +52,8 @@ interface Awaited<Entity> {
   readonly entity: Entity;
   readonly ids: readonly string[];
   readonly hasEnded: boolean;
+  /** It has been awaited long enough: this round is the last one that reads it. */
+  readonly isOverdue: boolean;
 }
 
 type Source<Entity extends Observed, Reader> = Pick<
@@ -92,6 +94,9 @@ export class ResultReadings<Entity extends Observed, Reader> {
     const { settled, awaited } = this.#sort(request, read);
     const outcome = await this.#read(results, awaited, nowMs, attempt);
     const changed = new Map([...settled, ...outcome.changed]);
+    for (const { id, entity, isOverdue } of awaited) {
+      if (isOverdue && outcome.isMade) changed.set(id, results.settle(changed.get(id) ?? entity));
+    }
     const inRound = new Set(read.map((entity) => key(entity)));
     return {
       read: read.map((entity) => changed.get(key(entity)) ?? entity),
@@ -116,8 +121,11 @@ export class ResultReadings<Entity extends Observed, Reader> {
       if (results === undefined || !isWatched(id, watched) || results.isSettled(entity)) continue;
       const ids = results.awaited(entity);
       const hasEnded = isTerminal(entity);
-      if (!hasEnded || (ids.length > 0 && !this.#isOverdue(id, entity, request))) {
-        awaited.push({ id, entity, ids, hasEnded });
+      const isOverdue = hasEnded && this.#isOverdue(id, entity, request);
+      // The last change of what was followed may have been missed, as in an outage.
+      const isRead = ids.length > 0 && (!isOverdue || results.isKnown(entity));
+      if (!hasEnded || isRead) {
+        awaited.push({ id, entity, ids, hasEnded, isOverdue });
       } else if (watched?.ids.has(id) === true || results.isKnown(entity)) {
         settled.set(id, results.settle(entity));
       }

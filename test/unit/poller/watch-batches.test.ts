@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BatchStatus } from '../../../src/domain/batch.ts';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import { ForbiddenError, UpstreamUnreachableError } from '../../../src/errors.ts';
+import { ForbiddenError, RateLimitedError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
 import { batchesOf, exportJob, FakePlatform, settle } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
@@ -116,6 +116,34 @@ describe('a subscriber of named jobs that watches their batches', () => {
     await setup.pass(2 * minuteMs);
     expect(follower.ended).toBe('completed');
     expect(follower.events).toHaveLength(received);
+  });
+
+  it('receives what it missed where nothing could be read until the 15 minutes were over', async () => {
+    const platform = platformWith('SUCCEEDED', 'LOADED');
+    await using setup = new WatchSetup({ platform });
+    const follower = await setup.follow({ ids: ['a'], withResults: true });
+    platform.failure = ({ kind }) => (kind === 'prove' ? null : new UpstreamUnreachableError({ message: 'away' }));
+    await setup.pass(20 * minuteMs);
+    expect(described(follower.events)).toEqual(['SNAPSHOT a SUCCEEDED b=LOADED', 'STALE']);
+    platform.failure = () => null;
+    platform.batches.set('b', 'SUCCESS');
+    await setup.pass(minuteMs);
+    expect(described(follower.events).slice(2)).toEqual(['RECOVERED', 'CHANGED a SUCCEEDED b=SUCCESS']);
+    expect(follower.ended).toBe('completed');
+  });
+
+  it('waits for 15 minutes at most where Catalog asks to wait longer', async () => {
+    const platform = platformWith('SUCCEEDED', 'LOADED');
+    await using setup = new WatchSetup({ platform });
+    const follower = await setup.follow({ ids: ['a'], withResults: true });
+    const tooMany = new RateLimitedError({ message: 'too many', retryAfterMs: 60 * minuteMs });
+    platform.failure = ({ kind }) => (kind === 'batches' ? tooMany : null);
+    const before = platform.count('batches');
+    await setup.pass(14 * minuteMs);
+    expect(follower.ended).toBeNull();
+    await setup.pass(2 * minuteMs);
+    expect(follower.ended).toBe('completed');
+    expect(platform.count('batches') - before).toBe(1);
   });
 
   it('does not wait for the batch of a job that ended long ago', async () => {
