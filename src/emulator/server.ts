@@ -53,10 +53,11 @@ async function handle(request: IncomingMessage, response: ServerResponse, listen
   if (isReaderRequest(method, path)) return await answerReader(request, response, admin.endpoints);
   if (isAdminPath(path)) {
     const reply = await admin.answer(adminRequest(request, path)).catch((error: unknown) => {
-      logger.error({ err: error, path }, 'an admin request failed');
+      logger[levelOf(request)]({ err: error, path }, 'an admin request failed');
       const message = error instanceof Error ? error.message : String(error);
       return { kind: 'json', status: 500, body: { status: 500, message } } as const;
     });
+    if (response.destroyed) return;
     return await sendReply(response, reply, commonHeaders(request, newRequestId()), false);
   }
   try {
@@ -220,9 +221,10 @@ function errorReply(
 ): Reply {
   const isExpected = error instanceof PlatformError || error instanceof GatewayRejection;
   if (!isExpected) {
-    // A caller that has gone, or a server that stops, breaks off requests: nothing is wrong then.
-    const level = request.socket.destroyed ? 'debug' : 'error';
-    platform.logger[level]({ err: error, method: request.method, path: request.url, requestId }, 'a request failed');
+    platform.logger[levelOf(request)](
+      { err: error, method: request.method, path: request.url, requestId },
+      'a request failed',
+    );
   }
   const known = isExpected ? error : requestErrors.internal(service);
   const headers = known instanceof PlatformError ? known.headers : {};
@@ -240,6 +242,9 @@ function errorReply(
     ? { kind: 'empty', status: known.status, headers }
     : { kind: 'json', status: known.status, body, headers };
 }
+
+/** A caller that has gone, or a server that stops, breaks off requests: nothing is wrong then. */
+const levelOf = ({ socket }: IncomingMessage): 'debug' | 'error' => (socket.destroyed ? 'debug' : 'error');
 
 function commonHeaders(request: IncomingMessage, requestId: string): Record<string, string> {
   return {

@@ -28,7 +28,10 @@ export function createGuard(listeningHost: string, holdsAdminToken: HoldsAdminTo
     const isForThisMachine = isAdminPath(pathOf(url)) && !holdsAdminToken(headers.authorization);
     const servesHost = isLocal || isForThisMachine ? servesLoopback : servesAll;
     const rejection = refusalOfHost(headers.host, servesHost);
-    if (rejection !== null) return rejection;
+    if (rejection !== null) {
+      const hint = isLocal || !isForThisMachine ? '' : ' Other names than those of this machine need the admin token.';
+      return { ...rejection, message: rejection.message + hint };
+    }
     if (!isFromForeignPage(headers, isOriginOfThisMachine)) return null;
     return { status: 403, message: 'The origin of this page may not use the emulator.' };
   };

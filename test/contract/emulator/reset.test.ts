@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Emulator, startSeedingEmulator } from '../../support/platform.ts';
 import { callAdmin } from './admin-client.ts';
@@ -170,5 +171,17 @@ describe('a reset', () => {
     resetting.catch(() => undefined);
     await emulator.close();
     await expect(resetting).rejects.toThrow();
+  });
+
+  it('that is asked for from outside and is broken off by the end of the emulator logs no error', async () => {
+    const lines: string[] = [];
+    const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
+    const emulator = await start({ profiles: 30_000, logger });
+    const resetting = reset(emulator).catch((error: unknown) => error);
+    // The database is closed when the reset has begun.
+    await eventually(() => readdir(directory).then((names) => expect(names).not.toContain('platform.duckdb')));
+    await emulator.close();
+    expect(await resetting).toBeInstanceOf(Error);
+    expect(lines.filter((line) => line.includes('"error"'))).toEqual([]);
   });
 });
