@@ -42,7 +42,7 @@ const scripts = new Map([
 export class LogServer {
   /** Names of the commands so far, with what tells apart two calls of one command. */
   readonly calls: string[] = [];
-  /** What was given to the last write. */
+  /** What was given to the last write, with the data of its record. */
   given: unknown = null;
   /** Called before each command. What it throws is the reply. */
   before: (call: string) => Promise<void> | void = () => undefined;
@@ -75,8 +75,9 @@ export class LogServer {
       const end = Number(cursor) + count;
       return { entries: all.slice(Number(cursor), end), cursor: end < all.length ? `${end}` : '0' };
     },
-    xRange: async (events: string, from: string, _: '+', { COUNT: count }: { COUNT: number }) => {
+    xRange: async (events: string, from: string, to: string, { COUNT: count }: { COUNT: number }) => {
       await this.#note(`range ${from}`);
+      if (to !== '+') throw new Error(`not the end of a stream: ${to}`);
       const isAfter = ({ id }: StoredRecord) =>
         from.startsWith('(') ? compare(id, from.slice(1)) > 0 : compare(id, from) >= 0;
       return this.stream(events).filter(isAfter).slice(0, count);
@@ -129,6 +130,7 @@ export class LogServer {
     const keys = { events, snapshot, meta };
     const fields = this.metas.get(meta);
     const head = fields?.get('head') ?? null;
+    if (name !== 'write' && values.length !== 1) throw new Error(`${name} has ${values.length} arguments.`);
     switch (name) {
       case 'head':
         return head;
@@ -155,7 +157,7 @@ export class LogServer {
     [text = '', data = '', ...rest]: readonly string[],
   ): readonly string[] {
     const given: Given & Message = JSON.parse(text);
-    this.given = given;
+    this.given = { ...given, data };
     const fields = this.metas.get(meta) ?? new Map<string, string>();
     const records = this.stream(events);
     if (given.term !== undefined && given.term < Number(fields.get('term') ?? 0)) return ['fenced'];

@@ -24,6 +24,7 @@ async function twoReplicas() {
 describe('a write', () => {
   it('brings Redis what it changes of the snapshot, of what is stale, and of the note', async () => {
     const { server, a } = await twoReplicas();
+    await append(a.log, created('o'));
     await a.log.write(
       {
         learned: [item('l')],
@@ -35,7 +36,7 @@ describe('a write', () => {
           { kind: 'STALE', subject: 'list' },
           { kind: 'RECOVERED', subject: 'feed' },
         ],
-        forgotten: ['f'],
+        forgotten: ['o'],
         note: { next: 7 },
       },
       { observedAt: at, term: 3 },
@@ -64,6 +65,13 @@ describe('a write', () => {
       ['l', stringify(item('l'))],
       ['b', stringify(item('b'))],
     ]);
+    expect((await a.log.snapshot())?.note).toEqual({ next: 7 });
+    await append(a.log, created('d'));
+    expect(server.given).toMatchObject({ entries: 1, learned: 0, set: 1, dropped: 0, stale: [] });
+    expect(server.given).not.toHaveProperty('note');
+    const late = new LogReplica(server);
+    await late.follow();
+    expect((await late.log.snapshot())?.note).toEqual({ next: 7 });
   });
 
   it('has an identity of its own, and the bounds that its log was given', async () => {
@@ -89,8 +97,9 @@ describe('a write', () => {
     await settle();
     await a.log.write({ learned: [item('x')] }, { observedAt: at, basis: null });
     expect(server.stream(a.keys.events).map(({ message }) => message.data)).toEqual(['']);
-    expect(server.given).toMatchObject({ begins: true });
+    expect(server.given).toMatchObject({ begins: true, data: '' });
     await settle();
+    expect([a.logged, b.logged]).toEqual([[], []]);
     for (const { log } of [a, b]) expect((await log.snapshot())?.entities).toEqual([item('x')]);
   });
 
@@ -332,18 +341,81 @@ describe('a reader that resumes', () => {
     await append(a.log, created('b'));
     const late = new LogReplica(server);
     await late.follow();
+    let next = '';
     server.before = async (call) => {
       if (!call.startsWith('range')) return;
       server.before = ignore;
       const records = server.stream(a.keys.events);
       server.remove(a.keys);
-      for (const { heartbeat } of [a, late]) heartbeat.replaceDatabase();
-      await append(a.log, created('x'));
+      server.publishes = false;
+      a.heartbeat.replaceDatabase();
       await settle();
-      server.streams.set(a.keys.events, records);
+      next = await append(a.log, created('x'));
+      await append(a.log, created('y'));
+      late.heartbeat.replaceDatabase();
+      await settle();
+      server.streams.set(a.keys.events, [...records, ...server.stream(a.keys.events)]);
     };
     const { start } = await late.log.open({ after: first, onGrowth: ignore });
-    expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('x')] } });
+    expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('x'), item('y')] } });
+    server.stream(a.keys.events).splice(0, 2);
+    const resumed = await late.log.open({ after: next, onGrowth: ignore });
+    expect(resumed.start).toMatchObject({ kind: 'replay', missed: [{ change: created('y') }] });
+  });
+
+  it('receives no entries of another epoch that its replica does not know of yet', async () => {
+    const { server, a, first } = await twoReplicas();
+    await append(a.log, created('b'));
+    const late = new LogReplica(server);
+    await late.follow();
+    server.before = async (call) => {
+      if (!call.startsWith('range')) return;
+      server.before = ignore;
+      server.remove(a.keys);
+      server.publishes = false;
+      a.heartbeat.replaceDatabase();
+      await settle();
+      for (const id of ['x', 'y']) await append(a.log, created(id));
+    };
+    const { start } = await late.log.open({ after: first, onGrowth: ignore });
+    expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('a'), item('b')] } });
+  });
+
+  it('before what the copy contains receives what the stream and the copy contain', async () => {
+    const { server, a, first } = await twoReplicas();
+    await append(a.log, created('b'));
+    const late = new LogReplica(server);
+    await late.follow();
+    await append(a.log, created('c'));
+    const { start } = await late.log.open({ after: first, onGrowth: ignore });
+    expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('b') }, { change: created('c') }] });
+  });
+
+  it('receives what it has missed of an epoch, although the same place of an earlier one could not be replayed', async () => {
+    const { server, a, first } = await twoReplicas();
+    for (const id of ['b', 'c']) await append(a.log, created(id));
+    const late = new LogReplica(server);
+    await late.follow();
+    server.stream(a.keys.events).splice(0, 2);
+    expect((await late.log.open({ after: first, onGrowth: ignore })).start.kind).toBe('resync');
+    server.remove(a.keys);
+    a.heartbeat.replaceDatabase();
+    await settle();
+    server.publishes = false;
+    const next = await append(a.log, created('x'));
+    await append(a.log, created('y'));
+    late.heartbeat.replaceDatabase();
+    await settle();
+    const { start } = await late.log.open({ after: next, onGrowth: ignore });
+    expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('y') }] });
+  });
+
+  it('receives the present state where Redis has lost the log, which is noticed by its cursor', async () => {
+    const { server, a } = await twoReplicas();
+    server.remove(a.keys);
+    const { start } = await a.log.open({ after: 'other.1.aaaaaaaa', onGrowth: ignore });
+    expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('a')] } });
+    expect(await a.log.snapshot()).toBe(null);
   });
 
   it('a hundred records and more later receives all of them, a hundred in a read', async () => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { stringify } from 'devalue';
 import { describe, expect, it } from 'vitest';
 import { UpstreamUnreachableError } from '../../../src/errors.ts';
@@ -114,8 +115,12 @@ describe('a replica that follows a log', () => {
       if (call !== (when === 'begins' ? 'state' : 'scan 0')) return;
       server.remove(writer.keys);
     };
+    const { length } = server.calls;
     await late.follow();
     expect(await late.log.snapshot()).toBe(null);
+    expect(server.calls.slice(length)).toEqual(
+      when === 'begins' ? ['head', 'state'] : ['head', 'state', 'scan 0', 'head'],
+    );
     expect(late.logged).toEqual([]);
   });
 
@@ -330,6 +335,44 @@ describe('while Redis is away', () => {
     expect(reader.logged).toEqual([]);
   });
 
+  it('a gap that cannot be read is read again, and the log is not loaded for it', async () => {
+    const { server, reader, tail, calls, miss } = await followed();
+    await miss('b');
+    server.before = (call) => {
+      if (call.startsWith('range')) away();
+    };
+    reader.heartbeat.replaceDatabase();
+    await settle();
+    server.before = ignore;
+    await reader.clock.advanceBy(200);
+    await settle();
+    expect(changesOf(tail)).toEqual([created('b')]);
+    expect([calls().slice(1), reader.logged]).toEqual([['head', 'range (1-0', 'head', 'range (1-0'], []]);
+  });
+
+  it('a replica whose channel is lost during a read does not count as up to date', async () => {
+    const { server, reader, tail } = await followed();
+    server.before = () => {
+      server.before = ignore;
+      reader.subscriber?.onLost();
+    };
+    reader.heartbeat.replaceDatabase();
+    await settle();
+    let answered = 0;
+    const waiting = reader.log.snapshot().then(
+      () => {
+        answered += 1;
+      },
+      () => undefined,
+    );
+    await reader.clock.advanceBy(1_999);
+    expect([answered, changesOf(tail)]).toEqual([0, []]);
+    await reader.clock.advanceBy(1);
+    expect(changesOf(tail)).toEqual([stale]);
+    await waiting;
+    expect(answered).toBe(0);
+  });
+
   it('requests wait for 2 s and then fail, readers receive STALE then, and RECOVERED when it is back', async () => {
     const { reader, tail } = await followed();
     reader.subscriber?.onLost();
@@ -476,6 +519,14 @@ describe('a log that Redis has lost', () => {
     server.remove(writer.keys);
     for (const { heartbeat } of [writer, reader]) heartbeat.replaceDatabase();
     await settle();
+    const signals: AbortSignal[] = [];
+    const { clock } = reader;
+    const deadline = clock.deadline.bind(clock);
+    clock.deadline = (ms) => {
+      const made = deadline(ms);
+      signals.push(made.signal);
+      return made;
+    };
     let failures = 0;
     const opening = reader.log.open({ onGrowth: ignore });
     const failed = reader.log.open({ onGrowth: ignore }).catch((error: unknown) => {
@@ -498,6 +549,7 @@ describe('a log that Redis has lost', () => {
     await settle();
     expect((await next).start.snapshot.entities).toEqual([item('x')]);
     expect(reader.clock.pending('deadline')).toBe(0);
+    expect(signals.map((signal) => getEventListeners(signal, 'abort').length)).toEqual([0, 0, 0]);
   });
 });
 
@@ -510,7 +562,7 @@ describe('a log whose state cannot be decoded', () => {
     const late = new LogReplica(server);
     await late.follow();
     expect([server.named('discard'), server.streams.size]).toEqual([['discard'], 0]);
-    expect(late.logged).toHaveLength(1);
+    expect([writer.logged, reader.logged, late.logged.length]).toEqual([[], [], 1]);
     for (const { log } of [writer, reader, late]) expect(await log.snapshot()).toBe(null);
     await append(writer.log, created('x'));
     await settle();
@@ -632,6 +684,28 @@ describe('a log that is closed', () => {
     reply();
     await settle();
     expect([tail.snapshot.entities, watched(), reader.logged, reader.clock.pending()]).toEqual([[item('a')], 0, [], 0]);
+  });
+
+  it('does not become a lost one with the reply to a read', async () => {
+    const { server, writer, reader, watched } = await followed();
+    let reply: () => void = ignore;
+    server.before = () =>
+      new Promise((resolve) => {
+        reply = resolve;
+      });
+    reader.heartbeat.replaceDatabase();
+    await settle();
+    await reader.log[Symbol.asyncDispose]();
+    server.remove(writer.keys);
+    reply();
+    await settle();
+    expect([watched(), reader.clock.pending()]).toEqual([0, 0]);
+  });
+
+  it('needs not have been followed', async () => {
+    const { log } = new LogReplica(new LogServer());
+    await log[Symbol.asyncDispose]();
+    await expect(log.snapshot()).rejects.toBeInstanceOf(UpstreamUnreachableError);
   });
 
   it('ends the pause before the next read', async () => {
