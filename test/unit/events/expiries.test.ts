@@ -53,6 +53,19 @@ describe('views that end with their tokens', () => {
     expect(failed).toEqual([]);
   });
 
+  it('end at their moment, although another one of the same token has left or has ended before', async () => {
+    const { clock, expiries, failed, view } = setUp();
+    const at = inMs(clock, 1_000);
+    const left = view('left');
+    expiries.add(left, at);
+    expiries.delete(left, at);
+    expiries.add(view('next'), at);
+    await clock.advanceBy(1_000);
+    expect(failed.map(([name]) => name)).toEqual(['next']);
+    expiries.add(view('past'), at);
+    expect(failed.map(([name]) => name)).toEqual(['next', 'past']);
+  });
+
   it.each([-600_000, 600_000])('end after the life of the token, also if the clock is set by %d ms', async (stepMs) => {
     const { clock, expiries, failed, view } = setUp();
     const lifeMs = 1_000_000;

@@ -5,6 +5,7 @@ import { UpstreamUnreachableError } from '../../../src/errors.ts';
 import { LogOverflowError, type LogTail } from '../../../src/events/event-log.ts';
 import { UndecodableError } from '../../../src/events/redis-log-codec.ts';
 import { RedisUnavailableError } from '../../../src/runtime/redis.ts';
+import type { FakeClock } from '../../support/fake-clock.ts';
 import { LogReplica, LogServer, settle, take } from './log-server.ts';
 import { append, at, changed, created, type Item, item } from './stream-setup.ts';
 
@@ -42,6 +43,19 @@ async function followed() {
     },
   };
 }
+
+/** The signals of the deadlines that a clock starts from now on. */
+function deadlinesOf(clock: FakeClock): readonly AbortSignal[] {
+  const signals: AbortSignal[] = [];
+  const deadline = clock.deadline.bind(clock);
+  clock.deadline = (ms) => {
+    const made = deadline(ms);
+    signals.push(made.signal);
+    return made;
+  };
+  return signals;
+}
+const listenersOf = (signals: readonly AbortSignal[]) => signals.map((one) => getEventListeners(one, 'abort').length);
 
 const changesOf = (tail: LogTail<Item>) => take(tail).map(({ change }) => change);
 const stale = { kind: 'STALE', subject: 'local' };
@@ -267,13 +281,16 @@ describe('a replica that has missed records', () => {
     const fields = new Map(server.meta(writer.keys));
     const entities = new Map(server.snapshots.get(writer.keys.snapshot));
     await append(writer.log, created('b'));
-    server.stream(writer.keys.events).pop();
+    const lost = server.stream(writer.keys.events).pop();
     server.metas.set(writer.keys.meta, fields);
     server.snapshots.set(writer.keys.snapshot, entities);
     reader.heartbeat.replaceDatabase();
     await settle();
     expect((await reader.log.snapshot())?.entities).toEqual([item('a')]);
     expect(calls().filter((call) => call.startsWith('range'))).toEqual([]);
+    // The former master is back with the lost record.
+    server.publish(writer.keys.channel, Object.values(lost?.message ?? {}).join('\n'));
+    expect((await reader.log.snapshot())?.entities).toEqual([item('a'), item('b')]);
   });
 
   it('receives each record once, although it comes again among the last 128', async () => {
@@ -477,6 +494,24 @@ describe('a log that Redis has lost', () => {
     expect(changesOf(tail)).toEqual([stale]);
   });
 
+  it.each(['state', 'scan 0'])(
+    'is known as lost where that happens while another epoch is loaded: %s',
+    async (when) => {
+      const { server, writer, reader, watched } = await followed();
+      server.remove(writer.keys);
+      writer.heartbeat.replaceDatabase();
+      await settle();
+      server.publishes = false;
+      await append(writer.log, created('x'));
+      server.before = (call) => {
+        if (call === when) server.remove(writer.keys);
+      };
+      reader.heartbeat.replaceDatabase();
+      await settle();
+      expect([await reader.log.snapshot(), watched()]).toEqual([null, 1]);
+    },
+  );
+
   it('is followed on where it is there again as it was: watchers are called, and nothing is stale', async () => {
     const { server, writer, reader, tail, watched } = await followed();
     const [records, fields] = [server.stream(writer.keys.events), server.meta(writer.keys)];
@@ -519,14 +554,7 @@ describe('a log that Redis has lost', () => {
     server.remove(writer.keys);
     for (const { heartbeat } of [writer, reader]) heartbeat.replaceDatabase();
     await settle();
-    const signals: AbortSignal[] = [];
-    const { clock } = reader;
-    const deadline = clock.deadline.bind(clock);
-    clock.deadline = (ms) => {
-      const made = deadline(ms);
-      signals.push(made.signal);
-      return made;
-    };
+    const signals = deadlinesOf(reader.clock);
     let failures = 0;
     const opening = reader.log.open({ onGrowth: ignore });
     const failed = reader.log.open({ onGrowth: ignore }).catch((error: unknown) => {
@@ -549,7 +577,7 @@ describe('a log that Redis has lost', () => {
     await settle();
     expect((await next).start.snapshot.entities).toEqual([item('x')]);
     expect(reader.clock.pending('deadline')).toBe(0);
-    expect(signals.map((signal) => getEventListeners(signal, 'abort').length)).toEqual([0, 0, 0]);
+    expect(listenersOf(signals)).toEqual([0, 0, 0]);
   });
 });
 
@@ -630,6 +658,25 @@ describe('a log whose state cannot be decoded', () => {
     }
   });
 
+  it('counts as lost where it may not be discarded yet', async () => {
+    const { server, writer } = await followed();
+    const reader = new LogReplica(server);
+    spoil(server, writer);
+    await reader.follow();
+    await append(writer.log, created('x'));
+    await settle();
+    expect((await reader.log.snapshot())?.entities).toEqual([item('x')]);
+    server.publishes = false;
+    server.remove(writer.keys);
+    writer.heartbeat.replaceDatabase();
+    await settle();
+    await append(writer.log, created('y'));
+    spoil(server, writer);
+    reader.heartbeat.replaceDatabase();
+    await settle();
+    expect([await reader.log.snapshot(), server.named('discard').length]).toEqual([null, 1]);
+  });
+
   it('is left as it is where it has begun another epoch meanwhile', async () => {
     const { server, writer } = await followed();
     const late = new LogReplica(server);
@@ -654,12 +701,15 @@ describe('a log that is closed', () => {
     server.remove(writer.keys);
     reader.heartbeat.replaceDatabase();
     await settle();
+    const signals = deadlinesOf(reader.clock);
     const opening = expect(reader.log.open({ onGrowth: ignore })).rejects.toBeInstanceOf(UpstreamUnreachableError);
     await settle();
+    expect(listenersOf(signals)).toEqual([1]);
     reader.subscriber?.onLost();
     const waiting = expect(reader.log.snapshot()).rejects.toBeInstanceOf(UpstreamUnreachableError);
     await reader.log[Symbol.asyncDispose]();
     await Promise.all([opening, waiting]);
+    expect(listenersOf(signals)).toEqual([0]);
     const { heartbeat, clock } = reader;
     expect([reader.channels, heartbeat.kept.size, heartbeat.listeners]).toEqual([[], 0, 0]);
     expect([clock.pending(), clock.pending('deadline'), tail.ended]).toEqual([0, 0, true]);

@@ -319,6 +319,17 @@ describe('the state of a feed', () => {
     expect(replica.logged).toHaveLength(1);
   });
 
+  it('does not contain seats any longer that Redis does not contain', async () => {
+    const { replica, seat, channel } = await seated();
+    replica.heartbeat.replicas = new Set(['me', 'one', 'two']);
+    replica.server.fields = ['one/1', '1', 'two/1', '0', 'two/1 =a', ''];
+    await replica.subscribed(channel);
+    expect(await seat.others()).toEqual({ everything: true, ids: new Set(['a']) });
+    replica.server.fields = ['two/1', '0', 'two/1 =a', ''];
+    await replica.subscribed(channel);
+    expect(await seat.others()).toEqual({ everything: false, ids: new Set(['a']) });
+  });
+
   it('contains messages that arrive while it is read, in their order', async () => {
     const { replica, seat, channel, told } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'one', 'two']);
@@ -395,6 +406,15 @@ describe('what a seat says', () => {
 });
 
 describe('a seat that was given back', () => {
+  it('is not told what happens later', async () => {
+    const { replica, seat, told, errors } = await seated();
+    await seat[Symbol.asyncDispose]();
+    replica.heartbeat.replicas = null;
+    await replica.beat('missed', new RedisUnavailableError('Redis is away.'));
+    await replica.beat('lapsed');
+    expect([errors, told]).toEqual([[], []]);
+  });
+
   it('gives nothing back again, and leaves nothing to a replica that is not registered', async () => {
     const { replica, seat } = await seated();
     await seat.announce({ everything: true, ids: new Set() });

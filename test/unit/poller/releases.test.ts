@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { PlatformError } from '../../../src/errors.ts';
@@ -112,6 +113,28 @@ describe('after subscribers have come and gone', () => {
     expect(held).toEqual(nothing);
     expect([setup.clock.pending(), setup.clock.pending('deadline')]).toEqual([0, 0]);
     expect(announced.filter((ids) => ids !== null && ids > 2)).toEqual([]);
+  });
+
+  it('no listener on the signal that they share is held', async () => {
+    const { held, createLog, coordinator } = counted();
+    await using setup = new WatchSetup({ createLog, coordinator });
+    setup.platform.put(exportJob('a', 1));
+    const controller = new AbortController();
+    const listeners = () => getEventListeners(controller.signal, 'abort').length;
+    const streams = await Promise.all([1, 2, 3].map(() => setup.subscribe({ ids: ['a'] }, 'someone', controller)));
+    await expect(setup.subscribe({ ids: ['nobody'] }, 'someone', controller)).rejects.toThrow();
+    expect([held.tails, listeners()]).toEqual([3, 3]);
+    for (const stream of streams) await stream[Symbol.asyncIterator]().return?.();
+    expect([held.tails, listeners()]).toEqual([0, 0]);
+  });
+
+  it('no log of a feed is held that never read anything', async () => {
+    const { held, createLog, coordinator } = counted();
+    await using setup = new WatchSetup({ createLog, coordinator });
+    setup.platform.failure = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
+    await expect(setup.subscribe()).rejects.toThrow('out of order');
+    await setup.pass(10_000);
+    expect(held).toEqual(nothing);
   });
 
   it('no id that only they named is read', async () => {

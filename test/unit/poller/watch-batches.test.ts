@@ -317,6 +317,7 @@ describe('the reading of batches', () => {
       ['b', 'd', 'e', 'g'],
       ['b', 'e', 'g'],
     ]);
+    expect(setup.clock.pending('deadline')).toBe(0);
   });
 
   it('emits STALE after two failures to those who watch batches, and RECOVERED afterwards', async () => {
