@@ -233,6 +233,19 @@ describe('steps of a replica', () => {
     expect([replica.calls, replica.steps.length]).toEqual([3, 201]);
   });
 
+  it.each([
+    ['10,000 values', [4_993, 4_993], 1],
+    ['more than 10,000 values', [4_993, 4_994], 2],
+    ['more than 10,000 values in one step', [12_000, 1], 2],
+  ])('go in calls of 10,000 values at most, or one step: %s', async (_, sizes, calls) => {
+    const replica = new Replica();
+    const seats = [await replica.join(), await replica.join('1')];
+    const idsOf = (size = 0) => new Set(Array.from({ length: size }, (_one, index) => `${index}`));
+    // Besides its ids, a step has seven values.
+    await Promise.all(seats.map(({ seat }, index) => seat.announce({ everything: false, ids: idsOf(sizes[index]) })));
+    expect([replica.calls, replica.named('announce').length]).toEqual([calls, 2]);
+  });
+
   it('wait while it is not registered', async () => {
     const replica = new Replica();
     replica.heartbeat.replicas = null;
