@@ -117,8 +117,8 @@ describe.each(['websocket', 'sse'] as const)('over %s, segment jobs', (transport
 
 describe.each(['websocket', 'sse'] as const)('over %s, a schedule', (transport) => {
   it('that is named is told from its present state, resumed, and completes the stream when it is deleted', async () => {
-    const { page } = await gateway.query(ReadSchedulesDocument, { first: 1 });
-    const id = page.nodes[0]?.id ?? '';
+    const { page } = await gateway.query(ReadSchedulesDocument, { first: 10 });
+    const id = page.nodes.find(({ type }) => type === 'BATCH_SEGMENTATION')?.id ?? '';
     await using holding = gateway.subscribe(WatchSchedulesDocument, { ids: [id] }, { transport });
     const [first] = scheduleEvents([await holding.take()].filter((data) => data !== null));
     expect(first).toMatchObject({ kind: 'SNAPSHOT', schedule: { id, state: 'ACTIVE' } });

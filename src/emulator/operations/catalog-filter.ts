@@ -21,19 +21,18 @@ export function parseTags(text: string): readonly Predicate[] {
     .split(',')
     .filter((item) => item !== '')
     .map((item) => {
-      // The first one: a value may hold colons, as `unifiedProfile:enabled:true` shows.
-      const separator = item.indexOf(':');
-      if (separator < 1) throw badRequest('tags must be a list of {tag}:{value}');
-      const tag = item.slice(0, separator);
-      const matches = wildcard(item.slice(separator + 1));
-      return (document: JsonObject) => tagValues(document, tag).some(matches);
+      if (item.indexOf(':') < 1) throw badRequest('tags must be a list of {tag}:{value}');
+      return (document: JsonObject) => hasTag(document, item);
     });
 }
 
-function tagValues(document: JsonObject, tag: string): readonly string[] {
-  const tags = document['tags'];
-  const values = isJsonObject(tags) ? tags[tag] : undefined;
-  return Array.isArray(values) ? values.map(textOf) : [];
+/** Both the name of a tag and its values may contain colons, as `unifiedProfile:enabled:true` shows. */
+function hasTag({ tags }: JsonObject, item: string): boolean {
+  if (!isJsonObject(tags)) return false;
+  return Object.entries(tags).some(([tag, values]) => {
+    if (!Array.isArray(values) || !item.startsWith(`${tag}:`)) return false;
+    return values.map(textOf).some(wildcard(item.slice(tag.length + 1)));
+  });
 }
 
 const comparisons: Readonly<Record<string, (difference: number) => boolean>> = {

@@ -5,7 +5,12 @@ import {
   parseTags,
 } from '../../../src/emulator/operations/catalog-filter.ts';
 
-const document = { name: 'Segment Export', size: 100, flag: true, tags: { team: ['blue', 'red'], 'a:b': ['c'] } };
+const document = {
+  name: 'Segment Export',
+  size: 100,
+  flag: true,
+  tags: { team: ['blue', 'red'], 'a:b': ['c'], on: ['enabled:true'] },
+};
 
 describe('a simple filter', () => {
   it.each([
@@ -33,6 +38,9 @@ describe('tags', () => {
     ['team:green', false],
     ['team:red,other:*', false],
     ['a:b:c', true],
+    ['a:b', false],
+    ['on:enabled:true', true],
+    ['on:enabled:false', false],
   ])('%s', (text, expected) => {
     expect(parseTags(text).every((holds) => holds(document))).toBe(expected);
   });
