@@ -131,8 +131,10 @@ describe('after subscribers have come and gone', () => {
   it('no log of a feed is held that never read anything', async () => {
     const { held, createLog, coordinator } = counted();
     await using setup = new WatchSetup({ createLog, coordinator });
-    setup.platform.failure = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
+    const outage = new PlatformError({ status: 503, message: 'The platform is out of order.' });
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? outage : null);
     await expect(setup.subscribe()).rejects.toThrow('out of order');
+    expect(held.logs).toBe(1);
     await setup.pass(10_000);
     expect(held).toEqual(nothing);
   });
