@@ -23,7 +23,7 @@ export interface EmulatorPace {
   readonly cancellingMs: StageDuration;
 }
 
-/** Names of paces: export jobs take at most 48 ms besides their work, some seconds, or about a minute. */
+/** Names of paces: export jobs take at most 12 ms besides their work, some seconds, or about a minute. */
 export const paceNames = ['fast', 'real', 'slow'] as const;
 export type PaceName = (typeof paceNames)[number];
 

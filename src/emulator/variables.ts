@@ -54,7 +54,7 @@ export const platformVariables = {
   EMULATOR_PACE: describe(
     z.enum(paceNames).optional(),
     'real',
-    'How long jobs take: fast (at most 48 ms besides the work of an export job), real (2 to 7 seconds) or slow (10 times as long).',
+    'How long jobs take: fast (at most 12 ms besides the work of an export job), real (2 to 7 seconds) or slow (10 times as long).',
   ),
   EMULATOR_CLOCK: describe(
     readText(parseClock, 'must be a time such as 2026-01-01T00:00:00Z, a rate such as x60, or both').optional(),

@@ -1,7 +1,7 @@
 import { defaultPace, type EmulatorPace, type PaceName, type StageDuration } from '../options.ts';
 
-/** An export job has four stages. They take at most 48 ms together, besides the work of the job. */
-const fastStage: StageDuration = [4, 12];
+/** An export job has four stages. They take at most 12 ms together, besides the work of the job. */
+const fastStage: StageDuration = [1, 3];
 const slowFactor = 10;
 
 const namedPaces: Readonly<Record<PaceName, EmulatorPace>> = {

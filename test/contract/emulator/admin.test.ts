@@ -37,7 +37,7 @@ describe('the admin endpoints', () => {
   describe('for the pace', () => {
     it('change it by name or by stage, and restore that of the start', async () => {
       const fast = (await admin('GET', '/pace')).body;
-      expect(fast).toMatchObject({ stages: { newMs: [4, 12] } });
+      expect(fast).toMatchObject({ stages: { newMs: [1, 3] } });
       expect((await admin('PUT', '/pace', { pace: 'slow' })).body).toMatchObject({
         stages: { newMs: [5_000, 15_000] },
       });
