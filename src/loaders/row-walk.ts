@@ -55,6 +55,8 @@ export class RowWalk<Node, Place> {
   /** Mark of the last row that was read; empty before the first one. */
   #lastMark: string;
   #lastId: string | null = null;
+  /** Last row of the last page of this request, which may have been returned long before. */
+  #pageEnd: string | null = null;
   #hasEnded = false;
   #pagesRead = 0;
   #total: number | null = null;
@@ -125,6 +127,8 @@ export class RowWalk<Node, Place> {
       if (standing === 'held') this.#held.push(row);
       else found.push(...this.#release(), row);
     }
+    const end = page.rows.at(-1);
+    if (end !== undefined) this.#pageEnd = idOf(end);
     const next = this.#nextOf(page);
     if (next === null) {
       found.push(...this.#release());
@@ -305,6 +309,7 @@ export class RowWalk<Node, Place> {
   }
 
   #isLast(id: string): boolean {
+    if (id === this.#pageEnd) return true;
     return this.#lastId === null ? this.#lastMark !== '' && markOf(id) === this.#lastMark : id === this.#lastId;
   }
 }

@@ -13,6 +13,22 @@ const step = fc.record({
   /** Rows that stand in the list once more, at another place. */
   repeated: fc.array(fc.record({ which: fc.nat(), place: fc.nat() }), { maxLength: 1 }),
 });
+/** A page that ends with a row that the list repeats, behind the last row that is new. */
+const repeatedAtTheEnd = {
+  original: ['aaa', 'aah'].map((name) => ({ id: name, key: null })),
+  steps: [
+    {
+      first: 1,
+      inserted: [
+        { id: 'aia', key: null, place: 0 },
+        { id: 'aaj', key: 1, place: 3 },
+        { id: 'aad', key: null, place: 0 },
+        { id: 'aae', key: null, place: 0 },
+      ],
+      repeated: [{ which: 0, place: 6 }],
+    },
+  ],
+};
 const scenario = fc.record({
   original: fc.uniqueArray(row, { maxLength: 60, selector: (each) => each.id }),
   steps: fc.array(step, { minLength: 1, maxLength: 6 }),
@@ -90,7 +106,7 @@ describe.each(unrulyLists)('a walk over %s, in whatever order the platform retur
         expect(repeated(ids)).toEqual([]);
         expect(original.filter((each) => !ids.includes(each.id))).toEqual([]);
       }),
-      { numRuns: 150 },
+      { numRuns: 150, examples: [[repeatedAtTheEnd]] },
     );
   });
 
