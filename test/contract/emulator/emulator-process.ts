@@ -39,8 +39,9 @@ export class EmulatorProcess implements AsyncDisposable {
     return this.#exit;
   }
 
+  /** Ends it in order, so that it removes its temporary folder. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.kill('SIGKILL');
+    await this.kill('SIGTERM');
   }
 }
 
