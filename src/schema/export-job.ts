@@ -1,4 +1,4 @@
-import { type Batch, type BatchState, isTerminalBatch } from '../domain/batch.ts';
+import type { Batch, BatchState } from '../domain/batch.ts';
 import type {
   ExportBatch,
   ExportDestination,
@@ -6,9 +6,10 @@ import type {
   ExportJob,
   ExportMetrics,
   JobType,
+  ObservedBatches,
   SegmentSelection,
 } from '../domain/export-job.ts';
-import { type ExportJobId, platformId } from '../domain/ids.ts';
+import { type BatchId, type ExportJobId, platformId } from '../domain/ids.ts';
 import { isTerminalJob } from '../domain/job.ts';
 import { builder } from './builder.ts';
 import { connectionArgs, parsePage } from './connection.ts';
@@ -107,15 +108,22 @@ const EventListSelectionRef = builder.objectRef<NonNullable<ExportJob['eventList
 });
 
 interface ShownBatch extends ExportBatch {
-  /** As a live view has read it; null: no live view has. */
+  /** As the events of a live view show it; null: no live view follows it. */
   readonly observed: BatchState | null;
 }
 
-/** A replica of the platform that lags behind must not take back what a live view has emitted. */
-const atLeast = (batch: Batch, observed: BatchState | null): Batch =>
-  observed?.isTerminal === true && !isTerminalBatch(batch)
-    ? { ...batch, status: observed.status, rawStatus: observed.rawStatus }
-    : batch;
+/**
+ * The status that belongs to an event. A newer one, read while the event is sent, would be taken back by the event after
+ * it, and an older one of a lagging replica of the platform would take back what was emitted before.
+ */
+const asObserved = (batch: Batch, observed: BatchState | null): Batch =>
+  observed === null ? batch : { ...batch, status: observed.status, rawStatus: observed.rawStatus };
+
+/** Null also for a batch whose changes are no longer awaited although it has not ended. */
+function observedState(batchId: BatchId, observed: ObservedBatches | undefined): BatchState | null {
+  const state = observed?.states.get(batchId) ?? null;
+  return observed?.settled === true && state?.isTerminal !== true ? null : state;
+}
 
 const ExportBatchRef = builder.objectRef<ShownBatch>('ExportBatch').implement({
   description: 'A batch that an export writes.',
@@ -129,7 +137,7 @@ const ExportBatchRef = builder.objectRef<ShownBatch>('ExportBatch').implement({
         'The batch; null while Catalog does not have it. A subscription that selects it also receives the changes of its status.',
       resolve: async ({ batchId, observed }, _, ctx) => {
         const batch = await ctx.loaders.batch.load(batchId);
-        return batch === null ? null : atLeast(batch, observed);
+        return batch === null ? null : asObserved(batch, observed);
       },
     }),
     segment: t.expose('segment', {
@@ -162,7 +170,7 @@ const ExportDestinationRef = builder.objectRef<ShownDestination>('ExportDestinat
       description:
         'One entry, or one per segment if segmentPerBatch is true. Entries exist before the job ends. The files of a batch are readable when the batch is ACTIVE or SUCCESS, which can be later than the end of the job.',
       resolve: ({ batches, observedBatches }) =>
-        batches.map((batch) => ({ ...batch, observed: observedBatches?.states.get(batch.batchId) ?? null })),
+        batches.map((batch) => ({ ...batch, observed: observedState(batch.batchId, observedBatches) })),
     }),
   }),
 });
