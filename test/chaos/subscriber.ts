@@ -211,6 +211,7 @@ function seenExportJob({ exportJobChanged: { job, ...event } }: WatchExportJobsS
     id: job.id,
     status: job.status,
     state: jobState(job.status, job.metrics?.totalExportedProfiles),
+    hasEnded: job.isTerminal,
     ...(job.destination && { batches: batchesOf(job.destination) }),
   };
   return { ...event, entity };
@@ -220,7 +221,12 @@ const batchesOf = ({ batches }: SeenDestination) =>
   new Map(batches.map(({ batchId, batch }) => [batchId, batch?.status ?? null]));
 
 function seenSegmentJob({ segmentJobChanged: { job, ...event } }: FollowSegmentJobsSubscription): SeenEvent {
-  const entity = job && { id: job.id, status: job.status, state: jobState(job.status, job.metrics?.totalProfiles) };
+  const entity = job && {
+    id: job.id,
+    status: job.status,
+    state: jobState(job.status, job.metrics?.totalProfiles),
+    hasEnded: job.isTerminal,
+  };
   return { ...event, entity };
 }
 

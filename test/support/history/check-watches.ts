@@ -4,6 +4,7 @@ import {
   isForward,
   isLastBatchStatus,
   isLastStatus,
+  isOver,
   isSelected,
   type LogPlace,
   openBatchesOf,
@@ -260,7 +261,7 @@ class HistoryReader {
         return;
       case 'completed': {
         const { ids } = this.#history.scope;
-        const running = [...this.held.values()].filter(({ status }) => !isLastStatus(status)).map(({ id }) => id);
+        const running = [...this.held.values()].filter((entity) => !isOver(entity)).map(({ id }) => id);
         if (ids === null) this.#report('only a stream of ids completes', null, 'it named none');
         else if (running.length > 0) this.#report('a stream completes when all has ended', null, running.join());
         const open = [...this.held.values()].flatMap(openBatchesOf);

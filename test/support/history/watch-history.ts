@@ -7,6 +7,8 @@ export interface SeenEntity {
   readonly status: string | null;
   /** Everything of it that is compared with the truth, as one text. */
   readonly state: string;
+  /** Whether the gateway reported that it has ended, which its status need not show. Absent: it was not asked. */
+  readonly hasEnded?: boolean;
   /** Status of each of its batches, by id; null: there was none. Absent: the subscriber did not ask for batches. */
   readonly batches?: ReadonlyMap<string, string | null>;
 }
@@ -97,6 +99,9 @@ const lastStage = 4;
 
 /** Whether nothing more happens to a job of this status; false where there are no statuses. */
 export const isLastStatus = (status: string | null): boolean => status !== null && stageOf[status] === lastStage;
+
+/** A job of an unknown status has ended too if the platform reported the time of its end. */
+export const isOver = ({ status, hasEnded = false }: SeenEntity): boolean => isLastStatus(status) || hasEnded;
 
 const lastBatchStatuses: ReadonlySet<string> = new Set([
   'ACTIVE',
