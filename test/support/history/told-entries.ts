@@ -19,8 +19,12 @@ export class ToldEntries {
     for (const { name, sessions } of histories) {
       for (const event of sessions.flatMap(({ events }) => events)) {
         const place = parseCursor(event.cursor);
-        if (place === null || event.entity === null || event.kind === 'SNAPSHOT') continue;
+        if (place === null || event.entity === null) continue;
         const { id, state } = event.entity;
+        const key = entityKey(place.epoch, id);
+        this.#byEntity.set(key, [...(this.#byEntity.get(key) ?? []), { sequence: place.sequence, event }]);
+        // The cursor of a snapshot is that of the entry before it.
+        if (event.kind === 'SNAPSHOT') continue;
         const told = `${event.kind === 'REMOVED' ? 'without' : 'with'} ${id} ${state}`;
         const cursor = event.cursor.replace(/\.partial$/, '');
         const other = byCursor.get(cursor);
@@ -29,8 +33,6 @@ export class ToldEntries {
           const detail = `${other.name} was told ${other.state}, ${name} ${told}`;
           violations.push({ rule: 'a cursor stands for one event', where: cursor, detail });
         }
-        const key = entityKey(place.epoch, id);
-        this.#byEntity.set(key, [...(this.#byEntity.get(key) ?? []), { sequence: place.sequence, event }]);
       }
     }
   }
