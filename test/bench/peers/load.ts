@@ -1,0 +1,136 @@
+/** The load generator: autocannon in a closed loop, and requests at a fixed rate in an open one. */
+import autocannon from 'autocannon';
+import { Pool } from 'undici';
+
+export interface Target {
+  readonly url: string;
+  readonly body: string;
+  readonly credentials: 'distinct' | 'one';
+  /** Whether responses have a status of 4xx. */
+  readonly rejected: boolean;
+}
+
+export interface LoadFigures {
+  readonly requests: number;
+  /** From the first request to the last response. */
+  readonly seconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+export const connections = 32;
+
+const organization = 'ABCDEF0123456789ABCDEF01@AdobeOrg';
+/** As long as the token of a real caller, which is about 1,100 characters. */
+const token = (index: number): string => `${String(index).padStart(4, '0')}${'tokenOfABenchmark'.repeat(64)}`;
+
+export const headersOf = (index: number): Record<string, string> => ({
+  'content-type': 'application/json',
+  accept: 'application/json',
+  authorization: `Bearer ${token(index)}`,
+  'x-api-key': 'benchmark',
+  'x-gw-ims-org-id': organization,
+  'x-sandbox-name': 'prod',
+});
+
+/**
+ * 32 connections, each with one request at a time. A run ends with a number of requests, or with a time.
+ * @throws {Error} an error, a timeout, or a response with another status
+ */
+export async function closedLoop(
+  { url, body, credentials, rejected }: Target,
+  length: { readonly requests: number } | { readonly seconds: number },
+): Promise<LoadFigures> {
+  const latencies: number[] = [];
+  let connected = 0;
+  const startMs = performance.now();
+  let lastMs = startMs;
+  const options: autocannon.Options = {
+    url,
+    method: 'POST',
+    connections,
+    ...('requests' in length ? { amount: length.requests } : { duration: length.seconds }),
+    body,
+    headers: headersOf(0),
+    setupClient: (client) => {
+      if (credentials === 'distinct') client.setHeaders(headersOf(connected));
+      connected += 1;
+    },
+  };
+  const { errors, timeouts, non2xx } = await new Promise<autocannon.Result>((resolve, reject) => {
+    const run = autocannon(options, (error: unknown, result) => (error ? reject(error) : resolve(result)));
+    run.on('response', (_client, _status, _bytes, ms) => {
+      latencies.push(ms);
+      lastMs = performance.now();
+    });
+  });
+  if (errors + timeouts + (rejected ? 0 : non2xx) > 0) {
+    throw new Error(`${url}: ${errors} errors, ${timeouts} timeouts, ${non2xx} responses of another status than 2xx`);
+  }
+  return figuresOf(latencies, lastMs - startMs);
+}
+
+/**
+ * Requests at the times of a Poisson process, whether earlier ones have been answered or not. The times are the same for
+ * every server.
+ */
+export async function openLoop(
+  { url, body, credentials, rejected }: Target,
+  { rate, seconds }: { readonly rate: number; readonly seconds: number },
+): Promise<LoadFigures> {
+  const { origin, pathname } = new URL(url);
+  await using pool = asyncDisposable(new Pool(origin, { connections }));
+  const headers = Array.from({ length: connections }, (_, index) => headersOf(credentials === 'one' ? 0 : index));
+  const latencies: number[] = [];
+  const send = async (index: number): Promise<void> => {
+    const sentMs = performance.now();
+    const response = await pool.value.request({
+      method: 'POST',
+      path: pathname,
+      body,
+      headers: headers[index % connections] ?? {},
+    });
+    await response.body.arrayBuffer();
+    if (response.statusCode !== 200 && !rejected) throw new Error(`${url} responded with ${response.statusCode}.`);
+    latencies.push(performance.now() - sentMs);
+  };
+  const arrivals = arrivalsOf(rate, seconds);
+  const startMs = performance.now();
+  const sent: Promise<void>[] = [];
+  await new Promise<void>((resolve) => {
+    const sendDue = () => {
+      const elapsed = performance.now() - startMs;
+      for (let at = arrivals[sent.length]; at !== undefined && at <= elapsed; at = arrivals[sent.length]) {
+        sent.push(send(sent.length));
+      }
+      const next = arrivals[sent.length];
+      if (next === undefined) resolve();
+      else setTimeout(sendDue, next - elapsed);
+    };
+    sendDue();
+  });
+  await Promise.all(sent);
+  return figuresOf(latencies, performance.now() - startMs);
+}
+
+const asyncDisposable = (pool: Pool) => ({ value: pool, [Symbol.asyncDispose]: () => pool.close() });
+
+/** Milliseconds from the start, with pauses that are distributed exponentially. */
+function arrivalsOf(rate: number, seconds: number): readonly number[] {
+  const arrivals: number[] = [];
+  let state = 1;
+  for (let at = 0; ; ) {
+    // A linear congruential generator, by the constants of Numerical Recipes.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    at -= (Math.log((state + 1) / 2 ** 32) * 1_000) / rate;
+    if (at >= seconds * 1_000) return arrivals;
+    arrivals.push(at);
+  }
+}
+
+function figuresOf(latencies: readonly number[], ms: number): LoadFigures {
+  const sorted = latencies.toSorted((left, right) => left - right);
+  const at = (part: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+  return { requests: sorted.length, seconds: ms / 1_000, p50Ms: at(0.5), p99Ms: at(0.99) };
+}

@@ -1,0 +1,68 @@
+/**
+ * The gateway beside its peers, in front of a platform that responds at once.
+ *
+ * Every server is a production process on one core. The load generator (autocannon) and the static upstream share the
+ * other. There are 32 connections with one request at a time, each with a credential of its own, so that requests share
+ * nothing. At the start, each server must return the same data as the gateway, from the same calls to the platform.
+ * A scenario warms all servers, then measures them in turn, several rounds; figures are medians of the rounds.
+ *
+ * CPU is user and system time of the server's process over the requests of a round. A round is a number of requests, so
+ * that none is left unfinished at its end. `p99` is that of this load, under which a server is always busy and has 32
+ * requests waiting. `p99 at N/s` is that of requests at a fixed rate, which is the same for all and half of what the slowest
+ * server can do. Memory is the largest resident set in the rounds of a scenario. `load` is the share of the other core that
+ * the load generator uses: where it is close to 100 %, requests per second are those of the generator.
+ *
+ * It reads /proc, so it runs on Linux only. `options.ts` describes its flags.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startContenders } from './contenders.ts';
+import { measureScenario, type Row } from './measure.ts';
+import { readOptions } from './options.ts';
+import { loadCore, pinLoad, type Running, start } from './processes.ts';
+import { plot, tables, targets } from './report.ts';
+import { verify } from './verify.ts';
+
+/** From the folder of the repository, where npm runs its scripts. */
+const results = 'test/bench/results';
+
+const options = readOptions(process.argv.slice(2));
+const print = (text: string): boolean => process.stdout.write(`${text}\n`);
+
+const isPinned = pinLoad();
+const started: Running[] = [];
+try {
+  const upstreamScript = fileURLToPath(new URL('./static-upstream.js', import.meta.url));
+  const platform = await start({ args: [upstreamScript], core: loadCore });
+  started.push(platform);
+  const contenders = await startContenders(options, platform.url, started);
+  await verify(contenders, options.scenarios, platform.url);
+  print(`verified: ${contenders.length} servers do the same in ${options.scenarios.length} scenarios`);
+
+  const machine = [
+    `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.version}`,
+    isPinned ? 'one core for servers, the other for the load' : 'processes are not pinned to cores',
+    `load generator: autocannon`,
+    `${options.rounds} rounds of ${options.seconds} s`,
+    `load average before: ${loadavg()[0]?.toFixed(1)}`,
+  ].join('; ');
+  print(machine);
+  const rows: Row[] = [];
+  for (const scenario of options.scenarios) {
+    const measured = await measureScenario(scenario, contenders, options);
+    rows.push(...measured);
+    print(`\n${tables(measured)}`);
+  }
+  const summary = targets(rows);
+  print(`\n${summary}`);
+  if (options.write) {
+    mkdirSync(results, { recursive: true });
+    const text = `# The gateway beside its peers\n\n${machine}\n\n${summary}\n\n${tables(rows)}\n\n![CPU per request](peers.svg)\n`;
+    writeFileSync(join(results, 'peers.md'), text);
+    writeFileSync(join(results, 'peers.svg'), plot(rows));
+  }
+} finally {
+  for (const running of started.toReversed()) await running[Symbol.asyncDispose]();
+}

@@ -1,0 +1,134 @@
+import type { Contender } from './contenders.ts';
+import { closedLoop, openLoop, type Target } from './load.ts';
+import type { Options } from './options.ts';
+import { cpuMsOf, forgetPeak, peakMbOf } from './processes.ts';
+import { bodyOf, type Scenario } from './scenarios.ts';
+
+/** The medians of one server in one scenario. */
+export interface Row {
+  readonly scenario: Scenario;
+  readonly label: string;
+  readonly kind: Contender['kind'];
+  readonly perSecond: number;
+  /** Of the server's process, with all of its threads. */
+  readonly cpuMs: number;
+  readonly cpuRange: readonly [min: number, max: number];
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** At a rate of requests that is the same for all; null where it was not measured. */
+  readonly atRate: { readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number } | null;
+  readonly peakMb: number;
+  /** Use of the other core by the load generator alone, from 0 to 1. */
+  readonly loadShare: number;
+}
+
+interface Round {
+  readonly perSecond: number;
+  readonly cpuMs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly loadShare: number;
+}
+
+interface Subject {
+  readonly contender: Contender;
+  readonly target: Target;
+  readonly requests: number;
+  readonly perSecond: number;
+  readonly rounds: Round[];
+  readonly openRounds: { readonly p50Ms: number; readonly p99Ms: number }[];
+}
+
+/** Code is compiled while it runs: a new server needs some seconds of CPU until it is as fast as it gets. */
+const warmCpuMs = 2_500;
+/** The last part of it shows how fast that is. */
+const warmPartSeconds = 0.8;
+/** Part of what the slowest server can do, at which none has a queue of its own making. */
+const partOfSlowest = 0.5;
+/** A round of a slow server too has some requests of each connection. */
+const minRequests = 128;
+
+/** Warms all servers, then measures them in turn, in every other round from the last to the first. */
+export async function measureScenario(
+  scenario: Scenario,
+  contenders: readonly Contender[],
+  { rounds, seconds }: Pick<Options, 'rounds' | 'seconds'>,
+): Promise<readonly Row[]> {
+  const subjects: Subject[] = [];
+  for (const contender of contenders.filter(({ offers }) => offers(scenario))) {
+    const { credentials, rejected } = scenario;
+    const target = { url: contender.running.url, body: bodyOf(scenario), credentials, rejected };
+    const perSecond = await warm(contender.running.pid, target);
+    forgetPeak(contender.running.pid);
+    const requests = Math.max(minRequests, Math.round(perSecond * seconds));
+    subjects.push({ contender, target, requests, perSecond, rounds: [], openRounds: [] });
+  }
+  const rate = Math.max(1, Math.floor(partOfSlowest * Math.min(...subjects.map(({ perSecond }) => perSecond))));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
+      subject.rounds.push(await measureRound(subject));
+      if (scenario.atRate) subject.openRounds.push(await openLoop(subject.target, { rate, seconds }));
+    }
+  }
+  return subjects.map((subject) => rowOf(scenario, subject, rate));
+}
+
+/** @returns requests per second of CPU */
+async function warm(pid: number, target: Target): Promise<number> {
+  const startMs = cpuMsOf(pid);
+  for (;;) {
+    const beforeMs = cpuMsOf(pid);
+    const { requests } = await closedLoop(target, { seconds: warmPartSeconds });
+    const afterMs = cpuMsOf(pid);
+    if (afterMs - startMs >= warmCpuMs) return (requests * 1_000) / (afterMs - beforeMs);
+  }
+}
+
+async function measureRound({ contender, target, requests }: Subject): Promise<Round> {
+  const { pid } = contender.running;
+  const ownBefore = process.cpuUsage();
+  const cpuBefore = cpuMsOf(pid);
+  const figures = await closedLoop(target, { requests });
+  const cpuMs = cpuMsOf(pid) - cpuBefore;
+  const own = process.cpuUsage(ownBefore);
+  return {
+    perSecond: figures.requests / figures.seconds,
+    cpuMs: cpuMs / figures.requests,
+    p50Ms: figures.p50Ms,
+    p99Ms: figures.p99Ms,
+    loadShare: (own.user + own.system) / (figures.seconds * 1_000_000),
+  };
+}
+
+function rowOf(scenario: Scenario, { contender, rounds, openRounds }: Subject, rate: number): Row {
+  const { label, kind, running } = contender;
+  const of = (key: keyof Round): number => median(rounds.map((round) => round[key]));
+  const cpu = rounds.map(({ cpuMs }) => cpuMs);
+  return {
+    scenario,
+    label,
+    kind,
+    perSecond: of('perSecond'),
+    cpuMs: of('cpuMs'),
+    cpuRange: [Math.min(...cpu), Math.max(...cpu)],
+    p50Ms: of('p50Ms'),
+    p99Ms: of('p99Ms'),
+    atRate:
+      openRounds.length === 0
+        ? null
+        : {
+            perSecond: rate,
+            p50Ms: median(openRounds.map(({ p50Ms }) => p50Ms)),
+            p99Ms: median(openRounds.map(({ p99Ms }) => p99Ms)),
+          },
+    peakMb: peakMbOf(running.pid),
+    loadShare: of('loadShare'),
+  };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const middle = sorted.length / 2;
+  const at = (index: number): number => sorted[index] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? at(Math.floor(middle)) : (at(middle - 1) + at(middle)) / 2;
+}
