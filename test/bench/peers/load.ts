@@ -34,13 +34,11 @@ export const headersOf = (index: number): Record<string, string> => ({
 });
 
 /**
- * 32 connections, each with one request at a time. A run ends with a number of requests, or with a time.
+ * 32 connections, each with one request at a time. A run is a number of requests, because one that ended at a time would
+ * leave requests unfinished, which servers then cancel.
  * @throws {Error} an error, a timeout, or a response with another status
  */
-export async function closedLoop(
-  { url, body, credentials, rejected }: Target,
-  length: { readonly requests: number } | { readonly seconds: number },
-): Promise<LoadFigures> {
+export async function closedLoop({ url, body, credentials, rejected }: Target, requests: number): Promise<LoadFigures> {
   const latencies: number[] = [];
   let connected = 0;
   const startMs = performance.now();
@@ -49,7 +47,7 @@ export async function closedLoop(
     url,
     method: 'POST',
     connections,
-    ...('requests' in length ? { amount: length.requests } : { duration: length.seconds }),
+    amount: requests,
     body,
     headers: headersOf(0),
     setupClient: (client) => {
@@ -69,6 +67,32 @@ export async function closedLoop(
   }
   return figuresOf(latencies, lastMs - startMs);
 }
+
+/**
+ * Runs closed loops until the server has used an amount of CPU.
+ * @returns all requests of these loops, and the requests for a second of CPU in the last one
+ */
+export async function loadFor(
+  target: Target,
+  { cpuMs, cpuMsOf }: { readonly cpuMs: number; readonly cpuMsOf: () => number },
+): Promise<{ readonly requests: number; readonly perSecond: number }> {
+  const startMs = cpuMsOf();
+  let total = 0;
+  for (let requests = minRequests; ; ) {
+    const beforeMs = cpuMsOf();
+    await closedLoop(target, requests);
+    total += requests;
+    const nowMs = cpuMsOf();
+    const perSecond = (requests * 1_000) / (nowMs - beforeMs);
+    const leftMs = cpuMs - (nowMs - startMs);
+    if (leftMs <= 0) return { requests: total, perSecond };
+    requests = Math.max(minRequests, Math.round((Math.min(leftMs, partMs) * perSecond) / 1_000));
+  }
+}
+
+/** A loop has some requests of each connection, and is long enough to tell what a request costs. */
+export const minRequests = 128;
+const partMs = 1_000;
 
 /**
  * Requests at the times of a Poisson process, whether earlier ones have been answered or not. The times are the same for

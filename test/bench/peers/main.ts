@@ -22,47 +22,77 @@ import { startContenders } from './contenders.ts';
 import { measureScenario, type Row } from './measure.ts';
 import { readOptions } from './options.ts';
 import { loadCore, pinLoad, type Running, start } from './processes.ts';
+import { functionList, type Profile, profile, profileTable } from './profile.ts';
 import { plot, tables, targets } from './report.ts';
 import { verify } from './verify.ts';
 
 /** From the folder of the repository, where npm runs its scripts. */
 const results = 'test/bench/results';
 
+/** Functions of a profile that are printed. */
+const shownFunctions = 40;
+
 const options = readOptions(process.argv.slice(2));
 const print = (text: string): boolean => process.stdout.write(`${text}\n`);
 
 const isPinned = pinLoad();
-const started: Running[] = [];
-try {
-  const upstreamScript = fileURLToPath(new URL('./static-upstream.js', import.meta.url));
-  const platform = await start({ args: [upstreamScript], core: loadCore });
-  started.push(platform);
-  const contenders = await startContenders(options, platform.url, started);
-  await verify(contenders, options.scenarios, platform.url);
-  print(`verified: ${contenders.length} servers do the same in ${options.scenarios.length} scenarios`);
+const machine = [
+  `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.version}`,
+  isPinned ? 'one core for servers, the other for the load' : 'processes are not pinned to cores',
+  'load generator: autocannon',
+  `load average before: ${loadavg()[0]?.toFixed(1)}`,
+].join('; ');
+print(machine);
 
-  const machine = [
-    `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, Node ${process.version}`,
-    isPinned ? 'one core for servers, the other for the load' : 'processes are not pinned to cores',
-    `load generator: autocannon`,
-    `${options.rounds} rounds of ${options.seconds} s`,
-    `load average before: ${loadavg()[0]?.toFixed(1)}`,
-  ].join('; ');
-  print(machine);
-  const rows: Row[] = [];
+const upstreamScript = fileURLToPath(new URL('./static-upstream.js', import.meta.url));
+await using platform = await start({ args: [upstreamScript], core: loadCore });
+await (options.profile ? showProfiles() : compare());
+
+async function compare(): Promise<void> {
+  const started: Running[] = [];
+  try {
+    const contenders = await startContenders(options, platform.url, started);
+    await verify(contenders, options.scenarios, platform.url);
+    print(`verified: ${contenders.length} servers do the same in ${options.scenarios.length} scenarios`);
+    const rows: Row[] = [];
+    for (const scenario of options.scenarios) {
+      const measured = await measureScenario(scenario, contenders, options);
+      rows.push(...measured);
+      print(`\n${tables(measured)}`);
+    }
+    const summary = targets(rows);
+    print(`\n${summary}`);
+    const rounds = `${options.rounds} rounds of ${options.seconds} s`;
+    write('peers.md', [
+      '# The gateway beside its peers',
+      `${machine}; ${rounds}`,
+      summary,
+      tables(rows),
+      '![CPU per request](peers.svg)',
+    ]);
+    write('peers.svg', [plot(rows)]);
+  } finally {
+    for (const running of started.toReversed()) await running[Symbol.asyncDispose]();
+  }
+}
+
+async function showProfiles(): Promise<void> {
   for (const scenario of options.scenarios) {
-    const measured = await measureScenario(scenario, contenders, options);
-    rows.push(...measured);
-    print(`\n${tables(measured)}`);
+    const profiles: Profile[] = [];
+    for (const build of options.builds) {
+      const { seconds } = options;
+      const measured = await profile(build, scenario, { platformUrl: platform.url, seconds });
+      profiles.push(measured);
+      print(`\n${build.label}: ${scenario.title}\n${functionList(measured, shownFunctions)}`);
+    }
+    const table = profileTable(profiles);
+    print(`\n${table}`);
+    write(`profile-${scenario.name}.md`, [`# CPU of the gateway: ${scenario.title}`, machine, table]);
   }
-  const summary = targets(rows);
-  print(`\n${summary}`);
-  if (options.write) {
-    mkdirSync(results, { recursive: true });
-    const text = `# The gateway beside its peers\n\n${machine}\n\n${summary}\n\n${tables(rows)}\n\n![CPU per request](peers.svg)\n`;
-    writeFileSync(join(results, 'peers.md'), text);
-    writeFileSync(join(results, 'peers.svg'), plot(rows));
-  }
-} finally {
-  for (const running of started.toReversed()) await running[Symbol.asyncDispose]();
+}
+
+function write(name: string, parts: readonly string[]): void {
+  if (!options.write) return;
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, name), `${parts.join('\n\n').trimEnd()}\n`);
 }

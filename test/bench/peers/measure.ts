@@ -1,5 +1,5 @@
 import type { Contender } from './contenders.ts';
-import { closedLoop, openLoop, type Target } from './load.ts';
+import { closedLoop, loadFor, minRequests, openLoop, type Target } from './load.ts';
 import type { Options } from './options.ts';
 import { cpuMsOf, forgetPeak, peakMbOf } from './processes.ts';
 import { bodyOf, type Scenario } from './scenarios.ts';
@@ -41,12 +41,8 @@ interface Subject {
 
 /** Code is compiled while it runs: a new server needs some seconds of CPU until it is as fast as it gets. */
 const warmCpuMs = 2_500;
-/** The last part of it shows how fast that is. */
-const warmPartSeconds = 0.8;
 /** Part of what the slowest server can do, at which none has a queue of its own making. */
 const partOfSlowest = 0.5;
-/** A round of a slow server too has some requests of each connection. */
-const minRequests = 128;
 
 /** Warms all servers, then measures them in turn, in every other round from the last to the first. */
 export async function measureScenario(
@@ -58,8 +54,9 @@ export async function measureScenario(
   for (const contender of contenders.filter(({ offers }) => offers(scenario))) {
     const { credentials, rejected } = scenario;
     const target = { url: contender.running.url, body: bodyOf(scenario), credentials, rejected };
-    const perSecond = await warm(contender.running.pid, target);
-    forgetPeak(contender.running.pid);
+    const { pid } = contender.running;
+    const { perSecond } = await loadFor(target, { cpuMs: warmCpuMs, cpuMsOf: () => cpuMsOf(pid) });
+    forgetPeak(pid);
     const requests = Math.max(minRequests, Math.round(perSecond * seconds));
     subjects.push({ contender, target, requests, perSecond, rounds: [], openRounds: [] });
   }
@@ -73,22 +70,11 @@ export async function measureScenario(
   return subjects.map((subject) => rowOf(scenario, subject, rate));
 }
 
-/** @returns requests per second of CPU */
-async function warm(pid: number, target: Target): Promise<number> {
-  const startMs = cpuMsOf(pid);
-  for (;;) {
-    const beforeMs = cpuMsOf(pid);
-    const { requests } = await closedLoop(target, { seconds: warmPartSeconds });
-    const afterMs = cpuMsOf(pid);
-    if (afterMs - startMs >= warmCpuMs) return (requests * 1_000) / (afterMs - beforeMs);
-  }
-}
-
 async function measureRound({ contender, target, requests }: Subject): Promise<Round> {
   const { pid } = contender.running;
   const ownBefore = process.cpuUsage();
   const cpuBefore = cpuMsOf(pid);
-  const figures = await closedLoop(target, { requests });
+  const figures = await closedLoop(target, requests);
   const cpuMs = cpuMsOf(pid) - cpuBefore;
   const own = process.cpuUsage(ownBefore);
   return {

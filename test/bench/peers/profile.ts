@@ -1,0 +1,145 @@
+/** Where a gateway spends its CPU: a profile of V8 under load, added up by package. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gatewayStart } from './contenders.ts';
+import { loadFor } from './load.ts';
+import type { Build, Options } from './options.ts';
+import { cpuMsOf, start } from './processes.ts';
+import { bodyOf, type Scenario } from './scenarios.ts';
+
+interface CallFrame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly lineNumber: number;
+}
+
+/** The file that `--cpu-prof` writes. Times are microseconds of the monotonic clock. */
+interface CpuProfile {
+  readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
+  readonly startTime: number;
+  readonly samples: readonly number[];
+  readonly timeDeltas: readonly number[];
+}
+
+/** Self time in microseconds of a request. */
+type Shares = ReadonlyMap<string, number>;
+
+export interface Profile {
+  readonly label: string;
+  readonly byPackage: Shares;
+  readonly byFunction: Shares;
+}
+
+/** Until most of the code is compiled. */
+const warmCpuMs = 8_000;
+
+/** Runs one gateway with the profiler of V8, warms it, and counts the samples of the time after that. */
+export async function profile(
+  build: Build,
+  scenario: Scenario,
+  { platformUrl, seconds }: Pick<Options, 'seconds'> & { readonly platformUrl: string },
+): Promise<Profile> {
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-profile-'));
+  try {
+    const gateway = await start(gatewayStart(build, platformUrl, ['--cpu-prof', `--cpu-prof-dir=${folder}`]));
+    const { credentials, rejected } = scenario;
+    const target = { url: gateway.url, body: bodyOf(scenario), credentials, rejected };
+    const load = (cpuMs: number) => loadFor(target, { cpuMs, cpuMsOf: () => cpuMsOf(gateway.pid) });
+    await load(warmCpuMs);
+    const from = micros();
+    const beforeMs = cpuMsOf(gateway.pid);
+    const { requests } = await load(seconds * 1_000);
+    const cpuMicros = ((cpuMsOf(gateway.pid) - beforeMs) * 1_000) / requests;
+    const to = micros();
+    await gateway[Symbol.asyncDispose]();
+    const [file] = readdirSync(folder);
+    if (file === undefined) throw new Error(`${build.label} wrote no profile.`);
+    const written = JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
+    return { label: build.label, ...shares(written, { from, to, cpuMicros }) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const micros = (): number => Number(process.hrtime.bigint() / 1_000n);
+
+/**
+ * @param cpuMicros CPU of a request, which the samples are a part of: they are taken by the wall clock, whether the process
+ *   had its core or not
+ */
+function shares(
+  { nodes, startTime, samples, timeDeltas }: CpuProfile,
+  { from, to, cpuMicros }: { readonly from: number; readonly to: number; readonly cpuMicros: number },
+): Pick<Profile, 'byPackage' | 'byFunction'> {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
+  const taken = new Map<CallFrame, number>();
+  let at = startTime;
+  samples.forEach((id, index) => {
+    at += timeDeltas[index] ?? 0;
+    const frame = frames.get(id);
+    if (frame === undefined || at < from || at > to || frame.functionName === '(idle)') return;
+    // The time of a sample is that until the next one.
+    taken.set(frame, (taken.get(frame) ?? 0) + Math.max(0, timeDeltas[index + 1] ?? 0));
+  });
+  const all = [...taken.values()].reduce((sum, time) => sum + time, 0);
+  const sumBy = (nameOf: (frame: CallFrame) => string): Shares => {
+    const sums = new Map<string, number>();
+    for (const [frame, time] of taken) {
+      const name = nameOf(frame);
+      sums.set(name, (sums.get(name) ?? 0) + (time * cpuMicros) / all);
+    }
+    return sums;
+  };
+  return {
+    byPackage: sumBy(packageOf),
+    byFunction: sumBy((frame) => `${frame.functionName || '(anonymous)'} ${placeOf(frame)}`),
+  };
+}
+
+function packageOf({ url, functionName }: CallFrame): string {
+  if (functionName === '(garbage collector)') return 'garbage collection';
+  if (functionName === '(program)') return 'native code of Node';
+  if (url === '') return 'built-in functions';
+  if (url.startsWith('node:')) return 'modules of Node';
+  const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url) ?? [];
+  if (name !== undefined) return name;
+  const [, folder] = /\/dist\/(?:([^/]+)\/)?[^/]+$/.exec(url.replace(/(\/dist\/[^/]+\/).*\//, '$1')) ?? [];
+  return folder === undefined ? 'src' : `src/${folder}`;
+}
+
+const placeOf = ({ url, lineNumber }: CallFrame): string =>
+  url === '' ? '' : `${url.replace(/^.*\/(?=node_modules\/|dist\/)/, '')}:${lineNumber + 1}`;
+
+const largestFirst = (shares: Shares): readonly (readonly [name: string, time: number])[] =>
+  [...shares].toSorted(([, left], [, right]) => right - left);
+
+const totalOf = (shares: Shares): number => [...shares.values()].reduce((sum, time) => sum + time, 0);
+
+/** The packages that take most in any of the profiles, ten of each. */
+export function profileTable(profiles: readonly Profile[]): string {
+  const top = 10;
+  const names = new Set(
+    profiles.flatMap(({ byPackage }) => largestFirst(byPackage).slice(0, top)).map(([name]) => name),
+  );
+  const [first] = profiles;
+  const sorted = [...names].toSorted(
+    (left, right) => (first?.byPackage.get(right) ?? 0) - (first?.byPackage.get(left) ?? 0),
+  );
+  const cell = ({ byPackage }: Profile, time: number): string =>
+    `${time.toFixed(0)} | ${((time * 100) / totalOf(byPackage)).toFixed(1)} %`;
+  const rows = [
+    ...sorted.map((name) => [name, ...profiles.map((each) => cell(each, each.byPackage.get(name) ?? 0))]),
+    ['all', ...profiles.map((each) => cell(each, totalOf(each.byPackage)))],
+  ];
+  const head = ['self time', ...profiles.map(({ label }) => `${label}: µs per request | part`)];
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), `|${' --- |'.repeat(1 + 2 * profiles.length)}`, ...rows.map(line)].join('\n');
+}
+
+/** The functions that take most, one line each. */
+export const functionList = ({ byFunction }: Profile, count: number): string =>
+  largestFirst(byFunction)
+    .slice(0, count)
+    .map(([name, time]) => `${time.toFixed(1).padStart(9)} µs  ${name}`)
+    .join('\n');
