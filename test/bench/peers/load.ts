@@ -69,12 +69,16 @@ export async function closedLoop({ url, body, credentials, rejected }: Target, r
 }
 
 /**
- * Runs closed loops until the server has used an amount of CPU.
+ * Runs closed loops until the server has used an amount of CPU, and has answered a number of requests.
  * @returns all requests of these loops, and the requests for a second of CPU in the last one
  */
 export async function loadFor(
   target: Target,
-  { cpuMs, cpuMsOf }: { readonly cpuMs: number; readonly cpuMsOf: () => number },
+  {
+    cpuMs,
+    requests: least,
+    cpuMsOf,
+  }: { readonly cpuMs: number; readonly requests: number; readonly cpuMsOf: () => number },
 ): Promise<{ readonly requests: number; readonly perSecond: number }> {
   const startMs = cpuMsOf();
   let total = 0;
@@ -85,14 +89,14 @@ export async function loadFor(
     const nowMs = cpuMsOf();
     const perSecond = (requests * 1_000) / (nowMs - beforeMs);
     const leftMs = cpuMs - (nowMs - startMs);
-    if (leftMs <= 0) return { requests: total, perSecond };
-    requests = Math.max(minRequests, Math.round((Math.min(leftMs, partMs) * perSecond) / 1_000));
+    if (leftMs <= 0 && total >= least) return { requests: total, perSecond };
+    requests = Math.max(minRequests, Math.round((partMs * perSecond) / 1_000));
   }
 }
 
 /** A loop has some requests of each connection, and is long enough to tell what a request costs. */
 export const minRequests = 128;
-const partMs = 1_000;
+const partMs = 500;
 
 /**
  * Requests at the times of a Poisson process, whether earlier ones have been answered or not. The times are the same for

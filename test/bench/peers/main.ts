@@ -10,7 +10,7 @@
  * that none is left unfinished at its end. `p99` is that of this load, under which a server is always busy and has 32
  * requests waiting. `p99 at N/s` is that of requests at a fixed rate, which is the same for all and half of what the slowest
  * server can do. Memory is the largest resident set in the rounds of a scenario. `load` is the share of the other core that
- * the load generator uses: where it is close to 100 %, requests per second are those of the generator.
+ * the load generator and the static upstream use: where it is close to 100 %, requests per second are theirs.
  *
  * It reads /proc, so it runs on Linux only. `options.ts` describes its flags.
  */
@@ -56,7 +56,7 @@ async function compare(): Promise<void> {
     print(`verified: ${contenders.length} servers do the same in ${options.scenarios.length} scenarios`);
     const rows: Row[] = [];
     for (const scenario of options.scenarios) {
-      const measured = await measureScenario(scenario, contenders, options);
+      const measured = await measureScenario(scenario, contenders, { ...options, platformPid: platform.pid });
       rows.push(...measured);
       print(`\n${tables(measured)}`);
     }

@@ -18,7 +18,7 @@ export interface Row {
   /** At a rate of requests that is the same for all; null where it was not measured. */
   readonly atRate: { readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number } | null;
   readonly peakMb: number;
-  /** Use of the other core by the load generator alone, from 0 to 1. */
+  /** Use of the other core by the load generator and the static upstream, from 0 to 1. */
   readonly loadShare: number;
 }
 
@@ -39,8 +39,8 @@ interface Subject {
   readonly openRounds: { readonly p50Ms: number; readonly p99Ms: number }[];
 }
 
-/** Code is compiled while it runs: a new server needs some seconds of CPU until it is as fast as it gets. */
-const warmCpuMs = 2_500;
+/** CPU that a server uses at least before it is measured. */
+const warmCpuMs = 1_500;
 /** Part of what the slowest server can do, at which none has a queue of its own making. */
 const partOfSlowest = 0.5;
 
@@ -48,14 +48,18 @@ const partOfSlowest = 0.5;
 export async function measureScenario(
   scenario: Scenario,
   contenders: readonly Contender[],
-  { rounds, seconds }: Pick<Options, 'rounds' | 'seconds'>,
+  { rounds, seconds, platformPid }: Pick<Options, 'rounds' | 'seconds'> & { readonly platformPid: number },
 ): Promise<readonly Row[]> {
   const subjects: Subject[] = [];
   for (const contender of contenders.filter(({ offers }) => offers(scenario))) {
     const { credentials, rejected } = scenario;
     const target = { url: contender.running.url, body: bodyOf(scenario), credentials, rejected };
     const { pid } = contender.running;
-    const { perSecond } = await loadFor(target, { cpuMs: warmCpuMs, cpuMsOf: () => cpuMsOf(pid) });
+    const { perSecond } = await loadFor(target, {
+      cpuMs: warmCpuMs,
+      requests: scenario.warmRequests,
+      cpuMsOf: () => cpuMsOf(pid),
+    });
     forgetPeak(pid);
     const requests = Math.max(minRequests, Math.round(perSecond * seconds));
     subjects.push({ contender, target, requests, perSecond, rounds: [], openRounds: [] });
@@ -63,26 +67,26 @@ export async function measureScenario(
   const rate = Math.max(1, Math.floor(partOfSlowest * Math.min(...subjects.map(({ perSecond }) => perSecond))));
   for (let round = 0; round < rounds; round += 1) {
     for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
-      subject.rounds.push(await measureRound(subject));
+      subject.rounds.push(await measureRound(subject, platformPid));
       if (scenario.atRate) subject.openRounds.push(await openLoop(subject.target, { rate, seconds }));
     }
   }
   return subjects.map((subject) => rowOf(scenario, subject, rate));
 }
 
-async function measureRound({ contender, target, requests }: Subject): Promise<Round> {
+async function measureRound({ contender, target, requests }: Subject, platformPid: number): Promise<Round> {
   const { pid } = contender.running;
-  const ownBefore = process.cpuUsage();
+  const loadMs = (): number => cpuMsOf(process.pid) + cpuMsOf(platformPid);
+  const loadBefore = loadMs();
   const cpuBefore = cpuMsOf(pid);
   const figures = await closedLoop(target, requests);
   const cpuMs = cpuMsOf(pid) - cpuBefore;
-  const own = process.cpuUsage(ownBefore);
   return {
     perSecond: figures.requests / figures.seconds,
     cpuMs: cpuMs / figures.requests,
     p50Ms: figures.p50Ms,
     p99Ms: figures.p99Ms,
-    loadShare: (own.user + own.system) / (figures.seconds * 1_000_000),
+    loadShare: (loadMs() - loadBefore) / (figures.seconds * 1_000),
   };
 }
 

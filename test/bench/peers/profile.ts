@@ -31,8 +31,8 @@ export interface Profile {
   readonly byFunction: Shares;
 }
 
-/** Until most of the code is compiled. */
-const warmCpuMs = 8_000;
+/** CPU that the gateway uses at least before it is profiled. */
+const warmCpuMs = 5_000;
 
 /** Runs one gateway with the profiler of V8, warms it, and counts the samples of the time after that. */
 export async function profile(
@@ -45,8 +45,9 @@ export async function profile(
     const gateway = await start(gatewayStart(build, platformUrl, ['--cpu-prof', `--cpu-prof-dir=${folder}`]));
     const { credentials, rejected } = scenario;
     const target = { url: gateway.url, body: bodyOf(scenario), credentials, rejected };
-    const load = (cpuMs: number) => loadFor(target, { cpuMs, cpuMsOf: () => cpuMsOf(gateway.pid) });
-    await load(warmCpuMs);
+    const load = (cpuMs: number, requests = 0) =>
+      loadFor(target, { cpuMs, requests, cpuMsOf: () => cpuMsOf(gateway.pid) });
+    await load(warmCpuMs, scenario.warmRequests);
     const from = micros();
     const beforeMs = cpuMsOf(gateway.pid);
     const { requests } = await load(seconds * 1_000);
