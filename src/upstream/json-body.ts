@@ -36,7 +36,7 @@ export async function textOf(body: Buffer, contentEncoding: string | undefined):
 export function jsonOf(text: string): unknown {
   const json = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
   if (json.trim() === '') return undefined;
-  if (!hasLongDigits(json)) return JSON.parse(json);
+  if (!mayHaveLongInteger(json)) return JSON.parse(json);
   return JSON.parse(
     json.replace(stringOrLongInteger, (found) =>
       found.startsWith('"') || Number.isSafeInteger(Number(found)) ? found : `"${found}"`,
@@ -44,18 +44,30 @@ export function jsonOf(text: string): unknown {
   );
 }
 
-/** Whether there are 16 digits in a row. Such a row covers every 16th place, so nearly nothing has to be looked at. */
-function hasLongDigits(text: string): boolean {
+/**
+ * Whether 16 digits in a row stand where a number may stand, which ids within strings rarely do. Such a row covers every
+ * 16th place, so nearly nothing has to be looked at.
+ */
+function mayHaveLongInteger(text: string): boolean {
   for (let at = longDigits - 1; at < text.length; at += longDigits) {
     if (!isDigit(text, at)) continue;
     let first = at;
     let last = at;
     while (isDigit(text, first - 1)) first -= 1;
     while (isDigit(text, last + 1)) last += 1;
-    if (last - first + 1 >= longDigits) return true;
+    if (last - first + 1 >= longDigits && beginsNumber(text, first) && endsNumber(text, last)) return true;
+    // Each digit is looked at a bounded number of times, however long a row is.
+    at = last;
   }
   return false;
 }
+
+function beginsNumber(text: string, first: number): boolean {
+  const before = text.charAt(first - 1) === '-' ? first - 2 : first - 1;
+  return before < 0 || ' \t\n\r:,['.includes(text.charAt(before));
+}
+
+const endsNumber = (text: string, last: number): boolean => ' \t\n\r,]}'.includes(text.charAt(last + 1));
 
 function isDigit(text: string, at: number): boolean {
   const code = text.charCodeAt(at);

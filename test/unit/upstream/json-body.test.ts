@@ -50,3 +50,16 @@ it('an integer that a double holds stays a number, from the largest on it is tex
     1_234_567_890_123_456,
   ]);
 });
+
+it('an id behind digits of a string stays exact', () => {
+  for (let length = 16; length < 64; length += 1) {
+    const body = `{"text":"${'1'.repeat(length)}","id":9007199254740993}`;
+    expect(jsonOf(body)).toEqual({ text: '1'.repeat(length), id: '9007199254740993' });
+  }
+});
+
+it('a string of a million digits is read at once', () => {
+  const digits = '1'.repeat(1_000_000);
+  // A search that looks at each digit anew from each place takes minutes.
+  expect(jsonOf(`["${digits}",-9007199254740993]`)).toEqual([digits, '-9007199254740993']);
+});
