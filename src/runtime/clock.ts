@@ -1,3 +1,5 @@
+import type { EndSignal } from './end-signal.ts';
+
 /** A limit on how long something may take. Dispose it when the work is done, so that its timer goes away. */
 export interface Deadline extends Disposable {
   /** Aborts with a `TimeoutError` (DOMException) when the time has passed. */
@@ -17,9 +19,11 @@ export interface Clock {
    * Resolves after `ms` milliseconds; 0 or less resolves on a later turn of the event loop, more than 24 days after 24.
    * @throws the signal's reason, at once, when `signal` is aborted before or during the sleep.
    */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(ms: number, signal?: EndSignal): Promise<void>;
   /** Starts a deadline `ms` milliseconds from now. It does not keep the process alive. */
   deadline(ms: number): Deadline;
+  /** Calls `ring` once, `ms` milliseconds from now, unless it is disposed before. It does not keep the process alive. */
+  alarm(ms: number, ring: () => void): Disposable;
 }
 
 /** What Node's timers can count, in milliseconds: nearly 25 days. A timer with more would fire at once. */
@@ -55,9 +59,14 @@ export const systemClock: Clock = {
 
   deadline: (ms) => {
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(timeoutError(ms)), Math.min(ms, maxTimerMs));
+    const alarm = systemClock.alarm(ms, () => controller.abort(timeoutError(ms)));
+    return { signal: controller.signal, [Symbol.dispose]: () => alarm[Symbol.dispose]() };
+  },
+
+  alarm: (ms, ring) => {
+    const timer = setTimeout(ring, Math.min(ms, maxTimerMs));
     timer.unref();
-    return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+    return { [Symbol.dispose]: () => clearTimeout(timer) };
   },
 };
 

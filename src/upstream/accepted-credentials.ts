@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { GatewayError, UnauthenticatedError } from '../errors.ts';
 import type { CallLayer } from './call.ts';
+import { keysOf } from './caller-keys.ts';
 import type { Caller } from './platform-api.ts';
 
 /** Accepted credentials that are kept, and rejected ones. The least recently used ones are discarded first. */
@@ -37,6 +38,8 @@ export class AcceptedCredentials {
   accept(caller: Caller): void {
     if (caller.credential.owner === 'gateway') return;
     const key = keyOf(caller);
+    // Nothing is in both. Reading makes an entry the most recently used one too, at a lower cost.
+    if (this.#accepted.get(key) !== undefined) return;
     this.#rejected.delete(key);
     this.#accepted.set(key, true);
   }
@@ -54,21 +57,22 @@ export class AcceptedCredentials {
 export const withAcceptance =
   (accepted: AcceptedCredentials): CallLayer =>
   (next) =>
-  async (request) => {
-    try {
-      const answer = await next(request);
-      accepted.accept(request.caller);
-      return answer;
-    } catch (error) {
-      if (error instanceof UnauthenticatedError) accepted.reject(request.caller);
-      else if (showsAcceptance(error)) accepted.accept(request.caller);
-      throw error;
-    }
-  };
+  (request) =>
+    next(request).then(
+      (answer) => {
+        accepted.accept(request.caller);
+        return answer;
+      },
+      (error: unknown) => {
+        if (error instanceof UnauthenticatedError) accepted.reject(request.caller);
+        else if (showsAcceptance(error)) accepted.accept(request.caller);
+        throw error;
+      },
+    );
 
 /** Whether a failure is about the request itself, so that the platform has accepted its credential. */
 export const showsAcceptance = (error: unknown): boolean =>
   error instanceof GatewayError && acceptingStatuses.has(error.upstream?.status ?? 0);
 
 /** Without the sandbox, because a credential belongs to an organization. */
-const keyOf = ({ tenant, credential }: Caller): string => JSON.stringify([tenant.org, credential.fingerprint]);
+const keyOf = (caller: Caller): string => keysOf(caller).credential;

@@ -1,6 +1,7 @@
 import { ForbiddenError, GatewayCredentialError, UnauthenticatedError } from '../errors.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
 import type { CredentialReport } from './credential-report.ts';
+import type { CredentialHeaders } from './platform-api.ts';
 
 const rejectedStatus = 401;
 
@@ -18,23 +19,27 @@ const rejectedStatus = 401;
 export const withAuthorization =
   (report: CredentialReport): CallLayer =>
   (next) =>
-  async (request) => {
+  (request) => {
     const { credential } = request.caller;
-    const headers = await credential.headers(request.signal);
-    if (headers === null) throw new UnauthenticatedError({ message: 'There is no credential for the platform.' });
-    const send = async (authorization: Readonly<Record<string, string>>) =>
-      await next({ ...request, headers: { ...request.headers, ...authorization } });
-    try {
-      return await send(headers);
-    } catch (error) {
-      if (!(error instanceof UnauthenticatedError)) throw error;
+    const send = (authorization: CredentialHeaders | null): ReturnType<typeof next> => {
+      if (authorization === null) {
+        return Promise.reject(new UnauthenticatedError({ message: 'There is no credential for the platform.' }));
+      }
+      return next({ ...request, authorization }).catch((error: unknown) => {
+        if (!(error instanceof UnauthenticatedError)) throw error;
+        return renew(error, authorization);
+      });
+    };
+    const renew = async (error: UnauthenticatedError, refused: CredentialHeaders) => {
       const rejected = error.upstream?.status === rejectedStatus;
-      const renewed = rejected ? await credential.headers(request.signal, authorizationOf(headers)) : null;
+      const renewed = rejected ? await credential.headers(request.signal, authorizationOf(refused)) : null;
       if (renewed === null) throw rejectionOf(request, error, report);
-      return await send(renewed).catch((again: unknown) => {
+      return await next({ ...request, authorization: renewed }).catch((again: unknown) => {
         throw rejectionOf(request, again, report);
       });
-    }
+    };
+    const headers = credential.headers(request.signal);
+    return headers instanceof Promise ? headers.then(send) : send(headers);
   };
 
 function rejectionOf({ service, caller }: UpstreamRequest, error: unknown, report: CredentialReport): unknown {
@@ -51,7 +56,7 @@ function rejectionOf({ service, caller }: UpstreamRequest, error: unknown, repor
 const forbiddenBy = (error: UnauthenticatedError): ForbiddenError =>
   new ForbiddenError({ message: error.message, cause: error });
 
-function authorizationOf(headers: Readonly<Record<string, string>>): string {
+function authorizationOf(headers: CredentialHeaders): string {
   const found = Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization');
   return found?.[1] ?? '';
 }

@@ -1,9 +1,10 @@
-import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { AcceptedCredentials } from './accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
+import { keysOf } from './caller-keys.ts';
 import type { UpstreamMetrics } from './metrics.ts';
+import type { Caller } from './platform-api.ts';
 import { createTenantBudgets, type Permit, type TenantBudget } from './tenant-budget.ts';
 import type { BucketOptions } from './token-bucket.ts';
 
@@ -49,13 +50,13 @@ export function withBudget(options: BudgetOptions): CallLayer {
   });
 
   /** The share of a tenant, or the one of all tenants for which there is no other. */
-  const shareOf = (tenant: Tenant): TenantBudget => {
-    const key = tenantKey(tenant);
+  const shareOf = (caller: Caller): TenantBudget => {
+    const key = keysOf(caller).tenant;
     return unproven.has(key) || unproven.size < maxUnprovenTenants ? unproven.of(key) : unproven.of(sharedKey);
   };
 
   const enterUnproven = async (request: UpstreamRequest): Promise<Permit | null> => {
-    const own = shareOf(request.caller.tenant);
+    const own = shareOf(request.caller);
     if (unprovenWaiting.size >= maxUnprovenWaitingInAll) throw own.noRoom(request);
     unprovenWaiting.size += 1;
     try {
@@ -65,22 +66,39 @@ export function withBudget(options: BudgetOptions): CallLayer {
     }
   };
 
-  const enterOwn = (request: UpstreamRequest): Promise<Permit | null> =>
-    budgets.of(tenantKey(request.caller.tenant)).enter(request);
+  const ownOf = ({ caller }: UpstreamRequest): TenantBudget => budgets.of(keysOf(caller).tenant);
 
-  return (next) => async (request) => {
-    const { caller } = request;
-    const isUnproven = !accepted.has(caller);
-    // Nothing dismisses the calls of the tenant's own budget.
-    using permit = (isUnproven ? await enterUnproven(request) : null) ?? (await enterOwn(request));
-    try {
-      return await next(request);
-    } catch (error) {
-      if (error instanceof RateLimitedError && error.upstream?.status === tooManyStatus) permit?.refused();
-      throw error;
-    } finally {
-      if (isUnproven && accepted.has(caller)) shareOf(caller.tenant).dismiss(caller.credential.fingerprint);
-    }
+  return (next) => {
+    const send = (request: UpstreamRequest, permit: Permit): ReturnType<typeof next> =>
+      next(request).then(
+        (answer) => {
+          permit[Symbol.dispose]();
+          return answer;
+        },
+        (error: unknown) => {
+          if (error instanceof RateLimitedError && error.upstream?.status === tooManyStatus) permit.refused();
+          permit[Symbol.dispose]();
+          throw error;
+        },
+      );
+    const sendUnproven = async (request: UpstreamRequest): Promise<Awaited<ReturnType<typeof next>>> => {
+      const { caller } = request;
+      const permit = (await enterUnproven(request)) ?? (await ownOf(request).enter(request));
+      try {
+        return await (permit === null ? next(request) : send(request, permit));
+      } finally {
+        if (accepted.has(caller)) shareOf(caller).dismiss(caller.credential.fingerprint);
+      }
+    };
+    return (request) => {
+      if (!accepted.has(request.caller)) return sendUnproven(request);
+      if (request.signal.aborted) return Promise.reject(request.signal.reason);
+      const own = ownOf(request);
+      const permit = own.tryEnter();
+      if (permit !== null) return send(request, permit);
+      // Nothing dismisses the calls of the tenant's own budget.
+      return own.enter(request).then((granted) => (granted === null ? next(request) : send(request, granted)));
+    };
   };
 }
 

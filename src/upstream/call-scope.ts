@@ -1,5 +1,7 @@
 import { UpstreamTimeoutError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { EndController, type EndSignal } from '../runtime/end-signal.ts';
+import { whenOver } from '../runtime/when-over.ts';
 import type { CallLayer } from './call.ts';
 import { unanswered } from './errors.ts';
 import type { Service } from './metrics.ts';
@@ -7,27 +9,24 @@ import type { Service } from './metrics.ts';
 /** The time that one call has, together with the signal of who asked for it. */
 export interface CallScope extends Disposable {
   /** Aborts with the reason of `outer`, or with an UpstreamTimeoutError once `timeoutMs` have passed. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
 }
 
 /**
  * Opens the scope of a call. Dispose it when the call is over: it then leaves no listener on `outer`, which may live as
  * long as the process. (`AbortSignal.any` would keep one there until it is collected.)
  */
-export function openCallScope(clock: Clock, timeoutMs: number, service: Service, outer: AbortSignal): CallScope {
-  const controller = new AbortController();
-  const deadline = clock.deadline(timeoutMs);
+export function openCallScope(clock: Clock, timeoutMs: number, service: Service, outer: EndSignal): CallScope {
+  const controller = new EndController();
   const onOuterAbort = () => controller.abort(outer.reason);
-  const onDeadline = () => controller.abort(timeout(service, timeoutMs));
   if (outer.aborted) onOuterAbort();
   outer.addEventListener('abort', onOuterAbort, { once: true });
-  deadline.signal.addEventListener('abort', onDeadline, { once: true });
+  const alarm = clock.alarm(timeoutMs, () => controller.abort(timeout(service, timeoutMs)));
   return {
-    signal: controller.signal,
+    signal: controller,
     [Symbol.dispose]: () => {
       outer.removeEventListener('abort', onOuterAbort);
-      deadline.signal.removeEventListener('abort', onDeadline);
-      deadline[Symbol.dispose]();
+      alarm[Symbol.dispose]();
     },
   };
 }
@@ -46,8 +45,14 @@ function timeout(service: Service, timeoutMs: number): UpstreamTimeoutError {
 export const withDeadline =
   (clock: Clock, longestMs: number): CallLayer =>
   (next) =>
-  async (request) => {
+  (request) => {
+    const { service, ending } = request;
     const timeoutMs = Math.min(request.timeoutMs ?? longestMs, longestMs);
-    using scope = openCallScope(clock, timeoutMs, request.service, request.signal);
-    return await next({ ...request, signal: scope.signal, endsAtMs: clock.monotonicMs() + timeoutMs });
+    const endsAtMs = clock.monotonicMs() + timeoutMs;
+    if (ending !== undefined) {
+      const alarm = clock.alarm(timeoutMs, () => ending.abort(timeout(service, timeoutMs)));
+      return whenOver(next({ ...request, endsAtMs }), () => alarm[Symbol.dispose]());
+    }
+    const scope = openCallScope(clock, timeoutMs, service, request.signal);
+    return whenOver(next({ ...request, signal: scope.signal, endsAtMs }), () => scope[Symbol.dispose]());
   };

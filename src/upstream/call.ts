@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadingTimes } from '../domain/reading-times.ts';
+import type { EndController, EndSignal } from '../runtime/end-signal.ts';
 import type { Service } from './metrics.ts';
 import type { OperationCalls } from './operation-calls.ts';
 import type { Caller } from './platform-api.ts';
@@ -10,8 +11,8 @@ export interface PlatformRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
   /** Path and query below the base URL, beginning with `/`, with every value in it encoded. */
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
   /**
    * The effect of the call on the platform. It does not follow from the method, because some reads are POSTs. A `read` is
    * sent again when it fails; a `delete` only when it certainly was not sent; an `update` and a `create` never. When the
@@ -19,20 +20,20 @@ export interface PlatformRequest {
    */
   readonly effect: 'read' | 'create' | 'update' | 'delete';
   /** The id that an answer of 404 is about, which then is a NotFoundError. Without it, a PlatformError. */
-  readonly subject?: string;
+  readonly subject?: string | undefined;
   /**
    * Finds the argument that a response of 400 or 422 is about, and of a create also 404: it then is an
    * InvalidInputError. Without one, it is a PlatformError.
    */
-  readonly input?: RefusedInput;
+  readonly input?: RefusedInput | undefined;
   /** Whether the answer's body matters. An error in it counts in either case. @default 'json' */
-  readonly answer?: 'json' | 'ignored';
+  readonly answer?: 'json' | 'ignored' | undefined;
   /** Whether to ask for a compressed answer. @default false */
-  readonly compressed?: boolean;
+  readonly compressed?: boolean | undefined;
   /** Whether the API takes the sandbox from a header. @default true */
-  readonly sandboxed?: boolean;
+  readonly sandboxed?: boolean | undefined;
   /** How long the call may take, in milliseconds, where that is less than usual. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** Finds the path of the argument that the platform refused; null if the refusal is about no argument. */
@@ -48,13 +49,17 @@ export interface UpstreamRequest extends PlatformRequest {
   /** Counts what the operation sends. Polls and downloads have none, because other limits bound them. */
   readonly calls?: OperationCalls | undefined;
   /** Aborts when somebody for whom an interactive call would be made has come to wait for this poll. */
-  readonly hastened?: AbortSignal;
+  readonly hastened?: EndSignal | undefined;
   /** Ends this call. Its reason is thrown as it is; it is an UpstreamTimeoutError when the deadline has passed. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
+  /** Ends `signal`, where that is this call's own. */
+  readonly ending?: EndController | undefined;
   /** When the deadline passes, in monotonic milliseconds. Set by the layer that keeps it. */
-  readonly endsAtMs?: number;
+  readonly endsAtMs?: number | undefined;
   /** Ends what outlives the call: a body that is still being read. */
-  readonly lifetime: AbortSignal;
+  readonly lifetime: EndSignal;
+  /** The headers of the credential. Set by the layer that authorizes. */
+  readonly authorization?: Readonly<Record<string, string>> | undefined;
 }
 
 /** An answer with a 2xx status. Every other one is thrown as the GatewayError that it means. */
@@ -69,7 +74,10 @@ export interface UpstreamAnswer {
   readonly reading: ReadingTimes;
 }
 
-/** Sends one request. Behaviour around it (deadline, token, and whatever comes later) wraps one of these into another. */
+/**
+ * Sends one request. Behaviour around it (deadline, token, and whatever comes later) wraps one of these into another. It
+ * never throws at once: a layer that has to undo something would not notice.
+ */
 export type UpstreamCall<Answer = UpstreamAnswer> = (request: UpstreamRequest) => Promise<Answer>;
 
 /** One behaviour around a call, indifferent to what the answer is. */

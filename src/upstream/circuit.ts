@@ -56,40 +56,52 @@ export function withCircuit({
   const nowMs = () => clock.monotonicMs();
 
   const healthOf = (service: Service): ServiceHealth => {
-    const found = services.get(service) ?? new ServiceHealth();
-    services.set(service, found);
-    return found;
+    const found = services.get(service);
+    if (found !== undefined) return found;
+    const created = new ServiceHealth();
+    services.set(service, created);
+    return created;
   };
+  const kept = (key: string): Circuit | undefined => (circuits.size === 0 ? undefined : circuits.peek(key));
   const keep = (key: string, circuit: Circuit): void => {
     if (circuit.isAtRest()) circuits.delete(key);
     else circuits.set(key, circuit);
   };
 
-  return (next) => async (request) => {
-    const { service } = request;
-    const { org } = request.caller.tenant;
-    const key = JSON.stringify([service, org]);
+  return (next) => (request) => {
+    const { service, caller } = request;
+    const { org } = caller.tenant;
+    const key = `${org}\n${service}`;
     const health = healthOf(service);
-    const circuit =
-      circuits.peek(key) ?? new Circuit(service, health, (open) => metrics.circuitChanged({ service, open }));
-    const probe = circuit.enter(nowMs());
-    if (probe) keep(key, circuit);
+    const create = () => new Circuit(service, health, (open) => metrics.circuitChanged({ service, open }));
+    // A circuit at rest need not exist.
+    const circuit = kept(key) ?? (health.isDown ? create() : null);
+    let probe = false;
+    try {
+      probe = circuit?.enter(nowMs()) ?? false;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (circuit !== null && probe) keep(key, circuit);
     const left = (outcome: Outcome): void => {
-      // Another call may have begun to keep a circuit meanwhile.
-      const kept = circuits.peek(key) ?? circuit;
       if (outcome === 'alive') health.alive();
       else if (outcome === 'failed') health.failed(org);
-      kept.left(outcome, probe, nowMs());
-      keep(key, kept);
+      // Another call may have begun to keep a circuit meanwhile.
+      const now = kept(key) ?? circuit ?? (outcome === 'failed' ? create() : null);
+      if (now === null) return;
+      now.left(outcome, probe, nowMs());
+      keep(key, now);
     };
-    try {
-      const answer = await next(request);
-      left('alive');
-      return answer;
-    } catch (error) {
-      left(outcomeOf(error));
-      throw error;
-    }
+    return next(request).then(
+      (answer) => {
+        left('alive');
+        return answer;
+      },
+      (error: unknown) => {
+        left(outcomeOf(error));
+        throw error;
+      },
+    );
   };
 }
 
@@ -103,6 +115,7 @@ class ServiceHealth {
   }
 
   alive(): void {
+    if (this.#failures === 0) return;
     this.#failures = 0;
     this.#organizations.clear();
   }

@@ -1,8 +1,10 @@
 import { RateLimitedError, UpstreamTimeoutError } from '../errors.ts';
 import { Counts } from '../runtime/counts.ts';
 import { FairQueue } from '../runtime/fair-queue.ts';
+import { whenOver } from '../runtime/when-over.ts';
 import type { AcceptedCredentials } from './accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
+import { keysOf } from './caller-keys.ts';
 import { unanswered } from './errors.ts';
 
 /** Calls in flight, each of which holds one connection. */
@@ -17,6 +19,9 @@ export interface ConnectionLimits {
   readonly unproven: number;
 }
 
+/** Keys that are no organization's. */
+const totalKey = '';
+const unprovenKey = 'unproven';
 /** Calls that wait for a connection at most, over all tenants. */
 const maxWaiting = 20_000;
 /** `retryAfterMs` of a rejected call. */
@@ -59,22 +64,18 @@ export function createConnectionShare(limits: ConnectionLimits, accepted: Accept
   };
   const release = ({ keys }: Claim): void => {
     for (const [key] of keys) inFlight.add(key, -1);
-    serve();
+    if (waiting > 0) serve();
   };
 
   const claimOf = ({ caller }: UpstreamRequest): Claim => {
-    const { org, sandbox } = caller.tenant;
-    const { fingerprint, owner } = caller.credential;
-    const member = JSON.stringify([sandbox, fingerprint]);
-    const own: Claim['keys'] = owner === 'gateway' ? [] : [[JSON.stringify([org, member]), limits.perCredential]];
-    const unproven: Claim['keys'] = accepted.has(caller) ? [] : [['unproven', limits.unproven]];
-    const keys = [
-      ['total', limits.total],
-      [JSON.stringify([org]), limits.perOrganization],
-      [JSON.stringify([org, sandbox]), limits.perTenant],
-      ...own,
-      ...unproven,
-    ] as const;
+    const { org, tenant, member, caller: key } = keysOf(caller);
+    const keys: [key: string, limit: number][] = [
+      [totalKey, limits.total],
+      [org, limits.perOrganization],
+      [tenant, limits.perTenant],
+    ];
+    if (caller.credential.owner !== 'gateway') keys.push([key, limits.perCredential]);
+    if (!accepted.has(caller)) keys.push([unprovenKey, limits.unproven]);
     return { keys, org, member };
   };
 
@@ -128,17 +129,17 @@ export function createConnectionShare(limits: ConnectionLimits, accepted: Accept
     });
   };
 
-  const layer: CallLayer = (next) => async (request) => {
-    request.signal.throwIfAborted();
-    const claim = claimOf(request);
-    // A call that finds room overtakes only calls that wait for another limit.
-    if (fits(claim)) take(claim);
-    else await wait(claim, request);
-    try {
-      return await next(request);
-    } finally {
-      release(claim);
-    }
+  const layer: CallLayer = (next) => {
+    const send = (request: UpstreamRequest, claim: Claim): ReturnType<typeof next> =>
+      whenOver(next(request), () => release(claim));
+    return (request) => {
+      if (request.signal.aborted) return Promise.reject(request.signal.reason);
+      const claim = claimOf(request);
+      // A call that finds room overtakes only calls that wait for another limit.
+      if (!fits(claim)) return wait(claim, request).then(() => send(request, claim));
+      take(claim);
+      return send(request, claim);
+    };
   };
 
   return {

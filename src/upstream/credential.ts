@@ -39,8 +39,8 @@ export function createPassthroughCredential(options: {
   return {
     owner: 'caller',
     fingerprint: fingerprintOf('passthrough', authorization, apiKey),
-    headers: async (signal, rejected) => {
-      signal.throwIfAborted();
+    headers: (signal, rejected) => {
+      if (signal.aborted) return Promise.reject(signal.reason);
       return rejected === undefined ? headers : null;
     },
   };

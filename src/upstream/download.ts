@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { UpstreamUnreachableError } from '../errors.ts';
+import type { EndSignal } from '../runtime/end-signal.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import type { UpstreamRequest } from './call.ts';
 import { errorFromAnswer, errorFromFailure, unanswered } from './errors.ts';
@@ -100,7 +101,7 @@ async function* bytesOf(
 }
 
 /** The beginning of an error's body; less of it when the connection breaks or time is up. */
-async function readSome(body: Dispatcher.ResponseData['body'], signal: AbortSignal): Promise<string> {
+async function readSome(body: Dispatcher.ResponseData['body'], signal: EndSignal): Promise<string> {
   const chunks: Buffer[] = [];
   const stop = () => body.destroy();
   signal.addEventListener('abort', stop, { once: true });

@@ -1,12 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { EndSignal } from '../runtime/end-signal.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   /** The largest body that is read, in bytes as they come over the wire. */
   readonly maxBodyBytes: number;
 }
@@ -40,65 +41,91 @@ export class ExchangeFailure extends Error {
  * then has surely done nothing.
  * @throws {ExchangeFailure}
  */
-export function exchange(dispatcher: Dispatcher, request: ExchangeRequest): Promise<ExchangeAnswer> {
-  const { method, path, headers, body, signal, maxBodyBytes } = request;
-  return new Promise((resolve, reject) => {
-    let controller: Dispatcher.DispatchController | null = null;
-    let settled = false;
-    let status = 0;
-    let answerHeaders: IncomingHttpHeaders = {};
-    let length = 0;
-    const chunks: Buffer[] = [];
+export const exchange = (dispatcher: Dispatcher, request: ExchangeRequest): Promise<ExchangeAnswer> =>
+  new Promise((resolve, reject) => new Exchange(request, resolve, reject).start(dispatcher));
 
-    const fail = (kind: ExchangeFailureKind, cause: unknown) => {
-      if (settled) return;
-      settled = true;
-      signal.removeEventListener('abort', onAbort);
-      const failure = new ExchangeFailure(kind, controller !== null, cause);
-      reject(failure);
-      controller?.abort(failure);
-    };
-    const onAbort = () => fail('aborted', signal.reason);
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #request: ExchangeRequest;
+  readonly #resolve: (answer: ExchangeAnswer) => void;
+  readonly #reject: (failure: ExchangeFailure) => void;
+  readonly #onAbort = () => this.#fail('aborted', this.#request.signal.reason);
+  #controller: Dispatcher.DispatchController | null = null;
+  #settled = false;
+  #status = 0;
+  #headers: IncomingHttpHeaders = {};
+  #length = 0;
+  /** Most bodies come in one piece. */
+  #first: Buffer | null = null;
+  #others: Buffer[] | null = null;
+
+  constructor(
+    request: ExchangeRequest,
+    resolve: (answer: ExchangeAnswer) => void,
+    reject: (failure: ExchangeFailure) => void,
+  ) {
+    this.#request = request;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(dispatcher: Dispatcher): void {
+    const { method, path, headers, body, signal } = this.#request;
     if (signal.aborted) {
-      onAbort();
+      this.#onAbort();
       return;
     }
-    signal.addEventListener('abort', onAbort, { once: true });
-
-    const handler: Dispatcher.DispatchHandler = {
-      onRequestStart(started) {
-        // Given up while it waited for a connection.
-        if (settled) started.abort(new Error('The request was given up.'));
-        else controller = started;
-      },
-      onResponseStart(_controller, statusCode, incoming) {
-        status = statusCode;
-        answerHeaders = incoming;
-      },
-      onResponseData(_controller, chunk) {
-        length += chunk.length;
-        if (length > maxBodyBytes) fail('too-large', new Error(`The body is longer than ${maxBodyBytes} bytes.`));
-        else chunks.push(chunk);
-      },
-      onResponseEnd() {
-        if (settled) return;
-        settled = true;
-        signal.removeEventListener('abort', onAbort);
-        const [first] = chunks;
-        resolve({
-          status,
-          headers: answerHeaders,
-          body: chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length),
-        });
-      },
-      onResponseError(_controller, error) {
-        fail('broken', error);
-      },
-    };
+    signal.addEventListener('abort', this.#onAbort, { once: true });
     try {
-      dispatcher.dispatch({ method, path, headers, body }, handler);
+      dispatcher.dispatch({ method, path, headers, body }, this);
     } catch (error) {
-      fail('broken', error);
+      this.#fail('broken', error);
     }
-  });
+  }
+
+  onRequestStart(started: Dispatcher.DispatchController): void {
+    // Given up while it waited for a connection.
+    if (this.#settled) started.abort(new Error('The request was given up.'));
+    else this.#controller = started;
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { maxBodyBytes } = this.#request;
+    this.#length += chunk.length;
+    if (this.#length > maxBodyBytes)
+      this.#fail('too-large', new Error(`The body is longer than ${maxBodyBytes} bytes.`));
+    else if (this.#first === null) this.#first = chunk;
+    else if (this.#others === null) this.#others = [chunk];
+    else this.#others.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (!this.#settle()) return;
+    const first = this.#first ?? Buffer.alloc(0);
+    const body = this.#others === null ? first : Buffer.concat([first, ...this.#others], this.#length);
+    this.#resolve({ status: this.#status, headers: this.#headers, body });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#fail('broken', error);
+  }
+
+  #fail(kind: ExchangeFailureKind, cause: unknown): void {
+    if (!this.#settle()) return;
+    const failure = new ExchangeFailure(kind, this.#controller !== null, cause);
+    this.#reject(failure);
+    this.#controller?.abort(failure);
+  }
+
+  /** @returns false when it was settled before */
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#request.signal.removeEventListener('abort', this.#onAbort);
+    return true;
+  }
 }

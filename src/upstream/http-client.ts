@@ -61,8 +61,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const acceptance = withAcceptance(options.accepted);
   const secondAttempt = withSecondAttempt(options);
   const deadline = withDeadline(clock, callTimeoutMs);
-  const exchange: CallLayer = (send) =>
-    authorization(circuit(withOperationCalls(budget(acceptance(withTenant(send))))));
+  const exchange: CallLayer = (send) => authorization(circuit(withOperationCalls(budget(acceptance(send)))));
   const connections = createConnectionShare(options.connections, options.accepted);
   const send: UpstreamCall = connections.layer((request) => sendOnce({ ...options, dispatcher: calls }, request));
   return {
@@ -70,10 +69,3 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     open: deadline(secondAttempt(exchange((request) => openDownload({ ...options, dispatcher: downloads }, request)))),
   };
 }
-
-/** Names the organization, and the sandbox where the API takes it from a header. */
-const withTenant: CallLayer = (next) => (request) => {
-  const { org, sandbox } = request.caller.tenant;
-  const sandboxHeader = request.sandboxed === false ? {} : { 'x-sandbox-name': sandbox };
-  return next({ ...request, headers: { ...request.headers, 'x-gw-ims-org-id': org, ...sandboxHeader } });
-};

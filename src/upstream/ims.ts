@@ -7,7 +7,7 @@ import { fingerprintOf, isHeaderValue } from './credential.ts';
 import type { CredentialReport } from './credential-report.ts';
 import { unreadable } from './errors.ts';
 import type { UpstreamMetrics } from './metrics.ts';
-import type { Credential } from './platform-api.ts';
+import type { Credential, CredentialHeaders } from './platform-api.ts';
 import { poolOptions } from './pool-options.ts';
 import { sendOnce } from './send-once.ts';
 import { type Token, TokenKeeper } from './token-keeper.ts';
@@ -32,6 +32,7 @@ export interface ClientCredentialOptions {
 
 /** A credential with a token of its own. Dispose it to give up a request in flight and close its connections. */
 export interface ClientCredential extends Credential, AsyncDisposable {
+  headers(...request: Parameters<Credential['headers']>): Promise<CredentialHeaders | null>;
   /**
    * Requests the first token; until it has arrived, `isReady` is false. Resolves when the request has ended, successful or
    * not. Without this, the first call requests the token.

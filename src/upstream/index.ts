@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { Pool } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { AcceptedCredentials } from './accepted-credentials.ts';
-import type { PlatformRequest } from './call.ts';
+import type { PlatformRequest, UpstreamRequest } from './call.ts';
 import type { ConnectionLimits } from './connection-share.ts';
 import { createLedger } from './create-ledger.ts';
 import type { CredentialReport } from './credential-report.ts';
@@ -90,14 +90,29 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     new PlatformConnection(() => {
       // One listener for each call in flight is no leak.
       setMaxListeners(0, signal);
-      const bind = (request: PlatformRequest) => ({
-        ...request,
+      // With every property, so that all requests have one shape, which is much faster to copy.
+      const bind = (request: PlatformRequest): UpstreamRequest => ({
+        service: request.service,
+        method: request.method,
+        path: request.path,
+        headers: request.headers,
+        body: request.body,
+        effect: request.effect,
+        subject: request.subject,
+        input: request.input,
+        answer: request.answer,
         compressed: compression && request.compressed === true,
+        sandboxed: request.sandboxed,
+        timeoutMs: request.timeoutMs,
         caller,
         priority,
         calls,
+        hastened: undefined,
         signal,
+        ending: undefined,
+        endsAtMs: undefined,
         lifetime: signal,
+        authorization: undefined,
       });
       return {
         call: (request: PlatformRequest) => http.call(bind(request)),

@@ -29,7 +29,11 @@ export function createOperationCalls(max: number): OperationCalls {
  * that an open circuit rejects is not counted, because it is never sent. Token requests are not counted either, because
  * one token serves every operation.
  */
-export const withOperationCalls: CallLayer = (next) => async (request) => {
-  request.calls?.count();
-  return await next(request);
+export const withOperationCalls: CallLayer = (next) => (request) => {
+  try {
+    request.calls?.count();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  return next(request);
 };

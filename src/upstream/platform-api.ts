@@ -5,6 +5,7 @@ import type { FileVersion } from '../domain/file-version.ts';
 import type { BatchId, DataSetFileId, DatasetId, ExportJobId } from '../domain/ids.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import type { Tenant } from '../domain/tenant.ts';
+import type { EndSignal } from '../runtime/end-signal.ts';
 import type { Priority } from './call.ts';
 import type { OperationCalls } from './operation-calls.ts';
 import type {
@@ -25,9 +26,12 @@ export interface Credential {
    * The `Authorization` and `x-api-key` headers of one call.
    * @param rejected the `Authorization` value that the platform has just refused with 401. A credential that can get a
    *   new token gets one; one that cannot answers null, and the refusal stands.
+   * @returns at once what need not be waited for. A failure is always a promise that rejects.
    */
-  headers(signal: AbortSignal, rejected?: string): Promise<Readonly<Record<string, string>> | null>;
+  headers(signal: EndSignal, rejected?: string): Promise<CredentialHeaders | null> | CredentialHeaders | null;
 }
+
+export type CredentialHeaders = Readonly<Record<string, string>>;
 
 /** On whose behalf a call is made. */
 export interface Caller {

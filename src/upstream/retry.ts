@@ -1,6 +1,6 @@
 import { GatewayError, PlatformError, RateLimitedError, UpstreamUnreachableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { CallLayer, UpstreamRequest } from './call.ts';
+import type { CallLayer, UpstreamCall, UpstreamRequest } from './call.ts';
 import { CircuitOpenError } from './circuit.ts';
 import { ExchangeFailure } from './exchange.ts';
 import type { RetryReason, UpstreamMetrics } from './metrics.ts';
@@ -32,27 +32,38 @@ export interface RetryOptions {
  * A delete is sent again only when no byte of it had left; other writes never are.
  */
 export const withRetry =
-  ({ clock, metrics, random, maxAttempts }: RetryOptions): CallLayer =>
+  (options: RetryOptions): CallLayer =>
   (next) =>
-  async (request) => {
-    let failure: unknown;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await next(request);
-      } catch (error) {
-        const isFirst = attempt === 1;
-        // What the platform said says more than that it is not asked any more.
-        if (isFirst || !(error instanceof CircuitOpenError)) failure = error;
-        const reason = reasonToRepeat(request, error, isFirst);
-        if (reason === null || attempt >= maxAttempts) throw failure;
-        const waitMs = pauseMs(attempt, error, random());
-        const endsAtMs = request.endsAtMs ?? Number.POSITIVE_INFINITY;
-        if (clock.monotonicMs() + waitMs + leastAttemptMs > endsAtMs) throw failure;
-        metrics.retried({ service: request.service, reason });
-        await clock.sleep(waitMs, request.signal);
-      }
+  (request) =>
+    next(request).catch((error: unknown) => sendAgain(next, request, options, error));
+
+/** @param first the failure of the first attempt */
+async function sendAgain<Answer>(
+  next: UpstreamCall<Answer>,
+  request: UpstreamRequest,
+  { clock, metrics, random, maxAttempts }: RetryOptions,
+  first: unknown,
+): Promise<Answer> {
+  let failure = first;
+  let error = first;
+  for (let attempt = 1; ; attempt += 1) {
+    const isFirst = attempt === 1;
+    // What the platform said says more than that it is not asked any more.
+    if (!(error instanceof CircuitOpenError)) failure = error;
+    const reason = reasonToRepeat(request, error, isFirst);
+    if (reason === null || attempt >= maxAttempts) throw failure;
+    const waitMs = pauseMs(attempt, error, random());
+    const endsAtMs = request.endsAtMs ?? Number.POSITIVE_INFINITY;
+    if (clock.monotonicMs() + waitMs + leastAttemptMs > endsAtMs) throw failure;
+    metrics.retried({ service: request.service, reason });
+    await clock.sleep(waitMs, request.signal);
+    try {
+      return await next(request);
+    } catch (again) {
+      error = again;
     }
-  };
+  }
+}
 
 /** @param isFirst a call that finds the circuit open fails at once; one that has begun waits for the next probe. */
 function reasonToRepeat(request: UpstreamRequest, error: unknown, isFirst: boolean): RetryReason | null {

@@ -3,6 +3,7 @@ import { GatewayCredentialError, UnauthenticatedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { showsAcceptance } from './accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
+import { keysOf } from './caller-keys.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 
 /** Pause before the second attempt, in milliseconds: long enough for another server of the platform to respond. */
@@ -30,28 +31,42 @@ export interface SecondAttemptOptions {
  */
 export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttemptOptions): CallLayer {
   const accepted = new LRUCache<string, true>({ max: maxEntries });
-  return (next) => async (request) => {
-    const key = keyOf(request);
-    const mayBeMistaken = maxAttempts > 1 && request.effect === 'read' && accepted.has(key);
-    const send = async () => {
+  const accept = (key: string): void => {
+    // Reading makes an entry the most recently used one too, at a lower cost.
+    if (accepted.get(key) === undefined) accepted.set(key, true);
+  };
+  const failed = (key: string, error: unknown): void => {
+    if (isRejection(error)) accepted.delete(key);
+    else if (showsAcceptance(error)) accept(key);
+  };
+  return (next) => {
+    const sendAgain = async (request: UpstreamRequest, key: string): Promise<Awaited<ReturnType<typeof next>>> => {
+      metrics.retried({ service: request.service, reason: 'rejected' });
+      await clock.sleep(pauseMs, request.signal);
       try {
         const answer = await next(request);
-        accepted.set(key, true);
+        accept(key);
         return answer;
       } catch (error) {
-        if (isRejection(error)) accepted.delete(key);
-        else if (showsAcceptance(error)) accepted.set(key, true);
+        failed(key, error);
         throw error;
       }
     };
-    try {
-      return await send();
-    } catch (error) {
-      if (!mayBeMistaken || !isRejection(error) || !isAwaited(request) || !hasTime(request, clock)) throw error;
-      metrics.retried({ service: request.service, reason: 'rejected' });
-      await clock.sleep(pauseMs, request.signal);
-      return await send();
-    }
+    return (request) => {
+      const key = keyOf(request);
+      const mayBeMistaken = maxAttempts > 1 && request.effect === 'read' && accepted.has(key);
+      return next(request).then(
+        (answer) => {
+          accept(key);
+          return answer;
+        },
+        (error: unknown) => {
+          failed(key, error);
+          if (!mayBeMistaken || !isRejection(error) || !isAwaited(request) || !hasTime(request, clock)) throw error;
+          return sendAgain(request, key);
+        },
+      );
+    };
   };
 }
 
@@ -71,5 +86,4 @@ const hasTime = (
 ): boolean => clock.monotonicMs() + pauseMs + leastAttemptMs <= endsAtMs;
 
 /** Without the sandbox, because a credential belongs to an organization. */
-const keyOf = ({ service, caller: { tenant, credential } }: UpstreamRequest): string =>
-  JSON.stringify([service, tenant.org, credential.fingerprint]);
+const keyOf = ({ service, caller }: UpstreamRequest): string => `${keysOf(caller).credential}\n${service}`;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Dispatcher } from 'undici';
 import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { PlatformRequest, UpstreamAnswer } from './call.ts';
+import type { PlatformRequest, UpstreamAnswer, UpstreamRequest } from './call.ts';
 import { errorFromAnswer, errorFromFailure, errorFromSuccess, requestIdOf, unreadable } from './errors.ts';
 import { type ExchangeAnswer, ExchangeFailure, exchange } from './exchange.ts';
 import { jsonOf, maxBodyBytes, textOf } from './json-body.ts';
@@ -18,11 +18,13 @@ export interface SendOptions {
   readonly metrics: UpstreamMetrics;
 }
 
+/** A request with those whose headers it has; a request for a token has neither tenant nor credential. */
+type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'authorization'>>;
+type RequestToSend = Unsent & Pick<UpstreamRequest, 'signal'>;
+
 /** Sends a request once, reads the whole answer, and throws the GatewayError that anything but a success means. */
-export async function sendOnce(
-  { dispatcher, basePath, clock, metrics }: SendOptions,
-  request: PlatformRequest & { readonly signal: AbortSignal },
-): Promise<UpstreamAnswer> {
+export function sendOnce(options: SendOptions, request: RequestToSend): Promise<UpstreamAnswer> {
+  const { dispatcher, basePath, clock, metrics } = options;
   const { service, method, signal } = request;
   const headers = requestHeaders(request);
   const sentRequestId = headers['x-request-id'];
@@ -31,35 +33,48 @@ export async function sendOnce(
   const ended = (status: number | null) =>
     metrics.callEnded({ service, method, status, seconds: (clock.monotonicMs() - startedAtMs) / 1000 });
 
-  let answer: ExchangeAnswer;
-  try {
-    const path = basePath + request.path;
-    answer = await exchange(dispatcher, { method, path, headers, body: request.body ?? null, signal, maxBodyBytes });
-  } catch (error) {
-    ended(null);
-    throw error instanceof ExchangeFailure ? errorFromFailure(request, error, sentRequestId) : error;
-  }
-  ended(answer.status);
-  return await readAnswer(request, answer, sentRequestId, { requestedAt, observedAt: clock.now() });
+  const path = basePath + request.path;
+  return exchange(dispatcher, { method, path, headers, body: request.body ?? null, signal, maxBodyBytes }).then(
+    (answer) => {
+      ended(answer.status);
+      return readAnswer(request, answer, sentRequestId, { requestedAt, observedAt: clock.now() });
+    },
+    (error: unknown) => {
+      ended(null);
+      throw error instanceof ExchangeFailure ? errorFromFailure(request, error, sentRequestId) : error;
+    },
+  );
 }
 
-async function readAnswer(
+/** The text of the body, which must be decompressed first or not. */
+function readAnswer(
   request: PlatformRequest,
-  { status, headers, body }: ExchangeAnswer,
+  answer: ExchangeAnswer,
   sentRequestId: string,
   reading: ReadingTimes,
-): Promise<UpstreamAnswer> {
+): UpstreamAnswer | Promise<UpstreamAnswer> {
+  const read = (text: string) => readText(request, answer, text, sentRequestId, reading);
+  const encoding = answer.headers['content-encoding'];
+  if (encoding === undefined) return read(answer.body.toString('utf8'));
+  return textOf(answer.body, encoding).then(read, (error: unknown) => {
+    const { status, headers } = answer;
+    const requestId = requestIdOf(headers) ?? sentRequestId;
+    if (isSuccess(status) && request.answer !== 'ignored')
+      throw unreadable(request, { status, requestId }, 'Its encoding is broken.', error);
+    return read('');
+  });
+}
+
+function readText(
+  request: PlatformRequest,
+  { status, headers }: ExchangeAnswer,
+  text: string,
+  sentRequestId: string,
+  reading: ReadingTimes,
+): UpstreamAnswer {
   const requestId = requestIdOf(headers) ?? sentRequestId;
-  const succeeded = status >= 200 && status < 300;
   const isIgnored = request.answer === 'ignored';
-  let text: string;
-  try {
-    text = await textOf(body, headers['content-encoding']);
-  } catch (error) {
-    if (succeeded && !isIgnored) throw unreadable(request, { status, requestId }, 'Its encoding is broken.', error);
-    text = '';
-  }
-  if (!succeeded) throw errorFromAnswer(request, { status, headers, text }, sentRequestId, reading.observedAt);
+  if (!isSuccess(status)) throw errorFromAnswer(request, { status, headers, text }, sentRequestId, reading.observedAt);
   let json: unknown;
   try {
     json = jsonOf(text);
@@ -72,15 +87,29 @@ async function readAnswer(
   return { status, headers, json: isIgnored ? undefined : json, requestId, reading };
 }
 
-/** The headers of every request, with an `x-request-id` of its own: 32 alphanumerics, like the platform's. */
+const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+
+/**
+ * The headers of every request, with those of its credential and its tenant where it has them, and an `x-request-id` of
+ * its own: 32 alphanumerics, like the platform's.
+ */
 export function requestHeaders(
-  request: PlatformRequest,
+  request: Unsent,
 ): Readonly<Record<string, string>> & { readonly 'x-request-id': string } {
-  return {
+  const headers: Record<string, string> & { 'x-request-id': string } = {
     accept: 'application/json',
     'accept-encoding': request.compressed === true ? 'gzip' : 'identity',
-    ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
-    ...request.headers,
-    'x-request-id': randomUUID().replaceAll('-', ''),
+    'x-request-id': '',
   };
+  if (request.body !== undefined) headers['content-type'] = 'application/json';
+  if (request.headers !== undefined) Object.assign(headers, request.headers);
+  if (request.authorization !== undefined) Object.assign(headers, request.authorization);
+  if (request.caller !== undefined) {
+    const { org, sandbox } = request.caller.tenant;
+    headers['x-gw-ims-org-id'] = org;
+    // Where the API takes the sandbox from a header.
+    if (request.sandboxed !== false) headers['x-sandbox-name'] = sandbox;
+  }
+  headers['x-request-id'] = randomUUID().replaceAll('-', '');
+  return headers;
 }

@@ -1,23 +1,58 @@
-import { tenantKey } from '../domain/tenant.ts';
-import { untilAborted } from '../runtime/until-aborted.ts';
+import { EndController, type EndSignal } from '../runtime/end-signal.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
+import { keysOf } from './caller-keys.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 import type { OperationCalls } from './operation-calls.ts';
 
 /** One caller that waits for a flight. */
-interface Waiter {
+class Waiter<Answer = unknown> {
   readonly calls: OperationCalls | undefined;
+  readonly #resolve: (answer: Answer) => void;
+  readonly #reject: (error: unknown) => void;
+  #stopListening: (() => void) | null = null;
+  #isOver = false;
+
+  constructor(calls: OperationCalls | undefined, resolve: (answer: Answer) => void, reject: (error: unknown) => void) {
+    this.calls = calls;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** @param left called when this caller leaves before the end of its wait */
+  listen(signal: EndSignal, left: () => void): void {
+    // Its operation may have reached its limit already.
+    if (this.#isOver) return;
+    const onAbort = () => {
+      this.fail(signal.reason);
+      left();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#stopListening = () => signal.removeEventListener('abort', onAbort);
+  }
+
   /** Ends the wait of this caller alone. */
-  fail(error: unknown): void;
+  fail(error: unknown): void {
+    this.#end();
+    this.#reject(error);
+  }
+
+  answer(answer: Answer): void {
+    this.#end();
+    this.#resolve(answer);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#stopListening?.();
+  }
 }
 
 /** One call that several callers wait for. */
 interface Flight<Answer> {
-  readonly answer: Promise<Answer>;
-  readonly controller: AbortController;
+  readonly controller: EndController;
   /** Of a poll. */
-  readonly hastened: AbortController | null;
-  readonly party: Party;
+  readonly hastened: EndController | null;
+  readonly party: Party<Answer>;
   over: boolean;
 }
 
@@ -37,24 +72,37 @@ export const withSingleFlight =
   <Answer>(next: (request: UpstreamRequest) => Promise<Answer>) => {
     const flights = new Map<string, Flight<Answer>>();
 
-    const takeOff = (key: string, request: UpstreamRequest, first: Waiter): Flight<Answer> => {
-      const controller = new AbortController();
-      const hastened = request.priority === 'poll' ? new AbortController() : null;
+    const takeOff = (key: string, request: UpstreamRequest, first: Waiter<Answer>): Flight<Answer> => {
+      const controller = new EndController();
+      const hastened = request.priority === 'poll' ? new EndController() : null;
       const party = new Party(first);
-      const { signal } = controller;
-      const own = { ...request, calls: party, signal, lifetime: signal };
-      const shared = hastened === null ? own : { ...own, hastened: hastened.signal };
-      const answer = next(shared).finally(() => {
+      const flight: Flight<Answer> = { controller, hastened, party, over: false };
+      const land = (): ReadonlySet<Waiter<Answer>> => {
         flight.over = true;
         // When all callers have left, or a poll has started, another flight may have taken the place.
         if (flights.get(key) === flight) flights.delete(key);
-      });
-      const flight: Flight<Answer> = { answer, controller, hastened, party, over: false };
+        return party.waiters;
+      };
       flights.set(key, flight);
+      next({
+        ...request,
+        calls: party,
+        signal: controller,
+        ending: controller,
+        lifetime: controller,
+        hastened: hastened ?? undefined,
+      }).then(
+        (answer) => {
+          for (const waiter of land()) waiter.answer(answer);
+        },
+        (error: unknown) => {
+          for (const waiter of land()) waiter.fail(error);
+        },
+      );
       return flight;
     };
 
-    const join = (key: string, request: UpstreamRequest, waiter: Waiter): Flight<Answer> => {
+    const join = (key: string, request: UpstreamRequest, waiter: Waiter<Answer>): Flight<Answer> => {
       const inFlight = flights.get(key);
       // A poll must not receive a state that is older than its own request.
       if (inFlight === undefined || request.priority === 'poll') return takeOff(key, request, waiter);
@@ -63,42 +111,41 @@ export const withSingleFlight =
       return inFlight;
     };
 
-    return async (request) => {
-      if (request.method !== 'GET' || request.effect !== 'read') return await next(request);
+    return (request) => {
+      if (request.method !== 'GET' || request.effect !== 'read') return next(request);
       const { signal } = request;
-      signal.throwIfAborted();
+      if (signal.aborted) return Promise.reject(signal.reason);
       const key = keyOf(request);
-      return await new Promise<Answer>((resolve, reject) => {
-        const waiter: Waiter = { calls: request.calls, fail: reject };
+      return new Promise<Answer>((resolve, reject) => {
+        const waiter = new Waiter(request.calls, resolve, reject);
         const flight = join(key, request, waiter);
         if (request.priority === 'interactive') flight.hastened?.abort();
-        const left = () => {
+        waiter.listen(signal, () => {
           flight.party.leave(waiter);
-          if (flight.party.size > 0 || flight.over) return;
+          if (flight.party.waiters.size > 0 || flight.over) return;
           if (flights.get(key) === flight) flights.delete(key);
           flight.controller.abort(signal.reason);
-        };
-        untilAborted(flight.answer, signal).then(resolve, reject).finally(left);
+        });
       });
     };
   };
 
 /** The callers that wait for one flight. Each attempt counts for the operations of all of them. */
-class Party implements OperationCalls {
-  readonly #waiters = new Set<Waiter>();
+class Party<Answer> implements OperationCalls {
+  readonly #waiters = new Set<Waiter<Answer>>();
   /** The operations for which the present attempt has been counted; null before the first attempt. */
   #counted: Set<OperationCalls> | null = null;
 
-  constructor(first: Waiter) {
+  constructor(first: Waiter<Answer>) {
     this.#waiters.add(first);
   }
 
-  get size(): number {
-    return this.#waiters.size;
+  get waiters(): ReadonlySet<Waiter<Answer>> {
+    return this.#waiters;
   }
 
   /** @throws {InvalidInputError} an attempt has been sent, and the waiter's operation has reached its limit */
-  join(waiter: Waiter): void {
+  join(waiter: Waiter<Answer>): void {
     const { calls } = waiter;
     if (calls !== undefined && this.#counted?.has(calls) === false) {
       calls.count();
@@ -107,7 +154,7 @@ class Party implements OperationCalls {
     this.#waiters.add(waiter);
   }
 
-  leave(waiter: Waiter): void {
+  leave(waiter: Waiter<Answer>): void {
     this.#waiters.delete(waiter);
   }
 
@@ -136,17 +183,13 @@ class Party implements OperationCalls {
   }
 }
 
-/** Everything that the answer, or what a failure is taken for, depends on. */
+/**
+ * Everything that the answer, or what a failure is taken for, depends on. No part but the last one contains the separator:
+ * paths are encoded, and JSON escapes it. `input` is left out, because reads of one path send the same argument.
+ */
 function keyOf(request: UpstreamRequest): string {
   const { caller, service, path, headers, subject, answer, compressed, sandboxed, timeoutMs } = request;
-  const { tenant, credential } = caller;
-  return JSON.stringify([
-    tenantKey(tenant),
-    credential.fingerprint,
-    service,
-    path,
-    Object.entries(headers ?? {}),
-    // Without `input`, because reads of one path send the same argument.
-    [subject, answer, compressed, sandboxed, timeoutMs],
-  ]);
+  const form = `${answer === 'ignored' ? 'i' : ''}${compressed === true ? 'c' : ''}${sandboxed === false ? 'o' : ''}`;
+  const ownHeaders = headers === undefined ? '' : JSON.stringify(headers);
+  return `${keysOf(caller).caller}\n${service}\n${path}\n${form}\n${timeoutMs ?? ''}\n${ownHeaders}\n${subject ?? ''}`;
 }

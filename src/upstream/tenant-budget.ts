@@ -82,27 +82,31 @@ export class TenantBudget {
     if (this.#line.size === 0) this.#sleep?.abort();
   }
 
+  /** @returns null when the call has to wait */
+  tryEnter(): Permit | null {
+    return this.#line.size === 0 && this.#take(this.#nowMs()) ? this.#admit() : null;
+  }
+
   /**
    * @returns null when the call was dismissed
    * @throws {RateLimitedError} there is no room before the deadline; else the reason of the request's signal
    */
   async enter(request: UpstreamRequest): Promise<Permit | null> {
     request.signal.throwIfAborted();
+    const permit = this.tryEnter();
+    if (permit !== null) return permit;
     // Waiting calls count too, so that their budget is not dropped.
     this.#inFlight += 1;
     try {
-      if (this.#line.size > 0 || !this.#take(this.#nowMs())) {
-        const granted = await this.#waitMeasured(request);
-        if (!granted) {
-          this.#inFlight -= 1;
-          return null;
-        }
-      }
-    } catch (error) {
+      return (await this.#waitMeasured(request)) ? this.#admit() : null;
+    } finally {
       this.#inFlight -= 1;
-      throw error;
     }
+  }
+
+  #admit(): Permit {
     const halvings = this.#halvings;
+    this.#inFlight += 1;
     return {
       refused: () => {
         if (halvings !== this.#halvings) return;

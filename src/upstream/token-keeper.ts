@@ -1,5 +1,6 @@
 import { GatewayError, ShuttingDownError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { EndSignal } from '../runtime/end-signal.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 
 /**
@@ -75,7 +76,7 @@ export class TokenKeeper {
   }
 
   /** @throws the failure of the token request; the reason of `signal` when it aborts */
-  async current(signal: AbortSignal): Promise<Token> {
+  async current(signal: EndSignal): Promise<Token> {
     for (;;) {
       const nowMs = this.#nowMs();
       const token = this.#token;
@@ -94,7 +95,7 @@ export class TokenKeeper {
    * The token after the platform has rejected one: the replacement that another call has already caused, or a new one.
    * @returns null when the token cannot be replaced now, because the last replacement was too recent or this one failed
    */
-  async replace(rejected: string, signal: AbortSignal): Promise<Token | null> {
+  async replace(rejected: string, signal: EndSignal): Promise<Token | null> {
     const token = this.#token;
     if (token === null || token.authorization !== rejected) return await this.current(signal);
     this.#rejected = rejected;

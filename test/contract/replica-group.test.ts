@@ -16,6 +16,7 @@ const aheadBy = (ms: number): Clock => ({
   monotonicMs: () => systemClock.monotonicMs(),
   sleep: (forMs, signal) => systemClock.sleep(forMs, signal),
   deadline: (forMs) => systemClock.deadline(forMs),
+  alarm: (forMs, ring) => systemClock.alarm(forMs, ring),
 });
 
 describeWithRedis('replicas with one Redis', () => {

@@ -69,9 +69,15 @@ export class FakeClock implements Clock {
 
   deadline(ms: number): { signal: AbortSignal; [Symbol.dispose](): void } {
     const controller = new AbortController();
-    const timer: Timer = { at: this.#now + ms, kind: 'deadline', fire: () => controller.abort(timeoutError(ms)) };
+    const alarm = this.alarm(ms, () => controller.abort(timeoutError(ms)));
+    return { signal: controller.signal, [Symbol.dispose]: () => alarm[Symbol.dispose]() };
+  }
+
+  /** Counts as a deadline. */
+  alarm(ms: number, ring: () => void): Disposable {
+    const timer: Timer = { at: this.#now + ms, kind: 'deadline', fire: ring };
     this.#timers.add(timer);
-    return { signal: controller.signal, [Symbol.dispose]: () => this.#timers.delete(timer) };
+    return { [Symbol.dispose]: () => this.#timers.delete(timer) };
   }
 
   /** How many sleeps (or deadlines) have not ended. */

@@ -1,4 +1,4 @@
-import { type Clock, type Deadline, systemClock } from '../../src/runtime/clock.ts';
+import { type Clock, type Deadline, systemClock, timeoutError } from '../../src/runtime/clock.ts';
 
 /** The clock of the machine, which knows how many sleeps and deadlines have neither ended nor been given up. */
 export class TrackedClock implements Clock {
@@ -27,18 +27,25 @@ export class TrackedClock implements Clock {
   }
 
   deadline(ms: number): Deadline {
-    const deadline = systemClock.deadline(ms);
+    const controller = new AbortController();
+    const alarm = this.alarm(ms, () => controller.abort(timeoutError(ms)));
+    return { signal: controller.signal, [Symbol.dispose]: () => alarm[Symbol.dispose]() };
+  }
+
+  alarm(ms: number, ring: () => void): Disposable {
     let ended = false;
     this.#pending += 1;
     const end = () => {
       if (!ended) this.#pending -= 1;
       ended = true;
     };
-    deadline.signal.addEventListener('abort', end, { once: true });
+    const alarm = systemClock.alarm(ms, () => {
+      end();
+      ring();
+    });
     return {
-      signal: deadline.signal,
       [Symbol.dispose]: () => {
-        deadline[Symbol.dispose]();
+        alarm[Symbol.dispose]();
         end();
       },
     };

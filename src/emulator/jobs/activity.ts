@@ -39,6 +39,7 @@ export class Activity {
       monotonicMs: () => clock.monotonicMs(),
       sleep: (ms, signal) => this.rest(() => clock.sleep(ms, signal)),
       deadline: (ms) => clock.deadline(ms),
+      alarm: (ms, ring) => clock.alarm(ms, ring),
     };
   }
 

@@ -76,9 +76,13 @@ export class EmulatorClock implements Clock {
 
   deadline(ms: number): Deadline {
     const controller = new AbortController();
-    const timer = this.#add(ms, () => controller.abort(timeoutError(ms)));
+    const alarm = this.alarm(ms, () => controller.abort(timeoutError(ms)));
+    return { signal: controller.signal, [Symbol.dispose]: () => alarm[Symbol.dispose]() };
+  }
+
+  alarm(ms: number, ring: () => void): Disposable {
+    const timer = this.#add(ms, ring);
     return {
-      signal: controller.signal,
       [Symbol.dispose]: () => {
         this.#timers.delete(timer);
         this.#setAlarm();

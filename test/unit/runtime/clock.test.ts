@@ -94,6 +94,16 @@ describe('the clock of the machine', () => {
     expect(deadline.signal.aborted).toBe(false);
   });
 
+  it('rings an alarm once, unless it is disposed before', async () => {
+    const rung: string[] = [];
+    using _alarm = systemClock.alarm(100, () => rung.push('kept'));
+    systemClock.alarm(100, () => rung.push('disposed'))[Symbol.dispose]();
+    await vi.advanceTimersByTimeAsync(99);
+    expect(rung).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(rung).toEqual(['kept']);
+  });
+
   it('does not take a very long time for none, as timers do', async () => {
     vi.useRealTimers();
     const set = vi.spyOn(globalThis, 'setTimeout');

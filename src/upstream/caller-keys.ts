@@ -1,0 +1,37 @@
+import type { Caller } from './platform-api.ts';
+
+/** Keys under which something is kept for a caller. Each begins with the tenant or its organization. */
+export interface CallerKeys {
+  readonly org: string;
+  /** Organization and sandbox. */
+  readonly tenant: string;
+  /** Organization and credential, without the sandbox, because a credential belongs to an organization. */
+  readonly credential: string;
+  /** Organization, sandbox and credential. */
+  readonly caller: string;
+  /** Sandbox and credential, among those of one organization. */
+  readonly member: string;
+}
+
+/** Separates parts of keys. No part contains it: organizations, sandboxes and fingerprints are single words. */
+const separator = '\n';
+
+const known = new WeakMap<Caller, CallerKeys>();
+
+/** The keys of a caller, which are made once for each: every layer of every call needs some. */
+export function keysOf(caller: Caller): CallerKeys {
+  const found = known.get(caller);
+  if (found !== undefined) return found;
+  const { org, sandbox } = caller.tenant;
+  const { fingerprint } = caller.credential;
+  const tenant = org + separator + sandbox;
+  const keys = {
+    org,
+    tenant,
+    credential: `${org}${separator}${separator}${fingerprint}`,
+    caller: tenant + separator + fingerprint,
+    member: sandbox + separator + fingerprint,
+  };
+  known.set(caller, keys);
+  return keys;
+}

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { EndController } from '../../../src/runtime/end-signal.ts';
+import { whenOver } from '../../../src/runtime/when-over.ts';
+
+describe('a signal of the gateway itself', () => {
+  it('calls its listeners once, in order, with the first reason', () => {
+    const controller = new EndController();
+    const heard: unknown[] = [];
+    controller.addEventListener('abort', () => heard.push(['first', controller.reason]));
+    controller.addEventListener('abort', () => heard.push(['second', controller.aborted]));
+    expect([controller.aborted, controller.reason]).toEqual([false, undefined]);
+    controller.throwIfAborted();
+    controller.abort('late');
+    controller.abort('later');
+    expect(heard).toEqual([
+      ['first', 'late'],
+      ['second', true],
+    ]);
+    expect(controller.reason).toBe('late');
+    expect(() => controller.throwIfAborted()).toThrow('late');
+  });
+
+  it('calls neither a listener that was removed, nor one that comes afterwards', () => {
+    const controller = new EndController();
+    const heard: string[] = [];
+    const removed = () => heard.push('removed');
+    controller.addEventListener('abort', removed);
+    controller.addEventListener('abort', () => heard.push('kept'));
+    controller.removeEventListener('abort', removed);
+    controller.removeEventListener('abort', () => {});
+    controller.abort(new Error('over'));
+    controller.addEventListener('abort', () => heard.push('late'));
+    expect(heard).toEqual(['kept']);
+  });
+});
+
+it('what is to be done when a promise is over is done before its outcome is known, whatever it is', async () => {
+  const done: string[] = [];
+  expect(await whenOver(Promise.resolve(1), () => done.push('value'))).toBe(1);
+  const error = new Error('failed');
+  await expect(whenOver(Promise.reject(error), () => done.push('error'))).rejects.toBe(error);
+  expect(done).toEqual(['value', 'error']);
+});
