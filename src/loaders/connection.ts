@@ -1,4 +1,4 @@
-import { RowWalk } from './row-walk.ts';
+import { type EncodeCursor, RowWalk } from './row-walk.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 /** A connection as Relay means it, before the schema layer names its fields. */
@@ -32,6 +32,25 @@ export interface ReadConnectionOptions<Node> {
   readonly verify?: ((node: Node) => boolean) | undefined;
   /** True if no row behind this one can match, in the order that was requested. */
   readonly isPast?: ((node: Node) => boolean) | undefined;
+}
+
+/** An edge whose cursor is computed when it is read. */
+class LazyEdge<Node> implements Edge<Node> {
+  readonly node: Node;
+  readonly #edges: readonly Edge<Node>[];
+  readonly #index: number;
+  readonly #encode: EncodeCursor;
+
+  constructor(edges: readonly Edge<Node>[], index: number, node: Node, encode: EncodeCursor) {
+    this.node = node;
+    this.#edges = edges;
+    this.#index = index;
+    this.#encode = encode;
+  }
+
+  get cursor(): string {
+    return this.#encode({ isEnd: this.#index === this.#edges.length - 1 });
+  }
 }
 
 /** Conditions as `readConnection` takes them: to be checked again if the platform applies them, else to be filtered by. */
@@ -92,14 +111,7 @@ export async function readConnection<Node, Place>(
         continue;
       }
       if (edges.length === first) return connection(true, endOfEdges);
-      const cursor = walk.take(row);
-      const index = edges.length;
-      edges.push({
-        node: row.node,
-        get cursor() {
-          return cursor({ isEnd: index === edges.length - 1 });
-        },
-      });
+      edges.push(new LazyEdge(edges, edges.length, row.node, walk.take(row)));
     }
     if (walk.hasEnded) return connection(false, endOfEdges);
     if (edges.length === first && !isFiltered && list.reportsEnd && isPast === undefined)

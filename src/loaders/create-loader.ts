@@ -5,6 +5,8 @@ export interface Loader<Id extends string, Entity> {
   load(id: Id): Promise<Entity | null>;
   /** Takes an entity that came by another way, so that it need not be read again. What is there already stays. */
   prime(entity: Entity): void;
+  /** Takes several at once. */
+  primeAll(entities: readonly Entity[]): void;
 }
 
 export interface LoaderOptions<Id extends string, Entity> {
@@ -32,17 +34,26 @@ export function createLoader<Id extends string, Entity>({
   idOf,
   loadMany,
 }: LoaderOptions<Id, Entity>): Loader<Id, Entity> {
-  const loader = new DataLoader<Id, Entity | null>(async (ids) => {
-    const found = new Map<Id, Entity | Error>();
-    for (const result of await loadMany(ids)) {
-      if (result instanceof LoadFailure) found.set(result.id, result.error);
-      else found.set(idOf(result), result);
-    }
-    return ids.map((id) => found.get(id) ?? null);
-  });
+  let loader: DataLoader<Id, Entity | null> | undefined;
+  /** Most operations that read a list load nothing by id, so entities are looked at only when something is. */
+  let primed: (readonly Entity[])[] = [];
+  const begun = (): DataLoader<Id, Entity | null> => {
+    loader ??= new DataLoader<Id, Entity | null>(async (ids) => {
+      const found = new Map<Id, Entity | Error>();
+      for (const result of await loadMany(ids)) {
+        if (result instanceof LoadFailure) found.set(result.id, result.error);
+        else found.set(idOf(result), result);
+      }
+      return ids.map((id) => found.get(id) ?? null);
+    });
+    for (const entities of primed) for (const entity of entities) loader.prime(idOf(entity), entity);
+    primed = [];
+    return loader;
+  };
   return {
-    load: (id) => loader.load(id),
-    prime: (entity) => void loader.prime(idOf(entity), entity),
+    load: (id) => begun().load(id),
+    prime: (entity) => void primed.push([entity]),
+    primeAll: (entities) => void primed.push(entities),
   };
 }
 

@@ -226,7 +226,7 @@ const membershipAttribute = 'segmentMembership';
 
 /** What a list has given need not be read again by its id. */
 function primed<Id extends string, Entity>(loader: Loader<Id, Entity>, page: Connection<Entity>): Connection<Entity> {
-  for (const node of page.nodes) loader.prime(node);
+  loader.primeAll(page.nodes);
   return page;
 }
 

@@ -60,7 +60,7 @@ export class RowWalk<Node, Place> {
   #hasEnded = false;
   #pagesRead = 0;
   #total: number | null = null;
-  #pageName = '';
+  #lastRows: readonly Node[] = [];
   #equalPages = 0;
   /** Whether rows are read that are not returned. */
   #scans: boolean;
@@ -125,7 +125,10 @@ export class RowWalk<Node, Place> {
       this.#seen.add(id);
       const row = { node, id, behind: this.#behind(page, index) };
       if (standing === 'held') this.#held.push(row);
-      else found.push(...this.#release(), row);
+      else {
+        if (this.#held.length > 0) found.push(...this.#release());
+        found.push(row);
+      }
     }
     const end = page.rows.at(-1);
     if (end !== undefined) this.#pageEnd = idOf(end);
@@ -163,9 +166,12 @@ export class RowWalk<Node, Place> {
   }
 
   #cursorAt({ place, index, isSecondPass }: FoundRow<Node, Place>['behind']): EncodeCursor {
-    const [key, ties, isOrdered] = [this.#key, this.#ties, this.#isOrdered];
+    const key = this.#key;
+    const ties = this.#ties;
+    const isOrdered = this.#isOrdered;
     const { count } = this.#returned;
-    const [lastId, lastMark] = [this.#lastId, this.#lastMark];
+    const lastId = this.#lastId;
+    const lastMark = this.#lastMark;
     return ({ isEnd }) => {
       const named = isEnd || !isOrdered || this.#list.order === undefined ? maxNamed : fewNamed;
       const last = lastId === null ? lastMark : markOf(lastId);
@@ -239,22 +245,34 @@ export class RowWalk<Node, Place> {
     const { idOf, encodePlace } = this.#list;
     this.#visited.add(JSON.stringify(encodePlace(place)));
     if (this.#visited.has(JSON.stringify(encodePlace(next)))) return null;
-    const name = rows.length === 0 ? '' : JSON.stringify(rows.map(idOf));
-    this.#equalPages = name !== '' && name === this.#pageName ? this.#equalPages + 1 : 1;
-    this.#pageName = name;
+    const last = this.#lastRows;
+    const isEqual =
+      rows.length > 0 &&
+      rows.length === last.length &&
+      rows.every((row, index) => {
+        const other = last[index];
+        return other !== undefined && idOf(row) === idOf(other);
+      });
+    this.#equalPages = isEqual ? this.#equalPages + 1 : 1;
+    this.#lastRows = rows;
     return this.#equalPages < maxEqualPages ? next : null;
   }
 
   #behind(page: UpstreamPage<Node, Place>, index: number): FoundRow<Node, Place>['behind'] {
-    const { order, behind } = this.#list;
+    const { behind } = this.#list;
     const { place, rows, next } = page;
     const isSecondPass = this.#isSecondPass;
     if (index === rows.length - 1 && next !== null) return { place: next, index: 0, isSecondPass };
     // Rows without an order, or of one time, may stand in another order when the page is read again.
-    const [row, following] = [rows[index], rows[index + 1]].map((node) => node && order?.keyOf(node)?.getTime());
+    const row = this.#timeOf(rows[index]);
+    const following = this.#timeOf(rows[index + 1]);
     if (behind === undefined || !this.isOrdered || row === undefined || row === following)
       return { place, index: index + 1, isSecondPass };
     return { place: behind(page, index + 1), index: 0, isSecondPass };
+  }
+
+  #timeOf(node: Node | undefined): number | undefined {
+    return node === undefined ? undefined : this.#list.order?.keyOf(node)?.getTime();
   }
 
   /** Classifies an unknown row of a page by its place in the list. */

@@ -74,17 +74,22 @@ export async function getObjects<Value extends CatalogObject>(
 ): Promise<readonly Value[]> {
   const { type, ids, properties, decode } = options;
   const read = async (chunk: readonly string[]): Promise<readonly Value[] | null> => {
-    const query = new URLSearchParams({ limit: String(chunk.length), properties: properties.join(',') });
+    const query = `limit=${chunk.length}&properties=${encodeURIComponent(properties.join(','))}`;
     const path = `${root}/${type}/${chunk.map(encodeURIComponent).join(',')}?${query}`;
     const request = { ...readOf(path), subject: chunk.join(',') };
     const answer = await orNull(client.call(request));
     if (answer === null) return null;
     const map = mapIn(request, answer);
     // What was not asked for is not taken, whatever the answer holds.
-    return chunk.flatMap((id) => {
+    const values: Value[] = [];
+    for (const id of chunk) {
       const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
-      return value === null || isUnknown(value) ? [] : [decode(id, orThrow(request, answer, value))];
-    });
+      const failure = value === null ? null : readEntryError(value);
+      if (value === null || failure?.status === notFound) continue;
+      if (failure !== null) throw errorFromEntry(request, answer, failure, answer.reading.observedAt);
+      values.push(decode(id, value));
+    }
+    return values;
   };
   const chunks = chunksOf(ids);
   const found = await mapBounded(chunks, concurrency, read);
@@ -99,7 +104,8 @@ function chunksOf(ids: readonly string[]): string[][] {
   const chunks: string[][] = [];
   let current: string[] = [];
   let characters = 0;
-  for (const id of new Set(ids.filter(isPathSegment))) {
+  for (const id of new Set(ids)) {
+    if (!isPathSegment(id)) continue;
     const length = encodeURIComponent(id).length + 1;
     if (current.length === maxIdsPerCall || (current.length > 0 && characters + length > maxIdCharactersPerCall)) {
       chunks.push(current);
@@ -128,7 +134,6 @@ function mapIn(request: PlatformRequest, answer: UpstreamAnswer): Readonly<Recor
 }
 
 const notFound = 404;
-const isUnknown = (value: unknown): boolean => readEntryError(value)?.status === notFound;
 
 /** @throws the error that stands in the place of an object */
 function orThrow(request: PlatformRequest, answer: UpstreamAnswer, value: unknown): unknown {

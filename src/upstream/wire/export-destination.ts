@@ -28,6 +28,7 @@ function decodeBatches(
   singleBatchId: string | null,
   context: DecodeContext,
 ): ExportDestination['batches'] {
+  if (value === undefined) return singleBatchId === null ? [] : [{ batchId: platformId(singleBatchId), segment: null }];
   const entries = asList(value).flatMap((entry) => asRecord<'batchId' | SegmentSelectionKey>(entry) ?? []);
   const lone = entries.length === 1 ? singleBatchId : null;
   const batches = entries.flatMap((entry): ExportDestination['batches'] => {

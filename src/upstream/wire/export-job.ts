@@ -1,4 +1,4 @@
-import type { EventListSelection, ExportFilter, ExportJob } from '../../domain/export-job.ts';
+import type { EventListSelection, ExportFilter, ExportJob, SegmentSelection } from '../../domain/export-job.ts';
 import { exportJobStatuses, jobTypes } from '../../domain/export-job.ts';
 import { platformId } from '../../domain/ids.ts';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
@@ -92,16 +92,18 @@ const decimalId = /^(\d+)\.0+$/;
 /** Jobs have numbers for ids, which the API description shows as `100.0`. */
 function decodeJobId(value: unknown): string | null {
   const id = readId(value)?.trim() ?? null;
+  if (typeof value === 'number') return id;
   return id === null ? null : (decimalId.exec(id)?.[1] ?? id);
 }
 
 function decodeJobType(value: unknown, context: DecodeContext): ExportJob['jobType'] {
-  const upper = readString(value)?.trim().toUpperCase();
-  const known = jobTypes.find((name) => name === upper);
+  const known = jobTypeOf(value) ?? jobTypeOf(readString(value)?.trim().toUpperCase());
   if (known !== undefined) return known;
   context.anomaly('unknown-value');
   return 'UNKNOWN';
 }
+
+const jobTypeOf = (value: unknown) => jobTypes.find((name) => name === value);
 
 function decodeFilter(value: unknown, context: DecodeContext): ExportFilter | null {
   const filter = asRecord<FilterKey>(value);
@@ -110,16 +112,22 @@ function decodeFilter(value: unknown, context: DecodeContext): ExportFilter | nu
   const startTime = readTime(time?.startTime, context);
   const endTime = readTime(time?.endTime, context);
   return {
-    segments: asList(filter.segments).flatMap((entry) => {
-      const segment = asRecord<SegmentSelectionKey>(entry);
-      const selection = segment === null ? null : decodeSegmentSelection(segment, context);
-      if (selection === null) context.anomaly('missing-field');
-      return selection ?? [];
-    }),
+    segments: decodeSegments(filter.segments, context),
     segmentQualificationTime: startTime === null && endTime === null ? null : { startTime, endTime },
     fromIngestTimestamp: readTime(filter.fromIngestTimestamp, context),
     emptyProfiles: readBoolean(filter.emptyProfiles) ?? false,
   };
+}
+
+function decodeSegments(value: unknown, context: DecodeContext): readonly SegmentSelection[] {
+  const segments: SegmentSelection[] = [];
+  for (const entry of asList(value)) {
+    const segment = asRecord<SegmentSelectionKey>(entry);
+    const selection = segment === null ? null : decodeSegmentSelection(segment, context);
+    if (selection === null) context.anomaly('missing-field');
+    else segments.push(selection);
+  }
+  return segments;
 }
 
 function decodeEventList(value: unknown, context: DecodeContext): EventListSelection | null {

@@ -18,10 +18,17 @@ export function figuresOf(object: unknown): ReadFigure {
   const own = asRecord(object);
   const metrics = asRecord(own?.['metrics']);
   return (read, name, ...others) => {
-    for (const value of [...[name, ...others].map((each) => metrics?.[each]), own?.[name]]) {
-      const figure = value === undefined ? null : read(value);
-      if (figure !== null) return figure;
+    if (metrics !== null) {
+      const named = metrics[name];
+      const first = named === undefined ? null : read(named);
+      if (first !== null) return first;
+      for (const other of others) {
+        const value = metrics[other];
+        const figure = value === undefined ? null : read(value);
+        if (figure !== null) return figure;
+      }
     }
-    return null;
+    const value = own?.[name];
+    return value === undefined ? null : read(value);
   };
 }

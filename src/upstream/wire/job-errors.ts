@@ -19,8 +19,11 @@ type ErrorKey =
  */
 export function decodeJobErrors(object: unknown): readonly JobError[] {
   const { errors: listed, metrics } = asRecord<'errors' | 'metrics'>(object) ?? {};
+  const reason = asRecord<'failureReason'>(metrics)?.failureReason;
+  // Of most jobs.
+  if (listed === undefined && reason === undefined) return [];
   const errors = errorsIn(listed).flatMap(decodeError);
-  const reasons = errorsIn(asRecord<'failureReason'>(metrics)?.failureReason).flatMap(decodeError);
+  const reasons = errorsIn(reason).flatMap(decodeError);
   return [...errors, ...reasons.filter((reason) => !errors.some(({ message }) => message === reason.message))];
 }
 

@@ -52,10 +52,12 @@ const timeSpan = (startedAt: Date | null, endedAt: Date | null, durationMs: numb
 export function decodeNamespaceCounts(value: unknown): readonly NamespaceCount[] | null {
   const counters = asRecord(value);
   if (counters === null) return null;
-  return Object.entries(counters).flatMap(([namespace, counter]) => {
-    const count = readCount(counter);
-    return count === null ? [] : [{ namespace, count }];
-  });
+  const counts: NamespaceCount[] = [];
+  for (const namespace of Object.keys(counters)) {
+    const count = readCount(counters[namespace]);
+    if (count !== null) counts.push({ namespace, count });
+  }
+  return counts;
 }
 
 /**

@@ -58,6 +58,7 @@ export function readTotal(value: unknown, rows: number): number | null {
 
 /** Field names: a comma-separated string (blanks around the commas do not count) or a list. Null when there are none. */
 export function readFieldList(value: unknown): readonly string[] | null {
+  if (value === undefined) return null;
   const parts = typeof value === 'string' ? value.split(',') : asList(value);
   const names = parts.filter(isText).map((name) => name.trim());
   return names.length === 0 ? null : names;
