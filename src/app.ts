@@ -7,19 +7,18 @@ import { createDownloadLinks } from './context/download-links.ts';
 import { createIdempotencyRecords } from './context/idempotency.ts';
 import { createMemoryIdempotencyStore } from './context/memory-idempotency.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
-import { createRedisIdempotencyStore } from './context/redis-idempotency.ts';
 import type { RequestHeaders } from './context/request-headers.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics } from './metrics.ts';
-import { shareByRedis, unshared } from './poller/feed-sharing.ts';
+import { unshared } from './poller/feed-sharing.ts';
 import { createLiveViews } from './poller/live-views.ts';
+import type { RedisServices, RedisServicesOptions } from './redis-services.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { type ServesHost, urlForCaller } from './runtime/host.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
-import { startRedis } from './runtime/redis.ts';
 import { untilAborted } from './runtime/until-aborted.ts';
 import { schema } from './schema/index.ts';
 import { createCallbacks } from './server/callbacks.ts';
@@ -118,7 +117,7 @@ async function start(
 
   let hasToken = () => true;
   let firstToken: Promise<void> = Promise.resolve();
-  const { mode, ownCredential, authenticate } = createAuthentication({
+  const { mode, ownCredential, authenticate } = await createAuthentication({
     auth: config.auth,
     createOwnCredential: (client) => {
       const { imsUrl } = platform;
@@ -135,16 +134,13 @@ async function start(
     logger: log,
   });
 
-  const redis = config.redisUrl === null ? null : startRedis({ url: config.redisUrl, clock, logger: log });
-  if (redis !== null) {
-    lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
-    metrics.watchRedis(() => redis.state);
-  }
-  const pollMinMs = config.polling.minMs;
+  const shared = { clock, logger: log, pollMinMs: config.polling.minMs, lifetime: lifetime.signal, lifecycle };
+  const redis = config.redisUrl === null ? null : await startReplica({ url: config.redisUrl, ...shared });
+  if (redis !== null) metrics.watchRedis(redis.state);
   const views = createLiveViews({
     upstream,
     ownRights: ownCredential === null,
-    sharing: redis === null ? unshared : shareByRedis({ redis, clock, logger: log, pollMinMs, lifecycle }),
+    sharing: redis?.sharing ?? unshared,
     polling: config.polling,
     clock,
     logger: log,
@@ -200,10 +196,7 @@ async function start(
       watch: views.of,
       clock,
       idempotency: createIdempotencyRecords({
-        store:
-          redis === null
-            ? createMemoryIdempotencyStore({ clock })
-            : createRedisIdempotencyStore({ redis, clock, logger: log, lifetime: lifetime.signal }),
+        store: redis?.idempotency ?? createMemoryIdempotencyStore({ clock }),
         clock,
       }),
       downloads,
@@ -256,7 +249,7 @@ async function start(
     unreadiness: () => {
       if (!hasToken()) return 'no access token for the platform';
       // Without Redis, queries continue. A Redis that rejects commands does not recover while nobody notices.
-      return redis?.state === 'rejecting' ? 'Redis rejects commands' : null;
+      return redis?.state() === 'rejecting' ? 'Redis rejects commands' : null;
     },
     servesHost,
     servesPage: (request) => config.auth.mode !== 'embedded' || !isFromForeignPage(request, config.server.corsOrigins),
@@ -295,4 +288,10 @@ async function start(
   using deadline = connectionClock.deadline(firstTokenMs);
   await untilAborted(firstToken, deadline.signal).catch(() => {});
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
+}
+
+/** Loads the client of Redis, which is a quarter of all modules, only where there is a Redis. */
+async function startReplica(options: RedisServicesOptions): Promise<RedisServices> {
+  const { startRedisServices } = await import('./redis-services.ts');
+  return startRedisServices(options);
 }

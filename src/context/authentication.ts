@@ -9,9 +9,6 @@ import {
   passthroughAuthentication,
 } from './authenticate.ts';
 import type { AuthMode } from './context.ts';
-import { createKeySet } from './key-set.ts';
-import { serviceAuthentication } from './service-authentication.ts';
-import { createTokenRejections } from './token-rejections.ts';
 
 /** The way in which callers are authenticated, and the credential with which the platform is called. */
 export interface Authentication {
@@ -39,7 +36,7 @@ export interface ClientIdentity {
 }
 
 /** The authentication of the mode that is configured. */
-export function createAuthentication(options: AuthenticationOptions): Authentication {
+export async function createAuthentication(options: AuthenticationOptions): Promise<Authentication> {
   const { auth, createOwnCredential, createCallerCredential: createCredential, clock, logger } = options;
   switch (auth.mode) {
     case 'embedded': {
@@ -53,6 +50,12 @@ export function createAuthentication(options: AuthenticationOptions): Authentica
       return { mode: 'PASSTHROUGH', ownCredential: null, authenticate };
     }
     case 'service': {
+      // Loaded only here: no other mode checks tokens.
+      const [{ createKeySet }, { serviceAuthentication }, { createTokenRejections }] = await Promise.all([
+        import('./key-set.ts'),
+        import('./service-authentication.ts'),
+        import('./token-rejections.ts'),
+      ]);
       const { clientId, clientSecret, scopes, jwt, onlyOrg, defaultSandbox } = auth;
       const { jwksUrl, issuer, audience, claims } = jwt;
       const credential = createOwnCredential({ clientId, clientSecret, scopes });

@@ -1,5 +1,4 @@
 import { hkdfSync, webcrypto } from 'node:crypto';
-import { EncryptJWT, errors, jwtDecrypt } from 'jose';
 import { z } from 'zod';
 import type { BatchFile } from '../domain/batch.ts';
 import { encodeName, fileNameOf } from '../domain/file-name.ts';
@@ -84,6 +83,7 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
 
   const encrypt = async ({ tenant, credential }: Caller, file: BatchFile, expiresAt: Date): Promise<string> => {
     const own = ownCredential === null ? await credential.headers(new AbortController().signal) : null;
+    const { EncryptJWT } = await importJose();
     const jwe = await new EncryptJWT({
       org: tenant.org,
       sandbox: tenant.sandbox,
@@ -100,10 +100,16 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
   };
 
   const decrypt = async (token: string) => {
+    const { errors, jwtDecrypt } = await importJose();
     const currentDate = clock.now();
-    const { payload } = await jwtDecrypt(`${encodedHeader}..${token}`, await key, { currentDate });
+    const decrypted = await jwtDecrypt(`${encodedHeader}..${token}`, await key, { currentDate }).catch(
+      (error: unknown) => {
+        if (error instanceof errors.JOSEError) return null;
+        throw error;
+      },
+    );
     // Another version of the gateway may have made it from other claims.
-    const found = claims.safeParse(payload).data;
+    const found = claims.safeParse(decrypted?.payload).data;
     if (found === undefined) return null;
     const expiresAt = new Date(Math.round(found.exp * 1_000));
     // The library compares whole seconds.
@@ -135,10 +141,7 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
       const [, nonce = '', ciphertext = '', tag = ''] = parts;
       if (![nonce, ciphertext, tag].every(isCanonical)) throw rejected();
 
-      const found = await decrypt(token).catch((error: unknown) => {
-        if (error instanceof errors.JOSEError) return null;
-        throw error;
-      });
+      const found = await decrypt(token);
       if (found === null) throw rejected();
       const tenant = parseTenant(found.org, found.sandbox);
       const credential = credentialOf(found);
@@ -153,6 +156,9 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
     },
   };
 }
+
+/** Loads jose with the first link, because most gateways that start have made none yet. */
+const importJose = () => import('jose');
 
 /** The key of all links: derived, because a secret may be short or be used for something else too. */
 function importKey(secret: string | Uint8Array): Promise<webcrypto.CryptoKey> {

@@ -27,6 +27,7 @@ const rules: Rules = {
         'src/config.ts',
         'src/errors.ts',
         'src/metrics.ts',
+        'src/redis-services.ts',
         'src/server/',
         'src/context/',
         'src/schema/index.ts',
@@ -36,6 +37,12 @@ const rules: Rules = {
       ],
       types: [],
       reason: 'the composition root puts the gateway together and reaches the emulator by URL alone',
+    },
+    {
+      area: 'src/redis-services.ts',
+      values: ['src/context/', 'src/poller/', 'src/runtime/'],
+      types: [],
+      reason: 'the composition root loads it only where there is a Redis, and puts its parts into the gateway',
     },
     {
       area: 'src/config-variables.ts',
@@ -263,6 +270,11 @@ describe('the import table', () => {
     ['src/app.ts', "import { startEmulator } from './emulator/emulator.ts';", "import { x } from './poller/feed.ts';"],
     ['src/app.ts', "import type { E } from './emulator/emulator.ts';", "import type { C } from './config.ts';"],
     ['src/app.ts', "import { builder } from './schema/builder.ts';", "import { schema } from './schema/index.ts';"],
+    [
+      'src/redis-services.ts',
+      "import { createFileHandler } from './server/files.ts';",
+      "import { shareByRedis } from './poller/redis-sharing.ts';",
+    ],
     ['src/config.ts', "import { startApp } from './app.ts';", "import { parseTenant } from './domain/tenant.ts';"],
     ['src/errors.ts', "import type { Tenant } from './domain/tenant.ts';", "import { inspect } from 'node:util';"],
     [

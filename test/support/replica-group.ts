@@ -2,7 +2,7 @@ import type { ScheduleId } from '../../src/domain/ids.ts';
 import type { Schedule } from '../../src/domain/schedule.ts';
 import type { Tenant } from '../../src/domain/tenant.ts';
 import type { WatchEvent } from '../../src/events/watch.ts';
-import { shareByRedis } from '../../src/poller/feed-sharing.ts';
+import { shareByRedis } from '../../src/poller/redis-sharing.ts';
 import { type ScheduleReader, scheduleSource } from '../../src/poller/schedule-feed.ts';
 import { createWatchRegistry, type FeedRegistry } from '../../src/poller/watch-registry.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';

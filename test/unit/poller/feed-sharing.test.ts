@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { feedKeys } from '../../../src/events/redis-keys.ts';
-import { shareByRedis, unshared } from '../../../src/poller/feed-sharing.ts';
+import { unshared } from '../../../src/poller/feed-sharing.ts';
 import { leaseMsFor } from '../../../src/poller/redis-coordinator.ts';
+import { shareByRedis } from '../../../src/poller/redis-sharing.ts';
 import { type Redis, type RedisClient, RedisUnavailableError } from '../../../src/runtime/redis.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { namesakeOf, tenantOf } from '../../support/tenants.ts';

@@ -1,0 +1,45 @@
+import type { IdempotencyStore } from './context/idempotency-store.ts';
+import { createRedisIdempotencyStore } from './context/redis-idempotency.ts';
+import type { FeedSharing } from './poller/feed-sharing.ts';
+import { shareByRedis } from './poller/redis-sharing.ts';
+import type { Clock } from './runtime/clock.ts';
+import type { Lifecycle } from './runtime/lifecycle.ts';
+import type { Logger } from './runtime/logger.ts';
+import { type RedisState, startRedis } from './runtime/redis.ts';
+
+export interface RedisServicesOptions {
+  /** `redis://` or `rediss://`. */
+  readonly url: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Shortest pause between two rounds of a feed, in milliseconds. */
+  readonly pollMinMs: number;
+  /** Ends what waits for Redis. */
+  readonly lifetime: AbortSignal;
+  /** Receives the connections, and the parts that are to be closed before them. */
+  readonly lifecycle: Pick<Lifecycle, 'add'>;
+}
+
+/** The parts of a gateway that all replicas with the same Redis share. */
+export interface RedisServices {
+  readonly state: () => RedisState;
+  readonly sharing: FeedSharing;
+  readonly idempotency: IdempotencyStore;
+}
+
+/** Connects in the background: the gateway starts without its Redis. */
+export function startRedisServices({
+  url,
+  pollMinMs,
+  lifetime,
+  lifecycle,
+  ...shared
+}: RedisServicesOptions): RedisServices {
+  const redis = startRedis({ url, ...shared });
+  lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
+  return {
+    state: () => redis.state,
+    sharing: shareByRedis({ redis, pollMinMs, lifecycle, ...shared }),
+    idempotency: createRedisIdempotencyStore({ redis, lifetime, ...shared }),
+  };
+}

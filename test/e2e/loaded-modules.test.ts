@@ -1,0 +1,41 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { startProcess } from '../support/gateway-process.ts';
+import { closedPort } from '../support/platform.ts';
+
+const coverage = z.object({ result: z.array(z.object({ url: z.string() })) });
+
+/**
+ * Packages and folders of which a gateway has loaded modules when it is ready: `@redis/client`, `dist/emulator`. Node
+ * writes the list, as what its coverage is about, when the process ends.
+ */
+async function loadedBy(env: Readonly<Record<string, string>>): Promise<ReadonlySet<string>> {
+  const directory = await mkdtemp(join(tmpdir(), 'aep-loaded-'));
+  try {
+    await using gateway = startProcess({ PORT: '0', NODE_V8_COVERAGE: directory, ...env });
+    await gateway.ready();
+    gateway.signal('SIGTERM');
+    expect(await gateway.ended()).toBe(0);
+    const reports = await Promise.all(
+      (await readdir(directory)).map((name) => readFile(join(directory, name), 'utf8')),
+    );
+    const urls = reports.flatMap((report) => coverage.parse(JSON.parse(report)).result.map(({ url }) => url));
+    return new Set(
+      urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\/|\/(dist\/[^/]+)\//.exec(url)?.slice(1) ?? []),
+    );
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+describe('a gateway that is ready', () => {
+  it('has loaded of its optional parts those alone that its configuration needs', async () => {
+    const loaded = await loadedBy({ AUTH_MODE: 'embedded', AEP_BASE_URL: `http://127.0.0.1:${await closedPort()}` });
+    expect([...loaded]).toEqual(expect.arrayContaining(['dist/server', 'graphql-yoga', 'undici']));
+    const optional = ['@duckdb/node-api', '@graphql-yoga/render-graphiql', '@redis/client', 'jose'];
+    expect(optional.filter((name) => loaded.has(name))).toEqual([]);
+  });
+});
