@@ -31,11 +31,21 @@ async function loadedBy(env: Readonly<Record<string, string>>): Promise<Readonly
   }
 }
 
+const remote = async () => ({ AUTH_MODE: 'embedded', AEP_BASE_URL: `http://127.0.0.1:${await closedPort()}` });
+
 describe('a gateway that is ready', () => {
   it('has loaded of its optional parts those alone that its configuration needs', async () => {
-    const loaded = await loadedBy({ AUTH_MODE: 'embedded', AEP_BASE_URL: `http://127.0.0.1:${await closedPort()}` });
+    const loaded = await loadedBy(await remote());
     expect([...loaded]).toEqual(expect.arrayContaining(['dist/server', 'graphql-yoga', 'undici']));
     const optional = ['@duckdb/node-api', '@graphql-yoga/render-graphiql', '@redis/client', 'jose'];
     expect(optional.filter((name) => loaded.has(name))).toEqual([]);
+  });
+
+  it('returns the memory of the start to the system', async () => {
+    await using gateway = startProcess({ PORT: '0', ...(await remote()) });
+    await gateway.ready();
+    await gateway.logged('the memory of the start is released');
+    gateway.signal('SIGTERM');
+    expect(await gateway.ended()).toBe(0);
   });
 });
