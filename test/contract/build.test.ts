@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** A repository with two sources, and the compiler of this one. */
+async function startRepository() {
+  const folder = await mkdtemp(join(tmpdir(), 'aep-build-'));
+  const compilerOptions = { target: 'es2023', lib: ['es2023'], module: 'nodenext', types: [], declaration: true };
+  await mkdir(join(folder, 'src'));
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+  await cp(join(root, 'build.js'), join(folder, 'build.js'));
+  const write = (name: string, text: string) => writeFile(join(folder, name), text);
+  await write('package.json', JSON.stringify({ type: 'module' }));
+  await write('package-lock.json', '{}');
+  await write('tsconfig.json', '{}');
+  await write(
+    'tsconfig.build.json',
+    JSON.stringify({ compilerOptions: { ...compilerOptions, rootDir: 'src', outDir: 'dist' }, include: ['src'] }),
+  );
+  await write('src/first.ts', 'export const first: number = 1;\n');
+  await write('src/second.ts', 'export const second: number = 2;\n');
+  return {
+    folder,
+    write,
+    remove: (name: string) => rm(join(folder, name)),
+    read: (name: string) => readFile(join(folder, name), 'utf8'),
+    /** @returns whether it has made `dist` again, and the exit code */
+    build: async (...options: readonly string[]) => {
+      const before = await stat(join(folder, 'dist')).catch(() => null);
+      const run = promisify(execFile)(process.execPath, ['build.js', ...options], { cwd: folder });
+      const code = await run.then(
+        () => 0,
+        // What a program that fails is reported with.
+        (error: { readonly code: number }) => error.code,
+      );
+      const after = await stat(join(folder, 'dist')).catch(() => null);
+      return { code, isNew: before?.ino !== after?.ino };
+    },
+    outputs: async () => (await readdir(join(folder, 'dist'))).filter((name) => !name.startsWith('.')).sort(),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+const built = { code: 0, isNew: true };
+const kept = { code: 0, isNew: false };
+
+describe('the build before a start', () => {
+  it('compiles once, and again for a source that was changed, added or removed', async () => {
+    await using repository = await startRepository();
+    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.build('--unchecked')).toEqual(kept);
+    await repository.write('src/first.ts', 'export const first: number = 3;\n');
+    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.read('dist/first.js')).toContain('first = 3');
+    await repository.write('src/third.ts', 'export const third: number = 3;\n');
+    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.outputs()).toEqual(['first.js', 'second.js', 'third.js']);
+    await repository.remove('src/second.ts');
+    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.outputs()).toEqual(['first.js', 'third.js']);
+  });
+
+  it.each(['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'])(
+    'compiles again for a change of %s',
+    async (name) => {
+      await using repository = await startRepository();
+      await repository.build('--unchecked');
+      await repository.write(name, `${await repository.read(name)}\n`);
+      expect(await repository.build('--unchecked')).toEqual(built);
+    },
+  );
+
+  it('repairs a folder in which a file is missing, was changed or was added', async () => {
+    await using repository = await startRepository();
+    await repository.build('--unchecked');
+    const text = await repository.read('dist/first.js');
+    await repository.remove('dist/first.js');
+    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.read('dist/first.js')).toBe(text);
+    await repository.write('dist/first.js', text.replace('1', '2'));
+    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.read('dist/first.js')).toBe(text);
+    await repository.write('dist/stale.js', '');
+    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.outputs()).toEqual(['first.js', 'second.js']);
+    await repository.write('dist/.build.json', '{"sources":');
+    expect(await repository.build('--unchecked')).toEqual(built);
+  });
+
+  it('leaves a folder that was checked, and checks one that was not', async () => {
+    await using repository = await startRepository();
+    expect(await repository.build()).toEqual(built);
+    expect(await repository.outputs()).toEqual(['first.d.ts', 'first.js', 'second.d.ts', 'second.js']);
+    expect(await repository.build('--unchecked')).toEqual(kept);
+    await repository.write('src/first.ts', "export const first: number = 'one';\n");
+    expect(await repository.build()).toEqual({ code: 1, isNew: false });
+    expect(await repository.read('dist/first.js')).toContain('first = 1');
+    expect(await readdir(repository.folder)).not.toContainEqual(expect.stringMatching(/^dist\./));
+    expect(await repository.build('--unchecked')).toEqual(built);
+    expect(await repository.build()).toEqual({ code: 1, isNew: false });
+  });
+});
