@@ -1,5 +1,6 @@
-import { type ExecutionArgs, type ExecutionResult, execute } from 'graphql';
+import type { ExecutionArgs, ExecutionResult } from 'graphql';
 import type { GatewayContext } from '../context/context.ts';
+import { execute } from '../execution/execute.ts';
 import type { Clock, Deadline } from '../runtime/clock.ts';
 import type { MaskError } from './graphql-error.ts';
 import { SharedResult } from './shared-result.ts';

@@ -9,6 +9,7 @@ import { exposedHeaders, preflightSeconds } from './cors.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
 import { useCallbacks } from './plugins/use-callbacks.ts';
+import { useExecution } from './plugins/use-execution.ts';
 import { type HttpOptions, useHttp } from './plugins/use-http.ts';
 import { useLiveResults } from './plugins/use-live-results.ts';
 import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
@@ -51,6 +52,7 @@ export function createYogaServer(options: YogaOptions): Yoga {
       useOperationLimits(limits),
       useRequestValidation(),
       useSharedExecution({ maskError, quota: subscriptionQuota }),
+      useExecution(),
       useSelection(),
       useSingleConnection(options),
       useCallbacks(options),

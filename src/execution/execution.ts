@@ -1,0 +1,368 @@
+import {
+  defaultTypeResolver,
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLObjectType,
+  getArgumentValues,
+  locatedError,
+  OperationTypeNode,
+} from 'graphql';
+// graphql writes values into its messages with this function, and does not export it.
+import { inspect } from 'graphql/jsutils/inspect.js';
+import type { OperationPlan } from './document-plan.ts';
+import { type Key, Position } from './position.ts';
+import { ResolveInfo } from './resolve-info.ts';
+import { findRuntimeType } from './runtime-type.ts';
+import { type FieldPlan, type Planning, planSelection, type SelectionPlan, type TypePlan } from './selection-plan.ts';
+
+export interface ExecutionOptions {
+  readonly plan: OperationPlan;
+  /** Selection of the root type. */
+  readonly selection: SelectionPlan;
+  readonly rootValue: unknown;
+  readonly contextValue: unknown;
+  readonly variableValues: Record<string, unknown>;
+}
+
+type Values = Record<string, unknown>;
+type LeafPlan = Extract<TypePlan, { kind: 'leaf' }>;
+type ListPlan = Extract<TypePlan, { kind: 'list' }>;
+type CompositePlan = Extract<TypePlan, { kind: 'object' | 'abstract' }>;
+type AbstractPlan = Extract<TypePlan, { kind: 'abstract' }>;
+
+const noArguments = Object.freeze({});
+
+/**
+ * One execution of an operation. Values that are known at once are completed in one pass, which leaves `undefined` in the
+ * place of each value that is awaited. The result is complete when no value is awaited any more.
+ *
+ * The methods receive the place of the value that they complete: its field, its planned type, and the object or list that
+ * it is in with its key there.
+ */
+export class Execution implements Planning {
+  readonly plan: OperationPlan;
+  readonly rootValue: unknown;
+  readonly variableValues: Record<string, unknown>;
+  readonly #contextValue: unknown;
+  readonly #rootFields: ArrayIterator<FieldPlan>;
+  readonly #data: Values;
+  readonly #root: Position;
+  readonly #errors: GraphQLError[] = [];
+  /** Arguments by field, which all items of a list share. */
+  readonly #arguments = new Map<FieldPlan, Values>();
+  /** Called when no value is awaited any more. */
+  #onSettled: () => void = () => {};
+
+  constructor({ plan, selection, rootValue, contextValue, variableValues }: ExecutionOptions) {
+    this.plan = plan;
+    this.rootValue = rootValue;
+    this.variableValues = variableValues;
+    this.#contextValue = contextValue;
+    this.#rootFields = selection.fields.values();
+    this.#data = createValues(selection);
+    this.#root = new Position(this.#data, null, '', null, false);
+  }
+
+  get schema(): Planning['schema'] {
+    return this.plan.schema;
+  }
+
+  get fragments(): Planning['fragments'] {
+    return this.plan.fragments;
+  }
+
+  /** Call it once. */
+  run(): ExecutionResult | Promise<ExecutionResult> {
+    if (this.#proceed()) return this.#result();
+    return new Promise((resolve) => {
+      this.#onSettled = () => {
+        if (this.#proceed()) resolve(this.#result());
+      };
+    });
+  }
+
+  /**
+   * Executes root fields: of a mutation one after the other, each when the one before it is complete.
+   * @returns whether the result is complete
+   */
+  #proceed(): boolean {
+    const isSerial = this.plan.operation.operation === OperationTypeNode.MUTATION;
+    if (this.#root.isDiscarded) return true;
+    try {
+      for (const field of this.#rootFields) {
+        this.#data[field.key] = this.#executeField(field, this.rootValue, this.#root);
+        if (isSerial && this.#root.pending > 0) return false;
+      }
+    } catch (error) {
+      this.#root.discard();
+      // It has its location already.
+      this.#errors.push(locatedError(error, undefined));
+    }
+    return this.#root.pending === 0;
+  }
+
+  #result(): ExecutionResult {
+    const data = this.#root.isDiscarded ? null : this.#data;
+    return this.#errors.length === 0 ? { data } : { errors: this.#errors, data };
+  }
+
+  #executeField(field: FieldPlan, source: unknown, parent: Position): unknown {
+    const { type, key } = field;
+    try {
+      const value = this.#resolve(field, source, parent);
+      if (isPromise(value)) return this.#awaitValue(field, type, value, parent, key);
+      return this.#complete(field, type, value, parent, key);
+    } catch (error) {
+      return this.#nullFor(error, field, type, parent, key);
+    }
+  }
+
+  #resolve(field: FieldPlan, source: unknown, parent: Position): unknown {
+    const { resolve, definition } = field;
+    const args = definition.args.length === 0 ? noArguments : this.#argumentsOf(field);
+    if (resolve !== null) return resolve(source, args, this.#contextValue, new ResolveInfo(this, field, parent));
+    if (!hasProperties(source)) return undefined;
+    const property = source[definition.name];
+    if (typeof property !== 'function') return property;
+    return property.call(source, args, this.#contextValue, new ResolveInfo(this, field, parent));
+  }
+
+  /** @throws {GraphQLError} an argument is not valid */
+  #argumentsOf(field: FieldPlan): Values {
+    const known = this.#arguments.get(field);
+    if (known !== undefined) return known;
+    const args = getArgumentValues(field.definition, field.nodes[0], this.variableValues);
+    this.#arguments.set(field, args);
+    return args;
+  }
+
+  #complete(field: FieldPlan, type: TypePlan, value: unknown, parent: Position, key: Key): unknown {
+    if (value instanceof Error) throw value;
+    if (value === null || value === undefined) {
+      if (!type.isNonNull) return null;
+      throw new Error(`Cannot return null for non-nullable field ${nameOf(field)}.`);
+    }
+    switch (type.kind) {
+      case 'leaf':
+        return this.#completeLeaf(field, type, value, parent, key);
+      case 'list':
+        return this.#completeList(field, type, value, parent, key);
+      case 'object':
+        return this.#completeObject(field, type, type.type, value, parent, key);
+      case 'abstract':
+        return this.#completeAbstract(field, type, value, parent, key);
+    }
+  }
+
+  #completeLeaf(field: FieldPlan, type: LeafPlan, value: unknown, parent: Position, key: Key): unknown {
+    const serialized = type.type.serialize(value);
+    if (serialized === null || serialized === undefined) {
+      throw new Error(
+        `Expected \`${inspect(type.type)}.serialize(${inspect(value)})\` to return non-nullable value, returned: ${inspect(serialized)}`,
+      );
+    }
+    return isPromise(serialized) ? this.#await(field, type, serialized, parent, key, (settled) => settled) : serialized;
+  }
+
+  #completeList(field: FieldPlan, type: ListPlan, list: unknown, parent: Position, key: Key): unknown {
+    if (!isIterable(list)) {
+      throw new GraphQLError(`Expected Iterable, but did not find one for field "${nameOf(field)}".`);
+    }
+    const { item } = type;
+    const values: unknown[] = [];
+    const position = new Position(values, parent, key, field, type.isNonNull);
+    try {
+      for (const value of list) values.push(this.#completeItem(field, item, value, position, values.length));
+    } catch (error) {
+      position.discard();
+      ignoreRejections(list);
+      throw error;
+    }
+    return values;
+  }
+
+  #completeItem(field: FieldPlan, type: TypePlan, value: unknown, parent: Position, key: number): unknown {
+    try {
+      if (isPromise(value)) return this.#awaitValue(field, type, value, parent, key);
+      return this.#complete(field, type, value, parent, key);
+    } catch (error) {
+      return this.#nullFor(error, field, type, parent, key);
+    }
+  }
+
+  #completeAbstract(field: FieldPlan, type: AbstractPlan, value: unknown, parent: Position, key: Key): unknown {
+    const resolveType = type.type.resolveType ?? defaultTypeResolver;
+    const name = resolveType(value, this.#contextValue, new ResolveInfo(this, field, parent), type.type);
+    if (isPromise(name)) return this.#awaitType(field, type, name, value, parent, key);
+    return this.#completeObject(
+      field,
+      type,
+      findRuntimeType(this.schema, field, type.type, name, value),
+      value,
+      parent,
+      key,
+    );
+  }
+
+  #completeObject(
+    field: FieldPlan,
+    type: CompositePlan,
+    runtimeType: GraphQLObjectType,
+    value: unknown,
+    parent: Position,
+    key: Key,
+  ): unknown {
+    const selection = this.#selectionOf(field, type, runtimeType);
+    if (runtimeType.isTypeOf) {
+      const isOfType = runtimeType.isTypeOf(value, this.#contextValue, new ResolveInfo(this, field, parent));
+      if (isPromise(isOfType)) return this.#awaitCheck(field, type, runtimeType, isOfType, value, parent, key);
+      if (!isOfType) throw notOfType(field, runtimeType, value);
+    }
+    return this.#executeFields(field, type, selection, value, parent, key);
+  }
+
+  #selectionOf(field: FieldPlan, type: CompositePlan, runtimeType: GraphQLObjectType): SelectionPlan {
+    const known = type.kind === 'object' ? type.selection : type.selections.get(runtimeType);
+    if (known !== null && known !== undefined) return known;
+    const sets = field.nodes.map(({ selectionSet }) => selectionSet);
+    const selection = planSelection(this, runtimeType, sets);
+    if (type.kind === 'object') type.selection = selection;
+    else type.selections.set(runtimeType, selection);
+    return selection;
+  }
+
+  #executeFields(
+    field: FieldPlan,
+    type: CompositePlan,
+    selection: SelectionPlan,
+    source: unknown,
+    parent: Position,
+    key: Key,
+  ): Values {
+    const values = createValues(selection);
+    const position = new Position(values, parent, key, field, type.isNonNull);
+    try {
+      for (const each of selection.fields) values[each.key] = this.#executeField(each, source, position);
+    } catch (error) {
+      position.discard();
+      throw error;
+    }
+    return values;
+  }
+
+  #awaitValue(field: FieldPlan, type: TypePlan, value: PromiseLike<unknown>, parent: Position, key: Key): undefined {
+    this.#await(field, type, value, parent, key, (settled) => this.#complete(field, type, settled, parent, key));
+  }
+
+  #awaitType(
+    field: FieldPlan,
+    type: AbstractPlan,
+    name: PromiseLike<unknown>,
+    value: unknown,
+    parent: Position,
+    key: Key,
+  ): undefined {
+    this.#await(field, type, name, parent, key, (settled) => {
+      const runtimeType = findRuntimeType(this.schema, field, type.type, settled, value);
+      return this.#completeObject(field, type, runtimeType, value, parent, key);
+    });
+  }
+
+  #awaitCheck(
+    field: FieldPlan,
+    type: CompositePlan,
+    runtimeType: GraphQLObjectType,
+    isOfType: PromiseLike<boolean>,
+    value: unknown,
+    parent: Position,
+    key: Key,
+  ): undefined {
+    this.#await(field, type, isOfType, parent, key, (settled) => {
+      if (!settled) throw notOfType(field, runtimeType, value);
+      return this.#executeFields(field, type, this.#selectionOf(field, type, runtimeType), value, parent, key);
+    });
+  }
+
+  /** Leaves the place of a value empty until its promise settles, and completes it then. */
+  #await<T>(
+    field: FieldPlan,
+    type: TypePlan,
+    promise: PromiseLike<T>,
+    parent: Position,
+    key: Key,
+    complete: (settled: T) => unknown,
+  ): undefined {
+    parent.expect();
+    // The promise may be any thenable, which can call back at once and more than once.
+    Promise.resolve(promise).then(
+      (settled) => {
+        if (parent.isUnwanted()) {
+          ignoreRejections(settled);
+          return;
+        }
+        try {
+          parent.set(key, complete(settled));
+        } catch (error) {
+          this.#fail(error, field, type, parent, key);
+        }
+        this.#release(parent);
+      },
+      (error) => {
+        if (parent.isUnwanted()) return;
+        this.#fail(error, field, type, parent, key);
+        this.#release(parent);
+      },
+    );
+  }
+
+  #release(parent: Position): void {
+    parent.release();
+    if (this.#root.pending === 0) this.#onSettled();
+  }
+
+  /** The null in the place of a value that has failed in the pass, where it may be null. */
+  #nullFor(cause: unknown, field: FieldPlan, type: TypePlan, parent: Position, key: Key): null {
+    const error = locatedError(cause, field.nodes, parent.pathOf(key));
+    if (type.isNonNull) throw error;
+    this.#errors.push(error);
+    return null;
+  }
+
+  /** Writes null in the place of an awaited value that has failed, or of the nearest object or list that may be null. */
+  #fail(cause: unknown, field: FieldPlan, type: TypePlan, parent: Position, key: Key): void {
+    this.#errors.push(locatedError(cause, field.nodes, parent.pathOf(key)));
+    if (!type.isNonNull) {
+      parent.set(key, null);
+      return;
+    }
+    const nulled = parent.nullable();
+    nulled.discard();
+    nulled.parent?.set(nulled.key, null);
+  }
+}
+
+/** An ordinary object serializes much faster than one without a prototype, but does not store the key `__proto__`. */
+const createValues = ({ hasProtoKey }: SelectionPlan): Values => (hasProtoKey ? Object.create(null) : {});
+
+const nameOf = ({ parentType, definition }: FieldPlan): string => `${parentType.name}.${definition.name}`;
+
+const notOfType = ({ nodes }: FieldPlan, type: GraphQLObjectType, value: unknown): GraphQLError =>
+  new GraphQLError(`Expected value of type "${type.name}" but got: ${inspect(value)}.`, { nodes });
+
+const hasProperties = (value: unknown): value is Record<string, unknown> =>
+  (typeof value === 'object' && value !== null) || typeof value === 'function';
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  hasProperties(value) && typeof value['then'] === 'function';
+
+/** Node ends a process for a rejection that nothing handles, such as that of an item whose list is no part of the result. */
+function ignoreRejections(value: unknown): void {
+  if (Array.isArray(value)) for (const item of value) ignoreRejections(item);
+  else if (isPromise(value)) Promise.resolve(value).then(ignoreRejections, () => {});
+}
+
+const isIterable = (value: unknown): value is Iterable<unknown> =>
+  typeof value === 'object' &&
+  value !== null &&
+  Symbol.iterator in value &&
+  typeof value[Symbol.iterator] === 'function';

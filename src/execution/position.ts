@@ -1,0 +1,75 @@
+import type { FieldPlan } from './selection-plan.ts';
+
+export type Key = string | number;
+
+/** Where an object or a list is in the result. The root object of the result has no parent. */
+export class Position {
+  readonly parent: Position | null;
+  /** Key of the object or list in that of the parent. */
+  readonly key: Key;
+  /** The field that returned the object or list; null: none, because it is the root. */
+  readonly field: FieldPlan | null;
+  readonly isNonNull: boolean;
+  /** Fields and items at any depth whose values are awaited. */
+  pending = 0;
+  /** Whether null has taken the place of the object or list, so that nothing below it is part of the result. */
+  isDiscarded = false;
+  readonly #values: Record<string, unknown> | unknown[];
+
+  constructor(
+    values: Record<string, unknown> | unknown[],
+    parent: Position | null,
+    key: Key,
+    field: FieldPlan | null,
+    isNonNull: boolean,
+  ) {
+    this.#values = values;
+    this.parent = parent;
+    this.key = key;
+    this.field = field;
+    this.isNonNull = isNonNull;
+  }
+
+  /** Writes a field of the object, or an item of the list. */
+  set(key: Key, value: unknown): void {
+    // The key of an object's field is a string, and the key of a list's item is a number.
+    (this.#values as Record<Key, unknown>)[key] = value;
+  }
+
+  /** Counts a value that is awaited in the object or list. */
+  expect(): void {
+    for (let each: Position | null = this; each !== null; each = each.parent) each.pending += 1;
+  }
+
+  /** Ends a wait that `expect` began. Nothing above a discarded position counts it. */
+  release(): void {
+    for (let each: Position | null = this; each !== null && !each.isDiscarded; each = each.parent) each.pending -= 1;
+  }
+
+  /** Marks everything at this position as no part of the result, so that nothing waits for it. */
+  discard(): void {
+    this.isDiscarded = true;
+    for (let each = this.parent; each !== null; each = each.parent) each.pending -= this.pending;
+    this.pending = 0;
+  }
+
+  /** Whether null has taken the place of the object, of the list, or of one around it. */
+  isUnwanted(): boolean {
+    for (let each: Position | null = this; each !== null; each = each.parent) if (each.isDiscarded) return true;
+    return false;
+  }
+
+  /** Position that becomes null when a value in it must not be null and is: itself, or one around it. */
+  nullable(): Position {
+    let each: Position = this;
+    while (each.isNonNull && each.parent !== null) each = each.parent;
+    return each;
+  }
+
+  /** Response path of a value in the object or list. */
+  pathOf(key: Key): Key[] {
+    const keys = [key];
+    for (let each: Position = this; each.parent !== null; each = each.parent) keys.push(each.key);
+    return keys.reverse();
+  }
+}
