@@ -6,12 +6,15 @@ import { putSeeded } from './seeded-folder.ts';
 export interface SeededPlatform {
   readonly profiles: number;
   readonly seed: number;
-  /** What the seeded times lead up to. @default the present, or a moment ago */
+  /** What the seeded times lead up to. @default the last quarter of an hour */
   readonly now: Date | undefined;
 }
 
-/** How old a platform may be that leads up to the present, in milliseconds: runs of its schedules that are due are made up for. */
-const maxAgeMs = 60_000;
+/**
+ * Longest age of a platform that leads up to the present, in milliseconds. Its schedules are due on quarters of an hour,
+ * so that none has become due since.
+ */
+const maxAgeMs = 900_000;
 
 /** Puts into an empty folder what the emulator would seed there. */
 export function putSeededPlatform(directory: string, { profiles, seed, now }: SeededPlatform): Promise<void> {
