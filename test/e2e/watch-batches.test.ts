@@ -20,11 +20,12 @@ function described({ exportJobChanged: { kind, changed } }: WatchExportBatchesSu
 }
 
 describe('the batches of an export job', () => {
-  const stages = new FakeClock();
+  let stages: FakeClock;
   let platform: Emulator;
   let gateway: Gateway;
 
   beforeEach(async () => {
+    stages = new FakeClock();
     const pace = { ...everyStage([1_000, 1_000]), promotingMs: [2_000, 2_000] as const };
     platform = await startPlatform({ clock: stages, profiles: 40, pace });
     gateway = await startGateway({ platform });

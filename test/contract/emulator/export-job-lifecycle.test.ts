@@ -21,12 +21,13 @@ interface BatchObject {
 }
 
 describe('the life of an export job', () => {
-  const clock = new FakeClock('2026-11-02T08:00:00Z');
+  let clock: FakeClock;
   let directory: string;
   let emulator: Emulator;
   let client: PlatformClient;
 
   beforeEach(async () => {
+    clock = new FakeClock('2026-11-02T08:00:00Z');
     directory = await mkdtemp(join(tmpdir(), 'aep-lifecycle-'));
     emulator = await startEmulator({ profiles: 200, clock, directory });
     client = await connect(emulator.url);

@@ -20,10 +20,11 @@ const jobs = '/data/core/ups/export/jobs';
 const catalog = '/data/foundation/catalog';
 
 describe('an emulator with a folder', () => {
-  const clock = new FakeClock('2026-11-02T08:00:00Z');
+  let clock: FakeClock;
   let directory: string;
 
   beforeEach(async () => {
+    clock = new FakeClock('2026-11-02T08:00:00Z');
     directory = await mkdtemp(join(tmpdir(), 'aep-restart-'));
   });
 
