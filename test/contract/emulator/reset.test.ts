@@ -2,9 +2,10 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createLogger } from '../../../src/runtime/logger.ts';
+import { createLogger, type Logger } from '../../../src/runtime/logger.ts';
 import { eventually } from '../../support/eventually.ts';
-import { type Emulator, startSeedingEmulator } from '../../support/platform.ts';
+import { type Emulator, startEmulator } from '../../support/platform.ts';
+import { putSeededPlatform } from '../../support/seeded-platform.ts';
 import { callAdmin } from './admin-client.ts';
 import { connect, type PlatformClient, prodDataset } from './platform-client.ts';
 import { define, schedules, segmentDefinitions, segmentJobs } from './segmentation-client.ts';
@@ -12,6 +13,7 @@ import { define, schedules, segmentDefinitions, segmentJobs } from './segmentati
 const jobs = '/data/core/ups/export/jobs';
 const catalog = '/data/foundation/catalog';
 const startsAt = new Date('2026-01-01T00:00:00Z');
+const state = { profiles: 50, seed: 7 };
 
 describe('a reset', () => {
   let directory: string;
@@ -22,7 +24,13 @@ describe('a reset', () => {
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
   const start = (options = {}): Promise<Emulator> =>
-    startSeedingEmulator({ profiles: 50, seed: 7, time: { startsAt, rate: 0 }, directory, ...options });
+    startEmulator({ ...state, time: { startsAt, rate: 0 }, directory, ...options });
+
+  /** Starts with few profiles, and with `profiles` after a reset, which takes longer. */
+  const startGrowing = async (options: { readonly profiles: number; readonly logger?: Logger }): Promise<Emulator> => {
+    await putSeededPlatform(directory, { ...state, now: startsAt });
+    return await start(options);
+  };
 
   const reset = (emulator: Emulator) => callAdmin(emulator, 'POST', '/reset');
 
@@ -84,7 +92,7 @@ describe('a reset', () => {
   });
 
   it('ends jobs that run, so that nothing of them appears later', async () => {
-    await using emulator = await start({ pace: 'fast', time: {} });
+    await using emulator = await start({ pace: 'fast', time: { startsAt, rate: 1 } });
     const client = await connect(emulator.url);
     for (let round = 0; round < 3; round += 1) {
       const { id } = await client.export();
@@ -97,7 +105,7 @@ describe('a reset', () => {
   });
 
   it('lets requests that are being answered end, and later ones wait', async () => {
-    await using emulator = await start({ profiles: 2_000 });
+    await using emulator = await startGrowing({ profiles: 2_000 });
     const client = await connect(emulator.url);
     const early = Array.from({ length: 20 }, () => client.get(`${jobs}?limit=1000`));
     const resetting = reset(emulator);
@@ -137,6 +145,7 @@ describe('a reset', () => {
 
   it('that fails leaves no state, which a later one makes', async () => {
     const within = join(directory, 'state');
+    await mkdir(within);
     await using emulator = await start({ directory: within });
     const client = await connect(emulator.url);
     await rm(within, { recursive: true });
@@ -165,7 +174,7 @@ describe('a reset', () => {
   });
 
   it('that runs does not keep the emulator from closing', async () => {
-    const emulator = await start({ profiles: 30_000 });
+    const emulator = await startGrowing({ profiles: 30_000 });
     const resetting = emulator.reset();
     // A rejection is looked at below, after it may have come.
     resetting.catch(() => undefined);
@@ -176,7 +185,7 @@ describe('a reset', () => {
   it('that is asked for from outside and is broken off by the end of the emulator logs no error', async () => {
     const lines: string[] = [];
     const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
-    const emulator = await start({ profiles: 30_000, logger });
+    const emulator = await startGrowing({ profiles: 30_000, logger });
     const resetting = reset(emulator).catch((error: unknown) => error);
     // The database is closed when the reset has begun.
     await eventually(() => readdir(directory).then((names) => expect(names).not.toContain('platform.duckdb')));
