@@ -87,7 +87,7 @@ describe('a reset', () => {
     const client = await connect(emulator.url);
     const names = async () => JSON.stringify((await client.get(segmentDefinitions)).body);
     expect(await names()).toContain('From before');
-    await reset(emulator);
+    expect((await reset(emulator)).status).toBe(204);
     expect(await names()).not.toContain('From before');
   });
 
