@@ -93,8 +93,10 @@ async function writeParts(session: Session, { keys, rows }: CompiledExport, fold
      SELECT *, (row_number() OVER (ORDER BY person, source) - 1) // ${maxRowsPerPart} FROM (${keys.sql})`,
     keys.parameters,
   );
-  const parts = await session.all<ExportPart>(
-    `SELECT part, min(person) AS "firstPerson", max(person) AS "lastPerson" FROM ${keysTable} GROUP BY part ORDER BY part`,
+  const counts = identityNamespaces.map((each) => `count_if(${identifier(each)}) AS ${identifier(each)}`);
+  const parts = await session.all<ExportPart & Record<IdentityNamespace, number>>(
+    `SELECT part, min(person) AS "firstPerson", max(person) AS "lastPerson", ${counts.join(', ')}
+     FROM ${keysTable} GROUP BY part ORDER BY part`,
   );
   const rowsByPart: number[] = [];
   for (const part of parts.length === 0 ? [emptyPart] : parts) {
@@ -106,19 +108,14 @@ async function writeParts(session: Session, { keys, rows }: CompiledExport, fold
     );
     rowsByPart.push(copied?.Count ?? 0);
   }
-  return { rows: rowsByPart, profilesByNamespace: await countByNamespace(session) };
+  const profilesByNamespace = identityNamespaces
+    .map((namespace) => [namespace, sum(parts.map((part) => part[namespace]))] as const)
+    .filter(([, profiles]) => profiles > 0);
+  return { rows: rowsByPart, profilesByNamespace: Object.fromEntries(profilesByNamespace) };
 }
 
 const emptyPart: ExportPart = { part: 0, firstPerson: 0, lastPerson: 0 };
 const partNumberDigits = 5;
 const partName = (part: number) => `part-${String(part).padStart(partNumberDigits, '0')}.parquet`;
-
-async function countByNamespace(session: Session): Promise<Readonly<Record<string, number>>> {
-  const counts = identityNamespaces.map(
-    (namespace) => `count_if(${identifier(namespace)}) AS ${identifier(namespace)}`,
-  );
-  const [row] = await session.all<Record<IdentityNamespace, number>>(`SELECT ${counts.join(', ')} FROM ${keysTable}`);
-  return Object.fromEntries(Object.entries(row ?? {}).filter(([, profiles]) => profiles > 0));
-}
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);

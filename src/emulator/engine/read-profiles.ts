@@ -149,7 +149,7 @@ function compileProfiles(
     'k.source AS "key.source"',
     ...attributes.map((path) => `${profile.attribute(path)} AS ${identifier(path)}`),
     ...identityNamespaces.map((namespace) => `${profile.identities(namespace)} AS ${identifier(namespace)}`),
-    `${membershipMap} AS "segmentMembership"`,
+    `${membershipMap((namespace) => `m.${identifier(namespace)}`)} AS "segmentMembership"`,
   ];
   const identities = identityExpressions();
   const entity = Object.entries(schema.fields).map(

@@ -13,6 +13,8 @@ export interface ObjectField {
 export interface ArrayField {
   readonly kind: 'array';
   readonly items: ObjectField;
+  /** Whether `items` has every field that the items in the column have, in the same order. */
+  readonly whole: boolean;
 }
 
 /** An XDM map: a Parquet map, whose keys are data rather than schema. */
@@ -30,6 +32,7 @@ export const object = (fields: Readonly<Record<string, XdmField>>): ObjectField 
 export const array = (fields: Readonly<Record<string, XdmField>>): ArrayField => ({
   kind: 'array',
   items: object(fields),
+  whole: true,
 });
 
 /**
@@ -66,7 +69,7 @@ function pruneField(field: XdmField, paths: readonly Path[]): XdmField | null {
       return pruneObject(field, paths);
     case 'array': {
       const items = pruneObject(field.items, paths);
-      return items === null ? null : { kind: 'array', items };
+      return items === null ? null : { kind: 'array', items, whole: false };
     }
     case 'map': {
       const keys = new Set(paths.filter((path) => path.length === 1).flat());

@@ -33,8 +33,8 @@ export function renderStruct(field: ObjectField, prefix: string, relation: strin
   return `{${entries.join(', ')}}`;
 }
 
-function renderArray({ items }: ArrayField, column: string): string {
-  return `list_transform(${column}, lambda item: ${renderItem(items, 'item')})`;
+function renderArray({ items, whole }: ArrayField, column: string): string {
+  return whole ? column : `list_transform(${column}, lambda item: ${renderItem(items, 'item')})`;
 }
 
 /** An array's items are whole structs in their column, so that a part of one is taken out of the struct. */

@@ -30,9 +30,12 @@ describe('pruning a schema', () => {
   });
 
   it('reaches into the objects of a list', () => {
-    expect(prune(schema, ['identities.id'])).toEqual(object({ identities: array({ id: value }) }));
+    expect(prune(schema, ['identities'])).toEqual(
+      object({ identities: array({ id: value, namespace: object({ code: value }) }) }),
+    );
+    expect(prune(schema, ['identities.id'])).toEqual(object({ identities: { ...array({ id: value }), whole: false } }));
     expect(prune(schema, ['identities.namespace.code'])).toEqual(
-      object({ identities: array({ namespace: object({ code: value }) }) }),
+      object({ identities: { ...array({ namespace: object({ code: value }) }), whole: false } }),
     );
   });
 
