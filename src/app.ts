@@ -21,13 +21,17 @@ import { createLogger, type Logger } from './runtime/logger.ts';
 import { isLoopback } from './runtime/loopback.ts';
 import { untilAborted } from './runtime/until-aborted.ts';
 import { schema } from './schema/index.ts';
+import { createCallbackOperation } from './server/callback-operation.ts';
 import { createCallbacks } from './server/callbacks.ts';
 import { createCors } from './server/cors.ts';
 import { createDocuments } from './server/documents.ts';
+import { createEventStreams } from './server/event-streams.ts';
 import { createFileHandler } from './server/files.ts';
 import { createErrorMask } from './server/graphql-error.ts';
+import { createGraphqlHandler } from './server/graphql-http.ts';
 import { createHttpServer } from './server/http.ts';
 import { createLiveConnections } from './server/live-connections.ts';
+import { createLiveResponses } from './server/live-response.ts';
 import { isFromForeignPage } from './server/origin.ts';
 import { createSendBuffers } from './server/send-buffers.ts';
 import { startWebSocketServer } from './server/websocket.ts';
@@ -206,20 +210,10 @@ async function start(
     }),
     logger: log,
     maskError,
-    corsOrigins: config.server.corsOrigins,
     graphiql: config.server.graphiql,
     introspection: config.server.introspection,
     limits: config.limits.operation,
     subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions, metrics.subscriptions),
-    findDocument,
-    connections,
-    buffers,
-    callbacks,
-    maxOperations: config.limits.subscriptions.perSocket,
-    maxBodyBytes: config.server.maxBodyBytes,
-    authenticate,
-    admit,
-    countConnection: connectionLimiter.take,
   });
 
   // Elsewhere callers bring a credential, which no page has that only made its own name lead here.
@@ -228,8 +222,27 @@ async function start(
     config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
 
   const cors = createCors(config.server.corsOrigins);
+  const operations = { yoga, findDocument, maskError };
+  const { maxBodyBytes } = config.server;
   const http = createHttpServer({
-    graphql: (request, response) => yoga(request, response),
+    graphql: createGraphqlHandler({
+      ...operations,
+      authenticate,
+      admit,
+      maxBodyBytes,
+      cors,
+      graphiql: config.server.graphiql ? async (request, response) => await yoga(request, response) : null,
+      eventStreams: createEventStreams({
+        ...operations,
+        connections,
+        buffers,
+        maxBodyBytes,
+        maxOperations: config.limits.subscriptions.perSocket,
+        countConnection: connectionLimiter.take,
+      }),
+      callbacks: createCallbackOperation({ ...operations, callbacks }),
+      sendLive: createLiveResponses({ connections, buffers }),
+    }),
     files: createFileHandler({
       open: downloads.open,
       source: ({ caller, file }) => {
@@ -264,18 +277,16 @@ async function start(
   // Closing goes in the opposite order: clients first, so that they are not told that what they watch has failed.
   for (const [kind, feeds] of views.feeds) lifecycle.add(`watches of ${kind}`, () => feeds.close());
   const webSockets = startWebSocketServer({
+    ...operations,
     server: http.server,
-    yoga,
     corsOrigins: config.server.corsOrigins,
     servesHost,
-    maxMessageBytes: config.server.maxBodyBytes,
+    maxMessageBytes: maxBodyBytes,
     maxOperations: config.limits.subscriptions.perSocket,
     connections,
     buffers,
-    findDocument,
     clock: connectionClock,
     logger: log,
-    maskError,
     admit,
     authorize,
   });

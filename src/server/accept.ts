@@ -37,6 +37,7 @@ const includes = ({ type, subtype }: MIMEType, offered: string): boolean => {
 };
 
 export const eventStreamType = 'text/event-stream';
+export const multipartType = 'multipart/mixed';
 
 /** Multipart subscriptions over HTTP, version 1.0, of Apollo's clients and routers. */
 export const isMultipartSubscription = ({ essence, params }: MIMEType): boolean =>

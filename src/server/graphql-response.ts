@@ -1,10 +1,10 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import { graphqlResponseType, type jsonType } from './accept.ts';
+import { graphqlResponseType, jsonType, multipartType } from './accept.ts';
 import { publicResult } from './graphql-error.ts';
 import { type ErrorHttp, httpOf, isErrorHttp } from './request-error.ts';
 
-/** Response whose body is one result. */
-export interface JsonResponse {
+/** A response whose body is one result. */
+export interface SingleResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -18,7 +18,7 @@ export interface JsonResponse {
 export function jsonResponse(
   result: ExecutionResult,
   mediaType: typeof jsonType | typeof graphqlResponseType,
-): JsonResponse {
+): SingleResponse {
   const { http, ...extensions } = result.extensions ?? {};
   const { status, headers }: Partial<ErrorHttp> = isErrorHttp(http) ? http : {};
   const { data, errors } = publicResult(result);
@@ -32,6 +32,17 @@ export function jsonResponse(
       ...headers,
     },
     body: JSON.stringify({ errors, data, ...(Object.keys(extensions).length === 0 ? {} : { extensions }) }),
+  };
+}
+
+/** Makes the response with one part, for a client that reads only `multipart/mixed`. */
+export function multipartResponse(result: ExecutionResult): SingleResponse {
+  const { headers, body, status } = jsonResponse(result, jsonType);
+  const part = `content-type: ${headers['content-type']}\r\ncontent-length: ${Buffer.byteLength(body)}`;
+  return {
+    status,
+    headers: { ...headers, 'content-type': `${multipartType}; boundary="-"` },
+    body: `\r\n---\r\n${part}\r\n\r\n${body}\r\n-----\r\n`,
   };
 }
 

@@ -12,9 +12,8 @@ import { internalError, logUnexpected } from './graphql-error.ts';
 import { createLingering } from './lingering-close.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { foreignPage } from './origin.ts';
-import { eventStreamPath } from './plugins/use-single-connection.ts';
 import type { SendBuffers } from './send-buffers.ts';
-import { graphqlPath } from './server-context.ts';
+import { eventStreamPath, graphqlPath } from './server-context.ts';
 import { UpgradableRequest } from './upgrade.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
@@ -100,8 +99,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const refusal = refusalOfHost(request.headers.host, servesHost);
     const isGraphql = path === graphqlPath || path === eventStreamPath;
-    // Yoga adds these headers to its own responses.
-    if (!isGraphql || refusal !== null) cors.allow(request, response);
+    cors.allow(request, response);
     if (refusal !== null) {
       sendErrors(response, refusal.status, refusal.message, { code: 'BAD_REQUEST', retryable: false });
     } else if (isGraphql) {

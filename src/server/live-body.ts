@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterReading, type LiveConnections } from './live-connections.ts';
 import type { SendBuffers } from './send-buffers.ts';
@@ -17,8 +18,15 @@ export interface LiveBody {
   cut(): void;
 }
 
-/** The body as an answer of Yoga takes it: as a stream of Node, which the type of its Response does not say. */
-export const responseBodyOf = ({ stream }: LiveBody): ReadableStream => stream as unknown as ReadableStream;
+/** Sends the body in a response whose headers have been written. A client that leaves, or has left, ends the body. */
+export function sendBody({ stream }: LiveBody, response: ServerResponse): void {
+  if (response.destroyed) {
+    stream.destroy();
+    return;
+  }
+  response.once('close', () => stream.destroy());
+  stream.pipe(response);
+}
 
 export interface LiveBodyOptions {
   readonly connections: LiveConnections;

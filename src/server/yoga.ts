@@ -4,38 +4,31 @@ import type { GatewayContext } from '../context/context.ts';
 import type { CreateContext } from '../context/create-context.ts';
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { Callbacks } from './callbacks.ts';
-import { exposedHeaders, preflightSeconds } from './cors.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { graphiqlOptions, renderGraphiQL } from './graphiql.ts';
-import { useCallbacks } from './plugins/use-callbacks.ts';
 import { useExecution } from './plugins/use-execution.ts';
-import { type HttpOptions, useHttp } from './plugins/use-http.ts';
-import { useLiveResults } from './plugins/use-live-results.ts';
+import type { MaskError } from './graphql-error.ts';
 import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
 import { useRequestValidation } from './plugins/use-request-validation.ts';
 import { useSelection } from './plugins/use-selection.ts';
 import { useSharedExecution } from './plugins/use-shared-execution.ts';
-import { type SingleConnectionOptions, useSingleConnection } from './plugins/use-single-connection.ts';
 import { useVariableLimits } from './plugins/use-variable-limits.ts';
 import { graphqlPath, type ServerContext, type Yoga } from './server-context.ts';
 
-export interface YogaOptions extends HttpOptions, SingleConnectionOptions {
+export interface YogaOptions {
+  readonly maskError: MaskError;
   readonly schema: GraphQLSchema;
   readonly createContext: CreateContext;
   readonly logger: Logger;
-  readonly corsOrigins: readonly string[];
   readonly graphiql: boolean;
   readonly introspection: boolean;
   readonly limits: OperationLimits;
   readonly subscriptionQuota: SubscriptionQuota;
-  /** null: there are none. */
-  readonly callbacks: Callbacks | null;
 }
 
 /** The one pipeline (parse, validate, context, execute, mask) of all transports. */
 export function createYogaServer(options: YogaOptions): Yoga {
-  const { schema, createContext, logger, maskError, corsOrigins, graphiql, introspection } = options;
+  const { schema, createContext, logger, maskError, graphiql, introspection } = options;
   const { limits, subscriptionQuota } = options;
   return createYoga<ServerContext, GatewayContext>({
     schema,
@@ -46,7 +39,6 @@ export function createYogaServer(options: YogaOptions): Yoga {
     },
     maskedErrors: { maskError },
     plugins: [
-      useHttp(options),
       // Limits come first, because a rejected operation needs no further work.
       useVariableLimits(maskError),
       useOperationLimits(limits),
@@ -54,23 +46,16 @@ export function createYogaServer(options: YogaOptions): Yoga {
       useSharedExecution({ maskError, quota: subscriptionQuota }),
       useExecution(),
       useSelection(),
-      useSingleConnection(options),
-      useCallbacks(options),
-      useLiveResults(options),
       ...(introspection ? [] : [withoutIntrospection]),
     ],
-    cors:
-      corsOrigins.length === 0
-        ? false
-        : { origin: [...corsOrigins], exposedHeaders: [...exposedHeaders], maxAge: preflightSeconds },
+    // `createGraphqlHandler` serves HTTP, except for the page of GraphiQL.
+    cors: false,
     graphiql: graphiql ? graphiqlOptions : false,
     renderGraphiQL,
     landingPage: false,
     healthCheckEndpoint: '/healthz',
     multipart: false,
     parserAndValidationCache: createDocumentCache(),
-    // `readRequestBody` bounds the size of a body.
-    maxRequestBodySize: false,
     logging: {
       debug: (...values: unknown[]) => logger.debug({ yoga: values.map(String) }),
       info: (...values: unknown[]) => logger.debug({ yoga: values.map(String) }),

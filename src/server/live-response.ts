@@ -1,47 +1,47 @@
 import type { ExecutionResult } from 'graphql';
-import { isAsyncIterable, type Plugin } from 'graphql-yoga';
-import { type AcceptedTypes, eventStreamType, includesType, isMultipartSubscription, jsonTypeOf } from '../accept.ts';
-import { eventStreamFraming, type Framing, liveHeaders, multipartFraming } from '../framing.ts';
-import { headersOfErrors } from '../graphql-response.ts';
-import { createLiveBody, type LiveBody, responseBodyOf } from '../live-body.ts';
-import type { LiveConnections } from '../live-connections.ts';
-import { httpOf } from '../request-error.ts';
-import type { SendBuffers } from '../send-buffers.ts';
-import { acceptedBy, type ServerContext, sessionOf } from '../server-context.ts';
+import { isAsyncIterable } from 'graphql-yoga';
+import {
+  type AcceptedTypes,
+  eventStreamType,
+  includesType,
+  isMultipartSubscription,
+  jsonTypeOf,
+  multipartType,
+} from './accept.ts';
+import { eventStreamFraming, type Framing, liveHeaders, multipartFraming } from './framing.ts';
+import { headersOfErrors } from './graphql-response.ts';
+import type { HttpExchange } from './http-exchange.ts';
+import { createLiveBody, type LiveBody, sendBody } from './live-body.ts';
+import type { LiveConnections } from './live-connections.ts';
+import { httpOf } from './request-error.ts';
+import type { SendBuffers } from './send-buffers.ts';
 
 /** The outcome of an operation over HTTP. There are no batches of operations. */
 type Result = ExecutionResult | AsyncIterable<ExecutionResult>;
 
-export interface LiveResultsOptions {
+export interface LiveResponseOptions {
   readonly connections: LiveConnections;
   readonly buffers: SendBuffers;
 }
 
+export type SendLiveResults = (result: Result, framing: Framing, exchange: HttpExchange) => void;
+
 /**
- * Answers that go on: event streams, and multipart subscriptions. In place of Yoga's own, because these send pings by the
+ * Makes the function that sends responses that go on: event streams, and multipart subscriptions. They send pings by the
  * gateway's clock, wait for slow clients, and end when the gateway drains.
  */
-export function useLiveResults({ connections, buffers }: LiveResultsOptions): Plugin<object, ServerContext> {
-  return {
-    onResultProcess: ({ result, serverContext, setResultProcessor }) => {
-      if (Array.isArray(result) || serverContext.operation !== undefined) return;
-      const { res } = serverContext;
-      // An array was the only other thing that it may be.
-      const framing = framingOf(acceptedBy(serverContext), result as Result);
-      if (framing === null) return;
-      const process = (answer: Result, { Response }: { readonly Response: typeof globalThis.Response }) => {
-        const live = createLiveBody({
-          connections,
-          buffers,
-          principal: sessionOf(serverContext).principal,
-          ping: framing.ping,
-          disconnect: () => res.destroy(),
-        });
-        pump(answer, live, framing).catch(live.cut);
-        return new Response(responseBodyOf(live), { status: statusOf(answer), headers: headersOf(answer, framing) });
-      };
-      setResultProcessor((answer, fetchAPI) => process(answer as Result, fetchAPI), framing.contentType);
-    },
+export function createLiveResponses({ connections, buffers }: LiveResponseOptions): SendLiveResults {
+  return (result, framing, { response, session }) => {
+    const live = createLiveBody({
+      connections,
+      buffers,
+      principal: session.principal,
+      ping: framing.ping,
+      disconnect: () => response.destroy(),
+    });
+    response.writeHead(statusOf(result), headersOf(result, framing));
+    sendBody(live, response);
+    pump(result, live, framing).catch(live.cut);
   };
 }
 
@@ -55,12 +55,12 @@ async function pump(result: Result, live: LiveBody, framing: Framing): Promise<v
   live.end(framing.completion);
 }
 
-/** In which form a result goes on; null: it does not, and Yoga answers it. */
-function framingOf(accepted: AcceptedTypes, result: Result): Framing | null {
+/** The form in which a result goes on; null: it is sent as one body. */
+export function framingOf(accepted: AcceptedTypes, result: Result): Framing | null {
   // A subscription that failed at its start is answered like one that began, unless the request itself was wrong.
   const goesOn = isAsyncIterable(result) || couldNotBegin(result);
   const acceptsJson = jsonTypeOf(accepted) !== null;
-  const acceptsSingle = acceptsJson || includesType(accepted, 'multipart/mixed');
+  const acceptsSingle = acceptsJson || includesType(accepted, multipartType);
   for (const each of accepted) {
     if (isMultipartSubscription(each) && (goesOn || !acceptsJson)) return multipartFraming;
     if (isAsyncIterable(result) && includesType([each], eventStreamType)) return eventStreamFraming;

@@ -1,26 +1,29 @@
 import type { ServerResponse } from 'node:http';
 import { finished } from 'node:stream/promises';
 import type { ExecutionResult, GraphQLError } from 'graphql';
-import { type GraphQLParams, isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { isAsyncIterable } from 'graphql-yoga';
 import { z } from 'zod';
-import { ForbiddenError, InvalidInputError } from '../../errors.ts';
-import { type AcceptedTypes, parseAccept } from '../accept.ts';
-import { callbackProtocol } from '../callback-client.ts';
-import type { CallbackTarget } from '../callback-delivery.ts';
-import type { Callbacks, ConfirmedCallback } from '../callbacks.ts';
-import { type OperationDeps, openOperation, type PipelineArgs, runOperation } from '../operation.ts';
-import { type ServerContext, sessionOf, type Yoga } from '../server-context.ts';
+import { ForbiddenError, InvalidInputError } from '../errors.ts';
+import type { AcceptedTypes } from './accept.ts';
+import { callbackProtocol } from './callback-client.ts';
+import type { CallbackTarget } from './callback-delivery.ts';
+import type { Callbacks, ConfirmedCallback } from './callbacks.ts';
+import type { HttpExchange } from './http-exchange.ts';
+import {
+  type OperationDeps,
+  type OperationParams,
+  openOperation,
+  type PipelineArgs,
+  runOperation,
+} from './operation.ts';
 
-export interface CallbackPluginOptions extends Omit<OperationDeps, 'yoga'> {
+export interface CallbackOperationOptions extends OperationDeps {
   /** null: there are none. */
   readonly callbacks: Callbacks | null;
 }
 
-interface CallbackRequest {
-  readonly params: GraphQLParams;
-  readonly request: Request;
-  readonly context: ServerContext;
-}
+/** Begins a subscription by callbacks, and returns the result that its request is answered with. */
+export type CallbackOperation = (params: OperationParams, exchange: HttpExchange) => Promise<ExecutionResult>;
 
 interface ConfirmedOperation {
   readonly confirmed: ConfirmedCallback;
@@ -30,30 +33,23 @@ interface ConfirmedOperation {
 
 /**
  * Subscriptions by HTTP callbacks, version 1.0, for federation routers: the request names the URL of the callbacks, and
- * its response is sent at once. They replace Yoga's own execution, because the operation continues after the response.
+ * its response is sent at once. The operation continues after the response.
  */
-export function useCallbacks({
-  callbacks,
-  findDocument,
-  maskError,
-}: CallbackPluginOptions): Plugin<object, ServerContext> {
-  let yoga: Pick<Yoga, 'getEnveloped'>;
+export function createCallbackOperation(options: CallbackOperationOptions): CallbackOperation {
+  const { callbacks, maskError } = options;
 
-  const subscribe = async ({ params, request, context }: CallbackRequest): Promise<ExecutionResult> => {
-    if (context.operation !== undefined) throw new Error('Only HTTP requests may request callbacks.');
+  const subscribe: CallbackOperation = async (params, { session, host, response, signal: leaving }) => {
     const operation = new AbortController();
     const { signal } = operation;
     const leave = () => operation.abort();
-    request.signal.addEventListener('abort', leave);
+    leaving.addEventListener('abort', leave);
     try {
-      const session = sessionOf(context);
-      const opened = { session, host: request.headers.get('host'), signal };
       if (callbacks === null) throw unusable('', 'the gateway has no SUBSCRIPTION_CALLBACK_URLS to call back');
       const target = targetOf(params);
       if (!callbacks.allows(target.url)) {
         throw new ForbiddenError({ message: 'SUBSCRIPTION_CALLBACK_URLS does not allow the callback URL.' });
       }
-      const args = await openOperation({ yoga, findDocument, maskError }, params, opened);
+      const args = await openOperation(options, params, { session, host, signal });
       if (!('kind' in args)) return refused(args);
       if (args.kind !== 'subscription') {
         throw unusable('', 'only a subscription can be answered by callbacks');
@@ -63,12 +59,12 @@ export function useCallbacks({
       const { principal, tenant } = session;
       const confirmed = await callbacks.confirm({ organization: tenant.org, principal, target }, signal);
       if (confirmed === null) throw unusable('callbackUrl', 'the router at this URL does not confirm the subscription');
-      return await begin(args, { confirmed, operation, response: context.res });
+      return await begin(args, { confirmed, operation, response });
     } catch (error) {
       operation.abort();
       throw error;
     } finally {
-      request.signal.removeEventListener('abort', leave);
+      leaving.removeEventListener('abort', leave);
     }
   };
 
@@ -105,17 +101,13 @@ export function useCallbacks({
     extensions: { http: { status: 200 } },
   });
 
-  return {
-    onYogaInit: (init) => {
-      yoga = init.yoga;
-    },
-    onParams: ({ request, params, setParamsHandler }) => {
-      const asked: unknown = params?.extensions?.['subscription'];
-      if (request.method !== 'POST' || typeof asked !== 'object' || asked === null) return;
-      if (prefersStream(parseAccept(request.headers.get('accept')))) return;
-      setParamsHandler(subscribe);
-    },
-  };
+  return subscribe;
+}
+
+/** Whether a request wants its results by callbacks. */
+export function requestsCallbacks({ extensions }: OperationParams, accepted: AcceptedTypes): boolean {
+  const asked: unknown = extensions?.['subscription'];
+  return typeof asked === 'object' && asked !== null && !prefersStream(accepted);
 }
 
 const begun = { data: null, extensions: { http: { headers: callbackProtocol } } } satisfies ExecutionResult;
@@ -158,8 +150,8 @@ const previewNames = {
 } as const;
 
 /** @throws {InvalidInputError} */
-function targetOf({ extensions }: GraphQLParams): CallbackTarget {
-  const given = { ...extensions?.['subscription'] };
+function targetOf({ extensions }: OperationParams): CallbackTarget {
+  const given: Record<string, unknown> = { ...Object(extensions?.['subscription']) };
   for (const [preview, name] of Object.entries(previewNames)) given[name] ??= given[preview];
   const { data, error } = extension.safeParse(given);
   if (data === undefined)

@@ -4,14 +4,17 @@ import { text } from 'node:stream/consumers';
 import { GraphQLObjectType, GraphQLSchema, GraphQLString } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import { describe, expect, it } from 'vitest';
-import type { GatewayContext } from '../../../../src/context/context.ts';
-import type { Callbacks } from '../../../../src/server/callbacks.ts';
-import { createErrorMask } from '../../../../src/server/graphql-error.ts';
-import { useCallbacks } from '../../../../src/server/plugins/use-callbacks.ts';
-import type { ServerContext } from '../../../../src/server/server-context.ts';
-import { eventually } from '../../../support/eventually.ts';
-import { testSession } from '../../../support/session.ts';
-import { httpHost } from '../http-host.ts';
+import type { GatewayContext } from '../../../src/context/context.ts';
+import { createCallbackOperation } from '../../../src/server/callback-operation.ts';
+import type { Callbacks } from '../../../src/server/callbacks.ts';
+import { createCors } from '../../../src/server/cors.ts';
+import type { DocumentRequest } from '../../../src/server/documents.ts';
+import { createErrorMask } from '../../../src/server/graphql-error.ts';
+import { createGraphqlHandler } from '../../../src/server/graphql-http.ts';
+import type { ServerContext } from '../../../src/server/server-context.ts';
+import { eventually } from '../../support/eventually.ts';
+import { testSession } from '../../support/session.ts';
+import { httpHost } from './http-host.ts';
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const callback = { callbackUrl: 'http://router.example/1', subscriptionId: '1', verifier: 'v', heartbeatIntervalMs: 0 };
@@ -27,12 +30,12 @@ interface Options {
 /** Subscriptions by callbacks. The router confirms all of them by default. */
 async function setUp({ subscribe, check = async () => true }: Options) {
   const routers = { confirmed: 0, started: 0, givenUp: 0 };
-  const operations: AbortSignal[] = [];
+  const signals: AbortSignal[] = [];
   const callbacks: Callbacks = {
     allows: () => true,
     size: 0,
     confirm: async (_, signal) => {
-      operations.push(signal);
+      signals.push(signal);
       if (!(await check())) return null;
       routers.confirmed += 1;
       return {
@@ -57,19 +60,32 @@ async function setUp({ subscribe, check = async () => true }: Options) {
     }),
     context: () => context,
     maskedErrors: { maskError },
-    plugins: [useCallbacks({ callbacks, findDocument: ({ query }) => query ?? '', maskError })],
     logging: false,
   });
-  const host = await httpHost(async (req, res) => {
-    await yoga.handle(req, res, { session: testSession() });
+  const operations = { yoga, findDocument: ({ query }: DocumentRequest) => query ?? '', maskError };
+  const authenticate = async () => testSession();
+  const unused = () => {
+    throw new Error('A subscription by callbacks needs no stream.');
+  };
+  const handler = createGraphqlHandler({
+    ...operations,
+    authenticate,
+    admit: authenticate,
+    maxBodyBytes: 10_000,
+    cors: createCors([]),
+    graphiql: null,
+    eventStreams: unused,
+    callbacks: createCallbackOperation({ ...operations, callbacks }),
+    sendLive: unused,
   });
+  const host = await httpHost(handler);
   const post = () => {
     const headers = { 'content-type': 'application/json', accept: 'application/json;callbackSpec=1.0' };
     return sendRequest(`${host.url}/graphql`, { method: 'POST', headers }).end(body);
   };
   return {
     routers,
-    operations,
+    operations: signals,
     post,
     read: async () => {
       const [response] = await once(post(), 'response');

@@ -1,30 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { print, TOKEN_HEADER_KEY, TOKEN_QUERY_KEY } from 'graphql-sse';
-import { isAsyncIterable, type Plugin } from 'graphql-yoga';
-import type { Session } from '../../context/authenticate.ts';
-import type { OperationRequest } from '../../context/create-context.ts';
-import { ConflictError, InvalidInputError, NotFoundError, RateLimitedError } from '../../errors.ts';
-import { eventStreamType, includesType, jsonType, parseAccept } from '../accept.ts';
-import { eventStreamFraming, liveHeaders } from '../framing.ts';
-import { publicResult } from '../graphql-error.ts';
-import { readRequestBody } from '../graphql-request.ts';
-import { jsonResponse } from '../graphql-response.ts';
-import { createLiveBody, type LiveBody, responseBodyOf } from '../live-body.ts';
-import type { LiveConnections } from '../live-connections.ts';
+import { isAsyncIterable } from 'graphql-yoga';
+import type { Session } from '../context/authenticate.ts';
+import type { OperationRequest } from '../context/create-context.ts';
+import { ConflictError, InvalidInputError, NotFoundError, RateLimitedError } from '../errors.ts';
+import { eventStreamType, includesType } from './accept.ts';
+import { eventStreamFraming, liveHeaders } from './framing.ts';
+import { publicResult } from './graphql-error.ts';
+import { parametersOf, readRequestBody } from './graphql-request.ts';
+import { type HttpExchange, send } from './http-exchange.ts';
+import { createLiveBody, type LiveBody, sendBody } from './live-body.ts';
+import type { LiveConnections } from './live-connections.ts';
 import {
   type OperationDeps,
   type OperationParams,
   openOperation,
   resultsUntilFailure,
   runOperation,
-} from '../operation.ts';
-import { requestError } from '../request-error.ts';
-import type { SendBuffers } from '../send-buffers.ts';
-import { type ServerContext, sessionOf, type Yoga } from '../server-context.ts';
+} from './operation.ts';
+import { requestError } from './request-error.ts';
+import type { SendBuffers } from './send-buffers.ts';
 
-export interface SingleConnectionOptions extends Omit<OperationDeps, 'yoga'> {
+export interface EventStreamOptions extends OperationDeps {
   readonly connections: LiveConnections;
   readonly buffers: SendBuffers;
   /** Operations that can run at the same time on one event stream. */
@@ -37,7 +36,8 @@ export interface SingleConnectionOptions extends Omit<OperationDeps, 'yoga'> {
   readonly countConnection: (session: Session) => void;
 }
 
-export const eventStreamPath = '/graphql/stream';
+/** Serves the requests of `eventStreamPath`. */
+export type ServeEventStreams = (exchange: HttpExchange) => Promise<void>;
 
 /** An event stream that a client has reserved, and perhaps opened. */
 interface EventStream {
@@ -54,10 +54,9 @@ interface EventStream {
  * completes them (DELETE). Each request is authenticated by itself, and a stream exists only for the caller who reserved
  * it, so that the token of a stream is no credential.
  */
-export function useSingleConnection(options: SingleConnectionOptions): Plugin<object, ServerContext> {
-  const { connections, buffers, maxOperations, maxBodyBytes, countConnection, maskError, findDocument } = options;
+export function createEventStreams(options: EventStreamOptions): ServeEventStreams {
+  const { connections, buffers, maxOperations, maxBodyBytes, countConnection, maskError } = options;
   const streams = new Map<string, EventStream>();
-  let yoga: Pick<Yoga, 'getEnveloped'>;
 
   /** A stream that is never opened ends by its pings, because no client takes them. */
   const reserve = (principal: string): string => {
@@ -79,21 +78,23 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     return token;
   };
 
-  const find = (request: Request, principal: string): EventStream => {
-    const token = request.headers.get(TOKEN_HEADER_KEY) ?? new URL(request.url).searchParams.get(TOKEN_QUERY_KEY) ?? '';
+  const find = ({ request, session }: HttpExchange): EventStream => {
+    const named = request.headers[TOKEN_HEADER_KEY];
+    const token = typeof named === 'string' ? named : (parametersOf(request.url ?? '').get(TOKEN_QUERY_KEY) ?? '');
     const stream = streams.get(token);
-    if (stream?.principal === principal) return stream;
+    if (stream?.principal === session.principal) return stream;
     throw new NotFoundError(token, { message: 'There is no such event stream.' });
   };
 
   /** Starts an operation, which outlives the request that brought it. */
-  const start = async (request: Request, { req, session }: Authenticated): Promise<void> => {
-    const params = await readRequestBody(req, maxBodyBytes);
+  const start = async (exchange: HttpExchange): Promise<void> => {
+    const { request, session, host, signal: leaving } = exchange;
+    const params = await readRequestBody(request, maxBodyBytes);
     // The stream may end while the request is read, and nothing would end an operation that starts after it.
-    const { operations, body } = find(request, session.principal);
+    const { operations, body } = find(exchange);
     const id = operationIdOf(params);
     // A client that has left does not know of the operation and would never complete it.
-    request.signal.throwIfAborted();
+    leaving.throwIfAborted();
     if (operations.has(id)) throw new ConflictError({ message: 'The operation id is in use.' });
     if (operations.size >= maxOperations) {
       throw new RateLimitedError({ message: `At most ${maxOperations} operations can run on one stream.` });
@@ -101,7 +102,7 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     const controller = new AbortController();
     const { signal } = controller;
     operations.set(id, controller);
-    send(resultsOf(params, { session, host: request.headers.get('host'), signal }), id, body, signal)
+    sendResults(resultsOf(params, { session, host, signal }), id, body, signal)
       .catch(body.cut)
       .finally(() => {
         if (operations.get(id) === controller) operations.delete(id);
@@ -110,7 +111,7 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
 
   /** The results of an operation. The last one can contain the reason for its end. */
   async function* resultsOf(params: OperationParams, request: OperationRequest): AsyncGenerator<ExecutionResult, void> {
-    const args = await openOperation({ yoga, findDocument, maskError }, params, request);
+    const args = await openOperation(options, params, request);
     if (!('kind' in args)) {
       yield { errors: args };
       return;
@@ -120,7 +121,7 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     else yield result;
   }
 
-  const send = async (
+  const sendResults = async (
     results: AsyncIterable<ExecutionResult>,
     id: string,
     body: LiveBody,
@@ -134,36 +135,39 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
     if (!signal.aborted) await body.write(print({ event: 'complete', data: { id } }));
   };
 
-  const answer = async (request: Request, authenticated: Authenticated): Promise<Answer> => {
-    const { principal } = authenticated.session;
+  return async (exchange) => {
+    const { request, response, accepted, session } = exchange;
     switch (request.method) {
-      case 'PUT':
-        countConnection(authenticated.session);
-        return { status: 201, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: reserve(principal) };
+      case 'PUT': {
+        countConnection(session);
+        const headers = { 'content-type': 'text/plain; charset=utf-8' };
+        send(response, { status: 201, headers, body: reserve(session.principal) });
+        return;
+      }
       case 'GET': {
-        if (!includesType(parseAccept(request.headers.get('accept')), eventStreamType)) {
+        if (!includesType(accepted, eventStreamType)) {
           throw requestError('NOT_ACCEPTABLE', `The header Accept must name ${eventStreamType}.`);
         }
-        const stream = find(request, principal);
+        const stream = find(exchange);
         if (stream.response !== null) throw new ConflictError({ message: 'The event stream is open already.' });
-        stream.response = authenticated.res;
+        stream.response = response;
         // Earlier results can have filled the body, which is read only after the response has begun.
         void stream.body.write(eventStreamFraming.opening);
-        return {
-          status: 200,
-          headers: { 'content-type': eventStreamFraming.contentType, ...liveHeaders },
-          body: responseBodyOf(stream.body),
-        };
+        response.writeHead(200, { 'content-type': eventStreamFraming.contentType, ...liveHeaders });
+        sendBody(stream.body, response);
+        return;
       }
       case 'POST':
-        await start(request, authenticated);
-        return { status: 202 };
+        await start(exchange);
+        send(response, { status: 202, headers: {}, body: '' });
+        return;
       case 'DELETE': {
-        const { operations } = find(request, principal);
-        const id = new URL(request.url).searchParams.get('operationId') ?? '';
+        const { operations } = find(exchange);
+        const id = parametersOf(request.url ?? '').get('operationId') ?? '';
         operations.get(id)?.abort();
         operations.delete(id);
-        return { status: 200 };
+        send(response, { status: 200, headers: {}, body: '' });
+        return;
       }
       default:
         throw requestError('METHOD_NOT_ALLOWED', `The method ${request.method} is not supported here.`, {
@@ -171,36 +175,6 @@ export function useSingleConnection(options: SingleConnectionOptions): Plugin<ob
         });
     }
   };
-
-  return {
-    onYogaInit: (init) => {
-      yoga = init.yoga;
-    },
-    onRequest: async ({ request, url, serverContext, fetchAPI, endResponse }) => {
-      if (url.pathname !== eventStreamPath || serverContext.operation !== undefined) return;
-      const { req, res } = serverContext;
-      try {
-        const { body = null, ...init } = await answer(request, { req, res, session: sessionOf(serverContext) });
-        endResponse(new fetchAPI.Response(body, init));
-      } catch (error) {
-        const { body, ...init } = jsonResponse({ errors: [maskError(error)] }, jsonType);
-        endResponse(new fetchAPI.Response(body, init));
-      }
-    },
-  };
-}
-
-/** A request of an authenticated caller. */
-interface Authenticated {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly session: Session;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers?: Record<string, string>;
-  readonly body?: string | ReadableStream;
 }
 
 /** Characters of an operation id. */

@@ -1,0 +1,179 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ExecutionResult } from 'graphql';
+import { isAsyncIterable } from 'graphql-yoga';
+import type { Authenticate } from '../context/authenticate.ts';
+import type { RequestHeaders } from '../context/request-headers.ts';
+import {
+  type AcceptedTypes,
+  acceptsStream,
+  eventStreamType,
+  includesType,
+  jsonType,
+  jsonTypeOf,
+  multipartType,
+  parseAccept,
+} from './accept.ts';
+import { type CallbackOperation, requestsCallbacks } from './callback-operation.ts';
+import type { Cors } from './cors.ts';
+import { CountedResponse } from './counted-response.ts';
+import type { ServeEventStreams } from './event-streams.ts';
+import { readQueryString, readRequestBody } from './graphql-request.ts';
+import { jsonResponse, multipartResponse, type SingleResponse } from './graphql-response.ts';
+import { type HttpExchange, send } from './http-exchange.ts';
+import { framingOf, type SendLiveResults } from './live-response.ts';
+import {
+  type OperationDeps,
+  type OperationParams,
+  openOperation,
+  resultsUntilFailure,
+  runOperation,
+} from './operation.ts';
+import { requestError } from './request-error.ts';
+import { eventStreamPath, graphqlPath } from './server-context.ts';
+
+export interface GraphqlHttpOptions extends OperationDeps {
+  /** Called for each request that carries no operation, before anything else of it is read. */
+  readonly authenticate: Authenticate;
+  /** Called for each request that carries an operation, before its body is read. It counts the operation too. */
+  readonly admit: Authenticate;
+  readonly maxBodyBytes: number;
+  readonly cors: Pick<Cors, 'preflight'>;
+  /** Sends the page of GraphiQL; null: there is none. */
+  readonly graphiql: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | null;
+  readonly eventStreams: ServeEventStreams;
+  readonly callbacks: CallbackOperation;
+  readonly sendLive: SendLiveResults;
+}
+
+/** Methods that the paths serve. */
+const methods = ['GET', 'POST'];
+const eventStreamMethods = ['GET', 'POST', 'PUT', 'DELETE'];
+/** Headers that a browser may send, where its preflight names none. */
+const requestHeaders = ['authorization', 'content-type', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
+
+/**
+ * GraphQL over HTTP: https://graphql.github.io/graphql-over-http. The caller is authenticated from the headers of the
+ * request before its body and its document are read. The operation passes through the pipeline of all transports; its
+ * result is written to Node's response as it is, because the Fetch objects of Yoga's own HTTP server would take half of
+ * the time of a small request.
+ */
+export function createGraphqlHandler(
+  options: GraphqlHttpOptions,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const { authenticate, admit, maxBodyBytes, cors, graphiql, eventStreams, callbacks, sendLive, maskError } = options;
+
+  const serve = async (exchange: HttpExchange): Promise<void> => {
+    const { request, response, accepted, session, host, signal } = exchange;
+    const params = await readParams(request, maxBodyBytes);
+    if (request.method === 'POST' && requestsCallbacks(params, accepted)) {
+      send(response, singleResponse(await callbacks(params, exchange), accepted));
+      return;
+    }
+    const result = await execute(params, exchange, { session, host, signal });
+    const framing = framingOf(accepted, result);
+    if (framing !== null) sendLive(result, framing, exchange);
+    else if (!isAsyncIterable(result)) send(response, singleResponse(result, accepted));
+    // `execute` has rejected a subscription whose results the client cannot read.
+    else throw new Error('A stream of results has no framing.');
+  };
+
+  const execute = async (
+    params: OperationParams,
+    { request, accepted }: HttpExchange,
+    operation: Parameters<typeof openOperation>[2],
+  ): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
+    const args = await openOperation(options, params, operation);
+    if (!('kind' in args)) return { errors: args };
+    if (args.kind === 'mutation' && request.method === 'GET') {
+      throw requestError('METHOD_NOT_ALLOWED', 'A mutation must be sent as POST.', {
+        http: { headers: { allow: 'POST' } },
+      });
+    }
+    if (args.kind === 'subscription' && !acceptsStream(accepted)) {
+      // Rejected before the subscription begins, because no response could deliver it.
+      throw notAcceptable('A subscription needs the header Accept: text/event-stream, or a WebSocket.');
+    }
+    const result = await runOperation(args, maskError);
+    return isAsyncIterable(result) ? resultsUntilFailure(result, maskError) : result;
+  };
+
+  return async (request, response) => {
+    const path = pathOf(request);
+    if (cors.preflight(request, response, preflightOf(path))) return;
+    if (graphiql !== null && path === graphqlPath && wantsPage(request)) {
+      await graphiql(request, response);
+      return;
+    }
+    const accepted = parseAccept(request.headers.accept ?? null);
+    const left = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) left.abort();
+    });
+    try {
+      const carriesOperation = path === graphqlPath || request.method === 'POST';
+      const session = await (carriesOperation ? admit : authenticate)(headersOf(request));
+      if (path === graphqlPath && !isReadable(accepted)) {
+        throw notAcceptable('The header Accept must name application/json or another type of GraphQL over HTTP.');
+      }
+      if (response instanceof CountedResponse) response.belongsTo(session.principal);
+      const host = request.headers.host ?? null;
+      const exchange = { request, response, session, host, accepted, signal: left.signal };
+      if (path === eventStreamPath) await eventStreams(exchange);
+      else await serve(exchange);
+    } catch (error) {
+      const type = path === eventStreamPath ? jsonType : (jsonTypeOf(accepted) ?? jsonType);
+      send(response, jsonResponse({ errors: [maskError(error)] }, type));
+    }
+  };
+}
+
+/** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, and the errors of the two readers */
+async function readParams(request: IncomingMessage, maxBodyBytes: number): Promise<OperationParams> {
+  switch (request.method) {
+    case 'GET':
+      return readQueryString(request.url ?? '');
+    case 'POST':
+      return await readRequestBody(request, maxBodyBytes);
+    default:
+      throw requestError('METHOD_NOT_ALLOWED', `The method ${request.method} is not supported here.`, {
+        http: { headers: { allow: 'GET, POST' } },
+      });
+  }
+}
+
+/** A client that reads only `multipart/mixed` receives a result in one part. */
+function singleResponse(result: ExecutionResult, accepted: AcceptedTypes): SingleResponse {
+  const type = jsonTypeOf(accepted);
+  return type === null && 'data' in result ? multipartResponse(result) : jsonResponse(result, type ?? jsonType);
+}
+
+const preflightOf = (path: string) => ({
+  methods: path === eventStreamPath ? eventStreamMethods : methods,
+  headers: requestHeaders,
+});
+
+const pathOf = ({ url = '/' }: IncomingMessage): string => {
+  const end = url.indexOf('?');
+  return end < 0 ? url : url.slice(0, end);
+};
+
+/** A browser that opens the address of the gateway. */
+const wantsPage = ({ method, headers, url }: IncomingMessage): boolean =>
+  method === 'GET' &&
+  headers.accept?.includes('text/html') === true &&
+  pathOf({ url } as IncomingMessage) === graphqlPath;
+
+/** Whether the client reads at least one media type of results. */
+const isReadable = (accepted: AcceptedTypes): boolean =>
+  jsonTypeOf(accepted) !== null || [eventStreamType, multipartType].some((type) => includesType(accepted, type));
+
+/** Node joins the values of a header that occurs several times, or keeps the first one. `set-cookie` alone is a list. */
+const headersOf =
+  ({ headers }: IncomingMessage): RequestHeaders =>
+  (name) => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : null;
+  };
+
+const notAcceptable = (message: string) =>
+  requestError('NOT_ACCEPTABLE', message, { http: { headers: { accept: `${jsonType}, ${eventStreamType}` } } });
