@@ -27,15 +27,17 @@ import { createCors } from './server/cors.ts';
 import { createDocuments } from './server/documents.ts';
 import { createEventStreams } from './server/event-streams.ts';
 import { createFileHandler } from './server/files.ts';
+import { renderGraphiQL } from './server/graphiql.ts';
 import { createErrorMask } from './server/graphql-error.ts';
 import { createGraphqlHandler } from './server/graphql-http.ts';
 import { createHttpServer } from './server/http.ts';
 import { createLiveConnections } from './server/live-connections.ts';
 import { createLiveResponses } from './server/live-response.ts';
 import { isFromForeignPage } from './server/origin.ts';
+import { createPipeline } from './server/pipeline.ts';
+import { createPreparedDocuments } from './server/prepared-documents.ts';
 import { createSendBuffers } from './server/send-buffers.ts';
 import { startWebSocketServer } from './server/websocket.ts';
-import { createYogaServer } from './server/yoga.ts';
 import {
   createClientCredential,
   createCredentialReport,
@@ -191,26 +193,25 @@ async function start(
     metrics: metrics.callbacks,
     maskError,
   });
-  const yoga = createYogaServer({
-    schema,
-    createContext: contextFactory({
-      authMode: mode,
-      upstream,
-      countCalls: () => createOperationCalls(config.limits.operation.maxUpstreamCalls),
-      watch: views.of,
+  const createContext = contextFactory({
+    authMode: mode,
+    upstream,
+    countCalls: () => createOperationCalls(config.limits.operation.maxUpstreamCalls),
+    watch: views.of,
+    clock,
+    idempotency: createIdempotencyRecords({
+      store: redis?.idempotency ?? createMemoryIdempotencyStore({ clock }),
       clock,
-      idempotency: createIdempotencyRecords({
-        store: redis?.idempotency ?? createMemoryIdempotencyStore({ clock }),
-        clock,
-      }),
-      downloads,
-      publicUrl: (host) => urlForCaller(host, { configured: config.server.publicUrl, listening: url }),
-      logger: log,
-      lifetime: lifetime.signal,
     }),
+    downloads,
+    publicUrl: (host) => urlForCaller(host, { configured: config.server.publicUrl, listening: url }),
+    logger: log,
+    lifetime: lifetime.signal,
+  });
+  const pipeline = createPipeline({
+    schema,
     logger: log,
     maskError,
-    graphiql: config.server.graphiql,
     introspection: config.server.introspection,
     limits: config.limits.operation,
     subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions, metrics.subscriptions),
@@ -222,7 +223,7 @@ async function start(
     config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
 
   const cors = createCors(config.server.corsOrigins);
-  const operations = { yoga, findDocument, maskError };
+  const operations = { documents: createPreparedDocuments(pipeline), createContext, findDocument, maskError };
   const { maxBodyBytes } = config.server;
   const http = createHttpServer({
     graphql: createGraphqlHandler({
@@ -231,7 +232,7 @@ async function start(
       admit,
       maxBodyBytes,
       cors,
-      graphiql: config.server.graphiql ? async (request, response) => await yoga(request, response) : null,
+      renderPage: config.server.graphiql ? renderGraphiQL : null,
       eventStreams: createEventStreams({
         ...operations,
         connections,

@@ -1,7 +1,7 @@
 import type { BatchFile } from '../domain/batch.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
-import { createLoaders } from '../loaders/index.ts';
+import { createLoaders, type Loaders } from '../loaders/index.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { OperationCalls } from '../upstream/operation-calls.ts';
@@ -9,7 +9,7 @@ import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts'
 import type { Session } from './authenticate.ts';
 import type { AuthMode, GatewayContext, Watches } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
-import type { IdempotencyRecords } from './idempotency.ts';
+import type { Create, IdempotencyOutcome, IdempotencyRecords } from './idempotency.ts';
 
 export interface ContextServices {
   readonly authMode: AuthMode;
@@ -42,42 +42,120 @@ export interface OperationRequest {
 export type CreateContext = (request: OperationRequest) => GatewayContext;
 
 /** Makes the context of each operation, the same way for every transport. */
-export function contextFactory(services: ContextServices): CreateContext {
-  const { authMode, upstream, countCalls, watch, clock, idempotency, downloads, publicUrl: publicUrlOf } = services;
-  const { logger, lifetime } = services;
-  return ({ session, host, signal }) => {
-    const publicUrl = publicUrlOf(host);
-    const { credential, ...known } = session;
-    const { tenant } = known;
-    const caller: Caller = { tenant, credential };
-    const calls = countCalls();
-    const context: GatewayContext = {
-      ...known,
-      credentialFingerprint: credential.fingerprint,
-      authMode,
-      assertReader: async () => {
-        if (!session.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
-        // In the other modes the platform has no credential of the caller.
-        if (authMode === 'PASSTHROUGH') await upstream.prove(caller, signal);
-      },
-      writes: upstream.connect(caller, { signal: lifetime, calls }),
-      loaders: createLoaders(upstream.connect(caller, { signal, calls })),
-      watch: watch(caller),
-      clock,
-      once: (request, create) => idempotency.run({ ...request, tenant, signal }, create),
-      publicUrl,
-      downloads: { linkTo: oncePer((file: BatchFile) => downloads.linkTo(caller, file, publicUrl)) },
-      signal,
-      logger,
-      forEvent: (eventSignal) => ({
-        ...context,
-        loaders: context.loaders.fresh(upstream.connect(caller, { signal: eventSignal, calls: countCalls() })),
-        signal: eventSignal,
-      }),
-      forTenant: () => tenantContext(tenant, services),
+export const contextFactory =
+  (services: ContextServices): CreateContext =>
+  (request) =>
+    new OperationContext(services, request);
+
+/** Each part is made when it is first read, because a small operation uses few of them. */
+class OperationContext implements GatewayContext {
+  readonly tenant: Tenant;
+  readonly principal: string;
+  readonly allowedSandboxes: readonly string[] | null;
+  readonly canRead: boolean;
+  readonly canWrite: boolean;
+  readonly expiresAt: Date | null;
+  readonly #services: ContextServices;
+  readonly #request: OperationRequest;
+  #calls: OperationCalls | undefined;
+  #loaders: Loaders | undefined;
+  #writes: GatewayContext['writes'] | undefined;
+  #watch: Watches | undefined;
+  #downloads: GatewayContext['downloads'] | undefined;
+
+  readonly #operation: OperationContext | null;
+
+  /** @param operation the context of the subscription whose event this context is for; null: of no event */
+  constructor(services: ContextServices, request: OperationRequest, operation: OperationContext | null = null) {
+    const { tenant, principal, allowedSandboxes, canRead, canWrite, expiresAt } = request.session;
+    this.tenant = tenant;
+    this.principal = principal;
+    this.allowedSandboxes = allowedSandboxes;
+    this.canRead = canRead;
+    this.canWrite = canWrite;
+    this.expiresAt = expiresAt;
+    this.#services = services;
+    this.#request = request;
+    this.#operation = operation;
+  }
+
+  get credentialFingerprint(): string {
+    return this.#request.session.credential.fingerprint;
+  }
+
+  get authMode(): AuthMode {
+    return this.#services.authMode;
+  }
+
+  get clock(): GatewayContext['clock'] {
+    return this.#services.clock;
+  }
+
+  get logger(): Logger {
+    return this.#services.logger;
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+
+  get publicUrl(): string {
+    return this.#services.publicUrl(this.#request.host);
+  }
+
+  get loaders(): Loaders {
+    if (this.#loaders === undefined) {
+      const api = this.#connect(this.#request.signal);
+      this.#loaders = this.#operation?.loaders.fresh(api) ?? createLoaders(api);
+    }
+    return this.#loaders;
+  }
+
+  get writes(): GatewayContext['writes'] {
+    this.#writes ??= this.#connect(this.#services.lifetime);
+    return this.#writes;
+  }
+
+  get watch(): Watches {
+    this.#watch ??= this.#services.watch(this.#caller);
+    return this.#watch;
+  }
+
+  get downloads(): GatewayContext['downloads'] {
+    if (this.#operation !== null) return this.#operation.downloads;
+    this.#downloads ??= {
+      linkTo: oncePer((file: BatchFile) => this.#services.downloads.linkTo(this.#caller, file, this.publicUrl)),
     };
-    return context;
-  };
+    return this.#downloads;
+  }
+
+  async assertReader(): Promise<void> {
+    if (!this.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
+    // In the other modes the platform has no credential of the caller.
+    if (this.authMode === 'PASSTHROUGH') await this.#services.upstream.prove(this.#caller, this.signal);
+  }
+
+  once(request: Parameters<GatewayContext['once']>[0], create: Create): Promise<IdempotencyOutcome> {
+    return this.#services.idempotency.run({ ...request, tenant: this.tenant, signal: this.signal }, create);
+  }
+
+  forEvent(signal: AbortSignal): GatewayContext {
+    return new OperationContext(this.#services, { ...this.#request, signal }, this);
+  }
+
+  forTenant(): GatewayContext {
+    return tenantContext(this.tenant, this.#services);
+  }
+
+  get #caller(): Caller {
+    return this.#request.session;
+  }
+
+  /** All calls of one operation are counted together. */
+  #connect(signal: AbortSignal): PlatformApi {
+    this.#calls ??= this.#services.countCalls();
+    return this.#services.upstream.connect(this.#caller, { signal, calls: this.#calls });
+  }
 }
 
 /** Calls a function once for each object, for as long as the object is in use. */

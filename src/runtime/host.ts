@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+
 /** The host that a request names in its header Host. */
 export interface NamedHost {
   /** Without its port. */
@@ -26,8 +28,17 @@ export function refusalOfHost(
   return servesHost(named) ? null : { status: 421, message: 'The header Host names a host that is not served here.' };
 }
 
+/** Hosts that requests name: a few values, again and again. */
+const known = new LRUCache<string, NamedHost>({ max: 100 });
+
 /** Null: the header names no host. */
 function parseHost(header: string): NamedHost | null {
+  const named = known.get(header) ?? readHost(header);
+  if (named !== null) known.set(header, named);
+  return named;
+}
+
+function readHost(header: string): NamedHost | null {
   const url = `http://${header}`;
   if (!hostPattern.test(header) || !URL.canParse(url)) return null;
   const { hostname, host } = new URL(url);

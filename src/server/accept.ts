@@ -1,7 +1,12 @@
 import { MIMEType } from 'node:util';
+import { LRUCache } from 'lru-cache';
 
 /** The media types that a client can read, the preferred ones first. */
 export type AcceptedTypes = readonly MIMEType[];
+
+/** What clients send: a few values, again and again. A longer or another one is read each time. */
+const known = new LRUCache<string, AcceptedTypes>({ max: 100 });
+const maxKnownLength = 500;
 
 /**
  * Reads an `Accept` header. Types with a higher weight come first; types with weight 0 and types that cannot be read are
@@ -9,7 +14,14 @@ export type AcceptedTypes = readonly MIMEType[];
  * @param header null accepts everything
  */
 export function parseAccept(header: string | null): AcceptedTypes {
-  const types = (header ?? '*/*').split(',').flatMap((text) => {
+  const text = header ?? '*/*';
+  const types = known.get(text) ?? readTypes(text);
+  if (text.length <= maxKnownLength) known.set(text, types);
+  return types;
+}
+
+function readTypes(header: string): AcceptedTypes {
+  const types = header.split(',').flatMap((text) => {
     try {
       return [new MIMEType(text.trim())];
     } catch {

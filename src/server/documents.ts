@@ -107,11 +107,17 @@ const maxIdLength = 200;
 /** A document id that is a hash can name its algorithm: https://github.com/graphql/graphql-over-http, persisted documents. */
 const hashPrefix = /^sha256:/;
 
-/** Id of the document: the member `documentId` of a persisted document request, or the hash of Apollo's protocol. */
+/** Id of the document: the member `documentId` of a persisted document request, or the hash. */
 function idOf({ documentId, extensions }: DocumentRequest): string | null {
-  const id = documentId ?? persistedQuery.safeParse(extensions).data?.persistedQuery.sha256Hash ?? '';
+  const id = documentId ?? hashIn(extensions) ?? '';
   return id === '' || id.length > maxIdLength ? null : id;
 }
+
+/** The hash of Apollo's protocol. Most requests have no extensions, and nothing to check. */
+const hashIn = (extensions: DocumentRequest['extensions']): string | undefined =>
+  extensions === undefined || extensions === null
+    ? undefined
+    : persistedQuery.safeParse(extensions).data?.persistedQuery.sha256Hash;
 
 /** Over a WebSocket the member `query` is required, so that a client which sends only an id leaves it empty. */
 const given = (query: string | null | undefined): string | null =>

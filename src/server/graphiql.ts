@@ -84,7 +84,7 @@ query ExportedFiles {
 /** The documents that GraphiQL opens with. Each runs unchanged against the emulator. */
 export const exampleOperations: readonly string[] = [recentJobs, watch, createExport, files];
 
-export const graphiqlOptions: GraphiQLOptions = {
+const graphiqlOptions: GraphiQLOptions = {
   title: 'aep-export-gateway',
   defaultQuery: recentJobs,
   defaultTabs: exampleOperations.map((query) => ({ query })),
@@ -96,8 +96,8 @@ export const graphiqlOptions: GraphiQLOptions = {
 const viewport = '<meta name="viewport" content="width=device-width, initial-scale=1" />';
 
 /** Renders GraphiQL in one page without scripts from other hosts, so that no other host reads a token typed into it. */
-export async function renderGraphiQL(options: GraphiQLOptions): Promise<string> {
+export async function renderGraphiQL(): Promise<string> {
   // Nine megabytes, which are loaded when a browser first opens the page.
   const page = await import('@graphql-yoga/render-graphiql');
-  return page.renderGraphiQL(options).replace('<head>', (head) => `${head}${viewport}`);
+  return page.renderGraphiQL(graphiqlOptions).replace('<head>', (head) => `${head}${viewport}`);
 }

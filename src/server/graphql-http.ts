@@ -28,8 +28,8 @@ import {
   resultsUntilFailure,
   runOperation,
 } from './operation.ts';
+import { eventStreamPath, graphqlPath } from './paths.ts';
 import { requestError } from './request-error.ts';
-import { eventStreamPath, graphqlPath } from './server-context.ts';
 
 export interface GraphqlHttpOptions extends OperationDeps {
   /** Called for each request that carries no operation, before anything else of it is read. */
@@ -38,8 +38,8 @@ export interface GraphqlHttpOptions extends OperationDeps {
   readonly admit: Authenticate;
   readonly maxBodyBytes: number;
   readonly cors: Pick<Cors, 'preflight'>;
-  /** Sends the page of GraphiQL; null: there is none. */
-  readonly graphiql: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | null;
+  /** Renders the page of GraphiQL, for browsers that open the path; null: there is none. */
+  readonly renderPage: (() => Promise<string>) | null;
   readonly eventStreams: ServeEventStreams;
   readonly callbacks: CallbackOperation;
   readonly sendLive: SendLiveResults;
@@ -60,7 +60,7 @@ const requestHeaders = ['authorization', 'content-type', 'x-api-key', 'x-gw-ims-
 export function createGraphqlHandler(
   options: GraphqlHttpOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { authenticate, admit, maxBodyBytes, cors, graphiql, eventStreams, callbacks, sendLive, maskError } = options;
+  const { authenticate, admit, maxBodyBytes, cors, renderPage, eventStreams, callbacks, sendLive, maskError } = options;
 
   const serve = async (exchange: HttpExchange): Promise<void> => {
     const { request, response, accepted, session, host, signal } = exchange;
@@ -100,8 +100,8 @@ export function createGraphqlHandler(
   return async (request, response) => {
     const path = pathOf(request);
     if (cors.preflight(request, response, preflightOf(path))) return;
-    if (graphiql !== null && path === graphqlPath && wantsPage(request)) {
-      await graphiql(request, response);
+    if (renderPage !== null && path === graphqlPath && wantsPage(request)) {
+      send(response, { status: 200, headers: { 'content-type': 'text/html' }, body: await renderPage() });
       return;
     }
     const accepted = parseAccept(request.headers.accept ?? null);

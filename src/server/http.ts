@@ -12,8 +12,8 @@ import { internalError, logUnexpected } from './graphql-error.ts';
 import { createLingering } from './lingering-close.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { foreignPage } from './origin.ts';
+import { eventStreamPath, graphqlPath } from './paths.ts';
 import type { SendBuffers } from './send-buffers.ts';
-import { eventStreamPath, graphqlPath } from './server-context.ts';
 import { UpgradableRequest } from './upgrade.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;

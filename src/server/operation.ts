@@ -3,20 +3,16 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
   type GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
   Kind,
-  type OperationDefinitionNode,
   type OperationTypeNode,
 } from 'graphql';
 import type { GatewayContext } from '../context/context.ts';
-import type { OperationRequest } from '../context/create-context.ts';
+import type { CreateContext, OperationRequest } from '../context/create-context.ts';
 import type { DirectResults } from './direct-results.ts';
 import type { FindDocument } from './documents.ts';
 import { type MaskError, publicError } from './graphql-error.ts';
-import { selectsIntrospection } from './introspection.ts';
+import type { PreparedDocuments } from './prepared-documents.ts';
 import { requestError } from './request-error.ts';
-import type { Yoga } from './server-context.ts';
 
 /** A GraphQL request, as every transport carries it. */
 export interface OperationParams {
@@ -29,7 +25,8 @@ export interface OperationParams {
 }
 
 export interface OperationDeps {
-  readonly yoga: Pick<Yoga, 'getEnveloped'>;
+  readonly documents: PreparedDocuments;
+  readonly createContext: CreateContext;
   readonly findDocument: FindDocument;
   readonly maskError: MaskError;
 }
@@ -38,8 +35,9 @@ export interface OperationDeps {
 export interface PipelineArgs extends ExecutionArgs {
   readonly kind: `${OperationTypeNode}`;
   readonly contextValue: GatewayContext;
-  readonly execute: (args: ExecutionArgs) => unknown;
-  readonly subscribe: (args: ExecutionArgs) => unknown;
+  /** Where the transport receives the results of a subscription; undefined: from the pipeline. */
+  readonly direct: DirectResults | undefined;
+  readonly run: (args: ExecutionArgs) => unknown;
 }
 
 /**
@@ -49,31 +47,30 @@ export interface PipelineArgs extends ExecutionArgs {
  * @returns the arguments for `runOperation`, or the errors of the request as clients receive them
  */
 export async function openOperation(
-  { yoga, findDocument, maskError }: OperationDeps,
+  { documents, createContext, findDocument, maskError }: OperationDeps,
   params: OperationParams,
   request: OperationRequest,
   direct?: DirectResults,
 ): Promise<PipelineArgs | readonly GraphQLError[]> {
   try {
-    const pipeline = yoga.getEnveloped({ operation: request, direct });
-    const contextValue: GatewayContext = await pipeline.contextFactory();
-    const document: DocumentNode = pipeline.parse(findDocument(params));
+    const contextValue = createContext(request);
+    const prepared = documents.prepare(findDocument(params));
+    const { schema, document } = prepared;
     // Some clients send an empty name for an anonymous operation.
     const operationName = params.operationName || null;
-    const operation = findOperation(document, operationName);
-    const schema: GraphQLSchema = pipeline.schema;
-    const errors = pipeline.validate(schema, document);
+    const { operation: kind } = prepared.operation(operationName) ?? noOperation(document, operationName);
+    const errors = prepared.validate();
     if (errors.length > 0) return (await mayRead(contextValue)) ? errors : [hiddenErrors()];
-    if (selectsIntrospection(document)) await contextValue.assertReader();
+    if (prepared.selectsIntrospection) await contextValue.assertReader();
     return {
       schema,
       document,
       operationName,
-      kind: operation.operation,
+      kind,
       variableValues: params.variables ?? null,
       contextValue,
-      execute: pipeline.execute,
-      subscribe: pipeline.subscribe,
+      direct,
+      run: kind === 'subscription' ? documents.subscribe : documents.execute,
     };
   } catch (error) {
     return [maskError(error)];
@@ -81,9 +78,7 @@ export async function openOperation(
 }
 
 /** @throws {GraphQLError} `OPERATION_RESOLUTION_FAILURE` */
-function findOperation(document: DocumentNode, name: string | null): OperationDefinitionNode {
-  const operation = getOperationAST(document, name);
-  if (operation !== null && operation !== undefined) return operation;
+function noOperation(document: DocumentNode, name: string | null): never {
   const count = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length;
   throw requestError('OPERATION_RESOLUTION_FAILURE', messageFor(name, count));
 }
@@ -113,9 +108,8 @@ export async function runOperation(
   maskError: MaskError,
 ): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
   try {
-    const pipeline = args.kind === 'subscription' ? args.subscribe : args.execute;
     // Envelop types the result of neither function. It is that of graphql's own function of the same name.
-    const result = (await pipeline(args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
+    const result = (await args.run(args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
     if (!isRejection(result)) return result;
     const errors = result.errors.map(rejection);
     return { errors: errors.some(describesInput) && !(await mayRead(args.contextValue)) ? [hiddenInput()] : errors };

@@ -1,5 +1,5 @@
 import { IncomingMessage } from 'node:http';
-import { graphqlPath } from './server-context.ts';
+import { graphqlPath } from './paths.ts';
 
 /** Holds what Node's parser found, apart from the decision that is made with it. */
 const announced = Symbol('the client offers an upgrade');

@@ -10,9 +10,9 @@ import type { Logger } from '../runtime/logger.ts';
 import { GraphqlSocket, type GraphqlSocketOptions } from './graphql-socket.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { foreignPage, isFromForeignPage } from './origin.ts';
+import { graphqlPath } from './paths.ts';
 import { endRaw, type RawResponse } from './raw-response.ts';
 import type { SendBuffers } from './send-buffers.ts';
-import { graphqlPath } from './server-context.ts';
 import { AttendedSocket } from './socket.ts';
 import { handleMessages } from './socket-messages.ts';
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { UnauthenticatedError } from '../errors.ts';
 import type { Credential } from './platform-api.ts';
 
@@ -19,7 +19,7 @@ function headerProblem(value: string): string | null {
 
 /** A digest that distinguishes secrets without revealing them. */
 export const fingerprintOf = (...parts: readonly string[]): string =>
-  createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+  hash('sha256', JSON.stringify(parts), 'base64url');
 
 /**
  * The credential that a caller brought along. It cannot be renewed: a refused one stays refused.

@@ -4,6 +4,7 @@ import {
   type GraphQLSchema,
   getOperationAST,
   Lexer,
+  type OperationDefinitionNode,
   parse,
   Source,
   syntaxError,
@@ -12,6 +13,7 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { InputIssue } from '../../errors.ts';
+import { selectsIntrospection } from '../introspection.ts';
 import {
   maxIntrospectionCharacters,
   measureOperation,
@@ -52,18 +54,46 @@ export function useOperationLimits(limits: OperationLimits): Plugin {
       throw requestError('GRAPHQL_PARSE_FAILED', error.message, { at: error });
     }
   };
+  /** Sizes of variables with which an operation is within the limits. */
+  const knownSizes = new WeakMap<OperationDefinitionNode, Set<string>>();
   const check = ({ schema, document, operationName, variableValues }: Execution): void => {
     const operation = getOperationAST(document, operationName);
     // `openOperation` has already rejected a request whose operation cannot be determined.
     if (operation === null || operation === undefined) return;
-    const issues = issuesOf(() => measureOperation(schema, document, operation, variableValues ?? {}), limits);
+    const variables = variableValues ?? {};
+    const known = knownSizes.get(operation) ?? new Set();
+    knownSizes.set(operation, known);
+    const sizes = sizesOf(operation, variables);
+    if (known.has(sizes)) return;
+    const issues = issuesOf(() => measureOperation(schema, document, operation, variables), limits);
     if (issues.length > 0) throw limitError(issues);
+    // The size of a description of the schema depends on more than the sizes of variables.
+    if (known.size < maxKnownSizes && !selectsIntrospection(document)) known.add(sizes);
   };
   return {
     onParse: ({ setParseFn }) => setParseFn(parseBounded),
     onExecute: ({ args }) => check(args),
     onSubscribe: ({ args }) => check(args),
   };
+}
+
+/** Sizes of variables that are kept of one operation. */
+const maxKnownSizes = 64;
+
+/** What the cost of an operation depends on in the values of its variables: numbers, and the lengths of lists. */
+function sizesOf(
+  { variableDefinitions = [] }: OperationDefinitionNode,
+  variables: Readonly<Record<string, unknown>>,
+): string {
+  let sizes = '';
+  for (const { variable } of variableDefinitions) {
+    const value = variables[variable.name.value];
+    if (typeof value === 'number') sizes += `${value},`;
+    else if (Array.isArray(value)) sizes += `[${value.length},`;
+    // An absent variable has its default value, which others do not have.
+    else sizes += value === undefined ? '-,' : ',';
+  }
+  return sizes;
 }
 
 /**

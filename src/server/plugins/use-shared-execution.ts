@@ -18,8 +18,8 @@ export interface SharedExecutionOptions {
   readonly quota: SubscriptionQuota;
 }
 
-/** The context of a transport that may receive results past the pipeline. */
-type Delivered = GatewayContext & { readonly direct?: DirectResults | undefined };
+/** The arguments of a transport that may receive results past the pipeline. */
+type DeliveredArgs = SubscriptionArgs & { readonly direct?: DirectResults | undefined };
 
 /** The subscriptions of one document. */
 interface DocumentGroups {
@@ -33,7 +33,7 @@ interface DocumentGroups {
  * with the same document, operation and variables, and of the same credential where a selected field calls the platform.
  * It is part of the pipeline of all transports, and resolvers do not notice it.
  */
-export function useSharedExecution({ maskError, quota }: SharedExecutionOptions): Plugin<Delivered> {
+export function useSharedExecution({ maskError, quota }: SharedExecutionOptions): Plugin<GatewayContext> {
   const documents = new WeakMap<DocumentNode, DocumentGroups>();
 
   const groupOf = (args: SubscriptionArgs): ExecutionGroup => {
@@ -46,7 +46,7 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     if (present !== undefined) return present;
     const group = new ExecutionGroup({
       operation: { schema, document, operationName, variableValues },
-      contexts: audience.scope === 'tenant' ? contextValue.forTenant() : contextValue.forEvent,
+      contexts: audience.scope === 'tenant' ? contextValue.forTenant() : (signal) => contextValue.forEvent(signal),
       clock: contextValue.clock,
       maskError,
       onEmpty: () => void groups.delete(key),
@@ -55,21 +55,21 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     return group;
   };
 
-  const begin = async (args: SubscriptionArgs & { readonly contextValue: Delivered }, slot: Disposable) => {
+  const begin = async (args: DeliveredArgs, slot: Disposable) => {
+    const { direct } = args;
+    const { signal } = args.contextValue;
     // The start has a context of its own, so that data which plugins keep by context is released once the stream began.
-    const events = await createSourceEventStream({ ...args, contextValue: { ...args.contextValue } });
+    const events = await createSourceEventStream({ ...args, contextValue: args.contextValue.forEvent(signal) });
     if (!(Symbol.asyncIterator in events)) return events;
     const group = groupOf(args);
-    const { direct } = args.contextValue;
     if (direct === undefined || !isQuietStream(events)) {
-      const { signal } = args.contextValue;
       return new SharedStream({ events: events[Symbol.asyncIterator](), group, slot, signal });
     }
     direct.offer(new SharedFlow({ events, group, slot }));
     return elsewhere;
   };
 
-  const subscribe = async (args: SubscriptionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
+  const subscribe = async (args: DeliveredArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
     const slot = quota.open(args.contextValue);
     let begun: AsyncIterable<ExecutionResult> | ExecutionResult | null = null;
     try {

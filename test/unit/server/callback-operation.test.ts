@@ -11,7 +11,7 @@ import { createCors } from '../../../src/server/cors.ts';
 import type { DocumentRequest } from '../../../src/server/documents.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { createGraphqlHandler } from '../../../src/server/graphql-http.ts';
-import type { ServerContext } from '../../../src/server/server-context.ts';
+import { createPreparedDocuments } from '../../../src/server/prepared-documents.ts';
 import { eventually } from '../../support/eventually.ts';
 import { testSession } from '../../support/session.ts';
 import { httpHost } from './http-host.ts';
@@ -53,16 +53,20 @@ async function setUp({ subscribe, check = async () => true }: Options) {
   const maskError = createErrorMask(quiet as unknown as Parameters<typeof createErrorMask>[0]);
   const context = { canRead: true, assertReader: async () => {} } as unknown as GatewayContext;
   const field = { type: GraphQLString };
-  const yoga = createYoga<ServerContext, GatewayContext>({
+  const pipeline = createYoga<object, GatewayContext>({
     schema: new GraphQLSchema({
       query: new GraphQLObjectType({ name: 'Query', fields: { changed: field } }),
       subscription: new GraphQLObjectType({ name: 'Subscription', fields: { changed: { ...field, subscribe } } }),
     }),
-    context: () => context,
     maskedErrors: { maskError },
     logging: false,
   });
-  const operations = { yoga, findDocument: ({ query }: DocumentRequest) => query ?? '', maskError };
+  const operations = {
+    documents: createPreparedDocuments(pipeline),
+    createContext: () => context,
+    findDocument: ({ query }: DocumentRequest) => query ?? '',
+    maskError,
+  };
   const authenticate = async () => testSession();
   const unused = () => {
     throw new Error('A subscription by callbacks needs no stream.');
@@ -73,7 +77,7 @@ async function setUp({ subscribe, check = async () => true }: Options) {
     admit: authenticate,
     maxBodyBytes: 10_000,
     cors: createCors([]),
-    graphiql: null,
+    renderPage: null,
     eventStreams: unused,
     callbacks: createCallbackOperation({ ...operations, callbacks }),
     sendLive: unused,

@@ -2,10 +2,12 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL, makeServer } from 'graphql-ws';
 import { createSchema, createYoga, type YogaInitialContext } from 'graphql-yoga';
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { GatewayContext } from '../../../src/context/context.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { GraphqlSocket } from '../../../src/server/graphql-socket.ts';
-import type { Yoga } from '../../../src/server/server-context.ts';
+import type { Pipeline } from '../../../src/server/pipeline.ts';
+import { createPreparedDocuments } from '../../../src/server/prepared-documents.ts';
 import type { SocketSender } from '../../../src/server/socket.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { testSession } from '../../support/session.ts';
@@ -108,10 +110,12 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
   const maskError = createErrorMask(createLogger({ level: 'silent' }));
   const heard = listen(room);
   // Of the context of the gateway, only the principal is looked at here.
-  const yoga = createYoga({ schema, context: { principal: 'x' }, logging: false }) as unknown as Yoga;
+  const pipeline = createYoga({ schema, logging: false }) as unknown as Pipeline;
   const socket = new GraphqlSocket(
     {
-      yoga,
+      documents: createPreparedDocuments(pipeline),
+      // Of the context of the gateway, these resolvers read the principal alone.
+      createContext: () => ({ principal: 'x' }) as GatewayContext,
       findDocument: ({ query }) => query ?? '',
       maskError,
       maxOperations,

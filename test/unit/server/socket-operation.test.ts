@@ -7,7 +7,7 @@ import { WatchStream } from '../../../src/events/watch-stream.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { useSharedExecution } from '../../../src/server/plugins/use-shared-execution.ts';
-import type { Yoga } from '../../../src/server/server-context.ts';
+import { createPreparedDocuments } from '../../../src/server/prepared-documents.ts';
 import { SocketOperation } from '../../../src/server/socket-operation.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { quotaOf } from '../../support/quota.ts';
@@ -91,16 +91,11 @@ async function setUp({ items = 1 } = {}) {
 
   const maskError = createErrorMask(createLogger({ level: 'silent' }));
   const quota = quotaOf(1);
-  const yoga = createYoga({
+  const pipeline = createYoga<object, GatewayContext>({
     schema,
-    context: async ({ operation }: { readonly operation?: { readonly signal: AbortSignal } }) => {
-      await known.passed;
-      return contextOf(operation?.signal);
-    },
     plugins: [useSharedExecution({ maskError, quota })],
     logging: false,
-    // Of the context of the gateway, there is what these resolvers look at.
-  }) as unknown as Yoga;
+  });
 
   const messages: string[] = [];
   const socket = {
@@ -110,10 +105,14 @@ async function setUp({ items = 1 } = {}) {
     failed: () => undefined,
   };
   const operation = new SocketOperation('1', socket, {
-    yoga,
+    documents: createPreparedDocuments(pipeline),
+    createContext: ({ signal }) => contextOf(signal),
     findDocument: ({ query }) => query ?? '',
     maskError,
-    admit: async () => testSession(),
+    admit: async () => {
+      await known.passed;
+      return testSession();
+    },
   });
   const run = (query: string) => operation.run({ query }, () => null);
   const isFree = () => {
@@ -127,7 +126,8 @@ async function setUp({ items = 1 } = {}) {
   return { operation, socket, run, messages, seen, known, begun, isFree };
 }
 
-function contextOf(signal: AbortSignal | undefined): GatewayContext {
+/** Of the context of the gateway, there is what these resolvers look at. */
+function contextOf(signal: AbortSignal): GatewayContext {
   const context = {
     tenant: tenantOf(),
     principal,

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createSchema, createYoga } from 'graphql-yoga';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import type { GatewayContext } from '../../../src/context/context.ts';
 import {
   ForbiddenError,
   type GatewayError,
@@ -14,14 +15,15 @@ import {
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { createLiveConnections } from '../../../src/server/live-connections.ts';
-import type { Yoga } from '../../../src/server/server-context.ts';
+import type { Pipeline } from '../../../src/server/pipeline.ts';
+import { createPreparedDocuments } from '../../../src/server/prepared-documents.ts';
 import { startWebSocketServer } from '../../../src/server/websocket.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { quietSendBuffers } from '../../support/send-buffers.ts';
 import { testSession } from '../../support/session.ts';
 
 interface OperationContext {
-  readonly operation: { readonly signal: AbortSignal };
+  readonly signal: AbortSignal;
 }
 
 let http: Server;
@@ -49,12 +51,12 @@ beforeEach(async () => {
   });
   const logger = createLogger({ level: 'silent' });
   const maskError = createErrorMask(logger);
-  const yoga = createYoga<OperationContext, { readonly principal: string }>({
+  const pipeline = createYoga<object, { readonly principal: string }>({
     schema: createSchema<OperationContext & { readonly principal: string }>({
       typeDefs: 'type Query { never: Int, gone: Int } type Subscription { count: Int }',
       resolvers: {
         Query: {
-          never: (_, __, { operation: { signal } }) =>
+          never: (_, __, { signal }) =>
             new Promise((_resolve, reject) => {
               onAsked();
               signal.addEventListener('abort', () => {
@@ -76,16 +78,16 @@ beforeEach(async () => {
         },
       },
     }),
-    context: { principal: 'somebody' },
     maskedErrors: { maskError },
     logging: false,
-    // Of the context of the gateway, only the principal is looked at here.
-  }) as unknown as Yoga;
+  }) as unknown as Pipeline;
   http = createServer();
   const clock = new FakeClock();
   webSockets = startWebSocketServer({
     server: http,
-    yoga,
+    documents: createPreparedDocuments(pipeline),
+    // Of the context of the gateway, these resolvers read the principal and the signal.
+    createContext: ({ signal }) => ({ principal: 'somebody', signal }) as GatewayContext,
     corsOrigins: [],
     servesHost: () => true,
     maxMessageBytes: 10_000,

@@ -1,0 +1,89 @@
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  type OperationDefinitionNode,
+} from 'graphql';
+import { LRUCache } from 'lru-cache';
+import { selectsIntrospection } from './introspection.ts';
+import type { Pipeline } from './pipeline.ts';
+
+/** Bytes of all prepared documents that are kept. The least recently used ones are discarded first. */
+const maxBytes = 32 * 1024 * 1024;
+/** Characters of a document that is kept. A longer document is prepared each time. */
+const maxCharacters = 20_000;
+/** Approximate bytes of a token with its share of the syntax tree, measured on documents of 5,000 fields. */
+const bytesPerToken = 400;
+
+/** A parsed document, with what is known of it before its execution. */
+export interface PreparedDocument {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly selectsIntrospection: boolean;
+  /** Null: the document has no such operation, or several when no name is given. */
+  operation(name: string | null): OperationDefinitionNode | null;
+  /** The errors of the document, none if it is valid. They are determined once. */
+  validate(): readonly GraphQLError[];
+}
+
+/** The pipeline of all transports, with the documents that it has prepared. */
+export interface PreparedDocuments {
+  /** @throws {GraphQLError} the text is no document, or is above a limit */
+  prepare(text: string): PreparedDocument;
+  readonly execute: (args: ExecutionArgs) => unknown;
+  readonly subscribe: (args: ExecutionArgs) => unknown;
+}
+
+/**
+ * Prepares documents by the pipeline of Yoga, and keeps them, bounded in bytes, so that a document that clients send again
+ * and again is parsed and validated once. What later steps compute of a document is kept with its syntax tree. Errors of
+ * the parser are not kept, because an error object that is sent to several clients would be changed for each of them.
+ */
+export function createPreparedDocuments(pipeline: Pipeline): PreparedDocuments {
+  // The functions of the pipeline depend on no request: the context of an operation is an argument of its execution.
+  const { parse, validate, execute, subscribe, schema } = pipeline.getEnveloped();
+  const known = new LRUCache<string, PreparedDocument>({
+    maxSize: maxBytes,
+    sizeCalculation: ({ document }, text) => 2 * text.length + bytesPerToken * tokensOf(document),
+  });
+  const prepare = (text: string): PreparedDocument => {
+    const document: DocumentNode = parse(text);
+    const operations = new Map<string | null, OperationDefinitionNode | null>();
+    let errors: readonly GraphQLError[] | null = null;
+    return {
+      schema,
+      document,
+      selectsIntrospection: selectsIntrospection(document),
+      operation: (name) => {
+        const found = operations.get(name) ?? getOperationAST(document, name) ?? null;
+        // Names that the document does not have are not kept.
+        if (found !== null) operations.set(name, found);
+        return found;
+      },
+      validate: () => {
+        const found: readonly GraphQLError[] = errors ?? validate(schema, document);
+        errors = found;
+        return found;
+      },
+    };
+  };
+  return {
+    prepare: (text) => {
+      const kept = known.get(text);
+      if (kept !== undefined) return kept;
+      const prepared = prepare(text);
+      if (text.length <= maxCharacters) known.set(text, prepared);
+      return prepared;
+    },
+    execute,
+    subscribe,
+  };
+}
+
+function tokensOf({ loc }: DocumentNode): number {
+  let count = 1;
+  for (let token = loc?.startToken.next; token !== null && token !== undefined; token = token.next) count += 1;
+  return count;
+}
