@@ -20,7 +20,7 @@ const sdl = `
   enum Role { ADMIN GUEST }
   scalar Odd
   input Filter { name: String!, limit: Int = 10 }
-  type User implements Node { id: ID, node: Node, name: String!, role: Role, friend: User, boss: User!, odd: Odd, find(filter: Filter, first: Int!): String }
+  type User implements Node { id: ID, node: Node, name: String!, role: Role, friend: User, boss: User!, odd: Odd, tags: [String], find(filter: Filter, first: Int!): String }
   type Group implements Node { id: ID, node: Node, title: String, members: [User!] }
   type Query {
     user: User, sure: User!, node: Node, any: Any, text: String, other: String, number: Int, role: Role, odd: Odd, required: String!
@@ -428,6 +428,12 @@ it('does not wait for values below the null of an error that is known at once', 
   expect(result).toMatchObject({ data: { text: 't', user: null } });
 });
 
+it('does not wait for earlier items of a list that becomes null', () => {
+  const rootValue = { text: 't', sureNumbers: [new Promise(() => {}), null] };
+  const result = execute({ schema: schemaWith({}), document: parse('{ text sureNumbers }'), rootValue });
+  expect(result).toMatchObject({ data: { text: 't', sureNumbers: null } });
+});
+
 it('neither resolves nor reports values below the null of an error', async () => {
   const called: string[] = [];
   const slow = (name: string, value: unknown) =>
@@ -436,12 +442,17 @@ it('neither resolves nor reports values below the null of an error', async () =>
       .then(() => value ?? fail(name));
   const friend = { id: () => called.push('id') };
   const rootValue = {
-    user: user('1', { boss: failLater('failed'), friend: slow('friend', friend), name: slow('name', null) }),
+    user: user('1', {
+      boss: failLater('failed'),
+      friend: slow('friend', friend),
+      name: slow('name', null),
+      tags: slow('tags', [failLater('tag')]),
+    }),
     numbers: slow('numbers', [1, failLater('item'), 3]),
     sureUsers: [user('3', { name: null }), failLater('unread item')],
     text: slow('text', 'last'),
   };
-  const document = parse('{ user { boss { id } friend { id } name } text numbers }');
+  const document = parse('{ user { boss { id } friend { id } name tags } text numbers }');
   const result = await execute({ schema: schemaWith({}), document, rootValue });
   expect(JSON.parse(JSON.stringify(result))).toMatchObject({
     data: { user: null, text: 'last', numbers: [1, null, 3] },
