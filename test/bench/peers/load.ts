@@ -19,6 +19,8 @@ export interface LoadFigures {
 }
 
 export const connections = 32;
+/** Longer than any response takes on a machine that does other work too. */
+const timeoutSeconds = 60;
 
 const organization = 'ABCDEF0123456789ABCDEF01@AdobeOrg';
 /** As long as the token of a real caller, which is about 1,100 characters. */
@@ -48,6 +50,7 @@ export async function closedLoop({ url, body, credentials, rejected }: Target, r
     method: 'POST',
     connections,
     amount: requests,
+    timeout: timeoutSeconds,
     body,
     headers: headersOf(0),
     setupClient: (client) => {
