@@ -1,4 +1,4 @@
-import { type EncodeCursor, RowWalk } from './row-walk.ts';
+import { type FoundRow, RowWalk, type TakenRow } from './row-walk.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 /** A connection as Relay means it, before the schema layer names its fields. */
@@ -34,22 +34,86 @@ export interface ReadConnectionOptions<Node> {
   readonly isPast?: ((node: Node) => boolean) | undefined;
 }
 
-/** An edge whose cursor is computed when it is read. */
+/**
+ * A connection, to which rows are added while it is read. Edges and cursors are computed when they are read, because few
+ * operations select them all. Their accessors belong to classes: those of an object literal cost microseconds per object.
+ */
+class LazyConnection<Node, Place> implements Connection<Node> {
+  readonly nodes: Node[] = [];
+  readonly pageInfo: LazyPageInfo;
+  totalCount: number | null = null;
+  readonly #walk: RowWalk<Node, Place>;
+  readonly #taken: TakenRow<Node, Place>[] = [];
+  #edges: readonly Edge<Node>[] | undefined;
+
+  constructor(walk: RowWalk<Node, Place>, { hasPreviousPage }: { readonly hasPreviousPage: boolean }) {
+    this.#walk = walk;
+    this.pageInfo = new LazyPageInfo(this, hasPreviousPage);
+  }
+
+  take(row: FoundRow<Node, Place>): void {
+    this.#taken.push(this.#walk.take(row));
+    this.nodes.push(row.node);
+  }
+
+  get edges(): readonly Edge<Node>[] {
+    this.#edges ??= this.#taken.map((row, index) => new LazyEdge(this, row.found.node, index));
+    return this.#edges;
+  }
+
+  /** The cursor of the first row, for 0, and so on; null if there is no such row. */
+  cursorOf(index: number): string | null {
+    const row = this.#taken[index];
+    return row === undefined ? null : this.#walk.cursorBehind(row, { isEnd: index === this.#taken.length - 1 });
+  }
+
+  /** The cursor of the last row; null if there is none. */
+  cursorOfLast(): string | null {
+    return this.cursorOf(this.#taken.length - 1);
+  }
+
+  /** The cursor behind the last page of the platform that was read. */
+  cursorHere(): string | null {
+    return this.#walk.cursorHere();
+  }
+}
+
+type Cursors = Pick<LazyConnection<unknown, unknown>, 'cursorOf' | 'cursorOfLast' | 'cursorHere'>;
+
 class LazyEdge<Node> implements Edge<Node> {
   readonly node: Node;
-  readonly #edges: readonly Edge<Node>[];
+  readonly #cursors: Cursors;
   readonly #index: number;
-  readonly #encode: EncodeCursor;
 
-  constructor(edges: readonly Edge<Node>[], index: number, node: Node, encode: EncodeCursor) {
+  constructor(cursors: Cursors, node: Node, index: number) {
     this.node = node;
-    this.#edges = edges;
+    this.#cursors = cursors;
     this.#index = index;
-    this.#encode = encode;
   }
 
   get cursor(): string {
-    return this.#encode({ isEnd: this.#index === this.#edges.length - 1 });
+    return this.#cursors.cursorOf(this.#index) ?? '';
+  }
+}
+
+class LazyPageInfo implements PageInfo {
+  readonly hasPreviousPage: boolean;
+  hasNextPage = false;
+  /** Whether a scan ended before the page was full, so that `endCursor` is behind the last row that was read. */
+  isCut = false;
+  readonly #cursors: Cursors;
+
+  constructor(cursors: Cursors, hasPreviousPage: boolean) {
+    this.#cursors = cursors;
+    this.hasPreviousPage = hasPreviousPage;
+  }
+
+  get startCursor(): string | null {
+    return this.#cursors.cursorOf(0);
+  }
+
+  get endCursor(): string | null {
+    return this.isCut ? this.#cursors.cursorHere() : this.#cursors.cursorOfLast();
   }
 }
 
@@ -76,33 +140,22 @@ export async function readConnection<Node, Place>(
   { first, after, matches, verify, isPast }: ReadConnectionOptions<Node>,
 ): Promise<Connection<Node>> {
   const walk = new RowWalk(list, after, { scans: matches !== undefined });
-  const edges: Edge<Node>[] = [];
+  const page = new LazyConnection(walk, { hasPreviousPage: after !== null });
+  const { nodes } = page;
   let isFiltered = matches !== undefined;
 
-  const connection = (hasNextPage: boolean, endCursor: () => string | null): Connection<Node> => ({
-    edges,
-    nodes: edges.map(({ node }) => node),
-    totalCount: isFiltered ? null : walk.total,
-    // Cursors are computed when they are read, because few operations select them all.
-    pageInfo: {
-      hasNextPage,
-      hasPreviousPage: after !== null,
-      get startCursor() {
-        return edges[0]?.cursor ?? null;
-      },
-      get endCursor() {
-        return endCursor();
-      },
-    },
-  });
-  const endOfEdges = () => edges.at(-1)?.cursor ?? null;
+  const end = (hasNextPage: boolean): Connection<Node> => {
+    page.totalCount = isFiltered ? null : walk.total;
+    page.pageInfo.hasNextPage = hasNextPage;
+    return page;
+  };
 
   while (walk.pagesRead < maxScanPages) {
-    const isFull = edges.length === first;
+    const isFull = nodes.length === first;
     // One row beyond those that are wanted shows whether there is a next page, if the platform cannot report it.
-    const wanted = isFiltered ? scanPageSize : isFull ? 1 : first - edges.length + (isPast === undefined ? 0 : 1);
+    const wanted = isFiltered ? scanPageSize : isFull ? 1 : first - nodes.length + (isPast === undefined ? 0 : 1);
     for (const row of await walk.readPage(wanted, maxScanPages)) {
-      if (walk.isOrdered && isPast?.(row.node)) return connection(false, endOfEdges);
+      if (walk.isOrdered && isPast?.(row.node)) return end(false);
       const isVerified = verify?.(row.node) ?? true;
       // The platform ignores the filter, so the list is scanned from here on.
       if (!isVerified) isFiltered = true;
@@ -110,12 +163,12 @@ export async function readConnection<Node, Place>(
         walk.pass(row);
         continue;
       }
-      if (edges.length === first) return connection(true, endOfEdges);
-      edges.push(new LazyEdge(edges, edges.length, row.node, walk.take(row)));
+      if (nodes.length === first) return end(true);
+      page.take(row);
     }
-    if (walk.hasEnded) return connection(false, endOfEdges);
-    if (edges.length === first && !isFiltered && list.reportsEnd && isPast === undefined)
-      return connection(true, endOfEdges);
+    if (walk.hasEnded) return end(false);
+    if (nodes.length === first && !isFiltered && list.reportsEnd && isPast === undefined) return end(true);
   }
-  return connection(true, () => walk.cursorHere());
+  page.pageInfo.isCut = true;
+  return end(true);
 }

@@ -8,12 +8,12 @@ export class ReturnedRows {
   readonly #named: ReadonlyMap<string, number>;
   readonly #cursorHasMore: boolean;
   readonly #ids: string[] = [];
-  /** Ranks of the rows of this request, by id. */
+  /** Ranks of the rows of this request, by id. Most requests read one page, and ask for no rank behind it. */
   readonly #ranks = new Map<string, number>();
 
   constructor({ returned, hasMore }: Pick<Position<unknown>, 'returned' | 'hasMore'>) {
     this.#marks = [...returned];
-    this.#named = new Map(returned.map((mark, rank) => [mark, rank]));
+    this.#named = returned.length === 0 ? new Map() : new Map(returned.map((mark, rank) => [mark, rank]));
     this.#cursorHasMore = hasMore;
   }
 
@@ -28,13 +28,19 @@ export class ReturnedRows {
   }
 
   add(id: string): void {
-    this.#ranks.set(id, this.count);
     this.#ids.push(id);
   }
 
   /** How many known rows were returned before this one; -1 if it is not known. */
   rankOf(id: string): number {
-    return this.#ranks.get(id) ?? (this.#named.size === 0 ? -1 : (this.#named.get(markOf(id)) ?? -1));
+    return this.#rankHere(id) ?? (this.#named.size === 0 ? -1 : (this.#named.get(markOf(id)) ?? -1));
+  }
+
+  #rankHere(id: string): number | undefined {
+    // Each row is added once.
+    for (let index = this.#ranks.size; index < this.#ids.length; index += 1)
+      this.#ranks.set(this.#ids[index] ?? '', this.#named.size + index);
+    return this.#ranks.get(id);
   }
 
   /** Marks of the last `named` of the first `count` known rows, the newest at the end, and whether there are more. */

@@ -7,8 +7,23 @@ import type { UpstreamList, UpstreamPage } from './upstream-list.ts';
 export interface FoundRow<Node, Place> {
   readonly node: Node;
   readonly id: string;
-  /** Position from which a walk continues behind this row. */
-  readonly behind: Pick<Position<Place>, 'place' | 'index' | 'isSecondPass'>;
+  readonly source: RowSource<Node, Place>;
+  /** Index of the row in its page. */
+  readonly index: number;
+}
+
+/** A page of rows, with the state of the walk when they were found. */
+interface RowSource<Node, Place> {
+  readonly page: UpstreamPage<Node, Place>;
+  readonly isOrdered: boolean;
+  readonly isSecondPass: boolean;
+}
+
+/** A returned row, with the state of the walk behind it, from which its cursor is computed when it is read. */
+export interface TakenRow<Node, Place> extends Pick<Position<Place>, 'key' | 'ties' | 'isOrdered'> {
+  readonly found: FoundRow<Node, Place>;
+  /** Rows that were returned up to this one, as far as they are known. */
+  readonly count: number;
 }
 
 /** The last row that was read, or another returned row, on a page. */
@@ -18,9 +33,6 @@ interface Anchor {
   /** Whether it is the last row that was read. Otherwise it is the row of the page that was returned last. */
   readonly isLast: boolean;
 }
-
-/** Encodes a cursor. `isEnd` is true for the cursor with which clients continue, which names more rows. */
-export type EncodeCursor = (options: { readonly isEnd: boolean }) => string;
 
 /** Rows that the cursors within an ordered page name, so that a page with all its cursors stays small. */
 const fewNamed = 10;
@@ -116,14 +128,18 @@ export class RowWalk<Node, Place> {
     // The rows that were held came to be before the position after the client had passed it.
     if (anchor.index >= 0) this.#held = [];
     const found: FoundRow<Node, Place>[] = [];
-    for (const [index, node] of page.rows.entries()) {
+    let source = this.#sourceOf(page);
+    let index = -1;
+    for (const node of page.rows) {
+      index += 1;
       const id = idOf(node);
       if (this.#isKnown(id)) continue;
-      const standing = this.#standing(order?.keyOf(node)?.getTime() ?? null, index, anchor);
+      const standing = this.#standing(node, index, anchor);
       if (standing === 'returned') continue;
       if (standing === 'misplaced') this.#isOrdered = false;
       this.#seen.add(id);
-      const row = { node, id, behind: this.#behind(page, index) };
+      if (source.isOrdered !== this.#isOrdered) source = this.#sourceOf(page);
+      const row = { node, id, source, index };
       if (standing === 'held') this.#held.push(row);
       else {
         if (this.#held.length > 0) found.push(...this.#release());
@@ -150,34 +166,48 @@ export class RowWalk<Node, Place> {
     this.#advance(node, id);
   }
 
-  /** Returns a row to the client; the result encodes the cursor behind it. */
-  take({ node, id, behind }: FoundRow<Node, Place>): EncodeCursor {
-    this.#advance(node, id);
-    this.#returned.add(id);
-    return this.#cursorAt(behind);
+  /** Returns a row to the client. */
+  take(found: FoundRow<Node, Place>): TakenRow<Node, Place> {
+    this.#advance(found.node, found.id);
+    this.#returned.add(found.id);
+    return {
+      found,
+      key: this.#key,
+      ties: this.#ties,
+      isOrdered: this.#isOrdered,
+      count: this.#returned.count,
+    };
+  }
+
+  /**
+   * Encodes the cursor behind a returned row.
+   * @param isEnd whether it is the cursor with which clients continue, which names more rows
+   */
+  cursorBehind(taken: TakenRow<Node, Place>, { isEnd }: { readonly isEnd: boolean }): string {
+    const { found, key, ties, isOrdered, count } = taken;
+    const named = isEnd || !isOrdered || this.#list.order === undefined ? maxNamed : fewNamed;
+    const { place, index, isSecondPass } = this.#behind(found);
+    const { returned, hasMore } = this.#returned.upTo(count, named);
+    const last = markOf(found.id);
+    const total = this.#firstTotal;
+    const position = { place, index, key, ties, isOrdered, isSecondPass, hasMore, total, last, returned };
+    return encodePosition(this.#list, position);
   }
 
   /** Encodes the cursor behind the last page that was read. */
   cursorHere(): string | null {
     if (this.#pagesRead === 0) return null;
-    return this.#cursorAt({ place: this.#place, index: this.#index, isSecondPass: this.#isSecondPass })({
-      isEnd: true,
+    return encodePosition(this.#list, {
+      place: this.#place,
+      index: this.#index,
+      isSecondPass: this.#isSecondPass,
+      key: this.#key,
+      ties: this.#ties,
+      isOrdered: this.#isOrdered,
+      total: this.#firstTotal,
+      last: this.#lastId === null ? this.#lastMark : markOf(this.#lastId),
+      ...this.#returned.upTo(this.#returned.count, maxNamed),
     });
-  }
-
-  #cursorAt({ place, index, isSecondPass }: FoundRow<Node, Place>['behind']): EncodeCursor {
-    const key = this.#key;
-    const ties = this.#ties;
-    const isOrdered = this.#isOrdered;
-    const { count } = this.#returned;
-    const lastId = this.#lastId;
-    const lastMark = this.#lastMark;
-    return ({ isEnd }) => {
-      const named = isEnd || !isOrdered || this.#list.order === undefined ? maxNamed : fewNamed;
-      const last = lastId === null ? lastMark : markOf(lastId);
-      const known = { key, ties, isOrdered, last, total: this.#firstTotal, ...this.#returned.upTo(count, named) };
-      return encodePosition(this.#list, { place, index, isSecondPass, ...known });
-    };
   }
 
   async #read(wanted: number, maxPages: number): Promise<UpstreamPage<Node, Place>> {
@@ -258,15 +288,20 @@ export class RowWalk<Node, Place> {
     return this.#equalPages < maxEqualPages ? next : null;
   }
 
-  #behind(page: UpstreamPage<Node, Place>, index: number): FoundRow<Node, Place>['behind'] {
-    const { behind } = this.#list;
+  #sourceOf(page: UpstreamPage<Node, Place>): RowSource<Node, Place> {
+    return { page, isOrdered: this.#isOrdered, isSecondPass: this.#isSecondPass };
+  }
+
+  /** Position from which a walk continues behind a row. */
+  #behind({ source, index }: FoundRow<Node, Place>): Pick<Position<Place>, 'place' | 'index' | 'isSecondPass'> {
+    const { behind, order } = this.#list;
+    const { page, isOrdered, isSecondPass } = source;
     const { place, rows, next } = page;
-    const isSecondPass = this.#isSecondPass;
     if (index === rows.length - 1 && next !== null) return { place: next, index: 0, isSecondPass };
     // Rows without an order, or of one time, may stand in another order when the page is read again.
     const row = this.#timeOf(rows[index]);
     const following = this.#timeOf(rows[index + 1]);
-    if (behind === undefined || !this.isOrdered || row === undefined || row === following)
+    if (behind === undefined || order === undefined || !isOrdered || row === undefined || row === following)
       return { place, index: index + 1, isSecondPass };
     return { place: behind(page, index + 1), index: 0, isSecondPass };
   }
@@ -276,13 +311,15 @@ export class RowWalk<Node, Place> {
   }
 
   /** Classifies an unknown row of a page by its place in the list. */
-  #standing(key: number | null, index: number, anchor: Anchor): 'new' | 'misplaced' | 'held' | 'returned' {
+  #standing(node: Node, index: number, anchor: Anchor): 'new' | 'misplaced' | 'held' | 'returned' {
     const { order } = this.#list;
     if (order === undefined || !this.#isOrdered) {
       if (!this.#returned.hasMore) return 'new';
       return index < (anchor.index < 0 ? this.#index : anchor.index) ? 'returned' : 'new';
     }
-    if (key === null || this.#key === null) return 'new';
+    if (this.#key === null) return 'new';
+    const key = order.keyOf(node)?.getTime() ?? null;
+    if (key === null) return 'new';
     const comparison = compareKeys(key, this.#key, order.direction);
     if (comparison < 0) {
       // All rows of a page that is read again were returned up to the position; others have been added since.
@@ -316,8 +353,13 @@ export class RowWalk<Node, Place> {
 
   #anchorIn(rows: readonly Node[]): Anchor {
     const { idOf } = this.#list;
-    let [anchor, highest] = [-1, -1];
-    for (const [index, node] of rows.entries()) {
+    let anchor = -1;
+    const isFirst = this.#lastId === null && this.#lastMark === '' && this.#pageEnd === null;
+    if (isFirst && this.#returned.count === 0) return { index: anchor, isLast: false };
+    let highest = -1;
+    let index = -1;
+    for (const node of rows) {
+      index += 1;
       const id = idOf(node);
       if (this.#isLast(id)) return { index, isLast: true };
       const rank = this.#returned.rankOf(id);
