@@ -15,7 +15,11 @@ export function asList(value: unknown): readonly unknown[] {
 }
 
 /** Whether the value is a string with more than blanks in it. */
-export const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';
+export const isText = (value: unknown): value is string =>
+  typeof value === 'string' && (isVisible(value.charCodeAt(0)) || value.trim() !== '');
+
+/** Whether a code is of a visible ASCII character, with which most texts begin. */
+const isVisible = (code: number): boolean => code > 0x20 && code < 0x7f;
 
 /** The string as it is; null for anything else (a requested field may come as `{}`). */
 export const readString = (value: unknown): string | null => (typeof value === 'string' ? value : null);

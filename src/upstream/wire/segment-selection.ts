@@ -19,8 +19,11 @@ export function decodeSegmentSelection(
     segmentId: platformId(id),
     segmentNs: readText(record.segmentNs) ?? defaultNamespace,
     // A list, or a bare string.
-    statuses: asList(record.status)
-      .filter(isText)
-      .map((raw) => readMembershipStatus(raw, context)),
+    statuses: record.status === undefined ? [] : decodeStatuses(record.status, context),
   };
 }
+
+const decodeStatuses = (value: unknown, context: DecodeContext): SegmentSelection['statuses'] =>
+  asList(value)
+    .filter(isText)
+    .map((raw) => readMembershipStatus(raw, context));

@@ -12,8 +12,7 @@ export function readStatus<Status extends string>(
   aliases: Readonly<Record<string, Status>> = {},
 ): Status | 'UNKNOWN' {
   // The usual form of the usual words.
-  const usual = Object.hasOwn(aliases, raw) ? undefined : known.find((name) => name === raw);
-  if (usual !== undefined) return usual;
+  for (const name of known) if (name === raw && !Object.hasOwn(aliases, raw)) return name;
   const word = raw.trim().toUpperCase();
   const status = Object.hasOwn(aliases, word) ? aliases[word] : known.find((name) => name === word);
   const found = status ?? sameLetters(word, known, aliases);

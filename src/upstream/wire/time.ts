@@ -21,6 +21,7 @@ const zone = /(?:Z|[+-]\d{2}:?\d{2})$/i;
  * negative). Also null, and counted, if it is no time or has a year of more than four digits.
  */
 export function readTime(value: unknown, context: DecodeContext): Date | null {
+  if (value === undefined) return null;
   const number = readNumber(value);
   if (number === null && !isText(value) && typeof value !== 'number') return null;
   if (number !== null && number <= 0) return null;
