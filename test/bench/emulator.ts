@@ -1,19 +1,25 @@
 /**
  * What exports cost the emulator: a process of its own, asked over HTTP at the fast pace. A large export runs in a process
  * that did nothing before, over a folder that another process has seeded. CPU time and peak memory are those of
- * the process, as Linux counts them. `EMULATOR_PROFILES=100000` measures another number of profiles than a million;
- * `EMULATOR_DIR` keeps the seeded folder for the next run.
+ * the process, as Linux counts them. The kinds of large exports take turns, so that a busy machine slows all of them; the
+ * medians are compared with the targets.
+ *
+ * `EMULATOR_ROUNDS` sets how often each large export is measured. `EMULATOR_DIR` keeps the seeded folder for the next run.
+ * `EMULATOR_PROFILES=100000` measures another number of profiles than a million, and writes no results.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BatchFolders } from '../../src/emulator/jobs/batch-folder.ts';
 import { credential } from '../../src/emulator/options.ts';
 
-const profiles = process.env['EMULATOR_PROFILES'] ?? '1000000';
+const targetProfiles = '1000000';
+const profiles = process.env['EMULATOR_PROFILES'] ?? targetProfiles;
+const rounds = Number(process.env['EMULATOR_ROUNDS'] ?? 3);
 const keptFolder = process.env['EMULATOR_DIR'];
 const smallProfiles = '100';
 const smallExports = 30;
@@ -22,6 +28,22 @@ const smallPollMs = 2;
 /** Ticks of `/proc` in a second, on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 const bytesPerMiB = 2 ** 20;
+/** From the folder of the repository, where npm runs its scripts. */
+const results = 'test/bench/results';
+// The variables of this script have names of the emulator's own variables.
+const { PATH, HOME } = process.env;
+
+interface Kind {
+  readonly name: string;
+  readonly request: object;
+  readonly maxSeconds: number | null;
+  readonly maxMiB: number | null;
+}
+
+const kinds: readonly Kind[] = [
+  { name: 'all fields', request: {}, maxSeconds: 15, maxMiB: 1_536 },
+  { name: 'all fields and events', request: { additionalFields: { eventList: {} } }, maxSeconds: null, maxMiB: null },
+];
 
 class EmulatorProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -36,7 +58,7 @@ class EmulatorProcess implements AsyncDisposable {
 
   static async start(environment: Readonly<Record<string, string>>): Promise<EmulatorProcess> {
     const child = spawn(process.execPath, ['dist/emulator/main.js'], {
-      env: { ...process.env, EMULATOR_PORT: '0', EMULATOR_PACE: 'fast', LOG_LEVEL: 'warn', ...environment },
+      env: { PATH, HOME, EMULATOR_PORT: '0', EMULATOR_PACE: 'fast', LOG_LEVEL: 'warn', ...environment },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [line] = await once(createInterface({ input: child.stdout }), 'line');
@@ -109,22 +131,57 @@ async function exportProfiles(emulator: EmulatorProcess, additional: object, pol
   }
 }
 
-interface BatchMetrics {
-  readonly recordCount: number;
-  readonly size: number;
+interface Batch {
+  readonly metrics?: { readonly outputRecordCount?: number; readonly outputByteSize?: number };
 }
 
-async function measureLarge(name: string, directory: string, additional: object): Promise<string> {
+interface Reading {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+  readonly peakMiB: number;
+  readonly rows: number;
+  readonly fileMiB: number;
+}
+
+async function measureLarge(directory: string, { request }: Kind): Promise<Reading> {
   await using emulator = await EmulatorProcess.start({ EMULATOR_DIR: directory });
   const [startMs, startCpu] = [performance.now(), await emulator.cpuSeconds()];
-  const job = await exportProfiles(emulator, additional, largePollMs);
-  const wallS = (performance.now() - startMs) / 1_000;
-  const cpuS = (await emulator.cpuSeconds()) - startCpu;
+  const job = await exportProfiles(emulator, request, largePollMs);
+  const seconds = (performance.now() - startMs) / 1_000;
+  const cpuSeconds = (await emulator.cpuSeconds()) - startCpu;
+  const peakMiB = await emulator.peakMemoryMiB();
   const { batchId } = job.destination;
-  const batches = await emulator.request<Record<string, BatchMetrics>>(`/data/foundation/catalog/batches/${batchId}`);
-  const { recordCount = 0, size = 0 } = batches[batchId] ?? {};
-  const cells = [wallS.toFixed(1), cpuS.toFixed(1), (await emulator.peakMemoryMiB()).toFixed(0), recordCount];
-  return `| ${[name, ...cells, (size / bytesPerMiB).toFixed(0)].join(' | ')} |`;
+  const batches = await emulator.request<Record<string, Batch>>(`/data/foundation/catalog/batches/${batchId}`);
+  const { outputRecordCount: rows, outputByteSize: bytes } = batches[batchId]?.metrics ?? {};
+  if (rows === undefined || bytes === undefined) throw new Error(`No counts in ${JSON.stringify(batches)}`);
+  await new BatchFolders(directory).remove([batchId]);
+  return { seconds, cpuSeconds, peakMiB, rows, fileMiB: bytes / bytesPerMiB };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+const verdict = (value: number, max: number | null): string =>
+  max === null || profiles !== targetProfiles ? '' : value <= max ? 'PASS' : 'MISS';
+
+function row({ name, maxSeconds, maxMiB }: Kind, readings: readonly Reading[]): string {
+  const middle = (name: keyof Reading) => median(readings.map((reading) => reading[name]));
+  const [seconds, peakMiB] = [middle('seconds'), middle('peakMiB')];
+  const cells = [
+    name,
+    seconds.toFixed(1),
+    maxSeconds ?? '',
+    verdict(seconds, maxSeconds),
+    middle('cpuSeconds').toFixed(1),
+    peakMiB.toFixed(0),
+    maxMiB ?? '',
+    verdict(peakMiB, maxMiB),
+    middle('rows').toLocaleString('en'),
+    middle('fileMiB').toFixed(0),
+  ];
+  return `| ${cells.join(' | ')} |`;
 }
 
 async function measureSmall(): Promise<string> {
@@ -137,25 +194,54 @@ async function measureSmall(): Promise<string> {
     times.push(performance.now() - startMs);
   }
   const cpuMs = (((await emulator.cpuSeconds()) - startCpu) * 1_000) / smallExports;
-  const sorted = times.toSorted((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-  return `Of ${smallProfiles} profiles, from the request to SUCCEEDED: median ${median.toFixed(0)} ms, CPU ${cpuMs.toFixed(0)} ms.`;
+  return `An export of ${smallProfiles} profiles, from the request to SUCCEEDED, ${smallExports} one after the other: median ${median(times).toFixed(0)} ms, mean CPU ${cpuMs.toFixed(0)} ms.`;
 }
 
-const print = (line: string) => process.stdout.write(`${line}\n`);
+async function measureAll(directory: string): Promise<string> {
+  await seed(directory);
+  const readings = new Map<Kind, Reading[]>(kinds.map((kind) => [kind, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [kind, list] of readings) list.push(await measureLarge(directory, kind));
+    process.stdout.write(`${round + 1} of ${rounds} rounds done\n`);
+  }
+  const small = await measureSmall();
+  const heads = [
+    'export of all profiles',
+    's',
+    'target',
+    '',
+    'CPU s',
+    'peak MiB',
+    'target',
+    '',
+    'rows',
+    'MiB of files',
+  ];
+  return [
+    '# Exports of the emulator',
+    `${cpus().length} cores (${cpus()[0]?.model ?? '?'}), Node ${process.version}, ${Number(profiles).toLocaleString('en')} profiles, medians of ${rounds} exports. ${loadavg()[0]?.toFixed(1) ?? '?'} processes wanted to run at the end (average of a minute).`,
+    [
+      `| ${heads.join(' | ')} |`,
+      `|${' --- |'.repeat(heads.length)}`,
+      ...[...readings].map(([kind, list]) => row(kind, list)),
+    ].join('\n'),
+    small,
+  ].join('\n\n');
+}
+
+/** A start fills a new folder. */
+async function seed(directory: string): Promise<void> {
+  await using _ = await EmulatorProcess.start({ EMULATOR_DIR: directory, EMULATOR_PROFILES: profiles });
+}
 
 const directory = keptFolder ?? (await mkdtemp(join(tmpdir(), 'bench-emulator-')));
 try {
-  // Seeds the folder when it is new.
-  await using _ = await EmulatorProcess.start({ EMULATOR_DIR: directory, EMULATOR_PROFILES: profiles });
-} catch (error) {
-  throw new Error('The emulator did not start.', { cause: error });
-}
-try {
-  print('| export of all profiles | s | CPU s | peak MiB | rows | MiB |\n| --- | --- | --- | --- | --- | --- |');
-  print(await measureLarge('all fields', directory, {}));
-  print(await measureLarge('all fields and events', directory, { additionalFields: { eventList: {} } }));
-  print(`\n${await measureSmall()}`);
+  const text = await measureAll(directory);
+  if (profiles === targetProfiles) {
+    await mkdir(results, { recursive: true });
+    await writeFile(join(results, 'emulator.md'), `${text}\n`);
+  }
+  process.stdout.write(`\n${text}\n`);
 } finally {
   if (keptFolder === undefined) await rm(directory, { recursive: true });
 }
