@@ -341,8 +341,9 @@ export class Execution implements Planning {
   }
 }
 
-/** An ordinary object serializes much faster than one without a prototype, but does not store the key `__proto__`. */
-const createValues = ({ hasProtoKey }: SelectionPlan): Values => (hasProtoKey ? Object.create(null) : {});
+/** Copying a template without a prototype by its members would lose the key `__proto__`. */
+const createValues = ({ template }: SelectionPlan): Values =>
+  Object.hasOwn(template, '__proto__') ? Object.assign(Object.create(null), template) : { ...template };
 
 const nameOf = ({ parentType, definition }: FieldPlan): string => `${parentType.name}.${definition.name}`;
 

@@ -40,8 +40,11 @@ export interface Planning {
 /** The fields that are selected of one object type, in the order of the response. */
 export interface SelectionPlan {
   readonly fields: readonly FieldPlan[];
-  /** Whether the key `__proto__` is selected, which an ordinary object would not store. */
-  readonly hasProtoKey: boolean;
+  /**
+   * An object with all keys, of which the results are copies: they then have one shape, which makes them fast to fill and
+   * to serialize. It has no prototype if the key `__proto__` is selected, which an ordinary object would not store.
+   */
+  readonly template: Readonly<Record<string, undefined>>;
 }
 
 export interface FieldPlan {
@@ -93,7 +96,9 @@ export function planSelection(
     const resolve = definition.resolve ?? null;
     fields.push({ key, nodes: same, parentType: type, definition, resolve, type: planType(definition.type, false) });
   }
-  return { fields, hasProtoKey: nodes.has('__proto__') };
+  const template: Record<string, undefined> = nodes.has('__proto__') ? Object.create(null) : {};
+  for (const { key } of fields) template[key] = undefined;
+  return { fields, template };
 }
 
 function planType(type: GraphQLOutputType, isNonNull: boolean): TypePlan {

@@ -1,5 +1,6 @@
 import { GraphQLError, Kind } from 'graphql';
 import { GraphQLJSONObject, GraphQLSafeInt } from 'graphql-scalars';
+import { isoTime } from '../runtime/iso-time.ts';
 import { builder } from './builder.ts';
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
@@ -18,7 +19,10 @@ function parseDateTime(value: unknown): Date {
 }
 
 /** Whether RFC 3339 can write the date: it has four digits for a year. An offset can lead beyond them. */
-const isWritable = (date: Date): boolean => date.getUTCFullYear() >= 0 && date.getUTCFullYear() <= 9999;
+const isWritable = (date: Date): boolean => date.getTime() >= firstWritable && date.getTime() <= lastWritable;
+
+const firstWritable = Date.parse('0000-01-01T00:00:00.000Z');
+const lastWritable = Date.parse('9999-12-31T23:59:59.999Z');
 
 builder.scalarType('DateTime', {
   description: 'A moment as RFC 3339 text. Answers are in UTC with milliseconds: `2030-01-31T23:59:59.000Z`.',
@@ -26,7 +30,7 @@ builder.scalarType('DateTime', {
   serialize: (value) => {
     if (!(value instanceof Date)) throw new GraphQLError('DateTime cannot represent a value that is not a date.');
     if (!isWritable(value)) throw new GraphQLError('DateTime cannot represent a year outside 0000 to 9999.');
-    return value.toISOString();
+    return isoTime(value);
   },
   // Text that is no date passes here as an Invalid Date. Input validation refuses it with the path of the argument, as
   // it does every other wrong value, where a scalar could only fail the whole request.
