@@ -1,18 +1,12 @@
 import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
-import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { GatewayContext } from '../context/context.ts';
-import { ForbiddenError } from '../errors.ts';
-
-/** The error of every read by a caller without read access. */
-export const readingNotAllowed = (): ForbiddenError =>
-  new ForbiddenError({ message: 'The token does not allow reading.' });
+import './access.ts';
 
 export const builder = new SchemaBuilder<{
   Context: GatewayContext;
   DefaultFieldNullability: false;
   DefaultInputFieldRequiredness: false;
-  AuthScopes: { read: boolean; write: boolean };
   Scalars: {
     ID: { Input: string; Output: string };
     /** An Invalid Date on the way in stands for text that is no date: input validation names its path. */
@@ -25,16 +19,7 @@ export const builder = new SchemaBuilder<{
   };
 }>({
   // In this order, so that a mutation that is not allowed answers ForbiddenError in its union.
-  plugins: [ErrorsPlugin, ScopeAuthPlugin],
-  scopeAuth: {
-    authScopes: ({ canRead, canWrite }) => ({ read: canRead, write: canWrite }),
-    // Before the stream begins, and not again for each event.
-    authorizeOnSubscribe: true,
-    unauthorizedError: (_, __, { parentType }) =>
-      parentType.name === 'Mutation'
-        ? new ForbiddenError({ message: 'The token does not allow changes.' })
-        : readingNotAllowed(),
-  },
+  plugins: [ErrorsPlugin, 'access'],
   defaultFieldNullability: false,
   errors: {
     // The union is the payload or an error, without an object around the payload.
@@ -48,13 +33,10 @@ export const builder = new SchemaBuilder<{
 
 builder.queryType({
   description: 'What can be read. Everything is of the organization and sandbox of the request.',
-  authScopes: { read: true },
 });
 builder.mutationType({
-  authScopes: { write: true },
   description: 'What can be created, cancelled and deleted. Each answers its payload, or the reason why not.',
 });
 builder.subscriptionType({
-  authScopes: { read: true },
   description: 'Live views. Each begins with the present state and goes on with every change, in order.',
 });

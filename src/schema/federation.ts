@@ -79,9 +79,8 @@ function sdlOf(schema: GraphQLSchema): string {
 
 builder.queryFields((t) => ({
   _entities: t.field({
-    extensions: { upstreamCalls: 'each' },
     // Like `nodes`: each entry is checked.
-    skipTypeScopes: true,
+    extensions: { upstreamCalls: 'each', access: 'authenticated' },
     type: [EntityRef],
     nullable: { list: false, items: true },
     description: 'Entities by their representations, in the same order; null where one does not exist.',

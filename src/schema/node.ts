@@ -1,7 +1,8 @@
 import { brandWithType } from '@pothos/core';
 import type { GatewayContext } from '../context/context.ts';
 import { InvalidInputError } from '../errors.ts';
-import { builder, readingNotAllowed } from './builder.ts';
+import { readingNotAllowed } from './access.ts';
+import { builder } from './builder.ts';
 import { hidden } from './federation-directives.ts';
 import { type NodeTypename, parseId, splitGlobalId } from './global-id.ts';
 import type { Entity } from './refs.ts';
@@ -60,9 +61,8 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => loadNode(id, 'id', ctx),
   }),
   nodes: t.field({
-    extensions: { upstreamCalls: 'each', ...hidden },
     // The list is not nullable. Each entry is checked instead, so that a refusal does not null the rest of the response.
-    skipTypeScopes: true,
+    extensions: { upstreamCalls: 'each', access: 'authenticated', ...hidden },
     type: [Node],
     nullable: { list: false, items: true },
     description: 'Many by their global ids, in the order of `ids`; null where one does not exist.',

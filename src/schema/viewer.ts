@@ -41,10 +41,9 @@ const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'c
       },
     }),
     sandboxes: t.field({
-      extensions: { upstreamCalls: 'each' },
+      extensions: { upstreamCalls: 'each', access: 'read' },
       type: [SandboxRef],
       nullable: true,
-      authScopes: { read: true },
       description: 'The sandboxes that the caller may use. Null, with an error, if they are not readable.',
       resolve: async (_, __, { loaders, allowedSandboxes }) => {
         const known = await loaders.sandboxes();
@@ -63,10 +62,9 @@ const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'c
 
 builder.queryField('viewer', (t) =>
   t.field({
-    extensions: shareable,
-    type: Viewer,
     // Every authenticated caller may read its own rights, so that a client without them can say so.
-    skipTypeScopes: true,
+    extensions: { ...shareable, access: 'authenticated' },
+    type: Viewer,
     description: 'The caller: its organization, sandbox and permissions. Never fails for an authenticated caller.',
     resolve: (_, __, ctx) => ctx,
   }),
