@@ -7,6 +7,7 @@ import { explainError } from './runtime/explain-error.ts';
 import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { endProcess, listenForStop } from './runtime/stop-request.ts';
+import { allocateInYoungGeneration } from './runtime/young-generation.ts';
 import { usage } from './usage.ts';
 
 /** Time to close what was started when a signal arrives during the start. Work that has not ended by then is stopped. */
@@ -17,6 +18,7 @@ const settledMs = 1_000;
 
 /** Runs until a signal. The exit code is 2 when the configuration is wrong, 1 when something else prevents the start. */
 async function main(): Promise<void> {
+  allocateInYoungGeneration();
   const stop = listenForStop(systemClock);
   try {
     await run(stop.signal, stop.arrived);

@@ -6,20 +6,25 @@ export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
   extends ServerResponse<Request>
   implements SendBuffer
 {
+  #buffers: SendBuffers | null = null;
+  #principal: string | undefined;
+  /** Null until something waits, because a client takes most responses at once. */
   #counted: CountedBuffer | null = null;
 
   /** Counts what waits, until `countOut`. */
   countIn(buffers: SendBuffers): void {
-    this.#counted = buffers.add(this);
+    this.#buffers = buffers;
   }
 
   countOut(): void {
     this.#counted?.[Symbol.dispose]();
     this.#counted = null;
+    this.#buffers = null;
   }
 
   /** Names the caller that the response is for. */
   belongsTo(principal: string): void {
+    this.#principal = principal;
     this.#counted?.belongsTo(principal);
   }
 
@@ -39,13 +44,20 @@ export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
   // The base class has several signatures, all of which are passed on as they are.
   override write(...args: unknown[]): boolean {
     const hasRoom = super.write(...(args as Parameters<ServerResponse['write']>));
-    this.#counted?.written();
+    this.#written();
     return hasRoom;
   }
 
   override end(...args: unknown[]): this {
     super.end(...(args as Parameters<ServerResponse['end']>));
-    this.#counted?.written();
+    this.#written();
     return this;
+  }
+
+  #written(): void {
+    if (this.#counted === null && this.waitingBytes > 0) {
+      this.#counted = this.#buffers?.add(this, this.#principal) ?? null;
+    }
+    this.#counted?.written();
   }
 }

@@ -83,9 +83,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     clock,
     logger,
   } = options;
-  const active = new Set<CountedResponse>();
-  /** Connections, also those of WebSockets, with the responses that have not ended. */
-  const sockets = new Map<Socket, Set<CountedResponse>>();
+  /**
+   * Connections, also those of WebSockets, with the responses that have not ended: one, or those of pipelined requests. A
+   * Set would keep responses that were removed reachable until V8 collects its earlier tables.
+   */
+  const sockets = new Map<Socket, CountedResponse[]>();
   const lingering = createLingering(clock);
   let draining = false;
 
@@ -131,15 +133,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const release = (response: CountedResponse, socket: Socket): void => {
     response.countOut();
-    active.delete(response);
-    sockets.get(socket)?.delete(response);
+    const responses = sockets.get(socket) ?? [];
+    const index = responses.indexOf(response);
+    if (index >= 0) responses.splice(index, 1);
   };
 
   const server = createServer({ ...serverOptions, keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
     const { socket } = request;
     response.countIn(buffers);
-    active.add(response);
-    sockets.get(socket)?.add(response);
+    sockets.get(socket)?.push(response);
     response.on('close', () => {
       release(response, socket);
       // A response that had begun before could not announce that its connection ends with it.
@@ -174,16 +176,16 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   server.on('clientError', (error, socket) => {
     // A server over TCP has sockets of net alone.
     const connection = socket as Socket;
-    const begun = [...(sockets.get(connection) ?? [])].some(({ headersSent }) => headersSent);
+    const begun = (sockets.get(connection) ?? []).some(({ headersSent }) => headersSent);
     endFailedConnection(connection, error, { clock, begun });
   });
 
   server.on('connection', (socket) => {
-    const responses = new Set<CountedResponse>();
+    const responses: CountedResponse[] = [];
     sockets.set(socket, responses);
     socket.on('close', () => {
       // Node closes the response that is being sent, and none of those that wait for it.
-      for (const response of responses) release(response, socket);
+      for (const response of [...responses]) release(response, socket);
       sockets.delete(socket);
     });
     lingering.attach(socket);
@@ -207,7 +209,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     close: async ({ clock, drainMs, connections }) => {
       draining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const response of active) if (!response.headersSent) response.setHeader('connection', 'close');
+      for (const responses of sockets.values()) {
+        for (const response of responses) if (!response.headersSent) response.setHeader('connection', 'close');
+      }
       server.closeIdleConnections();
       // Browsers open connections in advance. Node does not count one as idle before its first request.
       for (const socket of sockets.keys()) if (socket.bytesRead === 0) socket.destroy();

@@ -49,11 +49,18 @@ class Waiter<Answer = unknown> {
 
 /** One call that several callers wait for. */
 interface Flight<Answer> {
+  /**
+   * Null: it is over. A Map keeps removed values reachable until V8 collects its earlier tables, so that the flight must
+   * not lead to the answer any more.
+   */
+  parts: FlightParts<Answer> | null;
+}
+
+interface FlightParts<Answer> {
   readonly controller: EndController;
   /** Of a poll. */
   readonly hastened: EndController | null;
   readonly party: Party<Answer>;
-  over: boolean;
 }
 
 /**
@@ -76,9 +83,9 @@ export const withSingleFlight =
       const controller = new EndController();
       const hastened = request.priority === 'poll' ? new EndController() : null;
       const party = new Party(first);
-      const flight: Flight<Answer> = { controller, hastened, party, over: false };
+      const flight: Flight<Answer> = { parts: { controller, hastened, party } };
       const land = (): ReadonlySet<Waiter<Answer>> => {
-        flight.over = true;
+        flight.parts = null;
         // When all callers have left, or a poll has started, another flight may have taken the place.
         if (flights.get(key) === flight) flights.delete(key);
         return party.waiters;
@@ -104,9 +111,10 @@ export const withSingleFlight =
 
     const join = (key: string, request: UpstreamRequest, waiter: Waiter<Answer>): Flight<Answer> => {
       const inFlight = flights.get(key);
+      const parts = inFlight?.parts ?? null;
       // A poll must not receive a state that is older than its own request.
-      if (inFlight === undefined || request.priority === 'poll') return takeOff(key, request, waiter);
-      inFlight.party.join(waiter);
+      if (inFlight === undefined || parts === null || request.priority === 'poll') return takeOff(key, request, waiter);
+      parts.party.join(waiter);
       metrics.shared({ service: request.service });
       return inFlight;
     };
@@ -119,12 +127,13 @@ export const withSingleFlight =
       return new Promise<Answer>((resolve, reject) => {
         const waiter = new Waiter(request.calls, resolve, reject);
         const flight = join(key, request, waiter);
-        if (request.priority === 'interactive') flight.hastened?.abort();
+        if (request.priority === 'interactive') flight.parts?.hastened?.abort();
         waiter.listen(signal, () => {
-          flight.party.leave(waiter);
-          if (flight.party.waiters.size > 0 || flight.over) return;
+          const { parts } = flight;
+          parts?.party.leave(waiter);
+          if (parts === null || parts.party.waiters.size > 0) return;
           if (flights.get(key) === flight) flights.delete(key);
-          flight.controller.abort(signal.reason);
+          parts.controller.abort(signal.reason);
         });
       });
     };

@@ -7,7 +7,7 @@ import { tenantKey } from '../../domain/tenant.ts';
 import { isQuietStream } from '../../runtime/quiet-stream.ts';
 import type { DirectResults } from '../direct-results.ts';
 import { audienceOf, type EventAudience } from '../event-audience.ts';
-import { ExecutionGroup, type SubscriptionArgs } from '../execution-group.ts';
+import { type EventContexts, ExecutionGroup, type SubscriptionArgs } from '../execution-group.ts';
 import type { MaskError } from '../graphql-error.ts';
 import { SharedFlow } from '../shared-flow.ts';
 import { SharedStream } from '../shared-stream.ts';
@@ -46,7 +46,7 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
     if (present !== undefined) return present;
     const group = new ExecutionGroup({
       operation: { schema, document, operationName, variableValues },
-      contexts: audience.scope === 'tenant' ? contextValue.forTenant() : (signal) => contextValue.forEvent(signal),
+      contexts: audience.scope === 'tenant' ? contextValue.forTenant() : eventsOf(contextValue),
       clock: contextValue.clock,
       maskError,
       onEmpty: () => void groups.delete(key),
@@ -83,6 +83,12 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
 
   return { onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args)) };
 }
+
+/** Closures of one call share their scope. This function is separate, so that a group of a tenant keeps no context. */
+const eventsOf =
+  (context: GatewayContext): EventContexts =>
+  (signal) =>
+    context.forEvent(signal);
 
 /** Stands for the results of a subscription that its transport receives directly. */
 const elsewhere: AsyncIterable<never> = {
