@@ -40,7 +40,7 @@ export async function withoutError(
 
 function valueIn(chunks: readonly Uint8Array[]): unknown {
   try {
-    return jsonOf(Buffer.concat(chunks).toString('utf8'));
+    return jsonOf(Buffer.concat(chunks));
   } catch {
     return undefined;
   }

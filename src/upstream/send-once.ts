@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { PlatformRequest, UpstreamAnswer, UpstreamRequest } from './call.ts';
 import { errorFromAnswer, errorFromFailure, errorFromSuccess, requestIdOf, unreadable } from './errors.ts';
 import { type ExchangeAnswer, ExchangeFailure, exchange } from './exchange.ts';
-import { jsonOf, maxBodyBytes, textOf } from './json-body.ts';
+import { decompressed, jsonOf, maxBodyBytes } from './json-body.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 import { readBodyError } from './wire/entry-error.ts';
 
@@ -46,38 +46,41 @@ export function sendOnce(options: SendOptions, request: RequestToSend): Promise<
   );
 }
 
-/** The text of the body, which must be decompressed first or not. */
+/** The meaning of an answer, whose body must be decompressed first or not. */
 function readAnswer(
   request: PlatformRequest,
   answer: ExchangeAnswer,
   sentRequestId: string,
   reading: ReadingTimes,
 ): UpstreamAnswer | Promise<UpstreamAnswer> {
-  const read = (text: string) => readText(request, answer, text, sentRequestId, reading);
+  const read = (body: Buffer) => readBody(request, answer, body, sentRequestId, reading);
   const encoding = answer.headers['content-encoding'];
-  if (encoding === undefined) return read(answer.body.toString('utf8'));
-  return textOf(answer.body, encoding).then(read, (error: unknown) => {
+  if (encoding === undefined) return read(answer.body);
+  return decompressed(answer.body, encoding).then(read, (error: unknown) => {
     const { status, headers } = answer;
     const requestId = requestIdOf(headers) ?? sentRequestId;
     if (isSuccess(status) && request.answer !== 'ignored')
       throw unreadable(request, { status, requestId }, 'Its encoding is broken.', error);
-    return read('');
+    return read(Buffer.alloc(0));
   });
 }
 
-function readText(
+function readBody(
   request: PlatformRequest,
   { status, headers }: ExchangeAnswer,
-  text: string,
+  body: Buffer,
   sentRequestId: string,
   reading: ReadingTimes,
 ): UpstreamAnswer {
   const requestId = requestIdOf(headers) ?? sentRequestId;
   const isIgnored = request.answer === 'ignored';
-  if (!isSuccess(status)) throw errorFromAnswer(request, { status, headers, text }, sentRequestId, reading.observedAt);
+  if (!isSuccess(status)) {
+    const text = body.toString('utf8');
+    throw errorFromAnswer(request, { status, headers, text }, sentRequestId, reading.observedAt);
+  }
   let json: unknown;
   try {
-    json = jsonOf(text);
+    json = jsonOf(body);
   } catch {
     // The syntax error is not kept: its message quotes the body.
     if (!isIgnored) throw unreadable(request, { status, requestId }, 'It is not JSON.');
