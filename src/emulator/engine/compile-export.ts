@@ -220,8 +220,9 @@ function eventsByProfile(
   const key = stitched ? 'person' : 'person, source';
   const event = renderStruct(fields, '', 'v', parameters);
   // An aggregate with ORDER BY takes a multiple of the time. Both lists come from the rows in one order, so that the
-  // order of the short keys is that of the events, which are not compared or copied meanwhile.
-  const order = `list_grade_up(list({'time': "timestamp", 'id': "_id"}))`;
+  // order of the short keys is that of the events, which are not compared or copied meanwhile. Events with the same time
+  // and id keep the order in which they were stored.
+  const order = `list_grade_up(list({'time': "timestamp", 'id': "_id", 'row': rowid}))`;
   return `SELECT ${key}, list_select(list(${event}), ${order}) AS events
     FROM experience_events v SEMI JOIN k USING (${key}) WHERE ${conditions.join(' AND ')} GROUP BY ${key}`;
 }

@@ -93,6 +93,13 @@ describe('a compiled selection', () => {
     expect(sql).toContain(`FROM experience_events v SEMI JOIN k USING (person) ${bounded}`);
   });
 
+  it('orders events of one time and one id as they were stored, whichever thread reads them first', () => {
+    const events = { fields: ['_id'], fromIngestTimestamp: null, toIngestTimestamp: null };
+    const { sql } = compileExport({ ...everything, events }).rows(part);
+
+    expect(sql).toContain(`list_grade_up(list({'time': "timestamp", 'id': "_id", 'row': rowid}))`);
+  });
+
   it('carries every value of the selection as a parameter', () => {
     const [start, end, since] = [new Date(1), new Date(2), new Date(3)];
     const { keys } = compileExport({
