@@ -28,8 +28,8 @@ export interface ExportResult {
 
 /**
  * The rows of a part are put together at once, so this bounds the memory of an export, together with the row group that
- * each thread holds before it writes it. At these two figures a million profiles with all fields and events need 1.3 GiB
- * resident under the default memory limit, and two such exports at once 1.6 GiB.
+ * each thread holds before it writes it. At these two figures a million profiles with all fields and events need 1.3 to
+ * 1.4 GiB resident under the default memory limit, and so do two such exports at once.
  */
 const maxRowsPerPart = 50_000;
 const rowsPerRowGroup = 10_240;
