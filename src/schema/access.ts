@@ -7,7 +7,7 @@ import { ForbiddenError } from '../errors.ts';
 type Access = 'read' | 'write' | 'authenticated';
 
 declare global {
-  // biome-ignore lint/style/noNamespace: Pothos finds plugins in this namespace.
+  // Pothos finds plugins in this namespace.
   export namespace PothosSchemaTypes {
     export interface Plugins<Types extends SchemaTypes> {
       access: AccessPlugin<Types>;

@@ -94,7 +94,14 @@ const rules: Rules = {
     },
     {
       area: 'src/server/',
-      values: ['src/execution/execute.ts', 'src/context/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      values: [
+        'src/execution/execute.ts',
+        'src/context/',
+        'src/config.ts',
+        'src/errors.ts',
+        'src/domain/',
+        'src/runtime/',
+      ],
       types: [],
       reason: 'a transport is handed what it needs, and sees neither the platform nor the poller, not even their types',
     },
