@@ -11,7 +11,7 @@ import {
 import { inspect } from 'graphql/jsutils/inspect.js';
 import type { OperationPlan } from './document-plan.ts';
 import { type Key, Position } from './position.ts';
-import { ResolveInfo } from './resolve-info.ts';
+import { resolveInfo } from './resolve-info.ts';
 import { findRuntimeType } from './runtime-type.ts';
 import { type FieldPlan, type Planning, planSelection, type SelectionPlan, type TypePlan } from './selection-plan.ts';
 
@@ -120,11 +120,11 @@ export class Execution implements Planning {
   #resolve(field: FieldPlan, source: unknown, parent: Position): unknown {
     const { resolve, definition } = field;
     const args = definition.args.length === 0 ? noArguments : this.#argumentsOf(field);
-    if (resolve !== null) return resolve(source, args, this.#contextValue, new ResolveInfo(this, field, parent));
+    if (resolve !== null) return resolve(source, args, this.#contextValue, resolveInfo(this, field, parent));
     if (!hasProperties(source)) return undefined;
     const property = source[definition.name];
     if (typeof property !== 'function') return property;
-    return property.call(source, args, this.#contextValue, new ResolveInfo(this, field, parent));
+    return property.call(source, args, this.#contextValue, resolveInfo(this, field, parent));
   }
 
   /** @throws {GraphQLError} an argument is not valid */
@@ -192,7 +192,7 @@ export class Execution implements Planning {
 
   #completeAbstract(field: FieldPlan, type: AbstractPlan, value: unknown, parent: Position, key: Key): unknown {
     const resolveType = type.type.resolveType ?? defaultTypeResolver;
-    const name = resolveType(value, this.#contextValue, new ResolveInfo(this, field, parent), type.type);
+    const name = resolveType(value, this.#contextValue, resolveInfo(this, field, parent), type.type);
     if (isPromise(name)) return this.#awaitType(field, type, name, value, parent, key);
     return this.#completeObject(
       field,
@@ -214,7 +214,7 @@ export class Execution implements Planning {
   ): unknown {
     const selection = this.#selectionOf(field, type, runtimeType);
     if (runtimeType.isTypeOf) {
-      const isOfType = runtimeType.isTypeOf(value, this.#contextValue, new ResolveInfo(this, field, parent));
+      const isOfType = runtimeType.isTypeOf(value, this.#contextValue, resolveInfo(this, field, parent));
       if (isPromise(isOfType)) return this.#awaitCheck(field, type, runtimeType, isOfType, value, parent, key);
       if (!isOfType) throw notOfType(field, runtimeType, value);
     }

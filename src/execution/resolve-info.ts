@@ -3,8 +3,27 @@ import type { Execution } from './execution.ts';
 import type { Position } from './position.ts';
 import type { FieldPlan } from './selection-plan.ts';
 
+/** Members that graphql 16 supplies. Other packages declare further ones in graphql's own interface. */
+type SuppliedInfo = Pick<
+  GraphQLResolveInfo,
+  | 'fieldName'
+  | 'fieldNodes'
+  | 'returnType'
+  | 'parentType'
+  | 'path'
+  | 'schema'
+  | 'fragments'
+  | 'rootValue'
+  | 'operation'
+  | 'variableValues'
+>;
+
 /** What a resolver can learn about its field. Most resolvers do not, so that everything is computed when it is read. */
-export class ResolveInfo implements GraphQLResolveInfo {
+export const resolveInfo = (execution: Execution, field: FieldPlan, parent: Position): GraphQLResolveInfo =>
+  // Resolvers receive no more from graphql itself.
+  new ResolveInfo(execution, field, parent) as SuppliedInfo as GraphQLResolveInfo;
+
+class ResolveInfo implements SuppliedInfo {
   readonly #execution: Execution;
   readonly #field: FieldPlan;
   readonly #parent: Position;
