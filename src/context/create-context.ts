@@ -57,13 +57,13 @@ class OperationContext implements GatewayContext {
   readonly expiresAt: Date | null;
   readonly #services: ContextServices;
   readonly #request: OperationRequest;
+  /** The context of the subscription that an event belongs to. */
+  readonly #operation: OperationContext | null;
   #calls: OperationCalls | undefined;
   #loaders: Loaders | undefined;
   #writes: GatewayContext['writes'] | undefined;
   #watch: Watches | undefined;
   #downloads: GatewayContext['downloads'] | undefined;
-
-  readonly #operation: OperationContext | null;
 
   /** @param operation the context of the subscription whose event this context is for; null: of no event */
   constructor(services: ContextServices, request: OperationRequest, operation: OperationContext | null = null) {

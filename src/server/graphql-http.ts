@@ -28,7 +28,7 @@ import {
   resultsUntilFailure,
   runOperation,
 } from './operation.ts';
-import { eventStreamPath, graphqlPath } from './paths.ts';
+import { eventStreamPath, graphqlPath, pathOf } from './paths.ts';
 import { requestError } from './request-error.ts';
 
 export interface GraphqlHttpOptions extends OperationDeps {
@@ -151,11 +151,6 @@ const preflightOf = (path: string) => ({
   methods: path === eventStreamPath ? eventStreamMethods : methods,
   headers: requestHeaders,
 });
-
-const pathOf = ({ url = '/' }: IncomingMessage): string => {
-  const end = url.indexOf('?');
-  return end < 0 ? url : url.slice(0, end);
-};
 
 /** A browser that opens the address of the gateway. */
 const wantsPage = ({ method, headers, url }: IncomingMessage): boolean =>

@@ -12,7 +12,7 @@ import { internalError, logUnexpected } from './graphql-error.ts';
 import { createLingering } from './lingering-close.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { foreignPage } from './origin.ts';
-import { eventStreamPath, graphqlPath } from './paths.ts';
+import { eventStreamPath, graphqlPath, pathOf } from './paths.ts';
 import type { SendBuffers } from './send-buffers.ts';
 import { UpgradableRequest } from './upgrade.ts';
 
@@ -98,7 +98,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    const path = pathOf(request);
     const refusal = refusalOfHost(request.headers.host, servesHost);
     const isGraphql = path === graphqlPath || path === eventStreamPath;
     cors.allow(request, response);

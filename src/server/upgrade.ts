@@ -1,5 +1,5 @@
 import { IncomingMessage } from 'node:http';
-import { graphqlPath } from './paths.ts';
+import { graphqlPath, pathOf } from './paths.ts';
 
 /** Holds what Node's parser found, apart from the decision that is made with it. */
 const announced = Symbol('the client offers an upgrade');
@@ -42,4 +42,4 @@ const isWebSocket = ({ headers }: IncomingMessage): boolean => headers.upgrade?.
 
 /** A WebSocket begins with a GET, and there is one path for it. */
 const opensWebSocket = (request: IncomingMessage): boolean =>
-  request.method === 'GET' && request.url?.split('?', 1)[0] === graphqlPath && isWebSocket(request);
+  request.method === 'GET' && pathOf(request) === graphqlPath && isWebSocket(request);

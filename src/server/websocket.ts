@@ -10,7 +10,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { GraphqlSocket, type GraphqlSocketOptions } from './graphql-socket.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { foreignPage, isFromForeignPage } from './origin.ts';
-import { graphqlPath } from './paths.ts';
+import { graphqlPath, pathOf } from './paths.ts';
 import { endRaw, type RawResponse } from './raw-response.ts';
 import type { SendBuffers } from './send-buffers.ts';
 import { AttendedSocket } from './socket.ts';
@@ -95,7 +95,7 @@ function refusalOf(
   request: IncomingMessage,
   { corsOrigins, servesHost }: Pick<WebSocketOptions, 'corsOrigins' | 'servesHost'>,
 ): RawResponse | null {
-  if (request.url?.split('?', 1)[0] !== graphqlPath) return { status: 404, text: 'not found' };
+  if (pathOf(request) !== graphqlPath) return { status: 404, text: 'not found' };
   const refused = refusalOfHost(request.headers.host, servesHost);
   if (refused !== null) return { status: refused.status, text: refused.message };
   if (isFromForeignPage(request, corsOrigins)) return foreignPage;
