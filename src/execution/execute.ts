@@ -12,8 +12,8 @@ export type ExecuteArgs = Pick<
 const maxVariableErrors = 50;
 
 /**
- * Executes an operation with the results of graphql's own `execute`. What depends only on the document is planned once, so
- * that later executions of the same document take a fraction of the time.
+ * Executes an operation with the results of graphql's own `execute`. Each document is planned once, so that
+ * later executions of the same document take a fraction of the time.
  *
  * Two things differ. Items of a list share the arguments of a field, so that resolvers must not change them. Where a
  * field that must not be null has failed, nothing waits for values below the null that takes its place: resolvers that

@@ -30,7 +30,7 @@ export type VariableValues = Readonly<Record<string, unknown>>;
 /** By name. */
 export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
 
-/** What planning needs to know of an execution. */
+/** The parts of an execution that planning reads. */
 export interface Planning {
   readonly schema: GraphQLSchema;
   readonly fragments: Fragments;

@@ -3,7 +3,7 @@ import type { GraphQLFieldResolver } from 'graphql';
 import type { GatewayContext } from '../context/context.ts';
 import { ForbiddenError } from '../errors.ts';
 
-/** What a caller must be allowed to do. `authenticated`: nothing more than to be known. */
+/** The right that a field requires of its caller. `authenticated`: every authenticated caller has it. */
 type Access = 'read' | 'write' | 'authenticated';
 
 declare global {
