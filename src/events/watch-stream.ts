@@ -9,6 +9,7 @@ import {
   type LogTail,
   type StaleSubject,
 } from './event-log.ts';
+import { withFirstResults } from './first-results.ts';
 import { PendingEvents } from './pending-events.ts';
 import type { WatchEvent, WatchOptions } from './watch.ts';
 import {
@@ -25,6 +26,8 @@ export interface ResultRules<Entity> {
   isKnown(entity: Entity): boolean;
   /** Whether no further change of them is awaited. */
   isSettled(entity: Entity): boolean;
+  /** The entity, with the results that are known of another state of it. */
+  carry(known: Entity, entity: Entity): Entity;
   /** What differs between two states: the entity, its results alone, or nothing that a subscriber sees. */
   difference(previous: Entity, entity: Entity): 'entity' | 'results' | 'nothing';
 }
@@ -234,8 +237,12 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return done;
   }
 
-  /** Takes one entry into account. Returns its event; null: the subscriber does not receive it. */
-  #advance(entry: LogEntry<Entity>): WatchEvent<Entity> | null {
+  /**
+   * Takes one entry into account.
+   * @param shown the entry as its event shows it
+   * @returns its event; null: the subscriber does not receive it
+   */
+  #advance(entry: LogEntry<Entity>, shown = entry): WatchEvent<Entity> | null {
     const { change } = entry;
     switch (change.kind) {
       case 'CREATED':
@@ -246,8 +253,8 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
         if (this.#ids?.has(id) === false) return null;
         if (change.kind !== 'REMOVED' && !this.#isOver(change.entity)) this.#remaining?.add(id);
         else this.#remaining?.delete(id);
-        const event = entryEvent(entry);
-        if (!this.#isSeen(change) || !this.#isWanted(event)) return null;
+        const event = entryEvent(shown);
+        if (!this.#isSeen(shown.change) || !this.#isWanted(event)) return null;
         return isLocalAlone(this.#stale) ? partialEvent(event) : event;
       }
       case 'STALE':
@@ -311,7 +318,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#start = restart ? 'resync' : start.kind;
     this.#stale = this.#concerning(start.kind === 'replay' ? start.stale : start.snapshot.stale);
     this.#remaining = this.#runningIds(start);
-    if (start.kind === 'replay') this.#replay(start.missed);
+    if (start.kind === 'replay') this.#replay(start);
     else this.#backlog = this.#snapshotEvents(start.snapshot, restart ? 'resync' : start.kind);
     if (this.#start === 'resync') this.#options.onResync?.();
   }
@@ -349,11 +356,13 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return running;
   }
 
-  #replay(missed: readonly LogEntry<Entity>[]): void {
+  #replay({ missed, snapshot }: Extract<LogStart<Entity>, { readonly kind: 'replay' }>): void {
     const events: WatchEvent<Entity>[] = [];
-    for (const entry of missed) {
+    const { key, results, withResults = false } = this.#options;
+    const shown = withResults && results ? withFirstResults({ missed, snapshot }, key, results) : missed;
+    for (const [index, entry] of missed.entries()) {
       if (this.#isComplete) break;
-      const event = this.#advance(entry);
+      const event = this.#advance(entry, shown[index]);
       if (event !== null) events.push(event);
     }
     this.#backlog = events.length === 0 ? nothing : events[Symbol.iterator]();

@@ -98,6 +98,28 @@ describe('the batches of an export job', () => {
     expect((await resumed.rest()).map(described).at(-1)).toBe('CHANGED SUCCEEDED SUCCESS 1');
   });
 
+  it('never go back where a client resumes before the first reading of them', async () => {
+    await using jobs = gateway.subscribe(WatchExportBatchesDocument, { withBatches: false, endedWithinSeconds: 0 });
+    const isOf =
+      (id: string) =>
+      ({ exportJobChanged: { changed } }: WatchExportBatchesSubscription) =>
+        changed?.id === id;
+    const before = (await jobs.until(isOf(await start()))).at(-1)?.exportJobChanged.cursor;
+    const id = await start();
+    await jobs.until(isOf(id));
+    await using followed = gateway.subscribe(WatchExportBatchesDocument, { ids: [id] });
+    await followed.take();
+    await stages.runUntil(followed.rest());
+    await using resumed = gateway.subscribe(WatchExportBatchesDocument, { after: before });
+    const seen = await resumed.until((data) => isOf(id)(data) && described(data) === 'CHANGED SUCCEEDED SUCCESS 1');
+    const shown = seen
+      .filter(isOf(id))
+      .map(({ exportJobChanged: { changed } }) => changed?.target?.written[0]?.batch?.status);
+    // The first event was written before anybody watched batches.
+    expect(shown.length).toBeGreaterThan(2);
+    expect(shown.indexOf('SUCCESS')).toBe(shown.length - 1);
+  });
+
   it.each([
     ['lags behind', 'loading'],
     ['is ahead', 'success'],

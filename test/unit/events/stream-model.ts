@@ -19,6 +19,7 @@ export interface Thing {
 const resultRules: ResultRules<Thing> = {
   isKnown: ({ results, settled }) => results > 0 || settled,
   isSettled: ({ settled }) => settled,
+  carry: ({ results, settled }, thing) => ({ ...thing, results, settled }),
   difference: (previous, thing) => {
     if (previous.stamp !== thing.stamp) return 'entity';
     return previous.results === thing.results ? 'nothing' : 'results';
@@ -187,6 +188,16 @@ export class World {
 
   entryAt({ epoch, sequence }: Place): FeedChange<Thing> | undefined {
     return this.life(epoch)?.entries[sequence - 1];
+  }
+
+  /** The first state of a thing behind a place that holds results, unless it is created anew before. */
+  firstResults(id: string, { epoch, sequence }: Place): Thing | undefined {
+    for (const change of this.life(epoch)?.entries.slice(sequence) ?? []) {
+      if (!('entity' in change) || change.entity.id !== id) continue;
+      if (change.kind === 'CREATED') return undefined;
+      if (resultRules.isKnown(change.entity)) return change.entity;
+    }
+    return this.known.get(id);
   }
 
   snapshotsAt({ epoch, sequence }: Place) {
@@ -552,7 +563,7 @@ export class Client {
       return;
     }
     const entry = this.#world.entryAt(place);
-    const isEntry = entry !== undefined && 'entity' in entry && entry.entity === entity;
+    const isEntry = entry !== undefined && 'entity' in entry && this.#isShown(entry.entity, entity, place);
     this.#require(
       isEntry && (entry.kind === 'REMOVED') === (kind === 'REMOVED'),
       `no ${kind} of ${id} is at ${place.sequence}`,
@@ -565,6 +576,14 @@ export class Client {
     // After a resume in the middle of merged changes, the change begins at a state that was not received.
     const isContinued = before === undefined || from === this.#order(before) || (this.#resumed && !this.#fresh.has(id));
     this.#require(isContinued, `${id} changed from ${from}, and was held as ${before?.stamp}`);
+  }
+
+  /** Where nobody watched results at an entry, a client that does receives the first ones that are known of the thing. */
+  #isShown(thing: Thing, received: Thing, place: Place): boolean {
+    if (thing === received) return true;
+    if (!this.#options.withResults || resultRules.isKnown(thing)) return false;
+    const first = this.#world.firstResults(thing.id, place);
+    return first !== undefined && isDeepStrictEqual(resultRules.carry(first, thing), received);
   }
 
   /** Follows a snapshot, which has to be that of the log at its cursor. */
