@@ -8,7 +8,7 @@ import { checkViews, type Truth } from '../support/history/check-views.ts';
 import { checkWatches } from '../support/history/check-watches.ts';
 import type { Violation } from '../support/history/violation.ts';
 import type { RedisUnderTest } from '../support/redis-server.ts';
-import { absentJobs, deniedJobs } from './fault-scripts.ts';
+import { hiddenBy } from './fault-scripts.ts';
 import { type Created, createdKinds, type Journal } from './journal.ts';
 import type { Replicas } from './replicas.ts';
 import { type Outcome, type WatchedHistory, watchedKinds } from './run-scenario.ts';
@@ -32,14 +32,14 @@ export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
     ...checkErrors(journal.errors),
     ...createdKinds.flatMap((kind) => checkCreates(kind, journal.creates(kind), madeEntities(kind, run))),
     ...checkChanges(journal.scheduleChanges, schedules),
-    ...checkHistories(histories, { truth, denied: deniedJobs(faults), absent: absentJobs(faults) }),
+    ...checkHistories(histories, { truth, ...hiddenBy(faults) }),
   ];
 }
 
 /** Everything that is wrong with what subscribers received. */
 export function checkHistories(
   histories: readonly WatchedHistory[],
-  { truth, ...hidden }: Pick<Truth, 'denied' | 'absent'> & { readonly truth: Outcome['truth'] },
+  { truth, ...hidden }: Omit<Truth, 'entities'> & { readonly truth: Outcome['truth'] },
 ): readonly Violation[] {
   return watchedKinds.flatMap((kind) => {
     const own = histories.filter(({ watched }) => watched === kind);

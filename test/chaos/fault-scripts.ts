@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { FaultControl } from '../../src/emulator/faults/faults.ts';
+import type { Truth } from '../support/history/check-views.ts';
 
 export type FaultScript = Parameters<FaultControl['set']>[0];
 type FaultRule = FaultScript['rules'][number];
@@ -186,13 +187,14 @@ export const faultScript: fc.Arbitrary<FaultScript> = fc
     };
   });
 
-/** Ids of the export jobs that single readings do not find under a script, as the gateway shows them. */
-export const deniedJobs = (script: FaultScript): ReadonlySet<string> => vanishingJobs(script, () => true);
+/** What single readings, or many in a row, do not show as it is under a script. */
+export const hiddenBy = (script: FaultScript): Omit<Truth, 'entities'> => ({
+  denied: vanishingJobs(script, () => true),
+  absent: vanishingJobs(script, ({ times }) => times !== 1),
+  mayEndUnknown: script.rules.some(({ fault }) => fault.kind === 'unknownStatus'),
+});
 
-/** Those that many readings in a row do not find. */
-export const absentJobs = (script: FaultScript): ReadonlySet<string> =>
-  vanishingJobs(script, ({ times }) => times !== 1);
-
+/** Ids of export jobs, as the gateway shows them. */
 const vanishingJobs = ({ rules }: FaultScript, isMeant: (rule: FaultRule) => boolean): ReadonlySet<string> =>
   new Set(
     rules.flatMap((each) => (each.fault.kind === 'vanish' && isMeant(each) ? [`ExportJob:${each.fault.id}`] : [])),

@@ -6,7 +6,7 @@ import type { startPlatform } from '../support/platform.ts';
 import { type PlatformReading, readJobs, readPlatform } from '../support/platform-reading.ts';
 import type { RedisUnderTest } from '../support/redis-server.ts';
 import { connectRest } from '../support/rest-client.ts';
-import { absentJobs, deniedJobs } from './fault-scripts.ts';
+import { hiddenBy } from './fault-scripts.ts';
 import type { Journal } from './journal.ts';
 import { runQuerier } from './querier.ts';
 import { troubleRedis } from './redis-troubles.ts';
@@ -96,7 +96,7 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Out
     journal.violations.push({ rule: 'feeds go on after the trouble', where: 'metrics', detail: String(error) }),
   );
   const histories = () => subscribers.map(({ plan: { watched }, history }) => ({ ...history, watched }));
-  const hidden = { denied: deniedJobs(scenario.faults), absent: absentJobs(scenario.faults) };
+  const hidden = hiddenBy(scenario.faults);
   await eventually(
     () => {
       const all = histories();

@@ -24,6 +24,8 @@ export interface Truth {
   readonly denied: ReadonlySet<string>;
   /** Ids that many readings in a row did not find: subscribers may have received REMOVED. Each of them is denied too. */
   readonly absent: ReadonlySet<string>;
+  /** Single readings may have shown the end of a job under an unknown status. */
+  readonly mayEndUnknown: boolean;
 }
 
 /** A subscription without ids begins with what ended in this time before it, in milliseconds. */
@@ -111,9 +113,13 @@ function checkCompletion(
 const hasEndedBefore = ({ endedAt }: TrueEntity, { endedAt: completedAt }: WatchSession): boolean =>
   endedAt !== null && completedAt !== null && endedAt <= completedAt;
 
-function mustBeHeld(entity: TrueEntity, { scope, sessions }: WatchHistory, { absent }: Truth): boolean {
+function mustBeHeld(entity: TrueEntity, { scope, sessions }: WatchHistory, { absent, mayEndUnknown }: Truth): boolean {
   if (!isSelected(scope, entity.status)) return false;
-  if (scope.ids !== null) return scope.ids.has(entity.id) && !absent.has(entity.id);
+  if (scope.ids !== null) {
+    // The stream completes with an end under an unknown status, which the filter need not let through.
+    const mayEndUnseen = mayEndUnknown && !isSelected(scope, 'UNKNOWN') && sessions.at(-1)?.end === 'completed';
+    return scope.ids.has(entity.id) && !absent.has(entity.id) && !mayEndUnseen;
+  }
   if (!isLastStatus(entity.status)) return true;
   const began = sessions.findLast(({ after }) => after === null)?.openedAt;
   if (began === undefined || entity.endedAt === null) return false;

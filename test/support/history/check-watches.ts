@@ -56,6 +56,8 @@ class HistoryReader {
   readonly #statusOf = new Map<string, string | null>();
   /** The last status of each batch that was received, also in earlier sessions. */
   readonly #statusOfBatch = new Map<string, string>();
+  /** Batches whose status came with the present snapshot. */
+  readonly #batchesOfSnapshot = new Set<string>();
   #stale = false;
   /** The last event belonged to a snapshot. A STALE that belongs to the snapshot has the same place. */
   #inSnapshot = true;
@@ -97,6 +99,7 @@ class HistoryReader {
     this.#stale = false;
     this.#snapshot = 'expected';
     this.#inSnapshot = true;
+    this.#batchesOfSnapshot.clear();
   }
 
   #readEvent(event: SeenEvent): void {
@@ -121,6 +124,7 @@ class HistoryReader {
       case 'STALE':
       case 'RECOVERED':
         this.#checkTurn(event.kind, event);
+        if (event.kind === 'STALE' && this.#inSnapshot) this.#forgetBatches();
         this.#stale = event.kind === 'STALE';
         this.#snapshot = 'over';
         break;
@@ -133,6 +137,11 @@ class HistoryReader {
     this.#readEntity(event, place);
     this.#inSnapshot = event.kind === 'SNAPSHOT' || event.kind === 'RESYNC';
     this.#last = place;
+  }
+
+  /** A snapshot that is stale shows batches as they are at present, where the feed could not read them. */
+  #forgetBatches(): void {
+    for (const batch of this.#batchesOfSnapshot) this.#statusOfBatch.delete(batch);
   }
 
   /** A STALE and the RECOVERED after it that wait for a slow client together are both dropped. */
@@ -205,7 +214,9 @@ class HistoryReader {
       if (last !== undefined && isLastBatchStatus(last) && after !== null && !isLastBatchStatus(after)) {
         this.#report('nothing goes back', event, `batch ${batch}: ${last} to ${after}`);
       }
-      if (after !== null) this.#statusOfBatch.set(batch, after);
+      if (after === null || this.#stale) continue;
+      this.#statusOfBatch.set(batch, after);
+      if (event.kind === 'SNAPSHOT') this.#batchesOfSnapshot.add(batch);
     }
   }
 

@@ -148,6 +148,16 @@ describe('a history that is as it should be', () => {
       ),
     ],
     [
+      'of batches that a stale snapshot showed as they were later',
+      once([
+        event('SNAPSHOT', 'e.4', { ...about('a', 'SUCCEEDED'), batches: new Map([['x', 'SUCCESS']]) }),
+        event('STALE', 'e.4'),
+        written('e.6', 'SUCCESS'),
+        event('RECOVERED', 'e.7'),
+        written('e.8', 'STAGING'),
+      ]),
+    ],
+    [
       'of batches, which become readable after the end of their job',
       once(
         [
@@ -388,7 +398,9 @@ describe('a view', () => {
     })),
     denied: new Set(['denied', 'absent']),
     absent: new Set(['absent']),
+    mayEndUnknown: false,
   });
+  const withUnknownEnds = (truth: Truth): Truth => ({ ...truth, mayEndUnknown: true });
   const longAgo = -1_000;
   const told = [...start, changed('e.5', 'a', 'NEW', 'FAILED')];
 
@@ -409,6 +421,11 @@ describe('a view', () => {
       'of ids within a filter that selects none of them',
       once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED']) }, 'completed'),
       truthOf(['a', 'FAILED', 9]),
+    ],
+    [
+      'of an id whose end had an unknown status, which its filter concealed',
+      once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED']) }, 'completed'),
+      withUnknownEnds(truthOf(['a', 'SUCCEEDED', -9])),
     ],
     ['of an id that was absent for a while', once([], byIds('absent'), 'completed'), truthOf(['absent', 'NEW', -9])],
     [
@@ -499,6 +516,24 @@ describe('a view', () => {
       'lacks one of its ids that is within the filter',
       once([], { ...byIds('a', 'b'), statuses: new Set(['NEW']) }),
       truthOf(['a', 'FAILED', -9], ['b', 'NEW', -9]),
+    ],
+    [
+      'the view ends in the truth',
+      'lacks the end of a completed stream that is within the filter',
+      once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED']) }, 'completed'),
+      truthOf(['a', 'SUCCEEDED', -9]),
+    ],
+    [
+      'the view ends in the truth',
+      'lacks an end of an unknown status that is within the filter',
+      once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED', 'UNKNOWN']) }, 'completed'),
+      withUnknownEnds(truthOf(['a', 'SUCCEEDED', -9])),
+    ],
+    [
+      'the view ends in the truth',
+      'lacks an end, though its stream goes on',
+      once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED']) }),
+      withUnknownEnds(truthOf(['a', 'SUCCEEDED', -9])),
     ],
     [
       'only what does not exist is removed',
