@@ -15,7 +15,8 @@ describeWithRedis('two gateways with one Redis, of which one is restarted', () =
       expect(report.violations.map(describeViolation)).toEqual([]);
       // A run in which nothing happened would show nothing.
       expect(report.faultsHit).toBeGreaterThan(5);
-      expect(report.events).toBeGreaterThan(100);
+      // A busy machine merges most events of a slow subscriber: of about 500, a fifth is left.
+      expect(report.events).toBeGreaterThan(30);
       if (transport === 'callback') expect(report.routerTroubles).toBeGreaterThan(5);
       // How many streams the restart breaks is a matter of moments.
       expect(report.reconnects).toBeGreaterThan(0);
