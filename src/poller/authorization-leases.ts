@@ -6,15 +6,17 @@ import { isRefusal, type Refusal } from './refusal.ts';
 
 export interface AuthorizationLeasesOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
-  /** How long a proof holds, in milliseconds: it is repeated before that time has passed. @default 300_000 // 5 minutes */
+  /** Validity of a proof, in milliseconds. The proof is repeated before it ends. @default 300_000 // 5 minutes */
   readonly leaseMs?: number;
-  /** Chance, from 0 to below 1. @default Math.random */
+  /** Returns a random number from 0 to below 1. @default Math.random */
   readonly random?: () => number;
 }
 
-/** How a subscriber shows with its own credential what it may read. */
+/** Proves with a subscriber's own credential that the subscriber may read the feed. */
 export interface RightProof {
-  /** Names the credential without holding it. The same name stands for the same rights, so that proofs are shared. */
+  /**
+   * Name of the credential, without its secret. Credentials with the same name have the same rights and share proofs.
+   */
   readonly credential: string;
   /**
    * Proves the right to read entities of this kind.
@@ -29,76 +31,77 @@ export interface RightProof {
   proveOne(id: string, signal: AbortSignal): Promise<boolean>;
 }
 
-/** One subscriber, as its lease sees it. */
+/** The part of a subscription that its lease needs. */
 export interface LeaseHolder extends RightProof {
   /** Entities that the subscription names; null: it names none. */
   readonly ids: readonly string[] | null;
-  /** Whether the subscription resumes: the platform may have removed a named entity meanwhile. */
+  /** Whether the subscription resumes. If so, a named entity may have been removed in the meantime. */
   readonly resumes: boolean;
-  /** Called once when the right is lost, with the error that the subscriber receives. */
+  /** Called once when the subscriber loses the right, with the error to deliver. */
   onLost(error: Error): void;
 }
 
-/** Up to this share of a lease is cut off by chance, so that subscribers who came together are not proved together. */
+/**
+ * A random share of each lease, up to this value, is cut off, so that leases that begin together do not end together.
+ */
 const jitter = 0.2;
-/** Pause after a proof that failed without a verdict, in milliseconds. */
+/** Pause after a proof that ended without a verdict, in milliseconds. */
 const retryMs = 10_000;
-/** Leases that may pass without a verdict before the right counts as lost. */
+/** Number of leases without a verdict after which the right counts as lost. */
 const leasesWithoutVerdict = 2;
 /** Pause between the first rejection of a credential and the proof that confirms it, in milliseconds. */
 const confirmMs = 1_000;
 /**
- * How long a proof counts for newcomers with the same credential, in milliseconds from its request. When many clients
- * come back at once, the platform receives one call for each credential.
+ * Time after its request in which new subscribers with the same credential share a proof, in milliseconds. When many
+ * clients reconnect at once, the platform receives one call for each credential.
  */
 const proofSharedMs = 5_000;
-/** Proofs that are kept for newcomers. The oldest is dropped first. */
+/** Maximum number of proofs that are kept for new subscribers. The oldest is dropped first. */
 const maxSharedProofs = 10_000;
-/** Entities that a subscriber's proof reads at the same time. */
+/** Maximum number of entities that one proof reads at the same time. */
 const concurrency = 5;
-/** Entities of one credential that are known to be readable. The oldest is dropped first. */
+/** Maximum number of entities that are remembered as readable for one credential. The oldest is dropped first. */
 const maxReadable = 10_000;
 
 interface Lease {
   readonly holders: Set<LeaseHolder>;
-  /** Subscribers that wait for the proof of their right. */
+  /** Number of subscribers that wait for their first proof. */
   newcomers: number;
   /** Ids of entities that the credential has read. */
   readonly readable: Set<string>;
-  /** When the last proof was requested. */
+  /** Time at which the last proof was requested. */
   provedAtMs: number;
   dueAtMs: number;
-  /** Doubts so far. A proof that was requested before the last doubt shows nothing. */
+  /** Number of doubts so far. A proof that was requested before the last doubt proves nothing. */
   doubts: number;
   /** Whether no proof has succeeded since the last doubt. */
   doubted: boolean;
-  /** First rejection by the platform since the last good proof; null: there is none. */
+  /** Time of the first rejection since the last successful proof; null: there is none. */
   rejectedAtMs: number | null;
-  /** Whether the next proof is taken care of. */
+  /** Whether the loop that renews the lease runs. */
   kept: boolean;
-  /** Ends the pause before the next proof. */
+  /** Aborts the pause before the next proof. */
   pause: AbortController | null;
-  /** Ends the proof that is made for all holders. */
+  /** Aborts the proof that is being made for all holders. */
   proof: AbortController | null;
 }
 
 /**
- * The rights of subscribers that watch what is read with the credentials of others. Each right is proved when its
- * subscription begins, and again for as long as a subscription holds it, once per credential.
+ * Re-checks that each subscriber may still read its feed, because polling uses only one subscriber's credential. Each
+ * right is proved when its subscription begins, and again for as long as a subscription holds it, once per credential.
  *
  * A single rejection can be a mistake of one server of the platform. Running subscriptions therefore end only after two
  * rejections in a row, at least a second apart, by proofs with their credential. Between the two they continue to
- * receive events, because holding events back would delay every subscriber of the credential for a mistake of the
- * platform. A subscription that is rejected when it begins fails at once, because nothing was delivered to it yet and its
- * client can repeat it.
+ * receive events, because a mistake of the platform must not delay every subscriber of the credential. A subscription
+ * that is rejected when it begins fails at once, because no event was delivered to it and its client can repeat it.
  */
 export class AuthorizationLeases {
   readonly #clock: AuthorizationLeasesOptions['clock'];
   readonly #leaseMs: number;
   readonly #random: () => number;
-  /** By credential. */
+  /** Leases by name of the credential. */
   readonly #leases = new Map<string, Lease>();
-  /** When the proofs that newcomers may share were requested, by credential, the oldest first. */
+  /** Request times of the proofs that new subscribers may share, by name of the credential, oldest first. */
   readonly #sharedProofs = new Map<string, number>();
 
   constructor({ clock, leaseMs = 300_000, random = Math.random }: AuthorizationLeasesOptions) {
@@ -107,19 +110,19 @@ export class AuthorizationLeases {
     this.#random = random;
   }
 
-  /** Credentials with a lease, and proofs that are kept for newcomers. */
+  /** Number of credentials with a lease, and number of proofs that are kept for new subscribers. */
   get size(): { readonly leases: number; readonly sharedProofs: number } {
     return { leases: this.#leases.size, sharedProofs: this.#sharedProofs.size };
   }
 
   /**
-   * Proves the right, unless that was done a moment ago, and repeats the proof until the result is disposed of.
+   * Proves the right, unless a proof was made a moment ago, and repeats the proof until the result is disposed of.
    *
-   * Each entity that the subscription names is read once with its own credential, so that a subscriber which may not read
-   * one of them receives the error that the platform gives, and no other subscriber notices. These reads replace the
+   * Each entity that the subscription names is read once with its own credential, so that a subscriber without the
+   * right to one of them receives the platform's error, and no other subscriber notices. These reads replace the
    * general proof. They are not repeated for other subscriptions as long as the lease of the credential lives.
    * @throws {NotFoundError} the platform does not know a named entity, and the subscription does not resume
-   * @throws {GatewayError} there is no right, or the platform did not say
+   * @throws {GatewayError} the subscriber has no right, or the platform gave no verdict
    * @throws the reason of the signal
    */
   async hold(holder: LeaseHolder, signal: AbortSignal): Promise<Disposable> {
@@ -142,7 +145,10 @@ export class AuthorizationLeases {
     };
   }
 
-  /** The platform has just rejected the credential elsewhere. A lease that depends on it is proved at once. */
+  /**
+   * Invalidates the proofs of a credential, because the platform has just rejected it in a round. Its lease is proved
+   * at once.
+   */
   doubt(credential: string): void {
     this.#sharedProofs.delete(credential);
     const lease = this.#leases.get(credential);
@@ -210,7 +216,7 @@ export class AuthorizationLeases {
       if (this.#succeeded(credential, lease, { askedAtMs, doubts })) remember(lease.readable, readable);
       return true;
     } catch (error) {
-      // A 403 is about the entity alone.
+      // A 403 concerns only the entity, not the credential.
       if (isRefusal(error) && error.code !== 'FORBIDDEN') this.#rejected(credential, lease);
       throw error;
     }
@@ -235,7 +241,7 @@ export class AuthorizationLeases {
     lease.kept = false;
   }
 
-  /** @returns the error that the holders receive when the right is lost; null when it holds, or may hold */
+  /** @returns the error that the holders receive when the right is lost; null while the right holds, or may hold */
   async #renew(credential: string, lease: Lease): Promise<Error | null> {
     const [holder] = lease.holders;
     if (holder === undefined) return null;
@@ -269,15 +275,16 @@ export class AuthorizationLeases {
     this.#succeeded(holder.credential, lease, { askedAtMs, doubts });
   }
 
-  /** The platform has rejected a proof. The next one decides, unless a good one comes before it. */
+  /** Notes that the platform rejected a proof. The next proof decides, unless a successful one comes first. */
   #rejected(credential: string, lease: Lease): void {
     lease.rejectedAtMs ??= this.#clock.monotonicMs();
     this.doubt(credential);
   }
 
   /**
-   * @param proof.doubts the doubts when the proof was requested
-   * @returns false when the platform may have responded before it rejected the credential: the next proof stays due
+   * @param proof.doubts number of doubts when the proof was requested
+   * @returns false when the platform may have responded before it rejected the credential, so that the next proof
+   *   stays due
    */
   #succeeded(
     credential: string,
@@ -298,7 +305,7 @@ export class AuthorizationLeases {
     lease.rejectedAtMs = null;
   }
 
-  /** When the proof that a newcomer may share was requested; null: there is none. */
+  /** Request time of the proof that a new subscriber may share; null: there is none. */
   #sharedProof(credential: string): number | null {
     const askedAtMs = this.#sharedProofs.get(credential);
     return askedAtMs === undefined || this.#isOld(askedAtMs) ? null : askedAtMs;
@@ -310,7 +317,10 @@ export class AuthorizationLeases {
     this.#sweep();
   }
 
-  /** Drops proofs that are too old to be shared. Runs when proofs come and leases go, so that no timer is needed. */
+  /**
+   * Drops proofs that are too old to be shared. It runs when proofs are added and leases end, so that no timer is
+   * needed.
+   */
   #sweep(): void {
     for (const [oldest, atMs] of this.#sharedProofs) {
       if (!this.#isOld(atMs) && this.#sharedProofs.size <= maxSharedProofs) break;
@@ -334,7 +344,7 @@ export class AuthorizationLeases {
     }
   }
 
-  /** Ends the work for holders when there are none, and drops the lease when no newcomer waits for it either. */
+  /** Ends the renewal when there are no holders, and drops the lease when no new subscriber waits for it either. */
   #tidy(credential: string, lease: Lease): void {
     if (lease.holders.size > 0) return;
     lease.pause?.abort();
@@ -352,9 +362,12 @@ function remember(readable: Set<string>, ids: readonly string[]): void {
   }
 }
 
-/** A credential that was good when the subscription began and that the platform rejects now has expired or was withdrawn. */
+/**
+ * The subscription began with this credential, so a rejection now means that the credential has expired or was
+ * withdrawn.
+ */
 function asLoss(error: Refusal): Error {
   return error.code === 'FORBIDDEN'
-    ? new ForbiddenError({ message: 'The platform does not allow this view any more.', cause: error })
-    : new TokenExpiredError({ message: 'The platform does not accept the token any more.', cause: error });
+    ? new ForbiddenError({ message: 'The platform no longer permits this subscription.', cause: error })
+    : new TokenExpiredError({ message: 'The platform no longer accepts the token.', cause: error });
 }

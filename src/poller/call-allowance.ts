@@ -1,12 +1,12 @@
-/** Calls per second that a feed makes on average at most, if its rounds are two seconds apart. */
+/** Maximum average number of calls per second of a feed whose rounds are two seconds apart. */
 const ratePerSecond = 0.9;
-/** Calls that a feed can save up while its rounds are far apart. */
+/** Maximum number of calls that a feed saves up while its rounds are far apart. */
 const maxSaved = 20;
 
 /**
- * How many calls a round may make besides the one for the newest page, so that a feed stays below 60 calls a minute
- * however much it follows. A feed with very short pauses still makes one such call in every second round. All times are
- * monotonic milliseconds.
+ * Number of calls that a round may make besides the one for the newest page. It keeps a feed below 60 calls a minute,
+ * however many entities it follows. A feed with very short pauses still makes one such call in every second round. All
+ * times are monotonic milliseconds.
  */
 export class CallAllowance {
   #saved = maxSaved;
@@ -17,7 +17,7 @@ export class CallAllowance {
     this.#atMs = nowMs;
   }
 
-  /** To be asked once in each round. */
+  /** Call it once in each round. */
   available(nowMs: number): number {
     this.#saved = Math.min(maxSaved, this.#saved + ((nowMs - this.#atMs) / 1_000) * ratePerSecond);
     this.#atMs = nowMs;
@@ -26,7 +26,7 @@ export class CallAllowance {
     return calls;
   }
 
-  /** @param calls all calls of the round, with the one for the newest page */
+  /** @param calls all calls of the round, including the one for the newest page */
   spend(calls: number): void {
     this.#saved = Math.max(0, this.#saved - calls);
   }

@@ -3,10 +3,10 @@ import type { FeedChange } from '../events/event-log.ts';
 import type { Observed } from './feed-source.ts';
 
 /**
- * What happened between two snapshots, keyed alike: removals, then changes and creations in the order of `after`.
+ * Changes between two snapshots with the same keys: removals first, then changes and creations in the order of `after`.
  *
- * Every field counts except the times of the reading, which move with each. A time of update alone would not do: the
- * platform's samples show jobs that ended without it moving.
+ * Every field is compared except the times of the reading, which differ in each. Comparing the update time alone is not
+ * sufficient, because the platform's samples contain jobs that ended without a change of it.
  */
 export function diffSnapshots<Entity extends Observed>(
   before: ReadonlyMap<string, Entity>,
@@ -24,7 +24,7 @@ export function diffSnapshots<Entity extends Observed>(
 
 const noTimes = { requestedAt: null, observedAt: null };
 
-/** Whether two readings show the same, whenever they were made. */
+/** Whether two readings show the same state, regardless of their times. */
 export function isSameState<Entity extends Observed>(a: Entity, b: Entity): boolean {
   return a === b || isDeepStrictEqual({ ...a, ...noTimes }, { ...b, ...noTimes });
 }

@@ -8,19 +8,22 @@ import { isSameState } from './diff.ts';
 import type { ResultSource } from './feed-source.ts';
 
 export interface BatchReader {
-  /** Calls are given up when the signal aborts. */
+  /** Calls are aborted with the signal. */
   batches(signal: AbortSignal): Pick<BatchesApi, 'getMany'>;
 }
 
 const unread: ObservedBatches = { states: new Map(), absences: new Map(), settled: false };
-/** Readings in a row that have to miss a batch before it counts as gone: a lagging replica of Catalog may miss it once. */
+/**
+ * Number of consecutive readings without a batch after which it counts as removed. A lagging replica of Catalog may
+ * omit it once.
+ */
 const absencesUntilGone = 2;
 const properties = new Set(['status', 'completedAt'] as const);
 
 /**
- * The batches of export jobs. A job can be SUCCEEDED before its batches are readable. A job that is FAILED or CANCELLED has
- * no data to wait for. A batch that Catalog has not returned yet may be promoted later, so it is awaited. One that Catalog
- * does not return any longer is gone: it was readable, and a consolidation has replaced it.
+ * The batches of export jobs. A job can be SUCCEEDED before its batches are readable. A FAILED or CANCELLED job has no
+ * data to wait for. A batch that Catalog has not returned yet may be promoted later, so it is awaited. A batch that
+ * Catalog no longer returns was removed, because a consolidation has replaced it.
  */
 export const exportBatches: ResultSource<ExportJob, BatchReader> = {
   isKnown: ({ observedBatches }) => observedBatches !== undefined,
@@ -59,7 +62,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
   carry: ({ observedBatches }, job) => (observedBatches === undefined ? job : { ...job, observedBatches }),
 
   difference(previous, job) {
-    // The same two objects are compared for each subscriber.
+    // The comparison is cached, because each subscriber compares the same two objects.
     const known = differences.get(job);
     if (known?.previous === previous) return known.difference;
     const difference = compare(previous, job);
@@ -73,12 +76,12 @@ const differences = new WeakMap<ExportJob, { readonly previous: ExportJob; reado
 
 function compare(previous: ExportJob, job: ExportJob): Difference {
   const [before, after] = [previous.observedBatches, job.observedBatches];
-  // Without batches in the feed, every change is one of the job.
+  // In a feed that does not read batches, every change is a change of the job.
   if (before === after || !isSameState(without(previous), without(job))) return 'entity';
   return isDeepStrictEqual(shownOf(before ?? unread), shownOf(after ?? unread)) ? 'nothing' : 'results';
 }
 
-/** What a subscriber can see. */
+/** The part of the batches that subscribers see. */
 const shownOf = ({ states, absences }: ObservedBatches) => ({
   states,
   gone: new Set([...absences].flatMap(([id, count]) => (count < absencesUntilGone ? [] : [id]))),
@@ -90,7 +93,7 @@ const stateOf = (batch: Batch): BatchState => ({
   isTerminal: isTerminalBatch(batch),
 });
 
-/** Those that can still change. While the job runs, one that is gone may return. */
+/** Batches that can still change. A removed batch may return as long as the job runs. */
 function openBatches(job: ExportJob): readonly BatchId[] {
   const { states, absences } = job.observedBatches ?? unread;
   const hasEnded = isTerminalJob(job);

@@ -28,22 +28,22 @@ import type { FeedSource, RoundRequest, RoundResult } from './feed-source.ts';
 import { endedAt, endedRecently, mayFollow } from './job-list.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
-/** What the feed of export jobs reads the platform through: one subscriber's credential. */
+/** Access to the platform for the feed of export jobs, with one subscriber's credential. */
 export interface ExportJobReader extends ProvenReader, BatchReader {
-  /** Calls are given up when the signal aborts. */
+  /** Calls are aborted with the signal. */
   exportJobs(signal: AbortSignal): Pick<ExportJobsApi, 'list' | 'get'>;
 }
 
 type Api = Pick<ExportJobsApi, 'list' | 'get'>;
 type Request = RoundRequest<ExportJob, ExportJobMemory>;
 
-/** Unread jobs that are read at the same time. */
+/** Maximum number of unread jobs that are read at the same time. */
 const concurrentReads = 5;
 
 /**
- * Export jobs. Each round reads the newest list page. Followed jobs behind it are read by id while they are few; of many,
- * each round reads the next deep pages of a sweep over the list, so that 10,000 running jobs cost ten pages per sweep.
- * The platform has no call that reads many jobs by id, and no filter for running jobs.
+ * Source of export jobs. Each round reads the newest list page. Followed jobs behind that page are read by id while
+ * they are few. If they are many, each round reads the next deep pages of a sweep over the list, so that 10,000 running
+ * jobs cost ten pages per sweep. The platform has no call that reads many jobs by id, and no filter for running jobs.
  */
 export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobMemory> = {
   kind: 'export-jobs',
@@ -80,7 +80,7 @@ class ListReading {
   readonly coverage = new Coverage();
   readonly #api: Api;
   readonly #request: Request;
-  /** Where the list continues behind the pages that were read without a gap from its top. */
+  /** Cursor behind the pages that were read without a gap from the top of the list; null: the list ends there. */
   #next: ExportJobCursor | null = null;
 
   constructor(api: Api, request: Request) {
@@ -95,7 +95,7 @@ class ListReading {
     this.newestPageFloorMs = this.#next?.createdAtMs ?? null;
   }
 
-  /** Continues from the top as long as unknown jobs that matter may follow: new ones, running ones, or named ones. */
+  /** Continues from the top as long as unknown jobs that are new, running or named may follow. */
   async readUnknown(): Promise<void> {
     const { memory, discover, unread } = this.#request;
     let last: readonly ExportJob[] = [...this.jobs.values()];
@@ -113,22 +113,22 @@ class ListReading {
     }
   }
 
-  /** Reads the next deep pages, where followed jobs behind the newest pages are too many to be read by id. */
+  /** Reads the next deep pages, if the followed jobs behind the newest pages are too many to be read by id. */
   async sweep(): Promise<void> {
     const { allowance } = this.#request;
     if (this.#next === null) return;
     const { missing, beyond } = this.leftovers;
     if (!sweeps(beyond.length, this.rotation)) return;
-    // Where one call is left, missing jobs and the sweep take turns.
+    // Missing jobs and the sweep take turns if only one call is left.
     if (allowance === 1 && missing.length > 0 && this.rotation.round % 2 === 1) return;
-    // The time of creation of the oldest running job, behind which nothing has to be read.
+    // Creation time of the oldest running job. Pages behind it need not be read.
     const oldestMs = beyond.reduce(
       (oldest, { createdAt }) => Math.min(oldest, createdAt.getTime()),
       Number.POSITIVE_INFINITY,
     );
     const start = this.#next;
     let cursor = this.rotation.cursor ?? start;
-    // Pages from the top have moved past the place at which the sweep stopped.
+    // The pages from the top have moved past the position at which the sweep stopped.
     if (cursor.createdAtMs > start.createdAtMs) cursor = start;
     const calls = allowance > 1 && missing.length > 0 ? allowance - 1 : allowance;
     for (let left = calls; left > 0 && this.pages < maxPagesPerRound; left -= 1) {
@@ -144,7 +144,7 @@ class ListReading {
     }
   }
 
-  /** Ids that this round reads one by one. */
+  /** Ids that this round reads with one call each. */
   idsToRead(): { readonly unread: readonly string[]; readonly followed: readonly string[] } {
     const { unread, allowance } = this.#request;
     const { missing, beyond } = this.leftovers;
@@ -165,7 +165,7 @@ class ListReading {
     return ids.filter((id) => !this.jobs.has(id));
   }
 
-  /** A deep page; a smaller one where the platform rejects the size. */
+  /** Reads a deep page, or a smaller one if the platform rejects the size. */
   async #readDeep(cursor: ExportJobCursor): Promise<ExportJobPage> {
     const { pageSize } = this.rotation;
     try {
@@ -222,8 +222,9 @@ async function readById(
       const job = await api.get(platformId(id));
       if (job === null) absent.push(id);
       else if (job.id === id) found.push(job);
-      // The platform also finds a job by another form of its id. Events carry the form that the list shows.
-      else failed.set(id, new NotFoundError(id, { message: `The platform does not know ${id}, but ${job.id}.` }));
+      // The platform also finds a job by another form of its id, but events carry the form in the list.
+      else
+        failed.set(id, new NotFoundError(id, { message: `The platform knows this job as ${job.id}, not as ${id}.` }));
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof GatewayError)) throw error;
@@ -237,7 +238,7 @@ async function readById(
   return { found, absent, failed, asked, incomplete };
 }
 
-/** An error of one job must not keep the other jobs from being read. */
+/** Whether an error concerns only one job, so that the other jobs can be read. */
 function concernsOneJob({ code }: GatewayError): boolean {
   return code === 'UPSTREAM_UNREADABLE' || code === 'PLATFORM_ERROR';
 }
@@ -251,7 +252,7 @@ function conclude(
   const endedLately = new Set(discover ? endedRecently([...jobs.values()], now).map(({ id }) => id) : []);
   const read: ExportJob[] = [];
   for (const job of jobs.values()) {
-    // Of deep pages, only jobs matter that are known, named, new, running, or that new subscribers begin with.
+    // Deep pages contribute only jobs that are known, named, new, running, or recent enough for new subscribers.
     const matters = known.has(job.id) || scope.ids.has(job.id) || (scope.everything && isRunning(job));
     if (matters || newestPage.has(job.id) || hasAppeared(job, memory) || endedLately.has(job.id)) read.push(job);
   }

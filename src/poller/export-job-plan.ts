@@ -4,26 +4,28 @@ import type { ExportJobCursor } from '../upstream/platform-api.ts';
 import { endedRecently, isAbove } from './job-list.ts';
 import { isWatched, type WatchScope } from './watch-scope.ts';
 
-/** Jobs on the page that every round reads. */
+/** Number of jobs on the page that every round reads. */
 export const newestPageSize = 100;
-/** Jobs on the pages behind it. The platform documents no maximum; public clients send 1,000. */
+/** Number of jobs on the pages behind it. The platform documents no maximum; public clients request 1,000. */
 export const deepPageSize = 1_000;
-/** List pages of one round at most: 19,100 jobs. */
+/** Maximum number of list pages of one round: 19,100 jobs. */
 export const maxPagesPerRound = 20;
 /** A search for running jobs covers at least this many of the newest jobs. */
 export const minDiscoveredJobs = 1_000;
-/** Followed jobs that one round reads by id at most. */
+/** Maximum number of followed jobs that one round reads by id. */
 export const maxGetsPerRound = 5;
-/** Up to this number, jobs behind the newest page are always read by id. */
+/** Maximum number of jobs behind the newest page that are always read by id. */
 export const maxLeftoversById = 3;
-/** Running jobs behind the newest page that nobody watches are remembered up to this number. */
+/** Maximum number of running jobs behind the newest page that are remembered without a watcher. */
 export const maxUnwatchedRunning = 1_000;
-/** Unread ids that one round reads by id at most; the others follow in the next round. */
+/** Maximum number of unread ids that one round reads by id. The others follow in the next round. */
 export const maxUnreadPerRound = 100;
-/** For more unread ids than this, one deep page is read first: it may show many of them in one call. */
+/**
+ * If there are more unread ids than this, one deep page is read first, because it may show many of them in one call.
+ */
 export const maxUnreadWithoutPage = 20;
 
-/** What a round leaves for the next one. */
+/** State that a round leaves for the next one. */
 export interface ExportJobMemory {
   /** Creation time (ms) of the newest listed job; null: the list was empty. */
   readonly newestMs: number | null;
@@ -31,23 +33,23 @@ export interface ExportJobMemory {
   readonly newestPageFloorMs: number | null;
   /** Ended jobs that the list omits although they exist. They are not read again. */
   readonly unlisted: ReadonlySet<string>;
-  /** Local to the replica that polls. */
+  /** Not shared with other replicas. */
   readonly rotation: Rotation;
 }
 
-/** Which followed job is read next, of those that the newest page does not show. */
+/** Order in which the followed jobs behind the newest page are read. */
 export interface Rotation {
   /** Number of the round. */
   readonly round: number;
-  /** The round in which a followed job behind the pages was last read by id. */
+  /** Round in which each followed job behind the pages was last read by id. */
   readonly readAt: ReadonlyMap<string, number>;
-  /** Where the next deep page of a sweep begins; null: behind the newest page. */
+  /** Cursor of the next deep page of a sweep; null: the sweep begins behind the newest page. */
   readonly cursor: ExportJobCursor | null;
-  /** Deep pages of the present sweep so far. */
+  /** Number of deep pages of the current sweep so far. */
   readonly pages: number;
-  /** Deep pages that the last complete sweep took; null: none was made. */
+  /** Number of deep pages of the last complete sweep; null: there was none. */
   readonly pagesPerSweep: number | null;
-  /** Size of deep pages: smaller where the platform rejected the larger one. */
+  /** Size of deep pages. It is reduced if the platform rejects it. */
   readonly pageSize: number;
 }
 
@@ -60,16 +62,22 @@ export const noRotation: Rotation = {
   pageSize: deepPageSize,
 };
 
-/** Which creation times the pages of a round cover, so that a job which they do not show is missing from the list. */
+/**
+ * Creation times that the pages of a round cover. A job in a covered range that the pages do not show is missing from
+ * the list.
+ */
 export class Coverage {
   readonly #ranges: { readonly ceilingMs: number | null; readonly floorMs: number | null }[] = [];
 
-  /** @param ceilingMs null: the top of the list. @param floorMs null: its end. */
+  /**
+   * @param ceilingMs creation time above the page; null: the page is the top of the list
+   * @param floorMs creation time below the page; null: the page is the end of the list
+   */
   add(ceilingMs: number | null, floorMs: number | null): void {
     this.#ranges.push({ ceilingMs, floorMs });
   }
 
-  /** Jobs of the same millisecond as the edge of a page may be on the next page, so the edges are not covered. */
+  /** The edges of a page are not covered, because jobs of the same millisecond may be on the next page. */
   covers({ createdAt }: ExportJob): boolean {
     const ms = createdAt.getTime();
     return this.#ranges.some(
@@ -80,9 +88,9 @@ export class Coverage {
 
 /** Followed jobs that the pages read so far do not show. */
 export interface Leftovers {
-  /** The pages should have shown them. */
+  /** Jobs in a range that the pages cover, although the pages do not show them. */
   readonly missing: readonly ExportJob[];
-  /** Running jobs that lie behind the pages. */
+  /** Running jobs behind the pages. */
   readonly beyond: readonly ExportJob[];
 }
 
@@ -109,14 +117,14 @@ export function leftoversOf(
 }
 
 /**
- * Whether deep pages are cheaper than reading these jobs one by one. A sweep costs as many calls as the last one took;
- * before the first sweep it counts as cheaper.
+ * Whether deep pages are cheaper than reading these jobs by id. A sweep is estimated at the calls of the last sweep.
+ * The first sweep always counts as cheaper.
  */
 export function sweeps(beyond: number, { pagesPerSweep }: Rotation): boolean {
   return beyond > Math.max(maxLeftoversById, pagesPerSweep ?? 0);
 }
 
-/** The jobs that are read by id, those first whose last reading is the oldest. */
+/** Selects the jobs to read by id, least recently read first. */
 export function nextByRotation(
   waiting: readonly ExportJob[],
   { readAt }: Rotation,
@@ -142,15 +150,15 @@ export function hasAppeared(job: ExportJob, memory: ExportJobMemory | null): boo
   return memory !== null && isAbove(job, memory.newestPageFloorMs);
 }
 
-/** What becomes of known jobs behind the newest page that are not followed. */
+/** Known jobs behind the newest page that are no longer followed. */
 export interface LeftBehind {
   readonly forgotten: readonly string[];
   readonly unfollowed: readonly string[];
 }
 
 /**
- * Ended jobs behind the newest page are forgotten when no new subscriber receives them any more. Running jobs that nobody
- * watches are remembered, up to a number, the newest of them.
+ * Ended jobs behind the newest page are forgotten when they are too old for new subscribers. Running jobs without a
+ * watcher are remembered up to a maximum number, newest first.
  */
 export function leftBehind(
   known: ReadonlyMap<string, ExportJob>,
@@ -161,7 +169,8 @@ export function leftBehind(
   const ended: ExportJob[] = [];
   const unwatched: ExportJob[] = [];
   for (const [id, job] of known) {
-    // A job that the page omits for a moment has not fallen off it: it would reappear as a new one.
+    // A job that the page omits for a moment has not fallen off it. If it were forgotten, it would reappear as a new
+    // job.
     if (newestPage.jobs.has(id) || isAbove(job, newestPage.floorMs) || scope.ids.has(id)) continue;
     if (isTerminalJob(job)) ended.push(job);
     else if (!scope.everything) unwatched.push(job);

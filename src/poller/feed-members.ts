@@ -1,20 +1,22 @@
 import type { WatchedEntities, WatchScope } from './watch-scope.ts';
 
-/** One subscriber as its feed sees it. */
+/** A subscriber of this replica, as its feed sees it. */
 export interface FeedMember<Reader> {
-  /** Reads with the subscriber's own credential; not used once the subscriber has left. */
+  /** Reads with the subscriber's own credential. It is not used after the subscriber has left. */
   readonly reader: Reader;
-  /** Names the reader's credential; null: the gateway's own, which stays valid when the subscriber leaves. */
+  /**
+   * Name of the reader's credential; null: the gateway's own credential, which stays valid when the subscriber leaves.
+   */
   readonly credential: string | null;
-  /** Null: the whole sandbox. */
+  /** Ids that the subscriber watches; null: the whole sandbox. */
   readonly ids: ReadonlySet<string> | null;
-  /** Whether it watches the results of the entities as well (see ResultSource). @default false */
+  /** Whether the subscriber also watches the results of the entities (see ResultSource). @default false */
   readonly withResults?: boolean;
-  /** Called when the platform refuses the reader's credential in a round. */
+  /** Called when the platform rejects the reader's credential in a round. */
   onRefused(): void;
 }
 
-/** Counts what is watched. */
+/** Counts the watchers of each entity. */
 class Watchers {
   readonly #byId = new Map<string, number>();
   #ofEverything = 0;
@@ -43,7 +45,7 @@ class Watchers {
   }
 }
 
-/** Who is present, what they watch, and whose reader polls. */
+/** The subscribers of this replica, the entities that they watch, and the reader that polls. */
 export class FeedMembers<Reader> {
   readonly #members = new Set<FeedMember<Reader>>();
   readonly #refused = new Set<FeedMember<Reader>>();
@@ -70,7 +72,7 @@ export class FeedMembers<Reader> {
     if (member.withResults === true) this.#watchersOfResults.add(member.ids);
   }
 
-  /** @returns false when it was not present */
+  /** @returns false when the member was not present */
   delete(member: FeedMember<Reader>): boolean {
     if (!this.#members.delete(member)) return false;
     this.#refused.delete(member);
@@ -80,7 +82,7 @@ export class FeedMembers<Reader> {
     return true;
   }
 
-  /** Whose readers may read results: those who watch results first. */
+  /** Members with a reader for results, watchers of results first. */
   get resultReaders(): readonly FeedMember<Reader>[] {
     const members = [...this.#members];
     return [
@@ -90,8 +92,8 @@ export class FeedMembers<Reader> {
   }
 
   /**
-   * Whose reader is to be used: the last one that worked, else the longest present that was not refused, else the
-   * longest present. Null when nobody is.
+   * Selects the member whose reader polls: the last one that worked, else the longest present one that was not
+   * rejected, else the longest present one. Null when there are no members.
    */
   poller(): FeedMember<Reader> | null {
     if (this.#refused.size === this.#members.size) this.#refused.clear();
@@ -101,8 +103,8 @@ export class FeedMembers<Reader> {
 
   /**
    * Lets the reader of another credential poll from now on.
-   * @param except credentials that do not count as another one
-   * @returns false when there is none that was not refused
+   * @param except credentials that are not eligible
+   * @returns false when there is no eligible member that was not rejected
    */
   handOver(except: ReadonlySet<string | null>): boolean {
     const other = [...this.#members].find((member) => !except.has(member.credential) && !this.#refused.has(member));
@@ -112,9 +114,8 @@ export class FeedMembers<Reader> {
   }
 
   /**
-   * The platform refused this member's credential: others go first, until all have been
-   * refused.
-   * @returns whether there is another one that has not been refused
+   * Notes that the platform rejected this member's credential. Other members poll first, until all have been rejected.
+   * @returns whether a member is left that was not rejected
    */
   refuse(member: FeedMember<Reader>): boolean {
     if (this.#current === member) this.#current = null;

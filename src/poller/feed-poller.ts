@@ -28,54 +28,54 @@ export interface FeedPollerOptions<Entity extends Observed, Reader, Memory> {
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
 }
 
-/** How a round ended. */
+/** Outcome of a round. */
 export type RoundOutcome<Entity, Memory> =
   | {
       readonly kind: 'good';
       readonly result: RoundResult<Entity, Memory>;
       readonly emitted: readonly FeedChange<Entity>['kind'][];
       readonly discover: boolean;
-      /** A watched entity has not ended, or watched results of an ended one are awaited. */
+      /** A watched entity runs, or watched results of an ended one are awaited. */
       readonly running: boolean;
-      /** A followed entity was absent for the first time: a second reading is needed soon. */
+      /** A followed entity was absent for the first time, so a second reading is needed soon. */
       readonly unsettled: boolean;
     }
-  /** The owner of the reader left during the round, or the log went on meanwhile: the round is to be repeated. */
+  /** The owner of the reader left during the round, or the log was written in the meantime. The round is repeated. */
   | { readonly kind: 'interrupted' }
   /** The lease has passed to another replica, or is about to. Nothing was written. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'failed'; readonly error: unknown; readonly watchedElsewhere: boolean };
 
-/** Number of other readers that one round tries when the platform rejects a credential. */
+/** Maximum number of other readers that one round tries when the platform rejects a credential. */
 const maxHandOversPerRound = 3;
-/** Consecutive readings of an entity that have to fail before STALE is emitted. */
+/** Number of consecutive failed readings of an entity after which STALE is emitted. */
 const failuresUntilStale = 2;
-/** Pause before running entities are searched for again, after a list that was too long, in milliseconds. */
+/** Pause after a truncated search before running entities are searched for again, in milliseconds. */
 const rediscoverMs = 300_000;
-/** A reported end time that is older than this when the gateway sees the end is not plausible, in milliseconds. */
+/** Age at which a reported end time is no longer plausible when the gateway first sees the end, in milliseconds. */
 const plausibleEndAgeMs = 60_000;
 
-/** Changes of entities wait for the reading of results no longer than this, in milliseconds. */
+/** Maximum time for which changes of entities wait for the reading of results, in milliseconds. */
 const longestResultsMs = 3_000;
 
-/** What one round has read, and under which circumstances. */
+/** Data of one round, and the conditions under which it was read. */
 interface Reading<Entity, Memory> {
   readonly result: RoundResult<Entity, Memory>;
   readonly results: ResultOutcome<Entity>;
   readonly scope: WatchScope;
   readonly discover: boolean;
   readonly discovered: boolean;
-  /** Names the credential that read; null: the gateway's own. */
+  /** Name of the credential of the reader; null: the gateway's own. */
   readonly credential: string | null;
   readonly memory: Memory | null;
 }
 
-/** What a reading changes. */
+/** Difference between a reading and the log. */
 interface Comparison<Entity> {
   readonly learned: readonly Entity[];
   readonly changes: readonly FeedChange<Entity>[];
   readonly forgotten: readonly string[];
-  /** The state after it. */
+  /** State after the changes. */
   readonly after: ReadonlyMap<string, Entity>;
   /** See FeedNote. */
   readonly missing: ReadonlyMap<string, number>;
@@ -84,17 +84,17 @@ interface Comparison<Entity> {
 }
 
 /**
- * Makes the rounds of a feed while this replica holds its lease: reads the platform, compares the result with the log,
- * and writes the difference. The log has no other writer.
+ * Makes the rounds of a feed while this replica holds its lease. A round reads the platform, compares the result with
+ * the log, and writes the difference. The log has no other writer.
  *
- * A reading begins at the cursor that it is written over, so it is newer than the state that it is compared with,
- * whatever any clock shows.
+ * A reading begins at the cursor over which it is written. It is therefore newer than the state with which it is
+ * compared, regardless of any clock.
  */
 export class FeedPoller<Entity extends Observed, Reader, Memory> {
   readonly #options: FeedPollerOptions<Entity, Reader, Memory>;
-  /** Term of the lease under which this replica wrote last. */
+  /** Term of the lease under which this replica last wrote. */
   #term: number | null = null;
-  /** That of the last good round under this term. */
+  /** `memory` of the last good round under this term. */
   #memory: Memory | null = null;
   #round = 0;
   #rediscoverAtMs = Number.POSITIVE_INFINITY;
@@ -110,8 +110,9 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   }
 
   /**
-   * Never throws.
-   * @param isAwaited whether a subscriber waits for an id: it is read again without a pause if it was absent
+   * Makes one round. Never throws.
+   * @param isAwaited whether a subscriber waits for an id. If so, an id that was absent is read again without a
+   *   pause.
    */
   async round(lease: Lease, seat: PollSeat, isAwaited: (id: string) => boolean): Promise<RoundOutcome<Entity, Memory>> {
     const { view, members, clock } = this.#options;
@@ -129,7 +130,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       const discovered = note?.term === lease.term && note.discovered;
       const discover = scope.everything && (!discovered || nowMs >= this.#rediscoverAtMs);
       const saved = this.#allowance.available(nowMs);
-      // Absent entities that nobody waits for are sought with half of the calls that are left over.
+      // Absent entities without a waiting subscriber get half of the remaining calls.
       const sought = this.#sought(before, scope, isAwaited).slice(0, Math.floor(saved / 2));
       const unread = [...this.#unread(before, scope, isAwaited), ...sought];
       const allowance = saved - sought.length;
@@ -147,16 +148,16 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     }
   }
 
-  /** Aborts the round that this member's reader makes; without a member, any round. */
+  /** Aborts the round if it uses this member's reader; without a member, any round. */
   interrupt(member: FeedMember<Reader> | null = null): void {
     if (member === null || this.#inFlight?.member === member) this.#inFlight?.controller.abort();
   }
 
   /**
-   * Emits that the state may be out of date, unless that was emitted before, or there is no state.
-   * @returns whether it was emitted
+   * Emits STALE for the feed, unless it was emitted before or there is no state.
+   * @returns whether STALE was emitted
    * @throws {LogFencedError} the lease has passed to another replica
-   * @throws {LogConflictError} the log went on meanwhile
+   * @throws {LogConflictError} the log was written in the meantime
    */
   async emitStale({ term }: Lease): Promise<boolean> {
     const { log, view, clock } = this.#options;
@@ -168,8 +169,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   }
 
   /**
-   * Writes an empty record under the new term. When it arrives here, so have all records of former holders, and the log
-   * rejects what they still send.
+   * Makes an empty write with the new term. Once it is visible here, all earlier writes are too, and the log rejects
+   * late writes of the previous lease holder.
    */
   async #takeOver({ term }: Lease): Promise<void> {
     const { log, view, clock } = this.#options;
@@ -180,7 +181,9 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     this.#round = Math.max(this.#round, note?.round ?? 0);
   }
 
-  /** What this replica remembers belongs to a log that it did not write, or that is gone. */
+  /**
+   * Clears the memory of this replica, because it belongs to a log that another replica has written, or that is gone.
+   */
   #forget(): void {
     this.#memory = null;
     this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
@@ -195,7 +198,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   ): string[] {
     const named = [...scope.ids].filter((id) => !known.has(id) && (isAwaited(id) || !this.#ids.wasAbsent(id)));
     const old = [...(note?.unfollowed ?? [])].filter((id) => scope.everything || scope.ids.has(id));
-    // A source may read only the first of many, and those that it cannot find must not keep it from the others.
+    // Oldest readings come first, because a source may read only the first ids of many, and ids that it cannot find
+    // must not block the others.
     return this.#ids.oldestFirst([...named, ...old]);
   }
 
@@ -284,7 +288,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     else if (discover) this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
     const { learned, changes, forgotten, after, missing, unsettled } = this.#compare(before, reading);
     const unfollowed = this.#unfollowed(before, reading, after);
-    // Neither an entity that cannot be read nor an absent one keeps subscribers from beginning: STALE or REMOVED follows.
+    // An entity that cannot be read or is absent does not keep subscribers from beginning, because STALE or REMOVED
+    // follows.
     const isComplete = [...unfollowed].every((id) => result.failed.has(id) || result.absent.includes(id));
     const note: FeedNote<Memory> = {
       term,
@@ -308,7 +313,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     return { kind: 'good', result, emitted, discover, running: running || results.awaits, unsettled };
   }
 
-  /** Known entities of which the state may be old: not read since nobody watched them. */
+  /** Known entities whose state may be old, because they were not read since their last watcher left. */
   #unfollowed(
     { note }: LoadedView<Entity, Memory>,
     { result }: Reading<Entity, Memory>,
@@ -327,11 +332,11 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     const { source, members, clock } = this.#options;
     const after = new Map(known);
     const learned: Entity[] = [];
-    // Subscribers that joined during the round may have named what it would forget.
+    // Entities that subscribers have named since the round began must not be forgotten.
     const { ids: present } = members.scope;
     const named = (id: string) => scope.ids.has(id) || present.has(id);
     const forgotten = new Set(result.forgotten.filter((id) => !named(id)));
-    // An entity that was removed may reappear, so it is read a few times more, even if only the list is watched.
+    // A removed entity may reappear, so it is read a few more times, even if only the list is watched.
     const isSought = (id: string) => named(id) || (scope.everything && this.#ids.isSought(id));
     const missing = new Map([...(note?.missing ?? [])].filter(([id]) => isSought(id)));
     const hasReturned = (id: string) => note?.missing.has(id) === true;
@@ -342,7 +347,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       const previous = known.get(key);
       if (previous === undefined) {
         const isNew = source.hasAppeared(entity, memory) || hasReturned(key);
-        // Every running entity within reach was followed, so this one has come within reach.
+        // Every running entity within reach was followed, so this one has just come within reach.
         const wasUnseen = note?.discovered === true && scope.everything && !source.isTerminal(entity);
         if (!isNew && !wasUnseen) {
           if (forgotten.has(key)) continue;
@@ -358,7 +363,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       // The platform may hide an entity from one credential, so another one has to confirm that it is gone.
       if (known.has(id) && (!confirmedBy.has(credential) || members.handOver(confirmedBy))) {
         unsettled = true;
-        // Its known state is old, so that no subscriber can begin with it.
+        // The known state is old, so subscribers must not begin with it.
         if (note?.unfollowed.has(id)) missing.set(id, this.#round);
         continue;
       }
@@ -432,7 +437,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
 const entityPrefix = 'entity:';
 
-/** Whether a successor or a waiting subscriber can do with the note that is in the log. */
+/** Whether the note in the log is sufficient for the next lease holder and for waiting subscribers. */
 function isSameNote<Memory>(before: FeedNote<Memory> | null, note: FeedNote<Memory>): boolean {
   return isDeepStrictEqual({ ...before, round: 0, endedSeen: null }, { ...note, round: 0, endedSeen: null });
 }

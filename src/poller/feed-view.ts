@@ -2,27 +2,32 @@ import type { EventLog, LogSnapshot } from '../events/event-log.ts';
 import { entitiesByKey } from '../events/watch-events.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 
-/** What a round leaves in the log besides its changes, for the next holder of the lease and for waiting subscribers. */
+/**
+ * Data that a round writes to the log in addition to its changes, for the next lease holder and for waiting
+ * subscribers.
+ */
 export interface FeedNote<Memory> {
   /** Term of the lease under which the note was written. */
   readonly term: number;
-  /** Number of the round. It grows with each note, whichever replica writes it. */
+  /** Number of the round. It grows with each note, regardless of the replica that writes it. */
   readonly round: number;
-  /** Under this term, the running entities have been searched for, and all of them have been followed since. */
+  /** Whether the running entities have been searched for under this term. All of them are followed since. */
   readonly discovered: boolean;
-  /** Named ids that the platform does not have, with the round that read them last. */
+  /** Named ids that the platform does not have, with the last round that read them. */
   readonly missing: ReadonlyMap<string, number>;
-  /** See RoundResult: their known state may be old. */
+  /** Known running entities without a watcher (see RoundResult). Their known state may be old. */
   readonly unfollowed: ReadonlySet<string>;
-  /** When the gateway saw an entity end (wall time, ms), where the platform reports no plausible time for it. */
+  /** Wall time (ms) at which the gateway saw an entity end, if the platform reports no plausible time. */
   readonly endedSeen: ReadonlyMap<string, number>;
-  /** Results (see ResultSource): whether the round covered those of the whole sandbox, and whether they could not be read. */
+  /**
+   * Whether the round covered the results of the whole sandbox, and whether reading results failed (see ResultSource).
+   */
   readonly results: { readonly everything: boolean; readonly failing: boolean };
   /** See FeedSource.lasting. */
   readonly memory: Memory;
 }
 
-/** The log at one moment. */
+/** The state of the log at one moment. */
 export interface LoadedView<Entity, Memory> {
   /** Null: there is no log, because nothing was written yet or Redis lost it. */
   readonly cursor: string | null;
@@ -43,7 +48,7 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
   #loading: Promise<LoadedView<Entity, Memory>> | null = null;
   #current: LoadedView<Entity, Memory> | null = null;
 
-  /** @param changed called after each write; `load` then returns its result */
+  /** @param changed called after each write. `load` then returns the new state. */
   constructor(options: FeedViewOptions<Entity>, changed: () => void) {
     this.#options = options;
     this.#watch = options.log.watch(() => {
@@ -67,7 +72,7 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
     }
   }
 
-  /** Whether nothing has been written since. */
+  /** Whether the log was not written since the view was loaded. */
   isCurrent(view: LoadedView<Entity, Memory>): boolean {
     return this.#current === view;
   }

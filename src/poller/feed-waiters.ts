@@ -5,7 +5,7 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** The members of a feed that cannot begin yet. */
+/** Members of a feed that wait for a state to begin with. */
 export class FeedWaiters<Reader> {
   readonly #waiters = new Map<FeedMember<Reader>, Waiter>();
 
@@ -22,7 +22,7 @@ export class FeedWaiters<Reader> {
     return this.#waiters.has(member);
   }
 
-  /** Resolves with `settle`; never when the member is deleted before. */
+  /** Resolves with `settle`. It never resolves when the member is deleted first. */
   wait(member: FeedMember<Reader>): Promise<void> {
     return new Promise((resolve, reject) => this.#waiters.set(member, { resolve, reject }));
   }
@@ -31,7 +31,7 @@ export class FeedWaiters<Reader> {
     this.#waiters.delete(member);
   }
 
-  /** Lets those begin for whom this is enough. */
+  /** Resolves the wait of the members for which the current state suffices. */
   settle(suffices: (member: FeedMember<Reader>) => boolean): void {
     for (const [member, { resolve }] of this.#waiters) {
       if (!suffices(member)) continue;
@@ -40,7 +40,10 @@ export class FeedWaiters<Reader> {
     }
   }
 
-  /** @param fails the members that the error concerns. @default all */
+  /**
+   * @param fails whether the error concerns a member.
+   * @default all members
+   */
   reject(error: unknown, fails: (member: FeedMember<Reader>) => boolean = () => true): void {
     for (const [member, waiter] of this.#waiters) {
       if (!fails(member)) continue;

@@ -24,13 +24,19 @@ export interface FeedOptions<Entity extends Observed, Reader, Memory> extends Pa
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: PollMetrics;
-  /** How long a feed without subscribers stays ready. It makes no round in that time, because nobody reads the result. */
+  /**
+   * Time for which a feed without subscribers stays ready, in milliseconds. It makes no rounds, because no subscriber
+   * reads the result.
+   */
   readonly lingerMs: number;
-  /** Called when the last subscriber has left and the linger is over. The feed can be joined again. */
+  /** Called when the linger time after the last subscriber is over. The feed can be joined again. */
   readonly onIdle: () => void;
 }
 
-/** Pause before another replica is asked again for a round that a subscriber here waits for, in milliseconds. */
+/**
+ * Interval in which this replica repeats its request for a round that one of its subscribers waits for, in
+ * milliseconds.
+ */
 const repeatAwaitedMs = 2_000;
 
 /**
@@ -44,10 +50,10 @@ export class Feed<Entity extends Observed, Reader, Memory> {
   readonly #loop: PollLoop<Entity, Reader, Memory>;
   readonly #members = new FeedMembers<Reader>();
   readonly #waiters = new FeedWaiters<Reader>();
-  /** The round in the log when a member joined that names ids. */
+  /** Number of the last round in the log when a member with named ids joined. */
   readonly #joinedAt = new Map<FeedMember<Reader>, number>();
   readonly #closed = new AbortController();
-  /** Ends the pause before another replica is asked again. */
+  /** Aborts the pause before the next request for a round. */
   #repeating: AbortController | null = null;
 
   constructor(options: FeedOptions<Entity, Reader, Memory>) {
@@ -89,12 +95,12 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     return this.#members.size;
   }
 
-  /** Number of good rounds made here. */
+  /** Number of good rounds that this replica made. */
   get rounds(): number {
     return this.#loop.made;
   }
 
-  /** When the last good round made here ended. */
+  /** End of the last good round that this replica made; null: it made none. */
   get lastRoundAt(): Date | null {
     return this.#loop.lastAt;
   }
@@ -104,21 +110,22 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     this.#loop.membersChanged();
   }
 
-  /** From now on the member's own credential is not used, not even to end a round that has begun with it. */
+  /** Removes a member. Its own credential is not used afterwards, not even to finish a round in progress. */
   leave(member: FeedMember<Reader>): void {
     if (!this.#members.delete(member)) return;
     this.#waiters.delete(member);
     this.#joinedAt.delete(member);
     if (this.#waiters.size === 0) this.#repeating?.abort();
-    // A round with the gateway's credential goes on for the others.
+    // A round with the gateway's credential continues for the other members.
     if (member.credential !== null || this.#members.size === 0) this.#poller.interrupt(member);
     this.#loop.membersChanged();
   }
 
   /**
-   * Resolves when there is a state that this member can begin with; never when it leaves before.
+   * Resolves when the log has a state with which this member can begin. It never resolves when the member leaves first.
    * @returns the member's ids that the platform does not have
-   * @throws {GatewayError} the round that should have read the state failed, or the platform asked to wait
+   * @throws {GatewayError} the round that should have read the state failed, or the platform asked the gateway to
+   *   wait
    */
   async ready(member: FeedMember<Reader>): Promise<readonly string[]> {
     let view = await this.#view.load();
@@ -140,7 +147,10 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     return this.#missingFor(member, joinedAt, await this.#view.load()) ?? [];
   }
 
-  /** A round at once, or one more right after the present one, on whichever replica polls. Does nothing when nobody watches. */
+  /**
+   * Requests a round on the replica that polls: at once, or right after the round in progress. Does nothing when the
+   * feed has no subscribers.
+   */
   nudge(): void {
     if (this.#loop.lease === null) void this.#loop.send({ kind: 'nudge' });
     else this.#hurry();
@@ -166,9 +176,9 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     return waiting;
   }
 
-  /** Asks the replica that polls, repeatedly, because a message may be lost. */
+  /** Requests a round from the replica that polls. The request is repeated, because a message may be lost. */
   async #askForRound(): Promise<void> {
-    // The replica that polls must know of the ids before it makes the round.
+    // The replica that polls must know the ids before it makes the round.
     await this.#loop.announced;
     await this.#loop.send({ kind: 'awaited' });
     if (this.#repeating !== null) return;
@@ -201,14 +211,14 @@ export class Feed<Entity extends Observed, Reader, Memory> {
         if (lease !== null) return;
         const { failure, id } = message;
         const error =
-          failure === null ? new Error('The replica that polls has failed.') : new FailedElsewhereError(failure);
+          failure === null ? new Error('The round of the polling replica failed.') : new FailedElsewhereError(failure);
         this.#waiters.reject(error, ({ ids }) => id === null || ids?.has(id) === true);
         return;
       }
     }
   }
 
-  /** The log was written, or the holder of the lease changed. */
+  /** Called when the log was written or the lease holder changed. */
   #viewChanged(): void {
     if (this.#waiters.size > 0) void this.#letBegin();
   }
@@ -227,15 +237,15 @@ export class Feed<Entity extends Observed, Reader, Memory> {
       const { note } = await this.#view.load();
       return note !== null && note.term === term;
     } catch {
-      // Whatever keeps the log from being read is reported to the subscribers that need it.
+      // The error that keeps the log from being read is reported to the subscribers that need the log.
       return false;
     }
   }
 
   /**
-   * The ids of a member that the platform does not have; null while the state is not sufficient for the member: no round
-   * of the present term has written it, or one of the ids has not been read since the member
-   * joined, or the results that it watches have not been read.
+   * Returns the ids of a member that the platform does not have; null: the state is not sufficient for the member yet,
+   * because no round of the current term has written it, an id has not been read since the member joined, or the
+   * results that the member watches have not been read.
    */
   #missingFor(
     { ids, withResults = false }: FeedMember<Reader>,
@@ -246,7 +256,7 @@ export class Feed<Entity extends Observed, Reader, Memory> {
     const { results } = this.#options.source;
     const awaitsResults = withResults && results !== undefined && !note.results.failing;
     if (ids === null) return note.discovered && (!awaitsResults || note.results.everything) ? [] : null;
-    // Rounds count from 1 again in a log that begins anew. All of them were made after the member joined.
+    // Rounds count from 1 again in a new log. All of them were made after the member joined.
     const since = note.round < joinedAt ? 0 : joinedAt;
     const missing: string[] = [];
     for (const id of ids) {

@@ -1,43 +1,46 @@
-/** What the readings of one id in a row have shown. */
+/** Consecutive readings of one id that did not find it. */
 interface Streak {
-  /** Number of readings since it was last found that did not find it. */
+  /** Number of readings since the id was last found. */
   absences: number;
-  /** The credential of the last of them, and the number of readings in a row with it; null: the gateway's own. */
+  /** Credential of the last reading; null: the gateway's own. `inRow` is the number of consecutive readings with it. */
   credential: string | null;
   inRow: number;
-  /** When the last reading that counts in this row was made, in monotonic milliseconds. */
+  /** Time of the last reading that counts in `inRow`, in monotonic milliseconds. */
   countedAtMs: number;
-  /** Credentials with which enough readings in a row did not find it. */
+  /** Credentials whose readings in a row are sufficient to confirm the absence. */
   readonly confirmedBy: Set<string | null>;
-  /** Consecutive readings that failed. */
+  /** Number of consecutive failed readings. */
   failures: number;
-  /** It is not read before this time, in monotonic milliseconds. */
+  /** Earliest time of the next reading, in monotonic milliseconds. */
   retryAtMs: number;
-  /** Place of the last of these readings among those of all ids. */
+  /** Sequence number of the last reading among the readings of all ids. */
   place: number;
 }
 
-/** Consecutive readings with one credential after which an id counts as absent for that credential. */
+/** Number of consecutive readings with one credential after which an id counts as absent for that credential. */
 const readingsUntilAbsent = 2;
-/** Shortest time between two readings that count, in milliseconds: those of one moment show the same lagging replica. */
+/**
+ * Minimum time between two readings that count, in milliseconds, because readings of one moment may reach the same
+ * lagging replica.
+ */
 const minApartMs = 1_000;
 /** Pause before an absent id is read again, in milliseconds. It doubles with each reading up to the maximum. */
 const firstRetryMs = 2_000;
 const maxRetryMs = 60_000;
-/** After so many readings, an absent id that nobody names is not read again. */
+/** Number of readings after which an absent id that is not named by a subscriber is no longer read. */
 const maxReadings = 8;
-/** Ids that are remembered at most; the first remembered goes first. */
+/** Maximum number of remembered ids. The oldest is dropped first. */
 const maxStreaks = 10_000;
 
 /**
- * Counts, while one replica polls, how often in a row an id was absent or could not be read. One reading proves nothing:
- * a lagging read replica of the platform may not know a job yet.
+ * Counts how often in a row an id was absent or could not be read, while this replica polls. One reading proves
+ * nothing, because a lagging read replica of the platform may not know a job yet.
  */
 export class IdReadings {
   readonly #streaks = new Map<string, Streak>();
   #place = 0;
 
-  /** Number of ids that are remembered. */
+  /** Number of remembered ids. */
   get size(): number {
     return this.#streaks.size;
   }
@@ -46,7 +49,10 @@ export class IdReadings {
     this.#streaks.clear();
   }
 
-  /** @returns the credentials with which two readings in a row, some time apart, have not found the id since it was last found */
+  /**
+   * @returns the credentials that have confirmed the absence: each did not find the id in two consecutive readings,
+   *   some time apart
+   */
   absent(id: string, credential: string | null, nowMs: number): ReadonlySet<string | null> {
     const streak = this.#of(id);
     streak.failures = 0;
@@ -73,13 +79,13 @@ export class IdReadings {
     this.#streaks.delete(id);
   }
 
-  /** Whether an absent id that nobody names is to be read again. */
+  /** Whether an absent id that is not named by a subscriber has to be read again. */
   isSought(id: string): boolean {
     const absences = this.#streaks.get(id)?.absences ?? 0;
     return absences > 0 && absences < maxReadings;
   }
 
-  /** Whether the id was absent since it was last found. */
+  /** Whether the id was absent in a reading since it was last found. */
   wasAbsent(id: string): boolean {
     return (this.#streaks.get(id)?.absences ?? 0) > 0;
   }
@@ -89,18 +95,21 @@ export class IdReadings {
     return (this.#streaks.get(id)?.retryAtMs ?? 0) <= nowMs;
   }
 
-  /** The ids, those first that were found last, or not read yet, then those whose last reading is the oldest. */
+  /**
+   * Sorts ids: first those without an absence or failure since they were last found, then the others, least recently
+   * read first.
+   */
   oldestFirst(ids: readonly string[]): string[] {
     const place = (id: string) => this.#streaks.get(id)?.place ?? 0;
     return ids.toSorted((a, b) => place(a) - place(b));
   }
 
-  /** Forgets all ids but these. */
+  /** Forgets all ids that are not followed. */
   keep(isFollowed: (id: string) => boolean): void {
     for (const id of this.#streaks.keys()) if (!isFollowed(id)) this.#streaks.delete(id);
   }
 
-  /** The streak of an id that was read just now. */
+  /** Returns the streak of an id that was read just now. */
   #of(id: string): Streak {
     this.#place += 1;
     const known = this.#streaks.get(id);

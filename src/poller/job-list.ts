@@ -1,25 +1,27 @@
 import { isTerminalJob, type JobProgress, maxEndedWithinSeconds } from '../domain/job.ts';
 
-/** What the lists of export jobs and of segment jobs have in common. */
+/** Common fields of export jobs and segment jobs. */
 interface ListedJob extends JobProgress {
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
 
-/** Ended jobs behind the newest page that are kept for new subscribers at most, the last ended. */
+/**
+ * Maximum number of ended jobs behind the newest page that are kept for new subscribers. The last ended ones are kept.
+ */
 export const maxEndedKept = 5_000;
 
-/** When a job ended: the time that the platform reports, else its last update; null: it has not ended. */
+/** End time of a job: the time that the platform reports, else its last update; null: it has not ended. */
 export function endedAt(job: ListedJob): Date | null {
   return isTerminalJob(job) ? (job.metrics?.totalTime?.endedAt ?? job.updatedAt) : null;
 }
 
-/** See FeedSource: an unknown status says less than the known end. */
+/** Implements FeedSource.mayFollow. The status UNKNOWN does not replace a known outcome. */
 export function mayFollow(known: JobProgress, job: JobProgress): boolean {
   return !isTerminalJob(known) || (isTerminalJob(job) && (job.status !== 'UNKNOWN' || known.status === 'UNKNOWN'));
 }
 
-/** Of these ended jobs, those that a new subscriber may receive. */
+/** Selects the ended jobs that a new subscriber may receive. */
 export function endedRecently<Job extends ListedJob>(ended: readonly Job[], now: Date): readonly Job[] {
   const endMs = (job: Job) => endedAt(job)?.getTime() ?? 0;
   const sinceMs = now.getTime() - maxEndedWithinSeconds * 1_000;
@@ -28,8 +30,8 @@ export function endedRecently<Job extends ListedJob>(ended: readonly Job[], now:
 }
 
 /**
- * Whether the job is surely on pages that reach down to a floor (ms); null: to the end of the list. Jobs of the same
- * millisecond as the floor may be on the next page.
+ * Whether the job is certainly on the pages down to a floor (ms); null: the pages reach the end of the list. Jobs of
+ * the same millisecond as the floor may be on the next page.
  */
 export function isAbove({ createdAt }: Pick<ListedJob, 'createdAt'>, floorMs: number | null): boolean {
   return floorMs === null || createdAt.getTime() > floorMs;

@@ -1,15 +1,18 @@
 import type { RedisHeartbeat } from '../runtime/redis-heartbeat.ts';
 
 /**
- * Heartbeats after which a replica that was heard of must be in the set of live replicas: the reply to the first one may
- * be older than its registration.
+ * Number of heartbeats after which an announced replica must be in the set of live replicas. The reply to the first
+ * heartbeat may be older than the registration of that replica.
  */
 const graceBeats = 2;
 
-/** Tells whether the replica of a seat is live, also when it has registered since the last heartbeat of this one. */
+/**
+ * Determines whether the replica of a seat is live, including replicas that registered since the last heartbeat of this
+ * one.
+ */
 export class LiveReplicas {
   readonly #heartbeat: Pick<RedisHeartbeat, 'replicas'>;
-  /** Replicas that were heard of and are not in the set, with the heartbeats that are left to them. */
+  /** Announced replicas that are not in the set yet, with the number of heartbeats left to them. */
   readonly #fresh = new Map<string, number>();
 
   constructor(heartbeat: Pick<RedisHeartbeat, 'replicas'>) {
@@ -22,7 +25,7 @@ export class LiveReplicas {
     return replicas !== null && (replicas.has(replica) || this.#fresh.has(replica));
   }
 
-  /** A message of this seat has arrived, or the server has said that its replica is live. */
+  /** Notes that a message of this seat arrived, or that the Redis server reported its replica as live. */
   heard(seat: string): void {
     const replica = replicaOf(seat);
     if (this.#heartbeat.replicas?.has(replica)) return;
@@ -30,8 +33,8 @@ export class LiveReplicas {
   }
 
   /**
-   * A heartbeat has succeeded.
-   * @returns whether a replica does not count as live any longer
+   * Notes a successful heartbeat.
+   * @returns whether a replica no longer counts as live
    */
   beat(): boolean {
     let hasExpired = false;

@@ -18,7 +18,7 @@ import { createWatchRegistry, type FeedRegistry } from './watch-registry.ts';
 
 export interface LiveViewsOptions {
   readonly upstream: Pick<Upstream, 'connect'>;
-  /** Whether callers read with credentials of their own, and not with the gateway's. */
+  /** Whether callers read with their own credentials instead of the gateway's. */
   readonly ownRights: boolean;
   readonly sharing: FeedSharing;
   readonly polling: Config['polling'];
@@ -27,9 +27,9 @@ export interface LiveViewsOptions {
   readonly metrics: PollMetrics;
 }
 
-/** Live views of everything that can be watched. */
+/** Live views of all kinds of entities. */
 export interface LiveViews {
-  /** The views of one caller. */
+  /** Returns the live views of one caller. */
   of(caller: Caller): CallerViews;
   /** The feeds behind the views, by kind. */
   readonly feeds: ReadonlyMap<string, Feeds>;
@@ -68,7 +68,7 @@ interface Registries {
   readonly schedules: FeedRegistry<Schedule, ScheduleReader>;
 }
 
-/** Makes each view on first use, because an operation watches one kind at most, and most operations watch none. */
+/** Creates each view on first use, because an operation watches at most one kind, and most operations watch none. */
 class CallerViews {
   readonly #caller: Caller;
   readonly #services: Services;
@@ -113,7 +113,7 @@ class CallerViews {
     return this.#services.upstream.connect(this.#caller, { signal, priority: 'poll' });
   }
 
-  /** The gateway's own credential gives a right that needs no proof. A caller's credential is proved by its use. */
+  /** Rights that come from the gateway's own credential need no proof. A caller's credential is proved by using it. */
   #proof({ list, get }: ProvingReads): RightProof | null {
     const { ownRights, upstream } = this.#services;
     if (!ownRights) return null;
@@ -127,9 +127,9 @@ class CallerViews {
   }
 }
 
-/** Calls that show what a credential may read, of one kind. */
+/** Calls that prove the rights of a credential for one kind of entity. */
 interface ProvingReads {
   list(api: PlatformApi): Promise<unknown>;
-  /** Null when the platform does not know the entity. */
+  /** Resolves with null when the platform does not know the entity. */
   get(api: PlatformApi, id: string): Promise<unknown>;
 }

@@ -2,7 +2,7 @@ import { tenantKey } from '../domain/tenant.ts';
 import type { FeedName, Lease, PollCoordinator, PollListener, PollMessage, PollSeat } from './poll-coordinator.ts';
 import { unionOf, type WatchScope } from './watch-scope.ts';
 
-/** Decides within this process: the first candidate polls, and after it the one that has waited longest. */
+/** Decides within this process. The first candidate polls, then the one that has waited longest. */
 export function createMemoryCoordinator(): PollCoordinator {
   const rooms = new Map<string, Room>();
   let lastTerm = 0;

@@ -5,17 +5,17 @@ export interface PaceOptions {
   readonly pollMinMs: number;
   /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. @default 30_000 */
   readonly pollMaxMs: number;
-  /** Chance, between 0 and 1. */
+  /** Returns a random number from 0 to below 1. */
   readonly random: () => number;
 }
 
-/** Why the pause is as long as it is. */
+/** Reason for the length of the pause. */
 export type PaceReason =
   | 'changed'
   | 'nudged'
-  /** Nothing changes, but a watched entity runs. */
+  /** No change, but a watched entity runs. */
   | 'quiet'
-  /** Nothing changes, and no watched entity runs. */
+  /** No change, and no watched entity runs. */
   | 'idle'
   | 'failed'
   /** The platform receives too many calls. */
@@ -26,44 +26,44 @@ export interface NextRound {
   readonly why: PaceReason;
 }
 
-/** What the pause after a round depends on. */
+/** Facts about a round that determine the pause after it. */
 export interface RoundSummary {
   /** The round failed as a whole. */
   readonly failed: boolean;
   /** Something changed, or needs a second reading soon. */
   readonly changed: boolean;
-  /** A watched entity has not ended. */
+  /** A watched entity runs. */
   readonly running: boolean;
-  /** A subscriber that waited for the round cannot begin after it. */
+  /** A subscriber that waited for the round still cannot begin. */
   readonly vain: boolean;
   /** The platform reported too many calls. */
   readonly limited: boolean;
-  /** How long the platform asked to wait; null when it did not. */
+  /** Time that the platform asked the gateway to wait, in milliseconds; null: it did not ask. */
   readonly retryAfterMs: number | null;
 }
 
 /**
- * Rounds in a row, for subscribers that cannot begin, that may follow each other without a pause. So many can read all ids
+ * Maximum number of consecutive rounds without a pause for subscribers that cannot begin. This number can read all ids
  * that one subscription may name.
  */
 const maxVainRounds = 10;
-/** How long the shortest pause lasts after a nudge, in milliseconds. */
+/** Time for which pauses stay at the minimum after a nudge, in milliseconds. */
 const hurryMs = 30_000;
-/** Growth of the pause with each quiet round while a watched entity runs, and while none does. */
+/** Growth factor of the pause per quiet round, while a watched entity runs and while none does. */
 const growthWhileRunning = 1.5;
 const growthWhileIdle = 3;
 const growthPerFailure = 2;
 /**
- * Longest pause after a failed round, in milliseconds, before jitter: subscribers receive RECOVERED within 20 seconds of
- * the platform's return, even if an open circuit blocks the first round (for at most another 8 seconds).
+ * Maximum pause after a failed round, in milliseconds, before jitter. Subscribers receive RECOVERED within 20 seconds
+ * of the platform's return, even if an open circuit blocks the first round (for at most another 8 seconds).
  */
 const longestFailurePauseMs = 8_000;
-/** Share of a pause that jitter adds, so that the feeds of many tenants do not fall into step. */
+/** Maximum share of a pause that jitter adds, so that the feeds of many tenants do not synchronize. */
 const jitterShare = 0.2;
-/** A longer wish of the platform is cut, so that one odd header does not stop a sandbox for a day. */
+/** Maximum Retry-After that is honored, in milliseconds, so that one wrong header does not stop a sandbox for a day. */
 const maxRetryAfterMs = 300_000;
 
-/** When the next round of a feed is due. All times are monotonic milliseconds. */
+/** Determines when the next round of a feed is due. All times are monotonic milliseconds. */
 export class Pace {
   readonly #options: PaceOptions;
   readonly #hold: PlatformHold;
@@ -75,24 +75,24 @@ export class Pace {
   #interruptions = 0;
   #vainRounds = 0;
 
-  /** @param hold how long the platform asked the tenant not to call the feed's service */
+  /** @param hold time until which the platform asked the tenant not to call the feed's service */
   constructor(options: PaceOptions, hold: PlatformHold) {
     this.#options = options;
     this.#hold = hold;
   }
 
-  /** Failed rounds in a row. */
+  /** Number of consecutive failed rounds. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** The feed starts or restarts: its first round is due at once, unless the platform asked to wait. */
+  /** The feed starts or restarts. Its first round is due at once, unless the platform asked the gateway to wait. */
   start(): void {
     this.takeOver();
     this.#failures = 0;
   }
 
-  /** This replica begins to poll: the first round is due at once, unless the platform asked to wait. */
+  /** This replica begins to poll. Its first round is due at once, unless the platform asked the gateway to wait. */
   takeOver(): void {
     this.#nextMs = 0;
     this.#quietRounds = 0;
@@ -100,20 +100,20 @@ export class Pace {
     this.#vainRounds = 0;
   }
 
-  /** @param awaited a subscriber cannot begin without a round */
+  /** @param awaited whether a subscriber cannot begin without a round */
   dueMs(awaited: boolean): number {
-    // Neither readers that come and go during each round nor one that no round can serve may cause a storm of calls.
+    // Readers that leave during each round, or a reader that no round can serve, must not cause a storm of calls.
     const isPressing = this.#requested || (awaited && this.#vainRounds < maxVainRounds);
     const dueMs = isPressing && this.#interruptions <= 1 ? 0 : this.#nextMs;
     return Math.max(dueMs, this.#hold.untilMs);
   }
 
-  /** The round that begins now satisfies every request so far. */
+  /** The round that begins now satisfies all requests so far. */
   begin(): void {
     this.#requested = false;
   }
 
-  /** The next round is due at once, and the pauses are the shortest for a while. */
+  /** Makes the next round due at once, and keeps the pauses at the minimum for a while. */
   nudge(nowMs: number): void {
     this.#requested = true;
     this.#quietRounds = 0;
@@ -131,7 +131,10 @@ export class Pace {
     return next;
   }
 
-  /** The round was given up because the owner of its reader left. The next round follows at once, but only once. */
+  /**
+   * Notes that the round was aborted because the owner of its reader left. The next round follows at once, but only the
+   * first time.
+   */
   interrupted(nowMs: number): void {
     this.#interruptions += 1;
     this.#nextMs = this.#interruptions > 1 ? nowMs + this.#options.pollMinMs : nowMs;

@@ -1,9 +1,12 @@
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import type { Clock } from '../runtime/clock.ts';
 
-/** How long the platform asked a tenant not to call one service. It outlives the feed whose round received the answer. */
+/**
+ * Time for which the platform asked a tenant not to call one service. It outlives the feed whose round received the
+ * response.
+ */
 export interface PlatformHold {
-  /** Monotonic milliseconds; 0: not at all. */
+  /** Monotonic milliseconds; 0: there is no hold. */
   readonly untilMs: number;
   extend(untilMs: number): void;
 }
@@ -17,7 +20,7 @@ export class PlatformHolds {
     this.#clock = clock;
   }
 
-  /** Number of holds that are remembered. */
+  /** Number of remembered holds. */
   get size(): number {
     return this.#untilMs.size;
   }

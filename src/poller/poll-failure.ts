@@ -1,6 +1,6 @@
 import { GatewayError, type GatewayErrorCode, type UpstreamFailure } from '../errors.ts';
 
-/** A failed round as it is told to other replicas: what a client may see of it. */
+/** A failed round as it is sent to other replicas. It contains only details that clients may see. */
 export interface PollFailure {
   readonly code: GatewayErrorCode;
   readonly message: string;
@@ -9,14 +9,16 @@ export interface PollFailure {
   readonly upstream: UpstreamFailure | null;
 }
 
-/** Null for a defect, of which no client may see more than that there is one. */
+/** Returns null for a defect, because clients may not see its details. */
 export function describeFailure(error: unknown): PollFailure | null {
   if (!(error instanceof GatewayError)) return null;
   const { code, message, retryable, retryAfterMs, upstream } = error;
   return { code, message, retryable, retryAfterMs, upstream };
 }
 
-/** Thrown to those who waited for a round that another replica made in vain: what that one would have said itself. */
+/**
+ * Delivered to subscribers that waited for a round of another replica. It has the fields of the error on that replica.
+ */
 export class FailedElsewhereError extends GatewayError {
   override readonly code: GatewayErrorCode;
   override readonly retryable: boolean;

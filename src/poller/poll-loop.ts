@@ -15,7 +15,7 @@ import type { PollMetrics } from './poll-metrics.ts';
 import { isRefusal } from './refusal.ts';
 
 export interface PollLoopOptions<Entity extends Observed, Reader, Memory> extends PaceOptions {
-  /** For logs and metrics. */
+  /** Kind of the feed, for logs and metrics. */
   readonly kind: string;
   readonly tenant: Tenant;
   readonly coordinator: PollCoordinator;
@@ -27,56 +27,56 @@ export interface PollLoopOptions<Entity extends Observed, Reader, Memory> extend
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: PollMetrics;
   readonly lingerMs: number;
-  /** Whether the log holds a state of this term with which a new subscriber could begin. */
+  /** Whether the log has a state of this term with which a new subscriber can begin. */
   readonly isReady: (term: number | null) => Promise<boolean>;
   readonly listener: Pick<PollListener, 'received' | 'unreachable'>;
-  /** Lets the waiters begin for whom the log is sufficient. */
+  /** Lets the waiters begin for which the log is sufficient. */
   readonly letBegin: () => Promise<void>;
-  /** Called when the holder of the lease changes: this replica, another one, or none. */
+  /** Called when the lease holder changes: this replica, another one, or none. */
   readonly onHolder: () => void;
-  /** Called when no round has succeeded on any replica for a while, with true, and when one has, with false. */
+  /** Called with true when no replica has made a good round for a while, and with false after the next good round. */
   readonly onUnattended: (unattended: boolean) => void;
   readonly onIdle: () => void;
 }
 
-/** Consecutive failed rounds after which subscribers receive STALE. */
+/** Number of consecutive failed rounds after which subscribers receive STALE. */
 const failuresUntilStale = 2;
-/** Shortest pauses without a holder of the lease after which subscribers of this replica receive STALE. */
+/** Time without a lease holder after which subscribers of this replica receive STALE, in shortest pauses. */
 const pausesUntilUnattended = 4;
-/** Shortest time for that, in milliseconds: a slow moment of Redis is no failure. */
+/** Minimum of that time, in milliseconds, so that a slow moment of Redis does not count as a failure. */
 const minUnattendedMs = 2_000;
 
 type Good<Entity, Memory> = Extract<RoundOutcome<Entity, Memory>, { readonly kind: 'good' }>;
 type Failed<Entity, Memory> = Extract<RoundOutcome<Entity, Memory>, { readonly kind: 'failed' }>;
 
 /**
- * Decides when a feed makes a round in this replica, and what follows from it. The loop runs while a subscriber is here,
- * and a little longer. It waits for the lease; while it holds the lease it makes a round, then pauses. FeedPoller makes
- * the round.
+ * Decides when this replica makes a round of a feed, and handles the outcome. The loop runs while the replica has
+ * subscribers, and for the linger time afterwards. It waits for the lease. While it holds the lease it alternates
+ * between a round and a pause. FeedPoller makes the round.
  */
 export class PollLoop<Entity extends Observed, Reader, Memory> {
   readonly #options: PollLoopOptions<Entity, Reader, Memory>;
   readonly #pace: Pace;
   #running: Promise<void> | null = null;
-  /** Seats that are being given back. */
+  /** Seats that are being released. */
   readonly #leaving = new Set<Promise<void>>();
   #seat: PollSeat | null = null;
   #lease: Lease | null = null;
   #candidacy: AbortController | null = null;
   /** Whether there were members at the last call of `membersChanged`. */
   #watched = false;
-  /** An announcement is pending. It will include every change until then. */
+  /** Whether an announcement is pending. It includes every change until it is sent. */
   #announces = false;
   #announced: Promise<void> = Promise.resolve();
-  /** A subscriber of another replica cannot begin without a round. */
+  /** Whether a subscriber of another replica cannot begin without a round. */
   #awaitedElsewhere = false;
   #sleep: AbortController | null = null;
-  /** Something has happened since the present step began. */
+  /** Whether `wake` was called since the current step began. */
   #woken = false;
   #emptySinceMs: number | null = null;
-  /** Other replicas go first until then, in monotonic milliseconds. */
+  /** Until this time the replica does not try to become the lease holder, in monotonic milliseconds. */
   #standsBackUntilMs = 0;
-  /** Ends the wait after which the feed counts as unattended. */
+  /** Aborts the wait after which the feed counts as unattended. */
   #unattendedWait: AbortController | null = null;
   #closed = false;
   #made = 0;
@@ -91,37 +91,38 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     return this.#running !== null;
   }
 
-  /** The lease under which this replica polls; null while another replica polls, or none. */
+  /** The lease under which this replica polls; null: another replica polls, or none. */
   get lease(): Lease | null {
     return this.#lease;
   }
 
-  /** The term under which any replica polls, as far as this one knows. */
+  /** Term under which a replica polls; null: no replica does, or this replica does not know it. */
   get term(): number | null {
     return this.#seat?.term ?? null;
   }
 
-  /** Number of good rounds made here. */
+  /** Number of good rounds that this replica made. */
   get made(): number {
     return this.#made;
   }
 
-  /** When the last good round made here ended. */
+  /** End of the last good round that this replica made; null: it made none. */
   get lastAt(): Date | null {
     return this.#lastAt;
   }
 
-  /** Resolves when the other replicas can read what is watched here; does not fail. */
+  /** Resolves when the other replicas can read the scope of this replica. Never rejects. */
   get announced(): Promise<void> {
     return this.#announced;
   }
 
-  /** Call it when members come or go. It starts or stops what follows from that. */
+  /** Starts or stops the loop as needed. Call it when members join or leave. */
   membersChanged(): void {
     if (this.#closed) return;
     const watched = this.#options.members.size > 0;
     if (this.#seat === null && watched) this.#start();
-    // Only the first member and the last one change what is to be done next, so that others do not pay for a look at it.
+    // Only the first and the last member change the next step. Other members do not wake the loop, because that would
+    // cost time for each of them.
     else if (watched !== this.#watched) this.wake();
     this.#watched = watched;
     if (this.#announces) return;
@@ -129,32 +130,35 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     this.#announced = this.#announce();
   }
 
-  /** Looks again at what is to be done next. */
+  /** Ends the current pause, so that the loop decides on its next step again. */
   wake(): void {
     this.#woken = true;
     this.#sleep?.abort();
     if (this.#closed || this.#options.members.size === 0) this.#candidacy?.abort();
   }
 
-  /** A round at once, and short pauses for a while. */
+  /** Makes a round due at once, and keeps the pauses short for a while. */
   nudge(): void {
     this.#pace.nudge(this.#nowMs());
     this.wake();
   }
 
-  /** A round soon, for a subscriber of another replica. */
+  /** Makes a round due soon, for a subscriber of another replica. */
   awaitRound(): void {
     this.#awaitedElsewhere = true;
     this.wake();
   }
 
-  /** Sends to the other replicas. Nobody depends for long on a message that does not arrive. */
+  /**
+   * Sends a message to the other replicas. A failure is only logged, because no replica depends for long on a single
+   * message.
+   */
   async send(message: PollMessage): Promise<void> {
     const { coordinator, tenant, kind, logger } = this.#options;
     try {
       await (this.#seat?.send(message) ?? coordinator.send({ tenant, kind }, message));
     } catch (err) {
-      logger.debug({ ...this.#where(), message: message.kind, err }, 'other replicas not reached');
+      logger.debug({ ...this.#where(), message: message.kind, err }, 'could not notify other replicas');
     }
   }
 
@@ -186,7 +190,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     }
     this.#running = null;
     this.#seat = null;
-    if (this.#lease !== null) this.#leaseChanged('released', { term: this.#lease.term, why: 'watched by nobody' });
+    if (this.#lease !== null) this.#leaseChanged('released', { term: this.#lease.term, why: 'no subscribers' });
     this.#lease = null;
     this.#attended();
     const leaving = this.#leave(seat).finally(() => this.#leaving.delete(leaving));
@@ -194,7 +198,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     if (!this.#closed) onIdle();
   }
 
-  /** One step of a watched feed: a round, the pause before it, or the wait for the lease. */
+  /** One step of a feed with subscribers: a round, the pause before it, or the wait for the lease. */
   async #serve(seat: PollSeat): Promise<void> {
     this.#emptySinceMs = null;
     const lease = this.#lease;
@@ -211,7 +215,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     return this.#options.waiters.size > 0 || this.#awaitedElsewhere;
   }
 
-  /** Nobody waits for a round that the platform does not permit yet. */
+  /** Rejects the waiters while the platform does not permit a round. */
   #rejectWhileHeld(): void {
     const { hold, waiters } = this.#options;
     const heldMs = hold.untilMs - this.#nowMs();
@@ -226,8 +230,8 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   }
 
   /**
-   * One step of a feed that nobody watches.
-   * @returns whether the feed stays
+   * One step of a feed without subscribers.
+   * @returns whether the feed stays ready
    */
   async #linger(seat: PollSeat): Promise<boolean> {
     const { isReady, lingerMs } = this.#options;
@@ -235,14 +239,15 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     // A feed without a completed round has no state to offer.
     if (!(await isReady(seat.term))) return false;
     const lease = this.#lease;
-    if (lease !== null && (await this.#isWatchedElsewhere(seat))) await this.#giveBack(lease, 'watched elsewhere only');
+    if (lease !== null && (await this.#isWatchedElsewhere(seat)))
+      await this.#giveBack(lease, 'subscribers on other replicas only');
     const leftMs = this.#emptySinceMs + lingerMs - this.#nowMs();
     if (leftMs <= 0) return false;
     await this.#pause(leftMs);
     return true;
   }
 
-  /** Waits until this replica has the lease, or no subscriber is here. */
+  /** Waits until this replica has the lease, or has no subscribers. */
   async #stand(seat: PollSeat): Promise<void> {
     const candidacy = new AbortController();
     this.#candidacy = candidacy;
@@ -264,7 +269,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   async #round(lease: Lease, seat: PollSeat): Promise<void> {
     const { poller, metrics, kind, waiters, letBegin } = this.#options;
     this.#pace.begin();
-    // Another replica does not send for which ids it waits.
+    // Requests of other replicas do not name the ids for which they wait.
     const awaitsAll = this.#awaitedElsewhere;
     this.#awaitedElsewhere = false;
     const waiting = waiters.members;
@@ -309,7 +314,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     const next = this.#pace.ended({ failed: false, changed, running, vain, limited, retryAfterMs }, this.#nowMs());
     const summary = { ...this.#where(), ...result.calls, discover, changes, running, ...next };
     logger.debug({ ...summary, incomplete: result.incomplete?.code }, 'poll round');
-    if (result.truncated) logger.warn(summary, 'the list is too long for one round: not every entity is followed');
+    if (result.truncated) logger.warn(summary, 'the list is too long for one round, so some entities are not followed');
   }
 
   async #failed({ error, watchedElsewhere }: Failed<Entity, Memory>, lease: Lease): Promise<void> {
@@ -321,10 +326,12 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     const next = this.#pace.ended(round, this.#nowMs());
     const { failures } = this.#pace;
     const refused = watchedElsewhere && isRefusal(error);
-    // Failures of the platform are expected, and subscribers receive them. Any other failure is a defect here.
+    // Failures of the platform are expected, and subscribers receive them. Any other failure is a defect of the
+    // gateway.
     if (failure === null) logger.warn({ ...this.#where(), failures, err: error, ...next }, 'poll round failed');
     else logger.debug({ ...this.#where(), failures, code: failure.code, ...next }, 'poll round failed');
-    // After the first rejection of all readers here nobody is turned away: readers of another replica may be accepted.
+    // After the first rejection of all readers here, subscribers keep waiting, because readers of another replica may
+    // be accepted.
     if (!refused || failures >= failuresUntilStale) {
       waiters.reject(error);
       void this.send({ kind: 'failed', failure, id: null });
@@ -332,7 +339,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     if (failures >= failuresUntilStale) await this.#emitStale(lease);
     if (!refused || this.#lease !== lease) return;
     this.#standsBackUntilMs = this.#nowMs() + next.nextInMs;
-    await this.#giveBack(lease, 'refused by the platform');
+    await this.#giveBack(lease, 'credential rejected by the platform');
   }
 
   async #emitStale(lease: Lease): Promise<void> {
@@ -344,18 +351,18 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
         this.#drop(lease);
         return;
       }
-      // Subscribers here receive it without the log.
+      // Subscribers of this replica receive STALE without the log.
       onUnattended(true);
-      // That Redis is out of reach is logged by its connection, once.
+      // The Redis connection logs once that it is unreachable.
       const isExpected = err instanceof LogConflictError || describeFailure(err) !== null;
       if (!isExpected) logger.warn({ ...this.#where(), err }, 'event log not written');
     }
   }
 
-  /** The log rejects what is written under this lease, so another replica has a later one. */
+  /** Called when the log rejects writes under this lease, because another replica has a later one. */
   #drop(lease: Lease): void {
     this.#lost(lease);
-    // Where the log's record of the later term is gone, the lease may be held still.
+    // Redis may still name this replica as the holder, if it lost the record of the later term.
     void lease.release();
   }
 
@@ -391,17 +398,17 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
         this.#expectHolder();
         break;
       case 'elsewhere':
-        logger.debug({ ...this.#where(), term: this.term }, 'polled by another replica');
+        logger.debug({ ...this.#where(), term: this.term }, 'another replica polls');
         this.#attended();
         break;
       case 'here':
-        // The first good round shows that this replica can read and write.
+        // Waits for the first good round, which shows that this replica can read and write.
         break;
     }
     onHolder();
   }
 
-  /** Subscribers must not be silent for long while no replica polls, for whatever reason. */
+  /** Starts the wait after which subscribers receive STALE, so that they notice when no replica polls. */
   #expectHolder(): void {
     if (this.#unattendedWait !== null || this.#seat === null) return;
     const { clock, onUnattended, pollMinMs } = this.#options;
@@ -423,12 +430,12 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     try {
       return (await seat.others()) !== null;
     } catch (err) {
-      this.#options.logger.debug({ ...this.#where(), err }, 'other replicas not reached');
+      this.#options.logger.debug({ ...this.#where(), err }, 'could not notify other replicas');
       return false;
     }
   }
 
-  /** Many changes of the members in one turn of the event loop are one announcement. */
+  /** Announces many changes of the members in one turn of the event loop at once. */
   async #announce(): Promise<void> {
     await Promise.resolve();
     this.#announces = false;
@@ -436,7 +443,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     try {
       await this.#seat?.announce(members.size === 0 ? null : members.scope);
     } catch (err) {
-      logger.debug({ ...this.#where(), err }, 'other replicas not reached');
+      logger.debug({ ...this.#where(), err }, 'could not notify other replicas');
     }
   }
 
@@ -444,11 +451,11 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     try {
       await seat[Symbol.asyncDispose]();
     } catch (err) {
-      this.#options.logger.warn({ ...this.#where(), err }, 'poll seat not given back');
+      this.#options.logger.warn({ ...this.#where(), err }, 'could not release the poll seat');
     }
   }
 
-  /** Until the time has passed, or something happens. */
+  /** Waits until the time has passed, or the loop is woken. */
   async #pause(ms: number): Promise<void> {
     if (this.#woken) return;
     const sleep = new AbortController();

@@ -1,13 +1,16 @@
 import type { FeedChange } from '../events/event-log.ts';
 
-/** What the polls report as it happens. `kind` is that of the feed; nothing here names a tenant. */
+/** Reports of the poll loops. `kind` is the kind of the feed. No report names a tenant. */
 export interface PollMetrics {
-  /** `interrupted`: its subscriber left. `lost`: the lease was. Neither says anything about the platform. */
+  /**
+   * `interrupted`: the subscriber that owns the reader left. `lost`: the lease was lost. Both are independent of the
+   * platform.
+   */
   roundEnded(event: { readonly kind: string; readonly outcome: 'good' | 'interrupted' | 'lost' | 'failed' }): void;
-  /** Events written into the log. */
+  /** Reports events that were written to the log. */
   told(event: { readonly kind: string; readonly events: readonly FeedChange<unknown>['kind'][] }): void;
   leaseChanged(event: { readonly kind: string; readonly change: 'gained' | 'lost' | 'released' }): void;
-  /** A subscriber was told to begin anew. */
+  /** Reports that a subscriber received RESYNC. */
   resynced(event: { readonly kind: string }): void;
 }
 

@@ -17,18 +17,18 @@ export interface RedisCoordinatorOptions {
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
 }
 
-/** A registration holds for this number of the shortest pauses between rounds: a dead replica is replaced within two. */
+/** Validity of a registration, in shortest pauses between rounds. A dead replica is replaced within two pauses. */
 const pausesPerLease = 1.5;
-/** A registration holds for at least this time, in milliseconds: a slow moment of Redis must not cost it. */
+/** Minimum validity of a registration, in milliseconds, so that a slow moment of Redis does not end it. */
 const minLeaseMs = 1_000;
-/** Values that cannot be decoded are logged once in this time, in milliseconds. */
+/** Values that cannot be decoded are logged once per this interval, in milliseconds. */
 const complaintIntervalMs = 60_000;
 
-/** The time for which the registration of a replica holds where rounds are at least so far apart; both in milliseconds. */
+/** Validity of a replica's registration for a shortest pause between rounds, both in milliseconds. */
 export const leaseMsFor = (pollMinMs: number): number =>
   Math.min(longestLeaseMs, Math.max(minLeaseMs, pollMinMs * pausesPerLease));
 
-/** Decides in Redis which of the replicas that use it polls which feed. */
+/** Decides through Redis which replica polls which feed. */
 export function createRedisCoordinator(options: RedisCoordinatorOptions): PollCoordinator {
   return new RedisCoordinator(options);
 }
@@ -39,7 +39,7 @@ class RedisCoordinator implements PollCoordinator {
   readonly #live: LiveReplicas;
   readonly #listening: Disposable;
   readonly #seats = new Set<RedisPollSeat>();
-  /** Seats that were given back, and of which Redis may still have something that counts. */
+  /** Released seats that may still have valid fields in Redis. */
   readonly #remains = new Set<RedisPollSeat>();
   #nextNumber = 0;
   #complainedAtMs: number | null = null;
@@ -107,7 +107,7 @@ class RedisCoordinator implements PollCoordinator {
   #lapse(): void {
     this.#steps.reject(outOfReach());
     this.#live.clear();
-    // Their fields do not count any longer.
+    // Fields of a lapsed registration do not count.
     this.#remains.clear();
     for (const seat of this.#seats) seat.lapse();
   }
@@ -121,7 +121,7 @@ class RedisCoordinator implements PollCoordinator {
     const nowMs = clock.monotonicMs();
     if (this.#complainedAtMs !== null && nowMs - this.#complainedAtMs < complaintIntervalMs) return;
     this.#complainedAtMs = nowMs;
-    logger.warn({ kind, ...tenant }, 'value of another replica cannot be decoded: it is skipped');
+    logger.warn({ kind, ...tenant }, 'skipped a value of another replica that cannot be decoded');
   }
 }
 

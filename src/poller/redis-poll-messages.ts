@@ -3,7 +3,7 @@ import { type GatewayErrorCode, httpStatusByCode } from '../errors.ts';
 import type { PollMessage } from './poll-coordinator.ts';
 import type { WatchScope } from './watch-scope.ts';
 
-// Seats are named `<replica>/<number>`. A name of a seat contains no space, no quote and no backslash.
+// Seats are named `<replica>/<number>`. The name contains no space, quote or backslash.
 
 const seat = z.string().regex(/^[\w-]+\/\d+$/);
 // The keys of this object are exactly the codes.
@@ -27,7 +27,7 @@ const failure = z.object({
 
 const scopeChange = z.object({
   kind: z.literal('scope'),
-  /** Whether the subscribers of the seat watch the whole sandbox. Null: it has none. */
+  /** Whether the subscribers of the seat watch the whole sandbox. Null: the seat has no subscribers. */
   everything: z.boolean().nullable(),
   added: z.array(z.string()),
   removed: z.array(z.string()),
@@ -38,13 +38,13 @@ const message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('failed'), failure: failure.nullable(), id: z.string().nullable() }),
   /** The seat polls from now on. */
   z.object({ kind: z.literal('held'), term: z.number() }),
-  /** The seat does not poll any longer. */
+  /** The seat no longer polls. */
   z.object({ kind: z.literal('released'), term: z.number() }),
   scopeChange,
 ]);
 
 const envelope = z.object({
-  /** The seat that sent it. Null: a replica that has none. */
+  /** The sending seat. Null: the sending replica has no seat. */
   from: seat.nullable(),
   message,
 });
@@ -57,7 +57,7 @@ export type PollEnvelope = z.output<typeof envelope>;
 export const encodeMessage = (from: string | null, sent: PollMessage | ScopeChange): string =>
   JSON.stringify({ from, message: sent });
 
-/** Null for what no replica of this version has sent. */
+/** Returns null for text that no replica of this version can have sent. */
 export function decodeEnvelope(text: string): PollEnvelope | null {
   try {
     return envelope.parse(JSON.parse(text));
@@ -66,14 +66,17 @@ export function decodeEnvelope(text: string): PollEnvelope | null {
   }
 }
 
-/** The scope of the subscribers of one seat, as it is announced. */
+/** The announced scope of the subscribers of one seat. */
 export interface SeatScope {
   everything: boolean;
   /** See `announcedIds`. */
   readonly ids: Set<string>;
 }
 
-/** The ids of a scope as they are announced: `=id`, and `+id` for one whose results are watched, `+` for all results. */
+/**
+ * Encodes the ids of a scope for the announcement: `=id` for a watched id, `+id` for an id with watched results, `+`
+ * for all results.
+ */
 export const announcedIds = (scope: WatchScope | null): Set<string> =>
   new Set([
     ...[...(scope?.ids ?? [])].map((id) => `=${id}`),
@@ -81,7 +84,7 @@ export const announcedIds = (scope: WatchScope | null): Set<string> =>
     ...(scope?.results?.everything === true ? ['+'] : []),
   ]);
 
-/** The scope that was announced so. */
+/** Decodes an announced scope. */
 export function scopeOf({ everything, ids }: SeatScope): WatchScope {
   const marked = (mark: string) => [...ids].filter((id) => id.startsWith(mark) && id.length > 1);
   const named = (mark: string) => new Set(marked(mark).map((id) => id.slice(1)));
@@ -95,7 +98,7 @@ const field = /^([\w-]+\/\d+)(?: (.*))?$/s;
 
 /**
  * @param fields pairs of field and value
- * @returns the scope of each seat, and the number of fields that no replica of this version has written
+ * @returns the scope of each seat, and the number of fields that no replica of this version can have written
  */
 export function decodeScopes(fields: readonly string[]): {
   readonly scopes: Map<string, SeatScope>;

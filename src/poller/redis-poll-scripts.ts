@@ -2,19 +2,21 @@ import { z } from 'zod';
 import { redisScript } from '../runtime/redis.ts';
 
 /**
- * Steps of several feeds in the order of their arguments. KEYS: the replicas of the heartbeat, then meta (of the log) and
- * scopes of the feed of each step. ARGV: channel, name and arguments of each step. Returns the reply of each step.
+ * Executes steps of several feeds in the order of their arguments. KEYS: the replicas of the heartbeat, then meta (of
+ * the log) and scopes of the feed of each step. ARGV: channel, name and arguments of each step. Returns the reply of
+ * each step.
  *
- * A replica counts as live until the server's clock reaches its score. Keys of another type count as lost.
+ * A replica is live until the server's clock reaches its score. A key of another type is treated as missing.
  *
- * - `acquire` seat, retention: grants a new term where no live replica holds the feed, or the seat itself does. Returns
- *   whether it was granted (-1: the replica of the seat is not live), the holder and its term. Terms are milliseconds of
- *   the server, so that they grow also when the server has lost everything. The log refuses a write under a term that is
- *   less than the one in its meta hash: it is fenced from the moment at which the next term is granted.
- * - `release` seat: ends the term of the seat. Others keep what they hold.
- * - `announce` seat, retention, everything (`1`, `0`, or nothing for a seat that watches nothing), the number of added ids
- *   and these, the number of removed ids and these, and the message.
- * - `look` seat: returns the holder, its term, and the fields of all other live seats. Removes the fields of dead ones.
+ * - `acquire` seat, retention: grants a new term if no live replica, or only the seat itself, holds the feed. Returns
+ *   whether the term was granted (-1: the replica of the seat is not live), the holder and its term. Terms are
+ *   milliseconds of the server's clock, so that they grow even when the server has lost all data. The log rejects a
+ *   write with a term below the one in its meta hash, so it is fenced as soon as the next term is granted.
+ * - `release` seat: ends the term of the seat. Terms of other seats are not affected.
+ * - `announce` seat, retention, everything (`1`, `0`, or empty for a seat without subscribers), the number of added
+ *   ids and these ids, the number of removed ids and these ids, and the message.
+ * - `look` seat: returns the holder, its term, and the fields of all other live seats. Removes the fields of dead
+ *   seats.
  * - `publish` message.
  */
 export const pollScript = redisScript(`

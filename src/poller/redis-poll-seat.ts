@@ -30,35 +30,35 @@ export interface RedisPollSeatOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly feed: FeedChannel;
-  /** Tells apart the seats of this replica. */
+  /** Distinguishes the seats of this replica. */
   readonly number: number;
   readonly listener: PollListener;
   /** Called when a value of another replica cannot be decoded. It is skipped. */
   readonly onUndecodable: () => void;
-  /** Called when the seat is given back. Resolves with whether nothing of it is left in Redis that counts. */
+  /** Called when the seat is released. Resolves with whether Redis has no valid fields of the seat left. */
   readonly onLeave: (leaving: Promise<boolean>) => void;
 }
 
-/** How long Redis keeps the term and the scopes of a feed that no replica follows, in milliseconds. */
+/** Time for which Redis keeps the term and the scopes of a feed that no replica follows, in milliseconds. */
 const retentionMs = 600_000;
 /** Pause after a failed attempt, in milliseconds. */
 const retryPauseMs = 500;
-/** The time by which each seat waits longer than the one before it in the ranking of a vacancy, in milliseconds. */
+/** Additional wait of each seat per rank in a vacancy, in milliseconds. */
 const rankPauseMs = 300;
-/** Seats that are further back in the ranking wait no longer than this one. */
+/** Maximum rank that adds to the wait. */
 const lastRank = 4;
-/** The state in Redis is read again after this time, in milliseconds, so that no wrong view of it lasts. */
+/** Interval after which the state in Redis is read again, in milliseconds, so that a wrong copy does not last. */
 const lookIntervalMs = 300_000;
 
 interface Announced {
-  /** Null: nothing is watched. */
+  /** Null: the seat has no subscribers. */
   readonly everything: boolean | null;
   readonly ids: ReadonlySet<string>;
 }
 
 const nothing: Announced = { everything: null, ids: new Set() };
 
-/** The right of a seat to poll. */
+/** The lease of a seat. */
 class SeatLease implements Lease {
   readonly term: number;
   readonly #lost = new AbortController();
@@ -82,16 +82,16 @@ class SeatLease implements Lease {
   }
 }
 
-/** No live replica holds the feed, as far as is known. */
+/** Exists while no live replica holds the feed, to the knowledge of this seat. */
 interface Vacancy {
   readonly sinceMs: number;
-  /** The seat that gave it back. It comes last. */
+  /** The seat that released the feed. It comes last in the ranking. */
   readonly releasedBy: string | null;
 }
 
 /**
- * The seat of this replica at a feed whose holder and scopes are in Redis. It keeps a copy of both, which follows the
- * messages on the feed's channel, so that an idle feed costs no call.
+ * The seat of this replica for a feed whose holder and scopes are in Redis. It keeps a copy of both, which follows the
+ * messages on the feed's channel, so that an idle feed costs no calls.
  */
 export class RedisPollSeat implements PollSeat {
   readonly #options: RedisPollSeatOptions;
@@ -100,13 +100,13 @@ export class RedisPollSeat implements PollSeat {
   readonly #keeping: Disposable;
   #left = false;
   #lease: SeatLease | null = null;
-  /** Term that was reported last. */
+  /** Term that was last reported. */
   #term: number | null = null;
 
   // Copy of the state in Redis.
 
   #isSubscribed = false;
-  /** The state was read after the channel was subscribed to, so that the copy misses no message. */
+  /** Whether the state was read after the subscription to the channel, so that the copy misses no message. */
   #isSynchronized = false;
   #lookedAtMs = 0;
   #looking: Promise<void> | null = null;
@@ -115,18 +115,18 @@ export class RedisPollSeat implements PollSeat {
   #latestTerm = 0;
   #vacancy: Vacancy | null = null;
   readonly #others = new Map<string, SeatScope>();
-  /** Reads of the state that have not returned. Messages are applied after them. */
+  /** Number of reads of the state in progress. Messages are applied after them. */
   #reading = 0;
   #deferred: PollEnvelope[] = [];
 
-  /** Redis may name this seat as the holder. */
+  /** Whether Redis may name this seat as the holder. */
   #mayHold = false;
   #acquiring = false;
 
-  /** Watched by the subscribers here. */
+  /** Scope that the subscribers of this replica watch. */
   #scope: WatchScope | null = null;
   #announced = nothing;
-  /** Redis has exactly `#announced`; otherwise it has a part of it. */
+  /** Whether Redis has exactly `#announced`. Otherwise it has a part of it. */
   #isAnnounced = true;
   #announcing: Promise<void> = Promise.resolve();
 
@@ -167,7 +167,8 @@ export class RedisPollSeat implements PollSeat {
           }
           if (outcome === 'held') continue;
         } catch (error) {
-          if (!(error instanceof UpstreamUnreachableError)) logger.warn({ err: error }, 'no poll lease');
+          if (!(error instanceof UpstreamUnreachableError))
+            logger.warn({ err: error }, 'could not acquire the poll lease');
           if (!signal.aborted) listener.unreachable(error);
         }
       }
@@ -205,27 +206,31 @@ export class RedisPollSeat implements PollSeat {
 
   /**
    * Removes this seat from Redis.
-   * @returns whether nothing that counts is left there
+   * @returns whether Redis has no valid fields of the seat left
    */
   async leave(): Promise<boolean> {
     for (const step of await Promise.allSettled([this.#release(), this.#announce()])) {
-      if (step.status === 'rejected') this.#options.logger.debug({ err: step.reason }, 'poll seat not given back');
+      if (step.status === 'rejected')
+        this.#options.logger.debug({ err: step.reason }, 'could not release the poll seat');
     }
-    // Fields under the id of a replica that is not registered do not count.
+    // Fields of an unregistered replica do not count.
     return this.#options.heartbeat.replicas === null || (!this.#mayHold && this.#isAnnounced);
   }
 
-  /** Repeats calls that have failed. Called when a heartbeat has succeeded. */
+  /** Repeats failed calls. Called after a successful heartbeat. */
   catchUp(): void {
     const { logger, clock } = this.#options;
-    const note = (err: unknown) => logger.debug({ err }, 'poll seat not in step with Redis');
+    const note = (err: unknown) => logger.debug({ err }, 'could not repeat a call of the poll seat');
     if (!this.#isAnnounced) this.#announce().catch(note);
     if (this.#mayHold && this.#lease === null && !this.#acquiring) this.#release().catch(note);
     const isDue = !this.#isSynchronized || clock.monotonicMs() - this.#lookedAtMs >= lookIntervalMs;
     if (this.#isSubscribed && isDue) this.#lookSoon();
   }
 
-  /** The registration of this replica has lapsed, or Redis has lost its data: nothing of this seat is there. */
+  /**
+   * Resets the seat, because the registration of this replica has lapsed or Redis has lost its data. Redis has nothing
+   * of this seat.
+   */
   lapse(): void {
     this.#mayHold = false;
     this.#announced = nothing;
@@ -241,7 +246,7 @@ export class RedisPollSeat implements PollSeat {
     this.#options.listener.unreachable(error);
   }
 
-  /** Reports the present term if it is another one. Call it when the copy changes, or the set of live replicas. */
+  /** Reports the current term if it has changed. Call it when the copy or the set of live replicas changes. */
   settle(): void {
     const { live, clock, listener } = this.#options;
     const holder = this.#holder !== null && live.has(this.#holder.seat) ? this.#holder : null;
@@ -260,12 +265,12 @@ export class RedisPollSeat implements PollSeat {
     return `${this.#options.heartbeat.replicaId}/${this.#options.number}`;
   }
 
-  /** The time after which this seat may try to take the feed. Infinity: it has to wait for a change. */
+  /** Time after which this seat may try to take the feed, in milliseconds. Infinity: it has to wait for a change. */
   #waitMs(): number {
     const { live, clock, feed } = this.#options;
     if (this.#vacancy === null || this.#left) return Infinity;
     const { sinceMs, releasedBy } = this.#vacancy;
-    // The seat that gave the feed back comes last.
+    // The seat that released the feed comes last.
     const own = releasedBy === this.#id ? '' : weightOf(feed, this.#id);
     const before = [...this.#others.keys()].filter(
       (seat) => seat !== releasedBy && live.has(seat) && weightOf(feed, seat) > own,
@@ -314,7 +319,10 @@ export class RedisPollSeat implements PollSeat {
     try {
       await this.#release();
     } catch (err) {
-      this.#options.logger.debug({ term: lease.term, err }, 'poll lease not given back: repeated with the heartbeat');
+      this.#options.logger.debug(
+        { term: lease.term, err },
+        'could not release the poll lease, will retry with the heartbeat',
+      );
     }
   }
 
@@ -360,10 +368,10 @@ export class RedisPollSeat implements PollSeat {
   }
 
   #lookSoon(): void {
-    this.#look().catch((err: unknown) => this.#options.logger.debug({ err }, 'state of a feed not read'));
+    this.#look().catch((err: unknown) => this.#options.logger.debug({ err }, 'could not read the state of a feed'));
   }
 
-  /** Takes the holder that the server has named; an empty one stands for none. */
+  /** Applies the holder that the server reported. An empty string means none. */
   #learn(holder: string, term: number): void {
     const { live } = this.#options;
     const isOwn = holder === this.#id;
@@ -375,7 +383,9 @@ export class RedisPollSeat implements PollSeat {
     this.settle();
   }
 
-  /** Messages that arrive while the state is read may be older or newer than it. They are applied after it. */
+  /**
+   * Messages that arrive while the state is read may be older or newer than the state, so they are applied after it.
+   */
   async #read<Reply, Result>(reading: Promise<Reply>, apply: (reply: Reply) => Result): Promise<Result> {
     this.#reading += 1;
     try {
@@ -407,7 +417,10 @@ export class RedisPollSeat implements PollSeat {
     }
   }
 
-  /** Applies a change of the state. Applying changes again that the state contains, in their order, has no effect. */
+  /**
+   * Applies a change of the state. Changes that the state already contains can be applied again in order, without an
+   * effect.
+   */
   #apply({ from, message }: PollEnvelope): void {
     if (from === null) return;
     switch (message.kind) {
@@ -452,7 +465,7 @@ export class RedisPollSeat implements PollSeat {
     const added = this.#isAnnounced ? [...ids].filter((id) => !known.ids.has(id)) : [...ids];
     const removed = [...known.ids].filter((id) => !ids.has(id));
     const isSame = everything === known.everything && added.length + removed.length === 0;
-    // Most subscribers that come and go do not change the scope.
+    // Most subscribers that join or leave do not change the scope.
     if (this.#isAnnounced && isSame) return this.#announcing;
     this.#announced = { everything, ids };
     this.#isAnnounced = true;
@@ -470,13 +483,16 @@ export class RedisPollSeat implements PollSeat {
       await steps.run(feed, ['announce', seat, `${retentionMs}`, flag, ...counted, encodeMessage(seat, change)]);
     } catch (error) {
       this.#isAnnounced = false;
-      // Redis may have executed it.
+      // Redis may have executed the step.
       this.#announced = { ...this.#announced, ids: new Set([...this.#announced.ids, ...added, ...removed]) };
       throw error;
     }
   }
 }
 
-/** Every replica ranks the seats of a feed alike. Each feed ranks them in another order, so that feeds are spread. */
+/**
+ * Rank of a seat within a feed. Every replica computes the same ranking. Each feed has a different one, so that feeds
+ * are spread over the replicas.
+ */
 const weightOf = ({ channel }: FeedChannel, seat: string): string =>
   createHash('sha1').update(`${channel} ${seat}`).digest('hex');

@@ -22,15 +22,18 @@ interface Queued {
   readonly reject: (error: unknown) => void;
 }
 
-/** Limits of one call, during which Redis serves no other client: its steps, and the values of all of them. */
+/**
+ * Limits of one call, because Redis serves no other client during it: number of steps, and number of values in all of
+ * them.
+ */
 const maxSteps = 100;
 const maxValues = 10_000;
 
 const replies = z.array(z.unknown());
 
 /**
- * Sends steps of all feeds in the order in which they were queued, while this replica is registered. One call carries many
- * of them, so that a replica whose thousand feeds need a step at the same moment sends a few calls.
+ * Sends the steps of all feeds in the order of the queue, while this replica is registered. One call carries many
+ * steps, so that a replica whose thousand feeds need a step at the same moment makes only a few calls.
  */
 export class PollSteps {
   readonly #redis: Pick<Redis, 'send'>;
@@ -45,7 +48,7 @@ export class PollSteps {
 
   /**
    * @returns the reply of the step
-   * @throws {UpstreamUnreachableError} Redis is away; the step may have been executed
+   * @throws {UpstreamUnreachableError} Redis is unreachable; the step may have been executed
    */
   run(feed: FeedChannel, step: PollStep): Promise<unknown> {
     return new Promise((resolve, reject) => {
@@ -54,15 +57,15 @@ export class PollSteps {
     });
   }
 
-  /** Sends what is queued. To be called when this replica is registered. */
+  /** Sends the queued steps. Call it when this replica is registered. */
   resume(): void {
     if (this.#sending || this.#queue.length === 0 || this.#heartbeat.replicas === null) return;
     this.#sending = true;
-    // Everything that this turn of the event loop queues goes into one call.
+    // All steps that are queued in this turn of the event loop go into one call.
     setImmediate(() => void this.#send());
   }
 
-  /** Steps that are queued fail. To be called when this replica is not registered. */
+  /** Rejects the queued steps. Call it when this replica is no longer registered. */
   reject(error: UpstreamUnreachableError): void {
     for (const queued of this.#queue.splice(0)) queued.reject(error);
   }
@@ -77,7 +80,7 @@ export class PollSteps {
         const received = replies.parse(sent);
         for (const [index, { resolve }] of batch.entries()) resolve(received[index]);
       } catch (error) {
-        // Steps in the queue would wait for the same timeout, one call after the other.
+        // Queued steps would otherwise wait for the same timeout, one call after another.
         const failed = error instanceof UpstreamUnreachableError ? [...batch, ...this.#queue.splice(0)] : batch;
         for (const { reject } of failed) reject(error);
       }

@@ -14,11 +14,11 @@ export interface RedisSharingOptions {
   readonly logger: Logger;
   /** Shortest pause between two rounds, in milliseconds. */
   readonly pollMinMs: number;
-  /** Receives the parts that are to be closed before Redis is. */
+  /** Closes the parts that are created here before Redis. */
   readonly lifecycle: Pick<Lifecycle, 'add'>;
 }
 
-/** All replicas with the same Redis have the same logs, and one of them polls. */
+/** All replicas with the same Redis share the logs, and one of them polls. */
 export function shareByRedis({ redis, clock, logger, pollMinMs, lifecycle }: RedisSharingOptions): FeedSharing {
   const heartbeat = startRedisHeartbeat({ redis, clock, logger, leaseMs: leaseMsFor(pollMinMs) });
   lifecycle.add('heartbeat in Redis', () => heartbeat[Symbol.asyncDispose]());
@@ -27,7 +27,7 @@ export function shareByRedis({ redis, clock, logger, pollMinMs, lifecycle }: Red
   return ({ key, kind }) => ({
     coordinator,
     createLog: (tenant) => createRedisEventLog({ key, keys: feedKeys(tenant, kind), redis, heartbeat, clock, logger }),
-    // Redis keeps the log. A log without a subscriber here is not followed.
+    // Redis keeps the log. A replica without subscribers does not follow it.
     retentionMs: 0,
   });
 }

@@ -4,24 +4,24 @@ import type { FeedSource, Observed, ResultSource } from './feed-source.ts';
 import { isRefusal } from './refusal.ts';
 import { isWatched, type WatchScope } from './watch-scope.ts';
 
-/** Results are awaited for this long after the end of their entity, in milliseconds. */
+/** Time for which results are awaited after the end of their entity, in milliseconds. */
 const longestWaitMs = 15 * 60_000;
-/** Results that one round reads at most, and that one call reads. */
+/** Maximum number of results that one round reads, and that one call reads. */
 const maxPerRound = 300;
 const perCall = 100;
-/** Other readers that one round tries when the platform rejects a credential. */
+/** Maximum number of other readers that one round tries when the platform rejects a credential. */
 const maxHandOvers = 3;
-/** Pause after a failed reading, in milliseconds; it doubles with each failure up to the maximum. */
+/** Pause after a failed reading, in milliseconds. It doubles with each failure up to the maximum. */
 const firstPauseMs = 2_000;
 const longestPauseMs = 30_000;
 
 export interface ResultRequest<Entity> {
   readonly scope: WatchScope;
   readonly known: ReadonlyMap<string, Entity>;
-  /** Read in this round, in the order of their CREATED events. */
+  /** Entities that were read in this round, in the order of their CREATED events. */
   readonly read: readonly Entity[];
   readonly absent: readonly string[];
-  /** When the gateway saw an entity end (wall time, ms). */
+  /** Wall time (ms) at which the gateway saw an entity end. */
   readonly endedSeen: ReadonlyMap<string, number>;
   readonly now: Date;
   readonly nowMs: number;
@@ -30,9 +30,9 @@ export interface ResultRequest<Entity> {
 export interface ResultOutcome<Entity> {
   /** The entities that were read in the round, with their results. */
   readonly read: readonly Entity[];
-  /** The known entities that were not read in the round, and whose results were. */
+  /** Known entities that were not read in the round, but whose results were. */
   readonly updated: readonly Entity[];
-  /** Readings of results in a row that have failed. */
+  /** Number of consecutive failed readings of results. */
   readonly failures: number;
   /** Whether the results of ended entities are awaited. */
   readonly awaits: boolean;
@@ -41,7 +41,9 @@ export interface ResultOutcome<Entity> {
   readonly calls: number;
 }
 
-/** Calls with the reader of one member; null: it left meanwhile, or the lease was lost. */
+/**
+ * Calls with the reader of one member. Resolves with null if the member left in the meantime, or the lease was lost.
+ */
 export type Attempt<Reader> = <Value>(
   member: FeedMember<Reader>,
   work: (reader: Reader, signal: AbortSignal) => Promise<Value>,
@@ -52,7 +54,7 @@ interface Awaited<Entity> {
   readonly entity: Entity;
   readonly ids: readonly string[];
   readonly hasEnded: boolean;
-  /** It has been awaited long enough: this round is the last one that reads it. */
+  /** Whether the results have been awaited long enough, so that this round is the last one that reads them. */
   readonly isOverdue: boolean;
 }
 
@@ -61,15 +63,15 @@ type Source<Entity extends Observed, Reader> = Pick<
   'key' | 'isTerminal' | 'mayFollow' | 'endedAt' | 'results'
 >;
 
-/** Reads, in the rounds of a feed, the results that its subscribers watch. */
+/** Reads the watched results in the rounds of a feed. */
 export class ResultReadings<Entity extends Observed, Reader> {
   readonly #source: Source<Entity, Reader>;
   readonly #members: Pick<FeedMembers<Reader>, 'resultReaders' | 'has'>;
-  /** Credentials, as members name them, that may not read results. */
+  /** Names of credentials without the right to read results; null: the gateway's own. */
   #refused = new Set<string | null>();
   #failures = 0;
   #notBeforeMs = 0;
-  /** Number of the reading, and the reading in which each awaited result was last read. */
+  /** Number of the current reading, and for each awaited result the reading that last read it. */
   #reading = 0;
   #readAt = new Map<string, number>();
 
@@ -78,7 +80,7 @@ export class ResultReadings<Entity extends Observed, Reader> {
     this.#members = members;
   }
 
-  /** @throws what is no GatewayError */
+  /** @throws errors other than GatewayError */
   async round(request: ResultRequest<Entity>, attempt: Attempt<Reader>): Promise<ResultOutcome<Entity>> {
     const { results, key } = this.#source;
     const { scope, known, nowMs } = request;
@@ -108,7 +110,7 @@ export class ResultReadings<Entity extends Observed, Reader> {
     };
   }
 
-  /** What is awaited, and what is not awaited any longer. */
+  /** Separates the awaited results from those that are no longer awaited. */
   #sort(
     request: ResultRequest<Entity>,
     read: readonly Entity[],
@@ -122,7 +124,7 @@ export class ResultReadings<Entity extends Observed, Reader> {
       const ids = results.awaited(entity);
       const hasEnded = isTerminal(entity);
       const isOverdue = hasEnded && this.#isOverdue(id, entity, request);
-      // The last change of what was followed may have been missed, as in an outage.
+      // Known results are read once more, because their last change may have been missed in an outage.
       const isRead = ids.length > 0 && (!isOverdue || results.isKnown(entity));
       if (!hasEnded || isRead) {
         awaited.push({ id, entity, ids, hasEnded, isOverdue });
@@ -147,19 +149,19 @@ export class ResultReadings<Entity extends Observed, Reader> {
   #isOverdue(id: string, entity: Entity, { known, endedSeen, now }: ResultRequest<Entity>): boolean {
     const { isTerminal, endedAt } = this.#source;
     const previous = known.get(id);
-    // It has ended in this round, whatever time the platform reports.
+    // The entity has ended in this round, regardless of the time that the platform reports.
     if (previous !== undefined && !isTerminal(previous)) return false;
     const endMs = endedSeen.get(id) ?? endedAt(entity)?.getTime() ?? now.getTime();
     return now.getTime() - endMs >= longestWaitMs;
   }
 
-  /** Nobody awaits results: who comes next begins with a reading, not with a pause. */
+  /** Resets the pause while no results are awaited, so that the next subscriber begins with a reading. */
   #forgive(): void {
     this.#failures = 0;
     this.#notBeforeMs = 0;
   }
 
-  /** A failure is no failure of the round. `isMade` is false if the round is to be repeated for it. */
+  /** Reads results. A failure does not fail the round. `isMade` is false if the round has to be repeated. */
   async #read(
     results: ResultSource<Entity, Reader>,
     awaited: readonly Awaited<Entity>[],
@@ -183,14 +185,14 @@ export class ResultReadings<Entity extends Observed, Reader> {
       if (!(error instanceof GatewayError)) throw error;
       this.#failures += 1;
       const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failures - 1));
-      // Readers that were not tried yet follow in the next round.
+      // Readers that were not tried yet are tried in the next round.
       const hasOthers = isRefusal(error) && this.#accepted(this.#readers()).length > 0;
       this.#notBeforeMs = nowMs + (hasOthers ? 0 : Math.max(pauseMs, error.retryAfterMs ?? 0));
       return { ...unchanged, calls: 1 };
     }
   }
 
-  /** The results of ended entities first, then those whose last reading is the oldest. */
+  /** Selects the results to read: those of ended entities first, then the least recently read. */
   #choose(awaited: readonly Awaited<Entity>[]): ReadonlySet<string> {
     this.#reading += 1;
     const all = awaited.flatMap(({ ids, hasEnded }) => ids.map((id) => ({ id, hasEnded })));
@@ -200,7 +202,7 @@ export class ResultReadings<Entity extends Observed, Reader> {
     return new Set(inOrder.slice(0, maxPerRound).map(({ id }) => id));
   }
 
-  /** One member for each credential. */
+  /** Selects one member for each credential. */
   #readers(): readonly FeedMember<Reader>[] {
     const byCredential = new Map<string | null, FeedMember<Reader>>();
     for (const member of this.#members.resultReaders) {
@@ -219,12 +221,13 @@ export class ResultReadings<Entity extends Observed, Reader> {
   ): Promise<Value | null> {
     const readers = this.#readers();
     const accepted = this.#accepted(readers);
-    // When all have been rejected, they are tried again. Credentials of subscribers that have left need not be known.
+    // When all credentials have been rejected, they are tried again. Credentials of subscribers that have left are
+    // forgotten.
     const present = new Set(accepted.length === 0 ? [] : readers.map(({ credential }) => credential));
     this.#refused = new Set([...this.#refused].filter((credential) => present.has(credential)));
     let refusal: unknown = null;
     for (const member of (accepted.length === 0 ? readers : accepted).slice(0, maxHandOvers + 1)) {
-      // It may have left while another reader was rejected.
+      // The member may have left while another reader was rejected.
       if (!this.#members.has(member)) continue;
       try {
         return await attempt(member, work);

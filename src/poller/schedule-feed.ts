@@ -3,16 +3,16 @@ import type { SchedulesApi } from '../upstream/segmentation-api.ts';
 import type { FeedSource } from './feed-source.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
-/** What the feed of schedules reads the platform through: one subscriber's credential. */
+/** Access to the platform for the feed of schedules, with one subscriber's credential. */
 export interface ScheduleReader extends ProvenReader {
-  /** Calls are given up when the signal aborts. */
+  /** Calls are aborted with the signal. */
   schedules(signal: AbortSignal): Pick<SchedulesApi, 'list'>;
 }
 
-/** Each round reads every schedule, so that nothing has to be remembered but that there was a round. */
+/** Marks that there was a round. Nothing else has to be remembered, because each round reads every schedule. */
 type ScheduleMemory = 'read';
 
-/** Schedules. The list is complete: a schedule that it does not show is absent. */
+/** Source of schedules. The list is complete, so a schedule that it does not show is absent. */
 export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory> = {
   kind: 'schedules',
   service: 'segmentation',

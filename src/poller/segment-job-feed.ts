@@ -7,9 +7,9 @@ import type { FeedSource, RoundRequest } from './feed-source.ts';
 import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';
 import type { ProvenReader } from './watch-registry.ts';
 
-/** What the feed of segment jobs reads the platform through: one subscriber's credential. */
+/** Access to the platform for the feed of segment jobs, with one subscriber's credential. */
 export interface SegmentJobReader extends ProvenReader {
-  /** Calls are given up when the signal aborts. */
+  /** Calls are aborted with the signal. */
   segmentJobs(signal: AbortSignal): Pick<SegmentJobsApi, 'list' | 'getMany'>;
 }
 
@@ -18,29 +18,34 @@ interface SegmentJobMemory {
   readonly floorMs: number | null;
   /** Ended jobs that the list omits although they exist. They are not read again. */
   readonly unlisted: ReadonlySet<string>;
-  /** Local to the replica that polls: number of the round, and the round in which a followed job was last read by id. */
+  /**
+   * Number of the round, and the round in which each followed job was last read by id. Not shared with other replicas.
+   */
   readonly round: number;
   readonly readAt: ReadonlyMap<string, number>;
 }
 
 type Request = RoundRequest<SegmentJob, SegmentJobMemory>;
 
-/** The platform's largest page, and its largest bulk read. */
+/** The platform's maximum page size and maximum size of a bulk read. */
 const pageSize = 100;
-/** Running jobs behind the newest page are found by their status. */
+/** Running jobs behind the newest page are searched for by these statuses. */
 const runningStatuses = [
   'NEW',
   'QUEUED',
   'PROCESSING',
   'CANCELLING',
 ] as const satisfies SegmentJobListOptions['status'][];
-/** List pages of one search for running jobs at most: 2,000 jobs of one status, and a page of each other status. */
+/**
+ * Maximum number of list pages of one search for running jobs: 2,000 jobs of one status, and a page of each other
+ * status.
+ */
 const maxPagesPerSearch = 23;
 
 /**
- * Segment jobs. Each round reads the newest list page, and by bulk reads the followed jobs that it does not show, however
- * old they are. Of more jobs than the calls of a round can read, each round reads those first whose last reading is the
- * oldest.
+ * Source of segment jobs. Each round reads the newest list page, and by bulk reads the followed jobs that it does not
+ * show, however old they are. If these are more than the calls of a round can read, the least recently read jobs come
+ * first.
  */
 export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJobMemory> = {
   kind: 'segment-jobs',
@@ -63,7 +68,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
     const newestPage = new Set(jobs.keys());
 
     const isGap = memory !== null && newest.jobs.every(({ id }) => !known.has(id));
-    // Reads on behind a newest page of which no job is known, until a page shows a known job.
+    // If no job on the newest page is known, reading continues until a page shows a known job.
     const limits = { next: newest.next, maxPages: maxPagesPerSearch, known, signal };
     const gap = isGap ? await readPages(api, { limit: pageSize }, limits) : noSearch;
     const running = discover && floorMs !== null ? await readRunning(api, signal) : noSearch;
@@ -87,7 +92,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
       absent,
       failed: errors,
       forgotten: forgettable(after, request, newestPage, floorMs, now),
-      // Bulk reads are cheap enough to follow all that run.
+      // Bulk reads are cheap enough to follow all running jobs.
       unfollowed: [],
       incomplete,
       truncated: gap.truncated || running.truncated,
@@ -102,7 +107,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
   },
 };
 
-/** Jobs that the page does not show and that may have changed: unread, running, or missing from the page. */
+/** Selects jobs that the page does not show and that may have changed: unread, running, or missing from the page. */
 function idsToReadById(
   { known, memory, unread, allowance }: Request,
   listed: { has(id: string): boolean },
@@ -140,7 +145,7 @@ async function readRunning(api: Pick<SegmentJobsApi, 'list'>, signal: AbortSigna
   return all;
 }
 
-/** Reads pages to the end of the list, or until one shows a known job. */
+/** Reads pages to the end of the list, or until a page shows a known job. */
 async function readPages(
   api: Pick<SegmentJobsApi, 'list'>,
   options: SegmentJobListOptions,
@@ -161,7 +166,8 @@ async function readPages(
     pages += 1;
     const before = found.size;
     for (const job of jobs) found.set(job.id, job);
-    // Rows shift while jobs are created. A page without a new job is the end, whatever the platform reports.
+    // Rows shift while jobs are created. A page without a new job is the end, even if the platform reports another
+    // page.
     const isEnd = found.size === before || jobs.some(({ id }) => known?.has(id));
     start = isEnd ? null : next;
   }

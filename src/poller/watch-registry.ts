@@ -20,9 +20,9 @@ import { PlatformHolds } from './platform-holds.ts';
 import type { PollCoordinator } from './poll-coordinator.ts';
 import { noMetrics, type PollMetrics } from './poll-metrics.ts';
 
-/** What every subscriber brings, whatever the kind: polls are shared, rights are not. */
+/** The right of a subscriber. It is part of every reader, because polls are shared, but rights are not. */
 export interface ProvenReader {
-  /** Null: the right comes from the gateway's own credential, which is not the subscriber's to lose. */
+  /** Null: the right comes from the gateway's own credential, so the subscriber cannot lose it. */
   readonly proof: RightProof | null;
 }
 
@@ -30,55 +30,55 @@ export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
   readonly source: FeedSource<Entity, Reader, Memory>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
-  /** Makes the log of one feed. @default in the memory of this process */
+  /** Creates the log of one feed. @default in the memory of this process */
   readonly createLog?: (tenant: Tenant) => EventLog<Entity>;
-  /** Settles which replica polls. @default within this process */
+  /** Decides which replica polls. @default within this process */
   readonly coordinator?: PollCoordinator;
-  /** How long tenants must not call a service; shared by the registries of all kinds. @default its own */
+  /** Times until which tenants must not call a service, shared by the registries of all kinds. @default its own */
   readonly holds?: PlatformHolds;
-  /** @default nothing is counted */
+  /** @default metrics are discarded */
   readonly metrics?: PollMetrics;
-  /** Shortest pause between two rounds. @default 2_000 */
+  /** Shortest pause between two rounds, in milliseconds. @default 2_000 */
   readonly pollMinMs?: number;
-  /** Longest pause between two rounds, unless the platform asks for more. @default 30_000 */
+  /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. @default 30_000 */
   readonly pollMaxMs?: number;
-  /** How long a feed whose last subscriber left stays ready for the next one. @default 3_000 */
+  /** Time for which a feed stays ready after its last subscriber left, in milliseconds. @default 3_000 */
   readonly lingerMs?: number;
   /**
-   * How long the log of a feed that stopped is kept here to resume from; 0 where Redis keeps it.
+   * Time for which the log of a stopped feed is kept for clients that resume, in milliseconds; 0 if Redis keeps it.
    * @default 600_000 // 10 minutes
    */
   readonly retentionMs?: number;
-  /** How many logs of stopped feeds are kept at most; the longest unused goes first. @default 100 */
+  /** Maximum number of kept logs of stopped feeds. The longest unused is dropped first. @default 100 */
   readonly maxIdleFeeds?: number;
-  /** How long the proof of a subscriber's right holds. @default 300_000 // 5 minutes */
+  /** Validity of the proof of a subscriber's right, in milliseconds. @default 300_000 // 5 minutes */
   readonly authorizationLeaseMs?: number;
-  /**
-   * How often subscribers are told the present state again, in milliseconds; null for never.
-   * @default null
-   */
+  /** Interval in which subscribers receive the current state again, in milliseconds; null: never. @default null */
   readonly confirmStateMs?: number | null;
-  /** Events that may wait for one slow subscriber. @default 1_000 */
+  /** Maximum number of events that wait for one slow subscriber. @default 1_000 */
   readonly maxPendingEvents?: number;
-  /** Chance, between 0 and 1. @default Math.random */
+  /** Returns a random number from 0 to below 1. @default Math.random */
   readonly random?: () => number;
 }
 
 export interface WatchStats {
-  /** Feeds that are running, lingering ones included. */
+  /** Number of running feeds, including lingering ones. */
   readonly feeds: number;
-  /** Those of them for which this replica polls; the others are polled by another one, or by none at this moment. */
+  /**
+   * Number of running feeds that this replica polls. The others are polled by another replica, or by none at the
+   * moment.
+   */
   readonly polling: number;
-  /** Logs that are kept for clients to come back. */
+  /** Number of logs that are kept for clients that resume. */
   readonly idleFeeds: number;
   readonly subscribers: number;
-  /** Good rounds of all feeds since the start. */
+  /** Number of good rounds of all feeds since the start. */
   readonly rounds: number;
-  /** When the last good round ended; null before the first. */
+  /** End of the last good round; null: there was none. */
   readonly lastRoundAt: Date | null;
 }
 
-/** The feeds of one kind, one per tenant, and everybody who watches them. */
+/** The feeds of one kind, one per tenant, and their subscribers. */
 export interface FeedRegistry<Entity, Reader> extends WatchRegistry<Entity, Reader>, AsyncDisposable {
   stats(): WatchStats;
   /** Ends all streams with ShuttingDownError and all rounds. Resolves when nothing runs and no timer is left. */
@@ -103,7 +103,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   readonly #retentionMs: number;
   readonly #maxIdleFeeds: number;
   readonly #leases: AuthorizationLeases;
-  /** Idle ones in the order in which they became idle. */
+  /** Feeds by tenant. Idle ones are in the order in which they became idle. */
   readonly #slots = new Map<string, Slot<Entity, Reader, Memory>>();
   readonly #streams = new Set<WatchStream<Entity>>();
   readonly #confirmations: StateConfirmations;
@@ -143,7 +143,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     const { source, logger } = this.#options;
     this.#coordinator
       .send({ tenant, kind: source.kind }, { kind: 'nudge' })
-      .catch((err: unknown) => logger.debug({ kind: source.kind, ...tenant, err }, 'other replicas not reached'));
+      .catch((err: unknown) => logger.debug({ kind: source.kind, ...tenant, err }, 'could not notify other replicas'));
   }
 
   stats(): WatchStats {
@@ -210,7 +210,8 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
       undo = () => void stream.return();
       await stream.open(options);
       const [missing] = unknown;
-      // Who resumes has seen, or is about to be told, that it was removed. Nobody else may wait for what does not exist.
+      // A subscriber that resumes receives the removal, or has received it. Any other subscriber cannot wait for an
+      // entity that does not exist.
       if (missing === undefined || stream.start === 'replay') return stream;
       throw new NotFoundError(missing, { message: `The platform does not know ${missing}.` });
     } catch (error) {
@@ -219,7 +220,9 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     }
   }
 
-  /** The caller's signal, which also ends when the registry closes. Disposed of when the subscription has begun. */
+  /**
+   * The caller's signal, which also aborts when the registry closes. It is disposed of when the subscription has begun.
+   */
   #abortable(
     outer: AbortSignal,
   ): Disposable & { readonly signal: AbortSignal; readonly abort: (reason: unknown) => void } {
@@ -319,7 +322,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     const slot = this.#slots.get(key);
     if (slot === undefined) return;
     this.#slots.delete(key);
-    // A feed that never read anything has nothing to resume from.
+    // A feed that never made a good round has nothing to resume from.
     if (slot.feed.rounds === 0) {
       this.#drop(slot.feed);
       return;
@@ -329,7 +332,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     this.#sweep();
   }
 
-  /** Lets go of the logs that nobody came back for. Done when feeds come and go, so that no timer is needed. */
+  /** Drops logs that no client came back for. It runs when feeds start and stop, so that no timer is needed. */
   #sweep(): void {
     const nowMs = this.#options.clock.monotonicMs();
     const idle = [...this.#slots].filter(([, { idleSinceMs }]) => idleSinceMs !== null);
@@ -344,16 +347,22 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   #drop(feed: Feed<Entity, Reader, Memory>): void {
     this.#roundsOfDropped += feed.rounds;
     if (feed.lastRoundAt !== null) this.#lastRoundOfDropped = feed.lastRoundAt;
-    feed.close().catch((err: unknown) => this.#options.logger.warn({ err }, 'event log did not close'));
+    feed.close().catch((err: unknown) => this.#options.logger.warn({ err }, 'could not close the event log'));
   }
 }
 
-/** Null where there is nothing to prove. A credential has other rights in another tenant. */
+/**
+ * Returns null if there is nothing to prove. The name of the credential includes the tenant, because rights differ
+ * between tenants.
+ */
 function rightOf(tenant: Tenant, { proof }: ProvenReader): RightProof | null {
   return proof === null ? null : { ...proof, credential: JSON.stringify([tenantKey(tenant), proof.credential]) };
 }
 
-/** The observed end where the log has one, because the platform reports no plausible time for such an end. */
+/**
+ * Returns the end that the gateway observed, if the log has one, because the platform reports no plausible time for
+ * such an end.
+ */
 function endedAtMs<Entity extends Observed, Memory>(
   { key, endedAt }: Pick<FeedSource<Entity, unknown, Memory>, 'key' | 'endedAt'>,
   entity: Entity,

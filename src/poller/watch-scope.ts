@@ -1,17 +1,17 @@
-/** Which entities are watched. */
+/** The entities that are watched. */
 export interface WatchedEntities {
-  /** At least one subscriber watches the whole sandbox, by a filter or without one. */
+  /** Whether at least one subscriber watches the whole sandbox, with or without a filter. */
   readonly everything: boolean;
-  /** Watched by name. */
+  /** Ids that subscribers name. */
   readonly ids: ReadonlySet<string>;
 }
 
 export interface WatchScope extends WatchedEntities {
-  /** Those of which the results are watched as well (see ResultSource). Absent: none. */
+  /** The entities whose results are also watched (see ResultSource). Absent: none. */
   readonly results?: WatchedEntities;
 }
 
-/** What several replicas or subscribers watch together; null when all of them watch nothing. */
+/** Combines the scopes of several replicas or subscribers; null when all of them are null. */
 export function unionOf(scopes: readonly (WatchScope | null)[]): WatchScope | null {
   const present = scopes.filter((scope) => scope !== null);
   const [only, ...more] = present;

@@ -118,8 +118,8 @@ describe('a right to watch', () => {
   });
 
   describe.each([
-    ['TOKEN_EXPIRED', refused, 'The platform does not accept the token any more.'],
-    ['FORBIDDEN', forbidden, 'The platform does not allow this view any more.'],
+    ['TOKEN_EXPIRED', refused, 'The platform no longer accepts the token.'],
+    ['FORBIDDEN', forbidden, 'The platform no longer permits this subscription.'],
   ])('ends with %s', (code, verdict, message) => {
     it('for all with the credential after two rejections a second apart, and for nobody else', async () => {
       const { clock, verdicts, proofs, losses, hold } = setUp();

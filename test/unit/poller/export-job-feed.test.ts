@@ -347,7 +347,7 @@ describe('a round over export jobs', () => {
     });
     expect(new Map<string, unknown>(result.failed).get('OLD')).toMatchObject({
       code: 'NOT_FOUND',
-      message: 'The platform does not know OLD, but old.',
+      message: 'The platform knows this job as old, not as OLD.',
     });
     expect(result.absent).toEqual([]);
   });

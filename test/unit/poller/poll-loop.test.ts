@@ -34,7 +34,7 @@ describe('what is logged of other replicas', () => {
     others.failures[what] = err;
     await others.write([exportJob('a', 1)]);
     await setup.follow();
-    expect(of('other replicas not reached')).toMatchObject([{ level: 'debug', details: { ...where, err } }]);
+    expect(of('could not notify other replicas')).toMatchObject([{ level: 'debug', details: { ...where, err } }]);
   });
 
   it('is that nobody knows whether they watch, in which case the lease is kept', async () => {
@@ -48,7 +48,7 @@ describe('what is logged of other replicas', () => {
     others.failures.others = err;
     (await following).leave();
     await settle();
-    expect(of('other replicas not reached')).toContainEqual({
+    expect(of('could not notify other replicas')).toContainEqual({
       level: 'debug',
       details: expect.objectContaining({ err }),
     });
@@ -65,7 +65,7 @@ describe('what is logged of other replicas', () => {
     (await setup.follow()).leave();
     await settle();
     await setup.pass(3_000);
-    expect(of('poll seat not given back')).toMatchObject([{ level: 'warn', details: { ...where, err } }]);
+    expect(of('could not release the poll seat')).toMatchObject([{ level: 'warn', details: { ...where, err } }]);
   });
 
   it('is nothing while they can be reached', async () => {
@@ -76,7 +76,7 @@ describe('what is logged of other replicas', () => {
     (await setup.follow()).leave();
     await settle();
     await setup.pass(3_000);
-    expect([...of('other replicas not reached'), ...of('poll seat not given back')]).toEqual([]);
+    expect([...of('could not notify other replicas'), ...of('could not release the poll seat')]).toEqual([]);
   });
 });
 
@@ -92,7 +92,7 @@ describe('what is logged and counted of a lease', () => {
     expect(changes).toEqual(['gained']);
     await setup.pass(1_000);
     expect(changes).toEqual(['gained', 'released']);
-    expect(of('poll lease released')).toMatchObject([{ details: { ...where, term: 1, why: 'watched by nobody' } }]);
+    expect(of('poll lease released')).toMatchObject([{ details: { ...where, term: 1, why: 'no subscribers' } }]);
   });
 
   it('is that the platform refused its readers, and that it was lost', async () => {
@@ -104,7 +104,7 @@ describe('what is logged and counted of a lease', () => {
     setup.platform.failure = ({ by }) => (by === 'one' ? new ForbiddenError({ message: 'no' }) : null);
     await setup.nextRound();
     expect(of('poll lease released')).toMatchObject([
-      { details: { ...where, term: 1, why: 'refused by the platform' } },
+      { details: { ...where, term: 1, why: 'credential rejected by the platform' } },
     ]);
     await setup.expire();
     await setup.notice();

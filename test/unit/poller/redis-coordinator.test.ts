@@ -79,7 +79,7 @@ describe('a seat among replicas', () => {
       UpstreamUnreachableError,
     );
     await replica.beat();
-    expect(replica.logged.map(([, message]) => message)).toContain('poll seat not in step with Redis');
+    expect(replica.logged.map(([, message]) => message)).toContain('could not repeat a call of the poll seat');
     replica.server.fails = false;
     await replica.beat();
     expect(replica.named('announce').at(-1)?.values.slice(2, -1)).toEqual(['0', '1', '=b', '1', '=a']);
@@ -96,7 +96,7 @@ describe('a seat among replicas', () => {
     await replica.elect(seat);
     replica.server.fails = true;
     await seat[Symbol.asyncDispose]();
-    expect(replica.logged.filter(([, message]) => message === 'poll seat not given back')).toHaveLength(2);
+    expect(replica.logged.filter(([, message]) => message === 'could not release the poll seat')).toHaveLength(2);
     await replica.beat();
     expect(replica.server.holder).not.toBe('');
     replica.server.fails = false;
@@ -212,7 +212,7 @@ describe('values of others that cannot be decoded', () => {
     await replica.say(channel, 'garbage');
     const line = [
       'warn',
-      'value of another replica cannot be decoded: it is skipped',
+      'skipped a value of another replica that cannot be decoded',
       { kind: 'export-jobs', ...tenant() },
     ];
     expect(replica.logged).toEqual([line]);

@@ -145,7 +145,10 @@ describe('an attempt to take a feed', () => {
     };
     await replica.clock.advanceBy(500);
     await settle();
-    expect([errors[1], replica.logged]).toEqual([defect, [['warn', 'no poll lease', { err: defect }]]]);
+    expect([errors[1], replica.logged]).toEqual([
+      defect,
+      [['warn', 'could not acquire the poll lease', { err: defect }]],
+    ]);
     replica.before = () => undefined;
     await replica.clock.advanceBy(500);
     await settle();
@@ -215,7 +218,7 @@ describe('a lease', () => {
     expect(replica.logged).toEqual([
       [
         'debug',
-        'poll lease not given back: repeated with the heartbeat',
+        'could not release the poll lease, will retry with the heartbeat',
         { term: 1, err: expect.any(UpstreamUnreachableError) },
       ],
     ]);
@@ -301,7 +304,7 @@ describe('the state of a feed', () => {
     replica.server.fails = true;
     await replica.subscribed(channel);
     expect(replica.logged).toEqual([
-      ['debug', 'state of a feed not read', { err: expect.any(UpstreamUnreachableError) }],
+      ['debug', 'could not read the state of a feed', { err: expect.any(UpstreamUnreachableError) }],
     ]);
     replica.subscribers.get(channel)?.onLost();
     replica.server.fails = false;
@@ -422,7 +425,7 @@ describe('a seat that was given back', () => {
     replica.heartbeat.replicas = new Set(['me']);
     await seat[Symbol.asyncDispose]();
     expect(replica.logged).toEqual([
-      ['debug', 'poll seat not given back', { err: expect.any(UpstreamUnreachableError) }],
+      ['debug', 'could not release the poll seat', { err: expect.any(UpstreamUnreachableError) }],
     ]);
     await seat[Symbol.asyncDispose]();
     expect(replica.logged).toHaveLength(1);

@@ -124,13 +124,13 @@ describe('a subscriber that waits for a round of another replica', () => {
     await others.say({ kind: 'failed', failure: null, id: 'a' });
     expect([everything, a, b].map(({ outcome }) => outcome)).toEqual([
       'waits',
-      new Error('The replica that polls has failed.'),
+      new Error('The round of the polling replica failed.'),
       'waits',
     ]);
     await others.say({ kind: 'failed', failure: null, id: null });
     expect([everything, b].map(({ outcome }) => outcome)).toEqual([
-      new Error('The replica that polls has failed.'),
-      new Error('The replica that polls has failed.'),
+      new Error('The round of the polling replica failed.'),
+      new Error('The round of the polling replica failed.'),
     ]);
   });
 });

@@ -226,9 +226,9 @@ describe('what is logged', () => {
     await settle();
     expect(lines.filter(([message]) => message !== 'poll round')).toMatchObject([
       ['poll lease gained', { kind: 'export-jobs', sandbox: 'prod', term: 1 }],
-      ['polled by another replica', { term: 1 }],
-      ['poll lease released', { term: 1, why: 'watched elsewhere only' }],
-      ['polled by another replica', { term: 2 }],
+      ['another replica polls', { term: 1 }],
+      ['poll lease released', { term: 1, why: 'subscribers on other replicas only' }],
+      ['another replica polls', { term: 2 }],
       ['poll lease gained', { term: 2 }],
     ]);
   });

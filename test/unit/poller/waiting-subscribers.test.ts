@@ -164,7 +164,7 @@ describe('a subscriber that waits', () => {
     await polling.follow({ ids: ['a'] });
     setup.platform.through = () => Promise.reject(new TypeError('a defect'));
     const rejected = expect(other.subscribe({ ids: ['unknown'] })).rejects.toThrow(
-      'The replica that polls has failed.',
+      'The round of the polling replica failed.',
     );
     await setup.pass(10_000);
     await rejected;

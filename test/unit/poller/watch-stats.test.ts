@@ -132,7 +132,7 @@ describe('a registry', () => {
     await settle();
     expect(sent).toEqual(['export-jobs of prod: nudge']);
     expect(lines).toEqual([
-      ['other replicas not reached', expect.objectContaining({ kind: 'export-jobs', sandbox: 'prod', err })],
+      ['could not notify other replicas', expect.objectContaining({ kind: 'export-jobs', sandbox: 'prod', err })],
     ]);
 
     await using own = new WatchSetup();
@@ -164,7 +164,7 @@ describe('a registry', () => {
     const leaving = await subscribe(setup, 'one');
     await leaving.leave();
     await setup.pass(4_000);
-    expect(lines).toEqual([['event log did not close', { err }]]);
+    expect(lines).toEqual([['could not close the event log', { err }]]);
     expect(setup.registry.stats()).toMatchObject({ feeds: 0, idleFeeds: 0 });
   });
 
