@@ -24,7 +24,7 @@ export interface TokenKeeperOptions {
 
 /** Pause after a failed renewal while the present token is still valid, in milliseconds. */
 const renewalPauseMs = 10_000;
-/** A token that the platform rejected is replaced at most once within this time, in milliseconds. */
+/** The replacement of a rejected token is itself replaced only after this time, in milliseconds. */
 const replacementPauseMs = 30_000;
 /** Pause after the first failure while there is no token, in milliseconds. It doubles with each further failure. */
 const firstPauseMs = 250;
@@ -39,8 +39,8 @@ const longestRequestedPauseMs = 300_000;
  * by `start`), renewed in the background before it expires, and replaced after the platform has rejected it. The present
  * token stays in use until its replacement has arrived.
  *
- * After a failure all callers share one pause, in which no request is sent. A call without a token waits for a short pause
- * to end, and fails at once with the error of the last request in a long one. Once `isReady` has been read as false, a
+ * After a failure all callers share one pause, in which no request is sent. A call without a token, or with a rejected one,
+ * waits for a short pause to end, and fails at once with the error of the last request in a long one. Once `isReady` has been read as false, a
  * background task repeats the request after each pause: a gateway that is not ready receives no calls that could do it.
  */
 export class TokenKeeper {
@@ -84,29 +84,35 @@ export class TokenKeeper {
         if (nowMs >= token.renewAtMs && nowMs >= this.#renewNotBeforeMs) this.#renew().catch(() => {});
         return token;
       }
-      const pauseMs = this.#failure === null ? 0 : this.#failure.untilMs - nowMs;
-      if (pauseMs <= 0) return await untilAborted(this.#renew(), signal);
-      if (this.#failure !== null && pauseMs > longestWaitMs) throw this.#failure.error;
-      await this.#options.clock.sleep(pauseMs, signal);
+      const requested = await this.#next(signal);
+      if (requested !== null) return requested;
     }
   }
 
   /**
    * The token after the platform has rejected one: the replacement that another call has already caused, or a new one.
-   * @returns null when the token cannot be replaced now, because the last replacement was too recent or this one failed
+   * @returns null when the token is itself a replacement that is too recent to be replaced
+   * @throws the failure of the token request; the reason of `signal` when it aborts
    */
   async replace(rejected: string, signal: EndSignal): Promise<Token | null> {
-    const token = this.#token;
-    if (token === null || token.authorization !== rejected) return await this.current(signal);
-    this.#rejected = rejected;
-    const nowMs = this.#nowMs();
-    if (this.#renewal === null) {
-      if (nowMs < this.#replaceNotBeforeMs) return null;
-      this.#replaceNotBeforeMs = nowMs + replacementPauseMs;
+    for (;;) {
+      const token = this.#token;
+      if (token === null || token.authorization !== rejected) return await this.current(signal);
+      this.#rejected = rejected;
+      if (this.#renewal === null && this.#nowMs() < this.#replaceNotBeforeMs) return null;
+      const requested = await this.#next(signal);
+      if (requested !== null) return requested;
     }
-    // A failed replacement is reported already; the call fails with the rejection by the platform.
-    const replacement = this.#renew().catch(() => null);
-    return await untilAborted(replacement, signal);
+  }
+
+  /** The requested token; null: a pause was waited for, after which there may be one already. */
+  async #next(signal: EndSignal): Promise<Token | null> {
+    const failure = this.#renewal === null ? this.#failure : null;
+    const pauseMs = failure === null ? 0 : failure.untilMs - this.#nowMs();
+    if (failure === null || pauseMs <= 0) return await untilAborted(this.#renew(), signal);
+    if (pauseMs > longestWaitMs) throw failure.error;
+    await this.#options.clock.sleep(pauseMs, signal);
+    return null;
   }
 
   /** Gives up the request in flight. */
@@ -126,6 +132,8 @@ export class TokenKeeper {
       .request()
       .then(
         (renewed) => {
+          const isReplacement = this.#token !== null && this.#token.authorization === this.#rejected;
+          if (isReplacement) this.#replaceNotBeforeMs = this.#nowMs() + replacementPauseMs;
           this.#token = renewed;
           this.#failure = null;
           this.#awaited = false;
@@ -160,17 +168,12 @@ export class TokenKeeper {
       const waitMs = this.#repeatAtMs(this.#failure.untilMs) - this.#nowMs();
       try {
         if (waitMs > 0) await this.#options.clock.sleep(waitMs, signal);
-        else await this.#repeat();
+        else await this.#renew();
       } catch {
         // A failed request is kept in `#failure`, from which the next pause follows; else the keeper is closed.
       }
     }
     this.#recovering = false;
-  }
-
-  async #repeat(): Promise<void> {
-    if (this.#isValid()) this.#replaceNotBeforeMs = this.#nowMs() + replacementPauseMs;
-    await this.#renew();
   }
 
   /** A token that is valid by its lifetime, although the platform rejected it, is replaced no more often than others. */

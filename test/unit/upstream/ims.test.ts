@@ -225,17 +225,38 @@ describe('client credential', () => {
     expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-2' });
   });
 
-  it('keeps a rejected token when its replacement fails, and asks for no other within 30 seconds', async () => {
-    const answers = [tokens(), (_: unknown, response: Parameters<Answer>[1]) => sendJson(response, 429, {})];
-    await using stub = await startStub((request, response) => (answers.shift() ?? tokens())(request, response));
+  it('repeats a failed replacement after the pause of its failure, for which calls wait', async () => {
+    const give = tokens();
+    const answers: Answer[] = [give, (_, response) => sendJson(response, 503, {})];
+    await using stub = await startStub((request, response) => (answers.shift() ?? give)(request, response));
+    const clock = new FakeClock();
+    await using credential = credentialAt(stub.url, clock);
+    await credential.headers(signal);
+    await expect(credential.headers(signal, 'Bearer token-1')).rejects.toMatchObject({ upstream: { status: 503 } });
+    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+    const waiting = credential.headers(signal, 'Bearer token-1');
+    await clock.advanceBy(249);
+    expect(stub.requests).toHaveLength(2);
+    await clock.advanceBy(1);
+    expect(await waiting).toMatchObject({ authorization: 'Bearer token-2' });
+    expect(stub.requests).toHaveLength(3);
+    expect(await credential.headers(signal, 'Bearer token-2')).toBeNull();
+  });
+
+  it('fails at once with the failure of a replacement whose pause is long, and recovers without a call', async () => {
+    const retryAfter = { 'retry-after': '5' };
+    const give = tokens();
+    const answers: Answer[] = [give, (_, response) => sendJson(response, 429, {}, retryAfter)];
+    await using stub = await startStub((request, response) => (answers.shift() ?? give)(request, response));
     const [clock, metrics] = [new FakeClock(), new MetricsRecorder()];
     await using credential = credentialAt(stub.url, clock, metrics);
     await credential.headers(signal);
-    expect(await credential.headers(signal, 'Bearer token-1')).toBeNull();
-    expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
+    for (let call = 0; call < 3; call += 1) {
+      await expect(credential.headers(signal, 'Bearer token-1')).rejects.toMatchObject({ upstream: { status: 429 } });
+    }
     // The platform rejects the token, and there is no other.
     expect(credential.isReady).toBe(false);
-    await clock.advanceBy(29_999);
+    await clock.advanceBy(4_999);
     expect(stub.requests).toHaveLength(2);
     await clock.advanceBy(1);
     await metrics.ended(3);
