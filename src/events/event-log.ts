@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * A part that may be out of date: the whole feed, the list of entities (new ones may be missing), what the entities leave
- * behind (see ResultSource), or one entity by key.
+ * A part of the view that may be out of date: the whole feed, the list of entities (new ones may be missing), the
+ * results of the entities (see ResultSource), or one entity by key.
  */
 export type StaleSubject = 'feed' | 'list' | 'results' | `entity:${string}`;
 
 /**
- * A change of one entity, or of a stale subject, between two rounds of reading. STALE and RECOVERED of one subject
- * take turns. The subject of an entity recovers no later than with the write that removes or forgets the entity.
+ * A change of one entity, or of a stale subject, between two rounds. For one subject, STALE and RECOVERED alternate.
+ * The subject of an entity recovers at the latest in the write that removes or forgets the entity.
  */
 export type FeedChange<Entity> =
   | { readonly kind: 'CREATED'; readonly entity: Entity }
@@ -16,62 +16,66 @@ export type FeedChange<Entity> =
   | { readonly kind: 'REMOVED'; readonly entity: Entity }
   | { readonly kind: 'STALE' | 'RECOVERED'; readonly subject: StaleSubject };
 
-/** A change that only the readers of this process receive and no log holds: the log may be out of date here. */
+/**
+ * A change that only the readers of this process receive, because the copy of the log in this process may be out of
+ * date. No log contains it.
+ */
 export interface LocalChange {
   readonly kind: 'STALE' | 'RECOVERED';
   readonly subject: 'local';
 }
 
-/** A change with its place in the log. */
+/** A change with its position in the log. */
 export interface LogEntry<Entity> {
   /**
-   * `epoch.sequence` or `epoch.sequence.mark`: the epoch names one life of the log, the sequence grows by one with each
-   * entry, and the mark of an entry differs from that of a lost one with the same sequence.
+   * `epoch.sequence` or `epoch.sequence.mark`. The epoch identifies one life of the log. The sequence grows by one with
+   * each entry. The mark distinguishes the entry from a lost one with the same sequence.
    */
   readonly cursor: string;
   readonly observedAt: Date;
   readonly change: FeedChange<Entity> | LocalChange;
 }
 
-/** All entities as they are after the entry at `cursor`. */
+/** All entities after the entry at `cursor`. */
 export interface LogSnapshot<Entity> {
   readonly cursor: string;
   readonly observedAt: Date;
   readonly entities: readonly Entity[];
-  /** Subjects with a STALE that no RECOVERED has followed yet. */
+  /** Subjects whose last transition is STALE. */
   readonly stale: ReadonlySet<StaleSubject | 'local'>;
-  /** The last note that was written; null when none was. */
+  /** The last note that was written; null: none was written. */
   readonly note: unknown;
 }
 
-/** One step of the writer. Its parts are applied in the order in which they stand here. */
+/** One write. Its parts are applied in the order of these fields. */
 export interface LogWrite<Entity> {
   /**
-   * Entities added to the snapshot without an entry: they are new to the gateway, not to the platform. Entities that the
-   * snapshot holds already stay as they are.
+   * Entities that are added to the snapshot without an entry, because they are new to the gateway, but not to the
+   * platform. Entities that the snapshot already contains stay unchanged.
    */
   readonly learned?: readonly Entity[] | undefined;
   readonly changes?: readonly FeedChange<Entity>[] | undefined;
   /**
-   * Keys dropped from the snapshot without an entry: their entities still exist, but no subscriber follows them. This
-   * bounds the snapshot. Keys that the snapshot does not hold are ignored.
+   * Keys that are dropped from the snapshot without an entry. Their entities still exist, but no subscriber follows
+   * them. This bounds the size of the snapshot. Keys that the snapshot does not contain are ignored.
    */
   readonly forgotten?: readonly string[] | undefined;
   /**
-   * State of the writer for its successor: plain data, Dates, Maps and Sets, which stay unchanged afterwards. Absent: the
-   * last note stays.
+   * State of the writer for the next lease holder. It consists of plain data, Dates, Maps and Sets, and must not be
+   * modified afterwards. Absent: the last note is kept.
    */
   readonly note?: unknown;
 }
 
 export interface LogWriteOptions {
   readonly observedAt: Date;
-  /** Number of the lease under which is written; a later holder's is greater. @default not fenced */
+  /** Term of the writer's lease. A later lease has a greater term. @default not fenced */
   readonly term?: number | undefined;
   /**
-   * Cursor of the snapshot from which the write was made: the write counts only while this snapshot is the present one.
-   * A writer that does not know whether its last write arrived is safe with it. Null: there is no log yet. The write
-   * begins a new epoch, and its `learned` holds all entities. @default whatever the present one is
+   * Cursor of the snapshot on which the write is based. The write succeeds only while this snapshot is the current one.
+   * This makes a write safe to repeat when the outcome of the previous one is unknown. Null: there is no log yet. The
+   * write then begins a new epoch, and its `learned` contains all entities.
+   * @default the current snapshot
    */
   readonly basis?: string | null | undefined;
 }
@@ -87,22 +91,22 @@ export type LogStart<Entity> =
       readonly stale: ReadonlySet<StaleSubject>;
       /** Entries after the cursor, and a local STALE while there is one. */
       readonly missed: readonly LogEntry<Entity>[];
-      /** The present state, with the missed entries. */
+      /** The current state, which includes the missed entries. */
       readonly snapshot: LogSnapshot<Entity>;
     };
 
 /**
- * Every later entry, in order. It is a place in the log and holds no entries itself. A reader that stops reading
- * disposes of it.
+ * Every later entry, in order. It is a position in the log and holds no entries. A reader that stops reading disposes
+ * of it.
  */
 export interface LogTail<Entity> extends Disposable {
-  /** No entry will come: the log is closed. */
+  /** Whether the log is closed, so that no further entry will arrive. */
   readonly ended: boolean;
-  /** The present state, which the reader has reached when `take` returns null: one object for all readers. */
+  /** The current state, which the reader has reached when `take` returns null. All readers receive the same object. */
   readonly snapshot: LogSnapshot<Entity>;
   /**
-   * The next entry; null where there is none yet.
-   * @throws {LogOverflowError} the reader was so slow that entries it had not read were dropped.
+   * Returns the next entry; null: there is none yet.
+   * @throws {LogOverflowError} the reader was so slow that entries it had not read were dropped
    */
   take(): LogEntry<Entity> | null;
 }
@@ -117,65 +121,69 @@ export interface LogOpenOptions {
   readonly after?: string | undefined;
   /**
    * Called soon after there is something to take: entries, their loss, or the end. The calls stop when the tail is
-   * disposed of. May not throw.
+   * disposed of. It must not throw.
    */
   readonly onGrowth: () => void;
 }
 
-/** Thrown to a reader that fell further behind than the log reaches back. It may open again, with its last cursor. */
+/**
+ * Thrown to a reader that is further behind than the log reaches back. The reader can open the log again with its last
+ * cursor.
+ */
 export class LogOverflowError extends Error {
   override readonly name = 'LogOverflowError';
 }
 
-/** Thrown to a writer whose lease has passed to another one. Nothing was written. */
+/** Thrown to a writer whose lease has passed to another writer. Nothing was written. */
 export class LogFencedError extends Error {
   override readonly name = 'LogFencedError';
 }
 
-/** Thrown to a writer whose `basis` is not the present state, or null while there is a log. Nothing was written. */
+/** Thrown to a writer whose `basis` is not the current state, or null although the log exists. Nothing was written. */
 export class LogConflictError extends Error {
   override readonly name = 'LogConflictError';
 }
 
 /** Limits of the entries that a log keeps for replay. */
 export interface LogBounds {
-  /** How many entries. @default 10_000 */
+  /** Maximum number of entries. @default 10_000 */
   readonly maxEntries: number;
   /**
-   * How large they may be together, in bytes of their text. The newest is always kept.
-   * @default 16 MiB: some thousands of changes of jobs with many batches
+   * Maximum total size of the entries, in bytes of their text. The newest entry is always kept.
+   * @default 16 MiB, some thousands of changes of jobs with many batches
    */
   readonly maxBytes: number;
 }
 
 export const defaultBounds: LogBounds = { maxEntries: 10_000, maxBytes: 16 * 1024 * 1024 };
 
-/** A name for one life of a log: 96 random bits. */
+/** Creates the name of one life of a log from 96 random bits. */
 export const newEpoch = (): string => randomBytes(12).toString('base64url');
 
 /**
- * The ordered, bounded history of one feed. One writer (the feed), any number of readers.
+ * The ordered, bounded history of one feed. It has one writer (the feed) and any number of readers.
  *
- * All methods are asynchronous because the log may live in another process.
+ * All methods are asynchronous, because the log may live in another process.
  */
 export interface EventLog<Entity> extends AsyncDisposable {
   /**
-   * Writes everything as one step: a reader that opens sees all of it or nothing.
-   * @returns the cursor of the log's head, which is that of the last change
-   * @throws {LogFencedError} a writer with a greater term has written before.
-   * @throws {LogConflictError} the log has gone on since `basis`, has begun a new epoch, or exists although `basis` is null.
-   * @throws {GatewayError} the log is out of reach. The write may have arrived.
+   * Writes everything atomically, so that a reader that opens the log sees all of it or nothing.
+   * @returns the cursor of the last entry in the log
+   * @throws {LogFencedError} a writer with a greater term has written before
+   * @throws {LogConflictError} the log was written since `basis`, has begun a new epoch, or exists although `basis`
+   *   is null
+   * @throws {GatewayError} the log is unreachable. It may have received the write.
    */
   write(write: LogWrite<Entity>, options: LogWriteOptions): Promise<string>;
   /**
-   * Resolves with null while the log does not exist: nothing has been written yet, or Redis has lost it.
-   * @throws {GatewayError} the log is out of reach.
+   * Resolves with null while the log does not exist, because nothing was written yet or Redis has lost it.
+   * @throws {GatewayError} the log is unreachable
    */
   snapshot(): Promise<LogSnapshot<Entity> | null>;
   /**
-   * A log of this process that does not exist yet begins with a snapshot without entities. One that replicas share is waited
-   * for, because an empty snapshot would say that all entities are gone.
-   * @throws {GatewayError} the log is out of reach, or nobody has begun it in time.
+   * Opens a reader. A log of this process that does not exist yet begins with an empty snapshot. A log that replicas
+   * share is awaited instead, because an empty snapshot would mean that all entities are gone.
+   * @throws {GatewayError} the log is unreachable, or no replica has begun it in time
    */
   open(options: LogOpenOptions): Promise<LogReader<Entity>>;
   /**
@@ -184,8 +192,8 @@ export interface EventLog<Entity> extends AsyncDisposable {
    */
   watch(listener: () => void): Disposable;
   /**
-   * While it is on, the log is stale with the subject `local` for the readers of this process: no replica reads the
-   * platform for it, so no STALE would be written.
+   * Turns the local stale subject on or off. While it is on, the log is stale with the subject `local` for the readers
+   * of this process. No replica polls the platform for the log at that time, so no replica would write STALE.
    */
   markUnattended(on: boolean): void;
 }

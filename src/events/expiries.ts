@@ -1,39 +1,39 @@
 import { TokenExpiredError } from '../errors.ts';
 import type { Clock, Deadline } from '../runtime/clock.ts';
 
-/** A live view that can be ended. */
+/** A live view that can end with an error. */
 export interface Expirable {
   fail(error: TokenExpiredError): void;
 }
 
 interface Moment {
   readonly views: Set<Expirable>;
-  /** End of the rest of the token's life as it was when the first view was added, in monotonic milliseconds. */
+  /** End of the remaining life of the token, measured when the first view was added, in monotonic milliseconds. */
   readonly dueMs: number;
   deadline: Deadline;
 }
 
-/** Longest time in which a wall clock that was set forward goes unnoticed, in milliseconds. */
+/** Maximum time for which a wall clock that was set forward is not noticed, in milliseconds. */
 const checkMs = 60_000;
 
 /**
  * Ends live views when the token of their subscriber expires. All views that end at the same moment share one timer,
  * because tokens expire at whole seconds. No timer is left when there are no views.
  *
- * A token names a moment of the wall clock, which can be set at any time. A clock that is set back does not prolong a
- * view, because the rest of the token's life is measured in monotonic time from the beginning of the view. A clock that
- * is set forward ends the view within a minute.
+ * A token names a moment of the wall clock, and the clock can be set at any time. A clock that is set back does not
+ * prolong a view, because the remaining life of the token is measured in monotonic time from the beginning of the view.
+ * A clock that is set forward ends the view within a minute.
  */
 export class Expiries {
   readonly #clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
-  /** By time, in milliseconds since 1970. */
+  /** By expiry time, in milliseconds since 1970. */
   readonly #moments = new Map<number, Moment>();
 
   constructor(clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>) {
     this.#clock = clock;
   }
 
-  /** Adds a view. It ends at once when the token has expired already. */
+  /** Adds a view. It ends at once if the token has already expired. */
   add(view: Expirable, at: Date): void {
     const atMs = at.getTime();
     const known = this.#moments.get(atMs);

@@ -1,7 +1,7 @@
 import type { LogEntry, LogSnapshot } from './event-log.ts';
 import { entitiesByKey } from './watch-events.ts';
 
-/** How the results of an entity are told from the entity. */
+/** The part of ResultRules that separates the results of an entity from the entity. */
 interface Rules<Entity> {
   isKnown(entity: Entity): boolean;
   carry(known: Entity, entity: Entity): Entity;
@@ -9,14 +9,14 @@ interface Rules<Entity> {
 
 interface Replay<Entity> {
   readonly missed: readonly LogEntry<Entity>[];
-  /** The state after the last of them. */
+  /** The state after the last missed entry. */
   readonly snapshot: LogSnapshot<Entity>;
 }
 
 /**
- * The missed entries, as a subscriber that watches results is to see them. Entries that were written before anybody
- * watched results hold none: they receive the first ones that are known of their entity. Otherwise their events would
- * show results of the present, which the events after them would take back.
+ * Completes the missed entries for a subscriber that watches results. Entries that were written before any subscriber
+ * watched results contain none, so they get the first known results of their entity. Otherwise their events would show
+ * the current results, and the following events would revert them.
  */
 export function withFirstResults<Entity>(
   { missed, snapshot }: Replay<Entity>,
@@ -25,14 +25,14 @@ export function withFirstResults<Entity>(
 ): readonly LogEntry<Entity>[] {
   const isUnknown = ({ change }: LogEntry<Entity>) => 'entity' in change && !results.isKnown(change.entity);
   if (!missed.some(isUnknown)) return missed;
-  // Walks backwards, from the present state on.
+  // Iterates backwards from the current state.
   const next = new Map(entitiesByKey(snapshot, key));
   const firstOf = missed.toReversed().map(({ change }) => {
     if (!('entity' in change)) return null;
     const id = key(change.entity);
     if (results.isKnown(change.entity)) next.set(id, change.entity);
     const known = next.get(id);
-    // Before its creation, the id belonged to another entity, or the entity was gone for a while.
+    // Before this creation, the id belonged to another entity, or the entity was gone for a while.
     if (change.kind === 'CREATED') next.delete(id);
     return known !== undefined && results.isKnown(known) ? { id, known } : null;
   });
@@ -49,12 +49,12 @@ export function withFirstResults<Entity>(
 interface Completion<Entity> {
   /** The first state of the entity with known results. */
   readonly known: Entity;
-  /** The subscriber receives an earlier event of the entity, which shows the same results. */
+  /** Whether the subscriber receives an earlier event of the entity, which shows the same results. */
   readonly follows: boolean;
 }
 
-// Subscribers that resume together share the entries, and with them the events. What is kept for an entry was made from
-// it, so it has the same type of entity: the cast below is safe.
+// Subscribers that resume together share the entries, and therefore the events. A cached entry was made from its key,
+// so it has the same type of entity and the cast below is safe.
 const completedEntries = new WeakMap<
   LogEntry<unknown>,
   Completion<unknown> & { readonly completed: LogEntry<unknown> }

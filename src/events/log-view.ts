@@ -13,19 +13,22 @@ import {
 } from './event-log.ts';
 import { partialCursor } from './watch-events.ts';
 
-/** The bounds are also how far a reader may fall behind: it holds a place in the one list and no entries of its own. */
+/**
+ * The bounds also limit how far a reader may fall behind, because it holds only a position in the shared list and no
+ * entries.
+ */
 export interface LogViewOptions<Entity> extends LogBounds {
-  /** Identifies an entity. */
+  /** Returns the key that identifies an entity. */
   readonly key: (entity: Entity) => string;
 }
 
-/** A log as it stands at one moment. */
+/** The state of a log at one moment. */
 export interface LogState<Entity> {
-  /** Names this life of the log: letters, digits, `-` and `_`. */
+  /** Name of this life of the log: letters, digits, `-` and `_`. */
   readonly epoch: string;
-  /** That of the last entry; 0 before the first. */
+  /** Sequence number of the last entry; 0 before the first. */
   readonly sequence: number;
-  /** Mark of the write that brought the last entry. */
+  /** Mark of the write that contains the last entry. */
   readonly mark: string;
   readonly observedAt: Date;
   readonly entities: readonly Entity[];
@@ -33,27 +36,30 @@ export interface LogState<Entity> {
   readonly note: unknown;
 }
 
-/** One write as `LogView` takes it in. */
+/** One write in the form that `LogView` applies. */
 export interface AppliedWrite<Entity> {
   readonly write: LogWrite<Entity>;
   readonly observedAt: Date;
-  /** Part of the cursors of its entries: 8 letters, digits, `-` and `_`, or none. It differs from that of a lost write. */
+  /**
+   * Part of the cursors of the entries: 8 letters, digits, `-` and `_`, or empty. It distinguishes the write from a
+   * lost one.
+   */
   readonly mark: string;
-  /** Size of the changes. */
+  /** Size of the changes, in bytes of their text. */
   readonly bytes: number;
 }
 
 /**
- * A reason for which the log may be out of date in this process alone: no replica polls, Redis is out of reach, or Redis
- * has lost the log and nobody begins it again.
+ * Reason for which the log may be out of date in this process alone: no replica polls, Redis is unreachable, or Redis
+ * has lost the log and no replica has begun a new one.
  */
 export type LocalReason = 'unattended' | 'out of reach' | 'lost';
 
 interface Slot<Entity> {
   readonly entry: LogEntry<Entity>;
-  /** Sequence number of the entry; of a local one, that of the entry before it. */
+  /** Sequence number of this entry. A local-only entry has the number of the entry before it. */
   readonly sequence: number;
-  /** The entry is in no log: the readers of this process alone receive it. */
+  /** Whether only the readers of this process receive the entry. No log contains it. */
   readonly isLocal: boolean;
   readonly mark: string;
   readonly bytes: number;
@@ -62,15 +68,15 @@ interface Slot<Entity> {
 const cursorPattern = /^([\w-]+)\.(0|[1-9]\d{0,14})(?:\.([\w-]{8}))?$/;
 
 /**
- * One log as a process knows it: the present state, the newest entries, and their readers. Everything that one method
- * does is one step for all readers.
+ * The copy of one log in this process: the current state, the newest entries, and their readers. Each method is atomic
+ * for all readers.
  */
 export class LogView<Entity> {
   readonly #options: LogViewOptions<Entity>;
   #epoch = '';
   #sequence = 0;
   #mark = '';
-  /** The sequence after which every entry is held. */
+  /** Sequence number after which every entry is held. */
   #floor = 0;
   /** Mark of the entry at the floor; null: unknown. */
   #floorMark: string | null = '';
@@ -78,18 +84,18 @@ export class LogView<Entity> {
   readonly #entities = new Map<string, Entity>();
   #stale = new Set<StaleSubject>();
   readonly #localReasons = new Set<LocalReason>();
-  /** When the log became stale for this process alone; null: it is not. */
+  /** Time at which the log became stale for this process alone; null: it is not. */
   #localSince: Date | null = null;
-  /** The local STALE as a reader receives it that resumes now, shared by those that resume at one place. */
+  /** The local STALE entry for readers that resume now. Readers that resume at the same position share it. */
   #localEntry: LogEntry<Entity> | null = null;
   #note: unknown = null;
-  /** Null: something of it has changed since it was last made. */
+  /** Null: the snapshot has changed since it was last created. */
   #snapshot: LogSnapshot<Entity> | null = null;
   #slots: Slot<Entity>[] = [];
   #bytes = 0;
-  /** Place of the first slot, in the order of telling. */
+  /** Position of the first slot. Positions count all entries, including local ones. */
   #first = 0;
-  /** Identifies the list of entries. A reader of an earlier list has lost entries. */
+  /** Identity of the list of entries. A reader of an earlier list has lost entries. */
   #list = Symbol();
   #closed = false;
   readonly #tails = new Set<Tail<Entity>>();
@@ -120,7 +126,10 @@ export class LogView<Entity> {
     };
   }
 
-  /** The same object until something changes, so that those who begin together can share what is made of it. */
+  /**
+   * Returns the same object until something changes, so that readers that begin together can share values computed from
+   * it.
+   */
   get snapshot(): LogSnapshot<Entity> {
     if (this.#snapshot === null) {
       const { observedAt, entities, stale, note } = this.state;
@@ -130,7 +139,7 @@ export class LogView<Entity> {
     return this.#snapshot;
   }
 
-  /** Puts another state in place of what is known. Readers of the former one overflow, and open the log again. */
+  /** Replaces the state. Readers of the former state overflow, and open the log again. */
   reset(state: LogState<Entity>): void {
     this.#entities.clear();
     for (const entity of state.entities) this.#entities.set(this.#options.key(entity), entity);
@@ -169,8 +178,9 @@ export class LogView<Entity> {
   }
 
   /**
-   * Sends the readers of this process, in no log, STALE with the first reason and RECOVERED when the last is gone. The
-   * cursor of this STALE is partial: the log holds no RECOVERED for a subscriber that resumes there.
+   * Sends a STALE to the readers of this process with the first reason, and a RECOVERED when the last reason is gone.
+   * No log contains them. The cursor of this STALE is partial, because the log has no RECOVERED for a subscriber that
+   * resumes there.
    */
   markLocal(reason: LocalReason, on: boolean, observedAt: Date): void {
     const was = this.#localReasons.size > 0;
@@ -187,8 +197,8 @@ export class LogView<Entity> {
   }
 
   /**
-   * Which entries a replay after this cursor needs beyond those that are held: those after `after`, up to `upTo`. Null:
-   * none, or they would not help.
+   * Returns the range of entries that a replay after this cursor needs in addition to those that are held: after
+   * `after`, up to `upTo`. Null: it needs none, or they would not suffice.
    */
   missing(cursor: string): { readonly after: number; readonly upTo: number } | null {
     const after = this.#sequenceOf(cursor);
@@ -197,8 +207,8 @@ export class LogView<Entity> {
   }
 
   /**
-   * Takes in older writes. Does nothing unless they end where the entries that are held begin.
-   * @param oldest the entry before all that the log contains
+   * Adds older writes. Does nothing unless they end where the held entries begin.
+   * @param oldest the entry before all entries of the log
    */
   prepend(
     writes: readonly AppliedWrite<Entity>[],
@@ -239,19 +249,19 @@ export class LogView<Entity> {
     return { start: { kind: after === undefined ? 'snapshot' : 'resync', snapshot: this.snapshot }, tail };
   }
 
-  /** Whether the cursor is one of this life of the log, up to the present place. */
+  /** Whether the cursor belongs to this life of the log, up to the current position. */
   knows(cursor: string): boolean {
     return this.#sequenceOf(cursor) !== null;
   }
 
-  /** Calls the listener after everything that changes the snapshot. */
+  /** Calls the listener after every change of the snapshot. */
   watch(listener: () => void): Disposable {
     const watcher = { listener };
     this.#watchers.add(watcher);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
-  /** The log is lost, or is there again as it was. What is known remains; the watchers are called. */
+  /** Notifies the watchers that the log was lost, or exists again unchanged. The known state remains. */
   noteExistence(): void {
     this.#notify();
   }
@@ -261,12 +271,12 @@ export class LogView<Entity> {
   }
 
   /**
-   * The entry at a place in the order of telling; null when there is none yet.
-   * @throws {LogOverflowError} the entry has been dropped, or the list is an earlier one
+   * Returns the entry at a position; null: there is none yet.
+   * @throws {LogOverflowError} the entry was dropped, or the list is an earlier one
    */
   entryAt(list: symbol, position: number): LogEntry<Entity> | null {
     if (list !== this.#list || position < this.#first) {
-      throw new LogOverflowError('Entries that were not read yet have been dropped.');
+      throw new LogOverflowError('Entries were dropped before they were read.');
     }
     return this.#slots[position - this.#first]?.entry ?? null;
   }
@@ -281,7 +291,9 @@ export class LogView<Entity> {
     this.#wake();
   }
 
-  /** The local STALE at the present place, with a cursor that no log continues; null: there is none. */
+  /**
+   * Returns the local STALE entry at the current position, with a cursor that no log continues; null: there is none.
+   */
   #localStale(): LogEntry<Entity> | null {
     if (this.#localSince === null) return null;
     const cursor = partialCursor(this.cursor);
@@ -296,13 +308,16 @@ export class LogView<Entity> {
     return mark === '' ? position : `${position}.${mark}`;
   }
 
-  /** Null when the cursor is not one of this life of the log. That of an entry before the floor may have been lost. */
+  /**
+   * Returns the sequence of a cursor; null: the cursor does not belong to this life of the log. An entry before the
+   * floor is not verified, so it may be a lost one.
+   */
   #sequenceOf(cursor: string): number | null {
     const [, epoch, digits, mark = ''] = cursorPattern.exec(cursor) ?? [];
     if (epoch !== this.#epoch) return null;
     const sequence = Number(digits);
     if (sequence < this.#floor) return sequence;
-    // An entry to come is in no slot, so that its mark is not known.
+    // A future entry is in no slot, so its mark is unknown.
     const known = sequence === this.#floor ? this.#floorMark : this.#slots[this.#firstSlotAfter(sequence - 1)]?.mark;
     return known === mark ? sequence : null;
   }
@@ -355,7 +370,7 @@ export class LogView<Entity> {
     this.#first += excess;
   }
 
-  /** Readers go on when the step that brought them something is done, all of them in one turn. */
+  /** Notifies all readers in one turn, after the current step is done. */
   #wake(): void {
     if (this.#waking) return;
     this.#waking = true;
@@ -371,7 +386,10 @@ export class LogView<Entity> {
   }
 }
 
-/** Subjects that were stale before the entries, given those after them: STALE and RECOVERED of a subject take turns. */
+/**
+ * Subjects that were stale before the entries, given those after them. This works because STALE and RECOVERED of one
+ * subject alternate.
+ */
 function staleBefore(
   entries: readonly LogEntry<unknown>[],
   after: ReadonlySet<StaleSubject>,

@@ -17,13 +17,13 @@ import {
 import { LogView } from './log-view.ts';
 
 export interface MemoryEventLogOptions<Entity> extends Partial<LogBounds> {
-  /** Identifies an entity. */
+  /** Returns the key that identifies an entity. */
   readonly key: (entity: Entity) => string;
-  /** @default that of the machine */
+  /** @default the clock of the machine */
   readonly clock?: Pick<Clock, 'now'>;
 }
 
-/** An event log that lives as long as this process. */
+/** Creates an event log that lives as long as this process. */
 export function createMemoryEventLog<Entity>(options: MemoryEventLogOptions<Entity>): EventLog<Entity> {
   return new MemoryEventLog(options);
 }
@@ -32,7 +32,7 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
   readonly #view: LogView<Entity>;
   readonly #clock: Pick<Clock, 'now'>;
   #exists = false;
-  /** The greatest that was written with. */
+  /** The greatest term of a write so far. */
   #term = 0;
 
   constructor({ clock = systemClock, ...options }: MemoryEventLogOptions<Entity>) {
@@ -41,12 +41,12 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
     this.#begin(new Date(0));
   }
 
-  // No method awaits anything, so each of them is one step for all readers and writers.
+  // No method awaits anything, so each is atomic for all readers and writers.
 
   async write(write: LogWrite<Entity>, { observedAt, term = this.#term, basis }: LogWriteOptions): Promise<string> {
-    if (term < this.#term) throw new LogFencedError('Another writer has taken over.');
+    if (term < this.#term) throw new LogFencedError('Another writer has taken over the log.');
     const cursor = this.#exists ? this.#view.cursor : null;
-    if (basis !== undefined && basis !== cursor) throw new LogConflictError('The log has gone on since.');
+    if (basis !== undefined && basis !== cursor) throw new LogConflictError('The log was written in the meantime.');
     this.#term = term;
     if (basis === null) this.#begin(observedAt);
     this.#exists = true;
@@ -55,7 +55,7 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
     return this.#view.cursor;
   }
 
-  /** Readers that came before the first write receive a RESYNC with it. */
+  /** Begins a new epoch. Readers that opened the log before the first write receive a RESYNC with it. */
   #begin(observedAt: Date): void {
     this.#view.reset({
       epoch: newEpoch(),
@@ -89,7 +89,7 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
   }
 }
 
-/** The entities of one feed have similar sizes, so that one of many is measured. */
+/** Estimates the size from the first change, because the entities of one feed have similar sizes. */
 function estimateBytes(changes: readonly FeedChange<unknown>[]): number {
   return changes.length === 0 ? 0 : stringify(changes[0]).length * changes.length;
 }

@@ -1,28 +1,32 @@
 import type { WatchEvent } from './watch.ts';
 import { mergedEvent } from './watch-events.ts';
 
-/** Events of one place in the queue, which are delivered as one. */
+/** Events at one position in the queue, which are delivered as one. */
 interface Pending<Entity> {
   readonly first: WatchEvent<Entity>;
   readonly last: WatchEvent<Entity>;
 }
 
 /**
- * Events that one subscriber has not taken yet: at most one change and one removal per entity, and a STALE or RECOVERED
- * only where an event of an entity lies between it and the one before.
+ * Events that one subscriber has not taken yet. The queue has at most one change and one removal per entity, and at
+ * least one event of an entity between two transitions (STALE or RECOVERED).
  *
  * A later change replaces an earlier one at the END of the queue, with its own cursor. Cursors therefore grow in the
- * order of delivery, and a subscriber that resumes at one of them finds the last change of every entity after it in the
- * log: nothing is lost, and no entity goes back to an older state. (A resume in the middle of merged changes may report
- * the creation of an entity as a change, with a `previous` that was never delivered.)
+ * order of delivery. A subscriber that resumes at one of them finds the last change of every entity after it in the
+ * log, so nothing is lost, and no entity returns to an older state. (A resume in the middle of merged changes may
+ * report the creation of an entity as a change, with a `previous` that was never delivered.)
  *
- * A STALE or RECOVERED never moves, so every event is delivered to a subscriber that knows what was stale at its cursor.
+ * A STALE or RECOVERED never moves, so every event is delivered to a subscriber that knows what was stale at its
+ * cursor.
  */
 export class PendingEvents<Entity> {
   readonly #key: (entity: Entity) => string;
-  /** In the order of delivery. Null while it is empty, because most subscribers take each event before the next comes. */
+  /**
+   * In the order of delivery. Null while the queue is empty, because most subscribers take each event before the next
+   * one arrives.
+   */
   #queue: Map<string, Pending<Entity>> | null = null;
-  /** Names each STALE and RECOVERED in the queue. */
+  /** Number of transitions so far. It names each STALE and RECOVERED in the queue. */
   #transitions = 0;
 
   constructor(key: (entity: Entity) => string) {
@@ -61,7 +65,7 @@ export class PendingEvents<Entity> {
     }
   }
 
-  /** The first event that is due, without taking it. */
+  /** Returns the next event without removing it. */
   peek(): WatchEvent<Entity> | undefined {
     const queue = this.#queue;
     if (queue === null) return undefined;
@@ -96,7 +100,10 @@ function moveToEnd<Value>(queue: Map<string, Value>, place: string, value: Value
   queue.set(place, value);
 }
 
-/** A STALE and the RECOVERED right after it, or the reverse: the subscriber need not receive either. */
+/**
+ * Whether two transitions cancel each other: a STALE and the RECOVERED right after it, or the reverse. The subscriber
+ * need not receive either.
+ */
 const cancelEachOther = ({ last: { kind } }: Pending<unknown>, { last: other }: Pending<unknown>): boolean =>
   (kind === 'STALE' && other.kind === 'RECOVERED') || (kind === 'RECOVERED' && other.kind === 'STALE');
 

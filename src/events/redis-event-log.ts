@@ -20,20 +20,20 @@ import { type LogHeartbeat, RedisLogMirror } from './redis-log-mirror.ts';
 import { type OldestEntry, RedisLogStore } from './redis-log-store.ts';
 
 export interface RedisEventLogOptions<Entity> extends Partial<LogBounds> {
-  /** Identifies an entity. */
+  /** Returns the key that identifies an entity. */
   readonly key: (entity: Entity) => string;
   readonly keys: FeedKeys;
   readonly redis: Pick<Redis, 'send' | 'subscribe'>;
   readonly heartbeat: LogHeartbeat;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'warn'>;
-  /** How long the log remains in Redis when no replica follows it, in milliseconds. @default 600_000 */
+  /** Time for which the log remains in Redis when no replica follows it, in milliseconds. @default 600_000 */
   readonly retentionMs?: number;
 }
 
 /**
- * An event log that replicas share. Each of them holds a copy that follows the one in Redis: readers are served from the
- * copy, and a write is done when the copy of its replica shows it.
+ * Creates an event log that replicas share. Each replica has a copy that follows the log in Redis. Readers are served
+ * from the copy, and a write is done when the copy of its replica shows it.
  */
 export function createRedisEventLog<Entity>(options: RedisEventLogOptions<Entity>): EventLog<Entity> {
   return new RedisEventLog(options);
@@ -45,10 +45,10 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
   readonly #mirror: RedisLogMirror<Entity>;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #logger: Pick<Logger, 'warn'>;
-  /** The read of the oldest entry that many replays wait for. */
+  /** The read of the oldest entry in progress, which concurrent replays share. */
   #oldest: Promise<OldestEntry | null> | null = null;
   #fetching: Promise<unknown> = Promise.resolve();
-  /** No replay after a cursor of this epoch up to this sequence: records behind it are gone. */
+  /** Replays after a cursor of this epoch up to this sequence are impossible, because records behind it are gone. */
   #unreplayable: { readonly epoch: string; readonly sequence: number } | null = null;
 
   constructor({ retentionMs = 600_000, ...options }: RedisEventLogOptions<Entity>) {
@@ -64,13 +64,13 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
     const outcome = await this.#store.write(write, { observedAt, term, basis, known: this.#mirror.head });
     switch (outcome.kind) {
       case 'fenced':
-        throw new LogFencedError('Another writer has taken over.');
+        throw new LogFencedError('Another writer has taken over the log.');
       case 'conflict':
         this.#mirror.doubt();
-        throw new LogConflictError('The log has gone on since.');
+        throw new LogConflictError('The log was written in the meantime.');
       case 'lost':
         this.#mirror.doubt();
-        throw new LogConflictError('The log is not the one that was followed.');
+        throw new LogConflictError('The log is not the one that this replica followed.');
       case 'written':
         if (outcome.record === null) this.#mirror.doubt();
         else this.#mirror.receive(outcome.record);
@@ -88,8 +88,8 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
     await this.#mirror.existing();
     const { after } = options;
     if (after !== undefined) {
-      // Another replica may have delivered an entry that has not arrived here yet. A snapshot of the view as it is would
-      // take the client back to an older state.
+      // Another replica may have delivered an entry that has not arrived here yet. A snapshot of the current view would
+      // then take the client back to an older state.
       if (!this.#view.knows(after)) await this.#mirror.refresh();
       await this.#prepareReplay(after);
     }
@@ -110,7 +110,10 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
     await this.#mirror.close();
   }
 
-  /** Fetches what a replay after the cursor needs and this replica has not seen. Many clients resume together. */
+  /**
+   * Fetches the writes that a replay after the cursor needs and that this replica does not have. Clients that resume
+   * together share the reads.
+   */
   async #prepareReplay(cursor: string): Promise<void> {
     const missing = this.#view.missing(cursor);
     if (missing === null || this.#isUnreplayable(missing.after)) return;
@@ -134,7 +137,10 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
     else this.#view.prepend(writes, missing.upTo, oldest);
   }
 
-  /** The writes with entries between two sequences, and the one that ends at the first of them; null where one is gone. */
+  /**
+   * Returns the writes with entries between two sequences, and the one that ends at the first of them; null: one of
+   * them is gone.
+   */
   async #readWrites(
     epoch: string,
     { after, upTo }: { readonly after: number; readonly upTo: number },
@@ -153,7 +159,10 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
       }
     } catch (err) {
       if (!(err instanceof UndecodableError)) throw err;
-      this.#logger.warn({ err }, 'event log cannot be decoded: clients that resume before it receive a RESYNC');
+      this.#logger.warn(
+        { err },
+        'event log cannot be decoded, so clients that resume at an older cursor receive a RESYNC',
+      );
       return null;
     }
     return reached === upTo ? found : null;

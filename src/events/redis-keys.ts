@@ -1,11 +1,14 @@
 import type { Tenant } from '../domain/tenant.ts';
 
-/** Version of the format. Replicas of different versions share no feeds, because each would misread the other's. */
+/**
+ * Version of the format. Replicas of different versions share no feeds, because each would misread the data of the
+ * other.
+ */
 const format = 'v4';
 
-/** Keys and channel of one feed. Redis Cluster is not supported: nothing keeps these keys in one slot. */
+/** Keys and channel of one feed. Redis Cluster is not supported, because nothing keeps these keys in one hash slot. */
 export interface FeedKeys {
-  /** Prefix of all keys of the feed. No two tenants share one, because no part of a tenant contains a slash. */
+  /** Prefix of all keys of the feed. It is unique per tenant, because no part of a tenant contains a slash. */
   readonly prefix: string;
   /** Stream: one record for each write. */
   readonly events: string;

@@ -2,37 +2,37 @@ import { parse, stringify } from 'devalue';
 import { z } from 'zod';
 import type { FeedChange, LogWrite, StaleSubject } from './event-log.ts';
 
-/** Thrown for a value in Redis that no replica writes in this form. It counts as lost data. */
+/** Thrown for a value in Redis that no replica of this format writes. It is treated as lost data. */
 export class UndecodableError extends Error {
   override readonly name = 'UndecodableError';
 }
 
 /**
- * Name of a record: `<epoch>.<sequence>-<count>.<identity>`. Two records with different content never have the same name,
- * also when a failover loses the first of them.
+ * Name of a record: `<epoch>.<sequence>-<count>.<identity>`. Records with different content always have different
+ * names, even if a failover loses the first of them.
  */
 export interface LogHead {
   readonly text: string;
   readonly epoch: string;
-  /** Sequence of the last entry so far. */
+  /** Sequence number of the last entry so far. */
   readonly sequence: number;
-  /** Number of records without an entry since then. */
+  /** Number of records without an entry since that entry. */
   readonly count: number;
   /** 48 random bits. */
   readonly identity: string;
 }
 
-/** One write, as the stream contains it. */
+/** One write as stored in the stream. */
 export interface LoggedWrite<Entity> extends LogWrite<Entity> {
   readonly observedAt: Date;
 }
 
-/** A record as it is in the stream and on the channel. */
+/** A record as stored in the stream and sent on the channel. */
 export interface RecordText {
   readonly head: string;
-  /** Name of the record before; empty for the record that begins an epoch. */
+  /** Name of the previous record; empty for the record that begins an epoch. */
   readonly after: string;
-  /** Empty for the record that begins an epoch: replicas load what it has written. */
+  /** Empty for the record that begins an epoch, because replicas load the whole log after it. */
   readonly data: string;
 }
 
@@ -40,7 +40,7 @@ export interface LogRecord<Entity> {
   readonly head: LogHead;
   readonly after: string;
   readonly write: LoggedWrite<Entity>;
-  /** Size of its data. */
+  /** Size of the data, in bytes. */
   readonly bytes: number;
 }
 
@@ -48,15 +48,15 @@ const headPattern = /^([\w-]+)\.(\d{1,15})-(\d{1,15})\.([\w-]{8})$/;
 
 export function decodeHead(text: string): LogHead {
   const [, epoch = '', sequence, count, identity = ''] = headPattern.exec(text) ?? [];
-  if (epoch === '') throw new UndecodableError('The name of a record cannot be decoded.');
+  if (epoch === '') throw new UndecodableError('The name of a record in the event log cannot be decoded.');
   return { text, epoch, sequence: Number(sequence), count: Number(count), identity };
 }
 
-/** Whether a record comes after another one of the same epoch, judged by their places. */
+/** Whether a record comes after another one of the same epoch, judged by sequence and count. */
 export const isLater = (head: LogHead, other: LogHead): boolean =>
   head.sequence > other.sequence || (head.sequence === other.sequence && head.count > other.count);
 
-/** Splits a message of the channel. */
+/** Splits a message on the channel into the parts of its record. */
 export function splitMessage(text: string): RecordText {
   const [head = '', after = ''] = text.split('\n', 2);
   return { head, after, data: text.slice(head.length + after.length + 2) };
@@ -68,13 +68,13 @@ export const encodeNote = (note: unknown): string => stringify(note);
 
 const subject = z.union([z.literal(['feed', 'list', 'results']), z.templateLiteral(['entity:', z.string()])]);
 
-/** Decodes what replicas with the same format have written, and checks as much of it as a log relies on. */
+/** Decodes data that replicas with the same format have written, and checks the parts on which a log relies. */
 export class LogCodec<Entity> {
   readonly #write: z.ZodType<LoggedWrite<Entity>>;
   readonly #entity: z.ZodType<Entity>;
 
   constructor(key: (entity: Entity) => string) {
-    // Only objects with a key count as entities. The rest of their form belongs to the version of the format.
+    // An entity must be an object with a key. Its other fields are guaranteed by the version of the format.
     const entity = z.custom<Entity>((value) => isKeyed(value, key));
     const change: z.ZodType<FeedChange<Entity>> = z.discriminatedUnion('kind', [
       z.object({ kind: z.literal(['CREATED', 'REMOVED']), entity }),
@@ -110,7 +110,7 @@ export class LogCodec<Entity> {
 
   moment(text: string): Date {
     const moment = new Date(text);
-    if (Number.isNaN(moment.getTime())) throw new UndecodableError('A moment cannot be decoded.');
+    if (Number.isNaN(moment.getTime())) throw new UndecodableError('A date in the event log cannot be decoded.');
     return moment;
   }
 }
@@ -118,7 +118,7 @@ export class LogCodec<Entity> {
 function isKeyed<Entity>(value: unknown, key: (entity: Entity) => string): boolean {
   if (typeof value !== 'object' || value === null) return false;
   try {
-    // Any object may be given to it here: it reads a field of it, and whatever it returns is checked.
+    // The cast is safe, because the function only reads a field of the object, and its result is checked.
     return typeof key(value as Entity) === 'string';
   } catch {
     return false;
@@ -130,11 +130,11 @@ function decode<Value>(text: string, schema: z.ZodType<Value>, read: (text: stri
   try {
     value = read(text);
   } catch {
-    // The error would quote the text, which holds the data of a tenant, in the log of the gateway.
+    // The original error would quote the text, which contains data of a tenant, in the gateway's log.
     throw new UndecodableError('A value of the event log is not in its format.');
   }
   const decoded = schema.safeParse(value);
   if (decoded.success) return decoded.data;
-  // It names places and types, and quotes nothing.
+  // The cause contains only paths and types, no values.
   throw new UndecodableError('A value of the event log cannot be decoded.', { cause: decoded.error });
 }

@@ -9,9 +9,9 @@ import { isLater, type LogHead, type LogRecord, splitMessage, UndecodableError }
 import { discardedMessage, type RedisLogStore } from './redis-log-store.ts';
 import { outOfReach } from './redis-reach.ts';
 
-/** What the heartbeat of this replica does for all its logs. */
+/** The part of this replica's heartbeat that its logs use. */
 export interface LogHeartbeat {
-  /** Keys that exist are kept for `ms` milliseconds, until the result is disposed of. */
+  /** Keeps existing keys for `ms` milliseconds at a time, until the result is disposed of. */
   keepAlive(keys: readonly string[], ms: number): Disposable;
   listen(listener: { databaseReplaced(): void }): Disposable;
 }
@@ -24,40 +24,44 @@ export interface RedisLogMirrorOptions<Entity> {
   readonly heartbeat: LogHeartbeat;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'warn'>;
-  /** How long the log remains in Redis when no replica follows it, in milliseconds. */
+  /** Time for which the log remains in Redis when no replica follows it, in milliseconds. */
   readonly retentionMs: number;
 }
 
-/** How long Redis may be out of reach before readers receive STALE and requests fail, in milliseconds. */
+/** Time for which Redis may be unreachable before readers receive STALE and requests fail, in milliseconds. */
 const graceMs = 2_000;
 /**
- * How long readers keep what they have of a lost log before they receive STALE, in milliseconds. A poller begins the log
- * again with its next good round, and cannot write STALE before.
+ * Time for which readers keep the state of a lost log before they receive STALE, in milliseconds. A poller begins the
+ * log again with its next good round, and cannot write STALE before.
  */
 const lostGraceMs = 60_000;
 /** Pause before the next attempt to read the log, in milliseconds. */
 const retryPauseMs = 200;
-/** No second warning about the log within this time, in milliseconds. */
+/** Minimum time between two warnings about the log, in milliseconds. */
 const warningPauseMs = 60_000;
-/** Pause after a log was discarded, until this replica discards one again, in milliseconds. It doubles each time. */
+/** Pause after this replica discarded a log before it may discard one again, in milliseconds. It doubles each time. */
 const minDiscardPauseMs = 10_000;
 const maxDiscardPauseMs = 600_000;
-/** Records whose second arrival is recognized: by a write of this replica, by reading a gap, and on the channel. */
+/**
+ * Number of records whose second arrival is recognized. A record can arrive by a write of this replica, by reading a
+ * gap, and on the channel.
+ */
 const maxRecentRecords = 128;
 
-/** Up to date; being brought up to date; or out of reach for longer than the grace. */
+/** `in step`: up to date. `behind`: being updated. `away`: Redis was unreachable for longer than the grace period. */
 type Link = 'in step' | 'behind' | 'away';
 
 interface Waiter {
-  /** It waits until the log exists. */
+  /** Whether the waiter waits until the log exists. */
   readonly needsLog: boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
 
 /**
- * Keeps the view of this replica in step with the log in Redis. Records arrive on a channel. Whenever one may have been
- * missed, the mirror reads the head of the log, and then only the missing records, or the whole log where these are gone.
+ * Keeps the view of this replica up to date with the log in Redis. Records arrive on a channel. Whenever a record may
+ * have been missed, the mirror reads the head of the log. It then reads only the missing records, or the whole log if
+ * these are gone.
  */
 export class RedisLogMirror<Entity> {
   readonly #options: RedisLogMirrorOptions<Entity>;
@@ -69,19 +73,19 @@ export class RedisLogMirror<Entity> {
   #link: Link = 'behind';
   /** The last record that the view shows; null before the first load. */
   #head: LogHead | null = null;
-  /** Whether there is a log in Redis. While there is none, the view shows the last one that there was. */
+  /** Whether Redis has a log. If not, the view shows the last one. */
   #exists = false;
   readonly #recent = new Set<string>();
-  /** Records may have been missed since the head was read last. */
+  /** Whether records may have been missed since the head was last read. */
   #doubted = false;
   #locating: Promise<void> | null = null;
-  /** The last read of the head for `refresh`, and the one that follows it. */
+  /** The last read of the head for `refresh`, and the next one. */
   #reading: Promise<unknown> = Promise.resolve();
   #nextRead: Promise<LogHead | null> | null = null;
   #grace: AbortController | null = null;
-  /** Ends the wait for the log that follows a lost one. */
+  /** Aborts the wait for a new log after one was lost. */
   #lostGrace: AbortController | null = null;
-  /** The epoch whose state cannot be decoded. */
+  /** Epoch of a log whose state cannot be decoded; null: there is none. */
   #undecodable: string | null = null;
   #nextWarningMs = 0;
   #nextDiscardMs = 0;
@@ -122,7 +126,7 @@ export class RedisLogMirror<Entity> {
 
   /**
    * Resolves when the view is up to date.
-   * @throws {GatewayError} Redis has been out of reach for longer than the grace.
+   * @throws {GatewayError} Redis was unreachable for longer than the grace period
    */
   inStep(): Promise<void> {
     this.begin();
@@ -133,7 +137,7 @@ export class RedisLogMirror<Entity> {
 
   /**
    * Resolves when the view is up to date and there is a log.
-   * @throws {GatewayError} Redis is out of reach, or no replica has begun the log in the time of the grace.
+   * @throws {GatewayError} Redis is unreachable, or no replica has begun the log within the grace period
    */
   async existing(): Promise<void> {
     await this.inStep();
@@ -143,8 +147,8 @@ export class RedisLogMirror<Entity> {
   }
 
   /**
-   * Resolves when the view shows everything that any replica had written before the call.
-   * @throws {GatewayError} Redis is out of reach
+   * Resolves when the view shows every write of any replica before the call.
+   * @throws {GatewayError} Redis is unreachable
    */
   async refresh(): Promise<void> {
     const stored = await this.#readHead();
@@ -153,14 +157,14 @@ export class RedisLogMirror<Entity> {
     await this.inStep();
   }
 
-  /** Takes in a record from wherever it comes. A missing one is read. */
+  /** Applies a record from any source. If records before it are missing, they are read. */
   receive(record: LogRecord<Entity>): void {
     if (this.#recent.has(record.head.text)) return;
     if (this.#locating === null && this.#subscribed && record.after === this.head?.text) this.#apply(record);
     else this.doubt();
   }
 
-  /** The view may have missed something: reads the head of the log. */
+  /** Reads the head of the log, because the view may have missed a record. */
   doubt(): void {
     // A write may end after the log was closed.
     if (this.#closed.signal.aborted) return;
@@ -181,7 +185,7 @@ export class RedisLogMirror<Entity> {
     await this.#locating;
   }
 
-  /** A read that begins after the call. Calls that wait for one in flight share the next. */
+  /** Starts a read of the head after the call. Calls during a read share the next one. */
   #readHead(): Promise<LogHead | null> {
     this.#nextRead ??= this.#reading.then(() => {
       this.#nextRead = null;
@@ -218,7 +222,7 @@ export class RedisLogMirror<Entity> {
     if (this.#recent.size > maxRecentRecords && oldest !== undefined) this.#recent.delete(oldest);
   }
 
-  /** Brings the view up to date, until nothing may have been missed meanwhile. */
+  /** Updates the view until no record can have been missed in the meantime. */
   async #locate(): Promise<void> {
     const { clock } = this.#options;
     const { signal } = this.#closed;
@@ -229,7 +233,7 @@ export class RedisLogMirror<Entity> {
       } catch (err) {
         if (signal.aborted) break;
         this.#doubted = true;
-        // That Redis is out of reach is logged by its connection.
+        // The Redis connection logs that it is unreachable.
         if (!(err instanceof GatewayError)) this.#warn(err, 'event log not followed');
         await clock.sleep(retryPauseMs, signal).catch(() => undefined);
       }
@@ -246,7 +250,10 @@ export class RedisLogMirror<Entity> {
     else if (!(await this.#readGap(stored))) await this.#load(stored);
   }
 
-  /** Whether the view can go on with the records that it has missed. It cannot where a failover has lost its last record. */
+  /**
+   * Applies the records that the view has missed.
+   * @returns whether this was possible. It is not if a failover has lost the view's last record.
+   */
   async #readGap(stored: LogHead): Promise<boolean> {
     const from = this.#head;
     if (from === null || stored.epoch !== from.epoch || !isLater(stored, from)) return false;
@@ -257,7 +264,7 @@ export class RedisLogMirror<Entity> {
     return true;
   }
 
-  /** Null where the records are gone, cannot be decoded, or continue another record. */
+  /** Returns the records after a given one; null: they are gone, cannot be decoded, or continue another record. */
   async #recordsAfter(head: LogHead): Promise<readonly LogRecord<Entity>[] | null> {
     const found: LogRecord<Entity>[] = [];
     let last = head;
@@ -305,10 +312,10 @@ export class RedisLogMirror<Entity> {
       this.#lose();
       return;
     }
-    // Entities of writes in between may be among these. The records of all these writes follow, so that each entity ends
-    // as the last of them left it.
+    // The pages may contain entities of writes in between. The records of all these writes are applied afterwards, so
+    // that each entity has the state of the last write.
     const records = end.text === begin.head.text ? [] : await this.#recordsAfter(begin.head);
-    if (records === null) throw new Error('The event log has changed too much while it was loaded.');
+    if (records === null) throw new Error('The event log changed too fast to be loaded.');
     this.#closed.signal.throwIfAborted();
     this.#endAway();
     this.#endLoss();
@@ -318,7 +325,7 @@ export class RedisLogMirror<Entity> {
     for (const record of records) this.#apply(record);
   }
 
-  /** Removes the log for all replicas, although others may be able to decode it: all then follow the next epoch. */
+  /** Removes the log for all replicas. Other replicas may be able to decode it, but they all follow the next epoch. */
   async #discard({ epoch }: LogHead): Promise<void> {
     const { clock, store } = this.#options;
     this.#undecodable = epoch;
@@ -329,7 +336,7 @@ export class RedisLogMirror<Entity> {
     await store.discard(epoch);
   }
 
-  /** There is no log. Readers keep what they have until the next one begins. */
+  /** Notes that there is no log. Readers keep their state until the next log begins. */
   #lose(): void {
     if (this.#closed.signal.aborted) return;
     if (!this.#exists) return;
@@ -346,7 +353,7 @@ export class RedisLogMirror<Entity> {
     if (!grace.signal.aborted) view.markLocal('lost', true, clock.now());
   }
 
-  /** There is a log. */
+  /** Notes that there is a log. */
   #endLoss(): void {
     const { view, clock } = this.#options;
     this.#exists = true;
@@ -354,14 +361,14 @@ export class RedisLogMirror<Entity> {
     view.markLocal('lost', false, clock.now());
   }
 
-  /** The log is as the view shows it. If it was lost meanwhile, those who watch it know it as lost. */
+  /** Notes that the log is the one that the view shows. If it was lost in the meantime, the watchers are notified. */
   #findAgain(): void {
     if (this.#exists) return;
     this.#endLoss();
     this.#options.view.noteExistence();
   }
 
-  /** Readers open the log again as soon as it is loaded, and must not fail then. */
+  /** Restarts the grace period, because readers open the log again as soon as it is loaded and must not fail then. */
   #endAway(): void {
     if (this.#link !== 'away') return;
     this.#link = 'behind';
@@ -378,7 +385,7 @@ export class RedisLogMirror<Entity> {
     });
   }
 
-  /** After it, requests fail at once, and readers here receive that what they see may be out of date. */
+  /** Starts the grace period. After it requests fail at once, and the readers of this process receive STALE. */
   async #giveGrace(): Promise<void> {
     const { view, clock } = this.#options;
     const grace = new AbortController();
@@ -391,7 +398,7 @@ export class RedisLogMirror<Entity> {
     view.markLocal('out of reach', true, clock.now());
   }
 
-  #warn(err: unknown, message = 'event log cannot be decoded: what is missing counts as lost'): void {
+  #warn(err: unknown, message = 'event log cannot be decoded, so its missing entries are treated as lost'): void {
     const { clock, logger, keys } = this.#options;
     if (clock.monotonicMs() < this.#nextWarningMs) return;
     this.#nextWarningMs = clock.monotonicMs() + warningPauseMs;

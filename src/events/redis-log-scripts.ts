@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import { redisScript } from '../runtime/redis.ts';
 
-// KEYS of every script: events, snapshot, meta. ARGV[1] contains the arguments as JSON, as the interface next to the script
-// describes them.
+// KEYS of every script: events, snapshot, meta. ARGV[1] contains the arguments as JSON, as described by the interface
+// next to the script.
 //
-// One write is one record of the stream, so that no replica sees a part of it. The id of a record is `<sequence>-<count>`:
-// the sequence of the last entry so far, and the number of records without an entry since then. Its name consists of epoch,
-// id and a random identity. Each record contains the name of the one before it, so that a replica notices a missing one, and
-// one that a failover has lost.
+// Each write is one record of the stream, so that no replica sees a part of it. The id of a record is
+// `<sequence>-<count>`: the sequence of the last entry so far, and the number of records without an entry since then.
+// Its name consists of epoch, id and a random identity. Each record contains the name of the previous one, so that a
+// replica notices a missing record, including one that a failover has lost.
 //
-// Fields of a record, in this order: `head` (its name), `after`, `data`. Fields of `meta`: `head` (name of the last record),
-// `cursor` (of the last entry), `oldest` (sequence and identity of the last entry that is not in the stream any longer),
-// `observedAt`, `stale`, `note`, `bytes` (of all data in the stream), `entities` (their number), and `term`, which is also
-// written by those who poll.
+// Fields of a record, in this order: `head` (its name), `after`, `data`. Fields of `meta`: `head` (name of the last
+// record), `cursor` (of the last entry), `oldest` (sequence and identity of the last entry that is no longer in the
+// stream), `observedAt`, `stale`, `note`, `bytes` (of all data in the stream), `entities` (their number), and `term`,
+// which the poll coordinator also writes.
 
 const common = `
 local given = cjson.decode(ARGV[1])
@@ -50,14 +50,17 @@ local function find()
 end
 `;
 
-/** Returns the name of the last record, or null when there is no log. Without arguments. */
+/** Returns the name of the last record, or null when there is no log. It has no arguments. */
 export const headScript = redisScript(`${common}
 return find() or false
 `);
 
 export const headReply = z.string().nullable();
 
-/** Returns what a replica needs to begin, apart from the entities, or null when there is no log. Without arguments. */
+/**
+ * Returns the state that a replica needs to begin, except the entities, or null when there is no log. It has no
+ * arguments.
+ */
 export const stateScript = redisScript(`${common}
 local head = find()
 return head and redis.call('HMGET', meta, 'head', 'cursor', 'observedAt', 'stale', 'note') or false
@@ -68,15 +71,15 @@ export const stateReply = z
   .nullable();
 
 export interface DiscardArguments {
-  /** Epoch of the log that is to be discarded. */
+  /** Epoch of the log to discard. */
   readonly epoch: string;
   readonly channel: string;
   readonly message: string;
 }
 
 /**
- * Removes a log that cannot be decoded, apart from the term, and publishes a message. The next write begins a new epoch. Does
- * nothing when the log has another epoch already.
+ * Removes a log that cannot be decoded, except the term, and publishes a message. The next write begins a new epoch.
+ * Does nothing when the log already has another epoch.
  */
 export const discardScript = redisScript(`${common}
 local head = find()
@@ -86,19 +89,19 @@ redis.call('PUBLISH', given.channel, given.message)
 `);
 
 export interface WriteArguments {
-  /** How long the log remains when no replica extends it, in milliseconds. */
+  /** Time for which the log remains when no replica extends it, in milliseconds. */
   readonly retentionMs: number;
   readonly channel: string;
-  /** The epoch that the write begins where there is no log. */
+  /** Epoch that the write begins if there is no log. */
   readonly newEpoch: string;
   /** Identity of the record. */
   readonly identity: string;
-  /** Name of the last record that the writer has read; absent when it has read none. */
+  /** Name of the last record that the writer has read; absent: it has read none. */
   readonly known?: string | undefined;
   readonly term?: number | undefined;
-  /** Cursor from which the write was made; null: there was no log. */
+  /** Cursor on which the write is based; absent: any, or there was no log. */
   readonly basis?: string | undefined;
-  /** There was no log when the write was made. */
+  /** Whether the write is based on the absence of a log. */
   readonly begins: boolean;
   readonly maxEntries: number;
   readonly maxBytes: number;
@@ -106,20 +109,21 @@ export interface WriteArguments {
   readonly maxQuietRecords: number;
   readonly observedAt: string;
   readonly entries: number;
-  /** Changes of stale subjects, in their order. */
+  /** Changes of stale subjects, in order. */
   readonly stale: readonly { readonly subject: string; readonly on: boolean }[];
   readonly note?: string | undefined;
-  /** Number of each kind that follows in ARGV. */
+  /** Number of values of each kind that follow in ARGV. */
   readonly learned: number;
   readonly set: number;
   readonly dropped: number;
 }
 
 /**
- * Writes. The data of the record follows in ARGV, then learned and set entities as pairs of key and entity, and dropped
- * keys. Returns `written` with the name of the record, the name of the one before (empty: the write began an epoch), and the
- * cursor of the last entry; `fenced`: a later term has been granted; `conflict`: the log has other entries than the writer
- * knows, or exists; or `lost`: the log is not the one that the writer knows, or has lost what the writer has read.
+ * Writes a record. The data of the record follows in ARGV, then learned and set entities as pairs of key and entity,
+ * and dropped keys. Returns one of the following: `written` with the name of the record, the name of the previous one
+ * (empty: the write began an epoch), and the cursor of the last entry; `fenced`: a later term has been granted;
+ * `conflict`: the log has other entries than the writer knows, or exists although the write was to begin it; `lost`:
+ * the log is not the one that the writer knows, or has lost a record that the writer has read.
  */
 export const writeScript = redisScript(`${common}
 local head = find()

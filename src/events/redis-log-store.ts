@@ -33,20 +33,20 @@ export interface RedisLogStoreOptions<Entity> extends LogBounds {
   readonly retentionMs: number;
 }
 
-/** A log without its entities. */
+/** The state of a log without its entities. */
 export interface StoredState<Entity> {
   readonly head: LogHead;
   readonly state: Omit<LogState<Entity>, 'entities'>;
 }
 
 export type WriteOutcome<Entity> =
-  /** `record` is null when the write began an epoch: its replicas load what it has written. */
+  /** `record` is null when the write began an epoch, because replicas load the whole log then. */
   | { readonly kind: 'written'; readonly cursor: string; readonly record: LogRecord<Entity> | null }
   /** A later term has been granted. */
   | { readonly kind: 'fenced' }
   /** The log has other entries than the writer knows, or exists although the writer wanted to begin it. */
   | { readonly kind: 'conflict' }
-  /** The log is not the one that the writer knows, or has lost what the writer has read. */
+  /** The log is not the one that the writer knows, or has lost a record that the writer has read. */
   | { readonly kind: 'lost' };
 
 /** Position after which the stream contains every entry. */
@@ -55,16 +55,19 @@ export interface OldestEntry {
   readonly mark: string;
 }
 
-/** Message of the channel that is no record: the log was removed. */
+/** Message on the channel that is not a record. It means that the log was removed. */
 export const discardedMessage = 'discarded';
-/** Records without an entry that are kept after each entry: a replica that misses more loads the log. */
+/**
+ * Number of records without an entry that are kept after each entry. A replica that misses more records loads the whole
+ * log.
+ */
 const maxQuietRecords = 64;
-/** Records that one call reads. */
+/** Number of records that one call reads. */
 const recordsPerPage = 100;
-/** Entities that one call reads, so that neither Redis nor the event loop is held for long. */
+/** Number of entities that one call reads, so that neither Redis nor the event loop is blocked for long. */
 const entitiesPerPage = 500;
 
-/** The log of one feed as it is in Redis. Every method throws GatewayError while Redis is away. */
+/** The log of one feed in Redis. Every method throws GatewayError while Redis is unreachable. */
 export class RedisLogStore<Entity> {
   readonly #options: RedisLogStoreOptions<Entity>;
   readonly #codec: LogCodec<Entity>;
@@ -74,15 +77,15 @@ export class RedisLogStore<Entity> {
     this.#codec = new LogCodec(options.key);
   }
 
-  /** The last record; null when there is no log. */
+  /** Returns the name of the last record; null when there is no log. */
   async head(): Promise<LogHead | null> {
     const reply = headReply.parse(await this.#run(headScript, {}, []));
     return reply === null ? null : decodeHead(reply);
   }
 
   /**
-   * Null when there is no log.
-   * @throws {UndecodableError}
+   * Resolves with null when there is no log.
+   * @throws {UndecodableError} a part of the state cannot be decoded
    */
   async state(): Promise<StoredState<Entity> | null> {
     const reply = stateReply.parse(await this.#run(stateScript, {}, []));
@@ -107,8 +110,8 @@ export class RedisLogStore<Entity> {
   }
 
   /**
-   * Entities in pages. Writes in between may be contained or not.
-   * @throws {UndecodableError}
+   * Reads the entities in pages. They may or may not include concurrent writes.
+   * @throws {UndecodableError} an entity cannot be decoded
    */
   async *entities(): AsyncGenerator<readonly Entity[], void, void> {
     const { snapshot } = this.#options.keys;
@@ -120,18 +123,21 @@ export class RedisLogStore<Entity> {
     } while (cursor !== '0');
   }
 
-  /** Decodes a record of the channel. @throws {UndecodableError} */
+  /**
+   * Decodes a record of the channel.
+   * @throws {UndecodableError} the record cannot be decoded
+   */
   decode(...record: Parameters<LogCodec<Entity>['record']>): LogRecord<Entity> {
     return this.#codec.record(...record);
   }
 
-  /** Removes a log that cannot be decoded, unless it has begun another epoch. */
+  /** Removes a log that cannot be decoded, unless another epoch has begun. */
   async discard(epoch: string): Promise<void> {
     const { channel } = this.#options.keys;
     await this.#run<DiscardArguments>(discardScript, { epoch, channel, message: discardedMessage }, []);
   }
 
-  /** @param options.known the last record that the writer has read; null when it has read none */
+  /** @param options.known the last record that the writer has read; null: it has read none */
   async write(
     write: LogWrite<Entity>,
     options: {
@@ -179,7 +185,7 @@ export class RedisLogStore<Entity> {
     return { kind, cursor, record };
   }
 
-  /** Null when there is no log. */
+  /** Resolves with null when there is no log. */
   async oldest(): Promise<OldestEntry | null> {
     const { meta } = this.#options.keys;
     const text = await this.#ask((client) => client.hGet(meta, 'oldest'));
@@ -188,9 +194,9 @@ export class RedisLogStore<Entity> {
   }
 
   /**
-   * The records from an id on, as far as they are still there.
-   * @param from `(<id>` excludes the record with this id
-   * @throws {UndecodableError}
+   * Reads the existing records from an id on.
+   * @param from id of the first record; `(<id>` excludes the record with this id
+   * @throws {UndecodableError} a record cannot be decoded
    */
   async *records(from: string): AsyncGenerator<LogRecord<Entity>, void, void> {
     const { events } = this.#options.keys;
@@ -207,7 +213,7 @@ export class RedisLogStore<Entity> {
     }
   }
 
-  /** What the changes come to for the snapshot. */
+  /** The effect of the changes on the snapshot. */
   #outcome({ changes = [], forgotten = [] }: LogWrite<Entity>): {
     readonly set: readonly Entity[];
     readonly dropped: readonly string[];
@@ -238,7 +244,7 @@ export class RedisLogStore<Entity> {
   }
 }
 
-/** The changes of stale subjects among these changes. */
+/** Selects the changes of stale subjects. */
 function staleChanges(changes: readonly FeedChange<unknown>[]): WriteArguments['stale'] {
   return changes.flatMap((change) =>
     'subject' in change ? [{ subject: change.subject, on: change.kind === 'STALE' }] : [],

@@ -1,13 +1,13 @@
 import { UpstreamUnreachableError } from '../errors.ts';
 import { type Redis, type RedisClient, RedisUnavailableError } from '../runtime/redis.ts';
 
-/** The error that a client receives while Redis is out of reach. */
+/** The error that a client receives while Redis is unreachable. */
 export const outOfReach = (cause?: unknown): UpstreamUnreachableError =>
-  new UpstreamUnreachableError({ message: 'Live views are out of reach at this moment.', cause });
+  new UpstreamUnreachableError({ message: 'Live views are temporarily unavailable.', cause });
 
 /**
- * Sends commands that live views depend on.
- * @throws {UpstreamUnreachableError} Redis is unavailable. The commands may have been executed.
+ * Sends Redis commands of live views.
+ * @throws {UpstreamUnreachableError} Redis is unreachable. The commands may have been executed.
  */
 export async function reachRedis<Reply>(
   redis: Pick<Redis, 'send'>,

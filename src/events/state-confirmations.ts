@@ -1,25 +1,25 @@
 import type { Clock } from '../runtime/clock.ts';
 
-/** A live view that can tell its present state again. */
+/** A live view that can send its current state again. */
 export interface Confirmable {
-  /** Does so unless something else is to be told first. */
+  /** Sends the current state, unless other events are waiting. */
   confirm(): void;
 }
 
 export interface StateConfirmationsOptions {
   readonly clock: Pick<Clock, 'sleep'>;
-  /** Pause between two confirmations, in milliseconds; null: there are none. */
+  /** Pause between two confirmations, in milliseconds; null: no confirmations are sent. */
   readonly intervalMs: number | null;
 }
 
 /**
- * Lets live views tell their state again from time to time: for those behind a router that joined a stream after its
- * beginning. One timer serves all of them, and none is left when there are none.
+ * Lets live views send their state again at intervals, for clients behind a router that joined a stream after its
+ * beginning. One timer serves all views, and none is left when there are no views.
  */
 export class StateConfirmations {
   readonly #options: StateConfirmationsOptions;
   readonly #views = new Set<Confirmable>();
-  /** Null while nobody waits: the reason of an abort would keep alive whoever left last. */
+  /** Null while there are no views, because the reason of an abort would keep the last view in memory. */
   #waiting: AbortController | null = null;
 
   constructor(options: StateConfirmationsOptions) {

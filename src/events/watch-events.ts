@@ -4,21 +4,23 @@ import type { WatchEvent } from './watch.ts';
 const partialSuffix = '.partial';
 
 /**
- * A cursor that cannot continue in the log. A subscriber that resumes there receives RESYNC and a new snapshot. It stands
- * on every event of a snapshot but the last, because the rest of the snapshot would be missing, and on what is delivered
- * while only this process knows that the subscriber's view is stale, because the log holds no RECOVERED for that.
+ * A cursor that cannot continue in the log. A subscriber that resumes there receives RESYNC and a new snapshot. Every
+ * event of a snapshot except the last has one, because the rest of the snapshot would be missing. Events that are
+ * delivered while only this process knows that the view is stale also have one, because the log contains no RECOVERED
+ * for that.
  */
 export const partialCursor = (cursor: string): string =>
   cursorIsPartial(cursor) ? cursor : `${cursor}${partialSuffix}`;
 
 export const cursorIsPartial = (cursor: string): boolean => cursor.endsWith(partialSuffix);
 
-// Subscribers share events by identity, so that whatever is computed from an event can be shared as well. A value kept
-// for an entry, a snapshot or an event was made from it, so it has the same type of entity: the casts below are safe.
+// Subscribers share events by identity, so that values computed from an event can be shared as well. A cached value was
+// made from the entry, snapshot or event that is its key, so it has the same type of entity and the casts below are
+// safe.
 
 const ofEntries = new WeakMap<LogEntry<unknown>, WatchEvent<unknown>>();
 
-/** The event of a log entry: the same object for every subscriber. */
+/** The event of a log entry. Every subscriber receives the same object. */
 export function entryEvent<Entity>(entry: LogEntry<Entity>): WatchEvent<Entity> {
   const known = ofEntries.get(entry) as WatchEvent<Entity> | undefined;
   if (known !== undefined) return known;
@@ -29,7 +31,7 @@ export function entryEvent<Entity>(entry: LogEntry<Entity>): WatchEvent<Entity> 
 
 const partial = new WeakMap<WatchEvent<unknown>, WatchEvent<unknown>>();
 
-/** The event with a partial cursor: the same object for every subscriber. */
+/** The event with a partial cursor. Every subscriber receives the same object. */
 export function partialEvent<Entity>(event: WatchEvent<Entity>): WatchEvent<Entity> {
   const known = partial.get(event) as WatchEvent<Entity> | undefined;
   if (known !== undefined) return known;
@@ -40,7 +42,10 @@ export function partialEvent<Entity>(event: WatchEvent<Entity>): WatchEvent<Enti
 
 const merged = new WeakMap<WatchEvent<unknown>, WeakMap<WatchEvent<unknown>, WatchEvent<unknown>>>();
 
-/** Two events of one entity as one, for a subscriber that has received neither: the same object for all of these. */
+/**
+ * Merges two events of one entity for a subscriber that has received neither. All such subscribers receive the same
+ * object.
+ */
 export function mergedEvent<Entity>(earlier: WatchEvent<Entity>, later: WatchEvent<Entity>): WatchEvent<Entity> {
   const ofEarlier = merged.get(earlier) ?? new WeakMap<WatchEvent<unknown>, WatchEvent<unknown>>();
   merged.set(earlier, ofEarlier);
@@ -53,9 +58,10 @@ export function mergedEvent<Entity>(earlier: WatchEvent<Entity>, later: WatchEve
 
 const ofSnapshots = new WeakMap<LogSnapshot<unknown>, Map<string, Map<unknown, WatchEvent<unknown>>>>();
 
-/** An event of a snapshot: the same object for every subscriber that receives the same. */
+/** An event of a snapshot. Subscribers with the same event receive the same object. */
 export function snapshotEvent<Entity>(snapshot: LogSnapshot<Entity>, event: WatchEvent<Entity>): WatchEvent<Entity> {
-  // The last event of a snapshot has another cursor than the same entity in the middle of another selection.
+  // The last event of a snapshot has another cursor than an event of the same entity in the middle of another
+  // selection.
   const byCursor = ofSnapshots.get(snapshot) ?? new Map<string, Map<unknown, WatchEvent<unknown>>>();
   ofSnapshots.set(snapshot, byCursor);
   const bySubject = byCursor.get(event.cursor) ?? new Map<unknown, WatchEvent<unknown>>();
@@ -69,7 +75,10 @@ export function snapshotEvent<Entity>(snapshot: LogSnapshot<Entity>, event: Watc
 
 const byKeys = new WeakMap<LogSnapshot<unknown>, ReadonlyMap<string, unknown>>();
 
-/** The entities of a snapshot by key. Made once per snapshot, so that a subscription with ids need not pass over all. */
+/**
+ * The entities of a snapshot by key. The map is created once per snapshot, so that a subscription with ids need not
+ * iterate over all entities.
+ */
 export function entitiesByKey<Entity>(
   snapshot: LogSnapshot<Entity>,
   key: (entity: Entity) => string,
@@ -94,9 +103,9 @@ function describe<Entity>({ cursor, observedAt, change }: LogEntry<Entity>): Wat
   }
 }
 
-/** The latest state, described to a subscriber that has not received the earlier event. */
+/** Describes the latest state to a subscriber that has not received the earlier event. */
 function merge<Entity>(earlier: WatchEvent<Entity>, later: WatchEvent<Entity>): WatchEvent<Entity> {
-  // A CREATED follows a change when the filter kept back the removal between them. The subscriber may still have the
+  // A CREATED follows a change when the filter excluded the removal between them. The subscriber may still have the
   // entity in its view.
   if (later.kind !== 'CHANGED' && later.kind !== 'CREATED') return later;
   switch (earlier.kind) {

@@ -21,14 +21,14 @@ import {
   snapshotEvent,
 } from './watch-events.ts';
 
-/** How a stream tells the results of an entity from the entity. */
+/** Separates the results of an entity from the entity. */
 export interface ResultRules<Entity> {
   isKnown(entity: Entity): boolean;
-  /** Whether no further change of them is awaited. */
+  /** Whether no further change of the results is awaited. */
   isSettled(entity: Entity): boolean;
-  /** The entity, with the results that are known of another state of it. */
+  /** Returns the entity with the results that are known from another state of it. */
   carry(known: Entity, entity: Entity): Entity;
-  /** What differs between two states: the entity, its results alone, or nothing that a subscriber sees. */
+  /** Compares two states: the entity differs, only its results differ, or nothing that subscribers see. */
   difference(previous: Entity, entity: Entity): 'entity' | 'results' | 'nothing';
 }
 
@@ -37,21 +37,23 @@ export interface WatchStreamOptions<Entity>
   readonly log: EventLog<Entity>;
   readonly key: (entity: Entity) => string;
   readonly isTerminal: (entity: Entity) => boolean;
-  /** Absent: the entities leave nothing behind. */
+  /** Absent if the entities have no results. */
   readonly results?: ResultRules<Entity> | undefined;
   readonly newestFirst: (a: Entity, b: Entity) => number;
-  /** Wall time at which a terminal entity ended, in milliseconds, given the note of the log; null: unknown. */
+  /**
+   * Returns the wall time at which a terminal entity ended, in milliseconds, given the note of the log; null: unknown.
+   */
   readonly endedAtMs: (entity: Entity, note: unknown) => number | null;
   readonly clock: Pick<Clock, 'now'>;
   /**
-   * Number of events that may wait for a slow subscriber after merging. Beyond it they are dropped, and a RESYNC with new
-   * snapshots takes their place.
+   * Maximum number of merged events that wait for a slow subscriber. If there are more, they are dropped, and a RESYNC
+   * with new snapshots replaces them.
    * @default 1_000
    */
   readonly maxPendingEvents?: number | undefined;
   /** Called whenever the subscriber receives RESYNC. */
   readonly onResync?: (() => void) | undefined;
-  /** Called once, when the stream has ended for whatever reason. */
+  /** Called once, when the stream has ended for any reason. */
   readonly onEnd: () => void;
 }
 
@@ -63,12 +65,12 @@ const nothing: Iterator<never> = { next: () => done };
 const noSubjects: ReadonlySet<Subject> = new Set();
 
 /**
- * Events of one subscriber: snapshots or what it missed, then every later change of the log. A log that drops entries
- * before they were read costs the subscriber a RESYNC, not the stream.
+ * Events of one subscriber: snapshots or missed changes, then every later change of the log. If the log drops entries
+ * before they are read, the subscriber receives a RESYNC and the stream continues.
  *
- * The filter selects the events that are sent. The `ids` decide when the stream completes: at the first entry after
- * which each of them is over (terminal, with settled results if these are watched) or removed, whether or not that entry
- * was sent. This is the same for a stream that starts, resumes, or restarts with a RESYNC.
+ * The filter selects the events that are sent. The `ids` decide when the stream completes. It completes at the first
+ * entry after which every id is over (terminal, with settled results if these are watched) or removed, whether or not
+ * that entry was sent. This is the same for a stream that starts, resumes, or restarts with a RESYNC.
  */
 export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   readonly #options: WatchStreamOptions<Entity>;
@@ -76,7 +78,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   readonly #pending: PendingEvents<Entity>;
   readonly #maxPending: number;
   #start: LogStart<Entity>['kind'] = 'snapshot';
-  /** Snapshots or missed changes, made one by one as they are taken. */
+  /** Snapshots or missed changes, which are created when they are taken. */
   #backlog: Iterator<WatchEvent<Entity>> = nothing;
   /** The `ids` that are neither over nor removed after the last entry that was read. Null: there are no `ids`. */
   #remaining: Set<string> | null = null;
@@ -86,9 +88,9 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   #ended = false;
   #failure: { readonly error: unknown } | null = null;
   #listener: QuietListener | null = null;
-  /** The reader has found nothing to take. */
+  /** Whether the last `take` found nothing. */
   #silent = false;
-  /** Ends the stream with the signal that it was opened with. */
+  /** Removes the listener on the signal that ends the stream. */
   #untilAbort: Disposable | null = null;
   readonly #onGrowth = () => this.#notify();
 
@@ -99,14 +101,16 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#maxPending = options.maxPendingEvents ?? 1_000;
   }
 
-  /** The beginning: a snapshot, a replay after the given cursor, or a snapshot because the cursor was not known. */
+  /**
+   * Beginning of the stream: a snapshot, a replay after the given cursor, or a snapshot because the cursor was unknown.
+   */
   get start(): LogStart<Entity>['kind'] {
     return this.#start;
   }
 
   /**
-   * Finds the beginning. To be called once, before anything is taken.
-   * @throws whatever opening the log throws, or the reason of the signal; `onEnd` is then not called.
+   * Opens the log. Call it once, before the first `take`.
+   * @throws the error of opening the log, or the reason of the signal. `onEnd` is not called then.
    */
   async open({ after, signal }: Pick<WatchOptions<Entity>, 'after' | 'signal'>): Promise<void> {
     signal.throwIfAborted();
@@ -119,7 +123,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#untilAbort = { [Symbol.dispose]: () => signal.removeEventListener('abort', onAbort) };
   }
 
-  /** To be called once, by the reader that iterates. */
+  /** Call it once, from the reader that iterates. */
   [Symbol.asyncIterator](): QuietIterator<WatchEvent<Entity>> {
     const iterator = new QuietIterator(this);
     this.#listener = iterator;
@@ -132,7 +136,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 
   take(): Taken<Entity> | null {
-    // An end on the way comes after the event that is taken here, so it is not announced.
+    // The caller takes the next event itself, so an end during this call needs no notification.
     this.#silent = false;
     const taken = this.#take();
     this.#silent = taken === null;
@@ -152,8 +156,8 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 
   /**
-   * Sends the present state again, unless the subscriber has something to take already. A STALE that holds is sent again
-   * with it, because readers that joined behind a router have not received the first one.
+   * Sends the current state again, unless events are waiting. An active STALE is sent again with it, because clients
+   * that joined behind a router have not received the first one.
    */
   confirm(): void {
     if (!this.#silent || this.#backlog !== nothing) return;
@@ -172,12 +176,12 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     if (this.#silent) this.#listener?.onValues();
   }
 
-  /** The next event or the end; null when there is none yet. */
+  /** Returns the next event or the end; null: there is none yet. */
   #take(): Taken<Entity> | null {
     this.#collect();
     if (this.#ended) return this.#conclude();
     const event = this.#next();
-    // A stream is released with its last event, not with the request after it.
+    // A stream is released with its last event, without waiting for the next request.
     if (this.#isComplete && this.#peek() === undefined && (event === undefined || this.#backlog === nothing)) {
       this.#end();
     }
@@ -188,14 +192,16 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   #next(): WatchEvent<Entity> | undefined {
     const { done: isOver, value } = this.#backlog.next();
     if (isOver !== true) return value;
-    // A snapshot holds every entity, so a silent stream does not keep it.
+    // A snapshot contains every entity, so a silent stream does not keep it.
     this.#backlog = nothing;
     const event = this.#peek();
     if (event !== undefined) this.#pending.shift();
     return event;
   }
 
-  /** The first pending event. An entity that came into the filter and left it again while its event waited is skipped. */
+  /**
+   * Returns the next pending event. Skips entities that entered and left the filter before the subscriber read them.
+   */
   #peek(): WatchEvent<Entity> | undefined {
     let event = this.#pending.peek();
     while (event !== undefined && !this.#isWanted(event)) {
@@ -238,9 +244,9 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 
   /**
-   * Takes one entry into account.
-   * @param shown the entry as its event shows it
-   * @returns its event; null: the subscriber does not receive it
+   * Applies one entry to the state of the stream.
+   * @param shown the entry with the state that its event shows
+   * @returns the event of the entry; null: the subscriber does not receive it
    */
   #advance(entry: LogEntry<Entity>, shown = entry): WatchEvent<Entity> | null {
     const { change } = entry;
@@ -249,7 +255,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
       case 'CHANGED':
       case 'REMOVED': {
         const id = this.#options.key(change.entity);
-        // Most entries end here: of 500 changes in a round, a stream of one id may send none.
+        // Most entries end here, because a stream of one id may send none of 500 changes in a round.
         if (this.#ids?.has(id) === false) return null;
         if (change.kind !== 'REMOVED' && !this.#isOver(change.entity)) this.#remaining?.add(id);
         else this.#remaining?.delete(id);
@@ -270,7 +276,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     }
   }
 
-  /** Whether the subscriber's view is out of date when this is stale. */
+  /** Whether the view of the subscriber is out of date while this subject is stale. */
   #concerns(subject: Subject): boolean {
     switch (subject) {
       case 'feed':
@@ -281,7 +287,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
       case 'results':
         return this.#options.withResults === true;
       default:
-        // An entity that cannot be read may have come into the filter meanwhile, so the filter does not matter.
+        // The filter is not applied, because an entity that cannot be read may have entered it in the meantime.
         return this.#ids === null || this.#ids.has(subject.slice('entity:'.length));
     }
   }
@@ -291,7 +297,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return new Set([...stale].filter((subject) => this.#concerns(subject)));
   }
 
-  /** Begins again: the log, or the queue of pending events, was not long enough. */
+  /** Restarts, because the log or the queue of pending events was too short. */
   async #recover(): Promise<void> {
     this.#leaveLog();
     this.#backlog = nothing;
@@ -333,7 +339,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     this.#tail = null;
   }
 
-  /** The `ids` that were neither over nor removed at the place where the stream begins. */
+  /** The `ids` that were neither over nor removed at the position where the stream begins. */
   #runningIds(start: LogStart<Entity>): Set<string> | null {
     if (this.#ids === null) return null;
     const { key } = this.#options;
@@ -386,11 +392,11 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
       return matches === null ? named : named.filter(matches);
     }
     const wanted = matches === null ? snapshot.entities : snapshot.entities.filter(matches);
-    // After a RESYNC all entities that have ended are sent, because the subscriber may have received them running.
+    // After a RESYNC all ended entities are sent, because the subscriber may have received them running.
     return (start === 'resync' ? wanted : this.#present(wanted, snapshot.note)).toSorted(newestFirst);
   }
 
-  /** Entities that have not ended, or ended a short while ago. */
+  /** Selects entities that have not ended, or ended recently. */
   #present(entities: readonly Entity[], note: unknown): readonly Entity[] {
     const { isTerminal, endedAtMs, endedWithinSeconds = 0, clock } = this.#options;
     const isPresent = (one: Entity) => !isTerminal(one) || this.#awaitsResults(one);
@@ -399,7 +405,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return entities.filter((one) => isPresent(one) || (endedAtMs(one, note) ?? Number.NEGATIVE_INFINITY) >= sinceMs);
   }
 
-  /** Whether the entity has ended and nothing further of it is awaited. */
+  /** Whether the entity has ended and none of its results are awaited. */
   #isOver(entity: Entity): boolean {
     const { isTerminal, withResults = false, results } = this.#options;
     return isTerminal(entity) && (!withResults || results === undefined || results.isSettled(entity));
@@ -411,7 +417,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     return withResults && results?.isKnown(entity) === true && !results.isSettled(entity);
   }
 
-  /** Whether the change shows in what the subscriber watches. */
+  /** Whether the change is visible in the entities or results that the subscriber watches. */
   #isSeen(change: LogEntry<Entity>['change']): boolean {
     const { withResults = false, results } = this.#options;
     if (results === undefined || change.kind !== 'CHANGED') return true;
@@ -425,7 +431,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
     }
   }
 
-  /** Whether the filter lets the event through. */
+  /** Whether the filter accepts the event. */
   #isWanted(event: WatchEvent<Entity>): boolean {
     const { matches } = this.#options;
     if (matches === null || event.entity === null || matches(event.entity)) return true;
@@ -444,7 +450,7 @@ export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
   }
 }
 
-/** Only this process knows that the view is stale: the log holds no RECOVERED for it. */
+/** Whether only this process knows that the view is stale. The log has no RECOVERED for that. */
 const isLocalAlone = (stale: ReadonlySet<Subject>): boolean => stale.size === 1 && stale.has('local');
 
 interface SnapshotSelection<Entity> {
@@ -476,8 +482,8 @@ function* snapshotEvents<Entity>(
 }
 
 /**
- * Whether an entity was running before a change. An entity that did not exist yet counts as running: a client may name a
- * job that it created after the cursor with which it resumes, and the end of that job is still to come.
+ * Whether an entity was running before a change. An entity that did not exist yet counts as running, because a client
+ * may name a job that it created after the cursor with which it resumes, and the end of that job is still to come.
  */
 function wasRunning<Entity>(
   change: Extract<LogEntry<Entity>['change'], { readonly entity: Entity }>,

@@ -26,28 +26,32 @@ export type WatchEvent<Entity> =
     };
 
 export interface WatchOptions<Entity> {
-  /** Watch these alone, and complete when all of them are terminal or removed. Null: the whole sandbox. */
+  /** Watches only these entities, and completes when all of them are terminal or removed. Null: the whole sandbox. */
   readonly ids: readonly string[] | null;
   /**
-   * Watch what the entities leave behind as well, such as the batches of an export: its changes are sent, and an entity
-   * counts as terminal only when no such change is awaited.
+   * Also watches the results of the entities, such as the batches of an export. Their changes are sent, and an entity
+   * counts as terminal only when no further change of them is awaited.
    * @default false
    */
   readonly withResults?: boolean;
   /**
-   * Filter of the events that are sent. A change is sent when the entity matches before or after it, so that a view
-   * receives what leaves it. Null: every entity.
+   * Filter of the events that are sent. A change is sent when the entity matches before or after it, so that
+   * subscribers learn when an entity leaves their view. Null: every entity.
    */
   readonly matches: ((entity: Entity) => boolean) | null;
   /**
-   * Without `ids`, the first snapshot holds the entities that have not ended, and those that ended at most this many
-   * seconds ago: a client that subscribes again with its original arguments receives the ends that it missed.
+   * Without `ids`, the first snapshot contains the entities that have not ended, and those that ended at most this many
+   * seconds ago. A client that subscribes again with its original arguments therefore receives the ends that it missed.
    * @default 0
    */
   readonly endedWithinSeconds?: number | undefined;
-  /** Cursor of the last event seen. */
+  /** Cursor of the last event that the subscriber has seen. */
   readonly after?: string | undefined;
-  /** When the token runs out by which the subscriber may watch: its events then end with TokenExpiredError. @default null */
+  /**
+   * Expiry time of the token of the subscriber. The events end with TokenExpiredError then. Null: the token does not
+   * expire.
+   * @default null
+   */
   readonly expiresAt?: Date | null;
   readonly signal: AbortSignal;
 }
@@ -55,16 +59,18 @@ export interface WatchOptions<Entity> {
 /** Live views of one tenant's entities of one kind. */
 export interface Watch<Entity> {
   /**
-   * Begins with the present state, then every change in order.
-   * @throws {NotFoundError} one of `ids` is not known to the platform.
-   * @throws {GatewayError} the platform could not be read at all, so there is no present state to begin with.
+   * Begins with the current state, then delivers every change in order.
+   * @throws {NotFoundError} the platform does not know one of the `ids`
+   * @throws {GatewayError} the platform could not be read at all, so there is no current state to begin with
    */
   subscribe(options: WatchOptions<Entity>): Promise<QuietStream<WatchEvent<Entity>>>;
-  /** Something was just changed here: look at the platform soon. Has no effect without subscribers. */
+  /**
+   * Requests a round soon, because a mutation of this gateway has changed something. Has no effect without subscribers.
+   */
   nudge(): void;
 }
 
-/** Makes the watch of one caller; `Reader` is what the feed reads the platform through. */
+/** Creates the watch of one caller. The feed reads the platform through `Reader`. */
 export interface WatchRegistry<Entity, Reader> {
   connect(tenant: Tenant, reader: Reader): Watch<Entity>;
 }

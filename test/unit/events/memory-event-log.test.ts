@@ -33,8 +33,8 @@ describe('a log of one process', () => {
     const log = createMemoryEventLog<Item>({ key });
     const first = await log.write({ changes: [created('a')] }, { observedAt: at, term: 2, basis: null });
     const late = log.write({ changes: [created('b')] }, { observedAt: at, term: 1 });
-    await expect(late).rejects.toThrow(new LogFencedError('Another writer has taken over.'));
-    const conflict = new LogConflictError('The log has gone on since.');
+    await expect(late).rejects.toThrow(new LogFencedError('Another writer has taken over the log.'));
+    const conflict = new LogConflictError('The log was written in the meantime.');
     const again = log.write({ changes: [created('b')] }, { observedAt: at, term: 2, basis: null });
     await expect(again).rejects.toThrow(conflict);
     await log.write({ changes: [created('b')] }, { observedAt: at, term: 2, basis: first });

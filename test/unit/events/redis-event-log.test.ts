@@ -117,7 +117,7 @@ describe('a write', () => {
     await a.log.write({ changes: [created('b')] }, { observedAt: at, term: 2 });
     const { length } = server.calls;
     const late = b.log.write({ changes: [created('c')] }, { observedAt: at, term: 1 });
-    await expect(late).rejects.toThrow(new LogFencedError('Another writer has taken over.'));
+    await expect(late).rejects.toThrow(new LogFencedError('Another writer has taken over the log.'));
     await settle();
     expect(server.calls.slice(length)).toEqual(['write']);
   });
@@ -127,7 +127,7 @@ describe('a write', () => {
     server.publishes = false;
     await append(a.log, created('b'));
     const write = b.log.write({ changes: [created('c')] }, { observedAt: at, basis: first });
-    await expect(write).rejects.toThrow(new LogConflictError('The log has gone on since.'));
+    await expect(write).rejects.toThrow(new LogConflictError('The log was written in the meantime.'));
     expect((await b.log.snapshot())?.entities).toEqual([item('a'), item('b')]);
     expect(server.named('state')).toHaveLength(2);
   });
@@ -136,7 +136,7 @@ describe('a write', () => {
     const { server, a, first } = await twoReplicas();
     server.remove(a.keys);
     const write = a.log.write({ changes: [created('c')] }, { observedAt: at, basis: first });
-    await expect(write).rejects.toThrow(new LogConflictError('The log is not the one that was followed.'));
+    await expect(write).rejects.toThrow(new LogConflictError('The log is not the one that this replica followed.'));
     expect(await a.log.snapshot()).toBe(null);
   });
 
@@ -148,7 +148,7 @@ describe('a write', () => {
     };
     const error = await append(a.log, created('b')).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UpstreamUnreachableError);
-    expect(error).toMatchObject({ message: 'Live views are out of reach at this moment.', cause });
+    expect(error).toMatchObject({ message: 'Live views are temporarily unavailable.', cause });
   });
 
   it('fails with any other error as it is', async () => {
@@ -313,7 +313,7 @@ describe('a reader that resumes', () => {
     expect(late.logged).toEqual([
       [
         { err: new UndecodableError('A value of the event log is not in its format.') },
-        'event log cannot be decoded: clients that resume before it receive a RESYNC',
+        'event log cannot be decoded, so clients that resume at an older cursor receive a RESYNC',
       ],
     ]);
   });

@@ -57,7 +57,9 @@ describe('the name of a record', () => {
     'epoch.1234567890123456-2.identity',
     'epoch.7-1234567890123456.identity',
   ])('is not "%s"', (text) => {
-    expect(failureOf(() => decodeHead(text))).toEqual(new UndecodableError('The name of a record cannot be decoded.'));
+    expect(failureOf(() => decodeHead(text))).toEqual(
+      new UndecodableError('The name of a record in the event log cannot be decoded.'),
+    );
   });
 
   it('tells which of two records is later', () => {
@@ -157,7 +159,7 @@ describe('a part of a snapshot', () => {
   it('is a moment', () => {
     expect(newCodec().moment('2030-01-01T00:00:00.000Z')).toEqual(new Date('2030-01-01T00:00:00.000Z'));
     expect(failureOf(() => newCodec().moment('yesterday'))).toEqual(
-      new UndecodableError('A moment cannot be decoded.'),
+      new UndecodableError('A date in the event log cannot be decoded.'),
     );
   });
 });

@@ -159,7 +159,7 @@ describe('a replica that follows a log', () => {
     expect((await late.log.snapshot())?.entities).toEqual([item('x')]);
     expect(late.logged).toEqual([
       [
-        { err: new Error('The event log has changed too much while it was loaded.'), log: late.keys.prefix },
+        { err: new Error('The event log changed too fast to be loaded.'), log: late.keys.prefix },
         'event log not followed',
       ],
     ]);
@@ -258,7 +258,7 @@ describe('a replica that has missed records', () => {
     expect(reader.logged).toEqual([
       [
         { err: new UndecodableError('A value of the event log is not in its format.'), log: reader.keys.prefix },
-        'event log cannot be decoded: what is missing counts as lost',
+        'event log cannot be decoded, so its missing entries are treated as lost',
       ],
     ]);
   });
@@ -316,8 +316,11 @@ describe('a message that cannot be decoded', () => {
   it('is logged once in a minute, and what it may have said is read', async () => {
     const { reader, calls } = await followed();
     const line = [
-      { err: new UndecodableError('The name of a record cannot be decoded.'), log: reader.keys.prefix },
-      'event log cannot be decoded: what is missing counts as lost',
+      {
+        err: new UndecodableError('The name of a record in the event log cannot be decoded.'),
+        log: reader.keys.prefix,
+      },
+      'event log cannot be decoded, so its missing entries are treated as lost',
     ];
     const garble = async () => {
       reader.subscriber?.onMessage('garbage');
@@ -394,7 +397,7 @@ describe('while Redis is away', () => {
     const { reader, tail } = await followed();
     reader.subscriber?.onLost();
     const waiting = reader.log.snapshot();
-    const failed = expect(waiting).rejects.toThrow('Live views are out of reach at this moment.');
+    const failed = expect(waiting).rejects.toThrow('Live views are temporarily unavailable.');
     await reader.clock.advanceBy(1_999);
     expect(changesOf(tail)).toEqual([]);
     await reader.clock.advanceBy(1);
@@ -614,7 +617,7 @@ describe('a log whose state cannot be decoded', () => {
           err: new UndecodableError('The cursor of the event log does not belong to its last record.'),
           log: late.keys.prefix,
         },
-        'event log cannot be decoded: what is missing counts as lost',
+        'event log cannot be decoded, so its missing entries are treated as lost',
       ],
     ]);
   });
