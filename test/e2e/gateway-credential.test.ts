@@ -132,6 +132,7 @@ describe.each(['service', 'embedded'] as const)('a platform that rejects the tok
         issued += 1;
         if (issued === 1) return false;
         request.resume();
+        response.setHeader('retry-after', '60');
         answer(response, 429, {});
         return true;
       }
@@ -145,7 +146,7 @@ describe.each(['service', 'embedded'] as const)('a platform that rejects the tok
     expect((await gateway.send(list, {}, headers)).errors).toEqual([]);
     for (let call = 0; call < 5; call += 1) {
       const rejected = await gateway.send('{ datasets(first: 1) { nodes { id } } }', {}, headers);
-      expect(codesOf(rejected)).toEqual(['GATEWAY_CREDENTIAL']);
+      expect(codesOf(rejected)).toEqual(['RATE_LIMITED']);
       expect((await gateway.send(list, {}, headers)).errors).toEqual([]);
     }
     expect(issued).toBe(2);
