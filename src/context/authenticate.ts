@@ -3,32 +3,34 @@ import { type InputIssue, InvalidInputError, UnauthenticatedError } from '../err
 import type { Caller, Credential } from '../upstream/platform-api.ts';
 import type { RequestHeaders } from './request-headers.ts';
 
-/** Who calls, for which tenant, with which platform credential, and what they may do. */
+/** An authenticated caller with its tenant, its platform credential and its rights. */
 export interface Session extends Caller {
-  /** Whom limits count: the same for all requests of one caller, and no secret. */
+  /** Name under which limits are counted. It is the same for all requests of one caller, and not secret. */
   readonly principal: string;
-  /** The sandboxes that the caller may name; null where the platform decides. */
+  /** Sandboxes that the caller may name; null: the platform decides. */
   readonly allowedSandboxes: readonly string[] | null;
   readonly canRead: boolean;
   readonly canWrite: boolean;
-  /** When the right to anything ends; null where the gateway does not know it and the platform decides. */
+  /** Time at which all rights of the caller end; null: the gateway does not know it, and the platform decides. */
   readonly expiresAt: Date | null;
 }
 
 /**
- * Finds out for whom a request is made, before anything is asked of the platform.
- * @throws {UnauthenticatedError} the request brings no credential where one is needed, or one that is not valid
- * @throws {TokenExpiredError} its token has run out
- * @throws {ForbiddenError} its token gives no right to what it asks for
- * @throws {InvalidInputError} the organization or sandbox that it names cannot be one
- * @throws {UpstreamUnreachableError} the keys that tokens are checked with cannot be read
+ * Determines the caller of a request, before any call to the platform.
+ * @throws {UnauthenticatedError} the request has no credential although one is required, or an invalid one
+ * @throws {TokenExpiredError} its token has expired
+ * @throws {ForbiddenError} its token does not permit the organization or sandbox that it names
+ * @throws {InvalidInputError} the organization or sandbox that it names is not a valid name
+ * @throws {UpstreamUnreachableError} the keys for verifying tokens cannot be read
  */
 export type Authenticate = (headers: RequestHeaders) => Promise<Session>;
 
-/** Without roles of its own, the gateway lets the platform decide about each read and write. */
+/** The gateway has no roles of its own in these modes, so the platform decides on each read and write. */
 const platformDecides = { allowedSandboxes: null, canRead: true, canWrite: true, expiresAt: null } as const;
 
-/** An emulator behind: every caller uses the gateway's own credential and may choose the sandbox. */
+/**
+ * Authentication in front of an emulator. Every caller uses the gateway's own credential and may choose the sandbox.
+ */
 export function embeddedAuthentication(credential: Credential, defaultTenant: Tenant): Authenticate {
   return async (headers) => ({
     tenant: tenantOf(headers, defaultTenant.org, defaultTenant.sandbox),
@@ -45,7 +47,7 @@ export interface PassthroughOptions {
   readonly createCredential: (options: { readonly authorization: string; readonly apiKey: string }) => Credential;
 }
 
-/** The caller's own credential goes upstream, and nothing else does. */
+/** Authentication with the caller's own credential. No other credential is sent to the platform. */
 export function passthroughAuthentication(options: PassthroughOptions): Authenticate {
   const { defaultOrg, defaultSandbox, defaultApiKey, createCredential } = options;
   return async (headers) => {
@@ -61,7 +63,7 @@ export function passthroughAuthentication(options: PassthroughOptions): Authenti
   };
 }
 
-/** @param issuer who gives out the tokens: `of the platform` */
+/** @param issuer end of the sentence that names the issuer of the token, such as `of the platform` */
 export function notBearer(authorization: string | null, issuer: string): string {
   const rule = `must hold a bearer token ${issuer}`;
   if (authorization === null) return `The header Authorization is missing. It ${rule}.`;
@@ -82,6 +84,9 @@ function tenantOf(headers: RequestHeaders, defaultOrg: string | null, defaultSan
   return tenant;
 }
 
-/** The header as an invalid argument: its value is not repeated, because it may be a credential in the wrong place. */
+/**
+ * Reports a header as an invalid argument. Its value is not repeated, because it may be a credential in the wrong
+ * header.
+ */
 export const issueOf = (header: string, problem: string | null): readonly InputIssue[] =>
   problem === null ? [] : [{ path: header, message: `the header ${problem}` }];

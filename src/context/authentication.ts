@@ -10,32 +10,32 @@ import {
 } from './authenticate.ts';
 import type { AuthMode } from './context.ts';
 
-/** The way in which callers are authenticated, and the credential with which the platform is called. */
+/** The configured way to authenticate callers, and the credential for calls to the platform. */
 export interface Authentication {
   readonly mode: AuthMode;
-  /** The gateway's own; null where callers bring theirs. */
+  /** The gateway's own credential; null: callers bring their own. */
   readonly ownCredential: Credential | null;
   readonly authenticate: Authenticate;
 }
 
 export interface AuthenticationOptions {
   readonly auth: AuthConfig;
-  /** Makes the gateway's own credential. Called once, in the modes that have one. */
+  /** Creates the gateway's own credential. Called once, in the modes that have one. */
   readonly createOwnCredential: (client: ClientIdentity) => Credential;
-  /** Makes that of a caller, in the mode in which callers bring theirs. */
+  /** Creates the credential of a caller, in the mode in which callers bring their own. */
   readonly createCallerCredential: PassthroughOptions['createCredential'];
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** The client for which the gateway requests tokens. */
+/** The OAuth client for which the gateway requests tokens. */
 export interface ClientIdentity {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly scopes: readonly string[];
 }
 
-/** The authentication of the mode that is configured. */
+/** Creates the authentication of the configured mode. */
 export async function createAuthentication(options: AuthenticationOptions): Promise<Authentication> {
   const { auth, createOwnCredential, createCallerCredential: createCredential, clock, logger } = options;
   switch (auth.mode) {
@@ -50,7 +50,7 @@ export async function createAuthentication(options: AuthenticationOptions): Prom
       return { mode: 'PASSTHROUGH', ownCredential: null, authenticate };
     }
     case 'service': {
-      // Loaded only here: no other mode checks tokens.
+      // Loaded only here, because no other mode checks tokens.
       const [{ createKeySet }, { serviceAuthentication }, { createTokenRejections }] = await Promise.all([
         import('./key-set.ts'),
         import('./service-authentication.ts'),

@@ -1,7 +1,8 @@
 /**
- * The value of a claim. `path` is the name of a claim at the top of the payload, or else a path into nested objects with
- * dots between the names (`realm_access.roles`); a backslash in front of a dot makes the dot part of a name.
- * @returns undefined where the payload has no such claim
+ * Returns the value of a claim. `path` is the name of a claim at the top of the payload, or else a path into nested
+ * objects with dots between the names (`realm_access.roles`). A backslash in front of a dot makes the dot part of a
+ * name.
+ * @returns undefined if the payload has no such claim
  */
 export function claimAt(payload: object, path: string): unknown {
   const whole = memberOf(payload, path);
@@ -18,8 +19,8 @@ function memberOf(value: unknown, name: string): unknown {
 }
 
 /**
- * The names in a claim that is an array of strings or one string. Each string may hold several names, with spaces between
- * them. Every name is returned once; a claim of another type has no names.
+ * Returns the names in a claim that is a string or an array of strings. Each string may contain several names,
+ * separated by spaces. Every name is returned once. A claim of another type has no names.
  */
 export function namesIn(claim: unknown): readonly string[] {
   const texts: readonly unknown[] = Array.isArray(claim) ? claim : [claim];

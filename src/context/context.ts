@@ -20,12 +20,12 @@ export interface Watches {
   readonly schedules: Watch<Schedule>;
 }
 
-/** The context of resolvers: one operation of one caller, created once per operation, the same over every transport. */
+/** The context of resolvers. One is created for each operation of a caller, in the same way for every transport. */
 export interface GatewayContext {
   readonly tenant: Tenant;
-  /** The caller for whom limits are counted. See Session. */
+  /** Name of the caller for which limits are counted. See Session. */
   readonly principal: string;
-  /** Identifies the credential with which the platform is called, without revealing any of it. */
+  /** Identifies the credential for calls to the platform without revealing any of it. */
   readonly credentialFingerprint: string;
   readonly authMode: AuthMode;
   /** See Session. */
@@ -33,37 +33,37 @@ export interface GatewayContext {
   readonly canRead: boolean;
   readonly canWrite: boolean;
   /**
-   * Checks that the caller may read, for data that no platform call protects: the schema.
+   * Checks that the caller may read. It protects data that needs no platform call, such as the schema.
    * @throws {ForbiddenError} the caller's token does not allow reading
    * @throws {GatewayError} the platform has not accepted the caller's own credential
    */
   assertReader(): Promise<void>;
-  /** When the caller's token runs out; null where the gateway does not know it. */
+  /** Expiry time of the caller's token; null: the gateway does not know it. */
   readonly expiresAt: Date | null;
   /** Writes. They continue when the caller leaves, because an interrupted create may still have happened. */
   readonly writes: Pick<PlatformApi, 'exportJobs' | 'datasets' | 'schedules' | 'segmentJobs'>;
-  /** Reads. They are given up when the caller leaves. */
+  /** Reads. They are aborted when the caller leaves. */
   readonly loaders: Loaders;
   readonly watch: Watches;
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
-  /** See IdempotencyRecords. Tenant and signal are those of the operation. */
+  /** See IdempotencyRecords. Tenant and signal of the operation are added. */
   once(request: Omit<IdempotentCreate, 'tenant' | 'signal'>, create: Create): Promise<IdempotencyOutcome>;
   /** URL at which the caller reaches the gateway, without a trailing slash. Links begin with it. */
   readonly publicUrl: string;
-  /** See DownloadLinks. The same file gets the same link, so that its URL and its expiry fit. */
+  /** See DownloadLinks. The same file gets the same link, so that its URL and its expiry belong together. */
   readonly downloads: { linkTo(file: BatchFile): DownloadLink };
   /** Aborts when the caller leaves or the gateway shuts down. */
   readonly signal: AbortSignal;
   readonly logger: Logger;
   /**
-   * The context in which one event of a subscription is executed, once for all subscriptions of the same credential. Its
-   * loaders have read nothing yet.
+   * Creates the context for executing one event of a subscription, once for all subscriptions with the same credential.
+   * Its loaders have read nothing yet.
    * @param signal aborts when no caller waits for the result
    */
   forEvent(signal: AbortSignal): GatewayContext;
   /**
-   * The context in which events are executed whose results go to every subscriber of the tenant. It holds nothing of this
-   * caller, and everything that depends on a caller throws.
+   * Creates the context for executing events whose results every subscriber of the tenant receives. It contains no data
+   * of this caller, and every member that depends on a caller throws.
    */
   forTenant(): GatewayContext;
 }

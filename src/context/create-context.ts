@@ -21,19 +21,19 @@ export interface ContextServices {
   readonly idempotency: IdempotencyRecords;
   readonly downloads: DownloadLinks;
   /**
-   * URL at which a caller reaches the gateway, without a trailing slash.
-   * @param host the header `Host` of the caller's request; null when it had none
+   * Returns the URL at which a caller reaches the gateway, without a trailing slash.
+   * @param host the header `Host` of the caller's request; null: it had none
    */
   readonly publicUrl: (host: string | null) => string;
   readonly logger: Logger;
-  /** Aborts when the gateway gives up what is still going on at its end. Bounds writes, which outlive their caller. */
+  /** Aborts when the gateway stops the remaining work at its end. It bounds writes, which outlive their caller. */
   readonly lifetime: AbortSignal;
 }
 
 /** One operation of an authenticated caller. */
 export interface OperationRequest {
   readonly session: Session;
-  /** Header Host of the client's request; null if it has none. */
+  /** The header `Host` of the client's request; null: it had none. */
   readonly host: string | null;
   /** Aborts when the client leaves. */
   readonly signal: AbortSignal;
@@ -41,13 +41,13 @@ export interface OperationRequest {
 
 export type CreateContext = (request: OperationRequest) => GatewayContext;
 
-/** Makes the context of each operation, the same way for every transport. */
+/** Creates the context of each operation, in the same way for every transport. */
 export const contextFactory =
   (services: ContextServices): CreateContext =>
   (request) =>
     new OperationContext(services, request);
 
-/** Each part is made when it is first read, because a small operation uses few of them. */
+/** Each part is created when it is first read, because a small operation uses few of them. */
 class OperationContext implements GatewayContext {
   readonly tenant: Tenant;
   readonly principal: string;
@@ -57,7 +57,7 @@ class OperationContext implements GatewayContext {
   readonly expiresAt: Date | null;
   readonly #services: ContextServices;
   readonly #request: OperationRequest;
-  /** The context of the subscription that an event belongs to. */
+  /** The context of the subscription that an event belongs to; null: this context is not for an event. */
   readonly #operation: OperationContext | null;
   #calls: OperationCalls | undefined;
   #loaders: Loaders | undefined;
@@ -65,7 +65,7 @@ class OperationContext implements GatewayContext {
   #watch: Watches | undefined;
   #downloads: GatewayContext['downloads'] | undefined;
 
-  /** @param operation the context of the subscription whose event this context is for; null: of no event */
+  /** @param operation the context of the subscription whose event this context is for; null: it is not for an event */
   constructor(services: ContextServices, request: OperationRequest, operation: OperationContext | null = null) {
     const { tenant, principal, allowedSandboxes, canRead, canWrite, expiresAt } = request.session;
     this.tenant = tenant;
@@ -131,7 +131,7 @@ class OperationContext implements GatewayContext {
 
   async assertReader(): Promise<void> {
     if (!this.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
-    // In the other modes the platform has no credential of the caller.
+    // In the other modes the platform does not receive a credential of the caller.
     if (this.authMode === 'PASSTHROUGH') await this.#services.upstream.prove(this.#caller, this.signal);
   }
 
@@ -151,14 +151,14 @@ class OperationContext implements GatewayContext {
     return this.#request.session;
   }
 
-  /** All calls of one operation are counted together. */
+  /** All calls of one operation share a counter. */
   #connect(signal: AbortSignal): PlatformApi {
     this.#calls ??= this.#services.countCalls();
     return this.#services.upstream.connect(this.#caller, { signal, calls: this.#calls });
   }
 }
 
-/** Calls a function once for each object, for as long as the object is in use. */
+/** Memoizes a function by object, for as long as the object is in use. */
 function oncePer<Subject extends object, Result>(make: (subject: Subject) => Result): (subject: Subject) => Result {
   const made = new WeakMap<Subject, Result>();
   return (subject) => {
@@ -170,7 +170,7 @@ function oncePer<Subject extends object, Result>(make: (subject: Subject) => Res
   };
 }
 
-/** Every subscriber of a tenant has proved that it may read, and none of them is named here. */
+/** Every subscriber of a tenant has proved that it may read, so the context can be independent of the caller. */
 function tenantContext(
   tenant: Tenant,
   { authMode, clock, logger, lifetime }: Pick<ContextServices, 'authMode' | 'clock' | 'logger' | 'lifetime'>,

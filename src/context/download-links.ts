@@ -11,18 +11,18 @@ import type { PassthroughOptions } from './authenticate.ts';
 
 export interface DownloadLinksOptions {
   readonly clock: Pick<Clock, 'now'>;
-  /** Encrypts the links. Every gateway with the same secret opens them, and so does everyone else who knows it. */
+  /** Encrypts the links. Every gateway, and everyone else, with the same secret can open them. */
   readonly secret: string | Uint8Array;
   readonly ttlMs: number;
-  /** The gateway's own credential. Null when callers bring theirs: a link then holds it, encrypted. */
+  /** The gateway's own credential; null: callers bring their own, and a link contains it in encrypted form. */
   readonly ownCredential: Credential | null;
-  /** Makes the credential of a caller from the headers that a link holds. */
+  /** Creates the credential of a caller from the headers in a link. */
   readonly createCallerCredential: PassthroughOptions['createCredential'];
 }
 
 /** The caller, the file and the expiry that a link contains. */
 export interface Download {
-  /** Different for each link, and no secret. */
+  /** Unique per link, and not secret. */
   readonly id: string;
   readonly caller: Caller;
   readonly file: Pick<BatchFile, 'fileId' | 'name'>;
@@ -30,32 +30,34 @@ export interface Download {
 }
 
 export interface DownloadLink {
-  /** The moment from which the link is rejected. */
+  /** Time from which the link is rejected. */
   readonly expiresAt: Date;
   /** @throws {InvalidInputError} the caller's credential is too long to be part of a URL */
   url(): Promise<string>;
 }
 
-/** Links to files of the platform that everyone who has one may follow, for a limited time, and for nothing else. */
+/**
+ * Links to files of the platform. Everyone who has a link can download its file, for a limited time, and nothing else.
+ */
 export interface DownloadLinks {
-  /** @param publicUrl where the caller reaches the gateway, without a trailing slash */
+  /** @param publicUrl URL at which the caller reaches the gateway, without a trailing slash */
   linkTo(caller: Caller, file: BatchFile, publicUrl: string): DownloadLink;
   /**
-   * @param path what follows `/files/`, without a query
-   * @throws {ForbiddenError} the link was not made with this secret, was changed, or has expired
+   * @param path part of the URL after `/files/`, without a query
+   * @throws {ForbiddenError} the link was not created with this secret, was changed, or has expired
    */
   open(path: string): Promise<Download>;
 }
 
 /**
- * Characters of a token. Node rejects a request whose line and headers together have more than 16 KiB, and a client needs
- * a part of them for its headers.
+ * Maximum number of characters of a token. Node rejects a request whose line and headers together have more than 16
+ * KiB, and a client needs a part of them for its headers.
  */
 const maxTokenLength = 12_288;
 
 /**
- * The protected header of every link. It is the same for all, so that URLs do not carry it, and a link cannot choose how
- * it is opened.
+ * The protected header of every link. URLs do not contain it, because it is always the same and a link must not choose
+ * how it is opened.
  */
 const header = { enc: 'A256GCM', alg: 'dir' } as const;
 const encodedHeader = Buffer.from(JSON.stringify(header)).toString('base64url');
@@ -68,14 +70,15 @@ const claims = z.object({
   sandbox: z.string(),
   file: z.string(),
   name: z.string(),
-  /** The headers of the caller's credential, where callers bring theirs. */
+  /** The headers of the caller's credential, if callers bring their own. */
   auth: z.string().optional(),
   key: z.string().optional(),
 });
 
 /**
- * A link is a JWE (RFC 7516) that holds everything needed to follow it, so that every replica with the same secret opens
- * it, also after a restart. Its last segment is the name of the file, because many clients save a download under it.
+ * A link is a JWE (RFC 7516) that contains everything needed to follow it, so that every replica with the same secret
+ * can open it, even after a restart. Its last segment is the name of the file, because many clients save a download
+ * under it.
  */
 export function createDownloadLinks(options: DownloadLinksOptions): DownloadLinks {
   const { clock, secret, ttlMs, ownCredential, createCallerCredential } = options;
@@ -108,11 +111,11 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
         throw error;
       },
     );
-    // Another version of the gateway may have made it from other claims.
+    // The claims are checked, because another version of the gateway may have created the link with other claims.
     const found = claims.safeParse(decrypted?.payload).data;
     if (found === undefined) return null;
     const expiresAt = new Date(Math.round(found.exp * 1_000));
-    // The library compares whole seconds.
+    // The expiry is checked again, because the library compares whole seconds.
     return expiresAt <= currentDate ? null : { ...found, expiresAt };
   };
 
@@ -157,16 +160,19 @@ export function createDownloadLinks(options: DownloadLinksOptions): DownloadLink
   };
 }
 
-/** Loads jose with the first link, because most gateways that start have made none yet. */
+/** Loads jose with the first link, because most gateways create none for a long time. */
 const importJose = () => import('jose');
 
-/** The key of all links: derived, because a secret may be short or be used for something else too. */
+/** Derives the key of all links, because a secret may be short or may have other uses. */
 function importKey(secret: string | Uint8Array): Promise<webcrypto.CryptoKey> {
   const bytes = hkdfSync('sha256', secret, '', 'aep-export-gateway download links', 32);
   return webcrypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']);
 }
 
-/** Whether this is how the bytes are encoded. Several texts decode to the same bytes, and only one of them was made here. */
+/**
+ * Whether a part has its canonical encoding. Several texts decode to the same bytes, but only one of them was created
+ * here.
+ */
 const isCanonical = (part: string): boolean => Buffer.from(part, 'base64url').toString('base64url') === part;
 
 function decoded(segment: string): string | null {

@@ -1,38 +1,38 @@
 import { createHash } from 'node:crypto';
 import type { Tenant } from '../domain/tenant.ts';
 
-/** Names one record. Keys of different tenants or operations are different. */
+/** Identifies one record. The same key of another tenant or operation is another record. */
 export interface IdempotencyKey {
   readonly tenant: Tenant;
-  /** Kind of create: `createExportJob`. */
+  /** Kind of create, such as `createExportJob`. */
   readonly operation: string;
-  /** The caller's key. */
+  /** The key that the caller sent. */
   readonly key: string;
 }
 
-/** How a create ended. `free`: nothing was created, and the key can be used again. */
+/** Outcome of a create. `free`: nothing was created, and the key can be used again. */
 export type CreateEnd =
   | { readonly state: 'done'; readonly id: string }
   | { readonly state: 'unknown' }
   | { readonly state: 'free' };
 
 /**
- * The right to create under a key. The record is `claimed` first: if its owner is lost, the claim expires, and the key is
- * free again. It becomes `running` immediately before the create is sent: if its owner is lost then, the outcome is
- * unknown.
+ * The right to create under a key. The record is `claimed` first. If its owner is lost then, the claim expires, and the
+ * key is free again. The record becomes `running` immediately before the create is sent. If its owner is lost then, the
+ * outcome is unknown.
  */
 export interface Claim {
   /**
    * Changes the record from `claimed` to `running`.
-   * @returns false if the claim is no longer held. Nothing may be created then.
-   * @throws {UpstreamUnreachableError} the store cannot be used now. Nothing may be created then.
+   * @returns false if the claim is no longer held. The caller must not create then.
+   * @throws {UpstreamUnreachableError} the store is unavailable. The caller must not create then.
    */
   start(): Promise<boolean>;
-  /** Ends the claim. If the store cannot be used now, the end is repeated later while it is of use. Never rejects. */
+  /** Ends the claim. If the store is unavailable, the end is repeated later while it is useful. Never rejects. */
   end(outcome: CreateEnd): Promise<void>;
 }
 
-/** `conflict`: the key came with another input. `busy`: another request holds the key. */
+/** `conflict`: the key was used with another input. `busy`: another request holds the key. */
 export type ClaimResult =
   | { readonly state: 'claimed'; readonly claim: Claim }
   | { readonly state: 'done'; readonly id: string }
@@ -46,12 +46,12 @@ export type ClaimResult =
       changed(signal: AbortSignal): Promise<void>;
     };
 
-/** Holds the records. Every method is one atomic step. */
+/** Stores the records. Every method is atomic. */
 export interface IdempotencyStore {
   /**
-   * Claims a free key, or returns what is known about it.
-   * @param inputDigest the same key must come with the same input
-   * @throws {UpstreamUnreachableError} the store cannot be used now
+   * Claims a free key, or returns the state of its record.
+   * @param inputDigest digest of the input, which must be the same for the same key
+   * @throws {UpstreamUnreachableError} the store is unavailable
    * @throws {RateLimitedError} the store has no room for another running create
    */
   claim(key: IdempotencyKey, inputDigest: string): Promise<ClaimResult>;
@@ -64,8 +64,8 @@ export const keyLifetimeMs = 24 * 60 * 60 * 1_000;
 const notUtf8 = Buffer.from([0xff]);
 
 /**
- * Digest of a text. Texts that differ in any UTF-16 code unit have different digests: UTF-8 has one replacement character
- * for all lone surrogates, so that a text with lone surrogates is hashed by its code units.
+ * Digest of a text. Texts that differ in any UTF-16 code unit have different digests. A text with lone surrogates is
+ * hashed by its code units, because UTF-8 has only one replacement character for all of them.
  */
 export function digest(text: string): string {
   const hash = createHash('sha256');

@@ -10,9 +10,9 @@ import { type Claim, digest, type IdempotencyKey, type IdempotencyStore } from '
 
 /** A create that must happen once, however often it is requested. */
 export interface IdempotentCreate extends IdempotencyKey {
-  /** The checked input: the same key must come with the same input. */
+  /** The checked input, which must be the same for the same key. */
   readonly input: unknown;
-  /** Ends the wait for another request with the same key. A create that has begun is carried through. */
+  /** Aborts the wait for another request with the same key. A create that has begun is completed. */
   readonly signal: AbortSignal;
 }
 
@@ -25,29 +25,32 @@ export type Create = (starting: () => Promise<void>) => Promise<string>;
 
 export interface IdempotencyOutcome {
   readonly id: string;
-  /** True if an earlier request created the entity. */
+  /** Whether an earlier request created the entity. */
   readonly replayed: boolean;
 }
 
 /** Results of creates by idempotency key, of all tenants. */
 export interface IdempotencyRecords {
   /**
-   * Creates an entity, or returns the id that an earlier request with the same key created. While one request creates, the
-   * others wait for it. If its create fails without an effect, one of them creates instead, with its own credential. A
-   * create with an unknown outcome keeps the key.
-   * @throws {ConflictError} the key came with another input before
+   * Creates an entity, or returns the id that an earlier request with the same key created. While one request creates,
+   * the others wait for it. If its create fails without an effect, one of them creates instead, with its own
+   * credential. A create with an unknown outcome keeps the key.
+   * @throws {ConflictError} the key was used with another input before
    * @throws {OutcomeUnknownError} an earlier create may have happened. Nothing was created now.
    * @throws {UpstreamTimeoutError} another request still holds the key. Nothing was created by this one.
-   * @throws {UpstreamUnreachableError} the records cannot be read or written now. Nothing was created.
+   * @throws {UpstreamUnreachableError} the records are unavailable. Nothing was created.
    * @throws the error of `create`, or the reason of the signal
    */
   run(request: IdempotentCreate, create: Create): Promise<IdempotencyOutcome>;
 }
 
-/** Time that a request waits for other requests with the same key, in milliseconds. More than one create takes. */
+/**
+ * Maximum time that a request waits for other requests with the same key, in milliseconds. It is longer than one create
+ * takes.
+ */
 const patienceMs = 60_000;
 
-/** The one state machine of idempotency keys: free → claimed → running → done or unknown, or free again. */
+/** The state machine of idempotency keys: free → claimed → running → done or unknown, or free again. */
 export function createIdempotencyRecords({
   store,
   clock,
@@ -75,7 +78,9 @@ export function createIdempotencyRecords({
           case 'busy':
             await found.changed(AbortSignal.any([signal, patience.signal])).catch((reason: unknown) => {
               if (!patience.signal.aborted) throw reason;
-              throw new UpstreamTimeoutError({ message: 'Another request still creates under the idempotency key.' });
+              throw new UpstreamTimeoutError({
+                message: 'Another request with the same idempotency key is still running.',
+              });
             });
         }
       }
@@ -88,7 +93,7 @@ async function createUnder(claim: Claim, create: Create): Promise<string> {
   const starting = async () => {
     if (!(await claim.start())) {
       throw new UpstreamUnreachableError({
-        message: 'The idempotency key could not be held until the create. Nothing was created.',
+        message: 'The claim on the idempotency key was lost before the create. Nothing was created.',
       });
     }
     started = true;

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
 export interface KeySetOptions {
-  /** Address at which the issuer publishes its keys. */
+  /** URL at which the issuer publishes its keys. */
   readonly url: string;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
@@ -13,10 +13,11 @@ export interface KeySetOptions {
 /** The keys of one issuer. */
 export interface KeySet {
   /**
-   * Finds the key of a token. A key that is not among those in memory is looked for in a new reading.
-   * @throws {errors.JWKSNoMatchingKey} no key fits
-   * @throws {errors.JWKSMultipleMatchingKeys} several keys fit, because the token names none; iterates over them
-   * @throws {UpstreamUnreachableError} the keys cannot be read, and none that are young enough are in memory
+   * Finds the key of a token. If the key is not in memory, the keys are read again.
+   * @throws {errors.JWKSNoMatchingKey} no key matches
+   * @throws {errors.JWKSMultipleMatchingKeys} several keys match, because the token names none. The error iterates
+   *   over them.
+   * @throws {UpstreamUnreachableError} the keys cannot be read, and no sufficiently recent ones are in memory
    */
   readonly find: JWTVerifyGetKey;
   /**
@@ -29,24 +30,33 @@ export interface KeySet {
 
 /** Age at which keys are read again, in milliseconds. */
 const maxAgeMs = 10 * 60_000;
-/** Age up to which keys stay in use while they cannot be read again. A withdrawn key stops working then at the latest. */
+/**
+ * Age up to which keys stay in use while they cannot be read again, in milliseconds. A withdrawn key stops working then
+ * at the latest.
+ */
 const maxStaleMs = 24 * 60 * 60_000;
-/** Pause between two readings while there are keys. It bounds readings, because anybody can send tokens of unknown keys. */
+/**
+ * Pause between two readings while there are keys, in milliseconds. It bounds the number of readings, because anyone
+ * can send tokens with unknown keys.
+ */
 const cooldownMs = 30_000;
-/** Pause between two readings while there are no keys. It is shorter, because the gateway rejects all callers meanwhile. */
+/**
+ * Pause between two readings while there are no keys, in milliseconds. It is shorter, because the gateway rejects all
+ * callers in the meantime.
+ */
 const cooldownWithoutKeysMs = 5_000;
-/** Deadline of one reading. */
+/** Deadline of one reading, in milliseconds. */
 const readTimeoutMs = 5_000;
-/** Size of the largest key set that is read. Sets of large issuers have about 20 KiB. */
+/** Maximum size of a key set, in bytes. Sets of large issuers have about 20 KiB. */
 const maxBodyBytes = 512 * 1_024;
 
 /**
  * Reads the issuer's keys when the first token arrives and keeps them in memory. The keys are read again when they are
  * old, and when a token names an unknown key, so that the issuer can rotate its keys at any time. All callers share one
- * reading. The first failure after a success is logged; the following ones are not.
+ * reading. Only the first failure after a success is logged.
  *
- * `createRemoteJWKSet` of jose does not fit, because it reads the clock of the machine, drops keys that are old although
- * no newer ones can be read, and has no pause between readings that fail.
+ * `createRemoteJWKSet` of jose is not suitable, because it reads the clock of the machine, drops old keys even if newer
+ * ones cannot be read, and does not pause between failing readings.
  */
 export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
   let keys: { readonly find: JWTVerifyGetKey; readonly readAtMs: number } | null = null;
@@ -55,11 +65,11 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
   let failing = false;
 
   const ageMs = () => (keys === null ? Number.POSITIVE_INFINITY : clock.monotonicMs() - keys.readAtMs);
-  /** The rest of the pause after the last reading, in milliseconds; 0 or less when it is over. */
+  /** Remaining pause after the last reading, in milliseconds; 0 or less when it is over. */
   const pauseMs = () => triedAtMs + (ageMs() < maxStaleMs ? cooldownMs : cooldownWithoutKeysMs) - clock.monotonicMs();
   const unreadable = () =>
     new UpstreamUnreachableError({
-      message: 'The keys that tokens are checked with cannot be read.',
+      message: 'The keys for verifying tokens cannot be read.',
       retryAfterMs: Math.max(0, pauseMs()),
     });
 
@@ -68,12 +78,12 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
     triedAtMs = clock.monotonicMs();
     try {
       const found = await readJson(url, deadline.signal);
-      // jose checks the form of the set, and throws JWKSInvalid.
+      // The cast is safe, because jose checks the form of the set and throws JWKSInvalid.
       keys = { find: createLocalJWKSet(found as JSONWebKeySet), readAtMs: triedAtMs };
-      if (failing) logger.info('the keys that tokens are checked with can be read again');
+      if (failing) logger.info('the keys for verifying tokens can be read again');
       failing = false;
     } catch (error) {
-      if (!failing) logger.warn({ err: error }, 'the keys that tokens are checked with cannot be read');
+      if (!failing) logger.warn({ err: error }, 'the keys for verifying tokens cannot be read');
       failing = true;
       throw unreadable();
     }
@@ -118,7 +128,7 @@ export function createKeySet({ url, clock, logger }: KeySetOptions): KeySet {
   return { find, refresh };
 }
 
-/** @throws {Error} when the response is not JSON of status 200 and of bounded size */
+/** @throws {Error} the response is not JSON of status 200 and of bounded size */
 async function readJson(url: string, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, {
     headers: { accept: 'application/jwk-set+json, application/json' },
@@ -134,7 +144,7 @@ async function readJson(url: string, signal: AbortSignal): Promise<unknown> {
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.byteLength;
-    // Leaving the loop cancels the body.
+    // Exiting the loop cancels the body.
     if (size > maxBodyBytes) throw new Error(`The response has more than ${maxBodyBytes} bytes.`);
     chunks.push(chunk);
   }

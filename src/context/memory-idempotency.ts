@@ -4,20 +4,20 @@ import type { Clock } from '../runtime/clock.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { type ClaimResult, type CreateEnd, digest, type IdempotencyStore, keyLifetimeMs } from './idempotency-store.ts';
 
-/** Records of one tenant. If there are more, the oldest that have ended are forgotten. */
+/** Maximum number of records of one tenant. The oldest ended ones are dropped first. */
 const maxRecordsPerTenant = 10_000;
 const maxBytesPerTenant = 4 * 2 ** 20;
-/** Records of all tenants. If there are more, the tenant with the most loses its oldest. */
+/** Maximum number of records of all tenants. The tenant with the most records loses its oldest. */
 const maxRecords = 100_000;
-/** Size of a record without the id of what was created, in bytes: two digests, and the objects around them. */
+/** Size of a record without the id of the created entity, in bytes: two digests, and the objects around them. */
 const recordBytes = 400;
-/** Time between two searches for expired records of all tenants, in milliseconds. */
+/** Interval in which expired records of all tenants are searched for, in milliseconds. */
 const sweepIntervalMs = 60_000;
 
 interface MemoryRecord {
   readonly inputDigest: string;
   readonly expiresAtMs: number;
-  /** Null while the create runs. */
+  /** Outcome of the create; null: it runs. */
   end: Exclude<CreateEnd, { readonly state: 'free' }> | null;
   /** Resolves when the create has ended. */
   readonly ended: Promise<void>;
@@ -29,14 +29,14 @@ interface TenantRecords {
   bytes: number;
 }
 
-/** A store with what it holds: keys, and the tenants that they are of. */
+/** A store with its size: the number of keys, and of tenants with keys. */
 export type MemoryIdempotencyStore = IdempotencyStore & {
   readonly size: { readonly keys: number; readonly tenants: number };
 };
 
 /**
- * Records in the memory of this process. They are lost when it ends, and other replicas do not see them. An owner cannot
- * be lost without them, so that claims need no expiry.
+ * Creates a store in the memory of this process. Its records are lost when the process ends, and other replicas do not
+ * see them. Claims need no expiry, because their owner can only be lost together with the store.
  */
 export function createMemoryIdempotencyStore({
   clock,
@@ -64,7 +64,7 @@ export function createMemoryIdempotencyStore({
     }
   };
 
-  /** @returns false if the tenant has no record that has ended */
+  /** @returns false if the tenant has no ended record */
   const removeOldest = (tenant: string): boolean => {
     for (const [key, { end }] of tenants.get(tenant)?.byKey ?? []) {
       if (end === null) continue;

@@ -5,33 +5,39 @@ import type { Caller } from '../upstream/platform-api.ts';
 
 export interface RateLimiterOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  /** Sustained rate per principal; 0 for no limit. */
+  /** Sustained rate per principal; 0: no limit. */
   readonly perSecond: number;
-  /** Operations that a principal may make at once after a pause. */
+  /** Maximum number of operations that a principal may make at once after a pause. */
   readonly burst: number;
-  /** Whether the platform has accepted the credential of a caller, so that the caller has not invented it. */
+  /** Whether the platform has accepted the credential of a caller, which proves that the caller has not invented it. */
   readonly isAccepted: (caller: Caller) => boolean;
 }
 
-/** A caller, with the name that all its requests share. */
+/** A caller with the name that all its requests share. */
 export interface LimitedCaller extends Caller {
   readonly principal: string;
 }
 
 export interface RateLimiter {
-  /** @throws {RateLimitedError} the principal has made too many operations recently; it holds the time to wait */
+  /**
+   * @throws {RateLimitedError} the principal has made too many operations recently. The error contains the time to
+   *   wait.
+   */
   take(caller: LimitedCaller): void;
 }
 
-/** Principals in memory, of accepted and of other credentials each. The least recently used ones are discarded first. */
+/**
+ * Maximum number of principals in memory, for accepted and for other credentials each. The least recently used ones are
+ * dropped first.
+ */
 const maxPrincipals = 10_000;
 
 /**
- * A token bucket per principal, in the memory of this process. It is kept in the form of the generic cell rate algorithm,
- * which needs one time per principal: when its bucket is full again.
+ * A token bucket per principal, in the memory of this process. It uses the generic cell rate algorithm, which needs one
+ * time per principal: the time at which its bucket is full again.
  *
- * Principals whose credential the platform has not accepted have a place of their own, because anybody can invent
- * thousands of them. Otherwise these would displace real principals, whose limits would start again.
+ * Principals whose credential the platform has not accepted are stored separately, because anyone can invent thousands
+ * of them. Otherwise these would displace real principals, whose limits would then restart.
  */
 export function createRateLimiter({ clock, perSecond, burst, isAccepted }: RateLimiterOptions): RateLimiter {
   const intervalMs = 1_000 / perSecond;

@@ -17,18 +17,20 @@ export interface RedisIdempotencyOptions {
   readonly redis: Pick<Redis, 'send'>;
   readonly clock: Pick<Clock, 'sleep' | 'monotonicMs'>;
   readonly logger: Pick<Logger, 'warn'>;
-  /** Aborts when the gateway ends. Outcomes that Redis has missed are then no longer repeated. */
+  /** Aborts when the gateway ends. Outcomes that Redis has not received are then no longer repeated. */
   readonly lifetime: AbortSignal;
 }
 
 /**
- * Time for which a claim, or a running create, counts after its replica was last heard of, in milliseconds. The replica
- * renews it three times as often.
+ * Time for which a claim or a running create is valid after its last renewal, in milliseconds. The replica renews it
+ * three times as often.
  */
 const leaseMs = 10_000;
-/** Pause between two looks at a create of another request, in milliseconds. */
+/** Interval in which a create of another request is checked, in milliseconds. */
 const lookPauseMs = 200;
-/** Pause before the end of a create is written again, and the time after which this is given up, in milliseconds. */
+/**
+ * Pause before the outcome of a create is written again, and the time after which this is given up, in milliseconds.
+ */
 const endPauseMs = 1_000;
 const endPatienceMs = 600_000;
 
@@ -60,7 +62,7 @@ const claimReply = z.union([
   z.tuple([z.literal('done'), z.string()]),
 ]);
 
-/** Returns 1 if the claim is held, and the record is running now. ARGV: owner, lifetime, lease. */
+/** Returns 1 if the claim is held and the record is now running. ARGV: owner, lifetime, lease. */
 const startScript = redisScript(`
 local record, lease = unpack(KEYS)
 local owner, lifetimeMs, leaseMs = unpack(ARGV)
@@ -96,7 +98,10 @@ end
 redis.call('DEL', lease)
 `);
 
-/** Records that all replicas share. They contain digests of key and input, and the id of what was created. */
+/**
+ * Creates a store that all replicas share. Its records contain digests of key and input, and the id of the created
+ * entity.
+ */
 export function createRedisIdempotencyStore(options: RedisIdempotencyOptions): IdempotencyStore {
   const { clock } = options;
   return {
@@ -118,7 +123,7 @@ export function createRedisIdempotencyStore(options: RedisIdempotencyOptions): I
   };
 }
 
-/** Both keys of a record. The braces remain, because records that exist have them. */
+/** Both keys of a record. The braces are kept, because existing records have them. */
 function keysOf({ tenant: { org, sandbox }, operation, key }: IdempotencyKey): readonly string[] {
   const record = `aep:v1:{${org}/${sandbox}/idempotency}:${operation}:${digest(key)}`;
   return [record, `${record}:lease`];
@@ -135,14 +140,14 @@ class RedisClaim implements Claim {
     this.#keys = keys;
   }
 
-  /** Claims the key, or returns what is known about it. A claim is renewed until it has ended. */
+  /** Claims the key, or returns the state of its record. A claim is renewed until it has ended. */
   async attempt(inputDigest: string): Promise<z.output<typeof claimReply>> {
     try {
       const reply = claimReply.parse(await this.#run(claimScript, inputDigest, String(leaseMs)));
       if (reply[0] === 'claimed') void this.#keepAlive();
       return reply;
     } catch (error) {
-      // Redis may still carry out the claim. This frees the key right after it; otherwise the claim expires.
+      // Redis may still execute the claim. This frees the key right after it. Otherwise the claim expires.
       this.#sendEnd({ state: 'free' }).catch(() => {});
       throw unusable(error);
     }
@@ -161,8 +166,8 @@ class RedisClaim implements Claim {
     try {
       await this.#sendEnd(outcome);
     } catch (err) {
-      this.#options.logger.warn({ err }, 'Redis does not know yet how a create with an idempotency key ended');
-      // The caller receives the outcome now. Until Redis knows it, other requests with the key receive no other one.
+      this.#options.logger.warn({ err }, 'could not save the outcome of a create with an idempotency key, will retry');
+      // The caller receives the outcome now. Until Redis has it, other requests with the key receive no outcome.
       void this.#endLater(outcome);
     }
   }
@@ -183,7 +188,7 @@ class RedisClaim implements Claim {
       );
       if (isKnown) return;
     }
-    logger.warn({ outcome: outcome.state }, 'the outcome of a create with an idempotency key is not kept');
+    logger.warn({ outcome: outcome.state }, 'gave up saving the outcome of a create with an idempotency key');
   }
 
   /** Never rejects. */
@@ -198,7 +203,7 @@ class RedisClaim implements Claim {
       }
       // The next renewal is early enough, because the lease is longer than two pauses.
       await this.#run(renewScript, String(leaseMs)).catch((err: unknown) => {
-        logger.warn({ err }, 'lease of an idempotency key not renewed');
+        logger.warn({ err }, 'could not renew the lease of an idempotency key');
       });
     }
   }

@@ -1,12 +1,15 @@
 import { InvalidInputError } from '../errors.ts';
 
-/** Looks up a header of the caller, by its lower-case name; null when it is absent or is not text. */
+/** Returns a header of the caller by its lower-case name; null: it is absent or not text. */
 export type RequestHeaders = (name: string) => string | null;
 
 /** Headers that identify the caller, over HTTP and as members of `connectionParams` over WebSocket. */
 const callerHeaders = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
 
-/** Those, and the name that the caller has for this gateway: links begin with it. A client cannot send it as a member. */
+/**
+ * The headers that identify the caller, and the host that the caller uses for this gateway, because links begin with
+ * it. A client cannot send the host in `connectionParams`.
+ */
 const keptHeaders = [...callerHeaders, 'host'];
 
 const none: RequestHeaders = () => null;
@@ -20,36 +23,40 @@ export function callerHeadersOf(headers: RequestHeaders): RequestHeaders {
   return found.length === 0 ? none : headersIn(new Map(found));
 }
 
-/** Closures of one call share their scope. This function is separate, so that its result does not keep the request. */
+/**
+ * This function is separate, because closures of one call share their scope, and the result must not keep the request
+ * in memory.
+ */
 const headersIn =
   (kept: ReadonlyMap<string, string>): RequestHeaders =>
   (name) =>
     kept.get(name) ?? null;
 
 /**
- * Members of `connectionParams` in which federation routers pass headers on. Apollo Router wraps its parameters in another
- * `connectionParams`; others use `headers`. Cosmo put what its client had sent into `extensions`, until it moved these
- * members to each operation: https://cosmo-docs.wundergraph.com/router/subscriptions-migration. The gateway does not read
- * them from an operation, because a client can write anything there. Headers that Cosmo propagates arrive with the upgrade
- * request, and callers with other headers have sockets of their own.
+ * Members of `connectionParams` in which federation routers pass headers on. Apollo Router wraps its parameters in
+ * another `connectionParams`; others use `headers`. Cosmo put the parameters of its client into `extensions`, until it
+ * moved these members to each operation: https://cosmo-docs.wundergraph.com/router/subscriptions-migration. The gateway
+ * does not read them from an operation, because a client can write anything there. Headers that Cosmo propagates arrive
+ * with the upgrade request, and callers with other headers have sockets of their own.
  */
 const envelopes = ['headers', 'connectionParams', 'initialPayload', 'upgradeHeaders', 'extensions'];
-/** How deep envelopes may lie in each other. */
+/** Maximum nesting depth of envelopes. */
 const maxDepth = 4;
 
 /**
- * Stands for a member that is no text. It must not count as absent, because the request would then be executed in the
+ * Marks a member that is not text. It must not count as absent, because the request would then be executed in the
  * default sandbox although its client named another one.
  */
 const notText = Symbol('not a text');
 
 /**
- * Headers of a WebSocket connection. A header of the upgrade request wins over the same name in `connectionParams`,
- * because a router sets the former while its client writes the latter: a router that pins the sandbox, the organization
- * or the credential must not be overridden by its client. Browsers cannot set headers of the upgrade request.
+ * Headers of a WebSocket connection. A header of the upgrade request takes precedence over the same name in
+ * `connectionParams`, because a router sets the former while its client writes the latter. A client must not override
+ * the sandbox, the organization or the credential that its router sets. Browsers cannot set headers of the upgrade
+ * request.
  *
- * `connectionParams` names headers in any case, at the top or in the envelopes of federation routers; the outermost
- * name counts. A lookup of a member that is no text throws InvalidInputError.
+ * `connectionParams` names headers in any case, at the top or in the envelopes of federation routers. The outermost
+ * name takes precedence. Reading a member that is not text throws InvalidInputError.
  */
 export function connectionHeaders(connectionParams: unknown, upgrade: RequestHeaders): RequestHeaders {
   const found = new Map<string, string | typeof notText>();
@@ -67,7 +74,7 @@ function collect(source: unknown, depth: number, found: Map<string, string | typ
   const members = Object.entries(source);
   for (const [name, value] of members) {
     const header = name.toLowerCase();
-    // Routers in Go keep each header as a list.
+    // Routers in Go represent each header as a list.
     const text: unknown = Array.isArray(value) && value.length < 2 ? value[0] : value;
     if (!callerHeaders.includes(header) || found.has(header) || text === null || text === undefined) continue;
     found.set(header, typeof text === 'string' ? text : notText);

@@ -10,13 +10,13 @@ import type { RequestHeaders } from './request-headers.ts';
 import { type TokenRejections, tokenRejectionOf } from './token-rejections.ts';
 import { clockToleranceSeconds, type TrustedIssuer, verifyToken } from './verify-token.ts';
 
-/** Claims of a token that state its rights, each as a name or as a path (see `claimAt`). */
+/** Claims of a token that contain its rights, each as a name or as a path (see `claimAt`). */
 export interface ClaimNames {
   /** One organization id: `0123456789ABCDEF01234567@AdobeOrg`. */
   readonly organization: string;
   /** Sandbox names (see `namesIn`). */
   readonly sandboxes: string;
-  /** Scopes (see `namesIn`), of which `exports:read` and `exports:write` count. */
+  /** Scopes (see `namesIn`). Only `exports:read` and `exports:write` have an effect. */
   readonly scopes: string;
 }
 
@@ -25,9 +25,9 @@ export interface ServiceOptions {
   readonly credential: Credential;
   readonly trusted: TrustedIssuer;
   readonly claims: ClaimNames;
-  /** The only organization that is served; null serves the organization of each token. */
+  /** The only organization that is served; null: the organization of each token. */
   readonly onlyOrg: string | null;
-  /** Sandbox of requests that name none, when their token names several and this one is among them. */
+  /** Sandbox of requests that name none, if their token names several and this one is among them. */
   readonly defaultSandbox: string;
   readonly clock: Pick<Clock, 'now'>;
   readonly rejections: TokenRejections;
@@ -36,14 +36,17 @@ export interface ServiceOptions {
 export const readScope = 'exports:read';
 export const writeScope = 'exports:write';
 
-/** Longest token, in characters. Tokens with many claims have a few thousand. */
+/** Maximum length of a token, in characters. Tokens with many claims have a few thousand. */
 const maxTokenLength = 16_384;
-/** Longest principal, in characters, that is kept as it is. Limits keep thousands of principals in memory. */
+/**
+ * Maximum length of a principal that is stored unchanged, in characters, because limits keep thousands of principals in
+ * memory.
+ */
 const maxPrincipalLength = 512;
 
 /**
- * Authenticates callers by a JWT of the configured issuer. Its claims name the organization, the sandboxes and the scopes;
- * everything else is not allowed.
+ * Authenticates callers by a JWT of the configured issuer. Its claims name the permitted organization, sandboxes and
+ * scopes.
  */
 export function serviceAuthentication(options: ServiceOptions): Authenticate {
   const { credential, claims, onlyOrg, defaultSandbox, rejections } = options;
@@ -86,7 +89,7 @@ export function serviceAuthentication(options: ServiceOptions): Authenticate {
       allowedSandboxes: sandboxes,
       canRead: scopes.includes(readScope),
       canWrite: scopes.includes(writeScope),
-      // `exp` is present because it is required. It may be any number, so that a Date could not hold it.
+      // `exp` is always present, because it is a required claim. Very large values are capped at the latest valid Date.
       expiresAt: new Date(Math.min(((payload.exp ?? 0) + clockToleranceSeconds) * 1_000, lastMomentMs)),
     };
   };
@@ -123,7 +126,7 @@ async function verify(token: string, { trusted, clock, rejections }: ServiceOpti
     if (error instanceof GatewayError) throw error;
     rejections.add(tokenRejectionOf(error));
     if (error instanceof errors.JWTExpired) throw new TokenExpiredError({ message: 'The token has expired.' });
-    // The client does not receive the reason, because it would help to forge a token.
+    // The client does not receive the reason, because the reason would help to forge a token.
     throw new UnauthenticatedError({ message: 'The token is not valid.', cause: error });
   }
 }

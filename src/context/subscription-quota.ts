@@ -2,7 +2,7 @@ import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import { Counts } from '../runtime/counts.ts';
 
-/** Subscriptions that may be open at a time in this replica, over all sockets and event streams. */
+/** Maximum number of subscriptions that are open at a time in this replica, over all transports. */
 export interface SubscriptionLimits {
   readonly perCaller: number;
   /** A tenant is a sandbox of an organization. */
@@ -19,7 +19,7 @@ export interface QuotaHolder {
 export type QuotaLevel = 'caller' | 'tenant' | 'total';
 
 export interface QuotaMetrics {
-  /** One more subscription is open, until `closed`. */
+  /** Reports that a subscription was opened. It is open until `closed`. */
   opened(): void;
   closed(): void;
   refused(event: { readonly limit: QuotaLevel }): void;
@@ -28,8 +28,8 @@ export interface QuotaMetrics {
 /** Number of open subscriptions of each caller, of each tenant, and of all of them. */
 export interface SubscriptionQuota {
   /**
-   * Counts a subscription until the result is disposed.
-   * @throws {RateLimitedError} the caller, its tenant or the replica has as many open as it may
+   * Counts a subscription until the result is disposed of.
+   * @throws {RateLimitedError} the caller, its tenant or the replica has reached its limit
    */
   open(holder: QuotaHolder): Disposable;
 }
@@ -40,15 +40,15 @@ export const createSubscriptionQuota = (limits: SubscriptionLimits, metrics: Quo
 interface Level {
   readonly name: QuotaLevel;
   readonly max: number;
-  /** Names the holders that share a count. */
+  /** Returns the key of the holders that share a count. */
   readonly keyOf: (holder: QuotaHolder) => string;
-  /** Says who may have at most `max` subscriptions, with the variable that sets the limit. */
+  /** Describes the limit, with the variable that sets it. */
   readonly describe: (max: number) => string;
   readonly counts: Counts;
 }
 
 class Quota implements SubscriptionQuota {
-  /** The narrowest first, so that an error names the limit that concerns the caller most. */
+  /** The narrowest level first, so that an error names the limit that concerns the caller most. */
   readonly #levels: readonly Level[];
   readonly #metrics: QuotaMetrics;
 
@@ -80,7 +80,7 @@ class Quota implements SubscriptionQuota {
   }
 
   open({ principal, tenant }: QuotaHolder): Disposable {
-    // Only these two, because the given object is the context of an operation.
+    // Copies only these two, because the given object is the context of an operation and must not stay in memory.
     const holder = { principal, tenant };
     const full = this.#levels.find(({ counts, keyOf, max }) => counts.of(keyOf(holder)) >= max);
     if (full !== undefined) {
@@ -103,10 +103,13 @@ class Quota implements SubscriptionQuota {
   }
 }
 
-/** One counted subscription. It is an object of a class, because thousands of silent subscribers hold one each. */
+/**
+ * One counted subscription. It is an instance of a class to save memory, because thousands of silent subscribers have
+ * one each.
+ */
 class Slot implements Disposable {
   readonly #quota: Quota;
-  /** Null: it is disposed. */
+  /** Null: the slot was disposed of. */
   #holder: QuotaHolder | null;
 
   constructor(quota: Quota, holder: QuotaHolder) {

@@ -2,7 +2,7 @@ import { errors } from 'jose';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
-/** Why a token was rejected, as the log names it. Clients do not receive the reason of a token that is not valid. */
+/** Reason for which a token was rejected, for the log. Clients do not receive the reason for an invalid token. */
 export type TokenRejection =
   | 'algorithm'
   | 'audience'
@@ -23,12 +23,12 @@ export interface TokenRejections {
   add(reason: TokenRejection): void;
 }
 
-/** Pause between two lines with the same reason. */
+/** Minimum time between two lines with the same reason, in milliseconds. */
 const logIntervalMs = 60_000;
 
 /**
- * The operator's view of rejected tokens: one line per reason and minute, with the number of tokens since the line before
- * it. A line holds nothing of a token.
+ * Logs rejected tokens for the operator: one line per reason and minute, with the number of tokens since the previous
+ * line. A line contains nothing of a token.
  */
 export function createTokenRejections({
   clock,
@@ -60,7 +60,7 @@ const reasonsByClaim: ReadonlyMap<string, TokenRejection> = new Map([
   ['nbf', 'not valid yet'],
 ]);
 
-/** The reason behind an error of jose. */
+/** Returns the reason for an error of jose. */
 export function tokenRejectionOf(error: unknown): TokenRejection {
   if (error instanceof errors.JWTExpired) return 'expired';
   if (error instanceof errors.JWTClaimValidationFailed) return reasonsByClaim.get(error.claim) ?? 'other claim';

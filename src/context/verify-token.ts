@@ -17,8 +17,8 @@ export interface TrustedIssuer {
 }
 
 /**
- * Algorithms of signatures. Signatures with a shared secret are not among them, because every party that can check such a
- * token can also make one, and because a public key could be presented as the secret.
+ * Permitted signature algorithms. Algorithms with a shared secret are excluded, because every party that can verify
+ * such a token can also create one, and because a public key could be presented as the secret.
  */
 const algorithms = [
   'RS256',
@@ -34,16 +34,16 @@ const algorithms = [
   'Ed25519',
 ];
 
-/** Tolerated difference between the clocks of issuer and gateway. */
+/** Tolerated difference between the clocks of issuer and gateway, in seconds. */
 export const clockToleranceSeconds = 30;
-/** Keys that are tried for one token that names none. It bounds the work that such a token causes. */
+/** Maximum number of keys that are tried for a token that names none. It bounds the work that such a token causes. */
 const maxTriedKeys = 32;
 
 /**
- * Checks signature, issuer, audience and times of a token. A token that names no key (`kid`) is checked with every key of
- * its algorithm.
- * @throws an error of jose when the token is not valid
- * @throws {UpstreamUnreachableError} when the keys cannot be read
+ * Checks signature, issuer, audience and times of a token. A token that names no key (`kid`) is checked with every key
+ * of its algorithm.
+ * @throws an error of jose: the token is not valid
+ * @throws {UpstreamUnreachableError} the keys cannot be read
  */
 export async function verifyToken(
   token: string,
@@ -61,7 +61,7 @@ export async function verifyToken(
   try {
     return await verifyWithAny(token, keys.find, options);
   } catch (error) {
-    // An unknown `kid` shows that the issuer has a new key. Without a `kid`, only the signature can show it.
+    // An unknown `kid` shows that the issuer has a new key. Without a `kid`, only an invalid signature can show it.
     const mayHaveNewKey = error instanceof errors.JWSSignatureVerificationFailed && namesNoKey(token);
     if (!mayHaveNewKey || !(await keys.refresh())) throw error;
     return await verifyWithAny(token, keys.find, options);
@@ -91,7 +91,7 @@ async function verifyWithEach(
     try {
       return (await jwtVerify(token, key, options)).payload;
     } catch (error) {
-      // The signature was good. Any other error means that this key, which may be unusable, is not the one.
+      // The signature was valid. Any other error means that this key, which may be unusable, is not the right one.
       if (isAboutPayload(error)) throw error;
     }
   }

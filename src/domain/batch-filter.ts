@@ -7,7 +7,7 @@ export interface BatchFilter {
   readonly createdAfter?: Date | undefined;
 }
 
-/** Whether a batch meets all conditions; the time is exclusive. */
+/** Whether a batch meets all conditions. The time is exclusive. */
 export const matchesBatchFilter = (batch: Batch, { statuses, datasetId, createdAfter }: BatchFilter): boolean =>
   (statuses === undefined || statuses.includes(batch.status)) &&
   (datasetId === undefined || batch.datasetId === datasetId) &&

@@ -30,7 +30,7 @@ export type BatchStatus = (typeof batchStatuses)[number];
 export const isTerminalBatch = ({ status, completedAt }: Pick<Batch, 'status' | 'completedAt'>): boolean =>
   isTerminalBatchStatus(status) || (status === 'UNKNOWN' && completedAt !== null);
 
-/** Whether a status is the last one. */
+/** Whether a status is final. */
 function isTerminalBatchStatus(status: BatchStatus): boolean {
   switch (status) {
     case 'ACTIVE':
@@ -60,7 +60,7 @@ function isTerminalBatchStatus(status: BatchStatus): boolean {
 export interface Batch {
   readonly id: BatchId;
   readonly status: BatchStatus;
-  /** The platform's own word, unchanged. */
+  /** The status exactly as returned by the platform. */
   readonly rawStatus: string;
   readonly datasetId: DatasetId | null;
   readonly recordCount: number | null;
@@ -69,7 +69,7 @@ export interface Batch {
   readonly errors: readonly JobError[];
   /** Batches that this one replaces. The platform no longer has them. */
   readonly predecessorIds: readonly BatchId[];
-  /** The batch that replaces this one. */
+  /** The batch that replaces this one; null: there is none. */
   readonly successorId: BatchId | null;
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
@@ -77,16 +77,18 @@ export interface Batch {
   readonly updatedAt: Date | null;
 }
 
-/** What a live view keeps of a batch. */
+/** The part of a batch that a live view keeps. */
 export interface BatchState extends Pick<Batch, 'status' | 'rawStatus'> {
   /** See isTerminalBatch. */
   readonly isTerminal: boolean;
 }
 
-/** Parts of a batch that can be requested separately. Its id always comes, and `rawStatus` with `status`. */
+/**
+ * Parts of a batch that can be requested separately. Its id is always returned, and `rawStatus` together with `status`.
+ */
 export type BatchField = Exclude<keyof Batch, 'id' | 'rawStatus'>;
 
-/** One part of a batch: the bytes are read by file id and name together. */
+/** One file of a batch. Reading its bytes requires both file id and name. */
 export interface BatchFile {
   readonly fileId: DataSetFileId;
   readonly name: string;

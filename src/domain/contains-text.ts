@@ -2,5 +2,5 @@
 export const containsText = (text: string | null, part: string): boolean =>
   text !== null && fold(text).includes(fold(part));
 
-/** Upper case first, because some letters have no lower case of their own: the upper case of `ß` is `SS`. */
+/** Folds to upper case first, because some letters have no lower-case counterpart: the upper case of `ß` is `SS`. */
 const fold = (text: string): string => text.normalize('NFC').toUpperCase().toLowerCase();

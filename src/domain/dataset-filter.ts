@@ -2,9 +2,9 @@ import { containsText } from './contains-text.ts';
 import type { Dataset } from './dataset.ts';
 
 export interface DatasetFilter {
-  /** Exactly this name. */
+  /** Exact name. */
   readonly name?: string | undefined;
-  /** A part of the name, ignoring case. */
+  /** Part of the name, ignoring case. */
   readonly nameContains?: string | undefined;
   readonly schemaId?: string | undefined;
   readonly createdAfter?: Date | undefined;
@@ -12,7 +12,7 @@ export interface DatasetFilter {
   readonly updatedAfter?: Date | undefined;
 }
 
-/** Whether a dataset meets all conditions; the times are exclusive. */
+/** Whether a dataset meets all conditions. The times are exclusive. */
 export const matchesDatasetFilter = (
   { name, schemaRef, createdAt, updatedAt }: Dataset,
   filter: DatasetFilter,

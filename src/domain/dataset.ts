@@ -12,7 +12,7 @@ export interface Dataset {
   readonly version: string | null;
   readonly state: string | null;
   readonly tags: readonly { readonly name: string; readonly values: readonly string[] }[];
-  /** Rows and bytes at `measuredAt`: the platform counts from time to time. */
+  /** Number of rows at `measuredAt`. The platform counts rows and bytes only from time to time. */
   readonly recordCount: number | null;
   readonly sizeBytes: number | null;
   readonly measuredAt: Date | null;
@@ -22,7 +22,7 @@ export interface Dataset {
   readonly updatedAt: Date | null;
 }
 
-/** What of a dataset can be asked for on its own. Its id always comes. */
+/** Parts of a dataset that can be requested separately. Its id is always returned. */
 export type DatasetField = Exclude<keyof Dataset, 'id'>;
 
 /** Whether exports can be written into the dataset. */

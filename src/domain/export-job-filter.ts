@@ -11,7 +11,7 @@ export interface ExportJobFilter {
   readonly mergePolicyId?: MergePolicyId | undefined;
 }
 
-/** Whether a job meets all conditions; the times are exclusive. */
+/** Whether a job meets all conditions. The times are exclusive. */
 export function matchesExportJobFilter(job: ExportJob, filter: ExportJobFilter): boolean {
   const { statuses, datasetId, segmentId, createdAfter, createdBefore, updatedAfter, mergePolicyId } = filter;
   return (

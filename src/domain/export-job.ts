@@ -16,7 +16,7 @@ export type SegmentMembershipStatus = (typeof segmentMembershipStatuses)[number]
 export interface ExportJob extends ReadingTimes {
   readonly id: ExportJobId;
   readonly status: ExportJobStatus;
-  /** The platform's own word, unchanged. */
+  /** The status exactly as returned by the platform. */
   readonly rawStatus: string;
   readonly jobType: JobType;
   /** Dotted XDM paths. Null means every field, or that the platform did not report the fields. */
@@ -28,7 +28,7 @@ export interface ExportJob extends ReadingTimes {
   readonly eventList: EventListSelection | null;
   readonly destination: ExportDestination;
   readonly metrics: ExportMetrics;
-  /** May hold entries on a job that succeeded. */
+  /** May contain errors even if the job succeeded. */
   readonly errors: readonly JobError[];
   readonly computeJobs: { readonly exportJob: string | null; readonly pushJob: string | null } | null;
   readonly profileInstanceId: string | null;
@@ -36,17 +36,20 @@ export interface ExportJob extends ReadingTimes {
   readonly organizationId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
-  /** Absent outside of live views, and as long as no subscriber of a live view selects batches. */
+  /** Absent outside of live views, and while no subscriber of a live view selects batches. */
   readonly observedBatches?: ObservedBatches;
 }
 
-/** What a live view has read of the batches of a job. */
+/** The batches of a job, as a live view has read them. */
 export interface ObservedBatches {
   /** The last status of each batch that Catalog has returned. */
   readonly states: ReadonlyMap<BatchId, BatchState>;
-  /** Batches with such a status that Catalog has not returned since: the number of readings without them, in a row. */
+  /** Number of consecutive readings in which Catalog did not return a batch that it had returned before. */
   readonly absences: ReadonlyMap<BatchId, number>;
-  /** No change of a batch is awaited after the end of the job: all are readable, ended or gone, or took too long. */
+  /**
+   * Whether no further change of a batch is awaited after the end of the job, because all batches are readable, ended
+   * or removed, or took too long.
+   */
   readonly settled: boolean;
 }
 
@@ -64,7 +67,7 @@ export interface ExportFilter {
 
 export interface SegmentSelection {
   readonly segmentId: SegmentId;
-  /** `ups` where the platform named none. */
+  /** `ups` if the platform returned no namespace. */
   readonly segmentNs: string;
   readonly statuses: readonly SegmentMembershipStatus[];
 }
@@ -78,13 +81,13 @@ export interface EventListSelection {
 export interface ExportDestination {
   readonly datasetId: DatasetId;
   readonly segmentPerBatch: boolean;
-  /** One entry, one per segment, or none when the job failed before it had a batch. */
+  /** One batch, one per segment, or none if the job failed before it had a batch. */
   readonly batches: readonly ExportBatch[];
 }
 
 export interface ExportBatch {
   readonly batchId: BatchId;
-  /** Whose members it contains, if each segment has a batch of its own. */
+  /** Segment whose members the batch contains; null: the segments share one batch. */
   readonly segment: SegmentSelection | null;
 }
 
@@ -96,7 +99,7 @@ export interface ExportMetrics {
   readonly exportedProfilesByNamespace: readonly NamespaceCount[];
 }
 
-/** Input of a new export job. Absent parts are left to the platform's defaults. */
+/** Input of a new export job. The platform's defaults apply to absent parts. */
 export interface NewExportJob {
   readonly fields: readonly string[] | null;
   readonly schemaName: string;
@@ -105,13 +108,13 @@ export interface NewExportJob {
   readonly eventList: EventListSelection | null;
   readonly datasetId: DatasetId;
   readonly segmentPerBatch: boolean;
-  /** Run segmentation as part of the export. */
+  /** Whether to run segmentation as part of the export. */
   readonly evaluateSegments: boolean;
-  /** The job ends only when its batches are readable or have ended. */
+  /** Whether the job ends only when its batches are readable or have ended. */
   readonly waitForBatch: boolean;
 }
 
 export interface NewExportFilter extends Omit<ExportFilter, 'segments'> {
-  /** Null means all profiles. */
+  /** Null: all profiles. */
   readonly segments: readonly SegmentSelection[] | null;
 }

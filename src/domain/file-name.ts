@@ -1,12 +1,15 @@
-/** Characters of an encoded name: file systems take 255 bytes, and `curl -O` saves a file under the encoded name. */
+/**
+ * Maximum number of characters of an encoded name. File systems accept 255 bytes, and `curl -O` saves a file under the
+ * encoded name.
+ */
 const maxEncodedLength = 255;
 /** The name for a path without a usable last segment, such as `..`. */
 const unnamed = 'file';
 
 /**
- * The name under which a client may save what the platform keeps under `path`: its last segment, without characters that
- * no file name or header can hold, and with its end where it is too long, because the end has the part number and the
- * extension.
+ * Name under which a client may save a file of the platform. It is the last segment of `path`, without characters that
+ * no file name or header can contain. A name that is too long keeps its end, because the end has the part number and
+ * the extension.
  */
 export function fileNameOf(path: string): string {
   const segment = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
@@ -16,6 +19,9 @@ export function fileNameOf(path: string): string {
   return /^\.{0,2}$/.test(name.trim()) ? unnamed : name;
 }
 
-/** A name as a segment of a URL, and as an extended value of a header (RFC 8187), which permits fewer characters. */
+/**
+ * Encodes a name as a segment of a URL, and as an extended value of a header (RFC 8187), which permits fewer
+ * characters.
+ */
 export const encodeName = (name: string): string =>
   encodeURIComponent(name).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);

@@ -1,6 +1,6 @@
 import type { Branded } from './tenant.ts';
 
-/** Ids of the platform, one brand per kind. They are opaque: nothing here or elsewhere checks their form. */
+/** Ids of the platform, one brand per kind. They are opaque, so their form is not checked anywhere. */
 export type ExportJobId = Branded<'ExportJobId'>;
 export type DatasetId = Branded<'DatasetId'>;
 export type BatchId = Branded<'BatchId'>;
@@ -11,7 +11,7 @@ export type ScheduleId = Branded<'ScheduleId'>;
 export type SegmentJobId = Branded<'SegmentJobId'>;
 
 /**
- * Gives a string the brand of the place it was found in (a decoded field, an id argument whose type was checked).
- * The platform's ids have no form to check, so this is the one cast for all of them.
+ * Brands a string according to its origin, such as a decoded field or an id argument of a checked type. This is the
+ * only cast for ids, because the platform's ids have no form to check.
  */
 export const platformId = <Id extends Branded<string>>(value: string): Id => value as Id;

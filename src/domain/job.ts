@@ -1,4 +1,4 @@
-/** Common parts of export jobs, segment jobs and batches. */
+/** Common parts of export jobs and segment jobs. */
 
 export const jobStatuses = [
   'NEW',
@@ -19,8 +19,8 @@ export interface JobProgress {
 }
 
 /**
- * Whether a job has ended, so that nothing about its status changes. A job of an unknown status has ended if the platform
- * reports an end time of the whole job; else its status may still change.
+ * Whether a job has ended, so that its status no longer changes. A job of an unknown status has ended if the platform
+ * reports an end time of the whole job. Otherwise its status may still change.
  */
 export const isTerminalJob = ({ status, metrics }: JobProgress): boolean =>
   isTerminalStatus(status) || (status === 'UNKNOWN' && (metrics?.totalTime?.endedAt ?? null) !== null);
@@ -55,12 +55,12 @@ export interface JobError {
   readonly code: string;
   readonly message: string;
   readonly callStack: string | null;
-  /** Rows with this error; null if the platform does not report it. */
+  /** Number of rows with this error; null: the platform does not report it. */
   readonly recordCount: number | null;
 }
 
 /**
- * Ended jobs stay in the state of a live view for this long, in seconds, so that new subscribers can begin with the jobs
- * that ended lately. The upper limit of `endedWithinSeconds`.
+ * Time for which ended jobs stay in the state of a live view, in seconds, so that new subscribers can begin with
+ * recently ended jobs. It is the upper limit of `endedWithinSeconds`.
  */
 export const maxEndedWithinSeconds = 3_600;

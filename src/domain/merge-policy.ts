@@ -1,6 +1,6 @@
 import type { DatasetId, MergePolicyId } from './ids.ts';
 
-/** How the fragments of a person become one profile. */
+/** Rules by which the fragments of a person become one profile. */
 export interface MergePolicy {
   readonly id: MergePolicyId;
   readonly name: string | null;
@@ -10,7 +10,7 @@ export interface MergePolicy {
   readonly identityGraph: string | null;
   /** `timestampOrdered` or `dataSetPrecedence` */
   readonly attributeMerge: string | null;
-  /** Which dataset wins, the first one first; null where time decides. */
+  /** Datasets in order of precedence, highest first; null: the latest fragment wins. */
   readonly datasetPrecedence: readonly DatasetId[] | null;
   readonly updatedAt: Date | null;
 }

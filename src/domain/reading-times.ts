@@ -1,7 +1,7 @@
-/** When a state of something was read from the platform. What was true at some time between the two is what it shows. */
+/** The period in which a state was read from the platform. The state was current at some time in this period. */
 export interface ReadingTimes {
-  /** When the gateway asked: the state is no older. */
+  /** Time of the gateway's request. The state is not older. */
   readonly requestedAt: Date;
-  /** When the gateway read this state: it is no newer. */
+  /** Time at which the gateway had read the response. The state is not newer. */
   readonly observedAt: Date;
 }

@@ -7,17 +7,17 @@ export type ScheduleType = (typeof scheduleTypes)[number];
 export const scheduleStates = ['ACTIVE', 'INACTIVE', 'UNKNOWN'] as const;
 export type ScheduleState = (typeof scheduleStates)[number];
 
-/** A job that is repeated, with the times of its runs. */
+/** A job that the platform repeats at the times of a cron expression. */
 export interface Schedule extends ReadingTimes {
   readonly id: ScheduleId;
   readonly name: string | null;
   readonly type: ScheduleType;
-  /** The type verbatim; empty if the platform omits it. */
+  /** The type exactly as returned by the platform; empty if omitted. */
   readonly rawType: string;
   readonly state: ScheduleState;
   /** Quartz cron expression, UTC. */
   readonly schedule: string;
-  /** The platform's word for the interval, such as `daily`; null if it omits it. */
+  /** The platform's name of the interval, such as `daily`; null if omitted. */
   readonly frequency: string | null;
   /** The single entry `*` stands for all segments. */
   readonly segmentIds: readonly SegmentId[];
@@ -33,7 +33,7 @@ export interface NewSchedule {
   readonly state: Exclude<ScheduleState, 'UNKNOWN'>;
 }
 
-/** The parts of a schedule that can be changed; at least one of them is present. */
+/** The parts of a schedule that can be changed. At least one of them is present. */
 export interface ScheduleChange {
   readonly state?: Exclude<ScheduleState, 'UNKNOWN'> | undefined;
   readonly schedule?: string | undefined;

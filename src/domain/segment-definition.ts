@@ -4,20 +4,20 @@ import type { SegmentId } from './ids.ts';
 export const evaluationMethods = ['BATCH', 'CONTINUOUS', 'SYNCHRONOUS'] as const;
 export type EvaluationMethod = (typeof evaluationMethods)[number];
 
-/** The members of a segment, as an expression over profiles. */
+/** A segment, defined by an expression over profiles. */
 export interface SegmentDefinition {
   readonly id: SegmentId;
   readonly name: string | null;
   readonly description: string | null;
   readonly expression: { readonly type: string; readonly format: string; readonly value: string } | null;
   readonly mergePolicy: MergePolicyRef | null;
-  /** Those that are enabled. */
+  /** The enabled evaluation methods. */
   readonly evaluation: readonly EvaluationMethod[];
   readonly createdAt: Date | null;
   readonly updatedAt: Date | null;
 }
 
 export interface SegmentDefinitionFilter {
-  /** A part of the name, ignoring case. */
+  /** Part of the name, ignoring case. */
   readonly nameContains?: string | undefined;
 }

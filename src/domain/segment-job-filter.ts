@@ -6,7 +6,7 @@ export interface SegmentJobFilter {
   readonly segmentId?: SegmentId | undefined;
 }
 
-/** Whether a segment job is one that a filter asks for. A job that evaluates every segment evaluates each of them. */
+/** Whether a segment job meets all conditions. A job that evaluates every segment matches each segment. */
 export function matchesSegmentJobFilter(job: SegmentJob, { statuses, segmentId }: SegmentJobFilter): boolean {
   return (
     (statuses === undefined || statuses.includes(job.status)) &&

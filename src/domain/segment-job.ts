@@ -6,15 +6,15 @@ import type { ReadingTimes } from './reading-times.ts';
 export { jobStatuses as segmentJobStatuses } from './job.ts';
 export type SegmentJobStatus = JobStatus;
 
-/** One evaluation of segments: who is in, who has left. */
+/** One evaluation of segments, which determines their members. */
 export interface SegmentJob extends ReadingTimes {
   readonly id: SegmentJobId;
   readonly status: SegmentJobStatus;
-  /** What the platform said, letter by letter. */
+  /** The status exactly as returned by the platform. */
   readonly rawStatus: string;
-  /** `api`, `scheduler`, or whatever the platform says. */
+  /** `api`, `scheduler`, or another value of the platform. */
   readonly source: string | null;
-  /** Of jobs that a schedule started. */
+  /** Id of the schedule that started the job; null: no schedule did. */
   readonly scheduleId: ScheduleId | null;
   readonly segments: readonly EvaluatedSegment[];
   readonly metrics: SegmentJobMetrics | null;
