@@ -27,18 +27,23 @@ export { SeedError } from './import/seed-error.ts';
 export type { EmulatorOptions, EmulatorPace, EmulatorQuirks, RecordedRequest } from './options.ts';
 export { StateFolderError } from './state-folder.ts';
 
-/** A running stand-in for the platform. Closing it ends connections, interrupts running exports and closes the database. */
+/**
+ * A running emulator of the platform. Closing it ends connections, interrupts running exports and closes the database.
+ */
 export interface Emulator extends AsyncDisposable {
-  /** `http://HOST:PORT`, for the platform and for the token host. */
+  /** `http://HOST:PORT`. The platform APIs and the token service share it. */
   readonly url: string;
-  /** Requests answered since the start or the last `clearRequests`, newest last; the oldest of more than 10,000 are dropped. */
+  /**
+   * Requests answered since the start or the last `clearRequests`, newest last. At most 10,000 are kept; the oldest are
+   * dropped.
+   */
   readonly requests: readonly RecordedRequest[];
   clearRequests(): void;
-  /** Makes the platform misbehave by a script; there is none at the start. */
+  /** Scripts faults. No fault is active at the start. */
   readonly faults: FaultControl;
   /** The emulator's clock; null when it was started with a `clock`. */
   readonly clock: ClockControl | null;
-  /** Changes how long jobs take, from the next stage of each job on. */
+  /** Changes the duration of job stages. It takes effect at the next stage of each job. */
   setPace(pace: NonNullable<EmulatorOptions['pace']>): void;
   /**
    * Changes the named quirks, from the next request on.
@@ -46,17 +51,17 @@ export interface Emulator extends AsyncDisposable {
    */
   setQuirks(quirks: Partial<EmulatorQuirks>): void;
   /**
-   * Brings back the state after a start with a new folder, and the settings, the clock and the faults of the start.
-   * Access tokens stay valid. Requests that are being answered end before; later ones wait.
-   * @throws when the new state cannot be made; requests are answered with 503 then, until a reset succeeds
+   * Restores the state of a start with a new folder, and the settings, clock and faults of the start.
+   * Access tokens stay valid. Requests in progress complete first; later requests wait for the new state.
+   * @throws when the new state cannot be created; requests then get 503 until a reset succeeds
    */
   reset(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Starts the emulator: listens, opens or seeds its state, and takes up jobs and schedules where they were. Until all of
- * that is done, requests are answered with 503.
+ * Starts the emulator: listens, opens or seeds its state, and resumes jobs and schedules. Requests get 503 until all of
+ * this is done.
  * @throws {EmulatorNotInstalledError} when the package of its database is missing
  * @throws {StateFolderError} when its folder cannot be used
  * @throws {SeedError} when the data of `seedFolder` cannot be used
@@ -102,7 +107,7 @@ async function start(
   const ownClock = new EmulatorClock(time);
   const clock = foreignClock ?? ownClock;
   const holdsAdminToken = createTokenCheck(adminToken);
-  // Before the state is touched: a port that is in use is noticed at once, not after a long seeding.
+  // Listens before it touches the state, so that a port in use is reported at once and not after a long seeding.
   let answer: RequestListener = answerStarting;
   const guard = createGuard(host, holdsAdminToken);
   const server = createServer((request, response) => {
@@ -154,7 +159,8 @@ async function start(
     ],
     holdsAdminToken,
   );
-  // Once more, so that requests end before what they need: the entry above is for a start that fails.
+  // Registered a second time, so that requests end before the services that they use are closed. The entry above serves
+  // a start that fails.
   lifecycle.add('HTTP server', () => stopListening(server));
   answer = createRequestListener({ live, admin, log, clock, logger });
   logger.info({ url, directory }, 'the platform emulator is listening');
@@ -176,7 +182,7 @@ async function start(
   };
 }
 
-/** Moves the clock and resets one after the other, because a reset ends the jobs that a moved clock waits for. */
+/** Serializes clock moves and resets, because a reset ends the jobs that a clock move waits for. */
 function controlOf(clock: EmulatorClock, live: LivePlatform, activity: Activity): ClockControl {
   return {
     now: () => clock.now(),
@@ -188,7 +194,7 @@ function controlOf(clock: EmulatorClock, live: LivePlatform, activity: Activity)
   };
 }
 
-/** Seconds after which a request that came too early may be repeated. */
+/** `Retry-After` of requests that arrive before the start is complete, in seconds. */
 const startingRetrySeconds = 1;
 
 const answerStarting: RequestListener = (_request, response) => {

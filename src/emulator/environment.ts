@@ -26,7 +26,7 @@ const variables = z.object({
       .regex(/^[\x21-\x7e]{16,200}$/, 'must have 16 to 200 characters of ASCII without spaces')
       .optional(),
     'none',
-    'Token with which callers on other machines may use the admin endpoints.',
+    'Token that allows callers on other machines to use the admin endpoints.',
   ),
   LOG_LEVEL: describe(z.enum(logLevels).default('info'), 'info', 'Least severe level that is logged.'),
 });
@@ -36,10 +36,10 @@ const rows = Object.entries(variables.shape).map(([name, variable]) => {
   return describeVariable(name, String(shownDefault), description);
 });
 
-/** Text that `--help` of the emulator prints. */
+/** Text printed by `emulator --help`. */
 export const usage = `Usage: aep-export-gateway emulator [--help | --version]
 
-Starts the platform emulator alone. It prints \`ready http://HOST:PORT\` on standard output and logs JSON lines on standard
+Starts the platform emulator without the gateway. It prints \`ready http://HOST:PORT\` on standard output and logs JSON lines on standard
 error.
 
   -h, --help     prints this text
@@ -52,13 +52,13 @@ Environment variables:
 
 ${rows.join('')}`;
 
-/** Thrown when environment variables are unknown or have values that cannot be used; the message names all of them. */
+/** Thrown when environment variables are unknown or have invalid values; the message names all of them. */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError';
 }
 
 /**
- * Reads the variables of the emulator; an empty one counts as absent.
+ * Reads the variables of the emulator. An empty variable counts as absent.
  * @throws {EnvironmentError}
  */
 export function readEnvironment(environment: Readonly<Record<string, string | undefined>>) {

@@ -1,16 +1,16 @@
 import type { JsonObject, JsonValue } from './json.ts';
 
-/** The service that answers; each writes its errors in its own shape. */
+/** The service that answers a request. Each service has its own error format. */
 export type Service = 'ims' | 'ups' | 'profile-access' | 'catalog' | 'data-access' | 'sandbox';
 
-/** Thrown by an operation to answer with an error; the server writes it in the shape of the service that was called. */
+/** Thrown by an operation to answer with an error. The server writes it in the error format of the called service. */
 export class PlatformError extends Error {
   override readonly name = 'PlatformError';
   readonly status: number;
   readonly code: string;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param code a key of the table for the service: `UPAPI-…`, `NotFoundError`, `invalid_client`, `SMS-…` */
+  /** @param code a key of the service's error table: `UPAPI-…`, `NotFoundError`, `invalid_client`, `SMS-…` */
   constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.status = status;
@@ -19,7 +19,10 @@ export class PlatformError extends Error {
   }
 }
 
-/** Thrown when the API gateway in front of the services turns a request away. The first three digits of the code are the status. */
+/**
+ * Thrown when the API gateway in front of the services rejects a request. The first three digits of the code are the
+ * status.
+ */
 export class GatewayRejection extends Error {
   override readonly name = 'GatewayRejection';
   readonly code: keyof typeof gatewayMessages;
@@ -34,7 +37,9 @@ export class GatewayRejection extends Error {
   }
 }
 
-/** Codes and messages of the API gateway, from the platform's troubleshooting guide. A missing token is 403 there, not 401. */
+/**
+ * Codes and messages of the API gateway, from the platform's troubleshooting guide. A missing token is 403, not 401.
+ */
 const gatewayMessages = {
   400003: 'Missing header',
   401013: 'Oauth token is not valid',
@@ -46,8 +51,8 @@ const gatewayMessages = {
 } as const;
 
 /**
- * Codes of export jobs, segment jobs, segment definitions, schedules and merge policies. Adobe documents only that of the
- * bulk reads of audiences: the others follow its form.
+ * Codes of export jobs, segment jobs, segment definitions, schedules and merge policies. Adobe documents only the code
+ * of the bulk reads of audiences; the other codes follow its form.
  */
 export const upsCodes = {
   bulkSize: 'UPAPI-113015-400',
@@ -66,7 +71,7 @@ export const upsCodes = {
   internal: 'UPAPI-113500-500',
 } as const;
 
-/** What `errorBody` needs to know about the request. */
+/** Request data that `errorBody` needs. */
 export interface ErrorContext {
   readonly service: Service;
   readonly requestId: string;
@@ -75,7 +80,10 @@ export interface ErrorContext {
   readonly now: Date;
 }
 
-/** The body of an error in the shape of the service. An error that is not a `PlatformError` must not reach this function. */
+/**
+ * Builds the body of an error in the service's error format. Only `PlatformError` and `GatewayRejection` may reach this
+ * function.
+ */
 export function errorBody(error: PlatformError | GatewayRejection, context: ErrorContext): JsonValue {
   if (error instanceof GatewayRejection) return { error_code: String(error.code), message: error.message };
   switch (context.service) {
@@ -93,10 +101,10 @@ export function errorBody(error: PlatformError | GatewayRejection, context: Erro
   }
 }
 
-/** Retry after so long, in milliseconds: that of the documented sample. */
+/** Value of `retryAfterMs`, in milliseconds, from the documented sample. */
 const retryAfterMs = 500;
 
-/** Statuses are text here; 404 says nothing else, 403 has no cause, and 429 is a list. */
+/** Error format of profile access: the status is text, 404 has only the status, 403 has no cause, and 429 is a list. */
 export function profileAccessError({ status, code, message }: PlatformError): JsonValue {
   const statusCode = String(status);
   const full = `${code}: ${message}`;
@@ -149,7 +157,7 @@ function generalError(error: PlatformError, context: ErrorContext): JsonObject {
   };
 }
 
-/** The error for a request that no operation can be found for, or whose body cannot be read, in the words of the service. */
+/** Errors for a request that matches no operation, or whose body cannot be read, with the messages of each service. */
 export const requestErrors = {
   noSuchRoute: (service: Service, path: string) =>
     of(service, 404, upsCodes.noSuchRoute, 'NotFoundError', `No resource at ${path}.`),

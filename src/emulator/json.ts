@@ -1,7 +1,7 @@
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 
 export interface JsonObject {
-  /** Undefined members are left out when the object is written. */
+  /** Undefined members are omitted from the JSON text. */
   readonly [name: string]: JsonValue | undefined;
 }
 

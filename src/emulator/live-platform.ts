@@ -6,13 +6,13 @@ import type { IssuedTokens } from './store/platform-store-tokens.ts';
 
 /** Steps of a reset. */
 export interface LivePlatformOptions {
-  /** Opens a platform. @param tokens that were issued before a reset and stay valid */
+  /** Opens a platform. @param tokens tokens issued before a reset, which stay valid */
   open(tokens: IssuedTokens, signal: AbortSignal | undefined): Promise<OpenPlatform>;
-  /** Removes the old state and brings back all settings. No platform is open. */
+  /** Removes the old state and restores all settings. It is called while no platform is open. */
   clear(): Promise<void>;
 }
 
-/** Thrown for requests while there is no state, because a reset has failed. */
+/** Thrown for requests while there is no state because a reset has failed. */
 export class NoPlatformError extends Error {
   override readonly name = 'NoPlatformError';
 }
@@ -23,15 +23,15 @@ interface Current extends OpenPlatform {
   readonly requests: Set<Promise<unknown>>;
 }
 
-/** The platform that answers requests now. A reset replaces it. */
+/** The platform that currently answers requests. A reset replaces it. */
 export class LivePlatform {
   readonly #options: LivePlatformOptions;
   readonly #changes = new Permits(1);
   readonly #closing = new AbortController();
   #current: Current | null;
-  /** Settles when the reset that runs has ended. */
+  /** Settles when the running reset has ended; null when none runs. */
   #reset: Promise<void> | null = null;
-  /** Settles when the move of the clock that runs has ended. */
+  /** Settles when the running clock move has ended; null when none runs. */
   #move: Promise<void> | null = null;
 
   private constructor(options: LivePlatformOptions, opened: OpenPlatform) {
@@ -44,10 +44,11 @@ export class LivePlatform {
   }
 
   /**
-   * Answers a request with the present platform; during a reset, with the next platform.
-   * @param isWrite whether it can begin work. It waits for the end of a move of the clock then: otherwise clients that
-   *   begin jobs all the time would keep the clock from ever reaching its time.
-   * @param answer its signal aborts when a reset is about to close the platform, and waits for the answer then
+   * Answers a request with the current platform; during a reset, with the next platform.
+   * @param isWrite whether the request can start work. Such requests wait for a running clock move to end. Otherwise,
+   *   clients that keep creating jobs would prevent the clock from reaching its target time.
+   * @param answer receives a signal that aborts when a reset is about to close the platform; the reset then waits for
+   *   the answer
    * @throws {NoPlatformError} after a reset that failed
    */
   async use<T>(isWrite: boolean, answer: (platform: Platform, ending: AbortSignal) => Promise<T>): Promise<T> {
@@ -63,7 +64,7 @@ export class LivePlatform {
     }
   }
 
-  /** Moves the clock of the platform. @param move its signal aborts when the emulator closes */
+  /** Moves the clock of the platform. @param move receives a signal that aborts when the emulator closes */
   moveClock(move: (closing: AbortSignal) => Promise<void>): Promise<void> {
     return this.#change(async (closing) => {
       const moving = move(closing);
@@ -77,8 +78,8 @@ export class LivePlatform {
   }
 
   /**
-   * Replaces the platform by a new one. Requests that are being answered end first.
-   * @throws when the new state cannot be made. Requests fail until a reset succeeds.
+   * Replaces the platform with a new one. Requests in progress complete first.
+   * @throws when the new state cannot be created; requests then fail until a reset succeeds
    */
   reset(): Promise<void> {
     return this.#change(async (closing) => {
@@ -92,14 +93,14 @@ export class LivePlatform {
     });
   }
 
-  /** Ends requests and a reset that runs, then closes the platform. */
+  /** Ends requests and a running reset, then closes the platform. */
   async close(): Promise<void> {
     this.#closing.abort(new Error('The emulator closes.'));
     await this.#reset;
     await this.#end();
   }
 
-  /** Runs changes of the platform as a whole one after the other. */
+  /** Serializes changes that replace the platform. */
   #change(change: (closing: AbortSignal) => Promise<void>): Promise<void> {
     return this.#changes.hold(() => change(this.#closing.signal), this.#closing.signal);
   }
@@ -123,7 +124,7 @@ export class LivePlatform {
 
 function currentOf(opened: OpenPlatform): Current {
   const ending = new AbortController();
-  // Each request listens to it; Node would report more than ten as a leak.
+  // Each request adds a listener, and Node would report more than ten listeners as a leak.
   setMaxListeners(0, ending.signal);
   return { ...opened, ending, requests: new Set() };
 }

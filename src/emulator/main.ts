@@ -5,10 +5,13 @@ import { createLogger } from '../runtime/logger.ts';
 import { endProcess, listenForStop } from '../runtime/stop-request.ts';
 import { EnvironmentError, readEnvironment, usage } from './environment.ts';
 
-/** Time to close what was started when a signal arrives during the start. Work that has not ended by then is stopped. */
+/**
+ * Grace period for closing started resources when a signal arrives during the start. Work that is not finished by then
+ * is aborted.
+ */
 const startAbortMs = 900;
 
-/** Runs until a signal. The exit code is 1 when the emulator cannot run, 2 when a variable is bad. */
+/** Runs until a signal arrives. The exit code is 1 when the emulator cannot run, 2 when a variable is invalid. */
 async function main(): Promise<void> {
   const stop = listenForStop(systemClock);
   try {
@@ -27,7 +30,7 @@ async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
     systemClock.deadline(startAbortMs).signal.addEventListener('abort', () => endProcess());
   };
   signal.addEventListener('abort', onEarlyStop, { once: true });
-  // Loaded only here: it takes longer than everything before, and a signal must not meet a process that does not listen.
+  // Imported here because loading takes longer than all steps above, and a signal must find its handler installed.
   const { SeedError, startEmulator, StateFolderError } = await import('./emulator.ts');
   signal.throwIfAborted();
   const logger = createLogger({ level: logLevel });

@@ -22,7 +22,7 @@ export interface PlatformOptions {
   readonly directory: string;
   readonly profiles: number;
   readonly seed: number;
-  /** Folder with data in place of generated data. */
+  /** Folder with user data that replaces the generated data. */
   readonly seedFolder: string | undefined;
   readonly clientSecrets: readonly string[];
   readonly concurrentExports: number;
@@ -34,19 +34,19 @@ export interface PlatformOptions {
   readonly activity: Activity;
 }
 
-/** A platform that answers requests. Closing the lifecycle interrupts its jobs and closes its database. */
+/** An open platform. Closing the lifecycle interrupts its jobs and closes its database. */
 export interface OpenPlatform {
   readonly platform: Platform;
   readonly lifecycle: Lifecycle;
 }
 
 /**
- * Opens the state of the folder, seeds it when it is new, and takes up jobs and schedules where they were.
- * @param tokens valid besides those of the folder
+ * Opens the state of the folder, seeds a new folder, and resumes jobs and schedules.
+ * @param tokens tokens that are valid in addition to those of the folder
  * @throws {EmulatorNotInstalledError} when the package of the database is missing
  * @throws {StateFolderError} when the folder cannot be used
  * @throws {SeedError} when the data of the seed folder cannot be used
- * @throws {Error} when `signal` aborts; the seeding is undone then
+ * @throws {Error} when `signal` aborts; the seeding is then rolled back
  */
 export async function openPlatform(
   options: PlatformOptions,
@@ -61,7 +61,9 @@ export async function openPlatform(
   }
 }
 
-/** With fewer profiles, opening the database again takes more than it saves: for 10,000 profiles, 65 MiB of memory. */
+/**
+ * Minimum number of profiles for which reopening the database pays off. For 10,000 profiles it frees 65 MiB of memory.
+ */
 const manyProfiles = 1_000;
 
 async function open(
@@ -73,7 +75,8 @@ async function open(
   const { clock, logger, concurrentExports } = options;
   let database = await openStateFolder(directory, memoryLimitMiB);
   lifecycle.add('database', async () => database[Symbol.asyncDispose]());
-  // Closing the database interrupts its statements, which are what takes long. The lifecycle reports when it fails.
+  // Closing the database interrupts its statements, which take most of the time. The lifecycle reports a failure to
+  // close.
   using _ = onAbort(signal, () => void database[Symbol.asyncDispose]().then(undefined, () => undefined));
   let store = createPlatformStore(database);
   logger.debug({ directory, profiles }, 'the platform emulator opens or seeds its state');
@@ -81,7 +84,7 @@ async function open(
   if (seedFolder === undefined) await seedPlatform(database, store, { profiles, seed, now: clock.now() });
   else await importSeed(database, store, { folder: seedFolder, seed, now: clock.now(), signal });
   if (isNew && (seedFolder !== undefined || profiles >= manyProfiles)) {
-    // DuckDB keeps the memory in which rows were written, also after a checkpoint, until it is closed.
+    // DuckDB keeps the memory used for writing rows until it is closed, even after a checkpoint.
     await database[Symbol.asyncDispose]();
     database = await openStateFolder(directory, memoryLimitMiB);
     store = createPlatformStore(database);
@@ -115,7 +118,9 @@ async function open(
   return platform;
 }
 
-/** Calls `act` when the signal aborts, also when it has aborted already, until it is disposed of. */
+/**
+ * Calls `act` once when the signal aborts, or immediately if it has already aborted. Disposing removes the listener.
+ */
 function onAbort(signal: AbortSignal | undefined, act: () => void): Disposable {
   if (signal?.aborted) act();
   signal?.addEventListener('abort', act, { once: true });

@@ -38,11 +38,11 @@ import {
   patchSegmentDefinition,
 } from './operations/write-segment-definitions.ts';
 
-/** Everything that the emulator answers. */
+/** All routes of the emulated platform. */
 export const routes = [
   ims('POST', '/token/v3', issueToken),
   ims('POST', '/token/v2', issueToken),
-  // Scripts of several years ask here.
+  // Older scripts use this path.
   ims('POST', '/token', issueToken),
   ims('POST', '/exchange/jwt', rejectJwtExchange),
   ims('GET', '/validate_token/v1', validateToken),
@@ -133,7 +133,7 @@ function dataAccess(method: Route['method'], path: string, operation: Route['ope
   return { method, path: `/data/foundation/export${path}`, service: 'data-access', access: 'sandbox', operation };
 }
 
-/** Sandboxes are read without naming one. */
+/** A route of sandbox management. Such requests name no sandbox. */
 function sandboxManagement(path: string, operation: Route['operation']): Route {
   return {
     method: 'GET',

@@ -21,12 +21,12 @@ import { credential } from './options.ts';
 import { routes } from './routes.ts';
 import { answerReader, isReaderRequest } from './start-page.ts';
 
-/** Origin for resolving request targets, which are paths. */
+/** Placeholder origin for parsing request targets, which are paths. */
 const placeholderOrigin = 'http://emulator';
 
 const match = createRouter(routes);
 
-/** Parts of the emulator that answer requests. */
+/** Parts of the emulator that handle requests. */
 export interface Listening {
   readonly live: LivePlatform;
   readonly admin: AdminDoor;
@@ -35,7 +35,7 @@ export interface Listening {
   readonly logger: Logger;
 }
 
-/** Answers the requests of a platform, of readers who open its address, and of administrators. */
+/** Routes requests to the platform's API, the start page and the admin endpoints. */
 export function createRequestListener(listening: Listening): RequestListener {
   return (request, response) => {
     handle(request, response, listening).catch((error: unknown) => {
@@ -49,7 +49,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, listen
   const { live, admin, clock, logger } = listening;
   const method = request.method ?? '';
   const path = pathOf(request.url ?? '/');
-  // Requests outside the platform's API are neither recorded nor hit by a fault.
+  // Requests outside the platform's API are neither recorded nor affected by faults.
   if (isReaderRequest(method, path)) return await answerReader(request, response, admin.endpoints);
   if (isAdminPath(path)) {
     const reply = await admin.answer(adminRequest(request, path)).catch((error: unknown) => {
@@ -89,7 +89,8 @@ async function answerPlatform(
   const path = pathOf(request.url ?? '/');
   const header = headerReader(request);
   const service = () => serviceOf(match('', path));
-  // A body that has not arrived, or a response that is not sent to its end, could hold up a reset for any time.
+  // A reset aborts request bodies that have not arrived and responses that are not fully sent, because they could delay
+  // it indefinitely.
   const onEnding = () => {
     if (!request.complete || (response.headersSent && !response.writableEnded)) response.destroy();
   };
@@ -129,7 +130,7 @@ async function answerPlatform(
     );
   }
   const whole = await reply();
-  // Before the answer leaves, so that a caller who has the answer finds it recorded.
+  // Recorded before the response is sent, so that a caller who has the response finds it in the log.
   record(whole.status);
   try {
     await sendReply(response, whole, commonHeaders(request, requestId), acceptsGzip(request));
@@ -196,8 +197,8 @@ function serviceOf(found: RouteMatch): Service {
 }
 
 /**
- * Only Catalog is documented to look at the content type; the other services read every body as JSON.
- * @throws {PlatformError} 400 when Catalog does not read the content type
+ * Checks the content type for Catalog only. The other services document no check and read every body as JSON.
+ * @throws {PlatformError} 400 when Catalog does not accept the content type
  */
 function checkContentType(request: IncomingMessage, service: Service, path: string): void {
   if (service !== 'catalog' || !['POST', 'PUT', 'PATCH'].includes(request.method ?? '')) return;
@@ -207,7 +208,7 @@ function checkContentType(request: IncomingMessage, service: Service, path: stri
   throw requestErrors.contentType();
 }
 
-/** The one rule for blank parameters, of every service: they count as absent. */
+/** Removes blank parameters. They count as absent in every service. */
 function presentParameters(parameters: URLSearchParams): URLSearchParams {
   return new URLSearchParams([...parameters].filter(([, value]) => value.trim() !== ''));
 }
@@ -243,13 +244,16 @@ function errorReply(
     : { kind: 'json', status: known.status, body, headers };
 }
 
-/** A caller that has gone, or a server that stops, breaks off requests: nothing is wrong then. */
+/**
+ * Log level of a failed request. A request that is broken off by a disconnected caller or a stopping server is not an
+ * error.
+ */
 const levelOf = ({ socket }: IncomingMessage): 'debug' | 'error' => (socket.destroyed ? 'debug' : 'error');
 
 function commonHeaders(request: IncomingMessage, requestId: string): Record<string, string> {
   return {
     'x-request-id': headerReader(request)('x-request-id') ?? requestId,
-    // A body that was not read would be taken for the next request.
+    // An unread body would be parsed as the next request.
     ...(hasBody(request) && !request.readableEnded && { connection: 'close' }),
   };
 }

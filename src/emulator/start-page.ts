@@ -4,14 +4,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminEndpoint } from './admin/endpoint.ts';
 import { credential } from './options.ts';
 
-/** The documentation, where both the sources and a package have it. */
+/** The documentation. The relative path is valid in the sources and in a package. */
 const documentation = new URL('../../src/emulator/README.md', import.meta.url);
 export const documentationPath = '/README.md';
 
 const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}
 pre{overflow-x:auto;padding:1rem;border:1px solid}td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}`;
 
-/** The page has no script, no form, no frame and nothing of another host. */
+/** The page has no script, form, frame or external content. */
 const contentSecurityPolicy = [
   `default-src 'none'`,
   `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,

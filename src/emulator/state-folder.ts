@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { batchesFolderName } from './jobs/batch-folder.ts';
 import { type Database, databaseFiles, EmulatorNotInstalledError, openDatabase } from './store/database.ts';
 
-/** Thrown when the folder for the state cannot be made, or its database cannot be opened. */
+/** Thrown when the state folder cannot be created, or its database cannot be opened. */
 export class StateFolderError extends Error {
   override readonly name = 'StateFolderError';
 
@@ -15,7 +15,7 @@ export class StateFolderError extends Error {
 }
 
 /**
- * Makes the folder for the state, or a temporary one when none is named.
+ * Creates the state folder, or a temporary one when no folder is given.
  * @throws {StateFolderError}
  */
 export async function makeStateFolder(kept: string | undefined): Promise<string> {
@@ -42,7 +42,7 @@ export async function openStateFolder(directory: string, memoryLimitMiB: number)
 }
 
 /**
- * Removes what the emulator has written into the folder, and no other file. The database must be closed.
+ * Removes the emulator's files from the folder, and no other file. The database must be closed.
  * @throws {StateFolderError}
  */
 export async function emptyStateFolder(directory: string): Promise<void> {

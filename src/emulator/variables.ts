@@ -4,7 +4,7 @@ import { type EmulatorOptions, paceNames } from './options.ts';
 import { parseClock } from './settings/emulator-clock.ts';
 import { QuirkError, readQuirks } from './settings/quirk-values.ts';
 
-/** Largest number of profiles that can be requested. */
+/** Maximum number of profiles. */
 const maximumProfiles = 50_000_000;
 
 export const integerText = (minimum: number, maximum: number) =>
@@ -14,7 +14,9 @@ export const integerText = (minimum: number, maximum: number) =>
     .transform(Number)
     .refine((value) => value >= minimum && value <= maximum, `must be an integer from ${minimum} to ${maximum}`);
 
-/** Text that a function reads. It throws, or returns null for text that is not in the form of `message`. */
+/**
+ * Parses text with a function that throws, or returns null when the text does not have the form described by `message`.
+ */
 const readText = <T>(read: (text: string) => T | null, message: string) =>
   z.string().transform((text, context) => {
     try {
@@ -32,19 +34,19 @@ export const describe = <Schema extends z.ZodType>(schema: Schema, shownDefault:
   schema.meta({ description, shownDefault });
 
 /**
- * The variables that describe the data and the behaviour of an emulator. The emulator's own process reads them, and a
- * gateway that starts an emulator in its process. They are together here so that both read them in the same way.
+ * Variables that describe the data and the behaviour of an emulator. They are defined once, because both the emulator
+ * process and a gateway that starts an emulator read them.
  */
 export const platformVariables = {
   EMULATOR_PROFILES: describe(
     integerText(0, maximumProfiles).optional(),
     '10000',
-    'Profiles of the sandbox prod; dev has a tenth. Read only when the folder is new.',
+    'Number of profiles in the sandbox prod; dev gets a tenth. Read only when the folder is new.',
   ),
   EMULATOR_RANDOM_SEED: describe(
     integerText(0, Number.MAX_SAFE_INTEGER).optional(),
     '1',
-    'Number from which the generated data follows. Read only when the folder is new.',
+    'Random seed of the generated data. Read only when the folder is new.',
   ),
   EMULATOR_SEED: describe(
     z.string().optional(),
@@ -54,29 +56,29 @@ export const platformVariables = {
   EMULATOR_PACE: describe(
     z.enum(paceNames).optional(),
     'real',
-    'How long jobs take: fast (at most 12 ms besides the work of an export job), real (2 to 7 seconds) or slow (10 times as long).',
+    'Duration of jobs: fast (at most 12 ms in addition to the work of an export job), real (2 to 7 seconds) or slow (10 times as long).',
   ),
   EMULATOR_CLOCK: describe(
     readText(parseClock, 'must be a time such as 2026-01-01T00:00:00Z, a rate such as x60, or both').optional(),
     'the clock of the machine',
-    'TIME: the clock stands still at it. xRATE: it runs that much faster. `TIME xRATE`: both.',
+    'TIME: the clock stands still at this time. xRATE: the clock runs RATE times as fast. `TIME xRATE`: both.',
   ),
   EMULATOR_QUIRKS: describe(
     readText(readQuirks, '').optional(),
     'none',
-    'Readings of the documentation to change: name=value pairs with commas between them, or a JSON object.',
+    'Settings for behaviour that the documentation leaves open: comma-separated name=value pairs, or a JSON object.',
   ),
   EMULATOR_DIR: describe(
     z.string().optional(),
-    'a temporary folder, removed at the end',
-    'Folder that keeps the state.',
+    'a temporary folder, removed on exit',
+    'Folder for the persistent state.',
   ),
 } as const;
 
 /** Values of the variables, as the schema returns them. */
 export type PlatformVariables = z.output<z.ZodObject<typeof platformVariables>>;
 
-/** The options that the variables set. Relative paths are those of the working directory. */
+/** Converts the variables to options. Relative paths are resolved against the working directory. */
 export function platformOptions(values: PlatformVariables): EmulatorOptions {
   const { EMULATOR_DIR: directory, EMULATOR_SEED: seedFolder } = values;
   return present({
@@ -90,7 +92,7 @@ export function platformOptions(values: PlatformVariables): EmulatorOptions {
   });
 }
 
-/** Problems that no variable has alone. */
+/** Reports combinations of variables that contradict each other. */
 export function platformContradictions(
   given: { readonly [Name in keyof PlatformVariables]?: unknown },
 ): readonly string[] {
@@ -100,9 +102,9 @@ export function platformContradictions(
 
 type Present<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
 
-/** Without the members that are undefined, which options do not allow. */
+/** Removes undefined members, because the options do not allow them. */
 export function present<T extends object>(values: T): Present<T> {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
-  // The entries are those of the values.
+  // The assertion holds because the entries come from `values`.
   return Object.fromEntries(entries) as Present<T>;
 }

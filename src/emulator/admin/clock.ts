@@ -3,17 +3,17 @@ import { json, type Reply } from '../http/operation.ts';
 import { maximumRate } from '../settings/emulator-clock.ts';
 import { type AdminEndpoint, AdminError, type AdminRequest, parseAs } from './endpoint.ts';
 
-/** The clock of an emulator, for the program that started it and for the admin endpoint. */
+/** Control over the clock of an emulator, for the program that started it and for the admin endpoint. */
 export interface ClockControl {
   now(): Date;
-  /** Seconds of the emulator in one second of the machine; 0 when the clock stands still. */
+  /** Seconds of emulator time per second of machine time; 0 when the clock stands still. */
   readonly rate: number;
   setRate(rate: number): void;
-  /** Moves the clock forward. Resolves when all jobs and schedules that were due have run and rest again. */
+  /** Moves the clock forward. Resolves when all jobs and schedules that became due have run and are idle. */
   advanceBy(ms: number): Promise<void>;
 }
 
-/** Longest time that one request may pass: 31 days. Each run of a schedule in between is carried out. */
+/** Longest advance of one request: 31 days. Each run of a schedule in between is carried out. */
 export const longestAdvanceMs = 31 * 86_400_000;
 
 const advanceBody = z.union(
@@ -37,7 +37,7 @@ export function clockEndpoint(clock: ClockControl | null): AdminEndpoint {
   };
   return {
     path: '/clock',
-    summary: 'POST moves the time forward, PUT changes how fast it passes',
+    summary: 'POST moves the clock forward, PUT changes its rate',
     methods: {
       GET: shown,
       POST: async (request) => {
@@ -56,7 +56,7 @@ async function advanceOf(request: AdminRequest, clock: ClockControl): Promise<nu
   const body = parseAs(advanceBody, await request.body(), 'clock');
   if ('advanceMs' in body) return body.advanceMs;
   const byMs = new Date(body.advanceTo).getTime() - clock.now().getTime();
-  if (byMs < 0) throw new AdminError(400, `advanceTo: it is ${clock.now().toISOString()} already`);
+  if (byMs < 0) throw new AdminError(400, `advanceTo: is before the current time ${clock.now().toISOString()}`);
   if (byMs > longestAdvanceMs) throw new AdminError(400, 'advanceTo: is more than 31 days ahead');
   return byMs;
 }

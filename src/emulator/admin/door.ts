@@ -5,15 +5,15 @@ import { type AdminEndpoint, AdminError, type AdminRequest } from './endpoint.ts
 
 const prefix = '/__admin';
 
-/** Whether a path leads to the admin endpoints instead of the platform. */
+/** Whether a path belongs to the admin endpoints and not to the platform. */
 export function isAdminPath(path: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`);
 }
 
-/** Whether a header `Authorization` holds the admin token. Without a token, no header does. */
+/** Whether an `Authorization` header holds the admin token. Always false if no token is configured. */
 export type HoldsAdminToken = (authorization: string | undefined) => boolean;
 
-/** @param token undefined when callers on other machines may not use the admin endpoints */
+/** @param token the admin token; undefined when callers on other machines may not use the admin endpoints */
 export function createTokenCheck(token: string | undefined): HoldsAdminToken {
   if (token === undefined) return () => false;
   const expected = digestOf(`Bearer ${token}`);
@@ -21,7 +21,7 @@ export function createTokenCheck(token: string | undefined): HoldsAdminToken {
 }
 
 /**
- * Answers requests to admin endpoints. Callers on this machine need no credential, other callers the admin token.
+ * Answers requests to admin endpoints. Callers on this machine need no credential; other callers need the admin token.
  * `GET /__admin` lists the endpoints.
  */
 export class AdminDoor {
@@ -67,7 +67,7 @@ export class AdminDoor {
 }
 
 function methodOf({ methods }: AdminEndpoint, name: string) {
-  // The names of methods are the keys of the endpoint; other names have no own property.
+  // `hasOwn` ensures that the name is a key of the endpoint's methods.
   return Object.hasOwn(methods, name) ? methods[name as keyof typeof methods] : undefined;
 }
 
@@ -75,10 +75,10 @@ function refusal(status: number, message: string): Extract<Reply, { kind: 'json'
   return { kind: 'json', status, body: { status, message } };
 }
 
-/** Of equal length for texts of any length. */
+/** Digest for a comparison of texts, which always has the same length. */
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** Whether an address is one of this machine's own, also when IPv4 is written as IPv6. */
+/** Whether an address is a loopback address, including IPv4 addresses in IPv6 notation. */
 export function isLoopback(address: string | undefined): boolean {
   return address === '::1' || /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/i.test(address ?? '');
 }

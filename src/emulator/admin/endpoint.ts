@@ -5,26 +5,26 @@ import { issuesOf } from '../settings/issues.ts';
 /** A request to an admin endpoint. */
 export interface AdminRequest {
   readonly method: string;
-  /** Without the query. */
+  /** Path without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** Address of the caller; undefined when it has gone. */
+  /** Address of the caller; undefined when it has disconnected. */
   readonly remoteAddress: string | undefined;
-  /** The header `Authorization`. */
+  /** The `Authorization` header. */
   readonly authorization: string | undefined;
-  /** The parsed body; undefined when there is none. */
+  /** Reads and parses the body; undefined when there is none. */
   body(): Promise<unknown>;
 }
 
 export type AdminMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** A path below `/__admin` and what its methods do. */
+/** A path below `/__admin` with one handler per method. */
 export interface AdminEndpoint {
   /** The path below `/__admin`, such as `/faults`. */
   readonly path: string;
-  /** One line for readers of the start page. */
+  /** One-line description for the start page. */
   readonly summary: string;
-  /** @throws {AdminError} for requests that cannot be carried out */
+  /** Handlers by method. @throws {AdminError} for requests that cannot be carried out */
   readonly methods: Readonly<Partial<Record<AdminMethod, (request: AdminRequest) => Reply | Promise<Reply>>>>;
 }
 
@@ -40,9 +40,9 @@ export class AdminError extends Error {
 }
 
 /**
- * Reads a value in the form of a schema.
+ * Validates a value against a schema.
  * @param root name of the value in messages
- * @throws {AdminError} 400, naming everything that is wrong
+ * @throws {AdminError} 400 with all issues
  */
 export function parseAs<Schema extends z.ZodType>(schema: Schema, value: unknown, root: string): z.output<Schema> {
   const parsed = schema.safeParse(value);

@@ -8,7 +8,7 @@ import { type AdminEndpoint, AdminError, type AdminRequest } from './endpoint.ts
 export function faultsEndpoint(faults: Faults): AdminEndpoint {
   return {
     path: '/faults',
-    summary: 'PUT makes requests fail by a script, DELETE removes it',
+    summary: 'PUT activates a fault script, DELETE removes it',
     methods: {
       GET: () => json(shown(faults)),
       PUT: (request) => putScript(request, faults),
@@ -29,7 +29,7 @@ async function putScript(request: AdminRequest, faults: Faults): Promise<Reply> 
   }
 }
 
-/** The script with its defaults and, for each rule, how many requests it has hit. */
+/** The script with its defaults and the number of requests that each rule has hit. */
 function shown({ script, hits }: Faults): JsonObject {
   if (script === null) return { seed: null, rules: [] };
   return { seed: script.seed, rules: script.rules.map((rule, index) => ({ ...rule, hits: hits[index] ?? 0 })) };

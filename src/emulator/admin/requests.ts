@@ -12,7 +12,7 @@ const integerText = (minimum: number, maximum: number) =>
     .refine((value) => value >= minimum && value <= maximum, `must be from ${minimum} to ${maximum}`);
 
 const query = z.strictObject({
-  /** Number of a request, exclusive, or a time, inclusive. */
+  /** A request number (exclusive) or a time (inclusive). */
   since: z
     .union(
       [
@@ -29,11 +29,11 @@ const query = z.strictObject({
   limit: integerText(1, 10_000).default(1_000),
 });
 
-/** Lists the requests that were answered, oldest first, and forgets them. */
+/** Lists the answered requests, oldest first, and clears the list. */
 export function requestsEndpoint(log: RequestLog): AdminEndpoint {
   return {
     path: '/requests',
-    summary: 'GET lists the received requests (?since=&path=&method=&limit=), DELETE forgets them',
+    summary: 'GET lists the received requests (?since=&path=&method=&limit=), DELETE clears the list',
     methods: {
       GET: ({ query: sent }) => list(log, parseAs(query, Object.fromEntries(sent), 'query')),
       DELETE: () => {

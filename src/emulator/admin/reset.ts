@@ -1,10 +1,10 @@
 import type { AdminEndpoint } from './endpoint.ts';
 
-/** Brings the emulator back to the state after its start. */
+/** Resets the emulator to the state after its start. */
 export function resetEndpoint(reset: () => Promise<void>): AdminEndpoint {
   return {
     path: '/reset',
-    summary: 'POST brings back the state after the start',
+    summary: 'POST restores the state of the start',
     methods: {
       POST: async () => {
         await reset();

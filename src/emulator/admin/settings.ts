@@ -25,7 +25,7 @@ export function paceEndpoint(settings: Settings): AdminEndpoint {
   const shown = () => json({ stages: { ...settings.pace } });
   return {
     path: '/pace',
-    summary: 'PUT sets how long jobs take, DELETE restores the pace of the start',
+    summary: 'PUT sets the duration of jobs, DELETE restores the pace of the start',
     methods: {
       GET: shown,
       PUT: async (request) => {
@@ -66,11 +66,11 @@ export function quirksEndpoint(settings: Settings): AdminEndpoint {
 }
 
 function stageNames(): (keyof EmulatorPace)[] {
-  // The default pace has all stages and no other member.
+  // The assertion holds because the default pace has exactly the stages as members.
   return Object.keys(defaultPace) as (keyof EmulatorPace)[];
 }
 
-/** Only the stages that are named. */
+/** Removes the stages that are not named. */
 function stagesOf(stages: Partial<Record<keyof EmulatorPace, StageDuration | undefined>>): Partial<EmulatorPace> {
   return Object.fromEntries(Object.entries(stages).filter(([, duration]) => duration !== undefined));
 }

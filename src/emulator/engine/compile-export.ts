@@ -12,17 +12,23 @@ import { type ObjectField, prune, storedPaths } from './xdm-field.ts';
 import { identityNamespaces, type SegmentNamespace, segmentNamespaces } from './xdm-schema.ts';
 import { renderField, renderStruct } from './xdm-sql.ts';
 
-/** The temporary table that holds a running export's profiles: `profileKeyColumns`, and `part`, from 0. */
+/**
+ * Temporary table with the profiles of a running export. Its columns are `profileKeyColumns` and `part`, which starts
+ * at 0.
+ */
 export const keysTable = 'export_profiles';
 
-/** A profile's key (`source` is null when fragments are stitched), and for each namespace whether it has an identity in it. */
+/**
+ * A profile's key (`source` is null when fragments are stitched) and, per namespace, whether the profile has an
+ * identity in it.
+ */
 export const profileKeyColumns = [
   'person BIGINT',
   'source profile_source',
   ...identityNamespaces.map((namespace) => `${identifier(namespace)} BOOLEAN`),
 ];
 
-/** Profiles of consecutive people, which go into one file. */
+/** A range of consecutive people whose profiles go into one file. */
 export interface ExportPart {
   readonly part: number;
   readonly firstPerson: number;
@@ -32,13 +38,13 @@ export interface ExportPart {
 export interface CompiledExport {
   /** One row per selected profile, in the columns `profileKeyColumns`. */
   readonly keys: Statement;
-  /** The rows of a part as they are exported. It reads `keysTable`. */
+  /** Selects the exported rows of a part. It reads `keysTable`. */
   rows(part: ExportPart): Statement;
 }
 
 /**
- * Turns a selection into SQL.
- * @throws {ExportSelectionError} when the merge policy is unknown, or none of the fields (of the profile, of the events) exists.
+ * Compiles a selection into SQL.
+ * @throws {ExportSelectionError} when the merge policy is unknown, or none of the profile or event fields exists.
  */
 export function compileExport(
   selection: ExportSelection,
@@ -94,7 +100,7 @@ function compileKeys(selection: ExportSelection, stitched: boolean): Statement {
   return { sql, parameters: parameters.values };
 }
 
-/** The people who are selected by a membership; null when memberships do not matter. */
+/** Condition for the people whose membership is selected; null when the selection does not depend on memberships. */
 function membersCondition(
   { sandbox, segments, segmentQualificationTime }: ExportSelection,
   parameters: Parameters,
@@ -168,8 +174,8 @@ function compileRows(
   );
   if (events !== null) exported.push('p."experienceEvents"');
 
-  // A join leaves half-empty vectors behind, and a scan of few rows keeps one thread busy alone. From a finished relation,
-  // all threads derive, convert and write, on full vectors.
+  // A join leaves half-empty vectors behind, and a scan of few rows occupies only one thread. When the relation is
+  // materialized first, all threads derive, convert and write on full vectors.
   relations.push(
     `r AS MATERIALIZED (SELECT ${columns.join(', ')} FROM k ${joins.join(' ')})`,
     `p AS (SELECT ${['r.*', ...derived].join(', ')} FROM r)`,
@@ -177,10 +183,13 @@ function compileRows(
   return { sql: `WITH ${relations.join(',\n')}\nSELECT ${exported.join(', ')} FROM p`, parameters: parameters.values };
 }
 
-/** Fields that are put together from something other than one column of the fragments. */
+/** Fields that are not a copy of one fragment column. */
 const derivedFields: ReadonlySet<string> = new Set(['identities', 'identityMap', 'segmentMembership']);
 
-/** Memberships of the people of a relation `k`, a list per namespace. @param inPart a condition on `segment_memberships` */
+/**
+ * Selects the memberships of the people in relation `k`, one list per namespace. @param inPart a condition on
+ * `segment_memberships`
+ */
 export function membershipsByPerson(inPart: string): string {
   const lists = segmentNamespaces.map(
     (namespace) =>
@@ -190,11 +199,11 @@ export function membershipsByPerson(inPart: string): string {
   return `SELECT person, ${lists.join(', ')} FROM segment_memberships SEMI JOIN k USING (person) WHERE ${inPart} GROUP BY person`;
 }
 
-/** No field can have this path: it is below a map. */
+/** Column alias that cannot collide with a field path, because the path continues inside a map. */
 const membershipColumn = (namespace: SegmentNamespace) => `segmentMembership.${namespace}`;
 
 /**
- * Namespace to segment to membership; empty for who is in no segment.
+ * Map from namespace to segment to membership; empty for a person without memberships.
  * @param list the list of a namespace that `membershipsByPerson` selects
  */
 export function membershipMap(list: (namespace: SegmentNamespace) => string): string {
@@ -219,9 +228,9 @@ function eventsByProfile(
   }
   const key = stitched ? 'person' : 'person, source';
   const event = renderStruct(fields, '', 'v', parameters);
-  // An aggregate with ORDER BY takes a multiple of the time. Both lists come from the rows in one order, so that the
-  // order of the short keys is that of the events, which are not compared or copied meanwhile. Events with the same time
-  // and id keep the order in which they were stored.
+  // An aggregate with ORDER BY takes several times as long. Here, both lists are built from the rows in the same order,
+  // so sorting the short keys also gives the order of the events, which are neither compared nor copied. Events with
+  // equal time and id keep their insertion order.
   const order = `list_grade_up(list({'time': "timestamp", 'id': "_id", 'row': rowid}))`;
   return `SELECT ${key}, list_select(list(${event}), ${order}) AS events
     FROM experience_events v SEMI JOIN k USING (${key}) WHERE ${conditions.join(' AND ')} GROUP BY ${key}`;

@@ -5,18 +5,18 @@ import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';
 
 export type MembershipStatus = 'realized' | 'existing' | 'exited';
 
-/** How many profiles are in a segment after an evaluation, and how many are listed as having left it. */
+/** Number of profiles in a segment after an evaluation, and number of profiles that are listed as having left it. */
 export interface SegmentCounts {
-  /** Members: realized and existing. */
+  /** Members with status realized or existing. */
   readonly total: number;
-  /** For each namespace in which a member has an identity: how many members do. */
+  /** Per namespace, the number of members with an identity in it. */
   readonly byNamespace: Readonly<Record<string, number>>;
   readonly byStatus: Readonly<Record<MembershipStatus, number>>;
 }
 
 type CountRow = Record<MembershipStatus | IdentityNamespace, number> & { readonly number: number };
 
-/** Counts `next_memberships` by segment id. A segment of which there are none counts zero. */
+/** Counts `next_memberships` per segment id. A segment without memberships gets zeros. */
 export async function countMemberships(
   session: Session,
   sandbox: string,

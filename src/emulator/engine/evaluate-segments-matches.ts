@@ -5,22 +5,23 @@ import { mergedProfile } from './merged-profile.ts';
 import { standardFields, type XdmFields } from './own-fields.ts';
 import { Parameters, type Statement } from './sql.ts';
 
-/** A segment of an evaluation, by the number that stands for it in the evaluation's temporary tables. */
+/** A segment with its number in the temporary tables of the evaluation. */
 export interface NumberedSegment {
   readonly number: number;
   /** PQL text. */
   readonly expression: string;
 }
 
-/** Wraps what goes wrong with one expression, e.g. to say which segment has it. */
+/** Wraps the compilation of one expression, for example to add the segment to its error. */
 export type CompileExpression = (segment: NumberedSegment, compile: () => string) => string;
 
-/** Memberships of the platform's own segments. */
+/** Namespace of the platform's own segments. */
 export const platformNamespace = 'ups';
 
 /**
- * Selects (person, number): who fulfils the expressions now, where everyone counts of whom there is a record or an event.
- * Under a merge policy that does not stitch, a person fulfils an expression when one of their fragments does.
+ * Selects (person, number) for each expression that a person fulfils now. The candidates are all people with a record
+ * or an event.
+ * Under a merge policy that does not stitch, a person fulfils an expression when at least one of their fragments does.
  */
 export function compileMatches(
   sandbox: string,

@@ -1,20 +1,20 @@
 import type { Session } from '../store/database.ts';
 import { platformNamespace } from './evaluate-segments-matches.ts';
 
-/** For how long somebody who left a segment is listed as `exited`: 30 days. */
+/** Time for which a former member is listed as `exited`: 30 days. */
 export const exitedLifetimeMs = 30 * 86_400_000;
 
 export interface MembershipUpdate {
   readonly sandbox: string;
   readonly now: Date;
-  /** The status of a member who was one before. */
+  /** Status of a member that was already a member before the evaluation. */
   readonly staying: 'existing' | 'realized';
 }
 
 /**
- * Changes the memberships in the segments of `evaluated_segments` so that they agree with `segment_matches`. Only rows
- * that differ are written, in the order of people, so that a range of people stays in few places of the table.
- * @returns nothing; the memberships as they are now stay in the temporary table `next_memberships` (person, number, status).
+ * Updates the memberships in the segments of `evaluated_segments` to match `segment_matches`. Only rows that differ are
+ * written, ordered by person, so that the rows of a range of people stay close together in the table.
+ * @returns nothing; the current memberships stay in the temporary table `next_memberships` (person, number, status).
  */
 export async function updateMemberships(session: Session, { sandbox, now, staying }: MembershipUpdate): Promise<void> {
   await session.run(

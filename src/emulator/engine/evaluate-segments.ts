@@ -12,8 +12,8 @@ import type { Statement } from './sql.ts';
 export type { SegmentCounts } from './evaluate-segments-counts.ts';
 
 /**
- * What a member that stays a member is: `existing` (entering is told from staying), or `realized` as long as it is in,
- * which is the platform's newer model.
+ * Status of a member that stays in a segment: `existing`, which distinguishes it from a new member, or `realized`, as
+ * in the platform's newer model.
  */
 export type MembershipModel = 'three-state' | 'two-state';
 
@@ -21,32 +21,34 @@ export interface EvaluatedSegment {
   readonly id: string;
   /** PQL text. */
   readonly expression: string;
-  /** Instead of the evaluation's. */
+  /** Overrides the merge policy of the evaluation. */
   readonly mergePolicyId?: string | null;
 }
 
 export interface SegmentEvaluation {
   readonly sandbox: string;
-  /** Of the segments that name none; null = the sandbox's default policy. @default null */
+  /** Merge policy for segments that name none; null = the sandbox's default policy. @default null */
   readonly mergePolicyId?: string | null;
-  /** Of segments with the same id the last one counts. */
+  /** If an id occurs more than once, the last segment with it counts. */
   readonly segments: readonly EvaluatedSegment[];
-  /** What `now` is in the expressions, and the `lastQualificationTime` of whoever enters or leaves a segment. */
+  /** Value of `now` in the expressions, and `lastQualificationTime` of profiles that enter or leave a segment. */
   readonly now: Date;
   /** @default 'three-state' */
   readonly membershipModel?: MembershipModel;
 }
 
 export interface SegmentEvaluationResult {
-  /** Profiles that were evaluated; those of several merge policies are added up. */
+  /** Number of evaluated profiles, summed over all merge policies. */
   readonly totalProfiles: number;
-  /** By merge policy id, for those of the segments. */
+  /** Number of evaluated profiles per merge policy id of the segments. */
   readonly totalProfilesByMergePolicy: Readonly<Record<string, number>>;
-  /** By segment id, for every segment that was evaluated. */
+  /** Counts per segment id. Every evaluated segment is present. */
   readonly bySegment: Readonly<Record<string, SegmentCounts>>;
 }
 
-/** Thrown when the expression of a segment cannot be evaluated; `cause` says why, and where in the text. */
+/**
+ * Thrown when the expression of a segment cannot be evaluated; `cause` holds the reason and its position in the text.
+ */
 export class SegmentExpressionError extends Error {
   override readonly name = 'SegmentExpressionError';
   override readonly cause: PqlError;
@@ -59,17 +61,17 @@ export class SegmentExpressionError extends Error {
   }
 }
 
-/** Two evaluations at once would both change the same memberships, and the database would refuse one of them. */
+/** Concurrent evaluations would change the same memberships, and the database would reject one of them. */
 const evaluations = new WeakMap<Database, Permits>();
 
 /**
- * Evaluates segments over all profiles of a sandbox and brings their memberships up to date, all or nothing: who
- * fulfils the expression and was not in becomes `realized`, who was in stays (see `MembershipModel`), who no longer
- * fulfils it becomes `exited`, and who left more than `exitedLifetimeMs` ago is forgotten. Memberships of other
- * segments stay as they are; `inSegment` in an expression sees those from before the evaluation.
+ * Evaluates segments over all profiles of a sandbox and updates their memberships atomically. A profile that fulfils
+ * the expression becomes `realized`; if it was a member before, it stays one (see `MembershipModel`). A member that no
+ * longer fulfils the expression becomes `exited`, and is removed `exitedLifetimeMs` after it left. Memberships of other
+ * segments do not change; `inSegment` in an expression reads the memberships from before the evaluation.
  * Evaluations of one database run one after the other.
  * @throws {SegmentExpressionError} for the first expression that is not PQL of the supported subset.
- * @throws {UnknownMergePolicyError} when the evaluation, or a segment, names one that does not exist.
+ * @throws {UnknownMergePolicyError} when the evaluation or a segment names an unknown merge policy.
  * @throws the signal's reason when `signal` aborts before the changes were committed.
  */
 export async function evaluateSegments(
@@ -110,7 +112,7 @@ export async function evaluateSegments(
 }
 
 interface CompiledEvaluation {
-  /** By number. */
+  /** Segment ids, indexed by segment number. */
   readonly ids: readonly string[];
   readonly policies: readonly { readonly policy: SeededMergePolicy; readonly matches: Statement }[];
 }
@@ -158,7 +160,7 @@ async function createTables(session: Session, ids: readonly string[]): Promise<v
   await session.run('CREATE TEMP TABLE segment_matches (person BIGINT, number INTEGER)');
 }
 
-/** Profiles under a merge policy: people when it stitches, fragments when it does not. */
+/** Counts profiles under a merge policy: people when it stitches, fragments when it does not. */
 async function countProfiles(session: Session, sandbox: string, policy: SeededMergePolicy): Promise<number> {
   const counted = policy.identityGraph.type === 'none' ? '*' : 'DISTINCT person';
   const [row] = await session.all<{ profiles: number }>(

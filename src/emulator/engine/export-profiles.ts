@@ -18,25 +18,25 @@ export interface ExportedPart {
 }
 
 export interface ExportResult {
-  /** At least one, also when nothing was selected. */
+  /** At least one part, even when nothing was selected. */
   readonly parts: readonly ExportedPart[];
-  /** The number of rows of all parts. */
+  /** Number of rows over all parts. */
   readonly profiles: number;
-  /** For each namespace in which an exported profile has an identity: how many exported profiles do. */
+  /** Per namespace, the number of exported profiles with an identity in it. */
   readonly profilesByNamespace: Readonly<Record<string, number>>;
 }
 
 /**
- * The rows of a part are put together at once, so this bounds the memory of an export, together with the row group that
- * each thread holds before it writes it. At these two figures a million profiles with all fields and events need 1.3 to
- * 1.4 GiB resident under the default memory limit, and so do two such exports at once.
+ * Bounds the memory of an export together with `rowsPerRowGroup`, because all rows of a part are assembled at once and
+ * each thread holds one row group before it writes it. With these two values, a million profiles with all fields and
+ * events need 1.3 to 1.4 GiB resident under the default memory limit, and so do two such exports at once.
  */
 const maxRowsPerPart = 50_000;
 const rowsPerRowGroup = 10_240;
 
 /**
- * Writes the selected profiles as Parquet files (snappy) into `directory`, one row per profile, as they were at one
- * moment. The files appear all at once, in place of whatever the directory held; an export that fails leaves nothing.
+ * Writes the selected profiles as Parquet files (snappy) into `directory`, one row per profile, from one snapshot. The
+ * files appear atomically and replace the content of the directory; a failed export leaves no file.
  * @throws {ExportSelectionError} when the merge policy is unknown, or none of the fields exists.
  * @throws the signal's reason when `signal` aborts before the files have appeared.
  */
@@ -48,7 +48,7 @@ export async function exportProfiles(
 ): Promise<ExportResult> {
   const compiled = compileExport(selection, db.fields);
   const partial = `${directory}.partial`;
-  // A process that was killed may have left its files here.
+  // A killed process may have left its files here.
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
   try {
@@ -76,7 +76,7 @@ export async function exportProfiles(
 }
 
 /**
- * How many profiles an export of this selection would hold now.
+ * Number of profiles that an export of this selection would write now.
  * @throws {ExportSelectionError} as `exportProfiles` does.
  */
 export async function countProfiles(db: Pick<Database, 'all' | 'fields'>, selection: ExportSelection): Promise<number> {
@@ -85,7 +85,7 @@ export async function countProfiles(db: Pick<Database, 'all' | 'fields'>, select
   return row?.profiles ?? 0;
 }
 
-/** The profiles are chosen first, so that files and counts speak of the same ones. */
+/** Selects the profiles first, so that files and counts refer to the same profiles. */
 async function writeParts(session: Session, { keys, rows }: CompiledExport, folder: string) {
   await session.run(`CREATE TEMP TABLE ${keysTable} (${profileKeyColumns.join(', ')}, part INTEGER)`);
   await session.run(

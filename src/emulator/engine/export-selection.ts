@@ -1,22 +1,31 @@
-/** What an export takes from the population of a sandbox. All conditions hold together. */
+/** Selects the content of an export from the population of a sandbox. All conditions must hold. */
 export interface ExportSelection {
   readonly sandbox: string;
-  /** Dotted XDM paths; an object's path selects all of it, paths the schema does not have are skipped; null = every field. */
+  /**
+   * Dotted XDM paths; null = every field. The path of an object selects all of it. Paths that the schema does not have
+   * are ignored.
+   */
   readonly fields: readonly string[] | null;
-  /** null = the sandbox's default policy. */
+  /** Merge policy id; null = the sandbox's default policy. */
   readonly mergePolicyId: string | null;
-  /** Members of any of these segments in any of its statuses; namespaces are compared without case; null = all profiles. */
+  /**
+   * Members of any of these segments with any of its statuses; null = all profiles. Namespaces are compared without
+   * case.
+   */
   readonly segments: readonly SegmentSelection[] | null;
   /**
-   * Start inclusive, end exclusive, on `lastQualificationTime` of the membership by which `segments` selects the
-   * profile; without `segments`, of any membership.
+   * Start inclusive, end exclusive. Applies to `lastQualificationTime` of the membership through which `segments`
+   * selects the profile; without `segments`, to any membership.
    */
   readonly segmentQualificationTime: { readonly startTime: Date | null; readonly endTime: Date | null } | null;
-  /** Profiles whose latest fragment was updated strictly later; for a profile without record, its latest event ingested. */
+  /**
+   * Profiles whose latest fragment was updated strictly after this time; for a profile without a record, whose latest
+   * event was ingested after it.
+   */
   readonly fromIngestTimestamp: Date | null;
-  /** Also people of whom there are events but no profile record. */
+  /** Whether to include people who have events but no profile record. */
   readonly emptyProfiles: boolean;
-  /** null = no events. */
+  /** Selection of events; null = no events. */
   readonly events: EventSelection | null;
 }
 
@@ -27,17 +36,20 @@ export interface SegmentSelection {
 }
 
 export interface EventSelection {
-  /** As `fields` of the profile, for events; null = every event field. */
+  /** Dotted XDM paths of events, as in `fields` of the profile; null = every event field. */
   readonly fields: readonly string[] | null;
-  /** Events ingested strictly after it; null = unbounded. It is not the time at which the event happened. */
+  /**
+   * Selects events ingested strictly after this time; null = unbounded. This is not the time at which the event
+   * happened.
+   */
   readonly fromIngestTimestamp: Date | null;
-  /** Events ingested strictly before it; null = unbounded. */
+  /** Selects events ingested strictly before this time; null = unbounded. */
   readonly toIngestTimestamp: Date | null;
 }
 
 export type ExportSelectionErrorCode = 'UNKNOWN_MERGE_POLICY' | 'UNKNOWN_FIELDS';
 
-/** Thrown when a selection names a merge policy that does not exist, or fields of which none exists. */
+/** Thrown when a selection names an unknown merge policy, or when none of its fields exists. */
 export class ExportSelectionError extends Error {
   override readonly name = 'ExportSelectionError';
   readonly code: ExportSelectionErrorCode;

@@ -1,6 +1,6 @@
 import { type SeededMergePolicy, seededMergePolicies } from '../seed/population-catalog.ts';
 
-/** Thrown when a request names a merge policy that does not exist. */
+/** Thrown when a request names an unknown merge policy. */
 export class UnknownMergePolicyError extends Error {
   override readonly name = 'UnknownMergePolicyError';
   readonly mergePolicyId: string;

@@ -4,25 +4,25 @@ import { identityColumn } from './merged-profile.ts';
 import { identifier, literal, Parameters } from './sql.ts';
 import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';
 
-/** How a caller names a profile: by an identity, or by the XID of one. */
+/** Reference of a caller to a profile: an identity, or the XID of an identity. */
 export interface IdentityReference {
-  /** The code of a namespace, compared without case; null when `value` is an XID. */
+  /** Code of a namespace, compared without case; null when `value` is an XID. */
   readonly namespace: string | null;
   readonly value: string;
 }
 
-/** What a profile is kept under: a person or, where fragments are not stitched, one fragment of a person. */
+/** Key of a stored profile: a person or, when fragments are not stitched, one fragment of a person. */
 export interface ProfileKey {
   readonly person: number;
-  /** null when stitched. */
+  /** Source of the fragment; null when stitched. */
   readonly source: string | null;
 }
 
-/** The XID of an identity: the same for the same identity, and the one that the profile's `identities` carry. */
+/** XID of an identity. It is stable, and equals the XID in the profile's `identities`. */
 export function xidOf({ namespace, value }: IdentityReference): string {
   if (namespace === null) return value;
   const code = knownNamespace(namespace) ?? namespace;
-  // The digest that the database makes of the identities it lists; it protects nothing.
+  // The same digest that the database computes for the identities that it lists. It has no security purpose.
   return createHash('md5').update(`${code}:${value}`).digest('hex');
 }
 
@@ -31,9 +31,10 @@ function knownNamespace(code: string): IdentityNamespace | undefined {
 }
 
 /**
- * Finds the profiles that have these identities. Of several fragments with an identity that are not stitched, the one
- * updated last is its profile.
- * @returns in the order of the references; null where nobody has the identity. One profile is one object.
+ * Finds the profiles that have these identities. If several unstitched fragments have the same identity, the most
+ * recently updated one is used.
+ * @returns profiles in the order of the references; null when no profile has the identity. Equal profiles are the same
+ *   object.
  */
 export async function findProfiles(
   db: Pick<SqlExecutor, 'all'>,
@@ -71,7 +72,10 @@ export async function findProfiles(
 
 const isXid = ({ namespace }: IdentityReference) => namespace === null;
 
-/** Selects the fragments of which an expression is the value of one of those references; nothing to search, no statement. */
+/**
+ * Selects the fragments for which an expression equals the value of one of these references. Returns no statement when
+ * there is no reference.
+ */
 function search(
   references: readonly IdentityReference[],
   isSearched: (reference: IdentityReference) => boolean,

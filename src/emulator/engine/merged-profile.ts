@@ -2,18 +2,18 @@ import { profileDatasets, type SeededMergePolicy } from '../seed/population-cata
 import { identifier, literal } from './sql.ts';
 import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';
 
-/** How one row per profile is put together from the fragments of `profile_fragments`, as pieces of a statement. */
+/** SQL fragments that assemble one row per profile from `profile_fragments`. */
 export interface MergedProfile {
-  /** Whether a row is a person (all fragments) or a single fragment of one. */
+  /** Whether a row is a person (all fragments) or a single fragment of a person. */
   readonly stitched: boolean;
   /**
-   * Joins the fragments to a relation `k` of (person, source); `source` is of no interest when stitched.
-   * @param fragments a condition on `profile_fragments` (columns unqualified) that bounds what is read
+   * Joins the fragments to a relation `k` of (person, source); `source` is ignored when stitched.
+   * @param fragments a condition on `profile_fragments` (columns unqualified) that bounds the rows that are read
    */
   joins(fragments: string): string;
-  /** The value of an attribute, by its dotted path. */
+  /** Expression for the value of an attribute, by its dotted path. */
   attribute(path: string): string;
-  /** A list of the distinct identities in a namespace, as text; empty when there are none. */
+  /** Expression for the list of distinct identities in a namespace, as text; empty when there are none. */
   identities(namespace: IdentityNamespace): string;
 }
 
@@ -38,7 +38,7 @@ function stitchedProfile(policy: SeededMergePolicy): MergedProfile {
   const crmWins = crmPrecedence(policy);
   return {
     stitched: true,
-    // A person has at most one fragment on each side: of whom there are only events, there is no CRM record.
+    // Each side has at most one fragment per person, because a person who is known only from events has no CRM record.
     joins: (fragments) =>
       `LEFT JOIN (SELECT * FROM profile_fragments WHERE source <> 'loyalty' AND ${fragments}) c ON c.person = k.person
        LEFT JOIN (SELECT * FROM profile_fragments WHERE source = 'loyalty' AND ${fragments}) l ON l.person = k.person`,
@@ -53,7 +53,10 @@ function stitchedProfile(policy: SeededMergePolicy): MergedProfile {
   };
 }
 
-/** Whether the CRM fragment's values win; null (no CRM or no loyalty fragment) leaves nothing to choose. */
+/**
+ * Condition for the CRM fragment's values to win. It is null when the CRM or the loyalty fragment is missing, because
+ * there is no conflict then.
+ */
 function crmPrecedence({ attributeMerge }: SeededMergePolicy): string {
   switch (attributeMerge.type) {
     case 'timestampOrdered':
@@ -69,10 +72,10 @@ function crmPrecedence({ attributeMerge }: SeededMergePolicy): string {
 
 const listOfKnown = (values: readonly string[]) => `list_filter([${values.join(', ')}], lambda id: id IS NOT NULL)`;
 
-/** The column of `profile_fragments` that holds a fragment's identity in a namespace. */
+/** Column of `profile_fragments` with a fragment's identity in a namespace. */
 export const identityColumn = (namespace: IdentityNamespace): string => `identity.${namespace}`;
 
-/** The namespaces whose identities a person proves by signing in; the others come from a device. */
+/** `authenticated` for namespaces that a person proves by signing in. The other identities come from a device. */
 const authenticatedState: Readonly<Record<IdentityNamespace, 'authenticated' | 'ambiguous'>> = {
   CRMID: 'authenticated',
   Loyalty: 'authenticated',
@@ -81,12 +84,12 @@ const authenticatedState: Readonly<Record<IdentityNamespace, 'authenticated' | '
   ECID: 'ambiguous',
 };
 
-/** A profile's first identity in this order is its primary one. */
+/** The first identity of a profile in this order is its primary identity. */
 const primaryOrder = identityNamespaces;
 
 /**
- * The columns `identities` (a list) and `identityMap` (namespace to list), from a relation `r` that has a column of
- * each namespace's name with the list of its identities.
+ * The columns `identities` (a list) and `identityMap` (namespace to list). They are computed from a relation `r` with
+ * one column per namespace, which holds the list of its identities.
  */
 export function identityExpressions(): { readonly identities: string; readonly identityMap: string } {
   const lists = primaryOrder.map((namespace, index) => {

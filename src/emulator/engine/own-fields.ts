@@ -5,15 +5,15 @@ import { eventSchema, profileSchema } from './xdm-schema.ts';
 export const ownFieldTypes = ['string', 'integer', 'number', 'boolean', 'date-time'] as const;
 export type OwnFieldType = (typeof ownFieldTypes)[number];
 
-/** A field that the standard schemas do not have. It has a column of its own. */
+/** A user-defined field, which the standard schemas do not have. It is stored in its own column. */
 export interface OwnField {
   readonly of: 'profile' | 'event';
-  /** Dotted, such as `_acme.loyalty.tier`. */
+  /** Dotted path, such as `_acme.loyalty.tier`. */
   readonly path: string;
   readonly type: OwnFieldType;
 }
 
-/** All fields of a database, for exports and reads (the schemas) and for PQL (the vocabularies). */
+/** All fields of a database: the schemas for exports and reads, and the vocabularies for PQL. */
 export interface XdmFields {
   readonly own: readonly OwnField[];
   readonly profileSchema: ObjectField;
@@ -23,8 +23,8 @@ export interface XdmFields {
 }
 
 /**
- * Thrown when a field cannot be added, because another one is at its path, above it or below it, or because its column
- * would have the name of another column.
+ * Thrown when a field cannot be added, because another field exists at, above or below its path, or because its column
+ * name is in use.
  */
 export class OwnFieldError extends Error {
   override readonly name = 'OwnFieldError';
@@ -39,7 +39,7 @@ export const standardFields: XdmFields = {
 };
 
 /**
- * The standard fields and more.
+ * Extends the standard fields with user-defined fields.
  * @throws {OwnFieldError}
  */
 export function withOwnFields(own: readonly OwnField[]): XdmFields {
@@ -53,7 +53,7 @@ export function withOwnFields(own: readonly OwnField[]): XdmFields {
   };
 }
 
-/** Columns of the tables of fragments and events that hold no field. */
+/** Columns of the fragment and event tables that hold no field. */
 const otherColumn = /^(?:sandbox|person|source|updated_at|identity\..*)$/i;
 
 function extendSchema(schema: ObjectField, { of, path }: OwnField): ObjectField {
@@ -62,7 +62,7 @@ function extendSchema(schema: ObjectField, { of, path }: OwnField): ObjectField 
 }
 
 function addField(schema: ObjectField, [name = '', ...below]: readonly string[], label: string): ObjectField {
-  // DuckDB does not distinguish upper and lower case in the names of columns and of parts of structs.
+  // DuckDB compares the names of columns and struct members without case.
   const similar = Object.keys(schema.fields).find((each) => each !== name && each.toLowerCase() === name.toLowerCase());
   if (similar !== undefined)
     throw new OwnFieldError(`fields.${label} differs from ${similar} only in upper and lower case`);
@@ -89,7 +89,7 @@ const valueTypes: Readonly<Record<OwnFieldType, ValueType>> = {
   'date-time': 'time',
 };
 
-/** The types of columns. */
+/** SQL types of the columns. */
 export const columnTypes: Readonly<Record<OwnFieldType, string>> = {
   string: 'VARCHAR',
   integer: 'BIGINT',

@@ -8,11 +8,11 @@ import { identifier, type Parameters } from './sql.ts';
 export interface EventProperty {
   readonly path: string;
   readonly comparison: Comparison;
-  /** As it was sent, without quotation marks. Dates are `yyyy-mm-dd` or `yyyymmdd`. */
+  /** Value as sent, without quotation marks. Dates are `yyyy-mm-dd` or `yyyymmdd`. */
   readonly value: string;
 }
 
-/** @throws {EventQueryError} when there is no such field, or the value is not of its type. */
+/** @throws {EventQueryError} when the field does not exist, or the value does not have its type. */
 export function compileProperty(
   { path, comparison, value }: EventProperty,
   parameters: Parameters,
@@ -24,7 +24,10 @@ export function compileProperty(
   }
   const parsed = parseValue(type, value);
   if (parsed === null) {
-    throw new EventQueryError('INVALID_PROPERTY', `${JSON.stringify(value)} is no value of the property ${path}.`);
+    throw new EventQueryError(
+      'INVALID_PROPERTY',
+      `${JSON.stringify(value)} is not a valid value of the property ${path}.`,
+    );
   }
   return `v.${identifier(path)} ${comparisonOperators[comparison]} ${parameters.add(parsed)}::${sqlTypes[type]}`;
 }
@@ -51,7 +54,7 @@ function parseValue(type: ValueType, text: string): string | number | boolean | 
   }
 }
 
-/** Midnight in UTC; null when there is no such date. */
+/** Midnight in UTC; null when the date does not exist. */
 function parseDate(text: string): Date | null {
   const match = /^(\d{4})(-?)(\d\d)\2(\d\d)$/.exec(text);
   if (match === null) return null;

@@ -12,18 +12,18 @@ import { renderStruct } from './xdm-sql.ts';
 export { EventQueryError } from './read-events-cursor.ts';
 export type { EventProperty } from './read-events-property.ts';
 
-/** Events on a page when the query does not say how many. */
+/** Default number of events on a page. */
 export const defaultEventLimit = 1000;
-/** Most conditions on properties of one query. */
+/** Maximum number of property conditions in a query. */
 export const maximumProperties = 3;
 
 export interface EventQuery {
   readonly sandbox: string;
   /** An identity of the profile whose events are read. */
   readonly identity: IdentityReference;
-  /** null = the sandbox's default policy. @default null */
+  /** Merge policy id; null = the sandbox's default policy. @default null */
   readonly mergePolicyId?: string | null;
-  /** As of a profile; null = every field. */
+  /** Dotted XDM paths, as for profiles; null = every field. */
   readonly fields: readonly string[] | null;
   /** Inclusive; null = from the first event. @default null */
   readonly startTime?: Date | null;
@@ -31,28 +31,28 @@ export interface EventQuery {
   readonly endTime?: Date | null;
   /** At least 1. @default defaultEventLimit */
   readonly limit?: number;
-  /** `next` of the page before; null = the first page. @default null */
+  /** `next` of the previous page; null = the first page. @default null */
   readonly start?: string | null;
   /** @default '+timestamp' */
   readonly orderby?: '+timestamp' | '-timestamp';
-  /** All must hold; at most `maximumProperties`. @default [] */
+  /** Conditions that must all hold; at most `maximumProperties`. @default [] */
   readonly properties?: readonly EventProperty[];
 }
 
 export interface ProfileEvent {
-  /** The XID of the identity by which the profile was asked for. */
+  /** XID of the identity that the query names. */
   readonly relatedEntityId: string;
-  /** The id of the event. */
+  /** Id of the event. */
   readonly entityId: string;
   readonly timestamp: Date;
-  /** The asked fields. */
+  /** The requested fields. */
   readonly entity: XdmObject;
   readonly lastModifiedAt: Date;
 }
 
 export interface EventPage {
   readonly events: readonly ProfileEvent[];
-  /** What the next page starts with; null on the last page. */
+  /** Start of the next page; null on the last page. */
   readonly next: string | null;
 }
 
@@ -65,8 +65,8 @@ interface EventRow {
 }
 
 /**
- * Reads a page of a profile's events, in the order of their timestamps and, of equal ones, their ids.
- * @returns null when nobody has the identity.
+ * Reads a page of a profile's events, ordered by timestamp and then by id.
+ * @returns null when no profile has the identity.
  * @throws {EventQueryError} when `start` is not from a page of such a query, or a property cannot be compared.
  * @throws {UnknownMergePolicyError}
  */
@@ -109,7 +109,7 @@ function compileConditions(
   fields: FieldVocabulary,
 ): readonly string[] {
   if (properties.length > maximumProperties) {
-    throw new EventQueryError('INVALID_PROPERTY', `At most ${maximumProperties} properties can be filtered by.`);
+    throw new EventQueryError('INVALID_PROPERTY', `A query can filter by at most ${maximumProperties} properties.`);
   }
   const conditions = properties.map((property) => compileProperty(property, parameters, fields));
   if (startTime !== null) conditions.push(`v."timestamp" >= ${parameters.add(startTime)}::TIMESTAMPTZ`);

@@ -17,36 +17,36 @@ export type { XdmObject } from './xdm-json.ts';
 export interface ProfileQuery {
   readonly sandbox: string;
   readonly identities: readonly IdentityReference[];
-  /** Dotted XDM paths; those that the schema does not have are skipped; null = every field. */
+  /** Dotted XDM paths; null = every field. Paths that the schema does not have are ignored. */
   readonly fields: readonly string[] | null;
-  /** null = the sandbox's default policy. @default null */
+  /** Merge policy id; null = the sandbox's default policy. @default null */
   readonly mergePolicyId?: string | null;
 }
 
-/** A profile as the merge policy puts it together. */
+/** A profile, assembled according to the merge policy. */
 export interface ProfileEntity {
   readonly mergePolicyId: string;
-  /** The datasets whose fragments make up the profile; none when only events are known. */
+  /** Datasets whose fragments make up the profile; empty when only events are known. */
   readonly sources: readonly string[];
-  /** The batches that last brought these fragments. */
+  /** Batches that last wrote these fragments. */
   readonly tags: readonly string[];
-  /** XIDs of all identities of the profile, the primary one first. */
+  /** XIDs of all identities of the profile, primary identity first. */
   readonly identityGraph: readonly string[];
-  /** The asked fields. */
+  /** The requested fields. */
   readonly entity: XdmObject;
   readonly lastModifiedAt: Date;
 }
 
 export interface ProfileLookup {
   readonly requested: IdentityReference;
-  /** The XID of the requested identity, also when nobody has it. */
+  /** XID of the requested identity, present even if no profile has it. */
   readonly xid: string;
-  /** null when nobody has the identity. Identities of one profile get the same object. */
+  /** The profile; null when no profile has the identity. Identities of the same profile get the same object. */
   readonly profile: ProfileEntity | null;
 }
 
 /**
- * Reads the profiles that have these identities, in their order.
+ * Reads the profiles that have these identities, in the order of the identities.
  * @throws {UnknownMergePolicyError}
  */
 export async function readProfiles(
@@ -123,7 +123,7 @@ function provenance(sandbox: string, fragments: readonly FragmentRow[]): Pick<Pr
   };
 }
 
-/** A dataset gets one batch a day. An id in the form of those of the platform: 32 hexadecimal digits. */
+/** Id of the daily batch of a dataset. It has the platform's form: 32 hexadecimal digits. */
 function batchOf(sandbox: string, dataset: string, updated: Date): string {
   const day = updated.toISOString().slice(0, 'YYYY-MM-DD'.length);
   return createHash('md5').update(`${sandbox}:${dataset}:${day}`).digest('hex');
@@ -166,5 +166,8 @@ function compileProfiles(
   return { sql, parameters: parameters.values };
 }
 
-/** Fields that are not attributes of a fragment; they are always put together, since the graph needs most of them. */
+/**
+ * Fields that are not attributes of a fragment. They are always computed, because the identity graph needs most of
+ * them.
+ */
 const derivedFields: ReadonlySet<string> = new Set(['identities', 'identityMap', 'segmentMembership']);

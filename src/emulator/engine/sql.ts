@@ -1,12 +1,12 @@
 import type { SqlValue } from '../store/database.ts';
 
-/** A statement and the values of its parameters, `$1` first. */
+/** A statement and its parameter values, `$1` first. */
 export interface Statement {
   readonly sql: string;
   readonly parameters: readonly SqlValue[];
 }
 
-/** Collects the parameters of a statement while its text is put together. */
+/** Collects the parameters of a statement while its text is built. */
 export class Parameters {
   readonly #values: SqlValue[];
 
@@ -18,15 +18,15 @@ export class Parameters {
     return this.#values;
   }
 
-  /** Adds a value and returns the placeholder that stands for it. */
+  /** Adds a value and returns its placeholder. */
   add(value: SqlValue): string {
     this.#values.push(value);
     return `$${this.#values.length}`;
   }
 }
 
-/** The name of a column, table or struct field. Only names of the project's own vocabularies may come here. */
+/** Quotes the name of a column, table or struct field. Pass only names from the project's own vocabularies. */
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-/** A literal, for the places in which a statement takes no parameter. */
+/** Quotes a literal, for positions where a statement accepts no parameter. */
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;

@@ -1,4 +1,4 @@
-/** A value that one column of the store holds. */
+/** A value stored in one column. */
 interface ValueField {
   readonly kind: 'value';
 }
@@ -9,18 +9,18 @@ export interface ObjectField {
   readonly fields: Readonly<Record<string, XdmField>>;
 }
 
-/** A list of XDM objects: a Parquet list of structs. */
+/** A list of XDM objects, which is a Parquet list of structs. */
 export interface ArrayField {
   readonly kind: 'array';
   readonly items: ObjectField;
-  /** Whether `items` has every field that the items in the column have, in the same order. */
+  /** Whether `items` has every field of the column's items, in the same order. */
   readonly whole: boolean;
 }
 
-/** An XDM map: a Parquet map, whose keys are data rather than schema. */
+/** An XDM map, which is a Parquet map. Its keys are data and not part of the schema. */
 export interface MapField {
   readonly kind: 'map';
-  /** The keys asked for; null = all of them. */
+  /** The requested keys; null = all keys. */
   readonly keys: readonly string[] | null;
 }
 
@@ -36,8 +36,8 @@ export const array = (fields: Readonly<Record<string, XdmField>>): ArrayField =>
 });
 
 /**
- * The part of a schema that dotted paths select: a path to an object selects all of it, a path into a map one key.
- * Paths that are not in the schema select nothing.
+ * Selects the part of a schema that is named by dotted paths. A path to an object selects all of it, a path into a map
+ * selects one key. Unknown paths select nothing.
  * @param paths null = everything
  * @returns null when no path is in the schema.
  */
@@ -78,7 +78,7 @@ function pruneField(field: XdmField, paths: readonly Path[]): XdmField | null {
   }
 }
 
-/** The dotted paths at which a schema needs something from the store: values, arrays and maps. */
+/** Dotted paths of the columns that a schema reads: values, arrays and maps. */
 export function storedPaths(schema: ObjectField, prefix = ''): string[] {
   return Object.entries(schema.fields).flatMap(([name, field]) => {
     const path = `${prefix}${name}`;

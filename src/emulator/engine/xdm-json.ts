@@ -1,12 +1,12 @@
-/** XDM data as it is written in JSON. */
+/** XDM data in its JSON form. */
 export type XdmJson = string | number | boolean | readonly XdmJson[] | XdmObject;
 export interface XdmObject {
   readonly [field: string]: XdmJson;
 }
 
 /**
- * What a statement has selected as XDM, as JSON: times are RFC 3339 text in UTC, and what is not known is left out, as
- * are the objects in which nothing is known.
+ * Converts selected XDM columns to JSON. Times become RFC 3339 text in UTC. Null values, and objects with only null
+ * values, are omitted.
  */
 export function toXdmObject(row: Readonly<Record<string, unknown>>): XdmObject {
   return Object.fromEntries(
@@ -27,7 +27,7 @@ function toXdmJson(value: unknown): XdmJson | null {
     case 'boolean':
       return value;
     case 'object': {
-      // What is an object and neither null, a time nor a list is a struct or a map of the database.
+      // The remaining objects are database structs and maps, because null, times and lists are handled above.
       const fields = toXdmObject(value as Readonly<Record<string, unknown>>);
       return Object.keys(fields).length === 0 ? null : fields;
     }

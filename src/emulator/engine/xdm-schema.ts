@@ -1,14 +1,17 @@
 import { array, map, object, value } from './xdm-field.ts';
 
-/** The identity namespaces of the population, in the order in which they are listed in a profile. */
+/** Identity namespaces of the population, in the order in which a profile lists them. */
 export const identityNamespaces = ['CRMID', 'Loyalty', 'Email', 'Phone', 'ECID'] as const;
 export type IdentityNamespace = (typeof identityNamespaces)[number];
 
-/** The namespaces of segments: the platform's own, Audience Manager's, Advertising Cloud's. */
+/** Namespaces of segments: the platform's own, Audience Manager's and Advertising Cloud's. */
 export const segmentNamespaces = ['ups', 'AAM', 'AdCloud'] as const;
 export type SegmentNamespace = (typeof segmentNamespaces)[number];
 
-/** The profile attributes that a source dataset provides, each in a column of `profile_fragments` named by its path. */
+/**
+ * Profile attributes that a source dataset provides. Each is stored in the column of `profile_fragments` with the name
+ * of its path.
+ */
 export const profileAttributes = object({
   _id: value,
   person: object({
@@ -30,7 +33,7 @@ export const profileAttributes = object({
   testProfile: value,
 });
 
-/** What an export can select of a profile: the attributes, and what the platform adds to them. */
+/** Fields of a profile that an export can select: the attributes and the fields that the platform adds. */
 export const profileSchema = object({
   ...profileAttributes.fields,
   identities: array({ id: value, xid: value, namespace: object({ code: value }), primary: value }),
@@ -38,7 +41,10 @@ export const profileSchema = object({
   segmentMembership: map,
 });
 
-/** What an export can select of an experience event, each in a column of `experience_events` named by its path. */
+/**
+ * Fields of an experience event that an export can select. Each is stored in the column of `experience_events` with the
+ * name of its path.
+ */
 export const eventSchema = object({
   _id: value,
   eventType: value,

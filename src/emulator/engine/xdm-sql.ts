@@ -2,8 +2,8 @@ import { identifier, literal, type Parameters } from './sql.ts';
 import { type ArrayField, type MapField, type ObjectField, storedPaths, type XdmField } from './xdm-field.ts';
 
 /**
- * The expression of a field, from a relation that has one column per stored path. An object of which nothing is known
- * is null rather than an object full of nulls.
+ * Expression of a field, computed from a relation with one column per stored path. An object with only null values
+ * becomes null.
  */
 export function renderField(field: XdmField, path: string, relation: string, parameters: Parameters): string {
   const column = `${relation}.${identifier(path)}`;
@@ -19,13 +19,13 @@ export function renderField(field: XdmField, path: string, relation: string, par
   }
 }
 
-/** The fields of an object as a struct. */
+/** Builds a struct from the fields of an object. */
 function renderObject(field: ObjectField, path: string, relation: string, parameters: Parameters): string {
   const known = storedPaths(field, `${path}.`).map((stored) => `${relation}.${identifier(stored)} IS NOT NULL`);
   return `CASE WHEN ${known.join(' OR ')} THEN ${renderStruct(field, `${path}.`, relation, parameters)} END`;
 }
 
-/** As an object at the root of a row: always there, even when everything in it is null. */
+/** Builds the root object of a row. It exists even if all its values are null. */
 export function renderStruct(field: ObjectField, prefix: string, relation: string, parameters: Parameters): string {
   const entries = Object.entries(field.fields).map(
     ([name, child]) => `${literal(name)}: ${renderField(child, `${prefix}${name}`, relation, parameters)}`,
@@ -37,7 +37,7 @@ function renderArray({ items, whole }: ArrayField, column: string): string {
   return whole ? column : `list_transform(${column}, lambda item: ${renderItem(items, 'item')})`;
 }
 
-/** An array's items are whole structs in their column, so that a part of one is taken out of the struct. */
+/** Arrays are stored with whole structs as items, so a selected part must be extracted from the struct. */
 function renderItem(field: XdmField, expression: string): string {
   if (field.kind !== 'object') return expression;
   const entries = Object.entries(field.fields).map(

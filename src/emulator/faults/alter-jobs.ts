@@ -6,8 +6,8 @@ import type { Fault } from './fault-script.ts';
 const jobPath = /^\/data\/core\/ups\/(export|segment)\/jobs(?:\/([^/]*))?\/?$/;
 
 /**
- * Lets a job vanish that a request names in its path.
- * @throws {PlatformError} 404, in the words for a job that never was
+ * Makes a job vanish if the request names it in its path.
+ * @throws {PlatformError} 404, with the message for a job that never existed
  */
 export function checkVanished(faults: readonly Fault[], path: string): void {
   const [, type, id] = jobPath.exec(path) ?? [];
@@ -17,8 +17,8 @@ export function checkVanished(faults: readonly Fault[], path: string): void {
 }
 
 /**
- * Takes vanished jobs out of an answer about jobs, and gives the others the status that is scripted.
- * @throws {PlatformError} 404 when nothing is left of a bulk read
+ * Removes vanished jobs from a response about jobs, and sets the scripted status on the others.
+ * @throws {PlatformError} 404 when a bulk read has no job left
  */
 export function alterJobs(faults: readonly Fault[], path: string, reply: Reply): Reply {
   const alters = faults.some(({ kind }) => kind === 'vanish' || kind === 'unknownStatus');
@@ -39,7 +39,7 @@ function alterBody(faults: readonly Fault[], body: JsonObject): JsonObject {
   return isJsonObject(results) ? { ...body, results: alterResults(faults, results) } : alterJob(faults, body);
 }
 
-/** A page says how many rows it has. */
+/** Adjusts the row count of a page. */
 function resized(page: JsonValue | undefined, rows: readonly JsonValue[]): JsonValue | undefined {
   return isJsonObject(page) ? { ...page, pageSize: rows.length } : page;
 }
@@ -59,7 +59,7 @@ function alterResults(faults: readonly Fault[], results: JsonObject): JsonObject
     }
     return [id, isJsonObject(job) ? alterJob(faults, job) : job];
   });
-  // Jobs have a list of errors, what is missing an object.
+  // Only jobs have `errors` as a list; the entry of a missing job has an object.
   if (altered.every(([, job]) => isJsonObject(job) && isJsonObject(job['errors']))) {
     throw new PlatformError(
       404,
@@ -71,7 +71,7 @@ function alterResults(faults: readonly Fault[], results: JsonObject): JsonObject
 }
 
 function alterJob(faults: readonly Fault[], job: JsonObject): JsonObject {
-  // The answer to a cancel has a status too, which is not that of a job.
+  // The response to a cancel also has a status, but it is not a job status.
   if (typeof job['status'] !== 'string') return job;
   const id = String(job['id']);
   const fault = faults.find((each) => each.kind === 'unknownStatus' && (each.id === undefined || each.id === id));

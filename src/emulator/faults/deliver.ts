@@ -5,24 +5,24 @@ import type { Headers, Reply } from '../http/operation.ts';
 import { sendReply } from '../http/send-reply.ts';
 import type { Delivery } from './fault-plan.ts';
 
-/** What a proxy in front of the platform says when it is in trouble. */
+/** Error page of a proxy in front of a platform that is unavailable. */
 const proxyPage = '<html><head><title>Service Temporarily Unavailable</title></head><body></body></html>';
 
-/** What an answer leaves over. */
+/** The connection over which a response is sent. */
 export interface Line {
   readonly response: ServerResponse;
-  /** Headers that every answer has. */
+  /** Headers of every response. */
   readonly common: Headers;
   readonly acceptsGzip: boolean;
   readonly clock: Clock;
-  /** Aborts when the caller has gone or the server ends connections. */
+  /** Aborts when the caller disconnects or the server ends connections. */
   readonly gone: AbortSignal;
 }
 
 /**
- * Sends a reply the way that the fault wants; whole when there is none. What is sent in another form than whole is not
- * compressed.
- * @throws when the caller goes before the end
+ * Sends a reply in the way that the fault prescribes, or complete when there is no fault. A reply that is altered by a
+ * fault is not compressed.
+ * @throws when the caller disconnects before the end
  */
 export async function deliver(reply: Reply, delivery: Delivery | undefined, line: Line): Promise<void> {
   switch (delivery?.kind) {
@@ -40,7 +40,7 @@ export async function deliver(reply: Reply, delivery: Delivery | undefined, line
   }
 }
 
-/** Ends a connection at once, with a TCP reset where there is one. */
+/** Ends a connection at once, with a TCP reset if possible. */
 export function reset(response: ServerResponse): void {
   response.socket?.resetAndDestroy();
   response.destroy();
@@ -54,7 +54,7 @@ async function breakOff(reply: Reply, when: 'before' | 'after-apply' | 'during-b
   }
   line.response.writeHead(reply.status, { ...line.common, ...body.headers });
   for await (const chunk of body.read(half(body.bytes), wholeChunkBytes)) await write(chunk, line);
-  // Not a reset: that could overtake the half that has to arrive.
+  // The connection is closed without a reset, because a reset could overtake the first half, which has to arrive.
   line.response.destroy();
 }
 
@@ -70,24 +70,24 @@ async function drip(reply: Reply, { chunkBytes, everyMs }: Extract<Delivery, { k
   line.response.end();
 }
 
-/** Sends other bytes than the JSON of the reply; a reply without JSON stays as it is. */
+/** Replaces the JSON bytes of the reply. A reply without JSON is sent unchanged. */
 async function sendChanged(reply: Reply, line: Line, change: (json: Buffer) => Buffer): Promise<void> {
   if (reply.kind !== 'json') return await sendReply(line.response, reply, line.common, line.acceptsGzip);
   const body = change(Buffer.from(JSON.stringify(reply.body)));
   line.response.writeHead(reply.status, { ...line.common, ...reply.headers, ...jsonHeaders(body.length) }).end(body);
 }
 
-/** Piece in which a body is read that is sent without pauses, in bytes. */
+/** Chunk size in bytes for reading a body that is sent without pauses. */
 const wholeChunkBytes = 65_536;
 
 interface Body {
   readonly headers: Headers;
   readonly bytes: number;
-  /** The first `count` bytes, at least 1, in pieces. */
+  /** Reads the first `count` bytes, at least 1, in chunks. */
   read(count: number, chunkBytes: number): AsyncIterable<Buffer>;
 }
 
-/** The body of a reply; null when it has none. */
+/** Body of a reply; null when it has none. */
 function bodyOf(reply: Reply): Body | null {
   switch (reply.kind) {
     case 'empty':
@@ -124,7 +124,7 @@ function half(bytes: number): number {
   return Math.max(1, Math.floor(bytes / 2));
 }
 
-/** Resolves when the piece has been handed to the system. */
+/** Resolves when the chunk has been handed to the operating system. */
 function write(chunk: Buffer, { response, gone }: Line): Promise<void> {
   return new Promise((resolve, reject) => {
     const onGone = () => reject(gone.reason);

@@ -7,7 +7,7 @@ import { isDelivery } from './fault-plan.ts';
 import type { Fault } from './fault-script.ts';
 import { scriptedStatus } from './scripted-status.ts';
 
-/** A request with faults. */
+/** A request for which at least one fault is active. */
 export interface FaultyExchange {
   readonly faults: readonly Fault[];
   readonly response: ServerResponse;
@@ -16,22 +16,22 @@ export interface FaultyExchange {
   readonly sandbox: string | null;
   readonly requestId: string;
   readonly acceptsGzip: boolean;
-  /** Aborts when the platform is about to close: pauses end, and the connection breaks. */
+  /** Aborts when the platform is about to close. Pauses then end, and the connection breaks. */
   readonly ending: AbortSignal;
   /** Carries the request out; never throws. */
   answer(): Promise<Reply>;
-  /** Headers of an answer that begins now. */
+  /** Headers of a response that begins now. */
   commonHeaders(): Headers;
-  /** Called once, before the answer leaves; status 0 when the connection ends without one. */
+  /** Called once, before the response is sent; status 0 when the connection ends without a response. */
   onAnswer(status: number): void;
 }
 
-/** Thrown within an exchange whose caller has gone. */
+/** Thrown within an exchange when the caller has disconnected. */
 class CallerGoneError extends Error {
   override readonly name = 'CallerGoneError';
 }
 
-/** Answers one request with the faults that it has. It ends when the caller leaves or the server does, and never throws. */
+/** Answers one request with its faults. It ends when the caller disconnects or the server closes, and never throws. */
 export async function exchangeWithFaults(exchange: FaultyExchange, platform: Platform): Promise<void> {
   const { faults, response } = exchange;
   const leaving = new AbortController();
@@ -75,7 +75,7 @@ export async function exchangeWithFaults(exchange: FaultyExchange, platform: Pla
   }
 }
 
-/** Null when the connection breaks without an answer. */
+/** @returns null when the connection breaks without a response. */
 async function replyTo(exchange: FaultyExchange, { clock }: Platform): Promise<Reply | null> {
   const { faults, method, service, requestId, sandbox } = exchange;
   const delivery = faults.find(isDelivery);

@@ -1,20 +1,20 @@
 import type { Service } from '../errors.ts';
 import type { CompleteFaultScript, Fault, FaultRule } from './fault-script.ts';
 
-/** What a rule can ask of a request. */
+/** Properties of a request that a rule can match. */
 export interface FaultTarget {
   readonly service: Service;
   readonly method: string;
-  /** Without the query. */
+  /** Path without the query. */
   readonly path: string;
 }
 
-/** Faults that decide how the answer leaves. A request has at most one of them. */
+/** Faults that determine how the response is sent. A request has at most one of them. */
 export type Delivery = Extract<Fault, { kind: 'status' | 'reset' | 'truncate' | 'invalidJson' | 'drip' }>;
 
 /**
- * A script while it runs. Its rules are asked in order and all that hit take effect, but of those that decide how the
- * answer leaves only the first: the others neither hit nor count it as one of their `times`.
+ * A running script. Rules are evaluated in order, and every rule that hits takes effect. Of the `Delivery` faults only
+ * the first takes effect; the other rules do not hit, and the request does not count towards their `times`.
  */
 export class FaultPlan {
   readonly script: CompleteFaultScript;
@@ -25,7 +25,7 @@ export class FaultPlan {
     this.#progress = script.rules.map(() => ({ matches: 0, hits: 0 }));
   }
 
-  /** Requests that each rule has hit, in the order of the rules. */
+  /** Number of requests that each rule has hit, in the order of the rules. */
   get hits(): readonly number[] {
     return this.#progress.map(({ hits }) => hits);
   }
@@ -74,7 +74,10 @@ function matches({ match }: FaultRule, target: FaultTarget): boolean {
   );
 }
 
-/** Whether a request changes the platform. Tokens, bulk reads and profile access do not, whatever their method. */
+/**
+ * Whether a request changes the platform. Requests to the token service, bulk reads and profile access are always
+ * reads, regardless of their method.
+ */
 export function isWrite({ service, method, path }: FaultTarget): boolean {
   if (method === 'GET' || method === 'HEAD') return false;
   return service !== 'ims' && service !== 'profile-access' && !/\/bulk-get\/?$/.test(path);
@@ -83,8 +86,8 @@ export function isWrite({ service, method, path }: FaultTarget): boolean {
 const twoTo32 = 2 ** 32;
 
 /**
- * A number from 0 to below 1, the same for the same arguments. Each rule draws for itself, so that one which is added
- * at the end leaves what the others do as it was.
+ * Pseudo-random number in [0, 1), the same for the same arguments. Each rule draws its own numbers, so adding a rule at
+ * the end does not affect the other rules.
  */
 function draw(seed: number, rule: number, position: number): number {
   return (
@@ -92,7 +95,7 @@ function draw(seed: number, rule: number, position: number): number {
   );
 }
 
-/** The finisher of MurmurHash3, 32 bits, moved so that 0 does not stay 0. */
+/** The 32-bit finisher of MurmurHash3, with an offset so that 0 does not map to 0. */
 function mix(value: number): number {
   let hash = Math.trunc(value + 0x9e3779b9) | 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

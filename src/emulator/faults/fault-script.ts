@@ -1,40 +1,40 @@
 import { z } from 'zod';
 import type { Service } from '../errors.ts';
 
-/** Most rules in a script. */
+/** Maximum number of rules in a script. */
 const maximumRules = 100;
-/** Longest pause that a rule may ask for, in milliseconds. */
+/** Longest pause of a rule, in milliseconds. */
 const maximumPauseMs = 600_000;
-/** Largest piece of a dripping body, in bytes. */
+/** Largest chunk of a dripping body, in bytes. */
 const maximumChunkBytes = 65_536;
-/** Longest wait that `Retry-After` may ask for, in seconds. */
+/** Maximum value of `Retry-After`, in seconds. */
 const maximumRetryAfterSeconds = 86_400;
-/** Most characters of a text in a script. */
+/** Maximum length of a text in a script, in characters. */
 const maximumTextLength = 500;
 
 const services = ['ims', 'ups', 'profile-access', 'catalog', 'data-access', 'sandbox'] as const satisfies Service[];
 
 /**
- * Whose shape the body of a scripted status has: `called`, the service that the request is for; one service by name, to
- * answer in a shape that nobody expects there; `gateway`, the API gateway in front (`error_code`, `message`); `etag`,
- * the clash of versions (`errorMessage`); `empty`, no body at all. `profile-access` with 429 is the list with
- * `retryAfterMs`.
+ * Error format of a scripted status. `called` is the format of the called service. The name of a service selects the
+ * format of that service, so that a caller receives an unexpected format. `gateway` is the API gateway in front of the
+ * services (`error_code`, `message`), `etag` is a version conflict (`errorMessage`), `empty` has no body.
+ * `profile-access` with 429 is the list with `retryAfterMs`.
  */
 const statusBody = z.enum(['called', 'gateway', 'etag', 'empty', ...services]);
 
 const text = z.string().min(1).max(maximumTextLength);
-/** Ids of export jobs are numbers, those of segment jobs are not. */
+/** Ids of export jobs are numbers, ids of segment jobs are strings. */
 const jobId = z.union([text, z.int().min(0).transform(String)]);
 const pauseMs = z.int().min(0).max(maximumPauseMs);
 
 const fault = z.discriminatedUnion('kind', [
-  /** A pause, before the request is looked at or when it has been carried out and the answer is ready. */
+  /** A pause, either before the request is processed or after it, when the response is ready. */
   z.strictObject({
     kind: z.literal('latency'),
     ms: pauseMs,
     when: z.enum(['before', 'after-apply']).default('before'),
   }),
-  /** An error answer; the request is not carried out. */
+  /** An error response; the request is not carried out. */
   z.strictObject({
     kind: z.literal('status'),
     status: z.int().min(400).max(599),
@@ -42,25 +42,31 @@ const fault = z.discriminatedUnion('kind', [
     retryAfterSeconds: z.int().min(0).max(maximumRetryAfterSeconds).optional(),
   }),
   /**
-   * The connection breaks: before the request is carried out, when it has been and nothing was sent, or in the middle of
-   * the body. An answer without a body breaks as with `after-apply`.
+   * The connection breaks: before the request is carried out, after it but before any byte is sent, or in the middle of
+   * the body. A response without a body breaks as with `after-apply`.
    */
   z.strictObject({ kind: z.literal('reset'), when: z.enum(['before', 'after-apply', 'during-body']) }),
-  /** The first half of the JSON, with a `content-length` that fits. The request is carried out; so it is for the next two. */
+  /**
+   * The first half of the JSON, with a matching `content-length`. The request is carried out, as with the next two
+   * faults.
+   */
   z.strictObject({ kind: z.literal('truncate') }),
-  /** A page of HTML that claims to be JSON. */
+  /** An HTML page with a JSON content type. */
   z.strictObject({ kind: z.literal('invalidJson') }),
-  /** The body in pieces, with a pause before each. */
+  /** The body in chunks, with a pause before each. */
   z.strictObject({
     kind: z.literal('drip'),
     chunkBytes: z.int().min(1).max(maximumChunkBytes),
     everyMs: pauseMs,
   }),
-  /** Every token handed out so far stops being valid, from this request on. */
+  /** All tokens issued so far become invalid, starting with this request. */
   z.strictObject({ kind: z.literal('expireTokens') }),
-  /** `status` of jobs in the answer is `value`: of the job `id`, or of all of them. The jobs themselves go on as before. */
+  /**
+   * Replaces `status` of jobs in the response with `value`: of the job `id`, or of all jobs. The jobs themselves are
+   * not affected.
+   */
   z.strictObject({ kind: z.literal('unknownStatus'), value: text, id: jobId.optional() }),
-  /** The export or segment job `id` is 404, and missing in lists, whose total stays as it is. */
+  /** The export or segment job `id` is 404. It is missing in lists, whose total does not change. */
   z.strictObject({ kind: z.literal('vanish'), id: jobId }),
 ]);
 
@@ -68,9 +74,12 @@ const match = z
   .strictObject({
     service: z.enum(services).optional(),
     method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']).optional(),
-    /** What the path begins with; the query does not count. */
+    /** Prefix of the path, without the query. */
     path: z.string().startsWith('/').max(maximumTextLength).optional(),
-    /** Only what changes something; `POST` of tokens, bulk reads and profile access do not. */
+    /**
+     * Only requests that change the platform. `POST` requests for tokens, bulk reads and profile access do not count as
+     * changes.
+     */
     writesOnly: z.boolean().default(false),
     readsOnly: z.boolean().default(false),
   })
@@ -78,30 +87,30 @@ const match = z
 
 const rule = z.strictObject({
   match: match.prefault({}),
-  /** Matching requests that pass untouched before the rule begins. */
+  /** Number of matching requests that pass unaffected before the rule takes effect. */
   after: z.int().min(0).default(0),
-  /** Requests that the rule hits before it ends; null for no end. */
+  /** Maximum number of requests that the rule hits; null = unlimited. */
   times: z.int().min(1).nullable().default(null),
-  /** Share of the matching requests that the rule hits. Which ones they are follows from the seed. */
+  /** Share of the matching requests that the rule hits. The seed determines which requests these are. */
   probability: z.number().min(0).max(1).default(1),
   fault,
 });
 
 const script = z.strictObject({
-  /** Same seed, same requests in the same order: same faults. */
+  /** The same seed gives the same faults for the same requests in the same order. */
   seed: z.int().default(1),
   rules: z.array(rule).max(maximumRules),
 });
 
-/** A script as it is written, defaults left out. */
+/** A script as written, in which defaults may be left out. */
 export type FaultScript = z.input<typeof script>;
-/** A script with its defaults. */
+/** A script with all defaults filled in. */
 export type CompleteFaultScript = z.output<typeof script>;
 export type FaultRule = z.output<typeof rule>;
 export type Fault = z.output<typeof fault>;
 export type StatusBody = z.output<typeof statusBody>;
 
-/** Thrown when a fault script cannot be used; the message names everything that is wrong with it. */
+/** Thrown when a fault script is invalid; the message lists all issues. */
 export class FaultScriptError extends Error {
   override readonly name = 'FaultScriptError';
 }

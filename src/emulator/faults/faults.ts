@@ -1,22 +1,22 @@
 import { FaultPlan, type FaultTarget } from './fault-plan.ts';
 import { type CompleteFaultScript, type Fault, type FaultScript, parseFaultScript } from './fault-script.ts';
 
-/** Scripts faults from within the process, as the admin door does from outside. */
+/** Scripts faults from within the process. The admin endpoints do the same from outside. */
 export interface FaultControl {
   /**
-   * Replaces the script; its counts begin at 0. Answers that are on their way keep the faults that they have.
-   * @throws {FaultScriptError} when the script cannot be used; the one before it stays then
+   * Replaces the script and resets its counts to 0. Responses in progress keep their faults.
+   * @throws {FaultScriptError} when the script is invalid; the previous script then stays active
    */
   set(script: FaultScript): void;
   clear(): void;
-  /** Requests that each rule has hit, in the order of the rules; empty without a script. */
+  /** Number of requests that each rule has hit, in the order of the rules; empty without a script. */
   readonly hits: readonly number[];
 }
 
-/** Shared by all requests without a fault. */
+/** Shared empty list for requests without a fault. */
 const none: readonly Fault[] = [];
 
-/** The script that is set, if any. */
+/** The active script, if any. */
 export class Faults implements FaultControl {
   #plan: FaultPlan | undefined;
 
@@ -24,7 +24,7 @@ export class Faults implements FaultControl {
     this.replace(script);
   }
 
-  /** As `set`, for a script of which nothing is known yet. */
+  /** Like `set`, for a script that has not been validated. */
   replace(script: unknown): void {
     this.#plan = new FaultPlan(parseFaultScript(script));
   }
@@ -33,7 +33,7 @@ export class Faults implements FaultControl {
     this.#plan = undefined;
   }
 
-  /** The script with its defaults; null when there is none. */
+  /** The script with its defaults; null when no script is active. */
   get script(): CompleteFaultScript | null {
     return this.#plan?.script ?? null;
   }
@@ -42,7 +42,7 @@ export class Faults implements FaultControl {
     return this.#plan?.hits ?? [];
   }
 
-  /** The faults of the next request, which is described only when there is a script. */
+  /** Returns the faults of the next request. `describe` is called only when a script is active. */
   next(describe: () => FaultTarget): readonly Fault[] {
     return this.#plan?.next(describe()) ?? none;
   }

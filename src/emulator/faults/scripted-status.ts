@@ -4,10 +4,10 @@ import type { Reply } from '../http/operation.ts';
 import type { JsonValue } from '../json.ts';
 import type { Fault, StatusBody } from './fault-script.ts';
 
-/** Codes that the API gateway documents for these statuses; others have three zeros. */
+/** Codes that the API gateway documents for these statuses. The other statuses get three zeros as suffix. */
 const gatewayCodes: Readonly<Record<number, string>> = { 401: '401013', 403: '403025', 429: '429050' };
 
-/** The answer that a rule prescribes, in the shape that it names. */
+/** Builds the response that a rule prescribes, in the error format that it names. */
 export function scriptedStatus(
   { status, body: shape, retryAfterSeconds }: Extract<Fault, { kind: 'status' }>,
   method: string,

@@ -6,10 +6,10 @@ import type { Route } from './router.ts';
 const organizationForm = /^[0-9A-F]{24}@AdobeOrg$/i;
 
 /**
- * The checks in front of the services, in the order of the platform: Authorization, api key, organization, sandbox.
- * Answers the sandbox, or '' where none applies.
- * @throws {GatewayRejection} when a header of the first three is missing or wrong
- * @throws {PlatformError} when there is no such sandbox
+ * Runs the checks in front of the services in the platform's order: Authorization, API key, organization, sandbox.
+ * @returns the sandbox, or '' where no sandbox applies
+ * @throws {GatewayRejection} when one of the first three headers is missing or wrong
+ * @throws {PlatformError} when the sandbox does not exist
  */
 export async function checkAccess(
   header: (name: string) => string | null,

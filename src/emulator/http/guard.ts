@@ -13,12 +13,13 @@ export interface Rejection {
 export type Guard = (request: Pick<IncomingMessage, 'headers' | 'url'>) => Rejection | null;
 
 /**
- * Rejects requests that a browser sends for a page of another origin. The emulator's credential is public, so that
- * without the guard any page could read its data and script its faults: directly, or under a name of its own that leads
- * to this machine (DNS rebinding). Pages of this machine, such as those of a development server, may use it.
- * @param listeningHost on loopback, requests must name loopback in their header Host. On another address, as in a
- *   container, the names that lead to the emulator are unknown, so that only the admin endpoints keep this check: their
- *   callers are on this machine, or hold the admin token, which no page knows.
+ * Rejects requests that a browser sends on behalf of a page from another origin. The emulator's credential is public.
+ * Without the guard, any page could read its data and script its faults: directly, or under a domain of its own that
+ * resolves to this machine (DNS rebinding). Pages from this machine, such as those of a development server, are
+ * allowed.
+ * @param listeningHost on loopback, the Host header must name loopback. On another address, as in a container, the
+ *   valid host names are unknown, so only the admin endpoints keep this check. Their callers are on this machine, or
+ *   hold the admin token, which no page knows.
  */
 export function createGuard(listeningHost: string, holdsAdminToken: HoldsAdminToken): Guard {
   const isLocal = isLoopback(listeningHost);
@@ -44,7 +45,7 @@ export function sendRejection(response: ServerResponse, { status, message }: Rej
     .end(JSON.stringify({ status, title: message }));
 }
 
-/** The path of a request target, without the query. */
+/** Path of a request target, without the query. */
 export const pathOf = (target: string): string => target.split('?', 1)[0] ?? '/';
 
 const isOriginOfThisMachine = (origin: string): boolean => URL.canParse(origin) && isLoopback(new URL(origin).hostname);

@@ -19,22 +19,22 @@ export interface Call {
   /** Placeholders of the route, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  /** Request header by lower-case name; null when it is absent. */
+  /** Returns a request header by lower-case name; null when it is absent. */
   header(name: string): string | null;
   /** The parsed JSON body; undefined when the request has none. Form bodies are `URLSearchParams`. */
   readonly body: unknown;
   /** Media type of the body without parameters, lower case; null when there is none. */
   readonly contentType: string | null;
-  /** The sandbox that the request names or falls back to; it exists. Empty where no sandbox applies. */
+  /** The sandbox that the request names, or the default sandbox. It exists. Empty where no sandbox applies. */
   readonly sandbox: string;
-  /** Origin for absolute links, without a slash at the end. */
+  /** Origin for absolute links, without a trailing slash. */
   readonly origin: string;
   /** Path without query, as sent. */
   readonly path: string;
   readonly requestId: string;
 }
 
-/** What operations work with. */
+/** Services and settings that operations use. */
 export interface Platform {
   readonly store: PlatformStore;
   readonly tokens: AccessTokens;
@@ -57,7 +57,7 @@ export type Headers = Readonly<Record<string, string>>;
 export type Reply =
   | { readonly kind: 'json'; readonly status: number; readonly body: JsonValue; readonly headers?: Headers }
   | { readonly kind: 'empty'; readonly status: number; readonly headers?: Headers }
-  /** Bytes `start` to `end` of a file, both included; `headers` say how many. */
+  /** Bytes `start` to `end` of a file, both inclusive; `headers` include their number. */
   | {
       readonly kind: 'file';
       readonly status: number;
@@ -67,7 +67,7 @@ export type Reply =
       readonly headers: Headers;
     };
 
-/** @throws {PlatformError} to answer with an error; anything else becomes a 500 and is logged */
+/** @throws {PlatformError} to answer with an error; any other error becomes a 500 and is logged */
 export type Operation = (call: Call, platform: Platform) => Promise<Reply>;
 
 export function json(body: JsonValue, headers: Headers = {}): Reply {

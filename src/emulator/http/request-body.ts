@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { requestErrors, type Service } from '../errors.ts';
 
-/** Largest request body that is read, in bytes. */
+/** Maximum size of a request body, in bytes. */
 export const maximumBodyBytes = 1_048_576;
 
 /** Media type of a request, without parameters and in lower case; null when the header is absent. */
@@ -30,7 +30,7 @@ export async function readBody(request: IncomingMessage, service: Service): Prom
   }
 }
 
-/** The fields of a form in either of its media types; none when it is no form. */
+/** Fields of a form in either of its media types; empty when the body is not a form. */
 async function readForm(text: string, mediaType: string | null, contentType: string): Promise<URLSearchParams> {
   if (mediaType === 'application/x-www-form-urlencoded') return new URLSearchParams(text);
   if (mediaType !== 'multipart/form-data') return new URLSearchParams();
@@ -38,7 +38,7 @@ async function readForm(text: string, mediaType: string | null, contentType: str
     const form = await new Response(text, { headers: { 'content-type': contentType } }).formData();
     return new URLSearchParams([...form].filter((field): field is [string, string] => typeof field[1] === 'string'));
   } catch {
-    // The operation then names the field that is missing.
+    // The operation then reports the missing field.
     return new URLSearchParams();
   }
 }

@@ -1,9 +1,9 @@
 import type { RecordedRequest } from '../options.ts';
 
-/** Most requests that are kept. */
+/** Maximum number of requests that are kept. */
 const capacity = 10_000;
 
-/** Parameters of a query that hold credentials. The token service takes a client secret there. */
+/** Query parameters that hold credentials. The token service accepts a client secret there. */
 const secretParameters: ReadonlySet<string> = new Set([
   'client_secret',
   'client_assertion',
@@ -14,7 +14,7 @@ const secretParameters: ReadonlySet<string> = new Set([
   'password',
 ]);
 
-/** The requests that were answered last. */
+/** The most recently answered requests. */
 export class RequestLog {
   readonly #requests: RecordedRequest[] = [];
   #count = 0;
@@ -27,7 +27,7 @@ export class RequestLog {
   add(request: Omit<RecordedRequest, 'number'>): void {
     this.#count += 1;
     this.#requests.push({ number: this.#count, ...request, path: withoutSecrets(request.path) });
-    // Dropping many at a time keeps the cost of each one constant.
+    // Dropping many entries at a time keeps the amortized cost constant.
     if (this.#requests.length >= 2 * capacity) this.#requests.splice(0, this.#requests.length - capacity);
   }
 

@@ -2,20 +2,20 @@ import type { Clock } from '../../runtime/clock.ts';
 
 const windowMs = 1_000;
 
-/** Counts requests against a limit for each second. */
+/** Counts requests against a limit per second. */
 export class RequestRate {
   readonly #clock: Clock;
   readonly #perSecond: () => number | null;
   #windowStart = Number.NEGATIVE_INFINITY;
   #requests = 0;
 
-  /** @param perSecond the present limit; null for none */
+  /** @param perSecond returns the current limit; null = unlimited */
   constructor(clock: Clock, perSecond: () => number | null) {
     this.#clock = clock;
     this.#perSecond = perSecond;
   }
 
-  /** Counts a request; false when it is one too many. */
+  /** Counts a request; false when it exceeds the limit. */
   admits(): boolean {
     const perSecond = this.#perSecond();
     if (perSecond === null) return true;

@@ -3,12 +3,12 @@ import type { Operation } from './operation.ts';
 
 export interface Route {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Path with `:name` placeholders for one segment each; a slash at the end of a request path makes no difference. */
+  /** Path with `:name` placeholders for one segment each. A trailing slash of the request path is ignored. */
   readonly path: string;
   readonly service: Service;
   /**
-   * What is asked of the request before the operation sees it: nothing (`open`), the platform headers (`organization`),
-   * or the platform headers and a sandbox (`sandbox`).
+   * Headers that are checked before the operation runs: none (`open`), the platform headers (`organization`), or the
+   * platform headers and a sandbox (`sandbox`).
    */
   readonly access: 'open' | 'organization' | 'sandbox';
   readonly operation: Operation;
@@ -19,7 +19,7 @@ export type RouteMatch =
   | { readonly kind: 'wrong-method'; readonly route: Route; readonly allowed: readonly string[] }
   | { readonly kind: 'unknown'; readonly service: Service };
 
-/** Makes a lookup from a route table. */
+/** Creates a lookup function from a route table. */
 export function createRouter(table: readonly Route[]): (method: string, path: string) => RouteMatch {
   const compiled = table.map((route) => ({ route, pattern: segmentsOf(route.path) }));
 
@@ -37,7 +37,7 @@ export function createRouter(table: readonly Route[]): (method: string, path: st
   };
 }
 
-/** The service whose base path a request path begins with; anything else belongs to the profile service. */
+/** The service that owns the base path of a request. Unknown paths belong to the profile service. */
 function serviceOf(path: string): Service {
   if (path.startsWith('/ims/')) return 'ims';
   if (path.startsWith('/data/foundation/catalog')) return 'catalog';

@@ -7,7 +7,7 @@ import type { Headers, Reply } from './operation.ts';
 
 const compress = promisify(gzip);
 
-/** JSON below this size is sent as it is, in bytes. */
+/** Minimum size of JSON that is compressed, in bytes. */
 const minimumCompressedBytes = 1_024;
 
 /**
@@ -21,7 +21,7 @@ export async function sendReply(
   common: Headers,
   acceptsGzip: boolean,
 ): Promise<void> {
-  // A length that is wrong would put the rest of this answer into the next one.
+  // Makes Node throw on a wrong length. Otherwise the rest of this response would be read as the start of the next one.
   response.strictContentLength = true;
   switch (reply.kind) {
     case 'empty':

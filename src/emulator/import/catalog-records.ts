@@ -9,7 +9,7 @@ import type { SegmentDefinition } from '../store/platform-store-segment-definiti
 import type { SeedRecord } from './read-records.ts';
 import type { SeedIssues } from './seed-error.ts';
 
-/** A part of paths of URLs, in which dots alone have a meaning. */
+/** Id that is used as a path segment of URLs, where `.` and `..` have a special meaning. */
 const id = z.string().regex(/^(?!\.{1,2}$)[\w.~-]{1,200}$/, 'must be 1 to 200 letters, digits and _ . ~ -');
 
 const segmentRecord = z.strictObject({
@@ -25,17 +25,17 @@ const datasetRecord = z.strictObject({
   id: id.optional(),
   name: z.string().min(1),
   description: z.string().default(''),
-  /** Whether profiles can be exported into it. A CSV file has the text. */
+  /** Whether profiles can be exported into the dataset. CSV files contain the value as text. */
   profileExport: z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]).default(true),
 });
 
-/** A segment definition and the place of its record. */
+/** A segment definition and the location of its record. */
 export interface PlacedSegment {
   readonly place: string;
   readonly definition: SegmentDefinition;
 }
 
-/** From which the missing values of records follow, and the collection of issues. */
+/** Source of default values for records, and collector of issues. */
 export interface RecordContext {
   readonly draws: Draws;
   readonly now: Date;
@@ -50,7 +50,7 @@ export async function readSegments(
   return segments.flatMap(({ place, record, id }, index) => {
     const mergePolicyId = mergePolicyOf(record.mergePolicyId, place, context.issues);
     if (mergePolicyId === null) return [];
-    // The order of the records is that of the times, which lists are sorted by.
+    // Creation times follow the order of the records, because lists are sorted by them.
     const creationTime = context.now.getTime() - segments.length + index;
     const { name, description, expression: value } = record;
     const definition: SegmentDefinition = {
@@ -97,7 +97,7 @@ export async function readDatasets(
   });
 }
 
-/** Reads records that may have an id. Two records cannot have the same one. */
+/** Reads records with optional ids. Ids must be unique. */
 async function readNamed<Schema extends z.ZodType<{ id?: string | undefined }>>(
   records: AsyncIterable<SeedRecord>,
   schema: Schema,

@@ -1,15 +1,15 @@
 import { LineError, maximumRecordLength } from './seed-error.ts';
 
-/** A row of a CSV file and the line of the file in which it begins. */
+/** A row of a CSV file and the line in which it begins. */
 export interface CsvRow {
-  /** From 1. */
+  /** Line number, starting at 1. */
   readonly line: number;
   readonly values: readonly string[];
 }
 
 /**
- * Reads CSV as RFC 4180 has it: commas, lines that end in LF or CRLF, and double quotes around values with either. Empty
- * lines are skipped. DuckDB reads CSV too, but it does not return the line of a row.
+ * Reads CSV according to RFC 4180: comma-separated, lines end in LF or CRLF, and double quotes enclose values that
+ * contain either. Empty lines are skipped. DuckDB also reads CSV, but does not return line numbers.
  * @throws {LineError}
  */
 export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<CsvRow> {
@@ -37,8 +37,8 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
       }
       switch (character) {
         case '"':
-          if (state === 'plain') throw new LineError(line, 'has a quote within a value that does not begin with one');
-          // A second quote after a quote stands for one.
+          if (state === 'plain') throw new LineError(line, 'has a quote inside an unquoted value');
+          // A doubled quote stands for one quote.
           if (state === 'quote') value += '"';
           state = 'quoted';
           break;
@@ -46,7 +46,7 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
           endValue();
           break;
         case '\n':
-          // The end of a line may be CR and LF.
+          // Lines may end in CRLF.
           if (state !== 'quote' && value.endsWith('\r')) value = value.slice(0, -1);
           endValue();
           if (values.length > 1 || values[0] !== '') yield { line: startLine, values };
@@ -68,8 +68,8 @@ export async function* readCsv(chunks: AsyncIterable<string>): AsyncGenerator<Cs
       }
     }
   }
-  if (state === 'quoted') throw new LineError(startLine, 'has a quote that does not end');
-  // The last line may end in a CR alone.
+  if (state === 'quoted') throw new LineError(startLine, 'has an unclosed quote');
+  // The last line may end in CR without LF.
   if (state === 'plain' && value.endsWith('\r')) value = value.slice(0, -1);
   endValue();
   if (values.length > 1 || values[0] !== '') yield { line: startLine, values };

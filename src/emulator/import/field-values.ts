@@ -3,16 +3,16 @@ import type { FieldVocabulary } from '../pql/fields.ts';
 import { parseJson } from './json-text.ts';
 import { isObject, type SeedRecord } from './read-records.ts';
 
-/** The form of a field's values in the files, and how the column holds them. */
+/** Type of a field's values in the seed files, and of its column. */
 export type FieldType = OwnFieldType | 'date' | 'int' | 'items';
 
-/** Value of a column: text and numbers as they are, times as RFC 3339, lists as JSON. */
+/** Value of a column: text and numbers unchanged, times as RFC 3339, lists as JSON. */
 export type ColumnValue = string | number | boolean;
 
-/** Standard fields whose values are not what PQL takes them for. */
+/** Standard fields whose values in the files are narrower than their PQL type. */
 const standardTypes: Readonly<Record<string, FieldType>> = { 'loyalty.points': 'int', 'person.birthDate': 'date' };
 
-/** By dotted path. */
+/** Field types by dotted path. */
 export type FieldTypes = ReadonlyMap<string, FieldType>;
 
 export function profileTypes({ own, profileFields }: XdmFields): FieldTypes {
@@ -39,7 +39,7 @@ function typesOf({ types }: FieldVocabulary, own: XdmFields['own']): FieldTypes 
   return new Map<string, FieldType>([...standard, ...own.map(({ path, type }) => [path, type] as const)]);
 }
 
-/** The SQL type of a column, for values in the form of `ColumnValue`. */
+/** SQL type of a column that receives values in the form of `ColumnValue`. */
 export function sqlTypeOf(type: FieldType): string {
   switch (type) {
     case 'date':
@@ -66,7 +66,7 @@ export function flatten({ values }: Pick<SeedRecord, 'values'>): ReadonlyMap<str
   return flat;
 }
 
-/** Thrown for a value that is not of the type of its field; the message contains the expected form. */
+/** Thrown when a value does not have the type of its field; the message contains the expected form. */
 export class FieldValueError extends Error {
   override readonly name = 'FieldValueError';
 
@@ -80,12 +80,12 @@ export class FieldValueError extends Error {
 }
 
 const dateForm = /^\d{4}-\d\d-\d\d$/;
-/** DuckDB reads no time without seconds. */
+/** DuckDB does not accept times without seconds. */
 const withoutSeconds = /T\d\d:\d\d(?=[Z+-])/;
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)$/;
 
 /**
- * The value of a field as its column holds it.
+ * Converts the value of a field to the value of its column.
  * @param isText whether numbers, booleans and lists are written as text
  * @throws {FieldValueError}
  */
@@ -121,10 +121,10 @@ const readers: Readonly<Record<FieldType, (value: unknown, isText: boolean) => C
     if (typeof value === 'boolean') return value;
     return isText && (value === 'true' || value === 'false') ? value === 'true' : null;
   },
-  // Parquet has dates and times of its own, which arrive as text and as `Date`.
+  // Parquet has native dates and times, which arrive as text and as `Date`.
   date: (value) => (isDay(value) ? String(value) : null),
   'date-time': (value) => {
-    // Parquet has infinite times too.
+    // Parquet also has infinite times.
     if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
     return typeof value === 'string' &&
       timeForm.test(value) &&
@@ -139,18 +139,18 @@ const readers: Readonly<Record<FieldType, (value: unknown, isText: boolean) => C
 function numberOf(value: unknown, isText: boolean): number | null {
   const isNumeral = isText && typeof value === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(value);
   const number = isNumeral ? Number(value) : value;
-  // A numeral can be too large for a number.
+  // A numeral can exceed the range of a number.
   return typeof number === 'number' && Number.isFinite(number) ? number : null;
 }
 
-/** `Date` turns a day that does not exist, such as February 30, into another day. */
+/** Checks that a day exists, because `Date` turns February 30 into another day. */
 function isDay(value: unknown): boolean {
   if (typeof value !== 'string' || !dateForm.test(value)) return false;
   const date = new Date(`${value}T00:00:00Z`);
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value);
 }
 
-/** Whether a value fits into a column of 32 bits. */
+/** Whether a value fits into a 32-bit column. */
 const isInt = (value: unknown): boolean => Number.isInteger(value) && Number(value) === (Number(value) | 0);
 
 const itemReaders: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -160,7 +160,7 @@ const itemReaders: Readonly<Record<string, (value: unknown) => boolean>> = {
   priceTotal: (value) => typeof value === 'number' && Number.isFinite(value),
 };
 
-/** JSON in which each item has all members, as the column has. */
+/** JSON in which each item has all members of the column's struct. */
 function itemsOf(value: unknown): string | null {
   if (!Array.isArray(value) || !value.every(isItem)) return null;
   const names = Object.keys(itemReaders);

@@ -1,17 +1,17 @@
 import { type IdentityNamespace, identityNamespaces } from '../engine/xdm-schema.ts';
 import { isObject } from './read-records.ts';
 
-/** At most one identity in each namespace. */
+/** Identities by namespace, at most one in each. */
 export type Identities = ReadonlyMap<IdentityNamespace, string>;
 
-/** Thrown for an `identityMap` that cannot be used. */
+/** Thrown when an `identityMap` is invalid. */
 export class IdentityError extends Error {
   override readonly name = 'IdentityError';
 }
 
 /**
- * Takes the identities out of the values of a record: `identityMap` as XDM has it, or `identityMap.Email` and the like
- * with the identity itself, as in a CSV file.
+ * Separates the identities from the other values of a record. They are in `identityMap` as in XDM, or in columns such
+ * as `identityMap.Email` with the identity itself, as in a CSV file.
  * @returns the identities, and the other values
  * @throws {IdentityError}
  */
@@ -40,10 +40,12 @@ export function takeIdentities(values: Readonly<Record<string, unknown>>): {
 function namespaceOf(code: string): IdentityNamespace {
   const namespace = identityNamespaces.find((each) => each.toLowerCase() === code.toLowerCase());
   if (namespace !== undefined) return namespace;
-  throw new IdentityError(`identityMap.${code} is no namespace here; there are ${identityNamespaces.join(', ')}`);
+  throw new IdentityError(
+    `identityMap.${code} is not a known namespace; the namespaces are ${identityNamespaces.join(', ')}`,
+  );
 }
 
-/** Null: there is none. */
+/** @returns null when there is no identity in the namespace. */
 function idOf(code: string, value: unknown): string | null {
   const list = Array.isArray(value) ? value : [value];
   const ids = list
@@ -55,6 +57,7 @@ function idOf(code: string, value: unknown): string | null {
     );
   const [id] = ids;
   if (id === undefined) return null;
-  if (typeof id !== 'string' || id === '') throw new IdentityError(`identityMap.${code} must hold the id as a string`);
+  if (typeof id !== 'string' || id === '')
+    throw new IdentityError(`identityMap.${code} must contain the id as a string`);
   return id;
 }

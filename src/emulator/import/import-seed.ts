@@ -14,9 +14,9 @@ import { readRecords, type SeedRecord } from './read-records.ts';
 import { SeedError, SeedIssues } from './seed-error.ts';
 
 export interface SeedImport {
-  /** The folder of the manifest. */
+  /** Folder that contains the manifest. */
   readonly folder: string;
-  /** From which ids follow that the files leave out. */
+  /** Seed for generating the ids that the files leave out. */
   readonly seed: number;
   readonly now: Date;
   readonly signal: AbortSignal | undefined;
@@ -25,8 +25,8 @@ export interface SeedImport {
 type SandboxFiles = Manifest['sandboxes'][number][1];
 
 /**
- * Makes the sandboxes of a new platform from data of one's own, and evaluates their segments. A platform that has a
- * sandbox stays as it is.
+ * Creates the sandboxes of a new platform from user data, and evaluates their segments. A platform that already has a
+ * sandbox does not change.
  * @throws {SeedError} when the data cannot be used
  * @throws the reason of `signal`, when it aborts
  */
@@ -36,7 +36,7 @@ export async function importSeed(database: Database, store: PlatformStore, optio
   await database.addFields(ownFields);
   const imported: ImportedSandbox[] = [];
   for (const [name, files] of sandboxes) imported.push(await importSandbox(name, files, database, options));
-  // All at once: a platform that has a sandbox has all of them.
+  // All sandboxes are written in one transaction, so a platform that has one sandbox has all of them.
   await store.transaction(async ({ datasets, segmentDefinitions, sandboxes: target }) => {
     for (const [position, { sandbox, ...own }] of imported.entries()) {
       await datasets.insert(sandbox.name, own.datasets);
@@ -52,7 +52,7 @@ interface ImportedSandbox {
   readonly definitions: readonly SegmentDefinition[];
 }
 
-/** Writes what belongs to profiles, and returns the rest. */
+/** Writes the profiles, events and segments, and returns the rest. */
 async function importSandbox(
   name: string,
   files: SandboxFiles,
@@ -98,7 +98,7 @@ async function* readAll(
   for (const file of files) yield* readRecords(folder, file, context);
 }
 
-/** Removes the rows of an import that was broken off before the sandbox was there. */
+/** Removes the rows of an earlier import that was interrupted before it created the sandbox. */
 async function forget(session: Session, sandbox: string): Promise<void> {
   for (const table of ['profile_fragments', 'experience_events', 'segment_memberships']) {
     await session.run(`DELETE FROM ${table} WHERE sandbox = $1`, [sandbox]);

@@ -1,11 +1,11 @@
-/** Half of a surrogate pair, which an escape in JSON can contain and UTF-8 cannot. */
+/** A lone surrogate, which a JSON escape can contain but UTF-8 cannot. */
 const loneSurrogate = /\p{Surrogate}/u;
 const surrogateEscape = /\\u[dD][89a-fA-F]/;
 
-/** The value of JSON text; undefined when it is no JSON, or has a string that UTF-8 cannot represent. */
+/** Value of JSON text; undefined when the text is not JSON, or contains a string that UTF-8 cannot represent. */
 export function parseJson(text: string): unknown {
   try {
-    // A reviver is slow, so that only text with such an escape has one.
+    // A reviver is slow, so it is used only for text with such an escape.
     return surrogateEscape.test(text) ? JSON.parse(text, checkStrings) : JSON.parse(text);
   } catch {
     return undefined;
@@ -14,6 +14,6 @@ export function parseJson(text: string): unknown {
 
 function checkStrings(name: string, value: unknown): unknown {
   if (loneSurrogate.test(name) || (typeof value === 'string' && loneSurrogate.test(value)))
-    throw new SyntaxError('A string has half of a surrogate pair.');
+    throw new SyntaxError('A string contains a lone surrogate.');
   return value;
 }

@@ -7,7 +7,7 @@ import { reasonOf, SeedError } from './seed-error.ts';
 
 const manifestName = 'manifest.json';
 
-/** Most fields of one's own. Each is a column of the database. */
+/** Maximum number of user-defined fields. Each is a database column. */
 const maximumOwnFields = 200;
 
 const file = z
@@ -48,7 +48,7 @@ const manifest = z.strictObject({
     .refine((sandboxes) => Object.keys(sandboxes).length > 0, 'must name at least one sandbox'),
 });
 
-/** Data of one's own: a folder with its manifest. */
+/** A folder with user data, and its manifest. */
 export interface Manifest {
   readonly ownFields: readonly OwnField[];
   readonly sandboxes: readonly (readonly [name: string, sandbox: z.output<typeof sandbox>])[];
@@ -56,7 +56,7 @@ export interface Manifest {
 
 /**
  * Reads `manifest.json` of a folder.
- * @throws {SeedError} when it is missing, no JSON, or not in the form of a manifest
+ * @throws {SeedError} when it is missing, is not JSON, or is not a valid manifest
  */
 export async function readManifest(folder: string): Promise<Manifest> {
   const parsed = manifest.safeParse(parseJson(await readText(join(folder, manifestName))));
@@ -75,7 +75,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
 
 async function readText(path: string): Promise<string> {
   try {
-    // A byte order mark is no JSON.
+    // Removes the byte order mark, because JSON must not contain it.
     return (await readFile(path, 'utf8')).replace(/^\ufeff/, '');
   } catch (error) {
     throw new SeedError([`${manifestName} cannot be read: ${reasonOf(error)}`]);
@@ -91,7 +91,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The line of a syntax error. Without a position it is the end, or the first line with which the same token is wrong. */
+/**
+ * Line of a syntax error. If the error has no position, this is the last line, or the first line with the unexpected
+ * token.
+ */
 function lineOf(error: unknown, text: string): number {
   const position = /position (\d+)/.exec(reasonOf(error))?.[1];
   if (position !== undefined) return text.slice(0, Number(position)).split('\n').length;

@@ -4,18 +4,18 @@ import type { Identities } from './identities.ts';
 /** A person of a seed. */
 export interface Person {
   readonly number: number;
-  /** `crm`: there is a profile. `events`: only events are known. */
+  /** `crm`: the person has a profile. `events`: only events are known. */
   readonly source: 'crm' | 'events';
-  /** Place of the first record of the person. */
+  /** Location of the first record of the person. */
   readonly place: string;
 }
 
-/** The people of a sandbox by their identities. */
+/** The people of a sandbox, indexed by identity. */
 export class People {
   readonly #byIdentity = new Map<string, Person>();
   #count = 0;
 
-  /** A new person with these identities. */
+  /** Adds a person with these identities. */
   add(identities: Identities, { source, place }: Pick<Person, 'source' | 'place'>): Person {
     this.#count += 1;
     const person = { number: this.#count, source, place };
@@ -23,7 +23,7 @@ export class People {
     return person;
   }
 
-  /** Everyone who has one of the identities, once, with one of these identities. */
+  /** Finds each person who has one of the identities, once, together with one of these identities. */
   find(identities: Identities): readonly (readonly [person: Person, identity: string])[] {
     const found = new Map<Person, string>();
     for (const identity of identities) {

@@ -24,12 +24,12 @@ export interface PopulationFiles {
   readonly profiles: AsyncIterable<SeedRecord>;
   readonly events: AsyncIterable<SeedRecord>;
   readonly fields: XdmFields;
-  /** When the profiles were updated. */
+  /** Update time of the profiles. */
   readonly now: Date;
   readonly issues: SeedIssues;
 }
 
-/** Writes the profiles and events of a sandbox. Issues are collected; the caller undoes the transaction then. */
+/** Writes the profiles and events of a sandbox. Issues are collected; the caller then rolls back the transaction. */
 export async function importPopulation(session: Session, files: PopulationFiles): Promise<void> {
   const people = new People();
   const fragments = fragmentWriter(session, files.fields);
@@ -59,7 +59,7 @@ async function addProfile(record: SeedRecord, people: People, fragments: TableWr
 
 interface EventTargets {
   readonly people: People;
-  /** Places of events by their ids. */
+  /** Location of each event, by its id. */
   readonly seen: Map<string, string>;
   readonly fragments: TableWriter;
   readonly events: TableWriter;
@@ -85,7 +85,7 @@ async function addEvent(record: SeedRecord, { people, seen, fragments, events }:
     seen.set(id, record.place);
     const [known] = found.map(([person]) => person);
     const person = known ?? people.add(identities, { source: 'events', place: record.place });
-    // A person without a profile has a fragment without attributes.
+    // A person without a profile gets a fragment without attributes.
     if (known === undefined) await fragments.add(fragmentOf(person, { identities, columns: new Map() }, files));
     await events.add(
       new Map<string, ColumnValue>([
@@ -105,7 +105,7 @@ interface ReadRecord {
   readonly columns: ReadonlyMap<string, ColumnValue>;
 }
 
-/** Null: the record cannot be used, and the issues say why. */
+/** @returns null when the record is invalid; the reasons are added to the issues. */
 function readRecord({ place, values, isText }: SeedRecord, types: FieldTypes, issues: SeedIssues): ReadRecord | null {
   try {
     const { identities, rest } = takeIdentities(values);

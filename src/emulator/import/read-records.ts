@@ -8,19 +8,19 @@ import { LineError, maximumRecordLength, reasonOf, type SeedIssues } from './see
 
 /** One record of a file. */
 export interface SeedRecord {
-  /** File and position: `profiles.csv line 3`, `events.parquet row 12`. */
+  /** File and position, such as `profiles.csv line 3` or `events.parquet row 12`. */
   readonly place: string;
   readonly values: Readonly<Record<string, unknown>>;
-  /** Whether all values are text, so that numbers and times have yet to be read. */
+  /** Whether all values are text, so that numbers and times must still be parsed. */
   readonly isText: boolean;
 }
 
-/** Rows of a Parquet file that are read at once. */
+/** Number of rows of a Parquet file that are read at once. */
 const rowsAtOnce = 10_000;
 
 /**
  * Reads the records of a file: JSON Lines, CSV with a header, or Parquet.
- * @throws {SeedError} when the file cannot be read, or a record is not in the form of its format
+ * @throws {SeedError} when the file cannot be read, or a record does not have the format of the file
  */
 export async function* readRecords(
   folder: string,
@@ -45,7 +45,7 @@ export async function* readRecords(
   }
 }
 
-/** Whether an error comes from the file system or the reader of Parquet. */
+/** Whether an error comes from the file system or from the Parquet reader. */
 function isAboutFile(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const hasCode = 'code' in error && typeof error.code === 'string' && /^E[A-Z]+$/.test(error.code);
@@ -76,7 +76,7 @@ async function* readText(path: string, signal: AbortSignal | undefined): AsyncGe
 
 const lineFeed = 0x0a;
 
-/** Lines that end before the first bytes that are not UTF-8. A character may have begun in an earlier chunk. */
+/** Number of lines that end before the first invalid UTF-8 byte. A character may have begun in an earlier chunk. */
 function linesBeforeInvalid(chunk: Buffer): number {
   let lines = 0;
   for (let start = 0; start < chunk.length; lines += 1) {
@@ -88,7 +88,7 @@ function linesBeforeInvalid(chunk: Buffer): number {
   return lines;
 }
 
-/** Bytes of the form 10xxxxxx continue a character. */
+/** Index of the first byte that starts a character. Bytes of the form 10xxxxxx continue a character. */
 function firstCharacter(chunk: Buffer): number {
   const first = chunk.findIndex((byte) => byte >> 6 !== 0b10);
   return first === -1 ? chunk.length : first;
@@ -116,7 +116,7 @@ async function* readJsonLines(
   }
 }
 
-/** Lines end in LF only: JSON text may hold the other characters that end lines elsewhere. */
+/** Splits text at LF only, because JSON text may contain other line separators. */
 async function* linesOf(chunks: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = '';
   let line = 1;
@@ -151,7 +151,7 @@ async function* readCsvRecords(
       names = row.values.map((name) => name.trim());
       const doubled = names.find((name, index) => name === '' || names?.indexOf(name) !== index);
       if (doubled !== undefined)
-        throw new LineError(row.line, `is the header, in which ${JSON.stringify(doubled)} must be a name of its own`);
+        throw new LineError(row.line, `is the header, in which ${JSON.stringify(doubled)} must be a unique name`);
     } else if (row.values.length !== names.length) {
       issues.add(place, `has ${row.values.length} values, but the header has ${names.length} names`);
     } else {
@@ -161,7 +161,7 @@ async function* readCsvRecords(
   if (names === null) throw new LineError(1, 'must be a header with the names of the fields');
 }
 
-/** An empty value is an absent one. */
+/** Values by column name. An empty value counts as absent. */
 function valuesOf(names: readonly string[], { values }: CsvRow): Readonly<Record<string, string>> {
   const pairs = names.map((name, index) => [name, values[index] ?? ''] as const);
   return Object.fromEntries(pairs.filter(([, value]) => value !== ''));
@@ -172,7 +172,7 @@ async function* readParquet(path: string, file: string, session: Session): Async
     const rows = await session.all<Record<string, unknown> & { file_row_number: number }>(
       `SELECT * FROM read_parquet($1, file_row_number = true, hive_partitioning = false) WHERE file_row_number >= $2 AND file_row_number < $3
        ORDER BY file_row_number`,
-      // DuckDB takes a path for a pattern. Brackets around a character stand for the character itself.
+      // DuckDB reads the path as a glob pattern. Brackets around a character escape it.
       [path.replaceAll(/[*?[]/g, '[$&]'), first, first + rowsAtOnce],
     );
     for (const { file_row_number: row, ...values } of rows) {
@@ -182,7 +182,7 @@ async function* readParquet(path: string, file: string, session: Session): Async
   }
 }
 
-/** Whether a value is an object with members: no list, no time and no bytes. */
+/** Whether a value is a plain object: no list, no time and no bytes. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return (
     typeof value === 'object' &&

@@ -1,4 +1,6 @@
-/** Thrown when the data of `EMULATOR_SEED` cannot be used. The message names each place, such as `profiles.csv line 3`. */
+/**
+ * Thrown when the data of `EMULATOR_SEED` is invalid. The message names each location, such as `profiles.csv line 3`.
+ */
 export class SeedError extends Error {
   override readonly name = 'SeedError';
 
@@ -7,10 +9,10 @@ export class SeedError extends Error {
   }
 }
 
-/** Thrown for a line of a file that cannot be read. */
+/** Thrown when a line of a file cannot be read. */
 export class LineError extends Error {
   override readonly name = 'LineError';
-  /** From 1. */
+  /** Line number, starting at 1. */
   readonly line: number;
 
   constructor(line: number, problem: string) {
@@ -19,29 +21,29 @@ export class LineError extends Error {
   }
 }
 
-/** Most characters of a line of JSON, or of a row of CSV. */
+/** Maximum length of a JSON line or a CSV row, in characters. */
 export const maximumRecordLength = 16_777_216;
 
-/** Most issues that are collected before the import is given up. */
+/** Number of issues after which the import stops. */
 const maximumIssues = 10;
 
-/** Collects what is wrong with the data of a seed, so that one attempt shows several issues. */
+/** Collects the issues of the seed data, so that one start reports several of them. */
 export class SeedIssues {
   readonly #issues: string[] = [];
 
-  /** @throws {SeedError} when there are enough */
+  /** @throws {SeedError} when the maximum number of issues is reached */
   add(place: string, problem: string): void {
     this.#issues.push(`${place}: ${problem}`);
     if (this.#issues.length >= maximumIssues) this.throwIfAny();
   }
 
-  /** @throws {SeedError} when there is an issue */
+  /** @throws {SeedError} when there is at least one issue */
   throwIfAny(): void {
     if (this.#issues.length > 0) throw new SeedError(this.#issues);
   }
 }
 
-/** Text of an error on one line. */
+/** Message of an error, on one line. */
 export function reasonOf(error: unknown): string {
   const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
   return line;

@@ -2,7 +2,7 @@ import { identifier } from '../engine/sql.ts';
 import type { Session } from '../store/database.ts';
 import type { ColumnValue } from './field-values.ts';
 
-/** Rows that are inserted by one statement. */
+/** Number of rows that one statement inserts. */
 const rowsAtOnce = 2_000;
 
 export interface Column {
@@ -10,7 +10,7 @@ export interface Column {
   readonly sqlType: string;
 }
 
-/** Inserts rows into a table, many at once: a statement for each row would take a hundred times as long. */
+/** Inserts rows into a table in batches, because one statement per row would take a hundred times as long. */
 export class TableWriter {
   readonly #session: Session;
   readonly #statement: string;
@@ -25,13 +25,13 @@ export class TableWriter {
       SELECT ${values.join(', ')} FROM (SELECT unnest(from_json($1::JSON, '[["VARCHAR"]]')) AS entry)`;
   }
 
-  /** Adds a row of values by column; columns that are not named are null. */
+  /** Adds a row of values by column. Columns without a value are null. */
   async add(row: ReadonlyMap<string, ColumnValue>): Promise<void> {
     this.#rows.push(this.#columns.map(({ name }) => row.get(name) ?? null));
     if (this.#rows.length >= rowsAtOnce) await this.flush();
   }
 
-  /** Inserts the rows that wait. */
+  /** Inserts the buffered rows. */
   async flush(): Promise<void> {
     if (this.#rows.length === 0) return;
     const json = JSON.stringify(this.#rows);
@@ -40,6 +40,6 @@ export class TableWriter {
   }
 }
 
-/** Values arrive as text. A list is JSON, which a cast of text does not read. */
+/** Casts a text value to the column type. Lists need JSON parsing, because a cast from text does not read them. */
 const castOf = (text: string, sqlType: string): string =>
   sqlType.endsWith('[]') ? `${text}::JSON::${sqlType}` : `${text}::${sqlType}`;

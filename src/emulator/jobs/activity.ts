@@ -1,18 +1,18 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { Permits } from '../store/permits.ts';
 
-/** A limited number of places. Each piece of work holds one while it runs. */
+/** A limited number of slots. Each piece of work holds one while it runs. */
 export type Places = Pick<Permits, 'hold'>;
 
 /**
- * Knows when jobs and schedules rest: each one sleeps, waits for another one, or has ended. Only then a clock that is
- * moved from outside may go on to its next timer.
+ * Detects when all jobs and schedules are idle, so that each sleeps, waits for another one, or has ended. Only then may
+ * a manually moved clock advance to its next timer.
  */
 export class Activity {
   #working = 0;
   readonly #waiting = new Set<() => void>();
 
-  /** Counts `task` as work until it ends. */
+  /** Counts `task` as active until it ends. */
   async work<T>(task: () => Promise<T>): Promise<T> {
     this.#working += 1;
     try {
@@ -22,7 +22,7 @@ export class Activity {
     }
   }
 
-  /** Within work: does not count it as work until `wait` ends. */
+  /** Called within a task: the task does not count as active until `wait` ends. */
   async rest<T>(wait: () => Promise<T>): Promise<T> {
     this.#leave();
     try {
@@ -32,7 +32,7 @@ export class Activity {
     }
   }
 
-  /** The clock for work: to sleep on it is to rest. */
+  /** A clock for tasks. A task that sleeps on it does not count as active. */
   restingClock(clock: Clock): Clock {
     return {
       now: () => clock.now(),
@@ -43,17 +43,17 @@ export class Activity {
     };
   }
 
-  /** A number of places for work: to wait for one is to rest. */
+  /** Slots for tasks. A task that waits for a slot does not count as active. */
   places(count: number): Places {
     const permits = new Permits(count);
     return { hold: (task, signal) => this.rest(() => permits.hold(() => this.work(task), signal)) };
   }
 
-  /** Resolves when everything rests. */
+  /** Resolves when no task is active. */
   async quiet(): Promise<void> {
     do {
       if (this.#working > 0) await new Promise<void>((resolve) => this.#waiting.add(resolve));
-      // A timer that has just fired, or a place that was given up, lets others go on in a later turn.
+      // A fired timer or a released slot resumes its waiters in a later turn of the event loop.
       await new Promise((resolve) => setImmediate(resolve));
     } while (this.#working > 0);
   }

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { ExportedPart } from '../engine/export-profiles.ts';
 import type { BatchFile } from '../store/platform-store-batch-files.ts';
 
-/** Most Parquet files that one Data Access file lists; a batch with more has several files. */
+/** Maximum number of Parquet files in one Data Access file. A batch with more parts has several files. */
 const partsPerFile = 8;
 
-/** Holds a folder for each batch that has files. */
+/** Name of the folder that contains one folder per batch with files. */
 export const batchesFolderName = 'batches';
 
-/** The folders in which batches keep their Parquet files. */
+/** The folders that store the Parquet files of batches. */
 export class BatchFolders {
   readonly #directory: string;
 
@@ -22,12 +22,12 @@ export class BatchFolders {
     return join(this.#directory, batchesFolderName, batchId);
   }
 
-  /** The path of a part in the file system. */
+  /** File system path of a part. */
   resolve(relativePath: string): string {
     return join(this.#directory, relativePath);
   }
 
-  /** Removes the files of batches, and what an export that was killed may have left unfinished beside them. */
+  /** Removes the files of batches, including unfinished files of a killed export. */
   async remove(batchIds: readonly string[]): Promise<void> {
     for (const batchId of batchIds) {
       await rm(this.pathOf(batchId), { recursive: true, force: true });
@@ -35,7 +35,7 @@ export class BatchFolders {
     }
   }
 
-  /** What Data Access is to list for the parts that an export wrote into the folder of its batch. */
+  /** Data Access files for the parts that an export wrote into the folder of its batch. */
   filesOf(
     batch: { readonly batchId: string; readonly dataSetViewId: string; readonly created: number },
     parts: readonly ExportedPart[],

@@ -7,12 +7,12 @@ import { batchIdsOf, type ExportJob } from '../store/platform-store-export-jobs.
 import type { ReceivedExportRequest } from './export-request.ts';
 import { mergePolicyFor } from './merge-policy.ts';
 
-/** Octets in a batch id. */
+/** Number of bytes in a batch id. */
 const batchIdBytes = 16;
 
 /**
  * Stores a NEW export job with the Catalog batches that it will write.
- * @throws {PlatformError} when the dataset is not one of the sandbox
+ * @throws {PlatformError} when the sandbox does not have the dataset
  */
 export async function createJob(
   records: PlatformRecords,

@@ -5,7 +5,7 @@ import { everySegment, snapshotsOf } from './segment-snapshots.ts';
 
 export interface NewSegmentJob {
   readonly sandbox: string;
-  /** The single entry `*` stands for all. */
+  /** Segment ids; the single entry `*` stands for all segments. */
   readonly segmentIds: readonly string[];
   readonly requestId: string;
   readonly run: SegmentJob['run'];

@@ -3,7 +3,7 @@ import type { Database } from '../store/database.ts';
 import type { SegmentJob, SegmentJobCounts } from '../store/platform-store-segment-jobs.ts';
 import type { JobError } from './job-transitions.ts';
 
-/** The form of expressions that can be evaluated. */
+/** Type and format of expressions that can be evaluated. */
 const supportedExpression = { type: 'PQL', format: 'pql/text' } as const;
 
 const callStack = 'com.adobe.aep.unifiedprofile.segmentation.SegmentJob';
@@ -13,8 +13,8 @@ export type EvaluationOutcome =
   | { readonly kind: 'failed'; readonly error: JobError };
 
 /**
- * Evaluates segments and changes the memberships, all or nothing. What the segments themselves make impossible (there is
- * no definition, the expression is not understood) is an outcome; anything else is thrown.
+ * Evaluates segments and updates the memberships atomically. Errors in the segments themselves (a missing definition,
+ * an invalid expression) are returned as an outcome; all other errors are thrown.
  * @throws the signal's reason when `signal` aborts before the memberships were changed
  */
 export async function evaluateSnapshots(

@@ -28,13 +28,13 @@ export interface ExportJobRunnerOptions {
   readonly activity: Activity;
   readonly pace: EmulatorPace;
   readonly quirks: Pick<EmulatorQuirks, 'membershipModel'>;
-  /** Jobs that are PROCESSING at the same time; the others wait in NEW. */
+  /** Maximum number of jobs that are PROCESSING at the same time; the others wait in NEW. */
   readonly concurrentExports: number;
 }
 
 /**
- * Carries export jobs from NEW to their end. Each job sleeps until its next stage is due, so nothing polls. Stages are
- * kept in the store before they begin: a job that was interrupted by the end of the process is taken up by `resume`.
+ * Runs export jobs from NEW to their end. Each job sleeps until its next stage is due, so nothing polls. Each stage is
+ * stored before it begins, so that `resume` can continue a job that was interrupted by the end of the process.
  */
 export class ExportJobRunner implements AsyncDisposable {
   readonly #options: ExportJobRunnerOptions;
@@ -56,17 +56,20 @@ export class ExportJobRunner implements AsyncDisposable {
     );
   }
 
-  /** Takes up the jobs that had not ended when the emulator last stopped. */
+  /** Resumes the jobs that had not ended when the emulator last stopped. */
   async resume(): Promise<void> {
     for (const job of await this.#options.store.exportJobs.unfinished()) this.start(job);
   }
 
-  /** Runs a job that is stored. A hanging job stays as it is. */
+  /** Runs a stored job. A hanging job is not started. */
   start(job: ExportJob): void {
     this.#jobs.start(job);
   }
 
-  /** Marks a job for cancelling; one that has ended or is being cancelled stays as it is. Answers null when there is none. */
+  /**
+   * Marks a job for cancelling. A job that has ended or is already being cancelled does not change.
+   * @returns null when the job does not exist
+   */
   async cancel(sandbox: string, id: number): Promise<ExportJob | null> {
     const marked = await this.#transitions.startCancelling(id, sandbox);
     if (marked === null) return this.#options.store.exportJobs.find(sandbox, id);
@@ -74,7 +77,7 @@ export class ExportJobRunner implements AsyncDisposable {
     return marked;
   }
 
-  /** Interrupts what runs, leaving the jobs in the store as they are, and waits until nothing runs any more. */
+  /** Interrupts running jobs without changing the stored jobs, and waits until all have stopped. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#jobs[Symbol.asyncDispose]();
   }
@@ -100,7 +103,7 @@ export class ExportJobRunner implements AsyncDisposable {
       const writing = await this.#transitions.startWriting(job.id, job.sandbox);
       if (writing === null) return null;
       await sleepUntil(clock, writing.updateTime + stageDurationMs(pace, 'writingMs', job.id), signal);
-      // Without a stage for it, the end of the job and the promotion are one step.
+      // Without a promotion stage, the job ends and its batches are promoted in one step.
       const load =
         stageDurationMs(pace, 'promotingMs', job.id) > 0 ? this.#transitions.load : this.#transitions.promote;
       return await load.call(this.#transitions, job.id, job.sandbox, outcome.written);
@@ -108,7 +111,7 @@ export class ExportJobRunner implements AsyncDisposable {
     if (loaded?.unpromoted !== undefined) await this.#promote(loaded, loaded.unpromoted, signal);
   }
 
-  /** A job that was interrupted while its batches were promoted begins the stage again. */
+  /** Promotes the batches. A job that was interrupted in this stage begins the stage again. */
   async #promote(job: ExportJob, written: readonly WrittenBatch[], signal: AbortSignal): Promise<void> {
     const { pace, clock } = this.#options;
     const halfMs = stageDurationMs(pace, 'promotingMs', job.id) / 2;
@@ -120,7 +123,7 @@ export class ExportJobRunner implements AsyncDisposable {
     await this.#transitions.promote(job.id, job.sandbox, written);
   }
 
-  /** Does the work of a job. What the request itself makes impossible is an outcome; anything else is thrown. */
+  /** Runs the work of a job. Errors in the request itself are returned as an outcome; all other errors are thrown. */
   async #writeBatches(
     job: ExportJob,
     signal: AbortSignal,
@@ -157,7 +160,7 @@ export class ExportJobRunner implements AsyncDisposable {
     return { kind: 'written', written };
   }
 
-  /** The segmentation that a request asks for: of the segments that it names, or of all. */
+  /** Runs the segment evaluation that a request includes, for the named segments or for all. */
   async #evaluateSegments(job: ExportJob, signal: AbortSignal): Promise<JobError | null> {
     const { database, store, clock, quirks } = this.#options;
     const { segmentation, segments } = job.request;
@@ -167,7 +170,7 @@ export class ExportJobRunner implements AsyncDisposable {
     const snapshots = await (ids === undefined
       ? allSnapshots(store, job.sandbox)
       : snapshotsOf(store, job.sandbox, ids));
-    // Members of segments that have no definition came from elsewhere; they are exported as they are.
+    // Members of segments without a definition come from other systems and are exported unchanged.
     const defined = snapshots.filter(({ segment }) => segment !== null);
     const settings = { now: clock.now(), membershipModel: quirks.membershipModel };
     const outcome = await evaluateSnapshots(database, job.sandbox, defined, settings, signal);

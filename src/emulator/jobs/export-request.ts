@@ -3,20 +3,22 @@ import { PlatformError, upsCodes } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../json.ts';
 import type { EmulatorQuirks } from '../options.ts';
 
-/** Members of a segment that an export takes. */
+/** Selects members of a segment for an export. */
 export interface SegmentFilter {
   readonly segmentId: string;
-  /** As the client wrote it; compared without regard to case. */
+  /** Namespace as sent; compared without case. */
   readonly segmentNs: string;
   readonly statuses: readonly string[];
 }
 
-/** A checked request for an export job. Times are ISO 8601 text in UTC; null is what the client left out. */
+/**
+ * A validated request for an export job. Times are ISO 8601 text in UTC. null means that the client left the value out.
+ */
 export interface ExportRequest {
   readonly datasetId: string;
   readonly segmentPerBatch: boolean;
   readonly schemaName: string;
-  /** Comma-separated paths as sent; null means every field. */
+  /** Comma-separated paths as sent; null = every field. */
   readonly fields: string | null;
   readonly mergePolicy: { readonly id: string; readonly version: number | null } | null;
   readonly segments: readonly SegmentFilter[] | null;
@@ -32,7 +34,7 @@ export interface ExportRequest {
   readonly segmentation: boolean;
 }
 
-/** A checked request together with what is shown again as the client sent it. */
+/** A validated request, together with the values that are returned exactly as the client sent them. */
 export interface ReceivedExportRequest {
   readonly request: ExportRequest;
   readonly sent: {
@@ -49,7 +51,7 @@ const timestamp = z
   .refine((text) => rfc3339.test(text) && !Number.isNaN(Date.parse(text)), 'must be an RFC 3339 timestamp')
   .transform((text) => new Date(text).toISOString());
 
-/** The statuses of the documentation; its prose once says `exiting` for `exited`. */
+/** Statuses of the documentation. Its prose once uses `exiting` for `exited`. */
 const segmentStatus = z
   .string()
   .transform((text) => (text.toLowerCase() === 'exiting' ? 'exited' : text.toLowerCase()))
@@ -87,7 +89,7 @@ const exportRequestBody = z.looseObject({
           filter: z
             .looseObject({
               fromIngestTimestamp: timestamp.nullish(),
-              // The older tutorials call it so.
+              // Name of the field in older tutorials.
               fromTimestamp: timestamp.nullish(),
               toIngestTimestamp: timestamp.nullish(),
             })
@@ -99,7 +101,7 @@ const exportRequestBody = z.looseObject({
   destination: z
     .looseObject({
       datasetId: identifier.optional(),
-      // Samples spell it in both ways.
+      // The documented samples use both spellings.
       dataSetId: identifier.optional(),
       segmentPerBatch: z.boolean().nullish(),
     })
@@ -113,8 +115,8 @@ const exportRequestBody = z.looseObject({
 });
 
 /**
- * Checks the body of `POST /export/jobs`.
- * @throws {PlatformError} 400, naming everything that is wrong
+ * Validates the body of `POST /export/jobs`.
+ * @throws {PlatformError} 400 with all issues
  */
 export function parseExportRequest(
   body: unknown,
@@ -163,11 +165,11 @@ export function parseExportRequest(
   };
 }
 
-/** Whether a job ends only when its batches are promoted. */
+/** Whether a job ends only after its batches are promoted. */
 export const waitsForBatches = ({ sent }: Pick<ReceivedExportRequest, 'sent'>): boolean =>
   sent.properties?.['checkBatchStatusForSuccess'] === true;
 
-/** The paths of a comma-separated list; null when it names none, which means every field. */
+/** Parses a comma-separated list of paths; null when it is empty, which means every field. */
 export function fieldPaths(fields: string | null): readonly string[] | null {
   const paths = (fields ?? '').split(',').map((path) => path.trim());
   const named = paths.filter((path) => path !== '');

@@ -2,18 +2,18 @@ import type { ExportSelection } from '../engine/export-profiles.ts';
 import type { ExportJob } from '../store/platform-store-export-jobs.ts';
 import { fieldPaths, type SegmentFilter } from './export-request.ts';
 
-/** A batch that a job writes and the profiles that belong into it. */
+/** A batch that a job writes, and the selection of its profiles. */
 export interface BatchSelectionPlan {
   readonly batchId: string;
   readonly selection: ExportSelection;
 }
 
-/** What each batch of a job is to hold: one batch for all segments, or one for each. */
+/** Plans the batches of a job: one batch for all segments, or one batch per segment. */
 export function planBatches(job: ExportJob): readonly BatchSelectionPlan[] {
   const { output, request } = job;
   if (output.kind === 'single') return [{ batchId: output.batchId, selection: selectionFor(job, request.segments) }];
   return output.batches.map(({ batchId }, index) => {
-    // The batches were made from the segments, one for one.
+    // With one batch per segment, batches have the order of the segments.
     const segment = request.segments?.[index];
     return { batchId, selection: selectionFor(job, segment === undefined ? null : [segment]) };
   });

@@ -15,7 +15,7 @@ import {
 } from '../store/platform-store-export-jobs.ts';
 import { waitsForBatches } from './export-request.ts';
 
-/** What an export wrote into one batch. */
+/** Result of an export for one batch. */
 export interface WrittenBatch {
   readonly batchId: string;
   readonly result: ExportResult;
@@ -29,20 +29,20 @@ export interface JobError {
 }
 
 /**
- * The steps in the life of an export job. Each one changes the job, its batches and its dataset together, and only when
- * the job is still in a state that the step may begin in: otherwise it changes nothing and answers null.
+ * State transitions of an export job. Each transition changes the job, its batches and its dataset in one transaction.
+ * If the job is no longer in a state from which the transition may start, it changes nothing and returns null.
  */
 export class JobTransitions {
   readonly #store: PlatformStore;
   readonly #now: () => number;
 
-  /** @param now answers Unix epoch milliseconds */
+  /** @param now returns Unix epoch milliseconds */
   constructor(store: PlatformStore, now: () => number) {
     this.#store = store;
     this.#now = now;
   }
 
-  /** NEW → PROCESSING. A job that was already PROCESSING when the emulator stopped passes through here again. */
+  /** NEW → PROCESSING. A job that was already PROCESSING when the emulator stopped repeats this transition. */
   startExporting(id: number, sandbox: string): Promise<ExportJob | null> {
     return this.#step(id, sandbox, ['NEW', 'PROCESSING'], async (job, records, now) => {
       await this.#changeBatches(job, records, now, { status: 'processing', started: now });
@@ -58,14 +58,14 @@ export class JobTransitions {
     });
   }
 
-  /** PROCESSING: the segments are evaluated, the profiles are being exported. */
+  /** PROCESSING: the segments are evaluated, and the profiles are being exported. */
   finishSegmentation(id: number, sandbox: string): Promise<ExportJob | null> {
     return this.#step(id, sandbox, ['PROCESSING'], (job, _records, now) =>
       Promise.resolve({ ...job, segmentedAt: now }),
     );
   }
 
-  /** PROCESSING: the profiles are exported, the dataset is being written. */
+  /** PROCESSING: the profiles are exported, and the dataset is being written. */
   startWriting(id: number, sandbox: string): Promise<ExportJob | null> {
     return this.#step(id, sandbox, ['PROCESSING'], (job, _records, now) =>
       Promise.resolve({
@@ -79,7 +79,7 @@ export class JobTransitions {
     );
   }
 
-  /** PROCESSING, with the batches `loaded`. The job is SUCCEEDED unless it waits for its batches. */
+  /** PROCESSING, with `loaded` batches. The job becomes SUCCEEDED unless it waits for its batches. */
   load(id: number, sandbox: string, written: readonly WrittenBatch[]): Promise<ExportJob | null> {
     return this.#step(id, sandbox, ['PROCESSING'], async (job, records, now) => {
       await this.#changeBatches(job, records, now, { status: 'loaded' });
@@ -88,7 +88,7 @@ export class JobTransitions {
     });
   }
 
-  /** The batches of a job are being promoted. */
+  /** Marks the batches of a job as being promoted. */
   startPromoting(id: number, sandbox: string): Promise<ExportJob | null> {
     return this.#step(id, sandbox, ['PROCESSING', 'SUCCEEDED'], async (job, records, now) => {
       await this.#changeBatches(job, records, now, { status: 'staging' });
@@ -96,7 +96,7 @@ export class JobTransitions {
     });
   }
 
-  /** The batches are promoted, with their files registered and counted, and the job is SUCCEEDED if it was not before. */
+  /** Promotes the batches: registers and counts their files. The job becomes SUCCEEDED if it is not yet. */
   promote(id: number, sandbox: string, written: readonly WrittenBatch[]): Promise<ExportJob | null> {
     return this.#step(id, sandbox, ['PROCESSING', 'SUCCEEDED'], async ({ unpromoted: _, ...job }, records, now) => {
       for (const batch of written) await this.#completeBatch(job, batch, records, now);
@@ -154,7 +154,7 @@ export class JobTransitions {
       if (job === null || !from.includes(job.status)) return null;
       const now = this.#now();
       const after = await change(job, records, now);
-      // The batches of an ended job change, and the job does not.
+      // Promotion of an ended job's batches does not change the job.
       const changed = job.status === 'SUCCEEDED' ? after : { ...after, updateTime: now };
       await records.exportJobs.update(changed);
       return changed;
@@ -210,7 +210,7 @@ export class JobTransitions {
     await records.batches.update(job.sandbox, batchId, changedBatch(batch.document, now, changes));
 
     const dataset = await records.datasets.find(job.sandbox, job.request.datasetId);
-    // A dataset may be deleted while a job writes to it.
+    // The dataset may have been deleted while the job wrote to it.
     if (dataset === null) return;
     const isLast = dataset.document['lastBatchId'] === batchId;
     await records.datasets.update(

@@ -2,8 +2,8 @@ import { seededMergePolicies } from '../seed/population.ts';
 import type { ExportRequest } from './export-request.ts';
 
 /**
- * The policy of a request, in its latest version when the request names none. Without one it is the default policy,
- * which is also that of every seeded segment. A policy that does not exist is kept: the job that names it fails.
+ * Merge policy of a request, in its latest version if the request names no version. Without a policy it is the default
+ * policy, which is also the policy of every seeded segment. An unknown policy is kept; the job that names it fails.
  */
 export function mergePolicyFor({ mergePolicy }: Pick<ExportRequest, 'mergePolicy'>): { id: string; version: number } {
   const known = seededMergePolicies.find((policy) => (mergePolicy ? policy.id === mergePolicy.id : policy.default));

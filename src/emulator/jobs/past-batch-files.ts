@@ -8,8 +8,9 @@ import type { BatchFolders } from './batch-folder.ts';
 import { planBatches } from './export-selection.ts';
 
 /**
- * Writes the files of seeded exports when they are first asked for: the seeded platform has jobs that succeeded before
- * it existed. Only their batches are `success` without a file; every export that really ran has at least one.
+ * Writes the files of seeded exports on first access, because the seeded jobs succeeded before the emulator was
+ * started. Such a batch is recognized by the status `success` without a file, because every real export writes at least
+ * one file.
  */
 export class PastBatchFiles {
   readonly #database: Database;
@@ -25,7 +26,7 @@ export class PastBatchFiles {
     this.#clock = clock;
   }
 
-  /** Resolves when the batch has the files that it should have; a batch that is unknown or unfinished has none. */
+  /** Resolves when the batch has its files. An unknown or unfinished batch has none. */
   async provide(sandbox: string, batchId: string): Promise<void> {
     const key = JSON.stringify([sandbox, batchId]);
     const running = this.#writing.get(key) ?? this.#write(sandbox, batchId).finally(() => this.#writing.delete(key));

@@ -2,17 +2,20 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Activity } from './activity.ts';
 
-/** What a kind of jobs does in its life. Each step may be broken off by its signal and must leave the stored job as it is then. */
+/**
+ * Steps that run jobs of one kind. Each step can be interrupted by its signal, and then must leave the stored job
+ * unchanged.
+ */
 export interface JobSteps<Job> {
-  /** From wherever the job is to its end. */
+  /** Runs the job from its current state to its end. */
   carryOut(job: Job, signal: AbortSignal): Promise<void>;
-  /** After `carryOut` threw: stores that the job failed. */
+  /** Stores that the job failed. Called after `carryOut` threw. */
   fail(job: Job): Promise<void>;
-  /** When the job is CANCELLING in the store: brings it to CANCELLED. Otherwise it does nothing. */
+  /** Moves a stored job from CANCELLING to CANCELLED; does nothing in any other state. */
   finishCancelling(job: Job, signal: AbortSignal): Promise<void>;
 }
 
-/** Jobs that run beside each other, each until its end, until it is cancelled, or until everything stops. */
+/** Jobs that run concurrently. Each runs until its end, until it is cancelled, or until this object is disposed. */
 export class RunningJobs<
   Job extends { readonly id: string | number; readonly status: string; readonly hanging: boolean },
 > implements AsyncDisposable
@@ -29,7 +32,7 @@ export class RunningJobs<
     this.#activity = activity;
   }
 
-  /** Runs a job that is stored. A hanging job stays as it is. */
+  /** Runs a stored job. A hanging job is not started. */
   start(job: Job): void {
     if (job.hanging || this.#running.has(job.id) || this.#stopping.signal.aborted) return;
     const cancellation = new AbortController();
@@ -39,14 +42,14 @@ export class RunningJobs<
     this.#running.set(job.id, { cancellation, done });
   }
 
-  /** Goes on with a job that has been marked for cancelling in the store. */
+  /** Continues a job that has been marked for cancelling in the store. */
   cancel(marked: Job): void {
     const running = this.#running.get(marked.id);
     if (running) running.cancellation.abort();
     else this.start(marked);
   }
 
-  /** Interrupts what runs, leaving the jobs in the store as they are, and waits until nothing runs any more. */
+  /** Interrupts running jobs without changing the stored jobs, and waits until all have stopped. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
     await Promise.all([...this.#running.values()].map(({ done }) => done));
@@ -78,7 +81,7 @@ export class RunningJobs<
   }
 }
 
-/** Sleeps until a time in Unix epoch milliseconds; one that has passed is not waited for. */
+/** Sleeps until a time in Unix epoch milliseconds; returns immediately if the time has passed. */
 export async function sleepUntil(clock: Clock, time: number, signal: AbortSignal): Promise<void> {
   const remainingMs = time - clock.now().getTime();
   if (remainingMs > 0) await clock.sleep(remainingMs, signal);

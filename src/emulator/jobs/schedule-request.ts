@@ -6,7 +6,7 @@ import type { EmulatorQuirks } from '../options.ts';
 import type { Schedule } from '../store/platform-store-schedules.ts';
 import { parseScheduledExport } from './scheduled-export.ts';
 
-/** Most merge policies of XDM Individual Profile that a sandbox may have for scheduled evaluation. */
+/** Maximum number of merge policies of XDM Individual Profile in a sandbox with scheduled evaluation. */
 export const maximumMergePolicies = 5;
 
 export type ScheduleRequest = Pick<Schedule, 'name' | 'state' | 'schedule' | 'properties'> & {
@@ -33,10 +33,10 @@ const patchBody = z
   .min(1);
 
 /**
- * Checks the body of `POST /config/schedules`.
- * @param context the dataset of an export that names none, null when the sandbox has none to export to; and the time after
+ * Validates the body of `POST /config/schedules`.
+ * @param context the default dataset of exports, null when the sandbox has no dataset for exports; and the time after
  *   which the expression must have a run
- * @throws {PlatformError} 400, naming everything that is wrong
+ * @throws {PlatformError} 400 with all issues
  */
 export function parseSchedule(
   body: unknown,
@@ -62,8 +62,8 @@ export function parseSchedule(
 }
 
 /**
- * Checks the body of `PATCH /config/schedules/{id}`: a JSON Patch whose operations all are `add`.
- * @returns what is to change; of several operations on one path the last one counts
+ * Validates the body of `PATCH /config/schedules/{id}`, a JSON Patch with only `add` operations.
+ * @returns the changes; if several operations have the same path, the last one counts
  * @throws {PlatformError} 400
  */
 export function parseSchedulePatch(body: unknown, now: Date): Partial<Pick<Schedule, 'state' | 'schedule'>> {
@@ -78,7 +78,7 @@ export function parseSchedulePatch(body: unknown, now: Date): Partial<Pick<Sched
   return changes;
 }
 
-/** @throws {PlatformError} 400 when scheduled evaluation is not possible, or there is a schedule already */
+/** @throws {PlatformError} 400 when scheduled evaluation is not possible, or a schedule already exists */
 export function checkScheduleLimits(found: { readonly mergePolicies: number; readonly hasSchedule: boolean }): void {
   if (found.mergePolicies > maximumMergePolicies) {
     throw invalid(
@@ -88,7 +88,10 @@ export function checkScheduleLimits(found: { readonly mergePolicies: number; rea
   if (found.hasSchedule) throw invalid('There is a schedule already; only one can exist');
 }
 
-/** Unix epoch milliseconds of the run after `after`; null while it is inactive, when there is none, and for the platform's own schedules. */
+/**
+ * Next run after `after`, in Unix epoch milliseconds; null for inactive schedules, for expressions without a further
+ * run, and for the platform's own schedules.
+ */
 export function nextRunOf(
   { type, state, schedule }: Pick<Schedule, 'type' | 'state' | 'schedule'>,
   after: Date,

@@ -6,11 +6,12 @@ import { parseExportRequest, type ReceivedExportRequest } from './export-request
 import { everySegment } from './segment-snapshots.ts';
 
 /**
- * The export of a schedule of the type `export`. What its `properties` hold is not documented; here they are the body of
- * `POST /export/jobs`, of which everything may be left out: the schema is that of profiles, the dataset the one given,
- * and `segments`, a list of ids as schedules of segmentations have it, selects their members (`*` or none: everyone).
- * @param datasetId of an export that names none; null when there is none, which makes a dataset necessary
- * @throws {PlatformError} 400, naming everything that is wrong
+ * The export request of a schedule with type `export`. The platform does not document its `properties`. Here they are
+ * the body of `POST /export/jobs` with all members optional. The schema defaults to profiles and the dataset to
+ * `datasetId`. `segments` is a list of ids, as in schedules for segmentation, and selects the members of these
+ * segments; `*` or no list selects all profiles.
+ * @param datasetId default dataset; null when there is none, which makes the dataset a required property
+ * @throws {PlatformError} 400 with all issues
  */
 export function parseScheduledExport(
   properties: JsonObject,
@@ -32,7 +33,7 @@ export function parseScheduledExport(
   );
 }
 
-/** The dataset of exports that name none: the oldest of the sandbox that takes exports. */
+/** Default dataset of exports: the oldest dataset of the sandbox to which profiles can be exported. */
 export async function defaultExportDataset(
   { datasets }: Pick<PlatformRecords, 'datasets'>,
   sandbox: string,

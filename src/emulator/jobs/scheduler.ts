@@ -19,7 +19,7 @@ export interface SchedulerOptions {
   readonly logger: Logger;
   readonly activity: Activity;
   readonly quirks: Pick<EmulatorQuirks, 'defaultSegmentStatus' | 'unknownDatasetStatus'>;
-  /** What is to run the jobs that schedules make. */
+  /** Runners of the jobs that schedules create. */
   readonly exportJobs: { start(job: ExportJob): void };
   readonly segmentJobs: { start(job: SegmentJob): void };
 }
@@ -28,15 +28,16 @@ type Run =
   | { readonly kind: 'export'; readonly job: ExportJob }
   | { readonly kind: 'segmentation'; readonly job: SegmentJob };
 
-/** Longest wait at a time: a timer of the machine counts up to 24.8 days. */
+/** Longest single wait, because a timer of the machine is limited to 24.8 days. */
 const longestWaitMs = 24 * 60 * 60 * 1_000;
-/** Wait after a failure of the store. */
+/** Pause after a failure of the store, in milliseconds. */
 const retryMs = 60_000;
 
 /**
- * Makes the jobs of active schedules at their times. It waits for the next run of all schedules, until one changes. A
- * run and the time of the next are stored together, so each run makes one job, also when the process is killed; a run
- * that came while the emulator did not run is made up for at the next start, once.
+ * Creates the jobs of active schedules when they are due. It waits for the earliest next run and is woken when a
+ * schedule changes. The job and the time of the next run are stored in one transaction, so each run creates exactly one
+ * job, even if the process is killed. A run that was due while the emulator was stopped is made up for at the next
+ * start, once.
  */
 export class Scheduler implements AsyncDisposable {
   readonly #options: SchedulerOptions;
@@ -52,7 +53,7 @@ export class Scheduler implements AsyncDisposable {
     this.#done ??= this.#options.activity.work(() => this.#loop());
   }
 
-  /** Says that a schedule was added, changed or removed. */
+  /** Notifies the scheduler that a schedule was added, changed or removed. */
   notify(): void {
     this.#changes.abort();
   }
@@ -65,7 +66,7 @@ export class Scheduler implements AsyncDisposable {
   async #loop(): Promise<void> {
     const { store, clock, logger } = this.#options;
     while (!this.#stopping.signal.aborted) {
-      // Before the store is read, so that a change after that ends the wait.
+      // Created before the store is read, so that a later change ends the wait.
       this.#changes = new AbortController();
       let waitMs = retryMs;
       try {
@@ -90,7 +91,7 @@ export class Scheduler implements AsyncDisposable {
       else if (run?.kind === 'segmentation') segmentJobs.start(run.job);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
-      // E.g. its dataset was deleted. The next run may succeed.
+      // For example, the dataset was deleted. The next run may succeed.
       logger.warn({ err: error, scheduleId: id }, 'a schedule could not make its job');
       await store.transaction((records) => this.#passRun(records, sandbox, id, clock.now()));
     }
@@ -123,14 +124,17 @@ export class Scheduler implements AsyncDisposable {
         const job = await createJob(records, sandbox, received, { requestId, run, now: now.getTime() }, quirks);
         return { kind: 'export', job };
       }
-      // What the platform's own schedules do is not known.
+      // The behaviour of the platform's own schedules is unknown.
       case 'delta':
       case 'system':
         return null;
     }
   }
 
-  /** Sets the time of the run after `now`. Answers the schedule as it was, or null when no run of it is due any more. */
+  /**
+   * Sets the time of the run after `now`.
+   * @returns the schedule before the change, or null when it has no due run
+   */
   async #passRun(records: PlatformRecords, sandbox: string, id: string, now: Date): Promise<Schedule | null> {
     const schedule = await records.schedules.find(sandbox, id);
     if (schedule === null || schedule.nextRun === null || schedule.nextRun > now.getTime()) return null;
@@ -139,8 +143,8 @@ export class Scheduler implements AsyncDisposable {
   }
 
   /**
-   * A deadline, not a sleep: it keeps no process alive, and nobody who moves a clock from one sleep to the next (the
-   * stages of jobs) has to pass through the night.
+   * A deadline and not a sleep, so that it does not keep the process alive. It also keeps the wait out of the list of
+   * sleeps that a manual clock steps through (the stages of jobs).
    */
   async #wait(ms: number): Promise<void> {
     using deadline = this.#options.clock.deadline(ms);
@@ -152,7 +156,9 @@ export class Scheduler implements AsyncDisposable {
   }
 }
 
-/** Schedules of segmentations name one at least; that is checked when they are made. */
+/**
+ * Segment ids of a segmentation schedule. The list is not empty, because it is validated when the schedule is created.
+ */
 function segmentsOf({ properties }: Schedule): readonly string[] {
   const segments = properties['segments'];
   return Array.isArray(segments) ? segments.map(String) : [];

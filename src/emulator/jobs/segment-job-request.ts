@@ -3,10 +3,10 @@ import { PlatformError, upsCodes } from '../errors.ts';
 import type { PlatformRecords } from '../store/platform-store.ts';
 import { everySegment } from './segment-snapshots.ts';
 
-/** Most segments that a job can list; beyond that it has to name `*`. */
+/** Maximum number of segments that a job can list. A job with more segments must use `*`. */
 const maximumSegments = 1_500;
 
-/** The limits of contracts with flexible audience evaluation. */
+/** Limits of contracts with flexible audience evaluation. */
 const flexibleLimits = { segments: 20, perDay: 2, perYear: { production: 50, development: 100 } } as const;
 
 const segments = z
@@ -19,8 +19,8 @@ const segmentJobBody = z.union([
 ]);
 
 /**
- * Checks the body of `POST /segment/jobs`: an array, or an object with an array in it.
- * @returns distinct ids of segments; `*` stands alone
+ * Validates the body of `POST /segment/jobs`: an array, or an object that contains an array.
+ * @returns distinct segment ids; `*` is always the only entry
  * @throws {PlatformError} 400
  */
 export function parseSegmentJobRequest(body: unknown): readonly string[] {
@@ -41,7 +41,8 @@ export function parseSegmentJobRequest(body: unknown): readonly string[] {
 
 /**
  * Checks the limits of flexible audience evaluation.
- * @throws {PlatformError} 400 for a job of too many segments, 429 when the sandbox had its runs of the day or of the year
+ * @throws {PlatformError} 400 for a job with too many segments, 429 when the daily or yearly limit of the sandbox is
+ *   reached
  */
 export async function checkFlexibleEvaluation(
   { segmentJobs, sandboxes }: Pick<PlatformRecords, 'segmentJobs' | 'sandboxes'>,

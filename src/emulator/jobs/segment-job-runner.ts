@@ -21,13 +21,16 @@ export interface SegmentJobRunnerOptions {
   readonly quirks: Pick<EmulatorQuirks, 'membershipModel'>;
 }
 
-/** Segment jobs that are PROCESSING at the same time; the others wait in QUEUED. Evaluations change the same memberships. */
+/**
+ * Number of segment jobs that are PROCESSING at the same time, because evaluations change the same memberships. The
+ * others wait in QUEUED.
+ */
 const concurrentSegmentJobs = 1;
 
 /**
- * Carries segment jobs from NEW to their end. Each job sleeps until its next stage is due, so nothing polls. Memberships
- * change at the end of PROCESSING: a job that is cancelled or interrupted before has changed none, and one that was
- * interrupted by the end of the process is taken up by `resume`.
+ * Runs segment jobs from NEW to their end. Each job sleeps until its next stage is due, so nothing polls. Memberships
+ * change at the end of PROCESSING, so a job that is cancelled or interrupted earlier has changed none. `resume`
+ * continues a job that was interrupted by the end of the process.
  */
 export class SegmentJobRunner implements AsyncDisposable {
   readonly #options: SegmentJobRunnerOptions;
@@ -51,23 +54,23 @@ export class SegmentJobRunner implements AsyncDisposable {
     );
   }
 
-  /** Takes up the jobs that had not ended when the emulator last stopped. */
+  /** Resumes the jobs that had not ended when the emulator last stopped. */
   async resume(): Promise<void> {
     for (const job of await this.#options.store.segmentJobs.unfinished()) this.start(job);
   }
 
-  /** Runs a job that is stored. A hanging job stays as it is. */
+  /** Runs a stored job. A hanging job is not started. */
   start(job: SegmentJob): void {
     this.#jobs.start(job);
   }
 
-  /** Marks a job for cancelling; one that has ended or is being cancelled stays as it is. */
+  /** Marks a job for cancelling. A job that has ended or is already being cancelled does not change. */
   async cancel(job: SegmentJob): Promise<void> {
     const marked = await this.#transitions.startCancelling(job);
     if (marked !== null) this.#jobs.cancel(marked);
   }
 
-  /** Interrupts what runs, leaving the jobs in the store as they are, and waits until nothing runs any more. */
+  /** Interrupts running jobs without changing the stored jobs, and waits until all have stopped. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#jobs[Symbol.asyncDispose]();
   }

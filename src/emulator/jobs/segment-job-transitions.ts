@@ -5,14 +5,14 @@ import type { SegmentJob, SegmentJobCounts, SegmentJobStatus } from '../store/pl
 import type { JobError } from './job-transitions.ts';
 
 /**
- * The steps in the life of a segment job. Each one happens only when the job is still in a state that the step may begin
- * in: otherwise it changes nothing and answers null.
+ * State transitions of a segment job. If the job is no longer in a state from which the transition may start, it
+ * changes nothing and returns null.
  */
 export class SegmentJobTransitions {
   readonly #store: PlatformStore;
   readonly #now: () => number;
 
-  /** @param now answers Unix epoch milliseconds */
+  /** @param now returns Unix epoch milliseconds */
   constructor(store: PlatformStore, now: () => number) {
     this.#store = store;
     this.#now = now;
@@ -23,7 +23,7 @@ export class SegmentJobTransitions {
     return this.#step(job, ['NEW'], (current) => ({ ...current, status: 'QUEUED' }));
   }
 
-  /** QUEUED → PROCESSING. A job that was already PROCESSING when the emulator stopped passes through here again. */
+  /** QUEUED → PROCESSING. A job that was already PROCESSING when the emulator stopped repeats this transition. */
   startProcessing(job: SegmentJob): Promise<SegmentJob | null> {
     return this.#step(job, ['QUEUED', 'PROCESSING'], (current, now) => ({
       ...current,
@@ -46,7 +46,7 @@ export class SegmentJobTransitions {
     }));
   }
 
-  /** Any state that is not an end, but CANCELLING, → FAILED. */
+  /** Any unfinished state except CANCELLING → FAILED. */
   fail(job: SegmentJob, error: JobError): Promise<SegmentJob | null> {
     return this.#step(job, ['NEW', 'QUEUED', 'PROCESSING'], (current, now) => ({
       ...current,
@@ -90,7 +90,7 @@ export class SegmentJobTransitions {
   }
 }
 
-/** Null for a job that ended before it was PROCESSING. */
+/** Metrics of an ended job; null if the job never was PROCESSING. */
 function endedMetrics({ metrics }: SegmentJob, now: number, counts: SegmentJobCounts | null): SegmentJob['metrics'] {
   return (
     metrics && {

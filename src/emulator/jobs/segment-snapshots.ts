@@ -3,12 +3,12 @@ import type { PlatformRecords } from '../store/platform-store.ts';
 import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
 import type { SegmentJob, SegmentSnapshot } from '../store/platform-store-segment-jobs.ts';
 
-/** What stands for every segment. */
+/** Segment id that stands for all segments. */
 export const everySegment = '*';
 
 type Segments = NonNullable<SegmentJob['segments']>;
 
-/** The segments with what their definitions say now; one without a definition has null. Each id comes once. */
+/** Snapshots of segment definitions; null for a segment without a definition. Each id occurs once. */
 export async function snapshotsOf(
   { segmentDefinitions }: Pick<PlatformRecords, 'segmentDefinitions'>,
   sandbox: string,

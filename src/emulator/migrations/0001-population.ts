@@ -1,8 +1,8 @@
 import type { Migration } from './migration.ts';
 
 /**
- * People as the source datasets know them. Columns are named by XDM path, one per attribute: an export then reads only
- * the attributes it was asked for, and the merge of two fragments is a choice per column.
+ * People as the source datasets know them. Each attribute is a column named by its XDM path, so that an export reads
+ * only the requested attributes, and the merge of two fragments is a choice per column.
  * Rows are written in the order of (sandbox, person), so that a range of people is a range of the table.
  */
 export const population: Migration = {
@@ -10,7 +10,7 @@ export const population: Migration = {
   statements: [
     `CREATE TABLE populations (sandbox VARCHAR PRIMARY KEY, profiles BIGINT NOT NULL, seed BIGINT NOT NULL)`,
 
-    // 'events': a person of whom only events are known. Such a person has no other fragment.
+    // 'events': fragment of a person who is known only from events. Such a person has no other fragment.
     `CREATE TYPE profile_source AS ENUM ('crm', 'loyalty', 'events')`,
 
     `CREATE TABLE profile_fragments (

@@ -1,6 +1,6 @@
 import type { Migration } from './migration.ts';
 
-/** What the platform knows apart from profiles. Times are Unix epoch milliseconds; documents are JSON text. */
+/** State of the platform other than profiles. Times are Unix epoch milliseconds; documents are JSON text. */
 export const platformState: Migration = {
   id: '0002-platform-state',
   statements: [

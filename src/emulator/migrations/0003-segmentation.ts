@@ -21,7 +21,7 @@ export const segmentation: Migration = {
       document VARCHAR NOT NULL,
       PRIMARY KEY (sandbox, id)
     )`,
-    // next_run is null while a schedule is inactive, and when its cron expression has come to its end.
+    // next_run is null when a schedule is inactive, or when its cron expression has no further run.
     `CREATE TABLE schedules (
       sandbox VARCHAR NOT NULL,
       id VARCHAR NOT NULL,

@@ -4,5 +4,5 @@ import { segmentation } from './0003-segmentation.ts';
 import { ownFields } from './0004-own-fields.ts';
 import type { Migration } from './migration.ts';
 
-/** All steps, in the order in which they are applied. */
+/** All migrations, in the order in which they are applied. */
 export const migrations: readonly Migration[] = [population, platformState, segmentation, ownFields];

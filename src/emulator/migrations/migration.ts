@@ -1,7 +1,7 @@
-/** One step of the database layout. A step that was ever released is never edited: the next change is a new step. */
+/** One step of the database layout. A released step is never edited; each change is a new step. */
 export interface Migration {
-  /** Unique and ordered, e.g. `0001-population`. What is recorded in `schema_migrations`. */
+  /** Unique and ordered id, such as `0001-population`. It is recorded in `schema_migrations`. */
   readonly id: string;
-  /** Run one by one inside a single transaction. */
+  /** Statements that run one by one in a single transaction. */
   readonly statements: readonly string[];
 }

@@ -19,7 +19,7 @@ export const listBatchFiles: Operation = async (call, platform) => {
       updated: String(created),
       records: String(parts.reduce((sum, { rows }) => sum + rows, 0)),
       size: String(parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)),
-      // The platform says so of good files too.
+      // The platform returns false for valid files, too.
       isValid: false,
       _links: { self: { href: `${origin}/data/foundation/export/files/${encodeURIComponent(id)}` } },
     },
@@ -27,14 +27,17 @@ export const listBatchFiles: Operation = async (call, platform) => {
   return json(dataAccessPage({ ...call, origin }, entries));
 };
 
-/** `GET /batches/{id}/failed`: of a batch that failed the folder of its rejected rows. An export rejects none. */
+/**
+ * `GET /batches/{id}/failed`: for a failed batch, the folder of its rejected rows. It is empty, because an export
+ * rejects no rows.
+ */
 export const listFailedFiles: Operation = (call, platform) => listEntriesOfFailed(call, platform, ['_rejected']);
 
-/** `GET /batches/{id}/meta`: of a batch that failed two folders and a sample of the rejected rows, all empty. */
+/** `GET /batches/{id}/meta`: for a failed batch, two folders and a sample of the rejected rows, all empty. */
 export const listMetaFiles: Operation = (call, platform) =>
   listEntriesOfFailed(call, platform, ['row_errors', 'input_files', 'row_errors_sample.json']);
 
-/** Folders have no file extension, and length 0. */
+/** Lists entries with length 0. Folders have no file extension. */
 async function listEntriesOfFailed(call: Call, platform: Platform, names: readonly string[]) {
   const { document } = await findBatch(call, platform);
   const present = document.status === 'failed' || document.status === 'failure' ? names : [];

@@ -3,22 +3,22 @@ import { PlatformError, upsCodes } from '../errors.ts';
 import type { Call, Reply } from '../http/operation.ts';
 import type { JsonObject } from '../json.ts';
 
-/** Most ids of one bulk read: documented for audiences only. */
+/** Maximum number of ids in one bulk read. It is documented only for audiences. */
 const maximumIds = 100;
 
 const bulkBody = z.looseObject({ ids: z.array(z.looseObject({ id: z.string() })) });
 
-/** What is not there, in the words of an error. */
+/** Texts for the error about a missing entity. */
 export interface MissingEntity {
   readonly code: string;
-  /** E.g. `Segment job`. */
+  /** Kind of the entity, such as `Segment job`. */
   readonly kind: string;
 }
 
 /**
- * Answers a bulk read: 207 with a result for each id, those that are missing being errors, or 404 when all are missing.
- * @param read the records of those ids that exist, by id
- * @throws {PlatformError} 400 for a body without ids or with more than 100, 404
+ * Answers a bulk read: 207 with one result per id, in which missing ids are errors, or 404 when all ids are missing.
+ * @param read returns the existing records by id
+ * @throws {PlatformError} 400 for a body without ids or with more than 100 ids, 404
  */
 export async function bulkGet(
   { body, requestId }: Call,

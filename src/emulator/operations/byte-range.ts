@@ -1,11 +1,12 @@
-/** The part of a file that a request asks for; both ends are included. */
+/** The requested part of a file; both ends are inclusive. */
 export type ByteRange =
   | { readonly kind: 'whole' }
   | { readonly kind: 'part'; readonly start: number; readonly end: number }
   | { readonly kind: 'unsatisfiable' };
 
 /**
- * Reads a `Range` header for a file of `size` bytes. As HTTP asks, a header that is not a single byte range is ignored.
+ * Parses a `Range` header for a file of `size` bytes. A header that is not a single byte range is ignored, as HTTP
+ * requires.
  */
 export function parseByteRange(header: string | null, size: number): ByteRange {
   const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(header?.trim() ?? '') ?? [];

@@ -7,11 +7,14 @@ import { type CatalogKind, type CatalogObject, parseCatalogQuery, runCatalogQuer
 import { inSandbox } from './catalog-records.ts';
 import { commaList } from './comma-list.ts';
 
-/** `GET /dataSetFiles`: the files of all batches, of `dataSetId` or of `batchId`; each may be a list. */
+/**
+ * `GET /dataSetFiles`: the files of all batches, or those selected by `dataSetId` or `batchId`. Each of these may be a
+ * list.
+ */
 export const listDatasetFiles: Operation = async (call, platform) =>
   filesReply(call, platform, commaList(call.query.get('dataSetId')));
 
-/** `GET /dataSets/{id}/views`: a dataset has one view. */
+/** `GET /dataSets/{id}/views`. Each dataset has one view. */
 export const listDatasetViews: Operation = async (call, platform) => {
   const view = viewOf(await findDataset(call, platform));
   const parsed = parseCatalogQuery(call.query, call.header);

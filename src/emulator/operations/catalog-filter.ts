@@ -4,7 +4,9 @@ import { badRequest } from './catalog-errors.ts';
 /** A condition on the document of a Catalog object. */
 export type Predicate = (document: JsonObject) => boolean;
 
-/** `{field}=v`, `=!v`, `=v1,v2` and `=!v1,v2`: one of the values, or none of them. Values may hold `*`. */
+/**
+ * `{field}=v`, `=!v`, `=v1,v2` and `=!v1,v2`: the field has one of the values, or none of them. Values may contain `*`.
+ */
 export function parseSimpleFilter(field: string, text: string): Predicate {
   const negated = text.startsWith('!');
   const patterns = (negated ? text.slice(1) : text).split(',').map(wildcard);
@@ -15,7 +17,7 @@ export function parseSimpleFilter(field: string, text: string): Predicate {
   };
 }
 
-/** `tag:value,tag2:*`: all of them must be there. */
+/** `tag:value,tag2:*`: the object must have all of these tags. */
 export function parseTags(text: string): readonly Predicate[] {
   return text
     .split(',')
@@ -26,7 +28,7 @@ export function parseTags(text: string): readonly Predicate[] {
     });
 }
 
-/** Both the name of a tag and its values may contain colons, as `unifiedProfile:enabled:true` shows. */
+/** Both the name of a tag and its values may contain colons, as in `unifiedProfile:enabled:true`. */
 function hasTag({ tags }: JsonObject, item: string): boolean {
   if (!isJsonObject(tags)) return false;
   return Object.entries(tags).some(([tag, values]) => {
@@ -44,7 +46,10 @@ const comparisons: Readonly<Record<string, (difference: number) => boolean>> = {
   '>': (difference) => difference > 0,
 };
 
-/** `name` (is there), `!name` (is not), `name==v`, `!=`, `<`, `<=`, `>`, `>=` and `name~pattern`, on a top-level field. */
+/**
+ * Parses a condition on a top-level field: `name` (is present), `!name` (is absent), `name==v`, `!=`, `<`, `<=`, `>`,
+ * `>=` and `name~pattern`.
+ */
 export function parsePropertyExpression(text: string): Predicate {
   const [, field, operator, operand] = /^([^!=<>~]+)(==|!=|<=|>=|<|>|~)(.*)$/s.exec(text) ?? [];
   if (field !== undefined && operator !== undefined && operand !== undefined) {
@@ -80,11 +85,12 @@ function difference(value: JsonValue, operand: string): number {
   return text < operand ? -1 : 1;
 }
 
-/** Longest pattern of `property={field}~{pattern}`, in characters. */
+/** Maximum length of the pattern in `property={field}~{pattern}`, in characters. */
 const maximumPatternLength = 100;
 
 /**
- * Patterns are literal text, `.`, `.*`, `^` and `$`: enough for the documented use, and no pattern can keep the server busy.
+ * Matches a pattern of literal text, `.`, `.*`, `^` and `$`. This subset is enough for the documented use, and no
+ * pattern in it is expensive to match.
  */
 function matchesPattern(field: string, pattern: string): Predicate {
   if (pattern.length > maximumPatternLength) throw badRequest('the pattern of property is too long');
@@ -101,12 +107,15 @@ function matchesPattern(field: string, pattern: string): Predicate {
   };
 }
 
-/** A comparison with text in which `*` stands for any text. */
+/** Compares with text in which `*` stands for any text. */
 function wildcard(pattern: string): (text: string) => boolean {
   return globMatcher(pattern, null);
 }
 
-/** Matches in time linear in the product of both lengths, with `*` for any text and `single` for any one character. */
+/**
+ * Matches a glob in time proportional to the product of both lengths. `*` stands for any text, `single` for any one
+ * character.
+ */
 function globMatcher(glob: string, single: string | null): (text: string) => boolean {
   return (text) => {
     let position = 0;
@@ -134,7 +143,7 @@ function globMatcher(glob: string, single: string | null): (text: string) => boo
   };
 }
 
-/** The texts that a value is equal to: clients written in Python send `True` for `true`. */
+/** Text forms that a value is equal to. Clients written in Python send `True` for `true`. */
 function textsOf(value: JsonValue): readonly string[] {
   return typeof value === 'boolean' ? [String(value), value ? 'True' : 'False'] : [textOf(value)];
 }

@@ -2,15 +2,15 @@ import type { JsonObject, JsonValue } from '../json.ts';
 import { badRequest } from './catalog-errors.ts';
 import { type Predicate, parsePropertyExpression, parseSimpleFilter, parseTags } from './catalog-filter.ts';
 
-/** Objects on a page when `limit` is not given, and at most. */
+/** Default number of objects on a page. */
 const defaultLimit = 20;
 const maximumLimit = 100;
-/** Most objects on a page when their observable schema is asked for. */
+/** Maximum number of objects on a page that includes the observable schema. */
 const maximumLimitWithObservableSchema = 20;
-/** Most ids in one comma-separated path. */
+/** Maximum number of ids in a comma-separated path. */
 const maximumIds = 100;
 
-/** An object of Catalog; the id is not part of the document. */
+/** An object of Catalog. The document does not contain the id. */
 export interface CatalogObject {
   readonly id: string;
   readonly document: JsonObject;
@@ -20,15 +20,15 @@ export interface CatalogQuery {
   readonly limit: number;
   readonly start: number;
   readonly orderBy: readonly { readonly field: string; readonly descending: boolean }[];
-  /** Top-level fields to show; null shows all. */
+  /** Top-level fields to return; null = all fields. */
   readonly properties: readonly string[] | null;
-  /** All of them must hold. */
+  /** Conditions that must all hold. */
   readonly predicates: readonly Predicate[];
-  /** The other parameters, each a filter when its name is that of a field; the rest is ignored. */
+  /** The other parameters. A parameter is a filter when its name is the name of a field; otherwise it is ignored. */
   readonly fieldFilters: readonly { readonly field: string; readonly holds: Predicate }[];
 }
 
-/** Parameters that are not simple filters. */
+/** Parameters that are not field filters. */
 const reserved = new Set([
   'limit',
   'start',
@@ -42,16 +42,16 @@ const reserved = new Set([
 ]);
 
 /**
- * Reads the parameters that all Catalog lists share; `limit` and `start` may also come as headers.
+ * Parses the parameters that all Catalog lists share; `limit` and `start` may also be sent as headers.
  * @param special parameters that the caller handles itself
- * @throws {PlatformError} 400 when one is out of range or cannot be understood
+ * @throws {PlatformError} 400 when a parameter is out of range or malformed
  */
 export function parseCatalogQuery(
   query: URLSearchParams,
   header: (name: string) => string | null,
   special: readonly string[] = [],
 ): CatalogQuery {
-  // The older name.
+  // `offset` is the older name of the parameter.
   const start = query.get('start') ?? query.get('offset');
   const properties = parseProperties(query);
   const limit = integer('limit', query.get('limit') ?? header('limit')) ?? defaultLimit;
@@ -69,7 +69,7 @@ export function parseCatalogQuery(
   };
 }
 
-/** The top-level fields that `properties=` names; null when it names none. */
+/** Top-level fields in `properties=`; null when there are none. */
 export function parseProperties(query: URLSearchParams): readonly string[] | null {
   const names = query
     .getAll('properties')
@@ -81,13 +81,13 @@ export function parseProperties(query: URLSearchParams): readonly string[] | nul
 
 /** A kind of Catalog objects. */
 export interface CatalogKind {
-  /** Fields by which a list can be filtered although no object may have them; those that an object has are fields too. */
+  /** Fields that can be used as filters even if no object has them. Fields of the objects can be used as well. */
   readonly fields: readonly string[];
-  /** The document as it is sent; filters and orders look at the whole one. */
+  /** Converts the object to the document that is sent. Filters and orders use the complete document. */
   readonly show: (object: CatalogObject) => JsonObject;
 }
 
-/** The page of a query, as Catalog answers it: a map from id to document, in order. */
+/** Returns the page of a query in Catalog's format: a map from id to document, in order. */
 export function runCatalogQuery(
   objects: readonly CatalogObject[],
   query: CatalogQuery,
@@ -106,7 +106,7 @@ export function runCatalogQuery(
   );
 }
 
-/** A map from id to document; with `properties`, documents have only those fields that they have among them. */
+/** A map from id to document. With `properties`, documents contain only these fields. */
 export function asMap(objects: readonly CatalogObject[], properties: readonly string[] | null): JsonObject {
   return Object.fromEntries(
     objects.map(({ id, document }) => [id, properties === null ? document : pick(document, properties)]),
@@ -114,7 +114,7 @@ export function asMap(objects: readonly CatalogObject[], properties: readonly st
 }
 
 /**
- * The ids of a comma-separated path.
+ * Parses the ids of a comma-separated path.
  * @throws {PlatformError} 400 when there are more than 100
  */
 export function parseIds(path: string): readonly string[] {
@@ -123,7 +123,7 @@ export function parseIds(path: string): readonly string[] {
   return ids;
 }
 
-/** An integer that a parameter holds; null when it is absent. @throws {PlatformError} 400 when it is something else */
+/** Parses an integer parameter; null when it is absent. @throws {PlatformError} 400 when it is not an integer */
 export function integer(name: string, text: string | null): number | null {
   if (text === null || text.trim() === '') return null;
   if (!/^\d{1,15}$/.test(text.trim())) throw badRequest(`${name} must be an integer`);
@@ -134,7 +134,10 @@ function pick(document: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(names.filter((name) => document[name] !== undefined).map((name) => [name, document[name]]));
 }
 
-/** `asc:created,updated` and `name,desc:updated`: a direction belongs to the field that it precedes; ascending is the default. */
+/**
+ * Parses an order such as `asc:created,updated` or `name,desc:updated`. A direction applies to the field after it; the
+ * default is ascending.
+ */
 function parseOrder(text: string): CatalogQuery['orderBy'] {
   return text
     .split(',')
@@ -152,7 +155,7 @@ function compare(a: CatalogObject, b: CatalogObject, order: CatalogQuery['orderB
     const difference = compareValues(a.document[field], b.document[field]);
     if (difference !== 0) return descending ? -difference : difference;
   }
-  // Pages must not overlap, so that equal objects need an order of their own.
+  // Equal objects are ordered by id, because pages must not overlap.
   return a.id < b.id ? -1 : 1;
 }
 

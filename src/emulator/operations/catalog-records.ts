@@ -4,7 +4,7 @@ import type { EmulatorQuirks } from '../options.ts';
 import { isPlatformTag } from '../store/dataset-documents.ts';
 import type { CatalogKind, CatalogObject } from './catalog-query.ts';
 
-/** Fields of datasets and batches that the documentation does not have. */
+/** Observed fields of datasets and batches that the documentation does not list. */
 const newerFields = [
   'id',
   'sandboxId',
@@ -14,12 +14,12 @@ const newerFields = [
   'schemaMetadata',
   'enableErrorDiagnostics',
 ];
-/** Fields of a batch that recorded responses have only in `metrics`. */
+/** Fields of a batch that recorded responses contain only in `metrics`. */
 const countedFields = ['recordCount', 'failedRecordCount', 'size'];
 
 type RecordQuirks = Pick<EmulatorQuirks, 'recordFields' | 'batchCounts'>;
 
-/** Objects as they are stored, with the id of the sandbox, which every one has. */
+/** Stored objects with the id of the sandbox, which the response includes in each of them. */
 export async function inSandbox<Stored extends CatalogObject>(
   objects: readonly Stored[],
   { sandbox }: Pick<Call, 'sandbox'>,
@@ -66,12 +66,12 @@ export function batchKind({ recordFields, batchCounts }: RecordQuirks): CatalogK
   };
 }
 
-/** One of the two generations of metrics has the times too; the top level does not have them then. */
+/** One of the two generations of metrics also has the times; the top level then omits them. */
 function timesInMetrics({ metrics }: JsonObject): readonly string[] {
   return isJsonObject(metrics) && metrics['startTime'] !== undefined ? ['started', 'completed'] : [];
 }
 
-/** Every batch has errors, without the number of rows that each concerns. */
+/** Every batch has errors, without the number of affected rows. */
 function documentedBatchFields({ errors }: JsonObject): JsonObject {
   if (!Array.isArray(errors)) return { errors: [], availableDates: {} };
   return {
@@ -87,7 +87,7 @@ export function lastBatchKind(): CatalogKind {
   };
 }
 
-/** Without the tags that the platform sets itself. */
+/** A dataset without the tags that the platform sets itself. */
 function documentedDataset({ id, document }: CatalogObject): JsonObject {
   const tags = Object.entries(isJsonObject(document['tags']) ? document['tags'] : {});
   const own = tags.filter(([name]) => !isPlatformTag(name));

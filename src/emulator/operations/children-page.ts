@@ -2,15 +2,15 @@ import type { JsonObject } from '../json.ts';
 import type { EmulatorQuirks } from '../options.ts';
 import { integer } from './ups-query.ts';
 
-/** The part of a list that a request asks for. */
+/** The requested range of a list. */
 export interface ChildrenRange {
   readonly start: number;
   readonly limit: number;
-  /** Rows before the part. */
+  /** Number of rows before the range. */
   readonly skip: number;
 }
 
-/** @throws {PlatformError} 400 when `start` or `limit` is no integer that fits */
+/** @throws {PlatformError} 400 when `start` or `limit` is not an integer within its bounds */
 export function childrenRange(
   query: URLSearchParams,
   limits: { readonly default: number; readonly maximum: number },
@@ -22,15 +22,15 @@ export function childrenRange(
 }
 
 export interface ChildrenList {
-  /** Relative to the base of the profile service, as in the link to the next page. */
+  /** Path relative to the base of the profile service, for the link to the next page. */
   readonly path: string;
-  /** Parameters of the request, which the link carries on. */
+  /** Parameters of the request, which the link repeats. */
   readonly query: URLSearchParams;
-  /** Whether `_page` says as well where the next page starts: scripts page by it alone. */
+  /** Whether `_page` also contains the start of the next page, because scripts use only this value. */
   readonly hasNextInPage: boolean;
 }
 
-/** The list `{_page, children, _links}` of schedules and segment jobs. */
+/** Formats a list of schedules or segment jobs: `{_page, children, _links}`. */
 export function childrenPage(
   children: readonly JsonObject[],
   totalCount: number,

@@ -3,18 +3,18 @@ import type { Call } from '../http/operation.ts';
 import type { JsonObject } from '../json.ts';
 import type { EmulatorQuirks } from '../options.ts';
 
-/** Entries on a page when `limit` is not given, and at most. */
+/** Default and maximum number of entries on a page. */
 const maximumLimit = 100;
 
-/** An entry of a Data Access list and the name by which `start` may point at it. */
+/** An entry of a Data Access list, and the name with which `start` can select it. */
 export interface DataAccessEntry {
   readonly name: string;
   readonly entry: JsonObject;
 }
 
 /**
- * One page of entries, with absolute links. `start` is a row offset, or the name of the first entry to show.
- * @throws {PlatformError} 400 when `limit` or `start` cannot be understood
+ * One page of entries, with absolute links. `start` is a row offset, or the name of the first entry of the page.
+ * @throws {PlatformError} 400 when `limit` or `start` is malformed
  */
 export function dataAccessPage(
   { query, origin, path }: Pick<Call, 'query' | 'origin' | 'path'>,
@@ -27,7 +27,7 @@ export function dataAccessPage(
   return {
     data: entries.slice(start, start + limit).map(({ entry }) => entry),
     _page: { limit, count: entries.length },
-    // A list on one page has no links.
+    // A list with a single page has no links.
     _links: isWhole
       ? undefined
       : {
@@ -37,7 +37,7 @@ export function dataAccessPage(
   };
 }
 
-/** The origin of absolute links, e.g. `http://127.0.0.1:4010`; the platform writes its own with the port. */
+/** Origin of absolute links, such as `http://127.0.0.1:4010`. The platform includes the port in its own origin. */
 export function linkOrigin(requestOrigin: string, { linkOrigin }: Pick<EmulatorQuirks, 'linkOrigin'>): string {
   return linkOrigin === 'platform' ? 'https://platform.adobe.io:443' : requestOrigin;
 }

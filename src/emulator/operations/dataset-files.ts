@@ -5,7 +5,10 @@ import type { BatchFile, FilePart } from '../store/platform-store-batch-files.ts
 import { parseByteRange } from './byte-range.ts';
 import { dataAccessPage, linkOrigin } from './data-access-page.ts';
 
-/** `GET /files/{id}`: the parts of a file, or with `path` the bytes of one, whole (200) or a range of them (206). */
+/**
+ * `GET /files/{id}`: lists the parts of a file or, with `path`, returns the bytes of one part: all of them (200) or a
+ * range (206).
+ */
 export const getDatasetFile: Operation = async (call, platform) => {
   const file = await findFile(call, platform);
   const path = call.query.get('path');

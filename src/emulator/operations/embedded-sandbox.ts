@@ -1,7 +1,7 @@
 import type { JsonObject } from '../json.ts';
 import type { PlatformRecords } from '../store/platform-store.ts';
 
-/** The `sandbox` in the records of the profile service. */
+/** The `sandbox` member of the profile service's records. */
 export async function embeddedSandbox(
   name: string,
   { sandboxes }: Pick<PlatformRecords, 'sandboxes'>,

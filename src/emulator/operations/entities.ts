@@ -13,7 +13,7 @@ import {
   writeStart,
 } from './entity-request.ts';
 
-/** `GET /access/entities`: one profile, or a page of its events. */
+/** `GET /access/entities`: a profile, or a page of its events. */
 export const getEntity: Operation = (call, platform) =>
   answering(platform, async () => {
     const request = parseEntityQuery(call.query);
@@ -37,7 +37,7 @@ export const getEntity: Operation = (call, platform) =>
     }
   });
 
-/** `POST /access/entities`: profiles by XID, or a page of the events of each. */
+/** `POST /access/entities`: profiles by XID, or a page of events per profile. */
 export const postEntities: Operation = (call, platform) =>
   answering(platform, async () => {
     const request = parseEntityBody(call.body);
@@ -53,7 +53,7 @@ export const postEntities: Operation = (call, platform) =>
     }
   });
 
-/** Counts the request against the limit, and says what the engine cannot do with it as a 400. */
+/** Counts the request against the limit, and converts errors of the engine to a 400. */
 async function answering({ entityRequests }: Platform, answer: () => Promise<Reply>): Promise<Reply> {
   if (!entityRequests.admits()) throw new PlatformError(429, 'UPS-ACC-1000429', 'Too many requests');
   try {
@@ -94,7 +94,7 @@ function profilesReply(lookups: readonly ProfileLookup[], { quirks }: Platform):
   return { kind: 'json', status: 207, body: [...errors, ...found] };
 }
 
-/** Why a profile cannot be shown. */
+/** Error for a profile that cannot be returned; null when it can. */
 function problemOf({ xid, profile }: ProfileLookup, { quirks }: Pick<Platform, 'quirks'>): PlatformError | null {
   if (profile === null) return notFound();
   if (profile.identityGraph.length <= quirks.maximumGraphIdentities) return null;
@@ -114,12 +114,12 @@ function entityOf({ xid, profile }: ProfileLookup): JsonObject {
   };
 }
 
-/** How the platform shows somebody of whom it knows nothing. */
+/** The platform's response for an unknown identity. */
 function emptyEntity(xid: string): JsonObject {
   return { entityId: xid, sources: [''], entity: {}, lastModifiedAt: '1970-01-01T00:00:00Z' };
 }
 
-/** Clients read the place of the next page from `offsets`, the documentation has `start`. */
+/** Query for the next page. The documentation uses `start`, but some clients read `offsets`. */
 function nextQuery(next: string, { limit }: EntityRequest, { quirks }: Pick<Platform, 'quirks'>): string {
   const start = `start=${next}&limit=${limit}`;
   return quirks.eventsNextLink === 'start' ? start : `${start}&offsets=${next}`;
@@ -127,11 +127,14 @@ function nextQuery(next: string, { limit }: EntityRequest, { quirks }: Pick<Plat
 
 interface EventsPage {
   readonly children: readonly JsonObject[];
-  /** The body of the request for the next page; null on the last one. */
+  /** Body of the request for the next page; null on the last page. */
   readonly next: (JsonObject & { readonly start: string }) | null;
 }
 
-/** The list of events `{_page, children, _links}`; it names its first event and where the next page starts. */
+/**
+ * Formats a list of events: `{_page, children, _links}`. The page includes the id of its first event and the start of
+ * the next page.
+ */
 function envelope(
   { children }: EventsPage,
   { orderby }: EntityRequest,
@@ -183,7 +186,7 @@ async function eventsOf(
   };
 }
 
-/** Who is not known, or has no events, is left out. */
+/** Pages of events by profile. Unknown profiles and profiles without events are omitted. */
 async function eventsByProfile(request: EntityRequest, call: Call, platform: Platform): Promise<JsonObject> {
   const entries: [xid: string, page: JsonObject][] = [];
   for (const identity of request.identities) {

@@ -4,20 +4,20 @@ import type { IdentityReference } from '../engine/read-profiles.ts';
 import { PlatformError } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../json.ts';
 
-/** Most identities of one `POST /access/entities`. The platform documents none. */
+/** Maximum number of identities in one `POST /access/entities`. The platform documents no limit. */
 const maximumIdentities = 100;
-/** Most events of a page, which is also what a page has when the request does not say. */
+/** Default and maximum number of events on a page. */
 const maximumEvents = 1_000;
 
 const schemas = {
   '_xdm.context.profile': 'profile',
   '_xdm.context.experienceevent': 'events',
-  // There are no companies here, so nobody is ever found.
+  // The emulator has no accounts and opportunities, so these requests find nothing.
   '_xdm.context.account': 'business',
   '_xdm.context.opportunity': 'business',
 } as const;
 
-/** What both ways of asking come to. */
+/** A validated request of either method. */
 export interface EntityRequest {
   readonly kind: (typeof schemas)[keyof typeof schemas];
   readonly identities: readonly IdentityReference[];
@@ -28,7 +28,7 @@ export interface EntityRequest {
   readonly limit: number;
   readonly orderby: '+timestamp' | '-timestamp';
   readonly properties: readonly EventProperty[];
-  /** Where a page of events begins; null for the first. */
+  /** Start of the page of events; null for the first page. */
   readonly start: string | null;
 }
 
@@ -43,7 +43,10 @@ const time = z
   .number()
   .transform((ms) => new Date(ms))
   .refine((date) => !Number.isNaN(date.getTime()), 'must be a time in milliseconds');
-/** Without a sign it ascends: so the reply names it. A plus sign that is not encoded arrives as a space. */
+/**
+ * The order without a sign is ascending, and the response shows the sign. A plus sign that is not percent-encoded
+ * arrives as a space.
+ */
 const orderby = z
   .string()
   .transform((text) => (text.startsWith('-') ? text : `+${text.replace(/^[+ ]/, '')}`))
@@ -69,15 +72,15 @@ const entityBody = z.looseObject({
   timeFilter: z.looseObject({ startTime: time.optional(), endTime: time.optional() }).optional(),
   limit: z.int().min(1).max(maximumEvents).default(maximumEvents),
   orderby: orderby.optional(),
-  // The API description spells it so.
+  // Spelling in the API description.
   orderBy: orderby.optional(),
   property: z.array(z.string()).max(maximumProperties).default([]),
   start: z.string().min(1).optional(),
 });
 
 /**
- * Checks the body of `POST /access/entities`.
- * @throws {PlatformError} 400, naming everything that is wrong
+ * Validates the body of `POST /access/entities`.
+ * @throws {PlatformError} 400 with all issues
  */
 export function parseEntityBody(body: unknown): EntityRequest {
   const parsed = entityBody.safeParse(body);
@@ -101,8 +104,8 @@ export function parseEntityBody(body: unknown): EntityRequest {
 }
 
 /**
- * Checks the parameters of `GET /access/entities`. A `start` or `offsets`, which a page of events gave, holds all the
- * others.
+ * Validates the parameters of `GET /access/entities`. If `start` or `offsets` from a page of events is present, it
+ * contains all other parameters.
  * @throws {PlatformError} 400
  */
 export function parseEntityQuery(query: URLSearchParams): EntityRequest {
@@ -127,13 +130,13 @@ export function parseEntityQuery(query: URLSearchParams): EntityRequest {
     mergePolicyId: text('mergePolicyId'),
     timeFilter: { startTime: numberOf(query, 'startTime'), endTime: numberOf(query, 'endTime') },
     limit,
-    // The API description of `POST` spells it so.
+    // Spelling in the API description of `POST`.
     orderby: text('orderby') ?? text('orderBy'),
     property: query.getAll('property'),
   });
 }
 
-/** The body of the request for the next page of the events of one profile, in the form of `POST /access/entities`. */
+/** Body of the request for the next page of a profile's events, in the format of `POST /access/entities`. */
 export function nextPageBody(
   request: EntityRequest,
   identity: IdentityReference,
@@ -158,7 +161,7 @@ export function nextPageBody(
   };
 }
 
-/** The same as one text for `GET`. */
+/** Encodes the body of the next request as text for `GET`. */
 export function writeStart(body: JsonObject): string {
   return Buffer.from(JSON.stringify(body)).toString('base64url');
 }
@@ -168,9 +171,9 @@ function readStart(start: string): JsonObject {
     const body: unknown = JSON.parse(Buffer.from(start, 'base64url').toString());
     if (isJsonObject(body)) return body;
   } catch {
-    // Not JSON: no page gave it.
+    // Not JSON, so it does not come from a page of events.
   }
-  throw invalid('start is not one that a page of events has given');
+  throw invalid('start is not a value that a page of events returned');
 }
 
 interface SentIdentity {
@@ -180,7 +183,7 @@ interface SentIdentity {
   readonly relatedEntityIdNS?: { readonly code: string } | undefined;
 }
 
-/** Events are asked for by the profile that they are related to; both spellings are accepted for it. */
+/** Reference to the profile. Requests for events name the related profile, in either of two spellings. */
 function referenceOf(identity: SentIdentity, kind: EntityRequest['kind']): IdentityReference {
   const own = { value: identity.entityId, namespace: identity.entityIdNS?.code ?? null };
   const related = { value: identity.relatedEntityId, namespace: identity.relatedEntityIdNS?.code ?? null };
@@ -210,7 +213,7 @@ function numberOf(query: URLSearchParams, name: string): number | undefined {
   return Number(text);
 }
 
-/** A request to profile access that cannot be understood. */
+/** Error for a request that profile access cannot understand. */
 export function invalid(message: string): PlatformError {
   return new PlatformError(400, 'UPS-ACC-1000400', message);
 }

@@ -3,15 +3,15 @@ import { PlatformError } from '../errors.ts';
 import type { Call } from '../http/operation.ts';
 import type { JsonObject } from '../json.ts';
 
-/** Characters of a tag, of the digest's 64. */
+/** Number of characters of a tag, taken from the digest's 64. */
 const tagLength = 20;
 
-/** The tag of an object as it is now; every change of the object changes it. */
+/** Tag of the current version of an object. Each change of the object changes the tag. */
 export function entityTag(document: JsonObject): string {
   return `"${createHash('sha256').update(JSON.stringify(document)).digest('hex').slice(0, tagLength)}"`;
 }
 
-/** @throws {PlatformError} 412 when the request has an `If-Match` that does not name the object as it is now */
+/** @throws {PlatformError} 412 when `If-Match` does not name the current version of the object */
 export function checkIfMatch({ header }: Pick<Call, 'header'>, document: JsonObject): void {
   const condition = header('if-match');
   if (condition === null || condition.trim() === '*') return;

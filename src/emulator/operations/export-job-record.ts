@@ -2,7 +2,7 @@ import type { JsonObject } from '../json.ts';
 import type { EmulatorQuirks } from '../options.ts';
 import type { ExportJob, SegmentBatch } from '../store/platform-store-export-jobs.ts';
 
-/** Where a record is shown: the samples of the platform differ between these. */
+/** Kind of response that contains a record. The platform's samples differ between these kinds. */
 export type RecordPlace = 'list' | 'create' | 'get';
 
 type RecordQuirks = Pick<
@@ -10,7 +10,7 @@ type RecordQuirks = Pick<
   'destinationKey' | 'destinationBatches' | 'batchSegmentStatus' | 'recordFields'
 >;
 
-/** An export job as the API shows it. */
+/** An export job in the API's format. */
 export function exportJobRecord(
   job: ExportJob,
   place: RecordPlace,
@@ -26,7 +26,7 @@ export function exportJobRecord(
     imsOrgId: organization,
     status: job.status,
     filter: job.sent.filter,
-    // Only the reply to a create shows these again.
+    // Only the response to a create includes these values.
     additionalFields: place === 'create' ? job.sent.additionalFields : undefined,
     mergePolicy: { ...job.mergePolicy },
     profileInstanceId: 'ups',
@@ -36,7 +36,7 @@ export function exportJobRecord(
     creationTime: job.creationTime,
     updateTime: job.updateTime,
     requestId: job.requestId,
-    // As of segment jobs, only that those say `api` as well.
+    // As with segment jobs, except that `api` is never shown here.
     source: job.run && 'scheduler',
     properties: (job.sent.properties ?? job.run) && { ...job.sent.properties, ...job.run },
   };
@@ -46,7 +46,7 @@ function destinationOf({ request, output, status }: ExportJob, place: RecordPlac
   const { datasetId, segmentPerBatch } = request;
   return {
     ...(datasetKey(place, quirks) === 'datasetId' ? { datasetId } : { dataSetId: datasetId }),
-    // The documented lists leave it out when it is false.
+    // The documented lists omit it when it is false.
     segmentPerBatch:
       quirks.recordFields === 'documented' && place === 'list' && !segmentPerBatch ? undefined : segmentPerBatch,
     ...(output.kind === 'single'

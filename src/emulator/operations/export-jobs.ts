@@ -7,7 +7,7 @@ import { credential } from '../options.ts';
 import type { ExportJob } from '../store/platform-store-export-jobs.ts';
 import { exportJobRecord } from './export-job-record.ts';
 
-/** `POST /export/jobs`. The reply is 200, not 201, and already names the batches. */
+/** `POST /export/jobs`. The status is 200, not 201. The response includes the ids of the batches. */
 export const createExportJob: Operation = async (call, platform) => {
   const { store, clock, quirks, runner } = platform;
   const received = parseExportRequest(call.body, quirks);
@@ -25,7 +25,7 @@ export const getExportJob: Operation = async ({ parameters, sandbox }, platform)
   return json(exportJobRecord(job, 'get', credential.organization, platform.quirks));
 };
 
-/** `DELETE /export/jobs/{id}`: marks a job for cancelling. A job that has ended is kept as it is. */
+/** `DELETE /export/jobs/{id}`: marks a job for cancelling. A job that has ended does not change. */
 export const cancelExportJob: Operation = async ({ parameters, sandbox }, platform) => {
   const { id } = await findJob(parameters['jobId'] ?? '', sandbox, platform);
   await platform.runner.cancel(sandbox, id);

@@ -15,7 +15,7 @@ const patchBody = z.array(
 
 /**
  * Applies a JSON Patch (RFC 6902).
- * @throws {PlatformError} 400 when the patch is malformed, names a place that does not exist, or fails a test
+ * @throws {PlatformError} 400 when the patch is malformed, a path does not exist, or a test fails
  */
 export function applyJsonPatch(document: JsonObject, body: unknown): JsonObject {
   const parsed = patchBody.safeParse(body);
@@ -94,7 +94,7 @@ function remove(value: JsonValue, path: readonly string[]): JsonValue {
 function withMember(value: JsonValue, token: string, inner: JsonValue): JsonValue {
   if (isList(value)) return value.with(Number(token), inner);
   if (!isJsonObject(value)) throw badRequest(`There is nothing at ${token}.`);
-  // Entries rather than a spread: a member may be called `__proto__`.
+  // Built from entries instead of a spread, because a member may be named `__proto__`.
   return Object.fromEntries([...Object.entries(value).filter(([name]) => name !== token), [token, inner]]);
 }
 

@@ -4,10 +4,10 @@ import type { ExportJob, ExportJobPage, ExportJobStatus } from '../store/platfor
 import { exportJobRecord } from './export-job-record.ts';
 import { integer, invalid } from './ups-query.ts';
 
-/** The statuses that the documentation lets a list be narrowed to. */
+/** Statuses for which the documentation allows a filter. */
 const filterableStatuses: readonly ExportJobStatus[] = ['NEW', 'SUCCEEDED', 'FAILED'];
 
-/** Names in `sort=` and what they order by; the platform calls the creation time `createdTime` in the page it returns. */
+/** Columns by name in `sort=`. The platform uses `createdTime` for the creation time in the page that it returns. */
 const sortColumns = {
   createdTime: 'creation_time',
   creationTime: 'creation_time',
@@ -16,7 +16,7 @@ const sortColumns = {
   status: 'status',
 } as const satisfies Record<string, ExportJobPage['sort']['column']>;
 
-/** An order and the name that the page gives it. */
+/** An order, and its name in the page. */
 interface NamedSort {
   readonly name: string;
   readonly sort: ExportJobPage['sort'];
@@ -26,14 +26,15 @@ const creationOrder: NamedSort = { name: 'createdTime', sort: { column: 'creatio
 
 /**
  * `GET /export/jobs` with the parameters of both documentation variants: `limit`, `offset` and `status` of the
- * Segmentation API, `start`, `page` and `sort` of the Profile API.
+ * Segmentation API, and `start`, `page` and `sort` of the Profile API.
  */
 export const listExportJobs: Operation = async ({ query, sandbox }, { store, quirks }) => {
   const limit = Math.min(integer(query, 'limit', 1) ?? quirks.exportJobsDefaultLimit, quirks.exportJobsMaximumLimit);
   const status = statusOf(query);
   const { skip, after } = positionOf(query, limit, quirks);
   const requestedSort = sortOf(query);
-  // The platform documents that sorting does not work on a result of several pages; such a result keeps creation order.
+  // The platform documents that sorting does not work when the result has several pages. Such a result keeps creation
+  // order.
   const isSorted =
     requestedSort !== null && after === null && skip === 0 && (await store.exportJobs.count(sandbox, status)) <= limit;
   const { name, sort } = isSorted ? requestedSort : creationOrder;
@@ -50,7 +51,7 @@ export const listExportJobs: Operation = async ({ query, sandbox }, { store, qui
       pageOffset: cursor,
       pageSize: jobs.length,
     },
-    // Other parameters are not carried over: the link of the platform holds these two.
+    // The platform's link contains only these two parameters.
     link: { next: found.length > limit ? `/export/jobs/?limit=${limit}&offset=${cursor}` : '' },
   });
 };
@@ -69,7 +70,7 @@ function positionOf(
   if (creationTime !== undefined && id !== undefined) {
     return { skip: 0, after: { creationTime: Number(creationTime), id: Number(id) } };
   }
-  // The older tutorials page with a plain number of rows.
+  // In older tutorials, `offset` is a number of rows.
   const rows = integer(query, 'offset', 0);
   if (rows !== null) return { skip: rows, after: null };
   const start = integer(query, 'start', 0);

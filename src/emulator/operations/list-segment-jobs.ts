@@ -10,10 +10,10 @@ import { embeddedSandbox } from './embedded-sandbox.ts';
 import { segmentJobRecord } from './segment-job-record.ts';
 import { fieldOrders, invalid } from './ups-query.ts';
 
-/** Neither is documented. */
+/** Chosen values, because neither limit is documented. */
 const limits = { default: 100, maximum: 100 } as const;
 
-/** Names in `sort=` and what they order by. */
+/** Columns by name in `sort=`. */
 const sortColumns = {
   creationTime: 'creation_time',
   updateTime: 'update_time',
@@ -23,7 +23,10 @@ const sortColumns = {
 
 const sortFields = ['creationTime', 'updateTime', 'id', 'status'] as const satisfies (keyof typeof sortColumns)[];
 
-/** `GET /segment/jobs` with `start`, `limit`, `status`, `sort`, `property` (any number, all must hold) and `snapshot.name`. */
+/**
+ * `GET /segment/jobs` with `start`, `limit`, `status`, `sort`, `snapshot.name`, and any number of `property` filters,
+ * which must all hold.
+ */
 export const listSegmentJobs: Operation = async ({ query, sandbox }, { store, quirks }) => {
   const range = childrenRange(query, limits, quirks);
   const status = statusOf(query);
@@ -32,7 +35,7 @@ export const listSegmentJobs: Operation = async ({ query, sandbox }, { store, qu
   const sort = { column: sortColumns[order.field], direction: order.direction === 'asc' ? 'ASC' : 'DESC' } as const;
   const embedded = await embeddedSandbox(sandbox, store);
 
-  // Properties are those of the record, which the store does not know.
+  // Properties are filtered here, because they belong to the record and not to the store.
   const filtered = filters.length > 0;
   const page = filtered ? { limit: null, skip: 0 } : range;
   const jobs = await store.segmentJobs.list(sandbox, { status, sort, limit: page.limit, skip: page.skip });
@@ -53,13 +56,13 @@ function statusOf(query: URLSearchParams): SegmentJobStatus | null {
   return status;
 }
 
-/** A condition on a property: names from the record inward, and the text that one of the values there must have. */
+/** A condition on a property: its path in the record, and the expected text of one of its values. */
 interface PropertyFilter {
   readonly path: readonly string[];
   readonly value: string;
 }
 
-/** `property=source==api`, and for entries of arrays `property=segments~segmentId==X`. */
+/** Parses `property=source==api` and, for entries of arrays, `property=segments~segmentId==X`. */
 function filtersOf(query: URLSearchParams): readonly PropertyFilter[] {
   const properties = query.getAll('property').map((expression) => {
     const [, path, value] = /^([\w.~]+)==(.*)$/s.exec(expression.trim()) ?? [];

@@ -10,7 +10,7 @@ import { integer, invalid } from './ups-query.ts';
 
 const defaultLimit = 20;
 
-/** Parameters that narrow a list: the dotted path of a property, compared as text. */
+/** Parameters that filter a list: the dotted path of a property, compared as text. */
 const filterable = [
   'schema.name',
   'default',
@@ -24,12 +24,12 @@ const filterable = [
 export const listMergePolicies: Operation = async ({ query, sandbox }, { store, quirks }) => {
   const limit = integer(query, 'limit', 1) ?? defaultLimit;
   const skip = readStart(query.get('start'));
-  // The API description spells it in lower case.
+  // Spelling in the API description.
   const orderBy = query.get('orderBy') ?? query.get('orderby') ?? '';
   const policies = sorted(narrowed(await records(sandbox, store), query), orderBy);
   const page = policies.slice(skip, skip + limit);
   const more = skip + limit < policies.length;
-  // Values are written as they are: so the sample of the documentation has it.
+  // Values are not percent-encoded, as in the documented sample.
   const next = more ? writeStart(skip + limit) : null;
   const href =
     next === null ? '' : `@/mergePolicies?start=${next}&orderBy=${encodeURIComponent(orderBy)}&limit=${limit}`;
@@ -61,7 +61,7 @@ export const bulkGetMergePolicies: Operation = (call, { store }) =>
     return new Map(all.map((policy) => [String(policy['id']), policy] as const).filter(([id]) => ids.includes(id)));
   });
 
-/** The policies are those of every sandbox, as old as the sandbox. */
+/** The same policies exist in every sandbox. They are as old as the sandbox. */
 async function records(sandbox: string, store: Pick<PlatformRecords, 'sandboxes'>): Promise<readonly JsonObject[]> {
   const embedded = await embeddedSandbox(sandbox, store);
   const created = (await store.sandboxes.find(sandbox))?.createdDate.replace(' ', 'T');
@@ -100,12 +100,12 @@ function at(value: JsonValue | undefined, path: readonly string[]): JsonValue | 
   return isJsonObject(value) ? at(value[name], rest) : undefined;
 }
 
-/** Clients written in Python send `True` for `true`. */
+/** Compares as text. Clients written in Python send `True` for `true`. */
 function isSameText(value: JsonValue | undefined, expected: string): boolean {
   return String(value) === (typeof value === 'boolean' ? expected.toLowerCase() : expected);
 }
 
-/** By `name`, `+name` or `-name`; a plus sign that is not encoded arrives as a space. */
+/** Sorts by `name`, `+name` or `-name`. A plus sign that is not percent-encoded arrives as a space. */
 function sorted(policies: readonly JsonObject[], orderBy: string): readonly JsonObject[] {
   const order = orderBy === '' ? 'name' : orderBy.trim();
   if (!/^[+-]?name$/.test(order)) throw invalid('orderBy must be name, +name or -name');
@@ -115,7 +115,7 @@ function sorted(policies: readonly JsonObject[], orderBy: string): readonly Json
 
 const startPrefix = '+RID:~';
 
-/** Where a page starts, as text that means nothing to a client. */
+/** Encodes the start of a page as opaque text. */
 function writeStart(row: number): string {
   return Buffer.from(`${startPrefix}${row}`).toString('base64url');
 }
@@ -124,6 +124,6 @@ function readStart(start: string | null): number {
   if (start === null || start === '0') return 0;
   const text = Buffer.from(start, 'base64url').toString();
   const row = text.startsWith(startPrefix) ? text.slice(startPrefix.length) : '';
-  if (!/^\d{1,9}$/.test(row)) throw invalid('start is not one that a page has given');
+  if (!/^\d{1,9}$/.test(row)) throw invalid('start is not a value that a page returned');
   return Number(row);
 }

@@ -16,7 +16,7 @@ import { batchKind, inSandbox, lastBatchKind } from './catalog-records.ts';
 import { commaList } from './comma-list.ts';
 import { entityTag } from './entity-tag.ts';
 
-/** Parameters of batches beside the shared ones. Bounds are exclusive Unix epoch milliseconds. */
+/** Parameters that only batches have. Bounds are exclusive Unix epoch milliseconds. */
 const batchParameters = [
   'createdAfter',
   'createdBefore',
@@ -44,7 +44,7 @@ export const listBatches: Operation = async (call, platform) => {
   return json(runCatalogQuery(await inSandbox(named, call, platform), bounded, batchKind(platform.quirks)));
 };
 
-/** `GET /batches/{id}` and `GET /batches/{id1},{id2},…`: a map, even for one. */
+/** `GET /batches/{id}` and `GET /batches/{id1},{id2},…`: returns a map, even for one id. */
 export const getBatches: Operation = async (call, platform) => {
   const ids = parseIds(call.parameters['ids'] ?? '');
   const found = await platform.store.batches.findMany(call.sandbox, ids);
@@ -57,7 +57,7 @@ export const getBatches: Operation = async (call, platform) => {
   return json(asMap(shown, parseProperties(call.query)), tag === null ? {} : { 'e-tag': tag, etag: tag });
 };
 
-/** `GET /lastBatches`: keyed by dataset; its field names differ from those of the dataset itself. */
+/** `GET /lastBatches`: a map by dataset id. Its field names differ from those of the dataset. */
 export const getLastBatches: Operation = async (call, platform) => {
   const { datasets } = platform.store;
   const parsed = parseCatalogQuery(call.query, call.header, ['dataSetId']);

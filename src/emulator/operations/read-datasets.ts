@@ -11,7 +11,10 @@ export const listDatasets: Operation = async (call, platform) => {
   return json(runCatalogQuery(datasets, parsed, datasetKind(platform.quirks)));
 };
 
-/** `GET /dataSets/{id}` and `GET /dataSets/{id1},{id2},…`: a map, even for one; a single object comes with its tag. */
+/**
+ * `GET /dataSets/{id}` and `GET /dataSets/{id1},{id2},…`: returns a map, even for one id. The response for one id has
+ * an entity tag.
+ */
 export const getDatasets: Operation = async (call, platform) => {
   const ids = parseIds(call.parameters['ids'] ?? '');
   const found = await platform.store.datasets.findMany(call.sandbox, ids);

@@ -7,7 +7,7 @@ import { embeddedSandbox } from './embedded-sandbox.ts';
 import { segmentDefinitionRecord } from './segment-definition-record.ts';
 import { boolean, type FieldOrder, fieldOrders, integer } from './ups-query.ts';
 
-/** Neither is documented; clients take 100 for the maximum. */
+/** Chosen values, because neither limit is documented. Clients assume a maximum of 100. */
 const limits = { default: 100, maximum: 100 } as const;
 
 const sortFields = ['creationTime', 'updateTime', 'name', 'internalId', 'id'] as const;
@@ -42,7 +42,7 @@ export const listSegmentDefinitions: Operation = async ({ query, sandbox }, { st
       pageSize: segments.length,
       limit,
     },
-    // Real lists were seen without a link although there were more pages.
+    // Observed lists have no link, although they have more pages.
     link: hasMore && quirks.recordFields === 'documented' ? { next: `/segment/definitions?${next}` } : {},
   });
 };
@@ -83,7 +83,10 @@ function compare(a: SegmentDefinition, b: SegmentDefinition, orders: readonly Fi
   return 0;
 }
 
-/** Values of one field are all of one type. The internal id of the platform is not shown: it is in creation order. */
+/**
+ * Sort key of a definition; all values of one field have the same type. The internal id represents creation order,
+ * because the platform does not return its own internal id.
+ */
 function sortKey(definition: SegmentDefinition, field: SortField): string | number {
   return field === 'internalId' ? definition.creationTime : definition[field];
 }

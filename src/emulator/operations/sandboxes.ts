@@ -6,7 +6,7 @@ import { linkOrigin } from './data-access-page.ts';
 
 const defaultLimit = 50;
 
-/** Properties by which a list can be narrowed, as `property=name==prod`. */
+/** Properties that can filter a list, as in `property=name==prod`. */
 const filterable = ['name', 'title', 'state', 'type', 'region'] as const;
 
 /** `GET /sandbox-management/` and `/sandboxes`. `limit` and `offset` must be sent together. */
@@ -45,7 +45,7 @@ export const listSandboxTypes: Operation = () =>
     }),
   );
 
-/** The id is shown to services only. */
+/** A sandbox as API clients receive it. The platform returns the id only to its own services. */
 function shown({ id: _id, ...sandbox }: Sandbox): JsonObject {
   return sandbox;
 }
@@ -68,7 +68,7 @@ function narrowed(sandboxes: readonly Sandbox[], query: URLSearchParams): readon
   }, sandboxes);
 }
 
-/** `orderBy=asc:created` or `desc:created`; the list is in creation order. */
+/** Sorts by `orderBy=asc:created` or `desc:created`; the given list is in creation order. */
 function sorted(sandboxes: readonly Sandbox[], query: URLSearchParams): readonly Sandbox[] {
   return query.get('orderBy')?.startsWith('desc') ? sandboxes.toReversed() : sandboxes;
 }

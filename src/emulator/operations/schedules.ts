@@ -24,7 +24,7 @@ export const listSchedules: Operation = async ({ query, sandbox }, { store, quir
   );
 };
 
-/** `POST /config/schedules`. The reply is 200. */
+/** `POST /config/schedules`. The status is 200. */
 export const createSchedule: Operation = async ({ body, sandbox }, { store, clock, quirks, scheduler }) => {
   const now = clock.now();
   const schedule = await store.transaction(async (records) => {
@@ -52,7 +52,7 @@ export const createSchedule: Operation = async ({ body, sandbox }, { store, cloc
 export const getSchedule: Operation = async (call, { store, quirks }) =>
   json(shown(await findSchedule(call, store), await embeddedSandbox(call.sandbox, store), quirks));
 
-/** `PATCH /config/schedules/{id}`. The platform takes up to half an hour to act on it, the emulator none. */
+/** `PATCH /config/schedules/{id}`. It takes effect immediately; the platform takes up to half an hour. */
 export const updateSchedule: Operation = async (call, { store, clock, scheduler }): Promise<Reply> => {
   await store.transaction(async (records) => {
     const schedule = await findSchedule(call, records);
@@ -64,7 +64,7 @@ export const updateSchedule: Operation = async (call, { store, clock, scheduler 
   return { kind: 'empty', status: 204 };
 };
 
-/** `POST /config/schedules/{id}`: a tutorial shows updates so, under a heading that says PATCH. */
+/** `POST /config/schedules/{id}`: the update form shown in a tutorial, under a heading with PATCH. */
 export const postSchedule: Operation = (call, platform) => {
   if (!platform.quirks.postUpdatesSchedule) {
     throw requestErrors.methodNotAllowed('ups', call.method, ['GET', 'PATCH', 'DELETE']);
@@ -120,7 +120,7 @@ function shown(
     state,
     type,
     schedule,
-    // No schedule runs more often.
+    // Schedules run at most once a day.
     frequency: recordFields === 'observed' ? 'daily' : undefined,
     properties,
     createEpoch: Math.floor(created / 1_000),

@@ -2,7 +2,7 @@ import type { JsonObject } from '../json.ts';
 import { credential, type EmulatorQuirks } from '../options.ts';
 import type { SegmentDefinition } from '../store/platform-store-segment-definitions.ts';
 
-/** A segment definition as the API shows it. */
+/** A segment definition in the API's format. */
 export function segmentDefinitionRecord(
   definition: SegmentDefinition,
   sandbox: JsonObject,

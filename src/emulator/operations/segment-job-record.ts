@@ -3,7 +3,7 @@ import type { JsonObject } from '../json.ts';
 import { credential, type EmulatorQuirks } from '../options.ts';
 import type { SegmentJob, SegmentSnapshot } from '../store/platform-store-segment-jobs.ts';
 
-/** A segment job as the API shows it. */
+/** A segment job in the API's format. */
 export function segmentJobRecord(
   job: SegmentJob,
   sandbox: JsonObject,
@@ -43,7 +43,7 @@ function snapshot(id: string, { expression, mergePolicy }: SegmentSnapshot): Jso
   return { id, expression: { ...expression }, mergePolicyId: mergePolicy.id, mergePolicy: { ...mergePolicy } };
 }
 
-/** Of a job whose evaluation has not begun; one that was cancelled then has ended. */
+/** Metrics of a job that was never PROCESSING. If it was cancelled, it has an end time. */
 function waitingMetrics({ status, creationTime, updateTime }: SegmentJob): JsonObject {
   const ended = status === 'CANCELLED' || status === 'FAILED';
   const end = ended ? { endTimeInMs: updateTime, totalTimeInMs: updateTime - creationTime } : {};

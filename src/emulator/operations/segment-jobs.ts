@@ -8,7 +8,7 @@ import { bulkGet } from './bulk-get.ts';
 import { embeddedSandbox } from './embedded-sandbox.ts';
 import { segmentJobRecord } from './segment-job-record.ts';
 
-/** `POST /segment/jobs`, with an array of segments or an object that holds one. The reply is 200. */
+/** `POST /segment/jobs`, with an array of segments or an object that contains one. The status is 200. */
 export const createSegmentJob: Operation = async (call, { store, clock, quirks, segmentJobs }) => {
   const segmentIds = parseSegmentJobRequest(call.body);
   const now = clock.now();
@@ -32,7 +32,7 @@ export const createSegmentJob: Operation = async (call, { store, clock, quirks, 
 export const getSegmentJob: Operation = async (call, { store, quirks }) =>
   json(segmentJobRecord(await findJob(call, store), await embeddedSandbox(call.sandbox, store), quirks));
 
-/** `DELETE /segment/jobs/{id}`: marks a job for cancelling. A job that has ended is kept as it is. */
+/** `DELETE /segment/jobs/{id}`: marks a job for cancelling. A job that has ended does not change. */
 export const cancelSegmentJob: Operation = async (call, { store, segmentJobs, quirks }) => {
   const job = await findJob(call, store);
   await segmentJobs.cancel(job);

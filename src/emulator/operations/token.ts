@@ -4,7 +4,10 @@ import { credential } from '../options.ts';
 
 const millisecondsPerSecond = 1_000;
 
-/** `POST /ims/token/v3`, `/v2` and without a version: an access token for the client credentials in the form body, or in the query. */
+/**
+ * `POST /ims/token/v3`, `/v2` and without a version: issues an access token for client credentials in the form body or
+ * in the query.
+ */
 export const issueToken: Operation = async (call, { tokens, clientSecrets, quirks }) => {
   const grantType = field(call, 'grant_type');
   if (grantType !== 'client_credentials') {
@@ -30,7 +33,7 @@ export const rejectJwtExchange: Operation = () =>
     new PlatformError(400, 'invalid_request', 'JWT credentials are retired: send client_credentials to /ims/token/v3'),
   );
 
-/** `GET` and `POST /ims/validate_token/v1`: whether the token of the header, or of the field `token`, is valid. */
+/** `GET` and `POST /ims/validate_token/v1`: whether the token in the header, or in the field `token`, is valid. */
 export const validateToken: Operation = (call, { tokens }) => {
   const token = /^Bearer (\S+)$/i.exec(call.header('authorization') ?? '')?.[1] ?? field(call, 'token');
   if (!token) throw new PlatformError(400, 'invalid_request', 'missing token parameter');
@@ -40,7 +43,7 @@ export const validateToken: Operation = (call, { tokens }) => {
   );
 };
 
-/** `POST /ims/invalidate_token/v2`: ends the token of the field `token`. */
+/** `POST /ims/invalidate_token/v2`: invalidates the token in the field `token`. */
 export const invalidateToken: Operation = async (call, { tokens, clientSecrets }) => {
   checkClient(call, clientSecrets);
   const token = field(call, 'token');
@@ -49,7 +52,7 @@ export const invalidateToken: Operation = async (call, { tokens, clientSecrets }
   return json({});
 };
 
-/** @throws {PlatformError} 400 when the request has another credential */
+/** @throws {PlatformError} 400 when the client id or secret is wrong */
 function checkClient(call: Call, clientSecrets: readonly string[]): void {
   if (field(call, 'client_id') !== credential.clientId) {
     throw new PlatformError(400, 'invalid_client', 'invalid client_id parameter');

@@ -1,11 +1,11 @@
 import { PlatformError, upsCodes } from '../errors.ts';
 
-/** A request that the profile service cannot understand. */
+/** Error for a request that the profile service cannot understand. */
 export function invalid(message: string): PlatformError {
   return new PlatformError(400, upsCodes.invalidRequest, message);
 }
 
-/** @throws {PlatformError} 400 when the parameter is there and not an integer of at least `minimum` */
+/** @throws {PlatformError} 400 when the parameter is present and is not an integer of at least `minimum` */
 export function integer(query: URLSearchParams, name: string, minimum: number): number | null {
   const text = query.get(name);
   if (text === null) return null;
@@ -15,8 +15,8 @@ export function integer(query: URLSearchParams, name: string, minimum: number): 
 }
 
 /**
- * Reads `true` or `false` in any case: clients written in Python send `True`.
- * @throws {PlatformError} 400 when the parameter is there and neither
+ * Parses `true` or `false` in any case, because clients written in Python send `True`.
+ * @throws {PlatformError} 400 when the parameter is present and is neither
  */
 export function boolean(query: URLSearchParams, name: string): boolean | null {
   const text = query.get(name)?.toLowerCase() ?? null;
@@ -25,14 +25,14 @@ export function boolean(query: URLSearchParams, name: string): boolean | null {
   return text === 'true';
 }
 
-/** An order as `sort=` gives it, `{field}:asc` or `{field}:desc`. */
+/** An order from `sort=`: `{field}:asc` or `{field}:desc`. */
 export interface FieldOrder<Field extends string> {
   readonly field: Field;
   readonly direction: 'asc' | 'desc';
 }
 
 /**
- * The orders of a comma-separated list; null when there is none. A field without a direction ascends.
+ * Parses a comma-separated list of orders; null when it is absent. The default direction is ascending.
  * @throws {PlatformError} 400 for a field that is not in `fields`
  */
 export function fieldOrders<Field extends string>(

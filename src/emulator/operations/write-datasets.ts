@@ -9,10 +9,10 @@ import { badRequest, notFound } from './catalog-errors.ts';
 import { checkIfMatch } from './entity-tag.ts';
 import { applyJsonPatch } from './json-patch.ts';
 
-/** Octets in the id of a dataset or of its view. */
+/** Number of bytes in the id of a dataset or of its view. */
 const idBytes = 12;
 
-/** The fields whose form Catalog relies on; others are kept as they come. */
+/** Fields that Catalog validates. Other fields are stored as sent. */
 const datasetBody = z.looseObject({
   name: z.string().trim().min(1),
   description: z.string().optional(),
@@ -43,7 +43,7 @@ export const createDataset: Operation = async (call, { store, clock, quirks }) =
   return reference(id, quirks, 201, { location: `/data/foundation/catalog/dataSets/${id}` });
 };
 
-/** `PATCH /dataSets/{id}`: a merge of the top-level fields, or a JSON Patch by its content type. */
+/** `PATCH /dataSets/{id}`: merges the top-level fields, or applies a JSON Patch, depending on the content type. */
 export const patchDataset: Operation = (call, platform) =>
   change(call, platform, (document) =>
     call.contentType === 'application/json-patch+json'
@@ -51,11 +51,11 @@ export const patchDataset: Operation = (call, platform) =>
       : { ...document, ...objectBody(call) },
   );
 
-/** `PATCH /v2/dataSets/{id}`: a merge of objects at every depth. */
+/** `PATCH /v2/dataSets/{id}`: merges objects at every depth. */
 export const deepPatchDataset: Operation = (call, platform) =>
   change(call, platform, (document) => deepMerge(document, objectBody(call)));
 
-/** `PUT /dataSets/{id}`: replaces what clients may write. */
+/** `PUT /dataSets/{id}`: replaces all fields that clients may write. */
 export const replaceDataset: Operation = (call, platform) => change(call, platform, () => objectBody(call));
 
 /** `DELETE /dataSets/{id}` */

@@ -30,7 +30,10 @@ const definitionPatch = definitionBody.partial();
 
 type DefinitionBody = z.infer<typeof definitionPatch>;
 
-/** `POST /segment/definitions`. The expression is not looked at: one that cannot be evaluated fails the job that tries. */
+/**
+ * `POST /segment/definitions`. The expression is not validated. If it cannot be evaluated, the job that evaluates it
+ * fails.
+ */
 export const createSegmentDefinition: Operation = async (call, { store, clock, quirks }) => {
   const body = parse(definitionBody, call);
   const now = clock.now().getTime();
@@ -52,7 +55,7 @@ export const createSegmentDefinition: Operation = async (call, { store, clock, q
   return json(segmentDefinitionRecord(definition, await embeddedSandbox(call.sandbox, store), quirks));
 };
 
-/** `PATCH /segment/definitions/{id}`: what the body has replaces what was there. */
+/** `PATCH /segment/definitions/{id}`: the members of the body replace the stored members. */
 export const patchSegmentDefinition: Operation = async (call, { store, clock, quirks }) => {
   const body = parse(definitionPatch, call);
   const definition = await store.transaction(async (records) => {
@@ -64,7 +67,7 @@ export const patchSegmentDefinition: Operation = async (call, { store, clock, qu
   return json(segmentDefinitionRecord(definition, await embeddedSandbox(call.sandbox, store), quirks));
 };
 
-/** `DELETE /segment/definitions/{id}`. Memberships stay as they were evaluated last. */
+/** `DELETE /segment/definitions/{id}`. Memberships from the last evaluation remain. */
 export const deleteSegmentDefinition: Operation = async (call, { store }) => {
   await store.transaction(async (records) => {
     const { id } = await findSegmentDefinition(call, records);

@@ -16,7 +16,7 @@ type Aggregate = (typeof aggregates)[number];
 
 export const isAggregate = (name: string): name is Aggregate => (aggregates as readonly string[]).includes(name);
 
-/** Events where a condition is asked for: whether there are any. */
+/** Compiles events in the position of a condition: whether there are any. */
 export function compileEvents(events: Events, scope: Scope, compiler: Compiler): Compiled {
   return { type: 'boolean', sql: `(${countEvents(events, scope, compiler)} > 0)` };
 }
@@ -38,11 +38,11 @@ function eventCondition(events: Events, scope: Scope, compiler: Compiler): strin
 
 function expectProfile(expression: PqlExpression, scope: Scope, compiler: Compiler): void {
   if (scope.fields.of !== 'profile') {
-    compiler.fail('The events of a profile cannot be asked for within a condition on an event', expression);
+    compiler.fail('xEvent cannot be used within a condition on an event', expression);
   }
 }
 
-/** `all` holds when there are no events, `exists` does not. */
+/** `all` holds when there are no events; `exists` does not. */
 export function compileQuantifier(
   { kind, events }: Extract<PqlExpression, { readonly kind: 'exists' | 'forall' }>,
   scope: Scope,
@@ -53,7 +53,7 @@ export function compileQuantifier(
   return { type: 'boolean', sql: `(${exceptions} = 0)` };
 }
 
-/** The sum of nothing is zero; the average, least and greatest of nothing is absent. */
+/** Without events, the sum is zero, and the average, minimum and maximum are absent. */
 export function compileAggregate(
   name: Aggregate,
   events: Events,

@@ -3,16 +3,16 @@ import { fieldsAt } from './fields.ts';
 import { quote } from './pql-error.ts';
 import type { Field } from './syntax.ts';
 
-/** @throws {PqlError} when there is no such field, or it is an object. */
+/** @throws {PqlError} when the field does not exist, or is an object. */
 export function compileField(field: Field, scope: Scope, compiler: Compiler): Compiled {
   const path = pathOf(field, scope);
   const type = scope.fields.types.get(path);
   if (type !== undefined) return { type, sql: scope.column(path) };
   if (fieldsAt(scope.fields, path).length === 0) return unknownField(field, path, scope, compiler);
-  return compiler.fail(`${quote(path)} is an object, of which only isNull() and isNotNull() can be asked`, field);
+  return compiler.fail(`${quote(path)} is an object; only isNull() and isNotNull() accept an object`, field);
 }
 
-/** Whether a field, or anything in an object, has a value. @throws {PqlError} when there is no such field. */
+/** Whether a field, or any field in an object, has a value. @throws {PqlError} when the field does not exist. */
 export function compileIsKnown(field: Field, scope: Scope, compiler: Compiler): string {
   const path = pathOf(field, scope);
   const fields = fieldsAt(scope.fields, path);
@@ -20,7 +20,7 @@ export function compileIsKnown(field: Field, scope: Scope, compiler: Compiler): 
   return `(${fields.map((each) => `${scope.column(each)} IS NOT NULL`).join(' OR ')})`;
 }
 
-/** A path that begins with the variable of an event goes on within the event. */
+/** Removes the event variable from the start of a path, because the rest is relative to the event. */
 function pathOf({ path: [first = '', ...rest] }: Field, { variables }: Scope): string {
   return (rest.length > 0 && variables.has(first) ? rest : [first, ...rest]).join('.');
 }

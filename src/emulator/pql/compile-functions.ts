@@ -6,7 +6,7 @@ import type { PqlExpression } from './syntax.ts';
 
 type Call<Kind extends 'method' | 'function'> = Extract<PqlExpression, { readonly kind: Kind }>;
 
-/** SQL of a condition on two strings. */
+/** Returns SQL of a condition on two strings. */
 type StringPredicate = (value: string, other: string) => string;
 
 const contains: StringPredicate = (value, other) => `contains(${value}, ${other})`;
@@ -18,7 +18,7 @@ const negation =
   (value, other) =>
     `NOT ${predicate(value, other)}`;
 
-/** `value.name(other, isCaseSensitive)`; like `notIn`, those that say "not" do not hold for what is absent. */
+/** `value.name(other, isCaseSensitive)`. The negated functions, like `notIn`, do not hold for absent values. */
 const stringPredicates: ReadonlyMap<string, StringPredicate> = new Map([
   ['contains', contains],
   ['doesNotContain', negation(contains)],
@@ -38,10 +38,10 @@ const dateParts: ReadonlyMap<string, string> = new Map([
   ['Year', 'year'],
 ]);
 
-/** A part of a time, in UTC. */
+/** Part of a time, in UTC. */
 const datePart = (part: string, time: string): Compiled => ({ type: 'number', sql: `extract('${part}' FROM ${time})` });
 
-/** @throws {PqlError} when there is no such function, or its parameters do not fit. */
+/** @throws {PqlError} when the function does not exist, or its parameters do not fit. */
 export function compileMethod(call: Call<'method'>, scope: Scope, compiler: Compiler): Compiled {
   const { name, value } = call;
   if (value.kind === 'events' && isAggregate(name)) return compileAggregate(name, value, call, scope, compiler);
@@ -52,14 +52,15 @@ export function compileMethod(call: Call<'method'>, scope: Scope, compiler: Comp
     return { type: 'boolean', sql: name === 'isNull' ? `(NOT ${isKnown})` : isKnown };
   }
   const part = name.startsWith('get') ? dateParts.get(name.slice('get'.length)) : undefined;
-  if (part === undefined) return compiler.fail(`${quote(name)} is not a function that is supported here`, call);
+  if (part === undefined) return compiler.fail(`${quote(name)} is not a supported function`, call);
   expectParameters(call, 0, 0, compiler);
   return datePart(part, compiler.value(value, 'time', scope));
 }
 
 function compileIsNotNull(call: Call<'method'>, scope: Scope, compiler: Compiler): string {
   expectParameters(call, 0, 0, compiler);
-  if (call.value.kind !== 'field') return compiler.fail('Only a field can be null', call.value);
+  if (call.value.kind !== 'field')
+    return compiler.fail('isNull() and isNotNull() can only be called on a field', call.value);
   return compileIsKnown(call.value, scope, compiler);
 }
 
@@ -81,10 +82,10 @@ function compileStringPredicate(
 function isCaseSensitive(parameter: PqlExpression | undefined, compiler: Compiler): boolean {
   if (parameter === undefined) return true;
   if (parameter.kind === 'literal' && typeof parameter.value === 'boolean') return parameter.value;
-  return compiler.fail('Whether the case matters must be true or false', parameter);
+  return compiler.fail('The parameter for case sensitivity must be true or false', parameter);
 }
 
-/** @throws {PqlError} when there is no such function, or its parameters do not fit. */
+/** @throws {PqlError} when the function does not exist, or its parameters do not fit. */
 export function compileFunction(call: Call<'function'>, scope: Scope, compiler: Compiler): Compiled {
   const { name, parameters } = call;
   if (name === 'inSegment') {
@@ -92,16 +93,17 @@ export function compileFunction(call: Call<'function'>, scope: Scope, compiler: 
     if (parameters.length !== 1 || segment?.kind !== 'literal' || typeof segment.value !== 'string') {
       return compiler.fail('inSegment takes the id of a segment as a string', call);
     }
-    if (scope.fields.of !== 'profile') return compiler.fail('An event is in no segment', call);
+    if (scope.fields.of !== 'profile')
+      return compiler.fail('inSegment() cannot be used in a condition on an event', call);
     return { type: 'boolean', sql: compiler.target.isInSegment(compiler.target.parameters.add(segment.value)) };
   }
   const part = name.startsWith('current') ? dateParts.get(name.slice('current'.length)) : undefined;
-  if (part === undefined) return compiler.fail(`${quote(name)} is not a function that is supported here`, call);
+  if (part === undefined) return compiler.fail(`${quote(name)} is not a supported function`, call);
   expectParameters(call, 0, 0, compiler);
   return datePart(part, `${compiler.target.parameters.add(compiler.target.now)}::TIMESTAMPTZ`);
 }
 
-/** @throws {PqlError} when a call has fewer or more parameters. */
+/** @throws {PqlError} when a call has too few or too many parameters. */
 export function expectParameters(
   call: Call<'method' | 'function'>,
   fewest: number,

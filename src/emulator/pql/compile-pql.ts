@@ -17,10 +17,11 @@ import { parsePql } from './parse-pql.ts';
 import type { ArithmeticOperator, Literal, PqlExpression } from './syntax.ts';
 
 /**
- * Turns a PQL text into an SQL condition on one profile. Nothing of the text becomes text of the statement: fields
- * come from the schema, operators and functions from fixed lists, and values are parameters of `target.parameters`.
+ * Compiles a PQL text into an SQL condition on one profile. No part of the text is copied into the statement: fields
+ * come from the schema, operators and functions come from fixed lists, and values are parameters of
+ * `target.parameters`.
  * @returns SQL of type BOOLEAN that is never null
- * @throws {PqlError} when the text is not PQL, is outside the subset, names no field, or mixes types.
+ * @throws {PqlError} when the text is not PQL, is outside the subset, names an unknown field, or mixes types.
  */
 export function compilePql(text: string, target: PqlTarget): string {
   const compiler = createCompiler(text, target);
@@ -47,7 +48,7 @@ function createCompiler(text: string, target: PqlTarget): Compiler {
     },
     condition: (expression, scope) => {
       const sql = compiler.value(expression, 'boolean', scope);
-      // Of what can be a condition only an attribute can be absent.
+      // Among the expressions that can be a condition, only an attribute can be absent.
       return expression.kind === 'field' ? holds(sql).sql : sql;
     },
   };
@@ -114,7 +115,7 @@ const arithmetic: Readonly<Record<ArithmeticOperator, (left: string, right: stri
   '%': (left, right) => `(${left} % nullif(${right}, 0))`,
 };
 
-/** In double precision, so that nothing overflows; what is divided by zero is absent. */
+/** Computes in double precision to avoid overflow. The result of a division by zero is absent. */
 function compileArithmetic({ operator, left, right }: Of<'arithmetic'>, scope: Scope, compiler: Compiler): Compiled {
   const operands = [left, right].map((each) => `${compiler.value(each, 'number', scope)}::DOUBLE`);
   return { type: 'number', sql: arithmetic[operator](operands[0] ?? '', operands[1] ?? '') };
@@ -123,16 +124,16 @@ function compileArithmetic({ operator, left, right }: Of<'arithmetic'>, scope: S
 function compileComparison({ comparison, left, right }: Of<'compare'>, scope: Scope, compiler: Compiler): Compiled {
   const { type, sql } = compiler.compile(left, scope);
   if (type === 'boolean' && comparison !== '=' && comparison !== '!=') {
-    return compiler.fail('Conditions can be compared by = and != only', left);
+    return compiler.fail('Conditions can only be compared with = and !=', left);
   }
   return holds(`${sql} ${comparisonOperators[comparison]} ${compiler.value(right, type, scope)}`);
 }
 
-/** `notIn` is not the negation of `in`: it, too, does not hold for what is absent. */
+/** `notIn` is not the negation of `in`, because neither holds for an absent value. */
 function compileIn({ kind, value, items }: Of<'in' | 'notIn'>, scope: Scope, compiler: Compiler): Compiled {
   const { type, sql } = compiler.compile(value, scope);
   const list = items.map((item) => {
-    if (!isConstant(item)) return compiler.fail('A list can hold values only, no fields or conditions', item);
+    if (!isConstant(item)) return compiler.fail('A list can contain only values, not fields or conditions', item);
     return compiler.value(item, type, scope);
   });
   return holds(`${sql} ${kind === 'in' ? 'IN' : 'NOT IN'} (${list.join(', ')})`);

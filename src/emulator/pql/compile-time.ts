@@ -3,15 +3,15 @@ import type { Occurrence, Time, TimeReference } from './syntax.ts';
 import { nextDay, startOfUnit, unitLength } from './time-units.ts';
 
 /**
- * When something that stands for a time begins and, if it is more than an instant, ends (exclusive), as SQL. Each is
- * made when it is needed: a parameter that the statement does not mention would be an error.
+ * Start of a time as SQL and, if the time is longer than an instant, its end (exclusive). Each is a function, because
+ * it adds parameters, and a parameter that the statement does not use would be an error.
  */
 interface Bounds {
   start(): string;
   readonly end: (() => string) | null;
 }
 
-/** A time where a value is asked for: of a day or another period its beginning. */
+/** Compiles a time in the position of a value. For a day or another period this is its start. */
 export function compileTime(time: Time, compiler: Compiler): Compiled {
   return { type: 'time', sql: boundsOfTime(time, compiler).start() };
 }
@@ -34,8 +34,8 @@ function boundsOfTime({ time }: Time, { target: { now, parameters } }: Compiler)
 }
 
 /**
- * Whether a time lies where an occurrence says. Its reference may be a period (a day, `last month`): before it ends
- * where it begins, after it begins where it ends. Distances are measured from its beginning.
+ * Whether a time fulfils an occurrence. The reference of the occurrence may be a period (a day, `last month`): `before`
+ * compares with its start, `after` with its end. Distances are measured from its start.
  * @param value SQL of the time, null when it is absent
  * @returns SQL that is null when the time, or an attribute that the occurrence refers to, is absent
  */
@@ -74,8 +74,8 @@ function compileSide(direction: 'before' | 'after' | 'from', value: string, { st
 }
 
 /**
- * `< 3 days before now` lies between three days ago and now. `= 3 days before today` lies within the day, or other
- * unit, that begins at that distance, and `!= …` outside of it.
+ * `< 3 days before now` means between three days ago and now. `= 3 days before today` means within the day (or other
+ * unit) that begins at that distance, and `!= …` means outside of it.
  */
 function compileDistance(
   { comparison, amount, unit, direction }: Extract<Occurrence, { kind: 'distance' }>,

@@ -1,13 +1,13 @@
 import { type ObjectField, storedPaths } from '../engine/xdm-field.ts';
 import { eventSchema, profileAttributes } from '../engine/xdm-schema.ts';
 
-/** What PQL can compute with. Dates and timestamps are both times; a date is its midnight in UTC. */
+/** Value types of PQL. Dates and timestamps are both times; a date is its midnight in UTC. */
 export type ValueType = 'string' | 'number' | 'boolean' | 'time';
 
-/** The fields of a profile, or of an event, that PQL can name. */
+/** Fields of a profile, or of an event, that PQL can name. */
 export interface FieldVocabulary {
   readonly of: 'profile' | 'event';
-  /** By dotted path. */
+  /** Types by dotted path. */
   readonly types: ReadonlyMap<string, ValueType>;
 }
 
@@ -24,7 +24,7 @@ const notStrings: Readonly<Record<string, ValueType>> = {
   'commerce.productViews.value': 'number',
 };
 
-/** Arrays and maps have no place in the subset, so they are not among the fields. */
+/** Fields outside the subset, because it has no arrays and maps. */
 const unsupported: ReadonlySet<string> = new Set(['productListItems']);
 
 const vocabulary = (of: FieldVocabulary['of'], schema: ObjectField): FieldVocabulary => ({
@@ -39,7 +39,7 @@ const vocabulary = (of: FieldVocabulary['of'], schema: ObjectField): FieldVocabu
 export const standardProfileFields = vocabulary('profile', profileAttributes);
 export const standardEventFields = vocabulary('event', eventSchema);
 
-/** The fields at a path: itself, or for the path of an object those within it; none when there is no such path. */
+/** Fields at a path: the field itself or, for an object, the fields within it; empty when the path does not exist. */
 export function fieldsAt({ types }: FieldVocabulary, path: string): readonly string[] {
   return types.has(path) ? [path] : [...types.keys()].filter((field) => field.startsWith(`${path}.`));
 }

@@ -2,13 +2,13 @@ import { parseOccurrence } from './parse-time.ts';
 import type { Chain, Events, PqlExpression } from './syntax.ts';
 import type { TokenReader } from './token-reader.ts';
 
-/** Reads the conditions, which are whole expressions. */
+/** Parses a condition, which is a complete expression. */
 type Parse = (reader: TokenReader) => PqlExpression;
 
-/** The word that PQL reserves for the events of a profile. */
+/** Reserved word for the events of a profile. */
 const eventArray = 'xEvent';
 
-/** `xEvent`, but not a field below it: PQL has none. */
+/** Whether `xEvent` comes next. A path below `xEvent` does not count, because PQL has none. */
 export const isEventSource = (reader: TokenReader): boolean => reader.isWord(eventArray);
 
 /** `xEvent`, and `xEvent[condition]` */
@@ -26,7 +26,7 @@ export function parseSelect(reader: TokenReader, parse: Parse): Events {
   return parseBinding(reader, position, parse);
 }
 
-/** `exists E from xEvent where condition`, `forall …`; a colon may stand for `where`. */
+/** `exists E from xEvent where condition`, `forall …`. A colon is accepted instead of `where`. */
 export function parseQuantifier(reader: TokenReader, kind: 'exists' | 'forall', parse: Parse): PqlExpression {
   const { position } = reader.next();
   return { kind, events: parseBinding(reader, position, parse), position };
@@ -72,7 +72,7 @@ export function parseChain(reader: TokenReader, parse: Parse): Chain {
 
 const atLeastOne = { comparison: '>=', number: 1 } as const;
 
-/** `COUNT(5)` is documented as at least five times. */
+/** Parses `COUNT(5)`, which is documented as at least five times. */
 function parseCount(reader: TokenReader): Chain['count'] {
   const comparison = reader.acceptComparison() ?? '>=';
   return { comparison, number: reader.expectInteger() };

@@ -1,7 +1,7 @@
 import type { Field } from './syntax.ts';
 import type { TokenReader } from './token-reader.ts';
 
-/** A dotted path, up to the name of a function that is called on it. */
+/** Parses a dotted path, up to the name of a function that is called on it. */
 export function parseField(reader: TokenReader): Field {
   const { text: first, position } = reader.expectName('a field');
   const path = [first];

@@ -5,8 +5,8 @@ import type { ArithmeticOperator, PqlExpression } from './syntax.ts';
 import { TokenReader } from './token-reader.ts';
 
 /**
- * Reads a PQL text. Whether its fields exist and its types fit is seen when it is compiled.
- * @throws {PqlError} where the text leaves the grammar, or one of its limits.
+ * Parses a PQL text. The compiler checks whether its fields exist and its types match.
+ * @throws {PqlError} at the position where the text violates the grammar or exceeds a limit.
  */
 export function parsePql(text: string): PqlExpression {
   const reader = new TokenReader(text);
@@ -15,12 +15,12 @@ export function parsePql(text: string): PqlExpression {
   return expression;
 }
 
-/** A whole expression; it ends where nothing fits that could continue it. */
+/** Parses a complete expression. It ends before the first token that cannot continue it. */
 function parseExpression(reader: TokenReader): PqlExpression {
   return reader.nested(() => parseJunction(reader, 'or', () => parseJunction(reader, 'and', () => parseNot(reader))));
 }
 
-/** Operands are kept side by side, so that a long list of conditions is not deep. */
+/** Collects operands in one list, so that a long list of conditions is not deep. */
 function parseJunction(reader: TokenReader, kind: 'and' | 'or', parseOperand: () => PqlExpression): PqlExpression {
   const first = parseOperand();
   const operands = [first];
@@ -34,7 +34,7 @@ function parseNot(reader: TokenReader): PqlExpression {
   return { kind: 'not', operand: reader.nested(() => parseNot(reader)), position };
 }
 
-/** Functions on strings that may also be written between their operands. Only `like` is documented that way. */
+/** String functions that can also be written as infix operators. Only `like` is documented that way. */
 const infixFunctions = ['like', 'contains', 'startsWith', 'endsWith'] as const;
 
 function parseCondition(reader: TokenReader): PqlExpression {
@@ -84,7 +84,7 @@ function parseSigned(reader: TokenReader): PqlExpression {
   return { kind: 'negative', operand: reader.nested(() => parseSigned(reader)), position };
 }
 
-/** The calls that follow a value: `.name(…)`. */
+/** Parses the method calls that follow a value: `.name(…)`. */
 function parseMethods(reader: TokenReader, value: PqlExpression): PqlExpression {
   let result = value;
   while (reader.acceptSymbol('.')) {

@@ -7,7 +7,7 @@ import type { TokenReader } from './token-reader.ts';
 const relativeDays = { yesterday: -1, today: 0, tomorrow: 1 } as const;
 const relativeUnits = { last: -1, this: 0, next: 1 } as const;
 
-/** Whether a time without reference to data comes next. */
+/** Whether a time that does not depend on data comes next. */
 export function isTime(reader: TokenReader): boolean {
   if (reader.peek().kind === 'time') return true;
   if (reader.isWord('date')) return reader.isSymbol('(', 1);
@@ -15,7 +15,7 @@ export function isTime(reader: TokenReader): boolean {
   return (reader.isWord('now') || keyOf(relativeDays, reader) !== undefined) && !reader.isSymbol('.', 1);
 }
 
-/** Reads what `isTime` has seen. */
+/** Parses the time that `isTime` has recognized. */
 export function parseTime(reader: TokenReader): Time {
   const { position } = reader.peek();
   if (reader.acceptWord('now')) return { kind: 'time', time: { kind: 'now' }, position };
@@ -37,17 +37,17 @@ export function parseTime(reader: TokenReader): Time {
   return { kind: 'time', time: readTime(reader, reader.next().text, position), position };
 }
 
-// The names of an object that is written out in this file.
+// The assertion holds because the object is a literal in this file.
 const keyOf = <Word extends string>(words: Readonly<Record<Word, number>>, reader: TokenReader): Word | undefined =>
   (Object.keys(words) as Word[]).find((word) => reader.isWord(word));
 
-/** `date(2020, 3, 14)`, and `date("2020-03-14")`, without the word. */
+/** Parses the rest of `date(2020, 3, 14)` or `date("2020-03-14")`, after the word `date`. */
 function parseDate(reader: TokenReader): Date {
   reader.expectSymbol('(');
   const { position } = reader.peek();
   const date = reader.peek().kind === 'string' ? dateFromText(reader) : dateFromNumbers(reader);
   reader.expectSymbol(')');
-  return date ?? reader.fail('There is no such date', position);
+  return date ?? reader.fail('The date does not exist', position);
 }
 
 function dateFromText(reader: TokenReader): Date | null {
@@ -66,7 +66,7 @@ function dateFromNumbers(reader: TokenReader): Date | null {
 
 const maximumYear = 9999;
 
-/** @param month from 1 */
+/** @param month starting at 1 */
 function existingDate(year: number, month: number, day: number): Date | null {
   if (year > maximumYear || month > 12 || day > 31) return null;
   const date = utcDate(year, month - 1, day);
@@ -75,7 +75,7 @@ function existingDate(year: number, month: number, day: number): Date | null {
 
 const timePattern = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/;
 
-/** A time without offset is in UTC. */
+/** Parses a time. Without an offset it is in UTC. */
 function readTime(reader: TokenReader, text: string, position: number): Time['time'] {
   const match = timePattern.exec(text);
   const date = match && existingDate(Number(match[1]), Number(match[2]), Number(match[3]));
@@ -97,7 +97,7 @@ function expectUnit(reader: TokenReader): TimeUnit {
 const parseReference = (reader: TokenReader): TimeReference =>
   isTime(reader) ? parseTime(reader) : parseField(reader);
 
-/** What may follow `occurs`. */
+/** Parses the text after `occurs`. */
 export function parseOccurrence(reader: TokenReader): Occurrence {
   const comparison = reader.acceptComparison();
   if (comparison !== undefined) {

@@ -1,14 +1,14 @@
-/** Thrown for a text that is not PQL, or that is PQL outside the subset that the emulator evaluates. */
+/** Thrown for text that is not PQL, or is PQL outside the supported subset. */
 export class PqlError extends Error {
   override readonly name = 'PqlError';
-  /** Offset in the text, in UTF-16 code units, from 0: where the thing begins that was not understood. */
+  /** Offset of the unexpected part in the text, in UTF-16 code units, starting at 0. */
   readonly position: number;
-  /** From 1. */
+  /** Line number, starting at 1. */
   readonly line: number;
-  /** In UTF-16 code units, from 1. */
+  /** Column in UTF-16 code units, starting at 1. */
   readonly column: number;
 
-  /** @param problem a sentence without its full stop; the place is added to it. */
+  /** @param problem a sentence without its full stop; the position is appended */
   constructor(problem: string, text: string, position: number) {
     const before = text.slice(0, position).split('\n');
     const line = before.length;
@@ -22,6 +22,6 @@ export class PqlError extends Error {
 
 const maximumQuoteLength = 40;
 
-/** A piece of a text as an error message shows it: quoted, and bounded in length. */
+/** Quotes a piece of text for an error message, with bounded length. */
 export const quote = (piece: string): string =>
   JSON.stringify(piece.length > maximumQuoteLength ? `${piece.slice(0, maximumQuoteLength)}…` : piece);

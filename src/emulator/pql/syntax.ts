@@ -1,4 +1,4 @@
-/** Where something begins in the text: an offset in UTF-16 code units, from 0. */
+/** Position in the text: an offset in UTF-16 code units, starting at 0. */
 interface Placed {
   readonly position: number;
 }
@@ -11,7 +11,7 @@ export interface Literal extends Placed {
   readonly value: string | number | boolean;
 }
 
-/** A dotted path. Its first name may be a variable that stands for an event. */
+/** A dotted path. Its first name may be an event variable. */
 export interface Field extends Placed {
   readonly kind: 'field';
   readonly path: readonly string[];
@@ -31,8 +31,8 @@ export type TimeUnit =
   | 'millennium';
 
 /**
- * A time without reference to data. `day`: `date(2020, 3, 14)`, `@2020-03-14`; `instant`: `@2020-03-14T10:00:00Z`;
- * `unit`: `this`, `last` or `next` and a unit; `today`, `yesterday` and `tomorrow` are the unit `day`.
+ * A time that does not depend on data. `day`: `date(2020, 3, 14)`, `@2020-03-14`; `instant`: `@2020-03-14T10:00:00Z`;
+ * `unit`: `this`, `last` or `next` with a unit; `today`, `yesterday` and `tomorrow` use the unit `day`.
  */
 export interface Time extends Placed {
   readonly kind: 'time';
@@ -42,10 +42,10 @@ export interface Time extends Placed {
     | { readonly kind: 'unit'; readonly unit: TimeUnit; readonly offset: -1 | 0 | 1 };
 }
 
-/** A time, or an attribute that holds one. */
+/** A time, or an attribute of type time. */
 export type TimeReference = Time | Field;
 
-/** What follows `occurs`, and stands in the parentheses of `WHEN`. */
+/** The text after `occurs`, or in the parentheses of `WHEN`. */
 export type Occurrence =
   | {
       readonly kind: 'distance';
@@ -59,10 +59,10 @@ export type Occurrence =
   | { readonly kind: 'within'; readonly time: TimeReference }
   | { readonly kind: 'between'; readonly start: TimeReference; readonly end: TimeReference };
 
-/** Events of the profile: all of them without a condition. */
+/** Events of the profile. Without a condition, all of them. */
 export interface Events extends Placed {
   readonly kind: 'events';
-  /** The name by which the condition may call an event. */
+  /** Event variable that the condition can use. */
   readonly variable: string | null;
   readonly condition: PqlExpression | null;
 }
@@ -102,7 +102,7 @@ export type PqlExpression =
     })
   | (Placed & { readonly kind: 'exists' | 'forall'; readonly events: Events })
   | (Placed & { readonly kind: 'occurs'; readonly value: PqlExpression; readonly occurrence: Occurrence })
-  /** `value.name(…)`; `position` is that of the name. */
+  /** `value.name(…)`; `position` is the position of the name. */
   | (Placed & {
       readonly kind: 'method';
       readonly name: string;

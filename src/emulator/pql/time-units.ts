@@ -4,7 +4,7 @@ const secondMs = 1000;
 const hourMs = 3_600 * secondMs;
 const dayMs = 24 * hourMs;
 
-/** The length of a unit: of those that calendars make uneven, in months. */
+/** Length of a unit. Units with a variable length are measured in months. */
 export type UnitLength = { readonly milliseconds: number } | { readonly months: number };
 
 const lengths: Readonly<Record<TimeUnit, UnitLength>> = {
@@ -24,7 +24,7 @@ const lengths: Readonly<Record<TimeUnit, UnitLength>> = {
 export const unitLength = (unit: TimeUnit): UnitLength => lengths[unit];
 
 const words: ReadonlyMap<string, TimeUnit> = new Map([
-  // The keys of `lengths` are the units.
+  // The assertion holds because the keys of `lengths` are the units.
   ...(Object.keys(lengths) as TimeUnit[]).flatMap((unit): readonly (readonly [string, TimeUnit])[] => [
     [unit, unit],
     [`${unit}s`, unit],
@@ -33,12 +33,12 @@ const words: ReadonlyMap<string, TimeUnit> = new Map([
   ['millennia', 'millennium'],
 ]);
 
-/** The unit that a word names, in the singular or the plural; null when it names none. */
+/** Unit for a word in singular or plural; null when the word is not a unit. */
 export const unitNamed = (word: string): TimeUnit | null => words.get(word.toLowerCase()) ?? null;
 
 const maximumYears = 10_000;
 
-/** The most of a unit that a distance in time may be: ten thousand years, which every timestamp can be moved by. */
+/** Maximum amount of a unit in a distance: ten thousand years, so that every timestamp stays in range. */
 export function maximumAmount(unit: TimeUnit): number {
   const length = unitLength(unit);
   return 'months' in length
@@ -46,10 +46,10 @@ export function maximumAmount(unit: TimeUnit): number {
     : Math.floor((maximumYears * 365 * dayMs) / length.milliseconds);
 }
 
-/** Monday the 5th of January 1970: weeks begin on Mondays. */
+/** Monday, January 5, 1970, because weeks begin on Mondays. */
 const firstMondayMs = 4 * dayMs;
 
-/** When the unit of time began that is `offset` units after the one at `time` lies, in UTC. */
+/** Start of a unit of time in UTC: the unit that contains `time`, moved by `offset` units. */
 export function startOfUnit(time: Date, unit: TimeUnit, offset: number): Date {
   const length = unitLength(unit);
   if ('months' in length) {
@@ -62,13 +62,13 @@ export function startOfUnit(time: Date, unit: TimeUnit, offset: number): Date {
   return new Date(origin + (Math.floor((time.getTime() - origin) / milliseconds) + offset) * milliseconds);
 }
 
-/** @param month from 0 */
+/** @param month starting at 0 */
 export function utcDate(year: number, month: number, day: number): Date {
   const date = new Date(0);
-  // Date.UTC takes years below 100 for those of the 20th century.
+  // Date.UTC maps years below 100 to the 20th century.
   date.setUTCFullYear(year, month, day);
   return date;
 }
 
-/** The beginning of the day after the one that begins at `start`. */
+/** Start of the next day. @param start start of a day */
 export const nextDay = (start: Date): Date => new Date(start.getTime() + dayMs);

@@ -2,16 +2,19 @@ import { PqlError, quote } from './pql-error.ts';
 import type { Comparison } from './syntax.ts';
 import { type Token, tokenize } from './tokens.ts';
 
-/** Longest text, in UTF-16 code units. */
+/** Maximum length of a text, in UTF-16 code units. */
 export const maximumLength = 20_000;
-/** How deep parentheses, `not`, `-` and conditions on events may stand within each other. */
+/** Maximum nesting depth of parentheses, `not`, `-` and conditions on events. */
 export const maximumDepth = 50;
-/** How many arithmetic operators and methods a text may have: each makes the expression deeper. */
+/** Maximum number of arithmetic operators and methods in a text, because each makes the expression deeper. */
 export const maximumOperations = 200;
 
 const comparisons: readonly Comparison[] = ['=', '!=', '<=', '<', '>=', '>'];
 
-/** Reads the tokens of a text from left to right. Words are compared without case: the documentation writes `chain` and `CHAIN`. */
+/**
+ * Reads the tokens of a text from left to right. Words are compared without case, because the documentation uses both
+ * `chain` and `CHAIN`.
+ */
 export class TokenReader {
   readonly #text: string;
   readonly #tokens: readonly Token[];
@@ -20,7 +23,7 @@ export class TokenReader {
   #depth = 0;
   #operations = 0;
 
-  /** @throws {PqlError} when the text is too long, or holds something that is not a token. */
+  /** @throws {PqlError} when the text is too long, or contains an invalid token. */
   constructor(text: string) {
     if (text.length > maximumLength) {
       throw new PqlError(`The expression is longer than ${maximumLength} characters`, text, maximumLength);
@@ -30,7 +33,7 @@ export class TokenReader {
     this.#end = { kind: 'end', text: '', position: text.length };
   }
 
-  /** The next token, or one after it. */
+  /** Returns the next token, or a later one, without consuming it. */
   peek(ahead = 0): Token {
     return this.#tokens[this.#index + ahead] ?? this.#end;
   }
@@ -67,7 +70,7 @@ export class TokenReader {
     return comparisons.find((each) => this.acceptSymbol(each));
   }
 
-  /** The next token, which must be one of these words. */
+  /** Consumes the next token, which must be one of these words. */
   expectWord(...words: readonly string[]): string {
     const word = words.find((each) => this.isWord(each));
     if (word === undefined) return this.unexpected(words.map((each) => quote(each)).join(' or '));
@@ -83,7 +86,7 @@ export class TokenReader {
     return this.peek().kind === 'name' ? this.next() : this.unexpected(what);
   }
 
-  /** A number without fraction and sign. */
+  /** Consumes a number without fraction and sign. */
   expectInteger(): number {
     const token = this.peek();
     if (token.kind !== 'number' || !Number.isSafeInteger(token.value)) return this.unexpected('a whole number');
@@ -91,7 +94,7 @@ export class TokenReader {
     return token.value;
   }
 
-  /** @throws {PqlError} always: the next token is not what was expected. */
+  /** @throws {PqlError} always, because the next token is unexpected. */
   unexpected(expected: string): never {
     const token = this.peek();
     const found = token.kind === 'end' ? 'the expression ends' : `${quote(token.text)} was found`;
@@ -102,7 +105,7 @@ export class TokenReader {
     throw new PqlError(problem, this.#text, position);
   }
 
-  /** Reads something that may hold itself again. */
+  /** Parses a construct that can contain itself, and limits the depth. */
   nested<T>(read: () => T): T {
     if (this.#depth === maximumDepth) {
       this.fail(`The expression is nested more than ${maximumDepth} levels deep`, this.peek().position);
@@ -113,7 +116,7 @@ export class TokenReader {
     return result;
   }
 
-  /** Counts an operation that makes the expression deeper to its left. */
+  /** Counts an operation that makes the expression deeper on its left side. */
   countOperation(position: number): void {
     this.#operations += 1;
     if (this.#operations > maximumOperations) {

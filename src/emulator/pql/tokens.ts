@@ -4,7 +4,7 @@ export type Token =
   | { readonly kind: 'name' | 'symbol' | 'end'; readonly text: string; readonly position: number }
   | { readonly kind: 'string'; readonly text: string; readonly value: string; readonly position: number }
   | { readonly kind: 'number'; readonly text: string; readonly value: number; readonly position: number }
-  /** `@2020-03-14T10:00:00Z`; the text is without the `@`. */
+  /** `@2020-03-14T10:00:00Z`; the text does not include the `@`. */
   | { readonly kind: 'time'; readonly text: string; readonly position: number };
 
 const patterns = {
@@ -17,8 +17,8 @@ const patterns = {
 } as const;
 
 /**
- * The words and signs of a text, the last of which is of kind `end`.
- * @throws {PqlError} where none begins.
+ * Splits a text into tokens. The last token has the kind `end`.
+ * @throws {PqlError} at a position where no token begins.
  */
 export function tokenize(text: string): readonly Token[] {
   const tokens: Token[] = [];

@@ -7,12 +7,12 @@ import type { Draws } from './platform-state-draws.ts';
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
-/** So many days ago the batches of a dataset were put into one. */
+/** Age of the consolidation of a dataset's batches, in days. */
 const ageDays = 3;
 
 /**
- * Gives a dataset a batch that took the place of its last one, as the platform does it now and then: the dataset still
- * names the old batch, whose id leads nowhere. The batch lists no files, because its rows were never exported.
+ * Gives a dataset a batch that replaced its last one, as the platform does occasionally. The dataset still names the
+ * old batch, whose id no longer exists. The new batch lists no files, because its rows were never exported.
  */
 export function consolidated(
   dataset: Dataset,

@@ -7,7 +7,7 @@ import { profileDatasets } from './population.ts';
 const dayMs = 86_400_000;
 const contentType = 'application/vnd.adobe.xed+json;version=1';
 
-/** What a dataset is made from. */
+/** Values from which a dataset is created. */
 export interface DatasetTemplate {
   readonly id: string;
   readonly name: string;
@@ -16,11 +16,14 @@ export interface DatasetTemplate {
   readonly ageDays: number;
   readonly tags: Readonly<Record<string, readonly string[]>>;
   readonly dataBehavior: 'record' | 'time-series';
-  /** Rows that were ingested; null where exports write. */
+  /** Number of ingested rows; null for datasets that exports write to. */
   readonly rows: number | null;
 }
 
-/** Datasets that exports write to. The ids are those of the platform's documented samples, so that these work as they are. */
+/**
+ * Datasets that exports write to. They have the ids of the platform's documented samples, so that the samples work
+ * unchanged.
+ */
 const exportDatasets = {
   prod: [
     ['5b020a27e7040801dedba61b', 'Profile Data Export', 'All profiles, for the data warehouse.'],
@@ -34,33 +37,33 @@ const exportDatasets = {
   ],
 } as const;
 
-/** A sandbox that is seeded. */
+/** Name of a seeded sandbox. */
 export type SeededSandbox = keyof typeof exportDatasets;
 
-/** The ids of the datasets on the union schema, in a fixed order. */
+/** Ids of the datasets on the union schema, in a fixed order. */
 export function exportDatasetIds(sandbox: SeededSandbox): readonly string[] {
   return exportDatasets[sandbox].map(([id]) => id);
 }
 
-/** A dataset that no profile can be exported to: it is not on the union schema. */
+/** A dataset that is not on the union schema, so profiles cannot be exported to it. */
 export const webEventsDatasetId = '5e3f0b7a9d1c2b00194f7d21';
 
-/** Rows that were ingested from the sources of a sandbox. */
+/** Numbers of rows ingested from the sources of a sandbox. */
 export interface IngestedRows {
   readonly crm: number;
   readonly loyalty: number;
   readonly events: number;
 }
 
-/** Bytes that a row takes up in the data lake, roughly. */
+/** Approximate number of bytes per row in the data lake. */
 export const bytesPerRow = 120;
 
-/** The datasets of a sandbox before any export wrote to them. */
+/** Datasets of a sandbox before the first export. */
 export function seededDatasets(sandbox: SeededSandbox, rows: IngestedRows, draws: Draws, now: Date): Dataset[] {
   return templatesOf(sandbox, rows).map((template) => datasetFrom(template, draws, now));
 }
 
-/** A dataset before any export wrote to it. */
+/** A dataset before the first export. */
 export function datasetFrom(template: DatasetTemplate, draws: Draws, now: Date): Dataset {
   const { id, name, description } = template;
   const created = now.getTime() - template.ageDays * dayMs - draws.integer(`dataset ${id}`, 0, dayMs);
@@ -89,7 +92,10 @@ export function datasetFrom(template: DatasetTemplate, draws: Draws, now: Date):
   return { id, created, document: withBatch(empty, batch) };
 }
 
-/** A dataset with the rows of past exports that it still holds; the size is an estimate, as their files are not written yet. */
+/**
+ * A dataset with the rows of past exports that it still contains. The size is an estimate, because their files are not
+ * written yet.
+ */
 export function withPastRows(dataset: Dataset, rows: number, now: number): Dataset {
   return { ...dataset, document: withBatch(dataset.document, { rows, sizeBytes: rows * bytesPerRow, now }) };
 }

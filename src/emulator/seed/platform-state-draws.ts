@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Makes values that look arbitrary and are always the same for the same seed and sandbox. */
+/** Generates values that look arbitrary, but are always the same for the same seed and sandbox. */
 export class Draws {
   readonly #prefix: string;
 
@@ -17,7 +17,7 @@ export class Draws {
     return this.hex(label, 32).replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, '$1-$2-4$3-a$4-$5');
   }
 
-  /** An integer from `minimum` to `maximum`, both included. */
+  /** An integer from `minimum` to `maximum`, both inclusive. */
   integer(label: string, minimum: number, maximum: number): number {
     return minimum + Math.floor((this.#digest(label).readUInt32BE(0) / 2 ** 32) * (maximum - minimum + 1));
   }

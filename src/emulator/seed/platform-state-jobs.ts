@@ -18,13 +18,13 @@ const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** How many past jobs a sandbox has. */
+/** Number of past jobs per sandbox. */
 const jobsBySandbox = { prod: 60, dev: 12 } as const satisfies Record<SeededSandbox, number>;
 
-/** The oldest past job began so long ago, in days. */
+/** Age of the oldest past job, in days. */
 const historyDays = 35;
 
-/** After so many days the batch of an export has expired: it is `inactive` and has no files any more. */
+/** Age in days at which the batch of an export expires. An expired batch is `inactive` and has no files. */
 const retentionDays = 7;
 
 /** A past job with its batches, newest batch last. */
@@ -33,7 +33,10 @@ export interface PastJob {
   readonly batches: readonly Batch[];
 }
 
-/** Makes the history of a sandbox, oldest first. `profilesOf` says how many profiles each batch of a request holds. */
+/**
+ * Creates the past jobs of a sandbox, oldest first. `profilesOf` returns the number of profiles in each batch of a
+ * request.
+ */
 export async function pastJobs(
   sandbox: SeededSandbox,
   requests: readonly ReceivedExportRequest[],
@@ -54,7 +57,10 @@ export async function pastJobs(
   return history;
 }
 
-/** Most succeeded, the newest too. Among the newest, one hangs in each state that is not an end. */
+/**
+ * Status of a past job. Most jobs, including the newest, succeeded. Among the newest, one hangs in each unfinished
+ * state.
+ */
 function statusAt(index: number, count: number): ExportJobStatus {
   switch (count - index) {
     case 1:
@@ -71,7 +77,7 @@ function statusAt(index: number, count: number): ExportJobStatus {
   }
 }
 
-/** Evenly over the weeks, with some disorder, the newest about two hours ago. */
+/** Creation times are spread evenly over the weeks with some jitter; the newest is about two hours old. */
 function creationTimeAt(index: number, count: number, draws: Draws, now: Date): number {
   const stepMs = (historyDays * dayMs) / count;
   const jitterMs = draws.integer(`creation ${index}`, 0, Math.floor(stepMs / 2));
@@ -195,7 +201,7 @@ function pastBatch(id: string, job: ExportJob, profiles: number, now: Date): Bat
   };
 }
 
-/** Both generations of metrics occur: an id decides which. */
+/** Metrics of a job. The id determines which of the two generations of metrics it has. */
 function outcomeOf(job: ExportJob, profiles: number, started: number | undefined): JsonObject {
   const end = job.metrics.totalTime.endTimeInMs;
   switch (job.status) {

@@ -7,7 +7,7 @@ import { seededMergePolicies, seededSegments } from './population.ts';
 const dayMs = 86_400_000;
 const schema = { name: '_xdm.context.profile' };
 
-/** The kinds of exports that the seeded sandboxes ran, over and over. Windows of time end on the day of `now`. */
+/** Requests that the past exports of a sandbox repeat. Time windows end on the day of `now`. */
 export function seededRequests(sandbox: SeededSandbox, now: Date): readonly ReceivedExportRequest[] {
   return bodies(sandbox, now).map((body) => parseExportRequest(body, defaultQuirks));
 }
@@ -65,7 +65,7 @@ function segmentId(namespace: string, index: number): string {
   return segment.id;
 }
 
-/** Midnight UTC, some days before `now`. */
+/** Midnight in UTC, a number of days before `now`. */
 function daysBefore(now: Date, days: number): string {
   const midnight = Math.floor(now.getTime() / dayMs) * dayMs;
   return new Date(midnight - days * dayMs).toISOString();

@@ -11,29 +11,31 @@ const minuteMs = 60 * secondMs;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** Runs of the schedule, one a day, that a sandbox looks back on. */
+/** Number of past daily runs of the schedule. */
 const scheduledRuns = 21;
-/** Past jobs that were asked for over the API. */
+/** Number of past jobs that were created through the API. */
 const onDemandJobs = { prod: 12, dev: 12 } as const satisfies Record<SeededSandbox, number>;
-/** The newest of them began so long ago, in hours: on the day before, so that those of a day are counted from none. */
+/**
+ * Age of the newest of them, in hours. It is from the day before, so that no seeded job counts towards the daily limit.
+ */
 const newestHours = 26;
-/** The oldest of them began so long before that, in days. */
+/** Days between the oldest and the newest of them. */
 const onDemandDays = 24;
 
-/** What the history is made from. */
+/** Values from which the history is created. */
 export interface SegmentHistory {
   readonly sandbox: SeededSandbox;
   readonly definitions: readonly SegmentDefinition[];
   readonly schedules: readonly Schedule[];
-  /** Of all segments as they are now: the counts of every past job that succeeded. */
+  /** Counts of all segments at the start. Every past job that succeeded has them. */
   readonly counts: SegmentJobCounts;
   readonly draws: Draws;
   readonly now: Date;
-  /** `computeJobId` of the first one. */
+  /** `computeJobId` of the first job. */
   readonly firstId: number;
 }
 
-/** Makes the past segment jobs of a sandbox, oldest first. */
+/** Creates the past segment jobs of a sandbox, oldest first. */
 export function pastSegmentJobs(history: SegmentHistory): SegmentJob[] {
   return [...scheduledStarts(history), ...onDemandStarts(history)]
     .toSorted((a, b) => a.creationTime - b.creationTime)
@@ -44,11 +46,11 @@ interface JobStart {
   readonly creationTime: number;
   readonly status: SegmentJobStatus;
   readonly schedule: Schedule | null;
-  /** Null is all. */
+  /** Segments of the job; null = all. */
   readonly segments: readonly SegmentDefinition[] | null;
 }
 
-/** The runs that the schedules had in the last weeks; one of them failed, one was cancelled. */
+/** Starts of the scheduled runs in the last weeks. One of them failed, and one was cancelled. */
 function scheduledStarts({ schedules, now, draws }: SegmentHistory): JobStart[] {
   const segmentations = schedules.filter(({ type }) => type === 'batch_segmentation');
   return segmentations.flatMap((schedule) =>
@@ -65,7 +67,7 @@ function scheduledStarts({ schedules, now, draws }: SegmentHistory): JobStart[] 
   );
 }
 
-/** Of a few segments each. One hangs in each state that is not an end; the newest succeeded. */
+/** Starts of jobs with a few segments each. One hangs in each unfinished state; the newest succeeded. */
 function onDemandStarts({ sandbox, definitions, now, draws }: SegmentHistory): JobStart[] {
   const count = onDemandJobs[sandbox];
   const stepMs = (onDemandDays * dayMs) / count;

@@ -9,11 +9,11 @@ import { seededSegments } from './population.ts';
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** Every tenth day a segment was defined, the last one so many days ago. */
+/** Days between the creation times of two segments, and between the last one and `now`. */
 const stepDays = 10;
 const newestDays = 20;
 
-/** The definitions of the platform's own segments, oldest first. */
+/** Definitions of the platform's own segments, oldest first. */
 export function seededDefinitions(draws: Draws, now: Date): SegmentDefinition[] {
   const mergePolicyId = findMergePolicy(null).id;
   const own = seededSegments.flatMap((segment) =>
@@ -36,8 +36,8 @@ export function seededDefinitions(draws: Draws, now: Date): SegmentDefinition[] 
 }
 
 /**
- * The daily segmentation of `prod`, and two schedules of the platform itself as real lists have them, which do nothing
- * here. `dev` has no schedule, so that one can be created there.
+ * The daily segmentation of `prod`, and two schedules that the platform itself creates. Observed lists contain such
+ * schedules; here they have no effect. `dev` has no schedule, so that a client can create one.
  */
 export function seededSchedules(sandbox: SeededSandbox, draws: Draws, now: Date): Schedule[] {
   if (sandbox !== 'prod') return [];

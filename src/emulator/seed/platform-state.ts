@@ -17,18 +17,18 @@ import { seededDefinitions, seededSchedules } from './platform-state-segments.ts
 import { profileDatasets, seedPopulation } from './population.ts';
 import { countSegments } from './segment-counts.ts';
 
-/** `dev` has one profile for so many of `prod`. */
+/** Number of profiles in `prod` per profile in `dev`. */
 const devShare = 10;
 
 export interface PlatformSeed {
-  /** Profiles of the sandbox `prod`. */
+  /** Number of profiles in the sandbox `prod`. */
   readonly profiles: number;
   readonly seed: number;
-  /** What the seeded times lead up to. */
+  /** Time at which the seeded history ends. */
   readonly now: Date;
 }
 
-/** Fills the sandboxes of a new platform; one that is there already stays as it is. */
+/** Fills the sandboxes of a new platform. An existing sandbox does not change. */
 export async function seedPlatform(database: Database, store: PlatformStore, options: PlatformSeed): Promise<void> {
   await seedSandbox('prod', database, store, options);
   const profiles = Math.max(1, Math.floor(options.profiles / devShare));
@@ -85,7 +85,7 @@ async function seedSandbox(
   });
 }
 
-/** Counts what the sources of a sandbox have brought. */
+/** Counts the rows that the sources of a sandbox have ingested. */
 export async function countIngestedRows(database: Database, sandbox: string): Promise<IngestedRows> {
   const rows = await database.all<{ source: keyof IngestedRows; rows: number }>(
     `SELECT source::VARCHAR AS source, count(*) AS rows FROM profile_fragments
@@ -96,7 +96,7 @@ export async function countIngestedRows(database: Database, sandbox: string): Pr
   return { crm: 0, loyalty: 0, events: 0, ...Object.fromEntries(rows.map((each) => [each.source, each.rows])) };
 }
 
-/** Counts the profiles of each batch of a job; jobs of the same request are counted once. */
+/** Counts the profiles of each batch of a job. Jobs with the same request are counted only once. */
 function profileCounter(database: Database): (job: ExportJob) => Promise<readonly number[]> {
   const counted = new Map<string, Promise<number>>();
   return (job) =>
@@ -110,7 +110,7 @@ function profileCounter(database: Database): (job: ExportJob) => Promise<readonl
     );
 }
 
-/** @param batches those of the sandbox, oldest first */
+/** @param batches batches of the sandbox, oldest first */
 function withLastBatches(dataset: Dataset, batches: readonly Batch[]): Dataset {
   const own = batches.filter(({ datasetId }) => datasetId === dataset.id);
   const last = own.at(-1);

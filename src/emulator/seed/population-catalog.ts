@@ -23,22 +23,25 @@ export const profileDatasets = [
   },
 ] as const satisfies readonly ProfileDataset[];
 
-/** How the fragments of a person become profiles. */
+/** A rule that merges the fragments of a person into profiles. */
 export interface SeededMergePolicy {
   readonly id: string;
   readonly name: string;
   readonly version: number;
   readonly default: boolean;
   readonly isActiveOnEdge: boolean;
-  /** `pdg`: fragments that share identities are one profile. `none`: each fragment is a profile. */
+  /** `pdg`: fragments that share identities form one profile. `none`: each fragment is a profile. */
   readonly identityGraph: { readonly type: 'pdg' | 'none' };
-  /** Which fragment's value wins, attribute by attribute: the one updated last, or the one whose dataset comes first in `order`. */
+  /**
+   * Rule for conflicting attribute values: the most recently updated fragment wins, or the fragment whose dataset is
+   * first in `order`.
+   */
   readonly attributeMerge:
     | { readonly type: 'timestampOrdered' }
     | { readonly type: 'dataSetPrecedence'; readonly order: readonly string[] };
 }
 
-/** The merge policies of every seeded sandbox. Exactly one is the default. */
+/** Merge policies of every seeded sandbox. Exactly one is the default. */
 export const seededMergePolicies: readonly SeededMergePolicy[] = [
   {
     id: '0bf16e61-90e9-4204-b8fa-ad250360957b',
@@ -83,7 +86,7 @@ export interface SeededSegment {
   readonly description: string;
   /** PQL text; null for segments that another system (Audience Manager, Advertising Cloud) evaluates. */
   readonly expression: string | null;
-  /** What the expression says, all of which must hold; null as above. */
+  /** The conditions of the expression, which must all hold; null for segments of another system. */
   readonly conditions: readonly SegmentCondition[] | null;
 }
 
@@ -114,7 +117,10 @@ const is = (path: string, operator: SegmentCondition['operator'], value: Segment
   value,
 });
 
-/** The segments of every seeded sandbox. Seeded members of those with an expression are those for whom it holds under the default merge policy. */
+/**
+ * Segments of every seeded sandbox. The seeded members of a segment with an expression are the profiles that fulfil it
+ * under the default merge policy.
+ */
 export const seededSegments: readonly SeededSegment[] = [
   segment(
     '3f5a2c1e-8b7d-4e6f-9a10-b2c3d4e5f601',

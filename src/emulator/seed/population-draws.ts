@@ -1,19 +1,19 @@
 import { literal } from '../engine/sql.ts';
 
 /**
- * Choices that look random and are always the same: each is a hash of a row's own hash and the name of what is chosen,
- * so that two statements that ask for the same thing of the same row get the same answer.
+ * Pseudo-random choices, which are always the same for the same row. Each is a hash of the row's hash and the name of
+ * the choice, so two statements that use the same name for the same row get the same value.
  */
 export interface Draws {
-  /** A whole number from 0 to `below` - 1, the same for all draws of this name on a row. */
+  /** An integer from 0 to `below` - 1, the same for all draws of this name on a row. */
   number(name: string, below: number): string;
-  /** True for that share of the rows, in percent. */
+  /** True for this percentage of the rows. */
   chance(name: string, percent: number): string;
-  /** One of the values; draws of one name over lists of one length pick the same position. */
+  /** One of the values. Draws of the same name over lists of equal length pick the same position. */
   pick(name: string, values: readonly (string | number)[]): string;
 }
 
-/** @param hash an expression of type UBIGINT: the row's hash. */
+/** @param hash an expression of type UBIGINT with the row's hash */
 export function draws(hash: string): Draws {
   const number = (name: string, below: number) => `((${derivedHash(hash, name)} % ${below}::UBIGINT)::BIGINT)`;
   return {
@@ -23,7 +23,10 @@ export function draws(hash: string): Draws {
   };
 }
 
-/** The hash of something that belongs to a row. DuckDB's hash of several arguments is not used: it combines them too weakly. */
+/**
+ * Derives the hash of a part of a row. DuckDB's hash of several arguments is not used, because it combines them too
+ * weakly.
+ */
 export const derivedHash = (hash: string, name: string): string => `hash(xor(${hash}, ${salt(name)}::UBIGINT))`;
 
 const toLiteral = (value: string | number) => (typeof value === 'number' ? String(value) : literal(value));

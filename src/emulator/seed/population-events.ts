@@ -3,23 +3,23 @@ import { browsers, pages, products } from './population-vocabulary.ts';
 
 const daySeconds = 86_400;
 const eventSpanSeconds = 400 * daySeconds;
-/** Events reach the platform between a minute and three days after they happened, and never before `now`. */
+/** Bounds of the time between an event and its ingestion: one minute to three days. The ingestion is before `now`. */
 const minDelaySeconds = 60;
 const maxDelaySeconds = 3 * daySeconds;
 const minAgeSeconds = 2 * minDelaySeconds;
 
-/** The hash of a person's event, from the person's hash and the number of the event. */
+/** Hash of a person's event, derived from the person's hash and the number of the event. */
 export const eventHash = `hash(xor(${derivedHash('h', 'event')}, sequence::UBIGINT))`;
 
 /**
- * The columns of `experience_events`, from a relation (person, h, sequence, eh, has_crm, has_loyalty).
+ * Columns of `experience_events`, from a relation (person, h, sequence, eh, has_crm, has_loyalty).
  * @param now an expression of type BIGINT: seconds since 1970
  */
 export function eventColumns(now: string): Readonly<Record<string, string>> {
   const event = draws('eh');
   const age = `(${minAgeSeconds} + ${event.number('age', eventSpanSeconds)})`;
   const delay = `(${minDelaySeconds} + (${derivedHash('eh', 'delay')} % least(${maxDelaySeconds}, ${age} - ${minDelaySeconds})::UBIGINT)::BIGINT)`;
-  // Of ten events five are page views, three product views, two purchases.
+  // Five of ten events are page views, three are product views, two are purchases.
   const kind = event.number('kind', 10);
   const byKind = (page: string, view: string, purchase: string) =>
     `CASE WHEN ${kind} < 5 THEN ${page} WHEN ${kind} < 8 THEN ${view} ELSE ${purchase} END`;
@@ -51,7 +51,7 @@ export function eventColumns(now: string): Readonly<Record<string, string>> {
   const isPurchase = `${kind} >= 8`;
   const isCommerce = `${kind} >= 5`;
   return {
-    // Purchases come from the tills, which the CRM feeds; the web knows who is signed in by the loyalty card.
+    // Purchases come from the tills, which the CRM feeds. On the web, the loyalty card identifies signed-in people.
     source: `CASE WHEN NOT has_crm AND NOT has_loyalty THEN 'events'
       WHEN has_crm AND (${isPurchase} OR NOT has_loyalty) THEN 'crm'
       WHEN has_loyalty THEN 'loyalty' END`,

@@ -4,10 +4,10 @@ import { femaleNames, languages, lastNames, maleNames, places, streets } from '.
 const person = draws('h');
 const daySeconds = 86_400;
 
-/** How far back the last update of a fragment may lie. */
+/** Maximum age of a fragment's last update, in days. */
 const updateSpanDays = 400;
 
-/** Columns by name, of one statement. */
+/** Expressions of one statement, by column name. */
 type Columns = Readonly<Record<string, string>>;
 
 const gender = person.pick('gender', ['female', 'male', 'female', 'male', 'not_specified']);
@@ -47,7 +47,7 @@ const address = (move: string): Columns => ({
   ),
 });
 
-/** What the CRM knows, from a relation of people (person, h, has_loyalty). Its points are those of the last nightly load. */
+/** CRM fragments, from a relation of people (person, h, has_loyalty). Their points are from the last nightly load. */
 export function crmFragment(now: string): Columns {
   const stalePoints = `CASE WHEN has_loyalty AND ${person.chance('stale-points', 40)} THEN ${points} * 4 // 5 END`;
   return {
@@ -78,7 +78,7 @@ export function crmFragment(now: string): Columns {
   };
 }
 
-/** What the loyalty system knows. Some members told it another name, address, language or e-mail than the CRM has. */
+/** Loyalty fragments. For some members the name, address, language or e-mail differs from the CRM. */
 export function loyaltyFragment(now: string): Columns {
   const loyaltyEmail = `CASE WHEN ${person.chance('other-email', 15)} THEN ${email('mail.example.org')} ELSE ${email('example.com')} END`;
   const moved = person.chance('moved', 20);
@@ -108,7 +108,7 @@ export function loyaltyFragment(now: string): Columns {
   };
 }
 
-/** Of people without a record only the device is known. */
+/** Fragments of people without a record, of whom only the device is known. */
 export function eventsFragment(): Columns {
   return { 'identity.ECID': ecid };
 }

@@ -8,8 +8,8 @@ const externalMembershipPercent = 12;
 const exitedPercent = 4;
 
 /**
- * Memberships of everyone, from the relation `seed_people` (person, h) and the fragments of a sandbox. Who fulfils an
- * expression is in that segment; a few of those who do not have left it.
+ * Memberships of all people, from the relation `seed_people` (person, h) and the fragments of a sandbox. A person who
+ * fulfils an expression is in that segment. A few of the others are former members.
  * @param fragments a condition on `profile_fragments`
  * @param now an expression of type BIGINT: seconds since 1970
  * @returns a SELECT of (person, segment_ns, segment_id, status, last_qualification_time)

@@ -1,4 +1,4 @@
-/** What names, places, products and pages of the seeded population are drawn from. */
+/** Names, places, products and pages of the seeded population. */
 
 export const femaleNames = [
   'Amelia',
@@ -78,7 +78,7 @@ export const streets = [
   'Via Roma',
 ] as const;
 
-/** Countries with more cities have more people. */
+/** Cities by country. Countries with more cities have more people. */
 export const places = [
   { city: 'Berlin', region: 'Berlin', countryCode: 'DE', language: 'de' },
   { city: 'Hamburg', region: 'Hamburg', countryCode: 'DE', language: 'de' },

@@ -9,27 +9,32 @@ export { profileDatasets, seededMergePolicies, seededSegments } from './populati
 
 export interface PopulationOptions {
   readonly sandbox: string;
-  /** How many people have a profile record; a few more are known by their events only. */
+  /** Number of people with a profile record. A few additional people are known only from their events. */
   readonly profiles: number;
-  /** The same seed, number of profiles, sandbox and `now` (to the second) give the same data. */
+  /** Random seed. The same seed, number of profiles, sandbox and `now` (to the second) give the same data. */
   readonly seed: number;
-  /** What the seeded times lead up to; nothing is later. */
+  /** Time at which the seeded history ends. */
   readonly now: Date;
-  /** People that are seeded by one statement, which has no effect on the data. @default 50_000, more for very many people */
+  /**
+   * Number of people that one statement seeds. It does not affect the data. @default 50_000, more for very many people
+   */
   readonly portion?: number;
 }
 
-/** For every so many profiles there is one person more of whom there are only events. */
+/** Number of profiles per additional person who is known only from events. */
 const profilesPerEmptyProfile = 50;
 const maxEventsPerPerson = 6;
-/** People that are seeded by one statement, where the population does not need more portions than `maxPortions`. */
+/**
+ * Minimum number of people that one statement seeds. It is higher when the population would need more than
+ * `maxPortions`.
+ */
 const minPortion = 50_000;
-/** Each portion reads parts of the tables again, so that their number is bounded. */
+/** Maximum number of portions, because each portion reads parts of the tables again. */
 const maxPortions = 100;
 
 /**
- * Gives a sandbox its population: profiles, events, memberships, all made inside DuckDB and all or nothing. Does
- * nothing when the sandbox has one already, whatever the options it was made with.
+ * Creates the population of a sandbox (profiles, events, memberships) inside DuckDB and in one transaction. Does
+ * nothing when the sandbox already has a population, even one with other options.
  */
 export async function seedPopulation(db: Database, options: PopulationOptions, signal?: AbortSignal): Promise<void> {
   const isSeeded = 'SELECT 1 FROM populations WHERE sandbox = $1';
@@ -65,8 +70,8 @@ interface People {
 }
 
 /**
- * The people of a population in portions. DuckDB interrupts a large INSERT only after seconds, so that a seeding of
- * millions could not be given up without delay.
+ * Splits the people of a population into portions. DuckDB interrupts a large INSERT only after seconds, so seeding
+ * millions of people in one statement could not be aborted promptly.
  */
 function* portions({ profiles, portion }: PopulationOptions): Iterable<People> {
   const people = profiles + Math.ceil(profiles / profilesPerEmptyProfile);
@@ -74,7 +79,7 @@ function* portions({ profiles, portion }: PopulationOptions): Iterable<People> {
   for (let first = 1; first <= people; first += size) yield { first, last: Math.min(people, first + size - 1) };
 }
 
-/** A row per person with a hash of its own. It is a table so that the statements that read it use all cores. */
+/** Creates a row per person with a hash of its own. It is a table so that the statements that read it use all cores. */
 async function seedPeople(
   session: Session,
   { sandbox, profiles, seed }: PopulationOptions,
@@ -82,7 +87,8 @@ async function seedPeople(
 ): Promise<void> {
   const { number } = draws('h');
   await session.run('DELETE FROM seed_people');
-  // Of twenty people with a record twelve have two fragments, five only the CRM's, three only the loyalty system's.
+  // Twelve of twenty people with a record have two fragments, five have only a CRM fragment, three only a loyalty
+  // fragment.
   await session.run(
     `INSERT INTO seed_people
      SELECT person, h, person <= $3 AND kind < 17, person <= $3 AND (kind < 12 OR kind >= 17)
@@ -117,7 +123,7 @@ async function seedEvents(session: Session, { sandbox, now }: PopulationOptions)
     ...eventColumns(parameters.add(epochSeconds(now))),
   };
   const { number } = draws('h');
-  // Who has no record is known by an event, so has one at least.
+  // A person without a record is known only from events, so at least one is needed.
   const count = `CASE WHEN has_crm OR has_loyalty THEN ${number('events', maxEventsPerPerson + 1)} ELSE 1 + ${number('events', maxEventsPerPerson)} END`;
   await insert(
     session,

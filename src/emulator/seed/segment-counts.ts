@@ -9,7 +9,7 @@ import type { SegmentJobCounts } from '../store/platform-store-segment-jobs.ts';
 type StatusCounts = Readonly<Record<'realized' | 'existing' | 'exited', number>>;
 type Row = StatusCounts & Readonly<Record<IdentityNamespace, number>> & { readonly id: string };
 
-/** Counts the memberships of a sandbox as they are, in the form of a segment job's metrics. */
+/** Counts the current memberships of a sandbox, in the form of a segment job's metrics. */
 export async function countSegments(
   database: Pick<Database, 'all'>,
   sandbox: string,

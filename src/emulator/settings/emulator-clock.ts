@@ -1,22 +1,22 @@
 import { type Clock, type Deadline, systemClock, timeoutError } from '../../runtime/clock.ts';
 
-/** How the time of an emulator runs. */
+/** Settings of an emulator's clock. */
 export interface ClockSettings {
   /** Time of the clock at the start. @default the time of the machine */
   readonly startsAt?: Date;
-  /** Seconds of the emulator in one second of the machine; 0 for a clock that stands still. @default 1 */
+  /** Seconds of emulator time per second of machine time; 0 = the clock stands still. @default 1 */
   readonly rate?: number;
 }
 
 interface Timer {
-  /** In milliseconds of `monotonicMs`. */
+  /** Due time, in milliseconds of `monotonicMs`. */
   readonly atMs: number;
   fire(): void;
 }
 
 /**
- * The clock of an emulator. It runs at a rate of its own and can be moved forward. All times of jobs, schedules, tokens
- * and paused requests come from it.
+ * The clock of an emulator. It has its own rate and can be moved forward. All times of jobs, schedules, tokens and
+ * paused requests come from it.
  */
 export class EmulatorClock implements Clock {
   readonly #settings: Required<Pick<ClockSettings, 'rate'>> & ClockSettings;
@@ -24,11 +24,11 @@ export class EmulatorClock implements Clock {
   readonly #timers = new Set<Timer>();
   #alarm: Deadline | undefined;
   #rate: number;
-  /** The two times of this clock at the time `#anchorMs` of the machine, from which they run on. */
+  /** Both times of this clock at the machine time `#anchorMs`. Current times are computed from them. */
   #anchorMs: number;
   #wallMs: number;
   #elapsedMs = 0;
-  /** How far the clock is ahead of the machine's. Null: it does not follow the machine's clock. */
+  /** Difference to the machine's clock; null when this clock does not follow it. */
   #aheadMs: number | null;
 
   constructor(settings: ClockSettings = {}, machine: Clock = systemClock) {
@@ -40,13 +40,13 @@ export class EmulatorClock implements Clock {
     this.#aheadMs = this.#follows() ? 0 : null;
   }
 
-  /** Seconds of the emulator in one second of the machine. */
+  /** Seconds of emulator time per second of machine time. */
   get rate(): number {
     return this.#rate;
   }
 
   now(): Date {
-    // Follows the machine's clock where it can, so that an operator or NTP may set it.
+    // Follows the machine's clock if possible, so that changes by an operator or NTP take effect.
     if (this.#aheadMs !== null) return new Date(this.#machine.now().getTime() + this.#aheadMs);
     return new Date(Math.round(this.#wallMs + this.#sinceAnchorMs()));
   }
@@ -90,7 +90,7 @@ export class EmulatorClock implements Clock {
     };
   }
 
-  /** Changes the rate from now on. */
+  /** Changes the rate, starting now. */
   setRate(rate: number): void {
     this.#anchor(0);
     this.#rate = rate;
@@ -101,7 +101,7 @@ export class EmulatorClock implements Clock {
   /**
    * Moves the clock forward, from one timer to the next.
    * @param settle called after each timer; the clock moves on when it resolves
-   * @throws the reason of `signal` when it aborts; the clock stays where it is then
+   * @throws the reason of `signal` when it aborts; the clock then stays at the time that it has reached
    */
   async advanceBy(ms: number, settle: () => Promise<void>, signal?: AbortSignal): Promise<void> {
     const endMs = this.monotonicMs() + ms;
@@ -117,7 +117,7 @@ export class EmulatorClock implements Clock {
     await settle();
   }
 
-  /** Back to the time and the rate of the start. Timers that remain keep their distance. */
+  /** Returns to the time and the rate of the start. Remaining timers keep their remaining time. */
   reset(): void {
     this.#anchor(0);
     this.#wallMs = (this.#settings.startsAt ?? this.#machine.now()).getTime();
@@ -134,7 +134,7 @@ export class EmulatorClock implements Clock {
     return (this.#machine.monotonicMs() - this.#anchorMs) * this.#rate;
   }
 
-  /** Time that has passed already is not taken back: work between two timers takes time of the machine. */
+  /** Never moves backwards, because work between two timers takes machine time. */
   #moveTo(atMs: number): void {
     const byMs = atMs - this.monotonicMs();
     if (byMs > 0) this.#anchor(byMs);
@@ -150,7 +150,7 @@ export class EmulatorClock implements Clock {
   }
 
   #add(ms: number, fire: () => void): Timer {
-    // Whole milliseconds, as timers of the machine: a clock that stands still shows no parts of one.
+    // Rounded to whole milliseconds, like timers of the machine, so that a clock that stands still shows no fractions.
     const timer = { atMs: this.monotonicMs() + Math.ceil(Math.max(0, ms)), fire };
     this.#timers.add(timer);
     this.#setAlarm();
@@ -175,7 +175,7 @@ export class EmulatorClock implements Clock {
     this.#setAlarm();
   }
 
-  /** One deadline of the machine stands for the earliest timer. */
+  /** Sets one deadline of the machine for the earliest timer. */
   #setAlarm(): void {
     this.#alarm?.[Symbol.dispose]();
     this.#alarm = undefined;
@@ -189,11 +189,12 @@ export class EmulatorClock implements Clock {
 const rateForm = /^x(\d+(?:\.\d+)?)$/;
 /** RFC 3339, with an offset or Z. */
 const timeForm = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)$/;
-/** Highest rate. Timers of the machine count whole milliseconds. */
+/** Maximum rate. It is limited because timers of the machine count whole milliseconds. */
 export const maximumRate = 100_000;
 
 /**
- * Reads `TIME` (the clock stands still at it), `xRATE`, or both with a space between them. Null: it is neither.
+ * Parses `TIME` (the clock stands still at it), `xRATE`, or both with a space between them.
+ * @returns null when the text has none of these forms
  */
 export function parseClock(text: string): ClockSettings | null {
   const parts = text.trim().split(/\s+/);

@@ -4,7 +4,7 @@ import { issuesOf } from './issues.ts';
 
 const count = (minimum: number) => z.int().min(minimum);
 
-/** Values that each quirk can have. */
+/** Valid values of each quirk. */
 const values = {
   cancelReply: z.enum(['empty', 'json']),
   datasetReference: z.enum(['dataSets', 'datasets']),
@@ -45,24 +45,25 @@ const values = {
 
 const quirks = z.strictObject(values).partial();
 
-/** Thrown when quirks are unknown or have values that they cannot have. The message names all of them. */
+/** Thrown when quirks are unknown or have invalid values. The message names all of them. */
 export class QuirkError extends Error {
   override readonly name = 'QuirkError';
 }
 
 /**
- * Checks named quirks.
+ * Validates named quirks.
  * @throws {QuirkError}
  */
 export function parseQuirks(value: unknown): Partial<EmulatorQuirks> {
   const parsed = quirks.safeParse(value);
   if (!parsed.success) throw new QuirkError(issuesOf(parsed.error, 'quirks'));
-  // Zod adds `undefined` to the types of optional members. JSON contains no undefined value.
+  // The assertion removes `undefined`, which Zod adds to the types of optional members. JSON contains no undefined
+  // value.
   return parsed.data as Partial<EmulatorQuirks>;
 }
 
 /**
- * Reads quirks from text: a JSON object, or `name=value` pairs with commas between them. A list needs the JSON form.
+ * Parses quirks from text: a JSON object, or comma-separated `name=value` pairs. Lists need the JSON form.
  * @throws {QuirkError}
  */
 export function readQuirks(text: string): Partial<EmulatorQuirks> {
@@ -81,14 +82,14 @@ function parsePairs(text: string): Record<string, unknown> {
   const pairs = text.split(',').map((pair) => {
     const [, name, value] = /^\s*(\w+)\s*=\s*(.*?)\s*$/s.exec(pair) ?? [];
     if (name === undefined || value === undefined) {
-      throw new QuirkError('must be a JSON object, or name=value pairs with commas between them');
+      throw new QuirkError('must be a JSON object, or comma-separated name=value pairs');
     }
     return [name, quirkValue(value)] as const;
   });
   return Object.fromEntries(pairs);
 }
 
-/** Numbers, booleans and null are written as in JSON. All other text is a string. */
+/** Parses numbers, booleans and null as in JSON. All other text is a string. */
 function quirkValue(text: string): unknown {
   return /^(?:-?\d+|true|false|null)$/.test(text) ? JSON.parse(text) : text;
 }

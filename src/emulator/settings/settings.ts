@@ -4,8 +4,8 @@ import { completePace } from './named-paces.ts';
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /**
- * Pace and quirks, which can change while the emulator runs. Readers keep the two objects, whose members change: a quirk
- * has an effect from the next request on, a pace from the next stage of each job on.
+ * Pace and quirks, which can change while the emulator runs. Readers keep references to the two objects, whose members
+ * change. A quirk takes effect at the next request, a pace at the next stage of each job.
  */
 export class Settings {
   readonly #initial: { readonly pace: EmulatorPace; readonly quirks: EmulatorQuirks };
@@ -30,17 +30,17 @@ export class Settings {
     Object.assign(this.#pace, completePace(pace));
   }
 
-  /** Changes the named quirks. The others stay as they are. */
+  /** Changes the named quirks. The other quirks keep their values. */
   setQuirks(quirks: Partial<EmulatorQuirks>): void {
     Object.assign(this.#quirks, quirks);
   }
 
-  /** Back to the pace of the start. */
+  /** Restores the pace of the start. */
   resetPace(): void {
     Object.assign(this.#pace, this.#initial.pace);
   }
 
-  /** Back to the quirks of the start. */
+  /** Restores the quirks of the start. */
   resetQuirks(): void {
     Object.assign(this.#quirks, this.#initial.quirks);
   }

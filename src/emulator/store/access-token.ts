@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { credential } from '../options.ts';
 
-/** How the signature of an access token begins: a search of logs and responses for it finds tokens. */
+/** Prefix of the signature of every access token. Searching logs and responses for it finds leaked tokens. */
 const tokenMark = 'emulator-token-';
-/** Random octets in an access token. */
+/** Number of random bytes in an access token. */
 const tokenBytes = 96;
 
 export interface TokenFacts {
@@ -14,8 +14,8 @@ export interface TokenFacts {
 }
 
 /**
- * A new access token in the form of the token service: a JWT whose claims clients read, with times in milliseconds as
- * text. The signature is random: the emulator keeps no key, and knows its tokens by their digest.
+ * Creates an access token in the form of the token service: a JWT whose claims clients read, with times in milliseconds
+ * as text. The signature is random, because the emulator has no key and recognizes its tokens by their digest.
  */
 export function newAccessToken({ createdAt, lifetimeMs, scope }: TokenFacts): string {
   const claims = {

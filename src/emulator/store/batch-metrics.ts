@@ -1,14 +1,14 @@
 import type { JsonObject } from '../json.ts';
 
-/** What was written into a batch. */
+/** Data written into a batch. */
 export interface WrittenData {
   readonly rows: number;
-  /** Null where it is not known. */
+  /** Size in bytes; null when it is unknown. */
   readonly sizeBytes: number | null;
   readonly files: number | null;
 }
 
-/** How Catalog writes a number that it does not know. */
+/** Catalog's value for an unknown number. */
 const unknown = -1;
 
 /** Counts of a batch in the newer form, in which the times are at the top level. */
@@ -25,12 +25,12 @@ export function writtenMetrics({ rows, sizeBytes, files }: WrittenData): JsonObj
   };
 }
 
-/** Counts of a batch in the older form; times are in Unix epoch milliseconds. */
+/** Counts of a batch in the older form. Times are Unix epoch milliseconds. */
 export function olderMetrics(rows: number, startTime: number | undefined, endTime: number | undefined): JsonObject {
   return { recordsRead: rows, recordsWritten: rows, recordsFailed: 0, startTime, endTime };
 }
 
-/** The fields of a batch that failed; times are in Unix epoch milliseconds. */
+/** Fields of a failed batch. Times are Unix epoch milliseconds. */
 export function failedBatchFields(
   errors: readonly { readonly code: string; readonly msg: string }[],
   { startTime, endTime }: { readonly startTime: number | undefined; readonly endTime: number | undefined },
@@ -42,7 +42,7 @@ export function failedBatchFields(
   };
 }
 
-/** Counts of a batch that took the place of others. What was put in is not known. */
+/** Counts of a batch that replaced other batches. The size of its input is unknown. */
 export function consolidatedMetrics(rows: number, sizeBytes: number): JsonObject {
   return {
     ...writtenMetrics({ rows, sizeBytes, files: 1 }),

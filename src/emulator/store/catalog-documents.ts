@@ -2,11 +2,11 @@ import { isJsonObject, type JsonObject } from '../json.ts';
 import { credential } from '../options.ts';
 import type { Batch, BatchStatus } from './platform-store-batches.ts';
 
-/** Who Catalog says made or changed an object. */
+/** Client that Catalog reports as creator and last editor of an object. */
 export const exportServiceClient = 'acp_core_unifiedProfile_exports';
 export const exportServiceUser = 'export-service@techacct.adobe.com';
 
-/** The document of a batch whose export has been asked for. */
+/** Document of a batch whose export has been requested. */
 export function newBatchDocument(datasetId: string, created: number): Batch['document'] {
   return {
     imsOrg: credential.organization,
@@ -23,7 +23,7 @@ export function newBatchDocument(datasetId: string, created: number): Batch['doc
   };
 }
 
-/** A batch document with changes, its version raised. */
+/** A batch document with changes and an incremented version. */
 export function changedBatch(
   document: Batch['document'],
   updated: number,
@@ -32,18 +32,18 @@ export function changedBatch(
   return { ...document, ...changes, updated, version: nextVersion(document['version']) };
 }
 
-/** A dataset document with changes, its version raised. */
+/** A dataset document with changes and an incremented version. */
 export function changedDataset(document: JsonObject, updated: number, changes: JsonObject): JsonObject {
   return { ...document, ...changes, updated, version: nextVersion(document['version']) };
 }
 
-/** `1.0.3` becomes `1.0.4`; anything that is not such a version starts again. */
+/** `1.0.3` becomes `1.0.4`. Any other text restarts the numbering. */
 function nextVersion(version: unknown): string {
   const [, prefix, patch] = /^(\d+\.\d+\.)(\d+)$/.exec(String(version)) ?? [];
   return prefix === undefined ? '1.0.0' : `${prefix}${Number(patch) + 1}`;
 }
 
-/** The union view of XDM Individual Profile, which a dataset must be on to take exported profiles. */
+/** Union view of XDM Individual Profile. Profiles can be exported only to a dataset with this schema. */
 export const unionSchemaId = 'https://ns.adobe.com/xdm/context/profile__union';
 
 export function isOnUnionSchema(document: JsonObject): boolean {

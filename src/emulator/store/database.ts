@@ -13,56 +13,65 @@ import type { DuckDb, SqlValue } from './values.ts';
 
 export type { SqlValue } from './values.ts';
 
-/** Statements on one connection. Values travel as parameters (`$1`, `$2`, … or `?`), never inside the text. */
+/** Runs statements on one connection. Values are passed as parameters (`$1`, `$2`, … or `?`), never inside the text. */
 export interface SqlExecutor {
   /**
-   * The rows of a statement, as plain objects: integers are numbers while they are safe (bigint otherwise), timestamps
-   * `Date`, dates `YYYY-MM-DD`, lists arrays, structs and maps objects. `Row` is the caller's word for what the
-   * statement selects; it is not checked.
+   * Returns the rows of a statement as plain objects. Safe integers are numbers (other integers are bigint), timestamps
+   * are `Date`, dates are `YYYY-MM-DD`, lists are arrays, structs and maps are objects. `Row` is the caller's claim
+   * about the selected columns; it is not checked.
    */
   all<Row>(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]>;
-  /** One statement whose rows, if any, are of no interest. */
+  /** Runs one statement and ignores its rows. */
   run(sql: string, parameters?: readonly SqlValue[]): Promise<void>;
 }
 
-/** A connection that belongs to one piece of long work, with its own temporary tables and transactions. */
+/** A connection reserved for one long task, with its own temporary tables and transactions. */
 export interface Session extends SqlExecutor {
-  /** Runs `work` in a transaction: one snapshot for all its reads, and none of its writes when it throws. */
+  /**
+   * Runs `work` in a transaction: all its reads use one snapshot, and all its writes are rolled back when it throws.
+   */
   transaction<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** The platform's database. Dispose it to interrupt what runs, wait for it to end, and write everything to the file. */
+/**
+ * The platform's database. Disposing it interrupts running statements, waits for them to end, and writes everything to
+ * the file.
+ */
 export interface Database extends AsyncDisposable, SqlExecutor {
-  /** A read. Reads run beside each other and beside writes, each on the last committed state. */
+  /** Runs a read. Reads run concurrently with other reads and with writes, each on the last committed state. */
   all<Row>(sql: string, parameters?: readonly SqlValue[]): Promise<Row[]>;
-  /** One write, serialised with the other writes. It must not be awaited inside the `work` of a transaction. */
+  /** Runs one write, serialized with the other writes. Do not await it inside the `work` of a transaction. */
   run(sql: string, parameters?: readonly SqlValue[]): Promise<void>;
   /**
-   * Several statements as one write, serialised with the other writes and undone when `work` throws. Inside `work` use
-   * `tx`: `run` and `transaction` of the database itself would wait for this very transaction to end.
+   * Runs several statements as one write, serialized with the other writes and rolled back when `work` throws. Inside
+   * `work` use `tx`, because `run` and `transaction` of the database would wait for this transaction to end.
    */
   transaction<T>(work: (tx: SqlExecutor) => Promise<T>): Promise<T>;
   /**
-   * A connection of its own for long statements (seeding, exports); a few may be open at a time, others wait.
-   * @throws the signal's reason, after the running statement was interrupted, when `signal` aborts.
+   * Opens a separate connection for long statements (seeding, exports). The number of open sessions is limited; further
+   * callers wait.
+   * @throws the signal's reason when `signal` aborts, after the running statement was interrupted.
    */
   session<T>(work: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** The fields of profiles and events: the standard ones, and those that were added. */
+  /** Fields of profiles and events: the standard fields and the added fields. */
   readonly fields: XdmFields;
-  /** Adds fields with a column for each. Those that are there already stay as they are. */
+  /** Adds fields with a column for each. Existing fields do not change. */
   addFields(own: readonly OwnField[]): Promise<void>;
 }
 
 export interface DatabaseOptions {
-  /** Holds `platform.duckdb`, its log and what does not fit into memory; made when it does not exist. */
+  /** Directory of `platform.duckdb`, its log and its spill files. It is created if it does not exist. */
   readonly directory: string;
-  /** What DuckDB may keep in memory before it spills into the directory. @default 1024 */
+  /** Memory limit of DuckDB in MiB. Beyond it, DuckDB spills into the directory. @default 1024 */
   readonly memoryLimitMiB?: number;
-  /** @default the number of cores, at most 4 */
+  /** Number of threads. @default the number of cores, at most 4 */
   readonly threads?: number;
 }
 
-/** Thrown when the database's package is missing: it is an optional dependency of which a gateway has no need. */
+/**
+ * Thrown when the package of the database is not installed. It is an optional dependency, because a gateway does not
+ * need it.
+ */
 export class EmulatorNotInstalledError extends Error {
   override readonly name = 'EmulatorNotInstalledError';
 
@@ -87,16 +96,19 @@ export class DatabaseClosedError extends Error {
 
 const databaseFileName = 'platform.duckdb';
 const temporaryFolderName = 'platform.duckdb.tmp';
-/** Files and folders that a database makes in its folder. */
+/** Files and folders that a database creates in its directory. */
 export const databaseFiles: readonly string[] = [databaseFileName, `${databaseFileName}.wal`, temporaryFolderName];
 const defaultMemoryLimitMiB = 1024;
 const maxDefaultThreads = 4;
-/** Each running statement holds a thread of Node's pool (4 by default), which the file system needs as well. */
+/**
+ * Maximum number of concurrent reads. Each running statement occupies a thread of Node's pool (4 by default), which the
+ * file system needs as well.
+ */
 const maxConcurrentReads = 2;
 const maxConcurrentSessions = 2;
 
 /**
- * Opens the database of a directory, replays what a killed process left in its log, and applies pending migrations.
+ * Opens the database of a directory, replays the log of a killed process, and applies pending migrations.
  * @throws {EmulatorNotInstalledError} when @duckdb/node-api is not installed.
  */
 export async function openDatabase({
@@ -121,7 +133,7 @@ export async function openDatabase({
     await database.readFields();
     return database;
   } catch (error) {
-    // Its connections, too, keep the file open.
+    // Open connections would keep the file open.
     await database[Symbol.asyncDispose]();
     throw error;
   }
@@ -167,7 +179,7 @@ class DuckDbDatabase implements Database {
     this.#instance = instance;
     this.#writer = writer;
     this.#idleReaders = [...readers];
-    // Everything that waits or runs listens to it; Node would take more than ten for a leak.
+    // Each waiting or running statement adds a listener, and Node would report more than ten listeners as a leak.
     setMaxListeners(0, this.#closing.signal);
   }
 
@@ -248,7 +260,7 @@ class DuckDbDatabase implements Database {
     return this.#closed;
   }
 
-  /** Writes are short and are let finish; what reads or has a session is interrupted. */
+  /** Waits for running writes, which are short, and interrupts reads and sessions. */
   async #close(): Promise<void> {
     this.#closing.abort(new DatabaseClosedError());
     await Promise.allSettled(this.#pending);

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../json.ts';
 import { credential } from '../options.ts';
 
-/** Facts of a new dataset that its maker does not write. */
+/** Facts of a new dataset that its creator does not provide. */
 export interface DatasetFacts {
   readonly id: string;
   readonly name: string;
@@ -13,8 +13,8 @@ export interface DatasetFacts {
 }
 
 /**
- * The document of a new dataset.
- * @param written what its maker wrote; fields that only the platform sets are replaced
+ * Document of a new dataset.
+ * @param written fields from the creator; fields that only the platform sets are replaced
  */
 export function newDatasetDocument(written: JsonObject, { id, name, viewId, ...facts }: DatasetFacts): JsonObject {
   return withPlatformParts(
@@ -28,7 +28,7 @@ export function newDatasetDocument(written: JsonObject, { id, name, viewId, ...f
       version: '1.0.0',
       imsOrg: credential.organization,
       namespace: 'ACP',
-      // It becomes ACTIVE with its first batch.
+      // The dataset becomes ACTIVE with its first batch.
       state: 'DRAFT',
       created: facts.created,
       createdClient: facts.createdClient,
@@ -45,7 +45,7 @@ export function newDatasetDocument(written: JsonObject, { id, name, viewId, ...f
   );
 }
 
-/** Fields that only the platform sets; a client that writes them changes nothing. */
+/** Fields that only the platform sets. Values from a client are ignored. */
 const readOnlyFields = [
   'version',
   'imsOrg',
@@ -61,7 +61,7 @@ const readOnlyFields = [
   'files',
 ];
 
-/** A dataset that a client has changed: with the fields, tags and metrics that only the platform sets as they were. */
+/** A dataset after a change by a client. Fields, tags and metrics that only the platform sets keep their values. */
 export function rewrittenDataset(before: JsonObject, after: JsonObject): JsonObject {
   const kept = Object.fromEntries(readOnlyFields.map((name) => [name, before[name]]));
   const tags = Object.entries(objectAt(before, 'tags')).filter(([name]) => isPlatformTag(name));
@@ -76,7 +76,7 @@ export function isPlatformTag(name: string): boolean {
   return name.startsWith('adobe/');
 }
 
-/** A dataset to which a batch of so many rows and bytes was added. */
+/** A dataset after a batch with this number of rows and bytes was added. */
 export function withBatch(
   document: JsonObject,
   { rows, sizeBytes, now }: { readonly rows: number; readonly sizeBytes: number; readonly now: number },
@@ -93,7 +93,7 @@ export function withBatch(
 
 const lake = 'adobe_lakeHouse';
 
-/** `asOf` is in Unix epoch milliseconds, the size in bytes. */
+/** `asOf` is in Unix epoch milliseconds, the size is in bytes. */
 function lakeExtensions(
   extensions: JsonObject,
   metrics: { readonly storageSize: number; readonly rowCount: number; readonly asOf: number },
@@ -101,7 +101,7 @@ function lakeExtensions(
   return { adobe_unifiedProfile: {}, ...extensions, [lake]: { ...objectAt(extensions, lake), metrics } };
 }
 
-/** The document with its own tags and extensions (such as the expiration of rows) and those of the platform. */
+/** The document with its own tags and extensions (such as the expiration of rows), and with the platform's. */
 function withPlatformParts(
   document: JsonObject,
   platform: { readonly tags: JsonObject; readonly extensions: JsonObject },
@@ -120,7 +120,7 @@ function objectAt(value: JsonObject, name: string): JsonObject {
   return isJsonObject(inner) ? inner : {};
 }
 
-/** The name under which the query service shows a dataset as a table. */
+/** Table name of a dataset in the query service. */
 function tableName(name: string): string {
   return name.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, '_');
 }

@@ -2,9 +2,9 @@ import type { Migration } from '../migrations/migration.ts';
 import type { Database } from './database.ts';
 
 /**
- * Applies the steps that the database has not seen, each in a transaction of its own, so that a step that fails (or a
- * process that dies) leaves the database as the step before it made it.
- * @throws {Error} when the database was made by a newer version, that is, it has a step that is not in `migrations`.
+ * Applies pending migrations, each in its own transaction, so that a failed migration or a killed process leaves the
+ * database at the previous migration.
+ * @throws {Error} when the database was created by a newer version, and so has a migration that is not in `migrations`.
  */
 export async function migrate(db: Pick<Database, 'all' | 'run' | 'transaction'>, migrations: readonly Migration[]) {
   await db.run('CREATE TABLE IF NOT EXISTS schema_migrations (id VARCHAR PRIMARY KEY)');

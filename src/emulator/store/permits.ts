@@ -1,6 +1,4 @@
-/**
- * A fixed number of permits for things that only so many may use at a time, handed out in the order of asking.
- */
+/** A fixed number of permits that limit concurrent use of a resource. They are granted in the order of the requests. */
 export class Permits {
   #free: number;
   readonly #waiting = new Set<() => void>();
@@ -11,7 +9,8 @@ export class Permits {
 
   /**
    * Runs `work` while holding a permit.
-   * @throws the signal's reason when `signal` aborts while waiting for one; once `work` has begun the signal is its affair.
+   * @throws the signal's reason when `signal` aborts while waiting for a permit. Once `work` has begun, `work` handles
+   *   the signal.
    */
   async hold<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     await this.#acquire(signal);

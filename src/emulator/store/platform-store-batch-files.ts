@@ -3,15 +3,15 @@ import type { Executor } from './platform-store.ts';
 /** One Parquet file of a dataset file. */
 export interface FilePart {
   readonly name: string;
-  /** Where the bytes are, relative to the folder of the emulator. */
+  /** Location of the bytes, relative to the folder of the emulator. */
   readonly path: string;
   readonly sizeBytes: number;
   readonly rows: number;
 }
 
-/** What Data Access calls a dataset file: a folder of parts that belongs to a batch. */
+/** A dataset file as defined by Data Access: a folder of parts that belongs to a batch. */
 export interface BatchFile {
-  /** `{batchId}-{n}`, counted from 1. */
+  /** `{batchId}-{n}`, starting at 1. */
   readonly id: string;
   readonly batchId: string;
   readonly dataSetViewId: string;
@@ -21,10 +21,10 @@ export interface BatchFile {
 }
 
 export interface BatchFileStore {
-  /** The files of a batch, in their order. */
+  /** Lists the files of a batch in order. */
   list(sandbox: string, batchId: string): Promise<BatchFile[]>;
   find(sandbox: string, fileId: string): Promise<BatchFile | null>;
-  /** Puts these files in the place of those that the batch has. */
+  /** Replaces the files of a batch. */
   replace(sandbox: string, batchId: string, files: readonly BatchFile[]): Promise<void>;
 }
 

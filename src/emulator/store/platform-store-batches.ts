@@ -1,7 +1,7 @@
 import type { JsonObject } from '../json.ts';
 import type { Executor } from './platform-store.ts';
 
-/** States of a Catalog batch that an export goes through or ends in. */
+/** States of a Catalog batch during and after an export. */
 export type BatchStatus =
   | 'loading'
   | 'processing'
@@ -9,12 +9,12 @@ export type BatchStatus =
   | 'staging'
   | 'success'
   | 'failed'
-  // The other word for it, which real batches have as well.
+  // Synonym of `failed`, which real batches have as well.
   | 'failure'
   | 'aborted'
   | 'inactive';
 
-/** A Catalog batch; its id is only the key of the document. */
+/** A Catalog batch. The document does not contain the id. */
 export interface Batch {
   readonly id: string;
   readonly datasetId: string;
@@ -23,7 +23,7 @@ export interface Batch {
   readonly document: JsonObject & { readonly status: BatchStatus };
 }
 
-/** Narrows a list of batches; null does not narrow. Times are exclusive bounds in Unix epoch milliseconds. */
+/** Filter for batches; null = unfiltered. Times are exclusive bounds in Unix epoch milliseconds. */
 export interface BatchSelection {
   readonly datasetIds: readonly string[] | null;
   readonly createdAfter: number | null;
@@ -31,9 +31,9 @@ export interface BatchSelection {
 }
 
 export interface BatchStore {
-  /** Newest first. */
+  /** Lists batches, newest first. */
   list(sandbox: string, selection: BatchSelection): Promise<Batch[]>;
-  /** Those of the ids that exist, in no particular order. */
+  /** Returns the existing batches with these ids, in no particular order. */
   findMany(sandbox: string, ids: readonly string[]): Promise<Batch[]>;
   find(sandbox: string, id: string): Promise<Batch | null>;
   insert(sandbox: string, batches: readonly Batch[]): Promise<void>;

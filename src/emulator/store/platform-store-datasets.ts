@@ -1,7 +1,10 @@
 import type { JsonObject } from '../json.ts';
 import type { Executor } from './platform-store.ts';
 
-/** A Catalog dataset. Catalog keeps what clients send, so the object is a document; its id is only the key. */
+/**
+ * A Catalog dataset. It is stored as a document, because Catalog keeps all fields that clients send. The document does
+ * not contain the id.
+ */
 export interface Dataset {
   readonly id: string;
   /** Unix epoch milliseconds. */
@@ -10,9 +13,9 @@ export interface Dataset {
 }
 
 export interface DatasetStore {
-  /** All of a sandbox, newest first. */
+  /** Lists all datasets of a sandbox, newest first. */
   list(sandbox: string): Promise<Dataset[]>;
-  /** Those of the ids that exist, in no particular order. */
+  /** Returns the existing datasets with these ids, in no particular order. */
   findMany(sandbox: string, ids: readonly string[]): Promise<Dataset[]>;
   find(sandbox: string, id: string): Promise<Dataset | null>;
   insert(sandbox: string, datasets: readonly Dataset[]): Promise<void>;

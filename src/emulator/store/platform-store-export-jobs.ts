@@ -4,7 +4,7 @@ import type { Executor } from './platform-store.ts';
 
 export type ExportJobStatus = 'NEW' | 'PROCESSING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLING' | 'CANCELLED';
 
-/** A span of time in a job's `metrics`, in milliseconds; a span that has not ended has only its start. */
+/** A time span in a job's `metrics`, in milliseconds. A span that has not ended has only a start. */
 export interface MetricSpan {
   readonly startTimeInMs: number;
   readonly endTimeInMs?: number;
@@ -19,7 +19,7 @@ export interface ExportJobMetrics {
   readonly exportedProfileByNamespaceCounter?: Readonly<Record<string, number>>;
 }
 
-/** The batch of one segment, when a job writes a batch per segment. */
+/** Batch of one segment, for a job that writes one batch per segment. */
 export interface SegmentBatch {
   readonly segmentId: string;
   readonly segmentNs: string;
@@ -27,7 +27,7 @@ export interface SegmentBatch {
   readonly batchId: string;
 }
 
-/** An export job as it is stored; `operations/export-job-record.ts` makes the record of the API from it. */
+/** A stored export job; `operations/export-job-record.ts` converts it to the API's format. */
 export interface ExportJob {
   readonly id: number;
   readonly sandbox: string;
@@ -37,13 +37,13 @@ export interface ExportJob {
   /** Unix epoch milliseconds. */
   readonly updateTime: number;
   readonly requestId: string;
-  /** The run of a schedule that made it; absent for a job that was asked for over the API. */
+  /** The schedule run that created the job; absent for a job created through the API. */
   readonly run?: { readonly scheduleId: string; readonly runId: string };
   readonly request: ExportRequest;
-  /** What the client sent for `filter`, `additionalFields` and `properties`; they are shown as they came. */
+  /** Values of `filter`, `additionalFields` and `properties`, returned exactly as the client sent them. */
   readonly sent: ReceivedExportRequest['sent'];
   readonly mergePolicy: { readonly id: string; readonly version: number };
-  /** One id for a job with a single batch; one entry for each segment otherwise. */
+  /** One id for a job with a single batch; otherwise one entry per segment. */
   readonly output:
     | { readonly kind: 'single'; readonly batchId: string }
     | { readonly kind: 'per-segment'; readonly batches: readonly SegmentBatch[] };
@@ -51,23 +51,24 @@ export interface ExportJob {
   readonly metrics: ExportJobMetrics;
   readonly computeGatewayJobId: { readonly exportJob?: string; readonly pushJob?: string };
   /**
-   * When the segments of an export with segmentation were evaluated, in Unix epoch milliseconds: a job that is taken up
-   * after an interruption must not evaluate them again, which would make `existing` of who has just been `realized`.
+   * Time at which the segments of an export with segmentation were evaluated, in Unix epoch milliseconds. A job that is
+   * resumed after an interruption must not evaluate them again, because new members would change from `realized` to
+   * `existing`.
    */
   readonly segmentedAt?: number;
-  /** What is written but not promoted: the batches are `loaded` or `staging`. Absent before and after. */
+  /** Written batches that are not promoted yet: they are `loaded` or `staging`. Absent before and after this stage. */
   readonly unpromoted?: readonly WrittenBatch[];
-  /** A seeded job that hangs: nothing moves it on but a request to cancel. */
+  /** Whether this is a seeded job that hangs. Only a cancel request changes its state. */
   readonly hanging: boolean;
 }
 
-/** One page of a list; null does not narrow. */
+/** One page of a list; a filter with value null is not applied. */
 export interface ExportJobPage {
   readonly status: ExportJobStatus | null;
   readonly limit: number;
-  /** Rows to leave out at the beginning. */
+  /** Number of rows to skip. */
   readonly skip: number;
-  /** Only jobs that come after this one in creation order, newest first. */
+  /** Only jobs after this one, in the order newest first; null = from the newest job. */
   readonly after: { readonly creationTime: number; readonly id: number } | null;
   readonly sort: {
     readonly column: 'creation_time' | 'update_time' | 'id' | 'status';
@@ -79,14 +80,14 @@ export interface ExportJobStore {
   list(sandbox: string, page: ExportJobPage): Promise<ExportJob[]>;
   count(sandbox: string, status: ExportJobStatus | null): Promise<number>;
   find(sandbox: string, id: number): Promise<ExportJob | null>;
-  /** The jobs of all sandboxes that have not ended, or whose batches are not promoted, oldest first. */
+  /** Jobs of all sandboxes that have not ended, or whose batches are not promoted, oldest first. */
   unfinished(): Promise<ExportJob[]>;
-  /** The job that writes or wrote a batch. */
+  /** Finds the job that writes or wrote a batch. */
   findByBatch(sandbox: string, batchId: string): Promise<ExportJob | null>;
-  /** One more than the highest id in use; ids are shared by all sandboxes. */
+  /** One more than the highest id in use. All sandboxes share one sequence of ids. */
   nextId(): Promise<number>;
   insert(jobs: readonly ExportJob[]): Promise<void>;
-  /** Replaces the job of the same id. */
+  /** Replaces the job with the same id. */
   update(job: ExportJob): Promise<void>;
 }
 
@@ -139,7 +140,7 @@ export function createExportJobStore(database: Executor): ExportJobStore {
         `SELECT document FROM export_jobs
          WHERE status IN ('NEW', 'PROCESSING', 'CANCELLING') OR contains(document, '"unpromoted":') ORDER BY id`,
       );
-      // A client may have sent the word for another part.
+      // The text search can match a value that a client sent, so the parsed job is checked.
       return rows.map(parse).filter(({ status, unpromoted }) => status !== 'SUCCEEDED' || unpromoted !== undefined);
     },
 
@@ -184,7 +185,7 @@ export function createExportJobStore(database: Executor): ExportJobStore {
   };
 }
 
-/** The ids of the batches that a job writes. */
+/** Ids of the batches that a job writes. */
 export function batchIdsOf({ output }: Pick<ExportJob, 'output'>): readonly string[] {
   return output.kind === 'single' ? [output.batchId] : output.batches.map(({ batchId }) => batchId);
 }

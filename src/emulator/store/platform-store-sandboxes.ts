@@ -1,6 +1,6 @@
 import type { Executor } from './platform-store.ts';
 
-/** A sandbox as the sandbox management API shows it. Dates are `YYYY-MM-DD HH:MM:SS` in UTC. */
+/** A sandbox in the format of the sandbox management API. Dates are `YYYY-MM-DD HH:MM:SS` in UTC. */
 export interface Sandbox {
   readonly id: string;
   readonly name: string;
@@ -17,7 +17,7 @@ export interface Sandbox {
 }
 
 export interface SandboxStore {
-  /** All, in the order in which they were inserted. */
+  /** Lists all sandboxes in the order of insertion. */
   list(): Promise<Sandbox[]>;
   find(name: string): Promise<Sandbox | null>;
   insert(sandbox: Sandbox): Promise<void>;

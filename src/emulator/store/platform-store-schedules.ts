@@ -2,7 +2,7 @@ import type { JsonObject } from '../json.ts';
 import type { Executor } from './platform-store.ts';
 
 export type ScheduleState = 'active' | 'inactive';
-/** A client makes the first two; the platform has the others of its own. */
+/** Clients create the first two types; the platform itself creates the other two. */
 export type ScheduleType = 'batch_segmentation' | 'export' | 'delta' | 'system';
 
 export interface Schedule {
@@ -11,28 +11,28 @@ export interface Schedule {
   readonly name: string;
   readonly type: ScheduleType;
   readonly state: ScheduleState;
-  /** Quartz cron expression, UTC. */
+  /** Quartz cron expression, in UTC. */
   readonly schedule: string;
-  /** As the client sent them. */
+  /** Properties as the client sent them. */
   readonly properties: JsonObject;
   /** Unix epoch milliseconds. */
   readonly created: number;
   /** Unix epoch milliseconds. */
   readonly updated: number;
-  /** Unix epoch milliseconds; null while it is inactive, and when its expression has come to its end. */
+  /** Unix epoch milliseconds; null when the schedule is inactive, or when its expression has no further run. */
   readonly nextRun: number | null;
 }
 
 export interface ScheduleStore {
-  /** All of a sandbox, oldest first. */
+  /** Lists all schedules of a sandbox, oldest first. */
   list(sandbox: string): Promise<Schedule[]>;
   find(sandbox: string, id: string): Promise<Schedule | null>;
-  /** How many clients have made: in a sandbox, or in all when it is null. */
+  /** Number of schedules created by clients in a sandbox; null = in all sandboxes. */
   countOwn(sandbox: string | null): Promise<number>;
-  /** The active schedule of all sandboxes whose next run comes first; null when none is to run. */
+  /** The active schedule with the earliest next run over all sandboxes; null when no run is due. */
   next(): Promise<Schedule | null>;
   insert(schedule: Schedule): Promise<void>;
-  /** Replaces the schedule of the same id. */
+  /** Replaces the schedule with the same id. */
   update(schedule: Schedule): Promise<void>;
   delete(sandbox: string, id: string): Promise<void>;
 }

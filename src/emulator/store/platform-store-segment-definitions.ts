@@ -1,6 +1,6 @@
 import type { Executor } from './platform-store.ts';
 
-/** A segment definition as it is stored; `operations/segment-definition-record.ts` makes the record of the API from it. */
+/** A stored segment definition; `operations/segment-definition-record.ts` converts it to the API's format. */
 export interface SegmentDefinition {
   readonly id: string;
   readonly name: string;
@@ -15,12 +15,12 @@ export interface SegmentDefinition {
 }
 
 export interface SegmentDefinitionStore {
-  /** All of a sandbox, newest first. */
+  /** Lists all definitions of a sandbox, newest first. */
   list(sandbox: string): Promise<SegmentDefinition[]>;
-  /** Those that exist, in any order. */
+  /** Returns the existing definitions with these ids, in no particular order. */
   findMany(sandbox: string, ids: readonly string[]): Promise<SegmentDefinition[]>;
   insert(sandbox: string, definitions: readonly SegmentDefinition[]): Promise<void>;
-  /** Replaces the definition of the same id. */
+  /** Replaces the definition with the same id. */
   update(sandbox: string, definition: SegmentDefinition): Promise<void>;
   delete(sandbox: string, id: string): Promise<void>;
 }

@@ -13,7 +13,7 @@ export const segmentJobStatuses = [
 ] as const;
 export type SegmentJobStatus = (typeof segmentJobStatuses)[number];
 
-/** What an evaluation counted, by segment id. */
+/** Counts of an evaluation, by segment id. */
 export interface SegmentJobCounts {
   readonly totalProfiles: number;
   readonly totalProfilesByMergePolicy: Readonly<Record<string, number>>;
@@ -22,13 +22,13 @@ export interface SegmentJobCounts {
   readonly segmentedProfileByStatusCounter: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
-/** What of a definition a job keeps: later changes of the definition do not change the job. */
+/** Copy of a definition that a job keeps, so that later changes of the definition do not affect the job. */
 export interface SegmentSnapshot {
   readonly expression: { readonly type: string; readonly format: string; readonly value: string };
   readonly mergePolicy: { readonly id: string; readonly version: number };
 }
 
-/** A segment job as it is stored; `operations/segment-job-record.ts` makes the record of the API from it. */
+/** A stored segment job; `operations/segment-job-record.ts` converts it to the API's format. */
 export interface SegmentJob {
   readonly id: string;
   readonly sandbox: string;
@@ -38,29 +38,32 @@ export interface SegmentJob {
   /** Unix epoch milliseconds. */
   readonly updateTime: number;
   readonly requestId: string;
-  /** The run of a schedule that made it; null for a job that was asked for over the API. */
+  /** The schedule run that created the job; null for a job created through the API. */
   readonly run: { readonly scheduleId: string; readonly runId: string } | null;
   readonly batchId: string;
-  /** Counted up over all sandboxes. */
+  /** Sequence number over all sandboxes. */
   readonly computeJobId: number;
-  /** Given when it is PROCESSING. */
+  /** Assigned when the job becomes PROCESSING. */
   readonly computeGatewayJobId: string | null;
-  /** Null means all that there are when the job is PROCESSING. A segment without a snapshot had no definition. */
+  /**
+   * Segments of the job; null = all segments that exist when the job becomes PROCESSING. The snapshot is null if the
+   * segment had no definition.
+   */
   readonly segments: readonly { readonly segmentId: string; readonly segment: SegmentSnapshot | null }[] | null;
   readonly errors: readonly { readonly code: string; readonly msg: string; readonly callStack: string }[];
-  /** Null until it is PROCESSING. */
+  /** null until the job becomes PROCESSING. */
   readonly metrics: {
     readonly totalTime: MetricSpan;
     readonly profileSegmentationTime: MetricSpan;
     readonly counts: SegmentJobCounts | null;
   } | null;
-  /** A seeded job that hangs: nothing moves it on but a request to cancel. */
+  /** Whether this is a seeded job that hangs. Only a cancel request changes its state. */
   readonly hanging: boolean;
 }
 
 export type SegmentJobColumn = 'creation_time' | 'update_time' | 'id' | 'status';
 
-/** One page of a list; null does not narrow. */
+/** One page of a list; a filter with value null is not applied. */
 export interface SegmentJobPage {
   readonly status: SegmentJobStatus | null;
   readonly sort: { readonly column: SegmentJobColumn; readonly direction: 'ASC' | 'DESC' };
@@ -73,14 +76,14 @@ export interface SegmentJobStore {
   count(sandbox: string, status: SegmentJobStatus | null): Promise<number>;
   findMany(sandbox: string, ids: readonly string[]): Promise<SegmentJob[]>;
   find(sandbox: string, id: string): Promise<SegmentJob | null>;
-  /** The jobs of all sandboxes that have not ended, oldest first. */
+  /** Jobs of all sandboxes that have not ended, oldest first. */
   unfinished(): Promise<SegmentJob[]>;
-  /** How many jobs were asked for over the API, not made by a schedule, at that time or later. */
+  /** Number of jobs created through the API, and not by a schedule, at or after `since`. */
   countOnDemand(sandbox: string, since: number): Promise<number>;
   /** One more than the highest number in use. */
   nextComputeJobId(): Promise<number>;
   insert(jobs: readonly SegmentJob[]): Promise<void>;
-  /** Replaces the job of the same id. */
+  /** Replaces the job with the same id. */
   update(job: SegmentJob): Promise<void>;
 }
 

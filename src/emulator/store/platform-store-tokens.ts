@@ -5,10 +5,10 @@ import type { Database } from './database.ts';
 
 const millisecondsPerSecond = 1_000;
 
-/** When each token ends, in Unix epoch milliseconds, by the digest of the token. */
+/** Expiry times of tokens in Unix epoch milliseconds, by the digest of the token. */
 export type IssuedTokens = ReadonlyMap<string, number>;
 
-/** The access tokens that were handed out. The database keeps their digests only, so that they outlive a restart. */
+/** The issued access tokens. They survive a restart, because the database stores their digests. */
 export class AccessTokens {
   readonly #database: Database;
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class AccessTokens {
     this.#expiryByDigest = expiryByDigest;
   }
 
-  /** Reads the tokens of earlier runs. @param more valid besides them */
+  /** Reads the tokens of earlier runs. @param more additional valid tokens */
   static async open(database: Database, clock: Clock, more: IssuedTokens = new Map()): Promise<AccessTokens> {
     for (const [digest, expiresAt] of more) await insert(database, digest, expiresAt);
     const rows = await database.all<{ digest: string; expires_at: number }>(
@@ -29,7 +29,7 @@ export class AccessTokens {
     return new AccessTokens(database, clock, new Map(rows.map((row) => [row.digest, row.expires_at])));
   }
 
-  /** @param scope that of the request, which the token repeats */
+  /** @param scope scope of the request, which the token repeats */
   async issue(lifetimeSeconds: number, scope: string): Promise<string> {
     await this.#forgetExpired();
     const createdAt = this.#clock.now().getTime();
@@ -50,20 +50,20 @@ export class AccessTokens {
     }
   }
 
-  /** Makes one token invalid. */
+  /** Invalidates one token. */
   async revoke(token: string): Promise<void> {
     const digest = digestOf(token);
     this.#expiryByDigest.delete(digest);
     await this.#database.run('DELETE FROM access_tokens WHERE digest = ?', [digest]);
   }
 
-  /** Makes every token invalid that was handed out so far. */
+  /** Invalidates all tokens issued so far. */
   async revokeAll(): Promise<void> {
     this.#expiryByDigest.clear();
     await this.#database.run('DELETE FROM access_tokens');
   }
 
-  /** All tokens that have not ended. */
+  /** All tokens that have not expired. */
   issued(): IssuedTokens {
     const now = this.#clock.now().getTime();
     return new Map([...this.#expiryByDigest].filter(([, expiresAt]) => expiresAt > now));

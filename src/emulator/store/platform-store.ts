@@ -8,10 +8,10 @@ import { createScheduleStore, type ScheduleStore } from './platform-store-schedu
 import { createSegmentDefinitionStore, type SegmentDefinitionStore } from './platform-store-segment-definitions.ts';
 import { createSegmentJobStore, type SegmentJobStore } from './platform-store-segment-jobs.ts';
 
-/** What the parts of the store need of the database, inside a transaction or outside. */
+/** Database functions that the tables of the store use, inside or outside a transaction. */
 export type Executor = Pick<Database, 'all' | 'run'>;
 
-/** The state of the platform apart from profiles. Every read and write names its sandbox. */
+/** State of the platform other than profiles. Every read and write names its sandbox. */
 export interface PlatformRecords {
   readonly sandboxes: SandboxStore;
   readonly datasets: DatasetStore;
@@ -24,7 +24,9 @@ export interface PlatformRecords {
 }
 
 export interface PlatformStore extends PlatformRecords {
-  /** Runs reads and writes that belong together; a throw undoes them all. Transactions run one after the other. */
+  /**
+   * Runs reads and writes as one transaction, and rolls back when `work` throws. Transactions run one after the other.
+   */
   transaction<T>(work: (records: PlatformRecords) => Promise<T>): Promise<T>;
 }
 

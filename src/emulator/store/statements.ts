@@ -3,7 +3,10 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Session, SqlValue } from './database.ts';
 import { type DuckDb, toParameters, toPlainValue } from './values.ts';
 
-/** An interrupt that comes before a statement has begun is lost, so it is repeated this often until the statement has ended. */
+/**
+ * Interval for repeating an interrupt, in milliseconds. An interrupt that arrives before a statement has begun is lost,
+ * so it is repeated until the statement has ended.
+ */
 const interruptIntervalMs = 20;
 
 /** Statements on one connection, interrupted when the signal aborts. */
@@ -24,7 +27,7 @@ export class Statements implements Session {
     const plain = rows.map((row) =>
       Object.fromEntries(Object.entries(row).map(([column, value]) => [column, toPlainValue(this.#duckdb, value)])),
     );
-    // The caller says what its statement selects; nothing here could check that.
+    // The caller declares the type of the selected rows, which cannot be checked here.
     return plain as Row[];
   }
 
@@ -48,7 +51,7 @@ export class Statements implements Session {
     try {
       await this.#connection.run('ROLLBACK');
     } catch (error) {
-      // A failed COMMIT has ended the transaction already; then there is nothing left to undo.
+      // A failed COMMIT has already ended the transaction, so there is nothing to roll back.
       if (error instanceof Error && error.message.includes('no transaction is active')) return;
       throw new AggregateError([cause, error], 'A transaction failed and could not be rolled back.');
     }
@@ -57,7 +60,7 @@ export class Statements implements Session {
   async #execute(sql: string, parameters: readonly SqlValue[]) {
     this.#signal?.throwIfAborted();
     const { values, types } = toParameters(this.#duckdb, parameters);
-    // Without values the text may hold no parameters, and DuckDB skips preparing it.
+    // Without values the text has no parameters, and DuckDB skips preparing the statement.
     const running = values.length === 0 ? this.#connection.run(sql) : this.#connection.run(sql, values, types);
     using _ = this.#interruptOnAbort();
     try {

@@ -1,15 +1,18 @@
 import type { DuckDBType, DuckDBValue } from '@duckdb/node-api';
 
-/** What a statement may be given: dates are stored as UTC timestamps, arrays of strings as `VARCHAR[]`. */
+/** Values that a statement accepts. Dates are stored as UTC timestamps, arrays of strings as `VARCHAR[]`. */
 export type SqlValue = string | number | bigint | boolean | Date | null | readonly string[];
 
-/** The module, which is loaded only when a database is opened. */
+/** Type of the module, which is loaded only when a database is opened. */
 export type DuckDb = typeof import('@duckdb/node-api');
 
 const microsecondsPerMillisecond = 1000n;
 const millisecondsPerDay = 86_400_000;
 
-/** A statement's parameters as DuckDB values, each with its type: what DuckDB would infer is wrong for a bigint or an empty list. */
+/**
+ * Converts the parameters of a statement to DuckDB values with explicit types, because DuckDB infers a wrong type for a
+ * bigint or an empty list.
+ */
 export function toParameters(
   duckdb: DuckDb,
   values: readonly SqlValue[],
@@ -43,8 +46,8 @@ function isStringList(value: SqlValue): value is readonly string[] {
 }
 
 /**
- * A plain JavaScript value: integers as numbers when they are safe (otherwise bigint), timestamps as `Date`, dates as
- * `YYYY-MM-DD`, lists as arrays, structs and maps as objects (map keys as text).
+ * Converts to a plain JavaScript value. Safe integers become numbers (other integers are bigint), timestamps become
+ * `Date`, dates become `YYYY-MM-DD`, lists become arrays, structs and maps become objects (map keys as text).
  */
 export function toPlainValue(duckdb: DuckDb, value: DuckDBValue): unknown {
   if (typeof value === 'bigint') return toSafeNumber(value);

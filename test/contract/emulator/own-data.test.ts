@@ -271,7 +271,7 @@ describe('data of one’s own that cannot be used', () => {
     [
       'an unknown namespace',
       { 'profiles.csv': 'identityMap.Fax\n1\n' },
-      /profiles\.csv line 2: identityMap\.Fax is no namespace here; there are CRMID,/,
+      /profiles\.csv line 2: identityMap\.Fax is not a known namespace; the namespaces are CRMID,/,
     ],
     [
       'two identities',
@@ -281,7 +281,7 @@ describe('data of one’s own that cannot be used', () => {
     [
       'an id that is no string',
       { 'profiles.jsonl': lines({ identityMap: { Email: [{ id: 1 }] } }) },
-      /must hold the id as a string/,
+      /must contain the id as a string/,
     ],
     ['an identity map of text', { 'profiles.csv': 'identityMap\na\n' }, /identityMap must be an object/],
     [
@@ -325,14 +325,14 @@ describe('data of one’s own that cannot be used', () => {
     [
       'a doubled name',
       { 'profiles.csv': 'identityMap.Email,identityMap.Email\na,b\n' },
-      /line 1: is the header, in which "identityMap\.Email" must be a name of its own/,
+      /line 1: is the header, in which "identityMap\.Email" must be a unique name/,
     ],
     [
       'a quote without end',
       { 'profiles.csv': 'identityMap.Email\n"a\n' },
-      'profiles.csv line 2: has a quote that does not end',
+      'profiles.csv line 2: has an unclosed quote',
     ],
-    ['a stray quote', { 'profiles.csv': 'identityMap.Email\na"b\n' }, /line 2: has a quote within a value/],
+    ['a stray quote', { 'profiles.csv': 'identityMap.Email\na"b\n' }, /line 2: has a quote inside an unquoted value/],
     ['text after a quote', { 'profiles.csv': 'identityMap.Email\n"a"b\n' }, /line 2: has text after the quote/],
     ['text that is no Parquet', { 'profiles.parquet': 'no' }, /profiles\.parquet: cannot be read: /],
     [

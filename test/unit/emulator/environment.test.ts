@@ -62,7 +62,7 @@ describe('the variables of the emulator', () => {
       /cancelReply: .*; unknownDatasetStatus: Invalid option: expected one of 400\|404/,
     ],
     ['{"cancelReply": }', 'EMULATOR_QUIRKS is not a JSON object'],
-    ['json', 'EMULATOR_QUIRKS must be a JSON object, or name=value pairs with commas between them'],
+    ['json', 'EMULATOR_QUIRKS must be a JSON object, or comma-separated name=value pairs'],
   ])('read the quirks %s, or say what is wrong', (text, message) => {
     const read = () => readEnvironment({ EMULATOR_QUIRKS: text });
     if (message === null) expect(read().options.quirks).toEqual(JSON.parse(text));

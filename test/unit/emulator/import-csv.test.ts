@@ -52,9 +52,9 @@ describe('CSV', () => {
   });
 
   it.each([
-    ['a\nb"c\n', 2, 'has a quote within a value that does not begin with one'],
+    ['a\nb"c\n', 2, 'has a quote inside an unquoted value'],
     ['a\n"b"c\n', 2, 'has text after the quote that ends a value'],
-    ['a\nb\n"c\nd', 3, 'has a quote that does not end'],
+    ['a\nb\n"c\nd', 3, 'has an unclosed quote'],
   ])('%j is refused with its line', async (text, line, message) => {
     await expect(read(text)).rejects.toMatchObject({ line, message });
   });
