@@ -159,8 +159,9 @@ class OperationLoaders implements Loaders {
     return { ...found, attributes };
   }
 
-  async exportJobs(options: ExportJobConnectionOptions): Promise<Connection<ExportJob>> {
-    return primed(this.exportJob, await readExportJobs(this.#api.exportJobs, options));
+  // No field reads jobs by their ids behind a list of jobs. Priming would only keep the jobs until the operation ends.
+  exportJobs(options: ExportJobConnectionOptions): Promise<Connection<ExportJob>> {
+    return readExportJobs(this.#api.exportJobs, options);
   }
 
   async datasets(options: DatasetConnectionOptions): Promise<Connection<Dataset>> {
@@ -179,8 +180,8 @@ class OperationLoaders implements Loaders {
     return primed(this.schedule, await readSchedules(this.#api.schedules, options));
   }
 
-  async segmentJobs(options: SegmentJobConnectionOptions): Promise<Connection<SegmentJob>> {
-    return primed(this.segmentJob, await readSegmentJobs(this.#api.segmentJobs, options));
+  segmentJobs(options: SegmentJobConnectionOptions): Promise<Connection<SegmentJob>> {
+    return readSegmentJobs(this.#api.segmentJobs, options);
   }
 
   async segmentDefinitions(options: SegmentDefinitionConnectionOptions): Promise<Connection<SegmentDefinition>> {

@@ -1,0 +1,45 @@
+import { parse } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import { platformId } from '../../../src/domain/ids.ts';
+import { execute } from '../../../src/execution/execute.ts';
+import { createLoaders } from '../../../src/loaders/index.ts';
+import { schema } from '../../../src/schema/index.ts';
+import type { PlatformApi } from '../../../src/upstream/platform-api.ts';
+import { isCollected } from '../../support/garbage.ts';
+import { dataset, exportJob, schedule, segmentJob } from './entities.ts';
+
+const page = 'edges { node { status } cursor } pageInfo { hasNextPage endCursor }';
+const exportJobs = `{ exportJobs(first: 1) { nodes { id destination { dataset { id } } } ${page} } }`;
+const segmentJobs = `{ segmentJobs(first: 1) { nodes { id schedule { id } } ${page} } }`;
+
+describe('a job of a list', () => {
+  it.each<[kind: string, query: string, job: () => object]>([
+    ['an export job', exportJobs, () => exportJob('job', 1)],
+    ['a segment job', segmentJobs, () => segmentJob('job', 1, { scheduleId: platformId('schedule') })],
+  ])('is not kept while other entities are read, if it is %s', async (_, query, job) => {
+    let kept: WeakRef<object> | undefined;
+    let answer = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const list = async () => {
+      const one = job();
+      kept = new WeakRef(one);
+      return { jobs: [one], next: null, total: null };
+    };
+    const api = {
+      exportJobs: { list },
+      segmentJobs: { list },
+      datasets: { getMany: (ids: readonly string[]) => held.then(() => ids.map((id) => dataset(id))) },
+      schedules: { get: (id: string) => held.then(() => schedule(id)) },
+    };
+    // The queries use no other parts of the platform.
+    const contextValue = { canRead: true, loaders: createLoaders(api as unknown as PlatformApi) };
+    const result = execute({ schema, document: parse(query), contextValue });
+    await expect.poll(() => kept).toBeDefined();
+    // The compiler does not see that `list` has set it.
+    expect(await isCollected(kept as unknown as WeakRef<object>)).toBe(true);
+    answer();
+    expect((await result).errors).toBeUndefined();
+  });
+});
