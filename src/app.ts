@@ -48,20 +48,21 @@ import {
 
 export interface AppOptions {
   readonly config: Config;
-  /** Address of the platform: the configured one, or that of the emulator in this process. */
+  /** Base URLs of the platform, or of the emulator in this process. */
   readonly platform: { readonly baseUrl: string; readonly imsUrl: string };
   /** @default the clock of the machine */
   readonly clock?: Clock;
   /**
-   * Time on the connections to clients: pings, how long a client may be silent, the drain. A test that moves `clock` by
-   * minutes leaves clients behind which answer in real time. @default the clock of the machine, whatever `clock` is
+   * Clock for the connections to clients: pings, idle clients, and the drain. It is separate, because a test that moves
+   * `clock` by minutes has clients that answer in real time.
+   * @default the clock of the machine, even if `clock` is set
    */
   readonly connectionClock?: Clock;
   /** @default JSON lines on standard error */
   readonly logger?: Logger;
 }
 
-/** A gateway that listens. Closing it ends everything that it started. */
+/** A listening gateway. Closing it ends everything that it started. */
 export interface App extends AsyncDisposable {
   /** `http://HOST:PORT` */
   readonly url: string;
@@ -69,9 +70,9 @@ export interface App extends AsyncDisposable {
 }
 
 /**
- * Builds the gateway and listens: the one place where its parts are put together.
- * @throws {ConfigurationError} the file of trusted documents cannot be read, or holds something else
- * @throws the error of `listen`, with its `code`, after everything that had been started is closed again
+ * Builds the gateway from its parts and starts to listen.
+ * @throws {ConfigurationError} the file of trusted documents cannot be read, or has another format
+ * @throws the error of `listen`, with its `code`, after all started parts were closed again
  */
 export async function startApp(options: AppOptions): Promise<App> {
   const lifecycle = new Lifecycle();
@@ -84,18 +85,21 @@ export async function startApp(options: AppOptions): Promise<App> {
 }
 
 /**
- * Sockets and event streams that one caller may open: all that it may have subscriptions for at once, as after the start
- * of another version, and no more in the long run than clients need that come and go.
+ * Rate at which one caller may open sockets and event streams. The burst permits all its subscriptions at once, as
+ * after a deployment. The sustained rate is sufficient for clients that reconnect.
  */
 const connectionRate = { perSecond: 500, burst: 10_000 };
 
 /**
- * How long the start waits for the first token, in milliseconds: so that `/readyz` is right from the start. A token
- * service that takes longer delays the start no further.
+ * Maximum time that the start waits for the first token, in milliseconds, so that `/readyz` is correct from the start.
+ * A slower token service does not delay the start further.
  */
 const firstTokenMs = 500;
 
-/** Downloads at the same time. Each needs one connection to the platform at a time, and has at most a MiB in memory. */
+/**
+ * Maximum number of concurrent downloads. Each needs one connection to the platform at a time, and at most one MiB of
+ * memory.
+ */
 const maxDownloads = 128;
 
 async function start(
@@ -130,7 +134,7 @@ async function start(
       const failed = credentialFailed;
       const credential = createClientCredential({ ...client, imsUrl, clock, metrics: metrics.upstream, failed });
       hasToken = () => credential.isReady;
-      // An operator learns of a wrong secret at start, not from the first caller.
+      // The token is requested at start, so that an operator notices a wrong secret before the first caller does.
       if (config.auth.mode === 'service') firstToken = credential.start();
       lifecycle.add('platform credential', () => credential[Symbol.asyncDispose]());
       return credential;
@@ -161,7 +165,7 @@ async function start(
     ownCredential,
     createCallerCredential: createPassthroughCredential,
   });
-  /** Known once the gateway listens, which is before the first caller. */
+  /** Set when the gateway listens, which is before the first caller. */
   let url = '';
 
   const connections = createLiveConnections({ clock: connectionClock, beatMs: config.server.pingIntervalMs });
@@ -217,7 +221,8 @@ async function start(
     subscriptionQuota: createSubscriptionQuota(config.limits.subscriptions, metrics.subscriptions),
   });
 
-  // Elsewhere callers bring a credential, which no page has that only made its own name lead here.
+  // The other modes need no check of the host, because callers send a credential there, which a page that uses DNS
+  // rebinding does not have.
   const publicHost = config.server.publicUrl === null ? null : new URL(config.server.publicUrl).host;
   const servesHost: ServesHost = ({ hostname, host }) =>
     config.auth.mode !== 'embedded' || isLoopback(hostname) || host === publicHost;
@@ -262,7 +267,7 @@ async function start(
     metrics: metrics.render,
     unreadiness: () => {
       if (!hasToken()) return 'no access token for the platform';
-      // Without Redis, queries continue. A Redis that rejects commands does not recover while nobody notices.
+      // Queries continue without Redis. A Redis that rejects commands needs an operator, so the gateway is not ready.
       return redis?.state() === 'rejecting' ? 'Redis rejects commands' : null;
     },
     servesHost,
@@ -275,7 +280,8 @@ async function start(
   });
   const address = await http.listen(config.server);
   url = `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
-  // Closing goes in the opposite order: clients first, so that they are not told that what they watch has failed.
+  // Resources are closed in reverse order. Clients come first, so that they do not receive a failure of their
+  // subscriptions.
   for (const [kind, feeds] of views.feeds) lifecycle.add(`watches of ${kind}`, () => feeds.close());
   const webSockets = startWebSocketServer({
     ...operations,
@@ -302,7 +308,7 @@ async function start(
   return { url, close: () => lifecycle.close(), [Symbol.asyncDispose]: () => lifecycle.close() };
 }
 
-/** Loads the client of Redis, which is a quarter of all modules, only where there is a Redis. */
+/** Loads the Redis client only if Redis is configured, because it makes up a quarter of all modules. */
 async function startReplica(options: RedisServicesOptions): Promise<RedisServices> {
   const { startRedisServices } = await import('./redis-services.ts');
   return startRedisServices(options);

@@ -29,7 +29,7 @@ switch (command) {
     });
 }
 
-/** The programs read their arguments from `process.argv`, in which the command has no place. */
+/** Removes the command, because the programs read their arguments from `process.argv`. */
 async function start(load: () => Promise<unknown>): Promise<void> {
   if (command !== undefined) process.argv.splice(2, 1);
   await load();

@@ -8,16 +8,16 @@ type Variables = z.output<typeof variables>;
 type VariableName = keyof Variables;
 
 export interface Settings {
-  /** Variables that are set and valid, each on its own. */
+  /** Variables that are set and individually valid. */
   readonly set: Variables;
   readonly mode: NonNullable<Variables['AUTH_MODE']>;
   readonly host: string;
   readonly polling: { readonly minMs: number; readonly maxMs: number };
-  /** Whether one of these variables is set and not valid, so that nothing follows from its absence in `set`. */
+  /** Whether one of these variables is set but invalid, so that its absence in `set` has no meaning. */
   isWrong(...names: readonly VariableName[]): boolean;
 }
 
-/** Variables that have an effect in one mode only. Set in another mode, they show that the mode is a mistake. */
+/** Variables that have an effect in one mode only. If they are set in another mode, the mode is probably a mistake. */
 const modeOfVariable = {
   AEP_API_KEY: 'passthrough',
   AEP_CLIENT_ID: 'service',
@@ -40,7 +40,7 @@ const requiredInServiceMode = [
   'JWT_AUDIENCE',
 ] as const satisfies VariableName[];
 
-/** Problems that no variable has alone. Each names the variables and what to change. */
+/** Problems of several variables together. Each message names the variables and the change to make. */
 export function contradictions(settings: Settings): readonly string[] {
   const ofEmulator = settings.set.AEP_BASE_URL === undefined ? platformContradictions(settings.set) : [];
   return [...aboutPolling(settings), ...aboutMode(settings), ...aboutCallbacks(settings), ...ofEmulator];
@@ -69,7 +69,8 @@ function* aboutMode(settings: Settings): Iterable<string> {
       break;
   }
   for (const [name, needed] of Object.entries(modeOfVariable)) {
-    // A base URL that is wrong leaves open whether the mode is embedded or passthrough; service mode is always named.
+    // The mode is uncertain between embedded and passthrough if the base URL is invalid. Service mode is always set
+    // explicitly.
     if (set[name as keyof typeof modeOfVariable] === undefined || needed === mode) continue;
     if (needed === 'passthrough' && isWrong('AEP_BASE_URL')) continue;
     yield `${name} is used in ${needed} mode only: set AUTH_MODE=${needed}, or unset ${name}`;
@@ -78,7 +79,7 @@ function* aboutMode(settings: Settings): Iterable<string> {
 
 function* aboutEmbeddedMode({ set, host, isWrong }: Settings): Iterable<string> {
   if (!isLoopback(host) && !isWrong('HOST'))
-    yield 'HOST must be a loopback address in embedded mode, which asks callers for no credential';
+    yield 'HOST must be a loopback address in embedded mode, because callers need no credential there';
   for (const name of ['AEP_BASE_URL', 'AEP_IMS_URL'] as const) {
     if (set[name] !== undefined && !isLoopback(new URL(set[name]).hostname))
       yield `${name} must be an emulator on loopback in embedded mode`;
@@ -92,7 +93,7 @@ function* aboutCallbacks({ set, isWrong }: Settings): Iterable<string> {
   if (isWrong('SUBSCRIPTION_CALLBACK_URLS', 'SUBSCRIPTION_CALLBACK_NETWORKS')) return;
   const hosts = urls.map((url) => new URL(url).hostname);
   if (networks.length === 0 && hosts.some((host) => host === '*' || isPrivateName(host)))
-    yield 'SUBSCRIPTION_CALLBACK_URLS has a host (* or a private name) whose addresses SUBSCRIPTION_CALLBACK_NETWORKS must hold: set SUBSCRIPTION_CALLBACK_NETWORKS';
+    yield 'SUBSCRIPTION_CALLBACK_URLS has a host (* or a private name) whose addresses SUBSCRIPTION_CALLBACK_NETWORKS must contain: set SUBSCRIPTION_CALLBACK_NETWORKS';
   if (networks.length > 0 && urls.length === 0)
     yield 'SUBSCRIPTION_CALLBACK_NETWORKS has no effect without SUBSCRIPTION_CALLBACK_URLS: set SUBSCRIPTION_CALLBACK_URLS, or unset SUBSCRIPTION_CALLBACK_NETWORKS';
 }

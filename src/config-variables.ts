@@ -19,7 +19,10 @@ const flag = z
 const webUrl = (form: string) =>
   z
     .url({ protocol: /^https?$/, error: form, abort: true })
-    .refine((value) => new URL(value).username === '' && new URL(value).password === '', 'must not hold a credential');
+    .refine(
+      (value) => new URL(value).username === '' && new URL(value).password === '',
+      'must not contain a credential',
+    );
 
 const webUrlWithoutQuery = (form: string) =>
   webUrl(form).refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment');
@@ -31,7 +34,7 @@ const baseUrl = webUrlWithoutQuery('must be an http or https URL').transform(wit
 const isEncrypted = (value: string): boolean =>
   new URL(value).protocol === 'https:' || isLoopback(new URL(value).hostname);
 
-/** A host that receives credentials. In a private network, a proxy or an emulator may be reached without TLS. */
+/** URL of a host that receives credentials. In a private network, a proxy or an emulator may be reached without TLS. */
 const platformUrl = webUrlWithoutQuery('must be an https URL')
   .refine(
     (value) => isEncrypted(value) || isPrivateHost(new URL(value).hostname),
@@ -44,7 +47,7 @@ const keysUrl = webUrl('must be an https URL').refine(
   'must be an https URL unless its host is on loopback, because an attacker on the way could replace the keys',
 );
 
-/** It may hold a password: messages about it never hold its value. */
+/** URL that may contain a password. Messages about it never contain its value. */
 const redisUrl = z
   .url({ protocol: /^rediss?$/, error: 'must be a redis or rediss URL', abort: true })
   .refine((value) => new URL(value).hostname !== '', 'must name a host')
@@ -52,7 +55,7 @@ const redisUrl = z
   .refine((value) => !/[?#]/.test(value), 'must have neither query nor fragment')
   .refine(
     (value) => isDecodable(`${new URL(value).username}${new URL(value).password}`),
-    'has a % that encodes nothing',
+    'has a % that does not encode a character',
   );
 
 const words = z
@@ -77,7 +80,7 @@ const origin = z
     'must be origins like https://app.example.com, without a slash at the end and without *, separated by commas',
   );
 
-/** A block of addresses, as CIDR writes it. */
+/** A block of addresses in CIDR notation. */
 const network = z
   .string()
   .transform((value) => {
@@ -108,15 +111,15 @@ const describe = <Schema extends z.ZodType>(schema: Schema, shownDefault: string
   schema.optional().meta({ description, shownDefault });
 
 /**
- * Every environment variable that the gateway reads. The table in the README and the output of `--help` are made from this
- * object, so each entry describes its meaning and its default.
+ * Every environment variable that the gateway reads. The table in the README and the output of `--help` are generated
+ * from this object, so each entry describes its meaning and its default.
  */
 export const variables = z.object({
   PORT: describe(integer(0, 65_535), '4000', 'Port to listen on; 0 takes any free port, which the ready line shows.'),
   HOST: describe(
     z.string().min(1),
     '127.0.0.1',
-    'Address to listen on. Other than loopback is refused in `embedded` mode.',
+    'Address to listen on. Only loopback addresses are accepted in `embedded` mode.',
   ),
   PUBLIC_URL: describe(
     baseUrl,
@@ -136,21 +139,21 @@ export const variables = z.object({
   AUTH_MODE: describe(
     z.enum(['embedded', 'passthrough', 'service'], 'must be embedded, passthrough or service'),
     '`embedded` without `AEP_BASE_URL`, else `passthrough`',
-    '`embedded`: an emulator behind, no credential needed. `passthrough`: the caller’s own platform headers go upstream. `service`: callers bring a JWT, the gateway holds the platform credential.',
+    '`embedded`: the platform is an emulator, and callers need no credential. `passthrough`: the caller’s own platform headers are sent to the platform. `service`: callers send a JWT, and the gateway has the platform credential.',
   ),
   AEP_ORG_ID: describe(
     z.string(),
     'the emulator’s, else none',
-    'Organization when a request names none; in `service` mode the only one that is served.',
+    'Organization of requests that name none; in `service` mode the only organization that is served.',
   ),
-  AEP_SANDBOX: describe(z.string(), 'prod', 'Sandbox when a request names none.'),
-  AEP_API_KEY: describe(header, 'none', 'API key (`x-api-key`) when a request brings none. `passthrough` mode only.'),
+  AEP_SANDBOX: describe(z.string(), 'prod', 'Sandbox of requests that name none.'),
+  AEP_API_KEY: describe(header, 'none', 'API key (`x-api-key`) of requests that have none. `passthrough` mode only.'),
   AEP_CLIENT_ID: describe(header, 'none', 'Client id of the gateway’s own platform credential. `service` mode only.'),
-  AEP_CLIENT_SECRET: describe(header, 'none', 'Its secret. `service` mode only.'),
+  AEP_CLIENT_SECRET: describe(header, 'none', 'Secret of `AEP_CLIENT_ID`. `service` mode only.'),
   AEP_SCOPES: describe(
     words,
     '`openid,AdobeID,read_organizations,additional_info.projectedProductContext`',
-    'Scopes of its tokens, separated by commas. `service` mode only.',
+    'Scopes of the gateway’s own tokens, separated by commas. `service` mode only.',
   ),
   JWT_JWKS_URL: describe(
     keysUrl,
@@ -182,12 +185,12 @@ export const variables = z.object({
   UPSTREAM_CALLS_PER_SECOND: describe(
     integer(1, 1_000_000),
     '4000',
-    'Sustained rate of platform calls per organization and sandbox and second; lower after a 429.',
+    'Sustained rate of platform calls per second, for each sandbox of an organization; lower after a 429.',
   ),
   REDIS_URL: describe(
     redisUrl,
     'none',
-    'Redis 7 (`redis://` or `rediss://`) that all replicas share: event logs, who polls, idempotency keys. Without it each replica is on its own.',
+    'Redis 7 (`redis://` or `rediss://`) that all replicas share: event logs, poll leases and idempotency keys. Without it, replicas do not share anything.',
   ),
   POLL_MIN_MS: describe(
     integer(100, 600_000),
@@ -225,49 +228,49 @@ export const variables = z.object({
     'none',
     'Path of a JSON file of documents by id. The gateway then executes no other documents. Without it, automatic persisted queries work.',
   ),
-  MAX_OPERATION_TOKENS: describe(integer(100, 1_000_000), '5000', 'Tokens that a document may have.'),
-  MAX_OPERATION_DEPTH: describe(integer(1, 1_000), '20', 'Depth of nested fields that an operation may have.'),
-  MAX_OPERATION_ALIASES: describe(integer(0, 100_000), '100', 'Aliases that an operation may have.'),
-  MAX_OPERATION_DIRECTIVES: describe(integer(0, 100_000), '100', 'Directives that an operation may have.'),
+  MAX_OPERATION_TOKENS: describe(integer(100, 1_000_000), '5000', 'Maximum number of tokens in a document.'),
+  MAX_OPERATION_DEPTH: describe(integer(1, 1_000), '20', 'Maximum depth of nested fields in an operation.'),
+  MAX_OPERATION_ALIASES: describe(integer(0, 100_000), '100', 'Maximum number of aliases in an operation.'),
+  MAX_OPERATION_DIRECTIVES: describe(integer(0, 100_000), '100', 'Maximum number of directives in an operation.'),
   MAX_OPERATION_CALLS: describe(
     integer(1, 1_000_000),
     '1000',
-    'Calls to the platform that one operation, or one event of a subscription, may cause. Repeated calls count; token requests do not.',
+    'Maximum number of platform calls for one operation, or for one event of a subscription. Retries count; token requests do not.',
   ),
   RATE_LIMIT_PER_SECOND: describe(
     integer(0, 1_000_000),
     '5000',
-    'Sustained rate of operations per caller and second; 0 for no limit.',
+    'Sustained rate of operations per second, for each caller; 0 for no limit.',
   ),
   RATE_LIMIT_BURST: describe(
     integer(1, 1_000_000),
     '10000',
-    'Operations that a caller may send at once after a pause.',
+    'Maximum number of operations that a caller may send at once after a pause.',
   ),
   MAX_SUBSCRIPTIONS_PER_SOCKET: describe(
     integer(1, 1_000_000),
     '5000',
-    'Operations that may run at a time on one WebSocket, or on one event stream of several operations.',
+    'Maximum number of concurrent operations on one WebSocket, or on one event stream of several operations.',
   ),
   MAX_SUBSCRIPTIONS_PER_CALLER: describe(
     integer(1, 1_000_000),
     '10000',
-    'Subscriptions that a caller may have open, over all transports together.',
+    'Maximum number of open subscriptions of a caller, over all transports together.',
   ),
   MAX_SUBSCRIPTIONS_PER_TENANT: describe(
     integer(1, 1_000_000),
     '20000',
-    'Subscriptions that all callers of one sandbox of an organization may have open together, on each replica.',
+    'Maximum number of open subscriptions of all callers of one sandbox together, on each replica.',
   ),
   MAX_SUBSCRIPTIONS: describe(
     integer(1, 1_000_000),
     '30000',
-    'Subscriptions that a replica may have open. A silent one takes about 12 KiB of memory over a WebSocket of its own, 34 KiB over an event stream of its own, and 76 KiB by callbacks.',
+    'Maximum number of open subscriptions of a replica. A silent one takes about 12 KiB of memory over a WebSocket of its own, 34 KiB over an event stream of its own, and 76 KiB by callbacks.',
   ),
   SUBSCRIPTION_CALLBACK_URLS: describe(
     listOf(callbackUrl),
     'none',
-    'URLs at which federation routers may receive callbacks, separated by commas: the path of a callback is the one given here, and may have one segment more. Without any, there are no callbacks. `*.` stands for the first labels of a name, `*` for any address of `SUBSCRIPTION_CALLBACK_NETWORKS`.',
+    'URLs at which federation routers may receive callbacks, separated by commas. The path of a callback must be the one given here, with at most one more segment. Without URLs, callbacks are disabled. `*.` matches the first labels of a name, `*` any address of `SUBSCRIPTION_CALLBACK_NETWORKS`.',
   ),
   SUBSCRIPTION_CALLBACK_NETWORKS: describe(
     listOf(network),
@@ -277,23 +280,23 @@ export const variables = z.object({
   SUBSCRIPTION_CALLBACK_CONCURRENCY: describe(
     integer(1, 1_024),
     '64',
-    'Callbacks that may be in flight to one router. Each uses a connection. A router that sends a heartbeat interval of `h` and responds within `r` can have `1.5 × h / r` subscriptions for each of them.',
+    'Maximum number of concurrent callbacks to one router. Each uses a connection. A router that requests a heartbeat interval of `h` and responds within `r` can have `1.5 × h / r` subscriptions per concurrent callback.',
   ),
-  MAX_BODY_BYTES: describe(integer(1_024, 100_000_000), '1000000', 'Largest request body, in bytes.'),
+  MAX_BODY_BYTES: describe(integer(1_024, 100_000_000), '1000000', 'Maximum size of a request body, in bytes.'),
   KEEP_ALIVE_TIMEOUT_MS: describe(
     integer(1_000, 3_600_000),
     '75000',
-    'How long a connection may be idle between two requests, in milliseconds. Keep it above the idle timeout of the load balancer in front, which is 60 seconds in most of them.',
+    'Maximum time for which a connection may be idle between two requests, in milliseconds. Keep it above the idle timeout of the load balancer in front, which is 60 seconds in most of them.',
   ),
   PING_INTERVAL_MS: describe(
     integer(1_000, 300_000),
     '12000',
-    'Interval of the pings on WebSockets, event streams and multipart responses, in milliseconds. Keep it below the idle timeout of the proxies in front, which is 30 seconds in some of them. A client that answers none is disconnected with the next ping.',
+    'Interval of the pings on WebSockets, event streams and multipart responses, in milliseconds. Keep it below the idle timeout of the proxies in front, which is 30 seconds in some of them. A client that does not answer a ping is disconnected with the next one.',
   ),
   DRAIN_MS: describe(
     integer(0, 600_000),
     '10000',
-    'Time that a shutdown may take to disconnect clients and finish requests, in milliseconds.',
+    'Maximum time for disconnecting clients and finishing requests at shutdown, in milliseconds.',
   ),
   DOWNLOAD_LINK_TTL_SECONDS: describe(integer(1, 86_400), '900', 'Lifetime of a download link, in seconds.'),
   DOWNLOAD_LINK_SECRET: describe(
@@ -304,17 +307,17 @@ export const variables = z.object({
   LOG_LEVEL: describe(
     z.enum(logLevels, `must be one of ${logLevels.join(', ')}`),
     'info',
-    'Least severe level that is logged.',
+    'Minimum level of log lines.',
   ),
   ...platformVariables,
 });
 
 /**
- * Names that the gateway knows, and beginnings of names that only it reads: a variable with such a beginning and another
- * name is a spelling mistake.
+ * Known names, and prefixes that only the gateway uses. An unknown variable with such a prefix is a spelling mistake.
  */
 export const variableNames = {
-  // The last three are those of the emulator's own process, which may be set for both.
+  // The last three configure the emulator's own process. They are known, because an operator may set them for both
+  // programs.
   known: [...Object.keys(variables.shape), 'EMULATOR_HOST', 'EMULATOR_PORT', 'EMULATOR_ADMIN_TOKEN'],
   prefixes: ['AEP_', 'JWT_', 'POLL_', 'MAX_', 'EMULATOR_', 'SUBSCRIPTION_', 'DOWNLOAD_'],
 } as const satisfies VariableNames;

@@ -7,26 +7,29 @@ import { platformOptions } from './emulator/variables.ts';
 import type { LogLevel } from './runtime/logger.ts';
 import { unknownVariables } from './runtime/unknown-variables.ts';
 
-/** Everything that can be set, checked and complete. Made once, at start, by `loadConfig`. */
+/** The checked and complete configuration. `loadConfig` creates it once, at start. */
 export interface Config {
   readonly server: ServerConfig;
   readonly platform: PlatformConfig;
   readonly upstream: UpstreamConfig;
   readonly auth: AuthConfig;
   readonly limits: LimitsConfig;
-  /** Path of the only documents that are executed; null executes all, and remembers them by their hash. */
+  /**
+   * Path of the file with the only documents that are executed; null: all documents are executed, and remembered by
+   * their hash.
+   */
   readonly trustedDocuments: string | null;
   readonly polling: {
     readonly minMs: number;
     readonly maxMs: number;
-    /** How long the proof holds that a subscriber's own credential may read. */
+    /** Validity of the proof that a subscriber's own credential may read, in milliseconds. */
     readonly authorizationLeaseMs: number;
-    /** Interval at which live views emit their state again; null for never. */
+    /** Interval in which live views emit their state again, in milliseconds; null: never. */
     readonly confirmStateMs: number | null;
   };
   /** URLs to which the gateway may send events of subscriptions. */
   readonly callbacks: CallbackConfig;
-  /** The Redis that replicas share; null when this replica is on its own. May hold a password. */
+  /** URL of the Redis that replicas share; null: this replica shares nothing. It may contain a password. */
   readonly redisUrl: string | null;
   readonly downloads: { readonly linkTtlMs: number; readonly secret: string | null };
   readonly logLevel: LogLevel;
@@ -36,38 +39,38 @@ export interface ServerConfig {
   readonly host: string;
   /** 0 means any free port. */
   readonly port: number;
-  /** URL at which clients reach the gateway, without a trailing slash; null stands for the address it listens on. */
+  /** URL at which clients reach the gateway, without a trailing slash; null: the address on which it listens. */
   readonly publicUrl: string | null;
   readonly corsOrigins: readonly string[];
   readonly graphiql: boolean;
   readonly introspection: boolean;
   readonly maxBodyBytes: number;
   readonly keepAliveTimeoutMs: number;
-  /** Interval of the pings on connections that stay open. */
+  /** Interval of the pings on connections that stay open, in milliseconds. */
   readonly pingIntervalMs: number;
   readonly drainMs: number;
 }
 
 export interface CallbackConfig {
-  /** Beginnings of the URLs that callbacks may go to. Without any there are no callbacks. */
+  /** Prefixes of permitted callback URLs. Without any, callbacks are disabled. */
   readonly urls: readonly string[];
-  /** Callbacks in flight to one router. */
+  /** Maximum number of concurrent callbacks to one router. */
   readonly maxInFlightPerRouter: number;
-  /** Private addresses that callbacks may go to. */
+  /** Blocks of permitted private addresses of callback URLs. */
   readonly networks: readonly { readonly address: string; readonly prefix: number; readonly family: 'ipv4' | 'ipv6' }[];
 }
 
-/** How much one operation, one socket and one caller may ask for. */
+/** Limits of one operation, one socket and one caller. */
 export interface LimitsConfig {
   readonly operation: {
     readonly maxTokens: number;
     readonly maxDepth: number;
     readonly maxAliases: number;
     readonly maxDirectives: number;
-    /** Calls to the platform that answering one operation may take. */
+    /** Maximum number of platform calls for one operation. */
     readonly maxUpstreamCalls: number;
   };
-  /** Operations of one caller; `perSecond` 0 means as many as it likes. */
+  /** Rate of operations of one caller. `perSecond` 0 means no limit. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
   readonly subscriptions: {
     readonly perSocket: number;
@@ -85,33 +88,33 @@ export type PlatformConfig =
     }
   | { readonly kind: 'remote'; readonly baseUrl: string; readonly imsUrl: string };
 
-/** How the platform is called, whichever it is. */
+/** Settings for calls to the platform or the emulator. */
 export interface UpstreamConfig {
-  /** Deadline of one call. */
+  /** Deadline of one call, in milliseconds. */
   readonly timeoutMs: number;
-  /** Calls of one tenant in the long run. */
+  /** Sustained rate of calls of one tenant. */
   readonly callsPerSecond: number;
 }
 
 export type AuthConfig =
-  /** The gateway's own credential for an emulator on loopback; callers need none. */
+  /** The gateway's own credential for an emulator on loopback. Callers need no credential. */
   | {
       readonly mode: 'embedded';
       readonly defaultTenant: Tenant;
       readonly clientId: string;
       readonly clientSecret: string;
     }
-  /** The caller's own platform headers go upstream. */
+  /** The caller's own platform headers are sent to the platform. */
   | {
       readonly mode: 'passthrough';
       readonly defaultOrg: string | null;
       readonly defaultSandbox: string;
       readonly defaultApiKey: string | null;
     }
-  /** The gateway's own credential for the platform; callers bring a token of an issuer. */
+  /** The gateway's own credential for the platform. Callers send a token of an issuer. */
   | {
       readonly mode: 'service';
-      /** The only organization that is served; null serves whichever a token names. */
+      /** The only organization that is served; null: the organization of each token. */
       readonly onlyOrg: string | null;
       readonly defaultSandbox: string;
       readonly clientId: string;
@@ -141,8 +144,8 @@ const serviceScopes = ['openid', 'AdobeID', 'read_organizations', 'additional_in
 const realIms = 'https://ims-na1.adobelogin.com';
 
 /**
- * Reads the configuration from an environment. Pure: it looks at nothing else. An empty variable counts as not set.
- * @throws {ConfigurationError} naming every variable that is wrong, unknown or in contradiction with another
+ * Reads the configuration from an environment, without side effects. An empty variable counts as not set.
+ * @throws {ConfigurationError} it names every variable that is wrong, unknown or contradicts another one
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
@@ -152,7 +155,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     issues.push(`${name} ${[...new Set(messages)].join(', and ')}`);
     delete present[name];
   }
-  // The other variables are compared with each other nevertheless, so that one start shows every problem.
+  // The valid variables are still compared with each other, so that one start shows every problem.
   const set = variables.parse(present);
 
   const mode = set.AUTH_MODE ?? (set.AEP_BASE_URL === undefined ? 'embedded' : 'passthrough');
@@ -237,7 +240,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   };
 }
 
-/** Called when everything that the mode needs is known to be set. */
+/** Call it only when all variables that the mode needs are set. */
 function authConfig(mode: AuthConfig['mode'], set: z.output<typeof variables>, defaultTenant: Tenant): AuthConfig {
   switch (mode) {
     case 'embedded':

@@ -1,4 +1,7 @@
-/** Why something failed, in the closed vocabulary that clients switch on (`extensions.code`, `Error.code`). */
+/**
+ * Error code for clients (`extensions.code`, `Error.code`). The set of codes is closed, so that clients can switch on
+ * them.
+ */
 export type GatewayErrorCode =
   | 'INVALID_INPUT'
   | 'NOT_FOUND'
@@ -15,7 +18,7 @@ export type GatewayErrorCode =
   | 'OUTCOME_UNKNOWN'
   | 'SHUTTING_DOWN';
 
-/** The HTTP status that goes with a code, where a whole request fails with it (a download, a refused request). */
+/** HTTP status for each code, for responses that fail as a whole (a download, a rejected request). */
 export const httpStatusByCode = {
   INVALID_INPUT: 400,
   NOT_FOUND: 404,
@@ -33,21 +36,21 @@ export const httpStatusByCode = {
   SHUTTING_DOWN: 503,
 } as const satisfies Record<GatewayErrorCode, number>;
 
-/** A call to the platform that failed, and the reason that the platform gave. Contains no credential and no body. */
+/** A failed call to the platform, with the reason that the platform gave. It contains no credential and no body. */
 export interface UpstreamFailure {
   /** The platform API: `export`, `catalog`, `data-access`, `sandboxes`, `ims`, … */
   readonly service: string;
   /** HTTP status; null when no response arrived. */
   readonly status: number | null;
-  /** The `x-request-id` of the platform's response, else the one that the gateway sent. */
+  /** The `x-request-id` of the platform's response, else of the gateway's request. */
   readonly requestId: string | null;
-  /** The platform's own error code, if the response contained one. */
+  /** The platform's own error code; null: the response contained none. */
   readonly code: string | null;
   readonly title: string | null;
 }
 
 export interface GatewayErrorOptions {
-  /** Sent to clients unchanged, so it must contain no secret and no internals. */
+  /** Sent to clients unchanged, so it must contain no secrets and no internals. */
   readonly message: string;
   /** @default the call of `cause`, so that an error that explains another one keeps the platform's response */
   readonly upstream?: UpstreamFailure | undefined;
@@ -55,7 +58,7 @@ export interface GatewayErrorOptions {
   readonly cause?: unknown;
 }
 
-/** Base of every failure that a client may see. Anything else is masked. */
+/** Base of every error that clients may see. All other errors are masked. */
 export abstract class GatewayError extends Error {
   abstract readonly code: GatewayErrorCode;
   /** Whether the same request may succeed later without a change. */
@@ -77,11 +80,11 @@ export interface InputIssue {
   readonly message: string;
 }
 
-/** Issues that one error reports. */
+/** Maximum number of issues that one error reports. */
 export const maxIssues = 20;
-/** Characters of an issue's path. */
+/** Maximum number of characters of an issue's path. */
 const maxPathLength = 200;
-/** Characters of an issue's message, which can be a text of the platform. */
+/** Maximum number of characters of an issue's message, which can be a text of the platform. */
 const maxMessageLength = 500;
 
 /**
@@ -92,7 +95,10 @@ export class InvalidInputError extends GatewayError {
   override readonly code = 'INVALID_INPUT';
   readonly issues: readonly InputIssue[];
 
-  /** @param options.unchecked number of list entries that were not checked, because enough others are invalid. @default 0 */
+  /**
+   * @param options.unchecked number of list entries that were not checked, because enough other entries are invalid.
+   * @default 0
+   */
   constructor(
     issues: readonly InputIssue[],
     { unchecked = 0, ...options }: Partial<GatewayErrorOptions> & { readonly unchecked?: number } = {},
@@ -115,11 +121,11 @@ export class InvalidInputError extends GatewayError {
   }
 }
 
-/** A text of at most `maximum` characters. A longer one ends with an ellipsis. */
+/** Shortens a text to at most `maximum` characters. A shortened text ends with an ellipsis. */
 const shorten = (text: string, maximum: number): string =>
   text.length <= maximum ? text : `${text.slice(0, maximum - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 
-/** Thrown when a write names something that the platform does not know. Reads return null instead. */
+/** Thrown when a write names an entity that the platform does not know. Reads return null instead. */
 export class NotFoundError extends GatewayError {
   override readonly code = 'NOT_FOUND';
   readonly id: string;
@@ -130,7 +136,9 @@ export class NotFoundError extends GatewayError {
   }
 }
 
-/** Thrown when the current state forbids the change: a job that has ended, a version that is outdated (409, 412). */
+/**
+ * Thrown when the current state forbids the change, such as a job that has ended, or an outdated version (409, 412).
+ */
 export class ConflictError extends GatewayError {
   override readonly code = 'CONFLICT';
 }
@@ -154,7 +162,7 @@ export class GatewayCredentialError extends GatewayError {
   override readonly retryable = true;
 }
 
-/** Thrown when the credential is good but does not allow this. */
+/** Thrown when the credential is valid but does not permit the request. */
 export class ForbiddenError extends GatewayError {
   override readonly code = 'FORBIDDEN';
 }
@@ -165,12 +173,12 @@ export class RateLimitedError extends GatewayError {
   override readonly retryable = true;
 }
 
-/** Statuses of a request that arrived too slowly or too early. */
+/** Statuses for a request that arrived too slowly or too early. */
 const transientStatuses: ReadonlySet<number> = new Set([408, 425]);
 
 /**
- * Thrown when the platform refused or failed with any other status. The same request may succeed later after 408, 425 and
- * a failure of the platform (5xx), but for a request that it has not implemented (501).
+ * Thrown when the platform rejected a request or failed with any other status. The same request may succeed later after
+ * 408, 425 and a failure of the platform (5xx), except for a request that it has not implemented (501).
  */
 export class PlatformError extends GatewayError {
   override readonly code = 'PLATFORM_ERROR';
@@ -184,7 +192,9 @@ export class PlatformError extends GatewayError {
   }
 }
 
-/** Thrown when no response arrived within the deadline of the call. Reads may be repeated; a write may have happened. */
+/**
+ * Thrown when no response arrived within the deadline of the call. Reads may be repeated. A write may have happened.
+ */
 export class UpstreamTimeoutError extends GatewayError {
   override readonly code = 'UPSTREAM_TIMEOUT';
   override readonly retryable = true;
@@ -196,34 +206,37 @@ export class UpstreamUnreachableError extends GatewayError {
   override readonly retryable = true;
 }
 
-/** Thrown when the response is not one of this API: no JSON, or without an id or status. */
+/** Thrown when the response does not have the form of this API, because it is not JSON or has no id or status. */
 export class UpstreamUnreadableError extends GatewayError {
   override readonly code = 'UPSTREAM_UNREADABLE';
   override readonly retryable = true;
 }
 
 /**
- * Thrown when no conclusive response to a write arrived, and a look at the platform's state did not show whether the
- * platform carried the write out.
+ * Thrown when no conclusive response to a write arrived, and the platform's state did not show whether it has executed
+ * the write.
  */
 export class OutcomeUnknownError extends GatewayError {
   override readonly code = 'OUTCOME_UNKNOWN';
 }
 
-/** Thrown when the gateway shuts down and accepts no new work. Another replica, or this one after a restart, does. */
+/**
+ * Thrown when the gateway shuts down and accepts no new work. The client can retry with another replica, or with this
+ * one after a restart.
+ */
 export class ShuttingDownError extends GatewayError {
   override readonly code = 'SHUTTING_DOWN';
   override readonly retryable = true;
 
   constructor(options: Partial<GatewayErrorOptions> = {}) {
-    super({ message: 'The gateway is going down.', ...options });
+    super({ message: 'The gateway is shutting down.', ...options });
   }
 }
 
 /**
- * Whether the platform may have carried out a create that failed with this error. If it may have, the create must be
- * neither undone nor repeated. An error that is not a GatewayError is a fault of the gateway, which can occur after the
- * platform has carried the create out.
+ * Whether the platform may have executed a create that failed with this error. If so, the create must be neither undone
+ * nor repeated. An error that is not a GatewayError is a defect of the gateway, which can occur after the platform has
+ * executed the create.
  */
 export const mayHaveHappened = (error: unknown): boolean =>
   !(error instanceof GatewayError) || error instanceof OutcomeUnknownError;

@@ -10,42 +10,51 @@ import { endProcess, listenForStop } from './runtime/stop-request.ts';
 import { allocateInYoungGeneration } from './runtime/young-generation.ts';
 import { usage } from './usage.ts';
 
-/** Time to close what was started when a signal arrives during the start. Work that has not ended by then is stopped. */
+/**
+ * Time for closing all started parts when a signal arrives during the start, in milliseconds. Remaining work is stopped
+ * afterwards.
+ */
 const startAbortMs = 900;
 
-/** Time after the start at which its garbage is collected, in milliseconds: a fifth of the memory of an idle gateway. */
+/**
+ * Delay after the start before its garbage is collected, in milliseconds. The garbage is a fifth of the memory of an
+ * idle gateway.
+ */
 const settledMs = 1_000;
 
-/** Runs until a signal. The exit code is 2 when the configuration is wrong, 1 when something else prevents the start. */
+/**
+ * Runs until a signal. The exit code is 2 when the configuration is wrong, and 1 when another problem prevents the
+ * start.
+ */
 async function main(): Promise<void> {
   allocateInYoungGeneration();
   const stop = listenForStop(systemClock);
   try {
     await run(stop.signal, stop.arrived);
   } catch (error) {
-    // The start was given up. Errors that follow from it are no news.
+    // The start was aborted on purpose, so errors that follow from it are not reported.
     if (stop.signal.aborted && !(error instanceof AggregateError)) return;
     process.stderr.write(`${explainError(error, { port: 'PORT', host: 'HOST' })}\n`);
     process.exitCode = error instanceof ConfigurationError ? 2 : 1;
   }
 }
 
-/** @throws the reason of the signal when it aborts during the start, after everything that was started is closed */
+/** @throws the reason of the signal when it aborts during the start, after all started parts were closed */
 async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
   const config = loadConfig(process.env);
   const logger = createLogger({ level: config.logLevel });
   const onEarlyStop = () => {
     logger.info('shutting down during the start');
-    // A deadline does not keep the process alive, so that it has no effect when everything closes in time.
+    // A deadline does not keep the process alive, so it has no effect when everything closes in time.
     systemClock.deadline(startAbortMs).signal.addEventListener('abort', () => endProcess());
   };
   signal.addEventListener('abort', onEarlyStop, { once: true });
   await using lifecycle = new Lifecycle();
   const finding = findPlatform(config, { logger, lifecycle, signal });
-  // Loaded only here: it takes longer than everything before, and a signal must not meet a process that does not listen.
-  // The database of the emulator is filled meanwhile, in threads of its own.
+  // Loaded only after the signal listeners are installed, because it takes longer than everything before. Meanwhile the
+  // emulator fills its database in its own threads.
   const loading = import('./app.ts');
-  // It is awaited below. A start that ends before has another reason.
+  // The import is awaited below. If the start ends before, it ends for another reason.
   loading.catch(() => undefined);
   const platform = await finding;
   signal.throwIfAborted();
@@ -61,7 +70,10 @@ async function run(signal: AbortSignal, stopped: Promise<void>): Promise<void> {
   logger.info('shutting down');
 }
 
-/** Nothing depends on it: a failure costs memory, and a signal makes it needless. */
+/**
+ * Collects the garbage of the start. Nothing depends on it. A failure only costs memory, and a signal makes it
+ * unnecessary.
+ */
 async function releaseStartMemory(logger: Logger, signal: AbortSignal): Promise<void> {
   try {
     await systemClock.sleep(settledMs, signal);
@@ -84,7 +96,7 @@ async function findPlatform(
     case 'remote':
       return config.platform;
     case 'emulator': {
-      // Loaded only here: a production install may leave the emulator's database out.
+      // Loaded only in this mode, because a production installation may omit the emulator's database.
       const { SeedError, startEmulator, StateFolderError } = await import('./emulator/emulator.ts');
       try {
         const emulator = await startEmulator({ ...config.platform.options, logger, signal });

@@ -5,20 +5,20 @@ import type { WatchStats } from './poller/watch-registry.ts';
 import type { CallbackMetrics } from './server/callback-metrics.ts';
 import type { UpstreamMetrics } from './upstream/index.ts';
 
-/** Metrics in the text format of Prometheus. No label holds an id, a tenant or a token. */
+/** Metrics in the text format of Prometheus. No label contains an id, a tenant or a token. */
 export interface Metrics {
   readonly upstream: UpstreamMetrics;
   readonly polls: PollMetrics;
   readonly callbacks: CallbackMetrics;
   readonly subscriptions: QuotaMetrics;
-  /** Reports numbers that another part keeps, as they are at the time of the request. */
+  /** Reports numbers of the live views of one kind. They are read at the time of each request. */
   watch(kind: string, stats: () => WatchNumbers): void;
-  /** Reports whether Redis can be used, as it is at the time of the request. */
+  /** Reports the state of Redis. It is read at the time of each request. */
   watchRedis(state: () => 'ready' | 'away' | 'rejecting'): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
-/** Of the live views of one kind, in this replica. */
+/** Numbers of the live views of one kind, in this replica. */
 type WatchNumbers = Pick<WatchStats, 'feeds' | 'polling' | 'subscribers' | 'lastRoundAt'>;
 
 export function createMetrics(): Metrics {
@@ -28,32 +28,32 @@ export function createMetrics(): Metrics {
 
   const calls = new Counter({
     name: 'aep_upstream_requests_total',
-    help: 'HTTP exchanges with the platform; status "none" where no answer came.',
+    help: 'HTTP requests to the platform; status "none" if no response arrived.',
     labelNames: ['service', 'method', 'status'],
     registers,
   });
   const durations = new Histogram({
     name: 'aep_upstream_request_duration_seconds',
-    help: 'Duration of exchanges with the platform.',
+    help: 'Duration of HTTP requests to the platform.',
     labelNames: ['service'],
     buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers,
   });
   const anomalies = new Counter({
     name: 'aep_decode_anomalies_total',
-    help: 'Records of the platform that differed from what is known, and were used all the same.',
+    help: 'Records of the platform that had an unexpected form, but were used.',
     labelNames: ['resource', 'kind'],
     registers,
   });
   const retries = new Counter({
     name: 'aep_upstream_retries_total',
-    help: 'Calls to the platform that were sent again, by why.',
+    help: 'Retries of platform calls, by reason.',
     labelNames: ['service', 'reason'],
     registers,
   });
   const sharedCalls = new Counter({
     name: 'aep_upstream_shared_calls_total',
-    help: 'Reads that did not go to the platform, because the same one was under way.',
+    help: 'Reads that shared the platform call of another read in progress.',
     labelNames: ['service'],
     registers,
   });
@@ -65,60 +65,60 @@ export function createMetrics(): Metrics {
   });
   const budgetWaits = new Histogram({
     name: 'aep_upstream_budget_wait_seconds',
-    help: 'How long calls waited for the budget of their tenant, of those that had to; outcome "refused" where in vain.',
+    help: 'Time for which calls waited for the budget of their tenant; outcome "refused" if they did not get it. Calls without a wait are not counted.',
     labelNames: ['priority', 'outcome'],
     buckets: [0.01, 0.05, 0.25, 1, 5, 30],
     registers,
   });
   const lostCreates = new Counter({
     name: 'aep_upstream_lost_creates_total',
-    help: 'Creates whose answer was lost; outcome "found" where their result was found, else "unknown".',
+    help: 'Creates whose response was lost; outcome "found" if their result was found, else "unknown".',
     labelNames: ['service', 'outcome'],
     registers,
   });
   const rounds = new Counter({
     name: 'aep_watch_rounds_total',
-    help: 'Rounds of polling; "interrupted": the subscriber whose credential polled left, "lost": another replica took over.',
+    help: 'Poll rounds; "interrupted": the subscriber whose credential was used left, "lost": another replica took over.',
     labelNames: ['kind', 'outcome'],
     registers,
   });
   const events = new Counter({
     name: 'aep_watch_events_total',
-    help: 'Events that this replica has written into the logs from which all replicas serve their subscribers.',
+    help: 'Events that this replica has written to the event logs.',
     labelNames: ['kind', 'event'],
     registers,
   });
   const leaseChanges = new Counter({
     name: 'aep_watch_lease_changes_total',
-    help: 'How often this replica began to poll a feed for all, gave that up, or lost it.',
+    help: 'Poll leases that this replica gained, released or lost.',
     labelNames: ['kind', 'change'],
     registers,
   });
   const resyncs = new Counter({
     name: 'aep_watch_resyncs_total',
-    help: 'Subscribers that had to begin anew: too slow, away for too long, or with a log that is gone.',
+    help: 'Subscribers that received RESYNC: they were too slow, disconnected for too long, or their event log was lost.',
     labelNames: ['kind'],
     registers,
   });
   const callbackSubscriptions = new Gauge({
     name: 'aep_watch_callback_subscriptions',
-    help: 'Subscriptions that this replica answers by HTTP callbacks.',
+    help: 'Open subscriptions of this replica that are served by HTTP callbacks.',
     registers,
   });
   const callbacks = new Counter({
     name: 'aep_watch_callbacks_total',
-    help: 'HTTP callbacks to federation routers; "retried" each time that one is sent again, "gone": answered with 404.',
+    help: 'HTTP callbacks to federation routers; "retried": each retry, "gone": the router returned 404.',
     labelNames: ['outcome'],
     registers,
   });
   const openSubscriptions = new Gauge({
     name: 'aep_subscriptions',
-    help: 'Open subscriptions of this replica, which its limits count.',
+    help: 'Open subscriptions of this replica that count toward its limits.',
     registers,
   });
   const refusedSubscriptions = new Counter({
     name: 'aep_subscriptions_refused_total',
-    help: 'Subscriptions that were refused because a limit was reached: of their caller, of their tenant, or in total.',
+    help: 'Subscriptions that were rejected because a limit was reached: of the caller, of the tenant, or in total.',
     labelNames: ['limit'],
     registers,
   });
@@ -142,7 +142,7 @@ export function createMetrics(): Metrics {
     });
   gauge(
     'aep_watch_feeds',
-    'Feeds that are watched here; role "polling" where this replica asks the platform, else "following".',
+    'Feeds with subscribers on this replica; role "polling" if this replica polls the platform, else "following".',
     ['role'],
     ({ feeds, polling }) => [
       { labels: { role: 'polling' }, value: polling },
@@ -154,7 +154,7 @@ export function createMetrics(): Metrics {
   ]);
   gauge(
     'aep_watch_last_round_timestamp_seconds',
-    'When the last good round of this replica ended, in seconds since 1970.',
+    'End of the last successful poll round of this replica, in seconds since 1970.',
     [],
     ({ lastRoundAt }) => (lastRoundAt === null ? [] : [{ labels: {}, value: lastRoundAt.getTime() / 1_000 }]),
   );
@@ -195,7 +195,7 @@ export function createMetrics(): Metrics {
     watchRedis: (state) => {
       new Gauge({
         name: 'aep_redis_unavailable',
-        help: '1 while Redis cannot be used: state "away" without a connection or a reply in time, "rejecting" when it replies that it cannot serve.',
+        help: '1 while Redis is unavailable: state "away" without a connection or a timely reply, "rejecting" while it rejects commands.',
         labelNames: ['state'],
         registers,
         collect() {

@@ -14,9 +14,9 @@ export interface RedisServicesOptions {
   readonly logger: Logger;
   /** Shortest pause between two rounds of a feed, in milliseconds. */
   readonly pollMinMs: number;
-  /** Ends what waits for Redis. */
+  /** Aborts all waits for Redis. */
   readonly lifetime: AbortSignal;
-  /** Receives the connections, and the parts that are to be closed before them. */
+  /** Closes the connections, and the parts that depend on them before. */
   readonly lifecycle: Pick<Lifecycle, 'add'>;
 }
 
@@ -27,7 +27,7 @@ export interface RedisServices {
   readonly idempotency: IdempotencyStore;
 }
 
-/** Connects in the background: the gateway starts without its Redis. */
+/** Connects in the background, so that the gateway starts without its Redis. */
 export function startRedisServices({
   url,
   pollMinMs,

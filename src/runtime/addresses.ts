@@ -1,19 +1,19 @@
 import { BlockList, isIP } from 'node:net';
 
-/** A host of a URL without the brackets of an IPv6 address. */
+/** Removes the brackets of an IPv6 address in the host of a URL. */
 export const bareHost = (host: string): string => host.replace(/^\[|\]$/g, '');
 
-/** Whether an address lies in a block of the list. A name lies in none. */
+/** Whether the list contains an address. It contains no names. */
 export function contains(list: BlockList, address: string): boolean {
   const family = isIP(address);
   return family !== 0 && list.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** The only IPv6 addresses that are given to hosts of the Internet. */
+/** The only IPv6 addresses that are assigned to hosts on the Internet. */
 const globalUnicast = new BlockList();
 globalUnicast.addSubnet('2000::', 3, 'ipv6');
 
-/** Addresses that no host of the Internet has, by the registries of special-purpose addresses (RFC 6890). */
+/** Addresses that no host on the Internet has, according to the registries of special-purpose addresses (RFC 6890). */
 const specialPurpose = new BlockList();
 for (const [address, prefix] of [
   ['0.0.0.0', 8],
@@ -35,10 +35,10 @@ for (const [address, prefix] of [
   specialPurpose.addSubnet(address, prefix, 'ipv4');
 }
 for (const [address, prefix] of [
-  // Teredo, which holds addresses of IPv4, is part of it.
+  // It includes Teredo, which embeds IPv4 addresses.
   ['2001::', 23],
   ['2001:db8::', 32],
-  // 6to4 holds addresses of IPv4.
+  // 6to4 embeds IPv4 addresses.
   ['2002::', 16],
   ['3fff::', 20],
 ] as const) {
@@ -46,16 +46,19 @@ for (const [address, prefix] of [
 }
 
 /**
- * Whether an address belongs to a host of the Internet. IPv4 addresses that are written as IPv6 addresses count as private,
- * because no client needs that form.
+ * Whether an address belongs to a host on the Internet. IPv4-mapped IPv6 addresses count as private, because no client
+ * needs that form.
  */
 export const isPublicAddress = (address: string): boolean =>
   !contains(specialPurpose, address) && (isIP(address) === 4 || contains(globalUnicast, address));
 
-/** Whether a name has an end that only names of private networks have. */
+/** Whether a name has a suffix that only names of private networks have. */
 export const isPrivateName = (name: string): boolean => /\.(?:internal|local|localhost|svc|lan|home\.arpa)$/.test(name);
 
-/** Whether a host of a URL is certainly not on the Internet: a private address, or a name that only a private network resolves. */
+/**
+ * Whether the host of a URL is certainly not on the Internet, because it is a private address or a name that only a
+ * private network resolves.
+ */
 export function isPrivateHost(hostname: string): boolean {
   const host = bareHost(hostname);
   if (isIP(host) !== 0) return !isPublicAddress(host);

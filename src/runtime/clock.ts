@@ -1,14 +1,16 @@
 import type { EndSignal } from './end-signal.ts';
 
-/** A limit on how long something may take. Dispose it when the work is done, so that its timer goes away. */
+/** A time limit. Dispose of it when the work is done, so that its timer is removed. */
 export interface Deadline extends Disposable {
   /** Aborts with a `TimeoutError` (DOMException) when the time has passed. */
   readonly signal: AbortSignal;
 }
 
-/** Time as a parameter. Only this file calls `Date.now` and `setTimeout`; tests pass a clock that they move by hand. */
+/**
+ * Makes time a parameter. Only this file calls `Date.now` and `setTimeout`. Tests pass a clock that they move by hand.
+ */
 export interface Clock {
-  /** The wall clock: for moments that people or other machines read. An operator or NTP may set it back at any time. */
+  /** The wall clock, for times that people or other machines read. An operator or NTP may set it back at any time. */
   now(): Date;
   /**
    * Milliseconds since a fixed moment in the life of this process. The value never decreases, so pauses, leases and
@@ -16,20 +18,23 @@ export interface Clock {
    */
   monotonicMs(): number;
   /**
-   * Resolves after `ms` milliseconds; 0 or less resolves on a later turn of the event loop, more than 24 days after 24.
-   * @throws the signal's reason, at once, when `signal` is aborted before or during the sleep.
+   * Resolves after `ms` milliseconds. 0 or less resolves on a later turn of the event loop, and more than 24 days after
+   * 24.
+   * @throws the signal's reason, at once, when `signal` is aborted before or during the sleep
    */
   sleep(ms: number, signal?: EndSignal): Promise<void>;
   /** Starts a deadline `ms` milliseconds from now. It does not keep the process alive. */
   deadline(ms: number): Deadline;
-  /** Calls `ring` once, `ms` milliseconds from now, unless it is disposed before. It does not keep the process alive. */
+  /**
+   * Calls `ring` once, `ms` milliseconds from now, unless it is disposed of before. It does not keep the process alive.
+   */
   alarm(ms: number, ring: () => void): Disposable;
 }
 
-/** What Node's timers can count, in milliseconds: nearly 25 days. A timer with more would fire at once. */
+/** Maximum delay of Node's timers, in milliseconds: nearly 25 days. A timer with a longer delay would fire at once. */
 const maxTimerMs = 2 ** 31 - 1;
 
-/** The last moment that a Date can hold, in milliseconds since 1970. */
+/** The latest valid Date, in milliseconds since 1970. */
 export const lastMomentMs = 8.64e15;
 
 /** The clock of the machine. */
@@ -70,7 +75,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** The reason with which a deadline aborts, the same as that of `AbortSignal.timeout`. */
+/** The reason with which a deadline aborts. It is the same as for `AbortSignal.timeout`. */
 export function timeoutError(ms: number): DOMException {
   return new DOMException(`The deadline of ${ms} ms has passed.`, 'TimeoutError');
 }

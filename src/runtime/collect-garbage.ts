@@ -1,8 +1,8 @@
 import { Session } from 'node:inspector/promises';
 
 /**
- * Returns memory to the system that is no longer used. It stops the thread, about 0.1 s for a gateway that has started.
- * V8 does so by itself only when memory is short. `gc` of the flag `--expose-gc` does not shrink the young generation.
+ * Returns unused memory to the operating system. It stops the thread, for about 0.1 s after the start of a gateway. V8
+ * does so by itself only when memory is short. `gc` of the flag `--expose-gc` does not shrink the young generation.
  */
 export async function collectGarbage(): Promise<void> {
   const session = new Session();

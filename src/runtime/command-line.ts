@@ -4,14 +4,14 @@ import { parseArgs } from 'node:util';
 export interface Program {
   /** Text that `--help` prints. */
   readonly usage: string;
-  /** The package.json whose version `--version` prints. */
+  /** URL of the package.json whose version `--version` prints. */
   readonly manifest: URL;
   readonly run: () => Promise<void>;
 }
 
 /**
  * Runs a program that environment variables configure, so that `--help` and `--version` are its only arguments. Other
- * arguments set the exit code 2. The message does not repeat them, because they may hold a secret.
+ * arguments set the exit code 2. The message does not repeat them, because they may contain a secret.
  */
 export async function runProgram(args: readonly string[], { usage, manifest, run }: Program): Promise<void> {
   switch (commandOf(args)) {
@@ -24,7 +24,7 @@ export async function runProgram(args: readonly string[], { usage, manifest, run
       process.stdout.write(`${await versionIn(manifest)}\n`);
       return;
     case 'unknown':
-      process.stderr.write('unknown arguments: run with --help for those that there are\n');
+      process.stderr.write('unknown arguments; run with --help to list the known ones\n');
       process.exitCode = 2;
   }
 }
@@ -42,11 +42,11 @@ function commandOf(args: readonly string[]): 'run' | 'help' | 'version' | 'unkno
 }
 
 async function versionIn(manifest: URL): Promise<string> {
-  // npm does not install a package whose manifest has no version.
+  // The cast is safe, because npm does not install a package whose manifest has no version.
   const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
   return version;
 }
 
-/** One variable as `--help` shows it, in plain text. */
+/** Describes one variable in plain text, for `--help`. */
 export const describeVariable = (name: string, shownDefault: string, description: string): string =>
   `  ${name} (default: ${shownDefault.replaceAll('`', '')})\n      ${description.replaceAll('`', '')}\n`;

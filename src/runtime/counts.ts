@@ -1,4 +1,4 @@
-/** Counts by key. A key whose count is 0 holds no memory. */
+/** Counts by key. A key whose count is 0 uses no memory. */
 export class Counts {
   readonly #counts = new Map<string, number>();
 

@@ -1,7 +1,7 @@
-/** What ends a piece of work, as far as the work needs to know. Every AbortSignal is one. */
+/** The part of an AbortSignal that work needs to notice its end. Every AbortSignal is one. */
 export interface EndSignal {
   readonly aborted: boolean;
-  /** Undefined until then. */
+  /** Undefined until the signal aborts. */
   readonly reason: unknown;
   throwIfAborted(): void;
   addEventListener(type: 'abort', listener: () => void, options?: { readonly once?: boolean }): void;
@@ -9,13 +9,13 @@ export interface EndSignal {
 }
 
 /**
- * A signal with its controller, for work of which there is much: an AbortController with one listener costs several
- * microseconds, this a fraction of one. Listeners are called once, in the order in which they came.
+ * A signal with its controller, for frequent work. An AbortController with one listener costs several microseconds, and
+ * this class costs a fraction of one. Listeners are called once, in the order in which they were added.
  */
 export class EndController implements EndSignal {
   #aborted = false;
   #reason: unknown;
-  /** Null while there are none. */
+  /** Null while there are no listeners. */
   #listeners: (() => void)[] | null = null;
 
   get aborted(): boolean {
@@ -30,14 +30,15 @@ export class EndController implements EndSignal {
     if (this.#aborted) throw this.#reason;
   }
 
-  /** Does nothing once it has been called. */
+  /** Does nothing after the first call. */
   abort(reason?: unknown): void {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
     const listeners = this.#listeners ?? [];
     this.#listeners = null;
-    // A listener that another one removes meanwhile is called all the same: each of them does nothing a second time.
+    // A listener that another one removes during this loop is still called. This is harmless, because a second call of
+    // a listener does nothing.
     for (const listener of listeners) listener();
   }
 

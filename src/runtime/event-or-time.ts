@@ -2,7 +2,7 @@ import { type EventEmitter, once } from 'node:events';
 import type { Clock } from './clock.ts';
 
 /**
- * Waits for an event, but no longer than `ms` milliseconds.
+ * Waits for an event, or for `ms` milliseconds.
  * @throws the reason of the signal
  */
 export async function eventOrTime(
@@ -17,7 +17,7 @@ export async function eventOrTime(
   try {
     await Promise.race(waits);
   } catch {
-    // Nothing else can have ended the race like this.
+    // Only the signal can have ended the race with an error.
     signal.throwIfAborted();
   } finally {
     over.abort();

@@ -1,12 +1,12 @@
-/** Variables with which an operator chooses where a server listens. */
+/** Names of the variables with which an operator chooses the address of a server. */
 export interface ListenVariables {
   readonly port: string;
   readonly host: string;
 }
 
 /**
- * One line about an error that keeps a program from running: what went wrong and, where the address to listen on is the
- * reason, which variable to change.
+ * Describes in one line an error that keeps a program from running. If the address to listen on is the reason, the line
+ * also names the variable to change.
  */
 export function explainError(error: unknown, { port, host }: ListenVariables): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,9 +1,9 @@
 /**
- * A queue that serves its members in turn: the oldest entry of one, then the oldest of the next. A member with many
- * entries delays the others by one turn each.
+ * A queue that serves its members in turn: the oldest entry of one member, then the oldest entry of the next. A member
+ * with many entries delays the others by only one turn each.
  */
 export class FairQueue<Entry> {
-  /** In the order in which the members are served. */
+  /** Entries by member, in the order in which the members are served. */
   readonly #members = new Map<string, Set<Entry>>();
   #size = 0;
 
@@ -24,7 +24,7 @@ export class FairQueue<Entry> {
     this.#size += entries.size - before;
   }
 
-  /** @returns whether the entry was there */
+  /** @returns whether the queue contained the entry */
   delete(member: string, entry: Entry): boolean {
     const entries = this.#members.get(member);
     if (entries?.delete(entry) !== true) return false;
@@ -35,7 +35,7 @@ export class FairQueue<Entry> {
 
   /**
    * Removes the next entry and moves its member to the end.
-   * @param mayGo whether the oldest entry of a member may go; without it the member is passed over
+   * @param mayGo whether the oldest entry of a member may be removed. If not, the member is skipped.
    */
   take(mayGo: (entry: Entry) => boolean = () => true): Entry | undefined {
     for (const [member, entries] of this.#members) {
@@ -58,7 +58,7 @@ export class FairQueue<Entry> {
     return entries;
   }
 
-  /** Removes the newest entry of the member that has the most, unless `newcomer` would then have as many. */
+  /** Removes the newest entry of the member with the most entries, unless `newcomer` would then have as many. */
   takeFromLongest(newcomer: string): Entry | undefined {
     let longest: string | null = null;
     let most = this.sizeOf(newcomer) + 1;

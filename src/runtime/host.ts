@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** The host that a request names in its header Host. */
+/** The host that the header Host of a request names. */
 export interface NamedHost {
   /** Without its port. */
   readonly hostname: string;
@@ -8,15 +8,16 @@ export interface NamedHost {
   readonly host: string;
 }
 
-/** Whether the gateway answers requests that name this host. */
+/** Whether the gateway serves requests that name this host. */
 export type ServesHost = (named: NamedHost) => boolean;
 
-/** A name or an address, and an optional port. Any other text makes no URL, or the URL of another host. */
+/** A name or an address, and an optional port. Any other text is not a valid URL, or the URL of another host. */
 const hostPattern = /^(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/i;
 
 /**
- * Why a request is refused for its header Host; null: it is not. A name that leads here and is not served is that of a page
- * which has made its own name lead here, to use a gateway that only its reader's machine can reach (DNS rebinding).
+ * Rejects unknown host names to prevent DNS rebinding: a web page could point its own domain at this machine and reach
+ * the gateway through the visitor's browser.
+ * @returns the rejection; null: the host is served
  */
 export function refusalOfHost(
   header: string | undefined,
@@ -28,10 +29,10 @@ export function refusalOfHost(
   return servesHost(named) ? null : { status: 421, message: 'The header Host names a host that is not served here.' };
 }
 
-/** Hosts that requests name: a few values, again and again. */
+/** Parsed hosts. Requests name only a few values, again and again. */
 const known = new LRUCache<string, NamedHost>({ max: 100 });
 
-/** Null: the header names no host. */
+/** Returns null if the header does not name a host. */
 function parseHost(header: string): NamedHost | null {
   const named = known.get(header) ?? readHost(header);
   if (named !== null) known.set(header, named);
@@ -45,14 +46,14 @@ function readHost(header: string): NamedHost | null {
   return { hostname, host };
 }
 
-/** Hosts of a URL that stand for every address of a machine. Another machine cannot connect to them. */
+/** Hosts of a URL that mean every address of a machine. Other machines cannot connect to them. */
 const unspecifiedHosts: ReadonlySet<string> = new Set(['0.0.0.0', '[::]']);
 
 /**
- * URL at which a caller reaches this server, without a trailing slash: the configured URL, else the address on which the
- * server listens. A server that listens on every address, as in a container, takes the host that the caller's request
- * names, which is the only address that is known to work for that caller.
- * @param header the header `Host` of the request; null when it had none
+ * URL at which a caller reaches this server, without a trailing slash. It is the configured URL, else the address on
+ * which the server listens. A server that listens on every address, as in a container, uses the host in the caller's
+ * request, because that is the only address that is known to work for that caller.
+ * @param header the header `Host` of the request; null: it had none
  * @param listening `http://HOST:PORT`
  */
 export function urlForCaller(

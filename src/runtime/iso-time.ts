@@ -5,19 +5,19 @@ const digits = (length: number): readonly string[] =>
 const two = digits(2);
 const three = digits(3);
 
-/** The day that was written last, in days since 1970, and its text. */
+/** The last formatted day, in days since 1970, and its text. */
 let lastDay = Number.NaN;
 let lastDate = '';
 
 /**
- * The text of `Date#toISOString`, in a fraction of its time where several times of one day are written one after another.
+ * Formats a date like `Date#toISOString`, but faster if consecutive calls are for the same day.
  * @throws {RangeError} the date is invalid
  */
 export function isoTime(date: Date): string {
   const ms = date.getTime();
   const day = Math.floor(ms / dayMs);
   if (day !== lastDay) {
-    // Years with more than four digits have a sign, so that the length of the day's text varies.
+    // The length of the day's text varies, because years with more than four digits have a sign.
     lastDate = date.toISOString().slice(0, -'hh:mm:ss.sssZ'.length);
     lastDay = day;
   }

@@ -1,6 +1,6 @@
 /**
- * What has been started and must be stopped. `close` stops everything in reverse order of `add`, tries each one even
- * when others fail, and runs only once: later calls wait for the first.
+ * Resources that were started and must be closed. `close` closes all of them in reverse order of `add`, even if some
+ * fail. It runs only once, and later calls wait for the first.
  */
 export class Lifecycle implements AsyncDisposable {
   readonly #resources: { readonly name: string; readonly close: () => PromiseLike<void> | void }[] = [];
@@ -10,7 +10,7 @@ export class Lifecycle implements AsyncDisposable {
     this.#resources.push({ name, close });
   }
 
-  /** @throws {AggregateError} after everything was tried, with one error per resource that failed to close. */
+  /** @throws {AggregateError} after all resources were tried, with one error per resource that failed to close */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();
     return this.#closing;
@@ -26,9 +26,9 @@ export class Lifecycle implements AsyncDisposable {
       try {
         await close();
       } catch (error) {
-        failures.push(new Error(`${name} did not close`, { cause: error }));
+        failures.push(new Error(`could not close: ${name}`, { cause: error }));
       }
     }
-    if (failures.length > 0) throw new AggregateError(failures, 'Not everything closed.');
+    if (failures.length > 0) throw new AggregateError(failures, 'Some resources could not be closed.');
   }
 }

@@ -8,11 +8,14 @@ export type Logger = Pick<PinoLogger, 'error' | 'warn' | 'info' | 'debug'>;
 export interface LoggerOptions {
   /** @default 'info' */
   level?: LogLevel;
-  /** Where the JSON lines go. @default standard error, written synchronously so that nothing is lost at exit */
+  /** Destination of the JSON lines. @default standard error, written synchronously so that nothing is lost at exit */
   destination?: { write(line: string): void };
 }
 
-/** One JSON object a line, on standard error: standard output belongs to the ready line. */
+/**
+ * Creates a logger that writes one JSON object per line to standard error. Standard output is reserved for the ready
+ * line.
+ */
 export function createLogger({
   level = 'info',
   destination = pino.destination({ fd: 2, sync: true }),
@@ -23,14 +26,15 @@ export function createLogger({
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      // Errors are logged without what they carry along (requests, headers, configuration): that is where secrets hide.
+      // Errors are logged without their other properties (requests, headers, configuration), because these may contain
+      // secrets.
       serializers: { err: (error: unknown) => serializeError(error, 0) },
     },
     destination,
   );
 }
 
-/** Causes of causes that are logged. They may go round in circles. */
+/** Maximum depth of causes that are logged, because causes may be circular. */
 const maxDepth = 8;
 
 function serializeError(error: unknown, depth: number): unknown {

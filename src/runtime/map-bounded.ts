@@ -1,6 +1,6 @@
 /**
- * Maps with at most `concurrency` calls at a time; results are in the order of the items. After the first failure no
- * further call starts, and that failure is thrown once those under way have ended.
+ * Maps with at most `concurrency` calls at a time. The results are in the order of the items. After the first failure
+ * no further call starts, and the failure is thrown when the calls in progress have ended.
  */
 export async function mapBounded<Item, Result>(
   items: readonly Item[],

@@ -2,9 +2,12 @@ import { LRUCache } from 'lru-cache';
 
 /** A parsed Quartz cron expression, in UTC. */
 export interface QuartzCron {
-  /** Number of runs on a day that has any. */
+  /** Number of runs on a day with runs. */
   readonly runsPerDay: number;
-  /** The next `count` runs later than `after`, in order; fewer when the expression ends (it never goes beyond 2099). */
+  /**
+   * Returns the next `count` runs later than `after`, in order. There are fewer when the expression ends, at the latest
+   * in 2099.
+   */
   nextRuns(after: Date, count: number): readonly Date[];
 }
 
@@ -21,7 +24,7 @@ interface Field {
   readonly name: string;
   readonly minimum: number;
   readonly maximum: number;
-  /** Names of the values from `minimum` on. */
+  /** Names of the values, beginning with `minimum`. */
   readonly names?: readonly string[];
 }
 
@@ -38,25 +41,29 @@ const fields = {
 /** Whether the expression runs on a day of a month. `weekday` is 1 for Sunday to 7 for Saturday. */
 type DayRule = (day: number, weekday: number, daysInMonth: number) => boolean;
 
-/** Sorted values of the fields that choose the time of day. */
+/** Sorted values of the fields that determine the time of day. */
 interface TimesOfDay {
   readonly hours: readonly number[];
   readonly minutes: readonly number[];
   readonly seconds: readonly number[];
 }
 
-/** Characters of an expression. Lists of every value of every field are shorter. */
+/** Maximum number of characters of an expression. Lists of every value of every field are shorter. */
 const maxLength = 1_000;
 
-/** One schedule is read again and again. The result depends on the text alone, so that all tenants share it. */
+/**
+ * Parsed expressions, because the same schedules are read again and again. The result depends only on the text, so all
+ * tenants share it.
+ */
 const parsed = new LRUCache<string, QuartzCron>({ max: 500 });
 
 /**
  * Parses the cron expressions of the Quartz scheduler: six fields (second, minute, hour, day of month, month, day of
- * week) and an optional year. Understood are `*`, lists, ranges (also past the end: `22-2`), steps (`0/15`), names in any
- * case, `L`, `L-3`, `LW`, `15W` in the day of month, `6L`, `L`, `6#3` in the day of week, and `?` in exactly one of those.
+ * week) and an optional year. It supports `*`, lists, ranges (also past the end: `22-2`), steps (`0/15`), names in any
+ * case, `L`, `L-3`, `LW`, `15W` in the day of month, `6L`, `L`, `6#3` in the day of week, and `?` in exactly one of the
+ * two.
  * @see https://www.quartz-scheduler.org/documentation/quartz-2.3.0/tutorials/crontrigger.html
- * @throws {QuartzSyntaxError}
+ * @throws {QuartzSyntaxError} the expression is invalid
  */
 export function parseQuartz(expression: string): QuartzCron {
   const known = parsed.get(expression);
@@ -117,7 +124,7 @@ const msPerMinute = 60_000;
 const msPerHour = 60 * msPerMinute;
 const msPerDay = 24 * msPerHour;
 
-/** The runs of a month later than `after`, in order. Earlier days are not looked at. */
+/** Yields the runs of a month later than `after`, in order. Earlier days are skipped. */
 function* runsOfMonth(
   year: number,
   month: number,
@@ -135,7 +142,7 @@ function* runsOfMonth(
   }
 }
 
-/** The runs of a day later than `after`, in order. Earlier hours and minutes are skipped as a whole. */
+/** Yields the runs of a day later than `after`, in order. Earlier hours and minutes are skipped as a whole. */
 function* runsOfDay(midnight: number, { hours, minutes, seconds }: TimesOfDay, after: number): Generator<number, void> {
   for (const hour of hours) {
     const hourStart = midnight + hour * msPerHour;
@@ -195,7 +202,7 @@ function parseDayOfWeek(text: string): DayRule {
   return (_, weekday) => weekdays.has(weekday);
 }
 
-/** The values of a list of single values, ranges and steps, in order. */
+/** Returns the sorted values of a list of single values, ranges and steps. */
 function parseSet(text: string, field: Field): number[] {
   const values = text.split(',').flatMap((item) => parseItem(item, field));
   return [...new Set(values)].sort((a, b) => a - b);
@@ -205,7 +212,7 @@ function parseItem(item: string, field: Field): number[] {
   const match = /^(\*|[A-Z0-9]+)?(?:-([A-Z0-9]+))?(?:\/(\d+))?$/.exec(item);
   const [, from, to, stepText] = match ?? [];
   if (match === null || item === '' || (from === undefined && to !== undefined) || (from === '*' && to !== undefined)) {
-    throw wrong(field, item, 'is not understood');
+    throw wrong(field, item, 'is not valid');
   }
   const step = Number(stepText ?? 1);
   const size = field.maximum - field.minimum + 1;
@@ -215,7 +222,7 @@ function parseItem(item: string, field: Field): number[] {
   const start = all ? field.minimum : parseValue(from, field);
   const end = to !== undefined ? parseValue(to, field) : all || stepText !== undefined ? field.maximum : start;
   if (end < start && field === fields.year) throw wrong(field, item, 'must not end before it begins');
-  // A range past the end goes on at the beginning: 22-2, FRI-MON.
+  // A range past the end continues at the beginning: 22-2, FRI-MON.
   const length = end >= start ? end - start : end - start + size;
   const values: number[] = [];
   for (let offset = 0; offset <= length; offset += step) {

@@ -1,18 +1,18 @@
 /** A reader that takes values without a promise for each. */
 export interface QuietListener {
-  /** Called when there may be a value, after `take` has returned null. Must not throw. */
+  /** Called when there may be a value, after `take` has returned null. It must not throw. */
   onValues(): void;
 }
 
 /**
  * A stream for one reader, which either iterates or listens. A listener holds no promise while there are no values. The
- * signal of its operation no longer ends the stream, so it calls `return` when it leaves.
+ * signal of its operation no longer ends the stream, so the listener calls `return` when it leaves.
  */
 export interface QuietStream<Value> extends AsyncIterable<Value, undefined> {
   listen(listener: QuietListener): void;
   /**
-   * The next value, or the end; null when there is none yet.
-   * @throws what the stream has failed with
+   * Returns the next value or the end; null: there is none yet.
+   * @throws the error with which the stream failed
    */
   take(): IteratorResult<Value, undefined> | null;
   /** Ends the stream. */
@@ -28,11 +28,11 @@ interface Taker<Value> {
   reject(error: unknown): void;
 }
 
-/** An iterator over a stream. `next` may be called before there is a value, also several times. */
+/** An iterator over a stream. `next` may be called before there is a value, and several times. */
 export class QuietIterator<Value> implements AsyncIterableIterator<Value, undefined>, QuietListener {
   readonly #stream: Pick<QuietStream<Value>, 'take' | 'return'>;
   #taker: Taker<Value> | null = null;
-  /** The promise of the taker. */
+  /** The promise of the taker, while it is pending. */
   #taking: Promise<unknown> | null = null;
 
   constructor(stream: Pick<QuietStream<Value>, 'take' | 'return'>) {
@@ -45,7 +45,7 @@ export class QuietIterator<Value> implements AsyncIterableIterator<Value, undefi
 
   next(): Promise<IteratorResult<Value, undefined>> {
     if (this.#taking !== null) {
-      // Calls are served one after the other, because an error belongs to one of them alone.
+      // Calls are served one after another, because an error belongs to only one of them.
       const next = () => this.next();
       return this.#taking.then(next, next);
     }
@@ -53,7 +53,7 @@ export class QuietIterator<Value> implements AsyncIterableIterator<Value, undefi
       this.#taker = { resolve, reject };
       this.onValues();
     });
-    // With a value that was there already, the next call need not wait.
+    // If a value was available, the next call need not wait.
     if (this.#taker !== null) this.#taking = taking;
     return taking;
   }

@@ -5,38 +5,41 @@ import type { Logger } from './logger.ts';
 export type RedisClient = RedisClientType;
 
 export interface RedisConnectionOptions {
-  /** `redis://` or `rediss://`. It may contain a password, so that no log and no error contains it. */
+  /** `redis://` or `rediss://`. It may contain a password, so it never appears in a log or an error. */
   readonly url: string;
-  /** Named in the log. */
+  /** Purpose of the connection, for the log. */
   readonly purpose: string;
   readonly clock: Pick<Clock, 'sleep'>;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
-  /** Chance, between 0 and 1. */
+  /** Returns a random number from 0 to below 1. */
   readonly random: () => number;
   readonly onReady?: (() => void) | undefined;
   /** Called once for each `onReady`. */
   readonly onLost?: (() => void) | undefined;
-  /** The reply to a ping, or to a command with which the connection begins, is an error. */
+  /** Called when the reply to a ping, or to an initial command of the connection, is an error. */
   readonly onRejected: (error: unknown) => void;
 }
 
-/** A connection that is silent for longer is given up, in milliseconds. Pings are more frequent. */
+/** A connection without replies for this time is dropped, in milliseconds. Pings are more frequent. */
 const silenceTimeoutMs = 5_000;
 const pingIntervalMs = 2_000;
 const connectTimeoutMs = 3_000;
-/** Pauses between attempts to connect grow up to this, in milliseconds; each is a random part of it. */
+/**
+ * Maximum pause between attempts to connect, in milliseconds. Each pause is a random part of a limit that grows up to
+ * this value.
+ */
 const maxReconnectPauseMs = 1_000;
 const minReconnectPauseMs = 20;
 
-/** One connection to Redis. It is made in the background, and again whenever it was lost. */
+/** One connection to Redis. It is established in the background, and re-established whenever it is lost. */
 export class RedisConnection {
   readonly client: RedisClient;
   readonly #options: RedisConnectionOptions;
   readonly #closed = new AbortController();
   #isReady = false;
-  /** No second line for the same loss. */
+  /** Whether the current loss was logged. */
   #isLogged = false;
-  /** It is made again on purpose, which is no news in the log. */
+  /** Whether the connection is being restarted on purpose, which is not logged. */
   #isRestarting = false;
 
   constructor(options: RedisConnectionOptions) {
@@ -55,7 +58,7 @@ export class RedisConnection {
     });
     client.on('error', (err: unknown) => {
       if (client.isReady) options.onRejected(err);
-      // A ping was pending when the client was destroyed on purpose.
+      // After an intentional destroy, the client reports the pending ping as an error. Only other errors are a loss.
       else if (client.isOpen) {
         this.#isRestarting = false;
         this.#lose(err);
@@ -63,14 +66,14 @@ export class RedisConnection {
       }
     });
     client.on('ready', () => {
-      // The client completes an attempt to connect although it was destroyed meanwhile.
+      // The client completes an attempt to connect even if it was destroyed in the meantime.
       if (this.#closed.signal.aborted) {
         client.destroy();
         return;
       }
       this.#isReady = true;
       this.#isLogged = false;
-      if (!this.#isRestarting) logger.info({ purpose }, 'Redis is there');
+      if (!this.#isRestarting) logger.info({ purpose }, 'Redis connected');
       this.#isRestarting = false;
       options.onReady?.();
     });
@@ -82,14 +85,14 @@ export class RedisConnection {
     return this.#isReady;
   }
 
-  /** There is no connection, and not because it is made again on purpose. */
+  /** Whether there is no connection, except during an intentional restart. */
   get isAway(): boolean {
     return !this.#isReady && !this.#isRestarting;
   }
 
   /**
-   * Connects again after a pause, which grows with the attempts. The same address may then lead to another server. Does
-   * nothing while the connection is being made anyway.
+   * Reconnects after a pause that grows with the attempts. The same address may then lead to another server. Does
+   * nothing while the connection is being established anyway.
    */
   restart({ attempt }: { readonly attempt: number }): void {
     if (!this.#isReady) return;
@@ -108,13 +111,13 @@ export class RedisConnection {
   }
 
   #connect(): void {
-    // It rejects only when the client is destroyed before it has connected. Failed attempts are events.
+    // It rejects only when the client is destroyed before it has connected. Failed attempts are reported as events.
     this.client.connect().catch(() => undefined);
   }
 
   #lose(err: unknown): void {
     const { logger, purpose } = this.#options;
-    if (!this.#isLogged) logger.warn({ err, purpose }, 'Redis is away');
+    if (!this.#isLogged) logger.warn({ err, purpose }, 'Redis connection lost');
     this.#isLogged = true;
     this.#drop();
   }

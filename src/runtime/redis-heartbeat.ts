@@ -9,69 +9,79 @@ export interface RedisHeartbeatOptions {
   readonly redis: Pick<Redis, 'send'>;
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
-  /** A replica counts as live for this time after each heartbeat, in milliseconds; `longestLeaseMs` at most. */
+  /** Time for which a replica counts as live after each heartbeat, in milliseconds. The maximum is `longestLeaseMs`. */
   readonly leaseMs: number;
 }
 
-/** The methods may not throw. */
+/** Listener of the heartbeat. Its methods must not throw. */
 export interface HeartbeatListener {
-  /** A heartbeat has succeeded. */
+  /** Called after a successful heartbeat. */
   succeeded?(): void;
-  /** A heartbeat has failed: Redis is away, or rejects it. */
+  /** Called after a failed heartbeat, because Redis is unreachable or rejects it. */
   missed?(error: unknown): void;
   /**
-   * This replica was not registered for some time, or its clock says that it may not have been. Everything that it held
-   * under its id is void. `replicaId` is another one now, and `replicas` is null until the next heartbeat succeeds.
+   * Called when the registration of this replica has lapsed, or may have lapsed according to its clock. All leases
+   * under its id are void. `replicaId` has changed, and `replicas` is null until the next successful heartbeat.
    */
   lapsed?(): void;
-  /** Redis has lost its data, or another database has taken its place. `lapsed` comes before, if it was registered. */
+  /**
+   * Called when Redis has lost its data, or another database has replaced it. If this replica was registered, `lapsed`
+   * is called first.
+   */
   databaseReplaced?(): void;
-  /** `replicas` is another set. */
+  /** Called when `replicas` has changed. */
   replicasChanged?(): void;
 }
 
-/** The registration of this replica among all that use the same Redis. */
+/** The registration of this replica among all replicas with the same Redis. */
 export interface RedisHeartbeat extends AsyncDisposable {
-  /** Names this registration, and no other one at any time. Contains neither a space nor a slash. */
+  /** Globally unique id of this registration. It contains neither a space nor a slash. */
   readonly replicaId: string;
-  /** Live replicas as the server sees them, this one included. Null: unknown, because this replica is not registered. */
+  /**
+   * Live replicas according to the server, including this one. Null: unknown, because this replica is not registered.
+   */
   readonly replicas: ReadonlySet<string> | null;
   listen(listener: HeartbeatListener): Disposable;
   /**
-   * Keys that exist are kept for `ms` milliseconds, until the result is disposed of. Their expiry is extended in
-   * batches. Whoever writes a key sets its first expiry.
+   * Keeps existing keys for `ms` milliseconds at a time, until the result is disposed of. Their expiry is extended in
+   * batches. The first expiry is set by the code that writes the key.
    */
   keepAlive(keys: readonly string[], ms: number): Disposable;
 }
 
-/** Sorted set of replicas, with the moment of the server at which each registration expires. */
+/** Sorted set of replicas. The score is the time at which the registration expires, on the server's clock. */
 export const replicasKey = 'aep:v1:replicas';
-/** Random text that is set when it is missing: it changes when the database is lost. */
+/** Random text that is set when it is missing, so that it changes when the database is lost. */
 const lifeKey = 'aep:v1:life';
 
-/** The longest time for which a registration may hold, in milliseconds. */
+/** Maximum validity of a registration, in milliseconds. */
 export const longestLeaseMs = 30_000;
 const beatsPerLease = 3;
-/** A missed heartbeat is repeated this many times sooner, and no later than after the longest pause, in milliseconds. */
+/**
+ * A missed heartbeat is repeated after a pause that is shorter by this factor, and at most the following number of
+ * milliseconds.
+ */
 const haste = 4;
 const maxRetryPauseMs = 500;
-/** The part of a lease before its end in which this replica counts itself as lapsed: clocks run at different rates. */
+/**
+ * Share of a lease before its end at which this replica counts itself as lapsed, because clocks run at different rates.
+ */
 const safety = 1 / 10;
-/** How long both keys stay without a live replica, in milliseconds. */
+/** Time for which both keys remain without a live replica, in milliseconds. */
 const retentionMs = 86_400_000;
-/** Keys that one script extends. */
+/** Maximum number of keys that one script extends. */
 const keysPerScript = 100;
 const extensionsPerExpiry = 3;
-/** Extensions of all keys are spread over this number of moments. */
+/** Number of time slots over which the extensions of all keys are spread. */
 const slotsPerExtension = 10;
 
 /**
- * KEYS: replicas, life. ARGV: replica, lease, longest lease, retention (in milliseconds), a new life, and the former
- * id of the replica, which is removed. Returns the life, whether the replica was still registered, the time until the next
+ * KEYS: replicas, life. ARGV: replica, lease, longest lease, retention (in milliseconds), a new life, and the former id
+ * of the replica, which is removed. Returns the life, whether the replica was still registered, the time until the next
  * other registration expires (-1: there is no other), and the live replicas.
  *
- * Registrations later than the longest lease come from before the server's clock was set back. A key of another type counts
- * as lost.
+ * Registrations later than the longest lease were made before the server's clock was set back, so they are removed. A
+ * key of another type is treated as lost.
  */
 const beatScript = redisScript(`
 local replicas, life = unpack(KEYS)
@@ -128,10 +138,10 @@ class Heartbeat implements RedisHeartbeat {
   readonly #closed = new AbortController();
   readonly #beating: Promise<void>;
   #replicaId = randomText();
-  /** The id before the last lapse. It may still be registered. */
+  /** The id before the last lapse, which may still be registered. */
   #formerId = '';
   #replicas: ReadonlySet<string> | null = null;
-  /** The monotonic time at which this replica counts itself as lapsed; null while it is not registered. */
+  /** The monotonic time at which this replica counts itself as lapsed; null: it is not registered. */
   #validUntilMs: number | null = null;
   #watching = false;
   #life: string | null = null;
@@ -162,7 +172,7 @@ class Heartbeat implements RedisHeartbeat {
     const slotMs = periodMs / slotsPerExtension;
     this.#nextSlot = (this.#nextSlot + 1) % slotsPerExtension;
     const nowMs = this.#options.clock.monotonicMs();
-    // Moments are multiples of a slot, so that keys which were added at different moments are extended together.
+    // Due times are multiples of a slot, so that keys that were added at different times are extended together.
     const kept = { keys, ms, dueAtMs: Math.floor(nowMs / slotMs + 1 + this.#nextSlot) * slotMs };
     this.#kept.add(kept);
     this.#armExtension();
@@ -185,7 +195,7 @@ class Heartbeat implements RedisHeartbeat {
     try {
       await redis.send((client) => client.zRem(replicasKey, this.replicaId));
     } catch (err) {
-      logger.debug({ err }, 'replica not removed from Redis: its registration expires');
+      logger.debug({ err }, 'could not remove this replica from Redis, its registration will expire');
     }
   }
 
@@ -199,7 +209,8 @@ class Heartbeat implements RedisHeartbeat {
       try {
         const nextExpiryMs = await untilAborted(this.#register(sentAtMs), signal);
         if (nextExpiryMs === null) continue;
-        // Right after the registration of another replica expires, so that a dead one is noticed in time.
+        // The next heartbeat follows right after the registration of another replica expires, so that a dead replica is
+        // noticed in time.
         pauseMs = nextExpiryMs < 0 ? intervalMs : Math.min(intervalMs, nextExpiryMs + 1);
       } catch (error) {
         if (signal.aborted) return;
@@ -213,8 +224,8 @@ class Heartbeat implements RedisHeartbeat {
   }
 
   /**
-   * @returns the time until another registration expires, in milliseconds; negative: there is no other; null: this one has
-   *   lapsed, and the next heartbeat is due at once
+   * @returns the time until another registration expires, in milliseconds; negative: there is no other; null: this
+   *   registration has lapsed, and the next heartbeat is due at once
    */
   async #register(sentAtMs: number): Promise<number | null> {
     const { redis, clock, leaseMs } = this.#options;
@@ -224,7 +235,7 @@ class Heartbeat implements RedisHeartbeat {
     const reply = await redis.send((client) => runScript(client, beatScript, [replicasKey, lifeKey], values));
     const [life, wasRegistered, nextExpiryMs, live] = beatReply.parse(reply);
     if (this.#closed.signal.aborted) return nextExpiryMs;
-    // The timer that ends the registration may be late, for example after the process was stopped.
+    // The timer that ends the registration may be late, for example after the process was suspended.
     if (wasRegistered === 0 || (this.#validUntilMs ?? Infinity) <= clock.monotonicMs()) this.#lapse();
     if (this.#replicaId !== replicaId) return null;
     const validUntilMs = sentAtMs + leaseMs * (1 - safety);
@@ -260,7 +271,7 @@ class Heartbeat implements RedisHeartbeat {
     this.#replicas = null;
     this.#formerId = this.#replicaId;
     this.#replicaId = randomText();
-    this.#options.logger.warn('this replica was not registered in Redis in time: everything that it held is void');
+    this.#options.logger.warn('the registration of this replica in Redis lapsed, so it lost its poll leases');
     this.#emit((listener) => listener.lapsed?.());
   }
 
@@ -268,7 +279,7 @@ class Heartbeat implements RedisHeartbeat {
     for (const listener of [...this.#listeners]) call(listener);
   }
 
-  /** Sleeps until the first extension is due. Keys that are due earlier than those waited for begin the wait again. */
+  /** Sleeps until the first extension is due. Keys with an earlier due time restart the sleep. */
   #armExtension(): void {
     if (this.#kept.size === 0 || this.#closed.signal.aborted) return;
     const dueAtMs = [...this.#kept].reduce((first, kept) => Math.min(first, kept.dueAtMs), Infinity);
@@ -305,7 +316,7 @@ class Heartbeat implements RedisHeartbeat {
           while (kept.dueAtMs <= nowMs) kept.dueAtMs += periodMs;
         }
       } catch (err) {
-        logger.debug({ err }, 'expiry of keys not extended');
+        logger.debug({ err }, 'could not extend the expiry of keys');
         for (const kept of group) kept.dueAtMs = clock.monotonicMs() + leaseMs / beatsPerLease;
       }
     }

@@ -1,27 +1,27 @@
 import type { Clock } from './clock.ts';
 import { RedisConnection, type RedisConnectionOptions } from './redis-connection.ts';
 
-/** A subscriber of a channel. Its methods may not throw. */
+/** A subscriber of a channel. Its methods must not throw. */
 export interface RedisSubscriber {
   onMessage(text: string): void;
   /**
-   * The channel is subscribed to: for the first time, or again after `onLost`. Messages that were published before may be
-   * lost. The first message may arrive just before this call.
+   * Called when the channel is subscribed to, for the first time or again after `onLost`. Messages that were published
+   * before may be lost. The first message may arrive just before this call.
    */
   onSubscribed(): void;
-  /** The connection was lost. It is made again, and the channel subscribed to again. */
+  /** Called when the connection is lost. It is re-established, and the channel is subscribed to again. */
   onLost(): void;
 }
 
 interface Member {
   readonly subscriber: RedisSubscriber;
-  /** `onSubscribed` was called, and no `onLost` since. */
+  /** Whether `onSubscribed` was called without an `onLost` since. */
   isSubscribed: boolean;
 }
 
 interface Channel {
   readonly members: Set<Member>;
-  /** Redis has confirmed the subscription on the present connection. */
+  /** Whether Redis has confirmed the subscription on the current connection. */
   confirmed: boolean;
 }
 
@@ -33,12 +33,15 @@ export interface RedisSubscriptionsOptions
 /** Pause after Redis has rejected a subscription, in milliseconds. */
 const rejectionPauseMs = 1_000;
 
-/** The channels that this process subscribes to, over a connection of their own. */
+/** The channels that this process subscribes to, over a separate connection. */
 export class RedisSubscriptions {
   readonly #options: RedisSubscriptionsOptions;
   readonly #connection: RedisConnection;
   readonly #channels = new Map<string, Channel>();
-  /** Channels that the client subscribes to by itself when it connects again, also those without a subscriber. */
+  /**
+   * Channels to which the client resubscribes by itself when it reconnects. It includes channels that no longer have a
+   * subscriber.
+   */
   readonly #held = new Set<string>();
   readonly #closed = new AbortController();
   #isReconciling = false;
@@ -100,7 +103,10 @@ export class RedisSubscriptions {
     }
   }
 
-  /** Subscribes and unsubscribes until Redis has what the subscribers need; one command for many channels. */
+  /**
+   * Subscribes and unsubscribes until Redis has exactly the channels of the subscribers. One command covers many
+   * channels.
+   */
   async #reconcile(): Promise<void> {
     if (this.#isReconciling) return;
     this.#isReconciling = true;
@@ -114,7 +120,7 @@ export class RedisSubscriptions {
         await this.#unsubscribe(unneeded);
         await this.#subscribe(missing);
       } catch (error) {
-        // A lost connection is reported by itself, and begins here again when it is back.
+        // A lost connection is reported elsewhere, and reconciliation restarts when it is back.
         if (!this.#connection.isReady) break;
         onRejected(error);
         await clock.sleep(rejectionPauseMs, signal).catch(() => undefined);
@@ -131,7 +137,7 @@ export class RedisSubscriptions {
 
   async #subscribe(names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
-    // For channels that the client has subscribed to by itself, it sends no command.
+    // For channels to which the client has resubscribed by itself, this sends no command.
     await this.#connection.client.subscribe([...names], this.#onMessage);
     for (const name of names) {
       this.#held.add(name);

@@ -10,33 +10,33 @@ export type { RedisClient } from './redis-connection.ts';
 export type { RedisSubscriber } from './redis-subscriptions.ts';
 
 export interface RedisOptions {
-  /** `redis://` or `rediss://`. It may contain a password, so that no log and no error contains it. */
+  /** `redis://` or `rediss://`. It may contain a password, so it never appears in a log or an error. */
   readonly url: string;
   readonly clock: Pick<Clock, 'deadline' | 'sleep' | 'monotonicMs'>;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
-  /** Chance, between 0 and 1. @default Math.random */
+  /** Returns a random number from 0 to below 1. @default Math.random */
   readonly random?: () => number;
 }
 
-/** What a replica knows about its Redis. */
+/** State of Redis as this replica observes it. */
 export type RedisState =
   | 'ready'
-  /** A connection is being made, or the last reply did not arrive in time. */
+  /** A connection is being established, or the last reply did not arrive in time. */
   | 'away'
-  /** Redis is reachable and cannot serve: it is full, a replica of another server, or denies permission. */
+  /** Redis is reachable but cannot serve, because it is full, is a read-only replica, or denies permission. */
   | 'rejecting';
 
 /**
- * One Redis server, over one connection for commands and one for subscriptions. Redis Cluster is not supported: scripts
- * use keys of any slot.
+ * One Redis server, over one connection for commands and one for subscriptions. Redis Cluster is not supported, because
+ * scripts use keys of any hash slot.
  */
 export interface Redis extends AsyncDisposable {
   /** It returns to `ready` by itself. */
   readonly state: RedisState;
   /**
-   * Sends commands. They fail at once while Redis is away: none is kept for later.
-   * @throws {RedisUnavailableError} no reply arrived, or one that says that Redis cannot serve now. The commands may have
-   *   been executed.
+   * Sends commands. They fail at once while Redis is unreachable, because none is queued for later.
+   * @throws {RedisUnavailableError} no reply arrived, or the reply means that Redis cannot serve now. The commands
+   *   may have been executed.
    * @throws {ErrorReply} the command itself was wrong
    */
   send<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply>;
@@ -44,12 +44,12 @@ export interface Redis extends AsyncDisposable {
   subscribe(channel: string, subscriber: RedisSubscriber): Disposable;
 }
 
-/** Thrown when Redis cannot be reached, does not reply in time, or cannot serve. */
+/** Thrown when Redis is unreachable, does not reply in time, or cannot serve. */
 export class RedisUnavailableError extends Error {
   override readonly name = 'RedisUnavailableError';
 }
 
-/** A Lua program. Redis runs it as one step. */
+/** A Lua program. Redis executes it atomically. */
 export interface RedisScript {
   readonly source: string;
   readonly sha1: string;
@@ -60,7 +60,7 @@ export const redisScript = (source: string): RedisScript => ({
   sha1: createHash('sha1').update(source).digest('hex'),
 });
 
-/** Runs a script by its digest, with its text where the server does not know it (after a restart). */
+/** Runs a script by its digest, or by its text if the server does not know it (after a restart). */
 export async function runScript(
   client: RedisClient,
   { source, sha1 }: RedisScript,
@@ -76,28 +76,36 @@ export async function runScript(
   }
 }
 
-/** How long one reply may take, in milliseconds. Commands here take the server less than a few of them. */
+/**
+ * Maximum time for one reply, in milliseconds. The server takes less than a few milliseconds for the commands of the
+ * gateway.
+ */
 const replyTimeoutMs = 3_000;
-/** Pause between two attempts to write while Redis rejects commands, in milliseconds. */
+/** Interval of the attempts to write while Redis rejects commands, in milliseconds. */
 const probePauseMs = 1_000;
-/** Redis is ready again when it accepts a write and has rejected nothing for this time, in milliseconds. */
+/**
+ * Redis counts as ready again when it accepts a write and has not rejected a command for this time, in milliseconds.
+ */
 const calmMs = 3_000;
 
-/** Replies to a wrong command. All others say that the server cannot serve. */
+/** Replies to a wrong command. All other error replies mean that the server cannot serve. */
 const wrongCommand = /^(?:ERR|WRONGTYPE|NOSCRIPT)\b/;
-/** A missing permission inside a script has the code ERR: in Redis 7.2 and later with the first text. */
+/** A missing permission inside a script has the code ERR. Redis 7.2 and later use the first text. */
 const deniedInScript = /^ERR (?:ACL failure in script|The user executing the script can't)\b/;
-/** The server is a replica now: another one has become the master. */
+/** The server has become a replica, because another one is the master now. */
 const demoted = /^(?:READONLY|MASTERDOWN)\b/;
 
 const saysUnavailable = ({ message }: ErrorReply): boolean =>
   !wrongCommand.test(message) || deniedInScript.test(message);
 
-/** Needs what every script needs: memory, enough replicas, a writable disk, the role of a master, permissions. */
+/**
+ * Needs everything that a script needs: memory, enough replicas, a writable disk, the role of a master, and
+ * permissions.
+ */
 const probe = redisScript("redis.call('SET', KEYS[1], '', 'PX', 1000)");
 const probeKey = 'aep:probe';
 
-/** Connects in the background. The gateway starts without its Redis, and connects again whenever it was lost. */
+/** Connects in the background. The gateway starts without its Redis, and reconnects whenever the connection is lost. */
 export function startRedis(options: RedisOptions): Redis {
   return new RedisServer(options);
 }
@@ -107,9 +115,9 @@ class RedisServer implements Redis {
   readonly #commands: RedisConnection;
   readonly #subscriptions: RedisSubscriptions;
   readonly #closed = new AbortController();
-  /** Since Redis began to reject commands; null while it accepts them. */
+  /** Rejections since Redis began to reject commands; null while it accepts them. */
   #rejections: { lastMs: number; restarts: number } | null = null;
-  /** The last commands on the present connection have received no reply in time. */
+  /** Whether the last commands on the current connection received no reply in time. */
   #isSlow = false;
 
   constructor(options: RedisOptions) {
@@ -127,7 +135,8 @@ class RedisServer implements Redis {
   }
 
   get state(): RedisState {
-    // A server that rejected commands before it was lost can also come back elsewhere, or without the reason for it.
+    // An unreachable server counts as away even if it rejected commands before, because it can return at another
+    // address, or without the reason for the rejections.
     if (this.#commands.isAway) return 'away';
     if (this.#rejections !== null) return 'rejecting';
     return this.#commands.isReady && this.#subscriptions.isReady && !this.#isSlow ? 'ready' : 'away';
@@ -167,7 +176,8 @@ class RedisServer implements Redis {
       void this.#awaitAcceptance();
     }
     this.#rejections.lastMs = lastMs;
-    // The connections stay open when a server is demoted. Its address may lead to the new master.
+    // The connections stay open when a server is demoted, so they are restarted. The address may lead to the new
+    // master.
     if (error instanceof ErrorReply && demoted.test(error.message)) this.#reconnect(this.#rejections);
   }
 

@@ -12,12 +12,15 @@ export interface StopRequest {
   readonly arrived: Promise<void>;
 }
 
-/** A Ctrl-C in front of `npm start` arrives twice, because npm passes it on to a process that the terminal reached too. */
+/**
+ * A Ctrl-C at `npm start` arrives twice within this time, in milliseconds, because npm forwards it to a process that
+ * the terminal has already signaled.
+ */
 const repeatedInterruptMs = 200;
 
 /**
- * Listens for SIGTERM and SIGINT. The first one aborts `signal`, so that the process can end in order. The second one ends
- * the process at once, as both signals do by default.
+ * Listens for SIGTERM and SIGINT. The first one aborts `signal`, so that the process can shut down cleanly. The second
+ * one ends the process at once, as both signals do by default.
  */
 export function listenForStop(clock: Pick<Clock, 'monotonicMs'>): StopRequest {
   const controller = new AbortController();
@@ -38,13 +41,13 @@ export function listenForStop(clock: Pick<Clock, 'monotonicMs'>): StopRequest {
 }
 
 /**
- * Ends the process at once, by a signal: `process.exit` would wait for native work in other threads, such as a statement
- * of a database.
+ * Ends the process at once, by a signal. `process.exit` would wait for native work in other threads, such as a database
+ * statement.
  */
 export function endProcess(name: StopSignal = 'SIGTERM'): never {
   for (const each of stopSignals) process.removeAllListeners(each);
   process.kill(process.pid, name);
-  // The first process of a container does not die of a signal that it has no listener for.
+  // The first process of a container ignores signals without a listener, so it exits here.
   process.exit(128 + constants.signals[name]);
 }
 

@@ -1,8 +1,8 @@
 import type { EndSignal } from './end-signal.ts';
 
 /**
- * Waits for a promise that others wait for too.
- * @throws the signal's reason as soon as it aborts; the promise goes on without this waiter.
+ * Waits for a promise that other code may wait for as well.
+ * @throws the signal's reason as soon as it aborts. The promise continues without this waiter.
  */
 export function untilAborted<Value>(promise: Promise<Value>, signal: EndSignal): Promise<Value> {
   return new Promise((resolve, reject) => {

@@ -55,9 +55,9 @@ describeWithRedis('a connection to Redis', () => {
     await attempts(1);
     expect(await attempts(3)).toBe(0);
     await server.start();
-    const away = '{"msg":"Redis is away"}';
-    const there = '{"msg":"Redis is there"}';
-    await eventually(() => expect(connection.messages().toSorted()).toEqual([away, away, there, there]));
+    const away = '{"msg":"Redis connection lost"}';
+    const there = '{"msg":"Redis connected"}';
+    await eventually(() => expect(connection.messages().toSorted()).toEqual([there, there, away, away]));
   });
 
   it('gives up on a server that does not answer', async () => {
@@ -88,7 +88,7 @@ describeWithRedis('a connection to Redis', () => {
 
   it('writes no password into the log, also when it is not accepted', async () => {
     await using connection = connect({ url: server.url.replace('//', '//user:planted-secret@') });
-    await eventually(() => expect(connection.messages()).toContain('{"msg":"Redis is away"}'));
+    await eventually(() => expect(connection.messages()).toContain('{"msg":"Redis connection lost"}'));
     expect(connection.logs.join()).not.toContain('planted-secret');
   });
 

@@ -305,7 +305,7 @@ describe.concurrent('a signal during the start', () => {
 
   it('or afterwards ends a process whose Redis is away', async () => {
     await using gateway = startProcess({ PORT: '0', REDIS_URL: `redis://127.0.0.1:${await closedPort()}` });
-    await gateway.logged('Redis is away');
+    await gateway.logged('Redis connection lost');
     gateway.signal('SIGTERM');
     expect(await gateway.ended()).toBe(0);
   });

@@ -134,14 +134,14 @@ describe('the keys of an issuer', () => {
       await clock.advanceBy(5_000);
     }
     expect(issuer.reads).toBe(3);
-    expect(logged).toEqual(['warn the keys that tokens are checked with cannot be read']);
+    expect(logged).toEqual(['warn the keys for verifying tokens cannot be read']);
     issuer.setAvailable(true);
     await find(token);
     await clock.advanceBy(minutes(10));
     await find(token);
     expect(logged).toEqual([
-      'warn the keys that tokens are checked with cannot be read',
-      'info the keys that tokens are checked with can be read again',
+      'warn the keys for verifying tokens cannot be read',
+      'info the keys for verifying tokens can be read again',
     ]);
     issuer.setAvailable(false);
     await clock.advanceBy(minutes(10));

@@ -142,7 +142,7 @@ describe('a write', () => {
 
   it('fails as out of reach while Redis is away, with what Redis says as its cause', async () => {
     const { server, a } = await twoReplicas();
-    const cause = new RedisUnavailableError('Redis is away.');
+    const cause = new RedisUnavailableError('Redis is unavailable.');
     server.before = () => {
       throw cause;
     };
@@ -216,7 +216,7 @@ describe('a reader that resumes', () => {
     const { server, b } = await twoReplicas();
     const open = () => b.log.open({ after: 'other.1.aaaaaaaa', onGrowth: ignore });
     server.before = () => {
-      throw new RedisUnavailableError('Redis is away.');
+      throw new RedisUnavailableError('Redis is unavailable.');
     };
     await expect(open()).rejects.toBeInstanceOf(UpstreamUnreachableError);
     server.before = ignore;
@@ -325,11 +325,11 @@ describe('a reader that resumes', () => {
     await late.follow();
     const open = () => late.log.open({ after: first, onGrowth: ignore });
     server.before = (call) => {
-      if (call.startsWith('range')) throw new RedisUnavailableError('Redis is away.');
+      if (call.startsWith('range')) throw new RedisUnavailableError('Redis is unavailable.');
     };
     await expect(open()).rejects.toBeInstanceOf(UpstreamUnreachableError);
     server.before = (call) => {
-      if (call.startsWith('get')) throw new RedisUnavailableError('Redis is away.');
+      if (call.startsWith('get')) throw new RedisUnavailableError('Redis is unavailable.');
     };
     await expect(open()).rejects.toBeInstanceOf(UpstreamUnreachableError);
     server.before = ignore;

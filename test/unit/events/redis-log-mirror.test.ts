@@ -11,7 +11,7 @@ import { append, at, changed, created, type Item, item } from './stream-setup.ts
 
 const ignore = () => undefined;
 const away = () => {
-  throw new RedisUnavailableError('Redis is away.');
+  throw new RedisUnavailableError('Redis is unavailable.');
 };
 
 /** A writer, and a reader of another replica that follows the log, in which the item `a` has been created. */

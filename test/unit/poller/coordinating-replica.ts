@@ -64,7 +64,7 @@ export class Replica {
       send: async (commands) => {
         this.calls += 1;
         await this.before();
-        if (this.server.fails) throw new RedisUnavailableError('Redis is away.');
+        if (this.server.fails) throw new RedisUnavailableError('Redis is unavailable.');
         return await commands(client);
       },
       subscribe: (channel, subscriber) => {

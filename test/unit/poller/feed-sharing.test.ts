@@ -19,7 +19,7 @@ function setUp() {
   const client = {
     evalSha: async (_: string, options: { readonly arguments: readonly string[] }) => {
       sent.push(options.arguments);
-      throw new RedisUnavailableError('Redis is away.');
+      throw new RedisUnavailableError('Redis is unavailable.');
     },
   } as unknown as RedisClient;
   const redis: Redis = {

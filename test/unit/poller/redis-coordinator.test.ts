@@ -111,7 +111,7 @@ describe('a seat among replicas', () => {
   it('is told that the others are out of reach after a missed heartbeat, unless it is registered still', async () => {
     const replica = new Replica();
     const { errors } = await replica.join();
-    const cause = new RedisUnavailableError('Redis is away.');
+    const cause = new RedisUnavailableError('Redis is unavailable.');
     await replica.beat('missed', cause);
     expect(errors).toEqual([]);
     replica.heartbeat.replicas = null;

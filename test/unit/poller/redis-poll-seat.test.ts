@@ -164,7 +164,7 @@ describe('an attempt to take a feed', () => {
     const again = new AbortController();
     replica.before = () => {
       again.abort(new Error('nobody watches'));
-      throw new RedisUnavailableError('Redis is away.');
+      throw new RedisUnavailableError('Redis is unavailable.');
     };
     const failing = seat.elected(again.signal);
     await expect(failing).rejects.toThrow('nobody watches');
@@ -413,7 +413,7 @@ describe('a seat that was given back', () => {
     const { replica, seat, told, errors } = await seated();
     await seat[Symbol.asyncDispose]();
     replica.heartbeat.replicas = null;
-    await replica.beat('missed', new RedisUnavailableError('Redis is away.'));
+    await replica.beat('missed', new RedisUnavailableError('Redis is unavailable.'));
     await replica.beat('lapsed');
     expect([errors, told]).toEqual([[], []]);
   });

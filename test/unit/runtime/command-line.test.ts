@@ -63,7 +63,7 @@ describe('a program', () => {
     async (argument) => {
       expect(await runWith([argument])).toEqual({
         output: '',
-        errors: 'unknown arguments: run with --help for those that there are\n',
+        errors: 'unknown arguments; run with --help to list the known ones\n',
         runs: 0,
       });
       expect(process.exitCode).toBe(2);

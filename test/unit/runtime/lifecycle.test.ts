@@ -30,7 +30,7 @@ describe('a lifecycle', () => {
     expect(closed).toEqual(['second', 'first']);
     expect(failure).toBeInstanceOf(AggregateError);
     expect(failure).toMatchObject({
-      errors: [{ message: 'rejecter did not close' }, { message: 'thrower did not close', cause: refused }],
+      errors: [{ message: 'could not close: rejecter' }, { message: 'could not close: thrower', cause: refused }],
     });
   });
 
@@ -38,8 +38,8 @@ describe('a lifecycle', () => {
     const lifecycle = new Lifecycle();
     lifecycle.add('good', () => {});
     lifecycle.add('bad', () => Promise.reject(new Error('broken')));
-    await expect(lifecycle.close()).rejects.toMatchObject({ errors: [{ message: 'bad did not close' }] });
-    await expect(lifecycle[Symbol.asyncDispose]()).rejects.toThrow('Not everything closed.');
+    await expect(lifecycle.close()).rejects.toMatchObject({ errors: [{ message: 'could not close: bad' }] });
+    await expect(lifecycle[Symbol.asyncDispose]()).rejects.toThrow('Some resources could not be closed.');
   });
 
   it('closes once: who comes later waits for the same end', async () => {

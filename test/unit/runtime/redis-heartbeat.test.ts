@@ -76,13 +76,13 @@ class Beating {
     this.beats.push({ atMs: this.nowMs, id, former });
     const isKnown = this.beats.length > 1 && isRegistered;
     await this.reply;
-    if (fails) throw new RedisUnavailableError('Redis is away.');
+    if (fails) throw new RedisUnavailableError('Redis is unavailable.');
     return [life, isKnown ? 1 : 0, nextExpiryMs, [id, ...others]];
   }
 
   async #extend(keys: readonly string[], [ms]: readonly string[]): Promise<unknown> {
     this.extended.push({ atMs: this.nowMs, keys, ms: Number(ms) });
-    if (this.server.fails) throw new RedisUnavailableError('Redis is away.');
+    if (this.server.fails) throw new RedisUnavailableError('Redis is unavailable.');
     return null;
   }
 }
@@ -123,7 +123,10 @@ describe('the heartbeat of a replica', () => {
     await beating.pass(1);
     expect(beating.emitted.filter((event) => event === 'missed')).toHaveLength(2);
     expect(beating.logged).toEqual(
-      Array.from({ length: 2 }, () => ['heartbeat missed', { err: new RedisUnavailableError('Redis is away.') }]),
+      Array.from({ length: 2 }, () => [
+        'heartbeat missed',
+        { err: new RedisUnavailableError('Redis is unavailable.') },
+      ]),
     );
   });
 
@@ -152,7 +155,7 @@ describe('the heartbeat of a replica', () => {
     beating.server.fails = false;
     await beating.pass(500);
     for (const [, details] of beating.logged.filter(Array.isArray)) {
-      expect(details).toEqual({ err: new RedisUnavailableError('Redis is away.') });
+      expect(details).toEqual({ err: new RedisUnavailableError('Redis is unavailable.') });
     }
     expect(new Set(beating.emitted)).toEqual(
       new Set(['live 1', 'live 2', 'succeeded', 'replaced', 'missed', 'lapsed']),
@@ -169,9 +172,7 @@ describe('the heartbeat of a replica', () => {
     expect(beating.emitted.filter((event) => event === 'lapsed')).toHaveLength(1);
     expect(beating.heartbeat.replicaId).not.toBe(replicaId);
     expect(beating.heartbeat.replicas).toBe(null);
-    expect(beating.logged).toContain(
-      'this replica was not registered in Redis in time: everything that it held is void',
-    );
+    expect(beating.logged).toContain('the registration of this replica in Redis lapsed, so it lost its poll leases');
     beating.server.fails = false;
     await beating.pass(500);
     expect(beating.beats[0]).toMatchObject({ id: replicaId, former: '' });
@@ -210,7 +211,7 @@ describe('the heartbeat of a replica', () => {
     await beating.heartbeat[Symbol.asyncDispose]();
     expect(beating.removed).toEqual([replicaId]);
     expect(beating.logged.at(-1)).toEqual([
-      'replica not removed from Redis: its registration expires',
+      'could not remove this replica from Redis, its registration will expire',
       { err: new RedisUnavailableError('away') },
     ]);
     await beating.heartbeat[Symbol.asyncDispose]();
@@ -299,8 +300,8 @@ describe('keys that a replica keeps', () => {
     const [{ atMs } = { atMs: 0 }] = beating.extended;
     beating.server.fails = false;
     expect(beating.logged).toContainEqual([
-      'expiry of keys not extended',
-      { err: new RedisUnavailableError('Redis is away.') },
+      'could not extend the expiry of keys',
+      { err: new RedisUnavailableError('Redis is unavailable.') },
     ]);
     await beating.pass(beatMs);
     expect(beating.extended.map((each) => each.atMs)).toEqual([atMs, atMs + beatMs]);

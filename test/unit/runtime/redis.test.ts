@@ -93,8 +93,8 @@ describe('connections to Redis', () => {
     await eventually(() => expect(server.sockets.size).toBe(0));
     expect([clock.pending(), clock.pending('deadline')]).toEqual([0, 0]);
     expect(logged.toSorted()).toEqual([
-      ['Redis is there', { purpose: 'commands' }],
-      ['Redis is there', { purpose: 'subscriptions' }],
+      ['Redis connected', { purpose: 'commands' }],
+      ['Redis connected', { purpose: 'subscriptions' }],
     ]);
   });
 
