@@ -24,8 +24,14 @@ export interface TokenKeeperOptions {
 
 /** Pause after a failed renewal while the present token is still valid, in milliseconds. */
 const renewalPauseMs = 10_000;
-/** The replacement of a rejected token is itself replaced only after this time, in milliseconds. */
-const replacementPauseMs = 30_000;
+/**
+ * The replacement of a rejected token is itself replaced only after a pause, in milliseconds. The pause doubles with each
+ * replacement, because a platform that rejects them all must not cause a token request for each call. It is short again
+ * for a token that was not rejected for some time.
+ */
+const firstReplacementPauseMs = 1_000;
+const longestReplacementPauseMs = 30_000;
+const replacementsForgottenAfterMs = 60_000;
 /** Pause after the first failure while there is no token, in milliseconds. It doubles with each further failure. */
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
@@ -50,7 +56,8 @@ export class TokenKeeper {
   #renewal: Promise<Token> | null = null;
   #failure: { readonly error: unknown; readonly count: number; readonly untilMs: number } | null = null;
   #renewNotBeforeMs = 0;
-  #replaceNotBeforeMs = 0;
+  /** The last replacement of a rejected token. */
+  #replacement: { readonly atMs: number; readonly pauseMs: number } | null = null;
   /** The `Authorization` value that the platform rejected last. */
   #rejected: string | null = null;
   /** Whether a token must have arrived before the gateway is ready. */
@@ -132,8 +139,7 @@ export class TokenKeeper {
       .request()
       .then(
         (renewed) => {
-          const isReplacement = this.#token !== null && this.#token.authorization === this.#rejected;
-          if (isReplacement) this.#replaceNotBeforeMs = this.#nowMs() + replacementPauseMs;
+          if (this.#token !== null && this.#token.authorization === this.#rejected) this.#noteReplacement();
           this.#token = renewed;
           this.#failure = null;
           this.#awaited = false;
@@ -148,6 +154,18 @@ export class TokenKeeper {
         this.#renewal = null;
       });
     return this.#renewal;
+  }
+
+  #noteReplacement(): void {
+    const atMs = this.#nowMs();
+    const last = this.#replacement;
+    const isRepeated = last !== null && atMs - last.atMs < replacementsForgottenAfterMs;
+    const pauseMs = isRepeated ? Math.min(2 * last.pauseMs, longestReplacementPauseMs) : firstReplacementPauseMs;
+    this.#replacement = { atMs, pauseMs };
+  }
+
+  get #replaceNotBeforeMs(): number {
+    return this.#replacement === null ? 0 : this.#replacement.atMs + this.#replacement.pauseMs;
   }
 
   #fail(error: unknown): void {

@@ -394,7 +394,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       await keeper.current(noSignal);
       const first = await replace('token-1');
       step();
-      await clock.advanceBy(29_999);
+      await clock.advanceBy(999);
       const second = await replace('token-2');
       await clock.advanceBy(1);
       return [first, second, await replace('token-2')];

@@ -195,17 +195,26 @@ describe('client credential', () => {
     expect(pauses).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
   });
 
-  it('replaces rejected tokens at most once in 30 seconds, whoever brings them', async () => {
+  it('replaces rejected replacements after growing pauses of up to 30 seconds', async () => {
     await using stub = await startStub(tokens());
     const clock = new FakeClock();
     await using credential = credentialAt(stub.url, clock);
     await credential.headers(signal);
-    expect(await credential.headers(signal, 'Bearer token-1')).toMatchObject({ authorization: 'Bearer token-2' });
-    await clock.advanceBy(29_999);
-    for (let call = 0; call < 10; call += 1) expect(await credential.headers(signal, 'Bearer token-2')).toBeNull();
-    expect(stub.requests).toHaveLength(2);
-    await clock.advanceBy(1);
-    expect(await credential.headers(signal, 'Bearer token-2')).toMatchObject({ authorization: 'Bearer token-3' });
+    const replace = (number: number) => credential.headers(signal, `Bearer token-${number}`);
+    expect(await replace(1)).toMatchObject({ authorization: 'Bearer token-2' });
+    let number = 2;
+    for (const pauseMs of [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+      await clock.advanceBy(pauseMs - 1);
+      for (let call = 0; call < 10; call += 1) expect(await replace(number)).toBeNull();
+      expect(stub.requests).toHaveLength(number);
+      await clock.advanceBy(1);
+      expect(await replace(number)).toMatchObject({ authorization: `Bearer token-${number + 1}` });
+      number += 1;
+    }
+    await clock.advanceBy(60_000);
+    expect(await replace(number)).toMatchObject({ authorization: `Bearer token-${number + 1}` });
+    await clock.advanceBy(1_000);
+    expect(await replace(number + 1)).toMatchObject({ authorization: `Bearer token-${number + 2}` });
   });
 
   it('keeps the rejected token in use for other calls until the new one has arrived', async () => {
