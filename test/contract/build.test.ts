@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A repository with two sources, and the compiler of this one. */
+/** A repository with two source files, and the compiler of this repository. */
 async function startRepository() {
   const folder = await mkdtemp(join(tmpdir(), 'aep-build-'));
   const compilerOptions = { target: 'es2023', lib: ['es2023'], module: 'nodenext', types: [], declaration: true };
@@ -30,13 +30,13 @@ async function startRepository() {
     write,
     remove: (name: string) => rm(join(folder, name)),
     read: (name: string) => readFile(join(folder, name), 'utf8'),
-    /** @returns whether it has made `dist` again, and the exit code */
+    /** @returns whether the build wrote `dist` again, and the exit code */
     build: async (...options: readonly string[]) => {
       const before = await stat(join(folder, 'dist')).catch(() => null);
       const run = promisify(execFile)(process.execPath, ['build.js', ...options], { cwd: folder });
       const code = await run.then(
         () => 0,
-        // What a program that fails is reported with.
+        // The promise rejects with the error of a failed program.
         (error: { readonly code: number }) => error.code,
       );
       const after = await stat(join(folder, 'dist')).catch(() => null);
@@ -51,7 +51,7 @@ const built = { code: 0, isNew: true };
 const kept = { code: 0, isNew: false };
 
 describe('the build before a start', () => {
-  it('compiles once, and again for a source that was changed, added or removed', async () => {
+  it('compiles once, and again after a source was changed, added or removed', async () => {
     await using repository = await startRepository();
     expect(await repository.build('--unchecked')).toEqual(built);
     expect(await repository.build('--unchecked')).toEqual(kept);
@@ -67,7 +67,7 @@ describe('the build before a start', () => {
   });
 
   it.each(['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'])(
-    'compiles again for a change of %s',
+    'compiles again after a change of %s',
     async (name) => {
       await using repository = await startRepository();
       await repository.build('--unchecked');
@@ -76,7 +76,7 @@ describe('the build before a start', () => {
     },
   );
 
-  it('repairs a folder in which a file is missing, was changed or was added', async () => {
+  it('repairs a folder in which a file was removed, changed or added', async () => {
     await using repository = await startRepository();
     await repository.build('--unchecked');
     const text = await repository.read('dist/first.js');
@@ -93,7 +93,7 @@ describe('the build before a start', () => {
     expect(await repository.build('--unchecked')).toEqual(built);
   });
 
-  it('leaves a folder that was checked, and checks one that was not', async () => {
+  it('keeps a folder that was verified, and verifies one that was not', async () => {
     await using repository = await startRepository();
     expect(await repository.build()).toEqual(built);
     expect(await repository.outputs()).toEqual(['first.d.ts', 'first.js', 'second.d.ts', 'second.js']);

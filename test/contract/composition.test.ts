@@ -24,7 +24,7 @@ const sdl = readFileSync(join(import.meta.dirname, '../../schema/schema.graphql'
 const exports: Subgraph = { name: 'exports', sdl, url: 'http://exports.test/graphql' };
 const marketing: Subgraph = { name: 'marketing', sdl: marketingSdl, url: 'http://marketing.test/graphql' };
 
-/** What clients of a supergraph see. */
+/** The schema that clients of a supergraph see. */
 const publicSchema = (supergraph: string | null): GraphQLSchema =>
   buildASTSchema(transformSupergraphToPublicSchema(parse(supergraph ?? '')));
 const fieldsOf = (schema: GraphQLSchema, name: string): readonly string[] => {
@@ -32,7 +32,7 @@ const fieldsOf = (schema: GraphQLSchema, name: string): readonly string[] => {
   return isObjectType(type) || isInterfaceType(type) ? Object.keys(type.getFields()) : [];
 };
 
-/** The keys of each type that has some. */
+/** The keys of each type that has at least one. */
 function keysOf(document: DocumentNode): ReadonlyMap<string, readonly string[]> {
   const keys = new Map<string, readonly string[]>();
   const take = ({ name, directives = [] }: ObjectTypeDefinitionNode): void => {
@@ -46,7 +46,7 @@ function keysOf(document: DocumentNode): ReadonlyMap<string, readonly string[]> 
 describe.each(Object.entries(composers))('composed by %s', (_, compose) => {
   const { supergraph, errors } = compose([exports, marketing]);
 
-  it('fits with a subgraph that refers to it, adds to it, and has what every Relay server has', () => {
+  it('composes with a subgraph that references it, extends it, and has the usual Relay fields', () => {
     expect(errors).toEqual([]);
     const schema = publicSchema(supergraph);
     expect(fieldsOf(schema, 'ExportJob')).toEqual(expect.arrayContaining(['status', 'campaign']));
@@ -55,14 +55,14 @@ describe.each(Object.entries(composers))('composed by %s', (_, compose) => {
     expect(fieldsOf(schema, 'Subscription')).toContain('exportJobChanged');
   });
 
-  it('has one viewer with the fields of both, and nobody’s node', () => {
+  it('has one viewer with the fields of both subgraphs, and no node of either', () => {
     const schema = publicSchema(supergraph);
     expect(fieldsOf(schema, 'Viewer')).toEqual(expect.arrayContaining(['canWrite', 'campaignQuota']));
     expect(fieldsOf(schema, 'Query').filter((name) => name.startsWith('node'))).toEqual([]);
     expect(fieldsOf(schema, 'Query')).toEqual(expect.arrayContaining(['exportJob', 'campaigns', 'viewer']));
   });
 
-  it('leaves room for the node of a graph that takes this one’s out', () => {
+  it('allows a node field of another subgraph when its own is excluded', () => {
     const takeOut = ({ name, fields, ...type }: ObjectTypeDefinitionNode) =>
       name.value === 'Query'
         ? { ...type, name, fields: fields?.filter((field) => !['node', 'nodes'].includes(field.name.value)) }
@@ -79,11 +79,11 @@ describe.each(Object.entries(composers))('composed by %s', (_, compose) => {
     expect(compose([exports, { ...marketing, sdl: own }]).errors.length).toBeGreaterThan(0);
   });
 
-  it('takes nothing from clients but node and nodes', () => {
+  it('removes only node and nodes from the client schema', () => {
     const alone = compose([exports]);
     expect(alone.errors).toEqual([]);
     const lost = findBreakingChanges(printedSchema(), publicSchema(alone.supergraph));
-    // The machinery of federation is for composers.
+    // The federation machinery is for composers and not for clients.
     const ofClients = lost.filter(
       ({ type, description }) => type !== BreakingChangeType.DIRECTIVE_REMOVED && !description.includes('__'),
     );
@@ -107,7 +107,7 @@ describe.each(Object.entries(composers))('composed by %s', (_, compose) => {
     }
   });
 
-  it('is refused where the other subgraph refers to what is no key', () => {
+  it('fails to compose when the other subgraph references a field that is not a key', () => {
     const wrong = marketingSdl.replace(
       'type ExportJob @key(fields: "id") {',
       'type ExportJob @key(fields: "rawStatus") { rawStatus: String!',
@@ -117,7 +117,7 @@ describe.each(Object.entries(composers))('composed by %s', (_, compose) => {
 });
 
 describe('the SDL of the subgraph', () => {
-  it('has both keys on every Node type, and on no other', () => {
+  it('has both keys on every Node type, and on no other type', () => {
     const nodes = printedSchema()
       .getPossibleTypes(nodeOf(printedSchema()))
       .map(({ name }) => name);
@@ -126,7 +126,7 @@ describe('the SDL of the subgraph', () => {
     expect(keysOf(parse(sdl))).toEqual(new Map(nodes.toSorted().map((name) => [name, both])));
   });
 
-  it('defines the directives that it uses, without which composers and other tools refuse it', () => {
+  it('defines the directives that it uses, because composers and other tools reject undefined directives', () => {
     const { definitions, ...document } = parse(sdl);
     const others = definitions.filter(
       (each) => !(each.kind === Kind.DIRECTIVE_DEFINITION && each.name.value === 'oneOf'),

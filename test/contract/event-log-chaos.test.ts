@@ -24,7 +24,7 @@ interface Item {
 const ids = ['a', 'b', 'c', 'd'];
 const stepsPerRun = 150;
 
-/** Numbers that are the same in every run (mulberry32). */
+/** Pseudo-random numbers, the same in every run (mulberry32). */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -35,10 +35,10 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
-/** What is true, whatever the log says: the version of each item that exists. */
+/** The true state, independent of the log: the version of each existing item. */
 type Truth = Map<string, number>;
 
-/** The whole difference between what the log says and what is true, as a poller writes it. */
+/** The complete difference between the state in the log and the true state, as a poller writes it. */
 function difference(said: ReadonlyMap<string, number>, truth: Truth): readonly FeedChange<Item>[] {
   const gone = [...said].filter(([id]) => !truth.has(id));
   return [
@@ -63,7 +63,7 @@ function positionOf(cursor: string): { readonly epoch: string; readonly sequence
   return { epoch, sequence: Number(sequence) };
 }
 
-/** Reads a log as a subscriber does, and notes everything that contradicts what it was told before. */
+/** Reads a log as a subscriber does, and records every event that contradicts an earlier one. */
 function startSubscriber(logAt: (place: number) => EventLog<Item> | undefined) {
   let at = 0;
   let ended = false;
@@ -72,7 +72,7 @@ function startSubscriber(logAt: (place: number) => EventLog<Item> | undefined) {
   let state = new Map<string, number>();
   let cursor: string | undefined;
   let received = 0;
-  /** How the entries of the present epoch arrived: one by one, or as a part of a snapshot. */
+  /** How the entries of the current epoch arrived: individually, or as part of a snapshot. */
   let arrivals = { epoch: '', asEntries: 0, inSnapshots: 0 };
 
   const take = ({ cursor: next, change }: LogEntry<Item>) => {
@@ -125,7 +125,7 @@ function startSubscriber(logAt: (place: number) => EventLog<Item> | undefined) {
     received: () => received,
     arrivals: () => arrivals,
     state: () => state,
-    /** Loses its connection and comes back to the other replica. */
+    /** Loses its connection and reconnects to the other replica. */
     move: () => {
       at += 1;
       reading.abort();
@@ -145,7 +145,7 @@ describeWithRedis('event logs of two replicas under chaos', () => {
     const random = randomNumbers(seed);
     const pick = <One>(from: readonly One[]): One => {
       const one = from[Math.floor(random() * from.length)];
-      if (one === undefined) throw new Error('Nothing to pick from.');
+      if (one === undefined) throw new Error('The list to pick from is empty.');
       return one;
     };
     const connections = [startReplica(server.url), startReplica(server.url)] as const;
@@ -195,12 +195,12 @@ describeWithRedis('event logs of two replicas under chaos', () => {
     };
     const lose = () => copyAll(parts.map(({ key, copy }) => ({ from: copy, to: key })));
     const disturb = [
-      // A failover to a server that has not received the last writes: the log becomes what it was some steps ago.
+      // A failover to a server that has not received the last writes: the log returns to its state of some steps ago.
       () => copyAll(parts.map(({ key, copy }) => ({ from: key, to: copy }))),
       lose,
       ...[1, 2, 3].map(() => async () => {
-        // The writer dies with the server. Its successor has not read the last write, and the other replica has. It writes
-        // another one in its place, of the same size.
+        // The writer dies with the server. The other replica has read the last write, but the successor of the writer
+        // has not. The successor writes another entry of the same size in its place.
         const id = pick(ids);
         const change = () => {
           version += 1;
@@ -222,7 +222,7 @@ describeWithRedis('event logs of two replicas under chaos', () => {
       () => server.cut(),
       () => replicas[0]?.replica.redis.send((client) => client.sendCommand(['CLIENT', 'KILL', 'SKIPME', 'no'])),
       () => server.start(),
-      // The former holder does not know yet that it was followed by another one.
+      // The former leader does not know yet that it was replaced.
       () => poll(pick(replicas), term - 1),
       () => {
         holder = pick(replicas);
@@ -243,7 +243,7 @@ describeWithRedis('event logs of two replicas under chaos', () => {
     await eventually(async () => {
       await poll(holder, term);
       for (const { log } of replicas) expect(versionsOf((await snapshotOf(log)).entities)).toEqual(truth);
-      // How many entries arrive one by one depends on the machine; that each of them arrives once does not.
+      // The number of entries that arrive individually depends on the machine, but each entry must arrive exactly once.
       const { epoch, sequence } = positionOf((await replicas[0]?.log.snapshot())?.cursor ?? '');
       for (const { state, arrivals } of subscribers) {
         expect(state()).toEqual(truth);

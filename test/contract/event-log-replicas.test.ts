@@ -41,14 +41,14 @@ const changed = (id: string, version: number): FeedChange<Item> => ({
 const append = (log: EventLog<Item>, ...changes: readonly FeedChange<Item>[]) =>
   log.write({ changes }, { observedAt: at });
 
-/** Time that Redis may be away before subscribers receive STALE. */
+/** Time without Redis after which subscribers receive STALE, in milliseconds. */
 const graceMs = 2_000;
-/** Longer than the pause before another attempt. */
+/** Longer than the pause before the next connection attempt, in milliseconds. */
 const retryMs = 300;
 
 interface Tail extends Disposable {
   readonly entries: readonly LogEntry<Item>[];
-  /** Resolves with the error that ended it. */
+  /** Resolves with the error that ended the reader. */
   readonly failure: Promise<unknown>;
 }
 
@@ -67,23 +67,23 @@ async function follow(log: EventLog<Item>, after?: string): Promise<Tail> {
   return { entries, failure, [Symbol.dispose]: () => controller.abort() };
 }
 
-/** What a resume after the cursor replays; null when it does not. */
+/** Entries that a resume after the cursor replays; null when it returns no replay. */
 async function missedAfter(log: EventLog<Item>, after = ''): Promise<readonly LogEntry<Item>[] | null> {
   const { start, tail } = await log.open({ after, onGrowth: () => undefined });
   tail[Symbol.dispose]();
   return start.kind === 'replay' ? start.missed : null;
 }
 
-/** The snapshot, if it comes before time has to pass for it. */
+/** The snapshot, if it is available without advancing the clock. */
 function answer(log: EventLog<Item>): Promise<LogSnapshot<Item> | null> {
-  const unanswered = turn().then(() => Promise.reject(new Error('The log has not answered yet.')));
+  const unanswered = turn().then(() => Promise.reject(new Error('The log has not returned a snapshot yet.')));
   return Promise.race([log.snapshot(), unanswered]);
 }
 
 /** Epoch and sequence of a cursor. */
 const positionOf = (cursor = '') => cursor.split('.').slice(0, 2).join('.');
 
-/** Epoch and sequence of so many entries after one. */
+/** Epoch and sequence of a number of entries after a cursor. */
 function positionsAfter(after = '', count: number): readonly string[] {
   const [epoch, sequence] = after.split('.');
   return Array.from({ length: count }, (_, index) => `${epoch}.${Number(sequence) + index + 1}`);
@@ -104,7 +104,7 @@ describeWithRedis('an event log of two replicas', () => {
     return await ownKeys(visitor);
   }
 
-  /** Two replicas with a log each of the same feed, and a clock that stands still. */
+  /** Two replicas, each with a log of the same feed, and a clock that stands still. */
   async function startReplicas(bounds: Partial<LogBounds> = {}) {
     const keys = await keysOfOwnFeed();
     const clock = new FakeClock();
@@ -119,7 +119,7 @@ describeWithRedis('an event log of two replicas', () => {
     };
     const [one, two] = [await start(), await start()];
     const admin = one.replica.redis;
-    /** Cuts all connections for a time, and resolves when they have been made again. */
+    /** Cuts all connections for a time, and resolves when they are restored. */
     const reconnected = async ({ afterMs }: { readonly afterMs: number }) => {
       const states = () => [one, two].map(({ replica }) => replica.redis.state);
       server.pause();
@@ -137,7 +137,7 @@ describeWithRedis('an event log of two replicas', () => {
     return { keys, clock, a, b, replicas, admin, start, reconnected, warnings, [Symbol.asyncDispose]: close };
   }
 
-  /** Puts the server out of reach, with what it holds, until `comeBack`. */
+  /** Makes the server unreachable, with its data, until `comeBack`. */
   async function goAway(log: EventLog<Item>, clock: FakeClock): Promise<void> {
     server.pause();
     server.cut();
@@ -147,7 +147,7 @@ describeWithRedis('an event log of two replicas', () => {
     });
   }
 
-  /** Resolves when the log can be asked again. */
+  /** Resolves when the log can be read again. */
   async function comeBack(log: EventLog<Item>, clock: FakeClock): Promise<void> {
     server.resume();
     await reachable(log, clock);
@@ -160,7 +160,7 @@ describeWithRedis('an event log of two replicas', () => {
     });
   }
 
-  it('delivers what one of them writes to the readers of both, each entry once and in order', async () => {
+  it('delivers writes of one replica to the readers of both, each entry once and in order', async () => {
     await using replicas = await startReplicas();
     const { a, b } = replicas;
     await append(a);
@@ -176,7 +176,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(replicas.warnings()).toEqual([]);
   });
 
-  it('lets a replica that came later replay what it has not seen itself', async () => {
+  it('lets a replica that joined later replay entries that it has not received itself', async () => {
     await using replicas = await startReplicas();
     const { a, start } = replicas;
     const cursors: string[] = [await append(a)];
@@ -190,13 +190,13 @@ describeWithRedis('an event log of two replicas', () => {
     expect(fromStart.entries).toHaveLength(602);
     expect(fromStart.entries.map(({ cursor }) => positionOf(cursor))).toEqual(positionsAfter(cursors[0], 602));
     expect(fromStart.entries.at(-1)?.cursor).toBe(cursors.at(-1));
-    // The same entry is the same object for all readers, so that work on it can be shared.
+    // The same entry is the same object for all readers, so that readers can share work on it.
     expect(fromMiddle.entries).toEqual(fromStart.entries.slice(301));
     expect(fromMiddle.entries[0]).toBe(fromStart.entries[301]);
     expect(await start().then(({ log: third }) => missedAfter(third, cursors.at(-1)))).toEqual([]);
   });
 
-  it('answers a replica that came later with the present state where the stream does not reach back', async () => {
+  it('returns the current state to a replica that joined later when the stream does not reach back far enough', async () => {
     await using replicas = await startReplicas({ maxEntries: 3 });
     const { a, start, admin, keys } = replicas;
     const cursors: string[] = [];
@@ -207,7 +207,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await admin.send((client) => client.xLen(keys.events))).toBe(3);
   });
 
-  it('takes no write of a term that is over, whichever replica had the later one', async () => {
+  it('rejects writes of an earlier term, whichever replica had the later one', async () => {
     await using replicas = await startReplicas();
     const { a, b } = replicas;
     await a.write({ changes: [created('x')] }, { observedAt: at, term: 1 });
@@ -217,7 +217,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect((await snapshotOf(a)).entities).toEqual([{ id: 'x', version: 0 }]);
   });
 
-  it('sends STALE while Redis is away and RECOVERED afterwards, and loses nothing in between', async () => {
+  it('emits STALE while Redis is unavailable and RECOVERED afterwards, and loses no entry in between', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock } = replicas;
     const cursor = await append(a, created('x'));
@@ -233,12 +233,13 @@ describeWithRedis('an event log of two replicas', () => {
     await append(b, created('z'));
     await eventually(() => expect(kinds(reader).filter((kind) => kind === 'CREATED')).toHaveLength(2));
     expect(kinds(reader).toSorted()).toEqual(['CREATED', 'CREATED', 'RECOVERED', 'STALE']);
-    // A client that resumes at a STALE of this replica alone receives a RESYNC, because no log contains its RECOVERED.
+    // A client that resumes at a STALE that only this replica emitted receives a RESYNC, because no log contains its
+    // RECOVERED.
     expect(await missedAfter(b, reader.entries[0]?.cursor)).toBe(null);
     expect(await missedAfter(b, reader.entries.at(-1)?.cursor)).toEqual([]);
   });
 
-  it('keeps apart what the log says of the feed and that Redis is away', async () => {
+  it('distinguishes staleness of the feed from staleness because Redis is unavailable', async () => {
     await using replicas = await startReplicas();
     const { a, clock } = replicas;
     await append(a);
@@ -256,7 +257,7 @@ describeWithRedis('an event log of two replicas', () => {
     ]);
   });
 
-  it('says nothing of a connection that is back before the grace is over', async () => {
+  it('emits nothing when the connection is restored within the grace period', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock, reconnected } = replicas;
     await append(a);
@@ -270,7 +271,7 @@ describeWithRedis('an event log of two replicas', () => {
     await eventually(() => expect(kinds(reader)).toEqual(['CREATED', 'CREATED']));
   });
 
-  /** Calls of a command that the server has counted. */
+  /** Number of calls of these commands that the server has counted. */
   async function callsOf(redis: Pick<Redis, 'send'>, ...commands: readonly string[]): Promise<number> {
     const stats = await redis.send((client) => client.info('commandstats'));
     return commands.reduce(
@@ -279,7 +280,7 @@ describeWithRedis('an event log of two replicas', () => {
     );
   }
 
-  it('answers many that resume from before what Redis keeps with one small read', async () => {
+  it('serves many clients that resume from an expired position with one small read', async () => {
     await using replicas = await startReplicas({ maxBytes: 2_000 });
     const { a, start, admin } = replicas;
     const old = await append(a);
@@ -293,14 +294,14 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await calls()).toEqual([ranges, reads + 1]);
   });
 
-  it('reads what it has missed, and only that', async () => {
+  it('reads the entries that it has missed, and only those', async () => {
     await using replicas = await startReplicas();
     const { a, b, admin } = replicas;
     await append(a, created('x'));
     using reader = await follow(b);
     const scans = await callsOf(admin, 'hscan');
     for (let version = 1; version <= 5; version += 1) {
-      // The replica misses a record between the loss of its subscription and the next one.
+      // The replica misses an entry between the loss of its subscription and the next subscription.
       expect(await server.command('CLIENT KILL TYPE pubsub')).toBe(':2');
       await append(a, changed('x', version));
     }
@@ -309,14 +310,14 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await callsOf(admin, 'hscan')).toBe(scans);
   });
 
-  it('catches up before a client resumes that has received more from another replica', async () => {
+  it('catches up before it serves a client that has received more from another replica', async () => {
     await using replicas = await startReplicas();
     const { a, keys, clock, replicas: both } = replicas;
     const [, second] = both;
     if (second === undefined) throw new Error('There is no second replica.');
     const { redis, heartbeat } = second;
     const logger = createLogger({ destination: { write: () => undefined } });
-    // No record arrives on the channel.
+    // No entry arrives on the channel.
     const late: Pick<Redis, 'send' | 'subscribe'> = {
       send: (command) => redis.send(command),
       subscribe: (channel, subscriber) => redis.subscribe(channel, { ...subscriber, onMessage: () => undefined }),
@@ -336,7 +337,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect((await missedAfter(log, received))?.map(({ change }) => change)).toEqual([changed('x', 2), changed('x', 3)]);
   });
 
-  it('sends nothing to Redis while nothing happens', async () => {
+  it('sends nothing to Redis while nothing changes', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock, admin } = replicas;
     await append(a, created('x'));
@@ -347,7 +348,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await calls()).toBe(before);
   });
 
-  it('writes little for a round that found nothing', async () => {
+  it('writes little for a round without changes', async () => {
     await using replicas = await startReplicas();
     const { a, admin, keys } = replicas;
     await a.write(
@@ -359,7 +360,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(last?.message['data']?.length).toBeLessThan(100);
   });
 
-  it('loads a large log in pieces, and as it is although others write meanwhile', async () => {
+  it('loads a large log in pieces, and consistently although others write meanwhile', async () => {
     await using replicas = await startReplicas();
     const { a, start, admin } = replicas;
     const entities = Array.from({ length: 10_000 }, (_, index) => ({ id: `job-${index}`, version: 0 }));
@@ -387,7 +388,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(replicas.warnings()).toEqual([]);
   });
 
-  it('lets readers wait for a log that does not exist, and rejects them after the grace', async () => {
+  it('lets readers wait for a log that does not exist, and rejects them after the grace period', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock } = replicas;
     expect(await b.snapshot()).toBe(null);
@@ -407,11 +408,11 @@ describeWithRedis('an event log of two replicas', () => {
     expect(clock.pending('deadline')).toBe(0);
   });
 
-  /** The next round of the poller: it begins the log again with all that it has read. */
+  /** The next round of the poller. It recreates the log with all entities that it has read. */
   const beginAgain = (log: EventLog<Item>, ...entities: readonly Item[]) =>
     log.write({ learned: entities }, { observedAt: at, basis: null, term: 5 });
 
-  it('keeps what readers have after the server has lost everything, and begins an epoch with the next write', async () => {
+  it('keeps the state of readers after the server has lost everything, and begins an epoch with the next write', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock } = replicas;
     const before = await a.write({ learned: [{ id: 'w', version: 3 }], note: 'n' }, { observedAt: at, term: 5 });
@@ -440,7 +441,7 @@ describeWithRedis('an event log of two replicas', () => {
     await eventually(() => expect(kinds(again)).toEqual(['CHANGED']));
   });
 
-  it('notices a flushed database without a lost connection, by the heartbeat or by the next write', async () => {
+  it('detects a flushed database without a lost connection, by the heartbeat or by the next write', async () => {
     await using replicas = await startReplicas();
     const { a, b, admin } = replicas;
     const basis = await append(a, created('x'));
@@ -460,7 +461,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await snapshotOf(b)).toEqual(await snapshotOf(a));
   });
 
-  it('sends STALE when nobody begins a lost log again, and a state that is not stale when somebody does', async () => {
+  it('emits STALE when no poller recreates a lost log, and a state that is not stale when one does', async () => {
     await using replicas = await startReplicas();
     const { a, b, admin, clock } = replicas;
     await append(a, created('x'));
@@ -481,7 +482,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect((await snapshotOf(b)).stale).toEqual(new Set());
   });
 
-  it('sends RECOVERED when a log that was lost for long is there again as it was', async () => {
+  it('emits RECOVERED when a log that was lost for long is restored unchanged', async () => {
     await using replicas = await startReplicas();
     const { a, b, admin, clock, keys } = replicas;
     const heartbeat = replicas.replicas[1]?.heartbeat;
@@ -500,7 +501,7 @@ describeWithRedis('an event log of two replicas', () => {
     await eventually(() => expect(kinds(reader)).toEqual(['STALE', 'RECOVERED', 'CHANGED']));
   });
 
-  it('calls its watchers when a lost log is there again as it was', async () => {
+  it('calls its watchers when a lost log is restored unchanged', async () => {
     await using replicas = await startReplicas();
     const { a, admin, keys } = replicas;
     const [replica] = replicas.replicas;
@@ -517,7 +518,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await Promise.all(seen)).toEqual([expect.objectContaining({ cursor: basis })]);
   });
 
-  it('learns of a flushed database from the heartbeat of its replica', async () => {
+  it('detects a flushed database by the heartbeat of its replica', async () => {
     await using replicas = await startReplicas();
     const { admin, keys } = replicas;
     const clock = new FakeClock();
@@ -535,7 +536,7 @@ describeWithRedis('an event log of two replicas', () => {
     });
   });
 
-  /** Copies the log, and puts the copy in its place: all later writes are lost, as in a failover. */
+  /** Copies the log, and later restores the copy. All writes in between are lost, as in a failover. */
   async function startLoss({ admin, keys }: { readonly admin: Pick<Redis, 'send'>; readonly keys: FeedKeys }) {
     const dumps = await Promise.all(
       [keys.events, keys.snapshot, keys.meta].map(async (key) => {
@@ -575,7 +576,7 @@ describeWithRedis('an event log of two replicas', () => {
   ])('after a failover that has lost $name', ({ lost, other }) => {
     const ids = async (log: EventLog<Item>) => (await snapshotOf(log)).entities.map(({ id }) => id);
 
-    it('does not fork: readers of the lost write overflow with the next one', async () => {
+    it('does not fork, because readers of the lost write overflow with the next write', async () => {
       await using replicas = await startReplicas();
       const { a, b, start } = replicas;
       const before = await append(a, created('one'));
@@ -591,14 +592,14 @@ describeWithRedis('an event log of two replicas', () => {
       await eventually(async () => expect(await ids(b)).toContain('last'));
       for (const log of [a, b, next]) expect(await ids(log)).toEqual(await ids(next));
       expect(await ids(next)).not.toContain('lost');
-      // No replica knows the cursor of the lost write, whatever has its sequence now.
+      // The cursor of the lost write is unknown, even if another entry has its sequence now.
       for (const log of [a, b, next]) {
         if (lostCursor !== before) expect(await missedAfter(log, lostCursor)).toBe(null);
         expect(await missedAfter(log, before)).toHaveLength((other.changes?.length ?? 0) + 1);
       }
     });
 
-    it('rejects a write that was made from the lost one', async () => {
+    it('rejects a write that was based on the lost one', async () => {
       await using replicas = await startReplicas();
       const { a, start } = replicas;
       await append(a, created('one'));
@@ -606,7 +607,7 @@ describeWithRedis('an event log of two replicas', () => {
       const basis = await a.write(lost, { observedAt: at });
       await lose();
       const { log: next } = await start();
-      // Read, so that both replicas have a state, and nothing is published.
+      // Read so that both replicas have a state. Nothing is published.
       await snapshotOf(next);
       const late = a.write({ changes: [created('two')] }, { observedAt: at, basis });
       await expect(late).rejects.toBeInstanceOf(LogConflictError);
@@ -616,25 +617,22 @@ describeWithRedis('an event log of two replicas', () => {
     });
   });
 
-  it.each(['events', 'snapshot', 'meta'] as const)(
-    'is no log any longer when the server has lost its %s',
-    async (part) => {
-      await using replicas = await startReplicas();
-      const { a, b, admin, keys, start } = replicas;
-      const basis = await append(a, created('x'));
-      using reader = await follow(b);
-      await admin.send((client) => client.del(keys[part]));
-      const { log } = await start();
-      expect(await log.snapshot()).toBe(null);
-      const late = a.write({ changes: [changed('x', 1)] }, { observedAt: at, basis });
-      await expect(late).rejects.toBeInstanceOf(LogConflictError);
-      expect(await a.snapshot()).toBe(null);
-      await beginAgain(a, { id: 'x', version: 1 });
-      expect(await reader.failure).toBeInstanceOf(LogOverflowError);
-      await eventually(async () => expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 1 }]));
-      expect(await missedAfter(log, basis)).toBe(null);
-    },
-  );
+  it.each(['events', 'snapshot', 'meta'] as const)('counts as lost when the server has lost its %s', async (part) => {
+    await using replicas = await startReplicas();
+    const { a, b, admin, keys, start } = replicas;
+    const basis = await append(a, created('x'));
+    using reader = await follow(b);
+    await admin.send((client) => client.del(keys[part]));
+    const { log } = await start();
+    expect(await log.snapshot()).toBe(null);
+    const late = a.write({ changes: [changed('x', 1)] }, { observedAt: at, basis });
+    await expect(late).rejects.toBeInstanceOf(LogConflictError);
+    expect(await a.snapshot()).toBe(null);
+    await beginAgain(a, { id: 'x', version: 1 });
+    expect(await reader.failure).toBeInstanceOf(LogOverflowError);
+    await eventually(async () => expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 1 }]));
+    expect(await missedAfter(log, basis)).toBe(null);
+  });
 
   interface Damage {
     readonly name: string;
@@ -673,7 +671,7 @@ describeWithRedis('an event log of two replicas', () => {
     const basis = await a.write({ learned: [{ id: 'x', version: 0 }], note: 'n' }, { observedAt: at });
     using reader = await follow(b);
     await admin.send((client) => harm(client, keys));
-    // A replica that loads the log cannot decode it, and removes it for all.
+    // A replica that loads the log cannot decode it, and removes it for all replicas.
     const { log, replica } = await start();
     expect(await log.snapshot()).toBe(null);
     replicas.replicas[0]?.heartbeat.replaceDatabase();
@@ -690,14 +688,14 @@ describeWithRedis('an event log of two replicas', () => {
     expect(warnings.length).toBeLessThanOrEqual(1);
   });
 
-  it('loads the log where a record that it has missed cannot be decoded', async () => {
+  it('loads the log when an entry that it has missed cannot be decoded', async () => {
     await using replicas = await startReplicas();
     const { a, b, admin, keys, clock } = replicas;
     const before = await append(a, created('x'));
     using reader = await follow(b);
     await append(a, changed('x', 1));
     await eventually(() => expect(reader.entries).toHaveLength(1));
-    // The last record becomes one whose name is right and whose data is not.
+    // Replaces the last entry by one with a valid name and invalid data.
     const [last] = (await admin.send((client) => client.xRevRange(keys.events, '+', '-', { COUNT: 1 }))) ?? [];
     if (last === undefined) throw new Error('The stream is empty.');
     await admin.send((client) => client.del(keys.events));
@@ -709,7 +707,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(replica.logged.filter((line) => line.includes('cannot be decoded'))).toHaveLength(1);
   });
 
-  it('logs messages that cannot be decoded once, and goes on', async () => {
+  it('logs messages that cannot be decoded once, and continues', async () => {
     await using replicas = await startReplicas();
     const { a, b, admin, keys, warnings } = replicas;
     await append(a, created('x'));
@@ -744,7 +742,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(lines.join()).not.toContain('jane');
   });
 
-  it('logs once that the log cannot be followed, and follows it as soon as it can', async () => {
+  it('logs once that the log cannot be followed, and resumes as soon as it can', async () => {
     await using replicas = await startReplicas();
     const { a, keys, clock, replicas: both } = replicas;
     const [, second] = both;
@@ -777,7 +775,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await snapshotOf(log)).toEqual(await snapshotOf(a));
   });
 
-  it('discards a log that it can never decode only with growing pauses', async () => {
+  it('discards a log that it can never decode with growing pauses', async () => {
     await using replicas = await startReplicas();
     const { a, keys, clock, admin, replicas: both } = replicas;
     await using log = both[1]?.createLog<Item>({
@@ -786,7 +784,7 @@ describeWithRedis('an event log of two replicas', () => {
       },
       keys,
     });
-    /** Begins the log where there is none. */
+    /** Creates the log if it does not exist. */
     const epoch = async () => {
       const [name] = (await a.write({ learned: [{ id: 'x', version: 0 }] }, { observedAt: at })).split('.');
       return name;
@@ -798,7 +796,7 @@ describeWithRedis('an event log of two replicas', () => {
     for (const pauseMs of [10_000, 20_000, 40_000]) {
       const scans = await callsOf(admin, 'hscan');
       const begun = await epoch();
-      // This replica and the other one load it.
+      // Both replicas load the log.
       await eventually(async () => expect(await callsOf(admin, 'hscan')).toBe(scans + 2));
       await clock.advanceBy(pauseMs - 1_000);
       expect(await epoch()).toBe(begun);
@@ -809,7 +807,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(replicas.warnings().length).toBeLessThanOrEqual(2);
   });
 
-  it('keeps its keys alive as long as it is followed, and leaves nothing behind when it is closed', async () => {
+  it('keeps its keys alive as long as it is followed, and leaves none behind when it is closed', async () => {
     await using replicas = await startReplicas();
     const { a, b, keys, admin } = replicas;
     await append(a, created('x'));
@@ -824,7 +822,7 @@ describeWithRedis('an event log of two replicas', () => {
     await eventually(async () => expect(await subscribers()).toBe(1));
   });
 
-  it('keeps nothing in Redis without an expiry, and little of what brings no entry', async () => {
+  it('stores nothing in Redis without an expiry, and little for writes without an entry', async () => {
     await using replicas = await startReplicas();
     const { a, admin, keys } = replicas;
     await append(a, created('x'));
@@ -842,7 +840,7 @@ describeWithRedis('an event log of two replicas', () => {
     expect(bytes).toBe(records.reduce((sum, { message }) => sum + (message['data'] ?? '').length, 0));
   });
 
-  it('leaves nothing running when it is closed, whether Redis is there or not', async () => {
+  it('leaves nothing running when it is closed, whether Redis is available or not', async () => {
     const { clock } = await (async () => {
       await using replicas = await startReplicas();
       await Promise.all([replicas.a.snapshot(), replicas.b.snapshot()]);

@@ -17,13 +17,13 @@ export interface Item {
   readonly version: number;
 }
 
-/** How many entries a log keeps, and how large they may be together, in bytes. */
+/** Maximum number of entries of a log, and maximum total size in bytes. */
 export interface LogBounds {
   readonly maxEntries: number;
   readonly maxBytes?: number;
 }
 
-/** Makes an empty log of its own. */
+/** Creates an empty log. */
 export type MakeEventLog = (bounds: LogBounds) => Promise<EventLog<Item>>;
 
 const at = new Date('2030-01-01T00:00:00Z');
@@ -39,17 +39,17 @@ const changed = (id: string, version: number): FeedChange<Item> => ({
 });
 const removed = (id: string, version = 0): FeedChange<Item> => ({ kind: 'REMOVED', entity: item(id, version) });
 
-/** What every event log must do, whatever it is made of. */
+/** Tests that every implementation of the event log must pass. */
 export function eventLogContract(name: string, make: MakeEventLog): void {
   describe(`${name} as an event log`, () => {
-    /** A log that exists and is empty. */
+    /** Creates a log that exists and is empty. */
     const makeBegun: MakeEventLog = async (bounds) => {
       const log = await make(bounds);
       await append(log, []);
       return log;
     };
 
-    it('shows entities as they are after the last entry', async () => {
+    it('returns entities as they are after the last entry', async () => {
       await using log = await make({ maxEntries: 100 });
       await append(log, [created('a'), created('b')]);
       await log.write({ changes: [changed('a', 1), removed('b')] }, { observedAt: new Date(at.getTime() + 5) });
@@ -59,7 +59,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(snapshot.stale).toEqual(new Set());
     });
 
-    it('does not exist until something is written, and lets one writer begin it', async () => {
+    it('does not exist until the first write, and lets one writer create it', async () => {
       await using log = await make({ maxEntries: 100 });
       expect(await log.snapshot()).toBe(null);
       const begin = (id: string) => log.write({ learned: [item(id)] }, { observedAt: at, basis: null });
@@ -69,7 +69,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect((await snapshotOf(log)).entities).toEqual([item('a')]);
     });
 
-    it('holds each subject that is stale from its STALE to its RECOVERED', async () => {
+    it('contains each subject that is stale from its STALE to its RECOVERED', async () => {
       await using log = await make({ maxEntries: 100 });
       const mark = async (kind: 'STALE' | 'RECOVERED', ...subjects: readonly StaleSubject[]) => {
         await append(
@@ -84,7 +84,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(await mark('RECOVERED', 'entity:a')).toEqual(new Set());
     });
 
-    it('is stale here alone while it is unattended, and has that in no replay', async () => {
+    it('is stale only here while it is unattended, and replays nothing about that', async () => {
       await using log = await make({ maxEntries: 100 });
       const cursor = await append(log, [created('a')]);
       using reader = await read(log);
@@ -102,7 +102,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(await missedAfter(log, cursor)).toEqual([]);
     });
 
-    it('returns the cursor of the last entry, also when nothing is appended', async () => {
+    it('returns the cursor of the last entry, even when nothing is appended', async () => {
       await using log = await make({ maxEntries: 100 });
       const cursor = await append(log, [created('a'), created('b')]);
       expect(await append(log, [])).toBe(cursor);
@@ -110,13 +110,13 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(await missedAfter(log, cursor)).toEqual([]);
     });
 
-    it('gives cursors that fit into a URL', async () => {
+    it('returns URL-safe cursors', async () => {
       await using log = await make({ maxEntries: 100 });
       const cursor = await append(log, [created('a')]);
       expect(cursor).toMatch(/^[\w-]{8,}\.1(?:\.[\w-]{8})?$/);
     });
 
-    it('takes in learned entities without an entry and leaves alone what it holds', async () => {
+    it('adopts entities without an entry, and does not change those that it has', async () => {
       await using log = await make({ maxEntries: 100 });
       const before = await append(log, [created('a', 3)]);
       using reader = await read(log);
@@ -128,7 +128,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(reader.entries.map(({ change }) => change)).toEqual([changed('b', 10)]);
     });
 
-    it('forgets entities without an entry', async () => {
+    it('evicts entities without an entry', async () => {
       await using log = await make({ maxEntries: 100 });
       const before = await append(log, [created('a'), created('b')]);
       await log.write({ forgotten: ['a', 'unknown'] }, { observedAt: at });
@@ -136,7 +136,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(await missedAfter(log, before)).toEqual([]);
     });
 
-    it('takes in, changes and forgets in one write, in this order', async () => {
+    it('adopts, changes and evicts in one write, in this order', async () => {
       await using log = await make({ maxEntries: 100 });
       await append(log, [created('a')]);
       await log.write(
@@ -146,7 +146,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect((await snapshotOf(log)).entities).toEqual([item('b', 1)]);
     });
 
-    it('calls who watches it after every write that it shows, also one without an entry, until that is over', async () => {
+    it('calls its watchers after every visible write, even one without an entry, until they are disposed of', async () => {
       await using log = await make({ maxEntries: 100 });
       const notes: unknown[] = [];
       const listen = async () => notes.push((await snapshotOf(log)).note);
@@ -164,7 +164,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(notes).toHaveLength(2);
     });
 
-    it('keeps the last note, of whatever plain data it is made', async () => {
+    it('keeps the last checkpoint, with any plain data', async () => {
       await using log = await make({ maxEntries: 100 });
       await append(log, []);
       expect((await snapshotOf(log)).note).toBe(null);
@@ -176,7 +176,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect((await snapshotOf(log)).note).toBe(null);
     });
 
-    it('refuses a writer whose term is over, and leaves no trace of what it wrote', async () => {
+    it('rejects a writer of an earlier term, and keeps nothing of its write', async () => {
       await using log = await make({ maxEntries: 100 });
       await log.write({ changes: [created('a')] }, { observedAt: at, term: 2 });
       const cursor = await log.write({ note: 'of the second' }, { observedAt: at, term: 2 });
@@ -193,7 +193,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect((await snapshotOf(log)).entities).toEqual([item('a', 1)]);
     });
 
-    it('takes a write only while the snapshot that it was made from is the present one, when it names one', async () => {
+    it('accepts a write that names its snapshot only if that snapshot is still current', async () => {
       await using log = await make({ maxEntries: 100 });
       const cursor = await append(log, []);
       const basis = await log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
@@ -204,7 +204,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect((await snapshotOf(log)).entities).toEqual([item('a', 1), item('b')]);
     });
 
-    it('keeps no more than its bytes, whatever the count, and always the last entry', async () => {
+    it('keeps at most its maximum size, whatever the count, and always the last entry', async () => {
       await using log = await make({ maxEntries: 100, maxBytes: 2_000 });
       const cursors = [await append(log, [])];
       const long = 'x'.repeat(500);
@@ -220,7 +220,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect((await startOf(log, cursors.at(-2))).kind).toBe('resync');
     });
 
-    it('replays exactly what came after a cursor, then goes on', async () => {
+    it('replays exactly the entries after a cursor, then continues', async () => {
       await using log = await make({ maxEntries: 100 });
       const cursor = await append(log, [created('a')]);
       await append(log, [changed('a', 1), changed('a', 2)]);
@@ -243,7 +243,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(starts[2]).toMatchObject({ missed: [3, 4, 5].map((version) => ({ change: created('a', version) })) });
     });
 
-    it('answers a cursor that is not its own with the present state', async () => {
+    it('answers a foreign cursor with the current state', async () => {
       await using log = await make({ maxEntries: 100 });
       await using other = await make({ maxEntries: 100 });
       const cursor = await append(log, [created('a')]);
@@ -267,7 +267,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       }
     });
 
-    it('calls a reader when there is something to take, and no more once it has left', async () => {
+    it('notifies a reader when entries are available, and no longer after it has left', async () => {
       await using log = await makeBegun({ maxEntries: 100 });
       let calls = 0;
       const { tail } = await log.open({ onGrowth: () => (calls += 1) });
@@ -289,7 +289,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect((await next).done).toBe(true);
     });
 
-    it('tells a reader that is further behind than the log reaches back, and lets it open again', async () => {
+    it('overflows a reader that is further behind than the log reaches back, and lets it open again', async () => {
       await using log = await makeBegun({ maxEntries: 3 });
       const { entries } = await openLog(log, { signal: new AbortController().signal });
       for (let version = 1; version <= 4; version += 1) await append(log, [created('a', version)]);
@@ -297,7 +297,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(await startOf(log)).toMatchObject({ snapshot: { entities: [item('a', 4)] } });
     });
 
-    it('keeps a reader that is just as far behind as the log reaches back', async () => {
+    it('keeps a reader that is exactly as far behind as the log reaches back', async () => {
       await using log = await makeBegun({ maxEntries: 3 });
       using reader = await read(log);
       for (let version = 1; version <= 3; version += 1) await append(log, [created('a', version)]);
@@ -305,7 +305,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       expect(reader.entries.map(({ change }) => change)).toEqual([1, 2, 3].map((version) => created('a', version)));
     });
 
-    it('serves readers independently: one that stops or never reads holds nobody up', async () => {
+    it('serves readers independently, so that a stopped or idle reader delays no other', async () => {
       await using log = await makeBegun({ maxEntries: 10 });
       using one = await read(log);
       using two = await read(log);
@@ -323,7 +323,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       );
     });
 
-    it('shows every reader snapshot or replay and then the rest, with no gap and no double, whatever the timing', async () => {
+    it('gives every reader a snapshot or a replay and then the rest, without a gap or a duplicate, whatever the timing', async () => {
       const step = fc.oneof(
         {
           weight: 4,

@@ -29,7 +29,7 @@ export const createRequest = (changes: Partial<IdempotentCreate> = {}): Idempote
   ...changes,
 });
 
-/** A create that returns what it is told to return, and how often it was sent. */
+/** A create with controlled results that counts its calls. */
 export function controlledCreate() {
   let settle: { resolve(id: string): void; reject(error: unknown): void } | null = null;
   const send = vi.fn(
@@ -51,7 +51,7 @@ export function controlledCreate() {
   };
 }
 
-/** The behaviour of idempotency records over any store. */
+/** Tests that every idempotency store must pass. */
 export function idempotencyContract(name: string, make: MakeIdempotencyStore): void {
   const request = createRequest;
   const setUp = async () => {
@@ -115,7 +115,7 @@ export function idempotencyContract(name: string, make: MakeIdempotencyStore): v
       expect(send).not.toHaveBeenCalled();
     });
 
-    it('let nobody wait longer than a minute', async () => {
+    it('let no request wait longer than a minute', async () => {
       const { records, clock, create, send } = await setUp();
       const endless = controlledCreate();
       const first = records.run(request(), endless.create);
@@ -149,7 +149,7 @@ export function idempotencyContract(name: string, make: MakeIdempotencyStore): v
       expect(send).not.toHaveBeenCalled();
     });
 
-    it('reject a key that comes with another input', async () => {
+    it('reject a key that is used with another input', async () => {
       const { records, create, send } = await setUp();
       await records.run(request(), create);
       await expect(records.run(request({ input: { datasetId: 'd2' } }), create)).rejects.toThrow(ConflictError);

@@ -34,7 +34,7 @@ describe('createMemoryIdempotencyStore', () => {
     expect(await records.run(createRequest(), create)).toMatchObject({ replayed: false });
   });
 
-  it('holds nothing of rejected creates, and nothing of any tenant after a day', async () => {
+  it('stores nothing about rejected creates, and nothing about any tenant after a day', async () => {
     const { clock, store, records } = setUp();
     for (let each = 0; each < 20; each += 1) {
       const tenant = tenantOf(`sandbox-${each}`);
@@ -48,7 +48,7 @@ describe('createMemoryIdempotencyStore', () => {
     expect(store.size).toEqual({ keys: 1, tenants: 1 });
   });
 
-  it('holds 10,000 keys of a tenant, and forgets its oldest key first', async () => {
+  it('stores 10,000 keys of a tenant, and evicts its oldest key first', async () => {
     const { store, records } = setUp();
     const run = (key: string) => records.run(createRequest({ key }), create);
     await records.run(createRequest({ tenant: tenantOf('dev') }), create);
@@ -59,15 +59,15 @@ describe('createMemoryIdempotencyStore', () => {
     expect(await records.run(createRequest({ tenant: tenantOf('dev') }), create)).toMatchObject({ replayed: true });
   });
 
-  it('holds 4 MiB of a tenant', async () => {
+  it('stores 4 MiB of a tenant', async () => {
     const { store, records } = setUp();
     const longId = 'x'.repeat(2 ** 18);
     for (let each = 0; each < 20; each += 1) await records.run(createRequest({ key: `k${each}` }), async () => longId);
-    // The last of them may exceed the limit, because its id is not known when it begins.
+    // The last key may exceed the limit, because its id is not known when its create begins.
     expect(store.size.keys).toBe(8);
   });
 
-  it('holds 100,000 keys in all, and forgets one of the largest tenant', async () => {
+  it('stores 100,000 keys in total, and evicts a key of the largest tenant', async () => {
     const { store } = setUp();
     const claim = async (sandbox: string, key: string) => {
       const found = await store.claim({ tenant: tenantOf(sandbox), operation: 'createDataset', key }, 'input');
@@ -82,7 +82,7 @@ describe('createMemoryIdempotencyStore', () => {
     expect(await claim('small', 'k')).toBe('done');
   });
 
-  it('forgets no running create, but rejects one more', async () => {
+  it('evicts no running create, but rejects one more', async () => {
     const { store, records } = setUp();
     for (let each = 0; each < 10_000; each += 1) {
       await store.claim({ tenant: tenantOf('prod'), operation: 'createDataset', key: `k${each}` }, 'input');
@@ -122,7 +122,7 @@ describeWithRedis('with a Redis server', () => {
       const key = await recordKey();
       return key === '' ? null : await replica.redis.send((client) => client.hGet(key, 'state'));
     };
-    /** Redis does this by itself when the lease is not renewed. */
+    /** Redis does this itself when the lease is not renewed. */
     const expire = async (key: string) => void (await replica.redis.send((client) => client.del(key)));
     const created = async (starting: () => Promise<void>) => {
       await starting();
@@ -186,7 +186,7 @@ describeWithRedis('with a Redis server', () => {
     });
 
     it.each(['claimed', 'running'] as const)(
-      'renews the lease of a %s record for as long as it takes',
+      'renews the lease of a %s record as long as the create takes',
       async (state) => {
         const clock = new FakeClock();
         const { create, sent, resolve } = controlledCreate();
@@ -214,7 +214,7 @@ describeWithRedis('with a Redis server', () => {
       },
     );
 
-    it('contains neither key nor input, and holds nothing for longer than 24 hours', async () => {
+    it('stores neither key nor input in Redis, and nothing for longer than 24 hours', async () => {
       const request = createRequest({ key: 'a secret key', input: { name: 'a secret name' } });
       await recordsOf(replica, new FakeClock()).run(request, created);
       const keys = await allKeys();
@@ -228,7 +228,7 @@ describeWithRedis('with a Redis server', () => {
       expect(leftMs).toBeLessThanOrEqual(dayMs);
     });
 
-    it('creates nothing while Redis is away', async () => {
+    it('creates nothing while Redis is unavailable', async () => {
       const { create, send } = controlledCreate();
       await server.kill();
       const run = recordsOf(replica, new FakeClock()).run(createRequest(), create);
@@ -237,7 +237,7 @@ describeWithRedis('with a Redis server', () => {
       await server.start();
     });
 
-    it('returns what was created although Redis went away meanwhile', async () => {
+    it('returns the created id although Redis became unavailable meanwhile', async () => {
       const run = recordsOf(replica, new FakeClock()).run(createRequest(), async (starting) => {
         await starting();
         await server.kill();
@@ -247,7 +247,7 @@ describeWithRedis('with a Redis server', () => {
       await server.start();
     });
 
-    it('tells Redis later how a create ended', async () => {
+    it('stores the result of a create in Redis later', async () => {
       const clock = new FakeClock();
       await eventually(() => replica.redis.send((client) => client.ping()));
       const { create, sent, resolve } = controlledCreate();
@@ -282,7 +282,7 @@ describeWithRedis('with a Redis server', () => {
       });
       const failure = expect(first).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true });
       await paused;
-      // The step is abandoned now. Redis carries it out when it continues.
+      // The step is abandoned now. Redis executes it when it continues.
       await clock.advanceBy(3_000);
       if (step === 'start') await clock.advanceBy(3_000);
       await failure;

@@ -5,10 +5,10 @@ import type { WatchScope } from '../../src/poller/watch-scope.ts';
 import { eventually } from '../support/eventually.ts';
 import { namesakeOf, tenantOf } from '../support/tenants.ts';
 
-/** Coordinators of several replicas, which share everything but the process. */
+/** Coordinators of several replicas, which share everything except the process. */
 export type MakeCoordinators = () => {
   replica(): PollCoordinator;
-  /** Everything that the coordinators hold for these feeds, by kind. */
+  /** Everything that the coordinators store for these feeds, by kind. */
   held(feeds: readonly FeedName[]): Promise<Readonly<Record<string, number>>>;
 } & AsyncDisposable;
 
@@ -36,10 +36,10 @@ function sit(coordinator: PollCoordinator, feed: FeedName) {
   return { seat, received, terms, holders };
 }
 
-/** The tests of every coordinator. */
+/** Tests that every coordinator must pass. */
 export function pollCoordinatorContract(name: string, make: MakeCoordinators): void {
   describe(`${name} as a coordinator of polls`, () => {
-    it('lets one replica poll at a time, under terms that grow', async () => {
+    it('lets one replica poll at a time, with increasing terms', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       await using first = sit(coordinators.replica(), feed).seat;
@@ -58,7 +58,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       expect([lease.lost.aborted, next.lost.aborted]).toEqual([false, false]);
     });
 
-    it('reports the present holder to its candidates', async () => {
+    it('reports the current leader to its candidates', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       await using first = sit(coordinators.replica(), feed).seat;
@@ -75,7 +75,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       expect([other.terms.at(-1), other.holders.at(-1)]).toEqual([null, 'nobody']);
     });
 
-    it('gives the lease of a replica that leaves to the next one', async () => {
+    it('passes the lease of a replica that leaves to the next one', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const first = sit(coordinators.replica(), feed).seat;
@@ -102,7 +102,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       expect((await third.elected(never)).term).toBeGreaterThan(lease.term);
     });
 
-    it('keeps feeds apart whose organization, sandbox or kind differs', async () => {
+    it('separates feeds with different organization, sandbox or kind', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const feeds: readonly FeedName[] = [
@@ -120,7 +120,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       for (const seat of seats) await seat[Symbol.asyncDispose]();
     });
 
-    it('carries messages to all other seats of the feed, and to no other feed', async () => {
+    it('delivers messages to all other seats of the feed, and to no other feed', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const speaker = sit(coordinators.replica(), feed);
@@ -149,7 +149,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       for (const { seat } of [speaker, ...listeners, ...strangers]) await seat[Symbol.asyncDispose]();
     });
 
-    it('carries messages of a replica without a seat', async () => {
+    it('delivers messages of a replica without a seat', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const listener = sit(coordinators.replica(), feed);
@@ -161,7 +161,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       });
     });
 
-    it('returns what all others watch, as long as they do', async () => {
+    it('returns the scope that all other replicas watch, as long as they do', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       await using one = sit(coordinators.replica(), feed).seat;
@@ -197,7 +197,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       await others(null);
     });
 
-    it('delivers what a seat watches before the messages that it sends afterwards', async () => {
+    it('delivers the scope of a seat before the messages that it sends afterwards', async () => {
       await using coordinators = make();
       const feed = ownFeed();
       const seen: Promise<WatchScope | null>[] = [];
@@ -215,7 +215,7 @@ export function pollCoordinatorContract(name: string, make: MakeCoordinators): v
       expect(await seen[0]).toEqual({ everything: false, ids: new Set(['a']) });
     });
 
-    it('holds nothing for seats that were given back', async () => {
+    it('stores nothing for released seats', async () => {
       await using coordinators = make();
       const names = Array.from({ length: 20 }, ownFeed);
       const feeds = names.flatMap((name) => [name, { ...name, tenant: namesakeOf(name.tenant) }]);

@@ -19,7 +19,7 @@ import { pollCoordinatorContract } from './poll-coordinator.contract.ts';
 
 /** Long enough to be renewed on a busy machine, in milliseconds. */
 const leaseMs = 900;
-/** So long that no test waits for its end. */
+/** Longer than any test, in milliseconds. */
 const endlessMs = 30_000;
 const { signal: never } = new AbortController();
 
@@ -39,15 +39,15 @@ interface Replica extends AsyncDisposable {
   readonly coordinator: PollCoordinator;
   readonly warnings: readonly string[];
   createLog: RedisReplica['createLog'];
-  /** Registrations of keys that are kept alive. */
+  /** Number of keys that are kept alive. */
   readonly keeps: number;
-  /** Commands that were sent, those of the heartbeat excepted. */
+  /** Number of commands sent, without heartbeats. */
   readonly sent: number;
-  /** Calls of the coordinator fail from now on, without being executed, or no longer. */
+  /** Makes calls of the coordinator fail without being executed, or succeed again. */
   fail(on: boolean): void;
-  /** Replies to calls of the coordinator arrive after this. */
+  /** Replies to calls of the coordinator arrive after this promise. */
   delay: Promise<void>;
-  /** Subscriptions are lost from now on, or made again. Messages of the time between are lost. */
+  /** Removes the subscriptions, or restores them. Messages in between are lost. */
   deafen(on: boolean): void;
 }
 
@@ -205,10 +205,10 @@ describeWithRedis('with a Redis server', () => {
       new Promise<number>((resolve) =>
         signal.addEventListener('abort', () => resolve(performance.now()), { once: true }),
       );
-    /** Resolves when the seat knows who polls and what others watch. */
+    /** Resolves when the seat knows the leader and the scope of the other replicas. */
     const knows = (seat: PollSeat, term: number) => eventually(() => expect(seat.term).toBe(term));
 
-    it('passes the lease of a replica that is cut off on, after that one has noticed', async () => {
+    it('passes the lease of a disconnected replica on after that replica has noticed', async () => {
       const dying = await startCoordinator(server.url, { lease: leaseMs });
       await using survivor = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
@@ -224,14 +224,14 @@ describeWithRedis('with a Redis server', () => {
       const next = await taking;
       const tookAt = performance.now();
       expect(await noticed).toBeLessThan(tookAt);
-      // A lease holds for one and a half of the shortest pauses, and a takeover takes two of them at most.
+      // A lease lasts one and a half times the shortest pause, and a takeover takes at most two pauses.
       expect(tookAt - since).toBeLessThan((leaseMs / 1.5) * 2);
       expect(next.term).toBeGreaterThan(lease.term);
       expect(holders).toEqual(['elsewhere', 'nobody', 'here']);
       await dying[Symbol.asyncDispose]();
     });
 
-    it('sends nothing as long as nothing changes', async () => {
+    it('sends nothing while nothing changes', async () => {
       const feed = ownFeed();
       await using holder = first.coordinator.join(feed, listener());
       await using other = second.coordinator.join(feed, listener());
@@ -247,13 +247,13 @@ describeWithRedis('with a Redis server', () => {
         await Promise.all([holder.others(), other.others(), holder.announce(whole), other.announce(whole)]);
       }
       expect([first.sent, second.sent]).toEqual(before);
-      // A candidate that waits for a holder needs no timer.
+      // A candidate that waits for a leader needs no timer.
       expect(timers).toBe(0);
       candidacy.abort(new Error('enough'));
       await given;
     });
 
-    it('fences the log from the moment at which the next term is granted, also for one who never noticed', async () => {
+    it('fences the log as soon as the next term is granted, even for a leader that has not noticed', async () => {
       await using holding = await startCoordinator(server.url);
       await using taker = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
@@ -274,12 +274,12 @@ describeWithRedis('with a Redis server', () => {
         LogFencedError,
       );
       await noticed;
-      // The message of the next holder has arrived, long before the next heartbeat.
+      // The message of the next leader arrives long before the next heartbeat.
       expect(holding.heartbeat.replicaId).toBe(replicaId);
       await knows(holder, next.term);
     });
 
-    it('keeps nothing in Redis that does not expire', async () => {
+    it('stores only keys with an expiry in Redis', async () => {
       const feed = ownFeed();
       await using seat = first.coordinator.join(feed, listener());
       await seat.announce({ everything: true, ids: new Set(['a']) });
@@ -290,7 +290,7 @@ describeWithRedis('with a Redis server', () => {
       for (const key of keys) expect(await first.redis.send((client) => client.pTTL(key)), key).toBeGreaterThan(0);
     });
 
-    it('announces the difference alone, once, however many subscribers come', async () => {
+    it('announces only the difference, once, however many subscribers join', async () => {
       const feed = ownFeed();
       await using one = first.coordinator.join(feed, listener());
       await using other = second.coordinator.join(feed, listener());
@@ -327,13 +327,13 @@ describeWithRedis('with a Redis server', () => {
       const seats = names.map((name) => replica.coordinator.join(name, listener()));
       await Promise.all(seats.map((seat) => seat.announce(whole)));
       await Promise.all(seats.map((seat) => seat.elected(new AbortController().signal)));
-      // A hundred steps in each call: an announcement, a look and an attempt for each feed, and what the turns divide.
+      // A hundred steps per call: an announcement, a read and an attempt per feed, and additional turns.
       expect(replica.sent - before).toBeLessThan(20);
       await Promise.all(seats.map((seat) => seat[Symbol.asyncDispose]()));
     });
 
     describe('after the lease was released', () => {
-      /** Seats of several replicas which watch and whose clock stands still, so that nobody waits for its turn. */
+      /** Seats of several replicas that watch. Their clock stands still, so that no replica waits for its turn. */
       async function watchers(count: number) {
         const stopped = new FakeClock();
         const replicas = await Promise.all(
@@ -342,7 +342,7 @@ describeWithRedis('with a Redis server', () => {
         return {
           stopped,
           replicas,
-          /** The first one polls already if it is the holder. */
+          /** The first seat polls immediately if it is the leader. */
           join: async (feed: FeedName, { holds }: { readonly holds: boolean }) => {
             const seats = replicas.map(({ coordinator }) => coordinator.join(feed, listener()));
             const lease = holds ? ((await seats[0]?.elected(never)) ?? null) : null;
@@ -359,7 +359,7 @@ describeWithRedis('with a Redis server', () => {
         };
       }
 
-      it('the highest rank of the others takes it at once, and feeds are spread over them', async () => {
+      it('is acquired at once by the replica with the highest rank, and feeds are spread over replicas', async () => {
         await using group = await watchers(3);
         const taken = [0, 0, 0];
         for (let feed = 0; feed < 32; feed += 1) {
@@ -378,13 +378,13 @@ describeWithRedis('with a Redis server', () => {
         expect([taken[0], Math.min(...taken.slice(1)) > 3]).toEqual([0, true]);
       });
 
-      it('another one takes it soon when the first in rank does not', async () => {
+      it('is soon acquired by another replica when the first in rank does not respond', async () => {
         await using group = await watchers(2);
-        // Each of both orders of rank, which are equally probable.
+        // Both orders of rank are equally probable.
         const orders = { 'the silent one first': 0, 'the other one first': 0 };
         for (let feed = 0; feed < 40 && Object.values(orders).includes(0); feed += 1) {
           const { seats } = await group.join(ownFeed(), { holds: false });
-          // The first seat watches and never tries to poll.
+          // The first seat watches and never campaigns.
           const [, other] = seats;
           let won = false;
           const taking = other?.elected(never).then((lease) => {
@@ -405,7 +405,7 @@ describeWithRedis('with a Redis server', () => {
       });
     });
 
-    it('repeats with the heartbeat what Redis did not execute', async () => {
+    it('repeats steps that Redis did not execute with the next heartbeat', async () => {
       await using troubled = await startCoordinator(server.url, { lease: leaseMs });
       await using other = await startCoordinator(server.url, { lease: leaseMs });
       const [held, watched, left] = [ownFeed(), ownFeed(), ownFeed()];
@@ -437,7 +437,7 @@ describeWithRedis('with a Redis server', () => {
       await watcher?.[Symbol.asyncDispose]();
     });
 
-    /** A seat that knows the state in Redis, and of which the next replies arrive after `arrive`. */
+    /** A seat that knows the state in Redis. Its next replies arrive after `arrive`. */
     const delayed = async (replica: Replica, feed: FeedName) => {
       const seat = replica.coordinator.join(feed, listener());
       const before = await seat.elected(never);
@@ -455,7 +455,7 @@ describeWithRedis('with a Redis server', () => {
       return { seat, granted, arrive };
     };
 
-    it('gives back a term that was granted to a candidate after it had withdrawn', async () => {
+    it('returns a term that was granted to a candidate after it had withdrawn', async () => {
       await using withdrawing = await startCoordinator(server.url);
       const feed = ownFeed();
       const { seat, granted, arrive } = await delayed(withdrawing, feed);
@@ -470,7 +470,7 @@ describeWithRedis('with a Redis server', () => {
       await seat[Symbol.asyncDispose]();
     });
 
-    it('does not count a term that was granted to a registration which has lapsed since', async () => {
+    it('ignores a term that was granted to a registration that has lapsed since', async () => {
       await using lapsing = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const { seat, granted, arrive } = await delayed(lapsing, feed);
@@ -486,7 +486,7 @@ describeWithRedis('with a Redis server', () => {
       await seat[Symbol.asyncDispose]();
     });
 
-    it('forgets what a dead replica watched, in Redis too', async () => {
+    it('forgets the scope of a dead replica, in Redis too', async () => {
       await using dying = await startCoordinator(server.url, { lease: leaseMs });
       await using survivor = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
@@ -500,7 +500,7 @@ describeWithRedis('with a Redis server', () => {
       expect(await first.redis.send((client) => client.hLen(scopesOf(feed)))).toBe(0);
     });
 
-    it('gives up everything when its registration lapses, and begins again', async () => {
+    it('gives up everything when its registration lapses, and starts again', async () => {
       await using lapsing = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
       const holders: string[] = [];
@@ -519,7 +519,7 @@ describeWithRedis('with a Redis server', () => {
       await eventually(async () => expect(await other.others()).toEqual(whole));
     });
 
-    it('reports that Redis is away, and continues by itself when it is back, empty: with greater terms, and heard by all', async () => {
+    it('reports that Redis is unavailable, and resumes when Redis returns empty, with greater terms known to all replicas', async () => {
       await using one = await startCoordinator(server.url, { lease: leaseMs });
       await using two = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
@@ -555,7 +555,7 @@ describeWithRedis('with a Redis server', () => {
       await eventually(async () => expect(await other.others()).toEqual(whole));
     });
 
-    it('follows who polls and what is watched over lost connections', async () => {
+    it('follows leader and scope over lost connections', async () => {
       await using beating = await startCoordinator(server.url, { lease: leaseMs });
       await using also = await startCoordinator(server.url, { lease: leaseMs });
       const feed = ownFeed();
@@ -591,11 +591,11 @@ describeWithRedis('with a Redis server', () => {
       const { sent } = deaf;
       deaf.deafen(false);
       expect((await taking).term).toBeGreaterThan(next.term);
-      // One look and one attempt.
+      // One read and one attempt.
       expect(deaf.sent).toBe(sent + 2);
     });
 
-    it('gives up a term that Redis does not know any longer, and ignores outdated messages', async () => {
+    it('gives up a term that Redis no longer knows, and ignores outdated messages', async () => {
       const stopped = new FakeClock();
       await using replica = await startCoordinator(server.url, { lease: leaseMs, clock: stopped });
       const feed = ownFeed();
@@ -621,7 +621,7 @@ describeWithRedis('with a Redis server', () => {
       expect((await holder.elected(never)).term).toBeGreaterThan(lease.term);
     });
 
-    it('skips what it cannot decode, and logs it once', async () => {
+    it('skips messages that it cannot decode, and logs it once', async () => {
       await using replica = await startCoordinator(server.url);
       const feed = ownFeed();
       const heard: string[] = [];
@@ -654,6 +654,6 @@ describeWithRedis('with a Redis server', () => {
   });
 });
 
-it('registers a replica for less than two of the shortest pauses, and never for an instant only', () => {
+it('registers a replica for less than two of the shortest pauses, and never for a mere instant', () => {
   expect([100, 2_000, 10_000, 600_000].map(leaseMsFor)).toEqual([1_000, 3_000, 15_000, 30_000]);
 });

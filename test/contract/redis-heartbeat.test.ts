@@ -34,7 +34,7 @@ describeWithRedis('the heartbeat of a replica', () => {
     await replica.redis.send((client) => client.flushAll());
   });
 
-  /** A heartbeat whose time stands still until the test moves it, and what it emits. */
+  /** A heartbeat with a clock that stands still until the test moves it, and the events that it emits. */
   async function start() {
     const clock = new FakeClock();
     const emitted: string[] = [];
@@ -56,14 +56,14 @@ describeWithRedis('the heartbeat of a replica', () => {
     });
     const count = (event: string) => emitted.filter((each) => each === event).length;
     let timers = 2;
-    /** Keys are kept from now on, or no longer: then one timer more or less is pending. */
+    /** Starts or stops keeping a key alive. This adds or removes one pending timer. */
     const keeps = (on: boolean) => {
       timers = on ? 3 : 2;
     };
     /** Resolves when no call is in flight. */
     const settled = () =>
       eventually(() => expect(clock.pending()).toBe(heartbeat.replicas === null ? timers - 1 : timers));
-    /** Moves time on, and waits until every call that became due has ended. */
+    /** Advances the clock, and waits until every due call has ended. */
     const pass = async (ms: number) => {
       await clock.advanceBy(ms);
       await settled();
@@ -83,7 +83,7 @@ describeWithRedis('the heartbeat of a replica', () => {
   }
   const startReal = (ms: number): RedisHeartbeat =>
     startRedisHeartbeat({ redis: replica.redis, clock: systemClock, logger, leaseMs: ms });
-  /** Registers another replica for some time of the server. */
+  /** Registers another replica for a duration, by the server's clock. */
   const register = (id: string, forMs: number) =>
     replica.redis.send(async (client) => {
       const [seconds] = await client.time();
@@ -118,14 +118,14 @@ describeWithRedis('the heartbeat of a replica', () => {
     await eventually(() => expect(one.replicas).toEqual(new Set([one.replicaId])));
   });
 
-  it('lapses before its registration expires, and not a moment sooner', async () => {
+  it('lapses before its registration expires, and not earlier than necessary', async () => {
     await using replica = await start();
     replica.link.fails = true;
     await replica.clock.advanceBy(leaseMs * 0.9 - 1);
     expect([replica.heartbeat.replicas?.size, replica.count('lapsed null')]).toEqual([1, 0]);
     await replica.clock.advanceBy(1);
     expect([replica.heartbeat.replicas, replica.count('lapsed null')]).toEqual([null, 1]);
-    // The first missed heartbeat is sent after a third of the lease. The following ones are sent each half second.
+    // The first missed heartbeat is sent after a third of the lease, and the following ones every half second.
     expect(replica.count('missed')).toBe(1 + Math.floor((leaseMs * 0.9 - leaseMs / 3) / 500));
     replica.link.fails = false;
     await replica.pass(500);
@@ -133,7 +133,7 @@ describeWithRedis('the heartbeat of a replica', () => {
     expect(replica.count('lapsed null')).toBe(1);
   });
 
-  it('does not count a reply that arrives after the lapse', async () => {
+  it('ignores a reply that arrives after the lapse', async () => {
     await using beating = await start();
     const { replicaId } = beating.heartbeat;
     let arrive = () => {};
@@ -151,7 +151,7 @@ describeWithRedis('the heartbeat of a replica', () => {
     expect(beating.emitted.slice(-3)).toEqual(['lapsed null', 'live 1', 'succeeded']);
   });
 
-  it('does not count a reply that takes longer than a lease', async () => {
+  it('ignores a reply that takes longer than a lease', async () => {
     const beating = await start();
     beating.link.fails = true;
     await beating.clock.advanceBy(leaseMs * 0.9);
@@ -184,7 +184,7 @@ describeWithRedis('the heartbeat of a replica', () => {
     await eventually(() => beating.pass(leaseMs / 12).then(() => expect(beating.heartbeat.replicas?.size).toBe(1)));
   });
 
-  it('emits nothing to a listener that was disposed of', async () => {
+  it('emits nothing to a disposed listener', async () => {
     await using beating = await start();
     let heard = 0;
     const listening = beating.heartbeat.listen({ succeeded: () => (heard += 1) });
@@ -194,7 +194,7 @@ describeWithRedis('the heartbeat of a replica', () => {
     expect(heard).toBe(1);
   });
 
-  it('lapses when the server does not know it any longer', async () => {
+  it('lapses when the server no longer knows it', async () => {
     await using beating = await start();
     await replica.redis.send((client) => client.zRem(replicasKey, beating.heartbeat.replicaId));
     await beating.pass(leaseMs / 3);
@@ -213,7 +213,7 @@ describeWithRedis('the heartbeat of a replica', () => {
     expect(beating.count('replaced')).toBe(1);
   });
 
-  it('notices another replica right after its registration has expired', async () => {
+  it('detects the loss of another replica right after its registration has expired', async () => {
     await using beating = await start();
     await register('dying', 1_000);
     await beating.pass(leaseMs / 3);
@@ -223,7 +223,7 @@ describeWithRedis('the heartbeat of a replica', () => {
     expect(beating.link.sent).toBe(sent + 1);
   });
 
-  it('counts neither expired registrations nor those from before the clock of the server was set back', async () => {
+  it('ignores expired registrations, and those from before the clock of the server was set back', async () => {
     await register('expired', -1);
     await register('live', longestLeaseMs - 1_000);
     await register('future', longestLeaseMs + 60_000);
@@ -263,10 +263,10 @@ describeWithRedis('the heartbeat of a replica', () => {
     const keptMs = 600_000;
     const write = (keys: readonly string[]) =>
       replica.redis.send((client) => Promise.all(keys.map((key) => client.set(key, 'x', { PX: keptMs }))));
-    /** The time for which a key stays at least, in milliseconds, by the server. */
+    /** Remaining time to live of a key in milliseconds, by the server's clock. */
     const leftMs = (key: string) => replica.redis.send((client) => client.pTTL(key));
 
-    it('with few calls for many of them, spread over time', async () => {
+    it('with few calls for many keys, spread over time', async () => {
       await using beating = await start();
       const keys = Array.from({ length: 3_000 }, (_, index) => `key-${index}`);
       await write(keys);
@@ -281,12 +281,12 @@ describeWithRedis('the heartbeat of a replica', () => {
         for (let passedMs = 0; passedMs < slotMs; passedMs += leaseMs / 3) await beating.pass(leaseMs / 3);
         made.push(calls() - before);
       }
-      // A hundred feeds of three keys each become due at each moment.
+      // A hundred feeds with three keys each become due at each step.
       expect(made).toEqual(Array.from({ length: 20 }, () => 3));
       for (const key of keys) expect(await leftMs(key), key).toBeGreaterThan(keptMs);
     });
 
-    it('until they are let go', async () => {
+    it('until they are released', async () => {
       await using beating = await start();
       await write(['kept', 'dropped']);
       const kept = beating.heartbeat.keepAlive(['kept'], 2 * keptMs);
@@ -301,7 +301,7 @@ describeWithRedis('the heartbeat of a replica', () => {
       expect(beating.clock.pending()).toBe(timers - 1);
     });
 
-    it('also when one call has failed', async () => {
+    it('even when one call has failed', async () => {
       await using beating = await start();
       await write(['kept']);
       using _kept = beating.heartbeat.keepAlive(['kept'], 2 * keptMs);

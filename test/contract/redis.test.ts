@@ -28,7 +28,7 @@ describeWithRedis('a connection to Redis', () => {
     return { redis, clock, logs, logger, messages, [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose]() };
   }
 
-  it('is made as soon as there is a server, and made again when it was lost', async () => {
+  it('connects as soon as there is a server, and reconnects after a loss', async () => {
     await server.kill();
     await using connection = connect();
     const ping = () => connection.redis.send((client) => client.ping());
@@ -41,7 +41,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(await eventually(ping)).toBe('PONG');
   });
 
-  it('says once that Redis is away, and once that it is there', async () => {
+  it('logs once that Redis is unavailable, and once that it is available', async () => {
     await server.kill();
     await using connection = connect();
     const attempts = async (count: number) => {
@@ -60,7 +60,7 @@ describeWithRedis('a connection to Redis', () => {
     await eventually(() => expect(connection.messages().toSorted()).toEqual([there, there, away, away]));
   });
 
-  it('gives up on a server that does not answer', async () => {
+  it('gives up on a server that does not respond', async () => {
     await using connection = connect();
     await eventually(() => connection.redis.send((client) => client.ping()));
     server.pause();
@@ -72,7 +72,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(await connection.redis.send((client) => client.ping())).toBe('PONG');
   });
 
-  it('is away while replies arrive too late, and ready again with one in time', async () => {
+  it('is unavailable while replies arrive too late, and ready again after a timely reply', async () => {
     await using connection = connect();
     const { redis, clock } = connection;
     await eventually(() => expect(redis.state).toBe('ready'));
@@ -86,13 +86,13 @@ describeWithRedis('a connection to Redis', () => {
     expect(redis.state).toBe('ready');
   });
 
-  it('writes no password into the log, also when it is not accepted', async () => {
+  it('writes no password into the log, even when the password is rejected', async () => {
     await using connection = connect({ url: server.url.replace('//', '//user:planted-secret@') });
     await eventually(() => expect(connection.messages()).toContain('{"msg":"Redis connection lost"}'));
     expect(connection.logs.join()).not.toContain('planted-secret');
   });
 
-  it('distinguishes a wrong command from a Redis that is away', async () => {
+  it('distinguishes a wrong command from an unavailable Redis', async () => {
     await using connection = connect();
     await eventually(() => connection.redis.send((client) => client.ping()));
     const wrong = connection.redis.send((client) => client.sendCommand(['SET']));
@@ -113,7 +113,7 @@ describeWithRedis('a connection to Redis', () => {
 
   const command = (redis: Redis, ...words: readonly string[]) => redis.send((client) => client.sendCommand([...words]));
 
-  /** Connections of a test itself, with the clock of the machine, to change what the server does. */
+  /** Connections of the test itself, with the machine's clock, for changing the server. */
   function connectAdmin(url = server.url) {
     return startRedis({ url, clock: systemClock, logger: createLogger({ destination: { write: () => undefined } }) });
   }
@@ -187,7 +187,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(logs.filter((line) => line.includes('Redis accepts commands again'))).toHaveLength(1);
   });
 
-  it('is away when a server that rejected commands is gone, and ready when it is back', async () => {
+  it('is unavailable when a server that rejected commands is gone, and ready when it is back', async () => {
     await using connection = connect();
     const { redis, clock } = connection;
     await using admin = connectAdmin();
@@ -206,7 +206,7 @@ describeWithRedis('a connection to Redis', () => {
     });
   });
 
-  it('is ready again only when nothing was rejected for some seconds, although the server accepts other writes', async () => {
+  it('is ready again only when no command was rejected for some seconds, although the server accepts other writes', async () => {
     await using connection = connect();
     const { redis, clock, logs } = connection;
     await using admin = connectAdmin();
@@ -224,7 +224,7 @@ describeWithRedis('a connection to Redis', () => {
     });
   });
 
-  /** Notes everything that it receives. */
+  /** Records everything that it receives. */
   function startSubscriber(redis: Redis, channel: string) {
     const heard: string[] = [];
     const subscription = redis.subscribe(channel, {
@@ -255,7 +255,7 @@ describeWithRedis('a connection to Redis', () => {
       expect(await subscribedChannels(redis)).toEqual(['a', 'b']);
     }
     await eventually(async () => expect(await subscribedChannels(redis)).toEqual(['a']));
-    // One that leaves and another that comes in the same step.
+    // One subscriber leaves and another one joins in the same step.
     one[Symbol.dispose]();
     using again = startSubscriber(redis, 'a');
     await eventually(() => expect(again.heard).toEqual(['+']));
@@ -264,7 +264,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(one.heard).toEqual(['+', 'x']);
   });
 
-  it('subscribes again after the connection was lost, and not to channels without a subscriber', async () => {
+  it('subscribes again after a lost connection, and not to channels without a subscriber', async () => {
     await using connection = connect();
     const { redis } = connection;
     using staying = startSubscriber(redis, 'staying');
@@ -323,7 +323,7 @@ describeWithRedis('a connection to Redis', () => {
     expect(logs.filter((line) => line.includes('Redis rejects commands'))).toHaveLength(1);
   });
 
-  it('follows its address to the new master when the server is demoted and closes no connection', async () => {
+  it('follows its address to the new master when the server is demoted without closing connections', async () => {
     await using next = await startRedisServer();
     await using address = await startMovableAddress(server.url);
     await using connection = connect({ url: address.url });
@@ -340,7 +340,7 @@ describeWithRedis('a connection to Redis', () => {
     const { port, hostname } = new URL(next.url);
     await command(admin, 'REPLICAOF', hostname, port);
 
-    // The name still leads to the demoted server: it is tried again, with pauses.
+    // The name still leads to the demoted server, which is retried with pauses.
     await expect(write(redis)).rejects.toBeInstanceOf(RedisUnavailableError);
     const { connections } = address;
     const lines = connection.logs.length;

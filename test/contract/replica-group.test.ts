@@ -7,10 +7,10 @@ import { describeWithRedis } from '../support/redis.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';
 import { startReplicaGroup } from '../support/replica-group.ts';
 
-/** The time over which calls are counted, in milliseconds. */
+/** Time over which calls are counted, in milliseconds. */
 const windowMs = 3_000;
 
-/** The clock of a machine whose wall clock is set forward. */
+/** A machine clock whose wall clock is set forward. */
 const aheadBy = (ms: number): Clock => ({
   now: () => new Date(systemClock.now().getTime() + ms),
   monotonicMs: () => systemClock.monotonicMs(),
@@ -33,14 +33,14 @@ describeWithRedis('replicas with one Redis', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  /** Calls of clients so far. Other commands are executed by scripts. */
+  /** Number of calls by clients so far. Commands in scripts do not count. */
   const calls = async (): Promise<number> => {
     const stats = await redis.send((client) => client.info('commandstats'));
     const sent = /^cmdstat_(?:evalsha|eval|ping|xread|xrange|subscribe|unsubscribe|client\|unblock):calls=(\d+)/gm;
     return [...stats.matchAll(sent)].reduce((sum, [, count]) => sum + Number(count), 0);
   };
 
-  /** Calls of one replica in a second while nothing changes. */
+  /** Calls per second of one replica while nothing changes. */
   async function idleRate(feeds: number): Promise<number> {
     const replicas = 2;
     const minute = 60_000;
@@ -59,9 +59,9 @@ describeWithRedis('replicas with one Redis', () => {
     return ((await calls()) - before) / (windowMs / 1_000) / replicas;
   }
 
-  it('send it few calls while nothing changes, however many feeds they watch', async () => {
+  it('send few calls while nothing changes, however many feeds they watch', async () => {
     const rates = [await idleRate(100), await idleRate(300)];
-    // A heartbeat each second, and a ping on each of two connections every two seconds, also on those of the test.
+    // A heartbeat each second, and a ping every two seconds on each of two connections, including those of the test.
     expect(Math.min(...rates)).toBeGreaterThan(0.5);
     expect(Math.max(...rates)).toBeLessThan(4);
   });

@@ -20,7 +20,7 @@ const newExportJob: NewExportJob = {
   waitForBatch: false,
 };
 
-/** What all recorded jobs share, and what most of them do not report. */
+/** Values that all recorded jobs share, and null for fields that most of them do not report. */
 const job = {
   ...readNow,
   jobType: 'BATCH',

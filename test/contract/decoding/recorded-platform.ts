@@ -16,7 +16,7 @@ import { type RecordedResponse, recordedResponses } from '../../support/recorded
 export interface Decoded {
   /** Sends the request of the recorded response through the gateway's own client. */
   ask(api: PlatformApi, platform: RecordedPlatform): Promise<unknown>;
-  /** The expected value. Written from the meaning of the response, never copied from a result. */
+  /** The expected value. It is written from the meaning of the response and never copied from a result. */
   readonly means: unknown;
   /** Kinds of anomalies that are counted, in any order. @default none */
   readonly anomalies?: readonly AnomalyKind[];
@@ -28,20 +28,21 @@ export const november = new Date('2026-11-01T00:00:00.000Z');
 /** A time of 1 November 2026, `10:05:00` or with milliseconds. */
 export const at = (time: string): Date => new Date(`2026-11-01T${time}Z`);
 
-/** When all recorded responses are read: the time of the clock does not pass. */
+/** Reading time of all recorded responses. The clock does not advance. */
 export const readNow = { requestedAt: new FakeClock().now(), observedAt: new FakeClock().now() };
 
-/** The gateway has no call that returns these responses. The emulator serves them to other clients. */
+/** Marks responses that no gateway call reads. The emulator serves them to other clients. */
 export const notRead = 'not read by the gateway';
 
 /**
- * Defines a test for each recorded response of a resource, and a test that each response has a meaning. All other responses
- * of the resource are served too, because reads of each file follow a list of files.
+ * Defines a test for each recorded response of a resource, and a test that each response has an expected meaning. All
+ * responses of the resource are served in each test, because the gateway reads the parts of a file after the list of
+ * files.
  */
 export function decodesRecorded(resource: string, cases: Readonly<Record<string, Decoded | typeof notRead>>): void {
   const responses = recordedResponses(resource);
   describe(`recorded ${resource}`, () => {
-    it('have a meaning each', () => {
+    it('have an expected meaning each', () => {
       expect(Object.keys(cases).toSorted()).toEqual(responses.map(({ name }) => name).toSorted());
     });
 
@@ -67,7 +68,7 @@ export interface RecordedPlatform extends AsyncDisposable {
   readonly requests: readonly string[];
 }
 
-/** A server with exactly these responses. It sends the first one with the method and the path of the request. */
+/** A server with exactly these responses. It returns the first response for the method and the path of the request. */
 async function startRecordedPlatform(responses: readonly RecordedResponse[]): Promise<RecordedPlatform> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
@@ -80,7 +81,7 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
     response.end(found === undefined || found.body === null ? undefined : JSON.stringify(found.body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an address of this form.
+  // The assertion holds because a server that listens on a port has an address of this form.
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   const anomalies: AnomalyKind[] = [];
@@ -92,7 +93,7 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
     maxAttempts: 1,
   });
   const tenant = parseTenant('ABCDEF0123456789ABCDEF01@AdobeOrg', 'prod');
-  if (tenant === null) throw new Error('The tenant of the recorded responses is none.');
+  if (tenant === null) throw new Error('The tenant of the recorded responses is invalid.');
   const credential = createPassthroughCredential({ authorization: 'Bearer recorded', apiKey: 'recorded' });
   return {
     url,
@@ -109,7 +110,7 @@ async function startRecordedPlatform(responses: readonly RecordedResponse[]): Pr
 
 const pathOf = (target: string): string => new URL(target, 'http://platform').pathname;
 
-/** Counts nothing. */
+/** Metrics that are discarded. */
 export const uncounted: UpstreamMetrics = {
   callEnded: () => {},
   retried: () => {},

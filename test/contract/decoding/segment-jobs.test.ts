@@ -37,7 +37,7 @@ decodesRecorded('segment-jobs', {
         {
           ...readNow,
           id: '5d1f7a20-6c3e-4b18-9f02-a1b2c3d40002',
-          // Stopped before its end, although nobody asked for it through this API.
+          // The platform stopped this job, without a cancel request through this API.
           status: 'CANCELLED',
           rawStatus: 'KILLED',
           source: 'scheduler',

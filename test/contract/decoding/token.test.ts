@@ -7,7 +7,10 @@ import { decodesRecorded, type RecordedPlatform, uncounted } from './recorded-pl
 const hourMs = 3_600_000;
 const { signal } = new AbortController();
 
-/** The first token, and how many were requested by then, 23 hours later and 25 hours later: it lives for a day. */
+/**
+ * The first token, and the number of token requests at first, after 23 hours and after 25 hours. The token lives for a
+ * day.
+ */
 async function tokenAndLife({ url: imsUrl, requests }: RecordedPlatform) {
   const clock = new FakeClock();
   await using credential = createClientCredential({

@@ -17,7 +17,7 @@ describe('access to the platform', () => {
 
   afterAll(() => emulator.close());
 
-  /** The request with some headers missing (null) or different. */
+  /** Sends the request with some headers changed, or removed (null). */
   const withHeaders = (changes: Readonly<Record<string, string | null>>) =>
     new PlatformClient(
       emulator.url,
@@ -30,7 +30,7 @@ describe('access to the platform', () => {
 
   const everything = { authorization: null, 'x-api-key': null, 'x-gw-ims-org-id': null, 'x-sandbox-name': 'nowhere' };
 
-  // Each row repairs what the row before complained about: the order of the checks.
+  // Each row fixes the problem of the previous row, so the table shows the order of the checks.
   it.each([
     ['no token', everything, 403, '403010'],
     ['a foreign token', { ...everything, authorization: 'Bearer foreign' }, 401, '401013'],
@@ -55,7 +55,7 @@ describe('access to the platform', () => {
     });
   });
 
-  it('is refused for an unknown sandbox before the content type, and that before the route', async () => {
+  it('rejects an unknown sandbox before a wrong content type, and that before an unknown route', async () => {
     const text = { 'content-type': 'text/plain' };
     const elsewhere = await client.send('POST', '/data/nowhere', {}, { ...text, 'x-sandbox-name': 'nowhere' });
     expect(elsewhere).toMatchObject({
@@ -68,14 +68,14 @@ describe('access to the platform', () => {
     expect(await client.send('POST', '/data/nowhere', {})).toMatchObject({ status: 404 });
   });
 
-  it('falls back to prod without a sandbox, or refuses when told to', async () => {
+  it('falls back to prod without a sandbox, or rejects the request if configured', async () => {
     expect((await withHeaders({ 'x-sandbox-name': null }).get(`${jobs}/24001`)).status).toBe(200);
     await using strict = await startEmulator({ profiles: 20, clock, quirks: { defaultSandbox: null } });
     const { 'x-sandbox-name': _, ...headers } = (await connect(strict.url)).headers;
     expect((await new PlatformClient(strict.url, headers).get(`${jobs}/24001`)).status).toBe(400);
   });
 
-  it('needs no sandbox for sandboxes, and ignores the one that is named', async () => {
+  it('needs no sandbox header for sandboxes, and ignores it', async () => {
     const answer = await withHeaders({ 'x-sandbox-name': 'nowhere' }).get('/data/foundation/sandbox-management/');
     expect(answer).toMatchObject({
       status: 200,
@@ -89,7 +89,7 @@ describe('access to the platform', () => {
     expect(JSON.stringify(answer.body)).not.toContain('"id"');
   });
 
-  it('ends with the life of the token', async () => {
+  it('ends when the token expires', async () => {
     const own = new FakeClock('2026-11-02T08:00:00Z');
     await using short = await startEmulator({ profiles: 20, clock: own, quirks: { tokenLifetimeSeconds: 60 } });
     const caller = await connect(short.url);
@@ -111,7 +111,7 @@ describe('access to the platform', () => {
       return { status: response.status, body: await response.json() };
     };
 
-    it('is given for the credential, in the body or in the query', async () => {
+    it('is issued for the credential in the body or in the query', async () => {
       const expected = {
         status: 200,
         body: {
@@ -124,7 +124,7 @@ describe('access to the platform', () => {
       expect(await ask(`/ims/token/v2?${new URLSearchParams(fields)}`, {})).toEqual(expected);
     });
 
-    it('is given for each of the secrets that the client has, and for no other', async () => {
+    it('is issued for each secret of the client, and for no other secret', async () => {
       await using rotating = await startEmulator({ profiles: 20, clock, clientSecrets: ['old one', 'new one'] });
       const statusOf = async (secret: string) => {
         const form = new URLSearchParams({ ...fields, client_secret: secret });
@@ -163,12 +163,12 @@ describe('access to the platform', () => {
     expect(await client.send(method, path)).toMatchObject({ status, body });
   });
 
-  it('names the methods of a route in the answer to a wrong one', async () => {
+  it('lists the methods of a route in the response to a wrong method', async () => {
     const { headers } = await client.send('PATCH', jobs, {});
     expect(headers.get('allow')).toBe('GET, POST');
   });
 
-  it('answers malformed and oversized bodies, and goes on', async () => {
+  it('rejects malformed and oversized bodies, and keeps serving', async () => {
     const post = (body: string) =>
       client.fetch(jobs, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
     expect((await post('{"destination":')).status).toBe(400);
@@ -178,7 +178,7 @@ describe('access to the platform', () => {
     expect((await client.send('POST', jobs, exportBody())).status).toBe(200);
   });
 
-  it('has empty error bodies when told to, but not those of the API gateway', async () => {
+  it('omits error bodies if configured, except those of the API gateway', async () => {
     await using terse = await startEmulator({ profiles: 20, clock, quirks: { emptyErrorBodies: true } });
     const caller = await connect(terse.url);
     expect(await caller.get(`${jobs}/1`)).toMatchObject({ status: 404, body: undefined });
@@ -188,7 +188,7 @@ describe('access to the platform', () => {
     });
   });
 
-  it('records what was answered', async () => {
+  it('records the answered requests', async () => {
     emulator.clearRequests();
     await client.get(`${jobs}?limit=1`);
     await client.get(`${jobs}/1`);
@@ -200,7 +200,7 @@ describe('access to the platform', () => {
     expect(emulator.requests.at(-1)).toMatchObject({ method: 'POST', path: '/ims/token/v3', status: 200 });
   });
 
-  it('gives every organization header spelling of the one organization', async () => {
+  it('accepts every spelling of the organization header', async () => {
     expect(
       (await withHeaders({ 'x-gw-ims-org-id': organization.toLowerCase().replace('adobeorg', 'AdobeOrg') }).get(jobs))
         .status,
@@ -212,7 +212,7 @@ describe('sandboxes', () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
   const path = '/data/foundation/sandbox-management/sandboxes';
 
-  it('are listed with limit and offset together, and a next link that is a template', async () => {
+  it('are listed with limit and offset together, and with a URI template as next link', async () => {
     await using emulator = await startEmulator({ profiles: 20, clock });
     const client = await connect(emulator.url);
     for (const alone of ['limit=1', 'offset=1']) {
@@ -234,7 +234,7 @@ describe('sandboxes', () => {
     expect((await client.get(`${path}/nowhere`)).status).toBe(404);
   });
 
-  it('share nothing', async () => {
+  it('share no data', async () => {
     await using emulator = await startEmulator({ profiles: 200, clock });
     const [prod, dev] = [await connect(emulator.url), await connect(emulator.url, 'dev')];
     const everything = async (client: PlatformClient) => {

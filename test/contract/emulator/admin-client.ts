@@ -2,11 +2,11 @@
 export interface AdminAnswer {
   readonly status: number;
   readonly headers: Headers;
-  /** The parsed body; null when it was empty. */
+  /** The parsed body; null when it is empty. */
   readonly body: unknown;
 }
 
-/** Calls the admin endpoint of this path below `/__admin`. */
+/** Calls the admin endpoint with this path below `/__admin`. */
 export async function callAdmin(
   emulator: { readonly url: string },
   method: string,

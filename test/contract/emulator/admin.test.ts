@@ -19,7 +19,7 @@ describe('the admin endpoints', () => {
 
   const admin = (method: string, path: string, body?: unknown) => callAdmin(emulator, method, path, body);
 
-  it('are listed, and other paths below are not passed to the platform', async () => {
+  it('are listed, and unknown paths below /__admin do not reach the platform', async () => {
     expect(await admin('GET', '')).toMatchObject({
       status: 200,
       body: {
@@ -35,7 +35,7 @@ describe('the admin endpoints', () => {
   });
 
   describe('for the pace', () => {
-    it('change it by name or by stage, and restore that of the start', async () => {
+    it('change it by name or by stage, and restore the pace of the start', async () => {
       const fast = (await admin('GET', '/pace')).body;
       expect(fast).toMatchObject({ stages: { newMs: [1, 3] } });
       expect((await admin('PUT', '/pace', { pace: 'slow' })).body).toMatchObject({
@@ -49,7 +49,7 @@ describe('the admin endpoints', () => {
       expect((await admin('GET', '/pace')).body).toEqual(fast);
     });
 
-    it('have an effect on the next job', async () => {
+    it('take effect at the next job', async () => {
       await admin('PUT', '/pace', { stages: { newMs: [86_400_000, 86_400_000] } });
       const waiting = await client.export();
       await admin('DELETE', '/pace');
@@ -74,7 +74,7 @@ describe('the admin endpoints', () => {
   describe('for quirks', () => {
     const cancelled = async () => (await client.send('DELETE', `${jobs}/${(await client.export()).id}`)).status;
 
-    it('change the named ones from the next request on, and restore those of the start', async () => {
+    it('change the named quirks from the next request on, and restore those of the start', async () => {
       expect(await cancelled()).toBe(204);
       const changed = await admin('PATCH', '/quirks', { cancelReply: 'json', entitiesPerSecond: 1 });
       expect(changed).toMatchObject({ status: 200, body: { cancelReply: 'json', unknownDatasetStatus: 400 } });
@@ -100,7 +100,7 @@ describe('the admin endpoints', () => {
   });
 
   describe('for requests', () => {
-    it('list what was received, with what identifies it and without credentials', async () => {
+    it('list received requests with identifying data and without credentials', async () => {
       await admin('DELETE', '/requests');
       await client.get(`${jobs}?limit=1`, { 'x-request-id': 'mine' });
       await fetch(new URL('/ims/token/v3?client_secret=hush&scope=a', emulator.url), { method: 'POST' });
@@ -121,7 +121,7 @@ describe('the admin endpoints', () => {
       expect(JSON.stringify(emulator.requests)).not.toContain('hush');
     });
 
-    it('are filtered by number, time, path and method, and bounded', async () => {
+    it('filter by number, time, path and method, and bound the result', async () => {
       await admin('DELETE', '/requests');
       for (const limit of [1, 2, 3]) await client.get(`${jobs}?limit=${limit}`);
       await newToken(emulator.url);
@@ -140,7 +140,7 @@ describe('the admin endpoints', () => {
     });
   });
 
-  it('of an emulator with a clock of its starter cannot move it', async () => {
+  it('cannot move a clock that the starting program supplies', async () => {
     await using stepped = await startEmulator({ clock: new FakeClock() });
     expect(stepped.clock).toBeNull();
     for (const method of ['GET', 'POST', 'PUT']) {
@@ -154,7 +154,7 @@ describe('the admin endpoints', () => {
 describe('an emulator with the admin token', () => {
   const adminToken = '0123456789abcdef';
 
-  it('answers other hosts when they send the token, and no browser page', async () => {
+  it('accepts requests of other hosts with the token, but none from browser pages', async () => {
     await using emulator = await startEmulator({ host: '0.0.0.0', adminToken });
     const url = `http://127.0.0.1:${new URL(emulator.url).port}/__admin/requests`;
     const { request } = await import('node:http');
@@ -175,7 +175,7 @@ describe('an emulator with the admin token', () => {
 describe('the clock of an emulator', () => {
   const end = async (client: PlatformClient, id: number) => (await client.job(id)).status;
 
-  it('that is fixed moves only when it is told to, and carries jobs and schedules along', async () => {
+  it('stands still until it is moved, and then runs the jobs and schedules that became due', async () => {
     await using emulator = await startEmulator({ time: { startsAt: new Date('2026-01-01T00:00:00Z'), rate: 0 } });
     const client = await connect(emulator.url);
     const admin = (method: string, body?: unknown) => callAdmin(emulator, method, '/clock', body);
@@ -191,7 +191,7 @@ describe('the clock of an emulator', () => {
     expect(updateTime - creationTime).toBeLessThan(10_000);
 
     const laterRuns = async () => {
-      // Tokens end by the same clock.
+      // Tokens expire by the same clock.
       const { body } = await (await connect(emulator.url)).get<Children<SegmentJobRecord>>(`${segmentJobs}?limit=100`);
       return body.children
         .filter((job) => job.creationTime > creationTime)
@@ -203,7 +203,7 @@ describe('the clock of an emulator', () => {
     expect(await laterRuns()).toEqual(['SUCCEEDED 2026-01-01T23:30:00.000Z', 'SUCCEEDED 2026-01-02T23:30:00.000Z']);
   });
 
-  it('reaches its time while clients begin jobs all the time, which begin afterwards', async () => {
+  it('reaches its target time while clients keep creating jobs, which start afterwards', async () => {
     await using emulator = await startEmulator({ pace: 'fast', profiles: 10 });
     const client = await connect(emulator.url);
     const { id } = await client.export();
@@ -220,7 +220,7 @@ describe('the clock of an emulator', () => {
     expect(Math.min(...last)).toBeGreaterThanOrEqual((await client.job(id)).creationTime + 3_600_000);
   });
 
-  it('can be faster, and changed to another rate', async () => {
+  it('can run faster, and can change its rate', async () => {
     await using emulator = await startEmulator({ time: { rate: 60 } });
     const client = await connect(emulator.url);
     const { id } = await client.export();

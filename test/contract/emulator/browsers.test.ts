@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Emulator, startEmulator } from '../../support/platform.ts';
 
 const admin = '/__admin/faults';
-/** One path of each service, the token service and the admin door. */
+/** One path of each service, of the token service and of the admin endpoints. */
 const paths = [
   admin,
   '/',
@@ -22,7 +22,7 @@ interface Sent {
   readonly body?: string;
 }
 
-/** Sends headers that `fetch` sets itself. */
+/** Sends headers that `fetch` does not allow to be set. */
 function send(url: string, { method = 'GET', headers, body }: Sent) {
   return new Promise<{ readonly status: number | undefined; readonly text: string }>((resolve, reject) => {
     const request = httpRequest(url, { method, headers, agent: false }, (response) => {
@@ -44,7 +44,7 @@ describe('a page of another origin', () => {
   afterAll(() => emulator.close());
 
   it.each(['evil.example', 'evil.example:4010', '10.0.0.1', 'localhost.evil.example', '127.0.0.1.evil.example'])(
-    'that has made %s lead to this machine reaches no path',
+    'that resolves %s to this machine cannot reach any path',
     async (host) => {
       for (const path of paths) {
         const sent = { headers: { host, origin: `http://${host}` } };
@@ -55,7 +55,7 @@ describe('a page of another origin', () => {
   );
 
   it.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'file://', 'http://10.0.0.1:4010'])(
-    'reaches no path with the origin %s',
+    'cannot reach any path with the origin %s',
     async (origin) => {
       for (const path of paths) {
         const { status, text: body } = await send(emulator.url + path, { headers: { host: own, origin } });
@@ -79,7 +79,7 @@ describe('a page of another origin', () => {
     expect(emulator.requests).toEqual([]);
   });
 
-  it('cannot send a request without an origin header either, unless its reader follows a link', async () => {
+  it('cannot send a request without an Origin header unless its user follows a link', async () => {
     const from = (site: string, mode: string) => ({ headers: { 'sec-fetch-site': site, 'sec-fetch-mode': mode } });
     expect((await send(emulator.url + admin, from('cross-site', 'no-cors'))).status).toBe(403);
     expect((await send(emulator.url + admin, from('same-site', 'no-cors'))).status).toBe(403);
@@ -88,7 +88,7 @@ describe('a page of another origin', () => {
     expect((await send(emulator.url, from('cross-site', 'navigate'))).status).toBe(200);
   });
 
-  it('does not keep pages of this machine and other clients out', async () => {
+  it('does not affect pages of this machine and other clients', async () => {
     for (const host of [own, 'localhost', 'localhost:4010', '[::1]:4010', '127.0.0.2']) {
       expect((await send(emulator.url + admin, { headers: { host } })).status).toBe(200);
     }
@@ -97,13 +97,13 @@ describe('a page of another origin', () => {
     }
   });
 
-  it('is rejected for a header Host that names no host', async () => {
+  it('is rejected for a Host header that names no host', async () => {
     expect((await send(emulator.url, { headers: { host: 'a b' } })).status).toBe(400);
   });
 });
 
 describe('an emulator that listens on every address', () => {
-  it('answers to any name, but not to pages of other origins, and keeps its admin door to names of this machine', async () => {
+  it('accepts any host name but no pages of other origins, and restricts its admin endpoints to host names of this machine', async () => {
     await using emulator = await startEmulator({ host: '0.0.0.0' });
     const url = `http://127.0.0.1:${new URL(emulator.url).port}`;
     const host = 'emulator.example:4010';

@@ -32,7 +32,7 @@ describe('Catalog', () => {
   };
 
   describe('lists of datasets', () => {
-    it('show twenty by default and page by rows', async () => {
+    it('have twenty objects per page by default, and are paged by rows', async () => {
       const all = await names('limit=100&orderBy=name');
       expect(all).toEqual(all.toSorted());
       expect(all).toHaveLength(7);
@@ -42,7 +42,7 @@ describe('Catalog', () => {
       expect(Object.keys(await read('batches'))).toHaveLength(20);
     });
 
-    it('take limit and start from headers too; the query wins', async () => {
+    it('accept limit and start in headers, too; the query has precedence', async () => {
       const { body } = await client.get<CatalogMap>(`${catalog}/dataSets?orderBy=name&start=1`, {
         limit: '2',
         start: '0',
@@ -52,7 +52,7 @@ describe('Catalog', () => {
       );
     });
 
-    it('show only the properties asked for, of those that an object has', async () => {
+    it('contain only the requested properties that an object has', async () => {
       const shown = await read('dataSets?properties=name,lastFailedBatch,shoeSize&orderBy=name');
       for (const dataset of Object.values(shown)) {
         expect(dataset).toHaveProperty('name');
@@ -112,7 +112,7 @@ describe('Catalog', () => {
   });
 
   describe('many datasets at once', () => {
-    it('leave out unknown ids, or are 404 when none or, as an option, any is unknown', async () => {
+    it('omit unknown ids, or are 404 when all ids are unknown or, if configured, any id is unknown', async () => {
       const ids = Object.keys(await read('dataSets?limit=3'));
       expect(Object.keys(await read(`dataSets/${[...ids, 'nothing'].join(',')}`)).sort()).toEqual(ids.toSorted());
       expect(await client.get(`${catalog}/dataSets/nothing,neither`)).toMatchObject({
@@ -123,14 +123,14 @@ describe('Catalog', () => {
       expect((await (await connect(strict.url)).get(`${catalog}/dataSets/${ids[0]},nothing`)).status).toBe(404);
     });
 
-    it('are at most a hundred', async () => {
+    it('are limited to a hundred ids', async () => {
       const ids = Array.from({ length: 101 }, (_, index) => index).join(',');
       expect((await client.get(`${catalog}/dataSets/${ids}`)).status).toBe(400);
     });
   });
 
   describe('writing datasets', () => {
-    it('creates one with what was sent, and answers 201 with its reference', async () => {
+    it('creates one from the sent fields, and returns 201 with its reference', async () => {
       const body = { name: 'Mine', custom: { kept: [1] }, imsOrg: 'not mine', tags: { a: ['b'] } };
       const answer = await client.send<readonly string[]>('POST', `${catalog}/dataSets?requestDataSource=true`, body);
       const id = answer.body[0]?.split('/').at(-1) ?? '';
@@ -142,14 +142,14 @@ describe('Catalog', () => {
       });
     });
 
-    it('spells references as the tutorials do when told to', async () => {
+    it('spells references as in the tutorials if configured', async () => {
       await using other = await startEmulator({ profiles: 20, clock, quirks: { datasetReference: 'datasets' } });
       const answer = await (await connect(other.url)).send('POST', `${catalog}/dataSets`, { name: 'x' });
       expect(answer.body).toEqual([expect.stringMatching(/^@\/datasets\//)]);
     });
 
     it.each([{}, { name: '' }, { name: 'x', schemaRef: { id: 'https://a.b/c' } }, [], 'text'])(
-      'refuses %j',
+      'rejects %j',
       async (body) => {
         expect(await client.send('POST', `${catalog}/dataSets`, body)).toMatchObject({
           status: 400,
@@ -158,7 +158,7 @@ describe('Catalog', () => {
       },
     );
 
-    it('refuses a body of another content type in its own words', async () => {
+    it('rejects a body with another content type with its own error message', async () => {
       const answer = await client.send('POST', `${catalog}/dataSets`, { name: 'x' }, { 'content-type': 'text/plain' });
       expect(answer).toMatchObject({ status: 400, body: { detail: 'A valid content-type must be specified' } });
     });
@@ -179,7 +179,7 @@ describe('Catalog', () => {
       const replaced = await client.send('PUT', `${catalog}/dataSets/${id}`, { name: 'c', created: 1, viewId: 'x' });
       expect(replaced).toMatchObject({ status: 200, body: [`@/dataSets/${id}`] });
       const after = (await read(`dataSets/${id}`))[id];
-      // The platform keeps its own tags.
+      // The platform's own tags remain.
       expect(Object.keys(Object(after?.['tags'])).sort()).toEqual(['adobe/pqs/table', 'adobe/siphon/table/format']);
       expect(after).toMatchObject({ created: before?.['created'], viewId: before?.['viewId'] });
     });
@@ -201,7 +201,7 @@ describe('Catalog', () => {
       expect((await patch({ name: 'x' })).status).toBe(400);
     });
 
-    it('answers 412 when If-Match names another state of the dataset', async () => {
+    it('answers 412 when If-Match names another version of the dataset', async () => {
       const id = await created({ name: 'a' });
       const tag = (await client.get(`${catalog}/dataSets/${id}`)).headers.get('e-tag') ?? '';
       const patch = (body: unknown) => client.send('PATCH', `${catalog}/dataSets/${id}`, body, { 'if-match': tag });
@@ -210,7 +210,7 @@ describe('Catalog', () => {
       expect((await read(`dataSets/${id}`))[id]).toMatchObject({ name: 'b' });
     });
 
-    it('deletes one; deleting it again is 200 with nothing, or 404 when told to', async () => {
+    it('deletes one; deleting it again is 200 with an empty list, or 404 if configured', async () => {
       const id = await created({ name: 'a' });
       expect((await client.send('DELETE', `${catalog}/dataSets/${id}`)).body).toEqual([`@/dataSets/${id}`]);
       expect(await client.send('DELETE', `${catalog}/dataSets/${id}`)).toMatchObject({ status: 200, body: [] });
@@ -228,7 +228,7 @@ describe('Catalog', () => {
       expect(times).toEqual(times.toSorted((a, b) => b - a));
     });
 
-    it('are narrowed by dataset, status and times, with exclusive bounds', async () => {
+    it('are filtered by dataset, status and times, with exclusive bounds', async () => {
       const some = (await all())[5]?.[1];
       const at = Number(some?.['created']);
       const expected = async (keep: (batch: Readonly<Record<string, unknown>>) => boolean) =>
@@ -258,7 +258,7 @@ describe('Catalog', () => {
       expect((await client.send('POST', `${catalog}/batches`, {})).status).toBe(405);
     });
 
-    it('are summed up per dataset in lastBatches, agreeing with the dataset', async () => {
+    it('appear per dataset in lastBatches, consistent with the dataset', async () => {
       const { [prodDataset]: dataset } = await read(`dataSets/${prodDataset}`);
       expect(await read(`lastBatches?dataSetId=${prodDataset},nothing`)).toMatchObject({
         [prodDataset]: {

@@ -31,7 +31,7 @@ describe('clients of the platform', () => {
   const countOf = async (path: string) => Object.keys(await read(path)).length;
   const post = (path: string, body: BodyInit) => fetch(new URL(path, emulator.url), { method: 'POST', body });
 
-  describe('that ask for a token', () => {
+  describe('that request a token', () => {
     const form = {
       grant_type: 'client_credentials',
       client_id: 'emulator',
@@ -56,7 +56,7 @@ describe('clients of the platform', () => {
       ]);
     });
 
-    it('are told that a scope of blanks is missing', async () => {
+    it('receive an error about a missing scope when the scope is blank', async () => {
       const response = await post('/ims/token/v3', new URLSearchParams({ ...form, scope: ' ' }));
       expect(await response.json()).toMatchObject({ error: 'invalid_scope' });
     });
@@ -99,7 +99,7 @@ describe('clients of the platform', () => {
       expect(await countOf(`${catalog}/${list}?limit=100&offset=1`)).toBe(all - 1);
     });
 
-    it('filter by fields that no object has, and by fields of their own', async () => {
+    it('filter by fields that no object has, and by user-defined fields', async () => {
       expect(await read(`${catalog}/batches?externalId=nothing`)).toEqual({});
       const { body } = await client.send<readonly string[]>('POST', `${catalog}/dataSets`, { name: 'x', own: 'field' });
       const id = String(String(body[0]).split('/').at(-1));
@@ -109,7 +109,7 @@ describe('clients of the platform', () => {
       expect(await countOf(`${catalog}/dataSets?own=other`)).toBe(await countOf(`${catalog}/dataSets`));
     });
 
-    it('count what a dataset holds, and find it used', async () => {
+    it('count the content of a dataset, and find that it is in use', async () => {
       for (const { extensions, state, classification, sandboxId } of Object.values(await read(`${catalog}/dataSets`))) {
         expect(extensions).toMatchObject({
           adobe_lakeHouse: {
@@ -124,7 +124,7 @@ describe('clients of the platform', () => {
       }
     });
 
-    it('find that the counts of jobs, batches and datasets agree', async () => {
+    it('find consistent counts in jobs, batches and datasets', async () => {
       interface Jobs {
         readonly records: readonly {
           readonly status: string;
@@ -172,7 +172,7 @@ describe('clients of the platform', () => {
       }
     });
 
-    it('find that a batch took the place of the one that a dataset names', async () => {
+    it('find that a batch replaced the one that a dataset names', async () => {
       const replaying = Object.entries(await read(`${catalog}/batches?property=replay`));
       const [[successor, { replay, relatedObjects }] = ['', {}]] = replaying;
       const { predecessors } = Object(replay);
@@ -184,7 +184,7 @@ describe('clients of the platform', () => {
       expect((await client.get(`${dataAccess}/batches/${successor}/files`)).status).toBe(200);
     });
 
-    it('find both words for a batch that failed, each with its reason', async () => {
+    it('find both names of a failed batch, each with a reason', async () => {
       for (const status of ['failed', 'failure']) {
         const batches = Object.entries(await read(`${catalog}/batches?status=${status}&limit=100`));
         expect(batches.length).toBeGreaterThan(0);
@@ -200,7 +200,7 @@ describe('clients of the platform', () => {
     });
   });
 
-  describe('that page by _page.next alone', () => {
+  describe('that use only _page.next for paging', () => {
     it.each(['segment/jobs', 'config/mergePolicies', 'config/schedules'])('see all of %s once', async (list) => {
       interface Page {
         readonly _page: { readonly totalCount: number; readonly next?: string };
@@ -219,7 +219,7 @@ describe('clients of the platform', () => {
     });
   });
 
-  it('see as many seeded segment jobs as the README says', async () => {
+  it('see the number of seeded segment jobs that the README states', async () => {
     interface Jobs {
       readonly children: readonly { readonly source: string }[];
     }
@@ -232,7 +232,7 @@ describe('clients of the platform', () => {
     expect(await sourcesIn('dev')).toEqual({ scheduler: 0, api: 12 });
   });
 
-  it('see no definition of a segment that does not exist', async () => {
+  it('see no definition of an unknown segment', async () => {
     const { body } = await client.send<{ segments: unknown }>('POST', `${ups}/segment/jobs`, [{ segmentId: 'none' }]);
     expect(body.segments).toEqual([{ segmentId: 'none' }]);
   });
@@ -250,10 +250,10 @@ describe('clients of the platform', () => {
     expect(await countOf(`${catalog}/dataSets?property=enableErrorDiagnostics==False`)).toBe(7);
   });
 
-  it('may leave out the content type of what they write to the profile service', async () => {
+  it('may omit the content type of writes to the profile service', async () => {
     const send = async (method: string, path: string, body: unknown, type?: string) => {
       const headers = type === undefined ? {} : { 'content-type': type };
-      // A body of bytes gets no content type of its own.
+      // A body of bytes gets no default content type.
       const response = await client.fetch(`${ups}${path}`, {
         method,
         headers,
@@ -269,7 +269,7 @@ describe('clients of the platform', () => {
     expect(await send('POST', '/access/entities', { schema: { name: '_xdm.context.profile' }, identities })).toBe(200);
   });
 
-  it('may send blank parameters everywhere: they count as absent', async () => {
+  it('may send blank parameters everywhere, because they count as absent', async () => {
     for (const [path, blank] of [
       [`${catalog}/dataSets`, 'name= &limit=&start=&orderBy=&property=&tags=&properties='],
       [`${catalog}/batches`, 'dataSet=&status=&createdAfter=%20'],
@@ -308,7 +308,7 @@ describe('clients of the platform', () => {
       expect([times, _page.orderby]).toEqual([times.toSorted((a, b) => a - b), 'timestamp']);
     });
 
-    it('send back the order that a page names', async () => {
+    it('send back the order that a page returned', async () => {
       const { children, _page } = await read<Events>(events(eventful, 'orderby=-timestamp'));
       expect((await read<Events>(events(eventful, `orderby=${_page.orderby}`))).children).toEqual(children);
       expect((await client.get(events(eventful, 'orderby=time'))).status).toBe(400);

@@ -4,7 +4,7 @@ import { routes } from '../../../src/emulator/routes.ts';
 import { rowsUnder } from '../../repository/markdown.ts';
 import { documentedOperations, openApiAvailable } from '../../support/openapi.ts';
 
-/** One line for an operation, whatever its placeholders are called. */
+/** Key of an operation, independent of the names of its placeholders. */
 const keyOf = (method: string, path: string) =>
   `${method} ${path.replace(/\/$/, '').replaceAll(/\{\w+\}|:\w+/g, '{}')}`;
 
@@ -19,7 +19,7 @@ const operations = rows.flatMap(({ path, methods, support }) =>
   methods.map((method) => ({ key: keyOf(method, path), support })),
 );
 const served = new Set(
-  // The README names one of the three spellings.
+  // The README lists one of the three spellings.
   routes.map(({ method, path }) =>
     keyOf(method, path.replace(/(catalog(?:\/v2)?\/)(?:datasets|dataSet)(?=\/|$)/, '$1dataSets')),
   ),
@@ -33,7 +33,7 @@ describe('the coverage that the README states', () => {
     );
   });
 
-  it('is that of the routes', () => {
+  it('matches the routes', () => {
     const supported = operations.filter(({ support }) => support !== 'no').map(({ key }) => key);
     expect(supported.toSorted()).toEqual([...served].sort());
   });

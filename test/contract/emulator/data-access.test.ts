@@ -56,7 +56,7 @@ describe('the files of an export', () => {
     expect(Number(parquetMetadata(await part.arrayBuffer()).num_rows)).toBe(300);
   });
 
-  it('write their links with the host and port of the platform when told to', async () => {
+  it('have links with the host and port of the platform if configured', async () => {
     await using other = await startEmulator({ profiles: 20, clock, quirks: { linkOrigin: 'platform' } });
     const otherClient = await connect(other.url);
     const { destination } = await runUntil(otherClient, clock, (await otherClient.export()).id);
@@ -81,7 +81,7 @@ describe('the files of an export', () => {
     expect(new Uint8Array(await response.arrayBuffer())).toEqual(bytes.slice(first, last + 1));
   });
 
-  it('answer 416 to a range outside of them, and the whole to one that makes no sense', async () => {
+  it('respond with 416 to a range outside them, and with the whole file to a malformed range', async () => {
     const outside = await client.fetch(`${file}?path=part-00000.parquet`, {
       headers: { range: `bytes=${bytes.length}-` },
     });
@@ -92,7 +92,7 @@ describe('the files of an export', () => {
     expect((await senseless.arrayBuffer()).byteLength).toBe(bytes.length);
   });
 
-  it('answer HEAD with what a GET would bring', async () => {
+  it('respond to HEAD with the headers of a GET', async () => {
     const response = await client.fetch(`${file}?path=part-00000.parquet`, { method: 'HEAD' });
     expect(response.status).toBe(200);
     expect(Object.fromEntries(response.headers)).toMatchObject({
@@ -129,7 +129,7 @@ describe('the files of an export', () => {
     }
   });
 
-  it('are made for the newest seeded exports when they are first asked for, with as many rows as was said', async () => {
+  it('are written for the newest seeded exports on first access, with the reported number of rows', async () => {
     const { body } = await client.get<JobPage>('/data/core/ups/export/jobs?status=SUCCEEDED&limit=100');
     const weekAgo = clock.now().getTime() - 6 * 86_400_000;
     const seeded = body.records.filter(
@@ -147,7 +147,7 @@ describe('the files of an export', () => {
     }
   });
 
-  it('are gone for exports that have expired', async () => {
+  it('do not exist for expired exports', async () => {
     const { body } = await client.get<Record<string, unknown>>(
       '/data/foundation/catalog/batches?status=inactive&limit=1',
     );
@@ -158,7 +158,7 @@ describe('the files of an export', () => {
 });
 
 describe('the files of a seeded export', () => {
-  it('are written at the second request when the first could not, and once for requests at one time', async () => {
+  it('are written by the second request when the first one failed, and only once for concurrent requests', async () => {
     const clock = new FakeClock('2026-11-02T08:00:00Z');
     const directory = await mkdtemp(join(tmpdir(), 'aep-past-files-'));
     {
@@ -166,7 +166,7 @@ describe('the files of a seeded export', () => {
       const client = await connect(emulator.url);
       const batches = await client.get<object>('/data/foundation/catalog/batches?status=success&limit=1');
       const files = `${dataAccess}/batches/${Object.keys(batches.body)[0]}/files`;
-      // A file in the place of the folder.
+      // A file blocks the path of the folder.
       await rm(join(directory, 'batches'), { recursive: true, force: true });
       await writeFile(join(directory, 'batches'), '');
       expect((await client.get(files)).status).toBe(500);

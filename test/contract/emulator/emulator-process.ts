@@ -6,14 +6,14 @@ import { lookForSecrets } from '../../support/secrets.ts';
 
 const repository = resolve(import.meta.dirname, '../../..');
 
-/** How a process ended. */
+/** Exit of a process. */
 export interface Exit {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** The emulator as a process of its own, on any free port. Disposing it ends it. */
+/** The emulator as a separate process, on a free port. Disposing stops the process. */
 export class EmulatorProcess implements AsyncDisposable {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -33,19 +33,19 @@ export class EmulatorProcess implements AsyncDisposable {
     return new EmulatorProcess(line.replace('ready ', ''), child, exit);
   }
 
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal and waits for the exit. */
   kill(signal: NodeJS.Signals): Promise<Exit> {
     this.#child.kill(signal);
     return this.#exit;
   }
 
-  /** Ends it in order, so that it removes its temporary folder. */
+  /** Stops the process gracefully, so that it removes its temporary folder. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill('SIGTERM');
   }
 }
 
-/** Runs the process to its end. */
+/** Runs the process until it exits. */
 export function runEmulator(
   environment: Readonly<Record<string, string>>,
   args: readonly string[] = [],
@@ -53,7 +53,7 @@ export function runEmulator(
   return launch(environment, args).exit;
 }
 
-/** Starts the process and sends it a signal as soon as its log holds `part`. */
+/** Starts the process and sends it a signal as soon as its log contains `part`. */
 export function stopEmulatorAt(
   part: string,
   signal: NodeJS.Signals,

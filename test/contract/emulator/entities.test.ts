@@ -9,7 +9,7 @@ const byCrm = (number: number) => ({ entityId: crm(number), entityIdNS: { code: 
 const profile = { schema: { name: '_xdm.context.profile' } };
 const events = { schema: { name: '_xdm.context.experienceevent' }, relatedSchema: { name: '_xdm.context.profile' } };
 
-/** What the tests read of an entity. */
+/** Fields of an entity that the tests read. */
 interface Entity {
   readonly entityId: string;
   readonly identityGraph: readonly string[];
@@ -32,7 +32,7 @@ describe('profile access', () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
   let emulator: Emulator;
   let client: PlatformClient;
-  /** Somebody known by a CRM id, with what is known of them. */
+  /** A person with a CRM id, and the fields of that profile. */
   let somebody: Entity;
   /** A person with at least three events. */
   let eventful: number;
@@ -60,7 +60,7 @@ describe('profile access', () => {
     const found = Object.values(all.body).find(
       ({ entity }) => entity.segmentMembership?.['ups'] && entity.identityMap?.['Email'],
     );
-    if (found === undefined) throw new Error('Nobody has a membership and an e-mail address.');
+    if (found === undefined) throw new Error('No person has a membership and an e-mail address.');
     somebody = found;
     const pages = await client.send<Record<string, EventsPage>>('POST', entities, {
       ...events,
@@ -73,7 +73,7 @@ describe('profile access', () => {
   afterAll(() => emulator.close());
 
   describe('of one profile', () => {
-    it('answers a map with the XID of the identity, whatever the case of its namespace', async () => {
+    it('returns a map with the XID of the identity, whatever the case of its namespace', async () => {
       const id = somebody.entity.identityMap['CRMID']?.[0]?.id ?? '';
       for (const entityIdNS of ['CRMID', 'crmid']) {
         const { status, body } = await one({ entityId: id, entityIdNS });
@@ -99,12 +99,12 @@ describe('profile access', () => {
       }
     });
 
-    it('answers the fields that were asked for', async () => {
+    it('returns the requested fields', async () => {
       const { body } = await one({ entityId: somebody.entityId, fields: 'person.name,segmentMembership' });
       expect(Object.keys(body[somebody.entityId]?.entity ?? {}).sort()).toEqual(['person', 'segmentMembership']);
     });
 
-    it('puts the fragments together by the merge policy that was asked for', async () => {
+    it('merges the fragments with the requested merge policy', async () => {
       const noStitching = '2b43d78d-0ad4-4c1e-ac2d-574c09b01119';
       const { body } = await one({ entityId: somebody.entityId, mergePolicyId: noStitching });
       expect(body[somebody.entityId]).toMatchObject({
@@ -113,7 +113,7 @@ describe('profile access', () => {
       });
     });
 
-    it('is 404 with the status alone when nobody has the identity, also in this sandbox only', async () => {
+    it('is 404 with only the status when no profile of the sandbox has the identity', async () => {
       const notFound = { status: 404, body: { statusCode: '404' } };
       expect(await one({ entityId: 'nobody', entityIdNS: 'CRMID' })).toMatchObject(notFound);
       expect(await one({ 'schema.name': '_xdm.context.account', entityId: '1', entityIdNS: 'b2b' })).toMatchObject(
@@ -142,7 +142,7 @@ describe('profile access', () => {
   });
 
   describe('of many profiles', () => {
-    it('answers them by XID with the identity that was asked for; who is not known is an empty entity of 1970', async () => {
+    it('returns them by XID with the requested identity; an unknown identity is an empty entity of 1970', async () => {
       const id = somebody.entity.identityMap['CRMID']?.[0]?.id ?? '';
       const email = somebody.entity.identityMap['Email']?.[0]?.id ?? '';
       const identities = [
@@ -183,7 +183,7 @@ describe('profile access', () => {
   });
 
   describe('of events', () => {
-    it('answers them in the order of time, between a start and before an end', async () => {
+    it('returns them in chronological order, from an inclusive start to an exclusive end', async () => {
       const { body } = await pageOf({});
       const times = body.children.map(({ timestamp }) => timestamp);
       expect(times).toEqual(times.toSorted((a, b) => a - b));
@@ -204,7 +204,7 @@ describe('profile access', () => {
       expect(backwards.body.children).toEqual([body.children.at(-1)]);
     });
 
-    it('goes from page to page by a link that holds the whole request, relative to the service', async () => {
+    it('pages by a link that contains the whole request and is relative to the service', async () => {
       const all = (await pageOf({ fields: '_id' })).body.children;
       const walked: unknown[] = [];
       let page = (await pageOf({ fields: '_id', limit: '1' })).body;
@@ -219,7 +219,7 @@ describe('profile access', () => {
       expect((await pageOf({ start: 'nonsense' })).status).toBe(400);
     });
 
-    it('narrows them by up to three properties', async () => {
+    it('filters them by up to three properties', async () => {
       const type = async (property: readonly string[]) => {
         const query = new URLSearchParams({
           'schema.name': '_xdm.context.experienceevent',
@@ -240,7 +240,7 @@ describe('profile access', () => {
       expect((await type(['eventType'])).status).toBe(400);
     });
 
-    it('of many profiles come by XID, each with the body that asks for its next page', async () => {
+    it('returns pages of many profiles by XID, each with the body for its next page', async () => {
       const identities = [byCrm(eventful), { entityId: 'nobody', entityIdNS: { code: 'CRMID' } }];
       const first = await client.send<Record<string, EventsPage>>('POST', entities, {
         ...events,
@@ -257,7 +257,7 @@ describe('profile access', () => {
       );
     });
 
-    it('of nobody are 404', async () => {
+    it('is 404 for an unknown profile', async () => {
       expect((await pageOf({ relatedEntityId: 'nobody' })).status).toBe(404);
     });
   });
@@ -269,7 +269,7 @@ describe('profile access, with quirks', () => {
   const post = (client: PlatformClient) =>
     client.send<unknown>('POST', entities, { ...profile, identities: [byCrm(1), nobody], fields: ['_id'] });
 
-  it('leaves out who is not known', async () => {
+  it('omits unknown identities', async () => {
     await using emulator = await startEmulator({ profiles: 20, clock, quirks: { unknownEntity: 'absent' } });
     const { status, body } = await post(await connect(emulator.url));
     expect({ status, entities: Object.keys(Object(body)).length }).toEqual({ status: 200, entities: 1 });
@@ -288,7 +288,7 @@ describe('profile access, with quirks', () => {
     if (count === 2) expect(Object(body)[1]).toMatchObject({ requestedIdentity: byCrm(1) });
   });
 
-  it('answers 422, or an error in a 207, for a profile of too many identities', async () => {
+  it('responds with 422, or with an error in a 207, for a profile with too many identities', async () => {
     await using emulator = await startEmulator({ profiles: 20, clock, quirks: { maximumGraphIdentities: 0 } });
     const client = await connect(emulator.url);
     const tooMany = {
@@ -302,7 +302,7 @@ describe('profile access, with quirks', () => {
     expect({ status, body }).toEqual({ status: 207, body: [{ xid: expect.any(String), error: tooMany }] });
   });
 
-  it('turns away more requests in a second than it is told to take, in a list', async () => {
+  it('rejects requests above the configured rate with a list', async () => {
     await using emulator = await startEmulator({ profiles: 20, clock, quirks: { entitiesPerSecond: 2 } });
     const client = await connect(emulator.url);
     expect((await post(client)).status).toBe(200);

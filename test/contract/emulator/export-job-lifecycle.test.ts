@@ -59,7 +59,7 @@ describe('the life of an export job', () => {
   const rowsOf = (parts: readonly ArrayBuffer[]) =>
     parts.reduce((sum, part) => sum + Number(parquetMetadata(part).num_rows), 0);
 
-  it('goes from NEW over PROCESSING to SUCCEEDED, as time passes and not before', async () => {
+  it('goes from NEW through PROCESSING to SUCCEEDED as time passes, and not before', async () => {
     const created = await client.export();
     expect(created).toMatchObject({ status: 'NEW', metrics: { totalTime: { startTimeInMs: created.creationTime } } });
     expect(await batchOf(created.destination.batchId)).toMatchObject({ status: 'loading' });
@@ -78,7 +78,7 @@ describe('the life of an export job', () => {
     expect(clock.now().getTime() - created.creationTime).toBeLessThanOrEqual(10_000);
   });
 
-  it('succeeds before its batch is promoted, and is not changed by that', async () => {
+  it('succeeds before its batch is promoted, and does not change on promotion', async () => {
     const { id, destination } = await client.export();
     const succeeded = await runUntil(client, clock, id, ['SUCCEEDED']);
     expect(await batchOf(destination.batchId)).toMatchObject({ status: 'loaded' });
@@ -89,7 +89,7 @@ describe('the life of an export job', () => {
     expect(await partsOf(String(destination.batchId))).not.toEqual([]);
   });
 
-  it('ends only with its batch where it checks the status of the batch, and shows that it does', async () => {
+  it('ends only after its batch when it checks the status of the batch, and returns this property', async () => {
     const properties = { checkBatchStatusForSuccess: true };
     const created = await client.export({ properties });
     expect(created).toMatchObject({ properties });
@@ -120,7 +120,7 @@ describe('the life of an export job', () => {
     expect(await readdir(join(directory, 'batches'))).toEqual([]);
   });
 
-  it('counts in metrics and Catalog what the Parquet files hold', async () => {
+  it('reports in metrics and Catalog the counts of the Parquet files', async () => {
     const { id } = await client.export({ fields: 'identityMap', filter: { segments: [{ segmentId: goldTier }] } });
     const { metrics, destination } = await runUntil(client, clock, id);
     const batchId = String(destination.batchId);
@@ -148,7 +148,7 @@ describe('the life of an export job', () => {
     });
   });
 
-  it('replaces what an export that was killed left in the folder of its batch', async () => {
+  it('replaces the files that a killed export left in the folder of its batch', async () => {
     const { id, destination } = await client.export({ fields: 'identityMap' });
     const folder = join(directory, 'batches', String(destination.batchId));
     for (const left of [folder, `${folder}.partial`]) {
@@ -162,7 +162,7 @@ describe('the life of an export job', () => {
     expect(await readdir(join(directory, 'batches'))).not.toContain(`${destination.batchId}.partial`);
   });
 
-  it('writes one batch for each segment when asked to', async () => {
+  it('writes one batch per segment if requested', async () => {
     const created = await client.export({
       filter: {
         segments: [
@@ -223,14 +223,14 @@ describe('the life of an export job', () => {
     expect(await partsOf(String(created.destination.batchId))).toEqual([]);
   });
 
-  it('keeps a job that has ended when it is cancelled', async () => {
+  it('does not change when it is cancelled after its end', async () => {
     const { id } = await client.export();
     const ended = await runUntil(client, clock, id);
     expect(await client.send('DELETE', `${jobs}/${id}`)).toMatchObject({ status: 204 });
     expect(await client.job(id)).toEqual(ended);
   });
 
-  it('leaves a hanging job alone until it is cancelled', async () => {
+  it('does not change a hanging job until it is cancelled', async () => {
     const { body } = await client.get<{ records: readonly JobRecord[] }>(`${jobs}?limit=100`);
     const hanging = body.records.filter(({ status }) => status === 'PROCESSING' || status === 'NEW');
     expect(hanging.map(({ status }) => status).sort()).toEqual(['NEW', 'PROCESSING']);
@@ -242,11 +242,11 @@ describe('the life of an export job', () => {
     }
   });
 
-  it('lets two jobs run at a time; the others wait in NEW', async () => {
+  it('runs two jobs at a time; the others wait in NEW', async () => {
     const created = await Promise.all([client.export(), client.export(), client.export()]);
     const states = async () =>
       (await Promise.all(created.map(({ id }) => client.job(id)))).map(({ status }) => status).sort();
-    // All three are past the longest time in NEW.
+    // All three jobs are past the longest duration of NEW.
     await clock.advanceBy(1_500);
     for (;;) {
       const now = await states();
@@ -258,7 +258,7 @@ describe('the life of an export job', () => {
     }
   });
 
-  it('takes the profiles of a segment in the status that the documentation makes the default', async () => {
+  it('exports the members of a segment with the default status of the documentation', async () => {
     const segment = { segmentId: goldTier, segmentNs: 'ups' };
     const counts: (number | undefined)[] = [];
     for (const status of [undefined, ['realized'], ['realized', 'existing', 'exited']]) {

@@ -27,7 +27,7 @@ describe('the list of export jobs', () => {
   };
   const ids = async (query: string) => (await page(query)).records.map(({ id }) => id);
 
-  it('shows every state, newest first, without parameters', async () => {
+  it('contains every state, newest first, without parameters', async () => {
     const { records, link, page: info } = await page('');
     expect(records).toHaveLength(60);
     expect(new Set(records.map(({ status }) => status))).toEqual(
@@ -47,7 +47,7 @@ describe('the list of export jobs', () => {
     expect(await ids(link.next.slice('/export/jobs'.length))).toEqual(all.slice(2, 4));
   });
 
-  it('loses and repeats nothing over pages of any size, also when jobs are created meanwhile', async () => {
+  it('neither loses nor repeats a job over pages of any size, even if jobs are created meanwhile', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 70 }), fc.boolean(), async (limit, create) => {
         const before = await ids('?limit=1000');
@@ -68,7 +68,7 @@ describe('the list of export jobs', () => {
     all = await ids('?limit=1000');
   });
 
-  it('pages by rows and by page numbers, as the other documentation has it', async () => {
+  it('is paged by rows and by page numbers, as in the older documentation', async () => {
     expect(await ids('?limit=5&offset=3')).toEqual(all.slice(3, 8));
     expect(await ids('?limit=5&start=4')).toEqual(all.slice(4, 9));
     expect(await ids('?limit=5&page=2')).toEqual(all.slice(10, 15));
@@ -80,7 +80,7 @@ describe('the list of export jobs', () => {
     expect(new Set(records.map((job) => job.status))).toEqual(new Set([status]));
   });
 
-  it('sorts a result of one page, and keeps creation order when there are several', async () => {
+  it('sorts a result of one page, and keeps creation order for several pages', async () => {
     const { records, page: info } = await page('?limit=1000&sort=updateTime:asc');
     const times = records.map((job) => Reflect.get(job, 'updateTime'));
     expect(times).toEqual(times.toSorted((a, b) => a - b));
@@ -98,14 +98,14 @@ describe('the list of export jobs', () => {
     },
   );
 
-  it('lowers a limit above the maximum', async () => {
+  it('reduces a limit above the maximum', async () => {
     await using small = await startEmulator({ profiles: 20, clock, quirks: { exportJobsMaximumLimit: 7 } });
     const { body } = await (await connect(small.url)).get<JobPage>(`${jobs}?limit=50`);
     expect(body.records).toHaveLength(7);
     expect(body.link.next).toContain('limit=7');
   });
 
-  it('names the dataset datasetId in lists and dataSetId elsewhere, unless told otherwise', async () => {
+  it('names the dataset datasetId in lists and dataSetId elsewhere by default', async () => {
     const [listed] = (await page('?limit=1')).records;
     expect(listed?.destination).toHaveProperty('datasetId');
     expect((await client.job(listed?.id ?? 0)).destination).toHaveProperty('dataSetId');
@@ -147,14 +147,14 @@ describe('the request for an export job', () => {
     });
   });
 
-  it('is refused when the dataset is unknown', async () => {
+  it('is rejected when the dataset is unknown', async () => {
     expect(await client.send('POST', jobs, exportBody({ destination: { datasetId: 'nothing' } }))).toMatchObject({
       status: 404,
       body: { status: 404 },
     });
   });
 
-  it('shows filters as they were sent, event fields only in the reply, and never evaluationInfo', async () => {
+  it('returns filters as sent, event fields only in the create response, and never evaluationInfo', async () => {
     const filter = { segments: [{ segmentId: 'a', status: 'exited' }], emptyProfiles: true };
     const additionalFields = { eventList: { fields: '_id', filter: { fromTimestamp: '2018-10-25T13:22:04-07:00' } } };
     const { body } = await client.send<{ id: number }>(
@@ -169,7 +169,7 @@ describe('the request for an export job', () => {
     expect(shown).not.toHaveProperty('additionalFields');
   });
 
-  it('may give its request id to the job', async () => {
+  it('passes its request id to the job if configured', async () => {
     await using echoing = await startEmulator({
       profiles: 20,
       clock: new FakeClock(),

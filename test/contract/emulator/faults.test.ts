@@ -18,7 +18,7 @@ const datasets = '/data/foundation/catalog/dataSets';
 const admin = '/__admin/faults';
 const latencyMs = 5_000;
 
-/** Jobs of these tests stay NEW, so that nothing but faults goes to sleep while a test looks. */
+/** Jobs of these tests stay NEW, so that only faults sleep on the clock. */
 const newMs = [3_600_000, 3_600_000] as const;
 const clock = new FakeClock('2026-11-02T08:00:00Z');
 let emulator: Emulator;
@@ -40,7 +40,7 @@ afterAll(() => emulator.close());
 
 const newestJob = async () => (await client.get<JobPage>(`${jobs}?limit=1`)).body.records[0]?.id;
 
-/** A create that is not expected to be answered; says whether a job was made. */
+/** Sends a create without expecting a response, and returns whether a job was created. */
 const createThatBreaks = async () => {
   const before = await newestJob();
   await expect(client.send('POST', jobs, exportBody())).rejects.toThrow();
@@ -49,17 +49,17 @@ const createThatBreaks = async () => {
 
 const statuses = () => emulator.requests.map(({ method, status }) => `${method} ${status}`);
 
-/** Runs a request until it pauses on the clock because of a fault. */
+/** Sends a request and waits until it pauses on the clock because of a fault. */
 const paused = async (request: () => Promise<unknown>) => {
   const others = clock.pending();
   const answer = request();
-  // Looked at by whoever waits for the answer, which may be later than it breaks.
+  // The caller handles the rejection, possibly after it happens.
   answer.catch(() => undefined);
   await clock.sleeping(others + 1);
   return { answer, others };
 };
 
-describe('the admin door', () => {
+describe('the admin endpoint for faults', () => {
   const door = async (method: string, body?: unknown) => {
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const response = await fetch(new URL(admin, emulator.url), { method, ...content });
@@ -67,7 +67,7 @@ describe('the admin door', () => {
     return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
   };
 
-  it('takes a script, shows it with its defaults and hits, and removes it', async () => {
+  it('accepts a script, returns it with its defaults and hits, and removes it', async () => {
     const fault = { kind: 'status', status: 503 };
     const complete = {
       match: { path: jobs, writesOnly: false, readsOnly: false },
@@ -89,7 +89,7 @@ describe('the admin door', () => {
     expect((await client.get(jobs)).status).toBe(200);
   });
 
-  it('refuses what is no script, and other methods', async () => {
+  it('rejects invalid scripts and other methods', async () => {
     const refused = await door('PUT', { rules: [{ fault: { kind: 'meteor' } }] });
     expect(refused).toMatchObject({ status: 400, body: { message: expect.stringContaining('rules.0.fault.kind') } });
     expect(await door('PUT')).toMatchObject({ status: 400 });
@@ -97,7 +97,7 @@ describe('the admin door', () => {
     expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET, PUT, DELETE']);
   });
 
-  it('is neither recorded nor hit by a fault itself', async () => {
+  it('is neither recorded nor affected by faults', async () => {
     emulator.faults.set({ rules: [{ fault: { kind: 'reset', when: 'before' } }] });
     expect((await door('GET')).status).toBe(200);
     expect(emulator.requests).toEqual([]);
@@ -105,7 +105,7 @@ describe('the admin door', () => {
 });
 
 describe('latency', () => {
-  it('holds a request back before it is carried out', async () => {
+  it('delays a request before it is carried out', async () => {
     emulator.faults.set({ rules: [{ times: 1, fault: { kind: 'latency', ms: latencyMs } }] });
     const { answer } = await paused(() => client.get(jobs));
     expect(emulator.requests).toEqual([]);
@@ -113,20 +113,20 @@ describe('latency', () => {
     expect(await answer).toMatchObject({ status: 200 });
   });
 
-  it('holds an answer back after the request was carried out', async () => {
+  it('delays a response after the request was carried out', async () => {
     const before = await newestJob();
     const fault = { kind: 'latency', ms: latencyMs, when: 'after-apply' } as const;
     emulator.faults.set({ rules: [{ match: { writesOnly: true }, fault }] });
     const others = clock.pending();
     const answer = client.send('POST', jobs, exportBody());
-    // The job that was made sleeps too.
+    // The created job also sleeps.
     await clock.sleeping(others + 2);
     expect(await newestJob()).not.toBe(before);
     await clock.advanceBy(latencyMs);
     expect(await answer).toMatchObject({ status: 200 });
   });
 
-  it('ends without a trace when the caller leaves', async () => {
+  it('ends without a trace when the caller disconnects', async () => {
     const before = await newestJob();
     emulator.faults.set({ rules: [{ match: { writesOnly: true }, fault: { kind: 'latency', ms: latencyMs } }] });
     const leaving = new AbortController();
@@ -169,7 +169,7 @@ describe('a scripted status', () => {
     expect(await newestJob()).toBe(before);
   });
 
-  it('says when to come back, needs no credential and has no body for HEAD', async () => {
+  it('returns Retry-After, needs no credential and has no body for HEAD', async () => {
     const fault = { kind: 'status', status: 429, retryAfterSeconds: 3 } as const;
     emulator.faults.set({ rules: [{ fault }] });
     const response = await fetch(new URL(file, emulator.url), { method: 'HEAD' });
@@ -178,13 +178,13 @@ describe('a scripted status', () => {
 });
 
 describe('a reset', () => {
-  it('before the request leaves no job behind', async () => {
+  it('before the request is carried out creates no job', async () => {
     emulator.faults.set({ rules: [{ match: { writesOnly: true }, fault: { kind: 'reset', when: 'before' } }] });
     expect(await createThatBreaks()).toBe(false);
     expect(statuses()).toContain('POST 0');
   });
 
-  it('after the request was carried out leaves the job behind, and not a byte of the answer', async () => {
+  it('after the request was carried out creates the job and sends no byte of the response', async () => {
     emulator.faults.set({ rules: [{ match: { writesOnly: true }, fault: { kind: 'reset', when: 'after-apply' } }] });
     const before = await newestJob();
     await expect(client.fetch(jobs, postOf(exportBody()))).rejects.toThrow();
@@ -192,7 +192,7 @@ describe('a reset', () => {
     expect(statuses()).toContain('POST 0');
   });
 
-  it('during the body leaves the job and half of the answer', async () => {
+  it('during the body creates the job and sends half of the response', async () => {
     emulator.faults.set({ rules: [{ match: { writesOnly: true }, fault: { kind: 'reset', when: 'during-body' } }] });
     const before = await newestJob();
     const response = await client.fetch(jobs, postOf(exportBody()));
@@ -212,14 +212,14 @@ describe('a reset', () => {
     expect(bytes).toBe(Math.floor(Number(response.headers.get('content-length')) / 2));
   });
 
-  it('during the body of an answer without one breaks before the answer', async () => {
+  it('during the body of a response without one breaks before the response', async () => {
     emulator.faults.set({ rules: [{ match: { method: 'HEAD' }, fault: { kind: 'reset', when: 'during-body' } }] });
     await expect(client.fetch(file, { method: 'HEAD' })).rejects.toThrow();
   });
 });
 
 describe('bad JSON', () => {
-  it('is the first half of the answer, as if that were all', async () => {
+  it('is the first half of the response, with a matching length', async () => {
     const whole = await (await client.fetch(`${datasets}/${prodDataset}`)).text();
     emulator.faults.set({ rules: [{ fault: { kind: 'truncate' } }] });
     const text = await (await client.fetch(`${datasets}/${prodDataset}`)).text();
@@ -227,7 +227,7 @@ describe('bad JSON', () => {
     expect(() => JSON.parse(text)).toThrow();
   });
 
-  it('is a page of HTML that claims to be JSON', async () => {
+  it('is an HTML page with a JSON content type', async () => {
     emulator.faults.set({ rules: [{ fault: { kind: 'invalidJson' } }] });
     const response = await client.fetch(jobs);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/json']);
@@ -262,7 +262,7 @@ describe('a drip', () => {
     expect(clock.pending()).toBe(others);
   });
 
-  it('ends when the caller leaves', async () => {
+  it('ends when the caller disconnects', async () => {
     emulator.faults.set({ rules: [{ fault: drip }] });
     const leaving = new AbortController();
     const { answer, others } = await paused(() =>
@@ -288,7 +288,7 @@ describe('a drip', () => {
 });
 
 describe('expired tokens', () => {
-  it('are refused from the request on that is hit; a new one is good', async () => {
+  it('are rejected from the affected request on; a new token is valid', async () => {
     emulator.faults.set({ rules: [{ match: { path: jobs }, times: 1, fault: { kind: 'expireTokens' } }] });
     const expired = { status: 401, body: { error_code: '401013' } };
     expect(await client.get(jobs)).toMatchObject(expired);
@@ -302,7 +302,7 @@ describe('expired tokens', () => {
 describe('an unknown status', () => {
   const unknown = { kind: 'unknownStatus', value: 'HIBERNATING' } as const;
 
-  it('stands in for that of every job, alone, in lists and in bulk reads', async () => {
+  it('replaces the status of every job, alone, in lists and in bulk reads', async () => {
     const { id } = await evaluate(client, 'a');
     emulator.faults.set({ rules: [{ fault: unknown }] });
     const exports = (await client.get<JobPage>(jobs)).body.records;
@@ -314,7 +314,7 @@ describe('an unknown status', () => {
     expect(body).toMatchObject({ results: { [id]: { status: 'HIBERNATING' } } });
   });
 
-  it('stands in for that of one job, and nowhere else', async () => {
+  it('replaces the status of one job only', async () => {
     const id = (await newestJob()) ?? 0;
     emulator.faults.set({ rules: [{ fault: { ...unknown, id } }] });
     const { records } = (await client.get<JobPage>(jobs)).body;
@@ -324,7 +324,7 @@ describe('an unknown status', () => {
 });
 
 describe('a vanished job', () => {
-  it('is 404 like one that never was, also to cancel, and missing in lists', async () => {
+  it('is 404 like an unknown job, for reads and cancels, and is missing in lists', async () => {
     const { id } = await client.export();
     const never = (await client.get<{ errors: object }>(`${jobs}/1`)).body;
     emulator.faults.set({ rules: [{ fault: { kind: 'vanish', id } }] });
@@ -339,7 +339,7 @@ describe('a vanished job', () => {
     expect((await client.job(id)).status).toBe('NEW');
   });
 
-  it('is an error in a bulk read, which is 404 when nothing else was asked for', async () => {
+  it('is an error in a bulk read, which is 404 when no other job was requested', async () => {
     const kept = await evaluate(client, 'a');
     const lost = await evaluate(client, 'a');
     emulator.faults.set({ rules: [{ fault: { kind: 'vanish', id: lost.id } }] });
@@ -355,7 +355,7 @@ describe('a vanished job', () => {
     expect(children.map(({ id }) => id)).not.toContain(lost.id);
   });
 
-  it('is still asked for with a credential only', async () => {
+  it('still requires a credential', async () => {
     emulator.faults.set({ rules: [{ fault: { kind: 'vanish', id: 24_001 } }] });
     expect((await fetch(new URL(`${jobs}/24001`, emulator.url))).status).toBe(403);
   });
@@ -365,7 +365,7 @@ function postOf(body: unknown): RequestInit {
   return { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
 }
 
-/** How many bytes of a body arrive, and whether it ends as it should. */
+/** Number of bytes of a body that arrive, and whether it ends without an error. */
 async function readAsFarAsPossible(response: Response): Promise<{ readonly bytes: number; readonly ended: boolean }> {
   let bytes = 0;
   try {

@@ -44,7 +44,7 @@ describe('merge policies', () => {
     });
   });
 
-  it('come in pages by a link that lacks a part of the path, with a start that means nothing', async () => {
+  it('are paged by a link that lacks a part of the path and has an opaque start', async () => {
     const first = await list('limit=2&orderBy=-name');
     const href = String(first._links.next.href);
     expect(href).toMatch(/^@\/mergePolicies\?start=[\w-]{8,}&orderBy=-name&limit=2$/);
@@ -73,7 +73,7 @@ describe('merge policies', () => {
     expect(await client.get(`${mergePolicies}?${query}`)).toMatchObject(upsError(400));
   });
 
-  it('are read one at a time, or many with an error for each that is missing', async () => {
+  it('are read one at a time, or many with an error for each missing id', async () => {
     const { status, body } = await client.get(`${mergePolicies}/${defaultPolicy}`);
     expect(status).toBe(200);
     expect(await client.get(`${mergePolicies}/mpid1`)).toMatchObject(upsError(404));

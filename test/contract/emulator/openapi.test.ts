@@ -10,72 +10,69 @@ const catalog = '/data/foundation/catalog';
 const dataAccess = '/data/foundation/export';
 const sandboxes = '/data/foundation/sandbox-management';
 
-/**
- * Where the API descriptions are known to be wrong or behind. Each entry must be observed: one that is not any more
- * has to go.
- */
+/** Known errors and gaps of the API descriptions. Each entry must still be observed; remove an entry that is not. */
 const knownDeviations = {
-  // The samples of creating and reading a job, and of batches by segment, spell it so.
+  // Spelling in the samples for creating and reading a job, and for batches by segment.
   dataSetId: '/destination/dataSetId is undocumented',
-  // The description has one object; every sample has an array.
+  // The description has one object, but every sample has an array.
   batches: '/destination/batches must be object',
-  // The newest documentation shows these counters.
+  // The newest documentation has these counters.
   totalCounter: '/metrics/totalExportedProfileCounter is undocumented',
   namespaceCounter: '/metrics/exportedProfileByNamespaceCounter is undocumented',
-  // Expected of a job that is "marked for cancelling"; the list of statuses ends with FAILED.
+  // Status of a job that is "marked for cancelling". The documented list of statuses ends with FAILED.
   status: '/records/*/status must be equal to one of the allowed values',
   listTotalCounter: '/records/*/metrics/totalExportedProfileCounter is undocumented',
   listNamespaceCounter: '/records/*/metrics/exportedProfileByNamespaceCounter is undocumented',
   listBatches: '/records/*/destination/batches must be object',
-  // The samples of creating a dataset have these.
+  // The samples for creating a dataset have these fields.
   containerFormat: '/*/fileDescription/containerFormat is undocumented',
   persisted: '/*/fileDescription/persisted is undocumented',
-  // Every sample has it.
+  // Every sample has this field.
   namespace: '/*/namespace is undocumented',
   datasetStatus: '/*/status is undocumented',
   dule: '/*/dule is undocumented',
   statsCache: '/*/statsCache is undocumented',
-  // Real datasets have it when their last batch was put into another one.
+  // Real datasets have this value when their last batch was consolidated into another one.
   lastBatchStatus: '/*/lastBatchStatus must be equal to one of the allowed values',
-  // Adobe's Python client reads it.
+  // Adobe's Python client reads this field.
   sandboxId: '/*/sandboxId is undocumented',
-  // Both documentation variants say 204.
+  // Both variants of the documentation say 204.
   cancel: 'undocumented status 204',
-  // The files of a batch lead to a list of parts here; the description has only the query parameter.
+  // Here, the files of a batch lead to a list of parts. The description has only the query parameter.
   parts: '/data is undocumented',
   partsPage: '/_page is undocumented',
-  // The documentation spells it so and shows dates with a space.
+  // The documentation uses this spelling, and dates with a space.
   eTag: '/sandboxes/*/eTag is undocumented',
   createdDate: '/sandboxes/*/createdDate must match format "date-time"',
   lastModifiedDate: '/sandboxes/*/lastModifiedDate must match format "date-time"',
   oneETag: '/eTag is undocumented',
   oneCreatedDate: '/createdDate must match format "date-time"',
   oneLastModifiedDate: '/lastModifiedDate must match format "date-time"',
-  // Every sample of a schedule and of a segment definition has these.
+  // Every sample of a schedule and of a segment definition has these fields.
   imsOrgId: '/imsOrgId is undocumented',
   sandbox: '/sandbox is undocumented',
   listedScheduleOrg: '/children/*/imsOrgId is undocumented',
   listedScheduleSandbox: '/children/*/sandbox is undocumented',
-  // Real lists hold schedules of the platform itself.
+  // Real lists contain schedules of the platform itself.
   listedScheduleType: '/children/*/type must be equal to one of the allowed values',
   listedScheduleProperties: "/children/*/properties must have required property 'segments'",
-  // The samples of all lists of children have links; the description does not name them.
+  // The samples of all lists of children have links, which the description does not list.
   listLinks: '/_links is undocumented',
   // A job of all segments has no definitions.
   listSegment: "/children/*/segments/* must have required property 'segment'",
-  // The tutorial shows a new job without metrics.
+  // The tutorial has a new job without metrics.
   metrics: " must have required property 'metrics'",
-  // The description has one definition where every sample has a list.
+  // The description has one definition, but every sample has a list.
   oneDefinition: " must have required property 'expression'",
   oneName: " must have required property 'name'",
   oneSchema: " must have required property 'schema'",
   segments: '/segments is undocumented',
   page: '/page is undocumented',
   link: '/link is undocumented',
-  // The descriptions of bulk reads name the ids of their samples.
+  // The descriptions of bulk reads list the ids of their samples.
   foundDefinition: `/results/${goldTier} is undocumented`,
   foundPolicy: '/results/0bf16e61-90e9-4204-b8fa-ad250360957b is undocumented',
-  // The guide to merge policies has a total and a page size in the place of a count.
+  // The guide to merge policies has a total and a page size instead of a count.
   count: "/_page must have required property 'count'",
   totalCount: '/_page/totalCount is undocumented',
   pageSize: '/_page/pageSize is undocumented',
@@ -83,10 +80,10 @@ const knownDeviations = {
 
 type Known = keyof typeof knownDeviations;
 
-/** Fields of datasets that the guide to Catalog has. */
+/** Fields of datasets in the guide to Catalog. */
 const guideFields = ['containerFormat', 'persisted', 'namespace', 'datasetStatus', 'dule', 'statsCache'] as const;
 
-/** The records that the descriptions are about; those of real platforms are compared with recorded responses. */
+/** Settings for records as described. The records of real platforms are compared with recorded responses instead. */
 const documentedRecords = { recordFields: 'documented', batchCounts: 'top-level' } as const;
 
 const nobody = { ids: [{ id: 'none' }] };
@@ -170,7 +167,7 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
     });
   });
 
-  it('cancels an export job with the documented body when told to', async () => {
+  it('cancels an export job with the documented body if configured', async () => {
     await using other = await startEmulator({ profiles: 20, clock, quirks: { cancelReply: 'json' } });
     const { status, body } = await (await connect(other.url)).send('DELETE', `${ups}/export/jobs/24001`);
     const found = deviations({
@@ -221,11 +218,11 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
     await expectAgreement('catalog', 'POST', '/dataSets', `${catalog}/dataSets`, { body: {} });
   });
 
-  it('lists the files of a batch and none that failed', async () => {
+  it('lists the files of a batch, and no failed files', async () => {
     const batch = `${dataAccess}/batches/${done.destination.batchId}`;
     await expectAgreement('data-access', 'GET', '/batches/{batchId}/files', `${batch}/files`);
     await expectAgreement('data-access', 'GET', '/batches/{batchId}/failed', `${batch}/failed`);
-    // The description has a path in the place of a list.
+    // The description has a path instead of a list.
     await expectAgreement('data-access', 'GET', '/batches/{batchId}/meta', `${batch}/meta`, {
       known: ['parts', 'partsPage'],
     });
@@ -362,7 +359,7 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
     });
   });
 
-  it('gives access to profiles, and says what is wrong as it is described', async () => {
+  it('reads profiles, and reports errors as described', async () => {
     const entities = '/ups/access/entities';
     const one = (id: string) =>
       `${ups}/access/entities?schema.name=_xdm.context.profile&entityIdNS=CRMID&entityId=${id}`;
@@ -377,7 +374,7 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
     await expectAgreement('profile', 'POST', entities, `${ups}/access/entities`, { body: {} });
   });
 
-  it('answers 207, 422 and 429 to profile access as they are described', async () => {
+  it('responds with 207, 422 and 429 for profile access as described', async () => {
     const quirks = { maximumGraphIdentities: 0, entitiesPerSecond: 2 };
     await using other = await startEmulator({ profiles: 20, clock, quirks });
     const own = await connect(other.url);

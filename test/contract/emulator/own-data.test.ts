@@ -45,7 +45,7 @@ interface Files {
   readonly [name: string]: string;
 }
 
-/** Writes the files, and a manifest that lists them by the beginning of their names. */
+/** Writes the files, and a manifest that lists them by the prefix of their names. */
 async function put(files: Files, more: object = {}, sandbox: object = {}): Promise<void> {
   const kinds = ['profiles', 'events', 'segments', 'datasets'];
   const listed = kinds.map((kind) => [kind, Object.keys(files).filter((name) => name.startsWith(kind))]);
@@ -63,7 +63,7 @@ async function entity(client: PlatformClient, id: string, schema = '_xdm.context
   return (await client.get(`${entities}?${query}`)).body;
 }
 
-describe('data of one’s own', () => {
+describe('user data', () => {
   it('is read from JSON Lines and CSV: profiles, events, segments with their members, and datasets', async () => {
     await put({
       'profiles-1.jsonl': `\uFEFF${lines(ada)}\n\n`,
@@ -115,7 +115,7 @@ describe('data of one’s own', () => {
     expect((await client.get('/data/core/ups/export/jobs')).body).toMatchObject({ records: [] });
   });
 
-  it('is exported, evaluated by PQL and filtered like any other, also after a restart and a reset', async () => {
+  it('is exported, evaluated by PQL and filtered like generated data, also after a restart and a reset', async () => {
     await put({ 'profiles.jsonl': lines(ada), 'profiles.csv': bob });
     const directory = join(folder, 'state');
     const check = async (emulator: Emulator) => {
@@ -125,7 +125,7 @@ describe('data of one’s own', () => {
       let state = await client.job(job.id);
       while (state.status !== 'SUCCEEDED') state = await client.job(job.id);
       const path = `/data/foundation/export/files/${state.destination.batchId}-1?path=part-00000.parquet`;
-      // The files can be read when the batch is promoted, after the end of the job.
+      // The files become readable when the batch is promoted, which is after the end of the job.
       const download = await eventually(async () => {
         const response = await client.fetch(path);
         expect(response.status).toBe(200);
@@ -155,7 +155,7 @@ describe('data of one’s own', () => {
     await check(emulator);
   });
 
-  it('is read from Parquet files, as an export wrote them', async () => {
+  it('is read from Parquet files as written by an export', async () => {
     await put({});
     const path = join(folder, 'profiles.parquet');
     {
@@ -187,7 +187,7 @@ describe('data of one’s own', () => {
     expect(JSON.stringify(await entity(client, 'p11998@example.org'))).not.toContain('"rich":');
   });
 
-  it('can fill several sandboxes, and leaves its folder as it is', async () => {
+  it('can fill several sandboxes, and its folder is not changed', async () => {
     await put(
       { 'profiles.jsonl': lines(ada) },
       {
@@ -221,8 +221,8 @@ describe('data of one’s own', () => {
 
 const email = (id: string) => ({ identityMap: { Email: [{ id }] } });
 
-describe('forms of data of one’s own', () => {
-  it('a byte order mark, times without seconds, and names with dots and patterns are read', async () => {
+describe('formats of user data', () => {
+  it('include a byte order mark, times without seconds, and names with dots and glob characters', async () => {
     const folderOfPattern = join(folder, 'a=[1]*?');
     await mkdir(folderOfPattern);
     await using database = await openDatabase({ directory: join(folder, 'writer') });
@@ -254,7 +254,7 @@ describe('forms of data of one’s own', () => {
   });
 });
 
-describe('data of one’s own that cannot be used', () => {
+describe('invalid user data', () => {
   it.each<[problem: string, files: Files, message: string | RegExp]>([
     [
       'a line without JSON',
@@ -328,7 +328,7 @@ describe('data of one’s own that cannot be used', () => {
       /line 1: is the header, in which "identityMap\.Email" must be a unique name/,
     ],
     [
-      'a quote without end',
+      'a quote that is not closed',
       { 'profiles.csv': 'identityMap.Email\n"a\n' },
       'profiles.csv line 2: has an unclosed quote',
     ],
@@ -336,7 +336,7 @@ describe('data of one’s own that cannot be used', () => {
     ['text after a quote', { 'profiles.csv': 'identityMap.Email\n"a"b\n' }, /line 2: has text after the quote/],
     ['text that is no Parquet', { 'profiles.parquet': 'no' }, /profiles\.parquet: cannot be read: /],
     [
-      'an event of nobody',
+      'an event without an identity',
       { 'events.jsonl': '{"eventType": "a"}' },
       'events.jsonl line 1: has no timestamp, no identityMap',
     ],
@@ -361,37 +361,37 @@ describe('data of one’s own that cannot be used', () => {
       'events.jsonl line 1: has identities of 2 profiles: profiles.csv line 2, profiles.csv line 3',
     ],
     [
-      'items that are none',
+      'items that are not a list of objects',
       { 'events.csv': 'identityMap.Email,eventType,timestamp,productListItems\na,x,2025-01-01T00:00:00Z,3\n' },
       /productListItems must be a list of objects/,
     ],
     ['a segment without name', { 'segments.jsonl': lines({ expression: 'true' }) }, /segments\.jsonl line 1: name: /],
     [
-      'PQL that is none',
+      'invalid PQL',
       {
         'segments.jsonl': `${lines({ name: 'A', expression: 'testProfile = true' })}\n${lines({ name: 'B', expression: 'shoe > 1' })}`,
       },
       /segments\.jsonl line 2: expression: .*"shoe".*line 1, column 1/,
     ],
     [
-      'a merge policy that is none',
+      'an unknown merge policy',
       { 'segments.jsonl': lines({ name: 'A', expression: 'testProfile = true', mergePolicyId: 'x' }) },
       /segments\.jsonl line 1: There is no merge policy/,
     ],
     [
-      'half of a surrogate pair',
+      'a lone surrogate',
       { 'profiles.jsonl': '{"identityMap": {"Email": [{"id": "a\\ud800"}]}}' },
       'profiles.jsonl line 1: is not a JSON object',
     ],
     [
-      'half of a surrogate pair in a column of JSON',
+      'a lone surrogate in a column of JSON',
       {
         'events.csv': `identityMap.Email,eventType,timestamp,productListItems\na,x,2026-01-01T00:00:00Z,"[{""SKU"":""\\ud800""}]"\n`,
       },
       'events.csv line 2: productListItems must be a list of objects',
     ],
     [
-      'a field whose name is a part of all objects',
+      'a field with the name of a member of all objects',
       { 'profiles.jsonl': '{"identityMap": {"Email": [{"id": "a"}]}, "__proto__": {"x": 1}}' },
       'profiles.jsonl line 1: has the unknown field __proto__.x',
     ],
@@ -431,18 +431,14 @@ describe('data of one’s own that cannot be used', () => {
       { 'profiles.csv': 'identityMap.Email\ra\r' },
       'profiles.csv line 1: has a carriage return without a line feed after it',
     ],
-    [
-      'an id that is a step in paths',
-      { 'datasets.csv': 'id,name\n..,A\n' },
-      'datasets.csv line 2: id: must be 1 to 200',
-    ],
+    ['an id that is a path step', { 'datasets.csv': 'id,name\n..,A\n' }, 'datasets.csv line 2: id: must be 1 to 200'],
     [
       'a line of more than 16 MiB',
       { 'profiles.jsonl': `${lines(email('a'))}\n${' '.repeat(17_000_000)}` },
       'profiles.jsonl line 2: has more than 16 MiB of text',
     ],
     [
-      'a quote that does not end within 16 MiB',
+      'a quote that is not closed within 16 MiB',
       { 'profiles.csv': `identityMap.Email\na\n"${' '.repeat(17_000_000)}` },
       'profiles.csv line 3: has more than 16 MiB of text in one row',
     ],
@@ -491,7 +487,7 @@ describe('data of one’s own that cannot be used', () => {
     await expect(start()).rejects.toThrow(`profiles.parquet row 1: ${message}`);
   });
 
-  it('because of a row of a Parquet file', async () => {
+  it('is rejected because of a row of a Parquet file', async () => {
     {
       await using database = await openDatabase({ directory: join(folder, 'writer') });
       await database.run(
@@ -505,7 +501,7 @@ describe('data of one’s own that cannot be used', () => {
     );
   });
 
-  it('shows at most ten places', async () => {
+  it('reports at most ten locations', async () => {
     await put({ 'profiles.csv': `identityMap.Email,loyalty.points\n${'a,x\n'.repeat(50)}` });
     const error = await start().catch((reason: unknown) => reason);
     expect(String(error).match(/line \d+/g)).toHaveLength(10);

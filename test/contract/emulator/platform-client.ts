@@ -3,7 +3,7 @@ import type { FakeClock } from '../../support/fake-clock.ts';
 
 export const organization = '0123456789ABCDEF01234567@AdobeOrg';
 
-/** What the tests read of an export job; `status` and the like are compared, never trusted. */
+/** Fields of an export job that the tests read. Their values are only compared. */
 export interface JobRecord {
   readonly id: number;
   readonly status: string;
@@ -30,11 +30,11 @@ export interface JobPage {
 export interface Answer<T> {
   readonly status: number;
   readonly headers: Headers;
-  /** The parsed body; undefined when it was empty. */
+  /** The parsed body; undefined when it is empty. */
   readonly body: T;
 }
 
-/** Calls the emulator with everything that a request of the platform needs. */
+/** Calls the emulator with all headers of a platform request. */
 export class PlatformClient {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -64,7 +64,7 @@ export class PlatformClient {
     );
   }
 
-  /** Starts an export of the dataset on the union schema that prod has, unless the body says otherwise. */
+  /** Starts an export, by default of the dataset on the union schema in prod. */
   async export(body: Record<string, unknown> = {}): Promise<JobRecord> {
     const answer = await this.send<JobRecord>('POST', '/data/core/ups/export/jobs', exportBody(body));
     expect(answer.status).toBe(200);
@@ -82,7 +82,7 @@ export function exportBody(body: Record<string, unknown> = {}): Record<string, u
   return { destination: { datasetId: prodDataset }, schema: { name: '_xdm.context.profile' }, ...body };
 }
 
-/** A client with a fresh token. */
+/** Creates a client with a new token. */
 export async function connect(url: string, sandbox = 'prod'): Promise<PlatformClient> {
   return new PlatformClient(url, {
     authorization: `Bearer ${await newToken(url)}`,
@@ -106,7 +106,7 @@ export async function newToken(url: string): Promise<string> {
 
 async function answerOf<T>(response: Response): Promise<Answer<T>> {
   const text = await response.text();
-  // The body is whatever the test says it is; the assertions find out.
+  // The test declares the type of the body; its assertions verify it.
   return {
     status: response.status,
     headers: response.headers,
@@ -116,7 +116,10 @@ async function answerOf<T>(response: Response): Promise<Answer<T>> {
 
 const ended = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
 
-/** Moves the clock from stage to stage until the job has one of the statuses, by default until its batches have ended as well. */
+/**
+ * Moves the clock from stage to stage until the job has one of the statuses. By default this also waits for its
+ * batches.
+ */
 export async function runUntil(
   client: PlatformClient,
   clock: FakeClock,
@@ -124,12 +127,12 @@ export async function runUntil(
   statuses: readonly string[] | null = null,
 ): Promise<JobRecord> {
   for (;;) {
-    // Before the job is read: what sleeps by then has its status stored, and is not the next stage already.
+    // Checked before the job is read, because a sleeping job has stored its status and is not in its next stage yet.
     const isSleeping = clock.pending() > 0;
     const job = await client.job(id);
     if (statuses?.includes(job.status)) return job;
     if (statuses === null && ended.includes(job.status) && !(await awaitsPromotion(client, job))) return job;
-    // While nothing sleeps, work is being done in real time; asking again gives it that time.
+    // While nothing sleeps, work runs in real time; reading the job again gives it that time.
     if (isSleeping) await clock.tick();
   }
 }

@@ -7,7 +7,7 @@ import { EmulatorProcess, runEmulator, stopEmulatorAt } from './emulator-process
 import { connect } from './platform-client.ts';
 
 describe('the process of the emulator', () => {
-  it('prints one ready line, serves, and ends with 0 on SIGTERM', async () => {
+  it('prints one ready line, serves, and exits with 0 on SIGTERM', async () => {
     await using emulator = await EmulatorProcess.start({ EMULATOR_PROFILES: '20', LOG_LEVEL: 'info' });
     expect(emulator.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const client = await connect(emulator.url);
@@ -19,7 +19,7 @@ describe('the process of the emulator', () => {
     for (const line of stderr.trim().split('\n')) expect(JSON.parse(line)).toMatchObject({ level: 'info' });
   });
 
-  it('ends with 2 and one line that names every bad variable', async () => {
+  it('exits with 2 and one line that names every invalid variable', async () => {
     const { code, stdout, stderr } = await runEmulator({
       EMULATOR_PORT: '70000',
       EMULATOR_PROFILES: 'many',
@@ -32,7 +32,7 @@ describe('the process of the emulator', () => {
       expect(stderr).toContain(name);
   });
 
-  it('ends with 1 and one line when the port is in use', async () => {
+  it('exits with 1 and one line when the port is in use', async () => {
     await using taken = await new Promise<AsyncDisposable & { port: number }>((resolve) => {
       const server = createServer().listen(0, '127.0.0.1', () => {
         const address = server.address();
@@ -50,13 +50,13 @@ describe('the process of the emulator', () => {
     expect(stderr).toMatch(/EADDRINUSE.*EMULATOR_PORT/);
   });
 
-  it('ends with 2 and names EMULATOR_DIR when it is no folder', async () => {
+  it('exits with 2 and names EMULATOR_DIR when it is not a folder', async () => {
     const { code, stdout, stderr } = await runEmulator({ EMULATOR_PORT: '0', EMULATOR_DIR: 'package.json/folder' });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(/^[^\n]*EMULATOR_DIR[^\n]*\n$/);
   });
 
-  it('ends with 0 and leaves nothing behind when a signal comes while it seeds', async () => {
+  it('exits with 0 and leaves no files when a signal arrives during the seeding', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'aep-test-'));
     try {
       const environment = { EMULATOR_PROFILES: '5000000', TMPDIR: directory };
@@ -68,7 +68,7 @@ describe('the process of the emulator', () => {
     }
   });
 
-  it('ends with 2, one line and no state when the data of EMULATOR_SEED cannot be used', async () => {
+  it('exits with 2, one line and no state when the data of EMULATOR_SEED is invalid', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'aep-test-'));
     try {
       const seed = join(directory, 'seed');
@@ -90,7 +90,7 @@ describe('the process of the emulator', () => {
     }
   });
 
-  it('ends with 0 and leaves nothing behind when a signal comes while it reads data of its own', async () => {
+  it('exits with 0 and leaves no files when a signal arrives while it reads user data', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'aep-test-'));
     try {
       const seed = join(directory, 'seed');
@@ -108,7 +108,7 @@ describe('the process of the emulator', () => {
     }
   });
 
-  it('prints how it is used, or its version, and refuses other arguments', async () => {
+  it('prints its usage or its version, and rejects other arguments', async () => {
     const help = await runEmulator({ EMULATOR_PORT: 'x' }, ['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
     const readme = await readFile('src/emulator/README.md', 'utf8');

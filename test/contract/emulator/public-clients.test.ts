@@ -7,14 +7,14 @@ const ups = '/data/core/ups';
 const catalog = '/data/foundation/catalog';
 const dataAccess = '/data/foundation/export';
 
-/** Headers of `requests` as the Python client sends them, on reads as well. */
+/** Headers that the Python client sends with `requests`, on reads as well. */
 const python = {
   accept: 'application/json',
   'accept-encoding': 'gzip, deflate',
   'content-type': 'application/json',
   'user-agent': 'python-requests/2.34.2',
 };
-/** Those of its class for profiles. */
+/** Headers of its class for profiles. */
 const pythonProfiles = { ...python, accept: 'application/vnd.adobe.xdm+json' };
 const postman = {
   accept: 'application/json',
@@ -37,7 +37,7 @@ interface Sent {
   readonly body?: unknown;
 }
 
-/** The requests of published clients, replayed; each test is named after the habit. */
+/** Replayed requests of published clients. Each test is named after a habit of a client. */
 describe('a published client', () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
   let emulator: Emulator;
@@ -209,7 +209,7 @@ describe('a published client', () => {
     expect(Object.keys(answer.body).length).toBeGreaterThan(0);
   });
 
-  it('reads fields of every dataset without a default, also of one that it has just created', async () => {
+  it('reads fields of every dataset without a default, including one that it has just created', async () => {
     await send({ method: 'POST', path: `${catalog}/dataSets`, headers: python, body: { name: 'fresh' } });
     const { body } = await send({ path: `${catalog}/dataSets?limit=100`, headers: python });
     for (const dataset of Object.values<Record<string, Record<string, unknown>>>(body)) {
@@ -218,7 +218,7 @@ describe('a published client', () => {
     }
   });
 
-  it('reads each batch of a list with its tags, and asks for it alone', async () => {
+  it('reads each batch of a list with its tags, and then reads it alone', async () => {
     const { body } = await send({ path: `${catalog}/batches?limit=100`, headers: python });
     for (const [id, { tags }] of Object.entries<{ tags: object }>(body)) {
       expect(tags).toEqual(expect.any(Object));
@@ -226,7 +226,7 @@ describe('a published client', () => {
     }
   });
 
-  it('goes from a batch to the bytes of its files by the links of the responses', async () => {
+  it('gets from a batch to the bytes of its files by the links of the responses', async () => {
     const ofDataset = `${catalog}/batches?limit=1&status=success&dataSet=${prodDataset}&orderBy=desc%3Acreated`;
     const [batch] = Object.keys((await send({ path: ofDataset, headers: python })).body);
     const files = await send({ path: `${dataAccess}/batches/${batch}/files?limit=1&start=0`, headers: python });
@@ -240,7 +240,7 @@ describe('a published client', () => {
     expect(Number(head.headers.get('content-length'))).toBeGreaterThan(0);
   });
 
-  it('follows the next page of merge policies with the limit of the first request as well', async () => {
+  it('follows the next page of merge policies and repeats the limit of the first request', async () => {
     const seen = new Set<string>();
     let path = `${ups}/config/mergePolicies?limit=1`;
     while (path !== '') {

@@ -6,7 +6,7 @@ import { connect, exportBody, type JobPage, type PlatformClient, prodDataset } f
 const jobs = '/data/core/ups/export/jobs';
 const sandboxes = '/data/foundation/sandbox-management/sandboxes';
 
-describe('quirks, all turned away from their defaults', () => {
+describe('quirks, all set to other values than their defaults', () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
   let emulator: Emulator;
   let client: PlatformClient;
@@ -38,7 +38,7 @@ describe('quirks, all turned away from their defaults', () => {
   const created = (segments: readonly Record<string, unknown>[]) =>
     client.export({ filter: { segments }, destination: { datasetId: prodDataset, segmentPerBatch: true } });
 
-  it('show a single batch as a bare object with a bare status', async () => {
+  it('return a single batch as a plain object with a plain status', async () => {
     const { destination } = await created([{ segmentId: 'a', status: ['exited'] }]);
     expect(destination.batches).toEqual({
       segmentId: 'a',
@@ -48,23 +48,23 @@ describe('quirks, all turned away from their defaults', () => {
     });
   });
 
-  it('show several batches as an array, and several statuses too', async () => {
+  it('return several batches as an array, and several statuses too', async () => {
     const { destination } = await created([{ segmentId: 'a' }, { segmentId: 'b', status: ['exited'] }]);
     expect(destination.batches).toMatchObject([{ status: ['realized', 'existing'] }, { status: 'exited' }]);
   });
 
-  it('answer 400 for an unknown dataset and 404 for an unknown sandbox', async () => {
+  it('respond with 400 to an unknown dataset and with 404 to an unknown sandbox', async () => {
     const unknown = exportBody({ destination: { datasetId: 'nothing' } });
     expect(await client.send('POST', jobs, unknown)).toMatchObject({ status: 400, body: { status: 400 } });
     expect((await client.get(jobs, { 'x-sandbox-name': 'nowhere' })).status).toBe(404);
   });
 
-  it('have no next link in lists of sandboxes', async () => {
+  it('omit the next link in lists of sandboxes', async () => {
     const { body } = await client.get<{ _links: object }>(`${sandboxes}?limit=1&offset=0`);
     expect(Object.keys(body._links)).toEqual(['page']);
   });
 
-  it('say the life of a token in milliseconds', async () => {
+  it('return the lifetime of a token in milliseconds', async () => {
     const form = {
       grant_type: 'client_credentials',
       client_id: 'emulator',
@@ -78,7 +78,7 @@ describe('quirks, all turned away from their defaults', () => {
     expect(await response.json()).toMatchObject({ expires_in: 86_399_000 });
   });
 
-  it('count pages from one, and by pages with start', async () => {
+  it('number pages from one, and count pages with start', async () => {
     const all = await ids('?limit=1000');
     expect(await ids('')).toEqual(all.slice(0, 10));
     expect(await ids('?limit=5&page=2')).toEqual(all.slice(5, 10));

@@ -7,15 +7,15 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { EmulatorProcess, runEmulator } from './emulator-process.ts';
 
-/** Longest time that an example may take, in milliseconds. */
+/** Maximum duration of an example, in milliseconds. */
 const patienceMs = 20_000;
 
 interface Example {
   readonly section: string;
   readonly script: string;
-  /** Variables with which the emulator is started. */
+  /** Variables of the emulator that the example needs. */
   readonly environment: Readonly<Record<string, string>>;
-  /** A part of the last response; null when the README does not show it. */
+  /** A part of the last response; null when the README has none. */
   readonly response: object | null;
 }
 
@@ -23,7 +23,7 @@ interface Block {
   readonly section: string;
   readonly language: string;
   readonly content: string;
-  /** The file that the line before names. */
+  /** File name in the line before the block. */
   readonly file: string | null;
 }
 
@@ -49,13 +49,13 @@ const examples: readonly Example[] = blocks.flatMap(({ section, language, conten
   return [{ section, script: content, environment, response: hasResponse ? JSON.parse(next.content) : null }];
 });
 
-/** The value may have an equals sign. */
+/** The value may contain an equals sign. */
 function pairOf(assignment: string): readonly [name: string, value: string] {
   const at = assignment.indexOf('=');
   return [assignment.slice(0, at), assignment.slice(at + 1)];
 }
 
-/** The lines that every example begins with. */
+/** Lines that every example begins with. */
 const prelude = /^BASE=.*?^}$/ms.exec(examples[0]?.script ?? '')?.[0] ?? '';
 
 async function runScript(
@@ -69,14 +69,14 @@ async function runScript(
   return { code, output };
 }
 
-/** The last JSON of an output in which responses follow each other, with or without line breaks. */
+/** The last JSON value in an output of consecutive responses, with or without line breaks. */
 function lastResponse(output: string): unknown {
   const starts = [...output.matchAll(/^[{[]|(?<=[}\]])[{[]/gm)].map(({ index }) => index).toReversed();
   for (const start of starts) {
     try {
       return JSON.parse(output.slice(start));
     } catch {
-      // An earlier start may be that of the whole response.
+      // An earlier position may be the start of the whole response.
     }
   }
   throw new Error(`There is no response in ${output}`);

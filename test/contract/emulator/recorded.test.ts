@@ -22,7 +22,7 @@ const segmentation = {
 
 type Answer = { readonly status: number; readonly body?: unknown };
 
-/** What a request of the emulator can use: it has a finished, a failed and a cancelled job. */
+/** Ids that a request of the emulator can use. The emulator has a finished, a failed and a cancelled job. */
 interface Setting {
   readonly client: PlatformClient;
   readonly dev: PlatformClient;
@@ -46,7 +46,7 @@ const get =
     client.get(path);
 const eventsPath = `${ups}/access/entities?schema.name=_xdm.context.experienceevent&limit=1&relatedEntityIdNS=CRMID`;
 
-/** The request with which the emulator is asked for what a recorded response holds. */
+/** The emulator request that corresponds to each recorded response. */
 const requests: Readonly<Record<string, Ask>> = {
   'batches: observed: one batch, counts of input and output': ({ client, batchId }) =>
     client.get(`${catalog}/batches/${batchId}`),
@@ -90,7 +90,7 @@ const requests: Readonly<Record<string, Ask>> = {
       const answer = await client.get<{ children?: readonly unknown[] }>(`${eventsPath}&relatedEntityId=${id}`);
       if (answer.body.children?.length === 1) return answer;
     }
-    throw new Error('Nobody has an event.');
+    throw new Error('No profile has an event.');
   },
   'sandboxes: observed: list': get(`${sandboxes}/?limit=50&offset=0`),
   'schedules: observed: list': get(`${ups}/config/schedules?start=0&limit=100`),
@@ -164,7 +164,7 @@ const requests: Readonly<Record<string, Ask>> = {
   'token: documented: token with a lifetime in milliseconds': token('emulator'),
 };
 
-/** Documented forms that the emulator has no switch for. */
+/** Documented response forms for which the emulator has no switch. */
 const notSent = [
   'datasets: documented: requested properties that are empty objects',
   'export-jobs: documented: a batch per segment',
@@ -175,7 +175,7 @@ const notSent = [
 
 /** Objects whose keys are ids or names. */
 const mapForm = /\/(?:tags|results|\w+Counter|totalProfilesByMergePolicy|segmentedProfileBy\w+Counter\/\*)$/;
-/** XDM data, and what a client sent. */
+/** XDM data, and values sent by clients. */
 const opaqueForm = /\/(?:entity|filter|additionalFields)$/;
 
 const kindAt =
@@ -187,11 +187,11 @@ const kindAt =
     return ['batches', 'datasets', 'profiles'].includes(resource) && !isPage ? 'map' : 'fields';
   };
 
-/** Fields that no recorded response has although the newest documentation shows them. */
+/** Fields that the newest documentation has, although no recorded response has them. */
 const alsoSent: Readonly<Record<string, readonly string[]>> = {
   'data-access': ['/data/*/records', '/data/*/size'],
   'export-jobs': ['/computeGatewayJobId/pushJob', '/fields'],
-  // Adobe documents such a code for audiences alone.
+  // Adobe documents such a code only for audiences.
   'segment-jobs': ['/errors/404/*/code'],
 };
 
@@ -201,7 +201,7 @@ const leftOut: Readonly<Record<string, readonly string[]>> = {
   'segment-jobs: documented: create without metrics': ['/computeGatewayJobId', '/modelName'],
 };
 
-/** A record has the same form alone, in a list and in a bulk read. */
+/** Location of a record in a response. A record has the same form alone, in a list and in a bulk read. */
 const recordPlace: Readonly<Record<string, RegExp>> = {
   'export-jobs': /^\/records\/\*/,
   'merge-policies': /^\/(?:children|results)\/\*/,
@@ -258,7 +258,7 @@ describe('the emulator against recorded responses', () => {
     const { resource, title } = response;
     const setting = settings.get(title.includes(': observed:') ? 'observed' : 'documented');
     const ask = requests[title];
-    if (setting === undefined || ask === undefined) throw new Error(`Nobody asks for ${title}.`);
+    if (setting === undefined || ask === undefined) throw new Error(`There is no request for ${title}.`);
     const answer = await ask(setting);
     expect(answer.status).toBe(response.status);
     if (response.body === null) {

@@ -26,7 +26,7 @@ describe('a reset', () => {
   const start = (options = {}): Promise<Emulator> =>
     startEmulator({ ...state, time: { startsAt, rate: 0 }, directory, ...options });
 
-  /** Starts with few profiles, and with `profiles` after a reset, which takes longer. */
+  /** Starts with few profiles, and creates `profiles` on a reset, which takes longer. */
   const startGrowing = async (options: { readonly profiles: number; readonly logger?: Logger }): Promise<Emulator> => {
     await putSeededPlatform(directory, { ...state, now: startsAt });
     return await start(options);
@@ -48,7 +48,7 @@ describe('a reset', () => {
     return answers.map(({ status, body }) => ({ status, body }));
   };
 
-  it('brings back data, settings and clock, empties faults and requests, and keeps tokens and foreign files', async () => {
+  it('restores data, settings and clock, clears faults and requests, and keeps tokens and foreign files', async () => {
     await writeFile(join(directory, 'notes.txt'), 'mine');
     await using emulator = await start({ pace: 'fast', quirks: { cancelReply: 'json' } });
     const client = await connect(emulator.url);
@@ -78,7 +78,7 @@ describe('a reset', () => {
     expect(await readdir(directory)).not.toContain('batches');
   });
 
-  it('of an emulator whose folder holds an earlier state makes a new one', async () => {
+  it('creates a new state even if the folder of the emulator had an earlier state at the start', async () => {
     {
       await using first = await start();
       await define(await connect(first.url), 'From before', 'loyalty.points > 1');
@@ -91,7 +91,7 @@ describe('a reset', () => {
     expect(await names()).not.toContain('From before');
   });
 
-  it('ends jobs that run, so that nothing of them appears later', async () => {
+  it('ends running jobs, so that none of their results appears later', async () => {
     await using emulator = await start({ pace: 'fast', time: { startsAt, rate: 1 } });
     const client = await connect(emulator.url);
     for (let round = 0; round < 3; round += 1) {
@@ -104,7 +104,7 @@ describe('a reset', () => {
     await eventually(async () => expect((await client.job(id)).status).toBe('SUCCEEDED'));
   });
 
-  it('lets requests that are being answered end, and later ones wait', async () => {
+  it('lets requests in progress complete, and later ones wait', async () => {
     await using emulator = await startGrowing({ profiles: 2_000 });
     const client = await connect(emulator.url);
     const early = Array.from({ length: 20 }, () => client.get(`${jobs}?limit=1000`));
@@ -119,7 +119,7 @@ describe('a reset', () => {
     expect((await resetting).status).toBe(204);
   });
 
-  it('breaks off requests that a fault holds, and those whose body does not come', async () => {
+  it('aborts requests that a fault delays, and requests whose body does not arrive', async () => {
     await using emulator = await start();
     const client = await connect(emulator.url);
     emulator.faults.set({ rules: [{ match: { path: jobs }, fault: { kind: 'latency', ms: 600_000 } }] });
@@ -133,7 +133,7 @@ describe('a reset', () => {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body,
-        // Node's fetch sends a stream only with it, and its types do not know it.
+        // Node's fetch requires this member to send a stream, and its types lack it.
         ...{ duplex: 'half' },
       }),
     ).rejects.toThrow();
@@ -143,7 +143,7 @@ describe('a reset', () => {
     expect((await client.get(jobs)).status).toBe(200);
   });
 
-  it('that fails leaves no state, which a later one makes', async () => {
+  it('that fails leaves no state, and a later reset creates it', async () => {
     const within = join(directory, 'state');
     await mkdir(within);
     await using emulator = await start({ directory: within });
@@ -162,7 +162,7 @@ describe('a reset', () => {
     expect((await (await connect(emulator.url)).get(jobs)).status).toBe(200);
   });
 
-  it('and moves of the clock come one after the other', async () => {
+  it('runs before or after a clock move, never during it', async () => {
     await using emulator = await start();
     const client = await connect(emulator.url);
     const { id } = await client.export();
@@ -173,21 +173,21 @@ describe('a reset', () => {
     expect(emulator.clock?.now()).toEqual(startsAt);
   });
 
-  it('that runs does not keep the emulator from closing', async () => {
+  it('does not prevent the emulator from closing while it runs', async () => {
     const emulator = await startGrowing({ profiles: 30_000 });
     const resetting = emulator.reset();
-    // A rejection is looked at below, after it may have come.
+    // The rejection is asserted below, possibly after it happens.
     resetting.catch(() => undefined);
     await emulator.close();
     await expect(resetting).rejects.toThrow();
   });
 
-  it('that is asked for from outside and is broken off by the end of the emulator logs no error', async () => {
+  it('logs no error when it was requested over HTTP and the emulator closes meanwhile', async () => {
     const lines: string[] = [];
     const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
     const emulator = await startGrowing({ profiles: 30_000, logger });
     const resetting = reset(emulator).catch((error: unknown) => error);
-    // The database is closed when the reset has begun.
+    // The database is closed once the reset has begun.
     await eventually(() => readdir(directory).then((names) => expect(names).not.toContain('platform.duckdb')));
     await emulator.close();
     expect(await resetting).toBeInstanceOf(Error);

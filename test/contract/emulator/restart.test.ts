@@ -118,7 +118,7 @@ describe('an emulator with a folder', () => {
     expect(await segmentJobUntil(again, clock, id)).toMatchObject({ status: expected });
   });
 
-  it('takes up a job after the process was killed, and finishes it with all its files', async () => {
+  it('resumes a job after the process was killed, and finishes it with all its files', async () => {
     const environment = { EMULATOR_DIR: directory, EMULATOR_PROFILES: '2000' };
     await using first = await EmulatorProcess.start(environment);
     const client = await connect(first.url);
@@ -141,7 +141,7 @@ describe('an emulator with a folder', () => {
     expect(await readdir(join(directory, 'batches'))).toEqual([destination.batchId]);
   });
 
-  it('removes its temporary folder when it was given none', async () => {
+  it('removes its temporary folder when no folder was given', async () => {
     vi.stubEnv('TMPDIR', directory);
     const emulator = await startSeedingEmulator({ profiles: 20, clock });
     expect(await readdir(directory)).toEqual([expect.stringMatching(/^aep-emulator-/)]);
@@ -149,7 +149,7 @@ describe('an emulator with a folder', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  it('closes while exports run, and closing twice is the same as once', async () => {
+  it('closes while exports run, and closing twice is the same as closing once', async () => {
     const emulator = await start();
     const client = await connect(emulator.url);
     const { id } = await client.export();

@@ -6,7 +6,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, type PlatformClient, prodDataset } from './platform-client.ts';
 
-/** Names that the operations know, so that random requests reach further than the first check. */
+/** Names that the operations know, so that random requests get past the first check. */
 const parameters = [
   'limit start offset page sort status orderBy properties property tags name created createdAfter endBefore dataSet',
   'batch dataSetId path schema.name entityId entityIdNS relatedEntityId mergePolicyId fields startTime endTime orderby',
@@ -22,7 +22,7 @@ const bodyMembers = [
   .join(' ')
   .split(' ');
 
-/** Bodies that get past the first checks of what takes lists of objects, with anything for an id. */
+/** Bodies with lists of objects that pass the first checks, with arbitrary ids. */
 const lists = fc.string({ unit: 'binary' }).chain((id) =>
   fc.constantFrom(
     [{ segmentId: id }],
@@ -76,7 +76,7 @@ describe('the emulator', () => {
 
   afterAll(() => emulator.close());
 
-  it('never answers 5xx, whatever it is sent', async () => {
+  it('never responds with 5xx, whatever it receives', async () => {
     await fc.assert(
       fc.asyncProperty(target, body, contentType, async ({ method, path }, text, type) => {
         const takesBody = method !== 'GET' && method !== 'HEAD';
@@ -92,7 +92,7 @@ describe('the emulator', () => {
     );
   });
 
-  it('answers 400 to a request for something that is not a path', async () => {
+  it('responds with 400 to a request target that is not a path', async () => {
     const { hostname, port } = new URL(emulator.url);
     const status = await new Promise((resolve, reject) => {
       request({ hostname, port, path: 'http://elsewhere/', headers: client.headers }, (response) => {
@@ -105,7 +105,7 @@ describe('the emulator', () => {
     expect(status).toBe(400);
   });
 
-  it('survives a caller that leaves in the middle of its body', async () => {
+  it('survives a caller that disconnects in the middle of its body', async () => {
     const { hostname, port } = new URL(emulator.url);
     await new Promise<void>((resolve) => {
       const started = request({

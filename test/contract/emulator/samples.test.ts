@@ -37,7 +37,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
     expect(created).toMatchObject({ status: 200, body: { status: 'NEW', destination: { dataSetId: datasetId } } });
 
     const { status, errors } = await runUntil(client, clock, created.body.id);
-    // The merge policies of the samples are not among those of the emulator.
+    // The emulator does not have the merge policies of the samples.
     const code = Object(object['mergePolicy']).id === undefined ? undefined : 'UNKNOWN_MERGE_POLICY';
     expect({ status, code: errors?.[0]?.code }).toEqual({ status: code === undefined ? 'SUCCEEDED' : 'FAILED', code });
   });
@@ -58,7 +58,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
   });
 
   it.each(schedulePatches)(
-    'changes a schedule as $source does, by PATCH and by the POST shown there',
+    'changes a schedule as in $source, by PATCH and by the POST of that page',
     async ({ object }) => {
       const path = '/data/core/ups/config/schedules';
       for (const method of ['PATCH', 'POST']) {
@@ -75,7 +75,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
     },
   );
 
-  it('accepts the segment job of the pages, whose segments are not among those of the emulator', async () => {
+  it('accepts the segment job of the pages, although the emulator does not have its segments', async () => {
     const body = segmentJobEntries.map(({ object }) => object);
     const created = await client.send<SegmentJobRecord>('POST', segmentJobs, body);
     expect(created).toMatchObject({ status: 200, body: { status: 'NEW', segments: body } });
@@ -83,7 +83,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
     expect(job).toMatchObject({ status: 'FAILED', errors: [{ msg: expect.stringContaining('does not exist') }] });
   });
 
-  /** The dataset that a sample names, when it is one of the seeded ones. */
+  /** The dataset that a sample names, if it is a seeded one. */
   async function knownDataset(destination: unknown): Promise<string> {
     const id = String(Object(destination).datasetId);
     const { status } = await client.get(`/data/foundation/catalog/dataSets/${id}`);
@@ -92,7 +92,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
 });
 
 describe('parsing of samples, which are not always valid JSON (#42)', () => {
-  it('adds missing commas and drops those at the end', () => {
+  it('adds missing commas and drops trailing ones', () => {
     expect(parseTolerantly('{\n "a": {\n "b": 1,\n }\n "c": [true\n ]\n "d": "x"\n}')).toEqual({
       a: { b: 1 },
       c: [true],

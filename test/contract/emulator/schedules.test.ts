@@ -43,7 +43,7 @@ const create = async (client: PlatformClient, members: Record<string, unknown> =
 const patch = (client: PlatformClient, id: string, path: string, value: unknown) =>
   client.send('PATCH', `${schedules}/${id}`, [{ op: 'add', path, value }]);
 
-/** The segment jobs that a schedule has made, newest first. */
+/** The segment jobs that a schedule has created, newest first. */
 const runsOf = async (client: PlatformClient, id: string): Promise<readonly SegmentJobRecord[]> => {
   const query = new URLSearchParams({ property: `properties.scheduleId==${id}` });
   return (await client.get<Children<SegmentJobRecord>>(`${segmentJobs}?${query}`)).body.children;
@@ -76,7 +76,7 @@ describe('schedules', () => {
     }
   });
 
-  it('are one in prod, which runs once a day, beside two of the platform, and none in dev', async () => {
+  it('are one in prod that runs once a day, two of the platform, and none in dev', async () => {
     const { status, body: list } = await prod.get<Children<ScheduleRecord>>(schedules);
     expect(status).toBe(200);
     expect(list).toMatchObject({
@@ -163,13 +163,13 @@ describe('schedules', () => {
     else expect(answer).toMatchObject(upsError(400, refusal));
   });
 
-  it('are one for each sandbox', async () => {
+  it('are limited to one per sandbox', async () => {
     expect(await prod.send('POST', schedules, body())).toMatchObject(upsError(400, /already/));
     await create(dev);
     expect(await dev.send('POST', schedules, body())).toMatchObject(upsError(400, /already/));
   });
 
-  it('change by a JSON Patch that adds state or schedule', async () => {
+  it('are changed by a JSON Patch that adds state or schedule', async () => {
     const { id } = await create(dev);
     expect(await patch(dev, id, '/state', 'active')).toMatchObject({ status: 204, body: undefined });
     expect(await patch(dev, id, '/schedule', '0 15 10 * * ?')).toMatchObject({ status: 204 });
@@ -198,7 +198,7 @@ describe('schedules', () => {
   });
 });
 
-/** Resolves when the schedule of prod has had its run of a time. */
+/** Resolves when the schedule of prod has had its run at a time. */
 const nightlyRun = async ({ url }: Emulator, due: number) => {
   const prod = await connect(url);
   await eventually(async () => {
@@ -207,7 +207,7 @@ const nightlyRun = async ({ url }: Emulator, due: number) => {
   });
 };
 
-describe('the time of schedules', () => {
+describe('the run of a schedule', () => {
   let clock: FakeClock;
   let directory: string;
 
@@ -220,7 +220,7 @@ describe('the time of schedules', () => {
 
   const start = () => startEmulator({ profiles: 50, clock, directory });
 
-  it('comes when their expression says, day after day, while they are active', async () => {
+  it('happens at the times of its expression, day after day, while the schedule is active', async () => {
     await using emulator = await start();
     let client = await connect(emulator.url, 'dev');
     const { id } = await create(client, { state: 'active', properties: { segments: [goldTier] } });
@@ -249,7 +249,7 @@ describe('the time of schedules', () => {
     expect(second?.requestId).toBe(`${id}-${Date.UTC(2026, 10, 3, 10, 15)}`);
 
     await patch(client, id, '/state', 'inactive');
-    // Runs come one after the other, so that those before the nightly one of prod are there when that is.
+    // Runs happen one after the other, so earlier runs have happened when the nightly run of prod is found.
     for (const night of [Date.UTC(2026, 10, 3, 23, 30), Date.UTC(2026, 10, 4, 23, 30)]) {
       await clock.advanceBy(night - clock.now().getTime());
       await nightlyRun(emulator, night);
@@ -257,7 +257,7 @@ describe('the time of schedules', () => {
     expect(await runsOf(await connect(emulator.url, 'dev'), id)).toHaveLength(2);
   });
 
-  it('comes after a restart as well, and a run that was missed meanwhile is made up for once', async () => {
+  it('happens after a restart as well, and a run missed meanwhile is made up for once', async () => {
     const first = await start();
     const { id } = await create(await connect(first.url, 'dev'), { state: 'active' });
     await first.close();
@@ -275,7 +275,7 @@ describe('the time of schedules', () => {
     await runs(await connect(third.url, 'dev'), id, 3);
   });
 
-  it('runs the seeded schedule of prod', async () => {
+  it('happens for the seeded schedule of prod', async () => {
     await using emulator = await start();
     const client = await connect(emulator.url);
     const { children } = (await client.get<Children<ScheduleRecord>>(schedules)).body;
@@ -310,7 +310,7 @@ describe('the time of schedules', () => {
     else expect(done).toMatchObject({ filter: { segments: [{ segmentId: goldTier }] } });
   });
 
-  it('passes when the job cannot be made, which is logged once', async () => {
+  it('is skipped and logged once when the job cannot be created', async () => {
     const lines: string[] = [];
     const logger = createLogger({ level: 'warn', destination: { write: (line) => lines.push(line) } });
     await using emulator = await startEmulator({ profiles: 50, clock, directory, logger });
@@ -323,7 +323,7 @@ describe('the time of schedules', () => {
     const newest = async () => (await client.get<JobPage>('/data/core/ups/export/jobs?limit=1')).body.records[0]?.id;
     const before = await newest();
     await clock.advanceBy(hourMs);
-    // The schedule after it, of the other sandbox, is run in its turn.
+    // The next schedule, in the other sandbox, still has its run.
     await clock.advanceBy(14.5 * hourMs);
     await nightlyRun(emulator, Date.UTC(2026, 10, 2, 23, 30));
     expect(await newest()).toBe(before);
@@ -335,7 +335,7 @@ describe('the time of schedules', () => {
 describe('schedules, with quirks', () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
 
-  it('are as many as one likes, in pages, and change by POST', async () => {
+  it('are unlimited, paged, and changed by POST', async () => {
     const quirks = { oneSchedulePer: 'nothing', postUpdatesSchedule: true } as const;
     await using emulator = await startEmulator({ profiles: 20, clock, quirks });
     const client = await connect(emulator.url);
@@ -354,7 +354,7 @@ describe('schedules, with quirks', () => {
     expect((await client.get(`${schedules}/${second.id}`)).body).toMatchObject({ state: 'active' });
   });
 
-  it('are one for the whole organization', async () => {
+  it('are limited to one for the whole organization', async () => {
     await using emulator = await startEmulator({ profiles: 20, clock, quirks: { oneSchedulePer: 'organization' } });
     const dev = await connect(emulator.url, 'dev');
     expect(await dev.send('POST', schedules, body())).toMatchObject(upsError(400, /already/));

@@ -55,7 +55,7 @@ describe('segment definitions', () => {
     });
   });
 
-  it('come in pages counted from 0, or from a row', async () => {
+  it('are paged by page numbers from 0, or by row', async () => {
     const all = idsOf(await list());
     const first = await list('limit=4');
     expect(first).toMatchObject({ page: { totalPages: 3, pageSize: 4 }, link: {} });
@@ -66,7 +66,7 @@ describe('segment definitions', () => {
     expect(idsOf(await list('start=3&limit=2'))).toEqual(all.slice(3, 5));
   });
 
-  it('are sorted by several fields, and narrowed to those that are evaluated continuously', async () => {
+  it('are sorted by several fields, and filtered by continuous evaluation', async () => {
     const names = (await list('sort=name:asc,updateTime:desc')).segments.map(({ name }) => name);
     expect(names).toEqual(names.toSorted());
     expect((await list('sort=updateTime:desc')).page).toMatchObject({ sortField: 'updateTime', sort: 'desc' });
@@ -76,13 +76,13 @@ describe('segment definitions', () => {
   });
 
   it.each(['sort=size:asc', 'limit=0', 'page=x', 'evaluationInfo.continuous.enabled=maybe'])(
-    'answer 400 to %s',
+    'respond with 400 to %s',
     async (query) => {
       expect(await client.get(`${segmentDefinitions}?${query}`)).toMatchObject(upsError(400));
     },
   );
 
-  it('are read one at a time, or many with an error for each that is missing', async () => {
+  it('are read one at a time, or many with an error for each missing id', async () => {
     const { status, body } = await client.get(`${segmentDefinitions}/${goldTier}`);
     expect(status).toBe(200);
     expect(await client.get(`${segmentDefinitions}/nothing`)).toMatchObject(upsError(404));
@@ -95,7 +95,7 @@ describe('segment definitions', () => {
     expect(await client.send('POST', `${segmentDefinitions}/bulk-get`, missing)).toMatchObject(upsError(404));
   });
 
-  it('are made, changed and deleted in one sandbox, with names of their own', async () => {
+  it('are created, changed and deleted in one sandbox, with unique names', async () => {
     const id = await define(client, 'Made here', 'loyalty.points > 1');
     const path = `${segmentDefinitions}/${id}`;
     await clock.advanceBy(1_000);
@@ -134,7 +134,7 @@ describe('segment definitions', () => {
     expect(await client.send('POST', segmentDefinitions, body)).toMatchObject(upsError(400));
   });
 
-  it('count pages from 1 when told to', async () => {
+  it('number pages from 1 if configured', async () => {
     await using other = await startEmulator({
       profiles: 20,
       clock,

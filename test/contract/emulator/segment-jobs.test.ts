@@ -33,8 +33,8 @@ describe('segment jobs', () => {
   };
   const idsOf = ({ children }: Children<SegmentJobRecord>) => children.map(({ id }) => id);
 
-  describe('in their life', () => {
-    it('go from NEW over QUEUED and PROCESSING to SUCCEEDED, as time passes and not before', async () => {
+  describe('during their life', () => {
+    it('go from NEW through QUEUED and PROCESSING to SUCCEEDED as time passes, and not before', async () => {
       const created = await evaluate(client, goldTier);
       expect(created).toMatchObject({
         source: 'api',
@@ -77,7 +77,7 @@ describe('segment jobs', () => {
       expect(took).toBeLessThanOrEqual(7_000);
     });
 
-    it('count the members of each segment, by namespace and by status, as the seeded memberships have them', async () => {
+    it('count the members of each segment by namespace and by status, consistent with the seeded memberships', async () => {
       const [before] = (await list('status=SUCCEEDED&limit=1')).children;
       const { id } = await evaluate(client, '*');
       const { metrics, segments } = await segmentJobUntil(client, clock, id);
@@ -96,7 +96,7 @@ describe('segment jobs', () => {
       expect(exited).toBeGreaterThan(0);
     });
 
-    it('end FAILED with the place of what is not understood in the expression', async () => {
+    it('end FAILED with the position of the error in the expression', async () => {
       const segment = await define(client, 'Not PQL', 'loyalty.tier = "gold" and\n  loyalty.points soundsLike 3');
       const { id } = await evaluate(client, segment);
       const failed = await segmentJobUntil(client, clock, id);
@@ -108,7 +108,7 @@ describe('segment jobs', () => {
       await client.send('DELETE', `/data/core/ups/segment/definitions/${segment}`);
     });
 
-    it('end FAILED for a segment without a definition, unless that is refused at once', async () => {
+    it('end FAILED for a segment without a definition, unless it is rejected at once', async () => {
       const { id } = await evaluate(client, goldTier, 'nothing');
       expect(await segmentJobUntil(client, clock, id)).toMatchObject({
         status: 'FAILED',
@@ -116,7 +116,7 @@ describe('segment jobs', () => {
       });
     });
 
-    it('are cancelled before they change anything, over CANCELLING', async () => {
+    it('are cancelled through CANCELLING, before they change anything', async () => {
       const segment = await define(client, 'Everybody with points', 'loyalty.points >= 0');
       const { id } = await evaluate(client, segment);
       await segmentJobUntil(client, clock, id, ['PROCESSING']);
@@ -131,13 +131,13 @@ describe('segment jobs', () => {
       await client.send('DELETE', `/data/core/ups/segment/definitions/${segment}`);
     });
 
-    it('stay as they are when they are cancelled after their end', async () => {
+    it('do not change when they are cancelled after their end', async () => {
       const [ended] = (await list('status=SUCCEEDED&limit=1')).children;
       expect((await client.send('DELETE', `${segmentJobs}/${ended?.id}`)).status).toBe(204);
       expect((await client.get(`${segmentJobs}/${ended?.id}`)).body).toEqual(ended);
     });
 
-    it('that hang are left alone until they are cancelled', async () => {
+    it('that hang do not change until they are cancelled', async () => {
       const [hanging] = (await list('status=QUEUED')).children;
       await clock.advanceBy(3_600_000);
       expect((await client.get(`${segmentJobs}/${hanging?.id}`)).body).toMatchObject({ status: 'QUEUED' });
@@ -184,7 +184,7 @@ describe('segment jobs', () => {
   });
 
   describe('in lists', () => {
-    it('are there from the beginning in every state, some of them made by the schedule', async () => {
+    it('exist in every state from the start, some of them created by the schedule', async () => {
       const { children } = await list('limit=100');
       expect(new Set(children.map(({ status }) => status))).toEqual(
         new Set(['NEW', 'PROCESSING', 'SUCCEEDED', 'FAILED', 'CANCELLING', 'CANCELLED']),
@@ -199,7 +199,7 @@ describe('segment jobs', () => {
       expect(dev.children.every(({ source }) => source === 'api')).toBe(true);
     });
 
-    it('come newest first, by pages that follow their links and lose none', async () => {
+    it('are sorted newest first, in pages that follow their links and lose none', async () => {
       const all = await list('limit=100');
       expect(all).toMatchObject({ _page: { totalCount: all.children.length, pageSize: all.children.length } });
       expect(all._links).toEqual({ next: {} });
@@ -217,13 +217,13 @@ describe('segment jobs', () => {
       expect(walked).toEqual(all.children.filter(({ status }) => status === 'SUCCEEDED').map(({ id }) => id));
     });
 
-    it('are sorted by time of the last change when asked for', async () => {
+    it('are sorted by update time if requested', async () => {
       const { children } = await list('sort=updateTime:asc&limit=100');
       const times = children.map(({ updateTime }) => updateTime);
       expect(times).toEqual(times.toSorted((a, b) => a - b));
     });
 
-    it('are narrowed by properties, also of the entries of arrays, in pages', async () => {
+    it('are filtered by properties, including those of array entries, in pages', async () => {
       const all = (await list('limit=100')).children;
       const byApi = await list('property=source==api&limit=3');
       const expected = all.filter(({ source }) => source === 'api');
@@ -240,7 +240,7 @@ describe('segment jobs', () => {
     });
 
     it.each(['status=DONE', 'sort=name:asc', 'sort=updateTime:up', 'limit=0', 'start=-1', 'property=source=api'])(
-      'answer 400 to %s',
+      'respond with 400 to %s',
       async (query) => {
         expect(await client.get(`${segmentJobs}?${query}`)).toMatchObject(upsError(400));
       },
@@ -260,7 +260,7 @@ describe('segment jobs', () => {
       }
     });
 
-    it('come many at a time in a 207, with an error for each that is missing', async () => {
+    it('are returned in a 207 when several ids are requested, with an error for each missing id', async () => {
       const [first, second] = (await list('limit=2')).children;
       const ids = [first?.id, 'nothing', second?.id, first?.id].map((id) => ({ id }));
       const answer = await client.send('POST', `${segmentJobs}/bulk-get`, { ids });
@@ -277,7 +277,7 @@ describe('segment jobs', () => {
       });
     });
 
-    it('are 404 together when all are missing, which those of another sandbox are', async () => {
+    it('are 404 together when all are missing, as jobs of another sandbox are', async () => {
       const [first] = (await list('limit=1')).children;
       const dev = await connect(emulator.url, 'dev');
       for (const id of ['nothing', first?.id]) {
@@ -293,7 +293,7 @@ describe('segment jobs', () => {
       expect(answer).toMatchObject({ status: 400, body: { errors: { 400: [{ code: 'UPAPI-113015-400' }] } } });
     });
 
-    it('refuse what is no list of ids', async () => {
+    it('reject a body that is not a list of ids', async () => {
       expect(await client.send('POST', `${segmentJobs}/bulk-get`, ['a'])).toMatchObject(upsError(400));
     });
   });
@@ -302,7 +302,7 @@ describe('segment jobs', () => {
 describe('segment jobs, with quirks', () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
 
-  it('are limited as under flexible audience evaluation: named segments, at most 20, twice a day', async () => {
+  it('are limited under flexible audience evaluation: at most 20 named segments, twice a day', async () => {
     await using emulator = await startEmulator({ profiles: 20, clock, quirks: { flexibleEvaluation: true } });
     const client = await connect(emulator.url);
     const many = Array.from({ length: 21 }, (_, index) => ({ segmentId: `s${index}` }));
@@ -316,7 +316,7 @@ describe('segment jobs, with quirks', () => {
     await evaluate(await connect(emulator.url), goldTier);
   });
 
-  it('are refused for unknown segments, cancel with a body, and count start by rows', async () => {
+  it('are rejected for unknown segments, cancelled with a body, and paged by rows with start', async () => {
     const quirks = { unknownSegmentStatus: 404, cancelReply: 'json', childrenStart: 'row' } as const;
     await using emulator = await startEmulator({ profiles: 20, clock, quirks });
     const client = await connect(emulator.url);

@@ -10,7 +10,7 @@ export const schedules = `${ups}/config/schedules`;
 export const mergePolicies = `${ups}/config/mergePolicies`;
 export const entities = `${ups}/access/entities`;
 
-/** What the tests read of a segment job; it is compared, never trusted. */
+/** Fields of a segment job that the tests read. Their values are only compared. */
 export interface SegmentJobRecord {
   readonly id: string;
   readonly status: string;
@@ -28,14 +28,14 @@ export interface SegmentJobRecord {
   };
 }
 
-/** The list of schedules, segment jobs and merge policies. */
+/** A list of schedules, segment jobs or merge policies. */
 export interface Children<T> {
   readonly _page: { readonly totalCount: number; readonly pageSize: number; readonly next?: string };
   readonly children: readonly T[];
   readonly _links: { readonly next: { readonly href?: string } };
 }
 
-/** The error of the profile service. */
+/** An error of the profile service. */
 export const upsError = (status: number, message: string | RegExp = /./) => ({
   status,
   body: { status, title: expect.stringMatching(message), errors: { [status]: [{ code: expect.any(String) }] } },
@@ -56,16 +56,16 @@ export async function segmentJobUntil(
   statuses: readonly string[] = ['SUCCEEDED', 'FAILED', 'CANCELLED'],
 ): Promise<SegmentJobRecord> {
   for (;;) {
-    // Before the job is read: what sleeps by then has its status stored, and is not the next stage already.
+    // Checked before the job is read, because a sleeping job has stored its status and is not in its next stage yet.
     const isSleeping = clock.pending() > 0;
     const { body: job } = await client.get<SegmentJobRecord>(`${segmentJobs}/${id}`);
     if (statuses.includes(job.status)) return job;
-    // While nothing sleeps, work is being done in real time; asking again gives it that time.
+    // While nothing sleeps, work runs in real time; reading the job again gives it that time.
     if (isSleeping) await clock.tick();
   }
 }
 
-/** Makes a segment of a PQL expression and returns its id. */
+/** Creates a segment with a PQL expression and returns its id. */
 export async function define(client: PlatformClient, name: string, value: string): Promise<string> {
   const answer: Answer<{ readonly id: string }> = await client.send('POST', segmentDefinitions, {
     name,
@@ -79,7 +79,7 @@ export async function define(client: PlatformClient, name: string, value: string
 export const redefine = (client: PlatformClient, id: string, value: string) =>
   client.send('PATCH', `${segmentDefinitions}/${id}`, { expression: { type: 'PQL', format: 'pql/text', value } });
 
-/** The rows of a batch that an export has written. */
+/** Rows of a batch that an export has written. */
 export async function exportedRows(
   client: PlatformClient,
   batchId: string | undefined,

@@ -14,7 +14,7 @@ import {
   segmentJobUntil,
 } from './segmentation-client.ts';
 
-/** Who is in before the second evaluation, and after it. */
+/** Expressions of the segment before and after the second evaluation. */
 const before = 'loyalty.points < 5000';
 const after = 'loyalty.points >= 2500 and loyalty.points < 10000';
 
@@ -84,7 +84,7 @@ describe('memberships after two evaluations', () => {
     expect(await members([status])).toEqual(withPoints(from, to));
   });
 
-  it('give who came or left since to an export by qualification time, and who stayed to one of the time before', async () => {
+  it('select new and former members by the qualification time of this evaluation, and remaining members by the earlier time', async () => {
     const all = ['realized', 'existing', 'exited'];
     const since = new Date(first.updateTime + 1).toISOString();
     expect(await members(all, { startTime: since })).toEqual(
@@ -94,7 +94,7 @@ describe('memberships after two evaluations', () => {
     expect(await members(['realized'], { startTime: new Date(second.updateTime + 1).toISOString() })).toEqual([]);
   });
 
-  it('are those of their sandbox', async () => {
+  it('belong to their sandbox', async () => {
     const dev = await connect(emulator.url, 'dev');
     const { id } = await evaluate(dev, segment);
     expect(await segmentJobUntil(dev, clock, id)).toMatchObject({ status: 'FAILED' });
@@ -109,7 +109,7 @@ describe('an export with segmentation', () => {
     evaluationInfo: { segmentation: true },
   });
 
-  it('takes who is in the segment now, and does not change the others', async () => {
+  it('exports the current members of the segment, and does not change other segments', async () => {
     const clock = new FakeClock('2026-11-02T08:00:00Z');
     await using emulator = await startEmulator({ profiles: 100, clock });
     const client = await connect(emulator.url);
@@ -135,7 +135,7 @@ describe('an export with segmentation', () => {
     expect(evaluated.metrics.totalExportedProfileCounter).toBe(job.metrics.totalExportedProfileCounter);
   });
 
-  it('fails with the place of what is not understood', async () => {
+  it('fails with the position of the error in the expression', async () => {
     const clock = new FakeClock('2026-11-02T08:00:00Z');
     await using emulator = await startEmulator({ profiles: 20, clock });
     const client = await connect(emulator.url);
@@ -144,7 +144,7 @@ describe('an export with segmentation', () => {
     expect(job).toMatchObject({ status: 'FAILED', errors: [{ msg: expect.stringContaining('line 1, column 16') }] });
   });
 
-  it('evaluates once, also when it is interrupted and taken up', async () => {
+  it('evaluates once, even when it is interrupted and resumed', async () => {
     const clock = new FakeClock('2026-11-02T08:00:00Z');
     const directory = await mkdtemp(join(tmpdir(), 'aep-segmentation-'));
     try {
@@ -153,7 +153,7 @@ describe('an export with segmentation', () => {
       const client = await connect(first.url);
       const segment = await define(client, 'Points', before);
       const { id } = await client.export(withSegmentation(segment));
-      // It has evaluated and written its files, and waits for the stage to be over.
+      // The job has evaluated its segments and written its files, and waits for the end of the stage.
       await clock.sleeping();
       await first.close();
 

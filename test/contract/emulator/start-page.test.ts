@@ -16,7 +16,7 @@ describe('the address of the emulator', () => {
     return { response, text: await response.text() };
   };
 
-  it('shows a page to browsers: addresses, credential, a first request and the admin endpoints', async () => {
+  it('returns a page to browsers: addresses, credential, a first request and the admin endpoints', async () => {
     const { response, text } = await open('/', 'text/html,application/xhtml+xml,*/*;q=0.8');
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
     const parts = [
@@ -29,7 +29,7 @@ describe('the address of the emulator', () => {
     for (const part of parts) expect(text).toContain(part);
   });
 
-  it('loads nothing else, runs no script, and allows only the style that it holds', async () => {
+  it('loads nothing else, runs no script, and allows only its own style', async () => {
     const { response, text } = await open('/', 'text/html');
     expect(text).not.toMatch(/<script|<img|<link|<iframe|<form|\son\w+=|\sstyle=|src=|url\(|@import/i);
     const [, style = ''] = /<style>(.*)<\/style>/s.exec(text) ?? [];
@@ -40,7 +40,7 @@ describe('the address of the emulator', () => {
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
-  it('is described in a few lines for other clients, and its documentation can be read', async () => {
+  it('returns a short text to other clients, and serves its documentation', async () => {
     for (const accept of ['*/*', 'application/json']) {
       const { response, text } = await open('/', accept);
       expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8']);

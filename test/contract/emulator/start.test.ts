@@ -17,7 +17,7 @@ describe('the start of the emulator', () => {
 
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('notices a port in use before it makes anything', async () => {
+  it('detects a port in use before it creates anything', async () => {
     const port = await closedPort();
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(port, '127.0.0.1', resolve));
@@ -27,7 +27,7 @@ describe('the start of the emulator', () => {
     await new Promise((resolve) => taken.close(resolve));
   });
 
-  it('answers 503 until everything is there', async () => {
+  it('responds with 503 until the start is complete', async () => {
     const port = await closedPort();
     const url = `http://127.0.0.1:${port}/data/core/ups/segment/jobs`;
     const starting = startSeedingEmulator({ port, profiles: 2_000 });
@@ -40,7 +40,7 @@ describe('the start of the emulator', () => {
     expect((await fetch(url)).status).toBe(403);
   });
 
-  it('gives the port back when its folder cannot be used', async () => {
+  it('releases the port when its folder cannot be used', async () => {
     const port = await closedPort();
     const file = join(folder, 'file');
     await writeFile(file, '');
@@ -48,7 +48,7 @@ describe('the start of the emulator', () => {
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
   });
 
-  it('seeds what the copies hold with which other tests start', async () => {
+  it('seeds the same data as the copies that other tests start with', async () => {
     const options = { profiles: 20, seed: 7, clock: new FakeClock('2026-11-02T08:00:00Z') };
     await using seeding = await startSeedingEmulator(options);
     await using copied = await startEmulator(options);

@@ -3,7 +3,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { type Emulator, startEmulator } from '../../support/platform.ts';
 import { connect, organization } from './platform-client.ts';
 
-/** The requests of published clients to the token service, replayed. */
+/** Replayed requests of published clients to the token service. */
 describe('a client of the token service', () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
   let emulator: Emulator;
@@ -39,7 +39,7 @@ describe('a client of the token service', () => {
     expect(Number(claims.created_at) + Number(claims.expires_in)).toBe(clock.now().getTime() + 86_399_000);
   });
 
-  it('sends the credential in the query alone, without a body', async () => {
+  it('sends the credential only in the query, without a body', async () => {
     const query = new URLSearchParams({ ...grant, scope: 'openid,session' });
     const response = await fetch(new URL(`/ims/token/v2?${query}`, emulator.url), { method: 'POST' });
     expect(await response.json()).toMatchObject({ token_type: 'bearer', expires_in: 86_399 });
@@ -52,7 +52,7 @@ describe('a client of the token service', () => {
     expect(await post('/token/v2', fields)).toMatchObject({ status: 400, body: { error } });
   });
 
-  it('has its token validated, and ends it', async () => {
+  it('has its token validated, and invalidates it', async () => {
     const token = await newToken();
     const validate = async (asked: string) =>
       (

@@ -18,7 +18,7 @@ const request = (method: string, remoteAddress: string | undefined, authorizatio
   body: () => (method === 'PUT' ? Promise.reject(new Error('read')) : Promise.resolve(undefined)),
 });
 
-describe('the admin door', () => {
+describe('the admin endpoints', () => {
   it.each(others)('is closed to callers from %s, whose body is not read', async (address) => {
     for (const method of ['PUT', 'GET', 'DELETE', 'PATCH']) {
       expect(await doorWith(undefined).answer(request(method, address))).toMatchObject({ status: 403 });
@@ -38,7 +38,7 @@ describe('the admin door', () => {
     }
   });
 
-  it('asks callers on this machine for no token', async () => {
+  it('require no token of callers on this machine', async () => {
     expect(await doorWith(token).answer(request('GET', '127.0.0.1'))).toMatchObject({ status: 200 });
   });
 

@@ -5,7 +5,7 @@ import { BatchFolders } from '../../../src/emulator/jobs/batch-folder.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 describe('the rate of requests', () => {
-  it('is counted for each second from the first request in it', async () => {
+  it('is counted per second, starting with the first request', async () => {
     const clock = new FakeClock();
     const rate = new RequestRate(clock, () => 2);
     const admitted = () => [rate.admits(), rate.admits(), rate.admits()];
@@ -25,7 +25,7 @@ describe('the rate of requests', () => {
 describe('the log of requests', () => {
   const request = { time: new Date(0), method: 'GET', path: '/x', status: 200, requestId: 'r', sandbox: null };
 
-  it('has the last ten thousand, numbered from the first', () => {
+  it('keeps the last ten thousand, numbered from the first', () => {
     const log = new RequestLog();
     const bounds = () => [log.requests.length, log.requests[0]?.number, log.requests.at(-1)?.number];
     for (let count = 0; count < 10_000; count += 1) log.add(request);

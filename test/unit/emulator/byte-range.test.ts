@@ -28,7 +28,7 @@ describe('a byte range', () => {
     expect(parseByteRange('bytes=-1', 0)).toEqual({ kind: 'unsatisfiable' });
   });
 
-  it('never leaves the file', () => {
+  it('never exceeds the file', () => {
     fc.assert(
       fc.property(fc.nat(50), fc.nat(50), fc.nat(50), (first, last, size) => {
         const range = parseByteRange(`bytes=${first}-${last}`, size);

@@ -77,7 +77,7 @@ describe('a property expression', () => {
     expect(() => parsePropertyExpression(text)).toThrow();
   });
 
-  it('is not kept busy by any pattern', () => {
+  it('matches every pattern quickly', () => {
     const hard = { name: 'a'.repeat(2_000) };
     expect(parsePropertyExpression(`name~${'a.*'.repeat(30)}b`)(hard)).toBe(false);
   });

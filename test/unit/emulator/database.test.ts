@@ -12,10 +12,10 @@ import { migrate } from '../../../src/emulator/store/migrate.ts';
 /** Runs for hours unless it is interrupted. */
 const endless = 'SELECT sum(sqrt(a.range + b.range)) AS s FROM range(10000000) a, range(10000000) b';
 
-/** Where Linux lists the open files of the process. */
+/** Folder in which Linux lists the open files of the process. */
 const openFiles = '/proc/self/fd';
 
-/** The open files of the process that lie in a folder. */
+/** Open files of the process that lie in a folder. */
 async function openFilesIn(folder: string): Promise<readonly string[]> {
   const names = await readdir(openFiles);
   // A file may be closed in the meantime.
@@ -34,7 +34,7 @@ afterEach(async () => {
 });
 
 describe('values', () => {
-  it('come back as plain JavaScript', async () => {
+  it('are returned as plain JavaScript', async () => {
     await using db = await openDatabase({ directory });
     const [row] = await db.all(`SELECT 42::BIGINT AS small, 9007199254740993::BIGINT AS big, 1.5::DOUBLE AS double,
       12.25::DECIMAL(9, 2) AS decimal, TIMESTAMP '2030-01-02 03:04:05.678' AS time, TIMESTAMPTZ '2030-01-02 03:04:05+00' AS zoned,
@@ -57,7 +57,7 @@ describe('values', () => {
     });
   });
 
-  it('go in as parameters of the right type', async () => {
+  it('are passed as parameters of the right type', async () => {
     await using db = await openDatabase({ directory });
     const parameters = [
       "x' OR true --",
@@ -91,7 +91,7 @@ describe('values', () => {
 });
 
 describe('writes', () => {
-  it('are serialised, so that read-modify-write transactions lose nothing', async () => {
+  it('are serialized, so that read-modify-write transactions lose no update', async () => {
     await using db = await openDatabase({ directory });
     await db.run('CREATE TABLE counter (n INTEGER)');
     await db.run('INSERT INTO counter VALUES (0)');
@@ -105,7 +105,7 @@ describe('writes', () => {
     expect(await db.all('SELECT n FROM counter')).toEqual([{ n: 20 }]);
   });
 
-  it('of a transaction that throws are undone, and the next write goes through', async () => {
+  it('of a transaction that throws are rolled back, and the next write succeeds', async () => {
     await using db = await openDatabase({ directory });
     await db.run('CREATE TABLE notes (text VARCHAR)');
     const failing = db.transaction(async (tx) => {
@@ -123,7 +123,7 @@ describe('writes', () => {
     expect(await db.all('SELECT text FROM notes')).toEqual([{ text: 'kept' }]);
   });
 
-  it('of an open transaction are not seen by reads', async () => {
+  it('of an open transaction are invisible to reads', async () => {
     await using db = await openDatabase({ directory });
     await db.run('CREATE TABLE notes (text VARCHAR)');
     await db.transaction(async (tx) => {
@@ -135,7 +135,7 @@ describe('writes', () => {
     expect(await db.all('SELECT text FROM notes')).toEqual([{ text: 'draft' }]);
   });
 
-  it('survive the process being killed', async () => {
+  it('survive a killed process', async () => {
     const child = spawn(
       process.execPath,
       [
@@ -162,7 +162,7 @@ describe('writes', () => {
 });
 
 describe('a session', () => {
-  it('has temporary tables of its own, which end with it', async () => {
+  it('has its own temporary tables, which end with it', async () => {
     await using db = await openDatabase({ directory });
     const create = () =>
       db.session(async (session) => {
@@ -189,7 +189,7 @@ describe('a session', () => {
     expect(await db.session((session) => session.all('SELECT 1 AS n'))).toEqual([{ n: 1 }]);
   });
 
-  it('that waits for its turn gives up when its signal aborts', async () => {
+  it('stops waiting for its turn when its signal aborts', async () => {
     await using db = await openDatabase({ directory });
     const stop = new AbortController();
     const reason = new Error('enough');
@@ -221,13 +221,13 @@ describe('a session', () => {
     expect(await connections()).toBe(before);
   });
 
-  it('of a read that fails gives its connection back', async () => {
+  it('returns its connection when a read fails', async () => {
     await using db = await openDatabase({ directory });
     for (let read = 0; read < 5; read += 1) await expect(db.all('SELECT nothing')).rejects.toThrow('nothing');
     expect(await db.all('SELECT 1 AS one')).toEqual([{ one: 1 }]);
   });
 
-  it('sees one state of the data throughout a transaction', async () => {
+  it('sees one snapshot of the data throughout a transaction', async () => {
     await using db = await openDatabase({ directory });
     await db.run('CREATE TABLE notes (text VARCHAR)');
     const seen = await db.session((session) =>
@@ -243,7 +243,7 @@ describe('a session', () => {
 });
 
 describe('closing', () => {
-  it('interrupts reads and sessions, lets a transaction finish, and refuses what comes after', async () => {
+  it('interrupts reads and sessions, lets a transaction finish, and rejects later uses', async () => {
     const db = await openDatabase({ directory });
     await db.run('CREATE TABLE notes (text VARCHAR)');
     const writing = db.transaction(async (tx) => {
@@ -260,7 +260,7 @@ describe('closing', () => {
     expect(await again.all('SELECT text FROM notes')).toEqual([{ text: 'finished' }]);
   });
 
-  it('twice is the same as once', async () => {
+  it('twice is the same as closing once', async () => {
     const db = await openDatabase({ directory });
 
     await Promise.all([db[Symbol.asyncDispose](), db[Symbol.asyncDispose]()]);
@@ -268,7 +268,7 @@ describe('closing', () => {
 });
 
 describe('opening', () => {
-  it('removes what a killed process had spilled', async () => {
+  it('removes the spill files of a killed process', async () => {
     const spilled = join(directory, 'platform.duckdb.tmp');
     await mkdir(spilled);
     await writeFile(join(spilled, 'duckdb_temp_block-1.block'), 'left behind');
@@ -278,7 +278,7 @@ describe('opening', () => {
     await expect(rm(join(spilled, 'duckdb_temp_block-1.block'))).rejects.toThrow('ENOENT');
   });
 
-  it('says what to install when DuckDB is missing', async () => {
+  it('names the package to install when DuckDB is missing', async () => {
     vi.resetModules();
     vi.doMock('@duckdb/node-api', () => {
       throw new Error("Cannot find package '@duckdb/node-api'");
@@ -321,7 +321,7 @@ describe('migrations', () => {
     expect(await numbers(db)).toEqual([{ n: 1 }, { n: 2 }]);
   });
 
-  it('that fail leave the database as it was before them', async () => {
+  it('that fail leave the database unchanged', async () => {
     await using db = await openDatabase({ directory });
     const before = await known(db);
     await expect(migrate(db, [...before, first, broken])).rejects.toThrow('no_such_function');
@@ -331,7 +331,7 @@ describe('migrations', () => {
     expect(await numbers(db)).toEqual([{ n: 1 }, { n: 2 }]);
   });
 
-  it('of a newer version are refused', async () => {
+  it('of a newer version are rejected', async () => {
     await using db = await openDatabase({ directory });
     const before = await known(db);
     await migrate(db, [...before, first]);

@@ -7,14 +7,14 @@ const startsAt = new Date('2026-01-01T00:00:00.000Z');
 const noWork = () => Promise.resolve();
 
 describe('the clock of an emulator', () => {
-  it('follows the clock of the machine, also when that is set', () => {
+  it('follows the clock of the machine, even when that is set', () => {
     const machine = new FakeClock();
     const clock = new EmulatorClock({}, machine);
     machine.setWallClock(-3_600_000);
     expect(clock.now()).toEqual(machine.now());
   });
 
-  it('runs at its rate from its start', async () => {
+  it('runs at its rate, starting at its start time', async () => {
     const machine = new FakeClock();
     const clock = new EmulatorClock({ startsAt, rate: 60 }, machine);
     await machine.advanceBy(1_000);
@@ -27,7 +27,7 @@ describe('the clock of an emulator', () => {
     expect(clock.now()).toEqual(new Date('2026-01-01T00:01:01.000Z'));
   });
 
-  it('ends sleeps and deadlines by its own time, and forgets those that are given up', async () => {
+  it('ends sleeps and deadlines by its own time, and forgets aborted ones', async () => {
     const machine = new FakeClock();
     const clock = new EmulatorClock({ rate: 10 }, machine);
     const ends: string[] = [];
@@ -49,7 +49,7 @@ describe('the clock of an emulator', () => {
     await expect(clock.sleep(1, AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 
-  it('stops at each timer when it is moved, also at those that are added meanwhile', async () => {
+  it('stops at each timer when it is moved, including timers that are added meanwhile', async () => {
     const clock = new EmulatorClock({ startsAt, rate: 0 }, new FakeClock());
     const times: number[] = [];
     const work = async () => {
@@ -66,7 +66,7 @@ describe('the clock of an emulator', () => {
     expect(clock.now()).toEqual(new Date(startsAt.getTime() + 500));
   });
 
-  it('sleeps for whole milliseconds, so that times that are planned ahead are met', async () => {
+  it('sleeps for whole milliseconds, so that planned times are met', async () => {
     const clock = new EmulatorClock({ startsAt, rate: 0 }, new FakeClock());
     void clock.sleep(10.5);
     await clock.advanceBy(20, noWork);
@@ -78,7 +78,7 @@ describe('the clock of an emulator', () => {
     expect(ended).toEqual(new Date(startsAt.getTime() + 120));
   });
 
-  it('waits for work that a timer has started before it moves on, and stays when it is given up', async () => {
+  it('waits for the work that a timer has started before it moves on, and keeps its time when the move is aborted', async () => {
     const clock = new EmulatorClock({ startsAt, rate: 0 }, new FakeClock());
     void clock.sleep(100);
     const abort = new AbortController();
@@ -94,7 +94,7 @@ describe('the clock of an emulator', () => {
     expect(clock.now()).toEqual(new Date(startsAt.getTime() + 100));
   });
 
-  it('goes back to its start on a reset, without moving its monotonic time back', async () => {
+  it('returns to its start on a reset, without moving its monotonic time back', async () => {
     const machine = new FakeClock();
     const clock = new EmulatorClock({ startsAt, rate: 2 }, machine);
     await clock.advanceBy(5_000, noWork);
@@ -105,7 +105,7 @@ describe('the clock of an emulator', () => {
     expect(clock.monotonicMs()).toBe(before);
   });
 
-  it('never goes back, whatever is done to it', async () => {
+  it('never moves back, whatever operations it receives', async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('rate' as const), value: fc.double({ min: 0, max: 1_000, noNaN: true }) }),
       fc.record({ kind: fc.constant('machine' as const), value: fc.nat(100_000) }),
@@ -121,7 +121,7 @@ describe('the clock of an emulator', () => {
           else if (kind === 'machine') await machine.advanceBy(value);
           else await clock.advanceBy(value, noWork);
           expect(clock.monotonicMs()).toBeGreaterThanOrEqual(monotonic);
-          // The wall clock shows whole milliseconds.
+          // The wall clock has a resolution of whole milliseconds.
           expect(clock.now().getTime()).toBeGreaterThanOrEqual(wall - 1);
           if (kind === 'advance') expect(Math.abs(clock.now().getTime() - wall - value)).toBeLessThanOrEqual(1);
         }

@@ -14,12 +14,12 @@ const schema = object({
 });
 
 describe('pruning a schema', () => {
-  it('takes everything for null and whole objects for their path', () => {
+  it('selects everything for null, and whole objects for their path', () => {
     expect(prune(schema, null)).toEqual(schema);
     expect(prune(schema, ['person', '_id'])).toEqual(object({ _id: value, person: person }));
   });
 
-  it('takes single leaves, and the union of paths below one object', () => {
+  it('selects single leaves, and the union of paths below one object', () => {
     expect(prune(schema, ['person.name.lastName'])).toEqual(
       object({ person: object({ name: object({ lastName: value }) }) }),
     );
@@ -39,14 +39,14 @@ describe('pruning a schema', () => {
     );
   });
 
-  it('takes keys out of a map, and all of them when the map itself is asked for', () => {
+  it('selects keys of a map, or all keys when the map itself is selected', () => {
     expect(prune(schema, ['identityMap.ECID', 'identityMap.Email', 'identityMap.ECID'])).toEqual(
       object({ identityMap: { kind: 'map', keys: ['ECID', 'Email'] } }),
     );
     expect(prune(schema, ['identityMap.ECID', 'identityMap'])).toEqual(object({ identityMap: map }));
   });
 
-  it('skips what the schema does not have, down to nothing', () => {
+  it('ignores paths that the schema does not have', () => {
     expect(prune(schema, ['_id', 'nope', 'person.nope', '_id.below', 'identityMap.a.b'])).toEqual(
       object({ _id: value }),
     );
@@ -54,7 +54,7 @@ describe('pruning a schema', () => {
     expect(prune(schema, [])).toBeNull();
   });
 
-  it('of all its stored paths is the schema itself', () => {
+  it('with all stored paths returns the schema itself', () => {
     for (const each of [profileSchema, eventSchema]) expect(prune(each, storedPaths(each))).toEqual(each);
   });
 });
@@ -72,7 +72,7 @@ const everything: ExportSelection = {
 const part = { part: 2, firstPerson: 10, lastPerson: 20 };
 
 describe('a compiled selection', () => {
-  it('asks the store only for the attributes selected', () => {
+  it('reads only the selected attributes from the store', () => {
     const { sql } = compileExport({ ...everything, fields: ['homeAddress.city'] }).rows(part);
 
     expect(sql).toContain('"homeAddress.city"');
@@ -81,7 +81,7 @@ describe('a compiled selection', () => {
     }
   });
 
-  it('reads events and memberships only of the people of a part', () => {
+  it('reads events and memberships only for the people of a part', () => {
     const { sql, parameters } = compileExport({
       ...everything,
       events: { fields: ['_id'], fromIngestTimestamp: null, toIngestTimestamp: null },
@@ -93,7 +93,7 @@ describe('a compiled selection', () => {
     expect(sql).toContain(`FROM experience_events v SEMI JOIN k USING (person) ${bounded}`);
   });
 
-  it('orders events of one time and one id as they were stored, whichever thread reads them first', () => {
+  it('orders events with equal time and id by insertion, whichever thread reads them first', () => {
     const events = { fields: ['_id'], fromIngestTimestamp: null, toIngestTimestamp: null };
     const { sql } = compileExport({ ...everything, events }).rows(part);
 
@@ -113,7 +113,7 @@ describe('a compiled selection', () => {
   });
 
   it('never has text of the selection in its SQL', () => {
-    // Longer than any word of the SQL, so that it cannot be there by chance.
+    // Longer than any word of the SQL, so that a match cannot be accidental.
     const text = fc.string({ minLength: 1 }).map((each) => `${each}'"; DROP TABLE populations; --${each}`);
     const segment = fc.record({ segmentId: text, segmentNs: text, statuses: fc.array(text) });
     fc.assert(
@@ -132,7 +132,7 @@ describe('a compiled selection', () => {
     );
   });
 
-  it('names what is wrong with a selection', () => {
+  it('reports errors of a selection', () => {
     const unknown = () => compileExport({ ...everything, mergePolicyId: 'mpid1' });
 
     expect(unknown).toThrow(ExportSelectionError);

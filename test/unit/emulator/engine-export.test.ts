@@ -61,7 +61,7 @@ async function readParts({ parts }: ExportResult): Promise<Record<string, unknow
 let exports = 0;
 const nextFolder = () => join(directory, `export-${exports++}`);
 
-/** Exports, compares files and counts with what the population says they should be, and returns the rows. */
+/** Runs an export, compares its files and counts with the expected content of the population, and returns the rows. */
 async function verifiedExport(selection: ExportSelection): Promise<Record<string, unknown>[]> {
   const result = await exportProfiles(db, selection, nextFolder());
   const rows = await readParts(result);
@@ -74,13 +74,13 @@ async function verifiedExport(selection: ExportSelection): Promise<Record<string
 }
 
 describe('an export', () => {
-  it('of everything has one row per profile with all that is known of it', async () => {
+  it('of everything has one row per profile with all its data', async () => {
     const rows = await verifiedExport({ ...everything, events: allEvents });
 
     expect(rows).toHaveLength(240);
   });
 
-  it('has the columns asked for and no others', async () => {
+  it('has exactly the requested columns', async () => {
     const rows = await verifiedExport({
       ...everything,
       fields: [
@@ -101,14 +101,14 @@ describe('an export', () => {
     expect(columns).toEqual(['homeAddress', 'homeAddress.city']);
   });
 
-  it('has null for an object of which nothing is known', async () => {
+  it('has null for an object with only null values', async () => {
     const rows = await verifiedExport({ ...everything, fields: ['mobilePhone', 'identityMap'] });
 
     expect(rows.filter(({ mobilePhone }) => mobilePhone == null).length).toBeGreaterThan(50);
     expect(rows.filter(({ mobilePhone }) => mobilePhone != null).length).toBeGreaterThan(50);
   });
 
-  it('takes single namespaces out of the maps', async () => {
+  it('selects single namespaces of the maps', async () => {
     const rows = await verifiedExport({
       ...everything,
       fields: ['identityMap.ECID', 'identityMap.Email', 'segmentMembership.AAM'],
@@ -118,7 +118,7 @@ describe('an export', () => {
     expect(new Set(namespaces)).toEqual(new Set(['ECID', 'Email']));
   });
 
-  it('merges by the policy named', async () => {
+  it('merges with the named policy', async () => {
     const fields = ['identities.id', 'person.name.lastName', 'homeAddress', 'loyalty', 'preferredLanguage'];
     const byTime = await verifiedExport({ ...everything, fields, mergePolicyId: policyIds.timestampOrdered });
     const crmFirst = await verifiedExport({ ...everything, fields, mergePolicyId: policyIds.crmFirst });
@@ -134,7 +134,7 @@ describe('an export', () => {
     expect(fragments.length).toBeGreaterThan(340);
   });
 
-  it('has the members of any of the segments in any of the statuses, whatever the case of the namespace', async () => {
+  it('selects members of any of the segments with any of the statuses, whatever the case of the namespace', async () => {
     const gold = { segmentId: '7c9e6679-7425-40de-944b-e07fc1f90a02', segmentNs: 'UPS', statuses: ['realized'] };
     const travel = { segmentId: '10329485', segmentNs: 'aam', statuses: ['existing', 'exited'] };
     const sizes = [];
@@ -153,7 +153,7 @@ describe('an export', () => {
     expect(allStatuses).toBeGreaterThan(one);
   });
 
-  it('has nobody for a segment in the wrong namespace, for no statuses, and for no segments at all', async () => {
+  it('is empty for a segment in the wrong namespace, for no statuses, and for no segments', async () => {
     const gold = { segmentId: '7c9e6679-7425-40de-944b-e07fc1f90a02', segmentNs: 'AAM', statuses: ['realized'] };
 
     expect(await verifiedExport({ ...everything, segments: [gold] })).toEqual([]);
@@ -163,7 +163,7 @@ describe('an export', () => {
     expect(await verifiedExport({ ...everything, segments: [] })).toEqual([]);
   });
 
-  it('looks at the qualification time of the membership that selects, start inclusive and end exclusive', async () => {
+  it('filters by the qualification time of the selecting membership, start inclusive and end exclusive', async () => {
     const optIn = { segmentId: '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb04', segmentNs: 'ups', statuses: ['realized'] };
     const times = population.memberships
       .filter(({ segment_id, status }) => segment_id === optIn.segmentId && status === 'realized')
@@ -183,7 +183,7 @@ describe('an export', () => {
     expect(sizes).toEqual([2, times.length - 20, 20]);
   });
 
-  it('without segments looks at the qualification time of any membership', async () => {
+  it('without segments filters by the qualification time of any membership', async () => {
     const window = { startTime: daysAgo(2), endTime: null };
     const rows = await verifiedExport({
       ...everything,
@@ -195,7 +195,7 @@ describe('an export', () => {
     expect(rows.length).toBeLessThan(120);
   });
 
-  it('has profiles updated strictly after the ingest timestamp', async () => {
+  it('selects profiles updated strictly after the ingest timestamp', async () => {
     const times = population.fragments
       .map(({ updated_at }) => updated_at)
       .toSorted((a, b) => a.getTime() - b.getTime());
@@ -209,7 +209,7 @@ describe('an export', () => {
     await verifiedExport({ ...everything, fromIngestTimestamp: daysAgo(60), emptyProfiles: true });
   });
 
-  it('has people without a record when asked to', async () => {
+  it('includes people without a record if requested', async () => {
     const rows = await verifiedExport({ ...everything, emptyProfiles: true, events: allEvents });
 
     expect(rows).toHaveLength(245);
@@ -222,7 +222,7 @@ describe('an export', () => {
     });
   });
 
-  it('has events by the time of their ingestion, strictly between the bounds, in the order in which they happened', async () => {
+  it('includes events by ingestion time, strictly between the bounds, in chronological order', async () => {
     const times = population.events
       .map(({ receivedTimestamp }) => receivedTimestamp)
       .toSorted((a, b) => a.getTime() - b.getTime());
@@ -239,7 +239,7 @@ describe('an export', () => {
     expect(lists.reduce<number>((sum, list) => sum + (Array.isArray(list) ? list.length : Number.NaN), 0)).toBe(50);
   });
 
-  it('reads the sandbox named and no other', async () => {
+  it('reads only the named sandbox', async () => {
     const stage = await exportProfiles(db, { ...everything, sandbox: 'stage', events: allEvents }, nextFolder());
 
     expect(canonicalRows(await readParts(stage))).toEqual(
@@ -248,7 +248,7 @@ describe('an export', () => {
     expect(await countProfiles(db, { ...everything, sandbox: 'stage' })).toBe(50);
   });
 
-  it('of nobody is one valid file with the columns asked for', async () => {
+  it('without profiles is one valid file with the requested columns', async () => {
     const result = await exportProfiles(
       db,
       { ...everything, sandbox: 'nowhere', fields: ['_id'], events: allEvents },
@@ -275,7 +275,7 @@ describe('an export', () => {
 });
 
 describe('a selection', () => {
-  it('with an unknown merge policy is refused before anything is written', async () => {
+  it('with an unknown merge policy is rejected before anything is written', async () => {
     const folder = nextFolder();
     const refused = exportProfiles(db, { ...everything, mergePolicyId: 'mpid1' }, folder);
 
@@ -285,7 +285,7 @@ describe('a selection', () => {
     await expect(access(folder)).rejects.toThrow('ENOENT');
   });
 
-  it('of which no field exists is refused, for the profile and for events', async () => {
+  it('without any existing field is rejected, for the profile and for events', async () => {
     const events = { ...allEvents, fields: ['nope', 'web.nope'] };
 
     await expect(
@@ -300,7 +300,7 @@ describe('a selection', () => {
 });
 
 describe('the files', () => {
-  it('take the place of whatever the folder held, also in a folder with an odd name', async () => {
+  it('replace the content of the folder, even if its name has special characters', async () => {
     const folder = join(directory, 'it\'s a {uuid} "folder"; --');
     const first = await exportProfiles(db, everything, folder);
     await writeFile(join(folder, 'part-00009.parquet'), 'from an earlier run');
@@ -324,7 +324,7 @@ describe('the files', () => {
     });
   });
 
-  it('do not appear when writing fails, and an older export stays', async () => {
+  it('do not appear when writing fails, and an older export remains', async () => {
     const folder = nextFolder();
     await exportProfiles(db, everything, folder);
     const abort = new AbortController();
@@ -340,7 +340,7 @@ describe('the files', () => {
 });
 
 describe('an export that is cancelled after its last statement', () => {
-  it('leaves nothing behind either', async () => {
+  it('leaves no file either', async () => {
     const abort = new AbortController();
     const reason = new Error('cancelled');
     const late: Pick<Database, 'session' | 'fields'> = {
@@ -367,7 +367,8 @@ describe('a large export', () => {
   };
 
   beforeAll(async () => {
-    // Two fragments a person but for the first, so that the 50,000th and the next are those of person 25,000.
+    // Two fragments per person except for the first person, so that the 50,000th and the next fragment belong to person
+    // 25,000.
     await db.run(
       `INSERT INTO profile_fragments (sandbox, person, source, updated_at, "_id")
        SELECT 'large', (n + 1) // 2, CASE n % 2 WHEN 0 THEN 'crm' ELSE 'loyalty' END, $1, 'fragment-' || n FROM range(80_000) rows(n)`,
@@ -375,7 +376,7 @@ describe('a large export', () => {
     );
   });
 
-  it('is split into parts that have every profile exactly once, also where two fragments of a person part', async () => {
+  it('is split into parts that have every profile exactly once, even if a split separates the fragments of a person', async () => {
     const result = await exportProfiles(db, large, nextFolder());
     const rows = await readParts(result);
     expect(result.parts.map(({ name, rows: count }) => [name, count])).toEqual([
@@ -385,7 +386,7 @@ describe('a large export', () => {
     expect(new Set(rows.map(({ _id }) => _id)).size).toBe(80_000);
   });
 
-  it('leaves nothing behind when it is cancelled while it writes', async () => {
+  it('leaves no file when it is cancelled while it writes', async () => {
     const folder = nextFolder();
     const abort = new AbortController();
     const reason = new Error('cancelled');

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import type { ExportSelection } from '../../../src/emulator/engine/export-profiles.ts';
 import type { Database } from '../../../src/emulator/store/database.ts';
 
-/*
- * What an export should hold, worked out in JavaScript from the rows of the population: a second opinion that shares
- * nothing with the engine but the tables.
+/**
+ * Expected content of an export, computed in JavaScript from the rows of the population. It shares only the tables with
+ * the engine.
  */
 
 type Row = Readonly<Record<string, unknown>>;
@@ -166,7 +166,7 @@ function eventsOf(
     .map(({ sandbox: _, person: _person, source: _source, ...event }) => pick(nest(Object.entries(event)), fields));
 }
 
-/** Objects from dotted paths. */
+/** Builds objects from dotted paths. */
 function nest(values: readonly (readonly [string, unknown])[]): Record<string, unknown> {
   const root: Record<string, unknown> = {};
   for (const [path, value] of values) {
@@ -175,7 +175,7 @@ function nest(values: readonly (readonly [string, unknown])[]): Record<string, u
     let object = root;
     for (const name of names) {
       object[name] ??= {};
-      // Every value on the way to a leaf is an object made here.
+      // The assertion holds because every value on the way to a leaf is an object created here.
       object = object[name] as Record<string, unknown>;
     }
     object[last] = value;
@@ -183,7 +183,7 @@ function nest(values: readonly (readonly [string, unknown])[]): Record<string, u
   return root;
 }
 
-/** What the paths select, straight from a value: nothing is known here of a schema. */
+/** Selects paths directly from a value, without a schema. */
 function pick(value: Record<string, unknown>, paths: readonly string[] | null): Record<string, unknown> {
   if (paths === null) return value;
   return Object.fromEntries(
@@ -197,13 +197,13 @@ function pick(value: Record<string, unknown>, paths: readonly string[] | null): 
   );
 }
 
-/** Rows as text that is equal exactly when they say the same; absent, null and objects of nothing else are the same. */
+/** Rows as text for comparison. Absent values, null, and objects with only such values are equal. */
 export const canonicalRows = (rows: readonly unknown[]): string[] =>
   rows.map((row) => JSON.stringify(canonical(row))).toSorted();
 
 function canonical(value: unknown): unknown {
   if (value instanceof Date) return value.toISOString();
-  // Parquet readers give a date as its first moment.
+  // Parquet readers return a date as its first moment.
   if (typeof value === 'string' && /^\d{4}-\d\d-\d\d$/.test(value)) return `${value}T00:00:00.000Z`;
   if (Array.isArray(value)) return value.map((item) => canonical(item) ?? null);
   if (value === null || typeof value !== 'object') return value ?? undefined;

@@ -69,7 +69,7 @@ describe('the variables of the emulator', () => {
     else expect(read).toThrow(message);
   });
 
-  it('are refused without a copy of the admin token', () => {
+  it('are rejected without revealing the admin token', () => {
     expect(() => readEnvironment({ EMULATOR_ADMIN_TOKEN: 'my secret' })).toThrow(/^(?!.*my secret)/);
   });
 });

@@ -38,7 +38,7 @@ async function openPopulation(profiles = 120) {
     db,
     evaluate: (evaluation: Omit<SegmentEvaluation, 'sandbox'>) =>
       evaluateSegments(db, { sandbox: 'prod', ...evaluation }),
-    /** The memberships in one of the platform's segments, in the order of people. */
+    /** Memberships in one of the platform's segments, ordered by person. */
     members: (segmentId: string) =>
       db.all<Membership>(
         `SELECT person, status, last_qualification_time AS since FROM segment_memberships
@@ -52,7 +52,7 @@ async function openPopulation(profiles = 120) {
   };
 }
 
-/** Everything in the table of memberships but those of some segments, in a fixed order. */
+/** All memberships except those of some segments, in a fixed order. */
 const allMemberships = (db: Database, except: readonly string[] = []) =>
   db.all('SELECT * FROM segment_memberships WHERE NOT list_contains($1::VARCHAR[], segment_id) ORDER BY ALL', [except]);
 
@@ -71,7 +71,7 @@ const everything: ExportSelection = {
 };
 
 describe('an evaluation of segments', () => {
-  it('makes who fulfils the expression a member as of now, and touches nothing else', async () => {
+  it('makes profiles that fulfil the expression members as of now, and changes nothing else', async () => {
     await using population = await openPopulation();
     const { db } = population;
     await seedPopulation(db, { sandbox: 'stage', profiles: 120, seed: 5, now: seeded });
@@ -92,7 +92,7 @@ describe('an evaluation of segments', () => {
     ]);
   });
 
-  it('tells members that stay from those that enter, and keeps the time at which they entered', async () => {
+  it('distinguishes remaining members from new ones, and keeps the time at which they entered', async () => {
     await using population = await openPopulation();
     await population.evaluate({ segments: [gold], now: day(1) });
     await population.evaluate({ segments: [gold], now: day(2) });
@@ -104,7 +104,7 @@ describe('an evaluation of segments', () => {
     expect(await population.members(gold.id)).toEqual(existing.map((each) => ({ ...each, status: 'realized' })));
   });
 
-  it('lists who left for 30 days, takes them in again as new, and forgets the others', async () => {
+  it('lists former members for 30 days, readmits them as new members, and removes the others', async () => {
     await using population = await openPopulation();
     const half = { ...gold, expression: 'loyalty.tier = "gold" and loyalty.points < 11500' };
     await population.evaluate({ segments: [gold], now: day(1) });
@@ -124,7 +124,7 @@ describe('an evaluation of segments', () => {
     expect(new Set(returned.map(({ since }) => since.getTime()))).toEqual(new Set([day(32).getTime() + 1]));
   });
 
-  it('agrees after any sequence of runs with a model of who is in, one person at a time', async () => {
+  it('agrees after any sequence of runs with a model that treats one person at a time', async () => {
     await using population = await openPopulation();
     const people = await readPeople(population.db, 'prod');
     const points = (threshold: number) => ({
@@ -167,7 +167,7 @@ describe('an evaluation of segments', () => {
     );
   });
 
-  it('finds the seeded members still in, and nobody new', async () => {
+  it('keeps the seeded members, and adds none', async () => {
     await using population = await openPopulation(600);
     const segments = seededSegments.flatMap(({ id, expression }) => (expression === null ? [] : [{ id, expression }]));
     const before = await Promise.all(segments.map(({ id }) => population.members(id)));
@@ -215,7 +215,7 @@ describe('an evaluation of segments', () => {
           byNamespace: Object.fromEntries(
             ['CRMID', 'Loyalty', 'Email', 'Phone', 'ECID'].map((each) => [each, known(each)]),
           ),
-          // The tiers are silver from 2,000 points and gold from 8,000 to 15,000.
+          // Silver starts at 2,000 points, gold is from 8,000 to 15,000.
           byStatus: { existing: count(8000, 10_000), realized: count(10_000, 15_000), exited: count(0, 8000) },
         },
         empty: { total: 0, byNamespace: {}, byStatus: { realized: 0, existing: 0, exited: 0 } },
@@ -223,7 +223,7 @@ describe('an evaluation of segments', () => {
     });
   });
 
-  it('makes an export by status and qualification window give the right people, run after run', async () => {
+  it('makes an export by status and qualification window select the right people, run after run', async () => {
     await using population = await openPopulation();
     const { db, directory } = population;
     const exported = async (statuses: readonly string[], from: Date | null = null) => {
@@ -270,7 +270,7 @@ describe('an evaluation of segments', () => {
     expect(await exported(['realized'])).toEqual([]);
   });
 
-  it('evaluates each segment under its own merge policy', async () => {
+  it('evaluates each segment with its own merge policy', async () => {
     await using population = await openPopulation();
     const [, crmFirst, unstitched] = seededMergePolicies;
     const expression = 'homeAddress.countryCode = "DE"';
@@ -297,7 +297,7 @@ describe('an evaluation of segments', () => {
     expect(result.totalProfilesByMergePolicy[unstitched?.id ?? '']).toBe(row?.fragments);
   });
 
-  it('takes memberships in other segments as they were before it', async () => {
+  it('reads memberships in other segments as they were before the evaluation', async () => {
     await using population = await openPopulation();
     const follower = { id: 'follower', expression: `inSegment("${gold.id}")` };
     const first = await population.evaluate({ segments: [gold, follower], now: day(1) });
@@ -313,7 +313,7 @@ describe('an evaluation of segments', () => {
     });
   });
 
-  it('changes nothing when an expression cannot be evaluated, and says which and where', async () => {
+  it('changes nothing when an expression cannot be evaluated, and names the segment and the position', async () => {
     await using population = await openPopulation();
     const before = await allMemberships(population.db);
     const wrong = { id: 'wrong', expression: 'loyalty.tier = gold' };
@@ -329,7 +329,7 @@ describe('an evaluation of segments', () => {
     expect(await allMemberships(population.db)).toEqual(before);
   });
 
-  it('changes nothing when it is aborted, at whatever statement', async () => {
+  it('changes nothing when it is aborted, at any statement', async () => {
     await using population = await openPopulation();
     const { db } = population;
     await population.evaluate({ segments: [gold], now: day(1) });
@@ -354,7 +354,7 @@ describe('an evaluation of segments', () => {
     expect((await population.members(gold.id)).every(({ status }) => status === 'exited')).toBe(true);
   });
 
-  it('runs beside another one as if one had waited for the other', async () => {
+  it('has the same result when it runs concurrently with another one as when one waits for the other', async () => {
     await using population = await openPopulation();
     const [first, second] = await Promise.all([
       population.evaluate({ segments: [gold], now: day(1) }),
@@ -370,7 +370,7 @@ describe('an evaluation of segments', () => {
   });
 });
 
-/** A database of which a session aborts when it has run so many statements. */
+/** A database whose session aborts after a number of statements. */
 function abortingAfter(db: Database, statements: number, abort: AbortController): Database {
   return Object.assign(Object.create(db, { fields: { value: db.fields } }), {
     session: <T>(work: (session: Session) => Promise<T>, signal?: AbortSignal) => {

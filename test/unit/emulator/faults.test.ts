@@ -13,7 +13,7 @@ const entities: FaultTarget = { service: 'profile-access', method: 'POST', path:
 
 const plan = (script: FaultScript) => new FaultPlan(parseFaultScript(script));
 
-/** Which of `count` equal requests have a fault, by position from 0. */
+/** Positions, from 0, of the requests with a fault among `count` equal requests. */
 const hitsOf = (script: FaultScript, count: number, target = jobs) => {
   const running = plan(script);
   return Array.from({ length: count }, (_, index) => (running.next(target).length > 0 ? [index] : [])).flat();
@@ -51,7 +51,7 @@ describe('a fault plan', () => {
     );
   });
 
-  it('leaves what the rules do as it was when one is added at the end', () => {
+  it('keeps the effects of existing rules when a rule is added at the end', () => {
     fc.assert(
       fc.property(scripts, rule, targets, (script, added, requests) => {
         const without = plan(script);
@@ -65,7 +65,7 @@ describe('a fault plan', () => {
     );
   });
 
-  it('hits no more often than a rule says, and counts what it hits', () => {
+  it('hits no more often than a rule allows, and counts its hits', () => {
     fc.assert(
       fc.property(scripts, targets, (script, requests) => {
         const running = plan(script);
@@ -78,19 +78,19 @@ describe('a fault plan', () => {
     );
   });
 
-  it('skips the first matches, then hits as many as it should', () => {
+  it('skips the first matches, then hits the given number of requests', () => {
     const script: FaultScript = { rules: [{ after: 2, times: 3, fault: { kind: 'truncate' } }] };
     expect(hitsOf(script, 10)).toEqual([2, 3, 4]);
   });
 
-  it('hits about the share of requests that the probability says, others with another seed', () => {
+  it('hits about the given share of requests, and others with another seed', () => {
     const share = (seed: number) => hitsOf({ seed, rules: [{ probability: 0.3, fault: { kind: 'truncate' } }] }, 2_000);
     expect(share(1).length).toBeGreaterThan(520);
     expect(share(1).length).toBeLessThan(680);
     expect(share(2)).not.toEqual(share(1));
   });
 
-  it('draws for each rule on its own', () => {
+  it('draws for each rule independently', () => {
     const running = plan({
       rules: [
         { probability: 0.5, fault: { kind: 'latency', ms: 1 } },
@@ -98,7 +98,7 @@ describe('a fault plan', () => {
       ],
     });
     const together = Array.from({ length: 400 }, () => running.next(jobs).length);
-    // Drawn in step, both or none would be hit each time.
+    // With shared draws, both or none of the rules would hit each time.
     expect(together.filter((count) => count === 1).length).toBeGreaterThan(100);
   });
 
@@ -115,7 +115,7 @@ describe('a fault plan', () => {
     expect(hit).toEqual(expected);
   });
 
-  it('lets the first rule decide how the answer leaves, and spends no hit of the others', () => {
+  it('lets the first rule determine how the response is sent, and does not count hits of the others', () => {
     const running = plan({
       rules: [
         { fault: { kind: 'latency', ms: 1 } },
@@ -135,7 +135,7 @@ describe('a fault plan', () => {
 });
 
 describe('a fault script', () => {
-  it('is refused with the names of everything that is wrong', () => {
+  it('is rejected with all issues', () => {
     const wrong = {
       rules: [
         { match: { service: 'mail', writesOnly: true }, fault: { kind: 'latency', ms: -1 } },
@@ -150,7 +150,7 @@ describe('a fault script', () => {
     );
   });
 
-  it('stays when the next one is refused', () => {
+  it('stays active when the next one is rejected', () => {
     const faults = new Faults();
     faults.set({ rules: [{ fault: { kind: 'truncate' } }] });
     faults.next(() => jobs);
@@ -162,7 +162,7 @@ describe('a fault script', () => {
 });
 
 describe('no fault script', () => {
-  it('means that requests are not even looked at', () => {
+  it('means that requests are not even described', () => {
     const faults = new Faults();
     const describeNothing = () => {
       throw new Error('looked at');

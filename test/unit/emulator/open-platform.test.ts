@@ -11,7 +11,7 @@ import { createLogger } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 describe('a platform that was seeded', () => {
-  it('holds none of the memory in which its rows were written', async () => {
+  it('keeps none of the memory in which its rows were written', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'aep-open-platform-'));
     const { platform, lifecycle } = await openPlatform(
       {

@@ -62,13 +62,13 @@ describe('a seeded population', () => {
     expect(await digestOf({ ...base, now: new Date('2030-01-02T12:00:00Z') })).not.toEqual(original);
   });
 
-  it('is the same in whatever portions it is made', async () => {
-    // 2,040 people: the last portion has one person.
+  it('is the same for any portion size', async () => {
+    // 2,040 people, so the last portion has one person.
     expect(await digestOf({ ...base, portion: 2_039 })).toEqual(await digest(db, 'prod'));
     expect(await digestOf({ ...base, portion: 400 })).toEqual(await digest(db, 'prod'));
   });
 
-  it('is left alone when it exists, and does not touch that of another sandbox', async () => {
+  it('does not change when it exists, and does not affect another sandbox', async () => {
     const original = await digest(db, 'prod');
     await seedPopulation(db, { ...base, profiles: 10, seed: 1 });
     await seedPopulation(db, { ...base, sandbox: 'stage', profiles: 10 });
@@ -79,7 +79,7 @@ describe('a seeded population', () => {
     ).toEqual([{ people: 11 }]);
   });
 
-  it('is all or nothing', async () => {
+  it('is created atomically', async () => {
     const abort = new AbortController();
     abort.abort(new Error('stopped'));
     await expect(seedPopulation(db, { ...base, sandbox: 'half' }, abort.signal)).rejects.toThrow('stopped');
@@ -93,7 +93,7 @@ describe('a seeded population', () => {
     expect(await db.all(`SELECT sandbox FROM populations WHERE sandbox = 'half'`)).toEqual([]);
   });
 
-  it('has the asked number of people with a record, and some of whom there are only events', async () => {
+  it('has the given number of people with a record, and some who are known only from events', async () => {
     const people = new Map(
       (
         await db.all<{ sources: string; people: number }>(`SELECT sources, count(*) AS people FROM (
@@ -108,7 +108,7 @@ describe('a seeded population', () => {
     expect(people.get('crm+loyalty')).toBeGreaterThan(1000);
   });
 
-  it('has identities that some have and some lack, in every namespace, each fragment at least one', async () => {
+  it('has, in every namespace, people with and without an identity, and at least one identity per fragment', async () => {
     for (const namespace of identityNamespaces) {
       const [row] = await db.all<{ known: number; fragments: number }>(
         `SELECT count("identity.${namespace}") AS known, count(*) AS fragments FROM profile_fragments WHERE sandbox = 'prod'`,
@@ -146,7 +146,7 @@ describe('a seeded population', () => {
     for (const conflicts of [row?.cities, row?.names, row?.emails, row?.points]) expect(conflicts).toBeGreaterThan(50);
   });
 
-  it('has about three events per person, which belong to a fragment that exists', async () => {
+  it('has about three events per person, each with an existing fragment', async () => {
     const [row] = await db.all<{ events: number; orphans: number; ids: number }>(
       `SELECT count(*) AS events, count_if(f.person IS NULL) AS orphans, count(DISTINCT e."_id") AS ids
        FROM experience_events e LEFT JOIN profile_fragments f USING (sandbox, person, source) WHERE e.sandbox = 'prod'`,
@@ -158,7 +158,7 @@ describe('a seeded population', () => {
     expect(row?.ids).toBe(row?.events);
   });
 
-  it('has events of which each kind carries what belongs to it', async () => {
+  it('has events whose fields match their type', async () => {
     const rows = await db.all(
       `SELECT "eventType" AS type, count(*) > 100 AS many, bool_and("web.webPageDetails.URL" LIKE 'https://%') AS page,
         bool_and("environment.browserDetails.userAgent" LIKE '%' || "environment.browserDetails.version") AS agent,
@@ -176,7 +176,7 @@ describe('a seeded population', () => {
     ]);
   });
 
-  it('lies in the 400 days before now, and events are ingested after they happened', async () => {
+  it('lies in the 400 days before now, with events ingested after they happened', async () => {
     const [row] = await db.all<{ first: Date; last: Date; ordered: boolean; updated: Date; qualified: Date }>(
       `SELECT min("timestamp") AS first, max("receivedTimestamp") AS last, bool_and("receivedTimestamp" > "timestamp") AS ordered,
         (SELECT max(updated_at) FROM profile_fragments WHERE sandbox = 'prod') AS updated,
@@ -215,7 +215,7 @@ describe('seeded memberships', () => {
     ).toEqual([]);
   });
 
-  it('are those of the people for whom the expression holds', async () => {
+  it('belong to the people who fulfil the expression', async () => {
     const fragments = await db.all<{ person: number; source: string; updated_at: Date } & Record<string, unknown>>(
       `SELECT * FROM profile_fragments WHERE sandbox = 'prod'`,
     );
@@ -240,7 +240,7 @@ describe('seeded memberships', () => {
 });
 
 describe('the catalogue', () => {
-  it('has exactly one default merge policy and no more than the five that the platform allows', () => {
+  it('has exactly one default merge policy and at most the five that the platform allows', () => {
     expect(seededMergePolicies.filter((policy) => policy.default)).toHaveLength(1);
     expect(seededMergePolicies.length).toBeLessThanOrEqual(5);
   });
@@ -279,7 +279,7 @@ describe('the catalogue', () => {
 
 const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
 
-/** Evaluates conjunctions of comparisons, from their text. */
+/** Evaluates a conjunction of comparisons from its text. */
 function holds(expression: string, attribute: (path: string) => unknown): boolean {
   return expression.split(' and ').every((comparison) => {
     const [path = '', operator, literal = ''] = comparison.split(/ (=|>=|>|<) /);

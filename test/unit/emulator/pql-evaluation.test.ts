@@ -30,10 +30,10 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** The people for whom each expression holds, in order. */
+/** The people who fulfil each expression, in order. */
 async function evaluate(texts: readonly string[], policyId?: string): Promise<readonly (readonly number[])[]> {
   const policy = seededMergePolicies.find((each) => (policyId === undefined ? each.default : each.id === policyId));
-  if (policy === undefined) throw new Error('There is no such policy.');
+  if (policy === undefined) throw new Error('The merge policy does not exist.');
   const segments = texts.map((expression, number) => ({ number, expression }));
   const { sql, parameters } = compileMatches('prod', policy, segments, now, (_, compile) => compile());
   const rows = await db.all<{ person: number; number: number }>(`SELECT * FROM (${sql}) ORDER BY person`, parameters);
@@ -46,11 +46,11 @@ const everyone = (holds: (person: Person) => boolean) =>
     .map(({ person }) => person)
     .toSorted((a, b) => a - b);
 
-/** How many people each expression holds for. */
+/** Number of people who fulfil each expression. */
 const counts = async (...texts: readonly string[]) => (await evaluate(texts)).map((found) => found.length);
 
 describe('PQL over profiles', () => {
-  it('says what an interpreter of the same expression says, for every person', async () => {
+  it('agrees with an interpreter of the same expression, for every person', async () => {
     const expressionsPerRun = 8;
     await fc.assert(
       fc.asyncProperty(
@@ -66,7 +66,7 @@ describe('PQL over profiles', () => {
     );
   }, 60_000);
 
-  it('is either refused with a PqlError or evaluated, whatever a mistake makes of an expression', async () => {
+  it('either raises a PqlError or is evaluated, whatever error an expression has', async () => {
     const mistaken = fc
       .tuple(expressions(now, segmentIds), fc.nat(), fc.nat(), fc.boolean())
       .map(([{ text }, at, length, twice]) => {
@@ -118,7 +118,7 @@ describe('PQL over profiles', () => {
     ]);
   });
 
-  it('takes an absent value for one of which no comparison holds, and turns that around by not', async () => {
+  it('does not fulfil comparisons with an absent value, and negates that with not', async () => {
     const withoutPoints = everyone(({ attributes }) => attributes['loyalty.points'] === null);
     const [less, more, notMore, isNull, other] = await evaluate([
       'loyalty.points < 8000',
@@ -135,7 +135,7 @@ describe('PQL over profiles', () => {
     expect(other).toEqual(everyone(({ attributes }) => attributes['loyalty.points'] !== null));
   });
 
-  it('binds and closer than or, and not closer than and', async () => {
+  it('binds "and" more tightly than "or", and "not" more tightly than "and"', async () => {
     const [found, grouped] = await evaluate([
       'not testProfile and loyalty.tier = "gold" or homeAddress.countryCode = "DE"',
       '((not testProfile) and loyalty.tier = "gold") or homeAddress.countryCode = "DE"',
@@ -165,7 +165,7 @@ describe('PQL over profiles', () => {
     ).toEqual([all, all, all, all, 0, all]);
   });
 
-  it('ends a day where the next begins, and a month where the next begins', async () => {
+  it('ends days and months where the next one begins', async () => {
     const all = people.length;
     expect(
       await counts(
@@ -186,7 +186,7 @@ describe('PQL over profiles', () => {
     ).toEqual([all, 0, all, all, all, all, 0, all, all, all, all, all, all]);
   });
 
-  it('lies before a period where it begins, after it where it ends, and beside a moment on either side', async () => {
+  it('compares "before" with the start of a period, "after" with its end, and allows a distance from an instant on both sides', async () => {
     const all = people.length;
     expect(
       await counts(
@@ -238,7 +238,7 @@ describe('PQL over profiles', () => {
     );
   });
 
-  it('counts at least as often as a bare number in a chain says', async () => {
+  it('counts a plain number in a chain as a minimum', async () => {
     const purchases = ({ events }: Person) =>
       events.filter((event) => event['eventType'] === 'commerce.purchases').length;
     expect(
@@ -254,7 +254,7 @@ describe('PQL over profiles', () => {
     ]);
   });
 
-  it('sums nothing to zero, and has no average, least and greatest of nothing', async () => {
+  it('returns zero for the sum without events, and no average, minimum and maximum', async () => {
     const all = people.length;
     expect(
       await counts(
@@ -284,7 +284,7 @@ describe('PQL over profiles', () => {
     ).toEqual([all, 0, 0]);
   });
 
-  it('follows the merge policy, and finds a person by any fragment when there is no stitching', async () => {
+  it('follows the merge policy, and finds a person by any fragment without stitching', async () => {
     const gold = 'loyalty.points > 8000 and homeAddress.countryCode = "DE"';
     const [stitched] = await evaluate([gold]);
     const [fragments] = await evaluate([gold], seededMergePolicies[2]?.id);

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import type { Person, Row } from './pql-people.ts';
 
-/** A generated expression: its text, and what it says, without any of the code under test. */
+/** A generated expression: its text, and its expected result, computed without the code under test. */
 export interface Expected {
   readonly text: string;
   holds(person: Person): boolean;
 }
 
-/** A condition on one row: a profile's attributes, or an event. */
+/** A condition on one row, which is a profile's attributes or an event. */
 interface Condition {
   readonly text: string;
   holds(row: Row): boolean;
@@ -40,7 +40,7 @@ function compare<T extends string | number | boolean>(order: Order, left: T | nu
   }
 }
 
-// The generators name only fields whose columns have these types.
+// The assertions hold because the generators name only fields whose columns have these types.
 const text = (row: Row, path: string) => (row[path] ?? null) as string | null;
 const number = (row: Row, path: string) => (row[path] ?? null) as number | null;
 const time = (row: Row, path: string) => {
@@ -268,7 +268,7 @@ function timeConditions(path: string, name: string, now: Date): fc.Arbitrary<Con
   );
 }
 
-/** Combines conditions by words in either case, `!` and parentheses. */
+/** Combines conditions by keywords in either case, `!` and parentheses. */
 function combinations<Subject>(
   leaves: fc.Arbitrary<{ readonly text: string; holds(subject: Subject): boolean }>,
   depth: number,
@@ -331,7 +331,7 @@ const eventConditions = (name: string, now: Date): fc.Arbitrary<Condition> =>
     1,
   );
 
-/** Thresholds that no sum of amounts in cents is equal to. */
+/** Thresholds that no sum of amounts in cents equals. */
 const thresholds = fc.integer({ min: 0, max: 900 }).map((whole) => whole + 0.005);
 
 function eventExpressions(now: Date): fc.Arbitrary<Expected> {
@@ -400,7 +400,7 @@ function eventExpressions(now: Date): fc.Arbitrary<Expected> {
   );
 }
 
-/** Random expressions of the subset, with what they should say at `now`. */
+/** Random expressions of the subset, with their expected results at `now`. */
 export function expressions(now: Date, segmentIds: readonly string[]): fc.Arbitrary<Expected> {
   const onProfile = combinations(profileConditions(now), 1).map(
     ({ text, holds }): Expected => ({ text, holds: (person) => holds(person.attributes) }),

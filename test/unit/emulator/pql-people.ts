@@ -3,7 +3,7 @@ import type { Database } from '../../../src/emulator/store/database.ts';
 /** The attributes of a profile, or the fields of an event, by dotted path; null when absent. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Somebody as the default merge policy sees them. */
+/** A person as merged by the default merge policy. */
 export interface Person {
   readonly person: number;
   readonly attributes: Row;
@@ -17,7 +17,7 @@ interface Fragment extends Row {
   readonly source: string;
 }
 
-/** Everyone of a sandbox, merged in JavaScript: of two fragments the later one wins, attribute by attribute. */
+/** All people of a sandbox, merged in JavaScript. For each attribute, the more recently updated fragment wins. */
 export async function readPeople(db: Database, sandbox: string): Promise<readonly Person[]> {
   const fragments = await db.all<Fragment>('SELECT * FROM profile_fragments WHERE sandbox = $1', [sandbox]);
   const events = await db.all<Row & { person: number }>('SELECT * FROM experience_events WHERE sandbox = $1', [

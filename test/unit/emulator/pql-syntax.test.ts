@@ -7,7 +7,7 @@ import { parsePql } from '../../../src/emulator/pql/parse-pql.ts';
 import { PqlError } from '../../../src/emulator/pql/pql-error.ts';
 import { maximumDepth, maximumLength, maximumOperations } from '../../../src/emulator/pql/token-reader.ts';
 
-/** The statement's text and its parameters, over relations that are named by their kind. */
+/** SQL text and parameters of a condition, over relations that are named by their kind. */
 function compile(text: string) {
   const parameters = new Parameters();
   const sql = compilePql(text, {
@@ -33,7 +33,7 @@ function errorOf(text: string): PqlError {
 }
 
 describe('a PQL text', () => {
-  // ^ stands before the character at which the problem is found.
+  // ^ marks the expected position of the error.
   it.each([
     ['', 'Expected a value, but the expression ends'],
     ['homeAddress.countryCode = ^', 'Expected a value, but the expression ends'],
@@ -111,7 +111,7 @@ describe('a PQL text', () => {
     expect(error.message).toContain(`(line ${error.line}, column ${error.column})`);
   });
 
-  it('is refused beyond its limits, and accepted at them', () => {
+  it('is rejected beyond its limits, and accepted at them', () => {
     const nested = (depth: number) => `${'('.repeat(depth)}true${')'.repeat(depth)}`;
     const sum = (operations: number) => `1${'+1'.repeat(operations)} > 0`;
     const list = `homeAddress.city in [${Array.from({ length: maximumLength }, () => '""').join(',')}`;
@@ -128,7 +128,7 @@ describe('a PQL text', () => {
     expect(errorOf(list).message).toContain(`longer than ${maximumLength} characters`);
   });
 
-  it('may be as long as its limit allows without being deep', () => {
+  it('can have the maximum length without being deep', () => {
     const repeated = (unit: string, end: string) =>
       unit.repeat(Math.floor((maximumLength - end.length) / unit.length)) + end;
 
@@ -136,7 +136,7 @@ describe('a PQL text', () => {
     expect(() => compile(repeated('testProfile and ', 'testProfile'))).not.toThrow();
   });
 
-  it('throws nothing but PqlError, whatever it holds', () => {
+  it('throws nothing but PqlError, whatever it contains', () => {
     const words = fc.constantFrom(
       ...[
         'and',
@@ -217,7 +217,7 @@ describe('a PQL text', () => {
           compile(text);
         } catch (error) {
           expect(error).toBeInstanceOf(PqlError);
-          // Only a PqlError has come this far.
+          // Only a PqlError reaches this line.
           const { position } = error as PqlError;
           expect(position).toBeGreaterThanOrEqual(0);
           expect(position).toBeLessThanOrEqual(text.length);
@@ -281,7 +281,7 @@ describe('the SQL of a PQL text', () => {
     }
   });
 
-  it('takes strings as they are written, in either kind of quotation marks', () => {
+  it('reads strings verbatim, in either kind of quotation marks', () => {
     const { parameters } = compile(
       String.raw`homeAddress.city in ["a\"b", 'a"b', 'it\'s', "it's", "\\", "\n\t", "Zoë 😀"]`,
     );

@@ -45,26 +45,26 @@ const identityOf = ({ attributes }: Person, namespace: string): IdentityReferenc
   value: String(attributes[`identity.${namespace}`]),
 });
 
-/** Somebody for whom a condition holds. */
+/** A person who fulfils a condition. */
 function somebody(holds: (person: Person) => boolean): Person {
   const person = people.find(holds);
-  if (person === undefined) throw new Error('The population has no such person.');
+  if (person === undefined) throw new Error('No person of the population fulfils the condition.');
   return person;
 }
 
 const hasIdentity = (namespace: string) => (person: Person) =>
   typeof person.attributes[`identity.${namespace}`] === 'string';
 
-/** The value at a dotted path of an entity. */
+/** Value at a dotted path of an entity. */
 function at(entity: XdmObject | undefined, path: string): unknown {
-  // Steps into whatever is an object; anything else has nothing at the path.
+  // Descends into objects. Any other value has no value at the path.
   return path
     .split('.')
     .reduce<unknown>((value, name) => (value as Record<string, unknown> | undefined)?.[name], entity);
 }
 
 describe('reading profiles', () => {
-  it('finds everyone by each of their identities, and puts them together as the merge policy says', async () => {
+  it('finds every person by each identity, and merges with the merge policy', async () => {
     for (const namespace of namespaces) {
       const found = people.filter(hasIdentity(namespace));
       const lookups = await read(found.map((person) => identityOf(person, namespace)));
@@ -101,7 +101,7 @@ describe('reading profiles', () => {
     expect(wrong?.profile).toBeNull();
   });
 
-  it('finds by XID what it finds by the identity, and gives XIDs that fit into a URL', async () => {
+  it('finds the same profile by XID and by identity, with URL-safe XIDs', async () => {
     for (const namespace of namespaces) {
       const identity = identityOf(somebody(hasIdentity(namespace)), namespace);
       const [byIdentity, byXid] = await read([identity, { namespace: null, value: xidOf(identity) }]);
@@ -113,7 +113,7 @@ describe('reading profiles', () => {
     }
   });
 
-  it('gives null to whom nobody knows, in their place, with the XID the identity would have', async () => {
+  it('returns null at the position of an unknown identity, with the XID that the identity would have', async () => {
     const known = identityOf(somebody(hasIdentity('CRMID')), 'CRMID');
     const [stranger] = await db.all<{ id: string }>(
       `SELECT "identity.Loyalty" AS id FROM profile_fragments WHERE sandbox = 'stage' AND "identity.Loyalty" IS NOT NULL LIMIT 1`,
@@ -135,7 +135,7 @@ describe('reading profiles', () => {
     expect((await read(unknown)).every(({ profile }) => profile === null)).toBe(true);
   });
 
-  it('says from which datasets and loads a profile comes, when it changed, and which identities it links', async () => {
+  it('returns the datasets and batches of a profile, its update time and its linked identities', async () => {
     const both = somebody(
       ({ attributes }) => attributes['identity.CRMID'] !== null && attributes['identity.Loyalty'] !== null,
     );
@@ -167,7 +167,7 @@ describe('reading profiles', () => {
     );
   });
 
-  it('gives JSON without nulls and with times as text, of the asked fields only', async () => {
+  it('returns JSON without nulls, with times as text, and only the requested fields', async () => {
     const member = somebody(({ attributes, segments }) => attributes['loyalty.joinDate'] !== null && segments.size > 0);
     const identity = identityOf(member, 'Loyalty');
     const [whole] = await read([identity]);
@@ -190,7 +190,7 @@ describe('reading profiles', () => {
     expect(nothing?.profile?.identityGraph).toEqual(whole?.profile?.identityGraph);
   });
 
-  it('finds who is known by events only, with the identity and nothing else', async () => {
+  it('finds people known only from events, with the identity and nothing else', async () => {
     const visitor = somebody(({ attributes }) => attributes['_id'] === null);
     const [lookup] = await read([identityOf(visitor, 'ECID')]);
 
@@ -201,7 +201,7 @@ describe('reading profiles', () => {
     ]);
   });
 
-  it('follows the merge policy, and gives one fragment alone when nothing is stitched', async () => {
+  it('follows the merge policy, and returns a single fragment without stitching', async () => {
     const [, crmFirst, unstitched] = seededMergePolicies.map(({ id }) => id);
     const moved = somebody(
       ({ attributes }) => attributes['identity.CRMID'] !== null && attributes['identity.Loyalty'] !== null,
@@ -230,7 +230,7 @@ describe('reading profiles', () => {
 });
 
 describe('reading one fragment', () => {
-  it('takes the one that was updated last of those that have the identity', async () => {
+  it('selects the most recently updated fragment with the identity', async () => {
     const shared = await db.all<{ email: string; latest: string }>(
       `SELECT "identity.Email" AS email, arg_max(source, updated_at)::VARCHAR AS latest FROM profile_fragments
        WHERE sandbox = 'prod' AND email IS NOT NULL GROUP BY email HAVING count(*) = 2`,
@@ -255,7 +255,7 @@ describe('reading events', () => {
     event['timestamp'] instanceof Date ? event['timestamp'].getTime() : 0;
   const inOrder = () => busy().events.toSorted((a, b) => timeOf(a) - timeOf(b));
 
-  it('gives those of the profile in the order of time, with the asked fields', async () => {
+  it('returns the events of the profile in chronological order, with the requested fields', async () => {
     const all = await page();
     const backwards = await page({ orderby: '-timestamp', fields: ['eventType'] });
 
@@ -276,7 +276,7 @@ describe('reading events', () => {
   });
 
   it.each(['+timestamp', '-timestamp'] as const)(
-    'pages through all of them, none lost or repeated, by %s',
+    'pages through all of them, without loss or repetition, by %s',
     async (orderby) => {
       const whole = await page({ orderby });
       const found: string[] = [];
@@ -293,7 +293,7 @@ describe('reading events', () => {
     },
   );
 
-  it('pages through events of one instant', async () => {
+  it('pages through events with equal timestamps', async () => {
     const quiet = somebody((each) => hasIdentity('Phone')(each) && each.events.length === 0);
     const identity = identityOf(quiet, 'Phone');
     const ids = Array.from({ length: 5 }, (_, index) => `same-${index}`);
@@ -318,7 +318,7 @@ describe('reading events', () => {
     ]);
   });
 
-  it('keeps to the window: from its start, before its end', async () => {
+  it('respects the window: start inclusive, end exclusive', async () => {
     const [, second, third, fourth] = inOrder();
     const window = await page({
       startTime: new Date(timeOf(second ?? {})),
@@ -365,7 +365,7 @@ describe('reading events', () => {
     await expect(page(query)).rejects.toThrow(EventQueryError);
   });
 
-  it('gives null for whom nobody knows, and a fragment its own events when nothing is stitched', async () => {
+  it('returns null for an unknown identity, and only the events of a fragment without stitching', async () => {
     const unstitched = seededMergePolicies[2]?.id ?? '';
     const own = await page({ mergePolicyId: unstitched });
 

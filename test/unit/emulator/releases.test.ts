@@ -12,7 +12,7 @@ import { Statements } from '../../../src/emulator/store/statements.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-/** Work that ends when the test says so. */
+/** Work that ends when the test decides. */
 function pending() {
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {
@@ -22,7 +22,7 @@ function pending() {
 }
 
 describe('permits', () => {
-  it('are as many as there are, and are handed out in the order of asking', async () => {
+  it('are limited in number, and granted in the order of the requests', async () => {
     const permits = new Permits(2);
     const works = Array.from({ length: 4 }, pending);
     const begun: number[] = [];
@@ -45,7 +45,7 @@ describe('permits', () => {
     expect(await permits.hold(() => Promise.resolve('free'))).toBe('free');
   });
 
-  it('come back from work that throws, and from a caller that left while it waited', async () => {
+  it('are returned by work that throws, and by a caller that left while it waited', async () => {
     const permits = new Permits(1);
     await expect(permits.hold(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
     const first = pending();
@@ -118,7 +118,7 @@ describe('running jobs', () => {
     runs[1]?.end();
   });
 
-  it('store the failure of a job that throws, and no failure of one that is cancelled or interrupted', async () => {
+  it('store the failure of a job that throws, and no failure of a cancelled or interrupted job', async () => {
     const failed: number[] = [];
     const begun: number[] = [];
     const stored = pending();
@@ -150,7 +150,7 @@ describe('running jobs', () => {
 });
 
 describe('access tokens', () => {
-  it('are valid to the last millisecond, and are kept no longer', async () => {
+  it('are valid to the last millisecond, and are not kept longer', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'tokens-test-'));
     {
       await using database = await openDatabase({ directory });
@@ -166,7 +166,7 @@ describe('access tokens', () => {
       expect([tokens.isValid(first), tokens.issued().size]).toEqual([false, 1]);
       await tokens.issue(60, 'openid');
       expect(await kept()).toBe(2);
-      // Only a token that is still held could be valid once more.
+      // Only a token that is still stored could become valid again.
       clock.setWallClock(-60_000);
       expect(tokens.isValid(first)).toBe(false);
       await tokens.revokeAll();

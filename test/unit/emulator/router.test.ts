@@ -19,7 +19,7 @@ describe('the router', () => {
     route('GET', '/a/:id/b'),
   ]);
 
-  it('finds routes, with or without a slash at the end', () => {
+  it('finds routes, with or without a trailing slash', () => {
     expect(match('GET', '/a')).toMatchObject({ kind: 'found', route: { method: 'GET', path: '/a' } });
     expect(match('POST', '/a/')).toMatchObject({ kind: 'found', route: { method: 'POST', path: '/a' } });
     expect(match('GET', '/a/7/b')).toMatchObject({
@@ -29,12 +29,12 @@ describe('the router', () => {
     });
   });
 
-  it('decodes placeholders, and refuses those that cannot be decoded', () => {
+  it('decodes placeholders, and rejects those that cannot be decoded', () => {
     expect(match('GET', '/a/x%2Fy%20z')).toMatchObject({ parameters: { id: 'x/y z' } });
     expect(() => match('GET', '/a/%ff')).toThrow('percent-encoded');
   });
 
-  it('tells a wrong method from an unknown path', () => {
+  it('distinguishes a wrong method from an unknown path', () => {
     expect(match('DELETE', '/a')).toMatchObject({ kind: 'wrong-method', allowed: ['GET', 'POST'] });
     expect(match('GET', '/a//b')).toMatchObject({ kind: 'unknown' });
     expect(match('GET', '/b')).toMatchObject({ kind: 'unknown' });

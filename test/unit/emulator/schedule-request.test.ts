@@ -15,12 +15,12 @@ describe('the limits of schedules', () => {
 describe('the next run of a schedule', () => {
   const after = new Date('2026-11-02T09:00:00Z');
 
-  it('is later than the time it is asked for', () => {
+  it('is later than the given time', () => {
     const run = nextRunOf({ type: 'batch_segmentation', state: 'active', schedule: '0 0 9 * * ?' }, after);
     expect(run).toBe(Date.UTC(2026, 10, 3, 9));
   });
 
-  it('is none when it is inactive, or has come to its end', () => {
+  it('is null when the schedule is inactive, or its expression has no further run', () => {
     expect(nextRunOf({ type: 'batch_segmentation', state: 'inactive', schedule: '0 0 9 * * ?' }, after)).toBeNull();
     expect(
       nextRunOf(

@@ -5,7 +5,7 @@ import { defaultPace } from '../../../src/emulator/options.ts';
 describe('the stages of an export job', () => {
   const ids = Array.from({ length: 500 }, (_, index) => 24_000 + index);
 
-  it('keep a small job open between two and ten seconds, each one differently', () => {
+  it('last two to ten seconds for a small export job, different for each job', () => {
     const totals = ids.map((id) =>
       (['newMs', 'exportingMs', 'writingMs'] as const).reduce(
         (sum, stage) => sum + stageDurationMs(defaultPace, stage, id),
@@ -17,7 +17,7 @@ describe('the stages of an export job', () => {
     expect(new Set(totals).size).toBeGreaterThan(400);
   });
 
-  it('keep a segment job open between two and eight seconds', () => {
+  it('last two to eight seconds for a segment job', () => {
     const stages = ['newMs', 'queuedMs', 'segmentingMs'] as const;
     const totals = ids.map((id) =>
       stages.reduce((sum, stage) => sum + stageDurationMs(defaultPace, stage, `job-${id}`), 0),
@@ -27,7 +27,7 @@ describe('the stages of an export job', () => {
     expect(new Set(totals).size).toBeGreaterThan(400);
   });
 
-  it('take as long for the same job every time', () => {
+  it('last equally long whenever the same job runs', () => {
     for (const id of ids) {
       expect(stageDurationMs(defaultPace, 'newMs', id)).toBe(stageDurationMs(defaultPace, 'newMs', id));
     }
