@@ -6,14 +6,14 @@ import { describe, expect, it } from 'vitest';
 import { type Rules, violations } from './boundaries.ts';
 import { scanModule } from './source-scan.ts';
 
-/** Who may import what. A layer that is not named in a row may not be imported there. */
+/** The import table. A layer that a row does not list must not be imported there. */
 const rules: Rules = {
   layers: [
     {
       area: 'src/cli.ts',
       values: ['src/main.ts', 'src/emulator/main.ts', 'src/runtime/'],
       types: [],
-      reason: 'the command of the package chooses one of the two programs',
+      reason: 'the command of the package starts one of the two programs',
     },
     {
       area: 'src/main.ts',
@@ -36,31 +36,31 @@ const rules: Rules = {
         'src/runtime/',
       ],
       types: [],
-      reason: 'the composition root puts the gateway together and reaches the emulator by URL alone',
+      reason: 'the composition root assembles the gateway and reaches the emulator only by URL',
     },
     {
       area: 'src/redis-services.ts',
       values: ['src/context/', 'src/poller/', 'src/runtime/'],
       types: [],
-      reason: 'the composition root loads it only where there is a Redis, and puts its parts into the gateway',
+      reason: 'the composition root loads it only if there is a Redis, and passes its parts to the gateway',
     },
     {
       area: 'src/config-variables.ts',
       values: ['src/emulator/variables.ts', 'src/runtime/'],
       types: [],
-      reason: 'what a variable may hold is said without knowing what it is for',
+      reason: 'the form of a variable does not depend on its use',
     },
     {
       area: 'src/usage.ts',
       values: ['src/config-variables.ts', 'src/runtime/'],
       types: [],
-      reason: 'the text about variables is made of the variables alone',
+      reason: 'the text about variables is derived from the variables alone',
     },
     {
       area: 'src/config-contradictions.ts',
       values: ['src/emulator/variables.ts', 'src/runtime/'],
       types: ['src/config-variables.ts'],
-      reason: 'variables are compared as they were read, before a configuration is made of them',
+      reason: 'variables are compared as read, before a configuration is made from them',
     },
     {
       area: 'src/config.ts',
@@ -72,7 +72,7 @@ const rules: Rules = {
         'src/runtime/',
       ],
       types: ['src/emulator/options.ts'],
-      reason: 'what can be configured does not depend on what is built from it',
+      reason: 'the configuration does not depend on the parts built from it',
     },
     {
       area: 'src/errors.ts',
@@ -84,13 +84,13 @@ const rules: Rules = {
       area: 'src/metrics.ts',
       values: [],
       types: ['src/upstream/', 'src/context/', 'src/poller/', 'src/server/'],
-      reason: 'it counts what others report and knows only the form of the report; only app.ts imports it',
+      reason: 'it counts the reports of other modules and knows only their form; only app.ts imports it',
     },
     {
       area: 'src/execution/',
       values: [],
       types: [],
-      reason: 'the executor knows GraphQL alone',
+      reason: 'the executor knows only GraphQL',
     },
     {
       area: 'src/server/',
@@ -103,25 +103,26 @@ const rules: Rules = {
         'src/runtime/',
       ],
       types: [],
-      reason: 'a transport is handed what it needs, and sees neither the platform nor the poller, not even their types',
+      reason:
+        'a transport receives its dependencies, and sees neither the platform nor the poller, not even their types',
     },
     {
       area: 'src/context/',
       values: ['src/loaders/index.ts', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: ['src/upstream/', 'src/events/'],
-      reason: 'the context of an operation is made of parts that the composition root has built',
+      reason: 'the context of an operation consists of parts that the composition root has built',
     },
     {
       area: 'src/schema/',
       values: ['src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: ['src/context/', 'src/loaders/', 'src/upstream/', 'src/events/'],
-      reason: 'resolvers use what their context holds, so that a test can put anything there',
+      reason: 'resolvers use only their context, so that a test can replace it',
     },
     {
       area: 'src/loaders/',
       values: ['src/upstream/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: [],
-      reason: 'loaders stand on the platform clients and know nothing of GraphQL',
+      reason: 'loaders build on the platform clients and do not depend on GraphQL',
     },
     {
       area: 'src/upstream/',
@@ -133,49 +134,49 @@ const rules: Rules = {
       area: 'src/poller/',
       values: ['src/upstream/', 'src/events/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: [],
-      reason: 'the poller reads the platform and writes the event log; who listens is not its business',
+      reason: 'the poller reads the platform and writes the event log, and does not know the subscribers',
     },
     {
       area: 'src/events/',
       values: ['src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: [],
-      reason: 'the event log orders and replays what it is given, whatever it is, and says when it is out of reach',
+      reason: 'the event log orders and replays entries of any type, and reports when it is unavailable',
     },
     {
       area: 'src/domain/',
       values: [],
       types: [],
-      reason: 'plain types and pure functions need nothing',
+      reason: 'plain types and pure functions need no other module',
     },
     {
       area: 'src/runtime/',
       values: [],
       types: [],
-      reason: 'the emulator uses it too, so it is free of words of the gateway',
+      reason: 'the emulator also uses it, so it contains no terms of the gateway',
     },
     {
       area: 'src/emulator/',
       values: ['src/runtime/'],
       types: [],
-      reason: 'a type shared with the gateway would repeat a mistake on both ends, and hide it',
+      reason: 'a type shared with the gateway would repeat a mistake on both sides and hide it',
     },
     {
       area: 'test/e2e/',
       values: ['test/support/', 'src/app.ts', 'src/config.ts', 'src/emulator/emulator.ts'],
       types: [],
-      reason: 'end-to-end tests speak through the public door',
+      reason: 'end-to-end tests use the public interface',
     },
     {
       area: 'test/chaos/',
       values: ['test/support/', 'test/e2e/operations.generated.ts', 'src/runtime/'],
       types: ['src/emulator/faults/faults.ts'],
-      reason: 'what clients are told is judged from outside, by what the platform itself says',
+      reason: 'results for clients are checked from outside, against the platform itself',
     },
     {
       area: 'test/soak/',
       values: ['test/support/', 'test/fuzz/', 'test/bench/live/exports.ts', 'test/e2e/operations.generated.ts'],
       types: [],
-      reason: 'what is left behind is looked for from outside, in a gateway as it runs in production',
+      reason: 'leaks are checked from outside, in a gateway that runs as in production',
     },
   ],
   packages: [
@@ -200,19 +201,19 @@ const rules: Rules = {
           'src/emulator/',
         ],
       },
-      reason: 'below schema/ and server/ nobody knows that the door is GraphQL',
+      reason: 'layers below schema/ and server/ do not depend on GraphQL',
     },
     {
       names: ['@duckdb/node-api'],
       within: 'src/',
       where: { onlyIn: ['src/emulator/store/'] },
-      reason: 'the database is optional, and only the emulator’s store knows which one it is',
+      reason: 'the database is optional, and only the emulator’s store depends on it',
     },
     {
       names: ['@redis/client'],
       within: 'src/',
       where: { onlyIn: ['src/runtime/redis.ts', 'src/runtime/redis-connection.ts'] },
-      reason: 'one place connects, and says what it means that Redis is away',
+      reason: 'one module connects, and defines the behaviour when Redis is unavailable',
     },
     {
       names: ['node:timers'],
@@ -224,7 +225,7 @@ const rules: Rules = {
       names: ['node:process'],
       within: 'src/',
       where: { onlyIn: [] },
-      reason: 'the global is what the rule about process.env looks for',
+      reason: 'the global is what the rule about process.env searches for',
     },
   ],
   globals: [
@@ -232,13 +233,13 @@ const rules: Rules = {
       names: ['Date.now', 'new Date()', 'setTimeout', 'setInterval', 'AbortSignal.timeout', 'performance.now'],
       within: 'src/',
       where: { onlyIn: ['src/runtime/clock.ts'] },
-      reason: 'time is a parameter: tests move it by hand',
+      reason: 'time is a parameter that tests can control',
     },
     {
       names: ['process.env'],
       within: 'src/',
       where: { onlyIn: ['src/main.ts', 'src/emulator/main.ts'] },
-      reason: 'configuration is a value, read once by the entry',
+      reason: 'the configuration is a value that only the entry reads',
     },
   ],
 };
@@ -258,13 +259,13 @@ const check = (files: Readonly<Record<string, string>>): readonly string[] =>
   );
 
 describe('the source', () => {
-  it('keeps the import table', () => {
+  it('follows the import table', () => {
     const files = ['src', 'test/e2e', 'test/chaos', 'test/soak'].flatMap(sourcesIn);
     expect(files.length).toBeGreaterThan(50);
     expect(check(Object.fromEntries(files.map((path) => [path, readFileSync(join(root, path), 'utf8')])))).toEqual([]);
   });
 
-  it('can be imported without any environment, says nothing, and leaves nothing running', async () => {
+  it('can be imported without any environment, prints nothing, and leaves nothing running', async () => {
     const entries = ['src/cli.ts', 'src/main.ts', 'src/emulator/main.ts'];
     const modules = sourcesIn('src').filter((path) => !entries.includes(path));
     const script = `for (const path of ${JSON.stringify(modules)}) await import('./' + path);`;
@@ -275,7 +276,7 @@ describe('the source', () => {
 });
 
 describe('the import table', () => {
-  // One module per row that breaks it, and one beside it that does not.
+  // Each row has a module that violates it, and a similar module that conforms.
   it.each<[path: string, bad: string, good: string]>([
     ['src/cli.ts', "import('./emulator/server.ts');", "import('./emulator/main.ts');"],
     ['src/main.ts', "import('./emulator/server.ts');", "import('./emulator/emulator.ts');"],
@@ -359,7 +360,7 @@ describe('the import table', () => {
     expect(check({ [path]: good })).toEqual([]);
   });
 
-  it('has been seen to refuse something in each of its rows', () => {
+  it('has a violation for each of its rows', () => {
     const areas = rules.layers.map(({ area }) => area);
     const stranger = "import type { x } from '../../../elsewhere.ts';";
     const refused = areas.map((area) => check({ [area.endsWith('/') ? `${area}some.ts` : area]: stranger }));
@@ -367,11 +368,11 @@ describe('the import table', () => {
     expect(rules.layers.filter(({ reason }) => reason === '')).toEqual([]);
   });
 
-  it('wants a row for every folder', () => {
+  it('has a row for every folder', () => {
     expect(check({ 'src/new-folder/thing.ts': '' })).toEqual(['src/new-folder/thing.ts has no row in the table']);
   });
 
-  it('refuses an import whose module nobody can tell', () => {
+  it('rejects an import whose module is computed', () => {
     expect(check({ 'src/server/http.ts': 'await import(name);' })).toHaveLength(1);
     expect(check({ 'src/server/http.ts': `await import(\`../\${name}.ts\`);` })).toHaveLength(1);
   });
@@ -396,7 +397,7 @@ describe('the import table', () => {
     }
   });
 
-  it('lets nobody take the process apart', () => {
+  it('lets no module destructure the process', () => {
     expect(check({ 'src/main.ts': "import { env } from 'node:process';" })).toHaveLength(1);
   });
 
@@ -408,7 +409,7 @@ describe('the import table', () => {
     'const timer = globalThis.setInterval(run, 5);',
     'const signal = AbortSignal.timeout(5);',
     'const started = performance.now();',
-    // In the hole of a template, and behind a pattern with a quote in it.
+    // In a template placeholder, and after a pattern that contains a quote.
     `const text = \`now \${Date.now()}\`;`,
     "const clean = text.replace(/['\"]/g, ''); const now = Date.now(); const other = 'x';",
   ])('time is read by the clock alone, not by `%s`', (source) => {
@@ -418,7 +419,7 @@ describe('the import table', () => {
   });
 
   it.each(['read(process.env);', "process['env']", 'const { env } = process;', 'process?.env'])(
-    'the environment is read by the entries alone, not by `%s`',
+    'only the entries read the environment, not `%s`',
     (source) => {
       expect(check({ 'src/config.ts': source })).toHaveLength(1);
       expect(check({ 'src/main.ts': source, 'src/emulator/main.ts': source })).toEqual([]);
@@ -459,7 +460,7 @@ describe('reading a source', () => {
     );
   });
 
-  it('takes comments and strings for what they are', () => {
+  it('distinguishes comments and strings from code', () => {
     const source = [
       '// new Date() and process.env',
       "/* import { x } from 'undici'; setTimeout() */",

@@ -1,23 +1,23 @@
 import { computedImport, type Import, type Module } from './source-scan.ts';
 
-/** A part of the repository, and all that it may import of the repository beside itself. */
+/** A part of the repository, and everything in the repository that it may import besides itself. */
 export interface Layer {
-  /** A folder with its slash, or a file. Where several match, the longest one holds. */
+  /** A folder with a trailing slash, or a file. If several match, the longest one applies. */
   readonly area: string;
-  /** Folders and files that it may import in any way. */
+  /** Folders and files that it may import without restriction. */
   readonly values: readonly string[];
-  /** Folders and files of which it may import types alone. */
+  /** Folders and files whose types, but not values, it may import. */
   readonly types: readonly string[];
   readonly reason: string;
 }
 
-/** Something that only some places may use: a package (`undici`, `graphql*`) or a global. */
+/** A package (`undici`, `graphql*`) or a global that only some places may use. */
 export interface Restriction {
-  /** Names; one that ends with `*` stands for all that begin like it. */
+  /** Names; a trailing `*` matches any suffix. */
   readonly names: readonly string[];
-  /** Of the modules below here. */
+  /** Folder of the modules to which the restriction applies. */
   readonly within: string;
-  /** The areas that may, or the areas that may not: whichever says it better. */
+  /** Areas that may use it, or areas that may not, whichever list is shorter. */
   readonly where: { readonly onlyIn: readonly string[] } | { readonly notIn: readonly string[] };
   readonly reason: string;
 }
@@ -28,7 +28,7 @@ export interface Rules {
   readonly globals: readonly Restriction[];
 }
 
-/** What breaks the rules, one line each: the module, what it does, and why it may not. Empty when all is well. */
+/** Violations of the rules, one per line: the module, the violation and the reason. Empty when there are none. */
 export function violations(modules: readonly Module[], rules: Rules): readonly string[] {
   return modules.flatMap((module) => [
     ...forbiddenImports(module, rules.layers),

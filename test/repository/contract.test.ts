@@ -26,7 +26,9 @@ import { contractAvailable, contractText, printedSchema } from '../support/sdl.t
 
 const schema = printedSchema();
 
-/** Elements of the contract that no release has yet, in the words of `missingFrom`. An element that was built leaves the list. */
+/**
+ * Elements of the contract that are not released yet, in the form of `missingFrom`. Remove an element when it is built.
+ */
 const planned: readonly string[] = [
   'Batch.failures',
   'Batch.preview',
@@ -69,12 +71,12 @@ describe('the printed SDL', () => {
     const text = contractAvailable ? contractText() : 'scalar Absent';
     const definitions = parse(text).definitions.filter(isTypeDefinitionNode);
 
-    it('lacks nothing of it but the elements that are planned', () => {
+    it('lacks no element of it except the planned ones', () => {
       const missing = definitions.flatMap((definition) => missingFrom(schema, definition));
       expect(missing.toSorted()).toEqual(planned.toSorted());
     });
 
-    it('is compared with a contract that says something', () => {
+    it('is compared with a contract that is not empty', () => {
       expect(definitions.length).toBeGreaterThan(60);
       expect(payloadsOf(text).size).toBeGreaterThan(8);
     });
@@ -113,7 +115,7 @@ describe('an object with a status', () => {
     .filter(isObjectType)
     .filter((type) => statusEnums.includes(getNamedType(type.getFields()['status']?.type)?.name ?? ''));
 
-  it('has what the platform said beside it, and an UNKNOWN for what the gateway does not know', () => {
+  it('has the platform’s raw value in a second field, and UNKNOWN for values that the gateway does not know', () => {
     expect(withStatus.map(({ name }) => name).toSorted()).toEqual(['Batch', 'ExportJob', 'SegmentJob']);
     for (const type of withStatus) expect(fieldsOf(schema, type.name)).toMatchObject({ rawStatus: 'String!' });
     for (const name of statusEnums) {
@@ -123,7 +125,7 @@ describe('an object with a status', () => {
   });
 });
 
-/** Where a description is missing or empty. */
+/** Paths of missing or empty descriptions. */
 function undescribed(described: GraphQLSchema): readonly string[] {
   const blank = (path: string, { description }: { readonly description?: string | null | undefined }) =>
     (description ?? '').trim() === '' ? [path] : [];
@@ -144,7 +146,7 @@ function undescribed(described: GraphQLSchema): readonly string[] {
   });
 }
 
-/** What a definition has that the schema has not, or has in another form. */
+/** Elements of a definition that the schema lacks, or has in another form. */
 function missingFrom(actual: GraphQLSchema, definition: TypeDefinitionNode): readonly string[] {
   const name = definition.name.value;
   const type = actual.getType(name);
@@ -197,7 +199,7 @@ function fieldMissing(
   return [
     ...typeMissing(path, actual, wanted),
     ...inputsMissing(`${path}: `, actual.args, wanted.arguments ?? []),
-    // An argument more that must be given would break every operation that was written against the contract.
+    // An additional required argument would break every operation that was written for the contract.
     ...actual.args
       .filter((arg) => String(arg.type).endsWith('!') && arg.defaultValue === undefined)
       .filter((arg) => !wanted.arguments?.some((each) => each.name.value === arg.name))
@@ -224,14 +226,14 @@ const typeMissing = (
   return is === should ? [] : [`${path}: ${should}, which is ${is}`];
 };
 
-/** Field names of an object type with their types. */
+/** Fields of an object type with their types. */
 function fieldsOf(actual: GraphQLSchema, name: string): Readonly<Record<string, string>> {
   const type = actual.getType(name);
   if (!isObjectType(type)) return {};
   return Object.fromEntries(Object.values(type.getFields()).map((field) => [field.name, String(field.type)]));
 }
 
-/** The payloads that the comments of the contract spell out: `APayload, BPayload { field: Type! other: Type! }`. */
+/** Payloads that the comments of the contract spell out: `APayload, BPayload { field: Type! other: Type! }`. */
 function payloadsOf(text: string): ReadonlyMap<string, Readonly<Record<string, string>>> {
   const comments = text
     .split('\n')
@@ -246,7 +248,7 @@ function payloadsOf(text: string): ReadonlyMap<string, Readonly<Record<string, s
   return payloads;
 }
 
-/** The named types of all fields that end in a word. */
+/** Named types of all fields whose name ends with a word. */
 function typesNamed(definitions: readonly TypeDefinitionNode[], end: string): readonly string[] {
   const types = definitions.flatMap((definition) =>
     definition.kind === Kind.OBJECT_TYPE_DEFINITION ? (definition.fields ?? []).map((field) => print(field.type)) : [],

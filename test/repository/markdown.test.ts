@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { namedScripts, rowsUnder } from './markdown.ts';
 
 describe('reading the README', () => {
-  it('takes the rows of the tables under a heading', () => {
+  it('returns the rows of the tables under a heading', () => {
     const text = [
       '## Before',
       '| `no` | this |',
@@ -27,7 +27,7 @@ describe('reading the README', () => {
     expect(rowsUnder('Elsewhere', text)).toEqual([]);
   });
 
-  it('finds the scripts, and not what npm does by itself', () => {
+  it('finds npm scripts, and ignores npm’s own commands', () => {
     const text =
       '`npm ci && npm start`, npm run check. Or `npm run --silent check:style`; npm test; npm exec x; npm --silent run dev';
     expect(namedScripts(text)).toEqual(['start', 'check', 'check:style', 'test', 'dev']);

@@ -1,4 +1,4 @@
-/** The cells of the tables under a heading of the second or third level, without their heads. Empty if there is none. */
+/** Cells of the tables under a heading of the second or third level, without header rows. Empty if there are none. */
 export function rowsUnder(heading: string, markdown: string): readonly (readonly string[])[] {
   const lines = markdown.split('\n');
   const start = lines.findIndex((line) => line === `## ${heading}` || line === `### ${heading}`);
@@ -14,7 +14,7 @@ export function rowsUnder(heading: string, markdown: string): readonly (readonly
     .map((line) => line.split('|').slice(1, -1));
 }
 
-/** The npm scripts that a text tells its reader to run, each once. What npm does by itself (`npm ci`) is no script. */
+/** npm scripts that a text recommends, each once. Commands of npm itself (`npm ci`) are not scripts. */
 export function namedScripts(markdown: string): readonly string[] {
   const commands = markdown.matchAll(
     /\bnpm (?:(?:--?[\w-]+(?:=\S+)?) )*(?:run(?:-script)? (?:--?[\w-]+ )*([\w:.-]+)|(start|test|stop|restart)\b)/g,

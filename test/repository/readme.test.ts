@@ -28,7 +28,7 @@ describe('the README', () => {
     ...Object.keys(manifest.overrides),
   ];
   const rows = rowsUnder('Dependencies', read('README.md'));
-  // One row may stand for several packages that come together.
+  // One row may describe several packages that belong together.
   const explained = rows.flatMap(([packages = '', ...reason]) =>
     [...packages.matchAll(/`([^`]+)`/g)].map(([, name = '']) => ({ name, reason: reason.join('').trim() })),
   );
@@ -38,11 +38,11 @@ describe('the README', () => {
     expect(missing).toEqual([]);
   });
 
-  it('names no dependency that is gone', () => {
+  it('names no dependency that was removed', () => {
     expect(explained.map(({ name }) => name).filter((name) => !used.includes(name))).toEqual([]);
   });
 
-  it('lists every error code, with whether it is retryable', () => {
+  it('lists every error code, and whether it is retryable', () => {
     const listed = new Map(
       rowsUnder('Error codes', read('README.md')).map(([code = '', retryable = '']) => [code.trim(), retryable.trim()]),
     );
@@ -81,7 +81,7 @@ describe('the README', () => {
 });
 
 describe('the files of the repository', () => {
-  // In pieces, so that this file passes its own check.
+  // Built from parts, so that this file passes its own check.
   const forbidden: readonly { readonly text: string; readonly reason: string; readonly except?: readonly string[] }[] =
     [
       { text: ['', 'work', ''].join('/'), reason: 'a path of one machine' },
@@ -91,18 +91,18 @@ describe('the files of the repository', () => {
       {
         text: ['shared', ''].join('/'),
         reason: 'a folder that readers do not have',
-        // They say how to do without it, and the tests that use them skip.
+        // These files explain how to do without it, and their tests are skipped then.
         except: ['test/support/openapi.ts', 'test/support/seed-samples.ts'],
       },
       ...['npmjs', 'yarnpkg', 'npmmirror'].map((host) => ({
         text: ['registry', host].join('.'),
-        reason: 'the registry is the choice of whoever installs',
+        reason: 'the registry is the choice of the person who installs',
       })),
     ];
 
   const files = filesBelow(root);
 
-  it('are all looked at', () => {
+  it('are all checked', () => {
     expect(files).toEqual(expect.arrayContaining(['README.md', 'package-lock.json', 'src/main.ts', 'biome.json']));
     expect(files.filter((path) => path.startsWith('node_modules/') || path.startsWith('dist/'))).toEqual([]);
   });
@@ -119,7 +119,7 @@ describe('the files of the repository', () => {
   });
 });
 
-/** Everything below a folder but what `.gitignore` leaves out, by path from the root. */
+/** All files below a folder except those in `.gitignore`, by path from the root. */
 function filesBelow(folder: string): string[] {
   const ignored = read('.gitignore').split('\n').filter(Boolean);
   const isIgnored = (name: string) =>

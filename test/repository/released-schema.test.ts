@@ -5,12 +5,12 @@ import { describe, expect, it } from 'vitest';
 
 const read = (name: string) => parse(readFileSync(join(import.meta.dirname, '../../schema', name), 'utf8'));
 
-/** What a federated graph builds on: taking one away breaks references and sharing. */
+/** Directives on which a federated graph depends. Removing one breaks references and sharing. */
 const isOffer = (directive: string) => /^@(key|shareable)\b/.test(directive);
-/** What hides something, from everybody or from the clients of a contract. */
+/** Directives that hide an element, from all clients or from the clients of a contract. */
 const isVeil = (directive: string) => /^@(inaccessible|tag)\b/.test(directive);
 
-/** The directives of each type, field, argument and value, by its path: `Dataset.version` → `@tag(name: "operations")`. */
+/** Directives of each type, field, argument and value, by its path: `Dataset.version` → `@tag(name: "operations")`. */
 function directivesOf(document: DocumentNode): ReadonlyMap<string, ReadonlySet<string>> {
   const found = new Map<string, ReadonlySet<string>>();
   const path: string[] = [];
@@ -28,12 +28,12 @@ function directivesOf(document: DocumentNode): ReadonlyMap<string, ReadonlySet<s
   return found;
 }
 
-/** What whoever was written against the SDL `before` would no longer find. */
+/** Elements of the SDL `before` that clients written for it would miss. */
 function changes(before: DocumentNode, now: DocumentNode): readonly string[] {
   const breaking = findBreakingChanges(buildASTSchema(before), buildASTSchema(now));
   const present = directivesOf(now);
   const federated = [...directivesOf(before)].flatMap(([path, had]) => {
-    // What is gone as a whole has been told already.
+    // A removed element has already been reported.
     const has = present.get(path) ?? had;
     return [
       ...[...had].filter((each) => isOffer(each) && !has.has(each)).map((each) => `${path} lost ${each}`),
@@ -43,10 +43,10 @@ function changes(before: DocumentNode, now: DocumentNode): readonly string[] {
   return [...breaking.map(({ description }) => description), ...federated];
 }
 
-describe('the SDL, beside the one released last', () => {
+describe('the SDL, compared with the last release,', () => {
   const released = read('released.graphql');
 
-  it('breaks nobody who was written against it', () => {
+  it('breaks no client that was written for it', () => {
     expect(changes(released, read('schema.graphql'))).toEqual([]);
   });
 
@@ -73,7 +73,7 @@ describe('the SDL, beside the one released last', () => {
     expect(changes(released, parse(changed))).toEqual([expect.stringContaining(message)]);
   });
 
-  it('may have more than it had', () => {
+  it('may have additional elements', () => {
     const more = print(released).replace(
       'type Viewer {',
       'type Viewer {\n  "New."\n  greeting: String @tag(name: "operations")',

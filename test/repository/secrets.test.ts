@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { lookForSecrets, plantedSecret, SecretSearch, searchAnswersOf, takeLeaks } from '../support/secrets.ts';
 
-/** Secrets of each kind that tests know. */
+/** One or more secrets of each kind that tests know. */
 const secrets: readonly (readonly [kind: string, secret: string])[] = [
   ['a planted one', plantedSecret('some')],
   ['a token of the emulator', `emulator-token-${'x'.repeat(128)}`],
@@ -40,21 +40,21 @@ describe('the search for secrets', () => {
     );
   });
 
-  it('finds nothing in what only looks like one', () => {
+  it('finds nothing in text that only resembles a secret', () => {
     const innocent = 'planted-tree emulator-tokens eyJ client=emulator ZW11bGF0b3I6ZW11bGF0b3I= Bearer none';
     expect(new SecretSearch().look(innocent)).toBeNull();
   });
 
-  it('tells where a secret was written, once', () => {
+  it('reports the location of a secret once', () => {
     lookForSecrets('a log', `{"token":"${plantedSecret('some')}"}`);
     expect(takeLeaks()).toEqual([expect.stringMatching(/^a log: \{"token":"planted-secret-some-/)]);
     expect(takeLeaks()).toEqual([]);
   });
 
-  it('reads the answers of a server until it is told to stop: its port may be given to another one', async () => {
+  it('searches the responses of a server until it is disposed, because its port may be reused', async () => {
     const server = createServer((_request, response) => response.end(plantedSecret('some')));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    // A server that listens on a port has an AddressInfo.
+    // The assertion holds because a server that listens on a port has an AddressInfo.
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const search = searchAnswersOf({ name: 'a server', url });
     await (await fetch(url)).text();

@@ -2,25 +2,27 @@ import { posix } from 'node:path';
 
 /** One import of a module: static, re-exporting, or dynamic. */
 export interface Import {
-  /** Path in the repository (`src/app.ts`) for a relative import; else the package, without what is after its name. */
+  /**
+   * Path in the repository (`src/app.ts`) for a relative import; otherwise the name of the package, without subpath.
+   */
   readonly target: string;
-  /** `type` only where nothing of it is left at run time. */
+  /** `type` only if the import does not exist at run time. */
   readonly kind: 'value' | 'type';
 }
 
-/** What the rules of the repository need to know of a source file. */
+/** Facts about a source file that the rules of the repository need. */
 export interface Module {
   /** Path in the repository. */
   readonly path: string;
   readonly imports: readonly Import[];
-  /** The things of `watchedGlobals` that its code uses. */
+  /** The `watchedGlobals` that its code uses. */
   readonly uses: readonly string[];
 }
 
-/** The target of a dynamic import whose module is computed, so that nobody can tell what it is. */
+/** Target of a dynamic import whose module is computed, and therefore unknown. */
 export const computedImport = 'import(…)';
 
-/** Globals by which a module could get at time or at the environment behind everybody's back. */
+/** Globals that give a module access to time or to the environment without an import. */
 export const watchedGlobals: Readonly<Record<string, RegExp>> = {
   'Date.now': /\bDate\s*\.\s*now\b/,
   'new Date()': /\bnew\s+Date\b\s*(?:\(\s*\)|(?!\s*\())/,
@@ -32,7 +34,10 @@ export const watchedGlobals: Readonly<Record<string, RegExp>> = {
   'process.env': /\bprocess\s*(?:\?\.|\.)\s*env\b|\bprocess\s*\[|=\s*process\s*[;,)]/,
 };
 
-/** Reads imports and uses out of a TypeScript source. It knows the forms that the formatter leaves, not the whole grammar. */
+/**
+ * Finds imports and uses in a TypeScript source. It supports the forms that the formatter produces, not the whole
+ * grammar.
+ */
 export function scanModule(path: string, source: string): Module {
   const withoutComments = blank(source, { strings: false });
   const code = blank(source, { strings: true });
@@ -64,10 +69,11 @@ function targetOf(specifier: string, from: string): string {
 }
 
 const comment = String.raw`\/\*[\s\S]*?\*\/|\/\/[^\n]*`;
-// A slash begins a pattern only where a value can begin. Patterns hold quotes, which must not be taken for strings.
+// A slash begins a pattern only where a value can begin. Patterns can contain quotes, which must not be read as
+// strings.
 const pattern = String.raw`(?<=(?:^|[=(,:[!&|?{};\n]|=>|return)\s*)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*`;
 const quoted = String.raw`'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"`;
-// Kept as it is: what stands in its holes is code.
+// Templates are kept, because their placeholders contain code.
 const template = String.raw`\`(?:\\.|[^\`\\])*\``;
 const tokens = new RegExp(`(${comment})|(${pattern}|${quoted})|${template}`, 'g');
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { scanModule } from './source-scan.ts';
 
 /**
- * Places that calculate with the wall clock, which can be set at any time: folders with their slash, or files. Pauses,
- * leases, expiries and ages are measured with `monotonicMs`, so that they do not belong here.
+ * Folders (with a trailing slash) or files that calculate with the wall clock, which can be set at any time. Pauses,
+ * leases, expiries and ages are measured with `monotonicMs`, so they do not belong here.
  */
 const allowed: readonly (readonly [area: string, reason: string])[] = [
   ['src/context/download-links.ts', 'other replicas read the end of a link'],
@@ -28,7 +28,7 @@ const reading = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf
 const covers = (area: string, path: string): boolean => (area.endsWith('/') ? path.startsWith(area) : path === area);
 
 describe('milliseconds of the wall clock', () => {
-  it('are calculated with in the listed places only', () => {
+  it('are used in calculations only in the listed places', () => {
     expect(reading.filter((path) => !allowed.some(([area]) => covers(area, path)))).toEqual([]);
   });
 
