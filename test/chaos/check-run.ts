@@ -21,7 +21,7 @@ interface Run {
   readonly logs: Gateway['logs'];
 }
 
-/** Everything that is wrong with what the clients of a run received. */
+/** Checks everything that the clients of a run received. */
 export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
   const { journal, outcome, logs } = run;
   const { histories, truth } = outcome;
@@ -36,7 +36,7 @@ export function checkRun({ faults }: Scenario, run: Run): readonly Violation[] {
   ];
 }
 
-/** Everything that is wrong with what subscribers received. */
+/** Checks everything that subscribers received. */
 export function checkHistories(
   histories: readonly WatchedHistory[],
   { truth, ...hidden }: Omit<Truth, 'entities'> & { readonly truth: Outcome['truth'] },
@@ -47,7 +47,7 @@ export function checkHistories(
   });
 }
 
-/** What was created, whether or not it is still there. */
+/** Entities that were created in the run, including those that were removed again. */
 function madeEntities(kind: Created, { journal, outcome, logs }: Run): readonly MadeEntity[] {
   const made = outcome.truth.made[kind];
   switch (kind) {
@@ -66,7 +66,7 @@ function madeEntities(kind: Created, { journal, outcome, logs }: Run): readonly 
       return [...made, ...gone];
     }
     case 'datasets':
-      // One that was made for nothing, and whose removal failed as well, is known from the log.
+      // A dataset that was created for a rejected job, and could not be removed, is known from the log.
       return made.filter(({ id }) => {
         const [, platformId = id] = id.split(':');
         return !logs.some((line) => line.includes(unremovedDataset) && line.includes(platformId));
@@ -76,30 +76,30 @@ function madeEntities(kind: Created, { journal, outcome, logs }: Run): readonly 
 
 const unremovedDataset = 'the dataset made for a refused export could not be removed';
 
-/** What subscribers cost while they are there: their place in the limits, and the polls of feeds that they watch. */
+/** Metrics of resources that subscribers use: their slots in the limits, and the polls of the feeds that they watch. */
 const costs = [
   'aep_watch_subscribers',
   'aep_subscriptions',
   'aep_watch_callback_subscriptions',
   'aep_watch_feeds',
 ] as const;
-/** A feed stays for some seconds after its last subscriber; in milliseconds, with room for a busy machine. */
+/** Time for which a feed stays after its last subscriber, in milliseconds, with a margin for a busy machine. */
 const lingerMs = 20_000;
 
-/** What subscribers cost at present, by name: 0 where nothing is left of them. */
+/** Resources that subscribers use now, by name; 0 when all are released. */
 export async function costsOf(
   gateways: Replicas,
   redis: Pick<RedisUnderTest, 'command'> | null,
 ): Promise<ReadonlyMap<string, number>> {
   const values = await Promise.all(costs.map(async (name) => [name, await gateways.metric(name)] as const));
-  // The reply begins with the number of channels, behind a sign.
+  // The reply begins with a sign and the number of channels.
   const channels = (await redis?.command('PUBSUB CHANNELS'))?.slice(1);
   return new Map<string, number>(
     channels === undefined ? values : [...values, ['channels of Redis', Number(channels)]],
   );
 }
 
-/** When the last subscriber has left, nothing that subscribers cost is left, neither here nor in Redis. */
+/** Checks that no resource of a subscriber remains after the last one has left, neither here nor in Redis. */
 export const checkReleased = (
   gateways: Replicas,
   redis: Pick<RedisUnderTest, 'command'> | null,
@@ -110,7 +110,7 @@ export const checkReleased = (
       .map(([where, left]) => ({ rule: releaseRule, where, detail: String(left) })),
   );
 
-/** When all gateways are closed, Redis knows of no replica. */
+/** Checks that Redis knows no replica after all gateways are closed. */
 export async function checkDeregistered(redis: Pick<RedisUnderTest, 'command'> | null): Promise<readonly Violation[]> {
   const replicas = await redis?.command(`ZCARD ${replicasKey}`);
   if (replicas === undefined || replicas === ':0') return [];
@@ -123,7 +123,7 @@ async function untilNone(left: () => Promise<readonly Violation[]>): Promise<rea
   try {
     await eventually(
       async () => {
-        if ((await left()).length > 0) throw new Error('Something is left.');
+        if ((await left()).length > 0) throw new Error('Registrations of replicas remain in Redis.');
       },
       { patienceMs: lingerMs },
     );
@@ -133,11 +133,14 @@ async function untilNone(left: () => Promise<readonly Violation[]>): Promise<rea
   }
 }
 
-/** An outage of the platform or of Redis is no defect of the gateway: subscribers receive it, and it is no error of the log. */
+/**
+ * Checks the log for errors. An outage of the platform or of Redis is not a defect of the gateway, so it is logged
+ * below the level of an error and reported to subscribers.
+ */
 export function checkLog(logs: Gateway['logs']): readonly Violation[] {
   return (
     logs
-      // The token service is one of the services that fail here, and the operator learns of that.
+      // The token service also fails in these runs, and operators must be informed about that.
       .filter((line) => !line.includes('"msg":"the platform credential of the gateway does not work"'))
       .filter((line) => line.includes('"level":"error"') || line.includes('"msg":"event log not written"'))
       .map((line) => ({ rule: 'nothing unexpected happens', where: 'log', detail: line.trim() }))

@@ -6,7 +6,9 @@ export type FaultScript = Parameters<FaultControl['set']>[0];
 type FaultRule = FaultScript['rules'][number];
 type Fault = FaultRule['fault'];
 
-/** Deadline of the gateway's calls, in milliseconds: short, so that a silence costs little. */
+/**
+ * Deadline of the gateway's calls, in milliseconds. It is short, so that a call without a response takes little time.
+ */
 export const callTimeoutMs = 1_500;
 const silenceMs = callTimeoutMs + 200;
 
@@ -15,14 +17,14 @@ const segmentJobs = '/data/core/ups/segment/jobs';
 const schedules = '/data/core/ups/config/schedules';
 const catalog = '/data/foundation/catalog';
 
-/** The first export job that is created after the start of the emulator; the next ones are counted from there. */
+/** Id of the first export job after the start of the emulator. The next ids are consecutive. */
 export const firstNewExportJob = 24_073;
-/** Among so many of the first jobs are those that vanish for a while, or once. */
+/** Number of first jobs from which the temporarily vanishing jobs are chosen. */
 const vanishingAmong = 10;
-/** Jobs at most that a lagging replica of the platform does not know once. */
+/** Maximum number of jobs that a lagging replica of the platform does not find once. */
 const maxLagging = 6;
 
-/** Answers of a service in trouble, in the shape of each service that has one. */
+/** Error responses of a failing service, in every error format. */
 const failure: fc.Arbitrary<Fault> = fc.record({
   kind: fc.constant('status' as const),
   status: fc.constantFrom(500, 502, 503, 504),
@@ -93,7 +95,7 @@ const several = (of: fc.Arbitrary<FaultRule>, min: number, max: number) =>
 
 const sure = { probability: fc.constant(1), times: 1 };
 
-/** A replica of the platform lags: one list omits a job, and one read by id does not find it, whoever makes them. */
+/** A lagging replica of the platform: one list omits a job, and one read by id does not find it, for any reader. */
 const lagging: fc.Arbitrary<FaultRule[]> = fc
   .uniqueArray(fc.nat(vanishingAmong), { minLength: 1, maxLength: maxLagging })
   .chain((indexes) =>
@@ -109,14 +111,14 @@ const lagging: fc.Arbitrary<FaultRule[]> = fc
     ),
   );
 
-/** In every fourth run: it costs the gateway seconds, as it should. */
+/** Uses a fault in every fourth run, because it makes the gateway wait for seconds by design. */
 const seldom = (of: fc.Arbitrary<FaultRule>) =>
   fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.tuple(of) });
 
 /**
- * Every kind of trouble that the emulator can make, each in a part of the run that is counted in requests, so that a
- * seed means the same on a slow machine. Writes fare worst. What costs the gateway seconds by design (the budget after a
- * 429, an open circuit, a deadline) comes rarely.
+ * Every fault that the emulator can cause, each in a part of the run that is counted in requests, so that a seed has
+ * the same effect on a slow machine. Writes are affected most. Faults that make the gateway wait for seconds by design
+ * (the budget after a 429, an open circuit, a deadline) are rare.
  */
 export const faultScript: fc.Arbitrary<FaultScript> = fc
   .tuple(
@@ -160,7 +162,7 @@ export const faultScript: fc.Arbitrary<FaultScript> = fc
       1,
     ),
     lagging,
-    // A service that is away for so long that its circuit opens.
+    // A service that fails for long enough to open its circuit.
     seldom(
       fc.record({
         match: fc.constantFrom({ path: segmentJobs }, { path: schedules }, { path: exportJobs, readsOnly: true }),
@@ -169,7 +171,7 @@ export const faultScript: fc.Arbitrary<FaultScript> = fc
         fault: fc.constant<Fault>({ kind: 'status', status: 503 }),
       }),
     ),
-    // A silence until the deadline.
+    // No response until the deadline.
     seldom(
       rule(fc.oneof(writes, reads), fc.constant({ kind: 'latency', ms: silenceMs, when: 'after-apply' }), {
         after: 20,
@@ -187,14 +189,14 @@ export const faultScript: fc.Arbitrary<FaultScript> = fc
     };
   });
 
-/** What single readings, or many in a row, do not show as it is under a script. */
+/** Facts that single readings, or several consecutive readings, can show wrongly under a script. */
 export const hiddenBy = (script: FaultScript): Omit<Truth, 'entities'> => ({
   denied: vanishingJobs(script, () => true),
   absent: vanishingJobs(script, ({ times }) => times !== 1),
   mayEndUnknown: script.rules.some(({ fault }) => fault.kind === 'unknownStatus'),
 });
 
-/** Ids of export jobs, as the gateway shows them. */
+/** Ids of export jobs in the gateway's form. */
 const vanishingJobs = ({ rules }: FaultScript, isMeant: (rule: FaultRule) => boolean): ReadonlySet<string> =>
   new Set(
     rules.flatMap((each) => (each.fault.kind === 'vanish' && isMeant(each) ? [`ExportJob:${each.fault.id}`] : [])),

@@ -7,29 +7,29 @@ import type { CreateAttempt, CreateOutcome } from '../support/history/check-crea
 import type { SeenError } from '../support/history/check-errors.ts';
 import type { Violation } from '../support/history/violation.ts';
 
-/** A member of a mutation's union that is no payload. */
+/** An error member of a mutation's union. */
 interface UnionError {
   readonly __typename: string;
   readonly code: string;
   readonly message: string;
 }
 
-/** What came of a mutation: its payload, or the code of the error. */
+/** Result of a mutation: its payload, or the code of the error. */
 export type Result<Payload> =
   | { readonly kind: 'payload'; readonly payload: Payload }
   | { readonly kind: 'error'; readonly code: string };
 
 /**
- * Each request has a connection of its own: one that is kept may be closed by the gateway in the moment in which it is
- * used again, which would say nothing about the gateway.
+ * Each request has its own connection. A kept-alive connection may be closed by the gateway just when it is reused,
+ * which would not be a defect.
  */
 const ownConnection = { connection: 'close' };
 
-/** What clients create. */
+/** Kinds of entities that clients create. */
 export const createdKinds = ['exportJobs', 'segmentJobs', 'schedules', 'datasets'] as const;
 export type Created = (typeof createdKinds)[number];
 
-/** Everything that the clients of one run did and were answered. */
+/** Records all operations of the clients of one run, and their results. */
 export class Journal {
   readonly errors: SeenError[] = [];
   readonly scheduleChanges: ChangeAttempt[] = [];
@@ -52,7 +52,7 @@ export class Journal {
     return this.#creates[kind];
   }
 
-  /** Ids of what has been answered as created, in the order of the answers. */
+  /** Ids of entities that were reported as created, in the order of the responses. */
   created(kind: Created): readonly string[] {
     const ids = this.#creates[kind].flatMap(({ outcome }) => (outcome.kind === 'created' ? [outcome.id] : []));
     return [...new Set(ids)];
@@ -63,19 +63,22 @@ export class Journal {
     this.#wake();
   }
 
-  /** One more operation is asked for. */
+  /** Counts the start of an operation. */
   begin(): void {
     this.#operations += 1;
     this.#wake();
   }
 
-  /** No more operations will come. */
+  /** Declares that no further operation will start. */
   close(): void {
     this.#closed = true;
     this.#wake();
   }
 
-  /** Resolves when something holds, which is asked after each operation, or when no more will come. */
+  /**
+   * Resolves when `isDone` returns true, which is evaluated after each operation, or when no further operation will
+   * start.
+   */
   until(isDone: () => boolean): Promise<void> {
     if (this.#closed || isDone()) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.add({ isDone, resolve }));
@@ -101,7 +104,10 @@ export class Journal {
     }
   }
 
-  /** Sends an operation over HTTP and keeps its errors. Data is null if the root field failed, which all operations here have one of. */
+  /**
+   * Sends an operation over HTTP and records its errors. Data is null if the root field failed; each operation here has
+   * exactly one.
+   */
   async ask<Data, Variables>(
     gateway: Gateway,
     where: string,
@@ -122,7 +128,7 @@ export class Journal {
     }
   }
 
-  /** A mutation whose result is a union. */
+  /** Sends a mutation whose result is a union. */
   async mutate<Data, Variables, Member extends { readonly __typename: string }, Name extends Member['__typename']>(
     gateway: Gateway,
     where: string,
@@ -132,7 +138,8 @@ export class Journal {
     if (data === null) return { kind: 'error', code: code ?? 'NO_ANSWER' };
     const result = member(data);
     if (isPayload(result, payload)) return { kind: 'payload', payload: result };
-    // Every other member of such a union implements the interface Error, which all operations here ask for.
+    // The assertion holds because every other member of such a union implements the interface Error, whose fields all
+    // operations here select.
     const error = result as unknown as UnionError;
     this.errors.push({ where, code: error.code, retryable: undefined, message: error.message, from: 'union' });
     return { kind: 'error', code: error.code };
@@ -156,7 +163,7 @@ const isPayload = <Member extends { readonly __typename: string }, Name extends 
   name: Name,
 ): result is Extract<Member, { readonly __typename: Name }> => result.__typename === name;
 
-/** What a result says of something that was to be created. */
+/** Outcome of a create, as recorded for the checks. */
 export function createOutcome<Payload>(
   result: Result<Payload>,
   created: (payload: Payload) => { readonly id: string; readonly replayed: boolean },

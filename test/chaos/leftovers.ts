@@ -3,10 +3,10 @@ import { groupBy } from '../support/group-by.ts';
 import type { Violation } from '../support/history/violation.ts';
 import type { TrackedClock } from '../support/tracked-clock.ts';
 
-/** What this process kept the event loop alive with at some time, by kind. */
+/** Number of resources of this process that keep the event loop alive, by kind. */
 export type Resources = ReadonlyMap<string, number>;
 
-/** Ends by itself in the same turn of the event loop. */
+/** Resources that end in the same turn of the event loop. */
 const ephemeral: ReadonlySet<string> = new Set(['Immediate']);
 
 export function activeResources(): Resources {
@@ -14,7 +14,10 @@ export function activeResources(): Resources {
   return new Map([...groupBy(kinds, (kind) => kind)].map(([kind, all]) => [kind, all.length]));
 }
 
-/** What is left after everything was closed: sockets, servers and timers, whether or not they keep the process alive. */
+/**
+ * Checks for resources that remain after everything was closed: sockets, servers and timers, whether or not they keep
+ * the process alive.
+ */
 export async function checkLeftovers(
   before: Resources,
   clocks: Readonly<Record<string, TrackedClock>>,
@@ -31,7 +34,7 @@ export async function checkLeftovers(
   try {
     // The system takes a moment to close a socket.
     await eventually(() => {
-      if (left().length > 0) throw new Error('Something is left.');
+      if (left().length > 0) throw new Error('Resources remain.');
     });
     return [];
   } catch {

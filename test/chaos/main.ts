@@ -2,13 +2,14 @@ import { parseArgs } from 'node:util';
 import { describeViolation } from '../support/history/violation.ts';
 import { runSeed, type SeedReport } from './run-seed.ts';
 
-/** Seeds that are run when nothing else is said. */
+/** Default number of seeds. */
 const usualSeeds = 20;
 const minuteMs = 60_000;
 
 /**
- * `npm run chaos -- --seed N --seeds K --minutes M`: K seeds from N on (20 from 1; one where only `--seed` is given), or
- * as many as fit into M minutes; with `--replicas 2`, over two gateways and a Redis. Ends with 1 when a history is wrong.
+ * `npm run chaos -- --seed N --seeds K --minutes M` runs K seeds starting at N (default: 20 starting at 1; only one
+ * when just `--seed` is given), or as many as fit into M minutes. `--replicas 2` uses two gateways and a Redis. The
+ * exit code is 1 when a history is wrong.
  */
 const { values } = parseArgs({
   options: {

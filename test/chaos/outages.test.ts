@@ -17,11 +17,14 @@ import { Subscriber } from './subscriber.ts';
 import { startTroubledRouter } from './troubled-router.ts';
 import { truthOf } from './truth.ts';
 
-/** How long a subscriber may receive neither the truth nor STALE, in milliseconds: far longer than on an idle machine. */
+/**
+ * Maximum time in which a subscriber may receive neither the truth nor STALE, in milliseconds. It is far longer than on
+ * an idle machine.
+ */
 const silenceMs = 30_000;
-/** How long everything may take to recover, circuits and pauses included, in milliseconds. */
+/** Maximum time for everything to recover, including circuits and pauses, in milliseconds. */
 const recoveryMs = 60_000;
-/** The platform is away or fails, but shows nothing false. */
+/** The platform is unavailable or fails, but never returns wrong data. */
 const nothingHidden = { denied: new Set<string>(), absent: new Set<string>(), mayEndUnknown: false };
 const jobPath = '/data/core/ups/export/jobs';
 const jobBody = { destination: { datasetId: profileDataset }, schema: { name: '_xdm.context.profile' } };
@@ -38,7 +41,7 @@ const whilePlatform = (name: string, fault: FaultScript['rules'][number]['fault'
   end: ({ platform }) => platform.faults.clear(),
 });
 
-/** Commands that make Redis fail, and that end it. */
+/** Commands that make Redis fail, and that make it recover. */
 const whileRedis = (name: string, begin: string, end: string): Outage => ({
   name,
   begin: async ({ redis }) => void (await redis?.command(begin)),
@@ -69,7 +72,7 @@ const redisOutages: readonly Outage[] = [
     },
   },
   whileRedis('Redis has too few replicas', 'CONFIG SET min-replicas-to-write 1', 'CONFIG SET min-replicas-to-write 0'),
-  // It stays a master for itself: nothing listens on the port.
+  // Nothing listens on this port, so Redis is a replica without a master.
   whileRedis('Redis is demoted', 'REPLICAOF 127.0.0.1 1', 'REPLICAOF NO ONE'),
   {
     name: 'Redis hangs',
@@ -83,7 +86,7 @@ const redisOutages: readonly Outage[] = [
   },
 ];
 
-/** Subscribers of whom each follows all export jobs over another transport, spread over the replicas. */
+/** Subscribers that follow all export jobs, each over another transport, spread over the replicas. */
 const plans = allTransports.map(
   (transport, pick): SubscriberPlan => ({
     watched: 'exportJobs',
@@ -102,7 +105,7 @@ async function createJob(rest: RestClient): Promise<void> {
   expect(status).toBe(200);
 }
 
-/** Everything that is wrong with what subscribers receive before, during and after an outage. */
+/** Checks everything that subscribers receive before, during and after an outage. */
 async function runOutage(outage: Outage, replicas: number): Promise<readonly string[]> {
   const pace = { newMs: [0, 50], queuedMs: [0, 50], segmentingMs: [20, 50], exportingMs: [20, 50] } as const;
   await using platform = await startPlatform({ profiles: 10, pace });
@@ -139,7 +142,7 @@ async function runOutage(outage: Outage, replicas: number): Promise<readonly str
   for (const [name, cost] of await costsOf(gateways, redis)) expect(cost, name).toBeGreaterThan(0);
 
   await outage.begin({ platform, redis });
-  // What changes now can be neither read nor written.
+  // Changes made now can be neither read nor written.
   await createJob(rest);
   await reach('STALE', silenceMs, (index) => eventsOf(index).at(-1)?.kind === 'STALE');
   await outage.end({ platform, redis });
@@ -154,7 +157,7 @@ async function runOutage(outage: Outage, replicas: number): Promise<readonly str
     },
     { patienceMs: recoveryMs },
   );
-  // A subscriber that began again has a new snapshot; the others receive that the outage is over.
+  // A subscriber that began again has a new snapshot. The other subscribers receive an event about the recovery.
   const isOver = (index: number) =>
     eventsOf(index).findLast(({ kind }) => ['RECOVERED', 'RESYNC', 'STALE'].includes(kind))?.kind !== 'STALE';
   await reach('RECOVERED', recoveryMs, isOver);
@@ -171,7 +174,7 @@ async function runOutage(outage: Outage, replicas: number): Promise<readonly str
   ].map(describeViolation);
 }
 
-describe('no subscriber is silent for long, and each ends in the truth,', () => {
+describe('each subscriber receives the truth or STALE soon, and the truth in the end,', () => {
   it.each(platformOutages)('while $name', async (outage) => {
     expect(await runOutage(outage, 1)).toEqual([]);
   });

@@ -14,13 +14,13 @@ import type { QueryStep } from './scenario.ts';
 export interface QuerierContext {
   readonly gateway: Gateway;
   readonly journal: Journal;
-  /** `querier 3` */
+  /** Name for messages, such as `querier 3`. */
   readonly name: string;
-  /** An export job that was there before. */
+  /** Id of an export job that existed before the run. */
   readonly anyJob: string;
 }
 
-/** Reads, one step after the other. What is answered is checked as far as it is the same whatever happens meanwhile. */
+/** Runs read steps one after the other. Only facts that concurrent changes cannot affect are checked. */
 export async function runQuerier(context: QuerierContext, steps: readonly QueryStep[]): Promise<void> {
   const { gateway, journal, name } = context;
   for (const step of steps) {
@@ -55,7 +55,7 @@ export async function runQuerier(context: QuerierContext, steps: readonly QueryS
   }
 }
 
-/** Pages neither lose nor repeat a row while new ones arrive: ids only go down, and each comes once. */
+/** Checks that pages neither lose nor repeat a row while new rows arrive: ids only decrease, and each occurs once. */
 async function readPages(
   { gateway, journal }: QuerierContext,
   where: string,

@@ -3,16 +3,16 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import type { RedisUnderTest } from '../support/redis-server.ts';
 import type { Journal } from './journal.ts';
 
-/** What befalls the Redis that several gateways share. Nothing of it loses data, which idempotency keys depend on. */
+/** A fault of the Redis that several gateways share. No fault loses data, because idempotency keys depend on it. */
 export interface RedisTrouble {
-  /** After so many operations of all clients it begins. */
+  /** Number of operations of all clients after which the fault begins. */
   readonly atOperation: number;
-  /** All connections are cut, nothing passes through them, or writes are rejected. */
+  /** All connections are cut, no data passes through them, or writes are rejected. */
   readonly kind: 'cut' | 'hang' | 'full' | 'too few replicas';
   readonly forMs: number;
 }
 
-/** Some are shorter and some longer than the time after which subscribers receive STALE. */
+/** Faults that are shorter or longer than the time after which subscribers receive STALE. */
 export const redisTroubles: fc.Arbitrary<readonly RedisTrouble[]> = fc.array(
   fc.record({
     atOperation: fc.integer({ min: 70, max: 140 }),
@@ -22,7 +22,7 @@ export const redisTroubles: fc.Arbitrary<readonly RedisTrouble[]> = fc.array(
   { minLength: 1, maxLength: 2 },
 );
 
-/** Makes Redis fail as planned, one trouble after the other. Resolves when all are over. */
+/** Makes Redis fail as planned, one fault after the other. Resolves when all are over. */
 export async function troubleRedis(
   redis: RedisUnderTest,
   troubles: readonly RedisTrouble[],
@@ -36,7 +36,7 @@ export async function troubleRedis(
   }
 }
 
-/** @returns what ends the trouble */
+/** Begins a fault. @returns a function that ends it */
 async function begin(redis: RedisUnderTest, kind: RedisTrouble['kind']): Promise<() => unknown> {
   switch (kind) {
     case 'cut':

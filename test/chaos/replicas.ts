@@ -1,6 +1,9 @@
 import type { Gateway } from '../support/gateway.ts';
 
-/** The gateways of a run. The first one stays throughout; the last one of several is closed and started again midway. */
+/**
+ * The gateways of a run. The first one runs throughout. If there are several, the last one is closed and started again
+ * midway.
+ */
 export class Replicas implements AsyncDisposable {
   readonly #start: () => Promise<Gateway>;
   readonly #first: Gateway;
@@ -20,7 +23,7 @@ export class Replicas implements AsyncDisposable {
     return new Replicas(start, first, others);
   }
 
-  /** For whoever asks one question after the other, and would take a connection that is refused for an answer. */
+  /** The gateway that always accepts connections, for clients whose requests must not fail because of a restart. */
   get first(): Gateway {
     return this.#first;
   }
@@ -29,22 +32,22 @@ export class Replicas implements AsyncDisposable {
     return [this.#first, ...this.#others];
   }
 
-  /** Everything that was logged, also by those that are gone. */
+  /** All log lines, including those of closed gateways. */
   get logs(): readonly string[] {
     return [...this.running, ...this.#leaving].flatMap(({ logs }) => logs);
   }
 
-  /** One that takes connections, the same for the same number while all are there. */
+  /** Picks a running gateway. The same number gives the same gateway while all are running. */
   pick(number: number): Gateway {
     return this.running[number % this.running.length] ?? this.#first;
   }
 
-  /** Whether it sends its clients away, or is gone. */
+  /** Whether the gateway is closing its connections, or is closed. */
   isLeaving(gateway: Gateway): boolean {
     return this.#leaving.has(gateway);
   }
 
-  /** Closes the last one of several, and starts another one in its place. */
+  /** Closes the last gateway of several, and starts another one in its place. */
   async restart(): Promise<void> {
     const leaving = this.#others.pop();
     if (leaving === undefined) return;
@@ -53,7 +56,7 @@ export class Replicas implements AsyncDisposable {
     this.#others.push(await this.#start());
   }
 
-  /** The sum of a metric over all that run. */
+  /** Sum of a metric over all running gateways. */
   async metric(name: string): Promise<number> {
     const values = await Promise.all(this.running.map((gateway) => gateway.metric(name)));
     return values.reduce((sum, value) => sum + value, 0);

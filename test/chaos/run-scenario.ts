@@ -18,29 +18,29 @@ import { type FinalTruth, runningJobs, truthOf } from './truth.ts';
 import { runExporter, runScheduler, runSegmenter, type WriterContext } from './writers.ts';
 
 /**
- * Real time that everything may take to come to rest after the trouble, circuits and budget included, in milliseconds.
- * It is far less on a machine that has nothing else to do.
+ * Maximum real time for everything to settle after the faults, including circuits and budget, in milliseconds. It is
+ * far longer than on an idle machine.
  */
 const recoveryMs = 60_000;
 
 export const watchedKinds = ['exportJobs', 'segmentJobs', 'schedules'] as const satisfies SubscriberPlan['watched'][];
-/** As the metrics of feeds name them. */
+/** Names of the feed kinds in the metrics. */
 const feedKinds = { exportJobs: 'export-jobs', segmentJobs: 'segment-jobs', schedules: 'schedules' } as const;
 
-/** After so many operations of all clients one of several gateways is restarted: about midway. */
+/** Number of operations of all clients after which one of several gateways is restarted, about midway. */
 const restartAtOperation = 80;
 
-/** What all clients of a run speak to. */
+/** The services of a run with which clients communicate. */
 export interface Stage {
   readonly platform: Awaited<ReturnType<typeof startPlatform>>;
   readonly gateways: Replicas;
-  /** Where there are several gateways. */
+  /** The Redis of several gateways; null for a single gateway. */
   readonly redis: RedisUnderTest | null;
   readonly troubled: TroubledRouter;
   readonly journal: Journal;
 }
 
-/** What is left of a run to be checked, besides its journal. */
+/** Results of a run that are checked in addition to its journal. */
 export interface Outcome {
   readonly histories: readonly WatchedHistory[];
   readonly truth: FinalTruth;
@@ -51,8 +51,8 @@ export interface Outcome {
 export type WatchedHistory = WatchHistory & Pick<SubscriberPlan, 'watched'>;
 
 /**
- * Lets all clients do what they have planned while the platform fails as planned, then ends the trouble and waits until
- * nothing changes any more and every subscriber has heard of it.
+ * Runs the planned steps of all clients while the platform fails as planned, then ends the faults and waits until
+ * nothing changes and every subscriber is up to date.
  */
 export async function runScenario(scenario: Scenario, stage: Stage): Promise<Outcome> {
   const { platform, gateways, redis, troubled, journal } = stage;
@@ -82,12 +82,12 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Out
   const faultsHit = platform.faults.hits.reduce((sum, hits) => sum + hits, 0);
   platform.faults.clear();
 
-  // Asked for now: the trouble may have made older tokens invalid.
+  // Connects now, because the faults may have invalidated older tokens.
   const rest = await connectRest(platform);
   await eventually(
     async () => {
       const running = runningJobs(before, await readJobs(rest));
-      if (running.length > 0) throw new Error(`These jobs do not end: ${running.map(({ id }) => id).join()}`);
+      if (running.length > 0) throw new Error(`These jobs have not ended: ${running.map(({ id }) => id).join()}`);
     },
     { patienceMs: recoveryMs },
   );
@@ -107,7 +107,7 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Out
       }
     },
     { patienceMs: recoveryMs },
-    // What is still wrong then is reported with everything else.
+    // A failure here is reported together with all other violations.
   ).catch(() => undefined);
   await Promise.all(subscribers.map((subscriber) => subscriber.stop()));
   await Promise.all(following);
@@ -144,7 +144,10 @@ function runWriters(
   ];
 }
 
-/** Resolves when each feed has made two more good rounds: the second one began after the call. */
+/**
+ * Resolves when each feed has completed two more rounds, because only the second one is certain to have begun after the
+ * call.
+ */
 async function roundsOf(gateways: Replicas): Promise<void> {
   const read = () =>
     Promise.all(
@@ -155,7 +158,7 @@ async function roundsOf(gateways: Replicas): Promise<void> {
     async () => {
       const now = await read();
       if (now.some((rounds, index) => rounds < (first[index] ?? 0) + 2))
-        throw new Error(`A feed makes no rounds: ${first} and then ${now}.`);
+        throw new Error(`A feed completes no rounds: the count went from ${first} to ${now}.`);
     },
     { patienceMs: recoveryMs },
   );

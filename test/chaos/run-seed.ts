@@ -15,13 +15,13 @@ import { type Scenario, scenarioOf } from './scenario.ts';
 import { startTroubledRouter } from './troubled-router.ts';
 
 export interface SeedOptions {
-  /** Gateways that share a Redis, where there are several. @default 1 */
+  /** Number of gateways, which share a Redis if there are several. @default 1 */
   readonly replicas?: number;
-  /** How everybody subscribes. @default whatever the seed says for each */
+  /** Transport of all subscribers. @default a transport per subscriber, derived from the seed */
   readonly transport?: AnyTransport;
 }
 
-/** What one run did, and what was wrong with it. */
+/** Report of one run with its violations. */
 export interface SeedReport {
   readonly seed: number;
   readonly operations: number;
@@ -35,7 +35,7 @@ export interface SeedReport {
   readonly violations: readonly Violation[];
 }
 
-/** Jobs take long enough to be seen in each status, and no longer. */
+/** Jobs stay in each status just long enough to be observed. */
 const pace = {
   newMs: [0, 80],
   queuedMs: [0, 60],
@@ -45,11 +45,11 @@ const pace = {
   promotingMs: [0, 80],
   cancellingMs: [10, 100],
 } as const;
-/** Few: what is exported does not matter here. */
+/** Few profiles, because the exported data does not matter here. */
 const profiles = 40;
 const concurrentExports = 6;
 
-/** Runs the scenario of a seed on a platform and a gateway of its own, and checks what everybody saw. */
+/** Runs the scenario of a seed on a new platform and gateway, and checks everything that the clients received. */
 export async function runSeed(seed: number, { replicas = 1, transport }: SeedOptions = {}): Promise<SeedReport> {
   const scenario = over(transport, scenarioOf(seed));
   const startedAt = performance.now();
@@ -91,7 +91,7 @@ async function runOnStage(
     pace,
     concurrentExports,
     clock: clocks.platform,
-    // Several clients work on schedules.
+    // Several clients create schedules.
     quirks: { oneSchedulePer: 'nothing' },
     logger: createLogger({ level: 'error' }),
   });

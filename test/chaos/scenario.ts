@@ -4,11 +4,11 @@ import { type FaultScript, faultScript } from './fault-scripts.ts';
 import { type RedisTrouble, redisTroubles } from './redis-troubles.ts';
 import { type RouterTrouble, routerTroubles } from './troubled-router.ts';
 
-/** What one run does: everything that chance decides follows from the seed. */
+/** The plan of one run. The seed determines all random choices. */
 export interface Scenario {
   readonly faults: FaultScript;
   readonly routerTroubles: readonly RouterTrouble[];
-  /** Of several gateways alone. */
+  /** Faults of Redis, for several gateways only. */
   readonly redisTroubles: readonly RedisTrouble[];
   readonly subscribers: readonly SubscriberPlan[];
   readonly queriers: readonly (readonly QueryStep[])[];
@@ -23,13 +23,15 @@ export interface SubscriberPlan {
   /** Whether the client selects the batches of export jobs. */
   readonly withBatches: boolean;
   readonly transport: AnyTransport;
-  /** Picks what is followed by id. */
+  /** Number that selects the entities followed by id. */
   readonly pick: number;
-  /** Whether the client comes back with its last cursor. Most clients subscribe again with their first variables. */
+  /** Whether the client resumes with its last cursor. Most clients subscribe again with their initial variables. */
   readonly resumes: boolean;
-  /** After how many events of each subscription the client leaves and comes back; the last one stays. */
+  /**
+   * Number of events after which the client leaves each subscription and subscribes again. The last subscription stays.
+   */
   readonly leavesAfter: readonly number[];
-  /** After how many operations of all clients its connection is cut in the middle of its waiting; null for never. */
+  /** Number of operations of all clients after which its connection is cut while it waits; null = never. */
   readonly cutAtOperation: number | null;
 }
 
@@ -39,7 +41,7 @@ export type QueryStep =
   | { readonly kind: 'nodes'; readonly picks: readonly number[] }
   | { readonly kind: 'job'; readonly pick: number };
 
-/** How a create is asked for: alone, twins that ask for the same, or repetitions that name one key. */
+/** How a create is sent: once, as two identical requests, or repeatedly with the same idempotency key. */
 export type Repetition =
   | { readonly kind: 'once' }
   | { readonly kind: 'twins' }
@@ -70,7 +72,7 @@ const subscriber = (watched: SubscriberPlan['watched'], scope: SubscriberPlan['s
       pick,
       resumes: fc.constant(resumes),
       leavesAfter: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
-      // A client without a cursor comes back when some jobs have ended.
+      // A client without a cursor reconnects when some jobs have ended.
       cutAtOperation: resumes ? fc.option(fc.integer({ min: 5, max: 150 })) : fc.integer({ min: 100, max: 150 }),
     }),
   );
@@ -132,7 +134,7 @@ const times = <Item>(length: number, item: fc.Arbitrary<Item>) =>
 const stepsOf = <Step>(step: fc.Arbitrary<Step>, min: number, max: number) =>
   fc.array(step, { minLength: min, maxLength: max });
 
-/** 50 clients: 20 that subscribe, 15 that query, 15 that write. */
+/** 50 clients: 20 subscribers, 15 queriers and 15 writers. */
 const scenario: fc.Arbitrary<Scenario> = fc.record({
   faults: faultScript,
   routerTroubles,
@@ -157,9 +159,9 @@ function subscribersOf(
   return [...of('everything'), ...of('ids'), ...of('statuses'), ...of('ids and statuses')];
 }
 
-/** The same scenario for the same seed. */
+/** The scenario of a seed; always the same for the same seed. */
 export function scenarioOf(seed: number): Scenario {
   const [made] = fc.sample(scenario, { seed, numRuns: 1 });
-  if (made === undefined) throw new Error('There is no scenario.');
+  if (made === undefined) throw new Error('The generator returned no scenario.');
   return made;
 }

@@ -28,29 +28,29 @@ export interface SubscriberContext {
   readonly gateways: Replicas;
   readonly callbackRouter: CallbackRouter;
   readonly journal: Journal;
-  /** `subscriber 3` */
+  /** Name for messages, such as `subscriber 3`. */
   readonly name: string;
 }
 
-/** How long a client waits before it subscribes again after an error, in milliseconds. */
+/** Pause before a client subscribes again after an error, in milliseconds. */
 const comeBackMs = 50;
 
-/** What filters select. Subscribers that name ids want to receive their ends alone. */
+/** Statuses that filters select. A subscriber with ids filters for final statuses only. */
 const watchedStatuses = {
   exportJobs: { statuses: ['PROCESSING', 'SUCCEEDED'], 'ids and statuses': ['SUCCEEDED', 'FAILED', 'CANCELLED'] },
   segmentJobs: { statuses: ['QUEUED', 'CANCELLED'], 'ids and statuses': ['SUCCEEDED', 'FAILED', 'CANCELLED'] },
 } as const;
-/** A subscriber by ids follows so many things. */
+/** Number of entities that a subscriber with ids follows. */
 const followed = 3;
 
 type SeenDestination = NonNullable<NonNullable<WatchExportJobsSubscription['exportJobChanged']['job']>['destination']>;
 
-/** The events of one subscription, in the words of histories. */
+/** Events of one subscription, in the form of histories. */
 interface SeenStream extends AsyncDisposable {
   take(): Promise<SeenEvent | null>;
 }
 
-/** A session while it is written. */
+/** A session under construction. */
 type OpenSession = Omit<WatchSession, 'events' | 'end' | 'endedAt' | 'reason'> & {
   readonly events: SeenEvent[];
   end: SessionEnd;
@@ -58,7 +58,7 @@ type OpenSession = Omit<WatchSession, 'events' | 'end' | 'endedAt' | 'reason'> &
   reason?: string;
 };
 
-/** A client that follows something, over one connection after the other. */
+/** A client that follows one subscription over successive connections. */
 export class Subscriber {
   readonly plan: SubscriberPlan;
   readonly #context: SubscriberContext;
@@ -79,7 +79,10 @@ export class Subscriber {
     return { name, scope: this.#scope, sessions: this.#sessions };
   }
 
-  /** Subscribes, leaves and comes back as planned, until its stream completes, is refused for good, or `stop`. */
+  /**
+   * Subscribes, leaves and subscribes again as planned, until its stream completes, is rejected permanently, or `stop`
+   * is called.
+   */
   async run(): Promise<void> {
     this.#scope = await this.#chooseScope();
     if (this.#scope.ids?.size === 0) return;
@@ -100,7 +103,7 @@ export class Subscriber {
     }
   }
 
-  /** The connection ends in the middle of whatever it waits for; `run` comes back with another one. */
+  /** Cuts the connection in the middle of its work; `run` then opens another one. */
   async cut(): Promise<void> {
     if (this.#visit === null) return;
     this.#visit.cut = true;
@@ -144,12 +147,12 @@ export class Subscriber {
     return session.end;
   }
 
-  /** A callback whose answer was lost is sent again, letter by letter. */
+  /** Whether an event repeats the last one. A callback whose response was lost is sent again verbatim. */
   #isRepeated(event: SeenEvent, { events }: OpenSession): boolean {
     return this.plan.transport === 'callback' && isDeepStrictEqual(event, events.at(-1));
   }
 
-  /** What is asked for does not exist. Anything else may be better another time. */
+  /** Whether the requested entity does not exist. Any other error may be temporary. */
   #isOver(): boolean {
     return this.#refusal?.errors.some(({ extensions }) => extensions?.['code'] === 'NOT_FOUND') ?? false;
   }
@@ -239,6 +242,6 @@ function seenSchedule({ scheduleChanged: { schedule, ...event } }: WatchSchedule
   return { ...event, previousStatus: null, entity };
 }
 
-/** A job in the words of histories and of the truth. */
+/** State of a job, as compared between histories and the truth. */
 export const jobState = (status: string, profiles: number | null | undefined): string =>
   `${status} with ${profiles ?? 'no'} profiles`;

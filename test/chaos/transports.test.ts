@@ -4,22 +4,23 @@ import { describeWithRedis } from '../support/redis.ts';
 import { allTransports } from '../support/transports.ts';
 import { runSeed } from './run-seed.ts';
 
-/** Another seed for each transport: together they try more. */
+/** Each transport uses another seed, so that together they cover more scenarios. */
 const firstSeed = 101;
 
 describeWithRedis('two gateways with one Redis, of which one is restarted', () => {
   let reconnects = 0;
-  // On a busy machine, no client of a single transport may hold a cursor when the gateway is restarted.
+  // Checked over all transports, because on a busy machine a single transport may have no client with a cursor when the
+  // gateway restarts.
   afterAll(() => expect(reconnects).toBeGreaterThan(0));
 
   it.each(allTransports.map((transport, index) => ({ transport, seed: firstSeed + index })))(
-    'over $transport every history goes without a gap to the truth',
+    'over $transport every history leads to the truth without a gap',
     async ({ transport, seed }) => {
       const report = await runSeed(seed, { transport, replicas: 2 });
       expect(report.violations.map(describeViolation)).toEqual([]);
-      // A run in which nothing happened would show nothing.
+      // A run without faults would prove nothing.
       expect(report.faultsHit).toBeGreaterThan(5);
-      // A busy machine merges most events of a slow subscriber: of about 500, a fifth is left.
+      // A busy machine merges most events of a slow subscriber, so that about a fifth of 500 events remains.
       expect(report.events).toBeGreaterThan(30);
       if (transport === 'callback') expect(report.routerTroubles).toBeGreaterThan(5);
       reconnects += report.reconnects;

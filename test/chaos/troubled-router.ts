@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { type CallbackRouter, type Reply, startCallbackRouter } from '../support/callback-router.ts';
 
-/** What befalls some callbacks in a row, whoever they are about. */
+/** A fault of some consecutive callbacks, of any subscription. */
 export interface RouterTrouble {
-  /** So many callbacks before it are answered well. */
+  /** Number of earlier callbacks that are answered normally. */
   readonly after: number;
   readonly times: number;
   readonly kind: Extract<Reply, number | 'drop' | 'take and drop'> | 'slow';
@@ -13,16 +13,19 @@ export interface RouterTrouble {
 /** A router in front of the gateways of a run. */
 export interface TroubledRouter extends AsyncDisposable {
   readonly router: CallbackRouter;
-  /** How many callbacks have met with trouble. */
+  /** Number of callbacks that were affected by a fault. */
   readonly hits: number;
 }
 
-/** How long it takes to answer when it is slow, in milliseconds: meanwhile the next events wait. */
+/** Response time of a slow router, in milliseconds. The next events wait for it. */
 const slowMs = 200;
-/** The shortest interval, in milliseconds, so that the gateway soon notices forgotten clients. */
+/** Shortest heartbeat interval in milliseconds, so that the gateway soon detects forgotten clients. */
 const heartbeatIntervalMs = 5_000;
 
-/** 413 ends a subscription at once, and the others when four of them in a row befall one callback. */
+/**
+ * Faults of a router. A 413 ends a subscription at once; the other faults end it when four in a row affect one
+ * callback.
+ */
 export const routerTroubles: fc.Arbitrary<readonly RouterTrouble[]> = fc.array(
   fc.record({
     after: fc.integer({ min: 1, max: 20 }),
@@ -32,7 +35,7 @@ export const routerTroubles: fc.Arbitrary<readonly RouterTrouble[]> = fc.array(
   { minLength: 6, maxLength: 10 },
 );
 
-/** Starts a router that gets into trouble as planned. It answers 404 when a client of its own has gone. */
+/** Starts a router with the planned faults. It answers 404 when its own client has left. */
 export async function startTroubledRouter(troubles: readonly RouterTrouble[]): Promise<TroubledRouter> {
   const router = await startCallbackRouter({ heartbeatIntervalMs });
   const plan = troubles.flatMap(({ after, times, kind }) => [
@@ -44,7 +47,8 @@ export async function startTroubledRouter(troubles: readonly RouterTrouble[]): P
   router.reply = async ({ action }) => {
     const trouble = plan[callbacks] ?? null;
     callbacks += 1;
-    // A client whose last word is lost for good waits for it, behind any router, until a heartbeat is missed.
+    // The final message is never dropped, because its client would otherwise wait for a missed heartbeat, behind any
+    // router.
     if (trouble === null || action === 'complete') return 'by the protocol';
     hits += 1;
     if (trouble !== 'slow') return trouble;

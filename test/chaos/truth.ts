@@ -6,14 +6,14 @@ import type { Created } from './journal.ts';
 import { jobState } from './subscriber.ts';
 import { scheduleState, segmentMark } from './writers.ts';
 
-/** What the platform itself holds in the end, in the words of histories. */
+/** Final state of the platform, in the form of histories. */
 export interface FinalTruth {
   readonly views: Readonly<Record<'exportJobs' | 'segmentJobs' | 'schedules', readonly TrueEntity[]>>;
-  /** What was not there before. */
+  /** Entities that did not exist before the run. */
   readonly made: Readonly<Record<Created, readonly MadeEntity[]>>;
 }
 
-/** @param before what was there before anybody created anything */
+/** @param before the state of the platform before the first create of the run */
 export function truthOf(before: PlatformReading, after: PlatformReading): FinalTruth {
   const newOnes = <Wire extends { readonly id: string | number }>(was: readonly Wire[], is: readonly Wire[]) => {
     const known = new Set(was.map(({ id }) => id));
@@ -64,14 +64,14 @@ export function truthOf(before: PlatformReading, after: PlatformReading): FinalT
   };
 }
 
-/** Nothing changes a job after its end. */
+/** Time of the end of a job, after which nothing changes it. */
 const endOf = ({ status, updateTime }: WireExportJob | WireSegmentJob): Date | null =>
   isLastStatus(status) ? new Date(updateTime) : null;
 
-/** A schedule that is due while a run goes on makes a job that nobody asked for. */
+/** Whether a client requested a job. A schedule that becomes due during a run also creates jobs. */
 const isAskedFor = ({ source }: WireSegmentJob): boolean => source !== 'scheduler';
 
-/** Jobs that are still on their way, but for those that were there before and hang. */
+/** Unfinished jobs, except those that existed before and hang. */
 export function runningJobs(
   before: PlatformReading,
   now: Pick<PlatformReading, 'exportJobs' | 'segmentJobs'>,

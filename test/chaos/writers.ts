@@ -17,17 +17,17 @@ import type { ExportStep, Repetition, ScheduleStep, SegmentStep } from './scenar
 export interface WriterContext {
   readonly gateway: Gateway;
   readonly journal: Journal;
-  /** `writer 3` */
+  /** Name for messages, such as `writer 3`. */
   readonly name: string;
-  /** Told apart from those of all other writers. */
+  /** Number that distinguishes the writer's creates from those of other writers. */
   readonly number: number;
-  /** Platform ids of the segments that there are. */
+  /** Platform ids of the existing segments. */
   readonly segments: readonly string[];
 }
 
-/** Steps of one writer at most: what tells its creates apart counts them. */
+/** Maximum number of steps of one writer, because its marks are numbered by step. */
 const maxSteps = 100;
-/** Before all profiles, so that a mark selects nobody away. */
+/** Earlier than all profiles, so that a mark excludes no profile. */
 const firstMark = Date.parse('2001-01-01T00:00:00Z');
 const secondMs = 1_000;
 
@@ -54,7 +54,7 @@ export async function runExporter(context: WriterContext, steps: readonly Export
   }
 }
 
-/** What tells the jobs of a step apart: a time since which profiles must have changed, which the platform shows again. */
+/** Mark of the jobs of a step: a time after which profiles must have changed, which the platform returns in the job. */
 export const exportMark = (writer: number, step: number): string =>
   new Date(firstMark + (writer * maxSteps + step) * secondMs).toISOString();
 
@@ -86,8 +86,8 @@ async function createExport(
     id: `Dataset:${exportJob.destination.datasetId}`,
     replayed,
   }));
-  // The key of an export does not protect its dataset: an attempt that created no export leaves the key free, and its
-  // dataset may stay, because the platform may have created it unnoticed, or may not have removed it.
+  // The idempotency key of an export does not cover its dataset. An attempt that created no export frees the key, but
+  // its dataset may remain, because the platform may have created it without a response, or may not have removed it.
   const stays = dataset.kind === 'refused' && ['PLATFORM_ERROR', 'UPSTREAM_UNREACHABLE'].includes(dataset.code);
   journal.attempted('datasets', {
     mark: datasetMark,
@@ -96,7 +96,7 @@ async function createExport(
   });
 }
 
-/** Evaluates segments, and cancels that, one step after the other. */
+/** Creates and cancels segment jobs, one step after the other. */
 export async function runSegmenter(context: WriterContext, steps: readonly SegmentStep[]): Promise<void> {
   const { gateway, journal, name } = context;
   for (const [index, step] of steps.entries()) {
@@ -121,10 +121,10 @@ export async function runSegmenter(context: WriterContext, steps: readonly Segme
   }
 }
 
-/** Steps of one segmenter at most: there are only so many pairs of segments. */
+/** Maximum number of steps of one segmenter, limited by the number of pairs of segments. */
 const maxSegmentSteps = 10;
 
-/** Another pair of segments for each number, which tells the jobs of a step apart. */
+/** A different pair of segments for each number, which marks the jobs of a step. */
 function pairOf(segments: readonly string[], number: number): readonly string[] {
   const pairs = segments.flatMap((first, index) => segments.slice(index + 1).map((second) => [first, second]));
   const pair = pairs[number];
@@ -150,7 +150,7 @@ async function createSegmentJob(
   journal.attempted('segmentJobs', { mark, key, outcome });
 }
 
-/** Creates, changes and deletes schedules of its own, one step after the other. */
+/** Creates, changes and deletes its own schedules, one step after the other. */
 export async function runScheduler(context: WriterContext, steps: readonly ScheduleStep[]): Promise<void> {
   let own: string | null = null;
   for (const [index, step] of steps.entries()) {
@@ -209,10 +209,13 @@ async function deleteSchedule({ gateway, journal, name }: WriterContext, id: str
   journal.scheduleChanges.push({ id, state: null, done: result.kind === 'payload' });
 }
 
-/** A schedule in the words of histories and of the truth. */
+/** State of a schedule, as compared between histories and the truth. */
 export const scheduleState = (state: string, schedule: string): string => `${state} ${schedule}`;
 
-/** Asks once, twice at a time for the same, or several times under one key: at a time, and then one after the other. */
+/**
+ * Sends a request once, twice concurrently, or several times with the same key: concurrently, and then one after the
+ * other.
+ */
 async function repeat(
   repetition: Repetition,
   key: string,
