@@ -1,6 +1,6 @@
 import { readAnswers } from './http-answers.ts';
 
-/** Codes of errors that the public contract names. */
+/** Error codes of the public contract. */
 const contractCodes = new Set([
   'INVALID_INPUT',
   'NOT_FOUND',
@@ -34,13 +34,13 @@ const requestCodes = new Set([
   'OPERATION_RESOLUTION_FAILURE',
 ]);
 
-/** What stands in a message only when a program did not expect what happened. */
+/** Text that appears in a message only after an unexpected error. */
 const internals =
   /Internal error|Unexpected error|node_modules|\bat [\w.<>]+ \(|TypeError|RangeError|URIError|Cannot read prop/;
 
 const acceptable5xx = new Set([501, 502, 503, 504, 505]);
 
-/** @returns what is wrong with what came over a connection; null when nothing is */
+/** @returns a description of the error in the bytes of a connection; null when they are correct */
 export function faultOfHttp(received: Buffer): string | null {
   for (const { status, headers, body, isWhole } of readAnswers(received)) {
     const said = `${status} ${body.slice(0, 1_000)}`;
@@ -60,7 +60,10 @@ export function faultOfHttp(received: Buffer): string | null {
   return null;
 }
 
-/** @returns what is wrong with a result of GraphQL, a list of them, or a download's refusal; null when nothing is */
+/**
+ * @returns a description of the error in a GraphQL result, a list of results, or a rejected download; null when it is
+ *   correct
+ */
 export function faultOfResult(result: unknown): string | null {
   const errors = memberOf(result, 'errors');
   if (!Array.isArray(errors)) return null;
@@ -78,7 +81,7 @@ export function faultOfError(error: unknown): string | null {
   if (code === undefined) return `an error without a code: ${message}`;
   if (typeof memberOf(memberOf(error, 'extensions'), 'retryable') !== 'boolean')
     return `not known to be retryable: ${message}`;
-  // The emulator has failed, which it should not either.
+  // A status 500 means that the emulator has failed, which is also an error.
   if (memberOf(memberOf(memberOf(error, 'extensions'), 'upstream'), 'status') === 500)
     return `500 upstream: ${message}`;
   if (contractCodes.has(String(code))) return null;

@@ -21,25 +21,25 @@ import { faultOfSocket, isAnswered, piecesOf, socketScript } from './socket-scri
 import { variablesOf } from './variables.ts';
 
 /**
- * `FUZZ_CASES=100000 FUZZ_SEED=7 npx vitest run test/e2e/fuzz.test.ts` runs more cases, or others. A failure names seed,
- * path and the shrunk case.
+ * `FUZZ_CASES=100000 FUZZ_SEED=7 npx vitest run test/e2e/fuzz.test.ts` runs more cases, or others. A failure reports
+ * the seed, the path and the shrunk case.
  */
 const cases = Number(process.env['FUZZ_CASES'] ?? 10_000);
 const seed = Number(process.env['FUZZ_SEED'] ?? 1);
 
-/** How the cases are spread, and how many connections of each kind are busy at a time. */
+/** Number of strands over which the cases are spread, and of concurrent connections of each kind. */
 const strands = 8;
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
 let issuer: TokenIssuer;
 let gateways: Readonly<Record<'embedded' | 'passthrough' | 'service', Gateway>>;
 let known: KnownRequests;
-/** Connections that a server of this process has accepted and not let go, by the port of the server. */
+/** Open connections that servers of this process have accepted, by the port of the server. */
 const accepted = new Map<string, Set<Socket>>();
 const failures: unknown[] = [];
 
 const onAccepted = (message: unknown) => {
-  // Documented: the message of this channel holds the socket that the server has accepted.
+  // The message of this diagnostics channel is documented to contain the accepted socket.
   const { socket } = message as { readonly socket: Socket };
   const port = String(socket.localPort);
   const ofPort = accepted.get(port) ?? new Set();
@@ -51,13 +51,13 @@ const onFailure = (error: unknown) => void failures.push(error);
 beforeAll(async () => {
   subscribe('net.server.socket', onAccepted);
   process.on('uncaughtExceptionMonitor', onFailure);
-  // Jobs that are created stay as they are: the clock of the platform stands still.
+  // Created jobs do not change, because the clock of the platform stands still.
   platform = await startPlatform({ clock: new FakeClock() });
   issuer = await startTokenIssuer();
   const remote = { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
   const polls = { POLL_MIN_MS: '1000', POLL_MAX_MS: '1000' };
   gateways = {
-    // The page of GraphiQL is always the same, and long.
+    // GraphiQL is off, because its page is long and always the same.
     embedded: await startGateway({
       platform,
       env: { ...polls, CORS_ORIGINS: 'https://app.example', GRAPHIQL: 'false' },
@@ -104,7 +104,7 @@ async function authorizations(): Promise<readonly string[]> {
   ];
 }
 
-/** Runs a property in several strands at a time, each with cases of its own. */
+/** Runs a property in several concurrent strands, each with its own cases. */
 async function run<Case>(
   count: number,
   generator: fc.Arbitrary<Case>,
@@ -122,12 +122,12 @@ async function run<Case>(
       markInterruptAsFailure: true,
     }),
   );
-  // All of them end before the gateway does.
+  // All strands end before the gateway does.
   const results = await Promise.allSettled(runs);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-/** An answer has come that nothing more follows, or so much of a stream that its beginning is behind it. */
+/** Whether the received bytes contain a complete response, or the beginning of a stream. */
 function isAnswerEnough(received: Buffer): boolean {
   const answer = readAnswers(received).at(-1);
   if (answer === undefined || answer.status === 100) return false;
@@ -137,13 +137,13 @@ function isAnswerEnough(received: Buffer): boolean {
 }
 
 const isEventStream = ({ headers }: RawAnswer) => headers.get('content-type')?.startsWith('text/event-stream') === true;
-/** A stream without events says that it lives. */
+/** Heartbeats of a stream without events. */
 const twoPings = ':\n\n:\n\n';
 
 const share = (part: number): number => Math.ceil(cases * part);
 const patience = 120_000;
 
-describe('whatever comes over', () => {
+describe('arbitrary input', () => {
   it.each([
     ['embedded', 0.45],
     ['passthrough', 0.1],
@@ -157,7 +157,7 @@ describe('whatever comes over', () => {
     );
   });
 
-  it('an operation’s variables is answered as the contract says', { timeout: patience }, async () => {
+  it('in an operation’s variables gets a response that follows the contract', { timeout: patience }, async () => {
     const { url } = gateways.embedded;
     const values = { ids: await knownIds(), cursors: await knownCursors() };
     const schema = printedSchema();
@@ -187,7 +187,7 @@ describe('whatever comes over', () => {
     });
   });
 
-  it('a WebSocket is answered or closed', { timeout: patience }, async () => {
+  it('on a WebSocket is answered or closes the socket', { timeout: patience }, async () => {
     const { url } = gateways.embedded;
     await run(share(0.15), socketScript, async (script) =>
       faultOfSocket(
@@ -203,14 +203,14 @@ describe('whatever comes over', () => {
   });
 });
 
-describe('after all of that', () => {
-  it('nothing was thrown that nobody caught, and no error was logged', () => {
+describe('after all cases', () => {
+  it('no error was thrown without being caught, and none was logged', () => {
     expect(failures).toEqual([]);
     for (const { logs } of Object.values(gateways))
       expect(logs.filter((line) => line.startsWith('{"level":"error"'))).toEqual([]);
   });
 
-  it('more of it takes no more memory', { timeout: patience }, async () => {
+  it('further cases need no more memory', { timeout: patience }, async () => {
     const { url } = gateways.embedded;
     const count = share(0.05);
     const before = heapBytes();
@@ -224,14 +224,14 @@ describe('after all of that', () => {
   });
 
   it.each(['embedded', 'passthrough', 'service'] as const)(
-    'nothing is left over in %s mode, and it goes on',
+    'no connection is left in %s mode, and the gateway still serves',
     async (mode) => {
       const gateway = gateways[mode];
       for (const name of ['aep_watch_subscribers', 'aep_watch_feeds']) {
         await eventually(async () => expect(await gateway.metric(name)).toBe(0));
       }
       const port = new URL(gateway.url).port;
-      // The reference client keeps its own open.
+      // The reference client keeps its own connections open.
       await eventually(() => expect(accepted.get(port)?.size).toBeLessThanOrEqual(2));
       expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
       const authorization =
@@ -248,13 +248,13 @@ describe('after all of that', () => {
   );
 });
 
-/** What a case may leave behind, in bytes: the lines of the log that a test gateway keeps. */
+/** Memory that a case may leave behind, in bytes: log lines that a test gateway keeps. */
 const maxKeptBytes = 20_000;
 
-/** What is in use after everything that can go has gone. */
+/** Heap in use after a full collection. */
 function heapBytes(): number {
   setFlagsFromString('--expose-gc');
-  // The flag makes it a global of contexts that are made from then on.
+  // With this flag, contexts created from now on have the function as a global.
   const collect: unknown = runInNewContext('gc');
   if (typeof collect === 'function') collect();
   return process.memoryUsage().heapUsed;

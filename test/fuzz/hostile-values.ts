@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 
-/** Longest text that a generator makes. Far beyond every limit of a field, and little enough to be made often. */
+/** Maximum length of a generated text. It exceeds every field limit, and is short enough to be generated often. */
 const maxTextLength = 20_000;
 
-/** Texts that have broken programs before: empty, not printable, not Unicode, numbers that are none, code of others. */
+/** Texts that often break programs: empty, not printable, invalid Unicode, invalid numbers, injected code. */
 const knownTexts = [
   '',
   ' ',
@@ -43,11 +43,11 @@ const knownTexts = [
   '((((((((((((((((((((true))))))))))))))))))))',
 ] as const;
 
-/** Text that no field waits for. */
+/** Text that no field expects. */
 export const hostileText: fc.Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...knownTexts) },
   { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 50 }) },
-  // Any code units, halves of surrogate pairs among them.
+  // Any code units, including lone surrogates.
   {
     weight: 2,
     arbitrary: fc.array(fc.nat({ max: 0xff_ff }), { maxLength: 20 }).map((units) => String.fromCharCode(...units)),
@@ -76,7 +76,7 @@ function nested(depth: number): unknown {
   return value;
 }
 
-/** A text with one character changed, left out or added. */
+/** A text with one character changed, removed or added. */
 export const altered = (text: string): fc.Arbitrary<string> =>
   fc
     .record({ at: fc.nat({ max: text.length }), removed: fc.nat({ max: 1 }), added: fc.string({ maxLength: 1 }) })

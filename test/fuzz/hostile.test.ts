@@ -14,7 +14,7 @@ const failing = 'AAAAAAAAAAAAAAAAAAAAAAAA@AdobeOrg';
 const stuck = 'CCCCCCCCCCCCCCCCCCCCCCCC@AdobeOrg';
 /** Every call of this organization succeeds. */
 const healthy = 'BBBBBBBBBBBBBBBBBBBBBBBB@AdobeOrg';
-/** Token that the platform of this test accepts, for each organization. */
+/** Token that the platform of this test accepts for each organization. */
 const acceptedToken = 'accepted-token';
 
 const hanging = new Set<ServerResponse>();
@@ -120,7 +120,7 @@ describe('a gateway with 512 MB of heap', () => {
     }
   });
 
-  it('answers long lists and values with short errors', async () => {
+  it('rejects long lists and values with short errors', async () => {
     const profile =
       'query ($f: [String!]) { profile(identity: { namespace: "a", value: "b" }, fields: $f) { entityId } }';
     const dataset =
@@ -153,7 +153,7 @@ describe('a gateway with 512 MB of heap', () => {
   it('serves its callers while 120 invented tokens name the same organization', async () => {
     let attacks = true;
     const attackers = Array.from({ length: 120 }, async (_, index) => {
-      // Bounded, should the legitimate caller never be served.
+      // Bounded in case the legitimate caller is never served.
       for (let round = 0; attacks && round < 40; round += 1) await post(listing, { token: `invented-${index}` });
     });
     for (let round = 0; round < 20; round += 1) expect(await post(listing, legitimate)).toMatchObject(served);
@@ -172,7 +172,7 @@ describe('a gateway with 512 MB of heap', () => {
     );
     await platform.asked('/export/jobs/');
     for (let round = 0; round < 10; round += 1) expect(await post(listing, legitimate)).toMatchObject(served);
-    // Calls that still wait in the gateway arrive later and end by its deadline.
+    // Calls that still wait in the gateway arrive later, and end by the gateway's deadline.
     for (const response of hanging) response.writeHead(404).end();
     await Promise.all(calls);
   });

@@ -1,16 +1,16 @@
-/** An answer as it came over the wire. */
+/** A response as received from the socket. */
 export interface RawAnswer {
   readonly status: number;
-  /** By lower-case name; of a repeated header the last one. */
+  /** Headers by lower-case name; for a repeated header, the last value. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
-  /** Whether the whole body came. */
+  /** Whether the body is complete. */
   readonly isWhole: boolean;
 }
 
 const headEnd = '\r\n\r\n';
 
-/** Reads the answers of one connection, the first one first. */
+/** Parses the responses of one connection, in order. */
 export function readAnswers(received: Buffer): readonly RawAnswer[] {
   const answers: RawAnswer[] = [];
   let rest = received.toString('latin1');
@@ -18,14 +18,14 @@ export function readAnswers(received: Buffer): readonly RawAnswer[] {
     const end = rest.indexOf(headEnd);
     const [statusLine = '', ...lines] = rest.slice(0, Math.max(0, end)).split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
-    // A connection that broke off in the middle of a head.
+    // The connection ended within a header section.
     if (end < 0) break;
-    if (Number.isNaN(status)) throw new Error(`This is no answer: ${JSON.stringify(rest.slice(0, 200))}`);
+    if (Number.isNaN(status)) throw new Error(`This is not an HTTP response: ${JSON.stringify(rest.slice(0, 200))}`);
     const headers = new Map(lines.map((line) => split(line)));
     const { body, isWhole, length } = readBody(rest.slice(end + headEnd.length), headers, status);
     answers.push({ status, headers, body: Buffer.from(body, 'latin1').toString(), isWhole });
     rest = rest.slice(end + headEnd.length + length);
-    // What follows are frames of another protocol, or more of a body that nobody can tell the end of.
+    // The following bytes are frames of another protocol, or part of a body whose end is unknown.
     if (status === 101 || !isWhole) break;
   }
   return answers;
@@ -42,7 +42,7 @@ function readBody(text: string, headers: ReadonlyMap<string, string>, status: nu
   const announced = headers.get('content-length');
   if (announced === undefined) return { body: text, isWhole: false, length: text.length };
   const body = text.slice(0, Number(announced));
-  // The answer to a HEAD announces a body that does not come; what follows it is another answer, or nothing.
+  // The response to a HEAD announces a body that is not sent. It is followed by another response, or by nothing.
   if (body === '' || body.startsWith('HTTP/1.1 ')) return { body: '', isWhole: true, length: 0 };
   return { body, isWhole: body.length === Number(announced), length: body.length };
 }

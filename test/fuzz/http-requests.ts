@@ -2,20 +2,20 @@ import fc from 'fast-check';
 import { altered, hostileText, hostileValue } from './hostile-values.ts';
 import type { Ending } from './raw-connection.ts';
 
-/** One request, byte by byte. */
+/** One request as bytes. */
 export interface RawRequest {
   readonly method: string;
   readonly target: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array;
-  /** How the length of the body is told. */
+  /** Method of declaring the length of the body. */
   readonly length: 'right' | 'none' | 'chunked' | 'too long' | 'too short' | 'both' | 'nonsense';
   readonly ending: Ending;
 }
 
-/** What generators know of the gateway that they write to. */
+/** Values of the gateway under test for the generators. */
 export interface KnownRequests {
-  /** Values of `Authorization` that the gateway takes, or took, or nearly takes. */
+  /** Values of `Authorization` that the gateway accepts, accepted earlier, or nearly accepts. */
   readonly authorizations: readonly string[];
   /** Paths of download links. */
   readonly files: readonly string[];
@@ -41,7 +41,7 @@ const documents = [
   '\ufeff{viewer{authMode}}',
 ];
 
-/** Values of headers that mean something here, each with values that it may and may not have. */
+/** Headers with a meaning for the gateway, each with valid and invalid values. */
 const headerValues: Readonly<Record<string, readonly string[]>> = {
   accept: [
     'application/json',
@@ -183,7 +183,7 @@ const textBody: fc.Arbitrary<string> = fc.oneof(
 const body: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 12, arbitrary: textBody.map((text) => Buffer.from(text)) },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
-  // As UTF-16 and as Latin-1, which JSON is not sent in.
+  // UTF-16 and Latin-1, which are not valid encodings of JSON.
   { weight: 1, arbitrary: jsonBody.map((text) => Buffer.from(text, 'utf16le')) },
   { weight: 1, arbitrary: jsonBody.map((text) => Buffer.from(text, 'latin1')) },
 );
@@ -194,7 +194,7 @@ const queryString: fc.Arbitrary<string> = fc.oneof(
       query: fc.constantFrom(...documents),
       variables: fc.oneof(fc.constantFrom('', '{}', '1', '{', 'null'), hostileText),
     })
-    // A text with half a surrogate pair has no encoding.
+    // Text with a lone surrogate has no encoding.
     .map((members) => new URLSearchParams(members).toString()),
   fc.constantFrom(
     'query',
@@ -267,14 +267,14 @@ const method = fc.oneof(
   },
 );
 
-/** A request that a gateway should be able to refuse, and now and then answers. */
+/** A request that a gateway usually has to reject, and sometimes answers. */
 export function rawRequest(known: KnownRequests): fc.Arbitrary<RawRequest> {
   const request: fc.Arbitrary<RawRequest> = fc.record({
     method,
     target: targetOf(known),
     headers: fc
       .tuple(
-        // Most are JSON, or nothing would come as far as GraphQL.
+        // Most bodies are JSON, because otherwise no request would reach GraphQL.
         fc.oneof(
           { weight: 5, arbitrary: fc.constant([['content-type', 'application/json']] as const) },
           fc.constant([]),
@@ -293,13 +293,13 @@ export function rawRequest(known: KnownRequests): fc.Arbitrary<RawRequest> {
       { weight: 1, arbitrary: fc.constantFrom('half-close', 'reset') },
     ),
   });
-  // An answer to a body that never comes to its end would be waited for in vain.
+  // The generator avoids incomplete bodies, because the response to them would never arrive.
   return request.map((made) =>
     made.length === 'too long' && made.ending === 'wait' ? { ...made, ending: 'half-close' } : made,
   );
 }
 
-/** The bytes of a request. Its connection is to end with it, unless its own headers say otherwise. */
+/** Bytes of a request. Its connection ends with it, unless its own headers differ. */
 export function bytesOf({ method, target, headers, body, length }: RawRequest): Buffer {
   const names = new Set(headers.map(([name]) => name));
   const lines = [

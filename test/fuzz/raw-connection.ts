@@ -1,20 +1,20 @@
 import { connect, type Socket } from 'node:net';
 
-/** How a client ends its connection: it waits for the other end, closes its half, or breaks it off. */
+/** How a client ends its connection: it waits for the other end, closes its half, or resets it. */
 export type Ending = 'wait' | 'half-close' | 'reset';
 
 export interface RawConversation {
   readonly url: string;
-  /** What is sent, each piece after the one before has been handed to the system. */
+  /** Chunks to send. Each is sent after the previous one has been handed to the operating system. */
   readonly pieces: readonly Uint8Array[];
   readonly ending: Ending;
-  /** Whether what has come so far is all that is waited for. */
+  /** Whether the received bytes are all that the client waits for. */
   readonly isEnough: (received: Buffer) => boolean;
 }
 
-/** How long a client waits for the next byte before it closes its half, in milliseconds. */
+/** Time without a byte after which a client closes its half, in milliseconds. */
 const quietMs = 400;
-/** How long a gateway may take to end a connection whose client has closed its half, in milliseconds. */
+/** Time in which a gateway must close a connection after its client has closed its half, in milliseconds. */
 const hungMs = 8_000;
 
 /** Thrown when a connection was neither answered nor closed. */
@@ -23,7 +23,7 @@ export class HungConnectionError extends Error {
 }
 
 /**
- * Sends bytes over a connection of their own, whatever they are, and answers the bytes that came back until it was closed.
+ * Sends arbitrary bytes over a new connection, and returns the bytes received until it was closed.
  * @throws {HungConnectionError}
  */
 export function converse({ url, pieces, ending, isEnough }: RawConversation): Promise<Buffer> {
@@ -41,14 +41,14 @@ export function converse({ url, pieces, ending, isEnough }: RawConversation): Pr
         closeHalf();
         return;
       }
-      reject(new HungConnectionError(`Nothing came and nothing ended for ${hungMs} ms.`));
+      reject(new HungConnectionError(`The gateway sent nothing and did not close the connection for ${hungMs} ms.`));
       socket.destroy();
     });
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       if (!socket.writableEnded && isEnough(Buffer.concat(chunks))) closeHalf();
     });
-    // Who sends nonsense may be cut off: that is an answer, too.
+    // A client that sends nonsense may be cut off, which counts as a response.
     socket.on('error', () => {});
     socket.on('close', () => resolve(Buffer.concat(chunks)));
     socket.on('connect', () => {
@@ -62,7 +62,7 @@ export function converse({ url, pieces, ending, isEnough }: RawConversation): Pr
 
 async function sendAll(socket: Socket, pieces: readonly Uint8Array[]): Promise<void> {
   for (const piece of pieces) {
-    // The callback also comes when the other end has gone.
+    // The callback is also called after the other end has closed.
     await new Promise<void>((resolve) => socket.write(piece, () => resolve()));
   }
 }

@@ -4,10 +4,10 @@ import { faultOfError, faultOfResult, memberOf } from './expectations.ts';
 import { hostileText, hostileValue } from './hostile-values.ts';
 import type { Ending } from './raw-connection.ts';
 
-/** What a client does with one WebSocket, after the handshake. */
+/** Actions of a client on one WebSocket, after the handshake. */
 export interface SocketScript {
   readonly frames: readonly Frame[];
-  /** Bytes of its last frame that are never sent. */
+  /** Number of bytes of its last frame that are never sent. */
   readonly cut: number;
   readonly ending: Ending;
 }
@@ -26,7 +26,7 @@ const documents = [
   '',
 ];
 
-/** Few, so that many operations have the same one. */
+/** Few ids, so that many operations share one. */
 const id = fc.oneof({ weight: 6, arbitrary: fc.constantFrom('1', '2', '') }, { weight: 1, arbitrary: hostileText });
 
 const connectionParams: fc.Arbitrary<unknown> = fc.oneof(
@@ -106,7 +106,7 @@ const text = fc.oneof(
 
 const bytes = fc.uint8Array({ maxLength: 200 });
 
-/** The message as one frame, or in pieces, now and then with a ping between them. */
+/** The message as one frame, or in fragments, sometimes with a ping between them. */
 const messageFrames: fc.Arbitrary<readonly Frame[]> = text.chain((whole) => {
   const octets = Buffer.from(whole);
   return fc.oneof(
@@ -122,7 +122,7 @@ const messageFrames: fc.Arbitrary<readonly Frame[]> = text.chain((whole) => {
   );
 });
 
-/** Many subscriptions at a time. */
+/** Many concurrent subscriptions. */
 const storm: fc.Arbitrary<readonly Frame[]> = fc
   .constantFrom(...documents)
   .map((query) =>
@@ -146,13 +146,13 @@ const badFrame: fc.Arbitrary<Frame> = fc.oneof(
     reserved: fc.nat({ max: 7 }),
     masked: fc.boolean(),
   }),
-  // Longer than the gateway takes; it need not wait for the end of it.
+  // Longer than the gateway accepts, which need not wait for the end.
   fc
     .constantFrom(1_000_001, 2 ** 31, 2 ** 53)
     .map((claims): Frame => ({ opcode: opcodes.text, payload: Buffer.from('{'), claims })),
 );
 
-/** A life of a socket, most of them with a good beginning. */
+/** The frames of a socket, most of them with a valid beginning. */
 export const socketScript: fc.Arbitrary<SocketScript> = fc
   .record({
     beginning: fc.oneof(
@@ -176,14 +176,14 @@ export const socketScript: fc.Arbitrary<SocketScript> = fc
   .map(({ beginning, middle, cut, ending }) => ({
     frames: [...beginning, ...middle.flat()],
     cut,
-    // Who cuts a frame off sends nothing more.
+    // A client that truncates a frame sends nothing more.
     ending: cut > 0 && ending === 'wait' ? 'half-close' : ending,
   }));
 
-/** The operation that each socket asks for at its end, which must be answered unless the gateway has closed the socket. */
+/** The last operation of each socket. It must be answered unless the gateway has closed the socket. */
 const last = { id: 'the-last-one', type: 'subscribe', payload: { query: '{ __typename }' } };
 
-/** The bytes of a script, frame by frame. */
+/** Bytes of a script, frame by frame. */
 export function piecesOf({ frames, cut, ending }: SocketScript): readonly Buffer[] {
   const pieces = frames.map(encodeFrame);
   if (ending === 'wait') return [...pieces, encodeFrame(textFrame(JSON.stringify(last)))];
@@ -191,10 +191,10 @@ export function piecesOf({ frames, cut, ending }: SocketScript): readonly Buffer
   return final === undefined ? [] : [...pieces, final.subarray(0, Math.max(1, final.length - cut))];
 }
 
-/** Closed because of what the gateway itself could not handle. */
+/** Close codes that mean an internal error of the gateway. */
 const internalCloseCodes = [1011, 4500, 4004, 4005];
 
-/** What of a socket's bytes came behind the handshake. */
+/** Received bytes after the handshake. */
 const behindHandshake = (received: Buffer): Buffer => {
   const end = received.indexOf('\r\n\r\n');
   return end < 0 ? Buffer.alloc(0) : received.subarray(end + 4);
@@ -207,7 +207,7 @@ export function isAnswered(received: Buffer): boolean {
   );
 }
 
-/** @returns what is wrong with what came over a socket; null when nothing is */
+/** @returns a description of the error in the bytes of a socket; null when they are correct */
 export function faultOfSocket(received: Buffer, { ending }: SocketScript): string | null {
   for (const { opcode, payload } of decodeFrames(behindHandshake(received))) {
     if (opcode === opcodes.close && payload.length >= 2) {

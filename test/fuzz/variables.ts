@@ -15,18 +15,18 @@ import { altered, hostileNumber, hostileText, hostileValue } from './hostile-val
 
 export type Variables = Readonly<Record<string, unknown>>;
 
-/** Ids and cursors that mean something to the gateway under test. */
+/** Ids and cursors that exist in the gateway under test. */
 export interface KnownValues {
   readonly ids: readonly string[];
   readonly cursors: readonly string[];
 }
 
-/** How often a value of the right kind is drawn for each one that is not. */
+/** Ratio of values with a valid type to values with an invalid type. */
 const rightPerWrong = 6;
-/** Items of a list; one more than the gateway takes where it has a limit. */
+/** Maximum number of list items, one more than the gateway accepts where it has a limit. */
 const maxItems = 101;
 
-/** Variables for an operation, most of them of the type that it declares. */
+/** Variables for an operation, most of them with the declared type. */
 export function variablesOf(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -117,6 +117,6 @@ const dateTime = fc.oneof(
   hostileText,
 );
 
-/** A cursor that still is base64, of a text with one character changed. */
+/** A valid base64 cursor whose decoded text has one changed character. */
 const alteredInside = (cursor: string): fc.Arbitrary<string> =>
   altered(Buffer.from(cursor, 'base64url').toString()).map((text) => Buffer.from(text).toString('base64url'));
