@@ -7,8 +7,8 @@ import { startHiveGateway } from './gateways.ts';
 import { nextJob, pastJob, startGraph } from './graph.ts';
 
 /**
- * `npm run federation:demo`: an emulator, this gateway, the second subgraph and Hive Gateway in front of both; one query
- * that joins them, an export, and its live view extended by the second subgraph. Then everything stops.
+ * `npm run federation:demo` starts an emulator, this gateway, the second subgraph and Hive Gateway in front of both. It
+ * shows a query that joins them, an export, and its live view extended by the second subgraph. Then everything stops.
  */
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 const show = (value: unknown) => say(JSON.stringify(value, null, 2));
@@ -49,7 +49,7 @@ const live = `subscription Live($ids: [ID!]) {
   exportJobChanged(ids: $ids) { kind job { status metrics { totalExportedProfiles } campaign { name } } }
 }`;
 say(`\n${live}\n`);
-// Parsing says nothing of what the operation answers.
+// The parser does not know the type of the operation's result.
 const document = parse(live) as TypedDocumentNode<unknown, { ids: string[] }>;
 await using events = supergraph.subscribe(document, { ids: [nextJob] }, { transport: 'sse', headers: graph.headers });
 for (let event = await events.take(); event !== null; event = await events.take()) say(JSON.stringify(event));

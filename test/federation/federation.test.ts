@@ -38,11 +38,11 @@ describe.each(Object.entries(gateways))('behind %s', (_, start) => {
 
   const send = (query: string, variables = {}, headers = graph.headers) =>
     connectGateway(gateway.url).send(query, variables, headers);
-  /** What the platform was asked for since the last `clearRequests`. */
+  /** Requests to the platform since the last `clearRequests`. */
   const asked = () =>
     graph.platform.requests.map(({ path }) => /(?:ups|foundation)\/(\w+\/\w+)/.exec(path)?.[1] ?? path).toSorted();
 
-  it('joins from the other subgraph to this one, and asks for each type once', async () => {
+  it('joins from the other subgraph to this one, with one request per type', async () => {
     graph.platform.clearRequests();
     const { data, errors } = await send(
       '{ campaigns { nodes { name exportJob { id rawStatus } segment { id platformId name } } pageInfo { hasNextPage } } }',
@@ -52,13 +52,13 @@ describe.each(Object.entries(gateways))('behind %s', (_, start) => {
       campaigns: {
         nodes: [
           { name: 'Spring sale', exportJob: { id: pastJob, rawStatus: 'FAILED' }, segment },
-          // It does not exist yet.
+          // The export job does not exist yet.
           { name: 'Autumn sale', exportJob: null, segment },
         ],
         pageInfo: { hasNextPage: false },
       },
     });
-    // Hive Gateway says that `rawStatus` is never null, besides; @apollo/gateway does not.
+    // Hive Gateway also reports that `rawStatus` is never null; @apollo/gateway does not.
     expect(errors.filter(({ path }) => path?.join('.') !== 'campaigns.nodes.1.exportJob.rawStatus')).toEqual([]);
     // The newest page, and the job that is not on it.
     expect(asked()).toEqual(['export/jobs', 'export/jobs', 'segment/definitions']);
@@ -81,7 +81,7 @@ describe.each(Object.entries(gateways))('behind %s', (_, start) => {
     });
   });
 
-  it('passes on who asks: another sandbox is another tenant, and nobody is refused', async () => {
+  it('passes on the caller, so that another sandbox is another tenant and a missing token is rejected', async () => {
     const query = 'query ($id: ID!) { dataset(id: $id) { id } }';
     const elsewhere = await send(query, { id: profileDataset }, { ...graph.headers, 'x-sandbox-name': 'dev' });
     expect([elsewhere.data, elsewhere.errors]).toEqual([{ dataset: null }, []]);
@@ -91,7 +91,7 @@ describe.each(Object.entries(gateways))('behind %s', (_, start) => {
     expect(graph.platform.requests).toEqual([]);
   });
 
-  it('changes things in both, and answers what is wrong as data', async () => {
+  it('carries out mutations in both, and returns their errors as data', async () => {
     const target = { datasetId: profileDataset };
     const { data, errors } = await send(createExport, { input: { destination: { target } } });
     expect(errors).toEqual([]);
@@ -125,7 +125,7 @@ interface Live {
 const liveJob = `subscription ($ids: [ID!]) {
   exportJobChanged(ids: $ids) { kind job { status campaign { name } destination { dataset { owner } } } }
 }`;
-// Parsing says nothing of what the operation answers.
+// The parser does not know the type of the operation's result.
 const live = parse(liveJob) as TypedDocumentNode<Live, { ids: string[] }>;
 
 describe.each<SubgraphTransport>(['sse', 'ws'])('behind Hive Gateway, subscribed over %s', (transport) => {
@@ -142,7 +142,7 @@ describe.each<SubgraphTransport>(['sse', 'ws'])('behind Hive Gateway, subscribed
     await graph[Symbol.asyncDispose]();
   });
 
-  it('a live view tells every change to its end, each with what the other subgraph adds', async () => {
+  it('a live view emits every change until it ends, each extended by the other subgraph', async () => {
     const input = { destination: { target: { datasetId: profileDataset } } };
     expect((await connectGateway(gateway.url).send(createExport, { input }, graph.headers)).errors).toEqual([]);
     await using events = connectGateway(gateway.url).subscribe(
@@ -162,7 +162,7 @@ describe.each<SubgraphTransport>(['sse', 'ws'])('behind Hive Gateway, subscribed
     expect(statuses).toContain('CHANGED PROCESSING');
   });
 
-  it('a view that is left is gone here at once, also when no event ever comes', async () => {
+  it('a live view that the client leaves is released at once, even if no event ever arrives', async () => {
     const open = async (count: number) =>
       eventually(async () => expect(await graph.exports.metric('aep_watch_subscribers')).toBe(count));
     const whole = parse('subscription { exportJobChanged { kind } }') as TypedDocumentNode<Live, Record<string, never>>;
@@ -172,7 +172,7 @@ describe.each<SubgraphTransport>(['sse', 'ws'])('behind Hive Gateway, subscribed
         {},
         { transport: 'sse', headers: graph.headers },
       );
-      // No job runs, so no event ever comes.
+      // No job runs, so no event arrives.
       events.take().catch(() => {});
       await open(1);
     }
@@ -180,8 +180,8 @@ describe.each<SubgraphTransport>(['sse', 'ws'])('behind Hive Gateway, subscribed
   });
 });
 
-// Over a WebSocket, Hive Gateway tries to connect for half a minute before it says so.
-it('a live view of nobody, behind Hive Gateway over sse, is refused before anything is asked of the platform', async () => {
+// Over a WebSocket, Hive Gateway retries for half a minute before it reports the error.
+it('a live view without a token, behind Hive Gateway over sse, is rejected before any request to the platform', async () => {
   await using graph = await startGraph({ clock: new FakeClock('2026-11-02T08:00:00Z') });
   await using gateway = await startHiveGateway(graph.supergraph, 'sse');
   graph.platform.clearRequests();

@@ -15,7 +15,7 @@ interface ApolloContext {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** @apollo/gateway under its own server. It knows no subscriptions. */
+/** @apollo/gateway with its own server. It does not support subscriptions. */
 export async function startApolloGateway(supergraphSdl: string): Promise<FederationGateway> {
   const gateway = new ApolloGateway({
     supergraphSdl,
@@ -36,16 +36,16 @@ export async function startApolloGateway(supergraphSdl: string): Promise<Federat
   return { url: url.replace(/\/$/, ''), [Symbol.asyncDispose]: () => server.stop() };
 }
 
-/** How Hive Gateway is subscribed to a subgraph. */
+/** Transport of Hive Gateway's subscriptions to a subgraph. */
 export type SubgraphTransport = 'sse' | 'ws';
 
-/** Hive Gateway, which extends each event of a subgraph by what other subgraphs add to it. */
+/** Hive Gateway, which extends each event of a subgraph with the fields of other subgraphs. */
 export async function startHiveGateway(supergraph: string, transport: SubgraphTransport): Promise<FederationGateway> {
   const runtime = createGatewayRuntime({
     supergraph: () => supergraph,
     logging: false,
     landingPage: false,
-    // Whoever leaves takes the subscription at the subgraph along, also while nothing happens there.
+    // When a client leaves, its subscription at the subgraph ends at once, even while no event arrives.
     executionCancellation: true,
     upstreamCancellation: true,
     propagateHeaders: {
@@ -55,7 +55,7 @@ export async function startHiveGateway(supergraph: string, transport: SubgraphTr
   });
   const server = createServer(runtime);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an AddressInfo.
+  // The assertion holds because a server that listens on a port has an AddressInfo.
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,

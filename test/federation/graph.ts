@@ -11,25 +11,25 @@ import {
   webEventsDataset,
 } from '../support/platform.ts';
 
-/** What a router passes on: the names by which the platform knows a caller. */
+/** Headers that a router passes on. They identify the caller to the platform. */
 export const propagatedHeaders = ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'] as const;
 
 export const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 /** A past job of the emulator that failed. */
 export const pastJob = 'ExportJob:24050';
-/** The first job that somebody starts in a new emulator. */
+/** The first job that is started in a new emulator. */
 export const nextJob = 'ExportJob:24073';
 
-/** Who answers for the dataset of the tests, by the second subgraph. */
+/** Owner of the test dataset in the second subgraph. */
 export const owner = 'Customer data team';
 
-/** Both subgraphs, and the supergraph that is made of them. */
+/** Both subgraphs, and the supergraph composed of them. */
 export interface Graph extends AsyncDisposable {
   readonly platform: Awaited<ReturnType<typeof startSteppedPlatform>>;
   readonly exports: Gateway;
   readonly marketing: Marketing;
   readonly supergraph: string;
-  /** Of a caller of the platform. */
+  /** Headers of a caller of the platform. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -37,7 +37,7 @@ const sdl = readFileSync(new URL('../../schema/schema.graphql', import.meta.url)
 
 /**
  * Starts an emulator, this gateway in `passthrough` mode in front of it, and the second subgraph; composes them.
- * @param clock of the emulator, whose jobs stay in each stage until it is moved
+ * @param clock clock of the emulator, whose jobs stay in each stage until it is moved
  */
 export async function startGraph({ clock }: Pick<Parameters<typeof startSteppedPlatform>[0], 'clock'>): Promise<Graph> {
   const lifecycle = new Lifecycle();

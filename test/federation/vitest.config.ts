@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   root: import.meta.dirname,
   resolve: {
-    // As in the main configuration: the tests share graphql with the sources, and the gateways have their own.
+    // As in the main configuration, the tests and the sources share one graphql package. The gateways have their own.
     alias: [
       {
         find: /^graphql$/,
