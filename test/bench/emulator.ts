@@ -1,11 +1,11 @@
 /**
- * What exports cost the emulator: a process of its own, asked over HTTP at the fast pace. A large export runs in a process
- * that did nothing before, over a folder that another process has seeded. CPU time and peak memory are those of
- * the process, as Linux counts them. The kinds of large exports take turns, so that a busy machine slows all of them; the
- * medians are compared with the targets.
+ * Measures the cost of exports in the emulator, which is a separate process at the fast pace and is used over HTTP. A
+ * large export runs in a new process, on a folder that another process has seeded. CPU time and peak memory are those
+ * of the process, as counted by Linux. The kinds of large exports take turns, so that other load on the machine slows
+ * all of them. The medians are compared with the targets.
  *
- * `EMULATOR_ROUNDS` sets how often each large export is measured. `EMULATOR_DIR` keeps the seeded folder for the next run.
- * `EMULATOR_PROFILES=100000` measures another number of profiles than a million, and writes no results.
+ * `EMULATOR_ROUNDS` sets the number of measurements of each large export. `EMULATOR_DIR` keeps the seeded folder for
+ * the next run. `EMULATOR_PROFILES=100000` measures another number of profiles than a million, and writes no results.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,12 +25,12 @@ const smallProfiles = '100';
 const smallExports = 30;
 const largePollMs = 50;
 const smallPollMs = 2;
-/** Ticks of `/proc` in a second, on every Linux that Node runs on. */
+/** Ticks of `/proc` per second, on every Linux that Node supports. */
 const ticksPerSecond = 100;
 const bytesPerMiB = 2 ** 20;
-/** From the folder of the repository, where npm runs its scripts. */
+/** Relative to the repository root, where npm runs its scripts. */
 const results = 'test/bench/results';
-// The variables of this script have names of the emulator's own variables.
+// The variables of this script have the same names as variables of the emulator, so they are not passed on.
 const { PATH, HOME } = process.env;
 
 interface Kind {
@@ -85,14 +85,14 @@ class EmulatorProcess implements AsyncDisposable {
     const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
     const response = await fetch(`${this.#url}${path}`, { headers: this.#headers, ...init });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    // The bench names the fields that it reads of the platform's records.
+    // The caller declares the fields that it reads of the platform's records.
     return (await response.json()) as T;
   }
 
   /** Seconds of CPU time, user and system. */
   async cpuSeconds(): Promise<number> {
     const stat = await readFile(`/proc/${this.#child.pid}/stat`, 'utf8');
-    // The name of the command, in parentheses, may hold spaces; `utime` is the twelfth field after it.
+    // The command name, in parentheses, may contain spaces; `utime` is the twelfth field after it.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
   }
@@ -115,7 +115,7 @@ interface Job {
   readonly destination: { readonly batchId: string };
 }
 
-/** Creates an export and waits until it has succeeded. */
+/** Creates an export job and waits until it has succeeded. */
 async function exportProfiles(emulator: EmulatorProcess, additional: object, pollMs: number): Promise<Job> {
   const created = await emulator.request<Job>('/data/core/ups/export/jobs', {
     destination: { datasetId: '5b020a27e7040801dedba61b' },

@@ -1,10 +1,11 @@
 /**
- * What replicas cost their Redis: one process, many registries with connections of their own, a Redis server, and a platform
- * in memory. Each replica watches every feed. Leases are those of `POLL_MIN_MS` 2000.
+ * Measures the load of replicas on their Redis: one process, many registries with separate connections, a Redis server,
+ * and a platform in memory. Each replica watches every feed. Leases are those of `POLL_MIN_MS` 2000.
  *
- * Calls are commands that replicas send. Commands contain those that scripts execute. Both are counted by the server in
- * windows of time, first while nothing changes, then while one feed after the other changes. Changes are read at
- * once, because a replica that does not poll nudges. `REDIS_SIZES=4x100,4x300` measures other sizes (replicas x feeds).
+ * Calls are commands that replicas send. Commands include those that scripts execute. The server counts both in time
+ * windows, first while nothing changes, then while one feed after the other changes. Changes are read immediately,
+ * because a replica that does not poll sends a nudge. `REDIS_SIZES=4x100,4x300` measures other sizes (replicas x
+ * feeds).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,16 +23,16 @@ import { startReplicaGroup } from '../support/replica-group.ts';
 const sizes = (process.env['REDIS_SIZES'] ?? '1x100,4x100,4x300,4x1000')
   .split(',')
   .map((size) => size.split('x').map(Number));
-/** The time for which each state is measured, in milliseconds. Expiries are extended every 20 seconds. */
+/** Duration of each measurement, in milliseconds. Expiries are extended every 20 seconds. */
 const idleMs = 20_000;
 const changingMs = 10_000;
-/** Feeds that change in each second. */
+/** Number of feeds that change per second. */
 const changesPerSecond = 20;
-/** Pings of the two connections over which the server is asked, in each second. */
+/** Pings per second of the two connections that this script uses. */
 const ownCalls = 1;
-/** The last events are awaited for this time, in milliseconds. */
+/** Maximum wait for the last events, in milliseconds. */
 const maxDelayMs = 20_000;
-/** From the folder of the repository, where npm runs its scripts. */
+/** Relative to the repository root, where npm runs its scripts. */
 const results = 'test/bench/results';
 const pollMinMs = 2_000;
 const pollMaxMs = 30_000;
@@ -47,7 +48,7 @@ interface Reading {
   readonly events: number;
 }
 
-/** Commands that replicas send themselves; scripts execute all others, and `publish` too. */
+/** Commands that replicas send themselves. All other commands, and `publish`, are executed by scripts. */
 const sentCommands = /^cmdstat_(evalsha|eval|ping|xread|xrange|subscribe|unsubscribe|client\|unblock):calls=(\d+)/gm;
 
 async function read(redis: Redis, events: number): Promise<Reading> {
@@ -135,7 +136,7 @@ function cell(column: (typeof columns)[number], value: number): string {
 const line = ({ replicas, feeds, state, rates }: Row | (Omit<Row, 'state'> & { readonly state: string })): string =>
   `| ${[replicas, feeds.toLocaleString('en'), state, ...columns.map((column) => cell(column, rates[column]))].join(' | ')} |`;
 
-/** A rate of one replica is `a + b × feeds`, by the least squares over the sizes with the most replicas. */
+/** Fits the rate of one replica as `a + b × feeds`, by least squares over the sizes with the most replicas. */
 function regress(rows: readonly Row[], column: keyof Rates): { readonly a: number; readonly b: number } {
   const most = Math.max(...rows.map(({ replicas }) => replicas));
   const points = rows
@@ -168,7 +169,7 @@ function extrapolate(rows: readonly Row[], replicas: number, feeds: number): str
 async function startServer(): Promise<{ readonly url: string } & AsyncDisposable> {
   const probe = createServer();
   await once(probe.listen(0, '127.0.0.1'), 'listening');
-  // A server that listens on a port has an address of this form.
+  // The assertion holds because a server that listens on a port has an address of this form.
   const { port } = probe.address() as AddressInfo;
   await once(probe.close(), 'close');
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
@@ -191,7 +192,7 @@ for (const [replicas = 1, feeds = 100] of sizes) {
   rows.push(...(await measure(server.url, redis, replicas, feeds)));
   const { a, b } = regress(rows, 'calls');
   const text = [
-    '# What replicas cost their Redis',
+    '# Load of replicas on their Redis',
     `${cpus().length} cores, Node ${process.version}, all replicas in one process`,
     [`| ${heads} |`, `| ${'--- | '.repeat(columns.length + 3)}`.trimEnd(), ...rows.map(line)].join('\n'),
     `Computed for more: each rate is replicas × (a + b × feeds), with a and b of one replica by the least squares over the idle rows with the most replicas. For calls/s, a is ${a.toFixed(2)} and b is ${b.toFixed(4)}.`,

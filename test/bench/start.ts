@@ -1,9 +1,9 @@
 /**
- * How long a start takes until the line `ready`, and how much memory the idle gateway has resident some seconds later. Both
- * with the emulator in the process and with a platform elsewhere, which is not called. The kinds of start take turns, so
- * that a busy machine slows all of them. `npm start` finds a `dist` that is current.
+ * Measures the time from a start to the line `ready`, and the resident memory of the idle gateway some seconds later.
+ * Both are measured with the emulator in the process, and with a platform elsewhere that is not called. The kinds of
+ * start take turns, so that other load on the machine slows all of them. `npm start` finds a current `dist`.
  *
- * `START_RUNS` sets how often each is started. The medians are compared with the targets.
+ * `START_RUNS` sets the number of starts of each kind. The medians are compared with the targets.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const runs = Number(process.env['START_RUNS'] ?? 7);
-/** From the folder of the repository, where npm runs its scripts. */
+/** Relative to the repository root, where npm runs its scripts. */
 const results = 'test/bench/results';
 /** Time after the start at which memory is read, in milliseconds. */
 const idleMs = 5_000;
@@ -48,7 +48,7 @@ interface Reading {
 
 async function start({ name, command: [program, ...args], env }: Kind): Promise<Reading> {
   const startedMs = performance.now();
-  // A group of its own, because the gateway is not a child of this process where npm starts it.
+  // A separate process group, because npm starts the gateway as a child of its own.
   const child = spawn(program, args, { env, detached: true, stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = once(child, 'close');
   const { pid } = child;
@@ -62,7 +62,7 @@ async function start({ name, command: [program, ...args], env }: Kind): Promise<
     const seconds = (performance.now() - startedMs) / 1_000;
     if (!isReady) throw new Error(`The start ${name} failed.`);
     await sleep(idleMs);
-    // In KiB.
+    // The value is in KiB.
     const resident = execFileSync('ps', ['-o', 'rss=', '-p', `${pid}`], { encoding: 'utf8' });
     return { seconds, mebibytes: Number(resident) / 1_024 };
   } finally {
@@ -86,7 +86,7 @@ for (let run = 0; run < runs; run += 1) {
 const rows = [...readings].map(([{ name, maxSeconds, maxMiB }, list]) => {
   const seconds = median(list.map((each) => each.seconds));
   const mebibytes = median(list.map((each) => each.mebibytes));
-  // Where npm starts it, the memory is that of npm.
+  // When npm starts the gateway, this is the memory of npm, so it is omitted.
   const memory = Number.isFinite(maxMiB) ? [mebibytes.toFixed(0), maxMiB, verdict(mebibytes, maxMiB)] : ['', '', ''];
   return `| ${[name, seconds.toFixed(2), maxSeconds, verdict(seconds, maxSeconds), ...memory].join(' | ')} |`;
 });

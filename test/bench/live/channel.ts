@@ -18,11 +18,11 @@ interface Reply {
   readonly error?: string;
 }
 
-/** Answers the questions of the parent process until it disconnects; the process then ends. */
+/** Answers the calls of the parent process until it disconnects; the process then exits. */
 export function serve(handlers: Handlers): void {
   process.on('message', async ({ id, name, argument }: Question) => {
     try {
-      // The parent passes an argument of the handler's type: both ends are in this folder.
+      // The assertion holds because the parent passes an argument of the handler's type; both ends are in this folder.
       const answer = await handlers[name]?.(argument as never);
       process.send?.({ id, answer } satisfies Reply);
     } catch (error) {
@@ -32,7 +32,7 @@ export function serve(handlers: Handlers): void {
   process.on('disconnect', () => process.exit());
 }
 
-/** A process of its own, so that what it uses can be measured alone. Disposing ends it. */
+/** A separate process, so that its resource use can be measured alone. Disposing ends it. */
 export interface Child<Served extends Handlers> extends AsyncDisposable {
   ask<Name extends keyof Served & string>(
     name: Name,
@@ -43,7 +43,7 @@ export interface Child<Served extends Handlers> extends AsyncDisposable {
 const folder = process.env['LIVE_PROFILE'];
 const profiling = folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
 
-/** @param script a module of this folder that calls `serve` with the handlers of the given type */
+/** @param script a module of this folder that calls `serve` with handlers of the given type */
 export function startChild<Served extends Handlers>(script: string): Child<Served> {
   const child: ChildProcess = fork(fileURLToPath(new URL(script, import.meta.url)), {
     execArgv: ['--expose-gc', ...profiling],
@@ -65,7 +65,7 @@ export function startChild<Served extends Handlers>(script: string): Child<Serve
     ask: (name, ...[argument]) =>
       new Promise<never>((resolve, reject) => {
         lastId += 1;
-        // The reply is the result of the handler with that name.
+        // The assertion holds because the reply is the result of the handler with that name.
         waiting.set(lastId, { resolve: resolve as (value: unknown) => void, reject });
         child.send({ id: lastId, name, argument } satisfies Question);
       }),
@@ -76,7 +76,7 @@ export function startChild<Served extends Handlers>(script: string): Child<Serve
   };
 }
 
-/** Full collections one after the other, after which nothing more is found. */
+/** Number of consecutive full collections, after which another one finds nothing. */
 const collections = 4;
 
 /** CPU that a process has used so far, and memory that it holds now, after a full garbage collection. */
@@ -87,7 +87,7 @@ export interface Usage {
 }
 
 export async function usage({ collect }: { readonly collect: boolean }): Promise<Usage> {
-  // Memory that another thread or a finalizer releases is free after another turn and collection.
+  // Memory that another thread or a finalizer releases is free only after another turn and another collection.
   for (let round = 0; collect && round < collections; round += 1) {
     globalThis.gc?.();
     await setImmediate();

@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { serve } from './channel.ts';
 
-/** Sockets that are being opened at the same time: fewer than a server's backlog of connections. */
+/** Maximum number of sockets that are being opened at the same time, below the connection backlog of a server. */
 const maxOpening = 100;
 
 const sockets: WebSocket[] = [];
 let messages = 0;
 /** Milliseconds between `observedAt` of an event and its arrival. */
 let delaysMs: number[] = [];
-/** The events of the first of the subscribers that were opened together, which the other server sends again. */
+/** Events of the first of the subscribers that were opened together. The other server sends them again. */
 let received: unknown[] = [];
 let measuring = false;
 

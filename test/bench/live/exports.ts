@@ -5,7 +5,7 @@ import { connectRest } from '../../support/rest-client.ts';
 const path = '/data/core/ups/export/jobs';
 const body = { destination: { datasetId: profileDataset }, schema: { name: '_xdm.context.profile' } };
 
-/** Creates an export job again and again, straight on the platform. Disposing stops it. */
+/** Creates export jobs repeatedly, directly on the platform. Disposing stops it. */
 export async function startExports(platform: { readonly url: string }, everyMs: number): Promise<AsyncDisposable> {
   const rest = await connectRest(platform);
   const stop = new AbortController();
@@ -16,7 +16,7 @@ export async function startExports(platform: { readonly url: string }, everyMs: 
   const run = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       await create();
-      // The abort is how this ends.
+      // The sleep is aborted when the loop is stopped.
       await sleep(everyMs, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   };

@@ -3,7 +3,7 @@ import { loadConfig } from '../../../src/config.ts';
 import { serve, usage } from './channel.ts';
 
 const handlers = {
-  /** The gateway as it is in production, but for limits on how much one caller may do. */
+  /** Starts the gateway as in production, but without limits per caller. */
   start: async ({ platformUrl }: { readonly platformUrl: string }): Promise<string> => {
     const config = loadConfig({
       PORT: '0',

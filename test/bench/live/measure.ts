@@ -7,38 +7,44 @@ import type { GatewayHost } from './gateway-host.ts';
 import type { PlainHost } from './plain-host.ts';
 import { silentSubscription, subscription } from './subscription.ts';
 
-/** The figures of one server with one number of subscribers. */
+/** Figures of one server with one number of subscribers. */
 export interface Row {
   readonly server: 'gateway' | 'plain';
   readonly subscribers: number;
   readonly messages: number;
-  /** CPU of the server's process, all of its threads. */
+  /** CPU of the server's process, over all its threads. */
   readonly cpuMicrosPerMessage: number;
-  /** Part of it that the rounds of polling take, which the plain server does not have. Null for the plain server. */
+  /** Part of it that the polling rounds use; null for the plain server, which does not poll. */
   readonly pollMicrosPerMessage: number | null;
   readonly residentBytesPerSubscriber: number;
   readonly heapBytesPerSubscriber: number;
   readonly p50Ms: number | null;
   readonly p99Ms: number | null;
-  /** Null for the plain server, which calls no platform. */
+  /** Calls to the platform per minute; null for the plain server, which has no platform. */
   readonly callsPerMinute: number | null;
 }
 
-/** How often the gateway looks at the platform by default, while something changes. */
+/** Default interval of the gateway's polling while something changes, in milliseconds. */
 const roundMs = 2_000;
-/** Rounds that are measured, after others in which code is compiled and snapshots are sent. */
+/** Number of warm-up rounds, in which code is compiled and snapshots are sent, and of measured rounds. */
 const [warmRounds, measuredRounds] = [2, 4];
-/** Few messages need more rounds: until code is compiled, and to be more than the noise of an idle process. */
+/**
+ * Below this number of subscribers more rounds are needed, to compile the code and to exceed the noise of an idle
+ * process.
+ */
 const fewSubscribers = 100;
 const [warmRoundsOfFew, measuredRoundsOfFew] = [6, 12];
 const roundsFor = (subscribers: number): readonly [warm: number, measured: number] =>
   subscribers > fewSubscribers ? [warmRounds, measuredRounds] : [warmRoundsOfFew, measuredRoundsOfFew];
-/** Messages that a server is to send in each round, where that needs no more than `maxEvents` events. */
+/** Number of messages that a server sends in each round, unless that needs more than `maxEvents` events. */
 const messagesPerRound = 12_000;
 const maxEventsPerRound = 12;
-/** A job changes about four times, and stays about eight seconds. */
+/** A job changes about four times and lasts about eight seconds. */
 const roundsOfJob = 4;
-/** Subscribers that come and go before the memory of an idle one is measured, so that what is only made once is there. */
+/**
+ * Subscribers that connect and leave before the memory of an idle subscriber is measured, so that one-time allocations
+ * exist.
+ */
 const warmSubscribers = 200;
 const settleMs = 1_000;
 
@@ -55,7 +61,7 @@ export async function measureGateway(platform: Emulator, subscribers: number): P
   const idle = await idleUsage(server, clients, url, subscribers);
   await clients.ask('close');
 
-  // A gateway with one subscriber that receives no event polls as one with thousands.
+  // A gateway with one subscriber without events polls like a gateway with thousands of subscribers.
   await clients.ask('open', { url, count: 1, query: silentSubscription });
   await using _exports = await startExports(platform, (roundMs * roundsOfJob) / eventsPerRound(subscribers));
   await sleep(warm * roundMs);
@@ -78,7 +84,10 @@ export async function measureGateway(platform: Emulator, subscribers: number): P
   return [row, received];
 }
 
-/** @param received the events that the gateway sent to one subscriber. The plain server sends as many, in as many bursts */
+/**
+ * @param received events that the gateway sent to one subscriber. The plain server sends the same number, in the same
+ *   number of bursts
+ */
 export async function measurePlain(subscribers: number, received: Events): Promise<Row> {
   await using server = startChild<PlainHost>('./plain-host.js');
   await using clients = startChild<Clients>('./clients.js');

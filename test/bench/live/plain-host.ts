@@ -11,12 +11,12 @@ const events = new EventEmitter();
 events.setMaxListeners(0);
 
 async function* jobEvents(): AsyncGenerator<unknown> {
-  // The signal of `on` is left out: leaving the loop takes the listener away.
+  // `on` gets no signal, because leaving the loop removes the listener.
   for await (const [event] of on(events, 'job')) yield { exportJobChanged: event };
 }
 
 const handlers = {
-  /** graphql-ws as its documentation sets it up, with the gateway's schema and events from this process's memory. */
+  /** Starts graphql-ws as in its documentation, with the gateway's schema and events from this process's memory. */
   start: async (): Promise<string> => {
     const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'));
     const field = schema.getSubscriptionType()?.getFields()['exportJobChanged'];
@@ -25,7 +25,7 @@ const handlers = {
     const server = createServer();
     useServer({ schema }, new WebSocketServer({ server, path: '/graphql' }));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    // A server that listens on a port has an AddressInfo.
+    // The assertion holds because a server that listens on a port has an AddressInfo.
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   },
   /** Sends events to all subscribers, as if they happened now. */

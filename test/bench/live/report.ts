@@ -1,8 +1,8 @@
 import type { Row } from './measure.ts';
 
 /**
- * The rows as a Markdown table. "Less CPU" compares all CPU of the two servers; "of plain" is the gateway's CPU without the
- * rounds of polling, as a part of the plain server's.
+ * Formats the rows as a Markdown table. "Less CPU" compares the total CPU of the two servers. "of plain" is the
+ * gateway's CPU without polling rounds, relative to the plain server's CPU.
  */
 export function table(rows: readonly Row[]): string {
   const head =
@@ -33,14 +33,14 @@ export function table(rows: readonly Row[]): string {
   return [head, head.replaceAll(/[^|]+/g, ' --- '), ...lines].join('\n');
 }
 
-/** Below it, the memory of a process varies by more than its subscribers take. */
+/** Below this number of subscribers, the memory of a process varies by more than the subscribers use. */
 const fewSubscribers = 1_000;
 const kib = (bytes: number): string => (bytes / 1_024).toFixed(1);
 
 const [width, height, margin] = [640, 360, 56];
 const colours = { gateway: '#0a7', plain: '#c50' } as const;
 
-/** CPU per message over the number of subscribers, both on logarithmic axes. */
+/** Plots CPU per message over the number of subscribers, with both axes logarithmic. */
 export function plot(rows: readonly Row[]): string {
   const xs = rows.map(({ subscribers }) => Math.log10(subscribers));
   const ys = rows.map(({ cpuMicrosPerMessage }) => Math.log10(cpuMicrosPerMessage));

@@ -1,4 +1,4 @@
-/** A board that shows the state of every job: every subscriber requests it. */
+/** The subscription of every subscriber: a board with the state of every job. */
 export const subscription = `subscription WatchExportJobs {
   exportJobChanged {
     kind
@@ -19,5 +19,5 @@ export const subscription = `subscription WatchExportJobs {
   }
 }`;
 
-/** A subscription without events: no job is cancelled. */
+/** A subscription without events, because no job is cancelled. */
 export const silentSubscription = 'subscription { exportJobChanged(filter: { statuses: [CANCELLED] }) { observedAt } }';

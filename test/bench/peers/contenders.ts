@@ -6,7 +6,7 @@ import type { Scenario } from './scenarios.ts';
 /** A server that is measured. */
 export interface Contender {
   readonly label: string;
-  /** The proxy is no GraphQL server, so that it is the limit and not a peer. */
+  /** The proxy is not a GraphQL server, so it counts as the limit and not as a peer. */
   readonly kind: 'gateway' | 'peer' | 'limit';
   readonly running: Running;
   readonly offers: (scenario: Scenario) => boolean;
@@ -22,7 +22,7 @@ const peers = [
 
 export const mercuriusLabel = 'Mercurius + JIT + loaders';
 
-/** Without limits on a caller or a sandbox, which the load would meet. */
+/** Disables the limits per caller and per sandbox, which the load would exceed. */
 const gatewayEnv = {
   PORT: '0',
   LOG_LEVEL: 'warn',
@@ -42,8 +42,8 @@ export const gatewayStart = (
 });
 
 /**
- * @param started receives each server, so that those before one that does not start can be ended too
- * @throws {Error} a peer of the options is unknown, or a server does not start
+ * @param started receives each started server, so that the caller can stop them if a later one fails to start
+ * @throws {Error} when the options name an unknown peer, or a server does not start
  */
 export async function startContenders(
   { builds, peers: names }: Pick<Options, 'builds' | 'peers'>,

@@ -1,4 +1,4 @@
-/** The load generator: autocannon in a closed loop, and requests at a fixed rate in an open one. */
+/** Load generator: autocannon in a closed loop, and requests at a fixed rate in an open loop. */
 import autocannon from 'autocannon';
 import { Pool } from 'undici';
 
@@ -6,24 +6,24 @@ export interface Target {
   readonly url: string;
   readonly body: string;
   readonly credentials: 'distinct' | 'one';
-  /** Whether responses have a status of 4xx. */
+  /** Whether a 4xx status is expected. */
   readonly rejected: boolean;
 }
 
 export interface LoadFigures {
   readonly requests: number;
-  /** From the first request to the last response. */
+  /** Time from the first request to the last response. */
   readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
 export const connections = 32;
-/** Longer than any response takes on a machine that does other work too. */
+/** Longer than any response takes, even on a machine with other load. */
 const timeoutSeconds = 60;
 
 const organization = 'ABCDEF0123456789ABCDEF01@AdobeOrg';
-/** As long as the token of a real caller, which is about 1,100 characters. */
+/** A token with the length of a real caller's token, about 1,100 characters. */
 const token = (index: number): string => `${String(index).padStart(4, '0')}${'tokenOfABenchmark'.repeat(64)}`;
 
 export const headersOf = (index: number): Record<string, string> => ({
@@ -36,9 +36,9 @@ export const headersOf = (index: number): Record<string, string> => ({
 });
 
 /**
- * 32 connections, each with one request at a time. A run is a number of requests, because one that ended at a time would
- * leave requests unfinished, which servers then cancel.
- * @throws {Error} an error, a timeout, or a response with another status
+ * Runs 32 connections, each with one request at a time. A run has a fixed number of requests, because a run with a
+ * fixed duration would end with unfinished requests, which servers then cancel.
+ * @throws {Error} on an error, a timeout, or a response with another status
  */
 export async function closedLoop({ url, body, credentials, rejected }: Target, requests: number): Promise<LoadFigures> {
   const latencies: number[] = [];
@@ -72,8 +72,8 @@ export async function closedLoop({ url, body, credentials, rejected }: Target, r
 }
 
 /**
- * Runs closed loops until the server has used an amount of CPU, and has answered a number of requests.
- * @returns all requests of these loops, and the requests for a second of CPU in the last one
+ * Runs closed loops until the server has used an amount of CPU and has answered a number of requests.
+ * @returns all requests of these loops, and the requests per second of CPU in the last loop
  */
 export async function loadFor(
   target: Target,
@@ -97,13 +97,13 @@ export async function loadFor(
   }
 }
 
-/** A loop has some requests of each connection, and is long enough to tell what a request costs. */
+/** Minimum number of requests of a loop, so that each connection has some and the cost of a request can be measured. */
 export const minRequests = 128;
 const partMs = 500;
 
 /**
- * Requests at the times of a Poisson process, whether earlier ones have been answered or not. The times are the same for
- * every server.
+ * Sends requests at the times of a Poisson process, whether or not earlier requests have been answered. The times are
+ * the same for every server.
  */
 export async function openLoop(
   { url, body, credentials, rejected }: Target,
@@ -146,12 +146,12 @@ export async function openLoop(
 
 const asyncDisposable = (pool: Pool) => ({ value: pool, [Symbol.asyncDispose]: () => pool.close() });
 
-/** Milliseconds from the start, with pauses that are distributed exponentially. */
+/** Arrival times in milliseconds from the start, with exponentially distributed pauses. */
 function arrivalsOf(rate: number, seconds: number): readonly number[] {
   const arrivals: number[] = [];
   let state = 1;
   for (let at = 0; ; ) {
-    // A linear congruential generator, by the constants of Numerical Recipes.
+    // A linear congruential generator with the constants of Numerical Recipes.
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     at -= (Math.log((state + 1) / 2 ** 32) * 1_000) / rate;
     if (at >= seconds * 1_000) return arrivals;

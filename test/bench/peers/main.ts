@@ -1,18 +1,19 @@
 /**
- * The gateway beside its peers, in front of a platform that responds at once.
+ * Compares the gateway with its peers, in front of a platform that responds immediately.
  *
  * Every server is a production process on one core. The load generator (autocannon) and the static upstream share the
- * other. There are 32 connections with one request at a time, each with a credential of its own, so that requests share
- * nothing. At the start, each server must return the same data as the gateway, from the same calls to the platform.
- * A scenario warms all servers, then measures them in turn, several rounds; figures are medians of the rounds.
+ * other core. There are 32 connections with one request at a time and one credential each, so that requests share
+ * nothing. At the start, each server must return the same data as the gateway, with the same calls to the platform. A
+ * scenario warms up all servers and then measures them in turn, over several rounds. Figures are medians of the rounds.
  *
- * CPU is user and system time of the server's process over the requests of a round. A round is a number of requests, so
- * that none is left unfinished at its end. `p99` is that of this load, under which a server is always busy and has 32
- * requests waiting. `p99 at N/s` is that of requests at a fixed rate, which is the same for all and half of what the slowest
- * server can do. Memory is the largest resident set in the rounds of a scenario. `load` is the share of the other core that
- * the load generator and the static upstream use: where it is close to 100 %, requests per second are theirs.
+ * CPU is user and system time of the server's process divided by the requests of a round. A round is a number of
+ * requests, so that none is unfinished at its end. `p99` is measured under this load, in which a server is always busy
+ * and has 32 pending requests. `p99 at N/s` is measured with requests at a fixed rate, which is the same for all
+ * servers and half of the throughput of the slowest. Memory is the largest resident set in the rounds of a scenario.
+ * `load` is the utilization of the other core by the load generator and the static upstream; when it is close to 100 %,
+ * they limit the requests per second.
  *
- * It reads /proc, so it runs on Linux only. `options.ts` describes its flags.
+ * Runs only on Linux, because it reads /proc. `options.ts` describes the flags.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -26,10 +27,10 @@ import { functionList, type Profile, profile, profileTable } from './profile.ts'
 import { plot, tables, targets } from './report.ts';
 import { verify } from './verify.ts';
 
-/** From the folder of the repository, where npm runs its scripts. */
+/** Relative to the repository root, where npm runs its scripts. */
 const results = 'test/bench/results';
 
-/** Functions of a profile that are printed. */
+/** Number of functions of a profile that are printed. */
 const shownFunctions = 40;
 
 const options = readOptions(process.argv.slice(2));
@@ -64,7 +65,7 @@ async function compare(): Promise<void> {
     print(`\n${summary}`);
     const rounds = `${options.rounds} rounds of ${options.seconds} s`;
     write('peers.md', [
-      '# The gateway beside its peers',
+      '# The gateway and its peers',
       `${machine}; ${rounds}`,
       summary,
       tables(rows),

@@ -4,21 +4,21 @@ import type { Options } from './options.ts';
 import { cpuMsOf, forgetPeak, peakMbOf } from './processes.ts';
 import { bodyOf, type Scenario } from './scenarios.ts';
 
-/** The medians of one server in one scenario. */
+/** Medians of one server in one scenario. */
 export interface Row {
   readonly scenario: Scenario;
   readonly label: string;
   readonly kind: Contender['kind'];
   readonly perSecond: number;
-  /** Of the server's process, with all of its threads. */
+  /** CPU of the server's process, over all its threads. */
   readonly cpuMs: number;
   readonly cpuRange: readonly [min: number, max: number];
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** At a rate of requests that is the same for all; null where it was not measured. */
+  /** Latency at a request rate that is the same for all servers; null when it was not measured. */
   readonly atRate: { readonly perSecond: number; readonly p50Ms: number; readonly p99Ms: number } | null;
   readonly peakMb: number;
-  /** Use of the other core by the load generator and the static upstream, from 0 to 1. */
+  /** Utilization of the other core by the load generator and the static upstream, from 0 to 1. */
   readonly loadShare: number;
 }
 
@@ -39,12 +39,12 @@ interface Subject {
   readonly openRounds: { readonly p50Ms: number; readonly p99Ms: number }[];
 }
 
-/** CPU that a server uses at least before it is measured. */
+/** Minimum CPU that a server uses before it is measured. */
 const warmCpuMs = 1_500;
-/** Part of what the slowest server can do, at which none has a queue of its own making. */
+/** Fraction of the slowest server's throughput. At this rate, no server builds up a queue. */
 const partOfSlowest = 0.5;
 
-/** Warms all servers, then measures them in turn, in every other round from the last to the first. */
+/** Warms up all servers, then measures them in turn. Every other round has the reverse order. */
 export async function measureScenario(
   scenario: Scenario,
   contenders: readonly Contender[],

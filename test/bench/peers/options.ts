@@ -1,39 +1,39 @@
 import { parseArgs } from 'node:util';
 import { type Scenario, scenarios } from './scenarios.ts';
 
-/** A build of the gateway: its folder has `dist/main.js`. */
+/** A build of the gateway. Its folder contains `dist/main.js`. */
 export interface Build {
   readonly directory: string;
   readonly label: string;
 }
 
 export interface Options {
-  /** The first one is compared with the peers, the others are listed beside it. */
+  /** The first build is compared with the peers; the other builds are only listed. */
   readonly builds: readonly Build[];
   readonly scenarios: readonly Scenario[];
-  /** Null for all peers. */
+  /** Names of the peers; null = all peers. */
   readonly peers: readonly string[] | null;
   readonly rounds: number;
   /** Length of a round, in seconds. */
   readonly seconds: number;
   /** Whether the results are written into the repository. */
   readonly write: boolean;
-  /** Whether the gateway is profiled in place of the comparison. */
+  /** Whether the gateway is profiled instead of compared. */
   readonly profile: boolean;
 }
 
 const defaultRounds = 5;
 const defaultSeconds = 1.5;
-/** What is profiled unless `--only` names scenarios, and for how long, in seconds of CPU. */
+/** Default scenario of a profile, and its duration in seconds of CPU. */
 const profiledScenario = 'list';
 const profileSeconds = 8;
 const list = (text: string | undefined): readonly string[] | null => text?.split(',') ?? null;
 
 /**
- * Flags of a quick look: `--only list,job`, `--servers mercurius,proxy` (`none` for the gateway alone), `--rounds 3`,
+ * Flags of a short run: `--only list,job`, `--servers mercurius,proxy` (`none` for the gateway alone), `--rounds 3`,
  * `--seconds 1`, and `--gateway-dir FOLDER=LABEL`, which may be repeated to compare builds of the gateway. Results are
- * written only by a run without flags, or with `--write`. `--profile` prints where the gateway spends its CPU in place of that.
- * @throws {Error} an unknown flag or scenario, or a wrong number
+ * written only by a run without flags, or with `--write`. `--profile` prints the CPU profile of the gateway instead.
+ * @throws {Error} on an unknown flag or scenario, or an invalid number
  */
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
@@ -51,7 +51,9 @@ export function readOptions(args: readonly string[]): Options {
   const only = list(values.only);
   const unknown = only?.filter((name) => !scenarios.some((scenario) => scenario.name === name)) ?? [];
   if (unknown.length > 0) {
-    throw new Error(`No scenario: ${unknown.join(', ')}. There are ${scenarios.map(({ name }) => name).join(', ')}.`);
+    throw new Error(
+      `Unknown scenarios: ${unknown.join(', ')}. The scenarios are ${scenarios.map(({ name }) => name).join(', ')}.`,
+    );
   }
   return {
     builds: (values['gateway-dir'] ?? ['.=this gateway']).map((text) => {
@@ -69,6 +71,6 @@ export function readOptions(args: readonly string[]): Options {
 
 function positive(text: string | undefined, otherwise: number): number {
   const value = text === undefined ? otherwise : Number(text);
-  if (!(value > 0)) throw new Error(`${text} is no positive number.`);
+  if (!(value > 0)) throw new Error(`${text} is not a positive number.`);
   return value;
 }

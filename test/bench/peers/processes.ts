@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-/** Servers have one core, the load generator and the static upstream the other. */
+/** The core of the servers, and the core of the load generator and the static upstream. */
 export const [serverCore, loadCore] = [0, 1];
 const canPin = availableParallelism() > 1 && hasTaskset();
 
@@ -16,13 +16,13 @@ function hasTaskset(): boolean {
   }
 }
 
-/** Moves this process to the core of the load. What it starts stays there too, unless `start` gets another core. */
+/** Moves this process to the core of the load. Its child processes stay there, unless `start` gets another core. */
 export function pinLoad(): boolean {
   if (canPin) execFileSync('taskset', ['-a', '-c', '-p', String(loadCore), String(process.pid)], { stdio: 'ignore' });
   return canPin;
 }
 
-/** A server in a process of its own. Disposing ends it. */
+/** A server in a separate process. Disposing ends it. */
 export interface Running extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
@@ -37,7 +37,7 @@ export interface StartOptions {
 
 const startMs = 120_000;
 
-/** @throws {Error} it ends, or prints no ready line in time */
+/** @throws {Error} when the process ends, or prints no ready line in time */
 export async function start({ args, core, env = {} }: StartOptions): Promise<Running> {
   const command = [...(canPin ? ['taskset', '-c', String(core)] : []), process.execPath, ...args];
   const [program = '', ...rest] = command;
@@ -49,7 +49,7 @@ export async function start({ args, core, env = {} }: StartOptions): Promise<Run
   const url = await readyUrl(child, args.join(' '));
   return {
     url,
-    // A process that has printed something has an id. `taskset` becomes the program that it starts.
+    // A process that has printed something has an id. `taskset` replaces itself with the program that it starts.
     pid: child.pid ?? 0,
     [Symbol.asyncDispose]: async () => {
       child.kill();
@@ -81,16 +81,16 @@ const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: '
 /** User and system time of all threads of a process, in milliseconds. */
 export function cpuMsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // Fields are counted behind the name of the program, which may have spaces: utime and stime are the 12th and 13th.
+  // Fields are counted after the program name, which may contain spaces: utime and stime are the 12th and 13th.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return ((Number(fields[11]) + Number(fields[12])) * 1_000) / ticksPerSecond;
 }
 
-/** The largest resident set since the start or the last `forgetPeak`, in MB. */
+/** Largest resident set since the start or the last `forgetPeak`, in MB. */
 export function peakMbOf(pid: number): number {
   const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return (Number(kib) * 1_024) / 1_000_000;
 }
 
-/** From here on, the peak is that of what follows. */
+/** Resets the peak of the resident set. */
 export const forgetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');

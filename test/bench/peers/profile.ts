@@ -1,4 +1,4 @@
-/** Where a gateway spends its CPU: a profile of V8 under load, added up by package. */
+/** CPU profile of a gateway: a V8 profile under load, summed by package. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ interface CallFrame {
   readonly lineNumber: number;
 }
 
-/** The file that `--cpu-prof` writes. Times are microseconds of the monotonic clock. */
+/** File written by `--cpu-prof`. Times are microseconds of the monotonic clock. */
 interface CpuProfile {
   readonly nodes: readonly { readonly id: number; readonly callFrame: CallFrame }[];
   readonly startTime: number;
@@ -22,7 +22,7 @@ interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
-/** Self time in microseconds of a request. */
+/** Self time per request, in microseconds. */
 type Shares = ReadonlyMap<string, number>;
 
 export interface Profile {
@@ -31,10 +31,10 @@ export interface Profile {
   readonly byFunction: Shares;
 }
 
-/** CPU that the gateway uses at least before it is profiled. */
+/** Minimum CPU that the gateway uses before it is profiled. */
 const warmCpuMs = 5_000;
 
-/** Runs one gateway with the profiler of V8, warms it, and counts the samples of the time after that. */
+/** Runs one gateway with the V8 profiler, warms it up, and counts the later samples. */
 export async function profile(
   build: Build,
   scenario: Scenario,
@@ -66,8 +66,8 @@ export async function profile(
 const micros = (): number => Number(process.hrtime.bigint() / 1_000n);
 
 /**
- * @param cpuMicros CPU of a request, which the samples are a part of: they are taken by the wall clock, whether the process
- *   had its core or not
+ * @param cpuMicros CPU per request. It scales the samples, because they are taken by the wall clock, whether or not the
+ *   process had its core
  */
 function shares(
   { nodes, startTime, samples, timeDeltas }: CpuProfile,
@@ -80,7 +80,7 @@ function shares(
     at += timeDeltas[index] ?? 0;
     const frame = frames.get(id);
     if (frame === undefined || at < from || at > to || frame.functionName === '(idle)') return;
-    // The time of a sample is that until the next one.
+    // The time of a sample lasts until the next sample.
     taken.set(frame, (taken.get(frame) ?? 0) + Math.max(0, timeDeltas[index + 1] ?? 0));
   });
   const all = [...taken.values()].reduce((sum, time) => sum + time, 0);
@@ -117,7 +117,7 @@ const largestFirst = (shares: Shares): readonly (readonly [name: string, time: n
 
 const totalOf = (shares: Shares): number => [...shares.values()].reduce((sum, time) => sum + time, 0);
 
-/** The packages that take most in any of the profiles, ten of each. */
+/** Table of the packages with the highest self time, ten per profile. */
 export function profileTable(profiles: readonly Profile[]): string {
   const top = 10;
   const names = new Set(
@@ -138,7 +138,7 @@ export function profileTable(profiles: readonly Profile[]): string {
   return [line(head), `|${' --- |'.repeat(1 + 2 * profiles.length)}`, ...rows.map(line)].join('\n');
 }
 
-/** The functions that take most, one line each. */
+/** The functions with the highest self time, one per line. */
 export const functionList = ({ byFunction }: Profile, count: number): string =>
   largestFirst(byFunction)
     .slice(0, count)

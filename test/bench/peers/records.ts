@@ -1,4 +1,4 @@
-/** Records of the platform, in the forms in which it returns export jobs and datasets. */
+/** Records of the platform, in the form in which it returns export jobs and datasets. */
 
 interface Span {
   readonly startTimeInMs?: number;
@@ -75,9 +75,9 @@ const newestMs = 1_793_527_200_000;
 const newestId = 24_115;
 const hour = 3_600_000;
 
-/** Exports go into few datasets: ten of a page of 50, twenty of a page of 100. */
+/** Number of datasets that exports write into: a page of 50 jobs has ten of them, a page of 100 has twenty. */
 const datasetsOfJobs = 20;
-/** As many as one operation asks for by their keys. */
+/** Ids of the datasets that one operation requests by key. */
 export const datasetIds = Array.from(
   { length: 50 },
   (_, index) => `6a45e2c11f0b7d3c9e8a${(4_096 + index).toString(16)}`,
@@ -88,7 +88,10 @@ const hex = (value: number, digits: number): string => value.toString(16).padSta
 const uuid = (group: number, value: number): string => `8e2d7c40-1a3b-4c5d-${hex(group, 4)}-${hex(value, 12)}`;
 const crockford = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** A ULID. Its letters matter: a row of digits like that of a long number makes the gateway read a response with care. */
+/**
+ * Creates a ULID. Its letters matter, because a digit sequence as long as a large number makes the gateway parse a
+ * response more slowly.
+ */
 function batch(index: number): string {
   let state = index;
   const letters = Array.from({ length: 16 }, () => {
@@ -178,12 +181,12 @@ function recordAt(index: number): JobRecord {
   };
 }
 
-/** Newest first. */
+/** Records of export jobs, newest first. */
 export const jobRecords: readonly JobRecord[] = Array.from({ length: 100 }, (_, index) => recordAt(index));
 
 export const jobRecord = (id: number): JobRecord | undefined => jobRecords[newestId - id];
 
-/** What a create returns. */
+/** Response of a create. */
 export const createdJob: JobRecord = {
   ...recordAt(0),
   id: newestId + 1,

@@ -11,7 +11,7 @@ const cpu = (ms: number): string => number(ms, 3);
 const tableOf = (head: readonly string[], lines: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
-/** One table for each scenario. Servers that do not offer it have a dash. */
+/** Formats one table per scenario. Servers that do not support it have a dash. */
 export function tables(rows: readonly Row[]): string {
   const labels = [...new Set(rows.map(({ label }) => label))];
   const sections = scenariosOf(rows).map((scenario) => {
@@ -59,14 +59,14 @@ interface Target {
   readonly holds: boolean;
 }
 
-/** What the first gateway of the rows is to reach. Targets whose rows are not there are left out. */
+/** Compares the first gateway of the rows with the targets. Targets without rows are omitted. */
 export function targets(rows: readonly Row[]): string {
   const gateway = rows.find(({ kind }) => kind === 'gateway')?.label;
   const find = (name: string, matches: (row: Row) => boolean): Row | undefined =>
     rows.find((row) => row.scenario.name === name && matches(row));
   const own = (name: string) => find(name, ({ label }) => label === gateway);
 
-  /** A server of one core that is asked as much as it can do answers as many requests as its CPU allows. */
+  /** Under full load, the throughput of a server on one core is determined by its CPU per request. */
   const throughput = (name: string, other: string, least: number, otherRow: Row | undefined): Target[] => {
     const row = own(name);
     if (row === undefined || otherRow === undefined) return [];
@@ -120,7 +120,7 @@ export function targets(rows: readonly Row[]): string {
 const [width, labelWidth, barHeight, gap] = [760, 290, 16, 34];
 const colours = { gateway: '#0a7', peer: '#c50', limit: '#888' } as const;
 
-/** CPU per request, one group of bars for each scenario on a scale of its own. */
+/** Plots CPU per request, with one group of bars per scenario. Each group has its own scale. */
 export function plot(rows: readonly Row[]): string {
   const parts: string[] = [];
   let y = 44;

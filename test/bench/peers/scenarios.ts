@@ -1,21 +1,21 @@
 import { datasetIds } from './records.ts';
 
-/** One operation that all servers are measured with. */
+/** One operation with which all servers are measured. */
 export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly operationName: string;
   readonly query: string;
   readonly variables: Readonly<Record<string, unknown>>;
-  /** Each connection has a credential of its own, or all have the same. */
+  /** Whether each connection has its own credential, or all share one. */
   readonly credentials: 'distinct' | 'one';
-  /** Whether the operation is to be refused before anything is read. */
+  /** Whether the server must reject the operation before it reads anything. */
   readonly rejected: boolean;
-  /** Whether it is also measured at a fixed rate of requests. */
+  /** Whether the scenario is also measured at a fixed request rate. */
   readonly atRate: boolean;
   /**
-   * Requests after which the compiler of V8 has optimized what they run. A light one runs each function a few times, so
-   * that many are needed.
+   * Number of requests after which V8 has optimized the code. Light requests need more, because each runs a function
+   * only a few times.
    */
   readonly warmRequests: number;
 }
@@ -32,7 +32,7 @@ const list = `query Jobs50 {
   }
 }`;
 
-/** Every field of an export job and of its dataset that needs no further read, apart from cursors, which are opaque. */
+/** Every field of an export job and of its dataset that needs no further read, except cursors, which are opaque. */
 const everyField = `query Jobs100 {
   exportJobs(first: 100) {
     nodes {

@@ -1,7 +1,8 @@
 /**
- * The platform, from memory: each response is one buffer that was built at the start. It parses no more of HTTP than the
- * servers under test send, because it shares a core with the load generator and must not limit what it is asked by.
- * `GET /calls` returns the calls since the last such request, by which the bench checks that all servers make the same.
+ * The platform, from memory. Each response is a buffer that is built at the start. It parses only the part of HTTP that
+ * the servers under test send, because it shares a core with the load generator and must not become the bottleneck.
+ * `GET /calls` returns the calls since the last such request, so that the benchmark can check that all servers make the
+ * same calls.
  */
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { createdJob, datasetRecord, jobRecord, jobRecords } from './records.ts';
@@ -40,7 +41,9 @@ function build(target: string): Buffer {
 }
 
 let calls: string[] = [];
-/** The list is for the few requests of the check, and costs nothing under load. */
+/**
+ * Maximum length of the list of calls. It is enough for the few requests of the check, and costs nothing under load.
+ */
 const maxCalls = 100;
 
 function respond(method: string, target: string): Buffer {
@@ -65,7 +68,7 @@ function serve(socket: Socket): void {
   socket.setNoDelay(true);
   socket.on('error', () => socket.destroy());
   socket.on('data', (chunk) => {
-    // What the servers send is ASCII: a path, headers, and the small body of a create.
+    // The servers send only ASCII: a path, headers, and the small body of a create.
     pending += chunk.toString('latin1');
     for (;;) {
       const end = pending.indexOf('\r\n\r\n');
@@ -81,7 +84,7 @@ function serve(socket: Socket): void {
 
 const server = createServer(serve);
 server.listen(0, '127.0.0.1', () => {
-  // A server that listens on a port has an AddressInfo.
+  // The assertion holds because a server that listens on a port has an AddressInfo.
   const { port } = server.address() as AddressInfo;
   process.stdout.write(`ready http://127.0.0.1:${port}\n`);
 });

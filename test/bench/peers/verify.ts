@@ -4,8 +4,8 @@ import { headersOf } from './load.ts';
 import { bodyOf, type Scenario } from './scenarios.ts';
 
 /**
- * Compares every server with the first: the same data, from the same calls to the platform.
- * @throws {Error} they differ
+ * Compares every server with the first one: the same data, from the same calls to the platform.
+ * @throws {Error} when they differ
  */
 export async function verify(
   contenders: readonly Contender[],
@@ -37,7 +37,7 @@ async function observe({ label, running }: Contender, scenario: Scenario, platfo
   await callsOf(platformUrl);
   const response = await fetch(running.url, { method: 'POST', headers: headersOf(0), body: bodyOf(scenario) });
   const text = await response.text();
-  // The time of the reading is each server's own.
+  // `observedAt` differs between servers and is ignored.
   const { data, errors } = JSON.parse(text, (key, value) => (key === 'observedAt' ? '' : value)) as Body;
   const refused = errors !== undefined && errors.length > 0 && (data ?? null) === null;
   if (refused !== scenario.rejected) {
@@ -46,7 +46,10 @@ async function observe({ label, running }: Contender, scenario: Scenario, platfo
   return { data: data ?? null, calls: await callsOf(platformUrl) };
 }
 
-/** The calls since the last time, without the properties that Catalog is asked for: the static upstream sends all. */
+/**
+ * Calls since the last check, without the properties requested from Catalog, because the static upstream always sends
+ * all.
+ */
 async function callsOf(platformUrl: string): Promise<readonly string[]> {
   const response = await fetch(`${platformUrl}/calls`);
   const calls = (await response.json()) as readonly string[];
