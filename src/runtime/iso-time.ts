@@ -1,28 +1,58 @@
 const dayMs = 24 * 60 * 60 * 1_000;
 
-const digits = (length: number): readonly string[] =>
-  Array.from({ length: 10 ** length }, (_, number) => String(number).padStart(length, '0'));
-const two = digits(2);
-const three = digits(3);
+const zero = 0x30;
+const ones = (number: number): number => zero + (number % 10);
+const tens = (number: number): number => ones(Math.floor(number / 10));
+const hundreds = (number: number): number => ones(Math.floor(number / 100));
+const [dash = 0, colon = 0, point = 0, t = 0, z = 0] = Array.from('-:.TZ', (character) => character.charCodeAt(0));
 
 /** The last formatted day, in days since 1970, and its text. */
 let lastDay = Number.NaN;
 let lastDate = '';
 
 /**
- * Formats a date like `Date#toISOString`, but faster if consecutive calls are for the same day.
+ * Formats a date like `Date#toISOString`, but faster if consecutive calls are for the same day. The text is one flat
+ * string, because a string that is joined from parts takes several times its memory until it is sent.
  * @throws {RangeError} the date is invalid
  */
 export function isoTime(date: Date): string {
-  const ms = date.getTime();
-  const day = Math.floor(ms / dayMs);
+  const time = date.getTime();
+  const day = Math.floor(time / dayMs);
   if (day !== lastDay) {
-    // The length of the day's text varies, because years with more than four digits have a sign.
-    lastDate = date.toISOString().slice(0, -'hh:mm:ss.sssZ'.length);
+    lastDate = date.toISOString().slice(0, -'Thh:mm:ss.sssZ'.length);
     lastDay = day;
   }
-  const seconds = Math.floor((ms - day * dayMs) / 1_000);
-  const hour = two[Math.floor(seconds / 3_600)];
-  const minute = two[Math.floor(seconds / 60) % 60];
-  return `${lastDate}${hour}:${minute}:${two[seconds % 60]}.${three[ms - day * dayMs - seconds * 1_000]}Z`;
+  // Years with more than four digits have a sign.
+  if (lastDate.length !== 'yyyy-mm-dd'.length) return date.toISOString();
+  // Already an integer. V8 knows it only of a result of `floor`, and divides integers much faster.
+  const ms = Math.floor(time - day * dayMs);
+  const second = Math.floor(ms / 1_000);
+  const minute = Math.floor(second / 60);
+  const hour = Math.floor(minute / 60);
+  return String.fromCharCode(
+    lastDate.charCodeAt(0),
+    lastDate.charCodeAt(1),
+    lastDate.charCodeAt(2),
+    lastDate.charCodeAt(3),
+    dash,
+    lastDate.charCodeAt(5),
+    lastDate.charCodeAt(6),
+    dash,
+    lastDate.charCodeAt(8),
+    lastDate.charCodeAt(9),
+    t,
+    tens(hour),
+    ones(hour),
+    colon,
+    tens(minute % 60),
+    ones(minute),
+    colon,
+    tens(second % 60),
+    ones(second),
+    point,
+    hundreds(ms % 1_000),
+    tens(ms),
+    ones(ms),
+    z,
+  );
 }
