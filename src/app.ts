@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Config } from './config.ts';
-import type { Authenticate } from './context/authenticate.ts';
+import type { Authenticate, Session } from './context/authenticate.ts';
 import { createAuthentication } from './context/authentication.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
@@ -182,10 +182,13 @@ async function start(
   };
   const rateLimiter = createRateLimiter({ ...config.limits.rate, ...limited });
   /** Called for each HTTP request and for each operation on a socket. */
-  const admit: Authenticate = async (headers) => {
-    const session = await authenticate(headers);
-    rateLimiter.take(session);
-    return session;
+  const admit: Authenticate = (headers, connection) => {
+    const limited = (session: Session): Session => {
+      rateLimiter.take(session);
+      return session;
+    };
+    const session = authenticate(headers, connection);
+    return session instanceof Promise ? session.then(limited) : limited(session);
   };
 
   const maskError = createErrorMask(log, { suggestions: config.server.introspection });

@@ -16,14 +16,17 @@ export interface Session extends Caller {
 }
 
 /**
- * Determines the caller of a request, before any call to the platform.
+ * Determines the caller of a request, before any call to the platform. A failure is thrown, or rejects the promise.
+ * @param connection connection of the request, if it can have several requests. The session of its last request is kept
+ *   for as long as the connection, and returned again for the same headers.
+ * @returns the session, or a promise where it must be waited for
  * @throws {UnauthenticatedError} the request has no credential although one is required, or an invalid one
  * @throws {TokenExpiredError} its token has expired
  * @throws {ForbiddenError} its token does not permit the organization or sandbox that it names
  * @throws {InvalidInputError} the organization or sandbox that it names is not a valid name
  * @throws {UpstreamUnreachableError} the keys for verifying tokens cannot be read
  */
-export type Authenticate = (headers: RequestHeaders) => Promise<Session>;
+export type Authenticate = (headers: RequestHeaders, connection?: object) => Promise<Session> | Session;
 
 /** The gateway has no roles of its own in these modes, so the platform decides on each read and write. */
 const platformDecides = { allowedSandboxes: null, canRead: true, canWrite: true, expiresAt: null } as const;
@@ -47,10 +50,49 @@ export interface PassthroughOptions {
   readonly createCredential: (options: { readonly authorization: string; readonly apiKey: string }) => Credential;
 }
 
-/** Authentication with the caller's own credential. No other credential is sent to the platform. */
+/** A session, with the headers that it was made of. */
+interface Remembered {
+  readonly authorization: string | null;
+  readonly apiKey: string | null;
+  readonly org: string | null;
+  readonly sandbox: string | null;
+  readonly session: Session;
+}
+
+/**
+ * Authentication with the caller's own credential. No other credential is sent to the platform. Clients send the same
+ * token with each request of a connection, so that its digest is computed once.
+ */
 export function passthroughAuthentication(options: PassthroughOptions): Authenticate {
+  const authenticate = passthroughSession(options);
+  const remembered = new WeakMap<object, Remembered>();
+  const begin = async (headers: RequestHeaders, connection: object | undefined): Promise<Session> => {
+    const session = authenticate(headers);
+    if (connection === undefined) return session;
+    remembered.set(connection, {
+      authorization: headers('authorization'),
+      apiKey: headers('x-api-key'),
+      org: headers('x-gw-ims-org-id'),
+      sandbox: headers('x-sandbox-name'),
+      session,
+    });
+    return session;
+  };
+  return (headers, connection) => {
+    const last = connection === undefined ? undefined : remembered.get(connection);
+    const isSame =
+      last !== undefined &&
+      headers('authorization') === last.authorization &&
+      headers('x-api-key') === last.apiKey &&
+      headers('x-gw-ims-org-id') === last.org &&
+      headers('x-sandbox-name') === last.sandbox;
+    return isSame ? last.session : begin(headers, connection);
+  };
+}
+
+function passthroughSession(options: PassthroughOptions): (headers: RequestHeaders) => Session {
   const { defaultOrg, defaultSandbox, defaultApiKey, createCredential } = options;
-  return async (headers) => {
+  return (headers) => {
     const authorization = headers('authorization');
     const apiKey = headers('x-api-key') ?? defaultApiKey;
     if (authorization === null || !/^bearer +\S/i.test(authorization)) {

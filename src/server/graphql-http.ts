@@ -111,7 +111,8 @@ export function createGraphqlHandler(
     });
     try {
       const carriesOperation = path === graphqlPath || request.method === 'POST';
-      const session = await (carriesOperation ? admit : authenticate)(headersOf(request));
+      const found = (carriesOperation ? admit : authenticate)(headersOf(request), request.socket);
+      const session = found instanceof Promise ? await found : found;
       if (path === graphqlPath && !isReadable(accepted)) {
         throw notAcceptable('The header Accept must name application/json or another type of GraphQL over HTTP.');
       }

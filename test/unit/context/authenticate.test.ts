@@ -126,6 +126,63 @@ describe('in passthrough mode', () => {
     await expect(authenticate({ 'x-gw-ims-org-id': 'nonsense' })).rejects.toThrow(UnauthenticatedError);
   });
 
+  describe('on a connection', () => {
+    const options = { defaultOrg: org, defaultSandbox: 'prod', defaultApiKey: 'ours' };
+    const connect = () => {
+      const given: unknown[] = [];
+      const find = passthroughAuthentication({
+        ...options,
+        createCredential: (made) => {
+          given.push(made);
+          return { ...credential, fingerprint: JSON.stringify(made) };
+        },
+      });
+      const connection = {};
+      return { given, find: async (headers: Readonly<Record<string, string>>) => find(headersOf(headers), connection) };
+    };
+
+    it('requests with the same headers share a session, whose credential is made once', async () => {
+      const { given, find } = connect();
+      const first = await find(complete);
+      expect(await find({ ...complete, accept: 'text/html' })).toBe(first);
+      expect(given).toHaveLength(1);
+    });
+
+    it.each([
+      ['authorization', 'Bearer other'],
+      ['x-api-key', 'other'],
+      ['x-gw-ims-org-id', otherOrg],
+      ['x-sandbox-name', 'dev'],
+    ])(
+      'another %s has a session of its own, before and after which the first one is as it was',
+      async (name, value) => {
+        const { find } = connect();
+        const [first, other, again] = [
+          await find(complete),
+          await find({ ...complete, [name]: value }),
+          await find(complete),
+        ];
+        expect(again).toEqual(first);
+        expect(other).not.toEqual(first);
+        const { tenant, credential: used } = other;
+        expect(JSON.stringify({ tenant, used })).toContain(JSON.stringify(value).slice(1, -1));
+      },
+    );
+
+    it.each(['authorization', 'x-gw-ims-org-id', 'x-sandbox-name'])(
+      'a request without %s does not use that of the request before',
+      async (name) => {
+        const { find } = connect();
+        const all = { ...complete, 'x-gw-ims-org-id': otherOrg, 'x-sandbox-name': 'dev' };
+        const first = await find(all);
+        const without = Object.fromEntries(Object.entries(all).filter(([key]) => key !== name));
+        const second = await find(without).catch((error: unknown) => error);
+        if (name === 'authorization') expect(second).toBeInstanceOf(UnauthenticatedError);
+        else expect(second).not.toEqual(first);
+      },
+    );
+  });
+
   it('no error repeats what a header held', async () => {
     const secret = { authorization: 'Basic c2VjcmV0', 'x-gw-ims-org-id': 'secret' };
     await expect(authenticate(secret)).rejects.toThrow(/^(?!.*(secret|c2Vj))/);

@@ -59,7 +59,7 @@ const good = {
 const sign = (claims: Readonly<Record<string, unknown>> = {}, key = keys.privateKey, alg = 'RS256') =>
   new SignJWT({ ...good, ...claims }).setProtectedHeader({ alg, kid: 'k' }).sign(key);
 
-const authenticate = (
+const authenticate = async (
   token: string,
   headers: Readonly<Record<string, string>> = {},
   changed: Partial<ServiceOptions> = {},
