@@ -3,6 +3,7 @@ import type { Tenant } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
 import { createLoaders, type Loaders } from '../loaders/index.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { abortSignalOf, type EndController, type EndSignal } from '../runtime/end-signal.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { OperationCalls } from '../upstream/operation-calls.ts';
 import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
@@ -36,7 +37,7 @@ export interface OperationRequest {
   /** The header `Host` of the client's request; null: it had none. */
   readonly host: string | null;
   /** Aborts when the client leaves. */
-  readonly signal: AbortSignal;
+  readonly signal: EndController | AbortSignal;
 }
 
 export type CreateContext = (request: OperationRequest) => GatewayContext;
@@ -96,7 +97,7 @@ class OperationContext implements GatewayContext {
   }
 
   get signal(): AbortSignal {
-    return this.#request.signal;
+    return abortSignalOf(this.#request.signal);
   }
 
   get publicUrl(): string {
@@ -132,7 +133,7 @@ class OperationContext implements GatewayContext {
   async assertReader(): Promise<void> {
     if (!this.canRead) throw new ForbiddenError({ message: 'The token does not allow reading.' });
     // In the other modes the platform does not receive a credential of the caller.
-    if (this.authMode === 'PASSTHROUGH') await this.#services.upstream.prove(this.#caller, this.signal);
+    if (this.authMode === 'PASSTHROUGH') await this.#services.upstream.prove(this.#caller, this.#request.signal);
   }
 
   once(request: Parameters<GatewayContext['once']>[0], create: Create): Promise<IdempotencyOutcome> {
@@ -152,7 +153,7 @@ class OperationContext implements GatewayContext {
   }
 
   /** All calls of one operation share a counter. */
-  #connect(signal: AbortSignal): PlatformApi {
+  #connect(signal: EndSignal): PlatformApi {
     this.#calls ??= this.#services.countCalls();
     return this.#services.upstream.connect(this.#caller, { signal, calls: this.#calls });
   }

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** The part of an AbortSignal that work needs to notice its end. Every AbortSignal is one. */
 export interface EndSignal {
   readonly aborted: boolean;
@@ -17,6 +19,7 @@ export class EndController implements EndSignal {
   #reason: unknown;
   /** Null while there are no listeners. */
   #listeners: (() => void)[] | null = null;
+  #native: AbortController | null = null;
 
   get aborted(): boolean {
     return this.#aborted;
@@ -30,8 +33,22 @@ export class EndController implements EndSignal {
     if (this.#aborted) throw this.#reason;
   }
 
-  /** Does nothing after the first call. */
-  abort(reason?: unknown): void {
+  /** An AbortSignal that aborts with this signal. It is created when it is first read. */
+  get abortSignal(): AbortSignal {
+    if (this.#native === null) {
+      this.#native = new AbortController();
+      // A listener for each part of the work is not a leak.
+      setMaxListeners(0, this.#native.signal);
+      if (this.#aborted) this.#native.abort(this.#reason);
+    }
+    return this.#native.signal;
+  }
+
+  /**
+   * Does nothing after the first call.
+   * @param reason by default an `AbortError`, as that of an AbortController
+   */
+  abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
     if (this.#aborted) return;
     this.#aborted = true;
     this.#reason = reason;
@@ -40,6 +57,7 @@ export class EndController implements EndSignal {
     // A listener that another one removes during this loop is still called. This is harmless, because a second call of
     // a listener does nothing.
     for (const listener of listeners) listener();
+    this.#native?.abort(reason);
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
@@ -51,4 +69,9 @@ export class EndController implements EndSignal {
     const index = this.#listeners?.indexOf(listener) ?? -1;
     if (index >= 0) this.#listeners?.splice(index, 1);
   }
+}
+
+/** For work that only an AbortSignal can end. */
+export function abortSignalOf(signal: EndController | AbortSignal): AbortSignal {
+  return signal instanceof EndController ? signal.abortSignal : signal;
 }

@@ -3,6 +3,7 @@ import type { ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Authenticate } from '../context/authenticate.ts';
 import type { RequestHeaders } from '../context/request-headers.ts';
+import { EndController } from '../runtime/end-signal.ts';
 import {
   type AcceptedTypes,
   acceptsStream,
@@ -105,9 +106,9 @@ export function createGraphqlHandler(
       return;
     }
     const accepted = parseAccept(request.headers.accept ?? null);
-    const left = new AbortController();
+    const signal = new EndController();
     response.once('close', () => {
-      if (!response.writableFinished) left.abort();
+      if (!response.writableFinished) signal.abort();
     });
     try {
       const carriesOperation = path === graphqlPath || request.method === 'POST';
@@ -118,7 +119,7 @@ export function createGraphqlHandler(
       }
       if (response instanceof CountedResponse) response.belongsTo(session.principal);
       const host = request.headers.host ?? null;
-      const exchange = { request, response, session, host, accepted, signal: left.signal };
+      const exchange = { request, response, session, host, accepted, signal };
       if (path === eventStreamPath) await eventStreams(exchange);
       else await serve(exchange);
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from '../context/authenticate.ts';
+import type { EndController } from '../runtime/end-signal.ts';
 import type { AcceptedTypes } from './accept.ts';
 import type { SingleResponse } from './graphql-response.ts';
 
@@ -12,7 +13,7 @@ export interface HttpExchange {
   readonly host: string | null;
   readonly accepted: AcceptedTypes;
   /** Aborts when the client leaves before it has the whole response. */
-  readonly signal: AbortSignal;
+  readonly signal: EndController;
 }
 
 /** Sends a whole response, unless the client has left. */

@@ -89,7 +89,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   const connect: Upstream['connect'] = (caller, { signal, priority = 'interactive', calls }) =>
     new PlatformConnection(() => {
       // One listener for each call in flight is no leak.
-      setMaxListeners(0, signal);
+      if (signal instanceof AbortSignal) setMaxListeners(0, signal);
       // With every property, so that all requests have one shape, which is much faster to copy.
       const bind = (request: PlatformRequest): UpstreamRequest => ({
         service: request.service,

@@ -201,7 +201,7 @@ export interface SandboxesApi {
 }
 
 export interface ConnectOptions {
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   readonly priority?: Priority;
   readonly calls?: OperationCalls | undefined;
 }
@@ -226,5 +226,5 @@ export interface Upstream extends AsyncDisposable {
    * @throws {ForbiddenError} the platform forbids all of these reads
    * @throws {GatewayError} the platform could not be reached or failed; `signal`'s reason when it aborts
    */
-  prove(caller: Caller, signal: AbortSignal): Promise<void>;
+  prove(caller: Caller, signal: EndSignal): Promise<void>;
 }

@@ -2,13 +2,14 @@ import { expect, it } from 'vitest';
 import { type ContextServices, contextFactory } from '../../../src/context/create-context.ts';
 
 import { type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
+import type { EndSignal } from '../../../src/runtime/end-signal.ts';
 import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { isCollected } from '../../support/garbage.ts';
 import { testSession } from '../../support/session.ts';
 
 /** The context of one operation, over a platform that notes what it is asked, and until when. */
 async function setUp() {
-  const asked: { readonly fields: ReadonlySet<string> | undefined; readonly signal: AbortSignal }[] = [];
+  const asked: { readonly fields: ReadonlySet<string> | undefined; readonly signal: EndSignal }[] = [];
   const counters: unknown[] = [];
   const counting: unknown[] = [];
   const connect = (_caller: unknown, { signal, calls }: ConnectOptions) => ({

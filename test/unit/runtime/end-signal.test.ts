@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EndController } from '../../../src/runtime/end-signal.ts';
+import { abortSignalOf, EndController } from '../../../src/runtime/end-signal.ts';
 import { whenOver } from '../../../src/runtime/when-over.ts';
 
 describe('a signal of the gateway itself', () => {
@@ -31,6 +31,29 @@ describe('a signal of the gateway itself', () => {
     controller.abort(new Error('over'));
     controller.addEventListener('abort', () => heard.push('late'));
     expect(heard).toEqual(['kept']);
+  });
+});
+
+describe('the AbortSignal of a signal of the gateway itself', () => {
+  it('aborts with it, for the same reason', () => {
+    const controller = new EndController();
+    const signal = abortSignalOf(controller);
+    expect(abortSignalOf(controller)).toBe(signal);
+    expect(signal.aborted).toBe(false);
+    controller.abort('over');
+    expect(signal).toMatchObject({ aborted: true, reason: 'over' });
+  });
+
+  it('is aborted when it is first read after the end', () => {
+    const controller = new EndController();
+    controller.abort();
+    expect(abortSignalOf(controller)).toMatchObject({ aborted: true, reason: controller.reason });
+    expect(controller.reason).toMatchObject({ name: 'AbortError' });
+  });
+
+  it('is an AbortSignal itself where there is one', () => {
+    const { signal } = new AbortController();
+    expect(abortSignalOf(signal)).toBe(signal);
   });
 });
 

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import type { GatewayContext } from '../../../src/context/context.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { WatchStream } from '../../../src/events/watch-stream.ts';
+import { abortSignalOf } from '../../../src/runtime/end-signal.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { useSharedExecution } from '../../../src/server/plugins/use-shared-execution.ts';
@@ -106,7 +107,7 @@ async function setUp({ items = 1 } = {}) {
   };
   const operation = new SocketOperation('1', socket, {
     documents: createPreparedDocuments(pipeline),
-    createContext: ({ signal }) => contextOf(signal),
+    createContext: ({ signal }) => contextOf(abortSignalOf(signal)),
     findDocument: ({ query }) => query ?? '',
     maskError,
     admit: async () => {
