@@ -1,12 +1,15 @@
 import { assertValidSchema, type ExecutionArgs, type ExecutionResult, GraphQLError, getVariableValues } from 'graphql';
-import { planOf } from './document-plan.ts';
+import { type OperationPlan, planOf } from './document-plan.ts';
 import { Execution } from './execution.ts';
 import type { SelectionPlan } from './selection-plan.ts';
 
 export type ExecuteArgs = Pick<
   ExecutionArgs,
   'schema' | 'document' | 'operationName' | 'variableValues' | 'rootValue' | 'contextValue'
->;
+> & {
+  /** The values of the variables, coerced. Without them, `variableValues` are coerced here. */
+  readonly coercedVariables?: Record<string, unknown>;
+};
 
 /** Errors of variables that are reported, as by graphql. */
 const maxVariableErrors = 50;
@@ -25,8 +28,7 @@ export function execute(args: ExecuteArgs): ExecutionResult | Promise<ExecutionR
   assertValidSchema(schema);
   const plan = planOf(schema, document, operationName);
   if (plan instanceof GraphQLError) return { errors: [plan] };
-  const definitions = plan.operation.variableDefinitions ?? [];
-  const variables = getVariableValues(schema, definitions, args.variableValues ?? {}, { maxErrors: maxVariableErrors });
+  const variables = args.coercedVariables === undefined ? coerce(plan, args) : { coerced: args.coercedVariables };
   if (variables.errors !== undefined) return { errors: variables.errors };
   const variableValues = variables.coerced;
   let selection: SelectionPlan;
@@ -38,3 +40,8 @@ export function execute(args: ExecuteArgs): ExecutionResult | Promise<ExecutionR
   }
   return new Execution({ plan, selection, rootValue, contextValue, variableValues }).run();
 }
+
+const coerce = ({ schema, operation }: OperationPlan, { variableValues }: ExecuteArgs) =>
+  getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {}, {
+    maxErrors: maxVariableErrors,
+  });

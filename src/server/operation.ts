@@ -37,7 +37,7 @@ export interface PipelineArgs extends ExecutionArgs {
   readonly contextValue: GatewayContext;
   /** Where the transport receives the results of a subscription; undefined: from the pipeline. */
   readonly direct: DirectResults | undefined;
-  readonly run: (args: ExecutionArgs) => unknown;
+  readonly run: (args: PipelineArgs) => unknown;
 }
 
 /**

@@ -1,17 +1,36 @@
-import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
-import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import {
+  type DocumentNode,
+  type GraphQLError,
+  type GraphQLSchema,
+  NoSchemaIntrospectionCustomRule,
+  validate,
+} from 'graphql';
+import { createYoga, type Plugin } from 'graphql-yoga';
 import type { GatewayContext } from '../context/context.ts';
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
+import { createExecution } from './execute-operation.ts';
 import type { MaskError } from './graphql-error.ts';
-import { useExecution } from './plugins/use-execution.ts';
-import { type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
+import type { PipelineArgs } from './operation.ts';
+import { createOperationCheck, type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
 import { useRequestValidation } from './plugins/use-request-validation.ts';
 import { useSelection } from './plugins/use-selection.ts';
 import { useSharedExecution } from './plugins/use-shared-execution.ts';
 import { useVariableLimits } from './plugins/use-variable-limits.ts';
 
-export type Pipeline = Pick<YogaServerInstance<object, GatewayContext>, 'getEnveloped'>;
+/** The one pipeline of all transports. Each transport carries its own requests. */
+export interface Pipeline {
+  readonly schema: GraphQLSchema;
+  /** @throws {GraphQLError} the text is no document, or is above a limit */
+  readonly parse: (text: string) => DocumentNode;
+  readonly validate: (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
+  /** Executes a query or a mutation. */
+  readonly execute: RunOperation;
+  readonly subscribe: RunOperation;
+}
+
+/** Envelop types the result of neither function. It is that of graphql's own function of the same name. */
+type RunOperation = (args: PipelineArgs) => unknown;
 
 export interface PipelineOptions {
   readonly maskError: MaskError;
@@ -22,20 +41,23 @@ export interface PipelineOptions {
   readonly subscriptionQuota: SubscriptionQuota;
 }
 
-/** The one pipeline (parse, validate, execute, mask) of all transports. Each transport carries its own requests. */
+/**
+ * Makes the pipeline: parsing, validation and subscriptions by Yoga and its plugins, the execution of queries and mutations
+ * by `createExecution`. Both apply the same limits and mask errors alike.
+ */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { schema, logger, maskError, introspection } = options;
   const { limits, subscriptionQuota } = options;
-  return createYoga<object, GatewayContext>({
+  const check = createOperationCheck(limits);
+  const yoga = createYoga<object, GatewayContext>({
     schema,
     maskedErrors: { maskError },
     plugins: [
       // Limits come first, because a rejected operation needs no further work.
       useVariableLimits(maskError),
-      useOperationLimits(limits),
+      useOperationLimits(limits, check),
       useRequestValidation(),
       useSharedExecution({ maskError, quota: subscriptionQuota }),
-      useExecution(),
       useSelection(),
       ...(introspection ? [] : [withoutIntrospection]),
     ],
@@ -49,6 +71,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       error: (...values: unknown[]) => logger.debug({ yoga: values.map(String) }),
     },
   });
+  // The functions of the pipeline depend on no request: the context of an operation is an argument of its execution.
+  return { ...yoga.getEnveloped(), execute: createExecution(check, maskError) };
 }
 
 /** Without introspection, the messages about unknown names suggest no known ones either. */

@@ -1,6 +1,5 @@
 import {
   type DocumentNode,
-  type ExecutionArgs,
   type GraphQLError,
   type GraphQLSchema,
   getOperationAST,
@@ -32,18 +31,17 @@ export interface PreparedDocument {
 export interface PreparedDocuments {
   /** @throws {GraphQLError} the text is no document, or is above a limit */
   prepare(text: string): PreparedDocument;
-  readonly execute: (args: ExecutionArgs) => unknown;
-  readonly subscribe: (args: ExecutionArgs) => unknown;
+  readonly execute: Pipeline['execute'];
+  readonly subscribe: Pipeline['subscribe'];
 }
 
 /**
- * Prepares documents by the pipeline of Yoga, and keeps them, bounded in bytes, so that a document that clients send again
+ * Prepares documents by the pipeline, and keeps them, bounded in bytes, so that a document that clients send again
  * and again is parsed and validated once. What later steps compute of a document is kept with its syntax tree. Errors of
  * the parser are not kept, because an error object that is sent to several clients would be changed for each of them.
  */
 export function createPreparedDocuments(pipeline: Pipeline): PreparedDocuments {
-  // The functions of the pipeline depend on no request: the context of an operation is an argument of its execution.
-  const { parse, validate, execute, subscribe, schema } = pipeline.getEnveloped();
+  const { parse, validate, execute, subscribe, schema } = pipeline;
   const known = new LRUCache<string, PreparedDocument>({
     maxSize: maxBytes,
     sizeCalculation: ({ document }, text) => 2 * text.length + bytesPerToken * tokensOf(document),

@@ -33,7 +33,7 @@ export interface OperationLimits {
   readonly maxUpstreamCalls: number;
 }
 
-/** Arguments of an execution that this plugin reads. */
+/** Arguments of an execution that the limits depend on. */
 interface Execution {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
@@ -41,22 +41,33 @@ interface Execution {
   readonly variableValues?: Readonly<Record<string, unknown>> | null | undefined;
 }
 
+/** @throws {GraphQLError} `INVALID_INPUT`: the operation is above a limit */
+export type CheckOperation = (execution: Execution) => void;
+
 /**
- * Rejects operations above the limits before they are executed. The number of tokens is limited during parsing, and all
- * other limits apply when the variables are known. The pipeline contains this plugin, so that it covers every transport.
+ * Limits the tokens of documents, and rejects subscriptions above the other limits, by the check that queries and mutations
+ * pass before their execution. The pipeline contains this plugin, so that it covers every transport.
  */
-export function useOperationLimits(limits: OperationLimits): Plugin {
+export function useOperationLimits({ maxTokens }: Pick<OperationLimits, 'maxTokens'>, check: CheckOperation): Plugin {
   const parseBounded = (source: Parameters<typeof parse>[0], options?: Parameters<typeof parse>[1]) => {
     try {
-      return parse(source, { ...options, maxTokens: limits.maxTokens, lexer: new BoundedLexer(source) });
+      return parse(source, { ...options, maxTokens, lexer: new BoundedLexer(source) });
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
       throw requestError('GRAPHQL_PARSE_FAILED', error.message, { at: error });
     }
   };
+  return {
+    onParse: ({ setParseFn }) => setParseFn(parseBounded),
+    onSubscribe: ({ args }) => check(args),
+  };
+}
+
+/** Makes the check of an operation whose variables are known, against all limits but the number of tokens. */
+export function createOperationCheck(limits: OperationLimits): CheckOperation {
   /** Sizes of variables with which an operation is within the limits. */
   const knownSizes = new WeakMap<OperationDefinitionNode, Set<string>>();
-  const check = ({ schema, document, operationName, variableValues }: Execution): void => {
+  return ({ schema, document, operationName, variableValues }) => {
     const operation = getOperationAST(document, operationName);
     // `openOperation` has already rejected a request whose operation cannot be determined.
     if (operation === null || operation === undefined) return;
@@ -69,11 +80,6 @@ export function useOperationLimits(limits: OperationLimits): Plugin {
     if (issues.length > 0) throw limitError(issues);
     // The size of a description of the schema depends on more than the sizes of variables.
     if (known.size < maxKnownSizes && !selectsIntrospection(document)) known.add(sizes);
-  };
-  return {
-    onParse: ({ setParseFn }) => setParseFn(parseBounded),
-    onExecute: ({ args }) => check(args),
-    onSubscribe: ({ args }) => check(args),
   };
 }
 

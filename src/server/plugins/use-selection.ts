@@ -5,21 +5,32 @@ import type { GatewayContext } from '../../context/context.ts';
 /** Which fields of each type's entities an operation reads: type name to names of the entity's own fields. */
 export type Selection = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** Selects the fields of subscriptions. It is part of the pipeline of all transports. */
+export function useSelection(): Plugin<GatewayContext> {
+  return { onSubscribe: ({ args }) => selectFields(args) };
+}
+
+const known = new WeakMap<DocumentNode, Selection>();
+
 /**
  * Passes the selection of an operation to the loaders before its execution, so that they request no other fields from the
- * platform. It is part of the pipeline of all transports.
+ * platform.
  */
-export function useSelection(): Plugin<GatewayContext> {
-  const cache = new WeakMap<DocumentNode, Selection>();
-  const select = (schema: GraphQLSchema, document: DocumentNode, context: GatewayContext): void => {
-    const selection = cache.get(document) ?? collectSelection(schema, document);
-    cache.set(document, selection);
-    context.loaders.select(selection);
-  };
-  return {
-    onExecute: ({ args }) => select(args.schema, args.document, args.contextValue),
-    onSubscribe: ({ args }) => select(args.schema, args.document, args.contextValue),
-  };
+export function selectFields({
+  schema,
+  document,
+  contextValue,
+}: {
+  readonly schema: GraphQLSchema;
+  readonly document: DocumentNode;
+  readonly contextValue: Pick<GatewayContext, 'loaders'>;
+}): void {
+  let selection = known.get(document);
+  if (selection === undefined) {
+    selection = collectSelection(schema, document);
+    known.set(document, selection);
+  }
+  contextValue.loaders.select(selection);
 }
 
 /**

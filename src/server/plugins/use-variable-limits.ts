@@ -4,20 +4,36 @@ import type { MaskError } from '../graphql-error.ts';
 import { limitError } from '../request-error.ts';
 
 /**
- * Rejects variables that are invalid or too large before the executor coerces them. Part of the pipeline, so that it
- * covers every transport.
+ * Rejects variables of a subscription that are invalid or too large, before they are coerced again for its events. Queries
+ * and mutations are executed with what `coerceBounded` returns. Part of the pipeline, so that it covers every transport.
+ */
+export function useVariableLimits(maskError: MaskError): Plugin {
+  return {
+    onSubscribe: ({ args, setResultAndStopExecution }: Hook): void => {
+      const { errors } = coerceBounded(args);
+      if (errors !== undefined) setResultAndStopExecution({ errors: errors.map(maskError) });
+    },
+  };
+}
+
+/**
+ * Coerces the variables of an operation, unless they are too large.
  *
  * The executor reports up to 50 errors, and each one repeats the whole value that contains it. One object with many
  * unknown members therefore costs seconds and returns fifty copies of itself.
+ * @returns the values or the errors
+ * @throws {GraphQLError} `INVALID_INPUT` with the path of the first value that is too large
  */
-export function useVariableLimits(maskError: MaskError): Plugin {
-  const onOperation = ({ args, setResultAndStopExecution }: Hook): void => {
-    const variables = args.variableValues ?? {};
-    checkSizes(variables);
-    const errors = coercionErrors(args, variables);
-    if (errors.length > 0) setResultAndStopExecution({ errors: errors.map(maskError) });
-  };
-  return { onExecute: onOperation, onSubscribe: onOperation };
+export function coerceBounded({
+  schema,
+  document,
+  operationName,
+  variableValues,
+}: ExecutionArgs): ReturnType<typeof getVariableValues> {
+  const variables = variableValues ?? {};
+  checkSizes(variables);
+  const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
+  return getVariableValues(schema, definitions, variables, { maxErrors });
 }
 
 interface Hook {
@@ -27,14 +43,6 @@ interface Hook {
 
 /** Errors that one response reports. */
 const maxErrors = 5;
-
-function coercionErrors(
-  { schema, document, operationName }: ExecutionArgs,
-  variables: Readonly<Record<string, unknown>>,
-): readonly GraphQLError[] {
-  const definitions = getOperationAST(document, operationName)?.variableDefinitions ?? [];
-  return getVariableValues(schema, definitions, variables, { maxErrors }).errors ?? [];
-}
 
 /** Entries of a list. Every list argument has a lower maximum of its own. */
 const maxEntries = 2_000;

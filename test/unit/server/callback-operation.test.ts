@@ -62,7 +62,7 @@ async function setUp({ subscribe, check = async () => true }: Options) {
     logging: false,
   });
   const operations = {
-    documents: createPreparedDocuments(pipeline),
+    documents: createPreparedDocuments(pipeline.getEnveloped()),
     createContext: () => context,
     findDocument: ({ query }: DocumentRequest) => query ?? '',
     maskError,

@@ -6,7 +6,6 @@ import type { GatewayContext } from '../../../src/context/context.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { GraphqlSocket } from '../../../src/server/graphql-socket.ts';
-import type { Pipeline } from '../../../src/server/pipeline.ts';
 import { createPreparedDocuments } from '../../../src/server/prepared-documents.ts';
 import type { SocketSender } from '../../../src/server/socket.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -110,7 +109,7 @@ function ours({ maxOperations = 10, room = () => undefined }: OurOptions = {}): 
   const maskError = createErrorMask(createLogger({ level: 'silent' }));
   const heard = listen(room);
   // Of the context of the gateway, only the principal is looked at here.
-  const pipeline = createYoga({ schema, logging: false }) as unknown as Pipeline;
+  const pipeline = createYoga({ schema, logging: false }).getEnveloped();
   const socket = new GraphqlSocket(
     {
       documents: createPreparedDocuments(pipeline),

@@ -20,7 +20,7 @@ beforeEach(() => {
   };
   const schema = buildSchema('type Query { field: Int }');
   documents = createPreparedDocuments(
-    createYoga({ schema, plugins: [count], parserAndValidationCache: false, logging: false }),
+    createYoga({ schema, plugins: [count], parserAndValidationCache: false, logging: false }).getEnveloped(),
   );
 });
 

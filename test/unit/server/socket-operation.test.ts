@@ -106,7 +106,7 @@ async function setUp({ items = 1 } = {}) {
     failed: () => undefined,
   };
   const operation = new SocketOperation('1', socket, {
-    documents: createPreparedDocuments(pipeline),
+    documents: createPreparedDocuments(pipeline.getEnveloped()),
     createContext: ({ signal }) => contextOf(abortSignalOf(signal)),
     findDocument: ({ query }) => query ?? '',
     maskError,

@@ -15,7 +15,6 @@ import {
 import { createLogger } from '../../../src/runtime/logger.ts';
 import { createErrorMask } from '../../../src/server/graphql-error.ts';
 import { createLiveConnections } from '../../../src/server/live-connections.ts';
-import type { Pipeline } from '../../../src/server/pipeline.ts';
 import { createPreparedDocuments } from '../../../src/server/prepared-documents.ts';
 import { startWebSocketServer } from '../../../src/server/websocket.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -80,7 +79,7 @@ beforeEach(async () => {
     }),
     maskedErrors: { maskError },
     logging: false,
-  }) as unknown as Pipeline;
+  }).getEnveloped();
   http = createServer();
   const clock = new FakeClock();
   webSockets = startWebSocketServer({
