@@ -42,7 +42,10 @@ const subscriber = (prove: LeaseHolder['prove'], onLost: LeaseHolder['onLost'] =
 });
 const silentLogger = { info: () => {}, warn: () => {} };
 
-/** @returns how long the platform or the gateway wants the caller to wait; null for no error */
+/**
+ * @returns the time that the platform or the gateway wants the caller to wait, in milliseconds; null: there is no
+ *   error
+ */
 const refusalMs = async (attempt: () => unknown): Promise<number | null> => {
   try {
     await attempt();
@@ -54,8 +57,8 @@ const refusalMs = async (attempt: () => unknown): Promise<number | null> => {
 };
 
 /**
- * Uses a mechanism that measures time, and calls `step` while something of it is pending.
- * @returns what it did
+ * Uses a mechanism that measures time, and calls `step` while it is pending.
+ * @returns the observable effects
  */
 type Scenario = (clock: FakeClock, step: () => void) => Promise<readonly unknown[]>;
 
@@ -107,7 +110,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
         }
         return issuer.reads;
       };
-      // The second reading looks for the unknown key. Time stands still, so that there is none.
+      // A second reading would look for the unknown key. Time does not pass, so there is none.
       const did = [await find()];
       step();
       did.push(await find());
@@ -217,7 +220,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       await found.claim.end({ state: 'done', id: '1' });
       step();
       await clock.advanceBy(20 * minuteMs);
-      // Without the claim and the first end.
+      // The claim and the first end are not counted.
       return [ends - 2];
     },
   ],
@@ -262,7 +265,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
     'a result that subscriptions share',
     [1, 1, 2],
     async (clock, step) => {
-      // An execution of this schema uses no context.
+      // The cast is safe, because an execution of this schema uses no context.
       const contexts = {} as GatewayContext;
       const schema = buildSchema('type Query { n: Int } type Subscription { n: Int! }');
       const maskError = () => new GraphQLError('An execution failed.');
@@ -407,7 +410,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
       const ledger = createLedger(clock);
       ledger.begin({ tenant, group: 'g', body: 'a' }).lost();
       const lost = () => {
-        // A create that is refused leaves nothing, but looks for what has become old.
+        // A rejected create leaves nothing, but removes outdated entries.
         ledger.begin({ tenant, group: 'g', body: 'b' }).refused();
         return ledger.size.creates;
       };
@@ -494,7 +497,7 @@ const scenarios: readonly (readonly [name: string, did: readonly unknown[], scen
   ],
 ];
 
-/** Counts lines after a first event, shortly before a minute has passed, and when it has passed. */
+/** Counts log lines after a first event, shortly before a minute has passed, and after it has passed. */
 async function linesPerMinute(clock: FakeClock, step: () => void, add: () => void, lines: () => number) {
   add();
   const did = [lines()];

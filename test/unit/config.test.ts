@@ -251,7 +251,7 @@ describe('the configuration', () => {
       expect(issues[0]).toContain(`AUTH_MODE=${mode}`);
       expect(issues.join()).not.toContain('planted');
     }
-    // What follows from a mode that is not known is not reported.
+    // Consequences of an unknown mode are not reported.
     expect(named(issuesOf({ AUTH_MODE: 'nonsense', [name]: value }))).toEqual(['AUTH_MODE']);
   });
 
@@ -279,7 +279,7 @@ describe('the configuration', () => {
       'local.example',
     ];
     const privateHosts = ['platform', 'emulator.default.svc', 'proxy.internal', '10.0.0.1', '172.20.1.1', '[fd00::1]'];
-    // Keys are public, but must not be replaced, so that a private network is not enough for them.
+    // Keys are public, but must not be replaced, so a private network does not protect them enough.
     const hosts = name === 'JWT_JWKS_URL' ? [...publicHosts, ...privateHosts] : publicHosts;
     if (name !== 'JWT_JWKS_URL') {
       for (const host of privateHosts) expect(issuesOf({ ...complete, [name]: `http://${host}/x` })).toEqual([]);

@@ -7,7 +7,7 @@ import type { ConnectOptions, PlatformApi } from '../../../src/upstream/platform
 import { isCollected } from '../../support/garbage.ts';
 import { testSession } from '../../support/session.ts';
 
-/** The context of one operation, over a platform that notes what it is asked, and until when. */
+/** Creates the context of one operation over a platform that records its calls and their signals. */
 async function setUp() {
   const asked: { readonly fields: ReadonlySet<string> | undefined; readonly signal: EndSignal }[] = [];
   const counters: unknown[] = [];
@@ -32,7 +32,7 @@ async function setUp() {
       counters.push(counter);
       return counter;
     },
-    // What is left out is not used here.
+    // The cast is safe, because the omitted parts are not used here.
   } as unknown as ContextServices;
   const signal = new AbortController().signal;
   const session = testSession();

@@ -36,7 +36,7 @@ const linksWith = (
   secret: string | Uint8Array = 'k'.repeat(32),
 ) => createDownloadLinks({ clock, secret, ttlMs, ownCredential, createCallerCredential: createPassthroughCredential });
 
-/** What follows `/files/` in a new link. */
+/** Returns the part of a new link after `/files/`. */
 async function pathOf(links: DownloadLinks, caller: Caller, of: typeof file = file): Promise<string> {
   const url = await links.linkTo(caller, of, publicUrl).url();
   const prefix = `${publicUrl}/files/`;
@@ -107,7 +107,7 @@ describe('a download link', () => {
       }),
       { numRuns: 1_000 },
     );
-    // The last character of each part has bits that decoding ignores, so another one can stand for the same bytes.
+    // The last character of each part has bits that decoding ignores, so another character can encode the same bytes.
     const parts = tokenIn(path).split('.');
     for (const [index, part] of parts.entries()) {
       for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
@@ -158,7 +158,7 @@ describe('a download link', () => {
       const clock = new FakeClock(start);
       const links = linksWith(own, clock);
       const link = links.linkTo(callerOf(own), file, publicUrl);
-      // A moment later: the expiry is that of the link, and not of the time at which its URL is read.
+      // Time passes, because the expiry belongs to the link and not to the time at which its URL is read.
       await clock.advanceBy(7);
       const path = (await link.url()).slice(`${publicUrl}/files/`.length);
       expect(link.expiresAt.getTime()).toBe(new Date(start).getTime() + ttlMs);
@@ -217,7 +217,7 @@ describe('a download link of a caller with a credential of their own', () => {
   it('is rejected by a gateway that needs the credential and finds none in it', async () => {
     const clock = new FakeClock();
     expect(await opens(linksWith(null, clock), await pathOf(linksWith(own, clock), callerOf(own)))).toBe(false);
-    // The other way round, the gateway uses its own.
+    // In the opposite case, the gateway uses its own credential.
     const { caller } = await linksWith(own, clock).open(await pathOf(linksWith(null, clock), callerOf(alice)));
     expect(caller.credential).toBe(own);
   });

@@ -35,7 +35,7 @@ const keysAt = (url: string): KeySet =>
 async function findIn(set: KeySet, token: string): Promise<unknown> {
   const [protectedHeader = '', payload = '', signature = ''] = token.split('.');
   const jws: FlattenedJWSInput = { protected: protectedHeader, payload, signature };
-  // The issuer signs with an `alg`, which is all that the type requires.
+  // The cast is safe, because the issuer signs with an `alg`, which is the only member that the type requires.
   return await set.find(decodeProtectedHeader(token) as JWTHeaderParameters, jws);
 }
 

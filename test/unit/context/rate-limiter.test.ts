@@ -19,7 +19,7 @@ interface Limits {
   readonly accepted?: ReadonlySet<string>;
 }
 
-/** A limit by the name of the principal. All credentials are accepted, unless there is a set of those that are. */
+/** Creates a limit by the name of the principal. Without a set of accepted credentials, all are accepted. */
 const createLimiter = ({ clock = new FakeClock(), accepted, ...limits }: Limits) => {
   const isAccepted = ({ credential }: Caller) => accepted?.has(credential.fingerprint) ?? true;
   const limiter = createRateLimiter({ ...limits, clock, isAccepted });
@@ -78,11 +78,11 @@ describe('a rate limit', () => {
     limiter.take('real');
     for (let index = 0; index < 20_000; index += 1) {
       limiter.take(`invented-${index}`);
-      // Used twice, as an attacker can do as well.
+      // The credential is used twice, as an attacker can do.
       if (index % 7 === 0) expect(refusal(() => limiter.take(`invented-${index}`))).not.toBeNull();
     }
     expect(refusal(() => limiter.take('real'))).not.toBeNull();
-    // Those that were invented first are forgotten.
+    // The credentials that were invented first are forgotten.
     limiter.take('invented-0');
   });
 

@@ -22,7 +22,7 @@ describe('the headers of a connection', () => {
   const none = {};
   const bearer = { Authorization: 'Bearer a' };
   it.each<[router: string, params: unknown, upgraded: Readonly<Record<string, string>>]>([
-    // Without custom parameters: what it may pass on of the header, under a name of its own, and the header itself.
+    // Without custom parameters the router sends its token under another name, in addition to the header.
     ['Apollo Router', { connectionParams: { token: 'Bearer a' } }, { authorization: 'Bearer a' }],
     ['Apollo Router with parameters of a plugin', { connectionParams: { authorization: 'Bearer a' } }, none],
     ['Apollo Router with headers of a plugin', { connectionParams: { headers: bearer } }, none],

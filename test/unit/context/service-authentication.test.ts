@@ -44,7 +44,7 @@ beforeEach(() => {
   rejected = [];
 });
 
-/** Keys that never change. */
+/** Creates a key set that never changes. */
 const keySetOf = (find: KeySet['find']): KeySet => ({ find, refresh: async () => false });
 
 const good = {

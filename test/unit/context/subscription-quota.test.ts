@@ -4,7 +4,7 @@ import { RateLimitedError } from '../../../src/errors.ts';
 import { isCollected } from '../../support/garbage.ts';
 import { otherOrganization, tenantOf } from '../../support/tenants.ts';
 
-/** A quota with one of its limits at 2, and what its metrics show. */
+/** Creates a quota with one of its limits at 2, and records its metrics. */
 function setUp(limits: Partial<Parameters<typeof createSubscriptionQuota>[0]>) {
   const seen = { open: 0, refused: [] as string[] };
   const quota = createSubscriptionQuota(
@@ -56,7 +56,7 @@ describe.each([
     for (const each of same) expect(() => quota.open(each)).toThrow(new RateLimitedError({ message }));
     for (const other of others) quota.open(other)[Symbol.dispose]();
     expect(seen).toEqual({ open: 2, refused: [counted, counted] });
-    // A second disposal frees no second slot.
+    // A second disposal does not free a second slot.
     for (const _ of [1, 2]) slots[0]?.[Symbol.dispose]();
     expect(seen.open).toBe(1);
     for (const each of same) quota.open(each)[Symbol.dispose]();

@@ -67,7 +67,7 @@ describe('a token that names no key', () => {
   it('is checked although other keys of the issuer cannot be used', async () => {
     const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
     const jwk: JWK = await exportJWK(publicKey);
-    // A key of 1,024 bits, which is too short, and one that holds nothing.
+    // A key of 1,024 bits, which is too short, and an empty one.
     const short = { kty: 'RSA', e: 'AQAB', n: Buffer.alloc(128, 0xf1).toString('base64url') };
     await using stub = await startStub((_, response) => {
       response.end(JSON.stringify({ keys: [short, { kty: 'RSA', n: '', e: '' }, jwk] }));

@@ -31,7 +31,7 @@ describe('a tenant', () => {
   });
 
   it('has a key of its own, whatever the names hold', () => {
-    // Names that no check has passed: the key must not rely on one.
+    // The names are unchecked, because the key must not depend on a check.
     const tenant = fc.record({
       org: fc.string().map((text) => text as OrgId),
       sandbox: fc.string().map((text) => text as SandboxName),

@@ -22,7 +22,7 @@ describe('views that end with their tokens', () => {
     expect(failed).toEqual([]);
     await clock.advanceBy(1);
     expect(failed).toMatchObject([['early', { code: 'TOKEN_EXPIRED', message: 'The token has expired.' }]]);
-    // A view that has ended leaves without an effect.
+    // Deleting a view that has ended has no effect.
     expiries.delete(early.view, early.at);
     await clock.advanceBy(1_000);
     expect(failed).toMatchObject([
@@ -74,7 +74,7 @@ describe('views that end with their tokens', () => {
     await clock.advanceBy(10_000);
     clock.setWallClock(stepMs);
     expiries.add(view('second'), at);
-    // The time that the clock shows has come, or the life of the token has passed, whichever is first.
+    // The clock reaches the expiry time, or the life of the token has passed, whichever comes first.
     const leftMs = Math.min(lifeMs - 10_000, lifeMs - 10_000 - stepMs);
     await clock.advanceBy(leftMs - 1);
     expect(failed).toEqual([]);

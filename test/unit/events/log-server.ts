@@ -38,15 +38,15 @@ const scripts = new Map([
   [discardScript.sha1, 'discard'],
 ]);
 
-/** A server that runs the commands of an event log in this process, one at a time, and notes them. */
+/** A server that executes the commands of an event log in this process, one at a time, and records them. */
 export class LogServer {
-  /** Names of the commands so far, with what tells apart two calls of one command. */
+  /** Names of the commands so far, with a detail that distinguishes calls of the same command. */
   readonly calls: string[] = [];
-  /** What was given to the last write, with the data of its record. */
+  /** Arguments of the last write, with the data of its record. */
   given: unknown = null;
-  /** Called before each command. What it throws is the reply. */
+  /** Called before each command. Its error is the reply. */
   before: (call: string) => Promise<void> | void = () => undefined;
-  /** Messages are published. */
+  /** Whether messages are published. */
   publishes = true;
   readonly streams = new Map<string, StoredRecord[]>();
   readonly snapshots = new Map<string, Map<string, string>>();
@@ -62,7 +62,7 @@ export class LogServer {
     },
   };
 
-  // An event log calls nothing else of a client.
+  // An event log calls no other method of a client.
   readonly #client = {
     evalSha: async (sha1: string, { keys, arguments: values }: { keys: string[]; arguments: string[] }) => {
       const name = scripts.get(sha1) ?? sha1;
@@ -88,7 +88,7 @@ export class LogServer {
     },
   } as unknown as RedisClient;
 
-  /** Calls of one command, among those after a number of calls. */
+  /** Calls of one command after the given number of calls. */
   named(name: string, after = 0): readonly string[] {
     return this.calls.slice(after).filter((call) => call.split(' ', 1)[0] === name);
   }
@@ -109,7 +109,7 @@ export class LogServer {
     this.metas.delete(keys.meta);
   }
 
-  /** Removes the oldest records of the stream, as it does when it is full. */
+  /** Removes the oldest records of the stream, like a full stream. */
   trim(keys: FeedKeys, count: number): void {
     for (const { message } of this.stream(keys.events).splice(0, count)) {
       const [, sequence, , identity] = partsOf(message.head);
@@ -204,7 +204,7 @@ interface Message {
   readonly message: string;
 }
 
-/** Epoch, sequence, count and identity. */
+/** Splits a head into epoch, sequence, count and identity. */
 const partsOf = (head: string): readonly string[] => /^(.+)\.(\d+)-(\d+)\.(.{8})$/.exec(head)?.slice(1) ?? [];
 
 function compare(id: string, other: string): number {
@@ -212,7 +212,7 @@ function compare(id: string, other: string): number {
   return a - c || b - d;
 }
 
-/** One replica of a server, with an event log of its own for a tenant. */
+/** One replica of a server, with its own event log for a tenant. */
 export class LogReplica {
   readonly clock = new FakeClock();
   readonly heartbeat = new TestHeartbeat();
@@ -254,7 +254,7 @@ export class LogReplica {
       .map(({ channel }) => channel);
   }
 
-  /** Follows the log, on a channel that Redis has confirmed. */
+  /** Follows the log on a channel that Redis has confirmed. */
   async follow(): Promise<void> {
     this.log.watch(() => undefined);
     this.subscriber?.onSubscribed();
@@ -262,14 +262,14 @@ export class LogReplica {
   }
 }
 
-/** Entries that a tail has, without those of lost places. */
+/** Takes all entries from a tail. */
 export function take(tail: LogTail<Item>): readonly LogEntry<Item>[] {
   const found: LogEntry<Item>[] = [];
   for (let entry = tail.take(); entry !== null; entry = tail.take()) found.push(entry);
   return found;
 }
 
-/** Lets everything run that waits for no clock and no test. */
+/** Lets all work complete that waits neither for a clock nor for the test. */
 export async function settle(): Promise<void> {
   for (let time = 0; time < 10; time += 1) await turn();
 }

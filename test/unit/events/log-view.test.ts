@@ -18,7 +18,7 @@ const created = (id: string): FeedChange<Item> => ({ kind: 'CREATED', entity: it
 const stale = (subject: StaleSubject): FeedChange<Item> => ({ kind: 'STALE', subject });
 const recovered = (subject: StaleSubject): FeedChange<Item> => ({ kind: 'RECOVERED', subject });
 
-/** A write of these changes, each of ten bytes. */
+/** Creates a write with these changes, each of ten bytes. */
 const writeOf = (mark: string, ...changes: readonly FeedChange<Item>[]): AppliedWrite<Item> => ({
   write: { changes },
   observedAt: at(1),
@@ -26,10 +26,10 @@ const writeOf = (mark: string, ...changes: readonly FeedChange<Item>[]): Applied
   bytes: 10 * changes.length,
 });
 
-/** A mark of eight letters. */
+/** Creates a mark of eight letters. */
 const markOf = (letter: string) => letter.repeat(8);
 
-/** A view of a log at entry 10 of the epoch `e`. */
+/** Creates a view of a log at entry 10 of the epoch `e`. */
 function viewAt({ maxEntries = 100, maxBytes = 10_000 } = {}) {
   const view = new LogView<Item>({ key: ({ id }) => id, maxEntries, maxBytes });
   view.reset({
@@ -47,7 +47,7 @@ function viewAt({ maxEntries = 100, maxBytes = 10_000 } = {}) {
 const open = (view: LogView<Item>, after?: string, onGrowth: LogOpenOptions['onGrowth'] = () => undefined) =>
   view.open({ after, onGrowth });
 
-/** How a reader with this cursor begins, and what it missed. */
+/** Describes the beginning of a reader with this cursor, and its missed entries. */
 function beginning(view: LogView<Item>, after: string) {
   const { start, tail } = open(view, after);
   tail[Symbol.dispose]();
@@ -104,7 +104,7 @@ describe('the entries that are held', () => {
     expect(beginning(view, 'e.10.jjjjjjjj')).toBe('resync');
     expect(beginning(view, 'e.11.kkkkkkkk')).toEqual(['b', 'c']);
     expect(beginning(view, 'e.11.xxxxxxxx')).toBe('resync');
-    // What was dropped no longer counts.
+    // Dropped entries no longer count.
     view.apply(writeOf(markOf('m'), created('d')));
     expect(beginning(view, 'e.12.kkkkkkkk')).toEqual(['c', 'd']);
   });

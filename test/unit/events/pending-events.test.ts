@@ -67,7 +67,7 @@ describe('pending events', () => {
     ];
     const received = pending(...events);
     expect(received).toEqual(events);
-    // They are the same objects for all subscribers.
+    // All subscribers receive the same objects.
     expect(received.every((event, index) => event === events[index])).toBe(true);
   });
 

@@ -11,7 +11,7 @@ import { append, at, changed, created, item, removed } from './stream-setup.ts';
 
 const ignore = () => undefined;
 
-/** Two replicas that follow a log, in which the item `a` has been created. */
+/** Creates two replicas that follow a log. The log contains the item `a`. */
 async function twoReplicas() {
   const server = new LogServer();
   const [a, b] = [new LogReplica(server), new LogReplica(server)];

@@ -22,7 +22,7 @@ const job: Job = { id: 'a', at: new Date(5) };
 const observedAt = new Date(1_000);
 const head = 'epoch.7-2.identity';
 
-/** The error with which decoding ends. */
+/** Returns the error with which decoding fails. */
 const failureOf = (decode: () => unknown): unknown => {
   try {
     return decode();

@@ -14,7 +14,7 @@ const away = () => {
   throw new RedisUnavailableError('Redis is unavailable.');
 };
 
-/** A writer, and a reader of another replica that follows the log, in which the item `a` has been created. */
+/** Creates a writer, and a reader on another replica that follows the log. The log contains the item `a`. */
 async function followed() {
   const server = new LogServer();
   const [writer, reader] = [new LogReplica(server), new LogReplica(server)];
@@ -32,10 +32,10 @@ async function followed() {
     writer,
     reader,
     tail,
-    /** Calls since the reader is up to date. */
+    /** Calls since the reader was up to date. */
     calls: () => server.calls.slice(length),
     watched: () => watched,
-    /** Writes entries of which the reader receives no message. */
+    /** Writes entries without a message for the reader. */
     miss: async (...ids: readonly string[]) => {
       server.publishes = false;
       for (const id of ids) await append(writer.log, created(id));
@@ -44,7 +44,7 @@ async function followed() {
   };
 }
 
-/** The signals of the deadlines that a clock starts from now on. */
+/** Collects the signals of the deadlines that a clock starts from now on. */
 function deadlinesOf(clock: FakeClock): readonly AbortSignal[] {
   const signals: AbortSignal[] = [];
   const deadline = clock.deadline.bind(clock);
@@ -288,7 +288,7 @@ describe('a replica that has missed records', () => {
     await settle();
     expect((await reader.log.snapshot())?.entities).toEqual([item('a')]);
     expect(calls().filter((call) => call.startsWith('range'))).toEqual([]);
-    // The former master is back with the lost record.
+    // The former master returns with the lost record.
     server.publish(writer.keys.channel, Object.values(lost?.message ?? {}).join('\n'));
     expect((await reader.log.snapshot())?.entities).toEqual([item('a'), item('b')]);
   });

@@ -9,9 +9,9 @@ export interface Thing {
   /** Unique, and greater for every later state of any thing. */
   readonly stamp: number;
   readonly group: number;
-  /** Time of its end; null while it runs. */
+  /** Time at which it ended; null: it runs. */
   readonly endedAtMs: number | null;
-  /** Grows with each state of its results; 0 before the first. */
+  /** Increases with each state of its results; 0 before the first. */
   readonly results: number;
   readonly settled: boolean;
 }
@@ -39,12 +39,12 @@ interface Life {
 
 const secondMs = 1_000;
 
-/** A log, and everything that has ever been written into it. */
+/** A log, and all entries that have ever been written to it. */
 export class World {
   readonly log: EventLog<Thing>;
   readonly #view: LogView<Thing>;
   readonly #lives: Life[] = [];
-  /** Contents of the snapshot by cursor. Learning and forgetting moves no cursor. */
+  /** Contents of the snapshot by cursor. Learning and forgetting does not change the cursor. */
   readonly #snapshots = new Map<string, { readonly known: Known; readonly nowMs: number }[]>();
   readonly #known = new Map<string, Thing>();
   readonly #stale = new Set<StaleSubject>();
@@ -57,7 +57,7 @@ export class World {
   #writes = 0;
   readonly #hasMarks: boolean;
 
-  /** @param options.hasMarks cursors identify the write, as those of a log in Redis do */
+  /** @param options.hasMarks whether cursors identify the write, as in a log in Redis */
   constructor({ maxEntries, hasMarks }: { readonly maxEntries: number; readonly hasMarks: boolean }) {
     this.#hasMarks = hasMarks;
     const view = new LogView<Thing>({ key: ({ id }) => id, maxEntries, maxBytes: 1_000 });
@@ -91,7 +91,7 @@ export class World {
     return life;
   }
 
-  /** Another life of the log, which has lost the entries of the one before. */
+  /** Begins another life of the log, which has lost all earlier entries. */
   begin(): void {
     const epoch = `epoch-${this.#lives.length}`;
     this.learned.clear();
@@ -116,7 +116,7 @@ export class World {
     this.#write({ kind: 'CHANGED', entity: { ...entity, endedAtMs, results, settled }, previous });
   }
 
-  /** Changes the results of a thing, and perhaps settles them; without a change, settles them alone. */
+  /** Changes the results of a thing, and settles them if requested. Without a change, it only settles them. */
   promote(id: string, changes: boolean, settles: boolean): void {
     const previous = this.#known.get(id);
     if (previous === undefined || previous.settled) return;
@@ -163,7 +163,7 @@ export class World {
   forget(id: string): void {
     const entity = this.#known.get(id);
     if (entity === undefined || entity.endedAtMs === null || this.#stale.has(`entity:${id}`)) return;
-    // What a subscriber may await stays.
+    // The results that a subscriber may await are kept.
     if (!entity.settled) return;
     this.forgotten.add(id);
     this.#known.delete(id);
@@ -190,7 +190,7 @@ export class World {
     return this.life(epoch)?.entries[sequence - 1];
   }
 
-  /** The first state of a thing behind a place that holds results, unless it is created anew before. */
+  /** Returns the first state of a thing with results after a position, unless the thing is created again before. */
   firstResults(id: string, { epoch, sequence }: Place): Thing | undefined {
     for (const change of this.life(epoch)?.entries.slice(sequence) ?? []) {
       if (!('entity' in change) || change.entity.id !== id) continue;
@@ -204,7 +204,7 @@ export class World {
     return this.#snapshots.get(`${epoch}.${sequence}`) ?? [];
   }
 
-  /** The things and the stale subjects after an entry. */
+  /** Returns the things and the stale subjects after an entry. */
   stateAt({ epoch, sequence }: Place): { readonly known: Known; readonly stale: ReadonlySet<StaleSubject> } {
     const life = this.life(epoch);
     const known = new Map(life?.base);
@@ -273,24 +273,24 @@ function applyTo(
 
 export interface ClientOptions {
   readonly ids: readonly string[] | null;
-  /** Groups that the filter lets through; null: there is no filter. */
+  /** Groups that the filter accepts; null: there is no filter. */
   readonly groups: readonly number[] | null;
   readonly endedWithinSeconds: number;
   readonly withResults: boolean;
   readonly maxPendingEvents: number;
-  /** Nothing is ever dropped, so a RESYNC has another reason. */
+  /** Whether nothing is ever dropped, so that a RESYNC must have another reason. */
   readonly isRoomy: boolean;
 }
 
 /** The view of a client after an event. */
 interface Belief {
   readonly held: Known;
-  /** The latest state that was received, by thing. See `order`. */
+  /** The latest received state of each thing. See `order`. */
   readonly stamps: ReadonlyMap<string, number>;
   readonly stale: boolean;
   readonly last: (Place & { readonly partial: boolean; readonly kind: WatchEvent<Thing>['kind'] }) | null;
   readonly cursor: string | undefined;
-  /** Things of the snapshot that is being received; null: none is. */
+  /** The snapshot that is being received; null: none is. */
   readonly run: { readonly things: readonly Thing[]; readonly isResync: boolean } | null;
 }
 
@@ -303,11 +303,11 @@ const blank: Belief = {
   run: null,
 };
 
-/** A subscriber that checks each event against what was written, and at the end that it has received everything. */
+/** A subscriber that checks each event against the written entries, and finally that it has received everything. */
 export class Client {
   readonly #world: World;
   readonly #options: ClientOptions;
-  /** After each event since the last subscription without a cursor. */
+  /** The belief after each event since the last subscription without a cursor. */
   #beliefs: Belief[] = [blank];
   #stream: WatchStream<Thing> | null = null;
   #completed = false;
@@ -328,7 +328,7 @@ export class Client {
     return this.#stream !== null;
   }
 
-  /** @param kept number of received events that the client still knows; null: it begins with its original arguments. */
+  /** @param kept number of received events that the client still knows; null: it begins with its original arguments */
   async open(kept: number | null): Promise<void> {
     await this.#stream?.return();
     this.#completed = false;
@@ -365,7 +365,7 @@ export class Client {
     if (stream.start === 'resync') this.#mayResync = true;
   }
 
-  /** The log begins another life. */
+  /** Notes that the log begins another life. */
   onEpoch(): void {
     this.#mayResync = true;
   }
@@ -399,7 +399,7 @@ export class Client {
     return this.#beliefs.length - 1;
   }
 
-  /** To be called when everything is taken. */
+  /** Call it when everything was taken. */
   checkAll(): void {
     this.#require(this.#failure === null, `it failed with ${String(this.#failure)}`);
     if (this.#stream === null || this.#start === null) return;
@@ -446,7 +446,7 @@ export class Client {
     return ids === null || ids.includes(subject.slice('entity:'.length));
   }
 
-  /** Grows with each state of a thing that the client can see. */
+  /** Increases with each state of a thing that the client can see. */
   #order({ stamp, results }: Thing): number {
     return stamp * 10_000 + (this.#options.withResults ? results : 0);
   }
@@ -470,7 +470,7 @@ export class Client {
       );
   }
 
-  /** The first place behind the start at which all ids have ended or are removed; null: there is none yet. */
+  /** The first position after the start at which all ids have ended or are removed; null: there is none yet. */
   #completion(): Place | null {
     const { ids } = this.#options;
     const start = this.#start;
@@ -535,7 +535,7 @@ export class Client {
 
   #nextStale({ kind }: WatchEvent<Thing>, { stale, last }: Belief): boolean {
     if (kind === 'STALE') {
-      // A confirmation repeats it, at its end.
+      // A confirmation repeats the STALE at its end.
       const isRepeated = this.#confirmed && (last === null || last.kind === 'SNAPSHOT' || last.kind === 'STALE');
       this.#require(!stale || isRepeated || this.#confirmed, 'it received STALE twice');
       return true;
@@ -575,12 +575,12 @@ export class Client {
     const from = this.#order(previous);
     this.#require(from < stamp, `${id} changed from ${from} to ${stamp}`);
     const before = held.get(id);
-    // After a resume in the middle of merged changes, the change begins at a state that was not received.
+    // After a resume in the middle of merged changes, the change begins at a state that the client did not receive.
     const isContinued = before === undefined || from === this.#order(before) || (this.#resumed && !this.#fresh.has(id));
     this.#require(isContinued, `${id} changed from ${from}, and was held as ${before?.stamp}`);
   }
 
-  /** Where nobody watched results at an entry, a client that does receives the first ones that are known of the thing. */
+  /** A client that watches results receives the first known results of a thing for entries without results. */
   #isShown(thing: Thing, received: Thing, place: Place): boolean {
     if (thing === received) return true;
     if (!this.#options.withResults || resultRules.isKnown(thing)) return false;
@@ -588,7 +588,7 @@ export class Client {
     return first !== undefined && isDeepStrictEqual(resultRules.carry(first, thing), received);
   }
 
-  /** Follows a snapshot, which has to be that of the log at its cursor. */
+  /** Continues a snapshot, which must equal the snapshot of the log at its cursor. */
   #nextRun({ kind, entity }: WatchEvent<Thing>, place: Belief['last'] & object, { run }: Belief): Belief['run'] {
     if (kind === 'SNAPSHOT' && entity !== null) {
       const isResync = run?.isResync ?? false;

@@ -5,7 +5,7 @@ import { WatchStream, type WatchStreamOptions } from '../../../src/events/watch-
 
 export interface Item {
   readonly id: string;
-  /** From 9 on the item is terminal. */
+  /** The item is terminal from version 9 on. */
   readonly version: number;
 }
 
@@ -46,7 +46,7 @@ export async function openStream(log: EventLog<Item>, { after, signal, ...more }
   return stream;
 }
 
-/** A log with another `open`. */
+/** Replaces the `open` of a log. */
 export const openedBy = (log: EventLog<Item>, open: EventLog<Item>['open']): EventLog<Item> => ({
   write: (write, options) => log.write(write, options),
   snapshot: () => log.snapshot(),
@@ -56,7 +56,7 @@ export const openedBy = (log: EventLog<Item>, open: EventLog<Item>['open']): Eve
   [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
 });
 
-/** A log that takes its time to open, and the places in it that are held. */
+/** A log whose `open` waits for `reached`. It counts the positions that are held in it. */
 export function withPlaces(memory: EventLog<Item>, reached: () => Promise<void> = async () => undefined) {
   const places = new Set<LogTail<Item>>();
   const log = openedBy(memory, async (options) => {
@@ -81,11 +81,11 @@ export function withPlaces(memory: EventLog<Item>, reached: () => Promise<void> 
   return { log, places };
 }
 
-/** `SNAPSHOT a0`, `STALE`: the kind of an event, the id of its entity and the version. */
+/** Describes an event by its kind, the id of its entity and the version: `SNAPSHOT a0`, `STALE`. */
 export const describeEvent = ({ kind, entity }: WatchEvent<Item>): string =>
   entity === null ? kind : `${kind} ${entity.id}${entity.version}`;
 
-/** A subscriber that takes every event as soon as it comes, unless it is slow. */
+/** A subscriber that takes every event as soon as it arrives, unless it is slow. */
 export class Subscriber {
   readonly events: WatchEvent<Item>[] = [];
   readonly stream: WatchStream<Item>;
@@ -107,7 +107,7 @@ export class Subscriber {
     return this.events.at(-1)?.cursor;
   }
 
-  /** The events received since the last call. */
+  /** Returns the events since the last call. */
   async received(): Promise<readonly string[]> {
     await turn();
     return this.events.splice(0).map(describeEvent);
@@ -117,7 +117,7 @@ export class Subscriber {
     while (this.takeOne());
   }
 
-  /** Returns whether there was an event. */
+  /** @returns whether there was an event */
   takeOne(): boolean {
     try {
       const taken = this.stream.take();

@@ -4,7 +4,7 @@ import { append, at, changed, created, item, key, type OpenOptions, removed, Sub
 
 const succeeded = ({ version }: { readonly version: number }) => version >= 9;
 
-/** A log with two running items, and a subscriber that begins in one of the ways that there are. */
+/** Creates a log with two running items, and a subscriber that begins in the given way. */
 async function begin(how: 'start' | 'resume' | 'resync' | 'confirmed', options: OpenOptions) {
   const log = createMemoryEventLog({ key });
   const cursor = await append(log, created('a'), created('b'));

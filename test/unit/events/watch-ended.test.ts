@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { append, at, changed, created, type Item, item, key, type OpenOptions, Subscriber } from './stream-setup.ts';
 
-/** Seconds since the end of each item that has ended; none is known for `unknown`. */
+/** Seconds since the end of each ended item. The end of `unknown` is not known. */
 const endedSecondsAgo = new Map([
   ['just-now', 0],
   ['in-time', 900],

@@ -24,10 +24,11 @@ interface Job {
 
 const observedAt = new Date(1_000);
 const job = (version: number, id = 'a'): Job => ({ id, version });
-/** An event of any kind with any parts. */
+/** Creates an event of any kind with any parts. */
 function event(kind: WatchEvent<Job>['kind'], version: number | null, previous: Job | null = null): WatchEvent<Job> {
   const entity = version === null ? null : job(version);
-  // Each test gives the parts that events of its kind have, or whose absence makes no difference.
+  // The cast is safe, because each test passes the parts that events of its kind have, or whose absence makes no
+  // difference.
   return { kind, cursor: `cursor-${kind}-${version}`, observedAt, entity, previous } as WatchEvent<Job>;
 }
 const snapshot = (entities: readonly Job[] = []): LogSnapshot<Job> => ({

@@ -7,7 +7,7 @@ import { append, changed, created, type Item, key, type OpenOptions, openStream,
 
 const count = 20;
 
-/** Streams of one log and one signal, and what they hold. */
+/** Opens streams of one log with one signal, and counts the resources that they hold. */
 async function openMany(options: OpenOptions, { iterated = true, missed = false } = {}) {
   const memory = createMemoryEventLog<Item>({ key, maxEntries: 5 });
   const after = await append(memory, created('a'), created('b'));

@@ -85,7 +85,7 @@ describe('STALE and RECOVERED', () => {
     await Promise.resolve();
     subscriber.takeAll();
     await note();
-    // The log says so itself: a subscriber that resumes here is known to have received STALE.
+    // The log contains this STALE, so a subscriber that resumes here is known to have received it.
     await append(log, stale('feed'), changed('a', 1, 2));
     await note();
     await append(log, recovered('feed'), changed('a', 2, 3));

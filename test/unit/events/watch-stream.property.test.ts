@@ -4,7 +4,7 @@ import type { StaleSubject } from '../../../src/events/event-log.ts';
 import { Client, type ClientOptions, World } from './stream-model.ts';
 
 const names = ['a', 'b', 'c', 'd'];
-/** Never named by a client: the log learns them and changes them later. */
+/** Clients never name these ids. The log learns them and changes them later. */
 const learnable = ['x', 'y'];
 
 const name = fc.constantFrom(...names);
@@ -62,7 +62,7 @@ const run = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 80, size: 'max' }),
 });
 
-/** Lets everything happen that needs no time. */
+/** Lets all work complete that needs no time. */
 async function settle(): Promise<void> {
   for (let count = 0; count < 6; count += 1) await Promise.resolve();
 }

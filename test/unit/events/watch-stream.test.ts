@@ -19,7 +19,7 @@ import {
   withPlaces,
 } from './stream-setup.ts';
 
-/** A stream, and the iterator of who reads it. */
+/** Opens a stream, and returns the iterator of its reader. */
 async function open(log: EventLog<Item>, options: OpenOptions = {}) {
   const stream = await openStream(log, options);
   const events = stream[Symbol.asyncIterator]();
@@ -31,7 +31,7 @@ async function open(log: EventLog<Item>, options: OpenOptions = {}) {
   };
 }
 
-/** A stream whose reader takes all there is whenever it is told of something. */
+/** Opens a stream whose reader takes all available events whenever it is notified. */
 async function listening(log: EventLog<Item>, onEvent: (event: WatchEvent<Item>) => void) {
   const stream = await openStream(log);
   let left = false;
@@ -49,7 +49,7 @@ async function listening(log: EventLog<Item>, onEvent: (event: WatchEvent<Item>)
   };
 }
 
-/** A log whose tail fails once with the given error, as that of another process may. */
+/** A log whose tail fails once with the given error, like the tail of a log in another process. */
 function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
   let failed = false;
   return openedBy(log, async (options) => {
@@ -137,7 +137,7 @@ describe('a watch stream', () => {
     );
     expect((await stream.next()).value).toMatchObject({ kind: 'CHANGED', entity: item('c', 1) });
     await memory.write({ changes: [change('c', 1, 2)] }, { observedAt: at });
-    // Who was told that it came is told that it left.
+    // A client that received the arrival of an entity receives that it left.
     expect((await stream.next()).value).toMatchObject({
       kind: 'CHANGED',
       entity: item('c', 2),
@@ -333,7 +333,7 @@ describe('a watch stream', () => {
     expect((await begin()).map((event, index) => event === first[index])).toEqual([true, true]);
     const resync = await begin({ after: 'unknown.1' });
     expect((await begin({ after: 'unknown.1' })).map((event, index) => event === resync[index])).toEqual([true, true]);
-    // The cursor of a snapshot's last event is another one than that of those before.
+    // The last event of a snapshot has another cursor than the events before it.
     const { value: alone } = await (await open(memory, { ids: ['b'] })).next();
     expect([alone === first[0], alone?.cursor === first[1]?.cursor]).toEqual([false, true]);
     await memory.write({ forgotten: ['nobody'] }, { observedAt: new Date('2030-01-01T00:00:02Z') });

@@ -19,7 +19,9 @@ async function resultOf(
   return result;
 }
 
-/** Paths of the fields and items in whose place an error has left null, and the errors of those that failed themselves. */
+/**
+ * Paths of the fields and items that are null because of an error, and the errors of the fields that failed themselves.
+ */
 function failuresIn({ data, errors = [] }: ExecutionResult): { nulls: Set<string>; own: string[] } {
   const nulls = new Set<string>();
   const own: string[] = [];
@@ -53,7 +55,7 @@ it.each(['sync', 'async'] as const)('returns what graphql returns, when all reso
   await fc.assert(property, { numRuns: mode === 'sync' ? 250 : 100, endOnFailure: true });
 });
 
-/** Where one error replaces an object, graphql also reports errors of fields in it that were awaited. */
+/** If one error replaces an object, graphql also reports errors of awaited fields in it. */
 it('returns what graphql returns, when some resolvers are async', async () => {
   const property = fc.asyncProperty(seeds, async ([operationSeed, seed]) => {
     const operation = randomOperation(operationSeed, true);

@@ -61,7 +61,9 @@ async function outcomeOf(executor: typeof execute, args: ExecuteArgs, { root }: 
   return { result: await returned, isPromise: returned instanceof Promise };
 }
 
-/** Data as text, because the order of its keys matters; errors as their text and as a program receives them. */
+/**
+ * Returns the data as text, because the order of its keys matters, and the errors as text and in the form for programs.
+ */
 const described = ({ result, isPromise }: Outcome) => ({
   isPromise,
   text: JSON.stringify(result),
@@ -80,7 +82,7 @@ const failLater = async (message: string): Promise<never> => {
 const fail = (message: string): never => {
   throw new Error(message);
 };
-/** An object that is awaited, and is no promise. */
+/** An object that can be awaited but is not a promise. */
 const thenable = (then: PromiseLike<unknown>['then']): object => Object.fromEntries([['then', then]]);
 const user = (id: string, more: object = {}) => ({ __typename: 'User', id, name: `user ${id}`, ...more });
 
@@ -459,7 +461,7 @@ it('neither resolves nor reports values below the null of an error', async () =>
     errors: [{ message: 'failed' }, { message: 'item' }],
   });
   expect(called).toEqual([]);
-  // A rejection that nothing handles fails the run.
+  // An unhandled rejection fails the run.
   const unread = await execute({ schema: schemaWith({}), document: parse('{ sureUsers { name } }'), rootValue });
   expect(unread.data).toBeNull();
 });

@@ -6,7 +6,7 @@ type Names = readonly [string, ...string[]];
 const leaves: Names = ['id', 'text', 'count', 'flag', 'color', 'numbers', 'rows', 'plain', 'method', 'absent'];
 const objects: Names = ['a', 'b', 'c', 'thing', 'some', 'loose', 'listA', 'listC', 'things', 'somes'];
 const types: Names = ['A', 'B', 'C', 'Thing', 'Some', 'Loose', 'Query', 'Nothing'];
-/** Some are also the names of fields, or of members that every object inherits. */
+/** Some are also names of fields, or of members that every object inherits. */
 const aliases: Names = ['x', 'y', 'text', 'a', '__proto__', 'constructor'];
 const conditions: Names = [
   '@skip(if: $yes)',

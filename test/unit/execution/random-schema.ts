@@ -34,7 +34,7 @@ export interface FixtureContext {
   readonly steps: Steps;
 }
 
-/** The source of an object. Its path decides what its fields return, so that each executor meets the same. */
+/** The source of an object. Its path determines the results of its fields, so that all executors get the same ones. */
 export class Source {
   readonly path: string;
   readonly #context: FixtureContext;
@@ -61,7 +61,7 @@ const pathText = ({ path }: GraphQLResolveInfo): string => {
   return keys.reverse().join('/');
 };
 
-/** What a field or an item returns: one of the ways in which resolvers succeed or fail. */
+/** Returns the result of a field or an item, which covers the ways in which resolvers succeed or fail. */
 function outcomeAt(path: string, type: GraphQLOutputType, context: FixtureContext): unknown {
   const { seed, mode, steps } = context;
   const chance = hashOf(seed, path) % 100;
@@ -94,20 +94,20 @@ function valueAt(path: string, type: GraphQLOutputType, context: FixtureContext)
 
 function itemsAt(path: string, type: GraphQLOutputType, context: FixtureContext, length: number): unknown[] {
   const mayFail = context.mode === 'sync' || !isNonNullType(type);
-  // Graphql leaves a rejection unhandled where an item that must not be null fails while an earlier one is pending.
+  // Graphql leaves a rejection unhandled if a non-null item fails while an earlier one is pending.
   return Array.from({ length: mayFail ? length : Math.min(length, 1) }, (_, index) => {
     const item = `${path}/${index}`;
     return mayFail ? outcomeAt(item, type, context) : valueAt(item, type, context);
   });
 }
 
-/** What `resolveType` answers: mostly the name of a type of the union or interface. */
+/** Returns the result of `resolveType`, which is mostly the name of a type of the union or interface. */
 function typeNameOf(value: unknown, context: FixtureContext, type: GraphQLAbstractType): string | Promise<string> {
   if (!(value instanceof Source)) throw new Error('The value has no type.');
   const chance = hashOf(context.seed, `${value.path} type`) % 100;
   const wrong: unknown[] = [undefined, 'Nothing', 'Color', 'Query', 7, schema.getType('A')];
   const right = ['A', 'B', type.name === 'Thing' ? 'A' : 'C'];
-  // Graphql has a message for each of the wrong ones, although its types rule them out.
+  // The cast is needed, because graphql has a message for each wrong value although its types exclude them.
   const name = (chance < wrong.length ? wrong[chance] : right[chance % 3]) as string;
   return context.mode === 'sync' || chance % 2 === 0 ? name : context.steps.later(`${value.path} type`, () => name);
 }
@@ -185,7 +185,7 @@ const Some = new GraphQLUnionType({
   resolveType: (value, context, _info, type) => typeNameOf(value, context, type),
 });
 
-/** Has every kind of type. What its fields return follows from their paths. */
+/** A schema with every kind of type. The paths of its fields determine their results. */
 export const schema = new GraphQLSchema({
   query: new GraphQLObjectType({ name: 'Query', fields }),
   mutation: new GraphQLObjectType({ name: 'Mutation', fields }),

@@ -1,4 +1,4 @@
-/** A number from 0 to 2^32 - 1 that depends on the seed and the text alone. */
+/** Returns a number from 0 to 2^32 - 1 that depends only on the seed and the text. */
 export function hashOf(seed: number, text: string): number {
   let hash = (seed ^ 0x811c9dc5) >>> 0;
   for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
@@ -8,7 +8,7 @@ export function hashOf(seed: number, text: string): number {
   return (Math.imul(hash, 0xc2b2ae35) ^ (hash >>> 16)) >>> 0;
 }
 
-/** Choices that follow from a seed. */
+/** Choices that depend only on a seed. */
 export class Choices {
   readonly #seed: number;
   #count = 0;
@@ -17,7 +17,7 @@ export class Choices {
     this.#seed = seed;
   }
 
-  /** 0 to `limit` - 1. */
+  /** Returns a number from 0 to `limit` - 1. */
   below(limit: number): number {
     this.#count += 1;
     return hashOf(this.#seed, `choice ${this.#count}`) % limit;

@@ -27,7 +27,9 @@ export class Steps {
     });
   }
 
-  /** Settles all promises, and those that are made meanwhile. What follows from one ends before the next one. */
+  /**
+   * Settles all promises, including those that are created in the meantime. The effects of one end before the next one.
+   */
   async settle(): Promise<void> {
     while (this.#pending.size > 0) {
       const [first, ...others] = this.#pending;

@@ -8,12 +8,12 @@ const id = fc.string({ unit: fc.constantFrom(...'abcdefghij'), minLength: 3, max
 const row = fc.record({ id, key });
 const step = fc.record({
   first: fc.integer({ min: 1, max: 12 }),
-  /** Rows that come to be, each at some place of the list. */
+  /** Rows that are inserted, each at a position of the list. */
   inserted: fc.array(fc.record({ id, key, place: fc.nat() }), { maxLength: 4 }),
-  /** Rows that stand in the list once more, at another place. */
+  /** Rows that the list contains a second time, at another position. */
   repeated: fc.array(fc.record({ which: fc.nat(), place: fc.nat() }), { maxLength: 1 }),
 });
-/** A page that ends with a row that the list repeats, behind the last row that is new. */
+/** A page that ends with a repeated row, after the last new row. */
 const repeatedAtTheEnd = {
   original: ['aaa', 'aah'].map((name) => ({ id: name, key: null })),
   steps: [
@@ -34,7 +34,7 @@ const scenario = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 6 }),
 });
 
-/** Shuffles each page in another way. */
+/** Shuffles each page differently. */
 function shuffling(seed: number): Arrange {
   let state = seed;
   const random = () => {

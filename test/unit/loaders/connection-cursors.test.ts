@@ -49,7 +49,7 @@ describe('a cursor', () => {
       readMergePolicies({ list: async () => ({ policies: [], next: null, total: null }) }, { first: 1, after }),
   };
   const refused = { issues: [{ path: 'after', message: 'is not a cursor of this connection' }] };
-  /** A place of each list; what follows it in a cursor is the same for all. */
+  /** A position in each list. The rest of a cursor has the same form for all lists. */
   const places: Readonly<Record<string, readonly (string | number)[]>> = {
     exportJobs: [1, 'job'],
     'datasets:created:desc': [1],

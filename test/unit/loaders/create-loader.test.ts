@@ -64,7 +64,7 @@ describe('reading each id by a call of its own', () => {
     const { loader } = setUp(
       loadEach(async (id) => {
         if (id === 'broken') throw new Error('unreadable');
-        // Whatever is thrown arrives as an error.
+        // A thrown value of any type is returned as an error.
         if (id === 'odd') return Promise.reject('text');
         return id === 'missing' ? null : thing(id);
       }),

@@ -6,7 +6,7 @@ import { fakeExportJobs } from './fake-lists.ts';
 
 const id = (number: number) => platformId<ExportJobId>(`job-${number}`);
 
-/** A platform of 250 jobs, the one with the highest number being the newest. */
+/** Creates a platform of 250 jobs. The job with the highest number is the newest. */
 function setUp() {
   const jobs = Array.from({ length: 250 }, (_, index) => exportJob(`job-${index}`, index));
   const list = fakeExportJobs(jobs);

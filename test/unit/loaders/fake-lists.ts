@@ -10,7 +10,7 @@ import type {
   TimeBounds,
 } from '../../../src/upstream/platform-api.ts';
 
-/** A list of the platform, as its rows are at the moment; tests change `rows` between calls. */
+/** A list of the platform with its current rows. Tests change `rows` between calls. */
 interface FakeList<Row, Api, Call> {
   rows: Row[];
   readonly calls: Call[];
@@ -19,7 +19,7 @@ interface FakeList<Row, Api, Call> {
 
 type ExportJobsCall = Parameters<ExportJobsApi['list']>[0];
 
-/** Export jobs by keyset: newest first, and what is behind a cursor does not move when rows come or go. */
+/** Export jobs by keyset, newest first. Rows after a cursor do not move when rows are added or removed. */
 export function fakeExportJobs(
   rows: readonly ExportJob[],
 ): FakeList<ExportJob, Pick<ExportJobsApi, 'list'>, ExportJobsCall> {
@@ -47,7 +47,7 @@ export function fakeExportJobs(
   return list;
 }
 
-/** Datasets by row offset, in the order asked for; rows of the same key by id. */
+/** Datasets by row offset, in the requested order. Rows with the same key are ordered by id. */
 export function fakeDatasets(
   rows: readonly Dataset[],
 ): FakeList<Dataset, Pick<DatasetsApi, 'list'>, DatasetListOptions> {
@@ -98,7 +98,7 @@ export function fakeBatches(rows: readonly Batch[]): FakeList<Batch, Pick<Batche
 
 type FilesCall = Parameters<FilesApi['list']>[0];
 
-/** The files of a batch: entries by row offset, each holding any number of parts. */
+/** The files of a batch: entries by row offset, each with any number of parts. */
 export function fakeFiles(
   rows: readonly (readonly BatchFile[])[],
 ): FakeList<readonly BatchFile[], Pick<FilesApi, 'list'>, FilesCall> {

@@ -102,7 +102,7 @@ describe('a filter of segment jobs', () => {
     const filter = { statuses: ['FAILED', 'FAILED'] as const };
     const page = await readSegmentJobs(record(sent), { first: 5, after: null, filter, orderBy: null });
     expect(page.nodes.map(idOf)).toEqual(['b']);
-    // The platform has ignored the filter, so that its count is not that of this list.
+    // The platform has ignored the filter, so its count does not belong to this list.
     expect(page.totalCount).toBeNull();
     expect(sent).toMatchObject([{ limit: 5, status: 'FAILED' }]);
   });

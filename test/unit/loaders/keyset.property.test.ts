@@ -9,7 +9,10 @@ import { batch, dataset, exportJob } from './entities.ts';
 import { fakeBatches, fakeDatasets, fakeExportJobs } from './fake-lists.ts';
 import { repeated, walk } from './walk.ts';
 
-/** A connection over a list that somebody else changes. `key` is a time; few different ones, so that many are equal. */
+/**
+ * A connection over a list that changes between pages. `key` is a time, with few different values, so that many are
+ * equal.
+ */
 interface ChangingList {
   insert(id: string, key: number): void;
   delete(id: string): void;
@@ -87,7 +90,7 @@ const row = fc.record({ id, key });
 const step = fc.record({
   first: fc.integer({ min: 1, max: 9 }),
   inserted: fc.array(row, { maxLength: 3 }),
-  /** Which of the rows that are there then, counted round and round. */
+  /** Indexes of the rows to delete, modulo the number of current rows. */
   deleted: fc.array(fc.nat(), { maxLength: 2 }),
 });
 const scenario = fc.record({
@@ -110,7 +113,7 @@ describe.each(lists)('a walk over %s', (_, direction, make) => {
           (after, page) => list.read(stepOf(page)?.first ?? 1, after),
           (node) => node.id,
           (page) => {
-            // Changes end at some time, so that the walk does.
+            // Changes end after a while, so that the walk ends.
             if (page >= steps.length) return;
             for (const each of stepOf(page)?.inserted ?? []) {
               if (ever.has(each.id)) continue;

@@ -9,7 +9,7 @@ import { repeated, walk } from './walk.ts';
 
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 
-/** Numbers below `length` in an order that has nothing to do with their size. */
+/** Returns the numbers below `length` in an order that is independent of their size. */
 const scattered = (length: number) => range(length).map((index) => (index * 7_919) % length);
 
 describe.each(unrulyLists)('a walk over more rows than a cursor names, of %s', (_, make) => {
@@ -33,7 +33,7 @@ describe.each(unrulyLists)('a walk over more rows than a cursor names, of %s', (
       (after) => list.read(40, after),
       list.idOf,
       () => {
-        // Newer rows stand at the head of a list in descending order, and at the end of one in ascending order.
+        // Newer rows are at the head of a list in descending order, and at the end of one in ascending order.
         const added = rowsOf(range(arrivals).map((index) => 10_000 - sign * (next + index))).reverse();
         next += arrivals;
         if (list.direction === 'desc') list.rows = [...added, ...list.rows];

@@ -33,11 +33,11 @@ describe('a job of a list', () => {
       datasets: { getMany: (ids: readonly string[]) => held.then(() => ids.map((id) => dataset(id))) },
       schedules: { get: (id: string) => held.then(() => schedule(id)) },
     };
-    // The queries use no other parts of the platform.
+    // The cast is safe, because the queries use no other parts of the platform.
     const contextValue = { canRead: true, loaders: createLoaders(api as unknown as PlatformApi) };
     const result = execute({ schema, document: parse(query), contextValue });
     await expect.poll(() => kept).toBeDefined();
-    // The compiler does not see that `list` has set it.
+    // The cast is safe, because `list` has set it, which the compiler does not see.
     expect(await isCollected(kept as unknown as WeakRef<object>)).toBe(true);
     answer();
     expect((await result).errors).toBeUndefined();

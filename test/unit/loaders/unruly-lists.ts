@@ -13,24 +13,24 @@ import {
 } from '../../../src/loaders/segmentation-connection.ts';
 import { batch, dataset, exportJob, mergePolicy, schedule, segmentDefinition, segmentJob } from './entities.ts';
 
-/** A row by its id and the time that its list is ordered by; null if the platform does not report the time. */
+/** A row with its id and the time by which its list is ordered; null: the platform does not report the time. */
 export interface UnrulyRow {
   readonly id: string;
   readonly key: number | null;
 }
 
-/** The order in which a page comes, given the one in which the list stands. */
+/** Arranges a page, given in the order of the list. */
 export type Arrange = <Row>(page: readonly Row[]) => readonly Row[];
 
 /**
- * A list of the platform whose rows stand in the order of `rows`, whatever order was asked for. A row may stand in it twice.
+ * A list of the platform with the rows in the order of `rows`, whatever order is requested. It may contain a row twice.
  */
 export interface UnrulyList {
   rows: UnrulyRow[];
   arrange: Arrange;
-  /** Whether a row without a time can be in the list. */
+  /** Whether the list may contain a row without a time. */
   readonly hasRowsWithoutTime: boolean;
-  /** The order that the list is asked for. */
+  /** The requested order. */
   readonly direction: 'asc' | 'desc';
   read(first: number, after: string | null): Promise<Connection<object>>;
   idOf(node: object): string;
@@ -41,7 +41,7 @@ type Make = () => UnrulyList;
 const time = (key: number | null) => (key === null ? null : new Date(key));
 const idOf = (node: object): string => ('id' in node ? String(node.id) : '');
 
-/** The part of `rows` behind a cursor or from an offset on, as one page. */
+/** Returns the part of `rows` after a cursor or from an offset on, as one page. */
 function slice(list: UnrulyList, start: number, limit: number) {
   return { page: list.arrange(list.rows.slice(start, start + limit)), hasNext: start + limit < list.rows.length };
 }
@@ -72,7 +72,7 @@ const exportJobs = (filtered: boolean) =>
     readExportJobs(
       {
         list: async ({ limit, cursor }) => {
-          // The platform finds its place by a job, so that a job which stands there twice comes with every page.
+          // The platform finds its position by a job, so a job that the list contains twice would be on every page.
           const rows = list.rows.filter(({ id }, index) => list.rows.findIndex((each) => each.id === id) === index);
           const again = list.rows.filter(({ id }, index) => list.rows.findIndex((each) => each.id === id) < index);
           const start = cursor === undefined ? 0 : rows.findIndex(({ id }) => id === cursor.id) + 1;
@@ -142,7 +142,7 @@ const files = unruly(
   { nodeId: fileId },
 );
 
-/** How a list counts: pages from 0, pages from 1 (the first page may be asked for without a number), or rows. */
+/** How a list counts: pages from 0, pages from 1 (the number of the first page is optional), or rows. */
 export type Numbering = 'page' | 'page from 1' | 'row';
 
 function numbered(list: UnrulyList, numbering: Numbering, start: number, limit: number) {

@@ -5,10 +5,10 @@ export interface Walk<Node> {
   readonly ids: readonly string[];
 }
 
-/** Pages that a walk reads at most: one that does not end would otherwise never fail. */
+/** Maximum number of pages of a walk, so that an endless walk fails. */
 const maxPages = 500;
 
-/** Reads a connection to its end as a client does, page by page; `between` runs after each page but the last. */
+/** Reads a connection to its end like a client, page by page. `between` runs after each page except the last. */
 export async function walk<Node>(
   read: (after: string | null, page: number) => Promise<Connection<Node>>,
   idOf: (node: Node) => string,

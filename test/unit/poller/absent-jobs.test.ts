@@ -7,7 +7,7 @@ import { WatchSetup } from './watch-setup.ts';
 const manyEnded = (count: number, fromMs: number) =>
   Array.from({ length: count }, (_, index) => exportJob(`ended-${index}`, fromMs + index, 'SUCCEEDED'));
 
-/** A running job that is read by id, because the newest page does not show it. */
+/** Sets up a running job that is read by id, because the newest page does not show it. */
 async function setupOldJob(options: ConstructorParameters<typeof WatchSetup>[0] = {}) {
   const setup = new WatchSetup(options);
   setup.platform.put(exportJob('old', 1), ...manyEnded(150, 10));
@@ -15,7 +15,7 @@ async function setupOldJob(options: ConstructorParameters<typeof WatchSetup>[0] 
 }
 
 describe('a job that one reading does not find', () => {
-  it('stays, when the next reading finds it', async () => {
+  it('stays when the next reading finds it', async () => {
     await using setup = await setupOldJob();
     const named = await setup.follow({ ids: ['old'] });
     const everything = await setup.follow();
@@ -30,7 +30,7 @@ describe('a job that one reading does not find', () => {
     expect(everything.kinds).toEqual(['SNAPSHOT old PROCESSING', 'CHANGED old SUCCEEDED']);
   });
 
-  it('is removed when the second reading in a row does not find it either, soon after the first', async () => {
+  it('is removed when the second consecutive reading, soon after the first, does not find it either', async () => {
     await using setup = await setupOldJob();
     const follower = await setup.follow({ ids: ['old'] });
     await setup.pass(120_000);
@@ -61,7 +61,7 @@ describe('a job that one reading does not find', () => {
     },
   );
 
-  it('is not removed by two readings that a found one separates', async () => {
+  it('is not removed by two readings with a successful one between them', async () => {
     await using setup = await setupOldJob();
     const follower = await setup.follow();
     for (let time = 0; time < 3; time += 1) {
@@ -73,7 +73,7 @@ describe('a job that one reading does not find', () => {
     expect(follower.kinds).toEqual(['SNAPSHOT old PROCESSING']);
   });
 
-  it('is not removed by one reading of each of two credentials', async () => {
+  it('is not removed by one reading with each of two credentials', async () => {
     await using setup = await setupOldJob();
     const first = await setup.follow({}, 'first');
     const second = await setup.follow({}, 'second');
@@ -87,7 +87,7 @@ describe('a job that one reading does not find', () => {
     expect(second.kinds).toEqual(['SNAPSHOT old PROCESSING', 'REMOVED old PROCESSING']);
   });
 
-  it('is not removed when only the credential that polls cannot see it, and is followed with another one', async () => {
+  it('is not removed when only the polling credential cannot see it, and is followed with another credential', async () => {
     await using setup = await setupOldJob();
     const limited = await setup.follow({}, 'limited');
     const owner = await setup.follow({ ids: ['old'] }, 'owner');
@@ -124,7 +124,7 @@ describe('a job that one reading does not find', () => {
     expect(second.kinds).toEqual(['SNAPSHOT old PROCESSING']);
   });
 
-  it('is created again for its watchers when it reappears, and followed', async () => {
+  it('is created again for its watchers when it reappears, and is followed', async () => {
     await using setup = await setupOldJob();
     const everything = await setup.follow();
     const named = await setup.follow({ ids: ['old', 'ended-149'] });
@@ -143,7 +143,7 @@ describe('a job that one reading does not find', () => {
     expect(named.ended).toBe('completed');
   });
 
-  it('is read again less and less often, and not for ever where nobody names it', async () => {
+  it('is read with growing pauses, and is given up after some readings if no subscriber names it', async () => {
     await using setup = await setupOldJob();
     await setup.follow();
     setup.platform.delete('old');
@@ -154,7 +154,7 @@ describe('a job that one reading does not find', () => {
 });
 
 describe('a named job that the platform does not have', () => {
-  it('fails its subscriber alone, and is read again for the next one', async () => {
+  it('fails only its subscriber, and is read again for the next one', async () => {
     await using setup = await setupOldJob();
     const owner = await setup.follow({ ids: ['old'] }, 'owner');
     await expect(setup.subscribe({ ids: ['old', 'new'] })).rejects.toBeInstanceOf(NotFoundError);
@@ -164,7 +164,7 @@ describe('a named job that the platform does not have', () => {
     expect([owner.kinds, owner.ended]).toEqual([['SNAPSHOT old PROCESSING'], null]);
   });
 
-  it('fails a subscriber although it was remembered, and is removed after the second reading', async () => {
+  it('fails a new subscriber although its state was remembered, and is removed after the second reading', async () => {
     await using setup = await setupOldJob({ ownRights: false });
     setup.platform.put(exportJob('other', 2));
     const first = await setup.follow();
@@ -181,7 +181,7 @@ describe('a named job that the platform does not have', () => {
     expect(resumed.ended).toBe('completed');
   });
 
-  it('is read for each new subscriber, also while another one that resumed waits for it', async () => {
+  it('is read for each new subscriber, even while a resumed subscriber waits for it', async () => {
     await using setup = await setupOldJob();
     const first = await setup.follow({ ids: ['old'] });
     const waiting = await setup.follow({ ids: ['old', 'unknown'], after: first.cursor });

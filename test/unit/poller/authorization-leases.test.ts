@@ -5,18 +5,18 @@ import { FakeClock } from '../../support/fake-clock.ts';
 
 const minute = 60_000;
 
-/** Subscribers with credentials whose proofs have the verdicts of the test. */
+/** Creates subscribers with credentials whose proofs have the verdicts of the test. */
 function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
   const clock = new FakeClock();
   const leases = new AuthorizationLeases({ clock, random });
-  /** By credential. */
+  /** Errors by credential. */
   const verdicts = new Map<string, Error>();
-  /** By id. */
+  /** Errors by entity id. */
   const entityVerdicts = new Map<string, Error>();
   const missing = new Set<string>();
   const proofs: string[] = [];
   const losses: [name: string, error: Error][] = [];
-  /** Responses to proofs that wait. */
+  /** Functions that release the pending proofs. */
   const answers: (() => void)[] = [];
   let held = false;
   let inFlight = 0;
@@ -55,7 +55,7 @@ function setUp({ random = () => 0 }: { readonly random?: () => number } = {}) {
       },
       signal,
     );
-  /** Proofs get no response until the returned function is called. */
+  /** Holds back responses to proofs until the returned function is called. */
   const holdAnswers = () => {
     held = true;
     return () => {
@@ -82,8 +82,8 @@ const refused = new UnauthenticatedError({ message: 'no', upstream });
 const forbidden = new ForbiddenError({ message: 'no', upstream: { ...upstream, status: 403 } });
 const silent = new UpstreamUnreachableError({ message: 'nothing' });
 
-describe('a right to watch', () => {
-  it('is proved again every five minutes, once for all who hold it by the same credential', async () => {
+describe('the right to watch', () => {
+  it('is proved again every five minutes, once for all holders with the same credential', async () => {
     const { clock, proofs, hold } = setUp();
     using _a = await hold('a', 'one');
     using _b = await hold('b', 'one');
@@ -97,7 +97,7 @@ describe('a right to watch', () => {
     expect(proofs).toEqual(['a', 'c', 'a', 'c']);
   });
 
-  it('is proved at times that spread, and never later than that', async () => {
+  it('is proved at times that are spread, but never later than the lease', async () => {
     const { clock, proofs, hold } = setUp({ random: () => 0.5 });
     using _a = await hold('a', 'one');
     await clock.advanceBy(4.5 * minute - 1);
@@ -106,7 +106,7 @@ describe('a right to watch', () => {
     expect(proofs).toEqual(['a', 'a']);
   });
 
-  it('counts from the latest proof of the credential, also from that of another subscription', async () => {
+  it('is timed from the latest proof of the credential, including proofs of other subscriptions', async () => {
     const { clock, proofs, hold } = setUp();
     using _a = await hold('a', 'one');
     await clock.advanceBy(4 * minute);
@@ -121,7 +121,7 @@ describe('a right to watch', () => {
     ['TOKEN_EXPIRED', refused, 'The platform no longer accepts the token.'],
     ['FORBIDDEN', forbidden, 'The platform no longer permits this subscription.'],
   ])('ends with %s', (code, verdict, message) => {
-    it('for all with the credential after two rejections a second apart, and for nobody else', async () => {
+    it('for all holders with the credential, and only for them, after two rejections a second apart', async () => {
       const { clock, verdicts, proofs, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       using _b = await hold('b', 'one');
@@ -141,7 +141,7 @@ describe('a right to watch', () => {
       expect(proofs).toEqual(['a', 'c', 'a', 'c']);
     });
 
-    it('not after a rejection that the next proof does not confirm, however often', async () => {
+    it('not after rejections that the next proof does not confirm, however often they occur', async () => {
       const { clock, verdicts, proofs, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       for (let lease = 1; lease <= 3; lease += 1) {
@@ -153,7 +153,7 @@ describe('a right to watch', () => {
       expect([proofs.length, losses]).toEqual([1 + 3 * 2, []]);
     });
 
-    it('when the confirming proof failed without a verdict before', async () => {
+    it('after a confirming proof that follows one without a verdict', async () => {
       const { clock, verdicts, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       verdicts.set('one', verdict);
@@ -167,7 +167,7 @@ describe('a right to watch', () => {
       expect(losses).toMatchObject([['a', { code }]]);
     });
 
-    it('not by the rejection of a subscription that begins, unless a second one confirms it', async () => {
+    it('not by the rejection of a new subscription, unless a second proof confirms it', async () => {
       const { clock, verdicts, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       await clock.advanceBy(minute);
@@ -179,13 +179,13 @@ describe('a right to watch', () => {
         if (!isConfirmed) verdicts.clear();
         await clock.advanceBy(1);
         if (isConfirmed) break;
-        // The good proof counts for newcomers until then.
+        // The successful proof is shared with new subscribers until then.
         await clock.advanceBy(5_000);
       }
       expect(losses).toMatchObject([['a', { code }]]);
     });
 
-    it('not by rejections of which a good proof lies between', async () => {
+    it('not by rejections with a successful proof between them', async () => {
       const { clock, verdicts, losses, hold } = setUp();
       using _a = await hold('a', 'one');
       verdicts.set('one', verdict);
@@ -217,7 +217,7 @@ describe('a right to watch', () => {
     });
   });
 
-  it('that is doubted is proved at once, and ends only when two proofs are rejected', async () => {
+  it('is proved at once after a doubt, and ends only when two proofs are rejected', async () => {
     const { clock, leases, verdicts, proofs, losses, hold } = setUp();
     using _a = await hold('a', 'one');
     await clock.advanceBy(1_000);
@@ -228,7 +228,7 @@ describe('a right to watch', () => {
     verdicts.set('one', refused);
     leases.doubt('one');
     await clock.advanceBy(0);
-    // More doubts do not make the confirmation earlier.
+    // Further doubts do not advance the confirmation.
     for (let doubts = 0; doubts < 3; doubts += 1) {
       await clock.advanceBy(333);
       leases.doubt('one');
@@ -239,7 +239,7 @@ describe('a right to watch', () => {
     expect(losses).toMatchObject([['a', { code: 'TOKEN_EXPIRED' }]]);
   });
 
-  it('survives a platform that says nothing for a while', async () => {
+  it('survives a platform that does not respond for a while', async () => {
     const { clock, verdicts, proofs, losses, hold } = setUp();
     using _a = await hold('a', 'one');
     verdicts.set('one', silent);
@@ -251,7 +251,7 @@ describe('a right to watch', () => {
     expect([proofs.length, losses]).toEqual([1 + 5, []]);
   });
 
-  it('ends when nobody could prove it for two leases', async () => {
+  it('ends when no proof gave a verdict for two leases', async () => {
     const { clock, verdicts, losses, hold } = setUp();
     using _a = await hold('a', 'one');
     verdicts.set('one', silent);
@@ -261,7 +261,7 @@ describe('a right to watch', () => {
     expect(losses).toEqual([['a', silent]]);
   });
 
-  it('is not proved any more when the last one who held it has left, and no timer stays behind', async () => {
+  it('is no longer proved when its last holder has left, and leaves no timer', async () => {
     const { clock, proofs, hold } = setUp();
     const a = await hold('a', 'one');
     const b = await hold('b', 'one');
@@ -275,7 +275,7 @@ describe('a right to watch', () => {
     expect(proofs).toEqual([]);
   });
 
-  it('is proved again for a subscriber that arrived before the last one left', async () => {
+  it('is proved again for a subscriber that arrives before the last holder leaves', async () => {
     const { clock, leases, proofs, hold, holdAnswers } = setUp();
     const leaving = await hold('a', 'one');
     await clock.advanceBy(minute);
@@ -294,7 +294,7 @@ describe('a right to watch', () => {
     expect(proofs).toEqual(['b', 'b']);
   });
 
-  it('given up while it is being proved is lost to nobody', async () => {
+  it('is not reported as lost when its holders leave during a proof', async () => {
     const { clock, proofs, losses, hold, holdAnswers } = setUp();
     const held = await hold('a', 'one');
     holdAnswers();
@@ -305,7 +305,7 @@ describe('a right to watch', () => {
     expect([losses, clock.pending()]).toEqual([[], 0]);
   });
 
-  it('leaves nothing behind when its last holders have gone', async () => {
+  it('leaves nothing in memory when its last holders have left', async () => {
     const { clock, leases, verdicts, hold } = setUp();
     for (let round = 0; round < 3; round += 1) {
       const credentials = Array.from({ length: 100 }, (_, index) => `number ${index} of ${round}`);
@@ -327,7 +327,7 @@ describe('a right to watch', () => {
 });
 
 describe('a proof', () => {
-  it('serves all who come with the same credential within five seconds, and nobody else', async () => {
+  it('serves all new subscribers with the same credential within five seconds, and no others', async () => {
     const { clock, proofs, hold } = setUp();
     using _a = await hold('a', 'one');
     await clock.advanceBy(4_999);
@@ -339,7 +339,7 @@ describe('a proof', () => {
     expect(proofs).toEqual(['a', 'c', 'd']);
   });
 
-  it('serves those who come back, and is made again when it is old', async () => {
+  it('serves subscribers that reconnect, and is made again when it is old', async () => {
     const { clock, proofs, hold } = setUp();
     (await hold('a', 'one'))[Symbol.dispose]();
     await clock.advanceBy(4_000);
@@ -350,7 +350,7 @@ describe('a proof', () => {
     expect(proofs).toEqual(['a', 'b']);
   });
 
-  it.each([refused, silent])('that fails is asked for again by each who comes: $message', async (verdict) => {
+  it.each([refused, silent])('that fails is requested again by each new subscriber: $message', async (verdict) => {
     const { clock, verdicts, proofs, hold } = setUp();
     verdicts.set('one', verdict);
     for (const name of ['a', 'b']) await expect(hold(name, 'one')).rejects.toBe(verdict);
@@ -361,7 +361,7 @@ describe('a proof', () => {
     expect(proofs).toEqual(['a', 'b', 'c']);
   });
 
-  it('serves nobody any more once its credential is refused', async () => {
+  it('no longer serves new subscribers after its credential was rejected', async () => {
     const { leases, proofs, hold } = setUp();
     (await hold('a', 'one'))[Symbol.dispose]();
     leases.doubt('one');
@@ -369,7 +369,7 @@ describe('a proof', () => {
     expect(proofs).toEqual(['a', 'b']);
   });
 
-  it('serves nobody when its credential was refused while it was made', async () => {
+  it('serves no new subscriber if its credential was rejected during the proof', async () => {
     const { clock, leases, proofs, hold, holdAnswers } = setUp();
     const answer = holdAnswers();
     const coming = hold('a', 'one');
@@ -382,7 +382,7 @@ describe('a proof', () => {
     expect(proofs).toEqual(['a', 'a']);
   });
 
-  it('is kept for others for five seconds', async () => {
+  it('is kept for new subscribers for five seconds', async () => {
     const { clock, leases, hold } = setUp();
     (await hold('a', 'one'))[Symbol.dispose]();
     (await hold('b', 'two'))[Symbol.dispose]();
@@ -395,7 +395,7 @@ describe('a proof', () => {
     expect(leases.size.sharedProofs).toBe(1);
   });
 
-  it('is kept for others of at most ten thousand credentials', async () => {
+  it('is kept for new subscribers of at most ten thousand credentials', async () => {
     const { leases, proofs, hold } = setUp();
     for (let count = 0; count < 10_000; count += 1) (await hold('a', `number ${count}`))[Symbol.dispose]();
     expect(leases.size.sharedProofs).toBe(10_000);
@@ -439,7 +439,7 @@ describe('the entities that a subscription names', () => {
     expect(proofs).toEqual(['a 1', 'b 1']);
   });
 
-  it('are read also by one who shares a general proof', async () => {
+  it('are also read by a subscriber that shares a general proof', async () => {
     const { proofs, hold } = setUp();
     using _a = await hold('a', 'one');
     using _b = await hold('b', 'one', { ids: ['1'] });
@@ -447,16 +447,16 @@ describe('the entities that a subscription names', () => {
     expect(proofs).toEqual(['a', 'b 1']);
   });
 
-  it('do not replace the general proof of a lease that is doubted', async () => {
+  it('do not replace the general proof of a lease in doubt', async () => {
     const { leases, proofs, hold } = setUp();
     using _a = await hold('a', 'one', { ids: ['1'] });
     leases.doubt('one');
     using _b = await hold('b', 'one', { ids: ['1'] });
-    // The proof of the lease itself, and that of the newcomer.
+    // The proof of the lease, and the proof of the new subscriber.
     expect(proofs.toSorted()).toEqual(['a', 'a 1', 'b']);
   });
 
-  it('that the platform does not know fail the subscription, and no other one', async () => {
+  it('fail only the subscription that names them when the platform does not know them', async () => {
     const { clock, proofs, missing, losses, hold } = setUp();
     using _a = await hold('a', 'one', { ids: ['1'] });
     missing.add('2');
@@ -469,7 +469,7 @@ describe('the entities that a subscription names', () => {
     expect([proofs, losses]).toEqual([['a 1', 'b 2'], []]);
   });
 
-  it('that the platform forbids fail the subscription, and no other one', async () => {
+  it('fail only the subscription that names them when the platform forbids them', async () => {
     const { clock, proofs, entityVerdicts, losses, hold } = setUp();
     using _a = await hold('a', 'one', { ids: ['1'] });
     entityVerdicts.set('2', forbidden);
@@ -489,27 +489,27 @@ describe('the entities that a subscription names', () => {
     expect(losses).toMatchObject([['a', { code: 'TOKEN_EXPIRED' }]]);
   });
 
-  it('may be gone when the subscription resumes, if one of them, or else the general proof, shows the right', async () => {
+  it('may be gone when the subscription resumes, if another entity or the general proof shows the right', async () => {
     const { clock, proofs, missing, hold } = setUp();
     missing.add('1');
     using _a = await hold('a', 'one', { ids: ['1', '2'], resumes: true });
     expect(proofs.splice(0)).toEqual(['a 1', 'a 2']);
     using _b = await hold('b', 'two', { ids: ['1'], resumes: true });
     expect(proofs.splice(0)).toEqual(['b 1', 'b']);
-    // It was not read, so that the next subscription reads it.
+    // The entity was not read, so the next subscription reads it.
     await clock.advanceBy(minute);
     await expect(hold('c', 'two', { ids: ['1'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(hold('d', 'one', { ids: ['1'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('that are gone are no proof for a resume', async () => {
+  it('do not count as a proof for a resume when they are gone', async () => {
     const { verdicts, missing, hold } = setUp();
     missing.add('1');
     verdicts.set('one', forbidden);
     await expect(hold('a', 'one', { ids: ['1'], resumes: true })).rejects.toBe(forbidden);
   });
 
-  it('are remembered up to ten thousand of a credential', async () => {
+  it('are remembered for up to ten thousand ids per credential', async () => {
     const { proofs, hold } = setUp();
     const ids = Array.from({ length: 10_001 }, (_, index) => `${index}`);
     using _a = await hold('a', 'one', { ids });
@@ -520,7 +520,7 @@ describe('the entities that a subscription names', () => {
     expect(proofs).toEqual(['b 0']);
   });
 
-  it('are read no further when the subscriber leaves', async () => {
+  it('are no longer read when the subscriber leaves', async () => {
     const { proofs, leases, hold, holdAnswers } = setUp();
     const release = holdAnswers();
     const leaving = new AbortController();

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { CallAllowance } from '../../../src/poller/call-allowance.ts';
 
-/** The calls of all rounds in a minute, if each round spends all it may, after `rounds` such rounds before. */
+/**
+ * Number of calls of all rounds in a minute if each round spends its whole allowance.
+ * @param before number of such rounds before that minute
+ */
 function callsPerMinute(pauseMs: number, before = 20): number {
   const allowance = new CallAllowance(0);
   const round = (nowMs: number) => {
@@ -17,12 +20,12 @@ function callsPerMinute(pauseMs: number, before = 20): number {
 }
 
 describe('the calls of a feed', () => {
-  it.each([2_000, 3_000, 5_000, 10_000, 20_000])('stay below 60 a minute with a round each %i ms', (pauseMs) => {
+  it.each([2_000, 3_000, 5_000, 10_000, 20_000])('stay below 60 a minute with a round every %i ms', (pauseMs) => {
     expect(callsPerMinute(pauseMs)).toBeLessThanOrEqual(60);
     expect(callsPerMinute(pauseMs)).toBeGreaterThan(40);
   });
 
-  it('are saved up to a number, and spent in one round', () => {
+  it('are saved up to a maximum, and can be spent in one round', () => {
     const allowance = new CallAllowance(0);
     expect(allowance.available(0)).toBe(19);
     allowance.spend(20);
@@ -31,7 +34,7 @@ describe('the calls of a feed', () => {
     expect(allowance.available(1_000_000)).toBe(19);
   });
 
-  it('do not starve where rounds are very close', () => {
+  it('are sufficient even for rounds in quick succession', () => {
     const allowance = new CallAllowance(0);
     allowance.spend(20);
     const calls = Array.from({ length: 6 }, (_, index) => {

@@ -9,7 +9,7 @@ describe.each([
   { step: 'back by ten minutes', byMs: -10 * minute },
   { step: 'forward by ten minutes', byMs: 10 * minute },
 ])('a wall clock that is set $step', ({ byMs }) => {
-  it('changes neither rounds nor what they emit', async () => {
+  it('changes neither rounds nor their events', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();

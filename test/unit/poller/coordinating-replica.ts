@@ -23,19 +23,19 @@ export function tenant(org = '0'): Tenant {
   return parsed;
 }
 
-/** Numbers of values that follow the name of each step, before lists. */
+/** Number of values that follow the name of each step, before lists. */
 const lengths: Readonly<Record<string, number>> = { acquire: 2, release: 1, look: 1, publish: 1 };
 
-/** The coordinator of one replica, with a server and a heartbeat that do what the test wants. */
+/** The coordinator of one replica, with a server and a heartbeat that the test controls. */
 export class Replica {
   readonly clock = new FakeClock();
   readonly steps: Step[] = [];
   calls = 0;
-  /** Whom the server names as the holder, and what it keeps of other seats. */
+  /** The holder and the fields of other seats, as the server reports them. */
   readonly server = { fails: false, holder: '', term: 0, fields: [] as string[] };
-  /** Called before each call. What it throws is the reply. */
+  /** Called before each call. Its error is the reply. */
   before: () => Promise<void> | void = () => undefined;
-  /** Takes the place of the reply to a step; undefined: the server replies. */
+  /** Replaces the reply to a step; undefined: the server replies. */
   reply: (name: string) => unknown = () => undefined;
   readonly subscribers = new Map<string, RedisSubscriber>();
   readonly kept: (readonly string[])[] = [];
@@ -56,7 +56,7 @@ export class Replica {
   readonly #listeners = new Set<HeartbeatListener>();
 
   constructor() {
-    // The coordinator calls nothing else of a client.
+    // The coordinator calls no other method of a client.
     const client = {
       evalSha: async (_: string, options: { keys: string[]; arguments: string[] }) => this.#run(options),
     } as unknown as RedisClient;
@@ -82,7 +82,7 @@ export class Replica {
     return this.#listeners.size;
   }
 
-  /** A seat, and what it is told. */
+  /** Joins a feed, and records the calls of its listener. */
   async join(org = '0', kind = 'export-jobs') {
     const told: string[] = [];
     const errors: unknown[] = [];
@@ -119,7 +119,7 @@ export class Replica {
     return this.steps.filter((step) => step.name === name);
   }
 
-  /** Elects a seat of a feed that nobody holds. */
+  /** Elects a seat of a feed without a holder. */
   async elect(seat: PollSeat) {
     const controller = new AbortController();
     const lease = seat.elected(controller.signal);

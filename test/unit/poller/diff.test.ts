@@ -31,7 +31,7 @@ const job = fc
 const snapshot = fc.array(job, { maxLength: 6 }).map((jobs) => snapshotOf(...jobs));
 
 describe('diffSnapshots', () => {
-  it('gives the changes that make the new snapshot out of the old one, each entity at most once', () => {
+  it('returns the changes from the old to the new snapshot, with each entity at most once', () => {
     fc.assert(
       fc.property(snapshot, snapshot, (before, after) => {
         const changes = diffSnapshots(before, after);
@@ -52,7 +52,7 @@ describe('diffSnapshots', () => {
     );
   });
 
-  it('sees nothing in a snapshot that was only read again', () => {
+  it('returns nothing for a snapshot that was only read again', () => {
     const before = exportJob('a', 1);
     const again = { ...exportJob('a', 1), requestedAt: new Date(98_000), observedAt: new Date(99_000) };
     expect(diffSnapshots(snapshotOf(before), snapshotOf(again))).toEqual([]);
@@ -68,7 +68,7 @@ describe('diffSnapshots', () => {
     ['errors', { errors: [{ code: '1', message: 'm', callStack: null, recordCount: null }] }],
     ['batches', { destination: { ...before.destination, batches: [{ batchId: platformId('b'), segment: null }] } }],
     ['compute job', { computeJobs: { exportJob: 'x', pushJob: null } }],
-  ])('sees a change of %s alone', (_, change) => {
+  ])('detects a change of only %s', (_, change) => {
     const after = { ...before, ...change };
     expect(diffSnapshots(snapshotOf(before), snapshotOf(after))).toEqual([
       { kind: 'CHANGED', entity: after, previous: before },

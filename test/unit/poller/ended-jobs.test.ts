@@ -3,7 +3,7 @@ import type { ExportJobStatus } from '../../../src/domain/export-job.ts';
 import { exportJob, FakePlatform } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** A view of a job that becomes what the platform shows then. */
+/** Watches a job while its status on the platform changes. */
 async function kindsAfter(first: ExportJobStatus, then: ExportJobStatus): Promise<readonly string[]> {
   const platform = new FakePlatform();
   const now = platform.clock.now();
@@ -32,7 +32,7 @@ describe('an ended job', () => {
     },
   );
 
-  it('of an unknown status receives the status that it ended with', async () => {
+  it('of an unknown status receives the status of its end', async () => {
     expect(await kindsAfter('UNKNOWN', 'SUCCEEDED')).toEqual(['CHANGED a SUCCEEDED']);
   });
 });

@@ -9,7 +9,7 @@ import { exportJob, FakePlatform } from './fake-platform.ts';
 
 type Result = RoundResult<ExportJob, ExportJobMemory>;
 
-/** Rounds one after the other, each on what the last one left, as a feed makes them. */
+/** Consecutive rounds, each with the state that the last one left, as in a feed. */
 class Rounds {
   readonly platform = new FakePlatform();
   known: ReadonlyMap<string, ExportJob> = new Map();
@@ -47,7 +47,7 @@ const evaporated = (id: string, createdAtMs: number): ExportJob => {
 };
 
 describe('a round over export jobs', () => {
-  it('reads one page of a long list when nothing further back is watched', async () => {
+  it('reads one page of a long list when no older job is watched', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('ended', 500, 10, 'SUCCEEDED'));
     const { calls, read } = await rounds.read();
@@ -55,7 +55,7 @@ describe('a round over export jobs', () => {
     expect(read).toHaveLength(100);
   });
 
-  it('takes of deep pages only what runs, and searches at least the newest thousand jobs', async () => {
+  it('uses only running jobs of deep pages, and searches at least the newest thousand jobs', async () => {
     const rounds = new Rounds();
     rounds.platform.put(
       exportJob('beyond', 1),
@@ -72,7 +72,7 @@ describe('a round over export jobs', () => {
     expect(ids(again.read)).not.toContain('odd');
   });
 
-  it('searches on while pages show running jobs, up to a bound, which it reports', async () => {
+  it('continues the search while pages show running jobs, up to a limit that it reports', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('running', 19_100, 1, 'PROCESSING'));
     const all = await rounds.read(null, true);
@@ -88,7 +88,7 @@ describe('a round over export jobs', () => {
     expect((await rounds.read(null, true)).calls).toEqual({ pages: 2, gets: 0 });
   });
 
-  it('reads smaller pages where the platform rejects large ones', async () => {
+  it('reads smaller pages if the platform rejects large ones', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('running', 350, 1, 'PROCESSING'));
     const error = new PlatformError({ message: 'limit', status: 400 });
@@ -112,7 +112,7 @@ describe('a round over export jobs', () => {
     expect(seen.size).toBe(10_000);
   });
 
-  it('notices in a sweep what the list should have shown', async () => {
+  it('detects in a sweep that a job is missing from the list', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('running', 1_500, 1, 'PROCESSING'));
     await rounds.read(null, true);
@@ -121,12 +121,12 @@ describe('a round over export jobs', () => {
     expect((await rounds.read()).absent).toEqual(['running-700']);
   });
 
-  it('reads jobs by id, in turn, where that takes fewer calls than a sweep', async () => {
+  it('reads jobs by id, in turn, if that takes fewer calls than a sweep', async () => {
     const rounds = new Rounds();
     const running = many('running', 8, 1, 'PROCESSING');
     rounds.platform.put(...running, ...many('ended', 12_000, 100, 'SUCCEEDED'));
     rounds.known = new Map(running.map((job) => [job.id, job]));
-    // The first sweep shows how many pages it takes.
+    // The first sweep determines its number of pages.
     expect((await rounds.read()).calls).toEqual({ pages: 13, gets: 0 });
     const asked: (string | undefined)[] = [];
     for (let round = 0; round < 3; round += 1) {
@@ -137,17 +137,20 @@ describe('a round over export jobs', () => {
     expect(new Set(asked.slice(5, 13)).size).toBe(8);
   });
 
-  it.each([0, 1, 4, 9])('reads no more followed jobs by id than %i calls, and five, allow', async (allowance) => {
-    const rounds = new Rounds();
-    const running = many('running', 7, 1, 'PROCESSING');
-    rounds.platform.put(...running, ...many('ended', 150, 100, 'SUCCEEDED'));
-    rounds.known = new Map(running.map((job) => [job.id, job]));
-    rounds.memory = (await rounds.read()).memory;
-    // A sweep would take more calls than reading them by id.
-    rounds.memory = { ...rounds.memory, rotation: { ...rounds.memory.rotation, pagesPerSweep: 7 } };
-    rounds.allowance = allowance;
-    expect((await rounds.read()).calls).toEqual({ pages: 1, gets: Math.min(5, allowance) });
-  });
+  it.each([0, 1, 4, 9])(
+    'reads no more followed jobs by id than %i calls and the limit of five permit',
+    async (allowance) => {
+      const rounds = new Rounds();
+      const running = many('running', 7, 1, 'PROCESSING');
+      rounds.platform.put(...running, ...many('ended', 150, 100, 'SUCCEEDED'));
+      rounds.known = new Map(running.map((job) => [job.id, job]));
+      rounds.memory = (await rounds.read()).memory;
+      // A sweep would take more calls than reading them by id.
+      rounds.memory = { ...rounds.memory, rotation: { ...rounds.memory.rotation, pagesPerSweep: 7 } };
+      rounds.allowance = allowance;
+      expect((await rounds.read()).calls).toEqual({ pages: 1, gets: Math.min(5, allowance) });
+    },
+  );
 
   it('reads unread ids by id, or finds many of them on one deep page', async () => {
     const rounds = new Rounds();
@@ -162,7 +165,7 @@ describe('a round over export jobs', () => {
     expect(ids(manyIds.read)).toEqual(expect.arrayContaining(ids(old)));
   });
 
-  it('forgets what ended and fell off the newest page, unless it is watched by name', async () => {
+  it('forgets ended jobs that fell off the newest page, unless a subscriber names them', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('ended', 100, 10, 'SUCCEEDED'));
     await rounds.read(['ended-1']);
@@ -176,7 +179,7 @@ describe('a round over export jobs', () => {
     expect(rounds.known.size).toBe(100);
   });
 
-  it('finds out once about an ended job that the list leaves out, and does not take it for new when it is back', async () => {
+  it('checks an ended job that the list omits once, and does not treat it as new when it is back', async () => {
     const rounds = new Rounds();
     rounds.platform.put(exportJob('hidden', 10, 'FAILED'), exportJob('other', 11, 'FAILED'));
     await rounds.read();
@@ -189,7 +192,7 @@ describe('a round over export jobs', () => {
     expect(rounds.known.has('hidden')).toBe(true);
   });
 
-  it('finds out once about a job of an unknown status that has ended and that the list leaves out', async () => {
+  it('checks an ended job of an unknown status that the list omits once', async () => {
     const rounds = new Rounds();
     rounds.platform.put(evaporated('hidden', 10), exportJob('other', 11, 'FAILED'));
     await rounds.read();
@@ -200,7 +203,7 @@ describe('a round over export jobs', () => {
     expect(rounds.gets).toEqual([]);
   });
 
-  it('reports what is absent', async () => {
+  it('reports absent jobs', async () => {
     const rounds = new Rounds();
     rounds.platform.put(exportJob('a', 10), exportJob('b', 11, 'FAILED'), exportJob('c', 12));
     await rounds.read();
@@ -209,7 +212,7 @@ describe('a round over export jobs', () => {
     expect((await rounds.read()).absent).toEqual(['a', 'b']);
   });
 
-  it('keeps what the list showed when calls by name are refused, and says so', async () => {
+  it('keeps the jobs of the list when reads by id are rejected, and reports the failure', async () => {
     const rounds = new Rounds();
     rounds.platform.put(exportJob('a', 1), exportJob('b', 2), ...many('ended', 150, 10, 'SUCCEEDED'));
     rounds.known = new Map(rounds.platform.jobs.slice(0, 2).map((job) => [job.id, job]));
@@ -222,7 +225,7 @@ describe('a round over export jobs', () => {
     expect(result.read).toHaveLength(100);
   });
 
-  it('fails where a page is rejected for another reason than its size, or though it is small', async () => {
+  it('fails if a page is rejected for another reason than its size, or although it is small', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('running', 350, 1, 'PROCESSING'));
     const outage = new PlatformError({ message: 'out of order', status: 500 });
@@ -239,7 +242,7 @@ describe('a round over export jobs', () => {
     expect(rounds.platform.calls.map(({ limit }) => limit)).toEqual([100, 1_000, 100]);
   });
 
-  it('fails where a job cannot be read because of a defect', async () => {
+  it('fails if a job cannot be read because of a defect', async () => {
     const rounds = new Rounds();
     rounds.platform.put(exportJob('a', 1));
     rounds.unread = ['other'];
@@ -248,7 +251,7 @@ describe('a round over export jobs', () => {
     await expect(rounds.read(['other'])).rejects.toBe(defect);
   });
 
-  it('searches exactly a thousand jobs where none of them runs', async () => {
+  it('searches exactly a thousand jobs if none of them runs', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('ended', 3_000, 1, 'SUCCEEDED'));
     const rejected = new PlatformError({ message: 'limit', status: 400 });
@@ -257,7 +260,7 @@ describe('a round over export jobs', () => {
     expect(rounds.platform.calls.filter(({ limit }) => limit === 100)).toHaveLength(10);
   });
 
-  it('reads one deep page, and not the whole list, for many ids that nobody has', async () => {
+  it('reads one deep page instead of the whole list for many ids that the platform does not have', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('ended', 3_000, 1, 'SUCCEEDED'));
     rounds.unread = Array.from({ length: 25 }, (_, index) => `nobody-${index}`);
@@ -265,7 +268,7 @@ describe('a round over export jobs', () => {
     expect([calls, absent.length]).toEqual([{ pages: 2, gets: 25 }, 25]);
   });
 
-  it('takes turns between a job that the list leaves out and a sweep, where it has one call', async () => {
+  it('alternates between a missing job and a sweep if it has only one call', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('running', 3_000, 1, 'PROCESSING'), exportJob('hidden', 2_999_999));
     await rounds.read(null, true);
@@ -283,7 +286,7 @@ describe('a round over export jobs', () => {
     expect(rounds.memory?.unlisted).toEqual(new Set());
   });
 
-  it('leaves one of its calls to jobs that the list leaves out, and all of them to a sweep where there are none', async () => {
+  it('reserves one of its calls for missing jobs, and uses all of them for a sweep if there are none', async () => {
     const rounds = new Rounds();
     const hidden = many('hidden', 3, 2_999_000, 'PROCESSING');
     rounds.platform.put(...many('running', 6_000, 1, 'PROCESSING'), ...hidden);
@@ -294,7 +297,7 @@ describe('a round over export jobs', () => {
     expect((await rounds.read()).calls).toEqual({ pages: 3, gets: 1 });
   });
 
-  it('sweeps no further than to the oldest running job', async () => {
+  it('sweeps only as far as the oldest running job', async () => {
     const rounds = new Rounds();
     const running = many('running', 8, 10_000, 'PROCESSING');
     rounds.platform.put(
@@ -310,7 +313,7 @@ describe('a round over export jobs', () => {
     }
   });
 
-  it('reads no page of a sweep that it has read in the same round', async () => {
+  it('does not read a page of a sweep again that it has read in the same round', async () => {
     const rounds = new Rounds();
     rounds.platform.put(...many('running', 6_000, 1, 'PROCESSING'));
     await rounds.read(null, true);
@@ -352,7 +355,7 @@ describe('a round over export jobs', () => {
     expect(result.absent).toEqual([]);
   });
 
-  it('takes of deep pages also what ended lately, when it searches for what runs', async () => {
+  it('also uses recently ended jobs of deep pages when it searches for running jobs', async () => {
     const rounds = new Rounds();
     const updatedAt = rounds.platform.clock.now();
     rounds.platform.put(
@@ -367,7 +370,7 @@ describe('a round over export jobs', () => {
     expect(ids((await rounds.read(rounds.unread)).read)).not.toContain('lately');
   });
 
-  it('remembers of jobs that it read by id only those which it follows', async () => {
+  it('remembers only followed jobs among those that it read by id', async () => {
     const rounds = new Rounds();
     rounds.platform.put(exportJob('old', 1), exportJob('ended', 2, 'FAILED'), ...many('page', 150, 10, 'SUCCEEDED'));
     rounds.unread = ['old', 'ended', 'nobody'];
@@ -382,7 +385,7 @@ describe('a round over export jobs', () => {
     expect(exportJobSource.lasting(second.memory)).toEqual({ ...second.memory, rotation: noRotation });
   });
 
-  it('ends with the reason of its signal as soon as that aborts', async () => {
+  it('ends with the reason of its signal as soon as the signal aborts', async () => {
     const rounds = new Rounds();
     rounds.platform.hold();
     const controller = new AbortController();

@@ -43,7 +43,7 @@ function coverageOf(...ranges: readonly (readonly [number | null, number | null]
 }
 
 describe('the pages of a round', () => {
-  it('cover what lies strictly between their edges', () => {
+  it('cover the creation times strictly between their edges', () => {
     const coverage = coverageOf([null, 500], [300, 200], [100, null]);
     const covered = [501, 500, 400, 300, 299, 201, 200, 150, 100, 99, 0].filter((ms) =>
       coverage.covers(exportJob('a', ms)),
@@ -52,7 +52,7 @@ describe('the pages of a round', () => {
     expect(coverageOf().covers(exportJob('a', 1))).toBe(false);
   });
 
-  it('leave a gap while nothing shows that the new jobs are complete', () => {
+  it('leave a gap unless the new jobs are known to be complete', () => {
     expect(leavesGap(memory(), 900)).toBe(true);
     expect(leavesGap(memory(), 899)).toBe(false);
     expect(leavesGap(memory({ newestMs: null }), 1)).toBe(true);
@@ -69,12 +69,12 @@ describe('followed jobs that the pages do not show', () => {
     unlisted: new Set<string>(),
   };
 
-  it('are missing where the pages should have shown them, ended or not', () => {
+  it('are missing if the pages should have shown them, ended or not', () => {
     const jobs = [exportJob('a', 600), exportJob('b', 501, 'SUCCEEDED'), exportJob('edge', 500, 'FAILED')];
     expect(ids(leftoversOf(jobs, { ...options, scope: named() }).missing)).toEqual(['a', 'b']);
   });
 
-  it('are not missing again once the list was found to omit them after their end', () => {
+  it('are not missing again after the list was found to omit them', () => {
     const jobs = [exportJob('hidden', 600, 'FAILED'), exportJob('running', 601), evaporated('odd', 602)];
     const unlisted = new Set(['hidden', 'running', 'odd']);
     expect(ids(leftoversOf(jobs, { ...options, unlisted }).missing)).toEqual(['running']);
@@ -93,7 +93,7 @@ describe('followed jobs that the pages do not show', () => {
     expect([12, 13].map((count) => sweeps(count, twelvePages))).toEqual([false, true]);
   });
 
-  it('are read in turn: first those whose last reading is the oldest', () => {
+  it('are read in turn, least recently read first', () => {
     const jobs = running(4);
     const readAt = new Map([
       ['job-0', 1],
@@ -122,7 +122,7 @@ describe('jobs behind the newest page', () => {
   const now = new Date(2 * hourMs);
   const ended = (id: string, endedMs: number) => exportJob(id, 1, 'FAILED', { updatedAt: new Date(endedMs) });
 
-  it('are forgotten after their end when no new subscriber receives them, unless they are named', () => {
+  it('are forgotten after their end when they are too old for new subscribers, unless they are named', () => {
     const jobs = known(
       ended('long ago', hourMs - 1),
       evaporated('vanished', 1, hourMs - 1),
@@ -139,13 +139,13 @@ describe('jobs behind the newest page', () => {
     expect(leftBehind(jobs, scope, { ...page, floorMs: null }, now).forgotten).toEqual([]);
   });
 
-  it('are kept after their end up to a number, the last ended', () => {
+  it('are kept after their end up to a maximum number, the last ended first', () => {
     const jobs = known(...Array.from({ length: maxEndedKept + 2 }, (_, index) => ended(`${index}`, hourMs + index)));
     const page = { jobs: new Set<string>(), floorMs: 9_000 };
     expect(leftBehind(jobs, everything, page, now).forgotten).toEqual(['0', '1']);
   });
 
-  it('are remembered while they run unwatched, up to a number, the newest', () => {
+  it('are remembered while they run without watchers, up to a maximum number, newest first', () => {
     const jobs = known(...running(maxUnwatchedRunning + 2));
     const page = { jobs: new Set<string>(), floorMs: 9_000 };
     const { forgotten, unfollowed } = leftBehind(jobs, named('job-0'), page, now);
@@ -156,7 +156,7 @@ describe('jobs behind the newest page', () => {
 });
 
 describe('the order of jobs', () => {
-  it('is by time, and by id within one millisecond, so that each replica forgets the same', () => {
+  it('is by time, and by id within one millisecond, so that every replica forgets the same jobs', () => {
     const jobs = [exportJob('a', 1), exportJob('b', 2), exportJob('c', 1), exportJob('b', 1)];
     const order = ['b 2', 'c 1', 'b 1', 'a 1'];
     for (const some of [jobs, jobs.toReversed()]) {

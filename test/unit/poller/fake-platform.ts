@@ -39,7 +39,7 @@ const emptyBatch: Omit<Batch, 'id' | 'status' | 'rawStatus'> = {
   successorId: null,
 };
 
-/** The destination of a job with these batches. */
+/** Creates the destination of a job with these batches. */
 export const batchesOf = (...ids: readonly string[]): Pick<ExportJob, 'destination'> => ({
   destination: {
     datasetId: platformId('dataset'),
@@ -48,7 +48,7 @@ export const batchesOf = (...ids: readonly string[]): Pick<ExportJob, 'destinati
   },
 });
 
-/** A job; `createdAtMs` also makes its place in the list. */
+/** Creates a job. `createdAtMs` also determines its position in the list. */
 export function exportJob(
   id: string,
   createdAtMs: number,
@@ -89,22 +89,22 @@ export interface PlatformCall {
   readonly limit?: number;
 }
 
-/** What was true at one moment, with the times of its reading, which end later. */
+/** A state at one moment. The times of its reading end later. */
 type Shown<Value> = (reading: ReadingTimes) => Value;
 
-/** The export jobs of one sandbox, in memory. Notes every call and can be made to fail or to hold its answers. */
+/** The export jobs of one sandbox, in memory. It records every call, and can fail or hold back its responses. */
 export class FakePlatform {
   readonly clock: FakeClock;
   readonly calls: PlatformCall[] = [];
-  /** Thrown instead of an answer. */
+  /** Error of a call; null: the call succeeds. */
   failure: (call: PlatformCall) => GatewayError | null = () => null;
-  /** What a credential may not see: a call by id does not find it. */
+  /** Whether a credential may not see a job, so that a call by id does not find it. */
   hides: (call: PlatformCall) => boolean = () => false;
-  /** Calls that are never answered. */
+  /** Whether a call never receives a response. */
   hangs: (call: PlatformCall) => boolean = () => false;
-  /** What every call about jobs goes through. */
+  /** Wraps every call for jobs. */
   through: <Value>(call: () => Promise<Value>) => Promise<Value> = (call) => call();
-  /** Ids that the list leaves out although they exist. */
+  /** Ids that the list omits although they exist. */
   readonly unlisted = new Set<string>();
   /** Status of each batch that Catalog has. */
   readonly batches = new Map<string, BatchStatus>();
@@ -131,7 +131,7 @@ export class FakePlatform {
     this.#jobs.delete(id);
   }
 
-  /** Takes the job away as a lagging read replica does, until `end`: it returns as it is then. */
+  /** Hides the job until `end`, like a lagging read replica. It then reappears in its current state. */
   hide(id: string): { readonly end: () => void } {
     const job = this.#jobs.get(id);
     if (job === undefined) throw new Error(`no job ${id}`);
@@ -147,7 +147,7 @@ export class FakePlatform {
     return [...this.#jobs.values()];
   }
 
-  /** Answers to calls about jobs wait until the returned function is called. */
+  /** Holds back responses for jobs until the returned function is called. */
   hold(): () => void {
     let open = () => {};
     this.#gate = new Promise((resolve) => {
@@ -163,7 +163,7 @@ export class FakePlatform {
     return this.calls.filter((call) => call.kind === kind).length;
   }
 
-  /** @param ownRights whether the reader is the subscriber's own credential, and not the gateway's */
+  /** @param ownRights whether the reader uses the subscriber's own credential instead of the gateway's */
   reader(by = 'someone', ownRights = true): ExportJobReader {
     const proof = {
       credential: by,
@@ -201,7 +201,7 @@ export class FakePlatform {
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
     try {
       const failure = this.failure(call);
-      // As on the wire: the state is that of the moment of the call, the answer comes later.
+      // As on the wire, the state is determined at the time of the call, and the response arrives later.
       const shown = failure === null ? answer() : null;
       const answered = (call.kind === 'prove' ? null : this.#gate) ?? turn();
       await untilEither(this.hangs(call) ? new Promise(() => undefined) : answered, signal);
@@ -255,7 +255,7 @@ function untilEither(work: Promise<void>, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Takes everything from a stream as it comes. */
+/** Takes all events from a stream as they arrive. */
 export class Follower {
   readonly events: WatchEvent<ExportJob>[] = [];
   ended: 'completed' | { readonly error: unknown } | null = null;
@@ -281,7 +281,7 @@ export class Follower {
     return this.events.at(-1)?.cursor;
   }
 
-  /** What the events add up to. */
+  /** The state that results from the events. */
   get view(): ReadonlyMap<string, ExportJob> {
     return viewOf(this.events);
   }
@@ -311,7 +311,7 @@ export function viewOf(
 
 export type Ask = Partial<Omit<WatchOptions<ExportJob>, 'signal'>>;
 
-/** Lets everything happen that needs no time. */
+/** Lets all work complete that needs no time. */
 export async function settle(): Promise<void> {
   for (let count = 0; count < 40; count += 1) await turn();
 }

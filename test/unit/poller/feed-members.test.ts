@@ -16,7 +16,7 @@ function setUp(...credentials: readonly string[]) {
 }
 
 describe('the scope of the members', () => {
-  it('is what somebody watches, until the last of them has left', () => {
+  it('contains everything that a member watches, until the last member has left', () => {
     const { members } = setUp();
     const [everything, again, one, both] = [
       memberOf('e'),
@@ -41,7 +41,7 @@ describe('the scope of the members', () => {
 });
 
 describe('members that watch results', () => {
-  it('make their scope that of the results, until the last of them has left', () => {
+  it('add its results to the scope, until the last of them has left', () => {
     const { members } = setUp();
     const [all, one, other] = [
       { ...memberOf('all'), withResults: true },
@@ -61,7 +61,7 @@ describe('members that watch results', () => {
     expect(Object.keys(members.scope)).toEqual(['everything', 'ids']);
   });
 
-  it('read them first, and then the others, each of them once', () => {
+  it('come first among the readers of results, and each member comes once', () => {
     const { members } = setUp('one', 'two');
     members.add({ ...memberOf('three'), withResults: true });
     members.add({ ...memberOf('four'), withResults: false });
@@ -70,8 +70,8 @@ describe('members that watch results', () => {
   });
 });
 
-describe('the member that polls', () => {
-  it('is the longest present, until it leaves; nobody when all have left', () => {
+describe('the member whose reader polls', () => {
+  it('is the longest present one, until it leaves; null when all have left', () => {
     const { members, present, poller } = setUp('one', 'two');
     const [one, two] = present;
     expect([poller(), poller()]).toEqual(['one', 'one']);
@@ -81,28 +81,28 @@ describe('the member that polls', () => {
     expect(poller()).toBeUndefined();
   });
 
-  it('stays the same when a refused one leaves or another one is refused', () => {
+  it('stays the same when a rejected one leaves or another one is rejected', () => {
     const { members, present, poller } = setUp('one', 'two', 'three');
     const [one, , three] = present;
     if (one === undefined || three === undefined) throw new Error('They are present.');
     expect([members.refuse(one), poller()]).toEqual([true, 'two']);
     expect([members.refuse(three), poller()]).toEqual([true, 'two']);
     members.delete(one);
-    // One who was refused and has left no longer counts, so that one of the other two is still not refused.
+    // A rejected member that has left no longer counts, so one of the other two is not rejected.
     expect([members.refuse(three), poller()]).toEqual([true, 'two']);
   });
 
-  it('is the longest present again when all were refused', () => {
+  it('is the longest present one again when all were rejected', () => {
     const { members, present, poller } = setUp('one', 'two');
     expect(poller()).toBe('one');
     expect(present.map((member) => members.refuse(member))).toEqual([true, false]);
     expect(poller()).toBe('one');
-    // It has begun from the start: the other one was not refused since.
+    // The rejections were reset, so the other one is not rejected.
     expect(present.slice(0, 1).map((member) => members.refuse(member))).toEqual([true]);
     expect(poller()).toBe('two');
   });
 
-  it('does not count a refused member that left before its refusal arrived', () => {
+  it('does not count a member whose rejection arrives after it left', () => {
     const { members, present, poller } = setUp('one', 'two');
     const [one] = present;
     if (one === undefined) throw new Error('It is present.');
@@ -110,14 +110,14 @@ describe('the member that polls', () => {
     expect([members.refuse(one), poller()]).toEqual([true, 'two']);
   });
 
-  it('becomes one with another credential that was not refused, where there is one', () => {
+  it('changes to one with another credential that was not rejected, if there is one', () => {
     const { members, present, poller } = setUp('one', 'one', 'one', 'two', 'three');
     const [one, again, , two] = present;
     if (one === undefined || again === undefined || two === undefined) throw new Error('It is present.');
     members.refuse(two);
     expect([members.handOver(new Set(['one'])), poller()]).toEqual([true, 'three']);
     expect([members.handOver(new Set(['one', 'three'])), poller()]).toEqual([false, 'three']);
-    // Others leave or are refused meanwhile.
+    // Other members leave or are rejected in the meantime.
     expect([members.delete(again), poller()]).toEqual([true, 'three']);
     expect([members.refuse(one), poller()]).toEqual([true, 'three']);
   });

@@ -26,7 +26,7 @@ const leaseOf = (term: number, lost = new AbortController()): Lease => ({
   release: async () => undefined,
 });
 
-/** A log of which the writes are noted, and can be made to fail. */
+/** A log that records its writes and can fail. */
 function notedLog() {
   const memory = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
   const writes: LogWrite<ExportJob>[] = [];
@@ -61,7 +61,7 @@ function setUp({ log, platform = new FakePlatform() }: { log: EventLog<ExportJob
     members.add(member);
     return member;
   };
-  // A source that reads export jobs reads any memory that it wrote itself.
+  // The cast is safe, because the source reads only a memory that it wrote itself.
   const source = exportJobSource as never;
   const poller = new FeedPoller({ source, log, view, members, clock: platform.clock });
   const round = (lease = leaseOf(1), awaited = false) => poller.round(lease, seat, () => awaited);
@@ -74,7 +74,7 @@ const kindsOf = (writes: readonly LogWrite<ExportJob>[]) =>
   );
 
 describe('a round', () => {
-  it('begins a log with what it read, and writes what changed from then on', async () => {
+  it('begins a log with the state that it read, and writes changes from then on', async () => {
     const { log, writes } = notedLog();
     const { platform, join, round } = setUp({ log });
     join('one');
@@ -104,7 +104,7 @@ describe('a round', () => {
     expect(writes).toHaveLength(1);
   });
 
-  it('writes a change with the next round that the log failed to take', async () => {
+  it('writes a change in the next round after the log failed to take it', async () => {
     const { log, writes, fails } = notedLog();
     const { platform, join, round } = setUp({ log });
     join('one');
@@ -121,7 +121,7 @@ describe('a round', () => {
   it.each([
     { error: new LogFencedError('later term'), kind: 'lost' },
     { error: new LogConflictError('went on'), kind: 'interrupted' },
-  ])('is $kind when the log answers with $error.name', async ({ error, kind }) => {
+  ])('is $kind when the log rejects its write with $error.name', async ({ error, kind }) => {
     const { log, fails } = notedLog();
     const { platform, join, round } = setUp({ log });
     join('one');
@@ -130,7 +130,7 @@ describe('a round', () => {
     expect(await round()).toEqual({ kind });
   });
 
-  it('is lost when the lease is lost while it reads', async () => {
+  it('is lost when the lease is lost during its reads', async () => {
     const { log, writes } = notedLog();
     const { platform, join, round, poller } = setUp({ log });
     join('one');
@@ -145,7 +145,7 @@ describe('a round', () => {
     expect(writes).toEqual([]);
   });
 
-  it('is made with another reader when the platform rejects one, and fails when it rejects all', async () => {
+  it('uses another reader when the platform rejects one, and fails when all are rejected', async () => {
     const { log } = notedLog();
     const { platform, join, round, refused } = setUp({ log });
     for (const by of ['one', 'two']) join(by);
@@ -162,7 +162,7 @@ describe('a round', () => {
 });
 
 describe('a replica that takes over', () => {
-  it('goes on from what the former one wrote: no job is created twice, none is missed', async () => {
+  it('continues from the state of the previous one: no job is created twice or missed', async () => {
     const { log, writes } = notedLog();
     const first = setUp({ log });
     const { platform } = first;
@@ -174,13 +174,13 @@ describe('a replica that takes over', () => {
     second.join('two');
     expect(await second.round(leaseOf(2))).toMatchObject({ emitted: ['CREATED'], discover: true });
     expect(kindsOf(writes)).toEqual(['CREATED NEW']);
-    // What the former one still writes is rejected.
+    // Late writes of the previous lease holder are rejected.
     platform.set('new', 'FAILED');
     expect(await first.round()).toEqual({ kind: 'lost' });
     expect(await second.round(leaseOf(2))).toMatchObject({ emitted: ['CHANGED'], discover: false });
   });
 
-  it('does not count what the former one did not find', async () => {
+  it('does not count absences that the previous one has seen', async () => {
     const { log } = notedLog();
     const first = setUp({ log });
     const { platform } = first;
@@ -199,7 +199,7 @@ describe('a replica that takes over', () => {
 describe('the end of a job', () => {
   const noteOf = (writes: readonly LogWrite<ExportJob>[]) => writes.at(-1)?.note as FeedNote<unknown>;
 
-  it('is noted where the platform reports no plausible time for it, for as long as subscribers may begin with it', async () => {
+  it('is noted if the platform reports no plausible time for it, for as long as subscribers may begin with it', async () => {
     const { log, writes } = notedLog();
     const { platform, join, round } = setUp({ log });
     join('one');
@@ -222,7 +222,7 @@ describe('the end of a job', () => {
 });
 
 describe('STALE', () => {
-  it('of a job that is forgotten recovers with the write that forgets it', async () => {
+  it('of a forgotten job recovers with the write that forgets it', async () => {
     const { log, writes } = notedLog();
     const { platform, members, join, round } = setUp({ log });
     const old = exportJob('old', 1);
@@ -235,7 +235,7 @@ describe('STALE', () => {
     await round();
     expect(kindsOf(writes)).toEqual(['STALE']);
     members.delete(watching);
-    // So many run unwatched that the oldest of them is forgotten.
+    // More jobs run without watchers than are remembered, so the oldest is forgotten.
     const running = Array.from({ length: 1_100 }, (_, index) => exportJob(`running-${index}`, 1_000 + index));
     platform.unlisted.add('old');
     const everything = join('three');

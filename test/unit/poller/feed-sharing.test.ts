@@ -10,12 +10,12 @@ import { settle } from './fake-platform.ts';
 
 const source = { kind: 'items', key: ({ id }: { readonly id: string }) => id };
 
-/** What replicas share by a Redis that replies to nothing, and what it holds for them. */
+/** The parts that replicas share through a Redis without replies, and the resources that it holds for them. */
 function setUp() {
   const clock = new FakeClock();
   const channels = new Set<string>();
   const sent: (readonly string[])[] = [];
-  // What is shared calls nothing else of a client.
+  // The shared parts call no other method of a client.
   const client = {
     evalSha: async (_: string, options: { readonly arguments: readonly string[] }) => {
       sent.push(options.arguments);
@@ -36,7 +36,7 @@ function setUp() {
   const sharing = shareByRedis({
     redis,
     clock,
-    // Nothing else of a logger is called.
+    // The cast is safe, because no other method of a logger is called.
     logger: logger as unknown as Parameters<typeof shareByRedis>[0]['logger'],
     pollMinMs: 4_000,
     lifecycle: { add: (name, close) => void parts.push({ name, close }) },
@@ -44,8 +44,8 @@ function setUp() {
   return { clock, channels, sent, parts, sharing };
 }
 
-describe('what the feeds of replicas share by Redis', () => {
-  it('is a registration that holds as long as the pace needs, and seats, which are closed in the reverse order', async () => {
+describe('the parts that feeds share through Redis', () => {
+  it('include a registration that is valid as long as the pace needs, and seats, which are closed in reverse order', async () => {
     const { clock, sent, parts, sharing, channels } = setUp();
     expect(parts.map(({ name }) => name)).toEqual(['heartbeat in Redis', 'poll leases']);
     await settle();
@@ -63,7 +63,7 @@ describe('what the feeds of replicas share by Redis', () => {
     expect(clock.pending()).toBe(0);
   });
 
-  it('is a log for each tenant and kind, of which a replica that does not follow it keeps nothing', () => {
+  it('include a log for each tenant and kind, which a replica does not keep unless it follows it', () => {
     const { sharing, channels } = setUp();
     const { createLog, retentionMs } = sharing<typeof item>(source);
     const tenants = [tenantOf('prod'), namesakeOf(tenantOf('prod'))];
@@ -72,7 +72,7 @@ describe('what the feeds of replicas share by Redis', () => {
     expect(retentionMs).toBe(0);
   });
 
-  it('is nothing where each replica is on its own', () => {
+  it('are empty if replicas do not share Redis', () => {
     expect(unshared<typeof item>(source)).toEqual({});
   });
 });

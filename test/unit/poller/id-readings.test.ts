@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { IdReadings } from '../../../src/poller/id-readings.ts';
 
 describe('the readings of an id', () => {
-  it('confirm an absence with each credential that did not find it twice in a row', () => {
+  it('confirm an absence for each credential that did not find it twice in a row', () => {
     const ids = new IdReadings();
     let nowMs = 0;
     const absent = (credential: string | null) => {
@@ -15,13 +15,13 @@ describe('the readings of an id', () => {
     expect([absent(null), absent(null)]).toEqual([[], [null]]);
   });
 
-  it('confirm no absence where they are closer together than a second', () => {
+  it('do not confirm an absence if they are less than a second apart', () => {
     const ids = new IdReadings();
     const absentAt = (nowMs: number) => [...ids.absent('a', null, nowMs)];
     expect([0, 10, 999, 1_000].map(absentAt)).toEqual([[], [], [], [null]]);
   });
 
-  it('count failures in a row, which an absence or a find ends', () => {
+  it('count consecutive failures, which an absence or a find resets', () => {
     const ids = new IdReadings();
     expect([ids.failed('a'), ids.failed('a'), ids.failed('b')]).toEqual([1, 2, 1]);
     ids.absent('a', null, 0);
@@ -30,7 +30,7 @@ describe('the readings of an id', () => {
     expect(ids.failed('a')).toBe(1);
   });
 
-  it('come in turn', () => {
+  it('are made in turn', () => {
     const ids = new IdReadings();
     const order = () => ids.oldestFirst(['a', 'b', 'c', 'd']);
     expect(order()).toEqual(['a', 'b', 'c', 'd']);
@@ -44,7 +44,7 @@ describe('the readings of an id', () => {
     expect(order()).toEqual(['c', 'd', 'b', 'a']);
   });
 
-  it('are further and further apart while it is absent', () => {
+  it('have growing pauses while the id is absent', () => {
     const ids = new IdReadings();
     expect(ids.isDue('a', 0)).toBe(true);
     for (const pauseMs of [2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]) {
@@ -53,7 +53,7 @@ describe('the readings of an id', () => {
     }
   });
 
-  it('go on a few times for an absent id that nobody names', () => {
+  it('continue a few times for an absent id that no subscriber names', () => {
     const ids = new IdReadings();
     expect(ids.isSought('a')).toBe(false);
     ids.failed('a');
@@ -65,7 +65,7 @@ describe('the readings of an id', () => {
     expect(sought).toEqual([true, true, true, true, true, true, true, false]);
   });
 
-  it('are forgotten for ids that are followed no more, and for all ids', () => {
+  it('are forgotten for ids that are no longer followed, or for all ids', () => {
     const ids = new IdReadings();
     for (const id of ['a', 'b', 'c']) ids.failed(id);
     ids.keep((id) => id === 'b');
@@ -74,7 +74,7 @@ describe('the readings of an id', () => {
     expect([ids.size, ids.failed('b')]).toEqual([0, 1]);
   });
 
-  it('are remembered for a number of ids, the last ones', () => {
+  it('are remembered for the last ids up to a maximum number', () => {
     const ids = new IdReadings();
     for (let index = 0; index < 10_000; index += 1) ids.failed(`${index}`);
     expect(ids.size).toBe(10_000);

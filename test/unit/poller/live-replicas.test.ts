@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { LiveReplicas } from '../../../src/poller/live-replicas.ts';
 
-/** What the heartbeat of this replica has last read. */
+/** The last reply to the heartbeat of this replica. */
 function readings(replicas: ReadonlySet<string> | null = new Set()) {
   const heartbeat = { replicas };
   return { heartbeat, live: new LiveReplicas(heartbeat) };
 }
 
 describe('the seat of another replica', () => {
-  it('counts as live while its replica is in the set of live ones', () => {
+  it('counts as live while its replica is in the set of live replicas', () => {
     const { heartbeat, live } = readings(new Set(['replica']));
     expect([live.has('replica/1'), live.has('replica/2'), live.has('other/1')]).toEqual([true, true, false]);
     heartbeat.replicas = new Set();
     expect(live.has('replica/1')).toBe(false);
   });
 
-  it('counts as live when it was heard of, for two heartbeats that do not show its replica', () => {
+  it('counts as live after a message, for two heartbeats that do not include its replica', () => {
     const { live } = readings();
     live.heard('new/1');
     expect([live.has('new/1'), live.has('new/2'), live.has('other/1')]).toEqual([true, true, false]);
@@ -26,7 +26,7 @@ describe('the seat of another replica', () => {
     expect(live.beat()).toBe(false);
   });
 
-  it('counts as live for two further heartbeats each time it is heard of', () => {
+  it('counts as live for two further heartbeats after each message', () => {
     const { live } = readings();
     live.heard('new/1');
     live.beat();
@@ -34,7 +34,7 @@ describe('the seat of another replica', () => {
     expect([live.beat(), live.has('new/1'), live.beat(), live.has('new/1')]).toEqual([false, true, true, false]);
   });
 
-  it('depends on the set alone, once that shows its replica', () => {
+  it('depends only on the set once that includes its replica', () => {
     const { heartbeat, live } = readings();
     live.heard('new/1');
     heartbeat.replicas = new Set(['new']);
@@ -45,7 +45,7 @@ describe('the seat of another replica', () => {
     expect(live.beat()).toBe(false);
   });
 
-  it('does not count as live while the set is unknown, nor after everything was forgotten', () => {
+  it('does not count as live while the set is unknown, nor after a reset', () => {
     const { heartbeat, live } = readings(null);
     live.heard('new/1');
     expect([live.has('new/1'), live.beat()]).toEqual([false, false]);

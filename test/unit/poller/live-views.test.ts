@@ -14,7 +14,7 @@ const callerOf = (fingerprint: string): Caller => ({
   credential: { fingerprint, owner: 'caller', headers: async () => ({}) },
 });
 
-/** Live views over a platform that has nothing but, for each kind, the id `known`; notes each call. */
+/** Creates live views over a platform that has only the id `known` of each kind, and records each call. */
 function liveViews({ ownRights }: { readonly ownRights: boolean }) {
   const calls: string[] = [];
   const clock = new FakeClock();
@@ -37,7 +37,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
       };
     };
     const platform = { exportJobs: api('exportJobs'), segmentJobs: api('segmentJobs'), schedules: api('schedules') };
-    // Live views call nothing else of the platform.
+    // The cast is safe, because live views call no other method of the platform.
     return platform as unknown as PlatformApi;
   };
   const live = createLiveViews({
@@ -54,7 +54,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
 }
 
 describe('the live view of one caller', () => {
-  it.each(views)('of %s polls only them, with the right of the gateway', async (view) => {
+  it.each(views)('of %s needs no proof with the credential of the gateway', async (view) => {
     await using setup = liveViews({ ownRights: false });
     const { signal } = new AbortController();
     await setup.live.of(callerOf('gateway'))[view].subscribe({ ids: null, matches: null, signal });
@@ -88,7 +88,7 @@ describe('the live view of one caller', () => {
 });
 
 describe('live views', () => {
-  it('have the feeds of each kind under its name, and end all of them', async () => {
+  it('register the feeds of each kind under its name, and end all of them', async () => {
     const setup = liveViews({ ownRights: false });
     const { signal } = new AbortController();
     const watching = setup.live.of(callerOf('gateway'));

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { exportJob } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** Both tests compare tens of thousands of jobs, which takes seconds where several processes share a core. */
+/** Both tests compare tens of thousands of jobs, which takes seconds if several processes share a core. */
 const timeout = 60_000;
 
-describe('a list that is too long', { timeout }, () => {
+describe('a list that is too long for one round', { timeout }, () => {
   it('is stale for watchers of the list, and recovers when it can be read to its end', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(
@@ -20,7 +20,7 @@ describe('a list that is too long', { timeout }, () => {
     setup.platform.delete('job-19000');
     await setup.pass(330_000);
     expect(everything.kinds.filter((kind) => !/job/.test(kind))).toEqual(['STALE', 'RECOVERED']);
-    // What was out of reach is within it now.
+    // The job was beyond the reach of a round, and is now within it.
     expect(everything.kinds).toContain('CREATED job-0 PROCESSING');
   });
 });

@@ -6,7 +6,7 @@ import { tenantOf, turn } from './fake-platform.ts';
 
 const feed = { tenant: tenantOf(), kind: 'export-jobs' };
 
-/** A seat, and what it is told. */
+/** Joins a feed, and records the calls of its listener. */
 function join(coordinator: PollCoordinator, name = feed) {
   const told: string[] = [];
   const seat = coordinator.join(name, {
@@ -28,7 +28,7 @@ describe('the coordinator of one process', () => {
     await lease.release();
     const second = await waiting[0];
     expect([second?.term, one.seat.term]).toEqual([2, 2]);
-    // It has been given back before.
+    // The lease was released before.
     await lease.release();
     expect(two.seat.term).toBe(2);
     await second?.release();
@@ -36,7 +36,7 @@ describe('the coordinator of one process', () => {
     expect(three.told).toEqual(['elsewhere', 'nobody', 'elsewhere', 'nobody', 'here']);
   });
 
-  it('keeps its seats together when one of them leaves that does not poll', async () => {
+  it('keeps its seats connected when one that does not poll leaves', async () => {
     await using coordinator = createMemoryCoordinator();
     const [polls, leaves] = [join(coordinator), join(coordinator)];
     const lease = await polls.elected();
@@ -63,7 +63,7 @@ describe('the coordinator of one process', () => {
     expect(waits.told).toEqual(['elsewhere', 'nobody', 'here']);
   });
 
-  it('reports no holder twice', async () => {
+  it('reports each holder once', async () => {
     await using coordinator = createMemoryCoordinator();
     const [one, two] = [join(coordinator), join(coordinator)];
     const first = two.elected();
@@ -74,7 +74,7 @@ describe('the coordinator of one process', () => {
     one.controller.abort();
   });
 
-  it('elects no seat that has stopped to wait, and leaves no listener on its signal', async () => {
+  it('does not elect a seat that no longer waits, and leaves no listener on its signal', async () => {
     await using coordinator = createMemoryCoordinator();
     const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
     const lease = await one.elected();
@@ -89,7 +89,7 @@ describe('the coordinator of one process', () => {
     expect((await next).term).toBe(2);
   });
 
-  it('has no seat in common for two kinds or two sandboxes', async () => {
+  it('does not connect the seats of two kinds or two sandboxes', async () => {
     await using coordinator = createMemoryCoordinator();
     const feeds = [feed, { ...feed, kind: 'schedules' }, { ...feed, tenant: tenantOf('dev') }];
     const seats = feeds.map((name) => join(coordinator, name));
@@ -108,7 +108,7 @@ describe('the coordinator of one process', () => {
     expect(join(coordinator).seat.term).toBe(null);
   });
 
-  it('tells what all other seats watch', async () => {
+  it('returns the scope of all other seats', async () => {
     await using coordinator = createMemoryCoordinator();
     const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
     expect(await one.seat.others()).toBe(null);

@@ -6,22 +6,22 @@ import type { Lease, PollCoordinator, PollListener, PollMessage } from '../../..
 import { settle } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** The other replicas of a feed and its log, as the test wants them to be. Another replica polls under term 1. */
+/** The other replicas of a feed and its log, as controlled by the test. Another replica polls under term 1. */
 export class OtherReplicas {
   term: number | null = 1;
   readonly sent: PollMessage[] = [];
   readonly #listeners: PollListener[] = [];
   #elect: ((lease: Lease) => void) | null = null;
   readonly #memory = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
-  /** Thrown by what reaches for the other replicas. */
+  /** Errors of the calls to the other replicas. */
   readonly failures: Partial<Record<'send' | 'announce' | 'others' | 'leave', Error>> = {};
-  /** Whether a lease was given back. */
+  /** Whether a lease was released. */
   released = false;
-  /** Thrown by every writing of the log. */
+  /** Error of every write to the log; null: writes succeed. */
   writeFailure: Error | null = null;
-  /** Thrown by every reading of the log. */
+  /** Error of every read of the log; null: reads succeed. */
   logFailure: Error | null = null;
-  /** Until when readings of the log take. */
+  /** Resolves when reads of the log may complete. */
   reading: Promise<void> = Promise.resolve();
   #round = 0;
 
@@ -73,17 +73,17 @@ export class OtherReplicas {
     [Symbol.asyncDispose]: () => this.#memory[Symbol.asyncDispose](),
   });
 
-  /** A replica among them. */
+  /** Creates a replica of this group. */
   setup(options: ConstructorParameters<typeof WatchSetup>[0] = {}): WatchSetup {
     return new WatchSetup({ ownRights: false, ...options, coordinator: this.coordinator, createLog: this.createLog });
   }
 
-  /** How often a round was asked for. */
+  /** Number of requests for a round. */
   get asked(): number {
     return this.sent.filter(({ kind }) => kind === 'awaited').length;
   }
 
-  /** This replica polls from now on. */
+  /** Makes this replica the lease holder. */
   async elect(term: number, lost = new AbortController().signal): Promise<void> {
     this.term = term;
     const release = async () => {
@@ -93,7 +93,7 @@ export class OtherReplicas {
     await settle();
   }
 
-  /** Another replica polls from now on; null: none does. */
+  /** Makes another replica the lease holder; null: there is none. */
   async moveTo(term: number | null): Promise<void> {
     this.term = term;
     for (const listener of this.#listeners) listener.termChanged(term === null ? 'nobody' : 'elsewhere');
@@ -111,7 +111,7 @@ export class OtherReplicas {
   }
 
   /**
-   * The other replica has made a round.
+   * Writes a round of the other replica.
    * @param missing ids that the platform does not have, with the round that read them last
    */
   async write(jobs: readonly ExportJob[], missing: Readonly<Record<string, number>> = {}, term = 1): Promise<void> {
@@ -137,7 +137,7 @@ export class OtherReplicas {
   }
 }
 
-/** What has become of a subscription. */
+/** The outcome of a subscription. */
 class Attempt {
   outcome: unknown = 'waits';
 

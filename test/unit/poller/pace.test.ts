@@ -23,7 +23,7 @@ function startPace(random = 0) {
   return { pace, hold };
 }
 
-/** The pauses after these rounds in a row, with the clock at 0. */
+/** Returns the pauses after consecutive rounds, with the clock at 0. */
 function pausesAfter(rounds: readonly Partial<RoundSummary>[], { random = 0, nudged = false } = {}) {
   const { pace } = startPace(random);
   if (nudged) pace.nudge(0);
@@ -33,7 +33,7 @@ function pausesAfter(rounds: readonly Partial<RoundSummary>[], { random = 0, nud
 const rounds = (count: number, round: Partial<RoundSummary> = {}) => Array.from({ length: count }, () => round);
 
 describe('the pause between rounds', () => {
-  it('is the shortest after a change and grows while nothing changes', () => {
+  it('is at the minimum after a change and grows while nothing changes', () => {
     expect(pausesAfter([{ changed: true }, ...rounds(4)])).toEqual([2_000, 3_000, 4_500, 6_750, 10_125]);
     expect(pausesAfter(rounds(100)).at(-1)).toBe(25_000);
   });
@@ -42,7 +42,7 @@ describe('the pause between rounds', () => {
     expect(pausesAfter(rounds(3, { running: false }))).toEqual([6_000, 18_000, 25_000]);
   });
 
-  it('stays the shortest for a while after a nudge, but not when rounds fail', () => {
+  it('stays at the minimum for a while after a nudge, but not when rounds fail', () => {
     expect(pausesAfter([{}, {}, { failed: true }], { nudged: true })).toEqual([2_000, 2_000, 4_000]);
     const { pace } = startPace();
     pace.nudge(0);
@@ -54,18 +54,18 @@ describe('the pause between rounds', () => {
     expect(pausesAfter(rounds(4, { failed: true }))).toEqual([4_000, 8_000, 8_000, 8_000]);
   });
 
-  it('doubles with each round that was too many, up to its longest', () => {
+  it('doubles with each rate-limited round, up to its maximum', () => {
     expect(pausesAfter([{ limited: true }, ...rounds(5, { failed: true, limited: true })])).toEqual([
       4_000, 4_000, 8_000, 16_000, 25_000, 25_000,
     ]);
   });
 
-  it('is as long as the platform asks for, within reason', () => {
+  it('is as long as the platform asks for, up to a limit', () => {
     const asked = [1_000, 45_000, 999_999_999].map((retryAfterMs) => pausesAfter([{ failed: true, retryAfterMs }])[0]);
     expect(asked).toEqual([4_000, 45_000, 300_000]);
   });
 
-  it('keeps within its bounds whatever jitter adds, and is never shorter than the platform asked for', () => {
+  it('stays within its bounds with any jitter, and is never shorter than the platform asked for', () => {
     const round = fc.record({
       failed: fc.boolean(),
       changed: fc.boolean(),
@@ -89,13 +89,13 @@ describe('the pause between rounds', () => {
     );
   });
 
-  it('differs by jitter, also at its longest', () => {
+  it('varies by jitter, even at its maximum', () => {
     expect([0, 1].map((random) => pausesAfter(rounds(99), { random }).at(-1))).toEqual([25_000, 30_000]);
   });
 });
 
-describe('a feed that starts again, or on another replica', () => {
-  it('makes its first round at once, with its shortest pauses', () => {
+describe('a feed that restarts, or continues on another replica', () => {
+  it('makes its first round at once, and begins with the shortest pauses', () => {
     const { pace } = startPace();
     for (let count = 0; count < 3; count += 1) pace.ended({ ...calm, failed: true }, 1_000);
     pace.start();
@@ -108,7 +108,7 @@ describe('a feed that starts again, or on another replica', () => {
     expect(pace.ended(calm, 1_000)).toEqual({ nextInMs: 3_000, why: 'quiet' });
   });
 
-  it('counts failures also when it takes over, so that STALE is not delayed', () => {
+  it('counts failures across a takeover, so that STALE is not delayed', () => {
     const { pace } = startPace();
     pace.ended({ ...calm, failed: true }, 0);
     pace.takeOver();
@@ -118,7 +118,7 @@ describe('a feed that starts again, or on another replica', () => {
 });
 
 describe('the reason of a pause', () => {
-  it('is what happened in the round and before it', () => {
+  it('is determined by the last round and the rounds before it', () => {
     const { pace } = startPace();
     const why = (round: Partial<RoundSummary>) => pace.ended({ ...calm, ...round }, 50_000).why;
     expect([
@@ -133,7 +133,7 @@ describe('the reason of a pause', () => {
   });
 });
 
-describe('a round that a subscriber waits for, or that was asked for', () => {
+describe('a round that a subscriber waits for, or that was requested', () => {
   it('is due at once, but not before the platform permits it', () => {
     const { pace } = startPace();
     pace.ended(calm, 1_000);
@@ -147,19 +147,19 @@ describe('a round that a subscriber waits for, or that was asked for', () => {
     expect([pace.dueMs(true), pace.dueMs(false)]).toEqual([62_000, 62_000]);
   });
 
-  it('waits also where a part of a good round was told to wait', () => {
+  it('also waits if a part of a good round was rate limited', () => {
     const { pace } = startPace();
     pace.ended({ ...calm, retryAfterMs: 7_000 }, 1_000);
     expect(pace.dueMs(true)).toBe(8_000);
   });
 
-  it('waits also where the platform named no time', () => {
+  it('also waits if the platform named no time', () => {
     const { pace } = startPace();
     pace.ended({ ...calm, failed: true, limited: true }, 1_000);
     expect(pace.dueMs(true)).toBe(5_000);
   });
 
-  it('waits for what an earlier feed of the tenant was told', () => {
+  it('waits for the hold that an earlier feed of the tenant received', () => {
     const { pace, hold } = startPace();
     hold.extend(9_000);
     pace.start();

@@ -9,11 +9,11 @@ import { WatchSetup } from './watch-setup.ts';
 
 const limited = (retryAfterMs?: number) => new RateLimitedError({ message: 'slow down', retryAfterMs });
 
-describe('a platform that asks to wait', () => {
+describe('a platform that asks the gateway to wait', () => {
   it.each([
     { what: 'names a time', retryAfterMs: 60_000, leftMs: 55_000 },
     { what: 'names none', retryAfterMs: undefined, leftMs: 1_000 },
-  ])('is not called for subscribers that come meanwhile, where it $what', async ({ retryAfterMs, leftMs }) => {
+  ])('is not called for new subscribers in the meantime, if it $what', async ({ retryAfterMs, leftMs }) => {
     await using setup = new WatchSetup();
     setup.platform.failure = ({ kind }) => (kind === 'list' ? limited(retryAfterMs) : null);
     await expect(setup.subscribe()).rejects.toMatchObject({ code: 'RATE_LIMITED' });
@@ -43,7 +43,7 @@ describe('a platform that asks to wait', () => {
     expect(setup.platform.count('list')).toBe(calls);
   });
 
-  it('asks one tenant, not all', async () => {
+  it('delays only the calls of one tenant', async () => {
     await using setup = new WatchSetup();
     setup.platform.failure = ({ kind, by }) => (kind === 'list' && by === 'first' ? limited(60_000) : null);
     await expect(setup.subscribe({}, 'first')).rejects.toMatchObject({ code: 'RATE_LIMITED' });
@@ -68,7 +68,7 @@ describe('a platform that asks to wait', () => {
 });
 
 describe('holds', () => {
-  it('are kept by tenant and service, the longest, and forgotten when they are over', () => {
+  it('are kept by tenant and service, with the latest end, and forgotten when they are over', () => {
     const clock = new FakeClock();
     const holds = new PlatformHolds(clock);
     const nowMs = clock.monotonicMs();
@@ -81,7 +81,7 @@ describe('holds', () => {
     expect(holds.size).toBe(1);
   });
 
-  it('leave nothing behind', async () => {
+  it('leave nothing in memory', async () => {
     const clock = new FakeClock();
     const holds = new PlatformHolds(clock);
     for (let time = 0; time < 100; time += 1) {

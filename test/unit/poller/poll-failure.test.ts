@@ -12,13 +12,13 @@ import { isRefusal } from '../../../src/poller/refusal.ts';
 
 const upstream = { service: 'segmentation', status: 503, requestId: 'r', code: null, title: null } as const;
 
-describe('a failed round that another replica made', () => {
+describe('a failed round of another replica', () => {
   it.each<GatewayError>([
     new PlatformError({ status: 503, message: 'out of order', upstream }),
     new PlatformError({ status: 503, message: 'out of order' }),
     new RateLimitedError({ message: 'slowly', retryAfterMs: 5_000 }),
     new ForbiddenError({ message: 'no' }),
-  ])('is for clients what it is there: $code', (error) => {
+  ])('has the same error for clients as on that replica: $code', (error) => {
     const failure = describeFailure(error);
     if (failure === null) throw new Error('not described');
     const { code, message, retryable, retryAfterMs, upstream: seen } = error;
@@ -27,13 +27,13 @@ describe('a failed round that another replica made', () => {
     expect([told.retryAfterMs, told.upstream]).toEqual([retryAfterMs, seen]);
   });
 
-  it('is not described where it was a defect', () => {
+  it('is not described if the cause is a defect', () => {
     for (const defect of [new TypeError('secret'), 'secret', null]) expect(describeFailure(defect)).toBe(null);
   });
 });
 
 describe('a rejection of a credential', () => {
-  it('is one of the three errors that say so', () => {
+  it('is one of the three errors for a rejected credential', () => {
     const message = 'no';
     for (const error of [
       new UnauthenticatedError({ message }),
@@ -44,7 +44,7 @@ describe('a rejection of a credential', () => {
     }
   });
 
-  it('is no other failure', () => {
+  it('is no other error', () => {
     const coded = Object.assign(new Error('no'), { code: 'FORBIDDEN' });
     for (const error of [new PlatformError({ status: 500, message: 'no' }), coded, 'FORBIDDEN', undefined, null]) {
       expect(isRefusal(error)).toBe(false);

@@ -9,24 +9,24 @@ import { attempt, OtherReplicas } from './other-replicas.ts';
 import { ReplicaSetup } from './replica-setup.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** Collects what is logged, with its level. */
+/** Collects log lines with their level. */
 function logbook() {
   const lines: (readonly [level: string, message: unknown, details: unknown])[] = [];
   const note = (level: string) => (details: unknown, message?: string) => void lines.push([level, message, details]);
   return {
     logger: { debug: note('debug'), warn: note('warn') },
-    /** The details of each line with this message. */
+    /** Returns level and details of each line with this message. */
     of: (message: string) =>
       lines.filter((line) => line[1] === message).map(([level, , details]) => ({ level, details })),
   };
 }
 
 const where = { kind: 'export-jobs', sandbox: 'prod' };
-const outOfReach = () => new UpstreamUnreachableError({ message: 'Live views are out of reach.' });
+const outOfReach = () => new UpstreamUnreachableError({ message: 'Live views are temporarily unavailable.' });
 const outage = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
 
-describe('what is logged of other replicas', () => {
-  it.each(['send', 'announce'] as const)('is each attempt to reach them that failed: %s', async (what) => {
+describe('the log about other replicas', () => {
+  it.each(['send', 'announce'] as const)('contains each failed attempt to reach them: %s', async (what) => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
@@ -37,7 +37,7 @@ describe('what is logged of other replicas', () => {
     expect(of('could not notify other replicas')).toMatchObject([{ level: 'debug', details: { ...where, err } }]);
   });
 
-  it('is that nobody knows whether they watch, in which case the lease is kept', async () => {
+  it('contains that their scope is unknown, in which case the lease is kept', async () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
@@ -55,7 +55,7 @@ describe('what is logged of other replicas', () => {
     expect(others.released).toBe(false);
   });
 
-  it('is a warning when the seat among them cannot be given back', async () => {
+  it('contains a warning when the seat cannot be released', async () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
@@ -68,7 +68,7 @@ describe('what is logged of other replicas', () => {
     expect(of('could not release the poll seat')).toMatchObject([{ level: 'warn', details: { ...where, err } }]);
   });
 
-  it('is nothing while they can be reached', async () => {
+  it('contains nothing while they can be reached', async () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
@@ -80,8 +80,8 @@ describe('what is logged of other replicas', () => {
   });
 });
 
-describe('what is logged and counted of a lease', () => {
-  it('is its end when the last subscriber has left', async () => {
+describe('the log and the metrics of a lease', () => {
+  it('contain its end when the last subscriber has left', async () => {
     const { logger, of } = logbook();
     const changes: string[] = [];
     const metrics = { ...noMetrics, leaseChanged: ({ change }: { readonly change: string }) => changes.push(change) };
@@ -95,7 +95,7 @@ describe('what is logged and counted of a lease', () => {
     expect(of('poll lease released')).toMatchObject([{ details: { ...where, term: 1, why: 'no subscribers' } }]);
   });
 
-  it('is that the platform refused its readers, and that it was lost', async () => {
+  it('contain the rejection of its readers, and its loss', async () => {
     const { logger, of } = logbook();
     await using setup = new ReplicaSetup({ logger });
     const [one, other] = setup.replicas;
@@ -111,7 +111,7 @@ describe('what is logged and counted of a lease', () => {
     expect(of('poll lease lost')).toMatchObject([{ details: { ...where, term: 2 } }]);
   });
 
-  it('is that it was lost before it could be used, in which case nothing is read', async () => {
+  it('contain a loss before its first use, after which nothing is read', async () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
@@ -121,7 +121,7 @@ describe('what is logged and counted of a lease', () => {
     expect(setup.platform.calls).toEqual([]);
   });
 
-  it('is that it was lost where the log has a later one, when no event can be written', async () => {
+  it('contain its loss when the event log has a later lease, and no event is written', async () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
@@ -139,8 +139,8 @@ describe('what is logged and counted of a lease', () => {
   });
 });
 
-describe('what is logged of a round', () => {
-  it('is how many entities changed, not that the feed is up to date again', async () => {
+describe('the log of a round', () => {
+  it('contains the number of changed entities, without a recovery of the feed', async () => {
     const { logger, of } = logbook();
     await using setup = new WatchSetup({ logger });
     setup.platform.put(exportJob('a', 1), exportJob('b', 2));
@@ -159,7 +159,7 @@ describe('what is logged of a round', () => {
     expect(rounds[2]).toMatchObject({ ...where, running: false });
   });
 
-  it('is a failure of the platform for those who look for it, and a defect for all', async () => {
+  it('contains a platform failure at debug level, and a defect as a warning', async () => {
     const { logger, of } = logbook();
     await using setup = new WatchSetup({ logger });
     await setup.follow();
@@ -176,7 +176,7 @@ describe('what is logged of a round', () => {
     ]);
   });
 
-  it('is a warning when the log rejects an event for another reason than that it is out of reach', async () => {
+  it('contains a warning when the event log rejects an event although it is reachable', async () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
@@ -194,7 +194,7 @@ describe('what is logged of a round', () => {
 });
 
 describe('a subscriber that waits for a round', () => {
-  it('is rejected together with those of other replicas when the platform refuses the readers of both', async () => {
+  it('is rejected together with subscribers of other replicas when the platform rejects all readers', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     await one.follow({}, 'one');
@@ -207,7 +207,7 @@ describe('a subscriber that waits for a round', () => {
     expect(waiting.outcome).toMatchObject({ code: 'FORBIDDEN' });
   });
 
-  it('is rejected with the others that name an id which cannot be read, here and in other replicas', async () => {
+  it('is rejected with all subscribers that name an unreadable id, on all replicas', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     setup.platform.failure = ({ id }) => (id === 'broken' ? outage() : null);
@@ -229,7 +229,7 @@ describe('a subscriber that waits for a round', () => {
     });
   });
 
-  it('waits on while another replica may poll, although the platform asked this one to wait', async () => {
+  it('keeps waiting while another replica may poll, although the platform asked this one to wait', async () => {
     const platform = new FakePlatform();
     const holds = new PlatformHolds(platform.clock);
     const others = new OtherReplicas();
@@ -247,8 +247,8 @@ describe('a subscriber that waits for a round', () => {
   });
 });
 
-describe('a feed without a holder', () => {
-  it('is stale no later because that is reported repeatedly, and not at all where one comes in time', async () => {
+describe('a feed without a lease holder', () => {
+  it('becomes stale after the same time however often that is reported, and not at all if a holder comes in time', async () => {
     const unattended: boolean[] = [];
     const others = new OtherReplicas();
     const createLog = () => ({ ...others.createLog(), markUnattended: (on: boolean) => void unattended.push(on) });

@@ -6,14 +6,14 @@ import { MetricsRecorder } from '../upstream/platform-stub.ts';
 import { exportJob, settle } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** From the return of the platform to RECOVERED, in milliseconds. */
+/** Maximum time from the return of the platform to RECOVERED, in milliseconds. */
 const recoveryMs = 20_000;
-/** Two failed rounds, in milliseconds. */
+/** Time for two failed rounds, in milliseconds. */
 const untilStaleMs = 15_000;
 
-it('is told within 20 seconds of the return of the platform, whoever else keeps its circuit open', async () => {
+it('is reported within 20 seconds of the return of the platform, even if other callers keep its circuit open', async () => {
   const outage = fc.record({
-    /** When others call the platform, in milliseconds after each other. */
+    /** Pauses between the calls of other callers, in milliseconds. */
     calls: fc.array(fc.integer({ min: 100, max: 9_000 }), { minLength: 5, maxLength: 40 }),
     chances: fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true })),
   });

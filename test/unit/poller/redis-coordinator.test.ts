@@ -5,8 +5,8 @@ import { RedisUnavailableError } from '../../../src/runtime/redis.ts';
 import { Replica, tenant } from './coordinating-replica.ts';
 import { settle } from './fake-platform.ts';
 
-describe('a seat among replicas', () => {
-  it('has the channel and the keys of its feed, which are no other one’s, until it is given back', async () => {
+describe('a seat of one of several replicas', () => {
+  it('has its own channel and keys until it is released', async () => {
     const replica = new Replica();
     const seats = [await replica.join(), await replica.join('1'), await replica.join('0', 'schedules')];
     expect(new Set(seats.map(({ channel }) => channel)).size).toBe(3);
@@ -24,7 +24,7 @@ describe('a seat among replicas', () => {
     expect([replica.subscribers.size, replica.kept, replica.listeners]).toEqual([0, [], 0]);
   });
 
-  it('is elected where nobody polls, and gives its lease back with its place', async () => {
+  it('is elected if no replica polls, and releases its lease when it leaves', async () => {
     const replica = new Replica();
     const { seat, told, channel } = await replica.join();
     await replica.subscribed(channel);
@@ -36,7 +36,7 @@ describe('a seat among replicas', () => {
     expect(replica.server.holder).toBe('');
   });
 
-  it('is not elected while another live replica polls, and is told so', async () => {
+  it('is not elected while another live replica polls, and reports that', async () => {
     const replica = new Replica();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.holder = 'other/1';
@@ -55,7 +55,7 @@ describe('a seat among replicas', () => {
     expect(replica.clock.pending()).toBe(0);
   });
 
-  it('announces what is new of its scope, and nothing where nothing is', async () => {
+  it('announces only changes of its scope', async () => {
     const replica = new Replica();
     const { seat } = await replica.join();
     await seat.announce({ everything: false, ids: new Set(['a', 'b']) });
@@ -70,7 +70,7 @@ describe('a seat among replicas', () => {
     ]);
   });
 
-  it('announces everything again after a failure, and with the next heartbeat', async () => {
+  it('announces its whole scope again after a failure, and with the next heartbeat', async () => {
     const replica = new Replica();
     const { seat } = await replica.join();
     await seat.announce({ everything: false, ids: new Set(['a']) });
@@ -88,7 +88,7 @@ describe('a seat among replicas', () => {
     expect(replica.named('announce')).toHaveLength(length);
   });
 
-  it('is removed from Redis later where that failed at first, and then not again', async () => {
+  it('is removed from Redis later if that failed at first, and only once', async () => {
     const replica = new Replica();
     const { seat, channel } = await replica.join();
     await replica.subscribed(channel);
@@ -108,7 +108,7 @@ describe('a seat among replicas', () => {
     expect(replica.steps).toHaveLength(length);
   });
 
-  it('is told that the others are out of reach after a missed heartbeat, unless it is registered still', async () => {
+  it('reports that the other replicas are unreachable after a missed heartbeat, unless it is still registered', async () => {
     const replica = new Replica();
     const { errors } = await replica.join();
     const cause = new RedisUnavailableError('Redis is unavailable.');
@@ -143,7 +143,7 @@ describe('a seat among replicas', () => {
     },
   );
 
-  it('follows what others say of who polls and what they watch', async () => {
+  it('follows the messages of other replicas about holder and scope', async () => {
     const replica = new Replica();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['other/1', '0', 'other/1 =a', ''];
@@ -174,7 +174,7 @@ describe('a seat among replicas', () => {
     expect(replica.named('look')).toHaveLength(1);
   });
 
-  it('reads the state again after its channel was lost', async () => {
+  it('reads the state again after it has lost its channel', async () => {
     const replica = new Replica();
     const { seat, channel } = await replica.join();
     await replica.subscribed(channel);
@@ -190,7 +190,7 @@ describe('a seat among replicas', () => {
     expect(replica.named('look')).toHaveLength(3);
   });
 
-  it('counts a replica that it does not see any longer as gone', async () => {
+  it('treats a replica that is no longer registered as gone', async () => {
     const replica = new Replica();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.holder = 'other/1';
@@ -203,8 +203,8 @@ describe('a seat among replicas', () => {
   });
 });
 
-describe('values of others that cannot be decoded', () => {
-  it('are skipped, and logged once in a minute', async () => {
+describe('undecodable values of other replicas', () => {
+  it('are skipped, and logged once a minute', async () => {
     const replica = new Replica();
     const { told, channel } = await replica.join();
     await replica.say(channel, 'garbage');
@@ -224,7 +224,7 @@ describe('values of others that cannot be decoded', () => {
 });
 
 describe('steps of a replica', () => {
-  it('go in one call for many feeds, a hundred at a time', async () => {
+  it('are combined into calls for many feeds, up to a hundred steps per call', async () => {
     const replica = new Replica();
     const send = () => replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
     await Promise.all(Array.from({ length: 100 }, send));
@@ -237,16 +237,16 @@ describe('steps of a replica', () => {
     ['10,000 values', [4_993, 4_993], 1],
     ['more than 10,000 values', [4_993, 4_994], 2],
     ['more than 10,000 values in one step', [12_000, 1], 2],
-  ])('go in calls of 10,000 values at most, or one step: %s', async (_, sizes, calls) => {
+  ])('are combined into calls of at most 10,000 values, or one step: %s', async (_, sizes, calls) => {
     const replica = new Replica();
     const seats = [await replica.join(), await replica.join('1')];
     const idsOf = (size = 0) => new Set(Array.from({ length: size }, (_one, index) => `${index}`));
-    // Besides its ids, a step has seven values.
+    // A step has seven values in addition to its ids.
     await Promise.all(seats.map(({ seat }, index) => seat.announce({ everything: false, ids: idsOf(sizes[index]) })));
     expect([replica.calls, replica.named('announce').length]).toEqual([calls, 2]);
   });
 
-  it('wait while it is not registered', async () => {
+  it('wait while the replica is not registered', async () => {
     const replica = new Replica();
     replica.heartbeat.replicas = null;
     const sending = replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
@@ -266,7 +266,7 @@ describe('the lease of a replica', () => {
     [1_000, 1_500],
     [20_000, 30_000],
     [20_001, 30_000],
-  ])('lasts, where rounds are %i ms apart, %i ms', (pollMinMs, leaseMs) => {
+  ])('is valid, if rounds are %i ms apart, for %i ms', (pollMinMs, leaseMs) => {
     expect(leaseMsFor(pollMinMs)).toBe(leaseMs);
   });
 });

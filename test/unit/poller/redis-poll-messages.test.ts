@@ -33,7 +33,7 @@ describe('a message between replicas', () => {
     expect(decodeEnvelope(encodeMessage(null, message))).toEqual({ from: null, message });
   });
 
-  it.each(['held', 'released'])('may come from a script: %s', (kind) => {
+  it.each(['held', 'released'])('may be sent by a script: %s', (kind) => {
     expect(decodeEnvelope(`{"from":"replica/1","message":{"kind":"${kind}","term":7}}`)).toEqual({
       from: 'replica/1',
       message: { kind, term: 7 },
@@ -59,13 +59,13 @@ describe('a message between replicas', () => {
     `{"from":null,"message":{"kind":"failed","failure":${JSON.stringify({ ...failure, code: 'OTHER' })},"id":null}}`,
     '{"from":null,"message":{"kind":"scope","everything":true}}',
     '{"from":null,"message":{"kind":"scope","everything":true,"added":[1],"removed":[]}}',
-  ])('is nothing of another form: %s', (text) => {
+  ])('is rejected in another form: %s', (text) => {
     expect(decodeEnvelope(text)).toBe(null);
   });
 });
 
-describe('what the seats watch', () => {
-  it('is read from pairs of fields and values', () => {
+describe('the scopes of the seats', () => {
+  it('are decoded from pairs of fields and values', () => {
     expect(decodeScopes(['one/1', '1', 'one/1 a', '', 'one/1 b c', '', 'two/2', '0', 'two/2 line\nline', ''])).toEqual({
       scopes: new Map([
         ['one/1', { everything: true, ids: new Set(['a', 'b c']) }],
@@ -76,7 +76,7 @@ describe('what the seats watch', () => {
     expect(decodeScopes([])).toEqual({ scopes: new Map(), undecodable: 0 });
   });
 
-  it('is the same in any order, also before the field of the seat itself', () => {
+  it('are the same in any order, even if the field of the seat comes last', () => {
     expect(decodeScopes(['one/1 a', '', 'one/1', '1']).scopes.get('one/1')).toEqual({
       everything: true,
       ids: new Set(['a']),
@@ -84,7 +84,7 @@ describe('what the seats watch', () => {
     expect(decodeScopes(['one/1 a', '1']).scopes.get('one/1')).toEqual({ everything: false, ids: new Set(['a']) });
   });
 
-  it('leaves out and counts fields of another form', () => {
+  it('omit and count fields of another form', () => {
     expect(decodeScopes(['one', '1', 'one/x', '1', ' one/1', '1', 'two/12', '1', 'one/1x', '1'])).toEqual({
       scopes: new Map([['two/12', { everything: true, ids: new Set() }]]),
       undecodable: 4,
@@ -105,17 +105,17 @@ describe('the scope of a seat', () => {
     ],
     ['all results and those of ids', { ...none, results: { everything: true, ids: new Set(['a']) } }, ['+a', '+']],
     ['nothing by name', { everything: true, ids: new Set() }, []],
-  ])('is announced and read as it was: %s', (_, scope, announced) => {
+  ])('is decoded as it was announced: %s', (_, scope, announced) => {
     const ids = announcedIds(scope);
     expect([...ids]).toEqual(announced);
     expect(scopeOf({ everything: scope.everything, ids })).toEqual(scope);
   });
 
-  it('has no ids where it watches nothing', () => {
+  it('has no ids if nothing is watched', () => {
     expect(announcedIds(null)).toEqual(new Set());
   });
 
-  it('leaves out ids without a mark, and a mark of no id', () => {
+  it('omits ids without a mark, and marks without an id', () => {
     expect(scopeOf({ everything: false, ids: new Set(['a', '=', '=b', '']) })).toEqual({
       ...none,
       ids: new Set(['b']),

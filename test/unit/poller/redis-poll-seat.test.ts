@@ -4,21 +4,21 @@ import { RedisUnavailableError } from '../../../src/runtime/redis.ts';
 import { Replica, tenant } from './coordinating-replica.ts';
 import { settle } from './fake-platform.ts';
 
-/** A seat of a replica that is subscribed to its feed's channel. */
+/** Creates a seat of a replica that is subscribed to its feed's channel. */
 async function seated(replica = new Replica(), kind = 'export-jobs') {
   const joined = await replica.join('0', kind);
   await replica.subscribed(joined.channel);
   return { replica, ...joined };
 }
 
-/** When replicas that see each other try to take a feed, in milliseconds after they could. */
+/** Times at which connected replicas try to take a feed, in milliseconds since the vacancy. */
 async function attemptsOf(names: readonly string[], kind: string, dead: readonly string[] = []) {
   const times = names.map(async (name) => {
     const replica = new Replica();
     replica.heartbeat.replicaId = name;
     replica.heartbeat.replicas = new Set(names);
     replica.server.fields = [...names, ...dead].filter((one) => one !== name).flatMap((one) => [`${one}/1`, '1']);
-    // The replica has heard of those that are dead long ago.
+    // The replica received messages of the dead replicas long ago.
     const { seat } = await seated(replica, kind);
     for (let time = 0; time < 3; time += 1) await replica.beat();
     const controller = new AbortController();
@@ -36,25 +36,25 @@ async function attemptsOf(names: readonly string[], kind: string, dead: readonly
   return await Promise.all(times);
 }
 
-describe('a feed that nobody holds', () => {
-  it('is taken at once by the first in its ranking, and by each other one 300 ms later, at most four times', async () => {
+describe('a feed without a holder', () => {
+  it('is taken at once by the first seat in its ranking, and by each further one 300 ms later, up to four times', async () => {
     const names = Array.from({ length: 7 }, (_, index) => `r${index}`);
     const attempts = await attemptsOf(names, 'export-jobs');
     expect(attempts.toSorted((a, b) => a - b)).toEqual([0, 300, 600, 900, 1_200, 1_200, 1_200]);
   });
 
-  it('has a ranking of its own, so that many feeds are spread over the replicas', async () => {
+  it('has its own ranking, so that many feeds are spread over the replicas', async () => {
     const kinds = Array.from({ length: 12 }, (_, index) => `feed-${index}`);
     const firsts: number[] = [];
     for (const kind of kinds) firsts.push((await attemptsOf(['one', 'two'], kind)).indexOf(0));
     expect(new Set(firsts)).toEqual(new Set([0, 1]));
   });
 
-  it('is taken without a pause for replicas that are not live any longer', async () => {
+  it('is taken without a pause for replicas that are no longer live', async () => {
     expect(await attemptsOf(['one'], 'export-jobs', ['two', 'three', 'four'])).toEqual([0]);
   });
 
-  it('is taken last by the seat that gave it back', async () => {
+  it('is taken last by the seat that released it', async () => {
     const { replica, seat, told } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'two', 'three']);
     replica.server.fields = ['two/1', '1', 'three/1', '1'];
@@ -74,7 +74,7 @@ describe('a feed that nobody holds', () => {
     expect((await waiting).term).toBe(2);
   });
 
-  it('is taken at once after another one gave it back, which comes last', async () => {
+  it('is taken at once after another seat released it, which comes last', async () => {
     const { replica, seat, channel, told } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.server.fields = ['other/1', '1'];
@@ -104,7 +104,7 @@ describe('a feed that nobody holds', () => {
 });
 
 describe('an attempt to take a feed', () => {
-  it('that another seat was faster than is not repeated while that one holds it', async () => {
+  it('is not repeated while a faster seat holds the feed', async () => {
     const { replica, seat, told } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     replica.reply = (name) => (name === 'acquire' ? [0, 'other/1', 7] : undefined);
@@ -118,7 +118,7 @@ describe('an attempt to take a feed', () => {
     expect(replica.clock.pending()).toBe(0);
   });
 
-  it('of a replica that Redis does not know is repeated after 500 ms', async () => {
+  it('is repeated after 500 ms if Redis does not know the replica', async () => {
     const { replica, seat } = await seated();
     replica.reply = (name) => (name === 'acquire' ? [-1, '', 0] : undefined);
     const waiting = seat.elected(new AbortController().signal);
@@ -132,7 +132,7 @@ describe('an attempt to take a feed', () => {
     expect(replica.named('acquire')[0]?.values).toEqual(['me/1', '600000']);
   });
 
-  it('that fails is reported, and repeated after 500 ms', async () => {
+  it('is reported and repeated after 500 ms if it fails', async () => {
     const { replica, seat, errors } = await seated();
     replica.server.fails = true;
     const waiting = seat.elected(new AbortController().signal);
@@ -155,7 +155,7 @@ describe('an attempt to take a feed', () => {
     expect((await waiting).term).toBe(1);
   });
 
-  it('that nobody waits for when it succeeds gives the feed back, and reports no failure', async () => {
+  it('releases the feed without a report if no caller waits for it', async () => {
     const { replica, seat, told, errors } = await seated();
     const controller = new AbortController();
     replica.before = () => controller.abort(new Error('nobody watches'));
@@ -171,7 +171,7 @@ describe('an attempt to take a feed', () => {
     expect(errors).toEqual([]);
   });
 
-  it('that succeeds after the seat was given back leaves nothing in Redis', async () => {
+  it('leaves nothing in Redis if it succeeds after the seat was released', async () => {
     const { replica, seat } = await seated();
     let send: () => void = () => undefined;
     replica.before = () =>
@@ -192,7 +192,7 @@ describe('an attempt to take a feed', () => {
     expect(await waiting).toBe('nobody watches');
   });
 
-  it('under an earlier registration of the replica is void', async () => {
+  it('is void if it was made under an earlier registration of the replica', async () => {
     const { replica, seat, told } = await seated();
     replica.before = () => {
       replica.before = () => undefined;
@@ -210,7 +210,7 @@ describe('an attempt to take a feed', () => {
 });
 
 describe('a lease', () => {
-  it('that cannot be given back is given back with the next heartbeat', async () => {
+  it('is released with the next heartbeat if that failed at first', async () => {
     const { replica, seat } = await seated();
     const lease = await replica.elect(seat);
     replica.server.fails = true;
@@ -232,14 +232,14 @@ describe('a lease', () => {
     expect(replica.named('release')).toHaveLength(length);
   });
 
-  it('that is held is not given back with a heartbeat', async () => {
+  it('is not released by a heartbeat while it is held', async () => {
     const { replica, seat } = await seated();
     const lease = await replica.elect(seat);
     await replica.beat();
     expect([replica.named('release'), lease.lost.aborted, replica.server.holder]).toEqual([[], false, 'me/1']);
   });
 
-  it('is lost when another seat is said to hold the feed, and is not given back then', async () => {
+  it('is lost without a release when a message names another seat as the holder', async () => {
     const { replica, seat, channel, told } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'other']);
     const lease = await replica.elect(seat);
@@ -261,14 +261,14 @@ describe('a lease', () => {
     }
   });
 
-  it('stays when Redis names its seat', async () => {
+  it('is kept when Redis names its seat', async () => {
     const { replica, seat, channel, told } = await seated();
     const lease = await replica.elect(seat);
     await replica.subscribed(channel);
     expect([lease.lost.aborted, seat.term, told]).toEqual([false, 1, ['here']]);
   });
 
-  it('of which the seat does not know is given back with the next heartbeat', async () => {
+  it('is released with the next heartbeat if the seat does not know of it', async () => {
     const { replica, seat, channel, told } = await seated();
     replica.server.holder = 'me/1';
     await replica.subscribed(channel);
@@ -279,7 +279,7 @@ describe('a lease', () => {
 });
 
 describe('the state of a feed', () => {
-  it('is read again with the heartbeat after five minutes, and not before', async () => {
+  it('is read again with the heartbeat after five minutes, and not earlier', async () => {
     const { replica } = await seated();
     const reads = () => replica.named('look').length;
     expect(reads()).toBe(1);
@@ -299,7 +299,7 @@ describe('the state of a feed', () => {
     expect(replica.named('look')).toHaveLength(1);
   });
 
-  it('that cannot be read is logged, and read with the next heartbeat', async () => {
+  it('is logged and read with the next heartbeat if it cannot be read', async () => {
     const { replica, channel } = await seated();
     replica.server.fails = true;
     await replica.subscribed(channel);
@@ -312,7 +312,7 @@ describe('the state of a feed', () => {
     expect(replica.named('look')).toHaveLength(2);
   });
 
-  it('leaves out fields that cannot be decoded, which is logged', async () => {
+  it('omits fields that cannot be decoded, and logs that', async () => {
     const { replica, seat, channel } = await seated();
     expect(replica.logged).toEqual([]);
     replica.heartbeat.replicas = new Set(['me', 'other']);
@@ -322,7 +322,7 @@ describe('the state of a feed', () => {
     expect(replica.logged).toHaveLength(1);
   });
 
-  it('does not contain seats any longer that Redis does not contain', async () => {
+  it('no longer contains seats that Redis does not contain', async () => {
     const { replica, seat, channel } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'one', 'two']);
     replica.server.fields = ['one/1', '1', 'two/1', '0', 'two/1 =a', ''];
@@ -333,7 +333,7 @@ describe('the state of a feed', () => {
     expect(await seat.others()).toEqual({ everything: false, ids: new Set(['a']) });
   });
 
-  it('contains messages that arrive while it is read, in their order', async () => {
+  it('includes messages that arrive while it is read, in order', async () => {
     const { replica, seat, channel, told } = await seated();
     replica.heartbeat.replicas = new Set(['me', 'one', 'two']);
     replica.server.holder = 'one/1';
@@ -354,7 +354,7 @@ describe('the state of a feed', () => {
     expect(await seat.others()).toEqual({ everything: true, ids: new Set(['a']) });
   });
 
-  it('counts a seat as live that has just been heard of, until two heartbeats do not name it', async () => {
+  it('treats a seat as live after a message, until two heartbeats do not include it', async () => {
     const { replica, seat, channel, told } = await seated();
     await replica.say(channel, { from: 'new/1', message: { kind: 'held', term: 4 } });
     expect(seat.term).toBe(4);
@@ -364,7 +364,7 @@ describe('the state of a feed', () => {
     expect([seat.term, told]).toEqual([null, ['elsewhere', 'nobody']]);
   });
 
-  it('names as live a holder of which nothing was heard before', async () => {
+  it('treats a holder as live although it has sent no message', async () => {
     const { replica, seat, channel } = await seated();
     replica.server.holder = 'new/1';
     replica.server.term = 4;
@@ -372,7 +372,7 @@ describe('the state of a feed', () => {
     expect(seat.term).toBe(4);
   });
 
-  it('is not changed by a message of a replica without a seat, or of the same term again', async () => {
+  it('is not changed by a message of a replica without a seat, or by a repeated message with the same term', async () => {
     const { replica, seat, channel, told } = await seated();
     await replica.say(channel, { from: null, message: { kind: 'held', term: 4 } });
     await replica.say(channel, { from: null, message: { kind: 'scope', everything: true, added: [], removed: [] } });
@@ -385,8 +385,8 @@ describe('the state of a feed', () => {
   });
 });
 
-describe('what a seat says', () => {
-  it('is sent under its name, and that of a replica without a seat under none', async () => {
+describe('messages of a seat', () => {
+  it('carry its name, and those of a replica without a seat carry none', async () => {
     const { replica, seat } = await seated();
     await seat.send({ kind: 'awaited' });
     await replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
@@ -396,7 +396,7 @@ describe('what a seat says', () => {
     ]);
   });
 
-  it('of its scope is kept for ten minutes, and told to the others as a change', async () => {
+  it('about its scope are kept for ten minutes, and sent to the other replicas as a change', async () => {
     const { replica, seat } = await seated();
     await seat.announce({ everything: true, ids: new Set(['a']) });
     const [announced] = replica.named('announce');
@@ -408,8 +408,8 @@ describe('what a seat says', () => {
   });
 });
 
-describe('a seat that was given back', () => {
-  it('is not told what happens later', async () => {
+describe('a released seat', () => {
+  it('receives no later messages', async () => {
     const { replica, seat, told, errors } = await seated();
     await seat[Symbol.asyncDispose]();
     replica.heartbeat.replicas = null;
@@ -418,7 +418,7 @@ describe('a seat that was given back', () => {
     expect([errors, told]).toEqual([[], []]);
   });
 
-  it('gives nothing back again, and leaves nothing to a replica that is not registered', async () => {
+  it('is released only once, and is not kept for a replica that is not registered', async () => {
     const { replica, seat } = await seated();
     await seat.announce({ everything: true, ids: new Set() });
     replica.server.fails = true;

@@ -9,7 +9,7 @@ import type { PollCoordinator, PollMessage } from '../../../src/poller/poll-coor
 import { exportJob, settle, tenantOf } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** Counts what logs and coordinators still hold for a registry. */
+/** Counts the memory that logs and coordinators keep for a registry. */
 function counted() {
   const held = { logs: 0, watchers: 0, tails: 0, seats: 0 };
   const announced: (number | null)[] = [];
@@ -78,8 +78,8 @@ function counted() {
 
 const nothing = { logs: 0, watchers: 0, tails: 0, seats: 0 };
 
-describe('after subscribers have come and gone', () => {
-  it('nothing is held for them, however they left', async () => {
+describe('after subscribers have left', () => {
+  it('nothing is kept for them, however they left', async () => {
     const { held, announced, createLog, coordinator } = counted();
     await using setup = new WatchSetup({ createLog, coordinator, retentionMs: 0 });
     setup.platform.put(exportJob('a', 1), exportJob('b', 2, 'SUCCEEDED'));
@@ -115,7 +115,7 @@ describe('after subscribers have come and gone', () => {
     expect(announced.filter((ids) => ids !== null && ids > 2)).toEqual([]);
   });
 
-  it('no listener on the signal that they share is held', async () => {
+  it('no listener is kept on the signal that they share', async () => {
     const { held, createLog, coordinator } = counted();
     await using setup = new WatchSetup({ createLog, coordinator });
     setup.platform.put(exportJob('a', 1));
@@ -128,7 +128,7 @@ describe('after subscribers have come and gone', () => {
     expect([held.tails, listeners()]).toEqual([0, 0]);
   });
 
-  it('no log of a feed is held that never read anything', async () => {
+  it('no log is kept of a feed that never read anything', async () => {
     const { held, createLog, coordinator } = counted();
     await using setup = new WatchSetup({ createLog, coordinator });
     const outage = new PlatformError({ status: 503, message: 'The platform is out of order.' });
@@ -139,7 +139,7 @@ describe('after subscribers have come and gone', () => {
     expect(held).toEqual(nothing);
   });
 
-  it('no id that only they named is read', async () => {
+  it('no id is read that only they named', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(
       exportJob('old', 1),
@@ -155,7 +155,7 @@ describe('after subscribers have come and gone', () => {
     expect(new Set(setup.platform.calls.map(({ id }) => id))).toEqual(new Set([undefined, 'older']));
   });
 
-  it('no feed, log or timer of their tenants is held', async () => {
+  it('no feed, log or timer of their tenants is kept', async () => {
     const { held, createLog, coordinator } = counted();
     await using setup = new WatchSetup({ createLog, coordinator, retentionMs: 0 });
     for (let index = 0; index < 20; index += 1) {
@@ -168,7 +168,7 @@ describe('after subscribers have come and gone', () => {
     expect(held).toMatchObject({ logs: 20, seats: 20, tails: 0 });
     await setup.pass(5_000);
     expect(setup.registry.stats()).toMatchObject({ feeds: 0, subscribers: 0 });
-    // Logs without retention go with the next feed that stops.
+    // Logs without retention are dropped when the next feed stops.
     const last = await setup.follow();
     last.leave();
     await setup.pass(5_000);

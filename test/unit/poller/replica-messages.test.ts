@@ -4,7 +4,7 @@ import { exportJob, settle } from './fake-platform.ts';
 import { attempt, OtherReplicas } from './other-replicas.ts';
 
 describe('a subscriber that waits for a round of another replica', () => {
-  it('has it asked for every two seconds until it leaves', async () => {
+  it('causes a request every two seconds until it leaves', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const controller = new AbortController();
@@ -23,7 +23,7 @@ describe('a subscriber that waits for a round of another replica', () => {
     expect(others.asked).toBe(3);
   });
 
-  it('has it asked for as often together with others, also when one of them leaves', async () => {
+  it('causes the same number of requests together with other subscribers, even if one of them leaves', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const leaving = new AbortController();
@@ -43,7 +43,7 @@ describe('a subscriber that waits for a round of another replica', () => {
     expect(others.asked).toBe(4);
   });
 
-  it('has it asked for still when another one begins', async () => {
+  it('causes further requests when another subscriber begins', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const begins = await attempt(setup.subscribe({ ids: ['a'] }));
@@ -58,7 +58,7 @@ describe('a subscriber that waits for a round of another replica', () => {
     expect(waits.outcome).toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('has nothing asked for once its own replica polls', async () => {
+  it('causes no requests once its own replica polls', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const waiting = await attempt(setup.subscribe({ ids: ['a'] }));
@@ -79,12 +79,12 @@ describe('a subscriber that waits for a round of another replica', () => {
     await using setup = others.setup();
     const waiting = await attempt(setup.subscribe());
     expect(waiting.outcome).toBe('waits');
-    const error = new UpstreamUnreachableError({ message: 'Live views are out of reach.' });
+    const error = new UpstreamUnreachableError({ message: 'Live views are temporarily unavailable.' });
     await others.cut(error);
     expect(waiting.outcome).toBe(error);
   });
 
-  it('is rejected where the log cannot be read after a round', async () => {
+  it('is rejected if the log cannot be read after a round', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const waiting = await attempt(setup.subscribe({ ids: ['a'] }));
@@ -93,7 +93,7 @@ describe('a subscriber that waits for a round of another replica', () => {
     expect(waiting.outcome).toBe(others.logFailure);
   });
 
-  it('is not served with what was read before it came', async () => {
+  it('does not begin with a state that was read before it joined', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     await others.write([], { a: 1 });
@@ -104,7 +104,7 @@ describe('a subscriber that waits for a round of another replica', () => {
     expect(waiting.outcome).toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('begins as soon as it is known that the state in the log is that of the present holder', async () => {
+  it('begins as soon as the state in the log is known to be from the current lease holder', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     await others.write([exportJob('a', 1)], {}, 2);
@@ -114,7 +114,7 @@ describe('a subscriber that waits for a round of another replica', () => {
     expect(waiting.outcome).toBe('has begun');
   });
 
-  it('is rejected for a round that failed there, or failed to read one of its ids', async () => {
+  it('is rejected when the round of that replica failed, or failed to read one of its ids', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const everything = await attempt(setup.subscribe());
@@ -136,7 +136,7 @@ describe('a subscriber that waits for a round of another replica', () => {
 });
 
 describe('the replica that polls', () => {
-  it('asks no other one for rounds, and ignores failures of the one before', async () => {
+  it('does not request rounds, and ignores failures of the previous one', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const release = setup.platform.hold();
@@ -155,7 +155,7 @@ describe('the replica that polls', () => {
     expect([first, second].map(({ outcome }) => outcome)).toEqual(['has begun', 'has begun']);
   });
 
-  it('makes a round at once when another one has changed something, if somebody watches', async () => {
+  it('makes a round at once when another replica has changed something, if there are subscribers', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const following = setup.follow();
@@ -171,7 +171,7 @@ describe('the replica that polls', () => {
     expect(setup.platform.count('list')).toBe(rounds + 1);
   });
 
-  it('is sent the change of a replica that does not poll, which makes no round', async () => {
+  it('receives the change of a replica that does not poll, which makes no round', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     await others.write([exportJob('a', 1)]);
@@ -184,7 +184,7 @@ describe('the replica that polls', () => {
 });
 
 describe('a subscriber that leaves while the log is read', () => {
-  it('has no round asked for', async () => {
+  it('causes no request for a round', async () => {
     const others = new OtherReplicas();
     await using setup = others.setup();
     const controller = new AbortController();

@@ -6,19 +6,19 @@ import type { Lease, PollCoordinator, PollMessage } from '../../../src/poller/po
 import { FakePlatform, settle } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** Several replicas on one platform, one log and one clock; which of them polls is settled between them. */
+/** Several replicas with one platform, one log and one clock. They decide which of them polls. */
 export class ReplicaSetup implements AsyncDisposable {
   readonly platform = new FakePlatform();
   readonly clock = this.platform.clock;
   readonly log: EventLog<ExportJob> = createMemoryEventLog({ key: ({ id }) => id });
   readonly replicas: readonly [WatchSetup, WatchSetup];
-  /** Messages between replicas that are lost. */
+  /** Whether a message between replicas is lost. */
   loses: (message: PollMessage) => boolean = () => false;
-  /** Until when others do not know what is watched. */
+  /** Resolves when the other replicas receive announcements. */
   announcing: Promise<void> = Promise.resolve();
   readonly #coordinator = createMemoryCoordinator();
   #lease: Lease | null = null;
-  /** Of leases that have run out. */
+  /** Controllers of leases that expired without notice. */
   readonly #unnoticed = new Set<AbortController>();
   #lost = new AbortController();
 
@@ -34,14 +34,14 @@ export class ReplicaSetup implements AsyncDisposable {
     this.replicas = [replica(), replica()];
   }
 
-  /** The lease runs out without its holder noticing, as after a long standstill of its process. */
+  /** Lets the lease expire without notice of its holder, as after a long suspension of its process. */
   async expire(): Promise<void> {
     this.#unnoticed.add(this.#lost);
     await this.#lease?.release();
     await settle();
   }
 
-  /** Whoever has let a lease run out notices, as it does when it renews it in vain. */
+  /** Lets the former holder notice that its lease has expired, as with a failed renewal. */
   async notice(): Promise<void> {
     for (const lost of this.#unnoticed) lost.abort();
     this.#unnoticed.clear();
@@ -94,13 +94,13 @@ export class ReplicaSetup implements AsyncDisposable {
   }
 }
 
-/** A log of which each replica may dispose for itself. */
+/** Wraps a log so that each replica can dispose of it separately. */
 function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
   const closed = new AbortController();
   return {
     write: (write, options) => log.write(write, options),
     snapshot: () => log.snapshot(),
-    // The log is one for all replicas here, and this concerns the readers of one.
+    // All replicas share the log here, but this call concerns the readers of one.
     markUnattended: () => undefined,
     watch: (listener) => log.watch(listener),
     open: async ({ after, onGrowth }): Promise<LogReader<ExportJob>> => {

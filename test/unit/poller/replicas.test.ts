@@ -9,8 +9,8 @@ import { ReplicaSetup } from './replica-setup.ts';
 const outage = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
 const refused = () => new ForbiddenError({ message: 'The platform refuses the token.' });
 
-describe('replicas that watch the same', () => {
-  it('ask the platform once for all of them, and tell all subscribers the same events with the same cursors', async () => {
+describe('replicas with the same subscriptions', () => {
+  it('make one call for all of them, and deliver the same events with the same cursors to all subscribers', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
@@ -26,7 +26,7 @@ describe('replicas that watch the same', () => {
     expect(setup.platform.mostInFlight).toBe(1);
   });
 
-  it('look as far back as the subscribers of all of them need, at once', async () => {
+  it('look as far back as the subscribers of all replicas need, at once', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(...manyEnded(150, 100), exportJob('old', 1, 'NEW'), exportJob('young', 1_000, 'NEW'));
@@ -34,7 +34,7 @@ describe('replicas that watch the same', () => {
     expect((await other.follow()).kinds).toEqual(['SNAPSHOT young NEW', 'SNAPSHOT old NEW']);
   });
 
-  it('follow by name what only another one watches by name', async () => {
+  it('follow ids that only another replica watches', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(...manyEnded(150, 100), exportJob('old', 1, 'NEW'), exportJob('young', 1_000, 'NEW'));
@@ -46,7 +46,7 @@ describe('replicas that watch the same', () => {
     expect(setup.platform.calls.filter(({ kind }) => kind === 'get').map(({ by }) => by)).toEqual(['one', 'one']);
   });
 
-  it('read the batches that only another one watches, and nobody else receives their changes', async () => {
+  it('read batches that only another replica watches, and deliver their changes only there', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', setup.clock.now().getTime(), 'SUCCEEDED', batchesOf('b')));
@@ -64,7 +64,7 @@ describe('replicas that watch the same', () => {
     ]);
     expect(named.ended).toBe('completed');
     expect(without.kinds).toEqual(['SNAPSHOT a SUCCEEDED']);
-    // Only the replica that polls reads, by the readers that it has.
+    // Only the replica that polls reads, with its own readers.
     expect(new Set(setup.platform.calls.filter(({ kind }) => kind === 'batches').map(({ by }) => by))).toEqual(
       new Set(['one']),
     );
@@ -88,7 +88,7 @@ describe('replicas that watch the same', () => {
     expect(setup.clock.pending()).toBe(0);
   });
 
-  it('make a round at once for a change that was made in one that has no subscriber', async () => {
+  it('make a round at once for a change by a replica without subscribers', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1));
@@ -102,7 +102,7 @@ describe('replicas that watch the same', () => {
 });
 
 describe('a replica that does not poll', () => {
-  it('lets a subscriber begin with what is there, without a call for it', async () => {
+  it('lets a subscriber begin with the state in the log, without a call', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1));
@@ -112,7 +112,7 @@ describe('a replica that does not poll', () => {
     expect(setup.platform.calls).toEqual([{ kind: 'prove', by: 'other', id: 'a' }]);
   });
 
-  it('tells a subscriber that the round it waited for failed elsewhere, as if it had been its own', async () => {
+  it('fails a subscriber with the error of the round on another replica, as if it were its own', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1));
@@ -125,7 +125,7 @@ describe('a replica that does not poll', () => {
     });
   });
 
-  it('has what its subscriber reads by name told as new to all who watch everything', async () => {
+  it('has the entities that its subscriber names emitted as new to all watchers of the whole sandbox', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1));
@@ -137,7 +137,7 @@ describe('a replica that does not poll', () => {
     expect(everything.kinds.slice(1)).toEqual(['CREATED new NEW']);
   });
 
-  it('removes nothing for others that its subscriber does not find', async () => {
+  it('does not remove entities for other replicas that its subscriber does not find', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('old', 1), exportJob('other', 2), ...manyEnded(98, 10));
@@ -151,7 +151,7 @@ describe('a replica that does not poll', () => {
     expect(await known()).toContain('old');
   });
 
-  it('reads nothing by name before whoever polls knows that it is watched', async () => {
+  it('does not read named entities before the polling replica knows their ids', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(...manyEnded(150, 100), exportJob('old', 1), exportJob('young', 1_000));
@@ -168,7 +168,7 @@ describe('a replica that does not poll', () => {
     expect(setup.platform.count('get')).toBe(1);
   });
 
-  it('asks again for a round when its message was lost', async () => {
+  it('repeats its request for a round when the message was lost', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1));
@@ -184,7 +184,7 @@ describe('a replica that does not poll', () => {
     expect(everything.kinds.slice(1)).toEqual(['CREATED new NEW']);
   });
 
-  it('reads itself what it asked of one that is gone', async () => {
+  it('makes the round itself when the polling replica is gone', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1));
@@ -199,7 +199,7 @@ describe('a replica that does not poll', () => {
     expect(everything.kinds.slice(1)).toEqual(['CREATED new NEW']);
   });
 
-  it('takes over at once from one that only lingers', async () => {
+  it('takes over at once from a replica that only lingers', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
@@ -214,8 +214,8 @@ describe('a replica that does not poll', () => {
   });
 });
 
-describe('what is logged', () => {
-  it('is who polls, and why a lease was given up', async () => {
+describe('the log', () => {
+  it('contains which replica polls, and why a lease was released', async () => {
     const lines: (readonly [unknown, unknown])[] = [];
     const debug = (details: unknown, message?: string) => void lines.push([message, details]);
     await using setup = new ReplicaSetup({ logger: { debug, warn: () => undefined } });
@@ -234,8 +234,8 @@ describe('what is logged', () => {
   });
 });
 
-describe('what is counted', () => {
-  it('is each round by its end, each event once, and who polls', async () => {
+describe('the metrics', () => {
+  it('count each round by its outcome, each event once, and the lease changes', async () => {
     const counted: unknown[] = [];
     const metrics: PollMetrics = {
       roundEnded: ({ outcome }) => counted.push(outcome),
@@ -267,7 +267,7 @@ describe('what is counted', () => {
 });
 
 describe('taking over', () => {
-  it('happens at once when the last subscriber of the one that polls leaves, with no event of its own', async () => {
+  it('happens at once, without an event, when the last subscriber of the polling replica leaves', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
@@ -281,7 +281,7 @@ describe('taking over', () => {
     expect(second.kinds).toEqual(['SNAPSHOT a NEW', 'CHANGED a SUCCEEDED']);
   });
 
-  it('tells as new what came into being between the rounds of the two', async () => {
+  it('emits entities as new that were created between the rounds of the two replicas', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
@@ -293,7 +293,7 @@ describe('taking over', () => {
     expect(second.kinds).toEqual(['SNAPSHOT a NEW', 'CREATED b NEW']);
   });
 
-  it('discards the round of one that did not notice it, which then follows, without STALE', async () => {
+  it('discards the round of a replica that did not notice it and then follows, without STALE', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
@@ -313,7 +313,7 @@ describe('taking over', () => {
     expect([one, other].map(({ registry }) => registry.stats().polling)).toEqual([0, 1]);
   });
 
-  it('refuses from its first round on what the one before may still write: nothing is compared with what that changes', async () => {
+  it('rejects late writes of the previous replica from the first round on', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(...manyEnded(150, 100));
@@ -328,11 +328,11 @@ describe('taking over', () => {
     await settle();
     releaseOther();
     await settle();
-    // What has fallen off the newest page in between is not new, though the last good round had seen it there.
+    // A job that fell off the newest page in between is not new, though the last good round saw it there.
     expect(everything.kinds).toEqual(['CREATED a NEW', 'CREATED b NEW']);
   });
 
-  it('is no reason to serve a subscriber with what nobody has confirmed since', async () => {
+  it('does not serve a subscriber with a state that no replica has confirmed since', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
@@ -352,7 +352,7 @@ describe('taking over', () => {
     expect((await following).kinds).toEqual(['SNAPSHOT a QUEUED']);
   });
 
-  it('happens when the platform refuses all subscribers of the one that polls, and turns nobody away', async () => {
+  it('happens when the platform rejects all subscribers of the polling replica, and rejects no subscriber', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
@@ -366,7 +366,7 @@ describe('taking over', () => {
     expect(first.kinds).toEqual(['SNAPSHOT a NEW', 'CHANGED a SUCCEEDED']);
   });
 
-  it('goes to and fro in no storm when the platform refuses everybody, and is told as STALE', async () => {
+  it('does not alternate quickly when the platform rejects all subscribers, who receive STALE', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));
@@ -382,7 +382,7 @@ describe('taking over', () => {
     expect(follower.kinds).toEqual(['SNAPSHOT a NEW', 'STALE', 'RECOVERED']);
   });
 
-  it('goes on with a feed that is stale', async () => {
+  it('continues a feed that is stale', async () => {
     await using setup = new ReplicaSetup();
     const [one, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1, 'NEW'));

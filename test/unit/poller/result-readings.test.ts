@@ -12,7 +12,7 @@ interface Run extends Observed {
   readonly hasEnded: boolean;
   /** Ids of files that can still change. */
   readonly open: readonly string[];
-  /** What was read of the files last; null: nothing was. */
+  /** The last reading of the files; null: there was none. */
   readonly files: string | null;
   readonly settled: boolean;
 }
@@ -42,13 +42,13 @@ const member = (reader: string): FeedMember<string> => ({
   onRefused: () => undefined,
 });
 
-/** The readings of a feed, and the calls that they make. */
+/** A feed's readings of results, and the calls that they make. */
 class Setup {
   readonly calls: { readonly by: string; readonly ids: readonly string[] }[] = [];
   members: readonly FeedMember<string>[] = [member('one')];
-  /** What a call of a reader throws. */
+  /** Returns the error of a reader's call; null: the call succeeds. */
   failure: (reader: string) => unknown = () => null;
-  /** What the next call says of the files of each run. */
+  /** The effect of the next call on each run. */
   apply = (entity: Run): Run => ({ ...entity, files: 'read' });
   attempt: Attempt<string> = (by, work) => work(by.reader, new AbortController().signal);
   readonly readings: ResultReadings<Run, string>;
@@ -88,7 +88,7 @@ class Setup {
     return this.members.includes(one);
   }
 
-  /** A round, in which everything is watched with its results where nothing else is said. */
+  /** Makes a round. By default, everything is watched with its results. */
   round({ known = [], ...more }: Partial<Omit<ResultRequest<Run>, 'known'>> & { readonly known?: readonly Run[] }) {
     const everything = { everything: true, ids: new Set<string>() };
     return this.readings.round(
@@ -118,7 +118,7 @@ const named = (...ids: readonly string[]) => ({
 });
 
 describe('a round of results', () => {
-  it('leaves entities as they were read where the feed has no results', async () => {
+  it('leaves entities unchanged if the feed has no results', async () => {
     const read = [run('a', { version: 1 })];
     expect(await new Setup({ withoutResults: true }).round({ known: [run('a', { files: 'old' })], read })).toEqual({
       read,
@@ -130,7 +130,7 @@ describe('a round of results', () => {
     });
   });
 
-  it('carries what is known over to new readings of the entities, also where nobody watches results', async () => {
+  it('carries known results over to new readings of the entities, even if no subscriber watches results', async () => {
     const setup = new Setup();
     const scope = { everything: true, ids: new Set<string>() };
     const known = [run('a', { files: 'old' })];
@@ -146,7 +146,7 @@ describe('a round of results', () => {
     expect(setup.calls).toEqual([]);
   });
 
-  it('reads the results of what was read in it, and of what is known', async () => {
+  it('reads the results of entities that it has read, and of known ones', async () => {
     const setup = new Setup();
     const outcome = await setup.round({ known: [run('a'), run('b')], read: [run('b', { version: 1 }), run('c')] });
     expect(setup.ids).toEqual([['a-file', 'b-file', 'c-file']]);
@@ -160,14 +160,14 @@ describe('a round of results', () => {
     });
   });
 
-  it('reads only what is watched, and covers the sandbox only where all of it is', async () => {
+  it('reads only watched results, and covers the sandbox only if all of it is watched', async () => {
     const setup = new Setup();
     const outcome = await setup.round({ scope: named('b'), known: [run('a'), run('b')] });
     expect(setup.ids).toEqual([['b-file']]);
     expect(outcome).toMatchObject({ updated: [run('b', { files: 'read' })], everything: false });
   });
 
-  it('reads nothing of what is settled, or absent', async () => {
+  it('reads nothing for settled or absent entities', async () => {
     const setup = new Setup();
     const outcome = await setup.round({ known: [run('a', { settled: true }), run('b')], absent: ['b'] });
     expect(setup.calls).toEqual([]);
@@ -185,14 +185,14 @@ describe('a round of results', () => {
     expect((await setup.round({ known: [ended('a'), ended('c')] })).awaits).toBe(true);
   });
 
-  it('shows running entities without results as read, although it has nothing to ask for', async () => {
+  it('shows running entities without results as read, without a call', async () => {
     const setup = new Setup();
     const outcome = await setup.round({ known: [run('a', { open: [] }), run('b')] });
     expect(setup.ids).toEqual([['b-file']]);
     expect(outcome.updated).toEqual([run('a', { open: [], files: 'read' }), run('b', { files: 'read' })]);
   });
 
-  it('sees an ended entity as ended that a lagging replica of the platform shows as running', async () => {
+  it('treats an ended entity as ended although a lagging replica of the platform shows it as running', async () => {
     const setup = new Setup();
     const running = run('a', { version: 1 });
     expect((await setup.round({ known: [ended('a')], read: [running] })).awaits).toBe(true);
@@ -204,10 +204,10 @@ describe('a round of results', () => {
   });
 });
 
-describe('entities for whose results nobody waits any longer', () => {
+describe('entities whose results are no longer awaited', () => {
   const lateBy = (ms: number) => new Date(start.getTime() + 15 * minuteMs + ms);
 
-  it('are those that ended 15 minutes ago or more', async () => {
+  it('include those that ended 15 minutes ago or earlier', async () => {
     const setup = new Setup();
     const known = [ended('a')];
     expect(await setup.round({ known, now: lateBy(-1) })).toMatchObject({ awaits: true, calls: 1 });
@@ -222,7 +222,7 @@ describe('entities for whose results nobody waits any longer', () => {
     expect(setup.calls).toHaveLength(1);
   });
 
-  it('are those that the gateway saw end then, whatever the platform says', async () => {
+  it('include those whose end the gateway saw at that time, whatever the platform reports', async () => {
     const setup = new Setup();
     const endedSeen = new Map([['a', start.getTime() + 1]]);
     const known = [ended('a'), ended('b', { endedAt: null })];
@@ -232,13 +232,13 @@ describe('entities for whose results nobody waits any longer', () => {
     expect(setup.ids.at(-1)).toEqual(['b-file']);
   });
 
-  it('are not those that end in this round, although the platform says that they ended long ago', async () => {
+  it('exclude those that end in this round, although the platform reports an old end', async () => {
     const setup = new Setup();
     await setup.round({ known: [run('a')], read: [ended('a'), ended('b')], now: lateBy(0) });
     expect(setup.ids).toEqual([['a-file']]);
   });
 
-  it('are settled where they are named, or where their results are known, and otherwise stay as they are', async () => {
+  it('are settled if they are named or their results are known, and otherwise stay unchanged', async () => {
     const setup = new Setup();
     const known = ['a', 'b', 'c'].map((id) => ended(id, { open: [], files: id === 'b' ? 'old' : null }));
     const everything = await setup.round({ known });
@@ -250,7 +250,7 @@ describe('entities for whose results nobody waits any longer', () => {
 });
 
 describe('a reading of results', () => {
-  it('has 300 ids at most, those of ended entities first, then those that were read longest ago', async () => {
+  it('has at most 300 ids, first those of ended entities, then the least recently read', async () => {
     const setup = new Setup();
     const idsOf = (prefix: string, length: number) => Array.from({ length }, (_, index) => `${prefix}${index}`);
     const known = [run('a', { open: idsOf('a', 350) }), ended('b', { open: idsOf('b', 50) })];
@@ -261,14 +261,14 @@ describe('a reading of results', () => {
     expect(setup.ids[1]).toEqual([...idsOf('b', 50), ...idsOf('a', 350).slice(250), ...idsOf('a', 150)]);
   });
 
-  it('changes nothing of entities whose turn comes later', async () => {
+  it('changes nothing for entities that it does not include', async () => {
     const setup = new Setup();
     const open = Array.from({ length: 300 }, (_, index) => `${index}`);
     const outcome = await setup.round({ known: [run('a', { open }), run('b'), run('c', { open: ['c', '0'] })] });
     expect(outcome.updated.map(({ id }) => id)).toEqual(['a', 'c']);
   });
 
-  it('that fails leaves everything as it was, and is repeated after 2 s, then 4 s, and at last 30 s', async () => {
+  it('leaves everything unchanged when it fails, and is repeated after 2 s, then 4 s, and at most 30 s', async () => {
     const setup = new Setup();
     setup.failure = () => new UpstreamUnreachableError({ message: 'away' });
     let nowMs = 0;
@@ -288,7 +288,7 @@ describe('a reading of results', () => {
     expect((await setup.round({ known: [ended('a')], nowMs: nowMs + 2_000 })).failures).toBe(2);
   });
 
-  it('that fails waits for as long as the platform asks for, where that is longer', async () => {
+  it('waits after a failure as long as the platform asks for, if that is longer', async () => {
     const setup = new Setup();
     setup.failure = () => new UpstreamUnreachableError({ message: 'away', retryAfterMs: 60_000 });
     await setup.round({ known: [run('a')] });
@@ -299,9 +299,9 @@ describe('a reading of results', () => {
   });
 
   it.each([
-    ['nobody awaits results', { known: [] }],
-    ['nobody watches results', { scope: { everything: true, ids: new Set<string>() } }],
-  ])('follows at once a round in which %s', async (_, request) => {
+    ['no results are awaited', { known: [] }],
+    ['no subscriber watches results', { scope: { everything: true, ids: new Set<string>() } }],
+  ])('follows at once after a round in which %s', async (_, request) => {
     const setup = new Setup();
     setup.failure = () => new UpstreamUnreachableError({ message: 'away' });
     await setup.round({ known: [run('a')] });
@@ -310,13 +310,13 @@ describe('a reading of results', () => {
     expect(setup.calls).toHaveLength(2);
   });
 
-  it('throws what is no failure of the platform', async () => {
+  it('throws errors that are not failures of the platform', async () => {
     const setup = new Setup();
     setup.failure = () => new RangeError('a defect');
     await expect(setup.round({ known: [run('a')] })).rejects.toThrow('a defect');
   });
 
-  it('is not made, and covers nothing, where nobody is left to make it', async () => {
+  it('is not made, and covers nothing, if no reader is left', async () => {
     const setup = new Setup();
     setup.members = [];
     expect(await setup.round({ known: [run('a')] })).toMatchObject({ updated: [], everything: false, calls: 0 });
@@ -330,7 +330,7 @@ describe('a reading of results', () => {
     });
   });
 
-  it('goes over to the readers of three others at most, and to more in the next round', async () => {
+  it('tries the readers of at most three others, and further ones in the next round', async () => {
     const setup = new Setup();
     setup.members = ['one', 'two', 'three', 'four', 'five'].map(member);
     setup.failure = () => new ForbiddenError({ message: 'no' });
@@ -347,7 +347,7 @@ describe('a reading of results', () => {
     expect(setup.calls.slice(9).map(({ by }) => by)).toEqual(['five']);
   });
 
-  it('tries each credential once, and one again that has left and come back', async () => {
+  it('tries each credential once, and again when it has left and returned', async () => {
     const setup = new Setup();
     const [one, again, two] = [member('one'), member('one'), member('two')];
     setup.members = [one, again, two];
@@ -361,7 +361,7 @@ describe('a reading of results', () => {
     expect(setup.calls.map(({ by }) => by)).toEqual(['one', 'two', 'two', 'two', 'one', 'two']);
   });
 
-  it('is made by no reader whose subscriber left while another one was rejected', async () => {
+  it('does not use a reader whose subscriber left while another one was rejected', async () => {
     const setup = new Setup();
     const [one, two, three] = [member('one'), member('two'), member('three')];
     setup.members = [one, two, three];
@@ -374,7 +374,7 @@ describe('a reading of results', () => {
     expect(setup.calls.map(({ by }) => by)).toEqual(['one', 'three']);
   });
 
-  it('does not go over to another reader after a failure that is no rejection', async () => {
+  it('does not try another reader after a failure other than a rejection', async () => {
     const setup = new Setup();
     setup.members = ['one', 'two'].map(member);
     setup.failure = () => new UpstreamUnreachableError({ message: 'away' });

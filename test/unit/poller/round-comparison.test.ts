@@ -49,7 +49,7 @@ const leaseOf = (term: number, lost = new AbortController()): Lease => ({
 
 const broken = new PlatformError({ message: 'broken', status: 500 });
 
-/** A memory log that notes its writes, and that can be lost as Redis loses one. */
+/** A memory log that records its writes, and that can be lost like a log in Redis. */
 function losableLog() {
   const begin = () => createMemoryEventLog<Thing>({ key: ({ id }) => id });
   let memory = begin();
@@ -81,7 +81,7 @@ function losableLog() {
   return { log, writes, lose };
 }
 
-/** A poller of a source that returns what the test says. */
+/** A poller of a source whose results the test determines. */
 function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
   const clock = new FakeClock();
   const { log, writes, lose } = losableLog();
@@ -122,7 +122,7 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
     members.add(member);
     return member;
   };
-  /** Makes a round that reads this. */
+  /** Makes a round with this result. */
   const round = (
     result: Partial<Result> | ((by: string) => Partial<Result>) = {},
     lease = leaseOf(1),
@@ -136,8 +136,8 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
   return { clock, log, writes, lose, members, requests, others, poller, pollerOf, seat, join, round, note, ids };
 }
 
-describe('what a round asks for', () => {
-  it('is what the subscribers of all replicas watch', async () => {
+describe('the request of a round', () => {
+  it('contains the scope of the subscribers of all replicas', async () => {
     const { join, round, requests, others } = setUp();
     join(['a']);
     others.get = () => ({ everything: false, ids: new Set(['b']) });
@@ -145,7 +145,7 @@ describe('what a round asks for', () => {
     expect(requests[0]?.scope).toEqual({ everything: false, ids: new Set(['a', 'b']) });
   });
 
-  it('begins with the memory of this replica, else with the one in the log, else with none', async () => {
+  it('begins with the memory of this replica, else of the log, else with none', async () => {
     const { join, round, requests, lose, pollerOf, seat } = setUp();
     join();
     await round({ memory: 10 });
@@ -170,11 +170,11 @@ describe('what a round asks for', () => {
     expect([await discovers(), await discovers()]).toEqual([true, false]);
     await clock.advanceBy(600_000);
     expect(await discovers()).toBe(false);
-    // A list that was too long between two searches is searched again at once.
+    // A truncated round between two searches causes another search at once.
     expect([await discovers({ truncated: true }), await discovers(), await discovers()]).toEqual([false, true, false]);
   });
 
-  it('is a search again when the log was lost, although a list was too long', async () => {
+  it('includes a search again when the log was lost, although a list was too long', async () => {
     const { clock, join, round, requests, lose } = setUp();
     join();
     await round({ truncated: true });
@@ -185,7 +185,7 @@ describe('what a round asks for', () => {
     expect(requests.map(({ discover }) => discover)).toEqual([true, true, false]);
   });
 
-  it('is a search until all things within reach are followed', async () => {
+  it('includes a search until all things within reach are followed', async () => {
     const { join, round, requests, note } = setUp();
     join();
     const read = [thing('a'), thing('b')];
@@ -221,7 +221,7 @@ describe('what a round asks for', () => {
     expect(requests.at(-1)?.unread).toContain('a');
   });
 
-  it('includes watched things that nobody followed until then, and no others', async () => {
+  it('includes watched things that were not followed before, and no others', async () => {
     const { join, round, requests } = setUp();
     join(['a']);
     await round({ read: [thing('a'), thing('b'), thing('c')], unfollowed: ['b', 'c'] });
@@ -234,8 +234,8 @@ describe('what a round asks for', () => {
   });
 });
 
-describe('a removed thing that nobody names', () => {
-  /** After three rounds: `a` was removed and is due for another reading, `b` is known. */
+describe('a removed thing that no subscriber names', () => {
+  /** Makes three rounds, after which `a` is removed and due for another reading, and `b` is known. */
   async function setUpRemoved() {
     const setup = setUp();
     setup.join();
@@ -244,7 +244,7 @@ describe('a removed thing that nobody names', () => {
     await setup.clock.advanceBy(1_000);
     expect(await setup.round({ absent: ['a'], calls: {} })).toMatchObject({ emitted: ['REMOVED'] });
     const { requests, round } = setup;
-    /** Makes a round, and returns what it was permitted to read. */
+    /** Makes a round, and returns the ids that it may read. */
     const permitted = async (calls: Record<string, number> = {}) => {
       await round({ calls });
       const { unread, allowance } = requests.at(-1) ?? {};
@@ -253,7 +253,7 @@ describe('a removed thing that nobody names', () => {
     return { ...setup, permitted };
   }
 
-  it('is read after its pause, with one of the calls that are left over', async () => {
+  it('is read after its pause, with one of the remaining calls', async () => {
     const { clock, permitted } = await setUpRemoved();
     await clock.advanceBy(3_999);
     expect(await permitted()).toEqual({ unread: [], allowance: 19 });
@@ -270,7 +270,7 @@ describe('a removed thing that nobody names', () => {
     expect(await permitted()).toEqual({ unread: ['a'], allowance: 1 });
   });
 
-  it('is read once where somebody names it, as a named one', async () => {
+  it('is read once as a named thing if a subscriber names it', async () => {
     const { clock, join, permitted } = await setUpRemoved();
     join(['a']);
     expect(await permitted()).toEqual({ unread: [], allowance: 19 });
@@ -278,7 +278,7 @@ describe('a removed thing that nobody names', () => {
     expect(await permitted()).toEqual({ unread: ['a'], allowance: 18 });
   });
 
-  it('is not read by this way while it is known: only its first absence was noted', async () => {
+  it('is not read in this way while it is known, because only its first absence was noted', async () => {
     const { clock, join, round, requests } = setUp();
     join();
     await round({ read: [thing('a')], unfollowed: ['a'] });
@@ -291,7 +291,7 @@ describe('a removed thing that nobody names', () => {
 });
 
 describe('a round', () => {
-  it('fails where the other replicas are out of reach, and counts them as not watching', async () => {
+  it('fails if the other replicas are unreachable, and treats them as not watching', async () => {
     const { join, round, others } = setUp();
     join();
     const error = new UpstreamUnreachableError({ message: 'no answer' });
@@ -306,7 +306,7 @@ describe('a round', () => {
     expect(await round(failing)).toEqual({ kind: 'failed', error, watchedElsewhere: true });
   });
 
-  it('reads nothing without a subscriber here, and nothing after the lease was lost', async () => {
+  it('reads nothing without a subscriber of this replica, and nothing after the lease was lost', async () => {
     const { join, round, requests } = setUp();
     expect(await round()).toEqual({ kind: 'interrupted' });
     join();
@@ -320,7 +320,7 @@ describe('a round', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('is interrupted for the member that reads alone, and only while it reads', async () => {
+  it('is interrupted only for the member whose reader it uses, and only while it reads', async () => {
     const { join, round, requests, poller } = setUp();
     const reading = join();
     const other = join(null, 'two');
@@ -335,7 +335,7 @@ describe('a round', () => {
     expect(requests.map(({ signal }) => signal.aborted)).toEqual([false, true, false]);
   });
 
-  it('runs while a thing runs that is watched', async () => {
+  it('reports that something runs while a watched thing runs', async () => {
     const { join, members, round } = setUp();
     const everything = join();
     expect(await round({ read: [thing('a'), thing('b', 0, 'ENDED')] })).toMatchObject({ running: true });
@@ -351,7 +351,7 @@ describe('a round', () => {
 });
 
 describe('a write', () => {
-  it('carries the term of its lease, its time, and the cursor that it was compared with', async () => {
+  it('carries the term of its lease, its time, and the cursor of the compared state', async () => {
     const { clock, log, writes, join, round, poller, note } = setUp();
     join();
     await round({ read: [thing('a')] });
@@ -373,7 +373,7 @@ describe('a write', () => {
     await expect(poller.emitStale(leaseOf(1))).rejects.toBeInstanceOf(LogFencedError);
   });
 
-  it('continues the number of the round that another replica wrote', async () => {
+  it('continues the round number of another replica', async () => {
     const { join, round, pollerOf, seat, note } = setUp();
     join();
     for (const state of ['RUNS', 'RUNS_ON', 'ENDED'] as const) await round({ read: [thing('a', 0, state)] });
@@ -381,7 +381,7 @@ describe('a write', () => {
     expect((await note()).round).toBe(4);
   });
 
-  it('does not happen for keys to forget that the log does not hold', async () => {
+  it('does not happen for forgotten keys that the log does not contain', async () => {
     const { writes, join, round } = setUp();
     join();
     await round({ read: [thing('a')] });
@@ -390,8 +390,8 @@ describe('a write', () => {
   });
 });
 
-describe('a thing that no former round has read', () => {
-  it('is created where it is newer than the last round, or runs after all running ones were found', async () => {
+describe('a thing that no earlier round has read', () => {
+  it('is created if it is newer than the last round, or runs although all running ones were known', async () => {
     const { writes, join, round } = setUp();
     join();
     await round({ read: [thing('known')] });
@@ -405,7 +405,7 @@ describe('a thing that no former round has read', () => {
     });
   });
 
-  it('is learned without an event where only named ones were followed before, or the search was not complete', async () => {
+  it('is learned without an event if only named ones were followed before, or the search was incomplete', async () => {
     const { writes, members, join, round } = setUp();
     const named = join(['known']);
     await round({ read: [thing('known')] });
@@ -429,7 +429,7 @@ describe('a thing that no former round has read', () => {
 });
 
 describe('a thing that a round would forget', () => {
-  it('stays where another replica watches it, and where somebody named it during the round', async () => {
+  it('stays if another replica watches it, or if a subscriber named it during the round', async () => {
     const { join, others, round, ids } = setUp();
     join(['a']);
     await round({ read: [thing('a'), thing('b'), thing('c'), thing('d')] });
@@ -443,7 +443,7 @@ describe('a thing that a round would forget', () => {
 });
 
 describe('an absent thing', () => {
-  it('is noted for its subscribers, from the first reading where its state was old', async () => {
+  it('is noted for its subscribers, from the first reading on if its state was old', async () => {
     const { clock, join, round, note } = setUp();
     join(['a', 'b']);
     await round({ read: [thing('a'), thing('b')], unfollowed: ['b'] });
@@ -459,7 +459,7 @@ describe('an absent thing', () => {
     );
   });
 
-  it('is not noted where nobody watches it', async () => {
+  it('is not noted if it has no watchers', async () => {
     const { clock, join, round, note } = setUp();
     join(['a']);
     await round({ read: [thing('a'), thing('b')] });
@@ -490,7 +490,7 @@ describe('STALE', () => {
     expect(eventsOf(writes)).toEqual(['STALE list', 'RECOVERED list']);
   });
 
-  it('is not emitted for a long list that nobody watches', async () => {
+  it('is not emitted for a long list without watchers', async () => {
     const { writes, join, round } = setUp();
     join(['a']);
     await round({ read: [thing('a')], truncated: true });
@@ -510,7 +510,7 @@ describe('STALE', () => {
   });
 });
 
-describe('the end of a thing for which the platform has no time', () => {
+describe('the end of a thing without an end time of the platform', () => {
   it('is noted with the time at which the gateway saw it', async () => {
     const { clock, join, round, note } = setUp();
     join();

@@ -37,7 +37,7 @@ const request = (known: readonly Schedule[]) => ({
 });
 
 describe('a round of schedules', () => {
-  it('reads them all, oldest first, and reports known and named ones that the list does not show', async () => {
+  it('reads all schedules, oldest first, and reports known and named ones that the list does not show', async () => {
     const [a, b, c] = [schedule('a', 1), schedule('b', 2), schedule('c', 3)];
     const round = await scheduleSource.read(readerOf([c, a]), request([a, b]));
     expect(round.read).toEqual([a, c]);
@@ -46,7 +46,7 @@ describe('a round of schedules', () => {
     expect(scheduleSource.hasAppeared(c, round.memory)).toBe(true);
   });
 
-  it('is one list call, after which nothing is left to be read', async () => {
+  it('is one list call, after which nothing is left to read', async () => {
     const round = await scheduleSource.read(readerOf([schedule('a', 1)]), request([]));
     expect(round).toMatchObject({
       failed: new Map(),
@@ -59,21 +59,21 @@ describe('a round of schedules', () => {
     expect(scheduleSource.lasting(round.memory)).toBe(round.memory);
   });
 
-  it('reads those first of which the platform does not say when they were made', async () => {
+  it('returns schedules without a creation time first', async () => {
     const [a, b, c] = [schedule('a', 1), schedule('b', null), schedule('c', -1)];
     expect((await scheduleSource.read(readerOf([a, b]), request([]))).read).toEqual([b, a]);
     expect((await scheduleSource.read(readerOf([b, c]), request([]))).read).toEqual([c, b]);
     expect((await scheduleSource.read(readerOf([b, a]), request([]))).read).toEqual([b, a]);
   });
 
-  it('never ends a schedule', () => {
+  it('treats no schedule as ended', () => {
     expect(scheduleSource.isTerminal(schedule('a', 1))).toBe(false);
     expect(scheduleSource.endedAt(schedule('a', 1))).toBe(null);
   });
 });
 
 describe('schedules', () => {
-  it('are shown newest first, those without a time last', () => {
+  it('are shown newest first, and those without a creation time last', () => {
     const [old, recent, unknown] = [schedule('old', 1), schedule('recent', 2), schedule('unknown', null)];
     expect([old, unknown, recent].toSorted(scheduleSource.newestFirst)).toEqual([recent, old, unknown]);
     expect([unknown, recent, old].toSorted(scheduleSource.newestFirst)).toEqual([recent, old, unknown]);

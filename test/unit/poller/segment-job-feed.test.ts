@@ -32,7 +32,7 @@ const evaporated = (id: string, createdAtMs: number): SegmentJob => {
   };
 };
 
-/** Jobs in memory, listed newest first; notes what was asked. */
+/** Jobs in memory, listed newest first. Calls are recorded. */
 function platformOf(...jobs: readonly SegmentJob[]) {
   const stored = new Map<string, SegmentJob>(jobs.map((each) => [each.id, each]));
   const calls: string[] = [];
@@ -91,7 +91,7 @@ const fullPage = Array.from({ length: 100 }, (_, index) => job(`page-${index}`, 
 const idsOf = (jobs: readonly SegmentJob[]): string[] => jobs.map(({ id }) => id);
 
 describe('a round of segment jobs', () => {
-  it('is one list call when everything that runs is on the newest page', async () => {
+  it('is one list call when all running jobs are on the newest page', async () => {
     const platform = platformOf(job('a', 1, 'PROCESSING'), job('b', 2));
     const round = await read(platform, { discover: true });
     expect(idsOf(round.read)).toEqual(['a', 'b']);
@@ -99,7 +99,7 @@ describe('a round of segment jobs', () => {
     expect(platform.calls).toEqual(['list', 'list']);
   });
 
-  it('looks for what runs further back by its status, once', async () => {
+  it('searches for older running jobs by status, once', async () => {
     const platform = platformOf(...fullPage, job('old', 5, 'PROCESSING'), job('queued', 6, 'QUEUED'), job('done', 7));
     const round = await read(platform, { discover: true });
     expect(platform.calls).toEqual(['list', 'list NEW', 'list QUEUED', 'list PROCESSING', 'list CANCELLING']);
@@ -107,7 +107,7 @@ describe('a round of segment jobs', () => {
     expect(idsOf(round.read)).not.toContain('done');
   });
 
-  it('reads everything that runs beyond the page by one bulk-get', async () => {
+  it('reads all running jobs behind the page by one bulk read', async () => {
     const platform = platformOf(...fullPage, job('x', 5, 'PROCESSING'), job('y', 6, 'QUEUED'));
     const before = await read(platform, { discover: true });
     platform.stored.set('x', job('x', 5, 'SUCCEEDED'));
@@ -118,7 +118,7 @@ describe('a round of segment jobs', () => {
     expect(round.forgotten).toEqual(['x']);
   });
 
-  it('keeps a job that ended beyond the page when it is watched by name, and asks for it no more', async () => {
+  it('keeps an ended job behind the page that a subscriber names, and no longer reads it', async () => {
     const platform = platformOf(...fullPage, job('x', 5, 'SUCCEEDED'));
     const known = { ...(await read(platform)), read: [...platform.stored.values()] };
     platform.calls.length = 0;
@@ -127,17 +127,17 @@ describe('a round of segment jobs', () => {
     expect(round.forgotten).not.toContain('x');
   });
 
-  it('follows no job of an unknown status beyond the page that has ended, and forgets it', async () => {
+  it('does not follow an ended job of an unknown status behind the page, and forgets it', async () => {
     const platform = platformOf(...fullPage, evaporated('x', 5), job('y', 6, 'UNKNOWN'));
     const known = { ...(await read(platform)), read: [...platform.stored.values()] };
     platform.calls.length = 0;
     const round = await read(platform, { before: known });
-    // The other one may still change.
+    // The other job may still change.
     expect(platform.calls).toEqual(['list', 'bulk-get y']);
     expect(round.forgotten).toEqual(['x']);
   });
 
-  it('finds out once about a job of an unknown status that has ended and that the list leaves out', async () => {
+  it('checks an ended job of an unknown status that the list omits once', async () => {
     const hidden = evaporated('hidden', 5);
     const platform = platformOf(job('a', 6), hidden);
     const first = await read(platform);
@@ -147,7 +147,7 @@ describe('a round of segment jobs', () => {
     expect(platform.calls).toEqual(['list', 'list', 'bulk-get hidden', 'list']);
   });
 
-  it('reports a job as absent only when the bulk-get does not have it', async () => {
+  it('reports a job as absent only when the bulk read does not return it', async () => {
     const platform = platformOf(job('a', 1, 'PROCESSING'), job('b', 2), job('c', 3, 'NEW'));
     const before = await read(platform);
     platform.stored.delete('a');
@@ -157,7 +157,7 @@ describe('a round of segment jobs', () => {
     expect(platform.calls.at(-1)).toBe('bulk-get a b');
   });
 
-  it('reports a job that cannot be read as failed, neither absent nor changed', async () => {
+  it('reports an unreadable job as failed, neither absent nor changed', async () => {
     const platform = platformOf(...fullPage, job('x', 5, 'PROCESSING'));
     const before = await read(platform, { discover: true });
     platform.unreadable.add('x');
@@ -168,7 +168,7 @@ describe('a round of segment jobs', () => {
     expect(round.incomplete).toBeInstanceOf(PlatformError);
   });
 
-  it('reads on behind the newest page when none of its jobs is known', async () => {
+  it('continues behind the newest page when none of its jobs is known', async () => {
     const platform = platformOf(job('a', 1));
     const before = await read(platform);
     for (const each of fullPage) platform.stored.set(each.id, each);
@@ -195,7 +195,7 @@ describe('a round of segment jobs', () => {
     },
   );
 
-  it('reads the jobs first that were read longest ago, as many as its calls can read', async () => {
+  it('reads the least recently read jobs first, as many as its calls permit', async () => {
     const old = Array.from({ length: 250 }, (_, index) => job(`old-${index}`, 1, 'PROCESSING'));
     const platform = platformOf(...fullPage, ...old);
     let before = await read(platform, { discover: true });
@@ -208,14 +208,14 @@ describe('a round of segment jobs', () => {
     expect(seen.size).toBe(250);
   });
 
-  it('reads an id that is not known by bulk-get, before all others', async () => {
+  it('reads an unknown id by a bulk read, before all others', async () => {
     const platform = platformOf(...fullPage, job('x', 5, 'SUCCEEDED'));
     const round = await read(platform, { ids: ['x', 'nobody'], unread: ['x', 'nobody'] });
     expect(platform.calls).toEqual(['list', 'bulk-get nobody x']);
     expect([idsOf(round.read).includes('x'), round.absent]).toEqual([true, ['nobody']]);
   });
 
-  it('knows a new job from one that nobody had asked for', async () => {
+  it('distinguishes a new job from one that was not followed before', async () => {
     const platform = platformOf(...fullPage, job('old', 5));
     const { memory } = await read(platform);
     expect(segmentJobSource.hasAppeared(job('new', 5_000), memory)).toBe(true);
@@ -235,7 +235,7 @@ describe('a round of segment jobs', () => {
     expect((await read(platform, { before: round })).calls).toEqual({ lists: 2, bulkGets: 2 });
   });
 
-  it('reads no more pages when one of the newest jobs is known', async () => {
+  it('stops reading pages when one of the newest jobs is known', async () => {
     const platform = platformOf(...fullPage, job('old', 5));
     const before = await read(platform);
     for (let index = 0; index < 50; index += 1) platform.stored.set(`new-${index}`, job(`new-${index}`, 5_000 + index));
@@ -245,7 +245,7 @@ describe('a round of segment jobs', () => {
     expect(platform.calls.filter((call) => call.startsWith('list'))).toEqual(['list']);
   });
 
-  it('reads on to the end of a list without a known job, and no page twice where the platform goes round', async () => {
+  it('reads to the end of a list without a known job, and no page twice if the platform repeats pages', async () => {
     const platform = platformOf(job('gone', 1));
     const before = await read(platform);
     platform.stored.clear();
@@ -283,7 +283,7 @@ describe('a round of segment jobs', () => {
     expect([lists, endless.truncated]).toEqual([3, false]);
   });
 
-  it('reads what a page shows as the page shows it, although another list shows it too', async () => {
+  it('uses the job of a page although another list shows it too', async () => {
     const platform = platformOf(...fullPage.slice(1), job('runs', 2_000, 'PROCESSING'), job('old', 1));
     const list = platform.reader.segmentJobs(new AbortController().signal).list;
     const reader: SegmentJobReader = {
@@ -309,7 +309,7 @@ describe('a round of segment jobs', () => {
     expect(round.read.filter(({ id }) => id === 'runs')).toMatchObject([{ status: 'PROCESSING' }]);
   });
 
-  it('does not read a named id by itself that a page shows', async () => {
+  it('does not read a named id separately if a page shows it', async () => {
     const platform = platformOf(job('a', 1));
     await read(platform, { unread: ['a'] });
     expect(platform.calls).toEqual(['list']);
@@ -341,12 +341,12 @@ describe('a round of segment jobs', () => {
     expect(platform.calls).toEqual(['list', 'list']);
   });
 
-  it('keeps ended jobs behind the page for an hour at least, where the whole sandbox is watched', async () => {
+  it('keeps ended jobs behind the page for at least an hour, if the whole sandbox is watched', async () => {
     const platform = platformOf(...fullPage, job('recent', 500));
     const before = await read(platform);
     const known = { ...before, read: [...before.read, job('recent', 500)] };
     const ask = (options: { ids?: readonly string[] }) => read(platform, { before: known, ...options });
-    // The tests read at 10,000 seconds, and jobs end when they are created.
+    // The tests read at 10,000 seconds, and jobs end at their creation time.
     expect((await ask({})).forgotten).toEqual(['recent']);
     const ended = { ...job('recent', 500), updatedAt: new Date(9_999_000) };
     const kept = { ...before, read: [...before.read, ended] };
@@ -354,7 +354,7 @@ describe('a round of segment jobs', () => {
     expect((await read(platform, { before: kept, ids: ['other'] })).forgotten).toEqual(['recent']);
   });
 
-  it('leaves to its successor what all replicas remember alike', async () => {
+  it('hands over to the next lease holder only data that all replicas share', async () => {
     const old = Array.from({ length: 3 }, (_, index) => job(`old-${index}`, 1, 'PROCESSING'));
     const platform = platformOf(...fullPage, ...old);
     const before = await read(platform, { discover: true });
@@ -363,19 +363,19 @@ describe('a round of segment jobs', () => {
     expect(segmentJobSource.lasting(memory)).toEqual({ ...memory, round: 0, readAt: new Map() });
   });
 
-  it('shows jobs newest first', () => {
+  it('sorts jobs newest first', () => {
     const [old, recent] = [job('old', 1), job('recent', 2)];
     expect([old, recent].toSorted(segmentJobSource.newestFirst)).toEqual([recent, old]);
     expect([recent, old].toSorted(segmentJobSource.newestFirst)).toEqual([recent, old]);
   });
 
-  it('knows the same ends as the domain', () => {
+  it('determines the same ends as the domain', () => {
     for (const status of ['NEW', 'SUCCEEDED', 'UNKNOWN'] as const) {
       expect(segmentJobSource.isTerminal(job('a', 1, status))).toBe(isTerminalJob({ status, metrics: null }));
     }
   });
 
-  it('takes nothing for newer than a known end', () => {
+  it('never treats another status as newer than a known end', () => {
     const [ended, failed, unknown] = [job('a', 1), job('a', 1, 'FAILED'), evaporated('a', 1)];
     expect([job('a', 1, 'NEW'), unknown, failed].map((next) => segmentJobSource.mayFollow(ended, next))).toEqual([
       false,

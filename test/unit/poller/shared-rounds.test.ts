@@ -9,7 +9,7 @@ import { exportJob, settle } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
 describe('a round with the credential of the gateway', () => {
-  it('is not ended by subscribers that leave, so that short subscriptions do not keep all others waiting', async () => {
+  it('is not ended by subscribers that leave, so that short subscriptions do not delay the others', async () => {
     await using setup = new WatchSetup({ ownRights: false });
     setup.platform.put(exportJob('a', 1));
     const release = setup.platform.hold();
@@ -42,14 +42,15 @@ describe('a round with the credential of the gateway', () => {
   });
 });
 
-/** A coordinator that can be cut off, and a log that can reject writes, as a Redis that is in trouble. */
+/** A coordinator that can be disconnected, and a log that can reject writes, as during an outage of Redis. */
 function troubled() {
   const trouble = { rejectsWrites: false };
   const listeners: ((holder: 'here' | 'elsewhere' | 'nobody') => void)[] = [];
   const log = createMemoryEventLog<ExportJob>({ key: ({ id }) => id });
   const createLog = (): EventLog<ExportJob> => ({
     write: async (write, options) => {
-      if (trouble.rejectsWrites) throw new UpstreamUnreachableError({ message: 'Live views are out of reach.' });
+      if (trouble.rejectsWrites)
+        throw new UpstreamUnreachableError({ message: 'Live views are temporarily unavailable.' });
       return await log.write(write, options);
     },
     snapshot: () => log.snapshot(),
@@ -74,7 +75,7 @@ function troubled() {
 }
 
 describe('subscribers of a feed that no replica serves', () => {
-  it('receive STALE after four of the shortest pauses, and RECOVERED with the next holder', async () => {
+  it('receive STALE after four of the shortest pauses, and RECOVERED with the next lease holder', async () => {
     const { createLog, coordinator, holder } = troubled();
     await using setup = new WatchSetup({ createLog, coordinator });
     setup.platform.put(exportJob('a', 1));
@@ -104,7 +105,7 @@ describe('subscribers of a feed that no replica serves', () => {
     expect(follower.kinds).toEqual(['SNAPSHOT a PROCESSING']);
   });
 
-  it('receive STALE while the log rejects writes, and then what they missed', async () => {
+  it('receive STALE while the log rejects writes, and then the missed events', async () => {
     const { trouble, createLog, coordinator } = troubled();
     await using setup = new WatchSetup({ createLog, coordinator });
     setup.platform.put(exportJob('a', 1));

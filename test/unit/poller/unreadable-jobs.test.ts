@@ -8,7 +8,7 @@ const manyEnded = (count: number, fromMs: number) =>
   Array.from({ length: count }, (_, index) => exportJob(`ended-${index}`, fromMs + index, 'SUCCEEDED'));
 
 describe('a watched job that cannot be read', () => {
-  it('is stale after the second failure in a row for its watchers alone, and recovers', async () => {
+  it('is stale only for its watchers after the second consecutive failure, and recovers', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1), exportJob('other', 5_000), ...manyEnded(150, 10));
     const watcher = await setup.follow({ ids: ['old'] });
@@ -30,7 +30,7 @@ describe('a watched job that cannot be read', () => {
     expect(news()).toEqual([recovered, [], recovered]);
   });
 
-  it('is not stale when a good reading lies between two failures', async () => {
+  it('is not stale when a successful reading lies between two failures', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1), ...manyEnded(150, 10));
     const follower = await setup.follow({ ids: ['old'] });
@@ -43,7 +43,7 @@ describe('a watched job that cannot be read', () => {
     expect(follower.kinds).toEqual(['SNAPSHOT old PROCESSING']);
   });
 
-  it('recovers for those who stay when it is removed', async () => {
+  it('recovers for its remaining watchers when it is removed', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1), ...manyEnded(150, 10));
     const follower = await setup.follow();
@@ -56,9 +56,9 @@ describe('a watched job that cannot be read', () => {
   });
 
   it.each([
-    { what: 'the job alone', error: outage() },
+    { what: 'only the job', error: outage() },
     { what: 'all jobs', error: new UpstreamUnreachableError({ message: 'no answer' }) },
-  ])('fails a subscriber that waits for it, where the error concerns $what', async ({ error }) => {
+  ])('fails a subscriber that waits for it, if the error concerns $what', async ({ error }) => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1), exportJob('older', 0), ...manyEnded(150, 10));
     setup.platform.failure = ({ kind, id }) => (kind === 'get' && id === 'old' ? error : null);

@@ -7,7 +7,10 @@ import { failedWith } from '../upstream/layers.ts';
 import { exportJob } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** A platform that fails, and a log of which each write fails with an error. */
+/**
+ * Lets the platform and every write to the log fail.
+ * @param error the error of the log
+ */
 async function failBoth(error: Error): Promise<{ readonly kind: string | undefined; readonly warnings: number }> {
   const log: EventLog<ExportJob> = createMemoryEventLog({ key: ({ id }) => id });
   let failing = false;
@@ -28,14 +31,14 @@ async function failBoth(error: Error): Promise<{ readonly kind: string | undefin
   return { kind: follower.kinds.at(-1), warnings: setup.warnings.length };
 }
 
-it('emits STALE without the log, and does not log each round, while the log is out of reach', async () => {
+it('emits STALE without the log, and does not log each round, while the log is unreachable', async () => {
   expect(await failBoth(new UpstreamUnreachableError({ message: 'out of reach' }))).toEqual({
     kind: 'STALE',
     warnings: 0,
   });
 });
 
-it('logs any other failure to write', async () => {
+it('logs any other write failure', async () => {
   const { kind, warnings } = await failBoth(new Error('a defect'));
   expect(kind).toBe('STALE');
   expect(warnings).toBeGreaterThan(0);

@@ -21,14 +21,14 @@ const silent = { debug: () => undefined, warn: () => undefined };
 const named = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `named-${index}`);
 
 describe('a subscriber that waits', () => {
-  it('learns that ids are unknown, where one round cannot read all of them', async () => {
+  it('receives that ids are unknown, even if one round cannot read all of them', async () => {
     await using setup = new WatchSetup({ ownRights: false });
     setup.platform.put(...newestPage);
     await expect(setup.subscribe({ ids: named(250) })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(setup.platform.count('list')).toBe(3);
   });
 
-  it('does not cause absent ids of others to be read', async () => {
+  it('does not cause absent ids of other subscribers to be read', async () => {
     await using setup = new WatchSetup({ ownRights: false });
     const absent = named(50);
     setup.platform.put(...absent.map((id) => exportJob(id, 2_000)), exportJob('runs', 2_001));
@@ -41,7 +41,7 @@ describe('a subscriber that waits', () => {
     await setup.follow({ ids: ['old'] });
     const read = setup.platform.calls.flatMap(({ id }) => id ?? []);
     expect(read).toContain('old');
-    // Some of the others are due.
+    // Some of the other ids are due.
     expect(read.length).toBeLessThan(12);
   });
 
@@ -59,7 +59,7 @@ describe('a subscriber that waits', () => {
     expect(first.kinds).toEqual(['SNAPSHOT runs PROCESSING', 'CHANGED runs SUCCEEDED']);
   });
 
-  it('begins with the whole sandbox, where many jobs cannot be read again', async () => {
+  it('begins with the whole sandbox even if many jobs cannot be read again', async () => {
     await using setup = new WatchSetup({ ownRights: false });
     const ids = named(150);
     setup.platform.put(...ids.map((id) => exportJob(id, 1)), exportJob('watched', 2));
@@ -78,7 +78,7 @@ describe('a subscriber that waits', () => {
     expect(setup.platform.count('list') - calls).toBeLessThan(10);
   });
 
-  it('is rejected where the platform finds the job by another form of its id', async () => {
+  it('is rejected if the platform finds the job by another form of its id', async () => {
     const platform = new FakePlatform();
     const { clock } = platform;
     platform.put(exportJob('old', 1), ...newestPage);
@@ -96,7 +96,7 @@ describe('a subscriber that waits', () => {
     expect(platform.count('list')).toBe(1);
   });
 
-  it('causes no storm of rounds, where no round serves it', async () => {
+  it('causes no storm of rounds if no round serves it', async () => {
     const platform = new FakePlatform();
     const { clock } = platform;
     platform.put(exportJob('old', 1), ...newestPage);
@@ -119,7 +119,7 @@ describe('a subscriber that waits', () => {
     await expect(waiting).rejects.toThrow();
   });
 
-  it('begins with the rounds of a log that begins anew, although their numbers are lower', async () => {
+  it('begins with the rounds of a new log, although their numbers are lower', async () => {
     const listeners = new Set<() => void>();
     const begin = () => createMemoryEventLog<ExportJob>({ key: exportJobSource.key });
     let memory = begin();
@@ -157,7 +157,7 @@ describe('a subscriber that waits', () => {
     await rejected;
   });
 
-  it('is rejected, where the replica that polls has a defect', async () => {
+  it('is rejected if the replica that polls has a defect', async () => {
     await using setup = new ReplicaSetup({ ownRights: false });
     const [polling, other] = setup.replicas;
     setup.platform.put(exportJob('a', 1));
@@ -170,7 +170,7 @@ describe('a subscriber that waits', () => {
     await rejected;
   });
 
-  it('is rejected at once, where its replica may poll only later and must not call the platform', async () => {
+  it('is rejected at once if its replica may poll only later and must not call the platform', async () => {
     const holds = new PlatformHolds(new FakePlatform().clock);
     const platform = new FakePlatform();
     const elections = slowElections();
@@ -181,7 +181,7 @@ describe('a subscriber that waits', () => {
   });
 });
 
-/** Another replica polls under this term. */
+/** A coordinator in which another replica polls under this term. */
 function polledElsewhere(term: number): PollCoordinator {
   return {
     join: () => ({
@@ -198,7 +198,7 @@ function polledElsewhere(term: number): PollCoordinator {
   };
 }
 
-/** Elections that take a moment, as they do in Redis. */
+/** A coordinator whose elections take a moment, as in Redis. */
 function slowElections(): PollCoordinator {
   const coordinator = createMemoryCoordinator();
   return {

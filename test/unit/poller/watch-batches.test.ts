@@ -17,7 +17,7 @@ function platformWith(status: ExportJob['status'], batch: BatchStatus | null): F
   return platform;
 }
 
-/** `CHANGED a SUCCEEDED b=STAGING`: with the batches as they are in the feed. */
+/** Describes events with the batches of the feed: `CHANGED a SUCCEEDED b=STAGING`. */
 const described = (events: readonly WatchEvent<ExportJob>[]) =>
   events.map(({ kind, entity }) => {
     if (entity === null) return kind;
@@ -48,7 +48,7 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('completes at once where the batch was readable before, after one reading of it', async () => {
+  it('completes at once if the batch was readable before, after one reading of it', async () => {
     const platform = platformWith('SUCCEEDED', 'ACTIVE');
     await using setup = new WatchSetup({ platform });
     const follower = await setup.follow({ ids: ['a'], withResults: true });
@@ -81,7 +81,7 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('does not wait where the job has no batch', async () => {
+  it('does not wait if the job has no batch', async () => {
     const platform = platformWith('SUCCEEDED', null);
     platform.put(exportJob('a', platform.clock.now().getTime(), 'SUCCEEDED'));
     await using setup = new WatchSetup({ platform });
@@ -104,7 +104,7 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('waits for 15 minutes at most, and completes without another event', async () => {
+  it('waits for at most 15 minutes, and completes without another event', async () => {
     const platform = platformWith('PROCESSING', 'STALLED');
     await using setup = new WatchSetup({ platform });
     const follower = await setup.follow({ ids: ['a'], withResults: true });
@@ -118,7 +118,7 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.events).toHaveLength(received);
   });
 
-  it('receives what it missed where nothing could be read until the 15 minutes were over', async () => {
+  it('receives the missed change if nothing could be read until the 15 minutes were over', async () => {
     const platform = platformWith('SUCCEEDED', 'LOADED');
     await using setup = new WatchSetup({ platform });
     const follower = await setup.follow({ ids: ['a'], withResults: true });
@@ -132,7 +132,7 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('waits for 15 minutes at most where Catalog asks to wait longer', async () => {
+  it('waits for at most 15 minutes even if Catalog asks for a longer pause', async () => {
     const platform = platformWith('SUCCEEDED', 'LOADED');
     await using setup = new WatchSetup({ platform });
     const follower = await setup.follow({ ids: ['a'], withResults: true });
@@ -197,7 +197,7 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('receives a batch that is away for a while before its job ends', async () => {
+  it('receives a batch that disappears for a while before its job ends', async () => {
     const platform = platformWith('PROCESSING', 'LOADING');
     await using setup = new WatchSetup({ platform });
     const follower = await setup.follow({ ids: ['a'], withResults: true });
@@ -224,7 +224,7 @@ describe('a subscriber of named jobs that watches their batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('resumes where it was, also if it had not watched batches before', async () => {
+  it('resumes at its cursor, even if it had not watched batches before', async () => {
     const platform = platformWith('SUCCEEDED', 'STAGING');
     await using setup = new WatchSetup({ platform });
     const everything = await setup.follow({ endedWithinSeconds: 900 });
@@ -261,7 +261,7 @@ describe('a subscriber of the whole sandbox that watches batches', () => {
 });
 
 describe('the reading of batches', () => {
-  it('is made for nobody who does not watch them', async () => {
+  it('is made only while a subscriber watches them', async () => {
     const platform = platformWith('PROCESSING', 'LOADED');
     await using setup = new WatchSetup({ platform });
     const named = await setup.follow({ ids: ['a'] });
@@ -275,7 +275,7 @@ describe('the reading of batches', () => {
     expect(all.kinds).toEqual(['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED']);
   });
 
-  it('is shared by all subscribers, shows in no other stream, and ends with the last of them', async () => {
+  it('is shared by all subscribers, is visible in no other stream, and ends with the last subscriber', async () => {
     const platform = platformWith('SUCCEEDED', 'LOADED');
     await using setup = new WatchSetup({ platform });
     const other = await setup.follow({ endedWithinSeconds: 900 });
@@ -296,7 +296,7 @@ describe('the reading of batches', () => {
     expect(other.kinds).toEqual(['SNAPSHOT a SUCCEEDED']);
   });
 
-  it('names the open batches of all jobs in one call, and none that has ended', async () => {
+  it('requests the open batches of all jobs in one call, and none that has ended', async () => {
     const platform = platformWith('SUCCEEDED', 'LOADED');
     const nowMs = platform.clock.now().getTime();
     platform.put(
@@ -320,7 +320,7 @@ describe('the reading of batches', () => {
     expect(setup.clock.pending('deadline')).toBe(0);
   });
 
-  it('emits STALE after two failures to those who watch batches, and RECOVERED afterwards', async () => {
+  it('emits STALE after two failures to watchers of batches, and RECOVERED afterwards', async () => {
     const platform = platformWith('SUCCEEDED', 'LOADED');
     await using setup = new WatchSetup({ platform });
     const follower = await setup.follow({ ids: ['a'], withResults: true });
@@ -336,7 +336,7 @@ describe('the reading of batches', () => {
     expect(other.kinds).toEqual(['SNAPSHOT a SUCCEEDED']);
   });
 
-  it('delays the changes of jobs by three seconds at most, where Catalog does not respond', async () => {
+  it('delays the changes of jobs by at most three seconds if Catalog does not respond', async () => {
     const platform = platformWith('SUCCEEDED', 'LOADED');
     platform.put(exportJob('x', platform.clock.now().getTime()));
     await using setup = new WatchSetup({ platform });
@@ -349,7 +349,7 @@ describe('the reading of batches', () => {
     expect(platform.count('batches')).toBeLessThanOrEqual(2);
   });
 
-  it('reads 300 batches in a round, those of ended jobs first, and the others in turn', async () => {
+  it('covers 300 batches in a round, those of ended jobs first, and the others in turn', async () => {
     const platform = new FakePlatform();
     const nowMs = platform.clock.now().getTime();
     const ids = Array.from({ length: 700 }, (_, index) => `b${index}`);
@@ -378,7 +378,7 @@ describe('the reading of batches', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('is tried at once for a subscriber that comes after the last one left', async () => {
+  it('is tried at once for a subscriber that joins after the last one left', async () => {
     const platform = platformWith('SUCCEEDED', 'SUCCESS');
     platform.failure = ({ kind }) => (kind === 'batches' ? new UpstreamUnreachableError({ message: 'away' }) : null);
     await using setup = new WatchSetup({ platform });
@@ -396,7 +396,7 @@ describe('the reading of batches', () => {
     expect(platform.count('list')).toBe(lists + 1);
   });
 
-  it('uses the credential of another subscriber where Catalog rejects one', async () => {
+  it('uses the credential of another subscriber if Catalog rejects one', async () => {
     const platform = platformWith('SUCCEEDED', 'LOADED');
     platform.failure = ({ kind, by }) =>
       kind === 'batches' && by === 'barred' ? new ForbiddenError({ message: 'no' }) : null;
@@ -409,7 +409,7 @@ describe('the reading of batches', () => {
       expect(described(one.events).at(-1)).toBe('CHANGED a SUCCEEDED b=SUCCESS');
       expect(one.ended).toBe('completed');
     }
-    // Nobody uses a credential that is known to be rejected.
+    // A credential that is known to be rejected is not used.
     expect(platform.calls.filter(({ kind, by }) => kind === 'batches' && by === 'barred')).toHaveLength(1);
   });
 
@@ -452,5 +452,5 @@ describe('the reading of batches', () => {
   });
 });
 
-/** Lets the job of a platform be 15 minutes old. */
+/** Advances time so that a job is 15 minutes old. */
 const setup15 = (platform: FakePlatform) => platform.clock.advanceBy(15 * minuteMs);

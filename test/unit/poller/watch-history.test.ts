@@ -35,7 +35,7 @@ const command = fc.oneof(
   },
 );
 
-/** One client, which may leave and come back with its cursor. */
+/** A client, which may leave and resume with its cursor. */
 interface Client {
   readonly ask: Ask;
   readonly name: string;
@@ -43,21 +43,21 @@ interface Client {
   present: Follower | null;
 }
 
-/** The replicas that clients come to, as one. */
+/** The replicas of the clients, as one unit. */
 interface Fleet extends AsyncDisposable {
   readonly platform: FakePlatform;
   readonly clock: FakeClock;
   follow(ask: Ask, by: string): Promise<Follower>;
   nudge(): void;
   pass(ms: number): Promise<void>;
-  /** Takes the lease from the one that polls, without its notice. */
+  /** Passes the lease of the polling replica on without its notice. */
   expire(): Promise<void>;
 }
 
-/** How long a subscriber may have to wait for its beginning or for an error, in milliseconds. */
+/** Maximum time that a subscriber waits for its beginning or for an error, in milliseconds. */
 const patienceMs = 60_000;
 
-/** Lets time pass until the work is done, as where others go first. */
+/** Lets time pass until the work is done, because other replicas may go first. */
 async function inTime<Value>({ pass }: Pick<ReplicaSetup, 'pass'>, work: Promise<Value>): Promise<Value> {
   let done = false;
   const settled = work.then(
@@ -104,7 +104,7 @@ const oneReplica = (): Fleet => Object.assign(new WatchSetup(), { expire: async 
 
 it.each([
   { name: 'one replica', make: oneReplica, together: 1 },
-  // One that has lost its lease without notice reads to its end what it began.
+  // A replica that has lost its lease without notice completes the reading that it began.
   { name: "two replicas that take each other's lease", make: twoReplicas, together: 2 },
 ])(
   'with $name every view ends in the truth, with no gap, no double and no step back, whatever happens',
@@ -145,11 +145,12 @@ it.each([
               break;
             case 'delete': {
               const job = steerable()[one.pick % Math.max(1, steerable().length)];
-              // The client that names the first two is not to be told that they do not exist.
+              // The client that names the first two must not receive NOT_FOUND for them.
               if (job && !asks[3]?.ids?.includes(job.id)) platform.delete(job.id);
               break;
             }
-            // Jobs of one millisecond of which a round has seen a part cannot be told from older ones: time goes on.
+            // Time passes, because jobs of one millisecond that a round has seen in part cannot be distinguished from
+            // older ones.
             case 'nudge':
               setup.nudge();
               await setup.pass(1);
@@ -204,7 +205,7 @@ function leave(client: Client): void {
   client.present = null;
 }
 
-/** Comes back with the cursor of the last event; stays away when the platform cannot be read at all. */
+/** Resumes with the cursor of the last event. The client stays away when the platform cannot be read at all. */
 async function come(setup: Fleet, client: Client): Promise<void> {
   if (client.present !== null) return;
   const after = client.past.at(-1)?.cursor;
@@ -236,7 +237,7 @@ function expectTruth(view: ReadonlyMap<string, ExportJob>, truth: readonly Expor
   const jobs = new Map<string, ExportJob>(truth.map((job) => [job.id, job]));
   for (const [id, seen] of view) {
     const job = jobs.get(id);
-    // What left the filter is told once, when it leaves; what it does afterwards is not.
+    // An entity that left the filter is emitted once, when it leaves. Its later changes are not.
     if (matches && !matches(seen)) continue;
     expect(job && { id, status: job.status }).toEqual({ id, status: seen.status });
   }

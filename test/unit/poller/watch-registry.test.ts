@@ -25,7 +25,7 @@ describe('the first events of a subscription', () => {
     expect(follower.kinds).toEqual(['SNAPSHOT c NEW', 'SNAPSHOT a PROCESSING']);
   });
 
-  it('are the matching jobs that have not ended or ended a short while ago, when there is a filter', async () => {
+  it('are the matching jobs that have not ended or ended recently, when there is a filter', async () => {
     await using setup = new WatchSetup();
     const updatedAt = new Date(setup.clock.now().getTime() - 900_000);
     const ended = exportJob('b', 2, 'SUCCEEDED', { updatedAt });
@@ -36,7 +36,7 @@ describe('the first events of a subscription', () => {
     expect((await setup.follow(options)).kinds).toEqual(['SNAPSHOT a PROCESSING']);
   });
 
-  it('include the jobs that the gateway saw end, also when the platform reports an older time for it', async () => {
+  it('include the jobs that the gateway saw end, even if the platform reports an older time', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     await setup.follow();
@@ -50,14 +50,14 @@ describe('the first events of a subscription', () => {
     expect(await begin()).toEqual([]);
   });
 
-  it('are the named jobs in the order asked, each once', async () => {
+  it('are the named jobs in the requested order, each once', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1), exportJob('b', 2, 'SUCCEEDED'), exportJob('c', 3));
     const follower = await setup.follow({ ids: ['b', 'c', 'a', 'b'] });
     expect(follower.kinds).toEqual(['SNAPSHOT b SUCCEEDED', 'SNAPSHOT c PROCESSING', 'SNAPSHOT a PROCESSING']);
   });
 
-  it('include named jobs that no page shows, read once for all who ask at the same time', async () => {
+  it('include named jobs that no page shows, read once for all concurrent subscribers', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1), ...manyEnded(150, 10));
     const followers = await Promise.all(Array.from({ length: 20 }, () => setup.follow({ ids: ['old'] })));
@@ -65,7 +65,7 @@ describe('the first events of a subscription', () => {
     expect(setup.platform.count('get')).toBe(1);
   });
 
-  it('show a job as it is now that was known, but that nobody had followed', async () => {
+  it('show the current state of a known job that was not followed before', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1), exportJob('other', 2), ...manyEnded(98, 10));
     await setup.follow({ ids: ['other'] });
@@ -89,15 +89,15 @@ describe('the first events of a subscription', () => {
   });
 });
 
-describe('a subscription that cannot begin', () => {
-  it('is refused when the subscriber fails to prove its right, before anything is read', async () => {
+describe('a subscription', () => {
+  it('is rejected when the subscriber fails to prove its right, before anything is read', async () => {
     await using setup = new WatchSetup();
     setup.platform.failure = ({ kind }) => (kind === 'prove' ? new ForbiddenError({ message: 'no' }) : null);
     await expect(setup.subscribe()).rejects.toBeInstanceOf(ForbiddenError);
     expect(setup.platform.count('list')).toBe(0);
   });
 
-  it('tells every subscriber its state again as often as the operator wants, without asking the platform for it', async () => {
+  it('emits its state again at the configured interval, without a call to the platform', async () => {
     await using setup = new WatchSetup({ pollMinMs: 600_000, pollMaxMs: 600_000, confirmStateMs: 30_000 });
     setup.platform.put(exportJob('a', 1, 'PROCESSING'), exportJob('b', 2, 'PROCESSING'));
     const everything = await setup.follow();
@@ -115,7 +115,7 @@ describe('a subscription that cannot begin', () => {
     expect(setup.clock.pending()).toBe(0);
   });
 
-  it('proves the right of a subscriber again for as long as it watches, and ends the stream of whoever has lost it', async () => {
+  it('is proved again for as long as it lasts, and ends when its right is lost', async () => {
     await using setup = new WatchSetup({ pollMinMs: 600_000, pollMaxMs: 600_000, authorizationLeaseMs: 60_000 });
     const first = await setup.follow({}, 'first');
     const second = await setup.follow({}, 'second');
@@ -123,7 +123,7 @@ describe('a subscription that cannot begin', () => {
       kind === 'prove' && by === 'second' ? new ForbiddenError({ message: 'no' }) : null;
     await setup.pass(59_000);
     expect([first.ended, second.ended]).toEqual([null, null]);
-    // The first rejection, and the one that confirms it.
+    // The first rejection, and the rejection that confirms it.
     await setup.pass(1_000);
     expect([first.ended, second.ended]).toEqual([null, null]);
     await setup.pass(1_000);
@@ -131,7 +131,7 @@ describe('a subscription that cannot begin', () => {
     expect(setup.registry.stats().subscribers).toBe(1);
   });
 
-  it('ends the stream of a subscriber whose credential is rejected in a round, when two proofs confirm that', async () => {
+  it('ends when its credential is rejected in a round and two proofs confirm that', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'PROCESSING'));
     const first = await setup.follow({}, 'first');
@@ -149,7 +149,7 @@ describe('a subscription that cannot begin', () => {
     expect([second.ended, second.kinds.slice(0, 2)]).toEqual([null, told]);
   });
 
-  it('goes on when its credential is rejected in a round and by one proof, but not by the next', async () => {
+  it('continues when its credential is rejected in a round and by one proof, but not by the next', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'PROCESSING'));
     const follower = await setup.follow();
@@ -165,7 +165,7 @@ describe('a subscription that cannot begin', () => {
     expect([follower.ended, follower.kinds]).toEqual([null, ['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED']]);
   });
 
-  it('ends for a subscriber whose credential is rejected in the round it begins with, and goes on for another', async () => {
+  it('ends if its credential is rejected in its first round, while another subscription continues', async () => {
     await using setup = new WatchSetup();
     setup.platform.failure = ({ by }) =>
       by === 'first' && setup.platform.count('list') > 0 ? new UnauthenticatedError({ message: 'no' }) : null;
@@ -191,7 +191,7 @@ describe('a subscription that cannot begin', () => {
     expect(setup.clock.pending()).toBe(0);
   });
 
-  it('asks the platform once for all who come with the same credential at about the same time', async () => {
+  it('makes one call for all subscribers with the same credential at about the same time', async () => {
     await using setup = new WatchSetup();
     const [first, second] = [await setup.follow(), await setup.follow()];
     for (const follower of [first, second]) follower.leave();
@@ -199,7 +199,7 @@ describe('a subscription that cannot begin', () => {
     expect(setup.platform.count('prove')).toBe(1);
   });
 
-  it('proves the right of a token in each tenant, although those who come together share a proof', async () => {
+  it('is proved in each tenant of a token, although concurrent subscribers share a proof', async () => {
     await using setup = new WatchSetup();
     const token = 'token';
     const tenants = [tenantOf('prod'), tenantOf('dev'), namesakeOf(tenantOf('prod'))];
@@ -218,14 +218,14 @@ describe('a subscription that cannot begin', () => {
     const outcomes = await Promise.allSettled([...tenants, ...tenants].map(subscribe));
     const expected = ['fulfilled', 'rejected', 'rejected'];
     expect(outcomes.map(({ status }) => status)).toEqual([...expected, ...expected]);
-    // A proof is shared within five seconds, in its own tenant only.
+    // A proof is shared within five seconds, but only in its own tenant.
     setup.platform.calls.length = 0;
     const later = await Promise.allSettled(tenants.map(subscribe));
     expect(later.map(({ status }) => status)).toEqual(expected);
     expect(setup.platform.count('prove')).toBe(2);
   });
 
-  it('proves the right of every subscriber, also when the feed runs already', async () => {
+  it('is proved for every subscriber, even if the feed already runs', async () => {
     await using setup = new WatchSetup();
     await setup.follow({}, 'first');
     setup.platform.failure = ({ kind, by }) =>
@@ -255,7 +255,7 @@ describe('a subscription that cannot begin', () => {
     expect(setup.clock.pending()).toBe(0);
   });
 
-  it('ends at once when its signal aborts during the first round, which is given up', async () => {
+  it('ends at once when its signal aborts during the first round, which is aborted too', async () => {
     await using setup = new WatchSetup();
     setup.platform.hold();
     const controller = new AbortController();
@@ -311,7 +311,7 @@ describe('changes', () => {
     expect(thousand).toEqual({ calls: one.calls, subscribers: 1_000 });
   });
 
-  it('cost one page a round, also when jobs come and the list is long', async () => {
+  it('cost one page per round, even if jobs are created and the list is long', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(...manyEnded(150, 10));
     const follower = await setup.follow();
@@ -322,7 +322,7 @@ describe('changes', () => {
     expect(setup.platform.calls).toHaveLength(1);
   });
 
-  it('tell of every new job when more came than a page holds', async () => {
+  it('include every new job when more were created than a page contains', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(...manyEnded(150, 10));
     const follower = await setup.follow();
@@ -333,7 +333,7 @@ describe('changes', () => {
     expect(follower.kinds).toEqual(Array.from({ length: 250 }, (_, index) => `CREATED new-${index} FAILED`));
   });
 
-  it('are told to a filter when a job enters, changes inside or leaves it', async () => {
+  it('reach a filter when a job enters, changes inside or leaves it', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'));
     const follower = await setup.follow({ matches: ({ status }) => status === 'PROCESSING' });
@@ -344,7 +344,7 @@ describe('changes', () => {
     expect(follower.kinds).toEqual(['CHANGED a PROCESSING', 'CHANGED a CANCELLING']);
   });
 
-  it('tell watchers of everything about a new job that somebody else asked for by name first', async () => {
+  it('include a new job for watchers of the whole sandbox that another subscriber named first', async () => {
     await using setup = new WatchSetup();
     const everything = await setup.follow();
     setup.platform.put(exportJob('new', 5, 'NEW'));
@@ -354,7 +354,7 @@ describe('changes', () => {
     expect(everything.kinds).toEqual(['CREATED new NEW']);
   });
 
-  it('do not tell watchers of everything about an old job that somebody asks for by name', async () => {
+  it('do not include an old job for watchers of the whole sandbox that another subscriber names', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1, 'FAILED'), ...manyEnded(150, 10));
     const everything = await setup.follow();
@@ -363,7 +363,7 @@ describe('changes', () => {
     expect(everything.kinds).toEqual([]);
   });
 
-  it('never take a job back from its end', async () => {
+  it('never revert the end of a job', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1), exportJob('b', 2));
     const follower = await setup.follow();
@@ -374,7 +374,7 @@ describe('changes', () => {
     expect(follower.kinds.slice(2)).toEqual(['CHANGED a SUCCEEDED']);
   });
 
-  it('keep tenants apart', async () => {
+  it('are separate for each tenant', async () => {
     await using setup = new WatchSetup();
     const controller = new AbortController();
     await setup.follow();
@@ -400,7 +400,7 @@ describe('a subscription to named jobs', () => {
     expect(setup.registry.stats().subscribers).toBe(0);
   });
 
-  it('completes after the snapshot when all of them ended before', async () => {
+  it('completes after the snapshot when all of them had ended before', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'SUCCEEDED'));
     const follower = await setup.follow({ ids: ['a'] });
@@ -408,7 +408,7 @@ describe('a subscription to named jobs', () => {
     expect(follower.ended).toBe('completed');
   });
 
-  it('completes when two readings in a row do not find the job', async () => {
+  it('completes when two consecutive readings do not find the job', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1), exportJob('b', 2));
     const follower = await setup.follow({ ids: ['a'] });
@@ -421,7 +421,7 @@ describe('a subscription to named jobs', () => {
     expect(setup.platform.count('get')).toBe(2);
   });
 
-  it('keeps a job that the list leaves out but the platform still knows', async () => {
+  it('keeps a job that the list omits but the platform still knows', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1), exportJob('b', 2));
     const follower = await setup.follow({ ids: ['a'] });
@@ -433,7 +433,7 @@ describe('a subscription to named jobs', () => {
     expect(follower.kinds).toEqual(['SNAPSHOT a PROCESSING', 'CHANGED a SUCCEEDED']);
   });
 
-  it('follows a job far back by name and costs nothing once it has ended', async () => {
+  it('follows an old job by name and costs nothing once it has ended', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1), exportJob('young', 1_000), ...manyEnded(150, 10));
     const follower = await setup.follow({ ids: ['old', 'young'] });
@@ -449,7 +449,7 @@ describe('a subscription to named jobs', () => {
 });
 
 describe('a platform that cannot be read', () => {
-  it('is told after two failed rounds in a row, and when it is back', async () => {
+  it('is reported after two consecutive failed rounds, and when it is back', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();
@@ -470,7 +470,7 @@ describe('a platform that cannot be read', () => {
     expect(follower.kinds.slice(1)).toEqual(['STALE', 'RECOVERED', 'CHANGED a SUCCEEDED']);
   });
 
-  it('is asked less and less often, and not before the time it asked for', async () => {
+  it('is called with growing pauses, and not before the time that it asked for', async () => {
     await using setup = new WatchSetup();
     await setup.follow();
     setup.platform.failure = ({ kind }) =>
@@ -484,7 +484,7 @@ describe('a platform that cannot be read', () => {
     expect(setup.platform.count('list')).toBe(calls + 1);
   });
 
-  it('loses one job that cannot be read, not the others', async () => {
+  it('makes only the job stale that cannot be read', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('old', 1), exportJob('older', 0), ...manyEnded(150, 10));
     const follower = await setup.follow({ ids: ['older', 'old'] });
@@ -495,8 +495,8 @@ describe('a platform that cannot be read', () => {
   });
 });
 
-describe('what is logged', () => {
-  it('is a warning when more jobs came into being between two rounds than one round reads', async () => {
+describe('the log', () => {
+  it('contains a warning when more jobs were created between two rounds than one round reads', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(...manyEnded(150, 10));
     await setup.follow();
@@ -509,7 +509,7 @@ describe('what is logged', () => {
     expect(setup.warnings).toHaveLength(1);
   });
 
-  it('is who polls, and every round with its calls, the pause that follows and why', async () => {
+  it('contains which replica polls, and every round with its calls, the next pause and its reason', async () => {
     const lines: unknown[] = [];
     const logger = { debug: (line: unknown) => lines.push(line), warn: () => undefined };
     await using setup = new WatchSetup({ logger });
@@ -526,7 +526,7 @@ describe('what is logged', () => {
 });
 
 describe('nudge', () => {
-  it('makes a round at once and then often', async () => {
+  it('makes a round at once and then shortens the pauses', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     await setup.follow();
@@ -556,7 +556,7 @@ describe('nudge', () => {
     expect(setup.platform.mostInFlight).toBe(1);
   });
 
-  it('does nothing when nobody watches', async () => {
+  it('does nothing without subscribers', async () => {
     await using setup = new WatchSetup();
     setup.nudge();
     const follower = await setup.follow();
@@ -568,8 +568,8 @@ describe('nudge', () => {
   });
 });
 
-describe('a feed whose last subscriber left', () => {
-  it('stops reading at once and is over within five seconds', async () => {
+describe('a feed without subscribers', () => {
+  it('stops reading at once and is closed within five seconds', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();
@@ -586,7 +586,7 @@ describe('a feed whose last subscriber left', () => {
     expect(setup.platform.calls).toEqual([]);
   });
 
-  it('serves the next one without a new round while it lingers, and goes on in its own time', async () => {
+  it('serves the next subscriber without a new round while it lingers, and then continues at its pace', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     (await setup.follow()).leave();
@@ -599,8 +599,8 @@ describe('a feed whose last subscriber left', () => {
   });
 });
 
-describe('a feed that stopped', () => {
-  it('reads anew before it serves anybody', async () => {
+describe('a stopped feed', () => {
+  it('reads again before it serves a subscriber', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1), exportJob('b', 2));
     (await setup.follow({ ids: ['a'] })).leave();
@@ -609,7 +609,7 @@ describe('a feed that stopped', () => {
     expect((await setup.follow({ ids: ['a'] })).kinds).toEqual(['SNAPSHOT a SUCCEEDED']);
   });
 
-  it('is not mistaken for a stopped one when it runs again', async () => {
+  it('is not treated as stopped when it runs again', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     (await setup.follow()).leave();
@@ -627,7 +627,7 @@ describe('a feed that stopped', () => {
 });
 
 describe('leaving', () => {
-  it('ends a stream when its token runs out, also in silence, and leaves no timer', async () => {
+  it('ends a stream when its token expires, even without events, and leaves no timer', async () => {
     await using setup = new WatchSetup();
     const expiresAt = new Date(setup.clock.now().getTime() + 60_000);
     const ending = [await setup.follow({ expiresAt }), await setup.follow({ expiresAt })];
@@ -673,7 +673,7 @@ describe('leaving', () => {
 });
 
 describe('closing', () => {
-  it('ends streams with an error, so that nobody takes it for the end of the work, and leaves no timer', async () => {
+  it('ends streams with an error, so that clients do not mistake it for the end of the work, and leaves no timer', async () => {
     const setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();
@@ -683,14 +683,14 @@ describe('closing', () => {
     expect(setup.clock.pending()).toBe(0);
   });
 
-  it('lets nobody in afterwards', async () => {
+  it('rejects later subscriptions', async () => {
     const setup = new WatchSetup();
     await setup.registry.close();
     await expect(setup.subscribe()).rejects.toBeInstanceOf(ShuttingDownError);
     expect(setup.platform.calls).toEqual([]);
   });
 
-  it('does not wait for a proof that is under way', async () => {
+  it('does not wait for a proof in progress', async () => {
     const setup = new WatchSetup();
     const reader = {
       ...setup.platform.reader(),
@@ -706,7 +706,7 @@ describe('closing', () => {
     await expect(subscribing).rejects.toBeInstanceOf(ShuttingDownError);
   });
 
-  it('ends a first round that is under way', async () => {
+  it('ends a first round in progress', async () => {
     const setup = new WatchSetup();
     setup.platform.hold();
     const subscribing = setup.subscribe();
@@ -719,8 +719,8 @@ describe('closing', () => {
   });
 });
 
-describe('whose credential polls', () => {
-  it('is that of one subscriber who is present', async () => {
+describe('the polling credential', () => {
+  it('belongs to one of the present subscribers', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     await setup.follow({}, 'first');
@@ -729,7 +729,7 @@ describe('whose credential polls', () => {
     expect(listedBy(setup)).toEqual(['first', 'first']);
   });
 
-  it('moves on when it is refused, within the round', async () => {
+  it('changes within the round when it is rejected', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     const followers = await Promise.all(['first', 'second'].map((by) => setup.follow({}, by)));
@@ -741,7 +741,7 @@ describe('whose credential polls', () => {
     expect(followers.map(({ kinds }) => kinds.at(-1))).toEqual(['CHANGED a SUCCEEDED', 'CHANGED a SUCCEEDED']);
   });
 
-  it('is tried again when all are refused, a few in one round', async () => {
+  it('is tried again when all are rejected, a few in one round', async () => {
     await using setup = new WatchSetup();
     const names = Array.from({ length: 10 }, (_, index) => `subscriber ${index}`);
     for (const by of names) await setup.follow({}, by);
@@ -767,7 +767,7 @@ describe('whose credential polls', () => {
     expect(listedBy(setup)).toEqual(['first', 'second']);
   });
 
-  it('is not used again when its owner leaves in the middle of a round: another one makes it anew', async () => {
+  it('is not used again when its owner leaves during a round, which another one repeats', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     const first = await setup.follow({}, 'first');
@@ -783,7 +783,7 @@ describe('whose credential polls', () => {
     expect(second.kinds.at(-1)).toBe('CHANGED a SUCCEEDED');
   });
 
-  it('does not turn a crowd that leaves into a storm of calls', async () => {
+  it('does not cause a storm of calls when many owners leave', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     const crowd = await Promise.all(Array.from({ length: 20 }, (_, index) => setup.follow({}, `${index}`)));
@@ -800,7 +800,7 @@ describe('whose credential polls', () => {
     expect(listedBy(setup).at(-1)).toBe('19');
   });
 
-  it('does not turn a crowd that gives up during the first round into a storm of calls', async () => {
+  it('does not cause a storm of calls when many owners leave during the first round', async () => {
     await using setup = new WatchSetup();
     setup.platform.hold();
     const crowd = Array.from({ length: 20 }, () => new AbortController());

@@ -4,7 +4,7 @@ import { exportJob, settle } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
 describe('resuming', () => {
-  it('replays exactly what was missed while others kept the feed alive, without a call', async () => {
+  it('replays exactly the missed events while other subscribers kept the feed alive, without a call', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'), exportJob('b', 2, 'NEW'));
     await setup.follow();
@@ -25,7 +25,7 @@ describe('resuming', () => {
     expect(again.kinds.at(-1)).toBe('CHANGED a SUCCEEDED');
   });
 
-  it('tells what happened while nobody watched and the feed stood still', async () => {
+  it('delivers the changes that happened while the feed stood still without subscribers', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'), exportJob('gone', 2, 'NEW'));
     const first = await setup.follow();
@@ -40,7 +40,7 @@ describe('resuming', () => {
     expect(again.kinds.slice(2)).toEqual(['REMOVED gone NEW']);
   });
 
-  it('tells of jobs that only deeper pages show, although nobody followed them in the meantime', async () => {
+  it('delivers changes of jobs on deeper pages, although they were not followed in the meantime', async () => {
     await using setup = new WatchSetup();
     const ended = Array.from({ length: 250 }, (_, index) => exportJob(`ended-${index}`, 100 + index, 'SUCCEEDED'));
     setup.platform.put(...ended, exportJob('old', 1), exportJob('other', 500));
@@ -54,7 +54,7 @@ describe('resuming', () => {
     expect(again.kinds).toEqual(['CHANGED old FAILED']);
   });
 
-  it('says RESYNC and shows everything anew, ended jobs too, when the log is gone', async () => {
+  it('emits RESYNC and the whole state, including ended jobs, when the log is gone', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'), exportJob('b', 2, 'NEW'));
     const first = await setup.follow();
@@ -65,7 +65,7 @@ describe('resuming', () => {
     expect(again.kinds).toEqual(['RESYNC', 'SNAPSHOT b NEW', 'SNAPSHOT a SUCCEEDED']);
   });
 
-  it('keeps the logs of the feeds that stopped last, up to a number', async () => {
+  it('keeps the logs of the last stopped feeds, up to a maximum number', async () => {
     await using setup = new WatchSetup({ maxIdleFeeds: 0 });
     setup.platform.put(exportJob('a', 1, 'NEW'));
     const first = await setup.follow();
@@ -76,13 +76,13 @@ describe('resuming', () => {
     expect(again.kinds).toEqual(['RESYNC', 'SNAPSHOT a NEW']);
   });
 
-  it.each(['nonsense', '', 'epoch.3'])('says RESYNC for a cursor that is not known: %j', async (after) => {
+  it.each(['nonsense', '', 'epoch.3'])('emits RESYNC for an unknown cursor: %j', async (after) => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'));
     expect((await setup.follow({ after })).kinds).toEqual(['RESYNC', 'SNAPSHOT a NEW']);
   });
 
-  it('in the middle of the snapshots shows them anew, from the last one on continues', async () => {
+  it('emits the snapshots again from a cursor among them, and continues from the last one', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'), exportJob('b', 2, 'NEW'), exportJob('c', 3, 'NEW'));
     const { events } = await setup.follow();
@@ -114,7 +114,7 @@ describe('resuming', () => {
     expect(once.ended).toBe('completed');
   });
 
-  it('goes on with the named jobs that still run', async () => {
+  it('continues with the named jobs that still run', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'), exportJob('b', 2, 'NEW'));
     const first = await setup.follow({ ids: ['a', 'b'] });
@@ -129,14 +129,14 @@ describe('resuming', () => {
     expect(again.ended).toBe('completed');
   });
 
-  it('after a RESYNC does not wait for a named job that does not exist', async () => {
+  it('does not wait for a named job that does not exist after a RESYNC', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'));
     await expect(setup.subscribe({ ids: ['a', 'nobody'], after: 'nonsense' })).rejects.toBeInstanceOf(NotFoundError);
     expect(setup.registry.stats().subscribers).toBe(0);
   });
 
-  it('begins a feed that stood still while stale with the recovery', async () => {
+  it('begins a feed that stood still while stale with RECOVERED', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'));
     const first = await setup.follow();
@@ -153,7 +153,7 @@ describe('resuming', () => {
 });
 
 describe('a slow subscriber', () => {
-  it('gets the newest state of each job, told as a change from the last state it saw', async () => {
+  it('receives the latest state of each job, as a change from the last state that it received', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'), exportJob('b', 2, 'NEW'));
     const slow = (await setup.subscribe())[Symbol.asyncIterator]();
@@ -171,7 +171,7 @@ describe('a slow subscriber', () => {
     ]);
   });
 
-  it('loses nothing when it resumes between two events of which one was merged', async () => {
+  it('loses nothing when it resumes between two events that were merged', async () => {
     await using setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1, 'NEW'), exportJob('b', 2, 'NEW'));
     await setup.follow();
@@ -188,7 +188,7 @@ describe('a slow subscriber', () => {
     expect((await setup.follow({ after: value?.cursor })).kinds).toEqual(['CHANGED a SUCCEEDED']);
   });
 
-  it('is told RESYNC and the present state when too much waits for it', async () => {
+  it('receives RESYNC and the current state when too many events wait for it', async () => {
     await using setup = new WatchSetup({ maxPendingEvents: 3 });
     setup.platform.put(exportJob('a', 1, 'NEW'));
     const slow = (await setup.subscribe())[Symbol.asyncIterator]();

@@ -3,21 +3,21 @@ import { isWatched, unionOf, type WatchScope } from '../../../src/poller/watch-s
 
 const scope = (everything: boolean, ...ids: readonly string[]): WatchScope => ({ everything, ids: new Set(ids) });
 
-it('is nothing where nobody watches', () => {
+it('is null if nothing is watched', () => {
   expect([unionOf([]), unionOf([null]), unionOf([null, null])]).toEqual([null, null, null]);
 });
 
-it('is that of the only one who watches', () => {
+it('equals the only scope', () => {
   expect(unionOf([null, scope(false, 'a'), null])).toEqual(scope(false, 'a'));
 });
 
-it('has all ids, and everything where one of them watches it', () => {
+it('has all ids, and everything if one of the scopes has it', () => {
   expect(unionOf([scope(false, 'a', 'b'), null, scope(false, 'b', 'c')])).toEqual(scope(false, 'a', 'b', 'c'));
   expect(unionOf([scope(false, 'a'), scope(true)])).toEqual(scope(true, 'a'));
   expect(unionOf([scope(true), scope(false, 'a')])).toEqual(scope(true, 'a'));
 });
 
-it('has the results that one of them watches', () => {
+it('has the results that one of the scopes has', () => {
   const results = scope(false, 'a');
   const one = { ...scope(true), results };
   expect(unionOf([one, null])).toBe(one);

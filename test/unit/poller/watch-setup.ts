@@ -13,7 +13,7 @@ const stepMs = 1_000;
 
 type Options = Partial<WatchRegistryOptions<ExportJob, ExportJobReader, unknown>>;
 
-/** A registry over a fake platform: no jitter, all other defaults. */
+/** A registry over a fake platform, without jitter and otherwise with all defaults. */
 export class WatchSetup implements AsyncDisposable {
   readonly platform: FakePlatform;
   readonly clock: FakeClock;
@@ -21,7 +21,10 @@ export class WatchSetup implements AsyncDisposable {
   readonly warnings: unknown[] = [];
   readonly #ownRights: boolean;
 
-  /** @param options.ownRights whether subscribers read with their own credentials. @default true */
+  /**
+   * @param options.ownRights whether subscribers read with their own credentials.
+   * @default true
+   */
   constructor({
     platform = new FakePlatform(),
     ownRights = true,
@@ -40,7 +43,7 @@ export class WatchSetup implements AsyncDisposable {
     });
   }
 
-  /** The stream itself, for those who take events one by one. */
+  /** Returns the stream itself, for tests that take events one by one. */
   subscribe(
     ask: Ask = {},
     by = 'someone',
@@ -61,7 +64,7 @@ export class WatchSetup implements AsyncDisposable {
     this.registry.connect(tenantOf(), this.platform.reader()).nudge();
   }
 
-  /** In small steps, so that a round that takes several turns of the event loop is over before its time is. */
+  /** Advances time in small steps, so that a round with several turns of the event loop completes in time. */
   async pass(ms: number): Promise<void> {
     for (let left = ms; left > 0; left -= stepMs) {
       await this.clock.advanceBy(Math.min(stepMs, left));
@@ -69,7 +72,7 @@ export class WatchSetup implements AsyncDisposable {
     }
   }
 
-  /** Until the next round has been made. */
+  /** Advances time until the next round was made. */
   async nextRound(): Promise<void> {
     await this.clock.tick();
     await settle();

@@ -4,7 +4,7 @@ import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
 import { exportJob, settle, tenantOf } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 
-/** A subscriber of one sandbox. */
+/** Adds a subscriber to one sandbox. */
 async function subscribe(setup: WatchSetup, sandbox: string) {
   const controller = new AbortController();
   const watch = setup.registry.connect(tenantOf(sandbox), setup.platform.reader());
@@ -20,7 +20,7 @@ async function subscribe(setup: WatchSetup, sandbox: string) {
 const nothing = { feeds: 0, polling: 0, idleFeeds: 0, subscribers: 0, rounds: 0, lastRoundAt: null };
 
 describe('the numbers of a registry', () => {
-  it('are those of all its sandboxes', async () => {
+  it('cover all its sandboxes', async () => {
     await using setup = new WatchSetup();
     expect(setup.registry.stats()).toEqual(nothing);
     await subscribe(setup, 'one');
@@ -86,7 +86,7 @@ describe('the numbers of a registry', () => {
     expect(setup.registry.stats()).toMatchObject({ feeds: 0, idleFeeds: 1 });
   });
 
-  it('do not keep what failed for a last round', async () => {
+  it('do not count failed rounds as the last round', async () => {
     await using setup = new WatchSetup({ retentionMs: 0 });
     const good = await subscribe(setup, 'one');
     const lastAt = setup.clock.now();
@@ -100,7 +100,7 @@ describe('the numbers of a registry', () => {
 });
 
 describe('a registry', () => {
-  it('ends with its scope, and then accepts nobody', async () => {
+  it('ends with its scope, and then rejects all subscriptions', async () => {
     const setup = new WatchSetup();
     setup.platform.put(exportJob('a', 1));
     const follower = await setup.follow();
@@ -111,7 +111,7 @@ describe('a registry', () => {
     expect(setup.clock.pending()).toBe(0);
   });
 
-  it('asks for a round at once in a sandbox that is watched here, and does not fail where no other replica is reached', async () => {
+  it('requests a round at once in a sandbox with subscribers, and does not fail if no other replica is reachable', async () => {
     const sent: string[] = [];
     const lines: unknown[] = [];
     const err = new Error('out of reach');
@@ -143,7 +143,7 @@ describe('a registry', () => {
     expect(own.platform.count('list')).toBe(rounds + 1);
   });
 
-  it('logs that a log did not close, and goes on', async () => {
+  it('logs that a log could not be closed, and continues', async () => {
     const lines: unknown[] = [];
     const err = new Error('broken');
     await using setup = new WatchSetup({
@@ -168,7 +168,7 @@ describe('a registry', () => {
     expect(setup.registry.stats()).toMatchObject({ feeds: 0, idleFeeds: 0 });
   });
 
-  it('says of an id that it is unknown', async () => {
+  it('reports that an id is unknown', async () => {
     await using setup = new WatchSetup({ ownRights: false });
     await expect(setup.subscribe({ ids: ['nobody'] })).rejects.toMatchObject({
       code: 'NOT_FOUND',

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { describeVariable, runProgram } from '../../../src/runtime/command-line.ts';
 
-/** What a program with these arguments printed and did. */
+/** Runs a program with these arguments, and returns its output and effect. */
 async function runWith(args: readonly string[]) {
   const printed = { output: '', errors: '', runs: 0 };
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FairQueue } from '../../../src/runtime/fair-queue.ts';
 
-/** A queue with these entries, each named by its member and a number. */
+/** Creates a queue with these entries, each named by its member and a number. */
 function queueOf(...entries: readonly string[]): FairQueue<string> {
   const queue = new FairQueue<string>();
   for (const entry of entries) queue.add(memberOf(entry), entry);

@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { isoTime } from '../../../src/runtime/iso-time.ts';
 
-/** The ends of what a Date can hold, in milliseconds. */
+/** The limits of a Date, in milliseconds. */
 const lastMs = 8.64e15;
 
 it('writes every time as Date does, in any order', () => {
   const day = 86_400_000;
   const time = fc.oneof(
     fc.integer({ min: -lastMs, max: lastMs }),
-    // Times around the same midnights, which share the text of a day or do not.
+    // Times around the same midnights, some of which share the text of a day.
     fc
       .tuple(fc.integer({ min: -2, max: 20_000 }), fc.integer({ min: -1, max: 1 }))
       .map(([days, ms]) => days * day + ms),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mapBounded } from '../../../src/runtime/map-bounded.ts';
 
-/** Calls that the test ends by itself. */
+/** Calls that the test completes. */
 function heldCalls() {
   const started: string[] = [];
   const ends = new Map<string, { resolve(value: string): void; reject(error: unknown): void }>();

@@ -3,7 +3,7 @@ import { isQuietStream, QuietIterator, type QuietStream } from '../../../src/run
 
 type Taken = IteratorResult<string, undefined>;
 
-/** A source whose values, failures and end the test writes, and an iterator over it. */
+/** A source whose values, failures and end the test determines, and an iterator over it. */
 function written() {
   const queue: (Taken | Error)[] = [];
   let returns = 0;

@@ -7,14 +7,14 @@ const leaseMs = 12_000;
 const beatMs = leaseMs / 3;
 const turn = () => new Promise(setImmediate);
 
-/** A heartbeat whose server replies as the test wants, and what it emits and logs. */
+/** A heartbeat whose server the test controls, with its notifications and log lines. */
 class Beating {
   readonly clock = new FakeClock();
-  /** What the server knows. */
+  /** The state of the server. */
   readonly server = { life: 'life', isRegistered: true, nextExpiryMs: -1, others: [] as string[], fails: false };
-  /** Until when a reply takes. */
+  /** Resolves when a reply may arrive. */
   reply: Promise<void>;
-  /** Ids of each heartbeat: the present one, and the former one. */
+  /** Each heartbeat with the current and the former id of the replica. */
   readonly beats: { readonly atMs: number; readonly id: string; readonly former: string }[] = [];
   readonly extended: { readonly atMs: number; readonly keys: readonly string[]; readonly ms: number }[] = [];
   readonly removed: string[] = [];
@@ -25,7 +25,7 @@ class Beating {
 
   constructor(reply: Promise<void>) {
     this.reply = reply;
-    // The heartbeat calls nothing else of a client.
+    // The heartbeat calls no other method of a client.
     const client = {
       evalSha: (_: string, { keys, arguments: values }: { keys: string[]; arguments: string[] }) =>
         keys[0] === replicasKey ? this.#beat(values) : this.#extend(keys, values),
@@ -259,7 +259,7 @@ describe('keys that a replica keeps', () => {
   it('are spread over ten moments of a third of that time, and all of those of one moment are extended together', async () => {
     await using beating = await Beating.start();
     for (let index = 0; index < 20; index += 1) beating.heartbeat.keepAlive([`key-${index}`], keptMs);
-    // Up to the last of the ten moments.
+    // The last of the ten slots is included.
     for (let passed = 0; passed < 1.1 * periodMs; passed += 1_000) await beating.pass(1_000);
     const firsts = beating.extended.slice(0, 10);
     expect(new Set(firsts.map(({ atMs }) => atMs)).size).toBe(10);

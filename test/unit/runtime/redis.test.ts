@@ -5,12 +5,12 @@ import { RedisUnavailableError, startRedis } from '../../../src/runtime/redis.ts
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
-/** A server that speaks enough of the protocol for connections to become ready, and notes what it receives. */
+/** A server that implements enough of the protocol for connections to become ready, and records the commands. */
 class ProtocolServer implements AsyncDisposable {
   readonly sockets = new Set<Socket>();
   readonly commands: string[] = [];
   connections = 0;
-  /** The reply to a command, which is told by its name and its arguments; null: none for now. */
+  /** Returns the reply to a command, given its name and arguments; null: no reply for now. */
   reply: (command: string) => string | null = () => '+OK';
   readonly #unanswered: (() => void)[] = [];
   readonly #server = createServer((socket) => {
@@ -35,11 +35,11 @@ class ProtocolServer implements AsyncDisposable {
   async start(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
-    // It listens on a port.
+    // The cast is safe, because the server listens on a port.
     return `redis://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Replies to what had no reply. */
+  /** Replies to all commands without a reply. */
   answer(): void {
     this.reply = () => '+OK';
     for (const answer of this.#unanswered.splice(0)) answer();
@@ -55,7 +55,7 @@ class ProtocolServer implements AsyncDisposable {
   }
 }
 
-/** The commands that are complete, with their arguments, and the rest of the text. No argument contains a line break. */
+/** Splits a text into the complete commands, with their arguments, and the rest. No argument contains a line break. */
 function commandsIn(text: string): { readonly commands: readonly string[]; readonly rest: string } {
   const lines = text.split('\r\n');
   const commands: string[] = [];

@@ -4,13 +4,16 @@ import type { GatewayContext } from '../../../src/context/context.ts';
 import { ForbiddenError } from '../../../src/errors.ts';
 import { schema } from '../../../src/schema/index.ts';
 
-/** Root fields that check each of their entries, or nothing. */
+/** Root fields that check each of their entries, or that check nothing. */
 const unchecked = ['viewer', 'nodes', '_entities'];
 
 const fieldsOf = (type: GraphQLObjectType | null | undefined) =>
   Object.values(type?.getFields() ?? {}).map((field) => [field.name, field] as const);
 
-/** What a resolver returns or throws for a caller with these rights. Without them, it reads nothing else. */
+/**
+ * Returns the result or the error of a resolver for a caller with these rights. Without rights, the resolver must read
+ * nothing.
+ */
 async function outcomeOf(
   resolve: GraphQLField<unknown, unknown>['resolve'],
   rights: Pick<GatewayContext, 'canRead' | 'canWrite'>,

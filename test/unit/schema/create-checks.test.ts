@@ -23,12 +23,12 @@ import { FakeClock } from '../../support/fake-clock.ts';
 type Load = (id: string) => Promise<unknown>;
 const exists: Load = async (id) => ({ id, schemaRef: { id: unionProfileSchema, contentType: null } });
 
-/** A context whose loaders of the three kinds read by one function. */
+/** Creates a context whose loaders of the three kinds read with one function. */
 function contextOf(load: Load) {
   const loader = { load, prime: () => {} };
   const clock = new FakeClock();
   const loaders = { dataset: loader, segmentDefinition: loader, mergePolicy: loader };
-  // The checks use these three loaders only.
+  // The cast is safe, because the checks use only these three loaders.
   return { clock, loaders: loaders as unknown as GatewayContext['loaders'] };
 }
 

@@ -22,7 +22,7 @@ describe('a field that can fail', () => {
       'Subscription.exportJobChanged',
       'Subscription.scheduleChanged',
       'Subscription.segmentJobChanged',
-      // Falls back to the name of the request.
+      // It falls back to the name in the request.
       'Viewer.sandbox',
     ]);
   });

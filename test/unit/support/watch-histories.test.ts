@@ -28,7 +28,7 @@ const changed = (cursor: string, id: string, from: string, to: string): SeenEven
   ...event('CHANGED', cursor, about(id, to)),
   previousStatus: from,
 });
-/** A job that succeeded, after a change of the only batch that it has. */
+/** Creates an event of a job that succeeded, after a change of its only batch. */
 const written = (cursor: string, batch: string | null): SeenEvent => ({
   ...event('CHANGED', cursor, { ...about('a', 'SUCCEEDED'), batches: new Map([['x', batch]]) }),
   previousStatus: cursor === 'e.5' ? 'NEW' : 'SUCCEEDED',
@@ -390,7 +390,7 @@ describe('a history breaks the rule', () => {
 
 describe('a view', () => {
   const truthOf = (...entities: readonly [id: string, status: string, second: number][]): Truth => ({
-    // Each ends a second after it was created.
+    // Each entity ends a second after its creation.
     entities: entities.map(([id, status, second]) => ({
       ...about(id, status),
       createdAt: at(second),
