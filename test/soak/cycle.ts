@@ -5,19 +5,19 @@ import { encodeFrame, textFrame } from '../support/frames.ts';
 import { type Transport, transports } from '../support/transports.ts';
 import { upgradeRequest } from '../support/upgrade-request.ts';
 
-/** The moments of its life at which a client goes away. */
+/** Moments at which a client disconnects. */
 export const moments = [
   /** Nothing has been sent yet. */
   'connected',
-  /** In the middle of what comes before an operation: the handshake is over, or half of a request is sent. */
+  /** Before the operation: the handshake is complete, or half of a request is sent. */
   'before-init',
-  /** The operation has been sent, and not been answered. */
+  /** The operation has been sent, and no response has arrived. */
   'subscribing',
   /** The first event is arriving. */
   'snapshot',
-  /** Everything is told, nothing happens. */
+  /** All current events have arrived, and nothing happens. */
   'silent',
-  /** Something that happened is arriving. */
+  /** A later event is arriving. */
   'event',
 ] as const;
 export const endings = ['reset', 'close', 'half-close'] as const;
@@ -36,9 +36,9 @@ const documents = {
   schedules: 'subscription { scheduleChanged { kind cursor schedule { id state } } }',
 } as const;
 
-/** Silence that a client goes away in, in milliseconds: some rounds of polling. */
+/** Time without events after which a client disconnects, in milliseconds: some polling rounds. */
 const silenceMs = 60;
-/** How long the gateway may take for what a client waits for, in milliseconds: far longer than it does. */
+/** Maximum time that a client waits for the gateway, in milliseconds. It is far longer than needed. */
 const patienceMs = 10_000;
 
 const plan: fc.Arbitrary<CyclePlan> = fc
@@ -51,12 +51,12 @@ const plan: fc.Arbitrary<CyclePlan> = fc
   // Only export jobs are created meanwhile.
   .map((each) => (each.moment === 'event' ? { ...each, watched: 'exportJobs' } : each));
 
-/** The same plans for the same seed. */
+/** Plans of a seed; always the same for the same seed. */
 export const plansOf = (seed: number, count: number): readonly CyclePlan[] => fc.sample(plan, { seed, numRuns: count });
 
 /**
- * Connects, goes as far as planned and goes away; the connection is over on both ends when it resolves.
- * @throws when the gateway does not answer, or leaves a connection open whose client has closed its half
+ * Connects, proceeds to the planned moment and disconnects. It resolves when the connection is closed on both ends.
+ * @throws when the gateway does not respond, or does not close a connection whose client has closed its half
  */
 export async function runCycle(url: string, plan: CyclePlan): Promise<void> {
   const requests = await requestsOf(url, plan);
@@ -71,13 +71,16 @@ export async function runCycle(url: string, plan: CyclePlan): Promise<void> {
   }
 }
 
-/** What a client sends, in the order of its life. */
+/** Messages of a client, in the order of its life. */
 interface Requests {
-  /** What comes before any operation. */
+  /** Bytes before any operation. */
   readonly open: Uint8Array;
-  /** What of it is answered before the operation may be sent; null: it is half a request, and not answered. */
+  /**
+   * Response that must arrive before the operation may be sent; null when only half a request is sent, which gets no
+   * response.
+   */
   readonly opened: string | null;
-  /** Resolves when the operation has been handed over. */
+  /** Resolves when the operation has been sent. */
   readonly subscribe: (client: RawClient) => Promise<void>;
 }
 
@@ -89,7 +92,7 @@ async function reach(client: RawClient, { moment }: CyclePlan, requests: Request
   if (moment === 'before-init') return;
   const subscribed = requests.subscribe(client);
   if (moment === 'subscribing') {
-    // The connection goes while this is on its way.
+    // The connection ends while this is in flight.
     subscribed.catch(() => undefined);
     await turn();
     return;
@@ -159,7 +162,7 @@ const post = (body: string, header: string): string =>
     body,
   ].join('\r\n');
 
-/** A connection of which every byte, and the way in which it ends, is the client's choice. */
+/** A connection whose bytes and end are fully controlled by the client. */
 class RawClient {
   readonly connected: Promise<void>;
   readonly #socket: Socket;
@@ -172,13 +175,13 @@ class RawClient {
     this.#socket = socket;
     this.#closed = new Promise((resolve) => socket.once('close', () => resolve()));
     this.connected = this.#orGone(new Promise((resolve) => socket.once('connect', () => resolve())));
-    // Bytes of texts that are looked for are ASCII.
+    // The expected texts are ASCII.
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {
       this.#text += chunk;
       this.#look();
     });
-    // The other end may break off what this one breaks off.
+    // The gateway may reset a connection that the client resets.
     socket.on('error', () => {});
     socket.on('end', () => socket.end());
   }
@@ -187,7 +190,7 @@ class RawClient {
     await this.#orGone(new Promise((resolve) => this.#socket.write(bytes, () => resolve())));
   }
 
-  /** Resolves when something has come; what came up to there is forgotten. */
+  /** Resolves when an expected text has arrived, and discards the text up to it. */
   received(wanted: string | RegExp): Promise<void> {
     const come = new Promise<void>((resolve) => {
       this.#waiting = { wanted, resolve };
@@ -224,7 +227,9 @@ class RawClient {
   }
 
   #orGone(wanted: Promise<void>, what = 'no connection'): Promise<void> {
-    const gone = this.#closed.then(() => Promise.reject(new Error(`The gateway ended it after ${this.#text}`)));
+    const gone = this.#closed.then(() =>
+      Promise.reject(new Error(`The gateway closed the connection after ${this.#text}`)),
+    );
     return within(Promise.race([wanted, gone]), what);
   }
 }
@@ -232,7 +237,7 @@ class RawClient {
 async function within(wanted: Promise<void>, what: string): Promise<void> {
   const stop = new AbortController();
   const late = sleep(patienceMs, undefined, { signal: stop.signal }).then(() => Promise.reject(new Error(what)));
-  // Whoever comes first, the other one is not heard any more.
+  // The losing promise may still reject, which is ignored.
   late.catch(() => undefined);
   try {
     await Promise.race([wanted, late]);

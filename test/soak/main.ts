@@ -6,17 +6,18 @@ import type { Holdings } from './probe.ts';
 import { runSoak } from './run-soak.ts';
 import { runStorm, type StormReport, sharedProofMs, stormEnv } from './run-storm.ts';
 
-/** Clients that come and go before anything is measured: so many run all code that there is. */
+/** Number of clients before the first measurement. They are enough to run all code paths. */
 const warmUp = 500;
 const usualCycles = 10_000;
 const usualSubscribers = 5_000;
-/** Callers' credentials that the subscribers of a storm share. */
+/** Number of caller credentials that the subscribers of a storm share. */
 const credentials = 5;
 
 /**
- * `npm run soak -- --cycles N --subscribers M --seed S`: N clients are killed at any moment of their lives (10,000), then
- * M subscribers come back at once with their cursors (5,000), first to a gateway that knows its own credential, then to
- * one that is brought theirs. Ends with 1 when something is left behind, or somebody is not told what it missed.
+ * `npm run soak -- --cycles N --subscribers M --seed S` kills N clients (default 10,000) at any moment of their lives.
+ * Then M subscribers (default 5,000) reconnect at once with their cursors, first to a gateway with its own credential,
+ * then to a gateway that uses the callers' credentials. The exit code is 1 when a resource leaks, or a subscriber does
+ * not receive the events that it missed.
  */
 const { values } = parseArgs({
   options: { cycles: { type: 'string' }, subscribers: { type: 'string' }, seed: { type: 'string' } },
@@ -46,7 +47,7 @@ const figures: Readonly<Record<string, (holdings: Holdings) => string | number>>
   'timers of any kind': ({ timers }) => timers,
   functions: ({ functions }) => functions,
 };
-/** How often each thing was asked for. */
+/** Number of calls per method and path. */
 const callsOf = ({ calls }: StormReport): string =>
   [...groupBy(calls, (call) => call)].map(([call, all]) => `${all.length} × ${call}`).join(', ') || 'none';
 

@@ -5,41 +5,41 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { queryObjects } from 'node:v8';
 
 /**
- * Loaded into the gateway's process before the gateway (`--import`): says over the channel to the parent process what
- * that process holds, whenever it is asked.
+ * Loaded into the gateway's process before the gateway (`--import`). On request, it reports the resources of the
+ * process over the channel to the parent process.
  */
 
-/** What a process holds once everything was collected that nobody uses any more. */
+/** Resources of a process after a garbage collection. */
 export interface Holdings {
   readonly heapBytes: number;
-  /** What keeps the event loop alive, by kind: sockets, servers, timers. */
+  /** Number of resources that keep the event loop alive, by kind: sockets, servers, timers. */
   readonly resources: Readonly<Record<string, number>>;
-  /** Listeners of the process and of its HTTP servers. */
+  /** Number of listeners of the process and of its HTTP servers. */
   readonly listeners: number;
-  /** One comes when an emitter or a signal gets more listeners than is usual. */
+  /** Warnings of Node, for example when an emitter or a signal gets more listeners than usual. */
   readonly warnings: readonly string[];
-  /** Objects that can have listeners, by what they are: sockets, requests, signals, … */
+  /** Number of objects that can have listeners: sockets, requests, signals, and others. */
   readonly emitters: number;
   readonly signals: number;
-  /** Timers, also those that do not keep the process alive, and those that are over and still held. */
+  /** Number of timers, including those that do not keep the process alive, and ended ones that are still referenced. */
   readonly timers: number;
-  /** Whatever listens, waits or cleans up holds one. */
+  /** Number of functions. Every listener, waiter or cleanup holds one. */
   readonly functions: number;
 }
 
-/** Collections in a row: what finalizers let go of is only found by the next one. */
+/** Number of consecutive collections, because memory released by finalizers is found only by the next one. */
 const collections = 4;
 
-/** Ends by itself in the same turn of the event loop. */
+/** A resource that ends in the same turn of the event loop. */
 const ephemeral = 'Immediate';
 
-/** What timers are, which Node does not export. */
+/** The class of timers, which Node does not export. */
 const Timeout = timerClass();
 const servers = new Set<Server>();
 const warnings: string[] = [];
 
 subscribe('http.server.request.start', (message) => {
-  // Documented: the message of this channel holds the server that the request came to.
+  // The message of this diagnostics channel is documented to contain the server of the request.
   const { server } = message as { readonly server: Server };
   servers.add(server);
 });
@@ -47,7 +47,7 @@ process.on('warning', ({ name, message }) => {
   if (name === 'MaxListenersExceededWarning') warnings.push(message);
 });
 process.on('message', () => void answer());
-// Whoever asks must not keep the gateway from ending.
+// The channel must not keep the gateway running.
 process.channel?.unref();
 
 function timerClass() {

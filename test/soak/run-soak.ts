@@ -9,57 +9,63 @@ import { plansOf, runCycle } from './cycle.ts';
 import type { Holdings } from './probe.ts';
 
 export interface SoakOptions {
-  /** Clients that come and go before the first look, so that what is made once is there. */
+  /** Number of clients before the first measurement, so that one-time allocations exist. */
   readonly warmUp: number;
-  /** Clients that come and go between the first look and the last. */
+  /** Number of clients between the first and the last measurement. */
   readonly cycles: number;
   readonly seed: number;
-  /** Node's arguments for the gateway, besides those that this adds. */
+  /** Additional Node arguments for the gateway. */
   readonly gateway: readonly string[];
-  /** Where the gateway keeps its logs. @default in its memory */
+  /** Redis for the logs of the gateway. @default logs in memory */
   readonly redis?: Pick<RedisUnderTest, 'url' | 'command'> | undefined;
 }
 
 export interface SoakReport {
   readonly before: Holdings;
   readonly after: Holdings;
-  /** From the end of the last client until nobody polled any more, in milliseconds. */
+  /** Time from the end of the last client until polling stopped, in milliseconds. */
   readonly pollingOverMs: number;
   readonly durationMs: number;
-  /** Events that were written into the logs while clients came and went. */
+  /** Number of events written into the logs while clients connected and disconnected. */
   readonly events: number;
-  /** What is wrong; nothing when all is well. */
+  /** Descriptions of leaks; empty when there are none. */
   readonly violations: readonly string[];
 }
 
 /**
- * Node's arguments. V8 compiles for minutes what is run often, and what it compiles grows the heap by megabytes which no
- * client has left behind; bytecode is there once it has run.
+ * Node arguments that keep the heap measurable. V8 compiles hot code for minutes, and compiled code grows the heap by
+ * megabytes that no client has leaked. Bytecode exists after the first run.
  */
 const inspectable = ['--expose-gc', '--no-opt', '--no-sparkplug'];
-/** Clients at a time. */
+/** Number of concurrent clients. */
 const concurrency = 64;
-/** How much larger than before the heap may be after the last client. */
+/** Maximum ratio of the heap after the last client to the heap before. */
 const maxHeapGrowth = 1.05;
-/** After the last subscriber has left, nobody may poll for longer, in milliseconds. */
+/** Maximum time for which polling may continue after the last subscriber has left, in milliseconds. */
 const maxPollingOverMs = 5_000;
 /**
- * How long what was closed may need until it is gone, in milliseconds: connections to the platform are kept a while, and
- * an event stream that was reserved and never opened until its second ping (24 seconds).
+ * Maximum time until closed resources are released, in milliseconds. Connections to the platform are kept for a while,
+ * and an event stream that was reserved but never opened is kept until its second ping (24 seconds).
  */
 const settleMs = 30_000;
-/** Pause between two looks at what is to end, in milliseconds. */
+/** Pause between two checks of resources that should be released, in milliseconds. */
 const lookEveryMs = 50;
-/** A job changes about five times: as many events come in each second or so. */
+/**
+ * Interval of creates, in milliseconds. A job changes about five times, so this number of events arrives roughly every
+ * second.
+ */
 const exportEveryMs = 300;
 const stage = [100, 200] as const;
 const pollMs = '100';
 
-/** Zero when the last subscriber has left, and when its feed has ended a while later. */
+/**
+ * Metrics that must be zero as soon as the last subscriber has left, and metrics that must be zero when its feed has
+ * ended a while later.
+ */
 const atOnce = ['aep_watch_subscribers', 'aep_subscriptions', 'aep_watch_callback_subscriptions'] as const;
 const later = ['aep_watch_feeds'] as const;
 
-/** Lets clients come and be killed at any moment of their lives, and looks at what the gateway holds afterwards. */
+/** Runs clients that are killed at any moment of their lives, and measures the gateway's resources afterwards. */
 export async function runSoak({ warmUp, cycles, seed, gateway: args, redis }: SoakOptions): Promise<SoakReport> {
   const pace = { newMs: stage, queuedMs: stage, segmentingMs: stage, exportingMs: stage, writingMs: stage };
   await using platform = await startPlatform({ profiles: 40, pace });
@@ -76,7 +82,7 @@ export async function runSoak({ warmUp, cycles, seed, gateway: args, redis }: So
       MAX_SUBSCRIPTIONS_PER_CALLER: '100000',
       MAX_SUBSCRIPTIONS_PER_TENANT: '100000',
       MAX_SUBSCRIPTIONS: '100000',
-      // Idle connections of clients are gone when the gateway is looked at.
+      // Idle connections of clients are closed before the gateway is measured.
       KEEP_ALIVE_TIMEOUT_MS: '1000',
       ...(redis === undefined ? {} : { REDIS_URL: redis.url }),
     },
@@ -92,7 +98,7 @@ export async function runSoak({ warmUp, cycles, seed, gateway: args, redis }: So
     await using _exports = await startExports(platform, exportEveryMs);
     const left = part.values();
     const worker = async () => {
-      // All workers take from the one iterator.
+      // All workers share one iterator.
       for (const plan of left) await runCycle(url, plan).catch((error: unknown) => failures.push(explain(error)));
     };
     await Promise.all(Array.from({ length: concurrency }, worker));
@@ -100,7 +106,7 @@ export async function runSoak({ warmUp, cycles, seed, gateway: args, redis }: So
 
   await lives(plans.slice(0, warmUp));
   await areZero(gateway, atOnce);
-  // What lasts as long as the gateway is compared with itself, such as the timer of its heartbeat in Redis.
+  // Permanent resources, such as the timer of the heartbeat in Redis, exist in both measurements.
   await areZero(gateway, later);
   const before = await look(child);
   const eventsBefore = await gateway.metric('aep_watch_events_total');
@@ -122,7 +128,7 @@ export async function runSoak({ warmUp, cycles, seed, gateway: args, redis }: So
   return { before, after, pollingOverMs, durationMs: performance.now() - startedAt, events, violations };
 }
 
-/** An empty list, as Redis writes it. */
+/** An empty list in the Redis protocol. */
 const noChannels = '*0';
 
 async function areZero(gateway: Pick<Gateway, 'metric'>, gauges: readonly string[]): Promise<void> {
@@ -138,10 +144,10 @@ async function areZero(gateway: Pick<Gateway, 'metric'>, gauges: readonly string
   );
 }
 
-/** What the probe answers is what its module says. */
+/** The assertion holds because the probe's module defines its response. */
 const look = async (child: Pick<GatewayProcess, 'ask'>): Promise<Holdings> => (await child.ask('look')) as Holdings;
 
-/** Looks until nothing has grown, or time is up. */
+/** Measures until nothing has grown, or time is up. */
 async function settled(child: Pick<GatewayProcess, 'ask'>, before: Holdings): Promise<Holdings> {
   let after = await look(child);
   const endsAt = performance.now() + settleMs;
@@ -152,7 +158,7 @@ async function settled(child: Pick<GatewayProcess, 'ask'>, before: Holdings): Pr
   return after;
 }
 
-/** What a gateway that nobody uses holds more than before. */
+/** Resources that an unused gateway holds in addition to those before. */
 export function growth(before: Holdings, after: Holdings): readonly string[] {
   const kinds = new Set([...Object.keys(before.resources), ...Object.keys(after.resources)]);
   const grown = (what: string, was: number, is: number, limit = was): string[] =>
@@ -169,9 +175,12 @@ export function growth(before: Holdings, after: Holdings): readonly string[] {
   ];
 }
 
-/** Objects that may be there or not at the moment of a look: of a connection to the platform, of the look itself. */
+/**
+ * Number of objects that may or may not exist at the moment of a measurement, such as those of a connection to the
+ * platform or of the measurement itself.
+ */
 const slack = 40;
-/** As many as such objects have, and a few that code makes when it runs for the first time. */
+/** Number of functions of such objects, and of code that runs for the first time. */
 const functionSlack = 400;
 
 const explain = (error: unknown): string => {

@@ -12,40 +12,40 @@ type Client = Pick<Gateway, 'webSocketUrl' | 'query'>;
 export interface StormOptions {
   readonly platform: Pick<Emulator, 'url' | 'requests' | 'clearRequests'>;
   readonly subscribers: number;
-  /** How many credentials they share; none where the gateway asks for none. */
+  /** Number of credentials that the subscribers share; 0 when the gateway requires none. */
   readonly credentials: number;
-  /** The gateway that they are on at first. */
+  /** The gateway of the first connections. */
   readonly from: Client;
-  /** The one that they come back to. */
+  /** The gateway to which the subscribers reconnect. */
   readonly to: Client;
-  /** Sends away whoever is on the first one. @default each client breaks its connection off */
+  /** Makes the first gateway disconnect its clients. @default each client closes its connection */
   readonly sendAway?: () => Promise<void>;
-  /** Called when all of them are away. */
+  /** Called when all subscribers are disconnected. */
   readonly whileAway?: () => Promise<void>;
 }
 
 export interface StormReport {
-  /** From the first connection that is opened again until everybody was told what it missed. */
+  /** Time from the first reconnection until all subscribers have received the events that they missed. */
   readonly servedMs: number;
-  /** Methods and paths of what the platform was asked meanwhile. */
+  /** Methods and paths of the requests to the platform meanwhile. */
   readonly calls: readonly string[];
   readonly violations: readonly string[];
 }
 
-/** Variables of the gateways: rounds are made after creates alone. */
+/** Environment of the gateways, in which rounds happen only after creates. */
 export const stormEnv = { POLL_MIN_MS: '60000', POLL_MAX_MS: '60000' };
 
-/** How long one proof of a credential does for all who come with it, in milliseconds. */
+/** Time for which one verification of a credential is valid for all its callers, in milliseconds. */
 export const sharedProofMs = 5_000;
 
-/** Jobs that are created while the subscribers drop off, some behind each. */
+/** Number of jobs that are created while the subscribers disconnect, so that each subscriber misses some. */
 const missedJobs = 5;
-/** Sockets that are being opened at the same time: fewer than the backlog of connections that systems allow. */
+/** Maximum number of sockets that are being opened at the same time, below the usual connection backlog. */
 const maxOpening = 100;
 
 /**
- * Subscribes many clients, lets them lose their connections, and come back all at once with their cursors. The gateways
- * must poll so rarely that only creates cause rounds.
+ * Subscribes many clients, disconnects them, and reconnects all at once with their cursors. The gateways must poll so
+ * rarely that only creates cause rounds.
  */
 export async function runStorm(options: StormOptions): Promise<StormReport> {
   const { platform, from, to, sendAway } = options;
@@ -54,7 +54,7 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
     { length: options.subscribers },
     (_, index) => new StormSubscriber(`subscriber ${index}`, headers[index % headers.length] ?? {}),
   );
-  // One stays throughout: what it is told is what all others must have been told in the end.
+  // One subscriber stays connected throughout. In the end, all others must have received the same events.
   const witness = new StormSubscriber('witness', headers[0] ?? {});
   await witness.connect(to.webSocketUrl);
   const create = async (): Promise<string> => {
@@ -94,8 +94,9 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
 }
 
 /**
- * Whether each received exactly what it missed. A gateway that is slow to reach Redis sends STALE, which no log holds, and
- * cursors that do not continue: clients that resume with one of them receive a new snapshot instead.
+ * Checks that each subscriber received exactly the events that it missed. While Redis responds slowly, a gateway sends
+ * STALE events that are not in the log, with cursors that cannot be resumed. Clients that resume with such a cursor
+ * receive a new snapshot instead.
  */
 function checkStorm(witness: StormSubscriber, subscribers: readonly StormSubscriber[]): readonly string[] {
   const sequences = (events: readonly SeenEvent[]) =>
@@ -118,7 +119,7 @@ function checkStorm(witness: StormSubscriber, subscribers: readonly StormSubscri
 const checkTold = (all: readonly StormSubscriber[]): readonly string[] =>
   checkWatches(all.map(({ history }) => history)).map(describeViolation);
 
-/** Headers of each credential; those of nobody where the gateway asks for none. */
+/** Headers of each credential, or no headers when the gateway requires none. */
 async function credentialsOf({ platform, credentials }: StormOptions): Promise<readonly Headers[]> {
   if (credentials === 0) return [{}];
   const tokens = await Promise.all(Array.from({ length: credentials }, () => accessToken(platform)));
@@ -138,7 +139,7 @@ async function createJob({ query }: Client, headers: Headers = {}): Promise<stri
 async function openAll(subscribers: readonly StormSubscriber[], { webSocketUrl }: Client): Promise<void> {
   const left = subscribers.values();
   const opener = async () => {
-    // All openers take from the one iterator.
+    // All openers share one iterator.
     for (const subscriber of left) await subscriber.connect(webSocketUrl);
   };
   await Promise.all(Array.from({ length: maxOpening }, opener));

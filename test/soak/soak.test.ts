@@ -11,28 +11,28 @@ const subscribers = 300;
 const credentials = 5;
 const env = { ...stormEnv, MAX_SUBSCRIPTIONS_PER_CALLER: '1000' };
 
-it('clients that are killed at any moment of their lives leave nothing behind', async () => {
+it('clients that are killed at any moment of their lives leak nothing', async () => {
   const { violations } = await runSoak({ warmUp: 60, cycles: 240, seed: 1, gateway: ['src/main.ts'] });
   expect(violations).toEqual([]);
 });
 
 describeWithRedis('with a log in Redis', () => {
-  it('clients that are killed at any moment of their lives leave nothing behind, there neither', async () => {
+  it('clients that are killed at any moment of their lives leak nothing, neither in the gateway nor in Redis', async () => {
     await using redis = await startRedisServer();
     const { violations } = await runSoak({ warmUp: 60, cycles: 240, seed: 2, gateway: ['src/main.ts'], redis });
     expect(violations).toEqual([]);
   });
 });
 
-describe('many subscribers that come back at once', () => {
-  it('are replayed what they missed, and the platform is asked nothing', async () => {
+describe('many subscribers that reconnect at once', () => {
+  it('receive the events that they missed, without a request to the platform', async () => {
     await using platform = await startSteppedPlatform({ clock: new FakeClock() });
     await using gateway = await startGateway({ platform, env });
     const report = await runStorm({ platform, subscribers, credentials: 0, from: gateway, to: gateway });
     expect(report).toMatchObject({ calls: [], violations: [] });
   });
 
-  it('prove their rights by one call for each credential, and ask nothing else', async () => {
+  it('are verified with one call per credential, without any other request to the platform', async () => {
     await using platform = await startSteppedPlatform({ clock: new FakeClock() });
     const clock = new FakeClock();
     await using gateway = await startGateway({
@@ -48,7 +48,7 @@ describe('many subscribers that come back at once', () => {
 });
 
 describeWithRedis('many subscribers that a gateway sends away', () => {
-  it('are replayed what they missed by another one, and the platform is asked nothing', async () => {
+  it('receive the events that they missed from another gateway, without a request to the platform', async () => {
     await using redis = await startRedisServer();
     await using platform = await startSteppedPlatform({ clock: new FakeClock() });
     const shared = { ...env, REDIS_URL: redis.url, DRAIN_MS: '1000' };

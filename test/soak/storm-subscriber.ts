@@ -11,14 +11,14 @@ import {
   type WatchSession,
 } from '../support/history/watch-history.ts';
 
-/** A session while it is written. */
+/** A session under construction. */
 interface OpenSession extends Pick<WatchSession, 'after' | 'openedAt'> {
   readonly events: SeenEvent[];
   end: SessionEnd;
   endedAt: Date | null;
 }
 
-/** What a message of `graphql-transport-ws` says, as far as it is read here. */
+/** The members of a `graphql-transport-ws` message that are read here. */
 interface Message {
   readonly type: string;
   readonly payload?: { readonly data?: { readonly exportJobChanged: ToldEvent } };
@@ -31,7 +31,7 @@ interface Waiter {
   readonly resolve: (event: SeenEvent) => void;
 }
 
-/** @throws the text is not a cursor */
+/** @throws when the text is not a cursor */
 export function placeOf(cursor: string): LogPlace {
   const place = parseCursor(cursor);
   if (place === null) throw new Error(`${cursor} is not a cursor.`);
@@ -42,7 +42,10 @@ const query = `subscription ($after: String) {
   exportJobChanged(after: $after) { kind cursor observedAt previousStatus job { id status } }
 }`;
 
-/** A client that is cheap enough for thousands of them: one WebSocket, one subscription, and everything that it was told. */
+/**
+ * A client that is cheap enough to run thousands of them. It has one WebSocket and one subscription, and records all
+ * its events.
+ */
 export class StormSubscriber {
   readonly headers: Headers;
   readonly #name: string;
@@ -59,12 +62,12 @@ export class StormSubscriber {
     return { name: this.#name, scope: everything, sessions: this.#sessions };
   }
 
-  /** What the present subscription has told. */
+  /** Events of the current subscription. */
   get told(): readonly SeenEvent[] {
     return this.#sessions.at(-1)?.events ?? [];
   }
 
-  /** Subscribes behind the last event that it was told. Resolves when the operation has been sent. */
+  /** Subscribes after the last event that it received. Resolves when the operation has been sent. */
   async connect(webSocketUrl: string): Promise<void> {
     const socket = new WebSocket(webSocketUrl, 'graphql-transport-ws', { perMessageDeflate: false });
     this.#socket = socket;
@@ -78,7 +81,7 @@ export class StormSubscriber {
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query, variables: { after } } }));
   }
 
-  /** Resolves when it has received the log up to this cursor, in whatever form. */
+  /** Resolves when it has received the log up to this cursor, as entries or as a snapshot. */
   async reached(cursor: string): Promise<void> {
     const { epoch, sequence } = placeOf(cursor);
     await this.#event(({ kind, cursor: reached }) => {
@@ -106,7 +109,7 @@ export class StormSubscriber {
     return Number(code);
   }
 
-  /** The connection is gone, without a word to the gateway. */
+  /** Destroys the connection without notifying the gateway. */
   async drop(): Promise<void> {
     const socket = this.#openSocket();
     const closed = once(socket, 'close');
@@ -127,7 +130,7 @@ export class StormSubscriber {
       return;
     }
     const told = payload?.data?.exportJobChanged;
-    if (type !== 'next' || told === undefined) throw new Error(`${this.#name} was sent ${type}`);
+    if (type !== 'next' || told === undefined) throw new Error(`${this.#name} received ${type}`);
     const { job, ...event } = told;
     const seen: SeenEvent = { ...event, entity: job && { ...job, state: job.status } };
     session.events.push(seen);
