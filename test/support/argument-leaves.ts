@@ -9,11 +9,11 @@ import {
   isNonNullType,
 } from 'graphql';
 
-/** A list or a text somewhere inside an argument of a root field. */
+/** A list or a text inside an argument of a root field. */
 export interface ArgumentLeaf {
   readonly operation: 'query' | 'mutation' | 'subscription';
   readonly field: string;
-  /** Name of the argument, then members and list indices. */
+  /** Name of the argument, followed by members and list indices. */
   readonly path: readonly (string | number)[];
   readonly kind: 'list' | 'text';
   /** A document whose variables have the names of the arguments. */
@@ -26,7 +26,7 @@ export interface ArgumentLeaf {
 
 const textTypes = ['String', 'ID', 'URL', 'DateTime'];
 
-/** Every list and every text in the arguments of all root fields. */
+/** All lists and texts in the arguments of all root fields. */
 export function argumentLeaves(schema: GraphQLSchema): readonly ArgumentLeaf[] {
   const roots = [
     ['query', schema.getQueryType()],
@@ -74,7 +74,7 @@ function leavesIn(type: GraphQLInputType, path: readonly (string | number)[]): r
 const smallestArguments = (args: readonly GraphQLArgument[]) =>
   Object.fromEntries(args.filter(({ type }) => isNonNullType(type)).map(({ name, type }) => [name, smallest(type)]));
 
-/** The smallest valid value of a type that leads to a leaf. */
+/** The smallest valid value of a type on the path to a leaf. */
 function withLeaf(type: GraphQLInputType, path: readonly (string | number)[], leaf: unknown): unknown {
   const [next, ...rest] = path;
   if (next === undefined) return leaf;

@@ -5,7 +5,7 @@ import { json } from 'node:stream/consumers';
 import type { GraphQLFailure, Result } from './event-stream.ts';
 import { plantedSecret } from './secrets.ts';
 
-/** What a router is called back with. */
+/** Body of a callback to the router. */
 export interface CallbackMessage {
   readonly kind: string;
   readonly action: string;
@@ -16,8 +16,8 @@ export interface CallbackMessage {
 }
 
 /**
- * How a callback is answered: as the protocol says, with another status, never, or by a broken connection, after it was
- * taken or before.
+ * Response to a callback: according to the protocol, another status, no response, or a broken connection before or
+ * after the callback was accepted.
  */
 export type Reply = 'by the protocol' | number | 'hang' | 'drop' | 'take and drop';
 
@@ -26,45 +26,45 @@ export interface SubscribeRequest {
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Gives the request up. */
+  /** Aborts the request. */
   readonly signal?: AbortSignal;
-  /** Members of `extensions.subscription`, over those of the router. */
+  /** Members of `extensions.subscription` that replace those of the router. */
   readonly extension?: Readonly<Record<string, unknown>>;
 }
 
 /** A subscription of the router at the gateway. */
 export interface RouterSubscription {
   readonly id: string;
-  /** What the router has told the gateway of it. */
+  /** The `extensions.subscription` that the router has sent. */
   readonly extension: Readonly<Record<string, unknown>>;
-  /** How the gateway has answered the request. */
+  /** Response of the gateway to the request. */
   readonly answer: Promise<{ readonly status: number; readonly headers: Headers; readonly text: string }>;
-  /** Fails with the errors of the answer, or of the last callback. */
+  /** Results of the subscription. The stream fails with the errors of the response, or of the last callback. */
   readonly results: ReadableStream<Result<unknown>>;
-  /** Its client has gone: from now on it is not known any more. */
+  /** Forgets the subscription, as if its client had left. */
   forget(): void;
 }
 
 /**
- * The router's side of HTTP callbacks 1.0, by the protocol's own words. What breaks it fails the test when the router is
- * disposed.
+ * The router's side of HTTP callbacks 1.0, written from the protocol. A violation by the gateway fails the test when
+ * the router is disposed.
  */
 export interface CallbackRouter extends AsyncDisposable {
-  /** How all its callback URLs begin. */
+  /** Common prefix of its callback URLs. */
   readonly url: string;
-  /** Everything that it was called back with, in the order in which it came. */
+  /** All callbacks received, in order. */
   readonly messages: readonly CallbackMessage[];
-  /** Called for every callback that is not wrong. @default always by the protocol */
+  /** Called for every valid callback. @default always by the protocol */
   reply: (message: CallbackMessage) => Reply | Promise<Reply>;
   subscribe(request: SubscribeRequest): RouterSubscription;
 }
 
-/** One subscription, as the router keeps it. */
+/** State of one subscription in the router. */
 interface Topic {
   readonly verifier: string;
   readonly results: ReadableStreamDefaultController<Result<unknown>>;
   confirmed: boolean;
-  /** Answers to `next` that have not been given. */
+  /** Pending responses to `next`. */
   readonly underWay: Set<ServerResponse>;
 }
 
@@ -80,7 +80,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
   const messages: CallbackMessage[] = [];
   const violations: string[] = [];
 
-  /** @returns the status with which a message is refused; null: it is right */
+  /** @returns the status with which an invalid callback is rejected; null when it is valid */
   const judge = (headers: IncomingHttpHeaders, path: string | undefined, message: CallbackMessage): number | null => {
     const { kind, action, id, verifier, ...rest } = message;
     const wrong = (what: string) => {
@@ -119,7 +119,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
   };
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    // A body that is something else is found to be wrong.
+    // A body of another form is rejected by the checks.
     const message = (await json(request)) as CallbackMessage;
     const refusal = judge(request.headers, request.url, message);
     messages.push(message);
@@ -128,14 +128,14 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
       response.writeHead(refusal ?? 404, protocolHeader).end();
       return;
     }
-    // An answer that is not given is under way until its connection ends.
+    // A response that is not sent stays pending until its connection ends.
     if (message.action === 'next') topic.underWay.add(response.once('close', () => topic.underWay.delete(response)));
     const reply = await router.reply(message);
     if (reply !== 'hang') topic.underWay.delete(response);
     if (reply === 'drop') response.destroy();
     else if (typeof reply === 'number') response.writeHead(reply, { location: 'http://127.0.0.1:9/' }).end('secret');
     else if (reply !== 'hang') {
-      // It may have gone while the answer was awaited.
+      // The topic may have been removed while the response was awaited.
       const status = topics.get(message.id) === topic ? take(topic, message) : 404;
       if (reply === 'take and drop') response.destroy();
       else response.writeHead(status, protocolHeader).end();
@@ -149,7 +149,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an AddressInfo, never a pipe's name.
+  // The assertion holds because a server that listens on a port has an AddressInfo and not the name of a pipe.
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/callback`;
 
   const router: CallbackRouter = {
@@ -181,7 +181,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
             headers: {
               'content-type': 'application/json',
               accept: 'application/json, application/json;callbackSpec=1.0',
-              // One that is kept may be closed by the gateway in the moment in which it is used again.
+              // A kept-alive connection may be closed by the gateway just when it is reused.
               connection: 'close',
               ...headers,
             },
@@ -200,7 +200,7 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
               const { errors }: { readonly errors?: readonly GraphQLFailure[] } = JSON.parse(text);
               if (errors === undefined && status === 200) return;
               topics.delete(id);
-              controller.error(errors ?? new Error(`The gateway answers with ${status}.`));
+              controller.error(errors ?? new Error(`The gateway responded with ${status}.`));
             })
             .catch((error: unknown) => {
               topics.delete(id);
@@ -209,13 +209,13 @@ export async function startCallbackRouter({ heartbeatIntervalMs = 0 } = {}): Pro
         },
         cancel: () => void topics.delete(id),
       });
-      if (answered === undefined) throw new Error('A stream starts when it is made.');
+      if (answered === undefined) throw new Error('The stream has not started.');
       return { id, extension: subscription, answer: answered, results, forget };
     },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      if (violations.length > 0) throw new Error(`The gateway breaks the protocol: ${violations.join('; ')}`);
+      if (violations.length > 0) throw new Error(`The gateway violates the protocol: ${violations.join('; ')}`);
     },
   };
   return router;

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 
 /**
- * Lets the platform carry a request out, and replaces its response.
+ * Forwards a request to the platform, which carries it out, and replaces the response.
  * @param respond called after the platform has responded
  * @param url address of the platform
  */

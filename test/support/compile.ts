@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Compiles the sources as `npm start` does, once for all tests that start a process; types are checked elsewhere. */
+/** Compiles the sources as `npm start` does, once for all tests that start a process. Types are not checked here. */
 export async function setup(): Promise<void> {
   await promisify(execFile)(process.execPath, ['build.js', '--unchecked'], { cwd: root });
 }

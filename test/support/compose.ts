@@ -8,7 +8,7 @@ export interface Subgraph {
   readonly url: string;
 }
 
-/** What a composer makes of subgraphs. */
+/** Result of composing subgraphs. */
 export type Composition =
   | { readonly supergraph: string; readonly errors: readonly [] }
   | { readonly supergraph: null; readonly errors: readonly string[] };
@@ -27,7 +27,7 @@ function compositionOf({ supergraphSdl, errors = [] }: ComposerAnswer): Composit
     : { supergraph: supergraphSdl, errors: [] };
 }
 
-/** The public composers: Apollo's, and the one of Hive and Cosmo's relatives. */
+/** The public composers: Apollo's, and the one used by Hive and Cosmo. */
 export const composers: Readonly<Record<'Apollo' | 'Hive', (subgraphs: readonly Subgraph[]) => Composition>> = {
   Apollo: (subgraphs) => compositionOf(composeByApollo(parsed(subgraphs))),
   Hive: (subgraphs) => compositionOf(composeByGuild(parsed(subgraphs))),

@@ -7,7 +7,10 @@ export interface CompressingProxy extends AsyncDisposable {
   readonly url: string;
 }
 
-/** A proxy that compresses every response, except where `no-transform` forbids it, and holds back what is no full block. */
+/**
+ * A proxy that compresses every response, except where `no-transform` forbids it, and buffers data until a compression
+ * block is full.
+ */
 export async function startCompressingProxy(target: string): Promise<CompressingProxy> {
   const server = createServer((request, response) => {
     const { method, headers } = request;
@@ -25,7 +28,7 @@ export async function startCompressingProxy(target: string): Promise<Compressing
     request.pipe(forwarded);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an AddressInfo.
+  // The assertion holds because a server that listens on a port has an AddressInfo.
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,

@@ -4,12 +4,12 @@ import type { CallbackRouter } from './callback-router.ts';
 import { StreamFailure } from './event-stream.ts';
 import type { Gateway, Headers } from './gateway.ts';
 
-/** The ways in which any operation can reach the gateway. */
+/** Transports over which any operation can reach the gateway. */
 export const doors = ['POST', 'GET', 'SSE', 'single SSE connection', 'multipart', 'WebSocket'] as const;
-/** And the one of federation routers, for subscriptions alone. */
+/** All transports, including HTTP callbacks of federation routers, which support only subscriptions. */
 export const allDoors = [...doors, 'HTTP callbacks'] as const;
 export type Door = (typeof allDoors)[number];
-/** Those that a subscription can be answered through. */
+/** Transports over which a subscription can be answered. */
 export const streamingDoors = [
   'SSE',
   'single SSE connection',
@@ -18,12 +18,12 @@ export const streamingDoors = [
   'HTTP callbacks',
 ] as const satisfies Door[];
 
-/** What came of an operation. */
+/** Result of an operation. */
 export interface Outcome {
   readonly data: Readonly<Record<string, unknown>> | null;
-  /** `extensions.code` of the first error; how a socket was closed, where that was the answer. */
+  /** `extensions.code` of the first error, or the close code when the gateway closed the socket. */
   readonly code: string | null;
-  /** Everything that was answered, as text. */
+  /** The complete response as text. */
   readonly text: string;
 }
 
@@ -31,11 +31,14 @@ export interface Ask {
   readonly query: string;
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly headers?: Headers;
-  /** Who is called back. Without one there are no callbacks. */
+  /** Router that receives the callbacks; required for HTTP callbacks. */
   readonly callbackRouter?: CallbackRouter;
 }
 
-/** Asks through one of the doors, and takes the first answer. Headers become connection parameters over a WebSocket. */
+/**
+ * Sends an operation over one of the transports, and returns the first response. Headers become connection parameters
+ * over a WebSocket.
+ */
 export async function askAt(door: Door, gateway: Gateway, ask: Ask): Promise<Outcome> {
   const { query, variables = {}, headers = {}, callbackRouter } = ask;
   switch (door) {
@@ -75,7 +78,7 @@ export async function askAt(door: Door, gateway: Gateway, ask: Ask): Promise<Out
       }
     }
     case 'HTTP callbacks': {
-      if (callbackRouter === undefined) throw new Error('There is no router that could be called back.');
+      if (callbackRouter === undefined) throw new Error('HTTP callbacks need a callback router.');
       const subscription = callbackRouter.subscribe({ graphqlUrl: gateway.graphqlUrl, query, variables, headers });
       try {
         const { value } = await subscription.results.getReader().read();
@@ -101,8 +104,8 @@ function post(url: string, { query, variables = {}, headers = {} }: Ask, accept:
 const eventData = /^data: (\{.*\})\n/m;
 
 /**
- * Reads an answer that goes on up to its first result, the first group of `result`. The reference clients do not show
- * what a refused request was answered.
+ * Reads a streamed response up to its first result, which is the first group of `result`. The reference clients do not
+ * expose the response to a rejected request.
  */
 async function firstEvent(response: Response, result: RegExp): Promise<Outcome> {
   let text = '';
@@ -121,7 +124,7 @@ async function ofBody(response: Response): Promise<Outcome> {
 }
 
 function outcomeOf(text: string): Outcome {
-  // What a GraphQL server answers has this shape; anything else shows as neither data nor code.
+  // Responses of a GraphQL server have this form. Any other response results in neither data nor a code.
   const body = JSON.parse(text || '{}') as {
     readonly data?: Record<string, unknown> | null;
     readonly errors?: readonly { readonly extensions?: Readonly<Record<string, unknown>> }[];

@@ -1,11 +1,11 @@
-/** An error of an answer, as far as tests look at it. */
+/** The members of an error that tests use. */
 export interface GraphQLFailure {
   readonly message: string;
   readonly path?: readonly (string | number)[] | undefined;
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What a reference client ends a stream with when the gateway refused it or broke it off. */
+/** Thrown by a reference client when the gateway rejected or aborted the stream. */
 export class StreamFailure extends Error {
   override readonly name = 'StreamFailure';
   /** Empty when the connection ended without a GraphQL error. */
@@ -17,26 +17,26 @@ export class StreamFailure extends Error {
   }
 }
 
-/** What the reference clients give for one event, each in a type of its own. */
+/** The common members of one event, which each reference client returns in its own type. */
 export interface Result<Data> {
   readonly data?: Data | null | undefined;
   readonly errors?: readonly GraphQLFailure[] | undefined;
 }
 
-/** The events of one subscription, taken one by one. Disposing unsubscribes. */
+/** Reads the events of one subscription one by one. Disposing unsubscribes. */
 export class EventStream<Data> implements AsyncDisposable {
   readonly #results: AsyncIterator<Result<Data>>;
   readonly #close: () => void | Promise<void>;
 
-  /** @param close ends the connection that the events come over */
+  /** @param close closes the connection of the events */
   constructor(results: AsyncIterable<Result<Data>>, close: () => void | Promise<void>) {
     this.#results = results[Symbol.asyncIterator]();
     this.#close = close;
   }
 
   /**
-   * The next event; null when the stream has completed.
-   * @throws {StreamFailure} the event holds errors, or the stream broke
+   * Returns the next event; null when the stream has completed.
+   * @throws {StreamFailure} when the event contains errors, or the stream broke
    */
   async take(): Promise<Data | null> {
     const { done, value } = await this.#next();
@@ -46,26 +46,26 @@ export class EventStream<Data> implements AsyncDisposable {
     return value.data;
   }
 
-  /** Takes events up to the first one that `wanted` accepts, and answers all of them. */
+  /** Reads and returns the events up to and including the first that `wanted` accepts. */
   async until(wanted: (data: Data) => boolean): Promise<readonly Data[]> {
     const taken: Data[] = [];
     for (;;) {
       const data = await this.take();
       if (data === null)
-        throw new Error(`The stream completed before the wanted event; it had ${JSON.stringify(taken)}`);
+        throw new Error(`The stream completed before the wanted event; it emitted ${JSON.stringify(taken)}`);
       taken.push(data);
       if (wanted(data)) return taken;
     }
   }
 
-  /** Takes what is left until the stream completes by itself. */
+  /** Reads the remaining events until the stream completes. */
   async rest(): Promise<readonly Data[]> {
     const taken: Data[] = [];
     for (let data = await this.take(); data !== null; data = await this.take()) taken.push(data);
     return taken;
   }
 
-  /** The GraphQL errors that the stream ends with; events before them are skipped. */
+  /** Returns the GraphQL errors that end the stream. Earlier events are skipped. */
   async failure(): Promise<readonly GraphQLFailure[]> {
     try {
       await this.rest();
@@ -76,13 +76,13 @@ export class EventStream<Data> implements AsyncDisposable {
     throw new Error('The stream completed without an error.');
   }
 
-  /** Unsubscribes, as a client does that has seen enough. */
+  /** Unsubscribes, as a client does after it has received enough. */
   async complete(): Promise<void> {
     await this.#results.return?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A client's iterator waits for its pending `next` before it returns: closing the connection ends that.
+    // A client's iterator waits for its pending `next` before it returns. Closing the connection ends that wait.
     const completed = this.complete().catch(() => undefined);
     await this.#close();
     await completed;

@@ -1,11 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
-/** Real time that something may take that nobody announces, in milliseconds. */
+/** Default maximum wait in real time for effects without an event, in milliseconds. */
 const usualPatienceMs = 5_000;
 
 /**
- * Looks again and again until `check` no longer throws, for what ends without an event that a test could wait for.
- * @throws what `check` threw last, when the patience is over
+ * Calls `check` repeatedly until it no longer throws. For effects that have no event on which a test could wait.
+ * @throws the last error of `check` when the maximum wait is over
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,

@@ -14,11 +14,11 @@ import type {
 } from './platform-reading.ts';
 
 /**
- * What the gateway has to answer, written down from the public contract and the platform's documentation, one straight
- * expression for each field. Nothing here is of the gateway.
+ * Expected responses of the gateway, written from the public contract and the platform's documentation, with one direct
+ * expression per field. It uses no code of the gateway.
  */
 
-/** The moment at which the gateway reads, which stands in its answers. */
+/** Time at which the gateway reads, which its responses contain. */
 export interface ReadingMoment {
   readonly now: Date;
 }
@@ -264,7 +264,7 @@ export class ExpectedAnswers {
     const { metrics } = job;
     const byNamespace = metrics?.segmentedProfileByNamespaceCounter ?? {};
     const byStatus = metrics?.segmentedProfileByStatusCounter ?? {};
-    // The counters may speak of segments that the job does not list.
+    // The counters may contain segments that the job does not list.
     const ids = new Set([
       ...job.segments.map(({ segmentId }) => segmentId),
       ...Object.keys(metrics?.segmentedProfileCounter ?? {}),
@@ -330,7 +330,7 @@ export class ExpectedAnswers {
       isDefault: policy.default,
       identityGraph: policy.identityGraph.type,
       attributeMerge: policy.attributeMerge.type,
-      // A dataset that has been deleted decides nothing any more.
+      // A deleted dataset has no precedence.
       datasetPrecedenceIds: policy.attributeMerge.order ?? null,
       datasetPrecedence: policy.attributeMerge.order?.flatMap((id) => this.#datasetRef(id) ?? []) ?? null,
       updatedAt: epoch(policy.updateEpoch),
@@ -375,7 +375,7 @@ const span = (time: WireSpan | undefined) =>
 const counts = (counter: Readonly<Record<string, number>> | undefined) =>
   Object.entries(counter ?? {}).map(([namespace, count]) => ({ namespace, count }));
 
-/** The platform writes -1 for a number that it does not know. */
+/** The first value that is known. The platform returns -1 for an unknown number. */
 const firstKnown = (...values: readonly (number | undefined)[]): number | null =>
   values.find((value) => value !== undefined && value >= 0) ?? null;
 
@@ -397,10 +397,10 @@ const datasetOf = ({ relatedObjects = [] }: WireBatch): string | undefined =>
 
 const batchStatus = ({ status }: WireBatch): string => (status === 'failure' ? 'FAILED' : status.toUpperCase());
 
-/** The next runs of an expression that names one second, one minute and one hour of every day. */
+/** Next runs of an expression with one second, one minute and one hour of every day. */
 function dailyRuns(expression: string, after: Date, count: number): readonly string[] {
   const [, second, minute, hour] = /^(\d+) (\d+) (\d+) \* \* \?$/.exec(expression) ?? [];
-  if (hour === undefined) throw new Error(`This reader does not understand ${expression}.`);
+  if (hour === undefined) throw new Error(`The expression ${expression} is not supported here.`);
   const today = Math.floor(after.getTime() / dayMs) * dayMs;
   const first = today + ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1_000;
   const next = first > after.getTime() ? first : first + dayMs;

@@ -9,14 +9,14 @@ interface Timer {
 /**
  * A clock that stands still until the test moves it.
  *
- * Work over real sockets takes real time that this clock does not see, so a test first waits until the code under test
- * has gone to sleep (`sleeping`, `tick`) and only then moves on. Deadlines fire when time passes them, but nobody waits
- * for them and `tick` never runs towards one.
+ * Work over real sockets takes real time that this clock does not see. A test therefore waits until the code under test
+ * sleeps (`sleeping`, `tick`), and only then moves the clock. Deadlines fire when the clock passes them, but `sleeping`
+ * and `tick` ignore them.
  */
 export class FakeClock implements Clock {
-  /** Monotonic, from a moment after the start of a process, so that it is never taken for the time of the wall clock. */
+  /** Monotonic time. It starts above 0, so that it cannot be confused with the wall clock. */
   #now = 1_000;
-  /** What the wall clock shows when the monotonic one shows 0. */
+  /** Wall-clock time at the monotonic time 0. */
   #wallOffset: number;
   readonly #timers = new Set<Timer>();
   readonly #waiters = new Set<{ readonly count: number; resolve(): void }>();
@@ -33,7 +33,9 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
-  /** Sets the wall clock forward, or back with a negative number, as an operator or NTP does. No timer notices. */
+  /**
+   * Sets the wall clock forward, or back with a negative number, as an operator or NTP does. Timers are not affected.
+   */
   setWallClock(byMs: number): void {
     this.#wallOffset += byMs;
   }
@@ -73,14 +75,14 @@ export class FakeClock implements Clock {
     return { signal: controller.signal, [Symbol.dispose]: () => alarm[Symbol.dispose]() };
   }
 
-  /** Counts as a deadline. */
+  /** Counts as a deadline and not as a sleep. */
   alarm(ms: number, ring: () => void): Disposable {
     const timer: Timer = { at: this.#now + ms, kind: 'deadline', fire: ring };
     this.#timers.add(timer);
     return { [Symbol.dispose]: () => this.#timers.delete(timer) };
   }
 
-  /** How many sleeps (or deadlines) have not ended. */
+  /** Number of sleeps (or deadlines) that have not ended. */
   pending(kind: Timer['kind'] = 'sleep'): number {
     return [...this.#timers].filter((timer) => timer.kind === kind).length;
   }
@@ -91,7 +93,7 @@ export class FakeClock implements Clock {
     return new Promise((resolve) => this.#waiters.add({ count, resolve }));
   }
 
-  /** Moves time on, firing what becomes due in order, with a turn of the event loop after each. */
+  /** Moves the clock forward and fires due timers in order, with a turn of the event loop after each. */
   async advanceBy(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
@@ -104,7 +106,7 @@ export class FakeClock implements Clock {
     await new Promise(setImmediate);
   }
 
-  /** Waits until something sleeps, then moves to the moment at which the earliest sleep ends. */
+  /** Waits until there is a sleep, then moves the clock to the end of the earliest sleep. */
   async tick(): Promise<void> {
     await this.sleeping();
     const next = this.#earliest('sleep');
@@ -112,9 +114,9 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves from the end of one sleep to the end of the next until `done` has settled, for work that takes several sleeps
-   * with real work between them.
-   * @throws what `done` rejects with
+   * Moves the clock from the end of one sleep to the end of the next until `done` has settled. For work that consists
+   * of several sleeps with real work between them.
+   * @throws the reason with which `done` rejects
    */
   async runUntil<T>(done: Promise<T>): Promise<T> {
     let settled = false;

@@ -1,9 +1,9 @@
-/** Where values are in a body and of which kinds: pointers in which items of lists and keys of maps are `*`. */
+/** Form of a body: the kinds of its values by JSON pointer. Items of lists and keys of maps are `*`. */
 export type Form = ReadonlyMap<string, { readonly kinds: ReadonlySet<string>; readonly isAlways: boolean }>;
 
 /**
- * What the keys of an object are: names of fields, ids and the like (a map, whose entries are compared as one), or of no
- * interest.
+ * Kind of an object: its keys are field names; or ids and the like (a map, whose entries are compared as one); or they
+ * are ignored (opaque).
  */
 export type ObjectKind = 'fields' | 'map' | 'opaque';
 
@@ -20,7 +20,7 @@ export function formOf(body: unknown, kindAt: (pointer: string) => ObjectKind, p
   return new Map([...own, ...members]);
 }
 
-/** The form of several bodies: what one of them has is there, and what all of them have is always there. */
+/** Form of several bodies: a pointer is included if at least one body has it, and is always present if all have it. */
 export function commonForm(forms: readonly Form[]): Form {
   const pointers = new Set(forms.flatMap((form) => [...form.keys()]));
   return new Map(
@@ -33,7 +33,10 @@ export function commonForm(forms: readonly Form[]): Form {
   );
 }
 
-/** What is always there in one form and missing in another, one line each. Entries of an empty list are not missed. */
+/**
+ * Pointers that are always present in the required form and missing in the other, one per line. Entries of an empty
+ * list are not reported.
+ */
 export function missing(sent: Form, required: Form): readonly string[] {
   return [...required]
     .filter(([pointer, { isAlways }]) => isAlways && !sent.has(pointer) && sent.has(parentOf(pointer)))
@@ -41,7 +44,7 @@ export function missing(sent: Form, required: Form): readonly string[] {
     .map(([pointer]) => `${pointer} is missing`);
 }
 
-/** What is in one form and not in another that knows all that there is, one line each. */
+/** Pointers of a form that the complete known form does not contain, one per line. */
 export function unknown(sent: Form, known: Form): readonly string[] {
   return [...sent].flatMap(([pointer, { kinds }]) => {
     const recorded = known.get(pointer)?.kinds;
@@ -51,14 +54,14 @@ export function unknown(sent: Form, known: Form): readonly string[] {
   });
 }
 
-/** A form with other pointers; what comes to lie at one place becomes one. */
+/** A form with replaced pointers. Values with equal new pointers are merged. */
 export function moved(form: Form, move: (pointer: string) => string): Form {
   return commonForm([...form].map(([pointer, value]) => new Map([[move(pointer), value]])));
 }
 
 const parentOf = (pointer: string) => pointer.slice(0, pointer.lastIndexOf('/'));
 
-/** Times count as of another kind when their unit is another one. */
+/** Kind of a value. Times in different units are different kinds. */
 function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'list';

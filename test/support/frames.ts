@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 
-/** One frame of RFC 6455, or something that pretends to be one. */
+/** One frame of RFC 6455, possibly invalid. */
 export interface Frame {
   readonly opcode: number;
   readonly payload: Uint8Array;
-  /** Whether it is the last one of its message. @default true */
+  /** Whether it is the last frame of its message. @default true */
   readonly fin?: boolean;
   /** The three reserved bits, as a number. @default 0 */
   readonly reserved?: number;
-  /** Clients must mask. @default true */
+  /** Whether the frame is masked, as clients must do. @default true */
   readonly masked?: boolean;
-  /** The length that the frame claims. @default that of the payload */
+  /** Declared payload length. @default the length of the payload */
   readonly claims?: number;
 }
 
@@ -18,7 +18,7 @@ export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9,
 
 export const textFrame = (text: string): Frame => ({ opcode: opcodes.text, payload: Buffer.from(text) });
 
-/** The bytes of a frame. */
+/** Encodes a frame. */
 export function encodeFrame({ opcode, payload, fin = true, reserved = 0, masked = true, claims }: Frame): Buffer {
   const length = claims ?? payload.length;
   const [short, extended] = lengthField(length);
@@ -36,7 +36,7 @@ function lengthField(length: number): readonly [short: number, extended: Buffer]
   return [length <= 0xff_ff ? 126 : 127, extended];
 }
 
-/** Reads the whole frames at the beginning of what came from a server, which does not mask. */
+/** Decodes the complete frames at the start of the bytes from a server, which does not mask. */
 export function decodeFrames(received: Buffer): readonly { readonly opcode: number; readonly payload: Buffer }[] {
   const frames: { opcode: number; payload: Buffer }[] = [];
   let at = 0;

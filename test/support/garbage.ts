@@ -2,13 +2,16 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Full collections, each after a turn of the event loop: what a promise or a finalizer holds is free only after another one. */
+/**
+ * Number of full collections, each after a turn of the event loop, because objects held by a promise or a finalizer are
+ * released only after another turn.
+ */
 const collections = 5;
 
-/** Whether nothing but weak references leads to an object. It collects garbage. */
+/** Whether only weak references to an object exist. Collects garbage. */
 export async function isCollected(reference: WeakRef<object>): Promise<boolean> {
   for (let round = 0; round < collections && reference.deref() !== undefined; round += 1) {
-    // A turn of the event loop ends the job that keeps the target of a `deref` alive.
+    // The target of a `deref` stays alive until the end of the job, which a turn of the event loop ends.
     await setImmediate();
     collect();
   }
@@ -16,5 +19,5 @@ export async function isCollected(reference: WeakRef<object>): Promise<boolean> 
 }
 
 setFlagsFromString('--expose-gc');
-// A new context has the function, whatever flags the process was started with.
+// A new context has the function, regardless of the flags with which the process was started.
 const collect = runInNewContext('gc') as () => void;

@@ -7,34 +7,34 @@ import { lookForSecrets } from './secrets.ts';
 const { PATH, HOME } = process.env;
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** The gateway as a process of its own, as `npm start` starts it. */
+/** The gateway as a separate process, started like `npm start`. */
 export interface GatewayProcess extends AsyncDisposable {
-  /** Every line of standard output so far. */
+  /** All lines of standard output so far. */
   readonly stdout: readonly string[];
   readonly stderr: readonly string[];
   /**
-   * `http://HOST:PORT` out of the ready line.
-   * @throws when the process ends before it
+   * `http://HOST:PORT` from the ready line.
+   * @throws when the process ends before it is ready
    */
   ready(): Promise<string>;
   /**
-   * Resolves when a line of standard error holds `part`.
-   * @throws when the process ends before it
+   * Resolves when a line of standard error contains `part`.
+   * @throws when the process ends first
    */
   logged(part: string): Promise<void>;
   signal(name: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void;
-  /** Sends a message to what a process was started with besides the gateway, and answers with the next one from there. */
+  /** Sends a message to a module that was loaded into the process besides the gateway, and returns its next reply. */
   ask(message: string): Promise<unknown>;
-  /** The exit code, when the process has ended and everything that it printed has been read. */
+  /** Exit code, when the process has ended and all its output has been read. */
   ended(): Promise<number | null>;
 }
 
-/** Node's arguments, from the folder of the repository: what `compile.ts` has compiled. */
+/** Node arguments for the gateway compiled by `compile.ts`, relative to the repository root. */
 const compiled = ['dist/main.js'];
 
 /**
- * Starts the gateway with these variables and no others. What it prints is searched for secrets. Disposing kills it.
- * @param args those of Node. @default the compiled gateway, without anything besides
+ * Starts the gateway with exactly these environment variables. Its output is searched for secrets. Disposing kills it.
+ * @param args Node arguments. @default the compiled gateway without further arguments
  */
 export function startProcess(
   env: Readonly<Record<string, string>>,
@@ -57,7 +57,7 @@ export function startProcess(
     });
     ended.then((code) => reject(gone(code)), reject);
   });
-  // Who never waits for it does not want to hear that it did not come.
+  // Callers that never wait for the ready line need no rejection.
   ready.catch(() => {});
   const lines = new EventEmitter();
   readLines(child.stderr, (line) => {

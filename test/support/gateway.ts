@@ -9,22 +9,22 @@ import { isRecognisable, lookForSecrets, searchAnswersOf } from './secrets.ts';
 import { type AnyTransport, type OpenOptions, openStream } from './transports.ts';
 
 export interface GatewayOptions {
-  /** Where the platform is; its token host is the same unless `imsUrl` names another. */
+  /** Address of the platform. The token service has the same address unless `imsUrl` is given. */
   readonly platform: { readonly url: string; readonly imsUrl?: string };
   readonly clock?: Clock;
   /** @default the clock of the machine */
   readonly connectionClock?: Clock;
-  /** Environment variables, over those of `defaults`. */
+  /** Environment variables that override `defaults`. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
 export type Headers = Readonly<Record<string, string>>;
 
-/** One answer of `/graphql` over HTTP. */
+/** One response of `/graphql` over HTTP. */
 export interface Answer<Data> {
   readonly status: number;
   readonly headers: Response['headers'];
-  /** The body, letter by letter. */
+  /** The body, verbatim. */
   readonly text: string;
   readonly data: Data | null;
   readonly errors: readonly GraphQLFailure[];
@@ -35,52 +35,52 @@ export interface SubscribeOptions extends OpenOptions {
   readonly transport?: AnyTransport;
 }
 
-/** A gateway under test, spoken to over sockets with the reference clients. */
+/** A gateway under test, which tests use over sockets with the reference clients. */
 export interface Gateway extends AsyncDisposable {
   readonly url: string;
   readonly graphqlUrl: string;
   readonly webSocketUrl: string;
-  /** Everything that was logged, as JSON lines. */
+  /** All log lines, as JSON. */
   readonly logs: readonly string[];
-  /** @throws when the answer holds an error */
+  /** @throws when the response contains an error */
   query<Data, Variables>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
     headers?: Headers,
   ): Promise<Data>;
-  /** Like `query`, with the errors in the answer. */
+  /** Like `query`, but returns the errors in the result. */
   execute<Data, Variables>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
     headers?: Headers,
   ): Promise<Answer<Data>>;
-  /** Sends a document as text, with whatever variables. */
+  /** Sends a document as text, with arbitrary variables. */
   send(
     query: string,
     variables?: Readonly<Record<string, unknown>>,
     headers?: Headers,
   ): Promise<Answer<Record<string, unknown>>>;
-  /** Any operation; a query or mutation is a stream of one event. */
+  /** Subscribes to any operation. A query or mutation is a stream of one event. */
   subscribe<Data, Variables extends Record<string, unknown>>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
     options?: SubscribeOptions,
   ): EventStream<Data>;
-  /** The sum of a metric over its labels, as `/metrics` shows it. */
+  /** Sum of a metric over its labels, from `/metrics`. */
   metric(name: string): Promise<number>;
   close(): Promise<void>;
 }
 
-/** Any free port; rounds as close together as the configuration allows; every line of the log. */
+/** Default environment: any free port, the shortest polling interval, and all log lines. */
 const defaults = { PORT: '0', POLL_MIN_MS: '100', POLL_MAX_MS: '100', LOG_LEVEL: 'debug' };
 
-/** Variables that hold a secret. */
+/** Variables that contain a secret. */
 const secretVariables = ['AEP_CLIENT_SECRET', 'DOWNLOAD_LINK_SECRET'];
 
-/** Starts a gateway on a free port of loopback. Everything that it writes is searched for secrets. */
+/** Starts a gateway on a free port of loopback. All its output is searched for secrets. */
 export async function startGateway({ platform, clock, connectionClock, env = {} }: GatewayOptions): Promise<Gateway> {
   const unplanted = secretVariables.filter((name) => env[name] && !isRecognisable(env[name]));
-  if (unplanted.length > 0) throw new Error(`No search would find ${unplanted.join(' or ')}.`);
+  if (unplanted.length > 0) throw new Error(`The search for secrets cannot recognize ${unplanted.join(' or ')}.`);
   const logs: string[] = [];
   const write = (line: string) => {
     logs.push(line);
@@ -97,7 +97,7 @@ export async function startGateway({ platform, clock, connectionClock, env = {} 
   const client = connectGateway(app.url);
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    // What it has counted is searched as well, on its way to whoever asks for it.
+    // The metrics are searched for secrets as well.
     closing ??= client
       .metric('aep_watch_feeds')
       .then(() => app.close())
@@ -107,7 +107,7 @@ export async function startGateway({ platform, clock, connectionClock, env = {} 
   return { ...client, logs, close, [Symbol.asyncDispose]: close };
 }
 
-/** Speaks to a gateway that runs already, in this process or another. */
+/** Connects to a running gateway, in this process or another. */
 export function connectGateway(url: string): Omit<Gateway, 'logs' | 'close' | typeof Symbol.asyncDispose> {
   const graphqlUrl = `${url}/graphql`;
   const webSocketUrl = graphqlUrl.replace(/^http/, 'ws');
@@ -119,7 +119,7 @@ export function connectGateway(url: string): Omit<Gateway, 'logs' | 'close' | ty
       body: JSON.stringify({ query, variables }),
     });
     const text = await response.text();
-    // What a GraphQL server answers has this shape; the tests look at what is in it.
+    // Responses of a GraphQL server have this form; the tests check the content.
     const body = JSON.parse(text) as { data?: Data | null; errors?: readonly GraphQLFailure[] };
     return {
       status: response.status,

@@ -4,13 +4,13 @@ export interface BoardJob {
   readonly id: string;
   /** @default 'PROCESSING' */
   readonly status?: string;
-  /** How far it has come, as `metrics.totalExportedProfiles`. */
+  /** Progress of the job, as `metrics.totalExportedProfiles`. */
   readonly progress: number;
-  /** The message of its only error. @default none */
+  /** Message of its only error. @default no error */
   readonly message?: string;
 }
 
-/** A platform with nothing but a few export jobs, which are what a test has last said of them. */
+/** A platform with only a few export jobs, whose records a test sets. */
 export interface JobBoard extends Pick<Stub, 'url' | 'requests'>, AsyncDisposable {
   set(job: BoardJob): void;
 }
@@ -30,7 +30,7 @@ export async function startJobBoard(...first: readonly BoardJob[]): Promise<JobB
         ? { records: [...jobs.values()].map(record), page: { pageSize: jobs.size }, link: { next: '' } }
         : job && record(job);
     response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(found ?? { message: 'There is no such job.' }));
+    response.end(JSON.stringify(found ?? { message: 'The job does not exist.' }));
   });
   return {
     url: stub.url,

@@ -5,24 +5,24 @@ import { plantedSecret } from './secrets.ts';
 export interface LongPlatformOptions {
   readonly exportJobs?: number;
   readonly segmentJobs?: number;
-  /** What `start=` counts on segment jobs. @default 'page' */
+  /** Unit of `start=` on segment jobs. @default 'page' */
   readonly start?: 'page' | 'row';
 }
 
-/** A platform with nothing but two very long lists, made up as they are read. */
+/** A platform with only two very long lists, which are generated while they are read. */
 export interface LongPlatform extends Pick<Stub, 'url' | 'requests'>, AsyncDisposable {
-  /** As many jobs of each kind are created, newer than all others. */
+  /** Creates this number of jobs of each kind, newer than all others. */
   arrive(count: number): void;
 }
 
-/** The dataset that every 400th export job writes into; all others write into another. */
+/** Dataset of every 400th export job; all other export jobs have another dataset. */
 export const rareDataset = 'rare';
 export const rareEvery = 400;
-/** Of the job with the number 0; each later one is a second younger. */
+/** Creation time of job number 0. Each later job is one second newer. */
 const firstCreated = Date.parse('2026-01-01T00:00:00Z');
 const createdAt = (number: number): number => firstCreated + number * 1_000;
 
-/** The one export job that has failed. */
+/** Number of the only failed export job. */
 export const failedExportJob = 7;
 
 const exportJob = (id: number) => ({
@@ -36,7 +36,7 @@ const exportJob = (id: number) => ({
   updateTime: createdAt(id),
 });
 
-/** Every 400th segment job has failed, and every 400th but one was cancelled. */
+/** Of every 400 segment jobs, one has failed and the one next to it was cancelled. */
 const segmentJob = (number: number) => ({
   id: `segment-job-${number}`,
   status: number % rareEvery === 0 ? 'FAILED' : number % rareEvery === 1 ? 'CANCELLED' : 'SUCCEEDED',
@@ -47,14 +47,14 @@ const segmentJob = (number: number) => ({
   updateTime: createdAt(number),
 });
 
-/** The platform's largest page. */
+/** Maximum page size of the platform. */
 const maxLimit = 100;
 
 export async function startLongPlatform(options: LongPlatformOptions = {}): Promise<LongPlatform> {
   const { start = 'page' } = options;
   let [exportJobs, segmentJobs] = [options.exportJobs ?? 0, options.segmentJobs ?? 0];
 
-  /** By the cursor of the export jobs: creation time and id of the last one given. */
+  /** Pages by the cursor of export jobs: creation time and id of the last returned job. */
   const listExportJobs = (query: URLSearchParams) => {
     const limit = Math.min(Number(query.get('limit')), maxLimit);
     const [ms, id] = (query.get('offset') ?? `${createdAt(exportJobs + 1)}_0`).split('_').map(Number);
@@ -113,7 +113,7 @@ export async function startLongPlatform(options: LongPlatformOptions = {}): Prom
   };
 }
 
-/** Numbers from one down, to 1 at the least. */
+/** Numbers descending from `from`, at least 1. */
 const descending = (from: number, count: number): readonly number[] =>
   Array.from({ length: Math.max(0, Math.min(count, from)) }, (_, index) => from - index);
 

@@ -5,9 +5,9 @@ import { parse } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 
 /**
- * The subgraph of another team, written against the published SDL: campaigns go to the members of a segment, each after
- * an export. It refers to what this gateway owns by either key, and adds fields of its own to it. What every Relay server
- * has (`node`, `viewer`, `PageInfo`, `Error`, scalars) it has as well.
+ * The subgraph of another team, written against the published SDL. Its campaigns go to the members of a segment, after
+ * an export. It references entities of this gateway by either key, and extends them with its own fields. It also has
+ * the usual Relay definitions (`node`, `viewer`, `PageInfo`, `Error`, scalars).
  */
 export const marketingSdl = `
 extend schema @link(url: "https://specs.apollo.dev/federation/v2.5", import: ["@key", "@shareable"])
@@ -71,13 +71,13 @@ export interface Campaign {
 
 export interface MarketingOptions {
   readonly campaigns: readonly Campaign[];
-  /** Team names by platform ids of datasets. */
+  /** Team names by platform id of the dataset. */
   readonly owners: Readonly<Record<string, string>>;
 }
 
 export interface Marketing extends AsyncDisposable {
   readonly url: string;
-  /** Headers of each request, the first one first. */
+  /** Headers of each request, in order. */
   readonly requests: readonly Readonly<Record<string, string>>[];
 }
 
@@ -128,7 +128,7 @@ export async function startMarketing({ campaigns, owners }: MarketingOptions): P
   });
   const server = createServer(yoga);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an AddressInfo.
+  // The assertion holds because a server that listens on a port has an AddressInfo.
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}/graphql`,

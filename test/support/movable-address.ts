@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 
-/** An address that leads to one server, and later to another: connections that exist are left as they are. */
+/** An address that first leads to one server, and later to another. Existing connections are not affected. */
 export interface MovableAddress extends AsyncDisposable {
   readonly url: string;
   moveTo(url: string): void;
-  /** How many connections have been made. */
+  /** Number of connections so far. */
   readonly connections: number;
 }
 
@@ -26,7 +26,7 @@ export async function startMovableAddress(firstUrl: string): Promise<MovableAddr
     near.pipe(far).pipe(near);
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  // A server that listens on a port has an address of this form.
+  // The assertion holds because a server that listens on a port has an address of this form.
   const { port } = server.address() as AddressInfo;
   return {
     url: `redis://127.0.0.1:${port}`,

@@ -2,11 +2,11 @@ import type { EventLog, LogEntry, LogSnapshot, LogStart } from '../../src/events
 
 export interface OpenedLog<Entity> {
   readonly start: LogStart<Entity>;
-  /** Every later entry, until the signal aborts or the log is closed. */
+  /** All later entries, until the signal aborts or the log is closed. */
   readonly entries: AsyncGenerator<LogEntry<Entity>, void, void>;
 }
 
-/** Opens a log as somebody who reads each entry as it comes. */
+/** Opens a log as a reader that reads each entry as it arrives. */
 export async function openLog<Entity>(
   log: EventLog<Entity>,
   { after, signal }: { readonly after?: string | undefined; readonly signal: AbortSignal },
@@ -31,7 +31,7 @@ export async function openLog<Entity>(
 
 /**
  * The snapshot of a log that has been written.
- * @throws the log does not exist
+ * @throws when the log does not exist
  */
 export async function snapshotOf<Entity>(log: Pick<EventLog<Entity>, 'snapshot'>): Promise<LogSnapshot<Entity>> {
   const snapshot = await log.snapshot();

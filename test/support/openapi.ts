@@ -4,26 +4,29 @@ import { Ajv, type AnySchemaObject } from 'ajv';
 import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 
-/** Where the published API descriptions are: beside the repository, or in `AEP_OPENAPI_DIR`. They are not part of it. */
+/**
+ * Directory of the published API descriptions: next to the repository, or `AEP_OPENAPI_DIR`. They are not part of the
+ * repository.
+ */
 export const openApiDirectory =
   process.env['AEP_OPENAPI_DIR'] ?? resolve(import.meta.dirname, '../../../shared/upstream/openapi');
 
 export const openApiAvailable = existsSync(openApiDirectory);
 
-/** A response as it came, and where the API description has it. */
+/** A response, and its location in the API description. */
 export interface ObservedResponse {
-  /** File without `.yaml`. */
+  /** File name without `.yaml`. */
   readonly api: string;
   readonly method: string;
-  /** Path as the description has it, with its placeholders. */
+  /** Path as in the description, with its placeholders. */
   readonly path: string;
   readonly status: number;
   readonly body: unknown;
 }
 
 /**
- * How a response differs from its description, one line each: `undocumented status`, `{pointer} {what is wrong}` or
- * `{pointer} is undocumented`. Items of a list and keys of a map are written `*`. Empty when it agrees.
+ * Differences between a response and its description, one per line: `undocumented status`, `{pointer} {problem}` or
+ * `{pointer} is undocumented`. Items of a list and keys of a map are written `*`. Empty when the response agrees.
  */
 export function deviations({ api, method, path, status, body }: ObservedResponse): readonly string[] {
   const description = load(api);
@@ -32,14 +35,14 @@ export function deviations({ api, method, path, status, body }: ObservedResponse
   const response = resolveRef(description, at(operation, ['responses', String(status)]));
   if (response === undefined) return [`undocumented status ${status}`];
   const schema = at(response, ['content', 'application/json', 'schema']);
-  // Nearly every error is documented without content.
+  // Nearly all errors are documented without content.
   if (schema === undefined) return [];
   return [
     ...new Set([...violations(description, schema, body), ...undocumented(description, schema, body, '')]),
   ].sort();
 }
 
-/** Where each API is on the platform. */
+/** Base path of each API on the platform. */
 const basePaths = {
   segmentation: '/data/core/ups',
   profile: '/data/core',
@@ -50,7 +53,7 @@ const basePaths = {
 
 const methods = ['get', 'head', 'post', 'put', 'patch', 'delete'];
 
-/** Every operation of the API descriptions, with its whole path. */
+/** All operations of the API descriptions, with their complete paths. */
 export function documentedOperations(): readonly { readonly method: string; readonly path: string }[] {
   return Object.entries(basePaths).flatMap(([api, base]) =>
     Object.entries(at(load(api), ['paths']) ?? {}).flatMap(([path, item]) =>
@@ -79,12 +82,12 @@ function violations(description: AnySchemaObject, schema: AnySchemaObject, body:
   return (validate.errors ?? []).map(({ instancePath, message }) => `${generic(instancePath)} ${message}`);
 }
 
-/** List positions and map keys (ids) become `*`. */
+/** Replaces list indices and map keys (ids) by `*`. */
 function generic(pointer: string): string {
   return pointer.replaceAll(/\/(\d+|[0-9a-f]{24,32})(?=\/|$)/g, '/*');
 }
 
-/** Members that a description with properties does not name. A description without properties allows anything. */
+/** Members that a description with properties does not name. A description without properties allows all members. */
 function undocumented(
   description: AnySchemaObject,
   schema: AnySchemaObject,

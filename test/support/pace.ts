@@ -1,6 +1,9 @@
 type Duration = readonly [shortestMs: number, longestMs: number];
 
-/** A pace of the emulator that spends as long in each stage, and in which batches are promoted with the end of their job. */
+/**
+ * A pace of the emulator with the same duration for each stage. Batches are promoted together with the end of their
+ * job.
+ */
 export const everyStage = (stage: Duration) => ({
   newMs: stage,
   queuedMs: stage,

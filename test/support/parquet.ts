@@ -1,7 +1,7 @@
-/** What every Parquet file begins with. */
+/** First bytes of every Parquet file. */
 export const parquetMark = 'PAR1';
 
-/** As much of a body as a Parquet file's mark is long. */
+/** The first bytes of a body, with the length of the Parquet mark. */
 export const markOf = async (response: Response): Promise<string> =>
   Buffer.from(await response.arrayBuffer())
     .subarray(0, parquetMark.length)

@@ -1,6 +1,6 @@
 import type { RestClient } from './rest-client.ts';
 
-/** Objects of the platform as its documentation shows them, as far as the gateway's answers are made from them. */
+/** Objects of the platform as documented, with the members from which the gateway's responses are made. */
 
 export interface WireSpan {
   readonly startTimeInMs?: number;
@@ -176,16 +176,16 @@ export interface WireProfile {
 export interface WirePart {
   readonly fileId: string;
   readonly name: string;
-  /** In bytes, as text. */
+  /** Length in bytes, as text. */
   readonly length: string;
 }
 
-/** Everything of one sandbox, each list in the order of the platform. */
+/** All data of one sandbox, each list in the order of the platform. */
 export interface PlatformReading {
   readonly exportJobs: readonly WireExportJob[];
-  /** With their ids, newest first. */
+  /** Datasets with their ids, newest first. */
   readonly datasets: readonly (readonly [id: string, WireDataset])[];
-  /** With their ids, newest first, those of deleted datasets included. */
+  /** Batches with their ids, newest first, including those of deleted datasets. */
   readonly batches: readonly (readonly [id: string, WireBatch])[];
   readonly schedules: readonly WireSchedule[];
   readonly segmentJobs: readonly WireSegmentJob[];
@@ -197,10 +197,10 @@ const ups = '/data/core/ups';
 const catalog = '/data/foundation/catalog';
 const dataAccess = '/data/foundation/export';
 
-/** The largest page that all lists of the platform give. */
+/** Largest page size that all lists of the platform support. */
 const pageSize = 100;
 
-/** Reads everything of a sandbox, list by list, without batching or concurrency. */
+/** Reads all data of a sandbox, list by list, without batching or concurrency. */
 export async function readPlatform(rest: RestClient): Promise<PlatformReading> {
   return {
     ...(await readJobs(rest)),
@@ -212,7 +212,7 @@ export async function readPlatform(rest: RestClient): Promise<PlatformReading> {
   };
 }
 
-/** Only what may change by itself. */
+/** Reads only the data that can change by itself. */
 export async function readJobs(rest: RestClient): Promise<Pick<PlatformReading, 'exportJobs' | 'segmentJobs'>> {
   return {
     exportJobs: await readExportJobs(rest),
@@ -230,7 +230,7 @@ async function readExportJobs(rest: RestClient): Promise<readonly WireExportJob[
   return jobs;
 }
 
-/** Catalog lists are maps from id to object, newest first here. They end with a page that is not full. */
+/** Reads a Catalog list, which is a map from id to object, here newest first. It ends with a page that is not full. */
 async function readCatalog<Wire>(rest: RestClient, path: string): Promise<readonly (readonly [string, Wire])[]> {
   const found: (readonly [string, Wire])[] = [];
   for (let start = 0; ; start += pageSize) {
@@ -241,7 +241,10 @@ async function readCatalog<Wire>(rest: RestClient, path: string): Promise<readon
   }
 }
 
-/** The link to the next page counts pages or rows, or is opaque: whatever it says is sent back. */
+/**
+ * Reads a list by its next links. Depending on the platform, `start` counts pages or rows, or is opaque; it is sent
+ * back unchanged.
+ */
 async function readChildren<Wire extends { readonly id: string }>(
   rest: RestClient,
   path: string,
@@ -258,17 +261,17 @@ async function readChildren<Wire extends { readonly id: string }>(
   }
 }
 
-/** So few that a second page would be a surprise. */
+/** Reads the segment definitions, which fit on one page. */
 async function readSegmentDefinitions(rest: RestClient): Promise<readonly WireSegmentDefinition[]> {
   const { segments, page } = await rest.get<{
     segments: readonly WireSegmentDefinition[];
     page: { totalCount: number };
   }>(`${ups}/segment/definitions?limit=${pageSize}`);
-  if (segments.length !== page.totalCount) throw new Error('There are more segment definitions than on one page.');
+  if (segments.length !== page.totalCount) throw new Error('The segment definitions do not fit on one page.');
   return segments;
 }
 
-/** The parts of a batch, file by file; null when Data Access does not know it. */
+/** The parts of a batch, file by file; null when Data Access does not have the batch. */
 export async function readParts(rest: RestClient, batchId: string): Promise<readonly WirePart[] | null> {
   type Entries<Entry> = { readonly data: readonly Entry[] };
   const files = await rest.find<Entries<{ dataSetFileId: string }>>(`${dataAccess}/batches/${batchId}/files`);
@@ -284,7 +287,7 @@ export async function readParts(rest: RestClient, batchId: string): Promise<read
 export const partPath = ({ fileId, name }: WirePart): string =>
   `${dataAccess}/files/${fileId}?path=${encodeURIComponent(name)}`;
 
-/** A person by an identity; null when nobody is known by it. */
+/** A person by an identity; null when the identity is unknown. */
 export async function readProfile(
   rest: RestClient,
   identity: { readonly namespace: string; readonly value: string },

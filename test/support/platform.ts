@@ -10,30 +10,30 @@ import { isRecognisable, lookForSecrets, plantedSecret, searchAnswersOf } from '
 import { putSeededPlatform } from './seeded-platform.ts';
 
 export const organization = '0123456789ABCDEF01234567@AdobeOrg';
-/** A dataset of the sandbox `prod` that profiles can be exported into. */
+/** A dataset of the sandbox `prod` into which profiles can be exported. */
 export const profileDataset = '5b020a27e7040801dedba61b';
 /** A dataset of the sandbox `prod` that is not on the union profile schema. */
 export const webEventsDataset = '5e3f0b7a9d1c2b00194f7d21';
-/** A segment of the sandbox `prod` that is there from the beginning, and has members. */
+/** A seeded segment of the sandbox `prod` with members. */
 export const goldTier = '7c9e6679-7425-40de-944b-e07fc1f90a02';
 
 export type { Emulator };
 
 type EmulatorOptions = NonNullable<Parameters<typeof start>[0]>;
 
-/** A secret of the emulator's client, besides the well-known one. */
+/** An additional secret of the emulator's client, which the search for secrets recognizes. */
 export const clientSecret = plantedSecret('client');
 
-/** An emulator that seeds its state itself. Everything that it writes is searched for secrets; its log goes nowhere else. */
+/** Starts an emulator that seeds its own state. Its output is searched for secrets; its log is discarded. */
 export const startSeedingEmulator = (options: EmulatorOptions = {}): Promise<Emulator> =>
   startSearched(options, async () => {});
 
-/** Few enough to be made up quickly, many enough to have members in every segment. */
+/** Few enough profiles to seed quickly, but enough for members in every segment. */
 const fewProfiles = 200;
 
 /**
- * Like `startSeedingEmulator`, with a copy of what it would seed, in a folder of its own or in an empty one that it is
- * given: the state is the same, and the start takes a tenth of the time.
+ * Like `startSeedingEmulator`, but copies the seeded state into a new folder, or into the given empty folder. The state
+ * is the same, and the start takes a tenth of the time.
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { directory = await mkdtemp(join(tmpdir(), 'aep-platform-')), profiles = fewProfiles, seed = 1 } = options;
@@ -51,7 +51,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   }
 }
 
-/** @param release what follows the end of the emulator */
+/** @param release called after the emulator has closed */
 async function startSearched(options: EmulatorOptions, release: () => Promise<void>): Promise<Emulator> {
   const destination = { write: (line: string) => lookForSecrets('the log of the emulator', line) };
   const emulator = await start({
@@ -81,34 +81,36 @@ async function startSearched(options: EmulatorOptions, release: () => Promise<vo
   };
 }
 
-/** Every stage takes as long as its work and no longer. */
+/** Stages without a minimum duration. */
 const noWaiting = everyStage([0, 0]);
 
-/** An emulator with little data whose jobs run as fast as they can. */
+/** Starts an emulator with little data whose jobs run as fast as possible. */
 export function startPlatform(options: EmulatorOptions = {}): Promise<Emulator> {
   return startEmulator({ pace: noWaiting, ...options });
 }
 
-/** An emulator whose jobs stay in each stage until its clock is moved: `await clock.tick()` ends the next stage. */
+/**
+ * Starts an emulator whose jobs stay in each stage until its clock is moved: `await clock.tick()` ends the next stage.
+ */
 export function startSteppedPlatform(
   options: EmulatorOptions & Required<Pick<EmulatorOptions, 'clock'>>,
 ): Promise<Emulator> {
   return startPlatform({ ...options, pace: everyStage([1_000, 1_000]) });
 }
 
-/** An access token of the emulator, as its client would get one. */
+/** Requests an access token of the emulator, as its client does. */
 export async function accessToken({ url }: { readonly url: string }): Promise<string> {
   const form = { grant_type: 'client_credentials', client_id: 'emulator', client_secret: 'emulator', scope: 'openid' };
   const response = await fetch(`${url}/ims/token/v3`, { method: 'POST', body: new URLSearchParams(form) });
   const answer: unknown = await response.json();
   if (typeof answer !== 'object' || answer === null || !('access_token' in answer))
-    throw new Error('There is no token.');
+    throw new Error('The token service returned no token.');
   const token = String(answer.access_token);
-  if (!isRecognisable(token)) throw new Error('No search would find this token.');
+  if (!isRecognisable(token)) throw new Error('The search for secrets cannot recognize this token.');
   return token;
 }
 
-/** The headers with which the platform lets a caller in. */
+/** Headers that authorize a caller at the platform. */
 export const platformHeaders = (token: string) => ({
   authorization: `Bearer ${token}`,
   'x-api-key': 'emulator',
@@ -116,16 +118,16 @@ export const platformHeaders = (token: string) => ({
   'x-sandbox-name': 'prod',
 });
 
-/** A platform that does what a test says. */
+/** A platform whose responses a test defines. */
 export interface Stub extends AsyncDisposable {
   readonly url: string;
-  /** Method and target of each request, the first one first. */
+  /** Method and target of each request, in order. */
   readonly requests: readonly string[];
-  /** Resolves when a request has come whose target holds `part`. */
+  /** Resolves when a request arrives whose target contains `part`. */
   asked(part: string): Promise<void>;
 }
 
-/** Starts a platform that answers by `answer`; a request that it leaves alone is never answered. */
+/** Starts a platform with this request handler. A request that the handler ignores is never answered. */
 export async function startStub(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<Stub> {
   const requests: string[] = [];
   const waiting = new Set<{ readonly part: string; readonly resolve: () => void }>();
@@ -140,7 +142,7 @@ export async function startStub(answer: (request: IncomingMessage, response: Ser
     answer(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an AddressInfo.
+  // The assertion holds because a server that listens on a port has an AddressInfo.
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
@@ -157,7 +159,7 @@ export async function startStub(answer: (request: IncomingMessage, response: Ser
   };
 }
 
-/** A platform that answers as another one does, but for the requests that `intercept` takes. */
+/** A platform that forwards to another one, except for the requests that `intercept` handles. */
 export function startProxy(
   platform: { readonly url: string },
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean,
@@ -167,7 +169,7 @@ export function startProxy(
   });
 }
 
-/** Passes a request on, and its answer back. */
+/** Forwards a request, and returns its response. */
 export function forward(request: IncomingMessage, response: ServerResponse, url: string): void {
   const { method, headers } = request;
   const passedOn = httpRequest(new URL(request.url ?? '/', url), { method: method ?? 'GET', headers }, (answer) => {
@@ -179,7 +181,7 @@ export function forward(request: IncomingMessage, response: ServerResponse, url:
   request.pipe(passedOn);
 }
 
-/** A port on which nothing listens. */
+/** Returns a port on which nothing listens. */
 export async function closedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

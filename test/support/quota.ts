@@ -1,6 +1,6 @@
 import { createSubscriptionQuota, type SubscriptionQuota } from '../../src/context/subscription-quota.ts';
 
-/** A quota that limits callers alone, without metrics. */
+/** A quota with only a limit per caller, without metrics. */
 export const quotaOf = (perCaller: number): SubscriptionQuota =>
   createSubscriptionQuota(
     { perCaller, perTenant: 1_000_000, total: 1_000_000 },

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { FakeClock } from './fake-clock.ts';
 import type { RestClient } from './rest-client.ts';
 
-/** Somebody who works on the platform beside the gateway. */
+/** A write by another client of the platform. */
 type Write =
   | { readonly kind: 'create-dataset'; readonly body: object }
   | { readonly kind: 'change-dataset'; readonly which: number; readonly body: object }
@@ -95,12 +95,12 @@ const write: fc.Arbitrary<Write> = fc.oneof(
   fc.record({ kind: fc.constant('replace-schedule' as const), which: fc.oneof(someOf, fc.constant([])) }),
 );
 
-/** The longest pause after a write, in milliseconds: long enough for a job to end, or to be caught in any stage. */
+/** Longest pause after a write, in milliseconds. It is long enough for a job to end, or to be observed in any stage. */
 const maxPauseMs = 3_000;
 
 /**
- * Writes what a seed says, with pauses between, so that jobs are left in many states.
- * @throws when the platform fails; that it refuses a write is nothing special
+ * Runs the writes of a seed, with pauses between them, so that jobs end up in many states.
+ * @throws when the platform fails; a rejected write is not a failure
  */
 export async function writeAtRandom(
   rest: RestClient,
@@ -118,7 +118,7 @@ export async function writeAtRandom(
 async function carryOut(rest: RestClient, step: Write) {
   const pick = <Item>(items: readonly Item[], index: number): Item => {
     const item = items[index % Math.max(1, items.length)];
-    if (item === undefined) throw new Error('There is nothing left to choose from.');
+    if (item === undefined) throw new Error('The list to choose from is empty.');
     return item;
   };
   const segment = async (index: number) =>

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { eventually } from './eventually.ts';
 
-/** A TCP connection to a server, for bytes that no HTTP client sends. Its client side closes only when told to. */
+/** A TCP connection to a server, for bytes that no HTTP client sends. The client side closes only on request. */
 export class RawConnection implements AsyncDisposable {
   readonly socket: Socket;
   /** Resolves when the connection is closed, with the code of its error, or null. */
@@ -29,22 +29,22 @@ export class RawConnection implements AsyncDisposable {
     return connection;
   }
 
-  /** Everything that has arrived. */
+  /** All received text. */
   get received(): string {
     return this.#received;
   }
 
-  /** The status lines that have arrived, in order. */
+  /** Statuses of the received responses, in order. */
   get statuses(): readonly number[] {
     return [...this.#received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
   }
 
-  /** Sends a request head with its lines, and then the body. */
+  /** Sends the lines of a request head, and then the body. */
   request(lines: readonly string[], body = ''): void {
     this.socket.write(`${[...lines, 'host: 127.0.0.1'].join('\r\n')}\r\n\r\n${body}`);
   }
 
-  /** Resolves when something that matches has arrived. */
+  /** Resolves when a matching text has arrived. */
   async has(pattern: RegExp): Promise<RegExpExecArray> {
     return await eventually(() => {
       const found = pattern.exec(this.#received);

@@ -5,20 +5,20 @@ import { eventually } from './eventually.ts';
 import type { Gateway } from './gateway.ts';
 import type { Transport } from './transports.ts';
 
-/** What a gateway sends for one subscription, letter by letter, for what the reference clients hide or never do. */
+/** The raw data of one subscription, for behaviour that the reference clients hide or never cause. */
 export interface RawStream extends AsyncDisposable {
-  /** Everything that has come; a WebSocket's pings as `ping`. */
+  /** All received text. Pings of a WebSocket appear as `ping`. */
   readonly text: string;
-  /** Of the answer; none over WebSocket. */
+  /** Headers of the response; none over WebSocket. */
   readonly headers: IncomingHttpHeaders;
-  /** Stops reading, so that what is sent stays with the gateway once the network is full. */
+  /** Stops reading, so that the gateway must buffer once the network buffers are full. */
   pause(): void;
   resume(): void;
-  /** Resolves when everything that was sent before has come, and answered if it asks for that. */
+  /** Resolves when everything that was sent before has arrived, and pings have been answered. */
   settle(): Promise<void>;
 }
 
-/** Subscribes, and resolves when the first result has come. */
+/** Subscribes, and resolves when the first result has arrived. */
 export async function openRaw(
   transport: Transport,
   { graphqlUrl, webSocketUrl }: Pick<Gateway, 'graphqlUrl' | 'webSocketUrl'>,
@@ -26,7 +26,8 @@ export async function openRaw(
 ): Promise<RawStream> {
   const stream = await openers[transport](transport === 'websocket' ? webSocketUrl : graphqlUrl, query);
   await eventually(() => {
-    if (!stream.text.includes('"data":')) throw new Error(`No result has come, but ${JSON.stringify(stream.text)}`);
+    if (!stream.text.includes('"data":'))
+      throw new Error(`No result has arrived. Received: ${JSON.stringify(stream.text)}`);
   });
   return stream;
 }
@@ -52,11 +53,12 @@ const overWebSocket = async (url: string, query: string): Promise<RawStream> => 
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     settle: async () => {
-      // Messages stay in order, and with them the answers to pings.
+      // Messages are ordered, so the reply to a ping follows all earlier messages.
       const payload = { number: text.length };
       socket.send(JSON.stringify({ type: 'ping', payload }));
       await eventually(() => {
-        if (!text.includes(JSON.stringify({ type: 'pong', payload }))) throw new Error('The gateway does not answer.');
+        if (!text.includes(JSON.stringify({ type: 'pong', payload })))
+          throw new Error('The gateway does not respond to a ping.');
       });
     },
     [Symbol.asyncDispose]: async () => {
@@ -73,7 +75,7 @@ const readAnswer = (response: IncomingMessage): RawStream => {
   response.on('data', (chunk: string) => {
     text += chunk;
   });
-  // A gateway that cuts it off is looked at by the test.
+  // Tests check aborted responses themselves.
   response.on('error', () => {});
   return {
     get text() {
@@ -93,7 +95,7 @@ async function answerOf(url: string, headers: Readonly<Record<string, string>>, 
   const request = httpRequest(url, { method: query === undefined ? 'GET' : 'POST', headers, agent: false });
   request.end(query === undefined ? undefined : JSON.stringify({ query }));
   const [response]: IncomingMessage[] = await once(request, 'response');
-  if (response?.statusCode !== 200) throw new Error(`The gateway answers with ${response?.statusCode}.`);
+  if (response?.statusCode !== 200) throw new Error(`The gateway responded with ${response?.statusCode}.`);
   return readAnswer(response);
 }
 
@@ -108,7 +110,7 @@ const openers: Readonly<Record<Transport, (url: string, query: string) => Promis
     const stream = await answerOf(url, { ...headers, accept: 'text/event-stream' });
     const body = JSON.stringify({ query, extensions: { operationId: '1' } });
     const { status } = await fetch(url, { method: 'POST', headers: { ...json, ...headers }, body });
-    if (status !== 202) throw new Error(`The gateway answers with ${status}.`);
+    if (status !== 202) throw new Error(`The gateway responded with ${status}.`);
     return stream;
   },
 };

@@ -5,19 +5,19 @@ const folder = join(import.meta.dirname, '../contract/recorded');
 
 /**
  * A response of the platform, with invented values. Names begin with `observed:` (seen in responses of real platforms)
- * or `documented:` (only described). The gateway's decoders and the emulator are compared with the same responses, so
- * that both cannot share a mistake.
+ * or `documented:` (only described). The gateway's decoders and the emulator are both compared with these responses, so
+ * that they cannot share a mistake.
  */
 export interface RecordedResponse {
   readonly name: string;
-  /** `path` includes the parts of the query on which the response depends. */
+  /** Request of the response. `path` includes the parts of the query on which the response depends. */
   readonly request: { readonly method: string; readonly path: string };
   readonly status: number;
-  /** Null if the response has no body. */
+  /** The body; null if the response has none. */
   readonly body: unknown;
 }
 
-/** Names of the resources that have recorded responses, which are the names of the files. */
+/** Resources with recorded responses. They are the names of the files. */
 export const recordedResources: readonly string[] = readdirSync(folder)
   .filter((file) => file.endsWith('.json'))
   .map((file) => file.slice(0, -'.json'.length))
@@ -25,6 +25,6 @@ export const recordedResources: readonly string[] = readdirSync(folder)
 
 /** The recorded responses of a resource, such as `batches`. */
 export function recordedResponses(resource: string): readonly RecordedResponse[] {
-  // The files are part of the repository, and a test compares them with this type.
+  // The assertion holds because the files are part of the repository, and a test compares them with this type.
   return JSON.parse(readFileSync(join(folder, `${resource}.json`), 'utf8')) as RecordedResponse[];
 }

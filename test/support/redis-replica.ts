@@ -7,11 +7,11 @@ import { createLogger } from '../../src/runtime/logger.ts';
 import { type Redis, startRedis } from '../../src/runtime/redis.ts';
 import { namesakeOf, tenantOf } from './tenants.ts';
 
-/** What one gateway process has of Redis: its connections, and a heartbeat that the test moves. */
+/** The Redis parts of one gateway process: its connections, and a heartbeat that the test controls. */
 export interface RedisReplica extends AsyncDisposable {
   readonly redis: Redis;
   readonly heartbeat: TestHeartbeat;
-  /** Everything that was logged, as JSON lines. */
+  /** All log lines, as JSON. */
   readonly logged: readonly string[];
   createLog<Entity>(
     options: Pick<RedisEventLogOptions<Entity>, 'key' | 'maxEntries' | 'maxBytes' | 'retentionMs'> & {
@@ -34,7 +34,7 @@ export function startReplica(url: string, clock: Clock = systemClock): RedisRepl
   };
 }
 
-/** Extends nothing by itself, and reports a replaced database when the test says so. */
+/** A heartbeat that extends no expiry by itself, and reports a replaced database on request of the test. */
 export class TestHeartbeat implements LogHeartbeat {
   readonly kept = new Set<{ readonly keys: readonly string[]; readonly ms: number }>();
   readonly #listeners = new Set<{ databaseReplaced(): void }>();
@@ -62,8 +62,8 @@ export class TestHeartbeat implements LogHeartbeat {
 let feeds = 0;
 
 /**
- * The keys of a feed that no other test uses. The feed of the same names in another organization holds an entity, a note
- * and a later term, so that every test fails whose log reads or writes the keys of that organization.
+ * Keys of a feed that no other test uses. The feed with the same names in another organization has an entity, a
+ * checkpoint and a later term, so that a test fails if its log reads or writes the keys of that organization.
  */
 export async function ownKeys(replica: Pick<RedisReplica, 'createLog'>): Promise<FeedKeys> {
   feeds += 1;

@@ -7,25 +7,25 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 
-/** A Redis server of a test's own, which keeps its address when it is killed and started again. */
+/** A Redis server for one test. It keeps its address when it is killed and started again. */
 export interface RedisUnderTest extends AsyncDisposable {
   readonly url: string;
-  /** With SIGKILL: it says goodbye to nobody, and what it held is lost. */
+  /** Kills the server with SIGKILL. Its clients are not notified, and its data is lost. */
   kill(): Promise<void>;
-  /** Starts it again, empty. */
+  /** Starts it again, without data. */
   start(): Promise<void>;
-  /** Holds back everything that it would hear and say, as a hung server or network does, until `resume`. */
+  /** Holds back all traffic until `resume`, like a hung server or network. */
   pause(): void;
   resume(): void;
-  /** Sends a command over a connection of its own, which `pause` does not affect. Returns the first line of the reply. */
+  /** Sends a command over a separate connection, which `pause` does not affect. Returns the first line of the reply. */
   command(text: string): Promise<string>;
-  /** Cuts all connections; new ones can be made at once. */
+  /** Cuts all connections. New ones can be made immediately. */
   cut(): void;
 }
 
 export const isRedisInstalled = spawnSync('redis-server', ['--version']).status === 0;
 
-/** Starts a server without persistence, reachable from this machine alone. */
+/** Starts a server without persistence, reachable only from this machine. */
 export async function startRedisServer(): Promise<RedisUnderTest> {
   const directory = await mkdtemp(join(tmpdir(), 'redis-'));
   const path = join(directory, 'socket');
@@ -33,7 +33,8 @@ export async function startRedisServer(): Promise<RedisUnderTest> {
 
   const links = new Set<{ readonly near: Socket; readonly far: Socket }>();
   let paused = false;
-  // The server cannot choose a port by itself, so it listens on a socket in its directory and this one passes on.
+  // The server cannot choose a free port itself, so it listens on a Unix socket in its directory, and this server
+  // forwards to it.
   const door = createServer({ noDelay: true }, (near) => {
     const far = connect(path);
     const link = { near, far };
@@ -49,7 +50,7 @@ export async function startRedisServer(): Promise<RedisUnderTest> {
     if (paused) hold(link, true);
   });
   await once(door.listen(0, '127.0.0.1'), 'listening');
-  // A server that listens on a port has an address of this form.
+  // The assertion holds because a server that listens on a port has an address of this form.
   const { port } = door.address() as AddressInfo;
 
   const holdAll = (on: boolean) => {
@@ -100,7 +101,7 @@ function hold({ near, far }: { readonly near: Socket; readonly far: Socket }, on
   }
 }
 
-/** Kills the server when standard input ends: a test run that is killed itself must not leave it behind. */
+/** Kills the server when standard input ends, so that a killed test run does not leave it behind. */
 const underGuard = 'redis-server "$@" & cat > /dev/null; kill -9 $!';
 
 async function spawnRedis(directory: string, path: string): Promise<ChildProcessByStdio<Writable, Readable, null>> {

@@ -5,5 +5,5 @@ if (!isRedisInstalled && process.env['REQUIRE_REDIS'] !== undefined) {
   throw new Error('REQUIRE_REDIS is set, and there is no redis-server.');
 }
 
-/** Tests that need a real server; skipped where there is none, unless REQUIRE_REDIS is set. */
+/** Defines tests that need a real server. They are skipped if there is none, unless REQUIRE_REDIS is set. */
 export const describeWithRedis = describe.skipIf(!isRedisInstalled);

@@ -11,22 +11,22 @@ import { createLogger } from '../../src/runtime/logger.ts';
 import { startRedis } from '../../src/runtime/redis.ts';
 import { tenantOf } from './tenants.ts';
 
-/** Feeds that one replica begins to watch at the same time. */
+/** Number of feeds that one replica begins to watch concurrently. */
 const feedsAtOnce = 50;
-/** Attempts to begin, a tenth of a second apart. */
+/** Maximum number of attempts to subscribe, a tenth of a second apart. */
 const maxAttempts = 300;
-/** Schedules of each sandbox. */
+/** Number of schedules per sandbox. */
 const schedulesPerSandbox = 20;
 
 const hex = (number: number, digits: number): string => number.toString(16).padStart(digits, '0');
 
-/** A platform in memory whose schedules change only when a test says so. */
+/** A platform in memory whose schedules change only when a test changes them. */
 export class ScriptedPlatform {
   readonly #schedules = new Map<string, Schedule[]>();
-  /** Calls so far. */
+  /** Number of calls so far. */
   calls = 0;
 
-  /** Reads as a gateway with its own credential and this clock does. */
+  /** A reader for a gateway with its own credential and this clock. */
   readerOf(tenant: Tenant, clock: Pick<Clock, 'now'> = systemClock): ScheduleReader {
     return {
       proof: null,
@@ -60,7 +60,7 @@ export class ScriptedPlatform {
 function scheduleOf(index: number): Schedule {
   const at = new Date(Date.UTC(2030, 0, 1) + index * 1_000);
   return {
-    // Ids of the platform have this form.
+    // The assertion holds because ids of the platform have this form.
     id: `${hex(index, 8)}-0000-4000-8000-000000000000` as ScheduleId,
     name: `schedule ${index}`,
     type: 'BATCH_SEGMENTATION',
@@ -83,26 +83,26 @@ export interface GroupOptions {
   /** Shortest and longest pause between two rounds, in milliseconds. */
   readonly pollMinMs: number;
   readonly pollMaxMs: number;
-  /** The shortest pause by which replicas choose the time of their leases, in milliseconds. @default pollMinMs */
+  /** Shortest pause from which replicas derive the duration of their leases, in milliseconds. @default pollMinMs */
   readonly leasePollMs?: number;
-  /** One for each replica. @default the clock of the machine */
+  /** One clock per replica. @default the clock of the machine */
   readonly clocks?: readonly Clock[];
 }
 
-/** A subscriber of one feed in each replica. */
+/** A group of replicas with one subscriber per feed in each replica. */
 export interface ReplicaGroup extends AsyncDisposable {
   readonly platform: ScriptedPlatform;
   readonly tenants: readonly Tenant[];
   readonly registries: readonly FeedRegistry<Schedule, ScheduleReader>[];
-  /** Events that subscribers have received so far. */
+  /** Number of events that subscribers have received so far. */
   readonly events: number;
-  /** Called with each event, and with the number of the replica. */
+  /** Called with each event and the number of its replica. */
   onEvent: (event: WatchEvent<Schedule>, replica: number) => void;
-  /** Ends one replica as a stop of its process does. */
+  /** Ends one replica, as a graceful stop of its process does. */
   stop(replica: number): Promise<void>;
 }
 
-/** Starts replicas in this process, with connections of their own. Each of them watches every feed. */
+/** Starts replicas in this process, with separate connections. Each of them watches every feed. */
 export async function startReplicaGroup(options: GroupOptions): Promise<ReplicaGroup> {
   const { url, replicas, feeds, pollMinMs, pollMaxMs, leasePollMs = pollMinMs, clocks = [] } = options;
   const platform = new ScriptedPlatform();
@@ -160,7 +160,7 @@ export async function startReplicaGroup(options: GroupOptions): Promise<ReplicaG
   return group;
 }
 
-/** Repeats what fails until the connections are there. */
+/** Repeats a failing attempt until the connections are established. */
 async function connected<Result>(attempt: () => Promise<Result> | undefined): Promise<Result | undefined> {
   for (let attempts = 0; ; attempts += 1) {
     try {
@@ -172,7 +172,7 @@ async function connected<Result>(attempt: () => Promise<Result> | undefined): Pr
   }
 }
 
-/** Null also for a stream that has failed: its replica was stopped. */
+/** Reads the next value; null at the end, and also for a failed stream, because its replica was stopped. */
 function take<Value>(stream: {
   take(): IteratorResult<Value, undefined> | null;
 }): IteratorResult<Value, undefined> | null {

@@ -2,15 +2,15 @@ import { accessToken, platformHeaders } from './platform.ts';
 
 export interface RestAnswer<Body> {
   readonly status: number;
-  /** The parsed body; undefined when it was empty. */
+  /** The parsed body; undefined when it is empty. */
   readonly body: Body;
 }
 
-/** Speaks to the platform as a script would that knows nothing of the gateway. */
+/** Calls the platform directly, without the gateway. */
 export interface RestClient {
-  /** @throws when the answer is no success */
+  /** @throws when the response is not a success */
   get<Body>(path: string): Promise<Body>;
-  /** Null where the platform answers 404. @throws when the answer is another failure */
+  /** Returns null when the platform responds with 404. @throws when the response is another failure */
   find<Body>(path: string): Promise<Body | null>;
   send<Body>(method: string, path: string, body?: unknown): Promise<RestAnswer<Body>>;
   bytes(path: string): Promise<Buffer>;
@@ -27,7 +27,7 @@ export async function connectRest(platform: { readonly url: string }, sandbox = 
       ...content,
     });
     const text = await response.text();
-    // The body is what the documentation of the platform says of it; the comparison shows whether it is.
+    // The assertion relies on the platform's documentation; comparisons in the tests verify it.
     return { status: response.status, body: (text === '' ? undefined : JSON.parse(text)) as Body };
   };
 

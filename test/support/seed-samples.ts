@@ -1,19 +1,19 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
-/** Where the text of the platform's documentation pages is: beside the repository, or in `AEP_SAMPLES_DIR`. */
+/** Directory with the text of the platform's documentation pages: next to the repository, or `AEP_SAMPLES_DIR`. */
 export const samplesDirectory = process.env['AEP_SAMPLES_DIR'] ?? resolve(import.meta.dirname, '../../../shared/seeds');
 
 export const samplesAvailable = existsSync(samplesDirectory);
 
-/** A JSON object that a documentation page shows. */
+/** A JSON object from a documentation page. */
 export interface Sample {
-  /** File and line, e.g. `001_….txt:81`. */
+  /** File and line, such as `001_….txt:81`. */
   readonly source: string;
   readonly object: Readonly<Record<string, unknown>>;
 }
 
-/** The request bodies of the pages, by what they do. */
+/** Request bodies of the pages, by purpose. */
 export interface RequestSamples {
   readonly exportJobs: readonly Sample[];
   readonly datasets: readonly Sample[];
@@ -66,7 +66,7 @@ function objectsIn(text: string): readonly { readonly source: string; readonly l
   return found;
 }
 
-/** Samples lack commas in some places and have one too many in others. Null when it is no object even so. */
+/** Parses a sample, in which commas may be missing or superfluous. Null when it still is not an object. */
 export function parseTolerantly(text: string): Readonly<Record<string, unknown>> | null {
   const repaired = text.replaceAll(/(["}\]\d]|true|false|null)(\s*\n\s*")/g, '$1,$2').replaceAll(/,(\s*[}\]])/g, '$1');
   try {

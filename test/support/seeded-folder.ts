@@ -3,19 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Database, openDatabase } from '../../src/emulator/store/database.ts';
 
-/** The files of a closed database, by their names. */
+/** Files of a closed database, by name. */
 type Files = ReadonlyMap<string, Buffer>;
 
-/** Most databases that are remembered; one with few profiles has about 6 MiB. */
+/** Maximum number of cached databases. A database with few profiles has about 6 MiB. */
 const maxRemembered = 8;
 
-/** Those of this process, the one that was used last at the end. */
+/** Cached databases of this process, least recently used first. */
 const remembered = new Map<string, Promise<Files>>();
 
 /**
- * Puts into an empty folder the database that `seed` makes. It is made once for a `key` and copied from then on, since
- * seeding takes ten times as long as everything else about a start.
- * @param key says all that the data depends on
+ * Writes the database that `seed` creates into an empty folder. It is created once per `key` and then copied, because
+ * seeding takes ten times as long as the rest of a start.
+ * @param key identifies all inputs of the data
  */
 export async function putSeeded(
   directory: string,
@@ -25,7 +25,7 @@ export async function putSeeded(
   const files = remembered.get(key) ?? make(seed);
   remembered.delete(key);
   remembered.set(key, files);
-  // A seeding that failed is tried again by who comes next.
+  // A failed seeding is repeated by the next caller.
   files.catch(() => remembered.delete(key));
   for (const oldest of [...remembered.keys()].slice(0, -maxRemembered)) remembered.delete(oldest);
   for (const [name, bytes] of await files) await writeFile(join(directory, name), bytes);

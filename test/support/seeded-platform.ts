@@ -6,17 +6,17 @@ import { putSeeded } from './seeded-folder.ts';
 export interface SeededPlatform {
   readonly profiles: number;
   readonly seed: number;
-  /** What the seeded times lead up to. @default the last quarter of an hour */
+  /** Time at which the seeded history ends. @default the last quarter of an hour */
   readonly now: Date | undefined;
 }
 
 /**
- * Longest age of a platform that leads up to the present, in milliseconds. Its schedules are due on quarters of an hour,
- * so that none has become due since.
+ * Maximum age of a cached platform whose history ends at the current time, in milliseconds. Its schedules are due on
+ * quarters of an hour, so that none has become due since.
  */
 const maxAgeMs = 900_000;
 
-/** Puts into an empty folder what the emulator would seed there. */
+/** Writes the state that the emulator would seed into an empty folder. */
 export function putSeededPlatform(directory: string, { profiles, seed, now }: SeededPlatform): Promise<void> {
   const seededAt = now ?? new Date(Math.floor(systemClock.now().getTime() / maxAgeMs) * maxAgeMs);
   return putSeeded(directory, JSON.stringify({ profiles, seed, seededAt }), (database) =>

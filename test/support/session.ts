@@ -1,7 +1,7 @@
 import type { Session } from '../../src/context/authenticate.ts';
 import { tenantOf } from './tenants.ts';
 
-/** Session of a caller who may do everything, with whatever a test needs otherwise. */
+/** Session of a caller with all permissions, with the given members replaced. */
 export const testSession = (session: Partial<Session> = {}): Session => ({
   tenant: tenantOf('prod'),
   credential: { fingerprint: 'print', owner: 'caller', headers: async () => ({}) },

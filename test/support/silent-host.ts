@@ -3,9 +3,9 @@ import { createServer, type Socket } from 'node:net';
 /** A host on every address of this machine that accepts connections and never responds. */
 export interface SilentHost extends AsyncDisposable {
   readonly port: number;
-  /** Connections that are open. */
+  /** Number of open connections. */
   readonly open: number;
-  /** Connections that were ever opened. */
+  /** Number of connections opened so far. */
   readonly opened: number;
 }
 

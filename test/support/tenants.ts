@@ -1,6 +1,6 @@
 import { parseTenant, type Tenant } from '../../src/domain/tenant.ts';
 
-/** The organization of every tenant that a test does not place elsewhere. */
+/** Default organization of a tenant in tests. */
 const firstOrganization = '0123456789ABCDEF01234567@AdobeOrg';
 /** A second organization. Its sandboxes may have the same names as those of the first. */
 export const otherOrganization = '89ABCDEF0123456789ABCDEF@AdobeOrg';
@@ -12,5 +12,7 @@ export function tenantOf(sandbox: string, organization: string = firstOrganizati
   return tenant;
 }
 
-/** The sandbox of the same name in the second organization. A key without the organization is the same for both. */
+/**
+ * The sandbox with the same name in the second organization. A key that omits the organization is the same for both.
+ */
 export const namesakeOf = ({ sandbox }: Tenant): Tenant => tenantOf(sandbox, otherOrganization);

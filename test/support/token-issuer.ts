@@ -4,40 +4,40 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'j
 import type { Clock } from '../../src/runtime/clock.ts';
 import { clientSecret, organization } from './platform.ts';
 
-/** What a token says; a claim that is undefined is left out. */
+/** Claims of a token. A claim with value undefined is omitted. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 export interface SignOptions {
   /** @default 3_600 // an hour */
   readonly expiresInSeconds?: number | null;
-  /** Which of the issuer's keys signs. @default the newest */
+  /** The issuer's key that signs. @default the newest key */
   readonly keyId?: string;
-  /** Whether the token names its key by `kid`. @default true */
+  /** Whether the token names its key in `kid`. @default true */
   readonly namesKey?: boolean;
 }
 
-/** An issuer of tokens with its own keys, which it publishes at `jwksUrl`. */
+/** An issuer of tokens with its own keys, which are published at `jwksUrl`. */
 export interface TokenIssuer extends AsyncDisposable {
   readonly jwksUrl: string;
   readonly issuer: string;
   readonly audience: string;
-  /** How often the keys have been read. */
+  /** Number of requests for the keys. */
   readonly reads: number;
-  /** Every token that was signed here. */
+  /** All tokens that were signed. */
   readonly tokens: readonly string[];
-  /** A token of a caller who may do everything in the sandboxes `prod` and `dev`, but for what `claims` say. */
+  /** Signs a token of a caller with all permissions in the sandboxes `prod` and `dev`; `claims` override its claims. */
   sign(claims?: Claims, options?: SignOptions): Promise<string>;
-  /** Makes a new key, publishes it, and signs with it from now on. @returns its id */
+  /** Creates and publishes a new key, which signs from now on. @returns its id */
   addKey(): Promise<string>;
-  /** No longer publishes a key. */
+  /** Stops publishing a key. */
   withdrawKey(keyId: string): void;
-  /** From now on the keys cannot be read, or can again. */
+  /** Makes the keys unavailable, or available again. */
   setAvailable(available: boolean): void;
-  /** The variables of a gateway that trusts this issuer, in front of the emulator. */
+  /** Variables of a gateway that trusts this issuer, in front of the emulator. */
   env(platform: { readonly url: string }): Readonly<Record<string, string>>;
 }
 
-/** Starts an issuer on a free port of loopback. Times are those of the clock, the machine's by default. */
+/** Starts an issuer on a free port of loopback. The default clock is the machine's. */
 export async function startTokenIssuer({ clock }: { readonly clock?: Pick<Clock, 'now'> } = {}): Promise<TokenIssuer> {
   const keys = new Map<string, { readonly privateKey: CryptoKey; readonly publicJwk: JWK }>();
   const published = new Set<string>();
@@ -55,7 +55,7 @@ export async function startTokenIssuer({ clock }: { readonly clock?: Pick<Clock,
     response.writeHead(200, { 'content-type': 'application/jwk-set+json' }).end(JSON.stringify({ keys: found }));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on a port has an AddressInfo.
+  // The assertion holds because a server that listens on a port has an AddressInfo.
   const { port } = server.address() as AddressInfo;
   const issuer = `http://127.0.0.1:${port}`;
   const audience = 'aep-export-gateway';
@@ -123,5 +123,5 @@ export async function startTokenIssuer({ clock }: { readonly clock?: Pick<Clock,
   };
 }
 
-/** The header with which a caller brings a token. */
+/** The header with a caller's token. */
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });

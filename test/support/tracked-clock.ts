@@ -1,10 +1,10 @@
 import { type Clock, type Deadline, systemClock, timeoutError } from '../../src/runtime/clock.ts';
 
-/** The clock of the machine, which knows how many sleeps and deadlines have neither ended nor been given up. */
+/** The clock of the machine, which counts the sleeps and deadlines that have neither ended nor been aborted. */
 export class TrackedClock implements Clock {
   #pending = 0;
 
-  /** Timers that are left. */
+  /** Number of pending timers. */
   get pending(): number {
     return this.#pending;
   }

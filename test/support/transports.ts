@@ -9,36 +9,36 @@ import { WebSocket } from 'ws';
 import type { CallbackRouter } from './callback-router.ts';
 import { EventStream, type GraphQLFailure, type Result } from './event-stream.ts';
 
-/** The ways in which a subscription can be read, each with its reference client. */
+/** Transports of subscriptions, each with its reference client. */
 export const transports = ['websocket', 'sse', 'sse-single', 'multipart'] as const;
 export type Transport = (typeof transports)[number];
-/** And the one without a connection: a router is called back. */
+/** All transports, including HTTP callbacks to a router, which need no connection. */
 export const allTransports = [...transports, 'callback'] as const;
 export type AnyTransport = (typeof allTransports)[number];
 
 export interface OpenOptions {
   /** Sent as headers over HTTP, and in `connectionParams` over WebSocket. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** @default `headers`, flat */
+  /** Connection parameters of a WebSocket. @default `headers`, flat */
   readonly connectionParams?: Record<string, unknown>;
-  /** Tears the connection down when it aborts, without a word to the gateway. */
+  /** When it aborts, the connection is destroyed without notifying the gateway. */
   readonly signal?: AbortSignal;
   /**
-   * How often the client connects again by itself after it lost its connection, each time to where `graphqlUrl` says and
-   * with the variables as they then are. @default 0
+   * Number of automatic reconnections after the connection was lost. Each uses the current `graphqlUrl` and the current
+   * variables. @default 0
    */
   readonly retries?: number;
-  /** Who is called back. Without one there are no callbacks. */
+  /** Router that receives the callbacks; required for HTTP callbacks. */
   readonly callbackRouter?: CallbackRouter;
 }
 
-/** What a client sends. Its variables are read again each time that it connects. */
+/** Operation of a client. Its variables are read again for each connection. */
 interface Payload {
   readonly document: DocumentNode;
   readonly variables: Record<string, unknown>;
 }
 
-/** Opens a subscription; a query or mutation is a stream of one event. */
+/** Opens a subscription. A query or mutation is a stream of one event. */
 export function openStream<Data, Variables extends Record<string, unknown>>(
   transport: AnyTransport,
   graphqlUrl: () => string,
@@ -81,7 +81,7 @@ const overEventStreams =
     const client = createSseClient({
       singleConnection,
       url: () => (singleConnection ? `${graphqlUrl()}/stream` : graphqlUrl()),
-      // The client adds members of its own.
+      // The headers are copied, because the client adds its own members.
       headers: () => ({ ...headers }),
       fetchFn: vanishingFetch(signal),
       retryAttempts: retries,
@@ -105,7 +105,7 @@ const overMultipart: Adapter = <Data>(
   const results = new ReadableStream<Result<Data>>({
     start: (controller) => {
       const subscription = ApolloLink.execute(link, { query: document, variables }, { client }).subscribe({
-        // The link gives what came, whose type is that of the document.
+        // The assertion holds because the link returns results of the document's type.
         next: (result) => controller.enqueue(withProtocolErrors(result as Result<Data>)),
         error: (error) => controller.error(error),
         complete: () => controller.close(),
@@ -114,7 +114,7 @@ const overMultipart: Adapter = <Data>(
       close = () => {
         if (subscription.closed) return;
         leave();
-        // Ends the read that waits: whoever unsubscribes is told nothing more by the link.
+        // Ends the pending read, because the link returns no further result after unsubscribing.
         controller.close();
       };
     },
@@ -123,13 +123,13 @@ const overMultipart: Adapter = <Data>(
   return new EventStream<Data>(results, () => close());
 };
 
-/** A router whose client subscribes again after what it may take for temporary. */
+/** A router whose client subscribes again after errors that may be temporary. */
 const overCallbacks: Adapter = <Data>(
   graphqlUrl: () => string,
   { document, variables }: Payload,
   { headers = {}, signal, retries = 0, callbackRouter }: OpenOptions,
 ) => {
-  if (callbackRouter === undefined) throw new Error('There is no router that could be called back.');
+  if (callbackRouter === undefined) throw new Error('HTTP callbacks need a callback router.');
   let forget = () => {};
   signal?.addEventListener('abort', () => forget());
   async function* read(router: CallbackRouter): AsyncGenerator<Result<Data>, void> {
@@ -137,7 +137,7 @@ const overCallbacks: Adapter = <Data>(
       const subscription = router.subscribe({ graphqlUrl: graphqlUrl(), query: print(document), variables, headers });
       forget = subscription.forget;
       try {
-        // The router gives what came, whose type is that of the document.
+        // The assertion holds because the router returns results of the document's type.
         for await (const result of subscription.results) yield result as Result<Data>;
         return;
       } catch (error) {
@@ -159,7 +159,10 @@ const adapters: Readonly<Record<AnyTransport, Adapter>> = {
   callback: overCallbacks,
 };
 
-/** What ended the subscription itself comes beside the results, in a member that only Apollo's own links read. */
+/**
+ * Moves protocol errors into the result. They end the subscription itself, and arrive in a member that only Apollo's
+ * own links read.
+ */
 function withProtocolErrors<Data>(result: Result<Data>): Result<Data> {
   if (!graphQLResultHasProtocolErrors(result)) return result;
   const { errors }: { readonly errors: readonly GraphQLFailure[] } = result.extensions[PROTOCOL_ERRORS_SYMBOL];

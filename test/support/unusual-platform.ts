@@ -3,15 +3,15 @@ import { type Stub, startStub } from './platform.ts';
 type Wire = Readonly<Record<string, unknown>>;
 
 /**
- * A platform whose records have forms that are rare or undocumented: times in every unit, numbers in strings, figures in
- * other places, lone values in the place of lists, other words for a status, and ids of objects that no longer exist.
+ * A platform with rare or undocumented record forms: times in every unit, numbers in strings, figures in other members,
+ * single values instead of lists, other status names, and ids of objects that no longer exist.
  */
 export interface UnusualPlatform extends Stub {
   /** Replaces a part of an export job. */
   changeExportJob(id: string, change: Wire): void;
 }
 
-/** Under their ids, as Catalog returns them. */
+/** Datasets by id, as Catalog returns them. */
 const datasets: Readonly<Record<string, Wire>> = {
   'ds-live': {
     name: 'Live',
@@ -32,7 +32,7 @@ const datasets: Readonly<Record<string, Wire>> = {
     name: 'Far',
     extensions: { adobe_lakeHouse: {} },
     lastBatchId: '',
-    // Microseconds: as milliseconds they are the year 58804.
+    // Microseconds. Read as milliseconds, this is the year 58804.
     created: 1_793_527_200_000_000,
     updated: 0,
   },
@@ -200,7 +200,7 @@ const sandboxes: Wire = {
   _links: { next: { href: 'https://platform.adobe.io:443/?limit={limit}&offset={offset}', templated: true } },
 };
 
-/** A platform with these records, which answers with nothing else. */
+/** Starts a platform with only these records. */
 export async function startUnusualPlatform(): Promise<UnusualPlatform> {
   const jobs = new Map(exportJobs.map((job) => [String(Number(job['id'])), job]));
   const stub = await startStub((request, response) => {
@@ -238,7 +238,7 @@ function answerTo({ pathname, searchParams }: URL, body: string, jobs: readonly 
   }
 }
 
-/** Objects with the requested properties alone, the ids that are missing left out. */
+/** Objects with only the requested properties. Missing ids are omitted. */
 function catalogAnswer(path: string, query: URLSearchParams): unknown {
   const [, type, ids] = /^\/(dataSets|batches)(?:\/(.+))?$/.exec(path) ?? [];
   const objects = type === 'dataSets' ? datasets : batches;

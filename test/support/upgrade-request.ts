@@ -1,4 +1,4 @@
-/** What a client sends that opens a socket by hand. */
+/** A raw request that opens a WebSocket. */
 export const upgradeRequest = [
   'GET /graphql HTTP/1.1',
   'Host: 127.0.0.1',

@@ -2,20 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Stub, startStub } from './platform.ts';
 import { plantedSecret } from './secrets.ts';
 
-/** A platform in which everything has far more parts than a request names, and no list ends. */
+/** A platform in which every record has far more parts than a request names, and no list ends. */
 export interface WidePlatform extends Pick<Stub, 'url' | 'requests'>, AsyncDisposable {
-  /** Calls to the platform so far; requests for tokens are not counted. */
+  /** Number of calls to the platform so far, without token requests. */
   calls(): number;
-  /** Resolves when a request has come whose target contains `part`. */
+  /** Resolves when a request arrives whose target contains `part`. */
   asked(part: string): Promise<void>;
 }
 
-/** Creation time of the job with the number 0. */
+/** Creation time of job number 0. */
 export const createdMs = Date.parse('2026-01-01T00:00:00Z');
 const many = <Entry>(count: number, entry: (index: number) => Entry): readonly Entry[] =>
   Array.from({ length: count }, (_, index) => entry(index));
 
-/** 100 batches, none of which any other job has. */
+/** An export job with 100 batches that no other job has. */
 const exportJob = (id: number) => ({
   id,
   jobType: 'BATCH',
@@ -31,7 +31,7 @@ const exportJob = (id: number) => ({
   updateTime: createdMs + id,
 });
 
-/** 500 segments. */
+/** A segment job with 500 segments. */
 const segmentJob = (id: string) => ({
   id,
   status: 'SUCCEEDED',
@@ -41,7 +41,7 @@ const segmentJob = (id: string) => ({
   updateTime: createdMs,
 });
 
-/** Paths, and what is answered to each. */
+/** Path patterns and their responses. */
 const routes: readonly [RegExp, (found: RegExpExecArray, query: URLSearchParams, body: string) => unknown][] = [
   [/^\/ims\//, () => ({ access_token: plantedSecret('wide'), token_type: 'bearer', expires_in: 86_399 })],
   [/\/catalog\/batches\/(.+)$/, ([, ids = '']) => objects(ids, () => ({ status: 'success', created: createdMs }))],
@@ -92,12 +92,12 @@ const objects = (ids: string, object: () => object) =>
   Object.fromEntries(ids.split(',').map((id) => [decodeURIComponent(id), object()]));
 
 function bulk(body: string, entity: (id: string) => object) {
-  // The gateway's own request.
+  // The body was written by the gateway itself, so its form is known.
   const { ids } = JSON.parse(body) as { readonly ids: readonly { readonly id: string }[] };
   return { results: Object.fromEntries(ids.map(({ id }) => [id, entity(id)])) };
 }
 
-/** Full pages of jobs without an end, by the platform's cursor. Each job is a millisecond younger than the one before. */
+/** Endless full pages of jobs, newest first, by the platform's cursor. Job N is a millisecond older than job N + 1. */
 function endlessJobs(query: URLSearchParams) {
   const limit = Number(query.get('limit'));
   const at = query.get('offset')?.split('_')[0];

@@ -1,18 +1,18 @@
 import { groupBy } from '../group-by.ts';
 import type { Violation } from './violation.ts';
 
-/** One mutation that changes or deletes something, by the one client that does so. */
+/** One mutation that changes or deletes an entity. Only one client changes an entity. */
 export interface ChangeAttempt {
   readonly id: string;
-  /** What it would become, in the words of the truth; null: it would be gone. */
+  /** State after the change, in the form of the truth; null = deleted. */
   readonly state: string | null;
-  /** Whether the gateway answered that it was done. Anything else leaves it open. */
+  /** Whether the gateway reported success. Otherwise, the change may or may not have happened. */
   readonly done: boolean;
 }
 
 /**
- * Whether what was answered as done was done, and nothing came after it that nobody asked for.
- * @param attempts in the order in which they were made, one after the other for each id
+ * Checks that reported changes happened, and that no unrequested change followed.
+ * @param attempts in order; the attempts for one id are sequential
  * @param truth state by id
  */
 export function checkChanges(
@@ -21,7 +21,7 @@ export function checkChanges(
 ): readonly Violation[] {
   return [...groupBy(attempts, ({ id }) => id)].flatMap(([id, changes]) => {
     const last = changes.findLastIndex(({ done }) => done);
-    // Nobody knows what was there before the first one.
+    // The state before the first change is unknown.
     if (last < 0) return [];
     const possible = changes.slice(last).map(({ state }) => state);
     const found = truth.get(id) ?? null;

@@ -3,31 +3,31 @@ import type { Violation } from './violation.ts';
 
 export type CreateOutcome =
   | { readonly kind: 'created'; readonly id: string; readonly replayed: boolean }
-  /** `OUTCOME_UNKNOWN`: it may have happened. */
+  /** `OUTCOME_UNKNOWN`: the entity may have been created. */
   | { readonly kind: 'unknown' }
-  /** Any other error: it has not happened. */
+  /** Any other error: the entity was not created. */
   | { readonly kind: 'refused'; readonly code: string };
 
-/** One mutation that creates something, and what was answered. */
+/** One mutation that creates an entity, and its result. */
 export interface CreateAttempt {
-  /** What tells its result apart on the platform. Attempts that ask for the same have the same one. */
+  /** Mark that identifies the created entity on the platform. Repeated attempts have the same mark. */
   readonly mark: string;
-  /** The idempotency key; null without one. */
+  /** The idempotency key; null if there was none. */
   readonly key: string | null;
   readonly outcome: CreateOutcome;
 }
 
-/** Something that the platform holds, whoever asked for it. */
+/** An entity of the platform, created by any client. */
 export interface MadeEntity {
   readonly id: string;
   readonly mark: string;
 }
 
 /**
- * Whether every create is accounted for: what was answered as created exists, once for each request or idempotency key;
- * a refusal created nothing; only an unknown outcome may have created something that nobody was told of.
- * @param what the kind of entity, for messages
- * @param made all that the platform holds and that did not exist before the first attempt
+ * Checks that every create is accounted for: an entity that was reported as created exists exactly once per request or
+ * idempotency key; a rejected create created nothing; only an unknown outcome may have created an unreported entity.
+ * @param what kind of entity, for messages
+ * @param made all entities of the platform that did not exist before the first attempt
  */
 export function checkCreates(
   what: string,
@@ -62,7 +62,7 @@ export function checkCreates(
   return violations;
 }
 
-/** Attempts that stand for one create: alone, or together by their idempotency key. */
+/** Attempts that belong to one create: a single attempt, or all attempts with one idempotency key. */
 type CreateRequest = readonly CreateAttempt[];
 
 function requestsOf(attempts: readonly CreateAttempt[]): readonly CreateRequest[] {

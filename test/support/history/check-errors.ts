@@ -1,18 +1,21 @@
 import { httpStatusByCode } from '../../../src/errors.ts';
 import type { Violation } from './violation.ts';
 
-/** An error as a client was told it: of a GraphQL answer, or a member of a mutation's union. */
+/** An error that a client received: from a GraphQL response, or as a member of a mutation's union. */
 export interface SeenError {
-  /** Who was told, and of what operation. */
+  /** The client and the operation that received the error. */
   readonly where: string;
   readonly code: unknown;
-  /** Undefined for members of a union, whose type says it. */
+  /** Undefined for members of a union, whose type determines it. */
   readonly retryable: unknown;
   readonly message: string;
   readonly from: 'graphql' | 'union';
 }
 
-/** Whether every error has a code of the closed vocabulary and says whether to try again: none is a defect in disguise. */
+/**
+ * Checks that every error has a code of the public contract and is marked as retryable or not, so that no defect is
+ * hidden behind another code.
+ */
 export function checkErrors(errors: readonly SeenError[]): readonly Violation[] {
   return errors.flatMap(({ where, code, retryable, message, from }) => {
     const violations: Violation[] = [];

@@ -11,32 +11,38 @@ import {
   type WatchSession,
 } from './watch-history.ts';
 
-/** An entity as the platform itself shows it. */
+/** An entity as the platform returns it. */
 export interface TrueEntity extends SeenEntity {
   readonly createdAt: Date;
-  /** Null while it runs, and for a kind that does not end. */
+  /** End of the job; null while it runs, and for kinds that do not end. */
   readonly endedAt: Date | null;
 }
 
 export interface Truth {
   readonly entities: readonly TrueEntity[];
-  /** Ids that single readings of the platform did not find: a client that named them may have received NOT_FOUND. */
+  /** Ids that single readings of the platform did not find. A client that named them may have received NOT_FOUND. */
   readonly denied: ReadonlySet<string>;
-  /** Ids that many readings in a row did not find: subscribers may have received REMOVED. Each of them is denied too. */
+  /**
+   * Ids that many consecutive readings did not find. Subscribers may have received REMOVED. Each of these ids is also
+   * in `denied`.
+   */
   readonly absent: ReadonlySet<string>;
-  /** Single readings may have shown the end of a job under an unknown status. */
+  /** Whether single readings may have returned an unknown status for a job that had ended. */
   readonly mayEndUnknown: boolean;
 }
 
-/** A subscription without ids begins with what ended in this time before it, in milliseconds. */
+/** A subscription without ids starts with the jobs that ended within this time before it, in milliseconds. */
 const endedWithinMs = 900_000;
-/** The times of the platform and of the gateway may differ by so much where they limit what is sent, in milliseconds. */
+/**
+ * Maximum difference between the clocks of the platform and of the gateway where they limit the events, in
+ * milliseconds.
+ */
 const marginMs = 60_000;
 
 /**
- * Whether each subscriber's view is true in the end: it contains everything that was asked for, and nothing else. Nothing
- * was removed from it that still exists, and its stream has completed if, and only if, all its ids have ended. Batches of
- * jobs that succeeded are readable then.
+ * Checks that each subscriber's final view is true: it contains exactly the requested entities, no existing entity was
+ * removed from it, and its stream has completed if and only if all its ids have ended. Batches of jobs that succeeded
+ * are readable by then.
  */
 export function checkViews(histories: readonly WatchHistory[], truth: Truth): readonly Violation[] {
   const violations: Violation[] = [];
@@ -67,7 +73,7 @@ export function checkViews(histories: readonly WatchHistory[], truth: Truth): re
 
 type Entities = ReadonlyMap<string, TrueEntity>;
 
-/** A stream of ids ends with the state in which a job has ended, also if that has an unknown status. */
+/** Whether a stream of ids ended with the final state of a job, even if that state has an unknown status. */
 function isTrueEnd({ scope }: WatchHistory, seen: SeenEntity, truth: TrueEntity | undefined): boolean {
   const isLast = scope.ids !== null && seen.status === 'UNKNOWN' && seen.hasEnded === true;
   return isLast && truth !== undefined && truth.endedAt !== null && afterStatus(seen) === afterStatus(truth);
@@ -75,12 +81,12 @@ function isTrueEnd({ scope }: WatchHistory, seen: SeenEntity, truth: TrueEntity 
 
 const afterStatus = ({ status, state }: SeenEntity): string => state.slice((status ?? '').length);
 
-/** Whether a subscriber named something that is not there: its earlier events need not be true then. */
+/** Whether a subscriber named an unknown id. Its earlier events need not be true then. */
 function asksForNothing({ scope: { ids } }: WatchHistory, entities: Entities, denied: Truth['denied']): boolean {
   return ids !== null && [...ids].some((id) => !entities.has(id) || denied.has(id));
 }
 
-/** Nothing comes back under the same id, so what exists in the end existed throughout. */
+/** An id is never reused, so an entity that exists in the end existed throughout. */
 function checkRemovals({ sessions }: WatchHistory, entities: Entities, { absent }: Truth, report: Report): void {
   for (const event of sessions.flatMap(({ events }) => events)) {
     if (event.kind !== 'REMOVED' || event.entity === null || absent.has(event.entity.id)) continue;
@@ -116,7 +122,7 @@ const hasEndedBefore = ({ endedAt }: TrueEntity, { endedAt: completedAt }: Watch
 function mustBeHeld(entity: TrueEntity, { scope, sessions }: WatchHistory, { absent, mayEndUnknown }: Truth): boolean {
   if (!isSelected(scope, entity.status)) return false;
   if (scope.ids !== null) {
-    // The stream completes with an end under an unknown status, which the filter need not let through.
+    // The stream completes with an end under an unknown status, which the filter may exclude.
     const mayEndUnseen = mayEndUnknown && !isSelected(scope, 'UNKNOWN') && sessions.at(-1)?.end === 'completed';
     return scope.ids.has(entity.id) && !absent.has(entity.id) && !mayEndUnseen;
   }

@@ -17,14 +17,14 @@ import {
   type WatchSession,
 } from './watch-history.ts';
 
-/** The view that a subscriber has after everything that it received, by id. */
+/** The view of a subscriber after all its events, by id. */
 export type HeldView = ReadonlyMap<string, SeenEntity>;
 
 /**
- * Whether the events of the subscribers of one feed (one tenant, one kind) fit together: snapshots come where they
- * belong, cursors grow, each change begins where the one before it ended, nothing goes back, STALE and RECOVERED
- * alternate, and a stream ends only for a reason. `checkViews` compares them with the truth.
- * @returns what is wrong; nothing when all is well
+ * Checks that the events of all subscribers of one feed (one tenant, one kind) are consistent: snapshots arrive only
+ * where they belong, cursors increase, each change begins at the state of the previous one, no state goes back, STALE
+ * and RECOVERED alternate, and a stream ends only for a valid reason. `checkViews` compares the views with the truth.
+ * @returns the violations; empty when there are none
  */
 export function checkWatches(histories: readonly WatchHistory[]): readonly Violation[] {
   const violations: Violation[] = [];
@@ -33,7 +33,7 @@ export function checkWatches(histories: readonly WatchHistory[]): readonly Viola
   return violations;
 }
 
-/** The view that a subscriber has in the end. */
+/** The final view of a subscriber. */
 export function heldView(history: WatchHistory): HeldView {
   const reader = new HistoryReader(history, new ToldEntries([], []), () => undefined);
   reader.read();
@@ -46,22 +46,22 @@ class HistoryReader {
   readonly #told: ToldEntries;
   readonly #report: Report;
   #last: LogPlace | null = null;
-  /** The place behind which the present session continues; null: it began with a snapshot. */
+  /** Log position after which the current session continues; null when it began with a snapshot. */
   #resumedAt: LogPlace | null = null;
-  /** Entities of which the present session has received an event. */
+  /** Entities about which the current session has received an event. */
   #toldInSession = new Set<string>();
-  /** The place of the last event of each entity. */
+  /** Position of the last event of each entity. */
   readonly #lastOf = new Map<string, number>();
-  /** The last status that was received of each entity, also in earlier sessions. */
+  /** Last received status of each entity, including earlier sessions. */
   readonly #statusOf = new Map<string, string | null>();
-  /** The last status of each batch that was received, also in earlier sessions. */
+  /** Last received status of each batch, including earlier sessions. */
   readonly #statusOfBatch = new Map<string, string>();
-  /** Batches whose status came with the present snapshot. */
+  /** Batches whose status arrived with the current snapshot. */
   readonly #batchesOfSnapshot = new Set<string>();
   #stale = false;
-  /** The last event belonged to a snapshot. A STALE that belongs to the snapshot has the same place. */
+  /** Whether the last event belonged to a snapshot. A STALE that belongs to the snapshot has the same position. */
   #inSnapshot = true;
-  /** What may come next besides changes: snapshots, or nothing of that kind. */
+  /** Whether a snapshot is expected, in progress, or complete. */
   #snapshot: 'expected' | 'under way' | 'over' = 'expected';
 
   constructor(history: WatchHistory, told: ToldEntries, report: Report) {
@@ -77,7 +77,7 @@ class HistoryReader {
   #readSession({ after, events, end, reason = 'its connection ended' }: WatchSession): void {
     this.#toldInSession = new Set();
     if (after === null) {
-      // Another replica may begin with a snapshot of an earlier place, but not with an earlier state of a job.
+      // A snapshot of another replica may have an earlier position, but must not contain an earlier state of a job.
       this.#last = null;
       this.#beginAnew();
     } else {
@@ -139,19 +139,19 @@ class HistoryReader {
     this.#last = place;
   }
 
-  /** A snapshot that is stale shows batches as they are at present, where the feed could not read them. */
+  /** A stale snapshot contains the current state of batches that the feed could not read. */
   #forgetBatches(): void {
     for (const batch of this.#batchesOfSnapshot) this.#statusOfBatch.delete(batch);
   }
 
-  /** A STALE and the RECOVERED after it that wait for a slow client together are both dropped. */
+  /** A STALE and its RECOVERED are both dropped if they are queued together for a slow client. */
   #checkTurn(kind: 'STALE' | 'RECOVERED', event: SeenEvent): void {
     if (this.#stale !== (kind === 'STALE')) return;
     const missing = kind === 'STALE' ? 'RECOVERED' : 'STALE';
     this.#report('STALE and RECOVERED alternate', event, `there was no ${missing} before it`);
   }
 
-  /** Every entry of the log is sent once, in the order of the log. */
+  /** Every log entry is sent once, in the order of the log. */
   #checkPlace(event: SeenEvent, place: LogPlace): void {
     const last = this.#last;
     const beginsHere = event.kind === 'RESYNC' || (event.kind === 'SNAPSHOT' && this.#snapshot === 'expected');
@@ -162,8 +162,8 @@ class HistoryReader {
       this.#report('an epoch changes with a snapshot only', event, `it was ${last.epoch}`);
       return;
     }
-    // A snapshot and the STALE that belongs to it have the place of the entry before them. So have a STALE that no log
-    // holds, and its RECOVERED.
+    // A snapshot, and a STALE that belongs to it, have the position of the entry before them. The same applies to a
+    // STALE that is not in the log, and to its RECOVERED.
     const isLocal = (event.kind === 'STALE' && place.partial) || (event.kind === 'RECOVERED' && last.partial);
     const ofSnapshot = beginsHere || event.kind === 'SNAPSHOT' || (event.kind === 'STALE' && this.#inSnapshot);
     const mayStay = ofSnapshot || isLocal;
@@ -242,18 +242,18 @@ class HistoryReader {
     this.#report('each change begins where the last one ended', event, `from ${previousStatus}, but told was ${held}`);
   }
 
-  /** Whether a subscriber need not have received an entity of this status. */
+  /** Whether a subscriber may not have received an entity with this status. */
   #mayBeUntold(status: string | null): boolean {
     const { scope } = this.#history;
     if (!isSelected(scope, status)) return true;
-    // The first snapshot contains what ended a short while ago, but not what ended before.
+    // The first snapshot contains jobs that ended recently, but not those that ended earlier.
     return scope.ids === null && isLastStatus(status);
   }
 
   /**
-   * Changes that wait for a slow client are sent as one, in the place of the last. A client that leaves before that and
-   * resumes receives the last one as it is in the log: it begins at a status that this client has not received, and that
-   * lies before the place at which it resumed.
+   * Queued changes for a slow client are merged into the last one. A client that leaves before it receives this change,
+   * and then resumes, receives the last change as it is in the log: it begins at a status that this client has not
+   * received, and that lies before the position at which it resumed.
    */
   #wasToldAsOne(id: string, status: string | null, { epoch }: LogPlace): boolean {
     const resumedAt = this.#resumedAt;

@@ -7,13 +7,13 @@ interface Told {
 }
 
 /**
- * The events of all subscribers of one feed together, by the entries of its log. A slow subscriber may receive several
- * changes of an entity as one; the others show what these were.
+ * Combines the events of all subscribers of one feed, by log entry. A slow subscriber may receive several changes of an
+ * entity as one; the other subscribers show the individual changes.
  */
 export class ToldEntries {
   readonly #byEntity = new Map<string, Told[]>();
 
-  /** @param histories all of the same feed; what they contradict each other in is added to `violations` */
+  /** @param histories histories of one feed; contradictions between them are added to `violations` */
   constructor(histories: readonly WatchHistory[], violations: Violation[]) {
     const byCursor = new Map<string, { readonly name: string; readonly state: string }>();
     for (const { name, sessions } of histories) {
@@ -23,7 +23,7 @@ export class ToldEntries {
         const { id, state } = event.entity;
         const key = entityKey(place.epoch, id);
         this.#byEntity.set(key, [...(this.#byEntity.get(key) ?? []), { sequence: place.sequence, event }]);
-        // The cursor of a snapshot is that of the entry before it.
+        // The cursor of a snapshot is the cursor of the entry before it.
         if (event.kind === 'SNAPSHOT') continue;
         const told = `${event.kind === 'REMOVED' ? 'without' : 'with'} ${id} ${state}`;
         const cursor = event.cursor.replace(/\.partial$/, '');
@@ -38,8 +38,8 @@ export class ToldEntries {
   }
 
   /**
-   * Whether somebody was told that an entity came to a status between two places of the log: behind `from`, and not
-   * behind `to`.
+   * Whether a subscriber received the change of an entity to a status between two log positions: after `from`, and not
+   * after `to`.
    */
   cameTo(
     status: string | null,

@@ -1,11 +1,11 @@
-/** One rule that a history breaks. */
+/** One rule that a history violates. */
 export interface Violation {
-  /** What must always hold, in a few words. */
+  /** Short description of the rule. */
   readonly rule: string;
-  /** Who saw it, and where in the history. */
+  /** The client, and the position in its history. */
   readonly where: string;
   readonly detail: string;
 }
 
-/** A violation as one line. */
+/** Formats a violation as one line. */
 export const describeViolation = ({ rule, where, detail }: Violation): string => `${rule} [${where}]: ${detail}`;

@@ -1,15 +1,21 @@
 import type { Violation } from './violation.ts';
 
-/** An entity as an event showed it. */
+/** An entity as contained in an event. */
 export interface SeenEntity {
   readonly id: string;
-  /** Null for a kind that has none. */
+  /** Status; null for kinds without a status. */
   readonly status: string | null;
-  /** Everything of it that is compared with the truth, as one text. */
+  /** All values of the entity that are compared with the truth, as one text. */
   readonly state: string;
-  /** Whether the gateway reported that it has ended, which its status need not show. Absent: it was not asked. */
+  /**
+   * Whether the gateway reported that the job has ended, which its status may not show. Absent when the subscriber did
+   * not select it.
+   */
   readonly hasEnded?: boolean;
-  /** Status of each of its batches, by id; null: there was none. Absent: the subscriber did not ask for batches. */
+  /**
+   * Status of each of its batches, by id; null when the batch does not exist. Absent when the subscriber did not select
+   * batches.
+   */
   readonly batches?: ReadonlyMap<string, string | null>;
 }
 
@@ -22,70 +28,70 @@ export interface SeenEvent {
   readonly entity: SeenEntity | null;
 }
 
-/** How the events of one subscription ended. */
+/** End of a subscription. */
 export type SessionEnd =
-  /** Not yet. */
+  /** The subscription is open. */
   | 'open'
   /** The client unsubscribed, or its connection was cut on purpose. */
   | 'left'
   /** The gateway completed the stream. */
   | 'completed'
-  /** With GraphQL errors. */
+  /** The stream ended with GraphQL errors. */
   | 'refused'
-  /** The connection ended, and nobody had cut it. */
+  /** The connection ended unexpectedly. */
   | 'broken';
 
 /** One subscription, from its beginning to its end. */
 export interface WatchSession {
-  /** Cursor behind which it continues; null: it begins with a snapshot. */
+  /** Cursor after which it continues; null when it begins with a snapshot. */
   readonly after: string | null;
-  /** When the client subscribed. */
+  /** Time at which the client subscribed. */
   readonly openedAt: Date;
   readonly events: readonly SeenEvent[];
   readonly end: SessionEnd;
-  /** When the client received the end; null while it is open. */
+  /** Time at which the client received the end; null while it is open. */
   readonly endedAt: Date | null;
-  /** Why it broke, for messages. */
+  /** Reason why it broke, for messages. */
   readonly reason?: string;
 }
 
-/** What a subscriber asked for. Both together: events of these ids while the filter selects them. */
+/** Selection of a subscriber. With both ids and a filter: events of these ids while the filter selects them. */
 export interface HistoryScope {
-  /** Ids as the events show them; null: all. */
+  /** Ids as in the events; null = all. */
   readonly ids: ReadonlySet<string> | null;
-  /** Statuses that the filter selects; null: no filter. */
+  /** Statuses that the filter selects; null = no filter. */
   readonly statuses: ReadonlySet<string> | null;
 }
 
 export const everything: HistoryScope = { ids: null, statuses: null };
 
-/** Everything that one subscriber received, over all its subscriptions. */
+/** All events that one subscriber received, over all its subscriptions. */
 export interface WatchHistory {
   readonly name: string;
   readonly scope: HistoryScope;
   /**
-   * In the order in which they were opened. Each begins with a snapshot, or continues behind the last event of those
-   * before it.
+   * Sessions in the order in which they were opened. Each begins with a snapshot, or continues after the last event of
+   * the earlier sessions.
    */
   readonly sessions: readonly WatchSession[];
 }
 
-/** A place in an event log. */
+/** A position in an event log. */
 export interface LogPlace {
   readonly epoch: string;
   readonly sequence: number;
-  /** The log does not continue there: a client that resumes with the cursor receives RESYNC. */
+  /** Whether the log cannot continue there. A client that resumes with the cursor then receives RESYNC. */
   readonly partial: boolean;
 }
 
-/** Null when the text is not a cursor. */
+/** @returns null when the text is not a cursor */
 export function parseCursor(cursor: string): LogPlace | null {
   const [, epoch, digits, partial] = /^([\w-]+)\.(\d+)(?:\.[\w-]{8})?(\.partial)?$/.exec(cursor) ?? [];
   if (epoch === undefined || digits === undefined) return null;
   return { epoch, sequence: Number(digits), partial: partial !== undefined };
 }
 
-/** Stages of a job, from which it never goes back. UNKNOWN has no place in their order. */
+/** Stages of a job, which only increase. UNKNOWN has no stage. */
 const stageOf: Readonly<Record<string, number>> = {
   NEW: 0,
   QUEUED: 1,
@@ -97,10 +103,10 @@ const stageOf: Readonly<Record<string, number>> = {
 };
 const lastStage = 4;
 
-/** Whether nothing more happens to a job of this status; false where there are no statuses. */
+/** Whether a job with this status has ended; false for kinds without a status. */
 export const isLastStatus = (status: string | null): boolean => status !== null && stageOf[status] === lastStage;
 
-/** A job of an unknown status has ended too if the platform reported the time of its end. */
+/** Whether a job has ended. A job with an unknown status has ended if the platform reported the time of its end. */
 export const isOver = ({ status, hasEnded = false }: SeenEntity): boolean => isLastStatus(status) || hasEnded;
 
 const lastBatchStatuses: ReadonlySet<string> = new Set([
@@ -115,16 +121,16 @@ const lastBatchStatuses: ReadonlySet<string> = new Set([
   'DELETED',
 ]);
 
-/** Whether a batch is readable or has ended, so that nobody waits for another status. */
+/** Whether a batch is readable or has ended, so that its status is final for subscribers. */
 export const isLastBatchStatus = (status: string): boolean => lastBatchStatuses.has(status);
 
-/** Batches of a job that is over, for which a subscriber still waits. */
+/** Batches of an ended job for which a subscriber still waits. */
 export const openBatchesOf = ({ status, batches = new Map() }: SeenEntity): readonly string[] =>
   status === 'SUCCEEDED'
     ? [...batches].flatMap(([id, each]) => (each === null || isLastBatchStatus(each) ? [] : [id]))
     : [];
 
-/** Whether a job may go from one status to another. */
+/** Whether a job may change from one status to another. */
 export function isForward(from: string | null, to: string | null): boolean {
   if (from === null || to === null || from === to) return true;
   if (isLastStatus(from)) return false;
@@ -136,7 +142,7 @@ export function isForward(from: string | null, to: string | null): boolean {
 export const isSelected = ({ statuses }: HistoryScope, status: string | null): boolean =>
   statuses === null || (status !== null && statuses.has(status));
 
-/** Makes the violations of one history, and says in each of them whose they are. */
+/** Adds a violation of one history, together with the name of its subscriber. */
 export type Report = (rule: string, event: SeenEvent | null, detail: string) => void;
 
 export const reportInto =
