@@ -10,8 +10,8 @@ import {
   type LogTail,
   type LogWrite,
   type StaleSubject,
-} from './event-log.ts';
-import { partialCursor } from './watch-events.ts';
+} from './log.ts';
+import { partialCursor } from './subscriber/events.ts';
 
 /**
  * The bounds also limit how far a reader may fall behind, because it holds only a position in the shared list and no

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { FeedChange } from '../events/event-log.ts';
+import type { FeedChange } from '../events/log.ts';
 import type { Observed } from './feed-source.ts';
 
 /**

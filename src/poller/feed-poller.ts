@@ -1,13 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { maxEndedWithinSeconds } from '../domain/job.ts';
 import { UpstreamTimeoutError } from '../errors.ts';
-import {
-  type EventLog,
-  type FeedChange,
-  LogConflictError,
-  LogFencedError,
-  type StaleSubject,
-} from '../events/event-log.ts';
+import { type EventLog, type FeedChange, LogConflictError, LogFencedError, type StaleSubject } from '../events/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { CallAllowance } from './call-allowance.ts';
 import { diffSnapshots, isSameState } from './diff.ts';

@@ -1,5 +1,5 @@
-import type { EventLog, LogSnapshot } from '../events/event-log.ts';
-import { entitiesByKey } from '../events/watch-events.ts';
+import type { EventLog, LogSnapshot } from '../events/log.ts';
+import { entitiesByKey } from '../events/subscriber/events.ts';
 import type { FeedSource, Observed } from './feed-source.ts';
 
 /**

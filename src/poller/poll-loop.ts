@@ -1,6 +1,6 @@
 import type { Tenant } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
-import { LogConflictError, LogFencedError } from '../events/event-log.ts';
+import { LogConflictError, LogFencedError } from '../events/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { FeedMember, FeedMembers } from './feed-members.ts';

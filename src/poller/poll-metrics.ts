@@ -1,4 +1,4 @@
-import type { FeedChange } from '../events/event-log.ts';
+import type { FeedChange } from '../events/log.ts';
 
 /** Reports of the poll loops. `kind` is the kind of the feed. No report names a tenant. */
 export interface PollMetrics {

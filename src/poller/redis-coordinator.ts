@@ -1,5 +1,5 @@
-import { feedKeys } from '../events/redis-keys.ts';
-import { outOfReach } from '../events/redis-reach.ts';
+import { outOfReach } from '../events/redis/errors.ts';
+import { feedKeys } from '../events/redis/keys.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Redis } from '../runtime/redis.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UpstreamUnreachableError } from '../errors.ts';
-import { reachRedis } from '../events/redis-reach.ts';
+import { reachRedis } from '../events/redis/errors.ts';
 import { type Redis, runScript } from '../runtime/redis.ts';
 import { type RedisHeartbeat, replicasKey } from '../runtime/redis-heartbeat.ts';
 import { pollScript } from './redis-poll-scripts.ts';

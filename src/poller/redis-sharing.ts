@@ -1,5 +1,5 @@
-import { createRedisEventLog } from '../events/redis-event-log.ts';
-import { feedKeys } from '../events/redis-keys.ts';
+import { feedKeys } from '../events/redis/keys.ts';
+import { createRedisEventLog } from '../events/redis/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Lifecycle } from '../runtime/lifecycle.ts';
 import type { Logger } from '../runtime/logger.ts';

@@ -1,11 +1,11 @@
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { NotFoundError, ShuttingDownError } from '../errors.ts';
-import type { EventLog } from '../events/event-log.ts';
-import { Expiries } from '../events/expiries.ts';
-import { createMemoryEventLog } from '../events/memory-event-log.ts';
-import { StateConfirmations } from '../events/state-confirmations.ts';
+import type { EventLog } from '../events/log.ts';
+import { createMemoryEventLog } from '../events/memory-log.ts';
+import { StateConfirmations } from '../events/subscriber/snapshot-refresh.ts';
+import { WatchStream } from '../events/subscriber/stream.ts';
+import { Expiries } from '../events/subscriber/token-expiry.ts';
 import type { Watch, WatchEvent, WatchOptions, WatchRegistry } from '../events/watch.ts';
-import { WatchStream } from '../events/watch-stream.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { QuietStream } from '../runtime/quiet-stream.ts';

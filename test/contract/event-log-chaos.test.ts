@@ -8,7 +8,7 @@ import {
   type LogEntry,
   LogFencedError,
   LogOverflowError,
-} from '../../src/events/event-log.ts';
+} from '../../src/events/log.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { eventually } from '../support/eventually.ts';
 import { openLog, snapshotOf } from '../support/open-log.ts';

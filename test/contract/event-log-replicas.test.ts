@@ -11,9 +11,9 @@ import {
   LogOverflowError,
   type LogSnapshot,
   type LogWrite,
-} from '../../src/events/event-log.ts';
-import { createRedisEventLog } from '../../src/events/redis-event-log.ts';
-import type { FeedKeys } from '../../src/events/redis-keys.ts';
+} from '../../src/events/log.ts';
+import type { FeedKeys } from '../../src/events/redis/keys.ts';
+import { createRedisEventLog } from '../../src/events/redis/log.ts';
 import { Lifecycle } from '../../src/runtime/lifecycle.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import type { Redis, RedisClient } from '../../src/runtime/redis.ts';

@@ -9,7 +9,7 @@ import {
   LogOverflowError,
   type LogReader,
   type StaleSubject,
-} from '../../src/events/event-log.ts';
+} from '../../src/events/log.ts';
 import { openLog, snapshotOf } from '../support/open-log.ts';
 
 export interface Item {

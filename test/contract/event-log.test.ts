@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import { createMemoryEventLog } from '../../src/events/memory-event-log.ts';
+import { createMemoryEventLog } from '../../src/events/memory-log.ts';
 import { describeWithRedis } from '../support/redis.ts';
 import { ownKeys, type RedisReplica, startReplica } from '../support/redis-replica.ts';
 import { type RedisUnderTest, startRedisServer } from '../support/redis-server.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LogFencedError } from '../../src/events/event-log.ts';
-import { feedKeys } from '../../src/events/redis-keys.ts';
+import { LogFencedError } from '../../src/events/log.ts';
+import { feedKeys } from '../../src/events/redis/keys.ts';
 import { createMemoryCoordinator } from '../../src/poller/memory-coordinator.ts';
 import type { FeedName, Lease, PollCoordinator, PollListener, PollSeat } from '../../src/poller/poll-coordinator.ts';
 import { createRedisCoordinator, leaseMsFor } from '../../src/poller/redis-coordinator.ts';

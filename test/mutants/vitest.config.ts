@@ -24,7 +24,7 @@ export default defineConfig({
     exclude: [
       'test/unit/poller/many-jobs.test.ts',
       'test/unit/poller/watch-history.test.ts',
-      'test/unit/events/watch-stream.property.test.ts',
+      'test/unit/events/subscriber/stream.property.test.ts',
     ],
     testTimeout: 10_000,
     restoreMocks: true,

@@ -388,7 +388,7 @@ describe('the import table', () => {
     ['graphql-scalars', 'src/domain/job.ts', 'src/schema/scalars.ts'],
     ['@pothos/core', 'src/context/context.ts', 'src/schema/builder.ts'],
     ['@duckdb/node-api', 'src/emulator/jobs/create-job.ts', 'src/emulator/store/database.ts'],
-    ['@redis/client', 'src/events/redis-event-log.ts', 'src/runtime/redis.ts'],
+    ['@redis/client', 'src/events/redis/log.ts', 'src/runtime/redis.ts'],
     ['node:timers/promises', 'src/poller/feed.ts', 'src/runtime/clock.ts'],
   ])('%s may not be used in %s', (name, bad, good) => {
     for (const source of [`import { x } from '${name}';`, `type T = typeof import('${name}');`, `import '${name}';`]) {

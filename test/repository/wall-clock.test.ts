@@ -9,8 +9,11 @@ import { scanModule } from './source-scan.ts';
  */
 const allowed: readonly (readonly [area: string, reason: string])[] = [
   ['src/context/download-links.ts', 'other replicas read the end of a link'],
-  ['src/events/expiries.ts', 'the issuer of a token names its end; the rest of its life is measured in monotonic time'],
-  ['src/events/watch-stream.ts', 'the platform names the end of a job, which is compared with the present time'],
+  [
+    'src/events/subscriber/token-expiry.ts',
+    'the issuer of a token names its end; the rest of its life is measured in monotonic time',
+  ],
+  ['src/events/subscriber/stream.ts', 'the platform names the end of a job, which is compared with the present time'],
   ['src/emulator/', 'its times are those of the platform, which clients read and a database keeps'],
   ['src/poller/feed-poller.ts', 'the platform names the end of a job, and other replicas read when one was seen'],
 ];

@@ -1,4 +1,4 @@
-import type { EventLog, LogEntry, LogSnapshot, LogStart } from '../../src/events/event-log.ts';
+import type { EventLog, LogEntry, LogSnapshot, LogStart } from '../../src/events/log.ts';
 
 export interface OpenedLog<Entity> {
   readonly start: LogStart<Entity>;

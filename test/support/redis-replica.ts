@@ -1,7 +1,7 @@
-import type { EventLog } from '../../src/events/event-log.ts';
-import { createRedisEventLog, type RedisEventLogOptions } from '../../src/events/redis-event-log.ts';
-import { type FeedKeys, feedKeys } from '../../src/events/redis-keys.ts';
-import type { LogHeartbeat } from '../../src/events/redis-log-mirror.ts';
+import type { EventLog } from '../../src/events/log.ts';
+import { type FeedKeys, feedKeys } from '../../src/events/redis/keys.ts';
+import { createRedisEventLog, type RedisEventLogOptions } from '../../src/events/redis/log.ts';
+import type { LogHeartbeat } from '../../src/events/redis/mirror.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { type Redis, startRedis } from '../../src/runtime/redis.ts';

@@ -1,10 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type FeedChange,
-  type LogOpenOptions,
-  LogOverflowError,
-  type StaleSubject,
-} from '../../../src/events/event-log.ts';
+import { type FeedChange, type LogOpenOptions, LogOverflowError, type StaleSubject } from '../../../src/events/log.ts';
 import { type AppliedWrite, LogView } from '../../../src/events/log-view.ts';
 
 interface Item {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { ForbiddenError, PlatformError, UpstreamUnreachableError } from '../../../src/errors.ts';
-import { type EventLog, LogConflictError, LogFencedError, type LogWrite } from '../../../src/events/event-log.ts';
-import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import { type EventLog, LogConflictError, LogFencedError, type LogWrite } from '../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import { type ExportJobReader, exportJobSource } from '../../../src/poller/export-job-feed.ts';
 import { type FeedMember, FeedMembers } from '../../../src/poller/feed-members.ts';
 import { FeedPoller } from '../../../src/poller/feed-poller.ts';

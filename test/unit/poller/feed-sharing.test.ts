@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { feedKeys } from '../../../src/events/redis-keys.ts';
+import { feedKeys } from '../../../src/events/redis/keys.ts';
 import { unshared } from '../../../src/poller/feed-sharing.ts';
 import { leaseMsFor } from '../../../src/poller/redis-coordinator.ts';
 import { shareByRedis } from '../../../src/poller/redis-sharing.ts';

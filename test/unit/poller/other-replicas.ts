@@ -1,6 +1,6 @@
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import type { EventLog } from '../../../src/events/event-log.ts';
-import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import type { EventLog } from '../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import type { FeedNote } from '../../../src/poller/feed-view.ts';
 import type { Lease, PollCoordinator, PollListener, PollMessage } from '../../../src/poller/poll-coordinator.ts';
 import { settle } from './fake-platform.ts';

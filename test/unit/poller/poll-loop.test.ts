@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ForbiddenError, PlatformError, RateLimitedError, UpstreamUnreachableError } from '../../../src/errors.ts';
-import { LogFencedError } from '../../../src/events/event-log.ts';
+import { LogFencedError } from '../../../src/events/log.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
 import { PlatformHolds } from '../../../src/poller/platform-holds.ts';
 import { noMetrics } from '../../../src/poller/poll-metrics.ts';

@@ -1,6 +1,6 @@
 import type { ExportJob } from '../../../src/domain/export-job.ts';
-import type { EventLog, LogReader } from '../../../src/events/event-log.ts';
-import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import type { EventLog, LogReader } from '../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import { createMemoryCoordinator } from '../../../src/poller/memory-coordinator.ts';
 import type { Lease, PollCoordinator, PollMessage } from '../../../src/poller/poll-coordinator.ts';
 import { FakePlatform, settle } from './fake-platform.ts';

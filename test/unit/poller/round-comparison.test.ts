@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ForbiddenError, PlatformError, UpstreamUnreachableError } from '../../../src/errors.ts';
-import { type EventLog, LogFencedError, type LogWrite, type LogWriteOptions } from '../../../src/events/event-log.ts';
-import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import { type EventLog, LogFencedError, type LogWrite, type LogWriteOptions } from '../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import { type FeedMember, FeedMembers } from '../../../src/poller/feed-members.ts';
 import { FeedPoller } from '../../../src/poller/feed-poller.ts';
 import type { FeedSource, Observed, RoundRequest, RoundResult } from '../../../src/poller/feed-source.ts';

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { UpstreamUnreachableError } from '../../../src/errors.ts';
-import type { EventLog } from '../../../src/events/event-log.ts';
-import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import type { EventLog } from '../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import { failedWith } from '../upstream/layers.ts';
 import { exportJob } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';

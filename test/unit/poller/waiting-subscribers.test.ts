@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { RateLimitedError, UpstreamUnreadableError } from '../../../src/errors.ts';
-import type { EventLog } from '../../../src/events/event-log.ts';
-import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import type { EventLog } from '../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import { exportJobSource } from '../../../src/poller/export-job-feed.ts';
 import type { FeedNote } from '../../../src/poller/feed-view.ts';
 import { createMemoryCoordinator } from '../../../src/poller/memory-coordinator.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ForbiddenError } from '../../../src/errors.ts';
-import { createMemoryEventLog } from '../../../src/events/memory-event-log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import { exportJob, settle, tenantOf } from './fake-platform.ts';
 import { WatchSetup } from './watch-setup.ts';
 

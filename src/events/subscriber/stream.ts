@@ -1,0 +1,493 @@
+import type { Clock } from '../../runtime/clock.ts';
+import { QuietIterator, type QuietListener, type QuietStream } from '../../runtime/quiet-stream.ts';
+import {
+  type EventLog,
+  type LogEntry,
+  LogOverflowError,
+  type LogSnapshot,
+  type LogStart,
+  type LogTail,
+  type StaleSubject,
+} from '../log.ts';
+import type { WatchEvent, WatchOptions } from '../watch.ts';
+import { cursorIsPartial, entitiesByKey, entryEvent, partialCursor, partialEvent, snapshotEvent } from './events.ts';
+import { withFirstResults } from './first-results.ts';
+import { PendingEvents } from './queue.ts';
+
+/** Separates the results of an entity from the entity. */
+export interface ResultRules<Entity> {
+  isKnown(entity: Entity): boolean;
+  /** Whether no further change of the results is awaited. */
+  isSettled(entity: Entity): boolean;
+  /** Returns the entity with the results that are known from another state of it. */
+  carry(known: Entity, entity: Entity): Entity;
+  /** Compares two states: the entity differs, only its results differ, or nothing that subscribers see. */
+  difference(previous: Entity, entity: Entity): 'entity' | 'results' | 'nothing';
+}
+
+export interface WatchStreamOptions<Entity>
+  extends Pick<WatchOptions<Entity>, 'ids' | 'matches' | 'endedWithinSeconds' | 'withResults'> {
+  readonly log: EventLog<Entity>;
+  readonly key: (entity: Entity) => string;
+  readonly isTerminal: (entity: Entity) => boolean;
+  /** Absent if the entities have no results. */
+  readonly results?: ResultRules<Entity> | undefined;
+  readonly newestFirst: (a: Entity, b: Entity) => number;
+  /**
+   * Returns the wall time at which a terminal entity ended, in milliseconds, given the note of the log; null: unknown.
+   */
+  readonly endedAtMs: (entity: Entity, note: unknown) => number | null;
+  readonly clock: Pick<Clock, 'now'>;
+  /**
+   * Maximum number of merged events that wait for a slow subscriber. If there are more, they are dropped, and a RESYNC
+   * with new snapshots replaces them.
+   * @default 1_000
+   */
+  readonly maxPendingEvents?: number | undefined;
+  /** Called whenever the subscriber receives RESYNC. */
+  readonly onResync?: (() => void) | undefined;
+  /** Called once, when the stream has ended for any reason. */
+  readonly onEnd: () => void;
+}
+
+type Taken<Entity> = IteratorResult<WatchEvent<Entity>, undefined>;
+type Subject = StaleSubject | 'local';
+
+const done: IteratorReturnResult<undefined> = { done: true, value: undefined };
+const nothing: Iterator<never> = { next: () => done };
+const noSubjects: ReadonlySet<Subject> = new Set();
+
+/**
+ * Events of one subscriber: snapshots or missed changes, then every later change of the log. If the log drops entries
+ * before they are read, the subscriber receives a RESYNC and the stream continues.
+ *
+ * The filter selects the events that are sent. The `ids` decide when the stream completes. It completes at the first
+ * entry after which every id is over (terminal, with settled results if these are watched) or removed, whether or not
+ * that entry was sent. This is the same for a stream that starts, resumes, or restarts with a RESYNC.
+ */
+export class WatchStream<Entity> implements QuietStream<WatchEvent<Entity>> {
+  readonly #options: WatchStreamOptions<Entity>;
+  readonly #ids: ReadonlySet<string> | null;
+  readonly #pending: PendingEvents<Entity>;
+  readonly #maxPending: number;
+  #start: LogStart<Entity>['kind'] = 'snapshot';
+  /** Snapshots or missed changes, which are created when they are taken. */
+  #backlog: Iterator<WatchEvent<Entity>> = nothing;
+  /** The `ids` that are neither over nor removed after the last entry that was read. Null: there are no `ids`. */
+  #remaining: Set<string> | null = null;
+  /** Stale subjects that concern the subscriber, after the last entry that was read. */
+  #stale: ReadonlySet<Subject> = noSubjects;
+  #tail: LogTail<Entity> | null = null;
+  #ended = false;
+  #failure: { readonly error: unknown } | null = null;
+  #listener: QuietListener | null = null;
+  /** Whether the last `take` found nothing. */
+  #silent = false;
+  /** Removes the listener on the signal that ends the stream. */
+  #untilAbort: Disposable | null = null;
+  readonly #onGrowth = () => this.#notify();
+
+  constructor(options: WatchStreamOptions<Entity>) {
+    this.#options = options;
+    this.#ids = options.ids === null ? null : new Set(options.ids);
+    this.#pending = new PendingEvents(options.key);
+    this.#maxPending = options.maxPendingEvents ?? 1_000;
+  }
+
+  /**
+   * Beginning of the stream: a snapshot, a replay after the given cursor, or a snapshot because the cursor was unknown.
+   */
+  get start(): LogStart<Entity>['kind'] {
+    return this.#start;
+  }
+
+  /**
+   * Opens the log. Call it once, before the first `take`.
+   * @throws the error of opening the log, or the reason of the signal. `onEnd` is not called then.
+   */
+  async open({ after, signal }: Pick<WatchOptions<Entity>, 'after' | 'signal'>): Promise<void> {
+    signal.throwIfAborted();
+    await this.#read(after);
+    if (signal.aborted) this.#leaveLog();
+    signal.throwIfAborted();
+    if (this.#ended) return;
+    const onAbort = () => this.#end();
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#untilAbort = { [Symbol.dispose]: () => signal.removeEventListener('abort', onAbort) };
+  }
+
+  /** Call it once, from the reader that iterates. */
+  [Symbol.asyncIterator](): QuietIterator<WatchEvent<Entity>> {
+    const iterator = new QuietIterator(this);
+    this.#listener = iterator;
+    return iterator;
+  }
+
+  listen(listener: QuietListener): void {
+    this.#forgetSignal();
+    this.#listener = listener;
+  }
+
+  take(): Taken<Entity> | null {
+    // The caller takes the next event itself, so an end during this call needs no notification.
+    this.#silent = false;
+    const taken = this.#take();
+    this.#silent = taken === null;
+    return taken;
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#end();
+    return done;
+  }
+
+  /** Ends the stream with an error instead of completing it, because the watched work is not over. */
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#failure = { error };
+    this.#end();
+  }
+
+  /**
+   * Sends the current state again, unless events are waiting. An active STALE is sent again with it, because clients
+   * that joined behind a router have not received the first one.
+   */
+  confirm(): void {
+    if (!this.#silent || this.#backlog !== nothing) return;
+    this.#collect();
+    if (this.#tail !== null && this.#peek() === undefined) {
+      try {
+        this.#backlog = this.#snapshotEvents(this.#tail.snapshot, 'snapshot');
+      } catch (error) {
+        this.fail(error);
+      }
+    }
+    this.#notify();
+  }
+
+  #notify(): void {
+    if (this.#silent) this.#listener?.onValues();
+  }
+
+  /** Returns the next event or the end; null: there is none yet. */
+  #take(): Taken<Entity> | null {
+    this.#collect();
+    if (this.#ended) return this.#conclude();
+    const event = this.#next();
+    // A stream is released with its last event, without waiting for the next request.
+    if (this.#isComplete && this.#peek() === undefined && (event === undefined || this.#backlog === nothing)) {
+      this.#end();
+    }
+    if (event !== undefined) return { done: false, value: event };
+    return this.#ended ? this.#conclude() : null;
+  }
+
+  #next(): WatchEvent<Entity> | undefined {
+    const { done: isOver, value } = this.#backlog.next();
+    if (isOver !== true) return value;
+    // A snapshot contains every entity, so a silent stream does not keep it.
+    this.#backlog = nothing;
+    const event = this.#peek();
+    if (event !== undefined) this.#pending.shift();
+    return event;
+  }
+
+  /**
+   * Returns the next pending event. Skips entities that entered and left the filter before the subscriber read them.
+   */
+  #peek(): WatchEvent<Entity> | undefined {
+    let event = this.#pending.peek();
+    while (event !== undefined && !this.#isWanted(event)) {
+      this.#pending.shift();
+      event = this.#pending.peek();
+    }
+    return event;
+  }
+
+  get #isComplete(): boolean {
+    return this.#remaining?.size === 0;
+  }
+
+  /** Reads the new entries of the log. */
+  #collect(): void {
+    const tail = this.#tail;
+    if (tail === null) return;
+    try {
+      while (!this.#isComplete) {
+        const entry = tail.take();
+        if (entry === null) break;
+        const event = this.#advance(entry);
+        if (event !== null) this.#pending.push(event);
+      }
+    } catch (error) {
+      if (error instanceof LogOverflowError) void this.#recover();
+      else this.fail(error);
+      return;
+    }
+    if (this.#pending.size > this.#maxPending) void this.#recover();
+    else if (this.#isComplete) this.#leaveLog();
+    else if (tail.ended) this.#end();
+  }
+
+  #conclude(): IteratorReturnResult<undefined> {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure.error;
+    return done;
+  }
+
+  /**
+   * Applies one entry to the state of the stream.
+   * @param shown the entry with the state that its event shows
+   * @returns the event of the entry; null: the subscriber does not receive it
+   */
+  #advance(entry: LogEntry<Entity>, shown = entry): WatchEvent<Entity> | null {
+    const { change } = entry;
+    switch (change.kind) {
+      case 'CREATED':
+      case 'CHANGED':
+      case 'REMOVED': {
+        const id = this.#options.key(change.entity);
+        // Most entries end here, because a stream of one id may send none of 500 changes in a round.
+        if (this.#ids?.has(id) === false) return null;
+        if (change.kind !== 'REMOVED' && !this.#isOver(change.entity)) this.#remaining?.add(id);
+        else this.#remaining?.delete(id);
+        const event = entryEvent(shown);
+        if (!this.#isSeen(shown.change) || !this.#isWanted(event)) return null;
+        return isLocalAlone(this.#stale) ? partialEvent(event) : event;
+      }
+      case 'STALE':
+      case 'RECOVERED': {
+        if (!this.#concerns(change.subject)) return null;
+        const before = this.#stale;
+        const after = new Set(before);
+        if (change.kind === 'STALE') after.add(change.subject);
+        else after.delete(change.subject);
+        this.#stale = after.size === 0 ? noSubjects : after;
+        return before.size > 0 === after.size > 0 ? null : entryEvent(entry);
+      }
+    }
+  }
+
+  /** Whether the view of the subscriber is out of date while this subject is stale. */
+  #concerns(subject: Subject): boolean {
+    switch (subject) {
+      case 'feed':
+      case 'local':
+        return true;
+      case 'list':
+        return this.#ids === null;
+      case 'results':
+        return this.#options.withResults === true;
+      default:
+        // The filter is not applied, because an entity that cannot be read may have entered it in the meantime.
+        return this.#ids === null || this.#ids.has(subject.slice('entity:'.length));
+    }
+  }
+
+  #concerning(stale: ReadonlySet<Subject>): ReadonlySet<Subject> {
+    if (stale.size === 0) return noSubjects;
+    return new Set([...stale].filter((subject) => this.#concerns(subject)));
+  }
+
+  /** Restarts, because the log or the queue of pending events was too short. */
+  async #recover(): Promise<void> {
+    this.#leaveLog();
+    this.#backlog = nothing;
+    this.#pending.clear();
+    this.#remaining = null;
+    try {
+      await this.#read(partialCursor(''));
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#notify();
+  }
+
+  async #read(after: string | undefined): Promise<void> {
+    const restart = after !== undefined && cursorIsPartial(after);
+    const { log } = this.#options;
+    const { start, tail } = await log.open({ after: restart ? undefined : after, onGrowth: this.#onGrowth });
+    // The stream may have ended while the log was being opened.
+    if (this.#ended) {
+      tail[Symbol.dispose]();
+      return;
+    }
+    this.#tail = tail;
+    this.#start = restart ? 'resync' : start.kind;
+    this.#stale = this.#concerning(start.kind === 'replay' ? start.stale : start.snapshot.stale);
+    this.#remaining = this.#runningIds(start);
+    if (start.kind === 'replay') this.#replay(start);
+    else this.#backlog = this.#snapshotEvents(start.snapshot, restart ? 'resync' : start.kind);
+    if (this.#start === 'resync') this.#options.onResync?.();
+  }
+
+  #forgetSignal(): void {
+    this.#untilAbort?.[Symbol.dispose]();
+    this.#untilAbort = null;
+  }
+
+  #leaveLog(): void {
+    this.#tail?.[Symbol.dispose]();
+    this.#tail = null;
+  }
+
+  /** The `ids` that were neither over nor removed at the position where the stream begins. */
+  #runningIds(start: LogStart<Entity>): Set<string> | null {
+    if (this.#ids === null) return null;
+    const { key } = this.#options;
+    const isOver = (entity: Entity) => this.#isOver(entity);
+    const known = entitiesByKey(start.snapshot, key);
+    const running = new Set<string>();
+    for (const id of this.#ids) {
+      const entity = known.get(id);
+      if (entity !== undefined && !isOver(entity)) running.add(id);
+    }
+    if (start.kind !== 'replay') return running;
+    // The first missed entry of an entity shows its state at the cursor.
+    for (const { change } of start.missed.toReversed()) {
+      if (!('entity' in change)) continue;
+      const id = key(change.entity);
+      if (!this.#ids.has(id)) continue;
+      if (wasRunning(change, isOver)) running.add(id);
+      else running.delete(id);
+    }
+    return running;
+  }
+
+  #replay({ missed, snapshot }: Extract<LogStart<Entity>, { readonly kind: 'replay' }>): void {
+    const events: WatchEvent<Entity>[] = [];
+    const { key, results, withResults = false } = this.#options;
+    const shown = withResults && results ? withFirstResults({ missed, snapshot }, key, results) : missed;
+    for (const [index, entry] of missed.entries()) {
+      if (this.#isComplete) break;
+      const event = this.#advance(entry, shown[index]);
+      if (event !== null) events.push(event);
+    }
+    this.#backlog = events.length === 0 ? nothing : events[Symbol.iterator]();
+    if (this.#isComplete) this.#leaveLog();
+  }
+
+  #snapshotEvents(snapshot: LogSnapshot<Entity>, start: 'snapshot' | 'resync'): Iterator<WatchEvent<Entity>> {
+    const entities = this.#select(snapshot, start);
+    return snapshotEvents(snapshot, {
+      entities,
+      stale: this.#concerning(snapshot.stale),
+      isResync: start === 'resync',
+    });
+  }
+
+  #select(snapshot: LogSnapshot<Entity>, start: 'snapshot' | 'resync'): readonly Entity[] {
+    const { key, matches, newestFirst } = this.#options;
+    if (this.#ids !== null) {
+      const known = entitiesByKey(snapshot, key);
+      const named = [...this.#ids].map((id) => known.get(id)).filter((entity) => entity !== undefined);
+      return matches === null ? named : named.filter(matches);
+    }
+    const wanted = matches === null ? snapshot.entities : snapshot.entities.filter(matches);
+    // After a RESYNC all ended entities are sent, because the subscriber may have received them running.
+    return (start === 'resync' ? wanted : this.#present(wanted, snapshot.note)).toSorted(newestFirst);
+  }
+
+  /** Selects entities that have not ended, or ended recently. */
+  #present(entities: readonly Entity[], note: unknown): readonly Entity[] {
+    const { isTerminal, endedAtMs, endedWithinSeconds = 0, clock } = this.#options;
+    const isPresent = (one: Entity) => !isTerminal(one) || this.#awaitsResults(one);
+    if (endedWithinSeconds === 0) return entities.filter(isPresent);
+    const sinceMs = clock.now().getTime() - endedWithinSeconds * 1_000;
+    return entities.filter((one) => isPresent(one) || (endedAtMs(one, note) ?? Number.NEGATIVE_INFINITY) >= sinceMs);
+  }
+
+  /** Whether the entity has ended and none of its results are awaited. */
+  #isOver(entity: Entity): boolean {
+    const { isTerminal, withResults = false, results } = this.#options;
+    return isTerminal(entity) && (!withResults || results === undefined || results.isSettled(entity));
+  }
+
+  /** Whether results of the entity have been read and may change. */
+  #awaitsResults(entity: Entity): boolean {
+    const { withResults = false, results } = this.#options;
+    return withResults && results?.isKnown(entity) === true && !results.isSettled(entity);
+  }
+
+  /** Whether the change is visible in the entities or results that the subscriber watches. */
+  #isSeen(change: LogEntry<Entity>['change']): boolean {
+    const { withResults = false, results } = this.#options;
+    if (results === undefined || change.kind !== 'CHANGED') return true;
+    switch (results.difference(change.previous, change.entity)) {
+      case 'entity':
+        return true;
+      case 'results':
+        return withResults;
+      case 'nothing':
+        return false;
+    }
+  }
+
+  /** Whether the filter accepts the event. */
+  #isWanted(event: WatchEvent<Entity>): boolean {
+    const { matches } = this.#options;
+    if (matches === null || event.entity === null || matches(event.entity)) return true;
+    return event.kind === 'CHANGED' && matches(event.previous);
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#forgetSignal();
+    this.#leaveLog();
+    this.#backlog = nothing;
+    this.#pending.clear();
+    this.#options.onEnd();
+    this.#notify();
+  }
+}
+
+/** Whether only this process knows that the view is stale. The log has no RECOVERED for that. */
+const isLocalAlone = (stale: ReadonlySet<Subject>): boolean => stale.size === 1 && stale.has('local');
+
+interface SnapshotSelection<Entity> {
+  readonly entities: readonly Entity[];
+  readonly stale: ReadonlySet<Subject>;
+  readonly isResync: boolean;
+}
+
+function* snapshotEvents<Entity>(
+  snapshot: LogSnapshot<Entity>,
+  { entities, stale, isResync }: SnapshotSelection<Entity>,
+): Generator<WatchEvent<Entity>, undefined, void> {
+  const { observedAt } = snapshot;
+  const partial = partialCursor(snapshot.cursor);
+  const cursor = isLocalAlone(stale) ? partial : snapshot.cursor;
+  const isStale = stale.size > 0;
+  const base = { observedAt, entity: null, previous: null };
+  if (isResync) {
+    const isLast = entities.length === 0 && !isStale;
+    yield snapshotEvent<Entity>(snapshot, { kind: 'RESYNC', cursor: isLast ? cursor : partial, ...base });
+  }
+  for (const [index, entity] of entities.entries()) {
+    const isLast = index === entities.length - 1 && !isStale;
+    const event = { kind: 'SNAPSHOT', cursor: isLast ? cursor : partial, observedAt, entity, previous: null } as const;
+    yield snapshotEvent<Entity>(snapshot, event);
+  }
+  if (isStale) yield snapshotEvent<Entity>(snapshot, { kind: 'STALE', cursor, ...base });
+  return undefined;
+}
+
+/**
+ * Whether an entity was running before a change. An entity that did not exist yet counts as running, because a client
+ * may name a job that it created after the cursor with which it resumes, and the end of that job is still to come.
+ */
+function wasRunning<Entity>(
+  change: Extract<LogEntry<Entity>['change'], { readonly entity: Entity }>,
+  isOver: (entity: Entity) => boolean,
+): boolean {
+  switch (change.kind) {
+    case 'CREATED':
+      return true;
+    case 'CHANGED':
+      return !isOver(change.previous);
+    case 'REMOVED':
+      return !isOver(change.entity);
+  }
+}

@@ -1,0 +1,81 @@
+import { stringify } from 'devalue';
+import { describe, expect, it } from 'vitest';
+import { LogConflictError, LogFencedError, LogOverflowError } from '../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
+import { take } from './redis/log-server.ts';
+import { append, at, changed, created, type Item, item, key } from './subscriber/stream-setup.ts';
+
+const onGrowth = () => undefined;
+
+describe('a log of one process', () => {
+  it('is none before the first write, and then has a cursor without a mark', async () => {
+    const log = createMemoryEventLog<Item>({ key });
+    expect(await log.snapshot()).toBe(null);
+    const cursor = await append(log, created('a'));
+    expect(cursor).toMatch(/^[\w-]{16}\.1$/);
+    expect(await log.snapshot()).toEqual({
+      cursor,
+      observedAt: at,
+      entities: [item('a')],
+      stale: new Set(),
+      note: null,
+    });
+  });
+
+  it('takes writes without a change', async () => {
+    const log = createMemoryEventLog<Item>({ key });
+    const cursor = await log.write({ learned: [item('a')], note: 1 }, { observedAt: at });
+    expect(cursor).toMatch(/\.0$/);
+    expect(await log.snapshot()).toMatchObject({ entities: [item('a')], note: 1 });
+  });
+
+  it('rejects a term that is over, and a state that is not the present one', async () => {
+    const log = createMemoryEventLog<Item>({ key });
+    const first = await log.write({ changes: [created('a')] }, { observedAt: at, term: 2, basis: null });
+    const late = log.write({ changes: [created('b')] }, { observedAt: at, term: 1 });
+    await expect(late).rejects.toThrow(new LogFencedError('Another writer has taken over the log.'));
+    const conflict = new LogConflictError('The log was written in the meantime.');
+    const again = log.write({ changes: [created('b')] }, { observedAt: at, term: 2, basis: null });
+    await expect(again).rejects.toThrow(conflict);
+    await log.write({ changes: [created('b')] }, { observedAt: at, term: 2, basis: first });
+    const old = log.write({ changes: [created('c')] }, { observedAt: at, term: 2, basis: first });
+    await expect(old).rejects.toThrow(conflict);
+    expect((await log.snapshot())?.entities).toEqual([item('a'), item('b')]);
+  });
+
+  it('begins an epoch with the first write, for readers that came before it', async () => {
+    const log = createMemoryEventLog<Item>({ key });
+    const { tail, start } = await log.open({ onGrowth });
+    const cursor = await log.write({ changes: [created('a')] }, { observedAt: at, basis: null });
+    expect(start.snapshot.cursor.split('.')[0]).not.toBe(cursor.split('.')[0]);
+    expect(() => tail.take()).toThrow(LogOverflowError);
+  });
+
+  it('calls its watchers after each write, and is closed for its readers', async () => {
+    const log = createMemoryEventLog<Item>({ key });
+    let calls = 0;
+    const watching = log.watch(() => {
+      calls += 1;
+    });
+    const { tail } = await log.open({ onGrowth });
+    await append(log, created('a'));
+    watching[Symbol.dispose]();
+    await append(log, created('b'));
+    expect([calls, take(tail).length]).toEqual([1, 2]);
+    await log[Symbol.asyncDispose]();
+    expect(tail.ended).toBe(true);
+  });
+
+  it('keeps as many entries as their size allows, as that of the first of each write suggests', async () => {
+    const size = stringify(changed('a', 0, 1)).length;
+    const log = createMemoryEventLog<Item>({ key, maxBytes: 4 * size });
+    const first = await log.write({}, { observedAt: at });
+    const { tail } = await log.open({ onGrowth });
+    await append(log, changed('a', 0, 1), changed('a', 1, 2), changed('a', 2, 3), changed('a', 3, 4));
+    await log.write({ note: 1 }, { observedAt: at });
+    expect(take(tail)).toHaveLength(4);
+    expect((await log.open({ after: first, onGrowth })).start.kind).toBe('replay');
+    await append(log, changed('a', 4, 5));
+    expect((await log.open({ after: first, onGrowth })).start.kind).toBe('resync');
+  });
+});

@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PendingEvents } from '../../../../src/events/subscriber/queue.ts';
+import type { WatchEvent } from '../../../../src/events/watch.ts';
+
+interface Item {
+  readonly id: string;
+  readonly version: number;
+}
+type Told = WatchEvent<Item>;
+
+const observedAt = new Date(0);
+const about = (cursor: number) => ({ cursor: `e.${cursor}`, observedAt });
+const created = (cursor: number, id: string): Told => ({
+  kind: 'CREATED',
+  ...about(cursor),
+  entity: { id, version: 0 },
+  previous: null,
+});
+const removed = (cursor: number, id: string): Told => ({
+  kind: 'REMOVED',
+  ...about(cursor),
+  entity: { id, version: 0 },
+  previous: null,
+});
+const changed = (cursor: number, id: string, version: number): Told => ({
+  kind: 'CHANGED',
+  ...about(cursor),
+  entity: { id, version },
+  previous: { id, version: version - 1 },
+});
+const feed = (cursor: number, kind: 'STALE' | 'RECOVERED'): Told => ({
+  kind,
+  ...about(cursor),
+  entity: null,
+  previous: null,
+});
+
+const resync = (cursor: number): Told => ({ kind: 'RESYNC', ...about(cursor), entity: null, previous: null });
+const snapshot = (cursor: number, id: string): Told => ({
+  kind: 'SNAPSHOT',
+  ...about(cursor),
+  entity: { id, version: 0 },
+  previous: null,
+});
+
+function pending(...events: readonly Told[]): Told[] {
+  const line = new PendingEvents<Item>(({ id }) => id);
+  for (const event of events) line.push(event);
+  const rest: Told[] = [];
+  for (let event = line.shift(); event !== undefined; event = line.shift()) rest.push(event);
+  return rest;
+}
+
+describe('pending events', () => {
+  it('are told in order when nothing can be merged', () => {
+    const events = [
+      resync(1),
+      snapshot(1, 's'),
+      created(1, 'a'),
+      changed(2, 'b', 5),
+      removed(3, 'c'),
+      removed(4, 'd'),
+      feed(5, 'RECOVERED'),
+      resync(6),
+      feed(7, 'STALE'),
+    ];
+    const received = pending(...events);
+    expect(received).toEqual(events);
+    // All subscribers receive the same objects.
+    expect(received.every((event, index) => event === events[index])).toBe(true);
+  });
+
+  it('are counted until they are taken or cleared', () => {
+    const queue = new PendingEvents<Item>(({ id }) => id);
+    const sizes = [queue.size];
+    for (const event of [created(1, 'a'), removed(2, 'b')]) queue.push(event);
+    sizes.push(queue.size);
+    expect(queue.shift()).toEqual(created(1, 'a'));
+    sizes.push(queue.size);
+    queue.clear();
+    sizes.push(queue.size);
+    expect([sizes, queue.peek(), queue.shift()]).toEqual([[0, 2, 1, 0], undefined, undefined]);
+  });
+
+  it('merge changes of one entity into the newest, with the first state before it', () => {
+    expect(pending(changed(1, 'a', 1), changed(2, 'b', 1), changed(3, 'a', 2))).toEqual([
+      changed(2, 'b', 1),
+      { ...changed(3, 'a', 2), previous: { id: 'a', version: 0 } },
+    ]);
+  });
+
+  it('tell an entity that was created and changed as created in its newest state', () => {
+    expect(pending(created(1, 'a'), changed(2, 'a', 1))).toEqual([
+      { kind: 'CREATED', ...about(2), entity: { id: 'a', version: 1 }, previous: null },
+    ]);
+  });
+
+  it('keep a removal, also when the entity comes back', () => {
+    expect(pending(changed(1, 'a', 1), removed(2, 'a'))).toEqual([removed(2, 'a')]);
+    expect(pending(removed(1, 'a'), created(2, 'a'), changed(3, 'a', 1)).map(({ kind }) => kind)).toEqual([
+      'REMOVED',
+      'CREATED',
+    ]);
+  });
+
+  it('leave out a STALE and its RECOVERED when nothing lies between them', () => {
+    expect(pending(created(1, 'a'), feed(2, 'STALE'), feed(3, 'RECOVERED'))).toEqual([created(1, 'a')]);
+    expect(pending(feed(1, 'RECOVERED'), feed(2, 'STALE'), changed(3, 'a', 1))).toEqual([changed(3, 'a', 1)]);
+    const events = [feed(1, 'STALE'), created(2, 'a'), feed(3, 'RECOVERED')];
+    expect(pending(...events)).toEqual(events);
+  });
+
+  it('leave them out as well when what lay between them has moved behind them', () => {
+    expect(pending(feed(1, 'STALE'), changed(2, 'a', 1), feed(3, 'RECOVERED'), changed(4, 'a', 2))).toEqual([
+      { ...changed(4, 'a', 2), previous: { id: 'a', version: 0 } },
+    ]);
+  });
+
+  it('stay few while the feed goes back and forth between the changes of one entity', () => {
+    const queue = new PendingEvents<Item>(({ id }) => id);
+    for (let cursor = 1; cursor < 400; cursor += 4) {
+      queue.push(feed(cursor, 'STALE'));
+      queue.push(changed(cursor + 1, 'a', cursor));
+      queue.push(feed(cursor + 2, 'RECOVERED'));
+      queue.push(changed(cursor + 3, 'a', cursor + 1));
+      expect(queue.size).toBeLessThanOrEqual(3);
+    }
+  });
+
+  it('are merged into one object for all subscribers that have not received the same events', () => {
+    const events = [changed(1, 'a', 1), changed(2, 'a', 2), changed(3, 'a', 3)];
+    const [one] = pending(...events);
+    const [other] = pending(...events);
+    expect(one?.cursor).toBe('e.3');
+    expect(one).toBe(other);
+  });
+
+  it('never go back in cursors, are few, and add up to the same view as the events one by one', () => {
+    const step = fc.record({ id: fc.constantFrom('a', 'b', 'c'), remove: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const view = new Map<string, number>();
+        const events = steps.flatMap(({ id, remove }, index): Told[] => {
+          const version = view.get(id);
+          if (remove && version === undefined) return [];
+          if (remove) view.delete(id);
+          else view.set(id, (version ?? -1) + 1);
+          if (remove) return [removed(index, id)];
+          return [version === undefined ? created(index, id) : changed(index, id, version + 1)];
+        });
+        const told = pending(...events);
+        const merged = new Map<string, number>();
+        for (const { kind, entity } of told) {
+          if (entity === null) continue;
+          if (kind === 'REMOVED') merged.delete(entity.id);
+          else merged.set(entity.id, entity.version);
+        }
+        expect(merged).toEqual(view);
+        expect(told.length).toBeLessThanOrEqual(6);
+        const places = told.map(({ cursor }) => Number(cursor.slice(2)));
+        expect(places).toEqual(places.toSorted((a, b) => a - b));
+      }),
+    );
+  });
+});

@@ -1,0 +1,342 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { type EventLog, LogOverflowError, type LogTail } from '../../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
+import type { WatchEvent } from '../../../../src/events/watch.ts';
+import {
+  append,
+  at,
+  changed,
+  created,
+  type Item,
+  item,
+  key,
+  type OpenOptions,
+  openedBy,
+  openStream,
+  removed,
+  Subscriber,
+  withPlaces,
+} from './stream-setup.ts';
+
+/** Opens a stream, and returns the iterator of its reader. */
+async function open(log: EventLog<Item>, options: OpenOptions = {}) {
+  const stream = await openStream(log, options);
+  const events = stream[Symbol.asyncIterator]();
+  return {
+    next: () => events.next(),
+    return: () => events.return(),
+    fail: (error: unknown) => stream.fail(error),
+    confirm: () => stream.confirm(),
+  };
+}
+
+/** Opens a stream whose reader takes all available events whenever it is notified. */
+async function listening(log: EventLog<Item>, onEvent: (event: WatchEvent<Item>) => void) {
+  const stream = await openStream(log);
+  let left = false;
+  const onValues = () => {
+    for (let taken = left ? null : stream.take(); taken?.done === false; taken = stream.take()) onEvent(taken.value);
+  };
+  stream.listen({ onValues });
+  onValues();
+  return {
+    confirm: () => stream.confirm(),
+    return: () => {
+      left = true;
+      return stream.return();
+    },
+  };
+}
+
+/** A log whose tail fails once with the given error, like the tail of a log in another process. */
+function failingOnce(log: EventLog<Item>, error: Error): EventLog<Item> {
+  let failed = false;
+  return openedBy(log, async (options) => {
+    const reader = await log.open(options);
+    if (failed) return reader;
+    failed = true;
+    return { start: reader.start, tail: new FailingTail(error, reader.tail) };
+  });
+}
+
+class FailingTail implements LogTail<Item> {
+  readonly ended = false;
+  readonly #error: Error;
+  readonly #tail: LogTail<Item>;
+
+  constructor(error: Error, tail: LogTail<Item>) {
+    this.#error = error;
+    this.#tail = tail;
+  }
+
+  get snapshot() {
+    return this.#tail.snapshot;
+  }
+
+  take(): never {
+    throw this.#error;
+  }
+
+  [Symbol.dispose](): void {}
+}
+
+describe('a watch stream', () => {
+  it('answers a log that dropped what it had not read with RESYNC and the present state', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const stream = await open(failingOnce(memory, new LogOverflowError('dropped')));
+    const events = [(await stream.next()).value, (await stream.next()).value];
+    expect(events).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT', entity: item('a') }]);
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
+      { observedAt: at },
+    );
+    expect((await stream.next()).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
+  });
+
+  it('tells again that the state may be out of date when its reader left before it was told', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write(
+      {
+        changes: [
+          { kind: 'CREATED', entity: item('a') },
+          { kind: 'STALE', subject: 'feed' },
+        ],
+      },
+      { observedAt: at },
+    );
+    const first = await open(memory);
+    const seen = (await first.next()).value;
+    expect(seen).toMatchObject({ kind: 'SNAPSHOT', entity: item('a') });
+    const resumed = await open(memory, { after: seen?.cursor });
+    const told = [(await resumed.next()).value, (await resumed.next()).value, (await resumed.next()).value];
+    expect(told).toMatchObject([{ kind: 'RESYNC' }, { kind: 'SNAPSHOT' }, { kind: 'STALE' }]);
+    await memory.write({ changes: [{ kind: 'RECOVERED', subject: 'feed' }] }, { observedAt: at });
+    const after = told[2]?.cursor;
+    expect((await (await open(memory, { after })).next()).value).toMatchObject({ kind: 'RECOVERED' });
+  });
+
+  it('does not tell of what came into the filter and left it again before it was taken', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const stream = await open(memory, { matches: ({ version }) => version === 1 });
+    const change = (id: string, from: number, to: number) =>
+      ({ kind: 'CHANGED', entity: item(id, to), previous: item(id, from) }) as const;
+    await memory.write(
+      {
+        changes: [
+          change('a', 0, 1),
+          change('a', 1, 2),
+          { kind: 'CREATED', entity: item('b', 1) },
+          change('b', 1, 2),
+          change('c', 0, 1),
+        ],
+      },
+      { observedAt: at },
+    );
+    expect((await stream.next()).value).toMatchObject({ kind: 'CHANGED', entity: item('c', 1) });
+    await memory.write({ changes: [change('c', 1, 2)] }, { observedAt: at });
+    // A client that received the arrival of an entity receives that it left.
+    expect((await stream.next()).value).toMatchObject({
+      kind: 'CHANGED',
+      entity: item('c', 2),
+      previous: item('c', 1),
+    });
+  });
+
+  it('reports that an item left the filter, also when it was removed outside and came back', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await append(memory, created('a', 1));
+    const subscriber = await Subscriber.open(memory, { matches: ({ version }) => version % 2 === 1, slow: true });
+    subscriber.takeAll();
+    await append(memory, changed('a', 1, 2), removed('a', 2), created('a', 3), changed('a', 3, 4));
+    subscriber.takeAll();
+    expect(await subscriber.received()).toEqual(['SNAPSHOT a1', 'CHANGED a4']);
+    await append(memory, changed('a', 4, 5));
+    subscriber.takeAll();
+    await append(memory, changed('a', 5, 6), removed('a', 6), created('a', 7));
+    subscriber.takeAll();
+    expect(subscriber.events.at(-1)).toMatchObject({ kind: 'CHANGED', entity: item('a', 7), previous: item('a', 5) });
+  });
+
+  it('tells its state again when it is asked to and nothing else is to be told', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const stream = await open(memory);
+    stream.confirm();
+    expect((await stream.next()).value).toMatchObject({ kind: 'SNAPSHOT', entity: item('a') });
+    const again = stream.next();
+    stream.confirm();
+    const told = (await again).value;
+    expect(told).toMatchObject({ kind: 'SNAPSHOT', entity: item('a'), cursor: expect.stringMatching(/\.1$/) });
+    const next = stream.next();
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
+      { observedAt: at },
+    );
+    expect((await next).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
+  });
+
+  it('receives what is new, and not its state again, when both come at once', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const stream = await open(memory);
+    await stream.next();
+    const next = stream.next();
+    const writing = memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
+      { observedAt: at },
+    );
+    stream.confirm();
+    await writing;
+    expect((await next).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
+    const last = stream.next();
+    await stream.return();
+    expect(await last).toEqual({ done: true, value: undefined });
+  });
+
+  it('sends a listener its state again, then what came after it, without opening the log again', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const { log, places } = withPlaces(memory);
+    const told: unknown[] = [];
+    const stream = await listening(log, (event) => told.push([event.kind, event.entity?.version]));
+    const [place] = places;
+    stream.confirm();
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 1), previous: item('a') }] },
+      { observedAt: at },
+    );
+    await turn();
+    expect(told).toEqual([
+      ['SNAPSHOT', 0],
+      ['SNAPSHOT', 0],
+      ['CHANGED', 1],
+    ]);
+    expect([...places]).toEqual([place]);
+    await stream.return();
+    stream.confirm();
+    expect(places.size).toBe(0);
+  });
+
+  it('fails when the log fails, once, and is over then', async () => {
+    await using memory = createMemoryEventLog({ key });
+    let ends = 0;
+    const error = new Error('the log is out of reach');
+    const stream = await open(failingOnce(memory, error), { onEnd: () => (ends += 1) });
+    await expect(stream.next()).rejects.toBe(error);
+    expect(await stream.next()).toEqual({ done: true, value: undefined });
+    expect(ends).toBe(1);
+  });
+
+  it('fails when the filter fails on an entry', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const error = new Error('no such field');
+    const matches = () => {
+      throw error;
+    };
+    const stream = await open(memory, { matches });
+    const next = stream.next();
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    await expect(next).rejects.toBe(error);
+  });
+
+  it('answers several requests for the next event one after the other', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const stream = await open(memory);
+    const nexts = [stream.next(), stream.next(), stream.next()];
+    await memory.write(
+      {
+        changes: [
+          { kind: 'CREATED', entity: item('a') },
+          { kind: 'CREATED', entity: item('b') },
+        ],
+      },
+      { observedAt: at },
+    );
+    expect((await nexts[0])?.value).toMatchObject({ entity: item('a') });
+    expect((await nexts[1])?.value).toMatchObject({ entity: item('b') });
+    await stream.return();
+    expect((await nexts[2])?.done).toBe(true);
+  });
+
+  it('answers one of several requests with what it fails with, and the others with the end', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const stream = await open(memory);
+    const [first, second] = [stream.next(), stream.next()];
+    const error = new Error('lost');
+    stream.fail(error);
+    await expect(first).rejects.toBe(error);
+    expect((await second).done).toBe(true);
+  });
+
+  it('is released with the event that ends the last of its ids, not with the request after it', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ learned: [item('a')] }, { observedAt: at });
+    let ended = false;
+    const stream = await open(memory, {
+      ids: ['a'],
+      onEnd: () => {
+        ended = true;
+      },
+    });
+    await stream.next();
+    const next = stream.next();
+    expect(ended).toBe(false);
+    await memory.write(
+      { changes: [{ kind: 'CHANGED', entity: item('a', 9), previous: item('a') }] },
+      { observedAt: at },
+    );
+    expect((await next).value).toMatchObject({ kind: 'CHANGED' });
+    expect(ended).toBe(true);
+    expect((await stream.next()).done).toBe(true);
+  });
+
+  it('does not begin when its signal has been aborted', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const reason = new Error('gone');
+    await expect(open(memory, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  });
+
+  it('gives all subscribers the same event object for an entry, so that work on it can be shared', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const streams = await Promise.all([open(memory), open(memory)]);
+    await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
+    const [one, two] = await Promise.all(streams.map(async (stream) => (await stream.next()).value));
+    expect(one).toBe(two);
+  });
+
+  it('gives all slow subscribers the same objects for merged events', async () => {
+    await using memory = createMemoryEventLog({ key });
+    const ids = Array.from({ length: 10 }, (_, index) => `item-${index}`);
+    await append(memory, ...ids.map((id) => created(id)));
+    const slow = await Promise.all(Array.from({ length: 50 }, () => Subscriber.open(memory, { slow: true })));
+    for (const subscriber of slow) subscriber.takeAll();
+    for (const version of [1, 2]) await append(memory, ...ids.map((id) => changed(id, version - 1, version)));
+    for (const subscriber of slow) {
+      subscriber.events.length = 0;
+      subscriber.takeAll();
+      expect(subscriber.events.map(({ previous }) => previous?.version)).toEqual(ids.map(() => 0));
+    }
+    expect(new Set(slow.flatMap(({ events }) => events)).size).toBe(ids.length);
+  });
+
+  it('gives all who begin at the same state the same event objects, and others once it has changed', async () => {
+    await using memory = createMemoryEventLog({ key });
+    await memory.write({ learned: [item('a'), item('b')] }, { observedAt: at });
+    const begin = async (more: OpenOptions = {}) => {
+      const stream = await open(memory, more);
+      return [(await stream.next()).value, (await stream.next()).value];
+    };
+    const first = await begin();
+    expect((await begin()).map((event, index) => event === first[index])).toEqual([true, true]);
+    const resync = await begin({ after: 'unknown.1' });
+    expect((await begin({ after: 'unknown.1' })).map((event, index) => event === resync[index])).toEqual([true, true]);
+    // The last event of a snapshot has another cursor than the events before it.
+    const { value: alone } = await (await open(memory, { ids: ['b'] })).next();
+    expect([alone === first[0], alone?.cursor === first[1]?.cursor]).toEqual([false, true]);
+    await memory.write({ forgotten: ['nobody'] }, { observedAt: new Date('2030-01-01T00:00:02Z') });
+    expect((await begin()).map((event, index) => event === first[index])).toEqual([false, false]);
+  });
+});
