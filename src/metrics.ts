@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { QuotaMetrics } from './context/subscription-quota.ts';
-import type { PollMetrics } from './poller/poll-metrics.ts';
-import type { WatchStats } from './poller/watch-registry.ts';
+import type { WatchStats } from './polling/feed-registry.ts';
+import type { PollMetrics } from './polling/metrics.ts';
 import type { CallbackMetrics } from './server/callback-metrics.ts';
 import type { UpstreamMetrics } from './upstream/index.ts';
 

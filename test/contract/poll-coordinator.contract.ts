@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import type { FeedName, PollCoordinator, PollMessage, PollSeat } from '../../src/poller/poll-coordinator.ts';
-import type { WatchScope } from '../../src/poller/watch-scope.ts';
+import type { FeedName, PollCoordinator, PollMessage, PollSeat } from '../../src/polling/leader/election.ts';
+import type { WatchScope } from '../../src/polling/scope.ts';
 import { eventually } from '../support/eventually.ts';
 import { namesakeOf, tenantOf } from '../support/tenants.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LogFencedError } from '../../src/events/log.ts';
 import { feedKeys } from '../../src/events/redis/keys.ts';
-import { createMemoryCoordinator } from '../../src/poller/memory-coordinator.ts';
-import type { FeedName, Lease, PollCoordinator, PollListener, PollSeat } from '../../src/poller/poll-coordinator.ts';
-import { createRedisCoordinator, leaseMsFor } from '../../src/poller/redis-coordinator.ts';
+import type { FeedName, Lease, PollCoordinator, PollListener, PollSeat } from '../../src/polling/leader/election.ts';
+import { createMemoryCoordinator } from '../../src/polling/leader/memory.ts';
+import { createRedisCoordinator, leaseMsFor } from '../../src/polling/leader/redis.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { type Redis, type RedisSubscriber, RedisUnavailableError } from '../../src/runtime/redis.ts';

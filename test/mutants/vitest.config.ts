@@ -9,7 +9,7 @@ export default defineConfig({
   },
   test: {
     include: [
-      'test/unit/poller/**/*.test.ts',
+      'test/unit/polling/**/*.test.ts',
       'test/unit/events/**/*.test.ts',
       'test/unit/runtime/**/*.test.ts',
       // Addresses and names of variables are the configuration's.
@@ -22,8 +22,8 @@ export default defineConfig({
     ],
     // They take a second for each fault, and find few that the others do not.
     exclude: [
-      'test/unit/poller/many-jobs.test.ts',
-      'test/unit/poller/watch-history.test.ts',
+      'test/unit/polling/many-jobs.test.ts',
+      'test/unit/polling/history.test.ts',
       'test/unit/events/subscriber/stream.property.test.ts',
     ],
     testTimeout: 10_000,

@@ -32,7 +32,7 @@ const rules: Rules = {
         'src/context/',
         'src/schema/index.ts',
         'src/upstream/',
-        'src/poller/',
+        'src/polling/',
         'src/runtime/',
       ],
       types: [],
@@ -40,7 +40,7 @@ const rules: Rules = {
     },
     {
       area: 'src/redis-services.ts',
-      values: ['src/context/', 'src/poller/', 'src/runtime/'],
+      values: ['src/context/', 'src/polling/', 'src/runtime/'],
       types: [],
       reason: 'the composition root loads it only if there is a Redis, and passes its parts to the gateway',
     },
@@ -83,7 +83,7 @@ const rules: Rules = {
     {
       area: 'src/metrics.ts',
       values: [],
-      types: ['src/upstream/', 'src/context/', 'src/poller/', 'src/server/'],
+      types: ['src/upstream/', 'src/context/', 'src/polling/', 'src/server/'],
       reason: 'it counts the reports of other modules and knows only their form; only app.ts imports it',
     },
     {
@@ -131,7 +131,7 @@ const rules: Rules = {
       reason: 'the platform clients are the lowest layer of the gateway',
     },
     {
-      area: 'src/poller/',
+      area: 'src/polling/',
       values: ['src/upstream/', 'src/events/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: [],
       reason: 'the poller reads the platform and writes the event log, and does not know the subscribers',
@@ -192,7 +192,7 @@ const rules: Rules = {
       where: {
         notIn: [
           'src/upstream/',
-          'src/poller/',
+          'src/polling/',
           'src/events/',
           'src/loaders/',
           'src/domain/',
@@ -281,13 +281,13 @@ describe('the import table', () => {
     ['src/cli.ts', "import('./emulator/server.ts');", "import('./emulator/main.ts');"],
     ['src/main.ts', "import('./emulator/server.ts');", "import('./emulator/emulator.ts');"],
     ['src/main.ts', "import { schema } from './schema/index.ts';", "import { startApp } from './app.ts';"],
-    ['src/app.ts', "import { startEmulator } from './emulator/emulator.ts';", "import { x } from './poller/feed.ts';"],
+    ['src/app.ts', "import { startEmulator } from './emulator/emulator.ts';", "import { x } from './polling/feed.ts';"],
     ['src/app.ts', "import type { E } from './emulator/emulator.ts';", "import type { C } from './config.ts';"],
     ['src/app.ts', "import { builder } from './schema/builder.ts';", "import { schema } from './schema/index.ts';"],
     [
       'src/redis-services.ts',
       "import { createFileHandler } from './server/files.ts';",
-      "import { shareByRedis } from './poller/redis-sharing.ts';",
+      "import { shareByRedis } from './polling/leader/redis-sharing.ts';",
     ],
     ['src/config.ts', "import { startApp } from './app.ts';", "import { parseTenant } from './domain/tenant.ts';"],
     ['src/errors.ts', "import type { Tenant } from './domain/tenant.ts';", "import { inspect } from 'node:util';"],
@@ -298,7 +298,7 @@ describe('the import table', () => {
     ],
     ['src/server/http.ts', "import { createMetrics } from '../metrics.ts';", "import { x } from './yoga.ts';"],
     ['src/server/http.ts', "import type { Caller } from '../upstream/platform-api.ts';", ''],
-    ['src/server/http.ts', "import type { Feed } from '../poller/feed.ts';", ''],
+    ['src/server/http.ts', "import type { Feed } from '../polling/feed.ts';", ''],
     ['src/server/http.ts', "import type { E } from '../emulator/errors.ts';", ''],
     [
       'src/context/context.ts',
@@ -311,7 +311,7 @@ describe('the import table', () => {
       "import { createLoaders } from '../loaders/index.ts';",
     ],
     ['src/context/context.ts', "import type { schema } from '../schema/index.ts';", ''],
-    ['src/context/context.ts', "import type { Feed } from '../poller/feed.ts';", ''],
+    ['src/context/context.ts', "import type { Feed } from '../polling/feed.ts';", ''],
     [
       'src/schema/node.ts',
       "import { type Loaders, createLoaders } from '../loaders/index.ts';",
@@ -329,10 +329,10 @@ describe('the import table', () => {
       "import type { GatewayContext } from '../context/context.ts';",
       "import type { ExportJob } from '../domain/export-job.ts';",
     ],
-    ['src/poller/feed.ts', "import type { GatewayContext } from '../context/context.ts';", ''],
+    ['src/polling/feed.ts', "import type { GatewayContext } from '../context/context.ts';", ''],
     [
       'src/events/watch.ts',
-      "import type { Feed } from '../poller/feed.ts';",
+      "import type { Feed } from '../polling/feed.ts';",
       "import { GatewayError } from '../errors.ts';",
     ],
     ['src/domain/job.ts', "import type { Clock } from '../runtime/clock.ts';", "import { x } from './ids.ts';"],
@@ -383,13 +383,13 @@ describe('the import table', () => {
     ['undici', 'src/emulator/server.ts', 'src/upstream/wire/dataset.ts'],
     ['graphql', 'src/loaders/index.ts', 'src/schema/scalars.ts'],
     ['graphql', 'src/upstream/index.ts', 'src/server/yoga.ts'],
-    ['graphql', 'src/poller/feed.ts', 'src/schema/builder.ts'],
+    ['graphql', 'src/polling/feed.ts', 'src/schema/builder.ts'],
     ['graphql-yoga', 'src/events/watch.ts', 'src/server/yoga.ts'],
     ['graphql-scalars', 'src/domain/job.ts', 'src/schema/scalars.ts'],
     ['@pothos/core', 'src/context/context.ts', 'src/schema/builder.ts'],
     ['@duckdb/node-api', 'src/emulator/jobs/create-job.ts', 'src/emulator/store/database.ts'],
     ['@redis/client', 'src/events/redis/log.ts', 'src/runtime/redis.ts'],
-    ['node:timers/promises', 'src/poller/feed.ts', 'src/runtime/clock.ts'],
+    ['node:timers/promises', 'src/polling/feed.ts', 'src/runtime/clock.ts'],
   ])('%s may not be used in %s', (name, bad, good) => {
     for (const source of [`import { x } from '${name}';`, `type T = typeof import('${name}');`, `import '${name}';`]) {
       expect(check({ [bad]: source })).toHaveLength(1);
@@ -413,7 +413,7 @@ describe('the import table', () => {
     `const text = \`now \${Date.now()}\`;`,
     "const clean = text.replace(/['\"]/g, ''); const now = Date.now(); const other = 'x';",
   ])('time is read by the clock alone, not by `%s`', (source) => {
-    expect(check({ 'src/poller/feed.ts': source })).toHaveLength(1);
+    expect(check({ 'src/polling/feed.ts': source })).toHaveLength(1);
     expect(check({ 'src/emulator/server.ts': source })).toHaveLength(1);
     expect(check({ 'src/runtime/clock.ts': source })).toEqual([]);
   });

@@ -10,7 +10,7 @@ import { createRedisIdempotencyStore } from '../../src/context/redis-idempotency
 import { createTokenRejections } from '../../src/context/token-rejections.ts';
 import { RequestRate } from '../../src/emulator/http/request-rate.ts';
 import { GatewayError } from '../../src/errors.ts';
-import { AuthorizationLeases, type LeaseHolder } from '../../src/poller/authorization-leases.ts';
+import { AuthorizationLeases, type LeaseHolder } from '../../src/polling/authorization.ts';
 import { ExecutionGroup } from '../../src/server/execution-group.ts';
 import { createLiveConnections } from '../../src/server/live-connections.ts';
 import { withDeadline } from '../../src/upstream/call-scope.ts';

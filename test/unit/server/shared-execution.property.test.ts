@@ -18,7 +18,7 @@ import { callPatternOf } from '../../../src/server/operation-cost.ts';
 import { useSharedExecution } from '../../../src/server/plugins/use-shared-execution.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { quotaOf } from '../../support/quota.ts';
-import { exportJob, tenantOf } from '../poller/fake-platform.ts';
+import { exportJob, tenantOf } from '../polling/fake-platform.ts';
 
 /** How deep a random selection goes. */
 const maxDepth = 4;

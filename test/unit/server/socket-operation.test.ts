@@ -13,7 +13,7 @@ import { SocketOperation } from '../../../src/server/socket-operation.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { quotaOf } from '../../support/quota.ts';
 import { testSession } from '../../support/session.ts';
-import { tenantOf } from '../poller/fake-platform.ts';
+import { tenantOf } from '../polling/fake-platform.ts';
 
 interface Item {
   readonly id: string;

@@ -1,0 +1,374 @@
+import { type Tenant, tenantKey } from '../domain/tenant.ts';
+import { NotFoundError, ShuttingDownError } from '../errors.ts';
+import type { EventLog } from '../events/log.ts';
+import { createMemoryEventLog } from '../events/memory-log.ts';
+import { StateConfirmations } from '../events/subscriber/snapshot-refresh.ts';
+import { WatchStream } from '../events/subscriber/stream.ts';
+import { Expiries } from '../events/subscriber/token-expiry.ts';
+import type { Watch, WatchEvent, WatchOptions, WatchRegistry } from '../events/watch.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { QuietStream } from '../runtime/quiet-stream.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
+import { AuthorizationLeases, type RightProof } from './authorization.ts';
+import { Feed } from './feed.ts';
+import { PlatformHolds } from './holds.ts';
+import type { PollCoordinator } from './leader/election.ts';
+import { createMemoryCoordinator } from './leader/memory.ts';
+import type { FeedMember } from './members.ts';
+import { noMetrics, type PollMetrics } from './metrics.ts';
+import type { FeedSource, Observed } from './sources/source.ts';
+import type { FeedNote } from './state.ts';
+
+/** The right of a subscriber. It is part of every reader, because polls are shared, but rights are not. */
+export interface ProvenReader {
+  /** Null: the right comes from the gateway's own credential, so the subscriber cannot lose it. */
+  readonly proof: RightProof | null;
+}
+
+export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
+  readonly source: FeedSource<Entity, Reader, Memory>;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'debug' | 'warn'>;
+  /** Creates the log of one feed. @default in the memory of this process */
+  readonly createLog?: (tenant: Tenant) => EventLog<Entity>;
+  /** Decides which replica polls. @default within this process */
+  readonly coordinator?: PollCoordinator;
+  /** Times until which tenants must not call a service, shared by the registries of all kinds. @default its own */
+  readonly holds?: PlatformHolds;
+  /** @default metrics are discarded */
+  readonly metrics?: PollMetrics;
+  /** Shortest pause between two rounds, in milliseconds. @default 2_000 */
+  readonly pollMinMs?: number;
+  /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. @default 30_000 */
+  readonly pollMaxMs?: number;
+  /** Time for which a feed stays ready after its last subscriber left, in milliseconds. @default 3_000 */
+  readonly lingerMs?: number;
+  /**
+   * Time for which the log of a stopped feed is kept for clients that resume, in milliseconds; 0 if Redis keeps it.
+   * @default 600_000 // 10 minutes
+   */
+  readonly retentionMs?: number;
+  /** Maximum number of kept logs of stopped feeds. The longest unused is dropped first. @default 100 */
+  readonly maxIdleFeeds?: number;
+  /** Validity of the proof of a subscriber's right, in milliseconds. @default 300_000 // 5 minutes */
+  readonly authorizationLeaseMs?: number;
+  /** Interval in which subscribers receive the current state again, in milliseconds; null: never. @default null */
+  readonly confirmStateMs?: number | null;
+  /** Maximum number of events that wait for one slow subscriber. @default 1_000 */
+  readonly maxPendingEvents?: number;
+  /** Returns a random number from 0 to below 1. @default Math.random */
+  readonly random?: () => number;
+}
+
+export interface WatchStats {
+  /** Number of running feeds, including lingering ones. */
+  readonly feeds: number;
+  /**
+   * Number of running feeds that this replica polls. The others are polled by another replica, or by none at the
+   * moment.
+   */
+  readonly polling: number;
+  /** Number of logs that are kept for clients that resume. */
+  readonly idleFeeds: number;
+  readonly subscribers: number;
+  /** Number of good rounds of all feeds since the start. */
+  readonly rounds: number;
+  /** End of the last good round; null: there was none. */
+  readonly lastRoundAt: Date | null;
+}
+
+/** The feeds of one kind, one per tenant, and their subscribers. */
+export interface FeedRegistry<Entity, Reader> extends WatchRegistry<Entity, Reader>, AsyncDisposable {
+  stats(): WatchStats;
+  /** Ends all streams with ShuttingDownError and all rounds. Resolves when nothing runs and no timer is left. */
+  close(): Promise<void>;
+}
+
+export function createWatchRegistry<Entity extends Observed, Reader extends ProvenReader, Memory>(
+  options: WatchRegistryOptions<Entity, Reader, Memory>,
+): FeedRegistry<Entity, Reader> {
+  return new Registry(options);
+}
+
+interface Slot<Entity extends Observed, Reader, Memory> {
+  readonly feed: Feed<Entity, Reader, Memory>;
+  /** Null while the feed runs. */
+  idleSinceMs: number | null;
+}
+
+class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> implements FeedRegistry<Entity, Reader> {
+  readonly #options: WatchRegistryOptions<Entity, Reader, Memory>;
+  readonly #coordinator: PollCoordinator;
+  readonly #retentionMs: number;
+  readonly #maxIdleFeeds: number;
+  readonly #leases: AuthorizationLeases;
+  /** Feeds by tenant. Idle ones are in the order in which they became idle. */
+  readonly #slots = new Map<string, Slot<Entity, Reader, Memory>>();
+  readonly #streams = new Set<WatchStream<Entity>>();
+  readonly #confirmations: StateConfirmations;
+  readonly #expiries: Expiries;
+  /** Subscriptions that have not begun to deliver. */
+  readonly #starting = new Set<AbortController>();
+  readonly #holds: PlatformHolds;
+  #closed: ShuttingDownError | null = null;
+  #roundsOfDropped = 0;
+  #lastRoundOfDropped: Date | null = null;
+
+  constructor(options: WatchRegistryOptions<Entity, Reader, Memory>) {
+    this.#options = options;
+    this.#coordinator = options.coordinator ?? createMemoryCoordinator();
+    this.#retentionMs = options.retentionMs ?? 600_000;
+    this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
+    const { clock, authorizationLeaseMs: leaseMs = 300_000, random = Math.random } = options;
+    this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
+    this.#confirmations = new StateConfirmations({ clock, intervalMs: options.confirmStateMs ?? null });
+    this.#expiries = new Expiries(clock);
+    this.#holds = options.holds ?? new PlatformHolds(clock);
+  }
+
+  connect(tenant: Tenant, reader: Reader): Watch<Entity> {
+    return {
+      subscribe: (options) => this.#subscribe(tenant, reader, options),
+      nudge: () => this.#nudge(tenant),
+    };
+  }
+
+  #nudge(tenant: Tenant): void {
+    const slot = this.#slots.get(tenantKey(tenant));
+    if (slot !== undefined) {
+      slot.feed.nudge();
+      return;
+    }
+    const { source, logger } = this.#options;
+    this.#coordinator
+      .send({ tenant, kind: source.kind }, { kind: 'nudge' })
+      .catch((err: unknown) => logger.debug({ kind: source.kind, ...tenant, err }, 'could not notify other replicas'));
+  }
+
+  stats(): WatchStats {
+    const feeds = [...this.#slots.values()].map(({ feed }) => feed);
+    const running = feeds.filter((feed) => feed.running).length;
+    const times = [this.#lastRoundOfDropped, ...feeds.map((feed) => feed.lastRoundAt)].filter((time) => time !== null);
+    return {
+      feeds: running,
+      polling: feeds.filter((feed) => feed.polls).length,
+      idleFeeds: feeds.length - running,
+      subscribers: feeds.reduce((sum, feed) => sum + feed.subscribers, 0),
+      rounds: feeds.reduce((sum, feed) => sum + feed.rounds, this.#roundsOfDropped),
+      lastRoundAt: times.reduce<Date | null>((last, time) => (last === null || time > last ? time : last), null),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= new ShuttingDownError();
+    for (const controller of this.#starting) controller.abort(this.#closed);
+    for (const stream of this.#streams) stream.fail(this.#closed);
+    await Promise.all([...this.#slots.values()].map(({ feed }) => feed.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #subscribe(
+    tenant: Tenant,
+    reader: Reader,
+    options: WatchOptions<Entity>,
+  ): Promise<QuietStream<WatchEvent<Entity>>> {
+    using start = this.#abortable(options.signal);
+    const { signal } = start;
+    const right = rightOf(tenant, reader);
+    let lose = start.abort;
+    const onLost = (error: Error) => lose(error);
+    const resumes = options.after !== undefined;
+    const lease =
+      right === null ? null : await this.#leases.hold({ ...right, ids: options.ids, resumes, onLost }, signal);
+    let undo = () => lease?.[Symbol.dispose]();
+    try {
+      signal.throwIfAborted();
+      const feed = this.#acquire(tenant);
+      const member: FeedMember<Reader> = {
+        reader,
+        credential: right?.credential ?? null,
+        ids: options.ids === null ? null : new Set(options.ids),
+        withResults: options.withResults ?? false,
+        onRefused: () => {
+          if (right !== null) this.#leases.doubt(right.credential);
+        },
+      };
+      const leave = () => {
+        feed.leave(member);
+        lease?.[Symbol.dispose]();
+      };
+      undo = leave;
+      feed.join(member);
+      const unknown = await untilAborted(feed.ready(member), signal);
+      signal.throwIfAborted();
+      const stream = this.#createStream(feed.log, leave, options);
+      lose = (error) => stream.fail(error);
+      undo = () => void stream.return();
+      await stream.open(options);
+      const [missing] = unknown;
+      // A subscriber that resumes receives the removal, or has received it. Any other subscriber cannot wait for an
+      // entity that does not exist.
+      if (missing === undefined || stream.start === 'replay') return stream;
+      throw new NotFoundError(missing, { message: `The platform does not know ${missing}.` });
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  }
+
+  /**
+   * The caller's signal, which also aborts when the registry closes. It is disposed of when the subscription has begun.
+   */
+  #abortable(
+    outer: AbortSignal,
+  ): Disposable & { readonly signal: AbortSignal; readonly abort: (reason: unknown) => void } {
+    outer.throwIfAborted();
+    if (this.#closed !== null) throw this.#closed;
+    const controller = new AbortController();
+    const onAbort = () => controller.abort(outer.reason);
+    outer.addEventListener('abort', onAbort, { once: true });
+    this.#starting.add(controller);
+    return {
+      signal: controller.signal,
+      abort: (reason) => controller.abort(reason),
+      [Symbol.dispose]: () => {
+        outer.removeEventListener('abort', onAbort);
+        this.#starting.delete(controller);
+      },
+    };
+  }
+
+  /** @param leave called when the stream has ended */
+  #createStream(log: EventLog<Entity>, leave: () => void, options: WatchOptions<Entity>): WatchStream<Entity> {
+    const { expiresAt = null } = options;
+    const { source, clock, metrics = noMetrics, maxPendingEvents } = this.#options;
+    const { key, isTerminal, results, newestFirst, kind } = source;
+    const { ids, matches, endedWithinSeconds, withResults = false } = options;
+    const stream = new WatchStream<Entity>({
+      ids,
+      matches,
+      endedWithinSeconds,
+      withResults,
+      log,
+      key,
+      isTerminal,
+      results,
+      newestFirst,
+      endedAtMs: (entity, note) => endedAtMs(source, entity, note),
+      clock,
+      maxPendingEvents,
+      onResync: () => metrics.resynced({ kind }),
+      onEnd: () => {
+        this.#streams.delete(stream);
+        this.#confirmations.delete(stream);
+        if (expiresAt !== null) this.#expiries.delete(stream, expiresAt);
+        leave();
+      },
+    });
+    this.#streams.add(stream);
+    this.#confirmations.add(stream);
+    if (expiresAt !== null) this.#expiries.add(stream, expiresAt);
+    return stream;
+  }
+
+  #acquire(tenant: Tenant): Feed<Entity, Reader, Memory> {
+    this.#sweep();
+    const key = tenantKey(tenant);
+    const slot = this.#slots.get(key);
+    if (slot !== undefined) {
+      slot.idleSinceMs = null;
+      return slot.feed;
+    }
+    const feed = this.#createFeed(key, tenant);
+    this.#slots.set(key, { feed, idleSinceMs: null });
+    return feed;
+  }
+
+  #createFeed(key: string, tenant: Tenant): Feed<Entity, Reader, Memory> {
+    const {
+      source,
+      clock,
+      logger,
+      createLog = () => createMemoryEventLog({ key: source.key, clock }),
+      pollMinMs = 2_000,
+      pollMaxMs = 30_000,
+      lingerMs = 3_000,
+      random = Math.random,
+      metrics = noMetrics,
+    } = this.#options;
+    const onIdle = () => this.#idle(key);
+    return new Feed({
+      tenant,
+      source,
+      log: createLog(tenant),
+      coordinator: this.#coordinator,
+      hold: this.#holds.of(tenant, source.service),
+      metrics,
+      clock,
+      logger,
+      pollMinMs,
+      pollMaxMs,
+      lingerMs,
+      random,
+      onIdle,
+    });
+  }
+
+  #idle(key: string): void {
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return;
+    this.#slots.delete(key);
+    // A feed that never made a good round has nothing to resume from.
+    if (slot.feed.rounds === 0) {
+      this.#drop(slot.feed);
+      return;
+    }
+    slot.idleSinceMs = this.#options.clock.monotonicMs();
+    this.#slots.set(key, slot);
+    this.#sweep();
+  }
+
+  /** Drops logs that no client came back for. It runs when feeds start and stop, so that no timer is needed. */
+  #sweep(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const idle = [...this.#slots].filter(([, { idleSinceMs }]) => idleSinceMs !== null);
+    const excess = idle.length - this.#maxIdleFeeds;
+    for (const [index, [key, { feed, idleSinceMs }]] of idle.entries()) {
+      if (index >= excess && nowMs - (idleSinceMs ?? nowMs) < this.#retentionMs) continue;
+      this.#slots.delete(key);
+      this.#drop(feed);
+    }
+  }
+
+  #drop(feed: Feed<Entity, Reader, Memory>): void {
+    this.#roundsOfDropped += feed.rounds;
+    if (feed.lastRoundAt !== null) this.#lastRoundOfDropped = feed.lastRoundAt;
+    feed.close().catch((err: unknown) => this.#options.logger.warn({ err }, 'could not close the event log'));
+  }
+}
+
+/**
+ * Returns null if there is nothing to prove. The name of the credential includes the tenant, because rights differ
+ * between tenants.
+ */
+function rightOf(tenant: Tenant, { proof }: ProvenReader): RightProof | null {
+  return proof === null ? null : { ...proof, credential: JSON.stringify([tenantKey(tenant), proof.credential]) };
+}
+
+/**
+ * Returns the end that the gateway observed, if the log has one, because the platform reports no plausible time for
+ * such an end.
+ */
+function endedAtMs<Entity extends Observed, Memory>(
+  { key, endedAt }: Pick<FeedSource<Entity, unknown, Memory>, 'key' | 'endedAt'>,
+  entity: Entity,
+  note: unknown,
+): number | null {
+  // Only FeedPoller writes notes, and replicas that write another kind of note use a log of their own.
+  const seen = (note as FeedNote<Memory> | null)?.endedSeen.get(key(entity));
+  return seen ?? endedAt(entity)?.getTime() ?? null;
+}

@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Batch, type BatchState, isTerminalBatch } from '../../domain/batch.ts';
+import type { ExportJob, ObservedBatches } from '../../domain/export-job.ts';
+import type { BatchId } from '../../domain/ids.ts';
+import { isTerminalJob } from '../../domain/job.ts';
+import type { BatchesApi } from '../../upstream/platform-api.ts';
+import { isSameState } from '../diff.ts';
+import type { ResultSource } from './source.ts';
+
+export interface BatchReader {
+  /** Calls are aborted with the signal. */
+  batches(signal: AbortSignal): Pick<BatchesApi, 'getMany'>;
+}
+
+const unread: ObservedBatches = { states: new Map(), absences: new Map(), settled: false };
+/**
+ * Number of consecutive readings without a batch after which it counts as removed. A lagging replica of Catalog may
+ * omit it once.
+ */
+const absencesUntilGone = 2;
+const properties = new Set(['status', 'completedAt'] as const);
+
+/**
+ * The batches of export jobs. A job can be SUCCEEDED before its batches are readable. A FAILED or CANCELLED job has no
+ * data to wait for. A batch that Catalog has not returned yet may be promoted later, so it is awaited. A batch that
+ * Catalog no longer returns was removed, because a consolidation has replaced it.
+ */
+export const exportBatches: ResultSource<ExportJob, BatchReader> = {
+  isKnown: ({ observedBatches }) => observedBatches !== undefined,
+  isSettled: ({ observedBatches }) => observedBatches?.settled === true,
+
+  awaited(job) {
+    if (job.status === 'FAILED' || job.status === 'CANCELLED') return [];
+    return openBatches(job);
+  },
+
+  async read(reader, ids, signal) {
+    // The ids come from `awaited`.
+    const found = await reader.batches(signal).getMany(ids as readonly BatchId[], properties);
+    const asked = new Set(ids);
+    const read = new Map(found.map((batch) => [batch.id, stateOf(batch)]));
+    return (job) => {
+      const { states: before, absences: absencesBefore } = job.observedBatches ?? unread;
+      const [states, absences] = [new Map(before), new Map(absencesBefore)];
+      for (const { batchId } of job.destination.batches) {
+        const state = read.get(batchId);
+        if (state !== undefined) {
+          states.set(batchId, state);
+          absences.delete(batchId);
+        } else if (asked.has(batchId) && states.has(batchId)) {
+          absences.set(batchId, Math.min(absencesUntilGone, (absences.get(batchId) ?? 0) + 1));
+        }
+      }
+      const after = { ...job, observedBatches: { states, absences, settled: false } };
+      const settled = isTerminalJob(job) && openBatches(after).length === 0;
+      return settled ? exportBatches.settle(after) : after;
+    };
+  },
+
+  settle: (job) => ({ ...job, observedBatches: { ...(job.observedBatches ?? unread), settled: true } }),
+
+  carry: ({ observedBatches }, job) => (observedBatches === undefined ? job : { ...job, observedBatches }),
+
+  difference(previous, job) {
+    // The comparison is cached, because each subscriber compares the same two objects.
+    const known = differences.get(job);
+    if (known?.previous === previous) return known.difference;
+    const difference = compare(previous, job);
+    differences.set(job, { previous, difference });
+    return difference;
+  },
+};
+
+type Difference = ReturnType<(typeof exportBatches)['difference']>;
+const differences = new WeakMap<ExportJob, { readonly previous: ExportJob; readonly difference: Difference }>();
+
+function compare(previous: ExportJob, job: ExportJob): Difference {
+  const [before, after] = [previous.observedBatches, job.observedBatches];
+  // In a feed that does not read batches, every change is a change of the job.
+  if (before === after || !isSameState(without(previous), without(job))) return 'entity';
+  return isDeepStrictEqual(shownOf(before ?? unread), shownOf(after ?? unread)) ? 'nothing' : 'results';
+}
+
+/** The part of the batches that subscribers see. */
+const shownOf = ({ states, absences }: ObservedBatches) => ({
+  states,
+  gone: new Set([...absences].flatMap(([id, count]) => (count < absencesUntilGone ? [] : [id]))),
+});
+
+const stateOf = (batch: Batch): BatchState => ({
+  status: batch.status,
+  rawStatus: batch.rawStatus,
+  isTerminal: isTerminalBatch(batch),
+});
+
+/** Batches that can still change. A removed batch may return as long as the job runs. */
+function openBatches(job: ExportJob): readonly BatchId[] {
+  const { states, absences } = job.observedBatches ?? unread;
+  const hasEnded = isTerminalJob(job);
+  const isGone = (id: BatchId) => hasEnded && (absences.get(id) ?? 0) >= absencesUntilGone;
+  const isOpen = (id: BatchId) => states.get(id)?.isTerminal !== true && !isGone(id);
+  return job.destination.batches.map(({ batchId }) => batchId).filter(isOpen);
+}
+
+const without = ({ observedBatches: _, ...job }: ExportJob): ExportJob => job;

@@ -1,0 +1,42 @@
+import type { Schedule } from '../../domain/schedule.ts';
+import type { SchedulesApi } from '../../upstream/segmentation-api.ts';
+import type { ProvenReader } from '../feed-registry.ts';
+import type { FeedSource } from './source.ts';
+
+/** Access to the platform for the feed of schedules, with one subscriber's credential. */
+export interface ScheduleReader extends ProvenReader {
+  /** Calls are aborted with the signal. */
+  schedules(signal: AbortSignal): Pick<SchedulesApi, 'list'>;
+}
+
+/** Marks that there was a round. Nothing else has to be remembered, because each round reads every schedule. */
+type ScheduleMemory = 'read';
+
+/** Source of schedules. The list is complete, so a schedule that it does not show is absent. */
+export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory> = {
+  kind: 'schedules',
+  service: 'segmentation',
+  key: ({ id }) => id,
+  isTerminal: () => false,
+  mayFollow: () => true,
+  endedAt: () => null,
+  hasAppeared: (_, memory) => memory !== null,
+  lasting: (memory) => memory,
+  newestFirst: (a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0),
+
+  async read(reader, { known, unread, signal }) {
+    const schedules = await reader.schedules(signal).list();
+    const listed = new Set<string>(schedules.map(({ id }) => id));
+    return {
+      read: schedules.toSorted((a, b) => (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0)),
+      absent: [...known.keys(), ...unread].filter((id) => !listed.has(id)),
+      failed: new Map(),
+      forgotten: [],
+      unfollowed: [],
+      incomplete: null,
+      truncated: false,
+      calls: { lists: 1 },
+      memory: 'read',
+    };
+  },
+};

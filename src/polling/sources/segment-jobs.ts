@@ -1,0 +1,190 @@
+import { platformId, type SegmentJobId } from '../../domain/ids.ts';
+import { isTerminalJob } from '../../domain/job.ts';
+import type { SegmentJob } from '../../domain/segment-job.ts';
+import { GatewayError } from '../../errors.ts';
+import type { SegmentJobListOptions, SegmentJobsApi } from '../../upstream/segmentation-api.ts';
+import type { ProvenReader } from '../feed-registry.ts';
+import { endedAt, endedRecently, isAbove, mayFollow } from './job-list.ts';
+import type { FeedSource, RoundRequest } from './source.ts';
+
+/** Access to the platform for the feed of segment jobs, with one subscriber's credential. */
+export interface SegmentJobReader extends ProvenReader {
+  /** Calls are aborted with the signal. */
+  segmentJobs(signal: AbortSignal): Pick<SegmentJobsApi, 'list' | 'getMany'>;
+}
+
+interface SegmentJobMemory {
+  /** Creation time (ms) of the last job on the newest page; null: the page was the end of the list. */
+  readonly floorMs: number | null;
+  /** Ended jobs that the list omits although they exist. They are not read again. */
+  readonly unlisted: ReadonlySet<string>;
+  /**
+   * Number of the round, and the round in which each followed job was last read by id. Not shared with other replicas.
+   */
+  readonly round: number;
+  readonly readAt: ReadonlyMap<string, number>;
+}
+
+type Request = RoundRequest<SegmentJob, SegmentJobMemory>;
+
+/** The platform's maximum page size and maximum size of a bulk read. */
+const pageSize = 100;
+/** Running jobs behind the newest page are searched for by these statuses. */
+const runningStatuses = [
+  'NEW',
+  'QUEUED',
+  'PROCESSING',
+  'CANCELLING',
+] as const satisfies SegmentJobListOptions['status'][];
+/**
+ * Maximum number of list pages of one search for running jobs: 2,000 jobs of one status, and a page of each other
+ * status.
+ */
+const maxPagesPerSearch = 23;
+
+/**
+ * Source of segment jobs. Each round reads the newest list page, and by bulk reads the followed jobs that it does not
+ * show, however old they are. If these are more than the calls of a round can read, the least recently read jobs come
+ * first.
+ */
+export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJobMemory> = {
+  kind: 'segment-jobs',
+  service: 'segmentation',
+  key: ({ id }) => id,
+  isTerminal: isTerminalJob,
+  mayFollow,
+  endedAt,
+  hasAppeared: (job, memory) => memory !== null && isAbove(job, memory.floorMs),
+  lasting: (memory) => ({ ...memory, round: 0, readAt: new Map() }),
+  newestFirst: (a, b) => b.createdAt.getTime() - a.createdAt.getTime(),
+
+  async read(reader, request) {
+    const { known, discover, memory, now, signal } = request;
+    const api = reader.segmentJobs(signal);
+    const newest = await api.list({ limit: pageSize });
+    const oldest = newest.jobs.at(-1);
+    const floorMs = newest.next === null || oldest === undefined ? null : oldest.createdAt.getTime();
+    const jobs = new Map<string, SegmentJob>(newest.jobs.map((job) => [job.id, job]));
+    const newestPage = new Set(jobs.keys());
+
+    const isGap = memory !== null && newest.jobs.every(({ id }) => !known.has(id));
+    // If no job on the newest page is known, reading continues until a page shows a known job.
+    const limits = { next: newest.next, maxPages: maxPagesPerSearch, known, signal };
+    const gap = isGap ? await readPages(api, { limit: pageSize }, limits) : noSearch;
+    const running = discover && floorMs !== null ? await readRunning(api, signal) : noSearch;
+    for (const job of [...gap.found, ...running.found]) if (!jobs.has(job.id)) jobs.set(job.id, job);
+
+    const wanted = idsToReadById(request, jobs, floorMs);
+    const { found, failed } = wanted.length === 0 ? { found: [], failed: [] } : await api.getMany(wanted);
+    const answered = new Set<string>([...found, ...failed].map(({ id }) => id));
+    const absent = wanted.filter((id) => !answered.has(id));
+
+    const after = new Map([...known, ...jobs, ...found.map((job) => [job.id, job] as const)]);
+    for (const id of absent) after.delete(id);
+    const ended = [...after.values()].filter(isTerminalJob);
+    const follows = (id: string) => after.has(platformId(id)) && !jobs.has(id);
+    const errors = new Map(failed.flatMap(({ id, error }) => (error instanceof GatewayError ? [[id, error]] : [])));
+    const round = (memory?.round ?? 0) + 1;
+    const readAt = [...(memory?.readAt ?? []), ...wanted.map((id) => [id, round] as const)];
+    const [incomplete = null] = errors.values();
+    return {
+      read: [...jobs.values(), ...found].toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()),
+      absent,
+      failed: errors,
+      forgotten: forgettable(after, request, newestPage, floorMs, now),
+      // Bulk reads are cheap enough to follow all running jobs.
+      unfollowed: [],
+      incomplete,
+      truncated: gap.truncated || running.truncated,
+      calls: { lists: 1 + gap.pages + running.pages, bulkGets: Math.ceil(wanted.length / pageSize) },
+      memory: {
+        floorMs,
+        unlisted: new Set([...(memory?.unlisted ?? []), ...ended.map(({ id }) => id)].filter(follows)),
+        round,
+        readAt: new Map(readAt.filter(([id]) => follows(id))),
+      },
+    };
+  },
+};
+
+/** Selects jobs that the page does not show and that may have changed: unread, running, or missing from the page. */
+function idsToReadById(
+  { known, memory, unread, allowance }: Request,
+  listed: { has(id: string): boolean },
+  floorMs: number | null,
+): readonly SegmentJobId[] {
+  const lastRead = (id: string) => memory?.readAt.get(id) ?? -1;
+  const followed = [...known.values()]
+    .filter((job) => !listed.has(job.id))
+    .filter((job) => (isTerminalJob(job) ? isAbove(job, floorMs) && !memory?.unlisted.has(job.id) : true))
+    .map(({ id }) => id)
+    .toSorted((a, b) => lastRead(a) - lastRead(b));
+  const unseen = unread.filter((id) => !listed.has(id)).map((id) => platformId<SegmentJobId>(id));
+  return [...new Set([...unseen, ...followed.slice(0, allowance * pageSize)])];
+}
+
+interface Search {
+  readonly found: readonly SegmentJob[];
+  readonly pages: number;
+  readonly truncated: boolean;
+}
+
+const noSearch: Search = { found: [], pages: 0, truncated: false };
+
+async function readRunning(api: Pick<SegmentJobsApi, 'list'>, signal: AbortSignal): Promise<Search> {
+  let all = noSearch;
+  for (const status of runningStatuses) {
+    const maxPages = Math.max(1, maxPagesPerSearch - all.pages);
+    const { found, pages, truncated } = await readPages(
+      api,
+      { limit: pageSize, status },
+      { next: 0, maxPages, signal },
+    );
+    all = { found: [...all.found, ...found], pages: all.pages + pages, truncated: all.truncated || truncated };
+  }
+  return all;
+}
+
+/** Reads pages to the end of the list, or until a page shows a known job. */
+async function readPages(
+  api: Pick<SegmentJobsApi, 'list'>,
+  options: SegmentJobListOptions,
+  limits: {
+    readonly next: number | null;
+    readonly maxPages: number;
+    readonly known?: { has(id: string): boolean };
+    readonly signal: AbortSignal;
+  },
+): Promise<Search> {
+  const { maxPages, known, signal } = limits;
+  const found = new Map<string, SegmentJob>();
+  let pages = 0;
+  for (let start = limits.next; start !== null; ) {
+    signal.throwIfAborted();
+    if (pages === maxPages) return { found: [...found.values()], pages, truncated: true };
+    const { jobs, next } = await api.list({ ...options, start });
+    pages += 1;
+    const before = found.size;
+    for (const job of jobs) found.set(job.id, job);
+    // Rows shift while jobs are created. A page without a new job is the end, even if the platform reports another
+    // page.
+    const isEnd = found.size === before || jobs.some(({ id }) => known?.has(id));
+    start = isEnd ? null : next;
+  }
+  return { found: [...found.values()], pages, truncated: false };
+}
+
+function forgettable(
+  after: ReadonlyMap<string, SegmentJob>,
+  { scope }: Request,
+  newestPage: ReadonlySet<string>,
+  floorMs: number | null,
+  now: Date,
+): readonly string[] {
+  const behind = [...after.values()].filter(
+    (job) => !newestPage.has(job.id) && !isAbove(job, floorMs) && !scope.ids.has(job.id),
+  );
+  const ended = behind.filter(isTerminalJob);
+  const kept = new Set(scope.everything ? endedRecently(ended, now) : []);
+  return ended.filter((job) => !kept.has(job)).map(({ id }) => id);
+}

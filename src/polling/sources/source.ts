@@ -1,0 +1,123 @@
+import type { ReadingTimes } from '../../domain/reading-times.ts';
+import type { GatewayError } from '../../errors.ts';
+import type { WatchScope } from '../scope.ts';
+
+/** Fields of every watched entity. */
+export type Observed = ReadingTimes;
+
+export interface RoundRequest<Entity, Memory> {
+  /** State of the feed at the start of the round. The result is compared with it. */
+  readonly known: ReadonlyMap<string, Entity>;
+  readonly scope: WatchScope;
+  /**
+   * Ids that this round must read by id unless the list shows them. They are unknown, or known but not followed so far.
+   */
+  readonly unread: readonly string[];
+  /** Whether to search for unknown running entities as far back as the source can reach. */
+  readonly discover: boolean;
+  /** `memory` of the previous round; null in the first one. */
+  readonly memory: Memory | null;
+  /**
+   * Number of calls, possibly 0, that the round may spend in addition to the call for the newest page and the calls for
+   * `unread` and `discover`. It keeps a feed below one call per second on average.
+   */
+  readonly allowance: number;
+  /** Wall time of this process, for comparison with end times of entities. */
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+export interface RoundResult<Entity, Memory> {
+  /** Entities that were read, in the order in which CREATED events are emitted. */
+  readonly read: readonly Entity[];
+  /** Ids, known or unread, that this round requested and that the platform does not have. */
+  readonly absent: readonly string[];
+  /** Ids, known or unread, that this round failed to read, with the reason. */
+  readonly failed: ReadonlyMap<string, GatewayError>;
+  /** Keys of known entities that no longer need to be remembered. */
+  readonly forgotten: readonly string[];
+  /**
+   * Keys of known running entities without a watcher. They are remembered, so that a subscriber that resumes receives
+   * their changes, but they are not read.
+   */
+  readonly unfollowed: readonly string[];
+  /** The failure of a part of the round, which only delays the next reading; null: there was none. */
+  readonly incomplete: GatewayError | null;
+  /** The list holds more running or new entities than a round can read, so some of them are not followed. */
+  readonly truncated: boolean;
+  /** Number of calls to the platform, by kind, for the log. */
+  readonly calls: Readonly<Record<string, number>>;
+  readonly memory: Memory;
+}
+
+/**
+ * Results that can change after the end of their entity, such as the batches of an export. In the feed they are part of
+ * the state of the entity, but they are read only while a subscriber watches them, once per round for all such
+ * subscribers. Other subscribers do not receive their changes.
+ */
+export interface ResultSource<Entity, Reader> {
+  /** Whether the results of the entity have been read, or need not be read. */
+  isKnown(entity: Entity): boolean;
+  /** Whether no further change of the results is awaited. */
+  isSettled(entity: Entity): boolean;
+  /** Ids of the results that can still change. Empty if the outcome of the entity leaves no results to wait for. */
+  awaited(entity: Entity): readonly string[];
+  /**
+   * Reads the state of these results.
+   * @returns a function that adds the state to an entity. It sets `settled` if the entity has ended and no result is
+   *   awaited.
+   * @throws {GatewayError} the results could not be read
+   */
+  read(reader: Reader, ids: readonly string[], signal: AbortSignal): Promise<(entity: Entity) => Entity>;
+  /** Returns the entity with its results marked as final. */
+  settle(entity: Entity): Entity;
+  /** Returns a newer reading of the entity with the known results. */
+  carry(known: Entity, entity: Entity): Entity;
+  /** Compares two states: the entity differs, only its results differ, or nothing that subscribers see. */
+  difference(previous: Entity, entity: Entity): 'entity' | 'results' | 'nothing';
+}
+
+/**
+ * Reads one kind of entity. The feed adds rounds, pace, comparison and delivery; a source makes the calls. A source is
+ * stateless.
+ */
+export interface FeedSource<Entity extends Observed, Reader, Memory> {
+  /** Name for logs, metrics and Redis keys, for example `export-jobs`. */
+  readonly kind: string;
+  /**
+   * The platform's service that the source calls. Its `Retry-After` applies to all feeds of a tenant that use the
+   * service.
+   */
+  readonly service: string;
+  key(entity: Entity): string;
+  /** Whether the entity has ended, so that its state no longer changes. */
+  isTerminal(entity: Entity): boolean;
+  /**
+   * Whether a reading can be newer than the known state. An ended entity does not run again, and its outcome stays
+   * known. A lagging replica of the platform may show an older state.
+   */
+  mayFollow(known: Entity, entity: Entity): boolean;
+  /**
+   * End time of an ended entity as reported by the platform; null: the platform reports no time, or the entity has no
+   * end.
+   */
+  endedAt(entity: Entity): Date | null;
+  /**
+   * Whether an unknown entity was created after the round that returned `memory`, so that CREATED is emitted. Otherwise
+   * it is older and was not followed.
+   */
+  hasAppeared(entity: Entity, memory: Memory | null): boolean;
+  /** Returns the part of the memory that the next lease holder needs. It is written to the event log. */
+  lasting(memory: Memory): Memory;
+  /** Comparator that sorts the newest entity first. */
+  newestFirst(a: Entity, b: Entity): number;
+  /** Absent if the entities have no results. */
+  readonly results?: ResultSource<Entity, Reader>;
+  /**
+   * Makes one round.
+   * @throws {GatewayError} nothing could be read, so the round has failed. After UNAUTHENTICATED or FORBIDDEN the
+   *   round continues with another subscriber's reader.
+   * @throws the reason of the signal, soon after it aborts
+   */
+  read(reader: Reader, request: RoundRequest<Entity, Memory>): Promise<RoundResult<Entity, Memory>>;
+}

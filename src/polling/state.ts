@@ -1,0 +1,93 @@
+import type { EventLog, LogSnapshot } from '../events/log.ts';
+import { entitiesByKey } from '../events/subscriber/events.ts';
+import type { FeedSource, Observed } from './sources/source.ts';
+
+/**
+ * Data that a round writes to the log in addition to its changes, for the next lease holder and for waiting
+ * subscribers.
+ */
+export interface FeedNote<Memory> {
+  /** Term of the lease under which the note was written. */
+  readonly term: number;
+  /** Number of the round. It grows with each note, regardless of the replica that writes it. */
+  readonly round: number;
+  /** Whether the running entities have been searched for under this term. All of them are followed since. */
+  readonly discovered: boolean;
+  /** Named ids that the platform does not have, with the last round that read them. */
+  readonly missing: ReadonlyMap<string, number>;
+  /** Known running entities without a watcher (see RoundResult). Their known state may be old. */
+  readonly unfollowed: ReadonlySet<string>;
+  /** Wall time (ms) at which the gateway saw an entity end, if the platform reports no plausible time. */
+  readonly endedSeen: ReadonlyMap<string, number>;
+  /**
+   * Whether the round covered the results of the whole sandbox, and whether reading results failed (see ResultSource).
+   */
+  readonly results: { readonly everything: boolean; readonly failing: boolean };
+  /** See FeedSource.lasting. */
+  readonly memory: Memory;
+}
+
+/** The state of the log at one moment. */
+export interface LoadedView<Entity, Memory> {
+  /** Null: there is no log, because nothing was written yet or Redis lost it. */
+  readonly cursor: string | null;
+  readonly known: ReadonlyMap<string, Entity>;
+  readonly stale: LogSnapshot<Entity>['stale'];
+  readonly note: FeedNote<Memory> | null;
+}
+
+export interface FeedViewOptions<Entity extends Observed> {
+  readonly log: EventLog<Entity>;
+  readonly key: FeedSource<Entity, unknown, unknown>['key'];
+}
+
+/** The state of a feed, whichever replica wrote it. The log is read once after each write. */
+export class FeedView<Entity extends Observed, Memory> implements Disposable {
+  readonly #options: FeedViewOptions<Entity>;
+  readonly #watch: Disposable;
+  #loading: Promise<LoadedView<Entity, Memory>> | null = null;
+  #current: LoadedView<Entity, Memory> | null = null;
+
+  /** @param changed called after each write. `load` then returns the new state. */
+  constructor(options: FeedViewOptions<Entity>, changed: () => void) {
+    this.#options = options;
+    this.#watch = options.log.watch(() => {
+      this.#loading = null;
+      this.#current = null;
+      changed();
+    });
+  }
+
+  /** @throws {GatewayError} the log is out of reach */
+  async load(): Promise<LoadedView<Entity, Memory>> {
+    const loading = this.#loading ?? this.#read();
+    this.#loading = loading;
+    try {
+      const view = await loading;
+      if (this.#loading === loading) this.#current = view;
+      return view;
+    } catch (error) {
+      if (this.#loading === loading) this.#loading = null;
+      throw error;
+    }
+  }
+
+  /** Whether the log was not written since the view was loaded. */
+  isCurrent(view: LoadedView<Entity, Memory>): boolean {
+    return this.#current === view;
+  }
+
+  [Symbol.dispose](): void {
+    this.#watch[Symbol.dispose]();
+  }
+
+  async #read(): Promise<LoadedView<Entity, Memory>> {
+    const { log, key } = this.#options;
+    const snapshot = await log.snapshot();
+    if (snapshot === null) return { cursor: null, known: new Map(), stale: new Set(), note: null };
+    const { cursor, stale, note } = snapshot;
+    const known = entitiesByKey(snapshot, key);
+    // Only FeedPoller writes notes, and replicas that write another kind of note use a log of their own.
+    return { cursor, known, stale, note: note as FeedNote<Memory> | null };
+  }
+}

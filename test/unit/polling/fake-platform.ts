@@ -1,0 +1,317 @@
+import type { Batch, BatchStatus } from '../../../src/domain/batch.ts';
+import type { ExportJob, ExportJobStatus } from '../../../src/domain/export-job.ts';
+import { type BatchId, platformId } from '../../../src/domain/ids.ts';
+import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
+import { parseTenant, type Tenant } from '../../../src/domain/tenant.ts';
+import type { GatewayError } from '../../../src/errors.ts';
+import type { WatchEvent, WatchOptions } from '../../../src/events/watch.ts';
+import type { ExportJobReader } from '../../../src/polling/sources/export-jobs.ts';
+import type { ExportJobPage, ExportJobsApi } from '../../../src/upstream/platform-api.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export function tenantOf(sandbox = 'prod'): Tenant {
+  const tenant = parseTenant('000000000000000000000000@AdobeOrg', sandbox);
+  if (tenant === null) throw new Error('not a tenant');
+  return tenant;
+}
+
+const nothingMeasured = {
+  totalTime: null,
+  profileExportTime: null,
+  datasetWriteTime: null,
+  totalExportedProfiles: null,
+  exportedProfilesByNamespace: [],
+} as const;
+
+const emptyBatch: Omit<Batch, 'id' | 'status' | 'rawStatus'> = {
+  datasetId: null,
+  recordCount: null,
+  failedRecordCount: null,
+  sizeBytes: null,
+  errors: [],
+  startedAt: null,
+  completedAt: null,
+  createdAt: null,
+  updatedAt: null,
+  predecessorIds: [],
+  successorId: null,
+};
+
+/** Creates the destination of a job with these batches. */
+export const batchesOf = (...ids: readonly string[]): Pick<ExportJob, 'destination'> => ({
+  destination: {
+    datasetId: platformId('dataset'),
+    segmentPerBatch: ids.length > 1,
+    batches: ids.map((id) => ({ batchId: platformId(id), segment: null })),
+  },
+});
+
+/** Creates a job. `createdAtMs` also determines its position in the list. */
+export function exportJob(
+  id: string,
+  createdAtMs: number,
+  status: ExportJobStatus = 'PROCESSING',
+  more: Partial<ExportJob> = {},
+): ExportJob {
+  return {
+    id: platformId(id),
+    status,
+    rawStatus: status,
+    jobType: 'BATCH',
+    fields: null,
+    schemaName: '_xdm.context.profile',
+    mergePolicy: null,
+    filter: null,
+    eventList: null,
+    destination: { datasetId: platformId('dataset'), segmentPerBatch: false, batches: [] },
+    metrics: nothingMeasured,
+    errors: [],
+    computeJobs: null,
+    profileInstanceId: 'ups',
+    requestId: null,
+    organizationId: null,
+    createdAt: new Date(createdAtMs),
+    updatedAt: new Date(createdAtMs),
+    requestedAt: new Date(createdAtMs),
+    observedAt: new Date(createdAtMs),
+    ...more,
+  };
+}
+
+export interface PlatformCall {
+  readonly kind: 'list' | 'get' | 'prove' | 'batches';
+  readonly by: string;
+  readonly id?: string;
+  readonly ids?: readonly string[];
+  readonly cursor?: number | undefined;
+  readonly limit?: number;
+}
+
+/** A state at one moment. The times of its reading end later. */
+type Shown<Value> = (reading: ReadingTimes) => Value;
+
+/** The export jobs of one sandbox, in memory. It records every call, and can fail or hold back its responses. */
+export class FakePlatform {
+  readonly clock: FakeClock;
+  readonly calls: PlatformCall[] = [];
+  /** Error of a call; null: the call succeeds. */
+  failure: (call: PlatformCall) => GatewayError | null = () => null;
+  /** Whether a credential may not see a job, so that a call by id does not find it. */
+  hides: (call: PlatformCall) => boolean = () => false;
+  /** Whether a call never receives a response. */
+  hangs: (call: PlatformCall) => boolean = () => false;
+  /** Wraps every call for jobs. */
+  through: <Value>(call: () => Promise<Value>) => Promise<Value> = (call) => call();
+  /** Ids that the list omits although they exist. */
+  readonly unlisted = new Set<string>();
+  /** Status of each batch that Catalog has. */
+  readonly batches = new Map<string, BatchStatus>();
+  readonly #jobs = new Map<string, ExportJob>();
+  #gate: Promise<void> | null = null;
+  inFlight = 0;
+  mostInFlight = 0;
+
+  constructor(clock = new FakeClock()) {
+    this.clock = clock;
+  }
+
+  put(...jobs: readonly ExportJob[]): void {
+    for (const job of jobs) this.#jobs.set(job.id, job);
+  }
+
+  set(id: string, status: ExportJobStatus, more: Partial<ExportJob> = {}): void {
+    const job = this.#jobs.get(id);
+    if (job === undefined) throw new Error(`no job ${id}`);
+    this.#jobs.set(id, { ...job, status, rawStatus: status, ...more });
+  }
+
+  delete(id: string): void {
+    this.#jobs.delete(id);
+  }
+
+  /** Hides the job until `end`, like a lagging read replica. It then reappears in its current state. */
+  hide(id: string): { readonly end: () => void } {
+    const job = this.#jobs.get(id);
+    if (job === undefined) throw new Error(`no job ${id}`);
+    this.#jobs.delete(id);
+    return { end: () => void this.#jobs.set(id, job) };
+  }
+
+  job(id: string): ExportJob | undefined {
+    return this.#jobs.get(id);
+  }
+
+  get jobs(): readonly ExportJob[] {
+    return [...this.#jobs.values()];
+  }
+
+  /** Holds back responses for jobs until the returned function is called. */
+  hold(): () => void {
+    let open = () => {};
+    this.#gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    return () => {
+      this.#gate = null;
+      open();
+    };
+  }
+
+  count(kind: PlatformCall['kind']): number {
+    return this.calls.filter((call) => call.kind === kind).length;
+  }
+
+  /** @param ownRights whether the reader uses the subscriber's own credential instead of the gateway's */
+  reader(by = 'someone', ownRights = true): ExportJobReader {
+    const proof = {
+      credential: by,
+      prove: (signal: AbortSignal) => this.#call({ kind: 'prove', by }, signal, () => () => undefined),
+      proveOne: async (id: string, signal: AbortSignal) =>
+        (await this.#call({ kind: 'prove', by, id }, signal, () => this.#read(id))) !== null,
+    };
+    return {
+      proof: ownRights ? proof : null,
+      batches: (signal) => ({
+        getMany: (ids) => this.#call({ kind: 'batches', by, ids }, signal, () => () => this.#batches(ids)),
+      }),
+      exportJobs: (signal): Pick<ExportJobsApi, 'list' | 'get'> => ({
+        list: ({ limit, cursor }) =>
+          this.through(() =>
+            this.#call({ kind: 'list', by, limit, cursor: cursor?.createdAtMs }, signal, () =>
+              this.#page(limit, cursor),
+            ),
+          ),
+        get: (id) =>
+          this.through(() =>
+            this.#call({ kind: 'get', by, id }, signal, () =>
+              this.#read(this.hides({ kind: 'get', by, id }) ? 'hidden' : id),
+            ),
+          ),
+      }),
+    };
+  }
+
+  async #call<Value>(call: PlatformCall, signal: AbortSignal, answer: () => Shown<Value>): Promise<Value> {
+    signal.throwIfAborted();
+    const requestedAt = this.clock.now();
+    this.calls.push(call);
+    this.inFlight += call.kind === 'list' ? 1 : 0;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    try {
+      const failure = this.failure(call);
+      // As on the wire, the state is determined at the time of the call, and the response arrives later.
+      const shown = failure === null ? answer() : null;
+      const answered = (call.kind === 'prove' ? null : this.#gate) ?? turn();
+      await untilEither(this.hangs(call) ? new Promise(() => undefined) : answered, signal);
+      signal.throwIfAborted();
+      if (shown === null) throw failure;
+      return shown({ requestedAt, observedAt: this.clock.now() });
+    } finally {
+      this.inFlight -= call.kind === 'list' ? 1 : 0;
+    }
+  }
+
+  #batches(ids: readonly BatchId[]): readonly Batch[] {
+    return ids.flatMap((id) => {
+      const status = this.batches.get(id);
+      return status === undefined ? [] : [{ ...emptyBatch, id, status, rawStatus: status.toLowerCase() }];
+    });
+  }
+
+  #read(id: string): Shown<ExportJob | null> {
+    const job = this.#jobs.get(id);
+    return (reading) => (job === undefined ? null : { ...job, ...reading });
+  }
+
+  #page(
+    limit: number,
+    cursor: { readonly createdAtMs: number; readonly id: string } | undefined,
+  ): Shown<ExportJobPage> {
+    const order = (a: { at: number; id: string }, b: { at: number; id: string }) =>
+      b.at - a.at || (a.id < b.id ? 1 : -1);
+    const place = (job: ExportJob) => ({ at: job.createdAt.getTime(), id: job.id });
+    const listed = this.jobs
+      .filter(({ id }) => !this.unlisted.has(id))
+      .toSorted((a, b) => order(place(a), place(b)))
+      .filter((job) => cursor === undefined || order(place(job), { at: cursor.createdAtMs, id: cursor.id }) > 0);
+    const jobs = listed.slice(0, limit);
+    const last = jobs.at(-1);
+    const goesOn = listed.length > limit && last !== undefined;
+    const next = goesOn ? { createdAtMs: last.createdAt.getTime(), id: last.id } : null;
+    return (reading) => ({ jobs: jobs.map((job) => ({ ...job, ...reading })), next });
+  }
+}
+
+function untilEither(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    signal.addEventListener('abort', done, { once: true });
+    void work.then(done);
+  });
+}
+
+/** Takes all events from a stream as they arrive. */
+export class Follower {
+  readonly events: WatchEvent<ExportJob>[] = [];
+  ended: 'completed' | { readonly error: unknown } | null = null;
+  readonly #controller: AbortController;
+
+  constructor(stream: AsyncIterable<WatchEvent<ExportJob>>, controller: AbortController) {
+    this.#controller = controller;
+    this.#follow(stream).then(
+      () => {
+        this.ended = 'completed';
+      },
+      (error: unknown) => {
+        this.ended = { error };
+      },
+    );
+  }
+
+  get kinds(): readonly string[] {
+    return this.events.map(({ kind, entity }) => (entity === null ? kind : `${kind} ${entity.id} ${entity.status}`));
+  }
+
+  get cursor(): string | undefined {
+    return this.events.at(-1)?.cursor;
+  }
+
+  /** The state that results from the events. */
+  get view(): ReadonlyMap<string, ExportJob> {
+    return viewOf(this.events);
+  }
+
+  leave(): void {
+    this.#controller.abort();
+  }
+
+  async #follow(stream: AsyncIterable<WatchEvent<ExportJob>>): Promise<void> {
+    for await (const event of stream) this.events.push(event);
+  }
+}
+
+export function viewOf(
+  events: readonly WatchEvent<ExportJob>[],
+  before: ReadonlyMap<string, ExportJob> = new Map(),
+): ReadonlyMap<string, ExportJob> {
+  const view = new Map(before);
+  for (const { kind, entity } of events) {
+    if (kind === 'RESYNC') view.clear();
+    if (entity === null) continue;
+    if (kind === 'REMOVED') view.delete(entity.id);
+    else view.set(entity.id, entity);
+  }
+  return view;
+}
+
+export type Ask = Partial<Omit<WatchOptions<ExportJob>, 'signal'>>;
+
+/** Lets all work complete that needs no time. */
+export async function settle(): Promise<void> {
+  for (let count = 0; count < 40; count += 1) await turn();
+}

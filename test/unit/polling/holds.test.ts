@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { RateLimitedError } from '../../../src/errors.ts';
+import { PlatformHolds } from '../../../src/polling/holds.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { namesakeOf } from '../../support/tenants.ts';
+import { exportJob, settle, tenantOf } from './fake-platform.ts';
+import { ReplicaSetup } from './replica-setup.ts';
+import { WatchSetup } from './setup.ts';
+
+const limited = (retryAfterMs?: number) => new RateLimitedError({ message: 'slow down', retryAfterMs });
+
+describe('a platform that asks the gateway to wait', () => {
+  it.each([
+    { what: 'names a time', retryAfterMs: 60_000, leftMs: 55_000 },
+    { what: 'names none', retryAfterMs: undefined, leftMs: 1_000 },
+  ])('is not called for new subscribers in the meantime, if it $what', async ({ retryAfterMs, leftMs }) => {
+    await using setup = new WatchSetup();
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? limited(retryAfterMs) : null);
+    await expect(setup.subscribe()).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    await setup.pass(retryAfterMs === undefined ? 3_000 : 5_000);
+    for (let time = 0; time < 40; time += 1) {
+      await expect(setup.subscribe()).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: leftMs });
+    }
+    expect(setup.platform.count('list')).toBe(1);
+    setup.platform.failure = () => null;
+    await setup.pass(leftMs);
+    setup.platform.put(exportJob('a', 1));
+    expect((await setup.follow()).kinds).toEqual(['SNAPSHOT a PROCESSING']);
+  });
+
+  it('is not called for a subscriber of another replica either', async () => {
+    await using setup = new ReplicaSetup();
+    const [one, other] = setup.replicas;
+    setup.platform.put(exportJob('a', 1), exportJob('b', 2));
+    await one.follow({ ids: ['a'] });
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? limited(60_000) : null);
+    await setup.nextRound();
+    const calls = setup.platform.count('list');
+    setup.platform.put(exportJob('new', 3));
+    await expect(other.subscribe({ ids: ['new'] })).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    await expect(other.subscribe()).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    expect((await other.follow({ ids: ['b'] })).kinds).toEqual(['SNAPSHOT b PROCESSING']);
+    expect(setup.platform.count('list')).toBe(calls);
+  });
+
+  it('delays only the calls of one tenant', async () => {
+    await using setup = new WatchSetup();
+    setup.platform.failure = ({ kind, by }) => (kind === 'list' && by === 'first' ? limited(60_000) : null);
+    await expect(setup.subscribe({}, 'first')).rejects.toMatchObject({ code: 'RATE_LIMITED' });
+    for (const tenant of [tenantOf('dev'), namesakeOf(tenantOf())]) {
+      const watch = setup.registry.connect(tenant, setup.platform.reader('second'));
+      const { signal } = new AbortController();
+      await watch.subscribe({ ids: null, matches: null, signal });
+    }
+    expect(setup.platform.count('list')).toBe(3);
+  });
+
+  it('is not called by a nudge', async () => {
+    await using setup = new WatchSetup();
+    await setup.follow();
+    setup.platform.failure = ({ kind }) => (kind === 'list' ? limited(60_000) : null);
+    await setup.nextRound();
+    const calls = setup.platform.count('list');
+    setup.nudge();
+    await settle();
+    expect(setup.platform.count('list')).toBe(calls);
+  });
+});
+
+describe('holds', () => {
+  it('are kept by tenant and service, with the latest end, and forgotten when they are over', () => {
+    const clock = new FakeClock();
+    const holds = new PlatformHolds(clock);
+    const nowMs = clock.monotonicMs();
+    const hold = holds.of(tenantOf(), 'export');
+    hold.extend(nowMs + 10);
+    hold.extend(nowMs + 5);
+    expect(holds.of(tenantOf(), 'export').untilMs).toBe(nowMs + 10);
+    for (const other of [holds.of(tenantOf(), 'segmentation'), holds.of(namesakeOf(tenantOf()), 'export')])
+      expect(other.untilMs).toBe(0);
+    expect(holds.size).toBe(1);
+  });
+
+  it('leave nothing in memory', async () => {
+    const clock = new FakeClock();
+    const holds = new PlatformHolds(clock);
+    for (let time = 0; time < 100; time += 1) {
+      holds.of(tenantOf(`sandbox-${time}`), 'export').extend(clock.monotonicMs() + 10);
+      await clock.advanceBy(10);
+    }
+    expect(holds.size).toBe(1);
+  });
+});

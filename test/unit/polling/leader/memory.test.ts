@@ -1,0 +1,123 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { PollCoordinator } from '../../../../src/polling/leader/election.ts';
+import { createMemoryCoordinator } from '../../../../src/polling/leader/memory.ts';
+import { tenantOf, turn } from '../fake-platform.ts';
+
+const feed = { tenant: tenantOf(), kind: 'export-jobs' };
+
+/** Joins a feed, and records the calls of its listener. */
+function join(coordinator: PollCoordinator, name = feed) {
+  const told: string[] = [];
+  const seat = coordinator.join(name, {
+    received: ({ kind }) => told.push(kind),
+    termChanged: (holder) => told.push(holder),
+    unreachable: () => told.push('unreachable'),
+  });
+  const controller = new AbortController();
+  return { seat, told, controller, elected: () => seat.elected(controller.signal) };
+}
+
+describe('the coordinator of one process', () => {
+  it('lets one seat poll at a time, and then the one that has waited longest', async () => {
+    await using coordinator = createMemoryCoordinator();
+    const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
+    const lease = await one.elected();
+    const waiting = [two.elected(), three.elected()];
+    expect([one, two, three].map(({ seat }) => seat.term)).toEqual([1, 1, 1]);
+    await lease.release();
+    const second = await waiting[0];
+    expect([second?.term, one.seat.term]).toEqual([2, 2]);
+    // The lease was released before.
+    await lease.release();
+    expect(two.seat.term).toBe(2);
+    await second?.release();
+    expect((await waiting[1])?.term).toBe(3);
+    expect(three.told).toEqual(['elsewhere', 'nobody', 'elsewhere', 'nobody', 'here']);
+  });
+
+  it('keeps its seats connected when one that does not poll leaves', async () => {
+    await using coordinator = createMemoryCoordinator();
+    const [polls, leaves] = [join(coordinator), join(coordinator)];
+    const lease = await polls.elected();
+    await leaves.seat[Symbol.asyncDispose]();
+    expect([lease.lost.aborted, polls.seat.term]).toEqual([false, 1]);
+    const comes = join(coordinator);
+    expect(comes.seat.term).toBe(1);
+    await comes.seat.send({ kind: 'awaited' });
+    await coordinator.send(feed, { kind: 'nudge' });
+    expect(polls.told).toEqual(['here', 'awaited', 'nudge']);
+    expect(comes.told).toEqual(['nudge']);
+    await leaves.seat.send({ kind: 'joined' });
+    expect(leaves.told).not.toContain('nudge');
+  });
+
+  it('gives the lease of a seat that leaves to the next one', async () => {
+    await using coordinator = createMemoryCoordinator();
+    const [leaves, waits] = [join(coordinator), join(coordinator)];
+    const lease = await leaves.elected();
+    const next = waits.elected();
+    await leaves.seat[Symbol.asyncDispose]();
+    expect(lease.lost.aborted).toBe(true);
+    expect((await next).term).toBe(2);
+    expect(waits.told).toEqual(['elsewhere', 'nobody', 'here']);
+  });
+
+  it('reports each holder once', async () => {
+    await using coordinator = createMemoryCoordinator();
+    const [one, two] = [join(coordinator), join(coordinator)];
+    const first = two.elected();
+    await first;
+    void one.elected().catch(() => undefined);
+    await turn();
+    expect([one.told, two.told]).toEqual([['elsewhere'], ['here']]);
+    one.controller.abort();
+  });
+
+  it('does not elect a seat that no longer waits, and leaves no listener on its signal', async () => {
+    await using coordinator = createMemoryCoordinator();
+    const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
+    const lease = await one.elected();
+    expect(getEventListeners(one.controller.signal, 'abort')).toEqual([]);
+    const reason = new Error('nobody watches');
+    const stopped = two.elected();
+    const next = three.elected();
+    two.controller.abort(reason);
+    await expect(stopped).rejects.toBe(reason);
+    await expect(two.elected()).rejects.toBe(reason);
+    await lease.release();
+    expect((await next).term).toBe(2);
+  });
+
+  it('does not connect the seats of two kinds or two sandboxes', async () => {
+    await using coordinator = createMemoryCoordinator();
+    const feeds = [feed, { ...feed, kind: 'schedules' }, { ...feed, tenant: tenantOf('dev') }];
+    const seats = feeds.map((name) => join(coordinator, name));
+    const terms = await Promise.all(seats.map(async ({ elected }) => (await elected()).term));
+    expect(terms).toEqual([1, 2, 3]);
+    await coordinator.send(feed, { kind: 'nudge' });
+    expect(seats.map(({ told }) => told)).toEqual([['here', 'nudge'], ['here'], ['here']]);
+  });
+
+  it('ends all leases at its end', async () => {
+    const coordinator = createMemoryCoordinator();
+    const seats = [join(coordinator), join(coordinator, { ...feed, kind: 'schedules' })];
+    const leases = await Promise.all(seats.map(({ elected }) => elected()));
+    await coordinator[Symbol.asyncDispose]();
+    expect(leases.map(({ lost }) => lost.aborted)).toEqual([true, true]);
+    expect(join(coordinator).seat.term).toBe(null);
+  });
+
+  it('returns the scope of all other seats', async () => {
+    await using coordinator = createMemoryCoordinator();
+    const [one, two, three] = [join(coordinator), join(coordinator), join(coordinator)];
+    expect(await one.seat.others()).toBe(null);
+    await one.seat.announce({ everything: true, ids: new Set(['own']) });
+    await two.seat.announce({ everything: false, ids: new Set(['a']) });
+    await three.seat.announce({ everything: false, ids: new Set(['b']) });
+    expect(await one.seat.others()).toEqual({ everything: false, ids: new Set(['a', 'b']) });
+    await two.seat.announce(null);
+    await three.seat[Symbol.asyncDispose]();
+    expect(await one.seat.others()).toBe(null);
+  });
+});

@@ -1,0 +1,272 @@
+import { describe, expect, it } from 'vitest';
+import { UpstreamUnreachableError } from '../../../../src/errors.ts';
+import { leaseMsFor } from '../../../../src/polling/leader/redis.ts';
+import { RedisUnavailableError } from '../../../../src/runtime/redis.ts';
+import { settle } from '../fake-platform.ts';
+import { Replica, tenant } from './coordinating-replica.ts';
+
+describe('a seat of one of several replicas', () => {
+  it('has its own channel and keys until it is released', async () => {
+    const replica = new Replica();
+    const seats = [await replica.join(), await replica.join('1'), await replica.join('0', 'schedules')];
+    expect(new Set(seats.map(({ channel }) => channel)).size).toBe(3);
+    expect(new Set(replica.kept.flat()).size).toBe(6);
+    await seats[0]?.seat[Symbol.asyncDispose]();
+    expect([replica.subscribers.has(seats[0]?.channel ?? ''), replica.subscribers.size, replica.kept.length]).toEqual([
+      false,
+      2,
+      2,
+    ]);
+    const { length } = replica.steps;
+    await seats[0]?.seat[Symbol.asyncDispose]();
+    expect(replica.steps).toHaveLength(length);
+    await replica.coordinator[Symbol.asyncDispose]();
+    expect([replica.subscribers.size, replica.kept, replica.listeners]).toEqual([0, [], 0]);
+  });
+
+  it('is elected if no replica polls, and releases its lease when it leaves', async () => {
+    const replica = new Replica();
+    const { seat, told, channel } = await replica.join();
+    await replica.subscribed(channel);
+    const lease = await replica.elect(seat);
+    expect([lease.term, seat.term, told]).toEqual([1, 1, ['here']]);
+    await seat[Symbol.asyncDispose]();
+    expect(lease.lost.aborted).toBe(true);
+    expect(replica.named('release')).toHaveLength(1);
+    expect(replica.server.holder).toBe('');
+  });
+
+  it('is not elected while another live replica polls, and reports that', async () => {
+    const replica = new Replica();
+    replica.heartbeat.replicas = new Set(['me', 'other']);
+    replica.server.holder = 'other/1';
+    replica.server.term = 7;
+    const { seat, told, channel } = await replica.join();
+    await replica.subscribed(channel);
+    expect([seat.term, told]).toEqual([7, ['elsewhere']]);
+    const controller = new AbortController();
+    const waiting = seat.elected(controller.signal);
+    await replica.clock.advanceBy(30_000);
+    await settle();
+    expect(replica.named('acquire')).toEqual([]);
+    controller.abort(new Error('nobody watches'));
+    await expect(waiting).rejects.toThrow('nobody watches');
+    await replica.coordinator[Symbol.asyncDispose]();
+    expect(replica.clock.pending()).toBe(0);
+  });
+
+  it('announces only changes of its scope', async () => {
+    const replica = new Replica();
+    const { seat } = await replica.join();
+    await seat.announce({ everything: false, ids: new Set(['a', 'b']) });
+    await seat.announce({ everything: false, ids: new Set(['b', 'a']) });
+    await seat.announce({ everything: true, ids: new Set(['b', 'c']) });
+    await seat.announce(null);
+    const scopes = replica.named('announce').map(({ values }) => values.slice(2, -1));
+    expect(scopes).toEqual([
+      ['0', '2', '=a', '=b', '0'],
+      ['1', '1', '=c', '1', '=a'],
+      ['', '0', '2', '=b', '=c'],
+    ]);
+  });
+
+  it('announces its whole scope again after a failure, and with the next heartbeat', async () => {
+    const replica = new Replica();
+    const { seat } = await replica.join();
+    await seat.announce({ everything: false, ids: new Set(['a']) });
+    replica.server.fails = true;
+    await expect(seat.announce({ everything: false, ids: new Set(['b']) })).rejects.toBeInstanceOf(
+      UpstreamUnreachableError,
+    );
+    await replica.beat();
+    expect(replica.logged.map(([, message]) => message)).toContain('could not repeat a call of the poll seat');
+    replica.server.fails = false;
+    await replica.beat();
+    expect(replica.named('announce').at(-1)?.values.slice(2, -1)).toEqual(['0', '1', '=b', '1', '=a']);
+    const { length } = replica.named('announce');
+    await replica.beat();
+    expect(replica.named('announce')).toHaveLength(length);
+  });
+
+  it('is removed from Redis later if that failed at first, and only once', async () => {
+    const replica = new Replica();
+    const { seat, channel } = await replica.join();
+    await replica.subscribed(channel);
+    await seat.announce({ everything: true, ids: new Set() });
+    await replica.elect(seat);
+    replica.server.fails = true;
+    await seat[Symbol.asyncDispose]();
+    expect(replica.logged.filter(([, message]) => message === 'could not release the poll seat')).toHaveLength(2);
+    await replica.beat();
+    expect(replica.server.holder).not.toBe('');
+    replica.server.fails = false;
+    await replica.beat();
+    expect([replica.server.holder, replica.named('announce').at(-1)?.values[2]]).toEqual(['', '']);
+    const { length } = replica.steps;
+    await replica.beat();
+    await replica.beat();
+    expect(replica.steps).toHaveLength(length);
+  });
+
+  it('reports that the other replicas are unreachable after a missed heartbeat, unless it is still registered', async () => {
+    const replica = new Replica();
+    const { errors } = await replica.join();
+    const cause = new RedisUnavailableError('Redis is unavailable.');
+    await replica.beat('missed', cause);
+    expect(errors).toEqual([]);
+    replica.heartbeat.replicas = null;
+    const sending = replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    const rejected = expect(sending).rejects.toBeInstanceOf(UpstreamUnreachableError);
+    await settle();
+    await replica.beat('missed', cause);
+    await rejected;
+    expect(errors).toHaveLength(1);
+    expect(errors[0]).toBeInstanceOf(UpstreamUnreachableError);
+  });
+
+  it.each(['lapsed', 'databaseReplaced'] as const)(
+    'loses its lease when the registration is void: %s',
+    async (event) => {
+      const replica = new Replica();
+      const { seat, told, channel } = await replica.join();
+      await replica.subscribed(channel);
+      await seat.announce({ everything: false, ids: new Set(['a']) });
+      const lease = await replica.elect(seat);
+      await replica.beat(event);
+      expect([lease.lost.aborted, seat.term, told]).toEqual([true, null, ['here', 'nobody']]);
+      replica.steps.length = 0;
+      replica.server.holder = '';
+      await replica.beat();
+      expect(replica.named('announce').map(({ values }) => values.slice(2, -1))).toEqual([['0', '1', '=a', '0']]);
+      expect(replica.named('look')).toHaveLength(1);
+      expect(replica.named('release')).toEqual([]);
+    },
+  );
+
+  it('follows the messages of other replicas about holder and scope', async () => {
+    const replica = new Replica();
+    replica.heartbeat.replicas = new Set(['me', 'other']);
+    replica.server.fields = ['other/1', '0', 'other/1 =a', ''];
+    const { seat, told, channel } = await replica.join();
+    await replica.subscribed(channel);
+    expect(await seat.others()).toEqual({ everything: false, ids: new Set(['a']) });
+    await replica.say(channel, {
+      from: 'other/1',
+      message: { kind: 'scope', everything: true, added: ['=b'], removed: ['=a'] },
+    });
+    expect(await seat.others()).toEqual({ everything: true, ids: new Set(['b']) });
+    await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 5 } });
+    await replica.say(channel, { from: 'other/1', message: { kind: 'held', term: 4 } });
+    expect(seat.term).toBe(5);
+    await replica.say(channel, { from: 'other/1', message: { kind: 'released', term: 4 } });
+    expect(seat.term).toBe(5);
+    await replica.say(channel, { from: 'other/1', message: { kind: 'released', term: 5 } });
+    expect(seat.term).toBe(null);
+    await replica.say(channel, { from: 'other/1', message: { kind: 'awaited' } });
+    await replica.say(channel, { from: 'me/1', message: { kind: 'joined' } });
+    await replica.say(channel, { from: null, message: { kind: 'nudge' } });
+    expect(told).toEqual(['elsewhere', 'nobody', 'awaited', 'nudge']);
+    await replica.say(channel, {
+      from: 'other/1',
+      message: { kind: 'scope', everything: null, added: [], removed: [] },
+    });
+    expect(await seat.others()).toBe(null);
+    expect(replica.named('look')).toHaveLength(1);
+  });
+
+  it('reads the state again after it has lost its channel', async () => {
+    const replica = new Replica();
+    const { seat, channel } = await replica.join();
+    await replica.subscribed(channel);
+    replica.subscribers.get(channel)?.onLost();
+    replica.heartbeat.replicas = new Set(['me', 'other']);
+    replica.server.fields = ['other/1', '1'];
+    expect(await seat.others()).toEqual({ everything: true, ids: new Set() });
+    await replica.beat();
+    expect(replica.named('look')).toHaveLength(2);
+    await replica.subscribed(channel);
+    expect(replica.named('look')).toHaveLength(3);
+    await replica.beat();
+    expect(replica.named('look')).toHaveLength(3);
+  });
+
+  it('treats a replica that is no longer registered as gone', async () => {
+    const replica = new Replica();
+    replica.heartbeat.replicas = new Set(['me', 'other']);
+    replica.server.holder = 'other/1';
+    replica.server.fields = ['other/1', '1'];
+    const { seat, told, channel } = await replica.join();
+    await replica.subscribed(channel);
+    replica.heartbeat.replicas = new Set(['me']);
+    await replica.beat('replicasChanged');
+    expect([seat.term, await seat.others(), told]).toEqual([null, null, ['elsewhere', 'nobody']]);
+  });
+});
+
+describe('undecodable values of other replicas', () => {
+  it('are skipped, and logged once a minute', async () => {
+    const replica = new Replica();
+    const { told, channel } = await replica.join();
+    await replica.say(channel, 'garbage');
+    await replica.clock.advanceBy(59_999);
+    await replica.say(channel, 'garbage');
+    const line = [
+      'warn',
+      'skipped a value of another replica that cannot be decoded',
+      { kind: 'export-jobs', ...tenant() },
+    ];
+    expect(replica.logged).toEqual([line]);
+    await replica.clock.advanceBy(1);
+    await replica.say(channel, 'garbage');
+    expect(replica.logged).toEqual([line, line]);
+    expect(told).toEqual([]);
+  });
+});
+
+describe('steps of a replica', () => {
+  it('are combined into calls for many feeds, up to a hundred steps per call', async () => {
+    const replica = new Replica();
+    const send = () => replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    await Promise.all(Array.from({ length: 100 }, send));
+    expect([replica.calls, replica.steps.length]).toEqual([1, 100]);
+    await Promise.all(Array.from({ length: 101 }, send));
+    expect([replica.calls, replica.steps.length]).toEqual([3, 201]);
+  });
+
+  it.each([
+    ['10,000 values', [4_993, 4_993], 1],
+    ['more than 10,000 values', [4_993, 4_994], 2],
+    ['more than 10,000 values in one step', [12_000, 1], 2],
+  ])('are combined into calls of at most 10,000 values, or one step: %s', async (_, sizes, calls) => {
+    const replica = new Replica();
+    const seats = [await replica.join(), await replica.join('1')];
+    const idsOf = (size = 0) => new Set(Array.from({ length: size }, (_one, index) => `${index}`));
+    // A step has seven values in addition to its ids.
+    await Promise.all(seats.map(({ seat }, index) => seat.announce({ everything: false, ids: idsOf(sizes[index]) })));
+    expect([replica.calls, replica.named('announce').length]).toEqual([calls, 2]);
+  });
+
+  it('wait while the replica is not registered', async () => {
+    const replica = new Replica();
+    replica.heartbeat.replicas = null;
+    const sending = replica.coordinator.send({ tenant: tenant(), kind: 'export-jobs' }, { kind: 'nudge' });
+    await settle();
+    expect(replica.calls).toBe(0);
+    replica.heartbeat.replicas = new Set(['me']);
+    await replica.beat();
+    await sending;
+    expect(replica.named('publish')).toHaveLength(1);
+  });
+});
+
+describe('the lease of a replica', () => {
+  it.each([
+    [100, 1_000],
+    [666, 1_000],
+    [1_000, 1_500],
+    [20_000, 30_000],
+    [20_001, 30_000],
+  ])('is valid, if rounds are %i ms apart, for %i ms', (pollMinMs, leaseMs) => {
+    expect(leaseMsFor(pollMinMs)).toBe(leaseMs);
+  });
+});

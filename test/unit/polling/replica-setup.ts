@@ -1,0 +1,128 @@
+import type { ExportJob } from '../../../src/domain/export-job.ts';
+import type { EventLog, LogReader } from '../../../src/events/log.ts';
+import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
+import type { Lease, PollCoordinator, PollMessage } from '../../../src/polling/leader/election.ts';
+import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
+import { FakePlatform, settle } from './fake-platform.ts';
+import { WatchSetup } from './setup.ts';
+
+/** Several replicas with one platform, one log and one clock. They decide which of them polls. */
+export class ReplicaSetup implements AsyncDisposable {
+  readonly platform = new FakePlatform();
+  readonly clock = this.platform.clock;
+  readonly log: EventLog<ExportJob> = createMemoryEventLog({ key: ({ id }) => id });
+  readonly replicas: readonly [WatchSetup, WatchSetup];
+  /** Whether a message between replicas is lost. */
+  loses: (message: PollMessage) => boolean = () => false;
+  /** Resolves when the other replicas receive announcements. */
+  announcing: Promise<void> = Promise.resolve();
+  readonly #coordinator = createMemoryCoordinator();
+  #lease: Lease | null = null;
+  /** Controllers of leases that expired without notice. */
+  readonly #unnoticed = new Set<AbortController>();
+  #lost = new AbortController();
+
+  constructor(options: ConstructorParameters<typeof WatchSetup>[0] = {}) {
+    const replica = () =>
+      new WatchSetup({
+        ...options,
+        platform: this.platform,
+        coordinator: this.#observed(),
+        createLog: () => ownEnd(this.log),
+        retentionMs: 0,
+      });
+    this.replicas = [replica(), replica()];
+  }
+
+  /** Lets the lease expire without notice of its holder, as after a long suspension of its process. */
+  async expire(): Promise<void> {
+    this.#unnoticed.add(this.#lost);
+    await this.#lease?.release();
+    await settle();
+  }
+
+  /** Lets the former holder notice that its lease has expired, as with a failed renewal. */
+  async notice(): Promise<void> {
+    for (const lost of this.#unnoticed) lost.abort();
+    this.#unnoticed.clear();
+    await settle();
+  }
+
+  async pass(ms: number): Promise<void> {
+    await this.replicas[0].pass(ms);
+  }
+
+  async nextRound(): Promise<void> {
+    await this.replicas[0].nextRound();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const replica of this.replicas) await replica[Symbol.asyncDispose]();
+  }
+
+  #observed(): PollCoordinator {
+    const coordinator = this.#coordinator;
+    return {
+      join: (feed, listener) => {
+        const received = (message: PollMessage) => {
+          if (!this.loses(message)) listener.received(message);
+        };
+        const seat = coordinator.join(feed, { ...listener, received });
+        return {
+          get term() {
+            return seat.term;
+          },
+          elected: async (signal) => {
+            const lease = await seat.elected(signal);
+            const lost = new AbortController();
+            this.#lease = lease;
+            this.#lost = lost;
+            return { term: lease.term, lost: lost.signal, release: () => lease.release() };
+          },
+          announce: async (scope) => {
+            await this.announcing;
+            await seat.announce(scope);
+          },
+          others: () => seat.others(),
+          send: (message) => seat.send(message),
+          [Symbol.asyncDispose]: () => seat[Symbol.asyncDispose](),
+        };
+      },
+      send: (feed, message) => coordinator.send(feed, message),
+      [Symbol.asyncDispose]: () => coordinator[Symbol.asyncDispose](),
+    };
+  }
+}
+
+/** Wraps a log so that each replica can dispose of it separately. */
+function ownEnd(log: EventLog<ExportJob>): EventLog<ExportJob> {
+  const closed = new AbortController();
+  return {
+    write: (write, options) => log.write(write, options),
+    snapshot: () => log.snapshot(),
+    // All replicas share the log here, but this call concerns the readers of one.
+    markUnattended: () => undefined,
+    watch: (listener) => log.watch(listener),
+    open: async ({ after, onGrowth }): Promise<LogReader<ExportJob>> => {
+      const { start, tail } = await log.open({ after, onGrowth });
+      closed.signal.addEventListener('abort', onGrowth);
+      return {
+        start,
+        tail: {
+          get ended() {
+            return closed.signal.aborted || tail.ended;
+          },
+          get snapshot() {
+            return tail.snapshot;
+          },
+          take: () => (closed.signal.aborted ? null : tail.take()),
+          [Symbol.dispose]: () => {
+            closed.signal.removeEventListener('abort', onGrowth);
+            tail[Symbol.dispose]();
+          },
+        },
+      };
+    },
+    [Symbol.asyncDispose]: async () => closed.abort(),
+  };
+}
