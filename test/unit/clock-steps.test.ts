@@ -511,7 +511,7 @@ async function linesPerMinute(clock: FakeClock, step: () => void, add: () => voi
 }
 
 describe.each(scenarios)('%s', (_name, did, scenario) => {
-  it.each([0, -600_000, 600_000])('is the same when the wall clock is set by %d ms', async (byMs) => {
+  it.each([0, -600_000, 600_000])('has the same effects when the wall clock is set by %d ms', async (byMs) => {
     const clock = new FakeClock();
     expect(await scenario(clock, () => clock.setWallClock(byMs))).toEqual(did);
   });

@@ -19,7 +19,7 @@ const issuesOf = (env: Record<string, string | undefined>): readonly string[] =>
 const named = (issues: readonly string[]) => issues.map((issue) => issue.split(' ', 1)[0]);
 
 describe('the configuration', () => {
-  it('of an empty environment is the embedded mode on loopback', () => {
+  it('uses the embedded mode on loopback for an empty environment', () => {
     expect(loadConfig({})).toEqual({
       server: {
         host: '127.0.0.1',
@@ -61,7 +61,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('with a platform passes credentials through, shows no GraphiQL, and asks the real token host', () => {
+  it('uses passthrough mode with a platform, without GraphiQL, and requests tokens from the real host', () => {
     const config = loadConfig({ AEP_BASE_URL: 'https://platform.adobe.io/', AEP_ORG_ID: org, AEP_API_KEY: 'key' });
     expect(config.platform).toEqual({
       kind: 'remote',
@@ -77,17 +77,17 @@ describe('the configuration', () => {
     expect(config.server.graphiql).toBe(false);
   });
 
-  it('asks an emulator elsewhere on loopback for tokens too', () => {
+  it('requests tokens from an emulator on loopback as well', () => {
     const config = loadConfig({ AUTH_MODE: 'embedded', AEP_BASE_URL: 'http://127.0.0.1:4010' });
     expect(config.platform).toMatchObject({ kind: 'remote', imsUrl: 'http://127.0.0.1:4010' });
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     const empty = Object.fromEntries(Object.keys(variables.shape).map((name) => [name, '']));
     expect(loadConfig(empty)).toEqual(loadConfig({}));
   });
 
-  it('takes everything that can be set', () => {
+  it('accepts all settings', () => {
     const config = loadConfig({
       PORT: '0',
       HOST: '::1',
@@ -209,7 +209,7 @@ describe('the configuration', () => {
     expect(issuesOf({ [name]: '' })).toEqual([]);
   });
 
-  it('leaves alone what is not its own: other names, the emulator’s process, and services of Kubernetes', () => {
+  it('ignores other names: of other programs, of the emulator’s process, and of services of Kubernetes', () => {
     const others = {
       PROT: '4999',
       PATH: '/bin',
@@ -243,7 +243,7 @@ describe('the configuration', () => {
     ['AEP_CLIENT_SECRET', 'planted', 'service'],
     ['AEP_SCOPES', 'openid', 'service'],
     ['AEP_API_KEY', 'planted', 'passthrough'],
-  ])('rejects %s outside of its mode, and names the mode', (name, value, mode) => {
+  ])('rejects %s in another mode, and names the right mode', (name, value, mode) => {
     const others = [{}, remote, { ...remote, AUTH_MODE: 'passthrough' }].slice(0, mode === 'service' ? 3 : 1);
     for (const env of others) {
       const issues = issuesOf({ ...env, [name]: value });
@@ -316,7 +316,7 @@ describe('the configuration', () => {
     expect(issue).toMatch(/^SUBSCRIPTION_CALLBACK_NETWORKS .*SUBSCRIPTION_CALLBACK_URLS/);
   });
 
-  it.each(['*', 'https://a.example/'])('says of the origin %s what is accepted', (origins) => {
+  it.each(['*', 'https://a.example/'])('describes the accepted form for the origin %s', (origins) => {
     expect(issuesOf({ CORS_ORIGINS: `https://b.example,${origins},${origins}` })).toEqual([
       'CORS_ORIGINS must be origins like https://app.example.com, without a slash at the end and without *, separated by commas',
     ]);
@@ -329,7 +329,7 @@ describe('the configuration', () => {
     },
   );
 
-  it('takes intervals of pings from one second to five minutes', () => {
+  it('accepts ping intervals from one second to five minutes', () => {
     const outside = ['PING_INTERVAL_MS must be a whole number from 1000 to 300000'];
     expect(issuesOf({ PING_INTERVAL_MS: '999' })).toEqual(outside);
     expect(issuesOf({ PING_INTERVAL_MS: '1000' })).toEqual([]);
@@ -337,7 +337,7 @@ describe('the configuration', () => {
     expect(issuesOf({ PING_INTERVAL_MS: '300001' })).toEqual(outside);
   });
 
-  it('names every variable that is wrong, at once', () => {
+  it('names every wrong variable at once', () => {
     const issues = issuesOf({
       PORT: '65536',
       HOST: '0.0.0.0',
@@ -370,7 +370,7 @@ describe('the configuration', () => {
     );
   });
 
-  it('reads the variables of the built-in emulator as the emulator itself does', () => {
+  it('reads the variables of the built-in emulator like the emulator itself', () => {
     const wrong = { EMULATOR_PACE: 'quick', EMULATOR_CLOCK: 'noon', EMULATOR_QUIRKS: 'cancelReply=xml' };
     expect(new Set(named(issuesOf(wrong)))).toEqual(new Set(Object.keys(wrong)));
     const both = { EMULATOR_SEED: 'seed', EMULATOR_PROFILES: '5' };
@@ -382,7 +382,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('names the organization or the sandbox that is wrong, with its rule', () => {
+  it('names the invalid organization or sandbox, with its rule', () => {
     const sandboxRule = 'must be up to 256 lower-case letters, digits and hyphens, and not begin with a hyphen';
     const orgRule = 'must be up to 64 letters and digits, followed by @AdobeOrg';
     expect(issuesOf({ AEP_SANDBOX: 'PROD' })).toEqual([`AEP_SANDBOX ${sandboxRule}`]);
@@ -392,7 +392,7 @@ describe('the configuration', () => {
     ]);
   });
 
-  it('says of a wrong variable only what is wrong with it, not what would follow from it', () => {
+  it('reports only the problem of a wrong variable, without its consequences', () => {
     expect(named(issuesOf({ AUTH_MODE: 'passthrough', AEP_BASE_URL: 'nonsense' }))).toEqual(['AEP_BASE_URL']);
     expect(named(issuesOf({ AUTH_MODE: 'embeded', HOST: '0.0.0.0' }))).toEqual(['AUTH_MODE']);
     expect(named(issuesOf({ POLL_MIN_MS: '99999', POLL_MAX_MS: 'x' }))).toEqual(['POLL_MAX_MS']);
@@ -406,7 +406,7 @@ describe('the configuration', () => {
     },
   );
 
-  it('refuses to give its own credential to a platform that is not on loopback', () => {
+  it('rejects a platform outside of loopback in embedded mode', () => {
     expect(named(issuesOf({ AUTH_MODE: 'embedded', AEP_BASE_URL: 'https://platform.adobe.io' }))).toEqual([
       'AEP_BASE_URL',
     ]);
@@ -414,7 +414,7 @@ describe('the configuration', () => {
     expect(named(issuesOf({ AUTH_MODE: 'embedded', ...elsewhere }))).toEqual(['AEP_IMS_URL']);
   });
 
-  it('wants a platform for credentials that are passed through', () => {
+  it('requires a platform in passthrough mode', () => {
     expect(named(issuesOf({ AUTH_MODE: 'passthrough' }))).toEqual(['AEP_BASE_URL']);
   });
 
@@ -424,7 +424,7 @@ describe('the configuration', () => {
     'http://:secret@host',
     'http://host/?key=secret',
     'http://host/#x',
-  ])('refuses the base URL %s', (url) => {
+  ])('rejects the base URL %s', (url) => {
     const issues = issuesOf({ AEP_BASE_URL: url });
     expect(named(issues)).toEqual(['AEP_BASE_URL']);
     expect(issues.join()).not.toContain('secret');
@@ -436,7 +436,7 @@ describe('the configuration', () => {
     'redis://:secret@host/secret',
     'redis://:secret@host?key=secret',
     'redis://:secret%@host',
-  ])('refuses %s for Redis', (url) => {
+  ])('rejects %s for Redis', (url) => {
     const issues = issuesOf({ REDIS_URL: url });
     expect(named(issues)).toEqual(['REDIS_URL']);
     expect(issues.join()).not.toContain('secret');
@@ -455,7 +455,7 @@ describe('the configuration', () => {
     'https://router.example.com/a%2Fb',
     'https://router.example.com/a%5cb',
     'https://router.example.com, secret',
-  ])('refuses %s for callbacks', (urls) => {
+  ])('rejects %s for callbacks', (urls) => {
     const issues = issuesOf({ SUBSCRIPTION_CALLBACK_URLS: urls });
     expect(named(issues)).toEqual(['SUBSCRIPTION_CALLBACK_URLS']);
     expect(issues.join()).not.toContain('secret');
@@ -488,7 +488,7 @@ describe('the configuration', () => {
       JWT_AUDIENCE: 'exports',
     };
 
-    it('is complete with a platform, a credential, and an issuer; it may listen anywhere and is not introspected', () => {
+    it('is complete with a platform, a credential, and an issuer, may listen anywhere, and disables introspection', () => {
       const config = loadConfig({ ...complete, HOST: '0.0.0.0' });
       expect(config.auth).toEqual({
         mode: 'service',
@@ -508,7 +508,7 @@ describe('the configuration', () => {
       expect(loadConfig({ ...complete, INTROSPECTION: 'true' }).server.introspection).toBe(true);
     });
 
-    it('takes the names of the claims, one organization, and the scopes of its own tokens', () => {
+    it('accepts the names of the claims, one organization, and the scopes of its own tokens', () => {
       const { auth } = loadConfig({
         ...complete,
         AEP_ORG_ID: org,
@@ -524,7 +524,7 @@ describe('the configuration', () => {
       });
     });
 
-    it('names everything that is missing at once', () => {
+    it('names all missing variables at once', () => {
       expect(named(issuesOf({ AUTH_MODE: 'service' }))).toEqual(Object.keys(complete).slice(1));
     });
 
@@ -534,18 +534,18 @@ describe('the configuration', () => {
       ['JWT_JWKS_URL', 'http://issuer.example/keys'],
       ['JWT_JWKS_URL', 'https://user:planted@issuer.example/keys'],
       ['JWT_JWKS_URL', 'keys'],
-    ])('refuses %s of %j without repeating it', (name, value) => {
+    ])('rejects %s of %j without repeating it', (name, value) => {
       const issues = issuesOf({ ...complete, [name]: value });
       expect(named(issues)).toEqual([name]);
       expect(issues.join()).not.toContain('planted');
     });
 
-    it('reads keys without TLS from this machine alone', () => {
+    it('reads keys without TLS only from this machine', () => {
       expect(issuesOf({ ...complete, JWT_JWKS_URL: 'http://127.0.0.1:8080/keys' })).toEqual([]);
     });
   });
 
-  it('throws nothing but a ConfigurationError, whatever the environment holds', () => {
+  it('throws only ConfigurationError, whatever the environment contains', () => {
     const names = Object.keys(variables.shape);
     const value = fc.oneof(
       fc.string({ unit: codeUnit, maxLength: 20 }),

@@ -4,7 +4,7 @@ import { ConflictError, ForbiddenError, InvalidInputError, UnauthenticatedError 
 const issues = (count: number) => Array.from({ length: count }, (_, index) => ({ path: `p.${index}`, message: 'm' }));
 
 describe('InvalidInputError', () => {
-  it('reports every issue up to twenty', () => {
+  it('reports up to twenty issues', () => {
     const error = new InvalidInputError(issues(20));
     expect(error.issues).toEqual(issues(20));
     expect(error.message).toBe(
@@ -14,13 +14,13 @@ describe('InvalidInputError', () => {
     );
   });
 
-  it('reports the first twenty of more, and the number of the others', () => {
+  it('reports the first twenty of more issues, and the number of the others', () => {
     const error = new InvalidInputError(issues(21), { unchecked: 7 });
     expect(error.issues).toEqual(issues(20));
     expect(error.message).toMatch(/p\.19: m; and 1 more; and 7 more entries, which were not checked$/);
   });
 
-  it('has texts of bounded length, in which no character is cut in two', () => {
+  it('has texts of bounded length, without splitting a character', () => {
     const {
       issues: [issue],
       message,
@@ -31,7 +31,7 @@ describe('InvalidInputError', () => {
     expect(message.length).toBeLessThan(800);
   });
 
-  it('keeps a message of its own', () => {
+  it('keeps a custom message', () => {
     expect(new InvalidInputError(issues(30), { message: 'own' }).message).toBe('own');
   });
 });
@@ -40,13 +40,13 @@ describe('an error that explains another one', () => {
   const upstream = { service: 'export', status: 401, requestId: 'r-1', code: null, title: null };
   const cause = new UnauthenticatedError({ message: 'The platform answered 401.', upstream });
 
-  it('names the call that failed, as its cause does', () => {
+  it('has the failed call of its cause', () => {
     const error = new ForbiddenError({ message: 'The view has ended.', cause });
     expect(error.upstream).toEqual(upstream);
     expect(new ConflictError({ message: 'Twice.', cause: error }).upstream).toEqual(upstream);
   });
 
-  it('names its own call where it has one, and none where nobody does', () => {
+  it('has its own call if it has one, and none if no cause has one', () => {
     const own = { ...upstream, requestId: 'r-2' };
     expect(new ForbiddenError({ message: 'Other.', upstream: own, cause }).upstream).toEqual(own);
     expect(new ForbiddenError({ message: 'Own.', cause: new Error('No call.') }).upstream).toBeNull();

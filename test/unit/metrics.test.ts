@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createMetrics } from '../../src/metrics.ts';
 
-it('tells of the live views which of them this replica polls for, since when, how its rounds end and what they bring', async () => {
+it('the metrics show for live views whether this replica polls, its last round, the outcomes of rounds, and events', async () => {
   const { polls, watch, render } = createMetrics();
   const kind = 'export-jobs';
   let lastRoundAt: Date | null = null;
@@ -33,7 +33,7 @@ it('tells of the live views which of them this replica polls for, since when, ho
   ]);
 });
 
-it('reports how many subscriptions are open, and which limits refused others', async () => {
+it('the metrics show the number of open subscriptions, and the limits that rejected others', async () => {
   const { subscriptions, render } = createMetrics();
   subscriptions.opened();
   subscriptions.opened();

@@ -14,7 +14,7 @@ describe('in embedded mode', () => {
   if (tenant === null) throw new Error('not a tenant');
   const authenticate = embeddedAuthentication(credential, tenant);
 
-  it('everybody uses the credential of the gateway and may do everything', async () => {
+  it('every caller uses the credential of the gateway and may do everything', async () => {
     expect(await authenticate(headersOf({ authorization: 'Bearer theirs' }))).toEqual({
       tenant,
       credential,
@@ -31,9 +31,12 @@ describe('in embedded mode', () => {
     expect((await authenticate(chosen)).tenant).toEqual({ org: otherOrg, sandbox: 'dev' });
   });
 
-  it.each(['', 'Prod', 'dev/../prod', 'dev\r\nx-api-key: y', '-dev'])('%j is refused as a sandbox', async (sandbox) => {
-    await expect(authenticate(headersOf({ 'x-sandbox-name': sandbox }))).rejects.toThrow(InvalidInputError);
-  });
+  it.each(['', 'Prod', 'dev/../prod', 'dev\r\nx-api-key: y', '-dev'])(
+    '%j is rejected as a sandbox',
+    async (sandbox) => {
+      await expect(authenticate(headersOf({ 'x-sandbox-name': sandbox }))).rejects.toThrow(InvalidInputError);
+    },
+  );
 });
 
 describe('in passthrough mode', () => {
@@ -56,7 +59,7 @@ describe('in passthrough mode', () => {
   };
   const complete = { authorization: 'Bearer token', 'x-api-key': 'key' };
 
-  it('the credential of the caller is used, and nothing else; the platform decides', async () => {
+  it('only the credential of the caller is used, and the platform decides', async () => {
     const { caller, given } = await authenticate({ ...complete, 'x-sandbox-name': 'dev' }, { defaultApiKey: 'ours' });
     expect(given).toEqual([{ authorization: 'Bearer token', apiKey: 'key' }]);
     expect(caller).toEqual({
@@ -70,7 +73,7 @@ describe('in passthrough mode', () => {
     });
   });
 
-  it('the configured API key stands in for one that is missing', async () => {
+  it('the configured API key replaces a missing one', async () => {
     expect((await authenticate({ authorization: 'bearer  token' }, { defaultApiKey: 'ours' })).given).toEqual([
       { authorization: 'bearer  token', apiKey: 'ours' },
     ]);
@@ -84,11 +87,11 @@ describe('in passthrough mode', () => {
     },
   );
 
-  it('a request without an API key is refused where none is configured', async () => {
+  it('a request without an API key is rejected if none is configured', async () => {
     await expect(authenticate({ authorization: 'Bearer token' })).rejects.toThrow(UnauthenticatedError);
   });
 
-  it('a request has to name its organization where none is configured', async () => {
+  it('a request must name its organization if none is configured', async () => {
     await expect(authenticate(complete, { defaultOrg: null })).rejects.toThrow(InvalidInputError);
     const named = await authenticate({ ...complete, 'x-gw-ims-org-id': otherOrg }, { defaultOrg: null });
     expect(named.caller.tenant).toEqual({ org: otherOrg, sandbox: 'prod' });
@@ -109,7 +112,7 @@ describe('in passthrough mode', () => {
         { path: 'x-sandbox-name', message: sandboxRule },
       ],
     ],
-  ])('the header of %j is named with its rule, and no other one is', async (headers, issues) => {
+  ])('only the header of %j is named, with its rule', async (headers, issues) => {
     await expect(authenticate({ ...complete, ...headers })).rejects.toMatchObject({ issues });
   });
 
@@ -122,7 +125,7 @@ describe('in passthrough mode', () => {
     await expect(authenticate(headers)).rejects.toThrow(message);
   });
 
-  it('who brings no credential learns nothing about the rest of the request', async () => {
+  it('a caller without a credential receives no information about the rest of the request', async () => {
     await expect(authenticate({ 'x-gw-ims-org-id': 'nonsense' })).rejects.toThrow(UnauthenticatedError);
   });
 
@@ -183,7 +186,7 @@ describe('in passthrough mode', () => {
     );
   });
 
-  it('no error repeats what a header held', async () => {
+  it('no error repeats the value of a header', async () => {
     const secret = { authorization: 'Basic c2VjcmV0', 'x-gw-ims-org-id': 'secret' };
     await expect(authenticate(secret)).rejects.toThrow(/^(?!.*(secret|c2Vj))/);
     await expect(authenticate({ ...complete, 'x-gw-ims-org-id': 'secret' })).rejects.toThrow(/^(?!.*secret)/);

@@ -42,7 +42,7 @@ async function setUp() {
 
 const id = platformId<DatasetId>('1');
 
-it('the context of an event reads anew, with the same selection, for as long as somebody waits', async () => {
+it('the context of an event reads again, with the same selection, while a caller waits', async () => {
   const { context, asked } = await setUp();
   context.loaders.select(new Map([['Dataset', new Set(['name'])]]));
   await context.loaders.dataset.load(id);
@@ -55,7 +55,7 @@ it('the context of an event reads anew, with the same selection, for as long as 
   expect(asked).toEqual([context.signal, signal, signal].map((each) => ({ fields: new Set(['name']), signal: each })));
 });
 
-it('what is told to a whole tenant cannot come from the rights of one caller', async () => {
+it('data for a whole tenant cannot depend on the rights of one caller', async () => {
   const { context, asked } = await setUp();
   const event = context.forTenant();
   await expect(event.loaders.dataset.load(id)).rejects.toThrow(/not marked/);
@@ -64,7 +64,7 @@ it('what is told to a whole tenant cannot come from the rights of one caller', a
   expect(asked).toEqual([]);
 });
 
-it('the context of a whole tenant keeps nothing of the caller', async () => {
+it('the context of a whole tenant keeps nothing of the caller in memory', async () => {
   const { operation, credential, tenant } = await begin();
   expect(await isCollected(operation)).toBe(true);
   expect(await isCollected(credential)).toBe(true);
@@ -79,7 +79,7 @@ it('the context of a whole tenant keeps nothing of the caller', async () => {
   }
 });
 
-it('counts the calls of an operation, reads and writes together, and those of each event apart', async () => {
+it('the calls of an operation are counted together, and those of each event separately', async () => {
   const { context, counters, counting } = await setUp();
   await context.loaders.dataset.load(id);
   // The platform of this test has one method for reads and writes.
@@ -90,7 +90,7 @@ it('counts the calls of an operation, reads and writes together, and those of ea
   expect(new Set(counting).size).toBe(3);
 });
 
-it('a link begins with the URL that its caller uses, and is made once per file', async () => {
+it('a link begins with the URL that its caller uses, and is created once per file', async () => {
   const { context } = await setUp();
   const file = { fileId: platformId<DataSetFileId>('1'), name: 'a', sizeBytes: null };
   const link = context.downloads.linkTo(file);

@@ -96,7 +96,7 @@ describe('a download link', () => {
     }
   });
 
-  it('is rejected when any one of its characters is another', async () => {
+  it('is rejected when any one of its characters is changed', async () => {
     const links = linksWith(own);
     const path = await pathOf(links, callerOf(own));
     const alphabet = [...'ABCabc019-_.=/é'];
@@ -117,7 +117,7 @@ describe('a download link', () => {
     }
   });
 
-  it('is rejected when it is cut, lengthened, mixed with another or made up', async () => {
+  it('is rejected when it is cut, extended, mixed with another or invented', async () => {
     const links = linksWith(own);
     const path = await pathOf(links, callerOf(own));
     const token = tokenIn(path);
@@ -145,7 +145,7 @@ describe('a download link', () => {
     for (const each of [path, token]) expect(await opens(links, each)).toBe(true);
   });
 
-  it('is rejected by a gateway with another secret, and accepted by every one with the same', async () => {
+  it('is rejected by a gateway with another secret, and accepted by all with the same one', async () => {
     const clock = new FakeClock();
     const path = await pathOf(linksWith(own, clock, 'a'.repeat(32)), callerOf(own));
     expect(await opens(linksWith(own, clock, 'b'.repeat(32)), path)).toBe(false);
@@ -170,7 +170,7 @@ describe('a download link', () => {
     }
   });
 
-  it('has an id of its own', async () => {
+  it('has a unique id', async () => {
     const links = linksWith(own);
     const paths = await Promise.all(Array.from({ length: 20 }, () => pathOf(links, callerOf(own))));
     const ids = await Promise.all(paths.map(async (path) => (await links.open(path)).id));
@@ -179,11 +179,11 @@ describe('a download link', () => {
   });
 });
 
-describe('a download link of a caller with a credential of their own', () => {
+describe('a download link of a caller with its own credential', () => {
   const alice = ofCaller('secret-of-alice');
   const bob = ofCaller('the-secret-of-bob');
 
-  it('gives the credential back, on every gateway with the same secret, and hides everything in it', async () => {
+  it('returns the credential on every gateway with the same secret, and hides its whole content', async () => {
     const clock = new FakeClock();
     const path = await pathOf(linksWith(null, clock), callerOf(alice));
     const readable = tokenIn(path)
@@ -199,7 +199,7 @@ describe('a download link of a caller with a credential of their own', () => {
     expect(await caller.credential.headers(signal)).toEqual(await alice.headers(signal));
   });
 
-  it('keeps callers, organizations and sandboxes apart', async () => {
+  it('keeps callers, organizations and sandboxes separate', async () => {
     const links = linksWith(null);
     const callers = [
       callerOf(alice),
@@ -214,7 +214,7 @@ describe('a download link of a caller with a credential of their own', () => {
     }
   });
 
-  it('is rejected by a gateway that needs the credential and finds none in it', async () => {
+  it('is rejected by a gateway that needs the credential if it contains none', async () => {
     const clock = new FakeClock();
     expect(await opens(linksWith(null, clock), await pathOf(linksWith(own, clock), callerOf(own)))).toBe(false);
     // In the opposite case, the gateway uses its own credential.
@@ -222,7 +222,7 @@ describe('a download link of a caller with a credential of their own', () => {
     expect(caller.credential).toBe(own);
   });
 
-  it('is refused when the token is longer than a URL can carry', async () => {
+  it('is rejected when the token is too long for a URL', async () => {
     const links = linksWith(null);
     const long = await pathOf(links, callerOf(ofCaller('x'.repeat(8_500))));
     expect(long.length).toBeLessThan(12_500);

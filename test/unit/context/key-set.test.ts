@@ -42,7 +42,7 @@ async function findIn(set: KeySet, token: string): Promise<unknown> {
 const minutes = (count: number) => count * 60_000;
 
 describe('the keys of an issuer', () => {
-  it('are read when the first token comes, once for all that wait, and then kept', async () => {
+  it('are read when the first token arrives, once for all waiting callers, and then kept', async () => {
     const token = await issuer.sign();
     expect(issuer.reads).toBe(0);
     await Promise.all([find(token), find(token), find(token)]);
@@ -60,7 +60,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.reads).toBe(2);
   });
 
-  it('are not read again by tokens that name keys nobody has, until they cool down', async () => {
+  it('are not read again for tokens with unknown keys during the cooldown', async () => {
     const stranger = await startTokenIssuer({ clock });
     await using _ = stranger;
     await stranger.addKey();
@@ -85,7 +85,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.reads).toBe(2);
   });
 
-  it('are used on for a day when they cannot be read again, and asked for twice a minute at most', async () => {
+  it('stay in use for a day when they cannot be read again, with at most two attempts per minute', async () => {
     const token = await issuer.sign();
     await find(token);
     issuer.setAvailable(false);
@@ -102,7 +102,7 @@ describe('the keys of an issuer', () => {
     await find(token);
   });
 
-  it('are not looked for where the answer points to', async () => {
+  it('are not read from the target of a redirect', async () => {
     await using redirecting = await startStub((_, response) => {
       response.writeHead(302, { location: issuer.jwksUrl }).end();
     });
@@ -110,7 +110,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.reads).toBe(0);
   });
 
-  it('that could not be read at all are read again after a pause of 5 seconds, whatever tokens come', async () => {
+  it('are read again after a pause of 5 seconds if they could not be read at all, whatever tokens arrive', async () => {
     issuer.setAvailable(false);
     const token = await issuer.sign();
     const read = () => find(token).catch((error: unknown) => error);
@@ -126,7 +126,7 @@ describe('the keys of an issuer', () => {
     expect(issuer.reads).toBe(2);
   });
 
-  it('that fail for long are logged once, and once more when they can be read again', async () => {
+  it('are logged once when they cannot be read for long, and once when they can be read again', async () => {
     const token = await issuer.sign();
     issuer.setAvailable(false);
     for (let count = 0; count < 3; count += 1) {
@@ -168,7 +168,7 @@ describe('the keys of an issuer', () => {
     await eventually(() => expect(ended).toBe(true));
   });
 
-  it('may fill 512 KiB', async () => {
+  it('may have 512 KiB', async () => {
     const padding = ' '.repeat(512 * 1_024 - 2 - '{"keys":[]}'.length);
     let body = '';
     await using stub = await startStub((_, response) => response.end(body));

@@ -37,7 +37,7 @@ const refusal = (take: () => void): RateLimitedError | null => {
 };
 
 describe('a rate limit', () => {
-  it('lets a burst through, then says when the next operation may come, and keeps that promise', async () => {
+  it('permits a burst, then reports when the next operation may come, and permits it then', async () => {
     const clock = new FakeClock();
     const limiter = createLimiter({ clock, perSecond: 4, burst: 3 });
     for (let index = 0; index < 3; index += 1) limiter.take('a');
@@ -49,14 +49,14 @@ describe('a rate limit', () => {
     expect(refusal(() => limiter.take('a'))).not.toBeNull();
   });
 
-  it('is one of each caller', () => {
+  it('is separate for each caller', () => {
     const limiter = createLimiter({ perSecond: 1, burst: 1 });
     limiter.take('a');
     limiter.take('b');
     expect(refusal(() => limiter.take('a'))).not.toBeNull();
   });
 
-  it('of zero is none', () => {
+  it('does not exist if it is zero', () => {
     const limiter = createLimiter({ perSecond: 0, burst: 1 });
     for (let index = 0; index < 10; index += 1) limiter.take('a');
   });
@@ -64,7 +64,7 @@ describe('a rate limit', () => {
   it.each([
     ['are accepted', undefined],
     ['are not accepted', new Set<string>()],
-  ])('remembers those who called last, if their credentials %s', (_, accepted) => {
+  ])('remembers the most recent callers if their credentials %s', (_, accepted) => {
     const limiter = createLimiter({ perSecond: 1, burst: 1, ...(accepted === undefined ? {} : { accepted }) });
     limiter.take('a');
     for (let index = 0; index < 9_999; index += 1) limiter.take(`caller-${index}`);
@@ -86,7 +86,7 @@ describe('a rate limit', () => {
     limiter.take('invented-0');
   });
 
-  it('goes on for a caller whose credential is accepted or rejected meanwhile', () => {
+  it('continues for a caller whose credential is accepted or rejected in the meantime', () => {
     const accepted = new Set<string>();
     const limiter = createLimiter({ perSecond: 1, burst: 2, accepted });
     limiter.take('a');
@@ -98,7 +98,7 @@ describe('a rate limit', () => {
     limiter.take('a');
   });
 
-  it('never lets more through than burst and rate allow, whatever the pauses', async () => {
+  it('never permits more than burst and rate, whatever the pauses', async () => {
     const pauses = fc.array(fc.nat({ max: 400 }), { maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(

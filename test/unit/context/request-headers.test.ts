@@ -10,7 +10,7 @@ describe('the headers of a connection', () => {
     expect([headers('authorization'), headers('x-api-key')]).toEqual(['Bearer a', 'key']);
   });
 
-  it('may be nested under "headers", as routers send them; the top wins', () => {
+  it('may be nested under "headers", as routers send them, but the top level takes precedence', () => {
     const params = {
       headers: { Authorization: 'Bearer nested', 'X-Gw-Ims-Org-Id': 'org' },
       authorization: 'Bearer top',
@@ -58,7 +58,7 @@ describe('the headers of a connection', () => {
     expect(connectionHeaders(params, (name) => upgraded[name] ?? null)('authorization')).toBe('Bearer a');
   });
 
-  it('are not looked for without end, nor where nobody puts them', () => {
+  it('are searched for only to a limited depth, and only in known members', () => {
     const cyclic: Record<string, unknown> = {};
     cyclic['headers'] = cyclic;
     for (const params of [
@@ -85,7 +85,7 @@ describe('the headers of a connection', () => {
     ['in the envelope of Cosmo', { extensions: { initialPayload: sentByClient } }],
     ['as the upgrade headers that Cosmo reports', { extensions: { upgradeHeaders: sentByClient } }],
     ['everywhere', { ...sentByClient, headers: sentByClient, extensions: { initialPayload: sentByClient } }],
-  ])('of the upgrade request win over those that the client names %s', (_, params) => {
+  ])('of the upgrade request take precedence over those that the client names %s', (_, params) => {
     const pinned = (name: string) => `pinned ${name}`;
     const headers = connectionHeaders(params, pinned);
     expect(everyHeader.map(headers)).toEqual(everyHeader.map(pinned));
@@ -95,13 +95,13 @@ describe('the headers of a connection', () => {
     }
   });
 
-  it('are those of connectionParams where the upgrade request has none', () => {
+  it('come from connectionParams if the upgrade request has none', () => {
     expect(connectionHeaders({}, upgrade)('x-sandbox-name')).toBe('from-upgrade');
     expect(connectionHeaders({ authorization: 'Bearer a' }, upgrade)('authorization')).toBe('Bearer a');
     expect(connectionHeaders({}, upgrade)('authorization')).toBeNull();
   });
 
-  it('are those that say who calls, and no others', () => {
+  it('are only those that identify the caller', () => {
     const headers = connectionHeaders({ cookie: 'x', headers: { host: 'y' } }, upgrade);
     expect([headers('cookie'), headers('host'), headers('headers')]).toEqual([null, null, null]);
   });
@@ -124,8 +124,8 @@ describe('the headers of a connection', () => {
   );
 });
 
-describe('the headers that say who calls', () => {
-  it('are kept as they were, without the others', () => {
+describe('the headers that identify the caller', () => {
+  it('are kept unchanged, without the others', () => {
     const sent = new Map([
       ['authorization', 'Bearer a'],
       ['cookie', 'session'],
@@ -135,7 +135,7 @@ describe('the headers that say who calls', () => {
     expect(['authorization', 'x-api-key', 'cookie'].map(headers)).toEqual(['Bearer a', null, null]);
   });
 
-  it('do not keep the request that they were read from', async () => {
+  it('do not keep their request in memory', async () => {
     const read = () => {
       const request = { headers: new Map([['authorization', 'Bearer a']]) };
       return { headers: callerHeadersOf((name) => request.headers.get(name) ?? null), request: new WeakRef(request) };
@@ -144,7 +144,7 @@ describe('the headers that say who calls', () => {
     expect([await isCollected(request), headers('authorization')]).toEqual([true, 'Bearer a']);
   });
 
-  it('are none where none were sent', () => {
+  it('are empty if none were sent', () => {
     expect(callerHeadersOf(() => null)('authorization')).toBe(null);
   });
 });

@@ -69,7 +69,7 @@ const authenticate = async (
 };
 
 describe('a token', () => {
-  it('names the caller, its tenant and what it may do', async () => {
+  it('names the caller, its tenant and its rights', async () => {
     expect(await authenticate(await sign())).toEqual({
       tenant: { org, sandbox: 'prod' },
       credential,
@@ -81,7 +81,7 @@ describe('a token', () => {
     });
   });
 
-  it('may be good for longer than a Date can say', async () => {
+  it('may be valid for longer than a Date can represent', async () => {
     const { expiresAt } = await authenticate(await sign({ exp: Number.MAX_SAFE_INTEGER }));
     expect(expiresAt?.getTime()).toBeGreaterThan(Date.parse('+200000-01-01T00:00:00Z'));
   });
@@ -121,7 +121,7 @@ describe('a token', () => {
     ['that is a word', 'malformed', () => 'secret'],
     ['that is endless', 'too long', () => 'x'.repeat(20_000)],
   ];
-  it.each(rows)('is rejected %s, and only the log has the reason: %s', async (_, reason, make) => {
+  it.each(rows)('is rejected %s, and only the log contains the reason: %s', async (_, reason, make) => {
     const token = await make();
     const refused = await authenticate(token).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(UnauthenticatedError);
@@ -138,7 +138,7 @@ describe('a token', () => {
     },
   );
 
-  it('has ended half a minute after its end, which is how far clocks may be apart', async () => {
+  it('expires half a minute after its end, which is the tolerated clock difference', async () => {
     const token = await sign({ exp: nowSeconds - 29 });
     await authenticate(token);
     await expect(authenticate(await sign({ exp: nowSeconds - 31 }))).rejects.toBeInstanceOf(TokenExpiredError);
@@ -156,7 +156,7 @@ describe('a token', () => {
     expect(rejected).toEqual(['signature', 'too long']);
   });
 
-  it('that nobody can check is not the caller’s fault', async () => {
+  it('is not the caller’s fault if it cannot be checked', async () => {
     const unreadable = async () => {
       throw new UpstreamUnreachableError({ message: 'No keys.' });
     };
@@ -166,7 +166,7 @@ describe('a token', () => {
   });
 });
 
-describe('what a token does not allow', () => {
+describe('a request beyond the rights of its token', () => {
   it.each([
     ['no organization', { organization: undefined }, {}],
     ['an organization that is no text', { organization: [org] }, {}],
@@ -183,12 +183,12 @@ describe('what a token does not allow', () => {
     expect(rejected).toEqual([expect.stringMatching(/^(?:organization|sandbox)$/)]);
   });
 
-  it('is every organization but the one that is served, where there is one', async () => {
+  it('is forbidden for every organization except the one that is served, if there is one', async () => {
     await authenticate(await sign(), {}, { onlyOrg: org });
     await expect(authenticate(await sign(), {}, { onlyOrg: otherOrg })).rejects.toBeInstanceOf(ForbiddenError);
   });
 
-  it('is nothing at all when it names what cannot be a tenant', async () => {
+  it('is rejected if the token names an invalid tenant', async () => {
     await expect(authenticate(await sign({ organization: 'acme' }))).rejects.toBeInstanceOf(InvalidInputError);
     const header = { 'x-sandbox-name': '../prod' };
     await expect(authenticate(await sign({ sandboxes: ['../prod'] }), header)).rejects.toBeInstanceOf(
@@ -210,7 +210,7 @@ describe('what a token does not allow', () => {
       'the claim organization of the token must be up to 64',
     ],
     ['a claim that is no sandbox', { sandboxes: 'PROD' }, {}, 'the claim sandboxes of the token must be up to 256'],
-  ])('is explained by what is wrong: %s', async (_, claims, headers, message) => {
+  ])('is rejected with an explanation: %s', async (_, claims, headers, message) => {
     await expect(authenticate(await sign(claims), headers)).rejects.toThrow(message);
   });
 
@@ -233,7 +233,7 @@ describe('what a token does not allow', () => {
     [undefined, false, false],
     ['EXPORTS:READ exports:readonly exports', false, false],
     [{ 'exports:read': true }, false, false],
-  ])('is said by its scopes: %j', async (scope, canRead, canWrite) => {
+  ])('has the rights of the scopes %j', async (scope, canRead, canWrite) => {
     expect(await authenticate(await sign({ scope }))).toMatchObject({ canRead, canWrite });
   });
 });
@@ -252,7 +252,7 @@ describe('the sandbox of a request', () => {
     expect(tenant).toEqual({ org, sandbox });
   });
 
-  it('comes from the claims that are configured', async () => {
+  it('comes from the configured claims', async () => {
     const claims = { organization: 'org', sandboxes: 'https://example.com/sandboxes', scopes: 'scp' };
     const token = await sign({
       organization: undefined,
@@ -269,7 +269,7 @@ describe('the sandbox of a request', () => {
     });
   });
 
-  it('comes from claims inside other claims', async () => {
+  it('comes from nested claims', async () => {
     const claims = {
       organization: 'https://example\\.com/aep.organization',
       sandboxes: 'resource_access.exports.sandboxes',
@@ -290,7 +290,7 @@ describe('the sandbox of a request', () => {
 });
 
 describe('a caller', () => {
-  it('with a long name has a principal of bounded length, which differs from that of others', async () => {
+  it('has a principal of bounded length, even if its name is long, and a unique one', async () => {
     const principals = await Promise.all(
       ['a', 'b'].map(async (end) => (await authenticate(await sign({ sub: `${'x'.repeat(4_000)}${end}` }))).principal),
     );

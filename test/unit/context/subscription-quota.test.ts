@@ -50,7 +50,7 @@ describe.each([
     message: 'The gateway may have 2 subscriptions open at a time (MAX_SUBSCRIPTIONS).',
   },
 ])('the limit $limits', ({ limits, counted, same, others, message }) => {
-  it('refuses one more subscription, and allows another one for each that ended', () => {
+  it('rejects one more subscription, and accepts another one for each that ended', () => {
     const { quota, seen } = setUp(limits);
     const slots = same.map((each) => quota.open(each));
     for (const each of same) expect(() => quota.open(each)).toThrow(new RateLimitedError({ message }));
@@ -65,7 +65,7 @@ describe.each([
   });
 });
 
-it('a subscription that one limit refuses is counted by no other limit', () => {
+it('a subscription that one limit rejects is not counted by another limit', () => {
   const { quota, seen } = setUp({ perCaller: 1, perTenant: 1, total: 1 });
   const first = quota.open(holder('a'));
   for (const other of [holder('b'), holder('c', 'dev')]) expect(() => quota.open(other)).toThrow(RateLimitedError);
@@ -76,7 +76,7 @@ it('a subscription that one limit refuses is counted by no other limit', () => {
   expect(seen.open).toBe(0);
 });
 
-it('a slot does not keep the object that names its holder', async () => {
+it('a slot does not keep the object of its holder in memory', async () => {
   const { quota } = setUp({});
   const open = () => {
     const context = { ...holder('a'), credential: 'secret' };

@@ -3,7 +3,7 @@ import { createTokenRejections } from '../../../src/context/token-rejections.ts'
 import { FakeClock } from '../../support/fake-clock.ts';
 
 describe('rejected tokens', () => {
-  it('are logged once a minute for each reason, with how many they were', async () => {
+  it('are logged once a minute for each reason, with their number', async () => {
     const clock = new FakeClock();
     const lines: unknown[] = [];
     const rejections = createTokenRejections({ clock, logger: { warn: (line: unknown) => void lines.push(line) } });

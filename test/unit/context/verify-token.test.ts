@@ -78,7 +78,7 @@ describe('a token that names no key', () => {
   });
 });
 
-it('a token that names its key is checked with this key alone', async () => {
+it('a token that names its key is checked only with this key', async () => {
   await issuer.addKey();
   await verify(await issuer.sign({}, { keyId: 'key-1' }));
   const [, payload, signature] = (await issuer.sign({}, { keyId: 'key-2' })).split('.');

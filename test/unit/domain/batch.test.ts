@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type BatchStatus, batchStatuses, isTerminalBatch } from '../../../src/domain/batch.ts';
 
 describe('a batch', () => {
-  it('is terminal in the states that the platform never leaves', () => {
+  it('is terminal in the final states of the platform', () => {
     const isRunning = (status: BatchStatus) => !isTerminalBatch({ status, completedAt: null });
     expect(batchStatuses.filter(isRunning)).toEqual([
       'LOADING',
@@ -17,7 +17,7 @@ describe('a batch', () => {
     ]);
   });
 
-  it('of an unknown status has ended if its end is known, and a stalled one has not', () => {
+  it('has ended with an unknown status if its end is known, while a stalled one has not', () => {
     const completedAt = new Date('2030-01-01T00:00:00Z');
     expect(isTerminalBatch({ status: 'UNKNOWN', completedAt })).toBe(true);
     expect(isTerminalBatch({ status: 'STALLED', completedAt })).toBe(false);

@@ -11,14 +11,14 @@ describe('a job', () => {
   const ended: TimeSpan = { startedAt, endedAt: startedAt, durationMs: 0 };
   const running: TimeSpan = { startedAt, endedAt: null, durationMs: null };
 
-  it('has ended in a status that nothing leaves, with or without times', () => {
+  it('has ended in a final status, with or without times', () => {
     for (const metrics of [null, { totalTime: null }, { totalTime: running }]) {
       const terminal = exportJobStatuses.filter((status) => isTerminalJob({ status, metrics }));
       expect(terminal).toEqual(['CANCELLED', 'SUCCEEDED', 'FAILED']);
     }
   });
 
-  it('of an unknown status has ended if the end of the whole job is known, which ends no job of a known status', () => {
+  it('has ended with an unknown status if the end of the whole job is known, which does not end a job of a known status', () => {
     const terminal = exportJobStatuses.filter((status) => isTerminalJob({ status, metrics: { totalTime: ended } }));
     expect(terminal).toEqual(['CANCELLED', 'SUCCEEDED', 'FAILED', 'UNKNOWN']);
   });
@@ -56,7 +56,7 @@ describe('a filter of export jobs', () => {
     mergePolicyId: platformId<MergePolicyId>('other'),
   };
 
-  it('wants every one of its conditions to hold', () => {
+  it('requires all of its conditions', () => {
     const choice = fc.constantFrom('absent', 'yes', 'no');
     const choices = fc.record({
       statuses: choice,
@@ -85,7 +85,7 @@ describe('a filter of export jobs', () => {
     );
   });
 
-  it('for a segment does not fit a job that exports all profiles', () => {
+  it('does not match a job that exports all profiles if it names a segment', () => {
     expect(matchesExportJobFilter(exportJob('job', 1), { segmentId: platformId<SegmentId>('one') })).toBe(false);
   });
 });

@@ -16,11 +16,11 @@ describe('the name of a file', () => {
     ['line\r\nbreak.csv', 'line__break.csv'],
     ['lone \ud83d surrogate', 'lone _ surrogate'],
     ['whole 😀 pair', 'whole 😀 pair'],
-  ])('that the platform keeps under %j is %j', (path, name) => {
+  ])('for the path %j is %j', (path, name) => {
     expect(fileNameOf(path)).toBe(name);
   });
 
-  it('keeps its end where it is too long to be saved', () => {
+  it('keeps its end if it is too long to be saved', () => {
     expect(fileNameOf(`${'x'.repeat(300)}.parquet`)).toBe(`${'x'.repeat(247)}.parquet`);
     expect(fileNameOf(`${'x'.repeat(255)}`)).toHaveLength(255);
     const encoded = encodeName(fileNameOf(`${'é😀'.repeat(10_000)}-00001.parquet`));

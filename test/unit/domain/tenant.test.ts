@@ -26,11 +26,11 @@ describe('a tenant', () => {
     `${org}\r\nx: y`,
     'a b@AdobeOrg',
     `${'a'.repeat(65)}@AdobeOrg`,
-  ])('may not be of the organization %j', (name) => {
+  ])('may not have the organization %j', (name) => {
     expect(parseTenant(name, 'prod')).toBeNull();
   });
 
-  it('has a key of its own, whatever the names hold', () => {
+  it('has a unique key, whatever its names contain', () => {
     // The names are unchecked, because the key must not depend on a check.
     const tenant = fc.record({
       org: fc.string().map((text) => text as OrgId),

@@ -51,7 +51,7 @@ function beginning(view: LogView<Item>, after: string) {
 }
 
 describe('a cursor', () => {
-  it('continues where it belongs to this life of the log', () => {
+  it('continues in the log if it belongs to this life of the log', () => {
     const view = viewAt();
     view.apply(writeOf(markOf('k'), created('a'), created('b')));
     view.apply(writeOf(markOf('l'), created('c')));
@@ -73,13 +73,13 @@ describe('a cursor', () => {
     ['with something before it', ' e.11.kkkkkkkk'],
     ['with something behind it', 'e.11.kkkkkkkk.1'],
     ['that is empty', ''],
-  ])('%s is not known', (_, cursor) => {
+  ])('%s is unknown', (_, cursor) => {
     const view = viewAt();
     view.apply(writeOf(markOf('k'), created('a')));
     expect([beginning(view, cursor), view.knows(cursor)]).toEqual(['resync', false]);
   });
 
-  it('has no mark where its write has none', () => {
+  it('has no mark if its write has none', () => {
     const view = viewAt();
     view.apply(writeOf('', created('a')));
     expect([view.cursor, beginning(view, 'e.11')]).toEqual(['e.11', []]);
@@ -87,11 +87,11 @@ describe('a cursor', () => {
   });
 });
 
-describe('the entries that are held', () => {
+describe('the held entries', () => {
   it.each([
     { bound: 'number', bounds: { maxEntries: 2 } },
     { bound: 'size', bounds: { maxBytes: 20 } },
-  ])('are the last ones, up to their $bound', ({ bounds }) => {
+  ])('are the last ones, up to the limit of $bound', ({ bounds }) => {
     const view = viewAt(bounds);
     view.apply(writeOf(markOf('k'), created('a'), created('b')));
     expect(beginning(view, 'e.10.jjjjjjjj')).toEqual(['a', 'b']);
@@ -110,7 +110,7 @@ describe('the entries that are held', () => {
     expect(beginning(view, 'e.11.kkkkkkkk')).toEqual(['b']);
   });
 
-  it('make a slow reader overflow when one that it has not read is dropped', () => {
+  it('make a slow reader overflow when an entry that it has not read is dropped', () => {
     const view = viewAt({ maxEntries: 2 });
     const { tail } = open(view);
     view.apply(writeOf(markOf('k'), created('a'), created('b'), created('c')));
@@ -121,7 +121,7 @@ describe('the entries that are held', () => {
     expect(taken).toEqual(['e.14.llllllll', 'e.15.llllllll', null]);
   });
 
-  it('are none after a reset: its readers overflow, and bytes of before do not count', () => {
+  it('are empty after a reset, which makes readers overflow and resets the size', () => {
     const view = viewAt({ maxBytes: 20 });
     view.apply(writeOf(markOf('k'), created('a'), created('b')));
     const { tail } = open(view);
@@ -137,7 +137,7 @@ describe('older entries', () => {
   const older = [writeOf(markOf('g'), created('g1')), writeOf(markOf('i'), created('i1'), created('i2'))];
   const oldest = { sequence: 7, mark: markOf('f') };
 
-  it('are named where a cursor needs them, as far as the log reaches', () => {
+  it('are requested if a cursor needs them, as far back as the log reaches', () => {
     const view = viewAt({ maxEntries: 4 });
     view.apply(writeOf(markOf('k'), created('a')));
     const cursors = ['e.6.xxxxxxxx', 'e.7.xxxxxxxx', 'e.9.xxxxxxxx', 'e.10.jjjjjjjj', 'f.7.xxxxxxxx'];
@@ -151,7 +151,7 @@ describe('older entries', () => {
     expect(viewAt().missing('f.7.xxxxxxxx')).toBeNull();
   });
 
-  it('are put before those that are held, so that readers continue from there', () => {
+  it('are put before the held ones, so that readers continue from there', () => {
     const view = viewAt();
     view.apply(writeOf(markOf('k'), created('a')));
     const { tail } = open(view);
@@ -165,7 +165,7 @@ describe('older entries', () => {
     expect(tail.take()?.cursor).toBe('e.12.llllllll');
   });
 
-  it('are not known by the entry before them where the log holds more', () => {
+  it('are not verified by the entry before them if the log has more', () => {
     const view = viewAt();
     view.prepend(older, 10, { sequence: 6, mark: markOf('e') });
     const before = ['e.7.ffffffff', 'e.7.eeeeeeee', 'e.7'];
@@ -173,13 +173,13 @@ describe('older entries', () => {
     expect(beginning(view, 'e.8.gggggggg')).toEqual(['i1', 'i2']);
   });
 
-  it('are left out when they do not end where those that are held begin', () => {
+  it('are ignored when they do not end where the held ones begin', () => {
     const view = viewAt();
     view.prepend(older, 9, oldest);
     expect([beginning(view, 'e.7.gggggggg'), beginning(view, 'e.9.iiiiiiii')]).toEqual(['resync', 'resync']);
   });
 
-  it('count in the bounds', () => {
+  it('count toward the limits', () => {
     const view = viewAt({ maxBytes: 20 });
     view.apply(writeOf(markOf('k'), created('a')));
     view.prepend(older, 10, oldest);
@@ -203,14 +203,14 @@ describe('the snapshot', () => {
     expect(view.snapshot).toEqual({ ...second, stale: new Set(['local']) });
   });
 
-  it('keeps what it holds over what is learned, and the note over a write without one', () => {
+  it('keeps known entities when they are learned again, and the note after a write without one', () => {
     const view = viewAt();
     const write = { learned: [item('old', 9), item('new', 9)] };
     view.apply({ write, observedAt: at(1), mark: markOf('k'), bytes: 0 });
     expect(view.snapshot).toMatchObject({ entities: [item('old'), item('new', 9)], note: 'first' });
   });
 
-  it('follows each kind of change, and drops what is forgotten', () => {
+  it('follows each kind of change, and drops forgotten entities', () => {
     const view = viewAt();
     view.apply(writeOf(markOf('k'), created('a'), stale('list'), stale('feed')));
     view.apply({
@@ -227,7 +227,7 @@ describe('the snapshot', () => {
 });
 
 describe('a replay', () => {
-  it('begins with what was stale at its cursor', () => {
+  it('begins with the subjects that were stale at its cursor', () => {
     const view = viewAt();
     view.apply(writeOf(markOf('k'), stale('list'), stale('feed'), recovered('list'), created('a')));
     const staleAt = (cursor: string) => {
@@ -244,7 +244,7 @@ describe('a replay', () => {
 });
 
 describe('a log that is stale for this process alone', () => {
-  it('emits STALE with the first reason and RECOVERED when the last is gone', () => {
+  it('emits STALE with the first reason and RECOVERED when the last one is gone', () => {
     const view = viewAt();
     const { tail } = open(view);
     view.markLocal('unattended', true, at(5));
@@ -265,7 +265,7 @@ describe('a log that is stale for this process alone', () => {
     expect(beginning(view, 'e.10.jjjjjjjj')).toEqual(['a', 'b']);
   });
 
-  it('ends each replay with one STALE, shared by those that resume at one place', () => {
+  it('ends each replay with one STALE, which readers that resume at one position share', () => {
     const view = viewAt();
     view.markLocal('unattended', true, at(5));
     view.apply(writeOf(markOf('k'), created('a')));
@@ -283,7 +283,7 @@ describe('a log that is stale for this process alone', () => {
     expect(last('e.11.kkkkkkkk')?.observedAt).toEqual(at(7));
   });
 
-  it('bounds the local entries that it holds, too', () => {
+  it('also limits the local entries that it holds', () => {
     const view = viewAt({ maxEntries: 2 });
     const { tail } = open(view);
     for (const on of [true, false, true]) view.markLocal('unattended', on, at(5));
@@ -294,7 +294,7 @@ describe('a log that is stale for this process alone', () => {
 describe('readers and watchers', () => {
   const turn = () => new Promise<void>((resolve) => queueMicrotask(resolve));
 
-  it('are called once in a turn, for entries, their loss and the end, until they leave', async () => {
+  it('are notified once per turn of entries, their loss and the end, until they leave', async () => {
     const view = viewAt();
     let calls = 0;
     const { tail } = open(view, undefined, () => {
@@ -321,7 +321,7 @@ describe('readers and watchers', () => {
     expect(await callsAfter(write)).toBe(0);
   });
 
-  it('receive nothing after the end', () => {
+  it('are not notified after the end', () => {
     const view = viewAt();
     const { tail } = open(view);
     view.apply(writeOf(markOf('k'), created('a')));
@@ -330,7 +330,7 @@ describe('readers and watchers', () => {
     expect([tail.ended, tail.take()]).toEqual([true, null]);
   });
 
-  it('receive the entry that is written after they had read all', () => {
+  it('receive an entry that is written after they had read all entries', () => {
     const view = viewAt();
     const { tail } = open(view);
     expect([tail.take(), tail.take(), tail.snapshot]).toEqual([null, null, view.snapshot]);
@@ -338,14 +338,14 @@ describe('readers and watchers', () => {
     expect([tail.take()?.cursor, tail.snapshot]).toEqual(['e.11.kkkkkkkk', view.snapshot]);
   });
 
-  it('begin a log without entries with its snapshot, and resynchronize where they bring a cursor of another one', () => {
+  it('begin a log without entries with its snapshot, and receive a resync if they have a cursor of another log', () => {
     const view = viewAt();
     view.reset({ ...view.state, epoch: 'new', sequence: 0, mark: '' });
     expect([view.epoch, view.cursor, open(view).start.kind]).toEqual(['new', 'new.0', 'snapshot']);
     expect(['new.0', 'e.10.jjjjjjjj'].map((cursor) => beginning(view, cursor))).toEqual([[], 'resync']);
   });
 
-  it('are called after everything that changes the snapshot, until they leave', () => {
+  it('are notified after every change of the snapshot, until they leave', () => {
     const view = viewAt();
     const seen: unknown[] = [];
     const watch = view.watch(() => seen.push(view.snapshot.note));

@@ -8,7 +8,7 @@ import { append, at, changed, created, type Item, item, key } from './subscriber
 const onGrowth = () => undefined;
 
 describe('a log of one process', () => {
-  it('is none before the first write, and then has a cursor without a mark', async () => {
+  it('does not exist before the first write, and then has a cursor without a mark', async () => {
     const log = createMemoryEventLog<Item>({ key });
     expect(await log.snapshot()).toBe(null);
     const cursor = await append(log, created('a'));
@@ -22,14 +22,14 @@ describe('a log of one process', () => {
     });
   });
 
-  it('takes writes without a change', async () => {
+  it('accepts writes without a change', async () => {
     const log = createMemoryEventLog<Item>({ key });
     const cursor = await log.write({ learned: [item('a')], note: 1 }, { observedAt: at });
     expect(cursor).toMatch(/\.0$/);
     expect(await log.snapshot()).toMatchObject({ entities: [item('a')], note: 1 });
   });
 
-  it('rejects a term that is over, and a state that is not the present one', async () => {
+  it('rejects an outdated term, and a basis that is not the current state', async () => {
     const log = createMemoryEventLog<Item>({ key });
     const first = await log.write({ changes: [created('a')] }, { observedAt: at, term: 2, basis: null });
     const late = log.write({ changes: [created('b')] }, { observedAt: at, term: 1 });
@@ -43,7 +43,7 @@ describe('a log of one process', () => {
     expect((await log.snapshot())?.entities).toEqual([item('a'), item('b')]);
   });
 
-  it('begins an epoch with the first write, for readers that came before it', async () => {
+  it('begins an epoch with the first write, even for readers that opened it before', async () => {
     const log = createMemoryEventLog<Item>({ key });
     const { tail, start } = await log.open({ onGrowth });
     const cursor = await log.write({ changes: [created('a')] }, { observedAt: at, basis: null });
@@ -51,7 +51,7 @@ describe('a log of one process', () => {
     expect(() => tail.take()).toThrow(LogOverflowError);
   });
 
-  it('calls its watchers after each write, and is closed for its readers', async () => {
+  it('notifies its watchers after each write, and is closed for its readers', async () => {
     const log = createMemoryEventLog<Item>({ key });
     let calls = 0;
     const watching = log.watch(() => {
@@ -66,7 +66,7 @@ describe('a log of one process', () => {
     expect(tail.ended).toBe(true);
   });
 
-  it('keeps as many entries as their size allows, as that of the first of each write suggests', async () => {
+  it('keeps as many entries as its size limit permits, estimated from the first change of each write', async () => {
     const size = stringify(changed('a', 0, 1)).length;
     const log = createMemoryEventLog<Item>({ key, maxBytes: 4 * size });
     const first = await log.write({}, { observedAt: at });

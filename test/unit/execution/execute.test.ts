@@ -338,7 +338,7 @@ it.each(Object.entries(cases))('returns what graphql returns for %s', async (_, 
   expect(described(await outcomeOf(execute, args, one))).toEqual(expected);
 });
 
-it('passes resolvers what graphql passes them', async () => {
+it('passes the same arguments to resolvers as graphql', async () => {
   const seen: object[] = [];
   const look = (info: GraphQLResolveInfo) => {
     const { fieldName, fieldNodes, returnType, parentType, path, schema, fragments, rootValue, operation } = info;
@@ -364,7 +364,7 @@ it('passes resolvers what graphql passes them', async () => {
   expect(seen).toEqual(expected);
 });
 
-it('executes the fields of a mutation one after the other', async () => {
+it('executes the fields of a mutation in sequence', async () => {
   const log: string[] = [];
   const field = (name: string, value: unknown) => async () => {
     log.push(`${name} begins`);

@@ -51,7 +51,7 @@ function shuffling(seed: number): Arrange {
 const withTotal = unrulyLists.filter(([name]) => /^(?:segment|merge)/.test(name) && !name.includes('filters'));
 
 describe.each(withTotal)('a walk over %s, of which the platform reports the number', (_, make) => {
-  it('returns every row once although all of them are in another order for each page', async () => {
+  it('returns every row once although all rows are in another order for each page', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(row, { maxLength: 60, selector: (each) => each.id }),

@@ -63,7 +63,7 @@ describe('a cursor', () => {
   const cursorOf = (list: string, place: readonly (string | number)[] = places[list] ?? []) =>
     encodeCursor(list, [place, 0, 1, 1, 1, '', ['row'], '']);
 
-  it.each(Object.keys(connections))('of %s is refused by every other connection', async (list) => {
+  it.each(Object.keys(connections))('of %s is rejected by every other connection', async (list) => {
     for (const [other, read] of Object.entries(connections)) {
       const reading = read(cursorOf(list));
       if (other === list) await reading;
@@ -71,7 +71,7 @@ describe('a cursor', () => {
     }
   });
 
-  it('that nobody gave out is refused as input, whatever it holds, and never sends nonsense to the platform', async () => {
+  it('is rejected as input if it was invented, whatever it contains, and never causes an invalid call to the platform', async () => {
     const part = fc.oneof(
       fc.nat(),
       fc.double(),
@@ -101,7 +101,7 @@ describe('a cursor', () => {
     );
   });
 
-  it('with a time that no calendar has is refused', async () => {
+  it('is rejected if it contains an impossible time', async () => {
     const read = (time: number) =>
       readBatches(fakeBatches([]).api, {
         first: 1,
@@ -113,7 +113,7 @@ describe('a cursor', () => {
     await expect(read(8.64e15 + 1)).rejects.toMatchObject(refused);
   });
 
-  it('that is longer than any we give is refused without a look at it', async () => {
+  it('is rejected without decoding if it is longer than any valid one', async () => {
     const read = (after: string) => readExportJobs(fakeExportJobs([]).api, { first: 1, after, filter: null });
     const long = encodeCursor('exportJobs', [1, 'x'.repeat(10_000)]);
     await expect(read(long)).rejects.toMatchObject(refused);

@@ -15,7 +15,7 @@ const datasetId = platformId<DatasetId>('dataset');
 const batchId = platformId<never>('batch');
 
 describe('a page of a connection', () => {
-  it('says where it stands, and each edge where it does', async () => {
+  it('has a cursor for its position, and one for each edge', async () => {
     const { api } = fakeExportJobs(range(5).map((index) => exportJob(`job-${index}`, index)));
     const read = (after: string | null) => readExportJobs(api, { first: 2, after, filter: null });
     const first = await read(null);
@@ -43,7 +43,7 @@ describe('a page of a connection', () => {
     for (const page of pages) expect(page).toMatchObject({ edges: [], nodes: [], pageInfo, totalCount: null });
   });
 
-  it.each([0, 1, 4, 5, 6, 10, 11])('says honestly whether there is more, of %i rows by fives', async (count) => {
+  it.each([0, 1, 4, 5, 6, 10, 11])('reports correctly whether there is more, for %i rows by fives', async (count) => {
     const at = (index: number) => ({ createdAt: new Date(index) });
     const jobs = fakeExportJobs(range(count).map((index) => exportJob(`job-${index}`, index)));
     const datasets = fakeDatasets(range(count).map((index) => dataset(`set-${index}`, at(index))));
@@ -87,14 +87,14 @@ describe('the calls that a page costs', () => {
     },
   );
 
-  it('are two for 100 datasets, where the answer has no room for one more: the second asks for as little as it can', async () => {
+  it('are two for 100 datasets, because the response has no room for one more, and the second requests as few as possible', async () => {
     const { api, calls } = fakeDatasets(sets);
     const page = await readDatasets(api, { first: 100, after: null, filter: null, orderBy: null });
     expect(page.pageInfo.hasNextPage).toBe(true);
     expect(calls.map(({ limit }) => limit)).toEqual([100, 3]);
   });
 
-  it('never ask for more rows than Catalog gives', async () => {
+  it('never request more rows than Catalog permits', async () => {
     const equal = range(300).map((index) => dataset(`set-${index}`, { createdAt: new Date(1) }));
     const { api, calls } = fakeDatasets(equal);
     await walk((after) => readDatasets(api, { first: 100, after, filter: null, orderBy: null }), idOf);
@@ -134,7 +134,7 @@ describe('datasets', () => {
     ]);
   });
 
-  it('ordered by name come exactly once although others are added between the pages', async () => {
+  it('ordered by name are returned exactly once although others are added between the pages', async () => {
     const row = fc.record({ id: fc.uuid(), name: fc.constantFrom(...'abcdef') });
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(row, { selector: (each) => each.id }), fc.array(row), async (original, added) => {
@@ -155,7 +155,7 @@ describe('datasets', () => {
     );
   });
 
-  it('ordered by name are all returned when the last one that was returned is deleted between the pages', async () => {
+  it('ordered by name are all returned when the last returned one is deleted between the pages', async () => {
     const list = fakeDatasets(range(9).map((index) => dataset(`set-${index}`, { name: `name-${index}` })));
     const { ids } = await walk(
       (after) =>
@@ -168,7 +168,7 @@ describe('datasets', () => {
     expect(ids).toEqual(range(9).map((index) => `set-${index}`));
   });
 
-  it('are filtered by the platform where it can, and by the schema here', async () => {
+  it('are filtered by the platform if possible, and by the schema in the gateway', async () => {
     expect((await read({ filter: { name: 'a' } })).ids).toEqual(['set-4', 'set-1']);
     expect((await read({ filter: { createdAfter: new Date(1_002) } })).ids).toEqual(['set-4', 'set-3']);
     expect((await read({ filter: { updatedAfter: new Date(1_998) } })).ids).toEqual(['set-1', 'set-0']);
@@ -178,14 +178,14 @@ describe('datasets', () => {
     expect((await read(both, 1)).ids).toEqual(['set-2', 'set-4']);
   });
 
-  it('without the time that they are ordered by come all the same', async () => {
+  it('without the time of the order are returned too', async () => {
     const list = fakeDatasets(range(7).map((index) => dataset(`set-${index}`, { createdAt: new Date(index) })));
     const orderBy = { field: 'updated', direction: 'asc' } as const;
     const { ids } = await walk((after) => readDatasets(list.api, { first: 2, after, filter: null, orderBy }), idOf);
     expect(ids).toEqual(range(7).map((index) => `set-${index}`));
   });
 
-  it('without that time before others with one come once each', async () => {
+  it('without that time are returned once each before those with one', async () => {
     const rows = range(9).map((index) =>
       dataset(`set-${index}`, { updatedAt: index < 4 ? null : new Date(1_000 + index) }),
     );
@@ -199,7 +199,7 @@ describe('datasets', () => {
 });
 
 describe('a filter that the platform does not have', () => {
-  it('reads at most ten upstream pages of 100 rows for a request, and goes on exactly there', async () => {
+  it('reads at most ten upstream pages of 100 rows per request, and continues exactly there', async () => {
     const wanted = [5, 999, 1_000, 1_001, 2_400];
     const jobs = range(2_500).map((index) =>
       exportJob(`job-${String(9_999 - index)}`, 10_000 - index, {
@@ -220,7 +220,7 @@ describe('a filter that the platform does not have', () => {
     expect(calls.every(({ limit }) => limit === 100)).toBe(true);
   });
 
-  it('may give a page without a row, which says where to go on', async () => {
+  it('may return a page without rows, with a cursor to continue', async () => {
     const jobs = range(1_500).map((index) =>
       exportJob(`job-${index}`, 10_000 - index, { status: index === 1_200 ? 'FAILED' : 'SUCCEEDED' }),
     );
@@ -234,7 +234,7 @@ describe('a filter that the platform does not have', () => {
     expect(next.pageInfo.hasNextPage).toBe(false);
   });
 
-  it('says that there is no more when nothing behind the page fits', async () => {
+  it('reports the end when no later row matches', async () => {
     const jobs = range(300).map((index) =>
       exportJob(`job-${index}`, 1_000 - index, { status: index < 2 ? 'FAILED' : 'SUCCEEDED' }),
     );
@@ -247,7 +247,7 @@ describe('a filter that the platform does not have', () => {
     expect(page.pageInfo.hasNextPage).toBe(false);
   });
 
-  it('stops reading where all that follows is too old', async () => {
+  it('stops reading if all later rows are too old', async () => {
     const jobs = range(900).map((index) => exportJob(`job-${index}`, 1_000 - index));
     const { api, calls } = fakeExportJobs(jobs);
     const filter = { createdAfter: new Date(850), createdBefore: new Date(950) };
@@ -256,7 +256,7 @@ describe('a filter that the platform does not have', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('gives each row that fits exactly once, in order, for any pages', async () => {
+  it('returns each matching row exactly once, in order, for any page size', async () => {
     const rows = fc.array(fc.record({ wanted: fc.boolean(), key: fc.integer({ min: 0, max: 50 }) }), {
       maxLength: 350,
     });
@@ -286,7 +286,7 @@ const fileOf = (entry: number, part = 0) => ({
 });
 
 describe('the files of a batch', () => {
-  it('come once each and in order, however many parts the entries hold and whatever the pages', async () => {
+  it('are returned once each and in order, whatever the number of parts and the page size', async () => {
     const parts = fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 15 });
     const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 });
     await fc.assert(

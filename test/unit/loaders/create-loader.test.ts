@@ -20,19 +20,19 @@ function setUp(answer: (ids: readonly string[]) => Promise<readonly (Thing | Loa
 }
 
 describe('a loader', () => {
-  it('reads what is asked for in one turn together and each id once', async () => {
+  it('reads all ids of one turn together and each id once', async () => {
     const { loader, calls } = setUp(async (ids) => ids.map((id) => thing(id)));
     const things = await Promise.all([loader.load('a'), loader.load('b'), loader.load('a')]);
     expect(things).toEqual([thing('a'), thing('b'), thing('a')]);
     expect(calls).toEqual([['a', 'b']]);
   });
 
-  it('matches answers by id, whatever their order, and takes nothing that was not asked for', async () => {
+  it('matches results by id, whatever their order, and ignores unrequested ones', async () => {
     const { loader } = setUp(async () => [thing('stranger'), thing('c'), thing('a')]);
     expect(await Promise.all(['a', 'b', 'c'].map(loader.load))).toEqual([thing('a'), null, thing('c')]);
   });
 
-  it('fails the one that could not be read, and no other', async () => {
+  it('fails only the id that could not be read', async () => {
     const error = new Error('unreadable');
     const { loader } = setUp(async () => [new LoadFailure('b', error), thing('a')]);
     const results = await Promise.allSettled(['a', 'b', 'c'].map(loader.load));
@@ -43,13 +43,13 @@ describe('a loader', () => {
     ]);
   });
 
-  it('fails all when nothing could be read', async () => {
+  it('fails all ids when nothing could be read', async () => {
     const { loader } = setUp(() => Promise.reject(new Error('unreachable')));
     const results = await Promise.allSettled(['a', 'b'].map(loader.load));
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
-  it('does not read again what it has read, or was given', async () => {
+  it('does not read an id again that it has read or that was primed', async () => {
     const { loader, calls } = setUp(async (ids) => ids.map((id) => thing(id)));
     await loader.load('a');
     loader.prime(thing('b', 7));
@@ -59,8 +59,8 @@ describe('a loader', () => {
   });
 });
 
-describe('reading each id by a call of its own', () => {
-  it('leaves out what is not there and keeps failures apart', async () => {
+describe('reading each id by a separate call', () => {
+  it('omits missing ids and keeps failures separate', async () => {
     const { loader } = setUp(
       loadEach(async (id) => {
         if (id === 'broken') throw new Error('unreadable');

@@ -4,7 +4,7 @@ import { InvalidInputError } from '../../../src/errors.ts';
 import { decodeCursor, encodeCursor } from '../../../src/loaders/cursor.ts';
 
 describe('cursors', () => {
-  it('give back the position that they were made of, whatever it holds', () => {
+  it('return their position, whatever it contains', () => {
     const part = fc.oneof(
       fc.maxSafeInteger(),
       fc.string({ unit: 'grapheme' }),
@@ -28,7 +28,7 @@ describe('cursors', () => {
     );
   });
 
-  it.each(['', 'nonsense', '%%%', 'bnVsbA', 'W10', 'e30', 'MQ', 'Imxpc3Qi'])('are not %j', (text) => {
+  it.each(['', 'nonsense', '%%%', 'bnVsbA', 'W10', 'e30', 'MQ', 'Imxpc3Qi'])('cannot be %j', (text) => {
     expect(() => decodeCursor('list', text)).toThrow(InvalidInputError);
   });
 });

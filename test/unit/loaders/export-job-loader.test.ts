@@ -23,7 +23,7 @@ function setUp() {
 }
 
 describe('the loader of export jobs', () => {
-  it('finds recent ones on the newest page, and asks for each other one', async () => {
+  it('finds recent jobs on the newest page, and reads each other one by id', async () => {
     const { loader, single, lists } = setUp();
     const wanted = [id(249), id(2), id(150), id(999), id(249)];
     const found = await Promise.all(wanted.map((each) => loader.load(each)));
@@ -32,13 +32,13 @@ describe('the loader of export jobs', () => {
     expect(single).toEqual([id(2), id(999)]);
   });
 
-  it('asks for a single one without the list', async () => {
+  it('reads a single job without the list', async () => {
     const { loader, single, lists } = setUp();
     expect((await loader.load(id(200)))?.id).toBe(id(200));
     expect([single, lists]).toEqual([[id(200)], []]);
   });
 
-  it('fails the one that cannot be read, and no other', async () => {
+  it('fails only the job that cannot be read', async () => {
     const { loader } = setUp();
     const results = await Promise.allSettled([id(249), id(13), id(12)].map((each) => loader.load(each)));
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);

@@ -36,13 +36,13 @@ describe('a filter of export jobs', () => {
     { statuses: ['FAILED', 'NEW'] as const, sent: undefined },
     { statuses: ['NEW'] as const, sent: 'NEW' },
     { statuses: ['SUCCEEDED'] as const, sent: 'SUCCEEDED' },
-  ])('for $statuses sends the status $sent', async ({ statuses, sent }) => {
+  ])('sends the status $sent for $statuses', async ({ statuses, sent }) => {
     const { api, calls } = fakeExportJobs([]);
     await readExportJobs(api, { first: 20, after: null, filter: { statuses } });
     expect(calls).toMatchObject([{ status: sent }]);
   });
 
-  it('for jobs before a time begins there, and ends at the other time', async () => {
+  it('begins at the upper time, and ends at the lower one', async () => {
     const { api, calls } = fakeExportJobs(jobs);
     const filter = { createdBefore: new Date(1_100), createdAfter: new Date(1_090) };
     const page = await readExportJobs(api, { first: 20, after: null, filter });
@@ -52,7 +52,7 @@ describe('a filter of export jobs', () => {
     expect(calls[0]?.cursor).toEqual({ createdAtMs: 1_100, id: '0' });
   });
 
-  it('for a status and times is one call too, and each page of a walk sends the status', async () => {
+  it('for a status and times also needs one call, and each page of a walk sends the status', async () => {
     const { api, calls } = fakeExportJobs(jobs);
     const filter = { statuses: ['SUCCEEDED'] as const, createdBefore: new Date(1_100) };
     const { ids, pages } = await walk((after) => readExportJobs(api, { first: 40, after, filter }), idOf);
@@ -61,7 +61,7 @@ describe('a filter of export jobs', () => {
     expect(calls.every(({ status }) => status === 'SUCCEEDED')).toBe(true);
   });
 
-  it('is applied in the gateway as well, because a platform may ignore what it does not know', async () => {
+  it('is also applied in the gateway, because a platform may ignore unknown filters', async () => {
     const { api } = fakeExportJobs(jobs.slice(0, 300));
     const deaf: Pick<ExportJobsApi, 'list'> = { list: ({ limit, cursor }) => api.list({ limit, cursor }) };
     const filter = { statuses: ['FAILED'] as const };
@@ -81,7 +81,7 @@ describe('a filter of export jobs', () => {
     expect(page.nodes.map(idOf)).toEqual(['b']);
   });
 
-  it('for another dataset than the one whose jobs are listed finds nothing and costs no call', async () => {
+  it('for another dataset than the parent of the list finds nothing and costs no call', async () => {
     const { api, calls } = fakeExportJobs(jobs);
     const options = { first: 5, after: null, filter: { datasetId: datasetId('other') }, of: datasetId('dataset') };
     expect(await readExportJobs(api, options)).toMatchObject({ nodes: [], pageInfo: { hasNextPage: false } });
@@ -157,7 +157,7 @@ describe('a filter of batches', () => {
     expect(await read({ datasetId: datasetId('dataset,other') })).toEqual([]);
   });
 
-  it('sends what the platform can apply, and applies it again', async () => {
+  it('sends the conditions that the platform can apply, and applies them again', async () => {
     const list = fakeBatches(rows);
     const filter = {
       statuses: ['FAILED', 'ACTIVE'] as const,
@@ -177,7 +177,7 @@ describe('a filter of batches', () => {
     expect(list.calls.slice(1)).toMatchObject([{ statuses: undefined }, { datasetId: undefined }]);
   });
 
-  it('is sent in the words of the platform', async () => {
+  it("is sent with the platform's names of the statuses", async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, {}));
     await using client = connectTo(stub.url);
     await client.api.batches.list({ limit: 3, statuses: ['FAILED', 'ACTIVE'], createdAfter: new Date(7) });
@@ -250,7 +250,7 @@ describe('a filter of datasets', () => {
     maxLength: 4,
   });
 
-  it('by name finds exactly the datasets of this name, whatever characters it has', async () => {
+  it('by name finds exactly the datasets with this name, whatever characters it has', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 12 }), word, fc.nat(), async (names, other, which) => {
         await using stub = await startCatalog(names);
@@ -272,7 +272,7 @@ describe('a filter of datasets', () => {
     );
   });
 
-  it('by a plain name is sent, and by another one is not', async () => {
+  it('by name is sent only if the name is plain', async () => {
     await using stub = await startCatalog(['Web events', 'Web*']);
     await using client = connectTo(stub.url);
     for (const name of ['Web events', 'Web*', '日本 1', '-a', ' a']) {
@@ -314,12 +314,12 @@ describe('the number of all entries', () => {
       { first: 1, after: null, filter: null, orderBy: null },
     );
 
-  it('is the one that the platform reports', async () => {
+  it('is the number that the platform reports', async () => {
     expect((await list(41)).totalCount).toBe(41);
     expect((await list(null)).totalCount).toBeNull();
   });
 
-  it('is not known of batches, of files and of export jobs', async () => {
+  it('is unknown for batches, files and export jobs', async () => {
     const pages = [
       await readExportJobs(fakeExportJobs([exportJob('a', 1)]).api, { first: 1, after: null, filter: null }),
       await readBatches(fakeBatches([batch(platformId<BatchId>('a'))]).api, {

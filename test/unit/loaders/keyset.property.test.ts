@@ -99,7 +99,7 @@ const scenario = fc.record({
 });
 
 describe.each(lists)('a walk over %s', (_, direction, make) => {
-  it('meets every row that stays exactly once and none twice, whatever comes and goes between its pages', async () => {
+  it('returns every remaining row exactly once and none twice, whatever is added and removed between its pages', async () => {
     await fc.assert(
       fc.asyncProperty(scenario, async ({ original, steps }) => {
         const list = make();
@@ -140,7 +140,7 @@ describe.each(lists)('a walk over %s', (_, direction, make) => {
     );
   });
 
-  it('meets every row once where more rows share a time than a cursor can name', async () => {
+  it('returns every row once even if more rows share a time than a cursor can name', async () => {
     const list = make();
     const ids = Array.from({ length: 130 }, (_each, index) => `row-${String(index).padStart(3, '0')}`);
     for (const each of ids) list.insert(each, 1);

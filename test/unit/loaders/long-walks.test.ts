@@ -15,7 +15,7 @@ const scattered = (length: number) => range(length).map((index) => (index * 7_91
 describe.each(unrulyLists)('a walk over more rows than a cursor names, of %s', (_, make) => {
   const rowsOf = (keys: readonly number[]): UnrulyRow[] => keys.map((key) => ({ id: `long-id-of-row-${key}`, key }));
 
-  it.each([7, 40, 100])('returns every row once, in an order of its own, by %i', async (first) => {
+  it.each([7, 40, 100])('returns every row once, in an order that the platform chooses, by %i', async (first) => {
     const list = make();
     list.rows = rowsOf(scattered(353));
     const { ids } = await walk((after) => list.read(first, after), list.idOf);
@@ -23,7 +23,7 @@ describe.each(unrulyLists)('a walk over more rows than a cursor names, of %s', (
     expect(new Set(ids).size).toBe(353);
   });
 
-  it.each([1, 33])('returns every row once in its order while %i others arrive after each page', async (arrivals) => {
+  it.each([1, 33])('returns every row once in order while %i others are added after each page', async (arrivals) => {
     const list = make();
     const sign = list.direction === 'asc' ? 1 : -1;
     const original = rowsOf(range(353).map((index) => 10_000 + sign * index));
@@ -44,7 +44,7 @@ describe.each(unrulyLists)('a walk over more rows than a cursor names, of %s', (
   });
 });
 
-describe('a platform that keeps an order of its own', () => {
+describe('a platform with its own order', () => {
   const times = [5, 9, 3, 7, 1, 8, 2, 10, 4, 6];
 
   it.each([
@@ -71,7 +71,7 @@ describe('a platform that keeps an order of its own', () => {
     expect(page.nodes).toEqual(definitions);
   });
 
-  it('is read to the end for a filter by time, although an older job stands first', async () => {
+  it('is read to the end for a filter by time, although an older job comes first', async () => {
     const jobs = [exportJob('old', 1), exportJob('new', 9), exportJob('middle', 5)];
     const page = await readExportJobs(
       { list: async () => ({ jobs, next: null }) },
@@ -82,7 +82,7 @@ describe('a platform that keeps an order of its own', () => {
 });
 
 describe('a page of the platform', () => {
-  it('behind the first hundred datasets by name is read for a schema', async () => {
+  it('is read for a schema even after the first hundred datasets by name', async () => {
     const sets = range(250).map((index) =>
       dataset(`set-${index}`, {
         name: `name-${String(index).padStart(3, '0')}`,
@@ -100,7 +100,7 @@ describe('a page of the platform', () => {
     expect(calls.some(({ start = 0 }) => start >= 99)).toBe(true);
   });
 
-  it('that holds a row twice returns it once, with and without a filter', async () => {
+  it('is deduplicated if it contains a row twice, with and without a filter', async () => {
     const jobs = [exportJob('b', 2), exportJob('b', 2), exportJob('a', 1), exportJob('b', 2)];
     for (const filter of [null, { statuses: ['SUCCEEDED', 'FAILED'] as const }]) {
       const page = await readExportJobs(
@@ -111,7 +111,7 @@ describe('a page of the platform', () => {
     }
   });
 
-  it('that leads back to one that was read ends the list', async () => {
+  it('ends the list if it leads back to an earlier one', async () => {
     let calls = 0;
     const pages = [['a', 'b'], ['c']];
     const { ids } = await walk(
@@ -132,7 +132,7 @@ describe('a page of the platform', () => {
     expect(calls).toBeLessThan(8);
   });
 
-  it('that comes again and again ends the list', async () => {
+  it('ends the list if it is repeated', async () => {
     const sets = range(100).map((index) => dataset(`set-${index}`, { createdAt: new Date(1_000 - index) }));
     const { ids } = await walk(
       (after) =>
@@ -148,7 +148,7 @@ describe('a page of the platform', () => {
 });
 
 describe.each(unrulyLists)('a cursor within a page of %s', (_, make) => {
-  it('continues behind its edge, and is short while the platform keeps the order', async () => {
+  it('continues after its edge, and is short while the platform keeps the order', async () => {
     const list = make();
     const sign = list.direction === 'asc' ? 1 : -1;
     list.rows = range(300).map((index) => ({ id: `long-id-of-row-${index}`, key: 10_000 + sign * index }));

@@ -16,7 +16,7 @@ describe('a job of a list', () => {
   it.each<[kind: string, query: string, job: () => object]>([
     ['an export job', exportJobs, () => exportJob('job', 1)],
     ['a segment job', segmentJobs, () => segmentJob('job', 1, { scheduleId: platformId('schedule') })],
-  ])('is not kept while other entities are read, if it is %s', async (_, query, job) => {
+  ])('is not kept in memory while other entities are read, if it is %s', async (_, query, job) => {
     let kept: WeakRef<object> | undefined;
     let answer = (): void => {};
     const held = new Promise<void>((resolve) => {

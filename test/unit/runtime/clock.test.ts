@@ -22,11 +22,11 @@ describe('the clock of the machine', () => {
     vi.useRealTimers();
   });
 
-  it('tells the time', () => {
+  it('returns the wall time', () => {
     expect(systemClock.now()).toEqual(new Date(1_000));
   });
 
-  it('measures time that does not go back when the wall clock does', () => {
+  it('measures time that does not decrease when the wall clock is set back', () => {
     vi.useRealTimers();
     vi.useFakeTimers({ now: 600_000, toFake: ['Date'] });
     const before = systemClock.monotonicMs();
@@ -36,7 +36,7 @@ describe('the clock of the machine', () => {
     expect(systemClock.monotonicMs() - before).toBeLessThan(60_000);
   });
 
-  it('sleeps as long as it is told', async () => {
+  it('sleeps for the given time', async () => {
     const awake = fulfilled(systemClock.sleep(50));
     await vi.advanceTimersByTimeAsync(49);
     expect(awake()).toBe(false);
@@ -86,7 +86,7 @@ describe('the clock of the machine', () => {
     });
   });
 
-  it('forgets a deadline that is disposed', async () => {
+  it('removes a deadline that is disposed of', async () => {
     const deadline = systemClock.deadline(100);
     deadline[Symbol.dispose]();
     expect(vi.getTimerCount()).toBe(0);
@@ -94,7 +94,7 @@ describe('the clock of the machine', () => {
     expect(deadline.signal.aborted).toBe(false);
   });
 
-  it('rings an alarm once, unless it is disposed before', async () => {
+  it('rings an alarm once, unless it is disposed of before', async () => {
     const rung: string[] = [];
     using _alarm = systemClock.alarm(100, () => rung.push('kept'));
     systemClock.alarm(100, () => rung.push('disposed'))[Symbol.dispose]();
@@ -104,7 +104,7 @@ describe('the clock of the machine', () => {
     expect(rung).toEqual(['kept']);
   });
 
-  it('does not take a very long time for none, as timers do', async () => {
+  it('does not treat a very long time as zero, unlike timers', async () => {
     vi.useRealTimers();
     const set = vi.spyOn(globalThis, 'setTimeout');
     const controller = new AbortController();
@@ -117,7 +117,7 @@ describe('the clock of the machine', () => {
 });
 
 describe('a deadline', () => {
-  it('does not keep the process alive, as a sleep does', async () => {
+  it('does not keep the process alive, unlike a sleep', async () => {
     const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     const before = timers();
     using _deadline = systemClock.deadline(60_000);

@@ -6,7 +6,7 @@ import { collectGarbage } from '../../../src/runtime/collect-garbage.ts';
 const unheld = (): WeakRef<object> => new WeakRef({});
 
 describe('collectGarbage', () => {
-  it('removes what nobody holds, each time', async () => {
+  it('removes unreferenced objects, each time', async () => {
     for (const make of [unheld, unheld]) {
       const reference = make();
       // The turn in which a reference was created or read keeps its target in memory.

@@ -44,7 +44,7 @@ describe('a program', () => {
     expect(process.exitCode).toBe(codeBefore);
   });
 
-  it.each(['--help', '-h'])('prints how it is used with %s, and does not run', async (argument) => {
+  it.each(['--help', '-h'])('prints its usage with %s, and does not run', async (argument) => {
     expect(await runWith([argument])).toEqual({ output: 'how to use it\n', errors: '', runs: 0 });
     expect(process.exitCode).toBe(codeBefore);
   });
@@ -54,7 +54,7 @@ describe('a program', () => {
     expect(process.exitCode).toBe(codeBefore);
   });
 
-  it('prints how it is used when it is asked for both', async () => {
+  it('prints its usage when both are requested', async () => {
     expect((await runWith(['-v', '-h'])).output).toBe('how to use it\n');
   });
 

@@ -12,7 +12,7 @@ describe('counts', () => {
     expect(counts.size).toBe(2);
   });
 
-  it('hold nothing for a key whose count is 0 again', () => {
+  it('use no memory for a key whose count is 0 again', () => {
     const counts = new Counts();
     for (const key of ['a', 'b', 'c']) {
       counts.add(key, 1);

@@ -20,7 +20,7 @@ describe('a signal of the gateway itself', () => {
     expect(() => controller.throwIfAborted()).toThrow('late');
   });
 
-  it('calls neither a listener that was removed, nor one that comes afterwards', () => {
+  it('calls neither a removed listener nor one that is added afterwards', () => {
     const controller = new EndController();
     const heard: string[] = [];
     const removed = () => heard.push('removed');
@@ -57,7 +57,7 @@ describe('the AbortSignal of a signal of the gateway itself', () => {
   });
 });
 
-it('what is to be done when a promise is over is done before its outcome is known, whatever it is', async () => {
+it('whenOver calls its function before the outcome of the promise is delivered, whatever it is', async () => {
   const done: string[] = [];
   expect(await whenOver(Promise.resolve(1), () => done.push('value'))).toBe(1);
   const error = new Error('failed');

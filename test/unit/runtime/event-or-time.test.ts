@@ -29,7 +29,7 @@ describe('eventOrTime', () => {
     expect(left()).toEqual([0, 0]);
   });
 
-  it('ends with the reason of its signal, and leaves nothing', async () => {
+  it('ends with the reason of its signal, and leaves neither timer nor listener', async () => {
     const { controller, waiting, left } = start();
     const reason = new Error('enough');
     controller.abort(reason);

@@ -6,7 +6,7 @@ const explain = (message: string, properties: object = {}) =>
   explainError(Object.assign(new Error(message), properties), variables);
 
 describe('the explanation of an error that keeps a program from running', () => {
-  it('is its message, or the text of what is no error', () => {
+  it('is its message, or its text if it is not an error', () => {
     expect(explain('no such file', { code: 'ENOENT' })).toBe('no such file');
     expect(explain('no such file')).toBe('no such file');
     expect(explainError('a text', variables)).toBe('a text');
@@ -17,19 +17,19 @@ describe('the explanation of an error that keeps a program from running', () => 
     expect(explain('first\nsecond  \n\n   third')).toBe('first second third');
   });
 
-  it('has the messages of all errors that it consists of', () => {
+  it('has the messages of all errors of an AggregateError', () => {
     expect(explainError(new AggregateError([new Error('one'), 'two'], 'Both failed.'), variables)).toBe(
       'Both failed. one two',
     );
   });
 
-  it('names the variable to change where the port is in use', () => {
+  it('names the variable to change if the port is in use', () => {
     expect(explain('listen EADDRINUSE', { code: 'EADDRINUSE' })).toBe(
       'listen EADDRINUSE: another program uses that port; set GATEWAY_PORT to a free one, or to 0',
     );
   });
 
-  it('names the variable to change where the port needs a privilege, but not where a file does', () => {
+  it('names the variable to change if the port needs a privilege, but not if a file does', () => {
     expect(explain('listen EACCES', { code: 'EACCES', syscall: 'listen' })).toBe(
       'listen EACCES: set GATEWAY_PORT to a port that needs no privilege',
     );

@@ -18,11 +18,11 @@ const takeEach = (queue: FairQueue<string>) => {
 };
 
 describe('a fair queue', () => {
-  it('serves its members in turn, and each in order', () => {
+  it('serves its members in turn, and the entries of each in order', () => {
     expect(takeEach(queueOf('a1', 'a2', 'a3', 'b1', 'c1', 'c2'))).toEqual(['a1', 'b1', 'c1', 'a2', 'c2', 'a3']);
   });
 
-  it('passes over a member whose oldest entry may not go, which keeps its turn', () => {
+  it('skips a member whose oldest entry may not be taken, and keeps its turn', () => {
     const queue = queueOf('a1', 'b1', 'b2');
     expect(queue.take((entry) => entry !== 'a1')).toBe('b1');
     expect(queue.take(() => false)).toBeUndefined();
@@ -36,7 +36,7 @@ describe('a fair queue', () => {
     expect(takeEach(queue)).toEqual(['b1']);
   });
 
-  it('makes room by the newest entry of the member that has the most, unless the newcomer has as many', () => {
+  it('makes room by removing the newest entry of the longest member, unless the newcomer has as many', () => {
     const queue = queueOf('a1', 'a2', 'a3', 'b1', 'b2');
     expect([queue.takeFromLongest('b'), queue.size]).toEqual([undefined, 5]);
     expect([queue.takeFromLongest('c'), queue.size]).toEqual(['a3', 4]);
@@ -44,7 +44,7 @@ describe('a fair queue', () => {
     expect(takeEach(queue)).toEqual(['a1', 'b1', 'a2', 'b2']);
   });
 
-  it('gives a member that comes back the last turn', () => {
+  it('gives a returning member the last turn', () => {
     const queue = queueOf('a1', 'b1', 'c1');
     expect([queue.delete('a', 'a1'), queue.delete('a', 'a1')]).toEqual([true, false]);
     queue.add('a', 'a2');
@@ -53,7 +53,7 @@ describe('a fair queue', () => {
     expect(takeEach(queue)).toEqual(['a3', 'c2']);
   });
 
-  it('has the size of what it holds, whatever comes and goes', () => {
+  it('has the number of its entries as its size, whatever is added and removed', () => {
     const entry = fc.constantFrom('a1', 'a2', 'a3', 'b1', 'b2', 'c1');
     const steps = fc.array(fc.tuple(fc.constantFrom('add', 'delete', 'take', 'all', 'longest'), entry));
     fc.assert(

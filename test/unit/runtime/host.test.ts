@@ -60,7 +60,7 @@ describe('a request that names a host', () => {
     'gateway.example:70000',
     '[::1',
     '[gateway.example]',
-  ])('gets 400 where that is no host (%s)', (header) => {
+  ])('gets 400 if that is not a host (%s)', (header) => {
     expect(refusal(header)).toEqual({ status: 400, message: 'The header Host does not name a host.' });
   });
 });

@@ -5,7 +5,7 @@ import { isoTime } from '../../../src/runtime/iso-time.ts';
 /** The limits of a Date, in milliseconds. */
 const lastMs = 8.64e15;
 
-it('writes every time as Date does, in any order', () => {
+it('formats every time like Date, in any order', () => {
   const day = 86_400_000;
   const time = fc.oneof(
     fc.integer({ min: -lastMs, max: lastMs }),
@@ -23,7 +23,7 @@ it('writes every time as Date does, in any order', () => {
   );
 });
 
-it('throws for an invalid date, whatever was written before', () => {
+it('throws for an invalid date, whatever was formatted before', () => {
   isoTime(new Date(0));
   for (const _ of [1, 2]) expect(() => isoTime(new Date(Number.NaN))).toThrow(RangeError);
 });

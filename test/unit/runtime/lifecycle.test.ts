@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Lifecycle } from '../../../src/runtime/lifecycle.ts';
 
 describe('a lifecycle', () => {
-  it('closes in the opposite order, one after the other', async () => {
+  it('closes in reverse order, one after another', async () => {
     const closed: string[] = [];
     const lifecycle = new Lifecycle();
     for (const name of ['first', 'second', 'third']) {
@@ -16,7 +16,7 @@ describe('a lifecycle', () => {
     expect(closed).toEqual(['third', 'second', 'first'].flatMap((name) => [`${name} begins`, `${name} ends`]));
   });
 
-  it('closes everything although some cannot be closed, and says which', async () => {
+  it('closes all resources although some fail, and names those', async () => {
     const closed: string[] = [];
     const lifecycle = new Lifecycle();
     const refused = new Error('refused');
@@ -42,7 +42,7 @@ describe('a lifecycle', () => {
     await expect(lifecycle[Symbol.asyncDispose]()).rejects.toThrow('Some resources could not be closed.');
   });
 
-  it('closes once: who comes later waits for the same end', async () => {
+  it('closes once, and later calls wait for the same end', async () => {
     let count = 0;
     let finish: () => void = () => {};
     const lifecycle = new Lifecycle();
@@ -60,7 +60,7 @@ describe('a lifecycle', () => {
     expect(count).toBe(1);
   });
 
-  it('of nothing closes', async () => {
+  it('closes without resources', async () => {
     await using _lifecycle = new Lifecycle();
   });
 });

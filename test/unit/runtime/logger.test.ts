@@ -11,7 +11,7 @@ function setUp(level?: LogLevel) {
 }
 
 describe('the log', () => {
-  it('is one JSON object a line, with level, time and message', () => {
+  it('has one JSON object per line, with level, time and message', () => {
     const { logger, lines, entries } = setUp();
     logger.info({ port: 4000 }, 'two\nlines');
     expect(lines).toHaveLength(1);
@@ -20,7 +20,7 @@ describe('the log', () => {
     expect(new Date(String(entries()[0]?.['time'])).getTime()).not.toBeNaN();
   });
 
-  it.each(logLevels)('of level %s leaves out what is less severe', (level) => {
+  it.each(logLevels)('omits less severe lines at level %s', (level) => {
     const { logger, entries } = setUp(level);
     for (const each of ['debug', 'info', 'warn', 'error'] as const) logger[each](each);
     const severity = logLevels.indexOf(level);
@@ -30,7 +30,7 @@ describe('the log', () => {
     expect(entries().map((entry) => entry['msg'])).toEqual(expected.toReversed());
   });
 
-  it('says of an error what it is, where, and why, and nothing of what it carries along', () => {
+  it('contains message, stack and causes of an error, and none of its other properties', () => {
     const { logger, lines, entries } = setUp();
     const cause = Object.assign(new TypeError('inner'), { code: 'ECONNRESET', headers: { authorization: 'secret' } });
     const error = Object.assign(new AggregateError([new Error('part'), 'text'], 'outer', { cause }), {
@@ -48,13 +48,13 @@ describe('the log', () => {
     });
   });
 
-  it.each(['text', null, undefined, 5])('takes %s in the place of an error', (value) => {
+  it.each(['text', null, undefined, 5])('accepts %s in place of an error', (value) => {
     const { logger, entries } = setUp();
     logger.error({ err: value }, 'failed');
     expect(entries()).toMatchObject([{ msg: 'failed' }]);
   });
 
-  it('ends where causes go round in circles', () => {
+  it('stops at circular causes', () => {
     const { logger, entries } = setUp();
     const error = new Error('outer');
     error.cause = new AggregateError([error], 'inner', { cause: error });

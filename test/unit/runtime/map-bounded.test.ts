@@ -26,7 +26,7 @@ function heldCalls() {
 }
 
 describe('a bounded map', () => {
-  it('has no more calls at a time than it may, and keeps the order of the items', async () => {
+  it('makes at most the permitted number of calls at a time, and keeps the order of the items', async () => {
     const { started, call, end } = heldCalls();
     const results = mapBounded(['a', 'b', 'c'], 2, call);
     expect(started).toEqual(['a', 'b']);
@@ -37,7 +37,7 @@ describe('a bounded map', () => {
     expect(await results).toEqual(['A', 'B', 'C']);
   });
 
-  it('has as many calls as items where more are allowed, and none without items', async () => {
+  it('makes as many calls as items if more are permitted, and none without items', async () => {
     const { started, call, end } = heldCalls();
     const results = mapBounded(['a', 'b'], 9, call);
     expect(started).toEqual(['a', 'b']);
@@ -48,7 +48,7 @@ describe('a bounded map', () => {
     expect(started).toEqual(['a', 'b']);
   });
 
-  it('starts no call after a failure, and fails once the calls that had started have ended', async () => {
+  it('starts no call after a failure, and fails when the started calls have ended', async () => {
     const { started, call, end, fail } = heldCalls();
     const failure = new Error('b failed');
     let outcome: unknown = 'pending';

@@ -6,11 +6,11 @@ const isForeign = (headers: Record<string, string>, trusts: (origin: string) => 
   isFromForeignPage({ host: 'gateway.test:4000', ...headers }, trusts);
 
 describe('a request', () => {
-  it('is no foreign page’s where it has no header of a browser', () => {
+  it('is not from a foreign page if it has no header of a browser', () => {
     expect(isForeign({})).toBe(false);
   });
 
-  it('is no foreign page’s where the page is the server’s own or a trusted one', () => {
+  it('is not from a foreign page if the page is the server’s own or a trusted one', () => {
     expect(isForeign({ origin: 'http://gateway.test:4000' })).toBe(false);
     expect(isForeign({ origin: 'https://app.test' }, (origin) => origin === 'https://app.test')).toBe(false);
     // A trusted origin is accepted, whatever the browser reports about the relation of the sites.
@@ -24,16 +24,16 @@ describe('a request', () => {
     },
   );
 
-  it.each(['cross-site', 'same-site'])('without an origin is a foreign page’s where it is %s', (site) => {
+  it.each(['cross-site', 'same-site'])('without an origin is from a foreign page if it is %s', (site) => {
     expect(isForeign({ 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors' })).toBe(true);
     expect(isForeign({ 'sec-fetch-site': site })).toBe(true);
   });
 
-  it.each(['cross-site', 'same-site'])('is the reader’s own where a %s link was followed', (site) => {
+  it.each(['cross-site', 'same-site'])('is the visitor’s own if a %s link was followed', (site) => {
     expect(isForeign({ 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' })).toBe(false);
   });
 
-  it.each(['same-origin', 'none'])('without an origin is no foreign page’s where it is %s', (site) => {
+  it.each(['same-origin', 'none'])('without an origin is not from a foreign page if it is %s', (site) => {
     expect(isForeign({ 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors' })).toBe(false);
   });
 });

@@ -93,19 +93,19 @@ describe('Quartz expressions', () => {
     ['0 *-5 1 * * ?', 'minute "*-5" is not valid'],
     ['0 0/61 1 * * ?', 'minute "0/61" must have a step from 1 to 60'],
     ['0 0 1 ? * 1/8', 'day of week "1/8" must have a step from 1 to 7'],
-  ])('refuses %s', (expression, message) => {
+  ])('rejects %s', (expression, message) => {
     expect(() => parseQuartz(expression)).toThrow(new QuartzSyntaxError(message));
     expect(() => parseQuartz(expression)).toThrow(expect.objectContaining({ name: 'QuartzSyntaxError' }));
   });
 
-  it('says how often a day they run', () => {
+  it('determine the number of runs per day', () => {
     expect(parseQuartz('0 0 1 * * ?').runsPerDay).toBe(1);
     expect(parseQuartz('0 0 1,13 * * ?').runsPerDay).toBe(2);
     expect(parseQuartz('0 */15 1-2 * * ?').runsPerDay).toBe(8);
     expect(parseQuartz('0,30 */15 1-2 * * ?').runsPerDay).toBe(16);
   });
 
-  it('throw nothing but QuartzSyntaxError, whatever the text', () => {
+  it('throw only QuartzSyntaxError, whatever the text', () => {
     const piece = fc.constantFrom(
       '*',
       '?',
@@ -135,7 +135,7 @@ describe('Quartz expressions', () => {
     );
   });
 
-  it('give runs later than the time asked from, in order, whatever that time', () => {
+  it('return runs later than the given time, in order, whatever that time', () => {
     fc.assert(
       fc.property(
         fc.date({ min: new Date('2000-01-01'), max: new Date('2090-01-01'), noInvalidDate: true }),
@@ -151,7 +151,7 @@ describe('Quartz expressions', () => {
     );
   });
 
-  it('give the same runs as a look at every second', () => {
+  it('return the same runs as a search over every second', () => {
     const numbers = (minimum: number, maximum: number) =>
       fc
         .uniqueArray(fc.integer({ min: minimum, max: maximum }), { minLength: 1, maxLength: 4 })

@@ -29,7 +29,7 @@ const value = (text: string): Taken => ({ done: false, value: text });
 const end: Taken = { done: true, value: undefined };
 
 describe('an iterator over a stream', () => {
-  it('gives what is there at once, and what is not as soon as it is', async () => {
+  it('returns available values at once, and later ones as soon as they arrive', async () => {
     const { iterator, queue, write } = written();
     queue.push(value('a'));
     expect(await iterator.next()).toEqual(value('a'));
@@ -38,14 +38,14 @@ describe('an iterator over a stream', () => {
     expect(await next).toEqual(value('b'));
   });
 
-  it('takes nothing before it is asked', async () => {
+  it('takes nothing before it is called', async () => {
     const { iterator, queue, write } = written();
     write(value('a'));
     expect(queue).toEqual([value('a')]);
     expect(await iterator.next()).toEqual(value('a'));
   });
 
-  it('waits on when it is told of values that another has taken', async () => {
+  it('continues to wait when it is notified of values that another reader has taken', async () => {
     const { iterator, write } = written();
     const next = iterator.next();
     write();
@@ -53,7 +53,7 @@ describe('an iterator over a stream', () => {
     expect(await next).toEqual(value('a'));
   });
 
-  it('serves calls one after the other, also after the failure of one of them', async () => {
+  it('serves calls in order, even after the failure of one of them', async () => {
     const { iterator, write } = written();
     const failure = new Error('lost');
     const calls = [iterator.next(), iterator.next(), iterator.next(), iterator.next()];
@@ -66,7 +66,7 @@ describe('an iterator over a stream', () => {
     ]);
   });
 
-  it('can be asked again after a value that came late', async () => {
+  it('can be called again after a late value', async () => {
     const { iterator, write } = written();
     const first = iterator.next();
     write(value('a'));
@@ -76,7 +76,7 @@ describe('an iterator over a stream', () => {
     expect([await first, await second]).toEqual([value('a'), value('b')]);
   });
 
-  it('is its own iterator, and ends the stream when a loop is left', async () => {
+  it('is its own iterator, and ends the stream when a loop is exited', async () => {
     const { iterator, write, returns } = written();
     const seen: string[] = [];
     const loop = (async () => {
@@ -99,7 +99,7 @@ describe('a stream that can be listened to', () => {
     [Symbol.asyncIterator]: () => new QuietIterator(stream),
   };
 
-  it('is told apart from other iterables, which lack one of its parts', async () => {
+  it('is distinguished from other iterables, which lack one of its methods', async () => {
     expect(isQuietStream(stream)).toBe(true);
     for (const part of ['listen', 'take', 'return'] as const) {
       const { [part]: _, ...rest } = stream;

@@ -88,7 +88,7 @@ class Beating {
 }
 
 describe('the heartbeat of a replica', () => {
-  it('is due three times in each lease', async () => {
+  it('is sent three times in each lease', async () => {
     await using beating = await Beating.start();
     await beating.pass(beatMs - 1);
     expect(beating.beats.map(({ atMs }) => atMs)).toEqual([0]);
@@ -103,7 +103,7 @@ describe('the heartbeat of a replica', () => {
     [1_000, 1_001],
     [beatMs - 1, beatMs],
     [beatMs, beatMs],
-  ])('is due right after another registration expires in %i ms', async (nextExpiryMs, dueMs) => {
+  ])('is sent right after another registration expires in %i ms', async (nextExpiryMs, dueMs) => {
     await using beating = await Beating.start();
     beating.server.nextExpiryMs = nextExpiryMs;
     await beating.pass(beatMs);
@@ -114,7 +114,7 @@ describe('the heartbeat of a replica', () => {
     expect(beating.beats).toHaveLength(3);
   });
 
-  it('is repeated after half a second when it failed, which is logged each time', async () => {
+  it('is repeated half a second after a failure, which is logged each time', async () => {
     await using beating = await Beating.start();
     beating.server.fails = true;
     await beating.pass(beatMs);
@@ -130,7 +130,7 @@ describe('the heartbeat of a replica', () => {
     );
   });
 
-  it('tells of the live replicas only when they are others', async () => {
+  it('reports the live replicas only when they have changed', async () => {
     await using beating = await Beating.start();
     beating.server.others = ['a', 'b'];
     await beating.pass(beatMs);
@@ -144,7 +144,7 @@ describe('the heartbeat of a replica', () => {
     expect(beating.heartbeat.replicas).toEqual(new Set([beating.heartbeat.replicaId, 'b']));
   });
 
-  it('needs no listener for anything', async () => {
+  it('works without any listener method', async () => {
     await using beating = await Beating.start();
     beating.heartbeat.listen({});
     beating.server.others = ['a'];
@@ -162,7 +162,7 @@ describe('the heartbeat of a replica', () => {
     );
   });
 
-  it('lapses a tenth of the lease before its registration expires, under another id from then on', async () => {
+  it('lapses a tenth of the lease before its registration expires, and has another id from then on', async () => {
     await using beating = await Beating.start();
     const { replicaId } = beating.heartbeat;
     beating.server.fails = true;
@@ -190,7 +190,7 @@ describe('the heartbeat of a replica', () => {
   it.each([
     [leaseMs * 0.9 - 1, ['live 1', 'succeeded']],
     [leaseMs * 0.9, ['missed']],
-  ])('counts where its reply takes less than nine tenths of a lease: %i ms', async (ms, emitted) => {
+  ])('succeeds if its reply takes less than nine tenths of a lease: %i ms', async (ms, emitted) => {
     let release = () => {};
     const reply = new Promise<void>((resolve) => {
       release = resolve;
@@ -204,7 +204,7 @@ describe('the heartbeat of a replica', () => {
     expect(beating.logged).toEqual(emitted.includes('missed') ? [missed] : []);
   });
 
-  it('is removed at its end, where it is registered, and its end does not fail', async () => {
+  it('is removed at its end if it is registered, and its end does not fail', async () => {
     const beating = await Beating.start();
     const { replicaId } = beating.heartbeat;
     beating.server.fails = true;
@@ -225,7 +225,7 @@ describe('the heartbeat of a replica', () => {
     expect(unregistered.removed).toEqual([]);
   });
 
-  it('emits nothing after its end, also for a reply that arrives later', async () => {
+  it('notifies no listener after its end, even for a reply that arrives later', async () => {
     const beating = await Beating.start();
     let release = () => {};
     beating.reply = new Promise((resolve) => {
@@ -245,7 +245,7 @@ describe('keys that a replica keeps', () => {
   const keptMs = 600_000;
   const periodMs = keptMs / 3;
 
-  it('are extended three times in the time for which they are kept', async () => {
+  it('are extended three times in their retention time', async () => {
     await using beating = await Beating.start();
     beating.heartbeat.keepAlive(['a', 'b'], keptMs);
     for (let passed = 0; passed < 4 * keptMs; passed += beatMs) await beating.pass(beatMs);
@@ -256,7 +256,7 @@ describe('keys that a replica keeps', () => {
     for (const { keys, ms } of beating.extended) expect([keys, ms]).toEqual([['a', 'b'], keptMs]);
   });
 
-  it('are spread over ten moments of a third of that time, and all of those of one moment are extended together', async () => {
+  it('are spread over ten slots of a third of that time, and all keys of one slot are extended together', async () => {
     await using beating = await Beating.start();
     for (let index = 0; index < 20; index += 1) beating.heartbeat.keepAlive([`key-${index}`], keptMs);
     // The last of the ten slots is included.
@@ -268,7 +268,7 @@ describe('keys that a replica keeps', () => {
     expect(new Set(gaps)).toEqual(new Set([periodMs / 10]));
   });
 
-  it('are extended a hundred at a time, by the time for which each is kept', async () => {
+  it('are extended in batches of a hundred, by their own retention time', async () => {
     await using beating = await Beating.start();
     const keys = Array.from({ length: 250 }, (_, index) => `key-${index}`);
     beating.heartbeat.keepAlive(keys, keptMs);
@@ -278,7 +278,7 @@ describe('keys that a replica keeps', () => {
     expect(beating.extended.length % 3).toBe(0);
   });
 
-  it('are extended in time where others are kept for longer', async () => {
+  it('are extended in time if others are kept for longer', async () => {
     await using beating = await Beating.start();
     beating.heartbeat.keepAlive(['long'], 10 * keptMs);
     beating.heartbeat.keepAlive(['short'], keptMs);
@@ -290,7 +290,7 @@ describe('keys that a replica keeps', () => {
     for (const { ms } of of('long')) expect(ms).toBe(10 * keptMs);
   });
 
-  it('are tried again after a third of a lease when that failed', async () => {
+  it('are extended again after a third of a lease when that failed', async () => {
     await using beating = await Beating.start();
     beating.heartbeat.keepAlive(['a'], keptMs);
     while (beating.extended.length === 0) {
@@ -307,7 +307,7 @@ describe('keys that a replica keeps', () => {
     expect(beating.extended.map((each) => each.atMs)).toEqual([atMs, atMs + beatMs]);
   });
 
-  it('are let go one by one, with the timer after the last one', async () => {
+  it('are released one by one, and the timer with the last one', async () => {
     await using beating = await Beating.start();
     const timers = beating.clock.pending();
     const kept = ['a', 'b'].map((key) => beating.heartbeat.keepAlive([key], keptMs));

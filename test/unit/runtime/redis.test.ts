@@ -98,7 +98,7 @@ describe('connections to Redis', () => {
     ]);
   });
 
-  it('that are not made yet are closed when they are', async () => {
+  it('are closed before they are established', async () => {
     await using server = new ProtocolServer();
     server.reply = () => null;
     const { redis, heard, logged } = await connect(server);
@@ -109,7 +109,7 @@ describe('connections to Redis', () => {
     expect([heard, logged, redis.state]).toEqual([[], [], 'away']);
   });
 
-  it('are made again after a pause where the server is a replica now, and subscribers learn of it', async () => {
+  it('are established again after a pause if the server is now a replica, and subscribers are notified', async () => {
     await using server = new ProtocolServer();
     const { clock, redis, heard } = await connect(server);
     await eventually(() => expect([redis.state, heard]).toEqual(['ready', ['+']]));
@@ -132,7 +132,7 @@ describe('connections to Redis', () => {
     await eventually(() => expect(server.sockets.size).toBe(0));
   });
 
-  it('try a rejected subscription again after a second, and no longer when they are closed', async () => {
+  it('repeat a rejected subscription after a second, and no longer when they are closed', async () => {
     await using server = new ProtocolServer();
     server.reply = (command) => (command.startsWith('subscribe ') ? '-NOPERM no' : '+OK');
     const { clock, redis, heard } = await connect(server);

@@ -62,7 +62,7 @@ describe('a request to end the process', () => {
     expect(ends).toEqual([[true, 'SIGTERM', [0, 0]], 143]);
   });
 
-  it('is followed by the end of the process with the second SIGINT, unless that is the first one passed on', async () => {
+  it('is followed by the end of the process with the second SIGINT, unless npm repeated the first one', async () => {
     const clock = new FakeClock();
     const { signal } = listenForStop(clock);
     send('SIGINT');
@@ -74,7 +74,7 @@ describe('a request to end the process', () => {
     expect(ends).toEqual([[true, 'SIGINT', [0, 0]], 130]);
   });
 
-  it('can be the program’s own', () => {
+  it('can come from the program itself', () => {
     expect(() => endProcess()).toThrow('the process has ended');
     expect(ends).toEqual([[true, 'SIGTERM', [0, 0]], 143]);
   });

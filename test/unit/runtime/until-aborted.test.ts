@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { untilAborted } from '../../../src/runtime/until-aborted.ts';
 
-describe('waiting for a promise that others wait for too', () => {
+describe('waiting for a promise with other waiters', () => {
   it('ends with the promise, and leaves no listener on the signal', async () => {
     const { signal } = new AbortController();
     expect(await untilAborted(Promise.resolve('done'), signal)).toBe('done');
@@ -12,7 +12,7 @@ describe('waiting for a promise that others wait for too', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('ends with the reason of the signal, and lets the promise go on', async () => {
+  it('ends with the reason of the signal, and lets the promise continue', async () => {
     const controller = new AbortController();
     const reason = new Error('left');
     let resolve: (value: string) => void = () => {};
@@ -27,7 +27,7 @@ describe('waiting for a promise that others wait for too', () => {
     expect(await others).toBe('done');
   });
 
-  it('ends at once where the signal has aborted before', async () => {
+  it('ends at once if the signal has already aborted', async () => {
     const reason = new Error('left before');
     await expect(untilAborted(new Promise(() => {}), AbortSignal.abort(reason))).rejects.toBe(reason);
     await expect(untilAborted(Promise.resolve('done'), AbortSignal.abort(reason))).rejects.toBe(reason);

@@ -28,7 +28,7 @@ function cancel(
 const lost = () => Promise.reject(new OutcomeUnknownError({ message: 'lost' }));
 
 describe('a cancel', () => {
-  it('returns the state that the platform has after it', async () => {
+  it('returns the state of the platform after it', async () => {
     const { cancelled, nudge } = cancel({ cancel: async () => true, get: async () => job('CANCELLED') });
     expect(await cancelled).toEqual(job('CANCELLED'));
     expect(nudge).toHaveBeenCalledTimes(1);
@@ -60,7 +60,7 @@ describe('a cancel', () => {
   it.each<[string, JobStatus]>([
     ['has succeeded', 'SUCCEEDED'],
     ['has failed', 'FAILED'],
-  ])('whose response is lost is a conflict if the job %s', async (_, status) => {
+  ])('is a conflict after a lost response if the job %s', async (_, status) => {
     const { cancelled } = cancel({ cancel: lost, get: async () => job(status) });
     await expect(cancelled).rejects.toBeInstanceOf(ConflictError);
   });
@@ -68,13 +68,13 @@ describe('a cancel', () => {
   it.each<[string, () => Promise<Job | null>]>([
     ['is still running', async () => job('PROCESSING')],
     ['cannot be read', lost],
-  ])('whose response is lost stays unknown if the job %s, and watchers read it soon', async (_, get) => {
+  ])('stays unknown after a lost response if the job %s, and causes a round soon', async (_, get) => {
     const { cancelled, nudge } = cancel({ cancel: lost, get });
     await expect(cancelled).rejects.toBeInstanceOf(OutcomeUnknownError);
     expect(nudge).toHaveBeenCalledTimes(1);
   });
 
-  it('that the platform rejects is not looked for', async () => {
+  it('causes no lookup if the platform rejects it', async () => {
     const get = vi.fn(async () => job('CANCELLED'));
     const send = () => Promise.reject(new ForbiddenError({ message: 'no' }));
     await expect(cancel({ cancel: send, get }).cancelled).rejects.toBeInstanceOf(ForbiddenError);

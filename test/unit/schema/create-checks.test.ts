@@ -67,7 +67,7 @@ describe('checks before a create', () => {
     ]);
   });
 
-  it('report the entries that are missing among others, also twice', async () => {
+  it('report each missing entry of a list, even if it occurs twice', async () => {
     const ctx = contextOf(async (id) => (id === 's-1' ? null : exists(id)));
     const ids = [...segmentIds(3), platformId<SegmentId>('s-1')];
     expect(await issuesOf(runChecks(ctx, [segmentsCheck(ctx, namedSegments(ids))]))).toEqual([
@@ -98,7 +98,7 @@ describe('checks before a create', () => {
     await check(contextOf(() => Promise.reject(error)));
   });
 
-  it('report what is missing although another check cannot be carried out', async () => {
+  it('report what is missing although another check cannot be executed', async () => {
     const ctx = contextOf((id) =>
       id === 'd' ? Promise.reject(new ForbiddenError({ message: 'no' })) : Promise.resolve(null),
     );

@@ -11,7 +11,7 @@ describe('a global id', () => {
     expect(globalId('ExportJob', '24115')).toBe('ExportJob:24115');
   });
 
-  it('splits into what it was made of, whatever the id of the platform holds', () => {
+  it('splits into its parts, whatever the id of the platform contains', () => {
     fc.assert(
       fc.property(typename, id, (name, raw) => {
         expect(splitGlobalId(globalId(name, raw))).toEqual({ typename: name, id: raw });
@@ -32,11 +32,11 @@ describe('a global id', () => {
     'ExportJob1',
     'BatchX',
     ' Batch:1',
-  ])('is not %j', (text) => {
+  ])('cannot be %j', (text) => {
     expect(splitGlobalId(text)).toBeNull();
   });
 
-  it('has a colon: a text that only begins like a type name is none', () => {
+  it('needs a colon, so a text that only begins like a type name is invalid', () => {
     fc.assert(
       fc.property(typename, fc.string(), (name, rest) => {
         fc.pre(!rest.startsWith(':'));
@@ -55,12 +55,12 @@ describe('an id argument', () => {
     fc.assert(fc.property(typename, id, (name, raw) => parseId(name, globalId(name, raw)) === raw));
   });
 
-  it('of another type is refused with its path', () => {
+  it('is rejected with its path if it has another type', () => {
     const issues = [{ path: 'input.datasetId', message: 'is the id of a Batch, not of a Dataset' }];
     expect(() => parseId('Dataset', 'Batch:1', 'input.datasetId')).toThrow(new InvalidInputError(issues));
   });
 
-  it.each(['', 'Dataset:'])('is refused when it is empty: %j', (text) => {
+  it.each(['', 'Dataset:'])('is rejected when it is empty: %j', (text) => {
     expect(() => parseId('Dataset', text)).toThrow(
       new InvalidInputError([{ path: 'id', message: 'must not be empty' }]),
     );

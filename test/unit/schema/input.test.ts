@@ -29,7 +29,7 @@ describe('input', () => {
     filter: z.object({ segments: z.array(z.object({ since: dateInput })) }),
   });
 
-  it('is refused with everything that is wrong with it, each with its path', () => {
+  it('is rejected with all of its problems, each with its path', () => {
     const value = { name: ' ', filter: { segments: [{ since: new Date(0) }, { since: new Date(Number.NaN) }] } };
     expect(issuesOf(schema, value, 'input')).toEqual([
       { path: 'input.name', message: 'must not be empty' },
@@ -42,7 +42,7 @@ describe('input', () => {
     expect(issuesOf(z.string(), 5, 'id')[0]?.path).toBe('id');
   });
 
-  it('comes back as the schema reads it', () => {
+  it('is returned as the schema has read it', () => {
     const value = { name: ' abc ', filter: { segments: [] }, unknown: 1 };
     expect(parseInput(schema, value)).toEqual({ name: 'abc', filter: { segments: [] } });
     expect(issuesOf(schema, { ...value, name: 'abcdef' })).toEqual([
@@ -63,7 +63,7 @@ describe('input', () => {
     expect(issuesOf(z.object({ first: firstInput }), { first })[0]?.path).toBe('first');
   });
 
-  it('that is absent and input that is null are the same', () => {
+  it('is treated as absent if it is null', () => {
     expect([undefined, null, 'c'].map((after) => parseInput(afterInput, after))).toEqual([null, null, 'c']);
     expect([undefined, null, 'c'].map((value) => parseInput(optional(z.string()), value))).toEqual([
       undefined,
@@ -93,7 +93,7 @@ describe('a list', () => {
     expect(parseInput(schema, [])).toEqual([]);
   });
 
-  it('is rejected without a look at its entries if it is too long, or empty where it must not be', () => {
+  it('is rejected without a check of its entries if it is too long, or empty although it must not be', () => {
     const { schema, checks } = counted();
     expect(
       issuesOf(
@@ -122,7 +122,7 @@ describe('a list', () => {
     expect(() => parseInput(schema, list)).toThrow(/is bad; and 25 more entries/);
   });
 
-  it('in a list reports what it did not check as well', () => {
+  it('also reports unchecked entries of a nested list', () => {
     const { schema } = counted();
     const list = Array.from({ length: 50 }, () => 'bad');
     expect(() => parseInput(listInput(schema, { maximum: 3 }), [['good'], list])).toThrow(/and 30 more entries/);

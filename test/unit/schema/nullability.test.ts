@@ -27,7 +27,7 @@ describe('a field that can fail', () => {
     ]);
   });
 
-  it('is nullable if it is a root field of a query or mutation, apart from viewer and the fields of Federation', () => {
+  it('is nullable if it is a root field of a query or mutation, except viewer and the fields of Federation', () => {
     const roots = fields.filter(([path]) => /^(Query|Mutation)\./.test(path));
     expect(notNullable(roots).toSorted()).toEqual(['Query._entities', 'Query._service', 'Query.nodes', 'Query.viewer']);
   });

@@ -85,11 +85,11 @@ describe('DateTime', () => {
     [],
     ['2030-01-01T00:00:00Z'],
     new Date(0),
-  ])('takes %j for no moment', (value) => {
+  ])('rejects %j', (value) => {
     expect(milliseconds(value)).toBeNaN();
   });
 
-  it('reads what it has written', () => {
+  it('reads its own output', () => {
     const moment = fc.date({
       min: new Date('0000-01-01T00:00:00Z'),
       max: new Date('9999-12-31T23:59:59.999Z'),
@@ -115,7 +115,7 @@ describe('DateTime', () => {
     );
   });
 
-  it('writes UTC with milliseconds, and nothing but dates', () => {
+  it('writes UTC with milliseconds, and accepts only dates', () => {
     expect(dateTime.serialize(new Date(Date.UTC(2030, 0, 31, 23, 59, 59)))).toBe('2030-01-31T23:59:59.000Z');
     expect(() => dateTime.serialize('2030-01-31T23:59:59.000Z')).toThrow('DateTime');
     expect(() => dateTime.serialize(0)).toThrow('DateTime');
@@ -123,7 +123,7 @@ describe('DateTime', () => {
 });
 
 describe('SafeInt', () => {
-  it('holds numbers that Int does not, as far as JSON keeps them exact', () => {
+  it('supports numbers beyond the range of Int, as far as JSON keeps them exact', () => {
     expect(scalar('SafeInt').serialize(Number.MAX_SAFE_INTEGER)).toBe(Number.MAX_SAFE_INTEGER);
     expect(() => scalar('SafeInt').serialize(2 ** 53)).toThrow();
   });

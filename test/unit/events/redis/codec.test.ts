@@ -34,7 +34,7 @@ const recordOf = (write: unknown) =>
   newCodec().record({ head, after: 'before', data: encodeWrite(write as LoggedWrite<Job>) });
 
 describe('the name of a record', () => {
-  it('has its place and its identity', () => {
+  it('contains its position and its identity', () => {
     expect(decodeHead(head)).toEqual({ text: head, epoch: 'epoch', sequence: 7, count: 2, identity: 'identity' });
     expect(decodeHead('-_a1.123456789012345-0.Ab-_1234')).toMatchObject({ epoch: '-_a1', sequence: 123456789012345 });
   });
@@ -56,13 +56,13 @@ describe('the name of a record', () => {
     'epoch.7-2.ident!ty',
     'epoch.1234567890123456-2.identity',
     'epoch.7-1234567890123456.identity',
-  ])('is not "%s"', (text) => {
+  ])('cannot be "%s"', (text) => {
     expect(failureOf(() => decodeHead(text))).toEqual(
       new UndecodableError('The name of a record in the event log cannot be decoded.'),
     );
   });
 
-  it('tells which of two records is later', () => {
+  it('determines which of two records is later', () => {
     const later = (one: string, other: string) =>
       isLater(decodeHead(`epoch.${one}.identity`), decodeHead(`epoch.${other}.identity`));
     expect([later('8-0', '7-2'), later('7-2', '8-0')]).toEqual([true, false]);
@@ -71,13 +71,13 @@ describe('the name of a record', () => {
   });
 });
 
-describe('a message of the channel', () => {
-  it('has the name of its record, that of the one before, and data, which may have lines', () => {
+describe('a message on the channel', () => {
+  it('has the name of its record, the name of the previous one, and data, which may have several lines', () => {
     expect(splitMessage('head\nafter\nda\nta\n')).toEqual({ head: 'head', after: 'after', data: 'da\nta\n' });
     expect(splitMessage('head\n\n')).toEqual({ head: 'head', after: '', data: '' });
   });
 
-  it('has nothing where it is of another form', () => {
+  it('has no parts if it has another form', () => {
     expect(splitMessage('head')).toEqual({ head: 'head', after: '', data: '' });
     expect(splitMessage('')).toEqual({ head: '', after: '', data: '' });
   });
@@ -99,7 +99,7 @@ describe('a record', () => {
     expect(record).toEqual({ head: decodeHead(head), after: 'before', write, bytes: encodeWrite(write).length });
   });
 
-  it('may have no part but its time, and no data where it begins an epoch', () => {
+  it('may consist of only its time, and has no data if it begins an epoch', () => {
     expect(recordOf({ observedAt }).write).toEqual({ observedAt });
     expect(newCodec().record({ head, after: '', data: '' })).toMatchObject({
       write: { observedAt: new Date(0) },
@@ -119,14 +119,14 @@ describe('a record', () => {
     ['an entity that is a text', { observedAt, learned: ['a'] }],
     ['a forgotten number', { observedAt, forgotten: [1] }],
     ['a list in its place', []],
-  ])('with %s is lost data', (_, write) => {
+  ])('is lost data if it has %s', (_, write) => {
     const failure = failureOf(() => recordOf(write));
     expect(failure).toBeInstanceOf(UndecodableError);
     expect(failure).toMatchObject({ message: 'A value of the event log cannot be decoded.' });
     expect((failure as Error).cause).toBeInstanceOf(Error);
   });
 
-  it('with data in another format is lost data, which the error does not quote', () => {
+  it('is lost data if its data has another format, which the error does not quote', () => {
     const failure = failureOf(() => newCodec().record({ head, after: '', data: '{"secret' }));
     expect(failure).toEqual(new UndecodableError('A value of the event log is not in its format.'));
     expect(failure).toMatchObject({ name: 'UndecodableError' });
@@ -135,20 +135,20 @@ describe('a record', () => {
 });
 
 describe('a part of a snapshot', () => {
-  it('is an entity with a key', () => {
+  it('may be an entity with a key', () => {
     expect(newCodec().entity(encodeEntity(job))).toEqual(job);
     expect(() => newCodec().entity(encodeEntity({ at: new Date(5) }))).toThrow(UndecodableError);
     const throwing = new LogCodec<Job>(({ at }) => at.toISOString());
     expect(() => throwing.entity(encodeEntity({ id: 'a' }))).toThrow(UndecodableError);
   });
 
-  it('is a note of any form', () => {
+  it('may be a note of any form', () => {
     for (const note of [null, 'text', { map: new Map([['a', 1]]) }])
       expect(newCodec().note(encodeNote(note))).toEqual(note);
     expect(() => newCodec().note('{')).toThrow(UndecodableError);
   });
 
-  it('is the set of what is stale', () => {
+  it('may be the set of stale subjects', () => {
     expect(newCodec().stale('["feed","list","entity:a"]')).toEqual(new Set(['feed', 'list', 'entity:a']));
     expect(newCodec().stale('[]')).toEqual(new Set());
     for (const text of ['', '{}', '["other"]', '[1]', '["entity"]']) {
@@ -156,7 +156,7 @@ describe('a part of a snapshot', () => {
     }
   });
 
-  it('is a moment', () => {
+  it('may be a date', () => {
     expect(newCodec().moment('2030-01-01T00:00:00.000Z')).toEqual(new Date('2030-01-01T00:00:00.000Z'));
     expect(failureOf(() => newCodec().moment('yesterday'))).toEqual(
       new UndecodableError('A date in the event log cannot be decoded.'),

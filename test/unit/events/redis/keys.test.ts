@@ -8,7 +8,7 @@ function tenant(org: string, sandbox: string): Tenant {
   return parsed;
 }
 
-it('gives each kind of each sandbox of each organization keys of its own', () => {
+it('feedKeys gives each kind of each sandbox of each organization its own keys', () => {
   const feeds = ['0', '1'].flatMap((org) =>
     ['prod', 'dev'].flatMap((sandbox) =>
       ['export-jobs', 'segment-jobs'].map((kind) => feedKeys(tenant(org, sandbox), kind)),

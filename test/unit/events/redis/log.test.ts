@@ -22,7 +22,7 @@ async function twoReplicas() {
 }
 
 describe('a write', () => {
-  it('brings Redis what it changes of the snapshot, of what is stale, and of the note', async () => {
+  it('transfers the changes of the snapshot, of the stale subjects, and of the note to Redis', async () => {
     const { server, a } = await twoReplicas();
     await append(a.log, created('o'));
     await a.log.write(
@@ -74,7 +74,7 @@ describe('a write', () => {
     expect((await late.log.snapshot())?.note).toEqual({ next: 7 });
   });
 
-  it('has an identity of its own, and the bounds that its log was given', async () => {
+  it('has its own identity, and the limits of its log', async () => {
     const server = new LogServer();
     const replica = new LogReplica(server, { maxEntries: 5, maxBytes: 6, retentionMs: 7 });
     await replica.follow();
@@ -90,7 +90,7 @@ describe('a write', () => {
     expect(new Set(names.map((name) => name.slice(-8))).size).toBe(2);
   });
 
-  it('that begins the log has no data in its record, and is loaded by its replica as by the others', async () => {
+  it('has no data in its record if it begins the log, which all replicas then load', async () => {
     const { server, a, b } = await twoReplicas();
     server.remove(a.keys);
     for (const { heartbeat } of [a, b]) heartbeat.replaceDatabase();
@@ -103,7 +103,7 @@ describe('a write', () => {
     for (const { log } of [a, b]) expect((await log.snapshot())?.entities).toEqual([item('x')]);
   });
 
-  it('is shown at once by the copy of its replica, from its own record and without a read', async () => {
+  it('is visible at once in the copy of its replica, from its own record and without a read', async () => {
     const { server, a } = await twoReplicas();
     const { length } = server.calls;
     const cursor = await append(a.log, created('b'));
@@ -112,7 +112,7 @@ describe('a write', () => {
     expect(server.calls.slice(length)).toEqual(['write']);
   });
 
-  it('is rejected after a later term, and the log is not read again for that', async () => {
+  it('is rejected after a later term, without another read of the log', async () => {
     const { server, a, b } = await twoReplicas();
     await a.log.write({ changes: [created('b')] }, { observedAt: at, term: 2 });
     const { length } = server.calls;
@@ -122,7 +122,7 @@ describe('a write', () => {
     expect(server.calls.slice(length)).toEqual(['write']);
   });
 
-  it('from another state than the present one is rejected, and the present one is read', async () => {
+  it('is rejected if its basis is not the current state, which is then read', async () => {
     const { server, a, b, first } = await twoReplicas();
     server.publishes = false;
     await append(a.log, created('b'));
@@ -132,7 +132,7 @@ describe('a write', () => {
     expect(server.named('state')).toHaveLength(2);
   });
 
-  it('to a log that Redis has lost is rejected, and the loss is noticed', async () => {
+  it('is rejected if Redis has lost the log, and the loss is detected', async () => {
     const { server, a, first } = await twoReplicas();
     server.remove(a.keys);
     const write = a.log.write({ changes: [created('c')] }, { observedAt: at, basis: first });
@@ -140,7 +140,7 @@ describe('a write', () => {
     expect(await a.log.snapshot()).toBe(null);
   });
 
-  it('fails as out of reach while Redis is away, with what Redis says as its cause', async () => {
+  it('fails as unreachable while Redis is unavailable, with the error of Redis as its cause', async () => {
     const { server, a } = await twoReplicas();
     const cause = new RedisUnavailableError('Redis is unavailable.');
     server.before = () => {
@@ -151,7 +151,7 @@ describe('a write', () => {
     expect(error).toMatchObject({ message: 'Live views are temporarily unavailable.', cause });
   });
 
-  it('fails with any other error as it is', async () => {
+  it('fails with any other error unchanged', async () => {
     const { server, a } = await twoReplicas();
     server.before = () => {
       throw new RangeError('a defect');
@@ -178,7 +178,7 @@ describe('logs of two organizations with equal names of sandboxes and feeds', ()
 });
 
 describe('a reader that resumes', () => {
-  it('is served from the copy where that contains what it has missed', async () => {
+  it('is served from the copy if the copy contains its missed entries', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     const { length } = server.calls;
@@ -187,14 +187,14 @@ describe('a reader that resumes', () => {
     expect(server.calls).toHaveLength(length);
   });
 
-  it('waits for no read where it names no cursor', async () => {
+  it('does not wait for a read if it has no cursor', async () => {
     const { server, a } = await twoReplicas();
     const { length } = server.calls;
     expect((await a.log.open({ onGrowth: ignore })).start.kind).toBe('snapshot');
     expect(server.calls).toHaveLength(length);
   });
 
-  it('receives what another replica has shown it, although the message of that is lost', async () => {
+  it('receives entries that another replica has delivered, even if their message is lost', async () => {
     const { server, a, b } = await twoReplicas();
     server.publishes = false;
     const cursor = await append(a.log, created('b'));
@@ -202,7 +202,7 @@ describe('a reader that resumes', () => {
     expect(start).toMatchObject({ kind: 'replay', missed: [], snapshot: { cursor } });
   });
 
-  it('shares the read of the last record with others that come while it waits for its turn', async () => {
+  it('shares the read of the last record with readers that wait at the same time', async () => {
     const { server, b } = await twoReplicas();
     const { length } = server.calls;
     const open = () => b.log.open({ after: 'other.1.aaaaaaaa', onGrowth: ignore });
@@ -212,7 +212,7 @@ describe('a reader that resumes', () => {
     expect(server.calls.slice(length)).toEqual(['head', 'head']);
   });
 
-  it('reads the last record again after the read of another one has failed', async () => {
+  it('reads the last record again after the read of another reader has failed', async () => {
     const { server, b } = await twoReplicas();
     const open = () => b.log.open({ after: 'other.1.aaaaaaaa', onGrowth: ignore });
     server.before = () => {
@@ -223,7 +223,7 @@ describe('a reader that resumes', () => {
     expect((await open()).start.kind).toBe('resync');
   });
 
-  it('before what the copy contains receives it from the stream, which is read once for many', async () => {
+  it('receives entries before the copy from the stream, which is read once for many readers', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     await append(a.log, created('c'), created('d'));
@@ -242,7 +242,7 @@ describe('a reader that resumes', () => {
     expect(server.calls.slice(length)).toEqual(['get oldest', 'range 1-0']);
   });
 
-  it('before what the stream contains receives the present state, for one small read', async () => {
+  it('receives the current state after one small read if its cursor is older than the stream', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     await append(a.log, created('c'));
@@ -257,7 +257,7 @@ describe('a reader that resumes', () => {
     expect(server.calls.slice(length)).toEqual(['get oldest', 'get oldest']);
   });
 
-  it('receives the present state where Redis has lost the log meanwhile', async () => {
+  it('receives the current state if Redis has lost the log in the meantime', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     const late = new LogReplica(server);
@@ -287,7 +287,7 @@ describe('a reader that resumes', () => {
     },
   );
 
-  it('later than a place that cannot be replayed receives what it has missed', async () => {
+  it('receives its missed entries from a cursor later than one that cannot be replayed', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     const third = await append(a.log, created('c'));
@@ -300,7 +300,7 @@ describe('a reader that resumes', () => {
     expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('d') }] });
   });
 
-  it('receives the present state where a record cannot be decoded, which is logged', async () => {
+  it('receives the current state if a record cannot be decoded, which is logged', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     await append(a.log, created('c'));
@@ -318,7 +318,7 @@ describe('a reader that resumes', () => {
     ]);
   });
 
-  it('fails where the records cannot be read, and the next one reads them', async () => {
+  it('fails if the records cannot be read, and the next reader reads them', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     const late = new LogReplica(server);
@@ -363,7 +363,7 @@ describe('a reader that resumes', () => {
     expect(resumed.start).toMatchObject({ kind: 'replay', missed: [{ change: created('y') }] });
   });
 
-  it('receives no entries of another epoch that its replica does not know of yet', async () => {
+  it('receives no entries of another epoch that its replica does not know yet', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     const late = new LogReplica(server);
@@ -381,7 +381,7 @@ describe('a reader that resumes', () => {
     expect(start).toMatchObject({ kind: 'resync', snapshot: { entities: [item('a'), item('b')] } });
   });
 
-  it('before what the copy contains receives what the stream and the copy contain', async () => {
+  it('receives entries from both the stream and the copy', async () => {
     const { server, a, first } = await twoReplicas();
     await append(a.log, created('b'));
     const late = new LogReplica(server);
@@ -391,7 +391,7 @@ describe('a reader that resumes', () => {
     expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('b') }, { change: created('c') }] });
   });
 
-  it('receives what it has missed of an epoch, although the same place of an earlier one could not be replayed', async () => {
+  it('receives its missed entries of an epoch, although the same position of an earlier one could not be replayed', async () => {
     const { server, a, first } = await twoReplicas();
     for (const id of ['b', 'c']) await append(a.log, created(id));
     const late = new LogReplica(server);
@@ -410,7 +410,7 @@ describe('a reader that resumes', () => {
     expect(start).toMatchObject({ kind: 'replay', missed: [{ change: created('y') }] });
   });
 
-  it('receives the present state where Redis has lost the log, which is noticed by its cursor', async () => {
+  it('receives the current state if Redis has lost the log, which its cursor reveals', async () => {
     const { server, a } = await twoReplicas();
     server.remove(a.keys);
     const { start } = await a.log.open({ after: 'other.1.aaaaaaaa', onGrowth: ignore });
@@ -418,7 +418,7 @@ describe('a reader that resumes', () => {
     expect(await a.log.snapshot()).toBe(null);
   });
 
-  it('a hundred records and more later receives all of them, a hundred in a read', async () => {
+  it('receives more than a hundred records, a hundred per read', async () => {
     const { server, a, first } = await twoReplicas();
     for (let count = 0; count < 200; count += 1) await append(a.log, changed('a', count, count + 1));
     const late = new LogReplica(server);
@@ -433,7 +433,7 @@ describe('a reader that resumes', () => {
 });
 
 describe('a log that no replica polls', () => {
-  it('is stale for the readers of this process, also while Redis is away and back', async () => {
+  it('is stale for the readers of this process, even during and after an outage of Redis', async () => {
     const { a } = await twoReplicas();
     const { tail } = await a.log.open({ onGrowth: ignore });
     const told = () => take(tail).map(({ change }) => change);

@@ -71,7 +71,7 @@ describe('a replica that follows a log', () => {
     expect(calls()).toEqual(['write', 'write']);
   });
 
-  it('subscribes and keeps the log alive once, and only when it is needed', async () => {
+  it('subscribes once and keeps the log alive, but only when the log is needed', async () => {
     const server = new LogServer();
     const replica = new LogReplica(server);
     expect([server.subscribers.size, replica.heartbeat.kept.size, replica.heartbeat.listeners]).toEqual([0, 0, 0]);
@@ -93,7 +93,7 @@ describe('a replica that follows a log', () => {
     expect(server.calls).toEqual([]);
   });
 
-  it('loads entities in pages of 500, with state, note and what is stale', async () => {
+  it('loads entities in pages of 500, with state, note and stale subjects', async () => {
     const { server, writer } = await followed();
     const learned = Array.from({ length: 1_000 }, (_, index) => item(`i${index}`));
     const changes = [{ kind: 'STALE', subject: 'list' } as const, { kind: 'STALE', subject: 'entity:a' } as const];
@@ -108,7 +108,7 @@ describe('a replica that follows a log', () => {
     expect(here?.entities).toHaveLength(1_001);
   });
 
-  it('applies what is written while it loads, also what it has loaded already', async () => {
+  it('applies concurrent writes while it loads, even those that it has already loaded', async () => {
     const { server, writer } = await followed();
     const late = new LogReplica(server);
     server.before = async (call) => {
@@ -122,7 +122,7 @@ describe('a replica that follows a log', () => {
     expect(late.logged).toEqual([]);
   });
 
-  it.each(['begins', 'ends'])('has no log where Redis loses it when the load %s', async (when) => {
+  it.each(['begins', 'ends'])('has no log if Redis loses it when the load %s', async (when) => {
     const { server, writer } = await followed();
     const late = new LogReplica(server);
     server.before = (call) => {
@@ -138,7 +138,7 @@ describe('a replica that follows a log', () => {
     expect(late.logged).toEqual([]);
   });
 
-  it('begins to load again after 200 ms where the log has begun another epoch meanwhile', async () => {
+  it('loads again after 200 ms if the log has begun another epoch in the meantime', async () => {
     const { server, writer } = await followed();
     const late = new LogReplica(server);
     server.before = async (call) => {
@@ -167,7 +167,7 @@ describe('a replica that follows a log', () => {
 });
 
 describe('a replica that has missed records', () => {
-  it('reads only these with the next record, and shows all of them in order', async () => {
+  it('reads only the missed ones with the next record, and shows all of them in order', async () => {
     const { writer, reader, tail, calls, miss } = await followed();
     await miss('b', 'c');
     await append(writer.log, created('d'));
@@ -177,7 +177,7 @@ describe('a replica that has missed records', () => {
     expect(reader.logged).toEqual([]);
   });
 
-  it('reads them when its channel is subscribed to again, and nothing where it has missed nothing', async () => {
+  it('reads them when its channel is subscribed to again, and nothing if it has missed nothing', async () => {
     const { reader, tail, calls, miss } = await followed();
     reader.subscriber?.onLost();
     reader.subscriber?.onSubscribed();
@@ -192,7 +192,7 @@ describe('a replica that has missed records', () => {
     expect(changesOf(tail)).toEqual([created('b')]);
   });
 
-  it('shows no record of a channel that is lost before what it has missed is read', async () => {
+  it('shows no record of a lost channel before the missed ones are read', async () => {
     const { writer, reader, tail } = await followed();
     reader.subscriber?.onLost();
     await append(writer.log, created('b'));
@@ -203,7 +203,7 @@ describe('a replica that has missed records', () => {
     expect(changesOf(tail)).toEqual([created('b')]);
   });
 
-  it('reads again where a record comes while it reads', async () => {
+  it('reads again if a record arrives while it reads', async () => {
     const { server, writer, tail, reader, calls } = await followed();
     server.before = async (call) => {
       if (call !== 'head') return;
@@ -224,7 +224,7 @@ describe('a replica that has missed records', () => {
     expect(changesOf(tail)).toEqual([created('b')]);
   });
 
-  it('reads the ones without an entry after the last that it has', async () => {
+  it('reads those without an entry after its last record', async () => {
     const { server, writer, reader, calls } = await followed();
     await writer.log.write({ note: 1 }, { observedAt: at });
     server.publishes = false;
@@ -235,7 +235,7 @@ describe('a replica that has missed records', () => {
     expect(calls().filter((call) => call !== 'write')).toEqual(['head', 'range (1-1']);
   });
 
-  it('loads the log where they are in the stream no longer, and its readers open it again', async () => {
+  it('loads the log if they are no longer in the stream, and its readers open it again', async () => {
     const { server, writer, reader, tail, calls, miss } = await followed();
     await miss('b', 'c');
     server.trim(writer.keys, 2);
@@ -246,7 +246,7 @@ describe('a replica that has missed records', () => {
     expect(calls().filter((call) => call !== 'write')).toEqual(['head', 'range (1-0', 'state', 'scan 0', 'head']);
   });
 
-  it('loads the log where one of them cannot be decoded, which is logged', async () => {
+  it('loads the log if one of them cannot be decoded, which is logged', async () => {
     const { server, writer, reader, miss } = await followed();
     await miss('b');
     const [, record] = server.stream(writer.keys.events);
@@ -263,7 +263,7 @@ describe('a replica that has missed records', () => {
     ]);
   });
 
-  it('loads the log of another epoch, and reads no gap of it', async () => {
+  it('loads the log of another epoch without reading the gap', async () => {
     const { server, writer, reader, calls } = await followed();
     server.publishes = false;
     server.remove(writer.keys);
@@ -276,7 +276,7 @@ describe('a replica that has missed records', () => {
     expect(calls().filter((call) => call.startsWith('range'))).toEqual([]);
   });
 
-  it('loads a log that a failover has set back, and reads no gap of it', async () => {
+  it('loads a log that a failover has reverted without reading the gap', async () => {
     const { server, writer, reader, calls } = await followed();
     const fields = new Map(server.meta(writer.keys));
     const entities = new Map(server.snapshots.get(writer.keys.snapshot));
@@ -293,7 +293,7 @@ describe('a replica that has missed records', () => {
     expect((await reader.log.snapshot())?.entities).toEqual([item('a'), item('b')]);
   });
 
-  it('receives each record once, although it comes again among the last 128', async () => {
+  it('shows each record once, although one of the last 128 arrives again', async () => {
     const { server, writer, reader, tail, calls } = await followed();
     const { channel, events } = writer.keys;
     for (let count = 0; count < 128; count += 1) await append(writer.log, changed('a', count, count + 1));
@@ -313,7 +313,7 @@ describe('a replica that has missed records', () => {
 });
 
 describe('a message that cannot be decoded', () => {
-  it('is logged once in a minute, and what it may have said is read', async () => {
+  it('is logged once a minute, and the log is read instead', async () => {
     const { reader, calls } = await followed();
     const line = [
       {
@@ -336,8 +336,8 @@ describe('a message that cannot be decoded', () => {
   });
 });
 
-describe('while Redis is away', () => {
-  it('reads are repeated each 200 ms, and nothing is logged', async () => {
+describe('while Redis is unavailable', () => {
+  it('reads are repeated every 200 ms, and nothing is logged', async () => {
     const { server, reader, tail, calls, miss } = await followed();
     await miss('b');
     server.before = away;
@@ -355,7 +355,7 @@ describe('while Redis is away', () => {
     expect(reader.logged).toEqual([]);
   });
 
-  it('a gap that cannot be read is read again, and the log is not loaded for it', async () => {
+  it('a gap that cannot be read is read again, without loading the log', async () => {
     const { server, reader, tail, calls, miss } = await followed();
     await miss('b');
     server.before = (call) => {
@@ -393,7 +393,7 @@ describe('while Redis is away', () => {
     expect(answered).toBe(0);
   });
 
-  it('requests wait for 2 s and then fail, readers receive STALE then, and RECOVERED when it is back', async () => {
+  it('requests fail after 2 s, readers receive STALE then, and RECOVERED after the outage', async () => {
     const { reader, tail } = await followed();
     reader.subscriber?.onLost();
     const waiting = reader.log.snapshot();
@@ -411,14 +411,14 @@ describe('while Redis is away', () => {
     expect(reader.clock.pending()).toBe(0);
   });
 
-  it('requests of a replica that has just begun fail after 2 s', async () => {
+  it('requests of a replica that has just started fail after 2 s', async () => {
     const replica = new LogReplica(new LogServer());
     const failed = expect(replica.log.snapshot()).rejects.toBeInstanceOf(UpstreamUnreachableError);
     await replica.clock.advanceBy(2_000);
     await failed;
   });
 
-  it('nothing is stale where it is back within 2 s', async () => {
+  it('nothing becomes stale if it returns within 2 s', async () => {
     const { reader, tail } = await followed();
     for (let time = 0; time < 3; time += 1) {
       reader.subscriber?.onLost();
@@ -430,7 +430,7 @@ describe('while Redis is away', () => {
     expect(changesOf(tail)).toEqual([]);
   });
 
-  it('the time counts from the first doubt', async () => {
+  it('the time is measured from the first doubt', async () => {
     const { reader, tail } = await followed();
     reader.subscriber?.onLost();
     await reader.clock.advanceBy(1_500);
@@ -439,7 +439,7 @@ describe('while Redis is away', () => {
     expect(changesOf(tail)).toEqual([stale]);
   });
 
-  it('readers that open the log again when it was loaded do not fail', async () => {
+  it('readers that open the log again after it was loaded do not fail', async () => {
     const { server, writer, reader, tail } = await followed();
     reader.subscriber?.onLost();
     await reader.clock.advanceBy(2_000);
@@ -463,7 +463,7 @@ describe('while Redis is away', () => {
     expect(new Set(opened)).toEqual(new Set(['snapshot']));
   });
 
-  it('a defect is logged once in a minute, and the log is followed when it is gone', async () => {
+  it('a defect is logged once a minute, and the log is followed when the defect is gone', async () => {
     const { server, reader, tail, miss } = await followed();
     await miss('b');
     const defect = new RangeError('a defect');
@@ -482,7 +482,7 @@ describe('while Redis is away', () => {
 });
 
 describe('a log that Redis has lost', () => {
-  it('leaves readers what they have, calls the watchers, and is stale after a minute', async () => {
+  it('leaves readers their state, notifies the watchers, and is stale after a minute', async () => {
     const { server, writer, reader, tail, watched } = await followed();
     server.remove(writer.keys);
     reader.heartbeat.replaceDatabase();
@@ -515,7 +515,7 @@ describe('a log that Redis has lost', () => {
     },
   );
 
-  it('is followed on where it is there again as it was: watchers are called, and nothing is stale', async () => {
+  it('is followed again if it returns unchanged: watchers are notified, and nothing is stale', async () => {
     const { server, writer, reader, tail, watched } = await followed();
     const [records, fields] = [server.stream(writer.keys.events), server.meta(writer.keys)];
     server.remove(writer.keys);
@@ -535,7 +535,7 @@ describe('a log that Redis has lost', () => {
     expect(reader.clock.pending()).toBe(0);
   });
 
-  it('is stale no longer when its next records are there', async () => {
+  it('is no longer stale when its next records arrive', async () => {
     const { server, writer, reader, tail } = await followed();
     const [records, fields] = [server.stream(writer.keys.events), server.meta(writer.keys)];
     server.remove(writer.keys);
@@ -552,7 +552,7 @@ describe('a log that Redis has lost', () => {
     expect((await reader.log.snapshot())?.entities).toEqual([item('a'), item('b')]);
   });
 
-  it('lets those who open it wait for the next one for 2 s', async () => {
+  it('lets readers that open it wait for the next one for 2 s', async () => {
     const { server, writer, reader } = await followed();
     server.remove(writer.keys);
     for (const { heartbeat } of [writer, reader]) heartbeat.replaceDatabase();
@@ -604,7 +604,7 @@ describe('a log whose state cannot be decoded', () => {
     ['the epoch', (cursor: string) => cursor.replace(/^[^.]+/, 'other')],
     ['the sequence', (cursor: string) => cursor.replace(/\.1\./, '.2.')],
     ['the identity', (cursor: string) => cursor.replace(/\.[^.]+$/, '')],
-  ])('because %s of its cursor does not belong to its last record, is discarded', async (_, spoiled) => {
+  ])('is discarded if %s of its cursor does not belong to its last record', async (_, spoiled) => {
     const { server, writer } = await followed();
     const fields = server.meta(writer.keys);
     fields.set('cursor', spoiled(fields.get('cursor') ?? ''));
@@ -622,7 +622,7 @@ describe('a log whose state cannot be decoded', () => {
     ]);
   });
 
-  it.each(['observedAt', 'entity'])('because its %s is spoiled, is discarded', async (what) => {
+  it.each(['observedAt', 'entity'])('is discarded if its %s is invalid', async (what) => {
     const { server, writer } = await followed();
     if (what === 'entity') server.snapshots.get(writer.keys.snapshot)?.set('a', stringify('no item'));
     else server.meta(writer.keys).delete(what);
@@ -630,7 +630,7 @@ describe('a log whose state cannot be decoded', () => {
     expect(server.named('discard')).toHaveLength(1);
   });
 
-  it('is discarded by one replica again only after 10 s, then 20 s, and at last 10 minutes', async () => {
+  it('is discarded again by one replica only after 10 s, then 20 s, and at most 10 minutes', async () => {
     const { server, writer } = await followed();
     const reader = new LogReplica(server);
     spoil(server, writer);
@@ -661,7 +661,7 @@ describe('a log whose state cannot be decoded', () => {
     }
   });
 
-  it('counts as lost where it may not be discarded yet', async () => {
+  it('is treated as lost while it must not be discarded', async () => {
     const { server, writer } = await followed();
     const reader = new LogReplica(server);
     spoil(server, writer);
@@ -680,7 +680,7 @@ describe('a log whose state cannot be decoded', () => {
     expect([await reader.log.snapshot(), server.named('discard').length]).toEqual([null, 1]);
   });
 
-  it('is left as it is where it has begun another epoch meanwhile', async () => {
+  it('is kept if it has begun another epoch in the meantime', async () => {
     const { server, writer } = await followed();
     const late = new LogReplica(server);
     const fields = server.meta(writer.keys);
@@ -698,8 +698,8 @@ describe('a log whose state cannot be decoded', () => {
   });
 });
 
-describe('a log that is closed', () => {
-  it('holds no subscription, listener, key or timer, and rejects those who wait', async () => {
+describe('a closed log', () => {
+  it('holds no subscription, listener, key or timer, and rejects waiting requests', async () => {
     const { server, writer, reader, tail } = await followed();
     server.remove(writer.keys);
     reader.heartbeat.replaceDatabase();
@@ -722,7 +722,7 @@ describe('a log that is closed', () => {
     expect(server.calls).toHaveLength(length);
   });
 
-  it('does not wait for a read whose reply does not come, and shows nothing of it', async () => {
+  it('does not wait for a read without a reply, and does not show its result', async () => {
     const { server, reader, tail, miss, watched } = await followed();
     await miss('b');
     let reply: () => void = ignore;
@@ -739,7 +739,7 @@ describe('a log that is closed', () => {
     expect([tail.snapshot.entities, watched(), reader.logged, reader.clock.pending()]).toEqual([[item('a')], 0, [], 0]);
   });
 
-  it('does not become a lost one with the reply to a read', async () => {
+  it('is not treated as lost after the reply to a read', async () => {
     const { server, writer, reader, watched } = await followed();
     let reply: () => void = ignore;
     server.before = () =>
@@ -755,7 +755,7 @@ describe('a log that is closed', () => {
     expect([watched(), reader.clock.pending()]).toEqual([0, 0]);
   });
 
-  it('needs not have been followed', async () => {
+  it('need not have been followed', async () => {
     const { log } = new LogReplica(new LogServer());
     await log[Symbol.asyncDispose]();
     await expect(log.snapshot()).rejects.toBeInstanceOf(UpstreamUnreachableError);
@@ -774,7 +774,7 @@ describe('a log that is closed', () => {
     expect(calls()).toHaveLength(length);
   });
 
-  it('takes in no message, and reads nothing after a write that ends later', async () => {
+  it('ignores messages, and reads nothing after a write that ends later', async () => {
     const { server, writer, reader, tail, miss } = await followed();
     let reply: () => void = ignore;
     server.before = (call) => {

@@ -56,7 +56,7 @@ describe('a stream of ids', () => {
     expect([subscriber.events, subscriber.completed]).toEqual([[], true]);
   });
 
-  it('completes at the same place whether its subscriber is slow, resumes, or neither', async () => {
+  it('completes at the same event whether its subscriber is slow, resumes, or neither', async () => {
     const log = createMemoryEventLog({ key });
     const cursor = await append(log, created('a'), created('b'));
     const slow = await Subscriber.open(log, { ids: ['a', 'b'], after: cursor, slow: true });
@@ -71,7 +71,7 @@ describe('a stream of ids', () => {
     }
   });
 
-  it('sends what it missed before it completes', async () => {
+  it('sends the missed events before it completes', async () => {
     const log = createMemoryEventLog({ key });
     const cursor = await append(log, created('a'), created('b'));
     await append(log, changed('a', 0, 9), changed('b', 0, 1), changed('b', 1, 9));
@@ -80,7 +80,7 @@ describe('a stream of ids', () => {
     expect(subscriber.completed).toBe(true);
   });
 
-  it('follows an item again that comes back while another one runs', async () => {
+  it('follows an item again that returns while another one runs', async () => {
     const log = createMemoryEventLog({ key });
     await append(log, created('a'), created('b'));
     const subscriber = await Subscriber.open(log, { ids: ['a', 'b'] });
@@ -115,7 +115,7 @@ describe('a stream of ids', () => {
     expect(subscriber.completed).toBe(true);
   });
 
-  it('completes after the events of a slow subscriber, and not after a RESYNC that comes instead of them', async () => {
+  it('completes after the events of a slow subscriber, and not after a RESYNC that replaces them', async () => {
     const log = createMemoryEventLog({ key });
     await append(log, created('a'), created('b'), created('c'));
     const subscriber = await Subscriber.open(log, { ids: ['a', 'b', 'c'], slow: true, maxPendingEvents: 2 });
@@ -129,7 +129,7 @@ describe('a stream of ids', () => {
     expect(subscriber.completed).toBe(true);
   });
 
-  it('sends a RESYNC that waits before it confirms its state', async () => {
+  it('sends a waiting RESYNC before it confirms its state', async () => {
     const log = createMemoryEventLog({ key });
     await append(log, created('a'), created('b'), created('c'));
     const subscriber = await Subscriber.open(log, { ids: ['a', 'b', 'c'], slow: true, maxPendingEvents: 2 });
@@ -142,7 +142,7 @@ describe('a stream of ids', () => {
     expect(await subscriber.received()).toEqual(['RESYNC', 'SNAPSHOT a1', 'SNAPSHOT b1', 'SNAPSHOT c1']);
   });
 
-  it('is released with its last event also when only a filtered one came after it', async () => {
+  it('is released with its last event even if only a filtered event came after it', async () => {
     const log = createMemoryEventLog({ key });
     await append(log, created('a'), created('b'));
     let ended = false;

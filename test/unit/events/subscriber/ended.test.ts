@@ -24,7 +24,7 @@ async function receivedAtStart(options: OpenOptions): Promise<readonly string[]>
 }
 
 describe('endedWithinSeconds', () => {
-  it('adds the items to the first snapshot that ended within this time, to the millisecond', async () => {
+  it('adds the items that ended within this time to the first snapshot, to the millisecond', async () => {
     expect(await receivedAtStart({ endedWithinSeconds: 900 })).toEqual([
       'SNAPSHOT running1',
       'SNAPSHOT just-now9',
@@ -37,7 +37,7 @@ describe('endedWithinSeconds', () => {
     expect(await receivedAtStart({})).toEqual(['SNAPSHOT running1']);
   });
 
-  it('restricts the items that match a filter by the same rule', async () => {
+  it('restricts the items that match a filter in the same way', async () => {
     const ended = ({ version }: Item) => version === 9;
     expect(await receivedAtStart({ endedWithinSeconds: 900, matches: ended })).toEqual([
       'SNAPSHOT just-now9',
@@ -46,7 +46,7 @@ describe('endedWithinSeconds', () => {
     expect(await receivedAtStart({ matches: ended })).toEqual([]);
   });
 
-  it('does not concern items that are named, and what follows a RESYNC', async () => {
+  it('does not apply to named items, or after a RESYNC', async () => {
     expect(await receivedAtStart({ ids: ['too-late', 'unknown'] })).toEqual([
       'SNAPSHOT too-late9',
       'SNAPSHOT unknown9',
@@ -54,7 +54,7 @@ describe('endedWithinSeconds', () => {
     expect(await receivedAtStart({ endedWithinSeconds: 900, after: 'other.1' })).toHaveLength(6);
   });
 
-  it('shows a client that subscribes again with its original arguments the end that it missed', async () => {
+  it('delivers the missed end to a client that subscribes again with its original arguments', async () => {
     const log = createMemoryEventLog({ key });
     await append(log, created('a'), created('b'));
     const options = { endedWithinSeconds: 900, endedAtMs: () => at.getTime() };

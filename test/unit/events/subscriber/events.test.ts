@@ -40,7 +40,7 @@ const snapshot = (entities: readonly Job[] = []): LogSnapshot<Job> => ({
 });
 
 describe('a partial cursor', () => {
-  it('differs from the cursor, and from no other partial cursor of it', () => {
+  it('differs from the cursor, and is the same for repeated calls', () => {
     const partial = partialCursor('cursor');
     expect([cursorIsPartial('cursor'), cursorIsPartial(partial), partialCursor(partial)]).toEqual([
       false,
@@ -50,7 +50,7 @@ describe('a partial cursor', () => {
     expect(cursorIsPartial(`${partial}-goes-on`)).toBe(false);
   });
 
-  it('makes one event for all who receive it', () => {
+  it('creates one event object for all its subscribers', () => {
     const whole = event('CHANGED', 2, job(1));
     const partial = partialEvent(whole);
     expect(partial).toEqual({ ...whole, cursor: partialCursor(whole.cursor) });
@@ -62,7 +62,7 @@ describe('a partial cursor', () => {
 describe('the event of a log entry', () => {
   const eventOf = (change: LogEntry<Job>['change']) => entryEvent({ cursor: 'cursor', observedAt, change });
 
-  it('has the entity, and what it was before a change', () => {
+  it('has the entity, and its state before a change', () => {
     const common = { cursor: 'cursor', observedAt };
     expect(eventOf({ kind: 'CREATED', entity: job(1) })).toEqual({
       ...common,
@@ -87,14 +87,14 @@ describe('the event of a log entry', () => {
     }
   });
 
-  it('is the same object for everybody', () => {
+  it('is the same object for all subscribers', () => {
     const entry: LogEntry<Job> = { cursor: 'cursor', observedAt, change: { kind: 'CREATED', entity: job(1) } };
     expect(entryEvent(entry)).toBe(entryEvent(entry));
   });
 });
 
-describe('two events of one entity as one', () => {
-  it('are a change from the first state where both are changes', () => {
+describe('two merged events of one entity', () => {
+  it('are a change from the first state if both are changes', () => {
     const later = event('CHANGED', 3, job(2));
     expect(mergedEvent(event('CHANGED', 2, job(1)), later)).toEqual({ ...later, previous: job(1) });
     const created = event('CREATED', 3);
@@ -124,7 +124,7 @@ describe('two events of one entity as one', () => {
     },
   );
 
-  it('are the same object for all who receive it', () => {
+  it('are the same object for all their subscribers', () => {
     const [earlier, later] = [event('CREATED', 1), event('CHANGED', 2, job(1))];
     expect(mergedEvent(earlier, later)).toBe(mergedEvent(earlier, later));
     expect(mergedEvent(earlier, { ...later })).not.toBe(mergedEvent(earlier, later));
@@ -132,7 +132,7 @@ describe('two events of one entity as one', () => {
 });
 
 describe('an event of a snapshot', () => {
-  it('is the same object for all who receive the same entity with the same cursor', () => {
+  it('is the same object for all subscribers that receive the same entity with the same cursor', () => {
     const from = snapshot();
     const first = event('SNAPSHOT', 1);
     expect(snapshotEvent(from, first)).toBe(first);
@@ -145,7 +145,7 @@ describe('an event of a snapshot', () => {
     expect(snapshotEvent(snapshot(), again)).toBe(again);
   });
 
-  it('is told from other kinds where it has no entity', () => {
+  it('is distinguished by its kind if it has no entity', () => {
     const from = snapshot();
     const [resync, stale] = [event('RESYNC', null), { ...event('STALE', null), cursor: event('RESYNC', null).cursor }];
     expect([snapshotEvent(from, resync), snapshotEvent(from, stale)]).toEqual([resync, stale]);
@@ -154,7 +154,7 @@ describe('an event of a snapshot', () => {
 });
 
 describe('the entities of a snapshot', () => {
-  it('are found by key, in a map that is made once', () => {
+  it('are found by key, in a map that is created once', () => {
     const from = snapshot([job(1, 'a'), job(2, 'b')]);
     const found = entitiesByKey(from, ({ id }) => id);
     expect(found).toEqual(
@@ -168,7 +168,7 @@ describe('the entities of a snapshot', () => {
 });
 
 describe('the errors of a log', () => {
-  it('have names, by which they are found in a log of the gateway', () => {
+  it('have names that identify them in the log of the gateway', () => {
     const names = [new LogOverflowError(), new LogFencedError(), new LogConflictError()].map(({ name }) => name);
     expect(names).toEqual(['LogOverflowError', 'LogFencedError', 'LogConflictError']);
   });

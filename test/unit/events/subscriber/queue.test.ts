@@ -53,7 +53,7 @@ function pending(...events: readonly Told[]): Told[] {
 }
 
 describe('pending events', () => {
-  it('are told in order when nothing can be merged', () => {
+  it('are delivered in order when nothing can be merged', () => {
     const events = [
       resync(1),
       snapshot(1, 's'),
@@ -83,20 +83,20 @@ describe('pending events', () => {
     expect([sizes, queue.peek(), queue.shift()]).toEqual([[0, 2, 1, 0], undefined, undefined]);
   });
 
-  it('merge changes of one entity into the newest, with the first state before it', () => {
+  it('merge changes of one entity into the latest, with the first state before it', () => {
     expect(pending(changed(1, 'a', 1), changed(2, 'b', 1), changed(3, 'a', 2))).toEqual([
       changed(2, 'b', 1),
       { ...changed(3, 'a', 2), previous: { id: 'a', version: 0 } },
     ]);
   });
 
-  it('tell an entity that was created and changed as created in its newest state', () => {
+  it('deliver an entity that was created and changed as created in its latest state', () => {
     expect(pending(created(1, 'a'), changed(2, 'a', 1))).toEqual([
       { kind: 'CREATED', ...about(2), entity: { id: 'a', version: 1 }, previous: null },
     ]);
   });
 
-  it('keep a removal, also when the entity comes back', () => {
+  it('keep a removal, even when the entity returns', () => {
     expect(pending(changed(1, 'a', 1), removed(2, 'a'))).toEqual([removed(2, 'a')]);
     expect(pending(removed(1, 'a'), created(2, 'a'), changed(3, 'a', 1)).map(({ kind }) => kind)).toEqual([
       'REMOVED',
@@ -104,20 +104,20 @@ describe('pending events', () => {
     ]);
   });
 
-  it('leave out a STALE and its RECOVERED when nothing lies between them', () => {
+  it('omit a STALE and its RECOVERED when there is no event between them', () => {
     expect(pending(created(1, 'a'), feed(2, 'STALE'), feed(3, 'RECOVERED'))).toEqual([created(1, 'a')]);
     expect(pending(feed(1, 'RECOVERED'), feed(2, 'STALE'), changed(3, 'a', 1))).toEqual([changed(3, 'a', 1)]);
     const events = [feed(1, 'STALE'), created(2, 'a'), feed(3, 'RECOVERED')];
     expect(pending(...events)).toEqual(events);
   });
 
-  it('leave them out as well when what lay between them has moved behind them', () => {
+  it('also omit them when the events between them have moved behind them', () => {
     expect(pending(feed(1, 'STALE'), changed(2, 'a', 1), feed(3, 'RECOVERED'), changed(4, 'a', 2))).toEqual([
       { ...changed(4, 'a', 2), previous: { id: 'a', version: 0 } },
     ]);
   });
 
-  it('stay few while the feed goes back and forth between the changes of one entity', () => {
+  it('stay few while the feed alternates between the changes of one entity', () => {
     const queue = new PendingEvents<Item>(({ id }) => id);
     for (let cursor = 1; cursor < 400; cursor += 4) {
       queue.push(feed(cursor, 'STALE'));
@@ -136,7 +136,7 @@ describe('pending events', () => {
     expect(one).toBe(other);
   });
 
-  it('never go back in cursors, are few, and add up to the same view as the events one by one', () => {
+  it('have increasing cursors, are few, and result in the same view as the single events', () => {
     const step = fc.record({ id: fc.constantFrom('a', 'b', 'c'), remove: fc.boolean() });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {

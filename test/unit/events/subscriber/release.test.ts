@@ -36,7 +36,7 @@ function takeAll(stream: WatchStream<Item>): void {
 
 const allReleased = { places: 0, listeners: 0, ends: count };
 
-describe('streams that have come and gone hold no place in the log and no listener', () => {
+describe('ended streams hold no position in the log and no listener', () => {
   it('when they complete', async () => {
     const { memory, streams, held } = await openMany({ ids: ['a'] });
     expect(held()).toEqual({ places: count, listeners: count, ends: 0 });
@@ -45,12 +45,12 @@ describe('streams that have come and gone hold no place in the log and no listen
     expect(held()).toEqual(allReleased);
   });
 
-  it('when they complete with what they had missed', async () => {
+  it('when they complete with their missed events', async () => {
     const { held } = await openMany({ ids: ['a'] }, { missed: true });
     expect(held()).toEqual(allReleased);
   });
 
-  it('as soon as the log holds nothing more for them, although a slow reader has not taken its last events', async () => {
+  it('as soon as the log has nothing more for them, although a slow reader has not taken its last events', async () => {
     const { memory, streams, held } = await openMany({ ids: ['a', 'b'] });
     await append(memory, changed('a', 0, 9), changed('b', 0, 9));
     for (const stream of streams) stream.take();
@@ -88,7 +88,7 @@ describe('streams that have come and gone hold no place in the log and no listen
     expect(held()).toEqual(allReleased);
   });
 
-  it('when they began again after the log dropped what they had not read', async () => {
+  it('when they restarted after the log dropped unread entries', async () => {
     const { memory, streams, held } = await openMany({});
     for (let version = 1; version <= 9; version += 1) await append(memory, changed('a', version - 1, version));
     for (const stream of streams) takeAll(stream);

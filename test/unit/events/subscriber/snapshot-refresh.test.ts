@@ -10,7 +10,7 @@ function start(intervalMs: number | null = 1_000) {
 }
 
 describe('confirmations of the state', () => {
-  it('come to all views at the end of each interval, by one timer', async () => {
+  it('are sent to all views at the end of each interval, by one timer', async () => {
     const { clock, confirmed, view, confirmations } = start();
     confirmations.add(view('a'));
     await clock.advanceBy(600);
@@ -25,7 +25,7 @@ describe('confirmations of the state', () => {
     expect(confirmed).toEqual(['a', 'b', 'c', 'a', 'b', 'c']);
   });
 
-  it('come to no view that has left, and leave no timer after the last one', async () => {
+  it('are not sent to a view that has left, and leave no timer after the last one', async () => {
     const { clock, confirmed, view, confirmations } = start();
     const [a, b] = [view('a'), view('b')];
     confirmations.add(a);
@@ -39,7 +39,7 @@ describe('confirmations of the state', () => {
     expect([confirmed, clock.pending()]).toEqual([['b'], 0]);
   });
 
-  it('begin again with the next view, a whole interval later', async () => {
+  it('restart with the next view, a whole interval later', async () => {
     const { clock, confirmed, view, confirmations } = start();
     const a = view('a');
     confirmations.add(a);
@@ -53,7 +53,7 @@ describe('confirmations of the state', () => {
     expect(confirmed).toEqual(['b']);
   });
 
-  it('do not come without an interval', async () => {
+  it('are not sent without an interval', async () => {
     const { clock, confirmed, view, confirmations } = start(null);
     const a = view('a');
     confirmations.add(a);

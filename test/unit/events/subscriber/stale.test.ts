@@ -12,7 +12,7 @@ async function logOf(...changes: readonly FeedChange<Item>[]) {
 }
 
 describe('STALE and RECOVERED', () => {
-  it('are sent to the subscribers whom the subject concerns, once for all subjects together', async () => {
+  it('are sent to the subscribers that the subject concerns, once for all subjects together', async () => {
     const { log } = await logOf();
     const everything = await Subscriber.open(log);
     const filtered = await Subscriber.open(log, { matches: () => false });
@@ -33,14 +33,14 @@ describe('STALE and RECOVERED', () => {
     expect(await received()).toEqual([['RECOVERED'], ['RECOVERED'], ['RECOVERED'], ['RECOVERED']]);
   });
 
-  it('end a snapshot only where the subject concerns the subscriber', async () => {
+  it('end a snapshot only if the subject concerns the subscriber', async () => {
     const { log } = await logOf(stale('entity:a'), stale('list'));
     expect((await (await Subscriber.open(log)).received()).at(-1)).toBe('STALE');
     expect(await (await Subscriber.open(log, { ids: ['a'] })).received()).toEqual(['SNAPSHOT a0', 'STALE']);
     expect(await (await Subscriber.open(log, { ids: ['b'] })).received()).toEqual(['SNAPSHOT b0']);
   });
 
-  it('go on from what the subscriber knew at its cursor', async () => {
+  it('continue from the state of the subscriber at its cursor', async () => {
     const { log, cursor: fresh } = await logOf();
     const known = await append(log, stale('entity:a'), changed('a', 0, 1));
     await append(log, stale('feed'), recovered('entity:a'), recovered('feed'));
@@ -53,7 +53,7 @@ describe('STALE and RECOVERED', () => {
     expect(await (await Subscriber.open(log, { ids: ['b'], after: known })).received()).toEqual(['STALE', 'RECOVERED']);
   });
 
-  it('are sent again with a confirmation, for readers that joined behind a router', async () => {
+  it('are sent again with a confirmation, for clients that joined behind a router', async () => {
     const { log } = await logOf(stale('feed'));
     const subscriber = await Subscriber.open(log, { ids: ['a'] });
     await subscriber.received();
@@ -61,7 +61,7 @@ describe('STALE and RECOVERED', () => {
     expect(await subscriber.received()).toEqual(['SNAPSHOT a0', 'STALE']);
   });
 
-  it('come before and after the changes between them, also to a slow subscriber', async () => {
+  it('come before and after the changes between them, even for a slow subscriber', async () => {
     const { log } = await logOf();
     const subscriber = await Subscriber.open(log, { ids: ['a', 'b'], slow: true });
     subscriber.takeAll();
@@ -71,7 +71,7 @@ describe('STALE and RECOVERED', () => {
     expect(await subscriber.received()).toEqual(['STALE', 'CHANGED a1', 'RECOVERED', 'CHANGED b1']);
   });
 
-  it('of this process alone give cursors from which nobody goes on in the log', async () => {
+  it('of only this process have cursors that cannot continue in the log', async () => {
     const { log } = await logOf();
     const subscriber = await Subscriber.open(log);
     await subscriber.received();
@@ -101,7 +101,7 @@ describe('STALE and RECOVERED', () => {
     ]);
   });
 
-  it('of this process alone are sent to those who begin or resume while they hold', async () => {
+  it('of only this process are sent to subscribers that begin or resume while they hold', async () => {
     const { log, cursor } = await logOf();
     log.markUnattended(true);
     const begun = await Subscriber.open(log, { ids: ['a'] });

@@ -150,7 +150,7 @@ async function play({
 }
 
 describe('a watch stream, compared with a model', () => {
-  it('delivers the truth, completes in time, and takes turns with STALE, whatever happens', {
+  it('delivers the correct state, completes in time, and alternates STALE and RECOVERED, whatever happens', {
     timeout: 60_000,
   }, async () => {
     await fc.assert(fc.asyncProperty(run, play), { numRuns: 3_000 });

@@ -82,7 +82,7 @@ class FailingTail implements LogTail<Item> {
 }
 
 describe('a watch stream', () => {
-  it('answers a log that dropped what it had not read with RESYNC and the present state', async () => {
+  it('sends RESYNC and the current state when the log dropped unread entries', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     const stream = await open(failingOnce(memory, new LogOverflowError('dropped')));
@@ -95,7 +95,7 @@ describe('a watch stream', () => {
     expect((await stream.next()).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
   });
 
-  it('tells again that the state may be out of date when its reader left before it was told', async () => {
+  it('sends STALE again when its reader left before it was delivered', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write(
       {
@@ -117,7 +117,7 @@ describe('a watch stream', () => {
     expect((await (await open(memory, { after })).next()).value).toMatchObject({ kind: 'RECOVERED' });
   });
 
-  it('does not tell of what came into the filter and left it again before it was taken', async () => {
+  it('skips an entity that entered and left the filter before it was taken', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     const stream = await open(memory, { matches: ({ version }) => version === 1 });
@@ -145,7 +145,7 @@ describe('a watch stream', () => {
     });
   });
 
-  it('reports that an item left the filter, also when it was removed outside and came back', async () => {
+  it('reports that an item left the filter, even when it was removed outside and returned', async () => {
     await using memory = createMemoryEventLog({ key });
     await append(memory, created('a', 1));
     const subscriber = await Subscriber.open(memory, { matches: ({ version }) => version % 2 === 1, slow: true });
@@ -160,7 +160,7 @@ describe('a watch stream', () => {
     expect(subscriber.events.at(-1)).toMatchObject({ kind: 'CHANGED', entity: item('a', 7), previous: item('a', 5) });
   });
 
-  it('tells its state again when it is asked to and nothing else is to be told', async () => {
+  it('sends its state again when requested and no other events wait', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     const stream = await open(memory);
@@ -178,7 +178,7 @@ describe('a watch stream', () => {
     expect((await next).value).toMatchObject({ kind: 'CHANGED', entity: item('a', 1) });
   });
 
-  it('receives what is new, and not its state again, when both come at once', async () => {
+  it('sends new events instead of its state when both are due at once', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     const stream = await open(memory);
@@ -196,7 +196,7 @@ describe('a watch stream', () => {
     expect(await last).toEqual({ done: true, value: undefined });
   });
 
-  it('sends a listener its state again, then what came after it, without opening the log again', async () => {
+  it('sends its state again to a listener, then later events, without opening the log again', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ changes: [{ kind: 'CREATED', entity: item('a') }] }, { observedAt: at });
     const { log, places } = withPlaces(memory);
@@ -220,7 +220,7 @@ describe('a watch stream', () => {
     expect(places.size).toBe(0);
   });
 
-  it('fails when the log fails, once, and is over then', async () => {
+  it('fails once when the log fails, and has then ended', async () => {
     await using memory = createMemoryEventLog({ key });
     let ends = 0;
     const error = new Error('the log is out of reach');
@@ -242,7 +242,7 @@ describe('a watch stream', () => {
     await expect(next).rejects.toBe(error);
   });
 
-  it('answers several requests for the next event one after the other', async () => {
+  it('serves several requests for the next event in order', async () => {
     await using memory = createMemoryEventLog({ key });
     const stream = await open(memory);
     const nexts = [stream.next(), stream.next(), stream.next()];
@@ -261,7 +261,7 @@ describe('a watch stream', () => {
     expect((await nexts[2])?.done).toBe(true);
   });
 
-  it('answers one of several requests with what it fails with, and the others with the end', async () => {
+  it('fails one of several requests with its error, and ends the others', async () => {
     await using memory = createMemoryEventLog({ key });
     const stream = await open(memory);
     const [first, second] = [stream.next(), stream.next()];
@@ -271,7 +271,7 @@ describe('a watch stream', () => {
     expect((await second).done).toBe(true);
   });
 
-  it('is released with the event that ends the last of its ids, not with the request after it', async () => {
+  it('is released with the event that ends the last of its ids, not with the next request', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ learned: [item('a')] }, { observedAt: at });
     let ended = false;
@@ -293,7 +293,7 @@ describe('a watch stream', () => {
     expect((await stream.next()).done).toBe(true);
   });
 
-  it('does not begin when its signal has been aborted', async () => {
+  it('does not begin when its signal has already aborted', async () => {
     await using memory = createMemoryEventLog({ key });
     const reason = new Error('gone');
     await expect(open(memory, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
@@ -322,7 +322,7 @@ describe('a watch stream', () => {
     expect(new Set(slow.flatMap(({ events }) => events)).size).toBe(ids.length);
   });
 
-  it('gives all who begin at the same state the same event objects, and others once it has changed', async () => {
+  it('gives all subscribers that begin at the same state the same event objects, and other ones after a change', async () => {
     await using memory = createMemoryEventLog({ key });
     await memory.write({ learned: [item('a'), item('b')] }, { observedAt: at });
     const begin = async (more: OpenOptions = {}) => {

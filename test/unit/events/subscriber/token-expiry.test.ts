@@ -13,7 +13,7 @@ function setUp() {
 }
 
 describe('views that end with their tokens', () => {
-  it('end at that moment, each at its own', async () => {
+  it('end at the expiry of their own token', async () => {
     const { clock, expiries, failed, view } = setUp();
     expiries.add(view('late'), inMs(clock, 2_000));
     const early = { view: view('early'), at: inMs(clock, 1_000) };
@@ -31,14 +31,14 @@ describe('views that end with their tokens', () => {
     ]);
   });
 
-  it('end at once when it has passed', () => {
+  it('end at once when the token has already expired', () => {
     const { clock, expiries, failed, view } = setUp();
     expiries.add(view('past'), inMs(clock, 0));
     expect(failed).toMatchObject([['past', { code: 'TOKEN_EXPIRED' }]]);
     expect(clock.pending('deadline')).toBe(0);
   });
 
-  it('share a timer, which goes with the last of them', async () => {
+  it('share a timer, which is removed with the last of them', async () => {
     const { clock, expiries, failed, view } = setUp();
     const at = inMs(clock, 1_000);
     const [one, other] = [view('one'), view('other')];
@@ -53,7 +53,7 @@ describe('views that end with their tokens', () => {
     expect(failed).toEqual([]);
   });
 
-  it('end at their moment, although another one of the same token has left or has ended before', async () => {
+  it('end on time although another view of the same token has left or ended before', async () => {
     const { clock, expiries, failed, view } = setUp();
     const at = inMs(clock, 1_000);
     const left = view('left');
@@ -66,7 +66,7 @@ describe('views that end with their tokens', () => {
     expect(failed.map(([name]) => name)).toEqual(['next', 'past']);
   });
 
-  it.each([-600_000, 600_000])('end after the life of the token, also if the clock is set by %d ms', async (stepMs) => {
+  it.each([-600_000, 600_000])('end after the life of the token even if the clock is set by %d ms', async (stepMs) => {
     const { clock, expiries, failed, view } = setUp();
     const lifeMs = 1_000_000;
     const at = inMs(clock, lifeMs);
@@ -104,7 +104,7 @@ describe('views that end with their tokens', () => {
     expect(failed).toMatchObject([['only', { code: 'TOKEN_EXPIRED' }]]);
   });
 
-  it('do not end before, however far away the end is', async () => {
+  it('do not end earlier, however distant the expiry is', async () => {
     const { clock, expiries, failed, view } = setUp();
     const lifeMs = 30 * 3_600_000;
     expiries.add(view('far'), inMs(clock, lifeMs));
