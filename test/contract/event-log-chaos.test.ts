@@ -139,120 +139,123 @@ function startSubscriber(logAt: (place: number) => EventLog<Item> | undefined) {
 }
 
 describeWithRedis('event logs of two replicas under chaos', () => {
-  it.each([1, 2])('tell everybody everything once and in order, and end in the truth (seed %i)', async (seed) => {
-    await using server = await startRedisServer();
-    await using lifecycle = new Lifecycle();
-    const random = randomNumbers(seed);
-    const pick = <One>(from: readonly One[]): One => {
-      const one = from[Math.floor(random() * from.length)];
-      if (one === undefined) throw new Error('The list to pick from is empty.');
-      return one;
-    };
-    const connections = [startReplica(server.url), startReplica(server.url)] as const;
-    const keys = await ownKeys(connections[0]);
-    const replicas = connections.map((replica) => {
-      lifecycle.add('replica', () => replica[Symbol.asyncDispose]());
-      const create = () => replica.createLog<Item>({ key: ({ id }) => id, keys, maxEntries: 50 });
-      const started = { replica, log: create(), create };
-      lifecycle.add('log', () => started.log[Symbol.asyncDispose]());
-      return started;
-    });
-    const subscribers = [0, 1].map((first) =>
-      startSubscriber((place) => replicas[(place + first) % replicas.length]?.log),
-    );
-    for (const { end } of subscribers) lifecycle.add('subscriber', end);
+  it.each([1, 2])(
+    'emit every change once and in order to every subscriber, and end in the true state (seed %i)',
+    async (seed) => {
+      await using server = await startRedisServer();
+      await using lifecycle = new Lifecycle();
+      const random = randomNumbers(seed);
+      const pick = <One>(from: readonly One[]): One => {
+        const one = from[Math.floor(random() * from.length)];
+        if (one === undefined) throw new Error('The list to pick from is empty.');
+        return one;
+      };
+      const connections = [startReplica(server.url), startReplica(server.url)] as const;
+      const keys = await ownKeys(connections[0]);
+      const replicas = connections.map((replica) => {
+        lifecycle.add('replica', () => replica[Symbol.asyncDispose]());
+        const create = () => replica.createLog<Item>({ key: ({ id }) => id, keys, maxEntries: 50 });
+        const started = { replica, log: create(), create };
+        lifecycle.add('log', () => started.log[Symbol.asyncDispose]());
+        return started;
+      });
+      const subscribers = [0, 1].map((first) =>
+        startSubscriber((place) => replicas[(place + first) % replicas.length]?.log),
+      );
+      for (const { end } of subscribers) lifecycle.add('subscriber', end);
 
-    const truth: Truth = new Map();
-    let version = 0;
-    let term = 1;
-    let holder = pick(replicas);
-    const outcomes = { written: 0, fenced: 0, conflicts: 0, unreachable: 0 };
-    const poll = async (writer: (typeof replicas)[number], underTerm: number): Promise<void> => {
-      try {
-        const { entities, cursor } = (await writer.log.snapshot()) ?? { entities: [], cursor: null };
-        const changes = difference(versionsOf(entities), truth);
-        const learned = [...truth].map(([id, known]) => ({ id, version: known }));
-        await writer.log.write(cursor === null ? { learned, note: { term } } : { changes, note: { term } }, {
-          observedAt: new Date(version),
-          term: underTerm,
-          basis: cursor,
-        });
-        outcomes.written += 1;
-      } catch (error) {
-        if (error instanceof LogFencedError) outcomes.fenced += 1;
-        else if (error instanceof LogConflictError) outcomes.conflicts += 1;
-        else if (error instanceof GatewayError) {
-          outcomes.unreachable += 1;
-          await eventually(() => writer.replica.redis.send((client) => client.ping()));
-        } else throw error;
-      }
-    };
-    const parts = [keys.events, keys.snapshot, keys.meta].map((key) => ({ key, copy: `${key}:copy` }));
-    const copyAll = async (copies: readonly { readonly from: string; readonly to: string }[]) => {
-      for (const { from, to } of copies) {
-        await pick(replicas).replica.redis.send((client) => client.copy(from, to, { REPLACE: true }));
-      }
-    };
-    const lose = () => copyAll(parts.map(({ key, copy }) => ({ from: copy, to: key })));
-    const disturb = [
-      // A failover to a server that has not received the last writes: the log returns to its state of some steps ago.
-      () => copyAll(parts.map(({ key, copy }) => ({ from: key, to: copy }))),
-      lose,
-      ...[1, 2, 3].map(() => async () => {
-        // The writer dies with the server. The other replica has read the last write, but the successor of the writer
-        // has not. The successor writes another entry of the same size in its place.
+      const truth: Truth = new Map();
+      let version = 0;
+      let term = 1;
+      let holder = pick(replicas);
+      const outcomes = { written: 0, fenced: 0, conflicts: 0, unreachable: 0 };
+      const poll = async (writer: (typeof replicas)[number], underTerm: number): Promise<void> => {
+        try {
+          const { entities, cursor } = (await writer.log.snapshot()) ?? { entities: [], cursor: null };
+          const changes = difference(versionsOf(entities), truth);
+          const learned = [...truth].map(([id, known]) => ({ id, version: known }));
+          await writer.log.write(cursor === null ? { learned, note: { term } } : { changes, note: { term } }, {
+            observedAt: new Date(version),
+            term: underTerm,
+            basis: cursor,
+          });
+          outcomes.written += 1;
+        } catch (error) {
+          if (error instanceof LogFencedError) outcomes.fenced += 1;
+          else if (error instanceof LogConflictError) outcomes.conflicts += 1;
+          else if (error instanceof GatewayError) {
+            outcomes.unreachable += 1;
+            await eventually(() => writer.replica.redis.send((client) => client.ping()));
+          } else throw error;
+        }
+      };
+      const parts = [keys.events, keys.snapshot, keys.meta].map((key) => ({ key, copy: `${key}:copy` }));
+      const copyAll = async (copies: readonly { readonly from: string; readonly to: string }[]) => {
+        for (const { from, to } of copies) {
+          await pick(replicas).replica.redis.send((client) => client.copy(from, to, { REPLACE: true }));
+        }
+      };
+      const lose = () => copyAll(parts.map(({ key, copy }) => ({ from: copy, to: key })));
+      const disturb = [
+        // A failover to a server that has not received the last writes: the log returns to its state of some steps ago.
+        () => copyAll(parts.map(({ key, copy }) => ({ from: key, to: copy }))),
+        lose,
+        ...[1, 2, 3].map(() => async () => {
+          // The writer dies with the server. The other replica has read the last write, but the successor of the writer
+          // has not. The successor writes another entry of the same size in its place.
+          const id = pick(ids);
+          const change = () => {
+            version += 1;
+            truth.set(id, version);
+          };
+          await poll(holder, term);
+          change();
+          await copyAll(parts.map(({ key, copy }) => ({ from: key, to: copy })));
+          await poll(holder, term);
+          await Promise.all(replicas.map(({ log }) => log.snapshot()));
+          await lose();
+          const former = holder.log;
+          holder.log = holder.create();
+          await former[Symbol.asyncDispose]();
+          change();
+          await poll(holder, term);
+        }),
+        () => pick(subscribers).move(),
+        () => server.cut(),
+        () => replicas[0]?.replica.redis.send((client) => client.sendCommand(['CLIENT', 'KILL', 'SKIPME', 'no'])),
+        () => server.start(),
+        // The former leader does not know yet that it was replaced.
+        () => poll(pick(replicas), term - 1),
+        () => {
+          holder = pick(replicas);
+          term += 1;
+        },
+      ];
+
+      for (let step = 0; step < stepsPerRun; step += 1) {
         const id = pick(ids);
-        const change = () => {
-          version += 1;
-          truth.set(id, version);
-        };
+        version += 1;
+        if (random() < 0.2) truth.delete(id);
+        else truth.set(id, version);
+        const disturbance = random() < 0.15 ? Promise.resolve(pick(disturb)()).catch(() => undefined) : null;
         await poll(holder, term);
-        change();
-        await copyAll(parts.map(({ key, copy }) => ({ from: key, to: copy })));
-        await poll(holder, term);
-        await Promise.all(replicas.map(({ log }) => log.snapshot()));
-        await lose();
-        const former = holder.log;
-        holder.log = holder.create();
-        await former[Symbol.asyncDispose]();
-        change();
-        await poll(holder, term);
-      }),
-      () => pick(subscribers).move(),
-      () => server.cut(),
-      () => replicas[0]?.replica.redis.send((client) => client.sendCommand(['CLIENT', 'KILL', 'SKIPME', 'no'])),
-      () => server.start(),
-      // The former leader does not know yet that it was replaced.
-      () => poll(pick(replicas), term - 1),
-      () => {
-        holder = pick(replicas);
-        term += 1;
-      },
-    ];
-
-    for (let step = 0; step < stepsPerRun; step += 1) {
-      const id = pick(ids);
-      version += 1;
-      if (random() < 0.2) truth.delete(id);
-      else truth.set(id, version);
-      const disturbance = random() < 0.15 ? Promise.resolve(pick(disturb)()).catch(() => undefined) : null;
-      await poll(holder, term);
-      await disturbance;
-    }
-
-    await eventually(async () => {
-      await poll(holder, term);
-      for (const { log } of replicas) expect(versionsOf((await snapshotOf(log)).entities)).toEqual(truth);
-      // The number of entries that arrive individually depends on the machine, but each entry must arrive exactly once.
-      const { epoch, sequence } = positionOf((await replicas[0]?.log.snapshot())?.cursor ?? '');
-      for (const { state, arrivals } of subscribers) {
-        expect(state()).toEqual(truth);
-        const { asEntries, inSnapshots } = arrivals();
-        expect({ epoch: arrivals().epoch, sequence: asEntries + inSnapshots }).toEqual({ epoch, sequence });
+        await disturbance;
       }
-    });
-    expect(subscribers.flatMap(({ complaints }) => complaints)).toEqual([]);
-    expect(outcomes.written).toBeGreaterThan(0);
-    for (const { received } of subscribers) expect(received()).toBeGreaterThan(0);
-  });
+
+      await eventually(async () => {
+        await poll(holder, term);
+        for (const { log } of replicas) expect(versionsOf((await snapshotOf(log)).entities)).toEqual(truth);
+        // The number of entries that arrive individually depends on the machine, but each entry must arrive exactly once.
+        const { epoch, sequence } = positionOf((await replicas[0]?.log.snapshot())?.cursor ?? '');
+        for (const { state, arrivals } of subscribers) {
+          expect(state()).toEqual(truth);
+          const { asEntries, inSnapshots } = arrivals();
+          expect({ epoch: arrivals().epoch, sequence: asEntries + inSnapshots }).toEqual({ epoch, sequence });
+        }
+      });
+      expect(subscribers.flatMap(({ complaints }) => complaints)).toEqual([]);
+      expect(outcomes.written).toBeGreaterThan(0);
+      for (const { received } of subscribers) expect(received()).toBeGreaterThan(0);
+    },
+  );
 });

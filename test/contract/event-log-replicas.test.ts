@@ -726,7 +726,7 @@ describeWithRedis('an event log of two replicas', () => {
     { name: 'text that is no JSON', text: 'jane.doe@example.com' },
     { name: 'JSON with a type that nothing writes', text: '[["jane.doe@example.com",1]]' },
     { name: 'an entity of another form', text: '["jane.doe@example.com"]' },
-  ])('logs nothing of the data of $name', async ({ text }) => {
+  ])('logs no part of the data of $name', async ({ text }) => {
     await using replicas = await startReplicas();
     const { a, b, admin, keys, start, warnings } = replicas;
     await append(a, created('x'));

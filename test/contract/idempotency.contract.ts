@@ -160,7 +160,7 @@ export function idempotencyContract(name: string, make: MakeIdempotencyStore): v
       ['sandboxes of one organization', { tenant: tenantOf('dev') }],
       ['organizations with equal sandbox names', { tenant: tenantOf('prod', otherOrganization) }],
       ['operations', { operation: 'createSegmentJob' }],
-    ])('keep %s apart', async (_, other) => {
+    ])('separate %s', async (_, other) => {
       const { records, create } = await setUp();
       await records.run(request(), create);
       expect(await records.run(request(other), create)).toEqual({ id: 'job-2', replayed: false });
@@ -172,7 +172,7 @@ export function idempotencyContract(name: string, make: MakeIdempotencyStore): v
       ['lone surrogates', '\ud800', '\ud801'],
       ['a lone surrogate and its replacement character', '\ud800', '\ufffd'],
       ['case', 'k', 'K'],
-    ])('keep keys apart that differ only in %s', async (_, one, other) => {
+    ])('separate keys that differ only in %s', async (_, one, other) => {
       const { records, create } = await setUp();
       expect(await records.run(request({ key: one }), create)).toEqual({ id: 'job-1', replayed: false });
       expect(await records.run(request({ key: other }), create)).toEqual({ id: 'job-2', replayed: false });

@@ -263,36 +263,39 @@ describeWithRedis('with a Redis server', () => {
       expect(await recordsOf(replica, new FakeClock()).run(createRequest(), create)).toMatchObject({ replayed: true });
     });
 
-    it.each(['claim', 'start'] as const)('leaves the key usable when Redis is late for the %s', async (step) => {
-      const clock = new FakeClock();
-      await using late = startReplica(server.url, clock);
-      await eventually(() => late.redis.send((client) => client.ping()));
-      const { create, send, sent, resolve } = controlledCreate();
-      let pause = () => {};
-      const paused = new Promise<void>((settle) => {
-        pause = () => {
-          server.pause();
-          settle();
-        };
-      });
-      if (step === 'claim') pause();
-      const first = recordsOf(late, clock).run(createRequest(), async (starting) => {
-        if (step === 'start') pause();
-        return await create(starting);
-      });
-      const failure = expect(first).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true });
-      await paused;
-      // The step is abandoned now. Redis executes it when it continues.
-      await clock.advanceBy(3_000);
-      if (step === 'start') await clock.advanceBy(3_000);
-      await failure;
-      server.resume();
-      expect(send).not.toHaveBeenCalled();
-      const second = recordsOf(replica, systemClock).run(createRequest(), create);
-      await sent();
-      resolve('job-1');
-      expect(await second).toEqual({ id: 'job-1', replayed: false });
-      expect(send).toHaveBeenCalledTimes(1);
-    });
+    it.each(['claim', 'start'] as const)(
+      'keeps the key usable when Redis responds too late to the %s',
+      async (step) => {
+        const clock = new FakeClock();
+        await using late = startReplica(server.url, clock);
+        await eventually(() => late.redis.send((client) => client.ping()));
+        const { create, send, sent, resolve } = controlledCreate();
+        let pause = () => {};
+        const paused = new Promise<void>((settle) => {
+          pause = () => {
+            server.pause();
+            settle();
+          };
+        });
+        if (step === 'claim') pause();
+        const first = recordsOf(late, clock).run(createRequest(), async (starting) => {
+          if (step === 'start') pause();
+          return await create(starting);
+        });
+        const failure = expect(first).rejects.toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true });
+        await paused;
+        // The step is abandoned now. Redis executes it when it continues.
+        await clock.advanceBy(3_000);
+        if (step === 'start') await clock.advanceBy(3_000);
+        await failure;
+        server.resume();
+        expect(send).not.toHaveBeenCalled();
+        const second = recordsOf(replica, systemClock).run(createRequest(), create);
+        await sent();
+        resolve('job-1');
+        expect(await second).toEqual({ id: 'job-1', replayed: false });
+        expect(send).toHaveBeenCalledTimes(1);
+      },
+    );
   });
 });

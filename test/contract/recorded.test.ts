@@ -18,7 +18,7 @@ describe('recorded responses', () => {
     ]);
   });
 
-  it.each(recordedResources)('of %s have distinct names, a request, a status and a body', (resource) => {
+  it.each(recordedResources)('for %s have unique names, a request, a status and a body', (resource) => {
     const responses = recordedResponses(resource);
     for (const response of responses) {
       expect(response).toEqual({

@@ -164,7 +164,7 @@ describeWithRedis('a connection to Redis', () => {
     },
   ];
 
-  it.each(rejections)('is of no use while the server $name, says so once, and recovers', async (rejection) => {
+  it.each(rejections)('is unavailable while the server $name, logs that once, and recovers', async (rejection) => {
     await using connection = connect();
     const { redis, clock, logs } = connection;
     await using admin = connectAdmin();

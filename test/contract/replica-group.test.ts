@@ -66,27 +66,30 @@ describeWithRedis('replicas with one Redis', () => {
     expect(Math.max(...rates)).toBeLessThan(4);
   });
 
-  it.each([30_000, 120_000])('notice changes after a takeover from one whose clock is %d ms ahead', async (ms) => {
-    await redis.send((client) => client.flushAll());
-    await using group = await startReplicaGroup({
-      url: server.url,
-      replicas: 2,
-      feeds: 1,
-      pollMinMs: 100,
-      pollMaxMs: 200,
-      clocks: [aheadBy(ms), systemClock],
-    });
-    const [tenant] = group.tenants;
-    if (tenant === undefined) throw new Error('There is one feed.');
-    const states: (string | undefined)[] = [];
-    group.onEvent = ({ kind, entity }, replica) => states.push(`${replica} ${kind} ${entity?.state}`);
-    await eventually(() => expect(group.registries.map((registry) => registry.stats().polling)).toEqual([1, 0]));
-    group.platform.change(tenant);
-    await eventually(() => expect(states.toSorted()).toEqual(['0 CHANGED INACTIVE', '1 CHANGED INACTIVE']));
-    await group.stop(0);
-    states.length = 0;
-    group.platform.change(tenant);
-    await eventually(() => expect(states).toEqual(['1 CHANGED ACTIVE']));
-    expect(group.registries[1]?.stats().polling).toBe(1);
-  });
+  it.each([30_000, 120_000])(
+    'detect changes after a takeover from a replica whose clock is %d ms ahead',
+    async (ms) => {
+      await redis.send((client) => client.flushAll());
+      await using group = await startReplicaGroup({
+        url: server.url,
+        replicas: 2,
+        feeds: 1,
+        pollMinMs: 100,
+        pollMaxMs: 200,
+        clocks: [aheadBy(ms), systemClock],
+      });
+      const [tenant] = group.tenants;
+      if (tenant === undefined) throw new Error('There is one feed.');
+      const states: (string | undefined)[] = [];
+      group.onEvent = ({ kind, entity }, replica) => states.push(`${replica} ${kind} ${entity?.state}`);
+      await eventually(() => expect(group.registries.map((registry) => registry.stats().polling)).toEqual([1, 0]));
+      group.platform.change(tenant);
+      await eventually(() => expect(states.toSorted()).toEqual(['0 CHANGED INACTIVE', '1 CHANGED INACTIVE']));
+      await group.stop(0);
+      states.length = 0;
+      group.platform.change(tenant);
+      await eventually(() => expect(states).toEqual(['1 CHANGED ACTIVE']));
+      expect(group.registries[1]?.stats().polling).toBe(1);
+    },
+  );
 });

@@ -148,14 +148,18 @@ describe('arbitrary input', () => {
     ['embedded', 0.45],
     ['passthrough', 0.1],
     ['service', 0.1],
-  ] as const)('HTTP, in %s mode, is answered as the contract says', { timeout: patience }, async (mode, part) => {
-    const { url } = gateways[mode];
-    await run(share(part), rawRequest(known), async (request) =>
-      faultOfHttp(
-        await converse({ url, pieces: [bytesOf(request)], ending: request.ending, isEnough: isAnswerEnough }),
-      ),
-    );
-  });
+  ] as const)(
+    'over HTTP, in %s mode, gets a response that follows the contract',
+    { timeout: patience },
+    async (mode, part) => {
+      const { url } = gateways[mode];
+      await run(share(part), rawRequest(known), async (request) =>
+        faultOfHttp(
+          await converse({ url, pieces: [bytesOf(request)], ending: request.ending, isEnough: isAnswerEnough }),
+        ),
+      );
+    },
+  );
 
   it('in an operation’s variables gets a response that follows the contract', { timeout: patience }, async () => {
     const { url } = gateways.embedded;

@@ -355,7 +355,7 @@ describe('the import table', () => {
       "import { openDatabase } from '../../src/emulator/store/database.ts';",
       "import { startEmulator } from '../../src/emulator/emulator.ts';",
     ],
-  ])('%s may not say `%s`', (path, bad, good) => {
+  ])('%s may not contain `%s`', (path, bad, good) => {
     expect(check({ [path]: bad })).toHaveLength(1);
     expect(check({ [path]: good })).toEqual([]);
   });
@@ -412,7 +412,7 @@ describe('the import table', () => {
     // In a template placeholder, and after a pattern that contains a quote.
     `const text = \`now \${Date.now()}\`;`,
     "const clean = text.replace(/['\"]/g, ''); const now = Date.now(); const other = 'x';",
-  ])('time is read by the clock alone, not by `%s`', (source) => {
+  ])('only the clock reads the time, not `%s`', (source) => {
     expect(check({ 'src/polling/feed.ts': source })).toHaveLength(1);
     expect(check({ 'src/emulator/server.ts': source })).toHaveLength(1);
     expect(check({ 'src/runtime/clock.ts': source })).toEqual([]);

@@ -67,7 +67,7 @@ describe('the printed SDL', () => {
     expect(undescribed(schema)).toEqual([]);
   });
 
-  describe.skipIf(!contractAvailable)('beside the public contract', () => {
+  describe.skipIf(!contractAvailable)('compared with the public contract', () => {
     const text = contractAvailable ? contractText() : 'scalar Absent';
     const definitions = parse(text).definitions.filter(isTypeDefinitionNode);
 
@@ -81,7 +81,7 @@ describe('the printed SDL', () => {
       expect(payloadsOf(text).size).toBeGreaterThan(8);
     });
 
-    it.each(connectionsOf(definitions))('has %sConnection in the form of Relay', (node) => {
+    it.each(connectionsOf(definitions))('has %sConnection as specified by Relay', (node) => {
       expect(fieldsOf(schema, `${node}Connection`)).toMatchObject({
         edges: `[${node}Edge!]!`,
         nodes: `[${node}!]!`,
@@ -91,11 +91,11 @@ describe('the printed SDL', () => {
       expect(fieldsOf(schema, `${node}Edge`)).toMatchObject({ node: `${node}!`, cursor: 'String!' });
     });
 
-    it.each([...payloadsOf(text)])('has %s with the fields that the contract gives it', (payload, fields) => {
+    it.each([...payloadsOf(text)])('has %s with the fields of the contract', (payload, fields) => {
       expect(fieldsOf(schema, payload)).toMatchObject(fields);
     });
 
-    it.each(resultsOf(definitions))('answers with %s: the payload, or one of the error types', (result) => {
+    it.each(resultsOf(definitions))('returns %s: the payload, or one of the error types', (result) => {
       const union = schema.getType(result);
       const members = isUnionType(union) ? union.getTypes() : [];
       const payload = result.replace(/Result$/, 'Payload');

@@ -107,7 +107,7 @@ describe('the files of the repository', () => {
     expect(files.filter((path) => path.startsWith('node_modules/') || path.startsWith('dist/'))).toEqual([]);
   });
 
-  it.each(forbidden)('do not hold "$text", $reason', ({ text, except = [] }) => {
+  it.each(forbidden)('do not contain "$text", $reason', ({ text, except = [] }) => {
     const lines = files
       .filter((path) => !except.includes(path))
       .flatMap((path) =>

@@ -66,7 +66,7 @@ describe('the SDL, compared with the last release,', () => {
       'canWrite: Boolean! @tag(name: "x")',
       'Viewer.canWrite got @tag',
     ],
-  ])('is compared so that it shows %s', (_, before, after, message) => {
+  ])('reports %s', (_, before, after, message) => {
     const text = print(released);
     const changed = text.replace(before, after);
     expect(changed).not.toBe(text);

@@ -12,7 +12,7 @@ const secrets: readonly (readonly [kind: string, secret: string])[] = [
 ];
 
 describe('the search for secrets', () => {
-  it.each(secrets)('finds %s wherever it stands, also in a header, in JSON, in a URL, and in base64', (_, secret) => {
+  it.each(secrets)('finds %s at any position, including headers, JSON, URLs and base64', (_, secret) => {
     const base64 = (before: string) => Buffer.from(`${before}${secret}`).toString('base64url');
     const written = [
       secret,
@@ -24,7 +24,7 @@ describe('the search for secrets', () => {
     for (const text of written) expect(new SecretSearch().look(`before ${text} after`), text).not.toBeNull();
   });
 
-  it.each(secrets)('finds %s that is written in pieces, however they are cut', (_, secret) => {
+  it.each(secrets)('finds %s that is written in chunks, however they are split', (_, secret) => {
     fc.assert(
       fc.property(fc.string(), fc.array(fc.nat({ max: 20 }), { minLength: 1 }), (before, lengths) => {
         const text = before + secret;

@@ -45,7 +45,7 @@ describe('access to the platform', () => {
       403,
       '403025',
     ],
-  ] as const)('is refused by the API gateway with %s', async (_, changes, status, code) => {
+  ] as const)('is rejected by the API gateway with %s', async (_, changes, status, code) => {
     const valid = client.headers['authorization'] ?? '';
     const authorization = 'authorization' in changes ? changes.authorization : valid;
     const caller = withHeaders({ ...changes, authorization: authorization === 'valid' ? valid : authorization });
@@ -138,7 +138,7 @@ describe('access to the platform', () => {
       [{ client_id: 'me' }, 'invalid_client'],
       [{ client_secret: 'guess' }, 'invalid_client'],
       [{ scope: '' }, 'invalid_scope'],
-    ])('is refused with %j', async (change, error) => {
+    ])('is rejected with %j', async (change, error) => {
       expect(await ask('/ims/token/v3', { ...fields, ...change })).toEqual({
         status: 400,
         body: { error, error_description: expect.any(String) },
@@ -159,7 +159,7 @@ describe('access to the platform', () => {
     ['PUT', '/data/foundation/catalog/batches', 405, { title: 'MethodNotAllowedError' }],
     ['GET', '/data/core/ups/export/jobs/%ff', 400, { status: 400 }],
     ['GET', '/data/core/ups/export/jobs/24001x', 404, { status: 404 }],
-  ])('answers %s %s with %i in the shape of the service', async (method, path, status, body) => {
+  ])('responds to %s %s with %i in the error format of the service', async (method, path, status, body) => {
     expect(await client.send(method, path)).toMatchObject({ status, body });
   });
 

@@ -66,7 +66,7 @@ describe('the admin endpoints', () => {
       { stages: { newMs: [2, 1] } },
       { stages: { newMs: [-1, 1] } },
       3,
-    ])('refuse %j', async (body) => {
+    ])('reject %j', async (body) => {
       expect((await admin('PUT', '/pace', body)).status).toBe(400);
     });
   });
@@ -91,7 +91,7 @@ describe('the admin endpoints', () => {
       [{ cancelReplies: 'json' }, /cancelReplies/],
       [{ cancelReply: 'xml', unknownDatasetStatus: 500 }, /cancelReply: .*; unknownDatasetStatus: /],
       [[], /quirks: /],
-    ])('refuse %j', async (body, message) => {
+    ])('reject %j', async (body, message) => {
       expect(await admin('PATCH', '/quirks', body)).toMatchObject({
         status: 400,
         body: { message: expect.stringMatching(message) },

@@ -74,7 +74,7 @@ describe('Catalog', () => {
       ['property=lastFailedBatch&property=name!=Web Events&name=Web Events', []],
       ['tags=purpose:ingestion', ['CRM Profiles', 'Loyalty Profiles', 'Web Events']],
       ['tags=purpose:*,unifiedProfile:enabled:true', ['CRM Profiles', 'Loyalty Profiles', 'Web Events']],
-    ])('are narrowed by %s', async (query, expected) => {
+    ])('are filtered by %s', async (query, expected) => {
       expect(await names(`${query}&limit=100&orderBy=name`)).toEqual(expected);
     });
 
@@ -96,7 +96,7 @@ describe('Catalog', () => {
       'property==',
       'property=name~(a%2B)%2B',
       'limit=21&properties=observableSchema',
-    ])('answer 400 to %s', async (query) => {
+    ])('respond with 400 to %s', async (query) => {
       expect(await client.get(`${catalog}/dataSets?${query}`)).toMatchObject({
         status: 400,
         body: { title: 'BadRequestError', status: 400 },

@@ -39,7 +39,7 @@ describe('clients of the platform', () => {
       scope: 'openid',
     };
 
-    it.each(['/ims/token', '/ims/token/v2', '/ims/token/v3'])('get one from %s', async (path) => {
+    it.each(['/ims/token', '/ims/token/v2', '/ims/token/v3'])('receive one from %s', async (path) => {
       const response = await post(path, new URLSearchParams(form));
       expect(await response.json()).toMatchObject({ access_token: expect.any(String), token_type: 'bearer' });
     });
@@ -48,7 +48,7 @@ describe('clients of the platform', () => {
       ['/ims/exchange/jwt', 400],
       ['/ims/token/v9', 404],
       ['/ims/profile/v1', 404],
-    ])('are rejected in the words of the token service by %s', async (path, status) => {
+    ])('are rejected in the error format of the token service by %s', async (path, status) => {
       const response = await post(path, new URLSearchParams({ jwt_token: 'a.b.c' }));
       expect([response.status, await response.json()]).toEqual([
         status,
@@ -88,7 +88,7 @@ describe('clients of the platform', () => {
       expect(names.toSorted()).toEqual(['CRM Profiles', 'Loyalty Profiles', 'Web Events']);
     });
 
-    it.each(['dataSets', 'batches', 'lastBatches'])('may send parameters to %s that it does not know', async (list) => {
+    it.each(['dataSets', 'batches', 'lastBatches'])('may send unknown parameters to %s', async (list) => {
       const all = await countOf(`${catalog}/${list}?limit=100`);
       expect(all).toBeGreaterThan(1);
       for (const unknown of ['expansion=files', 'unifiedProfile=enabled:true', 'offset=0', 'foo=bar', '_dc=1']) {
@@ -201,22 +201,25 @@ describe('clients of the platform', () => {
   });
 
   describe('that use only _page.next for paging', () => {
-    it.each(['segment/jobs', 'config/mergePolicies', 'config/schedules'])('see all of %s once', async (list) => {
-      interface Page {
-        readonly _page: { readonly totalCount: number; readonly next?: string };
-        readonly children: readonly { readonly id: string }[];
-      }
-      const seen: string[] = [];
-      let next: string | undefined = '';
-      while (next !== undefined) {
-        const page: Page = await read<Page>(`${ups}/${list}?limit=2${next === '' ? '' : `&start=${next}`}`);
-        seen.push(...page.children.map(({ id }) => id));
-        next = page._page.next;
-        if (next === undefined) expect(seen).toHaveLength(page._page.totalCount);
-      }
-      expect(new Set(seen).size).toBe(seen.length);
-      expect(seen.length).toBeGreaterThan(2);
-    });
+    it.each(['segment/jobs', 'config/mergePolicies', 'config/schedules'])(
+      'receive each entry of %s once',
+      async (list) => {
+        interface Page {
+          readonly _page: { readonly totalCount: number; readonly next?: string };
+          readonly children: readonly { readonly id: string }[];
+        }
+        const seen: string[] = [];
+        let next: string | undefined = '';
+        while (next !== undefined) {
+          const page: Page = await read<Page>(`${ups}/${list}?limit=2${next === '' ? '' : `&start=${next}`}`);
+          seen.push(...page.children.map(({ id }) => id));
+          next = page._page.next;
+          if (next === undefined) expect(seen).toHaveLength(page._page.totalCount);
+        }
+        expect(new Set(seen).size).toBe(seen.length);
+        expect(seen.length).toBeGreaterThan(2);
+      },
+    );
   });
 
   it('see the number of seeded segment jobs that the README states', async () => {

@@ -71,7 +71,7 @@ describe('the files of an export', () => {
     ['bytes=100-', 100, -1],
     ['bytes=-8', -8, -1],
     ['bytes=4-99999999', 4, -1],
-  ])('answer Range: %s with 206 and those bytes', async (range, from, to) => {
+  ])('respond to Range: %s with 206 and these bytes', async (range, from, to) => {
     const response = await client.fetch(`${file}?path=part-00000.parquet`, { headers: { range } });
     const first = from < 0 ? bytes.length + from : from;
     const last = to < 0 ? bytes.length + to : to;
@@ -113,12 +113,12 @@ describe('the files of an export', () => {
     'files/{batch}-1?path=../platform.duckdb',
     'batches/{batch}/failed?path=part-00000.parquet',
     'batches/{batch}/meta?path=row_errors',
-  ])('answer 404 for %s', async (path) => {
+  ])('respond with 404 to %s', async (path) => {
     const { status } = await client.get(`${dataAccess}/${path.replace('{batch}', batchId)}`);
     expect(status).toBe(404);
   });
 
-  it.each(['limit=0', 'limit=101', 'start=nothing'])('answer 400 for %s', async (query) => {
+  it.each(['limit=0', 'limit=101', 'start=nothing'])('respond with 400 to %s', async (query) => {
     expect((await client.get(`${dataAccess}/batches/${batchId}/files?${query}`)).status).toBe(400);
   });
 

@@ -132,7 +132,7 @@ describe('profile access', () => {
       ['an unknown merge policy', { mergePolicyId: 'mpid1' }],
       ['a limit that is no number', { limit: 'x' }],
       ['a limit of 0', { limit: '0' }],
-    ])('is 400 with a cause and a status in text for %s', async (_, parameters) => {
+    ])('is 400 with a cause and the status as text for %s', async (_, parameters) => {
       const answer = await one({ entityId: somebody.entityId, ...parameters });
       expect(answer).toMatchObject({
         status: 400,
@@ -278,7 +278,7 @@ describe('profile access, with quirks', () => {
   it.each([
     ['errors', 1],
     ['errors-and-profiles', 2],
-  ] as const)('answers who is not known in a 207 with %s', async (multiStatusEntities, count) => {
+  ] as const)('returns unknown identities in a 207 with %s', async (multiStatusEntities, count) => {
     const quirks = { unknownEntity: 'multi-status', multiStatusEntities } as const;
     await using emulator = await startEmulator({ profiles: 20, clock, quirks });
     const { status, body } = await post(await connect(emulator.url));

@@ -210,7 +210,7 @@ describe('the life of an export job', () => {
     expect({ status: failed.status, code: failed.errors?.[0]?.code }).toEqual({ status: 'FAILED', code });
   });
 
-  it.each(['NEW', 'PROCESSING'])('is cancelled while it is %s, and leaves no files', async (status) => {
+  it.each(['NEW', 'PROCESSING'])('leaves no files when it is cancelled in the state %s', async (status) => {
     const created = await client.export();
     await runUntil(client, clock, created.id, [status]);
     const answer = await client.send('DELETE', `${jobs}/${created.id}`);

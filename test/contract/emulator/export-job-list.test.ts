@@ -74,7 +74,7 @@ describe('the list of export jobs', () => {
     expect(await ids('?limit=5&page=2')).toEqual(all.slice(10, 15));
   });
 
-  it.each(['NEW', 'SUCCEEDED', 'FAILED'])('narrows to the status %s', async (status) => {
+  it.each(['NEW', 'SUCCEEDED', 'FAILED'])('filters by the status %s', async (status) => {
     const { records } = await page(`?limit=100&status=${status}`);
     expect(records.length).toBeGreaterThan(0);
     expect(new Set(records.map((job) => job.status))).toEqual(new Set([status]));
@@ -139,7 +139,7 @@ describe('the request for an export job', () => {
       { additionalFields: { eventList: { filter: { fromIngestTimestamp: '2020' } } } },
     ],
     ['segmentPerBatch without segments', { destination: { datasetId: 'x', segmentPerBatch: true } }],
-  ])('is refused with %s', async (_, change) => {
+  ])('is rejected with %s', async (_, change) => {
     const answer = await client.send('POST', jobs, exportBody(change));
     expect(answer).toMatchObject({
       status: 400,

@@ -158,16 +158,19 @@ describe('a scripted status', () => {
     ['etag', 412, { errorMessage: expect.any(String) }],
     ['ims', 400, { error: 'invalid_request', error_description: 'Bad Request' }],
     ['empty', 503, undefined],
-  ] as const)('has a body in the shape of %s with %i, and nothing is carried out', async (body, status, expected) => {
-    const before = await newestJob();
-    emulator.faults.set({ rules: [{ match: { writesOnly: true }, fault: { kind: 'status', status, body } }] });
-    const answer = await client.send('POST', jobs, exportBody());
-    expect(answer.status).toBe(status);
-    expect(answer.headers.get('retry-after')).toBeNull();
-    if (expected === undefined) expect(answer.body).toBeUndefined();
-    else expect(answer.body).toMatchObject(expected);
-    expect(await newestJob()).toBe(before);
-  });
+  ] as const)(
+    'uses the error format %s with %i, and the request is not carried out',
+    async (body, status, expected) => {
+      const before = await newestJob();
+      emulator.faults.set({ rules: [{ match: { writesOnly: true }, fault: { kind: 'status', status, body } }] });
+      const answer = await client.send('POST', jobs, exportBody());
+      expect(answer.status).toBe(status);
+      expect(answer.headers.get('retry-after')).toBeNull();
+      if (expected === undefined) expect(answer.body).toBeUndefined();
+      else expect(answer.body).toMatchObject(expected);
+      expect(await newestJob()).toBe(before);
+    },
+  );
 
   it('returns Retry-After, needs no credential and has no body for HEAD', async () => {
     const fault = { kind: 'status', status: 429, retryAfterSeconds: 3 } as const;
@@ -241,7 +244,7 @@ describe('a drip', () => {
   it.each([
     ['JSON', () => jobs],
     ['files', () => file],
-  ])('sends all of %s, one piece at a time', async (_, path) => {
+  ])('sends %s completely, one chunk at a time', async (_, path) => {
     const whole = await (await client.fetch(path())).arrayBuffer();
     emulator.faults.set({ rules: [{ fault: { ...drip, chunkBytes: Math.ceil(whole.byteLength / 4) } }] });
     let ended = false;

@@ -65,11 +65,11 @@ describe('merge policies', () => {
     ['attributeMerge.type=dataSetPrecedence', ['CRM before Loyalty']],
     ['version=2', ['CRM before Loyalty']],
     ['schema.name=_xdm.context.account', []],
-  ])('are narrowed by %s', async (query, names) => {
+  ])('are filtered by %s', async (query, names) => {
     expect(namesOf(await list(query))).toEqual(names);
   });
 
-  it.each(['orderBy=version', 'limit=0', 'start=2', 'start=K1JJRDpFaWc5'])('answer 400 to %s', async (query) => {
+  it.each(['orderBy=version', 'limit=0', 'start=2', 'start=K1JJRDpFaWc5'])('respond with 400 to %s', async (query) => {
     expect(await client.get(`${mergePolicies}?${query}`)).toMatchObject(upsError(400));
   });
 

@@ -88,7 +88,7 @@ const documentedRecords = { recordFields: 'documented', batchCounts: 'top-level'
 
 const nobody = { ids: [{ id: 'none' }] };
 
-describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${openApiDirectory}`, () => {
+describe.skipIf(!openApiAvailable)(`responses compared with the API descriptions in ${openApiDirectory}`, () => {
   const clock = new FakeClock('2026-11-02T08:00:00Z');
   let emulator: Emulator;
   let client: PlatformClient;
@@ -239,7 +239,7 @@ describe.skipIf(!openApiAvailable)(`answers against the API descriptions in ${op
     ['data-access', 'GET', '/batches/{batchId}/files', `${dataAccess}/batches/none/files`, undefined],
     ['data-access', 'GET', '/batches/{batchId}/failed', `${dataAccess}/batches/none/failed`, undefined],
     ['sandbox', 'GET', '/sandbox-management/sandboxes/{sandboxName}', `${sandboxes}/sandboxes/none`, undefined],
-  ] as const)('answers 404, which %s does not have, to %s %s', async (api, method, path, request, body) => {
+  ] as const)('responds with 404, which %s does not document, to %s %s', async (api, method, path, request, body) => {
     const { status, body: answer } = await client.send(method, request, body);
     expect(deviations({ api, method, path, status, body: answer })).toEqual(['undocumented status 404']);
   });

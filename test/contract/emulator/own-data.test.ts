@@ -447,7 +447,7 @@ describe('invalid user data', () => {
       { 'datasets.csv': 'id,name\na,A\na,B\n' },
       'datasets.csv line 3: has the id a, which datasets.csv line 2 has',
     ],
-  ])('because of %s', async (_, files, message) => {
+  ])('is rejected because of %s', async (_, files, message) => {
     await put(files);
     const starting = start();
     await expect(starting).rejects.toThrow(message);
@@ -457,7 +457,7 @@ describe('invalid user data', () => {
   it.each([
     ['profiles.jsonl', '{}'],
     ['profiles.csv', 'a'],
-  ])('because %s is not UTF-8, with the line', async (file, text) => {
+  ])('is rejected with the line because %s is not UTF-8', async (file, text) => {
     await put({ [file]: '' });
     const long = `\n${'é'.repeat(50_000)}`;
     const latin1 = Buffer.from([0xe9, 0x0a, 0x0a]);
@@ -476,7 +476,7 @@ describe('invalid user data', () => {
     ],
     [`'infinity'::TIMESTAMP AS "_acme.loyalty.since"`, '_acme.loyalty.since must be a time such as'],
     [`'ab'::BLOB AS "_acme.loyalty.tier"`, '_acme.loyalty.tier must be a string, not {'],
-  ])('because of a column of another type in a Parquet file: %s', async (column, message) => {
+  ])('is rejected because of a column with a wrong type in a Parquet file: %s', async (column, message) => {
     {
       await using database = await openDatabase({ directory: join(folder, 'writer') });
       await database.run(
@@ -571,7 +571,7 @@ describe('invalid user data', () => {
       '{"fields": {"event": {"_a b": "string"}}, "sandboxes": {"prod": {}}}',
       /names with dots between them/,
     ],
-  ])('because its manifest %s', async (_, manifest, message) => {
+  ])('is rejected because its manifest %s', async (_, manifest, message) => {
     await writeFile(join(folder, 'other.parquet'), '');
     if (manifest !== null) await writeFile(join(folder, 'manifest.json'), manifest);
     await expect(start()).rejects.toThrow(message);

@@ -96,7 +96,7 @@ describe('the README of the emulator', () => {
     expect(described.toSorted()).toEqual(variables.toSorted());
   });
 
-  it.each(examples)('has an example that works: $section', async ({ script, environment, response }) => {
+  it.each(examples)('has a working example: $section', async ({ script, environment, response }) => {
     const folder = await mkdtemp(join(tmpdir(), 'aep-readme-'));
     try {
       for (const { file, content } of files) {

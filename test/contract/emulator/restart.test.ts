@@ -65,7 +65,7 @@ describe('an emulator with a folder', () => {
     expect(await (await again.fetch(path)).arrayBuffer()).toEqual(bytes);
   });
 
-  it.each(['NEW', 'PROCESSING', 'CANCELLING'])('takes up a job that was %s', async (status) => {
+  it.each(['NEW', 'PROCESSING', 'CANCELLING'])('resumes a job that was %s', async (status) => {
     const first = await start();
     const client = await connect(first.url);
     const { id } = await client.export();
@@ -103,7 +103,7 @@ describe('an emulator with a folder', () => {
     },
   );
 
-  it.each(['NEW', 'QUEUED', 'PROCESSING', 'CANCELLING'])('takes up a segment job that was %s', async (status) => {
+  it.each(['NEW', 'QUEUED', 'PROCESSING', 'CANCELLING'])('resumes a segment job that was %s', async (status) => {
     const first = await start();
     const client = await connect(first.url);
     const { id } = await evaluate(client, '*');

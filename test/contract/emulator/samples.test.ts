@@ -30,7 +30,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
     expect([schedules, schedulePatches, segmentJobEntries].map((samples) => samples.length)).toEqual([1, 2, 2]);
   });
 
-  it.each(exportJobs)('accepts the export job of $source, which runs to an end', async ({ object }) => {
+  it.each(exportJobs)('accepts the export job of $source, which runs to its end', async ({ object }) => {
     const datasetId = await knownDataset(object['destination']);
     const destination = { ...Object(object['destination']), datasetId };
     const created = await client.send<JobRecord>('POST', '/data/core/ups/export/jobs', { ...object, destination });
@@ -42,7 +42,7 @@ describe.skipIf(!samplesAvailable)(`request samples of the documentation in ${sa
     expect({ status, code: errors?.[0]?.code }).toEqual({ status: code === undefined ? 'SUCCEEDED' : 'FAILED', code });
   });
 
-  it.each(datasets)('creates the dataset of $source, which takes an export', async ({ object }) => {
+  it.each(datasets)('creates the dataset of $source, which accepts an export', async ({ object }) => {
     const created = await client.send<readonly string[]>('POST', '/data/foundation/catalog/dataSets', object);
     expect(created.status).toBe(201);
     const datasetId = created.body[0]?.split('/').at(-1);

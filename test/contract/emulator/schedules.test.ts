@@ -135,7 +135,7 @@ describe('schedules', () => {
     ['no expression', { schedule: undefined }, /schedule/],
     ['an unknown state', { state: 'paused' }, /state/],
     ['an export that cannot be', { type: 'export', properties: { filter: { segments: [{}] } } }, /segmentId/],
-  ])('with %s are refused with 400', async (_, members, message) => {
+  ])('with %s are rejected with 400', async (_, members, message) => {
     expect(await dev.send('POST', schedules, body(members))).toMatchObject(upsError(400, message));
   });
 
@@ -157,11 +157,14 @@ describe('schedules', () => {
     ['0 0 1 31 2 ?', /never run/],
     ['0 0 1 * * ? 2025', /never run/],
     ['daily', /six fields/],
-  ])('by the expression %s are allowed as Quartz and once in 24 hours allow it', async (schedule, refusal) => {
-    const answer = await dev.send<ScheduleRecord>('POST', schedules, body({ schedule }));
-    if (refusal === null) expect(answer).toMatchObject({ status: 200, body: { schedule } });
-    else expect(answer).toMatchObject(upsError(400, refusal));
-  });
+  ])(
+    'with the expression %s are accepted if it is valid Quartz with at most one run in 24 hours',
+    async (schedule, refusal) => {
+      const answer = await dev.send<ScheduleRecord>('POST', schedules, body({ schedule }));
+      if (refusal === null) expect(answer).toMatchObject({ status: 200, body: { schedule } });
+      else expect(answer).toMatchObject(upsError(400, refusal));
+    },
+  );
 
   it('are limited to one per sandbox', async () => {
     expect(await prod.send('POST', schedules, body())).toMatchObject(upsError(400, /already/));
@@ -289,7 +292,7 @@ describe('the run of a schedule', () => {
   it.each([
     ['the request in its properties', { destination: { datasetId: devDataset }, fields: 'person', segments: ['*'] }, 5],
     ['segments alone, into the oldest dataset that takes exports', { segments: [goldTier] }, null],
-  ])('makes an export of %s', async (_, properties, profiles) => {
+  ])('creates an export of %s', async (_, properties, profiles) => {
     await using emulator = await start();
     const client = await connect(emulator.url, 'dev');
     const { id } = await create(client, { type: 'export', state: 'active', properties });

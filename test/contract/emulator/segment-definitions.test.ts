@@ -124,7 +124,7 @@ describe('segment definitions', () => {
     ['no expression', { expression: undefined }],
     ['an unknown language', { expression: { type: 'SQL', format: 'text', value: '1' } }],
     ['an unknown merge policy', { mergePolicyId: 'mpid1' }],
-  ])('are refused with %s', async (_, members) => {
+  ])('are rejected with %s', async (_, members) => {
     const body = {
       name: 'Refused',
       schema: { name: '_xdm.context.profile' },

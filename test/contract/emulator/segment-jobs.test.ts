@@ -164,7 +164,7 @@ describe('segment jobs', () => {
       ['an array', [{ segmentId: goldTier }]],
       ['an object', { schema: { name: '_xdm.context.profile' }, segments: [{ segmentId: '*' }] }],
       ['an object without a schema', { segments: [{ segmentId: goldTier }, { segmentId: goldTier }] }],
-    ])('take %s', async (_, body) => {
+    ])('are created from %s', async (_, body) => {
       const answer = await client.send<SegmentJobRecord>('POST', segmentJobs, body);
       expect(answer).toMatchObject({ status: 200, body: { status: 'NEW', segments: [{}] } });
       expect(answer.body.segments).toHaveLength(1);
@@ -178,7 +178,7 @@ describe('segment jobs', () => {
       ['an array of ids', [goldTier]],
       ['another schema', { schema: { name: 'other' }, segments: [{ segmentId: '*' }] }],
       ['1,501 segments', Array.from({ length: 1_501 }, (_, index) => ({ segmentId: `s${index}` }))],
-    ])('refuse %s with 400', async (_, body) => {
+    ])('reject %s with 400', async (_, body) => {
       expect(await client.send('POST', segmentJobs, body)).toMatchObject(upsError(400));
     });
   });
@@ -288,7 +288,7 @@ describe('segment jobs', () => {
     it.each([
       ['no ids', []],
       ['101 ids', Array.from({ length: 101 }, (_, index) => ({ id: String(index) }))],
-    ])('refuse %s with the documented code', async (_, ids) => {
+    ])('reject %s with the documented code', async (_, ids) => {
       const answer = await client.send('POST', `${segmentJobs}/bulk-get`, { ids });
       expect(answer).toMatchObject({ status: 400, body: { errors: { 400: [{ code: 'UPAPI-113015-400' }] } } });
     });

@@ -80,7 +80,7 @@ describe('memberships after two evaluations', () => {
     ['realized', 5_000, 10_000],
     ['existing', 2_500, 5_000],
     ['exited', 0, 2_500],
-  ])('give exactly the %s to an export by status', async (status, from, to) => {
+  ])('select exactly the %s for an export by status', async (status, from, to) => {
     expect(await members([status])).toEqual(withPoints(from, to));
   });
 

@@ -19,7 +19,7 @@ const request = (method: string, remoteAddress: string | undefined, authorizatio
 });
 
 describe('the admin endpoints', () => {
-  it.each(others)('is closed to callers from %s, whose body is not read', async (address) => {
+  it.each(others)('reject callers from %s, without reading the body', async (address) => {
     for (const method of ['PUT', 'GET', 'DELETE', 'PATCH']) {
       expect(await doorWith(undefined).answer(request(method, address))).toMatchObject({ status: 403 });
       for (const authorization of ['Bearer undefined', 'Bearer ', `Bearer ${token}`]) {
@@ -30,7 +30,7 @@ describe('the admin endpoints', () => {
     }
   });
 
-  it.each(others)('is open to callers from %s with the admin token, and with nothing like it', async (address) => {
+  it.each(others)('accept callers from %s with the admin token, and with no similar one', async (address) => {
     const door = doorWith(token);
     expect(await door.answer(request('GET', address, `Bearer ${token}`))).toMatchObject({ status: 200 });
     for (const wrong of [undefined, '', token, `Bearer ${token}x`, `Bearer ${token.slice(1)}`, `Basic ${token}`]) {
@@ -42,11 +42,11 @@ describe('the admin endpoints', () => {
     expect(await doorWith(token).answer(request('GET', '127.0.0.1'))).toMatchObject({ status: 200 });
   });
 
-  it.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])('is open to %s', (address) => {
+  it.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])('accept callers from %s', (address) => {
     expect(isLoopback(address)).toBe(true);
   });
 
-  it.each(['constructor', 'toString', '__proto__', 'TRACE'])('does not allow the method %s', async (method) => {
+  it.each(['constructor', 'toString', '__proto__', 'TRACE'])('do not allow the method %s', async (method) => {
     expect(await doorWith(undefined).answer(request(method, '::1'))).toMatchObject({
       status: 405,
       headers: { allow: 'GET, PUT, DELETE' },

@@ -339,7 +339,7 @@ describe('migrations', () => {
     await expect(migrate(db, before)).rejects.toThrow('newer version of the emulator (9001-first)');
   });
 
-  it.skipIf(!existsSync(openFiles))('that are refused at the start leave no file open', async () => {
+  it.skipIf(!existsSync(openFiles))('that are rejected at the start leave no file open', async () => {
     {
       await using db = await openDatabase({ directory });
       await migrate(db, [...(await known(db)), first]);

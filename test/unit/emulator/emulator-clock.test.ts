@@ -138,7 +138,7 @@ describe('the setting of the clock', () => {
     ['x60', { rate: 60 }],
     ['x0.5', { rate: 0.5 }],
     [' 2026-01-01T00:00Z  x1 ', { startsAt, rate: 1 }],
-  ])('%s is read', (text, settings) => {
+  ])('is read from %s', (text, settings) => {
     expect(parseClock(text)).toEqual(settings);
   });
 
@@ -153,7 +153,7 @@ describe('the setting of the clock', () => {
     '2026-13-01T00:00:00Z',
     'x60 2026-01-01T00:00:00Z',
     'tomorrow x2',
-  ])('%j is refused', (text) => {
+  ])('%j is rejected', (text) => {
     expect(parseClock(text)).toBeNull();
   });
 });

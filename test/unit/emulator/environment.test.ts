@@ -47,7 +47,7 @@ describe('the variables of the emulator', () => {
     { EMULATOR_QUIRKS: 'cancelReply' },
     { EMULATOR_ADMIN_TOKEN: 'short' },
     { EMULATOR_DIRECTORY: 'state' },
-  ])('are refused as in %j', (environment) => {
+  ])('are rejected as in %j', (environment) => {
     const [name = ''] = Object.keys(environment);
     expect(() => readEnvironment(environment)).toThrow(EnvironmentError);
     expect(() => readEnvironment(environment)).toThrow(name);
@@ -63,7 +63,7 @@ describe('the variables of the emulator', () => {
     ],
     ['{"cancelReply": }', 'EMULATOR_QUIRKS is not a JSON object'],
     ['json', 'EMULATOR_QUIRKS must be a JSON object, or comma-separated name=value pairs'],
-  ])('read the quirks %s, or say what is wrong', (text, message) => {
+  ])('are read as quirks from %s, or rejected with the issues', (text, message) => {
     const read = () => readEnvironment({ EMULATOR_QUIRKS: text });
     if (message === null) expect(read().options.quirks).toEqual(JSON.parse(text));
     else expect(read).toThrow(message);

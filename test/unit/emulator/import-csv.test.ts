@@ -46,7 +46,7 @@ describe('CSV', () => {
     ['""\n', []],
     ['"",\n', [[1, '', '']]],
     ['', []],
-  ])('%j is read, whatever its pieces', async (text, rows) => {
+  ])('%j is read, regardless of its chunks', async (text, rows) => {
     const expected = rows.map(([line, ...values]) => ({ line, values }));
     for (const size of [1, 2, 3, 1_000]) expect(await read(text, size), String(size)).toEqual(expected);
   });
@@ -55,7 +55,7 @@ describe('CSV', () => {
     ['a\nb"c\n', 2, 'has a quote inside an unquoted value'],
     ['a\n"b"c\n', 2, 'has text after the quote that ends a value'],
     ['a\nb\n"c\nd', 3, 'has an unclosed quote'],
-  ])('%j is refused with its line', async (text, line, message) => {
+  ])('%j is rejected with its line', async (text, line, message) => {
     await expect(read(text)).rejects.toMatchObject({ line, message });
   });
 

@@ -32,7 +32,7 @@ describe('a JSON Patch', () => {
     [[{ op: 'burn', path: '/name' }]],
     [[{ op: 'add', path: 'name', value: 1 }]],
     [{ name: 'b' }],
-  ])('%j is refused', (patch) => {
+  ])('%j is rejected', (patch) => {
     expect(() => applyJsonPatch(document, patch)).toThrow();
   });
 

@@ -96,7 +96,7 @@ describe('a PQL text', () => {
       'Sequences of several events in a chain are not supported',
     ],
     ['chain(xEvent, timestamp, [A: WHAT(true) COUNT(>= ^x)])', 'Expected a whole number, but "x" was found'],
-  ])('is refused at the place of the problem: %s', (marked, problem) => {
+  ])('is rejected with the position of the error: %s', (marked, problem) => {
     const offset = Math.max(marked.indexOf('^'), 0);
     const text = marked.replace('^', '');
     const error = errorOf(text);
@@ -252,7 +252,7 @@ describe('the SQL of a PQL text', () => {
     `(SELECT ${marker} FROM profile_fragments)`,
   ];
 
-  it.each(attempts)('holds nothing of the text: %s', (text) => {
+  it.each(attempts)('contains no part of the text: %s', (text) => {
     let compiled: ReturnType<typeof compile>;
     try {
       compiled = compile(text);

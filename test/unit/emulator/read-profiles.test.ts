@@ -361,7 +361,7 @@ describe('reading events', () => {
     { properties: [{ path: 'commerce.order.priceTotal', comparison: '=', value: 'much' }] },
     { properties: [{ path: 'timestamp', comparison: '=', value: '2029-02-30' }] },
     { properties: Array.from({ length: 4 }, () => ({ path: 'eventType', comparison: '=' as const, value: 'x' })) },
-  ])('refuses %j', async (query) => {
+  ])('rejects %j', async (query) => {
     await expect(page(query)).rejects.toThrow(EventQueryError);
   });
 

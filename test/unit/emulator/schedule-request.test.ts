@@ -30,7 +30,7 @@ describe('the next run of a schedule', () => {
     ).toBeNull();
   });
 
-  it.each(['delta', 'system'] as const)('is none for the kind %s, which belongs to the platform', (type) => {
+  it.each(['delta', 'system'] as const)('is null for the type %s, which belongs to the platform', (type) => {
     expect(nextRunOf({ type, state: 'active', schedule: '0 0 9 * * ?' }, after)).toBeNull();
   });
 });
