@@ -119,9 +119,9 @@ export interface EmulatorQuirks {
   /** Whether `POST` also updates a schedule, as in the tutorial on evaluating segments. @default false */
   readonly postUpdatesSchedule: boolean;
   /**
-   * Whether the limits of contracts with flexible audience evaluation apply: 20 segments per job (400), and per sandbox
-   * 2 jobs a day and 50 (production) or 100 (development) jobs a year, without jobs created by a schedule (429).
-   * @default false
+   * Whether the limits of contracts with flexible audience evaluation apply: at most 20 segments per job, each named
+   * and not `*` (400), and per sandbox 2 jobs a day and 50 (production) or 100 (development) jobs a year, without jobs
+   * created by a schedule (429). @default false
    */
   readonly flexibleEvaluation: boolean;
   /** Status when a segment job names an unknown segment; null = the job is accepted and ends FAILED. @default null */

@@ -41,8 +41,7 @@ export function parseSegmentJobRequest(body: unknown): readonly string[] {
 
 /**
  * Checks the limits of flexible audience evaluation.
- * @throws {PlatformError} 400 for a job with too many segments, 429 when the daily or yearly limit of the sandbox is
- *   reached
+ * @throws {PlatformError} 400 for `*` or too many segments, 429 when the daily or yearly limit of the sandbox is reached
  */
 export async function checkFlexibleEvaluation(
   { segmentJobs, sandboxes }: Pick<PlatformRecords, 'segmentJobs' | 'sandboxes'>,
