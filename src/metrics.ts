@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { countCalls } from './call-metrics.ts';
 import type { QuotaMetrics } from './context/subscription-quota.ts';
 import type { WatchStats } from './polling/feed-registry.ts';
 import type { PollMetrics } from './polling/metrics.ts';
@@ -26,19 +27,6 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
 
-  const calls = new Counter({
-    name: 'aep_upstream_requests_total',
-    help: 'HTTP requests to the platform; status "none" if no response arrived.',
-    labelNames: ['service', 'method', 'status'],
-    registers,
-  });
-  const durations = new Histogram({
-    name: 'aep_upstream_request_duration_seconds',
-    help: 'Duration of HTTP requests to the platform.',
-    labelNames: ['service'],
-    buckets: [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers,
-  });
   const anomalies = new Counter({
     name: 'aep_decode_anomalies_total',
     help: 'Records of the platform that had an unexpected form, but were used.',
@@ -161,10 +149,7 @@ export function createMetrics(): Metrics {
 
   return {
     upstream: {
-      callEnded: ({ service, method, status, seconds }) => {
-        calls.inc({ service, method, status: status ?? 'none' });
-        durations.observe({ service }, seconds);
-      },
+      callEnded: countCalls(registry),
       retried: ({ service, reason }) => retries.inc({ service, reason }),
       shared: ({ service }) => sharedCalls.inc({ service }),
       circuitChanged: ({ service, open }) => openCircuits.inc({ service }, open ? 1 : -1),
