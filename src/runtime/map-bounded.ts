@@ -7,6 +7,9 @@ export async function mapBounded<Item, Result>(
   concurrency: number,
   map: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
+  const [only] = items;
+  // Most reads need one call, for which the rest would cost more than the call.
+  if (items.length === 1 && only !== undefined) return [await map(only)];
   const results: Result[] = [];
   const entries = items.entries();
   let failed = false;

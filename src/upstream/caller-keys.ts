@@ -1,3 +1,4 @@
+import type { Service } from './metrics.ts';
 import type { Caller } from './platform-api.ts';
 
 /** Keys under which something is kept for a caller. Each begins with the tenant or its organization. */
@@ -11,6 +12,8 @@ export interface CallerKeys {
   readonly caller: string;
   /** Sandbox and credential, among those of one organization. */
   readonly member: string;
+  /** Organization, credential and service, for each service that was called. */
+  readonly services: Map<Service, string>;
 }
 
 /** Separates parts of keys. No part contains it: organizations, sandboxes and fingerprints are single words. */
@@ -31,7 +34,18 @@ export function keysOf(caller: Caller): CallerKeys {
     credential: `${org}${separator}${separator}${fingerprint}`,
     caller: tenant + separator + fingerprint,
     member: sandbox + separator + fingerprint,
+    services: new Map<Service, string>(),
   };
   known.set(caller, keys);
   return keys;
+}
+
+/** The key of the organization, the credential and the service of a call. A new text would be hashed for each look-up. */
+export function serviceKeyOf(caller: Caller, service: Service): string {
+  const { credential, services } = keysOf(caller);
+  const found = services.get(service);
+  if (found !== undefined) return found;
+  const key = credential + separator + service;
+  services.set(service, key);
+  return key;
 }

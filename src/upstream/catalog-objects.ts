@@ -95,7 +95,7 @@ export async function getObjects<Value extends CatalogObject>(
   const found = await mapBounded(chunks, concurrency, read);
   // One unknown id may turn the answer for all of them into a 404, so each is asked for on its own.
   const unsettled = chunks.filter((chunk, index) => found[index] === null && chunk.length > 1).flat();
-  const foundAlone = await mapBounded(unsettled, concurrency, (id) => read([id]));
+  const foundAlone = unsettled.length === 0 ? [] : await mapBounded(unsettled, concurrency, (id) => read([id]));
   return [...found, ...foundAlone].flatMap((values) => values ?? []);
 }
 

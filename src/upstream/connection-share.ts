@@ -29,7 +29,9 @@ const retryAfterMs = 1_000;
 
 /** The limits that one call counts against. */
 interface Claim {
-  readonly keys: readonly (readonly [key: string, limit: number])[];
+  readonly keys: readonly string[];
+  /** The limit of each key. */
+  readonly limits: readonly number[];
   readonly org: string;
   readonly member: string;
 }
@@ -58,25 +60,28 @@ export function createConnectionShare(limits: ConnectionLimits, accepted: Accept
   const queues = new Map<string, FairQueue<Waiting>>();
   let waiting = 0;
 
-  const fits = ({ keys }: Claim): boolean => keys.every(([key, limit]) => inFlight.of(key) < limit);
+  const fits = ({ keys, limits }: Claim): boolean =>
+    keys.every((key, index) => inFlight.of(key) < (limits[index] ?? 0));
   const take = ({ keys }: Claim): void => {
-    for (const [key] of keys) inFlight.add(key, 1);
+    for (const key of keys) inFlight.add(key, 1);
   };
   const release = ({ keys }: Claim): void => {
-    for (const [key] of keys) inFlight.add(key, -1);
+    for (const key of keys) inFlight.add(key, -1);
     if (waiting > 0) serve();
   };
 
+  const ofTenant = [limits.total, limits.perOrganization, limits.perTenant];
+  const ofCredential = [...ofTenant, limits.perCredential];
+  const ofUnproven = [...ofCredential, limits.unproven];
   const claimOf = ({ caller }: UpstreamRequest): Claim => {
     const { org, tenant, member, caller: key } = keysOf(caller);
-    const keys: [key: string, limit: number][] = [
-      [totalKey, limits.total],
-      [org, limits.perOrganization],
-      [tenant, limits.perTenant],
-    ];
-    if (caller.credential.owner !== 'gateway') keys.push([key, limits.perCredential]);
-    if (!accepted.has(caller)) keys.push([unprovenKey, limits.unproven]);
-    return { keys, org, member };
+    // The gateway's own credential always counts as accepted.
+    if (caller.credential.owner === 'gateway') {
+      return { keys: [totalKey, org, tenant], limits: ofTenant, org, member };
+    }
+    return accepted.has(caller)
+      ? { keys: [totalKey, org, tenant, key], limits: ofCredential, org, member }
+      : { keys: [totalKey, org, tenant, key, unprovenKey], limits: ofUnproven, org, member };
   };
 
   const leave = (entry: Waiting): void => {

@@ -63,9 +63,12 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const deadline = withDeadline(clock, callTimeoutMs);
   const exchange: CallLayer = (send) => authorization(circuit(withOperationCalls(budget(acceptance(send)))));
   const connections = createConnectionShare(options.connections, options.accepted);
-  const send: UpstreamCall = connections.layer((request) => sendOnce({ ...options, dispatcher: calls }, request));
+  const { basePath, metrics } = options;
+  const sending = { dispatcher: calls, basePath, clock, metrics };
+  const opening = { ...sending, dispatcher: downloads };
+  const send: UpstreamCall = connections.layer((request) => sendOnce(sending, request));
   return {
     call: withSingleFlight(options)(deadline(withRetry(options)(secondAttempt(exchange(send))))),
-    open: deadline(secondAttempt(exchange((request) => openDownload({ ...options, dispatcher: downloads }, request)))),
+    open: deadline(secondAttempt(exchange((request) => openDownload(opening, request)))),
   };
 }

@@ -22,11 +22,8 @@ export const decodeContextOf = (metrics: UpstreamMetrics, resource: WireResource
 });
 
 /** The answer, or null when the platform does not know what the call is about. */
-export async function orNull<Answer>(answer: Promise<Answer>): Promise<Answer | null> {
-  try {
-    return await answer;
-  } catch (error) {
+export const orNull = <Answer>(answer: Promise<Answer>): Promise<Answer | null> =>
+  answer.catch((error: unknown) => {
     if (error instanceof NotFoundError) return null;
     throw error;
-  }
-}
+  });

@@ -3,7 +3,7 @@ import { GatewayCredentialError, UnauthenticatedError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { showsAcceptance } from './accepted-credentials.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
-import { keysOf } from './caller-keys.ts';
+import { serviceKeyOf } from './caller-keys.ts';
 import type { UpstreamMetrics } from './metrics.ts';
 
 /** Pause before the second attempt, in milliseconds: long enough for another server of the platform to respond. */
@@ -86,4 +86,4 @@ const hasTime = (
 ): boolean => clock.monotonicMs() + pauseMs + leastAttemptMs <= endsAtMs;
 
 /** Without the sandbox, because a credential belongs to an organization. */
-const keyOf = ({ service, caller }: UpstreamRequest): string => `${keysOf(caller).credential}\n${service}`;
+const keyOf = ({ service, caller }: UpstreamRequest): string => serviceKeyOf(caller, service);
