@@ -33,11 +33,11 @@ const start = (env: Readonly<Record<string, string>> = {}, clock?: FakeClock) =>
     env: { ...noPolling, SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url, ...env },
     ...(clock === undefined ? {} : { clock }),
   });
-/** As clients print it, so that it is the same text over every transport. */
+/** Formats the document like a client, so that the text is the same over every transport. */
 const small = print(parse('{ viewer { canWrite } }'));
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-describe('an operation that asks for too much', () => {
+describe('an operation that exceeds a limit', () => {
   let gateway: Gateway;
   beforeAll(async () => {
     gateway = await start({
@@ -95,7 +95,7 @@ describe('an operation that asks for too much', () => {
     ];
 
   it.each(doors.flatMap((door) => rows.map((row) => [door, ...row] as const)))(
-    'is refused over %s before the platform is asked: %s',
+    'is rejected over %s before a call to the platform: %s',
     async (door, _, query, variables, message) => {
       platform.clearRequests();
       const { data, text } = await askAt(door, gateway, { query, variables });
@@ -105,16 +105,16 @@ describe('an operation that asks for too much', () => {
     },
   );
 
-  it.each(doors)('is refused over %s with a code and the path of what is wrong', async (door) => {
+  it.each(doors)('is rejected over %s with a code and the path of the problem', async (door) => {
     const { code } = await askAt(door, gateway, { query: rows[1]?.[1] ?? '' });
     expect(code).toBe('INVALID_INPUT');
   });
 
-  it.each(doors)('does not stop others over %s', async (door) => {
+  it.each(doors)('does not affect other operations over %s', async (door) => {
     expect((await askAt(door, gateway, { query: small })).data).toEqual({ viewer: { canWrite: true } });
   });
 
-  it('is refused as a subscription too', async () => {
+  it('is rejected as a subscription too', async () => {
     const query = 'subscription { exportJobChanged { job { destination { dataset { name } } } } }';
     for (const door of streamingDoors) {
       const { data, code } = await askAt(door, gateway, { query, callbackRouter });
@@ -124,11 +124,11 @@ describe('an operation that asks for too much', () => {
   });
 });
 
-describe('the limits as they are by default', () => {
-  it('let everything through that applications ask for', async () => {
+describe('the default limits', () => {
+  it('permit everything that typical applications request', async () => {
     await using gateway = await start();
     const { data } = await gateway.send(getIntrospectionQuery({ oneOf: true, specifiedByUrl: true }));
-    // What an introspection answers; building the schema checks that it is whole.
+    // Returns the result of an introspection. Building the schema checks that it is complete.
     const schema = buildClientSchema(data as unknown as IntrospectionQuery);
     expect(schema.getMutationType()).toBeDefined();
     const everything = `{ exportJobs(first: 100) { nodes { id destination { dataset { name lastBatch { id } } batches { batch { status files { nodes { name downloadUrl } } } segment { definition { name mergePolicy { policy { name } } } } } } mergePolicy { policy { name datasetPrecedence { name } } } } } }`;
@@ -136,7 +136,7 @@ describe('the limits as they are by default', () => {
     expect(errors).toEqual([]);
   });
 
-  it('let one caller make 24 queries at a time, again and again', async () => {
+  it('permit one caller 24 queries at a time, again and again', async () => {
     await using gateway = await start();
     for (let round = 0; round < 10; round += 1) {
       const answers = await Promise.all(Array.from({ length: 24 }, () => gateway.send(small)));
@@ -144,7 +144,7 @@ describe('the limits as they are by default', () => {
     }
   });
 
-  it('let one caller have 2,500 sockets with a subscription each, opened 100 at a time', async () => {
+  it('permit one caller 2,500 sockets with a subscription each, opened 100 at a time', async () => {
     await using gateway = await start();
     await gateway.query(ViewerDocument, {});
     const sockets: WebSocket[] = [];
@@ -180,8 +180,8 @@ describe('the limits as they are by default', () => {
   });
 });
 
-describe('how often a caller may ask', () => {
-  it.each(doors)('is limited over %s, and said with when to come again', async (door) => {
+describe('the rate of operations of a caller', () => {
+  it.each(doors)('is limited over %s, and the error contains the time to wait', async (door) => {
     const clock = new FakeClock();
     await using gateway = await start({ RATE_LIMIT_PER_SECOND: '2', RATE_LIMIT_BURST: '3' }, clock);
     const ask = () => askAt(door, gateway, { query: small });
@@ -194,7 +194,7 @@ describe('how often a caller may ask', () => {
     expect((await ask()).code).toBe('RATE_LIMITED');
   });
 
-  it('is answered with 429 over HTTP', async () => {
+  it('is limited with status 429 over HTTP', async () => {
     await using gateway = await start({ RATE_LIMIT_PER_SECOND: '2', RATE_LIMIT_BURST: '1' }, new FakeClock());
     await gateway.send(small);
     const { status, headers, errors } = await gateway.send(small);
@@ -202,7 +202,7 @@ describe('how often a caller may ask', () => {
     expect(errors[0]?.extensions).toEqual({ code: 'RATE_LIMITED', retryable: true, retryAfterMs: 500 });
   });
 
-  it('is counted for each caller by itself', async () => {
+  it('is counted separately for each caller', async () => {
     const clock = new FakeClock();
     await using issuer = await startTokenIssuer({ clock });
     await using gateway = await start(
@@ -212,19 +212,19 @@ describe('how often a caller may ask', () => {
     const ask = async (sub: string) =>
       (await askAt('POST', gateway, { query: small, headers: bearer(await issuer.sign({ sub })) })).code;
     expect([await ask('a'), await ask('b'), await ask('a')]).toEqual([null, null, 'RATE_LIMITED']);
-    // Whoever is not let in costs nobody anything.
+    // Rejected operations do not count toward the limits of other callers.
     expect((await askAt('POST', gateway, { query: small })).code).toBe('UNAUTHENTICATED');
   });
 });
 
-describe('how many subscriptions may be open', () => {
+describe('the number of open subscriptions', () => {
   const open = async (gateway: Gateway, transport: 'websocket' | 'sse', headers: Headers = {}) => {
     const events = gateway.subscribe(WatchExportJobsDocument, {}, { transport, headers });
     await events.take();
     return events;
   };
 
-  it('is limited for a caller over sockets and event streams together, and each that ends makes room', async () => {
+  it('is limited for a caller over sockets and event streams together, and each ended subscription makes room', async () => {
     await using gateway = await start({ MAX_SUBSCRIPTIONS_PER_CALLER: '2' });
     const streams: EventStream<WatchExportJobsSubscription>[] = [];
     try {
@@ -238,7 +238,7 @@ describe('how many subscriptions may be open', () => {
         await streams[index]?.[Symbol.asyncDispose]();
         streams.push(await eventually(() => open(gateway, transport)));
       }
-      // One that could not begin takes no room.
+      // A subscription that could not begin releases its slot.
       await streams[2]?.[Symbol.asyncDispose]();
       await eventually(async () => {
         await using missing = gateway.subscribe(WatchExportJobsDocument, { ids: ['99999999'] });
@@ -273,7 +273,7 @@ describe('how many subscriptions may be open', () => {
     await using _next = await eventually(() => open(gateway, 'websocket', one));
   });
 
-  it('is limited on one socket, which goes on with the others', async () => {
+  it('is limited on one socket, which continues with its other subscriptions', async () => {
     await using gateway = await start({ MAX_SUBSCRIPTIONS_PER_SOCKET: '2' });
     const socket = new WebSocket(gateway.webSocketUrl, 'graphql-transport-ws');
     const messages: { readonly id?: string; readonly type: string }[] = [];
@@ -337,7 +337,7 @@ describe('documents', () => {
   };
   const answer = { data: { viewer: { canWrite: true } } };
 
-  it('may be named by their hash after they came once, over every transport', async () => {
+  it('may be named by their hash after they were sent once, over every transport', async () => {
     await using gateway = await start();
     const extensions = hashed(sha256(small));
     const missing = {
@@ -355,7 +355,7 @@ describe('documents', () => {
     expect(wrong.body).toMatchObject({ errors: [{ extensions: { code: 'PERSISTED_QUERY_HASH_MISMATCH' } }] });
   });
 
-  it('are executed only when they are trusted, where a list of those is given', async () => {
+  it('are executed only if they are trusted, when a list of trusted documents is configured', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'documents-'));
     try {
       const path = join(folder, 'documents.json');
@@ -380,13 +380,13 @@ describe('documents', () => {
     }
   });
 
-  it('that cannot be read keep the gateway from starting', async () => {
+  it('keep the gateway from starting if their file cannot be read', async () => {
     await expect(start({ TRUSTED_DOCUMENTS: '/nowhere/documents.json' })).rejects.toThrow(/TRUSTED_DOCUMENTS.*ENOENT/);
   });
 });
 
 describe('the schema', () => {
-  it('is not shown in service mode, neither by introspection nor by helpful messages, unless that is allowed', async () => {
+  it('is hidden in service mode from introspection and from error messages, unless introspection is on', async () => {
     await using issuer = await startTokenIssuer();
     const headers = bearer(await issuer.sign());
     const questions = [

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => platform.close());
 
 const read = '{ exportJobs(first: 1) { nodes { id } } }';
-/** Longer than anything below takes. */
+/** Longer than any test below takes. */
 const noPolling = { POLL_MIN_MS: '600000', POLL_MAX_MS: '3600000' };
 
 const startService = async (env: Readonly<Record<string, string>> = {}) => {
@@ -38,7 +38,7 @@ const startService = async (env: Readonly<Record<string, string>> = {}) => {
   };
 };
 
-it.each(streamingDoors)('a live view over %s that is not allowed never begins', async (door) => {
+it.each(streamingDoors)('a live view over %s that is not permitted never begins', async (door) => {
   await using callbackRouter = await startCallbackRouter();
   await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
   const { gateway, issuer } = service;
@@ -51,8 +51,8 @@ it.each(streamingDoors)('a live view over %s that is not allowed never begins', 
   expect(await gateway.metric('aep_watch_feeds')).toBe(0);
 });
 
-describe('a token that runs out', () => {
-  it.each(allTransports)('ends a live view over %s, and nobody else’s', async (transport) => {
+describe('an expired token', () => {
+  it.each(allTransports)('ends only the live views of its caller over %s', async (transport) => {
     await using callbackRouter = await startCallbackRouter();
     await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
     const { gateway, issuer, clock } = service;
@@ -70,7 +70,7 @@ describe('a token that runs out', () => {
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(1));
   });
 
-  it('ends its socket with 4403, which clients open again with a new one', async () => {
+  it('ends its socket with 4403, after which clients reconnect with a new one', async () => {
     await using service = await startService();
     const { gateway, issuer, clock } = service;
     const payload = bearer(await issuer.sign({}, { expiresInSeconds: 60 }));
@@ -96,7 +96,7 @@ describe('a token that runs out', () => {
 });
 
 describe('the keys of the issuer', () => {
-  it('may change at any time', async () => {
+  it('may be rotated at any time', async () => {
     await using service = await startService();
     const { gateway, issuer, clock } = service;
     const ask = async () => (await askAt('POST', gateway, { query: read, headers: bearer(await issuer.sign()) })).code;
@@ -106,7 +106,7 @@ describe('the keys of the issuer', () => {
     expect(await ask()).toBeNull();
   });
 
-  it('are all tried for tokens that name none, so that a rotation rejects no caller', async () => {
+  it('are all tried for tokens without a key id, so that a rotation rejects no caller', async () => {
     await using service = await startService();
     const { gateway, issuer } = service;
     await issuer.addKey();
@@ -118,7 +118,7 @@ describe('the keys of the issuer', () => {
     }
   });
 
-  it('are somebody else’s trouble when they cannot be read', async () => {
+  it('are not reported as the caller’s fault when they cannot be read', async () => {
     await using callbackRouter = await startCallbackRouter();
     await using service = await startService({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
     const { gateway, issuer } = service;
@@ -134,7 +134,7 @@ describe('the keys of the issuer', () => {
 });
 
 describe('a token', () => {
-  it('may state its rights inside other claims', async () => {
+  it('may contain its rights in nested claims', async () => {
     await using service = await startService({
       JWT_ORGANIZATION_CLAIM: 'aep.organization',
       JWT_SANDBOXES_CLAIM: 'aep.sandboxes',
@@ -149,7 +149,7 @@ describe('a token', () => {
     expect((await askAt('POST', gateway, { query: read, headers: unnamed })).code).toBe('FORBIDDEN');
   });
 
-  it('that is rejected has its reason in the log, once for many, and not in the response', async () => {
+  it('has its rejection reason in the log, once for many tokens, and not in the response', async () => {
     await using service = await startService();
     const { gateway, issuer } = service;
     const wrong = bearer(await issuer.sign({ aud: 'others', sub: 'claim-of-the-token' }));
@@ -175,7 +175,7 @@ describe('a download link', () => {
   const modes = ['embedded', 'passthrough', 'service'] as const;
   const ttl = { DOWNLOAD_LINK_TTL_SECONDS: '60' };
 
-  it.each(modes)('in %s mode needs nothing else, for a short time, and cannot be changed', async (mode) => {
+  it.each(modes)('in %s mode needs no other credential, for a short time, and cannot be changed', async (mode) => {
     await using issuer = await startTokenIssuer();
     const remote = { AUTH_MODE: mode, AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
     const envs = { embedded: remote, passthrough: remote, service: issuer.env(platform) };
@@ -213,18 +213,18 @@ describe('a download link', () => {
     expect(platform.requests).toEqual([]);
   });
 
-  it('is of its sandbox', async () => {
+  it('belongs to its sandbox', async () => {
     await using service = await startService();
     const { gateway, issuer } = service;
     const onlyDev = bearer(await issuer.sign({ sandboxes: ['dev'] }));
     const { exportJob } = await gateway.query(ExportJobDocument, { id: '24055' }, onlyDev);
     expect(exportJob).toBeNull();
     const link = await linkOf(gateway, bearer(await issuer.sign({ sandboxes: ['prod'] })));
-    // It stands for the right of whoever made it, whoever follows it.
+    // The link carries the right of the caller that created it, whoever follows it.
     expect((await fetch(link, { headers: onlyDev })).status).toBe(200);
   });
 
-  it('of one gateway is nothing to another with another secret', async () => {
+  it('is rejected by a gateway with another secret', async () => {
     const env = { DOWNLOAD_LINK_SECRET: plantedSecret('links') };
     await using one = await startService(env);
     await using same = await startService(env);
@@ -235,8 +235,8 @@ describe('a download link', () => {
   });
 });
 
-describe('what is secret', () => {
-  /** Everything that a gateway tells, of requests good and bad over every door. */
+describe('a secret', () => {
+  /** All output of a gateway for successful and failing requests over every transport. */
   const everythingSaid = async (gateway: Gateway, issuer: TokenIssuer, strange: TokenIssuer): Promise<string> => {
     const texts: string[] = [];
     const callers = [
@@ -262,11 +262,11 @@ describe('what is secret', () => {
     return texts.join('\n');
   };
 
-  it('is in no answer, no log line and no metric, whatever goes well or wrong', async () => {
+  it('is in no response, no log line and no metric, whether operations succeed or fail', async () => {
     const secret = plantedSecret('client');
     const linkSecret = plantedSecret('links');
     const platformToken = plantedSecret('platform');
-    // A platform that gives out a token, and then answers with every status and never with what it should.
+    // A platform that issues a token, and then returns every status with an unexpected body.
     let calls = 0;
     await using stub = await startStub((request, response) => {
       request.resume();
@@ -300,7 +300,7 @@ describe('what is secret', () => {
       expect(upstream.requests.length).toBeGreaterThan(0);
       for (const planted of [secret, platformToken, linkSecret, ...issuer.tokens, ...strange.tokens]) {
         expect(said.includes(planted), planted).toBe(false);
-        // Nor its signature, by which a token could be found again.
+        // The signature must not appear either, because it would identify the token.
         expect(said.includes(planted.split('.')[2] ?? planted)).toBe(false);
       }
     }

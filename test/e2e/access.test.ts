@@ -19,12 +19,12 @@ let callbackRouter: CallbackRouter;
 
 beforeAll(async () => {
   platform = await startPlatform();
-  // A clock that stands still: no feed looks at the platform by itself.
+  // The clock does not move, so no feed polls the platform by itself.
   const clock = new FakeClock();
   issuer = await startTokenIssuer({ clock });
   stranger = await startTokenIssuer({ clock });
   platformToken = await accessToken(platform);
-  // Who has been forgotten is soon noticed to be gone.
+  // A forgotten subscriber is soon noticed.
   callbackRouter = await startCallbackRouter({ heartbeatIntervalMs: 5_000 });
   const callbacks = { SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url };
   const remote = { AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url, ...callbacks };
@@ -33,7 +33,7 @@ beforeAll(async () => {
     passthrough: await startGateway({ platform, clock, env: { ...remote, AUTH_MODE: 'passthrough' } }),
     service: await startGateway({ platform, clock, env: { ...issuer.env(platform), ...callbacks } }),
   };
-  // The tokens of the gateways’ own credentials are no calls of those who ask below.
+  // The tokens of the gateways’ own credentials are not calls of the callers below.
   await askAt('POST', gateways.embedded, { query: read });
   await askAt('POST', gateways.service, { query: read, headers: bearer(await issuer.sign()) });
 });
@@ -51,8 +51,8 @@ const ofPlatform = (changed: Headers = {}) => ({ ...platformHeaders(platformToke
 const token = async (claims = {}, options = {}) => bearer(await issuer.sign(claims, options));
 
 /**
- * Who may read (and watch) and who may write. `yes`, or the code of the refusal; `platform` in front of a code says that
- * it is the platform which refuses, so that it is asked.
+ * Whether each caller may read (and watch), and whether it may write: `yes`, or the code of the rejection. The prefix
+ * `platform` means that the platform rejects the caller, so that there is a call.
  */
 const rules: readonly (readonly [
   mode: Mode,
@@ -61,85 +61,100 @@ const rules: readonly (readonly [
   reads: string,
   writes: string,
 ])[] = [
-  ['embedded', 'anybody', () => ({}), 'yes', 'yes'],
-  ['embedded', 'anybody, in another sandbox', () => ({ 'x-sandbox-name': 'dev' }), 'yes', 'yes'],
-  ['embedded', 'somebody who names no tenant', () => ({ 'x-sandbox-name': 'No!' }), 'INVALID_INPUT', 'INVALID_INPUT'],
-  ['passthrough', 'nobody', () => ({}), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
-  ['passthrough', 'a bearer of a platform token', () => ofPlatform(), 'yes', 'yes'],
+  ['embedded', 'every caller', () => ({}), 'yes', 'yes'],
+  ['embedded', 'every caller, in another sandbox', () => ({ 'x-sandbox-name': 'dev' }), 'yes', 'yes'],
+  [
+    'embedded',
+    'a caller with an invalid tenant',
+    () => ({ 'x-sandbox-name': 'No!' }),
+    'INVALID_INPUT',
+    'INVALID_INPUT',
+  ],
+  ['passthrough', 'a caller without credentials', () => ({}), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ['passthrough', 'a caller with a platform token', () => ofPlatform(), 'yes', 'yes'],
   [
     'passthrough',
-    'a bearer of a token that is none',
+    'a caller with an invalid token',
     () => ofPlatform({ authorization: 'Bearer none' }),
     'platform UNAUTHENTICATED',
     'platform UNAUTHENTICATED',
   ],
   [
     'passthrough',
-    'a bearer of a platform token for another organization',
+    'a caller with a platform token for another organization',
     () => ofPlatform({ 'x-gw-ims-org-id': organization.replace('0123', '9999') }),
     'platform FORBIDDEN',
     'platform FORBIDDEN',
   ],
-  ['passthrough', 'a bearer of a JWT', () => token(), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
-  ['service', 'nobody', () => ({}), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
-  ['service', 'a bearer of a platform token', () => ofPlatform(), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
-  ['service', 'one with both scopes', () => token(), 'yes', 'yes'],
+  ['passthrough', 'a caller with a JWT', () => token(), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ['service', 'a caller without credentials', () => ({}), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ['service', 'a caller with a platform token', () => ofPlatform(), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
+  ['service', 'a caller with both scopes', () => token(), 'yes', 'yes'],
   ['service', 'a reader', () => token({ scope: 'exports:read' }), 'yes', 'FORBIDDEN'],
   ['service', 'a writer', () => token({ scope: ['exports:write'] }), 'FORBIDDEN', 'yes'],
-  ['service', 'one without scopes', () => token({ scope: 'openid' }), 'FORBIDDEN', 'FORBIDDEN'],
-  ['service', 'one without an organization', () => token({ organization: undefined }), 'FORBIDDEN', 'FORBIDDEN'],
-  ['service', 'one without sandboxes', () => token({ sandboxes: undefined }), 'FORBIDDEN', 'FORBIDDEN'],
+  ['service', 'a caller without scopes', () => token({ scope: 'openid' }), 'FORBIDDEN', 'FORBIDDEN'],
+  ['service', 'a caller without an organization', () => token({ organization: undefined }), 'FORBIDDEN', 'FORBIDDEN'],
+  ['service', 'a caller without sandboxes', () => token({ sandboxes: undefined }), 'FORBIDDEN', 'FORBIDDEN'],
   [
     'service',
-    'one who asks for another sandbox',
+    'a caller that requests another sandbox',
     async () => ({ ...(await token({ sandboxes: ['prod'] })), 'x-sandbox-name': 'dev' }),
     'FORBIDDEN',
     'FORBIDDEN',
   ],
   [
     'service',
-    'one who asks for another organization',
+    'a caller that requests another organization',
     async () => ({ ...(await token()), 'x-gw-ims-org-id': organization.replace('0123', '9999') }),
     'FORBIDDEN',
     'FORBIDDEN',
   ],
   [
     'service',
-    'one whose token has run out',
+    'a caller with an expired token',
     () => token({}, { expiresInSeconds: -60 }),
     'TOKEN_EXPIRED',
     'TOKEN_EXPIRED',
   ],
   [
     'service',
-    'one whose token never ends',
+    'a caller with a token without an expiry',
     () => token({}, { expiresInSeconds: null }),
     'UNAUTHENTICATED',
     'UNAUTHENTICATED',
   ],
-  ['service', 'one whose token is for others', () => token({ aud: 'others' }), 'UNAUTHENTICATED', 'UNAUTHENTICATED'],
   [
     'service',
-    'one with a token of another issuer',
+    'a caller with a token for another audience',
+    () => token({ aud: 'others' }),
+    'UNAUTHENTICATED',
+    'UNAUTHENTICATED',
+  ],
+  [
+    'service',
+    'a caller with a token of another issuer',
     async () => bearer(await stranger.sign()),
     'UNAUTHENTICATED',
     'UNAUTHENTICATED',
   ],
   [
     'service',
-    'one with a token that another issuer signed in the name of ours',
+    'a caller with a token that another issuer signed in our name',
     async () => bearer(await stranger.sign({ iss: issuer.issuer, aud: issuer.audience })),
     'UNAUTHENTICATED',
     'UNAUTHENTICATED',
   ],
 ];
 
-/** A socket of a caller who may do nothing is closed before it can ask. A caller with a role is answered by the field. */
+/**
+ * A socket of a caller without any right is closed before its first operation. A caller with a role receives an error
+ * of the field.
+ */
 const atSocket = (code: string, who: string) =>
   /FORBIDDEN/.test(code) && /a reader|a writer|without scopes/.test(who) ? code : 'closed with 4403';
 
 describe.each(allDoors)('over %s', (door) => {
-  it.each(rules)('in %s mode %s', async (mode, who, headers, reads, writes) => {
+  it.each(rules)('in %s mode, the rights of %s are enforced', async (mode, who, headers, reads, writes) => {
     const gateway = gateways[mode];
     const caller = await headers();
     const operations: (readonly [query: string, rule: string])[] = [
@@ -160,7 +175,7 @@ describe.each(allDoors)('over %s', (door) => {
       } else {
         expect(refusal, text).toBe(door === 'WebSocket' ? atSocket(expected, who) : expected);
         expect(platform.requests).toEqual([]);
-        // Who is let in but may not write is told so as a form can show it.
+        // A caller without write access receives a typed error that a form can show.
         if (query === write && reads === 'yes')
           expect(data).toMatchObject({ result: { __typename: 'ForbiddenError' } });
       }
@@ -168,20 +183,23 @@ describe.each(allDoors)('over %s', (door) => {
   });
 });
 
-/** A mutation that is not allowed is answered with a type; that what it names does not exist means that it was tried. */
+/** A rejected mutation returns an error type. NotFoundError means that the mutation was executed. */
 function refusedInUnion(data: Readonly<Record<string, unknown>> | null): string | null {
   const result = data?.['result'];
   if (typeof result !== 'object' || result === null || !('code' in result)) return null;
   return result.code === 'NOT_FOUND' ? null : String(result.code);
 }
 
-/** A plain answer holds no stream, callbacks nothing else, and a GET changes nothing, which is tried below. */
+/**
+ * A plain response cannot contain a stream, a callback can contain nothing else, and a GET changes nothing, which is
+ * tested below.
+ */
 function isPossible(door: Door, query: string): boolean {
   if (query === watch) return streamingDoors.some((each) => each === door);
   return door !== 'HTTP callbacks' && (query === read || door !== 'GET');
 }
 
-it('an operation on a socket is that of the caller of the socket, whatever credential its extensions hold', async () => {
+it('an operation on a socket belongs to the caller of the socket, whatever credential its extensions contain', async () => {
   const other = await token({ sandboxes: ['prod', 'dev'] });
   const extensions = { ...other, upgradeHeaders: other, initialPayload: other, headers: other };
   const socket = new WebSocket(gateways.service.webSocketUrl, 'graphql-transport-ws');
@@ -222,19 +240,19 @@ describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mo
       `--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n${JSON.stringify({ query: write })}\r\n--x--`,
     ],
     ['nothing said', '', JSON.stringify({ query: write })],
-  ])('what a foreign page can make a browser send does nothing: %s', async (_, type, body) => {
+  ])('a request that a foreign page can send has no effect: %s', async (_, type, body) => {
     platform.clearRequests();
     const response = await fetch(gateways[mode].graphqlUrl, {
       method: 'POST',
       headers: { ...(await allowed()), ...(type === '' ? {} : { 'content-type': type }) },
-      // Bytes, so that nobody adds a type.
+      // The body is sent as bytes, so that no media type is added.
       body: Buffer.from(body),
     });
     expect(response.status).toBe(415);
     expect(platform.requests).toEqual([]);
   });
 
-  it('nothing is changed over GET', async () => {
+  it('GET requests change nothing', async () => {
     platform.clearRequests();
     const response = await fetch(`${gateways[mode].graphqlUrl}?${new URLSearchParams({ query: write })}`, {
       headers: { accept: 'application/json', ...(await allowed()) },
@@ -259,7 +277,7 @@ describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mo
     expect(status).toBe(403);
   });
 
-  it('the viewer is told of the sandboxes that it may use, and of no others', async () => {
+  it('the viewer contains only the sandboxes that the caller may use', async () => {
     const query = '{ viewer { sandboxes { name } } }';
     const names = async (headers: Headers) =>
       (await askAt('POST', gateways[mode], { query, headers })).data?.['viewer'];
@@ -269,7 +287,7 @@ describe.each(['embedded', 'passthrough', 'service'] as const)('in %s mode', (mo
     expect(await names(await token({ sandboxes: 'dev' }))).toEqual({ sandboxes: [dev] });
   });
 
-  it('the viewer knows what the caller may do', async () => {
+  it('the viewer contains the rights of the caller', async () => {
     const query = '{ viewer { canWrite authMode } }';
     const { data } = await askAt('POST', gateways[mode], { query, headers: await allowed() });
     expect(data).toEqual({ viewer: { canWrite: true, authMode: mode.toUpperCase() } });

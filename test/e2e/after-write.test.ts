@@ -23,7 +23,7 @@ interface Write {
   /** Creates an entity that nothing else uses, and returns its id. */
   prepare(gateway: Gateway): Promise<string>;
   write(gateway: Gateway, id: string): Promise<unknown>;
-  /** The result if the platform carried out the write. */
+  /** The result if the platform executed the write. */
   readonly done: (id: string) => object;
   /** Whether the gateway reads the entity after the write. */
   readonly isRead: boolean;
@@ -99,12 +99,12 @@ const writes: readonly Write[] = [
 
 let platform: Awaited<ReturnType<typeof startSteppedPlatform>>;
 beforeAll(async () => {
-  // Jobs stay in their first stage, because its clock stands still.
+  // Jobs stay in their first stage, because the clock does not move.
   platform = await startSteppedPlatform({ clock: new FakeClock(), quirks: { oneSchedulePer: 'nothing' } });
 });
 afterAll(() => platform.close());
 
-/** A platform that treats a write, and the reads after it, as told. */
+/** A platform that treats a write, and the reads after it, as the test specifies. */
 async function startTroubled(
   method: Write['method'],
   trouble: {
@@ -145,7 +145,7 @@ describe.each(writes)('the $what', ({ method, prepare, write, done }) => {
     ['a broken connection', breakConnection],
     ['504', responding(504)],
     ['500', responding(500)],
-  ])('succeeds if the platform carried it out, although its response was %s', async (_, respond) => {
+  ])('succeeds if the platform executed it, although its response was %s', async (_, respond) => {
     await using troubled = await startTroubled(method, { respond, carriedOut: true });
     await using gateway = await startGateway({ platform: troubled });
     const id = await prepare(gateway);

@@ -58,7 +58,7 @@ describe('a request without a credential', () => {
     }
   });
 
-  it.each(doors)('learns nothing of the schema over %s', async (door) => {
+  it.each(doors)('receives no information about the schema over %s', async (door) => {
     for (const query of ['{ exportJobs { nope } }', '{ __schema { queryType { name } } }']) {
       const { data, text } = await askAt(door, service, { query });
       expect(data).toBeNull();
@@ -75,7 +75,7 @@ describe('a request without a credential', () => {
   });
 });
 
-describe('a caller who may write and not read', () => {
+describe('a caller with write access but without read access', () => {
   let headers: Headers;
   beforeAll(async () => {
     headers = bearer(await issuer.sign({ scope: 'exports:write' }));
@@ -104,13 +104,13 @@ describe('a caller who may write and not read', () => {
     }
   });
 
-  it('may read the name of a type, as clients do in mutations', async () => {
+  it('may read type names, as clients do in mutations', async () => {
     const { data } = await askAt('POST', service, { query: 'mutation { __typename }', headers });
     expect(data).toEqual({ __typename: 'Mutation' });
   });
 });
 
-describe('a caller who brings a credential of the platform', () => {
+describe('a caller with a credential of the platform', () => {
   const introspection = '{ __schema { queryType { name } } }';
 
   it.each(doors)('introspects over %s after the platform has accepted the credential once', async (door) => {
@@ -124,7 +124,7 @@ describe('a caller who brings a credential of the platform', () => {
     expect(calls).toBeLessThanOrEqual(1);
   });
 
-  it.each(doors)('that the platform rejects learns nothing of the schema over %s', async (door) => {
+  it.each(doors)('receives no information about the schema over %s when the platform rejects it', async (door) => {
     const headers = platformHeaders(plantedSecret(`invented-${door.replaceAll(' ', '-')}`));
     const variables = { filter: { nope: true } };
     for (const query of [introspection, '{ exportJobz { id } }', '{ _service { sdl } }', filtered]) {

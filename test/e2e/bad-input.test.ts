@@ -9,7 +9,7 @@ let gateway: Gateway;
 beforeAll(async () => {
   platform = await startPlatform();
   gateway = await startGateway({ platform });
-  // The token of the gateway's credential is no call that an argument makes.
+  // The token of the gateway's credential is not a call caused by an argument.
   await gateway.query(ViewerDocument, {});
 });
 afterAll(async () => {
@@ -45,7 +45,7 @@ const notADate = [
   '2030-13-01T00:00:00Z',
 ];
 
-describe('a query with arguments that cannot be right', () => {
+describe('a query with invalid arguments', () => {
   const rows: readonly (readonly [
     what: string,
     document: string,
@@ -92,28 +92,31 @@ describe('a query with arguments that cannot be right', () => {
     ['a node of an unknown type', node, { id: 'Sandbox:prod' }, ['id']],
     ['nodes of which one is none', nodes, { ids: ['nonsense'] }, ['ids.0']],
     [
-      'more nodes than may be asked for',
+      'more nodes than permitted',
       nodes,
       { ids: Array.from({ length: 101 }, (_, index) => `ExportJob:${index}`) },
       ['ids'],
     ],
   ];
 
-  it.each(rows)('is refused with the path, before the platform is asked: %s', async (_, document, variables, paths) => {
-    const { errors, data, text } = await gateway.send(document, variables);
-    expect(errors, text).toHaveLength(1);
-    expect(errors[0]?.extensions).toMatchObject({ code: 'INVALID_INPUT', retryable: false });
-    expect(issuesOf(field(errors[0]?.extensions, 'issues'))).toEqual(paths);
-    expect(
-      Object.values(data ?? {})
-        .flat()
-        .every((value) => value === null),
-    ).toBe(true);
-    expect(platform.requests).toEqual([]);
-  });
+  it.each(rows)(
+    'is rejected with the path, before a call to the platform: %s',
+    async (_, document, variables, paths) => {
+      const { errors, data, text } = await gateway.send(document, variables);
+      expect(errors, text).toHaveLength(1);
+      expect(errors[0]?.extensions).toMatchObject({ code: 'INVALID_INPUT', retryable: false });
+      expect(issuesOf(field(errors[0]?.extensions, 'issues'))).toEqual(paths);
+      expect(
+        Object.values(data ?? {})
+          .flat()
+          .every((value) => value === null),
+      ).toBe(true);
+      expect(platform.requests).toEqual([]);
+    },
+  );
 });
 
-describe('a mutation with input that cannot be right', () => {
+describe('a mutation with invalid input', () => {
   const segment = { segmentId: 'a' };
   const rows: readonly (readonly [
     what: string,
@@ -208,7 +211,7 @@ describe('a mutation with input that cannot be right', () => {
   ];
 
   it.each(rows)(
-    'answers InvalidInputError with the path, before the platform is asked: %s',
+    'returns InvalidInputError with the path, before a call to the platform: %s',
     async (_, document, variables, paths) => {
       const { data, text } = await gateway.send(document, variables);
       expect(resultOf(data), text).toMatchObject({ __typename: 'InvalidInputError', code: 'INVALID_INPUT' });
@@ -217,7 +220,7 @@ describe('a mutation with input that cannot be right', () => {
     },
   );
 
-  it('answers InvalidInputError with the path when the dataset does not exist, and creates nothing', async () => {
+  it('returns InvalidInputError with the path when the dataset does not exist, and creates nothing', async () => {
     const { data } = await gateway.send(create, {
       input: { destination: { target: { datasetId: 'ffffffffffffffffffffffff' } } },
     });
@@ -230,13 +233,13 @@ describe('a mutation with input that cannot be right', () => {
     ['a cancel', cancel, '99999999'],
     ['a cancel by global id', cancel, 'ExportJob:99999999'],
     ['a deletion', remove, 'ffffffffffffffffffffffff'],
-  ])('answers NotFoundError for %s of what does not exist', async (_, document, id) => {
+  ])('returns NotFoundError for %s of an entity that does not exist', async (_, document, id) => {
     const { data } = await gateway.send(document, { id });
     expect(resultOf(data)).toMatchObject({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
   });
 });
 
-describe('a document that does not fit the schema', () => {
+describe('a document that does not match the schema', () => {
   it.each([
     ['a status that does not exist', '{ exportJobs(filter: { statuses: [DONE] }) { nodes { id } } }', {}],
     ['a status that does not exist, in a variable', jobs, { filter: { statuses: ['DONE'] } }],
@@ -248,7 +251,7 @@ describe('a document that does not fit the schema', () => {
     ['nothing', '', {}],
     ['fields in each other without end', '{ viewer '.repeat(2_000), {}],
     ['lists in each other without end', `{ nodes(ids: ${'['.repeat(4_000)}`, {}],
-  ])('is refused as such, before the platform is asked: %s', async (_, document, variables) => {
+  ])('is rejected before a call to the platform: %s', async (_, document, variables) => {
     const { errors, data, text } = await gateway.send(document, variables);
     expect(errors.length).toBeGreaterThan(0);
     expect(data).toBeNull();
@@ -265,7 +268,7 @@ function field(value: unknown, name: string): unknown {
 
 const resultOf = (data: unknown) => field(data, 'result');
 
-/** The paths of issues; each must say something. */
+/** Returns the paths of issues, each of which must have a message. */
 function issuesOf(issues: unknown): readonly unknown[] {
   if (!Array.isArray(issues)) return [];
   for (const issue of issues) expect(field(issue, 'message')).toMatch(/./);

@@ -12,10 +12,10 @@ import {
   WatchExportJobsDocument,
 } from './operations.generated.ts';
 
-/** A token as the platform gives them out; it must not be seen anywhere again. */
+/** A token in the format of the platform. It must not appear in any output. */
 const secretToken = 'eyJhbGciOiJSUzI1NiJ9.c2VjcmV0LXRva2Vu.bm9ib2R5LXNlZXM';
 
-/** A platform that gives out a token, and answers everything else in a bad way. */
+/** A platform that issues a token, and responds to everything else with a failure. */
 const startBadPlatform = (answer: (response: ServerResponse) => void): Promise<Stub> =>
   startStub((request, response) => {
     if (request.url?.startsWith('/ims/') === true) {
@@ -101,10 +101,10 @@ const badDays: readonly BadDay[] = [
   },
 ];
 
-/** Room for the repetitions of a read, and none for waiting as long as a platform here asks for. */
+/** Time for the retries of a read, but not for the pause that the platform here asks for. */
 const shortDeadline = { UPSTREAM_TIMEOUT_MS: '5000' };
 
-/** What every failed answer has, and what none may hold. */
+/** Checks the parts of every failed response, and the absence of secrets. */
 function expectPlainFailure(gateway: Gateway, text: string): void {
   for (const seen of [text, ...gateway.logs]) {
     expect(seen).not.toContain(secretToken);
@@ -119,7 +119,7 @@ const named = expect.objectContaining({ requestId: expect.stringMatching(/^[\w-]
 
 describe('when the platform', () => {
   it.each(badDays)(
-    '$what, a query says so with a code, whether to try again, and the request id',
+    '$what, a query fails with a code, whether it can be retried, and the request id',
     async ({ answer, extensions }) => {
       await using platform = await startBadPlatform(answer);
       const clock = new FakeClock();
@@ -140,7 +140,8 @@ describe('when the platform', () => {
   it.each(badDays)('$what, a subscription ends with the same error', async ({ answer, extensions }) => {
     await using platform = await startBadPlatform(answer);
     for (const transport of ['websocket', 'sse'] as const) {
-      // A gateway of its own, because another subscriber would receive the rest of a pause that the platform asked for.
+      // A separate gateway is used, because another subscriber would receive the remaining pause that the platform
+      // asked for.
       const clock = new FakeClock();
       await using gateway = await startGateway({ platform, clock, env: shortDeadline });
       await using events = gateway.subscribe(WatchExportJobsDocument, {}, { transport });
@@ -150,7 +151,7 @@ describe('when the platform', () => {
     }
   });
 
-  it('cannot be reached, every operation says so at once', async () => {
+  it('cannot be reached, every operation fails at once', async () => {
     const url = `http://127.0.0.1:${await closedPort()}`;
     const clock = new FakeClock();
     const startedAt = clock.now().getTime();
@@ -164,11 +165,11 @@ describe('when the platform', () => {
       gateway.execute(CreateExportJobDocument, { input: { destination: { target: { datasetId: profileDataset } } } }),
     );
     expect(created.errors[0]?.extensions).toMatchObject({ code: 'UPSTREAM_UNREACHABLE', retryable: true });
-    // Not even together have the three waited until the deadline of one.
+    // Even together, the three did not wait for the deadline of one.
     expect(clock.now().getTime() - startedAt).toBeLessThan(30_000);
   });
 
-  it('never answers, a query ends at the deadline and not before', async () => {
+  it('never responds, a query ends at the deadline and not before', async () => {
     await using platform = await startBadPlatform(() => {});
     const clock = new FakeClock();
     await using gateway = await startGateway({ platform, clock, env: { UPSTREAM_TIMEOUT_MS: '5000' } });
@@ -186,7 +187,7 @@ describe('when the platform', () => {
     expectPlainFailure(gateway, text);
   });
 
-  it('gives no token, a query ends at the deadline', async () => {
+  it('issues no token, a query ends at the deadline', async () => {
     await using platform = await startStub(() => {});
     const clock = new FakeClock();
     await using gateway = await startGateway({ platform, clock, env: { UPSTREAM_TIMEOUT_MS: '5000' } });
@@ -198,7 +199,7 @@ describe('when the platform', () => {
     await clock.advanceBy(10_000);
   });
 
-  it('is slow, a caller who leaves gives up the call', async () => {
+  it('is slow, a caller that leaves aborts the call', async () => {
     let given: () => void = () => {};
     const givenUp = new Promise<void>((resolve) => {
       given = resolve;
@@ -246,7 +247,7 @@ describe('when the platform fails in the middle of a create', () => {
     ['502', sending(502, ''), { __typename: 'OutcomeUnknownError', code: 'OUTCOME_UNKNOWN' }],
     ['a broken connection', (response: ServerResponse) => response.destroy(), { __typename: 'OutcomeUnknownError' }],
     ['an answer that cannot be read', sending(200, '{}'), { __typename: 'OutcomeUnknownError' }],
-  ])('with %s, the result says what is known, and the create was sent once', async (_, answer, expected) => {
+  ])('with %s, the result states what is known, and the create was sent once', async (_, answer, expected) => {
     await using platform = await startFailingCreate(answer);
     await using gateway = await startGateway({ platform });
     const { createExportJob } = await gateway.query(CreateExportJobDocument, { input });
@@ -254,7 +255,7 @@ describe('when the platform fails in the middle of a create', () => {
     expect(platform.requests.filter((request) => request.startsWith('POST /data/core'))).toHaveLength(1);
   });
 
-  it('with silence, the outcome is unknown at the deadline', async () => {
+  it('by not responding, the outcome is unknown at the deadline', async () => {
     await using platform = await startFailingCreate(() => {});
     const clock = new FakeClock();
     await using gateway = await startGateway({ platform, clock });
@@ -267,7 +268,7 @@ describe('when the platform fails in the middle of a create', () => {
     });
   });
 
-  it('and had not been sent because there is no token, its idempotency key can be used again', async () => {
+  it('before it was sent, because there is no token, its idempotency key can be used again', async () => {
     const path = '/ims/token/';
     let fails = true;
     await using platform = await startProxy(healthy, (request, response) => {
@@ -288,7 +289,7 @@ describe('when the platform fails in the middle of a create', () => {
   it.each([
     ['403', sending(403, ''), 'ForbiddenError'],
     ['429', sending(429, ''), 'RateLimitedError'],
-  ])('with %s, the dataset that was made for the export is removed again', async (_, answer, expected) => {
+  ])('with %s, the dataset that was created for the export is removed again', async (_, answer, expected) => {
     await using platform = await startFailingCreate(answer);
     await using gateway = await startGateway({ platform });
     const { createExportJob } = await gateway.query(CreateExportJobDocument, {
@@ -303,8 +304,8 @@ describe('when the platform fails in the middle of a create', () => {
   });
 });
 
-describe('when a dataset is created and cannot be read then', () => {
-  it('it is answered all the same, and an export goes into it: who tried again would make another one', async () => {
+describe('when a dataset is created but cannot be read afterwards', () => {
+  it('it is returned, and can be exported into, so that the client need not create another one', async () => {
     await using healthy = await startPlatform();
     await using platform = await startProxy(healthy, ({ method, url }, response) => {
       if (method !== 'GET' || url?.includes('/catalog/dataSets/') !== true) return false;

@@ -15,20 +15,20 @@ import {
   type SegmentJobFilter,
 } from './operations.generated.ts';
 
-/** Upstream pages that one request may read, and rows on each of them. */
+/** Number of upstream pages that one request may read, and of rows on each of them. */
 const maxPages = 10;
 const pageSize = 100;
 
 interface ScanOptions {
   readonly first: number;
   readonly filter?: ExportJobFilter;
-  /** Jobs that come to be after each page. */
+  /** Number of jobs that are created after each page. */
   readonly arrivals?: number;
 }
 
 const listCalls = ({ requests }: LongPlatform) => requests.filter((request) => /\/jobs\/?\?/.test(request)).length;
 
-/** Reads a list to its end; tells of each page which jobs it had, and how many calls it cost. */
+/** Reads a list to its end, and returns the jobs of each page and the number of its calls. */
 async function scan(platform: LongPlatform, gateway: Gateway, { first, filter, arrivals = 0 }: ScanOptions) {
   const calls: number[] = [];
   const pages = await everyPage(async (after) => {
@@ -41,12 +41,12 @@ async function scan(platform: LongPlatform, gateway: Gateway, { first, filter, a
   return { calls, pages: pages.map(({ nodes }) => nodes.map(({ platformId }) => Number(platformId))) };
 }
 
-/** The numbers of those that are rare, the youngest first. */
+/** The numbers of the rare jobs, youngest first. */
 const rareOf = (count: number) =>
   Array.from({ length: Math.floor(count / rareEvery) }, (_, index) => (index + 1) * rareEvery).reverse();
 
-describe('a filter that the platform does not have, over more jobs than one request reads', () => {
-  it('gives what ten pages have and goes on where they end, until the list does', async () => {
+describe('a filter that the platform does not support, over more jobs than one request reads', () => {
+  it('returns the matches of ten pages and continues where they end, to the end of the list', async () => {
     await using platform = await startLongPlatform({ exportJobs: 2_550 });
     await using gateway = await startGateway({ platform });
     const { pages, calls } = await scan(platform, gateway, { first: 5, filter: { datasetId: rareDataset } });
@@ -66,7 +66,7 @@ describe('a filter that the platform does not have, over more jobs than one requ
     expect(Math.max(...calls)).toBeLessThanOrEqual(maxPages);
   });
 
-  it('says that there may be more while it has found nothing, and in the end that there is none', async () => {
+  it('reports that there may be more while it has found nothing, and finally that there is none', async () => {
     await using platform = await startLongPlatform({ exportJobs: 2_000 });
     await using gateway = await startGateway({ platform });
     const { pages, calls } = await scan(platform, gateway, { first: 20, filter: { datasetId: 'of nobody' } });
@@ -74,10 +74,10 @@ describe('a filter that the platform does not have, over more jobs than one requ
     expect(calls).toEqual([maxPages, maxPages]);
   });
 
-  it('reads no further than the times of the filter', async () => {
+  it('reads no older jobs than the times of the filter permit', async () => {
     await using platform = await startLongPlatform({ exportJobs: 2_550 });
     await using gateway = await startGateway({ platform });
-    // Job 2,300 was created 2,300 seconds after the first moment of the year.
+    // Job 2,300 was created 2,300 seconds after the start of the year.
     const createdAfter = '2026-01-01T00:38:20Z';
     const { pages, calls } = await scan(platform, gateway, { first: 100, filter: { createdAfter } });
     expect(pages.flat()).toEqual(Array.from({ length: 250 }, (_, index) => 2_550 - index));
@@ -89,14 +89,14 @@ describe('a filter that the platform does not have, over more jobs than one requ
     { filter: { createdBefore: '2026-01-01T00:00:04Z' }, found: [3, 2, 1] },
     { filter: { createdBefore: '2026-01-01T00:00:10Z', statuses: ['FAILED'] }, found: [failedExportJob] },
     { filter: { createdBefore: '2026-01-01T00:20:00Z', createdAfter: '2026-01-01T00:19:57Z' }, found: [1199, 1198] },
-  ])('costs one call where the platform or the order can apply it: $filter', async ({ filter, found }) => {
+  ])('costs one call if the platform or the order can apply it: $filter', async ({ filter, found }) => {
     await using platform = await startLongPlatform({ exportJobs: 3_000 });
     await using gateway = await startGateway({ platform });
     expect(await scan(platform, gateway, { first: 20, filter })).toEqual({ pages: [found], calls: [1] });
   });
 
   it.each([0, 150])(
-    'gives every job that was there once, while %i others come to be after each page',
+    'returns every existing job once, while %i others are created after each page',
     async (arrivals) => {
       await using platform = await startLongPlatform({ exportJobs: 2_550 });
       await using gateway = await startGateway({ platform });
@@ -114,7 +114,7 @@ describe.each(['page', 'row'] as const)('segment jobs, in lists that count by %s
   const filter: SegmentJobFilter = { statuses: ['FAILED', 'CANCELLED'] };
 
   it.each([0, 130])(
-    'are given once each, by several statuses, while %i others come to be after each page',
+    'are returned once each, by several statuses, while %i others are created after each page',
     async (arrivals) => {
       await using platform = await startLongPlatform({ segmentJobs: 2_550, start });
       await using gateway = await startGateway({ platform });
@@ -134,7 +134,7 @@ describe.each(['page', 'row'] as const)('segment jobs, in lists that count by %s
     },
   );
 
-  it('are given once each without a filter while others come to be', async () => {
+  it('are returned once each without a filter while others are created', async () => {
     await using platform = await startLongPlatform({ segmentJobs: 330, start });
     await using gateway = await startGateway({ platform });
     const pages = await everyPage(async (after) => {

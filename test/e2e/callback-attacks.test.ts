@@ -63,7 +63,7 @@ function caller({ org = organization, isAccepted = true } = {}): Readonly<Record
 
 let addresses = 0;
 
-/** Requests a subscription whose router is an address of its own that does not respond. */
+/** Requests a subscription from a router with its own address that does not respond. */
 function subscribeAtSilentHost(headers: Readonly<Record<string, string>>, signal?: AbortSignal) {
   addresses += 1;
   const host = `127.1.${Math.floor(addresses / 250)}.${1 + (addresses % 250)}`;
@@ -97,7 +97,7 @@ async function advance(progress: number, status = 'PROCESSING'): Promise<void> {
   await clock.tick();
 }
 
-/** Lets time pass on the connections until all responses have come. */
+/** Lets time pass on the connections until all responses have arrived. */
 async function responsesIn<Responses>(responses: Promise<Responses>): Promise<Responses> {
   let isOver = false;
   const over = responses.finally(() => {
@@ -126,13 +126,13 @@ describe('callbacks to hosts that do not respond', () => {
     for await (const _ of victim.results);
   });
 
-  it('hold up neither running subscriptions nor new ones of other organizations, when the caller is accepted', async () => {
+  it('delay neither running subscriptions nor new ones of other organizations, when the caller is accepted', async () => {
     const victim = caller();
     subscribe(victim);
     await eventually(() => expect(received()).toEqual(['0']));
     const attackers = Array.from({ length: 40 }, () => caller({ org: otherOrganization }));
     const requests = attackers.flatMap((each) => Array.from({ length: 10 }, () => codeOf(subscribeAtSilentHost(each))));
-    // As many as one organization may have in flight. The others wait.
+    // As many as one organization may have in progress. The others wait.
     await eventually(() => expect(hosts.open).toBe(32));
     await advance(10);
     await eventually(() => expect(received()).toEqual(['0', '10']));
@@ -147,10 +147,10 @@ describe('callbacks to hosts that do not respond', () => {
     await eventually(() => expect([connectionClock.pending(), connectionClock.pending('deadline')]).toEqual([0, 0]));
   });
 
-  it('leave nothing behind when their client has gone, in flight and waiting', async () => {
+  it('leave nothing in memory when their client has left, whether in progress or waiting', async () => {
     const [one, other] = [caller(), caller()];
     const leaving = new AbortController();
-    // Eight in flight, four that wait.
+    // Eight are in progress, and four wait.
     const requests = Array.from({ length: 12 }, () => subscribeAtSilentHost(one, leaving.signal));
     await eventually(() => expect(hosts.open).toBe(8));
     await eventually(() => expect(connectionClock.pending('deadline')).toBeGreaterThanOrEqual(8 * 2 + 4));
@@ -168,7 +168,7 @@ describe('callbacks to hosts that do not respond', () => {
     expect(new Set(await Promise.all(later))).toEqual(new Set(['INVALID_INPUT']));
   });
 
-  it('are given up when the gateway goes down, and their clients receive the reason', async () => {
+  it('are aborted when the gateway shuts down, and their clients receive the reason', async () => {
     const requests = Array.from({ length: 12 }, () => codeOf(subscribeAtSilentHost(caller())));
     await eventually(() => expect(hosts.open).toBe(12));
     const closing = gateway.close();

@@ -38,7 +38,7 @@ afterEach(async () => {
 const subscribe = (request: Partial<SubscribeRequest> = {}) =>
   router.subscribe({ graphqlUrl: gateway.graphqlUrl, query, ...request });
 const actions = () => router.messages.map(({ action }) => action);
-/** How far the job has come, in each event that was sent. */
+/** The progress of the job in each event that was sent. */
 const told = () =>
   router.messages
     .flatMap(({ payload }) => payload?.data ?? [])
@@ -52,7 +52,7 @@ async function advance(progress: number, status = 'PROCESSING'): Promise<void> {
 }
 
 describe('a subscription by callbacks', () => {
-  it('is confirmed by its router before it is answered, begins afterwards, and ends with a word', async () => {
+  it('is confirmed by its router before the response, begins afterwards, and ends with a complete', async () => {
     let answered = false;
     const answeredAt: [action: string, answered: boolean][] = [];
     router.reply = ({ action }) => {
@@ -77,7 +77,7 @@ describe('a subscription by callbacks', () => {
     await eventually(() => expect(connectionClock.pending()).toBe(0));
   });
 
-  it('may be asked for in the words of the preview', async () => {
+  it('may be requested in the format of the preview', async () => {
     const { extension } = subscribe({ extension: { callbackUrl: '' } });
     const subscription = subscribe();
     const { callbackUrl, subscriptionId, heartbeatIntervalMs: interval, verifier } = subscription.extension;
@@ -100,7 +100,7 @@ describe('a subscription by callbacks', () => {
     expect(extension['callbackUrl']).toBe('');
   });
 
-  it('is answered with the errors that keep it from beginning', async () => {
+  it('is answered with the errors that prevent it', async () => {
     const refused = subscribe({ query: 'subscription { exportJobChanged(ids: ["404"]) { kind } }' });
     await expect(refused.results.getReader().read()).rejects.toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
     expect(await refused.answer).toMatchObject({ status: 200, text: expect.not.stringContaining('"http"') });
@@ -112,7 +112,7 @@ describe('a subscription by callbacks', () => {
     expect(await subscribers()).toBe(0);
   });
 
-  it.each<[Reply]>([[400], [401], [404], [302]])('does not begin where a check is answered with %s', async (reply) => {
+  it.each<[Reply]>([[400], [401], [404], [302]])('does not begin if a check is answered with %s', async (reply) => {
     router.reply = () => reply;
     const { answer, results } = subscribe();
     await expect(results.getReader().read()).rejects.toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
@@ -123,7 +123,7 @@ describe('a subscription by callbacks', () => {
     expect(await subscribers()).toBe(0);
   });
 
-  it.each<[Reply]>([[500], [429], ['drop']])('does not begin where every check is answered with %s', async (reply) => {
+  it.each<[Reply]>([[500], [429], ['drop']])('does not begin if every check is answered with %s', async (reply) => {
     router.reply = () => reply;
     const { answer, results } = subscribe();
     const failed = expect(results.getReader().read()).rejects.toMatchObject([
@@ -134,7 +134,7 @@ describe('a subscription by callbacks', () => {
     expect(actions()).toEqual(['check', 'check', 'check', 'check']);
   });
 
-  it('ends when its router answers with 404, without another word', async () => {
+  it('ends when its router responds with 404, without another callback', async () => {
     const subscription = subscribe();
     await eventually(() => expect(told()).toEqual(['0']));
     subscription.forget();
@@ -143,7 +143,7 @@ describe('a subscription by callbacks', () => {
     expect(actions()).toEqual(['check', 'next', 'next']);
   });
 
-  it('ends when an event is refused, and says that it was not taken', async () => {
+  it('ends when an event is rejected, and reports that', async () => {
     const reader = subscribe().results.getReader();
     await eventually(() => expect(told()).toEqual(['0']));
     await reader.read();
@@ -156,7 +156,7 @@ describe('a subscription by callbacks', () => {
     expect(actions()).toEqual(['check', 'next', 'next', 'complete']);
   });
 
-  it('ends when a heartbeat is refused, and says so', async () => {
+  it('ends when a heartbeat is rejected, and reports that', async () => {
     const reader = subscribe().results.getReader();
     await eventually(() => expect(told()).toEqual(['0']));
     await reader.read();
@@ -170,7 +170,7 @@ describe('a subscription by callbacks', () => {
   });
 
   it.each<[Reply]>([[503], ['drop'], ['take and drop']])(
-    'sends an event again that was answered with %s, and then the next one',
+    'sends an event again after the response %s, and then the next one',
     async (bad) => {
       subscribe({ extension: { heartbeatIntervalMs: 0 } });
       await eventually(() => expect(told()).toEqual(['0']));
@@ -191,7 +191,7 @@ describe('a subscription by callbacks', () => {
     },
   );
 
-  it('ends when its router does not answer within twelve seconds', async () => {
+  it('ends when its router does not respond within twelve seconds', async () => {
     const without = { heartbeatIntervalMs: 0 };
     subscribe({ extension: without });
     await eventually(() => expect(told()).toEqual(['0']));
@@ -207,7 +207,7 @@ describe('a subscription by callbacks', () => {
     expect(connectionClock.pending('deadline')).toBe(0);
   });
 
-  it('tells a slow router the newest state, one event at a time, and nothing older afterwards', async () => {
+  it('sends the latest state to a slow router, one event at a time, and no older state afterwards', async () => {
     let take = (_reply: Reply) => {};
     const taken = new Promise<Reply>((resolve) => {
       take = resolve;
@@ -221,7 +221,7 @@ describe('a subscription by callbacks', () => {
     await eventually(() => expect(told()).toEqual(['0', '20']));
   });
 
-  it('is not told twice to a router that subscribes again under the same id', async () => {
+  it('sends no duplicate events to a router that subscribes again with the same id', async () => {
     const first = subscribe();
     await eventually(() => expect(told()).toEqual(['0']));
     let take = (_reply: Reply) => {};
@@ -233,7 +233,8 @@ describe('a subscription by callbacks', () => {
         : 'by the protocol';
     await advance(10);
     await eventually(() => expect(told()).toEqual(['0', '10']));
-    // What was under way for the one before is answered first: the router would find two at a time.
+    // The pending callback of the previous subscription is answered first, because the router would otherwise receive
+    // two at a time.
     expect((await subscribe({ extension: first.extension }).answer).status).toBe(200);
     await gateway.metric('aep_watch_subscribers');
     expect(told()).toEqual(['0', '10']);
@@ -246,7 +247,7 @@ describe('a subscription by callbacks', () => {
     expect(actions().filter((action) => action === 'complete')).toEqual([]);
   });
 
-  it('does not begin for a router that has gone before it was answered', async () => {
+  it('does not begin for a router that has left before the response', async () => {
     let confirm = (_reply: Reply) => {};
     router.reply = () =>
       new Promise((resolve) => {
@@ -263,7 +264,7 @@ describe('a subscription by callbacks', () => {
     expect(actions()).toEqual(['check']);
   });
 
-  it('counts as one that its caller has open, until it has ended', async () => {
+  it('counts as open for its caller until it has ended', async () => {
     await using small = await start({ MAX_SUBSCRIPTIONS_PER_CALLER: '1' });
     const first = subscribe({ graphqlUrl: small.graphqlUrl });
     await eventually(() => expect(told()).toEqual(['0']));
@@ -274,7 +275,7 @@ describe('a subscription by callbacks', () => {
     await eventually(async () => expect((await subscribe({ graphqlUrl: small.graphqlUrl }).answer).status).toBe(200));
   });
 
-  it('is counted while it is open, and so are its callbacks by what became of them', async () => {
+  it('is counted in the metrics while it is open, and its callbacks by outcome', async () => {
     const open = () => gateway.metric('aep_watch_callback_subscriptions');
     const withoutHeartbeats = { extension: { heartbeatIntervalMs: 0 } };
     const first = subscribe(withoutHeartbeats);
@@ -291,12 +292,12 @@ describe('a subscription by callbacks', () => {
     await connectionClock.tick();
     await eventually(async () => expect(await open()).toBe(1));
     const counted = (outcome: string) => gateway.metric(`aep_watch_callbacks_total{outcome="${outcome}"}`);
-    // Two checks, two first events, and the one that was sent again.
+    // Two checks, two first events, and the repeated one.
     await eventually(async () => expect(await counted('taken')).toBe(5));
     expect(await Promise.all(['gone', 'retried', 'failed'].map(counted))).toEqual([1, 1, 0]);
   });
 
-  it('is told to subscribe again when the gateway goes down', async () => {
+  it('ends with a request to subscribe again when the gateway shuts down', async () => {
     const { results } = subscribe();
     await eventually(() => expect(told()).toEqual(['0']));
     const reader = results.getReader();
@@ -309,7 +310,7 @@ describe('a subscription by callbacks', () => {
   });
 });
 
-it('a router that does not answer keeps the gateway from going down for two seconds', async () => {
+it('a router that does not respond delays a shutdown of the gateway by two seconds', async () => {
   subscribe();
   await eventually(() => expect(told()).toEqual(['0']));
   router.reply = () => 'hang';
@@ -328,7 +329,7 @@ it('a router that does not answer keeps the gateway from going down for two seco
 describe('heartbeats', () => {
   const checks = () => actions().filter((action) => action === 'check').length - 1;
 
-  it('go out within each interval, also while an event waits for its answer, and notice that the router has gone', async () => {
+  it('are sent within each interval, even while an event waits for its response, and reveal a lost router', async () => {
     router.reply = ({ action }) => (action === 'next' ? 'hang' : 'by the protocol');
     const subscription = subscribe();
     await eventually(() => expect(told()).toEqual(['0']));
@@ -348,7 +349,7 @@ describe('heartbeats', () => {
     expect(connectionClock.pending()).toBe(0);
   });
 
-  it('go out as often when the router takes its time to answer them', async () => {
+  it('are sent in the same interval when the router responds slowly', async () => {
     subscribe();
     await eventually(() => expect(told()).toEqual(['0']));
     let take = (_reply: Reply) => {};
@@ -362,7 +363,7 @@ describe('heartbeats', () => {
     await connectionClock.advanceBy(3_000);
     router.reply = () => 'by the protocol';
     take('by the protocol');
-    // The deadline of the one that was answered.
+    // The deadline of the callback that was answered.
     await eventually(() => expect(connectionClock.pending('deadline')).toBe(1));
     await connectionClock.advanceBy(999);
     expect(checks()).toBe(1);
@@ -370,7 +371,7 @@ describe('heartbeats', () => {
     await eventually(() => expect(checks()).toBe(2));
   });
 
-  it('are those of every five seconds when the router does not say it, and none where it wants none', async () => {
+  it('are sent every five seconds if the router does not specify an interval, and not at all if it wants none', async () => {
     subscribe({ extension: { heartbeatIntervalMs: undefined } });
     await eventually(() => expect(told()).toEqual(['0']));
     await connectionClock.sleeping();
@@ -386,7 +387,7 @@ describe('heartbeats', () => {
   });
 });
 
-describe('a request for callbacks is refused', () => {
+describe('a request for callbacks is rejected', () => {
   it.each<[string, Record<string, unknown>, number]>([
     ['to another path', { callbackUrl: 'http://127.0.0.1:1/admin' }, 403],
     ['to another port', { callbackUrl: 'http://127.0.0.1:1/callback' }, 403],
@@ -413,20 +414,20 @@ describe('a request for callbacks is refused', () => {
     expect(router.messages).toEqual([]);
   });
 
-  it('where there are none', async () => {
+  it('if they are disabled', async () => {
     await using closed = await start({ SUBSCRIPTION_CALLBACK_URLS: '' });
     const { answer } = subscribe({ graphqlUrl: closed.graphqlUrl });
     expect(await answer).toMatchObject({ status: 400, text: expect.stringContaining('SUBSCRIPTION_CALLBACK_URLS') });
   });
 
-  it('of nobody, before anything is looked at', async () => {
+  it('for a caller without a credential, before any other check', async () => {
     await using closed = await start({ AUTH_MODE: 'passthrough', AEP_BASE_URL: board.url });
     const { answer } = subscribe({ graphqlUrl: closed.graphqlUrl, extension: { callbackUrl: 'file:///etc/passwd' } });
     expect(await answer).toMatchObject({ status: 401, text: expect.stringContaining('UNAUTHENTICATED') });
   });
 });
 
-it('an answer that itself is to go on is not given by callbacks', async () => {
+it('an incremental response is not sent by callbacks', async () => {
   const { extension } = subscribe({ extension: { callbackUrl: '' } });
   const answer = await fetch(gateway.graphqlUrl, {
     method: 'POST',

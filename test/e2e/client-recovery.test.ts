@@ -42,7 +42,7 @@ const statusFragment = (id: string) => parse(`fragment Status on ${id.slice(0, i
 const statusIn = (data: unknown): string | undefined =>
   typeof data === 'object' && data !== null && 'status' in data ? String(data.status) : undefined;
 
-/** No client has code for cursors: each subscribes again with its original variables. */
+/** No client has code for cursors. Each subscribes again with its original variables. */
 const clients: Readonly<Record<string, OpenView>> = {
   'Apollo Client 4': (transport, { document }) => {
     const client = new ApolloClient({
@@ -95,10 +95,10 @@ const clients: Readonly<Record<string, OpenView>> = {
   },
 };
 
-/** Both caches name an entity by its type and its id, which itself begins with the type. */
+/** Both caches identify an entity by its type and its id, which itself begins with the type. */
 const cacheIdOf = (id: string): string => `${id.slice(0, id.indexOf(':'))}:${id}`;
 
-/** The transport of all clients: it connects again by itself, but not before the test lets it. */
+/** The transport of all clients. It reconnects by itself, but not before the test permits it. */
 function startTransport(url: string) {
   const sockets: WebSocket[] = [];
   let letIn: () => void = () => undefined;
@@ -128,7 +128,7 @@ let gateway: Gateway;
 describe.each(Object.entries(clients))('%s, whose socket is cut while a job ends,', (_, openView) => {
   describe('and that watches export jobs', () => {
     const watch: Watch<unknown> = {
-      // The type of the variables has optional members only.
+      // The cast is safe, because all members of the type of the variables are optional.
       document: WatchExportJobsDocument as TypedDocumentNode<unknown, Record<string, never>>,
       jobOf: (data) => (data as { readonly exportJobChanged: { readonly job: SeenJob | null } }).exportJobChanged.job,
     };
@@ -146,8 +146,8 @@ describe.each(Object.entries(clients))('%s, whose socket is cut while a job ends
     });
 
     it.each([
-      ['and somebody else watches meanwhile', true],
-      ['and nobody watches meanwhile', false],
+      ['with another watcher in the meantime', true],
+      ['without other watchers in the meantime', false],
     ])('shows the end %s', async (__, watchedMeanwhile) => {
       await using other = gateway.subscribe(WatchExportJobsDocument, { ids: ['2'] });
       await other.take();

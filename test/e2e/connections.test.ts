@@ -37,10 +37,10 @@ interface Page<Node> {
   };
 }
 
-/** More pages than any list here has: a cursor that leads nowhere ends the test instead of running forever. */
+/** Maximum number of pages of a walk. It is more than any list here has, so that an endless walk fails. */
 const maxPages = 100;
 
-/** Reads a connection to its end, as an application does that scrolls. */
+/** Reads a connection to its end, like a scrolling application. */
 async function allPages<Node>(read: (after: string | null) => Promise<Page<Node>>): Promise<readonly Page<Node>[]> {
   const pages: Page<Node>[] = [];
   for (let after: string | null = null; pages.length < maxPages; ) {
@@ -75,7 +75,7 @@ async function listDatasets(variables: ListDatasetsQueryVariables) {
 const idsOf = (nodes: readonly { readonly id: string }[]) => nodes.map(({ id }) => id);
 
 describe('paging', () => {
-  it('gives every export job once and in order, seven at a time', async () => {
+  it('returns every export job once and in order, seven at a time', async () => {
     const { jobs: all } = await listJobs();
     const { pages, jobs } = await listJobs(null, 7);
     expect(all).toHaveLength(60);
@@ -85,7 +85,7 @@ describe('paging', () => {
     expect(times).toEqual(times.toSorted().reverse());
   });
 
-  it('gives every export job once when many were created in the same millisecond', async () => {
+  it('returns every export job once when many were created in the same millisecond', async () => {
     await using busy = await startSteppedPlatform({ clock: new FakeClock() });
     await using own = await startGateway({ platform: busy });
     const input = { destination: { target: { datasetId: profileDataset } } };
@@ -100,7 +100,7 @@ describe('paging', () => {
     expect(new Set(idsOf(jobs.slice(0, created.length)))).toEqual(new Set(created));
   });
 
-  it('gives every matching job once when a filter is applied that the platform does not have', async () => {
+  it('returns every matching job once with a filter that the platform does not support', async () => {
     const { jobs: all } = await listJobs();
     const wanted = all.filter(({ status }) => status === 'SUCCEEDED');
     const { jobs, pages } = await listJobs({ statuses: ['SUCCEEDED'] }, 7);
@@ -111,7 +111,7 @@ describe('paging', () => {
   const orders = (['CREATED_AT', 'UPDATED_AT', 'NAME'] as const).flatMap((field) =>
     (['ASC', 'DESC'] as const).map((direction) => ({ field, direction })),
   );
-  it.each(orders)('gives every dataset once and in order by $field $direction, three at a time', async (orderBy) => {
+  it.each(orders)('returns every dataset once and in order by $field $direction, three at a time', async (orderBy) => {
     const { datasets: all } = await listDatasets({ first: 100 });
     const { datasets, pages } = await listDatasets({ first: 3, orderBy });
     expect(pages.length).toBe(Math.ceil(all.length / 3));
@@ -122,7 +122,7 @@ describe('paging', () => {
     expect(keys).toEqual(orderBy.direction === 'ASC' ? ascending : ascending.reverse());
   });
 
-  it('gives every batch of a dataset once, and every job that writes into it', async () => {
+  it('returns every batch of a dataset once, and every job that writes into it', async () => {
     const { jobs } = await listJobs({ datasetId: profileDataset });
     const pages = await allPages(async (after) => {
       const { dataset } = await gateway.query(DatasetDocument, { id: profileDataset, first: 2, after });
@@ -137,7 +137,7 @@ describe('paging', () => {
     expect(idsOf(batches).toSorted()).toEqual(expected.map(({ batchId }) => `Batch:${batchId}`).toSorted());
   });
 
-  it('goes on behind the last job that was given when new ones are created meanwhile', async () => {
+  it('continues after the last returned job when new ones are created in the meantime', async () => {
     await using busy = await startPlatform();
     await using own = await startGateway({ platform: busy });
     const { exportJobs: first } = await own.query(ListExportJobsDocument, { first: 30 });
@@ -151,7 +151,7 @@ describe('paging', () => {
     expect(ids).toEqual(idsOf((await listJobs()).jobs));
   });
 
-  it('refuses a cursor of another list, of another order, and one that is none', async () => {
+  it('rejects a cursor of another list, of another order, and an invalid one', async () => {
     const { exportJobs } = await gateway.query(ListExportJobsDocument, { first: 1 });
     const { datasets } = await gateway.query(ListDatasetsDocument, { first: 1 });
     const ofJobs = exportJobs.pageInfo.endCursor;
@@ -170,7 +170,7 @@ describe('paging', () => {
     }
   });
 
-  it.each([0, -1, 101])('refuses first: %i', async (first) => {
+  it.each([0, -1, 101])('rejects first: %i', async (first) => {
     const answers = await Promise.all([
       gateway.execute(ListExportJobsDocument, { first }),
       gateway.execute(ListDatasetsDocument, { first }),
@@ -191,20 +191,23 @@ describe('filters', () => {
     ['FAILED', 'NEW'],
     ['QUEUED'],
   ];
-  it.each(statuses.map((each) => ({ statuses: each })))('give the jobs in $statuses', async ({ statuses: wanted }) => {
-    const { jobs: all } = await listJobs();
-    const { jobs } = await listJobs({ statuses: [...wanted] });
-    expect(idsOf(jobs)).toEqual(idsOf(all.filter(({ status }) => wanted.includes(status))));
-  });
+  it.each(statuses.map((each) => ({ statuses: each })))(
+    'return the jobs in $statuses',
+    async ({ statuses: wanted }) => {
+      const { jobs: all } = await listJobs();
+      const { jobs } = await listJobs({ statuses: [...wanted] });
+      expect(idsOf(jobs)).toEqual(idsOf(all.filter(({ status }) => wanted.includes(status))));
+    },
+  );
 
-  it('give the jobs between two times, both ends left out', async () => {
+  it('return the jobs between two times, both exclusive', async () => {
     const { jobs: all } = await listJobs();
     const [before, after] = [all[10]?.createdAt ?? '', all[40]?.createdAt ?? ''];
     const { jobs } = await listJobs({ createdBefore: before, createdAfter: after }, 7);
     expect(idsOf(jobs)).toEqual(idsOf(all.slice(11, 40)));
   });
 
-  it('give the jobs of a dataset, by either form of its id, and of a segment', async () => {
+  it('return the jobs of a dataset, by either form of its id, and of a segment', async () => {
     const { jobs: all } = await listJobs();
     const ofDataset = all.filter(({ destination }) => destination.datasetId === webEventsDataset);
     expect(ofDataset.length).toBeGreaterThan(0);
@@ -217,7 +220,7 @@ describe('filters', () => {
     expect(idsOf((await listJobs({ segmentId })).jobs)).toEqual(idsOf(ofSegment));
   });
 
-  it('give the jobs that changed after a time, and those of a merge policy', async () => {
+  it('return the jobs that changed after a time, and those with a merge policy', async () => {
     const document = `query ($filter: ExportJobFilter) {
       exportJobs(first: 100, filter: $filter) { nodes { id updatedAt mergePolicy { platformId } } }
     }`;
@@ -229,7 +232,7 @@ describe('filters', () => {
     const read = async (filter: object): Promise<readonly Job[]> => {
       const { data, errors } = await gateway.send(document, { filter });
       expect(errors).toEqual([]);
-      // The document asks for this form.
+      // The cast is safe, because the document selects this form.
       return (data as { exportJobs: { nodes: readonly Job[] } }).exportJobs.nodes;
     };
     const all = await read({});
@@ -241,7 +244,7 @@ describe('filters', () => {
       expect(await read({ mergePolicyId })).toEqual(ofPolicy);
   });
 
-  it('must all hold', async () => {
+  it('require all of their conditions', async () => {
     const { jobs: all } = await listJobs();
     const filter = {
       statuses: ['FAILED' as const],
@@ -255,7 +258,7 @@ describe('filters', () => {
     expect(idsOf((await listJobs(filter)).jobs)).toEqual(idsOf(wanted));
   });
 
-  it('give the datasets of a name, of a schema, and those created or changed later than a time', async () => {
+  it('return the datasets with a name, with a schema, and those created or changed after a time', async () => {
     const { datasets: all } = await listDatasets({ first: 100 });
     const one = all[2];
     const having = async (filter: NonNullable<ListDatasetsQueryVariables['filter']>) =>
@@ -263,7 +266,7 @@ describe('filters', () => {
     expect(await having({ name: one?.name ?? '' })).toEqual([one?.id]);
     expect(await having({ name: 'no such name' })).toEqual([]);
     const part = one?.name?.slice(2) ?? '';
-    // To the platform these are patterns, lists and a negation.
+    // The platform would interpret these names as patterns, lists and a negation.
     for (const name of [`*${part}`, `${one?.name},x`, '!x', '*', ` ${one?.name}`])
       expect(await having({ name })).toEqual([]);
     expect(await having({ nameContains: part.toUpperCase() })).toEqual(
@@ -306,11 +309,11 @@ describe('looking up', () => {
     { job: 'not-a-number', dataset: '..', batch: '%2e%2e' },
     { job: '../batches', dataset: 'a,b', batch: '?limit=1' },
     { job: 'ExportJob:0', dataset: `${profileDataset},${webEventsDataset}`, batch: 'Batch:x:y' },
-  ])('answers null for what does not exist: $job, $dataset, $batch', async (ids) => {
+  ])('returns null for what does not exist: $job, $dataset, $batch', async (ids) => {
     expect(await gateway.query(LookupsDocument, ids)).toEqual({ exportJob: null, dataset: null, batch: null });
   });
 
-  it('keeps the order of the ids, with null for those that do not exist and for kinds that have none yet', async () => {
+  it('keeps the order of the ids, with null for missing entities and for kinds without a lookup', async () => {
     const ids = [
       `Dataset:${webEventsDataset}`,
       'ExportJob:24001',

@@ -47,7 +47,7 @@ const createSchedule = async (segmentIds: string[], skipChecks = false) => {
   return outcomeOf((await gateway.query(CreateScheduleDocument, { input })).createSchedule);
 };
 
-/** Method and path of the platform's calls since the last look, without ids and parameters. */
+/** Method and path of the platform calls since the last call of this function, without ids and parameters. */
 const calls = () => {
   const found = platform.requests.map(
     ({ method, path }) =>

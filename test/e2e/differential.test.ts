@@ -35,7 +35,7 @@ import {
   type SegmentJobOrder,
 } from './operations.generated.ts';
 
-/** Rows on a page, another number for each seed: none of the lists ends where a page does by design. */
+/** Number of rows on a page. It differs for each seed, so that no list ends at the end of a page by design. */
 const runs = [
   { seed: 11, first: 100, sandbox: 'prod' },
   { seed: 12, first: 7, sandbox: 'prod' },
@@ -52,7 +52,8 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
   let rest: RestClient;
 
   beforeAll(async () => {
-    // The emulator's own pace: when the last write is done, some of the jobs have ended and others stand in each stage.
+    // The emulator runs at its own pace, so that after the last write some jobs have ended and others are in each
+    // stage.
     platform = await startPlatform({ seed, clock, profiles: 80, pace: {} });
     gateway = await startGateway({ platform, clock });
     rest = await connectRest(platform, sandbox);
@@ -64,7 +65,10 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     await platform.close();
   });
 
-  /** What `read` gave while the platform stood still: work that a stage has begun may end without time passing. */
+  /**
+   * The result of `read` while the platform did not change. Work of a stage that has begun may end without time
+   * passing.
+   */
   async function whileNothingChanges<T>(read: () => Promise<T>) {
     for (let before = await readPlatform(rest); ; ) {
       const answer = await read();
@@ -76,7 +80,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     }
   }
 
-  it('every list has every row and every field as the platform has them', async () => {
+  it('every list has every row and every field of the platform', async () => {
     const { answer, expected } = await whileNothingChanges(() => readGateway(asked, first));
     expect(answer.exportJobs).toEqual(expected.exportJobs);
     expect(answer.datasets).toEqual(expected.datasets);
@@ -88,13 +92,13 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     expect(answer.segmentDefinitions).toEqual(expected.segmentDefinitions);
     expect(answer.mergePolicies).toEqual(expected.mergePolicies);
 
-    // Otherwise the comparison would say little.
+    // Otherwise the comparison would be weak.
     for (const jobs of [answer.exportJobs, answer.segmentJobs])
       expect(new Set(jobs.map(({ status }) => status)).size).toBeGreaterThanOrEqual(5);
     expect(answer.batches.flat().length).toBeGreaterThan(10);
   });
 
-  it('each list reports how many entries it has if the platform does', async () => {
+  it('each list reports its number of entries if the platform does', async () => {
     const { answer, platform: all } = await whileNothingChanges(() =>
       Promise.all([
         asked.query(ReadSegmentJobsDocument, { first }),
@@ -124,7 +128,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     ]);
   });
 
-  it('segments by a part of their names and in order are those of the platform', async () => {
+  it('segments by a part of their names and in order are the same as on the platform', async () => {
     const [{ name: example = '' } = {}] = (await readPlatform(rest)).segmentDefinitions;
     const part = example.slice(1, 5);
     const { answer, platform: all } = await whileNothingChanges(async () => ({
@@ -144,7 +148,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     expect(answer.byName.map(({ name }) => name)).toEqual(names.toSorted().reverse());
   });
 
-  it('batches by status, dataset and time are those of the platform', async () => {
+  it('batches by status, dataset and time are the same as on the platform', async () => {
     const { answer, expected } = await whileNothingChanges(async () => {
       const batches = await everyNode(
         async (after) => (await asked.query(ReadAllBatchesDocument, { first, after })).page,
@@ -177,7 +181,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     if (sandbox === 'prod') expect(answer.filter(({ found }) => found.length > 0).length).toBeGreaterThan(2);
   });
 
-  it('everything that is looked up by its id is what the lists have', async () => {
+  it('every lookup by id returns the same entity as the lists', async () => {
     const { answer, expected } = await whileNothingChanges(async () => {
       const all = await readPlatform(rest);
       const at = <Item>(items: readonly Item[], index: number) => items[index % Math.max(1, items.length)];
@@ -216,7 +220,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     [{ statuses: ['FAILED', 'CANCELLED'] }, { field: 'CREATED_AT', direction: 'ASC' }],
     [null, { field: 'UPDATED_AT', direction: 'ASC' }],
   ];
-  it.each(filters)('segment jobs with %j in the order of %j are those that match', async (filter, orderBy) => {
+  it.each(filters)('segment jobs with %j in the order of %j are the matching ones', async (filter, orderBy) => {
     const { answer, expected } = await whileNothingChanges(() =>
       everyNode(async (after) => (await asked.query(ReadSegmentJobsDocument, { first, after, filter, orderBy })).page),
     );
@@ -226,7 +230,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
       .filter(({ status }) => filter?.statuses?.some((each) => each === status) ?? true)
       .toSorted((a, b) => sign * (Date.parse(a[key] ?? '') - Date.parse(b[key] ?? '')));
     expect(answer.map((job) => job[key])).toEqual(wanted.map((job) => job[key]));
-    // Of the same moment, the platform may put either first.
+    // The platform may return either first if both are of the same moment.
     expect(new Map(answer.map((job) => [job.id, job]))).toEqual(new Map(wanted.map((job) => [job.id, job])));
   });
 
@@ -260,7 +264,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     }
   });
 
-  it('people have the attributes and memberships that the platform knows, and nobody is nobody', async () => {
+  it('people have the attributes and memberships on the platform, and an unknown person is null', async () => {
     const values = Array.from({ length: 5 }, (_, index) => `CRM-${String(index + 1).padStart(9, '0')}`);
     const { answer, expected } = await whileNothingChanges(() =>
       Promise.all(
@@ -278,7 +282,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     expect(answer.at(-1)).toEqual({ profile: null, known: null });
   });
 
-  it('batches have the files that Data Access has, byte by byte', async () => {
+  it('batches have the files of Data Access, byte by byte', async () => {
     const { batches } = await readPlatform(rest);
     let compared = 0;
     for (const [batch] of batches.slice(0, 6)) {
@@ -304,7 +308,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
     expect(compared).toBeGreaterThan(0);
   });
 
-  it('who asks, and for which sandbox, is what the platform has', async () => {
+  it('the caller and its sandbox are the same as on the platform', async () => {
     const { sandboxes } = await rest.get<{ sandboxes: readonly Readonly<Record<string, unknown>>[] }>(
       '/data/foundation/sandbox-management/',
     );
@@ -325,7 +329,7 @@ describe.each(runs)('with the data of seed $seed, read $first at a time in $sand
   });
 });
 
-/** Batches of the same moment come in any order. */
+/** Batches of the same moment are in any order. */
 const byId = (a: { readonly id: string }, b: { readonly id: string }): number => (a.id < b.id ? -1 : 1);
 
 describe('the comparison', () => {
@@ -366,7 +370,7 @@ describe('the comparison', () => {
       const type = schema.getType(name);
       return isObjectType(type) ? Object.keys(type.getFields()).map((field) => `${name}.${field}`) : [];
     });
-    // Files and batches are read through connections of their own, below a batch and a dataset.
+    // Files and batches are read through their own connections, in a batch and in a dataset.
     expect(fields.filter((field) => !read.has(field))).toEqual([]);
     expect(fields.length).toBeGreaterThan(150);
   });

@@ -5,7 +5,7 @@ import { startPlatform, startProxy } from '../support/platform.ts';
 import { bytesOf, isContentRequest, linkFrom } from './download-reading.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
-/** The whole file to which links lead. */
+/** The whole file of the links. */
 let whole: Buffer;
 
 beforeAll(async () => {
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => platform.close());
 
 describe('a file that is replaced on the platform while it is read', () => {
-  it('breaks the download off, and the next download by the link is the new file', async () => {
+  it('breaks the download, and the next download by the link returns the new file', async () => {
     const size = 3 * 1024 * 1024;
     const versions = { old: Buffer.alloc(size, 1), new: Buffer.alloc(size + 1, 2) };
     let content = versions.old;
@@ -43,7 +43,7 @@ describe('a file that is replaced on the platform while it is read', () => {
 });
 
 describe('when the platform stops in the middle of a file', () => {
-  it('a reader who leaves ends the transfer upstream too, although no byte comes any more', async () => {
+  it('a reader that leaves also ends the upstream transfer, although no further byte arrives', async () => {
     let closed: () => void = () => {};
     const endedUpstream = new Promise<void>((resolve) => {
       closed = resolve;
@@ -69,8 +69,8 @@ describe('when the platform stops in the middle of a file', () => {
   });
 });
 
-describe('when the platform breaks off', () => {
-  it('the first time, the download goes on where it stopped', async () => {
+describe('when the platform breaks the connection', () => {
+  it('the first time, the download continues where it stopped', async () => {
     let broken = 0;
     await using proxy = await startProxy(platform, (request, response) => {
       if (request.method !== 'GET' || !isContentRequest(request.url) || broken > 0) return false;
@@ -93,7 +93,7 @@ describe('when the platform breaks off', () => {
   it.each([
     [0, 502],
     [4, 200],
-  ])('again and again after %i bytes, the download never ends as if the file were whole', async (bytes, status) => {
+  ])('repeatedly after %i bytes, the download never ends as if the file were complete', async (bytes, status) => {
     await using proxy = await startProxy(platform, (request, response) => {
       if (request.method !== 'GET' || !isContentRequest(request.url)) return false;
       request.resume();
@@ -120,7 +120,7 @@ describe('when the platform breaks off', () => {
     expect(reads).toHaveLength(attempts);
   });
 
-  it('with an error before the first byte, the answer has its code', async () => {
+  it('with an error before the first byte, the response has its code', async () => {
     await using proxy = await startProxy(platform, (request, response) => {
       if (!isContentRequest(request.url)) return false;
       request.resume();

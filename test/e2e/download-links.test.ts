@@ -7,7 +7,7 @@ import { accessToken, platformHeaders, startPlatform } from '../support/platform
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
 let headers: Headers;
-/** A gateway as in a container: it listens on every address, and PUBLIC_URL is not set. */
+/** A gateway that listens on every address, as in a container, without PUBLIC_URL. */
 let gateway: Gateway;
 
 const startPassthrough = (env: Record<string, string>, clock?: FakeClock) =>
@@ -33,7 +33,7 @@ const watch = `subscription { exportJobChanged(ids: ["24055"]) { job { ${files} 
 
 const linkIn = (text: string): string => /"downloadUrl":"([^"]+)"/.exec(text)?.[1] ?? '';
 
-/** Posts a document with a header Host of the test's own; resolves with the response as far as `done` needs it. */
+/** Posts a document with the given header Host. Resolves with the response up to the part that `done` needs. */
 const post = (host: string, document: string, accept: string, done: (text: string) => boolean) =>
   new Promise<string>((resolve, reject) => {
     const request = httpRequest(
@@ -75,7 +75,7 @@ const overSocket = (host: string, connectionParams: Record<string, string> = {})
 describe('a download link of a gateway that listens on every address', () => {
   const hasLink = (text: string) => linkIn(text) !== '';
 
-  it('names the host by which its caller reaches the gateway, over every transport', async () => {
+  it('contains the host by which its caller reaches the gateway, over every transport', async () => {
     const { port } = new URL(gateway.url);
     for (const host of [`localhost:${port}`, 'exports.example:8443']) {
       const texts = [
@@ -83,7 +83,7 @@ describe('a download link of a gateway that listens on every address', () => {
         await post(host, watch, 'text/event-stream', hasLink),
         await post(host, watch, 'multipart/mixed;subscriptionSpec="1.0"', hasLink),
         await overSocket(host),
-        // The parameters of a client do not change the name of the gateway.
+        // The parameters of a client do not change the host of the gateway.
         await overSocket(host, { host: 'evil.example' }),
       ];
       for (const text of texts) expect(linkIn(text), text).toMatch(new RegExp(`^http://${host}/files/`));
@@ -92,7 +92,7 @@ describe('a download link of a gateway that listens on every address', () => {
     expect((await fetch(link)).status).toBe(200);
   });
 
-  it('begins with PUBLIC_URL where that is set', async () => {
+  it('begins with PUBLIC_URL if that is set', async () => {
     await using named = await startPassthrough({ HOST: '0.0.0.0', PUBLIC_URL: 'https://gateway.example/exports/' });
     const { text } = await named.send(query, {}, headers);
     expect(linkIn(text)).toMatch(/^https:\/\/gateway\.example\/exports\/files\//);

@@ -14,11 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-/** Bytes of each file of `startLargeFiles`. */
+/** Size of each file of `startLargeFiles`, in bytes. */
 const size = 256 * 1024 * 1024;
 const chunk = Buffer.alloc(64 * 1024, 7);
 
-/** A platform whose files are large. It counts what it has sent of them. */
+/** A platform with large files. It counts the bytes that it has sent. */
 async function startLargeFiles() {
   const sent = { bytes: 0, opened: 0, closed: 0 };
   const proxy = await startProxy(platform, (request, response) => {
@@ -61,7 +61,7 @@ const open = (url: string): Promise<{ request: ClientRequest; response: Incoming
   });
 
 describe('a large download', () => {
-  it('goes only as fast as it is read, and ends upstream when its reader is gone, while others are served', async () => {
+  it('is transferred only as fast as it is read, and ends upstream when its reader leaves, while others are served', async () => {
     const { proxy, sent } = await startLargeFiles();
     await using _ = proxy;
     await using own = await startGateway({ platform: proxy });
@@ -70,7 +70,7 @@ describe('a large download', () => {
     response.once('error', () => {});
     response.read();
 
-    // Nobody announces that nothing more is sent: it is so when requests beside it see no progress any more.
+    // The end of the transfer has no event, so the test waits until other requests see no progress.
     for (let before = -1, still = 0; still < 25; still = sent.bytes === before ? still + 1 : 0) {
       before = sent.bytes;
       expect((await fetch(`${own.url}/healthz`)).status).toBe(200);
@@ -81,7 +81,7 @@ describe('a large download', () => {
     const left = new Promise((resolve) => response.once('close', resolve));
     request.destroy();
     await left;
-    // The piece under way may be in the buffers between here and there as a whole: then it has ended already.
+    // The current piece may be completely in buffers on the way, and has then ended already.
     await eventually(() => expect(sent.closed).toBe(sent.opened));
     expect(sent.bytes).toBeLessThan(size / 8);
 
@@ -90,7 +90,7 @@ describe('a large download', () => {
     expect(own.logs.filter((line) => line.includes('"level":"error"'))).toEqual([]);
   });
 
-  it('is put together from pieces without losing or repeating a byte', async () => {
+  it('is assembled from pieces without losing or repeating a byte', async () => {
     const { proxy } = await startLargeFiles();
     await using _ = proxy;
     await using own = await startGateway({ platform: proxy });
@@ -103,8 +103,8 @@ describe('a large download', () => {
   });
 });
 
-describe('readers that take nothing', () => {
-  it('leave room for queries, for the other downloads and for other sandboxes, and are disconnected', async () => {
+describe('readers that read nothing', () => {
+  it('leave room for queries, for other downloads and for other sandboxes, and are disconnected', async () => {
     const { proxy, sent } = await startLargeFiles();
     await using _ = proxy;
     const connectionClock = new FakeClock();
@@ -123,7 +123,7 @@ describe('readers that take nothing', () => {
     const refused = await fetch(links[0] ?? '');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
 
-    // All that was requested of the platform has come, although nothing of it was taken.
+    // All requested bytes have arrived, although the reader has read nothing.
     await eventually(() => expect(sent.closed).toBe(sent.opened));
     await connectionClock.advanceBy(30_000);
     await eventually(async () => expect((await fetch(links[0] ?? '', { method: 'HEAD' })).status).toBe(200));
@@ -131,8 +131,8 @@ describe('readers that take nothing', () => {
   });
 });
 
-describe('many downloads of a sandbox whose budget is small', () => {
-  it('let its queries go first', async () => {
+describe('many downloads of a sandbox with a small budget', () => {
+  it('give precedence to its queries', async () => {
     await using proxy = await startProxy(platform, () => false);
     const clock = new FakeClock();
     await using own = await startGateway({ platform: proxy, clock, env: { UPSTREAM_CALLS_PER_SECOND: '5' } });
@@ -142,12 +142,12 @@ describe('many downloads of a sandbox whose budget is small', () => {
     const before = proxy.requests.length;
     const downloads = Promise.all(Array.from({ length: 15 }, (_, index) => bytesAt(index + 1)));
     const query = own.send('{ datasets(first: 1) { nodes { id } } }');
-    // Time stands still until all of them have come: requests that were sent later have their responses.
+    // Time does not pass until all of them have arrived, because later requests have their responses then.
     await clock.sleeping();
     for (let round = 0; round < 25; round += 1) await fetch(`${own.url}/healthz`);
     expect((await clock.runUntil(query)).errors).toEqual([]);
     const sentBefore = proxy.requests.slice(before).findIndex((each) => each.includes('/dataSets'));
-    // Those that the budget let through at once, and one that had its turn.
+    // The downloads that the budget permitted at once, and one that had its turn.
     expect(sentBefore).toBeGreaterThanOrEqual(0);
     expect(sentBefore).toBeLessThanOrEqual(6);
     expect((await clock.runUntil(downloads)).map((each) => each.length)).toEqual(Array(15).fill(1));

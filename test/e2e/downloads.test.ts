@@ -10,7 +10,7 @@ import { ExportJobDocument, ListExportJobsDocument, LookupsDocument } from './op
 let platform: Awaited<ReturnType<typeof startPlatform>>;
 let gateway: Gateway;
 let link: string;
-/** The whole file behind `link`. */
+/** Downloads the whole file of `link`. */
 let whole: Buffer;
 
 beforeAll(async () => {
@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 describe('a download link', () => {
-  it('gives the whole file, with its length, type and name', async () => {
+  it('returns the whole file, with its length, type and name', async () => {
     const response = await fetch(link);
     expect(response.status).toBe(200);
     expect(response.headers.get('content-length')).toBe(String(whole.length));
@@ -47,7 +47,7 @@ describe('a download link', () => {
     ['bytes=-8', -8, -1],
     ['bytes=0-999999999', 0, -1],
     ['bytes=-999999999', 0, -1],
-  ])('gives the part that %s names', async (range, from, to) => {
+  ])('returns the part that %s names', async (range, from, to) => {
     const first = from < 0 ? whole.length + from : from;
     const last = to < 0 ? whole.length + to : to;
     const response = await fetch(link, { headers: { range } });
@@ -58,7 +58,7 @@ describe('a download link', () => {
   });
 
   it.each(['bytes=5-4', 'bytes=a-b', 'bytes=0-1,3-4', 'lines=0-1', 'bytes=-', ''])(
-    'gives the whole file for the range "%s", which means nothing',
+    'returns the whole file for the invalid range "%s"',
     async (range) => {
       const response = await fetch(link, { headers: { range } });
       expect(response.status).toBe(200);
@@ -66,20 +66,20 @@ describe('a download link', () => {
     },
   );
 
-  it('gives the whole file when a part was asked for on a condition that cannot be checked', async () => {
+  it('returns the whole file when a part was requested with a condition that cannot be checked', async () => {
     const response = await fetch(link, { headers: { range: 'bytes=0-3', 'if-range': '"etag"' } });
     expect(response.status).toBe(200);
     expect(await bytesOf(response)).toHaveLength(whole.length);
   });
 
-  it.each(['bytes=-0', 'bytes=999999999-'])('answers 416 with the length for %s', async (range) => {
+  it.each(['bytes=-0', 'bytes=999999999-'])('returns 416 with the length for %s', async (range) => {
     const response = await fetch(link, { headers: { range } });
     expect(response.status).toBe(416);
     expect(response.headers.get('content-range')).toBe(`bytes */${whole.length}`);
     expect(await response.text()).toBe('');
   });
 
-  it('answers HEAD as GET, without the bytes', async () => {
+  it('returns for HEAD the headers of GET, without the bytes', async () => {
     const response = await fetch(link, { method: 'HEAD' });
     expect(response.status).toBe(200);
     expect(response.headers.get('content-length')).toBe(String(whole.length));
@@ -88,7 +88,7 @@ describe('a download link', () => {
     expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 2-5/${whole.length}`]);
   });
 
-  it('allows GET and HEAD only', async () => {
+  it('accepts only GET and HEAD', async () => {
     for (const method of ['POST', 'PUT', 'DELETE']) {
       const response = await fetch(link, { method });
       expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
@@ -96,7 +96,7 @@ describe('a download link', () => {
     }
   });
 
-  it('leads to the file of the sandbox that it was made in, whatever a request says', async () => {
+  it('leads to the file of its sandbox, whatever sandbox a request names', async () => {
     const dev = { 'x-sandbox-name': 'dev' };
     const { exportJobs } = await gateway.query(ListExportJobsDocument, { filter: { statuses: ['SUCCEEDED'] } }, dev);
     const ofDev = await linkFrom(gateway, exportJobs.edges[0]?.node.id ?? '', dev);
@@ -116,17 +116,17 @@ describe('a download link', () => {
   });
 });
 
-describe('a link that was not made like this', () => {
+describe('an invalid link', () => {
   const pathOf = (url: string) => url.slice(url.indexOf('/files/') + '/files/'.length);
   const follow = (path: string) => fetch(`${gateway.url}/files/${path}`);
 
-  /** The text with the character at `index` replaced. */
+  /** Returns the text with the character at `index` replaced. */
   const altered = (text: string, index: number, by: string) => {
     const at = index < 0 ? text.length + index : index;
     return text.slice(0, at) + by + text.slice(at + 1);
   };
 
-  it('is rejected when any character of it has changed, of whatever class', async () => {
+  it('is rejected when any character of it has changed, of any class', async () => {
     const path = pathOf(link);
     const [nonce = '', ciphertext = '', tag = ''] = path.split('/')[0]?.split('.') ?? [];
     const tagStart = nonce.length + ciphertext.length + 2;
@@ -142,7 +142,7 @@ describe('a link that was not made like this', () => {
     }
   });
 
-  it('is rejected when it is cut, longer, in other cases, another link’s part, or nothing', async () => {
+  it('is rejected when it is cut, extended, changed in case, mixed with another link, or empty', async () => {
     const path = pathOf(link);
     const [token = '', name = ''] = path.split('/');
     const [nonce, ciphertext, tag] = token.split('.');
@@ -175,12 +175,12 @@ describe('a link that was not made like this', () => {
     expect((await follow(token)).status).toBe(200);
   });
 
-  it('is refused by another gateway, which does not know the secret', async () => {
+  it('is rejected by another gateway without the secret', async () => {
     await using stranger = await startGateway({ platform });
     expect((await fetch(`${stranger.url}/files/${pathOf(link)}`)).status).toBe(403);
   });
 
-  it('is accepted by a gateway with the same secret, and refused from the moment on at which it expires', async () => {
+  it('is accepted by a gateway with the same secret, and rejected from the moment of its expiry', async () => {
     const clock = new FakeClock();
     const env = { DOWNLOAD_LINK_SECRET: plantedSecret('links'), DOWNLOAD_LINK_TTL_SECONDS: '60' };
     await using one = await startGateway({ platform, clock, env });

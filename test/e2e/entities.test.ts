@@ -24,18 +24,18 @@ afterAll(async () => {
   await platform.close();
 });
 beforeEach(async () => {
-  // The token of the gateway's credential is fetched once, before anything is counted.
+  // The token of the gateway's credential is fetched once, before calls are counted.
   await gateway.send('{ viewer { sandbox { name } } }');
   platform.clearRequests();
 });
 
 const ask = (representations: readonly unknown[], headers = {}, at = gateway) =>
   at.send(entities, { representations }, headers);
-/** Method and path of what the platform was asked for, without ids and parameters. */
+/** Method and path of the platform calls, without ids and parameters. */
 const asked = () => platform.requests.map(({ method, path }) => `${method} ${servicePath(path)}`).toSorted();
 const servicePath = (path: string) => /\/(?:ups|foundation)\/(\w+\/\w+(?:\/bulk-get)?)/.exec(path)?.[1] ?? path;
 
-/** Platform ids of what there is, by type. */
+/** Platform ids of the existing entities, by type. */
 async function knownIds(): Promise<ReadonlyMap<string, readonly string[]>> {
   const page = 'nodes { __typename platformId }';
   const { data } = await gateway.send(`{
@@ -50,7 +50,7 @@ async function knownIds(): Promise<ReadonlyMap<string, readonly string[]>> {
   return ids;
 }
 
-/** The same shuffle every time: nothing is left where it was. */
+/** Shuffles deterministically, so that no entry keeps its position. */
 const shuffled = <Each>(list: readonly Each[]): readonly Each[] =>
   list.map((_, index) => list[(index * 37) % list.length]).filter((each) => each !== undefined);
 
@@ -68,7 +68,7 @@ describe('references', () => {
     ]);
     const wanted = [...known].flatMap(([type, ids]) => ids.slice(0, 12).map((id) => ({ type, id, exists: true })));
     const unknown = ['Dataset', 'SegmentJob', 'Batch'].map((type) => ({ type, id: 'f'.repeat(24), exists: false }));
-    // Each twice, by one key and by the other.
+    // Each entity twice, by one key and by the other.
     const twice = [...wanted, ...unknown].flatMap(({ type, id, exists }) => [
       { representation: { __typename: type, id: `${type}:${id}` }, exists, id: `${type}:${id}` },
       { representation: { __typename: type, platformId: id }, exists, id: `${type}:${id}` },
@@ -96,7 +96,7 @@ describe('references', () => {
     ]);
   });
 
-  it('to a hundred recent export jobs cost one call, and one more for each that is older or unknown', async () => {
+  it('to a hundred recent export jobs cost one call, and one more for each older or unknown one', async () => {
     await using long = await startLongPlatform({ exportJobs: 500 });
     await using own = await startGateway({ platform: long, clock: new FakeClock() });
     const newest = Array.from({ length: 98 }, (_, index) => `${500 - index}`);
@@ -120,7 +120,7 @@ describe('references', () => {
     expect(platform.requests.map(({ path }) => path)).toEqual(['/data/core/ups/export/jobs/24050']);
   });
 
-  it('that are wrong, and types that cannot be read, fail by themselves', async () => {
+  it('to unknown entities, and to types that cannot be read, fail separately', async () => {
     platform.faults.set({
       rules: [{ match: { service: 'catalog' }, fault: { kind: 'status', status: 403 } }],
     });
@@ -142,7 +142,7 @@ describe('references', () => {
     ]);
   });
 
-  it('are those of the tenant and the credential of the request', async () => {
+  it('belong to the tenant and the credential of the request', async () => {
     const inProd = [{ __typename: 'Dataset', platformId: profileDataset }];
     const credentials: (string | undefined)[] = [];
     await using proxy = await startProxy(platform, ({ headers }) => {
@@ -162,7 +162,7 @@ describe('references', () => {
     expect(credentials).toEqual([headers.authorization, headers.authorization]);
   });
 
-  it('count as one call each against what an operation may take', async () => {
+  it('count as one call each toward the limit of an operation', async () => {
     const representations = Array.from({ length: 1_001 }, () => ({ __typename: 'Batch', platformId: 'one' }));
     expect((await ask(representations)).errors[0]?.extensions).toMatchObject({ code: 'INVALID_INPUT' });
     expect((await ask(representations.slice(1))).errors).toEqual([]);
@@ -174,12 +174,12 @@ describe('the subgraph', () => {
   const question = '{ _service { sdl } }';
   const published = readFileSync(join(import.meta.dirname, '../../schema/schema.graphql'), 'utf8');
 
-  it('answers with the published SDL, letter by letter', async () => {
+  it('returns the published SDL verbatim', async () => {
     expect((await gateway.send(question)).data).toEqual({ _service: { sdl: published } });
     expect(platform.requests).toEqual([]);
   });
 
-  it('tells it to readers alone, also where introspection is off', async () => {
+  it('returns the SDL only to readers, even if introspection is off', async () => {
     const clock = new FakeClock();
     await using issuer = await startTokenIssuer({ clock });
     await using service = await startGateway({ platform, clock, env: issuer.env(platform) });

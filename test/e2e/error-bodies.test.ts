@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-/** A gateway at the platform, of which requests that `matches` receive this status and body. */
+/** Starts a gateway whose requests to the platform receive this status and body if `matches` accepts them. */
 async function startBetween(
   matches: (request: IncomingMessage) => boolean,
   status: number,
@@ -54,8 +54,8 @@ const catalogError = {
   detail: 'No answer from the store',
 };
 
-describe('an error in a success', () => {
-  it.each([200, 207])('with status %i makes no datasets', async (status) => {
+describe('an error body in a successful response', () => {
+  it.each([200, 207])('with status %i is not a list of datasets', async (status) => {
     await using setup = await startBetween(of('/data/foundation/catalog/dataSets'), status, catalogError);
     const { data, errors } = await setup.gateway.send('{ datasets { nodes { platformId } } viewer { canWrite } }');
     expect(data).toEqual({ datasets: null, viewer: { canWrite: true } });
@@ -77,7 +77,7 @@ describe('an error in a success', () => {
     expect(data).toEqual({ result: { __typename: 'CreateExportJobPayload' } });
   });
 
-  it('is not the job that a create made', async () => {
+  it('is not the job of a create', async () => {
     const body = { title: 'Forbidden', status: 403 };
     await using setup = await startBetween(of('/data/core/ups/segment/jobs', 'POST'), 200, body);
     const { data } = await setup.gateway.send(
@@ -111,7 +111,7 @@ it('a rule of the organization is a PlatformError that shows its code', async ()
   });
 });
 
-it('a sandbox that the platform does not accept is a fault of the header', async () => {
+it('a sandbox that the platform does not accept is reported as an invalid header', async () => {
   const body = { title: 'Sandbox header is invalid', type: 'http://ns.adobe.com/aep/errors/SMS-2010-400', status: 400 };
   await using setup = await startBetween(of('/data/core/ups/segment/jobs'), 400, body);
   const { errors } = await setup.gateway.send('{ segmentJobs(filter: { statuses: [NEW] }) { nodes { id } } }');

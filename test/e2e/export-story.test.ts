@@ -33,7 +33,7 @@ async function startExport(gateway: Client, input: CreateExportJobInput) {
   return createExportJob.exportJob;
 }
 
-/** The job once it has ended, waited for as an application waits: by watching it. */
+/** Waits for the end of a job by watching it, and returns the job. */
 async function endOf(gateway: Client, id: string) {
   await using events = gateway.subscribe(WatchExportJobsDocument, { ids: [id] });
   await events.rest();
@@ -53,14 +53,14 @@ async function bytesOf(url: string, headers: Record<string, string> = {}): Promi
   return Buffer.from(await response.arrayBuffer());
 }
 
-/** Rows of a Parquet file, read by a reader that is not the emulator's. */
+/** Reads the rows of a Parquet file with a reader that is independent of the emulator. */
 async function rowsOf(bytes: Buffer) {
-  // A buffer of its own: Node's may be a window into a larger one.
+  // The buffer is copied, because Node's may be a part of a larger one.
   return parquetReadObjects({ file: new Uint8Array(bytes).buffer });
 }
 
 describe('an export from beginning to end', () => {
-  it('is created into a new dataset, watched over both transports to SUCCEEDED, and downloaded as the Parquet that was written', async () => {
+  it('is created into a new dataset, watched over both transports until SUCCEEDED, and downloaded as Parquet', async () => {
     const stages = new FakeClock();
     await using platform = await startSteppedPlatform({ clock: stages });
     await using gateway = await startGateway({ platform });
@@ -157,7 +157,7 @@ describe('an export from beginning to end', () => {
     });
   });
 
-  it('is cancelled while it runs, and the one who watches it sees it end CANCELLED', async () => {
+  it('is cancelled while it runs, and its watcher receives CANCELLED', async () => {
     const stages = new FakeClock();
     await using platform = await startSteppedPlatform({ clock: stages });
     await using gateway = await startGateway({ platform });
@@ -182,8 +182,8 @@ describe('an export from beginning to end', () => {
   });
 });
 
-describe('an export into a dataset that goes away', () => {
-  it('ends FAILED, and a second deletion finds no dataset any more', async () => {
+describe('an export into a deleted dataset', () => {
+  it('ends FAILED, and a second deletion finds no dataset', async () => {
     const stages = new FakeClock();
     await using platform = await startSteppedPlatform({ clock: stages });
     await using gateway = await startGateway({ platform });
@@ -223,7 +223,7 @@ describe('exports that end at once', () => {
     expect(ended.destination.batches).toEqual([]);
   });
 
-  it('go into a dataset that is made for them when the target is a new one', async () => {
+  it('write into a new dataset when the target is a new one', async () => {
     const job = await startExport(gateway, { destination: { target: { newDataset: { name: 'Made on the way' } } } });
     expect(job.destination.dataset).toMatchObject({ name: 'Made on the way', isUnionProfileDataset: true });
     const ended = await endOf(gateway, job.id);
@@ -231,7 +231,7 @@ describe('exports that end at once', () => {
     expect(ended.metrics.totalExportedProfiles).toBeGreaterThan(0);
   });
 
-  it('write one batch for each segment when they are asked to', async () => {
+  it('write one batch for each segment when requested', async () => {
     const segments = await seededSegments(gateway);
     const job = await startExport(gateway, {
       fields: ['identityMap'],
@@ -255,7 +255,7 @@ describe('exports that end at once', () => {
   });
 });
 
-/** The segments of the last past job that exported several of them, each into a batch of its own. */
+/** The segments of the last past job that exported several of them into separate batches. */
 async function seededSegments(gateway: Client) {
   const { exportJob } = await gateway.query(ExportJobDocument, { id: '24057' });
   const segments = exportJob?.filter?.segments.map(({ segmentId, segmentNs }) => ({ segmentId, segmentNs })) ?? [];

@@ -36,7 +36,7 @@ async function start(input: CreateExportJobInput) {
   return createExportJob.exportJob;
 }
 
-/** The rows that an export has written, once it has ended. */
+/** Returns the rows of an export after its end. */
 async function exported(input: CreateExportJobInput) {
   const { id } = await start(input);
   await using events = gateway.subscribe(WatchExportJobsDocument, { ids: [id] });
@@ -54,14 +54,14 @@ async function exported(input: CreateExportJobInput) {
 const columnsOf = (rows: readonly Record<string, unknown>[]) =>
   [...new Set(rows.flatMap((row) => Object.keys(row)))].sort();
 
-/** How many events a row has; a row without that column has none. */
+/** Number of events in a row. A row without that column has none. */
 const eventsIn = (row: Record<string, unknown>): number => {
   const events = row['experienceEvents'];
   return Array.isArray(events) ? events.length : 0;
 };
 
-describe('an export job as the Profile API has it', () => {
-  it('is asked for with fields, merge policy, events and dataset, and read back', async () => {
+describe('an export job in the form of the Profile API', () => {
+  it('is created with fields, merge policy, events and dataset, and read back', async () => {
     const job = await start({
       fields: ['identities.id', 'personalEmail.address'],
       mergePolicy: { id: noStitching, version: 1 },
@@ -95,8 +95,8 @@ describe('an export job as the Profile API has it', () => {
   });
 });
 
-describe('an export job as the Segmentation API has it', () => {
-  it('is asked for with segments of several namespaces, times and events, and read back', async () => {
+describe('an export job in the form of the Segmentation API', () => {
+  it('is created with segments of several namespaces, times and events, and read back', async () => {
     const filter = {
       segments: [
         { segmentId: `SegmentDefinition:${goldTier}`, segmentNs: 'ups', statuses: ['REALIZED', 'EXISTING', 'EXITED'] },
@@ -145,13 +145,13 @@ describe('an export job as the Segmentation API has it', () => {
 });
 
 describe('an export', () => {
-  it('of profiles only has no events in it', async () => {
+  it('of only profiles contains no events', async () => {
     const rows = await exported({ fields: ['identityMap', 'person.name'], destination });
     expect(columnsOf(rows)).toEqual(['identityMap', 'person']);
     expect(rows.length).toBeGreaterThan(30);
   });
 
-  it('of events only has nothing of the profiles but who they are', async () => {
+  it('of only events contains only the identities of the profiles', async () => {
     const rows = await exported({
       fields: ['identityMap'],
       eventList: { fields: ['eventType', 'timestamp'] },
@@ -188,7 +188,7 @@ describe('an export', () => {
     expect(together.length).toBeLessThan(perBatch.length);
   });
 
-  it('runs the segmentation first when it is asked to', async () => {
+  it('runs the segmentation first when requested', async () => {
     const { body } = await rest.send<{ readonly id: string }>('POST', '/data/core/ups/segment/definitions', {
       name: 'Not evaluated yet',
       schema: { name: '_xdm.context.profile' },

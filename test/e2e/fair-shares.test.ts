@@ -27,7 +27,7 @@ afterEach(async () => {
   running = [];
 });
 
-/** A gateway in `passthrough` mode before a platform that answers as the test says. */
+/** A gateway in `passthrough` mode before a platform that the test controls. */
 async function start(
   answer: (request: IncomingMessage, response: ServerResponse) => void,
   env: Readonly<Record<string, string>> = {},
@@ -43,13 +43,13 @@ async function start(
 }
 
 let queries = 0;
-/** A read that no other shares: each has a filter of its own, and takes one call. */
+/** A read that no other read shares, because each has its own filter. It takes one call. */
 const read = () => {
   queries += 1;
   return `{ segmentJob(id: "job-${queries}") { id } }`;
 };
 
-/** Requests that go on until they are stopped, each by `count` clients at the same time. */
+/** Requests of `count` concurrent clients until they are stopped. */
 function flood(gateway: Gateway, count: number, headers: (client: number) => Readonly<Record<string, string>>) {
   const inFlight = new Set<AbortController>();
   let stopped = false;
@@ -79,7 +79,7 @@ function flood(gateway: Gateway, count: number, headers: (client: number) => Rea
 
 describe('clients with invented tokens', () => {
   it.each(['the same again and again', 'another each time'])(
-    'do not delay a caller whom the platform has accepted, with %s',
+    'do not delay a caller that the platform has accepted, with %s',
     async (kind) => {
       const { gateway } = await start(
         (request, response) => {
@@ -94,7 +94,7 @@ describe('clients with invented tokens', () => {
         return `${tokens.bad}-${kind.startsWith('the same') ? client : made}`;
       };
       await using _clients = flood(gateway, 120, (client) => headersOf(alpha, tokenOf(client)));
-      // Its first calls come while the others wait already.
+      // The first calls of the caller arrive while the others already wait.
       for (let call = 0; call < 15; call += 1) {
         const { errors } = await gateway.send(read(), {}, headersOf(alpha, tokens.good));
         expect(errors).toEqual([]);
@@ -104,7 +104,7 @@ describe('clients with invented tokens', () => {
 });
 
 describe('an organization for which the platform fails', () => {
-  it('costs another none of 40 reads', async () => {
+  it('does not affect 40 reads of another organization', async () => {
     const { gateway } = await start((request, response) => {
       if (orgOf(request) === alpha) json(response, 500, {});
       else json(response, 404, {});
@@ -119,13 +119,13 @@ describe('an organization for which the platform fails', () => {
 });
 
 describe('70 calls that hang', () => {
-  /** Answers everything but what `hangs` says. */
+  /** Responds to all requests except those that `hangs` selects. */
   const startHanging = (hangs: (request: IncomingMessage) => boolean) =>
     start((request, response) => {
       if ((request.url ?? '').includes('/export/jobs')) emptyList(response);
       else if (!hangs(request)) json(response, 404, {});
     });
-  /** Makes a credential one that the platform has accepted, then sends the calls. */
+  /** Makes the platform accept a credential, then sends the calls. */
   const hang = async (gateway: Gateway, platform: Stub, headers: Readonly<Record<string, string>>) => {
     expect((await gateway.send('{ exportJobs(first: 1) { nodes { id } } }', {}, headers)).errors).toEqual([]);
     const clients = flood(gateway, 70, () => headers);
@@ -135,7 +135,7 @@ describe('70 calls that hang', () => {
     return clients;
   };
 
-  it('of one organization do not hold up another', async () => {
+  it('of one organization do not delay another', async () => {
     const { gateway, platform } = await startHanging((request) => orgOf(request) === alpha);
     await using _clients = await hang(gateway, platform, headersOf(alpha, tokens.bad));
     for (let call = 0; call < 20; call += 1) {
@@ -143,7 +143,7 @@ describe('70 calls that hang', () => {
     }
   });
 
-  it('of one credential do not hold up another of the same organization and sandbox', async () => {
+  it('of one credential do not delay another of the same organization and sandbox', async () => {
     const { gateway, platform } = await startHanging((request) => isBy(request, tokens.bad));
     await using _clients = await hang(gateway, platform, headersOf(alpha, tokens.bad));
     for (let call = 0; call < 20; call += 1) {

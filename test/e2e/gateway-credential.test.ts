@@ -39,7 +39,7 @@ afterAll(async () => {
 });
 
 describe('a gateway whose client secret is wrong', () => {
-  it('tells callers, its operator and the load balancer, and recovers by itself', async () => {
+  it('reports that to callers, its operator and the load balancer, and recovers by itself', async () => {
     let wrong = true;
     await using proxy = await startProxy(platform, (request, response) => {
       if (!wrong || request.url?.startsWith('/ims/') !== true) return false;
@@ -77,7 +77,7 @@ describe('a gateway whose client secret is wrong', () => {
     expect((await gateway.send(list, {}, headers)).errors).toEqual([]);
   });
 
-  it('knows it at start, before any caller', async () => {
+  it('detects that at start, before any caller', async () => {
     await using proxy = await startProxy(platform, (request, response) => {
       if (request.url?.startsWith('/ims/') !== true) return false;
       request.resume();
@@ -90,7 +90,7 @@ describe('a gateway whose client secret is wrong', () => {
   });
 });
 
-it('a token service that does not answer delays neither the start nor the end, and is not ready', async () => {
+it('a token service that does not respond delays neither the start nor the end, and the gateway is not ready', async () => {
   await using proxy = await startProxy(platform, (request) => request.url?.startsWith('/ims/') === true);
   await using gateway = await startGateway({ platform: proxy, clock: new FakeClock(), env: issuer.env(proxy) });
   expect([await statusOf(gateway, '/readyz'), await statusOf(gateway, '/healthz')]).toEqual([503, 200]);
@@ -102,7 +102,7 @@ describe.each(['service', 'embedded'] as const)('a platform that rejects the tok
   const headersOf = async () => (mode === 'service' ? bearer(await issuer.sign()) : {});
   const tokenRequests = ({ requests }: Stub) => requests.filter((target) => target.includes('/ims/')).length;
 
-  it('is no fault of the caller, and causes one other token for ten calls', async () => {
+  it('is not reported as the caller’s fault, and causes one other token for ten calls', async () => {
     await using proxy = await startProxy(platform, (request, response) => {
       if (request.url?.startsWith('/ims/') === true) return false;
       request.resume();
@@ -124,7 +124,7 @@ describe.each(['service', 'embedded'] as const)('a platform that rejects the tok
     expect(errorLines(gateway)).toHaveLength(2);
   });
 
-  it('for one API, while no other token can be had, leaves the others their token', async () => {
+  it('for one API, while no other token is available, leaves the other APIs their token', async () => {
     let issued = 0;
     await using proxy = await startProxy(platform, (request, response) => {
       const target = request.url ?? '';
@@ -154,7 +154,7 @@ describe.each(['service', 'embedded'] as const)('a platform that rejects the tok
 });
 
 it.each(['service', 'embedded', 'passthrough'] as const)(
-  'a 401 of Data Access forbids the files and says nothing about the token, in %s mode',
+  'a 401 of Data Access makes the files forbidden and does not reject the token, in %s mode',
   async (mode) => {
     await using proxy = await startProxy(platform, (request, response) => {
       if (request.url?.startsWith('/data/foundation/export/') !== true) return false;

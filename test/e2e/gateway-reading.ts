@@ -18,13 +18,10 @@ export interface Page<Node> {
   readonly pageInfo: WholePageFragment;
 }
 
-/** More pages than any list here has: a cursor that leads nowhere ends the test instead of running forever. */
+/** Maximum number of pages of a walk. It is more than any list here has, so that an endless walk fails. */
 const maxPages = 200;
 
-/**
- * Reads a connection to its end, as an application does that scrolls, and checks on the way that each page says of
- * itself what it is.
- */
+/** Reads a connection to its end, like a scrolling application, and checks the page information of each page. */
 export async function everyPage<Node>(
   read: (after: string | null) => Promise<Page<Node> | null | undefined>,
 ): Promise<readonly Page<Node>[]> {
@@ -50,7 +47,7 @@ export async function everyNode<Node>(
 }
 
 /**
- * Everything of a sandbox through the gateway: every list with every field.
+ * Reads a sandbox through the gateway: every list with every field.
  * @param first rows on a page
  */
 export async function readGateway(gateway: Pick<Gateway, 'query'>, first: number) {
@@ -64,7 +61,7 @@ export async function readGateway(gateway: Pick<Gateway, 'query'>, first: number
   return {
     exportJobs: await everyNode(async (after) => (await query(ReadExportJobsDocument, { first, after })).page),
     datasets,
-    /** Those of each dataset, in the order of the datasets. */
+    /** Rows of each dataset, in the order of the datasets. */
     batches,
     allBatches: await everyNode(async (after) => (await query(ReadAllBatchesDocument, { first, after })).page),
     schedules: await everyNode(async (after) => (await query(ReadSchedulesDocument, { first, after })).page),

@@ -16,8 +16,8 @@ afterAll(async () => {
 });
 
 /**
- * Audits that test a draft, with what the first edition (September 2026) requires instead under
- * `application/graphql-response+json`.
+ * Audits of a draft, with the requirement of the first edition (September 2026) under
+ * `application/graphql-response+json` instead.
  */
 const contradictions: ReadonlyMap<string, string> = new Map([
   ['423L', 'A JSON body that is no well-formed request, here one without `query`, has 422 and not 400.'],
@@ -27,7 +27,7 @@ const contradictions: ReadonlyMap<string, string> = new Map([
 const audits = serverAudits({ url: () => gateway.graphqlUrl, fetchFn: fetch });
 
 describe('the GraphQL over HTTP audits', () => {
-  it('are all here', () => {
+  it('are complete', () => {
     expect(audits.length).toBeGreaterThanOrEqual(60);
   });
 

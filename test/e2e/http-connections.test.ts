@@ -25,7 +25,7 @@ afterAll(async () => {
 const query = '{"query":"{ viewer { authMode } }"}';
 const json = 'content-type: application/json';
 const offer = ['connection: Upgrade, HTTP2-Settings', 'upgrade: h2c', 'http2-settings: AAMAAABkAAQCAAAAAAIAAAAA'];
-/** A document that is as long as wanted. */
+/** Creates a document of the given length. */
 const padded = (length: number) => {
   const bare = JSON.stringify({ query: '{ viewer { authMode } }#' });
   return bare.replace('#', `#${'x'.repeat(length - bare.length)}`);
@@ -35,7 +35,7 @@ const post = (body: string, ...more: readonly string[]): [readonly string[], str
   body,
 ];
 
-describe('an upgrade that the gateway does not speak', () => {
+describe('an upgrade that the gateway does not support', () => {
   it.each([
     ['/healthz', 200, 'ok'],
     ['/readyz', 200, 'ready'],
@@ -57,7 +57,7 @@ describe('an upgrade that the gateway does not speak', () => {
     expect(connection.statuses).toEqual([200]);
   });
 
-  it('is ignored with a body that comes in pieces, and by event streams', async () => {
+  it('is ignored with a body in pieces, and by event streams', async () => {
     await using connection = await RawConnection.open(gateway.url);
     const body = padded(300_000);
     connection.request(post(body, ...offer)[0]);
@@ -83,7 +83,7 @@ describe('an upgrade that the gateway does not speak', () => {
     expect(connection.received).not.toMatch(/connection: close/i);
   });
 
-  it('leaves `Connection: close` and HTTP/1.0 in force', async () => {
+  it('respects `Connection: close` and HTTP/1.0', async () => {
     for (const lines of [
       ['GET /healthz HTTP/1.1', 'connection: Upgrade, close', 'upgrade: h2c'],
       ['GET /healthz HTTP/1.0', 'connection: Upgrade', 'upgrade: h2c'],
@@ -95,7 +95,7 @@ describe('an upgrade that the gateway does not speak', () => {
     }
   });
 
-  it('ends the connection where a client waits for a WebSocket', async () => {
+  it('ends the connection if a client waits for a WebSocket', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(['GET /healthz HTTP/1.1', 'connection: Upgrade', 'upgrade: websocket']);
     await once(connection.socket, 'end');
@@ -107,7 +107,7 @@ describe('a WebSocket handshake', () => {
   const handshake = ['sec-websocket-version: 13', 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=='];
   const upgrade = ['connection: Upgrade', 'upgrade: websocket'];
 
-  it('whose headers a proxy removed is answered with 426, and a reason', async () => {
+  it('without the headers that a proxy removed is answered with 426 and a reason', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(['GET /graphql HTTP/1.1', 'connection: close', ...handshake]);
     await connection.has(/Upgrade and Connection/);
@@ -115,13 +115,16 @@ describe('a WebSocket handshake', () => {
     expect(connection.received).toMatch(/^upgrade: websocket$/im);
   });
 
-  it.each(['graphql-ws', 'graphql-ws, soap'])('for %s is refused with the name of the right protocol', async (name) => {
-    await using connection = await RawConnection.open(gateway.url);
-    connection.request(['GET /graphql HTTP/1.1', ...upgrade, ...handshake, `sec-websocket-protocol: ${name}`]);
-    await connection.has(/graphql-transport-ws/);
-    expect(connection.statuses).toEqual([400]);
-    expect(connection.received).toMatch(/^content-type: text\/plain/im);
-  });
+  it.each(['graphql-ws', 'graphql-ws, soap'])(
+    'for %s is rejected with the name of the right protocol',
+    async (name) => {
+      await using connection = await RawConnection.open(gateway.url);
+      connection.request(['GET /graphql HTTP/1.1', ...upgrade, ...handshake, `sec-websocket-protocol: ${name}`]);
+      await connection.has(/graphql-transport-ws/);
+      expect(connection.statuses).toEqual([400]);
+      expect(connection.received).toMatch(/^content-type: text\/plain/im);
+    },
+  );
 
   it('that offers both subprotocols is accepted', async () => {
     await using connection = await RawConnection.open(gateway.url);
@@ -134,7 +137,7 @@ describe('a WebSocket handshake', () => {
   it.each([
     ['https://evil.example', '127.0.0.1', 403, /origin/],
     [app, 'evil.example', 421, /not served here/],
-  ])('from %s for %s is refused with a line of text', async (origin, host, status, reason) => {
+  ])('from %s for %s is rejected with a line of text', async (origin, host, status, reason) => {
     await using connection = await RawConnection.open(gateway.url);
     connection.socket.write(
       ['GET /graphql HTTP/1.1', `host: ${host}`, `origin: ${origin}`, ...upgrade, ...handshake, '', ''].join('\r\n'),
@@ -167,13 +170,13 @@ describe('a page of another origin', () => {
     ['the own page', ['sec-fetch-site: same-origin', 'sec-fetch-mode: cors']],
     ['a client that is no browser', []],
     ['a browser whose user follows a link', ['sec-fetch-site: cross-site', 'sec-fetch-mode: navigate']],
-  ])('is not what %s is', async (_, headers) => {
+  ])('is not recognized in %s', async (_, headers) => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request([`GET ${subscription} HTTP/1.1`, accept, ...headers]);
     await connection.has(/event: next/);
   });
 
-  it('is not refused where callers bring a credential', async () => {
+  it('is not rejected in modes in which callers send a credential', async () => {
     const env = { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
     await using open = await startGateway({ platform, env });
     await using connection = await RawConnection.open(open.url);
@@ -204,7 +207,7 @@ describe('a client that sends a whole body before it reads', () => {
     ['/nowhere', 404],
     ['/files/x', 405],
     ['/graphql/stream', 201],
-  ])('reads the response of a path that takes none: %s', async (path, status) => {
+  ])('reads the response of a path that accepts none: %s', async (path, status) => {
     for (const connection of ['close', 'keep-alive']) {
       const request = httpRequest(gateway.url + path, { method: 'PUT', agent: false });
       request.setHeader('connection', connection);
@@ -216,7 +219,7 @@ describe('a client that sends a whole body before it reads', () => {
     }
   });
 
-  it('may use the connection again after a body that nobody wanted', async () => {
+  it('may use the connection again after an unneeded body', async () => {
     await using connection = await RawConnection.open(gateway.url);
     const body = 'x'.repeat(500_000);
     connection.request(['POST /nowhere HTTP/1.1', `content-length: ${body.length}`], body);
@@ -225,7 +228,7 @@ describe('a client that sends a whole body before it reads', () => {
     expect(connection.statuses).toEqual([404, 200]);
   });
 
-  it('is read for two seconds after the response, and not for longer', async () => {
+  it('is read for two seconds after the response, and not longer', async () => {
     const connectionClock = new FakeClock();
     await using patient = await startGateway({ platform, connectionClock });
     for (const lines of [
@@ -251,7 +254,7 @@ describe('a client that sends a whole body before it reads', () => {
   it.each([
     [16, false],
     [40, true],
-  ])('is cut off when it sends too much after the response: %i MiB, %s', async (mebibytes, isTooMuch) => {
+  ])('is disconnected when it sends too much after the response: %i MiB, %s', async (mebibytes, isTooMuch) => {
     const connectionClock = new FakeClock();
     await using patient = await startGateway({ platform, connectionClock });
     await using connection = await RawConnection.open(patient.url);
@@ -270,7 +273,7 @@ describe('a client that waits for `100 Continue`', () => {
   const expecting = (length: number) =>
     ['POST /graphql HTTP/1.1', json, `content-length: ${length}`, 'expect: 100-continue'] as const;
 
-  it('is told to go on, and keeps its connection', async () => {
+  it('receives it, and keeps its connection', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(expecting(query.length));
     await connection.has(/100 Continue/);
@@ -280,7 +283,7 @@ describe('a client that waits for `100 Continue`', () => {
     expect(connection.received).not.toMatch(/connection: close/i);
   });
 
-  it('is refused at once when the body would be too large', async () => {
+  it('is rejected at once when the body would be too large', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(expecting(1_000_001));
     await once(connection.socket, 'end');
@@ -288,7 +291,7 @@ describe('a client that waits for `100 Continue`', () => {
     expect(connection.received).toMatch(/^connection: close/im);
   });
 
-  it('sends no body to a path that takes none', async () => {
+  it('sends no body to a path that accepts none', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.request(['PUT /files/x HTTP/1.1', 'content-length: 5', 'expect: 100-continue']);
     await once(connection.socket, 'end');
@@ -297,7 +300,7 @@ describe('a client that waits for `100 Continue`', () => {
 });
 
 describe('headers', () => {
-  it('may hold a token of 16,384 characters', async () => {
+  it('may contain a token of 16,384 characters', async () => {
     const response = await fetch(`${gateway.url}/healthz`, {
       headers: { authorization: `Bearer ${'x'.repeat(16_384)}` },
     });
@@ -312,7 +315,7 @@ describe('headers', () => {
     expect(connection.received).toMatch(/^content-type: text\/plain/im);
   });
 
-  it('that are none are answered with 400', async () => {
+  it('that are malformed are answered with 400', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.socket.write('nonsense\r\n\r\n');
     await connection.has(/is not HTTP/);
@@ -323,7 +326,7 @@ describe('headers', () => {
 describe('an idle connection', () => {
   const keepAliveOf = async (from: Gateway) => (await fetch(`${from.url}/healthz`)).headers.get('keep-alive');
 
-  it('outlives the idle timeout of load balancers, and may be configured', async () => {
+  it('outlives the idle timeout of load balancers, and is configurable', async () => {
     expect(await keepAliveOf(gateway)).toBe('timeout=75');
     await using other = await startGateway({ platform, env: { KEEP_ALIVE_TIMEOUT_MS: '120000' } });
     expect(await keepAliveOf(other)).toBe('timeout=120');
@@ -338,7 +341,7 @@ describe('an idle connection', () => {
   });
 });
 
-describe('a response that is refused early', () => {
+describe('a response that is rejected early', () => {
   const origin = { origin: app };
 
   it.each([
@@ -357,7 +360,7 @@ describe('a response that is refused early', () => {
     expect(response.headers.get('access-control-expose-headers')).toMatch(/retry-after/);
   });
 
-  it('is readable where the host is wrong', async () => {
+  it('is readable if the host is wrong', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.socket.write(`GET /graphql HTTP/1.1\r\nhost: evil.example\r\norigin: ${app}\r\n\r\n`);
     await connection.has(/not served here/);

@@ -20,8 +20,8 @@ afterAll(async () => {
 const ask = '{"query":"{ viewer { authMode } }"}';
 const json = { 'content-type': 'application/json' };
 
-describe('the doors of the gateway', () => {
-  it('say that it lives, that it is ready, and what it has done', async () => {
+describe('the endpoints of the gateway', () => {
+  it('report that it is alive and ready, and its metrics', async () => {
     await gateway.query(ListExportJobsDocument, {});
     const [health, ready, metrics] = await Promise.all(
       ['/healthz', '/readyz', '/metrics'].map((path) => fetch(gateway.url + path)),
@@ -35,11 +35,11 @@ describe('the doors of the gateway', () => {
     expect(text).toMatch(/^process_cpu_seconds_total /m);
   });
 
-  it.each(['/', '/graphqlx', '/graphql/', '/favicon.ico', '/files', '/..%2f'])('answer 404 at %s', async (path) => {
+  it.each(['/', '/graphqlx', '/graphql/', '/favicon.ico', '/files', '/..%2f'])('return 404 at %s', async (path) => {
     expect((await fetch(gateway.url + path)).status).toBe(404);
   });
 
-  it('give every answer a request id, the caller’s own where it is harmless', async () => {
+  it('add a request id to every response, the caller’s own if it is harmless', async () => {
     const [own, made, harmful] = await Promise.all(
       ['abc-123', '', 'a b"<c>'].map((id) =>
         fetch(`${gateway.url}/healthz`, { headers: id === '' ? {} : { 'x-request-id': id } }),
@@ -50,7 +50,7 @@ describe('the doors of the gateway', () => {
     expect(harmful?.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
   });
 
-  it('are open to pages of allowed origins only', async () => {
+  it('are open only to pages of allowed origins', async () => {
     const allowed = (origin: string) =>
       fetch(gateway.graphqlUrl, { method: 'POST', headers: { ...json, origin }, body: ask }).then((response) =>
         response.headers.get('access-control-allow-origin'),
@@ -61,7 +61,7 @@ describe('the doors of the gateway', () => {
   });
 });
 
-/** Asks with a header Host of the test's own, which `fetch` does not let through. */
+/** Sends a request with the given header Host, which `fetch` does not permit. */
 const askHost = (url: string, host: string, more: Readonly<Record<string, string>> = json) =>
   new Promise<{ readonly status: number | undefined; readonly text: string }>((resolve, reject) => {
     const headers = { ...more, host };
@@ -75,7 +75,7 @@ const askHost = (url: string, host: string, more: Readonly<Record<string, string
   });
 
 describe('a request', () => {
-  it.each(['127.0.0.1:99999', '[::1', 'a b', '@', '\u00c4'])('for the host "%s" is refused as such', async (host) => {
+  it.each(['127.0.0.1:99999', '[::1', 'a b', '@', '\u00c4'])('for the host "%s" is rejected', async (host) => {
     const { status, text } = await askHost(gateway.graphqlUrl, host);
     expect(status).toBe(400);
     expect(JSON.parse(text)).toMatchObject({ errors: [{ extensions: { code: 'BAD_REQUEST', retryable: false } }] });
@@ -89,7 +89,7 @@ describe('a request', () => {
   });
 
   it.each(['evil.example', 'evil.example:4000', '10.0.0.1', 'localhost.evil.example', '127.0.0.1.evil.example'])(
-    'for %s, which a page has made lead here, is refused where nobody needs a credential',
+    'for %s, a name that a page has pointed at this machine, is rejected in the mode without credentials',
     async (host) => {
       for (const path of ['/graphql', '/graphql/stream', '/files/x', '/metrics', '/healthz']) {
         const { status, text } = await askHost(gateway.url + path, host);
@@ -100,7 +100,7 @@ describe('a request', () => {
     },
   );
 
-  it('for any name is answered where callers bring a credential', async () => {
+  it('for any name is served in modes in which callers send a credential', async () => {
     const env = { AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
     await using open = await startGateway({ platform, env });
     for (const host of ['gateway.example:443', '10.0.0.1', 'my_service']) {
@@ -112,7 +112,7 @@ describe('a request', () => {
 describe('a request body', () => {
   const tooLarge = JSON.stringify({ query: '{ viewer { authMode } }', padding: 'x'.repeat(1_000_000) });
 
-  it('that is too large is refused with 413, by its announced length and by what comes', async () => {
+  it('that is too large is rejected with 413, by its announced and by its real length', async () => {
     const announced = await fetch(gateway.graphqlUrl, { method: 'POST', headers: json, body: tooLarge });
     expect(announced.status).toBe(413);
     expect(await announced.json()).toMatchObject({
@@ -124,7 +124,8 @@ describe('a request body', () => {
         response.resume();
         resolve(response.statusCode);
       });
-      // The gateway stops reading and closes, which the writer may notice as an error after it has the answer.
+      // The gateway stops reading and closes the connection, which the client may report as an error after the
+      // response.
       request.on('error', reject);
       request.write(tooLarge.slice(0, 600_000));
       request.write(tooLarge.slice(600_000));
@@ -142,7 +143,7 @@ describe('a request body', () => {
   });
 
   it.each(['', '{', 'null', '[]', '"text"', '{"query":1}', '{"query":"{ viewer { authMode } }","variables":1}'])(
-    'of %s is refused as such',
+    'of %s is rejected as malformed',
     async (body) => {
       const response = await fetch(gateway.graphqlUrl, { method: 'POST', headers: json, body });
       expect(response.status).toBe(400);
@@ -163,8 +164,8 @@ describe('over GET', () => {
   });
 });
 
-describe('parameters of a URL', () => {
-  it.each(['variables', 'extensions'])('that are no JSON are refused as such: %s', async (name) => {
+describe('URL parameters', () => {
+  it.each(['variables', 'extensions'])('are rejected if they are not JSON: %s', async (name) => {
     const query = new URLSearchParams({ query: '{ viewer { authMode } }', [name]: '{' });
     const response = await fetch(`${gateway.graphqlUrl}?${query}`, { headers: { accept: 'application/json' } });
     expect(response.status).toBe(400);
@@ -187,7 +188,7 @@ describe('GraphiQL', () => {
   const page = (from: Gateway) =>
     fetch(from.graphqlUrl, { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
 
-  it('is given to browsers in one page that loads nothing from other hosts', async () => {
+  it('is served to browsers in one page that loads nothing from other hosts', async () => {
     const response = await page(gateway);
     expect(response.status).toBe(200);
     expect(response.headers.get('content-type')).toMatch(/^text\/html/);
@@ -200,23 +201,23 @@ describe('GraphiQL', () => {
     expect(head).toMatch(/<meta name="viewport" content="width=device-width[^"]*"/);
   });
 
-  it('is not given where it is turned off', async () => {
+  it('is not served if it is turned off', async () => {
     await using closed = await startGateway({ platform, env: { GRAPHIQL: 'false' } });
     expect((await page(closed)).headers.get('content-type')).not.toMatch(/html/);
   });
 
-  it('explains each example in lines that fit beside the response, with names of tabs that exist', async () => {
+  it('explains each example in lines that fit next to the response, with names of existing tabs', async () => {
     const examples = examplesIn(await (await page(gateway)).text());
     const comments = examples.map((text) => text.split('\n').filter((line) => line.startsWith('#')));
     for (const lines of comments) expect(lines.length).toBeGreaterThan(0);
     expect(comments.flat().filter((line) => line.length > 60)).toEqual([]);
-    // GraphiQL names a tab after its operation, and ends the subscription of a tab that is left.
+    // GraphiQL names a tab after its operation, and ends the subscription of a tab that is closed.
     const mutation = examples.findIndex((text) => text.includes('mutation CreateExport'));
     expect(comments[mutation]?.join(' ')).toMatch(/WatchExportJobs.* second browser window/);
     expect(examples.some((text) => text.includes('subscription WatchExportJobs'))).toBe(true);
   });
 
-  it('opens with examples that run as they are, subscriptions included', async () => {
+  it('opens with examples that run without changes, including subscriptions', async () => {
     const html = await (await page(gateway)).text();
     const examples = examplesIn(html);
     expect(examples.length).toBeGreaterThanOrEqual(4);
@@ -239,7 +240,7 @@ describe('GraphiQL', () => {
 function examplesIn(html: string): readonly string[] {
   const options = html.slice(html.lastIndexOf('renderYogaGraphiQL('));
   const found = /^\s*(\{"title".*\}),?$/m.exec(options)?.[1] ?? '{}';
-  // As the page's own script reads it.
+  // Evaluates the documents like the script of the page.
   const parsed = JSON.parse(found) as { readonly defaultTabs?: readonly { readonly query: string }[] };
   return (parsed.defaultTabs ?? []).map(({ query }) => query);
 }

@@ -62,7 +62,7 @@ describe('an idempotency key', () => {
     expect(await create({ state: 'ACTIVE' })).toMatchObject({ __typename: 'ConflictError' });
   });
 
-  it('is different if a lone surrogate is', async () => {
+  it('is different if it differs in a lone surrogate', async () => {
     const [one, other] = await Promise.all(
       ['\ud800', '\ud801'].map((idempotencyKey) => createDataset({ name: 'Surrogate', idempotencyKey })),
     );

@@ -22,7 +22,7 @@ beforeEach(() => platform.clearRequests());
 // Arguments are checked before any platform call.
 afterEach(() => expect(platform.requests).toEqual([]));
 
-/** Characters of an error response to any request of at most 1 MB. */
+/** Maximum number of characters of an error response to any request of at most 1 MB. */
 const maxResponse = 64 * 1024;
 
 const leaves = argumentLeaves(printedSchema());
@@ -87,7 +87,7 @@ describe('a list of invalid entries', () => {
   const profile =
     'query ($fields: [String!]) { profile(identity: { namespace: "Email", value: "a" }, fields: $fields) { entityId } }';
 
-  it('reports the first twenty, and how many more there are', async () => {
+  it('reports the first twenty, and the number of the others', async () => {
     const { errors, text } = await gateway.send(profile, { fields: Array.from({ length: 1_000 }, () => '') });
     expect(errors[0]?.message).toMatch(/^fields\.0: .*fields\.19: [^;]*; and 980 more/);
     expect(errors[0]?.extensions?.['issues']).toHaveLength(20);
@@ -133,7 +133,7 @@ describe('variables that no type accepts', () => {
   });
 });
 
-describe('a document', () => {
+describe('an invalid document', () => {
   const long = 'x'.repeat(900_000);
   const aliases = (field: string) =>
     `{ ${Array.from({ length: 100 }, (_, index) => `a${index}: ${field}`).join(' ')} }`;

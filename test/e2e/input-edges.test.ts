@@ -28,7 +28,7 @@ const datasets = 'query ($filter: DatasetFilter) { datasets(filter: $filter) { n
 const watch =
   'subscription ($ids: [ID!], $after: String, $filter: ExportJobFilter, $seconds: Int) { exportJobChanged(ids: $ids, after: $after, filter: $filter, endedWithinSeconds: $seconds) { kind } }';
 
-// Each input has another mistake, so that nothing is created at the limit either.
+// Each input also has another error, so that nothing is created at the limit either.
 const dataset = (more: object) => ({ input: { name: 'a', fileFormat: '', ...more } });
 const exportJob = (more: object) => ({
   input: { schemaName: '', destination: { target: { datasetId: profileDataset } }, ...more },
@@ -40,7 +40,7 @@ const list = <Entry>(length: number, entry: (index: number) => Entry) =>
   Array.from({ length }, (_, index) => entry(index));
 const uri = (length: number) => `https://a.example/${text(length - 18)}`;
 
-/** What is limited; its path; the last size that is accepted; the variables for a size. */
+/** The limited part, its path, its maximum size, and the variables for a size. */
 const rows: readonly (readonly [
   what: string,
   document: string,
@@ -181,7 +181,7 @@ describe('the version of a merge policy', () => {
   const pathsOf = async (version: number) =>
     (await askAt('POST', gateway, { query: createExportJob, variables: withVersion(version) })).text;
 
-  it('may be 0, which is a version, and not below', async () => {
+  it('may be 0, but not negative', async () => {
     expect(await pathsOf(0)).not.toContain('input.mergePolicy.version');
     expect(await pathsOf(-1)).toContain('input.mergePolicy.version');
   });

@@ -4,10 +4,10 @@ import { type Gateway, startGateway } from '../support/gateway.ts';
 import { type Stub, startStub } from '../support/platform.ts';
 import { plantedSecret } from '../support/secrets.ts';
 
-/** Rows of each list at the beginning. */
+/** Number of rows of each list at the beginning. */
 const size = 37;
 
-/** A platform that ignores every order and every filter by property, and in which rows come to be and stand twice. */
+/** A platform that ignores every order and every filter by property, and whose lists get new and repeated rows. */
 class UnrulyPlatform {
   /** Numbers of the rows, in the order of every list. */
   #rows: number[] = [];
@@ -18,7 +18,7 @@ class UnrulyPlatform {
     this.#next = size;
   }
 
-  /** Two rows come to be, and one stands in the lists once more. */
+  /** Adds two rows, and repeats one in the lists. */
   change(): void {
     for (const place of [0, 3]) this.#rows.splice(place, 0, this.#next++);
     const again = this.#rows[5];
@@ -47,7 +47,7 @@ class UnrulyPlatform {
       const offset = Number(query.get('offset'));
       return { sandboxes: this.#rows.slice(offset, offset + limit).map((row) => ({ name: `row-${row}` })) };
     }
-    // A map holds each row once.
+    // A map contains each row once.
     const unique = [...new Set(this.#rows)];
     const page = {
       rows: this.#rows.slice(start * limit, (start + 1) * limit),
@@ -128,7 +128,7 @@ const children = (
   _links: { next: page.more ? { href: `?start=${start + 1}` } : {} },
 });
 
-/** Each list as a field with `first` and `after`, and the field of an object that it is read from. */
+/** Each list as a field with `first` and `after`, and the field of its parent object. */
 const lists: readonly { readonly list: string; readonly of?: string; readonly key?: string }[] = [
   { list: 'exportJobs(PAGE)' },
   { list: 'exportJobs(PAGE, filter: { segmentId: "none" })' },
@@ -152,7 +152,7 @@ const lists: readonly { readonly list: string; readonly of?: string; readonly ke
   { list: 'mergePolicies(PAGE)' },
 ];
 
-describe('a platform that returns rows in an order of its own, some of them twice', () => {
+describe('a platform that returns rows in its own order, some of them twice', () => {
   const platform = new UnrulyPlatform();
   let stub: Stub;
   let gateway: Gateway;
@@ -176,7 +176,7 @@ describe('a platform that returns rows in an order of its own, some of them twic
     const { data, errors } = await gateway.send(document, { after });
     expect(errors).toEqual([]);
     const root: unknown = Object.values(data ?? {})[0];
-    // The document asks for this form.
+    // The cast is safe, because the document selects this form.
     return (root as { page?: Page }).page ?? (root as Page);
   }
 
@@ -186,7 +186,7 @@ describe('a platform that returns rows in an order of its own, some of them twic
     key,
     name: [of, list].filter(Boolean).join(' '),
   }));
-  it.each(named)('loses and repeats no row of $name while others come to be', async ({ list, of, key }) => {
+  it.each(named)('loses and repeats no row of $name while others are created', async ({ list, of, key }) => {
     const field = `page: ${list.replace('PAGE', 'first: 4, after: $after')} {
       nodes { ${key} } pageInfo { hasNextPage endCursor }
     }`;

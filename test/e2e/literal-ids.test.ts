@@ -7,7 +7,7 @@ import { connectRest, type RestClient } from '../support/rest-client.ts';
 const catalog = '/data/foundation/catalog';
 const ups = '/data/core/ups';
 
-/** A change of an id that leaves it the same to somebody who reads it as syntax. */
+/** Changes an id to one that would be the same if it were read as syntax. */
 const neighbour = (id: string): readonly string[] => [
   `${id},${id}`,
   `,${id}`,
@@ -85,7 +85,7 @@ describe('text as an id', () => {
     )
     .filter((id) => !ids.includes(id));
 
-  /** Paths that an id may lead to: the lists, the bulk reads, and its own one, of which it is a single segment. */
+  /** Paths that an id may lead to: the lists, the bulk reads, and the path in which the id is a single segment. */
   const isOwnPath = (path: string, id: string): boolean => {
     const [pathname = ''] = path.split('?', 1);
     if (pathname.includes('*')) return false;
@@ -105,7 +105,7 @@ describe('text as an id', () => {
     );
   };
 
-  /** What the platform holds, to see that nothing was changed. */
+  /** The contents of the platform, to check that nothing was changed. */
   const state = async () =>
     await Promise.all(
       [
@@ -131,13 +131,13 @@ describe('text as an id', () => {
     expect(await state()).toEqual(before);
   }
 
-  it('of a query finds nothing, and leads to no other path', { timeout: 120_000 }, async () => {
+  it('of a query finds nothing, and does not lead to another path', { timeout: 120_000 }, async () => {
     const types = ['exportJob', 'dataset', 'schedule', 'segmentJob', 'segmentDefinition', 'mergePolicy', 'batch'];
     const fields = types.map((type) => `${type}(id: $id) { id }`);
     await check(`query ($id: ID!) { ${fields.join(' ')} }`, (value) => value === null);
   });
 
-  it('of a mutation changes nothing, and leads to no other path', { timeout: 120_000 }, async () => {
+  it('of a mutation changes nothing, and does not lead to another path', { timeout: 120_000 }, async () => {
     const mutations = [
       'cancelExportJob(id: $id)',
       'cancelSegmentJob(id: $id)',
@@ -147,7 +147,7 @@ describe('text as an id', () => {
     ];
     const fields = mutations.map((mutation) => `${mutation} { __typename }`);
     await check(`mutation ($id: ID!) { ${fields.join(' ')} }`, (value) => {
-      // Each field has this one selection.
+      // The cast is safe, because each field has this one selection.
       const typename = (value as { readonly __typename?: string } | null)?.__typename;
       return value === null || typename === 'NotFoundError' || typename === 'InvalidInputError';
     });

@@ -6,7 +6,7 @@ import { connectRest, type RestClient } from '../support/rest-client.ts';
 
 const unionSchema = 'https://ns.adobe.com/xdm/context/profile__union';
 
-/** Texts that mean something to a filter, a path, a query string, a sort, PQL or JSON, and some that mean nothing. */
+/** Texts with a meaning in a filter, a path, a query string, a sort, PQL or JSON, and some without. */
 const piece = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(...'*,!=~%&?#"\'\\\n\r\t ;:|/+<>()[]{}^$@`.-_\u0000'.split('')) },
   {
@@ -35,9 +35,9 @@ const text = fc
   .map((pieces) => pieces.join(''))
   .filter((made) => made.trim() !== '' && made.isWellFormed());
 
-/** Texts of fixed seeds, so that the platform can be filled with them before. */
+/** Texts of fixed seeds, with which the platform is filled before. */
 const existing = [...new Set(fc.sample(text, { numRuns: 40, seed: 13 }))].filter((made) => !made.includes('\u0000'));
-/** A text that exists, one that differs by syntax only, or any other. */
+/** A text that exists, one that differs only in its syntax, or any other. */
 const asked = fc.oneof(
   fc.constantFrom(...existing),
   fc
@@ -92,7 +92,7 @@ describe('text in a filter', { timeout: 120_000 }, () => {
     for (let after: string | null = null; ; ) {
       const { data, errors } = await gateway.send(document, { ...variables, after });
       expect(errors ?? []).toEqual([]);
-      // The documents below have one field, a connection.
+      // The cast is safe, because the documents below have one field, a connection.
       const [page] = Object.values(data ?? {}) as {
         nodes: Node[];
         pageInfo: { hasNextPage: boolean; endCursor: string };
@@ -105,7 +105,7 @@ describe('text in a filter', { timeout: 120_000 }, () => {
   const connection = (field: string, input: string, argument: string, selection: string) =>
     `query ($filter: ${input}, $after: String) { ${field}(first: 100, after: $after, filter: ${argument}) { nodes { ${selection} } pageInfo { hasNextPage endCursor } } }`;
 
-  /** Checks that a filter returns what matches, of everything that there is. */
+  /** Checks that a filter returns exactly the matching entities. */
   async function check<Node>(
     [field, type, selection]: readonly [field: string, type: string, selection: string],
     filterOf: (asked: string) => object | null,

@@ -14,7 +14,7 @@ const emailOptIn = '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb04';
 
 const breakConnection = (response: ServerResponse) => void response.destroy();
 
-describe('a create that the platform carried out, but whose answer was lost', () => {
+describe('a create that the platform executed, but whose response was lost', () => {
   let platform: Awaited<ReturnType<typeof startPlatform>>;
   beforeAll(async () => {
     platform = await startPlatform({ quirks: { oneSchedulePer: 'nothing' } });
@@ -61,7 +61,7 @@ describe('a create that the platform carried out, but whose answer was lost', ()
         eventList: { fields: ['timestamp'], fromIngestTimestamp: '2018-01-01T00:00:00Z' },
       },
     },
-  ])('answers with the job that it made, and makes no other one, for $what', async ({ input }) => {
+  ])('returns the created job, and creates no other one, for $what', async ({ input }) => {
     await using proxy = await losing('/export/jobs');
     await using gateway = await startGateway({ platform: proxy });
     const { createExportJob: result } = await createExportJob(gateway, input);
@@ -70,7 +70,7 @@ describe('a create that the platform carried out, but whose answer was lost', ()
     expect(await gateway.metric('aep_upstream_lost_creates_total{service="export",outcome="found"}')).toBe(1);
   });
 
-  it('answers with the job in the dataset that was made for it, although that answer was lost too', async () => {
+  it('returns the job in its new dataset, although that response was lost too', async () => {
     await using proxy = await losing('/data/');
     await using gateway = await startGateway({ platform: proxy });
     const target = { newDataset: { name: 'Made once' } };
@@ -119,7 +119,7 @@ describe('a create that the platform carried out, but whose answer was lost', ()
   });
 });
 
-describe('a create that the platform did not carry out because it is overloaded', () => {
+describe('a create that an overloaded platform did not execute', () => {
   it('fails with a retryable error, and its idempotency key can be used again', async () => {
     await using platform = await startPlatform();
     let overloaded = true;

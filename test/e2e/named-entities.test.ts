@@ -28,7 +28,7 @@ let proxy: Stub;
 let gateway: Gateway;
 let owner: Headers;
 let limited: Headers;
-/** The response that the limited caller's reads of one entity receive; null: that of the platform. */
+/** The response to the limited caller's reads of one entity; null: the platform responds. */
 let refusal: 403 | 404 | null = null;
 /** Reads of one entity that reached the platform, by the token of the caller. */
 let reads: (string | undefined)[] = [];
@@ -66,11 +66,11 @@ interface Event {
 
 interface Kind {
   readonly name: string;
-  /** @returns the id of something that changes when `end` is called */
+  /** @returns the id of an entity that changes when `end` is called */
   begin(): Promise<string>;
   watch(variables: { readonly ids: string[]; readonly after?: string }, headers: Headers): EventStream<object>;
   eventOf(data: object): Event;
-  /** Lets it end, and waits until its streams have completed. */
+  /** Lets the entity end, and waits until its streams have completed. */
   end<T>(id: string, completed: Promise<T>): Promise<T>;
   readonly lastEvent: Partial<Event>;
 }
@@ -125,7 +125,7 @@ const readsBy = (headers: Headers) =>
   reads.filter((authorization) => authorization === headers['authorization']).length;
 
 describe.each(kinds)('$name that is named', ({ begin, watch, eventOf, end, lastEvent }) => {
-  it('is hidden from a caller to whom the platform hides it, and from nobody else', async () => {
+  it('is hidden only from a caller from whom the platform hides it', async () => {
     const id = await begin();
     const refused = async () => {
       for (const [status, code] of [
@@ -143,14 +143,14 @@ describe.each(kinds)('$name that is named', ({ begin, watch, eventOf, end, lastE
     const first = await events.take();
     expect(first === null ? null : eventOf(first)).toMatchObject({ kind: 'SNAPSHOT' });
     await refused();
-    // Once for each attempt, because nothing of a refusal is kept, and once for the owner.
+    // Once for each attempt, because rejections are not cached, and once for the owner.
     expect([readsBy(limited), readsBy(owner)]).toEqual([4, 1]);
 
     await using another = watch({ ids: [id] }, owner);
     await another.take();
     expect(readsBy(owner)).toBe(1);
 
-    // A subscription that resumes may have missed the removal, so that a 404 does not end it.
+    // A subscription that resumes may have missed the removal, so a 404 does not end it.
     refusal = 404;
     await using resumed = watch({ ids: [id], after: first === null ? '' : eventOf(first).cursor }, limited);
     const streams = await end(id, Promise.all([events.rest(), another.rest(), resumed.rest()]));

@@ -9,7 +9,7 @@ const files = 'files(first: 1) { nodes { name } }';
 const aliased = (count: number, field: (index: number) => string) =>
   Array.from({ length: count }, (_, index) => `f${index}: ${field(index)}`).join(' ');
 
-/** Operations that look small, and are not: by the document alone they need fewer calls than the limit. */
+/** Operations that look small but are not. According to the document alone they need fewer calls than the limit. */
 const shapes: readonly (readonly [what: string, query: string, variables: Readonly<Record<string, unknown>>])[] = [
   ['files, each of which is opened', `{ ${aliased(5, (index) => `batch(id: "b${index}") { ${files} }`)} }`, {}],
   [
@@ -36,11 +36,11 @@ describe('an operation causes no more calls to the platform than MAX_OPERATION_C
     expect(errors.map(({ extensions }) => extensions?.['code'])).toContain('INVALID_INPUT');
     expect(errors[0]?.message).toContain('MAX_OPERATION_CALLS');
     expect(platform.calls()).toBeLessThanOrEqual(limit);
-    // It was not rejected by the document alone.
+    // The operation was not rejected because of its document.
     expect(platform.calls()).toBeGreaterThan(limit / 2);
   });
 
-  it('with filters that search many pages, each from another time on', async () => {
+  it('with filters that search many pages, each from another time', async () => {
     await using platform = await startWidePlatform();
     await using gateway = await startGateway({ platform, env });
     const query = aliased(24, (index) => {
@@ -52,7 +52,7 @@ describe('an operation causes no more calls to the platform than MAX_OPERATION_C
     expect(platform.calls()).toBe(limit);
   });
 
-  it('with an event of a subscription, each of which has calls of its own', async () => {
+  it('with an event of a subscription, each of which has its own calls', async () => {
     await using platform = await startWidePlatform();
     await using gateway = await startGateway({ platform, env });
     const query = `subscription { exportJobChanged(ids: ["7", "8"]) { job { platformId destination { batches { batch { ${files} } } } } } }`;
@@ -87,7 +87,7 @@ describe('an operation causes no more calls to the platform than MAX_OPERATION_C
     ).toHaveLength(1);
   });
 
-  it('and its siblings have calls of their own', async () => {
+  it('and its siblings have their own calls', async () => {
     await using platform = await startWidePlatform();
     await using gateway = await startGateway({ platform, env });
     const one = '{ exportJobs(first: 1) { nodes { platformId } } }';

@@ -6,7 +6,7 @@ import { bearer, startTokenIssuer } from '../support/token-issuer.ts';
 
 let platform: Awaited<ReturnType<typeof startPlatform>>;
 let gateway: Gateway;
-/** Stands still, so that no poll round and no retry runs on its own. */
+/** A clock that does not move, so that no poll round and no retry runs by itself. */
 const clock = new FakeClock();
 
 beforeAll(async () => {
@@ -35,7 +35,7 @@ interface NodeWithBatches {
   readonly platformId: string;
   readonly batches: unknown;
 }
-// The selection of the document that this reads.
+// The cast is safe, because the document selects this form.
 const nodesOf = (connection: unknown) => (connection as { readonly nodes: readonly NodeWithBatches[] }).nodes;
 
 describe('a query', () => {
@@ -174,7 +174,7 @@ describe('a document of several mutations', () => {
     ['updateSchedule(id: "a", input: { state: ACTIVE })', `${ups}/config/schedules`],
     ['deleteSchedule(id: "a")', `${ups}/config/schedules`],
   ])('keeps the results of the others if the token is rejected during %s', async (field, path) => {
-    // 401 is in no result union, so that the field fails as a whole.
+    // 401 is in no result union, so the field fails as a whole.
     platform.faults.set({ rules: [{ match: { path }, fault: { kind: 'status', status: 401 } }] });
     const other =
       path === `${catalog}/dataSets`
@@ -189,7 +189,7 @@ describe('a document of several mutations', () => {
     expect(answer.data).toEqual({ before: kept, failed: null, after: kept });
   });
 
-  it('keeps the id of what the first one created', async () => {
+  it('keeps the id that the first one created', async () => {
     platform.faults.set({
       rules: [{ match: { path: `${ups}/segment/jobs`, method: 'POST' }, fault: { kind: 'status', status: 401 } }],
     });
@@ -226,7 +226,7 @@ describe('viewer', () => {
     },
   );
 
-  it('is readable for a caller who may not read anything else', async () => {
+  it('is readable for a caller without any read access', async () => {
     const clock = new FakeClock();
     await using issuer = await startTokenIssuer({ clock });
     await using service = await startGateway({ platform, clock, env: issuer.env(platform) });

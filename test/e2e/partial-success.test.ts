@@ -18,13 +18,13 @@ afterAll(async () => {
   await platform.close();
 });
 
-/** A query of which one field fails, and a query all of which fails. */
+/** A query with one failing field, and a query that fails as a whole. */
 const partial = parse('{ __typename exportJob(id: "Dataset:1") { id } }');
 const rejected = parse('{ nope }');
 
 interface Outcome {
   readonly data: unknown;
-  /** Codes of the errors that the client shows to an application. */
+  /** Codes of the errors that the client passes to an application. */
   readonly codes: readonly unknown[];
 }
 
@@ -32,7 +32,10 @@ const headers = { accept: 'application/graphql-response+json' };
 const codesOf = (errors: readonly { readonly extensions?: Readonly<Record<string, unknown>> }[]) =>
   errors.map(({ extensions }) => extensions?.['code']);
 
-/** Sends a query with a client that reads `application/graphql-response+json`, and notes the statuses of the responses. */
+/**
+ * Sends a query with a client that accepts `application/graphql-response+json`, and records the statuses of the
+ * responses.
+ */
 const clients: Readonly<Record<string, (query: DocumentNode, send: typeof fetch) => Promise<Outcome>>> = {
   'Apollo Client 4': async (query, send) => {
     const link = new HttpLink({ uri: gateway.graphqlUrl, fetch: send });
@@ -41,7 +44,7 @@ const clients: Readonly<Record<string, (query: DocumentNode, send: typeof fetch)
     return { data: data ?? null, codes: CombinedGraphQLErrors.is(error) ? codesOf(error.errors) : [String(error)] };
   },
   'Apollo Client 3': async (query, send) => {
-    // It accepts any type by default, and fails on every status from 300 on, whatever the type of the response.
+    // By default the client accepts any type, and fails on every status from 300 on, whatever the type of the response.
     const link = new apollo3.HttpLink({
       uri: gateway.graphqlUrl,
       fetch: send,
@@ -57,7 +60,7 @@ const clients: Readonly<Record<string, (query: DocumentNode, send: typeof fetch)
     const { data, error } = await client.query(query, {}, { requestPolicy: 'network-only' }).toPromise();
     return { data: data ?? null, codes: codesOf(error?.graphQLErrors ?? []) };
   },
-  // The network layer of Relay is a function of the application. This is the one of its documentation.
+  // The network layer of Relay is a function of the application. This one is from its documentation.
   Relay: async (query, send) => {
     const response = await send(gateway.graphqlUrl, {
       method: 'POST',

@@ -60,7 +60,7 @@ describe('a caller without a platform credential', () => {
     ['no organization', () => without('x-gw-ims-org-id'), 'INVALID_INPUT'],
     ['an organization that is none', () => ({ ...good, 'x-gw-ims-org-id': 'acme' }), 'INVALID_INPUT'],
     ['a sandbox that is none', () => ({ ...good, 'x-sandbox-name': '../prod' }), 'INVALID_INPUT'],
-  ])('is told so before the platform is asked: %s', async (_, headers, code) => {
+  ])('is rejected before a call to the platform: %s', async (_, headers, code) => {
     platform.clearRequests();
     const answer = await gateway.execute(ListExportJobsDocument, {}, headers());
     expect(answer.errors[0]?.extensions).toMatchObject({ code, retryable: false });
@@ -74,7 +74,7 @@ describe('a caller without a platform credential', () => {
 });
 
 describe('a caller with a token that the platform does not accept', () => {
-  it('is told so by the platform, and no other token is tried', async () => {
+  it('is rejected by the platform, and no other token is tried', async () => {
     platform.clearRequests();
     const { errors } = await gateway.execute(ListExportJobsDocument, {}, wrong);
     expect(errors[0]?.extensions).toMatchObject({
@@ -87,7 +87,7 @@ describe('a caller with a token that the platform does not accept', () => {
     expect(cancelled.errors[0]?.extensions).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('sees nothing of a feed of the same tenant that runs for another', async () => {
+  it('receives nothing of a feed of the same tenant that runs for another caller', async () => {
     await using events = gateway.subscribe(WatchExportJobsDocument, {}, { headers: good });
     expect((await events.take())?.exportJobChanged.kind).toBe('SNAPSHOT');
     for (const transport of ['websocket', 'sse'] as const) {
@@ -97,7 +97,7 @@ describe('a caller with a token that the platform does not accept', () => {
     expect(await gateway.metric('aep_watch_subscribers')).toBe(1);
   });
 
-  it('sees nothing of what another has just read', async () => {
+  it('receives nothing that another caller has just read', async () => {
     await gateway.query(ExportJobDocument, { id: '24060' }, good);
     const both = await Promise.all([
       gateway.execute(ExportJobDocument, { id: '24060' }, good),
@@ -109,22 +109,22 @@ describe('a caller with a token that the platform does not accept', () => {
     ]);
   });
 
-  it('of an organization that is not the token’s is refused by the platform', async () => {
+  it('of another organization than its token is rejected by the platform', async () => {
     const other = { ...good, 'x-gw-ims-org-id': organization.replace('0123', '9999') };
     const { errors } = await gateway.execute(ListExportJobsDocument, {}, other);
     expect(errors[0]?.extensions).toMatchObject({ code: 'FORBIDDEN', upstream: { status: 403 } });
   });
 });
 
-describe('a caller with a good token', () => {
-  it('reads, in the sandbox that the headers name', async () => {
+describe('a caller with a valid token', () => {
+  it('reads in the sandbox that the headers name', async () => {
     const { viewer } = await gateway.query(ViewerDocument, {}, { ...good, 'x-sandbox-name': 'dev' });
     expect(viewer).toMatchObject({ organizationId: organization, authMode: 'PASSTHROUGH', sandbox: { name: 'dev' } });
     const { exportJobs } = await gateway.query(ListExportJobsDocument, { first: 5 }, good);
     expect(exportJobs.edges).toHaveLength(5);
   });
 
-  it('watches, with the credential in the connection parameters or in the headers of the upgrade', async () => {
+  it('watches with the credential in the connection parameters or in the headers of the upgrade', async () => {
     for (const connectionParams of [good, { headers: good }]) {
       await using events = gateway.subscribe(WatchExportJobsDocument, {}, { connectionParams });
       expect((await events.take())?.exportJobChanged.kind).toBe('SNAPSHOT');
@@ -141,7 +141,7 @@ describe('a caller with a good token', () => {
     }
   });
 
-  it('keeps watching when another subscriber of the same tenant leaves, whose token the feed was read with', async () => {
+  it('keeps watching when the subscriber leaves whose token the feed was read with', async () => {
     const clock = new FakeClock();
     await using own = await startPassthrough(clock);
     const first = own.subscribe(WatchExportJobsDocument, {}, { headers: good });
@@ -159,7 +159,7 @@ describe('a caller with a good token', () => {
   });
 
   it.each(allTransports)(
-    'loses its view over %s when the platform rejects the token twice, and nobody else does',
+    'loses only its own live view over %s when the platform rejects the token twice',
     async (transport) => {
       const withdrawn = new Set<string | undefined>();
       let rejections = 0;
@@ -182,7 +182,7 @@ describe('a caller with a good token', () => {
       await using losing = own.subscribe(WatchExportJobsDocument, {}, { headers, ...over });
       await Promise.all([staying.take(), losing.take()]);
       withdrawn.add(headers.authorization);
-      // In small steps, because a second attempt and then the second proof follow, each after a second.
+      // Time passes in small steps, because a second attempt and then the second proof follow, each after a second.
       await clock.advanceBy(47_000);
       await eventually(async () => {
         if (rejections === 0) await clock.advanceBy(500);
@@ -214,7 +214,7 @@ describe('a caller with a good token', () => {
     for (const text of readable) {
       for (const hidden of [goodToken, 'Bearer', 'emulator', organization]) expect(text).not.toContain(hidden);
     }
-    // A replica, or the same gateway after a restart.
+    // Another replica, or the same gateway after a restart.
     await using other = await startPassthrough(undefined, { env });
     for (const { url: base } of [one, other]) {
       const response = await fetch(url.replace(one.url, base));
@@ -224,7 +224,7 @@ describe('a caller with a good token', () => {
   });
 });
 
-it('tokens are in no log line, no metric and no answer', async () => {
+it('tokens are in no log line, no metric and no response', async () => {
   const tokens = [wrongToken, goodToken];
   const texts: string[] = [];
   for (const headers of [good, wrong]) {

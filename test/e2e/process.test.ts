@@ -22,7 +22,10 @@ import {
 
 const emptyList = JSON.stringify({ records: [], page: { pageSize: 0 }, link: { next: '' } });
 
-/** A platform that gives out tokens and empty lists, but holds back the answer to a list of `heldLimit` until it is released. */
+/**
+ * A platform that issues tokens and returns empty lists. It holds back the response to a list of `heldLimit` until it
+ * is released.
+ */
 async function startHoldingPlatform() {
   const heldLimit = 7;
   let release: () => void = () => {};
@@ -75,7 +78,7 @@ describe.concurrent('the process', () => {
     expect(gateway.stderr[0]).toMatch(/port.*PORT/);
   });
 
-  it('ends with 2 and one line that names every bad variable and no value of a secret', async () => {
+  it('ends with 2 and one line that names every wrong variable and no secret value', async () => {
     await using gateway = startProcess({
       PORT: '70000',
       POLL_MIN_MS: 'soon',
@@ -109,9 +112,9 @@ describe.concurrent('the process', () => {
     ['EMULATOR_DIR', 2, {}],
     ['EMULATOR_SEED', 2, {}],
     ['TRUSTED_DOCUMENTS', 2, { AUTH_MODE: 'passthrough', AEP_BASE_URL: 'http://127.0.0.1:1' }],
-    // An address of documentation, which no machine has.
+    // An address for documentation, which no machine has.
     ['HOST', 1, { AUTH_MODE: 'passthrough', AEP_BASE_URL: 'http://127.0.0.1:1' }],
-  ])('names %s when the system refuses its value, and ends with %i', async (name, code, env) => {
+  ])('names %s when the system rejects its value, and ends with %i', async (name, code, env) => {
     const value = name === 'HOST' ? '192.0.2.1' : 'package.json/folder';
     await using gateway = startProcess({ PORT: '0', LOG_LEVEL: 'warn', ...env, [name]: value });
     expect(await gateway.ended()).toBe(code);
@@ -119,8 +122,8 @@ describe.concurrent('the process', () => {
     expect(gateway.stderr).toEqual([expect.stringContaining(name)]);
   });
 
-  it.each(['--help', '-h'])('prints with %s how it is used, with every variable, and ends with 0', async (flag) => {
-    // Nothing is read from the environment.
+  it.each(['--help', '-h'])('prints its usage with %s, with every variable, and ends with 0', async (flag) => {
+    // The environment has no variables of the gateway.
     await using gateway = startProcess({ PORT: 'x' }, ['dist/main.js', flag]);
     expect(await gateway.ended()).toBe(0);
     expect(gateway.stderr).toEqual([]);
@@ -151,7 +154,7 @@ describe.concurrent('the process', () => {
     },
   );
 
-  it('refuses to leave a port open to everyone without credentials', async () => {
+  it('does not start with a port that is open to all hosts without credentials', async () => {
     await using gateway = startProcess({ PORT: '0', HOST: '0.0.0.0' });
     expect(await gateway.ended()).toBe(2);
     expect(gateway.stderr.join('\n')).toContain('HOST');
@@ -159,13 +162,13 @@ describe.concurrent('the process', () => {
 });
 
 describe.concurrent('on SIGTERM', () => {
-  it('the process lets a request in flight complete, sends WebSocket clients away with 1001, and ends with 0', async () => {
+  it('the process completes a request in progress, closes WebSockets with 1001, and ends with 0', async () => {
     await using platform = await startHoldingPlatform();
     await using gateway = startProcess(remote(platform.url));
     const url = await gateway.ready();
     const client = connectGateway(url);
 
-    // A browser opens connections in advance, which never carry a request.
+    // A browser opens connections in advance, which may never carry a request.
     const advance = connect({ port: Number(new URL(url).port), host: '127.0.0.1' });
     advance.on('error', () => {});
     await once(advance, 'connect');
@@ -184,9 +187,9 @@ describe.concurrent('on SIGTERM', () => {
 
     gateway.signal('SIGTERM');
     expect((await closed)[0]).toBe(1001);
-    // An event stream must not look as if what it watches were over.
+    // An event stream must not look as if its job had ended.
     expect(await streamEnds).toBe('broken');
-    // The drain goes on: nothing new is let in, and what was asked before is answered.
+    // The drain is in progress: new requests are rejected, and earlier ones are answered.
     platform.release();
     const { status, data, errors } = await slow;
     expect({ status, data, errors }).toMatchObject({ status: 200, data: { exportJobs: { edges: [] } }, errors: [] });
@@ -194,7 +197,7 @@ describe.concurrent('on SIGTERM', () => {
     advance.destroy();
   });
 
-  it('the process ends although a WebSocket client does not answer', async () => {
+  it('the process ends although a WebSocket client does not respond', async () => {
     await using platform = await startHoldingPlatform();
     await using gateway = startProcess({ ...remote(platform.url), DRAIN_MS: '1000' });
     const { port } = new URL(await gateway.ready());
@@ -207,7 +210,7 @@ describe.concurrent('on SIGTERM', () => {
     deaf.destroy();
   });
 
-  it('the process gives up a request that is not answered within the drain', async () => {
+  it('the process aborts a request that is not completed within the drain time', async () => {
     await using platform = await startHoldingPlatform();
     await using gateway = startProcess({ ...remote(platform.url), DRAIN_MS: '100' });
     const client = connectGateway(await gateway.ready());
@@ -233,12 +236,12 @@ describe.concurrent('a second signal', () => {
     gateway.signal(first);
     await gateway.logged('shutting down');
     gateway.signal(second);
-    // Ended by the signal.
+    // The signal ended the process.
     expect(await gateway.ended()).toBeNull();
     await cut;
   });
 
-  it('that is a SIGINT right after another is the same one, as when npm passes it on', async () => {
+  it('is ignored if it is a repeated SIGINT, as from npm', async () => {
     await using platform = await startHoldingPlatform();
     await using gateway = startProcess(remote(platform.url));
     const client = connectGateway(await gateway.ready());
@@ -254,7 +257,7 @@ describe.concurrent('a second signal', () => {
 });
 
 describe.concurrent('a signal during the start', () => {
-  // More than a machine seeds within the time that a test has.
+  // More than a machine seeds within the time limit of a test.
   const seeding = { PORT: '0', EMULATOR_PROFILES: '5000000' };
   const seeds = (gateway: GatewayProcess) => gateway.logged('seeds its state');
 
@@ -270,7 +273,7 @@ describe.concurrent('a signal during the start', () => {
           expect(await gateway.ended()).toBe(0);
           expect(gateway.stdout).toEqual([]);
         }
-        // Nothing of the state was made, so that the next start makes it.
+        // No state was written, so the next start creates it.
         await using next = startProcess({ PORT: '0', EMULATOR_DIR: directory });
         const { exportJobs } = await connectGateway(await next.ready()).query(ListExportJobsDocument, { first: 3 });
         expect(exportJobs.edges).toHaveLength(3);
@@ -294,16 +297,16 @@ describe.concurrent('a signal during the start', () => {
     }
   });
 
-  it('ends the process at once when it is the second one', async () => {
+  it('ends the process at once if it is the second one', async () => {
     await using gateway = startProcess(seeding);
     await seeds(gateway);
     gateway.signal('SIGINT');
     gateway.signal('SIGTERM');
-    // Killed by a signal, or as the first signal alone would have ended it, whichever is faster.
+    // The process is killed by the second signal, or ends because of the first one, whichever is faster.
     expect([0, null]).toContain(await gateway.ended());
   });
 
-  it('or afterwards ends a process whose Redis is away', async () => {
+  it('or afterwards ends a process without a Redis connection', async () => {
     await using gateway = startProcess({ PORT: '0', REDIS_URL: `redis://127.0.0.1:${await closedPort()}` });
     await gateway.logged('Redis connection lost');
     gateway.signal('SIGTERM');
@@ -328,7 +331,7 @@ describeWithRedis('a process with a Redis', () => {
 });
 
 describe.concurrent('a second start in the same EMULATOR_DIR', () => {
-  it('has the jobs of the first, and takes up the one that had not ended', async () => {
+  it('has the jobs of the first, and continues the one that had not ended', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'aep-e2e-'));
     const env = { PORT: '0', EMULATOR_DIR: directory, POLL_MIN_MS: '100', POLL_MAX_MS: '100' };
     try {

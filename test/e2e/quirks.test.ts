@@ -24,9 +24,9 @@ import {
 } from './operations.generated.ts';
 
 /**
- * The other readings of what the platform's documentation leaves open. Not among them are those that change what the
- * platform does rather than how it says it (`membershipModel`, `unknownSegmentStatus`, `maximumGraphIdentities`,
- * `entitiesPerSecond`, `oneSchedulePer: 'nothing'`): there the answers differ, and should.
+ * The alternatives for points that the platform's documentation leaves open. Alternatives that change the behaviour of
+ * the platform instead of its format are excluded, because the responses then have to differ (`membershipModel`,
+ * `unknownSegmentStatus`, `maximumGraphIdentities`, `entitiesPerSecond`, `oneSchedulePer: 'nothing'`).
  */
 const otherReadings = {
   cancelReply: fc.constant('json' as const),
@@ -36,7 +36,7 @@ const otherReadings = {
   batchSegmentStatus: fc.constant('string' as const),
   defaultSegmentStatus: fc.constantFrom(['realized', 'existing'], ['exited']),
   exportJobsDefaultLimit: fc.constant(5),
-  // Ten pages of it, which is what one request of the gateway reads at most, hold all jobs that there are.
+  // Ten pages, which one request of the gateway reads at most, contain all jobs.
   exportJobsMaximumLimit: fc.constant(9),
   exportJobsFirstPage: fc.constant(1 as const),
   exportJobsStart: fc.constant('page' as const),
@@ -56,7 +56,7 @@ const otherReadings = {
   flexibleEvaluation: fc.constant(true),
   unknownEntity: fc.constantFrom('absent' as const, 'multi-status' as const),
   multiStatusEntities: fc.constant('errors-and-profiles' as const),
-  // The gateway's clock stands still, and within 30 seconds it replaces a rejected token only once.
+  // The gateway's clock does not move, and within 30 seconds the gateway replaces a rejected token only once.
   tokenLifetimeSeconds: fc.constantFrom(60, 400),
   expiresInUnit: fc.constant('milliseconds' as const),
 };
@@ -66,7 +66,7 @@ type Readings = typeof someReadings extends fc.Arbitrary<infer Value> ? Value : 
 const first = 13;
 const seed = 7;
 
-/** Reads everything and does a little of everything, and tells what the gateway answered. */
+/** Reads everything, makes a few writes of each kind, and returns the responses of the gateway. */
 async function story(quirks: Readings): Promise<string> {
   const stages = new FakeClock('2026-11-02T08:00:00Z');
   await using platform = await startSteppedPlatform({ seed, clock: stages, profiles: 40, quirks });
@@ -119,7 +119,7 @@ async function exportSegments(gateway: Gateway, stages: FakeClock) {
   const byDefault = { ...input, filter: { segments: [{ segmentId: '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb04' }] } };
   const newest = async () => (await gateway.query(ReadExportJobsDocument, { first: 2 })).page.nodes;
   const jobs = [];
-  // One after the other: of two at a time, chance would say which of them is ahead.
+  // The operations run in sequence, because the order of concurrent ones would be random.
   for (const each of [input, byDefault]) {
     jobs.push(await gateway.query(CreateExportJobDocument, { input: each }));
     while ((await newest())[0]?.isTerminal !== true) if (stages.pending() > 0) await stages.tick();
@@ -136,7 +136,7 @@ async function exportSegments(gateway: Gateway, stages: FakeClock) {
   return { created, jobs, ended, marked, cancelled, deletions };
 }
 
-/** What the platform refuses. Its words may be missing, and unknown sandboxes may be any kind of mistake. */
+/** Errors of the platform. Their messages may be missing, and unknown sandboxes may cause any error. */
 async function refusals(gateway: Gateway) {
   const input = { destination: { target: { datasetId: 'ffffffffffffffffffffffff' } } };
   const { createExportJob } = await gateway.query(CreateExportJobDocument, { input });
@@ -167,7 +167,7 @@ async function segmentation(gateway: Gateway) {
   ];
 }
 
-/** Ids and request ids are made by chance: each is replaced by the order in which it was first seen. */
+/** Ids and request ids are random, so each is replaced by the order of its first occurrence. */
 function withoutChance(text: string): string {
   const seen = new Map<string, string>();
   return text.replaceAll(/\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-zA-Z]{24,32}\b/g, (id) => {
@@ -177,7 +177,7 @@ function withoutChance(text: string): string {
   });
 }
 
-/** Everything read in the other way at once, and two mixtures. */
+/** All alternatives at once, and two mixtures. */
 const readings: readonly Readings[] = [
   ...fc.sample(fc.record(otherReadings), { seed, numRuns: 1 }),
   ...fc.sample(someReadings, { seed, numRuns: 2 }),
@@ -190,7 +190,7 @@ describe('the gateway', () => {
     expect(expected.length).toBeGreaterThan(100_000);
   });
 
-  it.each(readings)('answers the same to a platform that reads its own documentation as %j', async (quirks) => {
+  it.each(readings)('returns the same for a platform that implements its documentation as %j', async (quirks) => {
     expect(await story(quirks)).toBe(expected);
   });
 });

@@ -10,7 +10,7 @@ import { CreateExportJobDocument, ListExportJobsDocument } from './operations.ge
 const creates = 'POST /data/core/ups/export/jobs';
 const destination = { target: { datasetId: profileDataset } };
 
-/** The id of the job, or the code of the error. */
+/** Returns the id of the job, or the code of the error. */
 async function create(gateway: Gateway, input: { readonly idempotencyKey?: string }): Promise<unknown> {
   const { data, errors } = await gateway.execute(CreateExportJobDocument, { input: { destination, ...input } });
   const result = data?.createExportJob ?? null;
@@ -27,7 +27,7 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     return () => redis[Symbol.asyncDispose]();
   });
 
-  it('creates once, however many ask at the same time and wherever', async () => {
+  it('creates once, for any number of concurrent requests on any replica', async () => {
     await using platform = await startPlatform();
     await using door = await startProxy(platform, () => false);
     const env = { REDIS_URL: redis.url };
@@ -45,7 +45,7 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     expect(door.requests.filter((request) => request === creates)).toHaveLength(2);
   });
 
-  it('is refused while Redis rejects writes; the gateway is not ready until Redis accepts them again', async () => {
+  it('is rejected while Redis rejects writes, and the gateway is not ready until Redis accepts them again', async () => {
     await using platform = await startPlatform();
     const clock = new FakeClock();
     await using gateway = await startGateway({ platform, clock, env: { REDIS_URL: redis.url } });
@@ -63,7 +63,7 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     expect(await create(gateway, { idempotencyKey: 'k' })).toEqual(isJob);
   });
 
-  it('is refused while Redis is away, when everything without one goes on', async () => {
+  it('is rejected while Redis is unavailable, while requests without a key continue', async () => {
     await redis.kill();
     await using platform = await startPlatform();
     await using door = await startProxy(platform, () => false);
@@ -77,7 +77,7 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     await eventually(async () => expect(await create(gateway, { idempotencyKey: 'k' })).toEqual(isJob));
   });
 
-  it('can be used again after Redis was late', async () => {
+  it('can be used again after a delay of Redis', async () => {
     await using platform = await startPlatform();
     await using door = await startProxy(platform, () => false);
     const clock = new FakeClock();
@@ -86,7 +86,7 @@ describeWithRedis('an idempotency key at two replicas with one Redis', () => {
     redis.pause();
     const before = clock.pending('deadline');
     const late = create(gateway, { idempotencyKey: 'k' });
-    // The patience of the request, and the time that Redis has.
+    // Maximum wait of the request, and the delay of Redis.
     await eventually(async () => expect(clock.pending('deadline')).toBeGreaterThanOrEqual(before + 2));
     await clock.advanceBy(3_000);
     expect(await late).toBe('UPSTREAM_UNREACHABLE');

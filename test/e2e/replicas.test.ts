@@ -22,12 +22,15 @@ import {
 type Client = Pick<Gateway, 'query' | 'subscribe'>;
 type Told = WatchExportJobsSubscription['exportJobChanged'];
 
-/** Of the rounds, and of nothing else that is asked here. */
+/** The platform call of a poll round. */
 const round = 'GET /data/core/ups/export/jobs?limit=100';
-/** Long enough that a lease depends on it and not on its shortest time. */
+/** Long enough that the lease depends on it and not on its minimum. */
 const pollMs = 800;
 
-/** The platform behind a door for each replica, which notes who asks and can hold an answer back for ever. */
+/**
+ * The platform behind a separate proxy for each replica, which records the replica of each call and can hold back a
+ * response indefinitely.
+ */
 async function startDoors(count: number, promotingMs = 0) {
   const clock = new FakeClock();
   const pace = { ...everyStage([1_000, 1_000]), promotingMs: [promotingMs, promotingMs] as const };
@@ -61,7 +64,7 @@ async function createJob(client: Client): Promise<string> {
   return createExportJob.exportJob.id;
 }
 
-/** What one client has been told of one job, with everything that tells events apart. */
+/** The events that one client has received for one job, with all details that distinguish events. */
 class History {
   readonly told: Told[] = [];
   readonly #id: string;
@@ -81,7 +84,7 @@ class History {
     return this.told.at(-1)?.cursor ?? '';
   }
 
-  /** Names the life of the log. */
+  /** Name of the life of the log. */
   get epoch(): string {
     return this.cursor.slice(0, this.cursor.indexOf('.'));
   }
@@ -100,7 +103,7 @@ describeWithRedis('two replicas with one Redis', () => {
     return () => redis[Symbol.asyncDispose]();
   });
 
-  it('lose and double nothing when the one that polls is killed in the middle of a round', async () => {
+  it('lose and duplicate nothing when the polling one is killed in the middle of a round', async () => {
     await using platform = await startDoors(2);
     const env = { AUTH_MODE: 'embedded', PORT: '0', REDIS_URL: redis.url, LOG_LEVEL: 'debug' };
     const polling = { POLL_MIN_MS: `${pollMs}`, POLL_MAX_MS: `${pollMs}` };
@@ -116,7 +119,7 @@ describeWithRedis('two replicas with one Redis', () => {
     await doomed.take();
     await using lasting = other.subscribe(WatchExportJobsDocument, {});
     await lasting.take();
-    // Created through the one that does not poll: all are told at once.
+    // Created through the replica that does not poll, and all subscribers receive it at once.
     const id = await createJob(other);
     const killed = new History(id);
     const survivor = new History(id);
@@ -151,7 +154,7 @@ describeWithRedis('two replicas with one Redis', () => {
     );
   });
 
-  it('follow the batches of an export together, also when the one that polls stops', async () => {
+  it('follow the batches of an export together, even when the polling one stops', async () => {
     await using platform = await startDoors(2, 2_000);
     const [oneDoor, otherDoor] = platform.doors;
     if (!oneDoor || !otherDoor) throw new Error('There are two of them.');
@@ -178,11 +181,11 @@ describeWithRedis('two replicas with one Redis', () => {
     expect(steps).toEqual(['SUCCEEDED LOADED', 'SUCCEEDED STAGING', 'SUCCEEDED SUCCESS']);
   });
 
-  it('pass polling on at once when one of them stops as it should', async () => {
+  it('pass polling on at once when one of them stops normally', async () => {
     await using platform = await startDoors(2);
     const [oneDoor, otherDoor] = platform.doors;
     if (!oneDoor || !otherDoor) throw new Error('There are two of them.');
-    // A lease that no test waits for the end of.
+    // The tests do not wait for the end of this lease.
     const env = { REDIS_URL: redis.url, POLL_MIN_MS: '60000', POLL_MAX_MS: '60000' };
     await using one = await startGateway({ platform: oneDoor, env });
     await using other = await startGateway({ platform: otherDoor, env });
@@ -201,7 +204,7 @@ describeWithRedis('two replicas with one Redis', () => {
     expect(await other.metric('aep_watch_lease_changes_total')).toBe(1);
   });
 
-  it('tell subscribers that Redis is away and when it is back, and answer queries meanwhile', async () => {
+  it('emit STALE while Redis is unavailable, then RECOVERED, and answer queries in the meantime', async () => {
     await using platform = await startDoors(2);
     const gateways = await Promise.all(
       platform.doors.map((door) => startGateway({ platform: door, env: { REDIS_URL: redis.url } })),
@@ -229,7 +232,7 @@ describeWithRedis('two replicas with one Redis', () => {
       for (const [index, events] of streams.entries()) await histories[index]?.follow(events, 'PROCESSING');
       const [one, other] = histories;
       expect(one?.told.map(({ job }) => job?.status).filter((status) => status !== 'NEW')).toEqual(['PROCESSING']);
-      // One may be told the new state, the other that it changed; both read the same log again.
+      // One may receive the new state, and the other the change. Both read the same log again.
       expect(other?.epoch).toBe(one?.epoch);
       const polling = await Promise.all(gateways.map((gateway) => gateway.metric('aep_watch_feeds')));
       expect(polling).toEqual([1, 1]);
@@ -239,7 +242,7 @@ describeWithRedis('two replicas with one Redis', () => {
     }
   });
 
-  it('need no permissions in Redis but those of the README', async () => {
+  it('need only the Redis permissions in the README', async () => {
     const rights = '~aep:* &aep:* -@all +@read +@write +@scripting +@pubsub +@connection +time';
     expect(await readFile('README.md', 'utf8')).toContain(`\`${rights}\``);
     expect(await redis.command(`ACL SETUSER gateway on >a-password ${rights}`)).toBe('+OK');
@@ -261,7 +264,7 @@ describeWithRedis('two replicas with one Redis', () => {
     expect((await fetch(`${gateway.url}/readyz`)).status).toBe(200);
   });
 
-  it('follow a feed as long as somebody watches it, and not longer than its linger', async () => {
+  it('follow a feed while it has subscribers, and not longer than its linger', async () => {
     await using platform = await startDoors(1);
     const [door] = platform.doors;
     if (!door) throw new Error('There is one of them.');
@@ -285,7 +288,7 @@ describeWithRedis('two replicas with one Redis', () => {
     },
     { name: 'permits no scripts', begin: 'ACL SETUSER default -@scripting', end: 'ACL SETUSER default +@all' },
     { name: 'is a replica of nobody', begin: 'REPLICAOF 127.0.0.1 1', end: 'REPLICAOF NO ONE' },
-  ])('tell subscribers that Redis $name, and when it accepts writes again', async ({ begin, end }) => {
+  ])('emit STALE while Redis $name, and RECOVERED when it accepts writes again', async ({ begin, end }) => {
     await using platform = await startDoors(1);
     const [door] = platform.doors;
     if (!door) throw new Error('There is one of them.');

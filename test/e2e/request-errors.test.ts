@@ -113,7 +113,7 @@ describe('a request over HTTP', () => {
     expect((await post({ query: '{ __typename }' }, graphqlResponse)).status).toBe(200);
   });
 
-  it('may have members that the gateway does not know, and an empty operation name', async () => {
+  it('may have unknown members, and an empty operation name', async () => {
     const body = { query: '{ __typename }', operationName: '', id: 1, doc_id: 'x', strict: true };
     expect((await post(body, graphqlResponse)).data).toEqual({ __typename: 'Query' });
   });
@@ -125,7 +125,7 @@ describe('a request over HTTP', () => {
     }
   });
 
-  it('that is compressed is rejected with the encodings that are possible', async () => {
+  it('that is compressed is rejected with the supported encodings', async () => {
     const answer = await post(new Blob([gzipSync('{"query":"{ __typename }"}')]), null, { 'content-encoding': 'gzip' });
     expect([answer.status, answer.code]).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
     expect(answer.headers.get('accept-encoding')).toBe('identity');
@@ -141,7 +141,7 @@ describe('a request over HTTP', () => {
     },
   );
 
-  it('is never kept by a cache', async () => {
+  it('is never stored by a cache', async () => {
     for (const accept of [graphqlResponse, 'application/json', 'text/event-stream']) {
       const response = await fetch(`${gateway.graphqlUrl}?query=%7B__typename%7D`, { headers: { accept } });
       expect(response.headers.get('cache-control')).toContain('no-store');
@@ -155,7 +155,7 @@ describe('a request over HTTP', () => {
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
-  it('whose response it cannot read is rejected before anything is executed', async () => {
+  it('is rejected before execution if it accepts no possible response', async () => {
     platform.clearRequests();
     const query = 'mutation { createDataset(input: { name: "Never" }) { __typename } }';
     const answer = await post({ query }, 'text/html');
@@ -163,7 +163,7 @@ describe('a request over HTTP', () => {
     expect(platform.requests).toEqual([]);
   });
 
-  it('may be read by a page of an allowed origin, whatever is wrong with it', async () => {
+  it('may be read by a page of an allowed origin, whatever its problem', async () => {
     for (const [body, headers] of [
       ['{', {}],
       ['x'.repeat(1_100_000), {}],
@@ -205,7 +205,7 @@ describe('every transport', () => {
         .filter(([code]) => door !== 'WebSocket' || code !== 'GRAPHQL_PARSE_FAILED')
         .map((request) => [door, ...request] as const),
     ),
-  )('gives an error its code: %s, %s', async (door, code, query, variables) => {
+  )('returns the code of an error: %s, %s', async (door, code, query, variables) => {
     const answer = await askAt(door, gateway, { query, variables });
     expect(answer.code).toBe(code);
     expect(answer.text).toContain('"retryable":false');
@@ -231,7 +231,7 @@ describe('every transport', () => {
     },
   );
 
-  it('gives the same error for a document that does not parse, whichever transport sent it before', async () => {
+  it('returns the same error for a document that does not parse, whichever transport sent it before', async () => {
     const query = '{ viewer (';
     const overSocket = async () => {
       await using socket = await openSocket(gateway.webSocketUrl);
@@ -264,7 +264,7 @@ describe('every transport', () => {
 });
 
 describe('introspection', () => {
-  /** Names of all types, as often as there are aliases. */
+  /** Names of all types, once for each alias. */
   const types = (count: number, selection: string) =>
     `{ __schema { ${Array.from({ length: count }, (_, index) => `a${index}: types { ${selection} }`).join(' ')} } }`;
   const deep = 'name description fields { name description args { name description } type { name description } }';
@@ -316,7 +316,7 @@ describe('introspection', () => {
   });
 });
 
-/** A socket whose messages a test writes itself, because clients parse documents. */
+/** A socket whose messages the test writes itself, because clients parse documents. */
 async function openSocket(url: string) {
   const socket = new WebSocket(url, 'graphql-transport-ws');
   const messages = on(socket, 'message');

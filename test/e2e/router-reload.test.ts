@@ -10,10 +10,10 @@ import {
   type WatchExportJobsSubscription,
 } from './operations.generated.ts';
 
-/** Clients whose subscriptions a router holds, each on a socket of its own, as routers do. */
+/** Clients whose subscriptions a router holds on one socket each, like real routers. */
 const clients = 40;
 
-/** No round of a feed is due while the clients are away. */
+/** No round of a feed is due while the clients are disconnected. */
 const slowRounds = { POLL_MIN_MS: '30000', POLL_MAX_MS: '30000' };
 
 let platform: Awaited<ReturnType<typeof startSteppedPlatform>>;
@@ -22,14 +22,14 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-describe('when a router in front reloads its schema', () => {
-  it('all its subscriptions come back without a call to the platform', async () => {
+describe('when a router reloads its schema', () => {
+  it('all its subscriptions are restored without a call to the platform', async () => {
     const clock = new FakeClock();
     await using gateway = await startGateway({ platform, clock, env: slowRounds });
     expect(await callsOfReload(gateway, clock, {})).toEqual([]);
   });
 
-  it('one call proves the right of all who share a credential, and nothing else is asked', async () => {
+  it('one call proves the right of all subscribers with the same credential, and there are no others', async () => {
     const env = { ...slowRounds, AUTH_MODE: 'passthrough', AEP_BASE_URL: platform.url, AEP_IMS_URL: platform.url };
     const clock = new FakeClock();
     await using gateway = await startGateway({ platform, clock, env });
@@ -38,12 +38,12 @@ describe('when a router in front reloads its schema', () => {
   });
 });
 
-/** How long they have been there, in milliseconds: what proved their right then does so no more. */
+/** Time for which the clients are connected before, in milliseconds. Their proofs are no longer shared after it. */
 const stayMs = 5_000;
-/** How long clients need to come back, in milliseconds: less than a feed stays without subscribers. */
+/** Time that clients need to reconnect, in milliseconds. It is less than the linger time of a feed. */
 const absenceMs = 2_500;
 
-/** What the platform is asked for while all subscriptions end and begin again. */
+/** The platform calls while all subscriptions end and begin again. */
 async function callsOfReload(gateway: Gateway, clock: FakeClock, headers: Headers): Promise<readonly string[]> {
   const input = { destination: { target: { datasetId: profileDataset } } };
   await gateway.query(CreateExportJobDocument, { input }, headers);
@@ -60,12 +60,12 @@ async function callsOfReload(gateway: Gateway, clock: FakeClock, headers: Header
   return calls;
 }
 
-/** Subscribes for each client, and waits until each has been told of the job that runs. */
+/** Subscribes for each client, and waits until each has received the running job. */
 async function subscribeAll(
   gateway: Gateway,
   headers: Headers,
 ): Promise<readonly EventStream<WatchExportJobsSubscription>[]> {
-  // As Apollo Router wraps what it passes on.
+  // Nested like the parameters of Apollo Router.
   const connectionParams = { connectionParams: headers };
   const streams = Array.from({ length: clients }, () =>
     gateway.subscribe(WatchExportJobsDocument, {}, { connectionParams }),

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => platform.close());
 
-/** Method and path of what the platform was asked for, without ids and parameters. */
+/** Method and path of the platform calls, without ids and parameters. */
 const asked = () => platform.requests.map(({ method, path }) => `${method} ${servicePath(path)}`).toSorted();
 const servicePath = (path: string) => /\/(?:ups|foundation)\/(\w+\/\w+(?:\/bulk-get)?)/.exec(path)?.[1] ?? path;
 
@@ -30,7 +30,7 @@ describe('calls to the platform', () => {
 
   beforeEach(async () => {
     gateway = await startGateway({ platform, clock: new FakeClock('2026-11-02T08:00:00Z') });
-    // The token of the gateway's credential is fetched once, before anything is counted.
+    // The token of the gateway's credential is fetched once, before calls are counted.
     await gateway.query(ViewerDocument, {});
     platform.clearRequests();
     return () => gateway.close();
@@ -53,7 +53,7 @@ describe('calls to the platform', () => {
     for (const { segmentNs, definition } of segments) expect(definition === null).toBe(segmentNs !== 'ups');
   });
 
-  it('name each id once, and a hundred of them at a time', async () => {
+  it('name each id once, and a hundred of them per call', async () => {
     const unknown = (type: string, count: number) => Array.from({ length: count }, (_, each) => `${type}:none-${each}`);
     const known = [`SegmentDefinition:${goldTier}`, `Dataset:${profileDataset}`];
     const ids = [...known, ...unknown('SegmentDefinition', 240), ...known, ...unknown('Dataset', 100)];
@@ -72,7 +72,7 @@ describe('calls to the platform', () => {
     ]);
   });
 
-  it('are one for several people, whose segments are another', async () => {
+  it('are one for several people, and one for their segments', async () => {
     const people = Array.from({ length: 8 }, (_, index) => `CRM-00000000${index + 1}`).map(
       (value, index) =>
         `p${index}: profile(identity: {namespace: "CRMID", value: "${value}"}) { segmentMemberships { definition { name } } }`,
@@ -83,7 +83,7 @@ describe('calls to the platform', () => {
     expect(asked()).toEqual(['POST access/entities', 'POST segment/definitions/bulk-get']);
   });
 
-  it('bring the memberships of a profile along without putting them among the attributes that were named', async () => {
+  it('return the memberships of a profile without adding them to the selected attributes', async () => {
     const { data } = await gateway.send(`{ profile(
       identity: {namespace: "CRMID", value: "CRM-000000001"}, fields: ["person.name"]
     ) { attributes segmentMemberships { segmentId } } }`);
@@ -136,7 +136,7 @@ describe('calls to the platform', () => {
       'batches?',
       ['created', 'metrics', 'relatedObjects', 'size', 'status'],
     ],
-  ])('for %s ask Catalog only for what is selected (%s)', async (query, part, properties) => {
+  ])('for %s request only the selected data from Catalog (%s)', async (query, part, properties) => {
     expect((await gateway.send(query)).errors).toEqual([]);
     const mentions = query.match(/batches|lastBatch\b/g)?.length ?? 0;
     expect(platform.requests.filter(({ path }) => path.includes('/catalog/')).length).toBeLessThanOrEqual(1 + mentions);
@@ -148,7 +148,7 @@ describe('calls to the platform', () => {
 
   it('to watch segment jobs are as many for fifty subscribers as for one, and none when they have left', async () => {
     const forOne = await callsWhileWatching(WatchSegmentJobsDocument, 1);
-    // The first page, and one for each of five rounds.
+    // One call for the first page, and one for each of five rounds.
     expect(forOne).toEqual(Array.from({ length: 6 }, () => 'GET segment/jobs'));
     expect(await callsWhileWatching(WatchSegmentJobsDocument, 50)).toEqual(forOne);
   });
@@ -160,7 +160,7 @@ describe('calls to the platform', () => {
   });
 });
 
-/** Starts with the given number of subscribers, and makes five more rounds. */
+/** Starts the given number of subscribers, and makes five more rounds. */
 async function callsWhileWatching<Data>(
   document: TypedDocumentNode<Data, { ids?: string[] | null }>,
   subscribers: number,
@@ -192,10 +192,10 @@ async function callsWhileWatching<Data>(
   return calls;
 }
 
-describe('when the platform cannot give one of many', () => {
+describe('when the platform cannot return one of many entities', () => {
   const failure = { requestId: 'r', errors: { 500: [{ code: 'UPAPI-1', message: 'It is broken.' }] } };
 
-  /** Answers a bulk read as the platform does, but for one id. */
+  /** Responds to a bulk read like the platform, except for one id. */
   const startBroken = (path: string, id: string) =>
     startProxy(platform, (request, response) => {
       if (request.url !== `/data/core/ups/${path}/bulk-get`) return false;
@@ -211,7 +211,7 @@ describe('when the platform cannot give one of many', () => {
       headers: { ...headersOf(request), 'content-type': 'application/json' },
       body: Buffer.concat(chunks),
     });
-    // A bulk read answers so.
+    // The format of a bulk read response.
     const { results } = (await answer.json()) as { readonly results: object };
     response.writeHead(207, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ results: { ...results, [id]: failure } }));
@@ -222,7 +222,7 @@ describe('when the platform cannot give one of many', () => {
       ['authorization', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'].map((name) => [name, String(headers[name])]),
     );
 
-  it('only the fields of that one are errors', async () => {
+  it('only the fields of that one have errors', async () => {
     await using broken = await startBroken('segment/definitions', goldTier);
     await using gateway = await startGateway({ platform: broken });
     const { page } = await gateway.query(ReadSegmentDefinitionsDocument, { first: 3 });
@@ -238,7 +238,7 @@ describe('when the platform cannot give one of many', () => {
     expect(errors).toMatchObject([{ path: ['d3'], extensions: { code: 'PLATFORM_ERROR', retryable: true } }]);
   });
 
-  it('a page of jobs has all its rows, and an error where that one stands', async () => {
+  it('a page of jobs has all its rows, and an error in place of that one', async () => {
     await using broken = await startBroken('segment/definitions', goldTier);
     await using gateway = await startGateway({ platform: broken });
     const { data, errors } = await gateway.execute(BoardDocument, { first: 50 });

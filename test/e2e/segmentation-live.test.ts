@@ -42,7 +42,7 @@ async function startJob(segmentId: string): Promise<string> {
 }
 
 describe.each(['websocket', 'sse'] as const)('over %s, segment jobs', (transport) => {
-  it('that are named are told from their present state to their end, and then the stream completes', async () => {
+  it('that are named are followed from their current state to their end, and then the stream completes', async () => {
     const filter = { statuses: ['SUCCEEDED' as const] };
     const { page } = await gateway.query(ReadSegmentJobsDocument, { first: 1, filter });
     const ended = page.nodes[0]?.platformId ?? '';
@@ -56,12 +56,12 @@ describe.each(['websocket', 'sse'] as const)('over %s, segment jobs', (transport
     const own = told.filter(({ job }) => job?.id === running);
     expect(own[0]).toMatchObject({ kind: 'SNAPSHOT', job: { status: 'NEW' } });
     expect(own.at(-1)).toMatchObject({ kind: 'CHANGED', job: { status: 'SUCCEEDED', isTerminal: true } });
-    // Each event begins where the one before it ended.
+    // Each event begins with the status at which the previous one ended.
     for (const [index, event] of own.entries())
       if (index > 0) expect(event.previousStatus).toBe(own[index - 1]?.job?.status);
   });
 
-  it('that match a filter are told, and no others', async () => {
+  it('that match a filter are emitted, and no others', async () => {
     const filter = { segmentId: `SegmentDefinition:${goldTier}` };
     await using events = gateway.subscribe(WatchSegmentJobsDocument, { filter }, { transport });
     const told = [await events.take()].filter((data) => data !== null);
@@ -80,8 +80,8 @@ describe.each(['websocket', 'sse'] as const)('over %s, segment jobs', (transport
     expect(kinds).toEqual(['CREATED', ...kinds.slice(1).map(() => 'CHANGED')]);
   });
 
-  it('go on behind the last event that was seen, with nothing lost and nothing told twice', async () => {
-    // Somebody else goes on watching, so that the gateway does too.
+  it('continue after the last received event, with nothing lost and nothing repeated', async () => {
+    // Another subscriber keeps watching, so that the gateway does too.
     await using holding = gateway.subscribe(WatchSegmentJobsDocument, {}, { transport });
     await holding.take();
     const id = await startJob(goldTier);
@@ -116,7 +116,7 @@ describe.each(['websocket', 'sse'] as const)('over %s, segment jobs', (transport
 });
 
 describe.each(['websocket', 'sse'] as const)('over %s, a schedule', (transport) => {
-  it('that is named is told from its present state, resumed, and completes the stream when it is deleted', async () => {
+  it('that is named is followed from its current state, resumed, and completes the stream when it is deleted', async () => {
     const { page } = await gateway.query(ReadSchedulesDocument, { first: 10 });
     const id = page.nodes.find(({ type }) => type === 'BATCH_SEGMENTATION')?.id ?? '';
     await using holding = gateway.subscribe(WatchSchedulesDocument, { ids: [id] }, { transport });

@@ -54,16 +54,17 @@ async function define(rest: RestClient, name: string, value: string): Promise<st
 }
 
 describe('a schedule', () => {
-  it('is created, activated, changed, runs at its time, is deactivated and deleted, and watchers are told each of it', async () => {
+  it('is created, activated, changed, runs at its time, is deactivated and deleted, and watchers receive each step', async () => {
     const stages = new FakeClock(start);
     await using platform = await startSteppedPlatform({ clock: stages, profiles: 60 });
     await using running = await startGateway({ platform });
-    // The sandbox that has no schedule yet.
+    // The sandbox without a schedule.
     const headers = { 'x-sandbox-name': 'dev' };
     const gateway: Client = { query: (document, variables) => running.query(document, variables, headers) };
     await using schedules = running.subscribe(WatchSchedulesDocument, {}, { headers });
     await using jobs = running.subscribe(WatchSegmentJobsDocument, {}, { headers, transport: 'sse' });
-    // A sandbox without schedules has nothing to tell at first, but what is created before it was looked at is no news.
+    // The feed of a sandbox without schedules begins without events. A schedule that is created before its first
+    // reading is not emitted as new.
     const firstEvent = schedules.take();
     await eventually(async () => expect(await running.metric('aep_watch_rounds_total')).toBeGreaterThanOrEqual(2));
 
@@ -98,7 +99,7 @@ describe('a schedule', () => {
     const before = await gateway.query(ReadSchedulesDocument, { first: 1 });
     expect(before.page.nodes).toMatchObject([{ id, recentRuns: [] }]);
     await stages.advanceBy(1);
-    // At its time it starts a segment job, which is told like any other.
+    // At its time the schedule starts a segment job, which is emitted like any other.
     const [begun] = (await jobs.until((data) => jobEvent(data).kind === 'CREATED')).slice(-1).map(jobEvent);
     const run = begun?.job;
     expect(run).toMatchObject({
@@ -122,7 +123,7 @@ describe('a schedule', () => {
     const { deleteSchedule } = await gateway.query(DeleteScheduleDocument, { id });
     expect(deleteSchedule).toEqual({ __typename: 'DeleteSchedulePayload', deletedId: id });
     expect(scheduleEvent(await schedules.take())).toMatchObject({ kind: 'REMOVED', schedule: { id } });
-    // What it has started stays, and no longer knows what started it.
+    // The job that it started remains, but no longer has the id of its schedule.
     const { page } = await gateway.query(ReadSegmentJobsDocument, { first: 1 });
     expect(page.nodes).toMatchObject([{ id: run?.id, source: 'scheduler', schedule: null }]);
     for (const gone of [
@@ -150,7 +151,7 @@ describe('schedules', () => {
 
   const input = { name: 'Another', type: 'BATCH_SEGMENTATION', schedule: '0 0 1 * * ?' } as const;
 
-  it('are one at a time: a second one is a conflict', async () => {
+  it('exist one at a time, so a second one is a conflict', async () => {
     const { createSchedule: answer } = await gateway.query(CreateScheduleDocument, { input });
     expect(answer).toMatchObject({ __typename: 'ConflictError', code: 'CONFLICT' });
   });
@@ -163,7 +164,7 @@ describe('schedules', () => {
     ['0 0 1 * * MON', /not a Quartz cron expression/],
     ['0 0 25 * * ?', /not a Quartz cron expression/],
     ['every morning', /not a Quartz cron expression/],
-  ])('with %j are refused before the platform is asked', async (schedule, message) => {
+  ])('with %j are rejected before a call to the platform', async (schedule, message) => {
     platform.clearRequests();
     const [known] = (await gateway.query(ReadSchedulesDocument, { first: 1 })).page.nodes;
     const asked = platform.requests.length;
@@ -178,7 +179,7 @@ describe('schedules', () => {
     expect(platform.requests).toHaveLength(asked);
   });
 
-  // 2 November 2026 is a Monday. As Quartz documents its expressions.
+  // 2 November 2026 is a Monday. The expected runs follow Quartz's documentation.
   it.each([
     ['0 30 23 * * ?', ['2026-11-02T23:30', '2026-11-03T23:30', '2026-11-04T23:30']],
     ['0 0 7 * * ?', ['2026-11-03T07:00', '2026-11-04T07:00', '2026-11-05T07:00']],
@@ -197,7 +198,7 @@ describe('schedules', () => {
     await gateway.query(DeleteScheduleDocument, { id }, dev);
   });
 
-  it('name all segments when none are named', async () => {
+  it('apply to all segments when none are named', async () => {
     const { id, segmentIds } = await inDev(input);
     expect(segmentIds).toEqual(['*']);
     await gateway.query(DeleteScheduleDocument, { id }, dev);
@@ -223,7 +224,9 @@ describe('a segment job', () => {
     await platform.close();
   });
 
-  /** Moves the stages on until the job has ended, and answers what a watcher saw, from the first state to the last. */
+  /**
+   * Advances the stages until the job has ended, and returns the statuses that a watcher received, from first to last.
+   */
   async function watchToTheEnd(id: string) {
     await using events = gateway.subscribe(WatchSegmentJobsDocument, { ids: [id] });
     const first = await events.take();
@@ -231,7 +234,7 @@ describe('a segment job', () => {
     return [...(first === null ? [] : [first]), ...rest].map(jobEvent);
   }
 
-  it('is watched from NEW to SUCCEEDED, every stage once and in order, and the stream completes', async () => {
+  it('is watched from NEW to SUCCEEDED, every status once and in order, and the stream completes', async () => {
     const job = await startSegmentJob(gateway, [goldTier]);
     expect(job).toMatchObject({ status: 'NEW', isTerminal: false, source: 'api', errors: [] });
     expect(job.metrics).toMatchObject({ totalTime: { endedAt: null }, totalProfiles: null });
@@ -260,7 +263,7 @@ describe('a segment job', () => {
     expect(segment?.profilesByNamespace.length).toBeGreaterThan(0);
   });
 
-  it('makes a person a member, keeps the membership, and ends it, as the segment’s expression says', async () => {
+  it('makes a person a member, keeps the membership, and ends it, according to the segment’s expression', async () => {
     const person = await somebodyWithPoints();
     const identity = { namespace: 'CRMID', value: person.value };
     const segmentId = await define(rest, 'Moving', `loyalty.points >= ${person.points}`);
@@ -306,7 +309,7 @@ describe('a segment job', () => {
     throw new Error('Nobody has points.');
   }
 
-  it('is cancelled before it changes anything, and those who watch it are told', async () => {
+  it('is cancelled before it changes anything, and its watchers receive that', async () => {
     const job = await startSegmentJob(gateway, ['*']);
     await using events = gateway.subscribe(WatchSegmentJobsDocument, { ids: [job.id] });
     await events.take();
@@ -326,7 +329,7 @@ describe('a segment job', () => {
     expect(unknown.cancelSegmentJob).toMatchObject({ __typename: 'NotFoundError', code: 'NOT_FOUND' });
   });
 
-  it('of an expression that the platform does not understand ends FAILED and says where', async () => {
+  it('of an expression that the platform cannot parse ends FAILED and reports the position', async () => {
     const segmentId = await define(rest, 'Not understood', 'loyalty.tier = "gold" and\n  loyalty.points soundsLike 3');
     const told = await watchToTheEnd((await startSegmentJob(gateway, [segmentId])).id);
     const { job } = told.at(-1) ?? fail();

@@ -21,26 +21,26 @@ const jobsPath = '/data/core/ups/export/jobs';
 
 type Variables = Record<string, unknown>;
 
-/** A board that shows where each job goes, which only Catalog knows. */
+/** A board that shows the destination of each job, which only Catalog knows. */
 const board: TypedDocumentNode<Told, Variables> = parse(`subscription ($ids: [ID!], $filter: ExportJobFilter) {
   exportJobChanged(ids: $ids, filter: $filter) { kind cursor job { status destination { dataset { name } } } }
 }`);
-/** The same without it. */
+/** The same board without the destination. */
 const statuses: TypedDocumentNode<Told, Variables> = parse(`subscription ($ids: [ID!], $filter: ExportJobFilter) {
   exportJobChanged(ids: $ids, filter: $filter) { kind cursor job { status } }
 }`);
 
 let platform: Awaited<ReturnType<typeof startSteppedPlatform>>;
-/** Of the platform. */
+/** Clock of the platform. */
 let stages: FakeClock;
-/** Of the gateway. */
+/** Clock of the gateway. */
 let clock: FakeClock;
 let gateway: Gateway;
 let streams: EventStream<Told>[];
 let rest: RestClient;
 let jobId: string;
 
-/** Passthrough, so that callers can have credentials of their own. */
+/** Passthrough mode, so that callers can have their own credentials. */
 beforeEach(async () => {
   stages = new FakeClock();
   clock = new FakeClock();
@@ -77,7 +77,7 @@ async function watch(
   return stream;
 }
 
-/** The job begins, and the gateway looks. */
+/** Starts the job, and lets the gateway poll. */
 async function change(): Promise<void> {
   await stages.tick();
   await eventually(async () => {
@@ -90,8 +90,8 @@ async function change(): Promise<void> {
 
 const catalogCalls = () => platform.requests.filter(({ path }) => path.startsWith('/data/foundation/catalog/')).length;
 
-describe('what an event makes the gateway ask of the platform', () => {
-  it('is asked once for fifty subscribers of one credential, over every transport', async () => {
+describe('the platform calls for an event', () => {
+  it('are made once for fifty subscribers with one credential, over every transport', async () => {
     const caller = await newCaller();
     for (let index = 0; index < 50; index += 1) {
       await watch(board, caller, { transport: index % 2 === 0 ? 'websocket' : 'sse' });
@@ -105,11 +105,11 @@ describe('what an event makes the gateway ask of the platform', () => {
     });
     for (const each of told) expect(each).toEqual(told[0]);
     expect(catalogCalls()).toBe(1);
-    // Nor has anybody else waited for that call: the event was executed once.
+    // No other operation has waited for that call, because the event was executed once.
     expect(await gateway.metric('aep_upstream_shared_calls_total')).toBe(sharedBefore);
   });
 
-  it('is asked with each credential', async () => {
+  it('are made with each credential', async () => {
     const [one, other] = [await newCaller(), await newCaller()];
     expect(one).not.toEqual(other);
     for (const caller of [one, one, other, other]) await watch(board, caller);
@@ -118,7 +118,7 @@ describe('what an event makes the gateway ask of the platform', () => {
     expect(catalogCalls()).toBe(2);
   });
 
-  it('is nothing where the event itself holds what is selected', async () => {
+  it('are not needed if the event itself contains the selected data', async () => {
     const caller = await newCaller();
     await watch(statuses, caller);
     await change();
@@ -126,7 +126,7 @@ describe('what an event makes the gateway ask of the platform', () => {
     expect(catalogCalls()).toBe(0);
   });
 
-  it('is asked once also for those who watch more or less', async () => {
+  it('are made once even for subscribers that watch more or fewer entities', async () => {
     const caller = await newCaller();
     await watch(board, caller, { variables: { ids: [jobId] } });
     await watch(board, caller, { variables: { filter: { statuses: ['NEW'], datasetId: profileDataset } } });
@@ -140,7 +140,7 @@ describe('what an event makes the gateway ask of the platform', () => {
     expect(catalogCalls()).toBe(1);
   });
 
-  it('is asked anew for the next event', async () => {
+  it('are made again for the next event', async () => {
     const caller = await newCaller();
     await watch(board, caller);
     await watch(board, caller);
@@ -163,7 +163,7 @@ describe('a subscriber that leaves while an event is executed', () => {
     await eventually(() => expect(platform.faults.hits).toEqual([1]));
   });
 
-  it('harms nobody else', async () => {
+  it('does not affect other subscribers', async () => {
     const [leaving, staying] = streams;
     await leaving?.[Symbol.asyncDispose]();
     await eventually(async () => expect(await gateway.metric('aep_watch_subscribers')).toBe(1));
@@ -173,21 +173,24 @@ describe('a subscriber that leaves while an event is executed', () => {
   });
 });
 
-it.each(transports)('the last subscriber to leave ends its reads and frees its place, over %s', async (transport) => {
-  const caller = await newCaller();
-  const options = { transport };
-  await watch(board, caller, options);
-  await watch(board, caller, options);
-  platform.faults.set({ rules: [{ match: { service: 'catalog' }, fault: { kind: 'latency', ms: 500 } }] });
-  await change();
-  await eventually(() => expect(platform.faults.hits).toEqual([1]));
-  await Promise.all(streams.map((stream) => stream[Symbol.asyncDispose]()));
-  await eventually(() => expect(platform.requests.map(({ status }) => status)).toContain(0));
-  await eventually(async () => expect(await gateway.metric('aep_subscriptions')).toBe(0));
-  expect(gateway.logs.filter((line) => line.includes('unexpected error'))).toEqual([]);
-});
+it.each(transports)(
+  'the last subscriber that leaves ends its reads and releases its slot, over %s',
+  async (transport) => {
+    const caller = await newCaller();
+    const options = { transport };
+    await watch(board, caller, options);
+    await watch(board, caller, options);
+    platform.faults.set({ rules: [{ match: { service: 'catalog' }, fault: { kind: 'latency', ms: 500 } }] });
+    await change();
+    await eventually(() => expect(platform.faults.hits).toEqual([1]));
+    await Promise.all(streams.map((stream) => stream[Symbol.asyncDispose]()));
+    await eventually(() => expect(platform.requests.map(({ status }) => status)).toContain(0));
+    await eventually(async () => expect(await gateway.metric('aep_subscriptions')).toBe(0));
+    expect(gateway.logs.filter((line) => line.includes('unexpected error'))).toEqual([]);
+  },
+);
 
-it('a tenant is told nothing of another’s', async () => {
+it('a tenant receives nothing of another one', async () => {
   const caller = await newCaller();
   await watch(statuses, caller, { variables: {} });
   const other = gateway.subscribe(statuses, {}, { headers: { ...caller, 'x-sandbox-name': 'dev' } });

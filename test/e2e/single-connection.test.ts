@@ -15,7 +15,7 @@ const watch = 'subscription { exportJobChanged { kind job { id } } }';
 const small = '{ viewer { canWrite } }';
 const tokenHeader = 'x-graphql-event-stream-token';
 
-/** The requests that a client of single connection mode makes, one by one. */
+/** The single requests of a client in single connection mode. */
 const client = (gateway: Gateway, headers: Headers = {}) => {
   const url = `${gateway.graphqlUrl}/stream`;
   const send = (method: string, more: Headers = {}, body?: unknown, search = '') =>
@@ -35,7 +35,7 @@ const client = (gateway: Gateway, headers: Headers = {}) => {
   };
 };
 
-/** What comes over an event stream, as text. */
+/** Reads an event stream as text. */
 function reading(response: Response): { text: string; done: Promise<void>; cancel(): Promise<void> } {
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   const read = { text: '', done: Promise.resolve(), cancel: async () => void (await reader?.cancel()) };
@@ -58,7 +58,7 @@ const start = (env: Readonly<Record<string, string>> = {}, connectionClock = new
   startGateway({ platform: board, clock: new FakeClock(), connectionClock, env });
 
 describe('an event stream for several operations', () => {
-  it('tells the results of each under its id, and of one that is completed nothing more', async () => {
+  it('sends the results of each under its id, and nothing more for a completed one', async () => {
     await using gateway = await start();
     const { reserve, open, execute, complete } = client(gateway);
     const reserved = await reserve();
@@ -86,7 +86,7 @@ describe('an event stream for several operations', () => {
     expect(await answered(await execute(token, small, 'e'))).toEqual([404, 'NOT_FOUND']);
   });
 
-  it('tells what was executed before it was opened', async () => {
+  it('sends results of operations that were executed before it was opened', async () => {
     await using gateway = await start();
     const { reserve, open, execute } = client(gateway);
     const token = await (await reserve()).text();
@@ -96,7 +96,7 @@ describe('an event stream for several operations', () => {
     await events.cancel();
   });
 
-  it('that nobody opens is forgotten', async () => {
+  it('is dropped if it is not opened', async () => {
     const connectionClock = new FakeClock();
     await using gateway = await start({}, connectionClock);
     const { reserve, execute } = client(gateway);
@@ -121,7 +121,7 @@ describe('an event stream for several operations', () => {
     await read.cancel();
   });
 
-  it('is opened once, takes each id once, and not more operations than may be', async () => {
+  it('is opened once, accepts each id once, and limits the number of operations', async () => {
     await using gateway = await start({ MAX_SUBSCRIPTIONS_PER_SOCKET: '1' });
     const { reserve, open, execute, send } = client(gateway);
     const token = await (await reserve()).text();
@@ -135,7 +135,7 @@ describe('an event stream for several operations', () => {
     await events.cancel();
   });
 
-  it('refuses what is no operation', async () => {
+  it('rejects invalid operations', async () => {
     await using gateway = await start();
     const { reserve, execute, send } = client(gateway);
     const token = await (await reserve()).text();
@@ -189,7 +189,7 @@ describe('the token of an event stream', () => {
     return [() => open(token), () => execute(token, watch, 'x'), () => complete(token, 'a')];
   };
 
-  it('is no credential: each request is let in by itself', async () => {
+  it('is not a credential, because each request is authenticated separately', async () => {
     const owner = client(gateway, bearer(await issuer.sign()));
     const token = await (await owner.reserve()).text();
     expect(await answered(await client(gateway).reserve())).toEqual([401, 'UNAUTHENTICATED']);
@@ -202,7 +202,7 @@ describe('the token of an event stream', () => {
     }
   });
 
-  it('is of who reserved it, and to everybody else as if it did not exist', async () => {
+  it('belongs to the caller that reserved it, and does not exist for other callers', async () => {
     const owner = client(gateway, bearer(await issuer.sign()));
     const token = await (await owner.reserve()).text();
     const events = reading(await owner.open(token));
@@ -218,7 +218,7 @@ describe('the token of an event stream', () => {
       }
     }
     expect(texts.size).toBe(1);
-    // The owner's operation goes on, and a token that was renewed is the same owner's.
+    // The owner's operation continues, and a renewed token still belongs to the same owner.
     expect(await gateway.metric('aep_watch_subscribers')).toBe(1);
     const renewed = client(gateway, bearer(await issuer.sign({}, { expiresInSeconds: 7_200 })));
     expect((await renewed.complete(token, 'a')).status).toBe(200);

@@ -9,8 +9,8 @@ import { closedPort } from '../support/platform.ts';
 const coverage = z.object({ result: z.array(z.object({ url: z.string() })) });
 
 /**
- * Packages and folders of which a gateway has loaded modules when it is ready: `@redis/client`, `dist/emulator`. Node
- * writes the list, as what its coverage is about, when the process ends.
+ * Packages and folders whose modules a ready gateway has loaded: `@redis/client`, `dist/emulator`. Node writes the list
+ * as the subjects of its coverage when the process ends.
  */
 async function loadedBy(env: Readonly<Record<string, string>>): Promise<ReadonlySet<string>> {
   const directory = await mkdtemp(join(tmpdir(), 'aep-loaded-'));
@@ -34,14 +34,14 @@ async function loadedBy(env: Readonly<Record<string, string>>): Promise<Readonly
 const remote = async () => ({ AUTH_MODE: 'embedded', AEP_BASE_URL: `http://127.0.0.1:${await closedPort()}` });
 
 describe('a gateway that is ready', () => {
-  it('has loaded of its optional parts those alone that its configuration needs', async () => {
+  it('has loaded only the optional parts that its configuration needs', async () => {
     const loaded = await loadedBy(await remote());
     expect([...loaded]).toEqual(expect.arrayContaining(['dist/server', 'graphql-yoga', 'undici']));
     const optional = ['@duckdb/node-api', '@graphql-yoga/render-graphiql', '@redis/client', 'jose'];
     expect(optional.filter((name) => loaded.has(name))).toEqual([]);
   });
 
-  it('returns the memory of the start to the system', async () => {
+  it('returns unused memory to the system', async () => {
     await using gateway = startProcess({ PORT: '0', ...(await remote()) });
     await gateway.ready();
     await gateway.logged('the memory of the start is released');

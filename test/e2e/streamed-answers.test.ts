@@ -37,7 +37,7 @@ const json = 'application/json; charset=utf-8';
 const graphqlJson = 'application/graphql-response+json; charset=utf-8';
 const eventStream = 'text/event-stream; charset=utf-8';
 const subscriptions = 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"';
-/** What Apollo Client accepts. */
+/** The types that Apollo Client accepts. */
 const apollo =
   'multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application/graphql-response+json,application/json;q=0.9';
 const parts = (...contents: readonly string[]) =>
@@ -46,7 +46,7 @@ const events = (...contents: readonly string[]) =>
   `:\n\n${contents.map((content) => `event: next\ndata: ${content}\n\n`).join('')}event: complete\ndata:\n\n`;
 
 describe('a subscription', () => {
-  it.each(['POST', 'GET'])('by %s is told in the form that its client asks for', async (method) => {
+  it.each(['POST', 'GET'])('by %s is sent in the format that its client accepts', async (method) => {
     const multipart = [200, subscriptions, parts(`{"payload":${data}}`)];
     expect(await ask(ended, apollo, method)).toEqual(multipart);
     expect(await ask(ended, 'multipart/mixed; subscriptionSpec="1.0"', method)).toEqual(multipart);
@@ -65,7 +65,7 @@ describe('a subscription', () => {
     expect((await ask(ended, accept))[0]).toBe(406);
   });
 
-  it('that cannot begin is told so with 200, as clients read nothing else', async () => {
+  it('is rejected with status 200, because clients read no other status', async () => {
     const error = /"message":"The platform does not know 2."[^\r\n]*"path":\["exportJobChanged"\][^\r\n]*"NOT_FOUND"/;
     const [multipart, stream] = [await ask(unknown, apollo), await ask(unknown, 'text/event-stream, application/json')];
     expect([multipart.slice(0, 2), stream.slice(0, 2)]).toEqual([
@@ -78,8 +78,8 @@ describe('a subscription', () => {
   });
 });
 
-describe('a request that is refused', () => {
-  it('is answered as such where its client can read that, and else in the only form that it can', async () => {
+describe('a rejected request', () => {
+  it('has the format that its client can read, or else the only possible one', async () => {
     const message = /Cannot query field/;
     const wrong = 'subscription { nope }';
     const rows: readonly (readonly [accept: string, status: number, type: string])[] = [
@@ -99,13 +99,13 @@ describe('a request that is refused', () => {
 describe('a query', () => {
   const answer = '{"data":{"viewer":{"canWrite":true}}}';
 
-  it('is one answer where that is accepted', async () => {
+  it('is one response if that is accepted', async () => {
     expect(await ask(small, apollo)).toEqual([200, graphqlJson, answer]);
     expect(await ask(small, 'text/event-stream, application/json')).toEqual([200, json, answer]);
     expect(await ask(small, '*/*')).toEqual([200, json, answer]);
   });
 
-  it('is told in the form of a stream where nothing else is', async () => {
+  it('has the format of a stream if nothing else is accepted', async () => {
     expect(await ask(small, 'text/event-stream')).toEqual([200, eventStream, events(answer)]);
     expect(await ask(small, 'multipart/mixed; subscriptionSpec="1.0"')).toEqual([
       200,
@@ -118,7 +118,7 @@ describe('a query', () => {
   });
 });
 
-describe('behind a proxy that compresses', () => {
+describe('behind a compressing proxy', () => {
   it.each(['sse', 'multipart', 'sse-single'] as const)('a subscription over %s arrives at once', async (transport) => {
     await using running = await startJobBoard({ id: '1', progress: 7, status: 'PROCESSING' });
     await using own = await startGateway({ platform: running, clock: new FakeClock() });

@@ -9,19 +9,19 @@ import { openRaw } from '../support/raw-stream.ts';
 import { transports } from '../support/transports.ts';
 
 const document = 'subscription { exportJobChanged { job { metrics { totalExportedProfiles } errors { message } } } }';
-/** The progress of the job in each event that has come. */
+/** The progress of the job in each received event. */
 const progressIn = (text: string): readonly number[] =>
   [...text.matchAll(/"totalExportedProfiles":(\d+)/g)].map(([, progress]) => Number(progress));
 
 describe.each(transports)('over %s', (transport) => {
-  it('a client that reads slowly is told the newest state, and what lay between is kept nowhere', async () => {
+  it('a slow client receives the latest state, and states in between are not stored', async () => {
     const clock = new FakeClock();
     const message = 'x'.repeat(256 * 1024);
     await using board = await startJobBoard({ id: '1', progress: 0, message });
     await using gateway = await startGateway({ platform: board, clock });
     await using raw = await openRaw(transport, gateway, document);
     raw.pause();
-    // More than the network holds by itself.
+    // More than the network buffers.
     const changes = 80;
     for (let progress = 1; progress <= changes; progress += 1) {
       board.set({ id: '1', progress, message });
@@ -55,7 +55,7 @@ describe.each(transports)('over %s', (transport) => {
 });
 
 it.each(['sse', 'sse-single', 'multipart'] as const)(
-  'over %s proxies are told to pass on what comes, and to keep nothing',
+  'over %s the response headers forbid proxies to buffer or cache',
   async (transport) => {
     await using board = await startJobBoard({ id: '1', progress: 0 });
     await using gateway = await startGateway({ platform: board, clock: new FakeClock() });
@@ -64,7 +64,7 @@ it.each(['sse', 'sse-single', 'multipart'] as const)(
   },
 );
 
-it('a WebSocket whose client answers no ping is cut off with the next one', async () => {
+it('a WebSocket whose client does not answer a ping is closed with the next one', async () => {
   const connectionClock = new FakeClock();
   await using board = await startJobBoard({ id: '1', progress: 0 });
   await using gateway = await startGateway({ platform: board, clock: new FakeClock(), connectionClock });

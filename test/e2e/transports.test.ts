@@ -33,13 +33,13 @@ const callbacks = () => ({ SUBSCRIPTION_CALLBACK_URLS: callbackRouter.url });
 
 type Events = EventStream<WatchExportJobsSubscription>;
 
-/** An event as kind, job and how far that has come. */
+/** Describes an event by its kind, job and progress. */
 const told = (data: WatchExportJobsSubscription | null) => {
   const { kind, job } = data?.exportJobChanged ?? {};
   return [kind, job?.platformId, job?.metrics?.totalExportedProfiles];
 };
 
-/** The job makes progress, and the gateway sees it. */
+/** Advances the job, and lets the gateway poll. */
 async function advance(progress: number, status = 'PROCESSING', id = '1'): Promise<void> {
   board.set({ id, progress, status });
   await clock.tick();
@@ -51,7 +51,7 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
   const watch = (variables: WatchExportJobsSubscriptionVariables, options = {}): Events =>
     gateway.subscribe(WatchExportJobsDocument, variables, { transport, callbackRouter, ...options });
 
-  it('begins with the present state, tells each change in order, and completes when all jobs have ended', async () => {
+  it('begins with the current state, emits each change in order, and completes when all jobs have ended', async () => {
     await using events = watch({ ids: ['1', '2'] });
     expect([told(await events.take()), told(await events.take())]).toEqual([
       ['SNAPSHOT', '1', 0],
@@ -70,7 +70,7 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     await eventually(async () => expect(await subscribers()).toBe(0));
   });
 
-  it('with ids and a filter sends the ends alone, and completes with the last of them', async () => {
+  it('with ids and a filter emits only the ends, and completes with the last of them', async () => {
     await using events = watch({ ids: ['1', '2'], filter: { statuses: ['SUCCEEDED'] } });
     const first = events.take();
     await using all = watch({ ids: ['1', '2'] });
@@ -86,7 +86,7 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     await eventually(async () => expect(await subscribers()).toBe(0));
   });
 
-  it('goes on behind the cursor that it names, and says when it cannot', async () => {
+  it('continues after its cursor, and reports when it cannot', async () => {
     await using holding = watch({ ids: ['2'] });
     await holding.take();
     await using events = watch({ ids: ['1'] });
@@ -108,14 +108,14 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     ]);
   });
 
-  it('ends with the code of what is wrong with it', async () => {
+  it('ends with the code of its error', async () => {
     await using empty = watch({ ids: [] });
     expect((await empty.failure())[0]?.extensions).toMatchObject({ code: 'INVALID_INPUT', retryable: false });
     await using unknown = watch({ ids: ['3'] });
     expect((await unknown.failure())[0]?.extensions).toMatchObject({ code: 'NOT_FOUND', retryable: false });
   });
 
-  it('is refused without a credential, before the platform is asked', async () => {
+  it('is rejected without a credential, before a call to the platform', async () => {
     await using closed = await startGateway({
       platform: board,
       env: { ...callbacks(), AUTH_MODE: 'passthrough', AEP_BASE_URL: board.url },
@@ -128,7 +128,7 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     expect(board.requests.length).toBe(asked);
   });
 
-  it('is released when its client has vanished, also when nothing happens', async () => {
+  it('is released when its client has vanished, even without events', async () => {
     const vanishing = new AbortController();
     await using events = watch({ ids: ['1'] }, { signal: vanishing.signal });
     await events.take();
@@ -137,7 +137,7 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     await eventually(async () => expect(await subscribers()).toBe(0));
   });
 
-  it('moves to another gateway when its own goes down, and misses nothing', async () => {
+  it('moves to another gateway when its own shuts down, and misses nothing', async () => {
     await using next = await startGateway({ platform: board, clock, env: callbacks() });
     const variables: { ids: string[]; after?: string } = { ids: ['1'] };
     let graphqlUrl = gateway.graphqlUrl;
@@ -155,7 +155,7 @@ describe.each(allTransports)('a subscription over %s', (transport) => {
     graphqlUrl = next.graphqlUrl;
     board.set({ id: '1', progress: 20 });
     await gateway.close();
-    // Each gateway has an event log of its own, and cannot replay that of the other.
+    // Each gateway has its own event log, and cannot replay the log of the other.
     expect([await take(), await take()]).toEqual([
       ['RESYNC', undefined, undefined],
       ['SNAPSHOT', '1', 20],

@@ -11,8 +11,8 @@ import { startProxy } from '../support/platform.ts';
 import { openRaw } from '../support/raw-stream.ts';
 
 /**
- * Subscriptions to a running job that no client can receive. Each must leave nothing behind: no subscriber, no slot of
- * the caller's quota, and no polls.
+ * Subscriptions to a running job that no client can receive. Each must leave nothing in memory: no subscriber, no slot
+ * of the caller's quota, and no polls.
  */
 
 let clock: FakeClock;
@@ -20,7 +20,7 @@ let board: JobBoard;
 let platform: Awaited<ReturnType<typeof startProxy>>;
 let router: CallbackRouter;
 let gateway: Gateway;
-/** While the platform is held, its responses wait. */
+/** Responses wait while the platform is held. */
 let held: (() => void)[] | null = null;
 
 beforeAll(async () => {
@@ -49,7 +49,7 @@ beforeEach(async () => {
 afterEach(() => gateway.close());
 
 const query = 'subscription { exportJobChanged { kind job { id } } }';
-/** A subscription without events, which would never notice that it writes into a closed response. */
+/** A subscription without events, which would never notice that it writes to a closed response. */
 const silent = 'subscription { exportJobChanged(filter: { statuses: [CANCELLED] }) { kind } }';
 const wrongVariables = { query: `subscription ($ids: [ID!]!) { exportJobChanged(ids: $ids) { kind } }` };
 const wrongArguments = { query: 'subscription { exportJobChanged(ids: []) { kind } }' };
@@ -71,7 +71,7 @@ async function whilePending(begin: () => Promise<() => void | Promise<void>>): P
     await eventually(() => expect(calls()).toBeGreaterThan(before));
     expect(await subscribers()).toBe(1);
     await leave();
-    // Also while the platform has not responded.
+    // The wait also ends if the platform has not responded.
     await eventually(async () => expect(await subscribers()).toBe(0));
   } finally {
     held = null;
@@ -333,7 +333,7 @@ const ways: readonly (readonly [way: string, attempt: () => Promise<void>])[] = 
   ],
 ];
 
-it.each(ways)('%s leaves nothing behind', async (_, attempt) => {
+it.each(ways)('%s leaves nothing in memory', async (_, attempt) => {
   for (let count = 0; count < 3; count += 1) await attempt();
   await eventually(async () => expect([await subscribers(), await slots()]).toEqual([0, 0]));
   // The caller may have one subscription at a time.

@@ -8,7 +8,7 @@ const ten = '2026-11-01T10:00:00.000Z';
 const earlier = (seconds: number) => new Date(Date.parse(ten) - seconds * 1_000).toISOString();
 const later = (seconds: number) => earlier(-seconds);
 
-describe('a platform that answers in unusual forms', () => {
+describe('a platform with responses in unusual forms', () => {
   let platform: UnusualPlatform;
   let gateway: Gateway;
   const clock = new FakeClock('2026-11-01T10:10:00Z');
@@ -27,7 +27,7 @@ describe('a platform that answers in unusual forms', () => {
     return data;
   };
 
-  it('has datasets with figures, times in every unit, and ids of batches that it no longer has', async () => {
+  it('has datasets with figures, times in every unit, and ids of deleted batches', async () => {
     const live = {
       id: 'Dataset:ds-live',
       description: null,
@@ -222,7 +222,7 @@ describe('a platform that answers in unusual forms', () => {
     });
   });
 
-  it('has segment jobs that were killed, of schedules that no longer exist, found by their status', async () => {
+  it('has segment jobs that were killed, of deleted schedules, which are found by their status', async () => {
     const fields = `id status rawStatus isTerminal scheduleId schedule { id } createdAt updatedAt errors { message }
       segments { segmentId profileCount } metrics { totalTime { startedAt endedAt } totalProfiles }`;
     const killed = {
@@ -276,7 +276,7 @@ describe('a platform that answers in unusual forms', () => {
     });
   });
 
-  it('has segments, schedules and merge policies with times in milliseconds, and ids that lead nowhere', async () => {
+  it('has segments, schedules and merge policies with times in milliseconds, and unknown ids', async () => {
     const data = await ask(`{
       segmentDefinition(id: "seg-1") {
         evaluation mergePolicy { platformId version policy { id } } createdAt updatedAt
@@ -342,7 +342,7 @@ describe('a platform that answers in unusual forms', () => {
     });
   });
 
-  it('completes watches of jobs that have ended under an unknown status, and refuses to cancel them', async () => {
+  it('completes watches of jobs that have ended with an unknown status, and rejects their cancellation', async () => {
     await using exportJob = gateway.subscribe(WatchExportJobsDocument, { ids: ['9003'] });
     const [event, end] = [await exportJob.take(), await exportJob.take()];
     expect(event?.exportJobChanged.job).toMatchObject({ id: 'ExportJob:9003', status: 'UNKNOWN', isTerminal: true });
@@ -359,10 +359,10 @@ describe('a platform that answers in unusual forms', () => {
     expect(platform.requests.filter((request) => request.startsWith('DELETE'))).toEqual([]);
   });
 
-  it('ends a job under an unknown status while it is watched', async () => {
+  it('ends a job with an unknown status while it is watched', async () => {
     await using one = gateway.subscribe(WatchExportJobsDocument, { ids: ['9002'] });
     await using list = gateway.subscribe(WatchExportJobsDocument, { endedWithinSeconds: 0 });
-    // A new subscriber begins with the jobs that run: the one under an unknown status is none of them.
+    // A new subscriber begins with the running jobs, which exclude the one with an unknown status.
     for (const stream of [one, list]) {
       expect((await stream.take())?.exportJobChanged.job).toMatchObject({ id: 'ExportJob:9002', isTerminal: false });
     }

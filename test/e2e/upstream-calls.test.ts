@@ -30,7 +30,7 @@ describe('calls to the platform', () => {
   beforeEach(async () => {
     clock = new FakeClock();
     gateway = await startGateway({ platform, clock });
-    // The token of the gateway's credential is fetched once, before anything is counted.
+    // The token of the gateway's credential is fetched once, before calls are counted.
     await gateway.query(ViewerDocument, {});
     platform.clearRequests();
     return () => gateway.close();
@@ -43,7 +43,7 @@ describe('calls to the platform', () => {
     expect(exportJobs.nodes.every(({ destination }) => destination.dataset !== null)).toBe(true);
     expect(batches.length).toBeGreaterThan(40);
     expect(batches.every(({ batch }) => batch !== null)).toBe(true);
-    // Datasets and batches are asked for side by side.
+    // Datasets and batches are requested in parallel.
     expect(platform.requests.map(({ path }) => serviceOf(path)).toSorted()).toEqual([
       'catalog/batches',
       'catalog/dataSets',
@@ -51,7 +51,7 @@ describe('calls to the platform', () => {
     ]);
   });
 
-  it('are no more in a second than the operator allows', async () => {
+  it('do not exceed the rate that the operator permits', async () => {
     const slowClock = new FakeClock();
     await using slow = await startGateway({ platform, clock: slowClock, env: { UPSTREAM_CALLS_PER_SECOND: '2' } });
     const ask = () => slow.send('{ exportJobs(first: 1) { nodes { status } } }');
@@ -119,7 +119,7 @@ describe('calls to the platform', () => {
     await using own = await startSteppedPlatform({ clock: stages });
     await using standing = await startGateway({ platform: own, clock });
     await using events = standing.subscribe(WatchExportJobsDocument, { filter: { datasetId: profileDataset } });
-    // Every past job of the dataset is told first; a job that comes to be is not a snapshot.
+    // Every past job of the dataset is emitted first. A job that is created later is not a snapshot.
     const snapshots = events.until(({ exportJobChanged }) => exportJobChanged.kind !== 'SNAPSHOT');
     await eventually(async () => expect(await standing.metric('aep_watch_rounds_total')).toBe(1));
 
@@ -140,5 +140,5 @@ describe('calls to the platform', () => {
   });
 });
 
-/** `catalog/batches` out of `/data/foundation/catalog/batches/…`. */
+/** Returns `catalog/batches` for `/data/foundation/catalog/batches/…`. */
 const serviceOf = (path: string) => /(catalog|export)\/\w+/.exec(path)?.[0];

@@ -13,7 +13,10 @@ import {
 
 const destination = { target: { datasetId: profileDataset } };
 
-/** `CHANGED SUCCEEDED STAGING 0`: the kind, the status of the job, that of its batch, and the number of its files. */
+/**
+ * Describes an event by its kind, the status of the job and of its batch, and the number of files: `CHANGED SUCCEEDED
+ * STAGING 0`.
+ */
 function described({ exportJobChanged: { kind, changed } }: WatchExportBatchesSubscription): string {
   const batch = changed?.target?.written[0]?.batch;
   return [kind, changed?.status, batch?.status, batch?.files?.nodes.length].join(' ').trimEnd();
@@ -43,7 +46,7 @@ describe('the batches of an export job', () => {
 
   const batchCalls = () => platform.requests.filter(({ path }) => path.includes('/catalog/batches')).length;
 
-  it.each(transports)('are followed after the end of the job, until their files are there (%s)', async (transport) => {
+  it.each(transports)('are followed after the end of the job, until their files exist (%s)', async (transport) => {
     const id = await start();
     await using events = gateway.subscribe(WatchExportBatchesDocument, { ids: [id] }, { transport });
     const seen = [await events.take()];
@@ -69,7 +72,7 @@ describe('the batches of an export job', () => {
   });
 
   it.each([{ withBatches: false }, { withoutDestination: true }])(
-    'are not followed, and cost no call, where %o leaves them out',
+    'are not followed, and cost no call, if %o excludes them',
     async (variables) => {
       const id = await start();
       const calls = batchCalls();
@@ -82,7 +85,7 @@ describe('the batches of an export job', () => {
     },
   );
 
-  it('are part of what a client receives that connects again with its original variables, or resumes', async () => {
+  it('are received by a client that reconnects with its original variables, or resumes', async () => {
     const id = await start();
     await using events = gateway.subscribe(WatchExportBatchesDocument, {});
     for (let stage = 0; stage < 3; stage += 1) await stages.tick();
@@ -98,7 +101,7 @@ describe('the batches of an export job', () => {
     expect((await resumed.rest()).map(described).at(-1)).toBe('CHANGED SUCCEEDED SUCCESS 1');
   });
 
-  it('never go back where a client resumes before the first reading of them', async () => {
+  it('never revert when a client resumes before their first reading', async () => {
     await using jobs = gateway.subscribe(WatchExportBatchesDocument, { withBatches: false, endedWithinSeconds: 0 });
     const isOf =
       (id: string) =>
@@ -115,7 +118,7 @@ describe('the batches of an export job', () => {
     const shown = seen
       .filter(isOf(id))
       .map(({ exportJobChanged: { changed } }) => changed?.target?.written[0]?.batch?.status);
-    // The first event was written before anybody watched batches.
+    // The first event was written before a subscriber watched batches.
     expect(shown.length).toBeGreaterThan(2);
     expect(shown.indexOf('SUCCESS')).toBe(shown.length - 1);
   });
@@ -123,8 +126,8 @@ describe('the batches of an export job', () => {
   it.each([
     ['lags behind', 'loading'],
     ['is ahead', 'success'],
-  ])('show each status at its place, where the replica of Catalog that they read %s', async (_, status) => {
-    // The events read more of a batch than the poller does.
+  ])('show each status at its event, when the replica of Catalog that they read %s', async (_, status) => {
+    // The events read more fields of a batch than the poller.
     await using lagging = await startProxy(platform, ({ url = '' }, response) => {
       const [, id] = /\/catalog\/batches\/(\w+)\?.*recordCount/.exec(url) ?? [];
       if (id === undefined) return false;
@@ -163,7 +166,7 @@ describe('the batches of an export job', () => {
     expect(record).toHaveLength(1);
   });
 
-  it('belong to the input that an idempotency key stands for', async () => {
+  it('belong to the input of an idempotency key', async () => {
     const create = async (waitForBatch?: boolean) => {
       const input = { destination, idempotencyKey: 'waits', ...(waitForBatch === undefined ? {} : { waitForBatch }) };
       return (await gateway.query(StartExportDocument, { input })).createExportJob;

@@ -57,7 +57,7 @@ describe('a WebSocket', () => {
     await connection.has(/"EMBEDDED"/);
   });
 
-  it('may offer further subprotocols, in which some clients pass a token', async () => {
+  it('may offer further subprotocols, with which some clients pass a token', async () => {
     const { connection, send } = await open('graphql-transport-ws, eyJhbGciOiJub25lIn0');
     await using _ = connection;
     send(textFrame(init));
@@ -100,7 +100,7 @@ describe('a WebSocket', () => {
 });
 
 describe('HTTP/1.0', () => {
-  it('needs no header Host, as proxies speak it by default', async () => {
+  it('needs no header Host, which proxies omit by default', async () => {
     await using connection = await RawConnection.open(gateway.url);
     connection.socket.write('GET /graphql?query=%7Bviewer%7BauthMode%7D%7D HTTP/1.0\r\nconnection: close\r\n\r\n');
     await connection.has(/"EMBEDDED"/);

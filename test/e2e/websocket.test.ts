@@ -28,13 +28,13 @@ afterAll(async () => {
 
 const protocol = 'graphql-transport-ws';
 
-/** A bare socket, for what the reference client never does. */
+/** A bare socket, for messages that the reference client never sends. */
 class RawSocket implements AsyncDisposable {
   readonly socket: WebSocket;
 
   constructor(subprotocol: string = protocol, options: ClientOptions = {}, url: string = gateway.webSocketUrl) {
     this.socket = new WebSocket(url, subprotocol, options);
-    // A refused handshake is looked at by the test; without this it would be an uncaught error.
+    // The test checks a rejected handshake. Without a listener it would be an uncaught error.
     this.socket.on('error', () => {});
   }
 
@@ -47,7 +47,7 @@ class RawSocket implements AsyncDisposable {
     return new Promise((resolve) => this.socket.once('close', resolve));
   }
 
-  /** The status that the gateway answered the handshake with, instead of a socket. */
+  /** The status with which the gateway rejected the handshake. */
   refused(): Promise<number | undefined> {
     return new Promise((resolve, reject) => {
       this.socket.once('unexpected-response', (request, response: IncomingMessage) => {
@@ -75,7 +75,7 @@ class RawSocket implements AsyncDisposable {
   }
 }
 
-/** A client that asks for a socket where there is none, and never closes its end by itself. */
+/** A client that requests a socket at a wrong path, and never closes its end by itself. */
 function refusedClient(): Socket {
   const { hostname, port } = new URL(gateway.url);
   const client = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
@@ -108,16 +108,19 @@ describe('over a WebSocket', () => {
     ['flat', { 'x-sandbox-name': 'prod' }],
     ['under headers', { headers: { 'X-Sandbox-Name': 'prod' } }],
     ['in the envelope of Cosmo', { extensions: { initialPayload: { 'x-sandbox-name': 'prod' } } }],
-  ])('a sandbox in the headers of the upgrade request wins over connection_init, %s', async (_, payload) => {
-    await using raw = new RawSocket(protocol, { headers: { 'x-sandbox-name': 'dev' } });
-    await raw.opened();
-    raw.send({ type: 'connection_init', payload });
-    expect(await raw.message()).toEqual({ type: 'connection_ack' });
-    raw.send({ id: '1', type: 'subscribe', payload: { query: '{ viewer { sandbox { name } } }' } });
-    expect(await raw.message()).toMatchObject({ payload: { data: { viewer: { sandbox: { name: 'dev' } } } } });
-  });
+  ])(
+    'a sandbox in the headers of the upgrade request takes precedence over connection_init, %s',
+    async (_, payload) => {
+      await using raw = new RawSocket(protocol, { headers: { 'x-sandbox-name': 'dev' } });
+      await raw.opened();
+      raw.send({ type: 'connection_init', payload });
+      expect(await raw.message()).toEqual({ type: 'connection_ack' });
+      raw.send({ id: '1', type: 'subscribe', payload: { query: '{ viewer { sandbox { name } } }' } });
+      expect(await raw.message()).toMatchObject({ payload: { data: { viewer: { sandbox: { name: 'dev' } } } } });
+    },
+  );
 
-  it('queries and mutations are answered, and then complete', async () => {
+  it('queries and mutations return their result, and then complete', async () => {
     await using viewer = gateway.subscribe(ViewerDocument, {});
     expect(await viewer.rest()).toEqual([await gateway.query(ViewerDocument, {})]);
     const input = { destination: { target: { datasetId: profileDataset } } };
@@ -136,7 +139,7 @@ describe('over a WebSocket', () => {
       expect(error?.message).toBe(errors[0]?.message);
     }
     await using strange = gateway.subscribe(ViewerDocument, {}, { connectionParams: { 'x-sandbox-name': 'No Such!' } });
-    // The gateway closes a socket of a caller whom it cannot place.
+    // The gateway closes a socket of a caller without a valid tenant.
     await expect(strange.take()).rejects.toThrow(/4403/);
   });
 
@@ -148,7 +151,7 @@ describe('over a WebSocket', () => {
     await nobodyWatches();
   });
 
-  it('a subscription to a job that has ended tells its state and completes', async () => {
+  it('a subscription to a job that has ended emits its state and completes', async () => {
     await using events = gateway.subscribe(WatchExportJobsDocument, { ids: ['24060', 'ExportJob:24055'] });
     const told = (await events.rest()).map(({ exportJobChanged }) => exportJobChanged);
     expect(told.map(({ kind, job }) => [kind, job?.id])).toEqual([
@@ -157,7 +160,7 @@ describe('over a WebSocket', () => {
     ]);
   });
 
-  it('a subscription goes on behind the last event that was seen', async () => {
+  it('a subscription continues after the last received event', async () => {
     await using holding = gateway.subscribe(WatchExportJobsDocument, {});
     await holding.take();
     const { createExportJob } = await gateway.query(CreateExportJobDocument, {
@@ -183,7 +186,7 @@ describe('a silent subscription', () => {
     await nobodyWatches();
   });
 
-  it('and a query that is completed is given up upstream, too', async () => {
+  it('and a completed query are aborted upstream too', async () => {
     await using stub = await startStub((request, response) => {
       request.resume();
       response.on('close', () => closed.push(request.url ?? ''));
@@ -231,7 +234,7 @@ describe('a silent subscription', () => {
 });
 
 describe('a socket', () => {
-  it('that says nothing is closed after three seconds', async () => {
+  it('without messages is closed after three seconds', async () => {
     await using raw = new RawSocket();
     await raw.opened();
     expect(await raw.closed()).toBe(4408);
@@ -252,7 +255,7 @@ describe('a socket', () => {
   });
 
   it.each(['next', 'error', 'connection_ack'])(
-    'that sends %s, which only servers do, is closed, and nothing is printed',
+    'that sends %s, which only servers may send, is closed without output',
     async (type) => {
       const printed = vi.spyOn(console, 'error');
       await using raw = new RawSocket();
@@ -263,7 +266,7 @@ describe('a socket', () => {
     },
   );
 
-  it('that sends more than fits into a message is closed, and others go on', async () => {
+  it('that exceeds the size of a message is closed, and others continue', async () => {
     await using other = gateway.subscribe(WatchExportJobsDocument, {});
     await other.take();
     const printed = vi.spyOn(console, 'error');
@@ -272,18 +275,18 @@ describe('a socket', () => {
     raw.send('x'.repeat(1_000_001));
     expect(await raw.closed()).toBe(1009);
     expect(await subscribers()).toBe(1);
-    // Standard error belongs to the log.
+    // Standard error is reserved for the log.
     expect(printed).not.toHaveBeenCalled();
     expect(gateway.logs.some((line) => line.includes('Max payload size exceeded'))).toBe(true);
   });
 
-  it('of the legacy subprotocol is refused with 400', async () => {
+  it('with the legacy subprotocol is rejected with 400', async () => {
     await using raw = new RawSocket('graphql-ws');
     expect(await raw.refused()).toBe(400);
   });
 
   it.each(['http://evil.example', 'null', 'https://app.example.evil.example'])(
-    'from the page of %s is refused with 403',
+    'from the page of %s is rejected with 403',
     async (origin) => {
       await using raw = new RawSocket(protocol, { origin });
       expect(await raw.refused()).toBe(403);
@@ -299,22 +302,22 @@ describe('a socket', () => {
     }
   });
 
-  it('at another path is refused with 404', async () => {
+  it('at another path is rejected with 404', async () => {
     await using raw = new RawSocket(protocol, {}, `${gateway.webSocketUrl}x`);
     expect(await raw.refused()).toBe(404);
   });
 
-  it('that is refused is let go, although its client does not close its end', async () => {
+  it('that is rejected is released, although its client does not close its end', async () => {
     const client = refusedClient();
     await once(client.resume(), 'end');
-    // Whoever has let go of a connection resets it when more comes, which the write after that one shows.
+    // A peer that has released a connection resets it when more data arrives, which the next write shows.
     await eventually(() => {
       client.write('x');
       expect(client.destroyed).toBe(true);
     });
   });
 
-  it('that is refused does no harm when its client breaks it off', async () => {
+  it('that is rejected does no harm when its client breaks the connection', async () => {
     for (let attempt = 0; attempt < 20; attempt += 1) {
       const client = refusedClient();
       await once(client, 'connect');

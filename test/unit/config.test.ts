@@ -174,7 +174,7 @@ describe('the configuration', () => {
   });
 
   it.each([{ POLL_MIN_MS: '30001' }, { POLL_MAX_MS: '1999' }, { POLL_MIN_MS: '5000', POLL_MAX_MS: '4999' }])(
-    'rejects the pauses %j, of which the shortest is longer than the longest',
+    'rejects the pauses %j, because the minimum exceeds the maximum',
     (pauses) => {
       const [issue = '', ...more] = issuesOf(pauses);
       expect(more).toEqual([]);
@@ -323,7 +323,7 @@ describe('the configuration', () => {
   });
 
   it.each(['abc', '-1', '65536', '1e3', '4000.5', ' 1', '99999999999999999999'])(
-    'says of the port %j which numbers there are',
+    'describes the valid numbers for the port %j',
     (port) => {
       expect(issuesOf({ PORT: port })).toEqual(['PORT must be a whole number from 0 to 65535']);
     },
@@ -399,7 +399,7 @@ describe('the configuration', () => {
   });
 
   it.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.0.0.1.example.com'])(
-    'refuses to listen on %s without asking callers for a credential',
+    'rejects %s as a listening address in the mode without credentials',
     (host) => {
       expect(named(issuesOf({ HOST: host }))).toEqual(['HOST']);
       expect(issuesOf({ HOST: host, AEP_BASE_URL: 'https://platform.adobe.io' })).toEqual([]);
@@ -462,7 +462,7 @@ describe('the configuration', () => {
   });
 
   it.each(['10.0.0.0', '10.0.0.0/33', '10.0.0/8', 'fd00::/129', 'router.example.com/8', '10.0.0.0/8,x'])(
-    'refuses the network %s for callbacks',
+    'rejects the network %s for callbacks',
     (networks) => {
       expect(named(issuesOf({ SUBSCRIPTION_CALLBACK_NETWORKS: networks }))).toEqual(['SUBSCRIPTION_CALLBACK_NETWORKS']);
     },

@@ -80,7 +80,7 @@ describe('in passthrough mode', () => {
   });
 
   it.each([undefined, '', 'token', 'Basic dXNlcg==', 'Bearer', 'Bearer ', 'xBearer token'])(
-    'the Authorization header %j is no credential',
+    'the Authorization header %j is not a credential',
     async (authorization) => {
       const headers = { 'x-api-key': 'key', ...(authorization === undefined ? {} : { authorization }) };
       await expect(authenticate(headers)).rejects.toThrow(UnauthenticatedError);
@@ -156,24 +156,21 @@ describe('in passthrough mode', () => {
       ['x-api-key', 'other'],
       ['x-gw-ims-org-id', otherOrg],
       ['x-sandbox-name', 'dev'],
-    ])(
-      'another %s has a session of its own, before and after which the first one is as it was',
-      async (name, value) => {
-        const { find } = connect();
-        const [first, other, again] = [
-          await find(complete),
-          await find({ ...complete, [name]: value }),
-          await find(complete),
-        ];
-        expect(again).toEqual(first);
-        expect(other).not.toEqual(first);
-        const { tenant, credential: used } = other;
-        expect(JSON.stringify({ tenant, used })).toContain(JSON.stringify(value).slice(1, -1));
-      },
-    );
+    ])('another %s has a separate session, which does not change the first one', async (name, value) => {
+      const { find } = connect();
+      const [first, other, again] = [
+        await find(complete),
+        await find({ ...complete, [name]: value }),
+        await find(complete),
+      ];
+      expect(again).toEqual(first);
+      expect(other).not.toEqual(first);
+      const { tenant, credential: used } = other;
+      expect(JSON.stringify({ tenant, used })).toContain(JSON.stringify(value).slice(1, -1));
+    });
 
     it.each(['authorization', 'x-gw-ims-org-id', 'x-sandbox-name'])(
-      'a request without %s does not use that of the request before',
+      'a request without %s does not use the header of the previous request',
       async (name) => {
         const { find } = connect();
         const all = { ...complete, 'x-gw-ims-org-id': otherOrg, 'x-sandbox-name': 'dev' };

@@ -61,7 +61,7 @@ describe('a download link', () => {
     ['the gateway', own, own],
     ['the caller', null, ofCaller('secret')],
   ] as const)(
-    'stands for file, tenant and credential of %s, whatever the names hold',
+    'contains file, tenant and credential of %s, whatever the names contain',
     async (_, ownCredential, used) => {
       const text = fc.string({ unit: codeUnit });
       const links = linksWith(ownCredential);

@@ -107,7 +107,7 @@ describe('the headers of a connection', () => {
   });
 
   it.each([{ toString: 'x' }, 7, true, ['two', 'values'], [7]])(
-    'are texts: %j is rejected, unless the upgrade request has the header',
+    'must be strings, so %j is rejected unless the upgrade request has the header',
     (value) => {
       const headers = connectionHeaders({ authorization: value, 'X-Sandbox-Name': value, 'x-api-key': null }, upgrade);
       expect(() => headers('authorization')).toThrow('authorization: the member of connection_init must be a string');

@@ -78,7 +78,7 @@ describe('the calls that a page costs', () => {
   });
 
   it.each([1, 20, 50, 99])(
-    'are one for %i datasets, with one row more to see whether there is a next page',
+    'are one for %i datasets, with one extra row to determine whether there is a next page',
     async (first) => {
       const { api, calls } = fakeDatasets(sets);
       const page = await readDatasets(api, { first, after: null, filter: null, orderBy: null });

@@ -108,7 +108,7 @@ describe('a filter of segment jobs', () => {
   });
 
   it.each(['CANCELLED', 'CANCELLING', 'UNKNOWN'] as const)(
-    'for %s is not sent, because the platform has several words for it',
+    'for %s is not sent, because the platform has several names for it',
     async (status) => {
       const sent: Parameters<SegmentJobsApi['list']>[0][] = [];
       const api: Pick<SegmentJobsApi, 'list'> = {

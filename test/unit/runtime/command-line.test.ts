@@ -59,7 +59,7 @@ describe('a program', () => {
   });
 
   it.each(['--token=secret', 'secret', '-s', '--help=secret'])(
-    'does not run with %s, nor repeats it',
+    'neither runs with %s nor repeats it',
     async (argument) => {
       expect(await runWith([argument])).toEqual({
         output: '',

@@ -9,14 +9,14 @@ describe('the URL under which a caller reaches the gateway', () => {
   });
 
   it.each(['http://127.0.0.1:4000', 'http://[::1]:4000', 'http://10.0.0.7:4000', 'http://gateway:4000'])(
-    'is %s where the gateway listens there alone',
+    'is %s if the gateway listens only there',
     (listening) => {
       expect(urlForCaller('other.example', { configured: null, listening })).toBe(listening);
     },
   );
 
   it.each(['http://0.0.0.0:4000', 'http://0:4000', 'http://[::]:4000', 'http://[0:0:0:0:0:0:0:0]:4000'])(
-    'is the host of the request where the gateway listens on every address (%s)',
+    'is the host of the request if the gateway listens on every address (%s)',
     (listening) => {
       const of = (host: string | null) => urlForCaller(host, { configured: null, listening });
       expect(of('gateway.example:8443')).toBe('http://gateway.example:8443');
@@ -34,14 +34,14 @@ describe('a request that names a host', () => {
     refusalOfHost(header, ({ hostname, host }) => hostname === 'gateway.example' && host !== 'gateway.example:99');
 
   it.each(['gateway.example', 'gateway.example:4000', 'GATEWAY.example:80', undefined])(
-    'is answered where that host is served (%s)',
+    'is served if that host is served (%s)',
     (header) => {
       expect(refusal(header)).toBeNull();
     },
   );
 
   it.each(['other.example', 'gateway.example:99', '127.0.0.1', '[::1]:4000'])(
-    'gets 421 where that host is not served (%s)',
+    'gets 421 if that host is not served (%s)',
     (header) => {
       expect(refusal(header)).toEqual({
         status: 421,

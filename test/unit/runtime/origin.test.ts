@@ -18,7 +18,7 @@ describe('a request', () => {
   });
 
   it.each(['https://app.test', 'http://gateway.test', 'http://gateway.test:4001', 'null', ''])(
-    'is a foreign page’s where its origin is another one: %s',
+    'is from a foreign page if its origin is another one: %s',
     (origin) => {
       expect(isForeign({ origin })).toBe(true);
     },

@@ -187,7 +187,7 @@ describe('Quartz expressions', () => {
   });
 
   it.each(['* * * * * ?', '0 0 1 30 2 ?', '59 59 23 31 12 ? 2099', '0 0 1 31 2,4,6,9,11 ?'])(
-    'give the next runs of %s a hundred times for less than half a second of work',
+    'return the next runs of %s a hundred times in less than half a second of CPU time',
     (expression) => {
       const late = new Date('2026-11-30T23:58:30Z');
       const before = process.cpuUsage();

@@ -29,7 +29,7 @@ describe('DateTime', () => {
   });
 
   it.each([new Date(253_402_300_800_000), new Date(-62_167_219_200_001), new Date(Number.NaN), '2030-01-31T23:59:59Z'])(
-    'writes no year of more than four digits, and nothing that is not a date: %s',
+    'rejects output with a year of more than four digits, or that is not a date: %s',
     (value) => {
       expect(() => dateTime.serialize(value)).toThrow('DateTime cannot represent');
     },

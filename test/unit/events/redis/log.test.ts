@@ -269,7 +269,7 @@ describe('a reader that resumes', () => {
   });
 
   it.each(['the first', 'one between', 'the last'])(
-    'receives the present state where %s of the records is missing, and that is not looked for again',
+    'receives the current state if %s of the records is missing, which is not searched for again',
     async (which) => {
       const { server, a, first } = await twoReplicas();
       await append(a.log, created('b'));

@@ -115,14 +115,11 @@ describe('two merged events of one entity', () => {
     expect(mergedEvent(event(kind, 1), later)).toBe(later);
   });
 
-  it.each(['SNAPSHOT', 'REMOVED', 'STALE', 'RECOVERED', 'RESYNC'] as const)(
-    'are the later one where that is %s',
-    (kind) => {
-      const later = event(kind, 2);
-      expect(mergedEvent(event('CHANGED', 1, job(0)), later)).toBe(later);
-      expect(mergedEvent(event('CREATED', 1), later)).toBe(later);
-    },
-  );
+  it.each(['SNAPSHOT', 'REMOVED', 'STALE', 'RECOVERED', 'RESYNC'] as const)('are the later one if it is %s', (kind) => {
+    const later = event(kind, 2);
+    expect(mergedEvent(event('CHANGED', 1, job(0)), later)).toBe(later);
+    expect(mergedEvent(event('CREATED', 1), later)).toBe(later);
+  });
 
   it('are the same object for all their subscribers', () => {
     const [earlier, later] = [event('CREATED', 1), event('CHANGED', 2, job(1))];
