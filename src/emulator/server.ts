@@ -135,7 +135,7 @@ async function answerPlatform(
   try {
     await sendReply(response, whole, commonHeaders(request, requestId), acceptsGzip(request));
   } catch (error) {
-    platform.logger.debug({ err: error, path }, 'an answer could not be sent to its end');
+    platform.logger.debug({ err: error, path }, 'a response could not be sent completely');
     response.destroy();
   }
 }

@@ -117,7 +117,7 @@ export async function checkDeregistered(redis: Pick<RedisUnderTest, 'command'> |
   return [{ rule: releaseRule, where: 'replicas in Redis', detail: replicas }];
 }
 
-const releaseRule = 'nothing is left of a subscriber or replica that is gone';
+const releaseRule = 'a disconnected subscriber or replica leaves nothing behind';
 
 async function untilNone(left: () => Promise<readonly Violation[]>): Promise<readonly Violation[]> {
   try {
@@ -143,6 +143,6 @@ export function checkLog(logs: Gateway['logs']): readonly Violation[] {
       // The token service also fails in these runs, and operators must be informed about that.
       .filter((line) => !line.includes('"msg":"the platform credential of the gateway does not work"'))
       .filter((line) => line.includes('"level":"error"') || line.includes('"msg":"event log not written"'))
-      .map((line) => ({ rule: 'nothing unexpected happens', where: 'log', detail: line.trim() }))
+      .map((line) => ({ rule: 'the log contains no unexpected error', where: 'log', detail: line.trim() }))
   );
 }

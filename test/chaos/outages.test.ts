@@ -80,7 +80,7 @@ const redisOutages: readonly Outage[] = [
     end: ({ redis }) => redis?.resume(),
   },
   {
-    name: 'Redis is gone, with everything that it held',
+    name: 'Redis is killed and loses its data',
     begin: async ({ redis }) => await redis?.kill(),
     end: async ({ redis }) => await redis?.start(),
   },

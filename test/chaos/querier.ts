@@ -69,7 +69,7 @@ async function readPages(
     if (data === null) return;
     const { edges, pageInfo } = data.exportJobs;
     for (const { node } of edges) {
-      if (seen.has(node.id)) journal.violations.push({ rule: 'no row comes twice', where, detail: node.id });
+      if (seen.has(node.id)) journal.violations.push({ rule: 'no row occurs twice', where, detail: node.id });
       seen.add(node.id);
     }
     if (!pageInfo.hasNextPage) return;
@@ -81,7 +81,7 @@ async function readNodes({ gateway, journal }: QuerierContext, where: string, id
   const { data } = await journal.ask(gateway, where, NodesDocument, { ids });
   const wrong = (data?.nodes ?? []).filter((node, index) => node !== null && node.id !== ids[index]);
   if (wrong.length === 0) return;
-  journal.violations.push({ rule: 'nodes come in the order of their ids', where, detail: ids.join() });
+  journal.violations.push({ rule: 'nodes are in the order of their ids', where, detail: ids.join() });
 }
 
 function pickJob({ journal, anyJob }: QuerierContext, pick: number): string {

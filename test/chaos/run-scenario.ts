@@ -93,7 +93,7 @@ export async function runScenario(scenario: Scenario, stage: Stage): Promise<Out
   );
   const truth = truthOf(before, await readPlatform(rest));
   await roundsOf(gateways).catch((error: unknown) =>
-    journal.violations.push({ rule: 'feeds go on after the trouble', where: 'metrics', detail: String(error) }),
+    journal.violations.push({ rule: 'feeds continue after the faults', where: 'metrics', detail: String(error) }),
   );
   const histories = () => subscribers.map(({ plan: { watched }, history }) => ({ ...history, watched }));
   const hidden = hiddenBy(scenario.faults);

@@ -47,7 +47,7 @@ function forbiddenImports({ path, imports }: Module, layers: readonly Layer[]): 
     layer.values.some((area) => covers(area, target)) ||
     (kind === 'type' && layer.types.some((area) => covers(area, target)));
   return imports.flatMap((each) => {
-    if (each.target === computedImport) return [`${path} imports a computed module: nobody can tell which`];
+    if (each.target === computedImport) return [`${path} imports a computed module, which cannot be checked`];
     const isOfRepository = each.target.startsWith('..') || /^(?:src|test)\//.test(each.target);
     if (!isOfRepository || allowed(each)) return [];
     const what = each.kind === 'type' ? 'types of ' : '';

@@ -53,7 +53,7 @@ const callsOf = ({ calls }: StormReport): string =>
 
 const row = (...cells: readonly (string | number)[]) => process.stdout.write(`| ${cells.join(' | ')} |\n`);
 const say = (violations: readonly string[]) => {
-  for (const violation of violations) process.stdout.write(`wrong: ${violation}\n`);
+  for (const violation of violations) process.stdout.write(`violation: ${violation}\n`);
   if (violations.length > 0) process.exitCode = 1;
 };
 

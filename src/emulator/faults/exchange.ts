@@ -70,7 +70,7 @@ export async function exchangeWithFaults(exchange: FaultyExchange, platform: Pla
       gone,
     });
   } catch (error) {
-    platform.logger.debug({ err: error }, 'an answer with faults could not be sent to its end');
+    platform.logger.debug({ err: error }, 'a response with faults could not be sent completely');
     response.destroy();
   }
 }

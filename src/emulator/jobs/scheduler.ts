@@ -92,7 +92,7 @@ export class Scheduler implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
       // For example, the dataset was deleted. The next run may succeed.
-      logger.warn({ err: error, scheduleId: id }, 'a schedule could not make its job');
+      logger.warn({ err: error, scheduleId: id }, 'a schedule could not create its job');
       await store.transaction((records) => this.#passRun(records, sandbox, id, clock.now()));
     }
   }

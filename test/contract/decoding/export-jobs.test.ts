@@ -195,7 +195,7 @@ decodesRecorded('export-jobs', {
       updatedAt: at('10:00:00'),
     },
   },
-  'documented: batches as one object beside the batch id': {
+  'documented: batches as one object next to the batch id': {
     ask: get('9025'),
     means: {
       ...job,

@@ -130,7 +130,7 @@ describe('profile access', () => {
       ['an unknown schema', { 'schema.name': 'xdm' }],
       ['no entityId', { entityId: '' }],
       ['an unknown merge policy', { mergePolicyId: 'mpid1' }],
-      ['a limit that is no number', { limit: 'x' }],
+      ['a limit that is not a number', { limit: 'x' }],
       ['a limit of 0', { limit: '0' }],
     ])('is 400 with a cause and the status as text for %s', async (_, parameters) => {
       const answer = await one({ entityId: somebody.entityId, ...parameters });
@@ -176,7 +176,7 @@ describe('profile access', () => {
       ['no identities', { ...profile, identities: [] }],
       ['101 identities', { ...profile, identities: Array.from({ length: 101 }, (_, index) => byCrm(index)) }],
       ['an identity without id', { ...profile, identities: [{ entityIdNS: { code: 'CRMID' } }] }],
-      ['fields in one text', { ...profile, identities: [byCrm(1)], fields: 'person' }],
+      ['fields as one text', { ...profile, identities: [byCrm(1)], fields: 'person' }],
     ])('is 400 for %s', async (_, body) => {
       expect(await client.send('POST', entities, body)).toMatchObject({ status: 400, body: { statusCode: '400' } });
     });

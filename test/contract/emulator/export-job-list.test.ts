@@ -89,7 +89,7 @@ describe('the list of export jobs', () => {
   });
 
   it.each(['limit=0', 'limit=x', 'offset=yesterday', 'status=PROCESSING', 'sort=colour:asc', 'page=-1'])(
-    'answers 400 to %s',
+    'responds with 400 to %s',
     async (query) => {
       expect(await client.get(`${jobs}?${query}`)).toMatchObject({
         status: 400,

@@ -279,7 +279,7 @@ describe('invalid user data', () => {
       /identityMap\.Email has 2 identities/,
     ],
     [
-      'an id that is no string',
+      'an id that is not a string',
       { 'profiles.jsonl': lines({ identityMap: { Email: [{ id: 1 }] } }) },
       /must contain the id as a string/,
     ],
@@ -303,12 +303,12 @@ describe('invalid user data', () => {
       'loyalty.points must be an integer of at most 32 bits, not "7"',
     ],
     [
-      'half a point',
+      'a fraction for an integer',
       { 'profiles.csv': 'identityMap.Email,loyalty.points\na,7.5\n' },
       'loyalty.points must be an integer of at most 32 bits, not "7.5"',
     ],
     [
-      'a boolean of another language',
+      'a boolean in another language',
       { 'profiles.csv': 'identityMap.Email,testProfile\na,ja\n' },
       'testProfile must be true or false, not "ja"',
     ],
@@ -323,7 +323,7 @@ describe('invalid user data', () => {
       'profiles.csv line 2: has 1 values, but the header has 2 names',
     ],
     [
-      'a doubled name',
+      'a duplicate name',
       { 'profiles.csv': 'identityMap.Email,identityMap.Email\na,b\n' },
       /line 1: is the header, in which "identityMap\.Email" must be a unique name/,
     ],
@@ -334,14 +334,14 @@ describe('invalid user data', () => {
     ],
     ['a stray quote', { 'profiles.csv': 'identityMap.Email\na"b\n' }, /line 2: has a quote inside an unquoted value/],
     ['text after a quote', { 'profiles.csv': 'identityMap.Email\n"a"b\n' }, /line 2: has text after the quote/],
-    ['text that is no Parquet', { 'profiles.parquet': 'no' }, /profiles\.parquet: cannot be read: /],
+    ['text that is not Parquet', { 'profiles.parquet': 'no' }, /profiles\.parquet: cannot be read: /],
     [
       'an event without an identity',
       { 'events.jsonl': '{"eventType": "a"}' },
       'events.jsonl line 1: has no timestamp, no identityMap',
     ],
     [
-      'an event twice',
+      'a duplicate event',
       {
         'events.csv':
           'identityMap.Email,_id,eventType,timestamp\na,1,x,2025-01-01T00:00:00Z\na,1,x,2025-01-01T00:00:00Z\n',
@@ -443,7 +443,7 @@ describe('invalid user data', () => {
       'profiles.csv line 3: has more than 16 MiB of text in one row',
     ],
     [
-      'an id twice',
+      'a duplicate id',
       { 'datasets.csv': 'id,name\na,A\na,B\n' },
       'datasets.csv line 3: has the id a, which datasets.csv line 2 has',
     ],
@@ -511,11 +511,11 @@ describe('invalid user data', () => {
     ['is missing', null, /manifest\.json cannot be read: ENOENT/],
     ['is no JSON', '{\n "sandboxes": {\n oops', /manifest\.json line 3: is not JSON/],
     [
-      'has a wrong word',
+      'has an unexpected token',
       '{\n "sandboxes": {\n "prod": oops\n }\n}\n',
       /json line 3: is not JSON \(Unexpected token 'o'\)$/,
     ],
-    ['has a comma too many', '{\n "sandboxes": {},\n}\n', /manifest\.json line 3: is not JSON/],
+    ['has a trailing comma', '{\n "sandboxes": {},\n}\n', /manifest\.json line 3: is not JSON/],
     ['ends too early', '{\n "sandboxes": {\n', /manifest\.json line 2: is not JSON/],
     [
       'has a file with NUL',
@@ -523,7 +523,7 @@ describe('invalid user data', () => {
       /profiles\.0: must not contain the character NUL/,
     ],
     [
-      'has a pattern of files',
+      'has a glob pattern',
       '{"sandboxes": {"prod": {"profiles": ["*.parquet"]}}}',
       /\*\.parquet: cannot be read: IO Error: No files found/,
     ],
@@ -538,7 +538,7 @@ describe('invalid user data', () => {
       'manifest.json: fields.event._A.y differs from _a only in upper and lower case',
     ],
     [
-      'declares a field of all objects',
+      'declares a field with the name of a member of all objects',
       '{"fields": {"event": {"_a.__proto__.x": "string"}}, "sandboxes": {"prod": {}}}',
       /must not have a part __proto__/,
     ],
@@ -562,7 +562,7 @@ describe('invalid user data', () => {
       'fields.profile.loyalty.points.all is below a field that is not an object',
     ],
     [
-      'declares a field of no type',
+      'declares a field with an unknown type',
       '{"fields": {"event": {"_a": "text"}}, "sandboxes": {"prod": {}}}',
       /fields\.event\._a: Invalid option/,
     ],

@@ -168,7 +168,7 @@ const requests: Readonly<Record<string, Ask>> = {
 const notSent = [
   'datasets: documented: requested properties that are empty objects',
   'export-jobs: documented: a batch per segment',
-  'export-jobs: documented: batches as one object beside the batch id',
+  'export-jobs: documented: batches as one object next to the batch id',
   'sandboxes: documented: list in the form of the API description',
   'segment-jobs: documented: a cancelled job of every segment',
 ];

@@ -134,7 +134,7 @@ describe('schedules', () => {
     ['an empty list of segments', { properties: { segments: [] } }, /segments/],
     ['no expression', { schedule: undefined }, /schedule/],
     ['an unknown state', { state: 'paused' }, /state/],
-    ['an export that cannot be', { type: 'export', properties: { filter: { segments: [{}] } } }, /segmentId/],
+    ['an invalid export', { type: 'export', properties: { filter: { segments: [{}] } } }, /segmentId/],
   ])('with %s are rejected with 400', async (_, members, message) => {
     expect(await dev.send('POST', schedules, body(members))).toMatchObject(upsError(400, message));
   });
@@ -291,7 +291,7 @@ describe('the run of a schedule', () => {
 
   it.each([
     ['the request in its properties', { destination: { datasetId: devDataset }, fields: 'person', segments: ['*'] }, 5],
-    ['segments alone, into the oldest dataset that takes exports', { segments: [goldTier] }, null],
+    ['only segments, into the oldest dataset that accepts exports', { segments: [goldTier] }, null],
   ])('creates an export of %s', async (_, properties, profiles) => {
     await using emulator = await start();
     const client = await connect(emulator.url, 'dev');

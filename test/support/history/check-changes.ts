@@ -27,6 +27,6 @@ export function checkChanges(
     const found = truth.get(id) ?? null;
     if (possible.includes(found)) return [];
     const detail = `it is ${found ?? 'gone'}, but should be ${possible.map((state) => state ?? 'gone').join(' or ')}`;
-    return [{ rule: 'what was answered as changed is changed', where: id, detail }];
+    return [{ rule: 'a confirmed change has happened', where: id, detail }];
   });
 }

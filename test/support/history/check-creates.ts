@@ -41,21 +41,21 @@ export function checkCreates(
   const found = groupBy(made, ({ mark }) => mark);
 
   for (const [mark, entities] of found) {
-    if (!asked.has(mark)) report('nothing is created unasked', mark, entities.map(({ id }) => id).join());
+    if (!asked.has(mark)) report('every entity was requested', mark, entities.map(({ id }) => id).join());
   }
   for (const [mark, alike] of asked) {
     const requests = requestsOf(alike);
     const ids = (found.get(mark) ?? []).map(({ id }) => id);
     for (const request of requests) checkRequest(request, (rule, detail) => report(rule, mark, detail));
     const answered = requests.flatMap((request) => createdIds(request)[0] ?? []);
-    for (const id of answered) if (!ids.includes(id)) report('what was answered exists', mark, id);
+    for (const id of answered) if (!ids.includes(id)) report('a confirmed create exists', mark, id);
     if (new Set(answered).size < answered.length) {
       report('two requests do not share a result', mark, answered.toSorted().join());
     }
     const untold = ids.filter((id) => !answered.includes(id));
     const open = requests.filter((request) => createdIds(request).length === 0 && mayHaveCreated(request)).length;
     if (untold.length > open) {
-      const detail = `${untold.join()} beside ${answered.join() || 'nothing'}; ${open} outcomes were unknown`;
+      const detail = `${untold.join()} in addition to ${answered.join() || 'nothing'}; ${open} outcomes were unknown`;
       report('a create happens once, or its outcome is unknown', mark, detail);
     }
   }

@@ -24,7 +24,7 @@ export function checkErrors(errors: readonly SeenError[]): readonly Violation[] 
       violations.push({ rule: 'every error has a known code', where, detail });
     }
     if (from === 'graphql' && typeof retryable !== 'boolean') {
-      violations.push({ rule: 'every error says whether to try again', where, detail });
+      violations.push({ rule: 'every error states whether it is retryable', where, detail });
     }
     if (message.trim() === '') violations.push({ rule: 'every error has a message', where, detail });
     return violations;

@@ -51,7 +51,8 @@ export function checkViews(histories: readonly WatchHistory[], truth: Truth): re
     const report = reportInto(violations, history);
     checkRemovals(history, entities, truth, report);
     if (history.sessions.at(-1)?.end === 'refused') {
-      if (!asksForNothing(history, entities, truth.denied)) report('nobody is refused in the end', null, 'it gave up');
+      if (!asksForNothing(history, entities, truth.denied))
+        report('no valid subscription is rejected in the end', null, 'it gave up');
       continue;
     }
     checkCompletion(history, entities, truth, report);
@@ -59,13 +60,17 @@ export function checkViews(histories: readonly WatchHistory[], truth: Truth): re
     for (const [id, seen] of held) {
       const state = entities.get(id)?.state;
       if (state !== seen.state && !isTrueEnd(history, seen, entities.get(id)))
-        report('the view ends in the truth', null, `${id} is ${state}, told was ${seen.state}`);
+        report('the view ends in the truth', null, `${id} is ${state}, but the subscriber received ${seen.state}`);
       const open = openBatchesOf(seen);
       if (open.length > 0) report('the view ends in the truth', null, `${id}: batches ${open.join()} are readable`);
     }
     for (const entity of truth.entities) {
       if (held.has(entity.id) || !mustBeHeld(entity, history, truth)) continue;
-      report('the view ends in the truth', null, `${entity.id} is ${entity.state}, but was never told or is lost`);
+      report(
+        'the view ends in the truth',
+        null,
+        `${entity.id} is ${entity.state}, but the subscriber never received it or lost it`,
+      );
     }
   }
   return violations;
@@ -90,7 +95,7 @@ function asksForNothing({ scope: { ids } }: WatchHistory, entities: Entities, de
 function checkRemovals({ sessions }: WatchHistory, entities: Entities, { absent }: Truth, report: Report): void {
   for (const event of sessions.flatMap(({ events }) => events)) {
     if (event.kind !== 'REMOVED' || event.entity === null || absent.has(event.entity.id)) continue;
-    if (entities.has(event.entity.id)) report('only what does not exist is removed', event, 'it exists');
+    if (entities.has(event.entity.id)) report('no existing entity is removed', event, 'it exists');
   }
 }
 
@@ -106,13 +111,21 @@ function checkCompletion(
   if (completed !== undefined) {
     const early = named.filter((entity) => entity !== undefined && !hasEndedBefore(entity, completed));
     if (early.length === 0) return;
-    report('a stream completes when all has ended', null, `${early.map((entity) => entity?.id).join()} had not`);
+    report(
+      'a stream completes when all its entities have ended',
+      null,
+      `${early.map((entity) => entity?.id).join()} had not ended`,
+    );
     return;
   }
   const hasEnded = named.every((entity) => entity !== undefined && entity.endedAt !== null);
   const isDenied = [...scope.ids].some((id) => absent.has(id));
   if (hasEnded && !isDenied && sessions.length > 0) {
-    report('a stream completes when all has ended', null, 'all has ended, and it did not complete');
+    report(
+      'a stream completes when all its entities have ended',
+      null,
+      'all entities have ended, but the stream did not complete',
+    );
   }
 }
 

@@ -85,7 +85,7 @@ class HistoryReader {
       this.#snapshot = 'over';
       this.#inSnapshot = false;
       if (this.#resumedAt?.partial === true && events[0] !== undefined && events[0].kind !== 'RESYNC') {
-        this.#report('half a snapshot is told anew', events[0], `it went on behind ${after}`);
+        this.#report('an incomplete snapshot is sent again', events[0], `it continued after ${after}`);
       }
     }
     for (const event of events) this.#readEvent(event);
@@ -109,7 +109,7 @@ class HistoryReader {
       return;
     }
     if (this.#snapshot === 'under way' && event.kind !== 'SNAPSHOT' && event.kind !== 'STALE') {
-      this.#report('a snapshot is told to its end', event, 'its last cursor was a partial one');
+      this.#report('a snapshot is sent completely', event, 'its last cursor was partial');
     }
     this.#checkPlace(event, place);
     switch (event.kind) {
@@ -118,7 +118,7 @@ class HistoryReader {
         this.#snapshot = place.partial ? 'under way' : 'over';
         break;
       case 'SNAPSHOT':
-        if (this.#snapshot === 'over') this.#report('snapshots come first', event, 'changes had been told before');
+        if (this.#snapshot === 'over') this.#report('snapshots come first', event, 'changes were sent before it');
         this.#snapshot = place.partial ? 'under way' : 'over';
         break;
       case 'STALE':
@@ -156,10 +156,10 @@ class HistoryReader {
     const last = this.#last;
     const beginsHere = event.kind === 'RESYNC' || (event.kind === 'SNAPSHOT' && this.#snapshot === 'expected');
     const mayBePartial = ['SNAPSHOT', 'RESYNC', 'STALE'].includes(event.kind) || this.#stale;
-    if (place.partial && !mayBePartial) this.#report('what is not stale can be resumed', event, event.cursor);
+    if (place.partial && !mayBePartial) this.#report('a state that is not stale can be resumed', event, event.cursor);
     if (last === null || (beginsHere && place.epoch !== last.epoch)) return;
     if (place.epoch !== last.epoch) {
-      this.#report('an epoch changes with a snapshot only', event, `it was ${last.epoch}`);
+      this.#report('an epoch changes only with a snapshot', event, `it was ${last.epoch}`);
       return;
     }
     // A snapshot, and a STALE that belongs to it, have the position of the entry before them. The same applies to a
@@ -186,16 +186,16 @@ class HistoryReader {
         break;
     }
     if (entity === null) {
-      this.#report('what is told of is there', event, 'the event holds no entity');
+      this.#report('an event about an entity contains it', event, 'the event contains no entity');
       return;
     }
     this.#checkScope(event, entity);
     if (kind !== 'CHANGED' && previousStatus !== null) {
-      this.#report('only a change has a status before it', event, `it was ${previousStatus}`);
+      this.#report('only a change has a previous status', event, `it was ${previousStatus}`);
     }
     if (kind === 'CHANGED') this.#checkChange(event, entity, place);
     else if (kind !== 'REMOVED' && this.held.has(entity.id)) {
-      this.#report('nothing is told as new twice', event, `it was ${this.held.get(entity.id)?.state} already`);
+      this.#report('no entity is sent as new twice', event, `its state was already ${this.held.get(entity.id)?.state}`);
     }
     this.#checkDirection(event, entity);
     this.#toldInSession.add(entity.id);
@@ -207,12 +207,12 @@ class HistoryReader {
   /** An older state never follows a newer one, not even in the snapshot of a later subscription. */
   #checkDirection(event: SeenEvent, { id, status, batches }: SeenEntity): void {
     const before = this.#statusOf.get(id) ?? null;
-    if (!isForward(before, status)) this.#report('nothing goes back', event, `${before} to ${status}`);
+    if (!isForward(before, status)) this.#report('no state goes back', event, `${before} to ${status}`);
     this.#statusOf.set(id, status);
     for (const [batch, after] of batches ?? []) {
       const last = this.#statusOfBatch.get(batch);
       if (last !== undefined && isLastBatchStatus(last) && after !== null && !isLastBatchStatus(after)) {
-        this.#report('nothing goes back', event, `batch ${batch}: ${last} to ${after}`);
+        this.#report('no state goes back', event, `batch ${batch}: ${last} to ${after}`);
       }
       if (after === null || this.#stale) continue;
       this.#statusOfBatch.set(batch, after);
@@ -223,23 +223,27 @@ class HistoryReader {
   #checkScope(event: SeenEvent, entity: SeenEntity): void {
     const { scope } = this.#history;
     const { ids } = scope;
-    if (ids !== null && !ids.has(entity.id)) this.#report('only what was asked for is told', event, entity.id);
+    if (ids !== null && !ids.has(entity.id)) this.#report('only requested entities are sent', event, entity.id);
     // An entity that leaves the filter is sent once more.
     const isLeaving = event.kind === 'CHANGED' && isSelected(scope, event.previousStatus);
     if (isSelected(scope, entity.status) || isLeaving) return;
-    this.#report('only what was asked for is told', event, `${event.previousStatus} to ${entity.status}`);
+    this.#report('only requested entities are sent', event, `${event.previousStatus} to ${entity.status}`);
   }
 
   #checkChange(event: SeenEvent, entity: SeenEntity, place: LogPlace): void {
     const { previousStatus } = event;
     const before = this.held.get(entity.id);
     if (!isForward(previousStatus, entity.status)) {
-      this.#report('nothing goes back', event, `${previousStatus} to ${entity.status}`);
+      this.#report('no state goes back', event, `${previousStatus} to ${entity.status}`);
     }
     const continues = before === undefined ? this.#mayBeUntold(previousStatus) : before.status === previousStatus;
     if (continues || this.#wasToldAsOne(entity.id, previousStatus, place)) return;
     const held = before === undefined ? 'nothing of it' : before.status;
-    this.#report('each change begins where the last one ended', event, `from ${previousStatus}, but told was ${held}`);
+    this.#report(
+      'each change begins where the last one ended',
+      event,
+      `from ${previousStatus}, but the subscriber had ${held}`,
+    );
   }
 
   /** Whether a subscriber may not have received an entity with this status. */
@@ -274,7 +278,8 @@ class HistoryReader {
         const { ids } = this.#history.scope;
         const running = [...this.held.values()].filter((entity) => !isOver(entity)).map(({ id }) => id);
         if (ids === null) this.#report('only a stream of ids completes', null, 'it named none');
-        else if (running.length > 0) this.#report('a stream completes when all has ended', null, running.join());
+        else if (running.length > 0)
+          this.#report('a stream completes when all its entities have ended', null, running.join());
         const open = [...this.held.values()].flatMap(openBatchesOf);
         if (open.length > 0) this.#report('a stream completes when its batches are readable', null, open.join());
       }

@@ -30,7 +30,7 @@ export class ToldEntries {
         const other = byCursor.get(cursor);
         if (other === undefined) byCursor.set(cursor, { name, state: told });
         else if (other.state !== told) {
-          const detail = `${other.name} was told ${other.state}, ${name} ${told}`;
+          const detail = `${other.name} received ${other.state}, ${name} received ${told}`;
           violations.push({ rule: 'a cursor stands for one event', where: cursor, detail });
         }
       }

@@ -31,7 +31,7 @@ describe('creates', () => {
   });
 
   it.each<[rule: string, attempts: readonly CreateAttempt[], made: readonly MadeEntity[]]>([
-    ['what was answered exists', [created('1')], made()],
+    ['a confirmed create exists', [created('1')], made()],
     ['two requests do not share a result', [created('1'), created('1')], made('1')],
     ['a create happens once, or its outcome is unknown', [created('1')], made('1', '2')],
     ['a create happens once, or its outcome is unknown', [refused()], made('1')],
@@ -40,7 +40,7 @@ describe('creates', () => {
     ['a create happens once, or its outcome is unknown', [unknown('k'), created('1', 'k')], made('1', '2')],
     ['an idempotency key has one result', [created('1', 'k'), created('2', 'k', true)], made('1', '2')],
     ['an idempotency key creates once', [created('1', 'k'), created('1', 'k')], made('1')],
-    ['nothing is created unasked', [], made('1')],
+    ['every entity was requested', [], made('1')],
   ])('break the rule: %s', (rule, attempts, found) => {
     expect(checkCreates('jobs', attempts, found).map((violation) => violation.rule)).toContain(rule);
   });
