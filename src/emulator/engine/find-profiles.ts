@@ -33,8 +33,8 @@ function knownNamespace(code: string): IdentityNamespace | undefined {
 /**
  * Finds the profiles that have these identities. If several unstitched fragments have the same identity, the most
  * recently updated one is used.
- * @returns profiles in the order of the references; null when no profile has the identity. Equal profiles are the same
- *   object.
+ * @returns profiles in the order of the references; null when no profile has the identity. References to the
+ *   same profile get the same object.
  */
 export async function findProfiles(
   db: Pick<SqlExecutor, 'all'>,

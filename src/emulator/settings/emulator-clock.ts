@@ -24,7 +24,7 @@ export class EmulatorClock implements Clock {
   readonly #timers = new Set<Timer>();
   #alarm: Deadline | undefined;
   #rate: number;
-  /** Both times of this clock at the machine time `#anchorMs`. Current times are computed from them. */
+  /** Machine time at which `#wallMs` and `#elapsedMs` were set. The current times are computed from these three. */
   #anchorMs: number;
   #wallMs: number;
   #elapsedMs = 0;
@@ -134,7 +134,7 @@ export class EmulatorClock implements Clock {
     return (this.#machine.monotonicMs() - this.#anchorMs) * this.#rate;
   }
 
-  /** Never moves backwards, because work between two timers takes machine time. */
+  /** Ignores a target in the past. The clock can have passed it, because work between two timers takes machine time. */
   #moveTo(atMs: number): void {
     const byMs = atMs - this.monotonicMs();
     if (byMs > 0) this.#anchor(byMs);
