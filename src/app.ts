@@ -11,8 +11,8 @@ import type { RequestHeaders } from './context/request-headers.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics } from './metrics.ts';
-import { unshared } from './polling/feed-sharing.ts';
-import { createLiveViews } from './polling/subscriptions.ts';
+import { unshared } from './polling/feed-registry.ts';
+import { createWatches } from './polling/watches.ts';
 import type { RedisServices, RedisServicesOptions } from './redis-services.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { type ServesHost, urlForCaller } from './runtime/host.ts';
@@ -147,7 +147,7 @@ async function start(
   const shared = { clock, logger: log, pollMinMs: config.polling.minMs, lifetime: lifetime.signal, lifecycle };
   const redis = config.redisUrl === null ? null : await startReplica({ url: config.redisUrl, ...shared });
   if (redis !== null) metrics.watchRedis(redis.state);
-  const views = createLiveViews({
+  const views = createWatches({
     upstream,
     ownRights: ownCredential === null,
     sharing: redis?.sharing ?? unshared,

@@ -1,6 +1,6 @@
 import type { IdempotencyStore } from './context/idempotency-store.ts';
 import { createRedisIdempotencyStore } from './context/redis-idempotency.ts';
-import type { FeedSharing } from './polling/feed-sharing.ts';
+import type { FeedSharing } from './polling/feed-registry.ts';
 import { shareByRedis } from './polling/leader/redis-sharing.ts';
 import type { Clock } from './runtime/clock.ts';
 import type { Lifecycle } from './runtime/lifecycle.ts';

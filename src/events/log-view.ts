@@ -160,9 +160,9 @@ export class LogView<Entity> {
 
   apply({ write, observedAt, mark, bytes }: AppliedWrite<Entity>): void {
     const { key } = this.#options;
-    const { learned = [], changes = [], forgotten = [], note } = write;
+    const { adopted = [], changes = [], evicted = [], note } = write;
     this.#observedAt = observedAt;
-    for (const entity of learned) if (!this.#entities.has(key(entity))) this.#entities.set(key(entity), entity);
+    for (const entity of adopted) if (!this.#entities.has(key(entity))) this.#entities.set(key(entity), entity);
     for (const change of changes) {
       this.#change(change);
       this.#sequence += 1;
@@ -170,7 +170,7 @@ export class LogView<Entity> {
       const entry = { cursor: this.cursor, observedAt, change };
       this.#push({ entry, sequence: this.#sequence, isLocal: false, mark, bytes: bytes / changes.length });
     }
-    for (const one of forgotten) this.#entities.delete(one);
+    for (const one of evicted) this.#entities.delete(one);
     if (note !== undefined) this.#note = note;
     this.#trim();
     if (changes.length > 0) this.#wake();

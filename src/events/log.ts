@@ -53,13 +53,13 @@ export interface LogWrite<Entity> {
    * Entities that are added to the snapshot without an entry, because they are new to the gateway, but not to the
    * platform. Entities that the snapshot already contains stay unchanged.
    */
-  readonly learned?: readonly Entity[] | undefined;
+  readonly adopted?: readonly Entity[] | undefined;
   readonly changes?: readonly FeedChange<Entity>[] | undefined;
   /**
    * Keys that are dropped from the snapshot without an entry. Their entities still exist, but no subscriber follows
    * them. This bounds the size of the snapshot. Keys that the snapshot does not contain are ignored.
    */
-  readonly forgotten?: readonly string[] | undefined;
+  readonly evicted?: readonly string[] | undefined;
   /**
    * State of the writer for the next lease holder. It consists of plain data, Dates, Maps and Sets, and must not be
    * modified afterwards. Absent: the last note is kept.
@@ -74,10 +74,10 @@ export interface LogWriteOptions {
   /**
    * Cursor of the snapshot on which the write is based. The write succeeds only while this snapshot is the current one.
    * This makes a write safe to repeat when the outcome of the previous one is unknown. Null: there is no log yet. The
-   * write then begins a new epoch, and its `learned` contains all entities.
+   * write then begins a new epoch, and its `adopted` contains all entities.
    * @default the current snapshot
    */
-  readonly basis?: string | null | undefined;
+  readonly expectedCursor?: string | null | undefined;
 }
 
 /** The beginning of a reader. Its `tail` continues exactly there, with no gap and no duplicate. */
@@ -139,7 +139,7 @@ export class LogFencedError extends Error {
   override readonly name = 'LogFencedError';
 }
 
-/** Thrown to a writer whose `basis` is not the current state, or null although the log exists. Nothing was written. */
+/** Thrown to a writer whose `expectedCursor` is not the current state, or null although the log exists. Nothing was written. */
 export class LogConflictError extends Error {
   override readonly name = 'LogConflictError';
 }
@@ -170,7 +170,7 @@ export interface EventLog<Entity> extends AsyncDisposable {
    * Writes everything atomically, so that a reader that opens the log sees all of it or nothing.
    * @returns the cursor of the last entry in the log
    * @throws {LogFencedError} a writer with a greater term has written before
-   * @throws {LogConflictError} the log was written since `basis`, has begun a new epoch, or exists although `basis`
+   * @throws {LogConflictError} the log was written since `expectedCursor`, has begun a new epoch, or exists although `expectedCursor`
    *   is null
    * @throws {GatewayError} the log is unreachable. It may have received the write.
    */

@@ -43,12 +43,16 @@ class MemoryEventLog<Entity> implements EventLog<Entity> {
 
   // No method awaits anything, so each is atomic for all readers and writers.
 
-  async write(write: LogWrite<Entity>, { observedAt, term = this.#term, basis }: LogWriteOptions): Promise<string> {
+  async write(
+    write: LogWrite<Entity>,
+    { observedAt, term = this.#term, expectedCursor }: LogWriteOptions,
+  ): Promise<string> {
     if (term < this.#term) throw new LogFencedError('Another writer has taken over the log.');
     const cursor = this.#exists ? this.#view.cursor : null;
-    if (basis !== undefined && basis !== cursor) throw new LogConflictError('The log was written in the meantime.');
+    if (expectedCursor !== undefined && expectedCursor !== cursor)
+      throw new LogConflictError('The log was written in the meantime.');
     this.#term = term;
-    if (basis === null) this.#begin(observedAt);
+    if (expectedCursor === null) this.#begin(observedAt);
     this.#exists = true;
     const { changes = [] } = write;
     this.#view.apply({ write, observedAt, mark: '', bytes: estimateBytes(changes) });

@@ -1,4 +1,3 @@
-import type { Tenant } from '../domain/tenant.ts';
 import type { QuietStream } from '../runtime/quiet-stream.ts';
 
 /** An event for one subscriber. `kind` is the public `WatchEventKind`. */
@@ -68,9 +67,4 @@ export interface Watch<Entity> {
    * Requests a round soon, because a mutation of this gateway has changed something. Has no effect without subscribers.
    */
   nudge(): void;
-}
-
-/** Creates the watch of one caller. The feed reads the platform through `Reader`. */
-export interface WatchRegistry<Entity, Reader> {
-  connect(tenant: Tenant, reader: Reader): Watch<Entity>;
 }

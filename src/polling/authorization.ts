@@ -2,7 +2,7 @@ import { ForbiddenError, NotFoundError, TokenExpiredError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
-import { isRefusal, type Refusal } from './refusal.ts';
+import { type AuthRejection, isAuthRejection } from './failure.ts';
 
 export interface AuthorizationLeasesOptions {
   readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
@@ -72,10 +72,10 @@ interface Lease {
   /** Time at which the last proof was requested. */
   provedAtMs: number;
   dueAtMs: number;
-  /** Number of doubts so far. A proof that was requested before the last doubt proves nothing. */
-  doubts: number;
-  /** Whether no proof has succeeded since the last doubt. */
-  doubted: boolean;
+  /** Grows with each invalidation. A proof that was requested in an earlier generation proves nothing. */
+  generation: number;
+  /** Whether no proof has succeeded since the last invalidation. */
+  unproven: boolean;
   /** Time of the first rejection since the last successful proof; null: there is none. */
   rejectedAtMs: number | null;
   /** Whether the loop that renews the lease runs. */
@@ -149,12 +149,12 @@ export class AuthorizationLeases {
    * Invalidates the proofs of a credential, because the platform has just rejected it in a round. Its lease is proved
    * at once.
    */
-  doubt(credential: string): void {
+  invalidate(credential: string): void {
     this.#sharedProofs.delete(credential);
     const lease = this.#leases.get(credential);
     if (lease === undefined) return;
-    lease.doubts += 1;
-    lease.doubted = true;
+    lease.generation += 1;
+    lease.unproven = true;
     const nowMs = this.#clock.monotonicMs();
     lease.dueAtMs = lease.rejectedAtMs === null ? nowMs : Math.max(nowMs, lease.rejectedAtMs + confirmMs);
     lease.pause?.abort();
@@ -169,8 +169,8 @@ export class AuthorizationLeases {
       readable: new Set(),
       provedAtMs: 0,
       dueAtMs: 0,
-      doubts: 0,
-      doubted: false,
+      generation: 0,
+      unproven: false,
       rejectedAtMs: null,
       kept: false,
       pause: null,
@@ -184,7 +184,7 @@ export class AuthorizationLeases {
     const unread = [...new Set(holder.ids)].filter((id) => !lease.readable.has(id));
     if (unread.length > 0 && (await this.#proveEach(unread, holder, lease, signal))) return;
     const isReadable = holder.ids !== null && unread.length === 0;
-    if (isReadable && lease.holders.size > 0 && !lease.doubted) return;
+    if (isReadable && lease.holders.size > 0 && !lease.unproven) return;
     const sharedAtMs = this.#sharedProof(holder.credential);
     if (sharedAtMs === null) await this.#beginWithProof(holder, lease, signal);
     else if (lease.holders.size === 0) this.#proved(lease, sharedAtMs);
@@ -194,7 +194,7 @@ export class AuthorizationLeases {
     try {
       await this.#prove(holder, lease, signal);
     } catch (error) {
-      if (isRefusal(error)) this.#rejected(holder.credential, lease);
+      if (isAuthRejection(error)) this.#rejected(holder.credential, lease);
       throw error;
     }
   }
@@ -202,7 +202,7 @@ export class AuthorizationLeases {
   /** @returns whether one of the entities exists, so that reading it was a proof */
   async #proveEach(ids: readonly string[], holder: LeaseHolder, lease: Lease, signal: AbortSignal): Promise<boolean> {
     const { credential, resumes } = holder;
-    const { doubts } = lease;
+    const { generation } = lease;
     const askedAtMs = this.#clock.monotonicMs();
     try {
       const found = await mapBounded(ids, concurrency, async (id) => {
@@ -213,11 +213,11 @@ export class AuthorizationLeases {
       });
       if (!found.includes(true)) return false;
       const readable = ids.filter((_, index) => found[index] === true);
-      if (this.#succeeded(credential, lease, { askedAtMs, doubts })) remember(lease.readable, readable);
+      if (this.#succeeded(credential, lease, { askedAtMs, generation })) remember(lease.readable, readable);
       return true;
     } catch (error) {
       // A 403 concerns only the entity, not the credential.
-      if (isRefusal(error) && error.code !== 'FORBIDDEN') this.#rejected(credential, lease);
+      if (isAuthRejection(error) && error.code !== 'FORBIDDEN') this.#rejected(credential, lease);
       throw error;
     }
   }
@@ -234,7 +234,7 @@ export class AuthorizationLeases {
       if (lost === null) continue;
       const holders = [...lease.holders];
       lease.holders.clear();
-      this.doubt(credential);
+      this.invalidate(credential);
       this.#tidy(credential, lease);
       for (const holder of holders) holder.onLost(lost);
     }
@@ -254,7 +254,7 @@ export class AuthorizationLeases {
       return null;
     } catch (error) {
       if (proof.signal.aborted) return null;
-      if (isRefusal(error)) {
+      if (isAuthRejection(error)) {
         if (confirms) return asLoss(error);
         this.#rejected(credential, lease);
         return null;
@@ -269,30 +269,30 @@ export class AuthorizationLeases {
   }
 
   async #prove(holder: LeaseHolder, lease: Lease, signal: AbortSignal): Promise<void> {
-    const { doubts } = lease;
+    const { generation } = lease;
     const askedAtMs = this.#clock.monotonicMs();
     await untilAborted(holder.prove(signal), signal);
-    this.#succeeded(holder.credential, lease, { askedAtMs, doubts });
+    this.#succeeded(holder.credential, lease, { askedAtMs, generation });
   }
 
   /** Notes that the platform rejected a proof. The next proof decides, unless a successful one comes first. */
   #rejected(credential: string, lease: Lease): void {
     lease.rejectedAtMs ??= this.#clock.monotonicMs();
-    this.doubt(credential);
+    this.invalidate(credential);
   }
 
   /**
-   * @param proof.doubts number of doubts when the proof was requested
+   * @param proof.generation generation in which the proof was requested
    * @returns false when the platform may have responded before it rejected the credential, so that the next proof
    *   stays due
    */
   #succeeded(
     credential: string,
     lease: Lease,
-    { askedAtMs, doubts }: { readonly askedAtMs: number; readonly doubts: number },
+    { askedAtMs, generation }: { readonly askedAtMs: number; readonly generation: number },
   ): boolean {
     lease.provedAtMs = Math.max(lease.provedAtMs, askedAtMs);
-    if (lease.doubts !== doubts) return false;
+    if (lease.generation !== generation) return false;
     this.#proved(lease, lease.provedAtMs);
     this.#share(credential, lease.provedAtMs);
     return true;
@@ -301,7 +301,7 @@ export class AuthorizationLeases {
   #proved(lease: Lease, askedAtMs: number): void {
     lease.provedAtMs = askedAtMs;
     lease.dueAtMs = askedAtMs + this.#leaseMs * (1 - jitter * this.#random());
-    lease.doubted = false;
+    lease.unproven = false;
     lease.rejectedAtMs = null;
   }
 
@@ -366,7 +366,7 @@ function remember(readable: Set<string>, ids: readonly string[]): void {
  * The subscription began with this credential, so a rejection now means that the credential has expired or was
  * withdrawn.
  */
-function asLoss(error: Refusal): Error {
+function asLoss(error: AuthRejection): Error {
   return error.code === 'FORBIDDEN'
     ? new ForbiddenError({ message: 'The platform no longer permits this subscription.', cause: error })
     : new TokenExpiredError({ message: 'The platform no longer accepts the token.', cause: error });

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { FeedChange } from '../events/log.ts';
-import type { Observed } from './sources/source.ts';
 
 /**
  * Changes between two snapshots with the same keys: removals first, then changes and creations in the order of `after`.
@@ -8,7 +8,7 @@ import type { Observed } from './sources/source.ts';
  * Every field is compared except the times of the reading, which differ in each. Comparing the update time alone is not
  * sufficient, because the platform's samples contain jobs that ended without a change of it.
  */
-export function diffSnapshots<Entity extends Observed>(
+export function diffSnapshots<Entity extends ReadingTimes>(
   before: ReadonlyMap<string, Entity>,
   after: ReadonlyMap<string, Entity>,
 ): readonly FeedChange<Entity>[] {
@@ -25,6 +25,6 @@ export function diffSnapshots<Entity extends Observed>(
 const noTimes = { requestedAt: null, observedAt: null };
 
 /** Whether two readings show the same state, regardless of their times. */
-export function isSameState<Entity extends Observed>(a: Entity, b: Entity): boolean {
+export function isSameState<Entity extends ReadingTimes>(a: Entity, b: Entity): boolean {
   return a === b || isDeepStrictEqual({ ...a, ...noTimes }, { ...b, ...noTimes });
 }

@@ -1,4 +1,11 @@
-import { GatewayError, type GatewayErrorCode, type UpstreamFailure } from '../errors.ts';
+import {
+  type ForbiddenError,
+  GatewayError,
+  type GatewayErrorCode,
+  type TokenExpiredError,
+  type UnauthenticatedError,
+  type UpstreamFailure,
+} from '../errors.ts';
 
 /** A failed round as it is sent to other replicas. It contains only details that clients may see. */
 export interface PollFailure {
@@ -28,4 +35,13 @@ export class FailedElsewhereError extends GatewayError {
     this.code = code;
     this.retryable = retryable;
   }
+}
+
+/** A rejection of the credential by the platform. The same call with the same credential is rejected again. */
+export type AuthRejection = UnauthenticatedError | ForbiddenError | TokenExpiredError;
+
+/** Whether the platform rejected the credential, so that a call with another one may succeed. */
+export function isAuthRejection(error: unknown): error is AuthRejection {
+  if (!(error instanceof GatewayError)) return false;
+  return error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN' || error.code === 'TOKEN_EXPIRED';
 }

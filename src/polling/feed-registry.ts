@@ -1,11 +1,12 @@
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import { NotFoundError, ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/log.ts';
 import { createMemoryEventLog } from '../events/memory-log.ts';
-import { StateConfirmations } from '../events/subscriber/snapshot-refresh.ts';
+import { SnapshotRefresher } from '../events/subscriber/snapshot-refresh.ts';
 import { WatchStream } from '../events/subscriber/stream.ts';
-import { Expiries } from '../events/subscriber/token-expiry.ts';
-import type { Watch, WatchEvent, WatchOptions, WatchRegistry } from '../events/watch.ts';
+import { TokenExpiryTimers } from '../events/subscriber/token-expiry.ts';
+import type { Watch, WatchEvent, WatchOptions } from '../events/watch.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { QuietStream } from '../runtime/quiet-stream.ts';
@@ -17,7 +18,7 @@ import type { PollCoordinator } from './leader/election.ts';
 import { createMemoryCoordinator } from './leader/memory.ts';
 import type { FeedMember } from './members.ts';
 import { noMetrics, type PollMetrics } from './metrics.ts';
-import type { FeedSource, Observed } from './sources/source.ts';
+import type { FeedSource } from './sources/source.ts';
 import type { FeedNote } from './state.ts';
 
 /** The right of a subscriber. It is part of every reader, because polls are shared, but rights are not. */
@@ -26,8 +27,8 @@ export interface ProvenReader {
   readonly proof: RightProof | null;
 }
 
-export interface WatchRegistryOptions<Entity extends Observed, Reader, Memory> {
-  readonly source: FeedSource<Entity, Reader, Memory>;
+export interface FeedRegistryOptions<Entity extends ReadingTimes, Reader, Checkpoint> {
+  readonly source: FeedSource<Entity, Reader, Checkpoint>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   /** Creates the log of one feed. @default in the memory of this process */
@@ -78,36 +79,48 @@ export interface WatchStats {
   readonly lastRoundAt: Date | null;
 }
 
+/** The parts of a registry that connect its feeds with those of other replicas. */
+export type FeedSharing = <Entity extends ReadingTimes>(
+  source: Pick<FeedSource<Entity, never, never>, 'kind' | 'key'>,
+) => Pick<FeedRegistryOptions<Entity, never, never>, 'createLog' | 'coordinator' | 'retentionMs'>;
+
+/** No sharing: each replica polls for its own subscribers. */
+export const unshared: FeedSharing = () => ({});
+
 /** The feeds of one kind, one per tenant, and their subscribers. */
-export interface FeedRegistry<Entity, Reader> extends WatchRegistry<Entity, Reader>, AsyncDisposable {
+export interface FeedRegistry<Entity, Reader> extends AsyncDisposable {
+  /** Creates the watch of one caller. The feed reads the platform through `reader`. */
+  connect(tenant: Tenant, reader: Reader): Watch<Entity>;
   stats(): WatchStats;
   /** Ends all streams with ShuttingDownError and all rounds. Resolves when nothing runs and no timer is left. */
   close(): Promise<void>;
 }
 
-export function createWatchRegistry<Entity extends Observed, Reader extends ProvenReader, Memory>(
-  options: WatchRegistryOptions<Entity, Reader, Memory>,
+export function createFeedRegistry<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpoint>(
+  options: FeedRegistryOptions<Entity, Reader, Checkpoint>,
 ): FeedRegistry<Entity, Reader> {
   return new Registry(options);
 }
 
-interface Slot<Entity extends Observed, Reader, Memory> {
-  readonly feed: Feed<Entity, Reader, Memory>;
+interface Slot<Entity extends ReadingTimes, Reader, Checkpoint> {
+  readonly feed: Feed<Entity, Reader, Checkpoint>;
   /** Null while the feed runs. */
   idleSinceMs: number | null;
 }
 
-class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> implements FeedRegistry<Entity, Reader> {
-  readonly #options: WatchRegistryOptions<Entity, Reader, Memory>;
+class Registry<Entity extends ReadingTimes, Reader extends ProvenReader, Checkpoint>
+  implements FeedRegistry<Entity, Reader>
+{
+  readonly #options: FeedRegistryOptions<Entity, Reader, Checkpoint>;
   readonly #coordinator: PollCoordinator;
   readonly #retentionMs: number;
   readonly #maxIdleFeeds: number;
   readonly #leases: AuthorizationLeases;
   /** Feeds by tenant. Idle ones are in the order in which they became idle. */
-  readonly #slots = new Map<string, Slot<Entity, Reader, Memory>>();
+  readonly #slots = new Map<string, Slot<Entity, Reader, Checkpoint>>();
   readonly #streams = new Set<WatchStream<Entity>>();
-  readonly #confirmations: StateConfirmations;
-  readonly #expiries: Expiries;
+  readonly #confirmations: SnapshotRefresher;
+  readonly #expiries: TokenExpiryTimers;
   /** Subscriptions that have not begun to deliver. */
   readonly #starting = new Set<AbortController>();
   readonly #holds: PlatformHolds;
@@ -115,15 +128,15 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
   #roundsOfDropped = 0;
   #lastRoundOfDropped: Date | null = null;
 
-  constructor(options: WatchRegistryOptions<Entity, Reader, Memory>) {
+  constructor(options: FeedRegistryOptions<Entity, Reader, Checkpoint>) {
     this.#options = options;
     this.#coordinator = options.coordinator ?? createMemoryCoordinator();
     this.#retentionMs = options.retentionMs ?? 600_000;
     this.#maxIdleFeeds = options.maxIdleFeeds ?? 100;
     const { clock, authorizationLeaseMs: leaseMs = 300_000, random = Math.random } = options;
     this.#leases = new AuthorizationLeases({ clock, leaseMs, random });
-    this.#confirmations = new StateConfirmations({ clock, intervalMs: options.confirmStateMs ?? null });
-    this.#expiries = new Expiries(clock);
+    this.#confirmations = new SnapshotRefresher({ clock, intervalMs: options.confirmStateMs ?? null });
+    this.#expiries = new TokenExpiryTimers(clock);
     this.#holds = options.holds ?? new PlatformHolds(clock);
   }
 
@@ -194,7 +207,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
         ids: options.ids === null ? null : new Set(options.ids),
         withResults: options.withResults ?? false,
         onRefused: () => {
-          if (right !== null) this.#leases.doubt(right.credential);
+          if (right !== null) this.#leases.invalidate(right.credential);
         },
       };
       const leave = () => {
@@ -275,7 +288,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     return stream;
   }
 
-  #acquire(tenant: Tenant): Feed<Entity, Reader, Memory> {
+  #acquire(tenant: Tenant): Feed<Entity, Reader, Checkpoint> {
     this.#sweep();
     const key = tenantKey(tenant);
     const slot = this.#slots.get(key);
@@ -288,7 +301,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     return feed;
   }
 
-  #createFeed(key: string, tenant: Tenant): Feed<Entity, Reader, Memory> {
+  #createFeed(key: string, tenant: Tenant): Feed<Entity, Reader, Checkpoint> {
     const {
       source,
       clock,
@@ -344,7 +357,7 @@ class Registry<Entity extends Observed, Reader extends ProvenReader, Memory> imp
     }
   }
 
-  #drop(feed: Feed<Entity, Reader, Memory>): void {
+  #drop(feed: Feed<Entity, Reader, Checkpoint>): void {
     this.#roundsOfDropped += feed.rounds;
     if (feed.lastRoundAt !== null) this.#lastRoundOfDropped = feed.lastRoundAt;
     feed.close().catch((err: unknown) => this.#options.logger.warn({ err }, 'could not close the event log'));
@@ -363,12 +376,12 @@ function rightOf(tenant: Tenant, { proof }: ProvenReader): RightProof | null {
  * Returns the end that the gateway observed, if the log has one, because the platform reports no plausible time for
  * such an end.
  */
-function endedAtMs<Entity extends Observed, Memory>(
-  { key, endedAt }: Pick<FeedSource<Entity, unknown, Memory>, 'key' | 'endedAt'>,
+function endedAtMs<Entity extends ReadingTimes, Checkpoint>(
+  { key, endedAt }: Pick<FeedSource<Entity, unknown, Checkpoint>, 'key' | 'endedAt'>,
   entity: Entity,
   note: unknown,
 ): number | null {
-  // Only FeedPoller writes notes, and replicas that write another kind of note use a log of their own.
-  const seen = (note as FeedNote<Memory> | null)?.endedSeen.get(key(entity));
+  // Only PollRounds writes notes, and replicas that write another kind of note use a log of their own.
+  const seen = (note as FeedNote<Checkpoint> | null)?.endedSeen.get(key(entity));
   return seen ?? endedAt(entity)?.getTime() ?? null;
 }

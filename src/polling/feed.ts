@@ -1,3 +1,4 @@
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { ShuttingDownError } from '../errors.ts';
 import type { EventLog } from '../events/log.ts';
@@ -9,15 +10,15 @@ import type { PollCoordinator, PollMessage } from './leader/election.ts';
 import { PollLoop } from './loop.ts';
 import { type FeedMember, FeedMembers } from './members.ts';
 import type { PollMetrics } from './metrics.ts';
-import { FeedPoller } from './round.ts';
-import type { PaceOptions } from './schedule.ts';
-import type { FeedSource, Observed } from './sources/source.ts';
-import { FeedView, type LoadedView } from './state.ts';
+import { PollRounds } from './round.ts';
+import type { PollScheduleOptions } from './schedule.ts';
+import type { FeedSource } from './sources/source.ts';
+import { FeedState, type LoadedState } from './state.ts';
 import { FeedWaiters } from './waiters.ts';
 
-export interface FeedOptions<Entity extends Observed, Reader, Memory> extends PaceOptions {
+export interface FeedOptions<Entity extends ReadingTimes, Reader, Checkpoint> extends PollScheduleOptions {
   readonly tenant: Tenant;
-  readonly source: FeedSource<Entity, Reader, Memory>;
+  readonly source: FeedSource<Entity, Reader, Checkpoint>;
   readonly log: EventLog<Entity>;
   readonly coordinator: PollCoordinator;
   readonly hold: PlatformHold;
@@ -43,11 +44,11 @@ const repeatAwaitedMs = 2_000;
  * One kind of entity of one tenant, for all subscribers of this replica. One of the replicas with subscribers polls the
  * platform and writes the log. Each replica serves its subscribers from the log.
  */
-export class Feed<Entity extends Observed, Reader, Memory> {
-  readonly #options: FeedOptions<Entity, Reader, Memory>;
-  readonly #view: FeedView<Entity, Memory>;
-  readonly #poller: FeedPoller<Entity, Reader, Memory>;
-  readonly #loop: PollLoop<Entity, Reader, Memory>;
+export class Feed<Entity extends ReadingTimes, Reader, Checkpoint> {
+  readonly #options: FeedOptions<Entity, Reader, Checkpoint>;
+  readonly #view: FeedState<Entity, Checkpoint>;
+  readonly #poller: PollRounds<Entity, Reader, Checkpoint>;
+  readonly #loop: PollLoop<Entity, Reader, Checkpoint>;
   readonly #members = new FeedMembers<Reader>();
   readonly #waiters = new FeedWaiters<Reader>();
   /** Number of the last round in the log when a member with named ids joined. */
@@ -56,11 +57,11 @@ export class Feed<Entity extends Observed, Reader, Memory> {
   /** Aborts the pause before the next request for a round. */
   #repeating: AbortController | null = null;
 
-  constructor(options: FeedOptions<Entity, Reader, Memory>) {
+  constructor(options: FeedOptions<Entity, Reader, Checkpoint>) {
     const { source, log, clock } = options;
     this.#options = options;
-    this.#view = new FeedView({ log, key: source.key }, () => this.#viewChanged());
-    this.#poller = new FeedPoller({ source, log, clock, view: this.#view, members: this.#members });
+    this.#view = new FeedState({ log, key: source.key }, () => this.#viewChanged());
+    this.#poller = new PollRounds({ source, log, clock, view: this.#view, members: this.#members });
     this.#loop = new PollLoop({
       ...options,
       kind: source.kind,
@@ -250,7 +251,7 @@ export class Feed<Entity extends Observed, Reader, Memory> {
   #missingFor(
     { ids, withResults = false }: FeedMember<Reader>,
     joinedAt: number,
-    { note, known }: LoadedView<Entity, Memory>,
+    { note, known }: LoadedState<Entity, Checkpoint>,
   ): readonly string[] | null {
     if (note === null || note.term !== this.#loop.term) return null;
     const { results } = this.#options.source;

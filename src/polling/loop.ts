@@ -1,27 +1,26 @@
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { RateLimitedError } from '../errors.ts';
 import { LogConflictError, LogFencedError } from '../events/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import { describeFailure } from './failure.ts';
+import { describeFailure, isAuthRejection } from './failure.ts';
 import type { PlatformHold } from './holds.ts';
 import type { Lease, PollCoordinator, PollListener, PollMessage, PollSeat } from './leader/election.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
 import type { PollMetrics } from './metrics.ts';
-import { isRefusal } from './refusal.ts';
-import type { FeedPoller, RoundOutcome } from './round.ts';
-import { Pace, type PaceOptions } from './schedule.ts';
-import type { Observed } from './sources/source.ts';
+import type { PollRounds, RoundOutcome } from './round.ts';
+import { PollSchedule, type PollScheduleOptions } from './schedule.ts';
 import type { FeedWaiters } from './waiters.ts';
 
-export interface PollLoopOptions<Entity extends Observed, Reader, Memory> extends PaceOptions {
+export interface PollLoopOptions<Entity extends ReadingTimes, Reader, Checkpoint> extends PollScheduleOptions {
   /** Kind of the feed, for logs and metrics. */
   readonly kind: string;
   readonly tenant: Tenant;
   readonly coordinator: PollCoordinator;
   readonly members: Pick<FeedMembers<Reader>, 'size' | 'scope'>;
   readonly waiters: FeedWaiters<Reader>;
-  readonly poller: FeedPoller<Entity, Reader, Memory>;
+  readonly poller: PollRounds<Entity, Reader, Checkpoint>;
   readonly hold: PlatformHold;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
@@ -46,17 +45,17 @@ const pausesUntilUnattended = 4;
 /** Minimum of that time, in milliseconds, so that a slow moment of Redis does not count as a failure. */
 const minUnattendedMs = 2_000;
 
-type Good<Entity, Memory> = Extract<RoundOutcome<Entity, Memory>, { readonly kind: 'good' }>;
-type Failed<Entity, Memory> = Extract<RoundOutcome<Entity, Memory>, { readonly kind: 'failed' }>;
+type Good<Entity, Checkpoint> = Extract<RoundOutcome<Entity, Checkpoint>, { readonly kind: 'good' }>;
+type Failed<Entity, Checkpoint> = Extract<RoundOutcome<Entity, Checkpoint>, { readonly kind: 'failed' }>;
 
 /**
  * Decides when this replica makes a round of a feed, and handles the outcome. The loop runs while the replica has
  * subscribers, and for the linger time afterwards. It waits for the lease. While it holds the lease it alternates
- * between a round and a pause. FeedPoller makes the round.
+ * between a round and a pause. PollRounds makes the round.
  */
-export class PollLoop<Entity extends Observed, Reader, Memory> {
-  readonly #options: PollLoopOptions<Entity, Reader, Memory>;
-  readonly #pace: Pace;
+export class PollLoop<Entity extends ReadingTimes, Reader, Checkpoint> {
+  readonly #options: PollLoopOptions<Entity, Reader, Checkpoint>;
+  readonly #pace: PollSchedule;
   #running: Promise<void> | null = null;
   /** Seats that are being released. */
   readonly #leaving = new Set<Promise<void>>();
@@ -82,9 +81,9 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   #made = 0;
   #lastAt: Date | null = null;
 
-  constructor(options: PollLoopOptions<Entity, Reader, Memory>) {
+  constructor(options: PollLoopOptions<Entity, Reader, Checkpoint>) {
     this.#options = options;
-    this.#pace = new Pace(options, options.hold);
+    this.#pace = new PollSchedule(options, options.hold);
   }
 
   get runs(): boolean {
@@ -294,7 +293,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
   }
 
   #succeeded(
-    { result, emitted, discover, running, unsettled }: Good<Entity, Memory>,
+    { result, emitted, discover, running, unsettled }: Good<Entity, Checkpoint>,
     waiting: readonly FeedMember<Reader>[],
   ): void {
     const { clock, logger, metrics, kind, waiters } = this.#options;
@@ -317,7 +316,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     if (result.truncated) logger.warn(summary, 'the list is too long for one round, so some entities are not followed');
   }
 
-  async #failed({ error, watchedElsewhere }: Failed<Entity, Memory>, lease: Lease): Promise<void> {
+  async #failed({ error, watchedElsewhere }: Failed<Entity, Checkpoint>, lease: Lease): Promise<void> {
     const { logger, waiters } = this.#options;
     const failure = describeFailure(error);
     const limited = failure?.code === 'RATE_LIMITED';
@@ -325,7 +324,7 @@ export class PollLoop<Entity extends Observed, Reader, Memory> {
     const round = { failed: true, changed: false, running: true, vain: false, limited, retryAfterMs };
     const next = this.#pace.ended(round, this.#nowMs());
     const { failures } = this.#pace;
-    const refused = watchedElsewhere && isRefusal(error);
+    const refused = watchedElsewhere && isAuthRejection(error);
     // Failures of the platform are expected, and subscribers receive them. Any other failure is a defect of the
     // gateway.
     if (failure === null) logger.warn({ ...this.#where(), failures, err: error, ...next }, 'poll round failed');

@@ -1,8 +1,9 @@
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import { GatewayError } from '../errors.ts';
+import { isAuthRejection } from './failure.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
-import { isRefusal } from './refusal.ts';
 import { isWatched, type WatchScope } from './scope.ts';
-import type { FeedSource, Observed, ResultSource } from './sources/source.ts';
+import type { FeedSource, ResultSource } from './sources/source.ts';
 
 /** Time for which results are awaited after the end of their entity, in milliseconds. */
 const longestWaitMs = 15 * 60_000;
@@ -58,13 +59,13 @@ interface Awaited<Entity> {
   readonly isOverdue: boolean;
 }
 
-type Source<Entity extends Observed, Reader> = Pick<
+type Source<Entity extends ReadingTimes, Reader> = Pick<
   FeedSource<Entity, Reader, unknown>,
   'key' | 'isTerminal' | 'mayFollow' | 'endedAt' | 'results'
 >;
 
 /** Reads the watched results in the rounds of a feed. */
-export class ResultReadings<Entity extends Observed, Reader> {
+export class ResultReadings<Entity extends ReadingTimes, Reader> {
   readonly #source: Source<Entity, Reader>;
   readonly #members: Pick<FeedMembers<Reader>, 'resultReaders' | 'has'>;
   /** Names of credentials without the right to read results; null: the gateway's own. */
@@ -186,7 +187,7 @@ export class ResultReadings<Entity extends Observed, Reader> {
       this.#failures += 1;
       const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** (this.#failures - 1));
       // Readers that were not tried yet are tried in the next round.
-      const hasOthers = isRefusal(error) && this.#accepted(this.#readers()).length > 0;
+      const hasOthers = isAuthRejection(error) && this.#accepted(this.#readers()).length > 0;
       this.#notBeforeMs = nowMs + (hasOthers ? 0 : Math.max(pauseMs, error.retryAfterMs ?? 0));
       return { ...unchanged, calls: 1 };
     }
@@ -222,7 +223,7 @@ export class ResultReadings<Entity extends Observed, Reader> {
     const readers = this.#readers();
     const accepted = this.#accepted(readers);
     // When all credentials have been rejected, they are tried again. Credentials of subscribers that have left are
-    // forgotten.
+    // evicted.
     const present = new Set(accepted.length === 0 ? [] : readers.map(({ credential }) => credential));
     this.#refused = new Set([...this.#refused].filter((credential) => present.has(credential)));
     let refusal: unknown = null;
@@ -232,7 +233,7 @@ export class ResultReadings<Entity extends Observed, Reader> {
       try {
         return await attempt(member, work);
       } catch (error) {
-        if (!isRefusal(error)) throw error;
+        if (!isAuthRejection(error)) throw error;
         this.#refused.add(member.credential);
         refusal = error;
       }

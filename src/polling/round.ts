@@ -1,32 +1,33 @@
 import { isDeepStrictEqual } from 'node:util';
 import { maxEndedWithinSeconds } from '../domain/job.ts';
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import { UpstreamTimeoutError } from '../errors.ts';
 import { type EventLog, type FeedChange, LogConflictError, LogFencedError, type StaleSubject } from '../events/log.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { CallAllowance } from './call-allowance.ts';
 import { diffSnapshots, isSameState } from './diff.ts';
+import { isAuthRejection } from './failure.ts';
 import type { Lease, PollSeat } from './leader/election.ts';
 import { IdReadings } from './lookup.ts';
 import type { FeedMember, FeedMembers } from './members.ts';
-import { isRefusal } from './refusal.ts';
 import { type ResultOutcome, ResultReadings } from './results.ts';
 import { unionOf, type WatchScope } from './scope.ts';
-import type { FeedSource, Observed, RoundRequest, RoundResult } from './sources/source.ts';
-import type { FeedNote, FeedView, LoadedView } from './state.ts';
+import type { FeedSource, RoundRequest, RoundResult } from './sources/source.ts';
+import type { FeedNote, FeedState, LoadedState } from './state.ts';
 
-export interface FeedPollerOptions<Entity extends Observed, Reader, Memory> {
-  readonly source: FeedSource<Entity, Reader, Memory>;
+export interface PollRoundsOptions<Entity extends ReadingTimes, Reader, Checkpoint> {
+  readonly source: FeedSource<Entity, Reader, Checkpoint>;
   readonly log: EventLog<Entity>;
-  readonly view: FeedView<Entity, Memory>;
+  readonly view: FeedState<Entity, Checkpoint>;
   readonly members: FeedMembers<Reader>;
   readonly clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
 }
 
 /** Outcome of a round. */
-export type RoundOutcome<Entity, Memory> =
+export type RoundOutcome<Entity, Checkpoint> =
   | {
       readonly kind: 'good';
-      readonly result: RoundResult<Entity, Memory>;
+      readonly result: RoundResult<Entity, Checkpoint>;
       readonly emitted: readonly FeedChange<Entity>['kind'][];
       readonly discover: boolean;
       /** A watched entity runs, or watched results of an ended one are awaited. */
@@ -53,22 +54,22 @@ const plausibleEndAgeMs = 60_000;
 const longestResultsMs = 3_000;
 
 /** Data of one round, and the conditions under which it was read. */
-interface Reading<Entity, Memory> {
-  readonly result: RoundResult<Entity, Memory>;
+interface Reading<Entity, Checkpoint> {
+  readonly result: RoundResult<Entity, Checkpoint>;
   readonly results: ResultOutcome<Entity>;
   readonly scope: WatchScope;
   readonly discover: boolean;
   readonly discovered: boolean;
   /** Name of the credential of the reader; null: the gateway's own. */
   readonly credential: string | null;
-  readonly memory: Memory | null;
+  readonly memory: Checkpoint | null;
 }
 
 /** Difference between a reading and the log. */
 interface Comparison<Entity> {
-  readonly learned: readonly Entity[];
+  readonly adopted: readonly Entity[];
   readonly changes: readonly FeedChange<Entity>[];
-  readonly forgotten: readonly string[];
+  readonly evicted: readonly string[];
   /** State after the changes. */
   readonly after: ReadonlyMap<string, Entity>;
   /** See FeedNote. */
@@ -84,12 +85,12 @@ interface Comparison<Entity> {
  * A reading begins at the cursor over which it is written. It is therefore newer than the state with which it is
  * compared, regardless of any clock.
  */
-export class FeedPoller<Entity extends Observed, Reader, Memory> {
-  readonly #options: FeedPollerOptions<Entity, Reader, Memory>;
+export class PollRounds<Entity extends ReadingTimes, Reader, Checkpoint> {
+  readonly #options: PollRoundsOptions<Entity, Reader, Checkpoint>;
   /** Term of the lease under which this replica last wrote. */
   #term: number | null = null;
   /** `memory` of the last good round under this term. */
-  #memory: Memory | null = null;
+  #memory: Checkpoint | null = null;
   #round = 0;
   #rediscoverAtMs = Number.POSITIVE_INFINITY;
   readonly #ids = new IdReadings();
@@ -97,7 +98,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   readonly #results: ResultReadings<Entity, Reader>;
   #inFlight: { readonly member: FeedMember<Reader>; readonly controller: AbortController } | null = null;
 
-  constructor(options: FeedPollerOptions<Entity, Reader, Memory>) {
+  constructor(options: PollRoundsOptions<Entity, Reader, Checkpoint>) {
     this.#options = options;
     this.#allowance = new CallAllowance(options.clock.monotonicMs());
     this.#results = new ResultReadings(options.source, options.members);
@@ -108,7 +109,11 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
    * @param isAwaited whether a subscriber waits for an id. If so, an id that was absent is read again without a
    *   pause.
    */
-  async round(lease: Lease, seat: PollSeat, isAwaited: (id: string) => boolean): Promise<RoundOutcome<Entity, Memory>> {
+  async round(
+    lease: Lease,
+    seat: PollSeat,
+    isAwaited: (id: string) => boolean,
+  ): Promise<RoundOutcome<Entity, Checkpoint>> {
     const { view, members, clock } = this.#options;
     let watchedElsewhere = false;
     try {
@@ -158,7 +163,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     const { cursor, note, stale } = await view.load();
     if (note === null || stale.has('feed')) return false;
     const changes = [{ kind: 'STALE', subject: 'feed' }] as const;
-    await log.write({ changes }, { observedAt: clock.now(), term, basis: cursor });
+    await log.write({ changes }, { observedAt: clock.now(), term, expectedCursor: cursor });
     return true;
   }
 
@@ -169,7 +174,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   async #takeOver({ term }: Lease): Promise<void> {
     const { log, view, clock } = this.#options;
     const { cursor, note } = await view.load();
-    if (cursor !== null) await log.write({}, { observedAt: clock.now(), term, basis: cursor });
+    if (cursor !== null) await log.write({}, { observedAt: clock.now(), term, expectedCursor: cursor });
     this.#forget();
     this.#term = term;
     this.#round = Math.max(this.#round, note?.round ?? 0);
@@ -186,7 +191,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
   /** See RoundRequest. */
   #unread(
-    { known, note }: LoadedView<Entity, Memory>,
+    { known, note }: LoadedState<Entity, Checkpoint>,
     scope: WatchScope,
     isAwaited: (id: string) => boolean,
   ): string[] {
@@ -199,7 +204,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
   /** Named ids that were absent, and one removed entity that only watchers of the list could see again. */
   #sought(
-    { known, note }: LoadedView<Entity, Memory>,
+    { known, note }: LoadedState<Entity, Checkpoint>,
     { ids }: WatchScope,
     isAwaited: (id: string) => boolean,
   ): readonly string[] {
@@ -213,8 +218,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   /** @returns null when the owner of the reader left during the round, or the lease was lost */
   async #read(
     { lost }: Lease,
-    request: Omit<RoundRequest<Entity, Memory>, 'signal'>,
-  ): Promise<Pick<Reading<Entity, Memory>, 'result' | 'credential'> | null> {
+    request: Omit<RoundRequest<Entity, Checkpoint>, 'signal'>,
+  ): Promise<Pick<Reading<Entity, Checkpoint>, 'result' | 'credential'> | null> {
     const { source, members } = this.#options;
     for (let handOvers = 0; ; handOvers += 1) {
       const member = members.poller();
@@ -228,7 +233,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
         return signal.aborted ? null : { result, credential: member.credential };
       } catch (error) {
         if (signal.aborted) return null;
-        if (!isRefusal(error)) throw error;
+        if (!isAuthRejection(error)) throw error;
         member.onRefused();
         if (!members.refuse(member) || handOvers === maxHandOversPerRound) throw error;
       } finally {
@@ -243,7 +248,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       readonly scope: WatchScope;
       readonly known: ReadonlyMap<string, Entity>;
       readonly endedSeen: ReadonlyMap<string, number> | undefined;
-      readonly result: RoundResult<Entity, Memory>;
+      readonly result: RoundResult<Entity, Checkpoint>;
     },
   ): Promise<ResultOutcome<Entity>> {
     const { clock } = this.#options;
@@ -272,20 +277,20 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
   async #apply(
     { term }: Lease,
-    before: LoadedView<Entity, Memory>,
-    reading: Reading<Entity, Memory>,
-  ): Promise<RoundOutcome<Entity, Memory>> {
+    before: LoadedState<Entity, Checkpoint>,
+    reading: Reading<Entity, Checkpoint>,
+  ): Promise<RoundOutcome<Entity, Checkpoint>> {
     const { log, source, clock } = this.#options;
     const { result, results, scope, discover } = reading;
     this.#round += 1;
     if (result.truncated) this.#rediscoverAtMs = clock.monotonicMs() + (discover ? rediscoverMs : 0);
     else if (discover) this.#rediscoverAtMs = Number.POSITIVE_INFINITY;
-    const { learned, changes, forgotten, after, missing, unsettled } = this.#compare(before, reading);
+    const { adopted, changes, evicted, after, missing, unsettled } = this.#compare(before, reading);
     const unfollowed = this.#unfollowed(before, reading, after);
     // An entity that cannot be read or is absent does not keep subscribers from beginning, because STALE or REMOVED
     // follows.
     const isComplete = [...unfollowed].every((id) => result.failed.has(id) || result.absent.includes(id));
-    const note: FeedNote<Memory> = {
+    const note: FeedNote<Checkpoint> = {
       term,
       round: this.#round,
       discovered: scope.everything && (reading.discovered || (discover && isComplete)),
@@ -296,10 +301,10 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       memory: source.lasting(result.memory),
     };
     // A quiet round writes nothing, so that idle feeds cost Redis nothing.
-    const isQuiet = [learned, changes, forgotten].every((part) => part.length === 0) && isSameNote(before.note, note);
+    const isQuiet = [adopted, changes, evicted].every((part) => part.length === 0) && isSameNote(before.note, note);
     if (!isQuiet) {
-      const options = { observedAt: clock.now(), term, basis: before.cursor };
-      await log.write({ learned, changes, forgotten, note }, options);
+      const options = { observedAt: clock.now(), term, expectedCursor: before.cursor };
+      await log.write({ adopted, changes, evicted, note }, options);
     }
     this.#memory = result.memory;
     const emitted = changes.map(({ kind }) => kind);
@@ -309,8 +314,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 
   /** Known entities whose state may be old, because they were not read since their last watcher left. */
   #unfollowed(
-    { note }: LoadedView<Entity, Memory>,
-    { result }: Reading<Entity, Memory>,
+    { note }: LoadedState<Entity, Checkpoint>,
+    { result }: Reading<Entity, Checkpoint>,
     after: ReadonlyMap<string, Entity>,
   ): ReadonlySet<string> {
     const { key } = this.#options.source;
@@ -320,16 +325,16 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   }
 
   #compare(
-    { known, stale, note }: LoadedView<Entity, Memory>,
-    { result, results, scope, discover, credential, memory }: Reading<Entity, Memory>,
+    { known, stale, note }: LoadedState<Entity, Checkpoint>,
+    { result, results, scope, discover, credential, memory }: Reading<Entity, Checkpoint>,
   ): Comparison<Entity> {
     const { source, members, clock } = this.#options;
     const after = new Map(known);
-    const learned: Entity[] = [];
-    // Entities that subscribers have named since the round began must not be forgotten.
+    const adopted: Entity[] = [];
+    // Entities that subscribers have named since the round began must not be evicted.
     const { ids: present } = members.scope;
     const named = (id: string) => scope.ids.has(id) || present.has(id);
-    const forgotten = new Set(result.forgotten.filter((id) => !named(id)));
+    const evicted = new Set(result.evicted.filter((id) => !named(id)));
     // A removed entity may reappear, so it is read a few more times, even if only the list is watched.
     const isSought = (id: string) => named(id) || (scope.everything && this.#ids.isSought(id));
     const missing = new Map([...(note?.missing ?? [])].filter(([id]) => isSought(id)));
@@ -344,8 +349,8 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
         // Every running entity within reach was followed, so this one has just come within reach.
         const wasUnseen = note?.discovered === true && scope.everything && !source.isTerminal(entity);
         if (!isNew && !wasUnseen) {
-          if (forgotten.has(key)) continue;
-          learned.push(entity);
+          if (evicted.has(key)) continue;
+          adopted.push(entity);
         }
       } else if (!this.#isNews(previous, entity)) continue;
       after.set(key, entity);
@@ -364,17 +369,17 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
       after.delete(id);
       if (isSought(id)) missing.set(id, this.#round);
     }
-    const base = new Map([...known, ...learned.map((one) => [source.key(one), one] as const)]);
-    const isFollowed = (id: string) => after.has(id) && !forgotten.has(id);
+    const base = new Map([...known, ...adopted.map((one) => [source.key(one), one] as const)]);
+    const isFollowed = (id: string) => after.has(id) && !evicted.has(id);
     const changes = [
       ...this.#recovered(stale, isFollowed, { result, results, discover }),
       ...diffSnapshots(base, after),
       ...this.#stale(stale, (id) => known.has(id) && isFollowed(id), { result, results, scope }),
     ];
     const changed = new Set(changes.flatMap((change) => ('entity' in change ? [source.key(change.entity)] : [])));
-    const dropped = [...forgotten].filter((id) => known.has(id) || changed.has(id));
+    const dropped = [...evicted].filter((id) => known.has(id) || changed.has(id));
     this.#ids.keep((id) => after.has(id) || named(id) || missing.has(id));
-    return { learned, changes, forgotten: dropped, after, missing, unsettled };
+    return { adopted, changes, evicted: dropped, after, missing, unsettled };
   }
 
   #isNews(previous: Entity, entity: Entity): boolean {
@@ -382,9 +387,9 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   }
 
   #recovered(
-    stale: LoadedView<Entity, Memory>['stale'],
+    stale: LoadedState<Entity, Checkpoint>['stale'],
     isFollowed: (id: string) => boolean,
-    { result, results, discover }: Pick<Reading<Entity, Memory>, 'result' | 'results' | 'discover'>,
+    { result, results, discover }: Pick<Reading<Entity, Checkpoint>, 'result' | 'results' | 'discover'>,
   ): readonly FeedChange<Entity>[] {
     if (stale.size === 0) return [];
     const { key } = this.#options.source;
@@ -402,9 +407,9 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
   }
 
   #stale(
-    stale: LoadedView<Entity, Memory>['stale'],
+    stale: LoadedState<Entity, Checkpoint>['stale'],
     isFollowed: (id: string) => boolean,
-    { result, results, scope }: Pick<Reading<Entity, Memory>, 'result' | 'results' | 'scope'>,
+    { result, results, scope }: Pick<Reading<Entity, Checkpoint>, 'result' | 'results' | 'scope'>,
   ): readonly FeedChange<Entity>[] {
     const subjects: StaleSubject[] = result.truncated && scope.everything ? ['list'] : [];
     if (results.failures >= failuresUntilStale) subjects.push('results');
@@ -414,7 +419,7 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
     return subjects.filter((subject) => !stale.has(subject)).map((subject) => ({ kind: 'STALE', subject }));
   }
 
-  #endedSeen(before: FeedNote<Memory> | null, changes: readonly FeedChange<Entity>[]): ReadonlyMap<string, number> {
+  #endedSeen(before: FeedNote<Checkpoint> | null, changes: readonly FeedChange<Entity>[]): ReadonlyMap<string, number> {
     const { source, clock } = this.#options;
     const nowMs = clock.now().getTime();
     const kept = [...(before?.endedSeen ?? [])].filter(([, ms]) => nowMs - ms < maxEndedWithinSeconds * 1_000);
@@ -432,6 +437,6 @@ export class FeedPoller<Entity extends Observed, Reader, Memory> {
 const entityPrefix = 'entity:';
 
 /** Whether the note in the log is sufficient for the next lease holder and for waiting subscribers. */
-function isSameNote<Memory>(before: FeedNote<Memory> | null, note: FeedNote<Memory>): boolean {
+function isSameNote<Checkpoint>(before: FeedNote<Checkpoint> | null, note: FeedNote<Checkpoint>): boolean {
   return isDeepStrictEqual({ ...before, round: 0, endedSeen: null }, { ...note, round: 0, endedSeen: null });
 }

@@ -1,6 +1,6 @@
 import type { PlatformHold } from './holds.ts';
 
-export interface PaceOptions {
+export interface PollScheduleOptions {
   /** Shortest pause between two rounds, in milliseconds. @default 2_000 */
   readonly pollMinMs: number;
   /** Longest pause between two rounds, in milliseconds, unless the platform asks for more. @default 30_000 */
@@ -10,7 +10,7 @@ export interface PaceOptions {
 }
 
 /** Reason for the length of the pause. */
-export type PaceReason =
+export type PauseReason =
   | 'changed'
   | 'nudged'
   /** No change, but a watched entity runs. */
@@ -23,7 +23,7 @@ export type PaceReason =
 
 export interface NextRound {
   readonly nextInMs: number;
-  readonly why: PaceReason;
+  readonly why: PauseReason;
 }
 
 /** Facts about a round that determine the pause after it. */
@@ -64,8 +64,8 @@ const jitterShare = 0.2;
 const maxRetryAfterMs = 300_000;
 
 /** Determines when the next round of a feed is due. All times are monotonic milliseconds. */
-export class Pace {
-  readonly #options: PaceOptions;
+export class PollSchedule {
+  readonly #options: PollScheduleOptions;
   readonly #hold: PlatformHold;
   #nextMs = 0;
   #requested = false;
@@ -76,7 +76,7 @@ export class Pace {
   #vainRounds = 0;
 
   /** @param hold time until which the platform asked the tenant not to call the feed's service */
-  constructor(options: PaceOptions, hold: PlatformHold) {
+  constructor(options: PollScheduleOptions, hold: PlatformHold) {
     this.#options = options;
     this.#hold = hold;
   }
@@ -150,7 +150,7 @@ export class Pace {
     return { nextInMs: Math.round(askedMs > pauseMs ? askedMs * jitter : pauseMs), why };
   }
 
-  #reason({ failed, limited, running }: RoundSummary, nowMs: number): PaceReason {
+  #reason({ failed, limited, running }: RoundSummary, nowMs: number): PauseReason {
     if (limited) return 'rate limited';
     if (failed) return 'failed';
     if (nowMs < this.#hurriedUntilMs) return 'nudged';
@@ -158,7 +158,7 @@ export class Pace {
     return running ? 'quiet' : 'idle';
   }
 
-  #unboundedPauseMs(why: PaceReason): number {
+  #unboundedPauseMs(why: PauseReason): number {
     const { pollMinMs } = this.#options;
     switch (why) {
       case 'rate limited':

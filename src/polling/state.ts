@@ -1,12 +1,13 @@
+import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { EventLog, LogSnapshot } from '../events/log.ts';
 import { entitiesByKey } from '../events/subscriber/events.ts';
-import type { FeedSource, Observed } from './sources/source.ts';
+import type { FeedSource } from './sources/source.ts';
 
 /**
  * Data that a round writes to the log in addition to its changes, for the next lease holder and for waiting
  * subscribers.
  */
-export interface FeedNote<Memory> {
+export interface FeedNote<Checkpoint> {
   /** Term of the lease under which the note was written. */
   readonly term: number;
   /** Number of the round. It grows with each note, regardless of the replica that writes it. */
@@ -24,32 +25,32 @@ export interface FeedNote<Memory> {
    */
   readonly results: { readonly everything: boolean; readonly failing: boolean };
   /** See FeedSource.lasting. */
-  readonly memory: Memory;
+  readonly memory: Checkpoint;
 }
 
 /** The state of the log at one moment. */
-export interface LoadedView<Entity, Memory> {
+export interface LoadedState<Entity, Checkpoint> {
   /** Null: there is no log, because nothing was written yet or Redis lost it. */
   readonly cursor: string | null;
   readonly known: ReadonlyMap<string, Entity>;
   readonly stale: LogSnapshot<Entity>['stale'];
-  readonly note: FeedNote<Memory> | null;
+  readonly note: FeedNote<Checkpoint> | null;
 }
 
-export interface FeedViewOptions<Entity extends Observed> {
+export interface FeedStateOptions<Entity extends ReadingTimes> {
   readonly log: EventLog<Entity>;
   readonly key: FeedSource<Entity, unknown, unknown>['key'];
 }
 
 /** The state of a feed, whichever replica wrote it. The log is read once after each write. */
-export class FeedView<Entity extends Observed, Memory> implements Disposable {
-  readonly #options: FeedViewOptions<Entity>;
+export class FeedState<Entity extends ReadingTimes, Checkpoint> implements Disposable {
+  readonly #options: FeedStateOptions<Entity>;
   readonly #watch: Disposable;
-  #loading: Promise<LoadedView<Entity, Memory>> | null = null;
-  #current: LoadedView<Entity, Memory> | null = null;
+  #loading: Promise<LoadedState<Entity, Checkpoint>> | null = null;
+  #current: LoadedState<Entity, Checkpoint> | null = null;
 
   /** @param changed called after each write. `load` then returns the new state. */
-  constructor(options: FeedViewOptions<Entity>, changed: () => void) {
+  constructor(options: FeedStateOptions<Entity>, changed: () => void) {
     this.#options = options;
     this.#watch = options.log.watch(() => {
       this.#loading = null;
@@ -59,7 +60,7 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
   }
 
   /** @throws {GatewayError} the log is out of reach */
-  async load(): Promise<LoadedView<Entity, Memory>> {
+  async load(): Promise<LoadedState<Entity, Checkpoint>> {
     const loading = this.#loading ?? this.#read();
     this.#loading = loading;
     try {
@@ -73,7 +74,7 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
   }
 
   /** Whether the log was not written since the view was loaded. */
-  isCurrent(view: LoadedView<Entity, Memory>): boolean {
+  isCurrent(view: LoadedState<Entity, Checkpoint>): boolean {
     return this.#current === view;
   }
 
@@ -81,13 +82,13 @@ export class FeedView<Entity extends Observed, Memory> implements Disposable {
     this.#watch[Symbol.dispose]();
   }
 
-  async #read(): Promise<LoadedView<Entity, Memory>> {
+  async #read(): Promise<LoadedState<Entity, Checkpoint>> {
     const { log, key } = this.#options;
     const snapshot = await log.snapshot();
     if (snapshot === null) return { cursor: null, known: new Map(), stale: new Set(), note: null };
     const { cursor, stale, note } = snapshot;
     const known = entitiesByKey(snapshot, key);
-    // Only FeedPoller writes notes, and replicas that write another kind of note use a log of their own.
-    return { cursor, known, stale, note: note as FeedNote<Memory> | null };
+    // Only PollRounds writes notes, and replicas that write another kind of note use a log of their own.
+    return { cursor, known, stale, note: note as FeedNote<Checkpoint> | null };
   }
 }

@@ -23,7 +23,7 @@ import { startReplicaGroup } from '../support/replica-group.ts';
 const sizes = (process.env['REDIS_SIZES'] ?? '1x100,4x100,4x300,4x1000')
   .split(',')
   .map((size) => size.split('x').map(Number));
-/** Duration of each measurement, in milliseconds. Expiries are extended every 20 seconds. */
+/** Duration of each measurement, in milliseconds. TokenExpiryTimers are extended every 20 seconds. */
 const idleMs = 20_000;
 const changingMs = 10_000;
 /** Number of feeds that change per second. */

@@ -173,11 +173,11 @@ describeWithRedis('event logs of two replicas under chaos', () => {
         try {
           const { entities, cursor } = (await writer.log.snapshot()) ?? { entities: [], cursor: null };
           const changes = difference(versionsOf(entities), truth);
-          const learned = [...truth].map(([id, known]) => ({ id, version: known }));
-          await writer.log.write(cursor === null ? { learned, note: { term } } : { changes, note: { term } }, {
+          const adopted = [...truth].map(([id, known]) => ({ id, version: known }));
+          await writer.log.write(cursor === null ? { adopted, note: { term } } : { changes, note: { term } }, {
             observedAt: new Date(version),
             term: underTerm,
-            basis: cursor,
+            expectedCursor: cursor,
           });
           outcomes.written += 1;
         } catch (error) {

@@ -168,7 +168,7 @@ describeWithRedis('an event log of two replicas', () => {
     using readerOfB = await follow(b);
     await append(a, created('x'), created('y'));
     await append(b, { kind: 'REMOVED', entity: { id: 'x', version: 0 } });
-    await a.write({ learned: [{ id: 'z', version: 7 }], note: new Map([['k', at]]) }, { observedAt: at });
+    await a.write({ adopted: [{ id: 'z', version: 7 }], note: new Map([['k', at]]) }, { observedAt: at });
     await eventually(async () => expect((await snapshotOf(b)).note).toEqual(new Map([['k', at]])));
     await eventually(() => expect(kinds(readerOfA)).toEqual(['CREATED', 'CREATED', 'REMOVED']));
     expect(readerOfB.entries).toEqual(readerOfA.entries);
@@ -352,7 +352,7 @@ describeWithRedis('an event log of two replicas', () => {
     await using replicas = await startReplicas();
     const { a, admin, keys } = replicas;
     await a.write(
-      { learned: Array.from({ length: 1_000 }, (_, index) => ({ id: `job-${index}`, version: 0 })), note: 'n' },
+      { adopted: Array.from({ length: 1_000 }, (_, index) => ({ id: `job-${index}`, version: 0 })), note: 'n' },
       { observedAt: at },
     );
     await a.write({}, { observedAt: at });
@@ -364,7 +364,7 @@ describeWithRedis('an event log of two replicas', () => {
     await using replicas = await startReplicas();
     const { a, start, admin } = replicas;
     const entities = Array.from({ length: 10_000 }, (_, index) => ({ id: `job-${index}`, version: 0 }));
-    await a.write({ learned: entities }, { observedAt: at });
+    await a.write({ adopted: entities }, { observedAt: at });
     const scans = await callsOf(admin, 'hscan');
     const { log } = await start();
     const loading = snapshotOf(log);
@@ -372,8 +372,8 @@ describeWithRedis('an event log of two replicas', () => {
       await a.write(
         {
           changes: [changed('job-0', version), { kind: 'REMOVED', entity: { id: `job-${version}`, version: 0 } }],
-          learned: [{ id: `new-${version}`, version }],
-          forgotten: [`job-${9_000 + version}`],
+          adopted: [{ id: `new-${version}`, version }],
+          evicted: [`job-${9_000 + version}`],
         },
         { observedAt: at },
       );
@@ -393,7 +393,7 @@ describeWithRedis('an event log of two replicas', () => {
     const { a, b, clock } = replicas;
     expect(await b.snapshot()).toBe(null);
     const opening = follow(b);
-    await a.write({ learned: [{ id: 'x', version: 1 }] }, { observedAt: at, basis: null });
+    await a.write({ adopted: [{ id: 'x', version: 1 }] }, { observedAt: at, expectedCursor: null });
     using reader = await opening;
     await append(a, changed('x', 2));
     await eventually(() => expect(kinds(reader)).toEqual(['CHANGED']));
@@ -410,12 +410,12 @@ describeWithRedis('an event log of two replicas', () => {
 
   /** The next round of the poller. It recreates the log with all entities that it has read. */
   const beginAgain = (log: EventLog<Item>, ...entities: readonly Item[]) =>
-    log.write({ learned: entities }, { observedAt: at, basis: null, term: 5 });
+    log.write({ adopted: entities }, { observedAt: at, expectedCursor: null, term: 5 });
 
   it('keeps the state of readers after the server has lost everything, and begins an epoch with the next write', async () => {
     await using replicas = await startReplicas();
     const { a, b, clock } = replicas;
-    const before = await a.write({ learned: [{ id: 'w', version: 3 }], note: 'n' }, { observedAt: at, term: 5 });
+    const before = await a.write({ adopted: [{ id: 'w', version: 3 }], note: 'n' }, { observedAt: at, term: 5 });
     using reader = await follow(b);
     await server.start();
     for (const log of [a, b]) {
@@ -426,7 +426,7 @@ describeWithRedis('an event log of two replicas', () => {
     }
     expect(reader.entries.filter(({ change }) => !('subject' in change))).toEqual([]);
     await expect(
-      a.write({ changes: [changed('w', 4)] }, { observedAt: at, term: 5, basis: before }),
+      a.write({ changes: [changed('w', 4)] }, { observedAt: at, term: 5, expectedCursor: before }),
     ).rejects.toBeInstanceOf(LogConflictError);
     await beginAgain(a, { id: 'w', version: 4 });
     expect(await reader.failure).toBeInstanceOf(LogOverflowError);
@@ -444,10 +444,10 @@ describeWithRedis('an event log of two replicas', () => {
   it('detects a flushed database without a lost connection, by the heartbeat or by the next write', async () => {
     await using replicas = await startReplicas();
     const { a, b, admin } = replicas;
-    const basis = await append(a, created('x'));
+    const expectedCursor = await append(a, created('x'));
     using reader = await follow(b);
     await admin.send((client) => client.flushAll());
-    const late = a.write({ changes: [changed('x', 1)] }, { observedAt: at, basis });
+    const late = a.write({ changes: [changed('x', 1)] }, { observedAt: at, expectedCursor });
     await expect(late).rejects.toBeInstanceOf(LogConflictError);
     expect(await a.snapshot()).toBe(null);
     expect(await b.snapshot()).not.toBe(null);
@@ -505,7 +505,7 @@ describeWithRedis('an event log of two replicas', () => {
     await using replicas = await startReplicas();
     const { a, admin, keys } = replicas;
     const [replica] = replicas.replicas;
-    const basis = await append(a, created('x'));
+    const expectedCursor = await append(a, created('x'));
     const hidden = `${keys.meta}:hidden`;
     await admin.send((client) => client.rename(keys.meta, hidden));
     replica?.heartbeat.replaceDatabase();
@@ -515,7 +515,7 @@ describeWithRedis('an event log of two replicas', () => {
     await admin.send((client) => client.rename(hidden, keys.meta));
     replica?.heartbeat.replaceDatabase();
     await a.snapshot();
-    expect(await Promise.all(seen)).toEqual([expect.objectContaining({ cursor: basis })]);
+    expect(await Promise.all(seen)).toEqual([expect.objectContaining({ cursor: expectedCursor })]);
   });
 
   it('detects a flushed database by the heartbeat of its replica', async () => {
@@ -564,13 +564,13 @@ describeWithRedis('an event log of two replicas', () => {
       other: { changes: [created('other')] },
     },
     {
-      name: 'a learned entity',
-      lost: { learned: [{ id: 'lost', version: 0 }] },
-      other: { learned: [{ id: 'other', version: 0 }] },
+      name: 'a adopted entity',
+      lost: { adopted: [{ id: 'lost', version: 0 }] },
+      other: { adopted: [{ id: 'other', version: 0 }] },
     },
     {
-      name: 'a learned entity, and has an entry',
-      lost: { learned: [{ id: 'lost', version: 0 }] },
+      name: 'a adopted entity, and has an entry',
+      lost: { adopted: [{ id: 'lost', version: 0 }] },
       other: { changes: [created('other')] },
     },
   ])('after a failover that has lost $name', ({ lost, other }) => {
@@ -604,12 +604,12 @@ describeWithRedis('an event log of two replicas', () => {
       const { a, start } = replicas;
       await append(a, created('one'));
       const lose = await startLoss(replicas);
-      const basis = await a.write(lost, { observedAt: at });
+      const expectedCursor = await a.write(lost, { observedAt: at });
       await lose();
       const { log: next } = await start();
       // Read so that both replicas have a state. Nothing is published.
       await snapshotOf(next);
-      const late = a.write({ changes: [created('two')] }, { observedAt: at, basis });
+      const late = a.write({ changes: [created('two')] }, { observedAt: at, expectedCursor });
       await expect(late).rejects.toBeInstanceOf(LogConflictError);
       expect(await ids(a)).toEqual(['one']);
       await append(a, created('two'));
@@ -620,18 +620,18 @@ describeWithRedis('an event log of two replicas', () => {
   it.each(['events', 'snapshot', 'meta'] as const)('counts as lost when the server has lost its %s', async (part) => {
     await using replicas = await startReplicas();
     const { a, b, admin, keys, start } = replicas;
-    const basis = await append(a, created('x'));
+    const expectedCursor = await append(a, created('x'));
     using reader = await follow(b);
     await admin.send((client) => client.del(keys[part]));
     const { log } = await start();
     expect(await log.snapshot()).toBe(null);
-    const late = a.write({ changes: [changed('x', 1)] }, { observedAt: at, basis });
+    const late = a.write({ changes: [changed('x', 1)] }, { observedAt: at, expectedCursor });
     await expect(late).rejects.toBeInstanceOf(LogConflictError);
     expect(await a.snapshot()).toBe(null);
     await beginAgain(a, { id: 'x', version: 1 });
     expect(await reader.failure).toBeInstanceOf(LogOverflowError);
     await eventually(async () => expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 1 }]));
-    expect(await missedAfter(log, basis)).toBe(null);
+    expect(await missedAfter(log, expectedCursor)).toBe(null);
   });
 
   interface Damage {
@@ -668,7 +668,7 @@ describeWithRedis('an event log of two replicas', () => {
   it.each(damages)('counts a $name that cannot be decoded as lost data', async ({ harm }) => {
     await using replicas = await startReplicas();
     const { a, b, admin, keys, start, clock } = replicas;
-    const basis = await a.write({ learned: [{ id: 'x', version: 0 }], note: 'n' }, { observedAt: at });
+    const expectedCursor = await a.write({ adopted: [{ id: 'x', version: 0 }], note: 'n' }, { observedAt: at });
     using reader = await follow(b);
     await admin.send((client) => harm(client, keys));
     // A replica that loads the log cannot decode it, and removes it for all replicas.
@@ -676,9 +676,9 @@ describeWithRedis('an event log of two replicas', () => {
     expect(await log.snapshot()).toBe(null);
     replicas.replicas[0]?.heartbeat.replaceDatabase();
     expect(await a.snapshot()).toBe(null);
-    await expect(append(a, changed('x', 1)).then(() => a.write({}, { observedAt: at, basis }))).rejects.toBeInstanceOf(
-      LogConflictError,
-    );
+    await expect(
+      append(a, changed('x', 1)).then(() => a.write({}, { observedAt: at, expectedCursor })),
+    ).rejects.toBeInstanceOf(LogConflictError);
     expect(await reader.failure).toBeInstanceOf(LogOverflowError);
     await eventually(async () => expect((await snapshotOf(log)).entities).toEqual([{ id: 'x', version: 1 }]));
     const calls = await callsOf(admin, 'evalsha', 'hscan');
@@ -786,7 +786,7 @@ describeWithRedis('an event log of two replicas', () => {
     });
     /** Creates the log if it does not exist. */
     const epoch = async () => {
-      const [name] = (await a.write({ learned: [{ id: 'x', version: 0 }] }, { observedAt: at })).split('.');
+      const [name] = (await a.write({ adopted: [{ id: 'x', version: 0 }] }, { observedAt: at })).split('.');
       return name;
     };
     const discarded = () => eventually(async () => expect(await answer(a)).toBe(null));
@@ -861,7 +861,7 @@ describeWithRedis('an event log of two replicas', () => {
     await using replicas = await startReplicas();
     await append(replicas.a);
     await snapshotOf(replicas.b);
-    const late = replicas.a.write({}, { observedAt: at, basis: null });
+    const late = replicas.a.write({}, { observedAt: at, expectedCursor: null });
     await replicas.a[Symbol.asyncDispose]();
     await expect(late).rejects.toBeInstanceOf(LogConflictError);
     expect(replicas.clock.pending()).toBe(0);

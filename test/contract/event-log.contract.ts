@@ -62,7 +62,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('does not exist until the first write, and lets one writer create it', async () => {
       await using log = await make({ maxEntries: 100 });
       expect(await log.snapshot()).toBe(null);
-      const begin = (id: string) => log.write({ learned: [item(id)] }, { observedAt: at, basis: null });
+      const begin = (id: string) => log.write({ adopted: [item(id)] }, { observedAt: at, expectedCursor: null });
       await begin('a');
       expect(await log.snapshot()).toMatchObject({ entities: [item('a')], observedAt: at });
       await expect(begin('b')).rejects.toBeInstanceOf(LogConflictError);
@@ -120,7 +120,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using log = await make({ maxEntries: 100 });
       const before = await append(log, [created('a', 3)]);
       using reader = await read(log);
-      await log.write({ learned: [item('a', 9), item('b', 9)] }, { observedAt: at });
+      await log.write({ adopted: [item('a', 9), item('b', 9)] }, { observedAt: at });
       expect((await snapshotOf(log)).entities).toEqual([item('a', 3), item('b', 9)]);
       expect((await snapshotOf(log)).cursor).toBe(before);
       await append(log, [changed('b', 10)]);
@@ -131,7 +131,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('evicts entities without an entry', async () => {
       await using log = await make({ maxEntries: 100 });
       const before = await append(log, [created('a'), created('b')]);
-      await log.write({ forgotten: ['a', 'unknown'] }, { observedAt: at });
+      await log.write({ evicted: ['a', 'unknown'] }, { observedAt: at });
       expect(await snapshotOf(log)).toMatchObject({ cursor: before, entities: [item('b')] });
       expect(await missedAfter(log, before)).toEqual([]);
     });
@@ -140,7 +140,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using log = await make({ maxEntries: 100 });
       await append(log, [created('a')]);
       await log.write(
-        { learned: [item('b'), item('c')], changes: [changed('b', 1), removed('a')], forgotten: ['c'] },
+        { adopted: [item('b'), item('c')], changes: [changed('b', 1), removed('a')], evicted: ['c'] },
         { observedAt: at },
       );
       expect((await snapshotOf(log)).entities).toEqual([item('b', 1)]);
@@ -180,7 +180,7 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
       await using log = await make({ maxEntries: 100 });
       await log.write({ changes: [created('a')] }, { observedAt: at, term: 2 });
       const cursor = await log.write({ note: 'of the second' }, { observedAt: at, term: 2 });
-      const late = { learned: [item('b')], changes: [changed('a', 9)], forgotten: ['a'], note: 'of the first' };
+      const late = { adopted: [item('b')], changes: [changed('a', 9)], evicted: ['a'], note: 'of the first' };
       await expect(log.write(late, { observedAt: new Date(0), term: 1 })).rejects.toBeInstanceOf(LogFencedError);
       expect(await snapshotOf(log)).toMatchObject({
         cursor,
@@ -196,11 +196,11 @@ export function eventLogContract(name: string, make: MakeEventLog): void {
     it('accepts a write that names its snapshot only if that snapshot is still current', async () => {
       await using log = await make({ maxEntries: 100 });
       const cursor = await append(log, []);
-      const basis = await log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
-      const again = log.write({ changes: [created('a')] }, { observedAt: at, basis: cursor });
+      const expectedCursor = await log.write({ changes: [created('a')] }, { observedAt: at, expectedCursor: cursor });
+      const again = log.write({ changes: [created('a')] }, { observedAt: at, expectedCursor: cursor });
       await expect(again).rejects.toBeInstanceOf(LogConflictError);
-      await log.write({ learned: [item('b')], note: 1 }, { observedAt: at, basis });
-      await log.write({ changes: [changed('a', 1)] }, { observedAt: at, basis });
+      await log.write({ adopted: [item('b')], note: 1 }, { observedAt: at, expectedCursor });
+      await log.write({ changes: [changed('a', 1)] }, { observedAt: at, expectedCursor });
       expect((await snapshotOf(log)).entities).toEqual([item('a', 1), item('b')]);
     });
 

@@ -2,7 +2,7 @@ import type { ScheduleId } from '../../src/domain/ids.ts';
 import type { Schedule } from '../../src/domain/schedule.ts';
 import type { Tenant } from '../../src/domain/tenant.ts';
 import type { WatchEvent } from '../../src/events/watch.ts';
-import { createWatchRegistry, type FeedRegistry } from '../../src/polling/feed-registry.ts';
+import { createFeedRegistry, type FeedRegistry } from '../../src/polling/feed-registry.ts';
 import { shareByRedis } from '../../src/polling/leader/redis-sharing.ts';
 import { type ScheduleReader, scheduleSource } from '../../src/polling/sources/schedules.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
@@ -118,7 +118,7 @@ export async function startReplicaGroup(options: GroupOptions): Promise<ReplicaG
     const redis = startRedis({ url, clock, logger });
     lifecycle.add('Redis', () => redis[Symbol.asyncDispose]());
     const sharing = shareByRedis({ redis, clock, logger, pollMinMs: leasePollMs, lifecycle })(scheduleSource);
-    const registry = createWatchRegistry({ source: scheduleSource, ...sharing, clock, logger, pollMinMs, pollMaxMs });
+    const registry = createFeedRegistry({ source: scheduleSource, ...sharing, clock, logger, pollMinMs, pollMaxMs });
     lifecycle.add('registry', () => registry.close());
     registries.push(registry);
   }

@@ -84,9 +84,9 @@ export class LogCodec<Entity> {
     this.#entity = entity;
     this.#write = z.object({
       observedAt: z.date(),
-      learned: z.array(entity).optional(),
+      adopted: z.array(entity).optional(),
       changes: z.array(change).optional(),
-      forgotten: z.array(z.string()).optional(),
+      evicted: z.array(z.string()).optional(),
       note: z.unknown().optional(),
     });
   }

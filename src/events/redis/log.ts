@@ -59,20 +59,20 @@ class RedisEventLog<Entity> implements EventLog<Entity> {
     this.#mirror = new RedisLogMirror({ ...options, retentionMs, view: this.#view, store: this.#store });
   }
 
-  async write(write: LogWrite<Entity>, { observedAt, term, basis }: LogWriteOptions): Promise<string> {
+  async write(write: LogWrite<Entity>, { observedAt, term, expectedCursor }: LogWriteOptions): Promise<string> {
     await this.#mirror.inStep();
-    const outcome = await this.#store.write(write, { observedAt, term, basis, known: this.#mirror.head });
+    const outcome = await this.#store.write(write, { observedAt, term, expectedCursor, known: this.#mirror.head });
     switch (outcome.kind) {
       case 'fenced':
         throw new LogFencedError('Another writer has taken over the log.');
       case 'conflict':
-        this.#mirror.doubt();
+        this.#mirror.invalidate();
         throw new LogConflictError('The log was written in the meantime.');
       case 'lost':
-        this.#mirror.doubt();
+        this.#mirror.invalidate();
         throw new LogConflictError('The log is not the one that this replica followed.');
       case 'written':
-        if (outcome.record === null) this.#mirror.doubt();
+        if (outcome.record === null) this.#mirror.invalidate();
         else this.#mirror.receive(outcome.record);
         await this.#mirror.inStep();
         return outcome.cursor;

@@ -5,7 +5,7 @@ import type { Redis } from '../../runtime/redis.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
 import type { LogView } from '../log-view.ts';
 import { isLater, type LogHead, type LogRecord, splitMessage, UndecodableError } from './codec.ts';
-import { outOfReach } from './errors.ts';
+import { subscriptionsUnavailable } from './errors.ts';
 import type { FeedKeys } from './keys.ts';
 import { discardedMessage, type RedisLogStore } from './store.ts';
 
@@ -77,7 +77,7 @@ export class RedisLogMirror<Entity> {
   #exists = false;
   readonly #recent = new Set<string>();
   /** Whether records may have been missed since the head was last read. */
-  #doubted = false;
+  #outdated = false;
   #locating: Promise<void> | null = null;
   /** The last read of the head for `refresh`, and the next one. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -110,17 +110,17 @@ export class RedisLogMirror<Entity> {
       onMessage: (text: string) => this.#receiveMessage(text),
       onSubscribed: () => {
         this.#subscribed = true;
-        this.doubt();
+        this.invalidate();
       },
       onLost: () => {
         this.#subscribed = false;
-        this.doubt();
+        this.invalidate();
       },
     };
     this.#following.push(
       redis.subscribe(keys.channel, subscriber),
       heartbeat.keepAlive([keys.events, keys.snapshot, keys.meta], retentionMs),
-      heartbeat.listen({ databaseReplaced: () => this.doubt() }),
+      heartbeat.listen({ databaseReplaced: () => this.invalidate() }),
     );
   }
 
@@ -131,7 +131,7 @@ export class RedisLogMirror<Entity> {
   inStep(): Promise<void> {
     this.begin();
     if (this.#link === 'in step') return Promise.resolve();
-    if (this.#link === 'away' || this.#closed.signal.aborted) return Promise.reject(outOfReach());
+    if (this.#link === 'away' || this.#closed.signal.aborted) return Promise.reject(subscriptionsUnavailable());
     return this.#wait({ needsLog: false, signal: null });
   }
 
@@ -153,7 +153,7 @@ export class RedisLogMirror<Entity> {
   async refresh(): Promise<void> {
     const stored = await this.#readHead();
     if (stored?.text === this.head?.text) return;
-    this.doubt();
+    this.invalidate();
     await this.inStep();
   }
 
@@ -161,14 +161,14 @@ export class RedisLogMirror<Entity> {
   receive(record: LogRecord<Entity>): void {
     if (this.#recent.has(record.head.text)) return;
     if (this.#locating === null && this.#subscribed && record.after === this.head?.text) this.#apply(record);
-    else this.doubt();
+    else this.invalidate();
   }
 
   /** Reads the head of the log, because the view may have missed a record. */
-  doubt(): void {
+  invalidate(): void {
     // A write may end after the log was closed.
     if (this.#closed.signal.aborted) return;
-    this.#doubted = true;
+    this.#outdated = true;
     if (this.#link === 'in step') {
       this.#link = 'behind';
       void this.#giveGrace();
@@ -181,7 +181,7 @@ export class RedisLogMirror<Entity> {
     for (const one of this.#following) one[Symbol.dispose]();
     this.#grace?.abort();
     this.#lostGrace?.abort();
-    this.#settle(({ reject }) => reject(outOfReach()));
+    this.#settle(({ reject }) => reject(subscriptionsUnavailable()));
     await this.#locating;
   }
 
@@ -199,14 +199,14 @@ export class RedisLogMirror<Entity> {
   #receiveMessage(text: string): void {
     if (this.#closed.signal.aborted) return;
     if (text === discardedMessage) {
-      this.doubt();
+      this.invalidate();
       return;
     }
     try {
       this.receive(this.#options.store.decode(splitMessage(text)));
     } catch (err) {
       this.#warn(err);
-      this.doubt();
+      this.invalidate();
     }
   }
 
@@ -226,20 +226,20 @@ export class RedisLogMirror<Entity> {
   async #locate(): Promise<void> {
     const { clock } = this.#options;
     const { signal } = this.#closed;
-    while (this.#subscribed && this.#doubted && !signal.aborted) {
-      this.#doubted = false;
+    while (this.#subscribed && this.#outdated && !signal.aborted) {
+      this.#outdated = false;
       try {
         await untilAborted(this.#catchUp(), signal);
       } catch (err) {
         if (signal.aborted) break;
-        this.#doubted = true;
+        this.#outdated = true;
         // The Redis connection logs that it is unreachable.
         if (!(err instanceof GatewayError)) this.#warn(err, 'event log not followed');
         await clock.sleep(retryPauseMs, signal).catch(() => undefined);
       }
     }
     this.#locating = null;
-    if (this.#subscribed && !this.#doubted && !signal.aborted) this.#arrive();
+    if (this.#subscribed && !this.#outdated && !signal.aborted) this.#arrive();
   }
 
   async #catchUp(): Promise<void> {
@@ -394,7 +394,7 @@ export class RedisLogMirror<Entity> {
     await clock.sleep(graceMs, grace.signal).catch(() => undefined);
     if (grace.signal.aborted) return;
     this.#link = 'away';
-    this.#settle(({ reject }) => reject(outOfReach()));
+    this.#settle(({ reject }) => reject(subscriptionsUnavailable()));
     view.markLocal('out of reach', true, clock.now());
   }
 
@@ -423,7 +423,7 @@ export class RedisLogMirror<Entity> {
           reject(error);
         },
       };
-      const onAbort = () => waiter.reject(outOfReach(signal?.reason));
+      const onAbort = () => waiter.reject(subscriptionsUnavailable(signal?.reason));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiters.add(waiter);
     });

@@ -100,7 +100,7 @@ export interface WriteArguments {
   readonly known?: string | undefined;
   readonly term?: number | undefined;
   /** Cursor on which the write is based; absent: any, or there was no log. */
-  readonly basis?: string | undefined;
+  readonly expectedCursor?: string | undefined;
   /** Whether the write is based on the absence of a log. */
   readonly begins: boolean;
   readonly maxEntries: number;
@@ -113,13 +113,13 @@ export interface WriteArguments {
   readonly stale: readonly { readonly subject: string; readonly on: boolean }[];
   readonly note?: string | undefined;
   /** Number of values of each kind that follow in ARGV. */
-  readonly learned: number;
+  readonly adopted: number;
   readonly set: number;
   readonly dropped: number;
 }
 
 /**
- * Writes a record. The data of the record follows in ARGV, then learned and set entities as pairs of key and entity,
+ * Writes a record. The data of the record follows in ARGV, then adopted and set entities as pairs of key and entity,
  * and dropped keys. Returns one of the following: `written` with the name of the record, the name of the previous one
  * (empty: the write began an epoch), and the cursor of the last entry; `fenced`: a later term has been granted;
  * `conflict`: the log has other entries than the writer knows, or exists although the write was to begin it; `lost`:
@@ -130,7 +130,7 @@ local head = find()
 local term = typeOf(meta) == 'hash' and tonumber(redis.call('HGET', meta, 'term') or '0') or 0
 if given.term and given.term < term then return { 'fenced' } end
 if head and given.begins then return { 'conflict' } end
-if not head and given.basis then return { 'lost' } end
+if not head and given.expectedCursor then return { 'lost' } end
 
 local function contains(name)
   local _, sequence, count = partsOf(name)
@@ -145,7 +145,7 @@ local cursor, oldest, bytes, stale
 if head then
   epoch, sequence, count = partsOf(head)
   cursor, oldest, bytes, stale = unpack(redis.call('HMGET', meta, 'cursor', 'oldest', 'bytes', 'stale'))
-  if given.basis and given.basis ~= cursor then return { 'conflict' } end
+  if given.expectedCursor and given.expectedCursor ~= cursor then return { 'conflict' } end
 else
   remove()
   bytes, stale = 0, '[]'
@@ -167,7 +167,7 @@ local function nextArgument()
   place = place + 1
   return ARGV[place - 1]
 end
-for _ = 1, given.learned do redis.call('HSETNX', snapshot, nextArgument(), nextArgument()) end
+for _ = 1, given.adopted do redis.call('HSETNX', snapshot, nextArgument(), nextArgument()) end
 for _ = 1, given.set do redis.call('HSET', snapshot, nextArgument(), nextArgument()) end
 for _ = 1, given.dropped do redis.call('HDEL', snapshot, nextArgument()) end
 

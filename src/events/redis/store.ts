@@ -12,7 +12,7 @@ import {
   type LogRecord,
   UndecodableError,
 } from './codec.ts';
-import { reachRedis } from './errors.ts';
+import { withRedisErrors } from './errors.ts';
 import type { FeedKeys } from './keys.ts';
 import {
   type DiscardArguments,
@@ -143,17 +143,17 @@ export class RedisLogStore<Entity> {
     options: {
       readonly observedAt: Date;
       readonly term: number | undefined;
-      readonly basis: string | null | undefined;
+      readonly expectedCursor: string | null | undefined;
       readonly known: LogHead | null;
     },
   ): Promise<WriteOutcome<Entity>> {
     const { maxEntries, maxBytes, retentionMs, keys } = this.#options;
-    const { observedAt, term, basis, known } = options;
-    const { learned = [], changes = [], note } = write;
+    const { observedAt, term, expectedCursor, known } = options;
+    const { adopted = [], changes = [], note } = write;
     const { set, dropped } = this.#outcome(write);
     const logged = { ...write, observedAt };
     // The record that begins an epoch has no data.
-    const data = basis === null ? '' : encodeWrite(logged);
+    const data = expectedCursor === null ? '' : encodeWrite(logged);
     const [kind, head, after, cursor] = writeReply.parse(
       await this.#run<WriteArguments>(
         writeScript,
@@ -164,8 +164,8 @@ export class RedisLogStore<Entity> {
           identity: randomBytes(6).toString('base64url'),
           known: known?.text,
           term,
-          basis: basis ?? undefined,
-          begins: basis === null,
+          expectedCursor: expectedCursor ?? undefined,
+          begins: expectedCursor === null,
           maxEntries,
           maxBytes,
           maxQuietRecords,
@@ -173,11 +173,11 @@ export class RedisLogStore<Entity> {
           entries: changes.length,
           stale: staleChanges(changes),
           note: note === undefined ? undefined : encodeNote(note),
-          learned: learned.length,
+          adopted: adopted.length,
           set: set.length,
           dropped: dropped.length,
         },
-        [data, ...this.#pairs(learned), ...this.#pairs(set), ...dropped],
+        [data, ...this.#pairs(adopted), ...this.#pairs(set), ...dropped],
       ),
     );
     if (kind !== 'written') return { kind };
@@ -214,7 +214,7 @@ export class RedisLogStore<Entity> {
   }
 
   /** The effect of the changes on the snapshot. */
-  #outcome({ changes = [], forgotten = [] }: LogWrite<Entity>): {
+  #outcome({ changes = [], evicted = [] }: LogWrite<Entity>): {
     readonly set: readonly Entity[];
     readonly dropped: readonly string[];
   } {
@@ -223,7 +223,7 @@ export class RedisLogStore<Entity> {
       if ('entity' in change)
         last.set(this.#options.key(change.entity), change.kind === 'REMOVED' ? null : change.entity);
     }
-    for (const key of forgotten) last.set(key, null);
+    for (const key of evicted) last.set(key, null);
     const set = [...last.values()].filter((entity) => entity !== null);
     const dropped = [...last].filter(([, entity]) => entity === null).map(([key]) => key);
     return { set, dropped };
@@ -240,7 +240,7 @@ export class RedisLogStore<Entity> {
   }
 
   #ask<Reply>(commands: (client: RedisClient) => Promise<Reply>): Promise<Reply> {
-    return reachRedis(this.#options.redis, commands);
+    return withRedisErrors(this.#options.redis, commands);
   }
 }
 

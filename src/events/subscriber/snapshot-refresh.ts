@@ -16,7 +16,7 @@ export interface StateConfirmationsOptions {
  * Lets live views send their state again at intervals, for clients behind a router that joined a stream after its
  * beginning. One timer serves all views, and none is left when there are no views.
  */
-export class StateConfirmations {
+export class SnapshotRefresher {
   readonly #options: StateConfirmationsOptions;
   readonly #views = new Set<Confirmable>();
   /** Null while there are no views, because the reason of an abort would keep the last view in memory. */

@@ -24,7 +24,7 @@ const checkMs = 60_000;
  * prolong a view, because the remaining life of the token is measured in monotonic time from the beginning of the view.
  * A clock that is set forward ends the view within a minute.
  */
-export class Expiries {
+export class TokenExpiryTimers {
   readonly #clock: Pick<Clock, 'now' | 'monotonicMs' | 'deadline'>;
   /** By expiry time, in milliseconds since 1970. */
   readonly #moments = new Map<number, Moment>();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UpstreamUnreachableError } from '../../errors.ts';
-import { reachRedis } from '../../events/redis/errors.ts';
+import { withRedisErrors } from '../../events/redis/errors.ts';
 import { type Redis, runScript } from '../../runtime/redis.ts';
 import { type RedisHeartbeat, replicasKey } from '../../runtime/redis-heartbeat.ts';
 import { pollScript } from './redis-scripts.ts';
@@ -76,7 +76,7 @@ export class PollSteps {
       const keys = [replicasKey, ...batch.flatMap(({ feed }) => [feed.meta, feed.scopes])];
       const values = batch.flatMap(({ feed, step }) => [feed.channel, ...step]);
       try {
-        const sent = await reachRedis(this.#redis, (client) => runScript(client, pollScript, keys, values));
+        const sent = await withRedisErrors(this.#redis, (client) => runScript(client, pollScript, keys, values));
         const received = replies.parse(sent);
         for (const [index, { resolve }] of batch.entries()) resolve(received[index]);
       } catch (error) {

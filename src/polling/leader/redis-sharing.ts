@@ -5,7 +5,7 @@ import type { Lifecycle } from '../../runtime/lifecycle.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Redis } from '../../runtime/redis.ts';
 import { startRedisHeartbeat } from '../../runtime/redis-heartbeat.ts';
-import type { FeedSharing } from '../feed-sharing.ts';
+import type { FeedSharing } from '../feed-registry.ts';
 import { createRedisCoordinator, leaseMsFor } from './redis.ts';
 
 export interface RedisSharingOptions {

@@ -1,4 +1,4 @@
-import { outOfReach } from '../../events/redis/errors.ts';
+import { subscriptionsUnavailable } from '../../events/redis/errors.ts';
 import { feedKeys } from '../../events/redis/keys.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -53,7 +53,7 @@ class RedisCoordinator implements PollCoordinator {
       succeeded: () => this.#catchUp(),
       missed: (cause) => {
         if (heartbeat.replicas !== null) return;
-        const error = outOfReach(cause);
+        const error = subscriptionsUnavailable(cause);
         this.#steps.reject(error);
         for (const seat of this.#seats) seat.unreachable(error);
       },
@@ -105,7 +105,7 @@ class RedisCoordinator implements PollCoordinator {
   }
 
   #lapse(): void {
-    this.#steps.reject(outOfReach());
+    this.#steps.reject(subscriptionsUnavailable());
     this.#live.clear();
     // Fields of a lapsed registration do not count.
     this.#remains.clear();

@@ -26,7 +26,7 @@ export const maxUnreadPerRound = 100;
 export const maxUnreadWithoutPage = 20;
 
 /** State that a round leaves for the next one. */
-export interface ExportJobMemory {
+export interface ExportJobCheckpoint {
   /** Creation time (ms) of the newest listed job; null: the list was empty. */
   readonly newestMs: number | null;
   /** Creation time (ms) of the last job on the newest page; null: the page was the end of the list. */
@@ -137,7 +137,7 @@ export function nextByRotation(
 }
 
 /** Whether jobs that were created since the last round may lie behind the pages read. */
-export function leavesGap(memory: ExportJobMemory | null, floorMs: number | null): boolean {
+export function leavesGap(memory: ExportJobCheckpoint | null, floorMs: number | null): boolean {
   if (memory === null || floorMs === null) return false;
   return memory.newestMs === null || floorMs >= memory.newestMs;
 }
@@ -146,18 +146,18 @@ export function leavesGap(memory: ExportJobMemory | null, floorMs: number | null
  * Whether an unknown job was created since the last round. That round read the newest page completely, so a job above
  * its floor that the page did not show did not exist at that time.
  */
-export function hasAppeared(job: ExportJob, memory: ExportJobMemory | null): boolean {
+export function hasAppeared(job: ExportJob, memory: ExportJobCheckpoint | null): boolean {
   return memory !== null && isAbove(job, memory.newestPageFloorMs);
 }
 
 /** Known jobs behind the newest page that are no longer followed. */
 export interface LeftBehind {
-  readonly forgotten: readonly string[];
+  readonly evicted: readonly string[];
   readonly unfollowed: readonly string[];
 }
 
 /**
- * Ended jobs behind the newest page are forgotten when they are too old for new subscribers. Running jobs without a
+ * Ended jobs behind the newest page are evicted when they are too old for new subscribers. Running jobs without a
  * watcher are remembered up to a maximum number, newest first.
  */
 export function leftBehind(
@@ -169,7 +169,7 @@ export function leftBehind(
   const ended: ExportJob[] = [];
   const unwatched: ExportJob[] = [];
   for (const [id, job] of known) {
-    // A job that the page omits for a moment has not fallen off it. If it were forgotten, it would reappear as a new
+    // A job that the page omits for a moment has not fallen off it. If it were evicted, it would reappear as a new
     // job.
     if (newestPage.jobs.has(id) || isAbove(job, newestPage.floorMs) || scope.ids.has(id)) continue;
     if (isTerminalJob(job)) ended.push(job);
@@ -179,7 +179,7 @@ export function leftBehind(
   const remembered = unwatched.toSorted(newestFirst);
   const excess = remembered.splice(maxUnwatchedRunning);
   return {
-    forgotten: [...ended.filter((job) => !kept.has(job)), ...excess].map(({ id }) => id),
+    evicted: [...ended.filter((job) => !kept.has(job)), ...excess].map(({ id }) => id),
     unfollowed: remembered.map(({ id }) => id),
   };
 }

@@ -8,7 +8,7 @@ import type { ProvenReader } from '../feed-registry.ts';
 import { type BatchReader, exportBatches } from './export-batches.ts';
 import {
   Coverage,
-  type ExportJobMemory,
+  type ExportJobCheckpoint,
   hasAppeared,
   leavesGap,
   leftBehind,
@@ -35,7 +35,7 @@ export interface ExportJobReader extends ProvenReader, BatchReader {
 }
 
 type Api = Pick<ExportJobsApi, 'list' | 'get'>;
-type Request = RoundRequest<ExportJob, ExportJobMemory>;
+type Request = RoundRequest<ExportJob, ExportJobCheckpoint>;
 
 /** Maximum number of unread jobs that are read at the same time. */
 const concurrentReads = 5;
@@ -45,7 +45,7 @@ const concurrentReads = 5;
  * they are few. If they are many, each round reads the next deep pages of a sweep over the list, so that 10,000 running
  * jobs cost ten pages per sweep. The platform has no call that reads many jobs by id, and no filter for running jobs.
  */
-export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobMemory> = {
+export const exportJobSource: FeedSource<ExportJob, ExportJobReader, ExportJobCheckpoint> = {
   kind: 'export-jobs',
   service: 'export',
   key: ({ id }) => id,
@@ -247,7 +247,7 @@ function conclude(
   { known, scope, memory, now, discover }: Request,
   list: ListReading,
   { found, absent, failed, asked, incomplete }: ReadingById,
-): RoundResult<ExportJob, ExportJobMemory> {
+): RoundResult<ExportJob, ExportJobCheckpoint> {
   const { jobs, newestPage, newestPageFloorMs, pages, coverage, rotation, truncated } = list;
   const endedLately = new Set(discover ? endedRecently([...jobs.values()], now).map(({ id }) => id) : []);
   const read: ExportJob[] = [];

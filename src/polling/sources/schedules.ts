@@ -31,7 +31,7 @@ export const scheduleSource: FeedSource<Schedule, ScheduleReader, ScheduleMemory
       read: schedules.toSorted((a, b) => (a.createdAt?.getTime() ?? 0) - (b.createdAt?.getTime() ?? 0)),
       absent: [...known.keys(), ...unread].filter((id) => !listed.has(id)),
       failed: new Map(),
-      forgotten: [],
+      evicted: [],
       unfollowed: [],
       incomplete: null,
       truncated: false,

@@ -91,7 +91,7 @@ export const segmentJobSource: FeedSource<SegmentJob, SegmentJobReader, SegmentJ
       read: [...jobs.values(), ...found].toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime()),
       absent,
       failed: errors,
-      forgotten: forgettable(after, request, newestPage, floorMs, now),
+      evicted: forgettable(after, request, newestPage, floorMs, now),
       // Bulk reads are cheap enough to follow all running jobs.
       unfollowed: [],
       incomplete,

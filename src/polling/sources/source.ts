@@ -2,10 +2,7 @@ import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { GatewayError } from '../../errors.ts';
 import type { WatchScope } from '../scope.ts';
 
-/** Fields of every watched entity. */
-export type Observed = ReadingTimes;
-
-export interface RoundRequest<Entity, Memory> {
+export interface RoundRequest<Entity, Checkpoint> {
   /** State of the feed at the start of the round. The result is compared with it. */
   readonly known: ReadonlyMap<string, Entity>;
   readonly scope: WatchScope;
@@ -16,7 +13,7 @@ export interface RoundRequest<Entity, Memory> {
   /** Whether to search for unknown running entities as far back as the source can reach. */
   readonly discover: boolean;
   /** `memory` of the previous round; null in the first one. */
-  readonly memory: Memory | null;
+  readonly memory: Checkpoint | null;
   /**
    * Number of calls, possibly 0, that the round may spend in addition to the call for the newest page and the calls for
    * `unread` and `discover`. It keeps a feed below one call per second on average.
@@ -27,7 +24,7 @@ export interface RoundRequest<Entity, Memory> {
   readonly signal: AbortSignal;
 }
 
-export interface RoundResult<Entity, Memory> {
+export interface RoundResult<Entity, Checkpoint> {
   /** Entities that were read, in the order in which CREATED events are emitted. */
   readonly read: readonly Entity[];
   /** Ids, known or unread, that this round requested and that the platform does not have. */
@@ -35,7 +32,7 @@ export interface RoundResult<Entity, Memory> {
   /** Ids, known or unread, that this round failed to read, with the reason. */
   readonly failed: ReadonlyMap<string, GatewayError>;
   /** Keys of known entities that no longer need to be remembered. */
-  readonly forgotten: readonly string[];
+  readonly evicted: readonly string[];
   /**
    * Keys of known running entities without a watcher. They are remembered, so that a subscriber that resumes receives
    * their changes, but they are not read.
@@ -47,7 +44,7 @@ export interface RoundResult<Entity, Memory> {
   readonly truncated: boolean;
   /** Number of calls to the platform, by kind, for the log. */
   readonly calls: Readonly<Record<string, number>>;
-  readonly memory: Memory;
+  readonly memory: Checkpoint;
 }
 
 /**
@@ -81,7 +78,7 @@ export interface ResultSource<Entity, Reader> {
  * Reads one kind of entity. The feed adds rounds, pace, comparison and delivery; a source makes the calls. A source is
  * stateless.
  */
-export interface FeedSource<Entity extends Observed, Reader, Memory> {
+export interface FeedSource<Entity extends ReadingTimes, Reader, Checkpoint> {
   /** Name for logs, metrics and Redis keys, for example `export-jobs`. */
   readonly kind: string;
   /**
@@ -106,9 +103,9 @@ export interface FeedSource<Entity extends Observed, Reader, Memory> {
    * Whether an unknown entity was created after the round that returned `memory`, so that CREATED is emitted. Otherwise
    * it is older and was not followed.
    */
-  hasAppeared(entity: Entity, memory: Memory | null): boolean;
+  hasAppeared(entity: Entity, memory: Checkpoint | null): boolean;
   /** Returns the part of the memory that the next lease holder needs. It is written to the event log. */
-  lasting(memory: Memory): Memory;
+  lasting(memory: Checkpoint): Checkpoint;
   /** Comparator that sorts the newest entity first. */
   newestFirst(a: Entity, b: Entity): number;
   /** Absent if the entities have no results. */
@@ -119,5 +116,5 @@ export interface FeedSource<Entity extends Observed, Reader, Memory> {
    *   round continues with another subscriber's reader.
    * @throws the reason of the signal, soon after it aborts
    */
-  read(reader: Reader, request: RoundRequest<Entity, Memory>): Promise<RoundResult<Entity, Memory>>;
+  read(reader: Reader, request: RoundRequest<Entity, Checkpoint>): Promise<RoundResult<Entity, Checkpoint>>;
 }

@@ -203,14 +203,14 @@ describe('the snapshot', () => {
     expect(view.snapshot).toEqual({ ...second, stale: new Set(['local']) });
   });
 
-  it('keeps known entities when they are learned again, and the note after a write without one', () => {
+  it('keeps known entities when they are adopted again, and the note after a write without one', () => {
     const view = viewAt();
-    const write = { learned: [item('old', 9), item('new', 9)] };
+    const write = { adopted: [item('old', 9), item('new', 9)] };
     view.apply({ write, observedAt: at(1), mark: markOf('k'), bytes: 0 });
     expect(view.snapshot).toMatchObject({ entities: [item('old'), item('new', 9)], note: 'first' });
   });
 
-  it('follows each kind of change, and drops forgotten entities', () => {
+  it('follows each kind of change, and drops evicted entities', () => {
     const view = viewAt();
     view.apply(writeOf(markOf('k'), created('a'), stale('list'), stale('feed')));
     view.apply({
@@ -220,7 +220,7 @@ describe('the snapshot', () => {
     expect(view.snapshot).toMatchObject({ entities: [item('a')], stale: new Set(['feed']) });
     const changed: FeedChange<Item> = { kind: 'CHANGED', entity: item('a', 1), previous: item('a') };
     view.apply(writeOf(markOf('m'), changed, created('b')));
-    view.apply({ write: { forgotten: ['b', 'unknown'] }, observedAt: at(3), mark: markOf('n'), bytes: 0 });
+    view.apply({ write: { evicted: ['b', 'unknown'] }, observedAt: at(3), mark: markOf('n'), bytes: 0 });
     expect(view.snapshot.entities).toEqual([item('a', 1)]);
     expect(view.state).toMatchObject({ epoch: 'e', sequence: 17, mark: markOf('m') });
   });

@@ -24,21 +24,21 @@ describe('a log of one process', () => {
 
   it('accepts writes without a change', async () => {
     const log = createMemoryEventLog<Item>({ key });
-    const cursor = await log.write({ learned: [item('a')], note: 1 }, { observedAt: at });
+    const cursor = await log.write({ adopted: [item('a')], note: 1 }, { observedAt: at });
     expect(cursor).toMatch(/\.0$/);
     expect(await log.snapshot()).toMatchObject({ entities: [item('a')], note: 1 });
   });
 
-  it('rejects an outdated term, and a basis that is not the current state', async () => {
+  it('rejects an outdated term, and a expectedCursor that is not the current state', async () => {
     const log = createMemoryEventLog<Item>({ key });
-    const first = await log.write({ changes: [created('a')] }, { observedAt: at, term: 2, basis: null });
+    const first = await log.write({ changes: [created('a')] }, { observedAt: at, term: 2, expectedCursor: null });
     const late = log.write({ changes: [created('b')] }, { observedAt: at, term: 1 });
     await expect(late).rejects.toThrow(new LogFencedError('Another writer has taken over the log.'));
     const conflict = new LogConflictError('The log was written in the meantime.');
-    const again = log.write({ changes: [created('b')] }, { observedAt: at, term: 2, basis: null });
+    const again = log.write({ changes: [created('b')] }, { observedAt: at, term: 2, expectedCursor: null });
     await expect(again).rejects.toThrow(conflict);
-    await log.write({ changes: [created('b')] }, { observedAt: at, term: 2, basis: first });
-    const old = log.write({ changes: [created('c')] }, { observedAt: at, term: 2, basis: first });
+    await log.write({ changes: [created('b')] }, { observedAt: at, term: 2, expectedCursor: first });
+    const old = log.write({ changes: [created('c')] }, { observedAt: at, term: 2, expectedCursor: first });
     await expect(old).rejects.toThrow(conflict);
     expect((await log.snapshot())?.entities).toEqual([item('a'), item('b')]);
   });
@@ -46,7 +46,7 @@ describe('a log of one process', () => {
   it('begins an epoch with the first write, even for readers that opened it before', async () => {
     const log = createMemoryEventLog<Item>({ key });
     const { tail, start } = await log.open({ onGrowth });
-    const cursor = await log.write({ changes: [created('a')] }, { observedAt: at, basis: null });
+    const cursor = await log.write({ changes: [created('a')] }, { observedAt: at, expectedCursor: null });
     expect(start.snapshot.cursor.split('.')[0]).not.toBe(cursor.split('.')[0]);
     expect(() => tail.take()).toThrow(LogOverflowError);
   });

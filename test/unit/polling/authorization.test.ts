@@ -217,21 +217,21 @@ describe('the right to watch', () => {
     });
   });
 
-  it('is proved at once after a doubt, and ends only when two proofs are rejected', async () => {
+  it('is proved at once after a invalidation, and ends only when two proofs are rejected', async () => {
     const { clock, leases, verdicts, proofs, losses, hold } = setUp();
     using _a = await hold('a', 'one');
     await clock.advanceBy(1_000);
-    leases.doubt('one');
-    leases.doubt('two');
+    leases.invalidate('one');
+    leases.invalidate('two');
     await clock.advanceBy(0);
     expect(proofs).toEqual(['a', 'a']);
     verdicts.set('one', refused);
-    leases.doubt('one');
+    leases.invalidate('one');
     await clock.advanceBy(0);
-    // Further doubts do not advance the confirmation.
-    for (let doubts = 0; doubts < 3; doubts += 1) {
+    // Further invalidations do not advance the confirmation.
+    for (let count = 0; count < 3; count += 1) {
       await clock.advanceBy(333);
-      leases.doubt('one');
+      leases.invalidate('one');
       await clock.advanceBy(0);
     }
     expect([proofs.length, losses]).toEqual([3, []]);
@@ -289,7 +289,7 @@ describe('the right to watch', () => {
     proofs.length = 0;
     await clock.advanceBy(5 * minute);
     expect(proofs).toEqual(['b']);
-    leases.doubt('one');
+    leases.invalidate('one');
     await clock.advanceBy(0);
     expect(proofs).toEqual(['b', 'b']);
   });
@@ -364,7 +364,7 @@ describe('a proof', () => {
   it('no longer serves new subscribers after its credential was rejected', async () => {
     const { leases, proofs, hold } = setUp();
     (await hold('a', 'one'))[Symbol.dispose]();
-    leases.doubt('one');
+    leases.invalidate('one');
     using _b = await hold('b', 'one');
     expect(proofs).toEqual(['a', 'b']);
   });
@@ -373,7 +373,7 @@ describe('a proof', () => {
     const { clock, leases, proofs, hold, holdAnswers } = setUp();
     const answer = holdAnswers();
     const coming = hold('a', 'one');
-    leases.doubt('one');
+    leases.invalidate('one');
     answer();
     using _a = await coming;
     expect(proofs).toEqual(['a', 'a']);
@@ -447,10 +447,10 @@ describe('the entities that a subscription names', () => {
     expect(proofs).toEqual(['a', 'b 1']);
   });
 
-  it('do not replace the general proof of a lease in doubt', async () => {
+  it('do not replace the general proof of a lease in invalidation', async () => {
     const { leases, proofs, hold } = setUp();
     using _a = await hold('a', 'one', { ids: ['1'] });
-    leases.doubt('one');
+    leases.invalidate('one');
     using _b = await hold('b', 'one', { ids: ['1'] });
     // The proof of the lease, and the proof of the new subscriber.
     expect(proofs.toSorted()).toEqual(['a', 'a 1', 'b']);
@@ -478,7 +478,7 @@ describe('the entities that a subscription names', () => {
     expect([proofs, losses]).toEqual([['a 1', 'b 2'], []]);
   });
 
-  it('cast doubt on the credential when the platform rejects it', async () => {
+  it('cast invalidation on the credential when the platform rejects it', async () => {
     const { clock, verdicts, losses, hold } = setUp();
     using _a = await hold('a', 'one');
     verdicts.set('one', refused);

@@ -7,8 +7,7 @@ import {
   TokenExpiredError,
   UnauthenticatedError,
 } from '../../../src/errors.ts';
-import { describeFailure, FailedElsewhereError } from '../../../src/polling/failure.ts';
-import { isRefusal } from '../../../src/polling/refusal.ts';
+import { describeFailure, FailedElsewhereError, isAuthRejection } from '../../../src/polling/failure.ts';
 
 const upstream = { service: 'segmentation', status: 503, requestId: 'r', code: null, title: null } as const;
 
@@ -40,14 +39,14 @@ describe('a rejection of a credential', () => {
       new ForbiddenError({ message }),
       new TokenExpiredError({ message }),
     ]) {
-      expect(isRefusal(error)).toBe(true);
+      expect(isAuthRejection(error)).toBe(true);
     }
   });
 
   it('is no other error', () => {
     const coded = Object.assign(new Error('no'), { code: 'FORBIDDEN' });
     for (const error of [new PlatformError({ status: 500, message: 'no' }), coded, 'FORBIDDEN', undefined, null]) {
-      expect(isRefusal(error)).toBe(false);
+      expect(isAuthRejection(error)).toBe(false);
     }
   });
 });

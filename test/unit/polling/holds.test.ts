@@ -68,7 +68,7 @@ describe('a platform that asks the gateway to wait', () => {
 });
 
 describe('holds', () => {
-  it('are kept by tenant and service, with the latest end, and forgotten when they are over', () => {
+  it('are kept by tenant and service, with the latest end, and evicted when they are over', () => {
     const clock = new FakeClock();
     const holds = new PlatformHolds(clock);
     const nowMs = clock.monotonicMs();

@@ -65,7 +65,7 @@ describe('the readings of an id', () => {
     expect(sought).toEqual([true, true, true, true, true, true, true, false]);
   });
 
-  it('are forgotten for ids that are no longer followed, or for all ids', () => {
+  it('are evicted for ids that are no longer followed, or for all ids', () => {
     const ids = new IdReadings();
     for (const id of ['a', 'b', 'c']) ids.failed(id);
     ids.keep((id) => id === 'b');

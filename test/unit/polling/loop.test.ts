@@ -22,7 +22,8 @@ function logbook() {
 }
 
 const where = { kind: 'export-jobs', sandbox: 'prod' };
-const outOfReach = () => new UpstreamUnreachableError({ message: 'Live views are temporarily unavailable.' });
+const subscriptionsUnavailable = () =>
+  new UpstreamUnreachableError({ message: 'Live views are temporarily unavailable.' });
 const outage = () => new PlatformError({ status: 503, message: 'The platform is out of order.' });
 
 describe('the log about other replicas', () => {
@@ -30,7 +31,7 @@ describe('the log about other replicas', () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
-    const err = outOfReach();
+    const err = subscriptionsUnavailable();
     others.failures[what] = err;
     await others.write([exportJob('a', 1)]);
     await setup.follow();
@@ -41,7 +42,7 @@ describe('the log about other replicas', () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
-    const err = outOfReach();
+    const err = subscriptionsUnavailable();
     const following = setup.follow();
     await settle();
     await others.elect(1);
@@ -59,7 +60,7 @@ describe('the log about other replicas', () => {
     const { logger, of } = logbook();
     const others = new OtherReplicas();
     await using setup = others.setup({ logger });
-    const err = outOfReach();
+    const err = subscriptionsUnavailable();
     others.failures.leave = err;
     await others.write([exportJob('a', 1)]);
     (await setup.follow()).leave();

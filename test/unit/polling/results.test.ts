@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
 import { ForbiddenError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import type { FeedMember } from '../../../src/polling/members.ts';
 import { type Attempt, ResultReadings, type ResultRequest } from '../../../src/polling/results.ts';
-import type { FeedSource, Observed } from '../../../src/polling/sources/source.ts';
+import type { FeedSource } from '../../../src/polling/sources/source.ts';
 
 /** A run whose results are files. */
-interface Run extends Observed {
+interface Run extends ReadingTimes {
   readonly id: string;
   readonly version: number;
   readonly endedAt: Date | null;

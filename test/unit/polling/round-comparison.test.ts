@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
 import { ForbiddenError, PlatformError, UpstreamUnreachableError } from '../../../src/errors.ts';
 import { type EventLog, LogFencedError, type LogWrite, type LogWriteOptions } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import type { Lease, PollSeat } from '../../../src/polling/leader/election.ts';
 import { type FeedMember, FeedMembers } from '../../../src/polling/members.ts';
-import { FeedPoller } from '../../../src/polling/round.ts';
+import { PollRounds } from '../../../src/polling/round.ts';
 import type { WatchScope } from '../../../src/polling/scope.ts';
-import type { FeedSource, Observed, RoundRequest, RoundResult } from '../../../src/polling/sources/source.ts';
-import { type FeedNote, FeedView } from '../../../src/polling/state.ts';
+import type { FeedSource, RoundRequest, RoundResult } from '../../../src/polling/sources/source.ts';
+import { type FeedNote, FeedState } from '../../../src/polling/state.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { snapshotOf } from '../../support/open-log.ts';
 
-interface Thing extends Observed {
+interface Thing extends ReadingTimes {
   readonly id: string;
   readonly createdMs: number;
   readonly state: 'RUNS' | 'RUNS_ON' | 'ENDED';
@@ -26,14 +27,14 @@ const thing = (id: string, createdMs = 0, state: Thing['state'] = 'RUNS'): Thing
 });
 
 /** Creation time up to which the previous round has read all things. */
-type Memory = number;
-type Result = RoundResult<Thing, Memory>;
+type Checkpoint = number;
+type Result = RoundResult<Thing, Checkpoint>;
 
 const nothing: Result = {
   read: [],
   absent: [],
   failed: new Map(),
-  forgotten: [],
+  evicted: [],
   unfollowed: [],
   incomplete: null,
   truncated: false,
@@ -86,10 +87,10 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
   const clock = new FakeClock();
   const { log, writes, lose } = losableLog();
   const members = new FeedMembers<string>();
-  const requests: RoundRequest<Thing, Memory>[] = [];
+  const requests: RoundRequest<Thing, Checkpoint>[] = [];
   let answer: (by: string) => Partial<Result> = () => ({});
   const others: { get(): WatchScope | null } = { get: () => null };
-  const source: FeedSource<Thing, string, Memory> = {
+  const source: FeedSource<Thing, string, Checkpoint> = {
     kind: 'things',
     service: 'things',
     key: ({ id }) => id,
@@ -113,8 +114,8 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
     [Symbol.asyncDispose]: async () => undefined,
   };
   const pollerOf = () => {
-    const view = new FeedView<Thing, Memory>({ log, key: source.key }, () => undefined);
-    return new FeedPoller({ source, log, view, members, clock });
+    const view = new FeedState<Thing, Checkpoint>({ log, key: source.key }, () => undefined);
+    return new PollRounds({ source, log, view, members, clock });
   };
   const poller = pollerOf();
   const join = (ids: readonly string[] | null = null, by = 'one'): FeedMember<string> => {
@@ -131,7 +132,7 @@ function setUp({ endedAt = null }: { readonly endedAt?: Date | null } = {}) {
     answer = typeof result === 'function' ? result : () => result;
     return poller.round(lease, seat, () => awaited);
   };
-  const note = async () => (await snapshotOf(log)).note as FeedNote<Memory>;
+  const note = async () => (await snapshotOf(log)).note as FeedNote<Checkpoint>;
   const ids = async () => (await snapshotOf(log)).entities.map(({ id }) => id);
   return { clock, log, writes, lose, members, requests, others, poller, pollerOf, seat, join, round, note, ids };
 }
@@ -364,10 +365,10 @@ describe('a write', () => {
       [1, 1, 2, 2, 2].map((term, index) => ({
         observedAt,
         term,
-        basis: index === 0 ? null : expect.any(String),
+        expectedCursor: index === 0 ? null : expect.any(String),
       })),
     );
-    expect(writes[2]).toMatchObject({ write: {}, options: { basis: before[0] } });
+    expect(writes[2]).toMatchObject({ write: {}, options: { expectedCursor: before[0] } });
     expect([before[1], (await note()).round]).toEqual([2, 3]);
     await round({}, leaseOf(2));
     await expect(poller.emitStale(leaseOf(1))).rejects.toBeInstanceOf(LogFencedError);
@@ -381,11 +382,11 @@ describe('a write', () => {
     expect((await note()).round).toBe(4);
   });
 
-  it('does not happen for forgotten keys that the log does not contain', async () => {
+  it('does not happen for evicted keys that the log does not contain', async () => {
     const { writes, join, round } = setUp();
     join();
     await round({ read: [thing('a')] });
-    await round({ forgotten: ['unknown'] });
+    await round({ evicted: ['unknown'] });
     expect(writes).toHaveLength(1);
   });
 });
@@ -397,7 +398,7 @@ describe('a thing that no earlier round has read', () => {
     await round({ read: [thing('known')] });
     await round({ read: [thing('new ended', 11, 'ENDED'), thing('runs', 9), thing('old ended', 9, 'ENDED')] });
     expect(writes.at(-1)?.write).toMatchObject({
-      learned: [{ id: 'old ended' }],
+      adopted: [{ id: 'old ended' }],
       changes: [
         { kind: 'CREATED', entity: { id: 'new ended' } },
         { kind: 'CREATED', entity: { id: 'runs' } },
@@ -405,7 +406,7 @@ describe('a thing that no earlier round has read', () => {
     });
   });
 
-  it('is learned without an event if only named ones were followed before, or the search was incomplete', async () => {
+  it('is adopted without an event if only named ones were followed before, or the search was incomplete', async () => {
     const { writes, members, join, round } = setUp();
     const named = join(['known']);
     await round({ read: [thing('known')] });
@@ -414,7 +415,7 @@ describe('a thing that no earlier round has read', () => {
     await round({ read: [thing('b')], unfollowed: [] });
     await round();
     members.delete(named);
-    expect(writes.flatMap(({ write }) => write.learned ?? []).map(({ id }) => id)).toEqual(['known', 'a', 'b']);
+    expect(writes.flatMap(({ write }) => write.adopted ?? []).map(({ id }) => id)).toEqual(['known', 'a', 'b']);
     expect(writes.flatMap(({ write }) => write.changes ?? [])).toEqual([]);
   });
 
@@ -422,7 +423,7 @@ describe('a thing that no earlier round has read', () => {
     const { join, round, writes, ids } = setUp();
     join();
     await round({ read: [thing('known')] });
-    await round({ read: [thing('old', 9, 'ENDED'), thing('new', 11, 'ENDED')], forgotten: ['old', 'new'] });
+    await round({ read: [thing('old', 9, 'ENDED'), thing('new', 11, 'ENDED')], evicted: ['old', 'new'] });
     expect(writes.at(-1)?.write.changes).toMatchObject([{ kind: 'CREATED', entity: { id: 'new' } }]);
     expect(await ids()).toEqual(['known']);
   });
@@ -436,7 +437,7 @@ describe('a thing that a round would forget', () => {
     others.get = () => ({ everything: false, ids: new Set(['b']) });
     await round(() => {
       join(['c']);
-      return { forgotten: ['b', 'c', 'd'] };
+      return { evicted: ['b', 'c', 'd'] };
     });
     expect((await ids()).toSorted()).toEqual(['a', 'b', 'c']);
   });
@@ -497,12 +498,12 @@ describe('STALE', () => {
     expect(eventsOf(writes)).toEqual([]);
   });
 
-  it('is emitted once for a known thing that failed twice, and not for an unknown or forgotten one', async () => {
+  it('is emitted once for a known thing that failed twice, and not for an unknown or evicted one', async () => {
     const { writes, join, round } = setUp();
     join(['a', 'unknown']);
     await round({ read: [thing('a'), thing('b')] });
     await round(failed('a', 'b', 'unknown'));
-    await round({ ...failed('a', 'b', 'unknown'), forgotten: ['b'] });
+    await round({ ...failed('a', 'b', 'unknown'), evicted: ['b'] });
     await round(failed('a', 'unknown'));
     expect(eventsOf(writes)).toEqual(['STALE entity:a']);
     await round({ read: [thing('a')] });

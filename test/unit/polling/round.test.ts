@@ -5,9 +5,9 @@ import { type EventLog, LogConflictError, LogFencedError, type LogWrite } from '
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
 import type { Lease, PollSeat } from '../../../src/polling/leader/election.ts';
 import { type FeedMember, FeedMembers } from '../../../src/polling/members.ts';
-import { FeedPoller } from '../../../src/polling/round.ts';
+import { PollRounds } from '../../../src/polling/round.ts';
 import { type ExportJobReader, exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
-import { type FeedNote, FeedView } from '../../../src/polling/state.ts';
+import { type FeedNote, FeedState } from '../../../src/polling/state.ts';
 import { snapshotOf } from '../../support/open-log.ts';
 import { exportJob, FakePlatform } from './fake-platform.ts';
 
@@ -48,7 +48,7 @@ function notedLog() {
 }
 
 function setUp({ log, platform = new FakePlatform() }: { log: EventLog<ExportJob>; platform?: FakePlatform }) {
-  const view = new FeedView<ExportJob, never>({ log, key: ({ id }) => id }, () => undefined);
+  const view = new FeedState<ExportJob, never>({ log, key: ({ id }) => id }, () => undefined);
   const members = new FeedMembers<ExportJobReader>();
   const refused: string[] = [];
   const join = (by: string, ids: readonly string[] | null = null): FeedMember<ExportJobReader> => {
@@ -63,7 +63,7 @@ function setUp({ log, platform = new FakePlatform() }: { log: EventLog<ExportJob
   };
   // The cast is safe, because the source reads only a memory that it wrote itself.
   const source = exportJobSource as never;
-  const poller = new FeedPoller({ source, log, view, members, clock: platform.clock });
+  const poller = new PollRounds({ source, log, view, members, clock: platform.clock });
   const round = (lease = leaseOf(1), awaited = false) => poller.round(lease, seat, () => awaited);
   return { platform, members, join, poller, round, refused };
 }
@@ -80,7 +80,7 @@ describe('a round', () => {
     join('one');
     platform.put(exportJob('a', 1, 'NEW'));
     expect(await round()).toMatchObject({ kind: 'good', emitted: [], running: true, discover: true });
-    expect(writes).toMatchObject([{ learned: [{ id: 'a' }], changes: [] }]);
+    expect(writes).toMatchObject([{ adopted: [{ id: 'a' }], changes: [] }]);
     platform.set('a', 'SUCCEEDED');
     platform.put(exportJob('b', 2, 'NEW'));
     expect(await round()).toMatchObject({ emitted: ['CHANGED', 'CREATED'], discover: false });
@@ -222,7 +222,7 @@ describe('the end of a job', () => {
 });
 
 describe('STALE', () => {
-  it('of a forgotten job recovers with the write that forgets it', async () => {
+  it('of a evicted job recovers with the write that forgets it', async () => {
     const { log, writes } = notedLog();
     const { platform, members, join, round } = setUp({ log });
     const old = exportJob('old', 1);
@@ -235,7 +235,7 @@ describe('STALE', () => {
     await round();
     expect(kindsOf(writes)).toEqual(['STALE']);
     members.delete(watching);
-    // More jobs run without watchers than are remembered, so the oldest is forgotten.
+    // More jobs run without watchers than are remembered, so the oldest is evicted.
     const running = Array.from({ length: 1_100 }, (_, index) => exportJob(`running-${index}`, 1_000 + index));
     platform.unlisted.add('old');
     const everything = join('three');

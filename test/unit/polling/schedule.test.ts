@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Pace, type RoundSummary } from '../../../src/polling/schedule.ts';
+import { PollSchedule, type RoundSummary } from '../../../src/polling/schedule.ts';
 
 const calm: RoundSummary = {
   failed: false,
@@ -18,7 +18,7 @@ function startPace(random = 0) {
       hold.untilMs = untilMs;
     },
   };
-  const pace = new Pace({ pollMinMs: 2_000, pollMaxMs: 30_000, random: () => random }, hold);
+  const pace = new PollSchedule({ pollMinMs: 2_000, pollMaxMs: 30_000, random: () => random }, hold);
   pace.start();
   return { pace, hold };
 }

@@ -1,17 +1,13 @@
 import type { ExportJob } from '../../../src/domain/export-job.ts';
 import type { WatchEvent } from '../../../src/events/watch.ts';
-import {
-  createWatchRegistry,
-  type FeedRegistry,
-  type WatchRegistryOptions,
-} from '../../../src/polling/feed-registry.ts';
+import { createFeedRegistry, type FeedRegistry, type FeedRegistryOptions } from '../../../src/polling/feed-registry.ts';
 import { type ExportJobReader, exportJobSource } from '../../../src/polling/sources/export-jobs.ts';
 import type { FakeClock } from '../../support/fake-clock.ts';
 import { type Ask, FakePlatform, Follower, settle, tenantOf } from './fake-platform.ts';
 
 const stepMs = 1_000;
 
-type Options = Partial<WatchRegistryOptions<ExportJob, ExportJobReader, unknown>>;
+type Options = Partial<FeedRegistryOptions<ExportJob, ExportJobReader, unknown>>;
 
 /** A registry over a fake platform, without jitter and otherwise with all defaults. */
 export class WatchSetup implements AsyncDisposable {
@@ -34,7 +30,7 @@ export class WatchSetup implements AsyncDisposable {
     this.#ownRights = ownRights;
     this.clock = platform.clock;
     const logger = { debug: () => undefined, warn: (line: unknown) => this.warnings.push(line) };
-    this.registry = createWatchRegistry({
+    this.registry = createFeedRegistry({
       clock: this.clock,
       logger,
       random: () => 0,

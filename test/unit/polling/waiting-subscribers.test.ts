@@ -3,7 +3,7 @@ import type { ExportJob } from '../../../src/domain/export-job.ts';
 import { RateLimitedError, UpstreamUnreadableError } from '../../../src/errors.ts';
 import type { EventLog } from '../../../src/events/log.ts';
 import { createMemoryEventLog } from '../../../src/events/memory-log.ts';
-import { createWatchRegistry } from '../../../src/polling/feed-registry.ts';
+import { createFeedRegistry } from '../../../src/polling/feed-registry.ts';
 import { PlatformHolds } from '../../../src/polling/holds.ts';
 import type { PollCoordinator } from '../../../src/polling/leader/election.ts';
 import { createMemoryCoordinator } from '../../../src/polling/leader/memory.ts';
@@ -82,7 +82,7 @@ describe('a subscriber that waits', () => {
     const platform = new FakePlatform();
     const { clock } = platform;
     platform.put(exportJob('old', 1), ...newestPage);
-    await using registry = createWatchRegistry({ source: exportJobSource, clock, logger: silent });
+    await using registry = createFeedRegistry({ source: exportJobSource, clock, logger: silent });
     const own = platform.reader('someone', false);
     const watch = registry.connect(tenantOf(), {
       ...own,
@@ -104,7 +104,7 @@ describe('a subscriber that waits', () => {
       ...exportJobSource,
       read: (reader, request) => exportJobSource.read(reader, { ...request, unread: [] }),
     };
-    await using registry = createWatchRegistry({ source, clock, logger: silent, random: () => 0 });
+    await using registry = createFeedRegistry({ source, clock, logger: silent, random: () => 0 });
     const watch = registry.connect(tenantOf(), platform.reader('someone', false));
     const controller = new AbortController();
     const { signal } = controller;

@@ -39,8 +39,8 @@ function closedGate(): Gate {
 /** An operation on a socket, behind whose pipeline there is a log of as many items as the test says. */
 async function setUp({ items = 1 } = {}) {
   const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
-  const learned = Array.from({ length: items }, (_, index) => ({ id: String(index) }));
-  await log.write({ learned }, { observedAt });
+  const adopted = Array.from({ length: items }, (_, index) => ({ id: String(index) }));
+  await log.write({ adopted }, { observedAt });
 
   const seen = { created: 0, executed: 0, watching: 0 };
   const known = closedGate();

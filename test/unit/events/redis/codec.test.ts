@@ -94,7 +94,7 @@ describe('a record', () => {
   ];
 
   it('is decoded as it was written', () => {
-    const write = { observedAt, learned: [job], changes, forgotten: ['b'], note: { round: 1, ids: new Set(['a']) } };
+    const write = { observedAt, adopted: [job], changes, evicted: ['b'], note: { round: 1, ids: new Set(['a']) } };
     const record = recordOf(write);
     expect(record).toEqual({ head: decodeHead(head), after: 'before', write, bytes: encodeWrite(write).length });
   });
@@ -114,10 +114,10 @@ describe('a record', () => {
     ['a change of nothing', { observedAt, changes: [{ kind: 'CREATED' }] }],
     ['a change without the state before', { observedAt, changes: [{ kind: 'CHANGED', entity: job }] }],
     ['an unknown part', { observedAt, changes: [{ kind: 'STALE', subject: 'entity' }] }],
-    ['an entity without a key', { observedAt, learned: [{ at: new Date(5) }] }],
-    ['an entity that is null', { observedAt, learned: [null] }],
-    ['an entity that is a text', { observedAt, learned: ['a'] }],
-    ['a forgotten number', { observedAt, forgotten: [1] }],
+    ['an entity without a key', { observedAt, adopted: [{ at: new Date(5) }] }],
+    ['an entity that is null', { observedAt, adopted: [null] }],
+    ['an entity that is a text', { observedAt, adopted: ['a'] }],
+    ['a evicted number', { observedAt, evicted: [1] }],
     ['a list in its place', []],
   ])('is lost data if it has %s', (_, write) => {
     const failure = failureOf(() => recordOf(write));

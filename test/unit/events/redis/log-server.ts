@@ -19,13 +19,13 @@ interface Given {
   readonly newEpoch: string;
   readonly identity: string;
   readonly known?: string;
-  readonly basis?: string;
+  readonly expectedCursor?: string;
   readonly begins: boolean;
   readonly observedAt: string;
   readonly entries: number;
   readonly stale: readonly { readonly subject: string; readonly on: boolean }[];
   readonly note?: string;
-  readonly learned: number;
+  readonly adopted: number;
   readonly set: number;
   readonly dropped: number;
   readonly term?: number;
@@ -162,10 +162,11 @@ export class LogServer {
     const records = this.stream(events);
     if (given.term !== undefined && given.term < Number(fields.get('term') ?? 0)) return ['fenced'];
     if (last !== null && given.begins) return ['conflict'];
-    if (last === null && given.basis !== undefined) return ['lost'];
+    if (last === null && given.expectedCursor !== undefined) return ['lost'];
     const isKnown = given.known === undefined || records.some(({ message }) => message.head === given.known);
     if (last !== null && !isKnown) return ['lost'];
-    if (last !== null && given.basis !== undefined && given.basis !== fields.get('cursor')) return ['conflict'];
+    if (last !== null && given.expectedCursor !== undefined && given.expectedCursor !== fields.get('cursor'))
+      return ['conflict'];
     const [epoch = '', before = '0', quiet = '0'] = last === null ? [given.newEpoch] : partsOf(last);
     const sequence = Number(before) + given.entries;
     const id = `${sequence}-${given.entries > 0 ? 0 : Number(quiet) + 1}`;
@@ -179,7 +180,7 @@ export class LogServer {
     this.snapshots.set(snapshot, entities);
     const pair = () => rest.splice(0, 2) as [string, string]; // Keys and entities take turns.
     const take = rest.splice.bind(rest);
-    for (const [one, value] of Array.from({ length: given.learned }, pair))
+    for (const [one, value] of Array.from({ length: given.adopted }, pair))
       if (!entities.has(one)) entities.set(one, value);
     for (const [one, value] of Array.from({ length: given.set }, pair)) entities.set(one, value);
     for (const one of take(0, given.dropped)) entities.delete(one);

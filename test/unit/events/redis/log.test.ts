@@ -27,7 +27,7 @@ describe('a write', () => {
     await append(a.log, created('o'));
     await a.log.write(
       {
-        learned: [item('l')],
+        adopted: [item('l')],
         changes: [
           created('b'),
           changed('a', 0, 1),
@@ -36,14 +36,14 @@ describe('a write', () => {
           { kind: 'STALE', subject: 'list' },
           { kind: 'RECOVERED', subject: 'feed' },
         ],
-        forgotten: ['o'],
+        evicted: ['o'],
         note: { next: 7 },
       },
       { observedAt: at, term: 3 },
     );
     expect(server.given).toMatchObject({
       entries: 6,
-      learned: 1,
+      adopted: 1,
       set: 2,
       dropped: 2,
       stale: [
@@ -67,7 +67,7 @@ describe('a write', () => {
     ]);
     expect((await a.log.snapshot())?.note).toEqual({ next: 7 });
     await append(a.log, created('d'));
-    expect(server.given).toMatchObject({ entries: 1, learned: 0, set: 1, dropped: 0, stale: [] });
+    expect(server.given).toMatchObject({ entries: 1, adopted: 0, set: 1, dropped: 0, stale: [] });
     expect(server.given).not.toHaveProperty('note');
     const late = new LogReplica(server);
     await late.follow();
@@ -95,7 +95,7 @@ describe('a write', () => {
     server.remove(a.keys);
     for (const { heartbeat } of [a, b]) heartbeat.replaceDatabase();
     await settle();
-    await a.log.write({ learned: [item('x')] }, { observedAt: at, basis: null });
+    await a.log.write({ adopted: [item('x')] }, { observedAt: at, expectedCursor: null });
     expect(server.stream(a.keys.events).map(({ message }) => message.data)).toEqual(['']);
     expect(server.given).toMatchObject({ begins: true, data: '' });
     await settle();
@@ -122,11 +122,11 @@ describe('a write', () => {
     expect(server.calls.slice(length)).toEqual(['write']);
   });
 
-  it('is rejected if its basis is not the current state, which is then read', async () => {
+  it('is rejected if its expectedCursor is not the current state, which is then read', async () => {
     const { server, a, b, first } = await twoReplicas();
     server.publishes = false;
     await append(a.log, created('b'));
-    const write = b.log.write({ changes: [created('c')] }, { observedAt: at, basis: first });
+    const write = b.log.write({ changes: [created('c')] }, { observedAt: at, expectedCursor: first });
     await expect(write).rejects.toThrow(new LogConflictError('The log was written in the meantime.'));
     expect((await b.log.snapshot())?.entities).toEqual([item('a'), item('b')]);
     expect(server.named('state')).toHaveLength(2);
@@ -135,7 +135,7 @@ describe('a write', () => {
   it('is rejected if Redis has lost the log, and the loss is detected', async () => {
     const { server, a, first } = await twoReplicas();
     server.remove(a.keys);
-    const write = a.log.write({ changes: [created('c')] }, { observedAt: at, basis: first });
+    const write = a.log.write({ changes: [created('c')] }, { observedAt: at, expectedCursor: first });
     await expect(write).rejects.toThrow(new LogConflictError('The log is not the one that this replica followed.'));
     expect(await a.log.snapshot()).toBe(null);
   });

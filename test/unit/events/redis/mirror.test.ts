@@ -95,9 +95,9 @@ describe('a replica that follows a log', () => {
 
   it('loads entities in pages of 500, with state, note and stale subjects', async () => {
     const { server, writer } = await followed();
-    const learned = Array.from({ length: 1_000 }, (_, index) => item(`i${index}`));
+    const adopted = Array.from({ length: 1_000 }, (_, index) => item(`i${index}`));
     const changes = [{ kind: 'STALE', subject: 'list' } as const, { kind: 'STALE', subject: 'entity:a' } as const];
-    await writer.log.write({ learned, changes, note: { next: 7 } }, { observedAt: at });
+    await writer.log.write({ adopted, changes, note: { next: 7 } }, { observedAt: at });
     const late = new LogReplica(server);
     const { length } = server.calls;
     await late.follow();
@@ -430,7 +430,7 @@ describe('while Redis is unavailable', () => {
     expect(changesOf(tail)).toEqual([]);
   });
 
-  it('the time is measured from the first doubt', async () => {
+  it('the time is measured from the first invalidation', async () => {
     const { reader, tail } = await followed();
     reader.subscriber?.onLost();
     await reader.clock.advanceBy(1_500);

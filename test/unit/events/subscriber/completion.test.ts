@@ -104,10 +104,10 @@ describe('a stream of ids', () => {
     expect(subscriber.completed).toBe(true);
   });
 
-  it('waits for an item that the log learned after its cursor', async () => {
+  it('waits for an item that the log adopted after its cursor', async () => {
     const log = createMemoryEventLog({ key });
     const cursor = await append(log, created('a'));
-    await log.write({ learned: [item('b')] }, { observedAt: at });
+    await log.write({ adopted: [item('b')] }, { observedAt: at });
     const subscriber = await Subscriber.open(log, { ids: ['b'], after: cursor });
     expect(subscriber.completed).toBe(false);
     await append(log, changed('b', 0, 9));

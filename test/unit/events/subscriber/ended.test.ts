@@ -19,7 +19,7 @@ const endedAtMs = ({ id }: Item, given: unknown): number | null => {
 async function receivedAtStart(options: OpenOptions): Promise<readonly string[]> {
   const log = createMemoryEventLog({ key });
   const ended = [...endedSecondsAgo.keys(), 'unknown'].map((id) => item(id, 9));
-  await log.write({ learned: [item('running', 1), ...ended], note }, { observedAt: at });
+  await log.write({ adopted: [item('running', 1), ...ended], note }, { observedAt: at });
   return (await Subscriber.open(log, { endedAtMs, ...options })).received();
 }
 

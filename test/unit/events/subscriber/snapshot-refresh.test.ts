@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { StateConfirmations } from '../../../../src/events/subscriber/snapshot-refresh.ts';
+import { SnapshotRefresher } from '../../../../src/events/subscriber/snapshot-refresh.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 function start(intervalMs: number | null = 1_000) {
   const clock = new FakeClock();
   const confirmed: string[] = [];
   const view = (name: string) => ({ confirm: () => void confirmed.push(name) });
-  return { clock, confirmed, view, confirmations: new StateConfirmations({ clock, intervalMs }) };
+  return { clock, confirmed, view, confirmations: new SnapshotRefresher({ clock, intervalMs }) };
 }
 
 describe('confirmations of the state', () => {

@@ -48,8 +48,8 @@ export class World {
   readonly #snapshots = new Map<string, { readonly known: Known; readonly nowMs: number }[]>();
   readonly #known = new Map<string, Thing>();
   readonly #stale = new Set<StaleSubject>();
-  readonly forgotten = new Set<string>();
-  readonly learned = new Set<string>();
+  readonly evicted = new Set<string>();
+  readonly adopted = new Set<string>();
   nowMs = 0;
   isLocal = false;
   wasLocal = false;
@@ -94,7 +94,7 @@ export class World {
   /** Begins another life of the log, which has lost all earlier entries. */
   begin(): void {
     const epoch = `epoch-${this.#lives.length}`;
-    this.learned.clear();
+    this.adopted.clear();
     this.#lives.push({ epoch, base: new Map(this.#known), staleAtFirst: new Set(this.#stale), entries: [] });
     const entities = [...this.#known.values()];
     const observedAt = new Date(this.nowMs);
@@ -103,7 +103,7 @@ export class World {
   }
 
   create(id: string, group: number): void {
-    if (this.#known.has(id) || this.forgotten.has(id)) return;
+    if (this.#known.has(id) || this.evicted.has(id)) return;
     this.#write({ kind: 'CREATED', entity: this.#thing(id, group, false) });
   }
 
@@ -152,11 +152,11 @@ export class World {
   }
 
   learn(id: string, group: number): void {
-    if (this.#known.has(id) || this.learned.has(id) || this.forgotten.has(id)) return;
+    if (this.#known.has(id) || this.adopted.has(id) || this.evicted.has(id)) return;
     const entity = this.#thing(id, group, false);
-    this.learned.add(id);
+    this.adopted.add(id);
     this.#known.set(id, entity);
-    this.#apply({ learned: [entity] });
+    this.#apply({ adopted: [entity] });
     this.#note();
   }
 
@@ -165,9 +165,9 @@ export class World {
     if (entity === undefined || entity.endedAtMs === null || this.#stale.has(`entity:${id}`)) return;
     // The results that a subscriber may await are kept.
     if (!entity.settled) return;
-    this.forgotten.add(id);
+    this.evicted.add(id);
     this.#known.delete(id);
-    this.#apply({ forgotten: [id] });
+    this.#apply({ evicted: [id] });
     this.#note();
   }
 
@@ -403,7 +403,7 @@ export class Client {
   checkAll(): void {
     this.#require(this.#failure === null, `it failed with ${String(this.#failure)}`);
     if (this.#stream === null || this.#start === null) return;
-    const { head, isLocal, wasLocal, forgotten, learned } = this.#world;
+    const { head, isLocal, wasLocal, evicted, adopted } = this.#world;
     const end = this.#completion();
     this.#require(this.#completed === (end !== null), `completed: ${this.#completed}, expected at ${end?.sequence}`);
     const place = end ?? head;
@@ -412,14 +412,14 @@ export class Client {
     const { ids } = this.#options;
 
     for (const thing of held.values()) {
-      if (forgotten.has(thing.id)) continue;
+      if (evicted.has(thing.id)) continue;
       const now =
-        known.get(thing.id) ?? (end === null && learned.has(thing.id) ? this.#world.known.get(thing.id) : undefined);
+        known.get(thing.id) ?? (end === null && adopted.has(thing.id) ? this.#world.known.get(thing.id) : undefined);
       const order = now === undefined ? null : this.#order(now);
       this.#require(order === this.#order(thing), `${thing.id} is held as ${this.#order(thing)}, and is ${order}`);
     }
     for (const thing of known.values()) {
-      if (!this.#matches(thing) || forgotten.has(thing.id) || (ids !== null && !ids.includes(thing.id))) continue;
+      if (!this.#matches(thing) || evicted.has(thing.id) || (ids !== null && !ids.includes(thing.id))) continue;
       const mayBeUnknown = ids === null && thing.endedAtMs !== null && !this.#endedSinceStart(thing);
       this.#require(held.has(thing.id) || mayBeUnknown, `${thing.id} as ${thing.stamp} was not received`);
     }

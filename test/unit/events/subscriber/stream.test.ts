@@ -273,7 +273,7 @@ describe('a watch stream', () => {
 
   it('is released with the event that ends the last of its ids, not with the next request', async () => {
     await using memory = createMemoryEventLog({ key });
-    await memory.write({ learned: [item('a')] }, { observedAt: at });
+    await memory.write({ adopted: [item('a')] }, { observedAt: at });
     let ended = false;
     const stream = await open(memory, {
       ids: ['a'],
@@ -324,7 +324,7 @@ describe('a watch stream', () => {
 
   it('gives all subscribers that begin at the same state the same event objects, and other ones after a change', async () => {
     await using memory = createMemoryEventLog({ key });
-    await memory.write({ learned: [item('a'), item('b')] }, { observedAt: at });
+    await memory.write({ adopted: [item('a'), item('b')] }, { observedAt: at });
     const begin = async (more: OpenOptions = {}) => {
       const stream = await open(memory, more);
       return [(await stream.next()).value, (await stream.next()).value];
@@ -336,7 +336,7 @@ describe('a watch stream', () => {
     // The last event of a snapshot has another cursor than the events before it.
     const { value: alone } = await (await open(memory, { ids: ['b'] })).next();
     expect([alone === first[0], alone?.cursor === first[1]?.cursor]).toEqual([false, true]);
-    await memory.write({ forgotten: ['nobody'] }, { observedAt: new Date('2030-01-01T00:00:02Z') });
+    await memory.write({ evicted: ['nobody'] }, { observedAt: new Date('2030-01-01T00:00:02Z') });
     expect((await begin()).map((event, index) => event === first[index])).toEqual([false, false]);
   });
 });

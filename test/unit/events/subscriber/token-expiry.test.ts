@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { Expiries } from '../../../../src/events/subscriber/token-expiry.ts';
+import { TokenExpiryTimers } from '../../../../src/events/subscriber/token-expiry.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 const inMs = (clock: FakeClock, ms: number) => new Date(clock.now().getTime() + ms);
 
 function setUp() {
   const clock = new FakeClock();
-  const expiries = new Expiries(clock);
+  const expiries = new TokenExpiryTimers(clock);
   const failed: [name: string, error: unknown][] = [];
   const view = (name: string) => ({ fail: (error: unknown) => failed.push([name, error]) });
   return { clock, expiries, failed, view };

@@ -3,7 +3,7 @@ import type { ExportJob, ExportJobStatus } from '../../../../src/domain/export-j
 import { maxEndedWithinSeconds } from '../../../../src/domain/job.ts';
 import {
   Coverage,
-  type ExportJobMemory,
+  type ExportJobCheckpoint,
   hasAppeared,
   leavesGap,
   leftBehind,
@@ -22,7 +22,7 @@ const running = (count: number, status: ExportJobStatus = 'PROCESSING') =>
   Array.from({ length: count }, (_, index) => exportJob(`job-${index}`, 10 + index, status));
 const everything = { everything: true, ids: new Set<string>() };
 const named = (...ids: readonly string[]) => ({ everything: false, ids: new Set(ids) });
-const memory = (more: Partial<ExportJobMemory> = {}): ExportJobMemory => ({
+const memory = (more: Partial<ExportJobCheckpoint> = {}): ExportJobCheckpoint => ({
   newestMs: 900,
   newestPageFloorMs: 500,
   unlisted: new Set(),
@@ -122,7 +122,7 @@ describe('jobs behind the newest page', () => {
   const now = new Date(2 * hourMs);
   const ended = (id: string, endedMs: number) => exportJob(id, 1, 'FAILED', { updatedAt: new Date(endedMs) });
 
-  it('are forgotten after their end when they are too old for new subscribers, unless they are named', () => {
+  it('are evicted after their end when they are too old for new subscribers, unless they are named', () => {
     const jobs = known(
       ended('long ago', hourMs - 1),
       evaporated('vanished', 1, hourMs - 1),
@@ -133,25 +133,25 @@ describe('jobs behind the newest page', () => {
     );
     const scope = { everything: true, ids: new Set(['named']) };
     const page = { jobs: new Set(['on the page']), floorMs: 3 };
-    expect(leftBehind(jobs, scope, page, now)).toEqual({ forgotten: ['long ago', 'vanished'], unfollowed: [] });
+    expect(leftBehind(jobs, scope, page, now)).toEqual({ evicted: ['long ago', 'vanished'], unfollowed: [] });
     const others = leftBehind(jobs, named('named'), page, now);
-    expect(others).toEqual({ forgotten: ['long ago', 'vanished', 'lately'], unfollowed: [] });
-    expect(leftBehind(jobs, scope, { ...page, floorMs: null }, now).forgotten).toEqual([]);
+    expect(others).toEqual({ evicted: ['long ago', 'vanished', 'lately'], unfollowed: [] });
+    expect(leftBehind(jobs, scope, { ...page, floorMs: null }, now).evicted).toEqual([]);
   });
 
   it('are kept after their end up to a maximum number, the last ended first', () => {
     const jobs = known(...Array.from({ length: maxEndedKept + 2 }, (_, index) => ended(`${index}`, hourMs + index)));
     const page = { jobs: new Set<string>(), floorMs: 9_000 };
-    expect(leftBehind(jobs, everything, page, now).forgotten).toEqual(['0', '1']);
+    expect(leftBehind(jobs, everything, page, now).evicted).toEqual(['0', '1']);
   });
 
   it('are remembered while they run without watchers, up to a maximum number, newest first', () => {
     const jobs = known(...running(maxUnwatchedRunning + 2));
     const page = { jobs: new Set<string>(), floorMs: 9_000 };
-    const { forgotten, unfollowed } = leftBehind(jobs, named('job-0'), page, now);
+    const { evicted, unfollowed } = leftBehind(jobs, named('job-0'), page, now);
     const newest = Array.from({ length: maxUnwatchedRunning }, (_, index) => `job-${maxUnwatchedRunning + 1 - index}`);
-    expect([forgotten, unfollowed]).toEqual([['job-1'], newest]);
-    expect(leftBehind(jobs, everything, page, now)).toEqual({ forgotten: [], unfollowed: [] });
+    expect([evicted, unfollowed]).toEqual([['job-1'], newest]);
+    expect(leftBehind(jobs, everything, page, now)).toEqual({ evicted: [], unfollowed: [] });
   });
 });
 

@@ -2,18 +2,18 @@ import { describe, expect, it } from 'vitest';
 import type { ExportJob } from '../../../../src/domain/export-job.ts';
 import { platformId } from '../../../../src/domain/ids.ts';
 import { PlatformError, RateLimitedError } from '../../../../src/errors.ts';
-import { type ExportJobMemory, noRotation } from '../../../../src/polling/sources/export-job-plan.ts';
+import { type ExportJobCheckpoint, noRotation } from '../../../../src/polling/sources/export-job-plan.ts';
 import { exportJobSource } from '../../../../src/polling/sources/export-jobs.ts';
 import type { RoundResult } from '../../../../src/polling/sources/source.ts';
 import { exportJob, FakePlatform } from '../fake-platform.ts';
 
-type Result = RoundResult<ExportJob, ExportJobMemory>;
+type Result = RoundResult<ExportJob, ExportJobCheckpoint>;
 
 /** Consecutive rounds, each with the state that the last one left, as in a feed. */
 class Rounds {
   readonly platform = new FakePlatform();
   known: ReadonlyMap<string, ExportJob> = new Map();
-  memory: ExportJobMemory | null = null;
+  memory: ExportJobCheckpoint | null = null;
   allowance = 20;
   unread: readonly string[] = [];
 
@@ -26,7 +26,7 @@ class Rounds {
     const result = await exportJobSource.read(this.platform.reader(), request);
     const next = new Map(known);
     for (const job of result.read) next.set(job.id, job);
-    for (const id of [...result.absent, ...result.forgotten]) next.delete(id);
+    for (const id of [...result.absent, ...result.evicted]) next.delete(id);
     this.known = next;
     this.memory = result.memory;
     return result;

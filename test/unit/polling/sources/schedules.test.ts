@@ -50,7 +50,7 @@ describe('a round of schedules', () => {
     const round = await scheduleSource.read(readerOf([schedule('a', 1)]), request([]));
     expect(round).toMatchObject({
       failed: new Map(),
-      forgotten: [],
+      evicted: [],
       unfollowed: [],
       incomplete: null,
       truncated: false,

@@ -115,7 +115,7 @@ describe('a round of segment jobs', () => {
     const round = await read(platform, { before });
     expect(platform.calls).toEqual(['list', 'bulk-get x y']);
     expect(round.read.find(({ id }) => id === 'x')?.status).toBe('SUCCEEDED');
-    expect(round.forgotten).toEqual(['x']);
+    expect(round.evicted).toEqual(['x']);
   });
 
   it('keeps an ended job behind the page that a subscriber names, and no longer reads it', async () => {
@@ -124,7 +124,7 @@ describe('a round of segment jobs', () => {
     platform.calls.length = 0;
     const round = await read(platform, { before: known, ids: ['x'] });
     expect(platform.calls).toEqual(['list']);
-    expect(round.forgotten).not.toContain('x');
+    expect(round.evicted).not.toContain('x');
   });
 
   it('does not follow an ended job of an unknown status behind the page, and forgets it', async () => {
@@ -134,7 +134,7 @@ describe('a round of segment jobs', () => {
     const round = await read(platform, { before: known });
     // The other job may still change.
     expect(platform.calls).toEqual(['list', 'bulk-get y']);
-    expect(round.forgotten).toEqual(['x']);
+    expect(round.evicted).toEqual(['x']);
   });
 
   it('checks an ended job of an unknown status that the list omits once', async () => {
@@ -347,11 +347,11 @@ describe('a round of segment jobs', () => {
     const known = { ...before, read: [...before.read, job('recent', 500)] };
     const ask = (options: { ids?: readonly string[] }) => read(platform, { before: known, ...options });
     // The tests read at 10,000 seconds, and jobs end at their creation time.
-    expect((await ask({})).forgotten).toEqual(['recent']);
+    expect((await ask({})).evicted).toEqual(['recent']);
     const ended = { ...job('recent', 500), updatedAt: new Date(9_999_000) };
     const kept = { ...before, read: [...before.read, ended] };
-    expect((await read(platform, { before: kept })).forgotten).toEqual([]);
-    expect((await read(platform, { before: kept, ids: ['other'] })).forgotten).toEqual(['recent']);
+    expect((await read(platform, { before: kept })).evicted).toEqual([]);
+    expect((await read(platform, { before: kept, ids: ['other'] })).evicted).toEqual(['recent']);
   });
 
   it('hands over to the next lease holder only data that all replicas share', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { unshared } from '../../../src/polling/feed-sharing.ts';
+import { unshared } from '../../../src/polling/feed-registry.ts';
 import { noMetrics } from '../../../src/polling/metrics.ts';
-import { createLiveViews } from '../../../src/polling/subscriptions.ts';
+import { createWatches } from '../../../src/polling/watches.ts';
 import { createLogger } from '../../../src/runtime/logger.ts';
 import type { Caller, PlatformApi } from '../../../src/upstream/platform-api.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -40,7 +40,7 @@ function liveViews({ ownRights }: { readonly ownRights: boolean }) {
     // The cast is safe, because live views call no other method of the platform.
     return platform as unknown as PlatformApi;
   };
-  const live = createLiveViews({
+  const live = createWatches({
     upstream: { connect },
     ownRights,
     sharing: unshared,

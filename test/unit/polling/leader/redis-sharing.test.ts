@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { feedKeys } from '../../../src/events/redis/keys.ts';
-import { unshared } from '../../../src/polling/feed-sharing.ts';
-import { leaseMsFor } from '../../../src/polling/leader/redis.ts';
-import { shareByRedis } from '../../../src/polling/leader/redis-sharing.ts';
-import { type Redis, type RedisClient, RedisUnavailableError } from '../../../src/runtime/redis.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
-import { namesakeOf, tenantOf } from '../../support/tenants.ts';
-import { settle } from './fake-platform.ts';
+import { feedKeys } from '../../../../src/events/redis/keys.ts';
+import { unshared } from '../../../../src/polling/feed-registry.ts';
+import { leaseMsFor } from '../../../../src/polling/leader/redis.ts';
+import { shareByRedis } from '../../../../src/polling/leader/redis-sharing.ts';
+import { type Redis, type RedisClient, RedisUnavailableError } from '../../../../src/runtime/redis.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+import { namesakeOf, tenantOf } from '../../../support/tenants.ts';
+import { settle } from '../fake-platform.ts';
 
 const source = { kind: 'items', key: ({ id }: { readonly id: string }) => id };
 

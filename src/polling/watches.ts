@@ -8,15 +8,15 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { RightProof } from './authorization.ts';
-import { createWatchRegistry, type FeedRegistry } from './feed-registry.ts';
-import type { FeedSharing } from './feed-sharing.ts';
+import type { FeedSharing } from './feed-registry.ts';
+import { createFeedRegistry, type FeedRegistry } from './feed-registry.ts';
 import { PlatformHolds } from './holds.ts';
 import type { PollMetrics } from './metrics.ts';
 import { type ExportJobReader, exportJobSource } from './sources/export-jobs.ts';
 import { type ScheduleReader, scheduleSource } from './sources/schedules.ts';
 import { type SegmentJobReader, segmentJobSource } from './sources/segment-jobs.ts';
 
-export interface LiveViewsOptions {
+export interface WatchesOptions {
   readonly upstream: Pick<Upstream, 'connect'>;
   /** Whether callers read with their own credentials instead of the gateway's. */
   readonly ownRights: boolean;
@@ -27,29 +27,29 @@ export interface LiveViewsOptions {
   readonly metrics: PollMetrics;
 }
 
-/** Live views of all kinds of entities. */
-export interface LiveViews {
-  /** Returns the live views of one caller. */
-  of(caller: Caller): CallerViews;
-  /** The feeds behind the views, by kind. */
+/** Watches of all kinds of entities. */
+export interface PlatformWatches {
+  /** Returns the watches of one caller. */
+  of(caller: Caller): CallerWatches;
+  /** The feeds behind the watches, by kind. */
   readonly feeds: ReadonlyMap<string, Feeds>;
 }
 
 type Feeds = Pick<FeedRegistry<never, never>, 'stats' | 'close'>;
 
-export function createLiveViews(options: LiveViewsOptions): LiveViews {
+export function createWatches(options: WatchesOptions): PlatformWatches {
   const { upstream, ownRights, sharing, polling, clock, logger, metrics } = options;
   const { minMs: pollMinMs, maxMs: pollMaxMs, authorizationLeaseMs, confirmStateMs } = polling;
   const holds = new PlatformHolds(clock);
   const common = { clock, logger, metrics, holds, pollMinMs, pollMaxMs, authorizationLeaseMs, confirmStateMs };
   const registries: Registries = {
-    exportJobs: createWatchRegistry({ ...common, ...sharing(exportJobSource), source: exportJobSource }),
-    segmentJobs: createWatchRegistry({ ...common, ...sharing(segmentJobSource), source: segmentJobSource }),
-    schedules: createWatchRegistry({ ...common, ...sharing(scheduleSource), source: scheduleSource }),
+    exportJobs: createFeedRegistry({ ...common, ...sharing(exportJobSource), source: exportJobSource }),
+    segmentJobs: createFeedRegistry({ ...common, ...sharing(segmentJobSource), source: segmentJobSource }),
+    schedules: createFeedRegistry({ ...common, ...sharing(scheduleSource), source: scheduleSource }),
   };
   const services = { registries, upstream, ownRights };
   return {
-    of: (caller) => new CallerViews(caller, services),
+    of: (caller) => new CallerWatches(caller, services),
     feeds: new Map<string, Feeds>([
       [exportJobSource.kind, registries.exportJobs],
       [segmentJobSource.kind, registries.segmentJobs],
@@ -58,7 +58,7 @@ export function createLiveViews(options: LiveViewsOptions): LiveViews {
   };
 }
 
-interface Services extends Pick<LiveViewsOptions, 'upstream' | 'ownRights'> {
+interface Services extends Pick<WatchesOptions, 'upstream' | 'ownRights'> {
   readonly registries: Registries;
 }
 
@@ -69,7 +69,7 @@ interface Registries {
 }
 
 /** Creates each view on first use, because an operation watches at most one kind, and most operations watch none. */
-class CallerViews {
+class CallerWatches {
   readonly #caller: Caller;
   readonly #services: Services;
 
