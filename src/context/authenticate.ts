@@ -19,7 +19,7 @@ export interface Session extends Caller {
  * Determines the caller of a request, before any call to the platform. A failure is thrown, or rejects the promise.
  * @param connection connection of the request, if it can have several requests. The session of its last request is kept
  *   for as long as the connection, and returned again for the same headers.
- * @returns the session, or a promise where it must be waited for
+ * @returns the session, or a promise if it is not available yet
  * @throws {UnauthenticatedError} the request has no credential although one is required, or an invalid one
  * @throws {TokenExpiredError} its token has expired
  * @throws {ForbiddenError} its token does not permit the organization or sandbox that it names

@@ -54,7 +54,7 @@ describe('a query with invalid arguments', () => {
   ])[] = [
     ['a page of none', jobs, { first: 0 }, ['first']],
     ['a page of more than a hundred', datasets, { first: 101 }, ['first']],
-    ['a cursor that is none', jobs, { after: '%%%' }, ['after']],
+    ['an invalid cursor', jobs, { after: '%%%' }, ['after']],
     ...notADate.map(
       (createdAfter) =>
         [

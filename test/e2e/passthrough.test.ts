@@ -58,8 +58,8 @@ describe('a caller without a platform credential', () => {
     ],
     ['no api key', () => without('x-api-key'), 'UNAUTHENTICATED'],
     ['no organization', () => without('x-gw-ims-org-id'), 'INVALID_INPUT'],
-    ['an organization that is none', () => ({ ...good, 'x-gw-ims-org-id': 'acme' }), 'INVALID_INPUT'],
-    ['a sandbox that is none', () => ({ ...good, 'x-sandbox-name': '../prod' }), 'INVALID_INPUT'],
+    ['an invalid organization', () => ({ ...good, 'x-gw-ims-org-id': 'acme' }), 'INVALID_INPUT'],
+    ['an invalid sandbox', () => ({ ...good, 'x-sandbox-name': '../prod' }), 'INVALID_INPUT'],
   ])('is rejected before a call to the platform: %s', async (_, headers, code) => {
     platform.clearRequests();
     const answer = await gateway.execute(ListExportJobsDocument, {}, headers());

@@ -287,7 +287,7 @@ describeWithRedis('two replicas with one Redis', () => {
       end: 'CONFIG SET min-replicas-to-write 0',
     },
     { name: 'permits no scripts', begin: 'ACL SETUSER default -@scripting', end: 'ACL SETUSER default +@all' },
-    { name: 'is a replica of nobody', begin: 'REPLICAOF 127.0.0.1 1', end: 'REPLICAOF NO ONE' },
+    { name: 'is a replica without a master', begin: 'REPLICAOF 127.0.0.1 1', end: 'REPLICAOF NO ONE' },
   ])('emit STALE while Redis $name, and RECOVERED when it accepts writes again', async ({ begin, end }) => {
     await using platform = await startDoors(1);
     const [door] = platform.doors;

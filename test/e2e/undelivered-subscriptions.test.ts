@@ -306,7 +306,7 @@ const ways: readonly (readonly [way: string, attempt: () => Promise<void>])[] = 
     },
   ],
   [
-    'a router that gives its request up while the subscription is pending',
+    'a router that aborts its request while the subscription is pending',
     () =>
       whilePending(async () => {
         const controller = new AbortController();

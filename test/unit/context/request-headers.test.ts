@@ -50,7 +50,7 @@ describe('the headers of a connection', () => {
     ],
     ['Cosmo of then, where only the extensions hold it', { extensions: { initialPayload: bearer } }, none],
     ['Hive Gateway with connectionParams', bearer, none],
-    ['Hive Gateway that is told to fill them in', { authorization: 'Bearer a', 'x-sandbox-name': '' }, none],
+    ['Hive Gateway with configured values', { authorization: 'Bearer a', 'x-sandbox-name': '' }, none],
     ['Hive Router that copies headers', { 'user-agent': 'hive', authorization: 'Bearer a', 'x-request-id': '1' }, none],
     ['Hive Gateway with headers in them', { headers: bearer }, none],
     ['Hive Router, which propagates headers', none, { authorization: 'Bearer a' }],

@@ -93,7 +93,7 @@ describe('a token', () => {
     ['for several audiences without this one', 'audience', () => sign({ aud: ['a', 'b'] })],
     ['without an end', 'no expiry', () => sign({ exp: undefined })],
     ['that begins later', 'not valid yet', () => sign({ nbf: nowSeconds + 60 })],
-    ['signed by somebody else', 'signature', () => sign({}, strange.privateKey)],
+    ['signed by another issuer', 'signature', () => sign({}, strange.privateKey)],
     ['without a signature', 'algorithm', () => new UnsecuredJWT(good).encode()],
     [
       'signed with the public key as a secret',

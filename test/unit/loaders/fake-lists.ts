@@ -119,8 +119,7 @@ export function fakeFiles(
 
 function isWithin(time: Date | null, { after, before, from, to }: TimeBounds = {}): boolean {
   for (const bound of [after, before, from, to]) {
-    if (bound !== undefined && Number.isNaN(bound.getTime()))
-      throw new Error('The platform was sent a time that is none.');
+    if (bound !== undefined && Number.isNaN(bound.getTime())) throw new Error('The platform received an invalid time.');
   }
   if (after === undefined && before === undefined && from === undefined && to === undefined) return true;
   return (

@@ -58,9 +58,9 @@ const rulesOf = (histories: readonly WatchHistory[]) => checkWatches(histories).
 
 const start = [snapshot('e.4.partial', 'a', 'NEW'), snapshot('e.4', 'b', 'PROCESSING')];
 
-describe('a history that is as it should be', () => {
+describe('a correct history', () => {
   it.each<[what: string, histories: readonly WatchHistory[]]>([
-    ['of nothing', [history([])]],
+    ['without events', [history([])]],
     [
       'of snapshots and changes',
       once([
@@ -73,17 +73,17 @@ describe('a history that is as it should be', () => {
         created('e.11', 'a', 'SUCCEEDED'),
       ]),
     ],
-    ['of what had ended before and changes still', once([...start, changed('e.5', 'z', 'SUCCEEDED', 'SUCCEEDED')])],
+    ['of a job that changes after its end', once([...start, changed('e.5', 'z', 'SUCCEEDED', 'SUCCEEDED')])],
     [
-      'of trouble, which begins with the snapshot and ends',
+      'of a STALE that begins with the snapshot and recovers',
       once([...start, event('STALE', 'e.4'), event('RECOVERED', 'e.5'), event('STALE', 'e.6')]),
     ],
     [
-      'of trouble that ends the snapshot',
+      'of a STALE at the end of the snapshot',
       once([...start.slice(0, 1), event('STALE', 'e.4'), created('e.5', 'c', 'NEW')]),
     ],
     [
-      'of trouble that only one replica knows of',
+      'of a STALE of only one replica',
       once([
         ...start,
         event('STALE', 'e.4.partial'),
@@ -94,7 +94,7 @@ describe('a history that is as it should be', () => {
       ]),
     ],
     [
-      'of trouble of the log, and then of one replica',
+      'of a STALE in the log, and then of one replica',
       once([...start, event('STALE', 'e.5'), created('e.7.partial', 'c', 'NEW'), event('RECOVERED', 'e.7')]),
     ],
     [
@@ -111,7 +111,7 @@ describe('a history that is as it should be', () => {
       ],
     ],
     [
-      'that goes on behind its last event',
+      'that resumes after its last event',
       [
         history([
           session([...start, changed('e.5', 'a', 'NEW', 'QUEUED')]),
@@ -120,7 +120,7 @@ describe('a history that is as it should be', () => {
       ],
     ],
     [
-      'that begins again with snapshots, in another life of the log',
+      'that restarts with snapshots, in another life of the log',
       [
         history([
           session(start),
@@ -169,7 +169,7 @@ describe('a history that is as it should be', () => {
       ),
     ],
     [
-      'of a batch that is gone',
+      'of a batch that was removed',
       once([snapshot('e.4', 'a', 'NEW'), written('e.5', 'LOADED'), written('e.6', null)], byIds('a'), 'completed'),
     ],
     [
@@ -194,7 +194,7 @@ describe('a history that is as it should be', () => {
       once([], { ...byIds('a'), statuses: new Set(['FAILED']) }, 'completed'),
     ],
     [
-      'of statuses, which something enters and leaves',
+      'of statuses, which a job enters and leaves',
       once(
         [
           snapshot('e.4', 'b', 'PROCESSING'),
@@ -205,7 +205,7 @@ describe('a history that is as it should be', () => {
       ),
     ],
     [
-      'of a client that left before changes that were told as one',
+      'of a client that left before merged changes',
       [
         history([
           session([...start, created('e.6', 'c', 'NEW')]),
@@ -233,7 +233,7 @@ describe('a history breaks the rule', () => {
     ],
     [
       'each change begins where the last one ended',
-      'by a lost entry that somebody else was told behind the cursor',
+      'by a lost entry that another client received after the cursor',
       [
         history([session(start), session([changed('e.6', 'a', 'QUEUED', 'PROCESSING')], { after: 'e.4' })]),
         history([session([...start, changed('e.5', 'a', 'NEW', 'QUEUED')])], undefined, 'bob'),
@@ -241,33 +241,33 @@ describe('a history breaks the rule', () => {
     ],
     [
       'each change begins where the last one ended',
-      'by a change of what was never told',
+      'by a change of an entity that was never sent',
       once([...start, changed('e.5', 'z', 'NEW', 'QUEUED')]),
     ],
     [
       'each change begins where the last one ended',
-      'by something that was within the filter and not told',
+      'by a matching entity that was not sent',
       once([changed('e.5', 'a', 'PROCESSING', 'SUCCEEDED')], byStatuses('PROCESSING')),
     ],
     [
       'cursors grow',
-      'by an entry told twice',
+      'by an entry that was sent twice',
       once([...start, created('e.5', 'c', 'NEW'), removed('e.5', 'c', 'NEW')]),
     ],
     [
       'cursors grow',
-      'by an entry told again after a reconnect',
+      'by an entry that was sent again after a reconnect',
       [history([session([...start, created('e.5', 'c', 'NEW')]), session([event('STALE', 'e.5')], { after: 'e.5' })])],
     ],
     [
       'cursors grow',
-      'by a snapshot of the past',
+      'by an old snapshot',
       [history([session([...start, created('e.5', 'c', 'NEW')]), session([event('RESYNC', 'e.4')], { after: 'e.5' })])],
     ],
-    ['a cursor is an epoch and a number', 'by something else', once([event('STALE', 'somewhere')])],
+    ['a cursor is an epoch and a number', 'by another form', once([event('STALE', 'somewhere')])],
     [
       'a cursor stands for one event',
-      'by two stories',
+      'by two events',
       [
         history([session([...start, created('e.5', 'c', 'NEW')])]),
         history([session([...start, created('e.5', 'c', 'QUEUED')])], undefined, 'bob'),
@@ -303,13 +303,13 @@ describe('a history breaks the rule', () => {
     ],
     [
       'an incomplete snapshot is sent again',
-      'by a replay behind it',
+      'by a replay after it',
       [history([session(start.slice(0, 1)), session([created('e.5', 'c', 'NEW')], { after: 'e.4.partial' })])],
     ],
     ['no entity is sent as new twice', 'by a second creation', once([...start, created('e.5', 'a', 'NEW')])],
     [
       'no state goes back',
-      'by an end that was none',
+      'by a change after an end',
       once([...start, changed('e.5', 'a', 'NEW', 'SUCCEEDED'), changed('e.6', 'a', 'SUCCEEDED', 'PROCESSING')]),
     ],
     [
@@ -335,29 +335,29 @@ describe('a history breaks the rule', () => {
     ['no state goes back', 'by an earlier stage', once([...start, changed('e.5', 'b', 'PROCESSING', 'NEW')])],
     [
       'STALE and RECOVERED alternate',
-      'by two of a kind',
+      'by two of the same kind',
       once([...start, event('STALE', 'e.5'), event('STALE', 'e.6')]),
     ],
     [
       'STALE and RECOVERED alternate',
-      'by a client that left before it was told',
+      'by a client that left before the event',
       [history([session(start), session([event('RECOVERED', 'e.5')], { after: 'e.4' })])],
     ],
     [
       'STALE and RECOVERED alternate',
-      'by a recovery of which a slow client did not receive the trouble',
+      'by a RECOVERED whose STALE a slow client did not receive',
       [
         history([session([...start, event('RECOVERED', 'e.6')])]),
         history([session([...start, event('STALE', 'e.5'), event('RECOVERED', 'e.6')])], undefined, 'bob'),
       ],
     ],
-    ['STALE and RECOVERED alternate', 'by a recovery from nothing', once([...start, event('RECOVERED', 'e.5')])],
+    ['STALE and RECOVERED alternate', 'by a RECOVERED without a STALE', once([...start, event('RECOVERED', 'e.5')])],
     [
       'STALE, RECOVERED and RESYNC are about no entity',
       'by one',
       once([...start, event('STALE', 'e.5', about('a', 'NEW'))]),
     ],
-    ['an event about an entity contains it', 'by nothing', once([...start, event('CREATED', 'e.5')])],
+    ['an event about an entity contains it', 'by a missing entity', once([...start, event('CREATED', 'e.5')])],
     [
       'only a change has a previous status',
       'by a creation',
@@ -373,7 +373,7 @@ describe('a history breaks the rule', () => {
     ['only a stream of ids completes', 'by completing', once(start, undefined, 'completed')],
     [
       'a stream completes when all its entities have ended',
-      'by completing while something is within the filter',
+      'by completing while a matching entity runs',
       once(start.slice(1), { ...byIds('a', 'b'), statuses: new Set(['PROCESSING']) }, 'completed'),
     ],
     [
@@ -433,61 +433,61 @@ describe('a view', () => {
     ],
     ['of an id that was absent for a while', once([], byIds('absent'), 'completed'), truthOf(['absent', 'NEW', -9])],
     [
-      'of what was absent for a while, and is back',
+      'of an id that was absent for a while, and has returned',
       once([snapshot('e.4', 'absent', 'NEW'), removed('e.5', 'absent', 'NEW'), created('e.6', 'absent', 'FAILED')]),
       truthOf(['absent', 'FAILED', -9]),
     ],
-    ['of what is deleted', once([...told, removed('e.6', 'b', 'PROCESSING')]), truthOf(['a', 'FAILED', -9])],
+    ['of a deleted job', once([...told, removed('e.6', 'b', 'PROCESSING')]), truthOf(['a', 'FAILED', -9])],
     [
-      'that was refused, because one reading did not find it',
+      'that was rejected, because one reading did not find its id',
       once([], byIds('denied'), 'refused'),
       truthOf(['denied', 'NEW', -9]),
     ],
     [
-      'that was refused, because an id does not exist',
+      'that was rejected, because an id does not exist',
       once(told, byIds('a', 'nothing'), 'refused'),
       truthOf(['a', 'NEW', -9]),
     ],
     ['of statuses', once(told, byStatuses('NEW', 'PROCESSING')), truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9])],
-  ])('%s is true in the end', (_, histories, truth) => {
+  ])('%s equals the final state', (_, histories, truth) => {
     expect(checkViews(histories, truth)).toEqual([]);
   });
 
   it.each<[rule: string, what: string, histories: readonly WatchHistory[], truth: Truth]>([
     [
       'the view ends in the truth',
-      'holds what has gone on',
+      'contains an old state',
       once(told),
       truthOf(['a', 'FAILED', -9], ['b', 'SUCCEEDED', -9]),
     ],
     [
       'the view ends in the truth',
-      'holds a batch as it was',
+      'contains an old state of a batch',
       once([snapshot('e.4', 'a', 'NEW'), written('e.5', 'LOADED')]),
       truthOf(['a', 'SUCCEEDED', -9]),
     ],
-    ['the view ends in the truth', 'holds what does not exist', once(told), truthOf(['a', 'FAILED', -9])],
+    ['the view ends in the truth', 'contains a missing job', once(told), truthOf(['a', 'FAILED', -9])],
     [
       'the view ends in the truth',
-      'lacks what is running',
+      'lacks a running job',
       once(told),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'NEW', -9]),
     ],
     [
       'the view ends in the truth',
-      'lacks what came and ended',
+      'lacks a job that was created and ended',
       once(told),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'FAILED', 9]),
     ],
     [
       'the view ends in the truth',
-      'lacks what had ended a short while before it began',
+      'lacks a job that had ended shortly before its beginning',
       once(told),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'FAILED', -600]),
     ],
     [
       'the view ends in the truth',
-      'lacks, after it began again without a cursor, what ended meanwhile',
+      'lacks, after a restart without a cursor, a job that ended in the meantime',
       [history([session(start), session([snapshot('e.6', 'b', 'PROCESSING')], { openedAt: at(9) })])],
       truthOf(['a', 'FAILED', 5], ['b', 'PROCESSING', -9]),
     ],
@@ -505,43 +505,43 @@ describe('a view', () => {
     ],
     [
       'the view ends in the truth',
-      'lacks what came into its filter',
+      'lacks a job that entered its filter',
       once(told, byStatuses('PROCESSING')),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9], ['c', 'PROCESSING', 9]),
     ],
     [
       'the view ends in the truth',
-      'lacks what ended within its filter',
+      'lacks a matching job that ended',
       once([], byStatuses('FAILED')),
       truthOf(['a', 'FAILED', -9]),
     ],
     [
       'the view ends in the truth',
-      'lacks one of its ids that is within the filter',
+      'lacks one of its ids that matches the filter',
       once([], { ...byIds('a', 'b'), statuses: new Set(['NEW']) }),
       truthOf(['a', 'FAILED', -9], ['b', 'NEW', -9]),
     ],
     [
       'the view ends in the truth',
-      'lacks the end of a completed stream that is within the filter',
+      'lacks the end of a completed stream that matches the filter',
       once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED']) }, 'completed'),
       truthOf(['a', 'SUCCEEDED', -9]),
     ],
     [
       'the view ends in the truth',
-      'lacks an end of an unknown status that is within the filter',
+      'lacks an end with an unknown status that matches the filter',
       once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED', 'UNKNOWN']) }, 'completed'),
       withUnknownEnds(truthOf(['a', 'SUCCEEDED', -9])),
     ],
     [
       'the view ends in the truth',
-      'lacks an end, though its stream goes on',
+      'lacks an end, although its stream continues',
       once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED']) }),
       withUnknownEnds(truthOf(['a', 'SUCCEEDED', -9])),
     ],
     [
       'no existing entity is removed',
-      'lost what one reading did not find',
+      'lost a job that one reading did not find',
       once([snapshot('e.4', 'denied', 'NEW'), removed('e.5', 'denied', 'NEW'), created('e.6', 'denied', 'FAILED')]),
       truthOf(['denied', 'FAILED', -9]),
     ],
@@ -553,7 +553,7 @@ describe('a view', () => {
     ],
     [
       'a stream completes when all its entities have ended',
-      'completed before the end, as its filter concealed',
+      'completed before the end, which its filter excluded',
       once([], { ...byIds('a'), statuses: new Set(['SUCCEEDED']) }, 'completed'),
       truthOf(['a', 'FAILED', 20]),
     ],
@@ -565,7 +565,7 @@ describe('a view', () => {
     ],
     [
       'no valid subscription is rejected in the end',
-      'was refused for no reason',
+      'was rejected without a reason',
       once(told, undefined, 'refused'),
       truthOf(['a', 'FAILED', -9], ['b', 'PROCESSING', -9]),
     ],

@@ -18,14 +18,14 @@ const made = (...ids: string[]): readonly MadeEntity[] => ids.map((id) => ({ id,
 
 describe('creates', () => {
   it.each<[what: string, attempts: readonly CreateAttempt[], made: readonly MadeEntity[]]>([
-    ['one for one', [created('1')], made('1')],
-    ['twins', [created('1'), created('2')], made('1', '2')],
-    ['an unknown outcome that happened', [unknown(), created('1')], made('1', '2')],
-    ['an unknown outcome that did not', [unknown(), created('1')], made('1')],
-    ['a refusal', [refused()], made()],
-    ['a key asked for again', [created('1', 'k'), created('1', 'k', true), refused('k')], made('1')],
-    ['a key whose first try was refused', [refused('k'), created('1', 'k')], made('1')],
-    ['a key without an answer', [unknown('k'), unknown('k')], made('1')],
+    ['one entity for one request', [created('1')], made('1')],
+    ['two entities for two requests', [created('1'), created('2')], made('1', '2')],
+    ['an unknown outcome of an executed create', [unknown(), created('1')], made('1', '2')],
+    ['an unknown outcome of a create that was not executed', [unknown(), created('1')], made('1')],
+    ['a rejection', [refused()], made()],
+    ['a repeated key', [created('1', 'k'), created('1', 'k', true), refused('k')], made('1')],
+    ['a key whose first attempt was rejected', [refused('k'), created('1', 'k')], made('1')],
+    ['a key without a response', [unknown('k'), unknown('k')], made('1')],
   ])('are accounted for: %s', (_, attempts, found) => {
     expect(checkCreates('jobs', attempts, found)).toEqual([]);
   });
@@ -50,21 +50,21 @@ describe('changes', () => {
   const attempt = (state: string | null, done: boolean): ChangeAttempt => ({ id: 's', state, done });
 
   it.each<[what: string, attempts: readonly ChangeAttempt[], truth: string | null]>([
-    ['the last one that was done', [attempt('on', true), attempt('off', true)], 'off'],
-    ['one without an answer that happened', [attempt('on', true), attempt('off', false)], 'off'],
-    ['one without an answer that did not', [attempt('on', true), attempt('off', false)], 'on'],
+    ['the last successful one', [attempt('on', true), attempt('off', true)], 'off'],
+    ['one without a response that was executed', [attempt('on', true), attempt('off', false)], 'off'],
+    ['one without a response that was not executed', [attempt('on', true), attempt('off', false)], 'on'],
     ['a deletion', [attempt('on', true), attempt(null, true)], null],
-    ['nothing that is known', [attempt('off', false)], 'on'],
-  ])('are what is true: %s', (_, attempts, truth) => {
+    ['none with a known outcome', [attempt('off', false)], 'on'],
+  ])('determine the final state: %s', (_, attempts, truth) => {
     expect(checkChanges(attempts, new Map(truth === null ? [] : [['s', truth]]))).toEqual([]);
   });
 
   it.each<[what: string, attempts: readonly ChangeAttempt[], truth: string | null]>([
     ['one was lost', [attempt('on', true), attempt('off', true)], 'on'],
-    ['one came twice', [attempt('off', false), attempt('on', true)], 'off'],
-    ['it is gone', [attempt('on', true)], null],
-    ['it was not deleted', [attempt('on', true), attempt(null, true)], 'on'],
-  ])('are not when %s', (_, attempts, truth) => {
+    ['one was executed twice', [attempt('off', false), attempt('on', true)], 'off'],
+    ['the entity is missing', [attempt('on', true)], null],
+    ['the entity was not deleted', [attempt('on', true), attempt(null, true)], 'on'],
+  ])('do not determine the final state if %s', (_, attempts, truth) => {
     expect(checkChanges(attempts, new Map(truth === null ? [] : [['s', truth]]))).toHaveLength(1);
   });
 });
@@ -81,8 +81,8 @@ describe('errors', () => {
     ['it is masked', { ...typed, code: 'INTERNAL_SERVER_ERROR', retryable: false }],
     ['it has no code', { ...typed, code: undefined }],
     ['its code is a name of every object', { ...typed, code: 'toString' }],
-    ['it does not say whether to try again', { ...typed, retryable: undefined }],
-    ['it says nothing', { ...typed, message: ' ' }],
+    ['it does not state whether it is retryable', { ...typed, retryable: undefined }],
+    ['its message is empty', { ...typed, message: ' ' }],
   ])('are not typed when %s', (_, error) => {
     expect(checkErrors([error])).toHaveLength(1);
   });

@@ -109,7 +109,7 @@ describe('a record', () => {
 
   it.each([
     ['no time', {}],
-    ['a time that is none', { observedAt: '1970' }],
+    ['an invalid time', { observedAt: '1970' }],
     ['a change of another kind', { observedAt, changes: [{ kind: 'SNAPSHOT', entity: job }] }],
     ['a change of nothing', { observedAt, changes: [{ kind: 'CREATED' }] }],
     ['a change without the state before', { observedAt, changes: [{ kind: 'CHANGED', entity: job }] }],

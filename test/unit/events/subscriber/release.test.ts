@@ -70,7 +70,7 @@ describe('ended streams hold no position in the log and no listener', () => {
 
   it('when they fail', async () => {
     const { streams, held } = await openMany({});
-    for (const stream of streams) stream.fail(new Error('no right any more'));
+    for (const stream of streams) stream.fail(new Error('no longer permitted'));
     expect(held()).toEqual(allReleased);
   });
 
