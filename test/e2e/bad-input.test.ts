@@ -268,7 +268,7 @@ function field(value: unknown, name: string): unknown {
 
 const resultOf = (data: unknown) => field(data, 'result');
 
-/** Returns the paths of issues, each of which must have a message. */
+/** Returns the paths of issues. Each issue must have a message. */
 function issuesOf(issues: unknown): readonly unknown[] {
   if (!Array.isArray(issues)) return [];
   for (const issue of issues) expect(field(issue, 'message')).toMatch(/./);

@@ -101,7 +101,7 @@ const badDays: readonly BadDay[] = [
   },
 ];
 
-/** Time for the retries of a read, but not for the pause that the platform here asks for. */
+/** Time for the retries of a read, but not for the Retry-After of the platform here. */
 const shortDeadline = { UPSTREAM_TIMEOUT_MS: '5000' };
 
 /** Checks the parts of every failed response, and the absence of secrets. */

@@ -147,7 +147,7 @@ describe('many downloads of a sandbox with a small budget', () => {
     for (let round = 0; round < 25; round += 1) await fetch(`${own.url}/healthz`);
     expect((await clock.runUntil(query)).errors).toEqual([]);
     const sentBefore = proxy.requests.slice(before).findIndex((each) => each.includes('/dataSets'));
-    // The downloads that the budget permitted at once, and one that had its turn.
+    // The downloads that the budget permitted at once, and the next one in turn.
     expect(sentBefore).toBeGreaterThanOrEqual(0);
     expect(sentBefore).toBeLessThanOrEqual(6);
     expect((await clock.runUntil(downloads)).map((each) => each.length)).toEqual(Array(15).fill(1));

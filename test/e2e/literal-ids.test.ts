@@ -7,7 +7,7 @@ import { connectRest, type RestClient } from '../support/rest-client.ts';
 const catalog = '/data/foundation/catalog';
 const ups = '/data/core/ups';
 
-/** Changes an id to one that would be the same if it were read as syntax. */
+/** Changes an id in a way that makes no difference if the id is read as syntax. */
 const neighbour = (id: string): readonly string[] => [
   `${id},${id}`,
   `,${id}`,

@@ -37,7 +37,7 @@ const text = fc
 
 /** Texts of fixed seeds, with which the platform is filled before. */
 const existing = [...new Set(fc.sample(text, { numRuns: 40, seed: 13 }))].filter((made) => !made.includes('\u0000'));
-/** A text that exists, one that differs only in its syntax, or any other. */
+/** An existing text, a text that differs from it only in syntax, or any other text. */
 const asked = fc.oneof(
   fc.constantFrom(...existing),
   fc

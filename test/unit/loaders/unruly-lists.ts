@@ -23,7 +23,7 @@ export interface UnrulyRow {
 export type Arrange = <Row>(page: readonly Row[]) => readonly Row[];
 
 /**
- * A list of the platform with the rows in the order of `rows`, whatever order is requested. It may contain a row twice.
+ * A list of the platform with the rows in the order of `rows`. The requested order is ignored. It may contain a row twice.
  */
 export interface UnrulyList {
   rows: UnrulyRow[];

@@ -9,7 +9,7 @@ it('formats every time like Date, in any order', () => {
   const day = 86_400_000;
   const time = fc.oneof(
     fc.integer({ min: -lastMs, max: lastMs }),
-    // Times around the same midnights, some of which share the text of a day.
+    // Times around the same midnights. Some of them share the text of a day.
     fc
       .tuple(fc.integer({ min: -2, max: 20_000 }), fc.integer({ min: -1, max: 1 }))
       .map(([days, ms]) => days * day + ms),

@@ -13,7 +13,7 @@ describe('a request', () => {
   it('is not from a foreign page if the page is the server’s own or a trusted one', () => {
     expect(isForeign({ origin: 'http://gateway.test:4000' })).toBe(false);
     expect(isForeign({ origin: 'https://app.test' }, (origin) => origin === 'https://app.test')).toBe(false);
-    // A trusted origin is accepted, whatever the browser reports about the relation of the sites.
+    // A trusted origin is accepted regardless of the relation of the sites that the browser reports.
     expect(isForeign({ origin: 'https://app.test', 'sec-fetch-site': 'cross-site' }, () => true)).toBe(false);
   });
 

@@ -12,7 +12,7 @@ const job = (status: JobStatus, metrics: JobProgress['metrics'] = null) => ({
 });
 type Job = ReturnType<typeof job>;
 
-/** Cancels a job, by default one that is PROCESSING. */
+/** Cancels a job. Its default status is PROCESSING. */
 function cancel(
   platform: { readonly cancel: () => Promise<boolean>; readonly get: () => Promise<Job | null> },
   before = job('PROCESSING'),
