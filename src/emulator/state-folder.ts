@@ -2,7 +2,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { batchesFolderName } from './jobs/batch-folder.ts';
-import { type Database, databaseFiles, EmulatorNotInstalledError, openDatabase } from './store/database.ts';
+import type { Database } from './store/connection.ts';
+import { databaseFiles, EmulatorNotInstalledError, openDatabase } from './store/database.ts';
 
 /** Thrown when the state folder cannot be created, or its database cannot be opened. */
 export class StateFolderError extends Error {

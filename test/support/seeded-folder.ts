@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Database, openDatabase } from '../../src/emulator/store/database.ts';
+import type { Database } from '../../src/emulator/store/connection.ts';
+import { openDatabase } from '../../src/emulator/store/database.ts';
 
 /** Files of a closed database, by name. */
 type Files = ReadonlyMap<string, Buffer>;

@@ -1,4 +1,4 @@
-import type { Session } from '../store/database.ts';
+import type { Session } from '../store/connection.ts';
 import { identityColumn } from './merged-profile.ts';
 import { identifier } from './sql.ts';
 import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';

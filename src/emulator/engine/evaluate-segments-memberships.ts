@@ -1,4 +1,4 @@
-import type { Session } from '../store/database.ts';
+import type { Session } from '../store/connection.ts';
 import { platformNamespace } from './evaluate-segments-matches.ts';
 
 /** Time for which a former member is listed as `exited`: 30 days. */

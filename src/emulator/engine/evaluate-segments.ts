@@ -1,6 +1,6 @@
 import { PqlError } from '../pql/pql-error.ts';
 import type { SeededMergePolicy } from '../seed/population-catalog.ts';
-import type { Database, Session } from '../store/database.ts';
+import type { Database, Session } from '../store/connection.ts';
 import { Permits } from '../store/permits.ts';
 import { countMemberships, type SegmentCounts } from './evaluate-segments-counts.ts';
 import { compileMatches, type NumberedSegment } from './evaluate-segments-matches.ts';

@@ -1,6 +1,6 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Database, Session } from '../store/database.ts';
+import type { Database, Session } from '../store/connection.ts';
 import { type CompiledExport, compileExport, type ExportPart, keysTable, profileKeyColumns } from './compile-export.ts';
 import type { ExportSelection } from './export-selection.ts';
 import { identifier, literal } from './sql.ts';

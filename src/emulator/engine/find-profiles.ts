@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SqlExecutor } from '../store/database.ts';
+import type { SqlExecutor } from '../store/connection.ts';
 import { identityColumn } from './merged-profile.ts';
 import { identifier, literal, Parameters } from './sql.ts';
 import { type IdentityNamespace, identityNamespaces } from './xdm-schema.ts';

@@ -1,5 +1,5 @@
 import type { FieldVocabulary } from '../pql/fields.ts';
-import type { Database } from '../store/database.ts';
+import type { Database } from '../store/connection.ts';
 import { findMergePolicy } from './find-merge-policy.ts';
 import { findProfiles, type IdentityReference, xidOf } from './find-profiles.ts';
 import { EventQueryError, readCursor, writeCursor } from './read-events-cursor.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { profileDatasets, type SeededMergePolicy } from '../seed/population-catalog.ts';
-import type { Database } from '../store/database.ts';
+import type { Database } from '../store/connection.ts';
 import { membershipMap, membershipsByPerson } from './compile-export.ts';
 import { findMergePolicy } from './find-merge-policy.ts';
 import { findProfiles, type IdentityReference, type ProfileKey, xidOf } from './find-profiles.ts';

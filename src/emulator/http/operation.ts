@@ -8,7 +8,7 @@ import type { Scheduler } from '../jobs/scheduler.ts';
 import type { SegmentJobRunner } from '../jobs/segment-job-runner.ts';
 import type { JsonValue } from '../json.ts';
 import type { EmulatorQuirks } from '../options.ts';
-import type { Database } from '../store/database.ts';
+import type { Database } from '../store/connection.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { AccessTokens } from '../store/platform-store-tokens.ts';
 import type { RequestRate } from './request-rate.ts';

@@ -2,7 +2,7 @@ import { evaluateSegments, SegmentExpressionError } from '../engine/evaluate-seg
 import { countIngestedRows } from '../seed/platform-state.ts';
 import { seededDatasets } from '../seed/platform-state-datasets.ts';
 import { Draws } from '../seed/platform-state-draws.ts';
-import type { Database, Session } from '../store/database.ts';
+import type { Database, Session } from '../store/connection.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { Dataset } from '../store/platform-store-datasets.ts';
 import type { Sandbox } from '../store/platform-store-sandboxes.ts';

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import type { Session } from '../store/database.ts';
+import type { Session } from '../store/connection.ts';
 import { type CsvRow, readCsv } from './csv.ts';
 import { parseJson } from './json-text.ts';
 import { LineError, maximumRecordLength, reasonOf, type SeedIssues } from './seed-error.ts';

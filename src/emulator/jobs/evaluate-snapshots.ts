@@ -1,5 +1,5 @@
 import { evaluateSegments, type MembershipModel, SegmentExpressionError } from '../engine/evaluate-segments.ts';
-import type { Database } from '../store/database.ts';
+import type { Database } from '../store/connection.ts';
 import type { SegmentJob, SegmentJobCounts } from '../store/platform-store-segment-jobs.ts';
 import type { JobError } from './job-transitions.ts';
 

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { ExportResult } from '../engine/export-profiles.ts';
 import type { JsonObject } from '../json.ts';
 import { failedBatchFields, writtenMetrics } from '../store/batch-metrics.ts';
 import { changedBatch, changedDataset } from '../store/catalog-documents.ts';
 import { withBatch } from '../store/dataset-documents.ts';
 import type { PlatformRecords, PlatformStore } from '../store/platform-store.ts';
-import type { BatchFile } from '../store/platform-store-batch-files.ts';
+import type { WrittenBatch } from '../store/platform-store-batch-files.ts';
 import type { BatchStatus } from '../store/platform-store-batches.ts';
 import {
   batchIdsOf,
@@ -14,13 +13,6 @@ import {
   type MetricSpan,
 } from '../store/platform-store-export-jobs.ts';
 import { waitsForBatches } from './export-request.ts';
-
-/** Result of an export for one batch. */
-export interface WrittenBatch {
-  readonly batchId: string;
-  readonly result: ExportResult;
-  readonly files: readonly BatchFile[];
-}
 
 export interface JobError {
   readonly code: string;

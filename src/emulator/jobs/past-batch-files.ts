@@ -2,7 +2,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { exportProfiles } from '../engine/export-profiles.ts';
 import { isJsonObject } from '../json.ts';
 import { changedBatch } from '../store/catalog-documents.ts';
-import type { Database } from '../store/database.ts';
+import type { Database } from '../store/connection.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { BatchFolders } from './batch-folder.ts';
 import { planBatches } from './export-selection.ts';

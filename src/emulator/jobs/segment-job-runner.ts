@@ -1,7 +1,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { EmulatorPace, EmulatorQuirks } from '../options.ts';
-import type { Database } from '../store/database.ts';
+import type { Database } from '../store/connection.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { SegmentJob } from '../store/platform-store-segment-jobs.ts';
 import type { Activity, Places } from './activity.ts';

@@ -1,7 +1,7 @@
 import { countProfiles } from '../engine/export-profiles.ts';
 import { planBatches } from '../jobs/export-selection.ts';
 import { changedDataset } from '../store/catalog-documents.ts';
-import type { Database } from '../store/database.ts';
+import type { Database } from '../store/connection.ts';
 import type { PlatformStore } from '../store/platform-store.ts';
 import type { Batch } from '../store/platform-store-batches.ts';
 import type { Dataset } from '../store/platform-store-datasets.ts';

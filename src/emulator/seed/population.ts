@@ -1,5 +1,5 @@
 import { identifier, Parameters } from '../engine/sql.ts';
-import type { Database, Session } from '../store/database.ts';
+import type { Database, Session } from '../store/connection.ts';
 import { draws } from './population-draws.ts';
 import { eventColumns, eventHash } from './population-events.ts';
 import { crmFragment, eventsFragment, loyaltyFragment } from './population-fragments.ts';

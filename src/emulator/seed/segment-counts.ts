@@ -3,7 +3,7 @@ import { findMergePolicy } from '../engine/find-merge-policy.ts';
 import { identityColumn } from '../engine/merged-profile.ts';
 import { identifier } from '../engine/sql.ts';
 import { type IdentityNamespace, identityNamespaces } from '../engine/xdm-schema.ts';
-import type { Database } from '../store/database.ts';
+import type { Database } from '../store/connection.ts';
 import type { SegmentJobCounts } from '../store/platform-store-segment-jobs.ts';
 
 type StatusCounts = Readonly<Record<'realized' | 'existing' | 'exited', number>>;

@@ -1,5 +1,5 @@
 import type { Migration } from '../migrations/migration.ts';
-import type { Database } from './database.ts';
+import type { Database } from './connection.ts';
 
 /**
  * Applies pending migrations, each in its own transaction, so that a failed migration or a killed process leaves the

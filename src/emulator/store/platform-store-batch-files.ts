@@ -1,4 +1,5 @@
-import type { Executor } from './platform-store.ts';
+import type { ExportResult } from '../engine/export-profiles.ts';
+import type { SqlExecutor } from './connection.ts';
 
 /** One Parquet file of a dataset file. */
 export interface FilePart {
@@ -20,6 +21,13 @@ export interface BatchFile {
   readonly parts: readonly FilePart[];
 }
 
+/** Result of an export for one batch. */
+export interface WrittenBatch {
+  readonly batchId: string;
+  readonly result: ExportResult;
+  readonly files: readonly BatchFile[];
+}
+
 export interface BatchFileStore {
   /** Lists the files of a batch in order. */
   list(sandbox: string, batchId: string): Promise<BatchFile[]>;
@@ -32,7 +40,7 @@ interface Row {
   readonly document: string;
 }
 
-export function createBatchFileStore(database: Executor): BatchFileStore {
+export function createBatchFileStore(database: SqlExecutor): BatchFileStore {
   return {
     async list(sandbox, batchId) {
       const rows = await database.all<Row>(

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../json.ts';
-import type { Executor } from './platform-store.ts';
+import type { SqlExecutor } from './connection.ts';
 
 /** States of a Catalog batch during and after an export. */
 export type BatchStatus =
@@ -50,7 +50,7 @@ interface Row {
 
 const columns = 'id, dataset_id, created, document';
 
-export function createBatchStore(database: Executor): BatchStore {
+export function createBatchStore(database: SqlExecutor): BatchStore {
   const findMany: BatchStore['findMany'] = async (sandbox, ids) => {
     const rows = await database.all<Row>(`SELECT ${columns} FROM batches WHERE sandbox = ? AND list_contains(?, id)`, [
       sandbox,

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../json.ts';
-import type { Executor } from './platform-store.ts';
+import type { SqlExecutor } from './connection.ts';
 
 /**
  * A Catalog dataset. It is stored as a document, because Catalog keeps all fields that clients send. The document does
@@ -30,7 +30,7 @@ interface Row {
   readonly document: string;
 }
 
-export function createDatasetStore(database: Executor): DatasetStore {
+export function createDatasetStore(database: SqlExecutor): DatasetStore {
   const findMany: DatasetStore['findMany'] = async (sandbox, ids) => {
     const rows = await database.all<Row>(
       'SELECT id, created, document FROM datasets WHERE sandbox = ? AND list_contains(?, id)',

@@ -1,6 +1,6 @@
 import type { ExportRequest, ReceivedExportRequest } from '../jobs/export-request.ts';
-import type { WrittenBatch } from '../jobs/job-transitions.ts';
-import type { Executor } from './platform-store.ts';
+import type { SqlExecutor } from './connection.ts';
+import type { WrittenBatch } from './platform-store-batch-files.ts';
 
 export type ExportJobStatus = 'NEW' | 'PROCESSING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLING' | 'CANCELLED';
 
@@ -98,7 +98,7 @@ interface Row {
 /** Id of the first job of an empty platform. */
 const firstId = 24_001;
 
-export function createExportJobStore(database: Executor): ExportJobStore {
+export function createExportJobStore(database: SqlExecutor): ExportJobStore {
   return {
     async list(sandbox, { status, limit, skip, after, sort }) {
       const conditions = ['sandbox = ?'];

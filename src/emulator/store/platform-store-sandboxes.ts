@@ -1,4 +1,4 @@
-import type { Executor } from './platform-store.ts';
+import type { SqlExecutor } from './connection.ts';
 
 /** A sandbox in the format of the sandbox management API. Dates are `YYYY-MM-DD HH:MM:SS` in UTC. */
 export interface Sandbox {
@@ -23,7 +23,7 @@ export interface SandboxStore {
   insert(sandbox: Sandbox): Promise<void>;
 }
 
-export function createSandboxStore(database: Executor): SandboxStore {
+export function createSandboxStore(database: SqlExecutor): SandboxStore {
   return {
     async list() {
       const rows = await database.all<{ document: string }>('SELECT document FROM sandboxes ORDER BY sort_order');

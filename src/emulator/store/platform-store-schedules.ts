@@ -1,5 +1,5 @@
 import type { JsonObject } from '../json.ts';
-import type { Executor } from './platform-store.ts';
+import type { SqlExecutor } from './connection.ts';
 
 export type ScheduleState = 'active' | 'inactive';
 /** Clients create the first two types; the platform itself creates the other two. */
@@ -41,7 +41,7 @@ interface Row {
   readonly document: string;
 }
 
-export function createScheduleStore(database: Executor): ScheduleStore {
+export function createScheduleStore(database: SqlExecutor): ScheduleStore {
   return {
     async list(sandbox) {
       const rows = await database.all<Row>('SELECT document FROM schedules WHERE sandbox = ? ORDER BY created, id', [

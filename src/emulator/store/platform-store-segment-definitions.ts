@@ -1,4 +1,4 @@
-import type { Executor } from './platform-store.ts';
+import type { SqlExecutor } from './connection.ts';
 
 /** A stored segment definition; `operations/segment-definition-record.ts` converts it to the API's format. */
 export interface SegmentDefinition {
@@ -29,7 +29,7 @@ interface Row {
   readonly document: string;
 }
 
-export function createSegmentDefinitionStore(database: Executor): SegmentDefinitionStore {
+export function createSegmentDefinitionStore(database: SqlExecutor): SegmentDefinitionStore {
   return {
     async list(sandbox) {
       const rows = await database.all<Row>(

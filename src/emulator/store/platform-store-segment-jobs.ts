@@ -1,6 +1,6 @@
-import type { SqlValue } from './database.ts';
-import type { Executor } from './platform-store.ts';
+import type { SqlExecutor } from './connection.ts';
 import type { MetricSpan } from './platform-store-export-jobs.ts';
+import type { SqlValue } from './values.ts';
 
 export const segmentJobStatuses = [
   'NEW',
@@ -94,7 +94,7 @@ interface Row {
 /** `computeJobId` of the first job of an empty platform. */
 const firstComputeJobId = 11_001;
 
-export function createSegmentJobStore(database: Executor): SegmentJobStore {
+export function createSegmentJobStore(database: SqlExecutor): SegmentJobStore {
   const select = async (condition: string, parameters: readonly SqlValue[]) => {
     const rows = await database.all<Row>(`SELECT document FROM segment_jobs WHERE ${condition}`, parameters);
     return rows.map(parse);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../runtime/clock.ts';
 import { newAccessToken } from './access-token.ts';
-import type { Database } from './database.ts';
+import type { Database } from './connection.ts';
 
 const millisecondsPerSecond = 1_000;
 

@@ -1,4 +1,4 @@
-import type { Database } from './database.ts';
+import type { Database, SqlExecutor } from './connection.ts';
 import { type BatchFileStore, createBatchFileStore } from './platform-store-batch-files.ts';
 import { type BatchStore, createBatchStore } from './platform-store-batches.ts';
 import { createDatasetStore, type DatasetStore } from './platform-store-datasets.ts';
@@ -7,9 +7,6 @@ import { createSandboxStore, type SandboxStore } from './platform-store-sandboxe
 import { createScheduleStore, type ScheduleStore } from './platform-store-schedules.ts';
 import { createSegmentDefinitionStore, type SegmentDefinitionStore } from './platform-store-segment-definitions.ts';
 import { createSegmentJobStore, type SegmentJobStore } from './platform-store-segment-jobs.ts';
-
-/** Database functions that the tables of the store use, inside or outside a transaction. */
-export type Executor = Pick<Database, 'all' | 'run'>;
 
 /** State of the platform other than profiles. Every read and write names its sandbox. */
 export interface PlatformRecords {
@@ -37,7 +34,7 @@ export function createPlatformStore(database: Database): PlatformStore {
   };
 }
 
-function recordsOver(executor: Executor): PlatformRecords {
+function recordsOver(executor: SqlExecutor): PlatformRecords {
   return {
     sandboxes: createSandboxStore(executor),
     datasets: createDatasetStore(executor),

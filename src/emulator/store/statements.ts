@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { systemClock } from '../../runtime/clock.ts';
-import type { Session, SqlValue } from './database.ts';
+import type { Session } from './connection.ts';
+import type { SqlValue } from './values.ts';
 import { type DuckDb, toParameters, toPlainValue } from './values.ts';
 
 /**

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Migration } from '../../../src/emulator/migrations/migration.ts';
-import { type Database, DatabaseClosedError, openDatabase } from '../../../src/emulator/store/database.ts';
+import type { Database } from '../../../src/emulator/store/connection.ts';
+import { DatabaseClosedError, openDatabase } from '../../../src/emulator/store/database.ts';
 import { migrate } from '../../../src/emulator/store/migrate.ts';
 
 /** Runs for hours unless it is interrupted. */

@@ -12,7 +12,8 @@ import {
   exportProfiles,
 } from '../../../src/emulator/engine/export-profiles.ts';
 import { seededSegments, seedPopulation } from '../../../src/emulator/seed/population.ts';
-import { type Database, openDatabase } from '../../../src/emulator/store/database.ts';
+import type { Database } from '../../../src/emulator/store/connection.ts';
+import { openDatabase } from '../../../src/emulator/store/database.ts';
 import { canonicalRows, expectedExport, type Population, policyIds, readPopulation } from './engine-reference.ts';
 
 const now = new Date('2030-01-01T00:00:00Z');

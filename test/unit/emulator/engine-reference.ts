@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ExportSelection } from '../../../src/emulator/engine/export-profiles.ts';
-import type { Database } from '../../../src/emulator/store/database.ts';
+import type { Database } from '../../../src/emulator/store/connection.ts';
 
 /**
  * Expected content of an export, computed in JavaScript from the rows of the population. It shares only the tables with

@@ -13,7 +13,8 @@ import { exitedLifetimeMs } from '../../../src/emulator/engine/evaluate-segments
 import { type ExportSelection, exportProfiles } from '../../../src/emulator/engine/export-profiles.ts';
 import { UnknownMergePolicyError } from '../../../src/emulator/engine/find-merge-policy.ts';
 import { seededMergePolicies, seededSegments, seedPopulation } from '../../../src/emulator/seed/population.ts';
-import { type Database, openDatabase, type Session } from '../../../src/emulator/store/database.ts';
+import type { Database, Session } from '../../../src/emulator/store/connection.ts';
+import { openDatabase } from '../../../src/emulator/store/database.ts';
 import { putSeeded } from '../../support/seeded-folder.ts';
 import { readPeople } from './pql-people.ts';
 

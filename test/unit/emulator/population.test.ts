@@ -10,7 +10,8 @@ import {
   seededSegments,
   seedPopulation,
 } from '../../../src/emulator/seed/population.ts';
-import { type Database, openDatabase } from '../../../src/emulator/store/database.ts';
+import type { Database } from '../../../src/emulator/store/connection.ts';
+import { openDatabase } from '../../../src/emulator/store/database.ts';
 
 const now = new Date('2030-01-01T12:00:00Z');
 const base = { sandbox: 'prod', profiles: 2000, seed: 7, now };

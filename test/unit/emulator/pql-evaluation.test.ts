@@ -7,7 +7,8 @@ import { compileMatches } from '../../../src/emulator/engine/evaluate-segments-m
 import { PqlError } from '../../../src/emulator/pql/pql-error.ts';
 import { maximumDepth, maximumLength, maximumOperations } from '../../../src/emulator/pql/token-reader.ts';
 import { seededMergePolicies, seededSegments, seedPopulation } from '../../../src/emulator/seed/population.ts';
-import { type Database, openDatabase } from '../../../src/emulator/store/database.ts';
+import type { Database } from '../../../src/emulator/store/connection.ts';
+import { openDatabase } from '../../../src/emulator/store/database.ts';
 import { expressions } from './pql-generator.ts';
 import { type Person, readPeople } from './pql-people.ts';
 

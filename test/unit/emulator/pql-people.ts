@@ -1,4 +1,4 @@
-import type { Database } from '../../../src/emulator/store/database.ts';
+import type { Database } from '../../../src/emulator/store/connection.ts';
 
 /** The attributes of a profile, or the fields of an event, by dotted path; null when absent. */
 export type Row = Readonly<Record<string, unknown>>;

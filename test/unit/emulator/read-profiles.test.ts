@@ -11,7 +11,8 @@ import {
   xidOf,
 } from '../../../src/emulator/engine/read-profiles.ts';
 import { profileDatasets, seededMergePolicies, seedPopulation } from '../../../src/emulator/seed/population.ts';
-import { type Database, openDatabase } from '../../../src/emulator/store/database.ts';
+import type { Database } from '../../../src/emulator/store/connection.ts';
+import { openDatabase } from '../../../src/emulator/store/database.ts';
 import { type Person, readPeople } from './pql-people.ts';
 
 const now = new Date('2030-01-01T00:00:00Z');
