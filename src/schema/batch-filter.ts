@@ -9,26 +9,26 @@ import { dateInput, listInput, nullable, optional, parseInput } from './input.ts
 
 export const BatchStatusRef = describedEnum<BatchStatus>(
   'BatchStatus',
-  'Where a batch is on its way into the data lake.',
+  'Status of a batch on its way into the data lake.',
   {
-    LOADING: 'Being written.',
-    LOADED: 'Written, waiting to be promoted.',
-    QUEUED: 'Waiting for a worker.',
-    PROCESSING: 'Being processed.',
-    STAGING: 'Being staged.',
-    STAGED: 'Staged, not yet visible.',
-    RETRYING: 'Promotion is being tried again.',
-    STALLED: 'Promotion was given up for now: stuck, not ended.',
+    LOADING: 'Its data is being written.',
+    LOADED: 'Its data is written and waits to be promoted.',
+    QUEUED: 'Waiting for a worker of the platform.',
+    PROCESSING: 'The platform is processing it.',
+    STAGING: 'Its data is being staged.',
+    STAGED: 'Its data is staged and not yet visible.',
+    RETRYING: 'The platform is retrying the promotion.',
+    STALLED: 'The promotion is stuck. The batch has not ended, and the platform may resume it.',
     ACTIVE: 'Its data can be read.',
     SUCCESS: 'Its data can be read.',
-    FAILED: 'It failed; see its errors.',
-    ABORTED: 'Its writer stopped it.',
+    FAILED: 'It failed; `errors` contains the reasons.',
+    ABORTED: 'Its writer cancelled it.',
     ABANDONED: 'Its writer never completed it.',
-    INACTIVE: 'It was active, and has been reverted or has expired.',
-    ARCHIVED: 'Moved to the archive.',
-    RETAINED: 'Kept after its end.',
+    INACTIVE: 'It was active, and was reverted or has expired.',
+    ARCHIVED: 'It was moved to the archive.',
+    RETAINED: 'It has ended and is retained.',
     DELETED: 'Deleted.',
-    UNKNOWN: 'A status that the gateway does not know; `rawStatus` holds it.',
+    UNKNOWN: 'A status that the gateway does not know; `rawStatus` contains it.',
   },
 );
 
@@ -37,10 +37,11 @@ export const BatchFilterInput = builder.inputType('BatchFilter', {
   fields: (t) => ({
     statuses: t.field({
       type: [BatchStatusRef],
-      description: 'One of these statuses. With UNKNOWN, the gateway reads the list, up to 1,000 batches for one page.',
+      description:
+        'Only batches with one of these statuses. If UNKNOWN is among them, the gateway filters the list itself and reads up to 1,000 batches for one page.',
     }),
-    datasetId: t.id({ description: 'Batches of this dataset. Global id or platform id.' }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Created after this time.' }),
+    datasetId: t.id({ description: 'Only batches of the dataset with this global id or platform id.' }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Only entries that were created after this time.' }),
   }),
 });
 

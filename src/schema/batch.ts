@@ -13,22 +13,26 @@ const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
   description: 'One file of a batch.',
   fields: (t) => ({
     platformId: t.exposeID('fileId', {
-      description: 'The platform’s id of the file; a file of several parts has one id.',
+      description: 'The platform’s id of the file. The parts of a file in several parts share one id.',
     }),
     name: t.exposeString('name', {
       description:
-        'Name within `platformId`, unique there. It may be a path; a client saves the file under its last part.',
+        'Name of the file, unique within `platformId`. It can be a path; then save the file under the last part of the path.',
     }),
-    sizeBytes: t.expose('sizeBytes', { type: 'SafeInt', nullable: true, description: 'Length in bytes.' }),
+    sizeBytes: t.expose('sizeBytes', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Size in bytes. Null if the platform does not report it.',
+    }),
     downloadUrl: t.field({
       type: 'URL',
       description:
-        'Link on this gateway that streams the bytes and supports Range. It needs no credential and expires at `downloadUrlExpiresAt`. INVALID_INPUT when the caller’s token is too long to be part of a URL (about 9,000 characters).',
+        'Link on this gateway that streams the bytes and supports Range. It needs no credential and expires at `downloadUrlExpiresAt`. Fails with INVALID_INPUT if the caller’s token is too long to be part of a URL (about 9,000 characters).',
       resolve: (file, _, ctx) => ctx.downloads.linkTo(file).url(),
     }),
     downloadUrlExpiresAt: t.field({
       type: 'DateTime',
-      description: 'When `downloadUrl` stops working. Read the file again for a new link.',
+      description: 'Time at which `downloadUrl` expires. Read the file again for a new link.',
       resolve: (file, _, ctx) => ctx.downloads.linkTo(file).expiresAt,
     }),
   }),
@@ -36,74 +40,91 @@ const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
 const BatchFileConnection = connectionType('BatchFile', BatchFileRef);
 
 BatchRef.implement({
-  description: 'A unit of data in a dataset: what an export has written, or is writing.',
+  description: 'A unit of data that is written to a dataset, for example by an export.',
   interfaces: [Node],
   extensions: entityKeys,
   fields: (t) => ({
-    id: t.id({ description: 'The global id.', resolve: (batch) => globalId('Batch', batch.id) }),
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    status: t.expose('status', { type: BatchStatusRef, description: 'Where it is.' }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: (batch) => globalId('Batch', batch.id) }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    status: t.expose('status', { type: BatchStatusRef, description: 'Current status.' }),
     rawStatus: t.exposeString('rawStatus', {
       extensions: { reads: ['status'] },
-      description: 'What the platform said, letter by letter.',
+      description: 'Status exactly as returned by the platform.',
     }),
     isTerminal: t.boolean({
       extensions: { reads: ['status', 'completedAt'] },
       description:
-        'True if no further status change is expected. A stalled batch is not terminal. A batch of status UNKNOWN is terminal if `completedAt` is known.',
+        'True if no further status change is expected. A stalled batch is not terminal. A batch of status UNKNOWN is terminal if `completedAt` is not null.',
       resolve: isTerminalBatch,
     }),
     dataset: t.field({
       extensions: { upstreamCalls: 'batched', reads: ['datasetId'] },
       type: DatasetRef,
       nullable: true,
-      description: 'The dataset that it belongs to. Null if that was deleted; `datasetId` keeps the id.',
+      description: 'Dataset that the batch belongs to. Null if the dataset was deleted; `datasetId` keeps its id.',
       resolve: ({ datasetId }, _, ctx) => (datasetId === null ? null : ctx.loaders.dataset.load(datasetId)),
     }),
     datasetId: t.exposeID('datasetId', {
       nullable: true,
-      description: 'The platform’s id of the dataset that it belongs to. Needs no further read.',
+      description:
+        'The platform’s id of the dataset that the batch belongs to. Null if the platform does not report it. Selecting it causes no further call to the platform.',
     }),
-    recordCount: t.expose('recordCount', { type: 'SafeInt', nullable: true, description: 'Records written.' }),
+    recordCount: t.expose('recordCount', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Number of records that were written. Null if the platform does not report it.',
+    }),
     failedRecordCount: t.expose('failedRecordCount', {
       type: 'SafeInt',
       nullable: true,
-      description: 'Records that could not be written.',
+      description: 'Number of records that could not be written. Null if the platform does not report it.',
     }),
     sizeBytes: t.expose('sizeBytes', {
       type: 'SafeInt',
       nullable: true,
       description:
-        'Size in bytes of the data that was written; of the data that was read, if the platform reports only that.',
+        'Size of the written data in bytes. If the platform reports only the size of the data that was read, that size. Null if it reports neither.',
     }),
     errors: t.expose('errors', {
       type: [JobErrorRef],
-      description: 'Errors, and the reason of a failure if the platform reports it.',
+      description: 'Errors of the batch, with the reason of a failure if the platform reports it.',
     }),
     predecessorIds: t.exposeIDList('predecessorIds', {
       description:
-        'The platform’s ids of the batches that this one replaces, as after a consolidation. The platform no longer has them.',
+        'The platform’s ids of the batches that this batch replaced, for example in a consolidation. The platform no longer has those batches.',
     }),
     successorId: t.exposeID('successorId', {
       nullable: true,
-      description: 'The platform’s id of the batch that replaces this one. Null if none does.',
+      description: 'The platform’s id of the batch that replaced this batch. Null if it was not replaced.',
     }),
     files: t.field({
       extensions: { upstreamCalls: 'each', opensEntries: true, entries: 1 },
       type: BatchFileConnection,
       nullable: true,
-      description: 'Its files. Readable once the batch is ACTIVE or SUCCESS.',
+      description: 'Files of the batch. They are readable when the batch is ACTIVE or SUCCESS.',
       args: connectionArgs(t),
       resolve: (batch, args, ctx) => ctx.loaders.files({ ...parsePage(args), batchId: batch.id }),
     }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it began to be processed.',
+      description: 'Time at which processing started. Null before it, and if the platform does not report it.',
     }),
-    completedAt: t.expose('completedAt', { type: 'DateTime', nullable: true, description: 'When that ended.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
+    completedAt: t.expose('completedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time at which processing ended. Null before it, and if the platform does not report it.',
+    }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of creation. Null if the platform does not report it.',
+    }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of the last change. Null if the platform does not report it.',
+    }),
   }),
 });
 
@@ -114,7 +135,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'batched' },
     type: BatchRef,
     nullable: true,
-    description: 'A batch by its id; null when it does not exist.',
+    description: 'The batch with an id. Null if it does not exist.',
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: (_, { id }, ctx) => ctx.loaders.batch.load(parseId<BatchId>('Batch', id)),
   }),
@@ -122,7 +143,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: BatchConnection,
     nullable: true,
-    description: 'All batches of the sandbox, newest first.',
+    description: 'Batches of the sandbox, newest first.',
     args: {
       ...connectionArgs(t),
       filter: t.arg({ type: BatchFilterInput, description: 'Conditions that the batches meet.' }),

@@ -9,16 +9,16 @@ export const builder = new SchemaBuilder<{
   DefaultInputFieldRequiredness: false;
   Scalars: {
     ID: { Input: string; Output: string };
-    /** An Invalid Date on the way in stands for text that is no date: input validation names its path. */
+    /** An Invalid Date as input stands for a text that is not a date. Input validation reports its path. */
     DateTime: { Input: Date; Output: Date };
     SafeInt: { Input: number; Output: number };
     URL: { Input: string; Output: string };
-    /** Whatever a router sends: the resolver checks it. */
+    /** The value that a router sends. The resolver checks it. */
     _Any: { Input: unknown; Output: unknown };
     JSONObject: { Input: Readonly<Record<string, unknown>>; Output: Readonly<Record<string, unknown>> };
   };
 }>({
-  // In this order, so that a mutation that is not allowed answers ForbiddenError in its union.
+  // The order of the plugins makes a mutation without write access return ForbiddenError in its union.
   plugins: [ErrorsPlugin, 'access'],
   defaultFieldNullability: false,
   errors: {
@@ -26,17 +26,17 @@ export const builder = new SchemaBuilder<{
     directResult: true,
     defaultUnionOptions: {
       name: ({ fieldName }) => `${fieldName.charAt(0).toUpperCase()}${fieldName.slice(1)}Result`,
-      description: 'The payload, or the reason why there is none: one of the types that implement `Error`.',
+      description: 'The payload on success, otherwise one of the types that implement `Error`.',
     },
   },
 });
 
 builder.queryType({
-  description: 'What can be read. Everything is of the organization and sandbox of the request.',
+  description: 'Reads. Every field returns data of the organization and sandbox of the request.',
 });
 builder.mutationType({
-  description: 'What can be created, cancelled and deleted. Each answers its payload, or the reason why not.',
+  description: 'Changes. Each field returns its payload, or an error type with the reason why nothing was done.',
 });
 builder.subscriptionType({
-  description: 'Live views. Each begins with the present state and goes on with every change, in order.',
+  description: 'Live updates. Each subscription first emits the current state, then every change in order.',
 });

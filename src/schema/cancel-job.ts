@@ -15,7 +15,7 @@ export async function cancelJob<Id extends string, Job extends JobProgress & { r
   ctx: Pick<GatewayContext, 'clock'>,
   request: {
     readonly id: Id;
-    /** `export job`, `segment job`: for messages. */
+    /** Name of the type in messages: `export job` or `segment job`. */
     readonly noun: string;
     readonly load: (id: Id) => Promise<Job | null>;
     readonly writes: { cancel(id: Id): Promise<boolean>; get(id: Id): Promise<Job | null> };

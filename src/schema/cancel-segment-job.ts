@@ -8,12 +8,12 @@ import { parseId } from './global-id.ts';
 import { SegmentJobRef } from './refs.ts';
 
 const CancelSegmentJobPayload = builder.objectRef<{ segmentJob: SegmentJob }>('CancelSegmentJobPayload').implement({
-  description: 'The job is marked for cancelling, which takes effect later. Watch it until it is terminal.',
+  description: 'The job is marked for cancelling, and the platform stops it later. Watch the job until it is terminal.',
   fields: (t) => ({
     segmentJob: t.expose('segmentJob', {
       type: SegmentJobRef,
       description:
-        'State after the mark. The last known state with the status CANCELLING if the platform cannot be read, and the last known state if the platform no longer has the job.',
+        'State of the job after it was marked. If the platform cannot be read, the last known state with the status CANCELLING. If the platform no longer has the job, its last known state.',
     }),
   }),
 });
@@ -23,7 +23,7 @@ builder.mutationField('cancelSegmentJob', (t) =>
     extensions: { upstreamCalls: 'each' },
     type: CancelSegmentJobPayload,
     nullable: true,
-    description: 'Cancels a segment job that has not ended.',
+    description: 'Requests the cancellation of a segment job that has not ended.',
     errors: mutationErrors(NotFoundError, ConflictError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: async (_, args, ctx) => ({

@@ -16,11 +16,14 @@ const PageInfo = builder.objectRef<Connection<unknown>['pageInfo']>('PageInfo').
     hasPreviousPage: t.exposeBoolean('hasPreviousPage', {
       description: 'True if the request had a cursor in `after`.',
     }),
-    startCursor: t.exposeString('startCursor', { nullable: true, description: 'Cursor of the first edge.' }),
+    startCursor: t.exposeString('startCursor', {
+      nullable: true,
+      description: 'Cursor of the first edge. Null on a page without edges.',
+    }),
     endCursor: t.exposeString('endCursor', {
       nullable: true,
       description:
-        'Cursor for the next page. It is also set on a page without edges if the gateway has read 1,000 rows for a filter and there are more.',
+        'Cursor for the next page. Null on a page without edges, unless the gateway has read 1,000 rows for a filter and more rows follow.',
     }),
   }),
 });
@@ -30,7 +33,9 @@ type Types = (typeof builder)['$inferSchemaTypes'];
 /** The arguments of every connection. It can be read forwards only, as the platform's lists can. */
 export const connectionArgs = (t: { readonly arg: ArgBuilder<Types> }) => ({
   first: t.arg.int({ description: 'Number of edges, 1 to 100; 20 by default.' }),
-  after: t.arg.string({ description: 'A cursor of this connection; the page begins behind it.' }),
+  after: t.arg.string({
+    description: 'Cursor of an edge of this connection. The page starts after that edge. Omit it for the first page.',
+  }),
 });
 
 const pageInput = z.object({ first: firstInput, after: afterInput });
@@ -42,17 +47,17 @@ export const parsePage = (args: { first?: number | null | undefined; after?: str
 /** The connection and edge types of a node type by Relay's specification, with `nodes` and `totalCount` in addition. */
 export function connectionType<Node extends object>(name: string, node: ObjectRef<Types, Node>) {
   const EdgeRef = builder.objectRef<Edge<Node>>(`${name}Edge`).implement({
-    description: `A ${name} in a connection.`,
+    description: `An entry of type ${name} in a connection.`,
     fields: (t) => ({
-      // `never`: the builder's conditional type for a resolver's answer stays unresolved while Node is a parameter.
-      node: t.field({ type: node, description: `The ${name}.`, resolve: (edge) => edge.node as never }),
+      // `never`, because the builder's conditional type of a resolver's result stays unresolved while Node is a parameter.
+      node: t.field({ type: node, description: 'The entry.', resolve: (edge) => edge.node as never }),
       cursor: t.exposeString('cursor', {
-        description: 'Opaque cursor. With it as `after`, a page begins behind this edge.',
+        description: 'Opaque cursor. Pass it as `after` to read the page that starts after this edge.',
       }),
     }),
   });
   return builder.objectRef<Connection<Node>>(`${name}Connection`).implement({
-    description: `A page of a list of ${name} entries.`,
+    description: `A page of a list of type ${name}.`,
     fields: (t) => ({
       edges: t.field({
         type: [EdgeRef],
@@ -66,14 +71,14 @@ export function connectionType<Node extends object>(name: string, node: ObjectRe
       }),
       pageInfo: t.field({
         type: PageInfo,
-        description: 'Position of this page, and whether there are more.',
+        description: 'Position of this page, and whether more pages follow.',
         resolve: (page) => page.pageInfo,
       }),
       totalCount: t.field({
         type: 'SafeInt',
         nullable: true,
         description:
-          'Entries of the whole list when this page was read. Null if the platform reports no count, and if the gateway applies a part of the filter.',
+          'Number of entries in the whole list when this page was read. Null if the platform reports no count, or if the gateway applies a part of the filter itself.',
         resolve: (page) => page.totalCount,
       }),
     }),

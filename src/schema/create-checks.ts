@@ -14,18 +14,18 @@ import { untilAborted } from '../runtime/until-aborted.ts';
 
 /** Time that the checks of one create may take together, in milliseconds. */
 const checkTimeoutMs = 5_000;
-/** Segments that are checked: as many as one call to the platform may name. */
+/** Number of segments that are checked. One call to the platform may name that many. */
 const maxCheckedSegments = 100;
 
 type CheckContext = Pick<GatewayContext, 'loaders' | 'clock'>;
 
-/** Finds what is wrong with a part of the input, at the cost of one call to the platform. */
+/** Returns the issues of a part of the input. It calls the platform once. */
 type Check = () => Promise<readonly InputIssue[]>;
 
 /**
  * Runs checks at the same time, before a create is sent. A check that cannot be carried out (no permission, a failing
  * platform, no time) finds nothing, so that it does not block the create.
- * @throws {InvalidInputError} what the checks found
+ * @throws {InvalidInputError} the checks found issues
  * @throws {UnauthenticatedError | TokenExpiredError | GatewayCredentialError} the platform rejects the credential
  */
 export async function runChecks({ clock }: CheckContext, checks: readonly Check[]): Promise<void> {
@@ -78,7 +78,7 @@ export const mergePolicyCheck =
       ? [{ path, message: 'is not a merge policy of this sandbox' }]
       : [];
 
-/** The platform rejects the credential, and with it the create. */
+/** Whether the platform rejects the credential. The create would be rejected too. */
 const credentialErrors = [UnauthenticatedError, TokenExpiredError, GatewayCredentialError];
 
 /** The entity; null if it does not exist; `unknown` if the platform does not return it for another reason. */

@@ -10,33 +10,38 @@ import { distinct, listInput, nonEmpty, nullable, optional, textInput, uriInput 
 const schemaContentType = 'application/vnd.adobe.xed+json;version=1';
 
 const SchemaRefInput = builder.inputType('SchemaRefInput', {
-  description: 'An XDM schema.',
+  description: 'The XDM schema of a dataset.',
   fields: (t) => ({
     id: t.field({ type: 'URL', required: true, description: 'URI of the schema.' }),
-    contentType: t.string({ description: `\`${schemaContentType}\` by default.` }),
+    contentType: t.string({
+      description: `Media type with the version of the schema; \`${schemaContentType}\` by default.`,
+    }),
   }),
 });
 
 const TagInput = builder.inputType('TagInput', {
-  description: 'A tag with its values.',
+  description: 'A tag and its values.',
   fields: (t) => ({
     name: t.string({ required: true, description: 'Name of the tag.' }),
-    values: t.stringList({ required: true, description: 'Its values, possibly none.' }),
+    values: t.stringList({ required: true, description: 'Values of the tag; can be empty.' }),
   }),
 });
 
 export const CreateDatasetInput = builder.inputType('CreateDatasetInput', {
   description:
-    'By default the dataset is set up so that an export can use it: union profile schema, persisted, parquet.',
+    'The dataset to create. With the defaults an export can write to it: union profile schema, persisted, format parquet.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'Its name.' }),
-    description: t.string({ description: 'What it is for.' }),
-    schemaRef: t.field({ type: SchemaRefInput, description: 'The union profile schema by default.' }),
-    fileFormat: t.string({ description: '`parquet` by default.' }),
-    tags: t.field({ type: [TagInput], description: 'Tags, each name once.' }),
+    name: t.string({ required: true, description: 'Name of the dataset.' }),
+    description: t.string({ description: 'Purpose of the dataset, in words.' }),
+    schemaRef: t.field({
+      type: SchemaRefInput,
+      description: 'Schema of the records; the union profile schema by default.',
+    }),
+    fileFormat: t.string({ description: 'Format of the files; `parquet` by default.' }),
+    tags: t.field({ type: [TagInput], description: 'Tags of the dataset. Each name may occur once.' }),
     idempotencyKey: t.string({
       description:
-        'The same key with the same input returns the first dataset and creates nothing, for 24 hours. At most 200 characters.',
+        'Makes the request safe to repeat: for 24 hours, the same key with the same input returns the first dataset and creates nothing. At most 200 characters.',
     }),
   }),
 });

@@ -24,110 +24,122 @@ import { SegmentMembershipStatusRef } from './job.ts';
 import { ExportJobRef } from './refs.ts';
 
 const MergePolicyReferenceInput = builder.inputType('MergePolicyReferenceInput', {
-  description: 'A merge policy.',
+  description: 'A merge policy by its id.',
   fields: (t) => ({
-    id: t.id({ required: true, description: 'Global id or platform id.' }),
-    version: t.int({ description: 'The latest by default.' }),
+    id: t.id({ required: true, description: 'Global id or platform id of the merge policy.' }),
+    version: t.int({ description: 'Version of the policy; the latest by default.' }),
   }),
 });
 
 const SegmentSelectionInput = builder.inputType('SegmentSelectionInput', {
-  description: 'Members of a segment.',
+  description: 'The members of one segment.',
   fields: (t) => ({
     segmentId: t.id({ required: true, description: 'Global id or platform id of the segment.' }),
-    segmentNs: t.string({ description: '`ups` by default.' }),
+    segmentNs: t.string({ description: 'Namespace of the segment; `ups`, the namespace of the platform, by default.' }),
     statuses: t.field({
       type: [SegmentMembershipStatusRef],
-      description: 'Members of which status; REALIZED and EXISTING by default: who is in the segment.',
+      description:
+        'Only members with one of these statuses. REALIZED and EXISTING by default, which are the current members.',
     }),
   }),
 });
 
 const TimeWindowInput = builder.inputType('TimeWindowInput', {
-  description: 'A span of time. A missing end is open.',
+  description: 'A period of time. It is open-ended on a side whose time is null.',
   fields: (t) => ({
-    startTime: t.field({ type: 'DateTime', description: 'Its beginning.' }),
-    endTime: t.field({ type: 'DateTime', description: 'Its end.' }),
+    startTime: t.field({ type: 'DateTime', description: 'Start of the period. Null if it has no start.' }),
+    endTime: t.field({ type: 'DateTime', description: 'End of the period. Null if it has no end.' }),
   }),
 });
 
 const ExportFilterInput = builder.inputType('ExportFilterInput', {
-  description: 'Which profiles to export.',
+  description: 'Conditions on the profiles to export; all of them must hold.',
   fields: (t) => ({
-    segments: t.field({ type: [SegmentSelectionInput], description: 'Members of these; everybody by default.' }),
+    segments: t.field({
+      type: [SegmentSelectionInput],
+      description: 'Only members of these segments; all profiles by default.',
+    }),
     segmentQualificationTime: t.field({
       type: TimeWindowInput,
-      description: 'Only members who qualified in this time.',
+      description: 'Only members who qualified for the segment within this period.',
     }),
-    fromIngestTimestamp: t.field({ type: 'DateTime', description: 'Only profiles that changed later than this.' }),
+    fromIngestTimestamp: t.field({ type: 'DateTime', description: 'Only profiles that changed after this time.' }),
     emptyProfiles: t.boolean({
-      description: 'Include people who have events but no profile record; false by default.',
+      description: 'True includes people who have events but no profile record; false by default.',
     }),
   }),
 });
 
 const EventListInput = builder.inputType('EventListInput', {
-  description: 'Which events to export with the profiles.',
+  description: 'Selection of the events to export with the profiles.',
   fields: (t) => ({
-    fields: t.stringList({ description: 'Dotted XDM paths; every field by default.' }),
-    fromIngestTimestamp: t.field({ type: 'DateTime', description: 'Only events ingested later than this.' }),
-    toIngestTimestamp: t.field({ type: 'DateTime', description: 'Only events ingested before this.' }),
+    fields: t.stringList({ description: 'Dotted XDM paths of the fields; all fields by default.' }),
+    fromIngestTimestamp: t.field({ type: 'DateTime', description: 'Only events that were ingested after this time.' }),
+    toIngestTimestamp: t.field({ type: 'DateTime', description: 'Only events that were ingested before this time.' }),
   }),
 });
 
 const ExportTargetInput = builder.inputType('ExportTargetInput', {
-  description: 'An existing dataset, or a new one made for this export.',
+  description: 'Target of an export: an existing dataset, or a new dataset that is created for the export.',
   isOneOf: true,
   fields: (t) => ({
-    datasetId: t.id({ description: 'Global id or platform id of a dataset on the union profile schema.' }),
-    newDataset: t.field({ type: CreateDatasetInput, description: 'The dataset to create first.' }),
+    datasetId: t.id({ description: 'Global id or platform id of a dataset that follows the union profile schema.' }),
+    newDataset: t.field({ type: CreateDatasetInput, description: 'The dataset to create before the export.' }),
   }),
 });
 
 const ExportDestinationInput = builder.inputType('ExportDestinationInput', {
-  description: 'Where the export goes.',
+  description: 'Target of the export.',
   fields: (t) => ({
-    target: t.field({ type: ExportTargetInput, required: true, description: 'The dataset.' }),
-    segmentPerBatch: t.boolean({ description: 'A batch for each segment; false by default, which is faster.' }),
+    target: t.field({ type: ExportTargetInput, required: true, description: 'The dataset that the export writes to.' }),
+    segmentPerBatch: t.boolean({
+      description: 'True writes one batch per segment. False by default, which is faster.',
+    }),
   }),
 });
 
 const CreateExportJobInput = builder.inputType('CreateExportJobInput', {
-  description: 'What to export, and where to.',
+  description: 'Content and target of an export.',
   fields: (t) => ({
     fields: t.stringList({
       description:
-        'Dotted XDM paths; every field by default. `identityMap` alone, with an event list, exports events only.',
+        'Dotted XDM paths of the fields to export; all fields by default. `identityMap` alone, together with an event list, exports events only.',
     }),
     mergePolicy: t.field({
       type: MergePolicyReferenceInput,
-      description: 'How fragments are merged. Name it when several segments are exported.',
+      description:
+        'Merge policy by which the fragments of a profile are merged. Specify it if several segments are exported.',
     }),
-    filter: t.field({ type: ExportFilterInput, description: 'Which profiles; all of them by default.' }),
-    eventList: t.field({ type: EventListInput, description: 'Leave out to export profiles without their events.' }),
+    filter: t.field({ type: ExportFilterInput, description: 'Selection of the profiles; all profiles by default.' }),
+    eventList: t.field({
+      type: EventListInput,
+      description: 'Selection of the profiles’ events. Omit it to export profiles without events.',
+    }),
     destination: t.field({
       type: ExportDestinationInput,
       required: true,
-      description: 'The dataset that the export writes into.',
+      description: 'Target of the export.',
     }),
-    schemaName: t.string({ description: '`_xdm.context.profile` by default.' }),
-    evaluateSegments: t.boolean({ description: 'Run segmentation as part of the export; false by default.' }),
+    schemaName: t.string({ description: 'Schema of the exported records; `_xdm.context.profile` by default.' }),
+    evaluateSegments: t.boolean({
+      description: 'True evaluates the segments as part of the export; false by default.',
+    }),
     waitForBatch: t.boolean({
       description:
-        'True lets the job end only when its batches are readable, or have failed. By default a job can be SUCCEEDED before; `exportJobChanged` then reports the batches.',
+        'True keeps the job running until its batches are readable or have failed. By default a job can be SUCCEEDED earlier; `exportJobChanged` then reports the changes of its batches.',
     }),
     idempotencyKey: t.string({
       description:
-        'The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters.',
+        'Makes the request safe to repeat: for 24 hours, the same key with the same input returns the first job and creates nothing. At most 200 characters.',
     }),
     skipChecks: t.boolean({
       description:
-        'True sends the create without checks. By default the gateway checks that the dataset is on the union profile schema, and that the merge policy and the first 100 segments exist: one call for each of the three that the input names. A check that the platform does not allow or cannot answer does not stop the create.',
+        'True creates without checks. By default the gateway first checks that the dataset follows the union profile schema, and that the merge policy and the first 100 segments exist. Each check is one call to the platform and is made only if the input names that object. A check that cannot be carried out does not block the create.',
     }),
   }),
 });
 
-/** An end before its beginning selects nothing: certainly a mistake. */
+/** Rejects an end that is not later than the start, because such a period selects nothing. */
 const ordered =
   <Window extends object>(start: keyof Window & string, end: keyof Window & string) =>
   (window: Window, ctx: z.core.$RefinementCtx): void => {
@@ -199,7 +211,7 @@ const createExportJobInput = z.object({
   }),
   schemaName: nullable(nonEmpty(200)),
   evaluateSegments: nullable(z.boolean()),
-  // Absent from the text that is compared with that of an earlier version for the same key.
+  // Omitted from the text that is compared for the same idempotency key.
   waitForBatch: optional(z.boolean()),
   idempotencyKey: idempotencyKeyInput,
   skipChecks: nullable(z.boolean()),
@@ -211,9 +223,10 @@ const CreateExportJobPayload = builder
   .implement({
     description: 'The export job was accepted. Watch it with `exportJobChanged`.',
     fields: (t) => ({
-      exportJob: t.expose('created', { type: ExportJobRef, description: 'The job.' }),
+      exportJob: t.expose('created', { type: ExportJobRef, description: 'The created job.' }),
       replayed: t.exposeBoolean('replayed', {
-        description: 'True when the idempotency key had created this job before, and nothing was created now.',
+        description:
+          'True if an earlier request with the same idempotency key created this job, so that this request created nothing.',
       }),
     }),
   });
@@ -223,9 +236,11 @@ builder.mutationField('createExportJob', (t) =>
     extensions: { upstreamCalls: 'each', readsOf: { Dataset: ['schemaRef'] } },
     type: CreateExportJobPayload,
     nullable: true,
-    description: 'Starts an export into an existing dataset or a new one.',
+    description: 'Starts an export into an existing dataset or a new dataset.',
     errors: mutationErrors(ConflictError),
-    args: { input: t.arg({ type: CreateExportJobInput, required: true, description: 'What to export.' }) },
+    args: {
+      input: t.arg({ type: CreateExportJobInput, required: true, description: 'Content and target of the export.' }),
+    },
     resolve: (_, args, ctx) => {
       const { idempotencyKey, skipChecks, ...input } = parseInput(createExportJobInput, args.input, 'input');
       return createOnce(ctx, {
@@ -247,7 +262,7 @@ type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logge
 const datasetIdPath = 'input.destination.target.datasetId';
 const newDatasetPath = 'input.destination.target.newDataset';
 
-/** @throws {InvalidInputError} the export could not work */
+/** @throws {InvalidInputError} the input describes an export that the platform would reject or that could never succeed */
 async function checkExportJob(ctx: WriteContext, { destination, filter, mergePolicy }: CreateExportJob): Promise<void> {
   const { datasetId, newDataset } = destination.target;
   const schemaId = newDataset?.schemaRef?.id ?? unionProfileSchema;
@@ -309,7 +324,7 @@ function newDatasetFailure(error: unknown): unknown {
   });
 }
 
-/** The same error for an argument that the client named in another place. */
+/** The same error with the path of the argument in this mutation. */
 function withPath({ issues, message, upstream }: InvalidInputError, from: string, to: string): InvalidInputError {
   const moved = issues.map((issue) =>
     issue.path.startsWith(from) ? { ...issue, path: to + issue.path.slice(from.length) } : issue,
@@ -327,7 +342,7 @@ async function startExportJob(ctx: WriteContext, input: CreateExportJob, dataset
       filter === null
         ? null
         : {
-            // Said explicitly: the platform's own default has changed between its versions.
+            // Sent explicitly, because the default differs between versions of the platform.
             segments:
               filter.segments?.map(({ statuses, ...segment }) => ({
                 ...segment,
@@ -358,6 +373,6 @@ async function removeUnusedDataset(ctx: WriteContext, id: DatasetId, reason: unk
   try {
     await ctx.writes.datasets.delete(id);
   } catch (error) {
-    ctx.logger.warn({ err: error, datasetId: id }, 'the dataset made for a refused export could not be removed');
+    ctx.logger.warn({ err: error, datasetId: id }, 'could not remove the dataset of a rejected export');
   }
 }

@@ -11,16 +11,19 @@ import { distinct, listInput, maxSegments, nullable, parseInput } from './input.
 import { SegmentJobRef } from './refs.ts';
 
 const CreateSegmentJobInput = builder.inputType('CreateSegmentJobInput', {
-  description: 'Which segments to evaluate.',
+  description: 'The segments to evaluate.',
   fields: (t) => ({
-    segmentIds: t.idList({ required: true, description: 'Global or platform ids, or the single entry `*` for all.' }),
+    segmentIds: t.idList({
+      required: true,
+      description: 'Global or platform ids of the segments, or the single entry `*` for all segments.',
+    }),
     idempotencyKey: t.string({
       description:
-        'The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters.',
+        'Makes the request safe to repeat: for 24 hours, the same key with the same input returns the first job and creates nothing. At most 200 characters.',
     }),
     skipChecks: t.boolean({
       description:
-        'True sends the create without a check. By default the gateway checks with one call that the first 100 segments exist.',
+        'True creates without a check. By default the gateway first checks, with one call to the platform, that the first 100 segments exist.',
     }),
   }),
 });
@@ -46,9 +49,10 @@ const CreateSegmentJobPayload = builder
   .implement({
     description: 'The segment job was accepted. Watch it with `segmentJobChanged`.',
     fields: (t) => ({
-      segmentJob: t.expose('created', { type: SegmentJobRef, description: 'The job.' }),
+      segmentJob: t.expose('created', { type: SegmentJobRef, description: 'The created job.' }),
       replayed: t.exposeBoolean('replayed', {
-        description: 'True when the idempotency key had created this job before, and nothing was created now.',
+        description:
+          'True if an earlier request with the same idempotency key created this job, so that this request created nothing.',
       }),
     }),
   });
@@ -58,9 +62,9 @@ builder.mutationField('createSegmentJob', (t) =>
     extensions: { upstreamCalls: 'each' },
     type: CreateSegmentJobPayload,
     nullable: true,
-    description: 'Starts an evaluation of segments.',
+    description: 'Starts a job that evaluates segments.',
     errors: mutationErrors(ConflictError),
-    args: { input: t.arg({ type: CreateSegmentJobInput, required: true, description: 'What to evaluate.' }) },
+    args: { input: t.arg({ type: CreateSegmentJobInput, required: true, description: 'The segments to evaluate.' }) },
     resolve: (_, args, ctx) => {
       const { idempotencyKey, segmentIds, skipChecks } = parseInput(createSegmentJobInput, args.input, 'input');
       return createOnce(ctx, {

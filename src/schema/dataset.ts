@@ -23,52 +23,62 @@ const SchemaRef = builder.objectRef<NonNullable<Dataset['schemaRef']>>('SchemaRe
     id: t.expose('id', { type: 'URL', description: 'URI of the schema.' }),
     contentType: t.exposeString('contentType', {
       nullable: true,
-      description: 'Media type with the schema’s version.',
+      description: 'Media type with the version of the schema. Null if the platform does not report it.',
     }),
   }),
 });
 
 const TagRef = builder.objectRef<Dataset['tags'][number]>('Tag').implement({
-  description: 'A tag with its values.',
+  description: 'A tag and its values.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Name of the tag.' }),
-    values: t.expose('values', { type: ['String'], description: 'Its values, possibly none.' }),
+    values: t.expose('values', { type: ['String'], description: 'Values of the tag; can be empty.' }),
   }),
 });
 
 DatasetRef.implement({
-  description: 'A place in the data lake that batches are written to.',
+  description: 'A dataset in the data lake. Batches of data are written to it.',
   interfaces: [Node],
   extensions: entityKeys,
   fields: (t) => ({
-    id: t.id({ description: 'The global id.', resolve: (dataset) => globalId('Dataset', dataset.id) }),
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    name: t.exposeString('name', { nullable: true, description: 'Its name.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
+    id: t.id({
+      description: 'Global id, unique across all types.',
+      resolve: (dataset) => globalId('Dataset', dataset.id),
+    }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    name: t.exposeString('name', {
+      nullable: true,
+      description: 'Name of the dataset. Null if the platform does not report it.',
+    }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'Purpose of the dataset, in words. Null without a description.',
+    }),
     schemaRef: t.expose('schemaRef', {
       type: SchemaRef,
       nullable: true,
-      description: 'The schema that its records follow.',
+      description: 'Schema of the records. Null if the platform does not report it.',
     }),
     fileFormat: t.exposeString('fileFormat', {
       nullable: true,
-      description: 'Format of its files, `parquet` for exports.',
+      description: 'Format of the files; `parquet` for exports. Null if the platform does not report it.',
     }),
     isUnionProfileDataset: t.boolean({
       extensions: { reads: ['schemaRef'] },
-      description: 'Whether profiles can be exported into it: it follows the union profile schema.',
+      description: 'True if the dataset follows the union profile schema, so that profiles can be exported into it.',
       resolve: isUnionProfileDataset,
     }),
     version: t.exposeString('version', {
       extensions: operational,
       nullable: true,
-      description: 'Version of its description.',
+      description: 'Version of the dataset’s definition in the platform. Null if the platform does not report it.',
     }),
     state: t.exposeString('state', {
       nullable: true,
-      description: 'The platform’s word for its state, such as `DRAFT`.',
+      description:
+        'State exactly as returned by the platform, for example `DRAFT`. Null if the platform does not report it.',
     }),
-    tags: t.expose('tags', { type: [TagRef], description: 'Its tags.' }),
+    tags: t.expose('tags', { type: [TagRef], description: 'Tags of the dataset.' }),
     recordCount: t.expose('recordCount', {
       type: 'SafeInt',
       nullable: true,
@@ -82,32 +92,35 @@ DatasetRef.implement({
     measuredAt: t.expose('measuredAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'Time at which the platform last counted `recordCount` and `sizeBytes`.',
+      description:
+        'Time at which the platform last counted `recordCount` and `sizeBytes`. Null if the platform does not report it.',
     }),
     lastBatch: t.field({
       extensions: { upstreamCalls: 'batched', reads: ['lastBatchId'] },
       type: BatchRef,
       nullable: true,
       description:
-        'Latest batch, regardless of its status. Null without a batch, and null if the platform no longer has the batch; `lastBatchId` keeps the id.',
+        'Latest batch, regardless of its status. Null if there is none, or if the platform no longer has it; `lastBatchId` then keeps its id.',
       resolve: ({ lastBatchId }, _, ctx) => (lastBatchId === null ? null : ctx.loaders.batch.load(lastBatchId)),
     }),
     lastBatchId: t.exposeID('lastBatchId', {
       nullable: true,
-      description: 'The platform’s id of the latest batch. Needs no further read.',
+      description:
+        'The platform’s id of the latest batch. Null if there is none. Selecting it causes no further call to the platform.',
     }),
     lastSuccessfulBatch: t.field({
       extensions: { upstreamCalls: 'batched', reads: ['lastSuccessfulBatchId'] },
       type: BatchRef,
       nullable: true,
       description:
-        'Latest successful batch. Null without one, and null if the platform no longer has it; `lastSuccessfulBatchId` keeps the id.',
+        'Latest successful batch. Null if there is none, or if the platform no longer has it; `lastSuccessfulBatchId` then keeps its id.',
       resolve: ({ lastSuccessfulBatchId }, _, ctx) =>
         lastSuccessfulBatchId === null ? null : ctx.loaders.batch.load(lastSuccessfulBatchId),
     }),
     lastSuccessfulBatchId: t.exposeID('lastSuccessfulBatchId', {
       nullable: true,
-      description: 'The platform’s id of the latest successful batch. Needs no further read.',
+      description:
+        'The platform’s id of the latest successful batch. Null if there is none. Selecting it causes no further call to the platform.',
     }),
     batches: t.field({
       extensions: { upstreamCalls: 'each' },
@@ -125,16 +138,24 @@ DatasetRef.implement({
       extensions: { upstreamCalls: 'each' },
       type: ExportJobConnection,
       nullable: true,
-      description: 'The export jobs that write into it, newest first.',
+      description: 'Export jobs that write into this dataset, newest first.',
       args: {
         ...connectionArgs(t),
-        filter: t.arg({ type: ExportJobFilterInput, description: 'Only these.' }),
+        filter: t.arg({ type: ExportJobFilterInput, description: 'Conditions that the jobs meet.' }),
       },
       resolve: (dataset, args, ctx) =>
         ctx.loaders.exportJobs({ ...parsePage(args), filter: parseExportJobFilter(args.filter), of: dataset.id }),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of creation. Null if the platform does not report it.',
+    }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of the last change. Null if the platform does not report it.',
+    }),
   }),
 });
 
@@ -142,28 +163,28 @@ registerNode('Dataset', (id, ctx) => ctx.loaders.dataset.load(platformId<Dataset
 
 const DatasetFilterInput = builder.inputType('DatasetFilter', {
   description:
-    'Conditions on datasets; all of them must hold. No character has a special meaning in a name. For `nameContains`, `schemaId` and names with other characters than letters, digits, spaces, dots, hyphens and underscores, the gateway reads the list, up to 1,000 datasets for one page.',
+    'Conditions on datasets; all of them must hold. Names are compared verbatim, without wildcards. The gateway filters the list itself, and reads up to 1,000 datasets for one page, for `nameContains`, for `schemaId`, and for a `name` with characters other than letters, digits, spaces, dots, hyphens and underscores.',
   fields: (t) => ({
-    name: t.string({ description: 'Exactly this name, in the same case.' }),
-    nameContains: t.string({ description: 'A part of the name, ignoring case.' }),
-    schemaId: t.field({ type: 'URL', description: 'URI of the schema, without its version.' }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Created after this time.' }),
-    createdBefore: t.field({ type: 'DateTime', description: 'Created before this time.' }),
-    updatedAfter: t.field({ type: 'DateTime', description: 'Changed after this time.' }),
+    name: t.string({ description: 'The whole name, in the same case.' }),
+    nameContains: t.string({ description: 'Part of the name, ignoring case.' }),
+    schemaId: t.field({ type: 'URL', description: 'URI of the schema, without a version.' }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Only entries that were created after this time.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Only entries that were created before this time.' }),
+    updatedAfter: t.field({ type: 'DateTime', description: 'Only entries whose last change is after this time.' }),
   }),
 });
 
 const DatasetOrderFieldRef = describedEnum<'CREATED_AT' | 'UPDATED_AT' | 'NAME'>(
   'DatasetOrderField',
-  'What datasets are ordered by.',
+  'Field by which datasets are ordered.',
   { CREATED_AT: 'Time of creation.', UPDATED_AT: 'Time of the last change.', NAME: 'Name.' },
 );
 
 const DatasetOrderInput = builder.inputType('DatasetOrder', {
   description: 'Order of datasets.',
   fields: (t) => ({
-    field: t.field({ type: DatasetOrderFieldRef, required: true, description: 'By what.' }),
-    direction: t.field({ type: OrderDirectionRef, required: true, description: 'Which end first.' }),
+    field: t.field({ type: DatasetOrderFieldRef, required: true, description: 'Field to order by.' }),
+    direction: t.field({ type: OrderDirectionRef, required: true, description: 'Sort direction.' }),
   }),
 });
 
@@ -193,7 +214,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'batched' },
     type: DatasetRef,
     nullable: true,
-    description: 'A dataset by its id; null when it does not exist.',
+    description: 'The dataset with an id. Null if it does not exist.',
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: (_, { id }, ctx) => ctx.loaders.dataset.load(parseId<DatasetId>('Dataset', id)),
   }),
@@ -201,11 +222,11 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: DatasetConnection,
     nullable: true,
-    description: 'Datasets, newest first unless ordered otherwise.',
+    description: 'Datasets of the sandbox, newest first by default.',
     args: {
       ...connectionArgs(t),
-      filter: t.arg({ type: DatasetFilterInput, description: 'Only these.' }),
-      orderBy: t.arg({ type: DatasetOrderInput, description: 'Newest first by default.' }),
+      filter: t.arg({ type: DatasetFilterInput, description: 'Conditions that the datasets meet.' }),
+      orderBy: t.arg({ type: DatasetOrderInput, description: 'Order of the datasets; newest first by default.' }),
     },
     resolve: (_, args, ctx) => ctx.loaders.datasets({ ...parsePage(args), ...parseInput(datasetsInput, args) }),
   }),
@@ -213,13 +234,16 @@ builder.queryFields((t) => ({
 
 const CreateDatasetPayload = builder.objectRef<{ dataset: Dataset }>('CreateDatasetPayload').implement({
   description: 'The dataset was created.',
-  fields: (t) => ({ dataset: t.expose('dataset', { type: DatasetRef, description: 'The new dataset.' }) }),
+  fields: (t) => ({ dataset: t.expose('dataset', { type: DatasetRef, description: 'The created dataset.' }) }),
 });
 
 const DeleteDatasetPayload = builder.objectRef<{ deletedId: DatasetId }>('DeleteDatasetPayload').implement({
   description: 'The dataset was deleted.',
   fields: (t) => ({
-    deletedId: t.id({ description: 'Its global id.', resolve: ({ deletedId }) => globalId('Dataset', deletedId) }),
+    deletedId: t.id({
+      description: 'Global id of the deleted dataset.',
+      resolve: ({ deletedId }) => globalId('Dataset', deletedId),
+    }),
   }),
 });
 
@@ -228,9 +252,9 @@ builder.mutationFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: CreateDatasetPayload,
     nullable: true,
-    description: 'Creates a dataset that exports can be written into.',
+    description: 'Creates a dataset.',
     errors: mutationErrors(ConflictError),
-    args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'What to create.' }) },
+    args: { input: t.arg({ type: CreateDatasetInput, required: true, description: 'The dataset to create.' }) },
     resolve: async (_, { input }, ctx) => ({
       dataset: await createDataset(ctx, parseInput(createDatasetInput, input, 'input')),
     }),
@@ -239,7 +263,7 @@ builder.mutationFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: DeleteDatasetPayload,
     nullable: true,
-    description: 'Deletes a dataset. Jobs that still write into it will fail.',
+    description: 'Deletes a dataset. Jobs that still write into it fail.',
     errors: mutationErrors(NotFoundError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: async (_, args, ctx) => {

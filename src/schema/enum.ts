@@ -1,6 +1,6 @@
 import { builder } from './builder.ts';
 
-/** An enum whose internal values are its names: `values` says of each what it means. */
+/** An enum whose internal values are its names. `values` contains the description of each value. */
 export function describedEnum<Value extends string>(
   name: string,
   description: string,
@@ -9,7 +9,7 @@ export function describedEnum<Value extends string>(
   const described = Object.entries<string>(values).map(([value, text]) => [value, { value, description: text }]);
   return builder.enumType(name, {
     description,
-    // `Object.fromEntries` forgets which keys there are: they are those of `values`.
+    // `Object.fromEntries` loses the type of the keys, which are the keys of `values`.
     values: Object.fromEntries(described) as { [Key in Value]: { value: Key; description: string } },
   });
 }

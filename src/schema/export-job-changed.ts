@@ -16,13 +16,13 @@ const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent'
     previousStatus: t.field({
       type: ExportJobStatusRef,
       nullable: true,
-      description: 'Status before the change; null where there was none.',
+      description: 'Status before the change. Null if there was no earlier status.',
       resolve: ({ previous }) => previous?.status ?? null,
     }),
     job: t.expose('entity', {
       type: ExportJobRef,
       nullable: true,
-      description: 'Null on STALE, RECOVERED and RESYNC.',
+      description: 'State of the entity. Null if `kind` is STALE, RECOVERED or RESYNC.',
     }),
   }),
 });
@@ -35,18 +35,22 @@ builder.subscriptionField('exportJobChanged', (t) =>
     type: ExportJobEvent,
     description: [
       'Emits the current state (one SNAPSHOT event per job), then every change in order. With `ids`, the stream completes when all of these',
-      'jobs have ended or are removed, regardless of `filter`. Without `ids` it starts with the jobs that have not ended, and with those that',
-      'ended within the last `endedWithinSeconds`. `filter` selects the events that are sent; a job that leaves it is sent once more.',
-      'A subscription that selects `job.destination.batches.batch` also receives each change of the status of these batches, and with `ids`',
-      'it completes only when the batches of jobs that are SUCCEEDED are readable, have ended or are no longer in Catalog, or 15 minutes',
+      'jobs have ended or are removed, regardless of `filter`. Without `ids`, it starts with the jobs that have not ended and the jobs that',
+      'ended within the last `endedWithinSeconds`. `filter` selects the events that are emitted; a job that leaves it is emitted once more.',
+      'A subscription that selects `job.destination.batches.batch` also receives each status change of these batches. With `ids`, it then',
+      'stays open until the batches of each SUCCEEDED job are readable, have ended or are no longer in Catalog, but at most 15 minutes',
       'after the end of the job.',
       '`after` accepts the cursor of the last received event and replays the missed events. If the cursor is too old or unknown, the stream',
       'emits a RESYNC event followed by SNAPSHOT events.',
     ].join('\n'),
     args: {
-      ids: t.arg.idList({ description: 'Only these jobs, as global or platform ids.' }),
-      filter: t.arg({ type: ExportJobFilterInput, description: 'Only jobs that match.' }),
-      after: t.arg.string({ description: 'Cursor of the last received event.' }),
+      ids: t.arg.idList({
+        description: 'Global or platform ids of the jobs to watch. By default all jobs are watched.',
+      }),
+      filter: t.arg({ type: ExportJobFilterInput, description: 'Conditions that the jobs meet.' }),
+      after: t.arg.string({
+        description: 'Cursor of the last event that the client received. Omit it to start with the current state.',
+      }),
       endedWithinSeconds: t.arg.int({ description: endedWithinDescription }),
     },
     subscribe: async (_, args, ctx, info) => {

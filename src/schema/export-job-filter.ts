@@ -7,30 +7,32 @@ import { describedEnum } from './enum.ts';
 import { idInput } from './global-id.ts';
 import { dateInput, listInput, optional, parseInput } from './input.ts';
 
-export const ExportJobStatusRef = describedEnum<ExportJobStatus>('ExportJobStatus', 'How far an export job is.', {
-  NEW: 'Accepted, not begun.',
-  QUEUED: 'Waiting for a worker.',
-  PROCESSING: 'Exporting.',
-  CANCELLING: 'Marked for cancelling, not stopped yet.',
-  CANCELLED: 'Stopped before its end. Terminal.',
+export const ExportJobStatusRef = describedEnum<ExportJobStatus>('ExportJobStatus', 'Status of an export job.', {
+  NEW: 'The job is accepted and has not started.',
+  QUEUED: 'Waiting for a worker of the platform.',
+  PROCESSING: 'The export is running.',
+  CANCELLING: 'The job is marked for cancelling and has not stopped yet.',
+  CANCELLED: 'The job was cancelled before it was done. Terminal.',
   SUCCEEDED:
     'The export is done. Its batches are readable when they are ACTIVE or SUCCESS, which can be later. Terminal.',
-  FAILED: 'Ended without result; see its errors. Terminal.',
+  FAILED: 'The job failed; `errors` contains the reasons. Terminal.',
   UNKNOWN:
-    'A status that the gateway does not know; `rawStatus` holds it. Terminal only if `metrics.totalTime.endedAt` is known.',
+    'A status that the gateway does not know; `rawStatus` contains it. Terminal only if `metrics.totalTime.endedAt` is not null.',
 });
 
 export const ExportJobFilterInput = builder.inputType('ExportJobFilter', {
   description:
-    'Conditions on export jobs; all of them must hold. A single status of NEW, SUCCEEDED and FAILED and the times of creation are cheap. For the others the gateway reads the list, up to 1,000 jobs for one page.',
+    'Conditions on export jobs; all of them must hold. The platform itself filters by the time of creation and by one status of NEW, SUCCEEDED or FAILED. For all other conditions the gateway filters the list, and reads up to 1,000 jobs for one page.',
   fields: (t) => ({
-    statuses: t.field({ type: [ExportJobStatusRef], description: 'One of these statuses.' }),
-    datasetId: t.id({ description: 'Jobs that write into this dataset. Global id or platform id.' }),
-    segmentId: t.id({ description: 'Jobs that export members of this segment. Global id or platform id.' }),
-    createdAfter: t.field({ type: 'DateTime', description: 'Created after this time.' }),
-    createdBefore: t.field({ type: 'DateTime', description: 'Created before this time.' }),
-    updatedAfter: t.field({ type: 'DateTime', description: 'Changed after this time.' }),
-    mergePolicyId: t.id({ description: 'Jobs that name this merge policy. Global id or platform id.' }),
+    statuses: t.field({ type: [ExportJobStatusRef], description: 'Only entries with one of these statuses.' }),
+    datasetId: t.id({ description: 'Only jobs that write into the dataset with this global id or platform id.' }),
+    segmentId: t.id({
+      description: 'Only jobs that export members of the segment with this global id or platform id.',
+    }),
+    createdAfter: t.field({ type: 'DateTime', description: 'Only entries that were created after this time.' }),
+    createdBefore: t.field({ type: 'DateTime', description: 'Only entries that were created before this time.' }),
+    updatedAfter: t.field({ type: 'DateTime', description: 'Only entries whose last change is after this time.' }),
+    mergePolicyId: t.id({ description: 'Only jobs that name the merge policy with this global id or platform id.' }),
   }),
 });
 

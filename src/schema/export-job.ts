@@ -23,31 +23,36 @@ import { Node, registerNode } from './node.ts';
 import { BatchRef, DatasetRef, ExportJobConnection, ExportJobRef, SegmentDefinitionRef } from './refs.ts';
 import { isPlatformNamespace } from './segment-namespace.ts';
 
-const JobTypeRef = describedEnum<JobType>('JobType', 'How a job runs.', {
-  BATCH: 'Over a batch of data.',
-  STREAMING: 'Over a stream.',
+const JobTypeRef = describedEnum<JobType>('JobType', 'Processing type of a job.', {
+  BATCH: 'The job processes a batch of data.',
+  STREAMING: 'The job processes a stream.',
   UNKNOWN: 'A type that the gateway does not know.',
 });
 
 const SchemaName = builder.objectRef<{ name: string }>('SchemaName').implement({
-  description: 'A schema by its short name.',
-  fields: (t) => ({ name: t.exposeString('name', { description: '`_xdm.context.profile` for profiles.' }) }),
+  description: 'A schema, identified by its short name.',
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Short name of the schema; `_xdm.context.profile` for profiles.' }),
+  }),
 });
 
 const SegmentSelectionRef = builder.objectRef<SegmentSelection>('SegmentSelection').implement({
-  description: 'Members of a segment.',
+  description: 'The members of one segment.',
   fields: (t) => ({
     segmentId: t.exposeID('segmentId', { description: 'Id of the segment within its namespace.' }),
-    segmentNs: t.exposeString('segmentNs', { description: 'Namespace of the segment; `ups` for the platform’s own.' }),
+    segmentNs: t.exposeString('segmentNs', {
+      description: 'Namespace of the segment; `ups` for segments of the platform.',
+    }),
     statuses: t.expose('statuses', {
       type: [SegmentMembershipStatusRef],
-      description: 'Members of which status. None means the platform’s default.',
+      description: 'Only members with one of these statuses. An empty list means the default of the platform.',
     }),
     definition: t.field({
       extensions: { upstreamCalls: 'batched' },
       type: SegmentDefinitionRef,
       nullable: true,
-      description: 'The segment as it is now; null when it no longer exists, and for those of other namespaces.',
+      description:
+        'Current definition of the segment. Null if the segment no longer exists, or if it belongs to another namespace than `ups`.',
       resolve: ({ segmentId, segmentNs }, _, ctx) =>
         isPlatformNamespace(segmentNs) ? ctx.loaders.segmentDefinition.load(segmentId) : null,
     }),
@@ -55,71 +60,79 @@ const SegmentSelectionRef = builder.objectRef<SegmentSelection>('SegmentSelectio
 });
 
 const TimeWindow = builder.objectRef<NonNullable<ExportFilter['segmentQualificationTime']>>('TimeWindow').implement({
-  description: 'A span of time. A missing end is open.',
+  description: 'A period of time. It is open-ended on a side whose time is null.',
   fields: (t) => ({
-    startTime: t.expose('startTime', { type: 'DateTime', nullable: true, description: 'Its beginning.' }),
-    endTime: t.expose('endTime', { type: 'DateTime', nullable: true, description: 'Its end.' }),
+    startTime: t.expose('startTime', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Start of the period. Null if it has no start.',
+    }),
+    endTime: t.expose('endTime', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'End of the period. Null if it has no end.',
+    }),
   }),
 });
 
 const ExportFilterRef = builder.objectRef<ExportFilter>('ExportFilter').implement({
-  description: 'Which profiles are exported.',
+  description: 'Conditions on the exported profiles; all of them must hold.',
   fields: (t) => ({
     segments: t.expose('segments', {
       type: [SegmentSelectionRef],
       extensions: { entries: 10 },
-      description: 'Members of these; none means everybody.',
+      description: 'Only members of these segments. An empty list means all profiles.',
     }),
     segmentQualificationTime: t.expose('segmentQualificationTime', {
       type: TimeWindow,
       nullable: true,
-      description: 'Only members who qualified in this time.',
+      description: 'Only members who qualified for the segment within this period. Null means no limit.',
     }),
     fromIngestTimestamp: t.expose('fromIngestTimestamp', {
       type: 'DateTime',
       nullable: true,
-      description: 'Only profiles that changed later than this.',
+      description: 'Only profiles that changed after this time. Null means no limit.',
     }),
     emptyProfiles: t.exposeBoolean('emptyProfiles', {
-      description: 'Whether people are included who have events but no profile record.',
+      description: 'True if people who have events but no profile record are included.',
     }),
   }),
 });
 
 const EventListSelectionRef = builder.objectRef<NonNullable<ExportJob['eventList']>>('EventListSelection').implement({
-  description: 'Which events are exported with their profiles.',
+  description: 'Selection of the events that are exported with the profiles.',
   fields: (t) => ({
     fields: t.expose('fields', {
       type: ['String'],
       nullable: true,
-      description: 'Dotted XDM paths; null means every field.',
+      description: 'Dotted XDM paths of the fields. Null means all fields.',
     }),
     fromIngestTimestamp: t.expose('fromIngestTimestamp', {
       type: 'DateTime',
       nullable: true,
-      description: 'Only events ingested later than this.',
+      description: 'Only events that were ingested after this time. Null means no lower limit.',
     }),
     toIngestTimestamp: t.expose('toIngestTimestamp', {
       type: 'DateTime',
       nullable: true,
-      description: 'Only events ingested before this.',
+      description: 'Only events that were ingested before this time. Null means no upper limit.',
     }),
   }),
 });
 
 interface ShownBatch extends ExportBatch {
-  /** As the events of a live view show it; null: no live view follows it. */
+  /** The status that the events of a subscription contain. Null if no subscription follows the batch. */
   readonly observed: BatchState | null;
 }
 
 /**
- * The status that belongs to an event. A newer one, read while the event is sent, would be taken back by the event after
- * it, and an older one of a lagging replica of the platform would take back what was emitted before.
+ * The batch with the status that belongs to the event. The batch that is read while the event is sent may have a newer
+ * status, which the next event would undo, or an older status from a lagging replica of the platform.
  */
 const asObserved = (batch: Batch, observed: BatchState | null): Batch =>
   observed === null ? batch : { ...batch, status: observed.status, rawStatus: observed.rawStatus };
 
-/** Null also for a batch whose changes are no longer awaited although it has not ended. */
+/** Null also if the changes of the batch are no longer awaited although it has not ended. */
 function observedState(batchId: BatchId, observed: ObservedBatches | undefined): BatchState | null {
   const state = observed?.states.get(batchId) ?? null;
   return observed?.settled === true && state?.isTerminal !== true ? null : state;
@@ -134,7 +147,7 @@ const ExportBatchRef = builder.objectRef<ShownBatch>('ExportBatch').implement({
       type: BatchRef,
       nullable: true,
       description:
-        'The batch; null while Catalog does not have it. A subscription that selects it also receives the changes of its status.',
+        'The batch. Null while Catalog does not have it. A subscription that selects this field also receives each status change of the batch.',
       resolve: async ({ batchId, observed }, _, ctx) => {
         const batch = await ctx.loaders.batch.load(batchId);
         return batch === null ? null : asObserved(batch, observed);
@@ -143,7 +156,7 @@ const ExportBatchRef = builder.objectRef<ShownBatch>('ExportBatch').implement({
     segment: t.expose('segment', {
       type: SegmentSelectionRef,
       nullable: true,
-      description: 'Whose members it holds, when each segment has a batch of its own.',
+      description: 'Segment whose members the batch contains. Null unless each segment has a separate batch.',
     }),
   }),
 });
@@ -158,17 +171,17 @@ const ExportDestinationRef = builder.objectRef<ShownDestination>('ExportDestinat
       extensions: { upstreamCalls: 'batched' },
       type: DatasetRef,
       nullable: true,
-      description: 'The dataset; null when it has been deleted.',
+      description: 'The dataset. Null if it was deleted.',
       resolve: ({ datasetId }, _, ctx) => ctx.loaders.dataset.load(datasetId),
     }),
     segmentPerBatch: t.exposeBoolean('segmentPerBatch', {
-      description: 'Whether each segment has a batch of its own.',
+      description: 'True if each segment has a separate batch.',
     }),
     batches: t.field({
       type: [ExportBatchRef],
       extensions: { entries: 1 },
       description:
-        'One entry, or one per segment if segmentPerBatch is true. Entries exist before the job ends. The files of a batch are readable when the batch is ACTIVE or SUCCESS, which can be later than the end of the job.',
+        'One entry, or one per segment if `segmentPerBatch` is true. Entries exist before the job ends. The files of a batch are readable when the batch is ACTIVE or SUCCESS, which can be later than the end of the job.',
       resolve: ({ batches, observedBatches }) =>
         batches.map((batch) => ({ ...batch, observed: observedState(batch.batchId, observedBatches) })),
     }),
@@ -176,27 +189,31 @@ const ExportDestinationRef = builder.objectRef<ShownDestination>('ExportDestinat
 });
 
 const ExportMetricsRef = builder.objectRef<ExportMetrics>('ExportMetrics').implement({
-  description: 'How long an export took and how much it wrote, as far as it is known.',
+  description: 'Durations and counts of an export. A field is null until the platform reports it.',
   fields: (t) => ({
-    totalTime: t.expose('totalTime', { type: TimeSpanRef, nullable: true, description: 'The whole job.' }),
+    totalTime: t.expose('totalTime', {
+      type: TimeSpanRef,
+      nullable: true,
+      description: 'Time of the whole job. Null if the platform does not report it.',
+    }),
     profileExportTime: t.expose('profileExportTime', {
       type: TimeSpanRef,
       nullable: true,
-      description: 'Reading and selecting profiles.',
+      description: 'Time for reading and selecting the profiles. Null if the platform does not report it.',
     }),
     datasetWriteTime: t.expose('datasetWriteTime', {
       type: TimeSpanRef,
       nullable: true,
-      description: 'Writing them into the dataset.',
+      description: 'Time for writing the profiles into the dataset. Null if the platform does not report it.',
     }),
     totalExportedProfiles: t.expose('totalExportedProfiles', {
       type: 'SafeInt',
       nullable: true,
-      description: 'Profiles written, over all batches.',
+      description: 'Number of profiles that were written, over all batches. Null if the platform does not report it.',
     }),
     exportedProfilesByNamespace: t.expose('exportedProfilesByNamespace', {
       type: [NamespaceCountRef],
-      description: 'Of those, how many have an identity in each namespace.',
+      description: 'Number of these profiles that have an identity, per identity namespace.',
     }),
   }),
 });
@@ -205,42 +222,49 @@ const ComputeJobs = builder.objectRef<NonNullable<ExportJob['computeJobs']>>('Co
   description: 'The platform’s own compute jobs behind an export job, for support cases.',
   extensions: operational,
   fields: (t) => ({
-    exportJob: t.exposeString('exportJob', { nullable: true, description: 'Job that exports.' }),
-    pushJob: t.exposeString('pushJob', { nullable: true, description: 'Job that pushes the result.' }),
+    exportJob: t.exposeString('exportJob', {
+      nullable: true,
+      description: 'Id of the compute job that exports. Null if the platform does not report it.',
+    }),
+    pushJob: t.exposeString('pushJob', {
+      nullable: true,
+      description: 'Id of the compute job that publishes the result. Null if the platform does not report it.',
+    }),
   }),
 });
 
 ExportJobRef.implement({
-  description: 'One run of an export: what was asked for, where it goes, how far it is.',
+  description: 'One run of an export, with its selection, target and status.',
   interfaces: [Node],
   extensions: entityKeys,
   fields: (t) => ({
-    id: t.id({ description: 'The global id.', resolve: (job) => globalId('ExportJob', job.id) }),
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    status: t.expose('status', { type: ExportJobStatusRef, description: 'How far it is.' }),
-    rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: (job) => globalId('ExportJob', job.id) }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    status: t.expose('status', { type: ExportJobStatusRef, description: 'Current status.' }),
+    rawStatus: t.exposeString('rawStatus', { description: 'Status exactly as returned by the platform.' }),
     isTerminal: t.boolean({
       description:
-        'True if the job has ended, so that its status does not change. A job of status UNKNOWN has ended if `metrics.totalTime.endedAt` is known.',
+        'True if the job has ended, so that its status does not change. A job of status UNKNOWN has ended if `metrics.totalTime.endedAt` is not null.',
       resolve: isTerminalJob,
     }),
-    jobType: t.expose('jobType', { type: JobTypeRef, description: 'How it runs.' }),
+    jobType: t.expose('jobType', { type: JobTypeRef, description: 'Processing type of the job.' }),
     fields: t.expose('fields', {
       type: ['String'],
       nullable: true,
       description:
-        'Dotted XDM paths that are exported. Null means every field, or that the platform did not report the fields. The platform often omits them from later responses.',
+        'Dotted XDM paths of the exported fields. Null means all fields, or that the platform did not report the fields. The platform often omits them from later responses.',
     }),
     schema: t.field({
       type: SchemaName,
       nullable: true,
-      description: 'What is exported.',
+      description: 'Schema of the exported records. Null if the platform does not report it.',
       resolve: ({ schemaName }) => (schemaName === null ? null : { name: schemaName }),
     }),
     mergePolicy: t.expose('mergePolicy', {
       type: MergePolicyReferenceRef,
       nullable: true,
-      description: 'How fragments of a profile are merged.',
+      description:
+        'Merge policy by which the fragments of a profile are merged. Null if the platform does not report it.',
     }),
     filter: t.expose('filter', {
       type: ExportFilterRef,
@@ -260,36 +284,40 @@ ExportJobRef.implement({
       resolve: ({ destination, observedBatches }) =>
         observedBatches === undefined ? destination : { ...destination, observedBatches },
     }),
-    metrics: t.expose('metrics', { type: ExportMetricsRef, description: 'Times and counts.' }),
-    errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong. May hold entries on a success.' }),
+    metrics: t.expose('metrics', { type: ExportMetricsRef, description: 'Durations and counts of the export.' }),
+    errors: t.expose('errors', {
+      type: [JobErrorRef],
+      description: 'Errors of the job. A job that succeeded can have errors too.',
+    }),
     computeJobs: t.expose('computeJobs', {
       extensions: operational,
       type: ComputeJobs,
       nullable: true,
-      description: 'For support cases.',
+      description:
+        'The platform’s compute jobs behind this job, for support cases. Null if the platform does not report them.',
     }),
     profileInstanceId: t.exposeString('profileInstanceId', {
       extensions: operational,
       nullable: true,
-      description: 'The profile store, `ups`.',
+      description: 'Id of the profile store, `ups`. Null if the platform does not report it.',
     }),
     requestId: t.exposeString('requestId', {
       extensions: operational,
       nullable: true,
-      description: 'The platform’s id of the request that made it.',
+      description: 'The platform’s id of the request that created this job. Null if the platform does not report it.',
     }),
     organizationId: t.exposeString('organizationId', {
       nullable: true,
-      description: 'The organization that it belongs to.',
+      description: 'Id of the organization that the job belongs to. Null if the platform does not report it.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'Time of creation.' }),
     updatedAt: t.expose('updatedAt', {
       type: 'DateTime',
-      description: 'When it last changed. The platform does not move it on every change.',
+      description: 'Time of the last change. The platform does not update it on every change.',
     }),
     observedAt: t.expose('observedAt', {
       type: 'DateTime',
-      description: 'When the gateway read this state from the platform.',
+      description: 'Time at which the gateway read this state from the platform.',
     }),
   }),
 });
@@ -301,7 +329,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: ExportJobRef,
     nullable: true,
-    description: 'An export job by its id; null when it does not exist.',
+    description: 'The export job with an id. Null if it does not exist.',
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: (_, { id }, ctx) => ctx.loaders.exportJob.load(parseId<ExportJobId>('ExportJob', id)),
   }),
@@ -309,10 +337,10 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: ExportJobConnection,
     nullable: true,
-    description: 'Export jobs, newest first.',
+    description: 'Export jobs of the sandbox, newest first.',
     args: {
       ...connectionArgs(t),
-      filter: t.arg({ type: ExportJobFilterInput, description: 'Only these.' }),
+      filter: t.arg({ type: ExportJobFilterInput, description: 'Conditions that the jobs meet.' }),
     },
     resolve: (_, args, ctx) =>
       ctx.loaders.exportJobs({ ...parsePage(args), filter: parseExportJobFilter(args.filter) }),

@@ -1,26 +1,25 @@
 /**
- * What types and fields say about themselves to a federated graph, as `extensions`: the directives under which
- * subgraph-sdl.ts prints them.
+ * Federation directives of types and fields, stored in their `extensions`. subgraph-sdl.ts prints them.
  */
 
-/** The version of the specification that is linked: the lowest that allows subscriptions, so every composer knows it. */
+/** The version of the linked specification. It is the lowest that allows subscriptions, so that every composer supports it. */
 const specification = 'https://specs.apollo.dev/federation/v2.4';
 
-/** Of the schema. */
+/** Extensions of the schema. */
 export const federationLink = {
   directives: {
     link: [{ url: specification, import: ['@key', '@shareable', '@inaccessible', '@tag'] }],
   },
 };
 
-/** Of every Node type: other subgraphs may refer to it by either id. */
+/** Extensions of every Node type. Other subgraphs may refer to an entity by either id. */
 export const entityKeys = { directives: { key: [{ fields: 'id' }, { fields: 'platformId' }] } };
 
-/** Of types without identity that other subgraphs are likely to have as well. */
+/** Extensions of types without identity that other subgraphs are likely to have as well. */
 export const shareable = { directives: { shareable: {} } };
 
-/** Of fields that every Relay server has: they may be there twice, and are no part of the supergraph's own schema. */
+/** Extensions of fields that every Relay server has. Several subgraphs may have them, and the supergraph hides them. */
 export const hidden = { directives: { shareable: {}, inaccessible: {} } };
 
-/** Of what only those who run exports need: contracts of the public graph exclude it. */
+/** Extensions of fields that only operators need. Contracts of the public graph exclude them. */
 export const operational = { directives: { tag: [{ name: 'operations' }] } };

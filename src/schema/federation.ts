@@ -18,15 +18,15 @@ import {
 } from './refs.ts';
 import { printSubgraph } from './subgraph-sdl.ts';
 
-/** What a router asks a subgraph for. The names are those of the specification of subgraphs. */
+/** The fields that a router requests from a subgraph. The subgraph specification defines their names. */
 
 builder.scalarType('_Any', {
-  description: 'A representation: `__typename`, and the fields of one of the keys of that type.',
+  description: 'A representation of an entity: `__typename` and the fields of one key of that type.',
   serialize: (value) => value,
 });
 
 const EntityRef = builder.unionType('_Entity', {
-  description: 'Everything that other subgraphs may refer to.',
+  description: 'All types that other subgraphs may refer to.',
   types: [BatchRef, DatasetRef, ExportJobRef, MergePolicyRef, ScheduleRef, SegmentDefinitionRef, SegmentJobRef],
 });
 
@@ -83,12 +83,12 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each', access: 'authenticated' },
     type: [EntityRef],
     nullable: { list: false, items: true },
-    description: 'Entities by their representations, in the same order; null where one does not exist.',
+    description: 'Entities by their representations, in the same order. An entry is null if the entity does not exist.',
     args: {
       representations: t.arg({
         type: ['_Any'],
         required: true,
-        description: `Which ones, ${maxRepresentations} at most.`,
+        description: `Representations of the entities; at most ${maxRepresentations}.`,
       }),
     },
     resolve: (_, { representations }, ctx) => {
@@ -96,7 +96,7 @@ builder.queryFields((t) => ({
         const message = `must have at most ${maxRepresentations} entries`;
         throw new InvalidInputError([{ path: 'representations', message }]);
       }
-      // Each entry has its own promise, so that the failure of one leaves the others.
+      // Each entry has its own promise, so that the failure of one entry does not affect the others.
       return representations.map(async (each, index) => loadReference(each, `representations.${index}`, ctx));
     },
   }),

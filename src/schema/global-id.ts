@@ -3,7 +3,7 @@ import { platformId } from '../domain/ids.ts';
 import type { Branded } from '../domain/tenant.ts';
 import { InvalidInputError } from '../errors.ts';
 
-/** Every type that implements Node. A global id is one of these names, a colon, and the platform's id. */
+/** The types that implement Node. A global id is one of these names, a colon, and the platform's id. */
 export const nodeTypenames = [
   'ExportJob',
   'Dataset',
@@ -15,10 +15,10 @@ export const nodeTypenames = [
 ] as const;
 export type NodeTypename = (typeof nodeTypenames)[number];
 
-/** The Relay global id, readable: `ExportJob:24115`. */
+/** The Relay global id in readable form, for example `ExportJob:24115`. */
 export const globalId = (typename: NodeTypename, id: string): string => `${typename}:${id}`;
 
-/** The two parts of a global id, or null when the text is not one. A platform id may hold colons itself. */
+/** The two parts of a global id; null if the text is not a global id. A platform id may contain colons itself. */
 export function splitGlobalId(text: string): { readonly typename: NodeTypename; readonly id: string } | null {
   const colon = text.indexOf(':');
   if (colon < 0) return null;
@@ -26,7 +26,7 @@ export function splitGlobalId(text: string): { readonly typename: NodeTypename; 
   return typename === undefined || colon === text.length - 1 ? null : { typename, id: text.slice(colon + 1) };
 }
 
-/** Longer than every id of the platform. Ids are part of URLs and of error messages. */
+/** Maximum length of an id. It is limited because ids are part of URLs and of error messages; platform ids are shorter. */
 export const maxIdLength = 200;
 
 /** The issue of an id argument; null if it is valid. */
@@ -44,7 +44,7 @@ const withArticle = (typename: NodeTypename): string => `${/^[AEIOU]/.test(typen
 /** The platform id in a valid id argument. */
 const unwrap = <Id extends Branded<string>>(text: string): Id => platformId<Id>(splitGlobalId(text)?.id ?? text);
 
-/** An id argument: the global id of a type, or the platform's own id. */
+/** Input of an id argument: the global id of a type, or the platform's id. */
 export const idInput = <Id extends Branded<string>>(typename: NodeTypename) =>
   z.string().transform((text, ctx): Id => {
     const fault = faultOf(typename, text);
@@ -53,8 +53,8 @@ export const idInput = <Id extends Branded<string>>(typename: NodeTypename) =>
   });
 
 /**
- * The platform's id out of an id argument in either form.
- * @throws {InvalidInputError} it is empty, or the global id of another type
+ * Returns the platform's id of an id argument in either form.
+ * @throws {InvalidInputError} the argument is empty, or the global id of another type
  */
 export function parseId<Id extends Branded<string>>(typename: NodeTypename, text: string, path = 'id'): Id {
   const fault = faultOf(typename, text);

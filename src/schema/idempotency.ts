@@ -7,7 +7,7 @@ export const idempotencyKeyInput = optional(nonEmpty(200));
 
 /**
  * Creates an entity, or finds the entity that the same idempotency key created before.
- * @throws {ConflictError} the key came with another input before, or what it created no longer exists
+ * @throws {ConflictError} the key was used with another input before, or the entity that it created no longer exists
  * @throws the errors of `create`, `find` and `IdempotencyRecords`
  */
 export async function createOnce<Entity extends { readonly id: string }>(

@@ -22,5 +22,5 @@ import './federation.ts';
 import { builder } from './builder.ts';
 import { federationLink } from './federation-directives.ts';
 
-/** The executable schema: the public contract in code. */
+/** The executable schema, which is the public contract. */
 export const schema = builder.toSchema({ extensions: federationLink });

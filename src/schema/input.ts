@@ -39,7 +39,7 @@ export const countInput = (byDefault: number) =>
 /** The `first` argument of every connection. */
 export const firstInput = countInput(20);
 
-/** Longer than every cursor of a connection. */
+/** Maximum length of a cursor. Cursors of connections are shorter. */
 const maxCursorLength = 8_192;
 
 export const afterInput = z
@@ -50,15 +50,15 @@ export const afterInput = z
 
 export const dateInput = z.date('must be a date and time as in RFC 3339, for example 2030-01-31T00:00:00Z');
 
-/** An optional input that may be absent or null, read as undefined. */
+/** An optional input. Null and an absent value become undefined. */
 export const optional = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => value ?? undefined);
 
-/** An optional input that may be absent or null, read as null. */
+/** An optional input. Null and an absent value become null. */
 export const nullable = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => value ?? null);
 
-/** A name to search for, or a part of one. It is compared as it is, spaces included. */
+/** A name, or a part of a name, to search for. It is compared verbatim, spaces included. */
 export const nameInput = z
   .string()
   .max(500, 'must have at most 500 characters')
@@ -90,7 +90,7 @@ export function listInput<Entry extends z.ZodType>(
   },
 ) {
   const { maximum, hint = '', empty } = options;
-  // `any`: the entries have their own schema.
+  // `any`, because the entries have their own schema.
   const list = z.array(z.any()).max(maximum, `must have at most ${maximum} entries${hint}`);
   return (empty === undefined ? list : list.min(1, empty)).transform((entries, ctx) => {
     const valid: z.output<Entry>[] = [];
@@ -128,7 +128,7 @@ export const distinct =
     }
   };
 
-/** Segments in one request. Beyond this number the platform requires `*`. */
+/** Maximum number of segments in one request. The platform requires `*` beyond it. */
 export const maxSegments = 1_500;
 
 /** Dotted XDM paths. The platform receives them as one comma-separated text. */

@@ -7,14 +7,16 @@ import { operational } from './federation-directives.ts';
 /** Common types of export jobs, segment jobs and batches. */
 
 export const JobErrorRef = builder.objectRef<JobError>('JobError').implement({
-  description: 'An error that the platform reports of a job or a batch. A job that succeeded may have some.',
+  description: 'An error that the platform reports for a job or a batch. A job that succeeded can have errors too.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'The platform’s own code; empty if it reports plain text.' }),
-    message: t.exposeString('message', { description: 'The platform’s own words.' }),
+    code: t.exposeString('code', {
+      description: 'Error code of the platform. Empty if the platform reports plain text.',
+    }),
+    message: t.exposeString('message', { description: 'Error message of the platform.' }),
     callStack: t.exposeString('callStack', {
       extensions: operational,
       nullable: true,
-      description: 'Where in the platform, when it tells.',
+      description: 'Call stack within the platform. Null if the platform does not report it.',
     }),
     recordCount: t.expose('recordCount', {
       type: 'SafeInt',
@@ -25,33 +27,43 @@ export const JobErrorRef = builder.objectRef<JobError>('JobError').implement({
 });
 
 export const TimeSpanRef = builder.objectRef<TimeSpan>('TimeSpan').implement({
-  description: 'When a stage began and ended.',
+  description: 'Start and end of a stage.',
   fields: (t) => ({
-    startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'Null before it began.' }),
-    endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'Null while it goes on.' }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of the start. Null before the start.',
+    }),
+    endedAt: t.expose('endedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of the end. Null before the end.',
+    }),
     durationMs: t.expose('durationMs', {
       type: 'SafeInt',
       nullable: true,
-      description: 'Milliseconds, once it ended.',
+      description: 'Duration in milliseconds. Null before the end.',
     }),
   }),
 });
 
 export const NamespaceCountRef = builder.objectRef<NamespaceCount>('NamespaceCount').implement({
-  description: 'How many profiles have an identity in a namespace.',
+  description: 'Number of profiles that have an identity in a namespace.',
   fields: (t) => ({
-    namespace: t.exposeString('namespace', { description: 'Identity namespace: `ECID`, `Email`, …' }),
+    namespace: t.exposeString('namespace', {
+      description: 'Code of the identity namespace, for example `ECID` or `Email`.',
+    }),
     count: t.expose('count', { type: 'SafeInt', description: 'Number of profiles.' }),
   }),
 });
 
 export const SegmentMembershipStatusRef = describedEnum<SegmentMembershipStatus>(
   'SegmentMembershipStatus',
-  'How a profile stands to a segment.',
+  'Membership status of a profile in a segment.',
   {
-    REALIZED: 'Entered the segment, or is in it.',
-    EXISTING: 'Was in the segment before and still is. Newer platform versions say REALIZED instead.',
-    EXITED: 'Left the segment.',
+    REALIZED: 'The profile entered the segment, or is in it.',
+    EXISTING: 'The profile was in the segment before and still is. Newer platform versions return REALIZED instead.',
+    EXITED: 'The profile left the segment.',
     UNKNOWN: 'A status that the gateway does not know.',
   },
 );

@@ -2,17 +2,20 @@ import type { MergePolicyRef as MergePolicyReference } from '../domain/export-jo
 import { builder } from './builder.ts';
 import { MergePolicyRef } from './refs.ts';
 
-/** The merge policy that a job or a segment was given. */
+/** Reference to the merge policy of a job or a segment. */
 export const MergePolicyReferenceRef = builder.objectRef<MergePolicyReference>('MergePolicyReference').implement({
-  description: 'The merge policy that a job or a segment was given.',
+  description: 'Reference to the merge policy of a job or a segment.',
   fields: (t) => ({
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    version: t.exposeInt('version', { nullable: true, description: 'Version of the policy; null when not said.' }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    version: t.exposeInt('version', {
+      nullable: true,
+      description: 'Version of the policy. Null if the platform does not report it.',
+    }),
     policy: t.field({
       extensions: { upstreamCalls: 'batched' },
       type: MergePolicyRef,
       nullable: true,
-      description: 'The policy as it is now; null when it no longer exists.',
+      description: 'Current definition of the policy. Null if it no longer exists.',
       resolve: ({ id }, _, ctx) => ctx.loaders.mergePolicy.load(id),
     }),
   }),

@@ -7,29 +7,41 @@ import { Node, registerNode } from './node.ts';
 import { DatasetRef, MergePolicyConnection, MergePolicyRef } from './refs.ts';
 
 MergePolicyRef.implement({
-  description: 'How the fragments of a person become one profile.',
+  description: 'Rules by which the fragments of a person are merged into one profile.',
   interfaces: [Node],
   extensions: entityKeys,
   fields: (t) => ({
-    id: t.id({ description: 'The global id.', resolve: (policy) => globalId('MergePolicy', policy.id) }),
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    name: t.exposeString('name', { nullable: true, description: 'Its name.' }),
-    version: t.exposeInt('version', { nullable: true, description: 'Its version.' }),
-    isDefault: t.exposeBoolean('isDefault', { description: 'Whether it is used where none is named.' }),
+    id: t.id({
+      description: 'Global id, unique across all types.',
+      resolve: (policy) => globalId('MergePolicy', policy.id),
+    }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    name: t.exposeString('name', {
+      nullable: true,
+      description: 'Name of the policy. Null if the platform does not report it.',
+    }),
+    version: t.exposeInt('version', {
+      nullable: true,
+      description: 'Version of the policy. Null if the platform does not report it.',
+    }),
+    isDefault: t.exposeBoolean('isDefault', {
+      description: 'True if the policy is used where no policy is specified.',
+    }),
     identityGraph: t.exposeString('identityGraph', {
       nullable: true,
-      description: 'How identities are linked: `none` or `pdg`.',
+      description: 'Method by which identities are linked: `none` or `pdg`. Null if the platform does not report it.',
     }),
     attributeMerge: t.exposeString('attributeMerge', {
       nullable: true,
-      description: 'Which value wins: `timestampOrdered` or `dataSetPrecedence`.',
+      description:
+        'Rule that decides between different values: `timestampOrdered` or `dataSetPrecedence`. Null if the platform does not report it.',
     }),
     datasetPrecedence: t.field({
       extensions: { upstreamCalls: 'batched' },
       type: [DatasetRef],
       nullable: true,
       description:
-        'Which dataset wins, the first one first; null where time decides. Deleted datasets are left out; `datasetPrecedenceIds` keeps their ids.',
+        'Datasets by descending precedence. Null if the latest value wins instead. Deleted datasets are omitted; `datasetPrecedenceIds` keeps their ids.',
       resolve: async ({ datasetPrecedence }, _, ctx) => {
         if (datasetPrecedence === null) return null;
         const datasets = await Promise.all(datasetPrecedence.map((id) => ctx.loaders.dataset.load(id)));
@@ -39,9 +51,13 @@ MergePolicyRef.implement({
     datasetPrecedenceIds: t.exposeIDList('datasetPrecedence', {
       nullable: true,
       description:
-        'The platform’s ids of these datasets, deleted ones included; null where time decides. Needs no further read.',
+        'The platform’s ids of the datasets by descending precedence, including deleted datasets. Null if the latest value wins instead. Selecting them causes no further call to the platform.',
     }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of the last change. Null if the platform does not report it.',
+    }),
   }),
 });
 
@@ -52,7 +68,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'batched' },
     type: MergePolicyRef,
     nullable: true,
-    description: 'A merge policy by its id; null when it does not exist.',
+    description: 'The merge policy with an id. Null if it does not exist.',
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: (_, { id }, ctx) => ctx.loaders.mergePolicy.load(parseId<MergePolicyId>('MergePolicy', id)),
   }),
@@ -60,7 +76,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: MergePolicyConnection,
     nullable: true,
-    description: 'Merge policies, by name.',
+    description: 'Merge policies of the sandbox, by name.',
     args: connectionArgs(t),
     resolve: (_, args, ctx) => ctx.loaders.mergePolicies(parsePage(args)),
   }),

@@ -8,10 +8,10 @@ import { type NodeTypename, parseId, splitGlobalId } from './global-id.ts';
 import type { Entity } from './refs.ts';
 
 export const Node = builder.interfaceRef<object>('Node').implement({
-  description: 'Something with an id that can be asked for again.',
+  description: 'An object with a global id, by which it can be requested again.',
   fields: (t) => ({
-    // Each type answers with its own id: this resolver is never the one that runs.
-    id: t.id({ description: 'The global id, readable: `ExportJob:24115`.', resolve: () => '' }),
+    // This resolver never runs, because each type resolves its own id.
+    id: t.id({ description: 'Global id, for example `ExportJob:24115`.', resolve: () => '' }),
   }),
 });
 
@@ -38,7 +38,7 @@ export function assertMayRead({ canRead }: GatewayContext): void {
 export async function loadEntity(typename: NodeTypename, id: string, ctx: GatewayContext): Promise<Entity | null> {
   const node = await loaders.get(typename)?.(id, ctx);
   if (node === null || node === undefined) return null;
-  // `as never`: the function is typed for the default schema types; a type name is one of the things it takes.
+  // `as never`, because the function is typed for the default schema types. It accepts a type name.
   brandWithType(node, typename as never);
   return node;
 }
@@ -56,17 +56,17 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each', ...hidden },
     type: Node,
     nullable: true,
-    description: 'Anything by its global id; null when it does not exist.',
-    args: { id: t.arg.id({ required: true, description: 'A global id.' }) },
+    description: 'The object with a global id. Null if it does not exist.',
+    args: { id: t.arg.id({ required: true, description: 'Global id of the object.' }) },
     resolve: (_, { id }, ctx) => loadNode(id, 'id', ctx),
   }),
   nodes: t.field({
-    // The list is not nullable. Each entry is checked instead, so that a refusal does not null the rest of the response.
+    // The list is not nullable. Each entry is checked instead, so that a rejection does not null the rest of the response.
     extensions: { upstreamCalls: 'each', access: 'authenticated', ...hidden },
     type: [Node],
     nullable: { list: false, items: true },
-    description: 'Many by their global ids, in the order of `ids`; null where one does not exist.',
-    args: { ids: t.arg.idList({ required: true, description: `Global ids, ${maxNodes} at most.` }) },
+    description: 'The objects with these global ids, in the same order. An entry is null if the object does not exist.',
+    args: { ids: t.arg.idList({ required: true, description: `Global ids of the objects; at most ${maxNodes}.` }) },
     resolve: (_, { ids }, ctx) => {
       if (ids.length > maxNodes)
         throw new InvalidInputError([{ path: 'ids', message: `must have at most ${maxNodes} entries` }]);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { describedEnum } from './enum.ts';
 
-export const OrderDirectionRef = describedEnum<'ASC' | 'DESC'>('OrderDirection', 'Which end comes first.', {
-  ASC: 'Smallest or oldest first.',
-  DESC: 'Greatest or newest first.',
+export const OrderDirectionRef = describedEnum<'ASC' | 'DESC'>('OrderDirection', 'Sort direction.', {
+  ASC: 'Ascending: smallest or oldest first.',
+  DESC: 'Descending: greatest or newest first.',
 });
 
 /** The direction as the platform writes it. */

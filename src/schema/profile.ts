@@ -9,40 +9,47 @@ import { SegmentDefinitionRef } from './refs.ts';
 import { isPlatformNamespace } from './segment-namespace.ts';
 
 const SegmentMembershipRef = builder.objectRef<SegmentMembership>('SegmentMembership').implement({
-  description: 'How a person stands to a segment.',
+  description: 'Membership of a person in a segment.',
   fields: (t) => ({
-    namespace: t.exposeString('namespace', { description: 'Namespace of the segment; `ups` for the platform’s own.' }),
+    namespace: t.exposeString('namespace', {
+      description: 'Namespace of the segment; `ups` for segments of the platform.',
+    }),
     segmentId: t.exposeID('segmentId', { description: 'Id of the segment within its namespace.' }),
     definition: t.field({
       extensions: { upstreamCalls: 'batched' },
       type: SegmentDefinitionRef,
       nullable: true,
-      description: 'The segment; null for those of other namespaces.',
+      description:
+        'Definition of the segment. Null if the segment no longer exists, or if it belongs to another namespace than `ups`.',
       resolve: ({ namespace, segmentId }, _, ctx) =>
         isPlatformNamespace(namespace) ? ctx.loaders.segmentDefinition.load(segmentId) : null,
     }),
-    status: t.expose('status', { type: SegmentMembershipStatusRef, description: 'How the person stands to it.' }),
+    status: t.expose('status', { type: SegmentMembershipStatusRef, description: 'Membership status of the person.' }),
     lastQualificationTime: t.expose('lastQualificationTime', {
       type: 'DateTime',
       nullable: true,
-      description: 'When that last changed.',
+      description: 'Time of the last change of the membership status. Null if the platform does not report it.',
     }),
   }),
 });
 
 const ProfileRef = builder.objectRef<Profile>('Profile').implement({
-  description: 'A person’s merged profile.',
+  description: 'The merged profile of a person.',
   fields: (t) => ({
     entityId: t.exposeID('entityId', { description: 'The platform’s id of the person.' }),
-    attributes: t.expose('attributes', { type: 'JSONObject', description: 'The XDM object as the platform gives it.' }),
+    attributes: t.expose('attributes', {
+      type: 'JSONObject',
+      description: 'The XDM object as the platform returns it.',
+    }),
     segmentMemberships: t.expose('segmentMemberships', {
       type: [SegmentMembershipRef],
-      description: 'Segments that the person is in or has left, whatever `fields` names.',
+      description:
+        'Memberships in segments, including segments that the person has left. The argument `fields` does not affect them.',
     }),
     lastModifiedAt: t.expose('lastModifiedAt', {
       type: 'DateTime',
       nullable: true,
-      description: 'When it last changed.',
+      description: 'Time of the last change. Null if the platform does not report it.',
     }),
   }),
 });
@@ -50,8 +57,11 @@ const ProfileRef = builder.objectRef<Profile>('Profile').implement({
 const IdentityInput = builder.inputType('IdentityInput', {
   description: 'An identity of a person.',
   fields: (t) => ({
-    namespace: t.string({ required: true, description: 'Identity namespace code: `Email`, `ECID`, …' }),
-    value: t.string({ required: true, description: 'Value in that namespace.' }),
+    namespace: t.string({
+      required: true,
+      description: 'Code of the identity namespace, for example `ECID` or `Email`.',
+    }),
+    value: t.string({ required: true, description: 'Value of the identity in the namespace.' }),
   }),
 });
 
@@ -66,11 +76,14 @@ builder.queryField('profile', (t) =>
     extensions: { upstreamCalls: 'each' },
     type: ProfileRef,
     nullable: true,
-    description: 'The person with an identity; null when nobody is known by it.',
+    description: 'The profile of the person with an identity. Null if no person has this identity.',
     args: {
-      identity: t.arg({ type: IdentityInput, required: true, description: 'Whom to look up.' }),
-      fields: t.arg.stringList({ description: 'Dotted XDM paths; every field by default.' }),
-      mergePolicyId: t.arg.id({ description: 'Global id or platform id; the default policy by default.' }),
+      identity: t.arg({ type: IdentityInput, required: true, description: 'Identity of the person.' }),
+      fields: t.arg.stringList({ description: 'Dotted XDM paths of the fields; all fields by default.' }),
+      mergePolicyId: t.arg.id({
+        description:
+          'Global id or platform id of the merge policy; the default merge policy of the sandbox by default.',
+      }),
     },
     resolve: (_, args, ctx) => {
       const { identity, fields, mergePolicyId } = parseInput(profileInput, args);

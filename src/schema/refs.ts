@@ -9,8 +9,8 @@ import { builder } from './builder.ts';
 import { connectionType } from './connection.ts';
 
 /**
- * The types that refer to each other, by name only: each is implemented in the file that is called after it. Together
- * here so that those files need not import one another in circles.
+ * References to the types that refer to each other. Each type is implemented in the file with its name. The references
+ * are together in this file so that those files do not import one another in circles.
  */
 export const BatchRef = builder.objectRef<Batch>('Batch');
 export const BatchConnection = connectionType('Batch', BatchRef);
@@ -33,5 +33,5 @@ export const SegmentDefinitionConnection = connectionType('SegmentDefinition', S
 export const SegmentJobRef = builder.objectRef<SegmentJob>('SegmentJob');
 export const SegmentJobConnection = connectionType('SegmentJob', SegmentJobRef);
 
-/** Whatever implements Node. */
+/** Any type that implements Node. */
 export type Entity = Batch | Dataset | ExportJob | MergePolicy | Schedule | SegmentDefinition | SegmentJob;

@@ -13,7 +13,7 @@ const ScheduleEvent = builder.objectRef<WatchEvent<Schedule>>('ScheduleEvent').i
     schedule: t.expose('entity', {
       type: ScheduleRef,
       nullable: true,
-      description: 'Null on STALE, RECOVERED and RESYNC.',
+      description: 'State of the entity. Null if `kind` is STALE, RECOVERED or RESYNC.',
     }),
   }),
 });
@@ -25,10 +25,14 @@ builder.subscriptionField('scheduleChanged', (t) =>
     extensions: { upstreamCalls: 'each' },
     type: ScheduleEvent,
     description:
-      'Like `exportJobChanged`, for schedules. A schedule never ends, so the stream completes only when all of `ids` are removed.',
+      'Emits the current state (one SNAPSHOT event per schedule), then every change in order, as `exportJobChanged` does for export jobs. A schedule never ends, so that the stream completes only when all schedules of `ids` are removed.',
     args: {
-      ids: t.arg.idList({ description: 'Only these schedules, global or platform ids.' }),
-      after: t.arg.string({ description: 'Cursor of the last received event.' }),
+      ids: t.arg.idList({
+        description: 'Global or platform ids of the schedules to watch. By default all schedules are watched.',
+      }),
+      after: t.arg.string({
+        description: 'Cursor of the last event that the client received. Omit it to start with the current state.',
+      }),
     },
     subscribe: async (_, args, ctx) => {
       const { ids, after } = parseInput(watchArgs, args);

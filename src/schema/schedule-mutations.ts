@@ -22,41 +22,48 @@ import { ScheduleRef } from './refs.ts';
 import { ScheduleStateRef, ScheduleTypeRef } from './schedule.ts';
 
 const CreateScheduleInput = builder.inputType('CreateScheduleInput', {
-  description: 'What to run, and when. The platform takes one schedule for each organization.',
+  description: 'The schedule to create. The platform allows one schedule per organization.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'Its name.' }),
-    type: t.field({ type: ScheduleTypeRef, required: true, description: 'What it runs.' }),
-    schedule: t.string({ required: true, description: 'Quartz cron expression, UTC, at most one run a day.' }),
-    segmentIds: t.idList({
-      description: 'Global or platform ids, or the single entry `*` for all, which is the default.',
+    name: t.string({ required: true, description: 'Name of the schedule.' }),
+    type: t.field({ type: ScheduleTypeRef, required: true, description: 'Type of the jobs that the schedule starts.' }),
+    schedule: t.string({
+      required: true,
+      description: 'Quartz cron expression in UTC. It may start at most one run per day.',
     }),
-    state: t.field({ type: ScheduleStateRef, description: 'INACTIVE by default.' }),
+    segmentIds: t.idList({
+      description:
+        'Global or platform ids of the segments, or the single entry `*` for all segments. All segments by default.',
+    }),
+    state: t.field({ type: ScheduleStateRef, description: 'State of the schedule; INACTIVE by default.' }),
     idempotencyKey: t.string({
       description:
-        'The same key with the same input returns the first schedule and creates nothing, for 24 hours. At most 200 characters.',
+        'Makes the request safe to repeat: for 24 hours, the same key with the same input returns the first schedule and creates nothing. At most 200 characters.',
     }),
     skipChecks: t.boolean({
       description:
-        'True sends the create without a check. By default the gateway checks with one call that the first 100 segments exist.',
+        'True creates without a check. By default the gateway first checks, with one call to the platform, that the first 100 segments exist.',
     }),
   }),
 });
 
 const UpdateScheduleInput = builder.inputType('UpdateScheduleInput', {
-  description: 'What to change; at least one of them. The platform takes up to half an hour to act on it.',
+  description: 'The changes; at least one field is required. The platform applies them within 30 minutes.',
   fields: (t) => ({
-    state: t.field({ type: ScheduleStateRef, description: 'Whether it runs.' }),
-    schedule: t.string({ description: 'Quartz cron expression, UTC, at most one run a day.' }),
+    state: t.field({ type: ScheduleStateRef, description: 'New state of the schedule. By default it stays as it is.' }),
+    schedule: t.string({
+      description:
+        'New Quartz cron expression in UTC. It may start at most one run per day. By default it stays as it is.',
+    }),
   }),
 });
 
-/** Explained here, before the platform is asked, which only says that it is wrong. */
+/** The expression is checked before the request, because the platform's error does not name the mistake. */
 const cronInput = nonEmpty(200).superRefine((expression, ctx) => {
   try {
     const { runsPerDay } = parseQuartz(expression);
     if (runsPerDay > 1) {
       ctx.addIssue(
-        `would run ${runsPerDay} times a day; the platform allows one: name one second, one minute, one hour`,
+        `would run ${runsPerDay} times a day, but the platform allows one run: specify one second, one minute and one hour`,
       );
     }
   } catch (error) {
@@ -91,7 +98,9 @@ const updateScheduleInput = z
 const payload = (name: string, description: string) =>
   builder.objectRef<{ schedule: Schedule }>(name).implement({
     description,
-    fields: (t) => ({ schedule: t.expose('schedule', { type: ScheduleRef, description: 'The schedule.' }) }),
+    fields: (t) => ({
+      schedule: t.expose('schedule', { type: ScheduleRef, description: 'State of the schedule after the change.' }),
+    }),
   });
 
 const CreateSchedulePayload = payload('CreateSchedulePayload', 'The schedule was created.');
@@ -100,7 +109,10 @@ const UpdateSchedulePayload = payload('UpdateSchedulePayload', 'The schedule was
 const DeleteSchedulePayload = builder.objectRef<{ deletedId: ScheduleId }>('DeleteSchedulePayload').implement({
   description: 'The schedule was deleted.',
   fields: (t) => ({
-    deletedId: t.id({ description: 'Its global id.', resolve: ({ deletedId }) => globalId('Schedule', deletedId) }),
+    deletedId: t.id({
+      description: 'Global id of the deleted schedule.',
+      resolve: ({ deletedId }) => globalId('Schedule', deletedId),
+    }),
   }),
 });
 
@@ -113,7 +125,7 @@ builder.mutationFields((t) => ({
     nullable: true,
     description: 'Creates a schedule.',
     errors: mutationErrors(ConflictError),
-    args: { input: t.arg({ type: CreateScheduleInput, required: true, description: 'What to create.' }) },
+    args: { input: t.arg({ type: CreateScheduleInput, required: true, description: 'The schedule to create.' }) },
     resolve: async (_, args, ctx) => {
       const { idempotencyKey, skipChecks, ...input } = parseInput(createScheduleInput, args.input, 'input');
       const { created: schedule } = await createOnce(ctx, {
@@ -135,11 +147,11 @@ builder.mutationFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: UpdateSchedulePayload,
     nullable: true,
-    description: 'Makes a schedule active or inactive, or gives it another time.',
+    description: 'Changes the state or the time of a schedule.',
     errors: mutationErrors(NotFoundError, ConflictError),
     args: {
       id: t.arg.id({ required: true, description: 'Global id or platform id.' }),
-      input: t.arg({ type: UpdateScheduleInput, required: true, description: 'What to change.' }),
+      input: t.arg({ type: UpdateScheduleInput, required: true, description: 'The changes.' }),
     },
     resolve: async (_, args, ctx) => {
       const id = parseId<ScheduleId>('Schedule', args.id);
@@ -151,7 +163,7 @@ builder.mutationFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: DeleteSchedulePayload,
     nullable: true,
-    description: 'Deletes a schedule. What it has started goes on.',
+    description: 'Deletes a schedule. Jobs that it has started continue.',
     errors: mutationErrors(NotFoundError),
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: async (_, args, ctx) => {
@@ -162,14 +174,14 @@ builder.mutationFields((t) => ({
   }),
 }));
 
-/** How the platform says that there is a schedule already. */
+/** Matches the platform's messages that a schedule already exists. */
 const isAboutAnother =
   /\bschedules?\b.*\b(?:already|another|duplicate|exists?|limit|maximum|more than|multiple|one)\b/i;
 const isAboutOnlyOne = /\b(?:already|another|duplicate|limit|maximum|more than|multiple|one)\b.*\bschedules?\b/i;
 
 /**
- * The platform rejects a second schedule by the status of any invalid request. An existing schedule is the reason if the
- * message says so, or gives no reason.
+ * The platform rejects a second schedule with the status of any invalid request. An existing schedule is the reason if the
+ * message states it, or states no reason.
  */
 async function createSchedule(
   { writes, watch }: Pick<GatewayContext, 'writes' | 'watch'>,
@@ -187,7 +199,7 @@ async function createSchedule(
     const existing = await writes.schedules.list().catch(() => []);
     if (existing.length === 0) throw error;
     throw new ConflictError({
-      message: `The platform refuses another schedule beside the one that exists: ${error.message}`,
+      message: `The platform allows one schedule, and one exists already: ${error.message}`,
       cause: error,
     });
   }

@@ -10,15 +10,15 @@ import { countInput, parseInput } from './input.ts';
 import { Node, registerNode } from './node.ts';
 import { ScheduleConnection, ScheduleRef, SegmentJobRef } from './refs.ts';
 
-export const ScheduleTypeRef = describedEnum<ScheduleType>('ScheduleType', 'What a schedule runs.', {
-  BATCH_SEGMENTATION: 'Segment jobs.',
-  EXPORT: 'Export jobs.',
+export const ScheduleTypeRef = describedEnum<ScheduleType>('ScheduleType', 'Type of the jobs that a schedule starts.', {
+  BATCH_SEGMENTATION: 'The schedule starts segment jobs.',
+  EXPORT: 'The schedule starts export jobs.',
   UNKNOWN: 'A type that the gateway does not know.',
 });
 
-export const ScheduleStateRef = describedEnum<ScheduleState>('ScheduleState', 'Whether a schedule runs.', {
-  ACTIVE: 'It runs.',
-  INACTIVE: 'It does not run until it is made active.',
+export const ScheduleStateRef = describedEnum<ScheduleState>('ScheduleState', 'State of a schedule.', {
+  ACTIVE: 'The schedule starts jobs.',
+  INACTIVE: 'The schedule starts no jobs until its state is ACTIVE.',
   UNKNOWN: 'A state that the gateway does not know.',
 });
 
@@ -26,23 +26,29 @@ export const ScheduleStateRef = describedEnum<ScheduleState>('ScheduleState', 'W
 const runsInput = countInput(5);
 
 ScheduleRef.implement({
-  description: 'What is run again and again, and when. An inactive schedule keeps its expression.',
+  description: 'A schedule that starts jobs at recurring times. An inactive schedule keeps its expression.',
   interfaces: [Node],
   extensions: entityKeys,
   fields: (t) => ({
-    id: t.id({ description: 'The global id.', resolve: (schedule) => globalId('Schedule', schedule.id) }),
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    name: t.exposeString('name', { nullable: true, description: 'Its name.' }),
-    type: t.expose('type', { type: ScheduleTypeRef, description: 'What it runs.' }),
+    id: t.id({
+      description: 'Global id, unique across all types.',
+      resolve: (schedule) => globalId('Schedule', schedule.id),
+    }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    name: t.exposeString('name', {
+      nullable: true,
+      description: 'Name of the schedule. Null if the platform does not report it.',
+    }),
+    type: t.expose('type', { type: ScheduleTypeRef, description: 'Type of the jobs that the schedule starts.' }),
     rawType: t.exposeString('rawType', {
       description: 'Type exactly as returned by the platform; empty if the platform omits it.',
     }),
-    state: t.expose('state', { type: ScheduleStateRef, description: 'Whether it runs.' }),
-    schedule: t.exposeString('schedule', { description: 'Quartz cron expression, UTC.' }),
+    state: t.expose('state', { type: ScheduleStateRef, description: 'State of the schedule.' }),
+    schedule: t.exposeString('schedule', { description: 'Quartz cron expression in UTC.' }),
     nextRuns: t.field({
       type: ['DateTime'],
-      description: 'Next runs computed from `schedule`; empty while inactive.',
-      args: { count: t.arg.int({ description: 'How many, 1 to 100; 5 by default.' }) },
+      description: 'Times of the next runs, computed from `schedule`. Empty while the schedule is inactive.',
+      args: { count: t.arg.int({ description: 'Number of entries, 1 to 100; 5 by default.' }) },
       resolve: ({ state, schedule }, args, ctx) => {
         const count = parseInput(runsInput, args.count, 'count');
         return state === 'ACTIVE' ? nextRuns(schedule, ctx.clock.now(), count) : [];
@@ -50,24 +56,35 @@ ScheduleRef.implement({
     }),
     frequency: t.exposeString('frequency', {
       nullable: true,
-      description: 'Interval in the platform’s own word, such as `daily`; null if the platform omits it.',
+      description:
+        'Interval exactly as returned by the platform, for example `daily`. Null if the platform does not report it.',
     }),
-    segmentIds: t.exposeIDList('segmentIds', { description: 'Segment ids, or the single entry "*" for all.' }),
+    segmentIds: t.exposeIDList('segmentIds', {
+      description: 'The platform’s ids of the segments, or the single entry `*` for all segments.',
+    }),
     recentRuns: t.field({
       extensions: { upstreamCalls: 'each' },
       type: [SegmentJobRef],
       nullable: true,
       description:
         'Segment jobs that this schedule started, newest first. The gateway finds them among the newest 1,000 segment jobs.',
-      args: { first: t.arg.int({ description: 'How many, 1 to 100; 5 by default.' }) },
+      args: { first: t.arg.int({ description: 'Number of entries, 1 to 100; 5 by default.' }) },
       resolve: ({ id }, args, ctx) => ctx.loaders.runsOfSchedule(id, parseInput(runsInput, args.first, 'first')),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of creation. Null if the platform does not report it.',
+    }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of the last change. Null if the platform does not report it.',
+    }),
   }),
 });
 
-/** An expression that the platform took and that is not understood here has runs, but nobody here knows when. */
+/** Returns an empty list for an expression that the platform accepts and the gateway cannot parse. */
 function nextRuns(expression: string, after: Date, count: number): readonly Date[] {
   try {
     return parseQuartz(expression).nextRuns(after, count);
@@ -84,7 +101,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: ScheduleRef,
     nullable: true,
-    description: 'A schedule by its id; null when it does not exist.',
+    description: 'The schedule with an id. Null if it does not exist.',
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: (_, { id }, ctx) => ctx.loaders.schedule.load(parseId<ScheduleId>('Schedule', id)),
   }),
@@ -92,7 +109,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: ScheduleConnection,
     nullable: true,
-    description: 'Schedules, newest first.',
+    description: 'Schedules of the sandbox, newest first.',
     args: connectionArgs(t),
     resolve: (_, args, ctx) => ctx.loaders.schedules(parsePage(args)),
   }),

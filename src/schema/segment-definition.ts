@@ -12,50 +12,79 @@ import { Node, registerNode } from './node.ts';
 import { OrderDirectionRef, orderDirectionInput } from './order-direction.ts';
 import { SegmentDefinitionConnection, SegmentDefinitionRef, SegmentJobConnection } from './refs.ts';
 
-const EvaluationMethodRef = describedEnum<EvaluationMethod>('EvaluationMethod', 'When a segment is evaluated.', {
-  BATCH: 'By segment jobs.',
-  CONTINUOUS: 'As data streams in.',
-  SYNCHRONOUS: 'On the edge, as it is asked for.',
-});
+const EvaluationMethodRef = describedEnum<EvaluationMethod>(
+  'EvaluationMethod',
+  'Method by which a segment is evaluated.',
+  {
+    BATCH: 'Segment jobs evaluate the segment.',
+    CONTINUOUS: 'The platform evaluates the segment as data streams in.',
+    SYNCHRONOUS: 'The platform evaluates the segment on the edge for each request.',
+  },
+);
 
 const SegmentExpression = builder
   .objectRef<NonNullable<SegmentDefinition['expression']>>('SegmentExpression')
   .implement({
-    description: 'Who belongs to a segment.',
+    description: 'Expression that selects the members of a segment.',
     fields: (t) => ({
-      type: t.exposeString('type', { description: 'Language: `PQL`.' }),
-      format: t.exposeString('format', { description: 'Form of the language: `pql/text` or `pql/json`.' }),
-      value: t.exposeString('value', { description: 'The expression itself.' }),
+      type: t.exposeString('type', { description: 'Language of the expression, `PQL`.' }),
+      format: t.exposeString('format', { description: 'Format of the expression: `pql/text` or `pql/json`.' }),
+      value: t.exposeString('value', { description: 'The expression.' }),
     }),
   });
 
 SegmentDefinitionRef.implement({
-  description: 'A segment: who belongs to it, as an expression over profiles.',
+  description: 'A segment, defined by an expression over profiles.',
   interfaces: [Node],
   extensions: entityKeys,
   fields: (t) => ({
-    id: t.id({ description: 'The global id.', resolve: (segment) => globalId('SegmentDefinition', segment.id) }),
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    name: t.exposeString('name', { nullable: true, description: 'Its name.' }),
-    description: t.exposeString('description', { nullable: true, description: 'What it is for.' }),
-    expression: t.expose('expression', { type: SegmentExpression, nullable: true, description: 'Who belongs to it.' }),
+    id: t.id({
+      description: 'Global id, unique across all types.',
+      resolve: (segment) => globalId('SegmentDefinition', segment.id),
+    }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    name: t.exposeString('name', {
+      nullable: true,
+      description: 'Name of the segment. Null if the platform does not report it.',
+    }),
+    description: t.exposeString('description', {
+      nullable: true,
+      description: 'Purpose of the segment, in words. Null without a description.',
+    }),
+    expression: t.expose('expression', {
+      type: SegmentExpression,
+      nullable: true,
+      description: 'Expression that selects the members. Null if the platform does not report it.',
+    }),
     mergePolicy: t.expose('mergePolicy', {
       type: MergePolicyReferenceRef,
       nullable: true,
-      description: 'How fragments are merged before they are compared.',
+      description:
+        'Merge policy of the profiles to which the expression is applied. Null if the platform does not report it.',
     }),
-    evaluation: t.expose('evaluation', { type: [EvaluationMethodRef], description: 'When it is evaluated.' }),
+    evaluation: t.expose('evaluation', {
+      type: [EvaluationMethodRef],
+      description: 'Methods by which the segment is evaluated.',
+    }),
     jobs: t.field({
       extensions: { upstreamCalls: 'each' },
       type: SegmentJobConnection,
       nullable: true,
-      description: 'The segment jobs that name it, newest first.',
+      description: 'Segment jobs that name this segment, newest first.',
       args: connectionArgs(t),
       resolve: ({ id }, args, ctx) =>
         ctx.loaders.segmentJobs({ ...parsePage(args), filter: { segmentId: id }, orderBy: null }),
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', nullable: true, description: 'When it was created.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', nullable: true, description: 'When it last changed.' }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of creation. Null if the platform does not report it.',
+    }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of the last change. Null if the platform does not report it.',
+    }),
   }),
 });
 
@@ -63,10 +92,10 @@ registerNode('SegmentDefinition', (id, ctx) => ctx.loaders.segmentDefinition.loa
 
 const SegmentDefinitionFilterInput = builder.inputType('SegmentDefinitionFilter', {
   description:
-    'Conditions on segments. The gateway reads the list for them, up to 1,000 segments for one page, because the platform cannot search.',
+    'Conditions on segments. The platform cannot search, so that the gateway filters the list and reads up to 1,000 segments for one page.',
   fields: (t) => ({
     nameContains: t.string({
-      description: 'A part of the name, ignoring case. No character has a special meaning.',
+      description: 'Part of the name, ignoring case. No character has a special meaning.',
     }),
   }),
 });
@@ -85,7 +114,7 @@ const SegmentDefinitionOrderInput = builder.inputType('SegmentDefinitionOrder', 
   description: 'Order of segments.',
   fields: (t) => ({
     field: t.field({ type: SegmentDefinitionOrderFieldRef, required: true, description: 'Field to order by.' }),
-    direction: t.field({ type: OrderDirectionRef, required: true, description: 'Direction of the order.' }),
+    direction: t.field({ type: OrderDirectionRef, required: true, description: 'Sort direction.' }),
   }),
 });
 
@@ -106,7 +135,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'batched' },
     type: SegmentDefinitionRef,
     nullable: true,
-    description: 'A segment by its id; null when it does not exist.',
+    description: 'The segment with an id. Null if it does not exist.',
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: (_, { id }, ctx) => ctx.loaders.segmentDefinition.load(parseId<SegmentId>('SegmentDefinition', id)),
   }),
@@ -114,11 +143,14 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: SegmentDefinitionConnection,
     nullable: true,
-    description: 'Segments, newest first unless ordered otherwise.',
+    description: 'Segments of the sandbox, newest first by default.',
     args: {
       ...connectionArgs(t),
       filter: t.arg({ type: SegmentDefinitionFilterInput, description: 'Conditions that the segments meet.' }),
-      orderBy: t.arg({ type: SegmentDefinitionOrderInput, description: 'Newest first by default.' }),
+      orderBy: t.arg({
+        type: SegmentDefinitionOrderInput,
+        description: 'Order of the segments; newest first by default.',
+      }),
     },
     resolve: (_, args, ctx) =>
       ctx.loaders.segmentDefinitions({ ...parsePage(args), ...parseInput(segmentDefinitionsInput, args) }),

@@ -15,13 +15,13 @@ const SegmentJobEvent = builder.objectRef<WatchEvent<SegmentJob>>('SegmentJobEve
     previousStatus: t.field({
       type: SegmentJobStatusRef,
       nullable: true,
-      description: 'Status before the change; null where there was none.',
+      description: 'Status before the change. Null if there was no earlier status.',
       resolve: ({ previous }) => previous?.status ?? null,
     }),
     job: t.expose('entity', {
       type: SegmentJobRef,
       nullable: true,
-      description: 'Null on STALE, RECOVERED and RESYNC.',
+      description: 'State of the entity. Null if `kind` is STALE, RECOVERED or RESYNC.',
     }),
   }),
 });
@@ -32,11 +32,16 @@ builder.subscriptionField('segmentJobChanged', (t) =>
   t.field({
     extensions: { upstreamCalls: 'each' },
     type: SegmentJobEvent,
-    description: 'Like `exportJobChanged`, for segment jobs.',
+    description:
+      'Emits the current state (one SNAPSHOT event per job), then every change in order, as `exportJobChanged` does for export jobs.',
     args: {
-      ids: t.arg.idList({ description: 'Only these jobs, global or platform ids.' }),
-      filter: t.arg({ type: SegmentJobFilterInput, description: 'Only jobs that match.' }),
-      after: t.arg.string({ description: 'Cursor of the last received event.' }),
+      ids: t.arg.idList({
+        description: 'Global or platform ids of the jobs to watch. By default all jobs are watched.',
+      }),
+      filter: t.arg({ type: SegmentJobFilterInput, description: 'Conditions that the jobs meet.' }),
+      after: t.arg.string({
+        description: 'Cursor of the last event that the client received. Omit it to start with the current state.',
+      }),
       endedWithinSeconds: t.arg.int({ description: endedWithinDescription }),
     },
     subscribe: async (_, args, ctx) => {

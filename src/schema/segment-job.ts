@@ -21,116 +21,130 @@ import { Node, registerNode } from './node.ts';
 import { OrderDirectionRef, orderDirectionInput } from './order-direction.ts';
 import { ScheduleRef, SegmentDefinitionRef, SegmentJobConnection, SegmentJobRef } from './refs.ts';
 
-export const SegmentJobStatusRef = describedEnum<SegmentJobStatus>('SegmentJobStatus', 'How far a segment job is.', {
-  NEW: 'Accepted, not begun.',
-  QUEUED: 'Waiting for a worker.',
-  PROCESSING: 'Evaluating.',
-  CANCELLING: 'Marked for cancelling, not stopped yet.',
-  CANCELLED: 'Stopped before its end. Terminal.',
-  SUCCEEDED: 'Done: memberships are up to date. Terminal.',
-  FAILED: 'Ended without result; see its errors. Terminal.',
+export const SegmentJobStatusRef = describedEnum<SegmentJobStatus>('SegmentJobStatus', 'Status of a segment job.', {
+  NEW: 'The job is accepted and has not started.',
+  QUEUED: 'Waiting for a worker of the platform.',
+  PROCESSING: 'The evaluation is running.',
+  CANCELLING: 'The job is marked for cancelling and has not stopped yet.',
+  CANCELLED: 'The job was cancelled before it was done. Terminal.',
+  SUCCEEDED: 'The evaluation is done, so that memberships are up to date. Terminal.',
+  FAILED: 'The job failed; `errors` contains the reasons. Terminal.',
   UNKNOWN:
-    'A status that the gateway does not know; `rawStatus` holds it. Terminal only if `metrics.totalTime.endedAt` is known.',
+    'A status that the gateway does not know; `rawStatus` contains it. Terminal only if `metrics.totalTime.endedAt` is not null.',
 });
 
 const MembershipCount = builder.objectRef<EvaluatedSegment['profilesByStatus'][number]>('MembershipCount').implement({
-  description: 'How many profiles stand how to a segment.',
+  description: 'Number of profiles with a membership status.',
   fields: (t) => ({
-    status: t.expose('status', { type: SegmentMembershipStatusRef, description: 'How they stand to it.' }),
+    status: t.expose('status', {
+      type: SegmentMembershipStatusRef,
+      description: 'Membership status of these profiles.',
+    }),
     count: t.expose('count', { type: 'SafeInt', description: 'Number of profiles.' }),
   }),
 });
 
 const EvaluatedSegmentRef = builder.objectRef<EvaluatedSegment>('EvaluatedSegment').implement({
-  description: '"*" stands for every segment; then `definition` is null.',
+  description: 'A segment that a job evaluates, or all segments if `segmentId` is `*`.',
   fields: (t) => ({
-    segmentId: t.exposeID('segmentId', { description: 'The platform’s id of the segment, or `*`.' }),
+    segmentId: t.exposeID('segmentId', { description: 'The platform’s id of the segment, or `*` for all segments.' }),
     definition: t.field({
       extensions: { upstreamCalls: 'batched' },
       type: SegmentDefinitionRef,
       nullable: true,
-      description: 'The segment as it is now; null when it no longer exists.',
+      description: 'Current definition of the segment. Null if the segment no longer exists, or if `segmentId` is `*`.',
       resolve: ({ segmentId }, _, ctx) =>
         segmentId === everySegment ? null : ctx.loaders.segmentDefinition.load(segmentId),
     }),
     profileCount: t.expose('profileCount', {
       type: 'SafeInt',
       nullable: true,
-      description: 'Profiles in the segment; null before it is known.',
+      description: 'Number of profiles in the segment. Null until the platform reports it.',
     }),
     profilesByNamespace: t.expose('profilesByNamespace', {
       type: [NamespaceCountRef],
-      description: 'Of those, how many have an identity in each namespace.',
+      description: 'Number of these profiles that have an identity, per identity namespace.',
     }),
     profilesByStatus: t.expose('profilesByStatus', {
       type: [MembershipCount],
-      description: 'How many entered, stayed and left.',
+      description: 'Number of profiles per membership status.',
     }),
   }),
 });
 
 const SegmentJobMetricsRef = builder.objectRef<SegmentJobMetrics>('SegmentJobMetrics').implement({
-  description: 'How long an evaluation took and how many profiles it looked at.',
+  description: 'Durations and number of profiles of an evaluation.',
   fields: (t) => ({
-    totalTime: t.expose('totalTime', { type: TimeSpanRef, nullable: true, description: 'The whole job.' }),
+    totalTime: t.expose('totalTime', {
+      type: TimeSpanRef,
+      nullable: true,
+      description: 'Time of the whole job. Null if the platform does not report it.',
+    }),
     profileSegmentationTime: t.expose('profileSegmentationTime', {
       type: TimeSpanRef,
       nullable: true,
-      description: 'The evaluation itself.',
+      description: 'Time of the evaluation of the profiles. Null if the platform does not report it.',
     }),
     totalProfiles: t.expose('totalProfiles', {
       type: 'SafeInt',
       nullable: true,
-      description: 'Profiles that were looked at.',
+      description: 'Number of profiles that were evaluated. Null if the platform does not report it.',
     }),
   }),
 });
 
 SegmentJobRef.implement({
-  description: 'One evaluation of segments: who is in, who has left.',
+  description: 'One evaluation of segments. It updates the memberships of profiles.',
   interfaces: [Node],
   extensions: entityKeys,
   fields: (t) => ({
-    id: t.id({ description: 'The global id.', resolve: (job) => globalId('SegmentJob', job.id) }),
-    platformId: t.exposeID('id', { description: 'The id that the platform itself uses.' }),
-    status: t.expose('status', { type: SegmentJobStatusRef, description: 'How far it is.' }),
-    rawStatus: t.exposeString('rawStatus', { description: 'What the platform said, letter by letter.' }),
+    id: t.id({ description: 'Global id, unique across all types.', resolve: (job) => globalId('SegmentJob', job.id) }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    status: t.expose('status', { type: SegmentJobStatusRef, description: 'Current status.' }),
+    rawStatus: t.exposeString('rawStatus', { description: 'Status exactly as returned by the platform.' }),
     isTerminal: t.boolean({
       description:
-        'True if the job has ended, so that its status does not change. A job of status UNKNOWN has ended if `metrics.totalTime.endedAt` is known.',
+        'True if the job has ended, so that its status does not change. A job of status UNKNOWN has ended if `metrics.totalTime.endedAt` is not null.',
       resolve: isTerminalJob,
     }),
-    source: t.exposeString('source', { nullable: true, description: 'Who started it: `api` or `scheduler`.' }),
+    source: t.exposeString('source', {
+      nullable: true,
+      description: 'Origin of the job: `api` or `scheduler`. Null if the platform does not report it.',
+    }),
     schedule: t.field({
       extensions: { upstreamCalls: 'each' },
       type: ScheduleRef,
       nullable: true,
       description:
-        'The schedule that started it. Null when none did, and null if it no longer exists; `scheduleId` keeps the id.',
+        'Schedule that started the job. Null if no schedule started it, or if the schedule no longer exists; `scheduleId` then keeps its id.',
       resolve: ({ scheduleId }, _, ctx) => (scheduleId === null ? null : ctx.loaders.schedule.load(scheduleId)),
     }),
     scheduleId: t.exposeID('scheduleId', {
       nullable: true,
       description:
-        'The platform’s id of the schedule that started it; null when none did. Kept when `schedule` is null because the schedule no longer exists. Needs no further read.',
+        'The platform’s id of the schedule that started the job. Null if no schedule started it. Selecting it causes no further call to the platform.',
     }),
     segments: t.expose('segments', {
       type: [EvaluatedSegmentRef],
       extensions: { entries: 10 },
-      description: 'The segments with their counts.',
+      description: 'The evaluated segments with their counts.',
     }),
-    metrics: t.expose('metrics', { type: SegmentJobMetricsRef, nullable: true, description: 'Null before it runs.' }),
-    errors: t.expose('errors', { type: [JobErrorRef], description: 'What went wrong.' }),
+    metrics: t.expose('metrics', {
+      type: SegmentJobMetricsRef,
+      nullable: true,
+      description: 'Durations and counts. Null before the job runs.',
+    }),
+    errors: t.expose('errors', { type: [JobErrorRef], description: 'Errors of the job.' }),
     requestId: t.exposeString('requestId', {
       extensions: operational,
       nullable: true,
-      description: 'The platform’s id of the request that made it.',
+      description: 'The platform’s id of the request that created this job. Null if the platform does not report it.',
     }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
-    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'Time of creation.' }),
+    updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'Time of the last change.' }),
     observedAt: t.expose('observedAt', {
       type: 'DateTime',
-      description: 'When the gateway read this state from the platform.',
+      description: 'Time at which the gateway read this state from the platform.',
     }),
   }),
 });
@@ -139,24 +153,24 @@ registerNode('SegmentJob', (id, ctx) => ctx.loaders.segmentJob.load(platformId<S
 
 export const SegmentJobFilterInput = builder.inputType('SegmentJobFilter', {
   description:
-    'Conditions on segment jobs; all of them must hold. For several statuses, and for CANCELLED, CANCELLING and UNKNOWN, the gateway reads the list, up to 1,000 jobs for one page.',
+    'Conditions on segment jobs; all of them must hold. For several statuses, and for CANCELLED, CANCELLING and UNKNOWN, the gateway filters the list itself and reads up to 1,000 jobs for one page.',
   fields: (t) => ({
-    statuses: t.field({ type: [SegmentJobStatusRef], description: 'One of these statuses.' }),
-    segmentId: t.id({ description: 'Jobs that evaluate this segment. Global id or platform id.' }),
+    statuses: t.field({ type: [SegmentJobStatusRef], description: 'Only entries with one of these statuses.' }),
+    segmentId: t.id({ description: 'Only jobs that evaluate the segment with this global id or platform id.' }),
   }),
 });
 
 const SegmentJobOrderFieldRef = describedEnum<'CREATED_AT' | 'UPDATED_AT'>(
   'SegmentJobOrderField',
-  'What segment jobs are ordered by.',
+  'Field by which segment jobs are ordered.',
   { CREATED_AT: 'Time of creation.', UPDATED_AT: 'Time of the last change.' },
 );
 
 const SegmentJobOrderInput = builder.inputType('SegmentJobOrder', {
   description: 'Order of segment jobs.',
   fields: (t) => ({
-    field: t.field({ type: SegmentJobOrderFieldRef, required: true, description: 'By what.' }),
-    direction: t.field({ type: OrderDirectionRef, required: true, description: 'Which end first.' }),
+    field: t.field({ type: SegmentJobOrderFieldRef, required: true, description: 'Field to order by.' }),
+    direction: t.field({ type: OrderDirectionRef, required: true, description: 'Sort direction.' }),
   }),
 });
 
@@ -189,7 +203,7 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'batched' },
     type: SegmentJobRef,
     nullable: true,
-    description: 'A segment job by its id; null when it does not exist.',
+    description: 'The segment job with an id. Null if it does not exist.',
     args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
     resolve: (_, { id }, ctx) => ctx.loaders.segmentJob.load(parseId<SegmentJobId>('SegmentJob', id)),
   }),
@@ -197,11 +211,11 @@ builder.queryFields((t) => ({
     extensions: { upstreamCalls: 'each' },
     type: SegmentJobConnection,
     nullable: true,
-    description: 'Segment jobs, newest first unless ordered otherwise.',
+    description: 'Segment jobs of the sandbox, newest first by default.',
     args: {
       ...connectionArgs(t),
-      filter: t.arg({ type: SegmentJobFilterInput, description: 'Only these.' }),
-      orderBy: t.arg({ type: SegmentJobOrderInput, description: 'Newest first by default.' }),
+      filter: t.arg({ type: SegmentJobFilterInput, description: 'Conditions that the jobs meet.' }),
+      orderBy: t.arg({ type: SegmentJobOrderInput, description: 'Order of the jobs; newest first by default.' }),
     },
     resolve: (_, args, ctx) =>
       ctx.loaders.segmentJobs({

@@ -1,2 +1,2 @@
-/** Whether segments of a namespace are the platform's own, which it has definitions of. Namespaces vary in case. */
+/** Whether a namespace contains segments of the platform, which have definitions there. The case of a namespace varies. */
 export const isPlatformNamespace = (namespace: string): boolean => namespace.toLowerCase() === 'ups';

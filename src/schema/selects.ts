@@ -10,9 +10,9 @@ import {
 } from 'graphql';
 
 /**
- * Whether an operation selects a field below the one that is resolved, with these variables: fragments are followed,
- * aliases do not matter, and what `@skip` or `@include` leaves out does not count.
- * @param path names of fields, from the resolved one down
+ * Whether an operation selects a field below the resolved field, with these variables. Fragments are followed and aliases
+ * are ignored. A selection that `@skip` or `@include` excludes does not count.
+ * @param path names of fields, starting below the resolved field
  */
 export function selects(info: GraphQLResolveInfo, path: readonly string[]): boolean {
   let fields: readonly FieldNode[] = info.fieldNodes;

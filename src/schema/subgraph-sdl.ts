@@ -3,15 +3,15 @@ import { type DefinitionNode, type GraphQLSchema, Kind, parse, print } from 'gra
 
 const notice = '# Written by `npm run codegen`. Do not edit.';
 
-/** Every subgraph has them, so composers and clients are not told of them. */
+/** Types and fields that every subgraph has. The SDL omits them. */
 const machinery = { types: ['_Any', '_Entity', '_Service'], fields: ['_entities', '_service'] };
 
 /**
- * The directives that the SDL uses, as their specifications define them, so that tools which know nothing of federation
- * can read it as well. `@oneOf` is here because composers built on older versions of GraphQL do not know it.
+ * Definitions of the directives that the SDL uses, as in their specifications, so that tools without support for federation
+ * can read the SDL. `@oneOf` is included because composers built on older versions of GraphQL do not know it.
  */
 const definitions = parse(`
-"Names the specification of directives that are used here."
+"Names the specification of directives that this schema uses."
 directive @link(url: String!, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
 
 "Fields by which other subgraphs refer to an entity."
@@ -20,31 +20,31 @@ directive @key(fields: federation__FieldSet!, resolvable: Boolean = true) repeat
 "May be resolved by several subgraphs."
 directive @shareable repeatable on OBJECT | FIELD_DEFINITION
 
-"Left out of the schema that clients of the supergraph see."
+"Omitted from the schema of the supergraph that clients see."
 directive @inaccessible on FIELD_DEFINITION | OBJECT | INTERFACE | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION
 
-"A word by which contracts take or leave something."
+"A label by which contracts include or exclude a part of the schema."
 directive @tag(name: String!) repeatable on FIELD_DEFINITION | INTERFACE | OBJECT | UNION | ARGUMENT_DEFINITION | SCALAR | ENUM | ENUM_VALUE | INPUT_OBJECT | INPUT_FIELD_DEFINITION | SCHEMA
 
 "Exactly one member is given."
 directive @oneOf on INPUT_OBJECT
 
-"What a linked specification is for."
+"Purpose of a linked specification."
 enum link__Purpose {
-  "Whoever does not know it must not serve the schema."
+  "A server that does not support the specification must not serve the schema."
   SECURITY
-  "Whoever does not know it cannot execute operations."
+  "A server that does not support the specification cannot execute operations."
   EXECUTION
 }
 
-"The name of something that a linked specification defines."
+"Name of a definition in a linked specification."
 scalar link__Import
 
 "A selection of fields, without the braces around it."
 scalar federation__FieldSet
 `).definitions;
 
-/** What `_service` answers, and schema/schema.graphql holds: the schema with its directives, without the machinery. */
+/** The schema with its directives and without `machinery`: the result of `_service` and the content of schema/schema.graphql. */
 export function printSubgraph(schema: GraphQLSchema): string {
   const own = getDocumentNodeFromSchema(schema).definitions.flatMap(withoutMachinery);
   return `${notice}\n\n${print({ kind: Kind.DOCUMENT, definitions: [...own, ...definitions] })}\n`;

@@ -4,22 +4,31 @@ import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';
 import { operational, shareable } from './federation-directives.ts';
 
-const AuthModeRef = describedEnum<AuthMode>('AuthMode', 'How the gateway tells who calls.', {
-  EMBEDDED: 'An emulator is behind it; nobody is asked for a credential.',
-  PASSTHROUGH: 'The caller’s own platform credential goes upstream; the platform decides.',
-  SERVICE: 'Callers bring a token of their own; the gateway holds the platform credential.',
+const AuthModeRef = describedEnum<AuthMode>('AuthMode', 'Method by which the gateway authenticates callers.', {
+  EMBEDDED: 'The gateway uses an embedded emulator, and callers need no credential.',
+  PASSTHROUGH: 'The gateway passes the caller’s platform credential to the platform, which decides about access.',
+  SERVICE: 'Callers send a token for the gateway, and the gateway calls the platform with its own credential.',
 });
 
 const SandboxRef = builder.objectRef<Sandbox>('Sandbox').implement({
   description: 'A sandbox of the organization.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'The name that requests use.' }),
-    title: t.exposeString('title', { nullable: true, description: 'The name that people see.' }),
-    type: t.exposeString('type', { nullable: true, description: '`production` or `development`.' }),
-    state: t.exposeString('state', { nullable: true, description: '`active` when it can be used.' }),
+    name: t.exposeString('name', { description: 'Name of the sandbox in requests.' }),
+    title: t.exposeString('title', {
+      nullable: true,
+      description: 'Display name of the sandbox. Null if the platform does not report it.',
+    }),
+    type: t.exposeString('type', {
+      nullable: true,
+      description: 'Type of the sandbox: `production` or `development`. Null if the platform does not report it.',
+    }),
+    state: t.exposeString('state', {
+      nullable: true,
+      description: 'State of the sandbox; `active` if it can be used. Null if the platform does not report it.',
+    }),
     isDefault: t.exposeBoolean('isDefault', {
       nullable: true,
-      description: 'Whether it is the organization’s default.',
+      description: 'True if this is the default sandbox of the organization. Null if the platform does not report it.',
     }),
   }),
 });
@@ -27,7 +36,7 @@ const SandboxRef = builder.objectRef<Sandbox>('Sandbox').implement({
 const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'canWrite'>>('Viewer').implement({
   description: 'The caller: its organization, sandbox and permissions.',
   fields: (t) => ({
-    organizationId: t.id({ description: 'The organization.', resolve: ({ tenant }) => tenant.org }),
+    organizationId: t.id({ description: 'Id of the organization.', resolve: ({ tenant }) => tenant.org }),
     sandbox: t.field({
       extensions: { upstreamCalls: 'each' },
       type: SandboxRef,
@@ -47,22 +56,22 @@ const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'c
       description: 'The sandboxes that the caller may use. Null, with an error, if they are not readable.',
       resolve: async (_, __, { loaders, allowedSandboxes }) => {
         const known = await loaders.sandboxes();
-        // The gateway's own credential sees more than the caller may.
+        // The gateway's own credential can see more sandboxes than the caller may use.
         return allowedSandboxes === null ? known : known.filter(({ name }) => allowedSandboxes.includes(name));
       },
     }),
-    canWrite: t.exposeBoolean('canWrite', { description: 'Whether mutations are allowed.' }),
+    canWrite: t.exposeBoolean('canWrite', { description: 'True if the caller may send mutations.' }),
     authMode: t.expose('authMode', {
       extensions: operational,
       type: AuthModeRef,
-      description: 'How the gateway tells who calls.',
+      description: 'Method by which the gateway authenticates callers.',
     }),
   }),
 });
 
 builder.queryField('viewer', (t) =>
   t.field({
-    // Every authenticated caller may read its own rights, so that a client without them can say so.
+    // Every authenticated caller may read its own rights, so that a client can explain to its user which rights are missing.
     extensions: { ...shareable, access: 'authenticated' },
     type: Viewer,
     description: 'The caller: its organization, sandbox and permissions. Never fails for an authenticated caller.',

@@ -9,15 +9,16 @@ import { listInput, nullable, optional, textInput } from './input.ts';
 
 export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
   'WatchEventKind',
-  'What an event of a live view says.',
+  'Kind of an event of a subscription.',
   {
-    SNAPSHOT: 'The state as the view begins, or as it is sent again.',
-    CREATED: 'New since the view began.',
-    CHANGED: 'Different from what was sent before.',
-    REMOVED: 'The platform no longer knows it; the event holds its last state.',
-    STALE: 'A part of what the view shows could not be read for a while, so it may be out of date.',
-    RECOVERED: 'All of what the view shows is readable again.',
-    RESYNC: 'Events were lost to this subscriber; snapshots follow.',
+    SNAPSHOT:
+      'Current state. It is emitted at the start of a subscription and when the state is sent again, for example after RESYNC.',
+    CREATED: 'The entity was created after the subscription started.',
+    CHANGED: 'The state of the entity differs from the state that was emitted before.',
+    REMOVED: 'The platform no longer has the entity. The event contains its last state.',
+    STALE: 'A part of the subscribed data could not be read for some time, so that it may be out of date.',
+    RECOVERED: 'All subscribed data is readable again.',
+    RESYNC: 'This subscriber missed events. SNAPSHOT events follow.',
   },
 );
 
@@ -25,7 +26,7 @@ export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
 export const WatchEventInterface = builder.interfaceRef<WatchEvent<unknown>>('WatchEvent').implement({
   description: 'An event of a subscription: a change of one entity, or of the subscription as a whole.',
   fields: (t) => ({
-    kind: t.expose('kind', { type: WatchEventKindRef, description: 'What happened.' }),
+    kind: t.expose('kind', { type: WatchEventKindRef, description: 'Kind of the event.' }),
     cursor: t.exposeString('cursor', {
       description:
         'Position of this event. Pass it as `after` to resume after this event. Several SNAPSHOT events can have the same cursor.',
@@ -40,10 +41,10 @@ export const WatchEventInterface = builder.interfaceRef<WatchEvent<unknown>>('Wa
 /** Number of ids in one subscription. */
 const maxWatchedIds = 1_000;
 
-/** Jobs that a client may have missed while it connected again, in seconds. */
+/** Default of `endedWithinSeconds`: the time, in seconds, in which a client that reconnects may have missed the end of a job. */
 const defaultEndedWithinSeconds = 900;
 
-/** The argument of live views of jobs. */
+/** The argument `endedWithinSeconds` of subscriptions to jobs. */
 export const endedWithinInput = z
   .number()
   .int()
@@ -57,7 +58,7 @@ export const endedWithinDescription = [
   `reconnects with its original variables receives their final states. 0 to ${maxEndedWithinSeconds}, ${defaultEndedWithinSeconds} by default, 0 for none.`,
 ].join('\n');
 
-/** The arguments that every live view has. Made once for each: making it costs thirty times what a check does. */
+/** The arguments of every subscription. Create it once per subscription field, because creating it costs thirty checks. */
 export const watchInput = <Id extends Branded<string>>(typename: NodeTypename) =>
   z.object({
     ids: nullable(

@@ -74,7 +74,7 @@ function madeEntities(kind: Created, { journal, outcome, logs }: Run): readonly 
   }
 }
 
-const unremovedDataset = 'the dataset made for a refused export could not be removed';
+const unremovedDataset = 'could not remove the dataset of a rejected export';
 
 /** Metrics of resources that subscribers use: their slots in the limits, and the polls of the feeds that they watch. */
 const costs = [

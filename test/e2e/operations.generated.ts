@@ -4,157 +4,157 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { TypedDocumentNode as DocumentNode } from '@graphql-typed-document-node/core';
-/** How the gateway tells who calls. */
+/** Method by which the gateway authenticates callers. */
 export type AuthMode =
-  /** An emulator is behind it; nobody is asked for a credential. */
+  /** The gateway uses an embedded emulator, and callers need no credential. */
   | 'EMBEDDED'
-  /** The caller’s own platform credential goes upstream; the platform decides. */
+  /** The gateway passes the caller’s platform credential to the platform, which decides about access. */
   | 'PASSTHROUGH'
-  /** Callers bring a token of their own; the gateway holds the platform credential. */
+  /** Callers send a token for the gateway, and the gateway calls the platform with its own credential. */
   | 'SERVICE';
 
 /** Conditions on batches; all of them must hold. */
 export type BatchFilter = {
-  /** Created after this time. */
+  /** Only entries that were created after this time. */
   createdAfter?: string | null | undefined;
-  /** Batches of this dataset. Global id or platform id. */
+  /** Only batches of the dataset with this global id or platform id. */
   datasetId?: string | number | null | undefined;
-  /** One of these statuses. With UNKNOWN, the gateway reads the list, up to 1,000 batches for one page. */
+  /** Only batches with one of these statuses. If UNKNOWN is among them, the gateway filters the list itself and reads up to 1,000 batches for one page. */
   statuses?: Array<BatchStatus> | null | undefined;
 };
 
-/** Where a batch is on its way into the data lake. */
+/** Status of a batch on its way into the data lake. */
 export type BatchStatus =
   /** Its writer never completed it. */
   | 'ABANDONED'
-  /** Its writer stopped it. */
+  /** Its writer cancelled it. */
   | 'ABORTED'
   /** Its data can be read. */
   | 'ACTIVE'
-  /** Moved to the archive. */
+  /** It was moved to the archive. */
   | 'ARCHIVED'
   /** Deleted. */
   | 'DELETED'
-  /** It failed; see its errors. */
+  /** It failed; `errors` contains the reasons. */
   | 'FAILED'
-  /** It was active, and has been reverted or has expired. */
+  /** It was active, and was reverted or has expired. */
   | 'INACTIVE'
-  /** Written, waiting to be promoted. */
+  /** Its data is written and waits to be promoted. */
   | 'LOADED'
-  /** Being written. */
+  /** Its data is being written. */
   | 'LOADING'
-  /** Being processed. */
+  /** The platform is processing it. */
   | 'PROCESSING'
-  /** Waiting for a worker. */
+  /** Waiting for a worker of the platform. */
   | 'QUEUED'
-  /** Kept after its end. */
+  /** It has ended and is retained. */
   | 'RETAINED'
-  /** Promotion is being tried again. */
+  /** The platform is retrying the promotion. */
   | 'RETRYING'
-  /** Staged, not yet visible. */
+  /** Its data is staged and not yet visible. */
   | 'STAGED'
-  /** Being staged. */
+  /** Its data is being staged. */
   | 'STAGING'
-  /** Promotion was given up for now: stuck, not ended. */
+  /** The promotion is stuck. The batch has not ended, and the platform may resume it. */
   | 'STALLED'
   /** Its data can be read. */
   | 'SUCCESS'
-  /** A status that the gateway does not know; `rawStatus` holds it. */
+  /** A status that the gateway does not know; `rawStatus` contains it. */
   | 'UNKNOWN';
 
-/** By default the dataset is set up so that an export can use it: union profile schema, persisted, parquet. */
+/** The dataset to create. With the defaults an export can write to it: union profile schema, persisted, format parquet. */
 export type CreateDatasetInput = {
-  /** What it is for. */
+  /** Purpose of the dataset, in words. */
   description?: string | null | undefined;
-  /** `parquet` by default. */
+  /** Format of the files; `parquet` by default. */
   fileFormat?: string | null | undefined;
-  /** The same key with the same input returns the first dataset and creates nothing, for 24 hours. At most 200 characters. */
+  /** Makes the request safe to repeat: for 24 hours, the same key with the same input returns the first dataset and creates nothing. At most 200 characters. */
   idempotencyKey?: string | null | undefined;
-  /** Its name. */
+  /** Name of the dataset. */
   name: string;
-  /** The union profile schema by default. */
+  /** Schema of the records; the union profile schema by default. */
   schemaRef?: SchemaRefInput | null | undefined;
-  /** Tags, each name once. */
+  /** Tags of the dataset. Each name may occur once. */
   tags?: Array<TagInput> | null | undefined;
 };
 
-/** What to export, and where to. */
+/** Content and target of an export. */
 export type CreateExportJobInput = {
-  /** The dataset that the export writes into. */
+  /** Target of the export. */
   destination: ExportDestinationInput;
-  /** Run segmentation as part of the export; false by default. */
+  /** True evaluates the segments as part of the export; false by default. */
   evaluateSegments?: boolean | null | undefined;
-  /** Leave out to export profiles without their events. */
+  /** Selection of the profiles’ events. Omit it to export profiles without events. */
   eventList?: EventListInput | null | undefined;
-  /** Dotted XDM paths; every field by default. `identityMap` alone, with an event list, exports events only. */
+  /** Dotted XDM paths of the fields to export; all fields by default. `identityMap` alone, together with an event list, exports events only. */
   fields?: Array<string> | null | undefined;
-  /** Which profiles; all of them by default. */
+  /** Selection of the profiles; all profiles by default. */
   filter?: ExportFilterInput | null | undefined;
-  /** The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters. */
+  /** Makes the request safe to repeat: for 24 hours, the same key with the same input returns the first job and creates nothing. At most 200 characters. */
   idempotencyKey?: string | null | undefined;
-  /** How fragments are merged. Name it when several segments are exported. */
+  /** Merge policy by which the fragments of a profile are merged. Specify it if several segments are exported. */
   mergePolicy?: MergePolicyReferenceInput | null | undefined;
-  /** `_xdm.context.profile` by default. */
+  /** Schema of the exported records; `_xdm.context.profile` by default. */
   schemaName?: string | null | undefined;
-  /** True sends the create without checks. By default the gateway checks that the dataset is on the union profile schema, and that the merge policy and the first 100 segments exist: one call for each of the three that the input names. A check that the platform does not allow or cannot answer does not stop the create. */
+  /** True creates without checks. By default the gateway first checks that the dataset follows the union profile schema, and that the merge policy and the first 100 segments exist. Each check is one call to the platform and is made only if the input names that object. A check that cannot be carried out does not block the create. */
   skipChecks?: boolean | null | undefined;
-  /** True lets the job end only when its batches are readable, or have failed. By default a job can be SUCCEEDED before; `exportJobChanged` then reports the batches. */
+  /** True keeps the job running until its batches are readable or have failed. By default a job can be SUCCEEDED earlier; `exportJobChanged` then reports the changes of its batches. */
   waitForBatch?: boolean | null | undefined;
 };
 
-/** What to run, and when. The platform takes one schedule for each organization. */
+/** The schedule to create. The platform allows one schedule per organization. */
 export type CreateScheduleInput = {
-  /** The same key with the same input returns the first schedule and creates nothing, for 24 hours. At most 200 characters. */
+  /** Makes the request safe to repeat: for 24 hours, the same key with the same input returns the first schedule and creates nothing. At most 200 characters. */
   idempotencyKey?: string | null | undefined;
-  /** Its name. */
+  /** Name of the schedule. */
   name: string;
-  /** Quartz cron expression, UTC, at most one run a day. */
+  /** Quartz cron expression in UTC. It may start at most one run per day. */
   schedule: string;
-  /** Global or platform ids, or the single entry `*` for all, which is the default. */
+  /** Global or platform ids of the segments, or the single entry `*` for all segments. All segments by default. */
   segmentIds?: Array<string | number> | null | undefined;
-  /** True sends the create without a check. By default the gateway checks with one call that the first 100 segments exist. */
+  /** True creates without a check. By default the gateway first checks, with one call to the platform, that the first 100 segments exist. */
   skipChecks?: boolean | null | undefined;
-  /** INACTIVE by default. */
+  /** State of the schedule; INACTIVE by default. */
   state?: ScheduleState | null | undefined;
-  /** What it runs. */
+  /** Type of the jobs that the schedule starts. */
   type: ScheduleType;
 };
 
-/** Which segments to evaluate. */
+/** The segments to evaluate. */
 export type CreateSegmentJobInput = {
-  /** The same key with the same input returns the first job and creates nothing, for 24 hours. At most 200 characters. */
+  /** Makes the request safe to repeat: for 24 hours, the same key with the same input returns the first job and creates nothing. At most 200 characters. */
   idempotencyKey?: string | null | undefined;
-  /** Global or platform ids, or the single entry `*` for all. */
+  /** Global or platform ids of the segments, or the single entry `*` for all segments. */
   segmentIds: Array<string | number>;
-  /** True sends the create without a check. By default the gateway checks with one call that the first 100 segments exist. */
+  /** True creates without a check. By default the gateway first checks, with one call to the platform, that the first 100 segments exist. */
   skipChecks?: boolean | null | undefined;
 };
 
-/** Conditions on datasets; all of them must hold. No character has a special meaning in a name. For `nameContains`, `schemaId` and names with other characters than letters, digits, spaces, dots, hyphens and underscores, the gateway reads the list, up to 1,000 datasets for one page. */
+/** Conditions on datasets; all of them must hold. Names are compared verbatim, without wildcards. The gateway filters the list itself, and reads up to 1,000 datasets for one page, for `nameContains`, for `schemaId`, and for a `name` with characters other than letters, digits, spaces, dots, hyphens and underscores. */
 export type DatasetFilter = {
-  /** Created after this time. */
+  /** Only entries that were created after this time. */
   createdAfter?: string | null | undefined;
-  /** Created before this time. */
+  /** Only entries that were created before this time. */
   createdBefore?: string | null | undefined;
-  /** Exactly this name, in the same case. */
+  /** The whole name, in the same case. */
   name?: string | null | undefined;
-  /** A part of the name, ignoring case. */
+  /** Part of the name, ignoring case. */
   nameContains?: string | null | undefined;
-  /** URI of the schema, without its version. */
+  /** URI of the schema, without a version. */
   schemaId?: string | null | undefined;
-  /** Changed after this time. */
+  /** Only entries whose last change is after this time. */
   updatedAfter?: string | null | undefined;
 };
 
 /** Order of datasets. */
 export type DatasetOrder = {
-  /** Which end first. */
+  /** Sort direction. */
   direction: OrderDirection;
-  /** By what. */
+  /** Field to order by. */
   field: DatasetOrderField;
 };
 
-/** What datasets are ordered by. */
+/** Field by which datasets are ordered. */
 export type DatasetOrderField =
   /** Time of creation. */
   | 'CREATED_AT'
@@ -163,156 +163,156 @@ export type DatasetOrderField =
   /** Time of the last change. */
   | 'UPDATED_AT';
 
-/** When a segment is evaluated. */
+/** Method by which a segment is evaluated. */
 export type EvaluationMethod =
-  /** By segment jobs. */
+  /** Segment jobs evaluate the segment. */
   | 'BATCH'
-  /** As data streams in. */
+  /** The platform evaluates the segment as data streams in. */
   | 'CONTINUOUS'
-  /** On the edge, as it is asked for. */
+  /** The platform evaluates the segment on the edge for each request. */
   | 'SYNCHRONOUS';
 
-/** Which events to export with the profiles. */
+/** Selection of the events to export with the profiles. */
 export type EventListInput = {
-  /** Dotted XDM paths; every field by default. */
+  /** Dotted XDM paths of the fields; all fields by default. */
   fields?: Array<string> | null | undefined;
-  /** Only events ingested later than this. */
+  /** Only events that were ingested after this time. */
   fromIngestTimestamp?: string | null | undefined;
-  /** Only events ingested before this. */
+  /** Only events that were ingested before this time. */
   toIngestTimestamp?: string | null | undefined;
 };
 
-/** Where the export goes. */
+/** Target of the export. */
 export type ExportDestinationInput = {
-  /** A batch for each segment; false by default, which is faster. */
+  /** True writes one batch per segment. False by default, which is faster. */
   segmentPerBatch?: boolean | null | undefined;
-  /** The dataset. */
+  /** The dataset that the export writes to. */
   target: ExportTargetInput;
 };
 
-/** Which profiles to export. */
+/** Conditions on the profiles to export; all of them must hold. */
 export type ExportFilterInput = {
-  /** Include people who have events but no profile record; false by default. */
+  /** True includes people who have events but no profile record; false by default. */
   emptyProfiles?: boolean | null | undefined;
-  /** Only profiles that changed later than this. */
+  /** Only profiles that changed after this time. */
   fromIngestTimestamp?: string | null | undefined;
-  /** Only members who qualified in this time. */
+  /** Only members who qualified for the segment within this period. */
   segmentQualificationTime?: TimeWindowInput | null | undefined;
-  /** Members of these; everybody by default. */
+  /** Only members of these segments; all profiles by default. */
   segments?: Array<SegmentSelectionInput> | null | undefined;
 };
 
-/** Conditions on export jobs; all of them must hold. A single status of NEW, SUCCEEDED and FAILED and the times of creation are cheap. For the others the gateway reads the list, up to 1,000 jobs for one page. */
+/** Conditions on export jobs; all of them must hold. The platform itself filters by the time of creation and by one status of NEW, SUCCEEDED or FAILED. For all other conditions the gateway filters the list, and reads up to 1,000 jobs for one page. */
 export type ExportJobFilter = {
-  /** Created after this time. */
+  /** Only entries that were created after this time. */
   createdAfter?: string | null | undefined;
-  /** Created before this time. */
+  /** Only entries that were created before this time. */
   createdBefore?: string | null | undefined;
-  /** Jobs that write into this dataset. Global id or platform id. */
+  /** Only jobs that write into the dataset with this global id or platform id. */
   datasetId?: string | number | null | undefined;
-  /** Jobs that name this merge policy. Global id or platform id. */
+  /** Only jobs that name the merge policy with this global id or platform id. */
   mergePolicyId?: string | number | null | undefined;
-  /** Jobs that export members of this segment. Global id or platform id. */
+  /** Only jobs that export members of the segment with this global id or platform id. */
   segmentId?: string | number | null | undefined;
-  /** One of these statuses. */
+  /** Only entries with one of these statuses. */
   statuses?: Array<ExportJobStatus> | null | undefined;
-  /** Changed after this time. */
+  /** Only entries whose last change is after this time. */
   updatedAfter?: string | null | undefined;
 };
 
-/** How far an export job is. */
+/** Status of an export job. */
 export type ExportJobStatus =
-  /** Stopped before its end. Terminal. */
+  /** The job was cancelled before it was done. Terminal. */
   | 'CANCELLED'
-  /** Marked for cancelling, not stopped yet. */
+  /** The job is marked for cancelling and has not stopped yet. */
   | 'CANCELLING'
-  /** Ended without result; see its errors. Terminal. */
+  /** The job failed; `errors` contains the reasons. Terminal. */
   | 'FAILED'
-  /** Accepted, not begun. */
+  /** The job is accepted and has not started. */
   | 'NEW'
-  /** Exporting. */
+  /** The export is running. */
   | 'PROCESSING'
-  /** Waiting for a worker. */
+  /** Waiting for a worker of the platform. */
   | 'QUEUED'
   /** The export is done. Its batches are readable when they are ACTIVE or SUCCESS, which can be later. Terminal. */
   | 'SUCCEEDED'
-  /** A status that the gateway does not know; `rawStatus` holds it. Terminal only if `metrics.totalTime.endedAt` is known. */
+  /** A status that the gateway does not know; `rawStatus` contains it. Terminal only if `metrics.totalTime.endedAt` is not null. */
   | 'UNKNOWN';
 
-/** An existing dataset, or a new one made for this export. */
+/** Target of an export: an existing dataset, or a new dataset that is created for the export. */
 export type ExportTargetInput =
-  {   /** Global id or platform id of a dataset on the union profile schema. */
+  {   /** Global id or platform id of a dataset that follows the union profile schema. */
   datasetId: string | number; newDataset?: never; }
-  |  { datasetId?: never;   /** The dataset to create first. */
+  |  { datasetId?: never;   /** The dataset to create before the export. */
   newDataset: CreateDatasetInput; };
 
 /** An identity of a person. */
 export type IdentityInput = {
-  /** Identity namespace code: `Email`, `ECID`, … */
+  /** Code of the identity namespace, for example `ECID` or `Email`. */
   namespace: string;
-  /** Value in that namespace. */
+  /** Value of the identity in the namespace. */
   value: string;
 };
 
-/** How a job runs. */
+/** Processing type of a job. */
 export type JobType =
-  /** Over a batch of data. */
+  /** The job processes a batch of data. */
   | 'BATCH'
-  /** Over a stream. */
+  /** The job processes a stream. */
   | 'STREAMING'
   /** A type that the gateway does not know. */
   | 'UNKNOWN';
 
-/** A merge policy. */
+/** A merge policy by its id. */
 export type MergePolicyReferenceInput = {
-  /** Global id or platform id. */
+  /** Global id or platform id of the merge policy. */
   id: string | number;
-  /** The latest by default. */
+  /** Version of the policy; the latest by default. */
   version?: number | null | undefined;
 };
 
-/** Which end comes first. */
+/** Sort direction. */
 export type OrderDirection =
-  /** Smallest or oldest first. */
+  /** Ascending: smallest or oldest first. */
   | 'ASC'
-  /** Greatest or newest first. */
+  /** Descending: greatest or newest first. */
   | 'DESC';
 
-/** Whether a schedule runs. */
+/** State of a schedule. */
 export type ScheduleState =
-  /** It runs. */
+  /** The schedule starts jobs. */
   | 'ACTIVE'
-  /** It does not run until it is made active. */
+  /** The schedule starts no jobs until its state is ACTIVE. */
   | 'INACTIVE'
   /** A state that the gateway does not know. */
   | 'UNKNOWN';
 
-/** What a schedule runs. */
+/** Type of the jobs that a schedule starts. */
 export type ScheduleType =
-  /** Segment jobs. */
+  /** The schedule starts segment jobs. */
   | 'BATCH_SEGMENTATION'
-  /** Export jobs. */
+  /** The schedule starts export jobs. */
   | 'EXPORT'
   /** A type that the gateway does not know. */
   | 'UNKNOWN';
 
-/** An XDM schema. */
+/** The XDM schema of a dataset. */
 export type SchemaRefInput = {
-  /** `application/vnd.adobe.xed+json;version=1` by default. */
+  /** Media type with the version of the schema; `application/vnd.adobe.xed+json;version=1` by default. */
   contentType?: string | null | undefined;
   /** URI of the schema. */
   id: string;
 };
 
-/** Conditions on segments. The gateway reads the list for them, up to 1,000 segments for one page, because the platform cannot search. */
+/** Conditions on segments. The platform cannot search, so that the gateway filters the list and reads up to 1,000 segments for one page. */
 export type SegmentDefinitionFilter = {
-  /** A part of the name, ignoring case. No character has a special meaning. */
+  /** Part of the name, ignoring case. No character has a special meaning. */
   nameContains?: string | null | undefined;
 };
 
 /** Order of segments. */
 export type SegmentDefinitionOrder = {
-  /** Direction of the order. */
+  /** Sort direction. */
   direction: OrderDirection;
   /** Field to order by. */
   field: SegmentDefinitionOrderField;
@@ -327,108 +327,108 @@ export type SegmentDefinitionOrderField =
   /** Time of the last change. */
   | 'UPDATED_AT';
 
-/** Conditions on segment jobs; all of them must hold. For several statuses, and for CANCELLED, CANCELLING and UNKNOWN, the gateway reads the list, up to 1,000 jobs for one page. */
+/** Conditions on segment jobs; all of them must hold. For several statuses, and for CANCELLED, CANCELLING and UNKNOWN, the gateway filters the list itself and reads up to 1,000 jobs for one page. */
 export type SegmentJobFilter = {
-  /** Jobs that evaluate this segment. Global id or platform id. */
+  /** Only jobs that evaluate the segment with this global id or platform id. */
   segmentId?: string | number | null | undefined;
-  /** One of these statuses. */
+  /** Only entries with one of these statuses. */
   statuses?: Array<SegmentJobStatus> | null | undefined;
 };
 
 /** Order of segment jobs. */
 export type SegmentJobOrder = {
-  /** Which end first. */
+  /** Sort direction. */
   direction: OrderDirection;
-  /** By what. */
+  /** Field to order by. */
   field: SegmentJobOrderField;
 };
 
-/** What segment jobs are ordered by. */
+/** Field by which segment jobs are ordered. */
 export type SegmentJobOrderField =
   /** Time of creation. */
   | 'CREATED_AT'
   /** Time of the last change. */
   | 'UPDATED_AT';
 
-/** How far a segment job is. */
+/** Status of a segment job. */
 export type SegmentJobStatus =
-  /** Stopped before its end. Terminal. */
+  /** The job was cancelled before it was done. Terminal. */
   | 'CANCELLED'
-  /** Marked for cancelling, not stopped yet. */
+  /** The job is marked for cancelling and has not stopped yet. */
   | 'CANCELLING'
-  /** Ended without result; see its errors. Terminal. */
+  /** The job failed; `errors` contains the reasons. Terminal. */
   | 'FAILED'
-  /** Accepted, not begun. */
+  /** The job is accepted and has not started. */
   | 'NEW'
-  /** Evaluating. */
+  /** The evaluation is running. */
   | 'PROCESSING'
-  /** Waiting for a worker. */
+  /** Waiting for a worker of the platform. */
   | 'QUEUED'
-  /** Done: memberships are up to date. Terminal. */
+  /** The evaluation is done, so that memberships are up to date. Terminal. */
   | 'SUCCEEDED'
-  /** A status that the gateway does not know; `rawStatus` holds it. Terminal only if `metrics.totalTime.endedAt` is known. */
+  /** A status that the gateway does not know; `rawStatus` contains it. Terminal only if `metrics.totalTime.endedAt` is not null. */
   | 'UNKNOWN';
 
-/** How a profile stands to a segment. */
+/** Membership status of a profile in a segment. */
 export type SegmentMembershipStatus =
-  /** Was in the segment before and still is. Newer platform versions say REALIZED instead. */
+  /** The profile was in the segment before and still is. Newer platform versions return REALIZED instead. */
   | 'EXISTING'
-  /** Left the segment. */
+  /** The profile left the segment. */
   | 'EXITED'
-  /** Entered the segment, or is in it. */
+  /** The profile entered the segment, or is in it. */
   | 'REALIZED'
   /** A status that the gateway does not know. */
   | 'UNKNOWN';
 
-/** Members of a segment. */
+/** The members of one segment. */
 export type SegmentSelectionInput = {
   /** Global id or platform id of the segment. */
   segmentId: string | number;
-  /** `ups` by default. */
+  /** Namespace of the segment; `ups`, the namespace of the platform, by default. */
   segmentNs?: string | null | undefined;
-  /** Members of which status; REALIZED and EXISTING by default: who is in the segment. */
+  /** Only members with one of these statuses. REALIZED and EXISTING by default, which are the current members. */
   statuses?: Array<SegmentMembershipStatus> | null | undefined;
 };
 
-/** A tag with its values. */
+/** A tag and its values. */
 export type TagInput = {
   /** Name of the tag. */
   name: string;
-  /** Its values, possibly none. */
+  /** Values of the tag; can be empty. */
   values: Array<string>;
 };
 
-/** A span of time. A missing end is open. */
+/** A period of time. It is open-ended on a side whose time is null. */
 export type TimeWindowInput = {
-  /** Its end. */
+  /** End of the period. Null if it has no end. */
   endTime?: string | null | undefined;
-  /** Its beginning. */
+  /** Start of the period. Null if it has no start. */
   startTime?: string | null | undefined;
 };
 
-/** What to change; at least one of them. The platform takes up to half an hour to act on it. */
+/** The changes; at least one field is required. The platform applies them within 30 minutes. */
 export type UpdateScheduleInput = {
-  /** Quartz cron expression, UTC, at most one run a day. */
+  /** New Quartz cron expression in UTC. It may start at most one run per day. By default it stays as it is. */
   schedule?: string | null | undefined;
-  /** Whether it runs. */
+  /** New state of the schedule. By default it stays as it is. */
   state?: ScheduleState | null | undefined;
 };
 
-/** What an event of a live view says. */
+/** Kind of an event of a subscription. */
 export type WatchEventKind =
-  /** Different from what was sent before. */
+  /** The state of the entity differs from the state that was emitted before. */
   | 'CHANGED'
-  /** New since the view began. */
+  /** The entity was created after the subscription started. */
   | 'CREATED'
-  /** All of what the view shows is readable again. */
+  /** All subscribed data is readable again. */
   | 'RECOVERED'
-  /** The platform no longer knows it; the event holds its last state. */
+  /** The platform no longer has the entity. The event contains its last state. */
   | 'REMOVED'
-  /** Events were lost to this subscriber; snapshots follow. */
+  /** This subscriber missed events. SNAPSHOT events follow. */
   | 'RESYNC'
-  /** The state as the view begins, or as it is sent again. */
+  /** Current state. It is emitted at the start of a subscription and when the state is sent again, for example after RESYNC. */
   | 'SNAPSHOT'
-  /** A part of what the view shows could not be read for a while, so it may be out of date. */
+  /** A part of the subscribed data could not be read for some time, so that it may be out of date. */
   | 'STALE';
 
 export type BoardQueryVariables = Exact<{
