@@ -40,6 +40,45 @@ export interface ExportJob extends ReadingTimes {
   readonly observedBatches?: ObservedBatches;
 }
 
+/** A copy of a job that holds all fields itself, so that it can be changed, kept and serialized. */
+export const wholeExportJob = (job: ExportJob): ExportJob => ({
+  id: job.id,
+  status: job.status,
+  rawStatus: job.rawStatus,
+  jobType: job.jobType,
+  fields: job.fields,
+  schemaName: job.schemaName,
+  mergePolicy: job.mergePolicy,
+  filter: job.filter,
+  eventList: job.eventList,
+  destination: wholeDestination(job.destination),
+  metrics: wholeMetrics(job.metrics),
+  errors: job.errors,
+  computeJobs: job.computeJobs,
+  profileInstanceId: job.profileInstanceId,
+  requestId: job.requestId,
+  organizationId: job.organizationId,
+  createdAt: job.createdAt,
+  updatedAt: job.updatedAt,
+  requestedAt: job.requestedAt,
+  observedAt: job.observedAt,
+  ...(job.observedBatches === undefined ? {} : { observedBatches: job.observedBatches }),
+});
+
+const wholeDestination = ({ datasetId, segmentPerBatch, batches }: ExportDestination): ExportDestination => ({
+  datasetId,
+  segmentPerBatch,
+  batches,
+});
+
+const wholeMetrics = (metrics: ExportMetrics): ExportMetrics => ({
+  totalTime: metrics.totalTime,
+  profileExportTime: metrics.profileExportTime,
+  datasetWriteTime: metrics.datasetWriteTime,
+  totalExportedProfiles: metrics.totalExportedProfiles,
+  exportedProfilesByNamespace: metrics.exportedProfilesByNamespace,
+});
+
 /** The batches of a job, as a live view has read them. */
 export interface ObservedBatches {
   /** The last status of each batch that Catalog has returned. */

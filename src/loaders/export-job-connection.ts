@@ -1,7 +1,7 @@
 import type { ExportJob } from '../domain/export-job.ts';
 import { type ExportJobFilter, matchesExportJobFilter } from '../domain/export-job-filter.ts';
 import { type DatasetId, type ExportJobId, platformId } from '../domain/ids.ts';
-import type { ExportJobCursor, ExportJobsApi, ListedExportJobStatus } from '../upstream/platform-api.ts';
+import type { ExportJobCursor, ExportJobReads, ListedExportJobStatus } from '../upstream/platform-api.ts';
 import { type Connection, conditions, readConnection } from './connection.ts';
 import { isCount } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
@@ -23,15 +23,15 @@ interface ExportJobPlace {
  * Export jobs, newest first, over the platform's keyset paging.
  * @throws {InvalidInputError} `after` is not a cursor of this connection
  */
-export async function readExportJobs(
-  api: Pick<ExportJobsApi, 'list'>,
+export async function readExportJobs<Job extends ExportJob>(
+  api: Pick<ExportJobReads<Job>, 'list'>,
   { first, after, filter: given, of = null }: ExportJobConnectionOptions,
-): Promise<Connection<ExportJob>> {
+): Promise<Connection<Job>> {
   const filter = { ...given, ...(of === null ? {} : { datasetId: of }) };
   const { createdAfter } = filter;
   const status = listedStatus(filter);
   const isOfOther = of !== null && given?.datasetId !== undefined && given.datasetId !== of;
-  const list: UpstreamList<ExportJob, ExportJobPlace> = {
+  const list: UpstreamList<Job, ExportJobPlace> = {
     name: 'exportJobs',
     idOf: ({ id }) => id,
     order: { direction: 'desc', keyOf: ({ createdAt }) => createdAt },

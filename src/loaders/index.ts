@@ -16,7 +16,7 @@ import type { Sandbox } from '../domain/sandbox.ts';
 import type { Schedule } from '../domain/schedule.ts';
 import type { SegmentDefinition } from '../domain/segment-definition.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
-import type { PlatformApi } from '../upstream/platform-api.ts';
+import type { LazyExportJob, PlatformApi } from '../upstream/platform-api.ts';
 import type { BulkResult } from '../upstream/segmentation-api.ts';
 import { type BatchConnectionOptions, type FileConnectionOptions, readBatches, readFiles } from './batch-connection.ts';
 import type { Connection } from './connection.ts';
@@ -45,7 +45,7 @@ interface SelectedFields {
 
 /** Loaders of one operation, bound to its tenant and credential. */
 export interface Loaders {
-  readonly exportJob: Loader<ExportJobId, ExportJob>;
+  readonly exportJob: Loader<ExportJobId, ExportJob | LazyExportJob>;
   readonly dataset: Loader<DatasetId, Dataset>;
   readonly batch: Loader<BatchId, Batch>;
   readonly schedule: Loader<ScheduleId, Schedule>;
@@ -53,7 +53,7 @@ export interface Loaders {
   readonly segmentDefinition: Loader<SegmentId, SegmentDefinition>;
   readonly mergePolicy: Loader<MergePolicyId, MergePolicy>;
   profile(query: ProfileQuery): Promise<Profile | null>;
-  exportJobs(options: ExportJobConnectionOptions): Promise<Connection<ExportJob>>;
+  exportJobs(options: ExportJobConnectionOptions): Promise<Connection<LazyExportJob>>;
   datasets(options: DatasetConnectionOptions): Promise<Connection<Dataset>>;
   batches(options: BatchConnectionOptions): Promise<Connection<Batch>>;
   files(options: FileConnectionOptions): Promise<Connection<BatchFile>>;
@@ -77,7 +77,7 @@ export const createLoaders = (api: PlatformApi): Loaders => new OperationLoaders
 class OperationLoaders implements Loaders {
   readonly #api: PlatformApi;
   #fields: SelectedFields;
-  #exportJob: Loader<ExportJobId, ExportJob> | undefined;
+  #exportJob: Loader<ExportJobId, ExportJob | LazyExportJob> | undefined;
   #dataset: Loader<DatasetId, Dataset> | undefined;
   #batch: Loader<BatchId, Batch> | undefined;
   #schedule: Loader<ScheduleId, Schedule> | undefined;
@@ -92,8 +92,8 @@ class OperationLoaders implements Loaders {
     this.#fields = fields;
   }
 
-  get exportJob(): Loader<ExportJobId, ExportJob> {
-    this.#exportJob ??= createExportJobLoader(this.#api.exportJobs);
+  get exportJob(): Loader<ExportJobId, ExportJob | LazyExportJob> {
+    this.#exportJob ??= createExportJobLoader(this.#api.exportJobs.lazy);
     return this.#exportJob;
   }
 
@@ -160,8 +160,8 @@ class OperationLoaders implements Loaders {
   }
 
   // No field reads jobs by their ids behind a list of jobs. Priming would only keep the jobs until the operation ends.
-  exportJobs(options: ExportJobConnectionOptions): Promise<Connection<ExportJob>> {
-    return readExportJobs(this.#api.exportJobs, options);
+  exportJobs(options: ExportJobConnectionOptions): Promise<Connection<LazyExportJob>> {
+    return readExportJobs(this.#api.exportJobs.lazy, options);
   }
 
   async datasets(options: DatasetConnectionOptions): Promise<Connection<Dataset>> {

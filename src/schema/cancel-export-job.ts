@@ -1,4 +1,4 @@
-import type { ExportJob } from '../domain/export-job.ts';
+import { type ExportJob, wholeExportJob } from '../domain/export-job.ts';
 import type { ExportJobId } from '../domain/ids.ts';
 import { ConflictError, NotFoundError } from '../errors.ts';
 import { builder } from './builder.ts';
@@ -33,6 +33,7 @@ builder.mutationField('cancelExportJob', (t) =>
         load: ctx.loaders.exportJob.load,
         writes: ctx.writes.exportJobs,
         watch: ctx.watch.exportJobs,
+        withStatus: (job, status) => ({ ...wholeExportJob(job), ...status }),
       }),
     }),
   }),

@@ -20,9 +20,11 @@ export async function cancelJob<Id extends string, Job extends JobProgress & { r
     readonly load: (id: Id) => Promise<Job | null>;
     readonly writes: { cancel(id: Id): Promise<boolean>; get(id: Id): Promise<Job | null> };
     readonly watch: { nudge(): void };
+    /** Copies a job with another status. */
+    readonly withStatus: (job: Job, status: { readonly status: 'CANCELLING'; readonly rawStatus: string }) => Job;
   },
 ): Promise<Job> {
-  const { id, noun, load, writes, watch } = request;
+  const { id, noun, load, writes, watch, withStatus } = request;
   const job = await load(id);
   if (job === null) throw new NotFoundError(id, { message: `There is no ${noun} ${id}.` });
   const refuseEnded = (job: Job) => {
@@ -42,7 +44,7 @@ export async function cancelJob<Id extends string, Job extends JobProgress & { r
   try {
     const known = await sendWrite(() => writes.cancel(id), isMarked);
     if (!known) return job;
-    const marked: Job = { ...job, status: 'CANCELLING', rawStatus: 'CANCELLING' };
+    const marked = withStatus(job, { status: 'CANCELLING', rawStatus: 'CANCELLING' });
     return (await readAfterWrite(ctx, () => writes.get(id), marked)) ?? job;
   } catch (error) {
     // The job ended before the platform could mark it.

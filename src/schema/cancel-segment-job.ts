@@ -33,6 +33,7 @@ builder.mutationField('cancelSegmentJob', (t) =>
         load: ctx.loaders.segmentJob.load,
         writes: ctx.writes.segmentJobs,
         watch: ctx.watch.segmentJobs,
+        withStatus: (job, status) => ({ ...job, ...status }),
       }),
     }),
   }),

@@ -9,7 +9,13 @@ import type { ExportJobsApi } from './platform-api.ts';
 import { decodeContextOf, type PlatformClient } from './platform-client.ts';
 import { refusedInput, refusedPart } from './refused-input.ts';
 import { fitOfExportJob, type ReportedExportJob } from './same-job.ts';
-import { decodeExportJob, omissionsOf, readWaitForBatch } from './wire/export-job.ts';
+import {
+  decodeExportJob,
+  type LazyExportJob,
+  lazyExportJob,
+  omissionsOf,
+  readWaitForBatch,
+} from './wire/export-job.ts';
 import { decodeNextCursor, encodeExportCursor } from './wire/export-job-page.ts';
 import { encodeNewExportJob } from './wire/new-export-job.ts';
 import { asRecord } from './wire/readers.ts';
@@ -31,10 +37,14 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   const { metrics } = client;
   const context = decodeContextOf(metrics, 'ExportJob');
 
-  const collection: Collection<ExportJob> = {
+  const lazyCollection: Collection<LazyExportJob> = {
     service,
     root,
     unusable: 'It is not an export job: id or status is missing.',
+    decode: (value, reading) => lazyExportJob(value, context, reading),
+  };
+  const collection: Collection<ExportJob> = {
+    ...lazyCollection,
     decode: (value, reading) => decodeExportJob(value, context, reading),
   };
 
@@ -67,6 +77,10 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   return {
     list: (options) => list(client.call, options, collection.decode),
     get: (id) => getOne(client, collection, id),
+    lazy: {
+      list: (options) => list(client.call, options, lazyCollection.decode),
+      get: (id) => getOne(client, lazyCollection, id),
+    },
     create: (job) => {
       const body = encodeNewExportJob(job);
       return createOnce(client, {

@@ -15,6 +15,9 @@ import type {
   SegmentDefinitionsApi,
   SegmentJobsApi,
 } from './segmentation-api.ts';
+import type { LazyExportJob } from './wire/export-job.ts';
+
+export type { LazyExportJob } from './wire/export-job.ts';
 
 /** The proof of the caller's identity for the platform. Its secrets stay inside: only `headers` ever gives them away. */
 export interface Credential {
@@ -58,15 +61,21 @@ export interface PlatformApi {
   readonly sandboxes: SandboxesApi;
 }
 
-export interface ExportJobsApi {
+/** Reads of export jobs. */
+export interface ExportJobReads<Job extends ExportJob> {
   /** One upstream call: newest first, `limit` 1 to 1,000. */
   list(options: {
     readonly limit: number;
     readonly cursor?: ExportJobCursor | undefined;
     readonly status?: ListedExportJobStatus | undefined;
-  }): Promise<ExportJobPage>;
+  }): Promise<ExportJobPage<Job>>;
   /** One upstream call. */
-  get(id: ExportJobId): Promise<ExportJob | null>;
+  get(id: ExportJobId): Promise<Job | null>;
+}
+
+export interface ExportJobsApi extends ExportJobReads<ExportJob> {
+  /** The same reads for one operation, which decode no other fields than those that it reads. */
+  readonly lazy: ExportJobReads<LazyExportJob>;
   /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
   create(job: NewExportJob): Promise<ExportJob>;
   /** Marks the job for cancelling, which takes effect later. False when the platform does not know it. */
@@ -82,8 +91,8 @@ export interface ExportJobCursor {
   readonly id: ExportJobId;
 }
 
-export interface ExportJobPage {
-  readonly jobs: readonly ExportJob[];
+export interface ExportJobPage<Job extends ExportJob = ExportJob> {
+  readonly jobs: readonly Job[];
   /** Cursor of the next page; null on the last page. */
   readonly next: ExportJobCursor | null;
 }

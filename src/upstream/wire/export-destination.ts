@@ -1,22 +1,46 @@
 import type { ExportDestination } from '../../domain/export-job.ts';
 import { platformId } from '../../domain/ids.ts';
 import type { DecodeContext } from './decode-context.ts';
-import { asList, asRecord, readBoolean, readId } from './readers.ts';
+import { asList, asRecord, readBoolean, readId, type WireRecord } from './readers.ts';
 import { decodeSegmentSelection, type SegmentSelectionKey } from './segment-selection.ts';
 
 type DestinationKey = 'datasetId' | 'dataSetId' | 'segmentPerBatch' | 'batches' | 'batchId';
 
-/** Where an export goes. A dataset that the platform did not name becomes the empty id, which no dataset has. */
-export function decodeExportDestination(value: unknown, context: DecodeContext): ExportDestination {
-  const destination = asRecord<DestinationKey>(value) ?? {};
-  // Both spellings occur, even within one answer.
-  const datasetId = readId(destination.datasetId) ?? readId(destination.dataSetId);
-  if (datasetId === null) context.anomaly('missing-field');
-  return {
-    datasetId: platformId(datasetId ?? ''),
-    segmentPerBatch: readBoolean(destination.segmentPerBatch) ?? false,
-    batches: decodeBatches(destination.batches, readId(destination.batchId), context),
-  };
+/**
+ * Where an export goes. Each field is decoded when it is first read. A dataset that the platform did not name becomes the
+ * empty id, which no dataset has.
+ */
+export class LazyExportDestination implements ExportDestination {
+  readonly #record: WireRecord<DestinationKey>;
+  readonly #context: DecodeContext;
+  #datasetId: ExportDestination['datasetId'] | undefined;
+  #batches: ExportDestination['batches'] | undefined;
+
+  constructor(value: unknown, context: DecodeContext) {
+    this.#record = asRecord<DestinationKey>(value) ?? {};
+    this.#context = context;
+  }
+
+  get datasetId(): ExportDestination['datasetId'] {
+    if (this.#datasetId === undefined) {
+      const { datasetId, dataSetId } = this.#record;
+      // Both spellings occur, even within one answer.
+      const id = readId(datasetId) ?? readId(dataSetId);
+      if (id === null) this.#context.anomaly('missing-field');
+      this.#datasetId = platformId(id ?? '');
+    }
+    return this.#datasetId;
+  }
+
+  get segmentPerBatch(): boolean {
+    return readBoolean(this.#record.segmentPerBatch) ?? false;
+  }
+
+  get batches(): ExportDestination['batches'] {
+    const { batches, batchId } = this.#record;
+    this.#batches ??= decodeBatches(batches, readId(batchId), this.#context);
+    return this.#batches;
+  }
 }
 
 /**

@@ -1,14 +1,23 @@
 import type { EventListSelection, ExportFilter, ExportJob, SegmentSelection } from '../../domain/export-job.ts';
-import { exportJobStatuses, jobTypes } from '../../domain/export-job.ts';
+import { exportJobStatuses, jobTypes, wholeExportJob } from '../../domain/export-job.ts';
 import { platformId } from '../../domain/ids.ts';
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { DecodeContext } from './decode-context.ts';
-import { decodeExportDestination } from './export-destination.ts';
-import { decodeExportMetrics } from './export-metrics.ts';
+import { LazyExportDestination } from './export-destination.ts';
+import { LazyExportMetrics } from './export-metrics.ts';
 import { jobStatusAliases, jobTimes } from './job.ts';
 import { decodeJobErrors } from './job-errors.ts';
 import { decodeMergePolicyRef } from './merge-policy-ref.ts';
-import { asList, asRecord, readBoolean, readFieldList, readId, readString, readText } from './readers.ts';
+import {
+  asList,
+  asRecord,
+  readBoolean,
+  readFieldList,
+  readId,
+  readString,
+  readText,
+  type WireRecord,
+} from './readers.ts';
 import { decodeSegmentSelection, type SegmentSelectionKey } from './segment-selection.ts';
 import { readStatus } from './status.ts';
 import { readTime } from './time.ts';
@@ -35,43 +44,146 @@ type FilterKey = 'segments' | 'segmentQualificationTime' | 'fromIngestTimestamp'
 
 /** An export job. Null when the value has no id or no status, without which it is not one. */
 export function decodeExportJob(value: unknown, context: DecodeContext, reading: ReadingTimes): ExportJob | null {
+  const job = lazyExportJob(value, context, reading);
+  return job === null ? null : wholeExportJob(job);
+}
+
+/** The same job, whose fields are decoded when they are read. */
+export function lazyExportJob(value: unknown, context: DecodeContext, reading: ReadingTimes): LazyExportJob | null {
   const record = asRecord<ExportJobKey>(value);
   const id = decodeJobId(record?.id);
   const rawStatus = readText(record?.status);
-  if (record === null || id === null || rawStatus === null) {
-    context.anomaly(record === null ? 'not-an-object' : id === null ? 'missing-id' : 'missing-status');
-    return null;
+  if (record !== null && id !== null && rawStatus !== null)
+    return new LazyExportJob(platformId(id), rawStatus, record, context, reading);
+  context.anomaly(record === null ? 'not-an-object' : id === null ? 'missing-id' : 'missing-status');
+  return null;
+}
+
+/**
+ * An export job of which each field is decoded when it is first read, because few operations select them all. What is
+ * unusual about a field is counted then, once.
+ *
+ * The fields belong to the class, so that a spread does not copy them; the compiler rejects it. `wholeExportJob` copies
+ * them. A job keeps its record, so that live views, which keep jobs, must not take it.
+ */
+export class LazyExportJob implements ExportJob {
+  readonly id: ExportJob['id'];
+  readonly rawStatus: string;
+  readonly #record: WireRecord<ExportJobKey>;
+  readonly #context: DecodeContext;
+  readonly #reading: ReadingTimes;
+  #status: ExportJob['status'] | undefined;
+  #jobType: ExportJob['jobType'] | undefined;
+  #filter: ExportJob['filter'] | undefined;
+  #eventList: ExportJob['eventList'] | undefined;
+  #destination: ExportJob['destination'] | undefined;
+  #metrics: ExportJob['metrics'] | undefined;
+  #times: Pick<ExportJob, 'createdAt' | 'updatedAt'> | undefined;
+
+  constructor(
+    id: ExportJob['id'],
+    rawStatus: string,
+    record: WireRecord<ExportJobKey>,
+    context: DecodeContext,
+    reading: ReadingTimes,
+  ) {
+    this.id = id;
+    this.rawStatus = rawStatus;
+    this.#record = record;
+    this.#context = context;
+    this.#reading = reading;
   }
-  const metrics = decodeExportMetrics(record, context);
-  const times = {
-    createdAt: readTime(record.creationTime, context),
-    startedAt: metrics.totalTime?.startedAt ?? null,
-    updatedAt: readTime(record.updateTime, context),
-  };
-  const { createdAt, updatedAt } = jobTimes(times, context);
-  // Properties one by one: to spread objects costs as much as to decode a quarter of a job.
-  return {
-    id: platformId(id),
-    status: readStatus(rawStatus, exportJobStatuses, context, jobStatusAliases),
-    rawStatus,
-    jobType: decodeJobType(record.jobType, context),
-    fields: readFieldList(record.fields),
-    schemaName: readText(asRecord<'name'>(record.schema)?.name),
-    mergePolicy: decodeMergePolicyRef(record.mergePolicy),
-    filter: decodeFilter(record.filter, context),
-    eventList: decodeEventList(asRecord<'eventList'>(record.additionalFields)?.eventList, context),
-    destination: decodeExportDestination(record.destination, context),
-    metrics,
-    errors: decodeJobErrors(record),
-    computeJobs: decodeComputeJobs(record.computeGatewayJobId),
-    profileInstanceId: readText(record.profileInstanceId),
-    requestId: readText(record.requestId),
-    organizationId: readText(record.imsOrgId),
-    createdAt,
-    updatedAt,
-    requestedAt: reading.requestedAt,
-    observedAt: reading.observedAt,
-  };
+
+  get status(): ExportJob['status'] {
+    this.#status ??= readStatus(this.rawStatus, exportJobStatuses, this.#context, jobStatusAliases);
+    return this.#status;
+  }
+
+  get jobType(): ExportJob['jobType'] {
+    this.#jobType ??= decodeJobType(this.#record.jobType, this.#context);
+    return this.#jobType;
+  }
+
+  get fields(): ExportJob['fields'] {
+    return readFieldList(this.#record.fields);
+  }
+
+  get schemaName(): ExportJob['schemaName'] {
+    return readText(asRecord<'name'>(this.#record.schema)?.name);
+  }
+
+  get mergePolicy(): ExportJob['mergePolicy'] {
+    return decodeMergePolicyRef(this.#record.mergePolicy);
+  }
+
+  get filter(): ExportJob['filter'] {
+    if (this.#filter === undefined) this.#filter = decodeFilter(this.#record.filter, this.#context);
+    return this.#filter;
+  }
+
+  get eventList(): ExportJob['eventList'] {
+    if (this.#eventList === undefined) {
+      const { eventList } = asRecord<'eventList'>(this.#record.additionalFields) ?? {};
+      this.#eventList = decodeEventList(eventList, this.#context);
+    }
+    return this.#eventList;
+  }
+
+  get destination(): ExportJob['destination'] {
+    this.#destination ??= new LazyExportDestination(this.#record.destination, this.#context);
+    return this.#destination;
+  }
+
+  get metrics(): ExportJob['metrics'] {
+    this.#metrics ??= new LazyExportMetrics(this.#record, this.#context);
+    return this.#metrics;
+  }
+
+  get errors(): ExportJob['errors'] {
+    return decodeJobErrors(this.#record);
+  }
+
+  get computeJobs(): ExportJob['computeJobs'] {
+    return decodeComputeJobs(this.#record.computeGatewayJobId);
+  }
+
+  get profileInstanceId(): ExportJob['profileInstanceId'] {
+    return readText(this.#record.profileInstanceId);
+  }
+
+  get requestId(): ExportJob['requestId'] {
+    return readText(this.#record.requestId);
+  }
+
+  get organizationId(): ExportJob['organizationId'] {
+    return readText(this.#record.imsOrgId);
+  }
+
+  get createdAt(): Date {
+    this.#times ??= this.#decodeTimes();
+    return this.#times.createdAt;
+  }
+
+  get updatedAt(): Date {
+    this.#times ??= this.#decodeTimes();
+    return this.#times.updatedAt;
+  }
+
+  get requestedAt(): Date {
+    return this.#reading.requestedAt;
+  }
+
+  get observedAt(): Date {
+    return this.#reading.observedAt;
+  }
+
+  #decodeTimes(): Pick<ExportJob, 'createdAt' | 'updatedAt'> {
+    const createdAt = readTime(this.#record.creationTime, this.#context);
+    // Almost all jobs have the time of their creation.
+    const startedAt = createdAt === null ? (this.metrics.totalTime?.startedAt ?? null) : null;
+    const updatedAt = readTime(this.#record.updateTime, this.#context);
+    return jobTimes({ createdAt, startedAt, updatedAt }, this.#context);
+  }
 }
 
 /** Whether the job waits for its batches; null if the record omits it. */

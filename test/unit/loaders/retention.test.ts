@@ -28,7 +28,7 @@ describe('a job of a list', () => {
       return { jobs: [one], next: null, total: null };
     };
     const api = {
-      exportJobs: { list },
+      exportJobs: { lazy: { list } },
       segmentJobs: { list },
       datasets: { getMany: (ids: readonly string[]) => held.then(() => ids.map((id) => dataset(id))) },
       schedules: { get: (id: string) => held.then(() => schedule(id)) },

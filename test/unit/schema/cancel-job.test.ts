@@ -20,7 +20,14 @@ function cancel(
   const nudge = vi.fn();
   const cancelled = cancelJob(
     { clock: new FakeClock() },
-    { id: '1', noun: 'job', load: async () => before, writes: platform, watch: { nudge } },
+    {
+      id: '1',
+      noun: 'job',
+      load: async () => before,
+      writes: platform,
+      watch: { nudge },
+      withStatus: (known, status) => ({ ...known, ...status }),
+    },
   );
   return { cancelled, nudge };
 }
