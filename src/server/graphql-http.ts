@@ -26,6 +26,7 @@ import {
   type OperationDeps,
   type OperationParams,
   openOperation,
+  type PipelineArgs,
   resultsUntilFailure,
   runOperation,
 } from './operation.ts';
@@ -65,12 +66,16 @@ export function createGraphqlHandler(
 
   const serve = async (exchange: HttpExchange): Promise<void> => {
     const { request, response, accepted, session, host, signal } = exchange;
-    const params = await readParams(request, maxBodyBytes);
+    const read = readParams(request, maxBodyBytes);
+    const params = read instanceof Promise ? await read : read;
     if (request.method === 'POST' && requestsCallbacks(params, accepted)) {
       send(response, singleResponse(await callbacks(params, exchange), accepted));
       return;
     }
-    const result = await execute(params, exchange, { session, host, signal });
+    const opened = openOperation(options, params, { session, host, signal });
+    const args = opened instanceof Promise ? await opened : opened;
+    const outcome = 'kind' in args ? await execute(args, exchange) : { errors: args };
+    const result = isAsyncIterable(outcome) ? resultsUntilFailure(outcome, maskError) : outcome;
     const framing = framingOf(accepted, result);
     if (framing !== null) sendLive(result, framing, exchange);
     else if (!isAsyncIterable(result)) send(response, singleResponse(result, accepted));
@@ -78,13 +83,8 @@ export function createGraphqlHandler(
     else throw new Error('A stream of results has no framing.');
   };
 
-  const execute = async (
-    params: OperationParams,
-    { request, accepted }: HttpExchange,
-    operation: Parameters<typeof openOperation>[2],
-  ): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> => {
-    const args = await openOperation(options, params, operation);
-    if (!('kind' in args)) return { errors: args };
+  /** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, `NOT_ACCEPTABLE` */
+  const execute = (args: PipelineArgs, { request, accepted }: HttpExchange): ReturnType<typeof runOperation> => {
     if (args.kind === 'mutation' && request.method === 'GET') {
       throw requestError('METHOD_NOT_ALLOWED', 'A mutation must be sent as POST.', {
         http: { headers: { allow: 'POST' } },
@@ -94,8 +94,7 @@ export function createGraphqlHandler(
       // Rejected before the subscription begins, because no response could deliver it.
       throw notAcceptable('A subscription needs the header Accept: text/event-stream, or a WebSocket.');
     }
-    const result = await runOperation(args, maskError);
-    return isAsyncIterable(result) ? resultsUntilFailure(result, maskError) : result;
+    return runOperation(args, maskError);
   };
 
   return async (request, response) => {
@@ -130,12 +129,12 @@ export function createGraphqlHandler(
 }
 
 /** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, and the errors of the two readers */
-async function readParams(request: IncomingMessage, maxBodyBytes: number): Promise<OperationParams> {
+function readParams(request: IncomingMessage, maxBodyBytes: number): OperationParams | Promise<OperationParams> {
   switch (request.method) {
     case 'GET':
       return readQueryString(request.url ?? '');
     case 'POST':
-      return await readRequestBody(request, maxBodyBytes);
+      return readRequestBody(request, maxBodyBytes);
     default:
       throw requestError('METHOD_NOT_ALLOWED', `The method ${request.method} is not supported here.`, {
         http: { headers: { allow: 'GET, POST' } },

@@ -43,12 +43,12 @@ const bodyReaders: ReadonlyMap<string, BodyReader> = new Map<string, BodyReader>
 ]);
 
 /**
- * Reads the GraphQL request in the body of a POST. A byte order mark before the JSON is skipped (RFC 8259, section 8.1).
+ * Reads the GraphQL request in the body of a POST. A failure is thrown, or rejects the promise. A byte order mark before the JSON is skipped (RFC 8259, section 8.1).
  * @throws {GraphQLError} `UNSUPPORTED_MEDIA_TYPE`: the media type or the content encoding; `PAYLOAD_TOO_LARGE`;
  *   `BAD_REQUEST`: the body is not JSON, or JSON of another shape
  * @throws {DOMException} `AbortError`: the client has left
  */
-export async function readRequestBody(request: IncomingMessage, maxBytes: number): Promise<OperationParams> {
+export function readRequestBody(request: IncomingMessage, maxBytes: number): Promise<OperationParams> {
   const read = bodyReaders.get(essenceOf(request.headers['content-type']));
   if (read === undefined) {
     throw requestError('UNSUPPORTED_MEDIA_TYPE', 'The Content-Type must be application/json.', {
@@ -61,22 +61,18 @@ export async function readRequestBody(request: IncomingMessage, maxBytes: number
       http: { headers: { 'accept-encoding': 'identity' } },
     });
   }
-  return read(await readText(request, maxBytes));
+  return readBody(request, maxBytes).then(
+    (body) => read(utf8.decode(body)),
+    (error: unknown) => {
+      if (!(error instanceof BodyTooLargeError)) throw error;
+      // A client that goes on sending is not waited for much longer.
+      const http = { headers: { connection: 'close' } };
+      throw requestError('PAYLOAD_TOO_LARGE', `The body has more than ${maxBytes} bytes.`, { http });
+    },
+  );
 }
 
 const utf8 = new TextDecoder();
-
-/** @throws {GraphQLError} `PAYLOAD_TOO_LARGE` */
-async function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
-  try {
-    return utf8.decode(await readBody(request, maxBytes));
-  } catch (error) {
-    if (!(error instanceof BodyTooLargeError)) throw error;
-    // A client that goes on sending is not waited for much longer.
-    const http = { headers: { connection: 'close' } };
-    throw requestError('PAYLOAD_TOO_LARGE', `The body has more than ${maxBytes} bytes.`, { http });
-  }
-}
 
 function readJson(text: string): OperationParams {
   return checkParams(parseJson(text, 'The body is not JSON.'));

@@ -16,7 +16,7 @@ import { eventStreamPath, graphqlPath, pathOf } from './paths.ts';
 import type { SendBuffers } from './send-buffers.ts';
 import { UpgradableRequest } from './upgrade.ts';
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
 
 export interface HttpServerOptions {
   readonly graphql: Handler;
@@ -97,7 +97,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     else sendText(response, 503, reason);
   };
 
-  const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const route: Handler = (request, response) => {
     const path = pathOf(request);
     const refusal = refusalOfHost(request.headers.host, servesHost);
     const isGraphql = path === graphqlPath || path === eventStreamPath;
@@ -107,28 +107,40 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     } else if (isGraphql) {
       if (request.method === 'GET' && !servesPage(request)) {
         sendErrors(response, foreignPage.status, foreignPage.text, { code: 'FORBIDDEN', retryable: false });
-        return;
+        return undefined;
       }
       if (isStrippedHandshake(request)) {
         response.setHeader('upgrade', 'websocket');
         response.setHeader('connection', 'Upgrade');
         sendText(response, 426, strippedHandshake);
-        return;
+        return undefined;
       }
       response.setHeader('cache-control', 'no-store');
-      await graphql(request, response);
+      return graphql(request, response);
     } else if (path.startsWith(filesPath)) {
-      await files(request, response);
+      return files(request, response);
     } else if (path === '/healthz') {
       sendText(response, 200, 'ok');
     } else if (path === '/readyz') {
       sendReadiness(response);
     } else if (path === '/metrics') {
-      const { contentType, body } = await metrics();
-      response.writeHead(200, { 'content-type': contentType }).end(body);
+      return metrics().then(({ contentType, body }) => {
+        response.writeHead(200, { 'content-type': contentType }).end(body);
+      });
     } else {
       sendText(response, 404, 'not found');
     }
+    return undefined;
+  };
+
+  const fail = (request: IncomingMessage, response: ServerResponse, error: unknown): void => {
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    cors.allow(request, response);
+    const extensions = logUnexpected(logger, error, 'a request failed');
+    sendErrors(response, 500, internalError, extensions);
   };
 
   const release = (response: CountedResponse, socket: Socket): void => {
@@ -151,15 +163,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     // The client of a WebSocket sends nothing more, and may wait for the end of a connection that became none.
     if (request.missesWebSocket) response.setHeader('connection', 'close');
     lingering.limit(request, response);
-    route(request, response).catch((error: unknown) => {
-      if (response.headersSent || response.destroyed) {
-        response.destroy();
-      } else {
-        cors.allow(request, response);
-        const extensions = logUnexpected(logger, error, 'a request failed');
-        sendErrors(response, 500, internalError, extensions);
-      }
-    });
+    try {
+      route(request, response)?.catch((error: unknown) => fail(request, response, error));
+    } catch (error) {
+      fail(request, response, error);
+    }
   });
 
   // A client that waits for `100 Continue` receives it when its body is read. Without it, no body follows the response.

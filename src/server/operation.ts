@@ -40,18 +40,22 @@ export interface PipelineArgs extends ExecutionArgs {
   readonly run: (args: PipelineArgs) => unknown;
 }
 
+/** An operation that is ready, or the errors of its request. */
+type Opened = PipelineArgs | readonly GraphQLError[];
+
 /**
  * Prepares an operation for its execution, the same way for every transport: finds its document, parses it, determines
  * the operation and validates it. The caller is already authenticated.
  * @param direct where the transport receives the results of a subscription
- * @returns the arguments for `runOperation`, or the errors of the request as clients receive them
+ * @returns the arguments for `runOperation`, or the errors of the request as clients receive them; a promise of them where
+ *   the rights of the caller must be checked first. It is never rejected.
  */
-export async function openOperation(
+export function openOperation(
   { documents, createContext, findDocument, maskError }: OperationDeps,
   params: OperationParams,
   request: OperationRequest,
   direct?: DirectResults,
-): Promise<PipelineArgs | readonly GraphQLError[]> {
+): Opened | Promise<Opened> {
   try {
     const contextValue = createContext(request);
     const prepared = documents.prepare(findDocument(params));
@@ -60,9 +64,9 @@ export async function openOperation(
     const operationName = params.operationName || null;
     const { operation: kind } = prepared.operation(operationName) ?? noOperation(document, operationName);
     const errors = prepared.validate();
-    if (errors.length > 0) return (await mayRead(contextValue)) ? errors : [hiddenErrors()];
-    if (prepared.selectsIntrospection) await contextValue.assertReader();
-    return {
+    if (errors.length > 0)
+      return shownTo(contextValue, errors, hiddenErrors).catch((error: unknown) => [maskError(error)]);
+    const args: PipelineArgs = {
       schema,
       document,
       operationName,
@@ -72,6 +76,11 @@ export async function openOperation(
       direct,
       run: kind === 'subscription' ? documents.subscribe : documents.execute,
     };
+    if (!prepared.selectsIntrospection) return args;
+    return contextValue.assertReader().then(
+      () => args,
+      (error: unknown) => [maskError(error)],
+    );
   } catch (error) {
     return [maskError(error)];
   }
@@ -96,25 +105,40 @@ const hiddenErrors = () =>
     'The document is not valid. Only callers with read access receive details.',
   );
 
-async function mayRead(context: GatewayContext): Promise<boolean> {
-  if (!context.canRead) return false;
+/**
+ * The errors for a caller who may read, and `hidden` for others.
+ * @throws {GatewayError} the platform has not accepted the caller's own credential
+ */
+async function shownTo(
+  context: GatewayContext,
+  errors: readonly GraphQLError[],
+  hidden: () => GraphQLError,
+): Promise<readonly GraphQLError[]> {
+  if (!context.canRead) return [hidden()];
   await context.assertReader();
-  return true;
+  return errors;
 }
 
-/** Executes an operation. Failures before its first field are returned as a result too. */
-export async function runOperation(
-  args: PipelineArgs,
-  maskError: MaskError,
-): Promise<ExecutionResult | AsyncIterable<ExecutionResult>> {
+type Outcome = ExecutionResult | AsyncIterable<ExecutionResult>;
+
+/**
+ * Executes an operation. Failures before its first field are returned as a result too.
+ * @returns a promise if a value is awaited. It is never rejected.
+ */
+export function runOperation(args: PipelineArgs, maskError: MaskError): Outcome | Promise<Outcome> {
+  const failed = (error: unknown): Outcome => ({ errors: [maskError(error)] });
+  const ended = (outcome: Outcome): Outcome | Promise<Outcome> => {
+    if (!isRejection(outcome)) return outcome;
+    const errors = outcome.errors.map(rejection);
+    if (!errors.some(describesInput)) return { errors };
+    return shownTo(args.contextValue, errors, hiddenInput).then((shown) => ({ errors: shown }), failed);
+  };
   try {
     // Envelop types the result of neither function. It is that of graphql's own function of the same name.
-    const result = (await args.run(args)) as ExecutionResult | AsyncIterable<ExecutionResult>;
-    if (!isRejection(result)) return result;
-    const errors = result.errors.map(rejection);
-    return { errors: errors.some(describesInput) && !(await mayRead(args.contextValue)) ? [hiddenInput()] : errors };
+    const outcome = args.run(args) as Outcome | PromiseLike<Outcome>;
+    return 'then' in outcome ? Promise.resolve(outcome).then(ended, failed) : ended(outcome);
   } catch (error) {
-    return { errors: [maskError(error)] };
+    return failed(error);
   }
 }
 

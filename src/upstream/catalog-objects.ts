@@ -92,6 +92,12 @@ export async function getObjects<Value extends CatalogObject>(
     return values;
   };
   const chunks = chunksOf(ids);
+  const [only] = chunks;
+  if (only !== undefined && chunks.length === 1) {
+    const known = await read(only);
+    if (known !== null || only.length === 1) return known ?? [];
+    return (await mapBounded(only, concurrency, (id) => read([id]))).flatMap((values) => values ?? []);
+  }
   const found = await mapBounded(chunks, concurrency, read);
   // One unknown id may turn the answer for all of them into a 404, so each is asked for on its own.
   const unsettled = chunks.filter((chunk, index) => found[index] === null && chunk.length > 1).flat();
