@@ -19,7 +19,7 @@ import { printSubgraph } from './src/schema/subgraph-sdl.ts';
 
 /**
  * Writes what is made from the source and checked in beside it: the SDL, the typed operations of the end-to-end tests,
- * and the configuration table of the README. With `--check` it writes nothing and fails when one of them is out of date.
+ * and the table of docs/configuration.md. With `--check` it writes nothing and fails when one of them is out of date.
  */
 const root = new URL('./', import.meta.url);
 const notice = 'Written by `npm run codegen`. Do not edit.';
@@ -67,21 +67,21 @@ async function typedOperations(): Promise<string> {
   return `// ${notice}\n${generated}`;
 }
 
-function configurationTable(readme: string): string {
+function configurationTable(page: string): string {
   const rows = Object.entries(variables.shape).map(([name, variable]) => {
     const { description = '', shownDefault = '' } = variable.meta() ?? {};
     return `| \`${name}\` | ${shownDefault} | ${description} |`;
   });
   const table = ['| Variable | Default | Meaning |', '|---|---|---|', ...rows].join('\n');
   const place = /(<!-- configuration:begin[^>]*-->\n)[\s\S]*?(<!-- configuration:end -->)/;
-  if (!place.test(readme)) throw new Error('The README has no place for the configuration table.');
-  return readme.replace(place, (_, begin: string, end: string) => `${begin}${table}\n${end}`);
+  if (!place.test(page)) throw new Error('docs/configuration.md has no place for the table.');
+  return page.replace(place, (_, begin: string, end: string) => `${begin}${table}\n${end}`);
 }
 
 const outputs: Record<string, () => string | Promise<string>> = {
   'schema/schema.graphql': () => printSubgraph(schema),
   'test/e2e/operations.generated.ts': typedOperations,
-  'README.md': () => configurationTable(readFileSync(new URL('README.md', root), 'utf8')),
+  'docs/configuration.md': () => configurationTable(readFileSync(new URL('docs/configuration.md', root), 'utf8')),
 };
 
 const check = process.argv.includes('--check');

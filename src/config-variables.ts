@@ -111,7 +111,7 @@ const describe = <Schema extends z.ZodType>(schema: Schema, shownDefault: string
   schema.optional().meta({ description, shownDefault });
 
 /**
- * Every environment variable that the gateway reads. The table in the README and the output of `--help` are generated
+ * Every environment variable that the gateway reads. The table in docs/configuration.md and the output of `--help` are generated
  * from this object, so each entry describes its meaning and its default.
  */
 export const variables = z.object({

@@ -128,7 +128,7 @@ describe.concurrent('the process', () => {
     expect(await gateway.ended()).toBe(0);
     expect(gateway.stderr).toEqual([]);
     const text = gateway.stdout.join('\n');
-    const [, chapter = ''] = (await readFile('README.md', 'utf8')).split('<!-- configuration:');
+    const [, chapter = ''] = (await readFile('docs/configuration.md', 'utf8')).split('<!-- configuration:');
     const table = [...chapter.matchAll(/^\| `([A-Z_]+)` \| [^|]+ \| ([^|]+) \|$/gm)];
     expect(table.length).toBeGreaterThan(30);
     for (const [, name, description = ''] of table) {

@@ -86,6 +86,8 @@ describe('the package', () => {
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
+      'CONTRIBUTING.md',
+      'SECURITY.md',
       'schema/schema.graphql',
       'src/emulator/README.md',
       'src/emulator/pql/README.md',
@@ -95,7 +97,12 @@ describe('the package', () => {
       'dist/emulator/emulator.d.ts',
     ];
     expect(files).toEqual(expect.arrayContaining(needed));
-    const others = files.filter((path) => !needed.includes(path) && !/^dist\/[\w/-]+\.(?:js|d\.ts)$/.test(path));
+    const others = files.filter(
+      (path) =>
+        !needed.includes(path) &&
+        !/^docs\/[\w/-]+\.(?:md|svg)$/.test(path) &&
+        !/^dist\/[\w/-]+\.(?:js|d\.ts)$/.test(path),
+    );
     expect(others).toEqual([]);
   });
 

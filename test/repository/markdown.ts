@@ -1,12 +1,11 @@
-/** Cells of the tables under a heading of the second or third level, without header rows. Empty if there are none. */
+/** Cells of the tables under a heading, without header rows. Empty if there are none. */
 export function rowsUnder(heading: string, markdown: string): readonly (readonly string[])[] {
-  const lines = markdown.split('\n');
-  const start = lines.findIndex((line) => line === `## ${heading}` || line === `### ${heading}`);
-  if (start < 0) return [];
+  const lines = withoutCode(markdown).split('\n');
+  const start = lines.findIndex((line) => headingOf(line)?.text === heading);
+  const level = headingOf(lines[start])?.level;
+  if (level === undefined) return [];
   const section = lines.slice(start + 1);
-  const end = section.findIndex(
-    (line) => line.startsWith('## ') || (lines[start]?.startsWith('###') && /^### /.test(line)),
-  );
+  const end = section.findIndex((line) => (headingOf(line)?.level ?? Number.POSITIVE_INFINITY) <= level);
   const own = section.slice(0, end < 0 ? undefined : end);
   const isRule = (line: string | undefined) => line !== undefined && /^\s*\|[\s|:-]+$/.test(line);
   return own
@@ -21,3 +20,31 @@ export function namedScripts(markdown: string): readonly string[] {
   );
   return [...new Set([...commands].map(([, script, lifecycle]) => (script ?? lifecycle ?? '').replace(/[.:]$/, '')))];
 }
+
+/** Links to files of the repository and to headings; `path` is empty for a heading of the same page. */
+export const localLinks = (markdown: string): readonly { readonly path: string; readonly heading: string | null }[] =>
+  [...withoutCode(markdown).matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) => {
+    if (/^[a-z]+:/.test(target)) return [];
+    const [path = '', heading = null] = target.split('#');
+    return [{ path, heading }];
+  });
+
+/** The ids that GitHub gives to the headings of a page. */
+export const headingIds = (markdown: string): readonly string[] =>
+  withoutCode(markdown)
+    .split('\n')
+    .flatMap((line) => headingOf(line)?.text ?? [])
+    .map((text) =>
+      text
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
+        .replaceAll(' ', '-'),
+    );
+
+function headingOf(line: string | undefined): { readonly level: number; readonly text: string } | null {
+  const [, marks, text] = /^(#{1,6}) (.*?)\s*$/.exec(line ?? '') ?? [];
+  return marks === undefined || text === undefined ? null : { level: marks.length, text };
+}
+
+/** A page without its fenced blocks, in which `#` begins a comment. */
+const withoutCode = (markdown: string): string => markdown.replaceAll(/^(`{3,})[^\n]*\n[\s\S]*?^\1`*$/gm, '');

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import * as errors from '../../src/errors.ts';
 import { httpByCode } from '../../src/server/request-error.ts';
-import { namedScripts, rowsUnder } from './markdown.ts';
+import { headingIds, localLinks, namedScripts, rowsUnder } from './markdown.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -20,14 +20,27 @@ const manifest = z
   })
   .parse(JSON.parse(read('package.json')));
 
-describe('the README', () => {
+/** The pages for readers, by path from the root. */
+const pages = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'src/emulator/README.md',
+  'src/emulator/pql/README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name.replaceAll('\\', '/')}`),
+];
+
+describe('the documentation', () => {
   const used = [
     ...Object.keys(manifest.dependencies),
     ...Object.keys(manifest.optionalDependencies),
     ...Object.keys(manifest.devDependencies),
     ...Object.keys(manifest.overrides),
   ];
-  const rows = rowsUnder('Dependencies', read('README.md'));
+  const rows = rowsUnder('Dependencies', read('docs/dependencies.md'));
   // One row may describe several packages that belong together.
   const explained = rows.flatMap(([packages = '', ...reason]) =>
     [...packages.matchAll(/`([^`]+)`/g)].map(([, name = '']) => ({ name, reason: reason.join('').trim() })),
@@ -44,7 +57,10 @@ describe('the README', () => {
 
   it('lists every error code, and whether it is retryable', () => {
     const listed = new Map(
-      rowsUnder('Error codes', read('README.md')).map(([code = '', retryable = '']) => [code.trim(), retryable.trim()]),
+      rowsUnder('Error codes', read('docs/clients.md')).map(([code = '', retryable = '']) => [
+        code.trim(),
+        retryable.trim(),
+      ]),
     );
     const codes = [...Object.keys(errors.httpStatusByCode), ...Object.keys(httpByCode), 'INTERNAL_SERVER_ERROR'];
     expect([...listed.keys()].toSorted()).toEqual(codes.map((code) => `\`${code}\``).toSorted());
@@ -67,16 +83,42 @@ describe('the README', () => {
   it('maps every scalar of the SDL for codegen', () => {
     const scalars = [...read('schema/schema.graphql').matchAll(/^scalar (\w+)/gm)].map(([, name = '']) => name);
     expect(scalars.length).toBeGreaterThan(3);
-    const mapped = /scalars: \{([^}]*)\}/.exec(read('README.md'))?.[1] ?? '';
+    const mapped = /scalars: \{([^}]*)\}/.exec(read('docs/clients.md'))?.[1] ?? '';
     expect(scalars.filter((name) => !mapped.includes(`${name}: '`))).toEqual([]);
   });
 
   it('names only npm scripts that exist', () => {
-    expect(namedScripts(read('README.md')).filter((script) => !Object.hasOwn(manifest.scripts, script))).toEqual([]);
+    const named = pages.flatMap((path) => namedScripts(read(path)));
+    expect(named.filter((script) => !Object.hasOwn(manifest.scripts, script))).toEqual([]);
   });
 
   it('has the commands that a newcomer needs', () => {
     expect(namedScripts(read('README.md'))).toEqual(expect.arrayContaining(['start', 'test', 'emulator']));
+  });
+
+  it('links only to files and headings that exist', () => {
+    const broken = pages.flatMap((page) =>
+      localLinks(read(page)).flatMap(({ path, heading }) => {
+        const target = path === '' ? page : join(dirname(page), path);
+        if (!existsSync(join(root, target))) return [`${page}: ${path}`];
+        if (heading === null || headingIds(read(target)).includes(heading)) return [];
+        return [`${page}: ${path}#${heading}`];
+      }),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('is reached from the README', () => {
+    const reached = new Set(['README.md']);
+    for (const page of reached) {
+      if (!page.endsWith('.md')) continue;
+      for (const { path } of localLinks(read(page))) if (path !== '') reached.add(join(dirname(page), path));
+    }
+    expect(pages.filter((page) => !reached.has(page))).toEqual([]);
+  });
+
+  it('begins with a README of at most 1,200 words', () => {
+    expect(read('README.md').split(/\s+/).length).toBeLessThanOrEqual(1_200);
   });
 });
 
