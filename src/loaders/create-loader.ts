@@ -37,25 +37,44 @@ export function createLoader<Id extends string, Entity>({
   let loader: DataLoader<Id, Entity | null> | undefined;
   /** Most operations that read a list load nothing by id, so entities are looked at only when something is. */
   let primed: (readonly Entity[])[] = [];
-  const begun = (): DataLoader<Id, Entity | null> => {
-    loader ??= new DataLoader<Id, Entity | null>(async (ids) => {
-      const found = new Map<Id, Entity | Error>();
-      for (const result of await loadMany(ids)) {
-        if (result instanceof LoadFailure) found.set(result.id, result.error);
-        else found.set(idOf(result), result);
-      }
-      return ids.map((id) => found.get(id) ?? null);
+  /** Loads of the present turn: many entities refer to one, and DataLoader makes a promise of its own for each of them. */
+  let asked = new Map<Id, Promise<Entity | null>>();
+  const schedule = (dispatch: () => void): void =>
+    afterPromises(() => {
+      asked = new Map();
+      dispatch();
     });
+  const begun = (): DataLoader<Id, Entity | null> => {
+    loader ??= new DataLoader<Id, Entity | null>(
+      async (ids) => {
+        const found = new Map<Id, Entity | Error>();
+        for (const result of await loadMany(ids)) {
+          if (result instanceof LoadFailure) found.set(result.id, result.error);
+          else found.set(idOf(result), result);
+        }
+        return ids.map((id) => found.get(id) ?? null);
+      },
+      { batchScheduleFn: schedule },
+    );
     for (const entities of primed) for (const entity of entities) loader.prime(idOf(entity), entity);
     primed = [];
     return loader;
   };
   return {
-    load: (id) => begun().load(id),
+    load: (id) => {
+      const known = asked.get(id);
+      if (known !== undefined) return known;
+      const loaded = begun().load(id);
+      asked.set(id, loaded);
+      return loaded;
+    },
     prime: (entity) => void primed.push([entity]),
     primeAll: (entities) => void primed.push(entities),
   };
 }
+
+/** Calls a function when no promise can be continued any more, as DataLoader does by default. */
+const afterPromises = (then: () => void): void => void Promise.resolve().then(() => process.nextTick(then));
 
 /** Reads each id by a call of its own, for what the platform cannot read many of at once. */
 export const loadEach =

@@ -49,6 +49,30 @@ describe('a loader', () => {
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
   });
 
+  it('gives all loads of an id in one turn the same promise', async () => {
+    const { loader } = setUp(async (ids) => ids.map((id) => thing(id)));
+    const first = loader.load('a');
+    expect(loader.load('a')).toBe(first);
+    expect(await first).toEqual(thing('a'));
+    const later = loader.load('a');
+    expect(loader.load('a')).toBe(later);
+    expect(await later).toEqual(thing('a'));
+  });
+
+  it('reads an id again after a turn in which nothing could be read', async () => {
+    let failures = 1;
+    const { loader, calls } = setUp(async (ids) => {
+      failures -= 1;
+      if (failures >= 0) throw new Error('unreachable');
+      return ids.map((id) => thing(id));
+    });
+    const [first, second] = [loader.load('a'), loader.load('a')];
+    await expect(first).rejects.toThrow('unreachable');
+    await expect(second).rejects.toThrow('unreachable');
+    expect(await loader.load('a')).toEqual(thing('a'));
+    expect(calls).toEqual([['a'], ['a']]);
+  });
+
   it('does not read an id again that it has read or that was primed', async () => {
     const { loader, calls } = setUp(async (ids) => ids.map((id) => thing(id)));
     await loader.load('a');
