@@ -23,11 +23,12 @@ const writingNotAllowed = () => new ForbiddenError({ message: 'The token does no
 
 /**
  * Checks the rights of the caller before a field is resolved. Root fields of queries and subscriptions require read
- * access, those of mutations write access. A field can state another requirement in the member `access` of its extensions.
+ * access, those of mutations write access. A field can state another requirement in the member `access` of its
+ * extensions.
  *
- * `@pothos/plugin-scope-auth` is not used, because it keeps data of each request by its context in a WeakMap. A scavenge of
- * V8 treats the values of a WeakMap as reachable, so that everything that the context leads to moved into the old
- * generation: a fifth of the time of a list of 50 jobs.
+ * `@pothos/plugin-scope-auth` is not used, because it keeps data of each request by its context in a WeakMap. A
+ * scavenge of V8 treats the values of a WeakMap as reachable, so that everything that the context leads to moved into
+ * the old generation: a fifth of the time of a list of 50 jobs.
  */
 export class AccessPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override wrapResolve(

@@ -24,8 +24,8 @@ export async function sendWrite(write: () => Promise<boolean>, isCarriedOut: () 
 }
 
 /**
- * Reads the state after a write that the platform carried out. A read that fails or takes too long does not make a failure
- * of the write.
+ * Reads the state after a write that the platform carried out. A read that fails or takes too long does not make a
+ * failure of the write.
  * @param assumed the last known state with the change applied, which stands in for the read
  */
 export async function readAfterWrite<State>(

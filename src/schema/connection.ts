@@ -49,7 +49,8 @@ export function connectionType<Node extends object>(name: string, node: ObjectRe
   const EdgeRef = builder.objectRef<Edge<Node>>(`${name}Edge`).implement({
     description: `An entry of type ${name} in a connection.`,
     fields: (t) => ({
-      // `never`, because the builder's conditional type of a resolver's result stays unresolved while Node is a parameter.
+      // `never`, because the builder's conditional type of a resolver's result stays unresolved while Node is a
+      // parameter.
       node: t.field({ type: node, description: 'The entry.', resolve: (edge) => edge.node as never }),
       cursor: t.exposeString('cursor', {
         description: 'Opaque cursor. Pass it as `after` to read the page that starts after this edge.',

@@ -262,7 +262,9 @@ type WriteContext = Pick<GatewayContext, 'writes' | 'loaders' | 'watch' | 'logge
 const datasetIdPath = 'input.destination.target.datasetId';
 const newDatasetPath = 'input.destination.target.newDataset';
 
-/** @throws {InvalidInputError} the input describes an export that the platform would reject or that could never succeed */
+/**
+ * @throws {InvalidInputError} the input describes an export that the platform would reject or that could never succeed
+ */
 async function checkExportJob(ctx: WriteContext, { destination, filter, mergePolicy }: CreateExportJob): Promise<void> {
   const { datasetId, newDataset } = destination.target;
   const schemaId = newDataset?.schemaRef?.id ?? unionProfileSchema;
@@ -312,8 +314,8 @@ async function createExportJob(
 }
 
 /**
- * The error of an export whose dataset could not be created. No export was created, whatever the outcome for the dataset
- * is, so that the idempotency key of the export stays free.
+ * The error of an export whose dataset could not be created. No export was created, whatever the outcome for the
+ * dataset is, so that the idempotency key of the export stays free.
  */
 function newDatasetFailure(error: unknown): unknown {
   if (error instanceof InvalidInputError) return withPath(error, 'input', newDatasetPath);

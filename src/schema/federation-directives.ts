@@ -2,7 +2,10 @@
  * Federation directives of types and fields, stored in their `extensions`. subgraph-sdl.ts prints them.
  */
 
-/** The version of the linked specification. It is the lowest that allows subscriptions, so that every composer supports it. */
+/**
+ * The version of the linked specification. It is the lowest that allows subscriptions, so that every composer supports
+ * it.
+ */
 const specification = 'https://specs.apollo.dev/federation/v2.4';
 
 /** Extensions of the schema. */

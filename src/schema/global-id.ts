@@ -26,7 +26,9 @@ export function splitGlobalId(text: string): { readonly typename: NodeTypename; 
   return typename === undefined || colon === text.length - 1 ? null : { typename, id: text.slice(colon + 1) };
 }
 
-/** Maximum length of an id. It is limited because ids are part of URLs and of error messages; platform ids are shorter. */
+/**
+ * Maximum length of an id. It is limited because ids are part of URLs and of error messages; platform ids are shorter.
+ */
 export const maxIdLength = 200;
 
 /** The issue of an id argument; null if it is valid. */

@@ -97,7 +97,8 @@ export function listInput<Entry extends z.ZodType>(
     let invalid = 0;
     for (const [index, value] of entries.entries()) {
       if (invalid === maxIssues) {
-        // One list can be the argument of a hundred aliases, and an invalid entry costs ten times as much as a valid one.
+        // One list can be the argument of a hundred aliases, and an invalid entry costs ten times as much as a valid
+        // one.
         ctx.addIssue({ code: 'custom', params: { unchecked: entries.length - index } });
         break;
       }

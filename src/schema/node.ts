@@ -61,7 +61,8 @@ builder.queryFields((t) => ({
     resolve: (_, { id }, ctx) => loadNode(id, 'id', ctx),
   }),
   nodes: t.field({
-    // The list is not nullable. Each entry is checked instead, so that a rejection does not null the rest of the response.
+    // The list is not nullable. Each entry is checked instead, so that a rejection does not null the rest of the
+    // response.
     extensions: { upstreamCalls: 'each', access: 'authenticated', ...hidden },
     type: [Node],
     nullable: { list: false, items: true },

@@ -8,7 +8,10 @@ const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?!24)\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:
 /** Maximum length of a date and time, with many digits of a second. */
 const maxDateTimeLength = 64;
 
-/** The time, or an Invalid Date if the value is not a time. Days and hours that do not exist are not moved to the next ones. */
+/**
+ * The time, or an Invalid Date if the value is not a time. Days and hours that do not exist are not moved to the next
+ * ones.
+ */
 function parseDateTime(value: unknown): Date {
   const invalid = new Date(Number.NaN);
   if (typeof value !== 'string' || value.length > maxDateTimeLength || !rfc3339.test(value)) return invalid;
@@ -33,8 +36,8 @@ builder.scalarType('DateTime', {
     if (!isWritable(value)) throw new GraphQLError('DateTime cannot represent a year outside 0000 to 9999.');
     return isoTime(value);
   },
-  // A text that is not a date becomes an Invalid Date here. Input validation rejects it with the path of the argument, as
-  // it does every other invalid value. A scalar could only fail the whole request.
+  // A text that is not a date becomes an Invalid Date here. Input validation rejects it with the path of the argument,
+  // as it does every other invalid value. A scalar could only fail the whole request.
   parseValue: parseDateTime,
   parseLiteral: (node) => parseDateTime(node.kind === Kind.STRING ? node.value : null),
 });

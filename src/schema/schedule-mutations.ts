@@ -180,8 +180,8 @@ const isAboutAnother =
 const isAboutOnlyOne = /\b(?:already|another|duplicate|limit|maximum|more than|multiple|one)\b.*\bschedules?\b/i;
 
 /**
- * The platform rejects a second schedule with the status of any invalid request. An existing schedule is the reason if the
- * message states it, or states no reason.
+ * The platform rejects a second schedule with the status of any invalid request. An existing schedule is the reason if
+ * the message states it, or states no reason.
  */
 async function createSchedule(
   { writes, watch }: Pick<GatewayContext, 'writes' | 'watch'>,

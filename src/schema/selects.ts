@@ -10,8 +10,8 @@ import {
 } from 'graphql';
 
 /**
- * Whether an operation selects a field below the resolved field, with these variables. Fragments are followed and aliases
- * are ignored. A selection that `@skip` or `@include` excludes does not count.
+ * Whether an operation selects a field below the resolved field, with these variables. Fragments are followed and
+ * aliases are ignored. A selection that `@skip` or `@include` excludes does not count.
  * @param path names of fields, starting below the resolved field
  */
 export function selects(info: GraphQLResolveInfo, path: readonly string[]): boolean {

@@ -7,8 +7,9 @@ const notice = '# Written by `npm run codegen`. Do not edit.';
 const machinery = { types: ['_Any', '_Entity', '_Service'], fields: ['_entities', '_service'] };
 
 /**
- * Definitions of the directives that the SDL uses, as in their specifications, so that tools without support for federation
- * can read the SDL. `@oneOf` is included because composers built on older versions of GraphQL do not know it.
+ * Definitions of the directives that the SDL uses, as in their specifications, so that tools without support for
+ * federation can read the SDL. `@oneOf` is included because composers built on older versions of GraphQL do not know
+ * it.
  */
 const definitions = parse(`
 "Names the specification of directives that this schema uses."
@@ -44,7 +45,10 @@ scalar link__Import
 scalar federation__FieldSet
 `).definitions;
 
-/** The schema with its directives and without `machinery`: the result of `_service` and the content of schema/schema.graphql. */
+/**
+ * The schema with its directives and without `machinery`: the result of `_service` and the content of
+ * schema/schema.graphql.
+ */
 export function printSubgraph(schema: GraphQLSchema): string {
   const own = getDocumentNodeFromSchema(schema).definitions.flatMap(withoutMachinery);
   return `${notice}\n\n${print({ kind: Kind.DOCUMENT, definitions: [...own, ...definitions] })}\n`;

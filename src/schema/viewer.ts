@@ -71,7 +71,8 @@ const Viewer = builder.objectRef<Pick<GatewayContext, 'tenant' | 'authMode' | 'c
 
 builder.queryField('viewer', (t) =>
   t.field({
-    // Every authenticated caller may read its own rights, so that a client can explain to its user which rights are missing.
+    // Every authenticated caller may read its own rights, so that a client can explain to its user which rights are
+    // missing.
     extensions: { ...shareable, access: 'authenticated' },
     type: Viewer,
     description: 'The caller: its organization, sandbox and permissions. Never fails for an authenticated caller.',

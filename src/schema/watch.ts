@@ -41,7 +41,10 @@ export const WatchEventInterface = builder.interfaceRef<WatchEvent<unknown>>('Wa
 /** Number of ids in one subscription. */
 const maxWatchedIds = 1_000;
 
-/** Default of `endedWithinSeconds`: the time, in seconds, in which a client that reconnects may have missed the end of a job. */
+/**
+ * Default of `endedWithinSeconds`: the time, in seconds, in which a client that reconnects may have missed the end of a
+ * job.
+ */
 const defaultEndedWithinSeconds = 900;
 
 /** The argument `endedWithinSeconds` of subscriptions to jobs. */
@@ -58,7 +61,9 @@ export const endedWithinDescription = [
   `reconnects with its original variables receives their final states. 0 to ${maxEndedWithinSeconds}, ${defaultEndedWithinSeconds} by default, 0 for none.`,
 ].join('\n');
 
-/** The arguments of every subscription. Create it once per subscription field, because creating it costs thirty checks. */
+/**
+ * The arguments of every subscription. Create it once per subscription field, because creating it costs thirty checks.
+ */
 export const watchInput = <Id extends Branded<string>>(typename: NodeTypename) =>
   z.object({
     ids: nullable(

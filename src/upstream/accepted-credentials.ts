@@ -4,10 +4,10 @@ import type { CallLayer } from './call.ts';
 import { keysOf } from './caller-keys.ts';
 import type { Caller } from './platform-api.ts';
 
-/** Accepted credentials that are kept, and rejected ones. The least recently used ones are discarded first. */
+/** Maximum number of accepted credentials, and of rejected ones. The least recently used are discarded first. */
 const maxEntries = 10_000;
 
-/** Responses of a service about the request itself, which it gives only after the credential was accepted. */
+/** Statuses of responses about the request itself. A service returns them only after it has accepted the credential. */
 const acceptingStatuses: ReadonlySet<number> = new Set([404, 409, 412, 416, 422]);
 
 /**
@@ -38,7 +38,7 @@ export class AcceptedCredentials {
   accept(caller: Caller): void {
     if (caller.credential.owner === 'gateway') return;
     const key = keyOf(caller);
-    // Nothing is in both. Reading makes an entry the most recently used one too, at a lower cost.
+    // No credential is in both sets. `get` also marks an entry as used, at a lower cost than `set`.
     if (this.#accepted.get(key) !== undefined) return;
     this.#rejected.delete(key);
     this.#accepted.set(key, true);
@@ -74,5 +74,5 @@ export const withAcceptance =
 export const showsAcceptance = (error: unknown): boolean =>
   error instanceof GatewayError && acceptingStatuses.has(error.upstream?.status ?? 0);
 
-/** Without the sandbox, because a credential belongs to an organization. */
+/** The key has no sandbox, because a credential belongs to an organization. */
 const keyOf = (caller: Caller): string => keysOf(caller).credential;

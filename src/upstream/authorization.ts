@@ -6,14 +6,14 @@ import type { CredentialHeaders } from './platform-api.ts';
 const rejectedStatus = 401;
 
 /**
- * Adds the credential to a call. After a 401 the credential is requested once more, and the call is repeated when that
- * gave another token. Writes are repeated too, because a rejected request has done nothing.
+ * Adds the credential to a call. After a 401 the credential is requested again, and the call is repeated if the
+ * credential has a new token. Writes are repeated too, because a rejected request has done nothing.
  *
- * A rejection of the caller's credential stays an UnauthenticatedError; a rejection of the gateway's own becomes a
- * GatewayCredentialError, because a new token of the caller would not help.
+ * A rejection of the caller's credential stays an UnauthenticatedError. A rejection of the gateway's credential becomes
+ * a GatewayCredentialError, because a new token of the caller would not help.
  *
- * Data Access returns 401 for data that the credential may not read. With a code of the API gateway, a 401 can also mean
- * the token, which is then renewed; if it is rejected again, the data is forbidden.
+ * Data Access returns 401 for data that the credential may not read. A 401 with a code of the API gateway can also mean
+ * an invalid token, which is then renewed. If the new token is rejected too, the data is forbidden.
  * @param report called for each rejection of the gateway's own credential
  */
 export const withAuthorization =
@@ -23,7 +23,7 @@ export const withAuthorization =
     const { credential } = request.caller;
     const send = (authorization: CredentialHeaders | null): ReturnType<typeof next> => {
       if (authorization === null) {
-        return Promise.reject(new UnauthenticatedError({ message: 'There is no credential for the platform.' }));
+        return Promise.reject(new UnauthenticatedError({ message: 'The request has no credential for the platform.' }));
       }
       return next({ ...request, authorization }).catch((error: unknown) => {
         if (!(error instanceof UnauthenticatedError)) throw error;

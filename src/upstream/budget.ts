@@ -8,16 +8,19 @@ import type { Caller } from './platform-api.ts';
 import { createTenantBudgets, type Permit, type TenantBudget } from './tenant-budget.ts';
 import type { BucketOptions } from './token-bucket.ts';
 
-/** Calls of one tenant that wait at most. */
+/** Maximum number of waiting calls of one tenant. */
 const maxWaiting = 10_000;
-/** Calls with unproven credentials that wait at most, of one tenant and of all together. */
+/** Maximum numbers of waiting calls with unproven credentials, of one tenant and of all tenants together. */
 const maxUnprovenWaiting = 1_000;
 const maxUnprovenWaitingInAll = 2_000;
-/** The part of a tenant's rate that unproven credentials have, in addition to it. */
+/** Rate of a tenant's unproven credentials, as a share of the tenant's rate. It is in addition to that rate. */
 const unprovenShare = 1 / 4;
-/** The key of what tenants without a share of their own have together. */
+/** Key of the share that tenants without a separate share use together. */
 const sharedKey = '';
-/** Tenants with a share for unproven credentials at most; callers can invent more, which then have one share together. */
+/**
+ * Maximum number of tenants with a separate share for unproven credentials. Callers can invent tenants; the others use
+ * one share.
+ */
 const maxUnprovenTenants = 1_000;
 
 export interface BudgetOptions extends BucketOptions {
@@ -29,13 +32,13 @@ export interface BudgetOptions extends BucketOptions {
 /**
  * Bounds how often the platform is called for one tenant (organization and sandbox), by a token bucket that halves when
  * the platform responds 429 and recovers slowly. Interactive calls go before polls, and the credentials of a tenant are
- * served in turn. Waiting ends with the signal of the call; at its deadline it fails with a RateLimitedError and the time
- * after which there may be room. A tenant that is not served for long enough is forgotten.
+ * served in turn. Waiting ends with the signal of the call. At the deadline the call fails with a RateLimitedError that
+ * contains the time after which there may be room. An unused budget is dropped.
  *
- * A credential that the platform has not accepted yet draws on a small share of its own, because everybody can invent a
- * token and name any tenant with it, and on what the tenant leaves unused: the upper half of its bucket, while none of its
- * calls waits. The 429s that such calls provoke do not slow the tenant down. In this share, credentials that the platform has rejected go last. As soon as one is accepted, its waiting calls move to the
- * budget of the tenant.
+ * Credentials that the platform has not accepted yet use a small separate share, because any client can invent a token
+ * and name any tenant with it. They also use the unused part of the tenant's budget, which is the upper half of its
+ * bucket while none of its calls waits. Their 429s do not slow the tenant down. In this share, rejected credentials go
+ * last. When a credential is accepted, its waiting calls move to the budget of the tenant.
  */
 export function withBudget(options: BudgetOptions): CallLayer {
   const { accepted } = options;
@@ -49,7 +52,7 @@ export function withBudget(options: BudgetOptions): CallLayer {
     lenderOf: (key) => (key === sharedKey ? null : budgets.of(key)),
   });
 
-  /** The share of a tenant, or the one of all tenants for which there is no other. */
+  /** The share of a tenant, or the common share if there are too many tenants. */
   const shareOf = (caller: Caller): TenantBudget => {
     const key = keysOf(caller).tenant;
     return unproven.has(key) || unproven.size < maxUnprovenTenants ? unproven.of(key) : unproven.of(sharedKey);
@@ -96,7 +99,7 @@ export function withBudget(options: BudgetOptions): CallLayer {
       const own = ownOf(request);
       const permit = own.tryEnter();
       if (permit !== null) return send(request, permit);
-      // Nothing dismisses the calls of the tenant's own budget.
+      // Calls in the tenant's own budget are never dismissed.
       return own.enter(request).then((granted) => (granted === null ? next(request) : send(request, granted)));
     };
   };

@@ -9,25 +9,26 @@ import type { BulkFailure, BulkResult } from './segmentation-api.ts';
 import { readEntryError } from './wire/entry-error.ts';
 import { asRecord } from './wire/readers.ts';
 
-/** Ids that one call may name; the platform refuses more. */
+/** Maximum number of ids in one call. The platform rejects more. */
 const maxIdsPerCall = 100;
-/** Calls under way at a time, where several are needed for one question. */
+/** Maximum number of concurrent calls of one read that needs several. */
 const concurrency = 4;
 
 export interface BulkGetOptions<Id extends string, Entity> {
   readonly service: Service;
   readonly path: string;
   readonly ids: readonly Id[];
-  /** Said of an entry that `decode` cannot use. */
+  /** Message about an entry that `decode` cannot use. */
   readonly unusable: string;
-  /** Null when the value is not what was asked for. */
+  /** Null if the value is no such entity. */
   decode(value: unknown, reading: ReadingTimes): Entity | null;
 }
 
 /**
- * The bulk reads of the profile service, which are POSTs: `{"ids": [{"id": …}]}` is answered by a map from id to object.
- * Some of these may be errors although the whole is a success (207). An id that is missing, null or a 404 is unknown, and
- * so are all of them when the whole is a 404. An entry is about the id that it stands under, whatever it says itself.
+ * A bulk read of the profile service. It is a POST of `{"ids": [{"id": …}]}`, and the response is a map from id to
+ * object. Some values of the map may be errors although the response is a success (207). An id is unknown if its value
+ * is missing, null or a 404. If the response is a 404, all ids are unknown. A value belongs to the id that is its key,
+ * even if the value itself contains another id.
  */
 export async function bulkGet<Id extends string, Entity>(
   { call }: Pick<PlatformClient, 'call'>,
@@ -45,7 +46,7 @@ export async function bulkGet<Id extends string, Entity>(
     const answer = await orNull(call(request));
     if (answer === null) return;
     const results = asRecord(asRecord<'results'>(answer.json)?.results);
-    if (results === null) throw unreadable(request, answer, 'It holds no map of results.');
+    if (results === null) throw unreadable(request, answer, 'It contains no map of results.');
     for (const id of chunk) {
       const entry = Object.hasOwn(results, id) ? (results[id] ?? null) : null;
       if (entry === null) continue;

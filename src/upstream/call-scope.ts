@@ -6,15 +6,15 @@ import type { CallLayer } from './call.ts';
 import { unanswered } from './errors.ts';
 import type { Service } from './metrics.ts';
 
-/** The time that one call has, together with the signal of who asked for it. */
+/** The deadline of one call, combined with the signal of its caller. */
 export interface CallScope extends Disposable {
   /** Aborts with the reason of `outer`, or with an UpstreamTimeoutError once `timeoutMs` have passed. */
   readonly signal: EndSignal;
 }
 
 /**
- * Opens the scope of a call. Dispose it when the call is over: it then leaves no listener on `outer`, which may live as
- * long as the process. (`AbortSignal.any` would keep one there until it is collected.)
+ * Opens the scope of a call. Dispose it when the call is over, so that no listener stays on `outer`, which may live as
+ * long as the process. (`AbortSignal.any` would keep a listener there until it is collected.)
  */
 export function openCallScope(clock: Clock, timeoutMs: number, service: Service, outer: EndSignal): CallScope {
   const controller = new EndController();
@@ -33,14 +33,14 @@ export function openCallScope(clock: Clock, timeoutMs: number, service: Service,
 
 function timeout(service: Service, timeoutMs: number): UpstreamTimeoutError {
   return new UpstreamTimeoutError({
-    message: `The platform (${service}) did not answer within ${timeoutMs} ms.`,
+    message: `The platform (${service}) did not respond within ${timeoutMs} ms.`,
     upstream: unanswered(service),
   });
 }
 
 /**
- * Gives a call, with everything inside this layer, `longestMs` milliseconds until its answer, or less where it asks for
- * less. Repetitions, pauses between them and waiting for the budget are all within that time.
+ * Limits the time until the response of a call to `longestMs` milliseconds, or to the call's own `timeoutMs` if that is
+ * less. Repetitions, the pauses between them and waiting for the budget are all within that time.
  */
 export const withDeadline =
   (clock: Clock, longestMs: number): CallLayer =>

@@ -1,7 +1,7 @@
 import type { Service } from './metrics.ts';
 import type { Caller } from './platform-api.ts';
 
-/** Keys under which something is kept for a caller. Each begins with the tenant or its organization. */
+/** Keys under which state of a caller is kept. Each begins with the tenant or its organization. */
 export interface CallerKeys {
   readonly org: string;
   /** Organization and sandbox. */
@@ -16,12 +16,12 @@ export interface CallerKeys {
   readonly services: Map<Service, string>;
 }
 
-/** Separates parts of keys. No part contains it: organizations, sandboxes and fingerprints are single words. */
+/** Separates parts of keys. No part contains it, because organizations, sandboxes and fingerprints are single words. */
 const separator = '\n';
 
 const known = new WeakMap<Caller, CallerKeys>();
 
-/** The keys of a caller, which are made once for each: every layer of every call needs some. */
+/** The keys of a caller. They are created once per caller, because every layer of every call needs some of them. */
 export function keysOf(caller: Caller): CallerKeys {
   const found = known.get(caller);
   if (found !== undefined) return found;
@@ -40,7 +40,10 @@ export function keysOf(caller: Caller): CallerKeys {
   return keys;
 }
 
-/** The key of the organization, the credential and the service of a call. A new text would be hashed for each look-up. */
+/**
+ * The key of the organization, the credential and the service of a call. It is cached, because a new string would be
+ * hashed at each lookup.
+ */
 export function serviceKeyOf(caller: Caller, service: Service): string {
   const { credential, services } = keysOf(caller);
   const found = services.get(service);

@@ -16,13 +16,13 @@ import { asList } from './wire/readers.ts';
 
 const root = '/data/foundation/catalog/dataSets';
 const service = 'catalog';
-/** Datasets of one name among which the result of a lost create is looked for. */
+/** Number of newest datasets of one name that are searched for the result of a lost create. */
 const newestPageSize = 100;
 
-/** What a list is ordered by, as a field: a list comes with it, to be ordered and paged by. */
+/** Field of each order. Lists always request it, because they are ordered and paged by it. */
 const orderFields = { created: 'createdAt', updated: 'updatedAt', name: 'name' } as const;
 
-/** Datasets as the answer to a create tells of them: by their id alone. */
+/** Datasets in the response to a create, which contains only their id. */
 const references: Collection<{ readonly id: DatasetId }> = {
   service,
   root,
@@ -89,7 +89,7 @@ export function createDatasetsApi(client: PlatformClient): DatasetsApi {
   };
 }
 
-/** A create of a dataset names its schema. */
+/** Finds the argument of a create that the platform rejected. A 404 is about the schema. */
 const refusedDataset = ({ name, description, schemaRef, fileFormat, tags }: NewDataset): RefusedInput =>
   refusedInput({
     entities: [

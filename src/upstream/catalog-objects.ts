@@ -11,11 +11,11 @@ import { asRecord } from './wire/readers.ts';
 
 const root = '/data/foundation/catalog';
 
-/** Ids that one path names at most: Catalog answers with no more objects than that. */
+/** Maximum number of ids in one path. Catalog returns no more objects than that. */
 const maxIdsPerCall = 100;
-/** Characters of all ids in one path at most, for ids that are longer than usual. */
+/** Maximum number of characters of all ids in one path, for ids that are longer than usual. */
 const maxIdCharactersPerCall = 4_000;
-/** Calls in flight at a time, if one read needs several. */
+/** Maximum number of concurrent calls of one read that needs several. */
 const concurrency = 4;
 
 type CatalogType = 'dataSets' | 'batches';
@@ -27,17 +27,17 @@ interface CatalogObject {
   readonly name?: string | null;
 }
 
-/** Catalog answers every read with a map from id to object, a read of one object too. */
+/** Decodes an object. Catalog returns a map from id to object for every read, also for a read of one object. */
 type Decode<Value> = (id: string, value: unknown) => Value;
 
-/** One page of a list, in the requested order. It has as many objects as the answer: none is left out. */
+/** One page of a list, in the requested order. It contains every object of the response. */
 export async function listObjects<Value extends CatalogObject>(
   { call }: Pick<PlatformClient, 'call'>,
   options: {
     readonly type: CatalogType;
     readonly query: URLSearchParams;
     readonly orderBy: CatalogOrder;
-    /** Finds the argument that a refusal of the query is about. */
+    /** Finds the argument that a rejection of the query is about. */
     readonly input?: RefusedInput;
     readonly decode: Decode<Value>;
     readonly context: DecodeContext;
@@ -48,10 +48,10 @@ export async function listObjects<Value extends CatalogObject>(
   const answer = await call(request);
   const map = mapIn(request, answer);
   const values = Object.entries(map).map(([id, value]) => decode(id, orThrow(request, answer, value)));
-  // The order is that of the keys, which an object keeps unless a key looks like an array index.
+  // The keys of the map are in the requested order, which an object keeps unless a key looks like an array index.
   const rows = Object.keys(map).some(isArrayIndex) ? values.toSorted(comparing(orderBy)) : values;
   const { field, direction } = orderBy;
-  // Names are in the collation of the platform, which is not known here.
+  // Names cannot be checked, because the collation of the platform is not known.
   if (field !== 'name') {
     const keyOf = ({ createdAt, updatedAt }: Value) => (field === 'created' ? createdAt : updatedAt);
     countDisorder(rows, { direction, keyOf }, context);
@@ -60,8 +60,8 @@ export async function listObjects<Value extends CatalogObject>(
 }
 
 /**
- * The objects that the platform knows, in any order.
- * @throws the error that stands in the place of one of them, unless it is a 404
+ * The objects that the platform has, in any order.
+ * @throws an error that the response contains in the place of an object, unless it is a 404
  */
 export async function getObjects<Value extends CatalogObject>(
   client: Pick<PlatformClient, 'call'>,
@@ -80,7 +80,7 @@ export async function getObjects<Value extends CatalogObject>(
     const answer = await orNull(client.call(request));
     if (answer === null) return null;
     const map = mapIn(request, answer);
-    // What was not asked for is not taken, whatever the answer holds.
+    // Objects of the response that were not requested are ignored.
     const values: Value[] = [];
     for (const id of chunk) {
       const value = Object.hasOwn(map, id) ? (map[id] ?? null) : null;
@@ -99,7 +99,7 @@ export async function getObjects<Value extends CatalogObject>(
     return (await mapBounded(only, concurrency, (id) => read([id]))).flatMap((values) => values ?? []);
   }
   const found = await mapBounded(chunks, concurrency, read);
-  // One unknown id may turn the answer for all of them into a 404, so each is asked for on its own.
+  // One unknown id may turn the response for the whole chunk into a 404, so that each id is requested separately.
   const unsettled = chunks.filter((chunk, index) => found[index] === null && chunk.length > 1).flat();
   const foundAlone = unsettled.length === 0 ? [] : await mapBounded(unsettled, concurrency, (id) => read([id]));
   return [...found, ...foundAlone].flatMap((values) => values ?? []);
@@ -125,7 +125,7 @@ function chunksOf(ids: readonly string[]): string[][] {
   return chunks;
 }
 
-/** Catalog offers compressed answers, and its objects compress well. */
+/** Requests a compressed response, because Catalog supports it and its objects compress well. */
 const readOf = (path: string) =>
   ({ service: 'catalog', method: 'GET', path, effect: 'read', compressed: true }) as const satisfies PlatformRequest;
 
@@ -133,7 +133,7 @@ function mapIn(request: PlatformRequest, answer: UpstreamAnswer): Readonly<Recor
   // An empty list stands for an empty map.
   if (Array.isArray(answer.json) && answer.json.length === 0) return {};
   const map = asRecord(answer.json);
-  // A text or a number is a property of something else. Null may stand for an object that does not exist.
+  // A string or a number is a property of some other object. Null may stand for an object that does not exist.
   const isMap = map !== null && Object.values(map).every((value) => typeof value === 'object');
   if (!isMap) throw unreadable(request, answer, 'It is not a map of objects.');
   return map;
@@ -141,7 +141,7 @@ function mapIn(request: PlatformRequest, answer: UpstreamAnswer): Readonly<Recor
 
 const notFound = 404;
 
-/** @throws the error that stands in the place of an object */
+/** @throws the error that the response contains in the place of an object */
 function orThrow(request: PlatformRequest, answer: UpstreamAnswer, value: unknown): unknown {
   const failure = readEntryError(value);
   if (failure === null) return value;

@@ -7,7 +7,7 @@ export interface CatalogOrder {
   readonly direction: 'asc' | 'desc';
 }
 
-/** Lists shift under paging by row offset unless they are in some order; newest first is what people look for. */
+/** Default order. Paging by row offset needs a fixed order. */
 export const newestFirst: CatalogOrder = { field: 'created', direction: 'desc' };
 
 export interface CatalogListQuery {
@@ -19,7 +19,10 @@ export interface CatalogListQuery {
   readonly updated?: TimeBounds | undefined;
 }
 
-/** The query of a Catalog list. `limit` and `properties` are always sent: an unfiltered answer can reach gigabytes. */
+/**
+ * The query of a Catalog list. `limit` and `properties` are always sent, because an unlimited response can reach
+ * gigabytes.
+ */
 export function catalogListQuery({ limit, start, orderBy, properties, created, updated }: CatalogListQuery) {
   const query = new URLSearchParams({
     limit: String(limit),
@@ -43,8 +46,8 @@ function bounds(field: 'created' | 'updated', { after, before, from, to }: TimeB
 }
 
 /**
- * Whether a text is itself in a filter of Catalog, in which `*`, `,`, `!` and other characters have a meaning. The platform
- * has no way to quote them, so that such a text is not sent: the list is read without this filter, and compared.
+ * Whether a filter of Catalog takes a text verbatim. `*`, `,`, `!` and other characters have a meaning there and cannot
+ * be quoted. A text with such characters is not sent; the gateway then compares the rows of the unfiltered list.
  */
 export const isPlainText = (text: string): boolean =>
   /^[\p{L}\p{N}_](?:[\p{L}\p{M}\p{N} _.-]*[\p{L}\p{M}\p{N}_.-])?$/u.test(text);

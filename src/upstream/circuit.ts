@@ -5,38 +5,46 @@ import type { CallLayer } from './call.ts';
 import { unanswered } from './errors.ts';
 import type { Service, UpstreamMetrics } from './metrics.ts';
 
-/** Failures in a row that stop the calls of one organization to a service. One unlucky call with all its attempts makes fewer. */
+/**
+ * Consecutive failures that stop the calls of one organization to a service. One call with all its attempts causes
+ * fewer.
+ */
 const failuresUntilOpen = 10;
-/** Failures in a row, over all organizations, that stop the calls of every organization to a service. */
+/** Consecutive failures, over all organizations, that stop the calls of every organization to a service. */
 const failuresUntilServiceOpen = 40;
-/** Organizations that these failures must come from, so that one or two of them cannot stop the others. */
+/** Minimum number of organizations with these failures, so that one or two organizations cannot stop the others. */
 const organizationsUntilServiceOpen = 3;
-/** Circuits that are kept while their last call failed. The one that failed longest ago is discarded first. */
+/**
+ * Maximum number of circuits. A circuit is kept while its last call failed; the one that failed longest ago is
+ * discarded first.
+ */
 const maxCircuits = 10_000;
 /** The pause before the first probe, in milliseconds. It doubles with each probe that fails. */
 const firstPauseMs = 1_000;
-/** The longest pause between probes, in milliseconds: a service that is back is noticed within that time. */
+/** The longest pause between probes, in milliseconds. A recovered service is noticed within that time. */
 const longestPauseMs = 8_000;
 
-/** Not implemented: an answer about the request, not about the health of the service. */
+/** Status "not implemented". It is about the request and not about the health of the service. */
 const notImplemented = 501;
 
-/** Thrown instead of a call to a service that has failed repeatedly. After `retryAfterMs` a call may go through again. */
+/**
+ * Thrown instead of a call to a service that has failed repeatedly. After `retryAfterMs` a call may go through again.
+ */
 export class CircuitOpenError extends UpstreamUnreachableError {}
 
 type Outcome = 'alive' | 'failed' | 'unknown';
 
 /**
- * Stops calls to a service that does not work, by one circuit for each service and organization. After 10 failures in a
- * row (no response in time, no connection, 5xx other than 501) calls fail at once. After a pause one call goes through as
- * a probe; any response lets all calls through again. A probe that gets no response does not hold up the next one, because
- * each pause has one.
+ * A circuit breaker per service and organization. After 10 consecutive failures (no response in time, no connection,
+ * 5xx other than 501) calls fail at once. After a pause one call is sent as a probe, and any response to it closes the
+ * circuit. A probe without a response does not delay the next one, because there is one probe after each pause.
  *
- * A service that fails for several organizations, with no response to any of them in between, is stopped for all. Each
- * organization then probes it by itself, so that a failing one cannot use up the probes of the others, and the first
- * response to any of them lets all through.
+ * A service that fails for several organizations, without a response to any of them in between, is stopped for all
+ * organizations. Each organization then sends its own probes, so that one organization cannot use up the probes of the
+ * others. The first response to any of them closes all circuits of the service.
  *
- * This layer belongs close to the exchange: failures around it (the token, the budget) are no failures of the service.
+ * This layer is close to the exchange, because failures of outer layers (token, budget) are not failures of the
+ * service.
  */
 export function withCircuit({
   clock,
@@ -46,7 +54,7 @@ export function withCircuit({
   readonly metrics: UpstreamMetrics;
 }): CallLayer {
   const services = new Map<Service, ServiceHealth>();
-  /** Without a failure there is nothing to keep. */
+  /** Circuits with at least one failure. */
   const circuits = new LRUCache<string, Circuit>({
     max: maxCircuits,
     dispose: (circuit, _key, reason) => {
@@ -74,7 +82,7 @@ export function withCircuit({
     const key = `${org}\n${service}`;
     const health = healthOf(service);
     const create = () => new Circuit(service, health, (open) => metrics.circuitChanged({ service, open }));
-    // A circuit at rest need not exist.
+    // A circuit at rest is not kept.
     const circuit = kept(key) ?? (health.isDown ? create() : null);
     let probe = false;
     try {
@@ -86,7 +94,7 @@ export function withCircuit({
     const left = (outcome: Outcome): void => {
       if (outcome === 'alive') health.alive();
       else if (outcome === 'failed') health.failed(org);
-      // Another call may have begun to keep a circuit meanwhile.
+      // Another call may have created a circuit in the meantime.
       const now = kept(key) ?? circuit ?? (outcome === 'failed' ? create() : null);
       if (now === null) return;
       now.left(outcome, probe, nowMs());
@@ -105,7 +113,7 @@ export function withCircuit({
   };
 }
 
-/** How a service does for all organizations together. */
+/** Health of a service for all organizations together. */
 class ServiceHealth {
   readonly #organizations = new Set<string>();
   #failures = 0;
@@ -132,7 +140,7 @@ class Circuit {
   readonly #health: ServiceHealth;
   readonly #changed: (open: boolean) => void;
   #failures = 0;
-  /** Null while calls go through. */
+  /** Null while the circuit is closed, so that calls are sent. */
   #open: { pauseMs: number; probeAtMs: number; readonly byService: boolean } | null = null;
 
   constructor(service: Service, health: ServiceHealth, changed: (open: boolean) => void) {
@@ -141,7 +149,7 @@ class Circuit {
     this.#changed = changed;
   }
 
-  /** Whether it has neither failures nor a pause, as a new one. */
+  /** Whether the circuit has neither failures nor a pause, like a new circuit. */
   isAtRest(): boolean {
     return this.#failures === 0 && this.#open === null;
   }
@@ -160,7 +168,7 @@ class Circuit {
     const waitMs = open.probeAtMs - nowMs;
     if (waitMs > 0) {
       throw new CircuitOpenError({
-        message: `The platform (${this.#service}) keeps failing, so it is not called for a moment.`,
+        message: `The platform (${this.#service}) keeps failing, so the gateway pauses its calls to it.`,
         upstream: unanswered(this.#service),
         retryAfterMs: waitMs,
       });
@@ -178,7 +186,7 @@ class Circuit {
         this.#failed(probe, nowMs);
         return;
       case 'unknown':
-        // The caller left before the response: the next call may probe at once.
+        // The caller left before the response, so that the next call may probe at once.
         if (probe && this.#open !== null) this.#open.probeAtMs = nowMs;
         return;
     }
@@ -201,7 +209,7 @@ class Circuit {
     this.#changed(true);
   }
 
-  /** Lets all calls through. */
+  /** Closes the circuit, so that all calls are sent. */
   close(): void {
     this.#failures = 0;
     if (this.#open === null) return;

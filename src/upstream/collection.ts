@@ -5,22 +5,22 @@ import type { Service } from './metrics.ts';
 import { isPathSegment } from './path-segment.ts';
 import { orNull, type PlatformClient } from './platform-client.ts';
 
-/** Things of one kind that the platform keeps, each below a path of its own. */
+/** Entities of one kind in the platform, each below its own path. */
 export interface Collection<Entity> {
   readonly service: Service;
-  /** Where they are listed and created; the id of one follows behind a slash. */
+  /** Path at which entities are listed and created. The path of one entity is this path, a slash and its id. */
   readonly root: string;
   /** Message about a response that `decode` cannot use. */
   readonly unusable: string;
-  /** Null when the value is none of them. */
+  /** Null if the value is no such entity. */
   decode(value: unknown, reading: ReadingTimes): Entity | null;
 }
 
 type Client = Pick<PlatformClient, 'call'>;
 
 /**
- * One of them; null when the platform does not know it.
- * @throws {UpstreamUnreadableError} the answer is none of them
+ * One entity; null if the platform does not have it.
+ * @throws {UpstreamUnreadableError} the response is no such entity
  */
 export async function getOne<Entity>(client: Client, of: Collection<Entity>, id: string): Promise<Entity | null> {
   if (!isPathSegment(id)) return null;
@@ -31,8 +31,8 @@ export async function getOne<Entity>(client: Client, of: Collection<Entity>, id:
 
 /**
  * Creates an entity and returns it. The request is sent once.
- * @param input finds the argument that the platform refuses
- * @throws {InvalidInputError} the platform refused an argument, or does not know an entity that the body names
+ * @param input finds the argument that the platform rejects
+ * @throws {InvalidInputError} the platform rejected an argument, or does not have an entity that the body names
  * @throws {OutcomeUnknownError} no conclusive response arrived, or the response contains no entity
  */
 export async function createOne<Entity>(
@@ -53,9 +53,9 @@ export async function createOne<Entity>(
 }
 
 /**
- * Changes one of them by a JSON Patch. False when the platform does not know it.
- * @param input finds the argument that the platform refuses
- * @throws {InvalidInputError} the platform refused an argument
+ * Changes one entity by a JSON Patch. False if the platform does not have it.
+ * @param input finds the argument that the platform rejects
+ * @throws {InvalidInputError} the platform rejected an argument
  */
 export async function patchOne(
   { call }: Client,
@@ -69,8 +69,8 @@ export async function patchOne(
 }
 
 /**
- * Deletes one of them, which in the case of jobs marks it for cancelling. False when the platform does not know it. The
- * answer's body differs from one revision of the APIs to the next; any 2xx means that it was done.
+ * Deletes one entity; the delete of a job marks it for cancelling. False if the platform does not have it. Any 2xx
+ * means success. The body is ignored, because it differs between revisions of the APIs.
  */
 export async function deleteOne({ call }: Client, of: Collection<unknown>, id: string): Promise<boolean> {
   if (!isPathSegment(id)) return false;

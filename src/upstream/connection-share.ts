@@ -7,7 +7,7 @@ import type { CallLayer, UpstreamRequest } from './call.ts';
 import { keysOf } from './caller-keys.ts';
 import { unanswered } from './errors.ts';
 
-/** Calls in flight, each of which holds one connection. */
+/** Maximum numbers of calls in flight. Each call holds one connection. */
 export interface ConnectionLimits {
   readonly total: number;
   readonly perOrganization: number;
@@ -19,10 +19,10 @@ export interface ConnectionLimits {
   readonly unproven: number;
 }
 
-/** Keys that are no organization's. */
+/** Keys that belong to no organization. */
 const totalKey = '';
 const unprovenKey = 'unproven';
-/** Calls that wait for a connection at most, over all tenants. */
+/** Maximum number of calls that wait for a connection, over all tenants. */
 const maxWaiting = 20_000;
 /** `retryAfterMs` of a rejected call. */
 const retryAfterMs = 1_000;
@@ -50,10 +50,10 @@ export interface ConnectionShare {
 }
 
 /**
- * Bounds the calls in flight of each organization, sandbox and credential, so that calls that hang hold a part of the
- * connections and never all of them. Calls above a limit wait; organizations are served in turn, and so are the
- * credentials of each. Waiting ends with the signal of the call, at its deadline the call fails with a RateLimitedError,
- * because the service has not been called and its circuit must not count a failure.
+ * Bounds the calls in flight of each organization, sandbox and credential, so that hanging calls never hold all
+ * connections. Calls above a limit wait. Organizations are served in turn, and so are the credentials of each
+ * organization. Waiting ends with the signal of the call. At its deadline the call fails with a RateLimitedError,
+ * because the service was not called and its circuit must not count a failure.
  */
 export function createConnectionShare(limits: ConnectionLimits, accepted: AcceptedCredentials): ConnectionShare {
   const inFlight = new Counts();
@@ -91,7 +91,7 @@ export function createConnectionShare(limits: ConnectionLimits, accepted: Accept
     if (queue.size === 0) queues.delete(entry.claim.org);
   };
 
-  /** Lets waiting calls go while there is room for any. */
+  /** Sends waiting calls while there is room for any of them. */
   const serve = (): void => {
     for (let found = true; found; ) {
       found = false;
@@ -100,7 +100,7 @@ export function createConnectionShare(limits: ConnectionLimits, accepted: Accept
         if (entry === undefined) continue;
         found = true;
         waiting -= 1;
-        // To the end, so that organizations are served in turn.
+        // The organization moves to the end of the map, so that organizations are served in turn.
         queues.delete(org);
         if (queue.size > 0) queues.set(org, queue);
         take(entry.claim);
@@ -140,7 +140,7 @@ export function createConnectionShare(limits: ConnectionLimits, accepted: Accept
     return (request) => {
       if (request.signal.aborted) return Promise.reject(request.signal.reason);
       const claim = claimOf(request);
-      // A call that finds room overtakes only calls that wait for another limit.
+      // A call that fits overtakes only calls that wait for another limit.
       if (!fits(claim)) return wait(claim, request).then(() => send(request, claim));
       take(claim);
       return send(request, claim);

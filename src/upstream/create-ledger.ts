@@ -3,11 +3,11 @@ import { type Tenant, tenantKey } from '../domain/tenant.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /**
- * Time for which a create is remembered, in milliseconds. Longer than any call takes whose response may be lost,
+ * Time for which a create is remembered, in milliseconds. It is longer than any call whose response may be lost,
  * including the lookup of its result.
  */
 const rememberMs = 300_000;
-/** Creates that are remembered at most. An entry takes about 300 bytes, because it holds digests only. */
+/** Maximum numbers of remembered creates. An entry takes about 300 bytes, because it contains only digests. */
 const maxEntriesPerTenant = 5_000;
 const maxEntries = 50_000;
 /** Time between two searches for entries that have become old, in milliseconds. */
@@ -22,7 +22,7 @@ export interface CreateLedger {
   /**
    * Records a create before it is sent.
    * @param options.group creates of a tenant whose results could be taken for each other
-   * @param options.body what is sent
+   * @param options.body the body of the request
    */
   begin(options: { readonly tenant: Tenant; readonly group: string; readonly body: string }): CreateAttempt;
   /** Creates that the ledger holds, the groups that they are in, and their tenants. */
@@ -63,7 +63,7 @@ interface Tenancy {
   /** By digest of the group, least recently used group first. */
   readonly groups: Map<string, Set<Entry>>;
   size: number;
-  /** Until then, entries may be missing that were dropped to stay within the bounds. */
+  /** Time until which the ledger is incomplete, because entries were dropped to stay within the bounds. */
   incompleteUntilMs: number;
 }
 

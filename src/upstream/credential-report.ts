@@ -2,16 +2,16 @@ import { GatewayError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 
-/** One line is logged within this time, in milliseconds. */
+/** Minimum time between two log lines, in milliseconds. */
 const intervalMs = 60_000;
 
-/** Takes each failure of the gateway's own credential. */
+/** Receives each failure of the gateway's own credential. */
 export type CredentialReport = (error: unknown) => void;
 
 /**
- * Logs failures of the gateway's own credential: at most one error line per minute, because every call fails while the
- * credential is wrong. The line contains the service that failed, its status, its code and the reason that it gave, and the
- * failures since the last line.
+ * Logs failures of the gateway's own credential. It logs at most one error line per minute, because every call fails
+ * while the credential is wrong. The line contains the service, the status, code and reason of its response, and the
+ * number of failures since the last line.
  */
 export function createCredentialReport({
   clock,

@@ -2,19 +2,19 @@ import { hash } from 'node:crypto';
 import { UnauthenticatedError } from '../errors.ts';
 import type { Credential } from './platform-api.ts';
 
-/** Characters that a header value from a caller may have at most: tokens with many claims reach a few thousand. */
+/** Maximum length of a header value from a caller, in characters. Tokens with many claims have a few thousand. */
 const maxHeaderValueLength = 16_384;
-/** Visible ASCII with spaces inside: no line break that could start another header. */
+/** Visible ASCII with spaces inside, so that no line break can start another header. */
 const headerValuePattern = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 
 /** Whether a string can be sent as the value of a header. */
 export const isHeaderValue = (value: string): boolean => headerProblem(value) === null;
 
-/** Why a string cannot be sent as the value of a header; null if it can. */
+/** Reason why a string cannot be sent as the value of a header; null if it can. */
 function headerProblem(value: string): string | null {
   if (value.trim() === '') return 'is empty';
   if (value.length > maxHeaderValueLength) return `has more than ${maxHeaderValueLength} characters`;
-  return headerValuePattern.test(value) ? null : 'holds characters that no header can hold';
+  return headerValuePattern.test(value) ? null : 'contains characters that a header cannot contain';
 }
 
 /** A digest that distinguishes secrets without revealing them. */
@@ -22,9 +22,9 @@ export const fingerprintOf = (...parts: readonly string[]): string =>
   hash('sha256', JSON.stringify(parts), 'base64url');
 
 /**
- * The credential that a caller brought along. It cannot be renewed: a refused one stays refused.
- * @param options.authorization the whole header, `Bearer …`
- * @throws {UnauthenticatedError} when either value cannot be sent as a header
+ * The credential that a caller sent. The gateway cannot renew it, so that a rejection is final.
+ * @param options.authorization the whole header value, `Bearer …`
+ * @throws {UnauthenticatedError} one of the values cannot be sent as a header
  */
 export function createPassthroughCredential(options: {
   readonly authorization: string;

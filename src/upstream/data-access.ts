@@ -15,18 +15,21 @@ import { versionOf } from './wire/file-version.ts';
 const root = '/data/foundation/export';
 const service = 'data-access';
 
-/** Entries of one answer: the platform's default and its maximum. */
+/** Entries of one response. It is the platform's default and maximum. */
 const pageSize = 100;
-/** Directories within a file of a batch that are opened. */
+/** Maximum depth of directories within a file of a batch. */
 const maxDepth = 3;
-/** Parts of one file of a batch at most, those in its directories included. */
+/** Maximum number of parts of one file of a batch, including the parts in its directories. */
 const maxParts = 10_000;
-/** Pages of one file of a batch at most, those of its directories included: a platform may always name a next one. */
+/**
+ * Maximum number of pages of one file of a batch, including its directories, because a response may always name a next
+ * page.
+ */
 const maxPages = 200;
-/** Files of a batch that are opened at a time. */
+/** Maximum number of files of a batch that are opened at the same time. */
 const concurrency = 4;
 
-/** The files of batches, and their bytes. Links in the answers are read for their row offset alone and never followed. */
+/** The files of batches, and their bytes. Links in the responses are never followed; only their row offset is read. */
 export function createFilesApi({ call, open, clock, metrics }: PlatformClient): FilesApi {
   const context = decodeContextOf(metrics, 'BatchFile');
 
@@ -36,8 +39,8 @@ export function createFilesApi({ call, open, clock, metrics }: PlatformClient): 
     const answer = await orNull(call(request));
     if (answer === null) return null;
     const page = decodeFileEntries(answer.json, context);
-    if (page === null) throw unreadable(request, answer, 'It holds no list of files.');
-    // A list without a file that exists would pass for the whole export.
+    if (page === null) throw unreadable(request, answer, 'It contains no list of files.');
+    // A list that omits an existing file would look like the whole export.
     for (const entry of page.entries) {
       if (entry.kind !== 'failure') continue;
       const error = errorFromEntry(request, answer, entry.error, answer.reading.observedAt);
@@ -46,7 +49,10 @@ export function createFilesApi({ call, open, clock, metrics }: PlatformClient): 
     return { page, request, answer };
   };
 
-  /** Adds all parts of a file of a batch, or of a directory in it, page by page. Adds nothing when it is gone. */
+  /**
+   * Adds all parts of a file of a batch, or of a directory in it, page by page. Adds nothing if the file no longer
+   * exists.
+   */
   const collectParts = async (fileId: string, depth: number, walk: Walk): Promise<void> => {
     if (!isPathSegment(fileId)) return;
     const seen = new Set<string>();
@@ -71,7 +77,7 @@ export function createFilesApi({ call, open, clock, metrics }: PlatformClient): 
         }
       }
       row += page.rows;
-      // Here the platform may continue from a name as well as from a number.
+      // In this list the platform may continue from a name as well as from a number.
       start = hasNext(page, pageSize) ? (page.next?.start ?? String(row)) : null;
       if (start !== null && walk.pages >= maxPages) throw refuse(`A file has more than ${maxPages} pages.`);
     }
@@ -118,7 +124,7 @@ export function createFilesApi({ call, open, clock, metrics }: PlatformClient): 
       const bytes = contentRange?.bytes ?? null;
       if (bytes === null) {
         answer.cancel();
-        throw unreadable(request, answer, 'It is a part of the file, but does not say which.');
+        throw unreadable(request, answer, 'It is a part of the file, but does not name the range.');
       }
       return { kind: 'bytes', ...known, totalBytes: contentRange?.totalBytes ?? null, ...bytes, body };
     },
@@ -152,11 +158,13 @@ const contentRequest = <Method extends 'GET' | 'HEAD'>(method: Method, fileId: s
     headers: { accept: '*/*' },
   }) as const satisfies PlatformRequest;
 
-/** Whether a page has another behind it. A link that cannot be used counts only behind a full page. */
+/** Whether another page follows. A link that cannot be used counts only on a full page. */
 const hasNext = ({ next, rows }: FileEntryPage, limit: number): boolean =>
   next !== null && (next.start !== null || rows >= limit);
 
-/** The row offset behind a page: the one that the link names, where it is one and leads on. */
+/**
+ * The row offset of the next page. The offset of the link is used if it is a number and greater than the current one.
+ */
 function nextRow(page: FileEntryPage, start: number, limit: number): number | null {
   if (!hasNext(page, limit)) return null;
   const named = page.next?.start ?? '';
@@ -166,6 +174,6 @@ function nextRow(page: FileEntryPage, start: number, limit: number): number | nu
 
 const mediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:\s*;\s*[\w.+-]+=(?:[\w.+-]+|"[\w.+ -]*"))*$/;
 
-/** The media type of the file; bytes without a known one where the platform names none. */
+/** The media type of the file; `application/octet-stream` if the platform names none. */
 const contentTypeOf = (value: string | undefined): string =>
   value !== undefined && mediaType.test(value) ? value : 'application/octet-stream';

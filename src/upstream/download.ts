@@ -8,24 +8,27 @@ import { errorFromAnswer, errorFromFailure, unanswered } from './errors.ts';
 import { ExchangeFailure } from './exchange.ts';
 import { requestHeaders, type SendOptions } from './send-once.ts';
 
-/** Bytes of an error's body that are read. */
+/** Maximum number of bytes of an error's body that are read. */
 const maxErrorBytes = 64 * 1024;
-/** The status of an answer to a range that lies outside the file. It is an answer like any other here. */
+/** Status of a response to a range outside the file. It is no error for this module. */
 const rangeNotSatisfiable = 416;
 
-/** An answer whose body is still coming. */
+/** A response whose body is still arriving. */
 export interface Download {
   /** 2xx or 416 */
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly requestId: string;
-  /** Can be read once. Leaving the loop early ends the transfer. Throws the reason of the request's `lifetime`, or UpstreamUnreachableError. Empty with 416. */
+  /**
+   * Can be read once. Leaving the loop early ends the transfer. Throws the reason of the request's `lifetime`, or
+   * UpstreamUnreachableError. Empty for 416.
+   */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Gives up the body, for one who will not read it. */
+  /** Discards the body if it will not be read. */
   cancel(): void;
 }
 
-/** Sends the request and waits for the headers; `signal` bounds that wait, `lifetime` the body. */
+/** Sends the request and waits for the headers. `signal` ends this wait, and `lifetime` ends the body. */
 export async function openDownload(
   { dispatcher, basePath, clock, metrics }: SendOptions,
   request: UpstreamRequest,
@@ -61,7 +64,7 @@ export async function openDownload(
 
   const { statusCode: status, headers: answerHeaders, body } = answer;
   ended(status);
-  // An error of an unread body must not end the process. A reader receives it all the same.
+  // An error of an unread body must not end the process. A reader still receives the error.
   body.on('error', () => {});
   const cancel = () => {
     body.destroy();
@@ -100,7 +103,7 @@ async function* bytesOf(
   }
 }
 
-/** The beginning of an error's body; less of it when the connection breaks or time is up. */
+/** The beginning of an error's body. It is shorter if the connection breaks or the deadline passes. */
 async function readSome(body: Dispatcher.ResponseData['body'], signal: EndSignal): Promise<string> {
   const chunks: Buffer[] = [];
   const stop = () => body.destroy();
@@ -114,7 +117,7 @@ async function readSome(body: Dispatcher.ResponseData['body'], signal: EndSignal
       if (length >= maxErrorBytes) break;
     }
   } catch {
-    // The status is enough for an error. Only its reason is missing.
+    // The status is enough for an error, which then has no reason.
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -3,13 +3,13 @@ import { asRecord, isText, type WireRecord } from './wire/readers.ts';
 
 /** The content of an error response of the platform, of any shape. */
 export interface ErrorBody {
-  /** The platform's own code: `401013`, `UPAPI-113430-404`, `invalid_client`. */
+  /** The platform's error code, for example `401013`, `UPAPI-113430-404` or `invalid_client`. */
   readonly code: string | null;
   readonly title: string | null;
   readonly detail: string | null;
   readonly requestId: string | null;
   readonly retryAfterMs: number | null;
-  /** Whether the API gateway answered, before any service saw the request. */
+  /** Whether the API gateway returned the error, so that no service received the request. */
   readonly fromGateway: boolean;
 }
 
@@ -22,10 +22,13 @@ const nothingSaid: ErrorBody = {
   fromGateway: false,
 };
 
-/** Names of codes. The API gateway has one of its own; `errorCode` and the end of `type` are more exact than the others. */
+/**
+ * Names of codes. The API gateway uses a separate name. `errorCode` and the end of `type` are more exact than the
+ * others.
+ */
 const gatewayCode = 'error_code';
 const codeKeys = ['errorcode', 'code'] as const;
-/** Short texts, and texts that explain them, the most telling name first. */
+/** Names of short texts and of explanations, the most specific name first. */
 const titleKeys = ['title', 'message', 'errorMessage', 'faultstring', 'error'] as const;
 const detailKeys = [
   'detail',
@@ -40,7 +43,7 @@ const detailKeys = [
   'detailed-message',
   'detailedMessage',
 ] as const;
-/** Names under which a part of an error is nested, the most telling one first. */
+/** Names under which a part of an error is nested, the most specific name first. */
 const partKeys = [
   'error',
   'errors',
@@ -71,7 +74,7 @@ type ErrorPart = WireRecord<ErrorKey>;
 
 const maxCodeLength = 100;
 const maxRequestIdLength = 128;
-/** Parts of an error that are read, and how deep they may be nested. */
+/** Maximum number of parts of an error that are read, and their maximum depth. */
 const maxParts = 20;
 const maxDepth = 4;
 const typeCode = /\/([A-Z][A-Z0-9]*(?:-[A-Za-z0-9]+)+)$/;
@@ -81,9 +84,9 @@ const requestIdPattern = /^[\x21-\x7e]+$/;
  * Reads an error body. The platform has no single shape: the API gateway (`error_code`, `message`), the profile service
  * (`errors` keyed by status), the general form (`type`, `title`, `report`), Catalog (`title`, `detail`), profile access
  * (`message`, `cause`, `statusCode`, also inside an array), OAuth (`error`, `error_description`), a nested `error` with
- * `details`, lists of errors or of texts, plain text, a page for people, nothing. One rule covers them: the parts of the
- * error are read from the outside in, and in each of them the same names of codes and texts. Statuses inside the body
- * are not read, because the status line decides.
+ * `details`, lists of errors or of texts, plain text, an HTML page, or an empty body. One rule covers them. The parts
+ * of the error are read from the outside in, and the same names of codes and texts are read in each part. Statuses
+ * inside the body are not read, because the status line decides.
  */
 export function readErrorBody(text: string): ErrorBody {
   const trimmed = text.trim();
@@ -98,7 +101,7 @@ export function readErrorBody(text: string): ErrorBody {
   return readErrorValue(json);
 }
 
-/** The same of a value that has been parsed already, such as an error within an answer about many things. */
+/** Reads an error that is already parsed, for example an error within a bulk response. */
 export function readErrorValue(json: unknown): ErrorBody {
   const parts = partsOf(json);
   const inParts = <Value>(read: (part: ErrorPart) => Value | null): Value | null => {
@@ -126,7 +129,7 @@ export function readErrorValue(json: unknown): ErrorBody {
   };
 }
 
-/** The records of an error, from the outside in. A text in the place of a record stands for its message. */
+/** The records of an error, from the outside in. A text in the place of a record is read as its message. */
 function partsOf(json: unknown): readonly ErrorPart[] {
   const parts: ErrorPart[] = [];
   let level: readonly unknown[] = [json];
@@ -164,7 +167,7 @@ function scalar(value: unknown): string | null {
   return isText(value) ? value : null;
 }
 
-/** A text without blanks, as codes are (`invalid_client`). Other texts are for people. */
+/** A text in the form of a code, without spaces (`invalid_client`). Other texts are for people. */
 const wordIn = (value: unknown): string | null => (typeof value === 'string' && /^[\w.-]+$/.test(value) ? value : null);
 
 function shown(text: string): string | null {
@@ -175,7 +178,7 @@ function shown(text: string): string | null {
 const codeOfType = (type: unknown): string | null =>
   typeof type === 'string' ? (typeCode.exec(type)?.[1] ?? null) : null;
 
-/** A request id that is fit to be shown and logged. */
+/** A request id that can be shown and logged safely. */
 export function requestIdFrom(value: unknown): string | null {
   return typeof value === 'string' && value.length <= maxRequestIdLength && requestIdPattern.test(value) ? value : null;
 }

@@ -28,20 +28,20 @@ export type FailedRequest = Pick<PlatformRequest, 'service' | 'effect' | 'subjec
 /** The API gateway responds to a missing or invalid credential with 403 and one of these codes. */
 const credentialCodes: ReadonlySet<string> = new Set(['403010', '403000', '403003']);
 
-/** Statuses of a proxy that lost the service behind it: the request may have been carried out. */
+/** Statuses of a proxy that lost the connection to the service. The service may have carried out the request. */
 const lostAnswerStatuses: ReadonlySet<number> = new Set([502, 504]);
 const notImplemented = 501;
 
 /**
- * The error of a response with a status other than 2xx. The status line decides, never the digits within a code. The error
- * names the party that can correct it:
+ * The error of a response with a status other than 2xx. The status line decides, never the digits within a code. The
+ * error names the party that can correct it:
  *
  * | Response | Error | Who can correct it |
  * |---|---|---|
  * | 400, 422 that mention a value or a property of an argument | InvalidInputError | the caller's input |
  * | 400, 422 about a header, 404 about the sandbox | InvalidInputError on the header | the caller's headers |
  * | 401, 403 about the credential | UnauthenticatedError | the caller's credential |
- * | the same, where the gateway's own credential was sent | GatewayCredentialError (see authorization.ts) | the operator |
+ * | 401, 403 about the gateway's own credential | GatewayCredentialError (see authorization.ts) | the operator |
  * | 400, 401, 403 of the token service | GatewayCredentialError (see ims.ts) | the operator |
  * | other 403, 401 of Data Access | ForbiddenError | the caller's rights |
  * | other 404, 409, 412 | NotFoundError, ConflictError | the caller's input |
@@ -49,8 +49,8 @@ const notImplemented = 501;
  * | 502, 504 after a create | OutcomeUnknownError | a look for the result |
  * | any other, also 400 and 422 | PlatformError | the platform, or the organization's licence |
  *
- * @param answer.text the body, decoded; may be empty or anything else
- * @param sentRequestId the `x-request-id` of the request, used when the answer names none
+ * @param answer.text the decoded body, which may be empty or in any form
+ * @param sentRequestId the `x-request-id` of the request, used if the response contains none
  */
 export function errorFromAnswer(
   request: FailedRequest,
@@ -65,12 +65,11 @@ export function errorFromAnswer(
   return errorOf(request, status, body, requestId, retryAfterMs);
 }
 
-/** The status of an error within an answer that names none. */
+/** The status of an error within a response if the error names none. */
 const unnamedStatus = 500;
 
 /**
- * What an error means that stands in the place of one thing within an answer about many (207): the status is the one
- * that it names itself.
+ * The error that a bulk response (207) contains in the place of one entity. The error itself names its status.
  */
 export function errorFromEntry(
   request: FailedRequest,
@@ -86,8 +85,8 @@ export function errorFromEntry(
 
 /**
  * The error of a response whose status is 2xx although its whole body is an error. The status that the body names
- * decides. If it names none, a change was not made, and any other response is unreadable: after a create, the outcome is
- * unknown.
+ * decides. If it names none, a change was not made, and any other response is unreadable: after a create, the outcome
+ * is unknown.
  */
 export function errorFromSuccess(
   request: FailedRequest,
@@ -143,7 +142,7 @@ function errorOf(
         ? new UnauthenticatedError(options)
         : new ForbiddenError(options);
     case 404:
-      // From the API gateway it means that there is no such route, which tells nothing about the id.
+      // A 404 of the API gateway means that the route does not exist. It is not about the id.
       if (request.subject === undefined || body.fromGateway) break;
       return new NotFoundError(request.subject, options);
     case 409:
@@ -155,13 +154,13 @@ function errorOf(
   return new PlatformError({ ...options, status });
 }
 
-/** Path of the argument that a status is about. */
+/** Path of the argument that a status is about; null if it is about none. */
 function refusedPath({ effect, input }: FailedRequest, status: number, reason: string | null): string | null {
   const isAboutInput = status === 400 || status === 422 || (status === 404 && effect === 'create');
   return isAboutInput && input !== undefined ? input({ status, reason }) : null;
 }
 
-/** Headers of the caller that name its tenant, as the platform's messages call them. */
+/** Headers of the caller that name its tenant, with their names in the platform's messages. */
 const tenantHeaders = [
   ['x-sandbox-name', /x-sandbox-name|\bsandbox\b[^.]*\bheader\b|\bheader\b[^.]*\bsandbox\b/i],
   [
@@ -179,7 +178,7 @@ const quotedWords = /(["'`])[^"'`]*\s[^"'`]*\1/g;
 
 /**
  * The header of the caller that a status is about. In service mode the claims of the token stand for it.
- * A 404 about the sandbox says nothing about an id.
+ * A 404 about the sandbox is not about an id.
  */
 function refusedHeader(
   { service, sandboxed = true }: FailedRequest,
@@ -197,8 +196,8 @@ function refusedHeader(
 const mayHaveBeenCarriedOut = 'The platform may have carried out the request.';
 
 /**
- * Whether a status leaves open if the platform carried out a write. A create that is sent again may happen twice, so
- * that each failure of the platform counts. Updates and deletes can be repeated: only a lost response counts.
+ * Whether the outcome of a write is unknown after a status. A repeated create may create two entities, so that any
+ * failure of the platform counts. Updates and deletes can be repeated, so that only a lost response counts.
  */
 function isInconclusive({ effect }: FailedRequest, status: number): boolean {
   switch (effect) {
@@ -214,7 +213,7 @@ function isInconclusive({ effect }: FailedRequest, status: number): boolean {
 
 /**
  * A call that received no response.
- * @param requestId the `x-request-id` that was sent; null where nothing was
+ * @param requestId the `x-request-id` that was sent; null if nothing was sent
  */
 export const unanswered = (service: Service, requestId: string | null = null): UpstreamFailure => ({
   service,
@@ -244,27 +243,32 @@ export function errorFromFailure(request: FailedRequest, failure: ExchangeFailur
   switch (failure.kind) {
     case 'aborted':
       return new UpstreamTimeoutError({
-        message: `The platform (${service}) did not answer in time.`,
+        message: `The platform (${service}) did not respond in time.`,
         upstream,
         cause: failure.cause,
       });
     case 'broken':
       return new UpstreamUnreachableError({
         message: failure.sent
-          ? `The connection to the platform (${service}) broke before the answer was complete.`
+          ? `The connection to the platform (${service}) broke before the response was complete.`
           : `The platform (${service}) could not be reached.`,
         upstream,
-        // Not its cause alone: it tells whether anything had been sent.
+        // The failure itself is the cause, because it contains whether anything was sent.
         cause: failure,
       });
     case 'too-large':
-      return unreadable(request, { status: null, requestId: sentRequestId }, 'The answer is too large.', failure.cause);
+      return unreadable(
+        request,
+        { status: null, requestId: sentRequestId },
+        'The response is too large.',
+        failure.cause,
+      );
   }
 }
 
 /**
- * An answer came, but it is not what the API answers. After a create this leaves open what was created.
- * @param answer.json the body; what it says about its reason becomes a part of the message
+ * The error of a response that is not in the form of the API. After a create the outcome is unknown.
+ * @param answer.json the body; a reason that it contains becomes a part of the message
  */
 export function unreadable(
   request: FailedRequest,
@@ -291,27 +295,27 @@ export function unreadable(
         cause: cause ?? new Error(reason),
       })
     : new UpstreamUnreadableError({
-        message: `The platform (${service}) gave an unreadable answer. ${reason}`,
+        message: `The platform (${service}) returned an unreadable response. ${reason}`,
         upstream,
         cause,
       });
 }
 
-/** When a response was sent, by the clock of the platform, which may differ from the gateway's. */
+/** Time at which a response was sent, by the clock of the platform, which may differ from the gateway's clock. */
 function sentAt({ date = '' }: IncomingHttpHeaders): Date | null {
   const time = new Date(date);
   return Number.isNaN(time.getTime()) ? null : time;
 }
 
-/** The request id that the headers of an answer name. */
+/** The request id in the headers of a response. */
 export const requestIdOf = (headers: IncomingHttpHeaders): string | null => requestIdFrom(headers['x-request-id']);
 
-/** With the platform's code, by which its support and its documentation know the reason. */
+/** The message contains the platform's code, because its support and its documentation use it. */
 function messageOf(request: FailedRequest, status: number, body: ErrorBody): string {
   const reason = reasonOf(body);
   const isSaid = body.code === String(status) || reason?.includes(body.code ?? '') === true;
   const code = body.code === null || isSaid ? '' : ` (${body.code})`;
-  const start = `The platform (${request.service}) answered ${status}${code}`;
+  const start = `The platform (${request.service}) responded with ${status}${code}`;
   return reason === null ? `${start}.` : safeText(`${start}: ${reason}`);
 }
 

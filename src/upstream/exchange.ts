@@ -8,7 +8,7 @@ export interface ExchangeRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
   readonly signal: EndSignal;
-  /** The largest body that is read, in bytes as they come over the wire. */
+  /** Maximum size of a body, in bytes on the wire. */
   readonly maxBodyBytes: number;
 }
 
@@ -20,11 +20,11 @@ export interface ExchangeAnswer {
 
 export type ExchangeFailureKind = 'aborted' | 'broken' | 'too-large';
 
-/** Thrown when an exchange gave no complete answer. `cause` is the signal's reason, or the error of the connection. */
+/** Thrown if no complete response arrived. `cause` is the signal's reason, or the error of the connection. */
 export class ExchangeFailure extends Error {
   override readonly name = 'ExchangeFailure';
   readonly kind: ExchangeFailureKind;
-  /** Whether any byte of the request may have left. False means that nothing can have happened there. */
+  /** Whether any byte of the request may have been sent. False means that the platform has done nothing. */
   readonly sent: boolean;
 
   constructor(kind: ExchangeFailureKind, sent: boolean, cause: unknown) {
@@ -35,10 +35,10 @@ export class ExchangeFailure extends Error {
 }
 
 /**
- * One HTTP request and its whole answer. Redirects are not followed: an answer with status 3xx is an answer.
+ * One HTTP request and its whole response. Redirects are not followed; a response with status 3xx is returned.
  *
- * It speaks to undici's dispatch interface, because only that tells when a request leaves the queue: what failed before
- * then has surely done nothing.
+ * It uses undici's dispatch interface, because only this interface reports when a request leaves the queue. A request
+ * that fails before then has certainly done nothing.
  * @throws {ExchangeFailure}
  */
 export const exchange = (dispatcher: Dispatcher, request: ExchangeRequest): Promise<ExchangeAnswer> =>
@@ -54,7 +54,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #length = 0;
-  /** Most bodies come in one piece. */
+  /** First chunk. Most bodies have only one. */
   #first: Buffer | null = null;
   #others: Buffer[] | null = null;
 
@@ -83,8 +83,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(started: Dispatcher.DispatchController): void {
-    // Given up while it waited for a connection.
-    if (this.#settled) started.abort(new Error('The request was given up.'));
+    // The request was cancelled while it waited for a connection.
+    if (this.#settled) started.abort(new Error('The request was cancelled.'));
     else this.#controller = started;
   }
 
@@ -121,7 +121,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(failure);
   }
 
-  /** @returns false when it was settled before */
+  /** @returns false if the exchange was settled before */
   #settle(): boolean {
     if (this.#settled) return false;
     this.#settled = true;

@@ -22,7 +22,7 @@ import { asRecord } from './wire/readers.ts';
 
 const root = '/data/core/ups/export/jobs';
 const service = 'export';
-/** Jobs among which the result of a lost create is looked for: the platform's largest page. */
+/** Number of newest jobs that are searched for the result of a lost create. It is the platform's largest page. */
 const newestPageSize = 100;
 
 const newestFirst: ListOrder<ExportJob> = { direction: 'desc', keyOf: ({ createdAt }) => createdAt };
@@ -30,8 +30,8 @@ const newestFirst: ListOrder<ExportJob> = { direction: 'desc', keyOf: ({ created
 /**
  * Export jobs, which the profile service keeps.
  *
- * In a list a record without id or status is left out and counted: one bad record must not hide the others. Of a single
- * job it is an UpstreamUnreadableError.
+ * A list omits and counts a record without id or status, so that one bad record does not hide the others. A single job
+ * without them is an UpstreamUnreadableError.
  */
 export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   const { metrics } = client;
@@ -63,7 +63,7 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
     const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read', input } as const;
     const answer = await call(request);
     const records = asRecord<'records'>(answer.json)?.records;
-    if (!Array.isArray(records)) throw unreadable(request, answer, 'It holds no list of export jobs.');
+    if (!Array.isArray(records)) throw unreadable(request, answer, 'It contains no list of export jobs.');
     const jobs = records.flatMap((record: unknown) => decode(record, answer.reading) ?? []);
     countDisorder(jobs, newestFirst, context);
     return { jobs, next: decodeNextCursor(answer.json, jobs, cursor) };
@@ -99,7 +99,9 @@ export function createExportJobsApi(client: PlatformClient): ExportJobsApi {
   };
 }
 
-/** The platform responds 404 if it does not know the dataset, a segment or the merge policy. */
+/**
+ * Finds the argument of a create that the platform rejected. A 404 is about the dataset, a segment or the merge policy.
+ */
 function refusedExportInput(job: NewExportJob): RefusedInput {
   const { datasetId, filter, mergePolicy, fields, eventList, schemaName } = job;
   const dataset = 'input.destination.target.datasetId';

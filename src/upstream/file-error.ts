@@ -4,14 +4,14 @@ import { errorFromSuccess } from './errors.ts';
 import { jsonOf } from './json-body.ts';
 import { readBodyError } from './wire/entry-error.ts';
 
-/** Bytes of a body that are searched for an error. */
+/** Maximum number of bytes of a body that are searched for an error. */
 const maxErrorBytes = 64 * 1024;
 
 const json = /^application\/(?:[\w.-]+\+)?json\b/i;
 
 /**
- * A download that is no error in a success. The response is searched only if it is JSON although the file is not, because a
- * file of JSON may contain anything. Its beginning is read for this, and returned with the rest.
+ * Rejects a download with a success status whose body is an error. The body is searched only if it is JSON although the
+ * file is not, because a JSON file may contain anything. The searched beginning is returned together with the rest.
  * @throws {GatewayError} the whole body is an error
  */
 export async function withoutError(

@@ -18,7 +18,7 @@ export interface LostCandidate {
 /** Newest entities of the platform, newest first. */
 export interface Newest<Candidate> {
   readonly entities: readonly Candidate[];
-  /** Whether the platform has no others. */
+  /** Whether these are all entities of the platform. */
   readonly isAll: boolean;
 }
 
@@ -29,16 +29,16 @@ export interface LostCreate<Candidate> {
   fitOf(candidate: Candidate): Fit;
 }
 
-/** `absent`: the platform holds no entity that the create may have made. */
+/** `absent`: the platform has no entity that the create may have created. */
 export type Lookup<Candidate> =
   | { readonly kind: 'found'; readonly entity: Candidate }
   | { readonly kind: 'absent' | 'unknown' };
 
 /**
  * Finds the entity that a lost create made among the platform's newest entities, and claims it. A candidate was created
- * after the create began, fits it, and is not known as the result of another create. Candidates whose records omit parts
- * count only if no other candidate fits. A single candidate is the result, unless another create of this process may have
- * made it. A candidate with the request id of the create is certain.
+ * after the create began, fits it, and is not known as the result of another create. Candidates whose records omit
+ * parts count only if no other candidate fits. A single candidate is the result, unless another create of this process
+ * may have made it. A candidate with the request id of the create is certain.
  */
 export function findLost<Candidate extends LostCandidate>(
   newest: Newest<Candidate>,
@@ -54,7 +54,7 @@ export function findLost<Candidate extends LostCandidate>(
   const own = requestId === null ? undefined : fitting.find(({ entity }) => entity.requestId === requestId);
   const same = fitting.filter(({ fit }) => fit === 'same');
   const [found, ...others] = own !== undefined ? [own] : same.length > 0 ? same : fitting;
-  // The time of creation must be known, because an older entity may fit as well.
+  // The time of creation must be known, because an older entity may fit too.
   if (found === undefined || found.entity.createdAt === null || others.length > 0) return { kind: 'unknown' };
   const { entity } = found;
   return attempt.claim(entity.id, own !== undefined) ? { kind: 'found', entity } : { kind: 'unknown' };

@@ -17,44 +17,45 @@ import type { BucketOptions } from './token-bucket.ts';
 
 export interface HttpClientOptions extends Omit<SendOptions, 'dispatcher'>, BucketOptions {
   readonly calls: Dispatcher;
-  /** Apart from `calls`, because readers of downloads may be slow. */
+  /** Separate from `calls`, because readers of downloads may be slow. */
   readonly downloads: Dispatcher;
-  /** How long a call may take, with its repetitions and all waiting; of a download, until its headers are there. */
+  /** Deadline of a call, including its repetitions and all waiting. For a download it ends with the headers. */
   readonly callTimeoutMs: number;
-  /** How often a read is sent at most. */
+  /** Maximum number of attempts of a read. */
   readonly maxAttempts: number;
-  /** Chance, from 0 to below 1. */
+  /** Random number, from 0 to below 1. */
   readonly random: () => number;
   readonly accepted: AcceptedCredentials;
   readonly connections: ConnectionLimits;
   readonly credentialFailed: CredentialReport;
 }
 
-/** The one HTTP client beneath all platform APIs. */
+/** The HTTP client that all platform APIs share. */
 export interface HttpClient {
   readonly call: UpstreamCall;
   readonly open: UpstreamCall<Download>;
 }
 
 /**
- * Puts the rules of all calls around the exchange, each a layer of its own. From the outside in:
+ * Wraps the exchange into one layer per rule. From the outside in:
  * - single flight, which shares everything that follows;
  * - the deadline, which bounds everything that follows;
- * - retry, each attempt of which passes through all that follows;
- * - the second attempt after a rejected credential, with a pause of its own;
- * - authorization, whose own failures are no failures of the service;
- * - circuit, before the budget, so that it fails at once and costs nothing of it;
+ * - retry, whose attempts each pass through everything that follows;
+ * - the second attempt after a rejected credential, with its own pause;
+ * - authorization, whose failures are not failures of the service;
+ * - circuit, before the budget, so that it fails at once and uses no budget;
  * - the operation's limit of calls, before the budget, so that calls beyond the limit never wait in its queue;
- * - budget, since it counts what really goes out;
- * - the share of the connections, last, so that a call that waits for the budget holds none.
+ * - budget, which counts only calls that are sent;
+ * - the share of the connections, last, so that a call that waits for the budget holds no connection.
  *
- * A download is neither shared nor sent again, except after a rejected credential: its bytes cannot be shared, and its
- * reader continues by itself where it broke off. undici has interceptors for repeating and sharing calls, but they stand behind the token, the
- * request id and the deadline: they would never find two calls alike, and would sleep beyond the deadline.
+ * A download is not shared, and it is repeated only after a rejected credential. Its bytes cannot be shared, and its
+ * reader itself continues at the byte where the download broke. undici's interceptors for repeating and sharing calls
+ * are not used, because they run after the token, the request id and the deadline. No two calls would be equal there,
+ * and a pause could exceed the deadline.
  */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const { calls, downloads, callTimeoutMs, clock } = options;
-  // Made once, for what both kinds of calls do counts for the same circuits and budgets.
+  // Created once, because calls and downloads count for the same circuits and budgets.
   const circuit = withCircuit(options);
   const budget = withBudget(options);
   const authorization = withAuthorization(options.credentialFailed);

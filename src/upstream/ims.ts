@@ -24,21 +24,24 @@ export interface ClientCredentialOptions {
   readonly metrics: UpstreamMetrics;
   /** Called for each failure to obtain a token. */
   readonly failed: CredentialReport;
-  /** How long the token service may take. @default 10_000 // 10 seconds */
+  /** Deadline of a token request in milliseconds. @default 10_000 // 10 seconds */
   readonly timeoutMs?: number;
-  /** How long before its end a token is renewed, at most half of its life. @default 300_000 // 5 minutes */
+  /**
+   * Time before the expiry at which a token is renewed, in milliseconds; at most half of its lifetime. @default 300_000
+   * // 5 minutes
+   */
   readonly renewalMarginMs?: number;
 }
 
-/** A credential with a token of its own. Dispose it to give up a request in flight and close its connections. */
+/** A credential that obtains its own token. Dispose it to cancel a request in flight and to close its connections. */
 export interface ClientCredential extends Credential, AsyncDisposable {
   headers(...request: Parameters<Credential['headers']>): Promise<CredentialHeaders | null>;
   /**
-   * Requests the first token; until it has arrived, `isReady` is false. Resolves when the request has ended, successful or
-   * not. Without this, the first call requests the token.
+   * Requests the first token. `isReady` is false until it has arrived. Resolves when the request has succeeded or
+   * failed. If `start` is not called, the first call requests the token.
    */
   start(): Promise<void>;
-  /** False while the gateway cannot obtain a token. Reading false starts the repetition of the request. */
+  /** False while the gateway cannot obtain a token. A read that returns false starts the repetition of the request. */
   readonly isReady: boolean;
 }
 
@@ -47,8 +50,8 @@ const maxConnections = 2;
 /**
  * An OAuth server-to-server credential, whose token TokenKeeper keeps.
  *
- * `headers` throws GatewayCredentialError when the token service rejects the client, and the errors of any other call
- * (RATE_LIMITED, PLATFORM_ERROR, UPSTREAM_…) when it fails. All calls share the pause after a failure.
+ * `headers` throws GatewayCredentialError if the token service rejects the client, and the errors of any call
+ * (RATE_LIMITED, PLATFORM_ERROR, UPSTREAM_…) if it fails. All calls share the pause after a failure.
  */
 export function createClientCredential(options: ClientCredentialOptions): ClientCredential {
   const { clientId, clientSecret, scopes, clock, metrics, timeoutMs = 10_000, renewalMarginMs = 300_000 } = options;
@@ -64,11 +67,11 @@ export function createClientCredential(options: ClientCredentialOptions): Client
     const answer = await sendOnce({ dispatcher, basePath, clock, metrics }, { ...request, signal: callScope.signal });
     const decoded = decodeToken(answer.json);
     if (decoded === null || !isHeaderValue(decoded.accessToken)) {
-      // Without its body, which may be the token in another form.
+      // The error omits the body, which may contain the token in another form.
       const { status, requestId } = answer;
-      throw unreadable(request, { status, requestId }, 'It holds no access token.');
+      throw unreadable(request, { status, requestId }, 'It contains no access token.');
     }
-    // Counted from the request, so that a slow response never makes a token look younger than it is.
+    // The lifetime is counted from the request, so that a slow response does not extend it.
     const expiresAtMs = askedAtMs + decoded.lifetimeMs;
     const renewAtMs = expiresAtMs - Math.min(renewalMarginMs, decoded.lifetimeMs / 2);
     return { authorization: `Bearer ${decoded.accessToken}`, renewAtMs, expiresAtMs };
@@ -112,14 +115,16 @@ function tokenRequest(client: { readonly clientId: string; readonly clientSecret
     path: '/ims/token/v3',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: form.toString(),
-    // A token request changes nothing, so it may be repeated.
+    // A token request changes nothing, so that it may be repeated.
     effect: 'read',
   } as const satisfies PlatformRequest;
 }
 
 /** Statuses with which the token service rejects a client. */
 const rejectingStatuses: ReadonlySet<number> = new Set([400, 401, 403]);
-/** The same as codes of OAuth, which may also come with a status of success (RFC 6749, sections 4.1.2.1 and 5.2). */
+/**
+ * OAuth error codes of such a rejection. They can also come with a success status (RFC 6749, sections 4.1.2.1 and 5.2).
+ */
 const rejectingCodes: ReadonlySet<string> = new Set([
   'invalid_request',
   'invalid_client',

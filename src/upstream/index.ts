@@ -20,35 +20,40 @@ export type { AnomalyKind, UpstreamMetrics } from './metrics.ts';
 export { createOperationCalls } from './operation-calls.ts';
 
 export interface UpstreamOptions {
-  /** Base URL of the platform's APIs: `https://platform.adobe.io`, or the address of an emulator. May have a path. */
+  /**
+   * Base URL of the platform's APIs: `https://platform.adobe.io`, or the address of an emulator. It can have a path.
+   */
   readonly baseUrl: string | URL;
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
   /** Called for each call for which the platform rejected the gateway's own credential. */
   readonly credentialFailed: CredentialReport;
   /**
-   * How long a call may take, with all its repetitions, the pauses between them and what it waits for the budget: there
-   * is no other limit for a single attempt. Of a download: until its headers are there.
+   * Deadline of a call in milliseconds, including its repetitions, the pauses between them and waiting for the budget.
+   * A single attempt has no other limit. For a download the deadline ends with the headers.
    * @default 30_000 // 30 seconds
    */
   readonly callTimeoutMs?: number;
-  /** How often a read is sent at most; 1 for never again. @default 4 */
+  /** Maximum number of attempts of a read; 1 turns repetition off. @default 4 */
   readonly maxAttempts?: number;
   /**
-   * Calls per second that one tenant can make in the long run, until the platform answers 429: then half of those it
-   * made, and slowly more again. The platform publishes no figure, so the default stops only what runs away.
+   * Calls per second of one tenant in the long run. A 429 halves the rate of the calls that were made, and the rate
+   * then grows back slowly. The platform publishes no limit, so that the default stops only runaway clients.
    * @default 4_000
    */
   readonly callsPerSecond?: number;
-  /** Chance, from 0 to below 1. @default Math.random */
+  /** Random number, from 0 to below 1. @default Math.random */
   readonly random?: () => number;
-  /** Whether to ask Catalog for compressed answers. Over loopback they only cost. @default true */
+  /** Whether to request compressed responses from Catalog. Over loopback, compression only costs time. @default true */
   readonly compression?: boolean;
-  /** Connections for downloads. One more waits until its deadline, so the caller bounds them. @default 128 */
+  /**
+   * Number of connections for downloads. A further download waits until its deadline, so that the caller must bound
+   * them. @default 128
+   */
   readonly downloadConnections?: number;
 }
 
-/** Calls in flight, each on a connection of its own; more of them wait their turn. */
+/** Maximum numbers of calls in flight, each on its own connection. Further calls wait. */
 const connections: ConnectionLimits = {
   total: 256,
   perOrganization: 64,
@@ -56,7 +61,7 @@ const connections: ConnectionLimits = {
   perCredential: 32,
   unproven: 32,
 };
-/** Calls that a tenant can send at once after a pause, in seconds of its rate. */
+/** Size of a burst after a pause, in seconds of the tenant's rate. */
 const burstSeconds = 1;
 
 /** The platform over HTTP. Dispose it to end all calls and close its connections. */
@@ -88,9 +93,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   const connect: Upstream['connect'] = (caller, { signal, priority = 'interactive', calls }) =>
     new PlatformConnection(() => {
-      // One listener for each call in flight is no leak.
+      // Each call in flight has one listener, which is no leak.
       if (signal instanceof AbortSignal) setMaxListeners(0, signal);
-      // With every property, so that all requests have one shape, which is much faster to copy.
+      // The object has every property, so that all requests have one shape, which is much faster to copy.
       const bind = (request: PlatformRequest): UpstreamRequest => ({
         service: request.service,
         method: request.method,

@@ -3,18 +3,18 @@ import { gunzip } from 'node:zlib';
 
 const gunzipAsync = promisify(gunzip);
 
-/** The largest body that is taken from the platform, in bytes, before and after decompression: 32 MiB. */
+/** Maximum size of a body of the platform, in bytes, before and after decompression: 32 MiB. */
 export const maxBodyBytes = 32 * 1024 * 1024;
 
-// A string (so that nothing within one is taken for a number), or an integer of many digits.
+// A string, so that digits inside it are not matched, or an integer of many digits.
 const stringOrLongInteger = /"(?:[^"\\]|\\.)*"|(?<=^|[\s:,[])-?\d{16,}(?=$|[\s,\]}])/g;
 const byteOrderMark = Buffer.from('\uFEFF');
-/** The shortest integers that a double may not hold. */
+/** Digits of the shortest integers that a double may not represent exactly. */
 const longDigits = 16;
 
 /**
  * The body, decompressed whatever its `content-encoding`.
- * @throws {Error} an encoding that was not asked for, broken compression, or more than `maxBodyBytes` of it
+ * @throws {Error} the encoding was not requested, the compression is broken, or the body exceeds `maxBodyBytes`
  */
 export async function decompressed(body: Buffer, contentEncoding: string | undefined): Promise<Buffer> {
   switch (contentEncoding?.trim().toLowerCase() ?? '') {
@@ -25,13 +25,13 @@ export async function decompressed(body: Buffer, contentEncoding: string | undef
     case 'x-gzip':
       return body.length === 0 ? body : gunzipAsync(body, { maxOutputLength: maxBodyBytes });
     default:
-      throw new Error('The content encoding is not one that was asked for.');
+      throw new Error('The content encoding was not requested.');
   }
 }
 
 /**
  * The JSON value of a body in UTF-8. Integers of 16 digits and more become strings, so that a 64-bit id stays exact.
- * @returns undefined when the body is blank
+ * @returns undefined if the body is blank
  * @throws {SyntaxError} it is not JSON
  */
 export function jsonOf(body: Buffer): unknown {
@@ -49,8 +49,9 @@ export function jsonOf(body: Buffer): unknown {
 }
 
 /**
- * Whether 16 digits in a row stand where a number may stand, which ids within strings rarely do. Such a row covers every
- * 16th place, so nearly nothing has to be looked at. The bytes are searched, because a string takes twice as long.
+ * Whether the body has 16 consecutive digits at a position where a number may be, which is rare for ids within strings.
+ * Such a sequence covers every 16th byte, so that only few bytes are read. The bytes are searched, because searching a
+ * string takes twice as long.
  */
 function mayHaveLongInteger(bytes: Buffer): boolean {
   for (let at = longDigits - 1; at < bytes.length; at += longDigits) {
@@ -60,7 +61,7 @@ function mayHaveLongInteger(bytes: Buffer): boolean {
     while (isDigit(bytes[first - 1])) first -= 1;
     while (isDigit(bytes[last + 1])) last += 1;
     if (last - first + 1 >= longDigits && beginsNumber(bytes, first) && endsNumber(bytes, last)) return true;
-    // Each digit is looked at a bounded number of times, however long a row is.
+    // Each digit is read a bounded number of times, regardless of the length of the sequence.
     at = last;
   }
   return false;

@@ -3,7 +3,7 @@ import type { DecodeContext } from './wire/decode-context.ts';
 /** The order of a list by a time. */
 export interface ListOrder<Row> {
   readonly direction: 'asc' | 'desc';
-  /** Null if the time of a row is not known; such a row can stand anywhere. */
+  /** Null if the time of a row is not known. Such a row can be at any position. */
   readonly keyOf: (row: Row) => Date | null;
 }
 
@@ -16,7 +16,7 @@ export function countDisorder<Row>(rows: readonly Row[], order: ListOrder<Row>, 
 export const compareKeys = (a: number, b: number, direction: ListOrder<unknown>['direction']): number =>
   direction === 'asc' ? a - b : b - a;
 
-/** Whether rows stand in an order. Rows without a known time are ignored. */
+/** Whether rows are in an order. Rows without a known time are ignored. */
 export function isInOrder<Row>(rows: readonly Row[], { direction, keyOf }: ListOrder<Row>): boolean {
   let last: number | null = null;
   for (const row of rows) {

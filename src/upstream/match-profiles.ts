@@ -1,19 +1,19 @@
 import type { Identity, ProfileEntry } from './wire/profile.ts';
 
-/** An identity as a key. The case of namespaces does not count; that of values does. */
+/** An identity as a key. The case of the namespace is ignored, and the case of the value is significant. */
 export const identityKey = ({ namespace, value }: Identity): string => JSON.stringify([namespace.toLowerCase(), value]);
 
 type Content = ProfileEntry['content'];
 
-/** Whose entry it is: what was found for an identity, or `unsettled` when the answer does not tell. */
+/** The content that was found for an identity; `unsettled` if the response does not determine it. */
 export type Match = Content | 'unsettled';
 
 /**
- * Finds the entry of each identity that was asked for. The platform keys its answer by ids of its own, so an entry is
- * about an identity when it says so (`requestedIdentity`), else when the person has that identity, else when just one
- * identity and one entry are left over, and the entry does not say that it is about another. Nothing is guessed beyond
- * that: to show the wrong person would be worse than to ask again. An answer about a single identity is about that one,
- * whatever it holds.
+ * Finds the entry of each requested identity. The keys of the platform's response are its own ids, so that an entry
+ * belongs to an identity by the first of these rules: the entry names it (`requestedIdentity`); the person has this
+ * identity; exactly one identity and one entry are left, and the entry names no other identity. Nothing else is
+ * guessed, because a repeated request is better than the profile of another person. A response to a request for a
+ * single identity always belongs to that identity.
  */
 export function matchProfiles(asked: readonly Identity[], entries: readonly ProfileEntry[]): readonly Match[] {
   const keys = asked.map(identityKey);
@@ -43,6 +43,6 @@ const isAnonymous = ({ requested, identities }: ProfileEntry): boolean => reques
 const nobody: Content = { kind: 'nobody' };
 const rank = { nobody: 0, failure: 1, profile: 2 } as const satisfies Record<Content['kind'], number>;
 
-/** Of two entries about one identity the one that says more; the first where they say as much. */
+/** The entry with more content of two entries about one identity; the first if they have the same. */
 const better = (first: Content | undefined, second: Content): Content =>
   first !== undefined && rank[first.kind] >= rank[second.kind] ? first : second;

@@ -1,18 +1,21 @@
-/** Characters of a text that are searched, and of a term that is looked for. */
+/** Maximum length of a text that is searched, and of a term, in characters. */
 const maxLength = 2_000;
 
-/** A digit, a sign within, two humps, or capitals only: such a term occurs in no sentence by chance. */
+/**
+ * A term with a digit, an inner punctuation mark or camel case, or in capitals only. It occurs in no sentence by
+ * chance.
+ */
 const telling = /\d|\S[^\p{L}]\S|\p{Ll}\p{Lu}|^[\p{Lu}_]{3,}$/u;
 const wordCharacter = /[\p{L}\p{N}_-]/u;
-/** Text before and after a plain word that is meant as a name. */
+/** Text before and after a plain word that is used as a name. */
 const before =
   /(?:["'`/.[]|\b(?:invalid|missing|unknown|unsupported|required|field|property|parameter|attribute|value (?:of|for))\s+["'`]?)$/i;
 const after =
   /^["'`]?\s*(?::|\b(?:must|should|has to|may not be|is (?:required|missing|invalid|malformed|empty|too|not (?:a )?valid)))/i;
 
 /**
- * Whether a message mentions a term as a whole, and means it as a name. An id, a path or a name in camel case always is
- * one. A plain word (`schedule`, `name`) is one only in quotes, or next to a rule (`name must be unique`).
+ * Whether a message mentions a whole term as a name. An id, a path or a word in camel case is always a name. A plain
+ * word (`schedule`, `name`) is a name only in quotes, or next to a rule (`name must be unique`).
  */
 export function mentions(message: string, term: string): boolean {
   const text = message.slice(0, maxLength);

@@ -7,7 +7,7 @@ import { decodeMergePolicies, decodeMergePolicy, decodeNextPolicyStart } from '.
 const root = '/data/core/ups/config/mergePolicies';
 const service = 'merge-policies';
 
-/** Merge policies, by name. In a list one without an id is left out and counted. */
+/** Merge policies, by name. A list omits and counts policies without an id. */
 export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi {
   const { call, metrics } = client;
   const context = decodeContextOf(metrics, 'MergePolicy');
@@ -19,7 +19,7 @@ export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
       const answer = await call(request);
       const page = decodeMergePolicies(answer.json, context);
-      if (page === null) throw unreadable(request, answer, 'It holds no list of merge policies.');
+      if (page === null) throw unreadable(request, answer, 'It contains no list of merge policies.');
       return { policies: page.entities, next: decodeNextPolicyStart(page, start), total: page.total };
     },
 
@@ -28,7 +28,7 @@ export function createMergePoliciesApi(client: PlatformClient): MergePoliciesApi
         service,
         path: `${root}/bulk-get`,
         ids,
-        unusable: 'It holds something that is not a merge policy.',
+        unusable: 'It contains something that is not a merge policy.',
         decode: (value) => decodeMergePolicy(value, context),
       }),
   };

@@ -1,6 +1,6 @@
 import type { Priority } from './call.ts';
 
-/** The APIs of the platform, as they are named in errors and metrics. */
+/** Names of the platform's APIs in errors and metrics. */
 export type Service =
   | 'export'
   | 'schedules'
@@ -25,7 +25,7 @@ export type WireResource =
   | 'BatchFile'
   | 'Sandbox';
 
-/** How a record of the platform differed from what the gateway knows, although it could still be used. */
+/** Kind of an unexpected record of the platform that could still be used. */
 export type AnomalyKind =
   | 'unknown-status'
   | 'unknown-value'
@@ -33,33 +33,33 @@ export type AnomalyKind =
   | 'missing-status'
   | 'missing-field'
   | 'not-an-object'
-  /** A time that is none, or whose year has more than four digits. */
+  /** A value that is not a time, or a time whose year has more than four digits. */
   | 'unusable-time'
   /** Rows of a list that are not in the order that was requested. */
   | 'out-of-order';
 
-/** Why a call is sent again. */
+/** Reason for which a call is repeated. */
 export type RetryReason = 'rate-limited' | 'unavailable' | 'unreachable' | 'circuit-open' | 'rejected';
 
-/** Events that the upstream layer counts. Labels have closed vocabularies and contain no id, tenant or token. */
+/** Events that the upstream layer counts. Labels have a fixed set of values and contain no id, tenant or token. */
 export interface UpstreamMetrics {
-  /** One HTTP exchange is over. `status` is null when no answer came. */
+  /** One HTTP exchange has ended. `status` is null if no response arrived. */
   callEnded(call: {
     readonly service: Service;
     readonly method: string;
     readonly status: number | null;
     readonly seconds: number;
   }): void;
-  /** A call is going to be sent again. */
+  /** A call will be repeated. */
   retried(retry: { readonly service: Service; readonly reason: RetryReason }): void;
-  /** A call was not sent, because the same one was in flight. */
+  /** A call was not sent, because the same call was in flight. */
   shared(call: { readonly service: Service }): void;
-  /** The calls of one organization to a service are stopped, or let through again. */
+  /** The circuit of one organization and service has opened or closed. */
   circuitChanged(circuit: { readonly service: Service; readonly open: boolean }): void;
-  /** A call that had to wait for the budget of its tenant goes on, or is given up. */
+  /** A call has waited for the budget of its tenant. `granted` is false if it was not sent. */
   budgetWaited(wait: { readonly priority: Priority; readonly seconds: number; readonly granted: boolean }): void;
-  /** The answer to a create was lost. */
+  /** The response to a create was lost. */
   createLost(create: { readonly service: Service; readonly found: boolean }): void;
-  /** A decoded record was odd. */
+  /** A decoded record was unexpected. */
   anomaly(anomaly: { readonly resource: WireResource; readonly kind: AnomalyKind }): void;
 }

@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../errors.ts';
 import type { CallLayer } from './call.ts';
 
-/** How many calls to the platform one operation has caused. Its reads and its writes share one counter. */
+/** Number of calls to the platform that one operation has caused. Reads and writes share one counter. */
 export interface OperationCalls {
   /**
    * Counts one call.
@@ -10,7 +10,7 @@ export interface OperationCalls {
   count(): void;
 }
 
-/** @param max calls that the operation may cause, as `MAX_OPERATION_CALLS` sets it */
+/** @param max maximum number of calls of the operation (`MAX_OPERATION_CALLS`) */
 export function createOperationCalls(max: number): OperationCalls {
   let made = 0;
   return {

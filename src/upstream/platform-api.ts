@@ -19,34 +19,37 @@ import type { LazyExportJob } from './wire/export-job.ts';
 
 export type { LazyExportJob } from './wire/export-job.ts';
 
-/** The proof of the caller's identity for the platform. Its secrets stay inside: only `headers` ever gives them away. */
+/** The credential for the platform. Only `headers` returns its secrets. */
 export interface Credential {
-  /** A digest, which distinguishes credentials without containing them. Part of every key under which fetched data is kept. */
+  /**
+   * Digest that distinguishes credentials without containing them. It is part of every key under which fetched data is
+   * kept.
+   */
   readonly fingerprint: string;
-  /** Whose credential it is, which decides who can correct a rejection: the caller, or the operator of the gateway. */
+  /** Owner of the credential, who can correct a rejection: the caller, or the operator of the gateway. */
   readonly owner: 'caller' | 'gateway';
   /**
    * The `Authorization` and `x-api-key` headers of one call.
-   * @param rejected the `Authorization` value that the platform has just refused with 401. A credential that can get a
-   *   new token gets one; one that cannot answers null, and the refusal stands.
-   * @returns at once what need not be waited for. A failure is always a promise that rejects.
+   * @param rejected the `Authorization` value that the platform has just rejected with 401. A credential that can
+   *   obtain a new token does so. Any other credential returns null, and the rejection is final.
+   * @returns the headers synchronously if they are available. A failure is always a promise that rejects.
    */
   headers(signal: EndSignal, rejected?: string): Promise<CredentialHeaders | null> | CredentialHeaders | null;
 }
 
 export type CredentialHeaders = Readonly<Record<string, string>>;
 
-/** On whose behalf a call is made. */
+/** The caller of a platform call: its organization, sandbox and credential. */
 export interface Caller {
   readonly tenant: Tenant;
   readonly credential: Credential;
 }
 
 /**
- * The platform as one caller sees it. Every method may throw a GatewayError: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED,
- * PLATFORM_ERROR, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UPSTREAM_UNREADABLE; writes also INVALID_INPUT, CONFLICT. When
- * the signal given to `connect` aborts, it throws that signal's reason. An id that the platform does not know is null or
- * missing from the answer, never an error.
+ * The platform for one caller. Every method may throw a GatewayError: UNAUTHENTICATED, FORBIDDEN, RATE_LIMITED,
+ * PLATFORM_ERROR, UPSTREAM_TIMEOUT, UPSTREAM_UNREACHABLE, UPSTREAM_UNREADABLE; writes also INVALID_INPUT, CONFLICT. If
+ * the signal that was passed to `connect` aborts, methods throw its reason. An id that does not exist in the platform
+ * is null or missing in the result and never an error.
  */
 export interface PlatformApi {
   readonly exportJobs: ExportJobsApi;
@@ -63,7 +66,7 @@ export interface PlatformApi {
 
 /** Reads of export jobs. */
 export interface ExportJobReads<Job extends ExportJob> {
-  /** One upstream call: newest first, `limit` 1 to 1,000. */
+  /** One upstream call. Jobs are sorted newest first; `limit` is 1 to 1,000. */
   list(options: {
     readonly limit: number;
     readonly cursor?: ExportJobCursor | undefined;
@@ -74,18 +77,18 @@ export interface ExportJobReads<Job extends ExportJob> {
 }
 
 export interface ExportJobsApi extends ExportJobReads<ExportJob> {
-  /** The same reads for one operation, which decode no other fields than those that it reads. */
+  /** The same reads for one operation. They decode only the fields that the operation reads. */
   readonly lazy: ExportJobReads<LazyExportJob>;
   /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
   create(job: NewExportJob): Promise<ExportJob>;
-  /** Marks the job for cancelling, which takes effect later. False when the platform does not know it. */
+  /** Marks the job for cancelling; the platform stops it later. False if the platform does not have it. */
   cancel(id: ExportJobId): Promise<boolean>;
 }
 
-/** A status that the platform filters export jobs by. */
+/** A status by which the platform can filter export jobs. */
 export type ListedExportJobStatus = Extract<ExportJob['status'], 'NEW' | 'SUCCEEDED' | 'FAILED'>;
 
-/** Creation time (ms) and id of a job: the list continues with what was created before it. */
+/** Creation time (epoch milliseconds) and id of a job. The list continues with older jobs. */
 export interface ExportJobCursor {
   readonly createdAtMs: number;
   readonly id: ExportJobId;
@@ -100,7 +103,7 @@ export interface ExportJobPage<Job extends ExportJob = ExportJob> {
 export interface DatasetsApi {
   /** One upstream call. `limit` 1 to 100; a page shorter than `limit` is the last one. */
   list(options: DatasetListOptions): Promise<readonly Dataset[]>;
-  /** Comma-separated ids, in chunks: one upstream call for each 100 ids of the usual length. */
+  /** Reads datasets or batches in chunks, with one upstream call per 100 ids of the usual length. */
   getMany(ids: readonly DatasetId[], fields?: ReadonlySet<DatasetField>): Promise<readonly Dataset[]>;
   /**
    * Returns the new id, because the platform returns nothing else. If the outcome is unknown, a second call looks for a
@@ -119,7 +122,7 @@ export interface DatasetListOptions {
   /** Row offset. @default 0 */
   readonly start?: number;
   readonly orderBy?: { readonly field: 'created' | 'updated' | 'name'; readonly direction: 'asc' | 'desc' };
-  /** The platform returns datasets of this name, and may return others: compare the names. */
+  /** The platform returns datasets of this name, and may return others, so that the caller must compare the names. */
   readonly name?: string | undefined;
   readonly created?: TimeBounds | undefined;
   readonly updated?: TimeBounds | undefined;
@@ -133,15 +136,15 @@ export interface TimeBounds {
   readonly to?: Date | undefined;
 }
 
-/** A status that the platform filters batches by. */
+/** A status by which the platform can filter batches. */
 export type ListedBatchStatus = Exclude<Batch['status'], 'UNKNOWN'>;
 
 export interface BatchesApi {
-  /** One upstream call: batches, newest first. */
+  /** One upstream call. Batches are sorted newest first. */
   list(options: {
     /** Batches of this dataset. @default batches of all datasets */
     readonly datasetId?: DatasetId | undefined;
-    /** Batches in one of these statuses, which the platform has to know. */
+    /** Batches with one of these statuses of the platform. */
     readonly statuses?: readonly ListedBatchStatus[] | undefined;
     /** Exclusive. */
     readonly createdAfter?: Date | undefined;
@@ -151,28 +154,31 @@ export interface BatchesApi {
     /** Fields to request. `createdAt` is requested too; all others are null. @default every field */
     readonly fields?: ReadonlySet<BatchField> | undefined;
   }): Promise<readonly Batch[]>;
-  /** Comma-separated ids, in chunks: one upstream call for each 100 ids of the usual length. */
+  /** Reads datasets or batches in chunks, with one upstream call per 100 ids of the usual length. */
   getMany(ids: readonly BatchId[], fields?: ReadonlySet<BatchField>): Promise<readonly Batch[]>;
 }
 
 export interface FilesApi {
   /**
-   * The files of a batch, directories opened: one upstream call for the list and one per entry of it.
+   * The files of a batch, including files in directories. One upstream call for the list and one per entry.
    * @param start row offset among the entries of the batch
    */
   list(options: { readonly batchId: BatchId; readonly start: number; readonly limit: number }): Promise<BatchFilePage>;
   /**
-   * Bytes of one part. Null when the platform does not know the file. The body is read as fast as its reader takes it;
-   * it ends with an error when the connection breaks or the connect signal aborts. A body that nobody reads holds its
-   * connection until then, so read it, leave the loop, or abort.
+   * Bytes of one part. Null if the platform does not have the file. The body is read as fast as its reader consumes it.
+   * It ends with an error if the connection breaks or the signal of `connect` aborts. An unread body holds its
+   * connection until then, so that the caller must read it, leave the loop, or abort.
    */
   read(options: {
     readonly fileId: DataSetFileId;
     readonly name: string;
-    /** First and last byte, both inclusive; `last` absent means the end of the file. Absent: the whole file. */
+    /**
+     * First and last byte, both inclusive. Without `last` the range ends with the file. Without a range the whole file
+     * is read.
+     */
     readonly range?: { readonly first: number; readonly last?: number | undefined } | undefined;
   }): Promise<FileBytes | UnsatisfiableRange | null>;
-  /** What `read` would say of the whole file, without its bytes. */
+  /** Properties of the whole file, as `read` returns them, without its bytes. */
   stat(options: { readonly fileId: DataSetFileId; readonly name: string }): Promise<FileInfo | null>;
 }
 
@@ -184,7 +190,7 @@ export interface BatchFilePage {
 
 export interface FileInfo extends FileVersion {
   readonly contentType: string;
-  /** Length of the whole file in bytes; null when the platform did not say. */
+  /** Length of the whole file in bytes; null if the platform does not report it. */
   readonly totalBytes: number | null;
 }
 
@@ -192,7 +198,7 @@ export interface FileBytes extends FileInfo {
   readonly kind: 'bytes';
   /** The bytes of the response, which need not be the requested ones. */
   readonly first: number;
-  /** Null when the platform does not state where they end: with the file. */
+  /** Null if the platform does not report the last byte. The bytes then end with the file. */
   readonly last: number | null;
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -200,7 +206,7 @@ export interface FileBytes extends FileInfo {
 /** The range lies outside the file (416). */
 export interface UnsatisfiableRange {
   readonly kind: 'unsatisfiable-range';
-  /** Length of the whole file in bytes; null when the platform did not say. */
+  /** Length of the whole file in bytes; null if the platform does not report it. */
   readonly totalBytes: number | null;
 }
 
@@ -215,25 +221,26 @@ export interface ConnectOptions {
   readonly calls?: OperationCalls | undefined;
 }
 
-/** The platform, before it is known who calls. */
+/** The platform, without a caller. */
 export interface Upstream extends AsyncDisposable {
   /**
-   * Binds caller and lifetime: when `signal` aborts, calls in flight are given up and later ones are refused.
-   * `interactive` calls (the default) wait for a person; `poll` calls come from the watcher. Each call sent counts
-   * against `calls`, and fails with its InvalidInputError once the limit is reached; without `calls` nothing is counted.
+   * Binds a caller and a lifetime. When `signal` aborts, calls in flight are cancelled and later calls are rejected. A
+   * client waits for `interactive` calls (the default); `poll` calls come from the feeds of subscriptions. Each sent
+   * call counts against `calls`, and fails with its InvalidInputError when the limit is reached. Without `calls` no
+   * call is counted.
    */
   connect(caller: Caller, options: ConnectOptions): PlatformApi;
   /**
-   * Whether the platform has returned a response to this credential for this organization that shows that it accepts it
-   * (a success, or one about the request itself such as 404), and no rejection since. Always true for the gateway's own credential.
+   * Whether the platform accepts this credential for this organization: its last conclusive response was a success or
+   * about the request itself (such as 404), and no rejection. Always true for the gateway's own credential.
    */
   isAccepted(caller: Caller): boolean;
   /**
-   * Resolves when the platform accepts the credential: without a call when `isAccepted`, else after one read (at most
-   * four, where the platform forbids the first ones). These calls count against no operation.
+   * Resolves if the platform accepts the credential: without a call if `isAccepted`, else after one read (at most four,
+   * if the platform forbids the first ones). These calls count against no operation.
    * @throws {UnauthenticatedError} the platform rejects the credential
    * @throws {ForbiddenError} the platform forbids all of these reads
-   * @throws {GatewayError} the platform could not be reached or failed; `signal`'s reason when it aborts
+   * @throws {GatewayError} the platform could not be reached or failed; the reason of `signal` if it aborts
    */
   prove(caller: Caller, signal: EndSignal): Promise<void>;
 }

@@ -7,7 +7,7 @@ import type { Download } from './download.ts';
 import type { UpstreamMetrics, WireResource } from './metrics.ts';
 import type { DecodeContext } from './wire/decode-context.ts';
 
-/** What the client of one platform API is given: calls bound to a caller, and what decoding needs. */
+/** Dependencies of the client of one platform API: calls bound to a caller, and the dependencies of decoding. */
 export interface PlatformClient {
   readonly call: BoundCall;
   readonly open: (request: Parameters<BoundCall>[0]) => ReturnType<UpstreamCall<Download>>;
@@ -21,7 +21,7 @@ export const decodeContextOf = (metrics: UpstreamMetrics, resource: WireResource
   anomaly: (kind) => metrics.anomaly({ resource, kind }),
 });
 
-/** The answer, or null when the platform does not know what the call is about. */
+/** The response; null if the platform does not have the subject of the call. */
 export const orNull = <Answer>(answer: Promise<Answer>): Promise<Answer | null> =>
   answer.catch((error: unknown) => {
     if (error instanceof NotFoundError) return null;

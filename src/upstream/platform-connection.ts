@@ -18,12 +18,15 @@ import type {
   SegmentJobsApi,
 } from './segmentation-api.ts';
 
-/** The platform for one caller. Every operation has two, and uses few of their parts: each is made when it is asked for. */
+/**
+ * The platform for one caller. Every operation has two and uses few of their parts, so that each part is created when
+ * it is first used.
+ */
 export class PlatformConnection implements PlatformApi {
   readonly #connect: () => PlatformClient;
   #client: PlatformClient | undefined;
 
-  /** @param connect called once, when the first part is asked for */
+  /** @param connect called once, when the first part is used */
   constructor(connect: () => PlatformClient) {
     this.#connect = connect;
   }

@@ -2,10 +2,13 @@ import type { Pool } from 'undici';
 
 /** Time to set up a connection, TLS included, in milliseconds. */
 const connectTimeoutMs = 10_000;
-/** The longest silence within a body that somebody is waiting for, in milliseconds. */
+/** Maximum time between two chunks of a body that is being read, in milliseconds. */
 const bodySilenceMs = 60_000;
 
-/** How the gateway talks to every host. Deadlines are the calls' own affair: only silence within a body is undici's. */
+/**
+ * Options for the connections to every host. Calls enforce their own deadlines; undici only limits silence within a
+ * body.
+ */
 export const poolOptions = {
   connect: { timeout: connectTimeoutMs },
   headersTimeout: 0,

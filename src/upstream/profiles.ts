@@ -12,19 +12,19 @@ const path = '/data/core/ups/access/entities';
 const service = 'profiles';
 const schemaName = '_xdm.context.profile';
 
-/** Identities that one call asks for. The platform does not say how many it takes. */
+/** Maximum number of identities in one call. The platform does not document its limit. */
 const maxIdentitiesPerCall = 100;
-/** Calls under way at a time, where several are needed for one question. */
+/** Maximum number of concurrent calls of one read that needs several. */
 const concurrency = 4;
-/** Somebody among those asked for has more identities than the platform follows, which fails the whole call. */
+/** Status of a call that names a person with more identities than the platform follows. The whole call fails. */
 const tooManyIdentities = 422;
 
 type Outcome = Profile | Error | null;
 
 /**
- * Profile access: who is behind an identity. One call has one list of fields and one merge policy, and asks for many
- * identities. Where its answer does not tell whom some of it is about, and where one person failed all, those that are
- * open are asked for again, each alone. What fails is an error in the place of those whom it concerns.
+ * Profile access: finds the profiles of identities. One call has one list of fields, one merge policy and many
+ * identities. If the response cannot be assigned to some identities, or if one person fails the whole call, each open
+ * identity is requested separately. A failure is returned as an error in the place of the profiles that it affects.
  */
 export function createProfilesApi(client: PlatformClient): ProfilesApi {
   const { call, clock, metrics } = client;
@@ -38,7 +38,7 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
       path,
       body: JSON.stringify(encodeLookup(queries)),
       effect: 'read',
-      // Not who was asked for: names of people have no place in an error.
+      // The identity is not the subject, because personal data must not be part of an error.
       subject: 'profile',
     } as const;
     try {
@@ -61,7 +61,7 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
       return matchProfiles(queries, entries).map(outcomeOf);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      // None of them is known.
+      // No identity is known.
       if (error instanceof NotFoundError) return queries.map(() => null);
       const failsForOne = queries.length > 1 && error.upstream?.status === tooManyIdentities;
       return queries.map(() => (failsForOne ? 'unsettled' : error));
@@ -87,7 +87,7 @@ export function createProfilesApi(client: PlatformClient): ProfilesApi {
   };
 }
 
-/** What one call can ask for together: distinct identities with the same fields and the same merge policy. */
+/** Groups queries that one call can contain: distinct identities with the same fields and the same merge policy. */
 function groupsOf(queries: readonly ProfileQuery[]): readonly (readonly ProfileQuery[])[] {
   const groups = new Map<string, Map<string, ProfileQuery>>();
   for (const query of queries) {
@@ -99,10 +99,10 @@ function groupsOf(queries: readonly ProfileQuery[]): readonly (readonly ProfileQ
 
 const selectionKey = ({ fields, mergePolicyId }: ProfileQuery): string => JSON.stringify([fields, mergePolicyId]);
 
-/** Queries with the same key have the same answer. */
+/** Queries with the same key have the same result. */
 export const profileQueryKey = (query: ProfileQuery): string => selectionKey(query) + identityKey(query);
 
-/** The request body of a lookup; the fields are a list here, not a string. */
+/** The request body of a lookup. The fields are a list in this API, not a string. */
 function encodeLookup(queries: readonly ProfileQuery[]): object {
   const [{ fields = null, mergePolicyId = null } = {}] = queries;
   return {

@@ -2,7 +2,10 @@ import { ForbiddenError } from '../errors.ts';
 import type { AcceptedCredentials } from './accepted-credentials.ts';
 import type { Caller, PlatformApi } from './platform-api.ts';
 
-/** Reads that show whether the platform accepts a credential. One is enough, unless the credential lacks the right to it. */
+/**
+ * Reads that show whether the platform accepts a credential. One is enough, unless the credential lacks the right to
+ * it.
+ */
 const reads: readonly ((api: PlatformApi) => Promise<unknown>)[] = [
   ({ exportJobs }) => exportJobs.list({ limit: 1 }),
   ({ datasets }) => datasets.list({ limit: 1, fields: new Set() }),
@@ -11,11 +14,11 @@ const reads: readonly ((api: PlatformApi) => Promise<unknown>)[] = [
 ];
 
 /**
- * Resolves when the platform accepts the caller's credential for its organization: at once for an accepted credential,
- * else after one read, or after a few where the platform forbids the first ones.
+ * Resolves if the platform accepts the caller's credential for its organization: at once for an accepted credential,
+ * else after one read, or after several reads if the platform forbids the first ones.
  * @throws {UnauthenticatedError} the platform rejects the credential
- * @throws {ForbiddenError} the platform forbids every one of these reads, so the credential stays unproved
- * @throws the failure of a call, which shows neither
+ * @throws {ForbiddenError} the platform forbids every one of these reads, so that the credential stays unproven
+ * @throws the failure of a call, which shows neither acceptance nor rejection acceptance nor rejection
  */
 export async function proveCredential(accepted: AcceptedCredentials, caller: Caller, api: PlatformApi): Promise<void> {
   let forbidden: unknown;

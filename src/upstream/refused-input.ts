@@ -8,17 +8,17 @@ export interface NamedPart {
   readonly path: string;
   /** Texts of the caller that the request contains: ids, names, expressions. */
   readonly values?: readonly string[];
-  /** Properties of the request that hold them. */
+  /** Properties of the request that contain them. */
   readonly properties?: readonly string[];
 }
 
 /** Entities of one kind that a create names. */
 export interface NamedEntities {
-  /** How the platform's messages call an entity of this kind. */
+  /** The word for an entity of this kind in the platform's messages. */
   readonly word: RegExp;
   /** Path of the argument that names them. */
   readonly list: string;
-  /** Properties of the request that hold their ids. */
+  /** Properties of the request that contain their ids. */
   readonly properties: readonly string[];
   readonly named: readonly { readonly id: string; readonly path: string }[];
 }
@@ -26,9 +26,9 @@ export interface NamedEntities {
 const notFound = 404;
 
 /**
- * Finds the part of the argument that a refusal is about. The platform's message mentions a value or a property of this
- * part. A refusal that mentions none is about no argument. It can concern the organization, its licence, the sandbox
- * or a header, so that another input would not help.
+ * Finds the part of the argument that a rejection is about. The platform's message mentions a value or a property of
+ * this part. A rejection that mentions none is about no argument. It can concern the organization, its licence, the
+ * sandbox or a header, so that another input would not help.
  */
 export const refusedPart =
   (parts: readonly NamedPart[]): RefusedInput =>
@@ -42,8 +42,8 @@ function pathIn(parts: readonly NamedPart[], text: string): string | null {
 }
 
 /**
- * The same for a create. A 404 is always about an entity that the create names: the kind that the message mentions first,
- * or `unknown` if it mentions none.
+ * Finds the part of a create that a rejection is about. A 404 is always about an entity that the create names: an
+ * entity of the kind that the message mentions first, or `unknown` if it mentions none.
  * @param options.unknown path for a 404 whose message mentions no kind; null if such a 404 is about no argument
  */
 export function refusedInput({
@@ -76,7 +76,10 @@ function entityIn(entities: readonly NamedEntities[], text: string): string | nu
   return only !== undefined && others.length === 0 ? only.path : first.kind.list;
 }
 
-/** The same for a create that names segments only: `*` alone stands for all of them, so that no segment is unknown. */
+/**
+ * Finds the rejected part of a create that names segments only. `*` means all segments, so that no segment can be
+ * unknown.
+ */
 export function refusedSegments(segmentIds: readonly SegmentId[], parts: readonly NamedPart[] = []): RefusedInput {
   const list = 'input.segmentIds';
   const named = segmentIds

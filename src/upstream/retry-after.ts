@@ -1,12 +1,12 @@
-/** The longest pause that is taken from the platform: an hour. */
+/** The longest pause that the platform can request, in milliseconds: an hour. */
 const maxRetryAfterMs = 3_600_000;
 
 const seconds = /^\d{1,10}(?:\.\d{1,6})?$/;
 
 /**
- * How long the platform asks to wait, in milliseconds: the `Retry-After` header (seconds or an HTTP date) before the
- * body's `retryAfterMs`. Null when it does not say.
- * @param now the present time by the clock that the date is from
+ * The pause that the platform requests, in milliseconds. The `Retry-After` header (seconds or an HTTP date) has
+ * precedence over `retryAfterMs` of the body. Null if the platform requests no pause.
+ * @param now the current time by the clock of the HTTP date
  */
 export function readRetryAfterMs(header: string | null, bodyMs: number | null, now: Date): number | null {
   const asked = fromHeader(header?.trim() ?? '', now) ?? bodyMs;

@@ -5,31 +5,31 @@ import { CircuitOpenError } from './circuit.ts';
 import { ExchangeFailure } from './exchange.ts';
 import type { RetryReason, UpstreamMetrics } from './metrics.ts';
 
-/** The longest pause before the second attempt, in milliseconds; it doubles with each further one. */
+/** The longest pause before the second attempt, in milliseconds. It doubles with each further attempt. */
 const firstPauseMs = 250;
-/** The longest pause of its own choice, in milliseconds. */
+/** The longest pause that the platform did not request, in milliseconds. */
 const longestPauseMs = 4_000;
-/** What must be left of the time of a call for another attempt to make sense, in milliseconds. */
+/** Minimum time before the deadline for another attempt, in milliseconds. */
 const leastAttemptMs = 250;
 
-/** Answers that say that the service, or the way to it, is not there for the moment. */
+/** Statuses of a service that is temporarily unavailable or unreachable. */
 const unavailableStatuses: ReadonlySet<number> = new Set([502, 503, 504]);
 
 export interface RetryOptions {
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
-  /** Chance, from 0 to below 1. */
+  /** Random number, from 0 to below 1. */
   readonly random: () => number;
-  /** How often a call is sent at most. */
+  /** Maximum number of attempts of a call. */
   readonly maxAttempts: number;
 }
 
 /**
- * Sends a read again after 429, 502, 503, 504 and a connection that failed. The pause is what the platform asked for, else
- * chosen by chance between nothing and a bound that doubles each time (full jitter). It never reaches beyond the deadline:
- * when it would, the last failure is thrown as it is. A silence until the deadline is not repeated, there is no time left.
+ * Repeats a read after 429, 502, 503, 504 and a failed connection. The pause is the one that the platform requested,
+ * else random between 0 and a bound that doubles each time (full jitter). If the pause would exceed the deadline, the
+ * last failure is thrown unchanged. A call that reaches its deadline is not repeated, because no time is left.
  *
- * A delete is sent again only when no byte of it had left; other writes never are.
+ * A delete is repeated only if no byte of it was sent. Other writes are never repeated.
  */
 export const withRetry =
   (options: RetryOptions): CallLayer =>
@@ -48,7 +48,7 @@ async function sendAgain<Answer>(
   let error = first;
   for (let attempt = 1; ; attempt += 1) {
     const isFirst = attempt === 1;
-    // What the platform said says more than that it is not asked any more.
+    // The platform's failure explains more than an open circuit.
     if (!(error instanceof CircuitOpenError)) failure = error;
     const reason = reasonToRepeat(request, error, isFirst);
     if (reason === null || attempt >= maxAttempts) throw failure;
@@ -65,7 +65,7 @@ async function sendAgain<Answer>(
   }
 }
 
-/** @param isFirst a call that finds the circuit open fails at once; one that has begun waits for the next probe. */
+/** @param isFirst the first attempt fails at once if the circuit is open; a later attempt waits for the next probe */
 function reasonToRepeat(request: UpstreamRequest, error: unknown, isFirst: boolean): RetryReason | null {
   switch (request.effect) {
     case 'read':
@@ -79,7 +79,7 @@ function reasonToRepeat(request: UpstreamRequest, error: unknown, isFirst: boole
   }
   if (error instanceof CircuitOpenError) return isFirst ? null : 'circuit-open';
   if (error instanceof UpstreamUnreachableError) return 'unreachable';
-  // The gateway's own budget refuses without a status: it has waited as long as it could.
+  // The gateway's own budget rejects without a status, after the call has waited until its deadline.
   if (error instanceof RateLimitedError) return error.upstream?.status === 429 ? 'rate-limited' : null;
   return error instanceof PlatformError && unavailableStatuses.has(error.status) ? 'unavailable' : null;
 }
@@ -89,7 +89,7 @@ const wasNotSent = (error: unknown): boolean =>
 
 function pauseMs(attempt: number, error: unknown, chance: number): number {
   const asked = error instanceof GatewayError ? error.retryAfterMs : null;
-  // Never earlier than asked; a little later, so that those who were told the same do not come back together.
+  // Never earlier than requested. The random part keeps callers with the same pause from returning at the same time.
   if (asked !== null) return asked + Math.floor(chance * firstPauseMs);
   return Math.floor(chance * Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs));
 }

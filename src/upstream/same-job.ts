@@ -11,8 +11,8 @@ import type { NewSchedule, Schedule } from '../domain/schedule.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 
 /**
- * Whether a create made a candidate, as far as the platform's record tells. `same`: every part is equal. `possible`: the
- * parts that the record contains are equal, and it omits others, which cannot contradict.
+ * Whether a create may have created a candidate, according to the platform's record. `same`: every part is equal.
+ * `possible`: all parts that the record contains are equal, and the record omits the others.
  */
 export type Fit = 'same' | 'possible' | 'different';
 
@@ -27,8 +27,8 @@ export interface ReportedExportJob extends ExportJob {
 }
 
 /**
- * Compares an export job with a create. Parts that the create leaves to the platform's defaults may have any value. Order,
- * spaces, the case of namespaces and the notation of times do not matter. Lists omit the events of every job.
+ * Compares an export job with a create. Parts that the create leaves to the platform's defaults may have any value.
+ * Order, spaces, the case of namespaces and the notation of times do not matter. Lists omit the events of every job.
  */
 export const fitOfExportJob = (requested: NewExportJob, job: ReportedExportJob): Fit =>
   fitBy((mayOmit) => {

@@ -5,13 +5,13 @@ import { decodeContextOf, type PlatformClient } from './platform-client.ts';
 import { decodeSandboxPage } from './wire/sandbox.ts';
 
 const root = '/data/foundation/sandbox-management/';
-/** The platform's own default. */
+/** Page size. It is the platform's default. */
 const pageSize = 50;
-/** Pages that are read at most: 5,000 sandboxes, far more than a licence allows. */
+/** Maximum number of pages: 5,000 sandboxes, far more than a licence allows. */
 const maxPages = 100;
 /**
- * Pages in a sequence without a new sandbox that end the list, because the platform ignores the offset. One such page can
- * also be the effect of sandboxes that were added meanwhile.
+ * Number of consecutive pages without a new sandbox that end the list, because the platform then ignores the offset. A
+ * single such page can also result from sandboxes that were added in the meantime.
  */
 const maxPagesWithoutNew = 2;
 
@@ -23,13 +23,14 @@ export function createSandboxesApi({ call, metrics }: PlatformClient): Sandboxes
       const byName = new Map<string, Sandbox>();
       let pagesWithoutNew = 0;
       for (let page = 0; ; page += 1) {
-        // Both or neither: one of them alone is refused. The link to the next page can be a template, so it is not used.
+        // The platform rejects one of the two parameters alone. The link to the next page is not used, because it can
+        // be a template.
         const query = new URLSearchParams({ limit: String(pageSize), offset: String(page * pageSize) });
         const path = `${root}?${query}`;
         const request = { service: 'sandboxes', method: 'GET', path, effect: 'read', sandboxed: false } as const;
         const answer = await call(request);
         const decoded = decodeSandboxPage(answer.json, context);
-        if (decoded === null) throw unreadable(request, answer, 'It holds no list of sandboxes.');
+        if (decoded === null) throw unreadable(request, answer, 'It contains no list of sandboxes.');
         const before = byName.size;
         for (const sandbox of decoded.sandboxes) byName.set(sandbox.name, sandbox);
         pagesWithoutNew = byName.size === before ? pagesWithoutNew + 1 : 0;

@@ -13,17 +13,20 @@ import { decodeSchedule, encodeNewSchedule, encodeScheduleChange } from './wire/
 const root = '/data/core/ups/config/schedules';
 const service = 'schedules';
 
-/** The platform's own default. */
+/** Page size. It is the platform's default. */
 const pageSize = 100;
-/** Pages that are read at most: 10,000 schedules, where an organization has one, or a few. */
+/** Maximum number of pages: 10,000 schedules, although an organization has one or a few. */
 const maxPages = 100;
 /**
- * Pages in a sequence without a new schedule that end the list, because the platform ignores the start. One such page can
- * also be the effect of schedules that were added meanwhile.
+ * Number of consecutive pages without a new schedule that end the list, because the platform then ignores the start. A
+ * single such page can also result from schedules that were added in the meantime.
  */
 const maxPagesWithoutNew = 2;
 
-/** Schedules. In a list one without an id is left out and counted; a single one is then an UpstreamUnreadableError. */
+/**
+ * Schedules. A list omits and counts schedules without an id; a single schedule without it is an
+ * UpstreamUnreadableError.
+ */
 export function createSchedulesApi(client: PlatformClient): SchedulesApi {
   const { metrics } = client;
   const context = decodeContextOf(metrics, 'Schedule');
@@ -43,7 +46,7 @@ export function createSchedulesApi(client: PlatformClient): SchedulesApi {
       const request = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
       const answer = await call(request);
       const page = decodeChildren(answer.json, (value) => schedules.decode(value, answer.reading));
-      if (page === null) throw unreadable(request, answer, 'It holds no list of schedules.');
+      if (page === null) throw unreadable(request, answer, 'It contains no list of schedules.');
       const before = byId.size;
       for (const schedule of page.entities) byId.set(schedule.id, schedule);
       const next = nextStart(page, start, pageSize);

@@ -11,28 +11,29 @@ const pauseMs = 1_000;
 /** Time before the deadline of a call that its second attempt needs, in milliseconds. */
 const leastAttemptMs = 250;
 const rejectedStatus = 401;
-/** Credentials that are kept for each service. The least recently used ones are discarded first. */
+/** Maximum number of kept credentials. The least recently used are discarded first. */
 const maxEntries = 10_000;
 
 export interface SecondAttemptOptions {
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
-  /** How often a read is sent at most. With 1, there is no second attempt. */
+  /** Maximum number of attempts of a read. With 1 there is no second attempt. */
   readonly maxAttempts: number;
 }
 
 /**
- * Sends a read again, a second after a 401, if the last response of the same service to the same credential showed that it
- * accepts it (see `showsAcceptance`): servers of the platform sometimes reject a valid token. The second rejection is final.
+ * Repeats a read one second after a 401, if the last response of the same service showed that it accepts the credential
+ * (see `showsAcceptance`). Servers of the platform sometimes reject a valid token. The second rejection is final.
  *
  * A rejected credential has no second attempt until the service accepts it again, so that an invalid token causes no
- * additional call, and an expired one at most one for each read in flight. Polls have none either, because subscriptions
- * end only after two rejected proofs (see AuthorizationLeases). The gateway's own token is renewed first, if it can be.
+ * additional call, and an expired token causes at most one additional call per read in flight. Polls have none either,
+ * because subscriptions end only after two rejected proofs (see AuthorizationLeases). The gateway's own token is
+ * renewed first, if it can be.
  */
 export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttemptOptions): CallLayer {
   const accepted = new LRUCache<string, true>({ max: maxEntries });
   const accept = (key: string): void => {
-    // Reading makes an entry the most recently used one too, at a lower cost.
+    // `get` also marks an entry as used, at a lower cost than `set`.
     if (accepted.get(key) === undefined) accepted.set(key, true);
   };
   const failed = (key: string, error: unknown): void => {
@@ -70,13 +71,16 @@ export function withSecondAttempt({ clock, metrics, maxAttempts }: SecondAttempt
   };
 }
 
-/** A rejection by a service of the platform. One by the token service is about the client, and no mistake. */
+/**
+ * Whether a service of the platform rejected the credential. A rejection by the token service is about the client, and
+ * final.
+ */
 const isRejection = (error: unknown): boolean =>
   (error instanceof UnauthenticatedError || error instanceof GatewayCredentialError) &&
   error.upstream?.status === rejectedStatus &&
   error.upstream.service !== 'ims';
 
-/** Whether the call is interactive, or an interactive one shares its response. */
+/** Whether the call is interactive, or an interactive call shares its response. */
 const isAwaited = ({ priority, hastened }: UpstreamRequest): boolean =>
   priority === 'interactive' || hastened?.aborted === true;
 
@@ -85,5 +89,5 @@ const hasTime = (
   clock: Pick<Clock, 'monotonicMs'>,
 ): boolean => clock.monotonicMs() + pauseMs + leastAttemptMs <= endsAtMs;
 
-/** Without the sandbox, because a credential belongs to an organization. */
+/** The key has no sandbox, because a credential belongs to an organization. */
 const keyOf = ({ service, caller }: UpstreamRequest): string => serviceKeyOf(caller, service);

@@ -11,7 +11,7 @@ const service = 'segmentation';
 
 const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisfies SegmentDefinitionOrder;
 
-/** Segment definitions. In a list one without an id is left out and counted. */
+/** Segment definitions. A list omits and counts definitions without an id. */
 export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefinitionsApi {
   const { call, metrics } = client;
   const context = decodeContextOf(metrics, 'SegmentDefinition');
@@ -22,12 +22,12 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
       const query = new URLSearchParams({ limit: String(limit), sort: `${field}:${direction}` });
       if (page > 0) query.set('page', String(page));
       const what = { service, method: 'GET', path: `${root}?${query}`, effect: 'read' } as const;
-      // A page behind the last one may be empty, or not be there.
+      // A page after the last page may be empty or a 404.
       const request = page > 0 ? { ...what, subject: String(page) } : what;
       const answer = await orNull(call(request));
       if (answer === null) return { definitions: [], next: null, total: null };
       const decoded = decodeSegmentDefinitions(answer.json, { page, limit }, context);
-      if (decoded === null) throw unreadable(request, answer, 'It holds no list of segment definitions.');
+      if (decoded === null) throw unreadable(request, answer, 'It contains no list of segment definitions.');
       if (field !== 'name') {
         const keyOf = ({ createdAt, updatedAt }: SegmentDefinition) =>
           field === 'creationTime' ? createdAt : updatedAt;
@@ -41,7 +41,7 @@ export function createSegmentDefinitionsApi(client: PlatformClient): SegmentDefi
         service,
         path: `${root}/bulk-get`,
         ids,
-        unusable: 'It holds something that is not a segment definition.',
+        unusable: 'It contains something that is not a segment definition.',
         decode: (value) => decodeSegmentDefinition(value, context),
       }),
   };

@@ -14,14 +14,14 @@ import { decodeSegmentJob, encodeNewSegmentJob } from './wire/segment-job.ts';
 
 const root = '/data/core/ups/segment/jobs';
 const service = 'segmentation';
-/** Jobs among which the result of a lost create is looked for: the platform's largest page. */
+/** Number of newest jobs that are searched for the result of a lost create. It is the platform's largest page. */
 const newestPageSize = 100;
 
 const newestFirst = { field: 'creationTime', direction: 'desc' } as const satisfies SegmentJobListOptions['orderBy'];
 
 /**
- * Segment jobs. In a list a record without id or status is left out and counted: one bad record must not hide the others.
- * Of a single job it is an UpstreamUnreadableError.
+ * Segment jobs. A list omits and counts a record without id or status, so that one bad record does not hide the others.
+ * A single job without them is an UpstreamUnreadableError.
  */
 export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
   const { metrics } = client;
@@ -43,7 +43,7 @@ export function createSegmentJobsApi(client: PlatformClient): SegmentJobsApi {
     } as const;
     const answer = await call(request);
     const page = decodeChildren(answer.json, (value) => jobs.decode(value, answer.reading));
-    if (page === null) throw unreadable(request, answer, 'It holds no list of segment jobs.');
+    if (page === null) throw unreadable(request, answer, 'It contains no list of segment jobs.');
     const { field, direction } = options.orderBy ?? newestFirst;
     const keyOf = ({ createdAt, updatedAt }: SegmentJob) => (field === 'creationTime' ? createdAt : updatedAt);
     countDisorder(page.entities, { direction, keyOf }, context);

@@ -5,13 +5,13 @@ import type { NewSchedule, Schedule, ScheduleChange } from '../domain/schedule.t
 import type { SegmentDefinition } from '../domain/segment-definition.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 
-/** One of many ids that a bulk read could not give, although the others could: what the platform said of it alone. */
+/** An id whose entity a bulk read could not return, with the platform's error about this id alone. */
 export interface BulkFailure<Id extends string> {
   readonly id: Id;
   readonly error: Error;
 }
 
-/** The answer of a bulk read, in any order. An id that the platform does not know is in neither list. */
+/** The result of a bulk read, in any order. An id that the platform does not have is in neither list. */
 export interface BulkResult<Id extends string, Entity> {
   readonly found: readonly Entity[];
   readonly failed: readonly BulkFailure<Id>[];
@@ -19,40 +19,43 @@ export interface BulkResult<Id extends string, Entity> {
 
 /** A page with the number of rows of the whole list. */
 export interface Counted {
-  /** Rows of the whole list with the conditions that were sent. Null if the platform reports no count. */
+  /** Number of rows of the whole list under the conditions that were sent. Null if the platform reports no count. */
   readonly total: number | null;
 }
 
 export interface SchedulesApi {
-  /** All schedules of the sandbox, in the platform's order: one upstream call for each 100. There are few; usually one. */
+  /**
+   * All schedules of the sandbox, in the platform's order. One upstream call per 100 schedules; usually there is one
+   * schedule.
+   */
   list(): Promise<readonly Schedule[]>;
   /** One upstream call. */
   get(id: ScheduleId): Promise<Schedule | null>;
   /** One upstream call, which is sent once. If its outcome is unknown, the list is read to look for the schedule. */
   create(schedule: NewSchedule): Promise<Schedule>;
-  /** One upstream call. False when the platform does not know the schedule. */
+  /** One upstream call. False if the platform does not have the schedule. */
   update(id: ScheduleId, change: ScheduleChange): Promise<boolean>;
-  /** One upstream call. False when the platform does not know the schedule. */
+  /** One upstream call. False if the platform does not have the schedule. */
   delete(id: ScheduleId): Promise<boolean>;
 }
 
 export interface SegmentJobsApi {
   /**
-   * One upstream call: by time of creation or of the last change. `start` is what the page before gave as `next`, which
-   * is null on the last page. Descriptions of the platform differ on whether it counts pages or rows, and rows shift while
-   * jobs are added: a row may come twice. So whoever reads on drops the ids that it has seen, and stops when a page
-   * brings none that is new.
+   * One upstream call. Jobs are sorted by time of creation or of the last change. `start` is the `next` of the previous
+   * page, which is null on the last page. The platform's documentation differs on whether it counts pages or rows, and
+   * rows shift while jobs are added, so that a row may be returned twice. The caller must drop ids that it has seen,
+   * and stop at a page without new ids.
    */
   list(
     options: SegmentJobListOptions,
   ): Promise<Counted & { readonly jobs: readonly SegmentJob[]; readonly next: number | null }>;
-  /** Bulk reads, in chunks: one upstream call for each 100 ids. */
+  /** Reads in bulk, with one upstream call per 100 ids. */
   getMany(ids: readonly SegmentJobId[]): Promise<BulkResult<SegmentJobId, SegmentJob>>;
   /** One upstream call. */
   get(id: SegmentJobId): Promise<SegmentJob | null>;
   /** One upstream call, which is sent once. If its outcome is unknown, a second call looks for the job. */
   create(segmentIds: readonly SegmentId[]): Promise<SegmentJob>;
-  /** Marks the job for cancelling, which takes effect later. False when the platform does not know it. */
+  /** Marks the job for cancelling; the platform stops it later. False if the platform does not have it. */
   cancel(id: SegmentJobId): Promise<boolean>;
 }
 
@@ -61,14 +64,14 @@ export interface SegmentJobListOptions {
   readonly limit: number;
   /** @default 0 */
   readonly start?: number;
-  /** The platform filters by one status at a time; UNKNOWN is none of its own. */
+  /** The platform filters by one status at a time, and has no status UNKNOWN. */
   readonly status?: Exclude<SegmentJob['status'], 'UNKNOWN'> | undefined;
   readonly segmentId?: SegmentId | undefined;
   /** @default creationTime, newest first */
   readonly orderBy?: { readonly field: 'creationTime' | 'updateTime'; readonly direction: 'asc' | 'desc' };
 }
 
-/** The platform may ignore the order. It compares names in a collation of its own. */
+/** The platform may ignore the order. It compares names in its own collation. */
 export interface SegmentDefinitionOrder {
   readonly field: 'creationTime' | 'updateTime' | 'name';
   readonly direction: 'asc' | 'desc';
@@ -76,8 +79,9 @@ export interface SegmentDefinitionOrder {
 
 export interface SegmentDefinitionsApi {
   /**
-   * One upstream call. `page` begins at 0; `next` is null on the last page. A row may come twice, and where the platform
-   * counts its pages from 1 the second page is the first one over again: a page with nothing new is not yet the end.
+   * One upstream call. `page` starts at 0, and `next` is null on the last page. A row may be returned twice. If the
+   * platform counts its pages from 1, the second page repeats the first one, so that a page without new rows is not yet
+   * the end.
    */
   list(options: {
     readonly limit: number;
@@ -85,24 +89,24 @@ export interface SegmentDefinitionsApi {
     /** @default creationTime, newest first */
     readonly orderBy?: SegmentDefinitionOrder | undefined;
   }): Promise<Counted & { readonly definitions: readonly SegmentDefinition[]; readonly next: number | null }>;
-  /** Bulk reads, in chunks: one upstream call for each 100 ids. */
+  /** Reads in bulk, with one upstream call per 100 ids. */
   getMany(ids: readonly SegmentId[]): Promise<BulkResult<SegmentId, SegmentDefinition>>;
 }
 
 export interface MergePoliciesApi {
-  /** One upstream call. `start` is the opaque text that the page before gave as `next`. */
+  /** One upstream call. `start` is the opaque `next` of the previous page. */
   list(options: {
     readonly limit: number;
     readonly start?: string | undefined;
   }): Promise<Counted & { readonly policies: readonly MergePolicy[]; readonly next: string | null }>;
-  /** Bulk reads, in chunks: one upstream call for each 100 ids. */
+  /** Reads in bulk, with one upstream call per 100 ids. */
   getMany(ids: readonly MergePolicyId[]): Promise<BulkResult<MergePolicyId, MergePolicy>>;
 }
 
 export interface ProfilesApi {
   /**
-   * Looks people up by identity; the answers stand in the order of the queries, null where nobody is known by it. Queries
-   * of the same fields and merge policy go together: one upstream call for each 100 of them.
+   * Finds profiles by identity. The results are in the order of the queries; null if no person has the identity.
+   * Queries with the same fields and merge policy are sent together, with one upstream call per 100 queries.
    */
   getMany(queries: readonly ProfileQuery[]): Promise<readonly (Profile | Error | null)[]>;
 }

@@ -10,19 +10,19 @@ import type { UpstreamMetrics } from './metrics.ts';
 import { readBodyError } from './wire/entry-error.ts';
 
 export interface SendOptions {
-  /** Carries the request. It must not follow redirects, so that no token goes where it was not sent. */
+  /** Sends the request. It must not follow redirects, so that a token reaches only the configured host. */
   readonly dispatcher: Dispatcher;
-  /** Comes before every path: the path of the base URL, without a slash at its end. */
+  /** Path of the base URL, without a slash at its end. It precedes every path. */
   readonly basePath: string;
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
 }
 
-/** A request with those whose headers it has; a request for a token has neither tenant nor credential. */
+/** A request with the caller and the credential for its headers. A token request has neither. */
 type Unsent = PlatformRequest & Partial<Pick<UpstreamRequest, 'caller' | 'authorization'>>;
 type RequestToSend = Unsent & Pick<UpstreamRequest, 'signal'>;
 
-/** Sends a request once, reads the whole answer, and throws the GatewayError that anything but a success means. */
+/** Sends a request once and reads the whole response. Throws a GatewayError unless the response is a success. */
 export function sendOnce(options: SendOptions, request: RequestToSend): Promise<UpstreamAnswer> {
   const { dispatcher, basePath, clock, metrics } = options;
   const { service, method, signal } = request;
@@ -46,7 +46,7 @@ export function sendOnce(options: SendOptions, request: RequestToSend): Promise<
   );
 }
 
-/** The meaning of an answer, whose body must be decompressed first or not. */
+/** Reads a response, after decompressing its body if necessary. */
 function readAnswer(
   request: PlatformRequest,
   answer: ExchangeAnswer,
@@ -60,7 +60,7 @@ function readAnswer(
     const { status, headers } = answer;
     const requestId = requestIdOf(headers) ?? sentRequestId;
     if (isSuccess(status) && request.answer !== 'ignored')
-      throw unreadable(request, { status, requestId }, 'Its encoding is broken.', error);
+      throw unreadable(request, { status, requestId }, 'Its content encoding is broken.', error);
     return read(Buffer.alloc(0));
   });
 }
@@ -82,7 +82,7 @@ function readBody(
   try {
     json = jsonOf(body);
   } catch {
-    // The syntax error is not kept: its message quotes the body.
+    // The syntax error is dropped, because its message quotes the body.
     if (!isIgnored) throw unreadable(request, { status, requestId }, 'It is not JSON.');
   }
   const error = readBodyError(json, { isMessage: request.effect === 'update' || request.effect === 'delete' });
@@ -93,8 +93,8 @@ function readBody(
 const isSuccess = (status: number): boolean => status >= 200 && status < 300;
 
 /**
- * The headers of every request, with those of its credential and its tenant where it has them, and an `x-request-id` of
- * its own: 32 alphanumerics, like the platform's.
+ * The headers of a request, including the headers of its credential and its tenant if it has them, and a new
+ * `x-request-id` of 32 alphanumeric characters, like the ids of the platform.
  */
 export function requestHeaders(
   request: Unsent,
@@ -110,7 +110,7 @@ export function requestHeaders(
   if (request.caller !== undefined) {
     const { org, sandbox } = request.caller.tenant;
     headers['x-gw-ims-org-id'] = org;
-    // Where the API takes the sandbox from a header.
+    // Some APIs do not take the sandbox from a header.
     if (request.sandboxed !== false) headers['x-sandbox-name'] = sandbox;
   }
   headers['x-request-id'] = randomUUID().replaceAll('-', '');

@@ -47,32 +47,33 @@ class Waiter<Answer = unknown> {
   }
 }
 
-/** One call that several callers wait for. */
+/** One call for which several callers wait. */
 interface Flight<Answer> {
   /**
-   * Null: it is over. A Map keeps removed values reachable until V8 collects its earlier tables, so that the flight must
-   * not lead to the answer any more.
+   * Null after the call. A Map keeps removed values reachable until V8 collects its earlier tables, so that the flight
+   * must no longer refer to the response.
    */
   parts: FlightParts<Answer> | null;
 }
 
 interface FlightParts<Answer> {
   readonly controller: EndController;
-  /** Of a poll. */
+  /** Controller for the promotion of a poll. Null for an interactive call. */
   readonly hastened: EndController | null;
   readonly party: Party<Answer>;
 }
 
 /**
- * Lets identical GETs of the same tenant and credential share one call while it is in flight. Each caller leaves with its
- * own signal; when the last one has left, the call is given up. Nothing is kept of a response or a failure.
+ * Lets identical GETs of the same tenant and credential share one call while it is in flight. Each caller leaves with
+ * its own signal. When the last caller has left, the call is cancelled. Responses and failures are not cached.
  *
- * The limit of calls bounds what one operation may cause, so a shared call counts once for each operation that waits for
- * it, and so does each repetition. An operation at its limit leaves the flight; the others still receive the response.
+ * The limit of calls bounds the calls that one operation may cause. A shared call, and each of its repetitions,
+ * therefore counts once for each operation that waits for it. An operation at its limit leaves the flight; the others
+ * still receive the response.
  *
- * This layer belongs outside the deadline: the time of a shared call runs from its start, so that a call which hangs ends
- * although new callers keep joining it. A poll always starts a call of its own. An interactive caller that joins it gives
- * it its priority.
+ * This layer is outside the deadline. The time of a shared call runs from its start, so that a hanging call ends
+ * although new callers keep joining it. A poll always starts a new call. An interactive caller that joins a poll
+ * promotes it to interactive priority.
  */
 export const withSingleFlight =
   ({ metrics }: { readonly metrics: UpstreamMetrics }): CallLayer =>
@@ -86,7 +87,7 @@ export const withSingleFlight =
       const flight: Flight<Answer> = { parts: { controller, hastened, party } };
       const land = (): ReadonlySet<Waiter<Answer>> => {
         flight.parts = null;
-        // When all callers have left, or a poll has started, another flight may have taken the place.
+        // After all callers have left, or a poll has started, the map may contain another flight.
         if (flights.get(key) === flight) flights.delete(key);
         return party.waiters;
       };
@@ -112,7 +113,7 @@ export const withSingleFlight =
     const join = (key: string, request: UpstreamRequest, waiter: Waiter<Answer>): Flight<Answer> => {
       const inFlight = flights.get(key);
       const parts = inFlight?.parts ?? null;
-      // A poll must not receive a state that is older than its own request.
+      // A poll must not receive a state that is older than its request.
       if (inFlight === undefined || parts === null || request.priority === 'poll') return takeOff(key, request, waiter);
       parts.party.join(waiter);
       metrics.shared({ service: request.service });
@@ -142,7 +143,7 @@ export const withSingleFlight =
 /** The callers that wait for one flight. Each attempt counts for the operations of all of them. */
 class Party<Answer> implements OperationCalls {
   readonly #waiters = new Set<Waiter<Answer>>();
-  /** The operations for which the present attempt has been counted; null before the first attempt. */
+  /** The operations for which the current attempt was counted; null before the first attempt. */
   #counted: Set<OperationCalls> | null = null;
 
   constructor(first: Waiter<Answer>) {
@@ -167,7 +168,7 @@ class Party<Answer> implements OperationCalls {
     this.#waiters.delete(waiter);
   }
 
-  /** @throws what the last operation threw, when none is left that may cause this attempt */
+  /** @throws the error of the last operation, if no operation may cause this attempt */
   count(): void {
     this.#counted = new Set();
     const failures = new Map<OperationCalls, unknown>();
@@ -193,8 +194,9 @@ class Party<Answer> implements OperationCalls {
 }
 
 /**
- * Everything that the answer, or what a failure is taken for, depends on. No part but the last one contains the separator:
- * paths are encoded, and JSON escapes it. `input` is left out, because reads of one path send the same argument.
+ * Key of a request. It contains everything on which the response and the error of a failure depend. Only the last part
+ * can contain the separator, because paths are encoded and JSON escapes it. `input` is omitted, because reads of one
+ * path send the same argument.
  */
 function keyOf(request: UpstreamRequest): string {
   const { caller, service, path, headers, subject, answer, compressed, sandboxed, timeoutMs } = request;

@@ -6,13 +6,13 @@ import type { UpstreamMetrics } from './metrics.ts';
 import { type BucketOptions, TokenBucket } from './token-bucket.ts';
 import { type Waiter, WaitingLine } from './waiting-line.ts';
 
-/** Tenants that are kept before the first look for those that need not be. */
+/** Number of budgets at which the first search for unused budgets runs. */
 const firstSweepAt = 64;
 
 export interface TenantBudgetOptions extends BucketOptions {
   readonly clock: Clock;
   readonly metrics: UpstreamMetrics;
-  /** Calls that wait at most. */
+  /** Maximum number of waiting calls. */
   readonly maxWaiting: number;
   /** Another budget of the tenant with this key, whose surplus may be used too; null for none. @default null */
   readonly lenderOf?: (key: string) => TenantBudget | null;
@@ -33,7 +33,7 @@ export function createTenantBudgets(options: TenantBudgetOptions) {
       if (found !== undefined) return found;
       if (budgets.size >= sweepAt) {
         for (const [other, budget] of budgets) if (budget.isUnused(clock.monotonicMs())) budgets.delete(other);
-        // A look only after they have doubled keeps its cost small, however many there are.
+        // The search runs only after the number has doubled, so that its amortized cost is constant.
         sweepAt = Math.max(firstSweepAt, budgets.size * 2);
       }
       const created = new TenantBudget(options, options.lenderOf?.(key) ?? null);
@@ -43,15 +43,15 @@ export function createTenantBudgets(options: TenantBudgetOptions) {
   };
 }
 
-/** The right to make one call. Dispose it when the call is over. */
+/** Permission for one call. Dispose it when the call is over. */
 export interface Permit extends Disposable {
-  /** The platform answered that there were too many calls. */
+  /** The platform responded that there were too many calls. */
   refused(): void;
 }
 
-/** A call in the line of a budget. */
+/** A call in the queue of a budget. */
 interface WaitingCall extends Waiter {
-  /** Takes it out of the line, with an error or dismissed. */
+  /** Removes the call from the queue, with an error, or as dismissed if the error is null. */
   end(error: RateLimitedError | null): void;
 }
 
@@ -61,7 +61,7 @@ export class TenantBudget {
   readonly #bucket: TokenBucket;
   readonly #line = new WaitingLine<WaitingCall>();
   #inFlight = 0;
-  /** How often the rate was halved. Calls that left before the last time say nothing about the rate since. */
+  /** Number of halvings of the rate. A 429 to a call that was sent before the last halving does not count again. */
   #halvings = 0;
   #serving = false;
   #sleep: AbortController | null = null;
@@ -76,20 +76,21 @@ export class TenantBudget {
     return this.#inFlight === 0 && this.#bucket.isFull(nowMs);
   }
 
-  /** Lets all waiting calls of a member leave without a permit. */
+  /** Dismisses all waiting calls of a member, without a permit. */
   dismiss(member: string): void {
     for (const waiter of this.#line.takeAll(member)) waiter.end(null);
     if (this.#line.size === 0) this.#sleep?.abort();
   }
 
-  /** @returns null when the call has to wait */
+  /** @returns null if the call has to wait */
   tryEnter(): Permit | null {
     return this.#line.size === 0 && this.#take(this.#nowMs()) ? this.#admit() : null;
   }
 
   /**
-   * @returns null when the call was dismissed
-   * @throws {RateLimitedError} there is no room before the deadline; else the reason of the request's signal
+   * @returns null if the call was dismissed
+   * @throws {RateLimitedError} there is no room before the deadline
+   * @throws the reason of the request's signal if it aborts
    */
   async enter(request: UpstreamRequest): Promise<Permit | null> {
     request.signal.throwIfAborted();
@@ -134,14 +135,14 @@ export class TenantBudget {
     }
   }
 
-  /** In a full line, a call of the credential that has the most makes room for one that has fewer. */
+  /** In a full queue, a call of the credential with the most waiting calls makes room for a credential with fewer. */
   #makeRoom(request: UpstreamRequest): void {
     const dropped = this.#line.makeRoom(request.caller.credential.fingerprint);
     if (dropped === undefined) throw this.noRoom(request);
     dropped.end(this.noRoom(request));
   }
 
-  /** @returns false when the call was dismissed */
+  /** @returns false if the call was dismissed */
   #wait({ signal, hastened, priority, caller }: UpstreamRequest): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const done = () => {
@@ -174,7 +175,7 @@ export class TenantBudget {
     });
   }
 
-  /** Releases waiting calls as tokens become available, until the line is empty. Never rejects. */
+  /** Releases waiting calls as tokens become available, until the queue is empty. Never rejects. */
   async #serve(): Promise<void> {
     if (this.#serving) return;
     this.#serving = true;
@@ -185,7 +186,7 @@ export class TenantBudget {
         continue;
       }
       this.#sleep = new AbortController();
-      // The sleep ends early only when the line has become empty.
+      // The sleep ends early only if the queue has become empty.
       await this.#options.clock.sleep(this.#msUntilToken(nowMs), this.#sleep.signal).catch(() => {});
       this.#sleep = null;
     }
@@ -196,13 +197,13 @@ export class TenantBudget {
     return this.#bucket.take(nowMs) || this.#lender?.lend(nowMs) === true;
   }
 
-  /** At least a millisecond where the lender has a surplus that it does not lend, because calls of its own wait. */
+  /** At least 1 ms if the lender has a surplus that it does not lend because its own calls wait. */
   #msUntilToken(nowMs: number): number {
     const ownMs = this.#bucket.msUntil(1, nowMs);
     return this.#lender === null ? ownMs : Math.min(ownMs, Math.max(1, this.#lender.#bucket.msUntilSurplus(nowMs)));
   }
 
-  /** Gives a token of the upper half of its bucket to another budget, while no call of its own waits. */
+  /** Lends a token of the upper half of the bucket to another budget, unless own calls wait. */
   lend(nowMs: number): boolean {
     return this.#line.size === 0 && this.#bucket.takeSurplus(nowMs);
   }
@@ -210,7 +211,7 @@ export class TenantBudget {
   /** The error of a call for which there is no room. */
   noRoom({ service }: UpstreamRequest): RateLimitedError {
     return new RateLimitedError({
-      message: 'More calls to the platform are waiting for this sandbox than its budget lets through.',
+      message: 'Too many calls to the platform are waiting for the budget of this sandbox.',
       upstream: unanswered(service),
       retryAfterMs: this.#bucket.msUntil(this.#line.size + 1, this.#nowMs()),
     });

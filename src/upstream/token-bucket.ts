@@ -1,22 +1,22 @@
-/** The lowest rate that refusals lead to, in calls per second: one page with what belongs to it still comes at once … */
+/** The lowest rate after rejections, in calls per second: enough for one page and its related entities at once … */
 const leastRate = 5;
-/** … or this share of the whole rate, where that is less. */
+/** … or this share of the full rate, if that is less. */
 const leastShare = 1 / 8;
-/** How fast a reduced rate grows again, in calls per second, each second: at most this … */
+/** The fastest recovery of a reduced rate, in calls per second per second … */
 const mostRecovery = 2;
-/** … and no faster than that the whole rate would take this many seconds to come back. */
+/** … or the speed at which the full rate takes this number of seconds to recover, if that is slower. */
 const leastRecoverySeconds = 60;
 
 export interface BucketOptions {
-  /** Tokens that are added each second. */
+  /** Tokens that are added per second. */
   readonly ratePerSecond: number;
-  /** Tokens that can be there at most. At least 1. */
+  /** Maximum number of tokens; at least 1. */
   readonly burst: number;
 }
 
 /**
- * The arithmetic of a token bucket that yields to refusals: `halve` halves its rate, which then grows back linearly. What
- * it holds at most shrinks and grows with the rate. All times are monotonic milliseconds.
+ * A token bucket that slows down after rejections: `halve` halves its rate, which then grows back linearly. The maximum
+ * number of tokens shrinks and grows with the rate. All times are monotonic milliseconds.
  */
 export class TokenBucket {
   readonly #options: BucketOptions;
@@ -24,7 +24,7 @@ export class TokenBucket {
   #rate: number;
   #tokens: number;
   #atMs: number;
-  /** Tokens taken in this second and in the one before, by which what is really used is known. */
+  /** Tokens that were taken in this second and in the second before, which show the actual rate. */
   #used = { second: 0, now: 0, before: 0 };
 
   constructor(options: BucketOptions, nowMs: number) {
@@ -35,7 +35,7 @@ export class TokenBucket {
     this.#atMs = nowMs;
   }
 
-  /** Takes a token, if there is one. */
+  /** Takes a token. False if there is none. */
   take(nowMs: number): boolean {
     this.#advance(nowMs);
     if (this.#tokens < 1) return false;
@@ -44,23 +44,25 @@ export class TokenBucket {
     return true;
   }
 
-  /** Takes a token of the upper half, if there is one. */
+  /** Takes a token of the upper half. False if there is none. */
   takeSurplus(nowMs: number): boolean {
     return this.msUntilSurplus(nowMs) === 0 && this.take(nowMs);
   }
 
-  /** When there will be a token of the upper half, in milliseconds from `nowMs` at the latest; 0 when there is one. */
+  /**
+   * Upper bound of the time until there is a token of the upper half, in milliseconds from `nowMs`; 0 if there is one.
+   */
   msUntilSurplus(nowMs: number): number {
     return this.msUntil(this.#capacity() / 2 + 1, nowMs);
   }
 
-  /** When `count` tokens will be there, in milliseconds from `nowMs` at the latest; 0 when they are there. */
+  /** Upper bound of the time until there are `count` tokens, in milliseconds from `nowMs`; 0 if there are. */
   msUntil(count: number, nowMs: number): number {
     this.#advance(nowMs);
     return Math.ceil((Math.max(0, count - this.#tokens) / this.#rate) * 1_000);
   }
 
-  /** Halves the rate: of the calls that were made lately, where that were fewer than it allows. */
+  /** Halves the rate, or the rate of the recent calls if that is lower. */
   halve(nowMs: number): void {
     this.#advance(nowMs);
     const { now, before } = this.#used;
@@ -70,7 +72,7 @@ export class TokenBucket {
     this.#tokens = Math.min(this.#tokens, this.#capacity());
   }
 
-  /** Whether it is as it was made: a new one would do as well. */
+  /** Whether the bucket is in its initial state, so that a new bucket can replace it. */
   isFull(nowMs: number): boolean {
     this.#advance(nowMs);
     return this.#rate === this.#options.ratePerSecond && this.#tokens === this.#options.burst;

@@ -4,7 +4,7 @@ import type { EndSignal } from '../runtime/end-signal.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 
 /**
- * An access token of the gateway. Times are monotonic milliseconds: the token service names a lifetime, not a moment. A
+ * An access token of the gateway. Times are monotonic milliseconds, because the token service returns a lifetime. A
  * token that expired while the machine was suspended is replaced when the platform rejects it.
  */
 export interface Token {
@@ -22,12 +22,12 @@ export interface TokenKeeperOptions {
   readonly failed: (error: unknown) => void;
 }
 
-/** Pause after a failed renewal while the present token is still valid, in milliseconds. */
+/** Pause after a failed renewal while the current token is still valid, in milliseconds. */
 const renewalPauseMs = 10_000;
 /**
- * The replacement of a rejected token is itself replaced only after a pause, in milliseconds. The pause doubles with each
- * replacement, because a platform that rejects them all must not cause a token request for each call. It is short again
- * for a token that was not rejected for some time.
+ * Pause before the replacement of a rejected token may itself be replaced, in milliseconds. The pause doubles with each
+ * replacement, because a platform that rejects all tokens must not cause a token request for each call. It is short
+ * again after a token was not rejected for some time.
  */
 const firstReplacementPauseMs = 1_000;
 const longestReplacementPauseMs = 30_000;
@@ -35,19 +35,20 @@ const replacementsForgottenAfterMs = 60_000;
 /** Pause after the first failure while there is no token, in milliseconds. It doubles with each further failure. */
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
-/** The longest pause that a call waits for, in milliseconds: a failure for a moment then costs it nothing. */
+/** The longest pause for which a call waits, in milliseconds, so that a short failure does not fail the call. */
 const longestWaitMs = 1_000;
 /** The longest pause that the token service can impose, in milliseconds. */
 const longestRequestedPauseMs = 300_000;
 
 /**
  * Keeps the one token of the gateway, which all calls share. The token is requested by the first call that needs it (or
- * by `start`), renewed in the background before it expires, and replaced after the platform has rejected it. The present
- * token stays in use until its replacement has arrived.
+ * by `start`), renewed in the background before it expires, and replaced after the platform has rejected it. The
+ * current token stays in use until its replacement has arrived.
  *
- * After a failure all callers share one pause, in which no request is sent. A call without a token, or with a rejected one,
- * waits for a short pause to end, and fails at once with the error of the last request in a long one. Once `isReady` has been read as false, a
- * background task repeats the request after each pause: a gateway that is not ready receives no calls that could do it.
+ * After a failure all callers share one pause, in which no request is sent. A call without a token, or with a rejected
+ * token, waits for the end of a short pause. In a long pause it fails at once with the error of the last request. After
+ * `isReady` was read as false, a background task repeats the request after each pause, because a gateway that is not
+ * ready receives no calls that could repeat it.
  */
 export class TokenKeeper {
   readonly #options: TokenKeeperOptions;
@@ -82,7 +83,7 @@ export class TokenKeeper {
     return false;
   }
 
-  /** @throws the failure of the token request; the reason of `signal` when it aborts */
+  /** @throws the failure of the token request; the reason of `signal` if it aborts */
   async current(signal: EndSignal): Promise<Token> {
     for (;;) {
       const nowMs = this.#nowMs();
@@ -98,8 +99,8 @@ export class TokenKeeper {
 
   /**
    * The token after the platform has rejected one: the replacement that another call has already caused, or a new one.
-   * @returns null when the token is itself a replacement that is too recent to be replaced
-   * @throws the failure of the token request; the reason of `signal` when it aborts
+   * @returns null if the token is itself a replacement that is too recent to be replaced
+   * @throws the failure of the token request; the reason of `signal` if it aborts
    */
   async replace(rejected: string, signal: EndSignal): Promise<Token | null> {
     for (;;) {
@@ -112,7 +113,7 @@ export class TokenKeeper {
     }
   }
 
-  /** The requested token; null: a pause was waited for, after which there may be one already. */
+  /** The requested token. Null after a pause, because another call may have obtained a token in the meantime. */
   async #next(signal: EndSignal): Promise<Token | null> {
     const failure = this.#renewal === null ? this.#failure : null;
     const pauseMs = failure === null ? 0 : failure.untilMs - this.#nowMs();
@@ -122,7 +123,7 @@ export class TokenKeeper {
     return null;
   }
 
-  /** Gives up the request in flight. */
+  /** Cancels the request in flight. */
   async close(): Promise<void> {
     this.#closing.abort(new ShuttingDownError());
     await this.#renewal?.catch(() => {});
@@ -133,7 +134,7 @@ export class TokenKeeper {
     return this.#closing.signal;
   }
 
-  /** The request in flight, or a new one. It serves all callers, so no caller's signal ends it. */
+  /** The request in flight, or a new one. It serves all callers, so that the signal of one caller does not end it. */
   #renew(): Promise<Token> {
     this.#renewal ??= this.#options
       .request()
@@ -188,13 +189,13 @@ export class TokenKeeper {
         if (waitMs > 0) await this.#options.clock.sleep(waitMs, signal);
         else await this.#renew();
       } catch {
-        // A failed request is kept in `#failure`, from which the next pause follows; else the keeper is closed.
+        // `#failure` contains the failed request and determines the next pause. Without it the keeper is closed.
       }
     }
     this.#recovering = false;
   }
 
-  /** A token that is valid by its lifetime, although the platform rejected it, is replaced no more often than others. */
+  /** Limits the replacements of a token that has not expired although the platform rejected it. */
   #repeatAtMs(untilMs: number): number {
     return this.#isValid() ? Math.max(untilMs, this.#replaceNotBeforeMs) : untilMs;
   }

@@ -1,20 +1,20 @@
 import { FairQueue } from '../runtime/fair-queue.ts';
 import type { Priority } from './call.ts';
 
-/** Interactive calls that overtake a waiting poll at most; then one poll goes first. */
+/** Maximum number of consecutive interactive calls while a poll waits. Then one poll goes first. */
 const maxOvertakings = 9;
 
 /** A call that waits for its turn. */
 export interface Waiter {
-  /** Waiters of one member are served in order, members in turn. */
+  /** Waiters of one member are served in order; members are served in turn. */
   readonly member: string;
-  /** Called once, when it is this one's turn. */
+  /** Called once, when it is the turn of this waiter. */
   readonly go: () => void;
 }
 
 /**
- * The order of waiting calls: interactive calls before polls, and within each the members in turn. While a poll waits, at the latest
- * every tenth turn is a poll's.
+ * A queue of waiting calls. Interactive calls go before polls, and the members of each priority are served in turn.
+ * While a poll waits, at least every tenth call is a poll.
  */
 export class WaitingLine<Each extends Waiter = Waiter> {
   readonly #interactive = new FairQueue<Each>();
@@ -29,7 +29,7 @@ export class WaitingLine<Each extends Waiter = Waiter> {
     (priority === 'interactive' ? this.#interactive : this.#polls).add(waiter.member, waiter);
   }
 
-  /** Moves a waiting poll to the interactive calls, behind those of its member. */
+  /** Moves a waiting poll to the interactive calls, behind the calls of its member. */
   hasten(waiter: Each): void {
     if (this.#polls.delete(waiter.member, waiter)) this.#interactive.add(waiter.member, waiter);
   }
@@ -39,12 +39,12 @@ export class WaitingLine<Each extends Waiter = Waiter> {
     this.#polls.delete(waiter.member, waiter);
   }
 
-  /** Removes all waiters of a member. */
+  /** Removes and returns all waiters of a member. */
   takeAll(member: string): readonly Each[] {
     return [...this.#interactive.takeAll(member), ...this.#polls.takeAll(member)];
   }
 
-  /** Removes a waiter of the member that has the most, to make room for one of `newcomer`, polls first. */
+  /** Removes a waiter of the member with the most waiters, polls first, to make room for a waiter of `newcomer`. */
   makeRoom(newcomer: string): Each | undefined {
     return this.#polls.takeFromLongest(newcomer) ?? this.#interactive.takeFromLongest(newcomer);
   }

@@ -106,7 +106,7 @@ it('a rule of the organization is a PlatformError that shows its code', async ()
       __typename: 'PlatformError',
       status: 400,
       retryable: false,
-      message: `The platform (segmentation) answered 400 (UPAPI-054554-400): ${body.title}`,
+      message: `The platform (segmentation) responded with 400 (UPAPI-054554-400): ${body.title}`,
     },
   });
 });

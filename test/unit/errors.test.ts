@@ -38,7 +38,7 @@ describe('InvalidInputError', () => {
 
 describe('an error that explains another one', () => {
   const upstream = { service: 'export', status: 401, requestId: 'r-1', code: null, title: null };
-  const cause = new UnauthenticatedError({ message: 'The platform answered 401.', upstream });
+  const cause = new UnauthenticatedError({ message: 'The platform responded with 401.', upstream });
 
   it('has the failed call of its cause', () => {
     const error = new ForbiddenError({ message: 'The view has ended.', cause });

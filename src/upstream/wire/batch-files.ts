@@ -3,7 +3,7 @@ import { type EntryError, readEntryError } from './entry-error.ts';
 import { readLink } from './link.ts';
 import { asList, asRecord, readCount, readId, readText } from './readers.ts';
 
-/** One entry of a Data Access list: a file of a batch to be opened, a part that holds bytes, or an error in its place. */
+/** One entry of a Data Access list: a file of a batch with parts, a part with bytes, or an error in its place. */
 export type FileEntry =
   | { readonly kind: 'file'; readonly id: string }
   | { readonly kind: 'part'; readonly name: string; readonly sizeBytes: number | null }
@@ -11,16 +11,19 @@ export type FileEntry =
 
 export interface FileEntryPage {
   readonly entries: readonly FileEntry[];
-  /** Rows of the answer, those without use included: what the row offset moves on by. */
+  /** Number of rows of the response, including unusable rows. The row offset advances by it. */
   readonly rows: number;
-  /** The `start` of the next page: as the platform's link says it, or null where it says that there is more but not where. */
+  /**
+   * The next page. `start` is from the platform's link; null if the link shows that there is a next page but not its
+   * start.
+   */
   readonly next: { readonly start: string | null } | null;
 }
 
 /**
- * The entries of a batch, of a file, or of a directory, which all come in the same envelope. An entry with a name is a
- * part (its `length` is a number within a string); one with a `dataSetFileId` and no name is a file or a directory.
- * `isValid` is not looked at: it is false on good files. Null when the answer is no such list.
+ * The entries of a batch, of a file, or of a directory, which all have the same envelope. An entry with a name is a
+ * part, whose `length` is a number in a string. An entry with a `dataSetFileId` and without a name is a file or a
+ * directory. `isValid` is ignored, because it is false on good files. Null if the response is no such list.
  */
 export function decodeFileEntries(json: unknown, context: DecodeContext): FileEntryPage | null {
   const body = asRecord<'data' | '_links'>(json);
@@ -41,8 +44,8 @@ export function decodeFileEntries(json: unknown, context: DecodeContext): FileEn
 }
 
 /**
- * `_links.next` is absent, `{}` or has a blank `href` at the end. A template is not to be followed either, but it tells
- * that there is more. `_page.count` is not looked at.
+ * At the end of the list, `_links.next` is absent, `{}` or has a blank `href`. A template is not used as a link, but
+ * shows that there is a next page. `_page.count` is ignored.
  */
 function decodeNext(value: unknown): FileEntryPage['next'] {
   const link = readLink(value);

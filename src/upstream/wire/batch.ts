@@ -26,15 +26,15 @@ const propertiesOfField = {
 type BatchProperty = (typeof propertiesOfField)[BatchField][number];
 
 /**
- * The Catalog properties to ask for: of some fields, or of all that `decodeBatch` reads. The status is always one of
- * them, because a batch without one is an anomaly.
+ * The Catalog properties to request for some fields, or for all fields that `decodeBatch` reads. The status is always
+ * requested, because a batch without a status is an anomaly.
  */
 export const batchProperties = (fields?: ReadonlySet<BatchField>): readonly BatchProperty[] =>
   propertiesOf<BatchField, BatchProperty>(propertiesOfField, fields && new Set([...fields, 'status']));
 
-/** A second word that Catalog documents for the same end, so that a filter names both. */
+/** A second documented word of Catalog for the same status. A filter contains both words. */
 const documentedAliases = { FAILURE: 'FAILED' } as const;
-/** Words of sibling APIs, whose meaning is clear. */
+/** Words of other APIs of the platform with the same meaning. */
 const statusAliases = {
   ...documentedAliases,
   ERROR: 'FAILED',
@@ -49,8 +49,8 @@ const statusAliases = {
 } as const satisfies Record<string, BatchStatus>;
 
 /**
- * A status as the platform filters by it: a word for each of its documented forms. Catalog may reject a filter with a
- * word that it does not know.
+ * The words for a status in a filter of the platform: all documented words, and no others, because Catalog may reject a
+ * filter with an unknown word.
  */
 export const encodeBatchStatus = (status: BatchStatus): readonly string[] => [
   status.toLowerCase(),
@@ -58,8 +58,8 @@ export const encodeBatchStatus = (status: BatchStatus): readonly string[] => [
 ];
 
 /**
- * A batch under its key in the answer, which is the only place that names its id. One without a status is UNKNOWN with
- * an empty raw status rather than left out: a list that shrinks would look like the last page.
+ * Decodes a batch. Its id is the key in the response, because the object itself does not contain it. A batch without a
+ * status is UNKNOWN with an empty raw status. It is not omitted, because a shorter page would look like the last page.
  */
 export function decodeBatch(id: string, value: unknown, context: DecodeContext): Batch {
   const record = asRecord<BatchProperty>(value) ?? {};
@@ -75,7 +75,7 @@ export function decodeBatch(id: string, value: unknown, context: DecodeContext):
     datasetId: datasetId === null ? null : platformId(datasetId),
     recordCount: figure(readCount, 'recordCount', 'outputRecordCount', 'recordsWritten'),
     failedRecordCount: figure(readCount, 'failedRecordCount', 'recordsFailed'),
-    // The size of the input is all that many batches report.
+    // Many batches report only the size of their input.
     sizeBytes: figure(readCount, 'size', 'outputByteSize', 'inputByteSize'),
     errors: decodeJobErrors(record),
     predecessorIds: decodeIds(asRecord<'predecessors'>(record.replay)?.predecessors),
@@ -87,7 +87,7 @@ export function decodeBatch(id: string, value: unknown, context: DecodeContext):
   };
 }
 
-/** A batch is related to several things, in any order; one of them is its dataset. */
+/** The dataset of a batch, which is one of its related objects, in any order. */
 function decodeDatasetId(relatedObjects: unknown): string | null {
   for (const entry of asList(relatedObjects)) {
     const related = asRecord<'type' | 'id'>(entry);

@@ -1,22 +1,22 @@
 import { type PageLink, readLink } from './link.ts';
 import { asRecord, readInteger, readText, readTotal } from './readers.ts';
 
-/** A page of a list whose rows are called children. */
+/** A page of a list whose rows are in `children`. */
 export interface ChildrenPage<Entity> {
   readonly entities: readonly Entity[];
-  /** Rows of the answer, those without use included. */
+  /** Number of rows of the response, including unusable rows. */
   readonly rows: number;
-  /** The link to the next page; null if there is none, or none with a position. */
+  /** The link to the next page; null if there is no link with a position. */
   readonly link: PageLink | null;
-  /** The start of the next page, as the page itself states it. */
+  /** The start of the next page according to `_page`. */
   readonly pageNext: string | null;
-  /** Rows of the whole list as the platform reports them; null if it reports no such count. */
+  /** Number of rows of the whole list; null if the platform does not report it. */
   readonly total: number | null;
 }
 
 /**
- * The envelope of schedules, segment jobs and merge policies: `{children, _page, _links: {next}}`. Null when the answer
- * is no such list. Nothing is decided by the counts in `_page`, because the platform has returned wrong ones.
+ * The envelope of schedules, segment jobs and merge policies: `{children, _page, _links: {next}}`. Null if the response
+ * is no such list. The counts in `_page` decide nothing, because the platform has returned wrong counts.
  */
 export function decodeChildren<Entity>(
   json: unknown,
@@ -38,9 +38,9 @@ export function decodeChildren<Entity>(
 }
 
 /**
- * The numeric `start` of the page after this one: what its link says, else what the page says, else one more where the
- * page is full. Whether `start` counts pages or rows differs between descriptions of the platform; one more is right for
- * pages, and for rows repeats some and loses none. Null on the last page.
+ * The numeric `start` of the next page: the start in the link, else the start in `_page`, else `start + 1` if the page
+ * is full. The platform's documentation differs on whether `start` counts pages or rows. `start + 1` is right for
+ * pages; for rows it repeats some rows and loses none. Null on the last page.
  */
 export function nextStart(page: ChildrenPage<unknown>, start: number, limit: number): number | null {
   if (page.rows === 0) return null;

@@ -1,13 +1,13 @@
-/** What a `Content-Range` header says. */
+/** A decoded `Content-Range` header. */
 export interface ContentRange {
-  /** The bytes that came, both inclusive; null with an answer of 416 (`bytes *\/1000`). */
+  /** First and last byte of the response, both inclusive; null for a 416 (`bytes *\/1000`). */
   readonly bytes: { readonly first: number; readonly last: number } | null;
   readonly totalBytes: number | null;
 }
 
 const pattern = /^bytes\s+(?:(\d{1,15})-(\d{1,15})|\*)\/(?:(\d{1,15})|\*)$/i;
 
-/** Null when the header is none. */
+/** Null if the value is no such header. */
 export function parseContentRange(value: string | undefined): ContentRange | null {
   const match = pattern.exec(value?.trim() ?? '');
   if (match === null) return null;
@@ -19,6 +19,6 @@ export function parseContentRange(value: string | undefined): ContentRange | nul
 
 const digits = /^\d{1,15}$/;
 
-/** A `Content-Length`; null when it is absent or no number. */
+/** A `Content-Length` in bytes; null if it is absent or not a number. */
 export const parseContentLength = (value: string | undefined): number | null =>
   value !== undefined && digits.test(value) ? Number(value) : null;

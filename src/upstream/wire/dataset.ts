@@ -25,18 +25,18 @@ const propertiesOfField = {
 } as const satisfies Record<DatasetField, readonly string[]>;
 type DatasetProperty = (typeof propertiesOfField)[DatasetField][number];
 
-/** The Catalog properties to ask for: of some fields, or of all that `decodeDataset` reads. */
+/** The Catalog properties to request for some fields, or for all fields that `decodeDataset` reads. */
 export const datasetProperties = (fields?: ReadonlySet<DatasetField>): readonly DatasetProperty[] =>
   propertiesOf<DatasetField, DatasetProperty>(propertiesOfField, fields);
 
-/** A dataset under its key in the answer, which is the only place that names its id. Any property may be missing or `{}`. */
+/** Decodes a dataset. Its id is the key in the response. Any property may be missing or `{}`. */
 export function decodeDataset(id: string, value: unknown, context: DecodeContext): Dataset {
   const record = asRecord<DatasetProperty>(value);
   if (record === null) context.anomaly('not-an-object');
   const schema = asRecord<'id' | 'contentType'>(record?.schemaRef);
   const schemaId = readText(schema?.id);
   const file = asRecord<'format' | 'containerFormat'>(record?.fileDescription);
-  // The figures of a dataset are those of its place in the data lake.
+  // The counts and sizes of a dataset are in the properties of its storage in the data lake.
   const figure = figuresOf(asRecord<'adobe_lakeHouse'>(record?.extensions)?.adobe_lakeHouse);
   const time = (each: unknown) => readTime(each, context);
   const lastBatchId = readId(record?.lastBatchId);
@@ -63,7 +63,7 @@ export function decodeDataset(id: string, value: unknown, context: DecodeContext
 const decodeTags = (value: unknown): Dataset['tags'] =>
   Object.entries(asRecord(value) ?? {}).map(([name, values]) => ({ name, values: asList(values).filter(isText) }));
 
-/** The request body that creates a dataset. `persisted` makes it one that profiles can be exported into. */
+/** The request body that creates a dataset. Profiles can be exported only into a dataset with `persisted`. */
 export function encodeNewDataset({ name, description, schemaRef, fileFormat, tags }: NewDataset): object {
   return {
     name,
@@ -76,7 +76,7 @@ export function encodeNewDataset({ name, description, schemaRef, fileFormat, tag
 
 const reference = /^@\/datasets\/([^/?#\s]+)$/i;
 
-/** The id in the answer to a create: a list of one reference, `@/dataSets/{id}` or `@/datasets/{id}`. */
+/** The id in the response to a create, which is a list of one reference, `@/dataSets/{id}` or `@/datasets/{id}`. */
 export function decodeDatasetReference(value: unknown): DatasetId | null {
   const [first] = asList(value);
   const id = typeof first === 'string' ? reference.exec(first.trim())?.[1] : undefined;

@@ -1,6 +1,8 @@
 import type { AnomalyKind } from '../metrics.ts';
 
-/** What decoding needs beside the value. Decoders never throw: what cannot be used is null, what is odd is counted. */
+/**
+ * Dependencies of decoders. Decoders never throw. An unusable value becomes null, and an unexpected value is counted.
+ */
 export interface DecodeContext {
   anomaly(kind: AnomalyKind): void;
 }

@@ -1,14 +1,14 @@
 import { asRecord, isText, readBoolean, readId, readInteger, readText, type WireRecord } from './readers.ts';
 
-/** An error that stands in the place of something within a response with a 2xx status, or in the place of all of it. */
+/** An error in the place of an entity in a response with a 2xx status, or in the place of the whole response. */
 export interface EntryError {
-  /** The HTTP status that it names; null when it names none. */
+  /** The HTTP status that the error names; null if it names none. */
   readonly status: number | null;
-  /** In any of the shapes that the body of an error answer may have. */
+  /** The error, in any shape of the body of an error response. */
   readonly error: unknown;
 }
 
-/** Names that occur in error bodies. A record with any other name is something else. */
+/** Names that occur in error bodies. A record with any other name is not an error. */
 const errorKeys = [
   'type',
   'title',
@@ -62,26 +62,26 @@ const reasonKeys = [
 ] as const satisfies readonly ErrorKey[];
 /** Names under which an error has texts, lists of errors, or another error. */
 const nestedKeys = ['error', 'errors', '_errors', 'messages', 'fault'] as const satisfies readonly ErrorKey[];
-/** Names that no message about a success has. */
+/** Names that do not occur in messages about a success. */
 const deniedTexts = ['error', 'errorMessage', 'errorDescription', 'error_description', 'faultstring'] as const;
 const deniedParts = ['errors', '_errors', 'fault'] as const;
-/** How deep errors are searched for a reason. */
+/** Maximum depth to which errors are searched for a reason. */
 const maxDepth = 3;
 
-/** Names of what an entry is about, which errors have as well as entities. */
+/** Names of ids. Both errors and entities have them. */
 const subjectKeys = ['id', 'xid', 'entityId', 'requestedIdentity'] as const;
 type SubjectKey = (typeof subjectKeys)[number];
 const isSubjectKey: ReadonlySet<string> = new Set(subjectKeys);
 
 /**
- * The error in the place of an entity. A status of HTTP, a code of the API gateway and a denied success show one always;
- * other names of errors show one if nothing else is there. An entity has other properties, and may have errors and a
- * status in words of its own. Null when the value is no error.
+ * The error in the place of an entity. An HTTP status, a code of the API gateway or `success: false` always shows an
+ * error. Other names of errors show one only if the record has no other properties. An entity has other properties, and
+ * may have its own errors and a status in words. Null if the value is no error.
  */
 export function readEntryError(value: unknown): EntryError | null {
   const named = readNamedError(value);
   if (named !== null) return named;
-  // Of an error in no known form.
+  // The form of the error is not known.
   const entry = asRecord<ErrorKey>(value);
   if (entry === null || hasStatusInWords(entry) || !hasErrorKeysOnly(entry)) return null;
   const isError = hasOwnReason(entry) || asRecord(entry.error) !== null || asRecord(entry.errors) !== null;
@@ -95,7 +95,7 @@ function readNamedError(value: unknown): EntryError | null {
   if (isRefusal(entry)) return { status: statusOf(entry), error: entry };
   const status = ownStatusOf(entry);
   if (status === null && readId(entry.error_code) === null && !isOnlyError(entry)) return null;
-  // What has an id may have ended with an error of its own.
+  // An entity with an id may have its own error.
   const isOwn = nested !== null && hasStatusInWords(nested) && readId(entry.id) !== null;
   if (nested !== null && (status !== null || statusOf(nested) !== null || (hasReason(nested, 1) && !isOwn))) {
     return { status: statusOf(nested) ?? statusOf(entry) ?? readStatus(nested.code), error: nested };
@@ -105,22 +105,22 @@ function readNamedError(value: unknown): EntryError | null {
   return isError ? { status: statusOf(entry), error: entry } : null;
 }
 
-/** Whether a record denies its success. The message about a cancelled job has `status: true`. */
+/** Whether a record states a failure. The message about a cancelled job has `status: true`. */
 const isRefusal = ({ status, success }: WireRecord<ErrorKey>): boolean =>
   readBoolean(status) === false || readBoolean(success) === false;
 
 const hasErrorKeysOnly = (record: object): boolean => Object.keys(record).every((key) => isErrorKey.has(key));
 
-/** Whether a record has no properties besides those of an error and of what it is about, and no status of an entity. */
+/** Whether a record has only properties of an error and ids, and no status of an entity. */
 const isOnlyError = (record: WireRecord<ErrorKey>): boolean =>
   Object.keys(record).every((key) => isErrorKey.has(key) || isSubjectKey.has(key)) && !hasStatusInWords(record);
 
 /**
- * The error in the place of a whole response, in any of the shapes of error bodies. Null when the value is something else.
+ * The error in the place of a whole response, in any shape of error bodies. Null if the value is no error.
  *
- * Responses of reads and creates are entities, lists, or maps from id to entity. A record that consists of names of
- * errors only, and contains a reason as text, is none of these: an entity has other properties, and the members of a map
- * are records under any id. Responses of updates and deletes may be messages about the success, so that only a status, a
+ * Responses of reads and creates are entities, lists, or maps from id to entity. A record that has only names of errors
+ * and contains a reason as text is none of these, because an entity has other properties, and the members of a map are
+ * records under any id. Responses to updates and deletes may be messages about the success, so that only a status, a
  * name or a word of an error counts.
  * @param isMessage whether a success may be a message
  */
@@ -152,15 +152,15 @@ function deniesSuccess(body: WireRecord<ErrorKey | 'id'>): boolean {
 }
 
 /**
- * What a response may say about why it is not the expected one: a text, or a record with texts of errors at its top. Null
- * when it says nothing. The members of maps and lists are not read, because they can be data.
+ * The reason that an unexpected response contains: a text, or a record with texts of errors at its top level. Null if
+ * there is none. The members of maps and lists are not read, because they can be data.
  */
 export function readComplaint(value: unknown): unknown {
   const record = asRecord<ErrorKey>(value);
   return isText(value) || (record !== null && hasReason(record, 1)) ? value : null;
 }
 
-/** Whether an entry of a list names what it is about. The error within it is then an error about that alone. */
+/** Whether an entry of a list has an id. An error in it then is about this entity only. */
 function isAboutOne(value: unknown): boolean {
   const entry = asRecord<SubjectKey>(value) ?? {};
   return subjectKeys.some((key) => (entry[key] ?? null) !== null);
@@ -169,8 +169,8 @@ function isAboutOne(value: unknown): boolean {
 const hasOwnReason = (record: WireRecord<ErrorKey>): boolean => reasonKeys.some((key) => readId(record[key]) !== null);
 
 /**
- * The same, of a record or of what is nested in it. A batch that was requested with few properties may have no other names
- * than an error, but its status is a word, and its errors are nested.
+ * Whether a record, or a value nested in it, contains a reason. A batch that was requested with few properties may have
+ * only names of an error, but its status is a word, and its errors are nested.
  */
 const hasReason = (record: WireRecord<ErrorKey>, depth: number): boolean =>
   hasOwnReason(record) ||
@@ -207,7 +207,7 @@ function readStatus(value: unknown): number | null {
 const ownStatusOf = ({ status, statusCode }: WireRecord<ErrorKey>): number | null =>
   readStatus(statusCode) ?? readStatus(status);
 
-/** The status that a record names; `errors` names it by its keys, or by a status of its own. */
+/** The status that a record names. `errors` names it by its keys, or by its own status. */
 function statusOf(record: WireRecord<ErrorKey>): number | null {
   const byStatus = asRecord<'status'>(record.errors);
   for (const candidate of [...Object.keys(byStatus ?? {}), byStatus?.status]) {

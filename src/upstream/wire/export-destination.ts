@@ -7,8 +7,8 @@ import { decodeSegmentSelection, type SegmentSelectionKey } from './segment-sele
 type DestinationKey = 'datasetId' | 'dataSetId' | 'segmentPerBatch' | 'batches' | 'batchId';
 
 /**
- * Where an export goes. Each field is decoded when it is first read. A dataset that the platform did not name becomes the
- * empty id, which no dataset has.
+ * Target of an export. Each field is decoded when it is first read. If the platform does not name the dataset, its id
+ * is empty, which no dataset has.
  */
 export class LazyExportDestination implements ExportDestination {
   readonly #record: WireRecord<DestinationKey>;
@@ -24,7 +24,7 @@ export class LazyExportDestination implements ExportDestination {
   get datasetId(): ExportDestination['datasetId'] {
     if (this.#datasetId === undefined) {
       const { datasetId, dataSetId } = this.#record;
-      // Both spellings occur, even within one answer.
+      // Both spellings occur, even within one response.
       const id = readId(datasetId) ?? readId(dataSetId);
       if (id === null) this.#context.anomaly('missing-field');
       this.#datasetId = platformId(id ?? '');
@@ -44,8 +44,8 @@ export class LazyExportDestination implements ExportDestination {
 }
 
 /**
- * @param value a list, or a single object, which may leave its batch id to `singleBatchId`; absent unless there is one
- *   batch per segment
+ * @param value a list, or a single object whose batch id may be in `singleBatchId`; absent unless there is one batch
+ *   per segment
  */
 function decodeBatches(
   value: unknown,

@@ -4,7 +4,7 @@ import type { ExportJobCursor } from '../platform-api.ts';
 import { readLink } from './link.ts';
 import { asRecord } from './readers.ts';
 
-/** The cursor in the platform's form, `{creationTime}_{id}`: the list goes on with what is older. */
+/** The cursor in the platform's form, `{creationTime}_{id}`: the list continues with older jobs. */
 export const encodeExportCursor = ({ createdAtMs, id }: ExportJobCursor): string => `${createdAtMs}_${id}`;
 
 const offset = /^(\d{1,16})_(.+)$/s;
@@ -18,7 +18,7 @@ export function parseExportCursor(text: string): ExportJobCursor | null {
 
 /**
  * The cursor of the next page, from `link.next`, which is absent, null or blank on the last page. Only the `offset` of
- * this link is read. If it is no cursor, or the cursor of this page, the last job of the page takes its place.
+ * this link is read. If it is no cursor, or the cursor of this page, the cursor of the last job of the page is used.
  * `page.pageOffset` is not read, because samples of it disagree with the link.
  * @param current the cursor of this page; undefined for the first one
  */

@@ -42,13 +42,13 @@ type ExportJobKey =
   | 'updateTime';
 type FilterKey = 'segments' | 'segmentQualificationTime' | 'fromIngestTimestamp' | 'emptyProfiles';
 
-/** An export job. Null when the value has no id or no status, without which it is not one. */
+/** An export job. Null if the value has no id or no status. */
 export function decodeExportJob(value: unknown, context: DecodeContext, reading: ReadingTimes): ExportJob | null {
   const job = lazyExportJob(value, context, reading);
   return job === null ? null : wholeExportJob(job);
 }
 
-/** The same job, whose fields are decoded when they are read. */
+/** An export job whose fields are decoded when they are read. Null if the value has no id or no status. */
 export function lazyExportJob(value: unknown, context: DecodeContext, reading: ReadingTimes): LazyExportJob | null {
   const record = asRecord<ExportJobKey>(value);
   const id = decodeJobId(record?.id);
@@ -60,11 +60,12 @@ export function lazyExportJob(value: unknown, context: DecodeContext, reading: R
 }
 
 /**
- * An export job of which each field is decoded when it is first read, because few operations select them all. What is
- * unusual about a field is counted then, once.
+ * An export job whose fields are each decoded when they are first read, because few operations select all of them.
+ * Anomalies of a field are counted once, when it is decoded.
  *
- * The fields belong to the class, so that a spread does not copy them; the compiler rejects it. `wholeExportJob` copies
- * them. A job keeps its record, so that live views, which keep jobs, must not take it.
+ * The fields are accessors of the class, so that a spread does not copy them; the compiler rejects a spread.
+ * `wholeExportJob` copies them. A job holds its whole record in memory, so that subscriptions, which keep jobs, must
+ * not use it.
  */
 export class LazyExportJob implements ExportJob {
   readonly id: ExportJob['id'];
@@ -205,7 +206,7 @@ export function omissionsOf(value: unknown): ReadonlySet<'segmentPerBatch' | 'em
 
 const decimalId = /^(\d+)\.0+$/;
 
-/** Jobs have numbers for ids, which the API description shows as `100.0`. */
+/** Ids of jobs can be numbers, which the API description shows as `100.0`. */
 function decodeJobId(value: unknown): string | null {
   if (typeof value === 'number') return readId(value);
   const id = readText(value)?.trim() ?? null;
@@ -261,7 +262,7 @@ function decodeEventList(value: unknown, context: DecodeContext): EventListSelec
   };
 }
 
-/** An object of two job ids, or a bare string for the first; `{}` and `""` on a job that has none yet. */
+/** An object of two job ids, or a plain string for the first id. `{}` and `""` stand for a job without them. */
 function decodeComputeJobs(value: unknown): ExportJob['computeJobs'] {
   const jobs = asRecord<'exportJob' | 'pushJob'>(value);
   const exportJob = readId(jobs === null ? value : jobs.exportJob);

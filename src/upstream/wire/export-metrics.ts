@@ -5,8 +5,8 @@ import { decodeNamespaceCounts, decodeTimeSpan, decodeTotalTime } from './job.ts
 import { readCount } from './readers.ts';
 
 /**
- * Metrics of an export job, each of which is decoded when it is first read. Any subset of them may be there: on a new job
- * only the start of the total time, or nothing.
+ * Metrics of an export job. Each is decoded when it is first read. Any subset may be present. A new job has only the
+ * start of the total time, or no metrics.
  */
 export class LazyExportMetrics implements ExportMetrics {
   readonly #figure: ReadFigure;

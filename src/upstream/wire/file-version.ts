@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FileVersion } from '../../domain/file-version.ts';
 
-/** The length bounds what is kept of a file for the life of a link. */
+/** The length is bounded, because the tag is kept for the lifetime of a link. */
 const entityTag = /^(?:W\/)?"[\x21\x23-\x7e]{0,200}"$/;
 
 /** The version that the headers of a response state. A header that cannot be read counts as absent. */

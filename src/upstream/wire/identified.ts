@@ -1,7 +1,7 @@
 import type { DecodeContext } from './decode-context.ts';
 import { asRecord, readId, type WireRecord } from './readers.ts';
 
-/** The value as an object that names its id; null, and counted, when it is none. */
+/** The value as an object with an id. Null, and counted as an anomaly, if it is no such object. */
 export function identified<Keys extends string>(
   value: unknown,
   context: DecodeContext,

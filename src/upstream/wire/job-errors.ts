@@ -12,22 +12,22 @@ type ErrorKey =
   | 'recordCount';
 
 /**
- * Errors of a job or a batch: its `errors` (a list, one, or lists under statuses), which are objects or plain text, and the
- * reason in its metrics unless an error has the same text. A job that succeeded may have errors, and a job that failed may
- * have none: only the status shows how a job ended. Entries without content are left out, such as `{}` for a requested
- * property without a value.
+ * Errors of a job or a batch: its `errors` (a list, one error, or lists by status), which are objects or plain text,
+ * and the reason in its metrics unless an error has the same text. Only the status shows how a job ended, because a job
+ * that succeeded may have errors, and a job that failed may have none. Empty entries are omitted, such as `{}` for a
+ * requested property without a value.
  */
 export function decodeJobErrors(object: unknown): readonly JobError[] {
   const { errors: listed, metrics } = asRecord<'errors' | 'metrics'>(object) ?? {};
   const reason = asRecord<'failureReason'>(metrics)?.failureReason;
-  // Of most jobs.
+  // Most jobs have no errors.
   if (listed === undefined && reason === undefined) return [];
   const errors = errorsIn(listed).flatMap(decodeError);
   const reasons = errorsIn(reason).flatMap(decodeError);
   return [...errors, ...reasons.filter((reason) => !errors.some(({ message }) => message === reason.message))];
 }
 
-/** A list, a lone error, or a map from status to lists. */
+/** The errors in a list, a single error, or a map from status to lists. */
 function errorsIn(value: unknown): readonly unknown[] {
   const lists = Object.values(asRecord(value) ?? {});
   return lists.length > 0 && lists.every(Array.isArray) ? lists.flat() : asList(value);

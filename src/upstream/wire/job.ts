@@ -6,8 +6,8 @@ import { asRecord, readCount } from './readers.ts';
 import { readTime } from './time.ts';
 
 /**
- * Other words of the platform. Some occur in responses (KILLED), some in translations of the documentation (CANCELED,
- * CANCELING), some in its prose (SUCCESS), and the others in sibling APIs and in the code of its clients.
+ * Other words of the platform for a status. Some occur in responses (KILLED), some in translations of the documentation
+ * (CANCELED, CANCELING), some in its prose (SUCCESS), and the others in other APIs and in the code of their clients.
  */
 export const jobStatusAliases = {
   SUCCESS: 'SUCCEEDED',
@@ -36,7 +36,7 @@ export function decodeTimeSpan(value: unknown, context: DecodeContext): TimeSpan
   );
 }
 
-/** The time of the whole job: its own span, else the two times that batches have. */
+/** The time of the whole job: its own time span, else the two times that batches have. */
 export function decodeTotalTime(figure: ReadFigure, context: DecodeContext): TimeSpan | null {
   const time = (value: unknown) => readTime(value, context);
   return (
@@ -61,8 +61,8 @@ export function decodeNamespaceCounts(value: unknown): readonly NamespaceCount[]
 }
 
 /**
- * The times of a job. The platform always reports its creation; without it, the job is as old as its first metric or its
- * last change, else the oldest of all.
+ * The times of a job. The platform always reports its creation; without it, the time of its first metric or its last
+ * change is used, else 1970.
  */
 export function jobTimes(
   known: { readonly createdAt: Date | null; readonly startedAt: Date | null; readonly updatedAt: Date | null },

@@ -3,14 +3,14 @@ import { segmentMembershipStatuses } from '../../domain/export-job.ts';
 import type { DecodeContext } from './decode-context.ts';
 import { readStatus } from './status.ts';
 
-/** The documentation's prose says `exiting` where its samples say `exited`. */
+/** The prose of the documentation contains `exiting`, and its samples contain `exited`. */
 const aliases = { EXITING: 'EXITED' } as const;
 
-/** How a person stands to a segment, in the gateway's vocabulary. */
+/** Membership status of a person in a segment, in the gateway's vocabulary. */
 export const readMembershipStatus = (raw: string, context: DecodeContext): SegmentMembershipStatus =>
   readStatus(raw, segmentMembershipStatuses, context, aliases);
 
-/** The platform's word for a membership status; null for one that it has no word for. */
+/** The platform's word for a membership status; null if it has no word for it. */
 export function encodeMembershipStatus(status: SegmentMembershipStatus): string | null {
   switch (status) {
     case 'REALIZED':

@@ -8,7 +8,7 @@ import { readTime } from './time.ts';
 
 type MergePolicyKey = 'name' | 'version' | 'default' | 'identityGraph' | 'attributeMerge' | 'updateEpoch';
 
-/** A merge policy. Null when the value has no id, without which it is not one. */
+/** A merge policy. Null if the value has no id. */
 export function decodeMergePolicy(value: unknown, context: DecodeContext): MergePolicy | null {
   const found = identified<MergePolicyKey>(value, context);
   if (found === null) return null;
@@ -28,16 +28,16 @@ export function decodeMergePolicy(value: unknown, context: DecodeContext): Merge
 }
 
 /**
- * Where the list goes on after a page: the `start` of its link, `@/mergePolicies?start=…`, else the `next` that the page
- * may have beside its count. Opaque text without blanks. Null on the last page, and where it would lead nowhere new.
+ * The start of the next page: the `start` of the link, `@/mergePolicies?start=…`, else the `next` of `_page`. It is
+ * opaque text without spaces. Null on the last page, and if it is the start of this page.
  */
 export function decodeNextPolicyStart(page: ChildrenPage<MergePolicy>, start: string | undefined): string | null {
-  // A plus that the platform left unencoded has become a blank.
+  // A plus that the platform did not encode was decoded as a space.
   const linked = readText(page.link?.query.get('start'))?.replaceAll(' ', '+');
   const next = linked ?? page.pageNext;
   return page.rows === 0 || next === start ? null : next;
 }
 
-/** A page of merge policies; null when the answer is no such list. */
+/** A page of merge policies; null if the response is no such list. */
 export const decodeMergePolicies = (json: unknown, context: DecodeContext): ChildrenPage<MergePolicy> | null =>
   decodeChildren(json, (value) => decodeMergePolicy(value, context));

@@ -1,7 +1,7 @@
 import type { NewExportFilter, NewExportJob, SegmentSelection } from '../../domain/export-job.ts';
 import { encodeMembershipStatus } from './membership-status.ts';
 
-/** The request body that creates an export job. What is null is left out, so that the platform's own default holds. */
+/** The request body that creates an export job. Null values are omitted, so that the platform's default applies. */
 export function encodeNewExportJob(job: NewExportJob): object {
   const { fields, mergePolicy, filter, eventList, evaluateSegments, waitForBatch } = job;
   return {

@@ -5,37 +5,37 @@ import { asList, asRecord, isText, readId, type WireRecord } from './readers.ts'
 import { decodeSegmentMemberships } from './segment-membership.ts';
 import { readTime } from './time.ts';
 
-/** Somebody or something, by a name within a namespace. */
+/** A value within an identity namespace, which identifies a person. */
 export interface Identity {
   readonly namespace: string;
   readonly value: string;
 }
 
-/** What an answer to a lookup says of one person. */
+/** The entry of one person in the response to a lookup. */
 export interface ProfileEntry {
-  /** `nobody` marks an identity that is not known. */
+  /** `nobody` marks an identity that no person has. */
   readonly content:
     | { readonly kind: 'profile'; readonly profile: Profile }
     | { readonly kind: 'failure'; readonly error: EntryError }
     | { readonly kind: 'nobody' };
-  /** The identity that it answers, where it says so. */
+  /** The requested identity, if the entry names it. */
   readonly requested: Identity | null;
-  /** All identities of the person, where they are among its fields. */
+  /** All identities of the person; empty if they are not among the returned fields. */
   readonly identities: readonly Identity[];
 }
 
 type EntryKey = 'requestedIdentity' | 'entityId' | 'xid' | 'entity' | 'sources' | 'lastModifiedAt';
 
 /**
- * The entries of an answer to a lookup of many: a map from XID to profile, in which some may be errors, or a list of
- * `{xid, error}` and profiles. Null when the answer is neither.
+ * The entries of the response to a lookup of several identities: a map from XID to profile or error, or a list of
+ * profiles and `{xid, error}`. Null if the response is neither.
  */
 export function decodeProfileEntries(json: unknown, context: DecodeContext): readonly ProfileEntry[] | null {
   const record = asRecord(json);
   if (record === null && !Array.isArray(json)) return null;
   const keyed: readonly (readonly [string | null, unknown])[] =
     record === null ? asList(json).map((value) => [null, value]) : Object.entries(record);
-  // A text or a number is a property of something else, whose other properties are no profiles either.
+  // A map with a string or a number is some other object, whose other properties are not profiles either.
   if (keyed.some(([, value]) => typeof value !== 'object')) return null;
   return keyed.flatMap(([key, value]) => {
     const entry = asRecord<EntryKey>(value);
@@ -69,8 +69,8 @@ function decodeEntry(key: string | null, entry: WireRecord<EntryKey>, context: D
 }
 
 /**
- * Whether an entry without attributes stands for nobody: it was last modified in 1970, or never and nowhere. A person may
- * have none of the fields that were asked for.
+ * Whether an entry without attributes stands for no person: it was last modified in 1970, or it has neither a time nor
+ * sources. A person may have none of the requested fields.
  */
 const isUnknown = (lastModifiedAt: Date | null, sources: unknown): boolean =>
   lastModifiedAt === null ? !asList(sources).some(isText) : lastModifiedAt.getTime() === 0;

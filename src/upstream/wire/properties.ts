@@ -1,10 +1,16 @@
-/** Requested if no field is, because an empty list means all properties to Catalog. */
+/** Requested if no field is requested, because an empty list means all properties in Catalog. */
 const cheapest = 'createdAt';
 
-/** Of each table, by the fields: those of one operation are selected by the same object every time. */
+/**
+ * Cached properties by table and by the set of fields. The sets are compared by identity, because one operation reuses
+ * its set.
+ */
 const known = new WeakMap<object, WeakMap<object, readonly unknown[]>>();
 
-/** The properties that some fields are decoded from, each once, in the order of the table; all of them without `fields`. */
+/**
+ * The properties from which some fields are decoded, each once, in the order of the table. All properties without
+ * `fields`.
+ */
 export function propertiesOf<Field extends string, Property extends string>(
   propertiesOfField: Readonly<Record<Field | typeof cheapest, readonly Property[]>>,
   fields: ReadonlySet<Field> | undefined,
@@ -12,7 +18,7 @@ export function propertiesOf<Field extends string, Property extends string>(
   const byFields = known.get(propertiesOfField) ?? new WeakMap<object, readonly unknown[]>();
   known.set(propertiesOfField, byFields);
   const key = fields ?? propertiesOfField;
-  // Only this function fills the map of a table, with its own properties.
+  // Only this function fills the map of a table, with properties of this table.
   const found = byFields.get(key) as readonly Property[] | undefined;
   if (found !== undefined) return found;
   const made = chosenProperties(propertiesOfField, fields);
@@ -25,7 +31,7 @@ function chosenProperties<Field extends string, Property extends string>(
   fields: ReadonlySet<Field> | undefined,
 ): readonly Property[] {
   const entries = Object.entries<readonly Property[]>(propertiesOfField);
-  // The keys of the table are its fields, which `Object.entries` has forgotten.
+  // The keys of the table are its fields. `Object.entries` loses this type.
   const chosen = fields === undefined ? entries : entries.filter(([field]) => fields.has(field as Field));
   const properties = chosen.flatMap(([, each]) => each);
   return properties.length === 0 ? propertiesOfField[cheapest] : [...new Set(properties)];

@@ -1,33 +1,33 @@
-/** An object of the platform's JSON. Of what stands under the keys that are read, nothing is known yet. */
+/** An object of the platform's JSON. The types of its values are not known yet. */
 export type WireRecord<Keys extends string = string> = { readonly [Key in Keys]?: unknown };
 
-/** The value as an object of which `Keys` are going to be read; null for anything else, arrays included. */
+/** The value as an object whose `Keys` will be read. Null for any other value, arrays included. */
 export const asRecord = <Keys extends string = string>(value: unknown): WireRecord<Keys> | null =>
   isRecord<Keys>(value) ? value : null;
 
 const isRecord = <Keys extends string>(value: unknown): value is WireRecord<Keys> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The value as a list: what should be one but is a single value becomes a list of it; null and absent become empty. */
+/** The value as a list. A single value becomes a list of it; null and absent become an empty list. */
 export function asList(value: unknown): readonly unknown[] {
   if (Array.isArray(value)) return value;
   return value === undefined || value === null ? [] : [value];
 }
 
-/** Whether the value is a string with more than blanks in it. */
+/** Whether the value is a string that is not blank. */
 export const isText = (value: unknown): value is string =>
   typeof value === 'string' && (isVisible(value.charCodeAt(0)) || value.trim() !== '');
 
-/** Whether a code is of a visible ASCII character, with which most texts begin. */
+/** Whether a character code is a visible ASCII character. Most texts begin with one. */
 const isVisible = (code: number): boolean => code > 0x20 && code < 0x7f;
 
-/** The string as it is; null for anything else (a requested field may come as `{}`). */
+/** The string, unchanged. Null for any other value (a requested field may be `{}`). */
 export const readString = (value: unknown): string | null => (typeof value === 'string' ? value : null);
 
-/** A string that is not blank; null for anything else. */
+/** A string that is not blank. Null for any other value. */
 export const readText = (value: unknown): string | null => (isText(value) ? value : null);
 
-/** A truth value, also one in a string (`"true"`). */
+/** A boolean, or a boolean in a string (`"true"`). */
 export function readBoolean(value: unknown): boolean | null {
   if (value === true || value === 'true') return true;
   return value === false || value === 'false' ? false : null;
@@ -41,7 +41,7 @@ export function readId(value: unknown): string | null {
 
 const decimalInteger = /^\s*(-?\d{1,16})(?:\.0+)?\s*$/;
 
-/** An integer, also one in a string (`"249058"`). Null when it is none, or is not exact as a number. */
+/** An integer, or an integer in a string (`"249058"`). Null if the value is no integer, or not exact as a number. */
 export function readInteger(value: unknown): number | null {
   const digits = typeof value === 'string' ? decimalInteger.exec(value)?.[1] : undefined;
   const number = digits === undefined ? value : Number(digits);
@@ -54,13 +54,15 @@ export function readCount(value: unknown): number | null {
   return number === null || number < 0 ? null : number;
 }
 
-/** The number of rows of a whole list. Null if it is no count, or if the list has more rows than that on one page. */
+/** The number of rows of a whole list. Null if the value is no count, or less than the number of rows of one page. */
 export function readTotal(value: unknown, rows: number): number | null {
   const total = readCount(value);
   return total === null || total < rows ? null : total;
 }
 
-/** Field names: a comma-separated string (blanks around the commas do not count) or a list. Null when there are none. */
+/**
+ * Field names, from a comma-separated string (spaces around the commas are ignored) or a list. Null if there are none.
+ */
 export function readFieldList(value: unknown): readonly string[] | null {
   if (value === undefined) return null;
   const parts = typeof value === 'string' ? value.split(',') : asList(value);

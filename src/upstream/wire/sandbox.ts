@@ -4,11 +4,16 @@ import { asRecord, readBoolean, readText } from './readers.ts';
 
 export interface SandboxPage {
   readonly sandboxes: readonly Sandbox[];
-  /** Rows of the answer, those without a name included: a page with fewer than were asked for is the last. */
+  /**
+   * Number of rows of the response, including rows without a name. A page with fewer rows than requested is the last
+   * page.
+   */
   readonly rows: number;
 }
 
-/** A page of sandboxes; null when the answer is no such list. Their dates, which are in no standard form, are not read. */
+/**
+ * A page of sandboxes; null if the response is no such list. Dates are not read, because they are in no standard form.
+ */
 export function decodeSandboxPage(json: unknown, context: DecodeContext): SandboxPage | null {
   const list = asRecord<'sandboxes'>(json)?.sandboxes;
   if (!Array.isArray(list)) return null;

@@ -10,12 +10,12 @@ import { readTime } from './time.ts';
 
 type ScheduleKey = 'name' | 'type' | 'state' | 'schedule' | 'frequency' | 'properties' | 'createEpoch' | 'updateEpoch';
 
-/** The words of the platform's dataflows. */
+/** The words of the platform's dataflows for the same states. */
 const stateAliases = { ENABLED: 'ACTIVE', DISABLED: 'INACTIVE' } as const;
 
 /**
- * A schedule. Null when the value has no id, without which it is not one. One without a cron expression, which the
- * platform may choose itself, has an empty one.
+ * A schedule. Null if the value has no id. The cron expression is empty if the platform omits it, because the platform
+ * may choose the time itself.
  */
 export function decodeSchedule(value: unknown, context: DecodeContext, reading: ReadingTimes): Schedule | null {
   const found = identified<ScheduleKey>(value, context);
@@ -52,7 +52,7 @@ export const encodeNewSchedule = ({ name, type, schedule, segmentIds, state }: N
   state: encodeState(state),
 });
 
-/** The JSON Patch that changes a schedule. The platform takes no other operation than `add`. */
+/** The JSON Patch that changes a schedule. The platform supports only the operation `add`. */
 export const encodeScheduleChange = ({ state, schedule }: ScheduleChange): readonly object[] => [
   ...(state === undefined ? [] : [{ op: 'add', path: '/state', value: encodeState(state) }]),
   ...(schedule === undefined ? [] : [{ op: 'add', path: '/schedule', value: schedule }]),

@@ -29,7 +29,7 @@ type SegmentDefinitionKey =
   | 'updateTime'
   | 'updateEpoch';
 
-/** A segment definition. Null when the value has no id, without which it is not one. */
+/** A segment definition. Null if the value has no id. */
 export function decodeSegmentDefinition(value: unknown, context: DecodeContext): SegmentDefinition | null {
   const found = identified<SegmentDefinitionKey>(value, context);
   if (found === null) return null;
@@ -46,7 +46,7 @@ export function decodeSegmentDefinition(value: unknown, context: DecodeContext):
   };
 }
 
-/** Type and format are empty where the platform names none. */
+/** Type and format are empty if the platform omits them. */
 function decodeExpression(value: unknown): SegmentDefinition['expression'] {
   const expression = asRecord<'type' | 'format' | 'value'>(value);
   const text = readString(expression?.value);
@@ -54,7 +54,7 @@ function decodeExpression(value: unknown): SegmentDefinition['expression'] {
   return { type: readText(expression?.type) ?? '', format: readText(expression?.format) ?? '', value: text };
 }
 
-/** With its version, or its id alone. */
+/** The reference to the merge policy, with its version or with its id only. */
 function decodeMergePolicy(record: WireRecord<SegmentDefinitionKey>): MergePolicyRef | null {
   const id = readId(record.mergePolicyId);
   return decodeMergePolicyRef(record.mergePolicy) ?? (id === null ? null : { id: platformId(id), version: null });
@@ -73,17 +73,18 @@ function decodeEvaluation(value: unknown): readonly EvaluationMethod[] {
 
 export interface SegmentDefinitionPage {
   readonly definitions: readonly SegmentDefinition[];
-  /** The number of the next page; null on the last one. */
+  /** The number of the next page; null on the last page. */
   readonly next: number | null;
-  /** Definitions of the whole list as the platform reports them; null if it reports no such count. */
+  /** Number of definitions of the whole list; null if the platform does not report it. */
   readonly total: number | null;
 }
 
 /**
- * A page of segment definitions, `{segments, page: {totalPages}, link}`; null when the answer is no such list.
+ * A page of segment definitions, `{segments, page: {totalPages}, link}`; null if the response is no such list.
  *
- * The first page is asked for without a number, because it is not known whether the platform begins with 0 or 1. Should
- * it be 1, then page 1 is the first one again, and there is one page more: it is asked for where the last one was full.
+ * The first page is requested without a number, because it is not known whether the platform counts from 0 or 1. If it
+ * counts from 1, page 1 is the first page again and there is one more page, which is requested if the last page was
+ * full.
  * @param page counted from 0
  */
 export function decodeSegmentDefinitions(

@@ -24,7 +24,7 @@ type SegmentJobKey =
   | 'updateTime'
   | 'updateEpoch';
 
-/** A segment job. Null when the value has no id or no status, without which it is not one. */
+/** A segment job. Null if the value has no id or no status. */
 export function decodeSegmentJob(value: unknown, context: DecodeContext, reading: ReadingTimes): SegmentJob | null {
   const found = identified<SegmentJobKey>(value, context);
   if (found === null) return null;
@@ -56,10 +56,10 @@ export function decodeSegmentJob(value: unknown, context: DecodeContext, reading
   };
 }
 
-/** `{scheduleId}-{milliseconds since 1970}`, in a time that has 13 digits of them. */
+/** `{scheduleId}-{milliseconds since 1970}`; the milliseconds have 13 digits. */
 const scheduledRequest = /^(.+)-\d{13}$/s;
 
-/** The schedule that started a job: its properties name it, else its request id begins with it. */
+/** The schedule that started a job. Its id is in the properties of the job, else at the start of its request id. */
 function decodeScheduleId({ properties, source, requestId }: WireRecord<SegmentJobKey>): string | null {
   const named = readId(asRecord<'scheduleId'>(properties)?.scheduleId);
   if (named !== null || readText(source)?.trim().toLowerCase() !== 'scheduler') return named;

@@ -5,11 +5,11 @@ import { readMembershipStatus } from './membership-status.ts';
 import { asRecord, readText, type WireRecord } from './readers.ts';
 import { readTime } from './time.ts';
 
-/** The field under its name, which some documents write with a prefix. */
+/** The value of a field, whose name has a prefix in some documents. */
 const field = (record: WireRecord | null, name: string): unknown => record?.[name] ?? record?.[`xdm:${name}`];
 
 /**
- * The memberships within a profile: `segmentMembership`, a map from namespace to segment id to what is known of it. The
+ * The memberships in a profile: `segmentMembership`, a map from namespace to a map from segment id to membership. The
  * keys may be any strings. `timestamp` is another name of `lastQualificationTime`.
  * @param entity the XDM object of the profile
  */

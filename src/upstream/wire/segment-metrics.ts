@@ -6,7 +6,9 @@ import { decodeNamespaceCounts, decodeTimeSpan, decodeTotalTime } from './job.ts
 import { readMembershipStatus } from './membership-status.ts';
 import { asList, asRecord, readCount, readId, type WireRecord } from './readers.ts';
 
-/** Null while the job has none, as right after it was created; any subset of them may be there. */
+/**
+ * The metrics of a job. Null if the job has none, for example directly after its creation. Any subset may be present.
+ */
 export function decodeSegmentJobMetrics(job: WireRecord<'metrics'>, context: DecodeContext): SegmentJobMetrics | null {
   const figure = figuresOf(job);
   const metrics = {
@@ -19,8 +21,8 @@ export function decodeSegmentJobMetrics(job: WireRecord<'metrics'>, context: Dec
 }
 
 /**
- * The segments that a job evaluates, with what its metrics count of them. First those that it lists, then those that are
- * only counted: the counters may speak of more segments, and of each when the list is the one entry `*`.
+ * The segments that a job evaluates, with the counts in its metrics. The listed segments come first, followed by
+ * segments that only the metrics contain. If the list is the single entry `*`, the metrics contain all segments.
  */
 export function decodeEvaluatedSegments(
   job: WireRecord<'segments' | 'metrics'>,

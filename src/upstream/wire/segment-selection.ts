@@ -8,7 +8,7 @@ const defaultNamespace = 'ups';
 
 export type SegmentSelectionKey = 'segmentId' | 'segmentNs' | 'status';
 
-/** A segment of an export, in its filter or beside one of its batches. Null without a segment id. */
+/** A segment of an export, in its filter or in one of its batches. Null without a segment id. */
 export function decodeSegmentSelection(
   record: WireRecord<SegmentSelectionKey>,
   context: DecodeContext,
@@ -18,7 +18,7 @@ export function decodeSegmentSelection(
   return {
     segmentId: platformId(id),
     segmentNs: readText(record.segmentNs) ?? defaultNamespace,
-    // A list, or a bare string.
+    // The status is a list or a plain string.
     statuses: record.status === undefined ? [] : decodeStatuses(record.status, context),
   };
 }

@@ -1,8 +1,8 @@
 import type { DecodeContext } from './decode-context.ts';
 
 /**
- * A status in the gateway's vocabulary. Case does not count, nor whether words are separated, and by what. A status that
- * neither the vocabulary nor the aliases contain is UNKNOWN, and counted.
+ * A status in the gateway's vocabulary. The case and the separators of words are ignored. A status that is in neither
+ * the vocabulary nor the aliases is UNKNOWN, and counted as an anomaly.
  * @param aliases other words of the platform, in the form `IN_PROGRESS`
  */
 export function readStatus<Status extends string>(
@@ -11,7 +11,7 @@ export function readStatus<Status extends string>(
   context: DecodeContext,
   aliases: Readonly<Record<string, Status>> = {},
 ): Status | 'UNKNOWN' {
-  // The usual form of the usual words.
+  // Fast path for the usual form of the known words.
   for (const name of known) if (name === raw && !Object.hasOwn(aliases, raw)) return name;
   const word = raw.trim().toUpperCase();
   const status = Object.hasOwn(aliases, word) ? aliases[word] : known.find((name) => name === word);
@@ -21,7 +21,7 @@ export function readStatus<Status extends string>(
   return 'UNKNOWN';
 }
 
-/** The rare word that separates its words in another way, or not at all. */
+/** The known status with the same letters, for a text with other separators or without separators. */
 function sameLetters<Status extends string>(
   word: string,
   known: readonly Status[],
@@ -32,5 +32,5 @@ function sameLetters<Status extends string>(
   return alias ?? known.find((name) => bare(name) === letters);
 }
 
-/** The letters of a word. */
+/** A text without its separators. */
 const bare = (word: string): string => word.replace(/[\s_-]+/g, '');

@@ -7,7 +7,7 @@ import { isText } from './readers.ts';
  */
 const minMilliseconds = 100_000_000_000;
 
-/** The times that RFC 3339 can write: its years have four digits. */
+/** The range of times in RFC 3339, whose years have four digits. */
 const firstMs = Date.parse('0000-01-01T00:00:00.000Z');
 const lastMs = Date.parse('9999-12-31T23:59:59.999Z');
 
@@ -16,9 +16,9 @@ const written = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|
 const zone = /(?:Z|[+-]\d{2}:?\d{2})$/i;
 
 /**
- * A time in any form that the platform uses: seconds or milliseconds since 1970, as a number or as digits, with or without
- * a fraction, or written out; without a zone it is UTC. Null if the platform does not know it (absent, empty, `{}`, 0 or
- * negative). Also null, and counted, if it is no time or has a year of more than four digits.
+ * A time in any form that the platform uses: seconds or milliseconds since 1970, as a number or as digits, with or
+ * without a fraction, or written out; without a zone it is UTC. Null if the platform does not know it (absent, empty,
+ * `{}`, 0 or negative). Also null, and counted as an anomaly, if it is no time or has a year of more than four digits.
  */
 export function readTime(value: unknown, context: DecodeContext): Date | null {
   if (value === undefined) return null;
@@ -33,7 +33,7 @@ export function readTime(value: unknown, context: DecodeContext): Date | null {
 
 const decimal = /^\s*-?\d{1,16}(?:\.\d{1,9})?\s*$/;
 
-/** A number, or one in digits; null for anything else. */
+/** A number, or a number in a string. Null for any other value. */
 function readNumber(value: unknown): number | null {
   const number = typeof value === 'string' && decimal.test(value) ? Number(value) : value;
   return typeof number === 'number' && Number.isFinite(number) ? number : null;

@@ -5,10 +5,13 @@ export interface TokenAnswer {
   readonly lifetimeMs: number;
 }
 
-/** A lifetime above this is in milliseconds, as the retired JWT exchange gave it: no token lives for eleven days. */
+/**
+ * A longer lifetime is in milliseconds, as the retired JWT exchange returned it, because no token is valid for eleven
+ * days.
+ */
 const maxLifetimeSeconds = 1_000_000;
 
-/** The answer of the token service; null when it holds no token or no lifetime. */
+/** The response of the token service; null if it contains no token or no lifetime. */
 export function decodeToken(json: unknown): TokenAnswer | null {
   const body = asRecord<'access_token' | 'expires_in'>(json);
   const accessToken = readText(body?.access_token);

@@ -179,7 +179,7 @@ describe('a stream that fails', () => {
   it.each([
     new NotFoundError('1', { message: 'Gone.' }),
     new UnauthenticatedError({
-      message: 'The platform answered 401.',
+      message: 'The platform responded with 401.',
       upstream: { service: 'export', status: 401, requestId: null, code: null, title: null },
     }),
   ])('for another reason ends alone: $message', async (other) => {

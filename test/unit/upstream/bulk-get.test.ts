@@ -105,7 +105,7 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
     expect([...failed.keys()].toSorted()).toEqual(['broken', 'busy', 'forbidden', 'odd']);
     expect(failed.get('forbidden')).toMatchObject({
       constructor: ForbiddenError,
-      message: `The platform (${service}) answered 403 (UPAPI-113430-403): Not this one`,
+      message: `The platform (${service}) responded with 403 (UPAPI-113430-403): Not this one`,
       upstream: { service, status: 403, requestId: 'platform-id', code: 'UPAPI-113430-403' },
     });
     expect(failed.get('busy')).toMatchObject({ constructor: RateLimitedError, retryAfterMs: 500 });

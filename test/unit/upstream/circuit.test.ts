@@ -80,8 +80,11 @@ describe('a circuit', () => {
     ['501', failedWith(501)],
     ['404', new NotFoundError('7', { message: 'No.', upstream: { ...upstream, status: 404 } })],
     ['429', limited()],
-    ['a create with an unreadable answer', lost(200)],
-    ['an unreadable answer', new UpstreamUnreadableError({ message: 'Odd.', upstream: { ...upstream, status: 200 } })],
+    ['a create with an unreadable response', lost(200)],
+    [
+      'an unreadable response',
+      new UpstreamUnreadableError({ message: 'Odd.', upstream: { ...upstream, status: 200 } }),
+    ],
   ])('does not count %s, which shows that the service is there', async (_, answer) => {
     const { fail, call, sent } = harness();
     await fail(9);

@@ -29,7 +29,7 @@ describe('passthrough credential', () => {
   it.each([
     ['', 'is empty'],
     ['a'.repeat(16_385), 'has more than 16384 characters'],
-    ['ü', 'holds characters that no header can hold'],
+    ['ü', 'contains characters that a header cannot contain'],
   ])('names the header that %j cannot stand in, and the reason', (value, reason) => {
     expect(() => createPassthroughCredential({ authorization: 'Bearer a', apiKey: value })).toThrow(
       `The header x-api-key ${reason}.`,

@@ -50,7 +50,7 @@ describe('shapes of error bodies', () => {
       body: e2,
       expected: {
         code: 'NOT_FOUND',
-        message: 'The platform (export) answered 404 (UPAPI-113430-404): Not found: No such job',
+        message: 'The platform (export) responded with 404 (UPAPI-113430-404): Not found: No such job',
         upstream: { code: 'UPAPI-113430-404', title: 'Not found', requestId: 'platform-id' },
       },
     },
@@ -86,7 +86,7 @@ describe('shapes of error bodies', () => {
       body: { type: '/placeholder/type/uri', status: 404, title: 'NotFoundError', detail: 'DataSet not found.' },
       expected: {
         code: 'NOT_FOUND',
-        message: 'The platform (export) answered 404: NotFoundError: DataSet not found.',
+        message: 'The platform (export) responded with 404: NotFoundError: DataSet not found.',
         upstream: { code: null, title: 'NotFoundError' },
       },
     },
@@ -96,7 +96,7 @@ describe('shapes of error bodies', () => {
       body: { message: 'Unprocessable', cause: 'Too many related identities', statusCode: '422' },
       expected: {
         code: 'PLATFORM_ERROR',
-        message: 'The platform (export) answered 422: Unprocessable: Too many related identities',
+        message: 'The platform (export) responded with 422: Unprocessable: Too many related identities',
         upstream: { code: null, title: 'Unprocessable' },
       },
     },
@@ -118,7 +118,7 @@ describe('shapes of error bodies', () => {
       body: '',
       expected: {
         code: 'PLATFORM_ERROR',
-        message: 'The platform (export) answered 500.',
+        message: 'The platform (export) responded with 500.',
         upstream: { code: null, title: null, requestId: 'sent-id' },
       },
     },
@@ -128,7 +128,7 @@ describe('shapes of error bodies', () => {
       body: { error: 'invalid_client', error_description: 'invalid client_id parameter' },
       expected: {
         code: 'PLATFORM_ERROR',
-        message: 'The platform (export) answered 400: invalid_client: invalid client_id parameter',
+        message: 'The platform (export) responded with 400: invalid_client: invalid client_id parameter',
         upstream: { code: 'invalid_client' },
       },
     },
@@ -142,7 +142,7 @@ describe('shapes of error bodies', () => {
       shape: 'a page for people without a title, which is not shown',
       status: 503,
       body: '<html><body>Sorry</body></html>',
-      expected: { code: 'PLATFORM_ERROR', message: 'The platform (export) answered 503.' },
+      expected: { code: 'PLATFORM_ERROR', message: 'The platform (export) responded with 503.' },
     },
   ])('$shape', ({ status, body, expected }) => {
     expect(translate(get, status, body)).toMatchObject({ ...expected, upstream: { status, ...expected.upstream } });

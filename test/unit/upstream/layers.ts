@@ -33,7 +33,12 @@ const upstream = (status: number | null): UpstreamFailure => ({
 });
 
 export const failedWith = (status: number, retryAfterMs?: number) =>
-  new PlatformError({ message: `The platform answered ${status}.`, status, upstream: upstream(status), retryAfterMs });
+  new PlatformError({
+    message: `The platform responded with ${status}.`,
+    status,
+    upstream: upstream(status),
+    retryAfterMs,
+  });
 export const limited = (retryAfterMs?: number) =>
   new RateLimitedError({ message: 'Too many calls.', upstream: upstream(429), retryAfterMs });
 export const timedOut = () => new UpstreamTimeoutError({ message: 'Too late.', upstream: upstream(null) });

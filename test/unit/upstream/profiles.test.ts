@@ -136,7 +136,7 @@ describe('profiles', () => {
     const [first, second] = await client.api.profiles.getMany([jane, john]);
     expect(first).toMatchObject({
       constructor: PlatformError,
-      message: 'The platform (profiles) answered 422: Unprocessable: Too many related identities',
+      message: 'The platform (profiles) responded with 422: Unprocessable: Too many related identities',
       upstream: { service: 'profiles', status: 422 },
     });
     expect(second).toMatchObject({ entityId: 'xid-john' });

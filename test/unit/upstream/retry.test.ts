@@ -55,7 +55,7 @@ describe('a read', () => {
     ['501', failedWith(501)],
     ['404', failedWith(404)],
     ['silence', timedOut()],
-    ['an unreadable answer', new UpstreamUnreadableError({ message: 'Odd.' })],
+    ['an unreadable response', new UpstreamUnreadableError({ message: 'Odd.' })],
     ['a defect', new TypeError('oops')],
   ])('is not sent again after %s', async (_, failure) => {
     const { send, askedAtMs } = harness([failure]);
