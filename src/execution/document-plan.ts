@@ -11,10 +11,10 @@ import {
 } from 'graphql';
 import { type Fragments, planSelection, type SelectionPlan, type VariableValues } from './selection-plan.ts';
 
-/** Selections that are kept of an operation. Clients vary few conditions, and an attacker could vary many. */
+/** Maximum number of kept selections per operation. Clients vary few conditions; an attacker could vary many. */
 const maxVariants = 16;
 
-/** One operation of a document, with whatever its executions have in common. */
+/** One operation of a document, with the state that its executions share. */
 export class OperationPlan {
   readonly schema: GraphQLSchema;
   readonly fragments: Fragments;
@@ -32,7 +32,7 @@ export class OperationPlan {
   }
 
   /**
-   * The selection of the root type, from which the whole plan grows. It is the same for the same values of conditions.
+   * The selection of the root type, which is the root of the plan. It is the same for the same values of conditions.
    * @throws {GraphQLError} the schema has no such operations, or a condition has no value
    */
   selectionFor(variableValues: VariableValues): SelectionPlan {
@@ -89,7 +89,7 @@ class DocumentPlan {
 const plans = new WeakMap<DocumentNode, DocumentPlan>();
 
 /**
- * The plan of an operation, which is kept as long as its document. A document is planned for one schema at a time.
+ * The plan of an operation. It is kept as long as its document. A document is planned for one schema at a time.
  * @returns an error if the document has no operation of this name, or several and no name is given
  */
 export function planOf(
@@ -105,14 +105,14 @@ export function planOf(
   return plan.operation(operationName);
 }
 
-/** A document that was not validated can have conditions of other types, which never hold. */
+/** A document that was not validated can have conditions of other types, which are never true. */
 const conditionKey = (value: unknown): string =>
   typeof value === 'boolean' || value === null || value === undefined ? String(value) : 'other';
 
 function conditionsOf(operation: OperationDefinitionNode, fragments: Fragments): readonly string[] {
   const names = new Set<string>();
   addConditions(operation.selectionSet, names);
-  // Fragments that the operation does not use cost at most some variants.
+  // Fragments that the operation does not use only add some variants.
   for (const { selectionSet } of Object.values(fragments)) addConditions(selectionSet, names);
   return [...names];
 }

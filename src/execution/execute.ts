@@ -7,21 +7,21 @@ export type ExecuteArgs = Pick<
   ExecutionArgs,
   'schema' | 'document' | 'operationName' | 'variableValues' | 'rootValue' | 'contextValue'
 > & {
-  /** The values of the variables, coerced. Without them, `variableValues` are coerced here. */
+  /** The coerced values of the variables. Without them, this function coerces `variableValues`. */
   readonly coercedVariables?: Record<string, unknown>;
 };
 
-/** Errors of variables that are reported, as by graphql. */
+/** Maximum number of reported errors of variables, as in graphql. */
 const maxVariableErrors = 50;
 
 /**
  * Executes an operation with the results of graphql's own `execute`. Each document is planned once, so that
  * later executions of the same document take a fraction of the time.
  *
- * Two things differ. Items of a list share the arguments of a field, so that resolvers must not change them. Where a
- * field that must not be null has failed, nothing waits for values below the null that takes its place: resolvers that
- * depend on them are not called, and their errors are not reported.
- * @returns a promise if a value is awaited. It is never rejected.
+ * There are two differences. Items of a list share the arguments of a field, so that resolvers must not change them. If
+ * a non-nullable field has failed, the execution does not wait for values below the null that replaces its parent.
+ * Resolvers that depend on such values are not called, and their errors are not reported.
+ * @returns a promise if a value is awaited. It never rejects.
  */
 export function execute(args: ExecuteArgs): ExecutionResult | Promise<ExecutionResult> {
   const { schema, document, operationName = null, rootValue, contextValue } = args;

@@ -33,11 +33,11 @@ type AbstractPlan = Extract<TypePlan, { kind: 'abstract' }>;
 const noArguments = Object.freeze({});
 
 /**
- * One execution of an operation. Values that are known at once are completed in one pass, which leaves `undefined` in the
- * place of each value that is awaited. The result is complete when no value is awaited any more.
+ * One execution of an operation. Values that are available synchronously are completed in one pass, which leaves
+ * `undefined` in the place of each awaited value. The result is complete when all awaited values have arrived.
  *
- * The methods receive the place of the value that they complete: its field, its planned type, and the object or list that
- * it is in with its key there.
+ * The methods receive the place of the value that they complete: its field, its planned type, and the object or list
+ * that it is in with its key there.
  */
 export class Execution implements Planning {
   readonly plan: OperationPlan;
@@ -50,7 +50,7 @@ export class Execution implements Planning {
   readonly #errors: GraphQLError[] = [];
   /** Arguments by field, which all items of a list share. */
   readonly #arguments = new Map<FieldPlan, Values>();
-  /** Called when no value is awaited any more. */
+  /** Called when all awaited values have arrived. */
   #onSettled: () => void = () => {};
 
   constructor({ plan, selection, rootValue, contextValue, variableValues }: ExecutionOptions) {
@@ -82,7 +82,7 @@ export class Execution implements Planning {
   }
 
   /**
-   * Executes root fields: of a mutation one after the other, each when the one before it is complete.
+   * Executes root fields. The fields of a mutation are executed in sequence, each after the previous one is complete.
    * @returns whether the result is complete
    */
   #proceed(): boolean {
@@ -95,7 +95,7 @@ export class Execution implements Planning {
       }
     } catch (error) {
       this.#root.discard();
-      // It has its location already.
+      // The error already has its location.
       this.#errors.push(locatedError(error, undefined));
     }
     return this.#root.pending === 0;
@@ -283,7 +283,7 @@ export class Execution implements Planning {
     });
   }
 
-  /** Leaves the place of a value empty until its promise settles, and completes it then. */
+  /** Leaves the place of a value empty until its promise settles, and then completes the value. */
   #await<T>(
     field: FieldPlan,
     type: TypePlan,
@@ -293,7 +293,7 @@ export class Execution implements Planning {
     complete: (settled: T) => unknown,
   ): undefined {
     parent.expect();
-    // The promise may be any thenable, which can call back at once and more than once.
+    // The promise may be any thenable, which can call back synchronously and more than once.
     Promise.resolve(promise).then(
       (settled) => {
         if (parent.isUnwanted()) {
@@ -320,7 +320,10 @@ export class Execution implements Planning {
     if (this.#root.pending === 0) this.#onSettled();
   }
 
-  /** The null in the place of a value that has failed in the pass, where it may be null. */
+  /**
+   * Reports the error of a value that failed in the synchronous pass. Returns null if the value is nullable, else
+   * throws.
+   */
   #nullFor(cause: unknown, field: FieldPlan, type: TypePlan, parent: Position, key: Key): null {
     const error = locatedError(cause, field.nodes, parent.pathOf(key));
     if (type.isNonNull) throw error;
@@ -328,7 +331,7 @@ export class Execution implements Planning {
     return null;
   }
 
-  /** Writes null in the place of an awaited value that has failed, or of the nearest object or list that may be null. */
+  /** Writes null in the place of an awaited value that failed, or of the nearest nullable object or list around it. */
   #fail(cause: unknown, field: FieldPlan, type: TypePlan, parent: Position, key: Key): void {
     this.#errors.push(locatedError(cause, field.nodes, parent.pathOf(key)));
     if (!type.isNonNull) {
@@ -341,7 +344,7 @@ export class Execution implements Planning {
   }
 }
 
-/** Copying a template without a prototype by its members would lose the key `__proto__`. */
+/** A spread of a template without a prototype would lose the key `__proto__`. */
 const createValues = ({ template }: SelectionPlan): Values =>
   Object.hasOwn(template, '__proto__') ? Object.assign(Object.create(null), template) : { ...template };
 
@@ -356,7 +359,10 @@ const hasProperties = (value: unknown): value is Record<string, unknown> =>
 const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   hasProperties(value) && typeof value['then'] === 'function';
 
-/** Node ends a process for a rejection that nothing handles, such as that of an item whose list is no part of the result. */
+/**
+ * Handles rejections, because Node ends the process for an unhandled rejection, for example of an item of a discarded
+ * list.
+ */
 function ignoreRejections(value: unknown): void {
   if (Array.isArray(value)) for (const item of value) ignoreRejections(item);
   else if (isPromise(value)) Promise.resolve(value).then(ignoreRejections, () => {});

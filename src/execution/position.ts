@@ -2,17 +2,17 @@ import type { FieldPlan } from './selection-plan.ts';
 
 export type Key = string | number;
 
-/** Where an object or a list is in the result. The root object of the result has no parent. */
+/** Position of an object or a list in the result. The root object of the result has no parent. */
 export class Position {
   readonly parent: Position | null;
-  /** Key of the object or list in that of the parent. */
+  /** Key of the object or list in its parent. */
   readonly key: Key;
-  /** The field that returned the object or list; null: none, because it is the root. */
+  /** The field that returned the object or list; null for the root. */
   readonly field: FieldPlan | null;
   readonly isNonNull: boolean;
-  /** Fields and items at any depth whose values are awaited. */
+  /** Number of fields and items, at any depth, whose values are awaited. */
   pending = 0;
-  /** Whether null has taken the place of the object or list, so that nothing below it is part of the result. */
+  /** Whether null has replaced the object or list, so that its content is not part of the result. */
   isDiscarded = false;
   readonly #values: Record<string, unknown> | unknown[];
 
@@ -41,25 +41,25 @@ export class Position {
     for (let each: Position | null = this; each !== null; each = each.parent) each.pending += 1;
   }
 
-  /** Ends a wait that `expect` began. Nothing above a discarded position counts it. */
+  /** Ends a wait that `expect` started. Positions above a discarded position do not count it. */
   release(): void {
     for (let each: Position | null = this; each !== null && !each.isDiscarded; each = each.parent) each.pending -= 1;
   }
 
-  /** Marks everything at this position as no part of the result, so that nothing waits for it. */
+  /** Marks the content of this position as not part of the result, so that the execution does not wait for it. */
   discard(): void {
     this.isDiscarded = true;
     for (let each = this.parent; each !== null; each = each.parent) each.pending -= this.pending;
     this.pending = 0;
   }
 
-  /** Whether null has taken the place of the object, of the list, or of one around it. */
+  /** Whether null has replaced the object or list, or an object or list around it. */
   isUnwanted(): boolean {
     for (let each: Position | null = this; each !== null; each = each.parent) if (each.isDiscarded) return true;
     return false;
   }
 
-  /** Position that becomes null when a value in it must not be null and is: itself, or one around it. */
+  /** Position that becomes null if a non-nullable value in it is null: this position, or a position around it. */
   nullable(): Position {
     let each: Position = this;
     while (each.isNonNull && each.parent !== null) each = each.parent;

@@ -18,9 +18,11 @@ type SuppliedInfo = Pick<
   | 'variableValues'
 >;
 
-/** What a resolver can learn about its field. Most resolvers do not, so that everything is computed when it is read. */
+/**
+ * Information for a resolver about its field. It is computed when it is read, because most resolvers do not read it.
+ */
 export const resolveInfo = (execution: Execution, field: FieldPlan, parent: Position): GraphQLResolveInfo =>
-  // Resolvers receive no more from graphql itself.
+  // graphql itself supplies only these members to resolvers.
   new ResolveInfo(execution, field, parent) as SuppliedInfo as GraphQLResolveInfo;
 
 class ResolveInfo implements SuppliedInfo {
@@ -82,6 +84,6 @@ class ResolveInfo implements SuppliedInfo {
 function pathTo(position: Position | null): ResponsePath | undefined {
   if (position === null || position.parent === null) return undefined;
   const { parent, key, field } = position;
-  // Items of lists have no type of their own in a path.
+  // Items of lists have no type in a path.
   return { prev: pathTo(parent), key, typename: typeof key === 'string' ? field?.parentType.name : undefined };
 }

@@ -27,7 +27,7 @@ import {
 /** Coerced values of the variables of an operation. */
 export type VariableValues = Readonly<Record<string, unknown>>;
 
-/** By name. */
+/** Fragments by name. */
 export type Fragments = Readonly<Record<string, FragmentDefinitionNode>>;
 
 /** The parts of an execution that planning reads. */
@@ -37,12 +37,13 @@ export interface Planning {
   readonly variableValues: VariableValues;
 }
 
-/** The fields that are selected of one object type, in the order of the response. */
+/** The selected fields of one object type, in the order of the response. */
 export interface SelectionPlan {
   readonly fields: readonly FieldPlan[];
   /**
-   * An object with all keys, of which the results are copies: they then have one shape, which makes them fast to fill and
-   * to serialize. It has no prototype if the key `__proto__` is selected, which an ordinary object would not store.
+   * An object with all keys. Results are copies of it, so that they have one shape, which makes them fast to fill and
+   * to serialize. It has no prototype if the key `__proto__` is selected, because an ordinary object would not store
+   * this key.
    */
   readonly template: Readonly<Record<string, undefined>>;
 }
@@ -50,12 +51,12 @@ export interface SelectionPlan {
 export interface FieldPlan {
   /** The alias, or the name. */
   readonly key: string;
-  /** All nodes of the key, whose selections are merged. */
+  /** All nodes with this key. Their selections are merged. */
   readonly nodes: readonly [FieldNode, ...FieldNode[]];
   readonly parentType: GraphQLObjectType;
   // biome-ignore lint/suspicious/noExplicitAny: graphql's own type parameters for the sources of its schema.
   readonly definition: GraphQLField<any, unknown>;
-  /** Null: the property of the source with the name of the field. */
+  /** Null if the value is the property of the source with the name of the field. */
   // biome-ignore lint/suspicious/noExplicitAny: as above.
   readonly resolve: GraphQLFieldResolver<any, unknown> | null;
   readonly type: TypePlan;
@@ -75,7 +76,7 @@ export type TypePlan =
       readonly kind: 'abstract';
       readonly isNonNull: boolean;
       readonly type: GraphQLAbstractType;
-      /** By object types that have occurred. */
+      /** Selections by object type, for the types that have occurred. */
       readonly selections: Map<GraphQLObjectType, SelectionPlan>;
     };
 

@@ -12,7 +12,7 @@ export interface BatchConnectionOptions {
   readonly first: number;
   readonly after: string | null;
   readonly filter: BatchFilter | null;
-  /** The dataset whose batches are listed; null for those of all datasets. */
+  /** The dataset whose batches are listed; null for all datasets. */
   readonly of: DatasetId | null;
 }
 
@@ -27,7 +27,7 @@ export function readBatches(
 ): Promise<Connection<Batch>> {
   const { datasetId: named, createdAfter } = filter ?? {};
   const statuses = [...new Set(filter?.statuses)];
-  // The platform does not know batches of an unknown status, and a dataset is not sent whose id is a list to the platform.
+  // The platform has no status UNKNOWN. The id of a dataset is not sent if the platform would read it as a list.
   const known = statuses.filter((status) => status !== 'UNKNOWN');
   const isApplied = known.length === statuses.length && (named === undefined || isPlainText(named));
   const isOfOther = of !== null && named !== undefined && named !== of;
@@ -63,11 +63,14 @@ export interface FileConnectionOptions {
   readonly batchId: BatchId;
 }
 
-/** A page of the entries of a batch. An entry may hold many files, so that a page is read again until all are returned. */
+/**
+ * A page of the entries of a batch. An entry may contain many files, so that a page is read again until all are
+ * returned.
+ */
 interface FilePlace {
   /** Row offset of the first entry. */
   readonly entry: number;
-  /** Entries on the page; null at the head of the list. */
+  /** Number of entries on the page; null at the head of the list. */
   readonly limit: number | null;
 }
 

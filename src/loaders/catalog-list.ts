@@ -4,11 +4,11 @@ import { isCount } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
 /**
- * A place in a Catalog list. Catalog pages by row offset only, under which rows shift when others come or go. A list in
- * order of time can be read from a time on instead, which no change moves.
+ * A place in a Catalog list. Catalog pages by row offset only, and rows shift when others are added or removed. A list
+ * in order of time can instead be read from a time on, which does not shift.
  */
 export interface CatalogPlace {
-  /** The list begins with this time, epoch milliseconds; null at its head. */
+  /** Time at which the list begins, in epoch milliseconds; null at its head. */
   readonly from: number | null;
   /** Row offset in the list that begins there. */
   readonly start: number;
@@ -18,7 +18,7 @@ export interface CatalogListOptions<Node> {
   readonly name: string;
   readonly idOf: (node: Node) => string;
   readonly order?: ListOrder<Node> | undefined;
-  /** One upstream page; `from` is a time in the order of the list, inclusive. */
+  /** Reads one upstream page. `from` is a time in the order of the list, inclusive. */
   readonly readRows: (options: {
     readonly from: Date | null;
     readonly start: number;
@@ -26,7 +26,7 @@ export interface CatalogListOptions<Node> {
   }) => Promise<readonly Node[]>;
 }
 
-/** A Catalog list, which never reports its end or its length. */
+/** A Catalog list, which reports neither its end nor its length. */
 export const catalogList = <Node>({
   name,
   idOf,

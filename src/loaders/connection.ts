@@ -1,12 +1,12 @@
 import { type FoundRow, RowWalk, type TakenRow } from './row-walk.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
-/** A connection as Relay means it, before the schema layer names its fields. */
+/** A connection as defined by Relay. The schema layer maps it to the types of the schema. */
 export interface Connection<Node> {
   readonly edges: readonly Edge<Node>[];
   readonly nodes: readonly Node[];
   readonly pageInfo: PageInfo;
-  /** Rows of the whole list. Null if the platform reports no count, and if the gateway filters. */
+  /** Number of rows of the whole list. Null if the platform reports no count, or if the gateway filters. */
   readonly totalCount: number | null;
 }
 
@@ -24,19 +24,25 @@ export interface Edge<Node> {
 
 export interface ReadConnectionOptions<Node> {
   readonly first: number;
-  /** The client's cursor; null at the beginning. */
+  /** The client's cursor; null for the first page. */
   readonly after: string | null;
-  /** Conditions that the platform cannot apply. Absent: every row is wanted, and the first page has enough of them. */
+  /**
+   * Conditions that the platform cannot apply. If absent, every row matches, so that the first page has enough rows.
+   */
   readonly matches?: ((node: Node) => boolean) | undefined;
-  /** Conditions that the platform has applied already, checked again because it ignores parameters that it does not know. */
+  /**
+   * Conditions that the platform has applied. They are checked again, because it ignores parameters that it does not
+   * know.
+   */
   readonly verify?: ((node: Node) => boolean) | undefined;
-  /** True if no row behind this one can match, in the order that was requested. */
+  /** True if no row after this row can match, in the requested order. */
   readonly isPast?: ((node: Node) => boolean) | undefined;
 }
 
 /**
- * A connection, to which rows are added while it is read. Edges and cursors are computed when they are read, because few
- * operations select them all. Their accessors belong to classes: those of an object literal cost microseconds per object.
+ * A connection, to which rows are added while it is read. Edges and cursors are computed when they are read, because
+ * few operations select them all. Their accessors belong to classes, because accessors of an object literal cost
+ * microseconds per object.
  */
 class LazyConnection<Node, Place> implements Connection<Node> {
   readonly nodes: Node[] = [];
@@ -61,7 +67,7 @@ class LazyConnection<Node, Place> implements Connection<Node> {
     return this.#edges;
   }
 
-  /** The cursor of the first row, for 0, and so on; null if there is no such row. */
+  /** The cursor of the row at an index; null if there is no such row. */
   cursorOf(index: number): string | null {
     const row = this.#taken[index];
     return row === undefined ? null : this.#walk.cursorBehind(row, { isEnd: index === this.#taken.length - 1 });
@@ -72,7 +78,7 @@ class LazyConnection<Node, Place> implements Connection<Node> {
     return this.cursorOf(this.#taken.length - 1);
   }
 
-  /** The cursor behind the last page of the platform that was read. */
+  /** The cursor after the last page of the platform that was read. */
   cursorHere(): string | null {
     return this.#walk.cursorHere();
   }
@@ -99,7 +105,7 @@ class LazyEdge<Node> implements Edge<Node> {
 class LazyPageInfo implements PageInfo {
   readonly hasPreviousPage: boolean;
   hasNextPage = false;
-  /** Whether a scan ended before the page was full, so that `endCursor` is behind the last row that was read. */
+  /** Whether a scan ended before the page was full, so that `endCursor` is after the last row that was read. */
   isCut = false;
   readonly #cursors: Cursors;
 
@@ -117,22 +123,24 @@ class LazyPageInfo implements PageInfo {
   }
 }
 
-/** Conditions as `readConnection` takes them: to be checked again if the platform applies them, else to be filtered by. */
+/**
+ * Conditions as options of `readConnection`. They are verified if the platform applies them, and filtered by otherwise.
+ */
 export const conditions = <Node>(
   isApplied: boolean,
   matches: (node: Node) => boolean,
 ): Pick<ReadConnectionOptions<Node>, 'matches' | 'verify'> => (isApplied ? { verify: matches } : { matches });
 
-/** Upstream pages of `scanPageSize` rows that one request reads at most. */
+/** Maximum number of upstream pages of `scanPageSize` rows that one request reads. */
 const maxScanPages = 10;
 const scanPageSize = 100;
 
 /**
- * Reads one page of a connection. A row that exists during a whole walk is returned exactly once, in whatever order the
- * platform returns its rows.
+ * Reads one page of a connection. A row that exists during a whole walk is returned exactly once, regardless of
+ * the order in which the platform returns its rows.
  *
  * A scan for a filter is bounded. If the bound ends it, `hasNextPage` is true and `endCursor` continues there, so that
- * nothing is cut silently.
+ * no row is omitted silently.
  * @throws {InvalidInputError} `after` is not a cursor of this list in this order
  */
 export async function readConnection<Node, Place>(
@@ -152,12 +160,12 @@ export async function readConnection<Node, Place>(
 
   while (walk.pagesRead < maxScanPages) {
     const isFull = nodes.length === first;
-    // One row beyond those that are wanted shows whether there is a next page, if the platform cannot report it.
+    // One row more than wanted shows whether there is a next page, if the platform cannot report it.
     const wanted = isFiltered ? scanPageSize : isFull ? 1 : first - nodes.length + (isPast === undefined ? 0 : 1);
     for (const row of await walk.readPage(wanted, maxScanPages)) {
       if (walk.isOrdered && isPast?.(row.node)) return end(false);
       const isVerified = verify?.(row.node) ?? true;
-      // The platform ignores the filter, so the list is scanned from here on.
+      // The platform ignores the filter, so that the list is scanned from here on.
       if (!isVerified) isFiltered = true;
       if (!isVerified || !(matches?.(row.node) ?? true)) {
         walk.pass(row);

@@ -1,24 +1,26 @@
 import DataLoader from 'dataloader';
 
 export interface Loader<Id extends string, Entity> {
-  /** Null when the platform does not know the id. */
+  /** Null if the platform does not have the id. */
   load(id: Id): Promise<Entity | null>;
-  /** Takes an entity that came by another way, so that it need not be read again. What is there already stays. */
+  /**
+   * Adds an entity that was read in another way, so that it is not read again. An entity that was added before stays.
+   */
   prime(entity: Entity): void;
-  /** Takes several at once. */
+  /** Adds several entities. */
   primeAll(entities: readonly Entity[]): void;
 }
 
 export interface LoaderOptions<Id extends string, Entity> {
   readonly idOf: (entity: Entity) => Id;
   /**
-   * Reads what the platform knows of `ids` (each named once), in any order; a missing one is simply not in the answer,
-   * and one that could not be read stands there as its id and error.
+   * Reads the entities of distinct `ids`, in any order. The result omits an id that the platform does not have, and
+   * contains a `LoadFailure` for an id that could not be read.
    */
   readonly loadMany: (ids: readonly Id[]) => Promise<readonly (Entity | LoadFailure<Id>)[]>;
 }
 
-/** One id of many could not be read: its load throws `error`, the others are not touched by it. */
+/** One id of a batch could not be read. Its load throws `error`; the loads of other ids are not affected. */
 export class LoadFailure<Id extends string> {
   readonly id: Id;
   readonly error: Error;
@@ -29,15 +31,23 @@ export class LoadFailure<Id extends string> {
   }
 }
 
-/** The one way to load by id: ids asked for in the same turn are read together and each only once, matched by id. */
+/**
+ * Creates a loader by id. Ids that are loaded in the same turn are read together, each once, and results are matched by
+ * id.
+ */
 export function createLoader<Id extends string, Entity>({
   idOf,
   loadMany,
 }: LoaderOptions<Id, Entity>): Loader<Id, Entity> {
   let loader: DataLoader<Id, Entity | null> | undefined;
-  /** Most operations that read a list load nothing by id, so entities are looked at only when something is. */
+  /**
+   * Pages of entities that were added. Most operations with a list load nothing by id, so that they are indexed on
+   * demand.
+   */
   let primed: (readonly Entity[])[] = [];
-  /** Loads of the present turn: many entities refer to one, and DataLoader makes a promise of its own for each of them. */
+  /**
+   * Loads of the current turn. Many entities refer to one entity, and DataLoader creates a promise for each reference.
+   */
   let asked = new Map<Id, Promise<Entity | null>>();
   const schedule = (dispatch: () => void): void =>
     afterPromises(() => {
@@ -73,10 +83,10 @@ export function createLoader<Id extends string, Entity>({
   };
 }
 
-/** Calls a function when no promise can be continued any more, as DataLoader does by default. */
+/** Calls a function after all pending promise callbacks have run, as DataLoader does by default. */
 const afterPromises = (then: () => void): void => void Promise.resolve().then(() => process.nextTick(then));
 
-/** Reads each id by a call of its own, for what the platform cannot read many of at once. */
+/** Reads each id by a separate call, for entities that the platform cannot read in bulk. */
 export const loadEach =
   <Id extends string, Entity>(loadOne: (id: Id) => Promise<Entity | null>) =>
   async (ids: readonly Id[]): Promise<readonly (Entity | LoadFailure<Id>)[]> => {

@@ -4,15 +4,15 @@ import { InvalidInputError } from '../errors.ts';
 export type CursorPart = string | number | readonly (string | number)[];
 
 /**
- * Cursors of connections are opaque to clients. Inside they hold the name of the list, so that a cursor of one list is
- * rejected by another, and a position in it.
+ * Cursors of connections are opaque to clients. They contain the name of the list, so that another list rejects the
+ * cursor, and a position in the list.
  */
 export function encodeCursor(list: string, position: readonly CursorPart[]): string {
   return Buffer.from(JSON.stringify([list, ...position])).toString('base64url');
 }
 
 /**
- * The position that a cursor holds, unchecked but for the list it belongs to.
+ * The position in a cursor. Only the name of the list is checked.
  * @throws {InvalidInputError} on the path `after` if it is not a cursor of this list
  */
 export function decodeCursor(list: string, cursor: string): readonly unknown[] {
@@ -21,7 +21,7 @@ export function decodeCursor(list: string, cursor: string): readonly unknown[] {
       const [name, ...position]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
       if (name === list) return position;
     } catch {
-      // Not JSON: rejected below like every other text that is not a cursor of this list.
+      // A text that is not JSON is rejected below, like every other text that is not a cursor of this list.
     }
   }
   throw badCursor();
@@ -30,7 +30,7 @@ export function decodeCursor(list: string, cursor: string): readonly unknown[] {
 export const badCursor = (): InvalidInputError =>
   new InvalidInputError([{ path: 'after', message: 'is not a cursor of this connection' }]);
 
-/** Longer than any cursor that is made here. */
+/** Maximum length of a cursor. Generated cursors are shorter. */
 const maxCursorLength = 8_192;
 
 /** Whether a part of a position is a number of rows, an offset or a time. */

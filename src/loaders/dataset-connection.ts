@@ -46,7 +46,7 @@ export async function readDatasets(
       });
     },
   });
-  // Catalog filters top-level fields only, which the id of the schema is not, and names by case.
+  // Catalog filters by top-level fields only, so not by the id of the schema. It compares names with their case.
   const isApplied = schemaId === undefined && nameContains === undefined && (name === undefined || isPlainText(name));
   const end = endOf(field, direction, filter ?? {});
   return readConnection(list, {

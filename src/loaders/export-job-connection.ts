@@ -10,11 +10,11 @@ export interface ExportJobConnectionOptions {
   readonly first: number;
   readonly after: string | null;
   readonly filter: ExportJobFilter | null;
-  /** The dataset whose jobs are listed; null for those of all datasets. */
+  /** The dataset whose jobs are listed; null for all datasets. */
   readonly of?: DatasetId | null;
 }
 
-/** Null at the newest job. */
+/** The cursor of the page; null at the newest job. */
 interface ExportJobPlace {
   readonly cursor: ExportJobCursor | null;
 }
@@ -61,20 +61,20 @@ export async function readExportJobs<Job extends ExportJob>(
   });
 }
 
-/** The status that the platform can filter by; it takes one of three. */
+/** The status of a filter if the platform can filter by it. It supports one of three statuses. */
 function listedStatus({ statuses }: ExportJobFilter): ListedExportJobStatus | undefined {
   const [only, ...others] = new Set(statuses);
   if (others.length > 0) return undefined;
   return only === 'NEW' || only === 'SUCCEEDED' || only === 'FAILED' ? only : undefined;
 }
 
-/** The platform continues behind a job, so that a list of jobs before a time begins behind the first job of that time. */
+/** The platform continues after a job, so that a list of jobs before a time begins after the first job of that time. */
 function firstCursor({ createdBefore }: ExportJobFilter): ExportJobCursor | null {
   const createdAtMs = createdBefore?.getTime() ?? 0;
   return createdAtMs > 0 ? { createdAtMs, id: platformId<ExportJobId>('0') } : null;
 }
 
-/** Whether the platform applies all conditions, or the order of the list does. */
+/** Whether the platform's filter and the order of the list cover all conditions. */
 const isListed = (filter: ExportJobFilter, status: ListedExportJobStatus | undefined): boolean =>
   filter.datasetId === undefined &&
   filter.segmentId === undefined &&

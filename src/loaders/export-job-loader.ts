@@ -3,12 +3,12 @@ import type { ExportJobId } from '../domain/ids.ts';
 import type { ExportJobReads } from '../upstream/platform-api.ts';
 import { createLoader, type Loader, type LoadFailure, loadEach } from './create-loader.ts';
 
-/** Jobs that the platform gives in one list page at most. */
+/** Maximum number of jobs in one page of the platform's list. */
 const newestPageSize = 100;
 
 /**
- * The platform has no call for many export jobs. Those that are asked for together are mostly recent ones: the newest
- * page of the list is read first, and only what is not on it costs a call of its own.
+ * The platform cannot read export jobs in bulk. Jobs that are loaded together are mostly recent, so that the newest
+ * page of the list is read first, and only jobs that are not on it need a separate call.
  */
 export function createExportJobLoader<Job extends ExportJob>(
   api: ExportJobReads<Job>,

@@ -65,7 +65,7 @@ export interface Loaders {
   runsOfSchedule(id: ScheduleId, first: number): Promise<readonly SegmentJob[]>;
   /** The sandboxes that the caller may use. */
   sandboxes(): Promise<readonly Sandbox[]>;
-  /** Fields that the operation selects, by type. No others are requested. Before it is called, everything is. */
+  /** Sets the fields that the operation selects, by type. Only these are requested. Without a call, all fields are. */
   select(selection: ReadonlyMap<string, ReadonlySet<string>>): void;
   /** Loaders of the same selection that have read nothing yet, for one event of a subscription. */
   fresh(api: PlatformApi): Loaders;
@@ -73,7 +73,9 @@ export interface Loaders {
 
 export const createLoaders = (api: PlatformApi): Loaders => new OperationLoaders(api, {});
 
-/** Each loader is made when it is first asked for: an operation uses few of them, and a silent subscription none. */
+/**
+ * Each loader is created when it is first used, because an operation uses few loaders, and an idle subscription none.
+ */
 class OperationLoaders implements Loaders {
   readonly #api: PlatformApi;
   #fields: SelectedFields;
@@ -116,7 +118,7 @@ class OperationLoaders implements Loaders {
   get schedule(): Loader<ScheduleId, Schedule> {
     this.#schedule ??= createLoader({
       idOf: ({ id }) => id,
-      // One list holds them all; there is usually one.
+      // One call lists all schedules, of which there is usually one.
       loadMany: ([first, ...others]) =>
         others.length === 0 && first !== undefined
           ? loadEach((id: ScheduleId) => this.#api.schedules.get(id))([first])
@@ -154,12 +156,13 @@ class OperationLoaders implements Loaders {
     const asked = this.#fields.memberships === true ? withMemberships(query.fields) : query.fields;
     const found = await this.#profile({ ...query, fields: asked });
     if (found === null || asked === query.fields) return found;
-    // It was asked for on behalf of the memberships: the attributes hold what the caller named.
+    // The attribute was requested for the memberships. The result contains only the attributes that the caller named.
     const { [membershipAttribute]: _, ...attributes } = found.attributes;
     return { ...found, attributes };
   }
 
-  // No field reads jobs by their ids behind a list of jobs. Priming would only keep the jobs until the operation ends.
+  // No field loads jobs by id below a list of jobs. Priming would only keep the jobs in memory until the operation
+  // ends.
   exportJobs(options: ExportJobConnectionOptions): Promise<Connection<LazyExportJob>> {
     return readExportJobs(this.#api.exportJobs.lazy, options);
   }
@@ -203,7 +206,7 @@ class OperationLoaders implements Loaders {
 
   select(selection: ReadonlyMap<string, ReadonlySet<string>>): void {
     this.#fields = {
-      // Names that no field of the entity has are harmless: they choose nothing.
+      // Names that are no field of the entity are harmless, because they select nothing.
       dataset: (selection.get('Dataset') ?? nothing) as ReadonlySet<DatasetField>,
       batch: (selection.get('Batch') ?? nothing) as ReadonlySet<BatchField>,
       memberships: selection.get('Profile')?.has('segmentMemberships') ?? false,
@@ -217,7 +220,7 @@ class OperationLoaders implements Loaders {
 
 const nothing: ReadonlySet<string> = new Set();
 
-/** Memberships are an attribute like others to the platform: it leaves them out where only others are asked for. */
+/** Adds the attribute of the memberships, because the platform omits it if only other attributes are requested. */
 const withMemberships = (fields: ProfileQuery['fields']): ProfileQuery['fields'] =>
   fields === null || fields.some((path) => path.split('.', 1)[0] === membershipAttribute)
     ? fields
@@ -225,13 +228,13 @@ const withMemberships = (fields: ProfileQuery['fields']): ProfileQuery['fields']
 
 const membershipAttribute = 'segmentMembership';
 
-/** What a list has given need not be read again by its id. */
+/** Adds the entities of a list to a loader, so that they are not read again by id. */
 function primed<Id extends string, Entity>(loader: Loader<Id, Entity>, page: Connection<Entity>): Connection<Entity> {
   loader.primeAll(page.nodes);
   return page;
 }
 
-/** A bulk answer as a loader takes it. */
+/** Converts the result of a bulk read for a loader. */
 const bulk = <Id extends string, Entity>({
   found,
   failed,

@@ -6,7 +6,7 @@ import type { UpstreamList } from './upstream-list.ts';
 export interface NumberedPlace {
   /** Number of the page, in the unit of the platform. */
   readonly start: number;
-  /** Size of the page, without which its number means nothing. Null at the head of the list. */
+  /** Size of the page. The number of a page depends on it. Null at the head of the list. */
   readonly limit: number | null;
 }
 
@@ -21,7 +21,10 @@ export interface NumberedListOptions<Node> {
   }>;
 }
 
-/** Such a list. Rows that are added move others to later pages, so a walk reads a page again until it knows all its rows. */
+/**
+ * A list by page number. Added rows move others to later pages, so that a walk reads a page again until it knows all
+ * its rows.
+ */
 export const numberedList = <Node>({
   name,
   idOf,

@@ -3,18 +3,18 @@ import { lastMomentMs } from '../runtime/clock.ts';
 import { badCursor, decodeCursor, encodeCursor, isCount, isTextList } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
-/** Returned rows that a cursor names, so that they are not returned again. */
+/** Maximum number of returned rows that a cursor names, so that they are not returned again. */
 export const maxNamed = 100;
 
-/** The position of a client in a list, which its cursor holds. */
+/** The position of a client in a list, which its cursor contains. */
 export interface Position<Place> {
   /** Place from which the platform is read. */
   readonly place: Place;
-  /** Rows of the page at `place` that were read. 0 if the page is new. */
+  /** Number of rows of the page at `place` that were read. 0 if the page is new. */
   readonly index: number;
-  /** Time of the last row that was read, epoch milliseconds. Null before the first row, and if it is not known. */
+  /** Time of the last row that was read, in epoch milliseconds. Null before the first row, or if it is not known. */
   readonly key: number | null;
-  /** Rows in a sequence with this time that were read. */
+  /** Number of consecutive rows with this time that were read. */
   readonly ties: number;
   /** Whether the platform has kept the requested order so far. */
   readonly isOrdered: boolean;
@@ -22,15 +22,15 @@ export interface Position<Place> {
   readonly isSecondPass: boolean;
   /** Whether more rows were returned than `returned` names. */
   readonly hasMore: boolean;
-  /** Rows of the whole list at the beginning of the walk; null if the platform reports no count. */
+  /** Number of rows of the whole list at the start of the walk; null if the platform reports no count. */
   readonly total: number | null;
   /** Mark of the last row that was read, returned or not. Empty before the first row. */
   readonly last: string;
-  /** Marks of the rows that were returned last, the newest at the end. */
+  /** Marks of the rows that were returned last, in the order of their return. */
   readonly returned: readonly string[];
 }
 
-/** Characters of a mark: 48 bits, so that two of a hundred rows have the same mark once in 10^10 lists. */
+/** Length of a mark in characters: 48 bits, so that two of a hundred rows have the same mark once in 10^10 lists. */
 const markLength = 8;
 
 /** A short name of a row in cursors: its id, or a digest of a long id. */
@@ -43,7 +43,7 @@ export function encodePosition<Place>(
 ): string {
   const { place, index, key, ties, isOrdered, hasMore, isSecondPass, total, last, returned } = position;
   const flags = (isOrdered ? 1 : 0) + (hasMore ? 2 : 0) + (isSecondPass ? 4 : 0);
-  // The last row that was read is usually the last one that was returned.
+  // The last row that was read is usually the last returned row.
   const tail = returned.at(-1) === last ? '' : last;
   return encodeCursor(list.name, [list.encodePlace(place), index, key ?? '', ties, flags, tail, returned, total ?? '']);
 }

@@ -3,10 +3,10 @@ import type { Profile, ProfileQuery } from '../domain/profile.ts';
 import { profileQueryKey } from '../upstream/profiles.ts';
 import type { ProfilesApi } from '../upstream/segmentation-api.ts';
 
-/** Null when the platform does not know anybody of that identity. */
+/** Returns null if no person has the identity. */
 export type ProfileLoader = (query: ProfileQuery) => Promise<Profile | null>;
 
-/** People looked up in the same turn are asked for together, each once. A profile has no id that a query names it by. */
+/** Profiles that are loaded in the same turn are read together, each query once. */
 export function createProfileLoader(api: ProfilesApi): ProfileLoader {
   const loader = new DataLoader<ProfileQuery, Profile | null, string>((queries) => api.getMany(queries), {
     cacheKeyFn: profileQueryKey,

@@ -1,14 +1,18 @@
 import { markOf, maxNamed, type Position } from './position.ts';
 
-/** The rows that a client has received: those that its cursor names, and those of this request. */
+/** The rows that a client has received: the rows that its cursor names, and the rows of this request. */
 export class ReturnedRows {
-  /** Marks of the rows that the cursor names, then those of this request as far as they were needed. */
+  /**
+   * Marks of the rows that the cursor names, followed by marks of rows of this request, which are computed on demand.
+   */
   readonly #marks: string[];
   /** Ranks of the rows that the cursor names, by mark. */
   readonly #named: ReadonlyMap<string, number>;
   readonly #cursorHasMore: boolean;
   readonly #ids: string[] = [];
-  /** Ranks of the rows of this request, by id. Most requests read one page, and ask for no rank behind it. */
+  /**
+   * Ranks of the rows of this request, by id. They are computed on demand, because most requests read only one page.
+   */
   readonly #ranks = new Map<string, number>();
 
   constructor({ returned, hasMore }: Pick<Position<unknown>, 'returned' | 'hasMore'>) {
@@ -17,7 +21,7 @@ export class ReturnedRows {
     this.#cursorHasMore = hasMore;
   }
 
-  /** Rows that are known here. */
+  /** Number of known rows. */
   get count(): number {
     return this.#named.size + this.#ids.length;
   }
@@ -31,7 +35,7 @@ export class ReturnedRows {
     this.#ids.push(id);
   }
 
-  /** How many known rows were returned before this one; -1 if it is not known. */
+  /** Number of known rows that were returned before this row; -1 if the row is not known. */
   rankOf(id: string): number {
     return this.#rankHere(id) ?? (this.#named.size === 0 ? -1 : (this.#named.get(markOf(id)) ?? -1));
   }
@@ -43,7 +47,10 @@ export class ReturnedRows {
     return this.#ranks.get(id);
   }
 
-  /** Marks of the last `named` of the first `count` known rows, the newest at the end, and whether there are more. */
+  /**
+   * Marks of the last `named` of the first `count` known rows, in the order of their return, and whether there are
+   * more.
+   */
   upTo(count: number, named: number): Pick<Position<unknown>, 'returned' | 'hasMore'> {
     const first = Math.max(0, count - named);
     const returned = Array.from({ length: count - first }, (_, index) => this.#markAt(first + index));

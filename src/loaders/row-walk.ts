@@ -19,10 +19,10 @@ interface RowSource<Node, Place> {
   readonly isSecondPass: boolean;
 }
 
-/** A returned row, with the state of the walk behind it, from which its cursor is computed when it is read. */
+/** A returned row, with the state of the walk after it. Its cursor is computed from this state when it is read. */
 export interface TakenRow<Node, Place> extends Pick<Position<Place>, 'key' | 'ties' | 'isOrdered'> {
   readonly found: FoundRow<Node, Place>;
-  /** Rows that were returned up to this one, as far as they are known. */
+  /** Number of known rows that were returned up to this row. */
   readonly count: number;
 }
 
@@ -30,34 +30,34 @@ export interface TakenRow<Node, Place> extends Pick<Position<Place>, 'key' | 'ti
 interface Anchor {
   /** -1 if the page has no such row. */
   readonly index: number;
-  /** Whether it is the last row that was read. Otherwise it is the row of the page that was returned last. */
+  /** Whether this is the last row that was read. Otherwise it is the row of the page that was returned last. */
   readonly isLast: boolean;
 }
 
-/** Rows that the cursors within an ordered page name, so that a page with all its cursors stays small. */
+/** Number of rows that the inner cursors of an ordered page name, so that a page with all its cursors stays small. */
 const fewNamed = 10;
-/** Rows that the platform returns in one page at most. */
+/** Maximum number of rows in one page of the platform. */
 const maxLimit = 100;
-/** Rows before a position that are read again in order to see whether the list has moved. */
+/** Maximum number of rows before a position that are read again, which shows whether the list has shifted. */
 const maxOverlap = 40;
-/** Equal pages in a sequence that end a walk, because the platform ignores the requested place. */
+/** Number of consecutive equal pages that end a walk, because the platform then ignores the requested place. */
 const maxEqualPages = 10;
 
 /**
- * One client's walk over a list of the platform, from its cursor on. The one place that decides whether a row was already
- * returned.
+ * The walk of one client over a list of the platform, from its cursor on. Only this class decides whether a row was
+ * already returned.
  *
- * A cursor names the rows that were returned last, so that such a row is recognized wherever the platform shows it. For
- * rows returned before those, the order of the list decides while the platform keeps it, and otherwise the row that was
- * read last, because everything before it on its page was returned.
+ * A cursor names the rows that were returned last, so that such a row is recognized at any place. For rows that were
+ * returned earlier, the order of the list decides while the platform keeps it. Otherwise the row that was read last
+ * decides, because every row before it on its page was returned.
  */
 export class RowWalk<Node, Place> {
   readonly #list: UpstreamList<Node, Place>;
   readonly #returned: ReturnedRows;
-  /** Rows that this request has met, so that none counts twice. */
+  /** Rows that this request has read, so that none counts twice. */
   readonly #seen = new Set<string>();
   readonly #visited = new Set<string>();
-  /** Rows that stand before the position although they are not known: new ones, or misplaced ones. */
+  /** Unknown rows before the position, which are new or misplaced. */
   #held: FoundRow<Node, Place>[] = [];
   #place: Place;
   #index: number;
@@ -67,7 +67,7 @@ export class RowWalk<Node, Place> {
   /** Mark of the last row that was read; empty before the first one. */
   #lastMark: string;
   #lastId: string | null = null;
-  /** Last row of the last page of this request, which may have been returned long before. */
+  /** Last row of the last page of this request. It may have been returned in an earlier request. */
   #pageEnd: string | null = null;
   #hasEnded = false;
   #pagesRead = 0;
@@ -76,7 +76,7 @@ export class RowWalk<Node, Place> {
   #equalPages = 0;
   /** Whether rows are read that are not returned. */
   #scans: boolean;
-  /** Rows of the whole list at the beginning of the walk. */
+  /** Number of rows of the whole list at the start of the walk; null if the platform reports no count. */
   #firstTotal: number | null;
   /** Whether the list is read from its head again. */
   #isSecondPass: boolean;
@@ -109,7 +109,7 @@ export class RowWalk<Node, Place> {
     return this.#pagesRead;
   }
 
-  /** Rows of the whole list as the platform reports them; null if it reports no such count. */
+  /** Number of rows of the whole list; null if the platform does not report it. */
   get total(): number | null {
     return this.#total;
   }
@@ -119,13 +119,16 @@ export class RowWalk<Node, Place> {
     return this.#isOrdered && this.#list.order !== undefined;
   }
 
-  /** Reads the next page of the platform, and one more if the list has moved. Returns the rows that are new to the client. */
+  /**
+   * Reads the next page of the platform, and another page if the list has shifted. Returns the rows that are new to the
+   * client.
+   */
   async readPage(wanted: number, maxPages: number): Promise<readonly FoundRow<Node, Place>[]> {
     const page = await this.#read(wanted, maxPages);
     const { idOf, order } = this.#list;
     if (order !== undefined && !isInOrder(page.rows, order)) this.#isOrdered = false;
     const anchor = this.#anchorIn(page.rows);
-    // The rows that were held came to be before the position after the client had passed it.
+    // The held rows were added before the position after the client had passed it.
     if (anchor.index >= 0) this.#held = [];
     const found: FoundRow<Node, Place>[] = [];
     let source = this.#sourceOf(page);
@@ -160,7 +163,7 @@ export class RowWalk<Node, Place> {
     return found;
   }
 
-  /** Leaves a row out that the client does not want. */
+  /** Skips a row that the client does not want. */
   pass({ node, id }: FoundRow<Node, Place>): void {
     this.#scans = true;
     this.#advance(node, id);
@@ -180,8 +183,8 @@ export class RowWalk<Node, Place> {
   }
 
   /**
-   * Encodes the cursor behind a returned row.
-   * @param isEnd whether it is the cursor with which clients continue, which names more rows
+   * Encodes the cursor after a returned row.
+   * @param isEnd whether clients continue with this cursor, which then names more rows
    */
   cursorBehind(taken: TakenRow<Node, Place>, { isEnd }: { readonly isEnd: boolean }): string {
     const { found, key, ties, isOrdered, count } = taken;
@@ -194,7 +197,7 @@ export class RowWalk<Node, Place> {
     return encodePosition(this.#list, position);
   }
 
-  /** Encodes the cursor behind the last page that was read. */
+  /** Encodes the cursor after the last page that was read. */
   cursorHere(): string | null {
     if (this.#pagesRead === 0) return null;
     return encodePosition(this.#list, {
@@ -213,7 +216,7 @@ export class RowWalk<Node, Place> {
   async #read(wanted: number, maxPages: number): Promise<UpstreamPage<Node, Place>> {
     const { before, reportsEnd } = this.#list;
     if (this.#isSecondPass) return this.#call(this.#place, maxLimit);
-    // One row beyond those that are wanted shows whether there is more, if the platform does not report it.
+    // One row more than wanted shows whether there are more, if the platform does not report it.
     const rows = wanted + (reportsEnd ? 0 : 1);
     const hasBegun = this.#lastId !== null || this.#lastMark !== '';
     if (before === undefined || !hasBegun) return this.#call(this.#place, rows + this.#index);
@@ -233,23 +236,23 @@ export class RowWalk<Node, Place> {
     return page;
   }
 
-  /** Place from which a list that has moved is read again. Null if the page that was read remains valid. */
+  /** Place from which a shifted list is read again. Null if the page that was read remains valid. */
   #restart(anchor: Anchor): Place | null {
     const { atTime, start } = this.#list;
     if (this.isOrdered && this.#key !== null && atTime !== undefined)
       return atTime(new Date(this.#key), Math.max(0, this.#ties - maxNamed));
-    // A scan would not get beyond the rows that it had passed.
+    // A scan that reads the list again would not reach new rows.
     return anchor.index >= 0 || this.#returned.hasMore || this.#scans ? null : start;
   }
 
-  /** Whether a page holds no row that was returned, unless the platform repeats it or rows were added to the list. */
+  /** Whether the page starts after all returned rows, unless the platform repeats it or rows were added to the list. */
   get #beginsBehind(): boolean {
     return this.#index === 0 && this.#list.before === undefined && !this.#returned.hasMore && !this.#scans;
   }
 
   /**
-   * Whether a walk that has come to the end of its list may have missed rows, because the platform does not keep an order,
-   * or because it reports more rows than were returned. Rows that were added change that number, and are not missed.
+   * Whether a walk at the end of its list may have missed rows, because the platform does not keep the order, or
+   * because it reports more rows than were returned. Rows that were added during the walk do not count as missed.
    */
   #lacksRows({ total }: UpstreamPage<Node, Place>, found: number): boolean {
     const isOnePage = this.#beginsAtHead && this.#pagesRead === 1;
@@ -259,7 +262,7 @@ export class RowWalk<Node, Place> {
     return isShort || (this.#list.order !== undefined && !this.#isOrdered);
   }
 
-  /** Reads the list from its head again. All returned rows are known, so that only those appear that were missed. */
+  /** Reads the list from its head again. All returned rows are known, so that only missed rows are returned. */
   #beginSecondPass(): void {
     this.#isSecondPass = true;
     this.#isOrdered = false;
@@ -269,7 +272,7 @@ export class RowWalk<Node, Place> {
     this.#equalPages = 0;
   }
 
-  /** Place of the next page; null if there is none, or if the platform leads in a circle. */
+  /** Place of the next page; null if there is none, or if the platform returns a place that was read before. */
   #nextOf({ place, rows, next }: UpstreamPage<Node, Place>): Place | null {
     if (next === null) return null;
     const { idOf, encodePlace } = this.#list;
@@ -292,13 +295,13 @@ export class RowWalk<Node, Place> {
     return { page, isOrdered: this.#isOrdered, isSecondPass: this.#isSecondPass };
   }
 
-  /** Position from which a walk continues behind a row. */
+  /** Position from which a walk continues after a row. */
   #behind({ source, index }: FoundRow<Node, Place>): Pick<Position<Place>, 'place' | 'index' | 'isSecondPass'> {
     const { behind, order } = this.#list;
     const { page, isOrdered, isSecondPass } = source;
     const { place, rows, next } = page;
     if (index === rows.length - 1 && next !== null) return { place: next, index: 0, isSecondPass };
-    // Rows without an order, or of one time, may stand in another order when the page is read again.
+    // Rows without an order, or with the same time, may have another order when the page is read again.
     const row = this.#timeOf(rows[index]);
     const following = this.#timeOf(rows[index + 1]);
     if (behind === undefined || order === undefined || !isOrdered || row === undefined || row === following)
@@ -322,7 +325,7 @@ export class RowWalk<Node, Place> {
     if (key === null) return 'new';
     const comparison = compareKeys(key, this.#key, order.direction);
     if (comparison < 0) {
-      // All rows of a page that is read again were returned up to the position; others have been added since.
+      // All rows before the position were returned when the page was first read. Other rows were added since.
       if (this.#index > 0) return 'returned';
       if (anchor.index >= 0) return index < anchor.index && !this.#beginsBehind ? 'returned' : 'misplaced';
       return this.#returned.hasMore || this.#scans ? 'held' : 'misplaced';
@@ -331,7 +334,7 @@ export class RowWalk<Node, Place> {
     return comparison === 0 && areUnnamed && index < anchor.index ? 'returned' : 'new';
   }
 
-  /** The held rows, which are misplaced. */
+  /** Returns the held rows, which are misplaced. */
   #release(): readonly FoundRow<Node, Place>[] {
     const rows = this.#held;
     this.#held = [];

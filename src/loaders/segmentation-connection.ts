@@ -32,8 +32,8 @@ export interface SegmentJobConnectionOptions extends PageOptions {
 }
 
 /**
- * Segment jobs, newest first unless ordered otherwise. Ordered by their last change, a job that changes between two pages
- * moves to where it then belongs.
+ * Segment jobs, newest first by default. In a list by last change, a job that changes between two pages moves to its
+ * new place.
  * @throws {InvalidInputError} `after` is not a cursor of this connection in this order
  */
 export function readSegmentJobs(
@@ -66,13 +66,13 @@ export function readSegmentJobs(
   });
 }
 
-/** What the platform finds by a segment: jobs that name it, and not those of every segment. */
+/** Whether the platform finds a job by a segment. It finds jobs that name the segment, but not jobs of all segments. */
 const names = ({ segments }: SegmentJob, filter: SegmentJobFilter): boolean =>
   segments.some(({ segmentId }) => segmentId === filter.segmentId);
 
 /**
- * Whether the platform has one word for a status. It has several for cancelled jobs, of which its filter finds one:
- * CANCELLED, CANCELED, KILLED.
+ * Whether the platform has exactly one word for a status. It has several words for cancelled jobs (CANCELLED, CANCELED,
+ * KILLED), and its filter matches only one word.
  */
 const hasOneWord = (status: SegmentJobStatus): status is SingleWordStatus =>
   status !== 'UNKNOWN' && status !== 'CANCELLED' && status !== 'CANCELLING';
@@ -104,7 +104,7 @@ export interface SegmentDefinitionConnectionOptions extends PageOptions {
 }
 
 /**
- * Segment definitions, newest first unless ordered otherwise.
+ * Segment definitions, newest first by default.
  * @throws {InvalidInputError} `after` is not a cursor of this connection in this order
  */
 export function readSegmentDefinitions(
@@ -116,7 +116,7 @@ export function readSegmentDefinitions(
   const list = numberedList<SegmentDefinition>({
     name: `segmentDefinitions:${field}:${direction}`,
     idOf: ({ id }) => id,
-    // Names are in the collation of the platform, which is not known here.
+    // Names cannot be compared, because the collation of the platform is not known.
     order: field === 'name' ? undefined : { direction, keyOf },
     readRows: async ({ start, limit }) => {
       const { definitions, next, total } = await api.list({ page: start, limit, orderBy: { field, direction } });
@@ -128,7 +128,7 @@ export function readSegmentDefinitions(
   return readConnection(list, { first, after, matches });
 }
 
-/** A page of merge policies, which the platform names by opaque text. */
+/** A page of merge policies, which the platform identifies by an opaque text. */
 interface PolicyPlace {
   /** Empty at the head of the list. */
   readonly start: string;
@@ -166,7 +166,7 @@ export function readMergePolicies(
 }
 
 /**
- * Schedules, newest first. There are so few that all of them are read at once.
+ * Schedules, newest first. All schedules are read at once, because there are few.
  * @throws {InvalidInputError} `after` is not a cursor of this connection
  */
 export async function readSchedules(

@@ -1,29 +1,34 @@
 import type { ListOrder } from '../upstream/list-order.ts';
 
 /**
- * A list of the platform as `readConnection` reads it. An implementation only translates a place in the list into a
- * request; which rows are left out is decided in one place, by `RowWalk`.
+ * A list of the platform that `readConnection` can read. An implementation only translates a place in the list into a
+ * request. Only `RowWalk` decides which rows are omitted.
  */
 export interface UpstreamList<Node, Place> {
   /** Name of the list and its order in cursors, so that a cursor of another list or order is rejected. */
   readonly name: string;
   readonly idOf: (node: Node) => string;
-  /** The order that was requested from the platform. Absent if keys cannot be compared here, such as names. */
+  /**
+   * The order that is requested from the platform. Absent if the gateway cannot compare its keys, for example names.
+   */
   readonly order?: ListOrder<Node> | undefined;
   /** Place of the first row. */
   readonly start: Place;
   /** Reads one page, with one platform call. `limit` is 1 to 100. */
   readonly read: (place: Place, limit: number) => Promise<UpstreamPage<Node, Place>>;
-  /** Place behind the first `count` rows of a page. Absent if the platform can only begin where a page begins. */
+  /** Place after the first `count` rows of a page. Absent if the platform can only read whole pages. */
   readonly behind?: (page: UpstreamPage<Node, Place>, count: number) => Place;
-  /** Place `count` rows before another. Present for lists by row offset, whose rows shift when others come or go. */
+  /**
+   * Place `count` rows before another place. Present for lists by row offset, whose rows shift when others are added or
+   * removed.
+   */
   readonly before?: (place: Place, count: number) => Place;
-  /** Place behind the first `skip` rows of a time. Present for lists that the platform can begin at a time. */
+  /** Place after the first `skip` rows of a time. Present for lists that can start at a time. */
   readonly atTime?: (time: Date, skip: number) => Place;
   /** False if the platform does not report whether there is a next page, so that `next` may lead to an empty page. */
   readonly reportsEnd: boolean;
   readonly encodePlace: (place: Place) => readonly (string | number)[];
-  /** Null if the parts are no place of this list. */
+  /** Returns null if the parts are no place of this list. */
   readonly decodePlace: (parts: readonly unknown[]) => Place | null;
 }
 
