@@ -4,13 +4,13 @@ import { LRUCache } from 'lru-cache';
 /** The media types that a client can read, the preferred ones first. */
 export type AcceptedTypes = readonly MIMEType[];
 
-/** What clients send: a few values, again and again. A longer or another one is read each time. */
+/** Parsed headers. Clients send few different values. Long values are not cached. */
 const known = new LRUCache<string, AcceptedTypes>({ max: 100 });
 const maxKnownLength = 500;
 
 /**
- * Reads an `Accept` header. Types with a higher weight come first; types with weight 0 and types that cannot be read are
- * left out. Types in a character set other than UTF-8 are left out too, because every response is UTF-8.
+ * Reads an `Accept` header. Types with a higher weight come first; types with weight 0 and types that cannot be read
+ * are left out. Types in a character set other than UTF-8 are left out too, because every response is UTF-8.
  * @param header null accepts everything
  */
 export function parseAccept(header: string | null): AcceptedTypes {
@@ -62,7 +62,10 @@ export const acceptsStream = (accepted: AcceptedTypes): boolean =>
 export const jsonType = 'application/json';
 export const graphqlResponseType = 'application/graphql-response+json';
 
-/** Media type of a JSON response. A range of types stands for `application/json`, which every client can read. Null: the client reads neither. */
+/**
+ * Media type of a JSON response. A range of types stands for `application/json`, which every client can read. Null: the
+ * client reads neither.
+ */
 export function jsonTypeOf(accepted: AcceptedTypes): typeof jsonType | typeof graphqlResponseType | null {
   for (const each of accepted) {
     if (includes(each, jsonType)) return jsonType;

@@ -1,11 +1,11 @@
 import { GraphQLError } from 'graphql';
 
-/** Characters of the beginning and of the end of a message that is too long. */
+/** Lengths, in characters, of the kept beginning and end of a message that is too long. */
 const headLength = 150;
 const tailLength = 200;
-/** Places in the document that one error names. graphql names every field of a conflict. */
+/** Maximum number of locations in one error. graphql names every field of a conflict. */
 const maxPlaces = 10;
-/** Bytes of all errors of one result, as JSON. */
+/** Maximum size of all errors of one result, in bytes of JSON. */
 const maxBytes = 48 * 1024;
 
 /**
@@ -23,8 +23,8 @@ export const boundedPlaces = <Place>(places: readonly Place[] | null | undefined
   places?.slice(0, maxPlaces) ?? null;
 
 /**
- * The first errors of a result, as many as fit into 48 KiB, so that no request causes a response of many times its size.
- * The last error then reports how many others there are, and is retryable if all of them are.
+ * The first errors of a result, as many as fit into 48 KiB, so that no request causes a response of many times its
+ * size. The last error then reports how many others there are, and is retryable if all of them are.
  */
 export function boundedErrors(errors: readonly GraphQLError[]): readonly GraphQLError[] {
   let bytes = 0;

@@ -5,8 +5,8 @@ export type ByteRange =
   | { readonly kind: 'unsatisfiable' };
 
 /**
- * Reads a `Range` header (RFC 9110, section 14). A header that is not understood, or that asks for several ranges, is
- * ignored, as the RFC allows: the whole file is sent.
+ * Reads a `Range` header (RFC 9110, section 14). A header that cannot be parsed, or that requests several ranges, is
+ * ignored, as the RFC allows, and the whole file is sent.
  */
 export function parseRange(header: string | undefined, totalBytes: number): ByteRange {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header?.replaceAll(' ', '') ?? '');

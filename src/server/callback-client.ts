@@ -6,7 +6,9 @@ import type { CallbackMetrics } from './callback-metrics.ts';
 import type { CallbackPolicy } from './callback-policy.ts';
 import { type PoolUse, RouterPools } from './router-pools.ts';
 
-/** The result of a callback. After any but the first, the gateway sends the router nothing more for the subscription. */
+/**
+ * The result of a callback. After any but the first, the gateway sends the router nothing more for the subscription.
+ */
 export type CallbackOutcome =
   | 'taken'
   /** The router does not know the subscription (404). */
@@ -14,22 +16,22 @@ export type CallbackOutcome =
   /** The router rejected the callback, or it could not be sent. */
   | 'failed';
 
-/** Sends callbacks to routers. Disposing breaks off those in flight. */
+/** Sends callbacks to routers. Disposing cancels callbacks in flight. */
 export interface CallbackClient extends AsyncDisposable {
   /** Opens the connections to the router of a URL. The connections close when the last use of them ends. */
   connect(url: URL): RouterConnection;
 }
 
-/** The way to one callback URL, until it is disposed. */
+/** The connections to one callback URL, until it is disposed. */
 export interface RouterConnection extends Disposable {
   /** Never rejects. */
   send(body: string, signals: SendSignals): Promise<CallbackOutcome>;
 }
 
 export interface SendSignals {
-  /** Ends the attempts: the request in flight is still awaited, because the router may have taken it. */
+  /** Ends the attempts. The request in flight is still awaited, because the router may have processed it. */
   readonly attempts: AbortSignal;
-  /** Breaks off the request in flight as well. */
+  /** Also cancels the request in flight. */
   readonly request?: AbortSignal;
 }
 
@@ -38,11 +40,11 @@ export interface CallbackClientOptions {
   readonly clock: Pick<Clock, 'deadline' | 'sleep'>;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
   readonly metrics: Pick<CallbackMetrics, 'sent'>;
-  /** Callbacks in flight to one router. The others wait within their deadline. @default 64 */
+  /** Maximum number of callbacks in flight to one router. Further callbacks wait within their deadline. @default 64 */
   readonly maxInFlightPerRouter?: number;
   /** Numbers from 0 up to 1. @default Math.random */
   readonly random?: () => number;
-  /** Finds all addresses of a name. @default that of the machine */
+  /** Finds all addresses of a name. @default the resolver of the operating system */
   readonly lookup?: Lookup;
 }
 
@@ -52,15 +54,15 @@ export type Lookup = (
   callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
 ) => void;
 
-/** Time for the router's response to a callback, in milliseconds: no longer than a client may be silent. */
+/** Time for the router's response to a callback, in milliseconds. It is no longer than a client may be silent. */
 export const callbackTimeoutMs = 12_000;
 /** Time to set up a connection, TLS included, in milliseconds. */
 const connectTimeoutMs = 5_000;
-/** Attempts to send one callback. */
+/** Maximum number of attempts to send one callback. */
 const maxAttempts = 4;
-/** The longest pause before the second attempt, in milliseconds; it doubles with each further one. */
+/** The longest pause before the second attempt, in milliseconds. It doubles with each further attempt. */
 const firstPauseMs = 250;
-/** Bytes of a response that are read and discarded, so that its connection can be used again. */
+/** Maximum number of bytes of a response that are read and discarded, so that its connection can be reused. */
 const maxResponseBytes = 16 * 1_024;
 
 /** The header that names the version of the protocol, in both directions. */
@@ -74,7 +76,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
     connect: { timeout: connectTimeoutMs, lookup: checkedLookup(lookup, policy) },
   });
 
-  /** @returns null: it may be sent again */
+  /** @returns null if the callback may be sent again */
   const sendOnce = async (
     { dispatcher }: PoolUse,
     { origin, pathname, search }: URL,
@@ -91,16 +93,17 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
         body,
         signal,
       });
-      // The status decides, also where the rest of the response is long, slow or broken.
+      // The status decides, even if the rest of the response is long, slow or broken.
       await response.body.dump({ limit: maxResponseBytes, signal }).catch(() => {});
       return outcomeOf(response.statusCode);
     } catch (error) {
       if (error instanceof AddressRefusedError) {
-        logger.warn({ err: error }, 'a callback was not sent');
+        logger.warn({ err: error }, 'could not send a callback');
         return 'failed';
       }
-      logger.debug({ err: error, router: origin }, 'a callback was not answered');
-      // After a silence the router may still take it later. A second one must not follow it then.
+      logger.debug({ err: error, router: origin }, 'a router did not respond to a callback');
+      // The router may still process a timed-out callback later, so that it is not repeated: events could arrive out of
+      // order.
       return signal.aborted || closed ? 'failed' : null;
     }
   };
@@ -139,7 +142,7 @@ export function createCallbackClient(options: CallbackClientOptions): CallbackCl
   };
 }
 
-/** @returns null: it may be sent again */
+/** @returns null if the callback may be sent again */
 function outcomeOf(status: number): CallbackOutcome | null {
   if (status >= 200 && status < 300) return 'taken';
   if (status === 404) return 'gone';

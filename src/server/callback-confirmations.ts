@@ -14,17 +14,17 @@ export interface Confirmations extends AsyncDisposable {
   confirm(subscriber: CallbackSubscriber, signal: AbortSignal): Promise<boolean>;
 }
 
-/** Confirmations in flight at a time: of all callers, of one organization and of one caller. */
+/** Maximum numbers of confirmations in flight: of all callers, of one organization and of one caller. */
 const maxInFlight = 64;
 const maxInFlightPerOrganization = 32;
 const maxInFlightPerPrincipal = 8;
-/** Confirmations that have their caller's slot, and may wait for one of the organization. */
+/** Maximum number of confirmations that have the slot of their caller and may wait for a slot of the organization. */
 const maxAdmitted = 10_000;
-/** Confirmations that wait for one organization or one caller: as many as it may have subscriptions by default. */
+/** Maximum number of waiting confirmations of one organization or caller: its default number of subscriptions. */
 const maxWaiting = 1_000;
 
 /**
- * Confirmations go to unconfirmed URLs that callers name. They have connections of their own, so that hosts that do not
+ * Confirmations go to unconfirmed URLs that callers name. They have separate connections, so that hosts that do not
  * respond delay neither running subscriptions nor the confirmations of other callers.
  */
 export function createConfirmations(options: CallbackClientOptions): Confirmations {

@@ -12,7 +12,7 @@ export interface CallbackTarget {
   readonly id: string;
   /** Proves to the router that the callback comes from the gateway that it has chosen. A secret. */
   readonly verifier: string;
-  /** Longest time between two checks that the router accepts, in milliseconds; 0: it wants none. */
+  /** Longest time between two checks that the router accepts, in milliseconds; 0 turns checks off. */
   readonly heartbeatMs: number;
 }
 
@@ -27,10 +27,10 @@ export interface DeliveryOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** The part of the heartbeat's interval between two checks. The rest is for the way of the check. */
+/** Pause between two checks, as a share of the heartbeat interval. The rest is for the transfer of the check. */
 const heartbeatShare = 2 / 3;
 
-/** Sends a check, which a router takes only for a subscription that it has and still wants. */
+/** Sends a check, which a router accepts only for a subscription that it still has. */
 export const check = (
   router: Pick<RouterConnection, 'send'>,
   target: CallbackTarget,
@@ -38,8 +38,8 @@ export const check = (
 ): Promise<CallbackOutcome> => router.send(message('check', target), signals);
 
 /**
- * Sends results one after the other, each when the router has taken the one before, until they end or the router has
- * gone. Changes in between are merged where the results come from. Never rejects.
+ * Sends results in sequence, each after the router has accepted the previous one, until they end or the router has
+ * gone. The source of the results merges changes in the meantime. Never rejects.
  * @param operation ends the operation when it aborts; aborted in any case at the end
  */
 export async function deliver(
@@ -51,7 +51,7 @@ export async function deliver(
   const { signal } = operation;
   // Without a last callback, a router waits for the next heartbeat and then completes its client's subscription.
   const goAway = () => operation.abort(new ShuttingDownError());
-  // The router names its own interval of heartbeats.
+  // The router determines its own heartbeat interval, so that the common ping is not used.
   using _ = connections.add({ beat: () => {}, goAway });
 
   const endAfter = (outcome: CallbackOutcome) => {
@@ -100,10 +100,10 @@ export async function deliver(
   await beating;
 }
 
-/** Without this error, the client would take the end for a normal one, or wait without end. */
-const notTaken = () => new UpstreamUnreachableError({ message: 'The router did not accept a callback.' });
+/** Without this error, the client would treat the end as a normal end, or wait forever. */
+const notTaken = () => new UpstreamUnreachableError({ message: 'The router rejected a callback.' });
 
-/** The errors of the last callback after an abort, so that clients subscribe again; null: the router has gone. */
+/** The errors of the last callback after an abort, so that clients subscribe again; null if the router has gone. */
 const lastErrors = (reason: unknown, maskError: MaskError): readonly GraphQLError[] | null =>
   reason instanceof GatewayError ? [publicError(maskError(reason))] : null;
 

@@ -18,11 +18,11 @@ import {
 } from './operation.ts';
 
 export interface CallbackOperationOptions extends OperationDeps {
-  /** null: there are none. */
+  /** Null if callbacks are not configured. */
   readonly callbacks: Callbacks | null;
 }
 
-/** Begins a subscription by callbacks, and returns the result that its request is answered with. */
+/** Starts a subscription by callbacks, and returns the result for the response to its request. */
 export type CallbackOperation = (params: OperationParams, exchange: HttpExchange) => Promise<ExecutionResult>;
 
 interface ConfirmedOperation {
@@ -44,7 +44,8 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
     const leave = () => operation.abort();
     leaving.addEventListener('abort', leave);
     try {
-      if (callbacks === null) throw unusable('', 'the gateway has no SUBSCRIPTION_CALLBACK_URLS to call back');
+      if (callbacks === null)
+        throw unusable('', 'the gateway has no SUBSCRIPTION_CALLBACK_URLS, so that callbacks are off');
       const target = targetOf(params);
       if (!callbacks.allows(target.url)) {
         throw new ForbiddenError({ message: 'SUBSCRIPTION_CALLBACK_URLS does not allow the callback URL.' });
@@ -52,7 +53,7 @@ export function createCallbackOperation(options: CallbackOperationOptions): Call
       const args = await openOperation(options, params, { session, host, signal });
       if (!('kind' in args)) return refused(args);
       if (args.kind !== 'subscription') {
-        throw unusable('', 'only a subscription can be answered by callbacks');
+        throw unusable('', 'only a subscription can use callbacks');
       }
       // A caller without an accepted credential must not make the gateway send requests to hosts of its choice.
       await args.contextValue.assertReader();
@@ -112,20 +113,22 @@ export function requestsCallbacks({ extensions }: OperationParams, accepted: Acc
 
 const begun = { data: null, extensions: { http: { headers: callbackProtocol } } } satisfies ExecutionResult;
 
-/** Whether a client wants a stream as the response. The first routers with callbacks did not announce them in Accept. */
+/**
+ * Whether a client wants a stream as the response. The first routers with callbacks did not announce them in Accept.
+ */
 const prefersStream = (accepted: AcceptedTypes): boolean =>
   !accepted.some(({ params }) => params.get('callbackspec') === '1.0') &&
   accepted.some(({ essence }) => essence === 'text/event-stream' || essence === 'multipart/mixed');
 
-/** Characters of a callback URL. */
+/** Maximum length of a callback URL, in characters. */
 const maxUrlLength = 2_048;
-/** Characters of an id or a verifier, which some routers derive from hashes. */
+/** Maximum length of an id or a verifier, in characters. Some routers derive them from hashes. */
 const maxTokenLength = 512;
-/** The shortest interval of heartbeats, in milliseconds: each subscription costs a request in each. */
+/** The shortest heartbeat interval, in milliseconds, because each subscription causes one request per interval. */
 const minHeartbeatMs = 5_000;
-/** The longest one, a day. */
+/** The longest heartbeat interval, in milliseconds: a day. */
 const maxHeartbeatMs = 24 * 60 * 60_000;
-/** The interval for a router that names none, in milliseconds. */
+/** The heartbeat interval for a router that names none, in milliseconds. */
 const defaultHeartbeatMs = 5_000;
 
 const url = z

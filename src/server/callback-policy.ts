@@ -44,8 +44,8 @@ export function createCallbackPolicy({ urls, networks }: Pick<CallbackConfig, 'u
 }
 
 /**
- * Routers append the id of the subscription to the configured path. Proxies and servers disagree about the rest of what a
- * path may hold (`..;`, `%2e`, double encoding, empty segments), and could leave the configured path by it.
+ * Routers append the id of the subscription to the configured path. Proxies and servers disagree about the rest of what
+ * a path may hold (`..;`, `%2e`, double encoding, empty segments), and could leave the configured path by it.
  */
 const cleanSegment = /^(?!\.+$)[\w.~:@=+-]+$/;
 

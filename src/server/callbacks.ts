@@ -27,13 +27,13 @@ export interface Callbacks extends AsyncDisposable {
    * disposed. After an abort, nothing of the confirmation is left.
    * @returns null: the router does not confirm the subscription
    * @throws {RateLimitedError} the caller had to wait for a slot too long, or too many confirmations wait for it
-   * @throws {ShuttingDownError} the gateway goes down
+   * @throws {ShuttingDownError} the gateway is shutting down
    * @throws the reason of `signal`, when it aborts
    */
   confirm(subscriber: CallbackSubscriber, signal: AbortSignal): Promise<ConfirmedCallback | null>;
 }
 
-/** A subscription that its router has confirmed. Disposing gives it up, unless it has started. */
+/** A subscription that its router has confirmed. Disposing cancels it, unless it has started. */
 export interface ConfirmedCallback extends Disposable {
   /**
    * Sends the results from now on. By the protocol, a router makes a new id for each operation. If a proxy between the
@@ -60,10 +60,10 @@ interface Delivery {
   readonly ended: Promise<void>;
 }
 
-/** Time for the last callbacks when the gateway goes down, in milliseconds. */
+/** Time for the last callbacks when the gateway shuts down, in milliseconds. */
 const farewellMs = 2_000;
 
-/** @returns null when no URL may be called */
+/** @returns null if no callback URL is allowed */
 export function createCallbacks({ config, clock, logger, metrics, ...options }: CallbacksOptions): Callbacks | null {
   if (config.urls.length === 0) return null;
   const policy = createCallbackPolicy(config);

@@ -3,7 +3,9 @@ import type { Clock } from '../runtime/clock.ts';
 import { lingerBeforeClosing } from './lingering-close.ts';
 import { endRaw, type RawResponse } from './raw-response.ts';
 
-/** Bytes that the request line and the headers may have together: room for a token of 16,384 characters and the rest. */
+/**
+ * Bytes that the request line and the headers may have together: room for a token of 16,384 characters and the rest.
+ */
 export const maxHeaderBytes = 32 * 1024;
 
 /** Codes of Node's parser and timers. Every other failure is malformed HTTP. */
@@ -16,7 +18,8 @@ const malformed: RawResponse = { status: 400, text: 'The request is not HTTP/1.1
 
 /**
  * Ends a connection whose client sent no valid request, with a response that contains the reason.
- * @param begun whether an earlier response of this connection is being sent, so that another one would become part of it
+ * @param begun whether an earlier response of this connection is being sent, so that another one would become part of
+ *   it
  */
 export function endFailedConnection(
   socket: Socket,
@@ -27,7 +30,7 @@ export function endFailedConnection(
     socket.destroy();
     return;
   }
-  // The parser fails again with each piece that comes after the response.
+  // The parser fails again with each chunk after the response.
   if (!socket.writable) return;
   endRaw(socket, responses[code ?? ''] ?? malformed);
   lingerBeforeClosing(socket, clock);

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Headers of a response that scripts of a configured origin may read, in addition to those that browsers always show. */
+/**
+ * Headers of a response that scripts of a configured origin may read, in addition to those that browsers always show.
+ */
 export const exposedHeaders = [
   'accept-ranges',
   'content-disposition',
@@ -43,7 +45,7 @@ export function createCors(origins: readonly string[]): Cors {
 
   const nameOrigin = (request: IncomingMessage, response: ServerResponse): void => {
     if (permitted.size === 0) return;
-    // Also where no origin is named: a cache must not give that response to a script.
+    // Also without an Origin header, because a cache must not return this response to a script.
     response.setHeader('vary', 'Origin');
     if (!isPermitted(request)) return;
     response.setHeader('access-control-allow-origin', request.headers.origin ?? '');

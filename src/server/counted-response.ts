@@ -8,10 +8,10 @@ export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
 {
   #buffers: SendBuffers | null = null;
   #principal: string | undefined;
-  /** Null until something waits, because a client takes most responses at once. */
+  /** Null until bytes wait, because most clients read a response at once. */
   #counted: CountedBuffer | null = null;
 
-  /** Counts what waits, until `countOut`. */
+  /** Counts waiting bytes, until `countOut`. */
   countIn(buffers: SendBuffers): void {
     this.#buffers = buffers;
   }
@@ -28,7 +28,7 @@ export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
     this.#counted?.belongsTo(principal);
   }
 
-  /** Also bytes of a pipelined response that waits for the one before it. */
+  /** Includes the bytes of a pipelined response that waits for an earlier response. */
   get waitingBytes(): number {
     return this.writableLength;
   }
@@ -41,7 +41,7 @@ export class CountedResponse<Request extends IncomingMessage = IncomingMessage>
     this.req.socket.destroy();
   }
 
-  // The base class has several signatures, all of which are passed on as they are.
+  // The base class has several signatures. All arguments are passed on unchanged.
   override write(...args: unknown[]): boolean {
     const hasRoom = super.write(...(args as Parameters<ServerResponse['write']>));
     this.#written();

@@ -3,7 +3,7 @@ import type { SharedFlow } from './shared-flow.ts';
 
 /** Receives the results of one subscriber. */
 export interface ResultReceiver {
-  /** @returns resolves when there is room for the next result; undefined: there is */
+  /** @returns a promise that resolves when there is room for the next result; undefined if there is room */
   next(result: ExecutionResult): Promise<void> | undefined;
   complete(): void;
   fail(error: unknown): void;
@@ -11,7 +11,7 @@ export interface ResultReceiver {
 
 /**
  * Hands the results of a subscription to its transport past the pipeline, because each layer of the pipeline holds a
- * promise, and more, as long as a subscription is silent.
+ * promise and other objects as long as a subscription is idle.
  */
 export class DirectResults {
   #flow: SharedFlow | null = null;
@@ -20,10 +20,10 @@ export class DirectResults {
     this.#flow = flow;
   }
 
-  /** Null: the pipeline returns the results. */
+  /** Null if the pipeline returns the results. */
   take(): SharedFlow | null {
     const flow = this.#flow;
-    // The context that holds this object must not hold the flow, too.
+    // The context, which holds this object, must not keep the flow in memory.
     this.#flow = null;
     return flow;
   }

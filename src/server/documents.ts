@@ -33,9 +33,9 @@ export async function createDocuments(path: string | null): Promise<FindDocument
   }
 }
 
-/** Bytes of the documents that are remembered by their hash. The least recently used ones are discarded first. */
+/** Maximum size of the documents that are kept by their hash, in bytes. The least recently used are discarded first. */
 const maxRememberedBytes = 16 * 1024 * 1024;
-/** Characters of a document that is remembered; a longer one is sent in full each time. */
+/** Maximum length of a kept document, in characters. Clients must send longer documents in full each time. */
 const maxRememberedLength = 20_000;
 
 /**
@@ -54,7 +54,7 @@ export function createAutomaticDocuments(): FindDocument {
     const text = sent ?? known.get(hash);
     if (text === undefined) throw notFound();
     if (text !== known.get(hash) && sha256(text) !== hash) {
-      throw requestError('PERSISTED_QUERY_HASH_MISMATCH', 'The hash is not that of the query.');
+      throw requestError('PERSISTED_QUERY_HASH_MISMATCH', 'The hash does not match the query.');
     }
     if (text.length <= maxRememberedLength) known.set(hash, text);
     return text;
@@ -82,7 +82,7 @@ const documentManifest = z.object({
 
 /**
  * Reads a list of trusted documents: a JSON object from id to text, as GraphQL Code Generator and Relay write it, or a
- * persisted query manifest of Apollo. Ids are whatever the clients send as `sha256Hash`.
+ * persisted query manifest of Apollo. Ids are the values that clients send as `sha256Hash`.
  * @throws {Error} it is neither, with a message for the operator
  */
 export function parseTrustedDocuments(json: string): ReadonlyMap<string, string> {
@@ -101,10 +101,13 @@ export function parseTrustedDocuments(json: string): ReadonlyMap<string, string>
 
 const persistedQuery = z.object({ persistedQuery: z.object({ sha256Hash: z.string() }) });
 
-/** Characters of the id of a document. */
+/** Maximum length of the id of a document, in characters. */
 const maxIdLength = 200;
 
-/** A document id that is a hash can name its algorithm: https://github.com/graphql/graphql-over-http, persisted documents. */
+/**
+ * A document id that is a hash can name its algorithm: https://github.com/graphql/graphql-over-http, persisted
+ * documents.
+ */
 const hashPrefix = /^sha256:/;
 
 /** Id of the document: the member `documentId` of a persisted document request, or the hash. */

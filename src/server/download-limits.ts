@@ -7,13 +7,15 @@ import { Counts } from '../runtime/counts.ts';
 
 export interface DownloadLimitsOptions {
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  /** Downloads at the same time, of all tenants together. */
+  /** Maximum number of concurrent downloads of all tenants together. */
   readonly total: number;
-  /** Downloads at the same time by one link. Clients that read ranges in parallel need several. @default 16 */
+  /**
+   * Maximum number of concurrent downloads by one link. Clients that read ranges in parallel need several. @default 16
+   */
   readonly perLink?: number;
-  /** Requests by one link each second in the long run. @default 20 */
+  /** Maximum average number of requests by one link per second. @default 20 */
   readonly requestsPerSecond?: number;
-  /** Requests by one link at once after a rest. @default 200 */
+  /** Maximum number of requests by one link in a burst. @default 200 */
   readonly requestBurst?: number;
 }
 
@@ -21,12 +23,12 @@ export interface DownloadLimitsOptions {
 export interface DownloadLimits {
   /**
    * Counts a download in until the result is disposed of.
-   * @throws {RateLimitedError} there is no room for it now, or the link was used too often lately
+   * @throws {RateLimitedError} there is no room for the download, or the link was used too often recently
    */
   enter(download: Download): Disposable;
 }
 
-/** When a download that found no room may come back, in milliseconds. */
+/** `retryAfterMs` of a rejected download. */
 const retryAfterMs = 1_000;
 
 export function createDownloadLimits(options: DownloadLimitsOptions): DownloadLimits {
@@ -44,7 +46,7 @@ export function createDownloadLimits(options: DownloadLimitsOptions): DownloadLi
       const link = JSON.stringify([tenant, id]);
       rate.take({ ...caller, principal: link });
       if (links.of(link) >= perLink) throw noRoom('by this link');
-      // A tenant gets no more than what is left for all others: however much it takes, a new tenant finds room.
+      // A tenant may use at most half of the room that the others leave free, so that a new tenant always finds room.
       if (tenants.of(tenant) >= total - all) throw noRoom('of this sandbox');
       all += 1;
       tenants.add(tenant, 1);

@@ -10,13 +10,13 @@ import {
 } from 'graphql';
 import { callPatternOf } from './operation-cost.ts';
 
-/** Which subscribers receive the same result for an event, as the document of a subscription determines it. */
+/** The subscribers that receive the same result for an event. The document of a subscription determines them. */
 export interface EventAudience {
   /** Fields of the event itself are the same for the whole tenant. Fields that are read from the platform are not. */
   readonly scope: 'tenant' | 'credential';
   /**
-   * The variables that the result depends on. Variables in arguments of the subscription's own field select events and do
-   * not change their results.
+   * The variables that the result depends on. Variables in arguments of the subscription's own field select events and
+   * do not change their results.
    */
   readonly variables: readonly string[];
 }

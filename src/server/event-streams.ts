@@ -44,21 +44,21 @@ interface EventStream {
   readonly principal: string;
   readonly body: LiveBody;
   readonly operations: Map<string, AbortController>;
-  /** The answer that it is written into; null before anybody has opened it. */
+  /** The response of the event stream; null before a client has opened it. */
   response: ServerResponse | null;
 }
 
 /**
  * GraphQL over server-sent events in "single connection mode", for browsers, which have few connections: a client
  * reserves an event stream (PUT), opens it (GET), and sends operations (POST) whose results come over it, until it
- * completes them (DELETE). Each request is authenticated by itself, and a stream exists only for the caller who reserved
- * it, so that the token of a stream is no credential.
+ * completes them (DELETE). Each request is authenticated by itself, and a stream exists only for the caller who
+ * reserved it, so that the token of a stream is no credential.
  */
 export function createEventStreams(options: EventStreamOptions): ServeEventStreams {
   const { connections, buffers, maxOperations, maxBodyBytes, countConnection, maskError } = options;
   const streams = new Map<string, EventStream>();
 
-  /** A stream that is never opened ends by its pings, because no client takes them. */
+  /** A stream that is never opened is ended by its pings, because no client reads them. */
   const reserve = (principal: string): string => {
     const token = randomUUID();
     const operations = new Map<string, AbortController>();
@@ -83,10 +83,10 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
     const token = typeof named === 'string' ? named : (parametersOf(request.url ?? '').get(TOKEN_QUERY_KEY) ?? '');
     const stream = streams.get(token);
     if (stream?.principal === session.principal) return stream;
-    throw new NotFoundError(token, { message: 'There is no such event stream.' });
+    throw new NotFoundError(token, { message: 'The event stream does not exist.' });
   };
 
-  /** Starts an operation, which outlives the request that brought it. */
+  /** Starts an operation, which outlives its request. */
   const start = async (exchange: HttpExchange): Promise<void> => {
     const { request, session, host, signal: leaving } = exchange;
     const params = await readRequestBody(request, maxBodyBytes);
@@ -177,7 +177,7 @@ export function createEventStreams(options: EventStreamOptions): ServeEventStrea
   };
 }
 
-/** Characters of an operation id. */
+/** Maximum length of an operation id, in characters. */
 const maxIdLength = 200;
 
 /** @throws {InvalidInputError} the request has no usable operation id */

@@ -7,9 +7,9 @@ import { selectFields } from './plugins/use-selection.ts';
 import { coerceBounded } from './plugins/use-variable-limits.ts';
 
 /**
- * Makes the execution of queries and mutations, by the gateway's own executor, which plans each document once. The limits
- * come first, because a rejected operation needs no further work. Yoga's hooks around an execution would cost a small
- * operation more than everything that is done here.
+ * Creates the function that executes queries and mutations, by the gateway's own executor, which plans each document
+ * once. The limits are checked first, because a rejected operation needs no further work. Yoga's hooks are not used,
+ * because they would cost a small operation more time than its execution.
  */
 export const createExecution =
   (check: CheckOperation, maskError: MaskError) =>

@@ -10,18 +10,18 @@ export type SubscriptionArgs = Pick<ExecutionArgs, 'schema' | 'document' | 'oper
   readonly contextValue: GatewayContext;
 };
 
-/** Results that a group keeps for members that have not taken the event yet: as many as a large snapshot has. */
+/** Maximum number of results that a group keeps for members that have not read the event yet. A large snapshot fits. */
 const maxKeptResults = 256;
 /**
- * How long a result is kept, in milliseconds. The snapshot of a quiet feed is the same event for hours, while the next runs
- * of a schedule and fields that are read from the platform change.
+ * Time for which a result is kept, in milliseconds. The snapshot of an idle feed is the same event for hours, while the
+ * next runs of a schedule and fields that are read from the platform change.
  */
 const maxResultAgeMs = 5_000;
 
 interface KeptResult {
   result: ExecutionResult | PendingResult;
   readonly executedAtMs: number;
-  /** Members that have taken the result. */
+  /** Number of members that have read the result. */
   takers: number;
 }
 
@@ -34,7 +34,10 @@ export type EventContexts = GatewayContext | ((signal: AbortSignal) => GatewayCo
 export interface ExecutionGroupOptions {
   /** The operation of the first member. The results are the same for every member. */
   readonly operation: Omit<SubscriptionArgs, 'contextValue'>;
-  /** May outlive the first member, and must not lead to its credential unless all members have the same one. */
+  /**
+   * They may outlive the first member, and must not refer to its credential unless all members have the same
+   * credential.
+   */
   readonly contexts: EventContexts;
   readonly clock: Pick<Clock, 'monotonicMs' | 'deadline'>;
   readonly maskError: MaskError;
@@ -45,9 +48,9 @@ export interface ExecutionGroupOptions {
 /** Subscriptions that receive the same result for the same event, which is executed once for all of them. */
 export class ExecutionGroup {
   readonly #options: ExecutionGroupOptions;
-  /** By event, in the order of execution. */
+  /** Kept results by event, in the order of execution. */
   readonly #results = new Map<unknown, KeptResult>();
-  /** Ends when the oldest result is too old. Null: there was no result when it was needed last. */
+  /** Deadline at which the oldest result is discarded. Null if there was no result at the last deadline. */
   #expiry: Deadline | null = null;
   #members = 0;
 
@@ -76,7 +79,7 @@ export class ExecutionGroup {
       return known.result;
     }
     const result = this.#execute(event);
-    // Without other members, no member takes the event later.
+    // Without other members, no member reads the event later.
     if (this.#members > 1) this.#keep(event, result);
     return result;
   }
@@ -87,7 +90,9 @@ export class ExecutionGroup {
     if (this.#expiry === null) this.#expireIn(maxResultAgeMs);
   }
 
-  /** A result that all members have taken is kept only until its reads end, for members that join until then. */
+  /**
+   * A result that all members have read is kept only until its platform reads end, for members that join until then.
+   */
   #forgetTaken(event: unknown, { result, takers }: KeptResult): void {
     if (takers >= this.#members && !(result instanceof PendingResult)) this.#results.delete(event);
   }
@@ -165,7 +170,7 @@ export class PendingResult {
     return this.#result;
   }
 
-  /** Call it once for each `wait` that is given up. */
+  /** Call it once for each `wait` that is cancelled. */
   leave(): void {
     this.#waiting -= 1;
     if (this.#waiting === 0) this.#giveUp();

@@ -4,11 +4,11 @@ import { Counts } from '../runtime/counts.ts';
 import { FairQueue } from '../runtime/fair-queue.ts';
 
 export interface FairSlotsOptions {
-  /** Slots of all owners together. */
+  /** Number of slots of all owners together. */
   readonly total: number;
-  /** Slots that one owner may hold. */
+  /** Maximum number of slots of one owner. */
   readonly perOwner: number;
-  /** Requests for a slot that may wait for one owner. More are rejected. */
+  /** Maximum number of waiting requests of one owner. Further requests are rejected. */
   readonly waitingPerOwner: number;
   /** Longest time that a request waits, in milliseconds. */
   readonly maxWaitMs: number;
@@ -17,7 +17,7 @@ export interface FairSlotsOptions {
 
 interface Waiting {
   readonly owner: string;
-  /** Called once, when it is this one's turn. */
+  /** Called once, when it is the turn of this request. */
   go(): void;
 }
 
@@ -35,7 +35,7 @@ export class FairSlots {
     this.#options = options;
   }
 
-  /** Slots that are held, owners that hold one, and requests that wait. */
+  /** Numbers of held slots, of owners that hold a slot, and of waiting requests. */
   get size(): { readonly held: number; readonly owners: number; readonly waiting: number } {
     return { held: this.#total, owners: this.#held.size, waiting: this.#waiting.size };
   }

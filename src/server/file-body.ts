@@ -11,14 +11,17 @@ import type { Clock } from '../runtime/clock.ts';
 /** Type, length and version of a file, as the platform states them. */
 export interface FileInfo extends FileVersion {
   readonly contentType: string;
-  /** Null when the platform does not state it. */
+  /** Length of the file in bytes; null if the platform does not report it. */
   readonly totalBytes: number | null;
 }
 
-/** One file of one caller. Null: the platform does not know it. `signal` ends the call and the body. */
+/**
+ * One file of one caller. Methods return null if the platform does not have the file. `signal` ends the call and the
+ * body.
+ */
 export interface DownloadSource {
   stat(signal: AbortSignal): Promise<FileInfo | null>;
-  /** Both ends inclusive. */
+  /** `first` and `last` are inclusive. */
   read(
     range: { readonly first: number; readonly last: number },
     signal: AbortSignal,
@@ -29,7 +32,7 @@ export interface DownloadPiece extends FileInfo {
   readonly kind: 'bytes';
   /** Offset of the first byte of the response, which need not be the requested one. */
   readonly first: number;
-  /** Offset of its last byte; null when the platform does not state it. */
+  /** Offset of its last byte; null if the platform does not report it. */
   readonly last: number | null;
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -42,21 +45,21 @@ export interface KnownFile extends FileInfo {
 /** Thrown when a piece belongs to another version of the file than the pieces before it. A new download may succeed. */
 export class FileChangedError extends UpstreamUnreadableError {
   constructor() {
-    super({ message: 'The file was replaced on the platform while it was read.' });
+    super({ message: 'The platform replaced the file during the download.' });
   }
 }
 
-export const fileNotFound = (name: string) => new NotFoundError(name, { message: 'The file does not exist any more.' });
+export const fileNotFound = (name: string) => new NotFoundError(name, { message: 'The file no longer exists.' });
 
-/** Bytes that are requested from the platform at a time, and that wait at most for a slow client. */
+/** Size of a piece that is requested from the platform, in bytes. At most one piece waits for a slow client. */
 export const pieceBytes = 1024 * 1024;
 /** Time for the bytes of one piece, in milliseconds. The platform itself ends each response after a minute. */
 const pieceMs = 60_000;
-/** How often a piece is requested from where it broke, before the download is given up. */
+/** Maximum number of attempts to read the rest of a piece before the download fails. */
 const maxAttempts = 3;
-/** Pause after an attempt that brought no byte, in milliseconds; it doubles with the next one. */
+/** Pause after an attempt that returned no byte, in milliseconds. It doubles with each further attempt. */
 const firstPauseMs = 500;
-/** The longest pause that the platform can ask for, in milliseconds; beyond it the download is given up. */
+/** The longest pause that the platform can request, in milliseconds. The download fails if it requests more. */
 const longestPauseMs = 30_000;
 
 export interface BodyOptions {
@@ -74,10 +77,12 @@ export interface BodyOptions {
 }
 
 /**
- * The bytes of a file from `first` to `last`, piece by piece. A piece is read as fast as the platform sends it, so that a
- * slow client holds a bounded buffer and no connection to the platform. A broken connection is resumed where it broke.
+ * The bytes of a file from `first` to `last`, piece by piece. A piece is read as fast as the platform sends it, so that
+ * a slow client holds a bounded buffer and no connection to the platform. A broken connection is resumed where it
+ * broke.
  * @throws {FileChangedError} the platform has replaced the file
- * @throws {GatewayError} what the platform returns again and again; before the first byte, also what took all its time
+ * @throws {GatewayError} the failure of the last attempt; before the first byte, also a timeout without a further
+ *   attempt
  */
 export async function* bytesOf(options: BodyOptions): AsyncGenerator<Uint8Array, void> {
   const { first, last, clock, signal } = options;
@@ -99,7 +104,7 @@ export async function* bytesOf(options: BodyOptions): AsyncGenerator<Uint8Array,
     if (attempts === 0) continue;
     const pauseMs = Math.max(firstPauseMs * 2 ** (attempts - 1), failure?.retryAfterMs ?? 0);
     if (attempts >= maxAttempts || pauseMs > longestPauseMs) {
-      throw failure ?? new UpstreamUnreadableError({ message: 'The platform does not send the requested bytes.' });
+      throw failure ?? new UpstreamUnreadableError({ message: 'The platform did not send the requested bytes.' });
     }
     await clock.sleep(pauseMs, signal);
   }
@@ -120,7 +125,7 @@ async function* pieceFrom(
   const end = Math.min(last, position + pieceBytes - 1);
   const piece = await source.read({ first: position, last: end }, scope.signal);
   if (piece === null) throw fileNotFound(name);
-  // A range within the announced length can lie outside of a shorter file only.
+  // A range within the announced length can only be unsatisfiable if the file is now shorter.
   if (piece.kind !== 'bytes') throw new FileChangedError();
   const file = known();
   const { totalBytes } = piece;
@@ -128,7 +133,7 @@ async function* pieceFrom(
   onPiece(piece);
 
   if (piece.last === null || piece.last > end) {
-    // The platform ignores ranges. Breaking off here would mean to read all the bytes before the next piece again.
+    // The platform ignores ranges. The loop continues, because the next piece would repeat all bytes before it.
     yield* wantedBytes(piece, position, last);
     return;
   }
@@ -151,12 +156,12 @@ function openScope(outer: AbortSignal): Disposable & { readonly signal: AbortSig
     abort: (reason) => controller.abort(reason),
     [Symbol.dispose]: () => {
       outer.removeEventListener('abort', onAbort);
-      controller.abort(new Error('The piece is not read any further.'));
+      controller.abort(new Error('The rest of the piece is not needed.'));
     },
   };
 }
 
-/** Leaves out bytes outside of the wanted range: the platform may return another range than the requested one. */
+/** Omits bytes outside the wanted range, because the platform may return another range than the requested one. */
 async function* wantedBytes(piece: DownloadPiece, position: number, last: number): AsyncGenerator<Uint8Array, void> {
   // Leaving the loop releases the connection.
   let offset = piece.first;
@@ -170,9 +175,9 @@ async function* wantedBytes(piece: DownloadPiece, position: number, last: number
 }
 
 /**
- * Reads a body to its end whether or not its bytes are taken. They are copied into one buffer, because a body that comes
- * in small chunks would take many times its length.
- * @param length bytes that the body has at most
+ * Reads a body to its end, even if its reader is slow. The bytes are copied into one buffer, because a body in small
+ * chunks would use many times its length.
+ * @param length maximum length of the body in bytes
  */
 async function* readAhead(body: AsyncIterable<Uint8Array>, length: number): AsyncGenerator<Uint8Array, void> {
   const buffer = Buffer.allocUnsafeSlow(length);
@@ -208,10 +213,10 @@ async function* readAhead(body: AsyncIterable<Uint8Array>, length: number): Asyn
 }
 
 /**
- * Requests type, length and version of a file from the platform. Where HEAD does not return the length, the response to a
- * small range does.
- * @throws {NotFoundError} the platform does not know the file
- * @throws {UpstreamUnreadableError} it does not state the length there either
+ * Requests type, length and version of a file from the platform. If HEAD does not return the length, a small range is
+ * requested, whose response contains it.
+ * @throws {NotFoundError} the platform does not have the file
+ * @throws {UpstreamUnreadableError} the response to the range does not contain the length either
  */
 export async function lookUp(source: DownloadSource, name: string, signal: AbortSignal): Promise<KnownFile> {
   const info = await source.stat(signal);
@@ -220,15 +225,15 @@ export async function lookUp(source: DownloadSource, name: string, signal: Abort
   using scope = openScope(signal);
   const probe = await source.read({ first: 0, last: 0 }, scope.signal);
   if (probe === null) throw fileNotFound(name);
-  // A file without bytes has no first one.
+  // An empty file has no first byte.
   if (probe.kind !== 'bytes') return { ...info, totalBytes: 0 };
   // An unread body holds its connection.
   for await (const _ of probe.body) break;
   if (probe.totalBytes !== null) return { ...withVersionOf(info, probe), totalBytes: probe.totalBytes };
-  throw new UpstreamUnreadableError({ message: 'The platform does not state how long the file is.' });
+  throw new UpstreamUnreadableError({ message: 'The platform does not report the length of the file.' });
 }
 
-/** A file with what a response states about its version and an earlier one did not. */
+/** The file with the parts of its version that a later response contains and an earlier response did not. */
 export const withVersionOf = <File extends FileVersion>(file: File, { etag, lastModified }: FileVersion): File => ({
   ...file,
   etag: file.etag ?? etag,

@@ -16,8 +16,8 @@ import { StalledClientError, writeBody } from './write-body.ts';
 
 export interface FileHandlerOptions {
   /**
-   * @param path what follows `/files/`, without a query
-   * @throws {GatewayError} the link is not good
+   * @param path the path after `/files/`, without a query
+   * @throws {GatewayError} the link is invalid or has expired
    */
   readonly open: (path: string) => Promise<Download>;
   readonly source: (download: Download) => DownloadSource;
@@ -35,7 +35,9 @@ const methods = ['GET', 'HEAD'] as const;
 /** Request headers that make a browser send a preflight and that a download understands. */
 const conditionalHeaders = ['range', 'if-match', 'if-none-match', 'if-range'] as const;
 
-/** Serves `GET` and `HEAD` of `/files/{token}/{name}`: the file's bytes as the platform has them, also in ranges. */
+/**
+ * Serves `GET` and `HEAD` of `/files/{token}/{name}`. It returns the unchanged bytes of the platform, also in ranges.
+ */
 export function createFileHandler(options: FileHandlerOptions) {
   const { open, cors, clock, logger } = options;
   const limits = createDownloadLimits({ ...options.limits, clock });
@@ -76,7 +78,7 @@ interface Serving extends Pick<FileHandlerOptions, 'clock' | 'connectionClock'> 
   readonly signal: AbortSignal;
 }
 
-/** Responds with the file as it is known, and once more if the platform turns out to have another version by now. */
+/** Responds with the known version of the file, and once more if the platform has another version by now. */
 async function serve(serving: Serving): Promise<void> {
   const { download, source, knownFiles, response, signal } = serving;
   for (let isFirst = true; ; isFirst = false) {
@@ -103,7 +105,7 @@ async function respond(serving: Serving, known: KnownFile): Promise<void> {
     return;
   }
   const requested = parseRange(rangeApplies(headers, known) ? headers.range : undefined, total);
-  // HEAD reports the length of the file, also for a range outside of it.
+  // HEAD reports the length of the file, also for a range outside the file.
   const range: ByteRange = requested.kind === 'unsatisfiable' && method === 'HEAD' ? { kind: 'all' } : requested;
   if (range.kind === 'unsatisfiable') {
     response.writeHead(416, { ...headersOf(known), 'content-range': `bytes */${total}` }).end();
@@ -150,7 +152,7 @@ async function sendBytes(serving: Serving, { known, first, last, begin }: Sendin
     signal,
   });
   try {
-    // A failure has a status of its own as long as none was sent.
+    // A failure can set the status until the status was sent.
     const beginning = await bytes.next();
     knownFiles.set(download, file);
     begin(file);
@@ -176,9 +178,10 @@ const headersOf = ({ etag, lastModified }: KnownFile): OutgoingHttpHeaders => ({
 
 function refuse(response: ServerResponse, error: unknown, logger: Logger): void {
   if (response.headersSent) {
-    // It is too late for a status. A connection that breaks off shows that the file is not complete.
-    if (error instanceof StalledClientError) logger.info({ err: error }, 'a download was given up');
-    else logger.warn({ err: error }, 'a download broke off');
+    // It is too late for a status. A broken connection shows that the file is not complete.
+    if (error instanceof StalledClientError)
+      logger.info({ err: error }, 'a download ended because its client does not read');
+    else logger.warn({ err: error }, 'a download ended before it was complete');
     response.destroy();
     return;
   }

@@ -3,7 +3,7 @@ import { print } from 'graphql-sse';
 import { publicResult } from './graphql-error.ts';
 import { textOf } from './shared-result.ts';
 
-/** How the results of one operation are written into one answer that goes on. */
+/** Format of the results of one operation in one streamed response. */
 export interface Framing {
   readonly contentType: string;
   readonly opening: string;
@@ -16,7 +16,7 @@ export interface Framing {
 /** A comment, which clients of event streams skip. */
 export const eventStreamPing = ':\n\n';
 
-/** GraphQL over server-sent events, each operation in an event stream of its own ("distinct connections mode"). */
+/** GraphQL over server-sent events, with one event stream per operation ("distinct connections mode"). */
 export const eventStreamFraming: Framing = {
   contentType: 'text/event-stream; charset=utf-8',
   // Some browsers report the start of a response only after the first bytes of its body.
@@ -26,12 +26,12 @@ export const eventStreamFraming: Framing = {
   completion: print({ event: 'complete', data: null }),
 };
 
-/** JSON holds no line break, so that no part can hold the boundary. */
+/** JSON contains no line break, so that no part can contain the boundary. */
 const part = (json: string): string => `\r\ncontent-type: application/json\r\n\r\n${json}\r\n--graphql`;
 
 /**
- * Multipart subscriptions over HTTP, version 1.0, as Apollo's clients and routers speak it. A boundary follows each part
- * at once, so that the part can be read without the next one.
+ * Multipart subscriptions over HTTP, version 1.0, as Apollo's clients and routers implement it. A boundary follows
+ * each part at once, so that the part can be read before the next one arrives.
  */
 export const multipartFraming: Framing = {
   contentType: 'multipart/mixed; boundary="graphql"; subscriptionSpec="1.0"',
@@ -39,7 +39,7 @@ export const multipartFraming: Framing = {
   ping: part('{}'),
   result: (result) => {
     const payload = publicResult(result);
-    // Without data, it is the subscription itself that has failed, and not the execution of one of its events.
+    // Without data, the subscription itself has failed, and not the execution of one of its events.
     return part(
       'data' in payload ? `{"payload":${textOf(payload)}}` : JSON.stringify({ payload: null, errors: payload.errors }),
     );
@@ -48,7 +48,7 @@ export const multipartFraming: Framing = {
 };
 
 /**
- * Headers of every streamed response: caches do not keep it, proxies do not buffer it, and proxies that compress leave it
- * as it is, because they would hold events back until a block is full.
+ * Headers of every streamed response. Caches must not store it, and proxies must neither buffer nor compress it,
+ * because compression would delay events until a block is full.
  */
 export const liveHeaders = { 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' } as const;

@@ -8,9 +8,10 @@ import { httpOf, type RequestErrorCode } from './request-error.ts';
 export type MaskError = (error: unknown) => GraphQLError;
 
 /**
- * Makes the error that a client receives. A GatewayError keeps its code and details, and an error of graphql about the
- * request stays as it is. Of any other error the client receives only an id, which is also in the log.
- * @param options.suggestions whether graphql may suggest names of the schema that are similar to an unknown name. @default true
+ * Creates the error that a client receives. A GatewayError keeps its code and details, and an error of graphql about
+ * the request is unchanged. For any other error the client receives only an id, which is also in the log.
+ * @param options.suggestions whether graphql may suggest names of the schema that are similar to an unknown name.
+ *   @default true
  */
 export function createErrorMask(
   logger: Logger,
@@ -25,7 +26,7 @@ export function createErrorMask(
 
     const cause = rootCause(error);
     const extensions = isAbort(cause)
-      ? logUnexpected(logger, cause, 'an operation was given up by its caller', 'debug')
+      ? logUnexpected(logger, cause, 'the caller cancelled an operation', 'debug')
       : logUnexpected(logger, cause, 'unexpected error');
     return new GraphQLError(internalError, {
       ...placeOf(error),
@@ -54,7 +55,7 @@ export function logUnexpected(
 
 /** Validation has an option for messages without suggestions; the coercion of variables has none. */
 function withoutSuggestion(error: GraphQLError): GraphQLError {
-  // A regular expression would try each of the places that a client has put into a long value.
+  // A regular expression would try each occurrence that a client has put into a long value.
   const start = error.message.lastIndexOf(' Did you mean ');
   if (start < 0 || !error.message.endsWith('?')) return error;
   return new GraphQLError(error.message.slice(0, start), { ...placeOf(error), extensions: error.extensions });
@@ -83,8 +84,8 @@ export function extensionsOf(failure: GatewayError): Record<string, unknown> {
 }
 
 /**
- * Makes the form of an error that clients receive, the same on every transport: with `code` and `retryable`, without the
- * HTTP response, and with a message of bounded length.
+ * Makes the form of an error that clients receive, the same on every transport: with `code` and `retryable`, without
+ * the HTTP response, and with a message of bounded length.
  */
 export function publicError(error: GraphQLError): GraphQLError {
   const { http, unexpected, ...extensions } = error.extensions;
@@ -136,7 +137,7 @@ const placeOf = (error: unknown) =>
       }
     : {};
 
-/** GraphQL errors wrap what a resolver threw, sometimes more than once. */
+/** GraphQL errors wrap the error of a resolver, sometimes more than once. */
 function findGatewayError(error: unknown): GatewayError | null {
   for (let current = error; current !== undefined; current = wrappedBy(current)) {
     if (current instanceof GatewayError) return current;

@@ -34,13 +34,13 @@ import { eventStreamPath, graphqlPath, pathOf } from './paths.ts';
 import { requestError } from './request-error.ts';
 
 export interface GraphqlHttpOptions extends OperationDeps {
-  /** Called for each request that carries no operation, before anything else of it is read. */
+  /** Called for each request without an operation, before any other part of it is read. */
   readonly authenticate: Authenticate;
-  /** Called for each request that carries an operation, before its body is read. It counts the operation too. */
+  /** Called for each request with an operation, before its body is read. It also counts the operation. */
   readonly admit: Authenticate;
   readonly maxBodyBytes: number;
   readonly cors: Pick<Cors, 'preflight'>;
-  /** Renders the page of GraphiQL, for browsers that open the path; null: there is none. */
+  /** Renders the page of GraphiQL, for browsers that open the path; null if GraphiQL is off. */
   readonly renderPage: (() => Promise<string>) | null;
   readonly eventStreams: ServeEventStreams;
   readonly callbacks: CallbackOperation;
@@ -50,13 +50,13 @@ export interface GraphqlHttpOptions extends OperationDeps {
 /** Methods that the paths serve. */
 const methods = ['GET', 'POST'];
 const eventStreamMethods = ['GET', 'POST', 'PUT', 'DELETE'];
-/** Headers that a browser may send, where its preflight names none. */
+/** Headers that a browser may send if its preflight names none. */
 const requestHeaders = ['authorization', 'content-type', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
 
 /**
  * GraphQL over HTTP: https://graphql.github.io/graphql-over-http. The caller is authenticated from the headers of the
- * request before its body and its document are read. The operation passes through the pipeline of all transports; its
- * result is written to Node's response as it is, because the Fetch objects of Yoga's own HTTP server would take half of
+ * request before its body and its document are read. The operation passes through the pipeline of all transports. Its
+ * result is written to Node's response directly, because the Fetch objects of Yoga's own HTTP server would take half of
  * the time of a small request.
  */
 export function createGraphqlHandler(
@@ -163,7 +163,9 @@ const wantsPage = ({ method, headers, url }: IncomingMessage): boolean =>
 const isReadable = (accepted: AcceptedTypes): boolean =>
   jsonTypeOf(accepted) !== null || [eventStreamType, multipartType].some((type) => includesType(accepted, type));
 
-/** Node joins the values of a header that occurs several times, or keeps the first one. `set-cookie` alone is a list. */
+/**
+ * Node joins the values of a header that occurs several times, or keeps the first one. `set-cookie` alone is a list.
+ */
 const headersOf =
   ({ headers }: IncomingMessage): RequestHeaders =>
   (name) => {

@@ -43,7 +43,8 @@ const bodyReaders: ReadonlyMap<string, BodyReader> = new Map<string, BodyReader>
 ]);
 
 /**
- * Reads the GraphQL request in the body of a POST. A failure is thrown, or rejects the promise. A byte order mark before the JSON is skipped (RFC 8259, section 8.1).
+ * Reads the GraphQL request in the body of a POST. A failure is thrown, or rejects the promise. A byte order mark
+ * before the JSON is skipped (RFC 8259, section 8.1).
  * @throws {GraphQLError} `UNSUPPORTED_MEDIA_TYPE`: the media type or the content encoding; `PAYLOAD_TOO_LARGE`;
  *   `BAD_REQUEST`: the body is not JSON, or JSON of another shape
  * @throws {DOMException} `AbortError`: the client has left
@@ -65,7 +66,7 @@ export function readRequestBody(request: IncomingMessage, maxBytes: number): Pro
     (body) => read(utf8.decode(body)),
     (error: unknown) => {
       if (!(error instanceof BodyTooLargeError)) throw error;
-      // A client that goes on sending is not waited for much longer.
+      // A client that continues to send is disconnected soon.
       const http = { headers: { connection: 'close' } };
       throw requestError('PAYLOAD_TOO_LARGE', `The body has more than ${maxBytes} bytes.`, { http });
     },

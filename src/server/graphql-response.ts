@@ -11,8 +11,8 @@ export interface SingleResponse {
 }
 
 /**
- * Makes the JSON response of a result: https://graphql.github.io/graphql-over-http. Status 294 (partial success) is for
- * intermediaries and exists only under `application/graphql-response+json`. The member `http` of the result's own
+ * Creates the JSON response of a result: https://graphql.github.io/graphql-over-http. Status 294 (partial success) is
+ * for intermediaries and exists only under `application/graphql-response+json`. The member `http` of the result's own
  * extensions, an `ErrorHttp`, adds headers and sets the lowest status, and is not sent.
  */
 export function jsonResponse(
@@ -35,7 +35,7 @@ export function jsonResponse(
   };
 }
 
-/** Makes the response with one part, for a client that reads only `multipart/mixed`. */
+/** Creates the response with one part, for a client that reads only `multipart/mixed`. */
 export function multipartResponse(result: ExecutionResult): SingleResponse {
   const { headers, body, status } = jsonResponse(result, jsonType);
   const part = `content-type: ${headers['content-type']}\r\ncontent-length: ${Buffer.byteLength(body)}`;
@@ -56,7 +56,7 @@ function statusOf(result: ExecutionResult, isGraphqlResponse: boolean, least?: n
     return isGraphqlResponse ? http?.status : (http?.jsonStatus ?? http?.status);
   });
   const statuses = [least, ...ofErrors].filter((status) => status !== undefined);
-  // Without data and without a status of its own, the error is one of the gateway.
+  // An error without data and without a status is a fault of the gateway.
   return statuses.length > 0 ? Math.max(...statuses) : 500;
 }
 

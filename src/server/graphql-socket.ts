@@ -16,45 +16,48 @@ import { type SocketSender, tryAgainLater } from './socket.ts';
 import { type OperationSocket, SocketOperation, type SocketOperationDeps } from './socket-operation.ts';
 
 export interface GraphqlSocketOptions extends SocketOperationDeps {
-  /** Operations that may run at a time on one socket. */
+  /** Maximum number of concurrent operations on one socket. */
   readonly maxOperations: number;
   readonly clock: Pick<Clock, 'deadline'>;
   /**
    * Called when a socket has sent its credential, before it may start an operation.
-   * @throws {GatewayError} when it may not: the socket is closed
+   * @throws {GatewayError} the socket may not start operations, and is closed
    */
   readonly authorize: (headers: RequestHeaders) => Promise<{ readonly principal: string }>;
 }
 
-/** Characters of a message from a client that is not authenticated yet: enough for every credential in `connection_init`. */
+/** Maximum length of a message before authentication, in characters. Every credential in `connection_init` fits. */
 const maxUnauthenticatedLength = 64 * 1024;
 
-/** How long a socket may stay silent before it has sent `connection_init`, in milliseconds. */
+/** Time within which a client must send `connection_init`, in milliseconds. */
 const connectionInitTimeoutMs = 3_000;
 
-/** Bytes that a close frame holds in addition to its code. Of more, ws makes no frame, but throws. */
+/** Maximum size of the reason in a close frame, in bytes. ws throws for a longer reason. */
 const maxCloseReasonBytes = 123;
 
-/** Characters of operations that may wait on one socket until its client reads. One message may be larger. */
+/**
+ * Maximum length of the operations that wait on one socket until its client reads, in characters. One message may be
+ * longer.
+ */
 const maxQueuedLength = 1_000_000;
 
 /**
- * Errors after which a caller may not continue: its right has ended, or its credential is not accepted. All operations of a
- * socket belong to one caller, so the socket ends too. The error of a single field is part of a result and ends nothing.
+ * Error codes that mean that the caller has lost access. They close the whole socket, because all its operations belong
+ * to one caller. The error of a single field is part of a result and closes nothing.
  */
 const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIRED', 'FORBIDDEN', 'UNAUTHENTICATED']);
 
 /**
- * Whether the platform rejected the credential of one operation. The rejection can be a mistake of one of its servers, so
- * the other operations of the socket go on; their leases find out whether the credential is still good. A confirmed loss
- * of a right is TOKEN_EXPIRED or FORBIDDEN.
+ * Whether the platform rejected the credential of one operation. The rejection can be a mistake of one of its servers,
+ * so that the other operations of the socket continue. Their leases check whether the credential is still valid. A
+ * confirmed loss of access is TOKEN_EXPIRED or FORBIDDEN.
  */
 const isSingleRejection = ({ extensions }: GraphQLError): boolean =>
   extensions['code'] === 'UNAUTHENTICATED' && extensions['upstream'] !== undefined;
 
 /**
- * One socket, in the protocol `graphql-transport-ws`. A silent subscription is two small objects here, an operation and its
- * flow. The server of graphql-ws keeps a suspended call, iterators and promises for it: see
+ * One socket, in the protocol `graphql-transport-ws`. An idle subscription consists of two small objects, an operation
+ * and its flow. The server of graphql-ws keeps a suspended call, iterators and promises for it: see
  * `test/bench/results/websocket-server.md`.
  */
 export class GraphqlSocket implements OperationSocket {
@@ -67,7 +70,7 @@ export class GraphqlSocket implements OperationSocket {
   #acknowledged = false;
   /** A list takes a quarter of the memory of a map, and most sockets have one. */
   #operations: readonly SocketOperation[] = [];
-  /** Operations that begin, one after another, when the client has read earlier results. */
+  /** Operations that start in sequence after the client has read earlier results. */
   #queue: readonly QueuedOperation[] = [];
   #draining = false;
 
@@ -143,7 +146,7 @@ export class GraphqlSocket implements OperationSocket {
 
   failed(errors: readonly GraphQLError[]): void {
     const last = errors.find((error) => endsSocket.has(error.extensions['code']) && !isSingleRejection(error));
-    // Clients retry after 4403, with a new token.
+    // Clients retry with a new token after 4403.
     if (last !== undefined) this.#close(CloseCode.Forbidden, last.message);
   }
 
@@ -190,7 +193,7 @@ export class GraphqlSocket implements OperationSocket {
   async #enqueue(queued: QueuedOperation): Promise<void> {
     const length = this.#queue.reduce((sum, each) => sum + each.length, 0);
     if (length > 0 && length + queued.length > maxQueuedLength) {
-      this.#close(tryAgainLater, 'Too many operations wait because responses are not read.');
+      this.#close(tryAgainLater, 'Too many operations are waiting, because the client does not read responses.');
       return;
     }
     this.#queue = [...this.#queue, queued];
@@ -227,7 +230,7 @@ export class GraphqlSocket implements OperationSocket {
 interface QueuedOperation {
   readonly operation: SocketOperation;
   readonly payload: SubscribePayload;
-  /** Characters of its message. */
+  /** Length of its message in characters. */
   readonly length: number;
 }
 
@@ -245,4 +248,4 @@ const isHeartbeat = (value: unknown): value is PingMessage | PongMessage =>
   (value.type === MessageType.Ping || value.type === MessageType.Pong);
 
 const tooManyOperations = (most: number) =>
-  new RateLimitedError({ message: `At most ${most} operations may be under way on one socket.` });
+  new RateLimitedError({ message: `At most ${most} operations can run on one socket.` });

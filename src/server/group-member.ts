@@ -7,7 +7,7 @@ export interface GroupMemberOptions {
   readonly slot: Disposable;
 }
 
-/** One subscriber of a group, from its construction until it leaves. It requests one result after the other. */
+/** One subscriber of a group, from its construction until it leaves. It requests results in sequence. */
 export class GroupMember {
   readonly #group: ExecutionGroup;
   readonly #slot: Disposable;
@@ -25,7 +25,7 @@ export class GroupMember {
     return this.#left;
   }
 
-  /** The result of an event; a promise where it depends on reads. */
+  /** The result of an event; a promise if it depends on reads. */
   resultOf(event: unknown): ExecutionResult | Promise<ExecutionResult> {
     const result = this.#group.resultOf(event);
     return result instanceof PendingResult ? this.#wait(result) : result;

@@ -22,13 +22,13 @@ export interface HttpServerOptions {
   readonly graphql: Handler;
   readonly files: Handler;
   readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
-  /** Why this replica cannot serve new requests, in a few words; null when it can. */
+  /** Short reason why this replica cannot serve new requests; null if it can. */
   readonly unreadiness: () => string | null;
   readonly servesHost: ServesHost;
   /** Whether the page that made a browser send this GET may use the gateway. */
   readonly servesPage: (request: IncomingMessage) => boolean;
   readonly cors: Pick<Cors, 'allow'>;
-  /** How long a connection may be idle between two requests, in milliseconds. */
+  /** Maximum idle time of a connection between two requests, in milliseconds. */
   readonly keepAliveTimeoutMs: number;
   readonly buffers: SendBuffers;
   /** Time on the connections to clients. */
@@ -46,8 +46,8 @@ export interface HttpServer {
   /** Makes `/readyz` return 503, so that the load balancer sends no new requests. */
   startDraining(): void;
   /**
-   * Stops listening, and ends the connections that would never end by themselves, within most of `drainMs`. Waits for
-   * requests in flight until `drainMs` have passed. Connections that are left then are destroyed.
+   * Stops listening, and ends long-lived connections within most of `drainMs`. Waits for requests in flight until
+   * `drainMs` have passed. Remaining connections are then destroyed.
    */
   close(options: {
     readonly clock: Clock;
@@ -56,7 +56,7 @@ export interface HttpServer {
   }): Promise<void>;
 }
 
-/** Time for a whole request to arrive. An answer may take longer. */
+/** Time within which a whole request must arrive, in milliseconds. A response may take longer. */
 const requestTimeoutMs = 30_000;
 /** Options of Node's server. */
 const serverOptions = {
@@ -84,8 +84,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     logger,
   } = options;
   /**
-   * Connections, also those of WebSockets, with the responses that have not ended: one, or those of pipelined requests. A
-   * Set would keep responses that were removed reachable until V8 collects its earlier tables.
+   * Connections, also those of WebSockets, with the responses that have not ended: one, or those of pipelined requests.
+   * A Set would keep responses that were removed reachable until V8 collects its earlier tables.
    */
   const sockets = new Map<Socket, CountedResponse[]>();
   const lingering = createLingering(clock);
@@ -237,9 +237,9 @@ const isStrippedHandshake = ({ method, headers }: IncomingMessage): boolean =>
   method === 'GET' && headers['sec-websocket-key'] !== undefined;
 
 const strippedHandshake =
-  'This WebSocket handshake arrived without its headers Upgrade and Connection: the proxy in front must pass them on.';
+  'This WebSocket handshake arrived without its headers Upgrade and Connection. The proxy in front must forward them.';
 
-/** The caller's request id where it is harmless, so that both sides' logs name the same one. */
+/** The caller's request id if it is safe, so that the logs of both sides contain the same id. */
 function requestIdOf(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
   return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();

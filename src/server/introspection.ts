@@ -23,7 +23,7 @@ export const introspectionFields: ReadonlyMap<string, GraphQLField<unknown, unkn
   [SchemaMetaFieldDef, TypeMetaFieldDef].map((field) => [field.name, field]),
 );
 
-/** Root fields that describe the schema: those of introspection, and the SDL for federation routers. */
+/** Root fields that describe the schema: the introspection fields, and the SDL for federation routers. */
 const schemaFields: ReadonlySet<string> = new Set([...introspectionFields.keys(), '_service']);
 
 const introspecting = new WeakMap<DocumentNode, boolean>();
@@ -58,7 +58,7 @@ export interface IntrospectionRequest {
  */
 export function measureIntrospection(request: IntrospectionRequest, field: FieldNode, limit: number): number {
   const { schema, fragments, variables } = request;
-  // Of the info, resolvers of introspection read the schema alone.
+  // Resolvers of introspection read only the schema of the info.
   const info = { schema } as GraphQLResolveInfo;
   let characters = 0;
 
@@ -89,7 +89,7 @@ export function measureIntrospection(request: IntrospectionRequest, field: Field
     addValue(field.resolve(source, args, undefined, info), node.selectionSet, getNamedType(field.type));
   };
 
-  /** Null: a variable has no value. The execution then returns the error. */
+  /** Null if a variable has no value. The execution then returns the error. */
   const argumentsOf = (field: GraphQLField<unknown, unknown>, node: FieldNode): Record<string, unknown> | null => {
     try {
       return getArgumentValues(field, node, variables);

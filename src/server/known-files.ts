@@ -4,7 +4,7 @@ import { tenantKey } from '../domain/tenant.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { KnownFile } from './file-body.ts';
 
-/** Files that are kept. The least recently used ones are discarded first. */
+/** Maximum number of kept files. The least recently used are discarded first. */
 const maxFiles = 10_000;
 
 /** Remembers type, length and version of files, each for the life of its link and for no other link. */

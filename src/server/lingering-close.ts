@@ -2,20 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
 
-/** How long a client may go on sending after its response, in milliseconds. */
+/** Time for which a client may continue to send after its response, in milliseconds. */
 const lingerMs = 2_000;
-/** Pause between two looks at how much has arrived, in milliseconds. */
+/** Pause between two checks of the received bytes, in milliseconds. */
 const lookMs = 100;
-/** How many bytes a client may send after its response. */
+/** Maximum number of bytes that a client may send after its response. */
 const maxLingerBytes = 32 * 1024 * 1024;
 
 type LingerClock = Pick<Clock, 'deadline'>;
 
 /**
- * Lets clients read responses that are sent before the whole request has arrived: `413`, `401`, `415`, and every other one
- * that needs no body. A system that closes a connection with unread bytes resets it, and the client's system then drops
- * the response, also one that has arrived. So the rest of the body is read and dropped, within limits, before the
- * connection is closed or used again.
+ * Lets clients read responses that are sent before the whole request has arrived: `413`, `401`, `415`, and others that
+ * do not depend on the body. An operating system that closes a connection with unread bytes resets it, and the client's
+ * system then drops the response, even if it has arrived. The rest of the body is therefore read and dropped, within
+ * limits, before the connection is closed or reused.
  */
 export interface Lingering {
   /** Makes Node's end of a connection wait for the rest of a body. Call it once for each connection. */

@@ -3,18 +3,18 @@ import { Readable } from 'node:stream';
 import { afterReading, type LiveConnections } from './live-connections.ts';
 import type { SendBuffers } from './send-buffers.ts';
 
-/** The body of an answer that goes on for as long as its client stays. */
+/** The body of a streamed response. */
 export interface LiveBody {
   readonly stream: Readable;
   /**
-   * Sends a frame. Resolves when the client has taken enough of what came before for the next one to be made, so that
-   * changes are merged while it is slow.
-   * @returns false when nothing more can be sent
+   * Sends a frame. Resolves when the client has read enough earlier frames for the next frame to be created, so that
+   * changes are merged while the client is slow.
+   * @returns false if the body has ended
    */
   write(frame: string): Promise<boolean>;
-  /** Sends a last frame, if there is one, and ends the answer. */
+  /** Sends a last frame, if there is one, and ends the response. */
   end(frame?: string): void;
-  /** Breaks the answer off. Its client may connect again. */
+  /** Breaks the response off. Its client may connect again. */
   cut(): void;
 }
 
@@ -35,21 +35,21 @@ export interface LiveBodyOptions {
   readonly principal: string;
   /** A frame without content. */
   readonly ping: string;
-  /** Ends the connection that the answer goes over, when its client takes nothing, or not enough. */
+  /** Ends the connection of the response if its client does not read, or not enough. */
   readonly disconnect: () => void;
   /** Called once, when the response has ended for any reason. */
   readonly onEnd?: () => void;
 }
 
 /**
- * Bytes that may wait for a client that does not take them, over any transport: room for one event of each of the
- * operations that a connection may have. Above it, the connection is closed, and the client resumes.
+ * Maximum number of bytes that wait for a client that does not read, over any transport. One event of each operation
+ * that a connection may have fits. Above the maximum, the connection is closed, and the client resumes.
  */
 export const maxBufferedBytes = 16 * 1024 * 1024;
 
 /**
- * A body that sends pings while it lasts. When the gateway drains, it ends without the word that its protocol completes
- * with, which clients take for a lost connection and come back.
+ * Creates a body that sends pings while it is open. When the gateway drains, the body ends without the completion of
+ * its protocol. Clients treat this as a lost connection, and connect again.
  */
 export function createLiveBody(options: LiveBodyOptions): LiveBody {
   const { connections, buffers, principal, ping, disconnect, onEnd } = options;

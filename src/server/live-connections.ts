@@ -1,21 +1,21 @@
 import type { Clock, Deadline } from '../runtime/clock.ts';
 
-/** A connection that stays open until one side ends it: a socket, or the answer of an event stream. */
+/** A connection that stays open until one side ends it: a socket, or a streamed response. */
 export interface LiveConnection {
-  /** Called every `beatMs`: shows proxies that the connection is in use, and detects a client that is gone. */
+  /** Called every `beatMs`. It shows proxies that the connection is in use, and detects a client that has left. */
   beat(): void;
-  /** Ends the connection in a way after which its client connects again, elsewhere. The last thing that is called. */
+  /** Ends the connection so that its client connects to another replica. It is the last call. */
   goAway(): void;
 }
 
 /** All connections of the gateway that stay open, over every transport. */
 export interface LiveConnections extends Disposable {
-  /** Counts a connection in until what it returns is disposed of. A connection that is added during the drain is ended soon. */
+  /** Counts a connection until the result is disposed. A connection that is added during the drain is ended soon. */
   add(connection: LiveConnection): Disposable;
   /**
    * Ends all connections, in random order and in waves, because clients that all reconnect at the same moment would
-   * overload the next replica. Few connections take no time at all.
-   * @param windowMs the longest that it may take
+   * overload the next replica. Few connections are ended at once.
+   * @param windowMs maximum duration in milliseconds
    */
   drain(windowMs: number): Promise<void>;
 }
@@ -85,7 +85,7 @@ export function createLiveConnections({
       const waves = Math.max(1, Math.min(Math.ceil(leaving.length / minPerWave), Math.floor(windowMs / waveMs)));
       const perWave = Math.ceil(leaving.length / waves);
       for (let wave = 0; wave < waves; wave += 1) {
-        // Each wave but the first comes at some moment of its share of the window.
+        // Each wave except the first starts at a random time within its share of the window.
         const dueMs = wave === 0 ? 0 : (wave - random()) * waveMs;
         const waitMs = startedAtMs + dueMs - clock.monotonicMs();
         if (waitMs > 0) await clock.sleep(waitMs);
@@ -96,12 +96,12 @@ export function createLiveConnections({
   };
 }
 
-/** Turns of the event loop in which everything is read that had arrived before. */
+/** Turns of the event loop after which all data that had arrived before is read. */
 const turnsToRead = 3;
 
 /**
- * Calls back when what has arrived already is read. Timers run first after this process was held up, so that a client
- * whose answer is waiting to be read would look as if it had not answered.
+ * Calls back after all data that has already arrived is read. After this process was blocked, timers run first, so that
+ * a client whose response is not read yet would look as if it had not responded.
  */
 export function afterReading(then: () => void, turns: number = turnsToRead): void {
   if (turns === 0) then();

@@ -27,7 +27,7 @@ export interface LiveResponseOptions {
 export type SendLiveResults = (result: Result, framing: Framing, exchange: HttpExchange) => void;
 
 /**
- * Makes the function that sends responses that go on: event streams, and multipart subscriptions. They send pings by the
+ * Creates the function that sends streamed responses: event streams and multipart subscriptions. They send pings by the
  * gateway's clock, wait for slow clients, and end when the gateway drains.
  */
 export function createLiveResponses({ connections, buffers }: LiveResponseOptions): SendLiveResults {
@@ -55,9 +55,9 @@ async function pump(result: Result, live: LiveBody, framing: Framing): Promise<v
   live.end(framing.completion);
 }
 
-/** The form in which a result goes on; null: it is sent as one body. */
+/** The format in which a result is streamed; null if it is sent as one body. */
 export function framingOf(accepted: AcceptedTypes, result: Result): Framing | null {
-  // A subscription that failed at its start is answered like one that began, unless the request itself was wrong.
+  // A subscription that failed at its start is streamed like a running one, unless the request itself was invalid.
   const goesOn = isAsyncIterable(result) || couldNotBegin(result);
   const acceptsJson = jsonTypeOf(accepted) !== null;
   const acceptsSingle = acceptsJson || includesType(accepted, multipartType);
@@ -74,8 +74,8 @@ const couldNotBegin = (result: ExecutionResult): boolean =>
   !('data' in result) && result.errors?.every(({ path }) => path !== undefined) === true;
 
 /**
- * Status of a streamed response: 200, because clients read the events of no other one, unless the request itself is
- * rejected. A request that is no valid GraphQL receives its errors in an event.
+ * Status of a streamed response. It is 200 unless the request itself is rejected, because clients read the events of no
+ * other status. A request with invalid GraphQL receives its errors in an event.
  */
 function statusOf(result: Result): number {
   if (isAsyncIterable(result)) return 200;

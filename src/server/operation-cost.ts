@@ -16,32 +16,36 @@ import {
 } from 'graphql';
 import { introspectionFields, measureIntrospection } from './introspection.ts';
 
-/** The size of an operation, as far as limits count it. */
+/** The sizes of an operation that limits count. */
 export interface OperationCost {
   /** Nesting of fields; a root field has depth 1. */
   readonly depth: number;
   readonly aliases: number;
   readonly directives: number;
-  /** Calls to the platform that answering may take, with every list as long as was asked for. */
+  /** Maximum number of calls to the platform of the execution, if every list has its requested length. */
   readonly upstreamCalls: number;
-  /** Characters of the results that describe the schema, counted only until they exceed `maxIntrospectionCharacters`. */
+  /**
+   * Characters of the results that describe the schema, counted only until they exceed `maxIntrospectionCharacters`.
+   */
   readonly introspectionCharacters: number;
 }
 
 /**
  * How a field calls the platform, the member `upstreamCalls` of its extensions where it is defined: `each` is one call
- * for each parent, `batched` one for each hundred parents. A field without it returns what is already there. With the
- * member `opensEntries`, each entry of the field's list takes one more call.
+ * for each parent, `batched` one for each hundred parents. A field without it calls nothing. With the member
+ * `opensEntries`, each entry of the field's list takes one more call.
  *
  * These calls are an estimate, which rejects an operation early. OperationCalls enforces the limit.
  */
 type CallPattern = 'each' | 'batched';
 
-/** Ids that go into one call at most. */
+/** Maximum number of ids in one call. */
 const batchSize = 100;
-/** `first` of a connection where the operation does not say it. */
+/** `first` of a connection if the operation omits it. */
 const defaultPageSize = 20;
-/** Selections that are measured. A fragment counts once for each use, because nested fragments multiply to billions. */
+/**
+ * Maximum number of measured selections. A fragment counts once per use, because nested fragments multiply to billions.
+ */
 const maxSelections = 20_000;
 /**
  * Characters of the results of introspection in one operation: more than three times those of the complete standard
@@ -55,8 +59,8 @@ export class UnmeasurableError extends Error {
 }
 
 /**
- * Measures a valid operation before it is executed. Where only one of several branches will be taken (types of an
- * interface, `@skip`), all of them count.
+ * Measures a valid operation before it is executed. If only one of several branches is executed (types of an
+ * interface, `@skip`), all branches count.
  * @throws {UnmeasurableError} the fragments of the operation stand for too many selections
  */
 export function measureOperation(
@@ -154,18 +158,21 @@ function schemaCharactersOf({ extensions }: GraphQLField<unknown, unknown>, sche
   return typeof count === 'function' ? Number(count(schema)) : 0;
 }
 
-/** Null: the field shows what is already there. */
+/** Null if the field does not call the platform. */
 export const callPatternOf = ({ extensions }: GraphQLField<unknown, unknown>): CallPattern | null => {
   const pattern = extensions['upstreamCalls'];
   return pattern === 'each' || pattern === 'batched' ? pattern : null;
 };
 
-/** Arguments of queries that say which entities are loaded, one by one. A live view tells of one at a time. */
+/**
+ * Arguments of queries that name the entities to load. A subscription emits one entity at a time, so that they do not
+ * count.
+ */
 const idLists = ['ids', 'representations'];
 
 /**
- * How many entities a field requests by their ids, and how many entries each list has: its `first`, else its usual length,
- * which is the member `entries` of the field's extensions.
+ * Number of entities that a field requests by their ids, and number of entries of each list: its `first`, else its
+ * usual length, which is the member `entries` of the field's extensions.
  */
 function sizesOf(
   field: GraphQLField<unknown, unknown>,

@@ -14,7 +14,7 @@ import { type MaskError, publicError } from './graphql-error.ts';
 import type { PreparedDocuments } from './prepared-documents.ts';
 import { requestError } from './request-error.ts';
 
-/** A GraphQL request, as every transport carries it. */
+/** A GraphQL request of any transport. */
 export interface OperationParams {
   readonly query?: string | null | undefined;
   /** Id of a persisted document. */
@@ -35,7 +35,9 @@ export interface OperationDeps {
 export interface PipelineArgs extends ExecutionArgs {
   readonly kind: `${OperationTypeNode}`;
   readonly contextValue: GatewayContext;
-  /** Where the transport receives the results of a subscription; undefined: from the pipeline. */
+  /**
+   * Hands the results of a subscription to the transport. Undefined if the transport receives them from the pipeline.
+   */
   readonly direct: DirectResults | undefined;
   readonly run: (args: PipelineArgs) => unknown;
 }
@@ -46,9 +48,9 @@ type Opened = PipelineArgs | readonly GraphQLError[];
 /**
  * Prepares an operation for its execution, the same way for every transport: finds its document, parses it, determines
  * the operation and validates it. The caller is already authenticated.
- * @param direct where the transport receives the results of a subscription
- * @returns the arguments for `runOperation`, or the errors of the request as clients receive them; a promise of them where
- *   the rights of the caller must be checked first. It is never rejected.
+ * @param direct hands the results of a subscription to the transport
+ * @returns the arguments for `runOperation`, or the errors of the request as clients receive them; a promise of them if
+ *   the rights of the caller must be checked first. It never rejects.
  */
 export function openOperation(
   { documents, createContext, findDocument, maskError }: OperationDeps,
@@ -123,7 +125,7 @@ type Outcome = ExecutionResult | AsyncIterable<ExecutionResult>;
 
 /**
  * Executes an operation. Failures before its first field are returned as a result too.
- * @returns a promise if a value is awaited. It is never rejected.
+ * @returns a promise if a value is awaited. It never rejects.
  */
 export function runOperation(args: PipelineArgs, maskError: MaskError): Outcome | Promise<Outcome> {
   const failed = (error: unknown): Outcome => ({ errors: [maskError(error)] });

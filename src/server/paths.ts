@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 export const graphqlPath = '/graphql';
 
-/** Where clients reserve and open event streams for several operations. */
+/** Path at which clients reserve and open event streams for several operations. */
 export const eventStreamPath = '/graphql/stream';
 
 /** The path that a request names, without its query. */

@@ -18,7 +18,7 @@ import { useSelection } from './plugins/use-selection.ts';
 import { useSharedExecution } from './plugins/use-shared-execution.ts';
 import { useVariableLimits } from './plugins/use-variable-limits.ts';
 
-/** The one pipeline of all transports. Each transport carries its own requests. */
+/** The pipeline that all transports share. */
 export interface Pipeline {
   readonly schema: GraphQLSchema;
   /** @throws {GraphQLError} the text is no document, or is above a limit */
@@ -42,8 +42,8 @@ export interface PipelineOptions {
 }
 
 /**
- * Makes the pipeline: parsing, validation and subscriptions by Yoga and its plugins, the execution of queries and mutations
- * by `createExecution`. Both apply the same limits and mask errors alike.
+ * Creates the pipeline. Yoga and its plugins parse, validate and execute subscriptions; `createExecution` executes
+ * queries and mutations. Both apply the same limits and mask errors in the same way.
  */
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { schema, logger, maskError, introspection } = options;
@@ -67,7 +67,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       debug: (...values: unknown[]) => logger.debug({ yoga: values.map(String) }),
       info: (...values: unknown[]) => logger.debug({ yoga: values.map(String) }),
       warn: (...values: unknown[]) => logger.warn({ yoga: values.map(String) }),
-      // Errors are logged once, by the mask, with the id that the client gets.
+      // Errors are logged once, by the mask, with the id that the client receives.
       error: (...values: unknown[]) => logger.debug({ yoga: values.map(String) }),
     },
   });

@@ -26,8 +26,8 @@ export function checkPreconditions(
 }
 
 /**
- * Whether a requested range belongs to this version (RFC 9110, section 13.1.5). If not, the client needs the whole file:
- * a part of it would not fit to what it has.
+ * Whether a requested range belongs to this version (RFC 9110, section 13.1.5). If not, the client needs the whole
+ * file, because a part of it would not match the part that the client has.
  */
 export function rangeApplies(headers: IncomingHttpHeaders, { etag, lastModified }: FileVersion): boolean {
   if (headers['if-range'] === undefined) return true;
@@ -37,7 +37,7 @@ export function rangeApplies(headers: IncomingHttpHeaders, { etag, lastModified 
   return date !== null && lastModified !== null && date.getTime() === lastModified.getTime();
 }
 
-/** Compares entity tags strongly: a weak one does not stand for certain bytes. */
+/** Compares entity tags strongly, because a weak tag does not identify the exact bytes. */
 const sameBytes = (left: string, right: string): boolean => left === right && !left.startsWith('W/');
 
 /** Whether one of the listed tags fits. `*` fits every file that exists. */

@@ -9,19 +9,19 @@ import { LRUCache } from 'lru-cache';
 import { selectsIntrospection } from './introspection.ts';
 import type { Pipeline } from './pipeline.ts';
 
-/** Bytes of all prepared documents that are kept. The least recently used ones are discarded first. */
+/** Maximum size of all kept prepared documents, in bytes. The least recently used are discarded first. */
 const maxBytes = 32 * 1024 * 1024;
-/** Characters of a document that is kept. A longer document is prepared each time. */
+/** Maximum length of a kept document, in characters. A longer document is prepared each time. */
 const maxCharacters = 20_000;
 /** Approximate bytes of a token with its share of the syntax tree, measured on documents of 5,000 fields. */
 const bytesPerToken = 400;
 
-/** A parsed document, with what is known of it before its execution. */
+/** A parsed document, with its operations and the result of its validation. */
 export interface PreparedDocument {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly selectsIntrospection: boolean;
-  /** Null: the document has no such operation, or several when no name is given. */
+  /** Null if the document has no such operation, or several operations and no name is given. */
   operation(name: string | null): OperationDefinitionNode | null;
   /** The errors of the document, none if it is valid. They are determined once. */
   validate(): readonly GraphQLError[];
@@ -36,8 +36,8 @@ export interface PreparedDocuments {
 }
 
 /**
- * Prepares documents by the pipeline, and keeps them, bounded in bytes, so that a document that clients send again
- * and again is parsed and validated once. What later steps compute of a document is kept with its syntax tree. Errors of
+ * Prepares documents by the pipeline, and keeps them, bounded in bytes, so that a document that clients send again and
+ * again is parsed and validated once. Results of later steps are kept with the syntax tree of the document. Errors of
  * the parser are not kept, because an error object that is sent to several clients would be changed for each of them.
  */
 export function createPreparedDocuments(pipeline: Pipeline): PreparedDocuments {

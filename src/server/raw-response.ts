@@ -8,7 +8,9 @@ export interface RawResponse {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Sends a response in plain text over a socket that Node's HTTP server no longer writes to, and ends the connection. */
+/**
+ * Sends a response in plain text over a socket that Node's HTTP server no longer writes to, and ends the connection.
+ */
 export function endRaw(socket: Duplex, { status, text, headers = {} }: RawResponse): void {
   const body = `${text}\n`;
   const lines = Object.entries({

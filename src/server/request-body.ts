@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Thrown for a body that is longer than its limit. The rest of the body is left unread, and its connection is open. */
+/** Thrown for a body that is longer than its limit. The rest of the body is unread, and its connection stays open. */
 export class BodyTooLargeError extends Error {
   override readonly name = 'BodyTooLargeError';
 }
@@ -25,7 +25,7 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<Bu
       chunks.push(chunk);
       if (length <= maxBytes) return;
       stop();
-      // Without a reader, the stream would go on and drop what comes.
+      // Without a reader, the stream would continue and drop the data.
       request.pause();
       tooLarge();
     };

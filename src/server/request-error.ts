@@ -2,8 +2,8 @@ import { GraphQLError } from 'graphql';
 import { type InputIssue, InvalidInputError } from '../errors.ts';
 
 /**
- * Why a request is rejected before its operation is executed, apart from the codes of `GatewayError`. The names that
- * GraphQL servers share are kept, because clients test for them.
+ * Codes of requests that are rejected before their operation is executed, in addition to the codes of `GatewayError`.
+ * The names that GraphQL servers share are kept, because clients test for them.
  */
 export type RequestErrorCode =
   | 'BAD_REQUEST'
@@ -19,11 +19,14 @@ export type RequestErrorCode =
   | 'PERSISTED_QUERY_ONLY'
   | 'UNSUPPORTED_MEDIA_TYPE';
 
-/** HTTP response of a request that fails as a whole, the member `http` of the error's extensions. It is never sent in a body. */
+/**
+ * HTTP response of a request that fails as a whole, the member `http` of the error's extensions. It is never sent in a
+ * body.
+ */
 export interface ErrorHttp {
-  /** Status under `application/graphql-response+json`. @default that of the result */
+  /** Status under `application/graphql-response+json`. @default the status of the result */
   readonly status?: number;
-  /** Status under `application/json`. @default that of `status` */
+  /** Status under `application/json`. @default `status` */
   readonly jsonStatus?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -54,7 +57,7 @@ export interface RequestErrorOptions {
   readonly http?: Partial<ErrorHttp>;
 }
 
-/** Makes the error of a rejected request. The same request never succeeds later, so it is not retryable. */
+/** Creates the error of a rejected request. It is not retryable, because the same request never succeeds later. */
 export function requestError(
   code: RequestErrorCode,
   message: string,
@@ -68,7 +71,7 @@ export function requestError(
   });
 }
 
-/** Makes the error of an operation above a limit. To HTTP, this is the same as an invalid operation. */
+/** Creates the error of an operation above a limit. Its HTTP response is the same as for an invalid operation. */
 export function limitError(issues: readonly InputIssue[]): GraphQLError {
   const failure = new InvalidInputError(issues);
   const http: ErrorHttp = httpByCode.GRAPHQL_VALIDATION_FAILED;

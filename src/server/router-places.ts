@@ -3,10 +3,10 @@ import { type CallbackClient, callbackTimeoutMs, type RouterConnection } from '.
 import type { CallbackSubscriber } from './callbacks.ts';
 import { FairSlots } from './fair-slots.ts';
 
-/** Routers with running subscriptions, of all organizations and of one. Each may hold 64 connections. */
+/** Maximum number of routers with running subscriptions. Each router may use 64 connections. */
 const maxRouters = 256;
 const maxRoutersPerOrganization = 128;
-/** Subscriptions of one organization that wait for a place of a new router. */
+/** Maximum number of subscriptions of one organization that wait for a place of a new router. */
 const maxWaiting = 1_000;
 
 export interface RouterPlacesOptions {
@@ -22,8 +22,8 @@ interface Place {
 }
 
 /**
- * Places for routers that have confirmed a subscription. A router keeps its place while it has one, so that new routers
- * never end running subscriptions: they wait.
+ * Places for routers that have confirmed a subscription. A router keeps its place while it has a subscription. New
+ * routers wait, so that they never end running subscriptions.
  */
 export class RouterPlaces {
   readonly #client: CallbackClient;
@@ -42,7 +42,7 @@ export class RouterPlaces {
   }
 
   /**
-   * Opens the way to a subscription's router, in the router's place or in a new one.
+   * Opens the connections to a subscription's router, in the router's place or in a new place.
    * @throws {RateLimitedError} no place was free in time, or too many subscriptions of the organization are waiting
    * @throws the reason of `signal`, when it aborts before a place is free
    */

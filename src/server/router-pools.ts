@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { type buildConnector, type Dispatcher, Pool } from 'undici';
 
-/** The connections to one origin, as one user of them has them. */
+/** One use of the connections to one origin. */
 export interface PoolUse extends Disposable {
   readonly dispatcher: Pick<Dispatcher, 'request'>;
 }
@@ -14,7 +14,7 @@ export interface RouterPoolsOptions {
 
 interface RouterPool {
   readonly pool: Pool;
-  /** Ends connections that are being made. undici ends only those that have been made. */
+  /** Ends connections that are being established. undici ends only established connections. */
   readonly closing: AbortController;
   users: number;
 }
@@ -56,7 +56,7 @@ export class RouterPools implements AsyncDisposable {
   #open(origin: string): RouterPool {
     const { connections, connect } = this.#options;
     const closing = new AbortController();
-    // One listener for each connection is no leak.
+    // Each connection has one listener, which is no leak.
     setMaxListeners(0, closing.signal);
     const pool = new Pool(origin, {
       connections,

@@ -5,29 +5,30 @@ import type { Logger } from '../runtime/logger.ts';
 /** A response or a connection whose bytes wait in this process until its client reads. */
 export interface SendBuffer {
   readonly waitingBytes: number;
-  /** Another value each time that the client has taken something. */
+  /** A value that changes each time that the client has read bytes. */
   readonly progress: number;
-  /** Closes the connection, so that nothing waits for it. */
+  /** Closes the connection, so that no bytes wait for it. */
   cut(): void;
 }
 
 /** A buffer that is counted until it is disposed. */
 export interface CountedBuffer extends Disposable {
-  /** The caller that everything belongs to from now on. */
+  /** Sets the caller to whom all bytes belong from now on. */
   belongsTo(principal: string): void;
   /** Call it after each write. */
   written(): void;
 }
 
 /**
- * Bounds what waits for clients that do not read, over every transport. A client that takes nothing for 30 seconds is
- * disconnected. While more waits than a caller, or all callers together, may leave unread, those of their connections
- * that have taken nothing for longest are closed; connections whose clients read are closed only beyond twice the bound.
+ * Bounds the bytes that wait for clients that do not read, over every transport. A client that reads nothing for 30
+ * seconds is disconnected. If the unread bytes of a caller, or of all callers together, exceed their bound, the
+ * connections that have read nothing for the longest time are closed. Connections whose clients read are closed only
+ * beyond twice the bound.
  */
 export interface SendBuffers extends Disposable {
   /** Counts a buffer toward the total, and toward a caller as soon as the caller is known. */
   add(buffer: SendBuffer, principal?: string): CountedBuffer;
-  /** Buffers that are counted, and the callers that they belong to. */
+  /** Numbers of counted buffers and of their callers. */
   readonly size: { readonly buffers: number; readonly callers: number };
 }
 
@@ -36,15 +37,15 @@ export interface SendBuffersOptions {
   readonly logger: Pick<Logger, 'info'>;
 }
 
-/** Bytes that may wait for one caller. */
+/** Maximum number of unread bytes of one caller. */
 export const principalBytes = 32 * 1024 * 1024;
-/** Bytes that may wait for all callers together. */
+/** Maximum number of unread bytes of all callers together. */
 export const totalBytes = 128 * 1024 * 1024;
-/** How long a client may take nothing, in milliseconds. */
+/** Time after which a client that reads nothing is disconnected, in milliseconds. */
 const stalledMs = 30_000;
-/** A client that took something within this time, in milliseconds, is reading. */
+/** A client that has read bytes within this time, in milliseconds, counts as reading. */
 const readingMs = 1_000;
-/** Pause between two looks at all buffers, in milliseconds. */
+/** Pause between two checks of all buffers, in milliseconds. */
 const lookMs = 5_000;
 
 interface Entry {
@@ -53,7 +54,7 @@ interface Entry {
   principal: string | null;
   bytes: number;
   progress: number;
-  /** Since when its client takes nothing; null: nothing waits. */
+  /** Time since which its client reads nothing; null if no bytes wait. */
   stalledSinceMs: number | null;
 }
 
@@ -124,7 +125,7 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
     for (const entry of waiting) {
       const isReading = (entry.stalledSinceMs ?? 0) > readingSinceMs;
       if (group.bytes <= (isReading ? 2 : 1) * group.maxBytes) return;
-      cut(entry, 'a connection is closed because its caller leaves too much unread');
+      cut(entry, 'closed a connection because its caller has too many unread bytes');
     }
   };
 
@@ -139,7 +140,7 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
     for (const entry of all.entries) {
       measure(entry);
       if (entry.stalledSinceMs === null || nowMs - entry.stalledSinceMs < stalledMs) continue;
-      cut(entry, 'a connection is closed because its client does not read');
+      cut(entry, 'closed a connection because its client does not read');
     }
     for (const group of byPrincipal.values()) relieve(group);
     relieve(all);
@@ -180,8 +181,8 @@ export function createSendBuffers({ clock, logger }: SendBuffersOptions): SendBu
 }
 
 /**
- * How much the system has taken of what was written to a socket. Node counts a write only when all of it is taken, and a
- * slow client needs minutes for a large one, so the bytes that libuv still holds of it are looked at too.
+ * Number of written bytes that the operating system has accepted from a socket. Node counts a write only when it is
+ * complete, and a slow client needs minutes for a large write, so that the bytes that libuv still holds are included.
  */
 export function progressOf(
   socket: Pick<Socket, 'bytesWritten' | 'writableLength'> & {

@@ -8,8 +8,8 @@ export interface SharedFlowOptions extends GroupMemberOptions {
 }
 
 /**
- * The results of one subscriber, as SharedStream, pushed to its transport: a silent subscription is then a few small
- * objects without promises.
+ * The results of one subscriber, pushed to its transport. It is the push counterpart of SharedStream: an idle
+ * subscription holds only a few small objects and no promises.
  */
 export class SharedFlow implements QuietListener {
   readonly #events: QuietStream<unknown>;
@@ -21,7 +21,7 @@ export class SharedFlow implements QuietListener {
     this.#member = new GroupMember(options);
   }
 
-  /** To be called once. */
+  /** Call it once. */
   start(receiver: ResultReceiver): void {
     this.#receiver = receiver;
     this.#events.listen(this);

@@ -5,11 +5,11 @@ const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export interface SharedStreamOptions extends GroupMemberOptions {
   readonly events: AsyncIterator<unknown>;
-  /** Aborts when the client has left. The events then end by themselves. */
+  /** Aborts when the client has left. The events then end. */
   readonly signal: AbortSignal;
 }
 
-/** The results of one subscriber: those of its group, for the events of its own source. They are read one by one. */
+/** The results of one subscriber, pulled one by one. Its group executes the events of its source. */
 export class SharedStream implements AsyncIterableIterator<ExecutionResult, undefined> {
   readonly #events: AsyncIterator<unknown>;
   readonly #member: GroupMember;

@@ -4,9 +4,9 @@ import type { WebSocket } from 'ws';
 const messagesPerTurn = 16;
 
 /**
- * Handles the messages of a socket in order, a bounded number in each turn of the event loop, because one piece of what a
- * client sends can hold thousands. The client is not read while messages wait. Messages that are handled in the same turn
- * see each other: an operation that its client completes at once never begins.
+ * Handles the messages of a socket in order, a bounded number in each turn of the event loop, because one chunk can
+ * contain thousands. The socket is not read while messages wait. An operation that its client completes in the same
+ * turn never starts.
  */
 export function handleMessages(socket: WebSocket, handle: (text: string) => void): void {
   let waiting: string[] = [];

@@ -11,9 +11,9 @@ import { textOf } from './shared-result.ts';
 
 /** The part of a socket that an operation uses. */
 export interface OperationSocket {
-  /** Whether what is sent may arrive. */
+  /** Whether a message that is sent may arrive. */
   readonly open: boolean;
-  /** @returns resolves when there is room for the next message; undefined: there is */
+  /** @returns a promise that resolves when there is room for the next message; undefined if there is room */
   send(message: string): Promise<void> | undefined;
   /** Called once, when the operation is over. */
   ended(operation: SocketOperation): void;
@@ -31,7 +31,7 @@ export class SocketOperation implements ResultReceiver {
   readonly id: string;
   readonly #socket: OperationSocket;
   readonly #deps: SocketOperationDeps;
-  /** Null once its results flow: it is then the flow that is stopped. */
+  /** Null after the results have started, because the flow is then stopped instead. */
   #request: AbortController | null = new AbortController();
   #flow: SharedFlow | null = null;
   #over = false;
@@ -42,7 +42,7 @@ export class SocketOperation implements ResultReceiver {
     this.#deps = deps;
   }
 
-  /** Resolves when the operation is over, or its results flow. */
+  /** Resolves when the operation has ended, or its results have started. */
   async run(payload: SubscribePayload, headers: RequestHeaders): Promise<void> {
     if (this.#over) return;
     try {
@@ -56,7 +56,7 @@ export class SocketOperation implements ResultReceiver {
     }
   }
 
-  /** Ends it without another word: its client has completed it, or is gone. */
+  /** Ends the operation without a message, because its client has completed it or has left. */
   cancel(): void {
     if (!this.#finish()) return;
     this.#request?.abort();
@@ -64,7 +64,7 @@ export class SocketOperation implements ResultReceiver {
   }
 
   next(result: ExecutionResult): Promise<void> | undefined {
-    // It is a while until a socket that closes is closed, and a snapshot is long.
+    // A snapshot is long, and a socket takes time to close.
     if (!this.#socket.open) this.cancel();
     if (this.#over) return undefined;
     const { id } = this;
@@ -84,7 +84,7 @@ export class SocketOperation implements ResultReceiver {
     this.#socket.failed(payload);
   }
 
-  /** @returns null when there is nothing to wait for: its results flow, or it is over */
+  /** @returns null if its results have started, or the operation has ended */
   async #start(
     payload: SubscribePayload,
     headers: RequestHeaders,
@@ -118,7 +118,7 @@ export class SocketOperation implements ResultReceiver {
     return null;
   }
 
-  /** @returns false when it was over already */
+  /** @returns false if it had already ended */
   #finish(): boolean {
     if (this.#over) return false;
     this.#over = true;

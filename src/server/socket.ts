@@ -11,23 +11,30 @@ export interface SocketSender {
   readonly open: boolean;
   /**
    * Sends a message. Messages of one turn of the event loop are sent in one write.
-   * @returns resolves when there is room for the next message, which should be created only then; undefined: there is
+   * @returns a promise that resolves when there is room for the next message, which should be created only then;
+   *   undefined if there is room
    */
   send(data: string): Promise<void> | undefined;
-  /** Resolves when the client has at most 64 KiB left to read, or the socket has closed; undefined: that is the case. */
+  /**
+   * Resolves when the client has at most 64 KiB left to read, or the socket has closed; undefined if this is already
+   * so.
+   */
   room(): Promise<void> | undefined;
   /** Names the caller that the socket is for. */
   belongsTo(principal: string): void;
   close(code?: number, reason?: string): void;
 }
 
-/** How long a client may take to answer the end of its socket, in milliseconds. */
+/** Time for a client's close frame after the gateway has closed the socket, in milliseconds. */
 const closeTimeoutMs = 2_000;
 
-/** Bytes that may wait in a socket before its next event is taken. Later events are merged until then. */
+/** Maximum number of bytes that wait in a socket before its next event is read. Later events are merged until then. */
 const maxWaitingBytes = 64 * 1_024;
 
-/** The gateway goes down. Clients of `graphql-transport-ws` connect again after this code and the next. */
+/**
+ * Close code while the gateway shuts down. Clients of `graphql-transport-ws` connect again after this code and the
+ * next.
+ */
 const goingAway = 1001;
 /** The client sends too many operations, or does not read their results. */
 export const tryAgainLater = 1013;
@@ -41,7 +48,7 @@ export interface SocketDeps {
 }
 
 /**
- * Keeps a socket alive with pings. It is closed when its client does not answer them, or does not read its results.
+ * Keeps a socket alive with pings. It is closed if its client does not respond to them, or does not read its results.
  */
 export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer {
   readonly #socket: WebSocket;
@@ -62,7 +69,7 @@ export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer 
     socket.on('pong', () => {
       this.#answered = this.#pings;
     });
-    // ws answers pings by itself, also those of a client that reads no answers.
+    // ws responds to pings itself, also to pings of a client that does not read the responses.
     socket.on('ping', () => this.#hasRoom());
     socket.on('close', () => {
       membership[Symbol.dispose]();
@@ -77,7 +84,7 @@ export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer 
 
   send(data: string): Promise<void> | undefined {
     const socket = this.#socket;
-    // A message that cannot be sent is no failure: the socket closes, and its operations end with it.
+    // A message that cannot be sent is no failure, because the socket closes and its operations end.
     if (!this.open || !this.#hasRoom()) return undefined;
     writeTogether(this.#stream);
     if (socket.bufferedAmount + data.length > maxWaitingBytes) {
@@ -138,7 +145,7 @@ export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer 
 
   #hasRoom(): boolean {
     if (this.#socket.bufferedAmount <= maxBufferedBytes) return true;
-    this.close(tryAgainLater, 'Too much is waiting to be read.');
+    this.close(tryAgainLater, 'Too many unread bytes.');
     return false;
   }
 }
@@ -146,7 +153,9 @@ export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer 
 /** Streams that buffer their writes until the turn of the event loop is over. */
 const corked: SocketDeps['stream'][] = [];
 
-/** Makes one write of all messages to a socket in one turn, because a round of polling can bring many events at once. */
+/**
+ * Makes one write of all messages to a socket in one turn, because a round of polling can bring many events at once.
+ */
 function writeTogether(stream: SocketDeps['stream']): void {
   if (stream.writableCorked > 0) return;
   if (corked.length === 0) setImmediate(uncorkAll);

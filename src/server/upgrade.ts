@@ -6,8 +6,8 @@ const announced = Symbol('the client offers an upgrade');
 
 /**
  * A request that Node treats as an upgrade only when it opens a WebSocket. A server ignores every other upgrade that a
- * client offers, such as `h2c` by the JDK's HTTP client, and responds as if the header were absent (RFC 9110, 7.8). Node
- * before version 24 has no option for this: it reads `upgrade` after the headers, and a server with a listener for
+ * client offers, such as `h2c` by the JDK's HTTP client, and responds as if the header were absent (RFC 9110, 7.8).
+ * Node before version 24 has no option for this: it reads `upgrade` after the headers, and a server with a listener for
  * `upgrade` would receive all of them.
  */
 export class UpgradableRequest extends IncomingMessage {
@@ -40,6 +40,6 @@ export class UpgradableRequest extends IncomingMessage {
 
 const isWebSocket = ({ headers }: IncomingMessage): boolean => headers.upgrade?.toLowerCase() === 'websocket';
 
-/** A WebSocket begins with a GET, and there is one path for it. */
+/** Whether a request opens a WebSocket, which starts with a GET of one path. */
 const opensWebSocket = (request: IncomingMessage): boolean =>
   request.method === 'GET' && pathOf(request) === graphqlPath && isWebSocket(request);

@@ -30,7 +30,7 @@ export interface WebSocketOptions extends GraphqlSocketOptions {
 
 /**
  * GraphQL over WebSocket (`graphql-transport-ws`) on `/graphql` of an HTTP server. Every operation passes the same
- * pipeline as over HTTP. Disposing cuts off the sockets that are left.
+ * pipeline as over HTTP. Disposing closes the remaining sockets.
  */
 export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
   const { server, maxMessageBytes, connections, buffers, clock, logger } = options;
@@ -46,7 +46,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     }
     const served = new GraphqlSocket(options, sender, headers);
     handleMessages(socket, (text) => {
-      // A message that arrives after the gateway has closed its side begins nothing.
+      // A message that arrives after the gateway has closed its side is ignored.
       if (socket.readyState !== socket.OPEN) return;
       served.receive(text).catch((error: unknown) => {
         logger.error({ err: error }, 'a socket failed');
@@ -64,7 +64,7 @@ export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable
     }
     // Node no longer serves the socket: an error without a listener would end the process, and a client that does not
     // close its side would keep the socket open.
-    socket.on('error', (error) => logger.debug({ err: error }, 'a refused socket failed'));
+    socket.on('error', (error) => logger.debug({ err: error }, 'a rejected socket failed'));
     socket.once('finish', () => socket.destroy());
     endRaw(socket, refusal);
   };
@@ -99,7 +99,7 @@ function refusalOf(
   const refused = refusalOfHost(request.headers.host, servesHost);
   if (refused !== null) return { status: refused.status, text: refused.message };
   if (isFromForeignPage(request, corsOrigins)) return foreignPage;
-  // A client that names other protocols closes a socket that speaks none of them, and tries again without an end.
+  // A client that offers only other protocols closes a socket without them, and retries forever.
   const protocols = request.headers['sec-websocket-protocol'];
   if (protocols === undefined || handleProtocols(protocols) !== false) return null;
   return { status: 400, text: `The subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}; ${legacyProtocol}` };

@@ -3,23 +3,23 @@ import type { Clock } from '../runtime/clock.ts';
 import { eventOrTime } from '../runtime/event-or-time.ts';
 import { afterReading } from './live-connections.ts';
 
-/** Bytes that are written at a time. A client that takes one such piece within `stalledMs` still reads. */
+/** Size of a write in bytes. A client that reads one write within `stalledMs` counts as reading. */
 const writeBytes = 64 * 1024;
-/** How long a client may take nothing, in milliseconds. */
+/** Time after which a client that reads nothing is disconnected, in milliseconds. */
 const stalledMs = 30_000;
 
-/** Thrown when a client takes nothing of a response for 30 seconds. */
+/** Thrown if a client reads nothing of a response for 30 seconds. */
 export class StalledClientError extends Error {
   override readonly name = 'StalledClientError';
 
   constructor() {
-    super(`The client took nothing for ${stalledMs} ms.`);
+    super(`The client read nothing for ${stalledMs} ms.`);
   }
 }
 
 /**
- * Writes a body as fast as the client takes it, and ends the response.
- * @throws {StalledClientError} the client has taken nothing for 30 seconds
+ * Writes a body as fast as the client reads it, and ends the response.
+ * @throws {StalledClientError} the client has read nothing for 30 seconds
  * @throws the reason of the signal, which must abort when the response closes
  */
 export async function writeBody(
@@ -31,14 +31,14 @@ export async function writeBody(
   const count = () => {
     taken += 1;
   };
-  /** Waits for an event after which `done` holds, for as long as the client takes something in between. */
+  /** Waits for an event after which `done` is true, as long as the client continues to read. */
   const wait = async (event: 'drain' | 'finish', done: () => boolean): Promise<void> => {
     while (!done()) {
       signal.throwIfAborted();
       const before = taken;
       await eventOrTime(response, event, stalledMs, { clock, signal });
       if (done() || taken > before) continue;
-      // If this process was held up, the progress of the client is not noticed yet.
+      // If this process was blocked, the progress of the client is not visible yet.
       await new Promise<void>((resolve) => afterReading(resolve));
       if (!done() && taken === before) throw new StalledClientError();
     }

@@ -259,7 +259,7 @@ describe('a subscription by callbacks', () => {
     leaving.abort();
     await expect(results.getReader().read()).rejects.toThrow();
     confirm(204);
-    await eventually(() => expect(gateway.logs.join()).toContain('given up by its caller'));
+    await eventually(() => expect(gateway.logs.join()).toContain('the caller cancelled an operation'));
     await untilReleased();
     expect(actions()).toEqual(['check']);
   });

@@ -24,12 +24,12 @@ import { limitError, requestError } from '../request-error.ts';
 
 /** Limits of one operation. */
 export interface OperationLimits {
-  /** Tokens of the document, including all its operations and fragments. */
+  /** Maximum number of tokens of the document, including all its operations and fragments. */
   readonly maxTokens: number;
   readonly maxDepth: number;
   readonly maxAliases: number;
   readonly maxDirectives: number;
-  /** Calls to the platform that answering may take. */
+  /** Maximum number of calls to the platform of the execution. */
   readonly maxUpstreamCalls: number;
 }
 
@@ -45,8 +45,8 @@ interface Execution {
 export type CheckOperation = (execution: Execution) => void;
 
 /**
- * Limits the tokens of documents, and rejects subscriptions above the other limits, by the check that queries and mutations
- * pass before their execution. The pipeline contains this plugin, so that it covers every transport.
+ * Limits the tokens of documents, and rejects subscriptions above the other limits, by the check that queries and
+ * mutations pass before their execution. The pipeline contains this plugin, so that it covers every transport.
  */
 export function useOperationLimits({ maxTokens }: Pick<OperationLimits, 'maxTokens'>, check: CheckOperation): Plugin {
   const parseBounded = (source: Parameters<typeof parse>[0], options?: Parameters<typeof parse>[1]) => {
@@ -63,7 +63,7 @@ export function useOperationLimits({ maxTokens }: Pick<OperationLimits, 'maxToke
   };
 }
 
-/** Makes the check of an operation whose variables are known, against all limits but the number of tokens. */
+/** Creates the check of an operation with its variables against all limits except the number of tokens. */
 export function createOperationCheck(limits: OperationLimits): CheckOperation {
   /** Sizes of variables with which an operation is within the limits. */
   const knownSizes = new WeakMap<OperationDefinitionNode, Set<string>>();
@@ -83,10 +83,10 @@ export function createOperationCheck(limits: OperationLimits): CheckOperation {
   };
 }
 
-/** Sizes of variables that are kept of one operation. */
+/** Maximum number of kept sizes of variables per operation. */
 const maxKnownSizes = 64;
 
-/** What the cost of an operation depends on in the values of its variables: numbers, and the lengths of lists. */
+/** The parts of variables that determine the cost of an operation: numbers, and the lengths of lists. */
 function sizesOf(
   { variableDefinitions = [] }: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,
@@ -110,7 +110,7 @@ const maxNesting = 500;
 const openings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
 const closings: ReadonlySet<TokenKind> = new Set([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
-/** Characters of a name. Data, errors and their paths repeat an alias. */
+/** Maximum length of a name, in characters. Data, errors and their paths repeat an alias. */
 const maxNameLength = 200;
 
 class BoundedLexer extends Lexer {

@@ -9,7 +9,7 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import { requestError } from '../request-error.ts';
 
-/** Errors of one document that are reported. */
+/** Maximum number of reported errors of one document. */
 const maxErrors = 20;
 
 /**

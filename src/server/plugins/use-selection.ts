@@ -13,8 +13,8 @@ export function useSelection(): Plugin<GatewayContext> {
 const known = new WeakMap<DocumentNode, Selection>();
 
 /**
- * Passes the selection of an operation to the loaders before its execution, so that they request no other fields from the
- * platform.
+ * Passes the selection of an operation to the loaders before its execution, so that they request no other fields from
+ * the platform.
  */
 export function selectFields({
   schema,
@@ -34,9 +34,9 @@ export function selectFields({
 }
 
 /**
- * The fields that a document selects, of all its operations together. A GraphQL field reads the field of the entity that
- * has its name, or those that its extension `reads` names where it was defined. Its extension `readsOf` names fields of
- * other types' entities by type, which a mutation reads to check its input.
+ * The fields that a document selects, of all its operations together. A GraphQL field reads the field of the entity
+ * that has its name, or those that its extension `reads` names where it was defined. Its extension `readsOf` names
+ * fields of other types' entities by type, which a mutation reads to check its input.
  */
 export function collectSelection(schema: GraphQLSchema, document: DocumentNode): Selection {
   const selection = new Map<string, Set<string>>();

@@ -18,7 +18,7 @@ export interface SharedExecutionOptions {
   readonly quota: SubscriptionQuota;
 }
 
-/** The arguments of a transport that may receive results past the pipeline. */
+/** The arguments of a transport that may receive results directly instead of from the pipeline. */
 type DeliveredArgs = SubscriptionArgs & { readonly direct?: DirectResults | undefined };
 
 /** The subscriptions of one document. */
@@ -29,9 +29,9 @@ interface DocumentGroups {
 }
 
 /**
- * Executes each event of a subscription once for all subscribers that receive the same result: subscriptions of one tenant
- * with the same document, operation and variables, and of the same credential where a selected field calls the platform.
- * It is part of the pipeline of all transports, and resolvers do not notice it.
+ * Executes each event of a subscription once for all subscribers that receive the same result: subscriptions of one
+ * tenant with the same document, operation and variables, and of the same credential if a selected field calls the
+ * platform. It is part of the pipeline of all transports, and resolvers do not notice it.
  */
 export function useSharedExecution({ maskError, quota }: SharedExecutionOptions): Plugin<GatewayContext> {
   const documents = new WeakMap<DocumentNode, DocumentGroups>();
@@ -58,7 +58,8 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
   const begin = async (args: DeliveredArgs, slot: Disposable) => {
     const { direct } = args;
     const { signal } = args.contextValue;
-    // The start has a context of its own, so that data which plugins keep by context is released once the stream began.
+    // The start has a separate context, so that data that plugins keep by context is released after the stream has
+    // started.
     const events = await createSourceEventStream({ ...args, contextValue: args.contextValue.forEvent(signal) });
     if (!(Symbol.asyncIterator in events)) return events;
     const group = groupOf(args);
@@ -76,7 +77,7 @@ export function useSharedExecution({ maskError, quota }: SharedExecutionOptions)
       begun = await begin(args, slot);
       return begun;
     } finally {
-      // Without a stream, the subscription was refused or has failed.
+      // Without a stream, the subscription was rejected or has failed.
       if (begun === null || !(Symbol.asyncIterator in begun)) slot[Symbol.dispose]();
     }
   };

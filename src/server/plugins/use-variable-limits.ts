@@ -4,8 +4,9 @@ import type { MaskError } from '../graphql-error.ts';
 import { limitError } from '../request-error.ts';
 
 /**
- * Rejects variables of a subscription that are invalid or too large, before they are coerced again for its events. Queries
- * and mutations are executed with what `coerceBounded` returns. Part of the pipeline, so that it covers every transport.
+ * Rejects variables of a subscription that are invalid or too large, before they are coerced again for its events.
+ * Queries and mutations are executed with what `coerceBounded` returns. Part of the pipeline, so that it covers every
+ * transport.
  */
 export function useVariableLimits(maskError: MaskError): Plugin {
   return {
@@ -41,18 +42,18 @@ interface Hook {
   readonly setResultAndStopExecution: (result: { readonly errors: readonly GraphQLError[] }) => void;
 }
 
-/** Errors that one response reports. */
+/** Maximum number of errors in one response. */
 const maxErrors = 5;
 
-/** Entries of a list. Every list argument has a lower maximum of its own. */
+/** Maximum number of entries of a list. Every list argument has its own lower maximum. */
 const maxEntries = 2_000;
-/** Members of an object, beyond those of every input type. */
+/** Maximum number of members of an object. Every input type has fewer. */
 const maxMembers = 100;
-/** Characters of a text and of a member's name. The longest valid text is a cursor. */
+/** Maximum length of a text and of a member's name, in characters. The longest valid text is a cursor. */
 const maxCharacters = 10_000;
-/** Objects and lists inside each other, beyond those of every input type. */
+/** Maximum depth of objects and lists. Every input type has a lower depth. */
 const maxDepth = 20;
-/** Values of all kinds in all variables. The largest valid input has about half of them. */
+/** Maximum number of values in all variables. The largest valid input has about half of it. */
 const maxValues = 30_000;
 
 /**
