@@ -59,7 +59,7 @@ async function setup(handler: Handler, options: Partial<CallbackClientOptions> &
     },
     requests,
     warnings,
-    /** What was counted. */
+    /** The counted metrics. */
     outcomes,
     url: new URL(`${host.url}/callback/1?x=1`),
     namedUrl: new URL(`http://router.example:${port}/callback/1`),
@@ -76,7 +76,7 @@ const status =
     void response.writeHead(code).end();
 
 describe('a callback', () => {
-  it('is a POST in the words of the protocol, without a credential', async () => {
+  it('a callback is a POST in the form of the protocol, without a credential', async () => {
     await using router = await setup(status(204));
     expect(await router.send(router.url, '{"a":1}', never)).toBe('taken');
     expect(router.requests).toMatchObject([
@@ -103,7 +103,7 @@ describe('a callback', () => {
     expect(router.outcomes).toEqual([outcome]);
   });
 
-  it('does not go where an answer sends it', async () => {
+  it('a callback does not follow redirects', async () => {
     await using other = await setup(status(204));
     await using router = await setup((_request, response) => {
       response.writeHead(307, { location: other.url.href }).end();
@@ -132,7 +132,7 @@ describe('a callback', () => {
     expect(router.clock.pending('deadline')).toBe(0);
   });
 
-  it('is not sent again when nobody wants it any more', async () => {
+  it('a callback is not repeated after its subscription has ended', async () => {
     await using router = await setup(status(503));
     const unwanted = new AbortController();
     const outcome = router.send(router.url, '', unwanted.signal);
@@ -142,7 +142,7 @@ describe('a callback', () => {
     expect(router.requests).toHaveLength(1);
   });
 
-  it('that is not answered is given up after twelve seconds, and not sent again', async () => {
+  it('a callback without a response fails after twelve seconds and is not repeated', async () => {
     await using router = await setup(() => {});
     const outcome = router.send(router.url, '', never);
     await eventually(() => expect(router.requests).toHaveLength(1));
@@ -151,7 +151,7 @@ describe('a callback', () => {
     expect(router.clock.pending()).toBe(0);
   });
 
-  it('is taken when its status says so, however long the rest of the answer is', async () => {
+  it('a callback succeeds by the status of the response, regardless of the length of its body', async () => {
     await using router = await setup((_request, response) => {
       const write = () => {
         while (!response.destroyed && response.write('x'.repeat(8 * 1_024)));
@@ -163,7 +163,7 @@ describe('a callback', () => {
     expect(router.clock.pending('deadline')).toBe(0);
   });
 
-  it('is taken at the latest after twelve seconds when the router sends the rest of its response slowly', async () => {
+  it('a callback succeeds within twelve seconds although the router sends its body slowly', async () => {
     let closed = false;
     let drip = () => {};
     await using router = await setup((_request, response) => {
@@ -192,7 +192,7 @@ describe('a callback', () => {
     expect(router.clock.pending('deadline')).toBe(0);
   });
 
-  it('is taken with no more than 16 KiB of the rest of the response', async () => {
+  it('a callback reads at most 16 KiB of the body of the response', async () => {
     let sent = 0;
     let closed = false;
     await using router = await setup((_request, response) => {
@@ -232,7 +232,7 @@ describe('a callback', () => {
     await eventually(() => expect(open.size).toBe(0), soon);
   });
 
-  it('makes no connection for a callback that is given up before its host is found', async () => {
+  it('opens no connection for a callback that is cancelled before its host is found', async () => {
     await using host = await startSilentHost();
     let find = () => {};
     const found = new Promise<void>((resolve) => {
@@ -261,7 +261,7 @@ describe('a callback', () => {
     await eventually(() => expect(host.open).toBe(0));
   });
 
-  it('waits while 64 others are under way to the same router', async () => {
+  it('a callback waits while 64 others to the same router are in flight', async () => {
     const waiting: (() => void)[] = [];
     await using router = await setup((_request, response) => {
       if (router.requests.at(-1)?.body === 'somebody else') response.end();
@@ -278,7 +278,7 @@ describe('a callback', () => {
     expect(new Set(await Promise.all(outcomes))).toEqual(new Set(['taken']));
   });
 
-  it('is broken off at the end', async () => {
+  it('a callback in flight is cancelled when the client is disposed', async () => {
     await using router = await setup(() => {});
     const outcome = router.send(router.url, '', never);
     await eventually(() => expect(router.requests).toHaveLength(1));
@@ -308,7 +308,7 @@ describe('a name', () => {
     },
   );
 
-  it('is checked for each connection: it cannot change its address in between', async () => {
+  it('a name is checked for each connection, so that a changed address is rejected', async () => {
     const lookup = fakeLookup(['127.0.0.1'], ['10.0.0.1']);
     const closing: Handler = (_request, response) => void response.writeHead(204, { connection: 'close' }).end();
     await using router = await setup(closing, { lookup });
@@ -317,7 +317,7 @@ describe('a name', () => {
     expect([router.requests.length, lookup.names.length]).toEqual([1, 2]);
   });
 
-  it('that is not found is looked for again', async () => {
+  it('a name that is not found is looked up again', async () => {
     let left = 1;
     const lookup: Lookup = (_hostname, _options, callback) => {
       left -= 1;

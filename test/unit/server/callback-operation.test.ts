@@ -111,14 +111,14 @@ function moment() {
 }
 
 describe('a callback that its router has confirmed', () => {
-  it('is started after the response, and not given up', async () => {
+  it('a confirmed callback starts after the response', async () => {
     await using gateway = await setUp({ subscribe: noEvents });
     expect(JSON.parse(await gateway.read())).toEqual({ data: null });
     await eventually(() => expect(gateway.routers).toEqual({ confirmed: 1, started: 1, givenUp: 0 }));
     expect(gateway.operations.map(({ aborted }) => aborted)).toEqual([false]);
   });
 
-  it('is given up when the subscription fails before it begins', async () => {
+  it('a confirmed callback is cancelled when the subscription fails before it starts', async () => {
     await using gateway = await setUp({
       subscribe: () => {
         throw new Error('No events.');
@@ -128,7 +128,7 @@ describe('a callback that its router has confirmed', () => {
     expect(gateway.routers).toEqual({ confirmed: 1, started: 0, givenUp: 1 });
   });
 
-  it('is given up, with its events, when the client leaves before the response', async () => {
+  it('a confirmed callback and its events are cancelled when the client leaves before the response', async () => {
     const [began, left] = [moment(), moment()];
     let ended = 0;
     const events = {
@@ -156,7 +156,7 @@ describe('a callback that its router has confirmed', () => {
     expect(ended).toBe(1);
   });
 
-  it('is given up when the client has left meanwhile', async () => {
+  it('a confirmed callback is cancelled when the client has left during the confirmation', async () => {
     const [checked, left] = [moment(), moment()];
     let subscribed = 0;
     await using gateway = await setUp({

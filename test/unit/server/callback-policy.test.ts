@@ -76,7 +76,7 @@ describe('a callback URL', () => {
     expect(createCallbackPolicy({ urls: [entry], networks: inner }).allowsUrl(new URL(url))).toBe(false);
   });
 
-  it('is refused where none is allowed', () => {
+  it('every callback URL is rejected if none is configured', () => {
     expect(createCallbackPolicy({ urls: [], networks: inner }).allowsUrl(new URL('http://10.0.0.1/'))).toBe(false);
   });
 });
@@ -103,7 +103,7 @@ describe('an address of a name', () => {
     expect(allowsAddress('router.example.com', address)).toBe(false);
   });
 
-  it('may be an inner one that is named, also as one of IPv4 in one of IPv6', () => {
+  it('a private address is allowed if it is configured, also as an IPv4-mapped IPv6 address', () => {
     const { allowsAddress: allows } = createCallbackPolicy({
       urls: ['http://router.svc'],
       networks: [...inner, { address: 'fd00::', prefix: 8, family: 'ipv6' }],
@@ -112,7 +112,7 @@ describe('an address of a name', () => {
     expect(addresses.map((address) => allows('router.svc', address))).toEqual([true, true, true, true, false, false]);
   });
 
-  it('is that of this machine for localhost alone', () => {
+  it('a loopback address is allowed only for localhost', () => {
     expect(['127.0.0.1', '::1', '10.0.0.1'].map((each) => allowsAddress('localhost', each))).toEqual([
       true,
       true,

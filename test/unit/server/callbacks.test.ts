@@ -139,7 +139,7 @@ describe('a subscription by callbacks', () => {
     await closing;
   });
 
-  it('ends another one of the same caller, router and id, and none of another caller', async () => {
+  it('a subscription ends an earlier one of the same caller, router and id, and none of another caller', async () => {
     await using router = await setUp();
     const first = await router.start({ principal: 'one' });
     const other = await router.start({ principal: 'two' });
@@ -195,7 +195,7 @@ describe('a subscription by callbacks', () => {
     expect(router.running()).toBe(0);
   });
 
-  it('that takes the place of another one is the one that is running', async () => {
+  it('a subscription that replaces another one keeps running', async () => {
     await using router = await setUp();
     await router.start({});
     const second = await router.start({});
@@ -205,7 +205,7 @@ describe('a subscription by callbacks', () => {
     await eventually(() => expect([router.metrics.open, router.running()]).toEqual([0, 0]));
   });
 
-  it('that is confirmed and given up frees its place, and that of others at the same router is kept', async () => {
+  it('a cancelled confirmation frees its place and keeps the place of others at the same router', async () => {
     await using router = await setUp();
     const confirmations = [];
     // More than there are places for routers: all are of one router.
@@ -237,7 +237,7 @@ describe('a subscription by callbacks', () => {
     expect(router.clock.pending('deadline')).toBe(0);
   });
 
-  it('that its router has not confirmed yet is given up when callbacks end', async () => {
+  it('an unconfirmed subscription is cancelled when callbacks end', async () => {
     await using router = await setUp({ silentTo: 'check' });
     const confirming = expect(router.confirm()).rejects.toThrow('The router confirms everything.');
     await eventually(() => expect(router.messages).toHaveLength(1));
@@ -279,7 +279,7 @@ describe('a subscription by callbacks', () => {
     (await router.confirm())[Symbol.dispose]();
   });
 
-  it('that has started keeps the place of its router until it ends, also when its confirmation is given up', async () => {
+  it('a running subscription keeps the place of its router until it ends, although its confirmation is disposed', async () => {
     await using router = await setUp({ maxRoutersPerOrganization: 1 });
     const confirmed = await router.confirm();
     const operation = new AbortController();

@@ -86,7 +86,7 @@ describe('cross-origin access', () => {
     expect([response.status, ruling(response)]).toEqual([204, { vary: 'Origin, Access-Control-Request-Headers' }]);
   });
 
-  it('takes OPTIONS without the headers of a preflight for a request like any other', async () => {
+  it('treats OPTIONS without the headers of a preflight as any other request', async () => {
     await using host = await serve([origin]);
     const response = await fetch(host.url, { method: 'OPTIONS', headers: { origin } });
     expect([response.status, response.headers.get('access-control-allow-methods')]).toEqual([200, null]);

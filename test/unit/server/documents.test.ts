@@ -23,7 +23,7 @@ const codeOf = (find: FindDocument, request: Parameters<FindDocument>[0]): unkno
 };
 
 describe('automatic persisted queries', () => {
-  it('know a document by its hash after it has come once', () => {
+  it('a document is found by its hash after it was sent once', () => {
     const find = createAutomaticDocuments();
     expect(codeOf(find, { extensions: named(sha256(text)) })).toBe('PERSISTED_QUERY_NOT_FOUND');
     expect(find({ query: text, extensions: named(sha256(text)) })).toBe(text);
@@ -32,7 +32,7 @@ describe('automatic persisted queries', () => {
     expect(find({ query: '', extensions: named(sha256(text)) })).toBe(text);
   });
 
-  it('never take one document for another', () => {
+  it('a document is never stored under the hash of another document', () => {
     const find = createAutomaticDocuments();
     expect(codeOf(find, { query: other, extensions: named(sha256(text)) })).toBe('PERSISTED_QUERY_HASH_MISMATCH');
     find({ query: text, extensions: named(sha256(text)) });
@@ -88,7 +88,7 @@ describe('documents of either kind', () => {
 describe('trusted documents', () => {
   const find = createTrustedDocuments(new Map([['viewer', text]]));
 
-  it('are executed by their id, or when they come word by word', () => {
+  it('trusted documents are executed by their id or by their verbatim text', () => {
     expect(find({ extensions: named('viewer') })).toBe(text);
     expect(find({ query: text })).toBe(text);
     expect(find({ query: text, extensions: named('viewer') })).toBe(text);

@@ -14,7 +14,7 @@ const by = (id: string, sandbox = 'prod', org = '0123456789ABCDEF01234567@AdobeO
 };
 
 describe('downloads at the same time', () => {
-  it('by one link are bounded, and by another link are not', () => {
+  it('the limit of concurrent downloads of one link does not affect another link', () => {
     const limits = createDownloadLimits({ clock: new FakeClock(), total: 100, perLink: 2 });
     const first = limits.enter(by('a'));
     limits.enter(by('a'));
@@ -26,7 +26,7 @@ describe('downloads at the same time', () => {
     expect(() => limits.enter(by('a'))).toThrow(RateLimitedError);
   });
 
-  it('of one sandbox leave room for the others, whatever it opens', () => {
+  it('downloads of one sandbox always leave room for the others', () => {
     const limits = createDownloadLimits({ clock: new FakeClock(), total: 8 });
     let links = 0;
     const admitted = (sandbox: string, org?: string) => {
@@ -48,7 +48,7 @@ describe('downloads at the same time', () => {
     expect(admitted('test')).toBe(0);
   });
 
-  it('leave nothing behind when they have ended', () => {
+  it('ended downloads leave no state behind', () => {
     const limits = createDownloadLimits({ clock: new FakeClock(), total: 8, perLink: 4, requestBurst: 1_000 });
     for (let round = 0; round < 50; round += 1) {
       const entered = Array.from({ length: 4 }, () => limits.enter(by('a')));
@@ -59,7 +59,7 @@ describe('downloads at the same time', () => {
 });
 
 describe('requests by one link', () => {
-  it('are bounded in the long run, and say when the next one may come', async () => {
+  it('requests by one link are limited, with the time of the next attempt in the error', async () => {
     const clock = new FakeClock();
     const limits = createDownloadLimits({ clock, total: 8, requestsPerSecond: 20, requestBurst: 5 });
     const request = (id = 'a') => limits.enter(by(id))[Symbol.dispose]();
@@ -74,10 +74,10 @@ describe('requests by one link', () => {
   });
 });
 
-describe('what is known of a file', () => {
+describe('the known files', () => {
   const file = { contentType: 'text/csv', totalBytes: 5, etag: null, lastModified: null };
 
-  it('is known for the life of its link, and for no other link or tenant', async () => {
+  it('a known file is kept for the lifetime of its link, and for no other link or tenant', async () => {
     const clock = new FakeClock(download.expiresAt.getTime() - 1_000);
     const known = createKnownFiles({ clock });
     known.set(by('a'), file);
@@ -94,7 +94,7 @@ describe('what is known of a file', () => {
     expect(known.get(by('a'))).toBeNull();
   });
 
-  it('is forgotten, what was not used for the longest time first, when 10,000 others are known', () => {
+  it('the least recently used known file is discarded above 10,000 files', () => {
     const known = createKnownFiles({ clock: new FakeClock() });
     known.set(by('first'), file);
     known.set(by('second'), file);

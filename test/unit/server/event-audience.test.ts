@@ -6,7 +6,7 @@ import { audienceOf } from '../../../src/server/event-audience.ts';
 const audience = (text: string) => audienceOf(schema, parse(text));
 const event = (selection: string) => `subscription { exportJobChanged { ${selection} } }`;
 
-describe('what is told of an event', () => {
+describe('the audience of an event', () => {
   it.each([
     [
       'what the event holds',
@@ -33,7 +33,7 @@ describe('what is told of an event', () => {
 });
 
 describe('the variables that it depends on', () => {
-  it('are not those that choose the events', () => {
+  it('the variables of an audience exclude variables that only select events', () => {
     const text = `subscription ($ids: [ID!], $filter: ExportJobFilter, $after: String = "x", $status: ExportJobStatus!) {
       exportJobChanged(ids: $ids, filter: $filter, after: $after) { kind }
       ...root
@@ -42,7 +42,7 @@ describe('the variables that it depends on', () => {
     expect(audience(text).variables).toEqual([]);
   });
 
-  it('are those of directives, also at the root, and of arguments below it', () => {
+  it('the variables of an audience include variables of directives and of arguments below the root', () => {
     const text = `subscription ($root: Boolean!, $ids: [ID!], $spread: Boolean!, $field: Boolean!, $first: Int) {
       exportJobChanged(ids: $ids) @include(if: $root) { ...e @skip(if: $spread) }
     }
@@ -50,7 +50,7 @@ describe('the variables that it depends on', () => {
     expect(audience(text).variables.toSorted()).toEqual(['field', 'first', 'root', 'spread']);
   });
 
-  it('are those that do both', () => {
+  it('the variables of an audience include variables that select events and change results', () => {
     const text =
       'subscription ($n: Int, $ids: [ID!]) { scheduleChanged(ids: $ids) { schedule { nextRuns(count: $n) } } }';
     expect(audience(text).variables).toEqual(['n']);

@@ -33,7 +33,7 @@ describe('slots that owners share', () => {
     expect(slots.size).toEqual({ held: 3, owners: 2, waiting: 2 });
   });
 
-  it('go to the waiting owners in turn, whoever has requested more', async () => {
+  it('free slots go to the waiting owners in turn, regardless of the number of their requests', async () => {
     const { granted, take, release } = setUp({ total: 1, perOwner: 1 });
     for (const owner of ['a', 'a', 'a', 'a', 'b', 'b', 'c']) void take(owner);
     await turn();
@@ -79,7 +79,7 @@ describe('slots that owners share', () => {
     expect(rejected).toBe(false);
   });
 
-  it('are waited for no longer than the longest wait', async () => {
+  it('a request waits for a slot no longer than the maximum wait', async () => {
     const { clock, slots, take } = setUp({ total: 1, perOwner: 1 });
     const slot = await take('a');
     const waiting = expect(take('b')).rejects.toMatchObject({ code: 'RATE_LIMITED' });

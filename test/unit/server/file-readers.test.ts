@@ -33,7 +33,7 @@ async function atRest(gateway: Gateway, source: FakeSource): Promise<void> {
   }
 }
 
-describe('a client that takes nothing', () => {
+describe('a client that reads nothing', () => {
   it('holds one piece in memory and no connection to the platform, and is disconnected after 30 seconds', async () => {
     const connectionClock = new FakeClock();
     const source = fakeSource({ content: bytesOf(64 * mebibyte) });
@@ -55,7 +55,7 @@ describe('a client that takes nothing', () => {
     expect(gateway.log).toMatchObject([{ level: 'info', err: { name: 'StalledClientError' } }]);
   });
 
-  it('but takes something in time is not disconnected, however long the download takes', async () => {
+  it('a client that reads something in time is not disconnected, regardless of the duration of the download', async () => {
     const connectionClock = new FakeClock();
     const content = bytesOf(64 * mebibyte);
     const source = fakeSource({ content });
@@ -79,7 +79,7 @@ describe('a client that takes nothing', () => {
 });
 
 describe('a platform that keeps a download waiting', () => {
-  it('for a piece longer than a minute is asked again, from the first byte that is missing', async () => {
+  it('a platform that needs more than a minute for a piece receives a request from the first missing byte', async () => {
     const clock = new FakeClock();
     const content = bytesOf(300_000);
     const source = fakeSource({
@@ -124,7 +124,7 @@ describe('a platform that keeps a download waiting', () => {
     expect(await response.json()).toMatchObject({ code: error.code, retryable: true });
   });
 
-  it('fails with a status of its own when no byte comes at all', async () => {
+  it('a download without any byte fails with its own status', async () => {
     const source = fakeSource({ content: bytesOf(1_000), breakAfter: () => 0 });
     await using gateway = await serve(source);
     const response = await get(gateway, { range: 'bytes=0-9' });
@@ -133,7 +133,7 @@ describe('a platform that keeps a download waiting', () => {
     expect([source.ranges.length, source.open]).toEqual([3, 0]);
   });
 
-  it('and ignores ranges is read once, and not from the beginning for each piece', async () => {
+  it('a platform that ignores ranges is read once, and not from the beginning for each piece', async () => {
     const content = bytesOf(5 * pieceBytes + 7);
     const source = fakeSource({ content, come: () => [0, content.length - 1] });
     await using gateway = await serve(source);
@@ -165,7 +165,7 @@ describe('many requests by one link', () => {
     expect((await get(gateway)).status).toBe(200);
   });
 
-  it('that are too many get 429, when they would hold the room of others', async () => {
+  it('too many requests by one link receive 429', async () => {
     const source = fakeSource({ content: bytesOf(64 * mebibyte) });
     const byPath = async (path: string) => ({ ...download, id: path });
     await using gateway = await serve(source, { open: byPath, limits: { total: 128, perLink: 2 } });
@@ -184,7 +184,7 @@ describe('many requests by one link', () => {
 });
 
 describe('downloads that are over', () => {
-  it('leave no body, no timer and no place taken, however they ended', async () => {
+  it('ended downloads leave no body, no timer and no slot', async () => {
     const clock = new FakeClock();
     const connectionClock = new FakeClock();
     const content = bytesOf(3 * pieceBytes);

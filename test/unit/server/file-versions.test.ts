@@ -56,7 +56,7 @@ describe('a file that the platform replaces while it is read', () => {
     },
   );
 
-  it('between two downloads by one link is sent whole as it is then', async () => {
+  it('a file that is replaced between two downloads is sent whole in its new version', async () => {
     const old = fakeSource({ content: bytesOf(1_000), version: () => ({ etag: '"old"' }) });
     const replacement = fakeSource({ content: bytesOf(2_000), version: () => ({ etag: '"new"' }) });
     let present = old;
@@ -175,7 +175,7 @@ describe('a conditional request', () => {
 });
 
 describe('HEAD', () => {
-  it('states what GET would send, and the whole file for a range outside of it', async () => {
+  it('HEAD returns the headers of GET, and of the whole file for a range outside the file', async () => {
     const source = fakeSource({ content: bytesOf(10) });
     await using gateway = await serve(source);
     const cases = [

@@ -67,7 +67,7 @@ describe('a download', () => {
     expect([response.status, (await bodyOf(response)).length]).toEqual([200, 10]);
   });
 
-  it('by HEAD tells everything and reads nothing', async () => {
+  it('a download by HEAD returns all headers and reads no bytes', async () => {
     const source = fakeSource({ content: bytesOf(10) });
     await using gateway = await serve(source);
     const response = await get(gateway, {}, 'HEAD');
@@ -76,13 +76,13 @@ describe('a download', () => {
     expect(source.ranges).toEqual([]);
   });
 
-  it('by another method is refused', async () => {
+  it('a download by another method is rejected', async () => {
     await using gateway = await serve(fakeSource({ content: bytesOf(10) }));
     const response = await get(gateway, {}, 'POST');
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
 
-  it('by a link that is not good is refused, and never kept', async () => {
+  it('a download by an invalid link is rejected and not cached', async () => {
     await using gateway = await serve(fakeSource({ content: bytesOf(10) }));
     const response = await fetch(`${gateway.url}/files/bad`);
     expect([response.status, response.headers.get('cache-control')]).toEqual([403, 'no-store']);
@@ -145,7 +145,7 @@ const internalError = { message: 'Internal error.', code: 'INTERNAL_SERVER_ERROR
 describe('a download from a platform that has bad days', () => {
   const content = bytesOf(300_000);
 
-  it('goes on where a connection broke, and every byte comes once', async () => {
+  it('a download continues where a connection broke, and sends every byte once', async () => {
     const source = fakeSource({ content, breakAfter: (read) => (read < 4 ? 70_000 : Number.POSITIVE_INFINITY) });
     await using gateway = await serve(source);
     expect((await bodyOf(await get(gateway))).equals(content)).toBe(true);
@@ -153,7 +153,7 @@ describe('a download from a platform that has bad days', () => {
     expect(source.open).toBe(0);
   });
 
-  it('counts attempts anew after each byte that came', async () => {
+  it('a download restarts the count of attempts after each received byte', async () => {
     // Two attempts without a byte, then one with some, again and again.
     const breakAfter = (read: number) => (read % 3 === 2 ? 100_000 : 0);
     const source = fakeSource({ content, breakAfter });
@@ -163,7 +163,7 @@ describe('a download from a platform that has bad days', () => {
     expect(gateway.pauses).toEqual([500, 1_000, 500, 1_000, 500, 1_000]);
   });
 
-  it('waits as long as the platform asks for, unless that is too long', async () => {
+  it('a download waits for the pause that the platform requests, unless it is too long', async () => {
     for (const [retryAfterMs, pauses] of [
       [20_000, [20_000]],
       [40_000, []],
@@ -182,7 +182,7 @@ describe('a download from a platform that has bad days', () => {
     }
   });
 
-  it('breaks off, and does not end, after three attempts without a byte', async () => {
+  it('a download breaks its connection after three attempts without a byte', async () => {
     const source = fakeSource({ content, breakAfter: (read) => (read === 0 ? 100_000 : 0) });
     await using gateway = await serve(source);
     const response = await get(gateway);
@@ -193,7 +193,7 @@ describe('a download from a platform that has bad days', () => {
     expect(gateway.log).toMatchObject([{ level: 'warn', err: { name: 'UpstreamUnreachableError' } }]);
   });
 
-  it('takes from another range than the one asked for only what is wanted', async () => {
+  it('a download sends only the requested bytes if the platform returns another range', async () => {
     const wider = fakeSource({ content, come: (first, last) => [Math.max(0, first - 1_000), last + 1_000] });
     await using wide = await serve(wider);
     const range = { range: 'bytes=100000-199999' };
@@ -212,7 +212,7 @@ describe('a download from a platform that has bad days', () => {
     expect(whole.taken).toBe(Math.ceil(200_000 / 65_536) * 65_536);
   });
 
-  it('sends not one byte more than it has announced', async () => {
+  it('a download sends no more bytes than announced', async () => {
     const source = fakeSource({ content, come: (first, last) => [first, last + 1_000] });
     await using gateway = await serve(source);
     const answer = await exchangeBytes(gateway, [
@@ -224,7 +224,7 @@ describe('a download from a platform that has bad days', () => {
     expect(answer.subarray(answer.indexOf('\r\n\r\n') + 4).equals(content.subarray(0, 1_000))).toBe(true);
   });
 
-  it('fails when what comes begins behind what was requested', async () => {
+  it('a download fails if the response starts after the requested byte', async () => {
     const source = fakeSource({ content, come: (first, last) => [first + 1, last] });
     await using gateway = await serve(source);
     const response = await get(gateway);
@@ -232,7 +232,7 @@ describe('a download from a platform that has bad days', () => {
     expect([source.ranges.length, source.open]).toEqual([3, 0]);
   });
 
-  it('breaks off when the file vanishes, or becomes shorter, on the way', async () => {
+  it('a download breaks its connection if the file is deleted or becomes shorter', async () => {
     const long = bytesOf(pieceBytes + 10);
     const vanishing = fakeSource({
       content: long,
@@ -253,14 +253,14 @@ describe('a download from a platform that has bad days', () => {
     }
   });
 
-  it('of a file that is not there any more is not found', async () => {
+  it('a download of a deleted file returns 404', async () => {
     await using gateway = await serve(fakeSource({ content, stat: 'missing' }));
     const response = await get(gateway);
     expect(response.status).toBe(404);
     expect(await response.json()).toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('that cannot be read at all says why', async () => {
+  it('a download that cannot be read returns the reason', async () => {
     const stat = () => Promise.reject(new UpstreamUnreachableError({ message: 'No connection.', retryAfterMs: 5 }));
     await using gateway = await serve({ ...fakeSource({ content }), stat });
     const response = await get(gateway);
@@ -273,7 +273,7 @@ describe('a download from a platform that has bad days', () => {
     });
   });
 
-  it('that fails in an unforeseen way tells nothing of it but in the log', async () => {
+  it('an unexpected failure of a download is reported only in the log', async () => {
     await using gateway = await serve({ ...fakeSource({ content }), stat: () => Promise.reject(new Error('secret')) });
     const response = await get(gateway);
     expect(response.status).toBe(500);
@@ -295,7 +295,7 @@ describe('a download of a file whose length', () => {
     expect(empty.ranges).toEqual([]);
   });
 
-  it('is said only with its bytes is asked for one byte first', async () => {
+  it('requests one byte first if the platform reports the length only with bytes', async () => {
     const source = fakeSource({ content, stat: null });
     await using gateway = await serve(source);
     const response = await get(gateway, { range: 'bytes=-10' });
@@ -308,13 +308,13 @@ describe('a download of a file whose length', () => {
     expect(source.open).toBe(0);
   });
 
-  it('is said only with its bytes, and is zero, ends at once', async () => {
+  it('ends at once if the length that is reported only with bytes is zero', async () => {
     await using gateway = await serve(fakeSource({ content: bytesOf(0), stat: null }));
     const response = await get(gateway);
     expect([response.status, await response.text()]).toEqual([200, '']);
   });
 
-  it('is never said is refused rather than sent as if it were empty', async () => {
+  it('rejects a download whose length the platform never reports', async () => {
     const source = fakeSource({ content, stat: null, totalBytes: null });
     await using gateway = await serve(source);
     const response = await get(gateway);
@@ -323,14 +323,14 @@ describe('a download of a file whose length', () => {
     expect(source.open).toBe(0);
   });
 
-  it('cannot be asked for because the file has just vanished is not found', async () => {
+  it('returns 404 if the file was deleted before its length was requested', async () => {
     await using gateway = await serve(fakeSource({ content, stat: null, come: () => 'missing' }));
     expect((await get(gateway)).status).toBe(404);
   });
 });
 
-describe('a reader who goes away', () => {
-  it('ends a read that the platform has not answered yet', async () => {
+describe('a reader that leaves', () => {
+  it('a reader that leaves cancels a read without a response', async () => {
     const source = fakeSource({ content: bytesOf(10) });
     const reads: AbortSignal[] = [];
     await using gateway = await serve({

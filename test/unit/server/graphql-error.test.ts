@@ -34,7 +34,7 @@ const failures: readonly errors.GatewayError[] = [
 ];
 
 describe('an operation whose caller has left', () => {
-  it('is no unexpected error of the gateway', () => {
+  it('an operation whose caller has left is not an unexpected error', () => {
     const { mask, log } = setUp();
     const left = new GraphQLError('wrapped', { originalError: new DOMException('aborted', 'AbortError') });
     expect(mask(left).extensions).toMatchObject({ code: 'INTERNAL_SERVER_ERROR', retryable: false });
@@ -76,14 +76,14 @@ describe('the vocabulary of failures', () => {
     },
   );
 
-  it('says of a failure of the platform whether trying again may help', () => {
+  it('a failure of the platform reports whether it is retryable', () => {
     const retryable = (status: number) => new errors.PlatformError({ message: '', status }).retryable;
     expect([400, 404, 499, 500, 503].map(retryable)).toEqual([false, false, false, true, true]);
   });
 });
 
-describe('an error that a client is told', () => {
-  it('has an HTTP status of its own when it belongs to no field, and says in whole seconds when to try again', () => {
+describe('an error that a client receives', () => {
+  it('an error without a field has an HTTP status, and Retry-After in whole seconds', () => {
     const { mask } = setUp();
     for (const failure of failures) {
       const status = errors.httpStatusByCode[failure.code];
@@ -96,13 +96,13 @@ describe('an error that a client is told', () => {
     expect(httpOf(mask(new GraphQLError('', { originalError: new Error('x'), path: ['a'] })))).toBeUndefined();
   });
 
-  it('is found however deep GraphQL has wrapped it', () => {
+  it('a failure is found at any depth of wrapped GraphQL errors', () => {
     const { mask } = setUp();
     const inner = new GraphQLError('inner', { originalError: new errors.ForbiddenError({ message: 'No.' }) });
     expect(mask(new GraphQLError('outer', { originalError: inner })).message).toBe('No.');
   });
 
-  it('is what GraphQL found wrong with the request, as it is', () => {
+  it('an error of GraphQL about the request is unchanged', () => {
     const { mask, log } = setUp();
     let syntaxError: unknown;
     try {
@@ -136,7 +136,7 @@ describe('an error that a client is told', () => {
   });
 });
 
-describe('an error that nobody foresaw', () => {
+describe('an unexpected error', () => {
   const secret = 'password=hunter2';
   it.each<[string, unknown]>([
     ['thrown as it is', new TypeError(secret)],
@@ -162,7 +162,7 @@ describe('an error that nobody foresaw', () => {
     expect(errorId).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('is no error to look into when its caller has left', () => {
+  it('an unexpected error is logged at debug level when its caller has left', () => {
     const { mask, log } = setUp();
     const { reason } = AbortSignal.abort();
     for (const error of [reason, new GraphQLError('x', { originalError: reason, path: ['a'] })]) {

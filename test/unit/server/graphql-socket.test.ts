@@ -242,7 +242,7 @@ describe('a socket speaks as the server of graphql-ws does', () => {
 });
 
 describe('a socket', () => {
-  it('that does not say who it is within three seconds is closed', async () => {
+  it('a socket without connection_init within three seconds is closed', async () => {
     const { heard } = ours();
     await clock.advanceBy(2_999);
     expect(heard.closed).toBeNull();
@@ -260,22 +260,25 @@ describe('a socket', () => {
     expect(clock.pending('deadline')).toBe(0);
   });
 
-  it('that has said so stays open', async () => {
+  it('a socket that has sent connection_init stays open', async () => {
     const side = ours();
     await play(side, [init]);
     await clock.advanceBy(60_000);
     expect(side.heard.closed).toBeNull();
   });
 
-  it.each(['subscription { silent }', '{ slow }'])('hears no more of what it has completed: %s', async (query) => {
-    const { messages, closed } = await play(ours(), [init, subscribe(query), complete(), subscribe('{ hello }')]);
-    expect(messages).toEqual([
-      { type: 'connection_ack' },
-      { id: '1', type: 'next', payload: { data: { hello: 'you' } } },
-      complete(),
-    ]);
-    expect(closed).toBeNull();
-  });
+  it.each(['subscription { silent }', '{ slow }'])(
+    'receives no further messages of a completed operation: %s',
+    async (query) => {
+      const { messages, closed } = await play(ours(), [init, subscribe(query), complete(), subscribe('{ hello }')]);
+      expect(messages).toEqual([
+        { type: 'connection_ack' },
+        { id: '1', type: 'next', payload: { data: { hello: 'you' } } },
+        complete(),
+      ]);
+      expect(closed).toBeNull();
+    },
+  );
 
   it.each([
     { type: 'ping', payload: 'text' },
@@ -289,17 +292,17 @@ describe('a socket', () => {
     expect(closed).toBeNull();
   });
 
-  it.each(['connection_ack', 'next', 'error'])('that says what only servers say is closed: %s', async (type) => {
+  it.each(['connection_ack', 'next', 'error'])('that sends a message of servers is closed: %s', async (type) => {
     const payload = type === 'error' ? [{ message: 'x' }] : { data: {} };
     expect((await play(ours(), [init, { id: '1', type, payload }])).closed).toBe(4400);
   });
 
-  it.each(['x', 'é', '€', '😀', 'x😀'])('is closed for an id that is taken, however long it is: %s', async (sign) => {
+  it.each(['x', 'é', '€', '😀', 'x😀'])('is closed for an id in use, regardless of its length: %s', async (sign) => {
     const silent = subscribe('subscription { silent }', sign.repeat(200));
     expect((await play(ours(), [init, silent, silent])).closed).toBe(4409);
   });
 
-  it('with a document that is none says so, and goes on', async () => {
+  it('a socket reports an invalid document and stays open', async () => {
     const { messages, closed } = await play(ours(), [init, subscribe('{'), subscribe('{ hello }')]);
     expect(messages.slice(1)).toEqual([
       { id: '1', type: 'error', payload: 1 },
@@ -309,7 +312,7 @@ describe('a socket', () => {
     expect(closed).toBeNull();
   });
 
-  it('with as many operations as it may have is refused one more, and no other', async () => {
+  it('a socket with the maximum number of operations rejects a further one and keeps the others', async () => {
     const silent = (id: string) => subscribe('subscription { silent }', id);
     const side = ours({ maxOperations: 2 });
     const { messages } = await play(side, [init, silent('a'), silent('b'), silent('c'), complete('a'), silent('d')]);
@@ -345,7 +348,7 @@ describe('a socket whose client does not read', () => {
     expect(results(side)).toMatchObject([{ id: 'a' }, { id: 'b' }]);
   });
 
-  it('does not execute what was completed meanwhile', async () => {
+  it('a waiting operation that its client completes is not executed', async () => {
     const { side, read } = unread();
     await play(side, [init, subscribe('{ hello }', 'a'), subscribe('{ hello }', 'b'), complete('a')]);
     await read();

@@ -27,7 +27,7 @@ const settled = (promise: Promise<unknown>) =>
   Promise.race([promise.then(() => true), new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))]);
 
 describe('a live body', () => {
-  it('holds what was written, and ends with a last frame', async () => {
+  it('a live body contains the written frames and ends with a last frame', async () => {
     const { body, calls, clock } = setup();
     const read = text(body.stream);
     expect(await body.write('a')).toBe(true);
@@ -37,11 +37,11 @@ describe('a live body', () => {
     expect(await body.write('d')).toBe(false);
     body.end('e');
     expect(calls).toEqual(['end']);
-    // Nothing beats any more, and nothing that waits is counted.
+    // No ping is scheduled, and no waiting bytes are counted.
     expect(clock.pending('deadline')).toBe(0);
   });
 
-  it('makes its writers wait until somebody reads', async () => {
+  it('a live body makes writers wait until its client reads', async () => {
     const { body } = setup();
     const [first, second] = [body.write(large), body.write(large)];
     expect(await settled(first)).toBe(false);
@@ -51,7 +51,7 @@ describe('a live body', () => {
     expect(await read).toHaveLength(2 * large.length);
   });
 
-  it('lets its writers go when it ends', async () => {
+  it('a live body resolves waiting writers when it ends', async () => {
     const { body, calls } = setup();
     const written = body.write(large);
     body.stream.destroy();
@@ -59,7 +59,7 @@ describe('a live body', () => {
     expect(calls).toEqual(['end']);
   });
 
-  it('is cut off when more waits than may', async () => {
+  it('a live body is cut off when too many bytes wait', async () => {
     const { body, calls } = setup();
     const most = Math.ceil(maxBufferedBytes / large.length);
     const written = Array.from({ length: most + 1 }, () => body.write(large));
@@ -69,7 +69,7 @@ describe('a live body', () => {
     expect(calls).toEqual(['cut', 'end']);
   });
 
-  it('takes one frame of any length', async () => {
+  it('a live body accepts one frame of any length', async () => {
     const { body, calls } = setup();
     const read = buffer(body.stream);
     expect(await body.write('x'.repeat(maxBufferedBytes + 1))).toBe(true);
@@ -78,14 +78,14 @@ describe('a live body', () => {
     expect(calls).toEqual(['end']);
   });
 
-  it('is cut off when nobody has taken anything from one ping to the next', async () => {
+  it('a live body is cut off when its client reads nothing between two pings', async () => {
     const { clock, calls } = setup();
     await clock.advanceBy(12_000);
     await clock.advanceBy(12_000);
     await eventually(() => expect(calls).toEqual(['cut', 'end']));
   });
 
-  it('goes on while its pings are taken', async () => {
+  it('a live body stays open while its pings are read', async () => {
     const { clock, body, calls } = setup();
     const read = text(body.stream);
     for (let beat = 0; beat < 5; beat += 1) await clock.advanceBy(12_000);
@@ -94,7 +94,7 @@ describe('a live body', () => {
     expect(await read).toBe('.....');
   });
 
-  it('ends without a word when its client is sent away, and beats no more', async () => {
+  it('a live body ends without completion and stops its pings when the gateway drains', async () => {
     const { clock, connections, calls, body } = setup();
     const read = text(body.stream);
     await body.write('a');

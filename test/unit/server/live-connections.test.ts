@@ -60,7 +60,7 @@ describe('the drain', () => {
     expect([clock.pending('sleep'), clock.pending('deadline')]).toEqual([0, 0]);
   });
 
-  it('sends more in waves, and takes no longer than it has to', async () => {
+  it('the drain ends many connections in waves, and takes no longer than necessary', async () => {
     const { clock, connections, addMany } = setup();
     const awayAtMs = addMany(120);
     await clock.runUntil(connections.drain(8_000));
@@ -78,7 +78,7 @@ describe('the drain', () => {
     expect(Math.max(...waves)).toBe(125);
   });
 
-  it('has an order of its own, and leaves alone who has gone by then', async () => {
+  it('the drain ends connections in random order and skips connections that have ended', async () => {
     let place = 0;
     // The first numbers order the connections: the last one first.
     const { clock, connections, events, connection } = setup(() => {
@@ -95,7 +95,7 @@ describe('the drain', () => {
     expect(events).not.toContain('away 0');
   });
 
-  it('sends away who comes while it goes on, and everybody once', async () => {
+  it('the drain ends connections that are added during it, each once', async () => {
     const { connections, events, connection } = setup();
     connections.add(connection('a'));
     await connections.drain(8_000);
@@ -107,7 +107,7 @@ describe('the drain', () => {
     expect(events).toHaveLength(2);
   });
 
-  it('without a window sends everybody away at once', async () => {
+  it('the drain without a window ends all connections at once', async () => {
     const { connections, addMany } = setup();
     const awayAtMs = addMany(500);
     await connections.drain(0);

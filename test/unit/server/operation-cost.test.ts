@@ -92,14 +92,14 @@ describe('the calls to the platform that an operation may take', () => {
   });
 });
 
-describe('what else is counted', () => {
+describe('the other sizes of an operation', () => {
   it('is depth, through fragments, aliases and directives', () => {
     const text = `query ($x: Boolean!) { a: viewer { ...v @include(if: $x) } }
       fragment v on Viewer { s: sandbox { name @skip(if: $x) } }`;
     expect(measure(text, { x: true })).toMatchObject({ depth: 3, aliases: 2, directives: 2 });
   });
 
-  it('is not counted for ever: fragments that stand for too many selections are refused quickly', () => {
+  it('fragments that expand to too many selections are rejected quickly', () => {
     const names = Array.from({ length: 40 }, (_, index) => `f${index}`);
     const fragments = names.map((name, index) => {
       const next = names[index + 1];
@@ -112,7 +112,7 @@ describe('what else is counted', () => {
   });
 });
 
-it('every field of Query, Mutation and Subscription says whether it asks the platform', () => {
+it('every field of Query, Mutation and Subscription declares whether it calls the platform', () => {
   const silent = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap((type) =>
     isObjectType(type)
       ? Object.values(type.getFields())

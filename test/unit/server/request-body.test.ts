@@ -54,7 +54,7 @@ describe('a body', () => {
     expect((await sendChunked(server.url, Buffer.alloc(500), 3)).status).toBe(413);
   });
 
-  it('that goes on and on is refused while its client is still sending', async () => {
+  it('a body without an end is rejected while its client is still sending', async () => {
     await using server = await host();
     expect((await sendChunked(server.url, Buffer.alloc(64 * 1024), 20)).status).toBe(413);
   });

@@ -27,7 +27,7 @@ const setUp = () => {
   return { clock, cut, connect, size: () => buffers.size };
 };
 
-describe('a client that takes nothing', () => {
+describe('a client that reads nothing', () => {
   it('is disconnected after 30 seconds, and not before', async () => {
     const { clock, cut, connect } = setUp();
     connect('a', 'x').write(1);
@@ -48,7 +48,7 @@ describe('a client that takes nothing', () => {
     expect(cut).toEqual(['a']);
   });
 
-  it('is not one that takes a little from time to time, or to whom nothing was sent', async () => {
+  it('a client that reads a little from time to time, or that received nothing, stays connected', async () => {
     const { clock, cut, connect } = setUp();
     connect('idle', 'x');
     const slow = connect('slow', 'x');
@@ -124,7 +124,7 @@ describe('a caller that leaves too much unread', () => {
 });
 
 describe('all callers together', () => {
-  it('lose connections beyond the total, whoever they belong to', async () => {
+  it('connections of any caller are closed above the total', async () => {
     const { clock, cut, connect } = setUp();
     const count = totalBytes / principalBytes;
     for (let index = 0; index < count; index += 1) {
@@ -137,7 +137,7 @@ describe('all callers together', () => {
   });
 });
 
-describe('what is counted', () => {
+describe('the counted buffers', () => {
   it('leaves nothing behind when connections end', async () => {
     const { clock, cut, connect, size } = setUp();
     const named = connect('named');

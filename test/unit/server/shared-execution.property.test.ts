@@ -52,7 +52,7 @@ const events = [
   { kind: 'STALE', cursor: 'epoch.3', observedAt: new Date(2), entity: null, previous: null },
 ] as const;
 
-/** What a plain job leaves empty. */
+/** The fields that are empty in a plain job. */
 function richer(): Partial<ExportJob> {
   return {
     errors: [{ code: 'E1', message: 'one', callStack: null, recordCount: null }],
@@ -98,7 +98,7 @@ async function collect(stream: unknown): Promise<readonly ExecutionResult[]> {
   return results;
 }
 
-it('subscribers who share are told what graphql would tell each of them alone', async () => {
+it('subscribers that share an execution receive the results that graphql would return to each', async () => {
   const eventType = schema.getType('ExportJobEvent');
   if (!isObjectType(eventType)) throw new Error('There is no type ExportJobEvent.');
   const maskError = (error: unknown) => {

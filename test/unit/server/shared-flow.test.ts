@@ -100,7 +100,7 @@ function numberOf(number: number | 'broken'): number {
 const over = { streamEnded: 1, emptied: 1, freed: 1 };
 
 describe('a flow', () => {
-  it('tells what was there, and then each event as it comes', async () => {
+  it('a flow delivers the current state and then each event', async () => {
     const { flow, receiver, heard, write } = await setUp();
     await write(1);
     flow.start(receiver);
@@ -110,7 +110,7 @@ describe('a flow', () => {
     expect(heard).toEqual([1, 'no number', 3]);
   });
 
-  it('goes on after its start when the signal of the operation aborts, and ends when it is stopped', async () => {
+  it('a started flow continues when the signal of the operation aborts, and ends when it is stopped', async () => {
     const { flow, receiver, heard, seen, operation, write } = await setUp();
     flow.start(receiver);
     operation.abort();
@@ -122,7 +122,7 @@ describe('a flow', () => {
     expect(seen).toMatchObject(over);
   });
 
-  it('takes nothing more while there is no room', async () => {
+  it('a flow reads no further events while there is no room', async () => {
     const { flow, receiver, heard, seen, write } = await setUp({ room: 1 });
     flow.start(receiver);
     await write(1);
@@ -131,11 +131,11 @@ describe('a flow', () => {
     expect(heard).toEqual([1]);
     seen.makeRoom();
     await turn();
-    // What was there twice is merged.
+    // Duplicate states are merged.
     expect(heard).toEqual([1, 3]);
   });
 
-  it('waits for a result that takes its time, in its place', async () => {
+  it('a flow waits for a slow result and keeps the order', async () => {
     const { flow, receiver, heard, seen, write } = await setUp();
     flow.start(receiver);
     await write('slow');
@@ -146,7 +146,7 @@ describe('a flow', () => {
     expect(heard).toEqual([1, 2]);
   });
 
-  it('that is stopped while it waits for a result says nothing of it', async () => {
+  it('a flow that is stopped while it waits for a result does not deliver it', async () => {
     const { flow, receiver, heard, seen, write } = await setUp();
     flow.start(receiver);
     await write('slow');
@@ -157,7 +157,7 @@ describe('a flow', () => {
     expect(seen).toMatchObject(over);
   });
 
-  it('completes when all that is watched is over', async () => {
+  it('a flow completes when all watched entities have ended', async () => {
     const { flow, receiver, heard, seen, log } = await setUp({ ids: ['a'] });
     flow.start(receiver);
     await turn();
@@ -167,7 +167,7 @@ describe('a flow', () => {
     await log[Symbol.asyncDispose]();
   });
 
-  it('fails with what its events fail with, once', async () => {
+  it('a flow reports the failure of its events once', async () => {
     const { flow, receiver, heard, seen, stream, write } = await setUp();
     flow.start(receiver);
     const error = new Error('lost');

@@ -44,7 +44,7 @@ function setUp(events: readonly unknown[]) {
   return { stream, seen, abort: () => controller.abort() };
 }
 
-it('tells the result of each event, and then the end', async () => {
+it('a stream returns the result of each event and then the end', async () => {
   const { stream, seen } = setUp([{ number: 1 }, failing, { number: 2 }]);
   expect(await stream.next()).toMatchObject({ done: false, value: { data: { number: 1 } } });
   expect(await stream.next()).toMatchObject({ done: false, value: { errors: [{ message: 'no number' }] } });
@@ -54,7 +54,7 @@ it('tells the result of each event, and then the end', async () => {
   expect(seen).toEqual({ returned: true, emptied: true, freed: 1 });
 });
 
-it('leaving it leaves the events and the group', async () => {
+it('a stream that is returned leaves its events and its group', async () => {
   const { stream, seen } = setUp([failing, { number: 1 }]);
   await stream.next();
   await stream.return();

@@ -92,7 +92,7 @@ async function setUp() {
   return { write, read, received, executed: () => executions };
 }
 
-it('subscribers that are busy during several changes share the execution of what was merged for them', async () => {
+it('slow subscribers share the execution of merged events', async () => {
   const { write, read, received, executed } = await setUp();
   await write('CREATED', 1);
   await read();

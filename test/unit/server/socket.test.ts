@@ -55,7 +55,7 @@ describe('a socket', () => {
     expect(sender.open).toBe(false);
   });
 
-  it('makes who sends wait until the client reads', async () => {
+  it('a socket makes senders wait until the client reads', async () => {
     client.pause();
     let sent = 0;
     const sending = (async () => {
@@ -69,7 +69,7 @@ describe('a socket', () => {
     expect(served.readyState).toBe(WebSocket.OPEN);
   });
 
-  it('is sent in one write what one turn brings', async () => {
+  it('a socket sends the messages of one turn in one write', async () => {
     for (const text of ['a', 'b', 'c']) expect(sender.send(text)).toBeUndefined();
     expect(stream.writableCorked).toBe(1);
     const received: string[] = [];
@@ -108,7 +108,7 @@ describe('a socket', () => {
     expect(await code).toBe(1001);
   });
 
-  it('swallows what is sent after it was closed', async () => {
+  it('a socket ignores messages after it was closed', async () => {
     client.terminate();
     await closed(served);
     await sender.send('late');

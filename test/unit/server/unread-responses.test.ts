@@ -65,7 +65,7 @@ describe('a response that its client does not read', () => {
     expect(clock.pending('deadline')).toBe(0);
   });
 
-  it('is broken off although its client goes on sending', async () => {
+  it('an unread response is broken off although its client continues to send', async () => {
     await using connection = await open();
     connection.request(get);
     await eventually(() => expect(responses).toHaveLength(1));

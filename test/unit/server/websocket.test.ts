@@ -131,7 +131,7 @@ async function connect() {
     while (messages.length < count) await new Promise<void>((resolve) => arrivals.push(resolve));
   };
   send({ type: 'connection_init' });
-  // Who is refused gets no message.
+  // A rejected caller receives no message.
   await Promise.race([has(1), closed]);
   return {
     closed,
@@ -151,7 +151,7 @@ describe('a caller', () => {
     expect(await (await connect()).closed).toEqual([code, 'No.']);
   });
 
-  it('is not told what went wrong inside', async () => {
+  it('a caller does not receive the details of an internal error', async () => {
     refusal = new Error('secret');
     expect(await (await connect()).closed).toEqual([4500, 'Internal server error']);
   });
@@ -165,16 +165,16 @@ describe('a stream that fails', () => {
     payload: [expect.objectContaining({ extensions: expect.objectContaining({ code }) })],
   });
 
-  it.each([new ForbiddenError({ message: 'Not any more.' }), new UnauthenticatedError({ message: 'Not any more.' })])(
-    'because its caller has lost the right ends with its socket: $code',
-    async (lost) => {
-      failure = lost;
-      const { subscribe, closed, messages } = await connect();
-      subscribe('subscription { count }');
-      expect(await closed).toEqual([4403, 'Not any more.']);
-      expect(messages.slice(1)).toEqual([next, error(lost.code)]);
-    },
-  );
+  it.each([
+    new ForbiddenError({ message: 'Access was lost.' }),
+    new UnauthenticatedError({ message: 'Access was lost.' }),
+  ])('because its caller has lost the right ends with its socket: $code', async (lost) => {
+    failure = lost;
+    const { subscribe, closed, messages } = await connect();
+    subscribe('subscription { count }');
+    expect(await closed).toEqual([4403, 'Access was lost.']);
+    expect(messages.slice(1)).toEqual([next, error(lost.code)]);
+  });
 
   it.each([
     new NotFoundError('1', { message: 'Gone.' }),
@@ -197,7 +197,7 @@ describe('a stream that fails', () => {
     ]);
   });
 
-  it('is not what a refused query is', async () => {
+  it('a rejected query does not close the socket', async () => {
     failure = new ForbiddenError({ message: 'No.' });
     const { subscribe, has, messages } = await connect();
     subscribe('{ gone }');
@@ -209,7 +209,7 @@ describe('a stream that fails', () => {
 });
 
 describe('a query that its client completes', () => {
-  it('is given up, and its id is free', async () => {
+  it('a query that its client completes is cancelled, and its id is free', async () => {
     const { subscribe, send, has, messages } = await connect();
     subscribe('{ never }');
     await asked;

@@ -20,13 +20,13 @@ describe('the selection of an operation', () => {
     expect(selected('Batch', document)).toEqual([]);
   });
 
-  it('holds what a field reads where that is not called like it', () => {
+  it('the selection contains the fields that a field with another name reads', () => {
     const document = `{ dataset(id: "1") { isUnionProfileDataset lastBatch { rawStatus dataset { id } } lastSuccessfulBatch { id } } }`;
     expect(selected('Dataset', document)).toEqual(['id', 'lastBatchId', 'lastSuccessfulBatchId', 'schemaRef']);
     expect(selected('Batch', document)).toEqual(['datasetId', 'id', 'status']);
   });
 
-  it('is taken from subscriptions and mutations alike', () => {
+  it('the selection covers subscriptions and mutations', () => {
     expect(
       selected('Dataset', 'subscription { exportJobChanged { job { destination { dataset { name } } } } }'),
     ).toEqual(['name']);

@@ -228,10 +228,10 @@ describe('two subscriptions to the same event', () => {
   });
 });
 
-describe('a field that asks somebody', () => {
+describe('a field that calls the platform', () => {
   const query = 'subscription { tick { number read } }';
 
-  it('is asked once for all', async () => {
+  it('a field is resolved once for all subscribers', async () => {
     const { subscribe, asked } = setUp();
     const streams = await Promise.all(Array.from({ length: 5 }, () => subscribe({ query })));
     const results = Promise.all(streams.map(first));
@@ -240,7 +240,7 @@ describe('a field that asks somebody', () => {
     expect((await results).map(({ data }) => data)).toEqual(Array(5).fill({ tick: { number: 1, read: 'once' } }));
   });
 
-  it('goes on when the subscriber leaves for whom it began, and is given up when all have left', async () => {
+  it('a read continues when its first subscriber leaves, and is cancelled when all have left', async () => {
     const { subscribe, asked, logged, ended } = setUp();
     const [one, other] = [await subscribe({ query }), await subscribe({ query })];
     const [gone, staying] = [one.next(), first(other)];
@@ -261,7 +261,7 @@ describe('a field that asks somebody', () => {
     expect(logged).toEqual([]);
   });
 
-  it('is asked again for one who comes to the event after it was given up', async () => {
+  it('a field is resolved again for a subscriber that reads the event after it was cancelled', async () => {
     const { subscribe, asked } = setUp();
     const [one, late] = [await subscribe({ query }), await subscribe({ query })];
     const pending = one.next();
@@ -274,7 +274,7 @@ describe('a field that asks somebody', () => {
     expect((await result).data).toEqual({ tick: { number: 1, read: 'anew' } });
   });
 
-  it('is asked again for one who comes to the event long after it was answered', async () => {
+  it('a field is resolved again for a subscriber that reads the event long after its result', async () => {
     const { subscribe, asked } = setUp();
     const [one, soon, late] = [await subscribe({ query }), await subscribe({ query }), await subscribe({ query })];
     const early = first(one);
@@ -290,7 +290,7 @@ describe('a field that asks somebody', () => {
     expect((await result).data).toEqual({ tick: { number: 1, read: 'now' } });
   });
 
-  it('is asked again for one who comes to the event after it failed', async () => {
+  it('a field is resolved again for a subscriber that reads the event after it failed', async () => {
     const { subscribe, asked } = setUp();
     const [one, late] = [await subscribe({ query }), await subscribe({ query })];
     const early = first(one);
@@ -318,7 +318,7 @@ it('a group of a whole tenant does not keep the context of a member that has lef
   expect((await other.next()).value).toEqual({ data: { tick: { number: 1 } } });
 });
 
-it('an unexpected error is logged once, and all are told the same of it', async () => {
+it('an unexpected error is logged once, and all subscribers receive the same error', async () => {
   const { subscribe, logged } = setUp();
   const query = 'subscription { tick { number broken } }';
   const streams = await Promise.all(Array.from({ length: 3 }, () => subscribe({ query })));
@@ -331,7 +331,7 @@ it('an unexpected error is logged once, and all are told the same of it', async 
   expect(JSON.stringify(results)).not.toContain('a secret');
 });
 
-it('a subscription that cannot begin says why', async () => {
+it('a subscription that cannot start returns the reason', async () => {
   const { subscribe } = setUp();
   await expect(subscribe({ query: 'subscription ($from: Int!) { tick(from: $from) { number } }' })).rejects.toThrow(
     /no stream.*\$from/,
