@@ -12,7 +12,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { callerOf, limited, readRequest, settled, timedOut } from './layers.ts';
 import { caller, countListeners, MetricsRecorder } from './platform-stub.ts';
 
-/** A platform that notes which call came when, and answers at once unless it is told to fail. */
+/** A platform that records the time of each call, and responds at once unless the test makes it fail. */
 function harness({ ratePerSecond = 10, burst = 1 } = {}) {
   const clock = new FakeClock();
   const metrics = new MetricsRecorder();
@@ -116,7 +116,7 @@ describe('who waits for a budget', () => {
     expect(sent[1]?.atMs).toBe(100);
   });
 
-  it('is told at its deadline when there may be room', async () => {
+  it('a waiting call fails at its deadline with the time after which there may be room', async () => {
     const { clock, send, metrics } = harness({ ratePerSecond: 2 });
     await send(interactive('first'));
     const others = [new AbortController(), new AbortController()];
@@ -160,7 +160,7 @@ describe('who waits for a budget', () => {
     expect(sent).toEqual([{ path: 'first', atMs: 0 }]);
   });
 
-  it('is not overtaken by one who comes just when there is room', async () => {
+  it('a waiting call is not overtaken by a call that arrives when there is room', async () => {
     const { clock, send, paths, fail } = harness({ ratePerSecond: 100, burst: 100 });
     // A rate that grows makes room a little before the time that was reckoned with.
     fail(limited());
@@ -382,7 +382,7 @@ describe('a 429', () => {
   });
 });
 
-it('tenants that are quiet are forgotten, however many come, and one that waits is not', async () => {
+it('drops the budgets of idle tenants and keeps the budget of a waiting tenant', async () => {
   const clock = new FakeClock();
   const options = { clock, metrics: new MetricsRecorder(), ratePerSecond: 10, burst: 1, maxWaiting: 10 };
   const budgets = createTenantBudgets(options);
@@ -417,7 +417,7 @@ it('a tenant whose waiting calls were dismissed is forgotten like others', async
 });
 
 describe('the waiting line', () => {
-  it('serves everybody who stays exactly once, each kind in order, and no poll waits longer than nine others', () => {
+  it('serves each waiting call exactly once, each priority in order, and a poll after at most nine others', () => {
     const moves = fc.array(fc.constantFrom('interactive', 'poll', 'next', 'next', 'leave'), { maxLength: 200 });
     fc.assert(
       fc.property(moves, (steps) => {

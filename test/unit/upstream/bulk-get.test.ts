@@ -87,7 +87,7 @@ describe.each(bulkApis)('many $name', ({ path, service, resource, getMany }) => 
     expect(result.failed).toEqual([]);
   });
 
-  it('are told apart within a success: found, failed for a reason, unknown (#22)', async () => {
+  it('a bulk read distinguishes found, failed and unknown ids within a success (#22)', async () => {
     const results = {
       good: entity,
       forbidden: withStatus(403),

@@ -162,7 +162,7 @@ describe('many by id', () => {
     ]);
   });
 
-  it('leaves out what the platform does not know', async () => {
+  it('omits ids that the platform does not have', async () => {
     await using stub = await startStub(catalogOf(['a', 'b'], 'left out'));
     await using client = connectTo(stub.url);
     const found = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
@@ -170,7 +170,7 @@ describe('many by id', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('asks one by one where an unknown id turned the answer for all into a 404', async () => {
+  it('reads ids one by one if an unknown id turned the whole response into a 404', async () => {
     await using stub = await startStub(catalogOf(['a', 'b'], '404'));
     await using client = connectTo(stub.url);
     const found = await client.api.datasets.getMany(['a', 'x', 'b'].map(datasetId));
@@ -210,7 +210,7 @@ describe('many by id', () => {
     expect(most).toBe(4);
   });
 
-  it('takes nothing that was not asked for, and asks for nothing that cannot be an id', async () => {
+  it('ignores objects that were not requested, and does not request invalid ids', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { a: {}, other: {} }));
     await using client = connectTo(stub.url);
     expect(await client.api.datasets.getMany([datasetId('a,b'), datasetId('')])).toEqual([]);

@@ -18,7 +18,7 @@ function callerOf(org: string, sandbox = 's', token = 't', owner: 'caller' | 'ga
   return { tenant, credential: { ...credential, owner } };
 }
 
-/** A platform that responds when the test says so. */
+/** A platform that responds when the test releases it. */
 function harness() {
   const accepted = new AcceptedCredentials();
   const inFlight: { readonly path: string; respond(): void }[] = [];
@@ -164,7 +164,7 @@ describe('calls that wait for a connection', () => {
     expect(await own.send('one more', caller)).toBeInstanceOf(RateLimitedError);
   });
 
-  it('are told at their deadline that there was no room, which says nothing about the platform', async () => {
+  it('calls without a connection fail at their deadline, which does not count against the circuit', async () => {
     using own = harness();
     own.prove(callerOf('A'));
     void own.many(3, 'x', callerOf('A'));

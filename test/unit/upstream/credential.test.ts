@@ -39,7 +39,7 @@ describe('passthrough credential', () => {
     );
   });
 
-  it('has a fingerprint that tells callers apart and holds neither secret', () => {
+  it('a credential has a fingerprint that distinguishes callers and contains no secret', () => {
     const print = (authorization: string, apiKey: string) =>
       createPassthroughCredential({ authorization, apiKey }).fingerprint;
     expect(print('Bearer token', 'key')).toBe(print('Bearer token', 'key'));

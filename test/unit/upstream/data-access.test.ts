@@ -455,7 +455,7 @@ describe('bytes', () => {
     await connectionClosed;
   });
 
-  it('that are refused are the error of the status when its reason does not come in time', async () => {
+  it('rejected bytes are the error of the status if its reason does not arrive in time', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(500).write('some');
     });
@@ -541,7 +541,7 @@ describe('bytes', () => {
 });
 
 describe('stat', () => {
-  it('says what a read would say, without bytes', async () => {
+  it('stat returns the properties of a read without bytes', async () => {
     await using stub = await startStub((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/csv', 'content-length': '249058' }).end();
     });

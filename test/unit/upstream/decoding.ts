@@ -2,7 +2,7 @@ import type { ReadingTimes } from '../../../src/domain/reading-times.ts';
 import type { AnomalyKind } from '../../../src/upstream/index.ts';
 import type { DecodeContext } from '../../../src/upstream/wire/decode-context.ts';
 
-/** What a decoder made of a value, and what it found odd. */
+/** The result of a decoder, and the anomalies that it counted. */
 export function decoding<Value>(decode: (context: DecodeContext) => Value) {
   const anomalies: AnomalyKind[] = [];
   const value = decode({ anomaly: (kind) => anomalies.push(kind) });

@@ -223,7 +223,7 @@ describe('meaning of statuses', () => {
     expect(error).toMatchObject({ issues: [{ path: 'input', message: 'BadRequestError: Unknown segment.' }] });
   });
 
-  it('what the API gateway complains of is neither the input nor the id', () => {
+  it('an error of the API gateway is about neither the input nor the id', () => {
     expect(translate(create, 400, { error_code: '400003', message: 'Missing header' })).toMatchObject({
       code: 'PLATFORM_ERROR',
     });
@@ -244,7 +244,7 @@ describe('request id', () => {
   });
 });
 
-describe('pause that the platform asks for', () => {
+describe('the pause that the platform requests', () => {
   it.each([
     { header: '2', body: undefined, expected: 2_000 },
     { header: '2', body: '500', expected: 2_000 },
@@ -272,7 +272,7 @@ describe('pause until a date that the platform names', () => {
   });
 });
 
-describe('what clients get to see', () => {
+describe('the error that clients receive', () => {
   it.each([
     { text: 'Bearer eyJhbGciOiJSUzI1NiJ9.eyJpZCI6.c2ln was refused', hidden: 'eyJ' },
     { text: 'token eyJhbGciOiJSUzI1NiJ9.eyJpZCI6IjEyMyJ9.c2lnbmF0dXJl', hidden: 'eyJ' },

@@ -7,7 +7,7 @@ const request = { method: 'GET', path: '/', headers: {}, body: null, maxBodyByte
 const { signal } = new AbortController();
 
 describe('an exchange', () => {
-  it('that is given up while it waits for a connection was not sent, and never is', async () => {
+  it('an exchange that is cancelled while it waits for a connection is never sent', async () => {
     let answerFirst = () => {};
     await using stub = await startStub((_request, response) => {
       answerFirst = () => sendJson(response, 200, {});
@@ -27,7 +27,7 @@ describe('an exchange', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('that is given up while it waits for the answer was sent', async () => {
+  it('an exchange that is cancelled while it waits for the response was sent', async () => {
     await using stub = await startStub(silence);
     const pool = new Pool(stub.url);
     const leaving = new AbortController();
@@ -38,7 +38,7 @@ describe('an exchange', () => {
     await pool.destroy();
   });
 
-  it('that is given up ends its connection, so that another one can be sent', async () => {
+  it('a cancelled exchange ends its connection, so that another exchange can be sent', async () => {
     let closed = () => {};
     const connectionClosed = new Promise<void>((resolve) => {
       closed = resolve;

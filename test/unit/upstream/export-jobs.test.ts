@@ -17,7 +17,7 @@ const record = (fields: object) => ({
 });
 
 describe('list', () => {
-  it('sends limit and cursor, and says where it goes on', async () => {
+  it('sends limit and cursor, and returns the cursor of the next page', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, {
         records: [record({ id: 725 }), record({ id: 722 })],

@@ -49,7 +49,7 @@ describe('client credential', () => {
     });
   });
 
-  it('asks once for any number of calls, at the same time or later', async () => {
+  it('requests one token for any number of concurrent and later calls', async () => {
     await using stub = await startStub(tokens());
     await using credential = credentialAt(stub.url, new FakeClock());
     const calls = Array.from({ length: 50 }, () => credential.headers(new AbortController().signal));
@@ -58,7 +58,7 @@ describe('client credential', () => {
     expect(stub.requests).toHaveLength(1);
   });
 
-  it('replaces a refused token once, whoever brings it', async () => {
+  it('replaces a rejected token once, regardless of the number of calls that report it', async () => {
     await using stub = await startStub(tokens());
     await using credential = credentialAt(stub.url, new FakeClock());
     await credential.headers(signal);
@@ -98,7 +98,7 @@ describe('client credential', () => {
     await metrics.ended(2);
     await clock.advanceBy(9_999);
     expect(await credential.headers(signal)).toMatchObject({ authorization: 'Bearer token-1' });
-    // A renewal under way would have one.
+    // A renewal in flight would have one.
     expect(clock.pending('deadline')).toBe(0);
     await clock.advanceBy(1);
     await credential.headers(signal);

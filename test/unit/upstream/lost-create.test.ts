@@ -14,7 +14,7 @@ const exportJobs = '/data/core/ups/export/jobs';
 
 /**
  * A platform that keeps what is created, and answers a create by `loses`, if that does not leave it alone.
- * @param creates whether a lost create happens all the same
+ * @param creates whether a lost create still creates an entity
  */
 function startPlatform(loses: Answer, creates = true) {
   const kept: Record<string, unknown>[] = [];
@@ -103,7 +103,7 @@ describe('a create whose answer is lost', () => {
     expect(client.metrics.lostCreates).toHaveLength(2);
   });
 
-  it('is told from one like it that was answered before', async () => {
+  it('a lost create is distinguished from an equal create with a response', async () => {
     let turn = 0;
     const platform = startPlatform(({ body }, response) => {
       turn += 1;
@@ -134,7 +134,7 @@ describe('a create whose answer is lost', () => {
     });
   });
 
-  it('stays unknown when somebody else made the same at the same time', async () => {
+  it('a lost create stays unknown if another caller created the same at the same time', async () => {
     const platform = startPlatform(breaks);
     const destination = { datasetId: newExportJob.datasetId };
     const schema = { name: newExportJob.schemaName };

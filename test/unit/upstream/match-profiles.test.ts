@@ -37,7 +37,7 @@ const match = (asked: readonly Identity[], entries: readonly ProfileEntry[]) =>
   });
 
 describe('an identity', () => {
-  it('has the entry that says it is about it, then the one of a person who has it', () => {
+  it('an identity has the entry that names it, else the entry of a person with this identity', () => {
     const entries = [person('B', { identities: [john] }), person('A', { requested: jane, identities: [john, kim] })];
     expect(match([jane, john], entries)).toEqual(['A', 'B']);
     expect(match([kim, jane, john], entries)).toEqual(['A', 'A', 'B']);
@@ -68,20 +68,20 @@ describe('an identity', () => {
     expect(match([jane, john], [person('A', { requested: jane }), failure()])).toEqual(['A', 'failure']);
   });
 
-  it('never has an entry, unless asked for alone, that says it is about somebody else', () => {
+  it('an identity never has an entry that names another identity, unless it is requested alone', () => {
     for (const other of [person('B', { identities: [kim] }), person('B', { requested: kim }), failure(kim)]) {
       expect(match([jane, john], [person('A', { identities: [jane] }), other])).toEqual(['A', 'unsettled']);
     }
   });
 
-  it('is unknown when no entry is left for it, or one of nobody', () => {
+  it('an identity is unknown if no entry is left for it, or an entry without a person', () => {
     expect(match([jane, john], [person('A', { identities: [jane] })])).toEqual(['A', 'nobody']);
     expect(match([jane, john], [person('A', { identities: [jane] }), nobody()])).toEqual(['A', 'nobody']);
     expect(match([jane, john, kim], [nobody(), nobody(), nobody()])).toEqual(['nobody', 'nobody', 'nobody']);
     expect(match([jane], [])).toEqual(['nobody']);
   });
 
-  it('has, asked for alone, whatever the answer holds that tells most', () => {
+  it('an identity that is requested alone has the entry with the most content', () => {
     expect(match([jane], [nobody(), failure(), person('A'), person('B')])).toEqual(['A']);
     expect(match([jane], [person('A', { requested: email('JANE') })])).toEqual(['A']);
     expect(match([jane], [nobody(), failure()])).toEqual(['failure']);
@@ -96,7 +96,7 @@ describe('an identity', () => {
     ).toEqual(['A', 'B']);
   });
 
-  it('never gets somebody who is known to be another, in whatever order the entries come', () => {
+  it('an identity never has the entry of another person, in any order of the entries', () => {
     const identity = fc.constantFrom(...'abcdef').map(email);
     const entries = fc.uniqueArray(
       fc.record({ id: fc.uuid(), who: fc.uniqueArray(identity, { selector: identityKey, minLength: 1 }) }),

@@ -26,7 +26,7 @@ describe('a list of merge policies', () => {
     expect(client.metrics.calls).toMatchObject([{ service: 'merge-policies' }, { service: 'merge-policies' }]);
   });
 
-  it('leaves out what has no id, and counts it', async () => {
+  it('omits and counts rows without an id', async () => {
     await using stub = await startStub((_request, response) =>
       sendJson(response, 200, { _page: { count: 100.0 }, children: [{ name: 'x' }, { id: 'a' }], _links: {} }),
     );

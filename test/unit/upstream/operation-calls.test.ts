@@ -61,7 +61,7 @@ describe('the calls of one operation', () => {
 });
 
 describe('a call that several operations share', () => {
-  /** Calls that end when the test says so, below the layers that share and count. */
+  /** Calls that end when the test releases them, below the layers that share and count. */
   function harness() {
     const attempts: { resolve(value: string): void; reject(error: Error): void }[] = [];
     const count = withOperationCalls(

@@ -31,10 +31,10 @@ export interface PlatformStub extends AsyncDisposable {
   received(count: number): Promise<void>;
 }
 
-/** What it returns is awaited and otherwise ignored. */
+/** Its result is awaited and otherwise ignored. */
 export type Answer = (request: ReceivedRequest, response: ServerResponse) => unknown;
 
-/** An HTTP server on loopback that answers as the test says, and remembers what it was asked. */
+/** An HTTP server on loopback that responds as the test configures, and records its requests. */
 export async function startStub(answer: Answer): Promise<PlatformStub> {
   const requests: ReceivedRequest[] = [];
   const waiters = new Set<() => void>();
@@ -181,7 +181,7 @@ export interface TestClientOptions
   readonly clock?: FakeClock;
 }
 
-/** The clients under test, connected to a stub. Nothing is sent twice unless the test says so. */
+/** The clients under test, connected to a stub. No call is repeated unless the test enables it. */
 export function connectTo(url: string, options: TestClientOptions = {}): TestClient {
   const metrics = new MetricsRecorder();
   const {

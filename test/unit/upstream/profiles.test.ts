@@ -59,7 +59,7 @@ describe('profiles', () => {
     expect(client.metrics.anomalies).toEqual([]);
   });
 
-  it('cost no call when nobody is asked for', async () => {
+  it('an empty lookup of profiles makes no call', async () => {
     await using stub = await startStub(answering(() => ({})));
     await using client = connectTo(stub.url);
     expect(await client.api.profiles.getMany([])).toEqual([]);
@@ -99,7 +99,7 @@ describe('profiles', () => {
     expect(stub.requests.map((request) => askedOf(request).length).toSorted()).toEqual([100, 30]);
   });
 
-  it('are asked for alone where the answer does not tell whom it is about', async () => {
+  it('profiles are requested one by one if the response does not name their identities', async () => {
     await using stub = await startStub(answering((names) => people(names, { discreet: true })));
     await using client = connectTo(stub.url);
     const fields = ['name'];
@@ -142,7 +142,7 @@ describe('profiles', () => {
     expect(second).toMatchObject({ entityId: 'xid-john' });
   });
 
-  it('are asked for alone where the failures of some do not tell whose they are (#22)', async () => {
+  it('profiles are requested one by one if failures do not name their identities (#22)', async () => {
     await using stub = await startStub((request, response) => {
       const names = askedOf(request);
       if (names.length === 1 && names[0] !== 'jane') sendJson(response, 200, people(names));
@@ -203,7 +203,7 @@ describe('profiles', () => {
     expect(await client.api.profiles.getMany([jane])).toMatchObject([{ constructor: UpstreamUnreadableError }]);
   });
 
-  it('are given up with the reason of the signal', async () => {
+  it('lookups of profiles are cancelled with the reason of the signal', async () => {
     await using stub = await startStub(() => {});
     const leaving = new AbortController();
     await using client = connectTo(stub.url, { signal: leaving.signal });

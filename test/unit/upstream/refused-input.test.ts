@@ -47,7 +47,7 @@ const reads: typeof writes = {
     batches.list({ limit: 1, statuses: ['FAILED'], datasetId: platformId('dataset-1') }),
 };
 
-/** What is thrown if the platform responds so. */
+/** The error of a response of the platform. */
 async function rejection(send: (api: PlatformApi) => Promise<unknown>, status: number, body: object): Promise<unknown> {
   await using stub = await startStub((_request, response) => sendJson(response, status, body));
   await using client = connectTo(stub.url);

@@ -264,7 +264,7 @@ describe('a service that keeps failing', () => {
   });
 });
 
-describe('a tenant who asks a lot', () => {
+describe('a tenant with many calls', () => {
   it('is served at its rate, interactive calls first', async () => {
     await using stub = await startStub(good);
     await using client = connectTo(stub.url, { ...resilient, credential: proven, callsPerSecond: 5 });
@@ -282,7 +282,7 @@ describe('a tenant who asks a lot', () => {
     nothingLeft(client);
   });
 
-  it('is told when there is no room before the deadline, and calls of other kinds are not harmed by it', async () => {
+  it('a tenant receives RATE_LIMITED if there is no room before the deadline, without an effect on other calls', async () => {
     await using stub = await startStub(good);
     await using client = connectTo(stub.url, {
       ...resilient,

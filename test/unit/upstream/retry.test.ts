@@ -83,7 +83,7 @@ describe('the pause', () => {
     expect(none.askedAtMs).toEqual(Array.from({ length: 8 }, () => 0));
   });
 
-  it('is what the platform asked for, and a little more by chance', async () => {
+  it('the pause is the requested one plus a random part', async () => {
     const { send, askedAtMs } = harness([limited(7_000), failedWith(503, 2_000), 'answer']);
     expect(await send(readRequest())).toBe('answer');
     expect(askedAtMs).toEqual([0, 7_125, 9_250]);

@@ -93,7 +93,7 @@ describe('an export job', () => {
     expect(fitOfExportJob(everything, echo(everything, changes))).toBe('possible');
   });
 
-  it('may have any merge policy and any version of it where none was asked for', () => {
+  it('a job fits with any merge policy and version if the create names none', () => {
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { mergePolicy: { id: 'default', version: 7 } }))).toBe(
       'same',
     );
@@ -145,12 +145,12 @@ describe('an export job', () => {
     expect(fitOfExportJob(everything, echo(everything, changes))).toBe('different');
   });
 
-  it('is another one when it exports events or fields that were not asked for', () => {
+  it('a job differs if it exports events or fields that were not requested', () => {
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { additionalFields: { eventList: {} } }))).toBe('different');
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { fields: 'a' }))).toBe('different');
   });
 
-  it('is another one when it waits for a batch without having been asked to', () => {
+  it('a job differs if it waits for a batch although the create does not', () => {
     const waiting = { properties: { checkBatchStatusForSuccess: true } };
     expect(fitOfExportJob(newExportJob, echo(newExportJob, waiting))).toBe('different');
     expect(fitOfExportJob(newExportJob, echo(newExportJob, { properties: {} }))).toBe('same');

@@ -102,7 +102,7 @@ describe('list', () => {
     expect(idsIn(await client.api.schedules.list())).toEqual(expect.arrayContaining(idsIn(rows(0, 230))));
   });
 
-  it('leaves out what has no id, and counts it', async () => {
+  it('omits and counts rows without an id', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { children: [{}, record, 1] }));
     await using client = connectTo(stub.url);
     expect(idsIn(await client.api.schedules.list())).toEqual([id]);

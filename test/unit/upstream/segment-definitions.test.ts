@@ -71,7 +71,7 @@ describe('a list of segment definitions', () => {
     await expect(client.api.segmentDefinitions.list({ limit: 1 })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
   });
 
-  it('leaves out what has no id, and counts it', async () => {
+  it('omits and counts rows without an id', async () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { segments: [{}, all[0]] }));
     await using client = connectTo(stub.url);
     const { definitions } = await client.api.segmentDefinitions.list({ limit: 2 });

@@ -6,7 +6,7 @@ import { namesakeOf } from '../../support/tenants.ts';
 import { callerOf, failedWith, readRequest, settled } from './layers.ts';
 import { caller, countListeners, MetricsRecorder } from './platform-stub.ts';
 
-/** A platform that answers when the test says so. */
+/** A platform that responds when the test releases it. */
 function harness() {
   const calls: { request: UpstreamRequest; resolve(value: string): void; reject(error: Error): void }[] = [];
   const metrics = new MetricsRecorder();
@@ -44,7 +44,7 @@ describe('identical reads in flight', () => {
     expect(await again).toBe('better');
   });
 
-  it('are answered anew once the call is over', async () => {
+  it('a GET after the end of a shared call is sent again', async () => {
     const { calls, send } = harness();
     const first = send(readRequest());
     calls[0]?.resolve('first');
@@ -52,7 +52,7 @@ describe('identical reads in flight', () => {
     const second = send(readRequest());
     calls[1]?.resolve('second');
     expect(await second).toBe('second');
-    // What is over is not given up as well.
+    // A finished call is not cancelled too.
     expect(calls.map(({ request }) => request.signal.aborted)).toEqual([false, false]);
   });
 
@@ -90,7 +90,7 @@ describe('identical reads in flight', () => {
   });
 });
 
-describe('a caller who leaves', () => {
+describe('a caller that leaves', () => {
   it('gets the reason of its own signal, and the others get the answer', async () => {
     const { calls, send } = harness();
     const leaving = new AbortController();

@@ -106,7 +106,7 @@ describe('a token bucket', () => {
     );
   });
 
-  it('always gives the next token when it said that it would', () => {
+  it('returns the next token at the announced time', () => {
     const moves = fc.array(fc.oneof(fc.constant('halve'), fc.integer({ min: 0, max: 500 })), { maxLength: 30 });
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), moves, (ratePerSecond, steps) => {

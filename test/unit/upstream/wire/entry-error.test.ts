@@ -74,7 +74,7 @@ it('an error in no known form is one if there is nothing else', () => {
   expect(readEntryError({ ...error, id: '7' })).toBeNull();
 });
 
-it('an error may name what it is about', () => {
+it('an error may contain an id', () => {
   const error = { message: 'No', statusCode: '403' };
   expect(readEntryError({ id: '7', error })).toEqual({ status: 403, error });
   expect(readEntryError({ xid: '7', error: { message: 'No' } })).toEqual({ status: null, error: { message: 'No' } });
