@@ -30,7 +30,9 @@ function fakeLookup(...answers: readonly (readonly string[])[]): Lookup & { read
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
-/** A router that answers as it is told, and a client that may call it by its address and as `router.example`. */
+/**
+ * A router whose responses the test configures, and a client that may call it by its address and as `router.example`.
+ */
 async function setup(handler: Handler, options: Partial<CallbackClientOptions> & { readonly named?: boolean } = {}) {
   const requests: { readonly body: string; readonly headers: IncomingMessage['headers'] }[] = [];
   const host = await httpHost(async (request, response) => {
@@ -210,7 +212,7 @@ describe('a callback', () => {
     });
     expect(await router.send(router.url, '', never)).toBe('taken');
     await eventually(() => expect(closed).toBe(true));
-    // What the system buffers between the two comes on top.
+    // The operating system buffers further bytes between the two.
     expect(sent).toBeGreaterThanOrEqual(16 * 1_024);
     expect(sent).toBeLessThan(512 * 1_024);
   });
@@ -269,7 +271,7 @@ describe('a callback', () => {
     });
     const outcomes = Array.from({ length: 70 }, () => router.send(router.url, '', never));
     await eventually(() => expect(waiting.length).toBeGreaterThanOrEqual(64));
-    // What was sent before this would have come before it.
+    // Earlier messages would have arrived before this message.
     await fetch(router.url, { method: 'POST', body: 'somebody else' });
     expect(waiting).toHaveLength(64);
     for (const answer of waiting) answer();

@@ -6,7 +6,7 @@ import { publicError } from '../../../src/server/graphql-error.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { isCollected } from '../../support/garbage.ts';
 
-/** A group with so many members, and events that count their executions. */
+/** A group with the given number of members, and events that count their executions. */
 function setUp(members: number) {
   const clock = new FakeClock();
   const group = new ExecutionGroup({

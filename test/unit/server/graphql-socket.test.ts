@@ -52,7 +52,7 @@ const schema = createSchema<YogaInitialContext & { readonly principal: string }>
   },
 });
 
-/** What a client hears, as far as it does not depend on the words of errors. */
+/** The messages that a client receives, without the texts of errors. */
 interface Heard {
   readonly messages: unknown[];
   closed: number | null;
@@ -157,7 +157,7 @@ function reference(): Side {
   };
 }
 
-/** Turns of the event loop after which everything is said. */
+/** Turns of the event loop after which all messages are sent. */
 const enoughTurns = 5;
 const settle = async () => {
   for (let count = 0; count < enoughTurns; count += 1) await turn();
@@ -322,7 +322,7 @@ describe('a socket', () => {
 });
 
 describe('a socket whose client does not read', () => {
-  /** A client that reads nothing until it is told to. */
+  /** A client that reads nothing until the test releases it. */
   const unread = () => {
     let read = () => {};
     let waiting: Promise<void> | undefined = new Promise((resolve) => {

@@ -21,7 +21,7 @@ const setup = () => {
   return { clock, connections, calls, body };
 };
 
-/** More than a stream takes without asking whether somebody reads it. */
+/** More bytes than a stream buffers without backpressure. */
 const large = 'x'.repeat(64 * 1024);
 const settled = (promise: Promise<unknown>) =>
   Promise.race([promise.then(() => true), new Promise<boolean>((resolve) => setImmediate(() => resolve(false)))]);

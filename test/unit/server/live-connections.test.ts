@@ -11,7 +11,7 @@ const setup = (random: () => number = () => 0.5, beatMs?: number) => {
     beat: () => events.push(`beat ${name}`),
     goAway: () => events.push(`away ${name}`),
   });
-  /** Adds many, and tells when each of them is sent away, in milliseconds from the start. */
+  /** Adds many connections, and returns the time at which each is ended, in milliseconds from the start. */
   const addMany = (count: number) => {
     const awayAtMs: number[] = [];
     const goAway = () => void awayAtMs.push(clock.now().getTime() - startedAtMs);

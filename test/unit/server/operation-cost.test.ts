@@ -120,6 +120,6 @@ it('every field of Query, Mutation and Subscription declares whether it calls th
           .map(({ name }) => name)
       : [],
   );
-  // What it says is already there when the request begins.
+  // Its content is available when the request starts.
   expect(silent).toEqual(['_service', 'viewer']);
 });

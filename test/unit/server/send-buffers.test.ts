@@ -7,7 +7,7 @@ const setUp = () => {
   const clock = new FakeClock();
   const buffers = quietSendBuffers(clock);
   const cut: string[] = [];
-  /** A connection whose client reads nothing until it is told to. */
+  /** A connection whose client reads nothing until the test releases it. */
   const connect = (name: string, principal?: string) => {
     const state = { waitingBytes: 0, progress: 0, cut: () => void cut.push(name) };
     const counted = buffers.add(state, principal);

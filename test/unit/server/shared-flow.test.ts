@@ -17,7 +17,7 @@ interface Item {
 const schema = buildSchema('type Query { number: Int } type Subscription { number: Int! }');
 const observedAt = new Date('2030-01-01T00:00:00Z');
 
-/** A flow over the changes of a log, to a receiver that has room for as many results at a time as the test says. */
+/** A flow over the changes of a log, to a receiver with room for a configured number of results. */
 async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly string[] | null } = {}) {
   const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
   const seen = { streamEnded: 0, emptied: 0, freed: 0, makeRoom: () => {}, answer: (_: number) => {} };

@@ -22,7 +22,7 @@ interface Item {
 const observedAt = new Date('2030-01-01T00:00:00Z');
 const principal = 'somebody';
 
-/** A step of the pipeline that goes on when the test says so. */
+/** A step of the pipeline that continues when the test releases it. */
 interface Gate {
   readonly passed: Promise<void>;
   open(): void;
@@ -36,7 +36,7 @@ function closedGate(): Gate {
   return { passed, open: () => open() };
 }
 
-/** An operation on a socket, behind whose pipeline there is a log of as many items as the test says. */
+/** An operation on a socket, with a pipeline over a log with a configured number of items. */
 async function setUp({ items = 1 } = {}) {
   const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
   const adopted = Array.from({ length: items }, (_, index) => ({ id: String(index) }));

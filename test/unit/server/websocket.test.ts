@@ -29,7 +29,7 @@ let http: Server;
 let webSockets: AsyncDisposable;
 /** What `authorize` throws. */
 let refusal: Error | null;
-/** What a stream fails with after its first event. */
+/** The error of a stream after its first event. */
 let failure: GatewayError;
 /** Resolves when the signal of a query aborts. */
 let givenUp: Promise<void>;
@@ -113,7 +113,7 @@ afterEach(async () => {
   await new Promise((resolve) => http.close(resolve));
 });
 
-/** A socket that has said who it is, with its messages in the order in which they come. */
+/** An authenticated socket, with its messages in the order of their arrival. */
 async function connect() {
   // A server that listens on a port has an AddressInfo.
   const { port } = http.address() as AddressInfo;

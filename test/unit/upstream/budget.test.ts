@@ -374,7 +374,7 @@ describe('a 429', () => {
     own.fail(limited());
     await sending(own, 64);
     own.fail(null);
-    // Enough tenants to make the idle ones be forgotten; the one that was limited is not.
+    // Enough tenants that idle budgets are dropped; the budget of the limited tenant is kept.
     for (let index = 0; index < 200; index += 1) await sending(own, 1, callerOf(`s${index}`));
     const before = own.sent.length;
     await sending(own, 64);

@@ -16,7 +16,7 @@ const newDataset = {
 /** The ids that a request names in its path. */
 const idsIn = (path: string) => (path.split('/').at(-1) ?? '').split(',').map(decodeURIComponent);
 
-/** Knows these ids; one that it does not know is left out of the answer, or turns it into a 404. */
+/** A platform with these ids. It omits an unknown id from the response, or responds 404. */
 const catalogOf =
   (known: readonly string[], unknown: 'left out' | '404'): Answer =>
   ({ path }, response) => {

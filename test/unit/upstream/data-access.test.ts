@@ -19,7 +19,7 @@ const name = 'part-0.parquet';
 const entry = (id: string) => ({ dataSetFileId: id, isValid: false, created: '1558522305708', size: '12' });
 const part = (partName: string, length = '10') => ({ name: partName, length });
 
-/** Answers with one page for each path; what is missing is a 404. */
+/** A platform that returns one page per path, and a 404 for any other path. */
 const pages =
   (byPath: Readonly<Record<string, readonly object[]>>): Answer =>
   ({ path }, response) => {
@@ -39,7 +39,7 @@ const inQueue = () => new Promise(setImmediate);
 
 function bytes(answer: unknown): FileBytes {
   expect(answer).toMatchObject({ kind: 'bytes' });
-  // The line above has looked at what tells the variants apart.
+  // The line above has checked the part that distinguishes the variants.
   return answer as FileBytes;
 }
 
@@ -434,7 +434,7 @@ describe('bytes', () => {
     await using client = connectTo(stub.url);
     await expect(client.api.files.read({ fileId, name })).rejects.toMatchObject({ code: 'PLATFORM_ERROR' });
     await connectionClosed;
-    // What the sockets of both sides hold in addition.
+    // The additional bytes in the sockets of both sides.
     expect(sent).toBeLessThan(16 * 1024 * 1024);
   });
 
@@ -509,7 +509,7 @@ describe('bytes', () => {
       await new Promise(setImmediate);
     }
     expect(read).toBe(totalBytes);
-    // What the sockets of both sides hold, far from the whole.
+    // The bytes in the sockets of both sides, far fewer than the whole.
     expect(furthestAhead).toBeLessThan(totalBytes / 2);
   });
 

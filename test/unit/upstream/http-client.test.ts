@@ -116,7 +116,7 @@ describe('deadline', () => {
     const failure = expect(client.api.exportJobs.create(newExportJob)).rejects.toBeInstanceOf(OutcomeUnknownError);
     await stub.received(1);
     await client.clock.advanceBy(30_000);
-    // What it may have created is looked for, and for no longer than this.
+    // The lookup of a lost create takes no longer than this.
     await stub.received(2);
     await client.clock.advanceBy(10_000);
     await failure;

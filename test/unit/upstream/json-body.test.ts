@@ -60,6 +60,6 @@ it('an id behind digits of a string stays exact', () => {
 
 it('a string of a million digits is read at once', () => {
   const digits = '1'.repeat(1_000_000);
-  // A search that looks at each digit anew from each place takes minutes.
+  // A search that reads each digit again from each position takes minutes.
   expect(jsonOf(Buffer.from(`["${digits}",-9007199254740993]`))).toEqual([digits, '-9007199254740993']);
 });

@@ -98,7 +98,7 @@ describe('a create whose answer is lost', () => {
     const dataset = { name: 'Mine', description: null, schemaRef, fileFormat: 'parquet', tags: [] };
     expect(await client.api.datasets.create(dataset)).toBe('d-3');
     expect(stub.requests[1]?.query.get('name')).toBe('Mine');
-    // Now there are two new ones of that name, one of which is known to be the first one's.
+    // There are now two new datasets of this name. One is known as the result of the first create.
     expect(await client.api.datasets.create(dataset)).toBe('d-4');
     expect(client.metrics.lostCreates).toHaveLength(2);
   });

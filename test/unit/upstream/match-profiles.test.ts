@@ -29,7 +29,7 @@ const failure = (requested: Identity | null = null): ProfileEntry => ({
   identities: [],
 });
 
-/** What is found for each identity: the id of the person, or what there is instead. */
+/** The result for each identity: the id of the person, or the other kind of content. */
 const match = (asked: readonly Identity[], entries: readonly ProfileEntry[]) =>
   matchProfiles(asked, entries).map((found) => {
     if (found === 'unsettled') return found;

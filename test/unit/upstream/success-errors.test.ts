@@ -79,7 +79,7 @@ const catalogError = (status: number) => ({
   detail: 'No answer from the store',
 });
 
-/** What comes of a call to which the platform responds with a success and this body. */
+/** The outcome of a call to which the platform responds with a success and this body. */
 async function outcome(use: Use, body: unknown, status = 200): Promise<unknown> {
   await using stub = await startStub((_request, response) => sendJson(response, status, body));
   await using client = connectTo(stub.url);

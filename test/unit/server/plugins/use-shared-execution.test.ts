@@ -25,7 +25,7 @@ interface Ask {
   readonly publicUrl?: string;
 }
 
-/** A question to somebody who may take his time. */
+/** A slow read that the test completes. */
 interface Asked {
   readonly by: string;
   readonly signal: AbortSignal;
@@ -38,7 +38,7 @@ beforeEach(() => {
   clock = new FakeClock();
 });
 
-/** A pipeline over events that all subscribers are given, with a field that asks somebody who may take his time. */
+/** A pipeline over shared events, with a field that depends on a slow read. */
 function setUp({ most = 100 } = {}) {
   const executed: number[] = [];
   const logged: unknown[] = [];
@@ -134,7 +134,7 @@ function markAsAsking(type: GraphQLObjectType, name: string): void {
 
 const principal = 'somebody';
 
-/** What the plugin and these resolvers look at; the rest of a context is not there. */
+/** The parts of a context that the plugin and these resolvers read. */
 function contextOf({
   sandbox = 'prod',
   organization,
@@ -249,7 +249,7 @@ describe('a field that calls the platform', () => {
     expect(asked[0]?.signal.aborted).toBe(false);
     asked[0]?.answer('for who stays');
     expect((await staying).data).toEqual({ tick: { number: 1, read: 'for who stays' } });
-    // What was given to others is not delivered to who has left.
+    // A subscriber that has left does not receive the results of others.
     expect((await gone).done).toBe(true);
 
     const pending = other.next();

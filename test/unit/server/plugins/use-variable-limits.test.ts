@@ -7,7 +7,7 @@ const schema = buildSchema('scalar Any type Query { field(any: Any, number: Int,
 /** Errors of an operation with variables; null: it is executed. */
 function errorsOf(variableValues: Record<string, unknown>, document: string): readonly GraphQLError[] | null {
   let found: readonly GraphQLError[] | null = null;
-  // What the plugin reads and calls of the hook.
+  // The parts of the hook that the plugin uses.
   const hook = {
     args: { schema, document: parse(document), variableValues },
     setResultAndStopExecution: ({ errors }: { readonly errors: readonly GraphQLError[] }) => {
@@ -29,7 +29,7 @@ const sizeErrorOf = (any: unknown) =>
 
 const membersOf = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`m${index}`, 1]));
 const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
-/** So many values in all, with the variables, this list and its 15 lists. */
+/** The total number of values, including the variables, this list and its 15 lists. */
 const valuesOf = (count: number) => {
   const entries = count - 17;
   return Array.from({ length: 15 }, (_, index) =>

@@ -24,7 +24,7 @@ import { reading } from '../decoding.ts';
 const silent = { anomaly: () => {} };
 const anything = fc.jsonValue({ maxDepth: 4 });
 
-/** Objects with the given keys, each of which may hold anything, so that generated values reach deep. */
+/** Objects with the given keys and any values, so that generated values are deeply nested. */
 const objectOf = (...keys: string[]) =>
   fc.record(Object.fromEntries(keys.map((key) => [key, anything])), { requiredKeys: [] });
 const orAnything = <Value>(value: fc.Arbitrary<Value>) => fc.oneof(value, anything);
@@ -236,7 +236,7 @@ describe('the cursor of export jobs', () => {
   });
 });
 
-/** What becomes of an integer that is no exact number; from 1e21 on JSON writes it as a fraction. */
+/** The decoded form of an integer that is not exact as a number. JSON writes it as a fraction from 1e21 on. */
 const unsafeAsText = (_key: string, value: unknown) =>
   Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(Number(value)) < 1e21 ? String(value) : value;
 

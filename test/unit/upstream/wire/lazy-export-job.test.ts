@@ -4,7 +4,7 @@ import type { AnomalyKind } from '../../../../src/upstream/index.ts';
 import { lazyExportJob } from '../../../../src/upstream/wire/export-job.ts';
 import { reading } from '../decoding.ts';
 
-/** A job of which every field that can be unusual is so in one place. */
+/** A job in which every field that can be unexpected is so once. */
 const unusual = {
   id: 24115,
   status: 'EVAPORATED',
