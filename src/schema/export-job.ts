@@ -228,7 +228,7 @@ const ComputeJobs = builder.objectRef<NonNullable<ExportJob['computeJobs']>>('Co
     }),
     pushJob: t.exposeString('pushJob', {
       nullable: true,
-      description: 'Id of the compute job that publishes the result. Null if the platform does not report it.',
+      description: 'Id of the compute job that pushes the result. Null if the platform does not report it.',
     }),
   }),
 });
