@@ -1,7 +1,14 @@
 import type { GraphQLResolveInfo, ResponsePath } from 'graphql';
-import type { Execution } from './execution.ts';
+import type { OperationPlan } from './document-plan.ts';
 import type { Position } from './position.ts';
 import type { FieldPlan } from './selection-plan.ts';
+
+/** The parts of an execution that resolvers can read. */
+interface Execution {
+  readonly plan: OperationPlan;
+  readonly rootValue: unknown;
+  readonly variableValues: Record<string, unknown>;
+}
 
 /** Members that graphql 16 supplies. Other packages declare further ones in graphql's own interface. */
 type SuppliedInfo = Pick<

@@ -2,19 +2,9 @@ import { type LookupAddress, type LookupOptions, lookup as systemLookup } from '
 import type { LookupFunction } from 'node:net';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
-import type { CallbackMetrics } from './callback-metrics.ts';
+import type { CallbackMetrics, CallbackOutcome } from './callback-metrics.ts';
 import type { CallbackPolicy } from './callback-policy.ts';
 import { type PoolUse, RouterPools } from './router-pools.ts';
-
-/**
- * The result of a callback. After any but the first, the gateway sends the router nothing more for the subscription.
- */
-export type CallbackOutcome =
-  | 'taken'
-  /** The router does not know the subscription (404). */
-  | 'gone'
-  /** The router rejected the callback, or it could not be sent. */
-  | 'failed';
 
 /** Sends callbacks to routers. Disposing cancels callbacks in flight. */
 export interface CallbackClient extends AsyncDisposable {

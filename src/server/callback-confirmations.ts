@@ -1,6 +1,6 @@
 import { type CallbackClientOptions, callbackTimeoutMs, createCallbackClient } from './callback-client.ts';
+import type { CallbackSubscriber } from './callback-delivery.ts';
 import { check } from './callback-delivery.ts';
-import type { CallbackSubscriber } from './callbacks.ts';
 import { FairSlots } from './fair-slots.ts';
 
 /** The checks by which routers confirm new subscriptions. */

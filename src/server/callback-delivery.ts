@@ -1,7 +1,8 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { GatewayError, ShuttingDownError, UpstreamUnreachableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { CallbackOutcome, RouterConnection, SendSignals } from './callback-client.ts';
+import type { RouterConnection, SendSignals } from './callback-client.ts';
+import type { CallbackOutcome } from './callback-metrics.ts';
 import { type MaskError, publicError, publicResult } from './graphql-error.ts';
 import type { LiveConnections } from './live-connections.ts';
 import { textOf } from './shared-result.ts';
@@ -14,6 +15,13 @@ export interface CallbackTarget {
   readonly verifier: string;
   /** Longest time between two checks that the router accepts, in milliseconds; 0 turns checks off. */
   readonly heartbeatMs: number;
+}
+
+/** The caller that requests a subscription by callbacks. The platform has accepted its credential. */
+export interface CallbackSubscriber {
+  readonly organization: string;
+  readonly principal: string;
+  readonly target: CallbackTarget;
 }
 
 export interface DeliveryOptions {

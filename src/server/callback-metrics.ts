@@ -1,4 +1,12 @@
-import type { CallbackOutcome } from './callback-client.ts';
+/**
+ * The result of a callback. After any but the first, the gateway sends the router nothing more for the subscription.
+ */
+export type CallbackOutcome =
+  | 'taken'
+  /** The router does not know the subscription (404). */
+  | 'gone'
+  /** The router rejected the callback, or it could not be sent. */
+  | 'failed';
 
 /** Metrics of callbacks. None names a router or a caller. */
 export interface CallbackMetrics {

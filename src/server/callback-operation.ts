@@ -9,13 +9,8 @@ import { callbackProtocol } from './callback-client.ts';
 import type { CallbackTarget } from './callback-delivery.ts';
 import type { Callbacks, ConfirmedCallback } from './callbacks.ts';
 import type { HttpExchange } from './http-exchange.ts';
-import {
-  type OperationDeps,
-  type OperationParams,
-  openOperation,
-  type PipelineArgs,
-  runOperation,
-} from './operation.ts';
+import { type OperationDeps, type OperationParams, openOperation, runOperation } from './operation.ts';
+import type { PipelineArgs } from './pipeline-types.ts';
 
 export interface CallbackOperationOptions extends OperationDeps {
   /** Null if callbacks are not configured. */

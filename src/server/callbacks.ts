@@ -5,17 +5,10 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createCallbackClient, type RouterConnection } from './callback-client.ts';
 import { createConfirmations } from './callback-confirmations.ts';
-import { type CallbackTarget, type DeliveryOptions, deliver } from './callback-delivery.ts';
+import { type CallbackSubscriber, type DeliveryOptions, deliver } from './callback-delivery.ts';
 import type { CallbackMetrics } from './callback-metrics.ts';
 import { createCallbackPolicy } from './callback-policy.ts';
 import { RouterPlaces } from './router-places.ts';
-
-/** The caller that requests a subscription by callbacks. The platform has accepted its credential. */
-export interface CallbackSubscriber {
-  readonly organization: string;
-  readonly principal: string;
-  readonly target: CallbackTarget;
-}
 
 /** All subscriptions by callbacks. Disposing ends them. */
 export interface Callbacks extends AsyncDisposable {

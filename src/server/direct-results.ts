@@ -1,13 +1,4 @@
-import type { ExecutionResult } from 'graphql';
 import type { SharedFlow } from './shared-flow.ts';
-
-/** Receives the results of one subscriber. */
-export interface ResultReceiver {
-  /** @returns a promise that resolves when there is room for the next result; undefined if there is room */
-  next(result: ExecutionResult): Promise<void> | undefined;
-  complete(): void;
-  fail(error: unknown): void;
-}
 
 /**
  * Hands the results of a subscription to its transport past the pipeline, because each layer of the pipeline holds a

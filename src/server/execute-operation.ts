@@ -1,7 +1,7 @@
 import type { ExecutionResult } from 'graphql';
 import { execute } from '../execution/execute.ts';
 import type { MaskError } from './graphql-error.ts';
-import type { PipelineArgs } from './operation.ts';
+import type { PipelineArgs } from './pipeline-types.ts';
 import type { CheckOperation } from './plugins/use-operation-limits.ts';
 import { selectFields } from './plugins/use-selection.ts';
 import { coerceBounded } from './plugins/use-variable-limits.ts';

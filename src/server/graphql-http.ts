@@ -26,11 +26,11 @@ import {
   type OperationDeps,
   type OperationParams,
   openOperation,
-  type PipelineArgs,
   resultsUntilFailure,
   runOperation,
 } from './operation.ts';
 import { eventStreamPath, graphqlPath, pathOf } from './paths.ts';
+import type { PipelineArgs } from './pipeline-types.ts';
 import { requestError } from './request-error.ts';
 
 export interface GraphqlHttpOptions extends OperationDeps {

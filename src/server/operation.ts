@@ -1,16 +1,10 @@
-import {
-  type DocumentNode,
-  type ExecutionArgs,
-  type ExecutionResult,
-  type GraphQLError,
-  Kind,
-  type OperationTypeNode,
-} from 'graphql';
+import { type DocumentNode, type ExecutionResult, type GraphQLError, Kind } from 'graphql';
 import type { GatewayContext } from '../context/context.ts';
 import type { CreateContext, OperationRequest } from '../context/create-context.ts';
 import type { DirectResults } from './direct-results.ts';
 import type { FindDocument } from './documents.ts';
 import { type MaskError, publicError } from './graphql-error.ts';
+import type { PipelineArgs } from './pipeline-types.ts';
 import type { PreparedDocuments } from './prepared-documents.ts';
 import { requestError } from './request-error.ts';
 
@@ -29,17 +23,6 @@ export interface OperationDeps {
   readonly createContext: CreateContext;
   readonly findDocument: FindDocument;
   readonly maskError: MaskError;
-}
-
-/** An operation that can be executed, by the pipeline's own functions. */
-export interface PipelineArgs extends ExecutionArgs {
-  readonly kind: `${OperationTypeNode}`;
-  readonly contextValue: GatewayContext;
-  /**
-   * Hands the results of a subscription to the transport. Undefined if the transport receives them from the pipeline.
-   */
-  readonly direct: DirectResults | undefined;
-  readonly run: (args: PipelineArgs) => unknown;
 }
 
 /** An operation that is ready, or the errors of its request. */

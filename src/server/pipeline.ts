@@ -1,36 +1,16 @@
-import {
-  type DocumentNode,
-  type GraphQLError,
-  type GraphQLSchema,
-  NoSchemaIntrospectionCustomRule,
-  validate,
-} from 'graphql';
+import { type GraphQLSchema, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
 import { createYoga, type Plugin } from 'graphql-yoga';
 import type { GatewayContext } from '../context/context.ts';
 import type { SubscriptionQuota } from '../context/subscription-quota.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { createExecution } from './execute-operation.ts';
 import type { MaskError } from './graphql-error.ts';
-import type { PipelineArgs } from './operation.ts';
+import type { Pipeline } from './pipeline-types.ts';
 import { createOperationCheck, type OperationLimits, useOperationLimits } from './plugins/use-operation-limits.ts';
 import { useRequestValidation } from './plugins/use-request-validation.ts';
 import { useSelection } from './plugins/use-selection.ts';
 import { useSharedExecution } from './plugins/use-shared-execution.ts';
 import { useVariableLimits } from './plugins/use-variable-limits.ts';
-
-/** The pipeline that all transports share. */
-export interface Pipeline {
-  readonly schema: GraphQLSchema;
-  /** @throws {GraphQLError} the text is no document, or is above a limit */
-  readonly parse: (text: string) => DocumentNode;
-  readonly validate: (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
-  /** Executes a query or a mutation. */
-  readonly execute: RunOperation;
-  readonly subscribe: RunOperation;
-}
-
-/** Envelop types the result of neither function. It is that of graphql's own function of the same name. */
-type RunOperation = (args: PipelineArgs) => unknown;
 
 export interface PipelineOptions {
   readonly maskError: MaskError;

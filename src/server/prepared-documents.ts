@@ -7,7 +7,7 @@ import {
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { selectsIntrospection } from './introspection.ts';
-import type { Pipeline } from './pipeline.ts';
+import type { Pipeline } from './pipeline-types.ts';
 
 /** Maximum size of all kept prepared documents, in bytes. The least recently used are discarded first. */
 const maxBytes = 32 * 1024 * 1024;

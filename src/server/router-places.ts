@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.ts';
 import { type CallbackClient, callbackTimeoutMs, type RouterConnection } from './callback-client.ts';
-import type { CallbackSubscriber } from './callbacks.ts';
+import type { CallbackSubscriber } from './callback-delivery.ts';
 import { FairSlots } from './fair-slots.ts';
 
 /** Maximum number of routers with running subscriptions. Each router may use 64 connections. */

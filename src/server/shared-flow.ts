@@ -1,7 +1,14 @@
 import type { ExecutionResult } from 'graphql';
 import type { QuietListener, QuietStream } from '../runtime/quiet-stream.ts';
-import type { ResultReceiver } from './direct-results.ts';
 import { GroupMember, type GroupMemberOptions } from './group-member.ts';
+
+/** Receives the results of one subscriber. */
+export interface ResultReceiver {
+  /** @returns a promise that resolves when there is room for the next result; undefined if there is room */
+  next(result: ExecutionResult): Promise<void> | undefined;
+  complete(): void;
+  fail(error: unknown): void;
+}
 
 export interface SharedFlowOptions extends GroupMemberOptions {
   readonly events: QuietStream<unknown>;

@@ -3,10 +3,10 @@ import { MessageType, type SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
 import type { Authenticate } from '../context/authenticate.ts';
 import type { RequestHeaders } from '../context/request-headers.ts';
-import { DirectResults, type ResultReceiver } from './direct-results.ts';
+import { DirectResults } from './direct-results.ts';
 import { publicErrors, publicResult } from './graphql-error.ts';
 import { isRejection, type OperationDeps, openOperation, runOperation } from './operation.ts';
-import type { SharedFlow } from './shared-flow.ts';
+import type { ResultReceiver, SharedFlow } from './shared-flow.ts';
 import { textOf } from './shared-result.ts';
 
 /** The part of a socket that an operation uses. */

@@ -3,9 +3,9 @@ import { NotFoundError } from '../errors.ts';
 import { mapBounded } from '../runtime/map-bounded.ts';
 import { errorFromEntry, unreadable } from './errors.ts';
 import { inChunks } from './in-chunks.ts';
-import type { Service } from './metrics.ts';
 import { orNull, type PlatformClient } from './platform-client.ts';
 import type { BulkFailure, BulkResult } from './segmentation-api.ts';
+import type { Service } from './types.ts';
 import { readEntryError } from './wire/entry-error.ts';
 import { asRecord } from './wire/readers.ts';
 

@@ -4,7 +4,7 @@ import { EndController, type EndSignal } from '../runtime/end-signal.ts';
 import { whenOver } from '../runtime/when-over.ts';
 import type { CallLayer } from './call.ts';
 import { unanswered } from './errors.ts';
-import type { Service } from './metrics.ts';
+import type { Service } from './types.ts';
 
 /** The deadline of one call, combined with the signal of its caller. */
 export interface CallScope extends Disposable {

@@ -1,9 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { EndController, EndSignal } from '../runtime/end-signal.ts';
-import type { Service } from './metrics.ts';
-import type { OperationCalls } from './operation-calls.ts';
 import type { Caller } from './platform-api.ts';
+import type { OperationCalls, Priority, Service } from './types.ts';
 
 /** One call to a platform API, as described by the client of that API. */
 export interface PlatformRequest {
@@ -38,9 +37,6 @@ export interface PlatformRequest {
 
 /** Finds the path of the argument that the platform rejected. Null if the rejection is about no argument. */
 export type RefusedInput = (refusal: { readonly status: number; readonly reason: string | null }) => string | null;
-
-/** A client waits for `interactive` calls, which go first. `poll` calls come from the feeds of subscriptions. */
-export type Priority = 'interactive' | 'poll';
 
 /** A call that is bound to its caller and its lifetime. */
 export interface UpstreamRequest extends PlatformRequest {

@@ -1,5 +1,5 @@
-import type { Service } from './metrics.ts';
 import type { Caller } from './platform-api.ts';
+import type { Service } from './types.ts';
 
 /** Keys under which state of a caller is kept. Each begins with the tenant or its organization. */
 export interface CallerKeys {

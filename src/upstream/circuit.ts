@@ -3,7 +3,8 @@ import { GatewayError, UpstreamTimeoutError, UpstreamUnreachableError } from '..
 import type { Clock } from '../runtime/clock.ts';
 import type { CallLayer } from './call.ts';
 import { unanswered } from './errors.ts';
-import type { Service, UpstreamMetrics } from './metrics.ts';
+import type { UpstreamMetrics } from './metrics.ts';
+import type { Service } from './types.ts';
 
 /**
  * Consecutive failures that stop the calls of one organization to a service. One call with all its attempts causes

@@ -1,9 +1,9 @@
 import type { ReadingTimes } from '../domain/reading-times.ts';
 import type { PlatformRequest, RefusedInput, UpstreamAnswer } from './call.ts';
 import { unreadable } from './errors.ts';
-import type { Service } from './metrics.ts';
 import { isPathSegment } from './path-segment.ts';
 import { orNull, type PlatformClient } from './platform-client.ts';
+import type { Service } from './types.ts';
 
 /** Entities of one kind in the platform, each below its own path. */
 export interface Collection<Entity> {

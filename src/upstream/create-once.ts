@@ -1,9 +1,9 @@
 import { mayHaveHappened, OutcomeUnknownError, PlatformError } from '../errors.ts';
 import type { BoundCall } from './call.ts';
 import { findLost, type Lookup, type LostCandidate, type Newest } from './find-lost.ts';
-import type { Service } from './metrics.ts';
 import type { PlatformClient } from './platform-client.ts';
 import type { Fit } from './same-job.ts';
+import type { Service } from './types.ts';
 
 /** Deadline of the lookup after a lost create, in milliseconds. */
 const lookupTimeoutMs = 10_000;

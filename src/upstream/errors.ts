@@ -17,9 +17,9 @@ import {
 import type { PlatformRequest } from './call.ts';
 import { type ErrorBody, readErrorBody, readErrorValue, requestIdFrom } from './error-body.ts';
 import type { ExchangeFailure } from './exchange.ts';
-import type { Service } from './metrics.ts';
 import { readRetryAfterMs } from './retry-after.ts';
 import { safeText, sentence } from './safe-text.ts';
+import type { Service } from './types.ts';
 import { type EntryError, readComplaint } from './wire/entry-error.ts';
 
 /** Properties of a request that decide the error. */

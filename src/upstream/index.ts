@@ -16,8 +16,9 @@ import { proveCredential } from './prove-credential.ts';
 export { createPassthroughCredential } from './credential.ts';
 export { createCredentialReport } from './credential-report.ts';
 export { type ClientCredential, createClientCredential } from './ims.ts';
-export type { AnomalyKind, UpstreamMetrics } from './metrics.ts';
+export type { UpstreamMetrics } from './metrics.ts';
 export { createOperationCalls } from './operation-calls.ts';
+export type { AnomalyKind } from './types.ts';
 
 export interface UpstreamOptions {
   /**

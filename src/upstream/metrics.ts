@@ -1,16 +1,4 @@
-import type { Priority } from './call.ts';
-
-/** Names of the platform's APIs in errors and metrics. */
-export type Service =
-  | 'export'
-  | 'schedules'
-  | 'segmentation'
-  | 'merge-policies'
-  | 'profiles'
-  | 'catalog'
-  | 'data-access'
-  | 'sandboxes'
-  | 'ims';
+import type { AnomalyKind, Priority, Service } from './types.ts';
 
 /** The resource in which an anomaly was found. */
 export type WireResource =
@@ -24,19 +12,6 @@ export type WireResource =
   | 'Batch'
   | 'BatchFile'
   | 'Sandbox';
-
-/** Kind of an unexpected record of the platform that could still be used. */
-export type AnomalyKind =
-  | 'unknown-status'
-  | 'unknown-value'
-  | 'missing-id'
-  | 'missing-status'
-  | 'missing-field'
-  | 'not-an-object'
-  /** A value that is not a time, or a time whose year has more than four digits. */
-  | 'unusable-time'
-  /** Rows of a list that are not in the order that was requested. */
-  | 'out-of-order';
 
 /** Reason for which a call is repeated. */
 export type RetryReason = 'rate-limited' | 'unavailable' | 'unreachable' | 'circuit-open' | 'rejected';

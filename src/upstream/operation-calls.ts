@@ -1,14 +1,6 @@
 import { InvalidInputError } from '../errors.ts';
 import type { CallLayer } from './call.ts';
-
-/** Number of calls to the platform that one operation has caused. Reads and writes share one counter. */
-export interface OperationCalls {
-  /**
-   * Counts one call.
-   * @throws {InvalidInputError} the operation has reached its limit; the call must not be sent
-   */
-  count(): void;
-}
+import type { OperationCalls } from './types.ts';
 
 /** @param max maximum number of calls of the operation (`MAX_OPERATION_CALLS`) */
 export function createOperationCalls(max: number): OperationCalls {

@@ -6,8 +6,6 @@ import type { BatchId, DataSetFileId, DatasetId, ExportJobId } from '../domain/i
 import type { Sandbox } from '../domain/sandbox.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import type { EndSignal } from '../runtime/end-signal.ts';
-import type { Priority } from './call.ts';
-import type { OperationCalls } from './operation-calls.ts';
 import type {
   MergePoliciesApi,
   ProfilesApi,
@@ -15,6 +13,7 @@ import type {
   SegmentDefinitionsApi,
   SegmentJobsApi,
 } from './segmentation-api.ts';
+import type { OperationCalls, Priority } from './types.ts';
 import type { LazyExportJob } from './wire/export-job.ts';
 
 export type { LazyExportJob } from './wire/export-job.ts';

@@ -2,7 +2,7 @@ import { EndController, type EndSignal } from '../runtime/end-signal.ts';
 import type { CallLayer, UpstreamRequest } from './call.ts';
 import { keysOf } from './caller-keys.ts';
 import type { UpstreamMetrics } from './metrics.ts';
-import type { OperationCalls } from './operation-calls.ts';
+import type { OperationCalls } from './types.ts';
 
 /** One caller that waits for a flight. */
 class Waiter<Answer = unknown> {

@@ -1,5 +1,5 @@
 import { FairQueue } from '../runtime/fair-queue.ts';
-import type { Priority } from './call.ts';
+import type { Priority } from './types.ts';
 
 /** Maximum number of consecutive interactive calls while a poll waits. Then one poll goes first. */
 const maxOvertakings = 9;

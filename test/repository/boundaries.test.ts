@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { type Rules, violations } from './boundaries.ts';
+import { importCircles, type Rules, violations } from './boundaries.ts';
 import { scanModule } from './source-scan.ts';
 
 /** The import table. A layer that a row does not list must not be imported there. */
@@ -271,6 +271,11 @@ describe('the source', () => {
     expect(check(Object.fromEntries(files.map((path) => [path, readFileSync(join(root, path), 'utf8')])))).toEqual([]);
   });
 
+  it('has no circular imports, not even of types', () => {
+    const modules = sourcesIn('src').map((path) => scanModule(path, readFileSync(join(root, path), 'utf8')));
+    expect(importCircles(modules)).toEqual([]);
+  });
+
   it('can be imported without any environment, prints nothing, and leaves nothing running', async () => {
     const entries = ['src/cli.ts', 'src/main.ts', 'src/emulator/main.ts'];
     const modules = sourcesIn('src').filter((path) => !entries.includes(path));
@@ -278,6 +283,29 @@ describe('the source', () => {
     const args = ['--import', 'tsx', '--input-type=module', '--eval', script];
     const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: root, env: {} });
     expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });
+  });
+});
+
+describe('circles of imports', () => {
+  const circlesOf = (files: Readonly<Record<string, string>>) =>
+    importCircles(Object.entries(files).map(([path, source]) => scanModule(path, source)));
+
+  it('are found through several modules and through types', () => {
+    const files = {
+      'src/a.ts': "import { b } from './b.ts';",
+      'src/b.ts': "import type { C } from './c.ts';",
+      'src/c.ts': "export { a } from './a.ts';",
+    };
+    expect(circlesOf(files)).toEqual([['src/a.ts', 'src/b.ts', 'src/c.ts', 'src/a.ts']]);
+  });
+
+  it('are not seen where two modules import the same one', () => {
+    const files = {
+      'src/a.ts': "import { b } from './b.ts';\nimport { c } from './c.ts';",
+      'src/b.ts': "import { c } from './c.ts';",
+      'src/c.ts': "import { readFileSync } from 'node:fs';",
+    };
+    expect(circlesOf(files)).toEqual([]);
   });
 });
 

@@ -75,3 +75,25 @@ const covers = (area: string, path: string): boolean => (area.endsWith('/') ? pa
 
 const isNamed = (name: string, pattern: string): boolean =>
   pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+
+/**
+ * Circles of imports, including those of types alone, because a reader of one module of a circle must read all of them.
+ * @returns the modules of each circle, in the order of the imports
+ */
+export function importCircles(modules: readonly Module[]): readonly (readonly string[])[] {
+  const targets = new Map(modules.map(({ path, imports }) => [path, imports.map(({ target }) => target)]));
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const visit = (path: string, open: readonly string[]): void => {
+    const start = open.indexOf(path);
+    if (start >= 0) {
+      circles.push([...open.slice(start), path]);
+      return;
+    }
+    if (done.has(path)) return;
+    for (const target of targets.get(path) ?? []) visit(target, [...open, path]);
+    done.add(path);
+  };
+  for (const path of targets.keys()) visit(path, []);
+  return circles;
+}

@@ -1,4 +1,4 @@
-import type { AnomalyKind } from '../metrics.ts';
+import type { AnomalyKind } from '../types.ts';
 
 /**
  * Dependencies of decoders. Decoders never throw. An unusable value becomes null, and an unexpected value is counted.

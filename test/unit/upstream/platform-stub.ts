@@ -9,8 +9,8 @@ import {
   type UpstreamMetrics,
   type UpstreamOptions,
 } from '../../../src/upstream/index.ts';
-import type { OperationCalls } from '../../../src/upstream/operation-calls.ts';
 import type { Caller, Credential, PlatformApi, Upstream } from '../../../src/upstream/platform-api.ts';
+import type { OperationCalls } from '../../../src/upstream/types.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 export interface ReceivedRequest {
