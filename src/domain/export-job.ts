@@ -92,6 +92,9 @@ export interface ObservedBatches {
   readonly settled: boolean;
 }
 
+/** No batch of the job has been read yet. */
+export const unreadBatches: ObservedBatches = { states: new Map(), absences: new Map(), settled: false };
+
 export interface MergePolicyRef {
   readonly id: MergePolicyId;
   readonly version: number | null;

@@ -1,6 +1,7 @@
-import type { ExportJob } from '../domain/export-job.ts';
+import { type ExportJob, unreadBatches } from '../domain/export-job.ts';
 import { matchesExportJobFilter } from '../domain/export-job-filter.ts';
 import type { ExportJobId } from '../domain/ids.ts';
+import { isTerminalJob } from '../domain/job.ts';
 import type { WatchEvent } from '../events/watch.ts';
 import { builder } from './builder.ts';
 import { ExportJobFilterInput, ExportJobStatusRef, parseExportJobFilter } from './export-job-filter.ts';
@@ -19,13 +20,23 @@ const ExportJobEvent = builder.objectRef<WatchEvent<ExportJob>>('ExportJobEvent'
       description: 'Status before the change. Null if there was no earlier status.',
       resolve: ({ previous }) => previous?.status ?? null,
     }),
-    job: t.expose('entity', {
+    job: t.field({
       type: ExportJobRef,
       nullable: true,
       description: 'State of the entity. Null if `kind` is STALE, RECOVERED or RESYNC.',
+      resolve: ({ entity }) => (entity === null ? null : withFollowedBatches(entity)),
     }),
   }),
 });
+
+/**
+ * The job of an event. Batches of a running job belong to the event from the start: their status at the time of the
+ * request would be newer than that of the next event, if the feed has read them before.
+ */
+function withFollowedBatches(job: ExportJob): ExportJob {
+  if (job.observedBatches !== undefined || isTerminalJob(job)) return job;
+  return { ...job, observedBatches: unreadBatches };
+}
 
 const watchArgs = watchInput<ExportJobId>('ExportJob').extend({ endedWithinSeconds: endedWithinInput });
 

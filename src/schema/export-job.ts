@@ -121,8 +121,11 @@ const EventListSelectionRef = builder.objectRef<NonNullable<ExportJob['eventList
 });
 
 interface ShownBatch extends ExportBatch {
-  /** The status that the events of a subscription contain. Null if no subscription follows the batch. */
-  readonly observed: BatchState | null;
+  /**
+   * The status that the events of a subscription contain. Undefined if the batch is followed and was not read yet, or
+   * Catalog did not have it. Null if no subscription follows the batch.
+   */
+  readonly observed: BatchState | undefined | null;
 }
 
 /**
@@ -133,9 +136,10 @@ const asObserved = (batch: Batch, observed: BatchState | null): Batch =>
   observed === null ? batch : { ...batch, status: observed.status, rawStatus: observed.rawStatus };
 
 /** Null also if the changes of the batch are no longer awaited although it has not ended. */
-function observedState(batchId: BatchId, observed: ObservedBatches | undefined): BatchState | null {
-  const state = observed?.states.get(batchId) ?? null;
-  return observed?.settled === true && state?.isTerminal !== true ? null : state;
+function observedState(batchId: BatchId, observed: ObservedBatches | undefined): BatchState | undefined | null {
+  if (observed === undefined) return null;
+  const state = observed.states.get(batchId);
+  return observed.settled && state?.isTerminal !== true ? null : state;
 }
 
 const ExportBatchRef = builder.objectRef<ShownBatch>('ExportBatch').implement({
@@ -147,8 +151,9 @@ const ExportBatchRef = builder.objectRef<ShownBatch>('ExportBatch').implement({
       type: BatchRef,
       nullable: true,
       description:
-        'The batch. Null while Catalog does not have it. A subscription that selects this field also receives each status change of the batch.',
+        'The batch. Null while Catalog does not have it, and in events until the gateway has read it. A subscription that selects this field also receives each status change of the batch.',
       resolve: async ({ batchId, observed }, _, ctx) => {
+        if (observed === undefined) return null;
         const batch = await ctx.loaders.batch.load(batchId);
         return batch === null ? null : asObserved(batch, observed);
       },

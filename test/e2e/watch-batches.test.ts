@@ -123,6 +123,30 @@ describe('the batches of an export job', () => {
     expect(shown.indexOf('SUCCESS')).toBe(shown.length - 1);
   });
 
+  it('are null in the events of a running job until the feed has read them', async () => {
+    let failing = false;
+    // The feed reads less of a batch than the events do.
+    await using proxy = await startProxy(platform, (request, response) => {
+      const url = request.url ?? '';
+      if (!failing || !url.includes('/catalog/batches/') || url.includes('recordCount')) return false;
+      request.resume();
+      response.writeHead(503).end();
+      return true;
+    });
+    await using unread = await startGateway({ platform: proxy });
+    await using events = unread.subscribe(WatchExportBatchesDocument, {});
+    const known = await start();
+    await events.until(({ exportJobChanged: { changed } }) => changed?.id === known);
+    failing = true;
+    const id = await start();
+    const seen = await events.until(({ exportJobChanged: { changed } }) => changed?.id === id);
+    expect(seen.at(-1)?.exportJobChanged.changed?.target?.written[0]?.batch).toBeNull();
+    failing = false;
+    await events.until(
+      ({ exportJobChanged: { changed } }) => changed?.id === id && changed.target?.written[0]?.batch != null,
+    );
+  });
+
   it.each([
     ['lags behind', 'loading'],
     ['is ahead', 'success'],

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Batch, type BatchState, isTerminalBatch } from '../../domain/batch.ts';
-import type { ExportJob, ObservedBatches } from '../../domain/export-job.ts';
+import { type ExportJob, type ObservedBatches, unreadBatches } from '../../domain/export-job.ts';
 import type { BatchId } from '../../domain/ids.ts';
 import { isTerminalJob } from '../../domain/job.ts';
 import type { BatchesApi } from '../../upstream/platform-api.ts';
@@ -12,7 +12,6 @@ export interface BatchReader {
   batches(signal: AbortSignal): Pick<BatchesApi, 'getMany'>;
 }
 
-const unread: ObservedBatches = { states: new Map(), absences: new Map(), settled: false };
 /**
  * Number of consecutive readings without a batch after which it counts as removed. A lagging replica of Catalog may
  * omit it once.
@@ -40,7 +39,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
     const asked = new Set(ids);
     const read = new Map(found.map((batch) => [batch.id, stateOf(batch)]));
     return (job) => {
-      const { states: before, absences: absencesBefore } = job.observedBatches ?? unread;
+      const { states: before, absences: absencesBefore } = job.observedBatches ?? unreadBatches;
       const [states, absences] = [new Map(before), new Map(absencesBefore)];
       for (const { batchId } of job.destination.batches) {
         const state = read.get(batchId);
@@ -57,7 +56,7 @@ export const exportBatches: ResultSource<ExportJob, BatchReader> = {
     };
   },
 
-  settle: (job) => ({ ...job, observedBatches: { ...(job.observedBatches ?? unread), settled: true } }),
+  settle: (job) => ({ ...job, observedBatches: { ...(job.observedBatches ?? unreadBatches), settled: true } }),
 
   carry: ({ observedBatches }, job) => (observedBatches === undefined ? job : { ...job, observedBatches }),
 
@@ -78,7 +77,7 @@ function compare(previous: ExportJob, job: ExportJob): Difference {
   const [before, after] = [previous.observedBatches, job.observedBatches];
   // In a feed that does not read batches, every change is a change of the job.
   if (before === after || !isSameState(without(previous), without(job))) return 'entity';
-  return isDeepStrictEqual(shownOf(before ?? unread), shownOf(after ?? unread)) ? 'nothing' : 'results';
+  return isDeepStrictEqual(shownOf(before ?? unreadBatches), shownOf(after ?? unreadBatches)) ? 'nothing' : 'results';
 }
 
 /** The part of the batches that subscribers see. */
@@ -95,7 +94,7 @@ const stateOf = (batch: Batch): BatchState => ({
 
 /** Batches that can still change. A removed batch may return as long as the job runs. */
 function openBatches(job: ExportJob): readonly BatchId[] {
-  const { states, absences } = job.observedBatches ?? unread;
+  const { states, absences } = job.observedBatches ?? unreadBatches;
   const hasEnded = isTerminalJob(job);
   const isGone = (id: BatchId) => hasEnded && (absences.get(id) ?? 0) >= absencesUntilGone;
   const isOpen = (id: BatchId) => states.get(id)?.isTerminal !== true && !isGone(id);
