@@ -1,5 +1,5 @@
 import { Pool } from 'undici';
-import { GatewayCredentialError, GatewayError } from '../errors.ts';
+import { GatewayCredentialError, GatewayError, UpstreamUnreachableError, UpstreamUnreadableError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { PlatformRequest } from './call.ts';
 import { openCallScope } from './call-scope.ts';
@@ -79,7 +79,7 @@ export function createClientCredential(options: ClientCredentialOptions): Client
 
   const request = () =>
     requestToken().catch((error: unknown) => {
-      throw asRejection(error);
+      throw asTokenFailure(error);
     });
   const keeper: TokenKeeper = new TokenKeeper({ clock, request, failed: options.failed });
 
@@ -135,11 +135,17 @@ const rejectingCodes: ReadonlySet<string> = new Set([
   'access_denied',
 ]);
 
-/** A rejection by the token service means that the credential of the gateway is wrong. */
-function asRejection(error: unknown): unknown {
+/**
+ * The failure of a token request, for the call that needs the token. A rejection means that the credential of the gateway
+ * is wrong. An unreadable token response is no response to the call itself, whose status would show that it was done.
+ */
+function asTokenFailure(error: unknown): unknown {
   const { status = null, code = null } = (error instanceof GatewayError ? error.upstream : null) ?? {};
   const isRejection = rejectingStatuses.has(status ?? 0) || rejectingCodes.has(code ?? '');
-  if (!isRejection) return error;
+  if (!isRejection) {
+    const isUnreadable = error instanceof UpstreamUnreadableError;
+    return isUnreadable ? new UpstreamUnreachableError({ message: error.message, cause: error }) : error;
+  }
   return new GatewayCredentialError({
     message: 'The token service rejects the credential of the gateway. Its operator must correct this.',
     cause: error,

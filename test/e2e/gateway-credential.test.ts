@@ -153,6 +153,30 @@ describe.each(['service', 'embedded'] as const)('a platform that rejects the tok
   });
 });
 
+it('a deletion whose token cannot be replaced is not reported as done', async () => {
+  let issued = 0;
+  await using proxy = await startProxy(platform, (request, response) => {
+    const target = request.url ?? '';
+    if (target.startsWith('/ims/')) {
+      issued += 1;
+      if (issued === 1) return false;
+      request.resume();
+      response.writeHead(200, { 'content-type': 'application/json' }).end('<html>');
+      return true;
+    }
+    if (request.method !== 'DELETE') return false;
+    request.resume();
+    rejectToken(response);
+    return true;
+  });
+  await using gateway = await startGateway({ platform: proxy });
+  const { data, errors } = await gateway.send(
+    `mutation { deleteDataset(id: "${profileDataset}") { __typename ... on Error { code } } }`,
+    {},
+  );
+  expect(JSON.stringify([data, errors])).toContain('UPSTREAM_UNREACHABLE');
+});
+
 it.each(['service', 'embedded', 'passthrough'] as const)(
   'a 401 of Data Access makes the files forbidden and does not reject the token, in %s mode',
   async (mode) => {

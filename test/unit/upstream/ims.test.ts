@@ -141,10 +141,23 @@ describe('client credential', () => {
       await using stub = await startStub((_request, response) => sendJson(response, 200, body));
       await using credential = credentialAt(stub.url, new FakeClock());
       const failure = await credential.headers(signal).catch((error: unknown) => error);
-      expect(failure).toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+      expect(failure).toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
       expect(inspect(failure, { depth: null })).not.toContain('opaque');
     },
   );
+
+  it.each([
+    ['text that is not JSON', (response: Parameters<Answer>[1]) => response.writeHead(200).end('<html>')],
+    ['a body without a token', (response: Parameters<Answer>[1]) => sendJson(response, 200, {})],
+  ])('fails as unreachable after %s, so that no call takes it for its own response', async (_, answer) => {
+    await using stub = await startStub((_request, response) => void answer(response));
+    await using credential = credentialAt(stub.url, new FakeClock());
+    await expect(credential.headers(signal)).rejects.toMatchObject({
+      code: 'UPSTREAM_UNREACHABLE',
+      retryable: true,
+      upstream: { service: 'ims' },
+    });
+  });
 
   it('shares one pause after a failure, and recovers without a call', async () => {
     const answers: Answer[] = [
@@ -168,7 +181,7 @@ describe('client credential', () => {
     // Pauses of half a second and of a second are short enough to wait for.
     const third = credential.headers(signal).catch((error: unknown) => error);
     await clock.tick();
-    expect(await third).toMatchObject({ code: 'UPSTREAM_UNREADABLE' });
+    expect(await third).toMatchObject({ code: 'UPSTREAM_UNREACHABLE' });
     const fourth = credential.headers(signal);
     await clock.tick();
     expect(await fourth).toMatchObject({ authorization: 'Bearer token-1' });

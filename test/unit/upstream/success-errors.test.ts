@@ -246,7 +246,7 @@ describe('a token service', () => {
     await using stub = await startStub((_request, response) => sendJson(response, 200, { error: 'server_error' }));
     await using credential = clientCredential(stub.url);
     await expect(credential.headers(new AbortController().signal)).rejects.toMatchObject({
-      code: 'UPSTREAM_UNREADABLE',
+      code: 'UPSTREAM_UNREACHABLE',
       upstream: { code: 'server_error' },
     });
   });
