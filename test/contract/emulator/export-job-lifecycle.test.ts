@@ -105,8 +105,10 @@ describe('the life of an export job', () => {
         }
       })(),
     );
-    expect(seen).toContain('PROCESSING loaded');
-    expect(seen).toContain('PROCESSING staging');
+    // On a busy machine, the time of a stage can pass between two requests.
+    expect(['PROCESSING loaded', 'PROCESSING staging'].some((state) => seen.includes(state))).toBe(true);
+    expect(seen).not.toContain('SUCCEEDED loaded');
+    expect(seen).not.toContain('SUCCEEDED staging');
     expect(seen.at(-1)).toBe('SUCCEEDED success');
     expect(await client.job(created.id)).toMatchObject({ properties });
   });

@@ -15,7 +15,7 @@ export class Steps {
     const uses = this.#uses.get(name) ?? 0;
     this.#uses.set(name, uses + 1);
     const unique = `${name} ${uses}`;
-    return new Promise((resolve, reject) => {
+    const step = new Promise<T>((resolve, reject) => {
       const settle = () => {
         try {
           resolve(produce());
@@ -25,6 +25,9 @@ export class Steps {
       };
       this.#pending.set(unique, { order: hashOf(this.#seed, unique), settle });
     });
+    // A resolver that throws while it makes the items of a list abandons the promises of earlier items.
+    step.catch(() => undefined);
+    return step;
   }
 
   /**
