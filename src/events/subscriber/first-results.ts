@@ -1,11 +1,8 @@
 import type { LogEntry, LogSnapshot } from '../log.ts';
 import { entitiesByKey } from './events.ts';
+import type { ResultRules } from './result-rules.ts';
 
-/** The part of ResultRules that separates the results of an entity from the entity. */
-interface Rules<Entity> {
-  isKnown(entity: Entity): boolean;
-  carry(known: Entity, entity: Entity): Entity;
-}
+type Rules<Entity> = Pick<ResultRules<Entity>, 'isKnown' | 'carry'>;
 
 interface Replay<Entity> {
   readonly missed: readonly LogEntry<Entity>[];

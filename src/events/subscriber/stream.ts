@@ -13,17 +13,7 @@ import type { WatchEvent, WatchOptions } from '../watch.ts';
 import { cursorIsPartial, entitiesByKey, entryEvent, partialCursor, partialEvent, snapshotEvent } from './events.ts';
 import { withFirstResults } from './first-results.ts';
 import { PendingEvents } from './queue.ts';
-
-/** Separates the results of an entity from the entity. */
-export interface ResultRules<Entity> {
-  isKnown(entity: Entity): boolean;
-  /** Whether no further change of the results is awaited. */
-  isSettled(entity: Entity): boolean;
-  /** Returns the entity with the results that are known from another state of it. */
-  carry(known: Entity, entity: Entity): Entity;
-  /** Compares two states: the entity differs, only its results differ, or nothing that subscribers see. */
-  difference(previous: Entity, entity: Entity): 'entity' | 'results' | 'nothing';
-}
+import type { ResultRules } from './result-rules.ts';
 
 export interface WatchStreamOptions<Entity>
   extends Pick<WatchOptions<Entity>, 'ids' | 'matches' | 'endedWithinSeconds' | 'withResults'> {

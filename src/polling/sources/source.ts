@@ -1,5 +1,6 @@
 import type { ReadingTimes } from '../../domain/reading-times.ts';
 import type { GatewayError } from '../../errors.ts';
+import type { ResultRules } from '../../events/subscriber/result-rules.ts';
 import type { WatchScope } from '../scope.ts';
 
 export interface RoundRequest<Entity, Checkpoint> {
@@ -52,11 +53,7 @@ export interface RoundResult<Entity, Checkpoint> {
  * the state of the entity, but they are read only while a subscriber watches them, once per round for all such
  * subscribers. Other subscribers do not receive their changes.
  */
-export interface ResultSource<Entity, Reader> {
-  /** Whether the results of the entity have been read, or need not be read. */
-  isKnown(entity: Entity): boolean;
-  /** Whether no further change of the results is awaited. */
-  isSettled(entity: Entity): boolean;
+export interface ResultSource<Entity, Reader> extends ResultRules<Entity> {
   /** Ids of the results that can still change. Empty if the outcome of the entity leaves no results to wait for. */
   awaited(entity: Entity): readonly string[];
   /**
@@ -68,10 +65,6 @@ export interface ResultSource<Entity, Reader> {
   read(reader: Reader, ids: readonly string[], signal: AbortSignal): Promise<(entity: Entity) => Entity>;
   /** Returns the entity with its results marked as final. */
   settle(entity: Entity): Entity;
-  /** Returns a newer reading of the entity with the known results. */
-  carry(known: Entity, entity: Entity): Entity;
-  /** Compares two states: the entity differs, only its results differ, or nothing that subscribers see. */
-  difference(previous: Entity, entity: Entity): 'entity' | 'results' | 'nothing';
 }
 
 /**

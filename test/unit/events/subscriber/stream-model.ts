@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { EventLog, FeedChange, LogWrite, StaleSubject } from '../../../../src/events/log.ts';
 import { LogView } from '../../../../src/events/log-view.ts';
-import { type ResultRules, WatchStream } from '../../../../src/events/subscriber/stream.ts';
+import type { ResultRules } from '../../../../src/events/subscriber/result-rules.ts';
+import { WatchStream } from '../../../../src/events/subscriber/stream.ts';
 import type { WatchEvent } from '../../../../src/events/watch.ts';
 
 export interface Thing {
