@@ -92,12 +92,6 @@ export async function getObjects<Value extends CatalogObject>(
     return values;
   };
   const chunks = chunksOf(ids);
-  const [only] = chunks;
-  if (only !== undefined && chunks.length === 1) {
-    const known = await read(only);
-    if (known !== null || only.length === 1) return known ?? [];
-    return (await mapBounded(only, concurrency, (id) => read([id]))).flatMap((values) => values ?? []);
-  }
   const found = await mapBounded(chunks, concurrency, read);
   // One unknown id may turn the response for the whole chunk into a 404, so that each id is requested separately.
   const unsettled = chunks.filter((chunk, index) => found[index] === null && chunk.length > 1).flat();
