@@ -564,12 +564,12 @@ describeWithRedis('an event log of two replicas', () => {
       other: { changes: [created('other')] },
     },
     {
-      name: 'a adopted entity',
+      name: 'an adopted entity',
       lost: { adopted: [{ id: 'lost', version: 0 }] },
       other: { adopted: [{ id: 'other', version: 0 }] },
     },
     {
-      name: 'a adopted entity, and has an entry',
+      name: 'an adopted entity, and has an entry',
       lost: { adopted: [{ id: 'lost', version: 0 }] },
       other: { changes: [created('other')] },
     },
@@ -589,8 +589,7 @@ describeWithRedis('an event log of two replicas', () => {
       await next.write(other, { observedAt: at });
       expect(await reader.failure).toBeInstanceOf(LogOverflowError);
       await next.write({ changes: [created('last')] }, { observedAt: at });
-      await eventually(async () => expect(await ids(b)).toContain('last'));
-      for (const log of [a, b, next]) expect(await ids(log)).toEqual(await ids(next));
+      for (const log of [a, b]) await eventually(async () => expect(await ids(log)).toEqual(await ids(next)));
       expect(await ids(next)).not.toContain('lost');
       // The cursor of the lost write is unknown, even if another entry has its sequence now.
       for (const log of [a, b, next]) {
