@@ -3,7 +3,7 @@ import { countCalls } from './call-metrics.ts';
 import type { QuotaMetrics } from './context/subscription-quota.ts';
 import type { WatchStats } from './polling/feed-registry.ts';
 import type { PollMetrics } from './polling/metrics.ts';
-import type { CallbackMetrics } from './server/callback-metrics.ts';
+import type { CallbackMetrics } from './server/transports/callbacks/metrics.ts';
 import type { UpstreamMetrics } from './upstream/index.ts';
 
 /** Metrics in the text format of Prometheus. No label contains an id, a tenant or a token. */

@@ -189,7 +189,7 @@ const rules: Rules = {
     {
       names: ['undici'],
       within: 'src/',
-      where: { onlyIn: ['src/upstream/', 'src/server/router-pools.ts'] },
+      where: { onlyIn: ['src/upstream/', 'src/server/transports/callbacks/router-pools.ts'] },
       reason: 'one core sends every call to the platform, another every callback to a router, each with its deadline',
     },
     {
@@ -330,10 +330,14 @@ describe('the import table', () => {
       "import { createUpstream } from './upstream/index.ts';",
       "import type { UpstreamMetrics } from './upstream/index.ts';",
     ],
-    ['src/server/http.ts', "import { createMetrics } from '../metrics.ts';", "import { x } from './yoga.ts';"],
-    ['src/server/http.ts', "import type { Caller } from '../upstream/platform-api.ts';", ''],
-    ['src/server/http.ts', "import type { Feed } from '../polling/feed.ts';", ''],
-    ['src/server/http.ts', "import type { E } from '../emulator/errors.ts';", ''],
+    [
+      'src/server/http/server.ts',
+      "import { createMetrics } from '../../metrics.ts';",
+      "import { x } from './yoga.ts';",
+    ],
+    ['src/server/http/server.ts', "import type { Caller } from '../../upstream/platform-api.ts';", ''],
+    ['src/server/http/server.ts', "import type { Feed } from '../../polling/feed.ts';", ''],
+    ['src/server/http/server.ts', "import type { E } from '../../emulator/errors.ts';", ''],
     [
       'src/context/context.ts',
       "import { createUpstream } from '../upstream/index.ts';",
@@ -377,8 +381,8 @@ describe('the import table', () => {
       "import type { Clock } from '../../runtime/clock.ts';",
     ],
     ['src/emulator/server.ts', "export { GatewayError } from '../errors.ts';", "export { x } from './errors.ts';"],
-    ['src/server/http.ts', "import { main } from '../main.ts';", ''],
-    ['src/loaders/index.ts', "import { gateway } from '../../test/support/gateway.ts';", ''],
+    ['src/server/http/server.ts', "import { main } from '../../main.ts';", ''],
+    ['src/loaders/index.ts', "import { gateway } from '../support/gateway.ts';", ''],
     [
       'test/e2e/jobs.test.ts',
       "import { createUpstream } from '../../src/upstream/index.ts';",
@@ -407,13 +411,13 @@ describe('the import table', () => {
   });
 
   it('rejects an import whose module is computed', () => {
-    expect(check({ 'src/server/http.ts': 'await import(name);' })).toHaveLength(1);
-    expect(check({ 'src/server/http.ts': `await import(\`../\${name}.ts\`);` })).toHaveLength(1);
+    expect(check({ 'src/server/http/server.ts': 'await import(name);' })).toHaveLength(1);
+    expect(check({ 'src/server/http/server.ts': `await import(\`../\${name}.ts\`);` })).toHaveLength(1);
   });
 
   it.each<[name: string, bad: string, good: string]>([
     ['undici', 'src/app.ts', 'src/upstream/index.ts'],
-    ['undici', 'src/server/yoga.ts', 'src/server/router-pools.ts'],
+    ['undici', 'src/server/yoga.ts', 'src/server/transports/callbacks/router-pools.ts'],
     ['undici', 'src/emulator/server.ts', 'src/upstream/wire/dataset.ts'],
     ['graphql', 'src/loaders/index.ts', 'src/schema/scalars.ts'],
     ['graphql', 'src/upstream/index.ts', 'src/server/yoga.ts'],

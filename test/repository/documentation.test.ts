@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import * as errors from '../../src/errors.ts';
-import { httpByCode } from '../../src/server/request-error.ts';
+import { httpByCode } from '../../src/server/graphql/request-error.ts';
 import { headingIds, localLinks, namedScripts, rowsUnder } from './markdown.ts';
 
 const root = join(import.meta.dirname, '../..');

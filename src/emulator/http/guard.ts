@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { refusalOfHost, type ServesHost } from '../../runtime/host.ts';
+import { refusalOfHost, type ServesHost } from '../../runtime/host-header.ts';
 import { isLoopback } from '../../runtime/loopback.ts';
 import { isFromForeignPage } from '../../runtime/origin.ts';
 import { type HoldsAdminToken, isAdminPath } from '../admin/door.ts';

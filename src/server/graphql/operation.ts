@@ -1,0 +1,179 @@
+import { type DocumentNode, type ExecutionResult, type GraphQLError, Kind } from 'graphql';
+import type { GatewayContext } from '../../context/context.ts';
+import type { CreateContext, OperationRequest } from '../../context/create-context.ts';
+import type { DirectResults } from '../sharing/subscription-handoff.ts';
+import type { FindDocument } from './documents.ts';
+import { type MaskError, publicError } from './error-mask.ts';
+import type { PipelineArgs } from './pipeline-types.ts';
+import type { PreparedDocuments } from './prepared-documents.ts';
+import { requestError } from './request-error.ts';
+
+/** A GraphQL request of any transport. */
+export interface OperationParams {
+  readonly query?: string | null | undefined;
+  /** Id of a persisted document. */
+  readonly documentId?: string | null | undefined;
+  readonly operationName?: string | null | undefined;
+  readonly variables?: Readonly<Record<string, unknown>> | null | undefined;
+  readonly extensions?: Readonly<Record<string, unknown>> | null | undefined;
+}
+
+export interface OperationDeps {
+  readonly documents: PreparedDocuments;
+  readonly createContext: CreateContext;
+  readonly findDocument: FindDocument;
+  readonly maskError: MaskError;
+}
+
+/** An operation that is ready, or the errors of its request. */
+type Opened = PipelineArgs | readonly GraphQLError[];
+
+/**
+ * Prepares an operation for its execution, the same way for every transport: finds its document, parses it, determines
+ * the operation and validates it. The caller is already authenticated.
+ * @param direct hands the results of a subscription to the transport
+ * @returns the arguments for `runOperation`, or the errors of the request as clients receive them; a promise of them if
+ *   the rights of the caller must be checked first. It never rejects.
+ */
+export function openOperation(
+  { documents, createContext, findDocument, maskError }: OperationDeps,
+  params: OperationParams,
+  request: OperationRequest,
+  direct?: DirectResults,
+): Opened | Promise<Opened> {
+  try {
+    const contextValue = createContext(request);
+    const prepared = documents.prepare(findDocument(params));
+    const { schema, document } = prepared;
+    // Some clients send an empty name for an anonymous operation.
+    const operationName = params.operationName || null;
+    const { operation: kind } = prepared.operation(operationName) ?? noOperation(document, operationName);
+    const errors = prepared.validate();
+    if (errors.length > 0)
+      return shownTo(contextValue, errors, hiddenErrors).catch((error: unknown) => [maskError(error)]);
+    const args: PipelineArgs = {
+      schema,
+      document,
+      operationName,
+      kind,
+      variableValues: params.variables ?? null,
+      contextValue,
+      direct,
+      run: kind === 'subscription' ? documents.subscribe : documents.execute,
+    };
+    if (!prepared.selectsIntrospection) return args;
+    return contextValue.assertReader().then(
+      () => args,
+      (error: unknown) => [maskError(error)],
+    );
+  } catch (error) {
+    return [maskError(error)];
+  }
+}
+
+/** @throws {GraphQLError} `OPERATION_RESOLUTION_FAILURE` */
+function noOperation(document: DocumentNode, name: string | null): never {
+  const count = document.definitions.filter(({ kind }) => kind === Kind.OPERATION_DEFINITION).length;
+  throw requestError('OPERATION_RESOLUTION_FAILURE', messageFor(name, count));
+}
+
+function messageFor(name: string | null, count: number): string {
+  if (name !== null) return `Unknown operation named ${JSON.stringify(name)}.`;
+  if (count === 0) return 'The document has no operation.';
+  return 'Specify operationName, because the document has several operations.';
+}
+
+/** Messages of validation describe the schema, so that only callers who may read receive them. */
+const hiddenErrors = () =>
+  requestError(
+    'GRAPHQL_VALIDATION_FAILED',
+    'The document is not valid. Only callers with read access receive details.',
+  );
+
+/**
+ * The errors for a caller who may read, and `hidden` for others.
+ * @throws {GatewayError} the platform has not accepted the caller's own credential
+ */
+async function shownTo(
+  context: GatewayContext,
+  errors: readonly GraphQLError[],
+  hidden: () => GraphQLError,
+): Promise<readonly GraphQLError[]> {
+  if (!context.canRead) return [hidden()];
+  await context.assertReader();
+  return errors;
+}
+
+type Outcome = ExecutionResult | AsyncIterable<ExecutionResult>;
+
+/**
+ * Executes an operation. Failures before its first field are returned as a result too.
+ * @returns a promise if a value is awaited. It never rejects.
+ */
+export function runOperation(args: PipelineArgs, maskError: MaskError): Outcome | Promise<Outcome> {
+  const failed = (error: unknown): Outcome => ({ errors: [maskError(error)] });
+  const ended = (outcome: Outcome): Outcome | Promise<Outcome> => {
+    if (!isRejection(outcome)) return outcome;
+    const errors = outcome.errors.map(rejection);
+    if (!errors.some(describesInput)) return { errors };
+    return shownTo(args.contextValue, errors, hiddenInput).then((shown) => ({ errors: shown }), failed);
+  };
+  try {
+    // Envelop types the result of neither function. It is that of graphql's own function of the same name.
+    const outcome = args.run(args) as Outcome | PromiseLike<Outcome>;
+    return 'then' in outcome ? Promise.resolve(outcome).then(ended, failed) : ended(outcome);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** Result of an operation that was rejected before its execution. */
+export interface Rejection {
+  readonly errors: readonly GraphQLError[];
+}
+
+/** Whether an operation was rejected before its execution. The failure of a field has a path. */
+export const isRejection = (result: ExecutionResult | AsyncIterable<ExecutionResult>): result is Rejection =>
+  'errors' in result && !('data' in result) && result.errors?.every(({ path }) => path === undefined) === true;
+
+/** graphql gives its own errors no code: at this point they concern the values of variables. */
+const rejection = (error: GraphQLError): GraphQLError =>
+  error.extensions['code'] === undefined ? requestError('BAD_USER_INPUT', error.message, { at: error }) : error;
+
+/** Messages about the values of variables contain the types and fields of the input. */
+const describesInput = ({ extensions }: GraphQLError): boolean => extensions['code'] === 'BAD_USER_INPUT';
+
+const hiddenInput = () =>
+  requestError('BAD_USER_INPUT', 'The variables are not valid. Only callers with read access receive details.');
+
+/**
+ * The results of a subscription, with its failure as the last result. Unlike a generator, it also ends the subscription
+ * when it is returned before its first result is requested.
+ */
+export function resultsUntilFailure(
+  results: AsyncIterable<ExecutionResult>,
+  maskError: MaskError,
+): AsyncIterableIterator<ExecutionResult, undefined> {
+  const iterator = results[Symbol.asyncIterator]();
+  const end: IteratorReturnResult<undefined> = { done: true, value: undefined };
+  let failed = false;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    next: async () => {
+      if (failed) return end;
+      try {
+        const { done, value } = await iterator.next();
+        return done === true ? end : { done: false, value };
+      } catch (error) {
+        failed = true;
+        return { done: false, value: { errors: [publicError(maskError(error))] } };
+      }
+    },
+    return: async () => {
+      await iterator.return?.();
+      return end;
+    },
+  };
+}

@@ -1,0 +1,24 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Session } from '../../context/authenticate.ts';
+import type { EndController } from '../../runtime/end-signal.ts';
+import type { AcceptedTypes } from './accept.ts';
+import type { SingleResponse } from './graphql-response.ts';
+
+/** A request of an authenticated caller. */
+export interface HttpExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly session: Session;
+  /** Header Host of the request; null if it has none. */
+  readonly host: string | null;
+  readonly accepted: AcceptedTypes;
+  /** Aborts when the client leaves before it has the whole response. */
+  readonly signal: EndController;
+}
+
+/** Sends a whole response, unless the client has left. */
+export function send(response: ServerResponse, { status, headers, body }: SingleResponse): void {
+  if (response.destroyed) return;
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}

@@ -1,0 +1,177 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ExecutionResult } from 'graphql';
+import { isAsyncIterable } from 'graphql-yoga';
+import type { Authenticate } from '../../context/authenticate.ts';
+import type { RequestHeaders } from '../../context/request-headers.ts';
+import { EndController } from '../../runtime/end-signal.ts';
+import {
+  type OperationDeps,
+  type OperationParams,
+  openOperation,
+  resultsUntilFailure,
+  runOperation,
+} from '../graphql/operation.ts';
+import type { PipelineArgs } from '../graphql/pipeline-types.ts';
+import { requestError } from '../graphql/request-error.ts';
+import { type CallbackOperation, requestsCallbacks } from '../transports/callbacks/operation.ts';
+import type { ServeEventStreams } from '../transports/sse/single-connection.ts';
+import { framingOf, type SendLiveResults } from '../transports/streamed-response.ts';
+import {
+  type AcceptedTypes,
+  acceptsStream,
+  eventStreamType,
+  includesType,
+  jsonType,
+  jsonTypeOf,
+  multipartType,
+  parseAccept,
+} from './accept.ts';
+import type { Cors } from './cors.ts';
+import { CountedResponse } from './counted-response.ts';
+import { type HttpExchange, send } from './exchange.ts';
+import { readQueryString, readRequestBody } from './graphql-request.ts';
+import { jsonResponse, multipartResponse, type SingleResponse } from './graphql-response.ts';
+import { eventStreamPath, graphqlPath, pathOf } from './paths.ts';
+
+export interface GraphqlHttpOptions extends OperationDeps {
+  /** Called for each request without an operation, before any other part of it is read. */
+  readonly authenticate: Authenticate;
+  /** Called for each request with an operation, before its body is read. It also counts the operation. */
+  readonly admit: Authenticate;
+  readonly maxBodyBytes: number;
+  readonly cors: Pick<Cors, 'preflight'>;
+  /** Renders the page of GraphiQL, for browsers that open the path; null if GraphiQL is off. */
+  readonly renderPage: (() => Promise<string>) | null;
+  readonly eventStreams: ServeEventStreams;
+  readonly callbacks: CallbackOperation;
+  readonly sendLive: SendLiveResults;
+}
+
+/** Methods that the paths serve. */
+const methods = ['GET', 'POST'];
+const eventStreamMethods = ['GET', 'POST', 'PUT', 'DELETE'];
+/** Headers that a browser may send if its preflight names none. */
+const requestHeaders = ['authorization', 'content-type', 'x-api-key', 'x-gw-ims-org-id', 'x-sandbox-name'];
+
+/**
+ * GraphQL over HTTP: https://graphql.github.io/graphql-over-http. The caller is authenticated from the headers of the
+ * request before its body and its document are read. The operation passes through the pipeline of all transports. Its
+ * result is written to Node's response directly, because the Fetch objects of Yoga's own HTTP server would take half of
+ * the time of a small request.
+ */
+export function createGraphqlHandler(
+  options: GraphqlHttpOptions,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const { authenticate, admit, maxBodyBytes, cors, renderPage, eventStreams, callbacks, sendLive, maskError } = options;
+
+  const serve = async (exchange: HttpExchange): Promise<void> => {
+    const { request, response, accepted, session, host, signal } = exchange;
+    const read = readParams(request, maxBodyBytes);
+    const params = read instanceof Promise ? await read : read;
+    if (request.method === 'POST' && requestsCallbacks(params, accepted)) {
+      send(response, singleResponse(await callbacks(params, exchange), accepted));
+      return;
+    }
+    const opened = openOperation(options, params, { session, host, signal });
+    const args = opened instanceof Promise ? await opened : opened;
+    const outcome = 'kind' in args ? await execute(args, exchange) : { errors: args };
+    const result = isAsyncIterable(outcome) ? resultsUntilFailure(outcome, maskError) : outcome;
+    const framing = framingOf(accepted, result);
+    if (framing !== null) sendLive(result, framing, exchange);
+    else if (!isAsyncIterable(result)) send(response, singleResponse(result, accepted));
+    // `execute` has rejected a subscription whose results the client cannot read.
+    else throw new Error('A stream of results has no framing.');
+  };
+
+  /** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, `NOT_ACCEPTABLE` */
+  const execute = (args: PipelineArgs, { request, accepted }: HttpExchange): ReturnType<typeof runOperation> => {
+    if (args.kind === 'mutation' && request.method === 'GET') {
+      throw requestError('METHOD_NOT_ALLOWED', 'A mutation must be sent as POST.', {
+        http: { headers: { allow: 'POST' } },
+      });
+    }
+    if (args.kind === 'subscription' && !acceptsStream(accepted)) {
+      // Rejected before the subscription begins, because no response could deliver it.
+      throw notAcceptable('A subscription needs the header Accept: text/event-stream, or a WebSocket.');
+    }
+    return runOperation(args, maskError);
+  };
+
+  return async (request, response) => {
+    const path = pathOf(request);
+    if (cors.preflight(request, response, preflightOf(path))) return;
+    if (renderPage !== null && path === graphqlPath && wantsPage(request)) {
+      send(response, { status: 200, headers: { 'content-type': 'text/html' }, body: await renderPage() });
+      return;
+    }
+    const accepted = parseAccept(request.headers.accept ?? null);
+    const signal = new EndController();
+    response.once('close', () => {
+      if (!response.writableFinished) signal.abort();
+    });
+    try {
+      const carriesOperation = path === graphqlPath || request.method === 'POST';
+      const found = (carriesOperation ? admit : authenticate)(headersOf(request), request.socket);
+      const session = found instanceof Promise ? await found : found;
+      if (path === graphqlPath && !isReadable(accepted)) {
+        throw notAcceptable('The header Accept must name application/json or another type of GraphQL over HTTP.');
+      }
+      if (response instanceof CountedResponse) response.belongsTo(session.principal);
+      const host = request.headers.host ?? null;
+      const exchange = { request, response, session, host, accepted, signal };
+      if (path === eventStreamPath) await eventStreams(exchange);
+      else await serve(exchange);
+    } catch (error) {
+      const type = path === eventStreamPath ? jsonType : (jsonTypeOf(accepted) ?? jsonType);
+      send(response, jsonResponse({ errors: [maskError(error)] }, type));
+    }
+  };
+}
+
+/** @throws {GraphQLError} `METHOD_NOT_ALLOWED`, and the errors of the two readers */
+function readParams(request: IncomingMessage, maxBodyBytes: number): OperationParams | Promise<OperationParams> {
+  switch (request.method) {
+    case 'GET':
+      return readQueryString(request.url ?? '');
+    case 'POST':
+      return readRequestBody(request, maxBodyBytes);
+    default:
+      throw requestError('METHOD_NOT_ALLOWED', `The method ${request.method} is not supported here.`, {
+        http: { headers: { allow: 'GET, POST' } },
+      });
+  }
+}
+
+/** A client that reads only `multipart/mixed` receives a result in one part. */
+function singleResponse(result: ExecutionResult, accepted: AcceptedTypes): SingleResponse {
+  const type = jsonTypeOf(accepted);
+  return type === null && 'data' in result ? multipartResponse(result) : jsonResponse(result, type ?? jsonType);
+}
+
+const preflightOf = (path: string) => ({
+  methods: path === eventStreamPath ? eventStreamMethods : methods,
+  headers: requestHeaders,
+});
+
+/** A browser that opens the address of the gateway. */
+const wantsPage = ({ method, headers, url }: IncomingMessage): boolean =>
+  method === 'GET' &&
+  headers.accept?.includes('text/html') === true &&
+  pathOf({ url } as IncomingMessage) === graphqlPath;
+
+/** Whether the client reads at least one media type of results. */
+const isReadable = (accepted: AcceptedTypes): boolean =>
+  jsonTypeOf(accepted) !== null || [eventStreamType, multipartType].some((type) => includesType(accepted, type));
+
+/**
+ * Node joins the values of a header that occurs several times, or keeps the first one. `set-cookie` alone is a list.
+ */
+const headersOf =
+  ({ headers }: IncomingMessage): RequestHeaders =>
+  (name) => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : null;
+  };
+
+const notAcceptable = (message: string) =>
+  requestError('NOT_ACCEPTABLE', message, { http: { headers: { accept: `${jsonType}, ${eventStreamType}` } } });

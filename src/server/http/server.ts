@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Clock } from '../../runtime/clock.ts';
+import { refusalOfHost, type ServesHost } from '../../runtime/host-header.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { filesPath } from '../downloads/downloads.ts';
+import { internalError, logUnexpected } from '../graphql/error-mask.ts';
+import type { LiveConnections } from '../transports/connection-registry.ts';
+import type { SendBuffers } from '../transports/send-buffers.ts';
+import { endFailedConnection, maxHeaderBytes } from './client-error.ts';
+import type { Cors } from './cors.ts';
+import { CountedResponse } from './counted-response.ts';
+import { createLingering } from './lingering-close.ts';
+import { foreignPage } from './origin.ts';
+import { eventStreamPath, graphqlPath, pathOf } from './paths.ts';
+import { UpgradableRequest } from './upgrade.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void> | undefined;
+
+export interface HttpServerOptions {
+  readonly graphql: Handler;
+  readonly files: Handler;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** Short reason why this replica cannot serve new requests; null if it can. */
+  readonly unreadiness: () => string | null;
+  readonly servesHost: ServesHost;
+  /** Whether the page that made a browser send this GET may use the gateway. */
+  readonly servesPage: (request: IncomingMessage) => boolean;
+  readonly cors: Pick<Cors, 'allow'>;
+  /** Maximum idle time of a connection between two requests, in milliseconds. */
+  readonly keepAliveTimeoutMs: number;
+  readonly buffers: SendBuffers;
+  /** Time on the connections to clients. */
+  readonly clock: Pick<Clock, 'deadline'>;
+  readonly logger: Logger;
+}
+
+export interface HttpServer {
+  readonly server: Server;
+  /** @throws the error of `listen`, with its `code`: `EADDRINUSE`, `EACCES`, … */
+  listen(options: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly host: string; readonly port: number }>;
+  /** Makes `/readyz` return 503, so that the load balancer sends no new requests. */
+  startDraining(): void;
+  /**
+   * Stops listening, and ends long-lived connections within most of `drainMs`. Waits for requests in flight until
+   * `drainMs` have passed. Remaining connections are then destroyed.
+   */
+  close(options: {
+    readonly clock: Clock;
+    readonly drainMs: number;
+    readonly connections: Pick<LiveConnections, 'drain'>;
+  }): Promise<void>;
+}
+
+/** Time within which a whole request must arrive, in milliseconds. A response may take longer. */
+const requestTimeoutMs = 30_000;
+/** Options of Node's server. */
+const serverOptions = {
+  requestTimeout: requestTimeoutMs,
+  maxHeaderSize: maxHeaderBytes,
+  IncomingMessage: UpgradableRequest,
+  ServerResponse: CountedResponse,
+} as const;
+/** The part of the drain in which clients are disconnected. In the rest, the last requests can finish. */
+const leavingShare = 0.8;
+
+/** The HTTP server: it routes each path to its handler, and applies the rules of all paths. */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const {
+    graphql,
+    files,
+    metrics,
+    unreadiness,
+    keepAliveTimeoutMs,
+    servesHost,
+    servesPage,
+    cors,
+    buffers,
+    clock,
+    logger,
+  } = options;
+  /**
+   * Connections, also those of WebSockets, with the responses that have not ended: one, or those of pipelined requests.
+   * A Set would keep responses that were removed reachable until V8 collects its earlier tables.
+   */
+  const sockets = new Map<Socket, CountedResponse[]>();
+  const lingering = createLingering(clock);
+  let draining = false;
+
+  const sendReadiness = (response: ServerResponse): void => {
+    const reason = draining ? 'shutting down' : unreadiness();
+    if (reason === null) sendText(response, 200, 'ready');
+    else sendText(response, 503, reason);
+  };
+
+  const route: Handler = (request, response) => {
+    const path = pathOf(request);
+    const refusal = refusalOfHost(request.headers.host, servesHost);
+    const isGraphql = path === graphqlPath || path === eventStreamPath;
+    cors.allow(request, response);
+    if (refusal !== null) {
+      sendErrors(response, refusal.status, refusal.message, { code: 'BAD_REQUEST', retryable: false });
+    } else if (isGraphql) {
+      if (request.method === 'GET' && !servesPage(request)) {
+        sendErrors(response, foreignPage.status, foreignPage.text, { code: 'FORBIDDEN', retryable: false });
+        return undefined;
+      }
+      if (isStrippedHandshake(request)) {
+        response.setHeader('upgrade', 'websocket');
+        response.setHeader('connection', 'Upgrade');
+        sendText(response, 426, strippedHandshake);
+        return undefined;
+      }
+      response.setHeader('cache-control', 'no-store');
+      return graphql(request, response);
+    } else if (path.startsWith(filesPath)) {
+      return files(request, response);
+    } else if (path === '/healthz') {
+      sendText(response, 200, 'ok');
+    } else if (path === '/readyz') {
+      sendReadiness(response);
+    } else if (path === '/metrics') {
+      return metrics().then(({ contentType, body }) => {
+        response.writeHead(200, { 'content-type': contentType }).end(body);
+      });
+    } else {
+      sendText(response, 404, 'not found');
+    }
+    return undefined;
+  };
+
+  const fail = (request: IncomingMessage, response: ServerResponse, error: unknown): void => {
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    cors.allow(request, response);
+    const extensions = logUnexpected(logger, error, 'a request failed');
+    sendErrors(response, 500, internalError, extensions);
+  };
+
+  const release = (response: CountedResponse, socket: Socket): void => {
+    response.countOut();
+    const responses = sockets.get(socket) ?? [];
+    const index = responses.indexOf(response);
+    if (index >= 0) responses.splice(index, 1);
+  };
+
+  const server = createServer({ ...serverOptions, keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
+    const { socket } = request;
+    response.countIn(buffers);
+    sockets.get(socket)?.push(response);
+    response.on('close', () => {
+      release(response, socket);
+      // A response that had begun before could not announce that its connection ends with it.
+      if (draining) server.closeIdleConnections();
+    });
+    response.setHeader('x-request-id', requestIdOf(request));
+    // The client of a WebSocket sends nothing more, and may wait for the end of a connection that became none.
+    if (request.missesWebSocket) response.setHeader('connection', 'close');
+    lingering.limit(request, response);
+    try {
+      route(request, response)?.catch((error: unknown) => fail(request, response, error));
+    } catch (error) {
+      fail(request, response, error);
+    }
+  });
+
+  // A client that waits for `100 Continue` receives it when its body is read. Without it, no body follows the response.
+  server.on('checkContinue', (request, response) => {
+    response.setHeader('connection', 'close');
+    request.onRead = () => {
+      if (response.headersSent) return;
+      if (!draining) response.removeHeader('connection');
+      response.writeContinue();
+    };
+    server.emit('request', request, response);
+  });
+
+  server.on('clientError', (error, socket) => {
+    // A server over TCP has sockets of net alone.
+    const connection = socket as Socket;
+    const begun = (sockets.get(connection) ?? []).some(({ headersSent }) => headersSent);
+    endFailedConnection(connection, error, { clock, begun });
+  });
+
+  server.on('connection', (socket) => {
+    const responses: CountedResponse[] = [];
+    sockets.set(socket, responses);
+    socket.on('close', () => {
+      // Node closes the response that is being sent, and none of those that wait for it.
+      for (const response of [...responses]) release(response, socket);
+      sockets.delete(socket);
+    });
+    lingering.attach(socket);
+  });
+
+  return {
+    server,
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ host, port }, () => {
+          server.off('error', reject);
+          // A server that listens on a port has an AddressInfo, never a pipe's name.
+          const address = server.address() as AddressInfo;
+          resolve({ host, port: address.port });
+        });
+      }),
+    startDraining: () => {
+      draining = true;
+    },
+    close: async ({ clock, drainMs, connections }) => {
+      draining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const responses of sockets.values()) {
+        for (const response of responses) if (!response.headersSent) response.setHeader('connection', 'close');
+      }
+      server.closeIdleConnections();
+      // Browsers open connections in advance. Node does not count one as idle before its first request.
+      for (const socket of sockets.keys()) if (socket.bytesRead === 0) socket.destroy();
+      using deadline = clock.deadline(drainMs);
+      deadline.signal.addEventListener('abort', () => {
+        for (const socket of sockets.keys()) socket.destroy();
+      });
+      await Promise.all([closed, connections.drain(drainMs * leavingShare)]);
+    },
+  };
+}
+
+/** A proxy removed the headers of the upgrade, so that the handshake would look like a query without a document. */
+const isStrippedHandshake = ({ method, headers }: IncomingMessage): boolean =>
+  method === 'GET' && headers['sec-websocket-key'] !== undefined;
+
+const strippedHandshake =
+  'This WebSocket handshake arrived without its headers Upgrade and Connection. The proxy in front must forward them.';
+
+/** The caller's request id if it is safe, so that the logs of both sides contain the same id. */
+function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  send(response, status, 'text/plain; charset=utf-8', `${text}\n`);
+}
+
+interface ErrorExtensions {
+  readonly code: string;
+  readonly retryable: boolean;
+  readonly errorId?: string;
+}
+
+function sendErrors(response: ServerResponse, status: number, message: string, extensions: ErrorExtensions): void {
+  const body = JSON.stringify({ errors: [{ message, extensions }] });
+  send(response, status, 'application/json', body);
+}
+
+function send(response: ServerResponse, status: number, contentType: string, body: string): void {
+  const length = Buffer.byteLength(body);
+  response.writeHead(status, { 'content-type': contentType, 'content-length': length, 'cache-control': 'no-store' });
+  response.end(body);
+}

@@ -1,0 +1,51 @@
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  isAbstractType,
+  isInterfaceType,
+  isObjectType,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
+import { callPatternOf } from '../graphql/operation-cost.ts';
+
+/** The subscribers that receive the same result for an event. The document of a subscription determines them. */
+export interface EventAudience {
+  /** Fields of the event itself are the same for the whole tenant. Fields that are read from the platform are not. */
+  readonly scope: 'tenant' | 'credential';
+  /**
+   * The variables that the result depends on. Variables in arguments of the subscription's own field select events and
+   * do not change their results.
+   */
+  readonly variables: readonly string[];
+}
+
+/** The audience of the subscriptions in a valid document, of all its operations together. */
+export function audienceOf(schema: GraphQLSchema, document: DocumentNode): EventAudience {
+  const variables = new Set<string>();
+  let scope: EventAudience['scope'] = 'tenant';
+  const typeInfo = new TypeInfo(schema);
+  const atRoot = () => typeInfo.getParentType() === schema.getSubscriptionType();
+  const visitor = {
+    VariableDefinition: () => false,
+    Argument: () => (atRoot() && !typeInfo.getDirective() ? false : undefined),
+    Variable: ({ name }: { readonly name: { readonly value: string } }) => void variables.add(name.value),
+    Field: ({ name }: { readonly name: { readonly value: string } }) => {
+      // The root field calls the platform before the first event, and not for each event.
+      if (!atRoot() && mayCall(schema, typeInfo.getParentType()?.name, name.value)) scope = 'credential';
+    },
+  };
+  visit(document, visitWithTypeInfo(typeInfo, visitor));
+  return { scope, variables: [...variables] };
+}
+
+/** Whether a field calls the platform, in any of the types that implement an interface. */
+function mayCall(schema: GraphQLSchema, typename: string | undefined, name: string): boolean {
+  const type = typename === undefined ? undefined : schema.getType(typename);
+  const types = isAbstractType(type) ? [type, ...schema.getPossibleTypes(type)] : [type];
+  return types.some((each) => {
+    const field = isObjectType(each) || isInterfaceType(each) ? each.getFields()[name] : undefined;
+    return field !== undefined && callPatternOf(field) !== null;
+  });
+}

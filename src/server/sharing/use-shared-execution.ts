@@ -1,0 +1,113 @@
+// biome-ignore lint/suspicious/noDeprecatedImports: only the form with positional arguments is deprecated.
+import { createSourceEventStream, type DocumentNode, type ExecutionResult } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { GatewayContext } from '../../context/context.ts';
+import type { SubscriptionQuota } from '../../context/subscription-quota.ts';
+import { tenantKey } from '../../domain/tenant.ts';
+import { isQuietStream } from '../../runtime/quiet-stream.ts';
+import type { MaskError } from '../graphql/error-mask.ts';
+import { type EventContexts, ExecutionGroup, type SubscriptionArgs } from './execution-group.ts';
+import { SharedStream } from './pull-subscription.ts';
+import { SharedFlow } from './push-subscription.ts';
+import { audienceOf, type EventAudience } from './sharing-scope.ts';
+import type { DirectResults } from './subscription-handoff.ts';
+
+export interface SharedExecutionOptions {
+  readonly maskError: MaskError;
+  /** Counts each subscription for as long as it lasts. */
+  readonly quota: SubscriptionQuota;
+}
+
+/** The arguments of a transport that may receive results directly instead of from the pipeline. */
+type DeliveredArgs = SubscriptionArgs & { readonly direct?: DirectResults | undefined };
+
+/** The subscriptions of one document. */
+interface DocumentGroups {
+  readonly audience: EventAudience;
+  /** Groups with members, by `keyOf`. */
+  readonly groups: Map<string, ExecutionGroup>;
+}
+
+/**
+ * Executes each event of a subscription once for all subscribers that receive the same result: subscriptions of one
+ * tenant with the same document, operation and variables, and of the same credential if a selected field calls the
+ * platform. It is part of the pipeline of all transports, and resolvers do not notice it.
+ */
+export function useSharedExecution({ maskError, quota }: SharedExecutionOptions): Plugin<GatewayContext> {
+  const documents = new WeakMap<DocumentNode, DocumentGroups>();
+
+  const groupOf = (args: SubscriptionArgs): ExecutionGroup => {
+    const { schema, document, operationName, variableValues, contextValue } = args;
+    const known = documents.get(document) ?? { audience: audienceOf(schema, document), groups: new Map() };
+    documents.set(document, known);
+    const { audience, groups } = known;
+    const key = keyOf(audience, args);
+    const present = groups.get(key);
+    if (present !== undefined) return present;
+    const group = new ExecutionGroup({
+      operation: { schema, document, operationName, variableValues },
+      contexts: audience.scope === 'tenant' ? contextValue.forTenant() : eventsOf(contextValue),
+      clock: contextValue.clock,
+      maskError,
+      onEmpty: () => void groups.delete(key),
+    });
+    groups.set(key, group);
+    return group;
+  };
+
+  const begin = async (args: DeliveredArgs, slot: Disposable) => {
+    const { direct } = args;
+    const { signal } = args.contextValue;
+    // The start has a separate context, so that data that plugins keep by context is released after the stream has
+    // started.
+    const events = await createSourceEventStream({ ...args, contextValue: args.contextValue.forEvent(signal) });
+    if (!(Symbol.asyncIterator in events)) return events;
+    const group = groupOf(args);
+    if (direct === undefined || !isQuietStream(events)) {
+      return new SharedStream({ events: events[Symbol.asyncIterator](), group, slot, signal });
+    }
+    direct.offer(new SharedFlow({ events, group, slot }));
+    return elsewhere;
+  };
+
+  const subscribe = async (args: DeliveredArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> => {
+    const slot = quota.open(args.contextValue);
+    let begun: AsyncIterable<ExecutionResult> | ExecutionResult | null = null;
+    try {
+      begun = await begin(args, slot);
+      return begun;
+    } finally {
+      // Without a stream, the subscription was rejected or has failed.
+      if (begun === null || !(Symbol.asyncIterator in begun)) slot[Symbol.dispose]();
+    }
+  };
+
+  return { onSubscribe: ({ args, setSubscribeFn }) => setSubscribeFn(() => subscribe(args)) };
+}
+
+/** Closures of one call share their scope. This function is separate, so that a group of a tenant keeps no context. */
+const eventsOf =
+  (context: GatewayContext): EventContexts =>
+  (signal) =>
+    context.forEvent(signal);
+
+/** Stands for the results of a subscription that its transport receives directly. */
+const elsewhere: AsyncIterable<never> = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+};
+
+/** The key of a group among those of one document. */
+function keyOf(
+  { scope, variables }: EventAudience,
+  { operationName, variableValues, contextValue }: SubscriptionArgs,
+): string {
+  const given = variableValues ?? {};
+  return JSON.stringify([
+    tenantKey(contextValue.tenant),
+    // Links to downloads, which only fields of a credential contain, begin with the URL that their caller uses.
+    scope === 'tenant' ? null : [contextValue.credentialFingerprint, contextValue.publicUrl],
+    operationName ?? null,
+    // A missing variable has its default value, and null does not.
+    variables.filter((name) => Object.hasOwn(given, name)).map((name) => [name, given[name]]),
+  ]);
+}

@@ -1,0 +1,135 @@
+import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { afterReading, type LiveConnections } from './connection-registry.ts';
+import type { SendBuffers } from './send-buffers.ts';
+
+/** The body of a streamed response. */
+export interface LiveBody {
+  readonly stream: Readable;
+  /**
+   * Sends a frame. Resolves when the client has read enough earlier frames for the next frame to be created, so that
+   * changes are merged while the client is slow.
+   * @returns false if the body has ended
+   */
+  write(frame: string): Promise<boolean>;
+  /** Sends a last frame, if there is one, and ends the response. */
+  end(frame?: string): void;
+  /** Breaks the response off. Its client may connect again. */
+  cut(): void;
+}
+
+/** Sends the body in a response whose headers have been written. A client that leaves, or has left, ends the body. */
+export function sendBody({ stream }: LiveBody, response: ServerResponse): void {
+  if (response.destroyed) {
+    stream.destroy();
+    return;
+  }
+  response.once('close', () => stream.destroy());
+  stream.pipe(response);
+}
+
+export interface LiveBodyOptions {
+  readonly connections: LiveConnections;
+  readonly buffers: SendBuffers;
+  /** The caller that the body is for. */
+  readonly principal: string;
+  /** A frame without content. */
+  readonly ping: string;
+  /** Ends the connection of the response if its client does not read, or not enough. */
+  readonly disconnect: () => void;
+  /** Called once, when the response has ended for any reason. */
+  readonly onEnd?: () => void;
+}
+
+/**
+ * Maximum number of bytes that wait for a client that does not read, over any transport. One event of each operation
+ * that a connection may have fits. Above the maximum, the connection is closed, and the client resumes.
+ */
+export const maxBufferedBytes = 16 * 1024 * 1024;
+
+/**
+ * Creates a body that sends pings while it is open. When the gateway drains, the body ends without the completion of
+ * its protocol. Clients treat this as a lost connection, and connect again.
+ */
+export function createLiveBody(options: LiveBodyOptions): LiveBody {
+  const { connections, buffers, principal, ping, disconnect, onEnd } = options;
+  const waiting = new Set<() => void>();
+  let pushedBytes = 0;
+  let takenAtLastBeat = -1;
+  let over = false;
+
+  const proceed = () => {
+    for (const resume of waiting) resume();
+    waiting.clear();
+  };
+  const stream = new Readable({ read: proceed });
+  const push = (frame: string): boolean => {
+    const bytes = Buffer.from(frame);
+    pushedBytes += bytes.length;
+    const hasRoom = stream.push(bytes);
+    counted.written();
+    return hasRoom;
+  };
+  const taken = () => pushedBytes - stream.readableLength;
+  const finish = () => {
+    if (over) return;
+    over = true;
+    membership[Symbol.dispose]();
+    counted[Symbol.dispose]();
+    proceed();
+    onEnd?.();
+  };
+  const end = (frame?: string) => {
+    if (over) return;
+    if (frame !== undefined) push(frame);
+    stream.push(null);
+    finish();
+  };
+  const cut = () => {
+    stream.destroy();
+    disconnect();
+  };
+  stream.on('close', finish);
+  const counted = buffers.add(
+    {
+      get waitingBytes() {
+        return stream.readableLength;
+      },
+      get progress() {
+        return taken();
+      },
+      cut,
+    },
+    principal,
+  );
+
+  const membership = connections.add({
+    beat: () => {
+      const before = taken();
+      if (stream.readableLength === 0 || before !== takenAtLastBeat) {
+        takenAtLastBeat = before;
+        push(ping);
+        return;
+      }
+      afterReading(() => {
+        if (!over && taken() === before) cut();
+      });
+    },
+    goAway: () => end(),
+  });
+
+  return {
+    stream,
+    write: async (frame) => {
+      if (over) return false;
+      if (stream.readableLength > maxBufferedBytes) {
+        cut();
+        return false;
+      }
+      if (!push(frame)) await new Promise<void>((resolve) => waiting.add(resolve));
+      return !over;
+    },
+    end,
+    cut,
+  };
+}

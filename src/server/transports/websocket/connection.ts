@@ -1,0 +1,251 @@
+import type { GraphQLError } from 'graphql';
+import {
+  CloseCode,
+  type Message,
+  MessageType,
+  type PingMessage,
+  type PongMessage,
+  parseMessage,
+  type SubscribeMessage,
+  type SubscribePayload,
+} from 'graphql-ws';
+import { connectionHeaders, type RequestHeaders } from '../../../context/request-headers.ts';
+import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../../../errors.ts';
+import type { Clock, Deadline } from '../../../runtime/clock.ts';
+import { type SocketSender, tryAgainLater } from './keep-alive.ts';
+import { type OperationSocket, SocketOperation, type SocketOperationDeps } from './operation.ts';
+
+export interface GraphqlSocketOptions extends SocketOperationDeps {
+  /** Maximum number of concurrent operations on one socket. */
+  readonly maxOperations: number;
+  readonly clock: Pick<Clock, 'deadline'>;
+  /**
+   * Called when a socket has sent its credential, before it may start an operation.
+   * @throws {GatewayError} the socket may not start operations, and is closed
+   */
+  readonly authorize: (headers: RequestHeaders) => Promise<{ readonly principal: string }>;
+}
+
+/** Maximum length of a message before authentication, in characters. Every credential in `connection_init` fits. */
+const maxUnauthenticatedLength = 64 * 1024;
+
+/** Time within which a client must send `connection_init`, in milliseconds. */
+const connectionInitTimeoutMs = 3_000;
+
+/** Maximum size of the reason in a close frame, in bytes. ws throws for a longer reason. */
+const maxCloseReasonBytes = 123;
+
+/**
+ * Maximum length of the operations that wait on one socket until its client reads, in characters. One message may be
+ * longer.
+ */
+const maxQueuedLength = 1_000_000;
+
+/**
+ * Error codes that mean that the caller has lost access. They close the whole socket, because all its operations belong
+ * to one caller. The error of a single field is part of a result and closes nothing.
+ */
+const endsSocket: ReadonlySet<unknown> = new Set<GatewayErrorCode>(['TOKEN_EXPIRED', 'FORBIDDEN', 'UNAUTHENTICATED']);
+
+/**
+ * Whether the platform rejected the credential of one operation. The rejection can be a mistake of one of its servers,
+ * so that the other operations of the socket continue. Their leases check whether the credential is still valid. A
+ * confirmed loss of access is TOKEN_EXPIRED or FORBIDDEN.
+ */
+const isSingleRejection = ({ extensions }: GraphQLError): boolean =>
+  extensions['code'] === 'UNAUTHENTICATED' && extensions['upstream'] !== undefined;
+
+/**
+ * One socket, in the protocol `graphql-transport-ws`. An idle subscription consists of two small objects, an operation
+ * and its flow. The server of graphql-ws keeps a suspended call, iterators and promises for it: see
+ * `test/bench/results/websocket-server.md`.
+ */
+export class GraphqlSocket implements OperationSocket {
+  readonly #options: GraphqlSocketOptions;
+  readonly #sender: SocketSender;
+  /** Headers of the upgrade request, later with those of `connection_init`. */
+  #headers: RequestHeaders;
+  /** Null after `connection_init`. */
+  #initDeadline: Deadline | null;
+  #acknowledged = false;
+  /** A list takes a quarter of the memory of a map, and most sockets have one. */
+  #operations: readonly SocketOperation[] = [];
+  /** Operations that start in sequence after the client has read earlier results. */
+  #queue: readonly QueuedOperation[] = [];
+  #draining = false;
+
+  constructor(options: GraphqlSocketOptions, sender: SocketSender, headers: RequestHeaders) {
+    this.#options = options;
+    this.#sender = sender;
+    this.#headers = headers;
+    this.#initDeadline = options.clock.deadline(connectionInitTimeoutMs);
+    this.#initDeadline.signal.addEventListener('abort', () =>
+      sender.close(CloseCode.ConnectionInitialisationTimeout, 'Connection initialisation timeout'),
+    );
+  }
+
+  /**
+   * Handles a message of the client.
+   * @throws {Error} a fault of the gateway, not of the message
+   */
+  async receive(text: string): Promise<void> {
+    if (!this.#acknowledged && text.length > maxUnauthenticatedLength) {
+      this.#close(CloseCode.BadRequest, 'Message too long before the connection is acknowledged');
+      return;
+    }
+    let message: Message;
+    try {
+      message = readMessage(text);
+    } catch {
+      this.#refuseMessage();
+      return;
+    }
+    switch (message.type) {
+      case MessageType.ConnectionInit:
+        await this.#init(message.payload);
+        return;
+      case MessageType.Ping: {
+        const { payload } = message;
+        void this.send(JSON.stringify({ type: MessageType.Pong, ...(payload === undefined ? {} : { payload }) }));
+        return;
+      }
+      case MessageType.Pong:
+        return;
+      case MessageType.Subscribe:
+        await this.#subscribe(message, text.length);
+        return;
+      case MessageType.Complete:
+        this.#find(message.id)?.cancel();
+        return;
+      case MessageType.ConnectionAck:
+      case MessageType.Next:
+      case MessageType.Error:
+        this.#refuseMessage();
+        return;
+    }
+  }
+
+  /** The socket is closed. */
+  closed(): void {
+    this.#initDeadline?.[Symbol.dispose]();
+    for (const operation of this.#operations) operation.cancel();
+  }
+
+  get open(): boolean {
+    return this.#sender.open;
+  }
+
+  send(message: string): Promise<void> | undefined {
+    return this.#sender.send(message);
+  }
+
+  ended(operation: SocketOperation): void {
+    this.#operations = this.#operations.filter((each) => each !== operation);
+    if (this.#queue.length > 0) this.#queue = this.#queue.filter((queued) => queued.operation !== operation);
+  }
+
+  failed(errors: readonly GraphQLError[]): void {
+    const last = errors.find((error) => endsSocket.has(error.extensions['code']) && !isSingleRejection(error));
+    // Clients retry with a new token after 4403.
+    if (last !== undefined) this.#close(CloseCode.Forbidden, last.message);
+  }
+
+  async #init(params: unknown): Promise<void> {
+    if (this.#initDeadline === null) {
+      this.#close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
+      return;
+    }
+    this.#initDeadline[Symbol.dispose]();
+    this.#initDeadline = null;
+    this.#headers = connectionHeaders(params, this.#headers);
+    try {
+      const { principal } = await this.#options.authorize(this.#headers);
+      this.#sender.belongsTo(principal);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      // Clients retry after both codes, with new parameters after 4403.
+      this.#close(error instanceof RateLimitedError ? tryAgainLater : CloseCode.Forbidden, error.message);
+      return;
+    }
+    this.#acknowledged = true;
+    void this.send(JSON.stringify({ type: MessageType.ConnectionAck }));
+  }
+
+  async #subscribe({ id, payload }: SubscribeMessage, length: number): Promise<void> {
+    if (!this.#acknowledged) {
+      this.#close(CloseCode.Unauthorized, 'Unauthorized');
+      return;
+    }
+    if (this.#find(id) !== undefined) {
+      this.#close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
+      return;
+    }
+    const { maxOperations } = this.#options;
+    const full = this.#operations.length >= maxOperations;
+    const operation = new SocketOperation(id, this, this.#options);
+    this.#operations = [...this.#operations, operation];
+    if (full) operation.fail(tooManyOperations(maxOperations));
+    else if (this.#sender.room() === undefined) await operation.run(payload, this.#headers);
+    else await this.#enqueue({ operation, payload, length });
+  }
+
+  /** Runs an operation after the client has read what it requested before. */
+  async #enqueue(queued: QueuedOperation): Promise<void> {
+    const length = this.#queue.reduce((sum, each) => sum + each.length, 0);
+    if (length > 0 && length + queued.length > maxQueuedLength) {
+      this.#close(tryAgainLater, 'Too many operations are waiting, because the client does not read responses.');
+      return;
+    }
+    this.#queue = [...this.#queue, queued];
+    if (this.#draining) return;
+    this.#draining = true;
+    for (;;) {
+      const room = this.#sender.room();
+      if (room !== undefined) {
+        await room;
+        continue;
+      }
+      const [next, ...rest] = this.#queue;
+      if (next === undefined) break;
+      this.#queue = rest;
+      await next.operation.run(next.payload, this.#headers);
+    }
+    this.#draining = false;
+  }
+
+  #find(id: string): SocketOperation | undefined {
+    return this.#operations.find((operation) => operation.id === id);
+  }
+
+  #refuseMessage(): void {
+    this.#close(CloseCode.BadRequest, 'Invalid message received');
+  }
+
+  #close(code: number, reason: string): void {
+    const { read } = new TextEncoder().encodeInto(reason, new Uint8Array(maxCloseReasonBytes));
+    this.#sender.close(code, reason.slice(0, read));
+  }
+}
+
+interface QueuedOperation {
+  readonly operation: SocketOperation;
+  readonly payload: SubscribePayload;
+  /** Length of its message in characters. */
+  readonly length: number;
+}
+
+/** @throws {Error} the text is no message of the protocol */
+function readMessage(text: string): Message {
+  const value: unknown = JSON.parse(text);
+  // The protocol allows only objects as payload of these two, but old Apollo Routers send text.
+  return isHeartbeat(value) ? value : parseMessage(value);
+}
+
+const isHeartbeat = (value: unknown): value is PingMessage | PongMessage =>
+  typeof value === 'object' &&
+  value !== null &&
+  'type' in value &&
+  (value.type === MessageType.Ping || value.type === MessageType.Pong);
+
+const tooManyOperations = (most: number) =>
+  new RateLimitedError({ message: `At most ${most} operations can run on one socket.` });

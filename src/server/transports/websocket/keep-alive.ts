@@ -1,0 +1,168 @@
+import type { Socket } from 'node:net';
+import type { WebSocket } from 'ws';
+import type { Clock } from '../../../runtime/clock.ts';
+import { afterReading, type LiveConnection, type LiveConnections } from '../connection-registry.ts';
+import { type CountedBuffer, progressOf, type SendBuffer, type SendBuffers } from '../send-buffers.ts';
+import { maxBufferedBytes } from '../streaming-body.ts';
+
+/** The part of a socket that sends. */
+export interface SocketSender {
+  /** False while the socket closes and after it: messages do not arrive then. */
+  readonly open: boolean;
+  /**
+   * Sends a message. Messages of one turn of the event loop are sent in one write.
+   * @returns a promise that resolves when there is room for the next message, which should be created only then;
+   *   undefined if there is room
+   */
+  send(data: string): Promise<void> | undefined;
+  /**
+   * Resolves when the client has at most 64 KiB left to read, or the socket has closed; undefined if this is already
+   * so.
+   */
+  room(): Promise<void> | undefined;
+  /** Names the caller that the socket is for. */
+  belongsTo(principal: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** Time for a client's close frame after the gateway has closed the socket, in milliseconds. */
+const closeTimeoutMs = 2_000;
+
+/** Maximum number of bytes that wait in a socket before its next event is read. Later events are merged until then. */
+const maxWaitingBytes = 64 * 1_024;
+
+/**
+ * Close code while the gateway shuts down. Clients of `graphql-transport-ws` connect again after this code and the
+ * next.
+ */
+const goingAway = 1001;
+/** The client sends too many operations, or does not read their results. */
+export const tryAgainLater = 1013;
+
+export interface SocketDeps {
+  readonly connections: LiveConnections;
+  readonly buffers: SendBuffers;
+  readonly clock: Pick<Clock, 'deadline'>;
+  /** The connection under the socket. */
+  readonly stream: Pick<Socket, 'bytesWritten' | 'cork' | 'uncork' | 'writable' | 'writableCorked' | 'writableLength'>;
+}
+
+/**
+ * Keeps a socket alive with pings. It is closed if its client does not respond to them, or does not read its results.
+ */
+export class AttendedSocket implements SocketSender, LiveConnection, SendBuffer {
+  readonly #socket: WebSocket;
+  readonly #clock: SocketDeps['clock'];
+  readonly #stream: SocketDeps['stream'];
+  readonly #counted: CountedBuffer;
+  /** Resolves when the last message that did not fit has been sent. */
+  #sending: Promise<void> | undefined;
+  #pings = 0;
+  #answered = 0;
+
+  constructor(socket: WebSocket, { connections, buffers, clock, stream }: SocketDeps) {
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#stream = stream;
+    const membership = connections.add(this);
+    this.#counted = buffers.add(this);
+    socket.on('pong', () => {
+      this.#answered = this.#pings;
+    });
+    // ws responds to pings itself, also to pings of a client that does not read the responses.
+    socket.on('ping', () => this.#hasRoom());
+    socket.on('close', () => {
+      membership[Symbol.dispose]();
+      this.#counted[Symbol.dispose]();
+    });
+  }
+
+  get open(): boolean {
+    // ws learns of a lost connection later than the callbacks of its writes.
+    return this.#socket.readyState === this.#socket.OPEN && this.#stream.writable;
+  }
+
+  send(data: string): Promise<void> | undefined {
+    const socket = this.#socket;
+    // A message that cannot be sent is no failure, because the socket closes and its operations end.
+    if (!this.open || !this.#hasRoom()) return undefined;
+    writeTogether(this.#stream);
+    if (socket.bufferedAmount + data.length > maxWaitingBytes) {
+      this.#sending = new Promise((resolve) => socket.send(data, () => resolve()));
+      this.#counted.written();
+      return this.#sending;
+    }
+    socket.send(data);
+    this.#counted.written();
+    return undefined;
+  }
+
+  room(): Promise<void> | undefined {
+    return this.open && this.#socket.bufferedAmount > maxWaitingBytes ? this.#sending : undefined;
+  }
+
+  close(code?: number, reason?: string): void {
+    const socket = this.#socket;
+    if (socket.readyState >= socket.CLOSING) return;
+    const deadline = this.#clock.deadline(closeTimeoutMs);
+    deadline.signal.addEventListener('abort', () => socket.terminate());
+    socket.once('close', () => deadline[Symbol.dispose]());
+    socket.close(code, reason);
+  }
+
+  belongsTo(principal: string): void {
+    this.#counted.belongsTo(principal);
+  }
+
+  get waitingBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  get progress(): number {
+    return progressOf(this.#stream);
+  }
+
+  /** Its client does not read, and would not read a close frame either. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
+  beat(): void {
+    if (this.#answered === this.#pings) {
+      this.#pings += 1;
+      this.#socket.ping();
+      return;
+    }
+    const last = this.#pings;
+    afterReading(() => {
+      if (this.#answered < last) this.#socket.terminate();
+    });
+  }
+
+  goAway(): void {
+    this.close(goingAway, 'Going away.');
+  }
+
+  #hasRoom(): boolean {
+    if (this.#socket.bufferedAmount <= maxBufferedBytes) return true;
+    this.close(tryAgainLater, 'Too many unread bytes.');
+    return false;
+  }
+}
+
+/** Streams that buffer their writes until the turn of the event loop is over. */
+const corked: SocketDeps['stream'][] = [];
+
+/**
+ * Makes one write of all messages to a socket in one turn, because a round of polling can bring many events at once.
+ */
+function writeTogether(stream: SocketDeps['stream']): void {
+  if (stream.writableCorked > 0) return;
+  if (corked.length === 0) setImmediate(uncorkAll);
+  stream.cork();
+  corked.push(stream);
+}
+
+function uncorkAll(): void {
+  for (const stream of corked.splice(0)) stream.uncork();
+}

@@ -1,0 +1,128 @@
+import type { ExecutionResult, GraphQLError } from 'graphql';
+import { MessageType, type SubscribePayload } from 'graphql-ws';
+import { isAsyncIterable } from 'graphql-yoga';
+import type { Authenticate } from '../../../context/authenticate.ts';
+import type { RequestHeaders } from '../../../context/request-headers.ts';
+import { publicErrors, publicResult } from '../../graphql/error-mask.ts';
+import { isRejection, type OperationDeps, openOperation, runOperation } from '../../graphql/operation.ts';
+import type { ResultReceiver, SharedFlow } from '../../sharing/push-subscription.ts';
+import { textOf } from '../../sharing/serialized-result.ts';
+import { DirectResults } from '../../sharing/subscription-handoff.ts';
+
+/** The part of a socket that an operation uses. */
+export interface OperationSocket {
+  /** Whether a message that is sent may arrive. */
+  readonly open: boolean;
+  /** @returns a promise that resolves when there is room for the next message; undefined if there is room */
+  send(message: string): Promise<void> | undefined;
+  /** Called once, when the operation is over. */
+  ended(operation: SocketOperation): void;
+  /** Called after the operation has sent these errors as its last message. */
+  failed(errors: readonly GraphQLError[]): void;
+}
+
+export interface SocketOperationDeps extends OperationDeps {
+  /** Called for each operation, because the caller's token can have expired since the socket was opened. */
+  readonly admit: Authenticate;
+}
+
+/** An operation that runs on a socket, in the messages of `graphql-transport-ws`. */
+export class SocketOperation implements ResultReceiver {
+  readonly id: string;
+  readonly #socket: OperationSocket;
+  readonly #deps: SocketOperationDeps;
+  /** Null after the results have started, because the flow is then stopped instead. */
+  #request: AbortController | null = new AbortController();
+  #flow: SharedFlow | null = null;
+  #over = false;
+
+  constructor(id: string, socket: OperationSocket, deps: SocketOperationDeps) {
+    this.id = id;
+    this.#socket = socket;
+    this.#deps = deps;
+  }
+
+  /** Resolves when the operation has ended, or its results have started. */
+  async run(payload: SubscribePayload, headers: RequestHeaders): Promise<void> {
+    if (this.#over) return;
+    try {
+      const result = await this.#start(payload, headers);
+      if (result === null) return;
+      if (isAsyncIterable(result)) for await (const each of result) await this.next(each);
+      else await this.next(result);
+      this.complete();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends the operation without a message, because its client has completed it or has left. */
+  cancel(): void {
+    if (!this.#finish()) return;
+    this.#request?.abort();
+    this.#flow?.stop();
+  }
+
+  next(result: ExecutionResult): Promise<void> | undefined {
+    // A snapshot is long, and a socket takes time to close.
+    if (!this.#socket.open) this.cancel();
+    if (this.#over) return undefined;
+    const { id } = this;
+    return this.#socket.send(
+      `{"id":${JSON.stringify(id)},"type":"${MessageType.Next}","payload":${textOf(publicResult(result))}}`,
+    );
+  }
+
+  complete(): void {
+    if (this.#finish()) void this.#socket.send(JSON.stringify({ id: this.id, type: MessageType.Complete }));
+  }
+
+  fail(...errors: readonly unknown[]): void {
+    if (!this.#finish()) return;
+    const payload = publicErrors(errors.map(this.#deps.maskError));
+    void this.#socket.send(JSON.stringify({ id: this.id, type: MessageType.Error, payload }));
+    this.#socket.failed(payload);
+  }
+
+  /** @returns null if its results have started, or the operation has ended */
+  async #start(
+    payload: SubscribePayload,
+    headers: RequestHeaders,
+  ): Promise<ExecutionResult | AsyncIterable<ExecutionResult> | null> {
+    const request = this.#request;
+    if (request === null) throw new Error('An operation runs once.');
+    const direct = new DirectResults();
+    const session = await this.#deps.admit(headers);
+    if (this.#over) return null;
+    const operation = { session, host: headers('host'), signal: request.signal };
+    const args = await openOperation(this.#deps, payload, operation, direct);
+    if (this.#over) return null;
+    if (!('kind' in args)) {
+      this.fail(...args);
+      return null;
+    }
+    const result = await runOperation(args, this.#deps.maskError);
+    if (isRejection(result)) {
+      this.fail(...result.errors);
+      return null;
+    }
+    const flow = direct.take();
+    if (flow === null) return result;
+    if (this.#over) {
+      flow.stop();
+      return null;
+    }
+    this.#flow = flow;
+    this.#request = null;
+    flow.start(this);
+    return null;
+  }
+
+  /** @returns false if it had already ended */
+  #finish(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#socket.ended(this);
+    return true;
+  }
+}

@@ -1,0 +1,113 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols } from 'graphql-ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { callerHeadersOf, type RequestHeaders } from '../../../context/request-headers.ts';
+import type { Clock } from '../../../runtime/clock.ts';
+import { refusalOfHost, type ServesHost } from '../../../runtime/host-header.ts';
+import type { Logger } from '../../../runtime/logger.ts';
+import { foreignPage, isFromForeignPage } from '../../http/origin.ts';
+import { graphqlPath, pathOf } from '../../http/paths.ts';
+import { endRaw, type RawResponse } from '../../http/raw-response.ts';
+import type { LiveConnections } from '../connection-registry.ts';
+import type { SendBuffers } from '../send-buffers.ts';
+import { GraphqlSocket, type GraphqlSocketOptions } from './connection.ts';
+import { AttendedSocket } from './keep-alive.ts';
+import { handleMessages } from './messages.ts';
+
+export interface WebSocketOptions extends GraphqlSocketOptions {
+  readonly server: Server;
+  /** Origins of browser apps that may connect, besides the gateway's own. */
+  readonly corsOrigins: readonly string[];
+  readonly servesHost: ServesHost;
+  readonly maxMessageBytes: number;
+  readonly connections: LiveConnections;
+  readonly buffers: SendBuffers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * GraphQL over WebSocket (`graphql-transport-ws`) on `/graphql` of an HTTP server. Every operation passes the same
+ * pipeline as over HTTP. Disposing closes the remaining sockets.
+ */
+export function startWebSocketServer(options: WebSocketOptions): AsyncDisposable {
+  const { server, maxMessageBytes, connections, buffers, clock, logger } = options;
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols });
+
+  const serve = (socket: WebSocket, { stream, headers }: Upgrade): void => {
+    const sender = new AttendedSocket(socket, { connections, buffers, clock, stream });
+    // ws itself closes the socket after a violation of the protocol.
+    socket.on('error', (error) => logger.debug({ err: error }, 'a socket failed'));
+    if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
+      sender.close(CloseCode.SubprotocolNotAcceptable, 'Subprotocol not acceptable');
+      return;
+    }
+    const served = new GraphqlSocket(options, sender, headers);
+    handleMessages(socket, (text) => {
+      // A message that arrives after the gateway has closed its side is ignored.
+      if (socket.readyState !== socket.OPEN) return;
+      served.receive(text).catch((error: unknown) => {
+        logger.error({ err: error }, 'a socket failed');
+        sender.close(CloseCode.InternalServerError, 'Internal server error');
+      });
+    });
+    socket.on('close', () => served.closed());
+  };
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const refusal = refusalOf(request, options);
+    if (refusal === null) {
+      sockets.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, upgradeOf(request)));
+      return;
+    }
+    // Node no longer serves the socket: an error without a listener would end the process, and a client that does not
+    // close its side would keep the socket open.
+    socket.on('error', (error) => logger.debug({ err: error }, 'a rejected socket failed'));
+    socket.once('finish', () => socket.destroy());
+    endRaw(socket, refusal);
+  };
+  server.on('upgrade', onUpgrade);
+
+  return {
+    [Symbol.asyncDispose]: async () => {
+      server.off('upgrade', onUpgrade);
+      for (const socket of sockets.clients) socket.terminate();
+      await new Promise<void>((resolve) => sockets.close(() => resolve()));
+    },
+  };
+}
+
+/** The part of the upgrade request that a socket keeps, because the request itself is far larger. */
+interface Upgrade {
+  readonly stream: Socket;
+  readonly headers: RequestHeaders;
+}
+
+const upgradeOf = (request: IncomingMessage): Upgrade => ({
+  stream: request.socket,
+  headers: callerHeadersOf((name) => headerOf(request, name)),
+});
+
+/** The response to a handshake that opens no socket; null: it opens one. */
+function refusalOf(
+  request: IncomingMessage,
+  { corsOrigins, servesHost }: Pick<WebSocketOptions, 'corsOrigins' | 'servesHost'>,
+): RawResponse | null {
+  if (pathOf(request) !== graphqlPath) return { status: 404, text: 'not found' };
+  const refused = refusalOfHost(request.headers.host, servesHost);
+  if (refused !== null) return { status: refused.status, text: refused.message };
+  if (isFromForeignPage(request, corsOrigins)) return foreignPage;
+  // A client that offers only other protocols closes a socket without them, and retries forever.
+  const protocols = request.headers['sec-websocket-protocol'];
+  if (protocols === undefined || handleProtocols(protocols) !== false) return null;
+  return { status: 400, text: `The subprotocol must be ${GRAPHQL_TRANSPORT_WS_PROTOCOL}; ${legacyProtocol}` };
+}
+
+const legacyProtocol = 'the legacy subprotocol graphql-ws is not supported.';
+
+const headerOf = (request: IncomingMessage, name: string): string | null => {
+  const value = request.headers[name];
+  return (Array.isArray(value) ? value[0] : value) ?? null;
+};

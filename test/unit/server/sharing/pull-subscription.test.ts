@@ -1,0 +1,71 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { buildSchema, parse } from 'graphql';
+import { expect, it } from 'vitest';
+import type { GatewayContext } from '../../../../src/context/context.ts';
+import { publicError } from '../../../../src/server/graphql/error-mask.ts';
+import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
+import { SharedStream } from '../../../../src/server/sharing/pull-subscription.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+
+const schema = buildSchema('type Query { number: Int } type Subscription { number: Int! }');
+const failing = {
+  number: () => {
+    throw new Error('no number');
+  },
+};
+
+/** A stream of events, the only one of its group. */
+function setUp(events: readonly unknown[]) {
+  const seen = { returned: false, emptied: false, freed: 0 };
+  async function* source(): AsyncGenerator<unknown, void, void> {
+    try {
+      yield* events;
+    } finally {
+      seen.returned = true;
+    }
+  }
+  const group = new ExecutionGroup({
+    operation: { schema, document: parse('subscription { number }') },
+    // An execution of this schema uses no context.
+    contexts: {} as GatewayContext,
+    clock: new FakeClock(),
+    maskError: (error) => publicError(error as never),
+    onEmpty: () => {
+      seen.emptied = true;
+    },
+  });
+  const slot = {
+    [Symbol.dispose]: () => {
+      seen.freed += 1;
+    },
+  };
+  const controller = new AbortController();
+  const stream = new SharedStream({ events: source(), group, slot, signal: controller.signal });
+  return { stream, seen, abort: () => controller.abort() };
+}
+
+it('a stream returns the result of each event and then the end', async () => {
+  const { stream, seen } = setUp([{ number: 1 }, failing, { number: 2 }]);
+  expect(await stream.next()).toMatchObject({ done: false, value: { data: { number: 1 } } });
+  expect(await stream.next()).toMatchObject({ done: false, value: { errors: [{ message: 'no number' }] } });
+  expect(await stream.next()).toMatchObject({ done: false, value: { data: { number: 2 } } });
+  expect(seen).toEqual({ returned: false, emptied: false, freed: 0 });
+  expect(await stream.next()).toEqual({ done: true, value: undefined });
+  expect(seen).toEqual({ returned: true, emptied: true, freed: 1 });
+});
+
+it('a stream that is returned leaves its events and its group', async () => {
+  const { stream, seen } = setUp([failing, { number: 1 }]);
+  await stream.next();
+  await stream.return();
+  expect(seen).toEqual({ returned: true, emptied: true, freed: 1 });
+});
+
+it('is left at once when its client leaves while a result depends on a read', async () => {
+  const { stream, seen, abort } = setUp([{ number: () => new Promise(() => {}) }]);
+  void stream.next();
+  await turn();
+  expect(seen.freed).toBe(0);
+  abort();
+  expect(seen).toMatchObject({ emptied: true, freed: 1 });
+});

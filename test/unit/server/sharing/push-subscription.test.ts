@@ -1,0 +1,180 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { buildSchema, type ExecutionResult, parse } from 'graphql';
+import { describe, expect, it } from 'vitest';
+import type { GatewayContext } from '../../../../src/context/context.ts';
+import { createMemoryEventLog } from '../../../../src/events/memory-log.ts';
+import { WatchStream } from '../../../../src/events/subscriber/stream.ts';
+import { publicError } from '../../../../src/server/graphql/error-mask.ts';
+import { ExecutionGroup } from '../../../../src/server/sharing/execution-group.ts';
+import { SharedFlow } from '../../../../src/server/sharing/push-subscription.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
+
+interface Item {
+  readonly id: string;
+  readonly number: number | 'broken' | 'slow';
+}
+
+const schema = buildSchema('type Query { number: Int } type Subscription { number: Int! }');
+const observedAt = new Date('2030-01-01T00:00:00Z');
+
+/** A flow over the changes of a log, to a receiver with room for a configured number of results. */
+async function setUp({ room = Number.POSITIVE_INFINITY, ids = null as readonly string[] | null } = {}) {
+  const log = createMemoryEventLog<Item>({ key: ({ id }) => id });
+  const seen = { streamEnded: 0, emptied: 0, freed: 0, makeRoom: () => {}, answer: (_: number) => {} };
+  const slow = new Promise<number>((resolve) => {
+    seen.answer = resolve;
+  });
+  const heard: unknown[] = [];
+  const stream = new WatchStream<Item>({
+    log,
+    key: ({ id }) => id,
+    isTerminal: ({ number }) => number === 9,
+    newestFirst: (a, b) => b.id.localeCompare(a.id),
+    endedAtMs: () => null,
+    clock: new FakeClock(),
+    ids,
+    matches: null,
+    onEnd: () => {
+      seen.streamEnded += 1;
+    },
+  });
+  const operation = new AbortController();
+  await stream.open({ signal: operation.signal });
+  const group = new ExecutionGroup({
+    operation: { schema, document: parse('subscription { number }') },
+    // An execution of this schema uses no context.
+    contexts: () => ({}) as GatewayContext,
+    clock: new FakeClock(),
+    maskError: (error) => publicError(error as never),
+    onEmpty: () => {
+      seen.emptied += 1;
+    },
+  });
+  const slot = {
+    [Symbol.dispose]: () => {
+      seen.freed += 1;
+    },
+  };
+  const flow = new SharedFlow({ events: rootsOf(stream, slow), group, slot });
+  const receiver = {
+    next: ({ data, errors }: ExecutionResult): Promise<void> | undefined => {
+      heard.push(errors?.[0]?.message ?? data?.['number']);
+      if (heard.length % room !== 0) return undefined;
+      return new Promise((resolve) => {
+        seen.makeRoom = resolve;
+      });
+    },
+    complete: () => void heard.push('complete'),
+    fail: (error: unknown) => void heard.push(error),
+  };
+  const write = async (number: Item['number'], id = 'a') => {
+    await log.write({ changes: [{ kind: 'CREATED', entity: { id, number } }] }, { observedAt });
+    await turn();
+  };
+  return { flow, receiver, heard, seen, stream, operation, log, write };
+}
+
+/** The events of a stream as roots of an execution, whose field is that of the entity. */
+function rootsOf(stream: WatchStream<Item>, slow: Promise<number>) {
+  return {
+    listen: (listener: Parameters<typeof stream.listen>[0]) => stream.listen(listener),
+    return: () => stream.return(),
+    [Symbol.asyncIterator]: () => stream[Symbol.asyncIterator](),
+    take: () => {
+      const taken = stream.take();
+      if (taken === null || taken.done === true) return taken;
+      const { number } = taken.value.entity ?? { number: 'broken' };
+      return {
+        done: false,
+        value: { ...taken.value, number: () => (number === 'slow' ? slow : numberOf(number)) },
+      } as const;
+    },
+  };
+}
+
+function numberOf(number: number | 'broken'): number {
+  if (number === 'broken') throw new Error('no number');
+  return number;
+}
+
+const over = { streamEnded: 1, emptied: 1, freed: 1 };
+
+describe('a flow', () => {
+  it('a flow delivers the current state and then each event', async () => {
+    const { flow, receiver, heard, write } = await setUp();
+    await write(1);
+    flow.start(receiver);
+    expect(heard).toEqual([1]);
+    await write('broken', 'b');
+    await write(3, 'c');
+    expect(heard).toEqual([1, 'no number', 3]);
+  });
+
+  it('a started flow continues when the signal of the operation aborts, and ends when it is stopped', async () => {
+    const { flow, receiver, heard, seen, operation, write } = await setUp();
+    flow.start(receiver);
+    operation.abort();
+    await write(1);
+    flow.stop();
+    await write(2);
+    flow.stop();
+    expect(heard).toEqual([1]);
+    expect(seen).toMatchObject(over);
+  });
+
+  it('a flow reads no further events while there is no room', async () => {
+    const { flow, receiver, heard, seen, write } = await setUp({ room: 1 });
+    flow.start(receiver);
+    await write(1);
+    await write(2);
+    await write(3);
+    expect(heard).toEqual([1]);
+    seen.makeRoom();
+    await turn();
+    // Duplicate states are merged.
+    expect(heard).toEqual([1, 3]);
+  });
+
+  it('a flow waits for a slow result and keeps the order', async () => {
+    const { flow, receiver, heard, seen, write } = await setUp();
+    flow.start(receiver);
+    await write('slow');
+    await write(2, 'b');
+    expect(heard).toEqual([]);
+    seen.answer(1);
+    await turn();
+    expect(heard).toEqual([1, 2]);
+  });
+
+  it('a flow that is stopped while it waits for a result does not deliver it', async () => {
+    const { flow, receiver, heard, seen, write } = await setUp();
+    flow.start(receiver);
+    await write('slow');
+    flow.stop();
+    seen.answer(1);
+    await turn();
+    expect(heard).toEqual([]);
+    expect(seen).toMatchObject(over);
+  });
+
+  it('a flow completes when all watched entities have ended', async () => {
+    const { flow, receiver, heard, seen, log } = await setUp({ ids: ['a'] });
+    flow.start(receiver);
+    await turn();
+    // Nothing of it is there, so there is nothing to wait for.
+    expect(heard).toEqual(['complete']);
+    expect(seen).toMatchObject(over);
+    await log[Symbol.asyncDispose]();
+  });
+
+  it('a flow reports the failure of its events once', async () => {
+    const { flow, receiver, heard, seen, stream, write } = await setUp();
+    flow.start(receiver);
+    const error = new Error('lost');
+    stream.fail(error);
+    stream.fail(new Error('again'));
+    await write(1);
+    expect(heard).toEqual([error]);
+    expect(seen).toMatchObject(over);
+  });
+});

@@ -1,0 +1,120 @@
+import { once } from 'node:events';
+import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import {
+  createLiveConnections,
+  type LiveConnections,
+} from '../../../../../src/server/transports/connection-registry.ts';
+import { maxBufferedBytes } from '../../../../../src/server/transports/streaming-body.ts';
+import { AttendedSocket } from '../../../../../src/server/transports/websocket/keep-alive.ts';
+import { eventually } from '../../../../support/eventually.ts';
+import { FakeClock } from '../../../../support/fake-clock.ts';
+import { quietSendBuffers } from '../../../../support/send-buffers.ts';
+
+let server: WebSocketServer;
+let client: WebSocket;
+let served: WebSocket;
+let stream: Socket;
+let clock: FakeClock;
+let connections: LiveConnections;
+let sender: AttendedSocket;
+
+beforeEach(async () => {
+  server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+  await once(server, 'listening');
+  // A server that listens on a port has an AddressInfo.
+  const { port } = server.address() as AddressInfo;
+  const connected = once(server, 'connection');
+  client = new WebSocket(`ws://127.0.0.1:${port}`);
+  await once(client, 'open');
+  const [socket, request] = await connected;
+  served = socket;
+  stream = request.socket;
+  clock = new FakeClock();
+  connections = createLiveConnections({ clock });
+  sender = new AttendedSocket(served, { connections, buffers: quietSendBuffers(clock), clock, stream });
+});
+afterEach(async () => {
+  client.terminate();
+  for (const socket of server.clients) socket.terminate();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+const large = 'x'.repeat(1024 * 1024);
+/** More than the limit and the network hold together. */
+const tooMany = 2 * Math.ceil(maxBufferedBytes / large.length);
+const closed = (socket: WebSocket) => once(socket, 'close').then(([code]) => code);
+
+describe('a socket', () => {
+  it.each<[string, () => void]>([
+    ['is being closed', () => sender.close(1000)],
+    ['has lost its connection', () => stream.destroy()],
+  ])('that %s is not open any more, before it is closed', (_, end) => {
+    expect(sender.open).toBe(true);
+    end();
+    expect(served.readyState).not.toBe(WebSocket.CLOSED);
+    expect(sender.open).toBe(false);
+  });
+
+  it('a socket makes senders wait until the client reads', async () => {
+    client.pause();
+    let sent = 0;
+    const sending = (async () => {
+      for (; sent < tooMany; sent += 1) await sender.send(large);
+    })();
+    await eventually(() => expect(served.bufferedAmount).toBeGreaterThan(0));
+    expect(served.bufferedAmount).toBeLessThan(2 * large.length);
+    expect(sent).toBeLessThan(tooMany);
+    client.resume();
+    await sending;
+    expect(served.readyState).toBe(WebSocket.OPEN);
+  });
+
+  it('a socket sends the messages of one turn in one write', async () => {
+    for (const text of ['a', 'b', 'c']) expect(sender.send(text)).toBeUndefined();
+    expect(stream.writableCorked).toBe(1);
+    const received: string[] = [];
+    client.on('message', (data) => received.push(String(data)));
+    await turn();
+    expect(stream.writableCorked).toBe(0);
+    await eventually(() => expect(received).toEqual(['a', 'b', 'c']));
+  });
+
+  it('is closed with a code that clients retry when too much waits to be read', async () => {
+    client.pause();
+    const sent = Promise.all(Array.from({ length: tooMany }, () => sender.send(large)));
+    expect(served.readyState).toBe(WebSocket.CLOSING);
+    expect(served.bufferedAmount).toBeLessThan(maxBufferedBytes + 2 * large.length);
+    const code = closed(client);
+    client.resume();
+    expect(await code).toBe(1013);
+    await sent;
+  });
+
+  it('is cut off when its client does not answer the close', async () => {
+    client.pause();
+    void sender.send(large.repeat(8));
+    sender.close(1001, 'Going away.');
+    await clock.advanceBy(1_999);
+    expect(served.readyState).toBe(WebSocket.CLOSING);
+    const code = closed(served);
+    await clock.advanceBy(1);
+    expect(await code).toBe(1006);
+    expect(clock.pending('deadline')).toBe(0);
+  });
+
+  it('is closed with 1001 by the drain', async () => {
+    const code = closed(client);
+    await connections.drain(0);
+    expect(await code).toBe(1001);
+  });
+
+  it('a socket ignores messages after it was closed', async () => {
+    client.terminate();
+    await closed(served);
+    await sender.send('late');
+    sender.close(1000, '');
+  });
+});
