@@ -13,7 +13,7 @@ import {
   parse,
   printSchema,
 } from 'graphql';
-import { variables } from './src/config-variables.ts';
+import { variables } from './src/config/variables.ts';
 import { schema } from './src/schema/index.ts';
 import { printSubgraph } from './src/schema/subgraph-sdl.ts';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Authenticate, Session } from './context/authenticate.ts';
 import { createAuthentication } from './context/authentication.ts';
 import { contextFactory } from './context/create-context.ts';

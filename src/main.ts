@@ -1,5 +1,6 @@
 import type { AppOptions } from './app.ts';
-import { type Config, ConfigurationError, loadConfig } from './config.ts';
+import { type Config, ConfigurationError, loadConfig } from './config/config.ts';
+import { usage } from './config/usage.ts';
 import { systemClock } from './runtime/clock.ts';
 import { collectGarbage } from './runtime/collect-garbage.ts';
 import { runProgram } from './runtime/command-line.ts';
@@ -8,7 +9,6 @@ import { Lifecycle } from './runtime/lifecycle.ts';
 import { createLogger, type Logger } from './runtime/logger.ts';
 import { endProcess, listenForStop } from './runtime/stop-request.ts';
 import { allocateInYoungGeneration } from './runtime/young-generation.ts';
-import { usage } from './usage.ts';
 
 /**
  * Time for closing all started parts when a signal arrives during the start, in milliseconds. Remaining work is stopped

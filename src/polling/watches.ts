@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { ExportJob } from '../domain/export-job.ts';
 import { platformId } from '../domain/ids.ts';
 import type { Schedule } from '../domain/schedule.ts';

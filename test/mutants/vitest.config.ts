@@ -13,7 +13,7 @@ export default defineConfig({
       'test/unit/events/**/*.test.ts',
       'test/unit/runtime/**/*.test.ts',
       // Addresses and names of variables are the configuration's.
-      'test/unit/config.test.ts',
+      'test/unit/config/config.test.ts',
       'test/contract/event-log.test.ts',
       'test/contract/event-log-replicas.test.ts',
       'test/contract/poll-coordinator.test.ts',

@@ -17,14 +17,14 @@ const rules: Rules = {
     },
     {
       area: 'src/main.ts',
-      values: ['src/app.ts', 'src/config.ts', 'src/usage.ts', 'src/runtime/', 'src/emulator/emulator.ts'],
+      values: ['src/app.ts', 'src/config/config.ts', 'src/config/usage.ts', 'src/runtime/', 'src/emulator/emulator.ts'],
       types: [],
       reason: 'the entry reads environment and signals, starts app and emulator, and knows nothing else of either',
     },
     {
       area: 'src/app.ts',
       values: [
-        'src/config.ts',
+        'src/config/config.ts',
         'src/errors.ts',
         'src/metrics.ts',
         'src/redis-services.ts',
@@ -45,28 +45,28 @@ const rules: Rules = {
       reason: 'the composition root loads it only if there is a Redis, and passes its parts to the gateway',
     },
     {
-      area: 'src/config-variables.ts',
+      area: 'src/config/variables.ts',
       values: ['src/emulator/variables.ts', 'src/runtime/'],
       types: [],
       reason: 'the form of a variable does not depend on its use',
     },
     {
-      area: 'src/usage.ts',
-      values: ['src/config-variables.ts', 'src/runtime/'],
+      area: 'src/config/usage.ts',
+      values: ['src/config/variables.ts', 'src/runtime/'],
       types: [],
       reason: 'the text about variables is derived from the variables alone',
     },
     {
-      area: 'src/config-contradictions.ts',
+      area: 'src/config/contradictions.ts',
       values: ['src/emulator/variables.ts', 'src/runtime/'],
-      types: ['src/config-variables.ts'],
+      types: ['src/config/variables.ts'],
       reason: 'variables are compared as read, before a configuration is made from them',
     },
     {
-      area: 'src/config.ts',
+      area: 'src/config/config.ts',
       values: [
-        'src/config-contradictions.ts',
-        'src/config-variables.ts',
+        'src/config/contradictions.ts',
+        'src/config/variables.ts',
         'src/emulator/variables.ts',
         'src/domain/',
         'src/runtime/',
@@ -103,7 +103,7 @@ const rules: Rules = {
       values: [
         'src/execution/execute.ts',
         'src/context/',
-        'src/config.ts',
+        'src/config/config.ts',
         'src/errors.ts',
         'src/domain/',
         'src/runtime/',
@@ -114,19 +114,19 @@ const rules: Rules = {
     },
     {
       area: 'src/context/',
-      values: ['src/loaders/index.ts', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      values: ['src/loaders/index.ts', 'src/config/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: ['src/upstream/', 'src/events/'],
       reason: 'the context of an operation consists of parts that the composition root has built',
     },
     {
       area: 'src/schema/',
-      values: ['src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      values: ['src/config/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: ['src/context/', 'src/loaders/', 'src/upstream/', 'src/events/'],
       reason: 'resolvers use only their context, so that a test can replace it',
     },
     {
       area: 'src/loaders/',
-      values: ['src/upstream/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      values: ['src/upstream/', 'src/config/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: [],
       reason: 'loaders build on the platform clients and do not depend on GraphQL',
     },
@@ -138,7 +138,7 @@ const rules: Rules = {
     },
     {
       area: 'src/polling/',
-      values: ['src/upstream/', 'src/events/', 'src/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
+      values: ['src/upstream/', 'src/events/', 'src/config/config.ts', 'src/errors.ts', 'src/domain/', 'src/runtime/'],
       types: [],
       reason: 'the poller reads the platform and writes the event log, and does not know the subscribers',
     },
@@ -168,7 +168,7 @@ const rules: Rules = {
     },
     {
       area: 'test/e2e/',
-      values: ['test/support/', 'src/app.ts', 'src/config.ts', 'src/emulator/emulator.ts'],
+      values: ['test/support/', 'src/app.ts', 'src/config/config.ts', 'src/emulator/emulator.ts'],
       types: [],
       reason: 'end-to-end tests use the public interface',
     },
@@ -316,14 +316,18 @@ describe('the import table', () => {
     ['src/main.ts', "import('./emulator/server.ts');", "import('./emulator/emulator.ts');"],
     ['src/main.ts', "import { schema } from './schema/index.ts';", "import { startApp } from './app.ts';"],
     ['src/app.ts', "import { startEmulator } from './emulator/emulator.ts';", "import { x } from './polling/feed.ts';"],
-    ['src/app.ts', "import type { E } from './emulator/emulator.ts';", "import type { C } from './config.ts';"],
+    ['src/app.ts', "import type { E } from './emulator/emulator.ts';", "import type { C } from './config/config.ts';"],
     ['src/app.ts', "import { builder } from './schema/builder.ts';", "import { schema } from './schema/index.ts';"],
     [
       'src/redis-services.ts',
       "import { createFileHandler } from './server/files.ts';",
       "import { shareByRedis } from './polling/leader/redis-sharing.ts';",
     ],
-    ['src/config.ts', "import { startApp } from './app.ts';", "import { parseTenant } from './domain/tenant.ts';"],
+    [
+      'src/config/config.ts',
+      "import { startApp } from '../app.ts';",
+      "import { parseTenant } from '../domain/tenant.ts';",
+    ],
     ['src/errors.ts', "import type { Tenant } from './domain/tenant.ts';", "import { inspect } from 'node:util';"],
     [
       'src/metrics.ts',
@@ -459,7 +463,7 @@ describe('the import table', () => {
   it.each(['read(process.env);', "process['env']", 'const { env } = process;', 'process?.env'])(
     'only the entries read the environment, not `%s`',
     (source) => {
-      expect(check({ 'src/config.ts': source })).toHaveLength(1);
+      expect(check({ 'src/config/config.ts': source })).toHaveLength(1);
       expect(check({ 'src/main.ts': source, 'src/emulator/main.ts': source })).toEqual([]);
     },
   );

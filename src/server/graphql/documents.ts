@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { ConfigurationError } from '../../config.ts';
+import { ConfigurationError } from '../../config/config.ts';
 import { requestError } from './request-error.ts';
 
 /** Members of a request that name its document: by its text, by its id, or by its hash. */

@@ -1,5 +1,5 @@
 import { startApp } from '../../../src/app.ts';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/config.ts';
 import { serve, usage } from './channel.ts';
 
 const handlers = {

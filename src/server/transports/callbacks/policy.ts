@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { CallbackConfig } from '../../../config.ts';
+import type { CallbackConfig } from '../../../config/config.ts';
 import { bareHost, contains, isPublicAddress } from '../../../runtime/addresses.ts';
 import { isLoopback } from '../../../runtime/loopback.ts';
 

@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql';
-import type { CallbackConfig } from '../../../config.ts';
+import type { CallbackConfig } from '../../../config/config.ts';
 import { ShuttingDownError } from '../../../errors.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/logger.ts';

@@ -1,5 +1,5 @@
-import { variables } from './config-variables.ts';
-import { describeVariable } from './runtime/command-line.ts';
+import { describeVariable } from '../runtime/command-line.ts';
+import { variables } from './variables.ts';
 
 const rows = Object.entries(variables.shape).map(([name, variable]) => {
   const { description = '', shownDefault = '' } = variable.meta() ?? {};

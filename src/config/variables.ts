@@ -1,10 +1,10 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { platformVariables } from './emulator/variables.ts';
-import { isPrivateHost } from './runtime/addresses.ts';
-import { logLevels } from './runtime/logger.ts';
-import { isLoopback } from './runtime/loopback.ts';
-import type { VariableNames } from './runtime/unknown-variables.ts';
+import { platformVariables } from '../emulator/variables.ts';
+import { isPrivateHost } from '../runtime/addresses.ts';
+import { logLevels } from '../runtime/logger.ts';
+import { isLoopback } from '../runtime/loopback.ts';
+import type { VariableNames } from '../runtime/unknown-variables.ts';
 
 const integer = (minimum: number, maximum: number) =>
   z

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { contradictions } from './config-contradictions.ts';
-import { variableNames, variables } from './config-variables.ts';
-import { orgProblem, parseTenant, sandboxProblem, type Tenant } from './domain/tenant.ts';
-import type { EmulatorOptions } from './emulator/options.ts';
-import { platformOptions } from './emulator/variables.ts';
-import type { LogLevel } from './runtime/logger.ts';
-import { unknownVariables } from './runtime/unknown-variables.ts';
+import { orgProblem, parseTenant, sandboxProblem, type Tenant } from '../domain/tenant.ts';
+import type { EmulatorOptions } from '../emulator/options.ts';
+import { platformOptions } from '../emulator/variables.ts';
+import type { LogLevel } from '../runtime/logger.ts';
+import { unknownVariables } from '../runtime/unknown-variables.ts';
+import { contradictions } from './contradictions.ts';
+import { variableNames, variables } from './variables.ts';
 
 /** The checked and complete configuration. `loadConfig` creates it once, at start. */
 export interface Config {

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import type { variables } from './config-variables.ts';
-import { platformContradictions } from './emulator/variables.ts';
-import { isPrivateName } from './runtime/addresses.ts';
-import { isLoopback } from './runtime/loopback.ts';
+import { platformContradictions } from '../emulator/variables.ts';
+import { isPrivateName } from '../runtime/addresses.ts';
+import { isLoopback } from '../runtime/loopback.ts';
+import type { variables } from './variables.ts';
 
 type Variables = z.output<typeof variables>;
 type VariableName = keyof Variables;

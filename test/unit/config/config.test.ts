@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError, loadConfig } from '../../src/config.ts';
-import { variables } from '../../src/config-variables.ts';
+import { ConfigurationError, loadConfig } from '../../../src/config/config.ts';
+import { variables } from '../../../src/config/variables.ts';
 
 /** Any character, lone surrogates included. */
 const codeUnit = fc.nat({ max: 0xffff }).map((code) => String.fromCharCode(code));
