@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import type { Authenticate, Session } from './auth/authenticator.ts';
+import type { RequestHeaders } from './auth/caller-headers.ts';
+import { createAuthentication } from './auth/create-authenticator.ts';
 import type { Config } from './config/config.ts';
-import type { Authenticate, Session } from './context/authenticate.ts';
-import { createAuthentication } from './context/authentication.ts';
 import { contextFactory } from './context/create-context.ts';
 import { createDownloadLinks } from './context/download-links.ts';
-import { createIdempotencyRecords } from './context/idempotency.ts';
-import { createMemoryIdempotencyStore } from './context/memory-idempotency.ts';
+import { createIdempotencyRecords } from './context/idempotency/idempotency.ts';
+import { createMemoryIdempotencyStore } from './context/idempotency/memory-store.ts';
 import { createRateLimiter } from './context/rate-limiter.ts';
-import type { RequestHeaders } from './context/request-headers.ts';
 import { createSubscriptionQuota } from './context/subscription-quota.ts';
 import { ShuttingDownError } from './errors.ts';
 import { createMetrics } from './metrics.ts';

@@ -1,5 +1,5 @@
-import type { IdempotencyStore } from './context/idempotency-store.ts';
-import { createRedisIdempotencyStore } from './context/redis-idempotency.ts';
+import { createRedisIdempotencyStore } from './context/idempotency/redis-store.ts';
+import type { IdempotencyStore } from './context/idempotency/store.ts';
 import type { FeedSharing } from './polling/feed-registry.ts';
 import { shareByRedis } from './polling/leader/redis-sharing.ts';
 import type { Clock } from './runtime/clock.ts';

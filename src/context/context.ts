@@ -1,3 +1,4 @@
+import type { AuthMode } from '../auth/authenticator.ts';
 import type { BatchFile } from '../domain/batch.ts';
 import type { ExportJob } from '../domain/export-job.ts';
 import type { Schedule } from '../domain/schedule.ts';
@@ -9,9 +10,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { PlatformApi } from '../upstream/platform-api.ts';
 import type { DownloadLink } from './download-links.ts';
-import type { Create, IdempotencyOutcome, IdempotentCreate } from './idempotency.ts';
-
-export type AuthMode = 'EMBEDDED' | 'PASSTHROUGH' | 'SERVICE';
+import type { Create, IdempotencyOutcome, IdempotentCreate } from './idempotency/idempotency.ts';
 
 /** The live views of one caller. */
 export interface Watches {

@@ -1,3 +1,4 @@
+import type { AuthMode, Session } from '../auth/authenticator.ts';
 import type { BatchFile } from '../domain/batch.ts';
 import type { Tenant } from '../domain/tenant.ts';
 import { ForbiddenError } from '../errors.ts';
@@ -7,10 +8,9 @@ import { abortSignalOf, type EndController, type EndSignal } from '../runtime/en
 import type { Logger } from '../runtime/logger.ts';
 import type { Caller, PlatformApi, Upstream } from '../upstream/platform-api.ts';
 import type { OperationCalls } from '../upstream/types.ts';
-import type { Session } from './authenticate.ts';
-import type { AuthMode, GatewayContext, Watches } from './context.ts';
+import type { GatewayContext, Watches } from './context.ts';
 import type { DownloadLinks } from './download-links.ts';
-import type { Create, IdempotencyOutcome, IdempotencyRecords } from './idempotency.ts';
+import type { Create, IdempotencyOutcome, IdempotencyRecords } from './idempotency/idempotency.ts';
 
 export interface ContextServices {
   readonly authMode: AuthMode;

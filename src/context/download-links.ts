@@ -1,5 +1,6 @@
 import { hkdfSync, webcrypto } from 'node:crypto';
 import { z } from 'zod';
+import type { PassthroughOptions } from '../auth/modes/passthrough.ts';
 import type { BatchFile } from '../domain/batch.ts';
 import { encodeName, fileNameOf } from '../domain/file-name.ts';
 import { type DataSetFileId, platformId } from '../domain/ids.ts';
@@ -7,7 +8,6 @@ import { parseTenant } from '../domain/tenant.ts';
 import { ForbiddenError, InvalidInputError } from '../errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Caller, Credential } from '../upstream/platform-api.ts';
-import type { PassthroughOptions } from './authenticate.ts';
 
 export interface DownloadLinksOptions {
   readonly clock: Pick<Clock, 'now'>;

@@ -1,4 +1,5 @@
-import type { AuthMode, GatewayContext } from '../context/context.ts';
+import type { AuthMode } from '../auth/authenticator.ts';
+import type { GatewayContext } from '../context/context.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import { builder } from './builder.ts';
 import { describedEnum } from './enum.ts';

@@ -4,8 +4,8 @@ import {
   createIdempotencyRecords,
   type IdempotencyRecords,
   type IdempotentCreate,
-} from '../../src/context/idempotency.ts';
-import type { IdempotencyStore } from '../../src/context/idempotency-store.ts';
+} from '../../src/context/idempotency/idempotency.ts';
+import type { IdempotencyStore } from '../../src/context/idempotency/store.ts';
 import {
   ConflictError,
   ForbiddenError,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createIdempotencyRecords } from '../../src/context/idempotency.ts';
-import { createMemoryIdempotencyStore } from '../../src/context/memory-idempotency.ts';
-import { createRedisIdempotencyStore } from '../../src/context/redis-idempotency.ts';
+import { createIdempotencyRecords } from '../../src/context/idempotency/idempotency.ts';
+import { createMemoryIdempotencyStore } from '../../src/context/idempotency/memory-store.ts';
+import { createRedisIdempotencyStore } from '../../src/context/idempotency/redis-store.ts';
 import { OutcomeUnknownError, RateLimitedError } from '../../src/errors.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';

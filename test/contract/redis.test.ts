@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createRedisIdempotencyStore } from '../../src/context/redis-idempotency.ts';
+import { createRedisIdempotencyStore } from '../../src/context/idempotency/redis-store.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger } from '../../src/runtime/logger.ts';
 import { type Redis, RedisUnavailableError, redisScript, runScript, startRedis } from '../../src/runtime/redis.ts';

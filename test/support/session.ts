@@ -1,4 +1,4 @@
-import type { Session } from '../../src/context/authenticate.ts';
+import type { Session } from '../../src/auth/authenticator.ts';
 import { tenantOf } from './tenants.ts';
 
 /** Session of a caller with all permissions, with the given members replaced. */

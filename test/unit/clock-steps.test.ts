@@ -1,13 +1,13 @@
 import { buildSchema, GraphQLError, parse } from 'graphql';
 import { errors } from 'jose';
 import { describe, expect, it } from 'vitest';
+import { createKeySet } from '../../src/auth/jwks.ts';
+import { createTokenRejections } from '../../src/auth/token-rejections.ts';
 import type { GatewayContext } from '../../src/context/context.ts';
-import { createIdempotencyRecords } from '../../src/context/idempotency.ts';
-import { createKeySet } from '../../src/context/key-set.ts';
-import { createMemoryIdempotencyStore } from '../../src/context/memory-idempotency.ts';
+import { createIdempotencyRecords } from '../../src/context/idempotency/idempotency.ts';
+import { createMemoryIdempotencyStore } from '../../src/context/idempotency/memory-store.ts';
+import { createRedisIdempotencyStore } from '../../src/context/idempotency/redis-store.ts';
 import { createRateLimiter } from '../../src/context/rate-limiter.ts';
-import { createRedisIdempotencyStore } from '../../src/context/redis-idempotency.ts';
-import { createTokenRejections } from '../../src/context/token-rejections.ts';
 import { RequestRate } from '../../src/emulator/http/request-rate.ts';
 import { GatewayError } from '../../src/errors.ts';
 import { AuthorizationLeases, type LeaseHolder } from '../../src/polling/authorization.ts';

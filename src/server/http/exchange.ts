@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Session } from '../../context/authenticate.ts';
+import type { Session } from '../../auth/authenticator.ts';
 import type { EndController } from '../../runtime/end-signal.ts';
 import type { AcceptedTypes } from './accept.ts';
 import type { SingleResponse } from './graphql-response.ts';

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Authenticate } from '../../context/authenticate.ts';
-import type { RequestHeaders } from '../../context/request-headers.ts';
+import type { Authenticate } from '../../auth/authenticator.ts';
+import type { RequestHeaders } from '../../auth/caller-headers.ts';
 import { EndController } from '../../runtime/end-signal.ts';
 import {
   type OperationDeps,

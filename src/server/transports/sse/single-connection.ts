@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { print, TOKEN_HEADER_KEY, TOKEN_QUERY_KEY } from 'graphql-sse';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Session } from '../../../context/authenticate.ts';
+import type { Session } from '../../../auth/authenticator.ts';
 import type { OperationRequest } from '../../../context/create-context.ts';
 import { ConflictError, InvalidInputError, NotFoundError, RateLimitedError } from '../../../errors.ts';
 import { publicResult } from '../../graphql/error-mask.ts';

@@ -9,7 +9,7 @@ import {
   type SubscribeMessage,
   type SubscribePayload,
 } from 'graphql-ws';
-import { connectionHeaders, type RequestHeaders } from '../../../context/request-headers.ts';
+import { connectionHeaders, type RequestHeaders } from '../../../auth/caller-headers.ts';
 import { GatewayError, type GatewayErrorCode, RateLimitedError } from '../../../errors.ts';
 import type { Clock, Deadline } from '../../../runtime/clock.ts';
 import { type SocketSender, tryAgainLater } from './keep-alive.ts';

@@ -1,8 +1,8 @@
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import { MessageType, type SubscribePayload } from 'graphql-ws';
 import { isAsyncIterable } from 'graphql-yoga';
-import type { Authenticate } from '../../../context/authenticate.ts';
-import type { RequestHeaders } from '../../../context/request-headers.ts';
+import type { Authenticate } from '../../../auth/authenticator.ts';
+import type { RequestHeaders } from '../../../auth/caller-headers.ts';
 import { publicErrors, publicResult } from '../../graphql/error-mask.ts';
 import { isRejection, type OperationDeps, openOperation, runOperation } from '../../graphql/operation.ts';
 import type { ResultReceiver, SharedFlow } from '../../sharing/push-subscription.ts';

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CloseCode, GRAPHQL_TRANSPORT_WS_PROTOCOL, handleProtocols } from 'graphql-ws';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { callerHeadersOf, type RequestHeaders } from '../../../context/request-headers.ts';
+import { callerHeadersOf, type RequestHeaders } from '../../../auth/caller-headers.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { refusalOfHost, type ServesHost } from '../../../runtime/host-header.ts';
 import type { Logger } from '../../../runtime/logger.ts';

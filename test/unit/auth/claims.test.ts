@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { claimAt, namesIn } from '../../../src/context/claims.ts';
+import { claimAt, namesIn } from '../../../src/auth/claims.ts';
 
 describe('a claim', () => {
   const payload = {

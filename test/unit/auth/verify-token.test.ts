@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createKeySet } from '../../../src/context/key-set.ts';
-import { verifyToken } from '../../../src/context/verify-token.ts';
+import { createKeySet } from '../../../src/auth/jwks.ts';
+import { verifyToken } from '../../../src/auth/verify-token.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { startStub } from '../../support/platform.ts';
 import { startTokenIssuer, type TokenIssuer } from '../../support/token-issuer.ts';

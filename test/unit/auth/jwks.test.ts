@@ -1,6 +1,6 @@
 import { decodeProtectedHeader, type FlattenedJWSInput, type JWTHeaderParameters } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createKeySet, type KeySet } from '../../../src/context/key-set.ts';
+import { createKeySet, type KeySet } from '../../../src/auth/jwks.ts';
 import { UpstreamUnreachableError } from '../../../src/errors.ts';
 import { eventually } from '../../support/eventually.ts';
 import { FakeClock } from '../../support/fake-clock.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { callerHeadersOf, connectionHeaders } from '../../../src/context/request-headers.ts';
+import { callerHeadersOf, connectionHeaders } from '../../../src/auth/caller-headers.ts';
 import { isCollected } from '../../support/garbage.ts';
 
 const upgrade = (name: string) => (name === 'x-sandbox-name' ? 'from-upgrade' : null);

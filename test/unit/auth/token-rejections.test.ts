@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTokenRejections } from '../../../src/context/token-rejections.ts';
+import { createTokenRejections } from '../../../src/auth/token-rejections.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 
 describe('rejected tokens', () => {

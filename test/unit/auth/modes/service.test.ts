@@ -1,17 +1,17 @@
 import { createLocalJWKSet, exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Session } from '../../../src/context/authenticate.ts';
-import type { KeySet } from '../../../src/context/key-set.ts';
-import { type ServiceOptions, serviceAuthentication } from '../../../src/context/service-authentication.ts';
+import type { Session } from '../../../../src/auth/authenticator.ts';
+import type { KeySet } from '../../../../src/auth/jwks.ts';
+import { type ServiceOptions, serviceAuthentication } from '../../../../src/auth/modes/service.ts';
 import {
   ForbiddenError,
   InvalidInputError,
   TokenExpiredError,
   UnauthenticatedError,
   UpstreamUnreachableError,
-} from '../../../src/errors.ts';
-import type { Credential } from '../../../src/upstream/platform-api.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
+} from '../../../../src/errors.ts';
+import type { Credential } from '../../../../src/upstream/platform-api.ts';
+import { FakeClock } from '../../../support/fake-clock.ts';
 
 const org = '0123456789ABCDEF01234567@AdobeOrg';
 const otherOrg = 'FFFFFFFFFFFFFFFFFFFFFFFF@AdobeOrg';

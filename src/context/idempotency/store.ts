@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Tenant } from '../domain/tenant.ts';
+import type { Tenant } from '../../domain/tenant.ts';
 
 /** Identifies one record. The same key of another tenant or operation is another record. */
 export interface IdempotencyKey {

@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
 import { errors, type JWTPayload } from 'jose';
-import { orgProblem, parseTenant, sandboxProblem } from '../domain/tenant.ts';
-import { ForbiddenError, GatewayError, InvalidInputError, TokenExpiredError, UnauthenticatedError } from '../errors.ts';
-import { type Clock, lastMomentMs } from '../runtime/clock.ts';
-import type { Credential } from '../upstream/platform-api.ts';
-import { type Authenticate, issueOf, notBearer } from './authenticate.ts';
-import { claimAt, namesIn } from './claims.ts';
-import type { RequestHeaders } from './request-headers.ts';
-import { type TokenRejections, tokenRejectionOf } from './token-rejections.ts';
-import { clockToleranceSeconds, type TrustedIssuer, verifyToken } from './verify-token.ts';
+import { orgProblem, parseTenant, sandboxProblem } from '../../domain/tenant.ts';
+import {
+  ForbiddenError,
+  GatewayError,
+  InvalidInputError,
+  TokenExpiredError,
+  UnauthenticatedError,
+} from '../../errors.ts';
+import { type Clock, lastMomentMs } from '../../runtime/clock.ts';
+import type { Credential } from '../../upstream/platform-api.ts';
+import type { Authenticate } from '../authenticator.ts';
+import type { RequestHeaders } from '../caller-headers.ts';
+import { claimAt, namesIn } from '../claims.ts';
+import { issueOf, notBearer } from '../header-tenant.ts';
+import { type TokenRejections, tokenRejectionOf } from '../token-rejections.ts';
+import { clockToleranceSeconds, type TrustedIssuer, verifyToken } from '../verify-token.ts';
 
 /** Claims of a token that contain its rights, each as a name or as a path (see `claimAt`). */
 export interface ClaimNames {

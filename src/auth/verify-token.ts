@@ -8,7 +8,7 @@ import {
   jwtVerify,
 } from 'jose';
 import type { Clock } from '../runtime/clock.ts';
-import type { KeySet } from './key-set.ts';
+import type { KeySet } from './jwks.ts';
 
 export interface TrustedIssuer {
   readonly keys: KeySet;

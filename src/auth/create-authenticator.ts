@@ -2,13 +2,9 @@ import type { AuthConfig } from '../config/config.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Credential } from '../upstream/platform-api.ts';
-import {
-  type Authenticate,
-  embeddedAuthentication,
-  type PassthroughOptions,
-  passthroughAuthentication,
-} from './authenticate.ts';
-import type { AuthMode } from './context.ts';
+import type { Authenticate, AuthMode } from './authenticator.ts';
+import { embeddedAuthentication } from './modes/embedded.ts';
+import { type PassthroughOptions, passthroughAuthentication } from './modes/passthrough.ts';
 
 /** The configured way to authenticate callers, and the credential for calls to the platform. */
 export interface Authentication {
@@ -52,8 +48,8 @@ export async function createAuthentication(options: AuthenticationOptions): Prom
     case 'service': {
       // Loaded only here, because no other mode checks tokens.
       const [{ createKeySet }, { serviceAuthentication }, { createTokenRejections }] = await Promise.all([
-        import('./key-set.ts'),
-        import('./service-authentication.ts'),
+        import('./jwks.ts'),
+        import('./modes/service.ts'),
         import('./token-rejections.ts'),
       ]);
       const { clientId, clientSecret, scopes, jwt, onlyOrg, defaultSandbox } = auth;

@@ -4,9 +4,9 @@ import {
   OutcomeUnknownError,
   UpstreamTimeoutError,
   UpstreamUnreachableError,
-} from '../errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { type Claim, digest, type IdempotencyKey, type IdempotencyStore } from './idempotency-store.ts';
+} from '../../errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type Claim, digest, type IdempotencyKey, type IdempotencyStore } from './store.ts';
 
 /** A create that must happen once, however often it is requested. */
 export interface IdempotentCreate extends IdempotencyKey {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { UpstreamUnreachableError } from '../errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/logger.ts';
-import { type Redis, type RedisScript, redisScript, runScript } from '../runtime/redis.ts';
+import { UpstreamUnreachableError } from '../../errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { type Redis, type RedisScript, redisScript, runScript } from '../../runtime/redis.ts';
 import {
   type Claim,
   type CreateEnd,
@@ -11,7 +11,7 @@ import {
   type IdempotencyKey,
   type IdempotencyStore,
   keyLifetimeMs,
-} from './idempotency-store.ts';
+} from './store.ts';
 
 export interface RedisIdempotencyOptions {
   readonly redis: Pick<Redis, 'send'>;

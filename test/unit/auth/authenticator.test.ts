@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { embeddedAuthentication, passthroughAuthentication } from '../../../src/context/authenticate.ts';
+import { embeddedAuthentication } from '../../../src/auth/modes/embedded.ts';
+import { passthroughAuthentication } from '../../../src/auth/modes/passthrough.ts';
 import { parseTenant } from '../../../src/domain/tenant.ts';
 import { InvalidInputError, UnauthenticatedError } from '../../../src/errors.ts';
 import type { Credential } from '../../../src/upstream/platform-api.ts';

@@ -1,8 +1,8 @@
-import { tenantKey } from '../domain/tenant.ts';
-import { RateLimitedError } from '../errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import { untilAborted } from '../runtime/until-aborted.ts';
-import { type ClaimResult, type CreateEnd, digest, type IdempotencyStore, keyLifetimeMs } from './idempotency-store.ts';
+import { tenantKey } from '../../domain/tenant.ts';
+import { RateLimitedError } from '../../errors.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { untilAborted } from '../../runtime/until-aborted.ts';
+import { type ClaimResult, type CreateEnd, digest, type IdempotencyStore, keyLifetimeMs } from './store.ts';
 
 /** Maximum number of records of one tenant. The oldest ended ones are dropped first. */
 const maxRecordsPerTenant = 10_000;
