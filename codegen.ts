@@ -14,8 +14,8 @@ import {
   printSchema,
 } from 'graphql';
 import { variables } from './src/config/variables.ts';
+import { printSubgraph } from './src/schema/federation/sdl.ts';
 import { schema } from './src/schema/index.ts';
-import { printSubgraph } from './src/schema/subgraph-sdl.ts';
 
 /**
  * Writes what is made from the source and checked in beside it: the SDL, the typed operations of the end-to-end tests,

@@ -1,7 +1,7 @@
 import SchemaBuilder from '@pothos/core';
 import ErrorsPlugin from '@pothos/plugin-errors';
 import type { GatewayContext } from '../context/context.ts';
-import './access.ts';
+import './common/access.ts';
 
 export const builder = new SchemaBuilder<{
   Context: GatewayContext;

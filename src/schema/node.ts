@@ -1,11 +1,11 @@
 import { brandWithType } from '@pothos/core';
 import type { GatewayContext } from '../context/context.ts';
 import { InvalidInputError } from '../errors.ts';
-import { readingNotAllowed } from './access.ts';
 import { builder } from './builder.ts';
-import { hidden } from './federation-directives.ts';
-import { type NodeTypename, parseId, splitGlobalId } from './global-id.ts';
-import type { Entity } from './refs.ts';
+import { readingNotAllowed } from './common/access.ts';
+import { type NodeTypename, parseId, splitGlobalId } from './common/global-id.ts';
+import type { Entity } from './common/refs.ts';
+import { hidden } from './federation/directives.ts';
 
 export const Node = builder.interfaceRef<object>('Node').implement({
   description: 'An object with a global id, by which it can be requested again.',

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import type { MergePolicyId } from '../domain/ids.ts';
 import type { Profile, SegmentMembership } from '../domain/profile.ts';
+import { isPlatformNamespace } from '../domain/segment-namespace.ts';
 import { builder } from './builder.ts';
-import { idInput } from './global-id.ts';
-import { fieldPathsInput, nonEmpty, nullable, parseInput } from './input.ts';
-import { SegmentMembershipStatusRef } from './job.ts';
-import { SegmentDefinitionRef } from './refs.ts';
-import { isPlatformNamespace } from './segment-namespace.ts';
+import { idInput } from './common/global-id.ts';
+import { fieldPathsInput, nonEmpty, nullable, parseInput } from './common/input.ts';
+import { SegmentMembershipStatusRef } from './common/job.ts';
+import { SegmentDefinitionRef } from './common/refs.ts';
 
 const SegmentMembershipRef = builder.objectRef<SegmentMembership>('SegmentMembership').implement({
   description: 'Membership of a person in a segment.',

@@ -2,15 +2,15 @@ import { z } from 'zod';
 import { platformId, type SegmentId } from '../domain/ids.ts';
 import type { EvaluationMethod, SegmentDefinition } from '../domain/segment-definition.ts';
 import { builder } from './builder.ts';
-import { connectionArgs, parsePage } from './connection.ts';
-import { describedEnum } from './enum.ts';
-import { entityKeys } from './federation-directives.ts';
-import { globalId, parseId } from './global-id.ts';
-import { nameInput, nullable, optional, parseInput } from './input.ts';
-import { MergePolicyReferenceRef } from './merge-policy-reference.ts';
+import { connectionArgs, parsePage } from './common/connection.ts';
+import { describedEnum } from './common/enum.ts';
+import { globalId, parseId } from './common/global-id.ts';
+import { nameInput, nullable, optional, parseInput } from './common/input.ts';
+import { OrderDirectionRef, orderDirectionInput } from './common/order-direction.ts';
+import { SegmentDefinitionConnection, SegmentDefinitionRef, SegmentJobConnection } from './common/refs.ts';
+import { entityKeys } from './federation/directives.ts';
+import { MergePolicyReferenceRef } from './merge-policy/reference.ts';
 import { Node, registerNode } from './node.ts';
-import { OrderDirectionRef, orderDirectionInput } from './order-direction.ts';
-import { SegmentDefinitionConnection, SegmentDefinitionRef, SegmentJobConnection } from './refs.ts';
 
 const EvaluationMethodRef = describedEnum<EvaluationMethod>(
   'EvaluationMethod',

@@ -2,8 +2,8 @@ import type { AuthMode } from '../auth/authenticator.ts';
 import type { GatewayContext } from '../context/context.ts';
 import type { Sandbox } from '../domain/sandbox.ts';
 import { builder } from './builder.ts';
-import { describedEnum } from './enum.ts';
-import { operational, shareable } from './federation-directives.ts';
+import { describedEnum } from './common/enum.ts';
+import { operational, shareable } from './federation/directives.ts';
 
 const AuthModeRef = describedEnum<AuthMode>('AuthMode', 'Method by which the gateway authenticates callers.', {
   EMBEDDED: 'The gateway uses an embedded emulator, and callers need no credential.',

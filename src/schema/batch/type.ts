@@ -1,0 +1,154 @@
+import { type BatchFile, isTerminalBatch } from '../../domain/batch.ts';
+import { type BatchId, platformId } from '../../domain/ids.ts';
+import { builder } from '../builder.ts';
+import { connectionArgs, connectionType, parsePage } from '../common/connection.ts';
+import { globalId, parseId } from '../common/global-id.ts';
+import { JobErrorRef } from '../common/job.ts';
+import { BatchConnection, BatchRef, DatasetRef } from '../common/refs.ts';
+import { entityKeys } from '../federation/directives.ts';
+import { Node, registerNode } from '../node.ts';
+import { BatchFilterInput, BatchStatusRef, parseBatchFilter } from './filter.ts';
+
+const BatchFileRef = builder.objectRef<BatchFile>('BatchFile').implement({
+  description: 'One file of a batch.',
+  fields: (t) => ({
+    platformId: t.exposeID('fileId', {
+      description: 'The platform’s id of the file. The parts of a file in several parts share one id.',
+    }),
+    name: t.exposeString('name', {
+      description:
+        'Name of the file, unique within `platformId`. It can be a path; then save the file under the last part of the path.',
+    }),
+    sizeBytes: t.expose('sizeBytes', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Size in bytes. Null if the platform does not report it.',
+    }),
+    downloadUrl: t.field({
+      type: 'URL',
+      description:
+        'Link on this gateway that streams the bytes and supports Range. It needs no credential and expires at `downloadUrlExpiresAt`. Fails with INVALID_INPUT if the caller’s token is too long to be part of a URL (about 9,000 characters).',
+      resolve: (file, _, ctx) => ctx.downloads.linkTo(file).url(),
+    }),
+    downloadUrlExpiresAt: t.field({
+      type: 'DateTime',
+      description: 'Time at which `downloadUrl` expires. Read the file again for a new link.',
+      resolve: (file, _, ctx) => ctx.downloads.linkTo(file).expiresAt,
+    }),
+  }),
+});
+const BatchFileConnection = connectionType('BatchFile', BatchFileRef);
+
+BatchRef.implement({
+  description: 'A unit of data that is written to a dataset, for example by an export.',
+  interfaces: [Node],
+  extensions: entityKeys,
+  fields: (t) => ({
+    id: t.id({ description: 'Global id, unique across all types.', resolve: (batch) => globalId('Batch', batch.id) }),
+    platformId: t.exposeID('id', { description: 'The platform’s id of this entity.' }),
+    status: t.expose('status', { type: BatchStatusRef, description: 'Current status.' }),
+    rawStatus: t.exposeString('rawStatus', {
+      extensions: { reads: ['status'] },
+      description: 'Status exactly as returned by the platform.',
+    }),
+    isTerminal: t.boolean({
+      extensions: { reads: ['status', 'completedAt'] },
+      description:
+        'True if no further status change is expected. A stalled batch is not terminal. A batch of status UNKNOWN is terminal if `completedAt` is not null.',
+      resolve: isTerminalBatch,
+    }),
+    dataset: t.field({
+      extensions: { upstreamCalls: 'batched', reads: ['datasetId'] },
+      type: DatasetRef,
+      nullable: true,
+      description: 'Dataset that the batch belongs to. Null if the dataset was deleted; `datasetId` keeps its id.',
+      resolve: ({ datasetId }, _, ctx) => (datasetId === null ? null : ctx.loaders.dataset.load(datasetId)),
+    }),
+    datasetId: t.exposeID('datasetId', {
+      nullable: true,
+      description:
+        'The platform’s id of the dataset that the batch belongs to. Null if the platform does not report it. Selecting it causes no further call to the platform.',
+    }),
+    recordCount: t.expose('recordCount', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Number of records that were written. Null if the platform does not report it.',
+    }),
+    failedRecordCount: t.expose('failedRecordCount', {
+      type: 'SafeInt',
+      nullable: true,
+      description: 'Number of records that could not be written. Null if the platform does not report it.',
+    }),
+    sizeBytes: t.expose('sizeBytes', {
+      type: 'SafeInt',
+      nullable: true,
+      description:
+        'Size of the written data in bytes. If the platform reports only the size of the data that was read, that size. Null if it reports neither.',
+    }),
+    errors: t.expose('errors', {
+      type: [JobErrorRef],
+      description: 'Errors of the batch, with the reason of a failure if the platform reports it.',
+    }),
+    predecessorIds: t.exposeIDList('predecessorIds', {
+      description:
+        'The platform’s ids of the batches that this batch replaced, for example in a consolidation. The platform no longer has those batches.',
+    }),
+    successorId: t.exposeID('successorId', {
+      nullable: true,
+      description: 'The platform’s id of the batch that replaced this batch. Null if it was not replaced.',
+    }),
+    files: t.field({
+      extensions: { upstreamCalls: 'each', opensEntries: true, entries: 1 },
+      type: BatchFileConnection,
+      nullable: true,
+      description: 'Files of the batch. They are readable when the batch is ACTIVE or SUCCESS.',
+      args: connectionArgs(t),
+      resolve: (batch, args, ctx) => ctx.loaders.files({ ...parsePage(args), batchId: batch.id }),
+    }),
+    startedAt: t.expose('startedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time at which processing started. Null before it, and if the platform does not report it.',
+    }),
+    completedAt: t.expose('completedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time at which processing ended. Null before it, and if the platform does not report it.',
+    }),
+    createdAt: t.expose('createdAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of creation. Null if the platform does not report it.',
+    }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Time of the last change. Null if the platform does not report it.',
+    }),
+  }),
+});
+
+registerNode('Batch', (id, ctx) => ctx.loaders.batch.load(platformId<BatchId>(id)));
+
+builder.queryFields((t) => ({
+  batch: t.field({
+    extensions: { upstreamCalls: 'batched' },
+    type: BatchRef,
+    nullable: true,
+    description: 'The batch with an id. Null if it does not exist.',
+    args: { id: t.arg.id({ required: true, description: 'Global id or platform id.' }) },
+    resolve: (_, { id }, ctx) => ctx.loaders.batch.load(parseId<BatchId>('Batch', id)),
+  }),
+  batches: t.field({
+    extensions: { upstreamCalls: 'each' },
+    type: BatchConnection,
+    nullable: true,
+    description: 'Batches of the sandbox, newest first.',
+    args: {
+      ...connectionArgs(t),
+      filter: t.arg({ type: BatchFilterInput, description: 'Conditions that the batches meet.' }),
+    },
+    resolve: (_, args, ctx) =>
+      ctx.loaders.batches({ ...parsePage(args), filter: parseBatchFilter(args.filter), of: null }),
+  }),
+}));

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { maxEndedWithinSeconds } from '../../domain/job.ts';
+import type { Branded } from '../../domain/tenant.ts';
+import type { WatchEvent } from '../../events/watch.ts';
+import { builder } from '../builder.ts';
+import { describedEnum } from './enum.ts';
+import { idInput, type NodeTypename } from './global-id.ts';
+import { listInput, nullable, optional, textInput } from './input.ts';
+
+export const WatchEventKindRef = describedEnum<WatchEvent<unknown>['kind']>(
+  'WatchEventKind',
+  'Kind of an event of a subscription.',
+  {
+    SNAPSHOT:
+      'Current state. It is emitted at the start of a subscription and when the state is sent again, for example after RESYNC.',
+    CREATED: 'The entity was created after the subscription started.',
+    CHANGED: 'The state of the entity differs from the state that was emitted before.',
+    REMOVED: 'The platform no longer has the entity. The event contains its last state.',
+    STALE: 'A part of the subscribed data could not be read for some time, so that it may be out of date.',
+    RECOVERED: 'All subscribed data is readable again.',
+    RESYNC: 'This subscriber missed events. SNAPSHOT events follow.',
+  },
+);
+
+/** The members that the events of every subscription have. */
+export const WatchEventInterface = builder.interfaceRef<WatchEvent<unknown>>('WatchEvent').implement({
+  description: 'An event of a subscription: a change of one entity, or of the subscription as a whole.',
+  fields: (t) => ({
+    kind: t.expose('kind', { type: WatchEventKindRef, description: 'Kind of the event.' }),
+    cursor: t.exposeString('cursor', {
+      description:
+        'Position of this event. Pass it as `after` to resume after this event. Several SNAPSHOT events can have the same cursor.',
+    }),
+    observedAt: t.expose('observedAt', {
+      type: 'DateTime',
+      description: 'Time at which the gateway read this state from the platform.',
+    }),
+  }),
+});
+
+/** Number of ids in one subscription. */
+const maxWatchedIds = 1_000;
+
+/**
+ * Default of `endedWithinSeconds`: the time, in seconds, in which a client that reconnects may have missed the end of a
+ * job.
+ */
+const defaultEndedWithinSeconds = 900;
+
+/** The argument `endedWithinSeconds` of subscriptions to jobs. */
+export const endedWithinInput = z
+  .number()
+  .int()
+  .min(0, 'must be at least 0')
+  .max(maxEndedWithinSeconds, `must be at most ${maxEndedWithinSeconds}`)
+  .nullish()
+  .transform((seconds) => seconds ?? defaultEndedWithinSeconds);
+
+export const endedWithinDescription = [
+  'Without `ids`, the stream also starts with the jobs that ended within this number of seconds, so that a client that',
+  `reconnects with its original variables receives their final states. 0 to ${maxEndedWithinSeconds}, ${defaultEndedWithinSeconds} by default, 0 for none.`,
+].join('\n');
+
+/**
+ * The arguments of every subscription. Create it once per subscription field, because creating it costs thirty checks.
+ */
+export const watchInput = <Id extends Branded<string>>(typename: NodeTypename) =>
+  z.object({
+    ids: nullable(
+      listInput(idInput<Id>(typename), { maximum: maxWatchedIds, empty: 'must name at least one, or be omitted' }),
+    ),
+    after: optional(textInput(200)),
+  });
