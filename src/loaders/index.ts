@@ -18,13 +18,11 @@ import type { SegmentDefinition } from '../domain/segment-definition.ts';
 import type { SegmentJob } from '../domain/segment-job.ts';
 import type { LazyExportJob, PlatformApi } from '../upstream/platform-api.ts';
 import type { BulkResult } from '../upstream/segmentation-api.ts';
-import { type BatchConnectionOptions, type FileConnectionOptions, readBatches, readFiles } from './batch-connection.ts';
-import type { Connection } from './connection.ts';
-import { createLoader, type Loader, LoadFailure, loadEach } from './create-loader.ts';
-import { type DatasetConnectionOptions, readDatasets } from './dataset-connection.ts';
-import { type ExportJobConnectionOptions, readExportJobs } from './export-job-connection.ts';
-import { createExportJobLoader } from './export-job-loader.ts';
-import { createProfileLoader, type ProfileLoader } from './profile-loader.ts';
+import { createLoader, type Loader, LoadFailure, loadEach } from './by-id.ts';
+import { createExportJobLoader } from './export-job.ts';
+import { type BatchConnectionOptions, type FileConnectionOptions, readBatches, readFiles } from './lists/batches.ts';
+import { type DatasetConnectionOptions, readDatasets } from './lists/datasets.ts';
+import { type ExportJobConnectionOptions, readExportJobs } from './lists/export-jobs.ts';
 import {
   type PageOptions,
   readMergePolicies,
@@ -34,7 +32,9 @@ import {
   readSegmentJobs,
   type SegmentDefinitionConnectionOptions,
   type SegmentJobConnectionOptions,
-} from './segmentation-connection.ts';
+} from './lists/segmentation.ts';
+import type { Connection } from './pagination/connection.ts';
+import { createProfileLoader, type ProfileLoader } from './profile.ts';
 
 interface SelectedFields {
   readonly dataset?: ReadonlySet<DatasetField>;

@@ -359,7 +359,7 @@ describe('the import table', () => {
     ],
     [
       'src/context/context.ts',
-      "import { readBatches } from '../loaders/batch-connection.ts';",
+      "import { readBatches } from '../loaders/lists/batches.ts';",
       "import { createLoaders } from '../loaders/index.ts';",
     ],
     ['src/context/context.ts', "import type { schema } from '../schema/index.ts';", ''],

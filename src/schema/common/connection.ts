@@ -1,6 +1,6 @@
 import type { ArgBuilder, ObjectRef } from '@pothos/core';
 import { z } from 'zod';
-import type { Connection, Edge } from '../../loaders/connection.ts';
+import type { Connection, Edge } from '../../loaders/pagination/connection.ts';
 import { builder } from '../builder.ts';
 import { shareable } from '../federation/directives.ts';
 import { afterInput, firstInput, parseInput } from './input.ts';

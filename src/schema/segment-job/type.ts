@@ -9,7 +9,7 @@ import {
   segmentJobStatuses,
 } from '../../domain/segment-job.ts';
 import type { SegmentJobFilter } from '../../domain/segment-job-filter.ts';
-import type { SegmentJobOrder } from '../../loaders/segmentation-connection.ts';
+import type { SegmentJobOrder } from '../../loaders/lists/segmentation.ts';
 import { builder } from '../builder.ts';
 import { connectionArgs, parsePage } from '../common/connection.ts';
 import { describedEnum } from '../common/enum.ts';

@@ -2,15 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DatasetId, platformId } from '../../../src/domain/ids.ts';
 import { InvalidInputError } from '../../../src/errors.ts';
-import { readBatches, readFiles } from '../../../src/loaders/batch-connection.ts';
-import { encodeCursor } from '../../../src/loaders/cursor.ts';
-import { readDatasets } from '../../../src/loaders/dataset-connection.ts';
-import { readExportJobs } from '../../../src/loaders/export-job-connection.ts';
-import {
-  readMergePolicies,
-  readSegmentDefinitions,
-  readSegmentJobs,
-} from '../../../src/loaders/segmentation-connection.ts';
+import { readBatches, readFiles } from '../../../src/loaders/lists/batches.ts';
+import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
+import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
+import { readMergePolicies, readSegmentDefinitions, readSegmentJobs } from '../../../src/loaders/lists/segmentation.ts';
+import { encodeCursor } from '../../../src/loaders/pagination/cursor.ts';
 import { dataset } from './entities.ts';
 import { fakeBatches, fakeDatasets, fakeExportJobs, fakeFiles } from './fake-lists.ts';
 import { walk } from './walk.ts';

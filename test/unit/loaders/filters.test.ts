@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BatchId, type DatasetId, platformId, type SegmentId } from '../../../src/domain/ids.ts';
-import { readBatches } from '../../../src/loaders/batch-connection.ts';
-import { readDatasets } from '../../../src/loaders/dataset-connection.ts';
-import { readExportJobs } from '../../../src/loaders/export-job-connection.ts';
-import { readSegmentDefinitions, readSegmentJobs } from '../../../src/loaders/segmentation-connection.ts';
+import { readBatches } from '../../../src/loaders/lists/batches.ts';
+import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
+import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
+import { readSegmentDefinitions, readSegmentJobs } from '../../../src/loaders/lists/segmentation.ts';
 import type { BatchesApi, DatasetsApi, ExportJobsApi } from '../../../src/upstream/platform-api.ts';
 import type { SegmentJobsApi } from '../../../src/upstream/segmentation-api.ts';
 import { connectTo, sendJson, startStub } from '../upstream/platform-stub.ts';

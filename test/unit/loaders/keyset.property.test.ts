@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { platformId } from '../../../src/domain/ids.ts';
-import { readBatches } from '../../../src/loaders/batch-connection.ts';
-import type { Connection } from '../../../src/loaders/connection.ts';
-import { readDatasets } from '../../../src/loaders/dataset-connection.ts';
-import { readExportJobs } from '../../../src/loaders/export-job-connection.ts';
+import { readBatches } from '../../../src/loaders/lists/batches.ts';
+import { readDatasets } from '../../../src/loaders/lists/datasets.ts';
+import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
+import type { Connection } from '../../../src/loaders/pagination/connection.ts';
 import { batch, dataset, exportJob } from './entities.ts';
 import { fakeBatches, fakeDatasets, fakeExportJobs } from './fake-lists.ts';
 import { repeated, walk } from './walk.ts';

@@ -1,16 +1,16 @@
 import type { BatchFile } from '../../../src/domain/batch.ts';
 import { type BatchId, type DataSetFileId, type DatasetId, platformId } from '../../../src/domain/ids.ts';
-import { readBatches, readFiles } from '../../../src/loaders/batch-connection.ts';
-import type { Connection } from '../../../src/loaders/connection.ts';
-import { type DatasetOrder, readDatasets } from '../../../src/loaders/dataset-connection.ts';
-import { readExportJobs } from '../../../src/loaders/export-job-connection.ts';
+import { readBatches, readFiles } from '../../../src/loaders/lists/batches.ts';
+import { type DatasetOrder, readDatasets } from '../../../src/loaders/lists/datasets.ts';
+import { readExportJobs } from '../../../src/loaders/lists/export-jobs.ts';
 import {
   readMergePolicies,
   readSchedules,
   readSegmentDefinitions,
   readSegmentJobs,
   type SegmentJobOrder,
-} from '../../../src/loaders/segmentation-connection.ts';
+} from '../../../src/loaders/lists/segmentation.ts';
+import type { Connection } from '../../../src/loaders/pagination/connection.ts';
 import { batch, dataset, exportJob, mergePolicy, schedule, segmentDefinition, segmentJob } from './entities.ts';
 
 /** A row with its id and the time by which its list is ordered; null: the platform does not report the time. */

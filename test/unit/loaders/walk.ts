@@ -1,4 +1,4 @@
-import type { Connection } from '../../../src/loaders/connection.ts';
+import type { Connection } from '../../../src/loaders/pagination/connection.ts';
 
 export interface Walk<Node> {
   readonly pages: readonly Connection<Node>[];

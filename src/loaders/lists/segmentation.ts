@@ -1,11 +1,11 @@
-import { containsText } from '../domain/contains-text.ts';
-import type { ScheduleId } from '../domain/ids.ts';
-import type { MergePolicy } from '../domain/merge-policy.ts';
-import type { Schedule } from '../domain/schedule.ts';
-import type { SegmentDefinition, SegmentDefinitionFilter } from '../domain/segment-definition.ts';
-import type { SegmentJob, SegmentJobStatus } from '../domain/segment-job.ts';
-import { matchesSegmentJobFilter, type SegmentJobFilter } from '../domain/segment-job-filter.ts';
-import { isPlainText } from '../upstream/catalog-query.ts';
+import { containsText } from '../../domain/contains-text.ts';
+import type { ScheduleId } from '../../domain/ids.ts';
+import type { MergePolicy } from '../../domain/merge-policy.ts';
+import type { Schedule } from '../../domain/schedule.ts';
+import type { SegmentDefinition, SegmentDefinitionFilter } from '../../domain/segment-definition.ts';
+import type { SegmentJob, SegmentJobStatus } from '../../domain/segment-job.ts';
+import { matchesSegmentJobFilter, type SegmentJobFilter } from '../../domain/segment-job-filter.ts';
+import { isPlainText } from '../../upstream/catalog-query.ts';
 import type {
   MergePoliciesApi,
   SchedulesApi,
@@ -13,11 +13,11 @@ import type {
   SegmentDefinitionsApi,
   SegmentJobListOptions,
   SegmentJobsApi,
-} from '../upstream/segmentation-api.ts';
-import { type Connection, conditions, readConnection } from './connection.ts';
-import { badCursor, decodeCursor, encodeCursor, isCount, isPageSize } from './cursor.ts';
-import { numberedList } from './numbered-list.ts';
-import type { UpstreamList } from './upstream-list.ts';
+} from '../../upstream/segmentation-api.ts';
+import { type Connection, conditions, readConnection } from '../pagination/connection.ts';
+import { badCursor, decodeCursor, encodeCursor, isCount, isPageSize } from '../pagination/cursor.ts';
+import { numberedList } from '../pagination/numbered-pages.ts';
+import type { UpstreamList } from '../pagination/upstream-list.ts';
 
 export interface PageOptions {
   readonly first: number;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ExportJobId, platformId } from '../../../src/domain/ids.ts';
-import { createExportJobLoader } from '../../../src/loaders/export-job-loader.ts';
+import { createExportJobLoader } from '../../../src/loaders/export-job.ts';
 import { exportJob } from './entities.ts';
 import { fakeExportJobs } from './fake-lists.ts';
 

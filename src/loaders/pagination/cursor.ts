@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../errors.ts';
+import { InvalidInputError } from '../../errors.ts';
 
 /** A part of a position in a list. */
 export type CursorPart = string | number | readonly (string | number)[];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { InvalidInputError } from '../../../src/errors.ts';
-import { decodeCursor, encodeCursor } from '../../../src/loaders/cursor.ts';
+import { InvalidInputError } from '../../../../src/errors.ts';
+import { decodeCursor, encodeCursor } from '../../../../src/loaders/pagination/cursor.ts';
 
 describe('cursors', () => {
   it('return their position, whatever it contains', () => {

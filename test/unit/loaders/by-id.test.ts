@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLoader, LoadFailure, loadEach } from '../../../src/loaders/create-loader.ts';
+import { createLoader, LoadFailure, loadEach } from '../../../src/loaders/by-id.ts';
 
 interface Thing {
   readonly id: string;

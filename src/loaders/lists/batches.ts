@@ -1,12 +1,12 @@
-import type { Batch, BatchField, BatchFile } from '../domain/batch.ts';
-import { type BatchFilter, matchesBatchFilter } from '../domain/batch-filter.ts';
-import type { BatchId, DatasetId } from '../domain/ids.ts';
-import { isPlainText } from '../upstream/catalog-query.ts';
-import type { BatchesApi, FilesApi } from '../upstream/platform-api.ts';
-import { catalogList } from './catalog-list.ts';
-import { type Connection, conditions, readConnection } from './connection.ts';
-import { isCount, isPageSize } from './cursor.ts';
-import type { UpstreamList } from './upstream-list.ts';
+import type { Batch, BatchField, BatchFile } from '../../domain/batch.ts';
+import { type BatchFilter, matchesBatchFilter } from '../../domain/batch-filter.ts';
+import type { BatchId, DatasetId } from '../../domain/ids.ts';
+import { isPlainText } from '../../upstream/catalog-query.ts';
+import type { BatchesApi, FilesApi } from '../../upstream/platform-api.ts';
+import { catalogList } from '../pagination/after-sort-key.ts';
+import { type Connection, conditions, readConnection } from '../pagination/connection.ts';
+import { isCount, isPageSize } from '../pagination/cursor.ts';
+import type { UpstreamList } from '../pagination/upstream-list.ts';
 
 export interface BatchConnectionOptions {
   readonly first: number;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { lastMomentMs } from '../runtime/clock.ts';
+import { lastMomentMs } from '../../runtime/clock.ts';
 import { badCursor, decodeCursor, encodeCursor, isCount, isTextList } from './cursor.ts';
 import type { UpstreamList } from './upstream-list.ts';
 
